@@ -1,0 +1,219 @@
+"""Every error a user can meet.
+
+Each class carries the facts as fields and says in one line: where, what is wrong, what to do.
+
+    HistoseekError
+    +-- InputError            something the user gave: a file, a table, an id, a filter
+    |   +-- SlideError        one slide can't be used (a batch goes on without it)
+    +-- ArchiveError          the archive itself: busy, read-only, damaged, of another space
+    +-- EncoderError          a model: unknown, missing package, wrong combination
+    +-- ConfigurationError    settings that don't fit together
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class HistoseekError(Exception):
+    """Base of all errors shown to users in one line.
+
+    `where` names the file, id or setting; `what` the fault; `advice` the next step.
+    """
+
+    exit_code = 2
+
+    def __init__(self, where: str, what: str, advice: str = "") -> None:
+        self.where = where
+        self.what = what
+        self.advice = advice
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}"
+        return f"{text}. {self.advice}" if self.advice else text
+
+    @property
+    def kind(self) -> str:
+        """The class name, used as `error` in machine-readable output."""
+        return type(self).__name__
+
+
+class InputError(HistoseekError):
+    """Something the user gave cannot be used."""
+
+
+class ArchiveError(HistoseekError):
+    """The archive cannot do what was asked."""
+
+
+class EncoderError(HistoseekError):
+    """A model cannot be used."""
+
+
+class ConfigurationError(HistoseekError):
+    """Settings that do not fit together."""
+
+
+class SlideError(InputError):
+    """One slide cannot be used; a batch goes on without it."""
+
+    def __init__(self, path: Path | str, what: str, advice: str = "") -> None:
+        self.path = Path(path)
+        super().__init__(str(path), what, advice)
+
+
+class SlideNotFound(SlideError):
+    """The file or folder does not exist."""
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(path, "no such file or folder", "Check the path")
+
+
+class NoSlidesFound(InputError):
+    """A folder holds no file that looks like a slide."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        super().__init__(str(path), "no slide files in it", "Give a folder with WSIs, or the files themselves")
+
+
+class UnreadableSlide(SlideError):
+    """The file is no slide, or it is damaged."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(path, f"cannot be read as a slide ({reason})", "Check the file, or export it again")
+
+
+class MissingSpacing(SlideError):
+    """The file does not say how many um one pixel is."""
+
+    def __init__(self, path: Path | str, reason: str = "the file does not say how many um a pixel is") -> None:
+        name = Path(path).name
+        advice = f"Give it with --spacing-of '{name}=0.25', or in a metadata column 'spacing'"
+        super().__init__(path, f"no spacing: {reason}", advice)
+
+
+class SpacingTooFine(SlideError):
+    """Tiles are wanted at a finer spacing than the slide was scanned at."""
+
+    def __init__(self, path: Path | str, wanted_um_per_px: float, finest_um_per_px: float) -> None:
+        self.wanted_um_per_px = wanted_um_per_px
+        self.finest_um_per_px = finest_um_per_px
+        what = f"scanned at {finest_um_per_px:.4g} um/px, which is coarser than the wanted {wanted_um_per_px:.4g} um/px"
+        super().__init__(path, what, "Leave it out, or build an archive with a larger --spacing")
+
+
+class NoTissue(SlideError):
+    """The tissue mask is empty."""
+
+    def __init__(self, path: Path | str, reason: str = "the mask is empty") -> None:
+        self.reason = reason
+        super().__init__(path, f"no tissue found ({reason})", "Look at `histoseek mask FILE`, or lower --tissue-threshold")
+
+
+class UnknownEncoder(EncoderError):
+    """No encoder is registered under this name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(name, "no such encoder", f"Known are: {', '.join(known)}")
+
+
+class MissingExtra(EncoderError):
+    """A part that is installed on demand is not there."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(package, "is not installed", f"Install it with: pip install 'histoseek[{extra}]'")
+
+
+class SpaceMismatch(ArchiveError):
+    """Vectors of two embedding spaces were about to meet."""
+
+    def __init__(self, where: str, part: str, archive_has: str, given: str) -> None:
+        self.part = part
+        self.archive_has = archive_has
+        self.given = given
+        what = f"the archive's {part} is {archive_has}, this has {given}"
+        super().__init__(where, what, "Use the archive's own settings, or index into a new archive")
+
+
+class ArchiveNotFound(ArchiveError):
+    """There is no archive in this folder."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        super().__init__(str(path), "no histoseek archive here", "Build one with: histoseek index SLIDES --archive DIR")
+
+
+class ArchiveBusy(ArchiveError):
+    """Another process is writing to the archive."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        super().__init__(str(path), "another process is writing to this archive", "Wait until it has finished")
+
+
+class ArchiveReadOnly(ArchiveError):
+    """The archive's folder cannot be written."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        super().__init__(str(path), "the archive cannot be written", "Check the folder's permissions and its disk")
+
+
+class DiskFull(ArchiveError):
+    """No space is left where the archive lies."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        advice = "What was committed is safe: free some space and run the same command again"
+        super().__init__(str(path), "the disk is full", advice)
+
+
+class DamagedArchive(ArchiveError):
+    """A file of the archive does not hold what it should."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        self.path = Path(path)
+        self.reason = reason
+        super().__init__(str(path), f"damaged ({reason})", "Run `histoseek verify` to see what is affected")
+
+
+class UnknownSlide(InputError):
+    """The archive has no slide of this id."""
+
+    def __init__(self, slide_id: str) -> None:
+        self.slide_id = slide_id
+        super().__init__(slide_id, "no slide of this id in the archive", "`histoseek list` shows the ids")
+
+
+class BadFilter(InputError):
+    """A --where expression does not parse, or names an unknown column."""
+
+    def __init__(self, expression: str, reason: str, columns: Sequence[str]) -> None:
+        self.expression = expression
+        self.reason = reason
+        self.columns = tuple(columns)
+        super().__init__(f"--where {expression!r}", reason, f"Columns are: {', '.join(columns)}")
+
+
+class BadTable(InputError):
+    """A metadata or report table cannot be used."""
+
+    def __init__(self, path: Path | str, what: str, advice: str) -> None:
+        self.path = Path(path)
+        super().__init__(str(path), what, advice)
+
+
+class BadFeatureFile(SlideError):
+    """A feature file does not hold a usable bag."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(path, f"no usable bag of features ({reason})", "See docs/features.md for the layouts we read")

@@ -1,0 +1,59 @@
+"""Units and shapes on a slide.
+
+Positions are level-0 pixels unless a name says otherwise; spacing is um per pixel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NewType
+
+UmPerPx = NewType("UmPerPx", float)
+"""Spacing: the edge of one pixel on the tissue, in um."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Width and height in pixels of whatever grid the context names."""
+
+    width: int
+    height: int
+
+    @property
+    def longer_edge(self) -> int:
+        """The longer of the two edges, in pixels."""
+        return max(self.width, self.height)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of a pyramid: its size in own pixels and how many level-0 pixels one of them covers."""
+
+    index: int
+    size: Size
+    downsample: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rect:
+    """A rectangle on a slide in level-0 pixels; `x`, `y` is its top-left corner."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        """First level-0 column right of the rectangle."""
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        """First level-0 row below the rectangle."""
+        return self.y + self.height
+
+
+def level0_edge_px(edge_px: int, at: UmPerPx, level0: UmPerPx) -> int:
+    """Length in level-0 pixels of an edge of `edge_px` pixels at spacing `at`, rounded, at least 1."""
+    return max(1, round(edge_px * at / level0))
