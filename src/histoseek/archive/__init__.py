@@ -1,0 +1,1 @@
+"""The archive: schema, stores, ingest with journal and resume."""

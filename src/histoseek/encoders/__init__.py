@@ -1,0 +1,1 @@
+"""Encoders: registry, tile and slide models, bags of features and their files."""

@@ -1,0 +1,1 @@
+"""Slide encoders, one file per model family."""

@@ -1,0 +1,1 @@
+"""Tile encoders, one file per model family."""

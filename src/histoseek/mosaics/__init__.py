@@ -1,0 +1,1 @@
+"""Mosaic matching: barcodes, distances, kernels. Pure arrays, no I/O, no models."""

@@ -1,0 +1,1 @@
+"""Search: candidates, exact ranking, results and their page."""

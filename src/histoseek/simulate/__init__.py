@@ -1,0 +1,1 @@
+"""Synthetic tissue and cohorts, for demos without data and controlled experiments."""

@@ -1,0 +1,1 @@
+"""Whole-slide images: open any format, read pixels at known spacing, nothing else."""

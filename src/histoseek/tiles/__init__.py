@@ -1,0 +1,1 @@
+"""Tiles: the grid, the streaming reader, and representatives within a budget."""

@@ -1,0 +1,1 @@
+"""Where the tissue is: masks, and pictures of what was kept."""
