@@ -1,0 +1,90 @@
+"""Seeded k-means, Euclidean and spherical: same points and seed, same clusters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Clustering:
+    """The outcome of k-means on N points of D dimensions.
+
+    centres: float32 [K, D]; labels: int64 [N]; distances: float32 [N], squared, to the own centre.
+    K can be smaller than asked for when there are fewer distinct points. No cluster is empty.
+    """
+
+    centres: Floats
+    labels: Ints
+    distances: Floats
+
+
+def kmeans(points: Floats, clusters: int, seed: int, *, spherical: bool = False, iterations: int = 30) -> Clustering:
+    """Cluster points [N, D] (N >= 1) by Lloyd's algorithm from k-means++ seeds (Arthur and Vassilvitskii 2007).
+
+    With `spherical`, points and centres live on the unit sphere (Dhillon and Modha 2001).
+    """
+    points = np.ascontiguousarray(points, dtype=np.float32)
+    if spherical:
+        points = unit_rows(points)
+    centres = _seed_centres(points, clusters, np.random.default_rng(seed))
+    labels, distances = _assign(points, centres)
+    for _ in range(iterations):
+        centres = _move_centres(points, centres, labels, spherical)
+        moved, distances = _assign(points, centres)
+        if np.array_equal(moved, labels):
+            break
+        labels = moved
+    return _without_empty(centres, labels, distances)
+
+
+def unit_rows(rows: Floats) -> Floats:
+    """Rows [N, D] scaled to length one; all-zero rows stay zero."""
+    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return (rows / np.maximum(norms, np.finfo(np.float32).tiny)).astype(np.float32, copy=False)
+
+
+def _seed_centres(points: Floats, clusters: int, rng: np.random.Generator) -> Floats:
+    chosen = [int(rng.integers(len(points)))]
+    nearest = _squared_distances(points, points[chosen])[:, 0].astype(np.float64)
+    while len(chosen) < min(clusters, len(points)):
+        nearest[chosen] = 0.0
+        total = nearest.sum()
+        if total <= 1e-9:
+            break
+        pick = int(np.searchsorted(np.cumsum(nearest), rng.random() * total, side="right"))
+        chosen.append(min(pick, len(points) - 1))
+        nearest = np.minimum(nearest, _squared_distances(points, points[chosen[-1:]])[:, 0])
+    return points[chosen].copy()
+
+
+def _squared_distances(points: Floats, centres: Floats) -> Floats:
+    cross = points @ centres.T
+    squares = np.einsum("nd,nd->n", points, points)[:, None] + np.einsum("kd,kd->k", centres, centres)[None, :]
+    return np.maximum(squares - 2 * cross, 0).astype(np.float32, copy=False)
+
+
+def _assign(points: Floats, centres: Floats) -> tuple[Ints, Floats]:
+    distances = _squared_distances(points, centres)
+    labels = distances.argmin(axis=1)
+    return labels.astype(np.int64), distances[np.arange(len(points)), labels]
+
+
+def _move_centres(points: Floats, centres: Floats, labels: Ints, spherical: bool) -> Floats:
+    member = np.zeros((len(centres), len(points)), dtype=np.float32)
+    member[labels, np.arange(len(points))] = 1.0
+    counts = member.sum(axis=1)
+    moved = centres.copy()
+    filled = counts > 0
+    moved[filled] = (member @ points)[filled] / counts[filled, None]
+    return unit_rows(moved) if spherical else moved
+
+
+def _without_empty(centres: Floats, labels: Ints, distances: Floats) -> Clustering:
+    used, compact = np.unique(labels, return_inverse=True)
+    return Clustering(centres[used], compact.reshape(-1).astype(np.int64), distances)

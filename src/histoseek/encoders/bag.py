@@ -1,0 +1,116 @@
+"""Bags: the tile features of one slide, and their cache as safetensors with a JSON sidecar."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from histoseek.errors import BadFeatureFile
+from histoseek.files import write_atomic
+
+UNKNOWN_POSITION = -1
+"""Both coordinates of a tile whose place on the slide is not known (a feature file without coords)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bag:
+    """Tile features of one slide.
+
+    features: float32 [N, D]; coords: int32 [N, 2], top-left corners in level-0 px; weights: float32 [N], how many
+    tiles each stands for; tile_size_level0: their edge in level-0 px; spacing in um/px at which they were encoded;
+    encoder: fingerprint of the tile encoder.
+    """
+
+    features: NDArray[np.float32]
+    coords: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    tile_size_level0: int
+    spacing_um_per_px: float
+    encoder: str
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+
+@dataclass(frozen=True, slots=True)
+class BagOrigin:
+    """What a cached bag was made from, so that it is used again only for the same.
+
+    recipe: hash of everything that decides the features (encoder, tiles, tissue, seed).
+    """
+
+    file_fingerprint: str
+    recipe: str
+    width: int
+    height: int
+    slide_spacing_um_per_px: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Sidecar:
+    tile_size_level0: int
+    spacing_um_per_px: float
+    encoder: str
+    sha256: str
+
+
+def check_bag(bag: Bag, where: Path) -> None:
+    """Raise BadFeatureFile when shapes disagree, the bag is empty, or a value is not finite."""
+    if bag.features.ndim != 2 or not bag.features.size:
+        raise BadFeatureFile(where, f"features of shape {bag.features.shape}, wanted [N, D] with N >= 1")
+    if bag.coords.shape != (len(bag), 2):
+        raise BadFeatureFile(where, f"coords of shape {bag.coords.shape} for {len(bag)} features")
+    if not np.isfinite(bag.features).all():
+        raise BadFeatureFile(where, "features hold NaN or infinity")
+
+
+def save_bag(bag: Bag, origin: BagOrigin, path: Path) -> None:
+    """Write `path` (.safetensors) and its sidecar (.json), the sidecar last: it marks the bag as complete."""
+    data = save({"features": bag.features, "coords": bag.coords, "weights": bag.weights})
+    side = _Sidecar(bag.tile_size_level0, bag.spacing_um_per_px, bag.encoder, hashlib.sha256(data).hexdigest())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, data)
+    text = json.dumps({"origin": asdict(origin), "bag": asdict(side)}, indent=1, sort_keys=True)
+    write_atomic(sidecar_path(path), text.encode())
+
+
+def load_bag(path: Path) -> Bag:
+    """Read a cached bag back; raises BadFeatureFile when it is missing, incomplete or altered."""
+    try:
+        side = _Sidecar(**json.loads(sidecar_path(path).read_text())["bag"])
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != side.sha256:
+            raise BadFeatureFile(path, "the checksum in its sidecar differs")
+        arrays = load(data)
+        bag = Bag(
+            features=arrays["features"],
+            coords=arrays["coords"],
+            weights=arrays["weights"],
+            tile_size_level0=side.tile_size_level0,
+            spacing_um_per_px=side.spacing_um_per_px,
+            encoder=side.encoder,
+        )
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise BadFeatureFile(path, f"{type(error).__name__} while reading it") from error
+    check_bag(bag, path)
+    return bag
+
+
+def load_origin(path: Path) -> BagOrigin | None:
+    """What the cached bag at `path` was made from, or None when there is no complete one."""
+    try:
+        return BagOrigin(**json.loads(sidecar_path(path).read_text())["origin"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def sidecar_path(path: Path) -> Path:
+    """Where the sidecar of a bag lies."""
+    return path.with_suffix(".json")

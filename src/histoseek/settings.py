@@ -1,0 +1,33 @@
+"""All settings that come from the environment, typed and read in one place."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _default_cache() -> Path:
+    return Path.home() / ".cache" / "histoseek"
+
+
+class Settings(BaseSettings):
+    """Settings of one process, each overridable as HISTOSEEK_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix="HISTOSEEK_", frozen=True)
+
+    cache_dir: Path = Field(default_factory=_default_cache, description="Folder for models prepared once.")
+    runtime: Literal["auto", "onnx", "torch"] = Field("auto", description="What runs tile encoders on a CPU.")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="Where the torch runtime computes.")
+    threads: int = Field(0, ge=0, description="Threads for models and kernels; 0 means all cores.")
+    batch_memory_mb: int = Field(512, ge=16, description="Memory that one batch of tiles may take in the encoder.")
+    history_minutes: int = Field(10, ge=0, description="How long readers may hold on to an older archive version.")
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read from the environment once."""
+    return Settings()

@@ -1,0 +1,97 @@
+"""The tile grid: where tiles of a given size and spacing lie on the tissue of a slide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.errors import NoTissue
+from histoseek.geometry import Size, UmPerPx, level0_edge_px
+from histoseek.slides.slide import Slide, check_spacing
+from histoseek.tissue.mask import TissueMask
+
+MIN_TISSUE = 0.25
+"""A tile is kept when at least this share of it is tissue."""
+
+
+@dataclass(frozen=True, slots=True)
+class TileShape:
+    """How large a tile is: its edge in pixels at a spacing in um/px."""
+
+    edge_px: int
+    spacing_um_per_px: float
+
+
+@dataclass(frozen=True, slots=True)
+class TileSet:
+    """Tiles of one slide.
+
+    coords: int32 [N, 2], x and y of the top-left corner in level-0 px; edge_level0: their edge in level-0 px;
+    weights: float32 [N], how many tissue tiles each stands for.
+    """
+
+    coords: NDArray[np.int32]
+    edge_level0: int
+    shape: TileShape
+    weights: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.coords)
+
+    def subset(self, indices: NDArray[np.int64], weights: NDArray[np.float32]) -> TileSet:
+        """The tiles at `indices`, with new weights."""
+        return replace(self, coords=self.coords[indices], weights=weights)
+
+
+def tissue_grid(slide: Slide, mask: TissueMask, shape: TileShape, spacing_tolerance: float = 0.05) -> TileSet:
+    """Lay a grid without overlap, centred on the slide, and keep the tiles that show tissue.
+
+    A slide smaller than a tile gets one tile. Raises SpacingTooFine when the slide is coarser than the tiles
+    by more than the tolerance, NoTissue when no tile shows tissue.
+    """
+    check_spacing(slide, shape.spacing_um_per_px, spacing_tolerance)
+    edge = level0_edge_px(shape.edge_px, UmPerPx(shape.spacing_um_per_px), UmPerPx(slide.spacing_um_per_px))
+    coords = _grid(slide.size, edge)
+    kept = coords[_covered(tissue_share(mask, slide, coords, edge))]
+    if not len(kept):
+        raise NoTissue(slide.path, "no tile shows tissue")
+    return TileSet(kept, edge, shape, np.ones(len(kept), np.float32))
+
+
+def tissue_share(mask: TissueMask, slide: Slide, coords: NDArray[np.int32], edge_level0: int) -> NDArray[np.float64]:
+    """Share of tissue [N] in each tile, from the mask's pixels."""
+    height, width = mask.mask.shape
+    summed = np.zeros((height + 1, width + 1), np.int64)
+    summed[1:, 1:] = mask.mask.cumsum(0).cumsum(1)
+    left, right = _pixel_range(coords[:, 0], edge_level0, slide.size.width, width)
+    top, bottom = _pixel_range(coords[:, 1], edge_level0, slide.size.height, height)
+    inside = summed[bottom, right] - summed[top, right] - summed[bottom, left] + summed[top, left]
+    return inside / ((right - left) * (bottom - top))
+
+
+def _grid(size: Size, edge: int) -> NDArray[np.int32]:
+    xs, ys = (_starts(length, edge) for length in (size.width, size.height))
+    return np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2).astype(np.int32)
+
+
+def _starts(length: int, edge: int) -> NDArray[np.int64]:
+    count = max(1, length // edge)
+    margin = max(0, (length - count * edge) // 2)
+    return margin + edge * np.arange(count, dtype=np.int64)
+
+
+def _pixel_range(
+    starts: NDArray[np.int32], edge: int, length: int, pixels: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    scale = pixels / length
+    first = np.clip(np.round(starts * scale).astype(np.int64), 0, pixels - 1)
+    last = np.clip(np.round((starts.astype(np.int64) + edge) * scale).astype(np.int64), first + 1, pixels)
+    return first, last
+
+
+def _covered(share: NDArray[np.float64]) -> NDArray[np.bool_]:
+    # Thin biopsies can cover less than MIN_TISSUE of every tile: then the best of them stand in.
+    best = float(share.max())
+    return share >= min(MIN_TISSUE, best / 2) if best > 0 else np.zeros(len(share), bool)
