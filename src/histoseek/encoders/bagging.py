@@ -1,0 +1,82 @@
+"""From a slide file to its bag: open, find tissue, lay tiles, encode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from histoseek.encoders.bag import Bag
+from histoseek.encoders.recipe import Recipe
+from histoseek.encoders.registry import TileEncoder, batch_size
+from histoseek.progress import Reporter
+from histoseek.settings import get_settings
+from histoseek.slides.slide import Slide, open_slide
+from histoseek.tiles.grid import TileSet, TileShape, tissue_grid
+from histoseek.tiles.reader import read_batches
+from histoseek.tiles.representative import representatives
+from histoseek.tissue.mask import TissueSettings, find_tissue
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSlide:
+    """An open slide and the tiles of it that are to be encoded."""
+
+    slide: Slide
+    tiles: TileSet
+
+
+def prepare_slide(path: Path, recipe: Recipe, tile_edge_px: int, spacing_um_per_px: float | None) -> PreparedSlide:
+    """Open a slide and choose its tiles; the caller closes `slide`.
+
+    Raises SlideError: unreadable, no spacing, too coarse, no tissue.
+    """
+    slide = open_slide(path, spacing_um_per_px)
+    try:
+        tissue = find_tissue(slide, TissueSettings(threshold=recipe.tissue_threshold))
+        shape = TileShape(tile_edge_px, recipe.spacing_um_per_px)
+        tiles = tissue_grid(slide, tissue, shape, recipe.spacing_tolerance)
+        if recipe.tile_budget is not None:
+            tiles = representatives(tiles, tissue.thumbnail, slide.size, recipe.tile_budget, recipe.seed)
+        return PreparedSlide(slide, tiles)
+    except BaseException:
+        slide.close()
+        raise
+
+
+def encode_prepared(prepared: PreparedSlide, encoder: TileEncoder, workers: int, reporter: Reporter) -> Bag:
+    """Read and encode the chosen tiles, in bounded memory, reading ahead while the encoder computes."""
+    tiles = prepared.tiles
+    batch = batch_size(encoder.card, get_settings().batch_memory_mb)
+    parts = []
+    for pixels in read_batches(prepared.slide, tiles, batch, workers):
+        parts.append(encoder.encode(pixels))
+        reporter.advance(len(pixels))
+    return Bag(
+        features=np.concatenate(parts),
+        coords=tiles.coords,
+        weights=tiles.weights,
+        tile_size_level0=tiles.edge_level0,
+        spacing_um_per_px=tiles.shape.spacing_um_per_px,
+        encoder=encoder_fingerprint(encoder),
+    )
+
+
+def encoder_fingerprint(encoder: TileEncoder) -> str:
+    """Name, version and weights of an encoder in one string."""
+    return f"{encoder.card.name}-{encoder.card.version}-{encoder.weights_hash}"
+
+
+@contextmanager
+def prepared_slide(
+    path: Path, recipe: Recipe, tile_edge_px: int, spacing_um_per_px: float | None
+) -> Iterator[PreparedSlide]:
+    """`prepare_slide` that closes the slide."""
+    prepared = prepare_slide(path, recipe, tile_edge_px, spacing_um_per_px)
+    try:
+        yield prepared
+    finally:
+        prepared.slide.close()
