@@ -114,6 +114,16 @@ class NoTissue(SlideError):
         super().__init__(path, f"no tissue found ({reason})", "Look at `histoseek mask FILE`, or lower --tissue-threshold")
 
 
+class DuplicateSlide(SlideError):
+    """Two files of one run have the same content, or were given the same id."""
+
+    def __init__(self, path: Path | str, first: Path, same_id: bool) -> None:
+        self.first = first
+        self.same_id = same_id
+        what = f"has the same {'slide id' if same_id else 'content'} as {first}"
+        super().__init__(path, what, "Keep one of the two" if not same_id else "Give each file an id of its own")
+
+
 class UnknownEncoder(EncoderError):
     """No encoder is registered under this name."""
 

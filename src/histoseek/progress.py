@@ -1,10 +1,10 @@
-"""Progress of long work: a rich bar with rate and time left on a terminal, silence elsewhere."""
+"""Progress of long work: rich bars with rate and time left on a terminal, silence elsewhere."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ class Reporter(Protocol):
     def advance(self, items: int = 1) -> None:
         """Some more items are done."""
 
-    def describe(self, text: str) -> None:
-        """What is being worked on now."""
+    def part(self, title: str, total: int) -> AbstractContextManager[Reporter]:
+        """A reporter for one part of the work, shown below it while it lasts."""
 
 
 class SilentReporter:
@@ -27,49 +27,51 @@ class SilentReporter:
     def advance(self, items: int = 1) -> None:
         """Ignore it."""
 
-    def describe(self, text: str) -> None:
-        """Ignore it."""
+    @contextmanager
+    def part(self, title: str, total: int) -> Iterator[Reporter]:
+        """Stay silent about parts, too."""
+        yield self
 
 
 class _BarReporter:
-    def __init__(self, bar: Progress, task: TaskID) -> None:
-        self._bar = bar
+    def __init__(self, bars: Progress, task: TaskID) -> None:
+        self._bars = bars
         self._task = task
 
     def advance(self, items: int = 1) -> None:
-        self._bar.advance(self._task, items)
+        self._bars.advance(self._task, items)
 
-    def describe(self, text: str) -> None:
-        self._bar.update(self._task, description=text)
+    @contextmanager
+    def part(self, title: str, total: int) -> Iterator[Reporter]:
+        task = self._bars.add_task(title, total=total)
+        try:
+            yield _BarReporter(self._bars, task)
+        finally:
+            self._bars.remove_task(task)
 
 
 @contextmanager
-def terminal_progress(title: str, total: int, unit: str, quiet: bool = False) -> Iterator[Reporter]:
-    """A bar on standard error for `total` items, or silence when it is no terminal."""
-    if quiet or not sys.stderr.isatty():
+def terminal_progress(title: str, total: int) -> Iterator[Reporter]:
+    """A bar on standard error for `total` items, or silence when that is no terminal."""
+    if not sys.stderr.isatty():
         yield SilentReporter()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _rate_column(unit),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        yield _BarReporter(bar, bar.add_task(title, total=total))
+    text = TextColumn("{task.description}")
+    columns = (text, BarColumn(), MofNCompleteColumn(), _rate_column(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        yield _BarReporter(bars, bars.add_task(title, total=total))
 
 
-def _rate_column(unit: str) -> ProgressColumn:
+def _rate_column() -> ProgressColumn:
     from rich.progress import ProgressColumn, Task
     from rich.text import Text
 
     class RateColumn(ProgressColumn):
         def render(self, task: Task) -> Text:
             speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:.1f} {unit}/s")
+            return Text("" if speed is None else f"{speed:.1f}/s")
 
     return RateColumn()

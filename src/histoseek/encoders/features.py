@@ -23,7 +23,7 @@ SUFFIXES = (".h5", ".hdf5", ".pt", ".pth")
 
 @dataclass(frozen=True, slots=True)
 class FeatureFile:
-    """A bag read from a feature file; sizes are 0 and spacings NaN where the file doesn't say."""
+    """A bag read from a feature file; sizes are 0 and spacings 0 where the file doesn't say."""
 
     bag: Bag
     width: int
@@ -79,7 +79,7 @@ def _read_hdf5(path: Path, encoder: str) -> FeatureFile:
         raise BadFeatureFile(path, "not a readable HDF5 file") from error
     bag = _bag(features, coords, weights, attributes, encoder, path)
     width, height = (int(_number(attributes, f"level0_{edge}", 0)) for edge in ("width", "height"))
-    return FeatureFile(bag, width, height, _number(attributes, "level0_mpp", float("nan")))
+    return FeatureFile(bag, width, height, _number(attributes, "level0_mpp", 0.0))
 
 
 def _read_pt(path: Path, encoder: str) -> FeatureFile:
@@ -96,7 +96,7 @@ def _read_pt(path: Path, encoder: str) -> FeatureFile:
         raise BadFeatureFile(path, "neither a tensor nor a dict with a tensor 'features'")
     array = _two_dimensional(features.float().numpy(), path)
     places = coords.numpy() if isinstance(coords, torch.Tensor) else None
-    return FeatureFile(_bag(array, places, None, {}, encoder, path), 0, 0, float("nan"))
+    return FeatureFile(_bag(array, places, None, {}, encoder, path), 0, 0, 0.0)
 
 
 def _two_dimensional(features: NDArray[np.generic], path: Path) -> NDArray[np.float32]:

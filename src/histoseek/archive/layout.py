@@ -1,0 +1,54 @@
+"""Where things lie in an archive's folder."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLayout:
+    """The folder of an archive and the places in it."""
+
+    root: Path
+
+    @property
+    def manifest(self) -> Path:
+        """What the archive is: format, recipe, embedding space."""
+        return self.root / "archive.json"
+
+    @property
+    def centre(self) -> Path:
+        """The vector that is subtracted from features (.npy)."""
+        return self.root / "centre.npy"
+
+    @property
+    def store(self) -> Path:
+        """The store's own folder."""
+        return self.root / "store"
+
+    @property
+    def bags(self) -> Path:
+        """Cached tile features."""
+        return self.root / "bags"
+
+    @property
+    def journal(self) -> Path:
+        """What happened, one JSON object a line."""
+        return self.root / "journal.jsonl"
+
+    @property
+    def refused(self) -> Path:
+        """What was refused and why, one JSON object a line."""
+        return self.root / "refused.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that writes."""
+        return self.root / "lock"
+
+    def bag(self, slide_id: str) -> Path:
+        """The bag of a slide; ids of any kind become safe names, and no id shows in a file name."""
+        name = hashlib.sha256(slide_id.encode()).hexdigest()[:32]
+        return self.bags / name[:2] / f"{name}.safetensors"
