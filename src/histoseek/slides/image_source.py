@@ -1,0 +1,65 @@
+"""Plain pictures (PNG, JPEG, TIFF of one page): one level, no spacing of their own."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from histoseek.errors import UnreadableSlide
+from histoseek.geometry import Level, Size
+from histoseek.slides.source import Pixels, blank
+
+MAX_PIXELS = 13_000 * 13_000
+_EIGHT_BIT_MODES = ("RGB", "RGBA", "L", "LA", "P", "CMYK", "1")
+
+
+class ImageSource:
+    """A PixelSource over a picture held in memory; printing resolutions in its tags are not trusted."""
+
+    spacing_um_per_px: float | None = None
+    vendor = "image"
+
+    def __init__(self, path: Path) -> None:
+        self._pixels = _load(path)
+        height, width = self._pixels.shape[:2]
+        self.levels = (Level(0, Size(width, height), 1.0),)
+
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
+        """A region in pixels."""
+        part = self._pixels[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width)]
+        if part.shape[:2] == (height, width):
+            return part
+        out = blank(width, height)
+        top, left = max(0, -y), max(0, -x)
+        out[top : top + part.shape[0], left : left + part.shape[1]] = part
+        return out
+
+    def close(self) -> None:
+        """Free the memory."""
+        self._pixels = blank(0, 0)
+
+
+def _load(path: Path) -> Pixels:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as picture:
+                return _rgb(picture, path)
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+        reason = "unknown format" if isinstance(error, UnidentifiedImageError) else str(error).splitlines()[0]
+        raise UnreadableSlide(path, reason) from error
+
+
+def _rgb(picture: Image.Image, path: Path) -> Pixels:
+    if picture.width * picture.height > MAX_PIXELS:
+        raise UnreadableSlide(path, f"a picture of {picture.width} x {picture.height} px without a pyramid")
+    if picture.mode not in _EIGHT_BIT_MODES:
+        raise UnreadableSlide(path, f"pixels of type {picture.mode}, wanted 8-bit RGB")
+    if picture.mode in ("RGBA", "LA", "P"):
+        rgba = picture.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        picture = Image.alpha_composite(white, rgba)
+    return np.asarray(picture.convert("RGB"))

@@ -1,0 +1,80 @@
+"""Pixels through OpenSlide: the reference for SVS, NDPI, MRXS, SCN, BIF, DICOM and generic TIFF."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import openslide
+
+from histoseek.errors import UnreadableSlide
+from histoseek.geometry import Level, Size
+from histoseek.slides.source import Pixels, blank
+
+_CACHE_BYTES = 64 * 2**20
+
+
+class OpenSlideSource:
+    """A PixelSource over OpenSlide; raises UnreadableSlide for what OpenSlide can't open or read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._slide = openslide.OpenSlide(str(path))
+            self._slide.set_cache(openslide.OpenSlideCache(_CACHE_BYTES))
+        except (openslide.OpenSlideError, OSError) as error:
+            raise UnreadableSlide(path, _first_line(error)) from error
+        self.levels = tuple(
+            Level(index, Size(*size), downsample)
+            for index, (size, downsample) in enumerate(
+                zip(self._slide.level_dimensions, self._slide.level_downsamples, strict=True)
+            )
+        )
+        self.spacing_um_per_px = self._spacing()
+        self.vendor = str(self._slide.properties.get(openslide.PROPERTY_NAME_VENDOR, "unknown"))
+
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
+        """A region in the level's own pixels, composed over white."""
+        size, downsample = self.levels[level].size, self.levels[level].downsample
+        out = blank(width, height)
+        left, top = max(0, x), max(0, y)
+        right, bottom = min(size.width, x + width), min(size.height, y + height)
+        if right > left and bottom > top:
+            # OpenSlide takes level-0 places at every level, and blends when they fall between two pixels.
+            corner = (round(left * downsample), round(top * downsample))
+            part = self._read(corner, level, (right - left, bottom - top))
+            out[top - y : bottom - y, left - x : right - x] = part
+        return out
+
+    def close(self) -> None:
+        """Close the file."""
+        self._slide.close()
+
+    def series_uid(self) -> str | None:
+        """The DICOM series the file belongs to, if it is one."""
+        return self._slide.properties.get("dicom.SeriesInstanceUID")
+
+    def _read(self, corner: tuple[int, int], level: int, size: tuple[int, int]) -> Pixels:
+        try:
+            rgba = np.asarray(self._slide.read_region(corner, level, size))
+        except (openslide.OpenSlideError, OSError, ValueError) as error:
+            raise UnreadableSlide(self._path, _first_line(error)) from error
+        alpha = rgba[..., 3]
+        if alpha.min() == 255:
+            return rgba[..., :3]
+        opaque = alpha[..., None].astype(np.uint16)
+        return ((rgba[..., :3] * opaque + 255 * (255 - opaque) + 127) // 255).astype(np.uint8)
+
+    def _spacing(self) -> float | None:
+        edges = (openslide.PROPERTY_NAME_MPP_X, openslide.PROPERTY_NAME_MPP_Y)
+        texts = [self._slide.properties.get(name) for name in edges]
+        try:
+            across, down = (float(text) for text in texts if text is not None)
+        except ValueError:
+            return None
+        # Pixels that are not square are no spacing we can work with; NaN is refused by the caller.
+        return (across + down) / 2 if abs(across - down) <= 0.05 * max(across, down) else float("nan")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

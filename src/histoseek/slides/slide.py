@@ -1,0 +1,152 @@
+"""A slide: pixels at a known spacing. Label and macro images can't be reached from here."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+
+from histoseek.errors import MissingSpacing, SlideNotFound, SpacingTooFine, UnreadableSlide
+from histoseek.geometry import Level, Rect, Size
+from histoseek.slides.image_source import ImageSource
+from histoseek.slides.ome_source import OmeTiffSource, is_ome_tiff
+from histoseek.slides.openslide_source import OpenSlideSource
+from histoseek.slides.source import Pixels, PixelSource
+from histoseek.slides.vips_source import fast_source
+
+_COARSEST_UM_PER_PX = 100.0
+_STRIP_PIXELS = 4 * 2**20
+_TIFF_SUFFIXES = (".tif", ".tiff", ".btf")
+_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", *_TIFF_SUFFIXES)
+
+
+class Slide:
+    """An open slide. Use `open_slide`; close it, or use it as a context manager. Safe to read from several threads."""
+
+    def __init__(self, path: Path, source: PixelSource, spacing_um_per_px: float) -> None:
+        self._source = source
+        self.path = path
+        self.spacing_um_per_px = spacing_um_per_px
+        """Level-0 spacing in um/px."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def size(self) -> Size:
+        """Width and height in level-0 px."""
+        return self._source.levels[0].size
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The pyramid, finest first."""
+        return self._source.levels
+
+    @property
+    def vendor(self) -> str:
+        """The format's name."""
+        return self._source.vendor
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._source.close()
+
+    def read_level(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
+        """A region in the level's own pixels, uint8 [height, width, 3]; white outside of the slide."""
+        return self._source.read(level, x, y, width, height)
+
+    def read_at(self, spacing_um_per_px: float, rect: Rect, out: Size) -> Pixels:
+        """The level-0 rectangle as uint8 [out.height, out.width, 3], from the next finer level, averaged by area.
+
+        Raises UnreadableSlide when the file is damaged there.
+        """
+        level = self._finer_level(spacing_um_per_px / self.spacing_um_per_px)
+        x, y = round(rect.x / level.downsample), round(rect.y / level.downsample)
+        width = max(1, round(rect.right / level.downsample) - x)
+        height = max(1, round(rect.bottom / level.downsample) - y)
+        return _resampled(self._source.read(level.index, x, y, width, height), out)
+
+    def thumbnail(self, longer_edge_px: int) -> Pixels:
+        """The whole slide, uint8 [h, w, 3] with the longer edge as given, read from the pyramid in strips."""
+        shrink = max(1.0, self.size.longer_edge / longer_edge_px)
+        out = Size(max(1, round(self.size.width / shrink)), max(1, round(self.size.height / shrink)))
+        level = self._finer_level(shrink)
+        rows = max(1, int(_STRIP_PIXELS / level.size.width * out.height / level.size.height))
+        strips = [self._strip(level, out, top, min(out.height, top + rows)) for top in range(0, out.height, rows)]
+        return np.concatenate(strips)
+
+    def _strip(self, level: Level, out: Size, top: int, bottom: int) -> Pixels:
+        first, last = (round(row * level.size.height / out.height) for row in (top, bottom))
+        pixels = self._source.read(level.index, 0, first, level.size.width, max(1, last - first))
+        return _resampled(pixels, Size(out.width, bottom - top))
+
+    def _finer_level(self, downsample: float) -> Level:
+        """The coarsest level that is still at least as fine as wanted (a thousandth is forgiven)."""
+        fine_enough = [level for level in self.levels if level.downsample <= downsample * 1.001]
+        return fine_enough[-1] if fine_enough else self.levels[0]
+
+
+def open_slide(path: Path, spacing_um_per_px: float | None = None) -> Slide:
+    """Open a slide of any known format; a spacing given here wins over the file's.
+
+    Raises SlideNotFound, UnreadableSlide, or MissingSpacing when neither side gives a plausible spacing.
+    """
+    if not path.is_file():
+        raise SlideNotFound(path)
+    source = _open_source(path)
+    try:
+        spacing = spacing_um_per_px if spacing_um_per_px is not None else source.spacing_um_per_px
+        return Slide(path, source, _plausible(path, spacing))
+    except BaseException:
+        source.close()
+        raise
+
+
+def check_spacing(slide: Slide, wanted_um_per_px: float, tolerance: float) -> None:
+    """Raise SpacingTooFine when the slide is coarser than wanted by more than `tolerance` (0.05 is 5 %)."""
+    if slide.spacing_um_per_px > wanted_um_per_px * (1 + tolerance):
+        raise SpacingTooFine(slide.path, wanted_um_per_px, slide.spacing_um_per_px)
+
+
+def _open_source(path: Path) -> PixelSource:
+    suffix = path.suffix.lower()
+    if suffix in _TIFF_SUFFIXES and is_ome_tiff(path):
+        return OmeTiffSource(path)
+    if suffix in (".png", ".jpg", ".jpeg"):
+        return ImageSource(path)
+    try:
+        reference = OpenSlideSource(path)
+    except UnreadableSlide:
+        if suffix in _PICTURE_SUFFIXES:
+            return ImageSource(path)
+        raise
+    fast = fast_source(path, reference)
+    if fast is None:
+        return reference
+    reference.close()
+    return fast
+
+
+def _plausible(path: Path, spacing_um_per_px: float | None) -> float:
+    if spacing_um_per_px is None:
+        raise MissingSpacing(path)
+    if math.isnan(spacing_um_per_px):
+        raise MissingSpacing(path, "the file's pixels are not square, or their unit is unknown")
+    if not 0 < spacing_um_per_px <= _COARSEST_UM_PER_PX:
+        raise MissingSpacing(path, f"{spacing_um_per_px:.4g} um/px is not a microscope's")
+    return spacing_um_per_px
+
+
+def _resampled(pixels: Pixels, out: Size) -> Pixels:
+    if pixels.shape[:2] == (out.height, out.width):
+        return pixels
+    shrinks = pixels.shape[0] >= out.height and pixels.shape[1] >= out.width
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, (out.width, out.height), interpolation=method), np.uint8)
