@@ -1,0 +1,71 @@
+"""The signature of a slide: what the archive keeps of it for matching."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.errors import EncoderError
+from histoseek.mosaics.barcodes import Words, barcodes
+
+
+@dataclass(frozen=True, slots=True)
+class MosaicTiles:
+    """The tiles that carry a mosaic vector: coords int32 [T, 2], top-left in level-0 px; weights float32 [T],
+    largest first."""
+
+    coords: NDArray[np.int32]
+    weights: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A slide for matching.
+
+    global_vector: float32 [D]; mosaic: float16 [M, D], 1 <= M <= 16; barcodes: uint64 [M + 1, W], those of the
+    mosaic and then that of the global vector; mosaic_tiles: M of them; tile_size_level0: the tiles' edge in px,
+    0 when unknown.
+    """
+
+    global_vector: NDArray[np.float32]
+    mosaic: NDArray[np.float16]
+    barcodes: Words
+    mosaic_tiles: tuple[MosaicTiles, ...]
+    tile_size_level0: int
+
+    @classmethod
+    def of(
+        cls,
+        global_vector: NDArray[np.float32],
+        mosaic: NDArray[np.float16],
+        mosaic_tiles: tuple[MosaicTiles, ...],
+        tile_size_level0: int,
+    ) -> Signature:
+        """Compute the barcodes and check all parts; raises EncoderError when they don't fit together."""
+        signature = cls(global_vector, mosaic, signature_barcodes(mosaic, global_vector), mosaic_tiles, tile_size_level0)
+        fault = signature.fault()
+        if fault:
+            raise EncoderError("signature", fault, "This is a fault of the slide encoder")
+        return signature
+
+    def fault(self) -> str | None:
+        """What is wrong with it, or None: shapes, finite values, barcodes that match the vectors."""
+        count, dimension = self.mosaic.shape
+        if self.global_vector.shape != (dimension,):
+            return f"global vector of shape {self.global_vector.shape} beside a mosaic of {self.mosaic.shape}"
+        if not 1 <= count <= 16 or len(self.mosaic_tiles) != count:
+            return f"{count} mosaic vectors with tiles for {len(self.mosaic_tiles)}"
+        if not (np.isfinite(self.global_vector).all() and np.isfinite(self.mosaic).all()):
+            return "vectors hold NaN or infinity"
+        if not np.array_equal(self.barcodes, signature_barcodes(self.mosaic, self.global_vector)):
+            return "barcodes do not belong to the vectors"
+        if any(tiles.coords.shape != (len(tiles.weights), 2) or not len(tiles.weights) for tiles in self.mosaic_tiles):
+            return "a mosaic vector without tiles"
+        return None
+
+
+def signature_barcodes(mosaic: NDArray[np.float16], global_vector: NDArray[np.float32]) -> Words:
+    """Barcodes [M + 1, W] of a mosaic as stored, then of the global vector."""
+    return np.concatenate([barcodes(mosaic), barcodes(global_vector[None])])
