@@ -1,0 +1,199 @@
+"""What the archive keeps of a slide, and how it lies in columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from types import MappingProxyType
+
+import numpy as np
+import pyarrow as pa
+
+from histoseek.errors import InputError
+from histoseek.mosaics.barcodes import barcode_words
+from histoseek.mosaics.signature import MosaicTiles, Signature
+
+MetadataValue = str | int | float | bool | date | None
+
+TEXT_COLUMNS = ("case_id", "patient_id", "site", "stain", "organ", "diagnosis")
+"""Metadata that every archive has a column for; any other column of a table is kept as an extra one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlideRecord:
+    """A slide without its vectors.
+
+    uri: path of the file; width and height in level-0 px and spacing in um/px, 0 when unknown (feature files);
+    tile_count: tiles in its bag; times in UTC; extra: further typed metadata columns.
+    """
+
+    slide_id: str
+    uri: str
+    file_fingerprint: str
+    width: int
+    height: int
+    spacing_um_per_px: float
+    tile_count: int
+    created: datetime
+    updated: datetime
+    case_id: str | None = None
+    patient_id: str | None = None
+    site: str | None = None
+    stain: str | None = None
+    organ: str | None = None
+    diagnosis: str | None = None
+    report: str | None = None
+    extra: Mapping[str, MetadataValue] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSlide:
+    """A slide as the store holds it."""
+
+    record: SlideRecord
+    signature: Signature
+
+
+_TIME = pa.timestamp("us", tz="UTC")
+_RECORD_FIELDS = (
+    pa.field("slide_id", pa.string(), nullable=False),
+    pa.field("uri", pa.string()),
+    pa.field("file_fingerprint", pa.string()),
+    pa.field("width", pa.int64()),
+    pa.field("height", pa.int64()),
+    pa.field("spacing_um_per_px", pa.float64()),
+    pa.field("tile_count", pa.int64()),
+    pa.field("created", _TIME),
+    pa.field("updated", _TIME),
+    *(pa.field(name, pa.string()) for name in TEXT_COLUMNS),
+    pa.field("report", pa.string()),
+)
+RECORD_COLUMNS = tuple(column.name for column in _RECORD_FIELDS)
+VECTOR_COLUMNS = (
+    "global_vector",
+    "mosaic",
+    "barcodes",
+    "tile_coords",
+    "tile_weights",
+    "tile_counts",
+    "tile_size_level0",
+)
+_TYPES: Mapping[type, pa.DataType] = {
+    bool: pa.bool_(),
+    int: pa.int64(),
+    float: pa.float64(),
+    str: pa.string(),
+    date: pa.date32(),
+}
+
+
+def slides_schema(dimension: int, extra: Iterable[pa.Field] = ()) -> pa.Schema:
+    """Columns of the slides' table for vectors of this dimension, with one column per extra metadata field."""
+    vectors = (
+        pa.list_(pa.float32(), dimension),
+        pa.list_(pa.float16()),
+        pa.list_(pa.uint64()),
+        pa.list_(pa.int32()),
+        pa.list_(pa.float32()),
+        pa.list_(pa.int32()),
+        pa.int64(),
+    )
+    fields = [pa.field(name, kind) for name, kind in zip(VECTOR_COLUMNS, vectors, strict=True)]
+    return pa.schema([*_RECORD_FIELDS, *fields, *extra])
+
+
+def column_type(values: Iterable[MetadataValue]) -> pa.DataType:
+    """The narrowest column type that holds all values: integers widen to floats, else anything mixed is text."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int, float}:
+        return pa.float64()
+    return _TYPES[kinds.pop()] if len(kinds) == 1 else pa.string()
+
+
+def cast_value(column: str, value: MetadataValue, kind: pa.DataType) -> MetadataValue:
+    """A value in the type of its column; raises InputError naming the column when it doesn't fit."""
+    if value is None:
+        return None
+    try:
+        if pa.types.is_string(kind):
+            return value.isoformat() if isinstance(value, date) else str(value)
+        cast: MetadataValue = pa.scalar(value).cast(kind).as_py()
+        return cast
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        what = f"{value!r} does not fit, the column holds {kind}"
+        raise InputError(f"column {column}", what, "Correct the value, or use another column") from error
+
+
+def extra_column_name(name: str) -> str:
+    """The column name of a metadata field: lower case, letters, digits and underscores.
+
+    Raises InputError for a name that is the archive's own.
+    """
+    column = re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_") or "column"
+    column = f"c_{column}" if column[0].isdigit() else column
+    if column in RECORD_COLUMNS or column in VECTOR_COLUMNS:
+        raise InputError(f"column {name!r}", "this name is the archive's own", "Rename it with --rename OLD=NEW")
+    return column
+
+
+def to_table(slides: Sequence[StoredSlide], schema: pa.Schema) -> pa.Table:
+    """Slides as rows of `schema`, exact to the bit."""
+    rows = [_row(slide) for slide in slides]
+    return pa.table({name: pa.array([row.get(name) for row in rows], schema.field(name).type) for name in schema.names},
+                    schema=schema)
+
+
+def to_slides(table: pa.Table) -> list[StoredSlide]:
+    """The slides of a table that has all columns."""
+    columns = {name: table.column(name) for name in VECTOR_COLUMNS}
+    signatures = [_signature({name: column[i] for name, column in columns.items()}) for i in range(table.num_rows)]
+    return [StoredSlide(record, signature) for record, signature in zip(to_records(table), signatures, strict=True)]
+
+
+def to_records(table: pa.Table) -> list[SlideRecord]:
+    """The records of a table; its columns beyond those of SlideRecord become `extra`."""
+    names = [name for name in table.column_names if name not in VECTOR_COLUMNS]
+    extra = [name for name in names if name not in RECORD_COLUMNS]
+    return [
+        SlideRecord(
+            **{name: row[name] for name in RECORD_COLUMNS}, extra=MappingProxyType({name: row[name] for name in extra})
+        )
+        for row in table.select(names).to_pylist()
+    ]
+
+
+def _row(slide: StoredSlide) -> dict[str, object]:
+    record, signature = slide.record, slide.signature
+    tiles = signature.mosaic_tiles
+    return {
+        **{name: getattr(record, name) for name in RECORD_COLUMNS},
+        **record.extra,
+        "global_vector": signature.global_vector,
+        "mosaic": signature.mosaic.reshape(-1),
+        "barcodes": signature.barcodes.reshape(-1),
+        "tile_coords": np.concatenate([part.coords for part in tiles]).reshape(-1),
+        "tile_weights": np.concatenate([part.weights for part in tiles]),
+        "tile_counts": np.array([len(part.weights) for part in tiles], np.int32),
+        "tile_size_level0": signature.tile_size_level0,
+    }
+
+
+def _signature(row: Mapping[str, pa.Scalar]) -> Signature:
+    values = {name: _array(row[name]) for name in VECTOR_COLUMNS[:-1]}
+    dimension = len(values["global_vector"])
+    ends = np.cumsum(values["tile_counts"])[:-1]
+    coords = np.split(values["tile_coords"].reshape(-1, 2), ends)
+    weights = np.split(values["tile_weights"], ends)
+    return Signature(
+        global_vector=values["global_vector"],
+        mosaic=values["mosaic"].reshape(-1, dimension),
+        barcodes=values["barcodes"].reshape(-1, barcode_words(dimension)),
+        mosaic_tiles=tuple(MosaicTiles(*pair) for pair in zip(coords, weights, strict=True)),
+        tile_size_level0=row["tile_size_level0"].as_py(),
+    )
+
+
+def _array(scalar: pa.Scalar) -> np.ndarray:
+    return np.array(scalar.values.to_numpy(zero_copy_only=False))

@@ -1,0 +1,211 @@
+"""The embedded store: a LanceDB table in the archive's folder."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import lancedb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from histoseek.archive.schema import (
+    RECORD_COLUMNS,
+    VECTOR_COLUMNS,
+    MetadataValue,
+    SlideRecord,
+    StoredSlide,
+    cast_value,
+    slides_schema,
+    to_records,
+    to_slides,
+    to_table,
+)
+from histoseek.archive.stores.base import Neighbour, StoreStats
+from histoseek.archive.stores.sql import in_list
+from histoseek.errors import BadFilter, DamagedArchive, InputError, UnknownSlide
+from histoseek.files import TreeSync, as_archive_errors
+from histoseek.mosaics.barcodes import barcode_words
+from histoseek.mosaics.distances import SignatureBlock
+from histoseek.settings import get_settings
+
+_TABLE = "slides"
+_IDS_PER_QUERY = 500
+_FIXED = ("slide_id", "uri", "file_fingerprint", "width", "height", "spacing_um_per_px", "tile_count", "created")
+
+
+class LanceStore:
+    """A Store over one LanceDB table.
+
+    LanceDB makes no fsync: after each commit the table's new files and folders are flushed here. A power cut can
+    cost the commit in flight, nothing before it.
+    """
+
+    def __init__(self, folder: Path, table: Any, dimension: int) -> None:
+        self._folder = folder
+        self._table = table
+        self._dimension = dimension
+        self._sync = TreeSync(folder)
+
+    @classmethod
+    def create(cls, folder: Path, dimension: int) -> LanceStore:
+        """Make an empty store, in place of one that a crash left empty."""
+        folder.mkdir(parents=True, exist_ok=True)
+        table = lancedb.connect(folder).create_table(_TABLE, schema=slides_schema(dimension), mode="overwrite")
+        store = cls(folder, table, dimension)
+        store._sync.sync()
+        return store
+
+    @classmethod
+    def open(cls, folder: Path, dimension: int) -> LanceStore:
+        """Open a store; raises DamagedArchive when it is not there."""
+        try:
+            table = lancedb.connect(folder, read_consistency_interval=timedelta(0)).open_table(_TABLE)
+        except (ValueError, OSError, RuntimeError) as error:
+            raise DamagedArchive(folder, "its table cannot be opened") from error
+        return cls(folder, table, dimension)
+
+    def upsert(self, slides: Sequence[StoredSlide]) -> None:
+        """Insert or replace in one commit."""
+        if not slides:
+            return
+        rows = to_table(slides, self._table.schema)
+        with self._committing():
+            merge = self._table.merge_insert("slide_id").when_matched_update_all().when_not_matched_insert_all()
+            merge.execute(rows)
+
+    def delete(self, slide_ids: Sequence[str]) -> None:
+        """Take slides out."""
+        if slide_ids:
+            with self._committing():
+                self._table.delete(in_list("slide_id", slide_ids))
+
+    def get(self, slide_ids: Sequence[str]) -> list[StoredSlide]:
+        """Slides in the order asked."""
+        return to_slides(self._rows(slide_ids, self._table.schema.names))
+
+    def slides(self, where: str | None = None) -> Sequence[str]:
+        """Sorted ids."""
+        ids: list[str] = self._scan(["slide_id"], where)["slide_id"].to_pylist()
+        return sorted(ids)
+
+    def records(self, where: str | None, limit: int | None, offset: int) -> list[SlideRecord]:
+        """Records sorted by id."""
+        columns = list(self.metadata_types())
+        rows = self._scan(columns, where).sort_by("slide_id")
+        return to_records(rows.slice(offset, limit))
+
+    def nearest(self, vector: NDArray[np.float32], count: int, where: str | None) -> list[Neighbour]:
+        """Nearest by cosine distance, ties by id."""
+        query = self._table.search(vector, vector_column_name="global_vector").distance_type("cosine")
+        with self._filtering(where):
+            query = query.where(where, prefilter=True) if where else query
+            rows = query.limit(count).select(["slide_id", "_distance"]).to_arrow()
+        found = [Neighbour(*pair) for pair in zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True)]
+        return sorted(found, key=lambda neighbour: (neighbour.cosine_distance, neighbour.slide_id))
+
+    def ranking_block(self, slide_ids: Sequence[str]) -> SignatureBlock:
+        """Barcodes and global vectors, without the mosaics."""
+        rows = self._rows(slide_ids, ["slide_id", "barcodes", "global_vector"])
+        globals_ = _flat(rows["global_vector"]).reshape(len(slide_ids), self._dimension)
+        words = _flat(rows["barcodes"]).reshape(-1, barcode_words(self._dimension))
+        counts = rows["barcodes"].combine_chunks().value_lengths().to_numpy() // words.shape[1]
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return SignatureBlock(words, offsets, globals_)
+
+    def update_metadata(self, slide_id: str, changes: Mapping[str, MetadataValue]) -> None:
+        """Replace one row by itself with the changes."""
+        types = self.metadata_types()
+        for column in changes:
+            if column in _FIXED or column == "updated":
+                raise InputError(f"column {column}", "is set by the archive itself", "Index the slide again")
+            if column not in types:
+                known = ", ".join(name for name in types if name not in _FIXED)
+                raise InputError(f"column {column}", "the archive has no such column", f"Columns are: {known}")
+        cast = {column: cast_value(column, value, types[column]) for column, value in changes.items()}
+        slide = self.get([slide_id])[0]
+        own = {name: value for name, value in cast.items() if name in RECORD_COLUMNS}
+        extra = {**slide.record.extra, **{name: value for name, value in cast.items() if name not in own}}
+        record = replace(slide.record, **own, extra=extra, updated=datetime.now(UTC))
+        self.upsert([StoredSlide(record, slide.signature)])
+
+    def ensure_columns(self, columns: Mapping[str, pa.DataType]) -> None:
+        """Add missing columns, empty."""
+        new = [pa.field(name, kind) for name, kind in columns.items() if name not in self._table.schema.names]
+        if new:
+            with self._committing():
+                self._table.add_columns(pa.schema(new))
+
+    def metadata_types(self) -> Mapping[str, pa.DataType]:
+        """Columns a filter may name."""
+        self._table.checkout_latest()
+        return {column.name: column.type for column in self._table.schema if column.name not in VECTOR_COLUMNS}
+
+    def count(self, where: str | None) -> int:
+        """Number of rows."""
+        with self._filtering(where):
+            return int(self._table.count_rows(where))
+
+    def stats(self) -> StoreStats:
+        """Rows, bytes, versions."""
+        size = sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
+        return StoreStats(self.count(None), size, len(self._table.list_versions()))
+
+    def optimize(self) -> None:
+        """Compact; drop versions older than HISTOSEEK_HISTORY_MINUTES."""
+        with self._committing(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._table.optimize(cleanup_older_than=timedelta(minutes=get_settings().history_minutes))
+
+    def _rows(self, slide_ids: Sequence[str], columns: list[str]) -> pa.Table:
+        """Rows in the order of the ids."""
+        parts = [
+            self._scan(columns, in_list("slide_id", slide_ids[start : start + _IDS_PER_QUERY]))
+            for start in range(0, max(1, len(slide_ids)), _IDS_PER_QUERY)
+        ]
+        rows = pa.concat_tables(parts)
+        place = {slide_id: row for row, slide_id in enumerate(rows["slide_id"].to_pylist())}
+        missing = next((slide_id for slide_id in slide_ids if slide_id not in place), None)
+        if missing is not None:
+            raise UnknownSlide(missing)
+        return rows.take(pa.array([place[slide_id] for slide_id in slide_ids], pa.int64()))
+
+    def _scan(self, columns: list[str], where: str | None) -> pa.Table:
+        with self._filtering(where):
+            query = self._table.search().select(columns).limit(None)
+            return (query.where(where) if where else query).to_arrow()
+
+    @contextmanager
+    def _committing(self) -> Iterator[None]:
+        with as_archive_errors(self._folder.parent):
+            yield
+            self._sync.sync()
+
+    @contextmanager
+    def _filtering(self, where: str | None) -> Iterator[None]:
+        """Turn what the engine says of a filter into BadFilter."""
+        try:
+            yield
+        except (ValueError, OSError, RuntimeError) as error:
+            if where is None:
+                raise
+            raise BadFilter(where, _reason(error), tuple(self.metadata_types())) from error
+
+
+def _reason(error: Exception) -> str:
+    """The engine's message in one line, without its prefixes, its column list and places in its source."""
+    text = " ".join(str(error).split())
+    text = re.split(r",? ?/\S*\.rs:|\. Valid fields are|; did you mean", text)[0]
+    text = re.sub(r"^(lance error: )?((Invalid input|Invalid user input|Schema error|LanceError\(\w+\)),? ?:? ?)+", "", text)
+    return text.rstrip(". ") or "cannot be used"
+
+
+def _flat(column: pa.ChunkedArray) -> np.ndarray:
+    return np.asarray(column.combine_chunks().flatten().to_numpy(zero_copy_only=False))
