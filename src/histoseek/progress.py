@@ -17,6 +17,9 @@ class Reporter(Protocol):
     def advance(self, items: int = 1) -> None:
         """Some more items are done."""
 
+    def expect(self, total: int) -> None:
+        """So many items there will be."""
+
     def part(self, title: str, total: int) -> AbstractContextManager[Reporter]:
         """A reporter for one part of the work, shown below it while it lasts."""
 
@@ -25,6 +28,9 @@ class SilentReporter:
     """Says nothing: for libraries, tests and pipes."""
 
     def advance(self, items: int = 1) -> None:
+        """Ignore it."""
+
+    def expect(self, total: int) -> None:
         """Ignore it."""
 
     @contextmanager
@@ -41,6 +47,9 @@ class _BarReporter:
     def advance(self, items: int = 1) -> None:
         self._bars.advance(self._task, items)
 
+    def expect(self, total: int) -> None:
+        self._bars.update(self._task, total=total)
+
     @contextmanager
     def part(self, title: str, total: int) -> Iterator[Reporter]:
         task = self._bars.add_task(title, total=total)
@@ -51,8 +60,8 @@ class _BarReporter:
 
 
 @contextmanager
-def terminal_progress(title: str, total: int) -> Iterator[Reporter]:
-    """A bar on standard error for `total` items, or silence when that is no terminal."""
+def terminal_progress(title: str, total: int | None) -> Iterator[Reporter]:
+    """A bar on standard error for `total` items (None: told later), or silence when that is no terminal."""
     if not sys.stderr.isatty():
         yield SilentReporter()
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,7 @@ from histoseek.encoders.bag import sidecar_path
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.registry import encoder_card
 from histoseek.encoders.space import EmbeddingSpace
-from histoseek.errors import ArchiveError, ArchiveNotFound, UnknownSlide
+from histoseek.errors import ArchiveError, ArchiveNotFound, SpaceMismatch, UnknownSlide
 from histoseek.files import as_archive_errors
 
 
@@ -50,7 +51,7 @@ class Archive:
 
     def __init__(self, layout: ArchiveLayout, manifest: Manifest) -> None:
         self.layout = layout
-        self._manifest = manifest
+        self.manifest = manifest
 
     @classmethod
     def create(cls, path: Path | str, recipe: Recipe | None = None) -> Archive:
@@ -82,12 +83,12 @@ class Archive:
     @property
     def recipe(self) -> Recipe:
         """How its slides become bags."""
-        return self._manifest.recipe
+        return self.manifest.recipe
 
     @property
     def space(self) -> EmbeddingSpace | None:
         """Its embedding space; None before the first slide is in."""
-        return self._manifest.space
+        return self.manifest.space
 
     def __len__(self) -> int:
         return self.store.count(None) if self.space else 0
@@ -131,7 +132,7 @@ class Archive:
         with self._writing():
             for slide_id in slide_ids:
                 self.get(slide_id)
-            self._drop(slide_ids)
+            self.drop(slide_ids)
 
     def stats(self) -> ArchiveStats:
         """Counts and sizes."""
@@ -149,7 +150,8 @@ class Archive:
     def _writing(self) -> AbstractContextManager[None]:
         return writer_lock(self.layout)
 
-    def _drop(self, slide_ids: Sequence[str]) -> None:
+    def drop(self, slide_ids: Sequence[str]) -> None:
+        """Take slides out while the write lock is held."""
         self.store.delete(slide_ids)
         for slide_id in slide_ids:
             bag = self.layout.bag(slide_id)
@@ -157,12 +159,20 @@ class Archive:
             bag.unlink(missing_ok=True)
         Journal(self.layout).removed(slide_ids)
 
-    def _use_recipe(self, recipe: Recipe) -> None:
-        if recipe != self.recipe:
-            self._manifest = replace(self._manifest, recipe=recipe)
-            write_manifest(self.layout, self._manifest)
+    def use_recipe(self, recipe: Recipe) -> None:
+        """Make bags differently from now on; the embedding space must stay the same.
 
-    def _settle_space(self, means: Sequence[BagMean]) -> None:
+        Raises SpaceMismatch for another encoder or spacing.
+        """
+        for name, part in (("encoder", "tile encoder"), ("spacing_um_per_px", "spacing um per px")):
+            mine, given = getattr(self.recipe, name), getattr(recipe, name)
+            if mine != given:
+                raise SpaceMismatch(str(self.path), part, str(mine), str(given))
+        if recipe != self.recipe:
+            self.manifest = replace(self.manifest, recipe=recipe)
+            write_manifest(self.layout, self.manifest)
+
+    def settle_space(self, means: Sequence[BagMean]) -> None:
         """Fix the embedding space from the first bags: the centre, then the empty store, then the manifest."""
         from histoseek.archive.stores.lance import LanceStore
 
@@ -172,5 +182,5 @@ class Archive:
         write_centre(self.layout, centre)
         with as_archive_errors(self.path):
             self.store = LanceStore.create(self.layout.store, space.dimension)
-        self._manifest = replace(self._manifest, space=space)
-        write_manifest(self.layout, self._manifest)
+        self.manifest = replace(self.manifest, space=space)
+        write_manifest(self.layout, self.manifest)

@@ -4,26 +4,219 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
-from histoseek.archive.centring import CentreFit
+from histoseek.archive.archive import Archive
 from histoseek.archive.commits import Committer
 from histoseek.archive.journal import Journal, Refusal
-from histoseek.archive.layout import ArchiveLayout
-from histoseek.archive.plan import IndexPlan, PlannedSlide
-from histoseek.archive.records import record_of
+from histoseek.archive.lock import writer_lock
+from histoseek.archive.plan import IndexPlan, PlannedSlide, Planner
+from histoseek.archive.joining import Joined, join
+from histoseek.archive.records import changed_record, new_record
 from histoseek.archive.schema import StoredSlide
-from histoseek.archive.signing import CENTRE_SLIDES, Signer
-from histoseek.archive.sources import BagSource, Prepared, SourcedBag, cached_bag
+from histoseek.archive.signing import CENTRE_SLIDES, BagMean
+from histoseek.archive.sources import BagSource, FeatureBags, Prepared, SlideBags, SourcedBag, cached_bag
+from histoseek.archive.tables import SlideTable
 from histoseek.encoders.bagging import PreparedSlide
 from histoseek.errors import ArchiveError, EncoderError, SlideError, SpaceMismatch, UnreadableSlide
-from histoseek.progress import Reporter
+from histoseek.progress import Reporter, SilentReporter
 
 log = logging.getLogger(__name__)
 
 _AHEAD = 2
 """Slides opened ahead of the one being encoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRequest:
+    """What to index: files found, tables about them, spacings by file name or path in um/px, reading threads."""
+
+    files: tuple[Path, ...]
+    metadata: SlideTable | None = None
+    reports: SlideTable | None = None
+    spacing_of: Mapping[str, float] = field(default_factory=dict)
+    workers: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What a run did: counts of slides, refusals, and warnings about tables."""
+
+    added: int
+    updated: int
+    unchanged: int
+    refused: tuple[Refusal, ...]
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+
+def index(archive: Archive, request: IndexRequest, reporter: Reporter | None = None) -> IndexReport:
+    """Bring the archive up to date with the files.
+
+    Bags are cached as they are made and rows committed in batches, so a run that is killed is continued by the same
+    call. Raises ArchiveError (busy, read-only, disk full); a bad slide is refused and does not stop the run.
+    """
+    started = time.monotonic()
+    reporter = reporter or SilentReporter()
+    with writer_lock(archive.layout):
+        joined = join(request.files, request.metadata, request.reports)
+        planner = Planner(
+            layout=archive.layout,
+            recipe=archive.recipe,
+            records=archive.records(),
+            metadata=joined.of,
+            spacing_of=request.spacing_of,
+            stems_are_ids=archive.recipe.imported,
+        )
+        plan = planner.plan(request.files, request.workers, reporter)
+        run = _Run(archive, request, plan, reporter)
+        run.execute()
+    seconds = round(time.monotonic() - started, 3)
+    return IndexReport(run.added, run.updated, run.unchanged, tuple(run.refused), seconds, _warnings(joined, request))
+
+
+@dataclass
+class _Run:
+    archive: Archive
+    request: IndexRequest
+    plan: IndexPlan
+    reporter: Reporter
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+    _waiting: list[tuple[PlannedSlide, BagMean]] = field(default_factory=list)
+
+    def execute(self) -> None:
+        """Do all that the plan says."""
+        if not (self.plan.encode or self.plan.superseded or self.plan.refused or self._changed()):
+            self.unchanged = len(self.plan.current)
+            return
+        self._journal = Journal(self.archive.layout)
+        self._journal.started(len(self.request.files))
+        self._refuse(self.plan.refused)
+        self._source = self._bag_source()
+        with Committer(self.archive, self._journal, self.request.metadata) as self._committer:
+            self._encode_all()
+            self._committer.flush()
+            self._update_records()
+        if self.plan.superseded:
+            self.archive.drop(self.plan.superseded)
+        self._journal.finished()
+
+    def _bag_source(self) -> BagSource:
+        if self.archive.recipe.imported:
+            return FeatureBags(self.archive.layout, self.archive.recipe)
+        return SlideBags(self.archive.layout, self.archive.recipe, self.request.workers)
+
+    def _encode_all(self) -> None:
+        self.reporter.expect(len(self.plan.encode))
+        for slide, prepared in _ahead(self._source, self.plan.encode):
+            try:
+                self._take(slide, self._source.finish(slide, _outcome(prepared, slide), self.reporter))
+            except (SlideError, SpaceMismatch) as error:
+                self._refuse([Refusal.of(slide.path, error)])
+            self.reporter.advance()
+        self._settle()
+
+    def _take(self, slide: PlannedSlide, sourced: SourcedBag) -> None:
+        """Sign and commit a bag; before the archive has its space, only note its mean."""
+        if self.archive.space is None:
+            mean = BagMean.of(sourced.bag)
+            if self._waiting and mean.vector.shape != self._waiting[0][1].vector.shape:
+                dimensions = (str(len(self._waiting[0][1].vector)), str(len(mean.vector)))
+                raise SpaceMismatch(str(slide.path), "dimension", *dimensions)
+            self._waiting.append((slide, mean))
+            if len(self._waiting) == CENTRE_SLIDES:
+                self._settle()
+            return
+        self._commit(slide, sourced)
+
+    def _settle(self) -> None:
+        """Fix the space from the slides seen so far, and commit them."""
+        if not self._waiting:
+            return
+        self.archive.settle_space([mean for _, mean in self._waiting])
+        waiting, self._waiting = self._waiting, []
+        for slide, _ in waiting:
+            sourced = cached_bag(self.archive.layout, slide)
+            if sourced is None:
+                self._refuse([Refusal.of(slide.path, UnreadableSlide(slide.path, "its cached features vanished"))])
+            else:
+                self._commit(slide, sourced)
+
+    def _commit(self, slide: PlannedSlide, sourced: SourcedBag) -> None:
+        signature = self.archive.signer.sign(sourced.bag)
+        self._committer.add(StoredSlide(new_record(slide, sourced), signature))
+        if slide.known:
+            self.updated += 1
+        else:
+            self.added += 1
+
+    def _changed(self) -> Sequence[PlannedSlide]:
+        return [slide for slide in self.plan.current if slide.known and changed_record(slide, slide.known)]
+
+    def _update_records(self) -> None:
+        changed = self._changed()
+        self.unchanged = len(self.plan.current) - len(changed)
+        for slide, stored in self._committer.stored(changed):
+            record = changed_record(slide, stored.record)
+            if record:
+                self._committer.add(StoredSlide(record, stored.signature))
+                self.updated += 1
+
+    def _refuse(self, refusals: Sequence[Refusal]) -> None:
+        self.refused.extend(refusals)
+        if refusals:
+            self._journal.refused(refusals)
+
+
+def _ahead(source: BagSource, slides: Sequence[PlannedSlide]) -> Iterator[tuple[PlannedSlide, Future[Prepared]]]:
+    """Slides with their preparation under way, a few ahead; what is left open at the end is closed."""
+    waiting = iter(slides)
+    with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
+        pending = deque((s, pool.submit(source.prepare, s)) for s in islice(waiting, _AHEAD))
+        try:
+            while pending:
+                yield pending.popleft()
+                pending.extend((s, pool.submit(source.prepare, s)) for s in islice(waiting, 1))
+        finally:
+            for _, future in pending:
+                future.cancel()
+                future.add_done_callback(_close)
+
+
+def _close(future: Future[Prepared]) -> None:
+    if not future.cancelled() and future.exception() is None and isinstance(found := future.result(), PreparedSlide):
+        found.slide.close()
+
+
+def _outcome(prepared: Future[Prepared], slide: PlannedSlide) -> Prepared:
+    """What preparing gave; any failure that is not ours becomes a refusal of this slide, not the end of the run."""
+    try:
+        return prepared.result()
+    except (SlideError, ArchiveError, EncoderError):
+        raise
+    except Exception as error:
+        log.debug("unexpected failure of slide %s", slide.slide_id, exc_info=True)
+        raise UnreadableSlide(slide.path, f"unexpected {type(error).__name__}") from error
+
+
+def _warnings(joined: Joined, request: IndexRequest) -> tuple[str, ...]:
+    said = []
+    for table, ids in ((request.metadata, joined.unmatched_rows), (request.reports, joined.unmatched_reports)):
+        if table and ids:
+            said.append(f"{table.path}: {len(ids)} of {len(table.rows)} rows match no slide: {_some(ids)}")
+    if joined.files_without_row:
+        names = [path.name for path in joined.files_without_row]
+        said.append(f"{len(names)} of {len(request.files)} slides have no row in the metadata: {_some(names)}")
+    return tuple(said)
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

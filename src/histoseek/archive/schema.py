@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -45,7 +44,7 @@ class SlideRecord:
     organ: str | None = None
     diagnosis: str | None = None
     report: str | None = None
-    extra: Mapping[str, MetadataValue] = field(default_factory=lambda: MappingProxyType({}))
+    extra: Mapping[str, MetadataValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +128,11 @@ def cast_value(column: str, value: MetadataValue, kind: pa.DataType) -> Metadata
 def extra_column_name(name: str) -> str:
     """The column name of a metadata field: lower case, letters, digits and underscores.
 
-    Raises InputError for a name that is the archive's own.
+    A name that is the archive's own, such as `width`, becomes `table_width`.
     """
     column = re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_") or "column"
-    column = f"c_{column}" if column[0].isdigit() else column
-    if column in RECORD_COLUMNS or column in VECTOR_COLUMNS:
-        raise InputError(f"column {name!r}", "this name is the archive's own", "Rename it with --rename OLD=NEW")
-    return column
+    own = column in RECORD_COLUMNS or column in VECTOR_COLUMNS
+    return f"table_{column}" if own or column[0].isdigit() else column
 
 
 def to_table(slides: Sequence[StoredSlide], schema: pa.Schema) -> pa.Table:
@@ -158,7 +155,7 @@ def to_records(table: pa.Table) -> list[SlideRecord]:
     extra = [name for name in names if name not in RECORD_COLUMNS]
     return [
         SlideRecord(
-            **{name: row[name] for name in RECORD_COLUMNS}, extra=MappingProxyType({name: row[name] for name in extra})
+            **{name: row[name] for name in RECORD_COLUMNS}, extra={name: row[name] for name in extra}
         )
         for row in table.select(names).to_pylist()
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import lancedb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -35,6 +35,10 @@ from histoseek.files import TreeSync, as_archive_errors
 from histoseek.mosaics.barcodes import barcode_words
 from histoseek.mosaics.distances import SignatureBlock
 from histoseek.settings import get_settings
+
+# The engine's own log would print paths; it reads this once, when it is imported.
+os.environ.setdefault("LANCE_LOG", "error")
+import lancedb  # noqa: E402
 
 _TABLE = "slides"
 _IDS_PER_QUERY = 500

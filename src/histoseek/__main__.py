@@ -1,0 +1,5 @@
+"""`python -m histoseek`."""
+
+from histoseek.cli import main
+
+main()

@@ -1,0 +1,107 @@
+"""The archive as Python users see it: create, index, search, keep in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from histoseek.archive.archive import Archive as StoredArchive
+from histoseek.archive.ingest import IndexReport, IndexRequest, index
+from histoseek.archive.tables import SlideTable, load_table, require_unique
+from histoseek.archive.verify import Verification, verify
+from histoseek.encoders.features import discover_features
+from histoseek.encoders.recipe import Recipe
+from histoseek.errors import InputError
+from histoseek.progress import Reporter
+from histoseek.search.query import ArchivedSlide, Query, SlideFile
+from histoseek.search.results import SearchResults
+from histoseek.search.search import SearchOptions, search
+from histoseek.slides.discover import discover
+
+PathLike = Path | str
+
+
+class Archive(StoredArchive):
+    """An archive of whole-slide images: one folder, safe to kill at any moment, searched by slide.
+
+    >>> archive = Archive.create("my.archive")              # doctest: +SKIP
+    >>> archive.index(["slides"], metadata="slides.csv")    # doctest: +SKIP
+    >>> for result in archive.search("query.svs"):          # doctest: +SKIP
+    ...     print(result.rank, result.slide_id, result.score)
+    """
+
+    @classmethod
+    def create(cls, path: PathLike, recipe: Recipe | None = None) -> Archive:
+        """Make a new, empty archive in a folder; raises ArchiveError when something is there already."""
+        made = StoredArchive.create(path, recipe)
+        return cls(made.layout, made.manifest)
+
+    @classmethod
+    def open(cls, path: PathLike) -> Archive:
+        """Open the archive in a folder; raises ArchiveNotFound, DamagedArchive."""
+        found = StoredArchive.open(path)
+        return cls(found.layout, found.manifest)
+
+    def index(
+        self,
+        paths: Sequence[PathLike],
+        metadata: PathLike | None = None,
+        reports: PathLike | None = None,
+        *,
+        spacing_of: Mapping[str, float] | None = None,
+        rename: Mapping[str, str] | None = None,
+        workers: int = 2,
+        reporter: Reporter | None = None,
+    ) -> IndexReport:
+        """Bring the archive up to date with slide files and folders (or feature files, for an archive of such).
+
+        metadata, reports: CSV or TSV tables; spacing_of: um/px by file name; rename: column names of the tables.
+        Can be killed and called again. Raises InputError for paths and tables, ArchiveError; bad slides are listed
+        in the report's `refused` and in the archive's refused.jsonl.
+        """
+        named = [Path(path) for path in paths]
+        tables = [_table(path, rename) for path in (metadata, reports)]
+        if tables[0]:
+            require_unique(tables[0])
+        if self.recipe.imported:
+            files, skipped = tuple(file for path in named for file in discover_features(path)), ()
+        else:
+            found = discover(named)
+            files, skipped = found.slides, tuple(f"{skip.path}: {skip.reason}" for skip in found.skipped)
+        report = index(self, IndexRequest(files, *tables, dict(spacing_of or {}), workers), reporter)
+        return replace(report, warnings=(*report.warnings, *skipped))
+
+    def search(
+        self,
+        query: PathLike | Query | None = None,
+        *,
+        like: str | None = None,
+        k: int = 5,
+        where: str | None = None,
+        same_patient: bool = False,
+        exact: bool = False,
+    ) -> SearchResults:
+        """The k slides most like a slide file (or a query object), or like the archive's slide `like`.
+
+        where: an SQL filter over metadata; same_patient: let other slides of the query's patient be found.
+        Raises SlideError, UnknownSlide, BadFilter, ArchiveError.
+        """
+        options = SearchOptions(k=k, where=where, same_patient=same_patient, exact=exact)
+        return search(self, _query(query, like), options)
+
+    def verify(self, reporter: Reporter | None = None) -> Verification:
+        """Check every slide's vectors, cached features and file."""
+        return verify(self, reporter)
+
+
+def _table(path: PathLike | None, rename: Mapping[str, str] | None) -> SlideTable | None:
+    return load_table(Path(path), rename) if path is not None else None
+
+
+def _query(query: PathLike | Query | None, like: str | None) -> Query:
+    if (query is None) == (like is None):
+        raise InputError("search", "needs either a slide file or the id of an archived slide", "Give one of the two")
+    if like is not None:
+        return ArchivedSlide(like)
+    return SlideFile(Path(query)) if isinstance(query, str | Path) else query  # type: ignore[return-value]

@@ -1,0 +1,165 @@
+"""Metadata and report tables: CSV or TSV in, typed rows out."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pc
+
+from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, extra_column_name
+from histoseek.errors import BadTable
+
+_ALIASES = {
+    "slide": "slide_id",
+    "case": "case_id",
+    "patient": "patient_id",
+    "filename": "file",
+    "path": "file",
+    "mpp": "spacing",
+    "spacing_um_per_px": "spacing",
+    "text": "report",
+}
+_IDS = ("file", "slide_id", "case_id")
+_TEXTS = (*_IDS, *TEXT_COLUMNS, "report")
+_NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One row: at least one of file, slide_id and case_id; the rest as far as given."""
+
+    file: str | None = None
+    slide_id: str | None = None
+    case_id: str | None = None
+    spacing_um_per_px: float | None = None
+    report: str | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, MetadataValue] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """What the row is called in messages."""
+        return self.file or self.slide_id or self.case_id or ""
+
+
+@dataclass(frozen=True, slots=True)
+class SlideTable:
+    """A table about slides; folder: that of its file, which relative paths in it start from."""
+
+    path: Path
+    rows: tuple[TableRow, ...]
+    extra_types: Mapping[str, pa.DataType]
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the table's file."""
+        return self.path.absolute().parent
+
+
+def load_table(path: Path, rename: Mapping[str, str] | None = None) -> SlideTable:
+    """Read a table whose rows are known by `file`, `slide_id` or `case_id`; `rename` maps column names first.
+
+    Columns are typed: ids and the standard columns are text, others integers, floats, booleans, dates or text.
+    Raises BadTable: unreadable, empty, no id column, an id twice, a spacing that is no positive number.
+    """
+    table = _with_our_names(_read(path), path, rename or {})
+    present = [name for name in _IDS if name in table.column_names]
+    if not present:
+        found = ", ".join(table.column_names)
+        raise BadTable(path, f"no id column among: {found}", "Name one 'slide_id', 'case_id' or 'file', or use --rename")
+    if not table.num_rows:
+        raise BadTable(path, "no rows", "Give a table with one row a slide or case")
+    known = (*_TEXTS, "spacing")
+    extra = {name: table.schema.field(name).type for name in table.column_names if name not in known}
+    rows = tuple(_row(row, extra, path) for row in table.to_pylist())
+    return SlideTable(path, rows, extra)
+
+
+def require_unique(table: SlideTable) -> None:
+    """Raise BadTable when two rows are known by the same id."""
+    seen: set[tuple[str | None, ...]] = set()
+    for row in table.rows:
+        key = (row.file,) if row.file else (row.slide_id,) if row.slide_id else (None, row.case_id)
+        if key in seen:
+            raise BadTable(table.path, f"{row.key!r} is there twice", "Keep one row a slide, or one a case")
+        seen.add(key)
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadTable(path, error.strerror or "cannot be read", "Check the path") from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", errors="replace")
+    head = text.partition("\n")[0]
+    parse = pc.ParseOptions(delimiter="\t" if head.count("\t") > head.count(",") else ",", newlines_in_values=True)
+    names = [name.strip() for name in next(iter(_header(head, parse.delimiter)))]
+    texts = {name: pa.string() for name in names if _ALIASES.get(name.lower(), name.lower()) in _TEXTS}
+    convert = pc.ConvertOptions(
+        column_types=texts, strings_can_be_null=True, null_values=_NULLS, timestamp_parsers=[], quoted_strings_can_be_null=True
+    )
+    try:
+        return pc.read_csv(io.BytesIO(text.encode()), parse_options=parse, convert_options=convert)
+    except pa.ArrowInvalid as error:
+        reason = " ".join(str(error).split())
+        raise BadTable(path, f"not a readable table ({reason})", "Save it as CSV or TSV in UTF-8") from error
+
+
+def _header(head: str, delimiter: str) -> Sequence[Sequence[str]]:
+    import csv
+
+    return list(csv.reader([head.rstrip("\r")], delimiter=delimiter)) or [[]]
+
+
+def _with_our_names(table: pa.Table, path: Path, rename: Mapping[str, str]) -> pa.Table:
+    names = [rename.get(name.strip(), name.strip()) for name in table.column_names]
+    ours = [_ALIASES.get(name.lower(), name.lower()) for name in names]
+    known = (*_TEXTS, "spacing")
+    named = [name if name in known else extra_column_name(name) for name in ours]
+    twice = next((name for name in named if named.count(name) > 1), None)
+    if twice:
+        raise BadTable(path, f"two columns are called {twice!r}", "Rename one of them, or use --rename OLD=NEW")
+    plain = {name: pa.string() for name in _TEXTS}
+    columns = [_simple(column.cast(plain.get(name, column.type))) for name, column in zip(named, table.columns, strict=True)]
+    return pa.table(columns, names=named)
+
+
+def _simple(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Columns of any other type than ours (empty ones, times) as text."""
+    kinds = (pa.types.is_int64, pa.types.is_float64, pa.types.is_boolean, pa.types.is_date32, pa.types.is_string)
+    return column if any(is_kind(column.type) for is_kind in kinds) else column.cast(pa.string())
+
+
+def _row(row: Mapping[str, MetadataValue], extra: Mapping[str, pa.DataType], path: Path) -> TableRow:
+    texts = {name: str(row[name]).strip() for name in _TEXTS if row.get(name) is not None}
+    if not any(name in texts for name in _IDS):
+        raise BadTable(path, "a row has no id", "Fill in its slide_id, case_id or file, or remove the row")
+    key = next(texts[name] for name in _IDS if name in texts)
+    return TableRow(
+        file=texts.get("file"),
+        slide_id=texts.get("slide_id"),
+        case_id=texts.get("case_id"),
+        spacing_um_per_px=_spacing(row.get("spacing"), key, path),
+        report=texts.get("report"),
+        texts={name: texts[name] for name in TEXT_COLUMNS if name in texts},
+        extra={name: row[name] for name in extra},
+    )
+
+
+def _spacing(value: MetadataValue, key: str, path: Path) -> float | None:
+    if value is None:
+        return None
+    try:
+        spacing = float(str(value).strip().lstrip("~"))
+    except ValueError:
+        spacing = 0.0
+    if not spacing > 0:
+        raise BadTable(path, f"the spacing of {key!r} is {value!r}", "Give um per pixel as a positive number")
+    return spacing

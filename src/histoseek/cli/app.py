@@ -1,0 +1,37 @@
+"""All commands in one place."""
+
+from __future__ import annotations
+
+import typer
+
+from histoseek._version import __version__
+from histoseek.cli.encoders import encoders
+from histoseek.cli.index import index
+from histoseek.cli.list_slides import list_slides
+from histoseek.cli.mask import mask
+from histoseek.cli.remove import remove
+from histoseek.cli.search import search
+from histoseek.cli.show import show
+from histoseek.cli.simulate import simulate
+from histoseek.cli.stats import stats
+from histoseek.cli.update import update
+from histoseek.cli.verify import verify
+
+app = typer.Typer(name="histoseek", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
+for command in (index, search, show, update, remove, verify, stats, encoders, mask, simulate):
+    app.command()(command)
+app.command("list")(list_slides)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"histoseek {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Say the version."),
+) -> None:
+    """Search your own archive of whole-slide images. For research and education; not a medical device."""

@@ -1,0 +1,115 @@
+"""`histoseek index`: bring an archive up to date with slide files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from histoseek.cli.options import DEFAULT_WORKERS, ArchiveOption, JsonOption, WorkersOption, pairs, spacings
+from histoseek.errors import ConfigurationError, InputError
+
+if TYPE_CHECKING:
+    from histoseek.api import Archive
+    from histoseek.archive.ingest import IndexReport
+    from histoseek.encoders.recipe import Recipe
+
+
+def index(
+    archive: ArchiveOption,
+    slides: Annotated[list[Path] | None, typer.Argument(help="Slide files and folders.")] = None,
+    features: Annotated[
+        Path | None, typer.Option(help="Folder of feature files (.h5, .pt) instead of slides; nothing is encoded.")
+    ] = None,
+    features_encoder: Annotated[str, typer.Option(help="Which encoder made the feature files.")] = "unnamed",
+    metadata: Annotated[Path | None, typer.Option(help="CSV or TSV with slide_id, case_id or file.")] = None,
+    reports: Annotated[Path | None, typer.Option(help="CSV or TSV with an id column and `report`.")] = None,
+    rename: Annotated[list[str] | None, typer.Option(help="OLD=NEW column name of the tables; repeatable.")] = None,
+    spacing: Annotated[float | None, typer.Option(help="um/px of the tiles [0.5 in a new archive].")] = None,
+    spacing_of: Annotated[list[str] | None, typer.Option(help="FILE=0.25, um/px of a slide; repeatable.")] = None,
+    spacing_tolerance: Annotated[
+        float | None, typer.Option(help="How much coarser than wanted a slide may be [0.05: 5 %].")
+    ] = None,
+    tiles: Annotated[str | None, typer.Option(help="Tiles per slide: a number or `all` [256].")] = None,
+    tissue_threshold: Annotated[
+        float | None, typer.Option(help="Optical density that counts as tissue [0.06]; lower finds fainter tissue.")
+    ] = None,
+    encoder: Annotated[str | None, typer.Option(help="Tile encoder [lite0]; see `histoseek encoders`.")] = None,
+    workers: WorkersOption = DEFAULT_WORKERS,
+    as_json: JsonOption = False,
+) -> None:
+    """Index slides into an archive: new and changed ones are encoded, unchanged ones skipped, bad ones listed.
+
+    Can be interrupted at any time; the same command goes on from there.
+    """
+    from histoseek.progress import terminal_progress
+
+    paths = _inputs(slides, features)
+    named = encoder if features is None else f"features:{features_encoder}"
+    changes = {
+        "encoder": named,
+        "spacing_um_per_px": spacing,
+        "tile_budget": _budget(tiles),
+        "tissue_threshold": tissue_threshold,
+        "spacing_tolerance": spacing_tolerance,
+    }
+    opened = _open_or_create(archive, {name: value for name, value in changes.items() if value is not None})
+    with terminal_progress("slides", total=None) as reporter:
+        report = opened.index(
+            paths,
+            metadata,
+            reports,
+            spacing_of=spacings(spacing_of),
+            rename=pairs(rename, "--rename"),
+            workers=workers,
+            reporter=reporter,
+        )
+    print(json.dumps(asdict(report), indent=1) if as_json else _text(report, opened))
+
+
+_ALL_TILES = 2**31 - 1
+
+
+def _inputs(slides: list[Path] | None, features: Path | None) -> list[Path]:
+    if bool(slides) == (features is not None):
+        raise InputError("index", "needs either slides or --features", "Give slide files or folders, or --features DIR")
+    return [features] if features is not None else slides or []
+
+
+def _budget(tiles: str | None) -> int | None:
+    """The number of tiles as given; `all` is more than any slide has."""
+    if tiles is None:
+        return None
+    if tiles == "all":
+        return _ALL_TILES
+    if not tiles.isdecimal():
+        raise ConfigurationError(f"--tiles {tiles}", "is no number", "Give a number, or 'all'")
+    return int(tiles)
+
+
+def _open_or_create(path: Path, changes: dict[str, object]) -> Archive:
+    """The archive with its recipe changed as far as asked; unknown encoders are refused before anything is made."""
+    from histoseek.api import Archive
+    from histoseek.archive.layout import ArchiveLayout
+    from histoseek.encoders.recipe import Recipe
+
+    exists = ArchiveLayout(path).manifest.exists()
+    archive = Archive.open(path) if exists else None
+    recipe: Recipe = replace(archive.recipe if archive else Recipe(), **changes)  # type: ignore[arg-type]
+    if archive is None:
+        return Archive.create(path, recipe)
+    archive.use_recipe(recipe)
+    return archive
+
+
+def _text(report: IndexReport, archive: Archive) -> str:
+    lines = [f"warning: {warning}" for warning in report.warnings]
+    lines += [f"refused: {refusal.reason}" for refusal in report.refused]
+    counts = f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged"
+    lines.append(f"{counts}, {len(report.refused)} refused in {report.seconds:.1f} s; the archive has {len(archive)} slides")
+    if report.refused:
+        lines.append(f"what was refused is also in {archive.layout.refused}")
+    return "\n".join(lines)

@@ -1,0 +1,28 @@
+"""`histoseek simulate`: write synthetic slides, for a first try and for experiments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="Where to write slides, metadata.csv and reports.csv.")],
+    patients: Annotated[int, typer.Option(min=1, help="Patients.")] = 12,
+    slides_per_patient: Annotated[int, typer.Option(min=1, help="Slides of each.")] = 2,
+    sites: Annotated[int, typer.Option(min=1, help="Hospitals, each with its own stain and blur.")] = 2,
+    size: Annotated[int, typer.Option(min=512, help="Edge of a slide in px.")] = 3000,
+    spacing: Annotated[float, typer.Option(help="um/px of the slides.")] = 0.5,
+    site_effect: Annotated[float, typer.Option(min=0.0, help="How much sites differ; 0 is not at all.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Same seed, same slides.")] = 0,
+) -> None:
+    """Write a cohort of simulated H&E slides with matching reports: no real tissue, no patients."""
+    from histoseek.progress import terminal_progress
+    from histoseek.simulate.cohort import CohortSpec, write_cohort
+
+    spec = CohortSpec(patients, slides_per_patient, sites, size, spacing, seed, site_effect)
+    with terminal_progress("simulated slides", total=patients * slides_per_patient) as reporter:
+        slides = write_cohort(spec, folder, reporter)
+    print(f"{len(slides)} simulated slides with metadata.csv and reports.csv in {folder}")

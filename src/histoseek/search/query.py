@@ -1,0 +1,101 @@
+"""Queries: what a user asks with, and what search needs of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from histoseek.archive.archive import Archive
+from histoseek.encoders.bag import Bag
+from histoseek.encoders.bagging import encode_prepared, prepared_slide
+from histoseek.encoders.features import SUFFIXES, read_features
+from histoseek.encoders.registry import TileEncoder, encoder_card, load_encoder
+from histoseek.errors import ArchiveError, InputError, SlideNotFound
+from histoseek.mosaics.signature import Signature
+from histoseek.progress import Reporter, SilentReporter
+from histoseek.slides.fingerprint import fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class SlideFile:
+    """Ask with a slide file (or a feature file, for an archive of such); its patient can be named to be left out."""
+
+    path: Path
+    spacing_um_per_px: float | None = None
+    patient_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedSlide:
+    """Ask with a slide of the archive."""
+
+    slide_id: str
+
+
+Query = SlideFile | ArchivedSlide
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedQuery:
+    """A query in the archive's space, and whose it is as far as known."""
+
+    signature: Signature
+    uri: str
+    spacing_um_per_px: float
+    slide_id: str | None = None
+    patient_id: str | None = None
+    case_id: str | None = None
+
+
+def prepare_query(archive: Archive, query: Query, workers: int = 2, reporter: Reporter | None = None) -> PreparedQuery:
+    """Bring a query into the archive's space; raises SlideError, UnknownSlide, or ArchiveError for an empty archive."""
+    if archive.space is None:
+        raise ArchiveError(str(archive.path), "the archive is empty", "Index some slides first")
+    if isinstance(query, ArchivedSlide):
+        return _archived(archive, query.slide_id)
+    if not query.path.is_file():
+        raise SlideNotFound(query.path)
+    known = archive.records(f"file_fingerprint = '{fingerprint(query.path)}'", limit=1)
+    if known and query.spacing_um_per_px is None:
+        return _archived(archive, known[0].slide_id)
+    bag, spacing = _bag(archive, query, workers, reporter or SilentReporter())
+    patient = query.patient_id or (known[0].patient_id if known else None)
+    return PreparedQuery(
+        signature=archive.signer.sign(bag),
+        uri=str(query.path),
+        spacing_um_per_px=spacing,
+        slide_id=known[0].slide_id if known else None,
+        patient_id=patient,
+        case_id=known[0].case_id if known else None,
+    )
+
+
+def _archived(archive: Archive, slide_id: str) -> PreparedQuery:
+    stored = archive.get(slide_id)
+    record = stored.record
+    return PreparedQuery(
+        signature=stored.signature,
+        uri=record.uri,
+        spacing_um_per_px=record.spacing_um_per_px,
+        slide_id=slide_id,
+        patient_id=record.patient_id,
+        case_id=record.case_id,
+    )
+
+
+def _bag(archive: Archive, query: SlideFile, workers: int, reporter: Reporter) -> tuple[Bag, float]:
+    """The query's bag by the archive's own recipe, and the slide's spacing in um/px."""
+    recipe = archive.recipe
+    if recipe.imported:
+        found = read_features(query.path, recipe.encoder)
+        return found.bag, found.slide_spacing_um_per_px
+    if query.path.suffix.lower() in SUFFIXES:
+        raise InputError(str(query.path), "a feature file, but the archive was made from slides", "Ask with a slide")
+    edge_px = encoder_card(recipe.encoder).input_px
+    with prepared_slide(query.path, recipe, edge_px, query.spacing_um_per_px) as prepared:
+        bag = encode_prepared(prepared, _encoder(archive), workers, reporter)
+        return bag, prepared.slide.spacing_um_per_px
+
+
+def _encoder(archive: Archive) -> TileEncoder:
+    return load_encoder(archive.recipe.encoder)
