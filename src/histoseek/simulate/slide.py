@@ -1,0 +1,225 @@
+"""Simulated slides: a map of components, their textures, and a pyramidal TIFF written strip by strip."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from histoseek.geometry import Size
+from histoseek.simulate.diagnoses import diagnosis
+from histoseek.simulate.staining import Staining, colour, glass, staining
+from histoseek.simulate.textures import EDGE_PX, texture
+
+Pixels = NDArray[np.uint8]
+
+_TILE_PX = 256
+_STRIP_PX = 4 * _TILE_PX
+_MAP_UM = 32.0
+_LEVEL_STEP = 4
+_SMALLEST_LEVEL_PX = 1024
+_PEN_COLOUR = (30, 60, 170)
+
+
+@dataclass(frozen=True, slots=True)
+class SlideSpec:
+    """All that decides a simulated slide's pixels; size in level-0 px."""
+
+    slide_id: str
+    size: Size
+    spacing_um_per_px: float
+    diagnosis: str
+    site: str
+    patient: str
+    seed: int
+    site_effect: float = 1.0
+    pen_mark: bool = False
+
+
+def write_slide(spec: SlideSpec, path: Path) -> None:
+    """Write a tiled JPEG pyramid that OpenSlide opens with its spacing; memory is bounded by its second level.
+
+    The file appears under its name only when it is complete.
+    """
+    painter = _Painter(spec)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with tifffile.TiffWriter(temporary, bigtiff=spec.size.width * spec.size.height > 2**30) as tiff:
+            next_level = _write_full_level(tiff, painter)
+            downsample = _LEVEL_STEP
+            while next_level is not None:
+                _write_level(tiff, spec, next_level, downsample)
+                downsample *= _LEVEL_STEP
+                next_level = _shrunk(next_level) if max(next_level.shape[:2]) > _SMALLEST_LEVEL_PX else None
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def render_region(spec: SlideSpec, x: int, y: int, width: int, height: int) -> Pixels:
+    """Level-0 pixels of a region before compression, uint8 [height, width, 3]."""
+    return _Painter(spec).paint(x, y, width, height)
+
+
+def strips(spec: SlideSpec) -> Iterator[Pixels]:
+    """The whole slide at level 0 in strips of at most 1024 rows, top to bottom."""
+    painter = _Painter(spec)
+    return (painter.strip(top) for top in range(0, spec.size.height, _STRIP_PX))
+
+
+class _Painter:
+    def __init__(self, spec: SlideSpec) -> None:
+        self.spec = spec
+        self._components = tuple(diagnosis(spec.diagnosis).mixture)
+
+    @cached_property
+    def _staining(self) -> Staining:
+        return staining(_number(self.spec.site), _number(self.spec.patient), self.spec.site_effect)
+
+    @cached_property
+    def _textures(self) -> tuple[Pixels, ...]:
+        """Glass first, then the diagnosis' components, in colour."""
+        made = [texture(name, self.spec.seed, self.spec.spacing_um_per_px) for name in self._components]
+        empty = glass(self.spec.seed, self._staining, EDGE_PX)
+        return (empty, *(colour(one, self._staining) for one in made))
+
+    @cached_property
+    def _scores(self) -> NDArray[np.float32]:
+        """Low-resolution maps [h, w, C + 1]: where which texture wins."""
+        spec = self.spec
+        edge = max(spec.size.width, spec.size.height) * spec.spacing_um_per_px / _MAP_UM
+        shape = (int(spec.size.height * edge / spec.size.longer_edge) + 2, int(spec.size.width * edge / spec.size.longer_edge) + 2)
+        rng = np.random.default_rng([spec.seed, 4])
+        patient = np.random.default_rng([_number(spec.patient), 5])
+        shares = np.array(list(diagnosis(spec.diagnosis).mixture.values()))
+        shares = shares * np.exp(0.25 * patient.standard_normal(len(shares)))
+        bias = np.log(shares / shares.sum())
+        fields = [_smooth(rng, shape, 300 / _MAP_UM) + 0.9 * b for b in bias]
+        outside = 30 * (_outline(rng, shape) - 1.0) - 3
+        return np.dstack([outside, *fields]).astype(np.float32)
+
+    def strip(self, top: int) -> Pixels:
+        return self.paint(0, top, self.spec.size.width, min(_STRIP_PX, self.spec.size.height - top))
+
+    def paint(self, x: int, y: int, width: int, height: int) -> Pixels:
+        out = np.empty((height, width, 3), np.uint8)
+        for left in range(0, width, EDGE_PX):
+            part = out[:, left : left + EDGE_PX]
+            self._paint_block(part, x + left, y)
+        if self.spec.pen_mark:
+            self._draw_pen(out, x, y)
+        return out
+
+    def _paint_block(self, out: Pixels, x: int, y: int) -> None:
+        height, width = out.shape[:2]
+        labels = self._labels(x, y, width, height)
+        rows, columns = (np.arange(y, y + height) % EDGE_PX), (np.arange(x, x + width) % EDGE_PX)
+        for number in np.unique(labels):
+            place = labels == number
+            out[place] = self._textures[number][rows][:, columns][place]
+
+    def _labels(self, x: int, y: int, width: int, height: int) -> NDArray[np.intp]:
+        """Which texture each pixel shows, from the low-resolution maps, interpolated."""
+        per_px = self.spec.spacing_um_per_px / _MAP_UM
+        matrix = np.array([[per_px, 0, x * per_px], [0, per_px, y * per_px]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        maps = [
+            cv2.warpAffine(self._scores[..., c], matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+            for c in range(self._scores.shape[2])
+        ]
+        best, labels = maps[0], np.zeros((height, width), np.intp)
+        for number, field in enumerate(maps[1:], start=1):
+            wins = field > best
+            best = np.where(wins, field, best)
+            labels[wins] = number
+        return labels
+
+    def _draw_pen(self, out: Pixels, x: int, y: int) -> None:
+        size = self.spec.size
+        line = np.array([[0.05, 0.1], [0.12, 0.4], [0.06, 0.7], [0.1, 0.92]]) * (size.width, size.height) - (x, y)
+        thickness = max(2, round(150 / self.spec.spacing_um_per_px))
+        cv2.polylines(out, [line.astype(np.int32)], False, _PEN_COLOUR, thickness)
+
+
+def _write_full_level(tiff: tifffile.TiffWriter, painter: _Painter) -> Pixels | None:
+    """Write level 0 from strips, and return the next level, gathered on the way."""
+    spec, smaller = painter.spec, []
+
+    def tiles() -> Iterator[Pixels]:
+        for top in range(0, spec.size.height, _STRIP_PX):
+            strip = painter.strip(top)
+            smaller.append(_shrunk(strip))
+            yield from _tiles(strip)
+
+    _write_tiles(tiff, spec, spec.size, 1, tiles())
+    return np.concatenate(smaller) if spec.size.longer_edge > _SMALLEST_LEVEL_PX else None
+
+
+def _write_level(tiff: tifffile.TiffWriter, spec: SlideSpec, pixels: Pixels, downsample: int) -> None:
+    _write_tiles(tiff, spec, Size(pixels.shape[1], pixels.shape[0]), downsample, _tiles(pixels))
+
+
+def _write_tiles(
+    tiff: tifffile.TiffWriter, spec: SlideSpec, size: Size, downsample: int, tiles: Iterator[Pixels]
+) -> None:
+    per_cm = 1e4 / (spec.spacing_um_per_px * downsample)
+    tiff.write(
+        tiles,
+        shape=(size.height, size.width, 3),
+        dtype=np.uint8,
+        tile=(_TILE_PX, _TILE_PX),
+        photometric="rgb",
+        compression="jpeg",
+        compressionargs={"level": 85},
+        subfiletype=0 if downsample == 1 else 1,
+        resolution=(per_cm, per_cm),
+        resolutionunit="CENTIMETER",
+        metadata=None,
+        maxworkers=2,
+    )
+
+
+def _tiles(pixels: Pixels) -> Iterator[Pixels]:
+    height, width = pixels.shape[:2]
+    padded = np.pad(pixels, ((0, -height % _TILE_PX), (0, -width % _TILE_PX), (0, 0)), mode="edge")
+    for y in range(0, height, _TILE_PX):
+        for x in range(0, width, _TILE_PX):
+            yield padded[y : y + _TILE_PX, x : x + _TILE_PX]
+
+
+def _shrunk(pixels: Pixels) -> Pixels:
+    height, width = (max(1, length // _LEVEL_STEP) for length in pixels.shape[:2])
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _smooth(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> NDArray[np.float32]:
+    field = cv2.GaussianBlur(rng.standard_normal(shape).astype(np.float32), (0, 0), sigma)
+    fine = cv2.GaussianBlur(rng.standard_normal(shape).astype(np.float32), (0, 0), 1.0)
+    return np.asarray(field / field.std() + 0.25 * fine / fine.std(), np.float32)
+
+
+def _outline(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Below 1 inside of one to three irregular pieces of tissue."""
+    ys, xs = np.mgrid[0 : shape[0], 0 : shape[1]]
+    pieces = int(rng.integers(1, 4))
+    distance = np.full(shape, np.inf)
+    for piece in range(pieces):
+        cx = shape[1] * ((piece + 0.5) / pieces + rng.uniform(-0.05, 0.05))
+        cy = shape[0] * rng.uniform(0.42, 0.58)
+        rx, ry = shape[1] * rng.uniform(0.36, 0.42) / pieces, shape[0] * rng.uniform(0.34, 0.42)
+        distance = np.minimum(distance, np.hypot((xs - cx) / rx, (ys - cy) / ry))
+    wobble = cv2.GaussianBlur(rng.standard_normal(shape).astype(np.float32), (0, 0), max(1.0, max(shape) / 25))
+    return np.asarray(distance + 0.1 * wobble / wobble.std(), np.float32)
+
+
+def _number(name: str) -> int:
+    return zlib.crc32(name.encode())
+
+
