@@ -60,17 +60,20 @@ class Archive(StoredArchive):
         Can be killed and called again. Raises InputError for paths and tables, ArchiveError; bad slides are listed
         in the report's `refused` and in the archive's refused.jsonl.
         """
-        named = [Path(path) for path in paths]
-        tables = [_table(path, rename) for path in (metadata, reports)]
-        if tables[0]:
-            require_unique(tables[0])
-        if self.recipe.imported:
-            files, skipped = tuple(file for path in named for file in discover_features(path)), ()
-        else:
-            found = discover(named)
-            files, skipped = found.slides, tuple(f"{skip.path}: {skip.reason}" for skip in found.skipped)
-        report = index(self, IndexRequest(files, *tables, dict(spacing_of or {}), workers), reporter)
+        rows = _table(metadata, rename)
+        if rows:
+            require_unique(rows)
+        files, skipped = self._files([Path(path) for path in paths])
+        request = IndexRequest(files, rows, _table(reports, rename), dict(spacing_of or {}), workers)
+        report = index(self, request, reporter)
         return replace(report, warnings=(*report.warnings, *skipped))
+
+    def _files(self, paths: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+        """The files that the paths name, and what is to be said of those left out."""
+        if self.recipe.imported:
+            return tuple(dict.fromkeys(file for path in paths for file in discover_features(path))), ()
+        found = discover(paths)
+        return found.slides, tuple(f"{skip.path}: {skip.reason}" for skip in found.skipped)
 
     def search(
         self,

@@ -111,7 +111,9 @@ class NoTissue(SlideError):
 
     def __init__(self, path: Path | str, reason: str = "the mask is empty") -> None:
         self.reason = reason
-        super().__init__(path, f"no tissue found ({reason})", "Look at `histoseek mask FILE`, or lower --tissue-threshold")
+        super().__init__(
+            path, f"no tissue found ({reason})", "Look at `histoseek mask FILE`, or lower --tissue-threshold"
+        )
 
 
 class DuplicateSlide(SlideError):

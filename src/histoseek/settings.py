@@ -20,11 +20,15 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HISTOSEEK_", frozen=True)
 
     cache_dir: Path = Field(default_factory=_default_cache, description="Folder for models prepared once.")
-    runtime: Literal["auto", "onnx", "torch"] = Field("auto", description="What runs tile encoders on a CPU.")
-    device: Literal["cpu", "cuda"] = Field("cpu", description="Where the torch runtime computes.")
-    threads: int = Field(0, ge=0, description="Threads for models and kernels; 0 means all cores.")
-    batch_memory_mb: int = Field(512, ge=16, description="Memory that one batch of tiles may take in the encoder.")
-    history_minutes: int = Field(10, ge=0, description="How long readers may hold on to an older archive version.")
+    runtime: Literal["auto", "onnx", "torch"] = Field(default="auto", description="What runs tile encoders on a CPU.")
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="Where the torch runtime computes.")
+    threads: int = Field(default=0, ge=0, description="Threads for models and kernels; 0 means all cores.")
+    batch_memory_mb: int = Field(
+        default=512, ge=16, description="Memory that one batch of tiles may take in the encoder."
+    )
+    history_minutes: int = Field(
+        default=10, ge=0, description="How long readers may hold on to an older archive version."
+    )
 
 
 @lru_cache(maxsize=1)

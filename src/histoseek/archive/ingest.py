@@ -13,10 +13,10 @@ from pathlib import Path
 
 from histoseek.archive.archive import Archive
 from histoseek.archive.commits import Committer
+from histoseek.archive.joining import Joined, join
 from histoseek.archive.journal import Journal, Refusal
 from histoseek.archive.lock import writer_lock
 from histoseek.archive.plan import IndexPlan, PlannedSlide, Planner
-from histoseek.archive.joining import Joined, join
 from histoseek.archive.records import changed_record, new_record
 from histoseek.archive.schema import StoredSlide
 from histoseek.archive.signing import CENTRE_SLIDES, BagMean

@@ -40,8 +40,12 @@ def join(files: Sequence[Path], metadata: SlideTable | None, reports: SlideTable
     fits several files, the row counts as unmatched. Several reports of a slide are put together.
     """
     rows = _Matches(files, metadata)
-    texts = _Matches(files, reports, {path: row.case_id for path, found in rows.found.items() for row in found[:1]},
-                     {path: row.slide_id for path, found in rows.found.items() for row in found[:1]})
+    texts = _Matches(
+        files,
+        reports,
+        {path: row.case_id for path, found in rows.found.items() for row in found[:1]},
+        {path: row.slide_id for path, found in rows.found.items() for row in found[:1]},
+    )
     of = {path: _metadata(rows.found.get(path, ()), texts.found.get(path, ())) for path in files}
     without = tuple(path for path in files if metadata and path not in rows.found)
     return Joined(of, rows.unmatched, texts.unmatched, without)

@@ -134,5 +134,3 @@ def _fingerprints(files: Sequence[Path], workers: int, reporter: Reporter) -> li
 
     with reporter.part("looking at files", len(files)) as part, ThreadPoolExecutor(workers) as pool:
         return list(pool.map(take, files))
-
-

@@ -36,7 +36,11 @@ def changed_record(slide: PlannedSlide, known: SlideRecord) -> SlideRecord | Non
 
 def _with_metadata(record: SlideRecord, slide: PlannedSlide) -> SlideRecord:
     known, given = slide.known, slide.metadata
-    kept = {name: getattr(known, name) for name in ("case_id", "patient_id", "site", "stain", "organ", "diagnosis")} if known else {}
+    kept = (
+        {name: getattr(known, name) for name in ("case_id", "patient_id", "site", "stain", "organ", "diagnosis")}
+        if known
+        else {}
+    )
     extra = {**(known.extra if known else {}), **given.extra}
     report = given.report or (known.report if known else None)
     return replace(record, **{**kept, **given.texts}, report=report, extra=extra)

@@ -138,8 +138,10 @@ def extra_column_name(name: str) -> str:
 def to_table(slides: Sequence[StoredSlide], schema: pa.Schema) -> pa.Table:
     """Slides as rows of `schema`, exact to the bit."""
     rows = [_row(slide) for slide in slides]
-    return pa.table({name: pa.array([row.get(name) for row in rows], schema.field(name).type) for name in schema.names},
-                    schema=schema)
+    return pa.table(
+        {name: pa.array([row.get(name) for row in rows], schema.field(name).type) for name in schema.names},
+        schema=schema,
+    )
 
 
 def to_slides(table: pa.Table) -> list[StoredSlide]:
@@ -154,9 +156,7 @@ def to_records(table: pa.Table) -> list[SlideRecord]:
     names = [name for name in table.column_names if name not in VECTOR_COLUMNS]
     extra = [name for name in names if name not in RECORD_COLUMNS]
     return [
-        SlideRecord(
-            **{name: row[name] for name in RECORD_COLUMNS}, extra={name: row[name] for name in extra}
-        )
+        SlideRecord(**{name: row[name] for name in RECORD_COLUMNS}, extra={name: row[name] for name in extra})
         for row in table.select(names).to_pylist()
     ]
 

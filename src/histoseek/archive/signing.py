@@ -64,7 +64,7 @@ def fit_centre(means: Sequence[BagMean]) -> Floats:
     """The mean over slides, float32 [D]; zero for a single slide, which has no other to differ from."""
     if len(means) < 2:
         return np.zeros_like(means[0].vector)
-    return np.mean([mean.vector for mean in means], axis=0, dtype=np.float64).astype(np.float32)
+    return np.stack([mean.vector for mean in means]).mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
 def space_of(encoder: str, recipe: Recipe, tile_edge_px: int, dimension: int, centre: str) -> EmbeddingSpace:

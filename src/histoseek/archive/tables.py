@@ -70,7 +70,9 @@ def load_table(path: Path, rename: Mapping[str, str] | None = None) -> SlideTabl
     present = [name for name in _IDS if name in table.column_names]
     if not present:
         found = ", ".join(table.column_names)
-        raise BadTable(path, f"no id column among: {found}", "Name one 'slide_id', 'case_id' or 'file', or use --rename")
+        raise BadTable(
+            path, f"no id column among: {found}", "Name one 'slide_id', 'case_id' or 'file', or use --rename"
+        )
     if not table.num_rows:
         raise BadTable(path, "no rows", "Give a table with one row a slide or case")
     known = (*_TEXTS, "spacing")
@@ -103,7 +105,11 @@ def _read(path: Path) -> pa.Table:
     names = [name.strip() for name in next(iter(_header(head, parse.delimiter)))]
     texts = {name: pa.string() for name in names if _ALIASES.get(name.lower(), name.lower()) in _TEXTS}
     convert = pc.ConvertOptions(
-        column_types=texts, strings_can_be_null=True, null_values=_NULLS, timestamp_parsers=[], quoted_strings_can_be_null=True
+        column_types=texts,
+        strings_can_be_null=True,
+        null_values=_NULLS,
+        timestamp_parsers=[],
+        quoted_strings_can_be_null=True,
     )
     try:
         return pc.read_csv(io.BytesIO(text.encode()), parse_options=parse, convert_options=convert)
@@ -127,7 +133,9 @@ def _with_our_names(table: pa.Table, path: Path, rename: Mapping[str, str]) -> p
     if twice:
         raise BadTable(path, f"two columns are called {twice!r}", "Rename one of them, or use --rename OLD=NEW")
     plain = {name: pa.string() for name in _TEXTS}
-    columns = [_simple(column.cast(plain.get(name, column.type))) for name, column in zip(named, table.columns, strict=True)]
+    columns = [
+        _simple(column.cast(plain.get(name, column.type))) for name, column in zip(named, table.columns, strict=True)
+    ]
     return pa.table(columns, names=named)
 
 

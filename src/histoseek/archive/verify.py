@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -99,4 +100,4 @@ def _file_faults(stored: StoredSlide) -> Iterator[str]:
 
 
 def _twice(ids: Sequence[str]) -> list[str]:
-    return sorted({one for one, next_ in zip(ids, ids[1:], strict=False) if one == next_})
+    return sorted({one for one, following in pairwise(ids) if one == following})

@@ -18,6 +18,7 @@ def encoders(as_json: JsonOption = False) -> None:
         return
     for card in cards:
         low, high = card.spacings_um_per_px
-        print(f"{card.name}: {card.dimension}-d, tiles of {card.input_px} px at {low:g} to {high:g} um/px, {card.precision}")
+        tiles = f"tiles of {card.input_px} px at {low:g} to {high:g} um/px"
+        print(f"{card.name}: {card.dimension}-d, {tiles}, {card.precision}")
         print(f"  from {card.source}, {card.licence}{', gated' if card.gated else ''}; pip extra: {card.extra}")
         print(f"  offline: {card.offline}")

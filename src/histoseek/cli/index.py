@@ -52,11 +52,13 @@ def index(
     changes = {
         "encoder": named,
         "spacing_um_per_px": spacing,
-        "tile_budget": _budget(tiles),
         "tissue_threshold": tissue_threshold,
         "spacing_tolerance": spacing_tolerance,
     }
-    opened = _open_or_create(archive, {name: value for name, value in changes.items() if value is not None})
+    given: dict[str, object] = {name: value for name, value in changes.items() if value is not None}
+    if tiles is not None:
+        given["tile_budget"] = _budget(tiles)
+    opened = _open_or_create(archive, given)
     with terminal_progress("slides", total=None) as reporter:
         report = opened.index(
             paths,
@@ -70,21 +72,16 @@ def index(
     print(json.dumps(asdict(report), indent=1) if as_json else _text(report, opened))
 
 
-_ALL_TILES = 2**31 - 1
-
-
 def _inputs(slides: list[Path] | None, features: Path | None) -> list[Path]:
     if bool(slides) == (features is not None):
         raise InputError("index", "needs either slides or --features", "Give slide files or folders, or --features DIR")
     return [features] if features is not None else slides or []
 
 
-def _budget(tiles: str | None) -> int | None:
-    """The number of tiles as given; `all` is more than any slide has."""
-    if tiles is None:
-        return None
+def _budget(tiles: str) -> int | None:
+    """The number of tiles as given, None for all."""
     if tiles == "all":
-        return _ALL_TILES
+        return None
     if not tiles.isdecimal():
         raise ConfigurationError(f"--tiles {tiles}", "is no number", "Give a number, or 'all'")
     return int(tiles)
@@ -109,7 +106,9 @@ def _text(report: IndexReport, archive: Archive) -> str:
     lines = [f"warning: {warning}" for warning in report.warnings]
     lines += [f"refused: {refusal.reason}" for refusal in report.refused]
     counts = f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged"
-    lines.append(f"{counts}, {len(report.refused)} refused in {report.seconds:.1f} s; the archive has {len(archive)} slides")
+    lines.append(
+        f"{counts}, {len(report.refused)} refused in {report.seconds:.1f} s; the archive has {len(archive)} slides"
+    )
     if report.refused:
         lines.append(f"what was refused is also in {archive.layout.refused}")
     return "\n".join(lines)

@@ -29,7 +29,9 @@ def list_slides(
     if as_json:
         print(json.dumps(plain(records), indent=1))
         return
-    table = Table("slide", "case", "patient", "organ", "diagnosis", "tiles", "file")
+    table = Table(box=None, pad_edge=False)
+    for heading in ("slide", "case", "patient", "organ", "diagnosis", "tiles", "file"):
+        table.add_column(heading, overflow="fold")
     for record in records:
         texts = (record.case_id, record.patient_id, record.organ, record.diagnosis, str(record.tile_count))
         table.add_row(record.slide_id, *texts, Path(record.uri).name)

@@ -9,9 +9,7 @@ import typer
 from histoseek.cli.options import ArchiveOption
 
 
-def remove(
-    slide_ids: Annotated[list[str], typer.Argument(help="Ids of the slides.")], archive: ArchiveOption
-) -> None:
+def remove(slide_ids: Annotated[list[str], typer.Argument(help="Ids of the slides.")], archive: ArchiveOption) -> None:
     """Take slides out, with their cached features; the slide files themselves are not touched."""
     from histoseek.api import Archive
 

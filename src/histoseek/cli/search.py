@@ -56,7 +56,9 @@ def _query(slide: Path | None, like: str | None, spacing: float | None, patient:
     from histoseek.search.query import ArchivedSlide, SlideFile
 
     if (slide is None) == (like is None):
-        raise InputError("search", "needs either --slide or --like", "Give a slide file, or the id of an archived slide")
+        raise InputError(
+            "search", "needs either --slide or --like", "Give a slide file, or the id of an archived slide"
+        )
     return SlideFile(slide, spacing, patient) if slide is not None else ArchivedSlide(str(like))
 
 
@@ -73,7 +75,9 @@ def _print_table(results: SearchResults) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("rank", "slide", "score", "regions", "whole slide", "case", "diagnosis", "file")
+    table = Table(box=None, pad_edge=False)
+    for heading in ("rank", "slide", "score", "local", "global", "case", "diagnosis", "file"):
+        table.add_column(heading, overflow="fold")
     for result in results:
         record = result.record
         numbers = (f"{value:.3f}" for value in (result.score, result.local, result.global_))

@@ -11,7 +11,9 @@ from histoseek.cli.options import ArchiveOption, JsonOption
 
 
 def show(
-    slide_id: Annotated[str, typer.Argument(help="The slide's id.")], archive: ArchiveOption, as_json: JsonOption = False
+    slide_id: Annotated[str, typer.Argument(help="The slide's id.")],
+    archive: ArchiveOption,
+    as_json: JsonOption = False,
 ) -> None:
     """Show a slide's metadata and what its signature is made of."""
     from histoseek.api import Archive
@@ -24,5 +26,6 @@ def show(
     if as_json:
         print(json.dumps(facts, indent=1))
         return
-    for name, value in {**facts, **facts.pop("extra")}.items():
+    extra = facts.pop("extra")
+    for name, value in {**facts, **extra}.items():
         print(f"{name}: {'' if value is None else value}")

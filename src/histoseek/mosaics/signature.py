@@ -44,7 +44,9 @@ class Signature:
         tile_size_level0: int,
     ) -> Signature:
         """Compute the barcodes and check all parts; raises EncoderError when they don't fit together."""
-        signature = cls(global_vector, mosaic, signature_barcodes(mosaic, global_vector), mosaic_tiles, tile_size_level0)
+        signature = cls(
+            global_vector, mosaic, signature_barcodes(mosaic, global_vector), mosaic_tiles, tile_size_level0
+        )
         fault = signature.fault()
         if fault:
             raise EncoderError("signature", fault, "This is a fault of the slide encoder")

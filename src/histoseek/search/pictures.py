@@ -57,7 +57,9 @@ def _framed(slide: Slide, thumbnail: Pixels, regions: Sequence[Rect | None]) -> 
 def _region(slide: Slide, rect: Rect | None) -> str | None:
     if rect is None:
         return None
-    inside = Rect(rect.x, rect.y, min(rect.width, slide.size.width - rect.x), min(rect.height, slide.size.height - rect.y))
+    inside = Rect(
+        rect.x, rect.y, min(rect.width, slide.size.width - rect.x), min(rect.height, slide.size.height - rect.y)
+    )
     longer = max(inside.width, inside.height)
     out = Size(max(1, REGION_PX * inside.width // longer), max(1, REGION_PX * inside.height // longer))
     return _data_uri(slide.read_at(slide.spacing_um_per_px * longer / REGION_PX, inside, out))

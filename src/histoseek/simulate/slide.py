@@ -95,7 +95,10 @@ class _Painter:
         """Low-resolution maps [h, w, C + 1]: where which texture wins."""
         spec = self.spec
         edge = max(spec.size.width, spec.size.height) * spec.spacing_um_per_px / _MAP_UM
-        shape = (int(spec.size.height * edge / spec.size.longer_edge) + 2, int(spec.size.width * edge / spec.size.longer_edge) + 2)
+        shape = (
+            int(spec.size.height * edge / spec.size.longer_edge) + 2,
+            int(spec.size.width * edge / spec.size.longer_edge) + 2,
+        )
         rng = np.random.default_rng([spec.seed, 4])
         patient = np.random.default_rng([_number(spec.patient), 5])
         shares = np.array(list(diagnosis(spec.diagnosis).mixture.values()))
@@ -221,5 +224,3 @@ def _outline(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.flo
 
 def _number(name: str) -> int:
     return zlib.crc32(name.encode())
-
-

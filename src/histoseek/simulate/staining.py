@@ -44,7 +44,7 @@ def colour(texture: Texture, stain: Staining) -> NDArray[np.uint8]:
     density = density + texture.eosin[..., None] * np.array(stain.eosin, np.float32)
     light = stain.glass * np.exp(-density)
     margin = 8
-    wrapped = cv2.copyMakeBorder(light, *[margin] * 4, cv2.BORDER_WRAP)
+    wrapped = cv2.copyMakeBorder(light, margin, margin, margin, margin, cv2.BORDER_WRAP)
     blurred = cv2.GaussianBlur(wrapped, (0, 0), stain.blur_px)[margin:-margin, margin:-margin]
     return np.clip(blurred + 0.5, 0, 255).astype(np.uint8)
 

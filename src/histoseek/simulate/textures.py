@@ -92,7 +92,9 @@ def _stroma(canvas: Canvas) -> Texture:
 
 def _sheets(canvas: Canvas) -> Texture:
     nuclei = canvas.nuclei(canvas.scattered(13), 4.6, 0.35)
-    return Texture(0.95 * nuclei + 0.18 + 0.04 * canvas.noise(5), 0.5 + 0.08 * canvas.noise(12) + 0.05 * canvas.noise(80))
+    return Texture(
+        0.95 * nuclei + 0.18 + 0.04 * canvas.noise(5), 0.5 + 0.08 * canvas.noise(12) + 0.05 * canvas.noise(80)
+    )
 
 
 def _glands(canvas: Canvas) -> Texture:
@@ -125,7 +127,9 @@ def _fat(canvas: Canvas) -> Texture:
     nearest, second = canvas.distances(canvas.scattered(62))
     membrane = np.exp(-(((second - nearest) / 3.0) ** 2))
     nuclei = canvas.nuclei(canvas.scattered(110), 2.4, 0.2, elongation=2.0)
-    return Texture((0.08 * membrane + 0.5 * nuclei * (membrane > 0.2)).astype(np.float32), (0.32 * membrane).astype(np.float32))
+    return Texture(
+        (0.08 * membrane + 0.5 * nuclei * (membrane > 0.2)).astype(np.float32), (0.32 * membrane).astype(np.float32)
+    )
 
 
 def _necrosis(canvas: Canvas) -> Texture:

@@ -9,10 +9,9 @@ from pathlib import Path
 from histoseek.errors import NoSlidesFound, SlideError, SlideNotFound
 from histoseek.slides.openslide_source import OpenSlideSource
 
-SUFFIXES = frozenset(
-    (".svs", ".svslide", ".ndpi", ".vms", ".vmu", ".mrxs", ".scn", ".bif", ".dcm", ".tif", ".tiff", ".btf")
-    + (".png", ".jpg", ".jpeg")
-)
+_WSI_SUFFIXES = (".svs", ".svslide", ".ndpi", ".vms", ".vmu", ".mrxs", ".scn", ".bif", ".dcm", ".tif", ".tiff", ".btf")
+_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+SUFFIXES = frozenset((*_WSI_SUFFIXES, *_PICTURE_SUFFIXES))
 
 
 @dataclass(frozen=True, slots=True)

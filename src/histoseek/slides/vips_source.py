@@ -59,7 +59,7 @@ class VipsSource:
         return np.frombuffer(data, np.uint8).reshape(height, width, 3)
 
     def _region(self, level: int) -> Any:
-        held: dict[int, Any] = self._regions.__dict__
+        held: dict[Any, Any] = self._regions.__dict__
         if level not in held:
             held[level] = _vips().Region.new(self._images[level])
         return held[level]

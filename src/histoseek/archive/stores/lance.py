@@ -37,8 +37,8 @@ from histoseek.mosaics.distances import SignatureBlock
 from histoseek.settings import get_settings
 
 # The engine's own log would print paths; it reads this once, when it is imported.
-os.environ.setdefault("LANCE_LOG", "error")
-import lancedb  # noqa: E402
+os.environ.setdefault("LANCEDB_LOG", "error")
+import lancedb
 
 _TABLE = "slides"
 _IDS_PER_QUERY = 500
@@ -135,7 +135,7 @@ class LanceStore:
                 raise InputError(f"column {column}", "the archive has no such column", f"Columns are: {known}")
         cast = {column: cast_value(column, value, types[column]) for column, value in changes.items()}
         slide = self.get([slide_id])[0]
-        own = {name: value for name, value in cast.items() if name in RECORD_COLUMNS}
+        own: dict[str, Any] = {name: value for name, value in cast.items() if name in RECORD_COLUMNS}
         extra = {**slide.record.extra, **{name: value for name, value in cast.items() if name not in own}}
         record = replace(slide.record, **own, extra=extra, updated=datetime.now(UTC))
         self.upsert([StoredSlide(record, slide.signature)])
@@ -207,7 +207,9 @@ def _reason(error: Exception) -> str:
     """The engine's message in one line, without its prefixes, its column list and places in its source."""
     text = " ".join(str(error).split())
     text = re.split(r",? ?/\S*\.rs:|\. Valid fields are|; did you mean", text)[0]
-    text = re.sub(r"^(lance error: )?((Invalid input|Invalid user input|Schema error|LanceError\(\w+\)),? ?:? ?)+", "", text)
+    text = re.sub(
+        r"^(lance error: )?((Invalid input|Invalid user input|Schema error|LanceError\(\w+\)),? ?:? ?)+", "", text
+    )
     return text.rstrip(". ") or "cannot be used"
 
 

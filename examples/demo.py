@@ -1,0 +1,66 @@
+"""The demo: a small archive, a few searches, a page to look at. Simulated slides, or your own with --slides."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from histoseek import Archive, SearchResults
+from histoseek.progress import terminal_progress
+from histoseek.search.page import render_page
+from histoseek.simulate.cohort import CohortSpec, write_cohort
+
+PATIENTS = 10
+SLIDES_PER_PATIENT = 2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("demo-out"))
+    parser.add_argument("--slides", type=Path, help="a folder of your own slides, instead of simulated ones")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    archive = own_archive(arguments) if arguments.slides else simulated_archive(arguments.out)
+    records = archive.records()
+    for record in records[:: max(1, len(records) // 3)][:3]:
+        show(archive.search(like=record.slide_id, k=3))
+    page = arguments.out / "results.html"
+    page.write_text(render_page(archive.search(like=records[0].slide_id), "histoseek demo"), encoding="utf-8")
+    print(f"\nResult page, open it in a browser: {page.resolve()}")
+
+
+def simulated_archive(out: Path) -> Archive:
+    print("The slides of this demo are SIMULATED: drawn by a program, no real tissue, no patients.")
+    spec = CohortSpec(patients=PATIENTS, slides_per_patient=SLIDES_PER_PATIENT, sites=2, size_px=2048)
+    folder = out / "simulated-slides"
+    with terminal_progress("drawing slides", total=PATIENTS * SLIDES_PER_PATIENT) as reporter:
+        write_cohort(spec, folder, reporter)
+    return indexed(out / "simulated.archive", folder, folder / "metadata.csv", folder / "reports.csv")
+
+
+def own_archive(arguments: argparse.Namespace) -> Archive:
+    return indexed(arguments.out / "own.archive", arguments.slides, None, None)
+
+
+def indexed(path: Path, slides: Path, metadata: Path | None, reports: Path | None) -> Archive:
+    archive = Archive.open(path) if (path / "archive.json").exists() else Archive.create(path)
+    with terminal_progress("indexing", total=None) as reporter:
+        report = archive.index([slides], metadata, reports, reporter=reporter)
+    for refusal in report.refused:
+        print(f"refused: {refusal.reason}")
+    print(f"{report.added} slides added, {report.unchanged} unchanged, in {report.seconds:.1f} s")
+    if not len(archive):
+        raise SystemExit("no slide could be indexed")
+    return archive
+
+
+def show(results: SearchResults) -> None:
+    print(f"\nMost like {results.query.slide_id}:")
+    for result in results:
+        record = result.record
+        said = record.diagnosis or Path(record.uri).name
+        print(f"  {result.rank}. {result.slide_id}  score {result.score:.3f}  {said}  (patient {record.patient_id})")
+
+
+if __name__ == "__main__":
+    main()
