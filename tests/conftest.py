@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from histoseek.api import Archive
+from histoseek.simulate.cohort import CohortSpec, write_cohort
+
 
 def _shared_data() -> Path | None:
     given = os.environ.get("HISTOSEEK_TEST_DATA")
@@ -20,4 +23,21 @@ def shared_data() -> Path:
     path = _shared_data()
     if path is None:
         pytest.skip("real test data not found: set HISTOSEEK_TEST_DATA to its folder (see CONTRIBUTING.md)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten small simulated slides of five patients, with metadata.csv and reports.csv. Not to be changed."""
+    folder = tmp_path_factory.mktemp("cohort")
+    write_cohort(CohortSpec(patients=5, slides_per_patient=2, sites=1, size_px=768), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def indexed(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of the cohort. Not to be changed."""
+    path = tmp_path_factory.mktemp("archives") / "cohort.archive"
+    report = Archive.create(path).index([cohort], cohort / "metadata.csv", cohort / "reports.csv")
+    assert (report.added, report.refused) == (10, ())
     return path

@@ -59,7 +59,7 @@ class Archive:
         layout, recipe = ArchiveLayout(Path(path)), recipe or Recipe()
         if not recipe.imported:
             encoder_card(recipe.encoder).check_spacing(recipe.spacing_um_per_px)
-        if layout.root.exists() and (not layout.root.is_dir() or any(layout.root.iterdir())):
+        if not _empty(layout):
             raise ArchiveError(str(path), "exists already and is not empty", "Choose another folder")
         with as_archive_errors(layout.root):
             layout.root.mkdir(parents=True, exist_ok=True)
@@ -184,3 +184,11 @@ class Archive:
             self.store = LanceStore.create(self.layout.store, space.dimension)
         self.manifest = replace(self.manifest, space=space)
         write_manifest(self.layout, self.manifest)
+
+
+def _empty(layout: ArchiveLayout) -> bool:
+    """Whether an archive can be made here: nothing there, but for what a killed creation may have left."""
+    if not layout.root.exists():
+        return True
+    leftover = f".{layout.manifest.name}."
+    return layout.root.is_dir() and all(path.name.startswith(leftover) for path in layout.root.iterdir())

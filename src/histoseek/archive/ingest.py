@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from histoseek.archive.plan import IndexPlan, PlannedSlide, Planner
 from histoseek.archive.records import changed_record, new_record
 from histoseek.archive.schema import StoredSlide
 from histoseek.archive.signing import CENTRE_SLIDES, BagMean
-from histoseek.archive.sources import BagSource, FeatureBags, Prepared, SlideBags, SourcedBag, cached_bag
+from histoseek.archive.sources import BagSource, FeatureBags, Prepared, SlideBags, SourcedBag, reload_bag
 from histoseek.archive.tables import SlideTable
 from histoseek.encoders.bagging import PreparedSlide
 from histoseek.errors import ArchiveError, EncoderError, SlideError, SpaceMismatch, UnreadableSlide
@@ -127,28 +127,25 @@ class _Run:
     def _take(self, slide: PlannedSlide, sourced: SourcedBag) -> None:
         """Sign and commit a bag; before the archive has its space, only note its mean."""
         if self.archive.space is None:
-            mean = BagMean.of(sourced.bag)
-            if self._waiting and mean.vector.shape != self._waiting[0][1].vector.shape:
-                dimensions = (str(len(self._waiting[0][1].vector)), str(len(mean.vector)))
-                raise SpaceMismatch(str(slide.path), "dimension", *dimensions)
-            self._waiting.append((slide, mean))
+            self._waiting.append((slide, BagMean.of(sourced.bag)))
             if len(self._waiting) == CENTRE_SLIDES:
                 self._settle()
             return
         self._commit(slide, sourced)
 
     def _settle(self) -> None:
-        """Fix the space from the slides seen so far, and commit them."""
+        """Fix the space from the slides seen so far, of the kind that most of them are, and commit those."""
         if not self._waiting:
             return
-        self.archive.settle_space([mean for _, mean in self._waiting])
+        kinds = Counter(mean.kind for _, mean in self._waiting)
+        usual = kinds.most_common(1)[0][0]
+        self.archive.settle_space([mean for _, mean in self._waiting if mean.kind == usual])
         waiting, self._waiting = self._waiting, []
         for slide, _ in waiting:
-            sourced = cached_bag(self.archive.layout, slide)
-            if sourced is None:
-                self._refuse([Refusal.of(slide.path, UnreadableSlide(slide.path, "its cached features vanished"))])
-            else:
-                self._commit(slide, sourced)
+            try:
+                self._commit(slide, reload_bag(self.archive.layout, slide))
+            except (SlideError, SpaceMismatch) as error:
+                self._refuse([Refusal.of(slide.path, error)])
 
     def _commit(self, slide: PlannedSlide, sourced: SourcedBag) -> None:
         signature = self.archive.signer.sign(sourced.bag)

@@ -54,6 +54,11 @@ class BagMean:
     vector: Floats
     encoder: str
 
+    @property
+    def kind(self) -> tuple[str, int]:
+        """Encoder and dimension: what bags of one space share."""
+        return self.encoder, len(self.vector)
+
     @classmethod
     def of(cls, bag: Bag) -> BagMean:
         """The weighted mean of a bag's features."""

@@ -107,6 +107,14 @@ def cached_bag(layout: ArchiveLayout, slide: PlannedSlide) -> SourcedBag | None:
         return None
 
 
+def reload_bag(layout: ArchiveLayout, slide: PlannedSlide) -> SourcedBag:
+    """The cached bag of a slide that has one; raises BadFeatureFile when it is gone."""
+    found = cached_bag(layout, slide)
+    if found is None:
+        raise BadFeatureFile(slide.path, "its cached features vanished during the run")
+    return found
+
+
 def _cached(layout: ArchiveLayout, slide: PlannedSlide, bag: Bag, origin: BagOrigin) -> SourcedBag:
     with as_archive_errors(layout.root):
         save_bag(bag, origin, layout.bag(slide.slide_id))

@@ -66,7 +66,7 @@ def load_table(path: Path, rename: Mapping[str, str] | None = None) -> SlideTabl
     Columns are typed: ids and the standard columns are text, others integers, floats, booleans, dates or text.
     Raises BadTable: unreadable, empty, no id column, an id twice, a spacing that is no positive number.
     """
-    table = _with_our_names(_read(path), path, rename or {})
+    table = _with_our_names(_read(path, rename or {}), path, rename or {})
     present = [name for name in _IDS if name in table.column_names]
     if not present:
         found = ", ".join(table.column_names)
@@ -91,7 +91,7 @@ def require_unique(table: SlideTable) -> None:
         seen.add(key)
 
 
-def _read(path: Path) -> pa.Table:
+def _read(path: Path, rename: Mapping[str, str]) -> pa.Table:
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -103,7 +103,7 @@ def _read(path: Path) -> pa.Table:
     head = text.partition("\n")[0]
     parse = pc.ParseOptions(delimiter="\t" if head.count("\t") > head.count(",") else ",", newlines_in_values=True)
     names = [name.strip() for name in next(iter(_header(head, parse.delimiter)))]
-    texts = {name: pa.string() for name in names if _ALIASES.get(name.lower(), name.lower()) in _TEXTS}
+    texts = {name: pa.string() for name in names if _our_name(name, rename) in _TEXTS}
     convert = pc.ConvertOptions(
         column_types=texts,
         strings_can_be_null=True,
@@ -125,8 +125,7 @@ def _header(head: str, delimiter: str) -> Sequence[Sequence[str]]:
 
 
 def _with_our_names(table: pa.Table, path: Path, rename: Mapping[str, str]) -> pa.Table:
-    names = [rename.get(name.strip(), name.strip()) for name in table.column_names]
-    ours = [_ALIASES.get(name.lower(), name.lower()) for name in names]
+    ours = [_our_name(name, rename) for name in table.column_names]
     known = (*_TEXTS, "spacing")
     named = [name if name in known else extra_column_name(name) for name in ours]
     twice = next((name for name in named if named.count(name) > 1), None)
@@ -137,6 +136,12 @@ def _with_our_names(table: pa.Table, path: Path, rename: Mapping[str, str]) -> p
         _simple(column.cast(plain.get(name, column.type))) for name, column in zip(named, table.columns, strict=True)
     ]
     return pa.table(columns, names=named)
+
+
+def _our_name(name: str, rename: Mapping[str, str]) -> str:
+    """A column's name after renaming and in our spelling, as far as it is one of ours."""
+    renamed = rename.get(name.strip(), name.strip()).lower()
+    return _ALIASES.get(renamed, renamed)
 
 
 def _simple(column: pa.ChunkedArray) -> pa.ChunkedArray:

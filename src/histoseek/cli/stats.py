@@ -15,7 +15,7 @@ def stats(archive: ArchiveOption, as_json: JsonOption = False) -> None:
     opened = Archive.open(archive)
     facts = plain(opened.stats())
     facts["recipe"] = plain(opened.recipe)
-    facts["space"] = plain(opened.space) if opened.space else None
+    facts["space"] = {**plain(opened.space), "fingerprint": opened.space.fingerprint} if opened.space else None
     if as_json:
         print(json.dumps(facts, indent=1))
         return

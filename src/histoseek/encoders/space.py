@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
-
-from histoseek.errors import SpaceMismatch
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +29,3 @@ class EmbeddingSpace:
         """A short hash of all parts."""
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def require_same(self, other: EmbeddingSpace, where: str) -> None:
-        """Raise SpaceMismatch naming the first part in which `other` differs."""
-        for field in fields(self):
-            mine, theirs = getattr(self, field.name), getattr(other, field.name)
-            if mine != theirs:
-                raise SpaceMismatch(where, field.name.replace("_", " "), str(mine), str(theirs))

@@ -79,7 +79,7 @@ def _filter(query: PreparedQuery, options: SearchOptions) -> str | None:
 
 
 def _candidates(archive: Archive, query: PreparedQuery, options: SearchOptions, where: str | None) -> list[str]:
-    if options.where:
+    if options.where is not None:
         archive.store.count(options.where)
     if options.exact:
         return list(archive.store.slides(where))

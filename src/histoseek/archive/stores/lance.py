@@ -28,6 +28,7 @@ from histoseek.archive.schema import (
     to_slides,
     to_table,
 )
+from histoseek.archive.stores import sql
 from histoseek.archive.stores.base import Neighbour, StoreStats
 from histoseek.archive.stores.sql import in_list
 from histoseek.errors import BadFilter, DamagedArchive, InputError, UnknownSlide
@@ -110,7 +111,7 @@ class LanceStore:
         """Nearest by cosine distance, ties by id."""
         query = self._table.search(vector, vector_column_name="global_vector").distance_type("cosine")
         with self._filtering(where):
-            query = query.where(where, prefilter=True) if where else query
+            query = query.where(f"({where})", prefilter=True) if where is not None else query
             rows = query.limit(count).select(["slide_id", "_distance"]).to_arrow()
         found = [Neighbour(*pair) for pair in zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True)]
         return sorted(found, key=lambda neighbour: (neighbour.cosine_distance, neighbour.slide_id))
@@ -155,7 +156,7 @@ class LanceStore:
     def count(self, where: str | None) -> int:
         """Number of rows."""
         with self._filtering(where):
-            return int(self._table.count_rows(where))
+            return int(self._table.count_rows(f"({where})" if where is not None else None))
 
     def stats(self) -> StoreStats:
         """Rows, bytes, versions."""
@@ -184,7 +185,7 @@ class LanceStore:
     def _scan(self, columns: list[str], where: str | None) -> pa.Table:
         with self._filtering(where):
             query = self._table.search().select(columns).limit(None)
-            return (query.where(where) if where else query).to_arrow()
+            return (query.where(f"({where})") if where is not None else query).to_arrow()
 
     @contextmanager
     def _committing(self) -> Iterator[None]:
@@ -194,7 +195,10 @@ class LanceStore:
 
     @contextmanager
     def _filtering(self, where: str | None) -> Iterator[None]:
-        """Turn what the engine says of a filter into BadFilter."""
+        """Turn what is wrong with a filter, and what the engine says of it, into BadFilter."""
+        wrong = sql.fault(where) if where is not None else None
+        if wrong:
+            raise BadFilter(str(where), wrong, tuple(self.metadata_types()))
         try:
             yield
         except (ValueError, OSError, RuntimeError) as error:

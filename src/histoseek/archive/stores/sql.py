@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 
@@ -20,7 +21,23 @@ def differs(column: str, value: str) -> str:
     return f"({column} IS NULL OR {column} <> {quoted(value)})"
 
 
+def fault(condition: str) -> str | None:
+    """Why a condition of a user's can't stand in parentheses; None if it can.
+
+    The engine passes over what follows a complete condition, so nothing may close the parentheses early.
+    """
+    depth = 0
+    plain = re.sub(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"", "", condition)
+    for character in plain:
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            return "a closing parenthesis too many"
+    if ";" in plain or "--" in plain:
+        return "holds ';' or '--', and must be one condition"
+    return None if plain.strip() or condition.strip() else "is empty"
+
+
 def both(*conditions: str | None) -> str | None:
     """All the conditions that are there, None when there are none."""
-    given = [f"({condition})" for condition in conditions if condition]
+    given = [f"({condition})" for condition in conditions if condition is not None]
     return " AND ".join(given) or None

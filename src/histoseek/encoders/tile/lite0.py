@@ -6,6 +6,7 @@ It is the floor, not the ceiling: it has never seen tissue.
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 from histoseek.encoders.registry import EncoderCard, TileEncoder
@@ -68,6 +69,6 @@ def _module(path: Path) -> nn.Module:
     network = EfficientNet.from_name("efficientnet-lite0")
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (RuntimeError, ValueError, KeyError, AttributeError, TypeError, OSError, EOFError) as error:
+    except (RuntimeError, ValueError, KeyError, AttributeError, TypeError, OSError, EOFError, UnpicklingError) as error:
         raise EncoderError(str(path), "not weights of EfficientNet-Lite0", CARD.offline) from error
     return PooledFeatures(network)

@@ -1,0 +1,97 @@
+"""Tables and how their rows find files."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from histoseek.archive.joining import join
+from histoseek.archive.tables import SlideTable, load_table, require_unique
+from histoseek.errors import BadTable
+
+
+def table(folder: Path, text: str, rename: dict[str, str] | None = None) -> SlideTable:
+    (folder / "t.csv").write_text(text, encoding="utf-8")
+    return load_table(folder / "t.csv", rename)
+
+
+def test_columns_are_typed_and_ids_stay_text(tmp_path: Path) -> None:
+    found = table(
+        tmp_path,
+        "\ufeffSlide_ID,Patient ID,age,ki67,seen,frozen,Note (local)\n"
+        '007,0012,61,0.5,2024-05-06,true,"two\nlines"\n008,0013,,1,,false,NA\n',
+        {"Patient ID": "patient_id"},
+    )
+    one, two = found.rows
+    assert (one.slide_id, one.texts["patient_id"]) == ("007", "0012")
+    assert one.extra == {"age": 61, "ki67": 0.5, "seen": date(2024, 5, 6), "frozen": True, "note_local": "two\nlines"}
+    assert two.extra == {"age": None, "ki67": 1.0, "seen": None, "frozen": False, "note_local": None}
+    assert found.extra_types["age"] == pa.int64()
+
+
+def test_tabs_and_windows_encoding(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_bytes("slide\tdiagnosis\na\tadénocarcinome\n".encode("cp1252"))
+    assert load_table(tmp_path / "t.tsv").rows[0].texts["diagnosis"] == "adénocarcinome"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name,organ\na,lung\n", "no id column among: name, organ"),
+        ("slide_id,organ\n", "no rows"),
+        ("", "not a readable table"),
+        ("slide_id,organ\na,lung,extra\n", "not a readable table"),
+        ("slide_id,slide\na,b\n", "two columns"),
+        ("slide_id,mpp\na,fine\n", "the spacing of 'a' is 'fine'"),
+        ("slide_id,mpp\na,-1\n", "the spacing of 'a'"),
+        ("slide_id,organ\n,lung\n", "a row has no id"),
+    ],
+)
+def test_unusable_tables_say_why(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(BadTable, match=said):
+        table(tmp_path, text)
+
+
+def test_an_id_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadTable, match="'a' is there twice"):
+        require_unique(table(tmp_path, "slide_id\na\nb\na\n"))
+    require_unique(table(tmp_path, "slide_id,case_id\na,c\nb,c\n"))
+
+
+def test_rows_find_files_by_file_slide_or_case(tmp_path: Path) -> None:
+    files = [
+        Path(p) for p in ("/x/one/s.svs", "/x/two/s.svs", "/x/T-1.ABC.svs", "/x/C9-A.svs", "/x/C9-B.svs", "/x/C99.svs")
+    ]
+    rows = table(
+        tmp_path,
+        "file,slide_id,case_id,organ\none/s.svs,first,,a\ns.svs,,,b\n,T-1,,c\n,,C9,d\n,nowhere,,e\n",
+    )
+    found = join(files, rows, None)
+    assert [found.of[path].texts.get("organ") for path in files] == ["a", None, "c", "d", "d", None]
+    assert found.of[files[0]].slide_id == "first"
+    assert found.unmatched_rows == ("s.svs", "nowhere")
+    assert found.files_without_row == (files[1], files[5])
+
+
+def test_reports_join_by_slide_case_and_given_id(tmp_path: Path) -> None:
+    files = [Path("/x/a.svs"), Path("/x/b.svs"), Path("/x/c.svs")]
+    (tmp_path / "meta.csv").write_text("file,slide_id,case_id\na.svs,S1,K1\nb.svs,S2,K1\nc.svs,S3,K2\n")
+    (tmp_path / "rep.csv").write_text("case_id,text\nK1,first\nK1,addendum\nK3,lost\n")
+    found = join(files, load_table(tmp_path / "meta.csv"), load_table(tmp_path / "rep.csv"))
+    assert [found.of[path].report for path in files] == ["first\n\naddendum"] * 2 + [None]
+    assert found.unmatched_reports == ("K3",)
+
+
+def test_the_manifest_of_the_real_data(shared_data: Path) -> None:
+    rows = load_table(shared_data / "manifest.csv", {"patient_or_group": "patient_id"})
+    files = sorted(path for path in (shared_data / "tiles").rglob("*") if path.is_file())
+    found = join(files, rows, None)
+    assert not found.unmatched_rows
+    assert not found.files_without_row
+    field = next(path for path in files if path.name.startswith("TCGA-18-5592"))
+    assert found.of[field].spacing_um_per_px == 0.25
+    assert found.of[field].texts["patient_id"] == "TCGA-18-5592"
+    assert found.of[field].extra["table_width"] == 1000
