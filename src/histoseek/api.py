@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from histoseek.archive.archive import Archive as StoredArchive
@@ -60,20 +59,16 @@ class Archive(StoredArchive):
         Can be killed and called again. Raises InputError for paths and tables, ArchiveError; bad slides are listed
         in the report's `refused` and in the archive's refused.jsonl.
         """
-        rows = _table(metadata, rename)
-        if rows:
-            require_unique(rows)
-        files, skipped = self._files([Path(path) for path in paths])
-        request = IndexRequest(files, rows, _table(reports, rename), dict(spacing_of or {}), workers)
-        report = index(self, request, reporter)
-        return replace(report, warnings=(*report.warnings, *skipped))
-
-    def _files(self, paths: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-        """The files that the paths name, and what is to be said of those left out."""
-        if self.recipe.imported:
-            return tuple(dict.fromkeys(file for path in paths for file in discover_features(path))), ()
-        found = discover(paths)
-        return found.slides, tuple(f"{skip.path}: {skip.reason}" for skip in found.skipped)
+        request = index_request(
+            paths,
+            metadata,
+            reports,
+            imported=self.recipe.imported,
+            spacing_of=spacing_of,
+            rename=rename,
+            workers=workers,
+        )
+        return index(self, request, reporter)
 
     def search(
         self,
@@ -96,6 +91,35 @@ class Archive(StoredArchive):
     def verify(self, reporter: Reporter | None = None) -> Verification:
         """Check every slide's vectors, cached features and file."""
         return verify(self, reporter)
+
+
+def index_request(
+    paths: Sequence[PathLike],
+    metadata: PathLike | None,
+    reports: PathLike | None,
+    *,
+    imported: bool,
+    spacing_of: Mapping[str, float] | None,
+    rename: Mapping[str, str] | None,
+    workers: int,
+) -> IndexRequest:
+    """Find the files and read the tables, so that mistakes show before an archive is touched.
+
+    imported: the paths hold feature files. Raises SlideNotFound, NoSlidesFound, BadTable.
+    """
+    rows = _table(metadata, rename)
+    if rows:
+        require_unique(rows)
+    files, notes = _files([Path(path) for path in paths], imported)
+    return IndexRequest(files, rows, _table(reports, rename), dict(spacing_of or {}), workers, notes)
+
+
+def _files(paths: Sequence[Path], imported: bool) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """The files that the paths name, and what is to be said of those left out."""
+    if imported:
+        return tuple(dict.fromkeys(file for path in paths for file in discover_features(path))), ()
+    found = discover(paths)
+    return found.slides, tuple(f"{skip.path}: {skip.reason}" for skip in found.skipped)
 
 
 def _table(path: PathLike | None, rename: Mapping[str, str] | None) -> SlideTable | None:

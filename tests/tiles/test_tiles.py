@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from histoseek.errors import NoTissue, SpacingTooFine
+from histoseek.errors import NoTissue
 from histoseek.geometry import Rect, Size
 from histoseek.slides.slide import Slide, open_slide
 from histoseek.tiles.grid import TileSet, TileShape, tissue_grid
@@ -80,11 +80,6 @@ def test_thin_tissue_still_gives_its_best_tiles_and_none_is_an_error() -> None:
     mask.mask[:] = False
     with pytest.raises(NoTissue, match="no tile"):
         tissue_grid(slide_of(2240, 2240), mask, TileShape(224, 0.5))
-
-
-def test_spacing_finer_than_the_slide_is_refused() -> None:
-    with pytest.raises(SpacingTooFine):
-        tissue_grid(slide_of(2240, 2240), full_mask(2240, 2240), TileShape(224, 0.25))
 
 
 @settings(max_examples=15, deadline=None)

@@ -164,6 +164,8 @@ class Archive:
 
         Raises SpaceMismatch for another encoder or spacing.
         """
+        if not recipe.imported:
+            encoder_card(recipe.encoder).check_spacing(recipe.spacing_um_per_px)
         for name, part in (("encoder", "tile encoder"), ("spacing_um_per_px", "spacing um per px")):
             mine, given = getattr(self.recipe, name), getattr(recipe, name)
             if mine != given:

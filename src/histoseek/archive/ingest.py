@@ -34,13 +34,15 @@ _AHEAD = 2
 
 @dataclass(frozen=True, slots=True)
 class IndexRequest:
-    """What to index: files found, tables about them, spacings by file name or path in um/px, reading threads."""
+    """What to index: files found, tables about them, spacings by file name or path in um/px, reading threads, and
+    what is to be said of files that were left out."""
 
     files: tuple[Path, ...]
     metadata: SlideTable | None = None
     reports: SlideTable | None = None
     spacing_of: Mapping[str, float] = field(default_factory=dict)
     workers: int = 2
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,7 @@ def _warnings(joined: Joined, request: IndexRequest) -> tuple[str, ...]:
     if joined.files_without_row:
         names = [path.name for path in joined.files_without_row]
         said.append(f"{len(names)} of {len(request.files)} slides have no row in the metadata: {_some(names)}")
-    return tuple(said)
+    return (*said, *request.notes)
 
 
 def _some(names: Sequence[str], most: int = 5) -> str:

@@ -45,6 +45,8 @@ def index(
 
     Can be interrupted at any time; the same command goes on from there.
     """
+    from histoseek.api import index_request
+    from histoseek.archive.ingest import index as run
     from histoseek.progress import terminal_progress
 
     paths = _inputs(slides, features)
@@ -58,17 +60,18 @@ def index(
     given: dict[str, object] = {name: value for name, value in changes.items() if value is not None}
     if tiles is not None:
         given["tile_budget"] = _budget(tiles)
+    request = index_request(
+        paths,
+        metadata,
+        reports,
+        imported=features is not None,
+        spacing_of=spacings(spacing_of),
+        rename=pairs(rename, "--rename"),
+        workers=workers,
+    )
     opened = _open_or_create(archive, given)
     with terminal_progress("slides", total=None) as reporter:
-        report = opened.index(
-            paths,
-            metadata,
-            reports,
-            spacing_of=spacings(spacing_of),
-            rename=pairs(rename, "--rename"),
-            workers=workers,
-            reporter=reporter,
-        )
+        report = run(opened, request, reporter)
     print(json.dumps(asdict(report), indent=1) if as_json else _text(report, opened))
 
 

@@ -14,7 +14,7 @@ from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.registry import TileEncoder, batch_size
 from histoseek.progress import Reporter
 from histoseek.settings import get_settings
-from histoseek.slides.slide import Slide, open_slide
+from histoseek.slides.slide import Slide, check_spacing, open_slide
 from histoseek.tiles.grid import TileSet, TileShape, tissue_grid
 from histoseek.tiles.reader import read_batches
 from histoseek.tiles.representative import representatives
@@ -36,9 +36,10 @@ def prepare_slide(path: Path, recipe: Recipe, tile_edge_px: int, spacing_um_per_
     """
     slide = open_slide(path, spacing_um_per_px)
     try:
+        check_spacing(slide, recipe.spacing_um_per_px, recipe.spacing_tolerance)
         tissue = find_tissue(slide, TissueSettings(threshold=recipe.tissue_threshold))
         shape = TileShape(tile_edge_px, recipe.spacing_um_per_px)
-        tiles = tissue_grid(slide, tissue, shape, recipe.spacing_tolerance)
+        tiles = tissue_grid(slide, tissue, shape)
         if recipe.tile_budget is not None:
             tiles = representatives(tiles, tissue.thumbnail, slide.size, recipe.tile_budget, recipe.seed)
         return PreparedSlide(slide, tiles)

@@ -17,6 +17,18 @@ MOST_BARCODES = 64
 """Barcodes per slide that the kernels hold on the stack."""
 
 
+def _compiled(**options: Any) -> Any:
+    """numba.njit with its cache on disk, or without where no folder for it can be written."""
+
+    def decorate(function: Any) -> Any:
+        try:
+            return numba.njit(cache=True, nogil=True, **options)(function)
+        except RuntimeError:
+            return numba.njit(nogil=True, **options)(function)
+
+    return decorate
+
+
 @intrinsic
 def _popcount(typing: Any, word: Any) -> Any:
     """The processor's population count of a 64-bit word."""
@@ -30,7 +42,7 @@ def _popcount(typing: Any, word: Any) -> Any:
     return signature, generate
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@_compiled(inline="always")
 def _median(values: np.ndarray[Any, Any], count: int) -> float:
     """Median of the first `count` values by insertion sort, which they are few enough for; sorts in place."""
     for i in range(1, count):
@@ -46,7 +58,7 @@ def _median(values: np.ndarray[Any, Any], count: int) -> float:
     return 0.5 * (values[middle - 1] + values[middle])
 
 
-@numba.njit(cache=True, nogil=True, parallel=True, error_model="numpy")
+@_compiled(parallel=True, error_model="numpy")
 def _directional_medians(
     query: np.ndarray[Any, Any], words: np.ndarray[Any, Any], offsets: np.ndarray[Any, Any], out: np.ndarray[Any, Any]
 ) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from histoseek.errors import NoTissue
 from histoseek.geometry import Size, UmPerPx, level0_edge_px
-from histoseek.slides.slide import Slide, check_spacing
+from histoseek.slides.slide import Slide
 from histoseek.tissue.mask import TissueMask
 
 MIN_TISSUE = 0.25
@@ -45,13 +45,12 @@ class TileSet:
         return replace(self, coords=self.coords[indices], weights=weights)
 
 
-def tissue_grid(slide: Slide, mask: TissueMask, shape: TileShape, spacing_tolerance: float = 0.05) -> TileSet:
+def tissue_grid(slide: Slide, mask: TissueMask, shape: TileShape) -> TileSet:
     """Lay a grid without overlap, centred on the slide, and keep the tiles that show tissue.
 
-    A slide smaller than a tile gets one tile. Raises SpacingTooFine when the slide is coarser than the tiles
-    by more than the tolerance, NoTissue when no tile shows tissue.
+    A slide smaller than a tile gets one tile. Whether the slide is fine enough for the tiles' spacing is checked
+    before (`check_spacing`). Raises NoTissue when no tile shows tissue.
     """
-    check_spacing(slide, shape.spacing_um_per_px, spacing_tolerance)
     edge = level0_edge_px(shape.edge_px, UmPerPx(shape.spacing_um_per_px), UmPerPx(slide.spacing_um_per_px))
     coords = _grid(slide.size, edge)
     kept = coords[_covered(tissue_share(mask, slide, coords, edge))]

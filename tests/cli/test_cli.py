@@ -1,0 +1,165 @@
+"""The command line as a user meets it: real processes, exit codes, one-line errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+
+def histoseek(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "histoseek", *map(str, arguments)]
+    environment = {**os.environ, "COLUMNS": "200"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=environment)
+
+
+def refused(*arguments: object) -> str:
+    """The error line of a command that must fail cleanly."""
+    done = histoseek(*arguments)
+    assert done.returncode == 2, done
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+@pytest.fixture
+def archive(indexed: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(indexed, tmp_path / "archive"))
+
+
+def test_index_search_and_keep_in_order(cohort: Path, tmp_path: Path) -> None:
+    archive, page = tmp_path / "new.archive", tmp_path / "page.html"
+    files = sorted(cohort.glob("SIM-000[0-2]-*.tiff"))
+    (tmp_path / "text.svs").write_text("not a slide")
+    done = histoseek(
+        "index", *files, tmp_path / "text.svs", "--archive", archive, "--metadata", cohort / "metadata.csv", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["added"], report["updated"], report["unchanged"]) == (6, 0, 0)
+    assert set(report["refused"][0]) == {"path", "error", "reason"}
+    done = histoseek("search", "--archive", archive, "--slide", files[0], "-k", 2, "--html", page, "--json")
+    assert [result["rank"] for result in json.loads(done.stdout)["results"]] == [1, 2]
+    assert "<!doctype html>" in page.read_text()
+    assert "SIM-0001-00" in histoseek("search", "--archive", archive, "--like", "SIM-0000-00").stdout
+    listed = json.loads(histoseek("list", "--archive", archive, "--where", "organ = 'lung'", "--json").stdout)
+    assert [record["slide_id"] for record in listed] == ["SIM-0001-00", "SIM-0001-01"]
+    assert histoseek("update", "SIM-0001-00", "organ=bone", "--archive", archive).returncode == 0
+    assert "organ: bone" in histoseek("show", "SIM-0001-00", "--archive", archive).stdout
+    assert histoseek("remove", "SIM-0001-00", "--archive", archive).returncode == 0
+    assert json.loads(histoseek("stats", "--archive", archive, "--json").stdout)["slides"] == 5
+    assert histoseek("verify", "--archive", archive).returncode == 0
+
+
+def test_bad_slides_are_one_line_each(cohort: Path, tmp_path: Path) -> None:
+    archive = ["--archive", tmp_path / "a"]
+    assert "no such file" in refused("index", tmp_path / "none.svs", *archive)
+    (tmp_path / "empty").mkdir()
+    assert "no slide files" in refused("index", tmp_path / "empty", *archive)
+    assert "no such encoder" in refused("index", cohort, *archive, "--encoder", "resnet9000")
+    assert "is no positive number" in refused("index", cohort, *archive, "--spacing-of", "a.svs=x")
+    assert "not made for tiles at" in refused("index", cohort, *archive, "--spacing", "50")
+    assert "is no number" in refused("index", cohort, *archive, "--tiles", "many")
+    (tmp_path / "meta.csv").write_text("name,organ\na,lung\n")
+    assert "no id column" in refused("index", cohort, *archive, "--metadata", tmp_path / "meta.csv")
+    assert "either slides or --features" in refused("index", *archive)
+
+
+def test_bad_queries_are_one_line_each(archive: Path, cohort: Path, tmp_path: Path) -> None:
+    search = ("search", "--archive", archive)
+    (tmp_path / "text.svs").write_text("not a slide")
+    Image.new("RGB", (300, 300), "pink").save(tmp_path / "field.png")
+    good = next(cohort.glob("*.tiff"))
+    (tmp_path / "cut.tiff").write_bytes(good.read_bytes()[:20_000])
+    assert "no such file" in refused(*search, "--slide", tmp_path / "none.svs")
+    assert "cannot be read as a slide" in refused(*search, "--slide", tmp_path / "text.svs")
+    assert "cannot be read as a slide" in refused(*search, "--slide", tmp_path / "cut.tiff")
+    assert "--spacing-of 'field.png=0.25'" in refused(*search, "--slide", tmp_path / "field.png")
+    assert "coarser than the wanted" in refused(*search, "--slide", tmp_path / "field.png", "--spacing", "2")
+    assert "no slide of this id" in refused(*search, "--like", "nobody")
+    assert "Columns are" in refused(*search, "--like", "SIM-0000-00", "--where", "organ = ")
+    assert "no such distance" in refused(*search, "--like", "SIM-0000-00", "--distance", "euclid")
+    assert "either --slide or --like" in refused(*search)
+    assert "no histoseek archive here" in refused("search", "--archive", tmp_path / "none", "--like", "x")
+    assert "spacing um per px" in refused("index", cohort, "--archive", archive, "--spacing", "1.0")
+
+
+_AS_NOBODY = """
+import os, sys
+from histoseek.api import Archive
+from histoseek.errors import ArchiveReadOnly
+path = sys.argv[1]
+known = Archive.open(path).search(like="SIM-0000-00")
+if os.getuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+archive = Archive.open(path)
+assert [r.slide_id for r in archive.search(like="SIM-0000-00")] == [r.slide_id for r in known]
+for write in (lambda: archive.update("SIM-0000-00", {"organ": "x"}), lambda: archive.remove(["SIM-0000-00"])):
+    try:
+        write()
+    except ArchiveReadOnly as error:
+        print(error)
+"""
+
+
+def test_a_read_only_archive_is_searched_but_not_written(indexed: Path) -> None:
+    # The folder lies open to others, so that a process that gave up its rights can read it.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        archive = Path(shutil.copytree(indexed, Path(folder) / "archive"))
+        places = (archive, *archive.rglob("*"))
+        for path in places:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        command = [sys.executable, "-c", _AS_NOBODY, archive]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        for path in places:
+            path.chmod(0o755 if path.is_dir() else 0o644)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("the archive cannot be written") == 2
+
+
+def test_encoders_mask_and_simulate(cohort: Path, tmp_path: Path) -> None:
+    assert "lite0: 1280-d" in histoseek("encoders").stdout
+    slide = next(cohort.glob("*.tiff"))
+    done = histoseek("mask", slide, "--out", tmp_path / "mask.png")
+    assert "% tissue" in done.stdout
+    assert Image.open(tmp_path / "mask.png").size == (256, 256)
+    done = histoseek("simulate", tmp_path / "sim", "--patients", 1, "--slides-per-patient", 1, "--size", 600)
+    assert done.returncode == 0
+    assert {path.name for path in (tmp_path / "sim").iterdir()} == {
+        "SIM-0000-00.tiff",
+        "metadata.csv",
+        "reports.csv",
+    }
+
+
+def test_logs_of_a_debug_run_hold_no_patient_and_no_report(cohort: Path, tmp_path: Path) -> None:
+    from histoseek.api import Archive
+
+    archive = Archive.create(tmp_path / "archive")
+    archive.index([cohort / "SIM-0000-00.tiff"], cohort / "metadata.csv", cohort / "reports.csv")
+    journal = archive.layout.journal.read_text()
+    assert "SIM-0000-00" in journal
+    assert "SIM-0-0000" not in journal, "the patient id"
+    assert "biopsy" not in journal
+    assert str(cohort) not in journal
+
+
+def test_import_and_help_load_nothing_heavy() -> None:
+    code = (
+        "import sys, histoseek, histoseek.cli.app\n"
+        "heavy = {'torch', 'lancedb', 'numba', 'cv2', 'openslide', 'pyvips', 'onnxruntime', 'numpy', 'pyarrow'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
