@@ -142,6 +142,9 @@ def test_unknown_ids_in_tables_are_reported(cohort: Path, tmp_path: Path) -> Non
     files = sorted(cohort.glob("SIM-0000-*.tiff"))
     report = Archive.create(tmp_path / "archive").index(files, tmp_path / "m.csv")
     assert any("1 of 2 rows match no slide: GHOST" in warning for warning in report.warnings)
+    unmatched = json.loads((tmp_path / "archive" / "unmatched.json").read_text())
+    assert unmatched["metadata_rows"] == ["GHOST"]
+    assert [Path(path).name for path in unmatched["files_without_row"]] == ["SIM-0000-01.tiff"]
 
 
 def test_update_and_remove(indexed: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from histoseek.archive.archive import Archive
 from histoseek.archive.commits import Committer
 from histoseek.archive.joining import Joined, join
-from histoseek.archive.journal import Journal, Refusal
+from histoseek.archive.journal import Journal, Refusal, write_unmatched
 from histoseek.archive.lock import writer_lock
 from histoseek.archive.plan import IndexPlan, PlannedSlide, Planner
 from histoseek.archive.records import changed_record, new_record
@@ -34,8 +34,8 @@ _AHEAD = 2
 
 @dataclass(frozen=True, slots=True)
 class IndexRequest:
-    """What to index: files found, tables about them, spacings by file name or path in um/px, reading threads, and
-    what is to be said of files that were left out."""
+    """What to index: files found, tables about them, spacings in um/px by file name, path or pattern, reading
+    threads, and what is to be said of files that were left out."""
 
     files: tuple[Path, ...]
     metadata: SlideTable | None = None
@@ -78,6 +78,7 @@ def index(archive: Archive, request: IndexRequest, reporter: Reporter | None = N
         plan = planner.plan(request.files, request.workers, reporter)
         run = _Run(archive, request, plan, reporter)
         run.execute()
+        write_unmatched(archive.layout, joined)
     seconds = round(time.monotonic() - started, 3)
     return IndexReport(run.added, run.updated, run.unchanged, tuple(run.refused), seconds, _warnings(joined, request))
 

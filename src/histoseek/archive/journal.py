@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from histoseek.archive.joining import Joined
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.errors import HistoseekError
-from histoseek.files import as_archive_errors
+from histoseek.files import as_archive_errors, write_atomic
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +64,17 @@ class Journal:
             file.write(lines)
             file.flush()
             os.fsync(file.fileno())
+
+
+def write_unmatched(layout: ArchiveLayout, joined: Joined) -> None:
+    """Keep the whole lists of what did not join, of which a run's warnings show the first few; none, no file."""
+    lists = {
+        "metadata_rows": list(joined.unmatched_rows),
+        "report_rows": list(joined.unmatched_reports),
+        "files_without_row": [str(path) for path in joined.files_without_row],
+    }
+    with as_archive_errors(layout.root):
+        if any(lists.values()):
+            write_atomic(layout.unmatched, json.dumps(lists, indent=1).encode())
+        else:
+            layout.unmatched.unlink(missing_ok=True)

@@ -44,6 +44,11 @@ class ArchiveLayout:
         return self.root / "refused.jsonl"
 
     @property
+    def unmatched(self) -> Path:
+        """Rows of the last run's tables that match no slide, and slides without a row (.json)."""
+        return self.root / "unmatched.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the one process that writes."""
         return self.root / "lock"

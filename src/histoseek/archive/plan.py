@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 
 from histoseek.archive.joining import SlideMetadata
@@ -49,7 +50,8 @@ class IndexPlan:
 class Planner:
     """Sorts files into what is new, changed and unchanged.
 
-    spacing_of: um/px by file name or path, as the user gave them; stems_are_ids: feature files are named by slide.
+    spacing_of: um/px as the user gave them, by file name, path or pattern of paths ("*/scans/*.png");
+    stems_are_ids: feature files are named by slide.
     """
 
     layout: ArchiveLayout
@@ -100,10 +102,14 @@ class Planner:
         return origin is not None and origin.recipe == slide.recipe
 
     def _given_spacing(self, path: Path, metadata: SlideMetadata) -> float | None:
+        """As given for this very file, else by a table, else by the first pattern that fits."""
         for key in (str(path), path.name, path.stem):
             if key in self.spacing_of:
                 return self.spacing_of[key]
-        return metadata.spacing_um_per_px
+        if metadata.spacing_um_per_px is not None:
+            return metadata.spacing_um_per_px
+        fitting = (um_per_px for pattern, um_per_px in self.spacing_of.items() if fnmatch(str(path), pattern))
+        return next(fitting, None)
 
     def _superseded(self) -> tuple[str, ...]:
         """Ids of records whose file now goes under another id."""

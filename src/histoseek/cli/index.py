@@ -29,7 +29,9 @@ def index(
     reports: Annotated[Path | None, typer.Option(help="CSV or TSV with an id column and `report`.")] = None,
     rename: Annotated[list[str] | None, typer.Option(help="OLD=NEW column name of the tables; repeatable.")] = None,
     spacing: Annotated[float | None, typer.Option(help="um/px of the tiles [0.5 in a new archive].")] = None,
-    spacing_of: Annotated[list[str] | None, typer.Option(help="FILE=0.25, um/px of a slide; repeatable.")] = None,
+    spacing_of: Annotated[
+        list[str] | None, typer.Option(help="FILE=0.25 or '*/scans/*.png=0.25', um/px; repeatable.")
+    ] = None,
     spacing_tolerance: Annotated[
         float | None, typer.Option(help="How much coarser than wanted a slide may be [0.05: 5 %].")
     ] = None,
