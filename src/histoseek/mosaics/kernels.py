@@ -11,10 +11,16 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from histoseek.errors import ConfigurationError
 from histoseek.mosaics.barcodes import Words
 
 MOST_BARCODES = 64
-"""Barcodes per slide that the kernels hold on the stack."""
+"""Most barcodes of one slide."""
+
+_CHUNK = 256
+"""Slides that share one set of buffers."""
+
+_FAR, _ZERO = np.uint64(1 << 30), np.uint64(0)
 
 
 def _compiled(**options: Any) -> Any:
@@ -62,34 +68,38 @@ def _median(values: np.ndarray[Any, Any], count: int) -> float:
 def _directional_medians(
     query: np.ndarray[Any, Any], words: np.ndarray[Any, Any], offsets: np.ndarray[Any, Any], out: np.ndarray[Any, Any]
 ) -> None:
-    queries, width = query.shape
-    slides = len(offsets) - 1
-    for slide in numba.prange(slides):
-        nearest_to_query = np.empty(MOST_BARCODES, np.int64)
-        nearest_to_slide = np.empty(MOST_BARCODES, np.int64)
-        first = offsets[slide]
-        count = offsets[slide + 1] - first
-        for j in range(count):
-            nearest_to_slide[j] = 1 << 30
-        for i in range(queries):
-            best = 1 << 30
-            for j in range(count):
-                differing = 0
-                for w in range(width):
-                    differing += _popcount(query[i, w] ^ words[first + j, w])
-                best = min(best, differing)
-                nearest_to_slide[j] = min(nearest_to_slide[j], differing)
-            nearest_to_query[i] = best
-        out[slide, 0] = _median(nearest_to_query, queries)
-        out[slide, 1] = _median(nearest_to_slide, count)
+    slides, queries = len(offsets) - 1, len(query)
+    for chunk in numba.prange((slides + _CHUNK - 1) // _CHUNK):
+        nearest_to_query = np.empty(queries, np.uint64)
+        nearest_to_slide = np.empty(MOST_BARCODES, np.uint64)
+        for slide in range(chunk * _CHUNK, min(slides, (chunk + 1) * _CHUNK)):
+            first = offsets[slide]
+            count = offsets[slide + 1] - first
+            nearest_to_slide[:count] = _FAR
+            for i in range(queries):
+                own, best = query[i], _FAR
+                for j in range(count):
+                    other, differing = words[first + j], _ZERO
+                    for w in range(len(own)):
+                        differing += _popcount(own[w] ^ other[w])
+                    best = min(best, differing)
+                    nearest_to_slide[j] = min(nearest_to_slide[j], differing)
+                nearest_to_query[i] = best
+            out[slide, 0] = _median(nearest_to_query, queries)
+            out[slide, 1] = _median(nearest_to_slide, count)
 
 
 def directional_medians(query: Words, words: Words, offsets: np.ndarray[Any, Any], threads: int = 2) -> Any:
     """Medians of minimum Hamming distances between a query and S slides, float64 [S, 2].
 
     query: uint64 [Q, W]; words: uint64 [total, W], the barcodes of slide s at offsets[s]:offsets[s + 1]. Column 0 is
-    the median over the query's barcodes of the nearest of the slide, column 1 the other way round.
+    the median over the query's barcodes of the nearest of the slide, column 1 the other way round. A slide has at
+    most MOST_BARCODES barcodes, and at least one.
     """
+    if len(offsets) > 1 and not 0 < np.diff(offsets).min() <= np.diff(offsets).max() <= MOST_BARCODES:
+        raise ConfigurationError(
+            "barcodes", f"a slide with none, or with more than {MOST_BARCODES}", "Give 1 to 63 mosaic vectors"
+        )
     out = np.empty((len(offsets) - 1, 2), np.float64)
     numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
     _directional_medians(np.ascontiguousarray(query), np.ascontiguousarray(words), offsets, out)
