@@ -74,6 +74,32 @@ def test_bad_slides_are_one_line_each(cohort: Path, tmp_path: Path) -> None:
     assert "either slides or --features" in refused("index", *archive)
 
 
+_INTERRUPTED_RUN = """
+import os, signal, sys
+import histoseek.encoders.bag as bag
+import histoseek.archive.sources as sources
+original, made = sources.save_bag, []
+def save_then_interrupt(*arguments):
+    original(*arguments)
+    made.append(1)
+    if len(made) == 3:
+        os.kill(os.getpid(), signal.SIGINT)
+sources.save_bag = save_then_interrupt
+from histoseek.cli import main
+main()
+"""
+
+
+def test_ctrl_c_keeps_what_is_done(cohort: Path, tmp_path: Path) -> None:
+    arguments = ["index", str(cohort), "--archive", str(tmp_path / "archive"), "--json"]
+    command = [sys.executable, "-c", _INTERRUPTED_RUN, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr.splitlines() == ["interrupted: what is done is kept, the same command goes on from here"]
+    assert len(list((tmp_path / "archive" / "bags").rglob("*.safetensors"))) == 3
+    assert json.loads(histoseek(*arguments).stdout)["added"] == 10
+
+
 def test_bad_queries_are_one_line_each(archive: Path, cohort: Path, tmp_path: Path) -> None:
     search = ("search", "--archive", archive)
     (tmp_path / "text.svs").write_text("not a slide")

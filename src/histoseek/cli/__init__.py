@@ -6,19 +6,19 @@ import sys
 
 from histoseek.errors import HistoseekError
 
+_INTERRUPTED = 130
+
 
 def main() -> None:
     """Run the command line."""
     from histoseek.cli.app import app
 
     try:
-        app(standalone_mode=True)
+        app()
     except HistoseekError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted: what is done is kept, the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+    except SystemExit as leaving:
+        if leaving.code == _INTERRUPTED:
+            print("interrupted: what is done is kept, the same command goes on from here", file=sys.stderr)
+        raise

@@ -31,7 +31,7 @@ def list_slides(
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("slide", "case", "patient", "organ", "diagnosis", "tiles", "file"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == "slide")
     for record in records:
         texts = (record.case_id, record.patient_id, record.organ, record.diagnosis, str(record.tile_count))
         table.add_row(record.slide_id, *texts, Path(record.uri).name)

@@ -77,7 +77,7 @@ def _print_table(results: SearchResults) -> None:
 
     table = Table(box=None, pad_edge=False)
     for heading in ("rank", "slide", "score", "local", "global", "case", "diagnosis", "file"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == "slide")
     for result in results:
         record = result.record
         numbers = (f"{value:.3f}" for value in (result.score, result.local, result.global_))
