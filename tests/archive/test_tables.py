@@ -37,6 +37,10 @@ def test_tabs_and_windows_encoding(tmp_path: Path) -> None:
     assert load_table(tmp_path / "t.tsv").rows[0].texts["diagnosis"] == "adénocarcinome"
 
 
+def test_semicolons(tmp_path: Path) -> None:
+    assert table(tmp_path, "slide_id;organ;note\na;lung;x, y\n").rows[0].extra == {"note": "x, y"}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -24,6 +24,14 @@ def test_folders_are_walked_and_names_decide(tmp_path: Path) -> None:
     ]
 
 
+def test_broken_links_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.svs").touch()
+    (tmp_path / "b.svs").symlink_to(tmp_path / "nowhere.svs")
+    found = discover([tmp_path])
+    assert [path.name for path in found.slides] == ["a.svs"]
+    assert [(skip.path.name, "leads nowhere" in skip.reason) for skip in found.skipped] == [("b.svs", True)]
+
+
 def test_missing_and_empty(tmp_path: Path) -> None:
     with pytest.raises(SlideNotFound):
         discover([tmp_path / "nowhere"])

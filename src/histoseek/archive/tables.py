@@ -1,4 +1,4 @@
-"""Metadata and report tables: CSV or TSV in, typed rows out."""
+"""Metadata and report tables: CSV (with commas, tabs or semicolons) in, typed rows out."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _read(path: Path, rename: Mapping[str, str]) -> pa.Table:
     except UnicodeDecodeError:
         text = data.decode("cp1252", errors="replace")
     head = text.partition("\n")[0]
-    parse = pc.ParseOptions(delimiter="\t" if head.count("\t") > head.count(",") else ",", newlines_in_values=True)
+    parse = pc.ParseOptions(delimiter=max(",\t;", key=head.count), newlines_in_values=True)
     names = [name.strip() for name in next(iter(_header(head, parse.delimiter)))]
     texts = {name: pa.string() for name in names if _our_name(name, rename) in _TEXTS}
     convert = pc.ConvertOptions(

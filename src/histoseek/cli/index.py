@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -74,7 +75,15 @@ def index(
     opened = _open_or_create(archive, given)
     with terminal_progress("slides", total=None) as reporter:
         report = run(opened, request, reporter)
-    print(json.dumps(asdict(report), indent=1) if as_json else _text(report, opened))
+    nothing = bool(report.refused) and not (report.added or report.updated or report.unchanged)
+    if as_json:
+        print(json.dumps(asdict(report), indent=1))
+    elif not nothing:
+        print(_text(report, opened))
+    if nothing:
+        for refusal in report.refused:
+            print(f"error: {refusal.reason}", file=sys.stderr)
+        raise typer.Exit(2)
 
 
 def _inputs(slides: list[Path] | None, features: Path | None) -> list[Path]:

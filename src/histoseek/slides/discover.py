@@ -37,6 +37,7 @@ def discover(paths: Sequence[Path]) -> Discovery:
     missing path, NoSlidesFound for a folder without slides.
     """
     found: set[Path] = set()
+    broken: list[Skipped] = []
     for path in paths:
         if path.is_file():
             found.add(path.absolute())
@@ -44,17 +45,20 @@ def discover(paths: Sequence[Path]) -> Discovery:
             inside = _inside(path)
             if not inside:
                 raise NoSlidesFound(path)
-            found |= inside
+            found |= {file for file in inside if file.exists()}
+            broken += [Skipped(file, "a link that leads nowhere") for file in inside if not file.exists()]
         else:
             raise SlideNotFound(path)
-    return _one_per_series(sorted(found))
+    one_each = _one_per_series(sorted(found))
+    return Discovery(one_each.slides, (*one_each.skipped, *sorted(broken, key=lambda skip: skip.path)))
 
 
 def _inside(folder: Path) -> set[Path]:
     found = set()
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file() and not _of_mirax(path, folder):
+        is_file = path.is_file() or (path.is_symlink() and not path.exists())
+        if path.suffix.lower() in SUFFIXES and not hidden and is_file and not _of_mirax(path, folder):
             found.add(path.absolute())
     return found
 
