@@ -75,15 +75,7 @@ def index(
     opened = _open_or_create(archive, given)
     with terminal_progress("slides", total=None) as reporter:
         report = run(opened, request, reporter)
-    nothing = bool(report.refused) and not (report.added or report.updated or report.unchanged)
-    if as_json:
-        print(json.dumps(asdict(report), indent=1))
-    elif not nothing:
-        print(_text(report, opened))
-    if nothing:
-        for refusal in report.refused:
-            print(f"error: {refusal.reason}", file=sys.stderr)
-        raise typer.Exit(2)
+    _tell(report, opened, as_json)
 
 
 def _inputs(slides: list[Path] | None, features: Path | None) -> list[Path]:
@@ -114,6 +106,19 @@ def _open_or_create(path: Path, changes: dict[str, object]) -> Archive:
         return Archive.create(path, recipe)
     archive.use_recipe(recipe)
     return archive
+
+
+def _tell(report: IndexReport, archive: Archive, as_json: bool) -> None:
+    """Print what was done; when no slide at all was good, that is an error."""
+    nothing = bool(report.refused) and not (report.added or report.updated or report.unchanged)
+    if as_json:
+        print(json.dumps(asdict(report), indent=1))
+    elif not nothing:
+        print(_text(report, archive))
+    if nothing:
+        for refusal in report.refused:
+            print(f"error: {refusal.reason}", file=sys.stderr)
+        raise typer.Exit(2)
 
 
 def _text(report: IndexReport, archive: Archive) -> str:
