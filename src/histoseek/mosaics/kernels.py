@@ -14,13 +14,16 @@ from numba.extending import intrinsic
 from histoseek.errors import ConfigurationError
 from histoseek.mosaics.barcodes import Words
 
-MOST_BARCODES = 64
-"""Most barcodes of one slide."""
-
 _CHUNK = 256
 """Slides that share one set of buffers."""
 
-_FAR, _ZERO = np.uint64(1 << 30), np.uint64(0)
+_LANES = 8
+"""64-bit words in one vector of the kernel; processors with narrower registers get several instructions."""
+
+_MOST_BARCODES = 64
+_FAR = np.uint64(1 << 30)
+
+Array = np.ndarray[Any, Any]
 
 
 def _compiled(**options: Any) -> Any:
@@ -36,57 +39,100 @@ def _compiled(**options: Any) -> Any:
 
 
 @intrinsic
-def _popcount(typing: Any, word: Any) -> Any:
-    """The processor's population count of a 64-bit word."""
-    signature = types.uint64(types.uint64)
+def _nearest_of_eight(typing: Any, query: Any, step: Any, barcode: Any, words: Any, nearest: Any) -> Any:
+    """Compare eight of the query's barcodes with one of a slide: XOR, population count and sum in vectors.
+
+    query: address of word 0 of the eight, whose word w follows `step` vectors later; barcode: address of the slide's;
+    words: how many; nearest: address of the eight minima so far, brought up to date. Returns the least distance.
+    """
+    signature = types.uint64(types.uintp, types.intp, types.uintp, types.intp, types.uintp)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind = ir.IntType(64)
-        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), "llvm.ctpop.i64")
-        return builder.call(function, arguments)
+        word, lane = ir.IntType(64), ir.IntType(32)
+        vector = ir.VectorType(word, _LANES)
+        query, step, barcode, words, nearest = arguments
+        query, nearest = (builder.inttoptr(place, vector.as_pointer()) for place in (query, nearest))
+        barcode = builder.inttoptr(barcode, word.as_pointer())
+        total = cgutils.alloca_once(builder, vector)
+        builder.store(ir.Constant(vector, [0] * _LANES), total)
+        with cgutils.for_range(builder, words) as loop:
+            one = builder.load(builder.gep(barcode, [loop.index]))
+            spread = builder.insert_element(ir.Constant(vector, ir.Undefined), one, ir.Constant(lane, 0))
+            everywhere = ir.Constant(ir.VectorType(lane, _LANES), [0] * _LANES)
+            spread = builder.shuffle_vector(spread, ir.Constant(vector, ir.Undefined), everywhere)
+            own = _load(builder, builder.gep(query, [builder.mul(loop.index, step)]))
+            counts = _call(builder, "llvm.ctpop.v8i64", vector, builder.xor(own, spread))
+            builder.store(builder.add(builder.load(total), counts), total)
+        found = builder.load(total)
+        least = _call(builder, "llvm.umin.v8i64", vector, _load(builder, nearest), found)
+        builder.store(least, nearest).align = _WORD_BYTES
+        return _call(builder, "llvm.vector.reduce.umin.v8i64", word, found)
 
     return signature, generate
 
 
+_WORD_BYTES = 8
+
+
+def _load(builder: Any, place: Any) -> Any:
+    loaded = builder.load(place)
+    loaded.align = _WORD_BYTES
+    return loaded
+
+
+def _call(builder: Any, name: str, returned: Any, *arguments: Any) -> Any:
+    kind = ir.FunctionType(returned, [argument.type for argument in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
+
+
 @_compiled(inline="always")
-def _median(values: np.ndarray[Any, Any], count: int) -> float:
-    """Median of the first `count` values by insertion sort, which they are few enough for; sorts in place."""
-    for i in range(1, count):
-        value = values[i]
-        j = i - 1
-        while j >= 0 and values[j] > value:
-            values[j + 1] = values[j]
-            j -= 1
-        values[j + 1] = value
+def _ranked(values: Array, count: int, rank: int) -> int:
+    """The value with exactly `rank` others before it; for few values this beats sorting, as it has no branches."""
+    found = values[0]
+    for i in range(count):
+        before = 0
+        for j in range(count):
+            before += (values[j] < values[i]) | ((values[j] == values[i]) & (j < i))
+        if before == rank:
+            found = values[i]
+    return found
+
+
+@_compiled(inline="always")
+def _median(values: Array, count: int) -> float:
+    """Median of the first `count` values."""
     middle = count // 2
     if count % 2:
-        return float(values[middle])
-    return 0.5 * (values[middle - 1] + values[middle])
+        return float(_ranked(values, count, middle))
+    return 0.5 * (_ranked(values, count, middle - 1) + _ranked(values, count, middle))
 
 
 @_compiled(parallel=True, error_model="numpy")
-def _directional_medians(
-    query: np.ndarray[Any, Any], words: np.ndarray[Any, Any], offsets: np.ndarray[Any, Any], out: np.ndarray[Any, Any]
-) -> None:
-    slides, queries = len(offsets) - 1, len(query)
+def _directional_medians(lanes: Array, queries: int, words: Array, offsets: Array, out: Array) -> None:
+    slides, step = len(offsets) - 1, lanes.shape[1] // _LANES
+    width = lanes.shape[0]
     for chunk in numba.prange((slides + _CHUNK - 1) // _CHUNK):
-        nearest_to_query = np.empty(queries, np.uint64)
-        nearest_to_slide = np.empty(MOST_BARCODES, np.uint64)
+        nearest_to_query = np.empty(lanes.shape[1], np.uint64)
+        nearest_to_slide = np.empty(_MOST_BARCODES, np.uint64)
         for slide in range(chunk * _CHUNK, min(slides, (chunk + 1) * _CHUNK)):
-            first = offsets[slide]
-            count = offsets[slide + 1] - first
-            nearest_to_slide[:count] = _FAR
-            for i in range(queries):
-                own, best = query[i], _FAR
-                for j in range(count):
-                    other, differing = words[first + j], _ZERO
-                    for w in range(len(own)):
-                        differing += _popcount(own[w] ^ other[w])
-                    best = min(best, differing)
-                    nearest_to_slide[j] = min(nearest_to_slide[j], differing)
-                nearest_to_query[i] = best
+            count = offsets[slide + 1] - offsets[slide]
+            nearest_to_query[:] = _FAR
+            for j in range(count):
+                barcode = words.ctypes.data + (offsets[slide] + j) * width * _WORD_BYTES
+                least = _FAR
+                for group in range(step):
+                    place = group * _LANES * _WORD_BYTES
+                    own, nearest = lanes.ctypes.data + place, nearest_to_query.ctypes.data + place
+                    least = min(least, _nearest_of_eight(own, step, barcode, width, nearest))
+                nearest_to_slide[j] = least
             out[slide, 0] = _median(nearest_to_query, queries)
             out[slide, 1] = _median(nearest_to_slide, count)
+
+
+def _in_lanes(query: Words) -> Words:
+    """Barcodes [Q, W] side by side, [W, Q rounded up to whole vectors]; the first fills up, and changes no minimum."""
+    filling = np.repeat(query[:1], -len(query) % _LANES, axis=0)
+    return np.ascontiguousarray(np.concatenate([query, filling]).T)
 
 
 def directional_medians(query: Words, words: Words, offsets: np.ndarray[Any, Any], threads: int = 2) -> Any:
@@ -94,13 +140,13 @@ def directional_medians(query: Words, words: Words, offsets: np.ndarray[Any, Any
 
     query: uint64 [Q, W]; words: uint64 [total, W], the barcodes of slide s at offsets[s]:offsets[s + 1]. Column 0 is
     the median over the query's barcodes of the nearest of the slide, column 1 the other way round. A slide has at
-    most MOST_BARCODES barcodes, and at least one.
+    most 64 barcodes, and at least one.
     """
-    if len(offsets) > 1 and not 0 < np.diff(offsets).min() <= np.diff(offsets).max() <= MOST_BARCODES:
+    if len(offsets) > 1 and not 0 < np.diff(offsets).min() <= np.diff(offsets).max() <= _MOST_BARCODES:
         raise ConfigurationError(
-            "barcodes", f"a slide with none, or with more than {MOST_BARCODES}", "Give 1 to 63 mosaic vectors"
+            "barcodes", f"a slide with none, or with more than {_MOST_BARCODES}", "Give 1 to 63 mosaic vectors"
         )
     out = np.empty((len(offsets) - 1, 2), np.float64)
     numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
-    _directional_medians(np.ascontiguousarray(query), np.ascontiguousarray(words), offsets, out)
+    _directional_medians(_in_lanes(query), len(query), np.ascontiguousarray(words), offsets, out)
     return out
