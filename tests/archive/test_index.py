@@ -18,6 +18,8 @@ from PIL import Image
 from histoseek.api import Archive
 from histoseek.archive.ingest import IndexReport
 from histoseek.archive.lock import writer_lock
+from histoseek.encoders.bag import Bag
+from histoseek.encoders.bagging import PreparedSlide, encode_prepared
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import ArchiveBusy, ArchiveError, ArchiveNotFound, DiskFull, SpaceMismatch, UnknownSlide
 
@@ -197,6 +199,31 @@ def test_one_writer_at_a_time_and_readers_go_on(features: Path, tmp_path: Path) 
         assert len(other.search(like="slide-00")) == 5
 
 
+def test_a_writer_takes_in_what_another_did_since_it_opened(features: Path, tmp_path: Path) -> None:
+    early = feature_archive(tmp_path / "archive")
+    Archive.open(early.path).index(sorted(features.glob("slide-0*.h5")))
+    assert counts(early.index([features])) == (2, 0, 10, 0)
+    assert len(Archive.open(early.path)) == 12
+
+
+def test_a_failure_nobody_foresaw_refuses_one_slide(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from histoseek.archive import sources
+
+    def sometimes(prepared: PreparedSlide, *rest: object) -> Bag:
+        if prepared.slide.path.name == "SIM-0001-00.tiff":
+            raise ZeroDivisionError
+        return encode_prepared(prepared, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sources, "encode_prepared", sometimes)
+    report = Archive.create(tmp_path / "archive").index(sorted(cohort.glob("SIM-000[01]-*.tiff")))
+    assert report.added == 3
+    assert [(Path(r.path).name, r.reason.count("ZeroDivisionError")) for r in report.refused] == [
+        ("SIM-0001-00.tiff", 1)
+    ]
+
+
 def test_a_full_disk_is_said_and_loses_nothing(features: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = feature_archive(tmp_path / "archive")
     archive.index(sorted(features.glob("slide-0*.h5")))
@@ -248,6 +275,8 @@ _KILLED_RUN = """
 import os, sys, signal
 from histoseek.api import Archive
 from histoseek.archive import commits, ingest
+from histoseek.encoders.bag import Bag
+from histoseek.encoders.bagging import PreparedSlide, encode_prepared
 from histoseek.encoders.recipe import Recipe
 left = int(sys.argv[3])
 def dying(original):

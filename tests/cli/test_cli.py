@@ -80,9 +80,10 @@ def test_bad_slides_are_one_line_each(cohort: Path, tmp_path: Path) -> None:
 
 
 _INTERRUPTED_RUN = """
-import os, signal, sys
-import histoseek.encoders.bag as bag
+import os, signal
 import histoseek.archive.sources as sources
+# A shell that runs the tests in the background has interrupts ignored, which its children inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 original, made = sources.save_bag, []
 def save_then_interrupt(*arguments):
     original(*arguments)
@@ -172,6 +173,16 @@ def test_encoders_mask_and_simulate(cohort: Path, tmp_path: Path) -> None:
         "metadata.csv",
         "reports.csv",
     }
+
+
+def test_exported_features_make_the_same_archive(archive: Path, tmp_path: Path) -> None:
+    done = histoseek("export", tmp_path / "features", "--archive", archive, "--where", "organ <> 'lung'")
+    assert done.stdout.startswith("8 feature files")
+    again = tmp_path / "again"
+    done = histoseek("index", "--features", tmp_path / "features", "--archive", again, "--json")
+    assert json.loads(done.stdout)["added"] == 8
+    found = json.loads(histoseek("search", "--archive", again, "--like", "SIM-0000-00", "-k", 1, "--json").stdout)
+    assert found["results"][0]["matches"][0]["query_region"]["width"] == 224
 
 
 def test_logs_of_a_debug_run_hold_no_patient_and_no_report(cohort: Path, tmp_path: Path) -> None:

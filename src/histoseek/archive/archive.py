@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -120,16 +120,28 @@ class Archive:
             raise UnknownSlide(slide_id)
         return self.store.get([slide_id])[0]
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the write lock, with what another writer did since the archive was opened taken in.
+
+        Raises ArchiveBusy, ArchiveReadOnly.
+        """
+        with writer_lock(self.layout):
+            self.manifest = read_manifest(self.layout)
+            for cached in ("store", "signer"):
+                self.__dict__.pop(cached, None)
+            yield
+
     def update(self, slide_id: str, changes: Mapping[str, MetadataValue]) -> SlideRecord:
         """Change metadata of a slide; raises UnknownSlide, or BadTable for columns that can't be set."""
-        with self._writing():
+        with self.writing():
             self.get(slide_id)
             self.store.update_metadata(slide_id, changes)
             return self.get(slide_id).record
 
     def remove(self, slide_ids: Sequence[str]) -> None:
         """Take slides out with their cached features; raises UnknownSlide before anything is changed."""
-        with self._writing():
+        with self.writing():
             for slide_id in slide_ids:
                 self.get(slide_id)
             self.drop(slide_ids)
@@ -146,9 +158,6 @@ class Archive:
             store=self.store.stats() if self.space else None,
             bag_bytes=sum(path.stat().st_size for path in files),
         )
-
-    def _writing(self) -> AbstractContextManager[None]:
-        return writer_lock(self.layout)
 
     def drop(self, slide_ids: Sequence[str]) -> None:
         """Take slides out while the write lock is held."""
@@ -171,8 +180,9 @@ class Archive:
             if mine != given:
                 raise SpaceMismatch(str(self.path), part, str(mine), str(given))
         if recipe != self.recipe:
-            self.manifest = replace(self.manifest, recipe=recipe)
-            write_manifest(self.layout, self.manifest)
+            with self.writing():
+                self.manifest = replace(self.manifest, recipe=recipe)
+                write_manifest(self.layout, self.manifest)
 
     def settle_space(self, means: Sequence[BagMean]) -> None:
         """Fix the embedding space from the first bags: the centre, then the empty store, then the manifest."""

@@ -15,7 +15,6 @@ from histoseek.archive.archive import Archive
 from histoseek.archive.commits import Committer
 from histoseek.archive.joining import Joined, join
 from histoseek.archive.journal import Journal, Refusal, write_unmatched
-from histoseek.archive.lock import writer_lock
 from histoseek.archive.plan import IndexPlan, PlannedSlide, Planner
 from histoseek.archive.records import changed_record, new_record
 from histoseek.archive.schema import StoredSlide
@@ -23,7 +22,7 @@ from histoseek.archive.signing import CENTRE_SLIDES, BagMean
 from histoseek.archive.sources import BagSource, FeatureBags, Prepared, SlideBags, SourcedBag, reload_bag
 from histoseek.archive.tables import SlideTable
 from histoseek.encoders.bagging import PreparedSlide
-from histoseek.errors import ArchiveError, EncoderError, SlideError, SpaceMismatch, UnreadableSlide
+from histoseek.errors import HistoseekError, SlideError, SpaceMismatch, UnreadableSlide
 from histoseek.progress import Reporter, SilentReporter
 
 log = logging.getLogger(__name__)
@@ -65,7 +64,7 @@ def index(archive: Archive, request: IndexRequest, reporter: Reporter | None = N
     """
     started = time.monotonic()
     reporter = reporter or SilentReporter()
-    with writer_lock(archive.layout):
+    with archive.writing():
         joined = join(request.files, request.metadata, request.reports)
         planner = Planner(
             layout=archive.layout,
@@ -121,11 +120,21 @@ class _Run:
         self.reporter.expect(len(self.plan.encode))
         for slide, prepared in _ahead(self._source, self.plan.encode):
             try:
-                self._take(slide, self._source.finish(slide, _outcome(prepared, slide), self.reporter))
+                self._take(slide, self._sourced(slide, prepared))
             except (SlideError, SpaceMismatch) as error:
                 self._refuse([Refusal.of(slide.path, error)])
             self.reporter.advance()
         self._settle()
+
+    def _sourced(self, slide: PlannedSlide, prepared: Future[Prepared]) -> SourcedBag:
+        """The slide's bag; a failure nobody foresaw becomes a refusal of this slide, not the end of the run."""
+        try:
+            return self._source.finish(slide, prepared.result(), self.reporter)
+        except HistoseekError:
+            raise
+        except Exception as error:
+            log.debug("unexpected failure of slide %s", slide.slide_id, exc_info=True)
+            raise UnreadableSlide(slide.path, f"unexpected {type(error).__name__}") from error
 
     def _take(self, slide: PlannedSlide, sourced: SourcedBag) -> None:
         """Sign and commit a bag; before the archive has its space, only note its mean."""
@@ -194,17 +203,6 @@ def _ahead(source: BagSource, slides: Sequence[PlannedSlide]) -> Iterator[tuple[
 def _close(future: Future[Prepared]) -> None:
     if not future.cancelled() and future.exception() is None and isinstance(found := future.result(), PreparedSlide):
         found.slide.close()
-
-
-def _outcome(prepared: Future[Prepared], slide: PlannedSlide) -> Prepared:
-    """What preparing gave; any failure that is not ours becomes a refusal of this slide, not the end of the run."""
-    try:
-        return prepared.result()
-    except (SlideError, ArchiveError, EncoderError):
-        raise
-    except Exception as error:
-        log.debug("unexpected failure of slide %s", slide.slide_id, exc_info=True)
-        raise UnreadableSlide(slide.path, f"unexpected {type(error).__name__}") from error
 
 
 def _warnings(joined: Joined, request: IndexRequest) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import typer
 
 from histoseek._version import __version__
 from histoseek.cli.encoders import encoders
+from histoseek.cli.export import export
 from histoseek.cli.index import index
 from histoseek.cli.list_slides import list_slides
 from histoseek.cli.mask import mask
@@ -19,7 +20,7 @@ from histoseek.cli.verify import verify
 
 app = typer.Typer(name="histoseek", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
-for command in (index, search, show, update, remove, verify, stats, encoders, mask, simulate):
+for command in (index, search, show, update, remove, verify, stats, encoders, export, mask, simulate):
     app.command()(command)
 app.command("list")(list_slides)
 

@@ -1,0 +1,35 @@
+"""`histoseek export`: an archive's tile features as HDF5 files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from histoseek.cli.options import ArchiveOption, WhereOption
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where to write one .h5 file a slide.")],
+    archive: ArchiveOption,
+    where: WhereOption = None,
+) -> None:
+    """Write tile features and coordinates in TRIDENT's HDF5 layout, named by slide id."""
+    from urllib.parse import quote
+
+    from histoseek.api import Archive
+    from histoseek.encoders.bag import load_bag
+    from histoseek.encoders.features import write_features
+    from histoseek.files import as_archive_errors
+    from histoseek.progress import terminal_progress
+
+    opened = Archive.open(archive)
+    records = opened.records(where)
+    with as_archive_errors(folder), terminal_progress("slides", total=len(records)) as reporter:
+        folder.mkdir(parents=True, exist_ok=True)
+        for record in records:
+            name = quote(record.slide_id, safe=" ")
+            write_features(load_bag(opened.layout.bag(record.slide_id)), folder / f"{name}.h5")
+            reporter.advance()
+    print(f"{len(records)} feature files in {folder}")
