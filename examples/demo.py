@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from histoseek import Archive, SearchResults
+from histoseek import Archive, HistoseekError, SearchResults
 from histoseek.progress import terminal_progress
 from histoseek.search.page import render_page
 from histoseek.simulate.cohort import CohortSpec, write_cohort
@@ -63,4 +63,7 @@ def show(results: SearchResults) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except HistoseekError as error:
+        raise SystemExit(f"error: {error}") from None

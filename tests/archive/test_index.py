@@ -21,7 +21,15 @@ from histoseek.archive.lock import writer_lock
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.bagging import PreparedSlide, encode_prepared
 from histoseek.encoders.recipe import Recipe
-from histoseek.errors import ArchiveBusy, ArchiveError, ArchiveNotFound, DiskFull, SpaceMismatch, UnknownSlide
+from histoseek.errors import (
+    ArchiveBusy,
+    ArchiveError,
+    ArchiveNotFound,
+    DiskFull,
+    InputError,
+    SpaceMismatch,
+    UnknownSlide,
+)
 
 
 def counts(report: IndexReport) -> tuple[int, int, int, int]:
@@ -137,6 +145,22 @@ def test_metadata_is_updated_without_encoding_again(cohort: Path, indexed: Path,
     record = archive.get("SIM-0000-00").record
     assert (record.organ, record.extra["stage"], record.diagnosis) == ("rectum", "II", "adenocarcinoma")
     assert any("9 of 10 slides have no row" in warning for warning in report.warnings)
+
+
+def test_columns_keep_their_type_over_runs(features: Path, tmp_path: Path) -> None:
+    archive = feature_archive(tmp_path / "archive")
+    table = tmp_path / "m.csv"
+    table.write_text("slide_id,age,stage\nslide-00,61,1\n")
+    archive.index([features], table)
+    table.write_text("slide_id,age,stage\nslide-00,62.0,IIb\n")
+    with pytest.raises(InputError, match="column stage: 'IIb' does not fit, the column holds int64"):
+        archive.index([features], table)
+    table.write_text("slide_id,age\nslide-00,62.0\nslide-01,7.5\n")
+    with pytest.raises(InputError, match=r"column age: 7\.5"):
+        archive.index([features], table)
+    table.write_text("slide_id,age\nslide-00,62.0\n")
+    assert counts(archive.index([features], table)) == (0, 1, 11, 0)
+    assert archive.get("slide-00").record.extra == {"age": 62, "stage": 1}
 
 
 def test_unknown_ids_in_tables_are_reported(cohort: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from histoseek.archive.records import changed_record, new_record
 from histoseek.archive.schema import StoredSlide
 from histoseek.archive.signing import CENTRE_SLIDES, BagMean
 from histoseek.archive.sources import BagSource, FeatureBags, Prepared, SlideBags, SourcedBag, reload_bag
-from histoseek.archive.tables import SlideTable
+from histoseek.archive.tables import SlideTable, fitted
 from histoseek.encoders.bagging import PreparedSlide
 from histoseek.errors import HistoseekError, SlideError, SpaceMismatch, UnreadableSlide
 from histoseek.progress import Reporter, SilentReporter
@@ -65,6 +65,8 @@ def index(archive: Archive, request: IndexRequest, reporter: Reporter | None = N
     started = time.monotonic()
     reporter = reporter or SilentReporter()
     with archive.writing():
+        if request.metadata and archive.space:
+            request = replace(request, metadata=fitted(request.metadata, archive.store.metadata_types()))
         joined = join(request.files, request.metadata, request.reports)
         planner = Planner(
             layout=archive.layout,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pc
 
-from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, extra_column_name
+from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, cast_value, extra_column_name
 from histoseek.errors import BadTable
 
 _ALIASES = {
@@ -89,6 +89,21 @@ def require_unique(table: SlideTable) -> None:
         if key in seen:
             raise BadTable(table.path, f"{row.key!r} is there twice", "Keep one row a slide, or one a case")
         seen.add(key)
+
+
+def fitted(table: SlideTable, types: Mapping[str, pa.DataType]) -> SlideTable:
+    """The table with its further columns in the types that an archive's columns have already.
+
+    Raises InputError naming the column and the first value that does not fit.
+    """
+    known = {name: kind for name, kind in table.extra_types.items() if types.get(name, kind) != kind}
+    if not known:
+        return table
+    rows = tuple(
+        replace(row, extra={**row.extra, **{name: cast_value(name, row.extra[name], types[name]) for name in known}})
+        for row in table.rows
+    )
+    return replace(table, rows=rows, extra_types={**table.extra_types, **{name: types[name] for name in known}})
 
 
 def _read(path: Path, rename: Mapping[str, str]) -> pa.Table:
