@@ -213,6 +213,12 @@ def test_a_changed_tile_budget_encodes_again(cohort: Path, tmp_path: Path) -> No
     assert min(record.tile_count for record in archive.records()) > 2
 
 
+def test_a_poor_centre_is_said(features: Path, tmp_path: Path) -> None:
+    few = feature_archive(tmp_path / "few").index(sorted(features.iterdir())[:3])
+    assert any("only 3 slides" in warning for warning in few.warnings)
+    assert feature_archive(tmp_path / "more").index([features]).warnings == ()
+
+
 def test_one_writer_at_a_time_and_readers_go_on(features: Path, tmp_path: Path) -> None:
     archive = feature_archive(tmp_path / "archive")
     archive.index([features])

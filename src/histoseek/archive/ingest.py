@@ -18,7 +18,7 @@ from histoseek.archive.journal import Journal, Refusal, write_unmatched
 from histoseek.archive.plan import IndexPlan, PlannedSlide, Planner
 from histoseek.archive.records import changed_record, new_record
 from histoseek.archive.schema import StoredSlide
-from histoseek.archive.signing import CENTRE_SLIDES, BagMean
+from histoseek.archive.signing import CENTRE_SLIDES, FEW_CENTRE_SLIDES, BagMean
 from histoseek.archive.sources import BagSource, FeatureBags, Prepared, SlideBags, SourcedBag, reload_bag
 from histoseek.archive.tables import SlideTable, fitted
 from histoseek.encoders.bagging import PreparedSlide
@@ -29,6 +29,11 @@ log = logging.getLogger(__name__)
 
 _AHEAD = 2
 """Slides opened ahead of the one being encoded."""
+
+_FEW = (
+    "the archive's centre comes from only {} slides and stays: an archive begun with a larger sample of what it will "
+    "hold ranks better (docs/archive.md)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,8 @@ def index(archive: Archive, request: IndexRequest, reporter: Reporter | None = N
         run.execute()
         write_unmatched(archive.layout, joined)
     seconds = round(time.monotonic() - started, 3)
-    return IndexReport(run.added, run.updated, run.unchanged, tuple(run.refused), seconds, _warnings(joined, request))
+    warnings = (*_warnings(joined, request), *run.notes)
+    return IndexReport(run.added, run.updated, run.unchanged, tuple(run.refused), seconds, warnings)
 
 
 @dataclass
@@ -94,6 +100,7 @@ class _Run:
     updated: int = 0
     unchanged: int = 0
     refused: list[Refusal] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     _waiting: list[tuple[PlannedSlide, BagMean]] = field(default_factory=list)
 
     def execute(self) -> None:
@@ -154,6 +161,8 @@ class _Run:
         kinds = Counter(mean.kind for _, mean in self._waiting)
         usual = kinds.most_common(1)[0][0]
         self.archive.settle_space([mean for _, mean in self._waiting if mean.kind == usual])
+        if kinds[usual] < FEW_CENTRE_SLIDES:
+            self.notes.append(_FEW.format(kinds[usual]))
         waiting, self._waiting = self._waiting, []
         for slide, _ in waiting:
             try:

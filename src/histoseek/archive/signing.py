@@ -18,6 +18,9 @@ from histoseek.mosaics.signature import MosaicTiles, Signature
 CENTRE_SLIDES = 64
 """The centre is the mean of this many slides, the first of the archive, and stays."""
 
+FEW_CENTRE_SLIDES = 8
+"""With fewer, the centre is poor, and the user is told."""
+
 Floats = NDArray[np.float32]
 
 
