@@ -79,13 +79,6 @@ VECTOR_COLUMNS = (
     "tile_counts",
     "tile_size_level0",
 )
-_TYPES: Mapping[type, pa.DataType] = {
-    bool: pa.bool_(),
-    int: pa.int64(),
-    float: pa.float64(),
-    str: pa.string(),
-    date: pa.date32(),
-}
 
 
 def slides_schema(dimension: int, extra: Iterable[pa.Field] = ()) -> pa.Schema:
@@ -101,14 +94,6 @@ def slides_schema(dimension: int, extra: Iterable[pa.Field] = ()) -> pa.Schema:
     )
     fields = [pa.field(name, kind) for name, kind in zip(VECTOR_COLUMNS, vectors, strict=True)]
     return pa.schema([*_RECORD_FIELDS, *fields, *extra])
-
-
-def column_type(values: Iterable[MetadataValue]) -> pa.DataType:
-    """The narrowest column type that holds all values: integers widen to floats, else anything mixed is text."""
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {int, float}:
-        return pa.float64()
-    return _TYPES[kinds.pop()] if len(kinds) == 1 else pa.string()
 
 
 def cast_value(column: str, value: MetadataValue, kind: pa.DataType) -> MetadataValue:
