@@ -47,11 +47,16 @@ def test_disk_errors_become_ours(tmp_path: Path, raised: Exception, expected: ty
         assert str(tmp_path) in str(caught.value)
 
 
-def test_new_files_are_flushed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_file_is_flushed_once_also_those_of_a_killed_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     flushed: list[str] = []
     monkeypatch.setattr("histoseek.files.fsync_path", lambda path: flushed.append(path.name))
     (tmp_path / "old").touch()
     tree = TreeSync(tmp_path)
+    tree.sync()
+    assert "old" in flushed
+    flushed.clear()
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "new").touch()
     tree.sync()

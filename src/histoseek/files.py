@@ -44,11 +44,14 @@ def fsync_path(path: Path) -> None:
 
 
 class TreeSync:
-    """Flushes the files of a folder that appeared since the last call; files in it are never changed in place."""
+    """Flushes the files of a folder that it has not flushed yet; files in it are never changed in place.
+
+    The first call flushes all of them: a process that was killed may have left some behind.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._synced: set[str] = {str(path) for path in root.rglob("*")}
+        self._synced: set[str] = set()
 
     def sync(self) -> None:
         """Flush new files, then the folders that hold them."""
