@@ -158,7 +158,7 @@ def test_columns_keep_their_type_over_runs(features: Path, tmp_path: Path) -> No
     table.write_text("slide_id,age\nslide-00,62.0\nslide-01,7.5\n")
     with pytest.raises(InputError, match=r"column age: 7\.5"):
         archive.index([features], table)
-    table.write_text("slide_id,age\nslide-00,62.0\n")
+    table.write_text("slide_id,age,stage\nslide-00,62.0,\nslide-01,,\n")
     assert counts(archive.index([features], table)) == (0, 1, 11, 0)
     assert archive.get("slide-00").record.extra == {"age": 62, "stage": 1}
 

@@ -41,6 +41,7 @@ def _with_metadata(record: SlideRecord, slide: PlannedSlide) -> SlideRecord:
         if known
         else {}
     )
-    extra = {**(known.extra if known else {}), **given.extra}
+    said = {name: value for name, value in given.extra.items() if value is not None}
+    extra = {**(known.extra if known else {}), **said}
     report = given.report or (known.report if known else None)
     return replace(record, **{**kept, **given.texts}, report=report, extra=extra)
