@@ -162,6 +162,26 @@ def test_history_stays_bounded_and_long_readers_see_new_commits(
     assert store.count(None) == 12
 
 
+def test_a_snapshot_stays_as_it_is(store: LanceStore) -> None:
+    store.upsert([make_slide("a", 1), make_slide("b", 2)])
+    before = store.snapshot()
+    store.delete(["a"])
+    store.ensure_columns({"age": pa.int64()})
+    store.upsert([make_slide("c", 3, extra={"age": 3})])
+    store.optimize()
+    assert list(before.slides()) == ["a", "b"]
+    assert same(before.get(["a"])[0], make_slide("a", 1))
+    assert "age" not in before.metadata_types()
+    assert list(store.slides()) == ["b", "c"]
+    assert "age" in LanceStore.open(store._folder, DIMENSION).metadata_types()
+
+
+def test_an_open_store_sees_columns_that_others_add(store: LanceStore) -> None:
+    reader = LanceStore.open(store._folder, DIMENSION)
+    store.ensure_columns({"age": pa.int64()})
+    assert "age" in reader.metadata_types()
+
+
 def test_missing_table_is_damage(tmp_path: Path) -> None:
     with pytest.raises(DamagedArchive):
         LanceStore.open(tmp_path, DIMENSION)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from histoseek.archive.archive import Archive
+from histoseek.archive.stores.base import Store
 from histoseek.archive.stores.sql import both, differs
 from histoseek.encoders.bag import UNKNOWN_POSITION
 from histoseek.errors import ConfigurationError
@@ -55,9 +56,10 @@ def search(
     prepared = prepare_query(archive, query, options.workers, reporter)
     started = time.perf_counter()
     where = _filter(prepared, options)
-    ids = _candidates(archive, prepared, options, where)
-    distances = distance(prepared.signature, archive.store.ranking_block(ids)) if ids else None
-    results = _ranked(archive, prepared.signature, ids, distances, options.k) if distances else ()
+    store = archive.store.snapshot()
+    ids = _candidates(store, prepared, options, where)
+    distances = distance(prepared.signature, store.ranking_block(ids)) if ids else None
+    results = _ranked(store, prepared.signature, ids, distances, options.k) if distances else ()
     return SearchResults(
         query=QueryInfo(prepared.slide_id, prepared.uri, prepared.spacing_um_per_px, options.where, options.distance),
         mode="exact" if options.exact else "two-stage",
@@ -78,20 +80,18 @@ def _filter(query: PreparedQuery, options: SearchOptions) -> str | None:
     return both(options.where, own_slide, own_patient)
 
 
-def _candidates(archive: Archive, query: PreparedQuery, options: SearchOptions, where: str | None) -> list[str]:
+def _candidates(store: Store, query: PreparedQuery, options: SearchOptions, where: str | None) -> list[str]:
     if options.where is not None:
-        archive.store.count(options.where)
+        store.count(options.where)
     if options.exact:
-        return list(archive.store.slides(where))
+        return list(store.slides(where))
     count = max(options.candidates, options.k)
-    return [near.slide_id for near in archive.store.nearest(query.signature.global_vector, count, where)]
+    return [near.slide_id for near in store.nearest(query.signature.global_vector, count, where)]
 
 
-def _ranked(
-    archive: Archive, query: Signature, ids: list[str], distances: Distances, k: int
-) -> tuple[SearchResult, ...]:
+def _ranked(store: Store, query: Signature, ids: list[str], distances: Distances, k: int) -> tuple[SearchResult, ...]:
     order = np.lexsort((np.array(ids), distances.total))[:k]
-    stored = archive.store.get([ids[i] for i in order])
+    stored = store.get([ids[i] for i in order])
     return tuple(
         SearchResult(
             rank=rank,

@@ -63,19 +63,19 @@ class LanceStore:
     def create(cls, folder: Path, dimension: int) -> LanceStore:
         """Make an empty store, in place of one that a crash left empty."""
         folder.mkdir(parents=True, exist_ok=True)
-        table = lancedb.connect(folder).create_table(_TABLE, schema=slides_schema(dimension), mode="overwrite")
-        store = cls(folder, table, dimension)
+        lancedb.connect(folder).create_table(_TABLE, schema=slides_schema(dimension), mode="overwrite")
+        store = cls.open(folder, dimension)
         store._sync.sync()
         return store
 
     @classmethod
     def open(cls, folder: Path, dimension: int) -> LanceStore:
-        """Open a store; raises DamagedArchive when it is not there."""
-        try:
-            table = lancedb.connect(folder, read_consistency_interval=timedelta(0)).open_table(_TABLE)
-        except (ValueError, OSError, RuntimeError) as error:
-            raise DamagedArchive(folder, "its table cannot be opened") from error
-        return cls(folder, table, dimension)
+        """Open a store that always shows the last commit; raises DamagedArchive when it is not there."""
+        return cls(folder, _open_table(folder, timedelta(0)), dimension)
+
+    def snapshot(self) -> LanceStore:
+        """A view of the last commit that stays as it is."""
+        return LanceStore(self._folder, _open_table(self._folder, None), self._dimension)
 
     def upsert(self, slides: Sequence[StoredSlide]) -> None:
         """Insert or replace in one commit."""
@@ -150,7 +150,6 @@ class LanceStore:
 
     def metadata_types(self) -> Mapping[str, pa.DataType]:
         """Columns a filter may name."""
-        self._table.checkout_latest()
         return {column.name: column.type for column in self._table.schema if column.name not in VECTOR_COLUMNS}
 
     def count(self, where: str | None) -> int:
@@ -205,6 +204,13 @@ class LanceStore:
             if where is None:
                 raise
             raise BadFilter(where, _reason(error), tuple(self.metadata_types())) from error
+
+
+def _open_table(folder: Path, consistency: timedelta | None) -> Any:
+    try:
+        return lancedb.connect(folder, read_consistency_interval=consistency).open_table(_TABLE)
+    except (ValueError, OSError, RuntimeError) as error:
+        raise DamagedArchive(folder, "its table cannot be opened") from error
 
 
 def _reason(error: Exception) -> str:
