@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -117,7 +118,7 @@ def _read(path: Path, rename: Mapping[str, str]) -> pa.Table:
         text = data.decode("cp1252", errors="replace")
     head = text.partition("\n")[0]
     parse = pc.ParseOptions(delimiter=max(",\t;", key=head.count), newlines_in_values=True)
-    names = [name.strip() for name in next(iter(_header(head, parse.delimiter)))]
+    names = [name.strip() for name in next(csv.reader([head.rstrip("\r")], delimiter=parse.delimiter))]
     texts = {name: pa.string() for name in names if _our_name(name, rename) in _TEXTS}
     convert = pc.ConvertOptions(
         column_types=texts,
@@ -131,12 +132,6 @@ def _read(path: Path, rename: Mapping[str, str]) -> pa.Table:
     except pa.ArrowInvalid as error:
         reason = " ".join(str(error).split())
         raise BadTable(path, f"not a readable table ({reason})", "Save it as CSV or TSV in UTF-8") from error
-
-
-def _header(head: str, delimiter: str) -> Sequence[Sequence[str]]:
-    import csv
-
-    return list(csv.reader([head.rstrip("\r")], delimiter=delimiter)) or [[]]
 
 
 def _with_our_names(table: pa.Table, path: Path, rename: Mapping[str, str]) -> pa.Table:

@@ -20,6 +20,7 @@ _CHUNK = 256
 _LANES = 8
 """64-bit words in one vector of the kernel; processors with narrower registers get several instructions."""
 
+_WORD_BYTES = 8
 _MOST_BARCODES = 64
 _FAR = np.uint64(1 << 30)
 
@@ -69,9 +70,6 @@ def _nearest_of_eight(typing: Any, query: Any, step: Any, barcode: Any, words: A
         return _call(builder, "llvm.vector.reduce.umin.v8i64", word, found)
 
     return signature, generate
-
-
-_WORD_BYTES = 8
 
 
 def _load(builder: Any, place: Any) -> Any:

@@ -9,7 +9,7 @@ from histoseek.archive.archive import Archive
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.bagging import encode_prepared, prepared_slide
 from histoseek.encoders.features import SUFFIXES, read_features
-from histoseek.encoders.registry import TileEncoder, encoder_card, load_encoder
+from histoseek.encoders.registry import encoder_card, load_encoder
 from histoseek.errors import ArchiveError, InputError, SlideNotFound
 from histoseek.mosaics.signature import Signature
 from histoseek.progress import Reporter, SilentReporter
@@ -93,9 +93,5 @@ def _bag(archive: Archive, query: SlideFile, workers: int, reporter: Reporter) -
         raise InputError(str(query.path), "a feature file, but the archive was made from slides", "Ask with a slide")
     edge_px = encoder_card(recipe.encoder).input_px
     with prepared_slide(query.path, recipe, edge_px, query.spacing_um_per_px) as prepared:
-        bag = encode_prepared(prepared, _encoder(archive), workers, reporter)
+        bag = encode_prepared(prepared, load_encoder(recipe.encoder), workers, reporter)
         return bag, prepared.slide.spacing_um_per_px
-
-
-def _encoder(archive: Archive) -> TileEncoder:
-    return load_encoder(archive.recipe.encoder)

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from histoseek.errors import UnreadableSlide
-from histoseek.geometry import Level, Size
-from histoseek.slides.source import Pixels, blank
+from histoseek.geometry import Level, Rect, Size
+from histoseek.slides.source import Pixels, blank, read_clipped
 
 MAX_PIXELS = 13_000 * 13_000
 _EIGHT_BIT_MODES = ("RGB", "RGBA", "L", "LA", "P", "CMYK", "1")
@@ -29,13 +29,11 @@ class ImageSource:
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
         """A region in pixels."""
-        part = self._pixels[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width)]
-        if part.shape[:2] == (height, width):
-            return part
-        out = blank(width, height)
-        top, left = max(0, -y), max(0, -x)
-        out[top : top + part.shape[0], left : left + part.shape[1]] = part
-        return out
+        return read_clipped(
+            self.levels[level].size,
+            Rect(x, y, width, height),
+            lambda inside: self._pixels[inside.y : inside.bottom, inside.x : inside.right],
+        )
 
     def close(self) -> None:
         """Free the memory."""

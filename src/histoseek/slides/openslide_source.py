@@ -8,8 +8,8 @@ import numpy as np
 import openslide
 
 from histoseek.errors import UnreadableSlide
-from histoseek.geometry import Level, Size
-from histoseek.slides.source import Pixels, blank
+from histoseek.geometry import Level, Rect, Size
+from histoseek.slides.source import Pixels, read_clipped
 
 _CACHE_BYTES = 64 * 2**20
 
@@ -35,16 +35,9 @@ class OpenSlideSource:
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
         """A region in the level's own pixels, composed over white."""
-        size, downsample = self.levels[level].size, self.levels[level].downsample
-        out = blank(width, height)
-        left, top = max(0, x), max(0, y)
-        right, bottom = min(size.width, x + width), min(size.height, y + height)
-        if right > left and bottom > top:
-            # OpenSlide takes level-0 places at every level, and blends when they fall between two pixels.
-            corner = (round(left * downsample), round(top * downsample))
-            part = self._read(corner, level, (right - left, bottom - top))
-            out[top - y : bottom - y, left - x : right - x] = part
-        return out
+        return read_clipped(
+            self.levels[level].size, Rect(x, y, width, height), lambda inside: self._read(level, inside)
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -54,9 +47,12 @@ class OpenSlideSource:
         """The DICOM series the file belongs to, if it is one."""
         return self._slide.properties.get("dicom.SeriesInstanceUID")
 
-    def _read(self, corner: tuple[int, int], level: int, size: tuple[int, int]) -> Pixels:
+    def _read(self, level: int, rect: Rect) -> Pixels:
+        # OpenSlide takes level-0 places at every level, and blends when they fall between two pixels.
+        downsample = self.levels[level].downsample
+        corner = (round(rect.x * downsample), round(rect.y * downsample))
         try:
-            rgba = np.asarray(self._slide.read_region(corner, level, size))
+            rgba = np.asarray(self._slide.read_region(corner, level, (rect.width, rect.height)))
         except (openslide.OpenSlideError, OSError, ValueError) as error:
             raise UnreadableSlide(self._path, _first_line(error)) from error
         alpha = rgba[..., 3]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.geometry import Level
+from histoseek.geometry import Level, Rect, Size
 
 Pixels = NDArray[np.uint8]
 """RGB pixels, [height, width, 3]."""
@@ -33,6 +34,21 @@ class PixelSource(Protocol):
 
     def close(self) -> None:
         """Let go of the file."""
+
+
+def read_clipped(size: Size, asked: Rect, fetch: Callable[[Rect], Pixels]) -> Pixels:
+    """The asked rectangle of a level of this size, in its own pixels: `fetch` reads what lies inside, the rest is
+    white."""
+    left, top = max(0, asked.x), max(0, asked.y)
+    right, bottom = min(size.width, asked.right), min(size.height, asked.bottom)
+    if right <= left or bottom <= top:
+        return blank(asked.width, asked.height)
+    inside = Rect(left, top, right - left, bottom - top)
+    if inside == asked:
+        return fetch(asked)
+    out = blank(asked.width, asked.height)
+    out[top - asked.y : bottom - asked.y, left - asked.x : right - asked.x] = fetch(inside)
+    return out
 
 
 def blank(width: int, height: int) -> Pixels:

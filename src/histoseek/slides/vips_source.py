@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from histoseek.errors import UnreadableSlide
-from histoseek.geometry import Level
+from histoseek.geometry import Level, Rect
 from histoseek.slides.openslide_source import OpenSlideSource
-from histoseek.slides.source import Pixels, blank
+from histoseek.slides.source import Pixels, read_clipped
 
 _PROBE_PX = 64
 _CACHED_OPERATIONS = 32
@@ -33,30 +33,22 @@ class VipsSource:
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
         """A region in the level's own pixels."""
-        size = self.levels[level].size
-        left, top = max(0, x), max(0, y)
-        right, bottom = min(size.width, x + width), min(size.height, y + height)
-        if right <= left or bottom <= top:
-            return blank(width, height)
-        part = self._fetch(level, left, top, right - left, bottom - top)
-        if part.shape[:2] == (height, width):
-            return part
-        out = blank(width, height)
-        out[top - y : bottom - y, left - x : right - x] = part
-        return out
+        return read_clipped(
+            self.levels[level].size, Rect(x, y, width, height), lambda inside: self._fetch(level, inside)
+        )
 
     def close(self) -> None:
         """Let go of the file; regions of other threads go with their threads."""
         self._images = ()
         self._regions = threading.local()
 
-    def _fetch(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
+    def _fetch(self, level: int, rect: Rect) -> Pixels:
         vips = _vips()
         try:
-            data = self._region(level).fetch(x, y, width, height)
+            data = self._region(level).fetch(rect.x, rect.y, rect.width, rect.height)
         except vips.Error as error:
             raise UnreadableSlide(self._path, str(error).splitlines()[0]) from error
-        return np.frombuffer(data, np.uint8).reshape(height, width, 3)
+        return np.frombuffer(data, np.uint8).reshape(rect.height, rect.width, 3)
 
     def _region(self, level: int) -> Any:
         held: dict[Any, Any] = self._regions.__dict__
