@@ -194,7 +194,7 @@ class DamagedArchive(ArchiveError):
     def __init__(self, path: Path | str, reason: str) -> None:
         self.path = Path(path)
         self.reason = reason
-        super().__init__(str(path), f"damaged ({reason})", "Run `histoseek verify` to see what is affected")
+        super().__init__(str(path), f"damaged ({reason})", "See docs/archive.md, 'When an archive is damaged'")
 
 
 class UnknownSlide(InputError):

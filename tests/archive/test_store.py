@@ -187,6 +187,23 @@ def test_missing_table_is_damage(tmp_path: Path) -> None:
         LanceStore.open(tmp_path, DIMENSION)
 
 
+def test_damaged_files_are_said_to_be_damaged(store: LanceStore) -> None:
+    store.upsert([make_slide(f"s{i}", i) for i in range(5)])
+    for path in store._folder.rglob("data/*.lance"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    again = LanceStore.open(store._folder, DIMENSION)
+    for read in (
+        lambda: again.records(None, None, 0),
+        lambda: again.records("organ = 'lung'", None, 0),
+        lambda: again.get(["s1"]),
+        lambda: again.nearest(make_slide("s1").signature.global_vector, 3, None),
+        lambda: again.upsert([make_slide("s1", 9)]),
+    ):
+        with pytest.raises(DamagedArchive) as caught:
+            read()
+        assert ".rs" not in str(caught.value)
+
+
 def test_records_page_by_id(store: LanceStore) -> None:
     store.upsert([make_slide(f"s{i}", i) for i in (3, 1, 2, 0)])
     assert [record.slide_id for record in store.records(None, 2, 1)] == ["s1", "s2"]

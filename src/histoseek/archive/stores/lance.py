@@ -188,7 +188,7 @@ class LanceStore:
 
     @contextmanager
     def _committing(self) -> Iterator[None]:
-        with as_archive_errors(self._folder.parent):
+        with self._reading_whole(), as_archive_errors(self._folder.parent):
             yield
             self._sync.sync()
 
@@ -199,11 +199,22 @@ class LanceStore:
         if wrong:
             raise BadFilter(str(where), wrong, tuple(self.metadata_types()))
         try:
-            yield
-        except (ValueError, OSError, RuntimeError) as error:
+            with self._reading_whole(), as_archive_errors(self._folder.parent):
+                yield
+        except (ValueError, RuntimeError) as error:
             if where is None:
-                raise
+                raise DamagedArchive(self._folder, _reason(error)) from error
             raise BadFilter(where, _reason(error), tuple(self.metadata_types())) from error
+
+    @contextmanager
+    def _reading_whole(self) -> Iterator[None]:
+        """Turn files that can't be read into DamagedArchive."""
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "LanceError(IO)" not in str(error):
+                raise
+            raise DamagedArchive(self._folder, _reason(error)) from error
 
 
 def _open_table(folder: Path, consistency: timedelta | None) -> Any:
