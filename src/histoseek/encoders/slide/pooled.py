@@ -9,35 +9,35 @@ from numpy.typing import NDArray
 
 from histoseek.clustering import kmeans, unit_rows
 from histoseek.encoders.bag import Bag
+from histoseek.encoders.slide.embedding import TILES_KEPT, Floats, MosaicPart, SlideEmbedding
 
 NAME = "pooled-1"
 """Name and version, part of the embedding space."""
 
 MOSAIC_SIZE = 16
-TILES_KEPT = 16
 _SEED = 17
 
-Floats = NDArray[np.float32]
-
 
 @dataclass(frozen=True, slots=True)
-class MosaicPart:
-    """One mosaic vector, float32 [D], and the tiles that carry it: coords int32 [T, 2], weights float32 [T].
+class PooledEncoder:
+    """The encoder of an archive that was not trained; centre: float32 [D], subtracted from every feature first."""
 
-    The tiles are those nearest to the vector, at most TILES_KEPT; weights are their cosines to it, summing to one.
-    """
+    centre: Floats
+    name: str = NAME
 
-    vector: Floats
-    coords: NDArray[np.int32]
-    weights: Floats
+    @property
+    def input_dimension(self) -> int:
+        """That of the features."""
+        return len(self.centre)
 
+    @property
+    def dimension(self) -> int:
+        """That of the features."""
+        return len(self.centre)
 
-@dataclass(frozen=True, slots=True)
-class SlideEmbedding:
-    """A slide as a global vector, float32 [D], and up to MOSAIC_SIZE mosaic parts; all vectors of length one."""
-
-    global_vector: Floats
-    parts: tuple[MosaicPart, ...]
+    def encode(self, bag: Bag) -> SlideEmbedding:
+        """Encode a bag."""
+        return encode_bag(bag, self.centre)
 
 
 def encode_bag(bag: Bag, centre: Floats) -> SlideEmbedding:
@@ -51,16 +51,20 @@ def encode_bag(bag: Bag, centre: Floats) -> SlideEmbedding:
     groups = kmeans(unit, MOSAIC_SIZE, _SEED, spherical=True)
     mass = np.bincount(groups.labels, weights=bag.weights)
     order = np.argsort(-mass, kind="stable")
-    parts = tuple(_part(bag, unit, np.flatnonzero(groups.labels == group)) for group in order)
+    shares = mass[order] / mass.sum()
+    parts = tuple(
+        _part(bag, unit, np.flatnonzero(groups.labels == group), float(share))
+        for group, share in zip(order, shares, strict=True)
+    )
     return SlideEmbedding(_direction(centred, bag.weights), parts)
 
 
-def _part(bag: Bag, unit: Floats, members: NDArray[np.int64]) -> MosaicPart:
+def _part(bag: Bag, unit: Floats, members: NDArray[np.int64], share: float) -> MosaicPart:
     vector = _direction(unit[members], bag.weights[members])
     cosines = unit[members] @ vector
     nearest = np.argsort(-cosines, kind="stable")[:TILES_KEPT]
-    shares = np.maximum(cosines[nearest], 1e-6)
-    return MosaicPart(vector, bag.coords[members[nearest]], (shares / shares.sum()).astype(np.float32))
+    weights = np.maximum(cosines[nearest], 1e-6)
+    return MosaicPart(vector, bag.coords[members[nearest]], (weights / weights.sum()).astype(np.float32), share)
 
 
 def _direction(rows: Floats, weights: Floats) -> Floats:

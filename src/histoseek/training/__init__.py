@@ -1,0 +1,1 @@
+"""Training: pairs of slides and reports, losses, the loop, and the closed-form alignment."""
