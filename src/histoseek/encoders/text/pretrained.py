@@ -1,0 +1,106 @@
+"""Loading transformers' models from a local folder: quietly, without pickles, without anyone else's code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from histoseek.encoders.text.folder import ModelFolder
+from histoseek.encoders.text.tokens import read_tokenizer
+from histoseek.errors import EncoderError, MissingExtra
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from torch import nn
+
+EXTRA = "text"
+
+
+def load_transformer(folder: ModelFolder) -> nn.Module:
+    """The transformer without its own pooler, in float32, all weights from the folder.
+
+    Raises MissingExtra, and EncoderError when the weights are damaged or are not all there.
+    """
+    require_packages()
+    import torch
+    from transformers import AutoModel
+
+    folder.check()
+    try:
+        with quiet():
+            model, found = AutoModel.from_pretrained(
+                folder.path,
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
+    except Exception as error:  # safetensors, transformers and torch share no class for a damaged file
+        raise EncoderError(
+            str(folder.path), f"cannot be loaded ({type(error).__name__})", "Download it again"
+        ) from error
+    _check_all_found(folder.path, found)
+    return without_pooler(model)
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a folder, from tokenizer.json or from what else is there; raises EncoderError."""
+    if (folder / "tokenizer.json").is_file():
+        return read_tokenizer(folder / "tokenizer.json")
+    from transformers import AutoTokenizer
+
+    try:
+        with quiet():
+            found = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return found.backend_tokenizer
+    except Exception as error:  # as many classes as there are tokenizers
+        raise EncoderError(str(folder), "no tokenizer in it", "Download its tokenizer.json, too") from error
+
+
+def require_packages() -> None:
+    """Raise MissingExtra, naming the first that is missing, without torch and transformers."""
+    try:
+        import torch  # noqa: F401
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra(error.name or "transformers", EXTRA) from error
+
+
+def without_pooler(model: nn.Module) -> nn.Module:
+    """The model without the tanh pooler on top of BERT and its kin, which no text tower uses."""
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None
+    return model
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence transformers' log lines and progress bars for as long as this lasts."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _check_all_found(path: Path, found: dict[str, object]) -> None:
+    missing = [key for key in _names(found.get("missing_keys")) if not key.startswith("pooler.")]
+    unfit = [*missing, *_names(found.get("mismatched_keys"))]
+    if unfit:
+        what = f"{len(unfit)} of its weights are missing or of another shape ({unfit[0]})"
+        raise EncoderError(str(path), what, "Download it again")
+
+
+def _names(keys: object) -> list[str]:
+    if not isinstance(keys, list | set | tuple):
+        return []
+    return sorted(key if isinstance(key, str) else str(key[0]) for key in keys)

@@ -1,0 +1,83 @@
+"""Texts as rows of token ids, cut to what an encoder reads at once; needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.errors import EncoderError, InputError, MissingExtra
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRows:
+    """Token rows of one batch: ids [B, L], padded at the end; mask [B, L], true where a token is real."""
+
+    ids: NDArray[np.int64]
+    mask: NDArray[np.bool_]
+
+
+class TextTokenizer:
+    """Cuts texts into windows of at most `context_tokens` tokens, special ones included.
+
+    Neighbouring windows share a quarter of the context, so that no phrase is only ever seen cut in two.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, context_tokens: int, pad_id: int) -> None:
+        self.context_tokens = context_tokens
+        self.pad_id = pad_id
+        self._tokenizer = tokenizer
+        self._special_tokens = tokenizer.num_special_tokens_to_add(False)
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(context_tokens, stride=context_tokens // 4)
+
+    def first_windows(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text's first window; raises InputError for an empty text."""
+        return [self._encode(text).ids for text in texts]
+
+    def windows(self, text: str) -> list[list[int]]:
+        """Token ids of all windows of a text, in its order; raises InputError for an empty text."""
+        encoding = self._encode(text)
+        return [encoding.ids, *(window.ids for window in encoding.overflowing)]
+
+    def longer_than_context(self, texts: Sequence[str]) -> int:
+        """How many of the texts do not fit into one window."""
+        return sum(bool(self._encode(text).overflowing) for text in texts)
+
+    def rows(self, windows: Sequence[Sequence[int]]) -> TokenRows:
+        """Windows as one padded batch."""
+        lengths = np.array([len(window) for window in windows], np.int64)
+        mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
+        ids = np.full(mask.shape, self.pad_id, np.int64)
+        ids[mask] = [token for window in windows for token in window]
+        return TokenRows(ids, mask)
+
+    def _encode(self, text: str) -> Encoding:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            # Not chained: the cause would quote the text.
+            raise InputError("text", "holds broken characters", "Save it as UTF-8") from None
+        encoding = self._tokenizer.encode(text)
+        if len(encoding.ids) <= self._special_tokens:
+            raise InputError("text", "is empty", "Give at least one word")
+        return encoding
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """The tokenizer in a tokenizer.json; raises EncoderError for a file that is none, MissingExtra."""
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise MissingExtra("tokenizers", "text") from error
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing narrower
+        raise EncoderError(str(path), "not a tokenizer", "Download the file again") from error
