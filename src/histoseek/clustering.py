@@ -43,6 +43,16 @@ def kmeans(points: Floats, clusters: int, seed: int, *, spherical: bool = False,
     return _without_empty(centres, labels, distances)
 
 
+def sampled_kmeans(points: Floats, clusters: int, seed: int, sample: int = 2048) -> Clustering:
+    """Like `kmeans`, with centres found on a random sample of the points: for many points, where that is enough."""
+    points = np.ascontiguousarray(points, dtype=np.float32)
+    if len(points) <= sample:
+        return kmeans(points, clusters, seed)
+    chosen = np.sort(np.random.default_rng(seed).choice(len(points), sample, replace=False))
+    centres = kmeans(points[chosen], clusters, seed).centres
+    return _without_empty(centres, *_assign(points, centres))
+
+
 def unit_rows(rows: Floats) -> Floats:
     """Rows [N, D] scaled to length one; all-zero rows stay zero."""
     norms = np.linalg.norm(rows, axis=-1, keepdims=True)

@@ -1,0 +1,119 @@
+"""Slide-report pairs, from a table with a folder of feature files or from an archive."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from histoseek.archive.archive import Archive
+from histoseek.archive.tables import TableRow, load_table, require_unique
+from histoseek.encoders.bag import Bag, load_bag
+from histoseek.encoders.features import discover_features, read_features
+from histoseek.errors import BadTable, InputError
+
+_NAMED = 3
+"""How many ids a message names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A slide with its report; bag: the file of its tile features; diagnosis: a label, for evaluation only.
+
+    Slides of one case share its report; slides of one patient are never split.
+    """
+
+    slide_id: str
+    case_id: str
+    patient_id: str
+    report: str
+    bag: Path
+    diagnosis: str = ""
+
+    @property
+    def text_key(self) -> str:
+        """Equal for reports of the same text, whatever its spaces and capitals."""
+        return " ".join(self.report.split()).casefold()
+
+
+def read_pairs(table: Path, features: Path) -> tuple[Pair, ...]:
+    """Pairs of a table with columns slide_id and report, perhaps case_id, patient_id and diagnosis, by slide id.
+
+    The feature file of a slide is that with its id as stem. Raises BadTable: no such columns, an id twice, empty
+    reports, slides without a feature file or with two.
+    """
+    found = load_table(table)
+    _refuse_any(table, [r.key for r in found.rows if not r.slide_id], "rows without a slide_id", "Give every row one")
+    require_unique(found)
+    empty = [_id(row) for row in found.rows if not row.report]
+    _refuse_any(table, empty, "slides without a report", "Fill in the column 'report', or remove these rows")
+    files = discover_features(features)
+    times = Counter(path.stem for path in files)
+    ids = [_id(row) for row in found.rows]
+    _refuse_any(table, [i for i in ids if not times[i]], "slides without a feature file", "Name the files by slide_id")
+    _refuse_any(table, [i for i in ids if times[i] > 1], "slides with two feature files", "Keep one file a slide")
+    paths = {path.stem: path for path in files}
+    return tuple(sorted((_from_row(row, paths[_id(row)]) for row in found.rows), key=lambda pair: pair.slide_id))
+
+
+def archive_pairs(archive: Archive) -> tuple[Pair, ...]:
+    """Pairs of an archive: its slides that have a report, by slide id.
+
+    Raises InputError when there are none, or when their cached features are not there.
+    """
+    with_report = [record for record in archive.records() if (record.report or "").strip()]
+    if not with_report:
+        advice = "Give reports when indexing: histoseek index SLIDES --reports reports.csv"
+        raise InputError(str(archive.path), "no slide in it has a report", advice)
+    pairs = tuple(
+        Pair(
+            slide_id=record.slide_id,
+            case_id=record.case_id or record.slide_id,
+            patient_id=record.patient_id or record.case_id or record.slide_id,
+            report=(record.report or "").strip(),
+            bag=archive.layout.bag(record.slide_id),
+            diagnosis=record.diagnosis or "",
+        )
+        for record in with_report
+    )
+    missing = [pair.slide_id for pair in pairs if not pair.bag.is_file()]
+    if missing:
+        what = _listed(missing, "slides without cached features")
+        raise InputError(str(archive.path), what, "Run `histoseek index` on them again")
+    return pairs
+
+
+def require_contrast(pairs: Iterable[Pair], where: str) -> None:
+    """Raise InputError unless there are two different reports: with one text there is nothing to tell apart."""
+    texts = {pair.text_key for pair in pairs}
+    if len(texts) < 2:
+        what = "all reports are the same text" if texts else "no slide-report pairs"
+        raise InputError(where, what, "Training needs pairs of at least two different reports")
+
+
+def load_pair_bag(pair: Pair) -> Bag:
+    """The bag of a pair; raises BadFeatureFile."""
+    cached = pair.bag.suffix == ".safetensors"
+    return load_bag(pair.bag) if cached else read_features(pair.bag, "features").bag
+
+
+def _from_row(row: TableRow, bag: Path) -> Pair:
+    slide_id = _id(row)
+    case_id = row.case_id or slide_id
+    diagnosis = row.texts.get("diagnosis", "")
+    return Pair(slide_id, case_id, row.texts.get("patient_id", case_id), row.report or "", bag, diagnosis)
+
+
+def _id(row: TableRow) -> str:
+    return row.slide_id or ""
+
+
+def _refuse_any(table: Path, ids: Sequence[str], what: str, advice: str) -> None:
+    if ids:
+        raise BadTable(table, _listed(ids, what), advice)
+
+
+def _listed(ids: Sequence[str], what: str) -> str:
+    more = ", ..." if len(ids) > _NAMED else ""
+    return f"{len(ids)} {what} ({', '.join(ids[:_NAMED])}{more})"

@@ -1,0 +1,51 @@
+"""Train, validation and test parts that share no patient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from histoseek.errors import ConfigurationError, InputError
+from histoseek.training.pairs import Pair
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Shares of the patients that go to each part; they sum to one."""
+
+    train: float = 0.7
+    validation: float = 0.15
+    test: float = 0.15
+
+    def __post_init__(self) -> None:
+        shares = (self.train, self.validation, self.test)
+        if min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+            what = f"shares of the parts are {shares}"
+            raise ConfigurationError("split", what, "Give three positive shares that sum to one")
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The three parts; no patient is in two of them, and the test part is for the last evaluation alone."""
+
+    train: tuple[Pair, ...]
+    validation: tuple[Pair, ...]
+    test: tuple[Pair, ...]
+
+
+def split_pairs(pairs: Sequence[Pair], seed: int, shares: Shares) -> Split:
+    """Split by patients, the same for any order of the pairs; raises InputError when a part would be empty."""
+    patients = sorted({pair.patient_id for pair in pairs})
+    held_out = [max(1, round(share * len(patients))) for share in (shares.validation, shares.test)]
+    if len(patients) <= sum(held_out):
+        what = f"{len(patients)} patients make no train, validation and test part that share none"
+        raise InputError("pairs", what, "Give pairs of at least three patients, and a larger share to train")
+    drawn = [patients[i] for i in np.random.default_rng(seed).permutation(len(patients))]
+    validation, test = set(drawn[: held_out[0]]), set(drawn[held_out[0] : sum(held_out)])
+    return Split(
+        train=tuple(pair for pair in pairs if pair.patient_id not in validation | test),
+        validation=tuple(pair for pair in pairs if pair.patient_id in validation),
+        test=tuple(pair for pair in pairs if pair.patient_id in test),
+    )
