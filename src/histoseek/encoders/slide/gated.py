@@ -1,0 +1,41 @@
+"""Gated attention over tiles, many heads in one product (attention-based MIL, Ilse et al., arXiv 1802.04712)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from histoseek.encoders.slide.products import linear
+
+
+class GatedAttention(nn.Module):
+    """The parameters of one gated attention: score(h) = w . (tanh(V h) * sigmoid(U h)) + b."""
+
+    def __init__(self, dimension: int, hidden: int) -> None:
+        super().__init__()
+        self.attention_V = nn.Sequential(nn.Linear(dimension, hidden), nn.Tanh())
+        self.attention_U = nn.Sequential(nn.Linear(dimension, hidden), nn.Sigmoid())
+        self.attention_weights = nn.Linear(hidden, 1)
+
+
+class GatedScores:
+    """The scores of several gated attentions at once, from their stacked parameters."""
+
+    def __init__(self, gates: Iterable[GatedAttention]) -> None:
+        gates = tuple(gates)
+        tanh = [gate.attention_V[0] for gate in gates]
+        sigmoid = [gate.attention_U[0] for gate in gates]
+        # tanh(x) = 2 sigmoid(2x) - 1: one activation for both halves, and the cheaper one.
+        self._weight = torch.cat([*(2 * layer.weight for layer in tanh), *(layer.weight for layer in sigmoid)])
+        self._bias = torch.cat([*(2 * layer.bias for layer in tanh), *(layer.bias for layer in sigmoid)])
+        self._scale = torch.cat([gate.attention_weights.weight for gate in gates])
+        self._shift = torch.cat([gate.attention_weights.bias for gate in gates])
+
+    def of(self, rows: Tensor) -> Tensor:
+        """Scores [R, gates] of rows [R, D], before any softmax."""
+        hidden = linear(rows, self._weight, self._bias)
+        hidden = hidden.sigmoid() if hidden.requires_grad else hidden.sigmoid_()
+        tanh, sigmoid = hidden.unflatten(1, (2, *self._scale.shape)).unbind(1)
+        return torch.einsum("rgh,gh->rg", (2 * tanh - 1) * sigmoid, self._scale) + self._shift

@@ -1,0 +1,133 @@
+"""The trainable slide encoder of PathSearch (arXiv 2510.23224): attention between tiles, then an attentive mosaic.
+
+Two ways through the same parameters: `reference` computes what published weights expect, padding and all; `forward`
+leaves all padding out and sees tiles where they lie on the slide.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from histoseek.errors import MissingExtra
+
+try:
+    import torch
+except ImportError as error:
+    raise MissingExtra("torch", "train") from error
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from histoseek.encoders.slide.architecture import Architecture
+from histoseek.encoders.slide.attention import AttentionLayer
+from histoseek.encoders.slide.gated import GatedAttention, GatedScores
+from histoseek.encoders.slide.packing import pack
+from histoseek.encoders.slide.positions import PositionalBlock
+from histoseek.encoders.slide.products import linear
+
+
+@dataclass(frozen=True, slots=True)
+class BagBatch:
+    """Bags padded to one length.
+
+    features: float32 [B, N, D_in]; cells: int64 [B, N, 2], column and row on the tile grid; mask: bool [B, N], True
+    where there is a tile.
+    """
+
+    features: Tensor
+    cells: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class SlideVectors:
+    """What the network makes of a batch; all vectors of length one.
+
+    global_vectors: [B, D]; mosaics: [B, M, D]; tile_weights: [B, M, N], one in sum over the tiles, 0 on padding;
+    shares: [B, M], the weights of the mosaic vectors in the global one.
+    """
+
+    global_vectors: Tensor
+    mosaics: Tensor
+    tile_weights: Tensor
+    shares: Tensor
+
+
+class DimensionReduction(nn.Module):
+    """ReLU(BatchNorm(fc1(x))) over rows."""
+
+    def __init__(self, dimension: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(dimension, dimension, bias=False)
+        self.norm_act = nn.Sequential(nn.Identity(), nn.BatchNorm1d(dimension), nn.ReLU())
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Rows [R, D] to rows [R, D]."""
+        out: Tensor = self.norm_act(linear(rows, self.fc1.weight))
+        return out
+
+
+class AttentivePooling(nn.Module):
+    """The mosaic: M gated attentions over the tiles, and one over the M vectors they give."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        dimension, hidden = architecture.dimension, architecture.gate_dimension
+        self.dim_reduction = DimensionReduction(dimension)
+        self.attention = nn.ModuleList(GatedAttention(dimension, hidden) for _ in range(architecture.mosaic_size))
+        self.attention_2 = GatedAttention(dimension, hidden)
+
+
+class PathSearchNetwork(nn.Module):
+    """The slide encoder's parameters, named as in the published checkpoint, and both ways through them."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        dimension = architecture.dimension
+        self.architecture = architecture
+        self.proj = nn.Sequential(nn.Linear(architecture.input_dimension, dimension), nn.ReLU())
+        self.cls_token = nn.Parameter(torch.randn(1, 1, dimension))
+        self.trans_layer1 = AttentionLayer(dimension, architecture.heads)
+        self.pos_layer = PositionalBlock(dimension)
+        self.trans_layer2 = AttentionLayer(dimension, architecture.heads)
+        self.abmil = AttentivePooling(architecture)
+
+    def forward(self, bags: BagBatch) -> SlideVectors:
+        """Vectors of a batch of bags, each as if it were alone and whatever the order of its tiles."""
+        packed = pack(bags.features, bags.cells, bags.mask)
+        rows = self.trans_layer1.masked(self._projected(packed.features), packed.bounds)
+        rows = torch.cat(
+            [self.pos_layer.on_cells(rows[start:end], packed.cells[start:end]) for start, end in packed.bounds]
+        )
+        rows = self.trans_layer2.masked(rows, packed.bounds)
+        return self._pooled(rows, packed.bounds, packed.places, bags.mask.shape[1])
+
+    def reference(self, features: Tensor) -> SlideVectors:
+        """Vectors of one bag [N, D_in], in the order given, as published weights expect it; B is 1."""
+        count = len(features)
+        side = math.ceil(math.sqrt(count))
+        rows = self._projected(features)
+        tokens = torch.cat([self.cls_token[0], rows, rows[: side * side - count]])
+        tokens = self.trans_layer1.reference(tokens)
+        tokens = torch.cat([tokens[:1], self.pos_layer.on_square(tokens[1:], side)])
+        rows = self.trans_layer2.reference(tokens)[1 : count + 1]
+        return self._pooled(rows, ((0, count),), torch.arange(count, device=rows.device), count)
+
+    def _projected(self, features: Tensor) -> Tensor:
+        layer = self.proj[0]
+        return linear(features, layer.weight, layer.bias).relu()
+
+    def _pooled(self, rows: Tensor, bounds: tuple[tuple[int, int], ...], places: Tensor, width: int) -> SlideVectors:
+        hidden = self.abmil.dim_reduction(rows)
+        scores = GatedScores(self.abmil.attention).of(hidden)
+        weights = [scores[start:end].softmax(dim=0).T for start, end in bounds]
+        mosaics = torch.stack([each @ hidden[start:end] for each, (start, end) in zip(weights, bounds, strict=True)])
+        shares = GatedScores([self.abmil.attention_2]).of(mosaics.flatten(0, 1)).view(mosaics.shape[:2]).softmax(dim=1)
+        global_vectors = (shares[:, None] @ mosaics)[:, 0]
+        spread = [
+            each.new_zeros(len(each), width).index_copy(1, places[start:end], each)
+            for each, (start, end) in zip(weights, bounds, strict=True)
+        ]
+        return SlideVectors(
+            F.normalize(global_vectors, dim=-1), F.normalize(mosaics, dim=-1), torch.stack(spread), shares
+        )

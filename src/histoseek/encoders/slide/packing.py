@@ -1,0 +1,52 @@
+"""Bags of a batch as one run of rows, without padding and in an order of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from histoseek.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """The tiles of a batch, bag after bag, each bag in raster order of its cells.
+
+    features: [R, D_in]; cells: int64 [R, 2]; bounds: first and end row of each bag; places: int64 [R], the position
+    of each row in its padded bag.
+    """
+
+    features: Tensor
+    cells: Tensor
+    bounds: tuple[tuple[int, int], ...]
+    places: Tensor
+
+
+def pack(features: Tensor, cells: Tensor, mask: Tensor) -> Packed:
+    """Pack features [B, N, D_in] at cells [B, N, 2] where mask [B, N] is true; raises InputError on an empty bag."""
+    chosen = [_raster_order(features[b], cells[b], mask[b].nonzero()[:, 0]) for b in range(len(mask))]
+    ends = [0]
+    for places in chosen:
+        if not len(places):
+            raise InputError("batch of bags", "a bag without tiles", "Leave the slide out")
+        ends.append(ends[-1] + len(places))
+    return Packed(
+        features=torch.cat([features[b, places] for b, places in enumerate(chosen)]),
+        cells=torch.cat([cells[b, places] for b, places in enumerate(chosen)]),
+        bounds=tuple(pairwise(ends)),
+        places=torch.cat(chosen),
+    )
+
+
+def _raster_order(features: Tensor, cells: Tensor, places: Tensor) -> Tensor:
+    """The places ordered by row, then column; tiles of one cell by their features, not by their order in the bag."""
+    inside = cells[places] - cells[places].amin(dim=0) if len(places) else cells[places]
+    keys = inside[:, 1] * (inside[:, 0].amax() + 1 if len(places) else 1) + inside[:, 0]
+    if len(keys.unique()) < len(keys):
+        ramp = torch.linspace(1, 2, features.shape[1], dtype=torch.float64, device=features.device).sqrt()
+        by_content = (features[places].double() * ramp).sum(dim=1).argsort(stable=True)
+        places, keys = places[by_content], keys[by_content]
+    return places[keys.argsort(stable=True)]
