@@ -11,12 +11,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from histoseek.encoders.text.base import Pooling, TextCard, TextEncoder
 from histoseek.encoders.text.encoding import TowerEncoder
 from histoseek.encoders.text.folder import ModelFolder, fingerprint
-from histoseek.encoders.text.tokens import TextTokenizer
 from histoseek.errors import EncoderError, MissingExtra
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ CARD = TextCard(
     extra="text",
     offline="download the repository's files into a folder and give it as biomedclip@/folder",
 )
+_ADVICE = "Download the repository's files into that folder"
 _CONFIG = "open_clip_config.json"
 _WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
@@ -45,7 +45,7 @@ _POOLERS: dict[str, Pooling] = {"cls_last_hidden_state_pooler": "cls", "mean_poo
 
 def load_tower(path: Path | None) -> TextTower:
     """Load the torch module from a folder, or else from the hub; raises MissingExtra, EncoderError."""
-    from histoseek.encoders.text.pretrained import load_tokenizer, require_packages
+    from histoseek.encoders.text.pretrained import require_packages, tokenizer_for
 
     require_packages()
     from histoseek.encoders.text.tower import TextTower
@@ -53,8 +53,8 @@ def load_tower(path: Path | None) -> TextTower:
     folder = path or _downloaded()
     weights = _weights_file(folder)
     card = _card(folder)
-    transformer, proj = _modules(folder, card.dimension)
-    tokenizer = TextTokenizer(load_tokenizer(folder), card.context_tokens, int(transformer.config.pad_token_id or 0))
+    transformer, proj = _modules(folder, card)
+    tokenizer = tokenizer_for(folder, card.context_tokens, transformer)
     files = [weights, folder / _CONFIG, folder / "config.json", folder / "tokenizer.json", folder / "vocab.txt"]
     tower = TextTower(card, fingerprint(files), tokenizer, transformer, proj)
     _fill(tower, weights)
@@ -72,7 +72,7 @@ def _downloaded() -> Path:
     except ImportError as error:
         raise MissingExtra("huggingface_hub", CARD.extra) from error
     try:
-        return Path(snapshot_download(REPOSITORY, allow_patterns=[_CONFIG, *_WEIGHTS, *_TOKENIZER]))
+        return Path(snapshot_download(REPOSITORY, allow_patterns=[_CONFIG, _WEIGHTS[-1], *_TOKENIZER]))
     except Exception as error:  # whatever the network does
         what = f"cannot be fetched ({type(error).__name__})"
         raise EncoderError(CARD.source, what, f"Without network: {CARD.offline}") from error
@@ -80,43 +80,37 @@ def _downloaded() -> Path:
 
 def _weights_file(folder: Path) -> Path:
     if not folder.is_dir():
-        raise EncoderError(str(folder), "no such folder", CARD.offline.capitalize())
+        raise EncoderError(str(folder), "no such folder", _ADVICE)
     for name in _WEIGHTS:
         if (folder / name).is_file():
             return folder / name
-    raise EncoderError(str(folder), f"no {_WEIGHTS[-1]} in it", CARD.offline.capitalize())
-
-
-def _model_config(folder: Path) -> dict[str, Any]:
-    config = ModelFolder(folder).config(_CONFIG).get("model_cfg")
-    if not isinstance(config, dict) or not isinstance(config.get("text_cfg"), dict):
-        raise EncoderError(str(folder), f"no {_CONFIG} of a text tower in it", CARD.offline.capitalize())
-    return config
+    raise EncoderError(str(folder), f"no {_WEIGHTS[-1]} in it", _ADVICE)
 
 
 def _card(folder: Path) -> TextCard:
-    config = _model_config(folder)
-    text = config["text_cfg"]
-    pooler = str(text.get("hf_pooler_type", "mean_pooler"))
-    if pooler not in _POOLERS:
-        raise EncoderError(str(folder), f"pooling {pooler} is not supported", f"Known are: {', '.join(_POOLERS)}")
-    return replace(
-        CARD,
-        dimension=int(config["embed_dim"]),
-        context_tokens=int(text.get("context_length", CARD.context_tokens)),
-        pooling=_POOLERS[pooler],
-    )
+    config = ModelFolder(folder).config(_CONFIG).get("model_cfg")
+    try:
+        text, dimension = config["text_cfg"], int(config["embed_dim"])
+        context, pooler = int(text.get("context_length", CARD.context_tokens)), text.get("hf_pooler_type")
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise EncoderError(str(folder), f"no {_CONFIG} of a text tower in it", _ADVICE) from error
+    if pooler not in _POOLERS or text.get("hf_proj_type", "mlp") != "mlp":
+        raise EncoderError(str(folder), "not a text tower of BiomedCLIP's kind", _ADVICE)
+    return replace(CARD, dimension=dimension, context_tokens=context, pooling=_POOLERS[pooler])
 
 
-def _modules(folder: Path, dimension: int) -> tuple[nn.Module, nn.Module]:
+def _modules(folder: Path, card: TextCard) -> tuple[nn.Module, nn.Module]:
     """Empty transformer and projection; the transformer's shape is in config.json, or else that of PubMedBERT."""
     from torch import nn
     from transformers import BertConfig, BertModel
 
+    stated = ModelFolder(folder).config()
     # PubMedBERT has the sizes of BERT-base, which are BertConfig's defaults.
-    config = BertConfig(**ModelFolder(folder).config())
-    width, hidden = config.hidden_size, (config.hidden_size + dimension) // 2
-    proj = nn.Sequential(nn.Linear(width, hidden, bias=False), nn.GELU(), nn.Linear(hidden, dimension, bias=False))
+    config = BertConfig(**stated)
+    if stated.get("model_type", "bert") != "bert" or card.context_tokens > config.max_position_embeddings:
+        raise EncoderError(str(folder), f"its config.json is not of a BERT for {card.context_tokens} tokens", _ADVICE)
+    width, hidden = config.hidden_size, (config.hidden_size + card.dimension) // 2
+    proj = nn.Sequential(nn.Linear(width, hidden, bias=False), nn.GELU(), nn.Linear(hidden, card.dimension, bias=False))
     return BertModel(config, add_pooling_layer=False), proj
 
 
@@ -129,7 +123,7 @@ def _fill(tower: TextTower, weights: Path) -> None:
     try:
         tower.load_state_dict(published)
     except RuntimeError as error:
-        raise EncoderError(str(weights), "not weights of this text tower", CARD.offline.capitalize()) from error
+        raise EncoderError(str(weights), "not weights of this text tower", _ADVICE) from error
 
 
 def _read(weights: Path) -> dict[str, Tensor]:
@@ -140,6 +134,9 @@ def _read(weights: Path) -> dict[str, Tensor]:
     try:
         if weights.suffix == ".safetensors":
             return load_file(weights)
-        return torch.load(weights, map_location="cpu", weights_only=True)
+        state = torch.load(weights, map_location="cpu", weights_only=True)
     except (RuntimeError, ValueError, KeyError, OSError, EOFError, UnpicklingError, SafetensorError) as error:
         raise EncoderError(str(weights), "damaged, or not weights", "Download the file again") from error
+    if not isinstance(state, dict):
+        raise EncoderError(str(weights), "not a table of weights", "Download the file again")
+    return state

@@ -11,9 +11,12 @@ from typing import Any
 from histoseek.encoders.text.base import Pooling
 from histoseek.errors import EncoderError
 
+_OWN = "histoseek.json"
+_AGAIN = "Download the file again"
+_SHORTEST_CONTEXT = 8
 _LONGEST_CONTEXT = 8192
 _USUAL_CONTEXT = 512
-_POOLINGS: dict[object, Pooling] = {"mean": "mean", "cls": "cls"}
+_OLD_MODES = {"cls_token": "cls", "mean_tokens": "mean"}
 _PLAIN_MODULES = {"Transformer", "Pooling", "Normalize"}
 
 
@@ -39,37 +42,35 @@ class ModelFolder:
 
     def config(self, name: str = "config.json") -> dict[str, Any]:
         """One of its JSON files, {} where there is none; raises EncoderError for a damaged one."""
-        path = self.path / name
-        if not path.is_file():
-            return {}
-        try:
-            content = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise EncoderError(str(path), "not JSON", "Download the file again") from error
+        content = self._json(name, {})
         if not isinstance(content, dict):
-            raise EncoderError(str(path), "not a JSON object", "Download the file again")
+            raise EncoderError(str(self.path / name), "not a JSON object", _AGAIN)
         return content
 
     def pooling(self) -> Pooling:
         """As histoseek.json or sentence-transformers' files say, else "mean"; EncoderError for another kind."""
         self._refuse_other_modules()
-        stated = self.config("histoseek.json").get("pooling") or _stated_pooling(self.config("1_Pooling/config.json"))
-        if stated not in _POOLINGS:
+        stated = self.config(_OWN).get("pooling") or _stated_pooling(self.config("1_Pooling/config.json"))
+        if stated not in ("mean", "cls"):
             raise EncoderError(str(self.path), f"pooling {stated!r} is not supported", "Use a model with mean or cls")
-        return _POOLINGS[stated]
+        return "mean" if stated == "mean" else "cls"
 
     def context_tokens(self, positions: int) -> int:
-        """Most tokens to read at once, as the folder's files say, for a model with `positions` position vectors."""
-        stated = (
-            self.config("histoseek.json").get("context_tokens")
-            or self.config("sentence_bert_config.json").get("max_seq_length")
+        """Most tokens to read at once, as the folder's files say, for a model with `positions` position vectors.
+
+        Raises EncoderError when histoseek.json asks for more than those, or for what is no number of tokens.
+        """
+        limit = min(positions, _LONGEST_CONTEXT)
+        own = self.config(_OWN).get("context_tokens")
+        stated = own or (
+            self.config("sentence_bert_config.json").get("max_seq_length")
             or self.config("tokenizer_config.json").get("model_max_length")
             or _USUAL_CONTEXT
         )
-        context = int(min(stated, positions, _LONGEST_CONTEXT))
-        if context < 8:
-            raise EncoderError(str(self.path), f"a context of {context} tokens", "At least 8 are needed")
-        return context
+        if not isinstance(stated, int | float) or min(stated, limit) < _SHORTEST_CONTEXT or (own and own > limit):
+            what = f"a context of {stated} tokens does not fit the model"
+            raise EncoderError(str(self.path), what, f"It can be {_SHORTEST_CONTEXT} to {limit}")
+        return int(min(stated, limit))
 
     def fingerprint(self, *facts: object) -> str:
         """Hash of what decides on the vectors: weights, config, tokenizer, and `facts`; 16 hex digits."""
@@ -77,13 +78,23 @@ class ModelFolder:
         return fingerprint(files, *facts)
 
     def _refuse_other_modules(self) -> None:
-        path = self.path / "modules.json"
-        if not path.is_file():
-            return
-        kinds = {str(module["type"]).rpartition(".")[2] for module in json.loads(path.read_bytes())}
+        modules = self._json("modules.json", [])
+        try:
+            kinds = {str(module["type"]).rpartition(".")[2] for module in modules}
+        except (TypeError, KeyError) as error:
+            raise EncoderError(str(self.path / "modules.json"), "not a list of modules", _AGAIN) from error
         if kinds - _PLAIN_MODULES:
             what = f"has parts that are not supported: {', '.join(sorted(kinds - _PLAIN_MODULES))}"
             raise EncoderError(str(self.path), what, "Use a model of transformer, pooling and normalisation only")
+
+    def _json(self, name: str, default: object) -> Any:
+        path = self.path / name
+        if not path.is_file():
+            return default
+        try:
+            return json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise EncoderError(str(path), "not JSON", _AGAIN) from error
 
 
 def fingerprint(files: list[Path], *facts: object) -> str:
@@ -102,9 +113,6 @@ def _stated_pooling(config: dict[str, Any]) -> object:
         return "mean"
     if "pooling_mode" in config:
         return config["pooling_mode"]
-    modes = {
-        key.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token"): on
-        for key, on in config.items()
-        if key.startswith("pooling_mode_")
-    }
-    return "+".join(mode for mode, on in modes.items() if on)
+    flags = {key.removeprefix("pooling_mode_"): on for key, on in config.items() if key.startswith("pooling_mode_")}
+    modes = [_OLD_MODES.get(key, key) for key, on in flags.items() if on]
+    return modes[0] if len(modes) == 1 else modes

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from histoseek.encoders.text.base import TextCard, TextEncoder
 from histoseek.encoders.text.encoding import TowerEncoder
 from histoseek.encoders.text.folder import ModelFolder
-from histoseek.encoders.text.tokens import TextTokenizer
 from histoseek.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def load_tower(path: Path | None) -> TextTower:
     """Load the torch module of a folder; raises MissingExtra, EncoderError."""
     if path is None:
         raise EncoderError(NAME, "needs a model", _ADVICE)
-    from histoseek.encoders.text.pretrained import load_tokenizer, load_transformer, require_packages
+    from histoseek.encoders.text.pretrained import load_transformer, require_packages, tokenizer_for
 
     require_packages()
     from histoseek.encoders.text.tower import TextTower
@@ -39,8 +38,7 @@ def load_tower(path: Path | None) -> TextTower:
         raise EncoderError(str(path), "an encoder with a decoder, not an encoder alone", "Use a BERT-like model")
     transformer = load_transformer(folder)
     card = _card(folder, transformer)
-    pad_id = int(getattr(transformer.config, "pad_token_id", None) or 0)
-    tokenizer = TextTokenizer(load_tokenizer(path), card.context_tokens, pad_id)
+    tokenizer = tokenizer_for(path, card.context_tokens, transformer)
     tower = TextTower(card, folder.fingerprint(card.pooling, card.context_tokens), tokenizer, transformer)
     _check_runs(path, tower)
     return tower

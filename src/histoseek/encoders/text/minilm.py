@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from histoseek.encoders.text.base import TextCard, TextEncoder
-from histoseek.encoders.text.encoding import TowerEncoder
 from histoseek.encoders.text.folder import ModelFolder
-from histoseek.encoders.text.tokens import TextTokenizer, read_tokenizer
+from histoseek.encoders.text.runtimes import load_prepared
+from histoseek.encoders.text.tokens import TextTokenizer, check_vocabulary, read_tokenizer
 from histoseek.errors import EncoderError, MissingExtra
 
 if TYPE_CHECKING:
@@ -41,14 +41,13 @@ def load_tower(path: Path | None) -> TextTower:
     from histoseek.encoders.text.tower import TextTower
 
     folder = _folder(path)
-    return TextTower(
-        CARD, folder.fingerprint(CARD.pooling, CARD.context_tokens), _tokenizer(folder), load_transformer(folder)
-    )
+    return TextTower(CARD, _fingerprint(folder), _tokenizer(folder), load_transformer(folder))
 
 
 def load(path: Path | None) -> TextEncoder:
     """Load the encoder from the package, or from a folder; raises MissingExtra, EncoderError."""
-    return TowerEncoder(load_tower(path))
+    folder = _folder(path)
+    return load_prepared(CARD, _fingerprint(folder), _tokenizer(folder), lambda: load_tower(path))
 
 
 def _folder(path: Path | None) -> ModelFolder:
@@ -61,9 +60,15 @@ def _folder(path: Path | None) -> ModelFolder:
     return folder
 
 
+def _fingerprint(folder: ModelFolder) -> str:
+    return folder.fingerprint(CARD.pooling, CARD.context_tokens)
+
+
 def _tokenizer(folder: ModelFolder) -> TextTokenizer:
     tokenizer = read_tokenizer(folder.path / "tokenizer.json")
-    return TextTokenizer(tokenizer, CARD.context_tokens, int(folder.config().get("pad_token_id", 0)))
+    config = folder.config()
+    check_vocabulary(folder.path, tokenizer, int(config["vocab_size"]))
+    return TextTokenizer(tokenizer, CARD.context_tokens, int(config.get("pad_token_id", 0)))
 
 
 def _packaged() -> Path:

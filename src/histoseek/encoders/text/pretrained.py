@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from histoseek.encoders.text.folder import ModelFolder
-from histoseek.encoders.text.tokens import read_tokenizer
+from histoseek.encoders.text.tokens import TextTokenizer, check_vocabulary, read_tokenizer
 from histoseek.errors import EncoderError, MissingExtra
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def load_transformer(folder: ModelFolder) -> nn.Module:
 
     folder.check()
     try:
-        with quiet():
+        with _quiet():
             model, found = AutoModel.from_pretrained(
                 folder.path,
                 local_files_only=True,
@@ -46,18 +46,11 @@ def load_transformer(folder: ModelFolder) -> nn.Module:
     return without_pooler(model)
 
 
-def load_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer of a folder, from tokenizer.json or from what else is there; raises EncoderError."""
-    if (folder / "tokenizer.json").is_file():
-        return read_tokenizer(folder / "tokenizer.json")
-    from transformers import AutoTokenizer
-
-    try:
-        with quiet():
-            found = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        return found.backend_tokenizer
-    except Exception as error:  # as many classes as there are tokenizers
-        raise EncoderError(str(folder), "no tokenizer in it", "Download its tokenizer.json, too") from error
+def tokenizer_for(folder: Path, context_tokens: int, transformer: nn.Module) -> TextTokenizer:
+    """The folder's tokenizer, set up for a transformer; raises EncoderError when the two do not fit."""
+    tokenizer = _tokenizer(folder)
+    check_vocabulary(folder, tokenizer, int(transformer.config.vocab_size))
+    return TextTokenizer(tokenizer, context_tokens, int(transformer.config.pad_token_id or 0))
 
 
 def require_packages() -> None:
@@ -76,8 +69,21 @@ def without_pooler(model: nn.Module) -> nn.Module:
     return model
 
 
+def _tokenizer(folder: Path) -> Tokenizer:
+    if (folder / "tokenizer.json").is_file():
+        return read_tokenizer(folder / "tokenizer.json")
+    from transformers import AutoTokenizer
+
+    try:
+        with _quiet():
+            found = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return found.backend_tokenizer
+    except Exception as error:  # as many classes as there are tokenizers
+        raise EncoderError(str(folder), "no usable tokenizer in it", "Add the model's tokenizer.json") from error
+
+
 @contextmanager
-def quiet() -> Iterator[None]:
+def _quiet() -> Iterator[None]:
     """Silence transformers' log lines and progress bars for as long as this lasts."""
     from transformers.utils import logging
 

@@ -71,6 +71,13 @@ class TextTokenizer:
         return encoding
 
 
+def check_vocabulary(where: Path, tokenizer: Tokenizer, size: int) -> None:
+    """Raise EncoderError when the tokenizer knows more tokens than the model has vectors for."""
+    if tokenizer.get_vocab_size() > size:
+        what = f"the tokenizer knows {tokenizer.get_vocab_size()} tokens, the model {size}"
+        raise EncoderError(str(where), what, "Download the model's own tokenizer files")
+
+
 def read_tokenizer(path: Path) -> Tokenizer:
     """The tokenizer in a tokenizer.json; raises EncoderError for a file that is none, MissingExtra."""
     try:

@@ -41,7 +41,7 @@ class TextTower(nn.Module):
         self.weights_hash = weights_hash
         self.tokenizer = tokenizer
         self.transformer = transformer
-        self.proj = proj or nn.Identity()
+        self.proj = nn.Identity() if proj is None else proj
 
     def tokens(self, texts: Sequence[str]) -> Tokens:
         """The texts' tokens on the tower's device, cut at the context; raises InputError for an empty text."""

@@ -1,0 +1,44 @@
+"""A text encoder with the tensors that a weights file brings: those that were trained, or all of a published tower."""
+
+from __future__ import annotations
+
+from histoseek.encoders.text.encoding import TowerEncoder
+from histoseek.encoders.text.registry import load_tower
+from histoseek.encoders.text.tower import TextTower
+from histoseek.encoders.weights import TEXT_MODEL, Weights
+from histoseek.errors import SpaceMismatch, WeightsError
+
+
+def trained_text_encoder(weights: Weights, spec: str) -> TowerEncoder:
+    """The tower in `spec` with the tensors under `text_model.` in place of its own.
+
+    Raises EncoderError when it can't be loaded, SpaceMismatch when it is another one than was trained, WeightsError
+    when names or shapes don't fit.
+    """
+    tower = load_tower(spec)
+    _require_same_base(weights, tower, spec)
+    load_text_part(weights, tower)
+    return TowerEncoder(tower, weights.card.fingerprint)
+
+
+def load_text_part(weights: Weights, tower: TextTower) -> None:
+    """Put the text tensors of a weights file into a tower; raises WeightsError when names or shapes don't fit."""
+    import torch
+
+    own, given = tower.state_dict(), weights.part(TEXT_MODEL)
+    given.pop("transformer.embeddings.position_ids", None)
+    extra = sorted(name for name in given if name not in own)
+    wrong = sorted(name for name in given if name in own and tuple(own[name].shape) != given[name].shape)
+    if extra or wrong:
+        what = (
+            f"its text tower does not fit {tower.card.name} ({len(extra)} unknown tensors, {len(wrong)} of other shape"
+        )
+        first = (extra or wrong)[0]
+        raise WeightsError(weights.card.name, f"{what}, first {first})", "Use the text encoder it was trained with")
+    tower.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in given.items()}, strict=False)
+
+
+def _require_same_base(weights: Weights, tower: TextTower, spec: str) -> None:
+    text = weights.card.text
+    if text and text.weights and text.weights != tower.weights_hash:
+        raise SpaceMismatch(f"weights {weights.card.name}", f"text encoder ({spec})", tower.weights_hash, text.weights)
