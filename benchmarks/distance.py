@@ -73,7 +73,7 @@ def rankings(
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     block = SignatureBlock(words, offsets, unit[rng.integers(0, 200, len(offsets) - 1)])
     tiles = tuple(MosaicTiles(np.zeros((1, 2), np.int32), np.ones(1, np.float32)) for _ in range(16))
-    query = Signature.of(unit[0], vectors[1:17].astype(np.float16), tiles, 448)
+    query = Signature.of(unit[0], vectors[1:17].astype(np.float16), np.full(16, 1 / 16, np.float32), tiles, 448)
     paper, ours = (
         per_pair(lambda d=d: np.argpartition(d(query, block).total, 10), 1)[0] for d in (pathsearch_paper, symmetric)
     )

@@ -82,7 +82,7 @@ def simulated(number: int, kinds: np.ndarray, rng: np.random.Generator) -> Store
     vectors = kinds[kind] + 0.8 * rng.standard_normal(kinds[kind].shape, np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     tiles = tuple(MosaicTiles(np.zeros((1, 2), np.int32), np.ones(1, np.float32)) for _ in range(16))
-    signature = Signature.of(vectors[16], vectors[:16].astype(np.float16), tiles, 448)
+    signature = Signature.of(vectors[16], vectors[:16].astype(np.float16), np.full(16, 1 / 16, np.float32), tiles, 448)
     now = datetime.now(UTC)
     record = SlideRecord(
         slide_id=f"s{number:07d}",

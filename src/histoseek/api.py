@@ -10,7 +10,6 @@ from histoseek.archive.ingest import IndexReport, IndexRequest, index
 from histoseek.archive.tables import SlideTable, load_table, require_unique
 from histoseek.archive.verify import Verification, verify
 from histoseek.encoders.features import discover_features
-from histoseek.encoders.recipe import Recipe
 from histoseek.errors import InputError
 from histoseek.progress import Reporter
 from histoseek.search.query import ArchivedSlide, Query, SlideFile
@@ -29,18 +28,6 @@ class Archive(StoredArchive):
     >>> for result in archive.search("query.svs"):          # doctest: +SKIP
     ...     print(result.rank, result.slide_id, result.score)
     """
-
-    @classmethod
-    def create(cls, path: PathLike, recipe: Recipe | None = None) -> Archive:
-        """Make a new, empty archive in a folder; raises ArchiveError when something is there already."""
-        made = StoredArchive.create(path, recipe)
-        return cls(made.layout, made.manifest)
-
-    @classmethod
-    def open(cls, path: PathLike) -> Archive:
-        """Open the archive in a folder; raises ArchiveNotFound, DamagedArchive."""
-        found = StoredArchive.open(path)
-        return cls(found.layout, found.manifest)
 
     def index(
         self,

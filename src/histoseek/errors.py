@@ -135,6 +135,24 @@ class UnknownEncoder(EncoderError):
         super().__init__(name, "no such encoder", f"Known are: {', '.join(known)}")
 
 
+class UnknownWeights(EncoderError):
+    """No weights of this name or in this place."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        there = f"Known are: {', '.join(known)}" if known else "`histoseek weights list` shows what there is"
+        super().__init__(name, "no such weights", there)
+
+
+class WeightsError(EncoderError):
+    """A weights file or checkpoint cannot be used."""
+
+    def __init__(self, path: Path | str, what: str, advice: str = "Check the file, or get it again") -> None:
+        self.path = Path(path)
+        super().__init__(str(path), what, advice)
+
+
 class MissingExtra(EncoderError):
     """A part that is installed on demand is not there."""
 
@@ -195,6 +213,18 @@ class DamagedArchive(ArchiveError):
         self.path = Path(path)
         self.reason = reason
         super().__init__(str(path), f"damaged ({reason})", "See docs/archive.md, 'When an archive is damaged'")
+
+
+class UnusableBags(ArchiveError):
+    """Cached features that are needed are missing or damaged."""
+
+    def __init__(self, path: Path | str, slide_ids: Sequence[str]) -> None:
+        self.path = Path(path)
+        self.slide_ids = tuple(slide_ids)
+        some = ", ".join(slide_ids[:5]) + (f" and {len(slide_ids) - 5} more" if len(slide_ids) > 5 else "")
+        what = f"cached features of {len(slide_ids)} slides are missing or damaged: {some}"
+        advice = "Take these slides out with `histoseek remove` and index them again, then run the same command"
+        super().__init__(str(path), what, advice)
 
 
 class UnknownSlide(InputError):

@@ -14,12 +14,17 @@ def _default_cache() -> Path:
     return Path.home() / ".cache" / "histoseek"
 
 
+def _default_weights() -> Path:
+    return Path.home() / ".local" / "share" / "histoseek" / "weights"
+
+
 class Settings(BaseSettings):
     """Settings of one process, each overridable as HISTOSEEK_<NAME>."""
 
     model_config = SettingsConfigDict(env_prefix="HISTOSEEK_", frozen=True)
 
     cache_dir: Path = Field(default_factory=_default_cache, description="Folder for models prepared once.")
+    weights_dir: Path = Field(default_factory=_default_weights, description="Folder of imported and trained weights.")
     runtime: Literal["auto", "onnx", "torch"] = Field(default="auto", description="What runs tile encoders on a CPU.")
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="Where the torch runtime computes.")
     threads: int = Field(default=0, ge=0, description="Threads for models and kernels; 0 means all cores.")

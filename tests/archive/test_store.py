@@ -31,14 +31,16 @@ def make_slide(slide_id: str, seed: int = 0, **record: object) -> StoredSlide:
         MosaicTiles(rng.integers(0, 9999, (kept, 2)).astype(np.int32), rng.random(kept).astype(np.float32))
         for kept in rng.integers(1, 12, count)
     )
-    signature = Signature.of(vectors[-1], vectors[:-1].astype(np.float16), tiles, 448)
+    signature = Signature.of(
+        vectors[-1], vectors[:-1].astype(np.float16), rng.random(count).astype(np.float32), tiles, 448
+    )
     facts = SlideRecord(slide_id, f"/s/{slide_id}.svs", "f1-x", 100, 80, 0.25, 12, NOW, NOW, **record)  # type: ignore[arg-type]
     return StoredSlide(facts, signature)
 
 
 def same(one: StoredSlide, two: StoredSlide) -> bool:
     a, b = one.signature, two.signature
-    pairs = [(a.global_vector, b.global_vector), (a.mosaic, b.mosaic), (a.barcodes, b.barcodes)]
+    pairs = [(a.global_vector, b.global_vector), (a.mosaic, b.mosaic), (a.barcodes, b.barcodes), (a.shares, b.shares)]
     pairs += [(x.coords, y.coords) for x, y in zip(a.mosaic_tiles, b.mosaic_tiles, strict=True)]
     pairs += [(x.weights, y.weights) for x, y in zip(a.mosaic_tiles, b.mosaic_tiles, strict=True)]
     equal = all(x.dtype == y.dtype and np.array_equal(x, y) for x, y in pairs)

@@ -18,11 +18,15 @@ from histoseek.mosaics.matches import match_mosaics
 from histoseek.mosaics.signature import MosaicTiles, Signature
 
 
+def uniform(count: int) -> np.ndarray:
+    return np.full(count, 1 / count, np.float32)
+
+
 def make_signature(rng: np.random.Generator, count: int, dimension: int) -> Signature:
     vectors = rng.standard_normal((count + 1, dimension)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     tiles = tuple(MosaicTiles(np.zeros((1, 2), np.int32), np.ones(1, np.float32)) for _ in range(count))
-    return Signature.of(vectors[-1], vectors[:-1].astype(np.float16), tiles, 224)
+    return Signature.of(vectors[-1], vectors[:-1].astype(np.float16), uniform(len(tiles)), tiles, 224)
 
 
 def block_of(signatures: list[Signature]) -> SignatureBlock:
@@ -80,7 +84,7 @@ def test_identity_and_permutation(count: int, seed: int) -> None:
     query, other = make_signature(rng, count, 100), make_signature(rng, 5, 100)
     order = rng.permutation(count)
     tiles = tuple(query.mosaic_tiles[i] for i in order)
-    shuffled = Signature.of(query.global_vector, query.mosaic[order], tiles, 224)
+    shuffled = Signature.of(query.global_vector, query.mosaic[order], query.shares[order], tiles, 224)
     assert symmetric(query, block_of([shuffled])).total[0] == pytest.approx(0, abs=1e-6)
     before, after = symmetric(query, block_of([other])), symmetric(shuffled, block_of([other]))
     assert before.total[0] == pytest.approx(after.total[0], abs=1e-6)
@@ -92,7 +96,9 @@ def test_duplicating_a_vector_of_the_candidate_changes_nothing(count: int, seed:
     rng = np.random.default_rng(seed)
     query, other = make_signature(rng, 7, 100), make_signature(rng, count, 100)
     twice = np.concatenate([other.mosaic, other.mosaic[:1]])
-    more = Signature.of(other.global_vector, twice, (*other.mosaic_tiles, other.mosaic_tiles[0]), 224)
+    more = Signature.of(
+        other.global_vector, twice, uniform(len(twice)), (*other.mosaic_tiles, other.mosaic_tiles[0]), 224
+    )
     assert pathsearch_paper(query, block_of([other])).total == pathsearch_paper(query, block_of([more])).total
 
 
@@ -127,9 +133,9 @@ def test_signature_refuses_parts_that_do_not_fit() -> None:
     rng = np.random.default_rng(0)
     good = make_signature(rng, 3, 50)
     with pytest.raises(EncoderError, match="NaN"):
-        Signature.of(np.full(50, np.nan, np.float32), good.mosaic, good.mosaic_tiles, 224)
+        Signature.of(np.full(50, np.nan, np.float32), good.mosaic, good.shares, good.mosaic_tiles, 224)
     with pytest.raises(EncoderError, match="tiles"):
-        Signature.of(good.global_vector, good.mosaic, good.mosaic_tiles[:2], 224)
+        Signature.of(good.global_vector, good.mosaic, good.shares, good.mosaic_tiles[:2], 224)
 
 
 def test_matches_are_one_to_one_and_best_first() -> None:

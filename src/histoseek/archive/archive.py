@@ -7,28 +7,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
+from histoseek.archive.centre import BagMean, fit_centre, write_centre
 from histoseek.archive.journal import Journal
+from histoseek.archive.language import Language
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.lock import writer_lock
-from histoseek.archive.manifest import (
-    Manifest,
-    centre_hash,
-    new_manifest,
-    read_centre,
-    read_manifest,
-    write_centre,
-    write_manifest,
-)
-from histoseek.archive.schema import MetadataValue, SlideRecord, StoredSlide
-from histoseek.archive.signing import BagMean, Signer, fit_centre, space_of
+from histoseek.archive.manifest import Manifest, new_manifest, read_manifest, write_manifest
+from histoseek.archive.schema import LanguageVectors, MetadataValue, SlideRecord, StoredSlide
+from histoseek.archive.signing import Signer, signer_of, tile_part
 from histoseek.archive.stores.base import Store, StoreStats
 from histoseek.encoders.bag import sidecar_path
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.registry import encoder_card
+from histoseek.encoders.slide import pooled
 from histoseek.encoders.space import EmbeddingSpace
+from histoseek.encoders.weights import Weights, load_card, require_features, save_weights
 from histoseek.errors import ArchiveError, ArchiveNotFound, SpaceMismatch, UnknownSlide
 from histoseek.files import as_archive_errors
+
+DEFAULT_TEXT_ENCODER = "minilm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,36 +48,51 @@ class Archive:
     Open with `Archive.open` or `Archive.create`; both take the folder.
     """
 
-    def __init__(self, layout: ArchiveLayout, manifest: Manifest) -> None:
-        self.layout = layout
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
         self.manifest = manifest
 
     @classmethod
-    def create(cls, path: Path | str, recipe: Recipe | None = None) -> Archive:
-        """Make a new, empty archive; raises ArchiveError when there is one already, or other files."""
+    def create(
+        cls,
+        path: Path | str,
+        recipe: Recipe | None = None,
+        *,
+        weights: Weights | None = None,
+        text_encoder: str = DEFAULT_TEXT_ENCODER,
+    ) -> Self:
+        """Make a new, empty archive, with trained weights or without; text_encoder: for reports, or "none".
+
+        Raises ArchiveError when there is one already, or other files; SpaceMismatch for weights that were trained on
+        other features than the recipe makes.
+        """
         layout, recipe = ArchiveLayout(Path(path)), recipe or Recipe()
         if not recipe.imported:
             encoder_card(recipe.encoder).check_spacing(recipe.spacing_um_per_px)
+        if weights:
+            require_features(weights.card, recipe)
         if not _empty(layout):
             raise ArchiveError(str(path), "exists already and is not empty", "Choose another folder")
         with as_archive_errors(layout.root):
             layout.root.mkdir(parents=True, exist_ok=True)
-        manifest = new_manifest(recipe)
+            if weights:
+                save_weights(weights, layout.weights)
+        manifest = new_manifest(recipe, weights.card.slide_encoder if weights else pooled.NAME, text_encoder)
         write_manifest(layout, manifest)
-        return cls(layout, manifest)
+        return cls(layout.root, manifest)
 
     @classmethod
-    def open(cls, path: Path | str) -> Archive:
+    def open(cls, path: Path | str) -> Self:
         """Open an archive; raises ArchiveNotFound or DamagedArchive."""
         layout = ArchiveLayout(Path(path))
         if not layout.root.is_dir():
             raise ArchiveNotFound(path)
-        return cls(layout, read_manifest(layout))
+        return cls(layout.root, read_manifest(layout))
 
     @property
-    def path(self) -> Path:
-        """Its folder."""
-        return self.layout.root
+    def layout(self) -> ArchiveLayout:
+        """Where its files lie."""
+        return ArchiveLayout(self.path, self.manifest.number)
 
     @property
     def recipe(self) -> Recipe:
@@ -98,17 +112,24 @@ class Archive:
         """The store; raises ArchiveError while the archive is empty."""
         from histoseek.archive.stores.lance import LanceStore
 
-        if self.space is None:
-            raise ArchiveError(str(self.path), "the archive is empty", "Index some slides first")
-        return LanceStore.open(self.layout.store, self.space.dimension)
+        return LanceStore.open(self.layout.store, self.settled_space.dimension)
 
     @cached_property
     def signer(self) -> Signer:
         """What makes signatures in this archive's space."""
+        return signer_of(self.layout, self.settled_space, self.recipe)
+
+    @cached_property
+    def language(self) -> Language:
+        """What ties its slides to texts."""
+        return Language(self.layout, self.manifest.text_encoder, self.settled_space)
+
+    @property
+    def settled_space(self) -> EmbeddingSpace:
+        """Its embedding space; raises ArchiveError while the archive is empty."""
         if self.space is None:
             raise ArchiveError(str(self.path), "the archive is empty", "Index some slides first")
-        weights = "" if self.recipe.imported else f"-{self.space.tile_encoder_weights}"
-        return Signer(self.space.tile_encoder + weights, read_centre(self.layout, self.space.centre))
+        return self.space
 
     def records(self, where: str | None = None, limit: int | None = None, offset: int = 0) -> list[SlideRecord]:
         """Records that satisfy an SQL filter, by slide id; raises BadFilter."""
@@ -127,16 +148,28 @@ class Archive:
         Raises ArchiveBusy, ArchiveReadOnly.
         """
         with writer_lock(self.layout):
-            self.manifest = read_manifest(self.layout)
-            for cached in ("store", "signer"):
-                self.__dict__.pop(cached, None)
+            self.refresh()
             yield
+
+    def refresh(self) -> None:
+        """Take in what another process did to the archive as a whole, such as re-encoding it."""
+        manifest = read_manifest(self.layout)
+        if manifest != self.manifest:
+            self.adopt(manifest)
+
+    def adopt(self, manifest: Manifest) -> None:
+        """Go by another manifest from now on."""
+        self.manifest = manifest
+        for cached in ("store", "signer", "language"):
+            self.__dict__.pop(cached, None)
 
     def update(self, slide_id: str, changes: Mapping[str, MetadataValue]) -> SlideRecord:
         """Change metadata of a slide; raises UnknownSlide, or BadTable for columns that can't be set."""
         with self.writing():
             self.get(slide_id)
             self.store.update_metadata(slide_id, changes)
+            if "report" in changes:
+                self.store.upsert(self.completed([replace(self.get(slide_id), language=LanguageVectors())]))
             return self.get(slide_id).record
 
     def remove(self, slide_ids: Sequence[str]) -> None:
@@ -185,17 +218,55 @@ class Archive:
                 write_manifest(self.layout, self.manifest)
 
     def settle_space(self, means: Sequence[BagMean]) -> None:
-        """Fix the embedding space from the first bags: the centre, then the empty store, then the manifest."""
+        """Fix the embedding space from the first bags: what its encoder needs, then the empty store, then the manifest.
+
+        Raises SpaceMismatch when the archive's weights take features of another dimension.
+        """
         from histoseek.archive.stores.lance import LanceStore
 
-        centre = fit_centre(means)
-        edge_px = 0 if self.recipe.imported else encoder_card(self.recipe.encoder).input_px
-        space = space_of(means[0].encoder, self.recipe, edge_px, len(centre), centre_hash(centre))
-        write_centre(self.layout, centre)
+        space = self.space_for(self.layout, self.manifest.slide_encoder, means)
         with as_archive_errors(self.path):
-            self.store = LanceStore.create(self.layout.store, space.dimension)
-        self.manifest = replace(self.manifest, space=space)
-        write_manifest(self.layout, self.manifest)
+            LanceStore.create(self.layout.store, space.dimension)
+        self._write(replace(self.manifest, space=space))
+
+    def space_for(self, layout: ArchiveLayout, slide_encoder: str, means: Sequence[BagMean]) -> EmbeddingSpace:
+        """The space of a slide encoder on such bags; an untrained one gets its centre here, written to `layout`."""
+        if slide_encoder == pooled.NAME:
+            centre = fit_centre(means)
+            weights, dimension = write_centre(layout, centre), len(centre)
+        else:
+            card = load_card(layout.weights)
+            weights, dimension = card.fingerprint, card.architecture.dimension
+        tile_encoder, tile_weights = tile_part(means[0].encoder, self.recipe)
+        return EmbeddingSpace(
+            tile_encoder=tile_encoder,
+            tile_encoder_weights=tile_weights,
+            tile_edge_px=0 if self.recipe.imported else encoder_card(self.recipe.encoder).input_px,
+            spacing_um_per_px=self.recipe.spacing_um_per_px,
+            slide_encoder=slide_encoder,
+            slide_weights=weights,
+            dimension=dimension,
+        )
+
+    def completed(self, slides: Sequence[StoredSlide]) -> list[StoredSlide]:
+        """The slides with all vectors that tie them to language; the first report settles with what it is read.
+
+        Raises EncoderError when the text encoder can't be loaded.
+        """
+        wanted = self.language.trained or any(slide.record.report for slide in slides)
+        if wanted and not self.settled_space.has_texts and self.manifest.text_encoder != "none":
+            self._settle_texts()
+        return self.language.complete(slides)
+
+    def _settle_texts(self) -> None:
+        """Let reports have vectors from now on: columns first, then the manifest."""
+        space = self.language.with_texts()
+        self.store.ensure_vectors(replace(self.language, space=space).dimensions)
+        self._write(replace(self.manifest, space=space))
+
+    def _write(self, manifest: Manifest) -> None:
+        write_manifest(self.layout, manifest)
+        self.adopt(manifest)
 
 
 def _empty(layout: ArchiveLayout) -> bool:

@@ -12,16 +12,18 @@ from itertools import islice
 from pathlib import Path
 
 from histoseek.archive.archive import Archive
+from histoseek.archive.centre import CENTRE_SLIDES, FEW_CENTRE_SLIDES, BagMean
 from histoseek.archive.commits import Committer
 from histoseek.archive.joining import Joined, join
 from histoseek.archive.journal import Journal, Refusal, write_unmatched
 from histoseek.archive.plan import IndexPlan, PlannedSlide, Planner
 from histoseek.archive.records import changed_record, new_record
-from histoseek.archive.schema import StoredSlide
-from histoseek.archive.signing import CENTRE_SLIDES, FEW_CENTRE_SLIDES, BagMean
+from histoseek.archive.schema import LanguageVectors, StoredSlide
 from histoseek.archive.sources import BagSource, FeatureBags, Prepared, SlideBags, SourcedBag, reload_bag
+from histoseek.archive.spaces import remove_old_spaces
 from histoseek.archive.tables import SlideTable, fitted
 from histoseek.encoders.bagging import PreparedSlide
+from histoseek.encoders.slide import pooled
 from histoseek.errors import HistoseekError, SlideError, SpaceMismatch, UnreadableSlide
 from histoseek.progress import Reporter, SilentReporter
 
@@ -85,6 +87,7 @@ def index(archive: Archive, request: IndexRequest, reporter: Reporter | None = N
         run = _Run(archive, request, plan, reporter)
         run.execute()
         write_unmatched(archive.layout, joined)
+        remove_old_spaces(archive)
     seconds = round(time.monotonic() - started, 3)
     warnings = (*_warnings(joined, request), *run.notes)
     return IndexReport(run.added, run.updated, run.unchanged, tuple(run.refused), seconds, warnings)
@@ -161,7 +164,7 @@ class _Run:
         kinds = Counter(mean.kind for _, mean in self._waiting)
         usual = kinds.most_common(1)[0][0]
         self.archive.settle_space([mean for _, mean in self._waiting if mean.kind == usual])
-        if kinds[usual] < FEW_CENTRE_SLIDES:
+        if kinds[usual] < FEW_CENTRE_SLIDES and self.archive.manifest.slide_encoder == pooled.NAME:
             self.notes.append(_FEW.format(kinds[usual]))
         waiting, self._waiting = self._waiting, []
         for slide, _ in waiting:
@@ -187,7 +190,9 @@ class _Run:
         for slide, stored in self._committer.stored(changed):
             record = changed_record(slide, stored.record)
             if record:
-                self._committer.add(StoredSlide(record, stored.signature))
+                same_report = record.report == stored.record.report
+                language = stored.language if same_report else LanguageVectors()
+                self._committer.add(replace(stored, record=record, language=language))
                 self.updated += 1
 
     def _refuse(self, refusals: Sequence[Refusal]) -> None:

@@ -53,6 +53,10 @@ class Journal:
         """Files were not taken."""
         self._append(self._layout.refused, [asdict(refusal) for refusal in refusals])
 
+    def switched(self, space: str) -> None:
+        """The archive went over to another embedding space."""
+        self._append(self._layout.journal, [{"event": "switched", "space": space}])
+
     def finished(self) -> None:
         """The run came to its end."""
         self._append(self._layout.journal, [{"event": "finished"}])

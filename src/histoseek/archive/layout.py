@@ -9,9 +9,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class ArchiveLayout:
-    """The folder of an archive and the places in it."""
+    """The folder of an archive and the places in it; `number` is that of its embedding space's own folder."""
 
     root: Path
+    number: int = 1
 
     @property
     def manifest(self) -> Path:
@@ -19,14 +20,39 @@ class ArchiveLayout:
         return self.root / "archive.json"
 
     @property
+    def spaces(self) -> Path:
+        """One folder for each embedding space: the one in use, one that is being made, the one before."""
+        return self.root / "spaces"
+
+    @property
+    def space(self) -> Path:
+        """The folder of the embedding space: everything that changes when the archive is re-encoded."""
+        return self.spaces / f"{self.number:04d}"
+
+    @property
+    def target(self) -> Path:
+        """What the space is being made for (.json); there only until it is complete."""
+        return self.space / "target.json"
+
+    @property
     def centre(self) -> Path:
-        """The vector that is subtracted from features (.npy)."""
-        return self.root / "centre.npy"
+        """The vector that an untrained encoder subtracts from features (.npy)."""
+        return self.space / "centre.npy"
+
+    @property
+    def weights(self) -> Path:
+        """The trained slide encoder (.safetensors, with its card beside it)."""
+        return self.space / "weights.safetensors"
+
+    @property
+    def alignment(self) -> Path:
+        """The maps of slides and texts into their shared space (.safetensors)."""
+        return self.space / "alignment.safetensors"
 
     @property
     def store(self) -> Path:
         """The store's own folder."""
-        return self.root / "store"
+        return self.space / "store"
 
     @property
     def bags(self) -> Path:

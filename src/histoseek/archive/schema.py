@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 
 import numpy as np
@@ -48,11 +48,28 @@ class SlideRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageVectors:
+    """What ties a slide to language, each float32 and of length one; None where there is none.
+
+    report_vector: the report as its text encoder gives it; shared_vector and shared_report_vector: slide and report
+    in the archive's shared space.
+    """
+
+    report_vector: np.ndarray | None = None
+    shared_vector: np.ndarray | None = None
+    shared_report_vector: np.ndarray | None = None
+
+
+LANGUAGE_COLUMNS = tuple(column.name for column in fields(LanguageVectors))
+
+
+@dataclass(frozen=True, slots=True)
 class StoredSlide:
     """A slide as the store holds it."""
 
     record: SlideRecord
     signature: Signature
+    language: LanguageVectors = LanguageVectors()
 
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -70,15 +87,17 @@ _RECORD_FIELDS = (
     pa.field("report", pa.string()),
 )
 RECORD_COLUMNS = tuple(column.name for column in _RECORD_FIELDS)
-VECTOR_COLUMNS = (
+SIGNATURE_COLUMNS = (
     "global_vector",
     "mosaic",
+    "shares",
     "barcodes",
     "tile_coords",
     "tile_weights",
     "tile_counts",
     "tile_size_level0",
 )
+VECTOR_COLUMNS = (*SIGNATURE_COLUMNS, *LANGUAGE_COLUMNS)
 
 
 def slides_schema(dimension: int, extra: Iterable[pa.Field] = ()) -> pa.Schema:
@@ -86,13 +105,14 @@ def slides_schema(dimension: int, extra: Iterable[pa.Field] = ()) -> pa.Schema:
     vectors = (
         pa.list_(pa.float32(), dimension),
         pa.list_(pa.float16()),
+        pa.list_(pa.float32()),
         pa.list_(pa.uint64()),
         pa.list_(pa.int32()),
         pa.list_(pa.float32()),
         pa.list_(pa.int32()),
         pa.int64(),
     )
-    fields = [pa.field(name, kind) for name, kind in zip(VECTOR_COLUMNS, vectors, strict=True)]
+    fields = [pa.field(name, kind) for name, kind in zip(SIGNATURE_COLUMNS, vectors, strict=True)]
     return pa.schema([*_RECORD_FIELDS, *fields, *extra])
 
 
@@ -131,9 +151,12 @@ def to_table(slides: Sequence[StoredSlide], schema: pa.Schema) -> pa.Table:
 
 def to_slides(table: pa.Table) -> list[StoredSlide]:
     """The slides of a table that has all columns."""
-    columns = {name: table.column(name) for name in VECTOR_COLUMNS}
-    signatures = [_signature({name: column[i] for name, column in columns.items()}) for i in range(table.num_rows)]
-    return [StoredSlide(record, signature) for record, signature in zip(to_records(table), signatures, strict=True)]
+    columns = {name: table.column(name) for name in table.column_names if name in VECTOR_COLUMNS}
+    rows = [{name: column[i] for name, column in columns.items()} for i in range(table.num_rows)]
+    return [
+        StoredSlide(record, _signature(row), _language(row))
+        for record, row in zip(to_records(table), rows, strict=True)
+    ]
 
 
 def to_records(table: pa.Table) -> list[SlideRecord]:
@@ -153,7 +176,9 @@ def _row(slide: StoredSlide) -> dict[str, object]:
         **{name: getattr(record, name) for name in RECORD_COLUMNS},
         **record.extra,
         "global_vector": signature.global_vector,
+        **{name: getattr(slide.language, name) for name in LANGUAGE_COLUMNS},
         "mosaic": signature.mosaic.reshape(-1),
+        "shares": signature.shares,
         "barcodes": signature.barcodes.reshape(-1),
         "tile_coords": np.concatenate([part.coords for part in tiles]).reshape(-1),
         "tile_weights": np.concatenate([part.weights for part in tiles]),
@@ -163,7 +188,7 @@ def _row(slide: StoredSlide) -> dict[str, object]:
 
 
 def _signature(row: Mapping[str, pa.Scalar]) -> Signature:
-    values = {name: _array(row[name]) for name in VECTOR_COLUMNS[:-1]}
+    values = {name: _array(row[name]) for name in SIGNATURE_COLUMNS[:-1]}
     dimension = len(values["global_vector"])
     ends = np.cumsum(values["tile_counts"])[:-1]
     coords = np.split(values["tile_coords"].reshape(-1, 2), ends)
@@ -171,9 +196,16 @@ def _signature(row: Mapping[str, pa.Scalar]) -> Signature:
     return Signature(
         global_vector=values["global_vector"],
         mosaic=values["mosaic"].reshape(-1, dimension),
+        shares=values["shares"],
         barcodes=values["barcodes"].reshape(-1, barcode_words(dimension)),
         mosaic_tiles=tuple(MosaicTiles(*pair) for pair in zip(coords, weights, strict=True)),
         tile_size_level0=row["tile_size_level0"].as_py(),
+    )
+
+
+def _language(row: Mapping[str, pa.Scalar]) -> LanguageVectors:
+    return LanguageVectors(
+        **{name: _array(row[name]) for name in LANGUAGE_COLUMNS if name in row and row[name].is_valid}
     )
 
 

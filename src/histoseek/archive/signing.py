@@ -2,88 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from histoseek.archive.centre import read_centre
+from histoseek.archive.layout import ArchiveLayout
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide import pooled
+from histoseek.encoders.slide.embedding import SlideEncoder
 from histoseek.encoders.space import EmbeddingSpace
-from histoseek.errors import SpaceMismatch
+from histoseek.encoders.weights import load_weights
+from histoseek.errors import DamagedArchive, SpaceMismatch
 from histoseek.mosaics.signature import MosaicTiles, Signature
-
-CENTRE_SLIDES = 64
-"""The centre is the mean of this many slides, the first of the archive, and stays."""
-
-FEW_CENTRE_SLIDES = 8
-"""With fewer, the centre is poor, and the user is told."""
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Makes signatures in one embedding space; encoder: fingerprint of its tile encoder; centre: float32 [D]."""
+    """Makes signatures in one embedding space; tile_encoder: fingerprint of what made its features."""
 
-    encoder: str
-    centre: Floats
+    tile_encoder: str
+    slide_encoder: SlideEncoder
 
     def sign(self, bag: Bag) -> Signature:
         """The signature of a bag; raises SpaceMismatch for a bag of another encoder or dimension."""
         self._require_same_space(bag)
-        embedding = pooled.encode_bag(bag, self.centre)
+        embedding = self.slide_encoder.encode(bag)
         return Signature.of(
             global_vector=embedding.global_vector,
             mosaic=np.stack([part.vector for part in embedding.parts]).astype(np.float16),
+            shares=np.array([part.share for part in embedding.parts], np.float32),
             mosaic_tiles=tuple(MosaicTiles(part.coords, part.weights) for part in embedding.parts),
             tile_size_level0=bag.tile_size_level0,
         )
 
     def _require_same_space(self, bag: Bag) -> None:
-        if bag.encoder != self.encoder:
-            raise SpaceMismatch("bag of features", "tile encoder", self.encoder, bag.encoder)
-        if bag.features.shape[1] != len(self.centre):
-            dimensions = str(len(self.centre)), str(bag.features.shape[1])
-            raise SpaceMismatch("bag of features", "dimension", *dimensions)
+        if bag.encoder != self.tile_encoder:
+            raise SpaceMismatch("bag of features", "tile encoder", self.tile_encoder, bag.encoder)
+        wanted, given = self.slide_encoder.input_dimension, bag.features.shape[1]
+        if wanted != given:
+            raise SpaceMismatch("bag of features", "dimension", str(wanted), str(given))
 
 
-@dataclass(frozen=True, slots=True)
-class BagMean:
-    """What fitting the centre needs of one bag: its weighted mean, float32 [D], and its encoder."""
-
-    vector: Floats
-    encoder: str
-
-    @property
-    def kind(self) -> tuple[str, int]:
-        """Encoder and dimension: what bags of one space share."""
-        return self.encoder, len(self.vector)
-
-    @classmethod
-    def of(cls, bag: Bag) -> BagMean:
-        """The weighted mean of a bag's features."""
-        return cls((bag.weights / bag.weights.sum()) @ bag.features, bag.encoder)
+def signer_of(layout: ArchiveLayout, space: EmbeddingSpace, recipe: Recipe) -> Signer:
+    """What makes signatures in the space of this layout; raises DamagedArchive when its files are not the space's."""
+    suffix = "" if recipe.imported else f"-{space.tile_encoder_weights}"
+    return Signer(space.tile_encoder + suffix, _slide_encoder(layout, space))
 
 
-def fit_centre(means: Sequence[BagMean]) -> Floats:
-    """The mean over slides, float32 [D]; zero for a single slide, which has no other to differ from."""
-    if len(means) < 2:
-        return np.zeros_like(means[0].vector)
-    return np.stack([mean.vector for mean in means]).mean(axis=0, dtype=np.float64).astype(np.float32)
+def _slide_encoder(layout: ArchiveLayout, space: EmbeddingSpace) -> SlideEncoder:
+    if space.slide_encoder == pooled.NAME:
+        return pooled.PooledEncoder(read_centre(layout, space.slide_weights))
+    from histoseek.encoders.slide.trained import trained_encoder
+
+    weights = load_weights(layout.weights)
+    if weights.card.fingerprint != space.slide_weights:
+        raise DamagedArchive(layout.weights, "other weights than the embedding space's")
+    return trained_encoder(weights)
 
 
-def space_of(encoder: str, recipe: Recipe, tile_edge_px: int, dimension: int, centre: str) -> EmbeddingSpace:
-    """The embedding space of signatures made with this encoder fingerprint, recipe and centre."""
+def tile_part(encoder: str, recipe: Recipe) -> tuple[str, str]:
+    """Name and weights hash of a tile encoder from the fingerprint that its bags carry."""
+    if recipe.imported:
+        return encoder, "unknown"
     name, _, weights = encoder.rpartition("-")
-    return EmbeddingSpace(
-        tile_encoder=encoder if recipe.imported else name,
-        tile_encoder_weights="unknown" if recipe.imported else weights,
-        tile_edge_px=tile_edge_px,
-        spacing_um_per_px=recipe.spacing_um_per_px,
-        slide_encoder=pooled.NAME,
-        centre=centre,
-        dimension=dimension,
-    )
+    return name, weights

@@ -84,8 +84,8 @@ def _bag_faults(archive: Archive, stored: StoredSlide) -> Iterator[str]:
     except BadFeatureFile as error:
         yield f"its cached features are damaged ({error.reason})"
         return
-    if bag.encoder != archive.signer.encoder:
-        yield f"its features are of {bag.encoder}, the archive's of {archive.signer.encoder}"
+    if bag.encoder != archive.signer.tile_encoder:
+        yield f"its features are of {bag.encoder}, the archive's of {archive.signer.tile_encoder}"
     if origin.file_fingerprint != record.file_fingerprint or len(bag) != record.tile_count:
         yield "its cached features are of another state of the file"
 

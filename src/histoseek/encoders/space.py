@@ -11,8 +11,10 @@ from dataclasses import asdict, dataclass
 class EmbeddingSpace:
     """Everything that decides what a vector means. An archive has exactly one.
 
-    Weights are given as hashes; tiles as their edge in px at a spacing in um/px; `centre` is the hash of the vector
-    that is subtracted from features. `dimension` is that of global and mosaic vectors.
+    Weights are given as hashes; tiles as their edge in px at a spacing in um/px. `slide_weights` is the hash of the
+    trained weights, or of the centre that an untrained encoder subtracts; `dimension` that of global and mosaic
+    vectors; `text_dimension` that of text vectors as their encoder gives them; `alignment` names the shared space of
+    slides and texts (dimension `shared_dimension`). What an archive does not have yet is "none" and 0.
     """
 
     tile_encoder: str
@@ -20,12 +22,27 @@ class EmbeddingSpace:
     tile_edge_px: int
     spacing_um_per_px: float
     slide_encoder: str
-    centre: str
+    slide_weights: str
     dimension: int
     text_encoder: str = "none"
+    text_weights: str = "none"
+    text_dimension: int = 0
+    alignment: str = "none"
+    alignment_weights: str = "none"
+    shared_dimension: int = 0
 
     @property
     def fingerprint(self) -> str:
         """A short hash of all parts."""
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether reports have vectors."""
+        return self.text_dimension > 0
+
+    @property
+    def has_alignment(self) -> bool:
+        """Whether slides and texts have vectors in a shared space."""
+        return self.shared_dimension > 0

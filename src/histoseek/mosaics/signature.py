@@ -24,13 +24,15 @@ class MosaicTiles:
 class Signature:
     """A slide for matching.
 
-    global_vector: float32 [D]; mosaic: float16 [M, D], 1 <= M <= 16; barcodes: uint64 [M + 1, W], those of the
+    global_vector: float32 [D]; mosaic: float16 [M, D], 1 <= M <= 16; shares: float32 [M], the weights of the mosaic
+    vectors in the global one; barcodes: uint64 [M + 1, W], those of the
     mosaic and then that of the global vector; mosaic_tiles: M of them; tile_size_level0: the tiles' edge in px,
     0 when unknown.
     """
 
     global_vector: NDArray[np.float32]
     mosaic: NDArray[np.float16]
+    shares: NDArray[np.float32]
     barcodes: Words
     mosaic_tiles: tuple[MosaicTiles, ...]
     tile_size_level0: int
@@ -40,13 +42,13 @@ class Signature:
         cls,
         global_vector: NDArray[np.float32],
         mosaic: NDArray[np.float16],
+        shares: NDArray[np.float32],
         mosaic_tiles: tuple[MosaicTiles, ...],
         tile_size_level0: int,
     ) -> Signature:
         """Compute the barcodes and check all parts; raises EncoderError when they don't fit together."""
-        signature = cls(
-            global_vector, mosaic, signature_barcodes(mosaic, global_vector), mosaic_tiles, tile_size_level0
-        )
+        codes = signature_barcodes(mosaic, global_vector)
+        signature = cls(global_vector, mosaic, shares, codes, mosaic_tiles, tile_size_level0)
         fault = signature.fault()
         if fault:
             raise EncoderError("signature", fault, "This is a fault of the slide encoder")
@@ -55,8 +57,9 @@ class Signature:
     def fault(self) -> str | None:
         """What is wrong with it, or None: shapes, finite values, barcodes that match the vectors."""
         count, dimension = self.mosaic.shape
-        if self.global_vector.shape != (dimension,):
-            return f"global vector of shape {self.global_vector.shape} beside a mosaic of {self.mosaic.shape}"
+        if self.global_vector.shape != (dimension,) or self.shares.shape != (count,):
+            given = f"{self.global_vector.shape} and {self.shares.shape}"
+            return f"global vector and shares of shapes {given} beside a mosaic of {self.mosaic.shape}"
         if not 1 <= count <= 16 or len(self.mosaic_tiles) != count:
             return f"{count} mosaic vectors with tiles for {len(self.mosaic_tiles)}"
         if not (np.isfinite(self.global_vector).all() and np.isfinite(self.mosaic).all()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -16,10 +16,21 @@ from histoseek.mosaics.distances import SignatureBlock
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A slide near a global vector; cosine_distance is 0 for the same direction, 2 for the opposite."""
+    """A slide near a vector; cosine_distance is 0 for the same direction, 2 for the opposite."""
 
     slide_id: str
     cosine_distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextHit:
+    """A slide whose report holds words of a text; score (BM25) is larger the more it does."""
+
+    slide_id: str
+    score: float
+
+
+VectorColumn = Literal["global_vector", "report_vector", "shared_vector", "shared_report_vector"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +63,13 @@ class Store(Protocol):
     def records(self, where: str | None, limit: int | None, offset: int) -> list[SlideRecord]:
         """Records sorted by id; raises BadFilter."""
 
-    def nearest(self, vector: NDArray[np.float32], count: int, where: str | None) -> list[Neighbour]:
-        """The slides nearest to a global vector among those that satisfy a filter; raises BadFilter."""
+    def nearest(
+        self, vector: NDArray[np.float32], count: int, where: str | None, column: VectorColumn = "global_vector"
+    ) -> list[Neighbour]:
+        """The slides with a vector in this column nearest to `vector`, among those of a filter; raises BadFilter."""
+
+    def text(self, query: str, count: int, where: str | None) -> list[TextHit]:
+        """The slides of a filter whose reports hold the query's words, best first (BM25); raises BadFilter."""
 
     def ranking_block(self, slide_ids: Sequence[str]) -> SignatureBlock:
         """What exact ranking needs of these slides, in the order asked; raises UnknownSlide."""
@@ -63,6 +79,9 @@ class Store(Protocol):
 
     def ensure_columns(self, columns: Mapping[str, pa.DataType]) -> None:
         """Add the metadata columns that are not there yet."""
+
+    def ensure_vectors(self, dimensions: Mapping[VectorColumn, int]) -> None:
+        """Add the vector columns of these dimensions that are not there yet."""
 
     def metadata_types(self) -> Mapping[str, pa.DataType]:
         """All columns a filter may name, with their types."""

@@ -29,7 +29,7 @@ from histoseek.archive.schema import (
     to_table,
 )
 from histoseek.archive.stores import sql
-from histoseek.archive.stores.base import Neighbour, StoreStats
+from histoseek.archive.stores.base import Neighbour, StoreStats, TextHit, VectorColumn
 from histoseek.archive.stores.sql import in_list
 from histoseek.errors import BadFilter, DamagedArchive, InputError, UnknownSlide
 from histoseek.files import TreeSync, as_archive_errors
@@ -63,7 +63,8 @@ class LanceStore:
     def create(cls, folder: Path, dimension: int) -> LanceStore:
         """Make an empty store, in place of one that a crash left empty."""
         folder.mkdir(parents=True, exist_ok=True)
-        lancedb.connect(folder).create_table(_TABLE, schema=slides_schema(dimension), mode="overwrite")
+        table = lancedb.connect(folder).create_table(_TABLE, schema=slides_schema(dimension), mode="overwrite")
+        table.create_index("report", config=lancedb.index.FTS(with_position=True))
         store = cls.open(folder, dimension)
         store._sync.sync()
         return store
@@ -107,14 +108,25 @@ class LanceStore:
         rows = self._scan(columns, where).sort_by("slide_id")
         return to_records(rows.slice(offset, limit))
 
-    def nearest(self, vector: NDArray[np.float32], count: int, where: str | None) -> list[Neighbour]:
+    def nearest(
+        self, vector: NDArray[np.float32], count: int, where: str | None, column: VectorColumn = "global_vector"
+    ) -> list[Neighbour]:
         """Nearest by cosine distance, ties by id."""
-        query = self._table.search(vector, vector_column_name="global_vector").distance_type("cosine")
+        query = self._table.search(vector, vector_column_name=column).distance_type("cosine")
         with self._filtering(where):
             query = query.where(f"({where})", prefilter=True) if where is not None else query
             rows = query.limit(count).select(["slide_id", "_distance"]).to_arrow()
         found = [Neighbour(*pair) for pair in zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True)]
         return sorted(found, key=lambda neighbour: (neighbour.cosine_distance, neighbour.slide_id))
+
+    def text(self, query: str, count: int, where: str | None) -> list[TextHit]:
+        """Full-text hits, ties by id; rows that the index has not taken in yet are looked through as well."""
+        search = self._table.search(query, query_type="fts", fts_columns="report")
+        with self._filtering(where):
+            search = search.where(f"({where})", prefilter=True) if where is not None else search
+            rows = search.limit(count).select(["slide_id", "_score"]).to_arrow()
+        found = [TextHit(*pair) for pair in zip(rows["slide_id"].to_pylist(), rows["_score"].to_pylist(), strict=True)]
+        return sorted(found, key=lambda hit: (-hit.score, hit.slide_id))
 
     def ranking_block(self, slide_ids: Sequence[str]) -> SignatureBlock:
         """Barcodes and global vectors, without the mosaics."""
@@ -139,7 +151,7 @@ class LanceStore:
         own: dict[str, Any] = {name: value for name, value in cast.items() if name in RECORD_COLUMNS}
         extra = {**slide.record.extra, **{name: value for name, value in cast.items() if name not in own}}
         record = replace(slide.record, **own, extra=extra, updated=datetime.now(UTC))
-        self.upsert([StoredSlide(record, slide.signature)])
+        self.upsert([replace(slide, record=record)])
 
     def ensure_columns(self, columns: Mapping[str, pa.DataType]) -> None:
         """Add missing columns, empty."""
@@ -147,6 +159,10 @@ class LanceStore:
         if new:
             with self._committing():
                 self._table.add_columns(pa.schema(new))
+
+    def ensure_vectors(self, dimensions: Mapping[VectorColumn, int]) -> None:
+        """Add missing vector columns, empty."""
+        self.ensure_columns({name: pa.list_(pa.float32(), size) for name, size in dimensions.items()})
 
     def metadata_types(self) -> Mapping[str, pa.DataType]:
         """Columns a filter may name."""

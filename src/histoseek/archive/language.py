@@ -1,0 +1,113 @@
+"""What ties an archive's slides to language: report vectors, and the space that slides and texts share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from histoseek.archive.layout import ArchiveLayout
+from histoseek.archive.schema import LanguageVectors, StoredSlide
+from histoseek.archive.stores.base import VectorColumn
+from histoseek.encoders.alignment import Alignment, Floats, load_alignment
+from histoseek.encoders.space import EmbeddingSpace
+from histoseek.encoders.text.base import TextEncoder
+from histoseek.encoders.weights import TEXT_MODEL, load_card, load_weights
+from histoseek.errors import SpaceMismatch
+
+
+@dataclass(frozen=True)
+class Language:
+    """Reads texts into one archive's spaces; spec: what its text encoder is loaded from, or "none"."""
+
+    layout: ArchiveLayout
+    spec: str
+    space: EmbeddingSpace
+
+    @cached_property
+    def encoder(self) -> TextEncoder:
+        """The text encoder, loaded when first asked for; raises EncoderError, or SpaceMismatch for another one."""
+        encoder = self._loaded()
+        if self.space.has_texts and encoder.weights_hash != self.space.text_weights:
+            parts = self.space.text_weights, encoder.weights_hash
+            raise SpaceMismatch(str(self.layout.root), f"text encoder ({self.spec})", *parts)
+        return encoder
+
+    @cached_property
+    def alignment(self) -> Alignment | None:
+        """The maps into the shared space, None when there is none; raises DamagedArchive."""
+        if not self.space.has_alignment:
+            return None
+        return load_alignment(self.layout.alignment, self.space.alignment_weights)
+
+    @property
+    def dimensions(self) -> dict[VectorColumn, int]:
+        """The vector columns that the space has, with their dimensions."""
+        found: dict[VectorColumn, int] = {"report_vector": self.space.text_dimension} if self.space.has_texts else {}
+        if self.space.has_alignment:
+            found |= {"shared_vector": self.space.shared_dimension, "shared_report_vector": self.space.shared_dimension}
+        return found
+
+    def with_texts(self) -> EmbeddingSpace:
+        """The space once reports are read with the text encoder, and into the shared space if weights bring one."""
+        encoder = self.encoder
+        space = replace(
+            self.space,
+            text_encoder=f"{encoder.card.name}-{encoder.card.version}",
+            text_weights=encoder.weights_hash,
+            text_dimension=encoder.card.dimension,
+        )
+        alignment = load_weights(self.layout.weights).alignment if self.trained else None
+        if alignment is None or self.space.has_alignment:
+            return space
+        alignment.save(self.layout.alignment)
+        return aligned(space, alignment)
+
+    @cached_property
+    def trained(self) -> bool:
+        """Whether slides and texts were trained together, so that slides can be found by text without reports."""
+        return self.layout.weights.is_file() and load_card(self.layout.weights).text is not None
+
+    def complete(self, slides: Sequence[StoredSlide]) -> list[StoredSlide]:
+        """The slides with the language vectors that they don't have yet."""
+        new = [i for i, slide in enumerate(slides) if slide.record.report and slide.language.report_vector is None]
+        found = dict(zip(new, self._report_vectors([slides[i].record.report or "" for i in new]), strict=True))
+        return [
+            replace(slide, language=self._vectors(slide, found.get(i, slide.language.report_vector)))
+            for i, slide in enumerate(slides)
+        ]
+
+    def _report_vectors(self, reports: Sequence[str]) -> Sequence[Floats | None]:
+        if not (reports and self.space.has_texts):
+            return [None] * len(reports)
+        return list(self.encoder.encode(reports))
+
+    def _vectors(self, slide: StoredSlide, report: Floats | None) -> LanguageVectors:
+        if self.alignment is None:
+            return LanguageVectors(report)
+        shared = self.alignment.slides(slide.signature.global_vector[None])[0]
+        shared_report = self.alignment.texts(np.asarray(report)[None])[0] if report is not None else None
+        return LanguageVectors(report, shared, shared_report)
+
+    def _loaded(self) -> TextEncoder:
+        if self.trained:
+            weights = load_weights(self.layout.weights)
+            if weights.part(TEXT_MODEL):
+                from histoseek.encoders.text.trained import trained_text_encoder
+
+                return trained_text_encoder(weights, self.spec)
+        from histoseek.encoders.text.registry import load_text_encoder
+
+        return load_text_encoder(self.spec)
+
+
+def aligned(space: EmbeddingSpace, alignment: Alignment) -> EmbeddingSpace:
+    """The space with slides and texts in the shared space of an alignment."""
+    return replace(
+        space,
+        alignment=alignment.kind,
+        alignment_weights=alignment.fingerprint,
+        shared_dimension=alignment.dimension(space.dimension),
+    )

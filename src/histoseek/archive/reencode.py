@@ -1,0 +1,168 @@
+"""Re-encoding: an archive moves to another embedding space from its cached features, without slides.
+
+The new space is made in a folder of its own, slide by slide, and can be interrupted and continued; the archive goes
+on in the old one until the new one is complete, and then switches in one step.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from histoseek.archive.archive import Archive
+from histoseek.archive.journal import Journal
+from histoseek.archive.language import Language
+from histoseek.archive.layout import ArchiveLayout
+from histoseek.archive.manifest import write_manifest
+from histoseek.archive.schema import LanguageVectors, SlideRecord, StoredSlide
+from histoseek.archive.signing import Signer, signer_of
+from histoseek.archive.spaces import Change, begin_space, remove_old_spaces
+from histoseek.archive.stores.base import Store
+from histoseek.encoders.bag import load_bag
+from histoseek.encoders.space import EmbeddingSpace
+from histoseek.encoders.weights import require_features
+from histoseek.errors import BadFeatureFile, UnusableBags
+from histoseek.files import as_archive_errors
+from histoseek.progress import Reporter, SilentReporter
+
+_BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ReencodeReport:
+    """What was done: slides in the new space, how many of them an interrupted run had done, the space, notes."""
+
+    slides: int
+    continued: int
+    space: EmbeddingSpace
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+def reencode(archive: Archive, change: Change, reporter: Reporter | None = None) -> ReencodeReport:
+    """Bring all slides into another space and switch to it when all are in; the same call continues a killed one.
+
+    Raises ArchiveError (empty, busy, read-only, disk full), SpaceMismatch for weights of other features, EncoderError,
+    and UnusableBags when cached features are missing or damaged: then nothing is switched.
+    """
+    started = time.monotonic()
+    with archive.writing():
+        old = archive.settled_space
+        run = _Run(archive, change, reporter or SilentReporter())
+        run.execute()
+        remove_old_spaces(archive)
+    return ReencodeReport(
+        slides=run.slides,
+        continued=run.continued,
+        space=archive.settled_space,
+        seconds=round(time.monotonic() - started, 3),
+        notes=_notes(old, archive.settled_space),
+    )
+
+
+@dataclass
+class _Run:
+    archive: Archive
+    change: Change
+    reporter: Reporter
+    slides: int = 0
+    continued: int = 0
+    _unusable: list[str] = field(default_factory=list)
+
+    def execute(self) -> None:
+        """Make the new space, fill it, switch."""
+        if self.change.weights:
+            require_features(self.change.weights.card, self.archive.recipe)
+        layout = replace(self.archive.layout, number=self.archive.manifest.number + 1)
+        records = self.archive.store.records(None, None, 0)
+        self._require_bags(records)
+        with as_archive_errors(self.archive.path):
+            space = begin_space(self.archive, layout, self.change, records)
+        self._fill(layout, space, records)
+        self._switch(layout, space)
+
+    def _require_bags(self, records: Sequence[SlideRecord]) -> None:
+        """Fail before hours of work when features are missing."""
+        bags = (
+            {} if self.change.keeps_signatures else {r.slide_id: self.archive.layout.bag(r.slide_id) for r in records}
+        )
+        missing = [slide_id for slide_id, bag in bags.items() if not bag.is_file()]
+        if missing:
+            raise UnusableBags(self.archive.path, missing)
+
+    def _fill(self, layout: ArchiveLayout, space: EmbeddingSpace, records: Sequence[SlideRecord]) -> None:
+        language = Language(layout, self._text_encoder, space)
+        store = self._store(layout, space, language)
+        todo = _todo(store, records)
+        self.slides, self.continued = len(records), len(records) - len(todo)
+        self.reporter.expect(len(records))
+        self.reporter.advance(self.continued)
+        signer = None if self.change.keeps_signatures else signer_of(layout, space, self.archive.recipe)
+        for batch in self._encoded(space, signer, todo):
+            store.upsert(language.complete(batch))
+            self.reporter.advance(len(batch))
+        if self._unusable:
+            raise UnusableBags(self.archive.path, self._unusable)
+        store.optimize()
+
+    def _store(self, layout: ArchiveLayout, space: EmbeddingSpace, language: Language) -> Store:
+        from histoseek.archive.stores.lance import LanceStore
+
+        begun = layout.store.is_dir() and any(layout.store.iterdir())
+        with as_archive_errors(self.archive.path):
+            store = (LanceStore.open if begun else LanceStore.create)(layout.store, space.dimension)
+        store.ensure_columns(self.archive.store.metadata_types())
+        store.ensure_vectors(language.dimensions)
+        return store
+
+    def _encoded(
+        self, space: EmbeddingSpace, signer: Signer | None, slide_ids: Sequence[str]
+    ) -> Iterator[list[StoredSlide]]:
+        """The slides in batches, as they are in the new space but for the vectors that `Language` completes."""
+        same_texts = space.text_weights == self.archive.settled_space.text_weights
+        for start in range(0, len(slide_ids), _BATCH):
+            batch = []
+            for old in self.archive.store.get(slide_ids[start : start + _BATCH]):
+                language = LanguageVectors(old.language.report_vector if same_texts else None)
+                try:
+                    batch.append(replace(self._signed(old, signer), language=language))
+                except BadFeatureFile:
+                    self._unusable.append(old.record.slide_id)
+            yield batch
+
+    def _signed(self, slide: StoredSlide, signer: Signer | None) -> StoredSlide:
+        if signer is None:
+            return slide
+        return replace(slide, signature=signer.sign(load_bag(self.archive.layout.bag(slide.record.slide_id))))
+
+    def _switch(self, layout: ArchiveLayout, space: EmbeddingSpace) -> None:
+        manifest = replace(
+            self.archive.manifest,
+            slide_encoder=space.slide_encoder,
+            text_encoder=self._text_encoder,
+            number=layout.number,
+            space=space,
+        )
+        write_manifest(layout, manifest)
+        self.archive.adopt(manifest)
+        Journal(layout).switched(space.fingerprint)
+        layout.target.unlink(missing_ok=True)
+
+    @property
+    def _text_encoder(self) -> str:
+        return self.change.text_encoder or self.archive.manifest.text_encoder
+
+
+def _todo(store: Store, records: Sequence[SlideRecord]) -> list[str]:
+    """Slides that the new store lacks or that changed since; those that the archive lost are taken out of it."""
+    done = {record.slide_id: record for record in store.records(None, None, 0)}
+    wanted = {record.slide_id: record for record in records}
+    store.delete([slide_id for slide_id in done if slide_id not in wanted])
+    return [slide_id for slide_id, record in wanted.items() if done.get(slide_id) != record]
+
+
+def _notes(old: EmbeddingSpace, new: EmbeddingSpace) -> tuple[str, ...]:
+    if old.has_alignment and not new.has_alignment:
+        return ("the alignment belonged to the old space and is gone: run `histoseek align` again",)
+    return ()

@@ -1,0 +1,136 @@
+"""The folders of embedding spaces: one in use, one that is being made, old ones until no reader can need them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from histoseek.archive.archive import Archive
+from histoseek.archive.centre import BagMean
+from histoseek.archive.language import Language, aligned
+from histoseek.archive.layout import ArchiveLayout
+from histoseek.archive.schema import SlideRecord
+from histoseek.encoders.alignment import Alignment
+from histoseek.encoders.bag import load_bag
+from histoseek.encoders.slide import pooled
+from histoseek.encoders.space import EmbeddingSpace
+from histoseek.encoders.weights import Weights, card_path, save_weights
+from histoseek.files import make_folder, write_atomic
+from histoseek.settings import get_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be different in an archive's space.
+
+    weights: a trained slide encoder; untrained: the encoder that needs no training, its centre fitted anew on all
+    slides; text_encoder: for reports, or "none"; alignment: the maps into the shared space. What is None or False
+    stays as it is.
+    """
+
+    weights: Weights | None = None
+    untrained: bool = False
+    text_encoder: str | None = None
+    alignment: Alignment | None = None
+
+    @property
+    def keeps_signatures(self) -> bool:
+        """Whether slides keep their vectors, so that no features are needed."""
+        return not (self.weights or self.untrained)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a space is made for: names and hashes, so that only the same change continues it."""
+
+    slide_encoder: str
+    slide_weights: str
+    text_encoder: str
+    alignment: str
+
+    @classmethod
+    def of(cls, archive: Archive, change: Change) -> Target:
+        """The target of a change to an archive."""
+        space, spec = archive.settled_space, change.text_encoder or archive.manifest.text_encoder
+        alignment = change.alignment.fingerprint if change.alignment else "none"
+        if change.weights:
+            return cls(change.weights.card.slide_encoder, change.weights.card.fingerprint, spec, alignment)
+        if change.untrained:
+            return cls(pooled.NAME, "fitted anew", spec, alignment)
+        return cls(space.slide_encoder, space.slide_weights, spec, alignment)
+
+
+def begin_space(
+    archive: Archive, layout: ArchiveLayout, change: Change, records: Sequence[SlideRecord]
+) -> EmbeddingSpace:
+    """The space that the folder of `layout` is for: continued when it was begun for the same, else begun anew."""
+    target = Target.of(archive, change)
+    begun = _begun(layout)
+    if begun and begun[0] == target:
+        return begun[1]
+    shutil.rmtree(layout.space, ignore_errors=True)
+    make_folder(layout.space)
+    space = _with_language(archive, layout, change, _signature_space(archive, layout, change, records))
+    write_atomic(layout.target, json.dumps({"target": asdict(target), "space": asdict(space)}, indent=1).encode())
+    return space
+
+
+def remove_old_spaces(archive: Archive) -> None:
+    """Remove the folders of spaces that were left longer ago than any reader is expected to need them."""
+    age_s = time.time() - archive.layout.manifest.stat().st_mtime
+    if not archive.layout.spaces.is_dir() or age_s < get_settings().history_minutes * 60:
+        return
+    for folder in archive.layout.spaces.iterdir():
+        if folder.name.isdecimal() and int(folder.name) < archive.manifest.number:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _begun(layout: ArchiveLayout) -> tuple[Target, EmbeddingSpace] | None:
+    try:
+        found = json.loads(layout.target.read_text())
+        return Target(**found["target"]), EmbeddingSpace(**found["space"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _signature_space(
+    archive: Archive, layout: ArchiveLayout, change: Change, records: Sequence[SlideRecord]
+) -> EmbeddingSpace:
+    """The space without its language part; what its slide encoder needs is written to the folder."""
+    if change.keeps_signatures:
+        _copy_slide_encoder(archive.layout, layout)
+        none = {"text_encoder": "none", "text_weights": "none", "alignment": "none", "alignment_weights": "none"}
+        return replace(archive.settled_space, text_dimension=0, shared_dimension=0, **none)  # type: ignore[arg-type]
+    paths = [archive.layout.bag(record.slide_id) for record in records]
+    if change.weights:
+        save_weights(change.weights, layout.weights)
+        return archive.space_for(layout, change.weights.card.slide_encoder, [BagMean.of(load_bag(paths[0]))])
+    return archive.space_for(layout, pooled.NAME, [BagMean.of(load_bag(path)) for path in paths])
+
+
+def _with_language(archive: Archive, layout: ArchiveLayout, change: Change, space: EmbeddingSpace) -> EmbeddingSpace:
+    """The space with texts, where there are reports or they were trained with the slides, and with the alignment."""
+    spec = change.text_encoder or archive.manifest.text_encoder
+    language = Language(layout, spec, space)
+    if spec != "none" and (language.trained or archive.store.count("report IS NOT NULL")):
+        space = language.with_texts()
+    if change.alignment is None:
+        return space
+    change.alignment.save(layout.alignment)
+    return aligned(space, change.alignment)
+
+
+def _copy_slide_encoder(old: ArchiveLayout, new: ArchiveLayout) -> None:
+    pairs = [(getattr(old, name), getattr(new, name)) for name in ("centre", "weights")]
+    pairs.append((card_path(old.weights), card_path(new.weights)))
+    for source, target in pairs:
+        _copy(source, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_file():
+        write_atomic(target, source.read_bytes())

@@ -1,0 +1,92 @@
+"""Alignments: how slide vectors and text vectors come into one shared space."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from histoseek.clustering import unit_rows
+from histoseek.errors import DamagedArchive
+from histoseek.files import write_atomic
+
+Floats = NDArray[np.float32]
+Kind = Literal["projection", "ridge"]
+"""`projection`: trained with the slide encoder; `ridge`: fitted in closed form on an archive's own pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """x -> x @ matrix + offset; matrix float32 [from, to], offset float32 [to]."""
+
+    matrix: Floats
+    offset: Floats
+
+    def __call__(self, vectors: Floats) -> Floats:
+        """Map vectors [B, from] to [B, to]."""
+        return np.asarray(vectors @ self.matrix + self.offset, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """The maps of slide vectors [D] and text vectors [T] into a shared space [S]; None leaves vectors as they are."""
+
+    kind: Kind
+    slide: Affine | None
+    text: Affine | None
+
+    def slides(self, vectors: Floats) -> Floats:
+        """Slide vectors [B, D] in the shared space, [B, S], of length one."""
+        return unit_rows(self.slide(vectors) if self.slide else vectors)
+
+    def texts(self, vectors: Floats) -> Floats:
+        """Text vectors [B, T] in the shared space, [B, S], of length one."""
+        return unit_rows(self.text(vectors) if self.text else vectors)
+
+    def dimension(self, slide_dimension: int) -> int:
+        """Dimension of the shared space for slide vectors of this dimension."""
+        return self.slide.matrix.shape[1] if self.slide else slide_dimension
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the maps, 16 hex digits."""
+        return hashlib.sha256(self._serialised()).hexdigest()[:16]
+
+    def save(self, path: Path) -> None:
+        """Write it as safetensors."""
+        write_atomic(path, self._serialised())
+
+    def _serialised(self) -> bytes:
+        parts = (("slide", self.slide), ("text", self.text))
+        arrays = {
+            f"{name}.{field}": np.ascontiguousarray(getattr(part, field))
+            for name, part in parts
+            if part
+            for field in ("matrix", "offset")
+        }
+        return save(arrays, metadata={"kind": self.kind})
+
+
+def load_alignment(path: Path, expected_hash: str) -> Alignment:
+    """Read an alignment back; raises DamagedArchive when it is missing, unreadable, or another one."""
+    try:
+        with safe_open(path, "numpy") as file:
+            names = set(file.keys())
+            slide, text = (
+                Affine(file.get_tensor(f"{part}.matrix"), file.get_tensor(f"{part}.offset"))
+                if f"{part}.matrix" in names
+                else None
+                for part in ("slide", "text")
+            )
+            found = Alignment((file.metadata() or {})["kind"], slide, text)
+    except (OSError, KeyError, SafetensorError) as error:
+        raise DamagedArchive(path, "not a readable alignment") from error
+    if found.fingerprint != expected_hash:
+        raise DamagedArchive(path, "its hash differs from the embedding space's")
+    return found

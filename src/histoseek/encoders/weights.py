@@ -1,0 +1,188 @@
+"""Weights files: tensors under the published names (safetensors) with a JSON card that says what they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from histoseek.encoders.alignment import Affine, Alignment
+from histoseek.encoders.recipe import Recipe
+from histoseek.encoders.slide.architecture import Architecture, Mode
+from histoseek.errors import HistoseekError, SpaceMismatch, UnknownWeights, WeightsError
+from histoseek.files import make_folder, write_atomic
+
+VISUAL = "visual."
+TEXT_MODEL = "text_model."
+TEXT_PROJECTION = "text_projection."
+LOGIT_SCALE = "logit_scale"
+
+Tensors = Mapping[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpace:
+    """The features that a slide encoder takes: from which tile encoder, at which um/px and tile edge in px.
+
+    0 stands for an unknown spacing or edge, "unknown" for an encoder.
+    """
+
+    tile_encoder: str
+    spacing_um_per_px: float = 0.0
+    tile_edge_px: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """The text tower that was trained with the slide encoder.
+
+    encoder: what it was loaded from (`load_text_encoder`); dimension: of its vectors before the projection; weights:
+    hash of the untrained weights, "" when the file holds all of them.
+    """
+
+    encoder: str
+    dimension: int
+    weights: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A measured figure with its 95 % interval and what chance gives; None where that is not defined."""
+
+    name: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    chance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsCard:
+    """What a weights file says about itself; created: UTC; sha256: of the tensors' file."""
+
+    name: str
+    architecture: Architecture
+    mode: Mode
+    features: FeatureSpace
+    text: TextPart | None
+    data: str
+    licence: str
+    source: str
+    seed: int | None
+    version: str
+    created: str
+    metrics: tuple[Metric, ...] = ()
+    sha256: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Short hash of tensors and mode, part of the embedding space."""
+        return hashlib.sha256(f"{self.sha256} {self.mode}".encode()).hexdigest()[:16]
+
+    @property
+    def slide_encoder(self) -> str:
+        """The name that archives know it by."""
+        return f"pathsearch-1-{self.mode}"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A weights file in memory."""
+
+    card: WeightsCard
+    tensors: Tensors
+
+    def part(self, prefix: str) -> dict[str, NDArray[np.generic]]:
+        """The tensors whose names begin with `prefix`, without it."""
+        return {name.removeprefix(prefix): value for name, value in self.tensors.items() if name.startswith(prefix)}
+
+    @property
+    def alignment(self) -> Alignment | None:
+        """The shared space that was trained: slides as they are, texts through the projection."""
+        part = self.part(TEXT_PROJECTION)
+        if not part:
+            return None
+        matrix = np.ascontiguousarray(part["weight"].T, dtype=np.float32)
+        offset = np.asarray(part.get("bias", np.zeros(matrix.shape[1])), np.float32)
+        return Alignment("projection", None, Affine(matrix, offset))
+
+
+def save_weights(weights: Weights, path: Path) -> WeightsCard:
+    """Write the tensors (.safetensors) and then the card (.json), and give the card with its checksum back."""
+    data = save({name: np.ascontiguousarray(value) for name, value in weights.tensors.items()})
+    card = WeightsCard(**{**_shallow(weights.card), "sha256": hashlib.sha256(data).hexdigest()})
+    make_folder(path.parent)
+    write_atomic(path, data)
+    write_atomic(card_path(path), json.dumps(asdict(card), indent=1).encode())
+    return card
+
+
+def load_card(path: Path) -> WeightsCard:
+    """The card beside a weights file; raises UnknownWeights or WeightsError."""
+    if not path.is_file():
+        raise UnknownWeights(str(path), ())
+    try:
+        return _card(json.loads(card_path(path).read_text()))
+    except FileNotFoundError as error:
+        advice = "Bring it in with `histoseek weights import`"
+        raise WeightsError(path, f"has no card ({card_path(path).name}) beside it", advice) from error
+    except HistoseekError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(card_path(path), f"is no readable weights card ({type(error).__name__})") from error
+
+
+def load_weights(path: Path) -> Weights:
+    """Read a weights file and its card; raises UnknownWeights, or WeightsError for one that is damaged."""
+    card = load_card(path)
+    try:
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != card.sha256:
+            raise WeightsError(path, "is damaged: the checksum in its card differs", "Get the file again")
+        return Weights(card, load(data))
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(path, "is not a readable safetensors file", "Get the file again") from error
+
+
+def require_features(card: WeightsCard, recipe: Recipe) -> None:
+    """Raise SpaceMismatch when a recipe makes other features than the weights were trained on."""
+    mine = recipe.encoder.removeprefix("features:")
+    theirs = card.features.tile_encoder
+    if theirs != "unknown" and _plain(mine) != _plain(theirs):
+        raise SpaceMismatch(f"weights {card.name}", "tile encoder", mine, theirs)
+    spacing = card.features.spacing_um_per_px
+    if spacing and abs(spacing - recipe.spacing_um_per_px) > 0.01 * spacing:
+        parts = f"{recipe.spacing_um_per_px:g}", f"{spacing:g}"
+        raise SpaceMismatch(f"weights {card.name}", "spacing in um/px", *parts)
+
+
+def _plain(name: str) -> str:
+    """An encoder's name without what people write differently: "CONCH v1.5" is "conch_v15"."""
+    return "".join(character for character in name.lower() if character.isalnum())
+
+
+def card_path(path: Path) -> Path:
+    """Where the card of a weights file lies."""
+    return path.with_suffix(".json")
+
+
+def _shallow(card: WeightsCard) -> dict[str, Any]:
+    return {name: getattr(card, name) for name in card.__slots__}
+
+
+def _card(data: dict[str, Any]) -> WeightsCard:
+    parts = {
+        "architecture": Architecture(**data["architecture"]),
+        "features": FeatureSpace(**data["features"]),
+        "text": TextPart(**data["text"]) if data["text"] else None,
+        "metrics": tuple(Metric(**metric) for metric in data["metrics"]),
+    }
+    return WeightsCard(**{**data, **parts})
