@@ -1,4 +1,4 @@
-"""From pairs to batches of sampled bags: read by several threads, one batch ahead, features kept while there is room."""
+"""From pairs to batches of sampled bags: read by threads, one batch ahead, features kept while there is room."""
 
 from __future__ import annotations
 
