@@ -1,0 +1,134 @@
+"""A training small enough for tests: slides of a few kinds, a text tower of a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from histoseek.encoders.bag import Bag
+from histoseek.encoders.features import write_features
+from histoseek.encoders.text.base import TextCard
+from histoseek.encoders.text.tokens import TokenRows
+from histoseek.encoders.text.tower import TextTower
+from histoseek.progress import Reporter, SilentReporter
+from histoseek.training.pairs import Pair
+from histoseek.training.result import TrainingResult
+from histoseek.training.session import run_training
+from histoseek.training.settings import TrainingSettings
+from histoseek.training.train import prepared_split
+
+FEATURES = 24
+WORDS = ("ductal", "lobular", "papillary", "mucinous", "clear", "squamous", "benign", "atypical")
+CARD = TextCard("tiny", "1", 16, 8, "mean", "tests", "none", False, "train", "always")
+
+SMALL = TrainingSettings(
+    epochs=4,
+    batch=12,
+    tiles=16,
+    learning_rate=2e-3,
+    dimension=32,
+    mosaic_size=4,
+    heads=4,
+    gate_dimension=8,
+    text_layers=1,
+    seed=3,
+    device="cpu",
+    checkpoint_steps=1,
+)
+
+
+class WordTokenizer:
+    """One token a word, at most 8; special tokens are none."""
+
+    def first_windows(self, texts: Sequence[str]) -> list[list[int]]:
+        return [[1 + sum(word.encode()) % 97 for word in text.split()[:8]] for text in texts]
+
+    def rows(self, windows: Sequence[Sequence[int]]) -> TokenRows:
+        ids = np.zeros((len(windows), max(map(len, windows))), np.int64)
+        for row, window in enumerate(windows):
+            ids[row, : len(window)] = window
+        return TokenRows(ids, ids > 0)
+
+    def longer_than_context(self, texts: Sequence[str]) -> int:
+        return sum(len(text.split()) > 8 for text in texts)
+
+
+class WordTransformer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = SimpleNamespace(num_hidden_layers=2)
+        self.words = nn.Embedding(98, 16)
+        self.layers = nn.ModuleList(nn.Linear(16, 16) for _ in range(2))
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> SimpleNamespace:
+        hidden = self.words(input_ids)
+        for layer in self.layers:
+            hidden = hidden + layer(hidden).tanh()
+        return SimpleNamespace(last_hidden_state=hidden)
+
+
+def tiny_tower() -> TextTower:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return TextTower(CARD, "0" * 16, WordTokenizer(), WordTransformer())
+
+
+def write_pairs(folder: Path, patients: int = 40, slides: int = 1, tiles: int = 24) -> tuple[Pair, ...]:
+    """Patients with slides of one of eight kinds each; a third of a slide's tiles show its kind, the rest noise."""
+    rng = np.random.default_rng(5)
+    kinds = rng.standard_normal((len(WORDS), FEATURES)) * 2
+    pairs = []
+    for patient in range(patients):
+        kind = patient % len(WORDS)
+        for slide in range(slides):
+            name = f"s{patient:03d}-{slide}"
+            features = rng.standard_normal((tiles, FEATURES))
+            features[: tiles // 3] += kinds[kind]
+            write_features(_bag(features.astype(np.float32)), folder / f"{name}.h5")
+            report = f"{WORDS[kind]} carcinoma"
+            pairs.append(Pair(name, f"c{patient:03d}", f"p{patient:03d}", report, folder / f"{name}.h5"))
+    return tuple(pairs)
+
+
+def train_small(
+    pairs: Sequence[Pair], work: Path, reporter: Reporter | None = None, **changes: object
+) -> TrainingResult:
+    settings = replace(SMALL, **changes)
+    work.mkdir(parents=True, exist_ok=True)
+    return run_training(
+        pairs, prepared_split(pairs, settings), tiny_tower(), settings, work, reporter or SilentReporter()
+    )
+
+
+class InterruptingReporter:
+    """Raises KeyboardInterrupt, as Ctrl-C would, after so many steps."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def expect(self, total: int) -> None:
+        pass
+
+    def advance(self, items: int = 1) -> None:
+        if items == 1:
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+
+    @contextmanager
+    def part(self, title: str, total: int) -> Iterator[Reporter]:
+        yield self
+
+
+def _bag(features: np.ndarray) -> Bag:
+    count = len(features)
+    side = int(np.ceil(np.sqrt(count)))
+    coords = np.stack([np.arange(count) % side, np.arange(count) // side], 1).astype(np.int32) * 256
+    return Bag(features, coords, np.ones(count, np.float32), 256, 0.5, "test")
