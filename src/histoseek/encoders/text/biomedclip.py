@@ -88,8 +88,9 @@ def _weights_file(folder: Path) -> Path:
 
 
 def _card(folder: Path) -> TextCard:
-    config = ModelFolder(folder).config(_CONFIG).get("model_cfg")
+    stated = ModelFolder(folder).config(_CONFIG)
     try:
+        config = stated["model_cfg"]
         text, dimension = config["text_cfg"], int(config["embed_dim"])
         context, pooler = int(text.get("context_length", CARD.context_tokens)), text.get("hf_pooler_type")
     except (TypeError, KeyError, AttributeError, ValueError) as error:

@@ -79,10 +79,9 @@ def _exported(card: TextCard, weights_hash: str, tower: Callable[[], TextTower],
     path = settings.cache_dir / "onnx" / f"{card.name}-{card.version}-{weights_hash}.onnx"
     if not path.is_file():
         _require_exporter()
-        model = _export(tower())
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, model)
+            write_atomic(path, _export(tower()))
         except OSError as error:
             advice = "Set HISTOSEEK_CACHE_DIR to a folder that can be written"
             raise EncoderError(str(path), "cannot keep the prepared model there", advice) from error
