@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from histoseek.archive.archive import Archive as StoredArchive
 from histoseek.archive.ingest import IndexReport, IndexRequest, index
@@ -12,7 +13,7 @@ from histoseek.archive.verify import Verification, verify
 from histoseek.encoders.features import discover_features
 from histoseek.errors import InputError
 from histoseek.progress import Reporter
-from histoseek.search.query import ArchivedSlide, Query, SlideFile
+from histoseek.search.query import ArchivedSlide, Query, SlideFile, TextQuery
 from histoseek.search.results import SearchResults
 from histoseek.search.search import SearchOptions, search
 from histoseek.slides.discover import discover
@@ -62,18 +63,20 @@ class Archive(StoredArchive):
         query: PathLike | Query | None = None,
         *,
         like: str | None = None,
+        text: str | None = None,
+        to: Literal["slides", "reports"] = "slides",
         k: int = 5,
         where: str | None = None,
         same_patient: bool = False,
         exact: bool = False,
     ) -> SearchResults:
-        """The k slides most like a slide file (or a query object), or like the archive's slide `like`.
+        """The k slides (or reports) most like a slide file or query object, the archive's slide `like`, or a text.
 
         where: an SQL filter over metadata; same_patient: let other slides of the query's patient be found.
-        Raises SlideError, UnknownSlide, BadFilter, ArchiveError.
+        Raises SlideError, UnknownSlide, BadFilter, EncoderError, ArchiveError.
         """
-        options = SearchOptions(k=k, where=where, same_patient=same_patient, exact=exact)
-        return search(self, _query(query, like), options)
+        options = SearchOptions(k=k, to=to, where=where, same_patient=same_patient, exact=exact)
+        return search(self, _query(query, like, text), options)
 
     def verify(self, reporter: Reporter | None = None) -> Verification:
         """Check every slide's vectors, cached features and file."""
@@ -113,9 +116,13 @@ def _table(path: PathLike | None, rename: Mapping[str, str] | None) -> SlideTabl
     return load_table(Path(path), rename) if path is not None else None
 
 
-def _query(query: PathLike | Query | None, like: str | None) -> Query:
-    if (query is None) == (like is None):
-        raise InputError("search", "needs either a slide file or the id of an archived slide", "Give one of the two")
+def _query(query: PathLike | Query | None, like: str | None, text: str | None) -> Query:
+    given = [one for one in (query, like, text) if one is not None]
+    if len(given) != 1:
+        advice = "Give one of the three"
+        raise InputError("search", "needs a slide file or query, the id of an archived slide, or a text", advice)
     if like is not None:
         return ArchivedSlide(like)
+    if text is not None:
+        return TextQuery(text)
     return SlideFile(Path(query)) if isinstance(query, str | Path) else query  # type: ignore[return-value]

@@ -120,7 +120,11 @@ def test_bad_queries_are_one_line_each(archive: Path, cohort: Path, tmp_path: Pa
     assert "no slide of this id" in refused(*search, "--like", "nobody")
     assert "Columns are" in refused(*search, "--like", "SIM-0000-00", "--where", "organ = ")
     assert "no such distance" in refused(*search, "--like", "SIM-0000-00", "--distance", "euclid")
-    assert "either --slide or --like" in refused(*search)
+    assert "needs one of --slide, --like, --text and --report" in refused(*search)
+    assert "needs one of" in refused(*search, "--like", "SIM-0000-00", "--text", "gland")
+    assert "is empty" in refused(*search, "--text", "  ")
+    assert "not text in UTF-8" in refused(*search, "--report", good)
+    assert "No such file" in refused(*search, "--report", tmp_path / "none.txt")
     assert "no histoseek archive here" in refused("search", "--archive", tmp_path / "none", "--like", "x")
     assert "spacing um per px" in refused("index", cohort, "--archive", archive, "--spacing", "1.0")
 

@@ -1,10 +1,10 @@
-"""`histoseek search`: the archived slides most like one slide."""
+"""`histoseek search`: from a slide or a text to slides or reports."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,15 +13,18 @@ from histoseek.errors import InputError
 
 if TYPE_CHECKING:
     from histoseek.search.query import Query
-    from histoseek.search.results import SearchResults
+    from histoseek.search.results import SearchResult, SearchResults
 
 
 def search(
     archive: ArchiveOption,
     slide: Annotated[Path | None, typer.Option(help="Ask with this slide file.")] = None,
     like: Annotated[str | None, typer.Option(help="Ask with this slide of the archive.")] = None,
+    text: Annotated[str | None, typer.Option(help="Ask with a sentence.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Ask with a report in a text file.")] = None,
+    to: Annotated[Literal["slides", "reports"], typer.Option(help="What to find.")] = "slides",
     spacing: Annotated[float | None, typer.Option(help="um/px of --slide, if its file does not say.")] = None,
-    patient: Annotated[str | None, typer.Option(help="Patient of --slide, to be left out of the results.")] = None,
+    patient: Annotated[str | None, typer.Option(help="Patient of the query, to be left out of the results.")] = None,
     k: Annotated[int, typer.Option("-k", help="How many results.")] = 5,
     where: WhereOption = None,
     same_patient: Annotated[bool, typer.Option("--same-patient", help="Let the query's own patient be found.")] = False,
@@ -31,17 +34,18 @@ def search(
     as_json: JsonOption = False,
     html: Annotated[Path | None, typer.Option(help="Write a page with pictures to this file.")] = None,
 ) -> None:
-    """Find the archived slides most like a slide; the slide itself and its patient are left out."""
+    """Find slides or reports by a slide or a text; the query's own slide and patient are left out."""
     from histoseek.api import Archive
     from histoseek.progress import terminal_progress
     from histoseek.search.search import SearchOptions
     from histoseek.search.search import search as run
 
+    query = _query(slide, like, text, report, spacing, patient)
     options = SearchOptions(
-        k=k, where=where, same_patient=same_patient, distance=distance, exact=exact, workers=workers
+        k=k, to=to, where=where, same_patient=same_patient, distance=distance, exact=exact, workers=workers
     )
     with terminal_progress("query", total=None) as reporter:
-        results = run(Archive.open(archive), _query(slide, like, spacing, patient), options, reporter)
+        results = run(Archive.open(archive), query, options, reporter)
     if html:
         _write_page(results, html)
     if as_json:
@@ -52,14 +56,24 @@ def search(
         print(f"page: {html}", file=sys.stderr)
 
 
-def _query(slide: Path | None, like: str | None, spacing: float | None, patient: str | None) -> Query:
-    from histoseek.search.query import ArchivedSlide, SlideFile
+def _query(
+    slide: Path | None,
+    like: str | None,
+    text: str | None,
+    report: Path | None,
+    spacing: float | None,
+    patient: str | None,
+) -> Query:
+    from histoseek.search.query import ArchivedSlide, ReportFile, SlideFile, TextQuery
 
-    if (slide is None) == (like is None):
-        raise InputError(
-            "search", "needs either --slide or --like", "Give a slide file, or the id of an archived slide"
-        )
-    return SlideFile(slide, spacing, patient) if slide is not None else ArchivedSlide(str(like))
+    if sum(given is not None for given in (slide, like, text, report)) != 1:
+        advice = "Give a slide file, the id of an archived slide, a sentence, or a report"
+        raise InputError("search", "needs one of --slide, --like, --text and --report", advice)
+    if slide is not None:
+        return SlideFile(slide, spacing, patient)
+    if text is not None:
+        return TextQuery(text, patient)
+    return ReportFile(report, patient) if report is not None else ArchivedSlide(str(like))
 
 
 def _write_page(results: SearchResults, path: Path) -> None:
@@ -76,15 +90,22 @@ def _print_table(results: SearchResults) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("rank", "slide", "score", "local", "global", "case", "diagnosis", "file"):
+    last = "report" if results.query.to == "reports" else "file"
+    for heading in ("rank", "slide", "score", "how", "case", "diagnosis", last):
         table.add_column(heading, overflow="fold", no_wrap=heading == "slide")
     for result in results:
         record = result.record
-        numbers = (f"{value:.3f}" for value in (result.score, result.local, result.global_))
-        table.add_row(
-            str(result.rank), result.slide_id, *numbers, record.case_id, record.diagnosis, Path(record.uri).name
-        )
+        shown = record.report if results.query.to == "reports" else Path(record.uri).name
+        facts = (f"{result.score:.3f}", _how(result), record.case_id, record.diagnosis, shown)
+        table.add_row(str(result.rank), result.slide_id, *facts)
     console = Console()
     console.print(table)
     for warning in results.warnings:
         console.print(f"note: {warning}", highlight=False)
+
+
+def _how(result: SearchResult) -> str:
+    """The distance's parts between slides, else the ways with the rank on each."""
+    if result.local is not None and result.global_ is not None:
+        return f"local {result.local:.3f}, global {result.global_:.3f}"
+    return ", ".join(f"{way.name} {way.rank}" for way in result.ways)

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from histoseek._version import __version__
 from histoseek.search.pictures import COLOURS, SlidePictures, slide_pictures
-from histoseek.search.results import Match, SearchResult, SearchResults
+from histoseek.search.results import Match, QueryInfo, SearchResult, SearchResults
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,16 @@ def render_page(results: SearchResults, title: str) -> str:
     )
     shown = [_page_result(results, result) for result in results]
     return environment.get_template("results.html.j2").render(
-        results=results, shown=shown, title=title, query_name=Path(results.query.uri).name, version=__version__
+        results=results, shown=shown, title=title, query_name=_query_name(results.query), version=__version__
     )
 
 
 def _page_result(results: SearchResults, result: SearchResult) -> PageResult:
     query = results.query
-    own = slide_pictures(query.uri, query.spacing_um_per_px, [match.query_region for match in result.matches])
+    own = None
+    if query.kind == "slide" and query.uri:
+        regions = [match.query_region for match in result.matches]
+        own = slide_pictures(query.uri, query.spacing_um_per_px or 0, regions)
     record = result.record
     found = slide_pictures(record.uri, record.spacing_um_per_px, [match.result_region for match in result.matches])
     return PageResult(
@@ -61,6 +64,10 @@ def _page_result(results: SearchResults, result: SearchResult) -> PageResult:
         ),
         facts=_facts(result),
     )
+
+
+def _query_name(query: QueryInfo) -> str:
+    return Path(query.uri).name if query.uri else query.text or ""
 
 
 def _picture(pictures: SlidePictures | None, number: int) -> str | None:

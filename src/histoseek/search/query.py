@@ -32,7 +32,24 @@ class ArchivedSlide:
     slide_id: str
 
 
-Query = SlideFile | ArchivedSlide
+@dataclass(frozen=True, slots=True)
+class TextQuery:
+    """Ask with a sentence; its patient can be named to be left out."""
+
+    text: str
+    patient_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFile:
+    """Ask with a report in a text file (UTF-8); its patient can be named to be left out."""
+
+    path: Path
+    patient_id: str | None = None
+
+
+Query = SlideFile | ArchivedSlide | TextQuery | ReportFile
+SlideQuery = SlideFile | ArchivedSlide
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +64,38 @@ class PreparedQuery:
     case_id: str | None = None
 
 
-def prepare_query(archive: Archive, query: Query, workers: int = 2, reporter: Reporter | None = None) -> PreparedQuery:
+@dataclass(frozen=True, slots=True)
+class PreparedText:
+    """A text to ask with, the file it is from, and whose it is as far as known."""
+
+    text: str
+    uri: str | None
+    patient_id: str | None
+
+
+def prepare_text(query: TextQuery | ReportFile) -> PreparedText:
+    """The text of a query; raises InputError when there is none, or the file is no readable text."""
+    if isinstance(query, TextQuery):
+        text, where, uri = query.text, "--text", None
+    else:
+        text, where, uri = _read_report(query.path), str(query.path), str(query.path)
+    if not text.strip():
+        raise InputError(where, "is empty", "Give some words")
+    return PreparedText(text.strip(), uri, query.patient_id)
+
+
+def _read_report(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), "is not text in UTF-8", "Save the report as plain text in UTF-8") from error
+    except OSError as error:
+        raise InputError(str(path), error.strerror or "cannot be read", "Check the path") from error
+
+
+def prepare_query(
+    archive: Archive, query: SlideQuery, workers: int = 2, reporter: Reporter | None = None
+) -> PreparedQuery:
     """Bring a query into the archive's space; raises SlideError, UnknownSlide, or ArchiveError for an empty archive."""
     if archive.space is None:
         raise ArchiveError(str(archive.path), "the archive is empty", "Index some slides first")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from histoseek.archive.schema import SlideRecord
 from histoseek.geometry import Rect
@@ -26,12 +26,28 @@ class Match:
     result_region: Rect | None
 
 
+WayName = Literal["similar slides", "shared space", "report vectors", "report words"]
+"""How a result was reached: by mosaics and global vectors; by vectors in the space that slides and texts share; by
+vectors of texts; by the words of the report (BM25)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way that led to a result: its rank there, from 1, and its score there (cosine, BM25, or 1 - distance)."""
+
+    name: WayName
+    rank: int
+    score: float
+
+
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """One slide found.
+    """One slide, or the report of one slide, found.
 
-    score: 1 - distance, larger is more alike; local and global_: the distance's two parts; probability: that the
-    diagnosis is the query's, None while the archive is not calibrated; matches: best first.
+    score: larger is more alike; 1 - distance between slides, the cosine where a single way of vectors led here, and
+    the fused rank (docs/json.md) where there were several; local and global_: the distance's two parts, None unless
+    slides were compared; probability: that the diagnosis is the query's, None while the archive is not calibrated;
+    matches: best first; ways: how it was reached.
     """
 
     rank: int
@@ -39,26 +55,34 @@ class SearchResult:
     case_id: str | None
     score: float
     probability: float | None
-    local: float
-    global_: float
+    local: float | None
+    global_: float | None
     matches: tuple[Match, ...]
+    ways: tuple[Way, ...]
     record: SlideRecord
 
 
 @dataclass(frozen=True, slots=True)
 class QueryInfo:
-    """What was asked: the slide's id if it is archived, its file, its spacing in um/px, the filter, the distance."""
+    """What was asked, with what is not of its kind None.
 
-    slide_id: str | None
-    uri: str
-    spacing_um_per_px: float
-    where: str | None
-    distance: str
+    slide_id: of an archived slide; uri: the file; spacing_um_per_px: the slide's; text: as typed; to: what was looked
+    for; where: the filter; distance: between slides.
+    """
+
+    kind: Literal["slide", "text", "report"]
+    to: Literal["slides", "reports"]
+    slide_id: str | None = None
+    uri: str | None = None
+    spacing_um_per_px: float | None = None
+    text: str | None = None
+    where: str | None = None
+    distance: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResults:
-    """All that a search gave; mode: "exact", or "two-stage" when candidates were picked first."""
+    """All that a search gave; mode: "exact" or "two-stage" (candidates picked first) between slides, else "fused"."""
 
     query: QueryInfo
     mode: str

@@ -1,37 +1,49 @@
-"""Search: candidates by global vector, exact ranking by mosaics, and where the best results match."""
+"""Search in four directions: from a slide or a text to slides or reports."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from histoseek.archive.archive import Archive
 from histoseek.archive.stores.base import Store
 from histoseek.archive.stores.sql import both, differs
-from histoseek.encoders.bag import UNKNOWN_POSITION
-from histoseek.errors import ConfigurationError
-from histoseek.geometry import Rect
+from histoseek.errors import ArchiveError, ConfigurationError
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distances, get_distance
-from histoseek.mosaics.matches import match_mosaics
 from histoseek.mosaics.signature import Signature
 from histoseek.progress import Reporter
-from histoseek.search.query import PreparedQuery, Query, prepare_query
-from histoseek.search.results import Match, QueryInfo, SearchResult, SearchResults
+from histoseek.search.explain import explain
+from histoseek.search.query import (
+    ArchivedSlide,
+    PreparedQuery,
+    PreparedText,
+    Query,
+    SlideFile,
+    SlideQuery,
+    prepare_query,
+    prepare_text,
+)
+from histoseek.search.results import QueryInfo, SearchResult, SearchResults, Way
+from histoseek.search.ways import Fused, Ranking, Searched, fuse
 
-MATCHES_SHOWN = 3
+_HAS_REPORT = "report IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
     """How to search.
 
-    k: results wanted; where: SQL filter over metadata; same_patient: let the query's patient (or, where that is not
-    known, its case) be found; exact: rank all slides instead of `candidates`; workers: threads that read the query.
+    k: results wanted; to: what to find; where: SQL filter over metadata; same_patient: let the query's patient (or,
+    where that is not known, its case) be found; distance: between slides; exact: rank all slides instead of
+    `candidates`; workers: threads that read the query.
     """
 
     k: int = 5
+    to: Literal["slides", "reports"] = "slides"
     where: str | None = None
     same_patient: bool = False
     distance: str = DEFAULT_DISTANCE
@@ -42,47 +54,106 @@ class SearchOptions:
     def __post_init__(self) -> None:
         if self.k < 1:
             raise ConfigurationError("-k", f"{self.k} is too few", "Ask for at least one result")
+        if self.to not in ("slides", "reports"):
+            raise ConfigurationError("--to", f"{self.to!r} can't be found", "Ask for slides or reports")
 
 
 def search(
     archive: Archive, query: Query, options: SearchOptions | None = None, reporter: Reporter | None = None
 ) -> SearchResults:
-    """The archive's slides most like the query; its own slide is never among them.
+    """What the archive has that is most like the query; the query's own slide is never among it.
 
-    Raises SlideError for a query that can't be read, UnknownSlide, BadFilter, ConfigurationError, ArchiveError.
+    Raises InputError (of it: SlideError for a slide that can't be read, UnknownSlide, BadFilter), ConfigurationError,
+    EncoderError for a text encoder that can't be loaded, ArchiveError.
     """
     options = options or SearchOptions()
+    archive.refresh()
+    _ = archive.settled_space
+    if isinstance(query, SlideFile | ArchivedSlide):
+        return _by_slide(archive, query, options, reporter)
+    return _by_text(archive, prepare_text(query), options)
+
+
+def _by_slide(archive: Archive, query: SlideQuery, options: SearchOptions, reporter: Reporter | None) -> SearchResults:
     distance = get_distance(options.distance)
     prepared = prepare_query(archive, query, options.workers, reporter)
     started = time.perf_counter()
-    where = _filter(prepared, options)
     store = archive.store.snapshot()
+    where = _filter(store, options, prepared.patient_id, prepared.case_id, prepared.slide_id)
+    if options.to == "reports":
+        where = both(where, _HAS_REPORT)
     ids = _candidates(store, prepared, options, where)
     distances = distance(prepared.signature, store.ranking_block(ids)) if ids else None
     results = _ranked(store, prepared.signature, ids, distances, options.k) if distances else ()
+    mode = "exact" if options.exact else "two-stage"
+    if options.to == "reports" and distances and archive.language.alignment:
+        searched = Searched(store, archive.language, where, max(options.candidates, options.k))
+        rankings = [_as_ranking(ids, distances), *searched.reports_by_slide(prepared.signature.global_vector)]
+        results, mode = _results(store, fuse(rankings, options.k)), "fused"
     return SearchResults(
-        query=QueryInfo(prepared.slide_id, prepared.uri, prepared.spacing_um_per_px, options.where, options.distance),
-        mode="exact" if options.exact else "two-stage",
-        elapsed_ms=round((time.perf_counter() - started) * 1000, 3),
+        query=QueryInfo(
+            kind="slide",
+            to=options.to,
+            slide_id=prepared.slide_id,
+            uri=prepared.uri,
+            spacing_um_per_px=prepared.spacing_um_per_px,
+            where=options.where,
+            distance=options.distance,
+        ),
+        mode=mode,
+        elapsed_ms=_elapsed_ms(started),
         results=results,
-        warnings=_warnings(prepared, options, len(results)),
+        warnings=_slide_warnings(archive, prepared, options, len(results)),
     )
 
 
-def _filter(query: PreparedQuery, options: SearchOptions) -> str | None:
-    own_slide = differs("slide_id", query.slide_id) if query.slide_id else None
+def _by_text(archive: Archive, query: PreparedText, options: SearchOptions) -> SearchResults:
+    started = time.perf_counter()
+    store = archive.store.snapshot()
+    reports = store.count(_HAS_REPORT)
+    if not (reports or (archive.settled_space.has_alignment and options.to == "slides")):
+        what = "it has no reports and no space that slides and texts share, so texts can't be searched for"
+        raise ArchiveError(str(archive.path), what, "Index reports (--reports), or use weights that know texts")
+    where = _filter(store, options, query.patient_id)
+    searched = Searched(store, archive.language, where, max(options.candidates, options.k))
+    found = (searched.slides_by_text if options.to == "slides" else searched.reports_by_text)(query.text)
+    results = _results(store, fuse(found, options.k))
+    return SearchResults(
+        query=QueryInfo(
+            kind="report" if query.uri else "text",
+            to=options.to,
+            uri=query.uri,
+            text=None if query.uri else query.text,
+            where=options.where,
+        ),
+        mode="fused",
+        elapsed_ms=_elapsed_ms(started),
+        results=results,
+        warnings=_text_warnings(archive, store.count(None) - reports, options, len(results)),
+    )
+
+
+def _filter(
+    store: Store,
+    options: SearchOptions,
+    patient_id: str | None,
+    case_id: str | None = None,
+    slide_id: str | None = None,
+) -> str | None:
+    """The user's filter, checked on its own, and what keeps the query itself out."""
+    if options.where is not None:
+        store.count(options.where)
+    own_slide = differs("slide_id", slide_id) if slide_id else None
     own_patient = None
     if not options.same_patient:
-        if query.patient_id:
-            own_patient = differs("patient_id", query.patient_id)
-        elif query.case_id:
-            own_patient = differs("case_id", query.case_id)
+        if patient_id:
+            own_patient = differs("patient_id", patient_id)
+        elif case_id:
+            own_patient = differs("case_id", case_id)
     return both(options.where, own_slide, own_patient)
 
 
 def _candidates(store: Store, query: PreparedQuery, options: SearchOptions, where: str | None) -> list[str]:
-    if options.where is not None:
-        store.count(options.where)
     if options.exact:
         return list(store.slides(where))
     count = max(options.candidates, options.k)
@@ -102,36 +173,59 @@ def _ranked(store: Store, query: Signature, ids: list[str], distances: Distances
             local=float(distances.local[i]),
             global_=float(distances.global_[i]),
             matches=explain(query, slide.signature),
+            ways=(Way("similar slides", rank, float(1 - distances.total[i])),),
             record=slide.record,
         )
         for rank, (i, slide) in enumerate(zip(order, stored, strict=True), start=1)
     )
 
 
-def explain(query: Signature, result: Signature, limit: int = MATCHES_SHOWN) -> tuple[Match, ...]:
-    """The regions of two slides that match best, each mosaic vector used once."""
+def _as_ranking(ids: list[str], distances: Distances) -> Ranking:
+    order = np.lexsort((np.array(ids), distances.total))
+    return Ranking("similar slides", tuple(ids[i] for i in order), tuple(float(1 - distances.total[i]) for i in order))
+
+
+def _results(store: Store, found: Sequence[Fused]) -> tuple[SearchResult, ...]:
+    stored = store.get([one.slide_id for one in found]) if found else []
     return tuple(
-        Match(
-            query_mosaic=pair.query_index,
-            result_mosaic=pair.result_index,
-            similarity=pair.similarity,
-            query_region=_region(query, pair.query_index),
-            result_region=_region(result, pair.result_index),
+        SearchResult(
+            rank=rank,
+            slide_id=one.slide_id,
+            case_id=slide.record.case_id,
+            score=one.score,
+            probability=None,
+            local=None,
+            global_=None,
+            matches=(),
+            ways=one.ways,
+            record=slide.record,
         )
-        for pair in match_mosaics(query.mosaic, result.mosaic, limit)
+        for rank, (one, slide) in enumerate(zip(found, stored, strict=True), start=1)
     )
 
 
-def _region(signature: Signature, mosaic: int) -> Rect | None:
-    x, y = (int(v) for v in signature.mosaic_tiles[mosaic].coords[0])
-    edge = signature.tile_size_level0
-    return None if UNKNOWN_POSITION in (x, y) or not edge else Rect(x, y, edge, edge)
+def _elapsed_ms(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 3)
 
 
-def _warnings(query: PreparedQuery, options: SearchOptions, found: int) -> tuple[str, ...]:
+def _slide_warnings(archive: Archive, query: PreparedQuery, options: SearchOptions, found: int) -> tuple[str, ...]:
     said = ["scores are not calibrated: probability is null"]
     if not options.same_patient and not (query.patient_id or query.case_id):
         said.append("the query's patient is not known: other slides of the same patient may be among the results")
-    if found < options.k:
-        said.append(f"only {found} slides fit the query and the filter")
-    return tuple(said)
+    if options.to == "reports" and not archive.settled_space.has_alignment:
+        said.append("the archive is not aligned: these are the reports of the most similar slides")
+    return (*said, *_too_few(options, found))
+
+
+def _text_warnings(archive: Archive, without_report: int, options: SearchOptions, found: int) -> tuple[str, ...]:
+    said = ["scores are not calibrated: probability is null"]
+    space = archive.settled_space
+    if not space.has_texts:
+        said.append("the archive has no text encoder: reports are searched by their words only")
+    if options.to == "slides" and not space.has_alignment and without_report:
+        said.append(f"the archive is not aligned: its {without_report} slides without a report can't be found by text")
+    return (*said, *_too_few(options, found))
+
+
+def _too_few(options: SearchOptions, found: int) -> tuple[str, ...]:
+    return (f"only {found} {options.to} fit the query and the filter",) if found < options.k else ()

@@ -1,0 +1,164 @@
+"""The four directions: from slides and texts to slides and reports."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from histoseek.api import Archive
+from histoseek.archive.reencode import reencode
+from histoseek.archive.spaces import Change
+from histoseek.clustering import unit_rows
+from histoseek.encoders.alignment import Affine, Alignment
+from histoseek.encoders.text.registry import load_text_encoder
+from histoseek.errors import ArchiveError, ConfigurationError, InputError
+from histoseek.search.page import render_page
+from histoseek.search.query import ReportFile, TextQuery
+from histoseek.search.search import SearchOptions, search
+from histoseek.search.ways import Ranking, fuse
+
+
+@pytest.fixture(scope="module")
+def archive(indexed: Path) -> Archive:
+    return Archive.open(indexed)
+
+
+@pytest.fixture(scope="module")
+def aligned(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    """The cohort with a random linear map of slides to texts."""
+    archive = Archive.create(tmp_path_factory.mktemp("archives") / "aligned")
+    archive.index([cohort], cohort / "metadata.csv", cohort / "reports.csv")
+    matrix = np.random.default_rng(0).standard_normal((1280, 384)).astype(np.float32)
+    offset = np.zeros(384, np.float32)
+    reencode(archive, Change(alignment=Alignment("ridge", Affine(matrix, offset), None)))
+    return archive
+
+
+def reports_of(cohort: Path) -> dict[str, str]:
+    with (cohort / "reports.csv").open(newline="") as file:
+        return {row["slide_id"]: row["report"] for row in csv.DictReader(file)}
+
+
+def test_a_text_finds_the_reports_nearest_to_it_and_their_slides(archive: Archive) -> None:
+    encoder = load_text_encoder("minilm")
+    records = archive.records()
+    cosines = encoder.encode([r.report or "" for r in records]) @ encoder.encode(["invasive tumour with necrosis"])[0]
+    for to in ("slides", "reports"):
+        found = archive.search(text="invasive tumour with necrosis", to=to, k=10)  # type: ignore[arg-type]
+        by_vector = {r.slide_id: w for r in found for w in r.ways if w.name == "report vectors"}
+        assert len(by_vector) == 10
+        for record, cosine in zip(records, cosines, strict=True):
+            assert by_vector[record.slide_id].score == pytest.approx(float(cosine), abs=1e-5)
+        ranks = sorted(by_vector.values(), key=lambda way: way.rank)
+        assert [way.score for way in ranks] == sorted((way.score for way in ranks), reverse=True)
+        assert (found.query.kind, found.query.to, found.mode) == ("text", to, "fused")
+
+
+def test_words_of_a_report_find_it(archive: Archive, cohort: Path, tmp_path: Path) -> None:
+    slide_id, report = sorted(reports_of(cohort).items())[3]
+    (tmp_path / "report.txt").write_text("\ufeff" + report, encoding="utf-8")
+    found = search(archive, ReportFile(tmp_path / "report.txt"), SearchOptions(k=10, to="reports"))
+    same = [r.slide_id for r in found if r.record.report == report]
+    assert slide_id in same
+    assert [r.slide_id for r in found][: len(same)] == same
+    assert {way.name for way in found.results[0].ways} == {"report vectors", "report words"}
+    assert found.query.text is None
+    assert found.query.kind == "report"
+
+
+def test_filters_and_the_named_patient_hold_for_texts(archive: Archive) -> None:
+    record = archive.records()[0]
+    text = str(record.report)
+    own = search(archive, TextQuery(text), SearchOptions(k=10))
+    assert record.patient_id in {r.record.patient_id for r in own}
+    other = search(archive, TextQuery(text, record.patient_id), SearchOptions(k=10))
+    assert record.patient_id not in {r.record.patient_id for r in other}
+    lungs = archive.search(text=text, where="organ = 'lung'", k=10)
+    assert {r.record.organ for r in lungs} == {"lung"}
+    nothing = archive.search(text=text, where="organ = 'moon'", k=3)
+    assert len(nothing) == 0
+    assert any("only 0 slides" in warning for warning in nothing.warnings)
+
+
+def test_a_slide_finds_reports_through_similar_slides(archive: Archive) -> None:
+    slides = archive.search(like="SIM-0002-00", k=4)
+    reports = archive.search(like="SIM-0002-00", k=4, to="reports")
+    assert [r.slide_id for r in reports] == [r.slide_id for r in slides]
+    assert {way.name for r in reports for way in r.ways} == {"similar slides"}
+    assert any("not aligned" in warning for warning in reports.warnings)
+
+
+def test_the_shared_space_adds_a_way(aligned: Archive) -> None:
+    text = "papillary structures"
+    encoder = load_text_encoder("minilm")
+    alignment = aligned.language.alignment
+    assert alignment
+    records = aligned.records()
+    slides = np.stack([aligned.get(r.slide_id).signature.global_vector for r in records])
+    matrix = np.random.default_rng(0).standard_normal((1280, 384)).astype(np.float32)
+    naive = unit_rows(slides @ matrix) @ encoder.encode([text])[0]
+    found = aligned.search(text=text, k=10)
+    ways = {r.slide_id: {w.name: w for w in r.ways} for r in found}
+    for record, cosine in zip(records, naive, strict=True):
+        assert ways[record.slide_id]["shared space"].score == pytest.approx(float(cosine), abs=1e-5)
+    assert {"shared space", "report vectors"} <= set(ways[records[0].slide_id])
+    to_reports = aligned.search(like=records[0].slide_id, to="reports", k=8)
+    assert {w.name for r in to_reports for w in r.ways} == {"shared space", "similar slides"}
+    assert records[0].case_id not in {r.case_id for r in to_reports}
+    assert not any("not aligned" in warning for warning in to_reports.warnings)
+
+
+def test_json_and_page_of_a_text_search(archive: Archive) -> None:
+    found = archive.search(text="<b>necrosis</b>", k=2)
+    facts = json.loads(found.to_json())
+    assert facts["results"][0]["local"] is None
+    assert set(facts["results"][0]["ways"][0]) == {"name", "rank", "score"}
+    page = render_page(found, "text")
+    assert "<b>necrosis" not in page
+    assert "&lt;b&gt;necrosis" in page
+    assert page.count("data:image/jpeg") == 2
+
+
+def test_texts_that_lead_nowhere_are_told(cohort: Path, tmp_path: Path, archive: Archive) -> None:
+    bare = Archive.create(tmp_path / "bare")
+    bare.index([cohort / "SIM-0000-00.tiff"])
+    with pytest.raises(ArchiveError, match="has no reports"):
+        bare.search(text="necrosis")
+    with pytest.raises(ArchiveError, match="has no reports"):
+        bare.search(text="necrosis", to="reports")
+    with pytest.raises(InputError, match="is empty"):
+        archive.search(text=" \n")
+    with pytest.raises(ConfigurationError, match="--to"):
+        SearchOptions(to="cells")  # type: ignore[arg-type]
+
+
+def test_without_a_text_encoder_reports_are_found_by_words(cohort: Path, tmp_path: Path) -> None:
+    archive = Archive.create(tmp_path / "words", text_encoder="none")
+    archive.index([cohort], cohort / "metadata.csv", cohort / "reports.csv")
+    assert not archive.settled_space.has_texts
+    found = archive.search(text=str(archive.records()[0].report), to="reports", k=3)
+    assert {way.name for r in found for way in r.ways} == {"report words"}
+    assert any("no text encoder" in warning for warning in found.warnings)
+
+
+rankings = st.lists(st.lists(st.sampled_from("abcdefgh"), unique=True, max_size=8), min_size=1, max_size=3)
+
+
+@settings(deadline=None)
+@given(rankings)
+def test_fusion_equals_a_naive_sum(lists: list[list[str]]) -> None:
+    found = fuse([Ranking("report words", tuple(ids), tuple(0.0 for _ in ids)) for ids in lists], 5)
+    naive = {
+        name: sum(61 / (60 + ids.index(name) + 1) for ids in lists if name in ids) / len(lists)
+        for name in {name for ids in lists for name in ids}
+    }
+    wanted = sorted(naive, key=lambda name: (-naive[name], name))[:5]
+    assert [one.slide_id for one in found] == wanted
+    assert [one.score for one in found] == pytest.approx([naive[name] for name in wanted])
+    assert all(0 < one.score <= 1 for one in found)
