@@ -80,7 +80,9 @@ def tiny_tower() -> TextTower:
         return TextTower(CARD, "0" * 16, WordTokenizer(), WordTransformer())
 
 
-def write_pairs(folder: Path, patients: int = 40, slides: int = 1, tiles: int = 24) -> tuple[Pair, ...]:
+def write_pairs(
+    folder: Path, patients: int = 40, slides: int = 1, tiles: int = 24, prefix: str = "s"
+) -> tuple[Pair, ...]:
     """Patients with slides of one of eight kinds each; a third of a slide's tiles show its kind, the rest noise."""
     rng = np.random.default_rng(5)
     kinds = rng.standard_normal((len(WORDS), FEATURES)) * 2
@@ -88,7 +90,7 @@ def write_pairs(folder: Path, patients: int = 40, slides: int = 1, tiles: int = 
     for patient in range(patients):
         kind = patient % len(WORDS)
         for slide in range(slides):
-            name = f"s{patient:03d}-{slide}"
+            name = f"{prefix}{patient:03d}-{slide}"
             features = rng.standard_normal((tiles, FEATURES))
             features[: tiles // 3] += kinds[kind]
             write_features(_bag(features.astype(np.float32)), folder / f"{name}.h5")

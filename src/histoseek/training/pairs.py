@@ -92,6 +92,13 @@ def require_contrast(pairs: Iterable[Pair], where: str) -> None:
         raise InputError(where, what, "Training needs pairs of at least two different reports")
 
 
+def require_each_once(pairs: Sequence[Pair], where: str) -> None:
+    """Raise InputError when a slide is in two pairs."""
+    twice = [slide_id for slide_id, times in Counter(pair.slide_id for pair in pairs).items() if times > 1]
+    if twice:
+        raise InputError(where, _listed(twice, "slides in more than one pair"), "Keep one report a slide")
+
+
 def load_pair_bag(pair: Pair) -> Bag:
     """The bag of a pair; raises BadFeatureFile."""
     cached = pair.bag.suffix == ".safetensors"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from histoseek.errors import ConfigurationError, MissingExtra
 from histoseek.progress import Reporter
-from histoseek.training.pairs import Pair, require_contrast
+from histoseek.training.pairs import Pair, require_contrast, require_each_once
 from histoseek.training.settings import TrainingSettings
 from histoseek.training.split import Split, split_pairs
 
@@ -50,6 +50,7 @@ def require_packages() -> None:
 
 def prepared_split(pairs: Sequence[Pair], settings: TrainingSettings) -> Split:
     """The parts of a training, checked: raises InputError or ConfigurationError as `train` does."""
+    require_each_once(pairs, "pairs")
     require_contrast(pairs, "pairs")
     split = split_pairs(pairs, settings.seed, settings.shares)
     require_contrast(split.train, "train part")
