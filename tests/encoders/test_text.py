@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -367,6 +368,17 @@ def test_foreign_folders_are_refused(torch_runtime: None, tmp_path: Path) -> Non
         load_text_encoder(f"transformers@{folder}")
 
 
+@pytest.mark.parametrize("name", ["transformers", "biomedclip"])
+def test_a_vocabulary_is_enough_and_none_is_not(torch_runtime: None, tmp_path: Path, name: str) -> None:
+    folder = (write_bert if name == "transformers" else write_biomedclip)(tmp_path / "model")
+    expected = load_text_encoder(f"{name}@{folder}").encode(TEXTS)
+    (folder / "tokenizer.json").unlink()
+    assert np.abs(load_text_encoder(f"{name}@{folder}").encode(TEXTS) - expected).max() < 1e-6
+    (folder / "vocab.txt").unlink()
+    with pytest.raises(EncoderError, match="no tokenizer in it"):
+        load_text_encoder(f"{name}@{folder}")
+
+
 class Bomb:
     """Writes a file when unpickled."""
 
@@ -508,6 +520,15 @@ def test_biomedclip_reads_safetensors_and_refuses_others(tmp_path: Path) -> None
         load_tower(f"biomedclip@{folder}")
 
 
+def test_biomedclip_is_as_large_as_pubmedbert_unless_stated(tmp_path: Path) -> None:
+    folder = write_biomedclip(tmp_path / "clip")
+    (folder / "config.json").unlink()
+    with pytest.raises(EncoderError, match="not weights of this text tower") as caught:
+        load_tower(f"biomedclip@{folder}")
+    shape = r"word_embeddings.weight: .* torch.Size\(\[30522, 768\]\)"
+    assert re.search(shape, str(caught.value.__cause__))
+
+
 def test_biomedclip_without_network_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub
 
@@ -569,10 +590,15 @@ def test_other_weights_have_another_hash(tmp_path: Path) -> None:
 
 def test_loading_is_quiet_and_leaves_no_traces(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     logging = transformers.utils.logging
-    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    load_tower(f"transformers@{write_bert(tmp_path / 'model')}")
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    folder = write_bert(tmp_path / "model")
+    logging.set_verbosity_info()
+    logging.enable_progress_bar()
     capfd.readouterr()
-    load_tower(f"transformers@{tmp_path / 'model'}")
+    load_tower(f"transformers@{folder}")
     load_tower("minilm")
     assert capfd.readouterr() == ("", "")
-    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == (logging.INFO, True)
+    logging.set_verbosity(before)
+    if not bars:
+        logging.disable_progress_bar()

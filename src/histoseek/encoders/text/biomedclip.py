@@ -58,7 +58,7 @@ def load_tower(path: Path | None) -> TextTower:
     files = [weights, folder / _CONFIG, folder / "config.json", folder / "tokenizer.json", folder / "vocab.txt"]
     tower = TextTower(card, fingerprint(files), tokenizer, transformer, proj)
     _fill(tower, weights)
-    return tower
+    return tower.eval()
 
 
 def load(path: Path | None) -> TextEncoder:

@@ -72,10 +72,14 @@ class TextTokenizer:
 
 
 def check_vocabulary(where: Path, tokenizer: Tokenizer, size: int) -> None:
-    """Raise EncoderError when the tokenizer knows more tokens than the model has vectors for."""
-    if tokenizer.get_vocab_size() > size:
-        what = f"the tokenizer knows {tokenizer.get_vocab_size()} tokens, the model {size}"
+    """Raise EncoderError when the tokenizer knows more tokens than the model has vectors for, or no words at all."""
+    known = tokenizer.get_vocab_size()
+    if known > size:
+        what = f"the tokenizer knows {known} tokens, the model {size}"
         raise EncoderError(str(where), what, "Download the model's own tokenizer files")
+    if known <= len(tokenizer.get_added_tokens_decoder()):
+        # What transformers makes of a folder without tokenizer files: every word would be unknown.
+        raise EncoderError(str(where), "no tokenizer in it", "Add the model's tokenizer.json")
 
 
 def read_tokenizer(path: Path) -> Tokenizer:
