@@ -1,4 +1,4 @@
-"""The attention layer: the library's Nystrom attention as it is, and our own form over real tiles only."""
+"""The attention layer: as published, padding and all, and our own form over real tiles only."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from histoseek.encoders.slide.nystrom import Projections, mixing, segment_means
+from histoseek.encoders.slide.products import as_image, as_rows, by_rows, linear
 from histoseek.errors import MissingExtra
 
 try:
@@ -13,46 +15,66 @@ try:
 except ImportError as error:
     raise MissingExtra("nystrom-attention", "train") from error
 
-from histoseek.encoders.slide.products import linear
+EXACT_TILES = 2048
+"""Bags up to this many tiles have exact attention in the masked form; beyond it landmarks are cheaper."""
+
+_LANDMARKS = 256
 
 
 class AttentionLayer(nn.Module):
-    """x + attention(LayerNorm(x)) over the tokens of one slide."""
+    """x + attention(LayerNorm(x)) over the tokens of a slide; the library's layer holds the parameters."""
 
     def __init__(self, dimension: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
         self.norm = nn.LayerNorm(dimension)
         self.attn = NystromAttention(
-            dim=dimension,
-            dim_head=dimension // heads,
-            heads=heads,
-            num_landmarks=dimension // 2,
-            pinv_iterations=6,
-            residual=True,
-            dropout=0.1,
+            dim=dimension, dim_head=dimension // heads, heads=heads, num_landmarks=dimension // 2, dropout=0.1
         )
 
-    def reference(self, tokens: Tensor) -> Tensor:
-        """The library's layer over tokens [N, D], padding in front and all."""
-        return tokens + self.attn(self.norm(tokens)[None])[0]
+    def reference(self, tokens: Tensor, wanted: slice) -> Tensor:
+        """The wanted ones of tokens [N, D], attending to all: what the library's layer gives for a batch of one.
+
+        As there, zeros are put in front until landmarks divide the tokens; they count as keys.
+        """
+        landmarks = self.attn.num_landmarks
+        padding = -len(tokens) % landmarks
+        normed = F.pad(self.norm(tokens), (0, 0, padding, 0))
+        means = normed.unflatten(0, (landmarks, -1)).mean(dim=1)
+        values = linear(normed, self._projections().value)
+        mix = mixing(normed, means, values, self._projections())
+        attended = by_rows(mix, normed[padding:][wanted])
+        return tokens[wanted] + self._out(attended + self._along(values)[padding:][wanted])
 
     def masked(self, rows: Tensor, bounds: tuple[tuple[int, int], ...]) -> Tensor:
-        """Exact attention within each bag; rows [R, D] of all bags, in raster order; bounds: their first and end."""
-        projected = linear(self.norm(rows), self.attn.to_qkv.weight)
-        mixed = torch.cat([self._bag(projected[start:end]) for start, end in bounds])
-        out, dropout = self.attn.to_out
-        return rows + dropout(linear(mixed, out.weight, out.bias))
+        """Rows [R, D] of all bags attending within their bag; bounds: first and end row of each bag."""
+        normed = self.norm(rows)
+        return rows + self._out(torch.cat([self._mixed(normed[start:end]) for start, end in bounds]))
 
-    def _bag(self, projected: Tensor) -> Tensor:
-        query, key, value = (part.unflatten(1, (self.heads, -1)).transpose(0, 1) for part in projected.chunk(3, dim=1))
-        mixed = F.scaled_dot_product_attention(query[None], key[None], value[None])[0]
-        return mixed.transpose(0, 1).flatten(1) + self._along(projected.chunk(3, dim=1)[2])
+    def _mixed(self, normed: Tensor) -> Tensor:
+        if len(normed) <= EXACT_TILES:
+            return self._exact(normed)
+        values = linear(normed, self._projections().value)
+        means = segment_means(normed, min(self.attn.num_landmarks, _LANDMARKS))
+        return by_rows(mixing(normed, means, values, self._projections()), normed) + self._along(values)
+
+    def _exact(self, normed: Tensor) -> Tensor:
+        projected = linear(normed, self.attn.to_qkv.weight)
+        query, key, value = projected.unflatten(1, (3, self.heads, -1)).permute(1, 2, 0, 3)[:, None]
+        attended = F.scaled_dot_product_attention(query, key, value)[0]
+        return attended.transpose(0, 1).flatten(1) + self._along(projected.chunk(3, dim=1)[2])
+
+    def _projections(self) -> Projections:
+        query, key, value = self.attn.to_qkv.weight.chunk(3)
+        return Projections(query, key, value, self.heads)
+
+    def _out(self, mixed: Tensor) -> Tensor:
+        layer, dropout = self.attn.to_out
+        out: Tensor = dropout(linear(mixed, layer.weight, layer.bias))
+        return out
 
     def _along(self, values: Tensor) -> Tensor:
         """The residual convolution over values [R, D] along the order of tokens."""
         kernel = self.attn.res_conv.weight.flatten(1).repeat_interleave(values.shape[1] // self.heads, dim=0)
-        image = values.unflatten(0, (1, 1, -1)).permute(0, 3, 1, 2)
         padding = kernel.shape[1] // 2
-        along = F.conv2d(image, kernel[:, None, None], padding=(0, padding), groups=len(kernel))
-        return along.permute(0, 2, 3, 1)[0, 0]
+        return as_rows(F.conv2d(as_image(values), kernel[:, None, None], padding=(0, padding), groups=len(kernel)))

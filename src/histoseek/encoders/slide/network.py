@@ -62,9 +62,13 @@ class DimensionReduction(nn.Module):
         self.norm_act = nn.Sequential(nn.Identity(), nn.BatchNorm1d(dimension), nn.ReLU())
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Rows [R, D] to rows [R, D]."""
-        out: Tensor = self.norm_act(linear(rows, self.fc1.weight))
-        return out
+        """Rows [R, D] to rows [R, D]; outside training the normalisation is folded into the weights."""
+        norm = self.norm_act[1]
+        if norm.training:
+            out: Tensor = self.norm_act(linear(rows, self.fc1.weight))
+            return out
+        scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+        return linear(rows, self.fc1.weight * scale[:, None], norm.bias - norm.running_mean * scale).relu()
 
 
 class AttentivePooling(nn.Module):
@@ -96,9 +100,7 @@ class PathSearchNetwork(nn.Module):
         """Vectors of a batch of bags, each as if it were alone and whatever the order of its tiles."""
         packed = pack(bags.features, bags.cells, bags.mask)
         rows = self.trans_layer1.masked(self._projected(packed.features), packed.bounds)
-        rows = torch.cat(
-            [self.pos_layer.on_cells(rows[start:end], packed.cells[start:end]) for start, end in packed.bounds]
-        )
+        rows = self.pos_layer.on_cells(rows, packed.cells)
         rows = self.trans_layer2.masked(rows, packed.bounds)
         return self._pooled(rows, packed.bounds, packed.places, bags.mask.shape[1])
 
@@ -108,9 +110,9 @@ class PathSearchNetwork(nn.Module):
         side = math.ceil(math.sqrt(count))
         rows = self._projected(features)
         tokens = torch.cat([self.cls_token[0], rows, rows[: side * side - count]])
-        tokens = self.trans_layer1.reference(tokens)
+        tokens = self.trans_layer1.reference(tokens, slice(None))
         tokens = torch.cat([tokens[:1], self.pos_layer.on_square(tokens[1:], side)])
-        rows = self.trans_layer2.reference(tokens)[1 : count + 1]
+        rows = self.trans_layer2.reference(tokens, slice(1, count + 1))
         return self._pooled(rows, ((0, count),), torch.arange(count, device=rows.device), count)
 
     def _projected(self, features: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from histoseek.encoders.slide.positions import REACH
 from histoseek.errors import InputError
 
 
@@ -15,8 +16,8 @@ from histoseek.errors import InputError
 class Packed:
     """The tiles of a batch, bag after bag, each bag in raster order of its cells.
 
-    features: [R, D_in]; cells: int64 [R, 2]; bounds: first and end row of each bag; places: int64 [R], the position
-    of each row in its padded bag.
+    features: [R, D_in]; cells: int64 [R, 2], bags one below the other and out of each other's reach; bounds: first
+    and end row of each bag; places: int64 [R], the position of each row in its padded bag.
     """
 
     features: Tensor
@@ -35,7 +36,7 @@ def pack(features: Tensor, cells: Tensor, mask: Tensor) -> Packed:
         ends.append(ends[-1] + len(places))
     return Packed(
         features=torch.cat([features[b, places] for b, places in enumerate(chosen)]),
-        cells=torch.cat([cells[b, places] for b, places in enumerate(chosen)]),
+        cells=_stacked([cells[b, places] for b, places in enumerate(chosen)]),
         bounds=tuple(pairwise(ends)),
         places=torch.cat(chosen),
     )
@@ -50,3 +51,13 @@ def _raster_order(features: Tensor, cells: Tensor, places: Tensor) -> Tensor:
         by_content = (features[places].double() * ramp).sum(dim=1).argsort(stable=True)
         places, keys = places[by_content], keys[by_content]
     return places[keys.argsort(stable=True)]
+
+
+def _stacked(cells: list[Tensor]) -> Tensor:
+    moved, below = [], 0
+    for each in cells:
+        inside = each - each.amin(dim=0)
+        inside[:, 1] += below
+        below = int(inside[:, 1].amax()) + 1 + REACH
+        moved.append(inside)
+    return torch.cat(moved)

@@ -6,9 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_REACH = 3
-_GRID_PER_TILE = 4
+REACH = 3
+"""How many cells away a tile is still seen."""
+
+_GRID_PER_CELL = 4
 """Above this many grid cells per occupied one, neighbours are looked up instead of convolving the whole grid."""
+
+_PAIRS_AT_ONCE = 32_768
 
 
 class PositionalBlock(nn.Module):
@@ -22,54 +26,63 @@ class PositionalBlock(nn.Module):
 
     def on_square(self, rows: Tensor, side: int) -> Tensor:
         """Rows [side * side, D], taken as a square map in their order."""
-        return rows + self._convolve(rows.view(side, side, -1)).flatten(0, 1)
+        return rows + self._convolve(rows.view(side, side, -1))
 
     def on_cells(self, rows: Tensor, cells: Tensor) -> Tensor:
         """Rows [R, D] at cells int64 [R, 2] (column, row); empty cells are zero, tiles of one cell count as their mean.
 
         Memory is linear in R, however far the cells lie apart.
         """
-        occupied, which, counts = torch.unique(compact(cells), dim=0, return_inverse=True, return_counts=True)
-        held = rows.new_zeros(len(occupied), rows.shape[1]).index_add(0, which, rows) / counts[:, None]
-        width, height = (int(edge) + 1 for edge in occupied.amax(dim=0))
-        if width * height <= _GRID_PER_TILE * len(occupied):
-            index = occupied[:, 1] * width + occupied[:, 0]
-            grid = rows.new_zeros(height * width, rows.shape[1]).index_copy(0, index, held)
-            around = self._convolve(grid.view(height, width, -1)).flatten(0, 1)[index]
+        places = compact(cells)
+        width, height = (int(edge) + 1 for edge in places.amax(dim=0))
+        keys, which, counts = (places[:, 1] * width + places[:, 0]).unique(return_inverse=True, return_counts=True)
+        held = rows.new_zeros(len(keys), rows.shape[1]).index_add_(0, which, rows) / counts[:, None]
+        if width * height <= _GRID_PER_CELL * len(keys):
+            grid = rows.new_zeros(height * width, rows.shape[1]).index_copy_(0, keys, held)
+            around = self._convolve(grid.view(height, width, -1)).index_select(0, keys)
         else:
-            around = self._gather(held, occupied, width)
-        return rows + around[which]
+            around = self._gather(held, keys, width)
+        return rows + around.index_select(0, which)
 
     def _merged(self) -> tuple[Tensor, Tensor]:
         weight = self.proj.weight + F.pad(self.proj1.weight, (1,) * 4) + F.pad(self.proj2.weight, (2,) * 4)
         return weight, self.proj.bias + self.proj1.bias + self.proj2.bias
 
     def _convolve(self, grid: Tensor) -> Tensor:
+        """Grid [H, W, D] to [H * W, D]."""
         weight, bias = self._merged()
-        image = grid[None].permute(0, 3, 1, 2)
-        return F.conv2d(image, weight, bias, padding=_REACH, groups=len(weight))[0].permute(1, 2, 0)
+        around = F.conv2d(grid[None].permute(0, 3, 1, 2), weight, bias, padding=REACH, groups=len(weight))
+        return around[0].permute(1, 2, 0).flatten(0, 1)
 
-    def _gather(self, held: Tensor, cells: Tensor, width: int) -> Tensor:
+    def _gather(self, held: Tensor, keys: Tensor, width: int) -> Tensor:
+        """The same for occupied cells alone: held [C, D] at ascending keys row * width + column."""
         weight, bias = self._merged()
-        stride = width + 2 * _REACH
-        keys, order = torch.sort(cells[:, 1] * stride + cells[:, 0])
+        taps = weight.flatten(1).T
+        tap, here, there = _neighbours(keys, width)
         around = bias.expand(len(held), -1).clone()
-        for down in range(-_REACH, _REACH + 1):
-            for right in range(-_REACH, _REACH + 1):
-                wanted = keys + down * stride + right
-                found = torch.searchsorted(keys, wanted).clamp_(max=len(keys) - 1)
-                hits = (keys[found] == wanted).nonzero()[:, 0]
-                tap = weight[:, 0, down + _REACH, right + _REACH]
-                around = around.index_add(0, order[hits], held[order[found[hits]]] * tap)
+        for pairs in torch.arange(len(tap), device=tap.device).split(_PAIRS_AT_ONCE):
+            seen = held.index_select(0, there[pairs]) * taps.index_select(0, tap[pairs])
+            around.index_add_(0, here[pairs], seen)
         return around
 
 
 def compact(cells: Tensor) -> Tensor:
     """Cells [R, 2] moved to start at zero, with gaps that no neighbourhood bridges narrowed to the reach."""
-    columns = []
-    for axis in range(2):
-        values, which = torch.unique(cells[:, axis], return_inverse=True)
-        steps = values.diff().clamp(max=_REACH + 1)
-        places = torch.cat([values.new_zeros(1), steps.cumsum(0)])
-        columns.append(places[which])
-    return torch.stack(columns, dim=1)
+    axes = []
+    for axis in cells.unbind(dim=1):
+        values, which = axis.unique(return_inverse=True)
+        steps = values.diff().clamp(max=REACH + 1)
+        axes.append(torch.cat([values.new_zeros(1), steps.cumsum(0)])[which])
+    return torch.stack(axes, dim=1)
+
+
+def _neighbours(keys: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
+    """All pairs of occupied cells within reach: the tap of the kernel, the cell it is for, the cell it reads."""
+    column, row = keys % width, keys // width
+    spaced = row * (width + REACH) + column
+    offsets = torch.arange(-REACH, REACH + 1, device=keys.device)
+    shifts = (offsets[:, None] * (width + REACH) + offsets).flatten()
+    wanted = spaced + shifts[:, None]
+    found = torch.searchsorted(spaced, wanted).clamp_(max=len(keys) - 1)
+    tap, here = (spaced[found] == wanted).nonzero(as_tuple=True)
+    return tap, here, found[tap, here]
