@@ -170,7 +170,7 @@ class SpaceMismatch(ArchiveError):
         self.archive_has = archive_has
         self.given = given
         what = f"the archive's {part} is {archive_has}, this has {given}"
-        super().__init__(where, what, "Use the archive's own settings, or index into a new archive")
+        super().__init__(where, what, "Use the archive's own settings, move it with `histoseek reencode`, or make a new archive")
 
 
 class ArchiveNotFound(ArchiveError):
@@ -225,6 +225,17 @@ class UnusableBags(ArchiveError):
         what = f"cached features of {len(slide_ids)} slides are missing or damaged: {some}"
         advice = "Take these slides out with `histoseek remove` and index them again, then run the same command"
         super().__init__(str(path), what, advice)
+
+
+class TooFewPairs(ArchiveError):
+    """An archive has too few slide-report pairs to learn from."""
+
+    def __init__(self, path: Path | str, pairs: int, patients: int, texts: int, needed: tuple[int, int, int]) -> None:
+        self.path = Path(path)
+        self.pairs, self.patients, self.texts = pairs, patients, texts
+        what = f"{pairs} slides with reports, of {patients} patients, with {texts} different texts"
+        advice = "At least {} slides of {} patients with {} different reports are needed".format(*needed)
+        super().__init__(str(path), f"too few to align: {what}", advice)
 
 
 class UnknownSlide(InputError):

@@ -23,6 +23,7 @@ from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.registry import encoder_card
 from histoseek.encoders.slide import pooled
 from histoseek.encoders.space import EmbeddingSpace
+from histoseek.encoders.text.registry import check_text_encoder
 from histoseek.encoders.weights import Weights, load_card, require_features, save_weights
 from histoseek.errors import ArchiveError, ArchiveNotFound, SpaceMismatch, UnknownSlide
 from histoseek.files import as_archive_errors
@@ -59,25 +60,28 @@ class Archive:
         recipe: Recipe | None = None,
         *,
         weights: Weights | None = None,
-        text_encoder: str = DEFAULT_TEXT_ENCODER,
+        text_encoder: str | None = None,
     ) -> Self:
-        """Make a new, empty archive, with trained weights or without; text_encoder: for reports, or "none".
+        """Make a new, empty archive, with trained weights or without.
 
-        Raises ArchiveError when there is one already, or other files; SpaceMismatch for weights that were trained on
-        other features than the recipe makes.
+        text_encoder: for reports, or "none"; by default that of the weights, or else `minilm`. Raises ArchiveError when
+        there is one already, or other files; UnknownEncoder; SpaceMismatch for weights that were trained on other
+        features than the recipe makes.
         """
         layout, recipe = ArchiveLayout(Path(path)), recipe or Recipe()
         if not recipe.imported:
             encoder_card(recipe.encoder).check_spacing(recipe.spacing_um_per_px)
         if weights:
             require_features(weights.card, recipe)
+        texts = text_encoder or _text_encoder_of(weights)
+        check_text_encoder(texts)
         if not _empty(layout):
             raise ArchiveError(str(path), "exists already and is not empty", "Choose another folder")
         with as_archive_errors(layout.root):
             layout.root.mkdir(parents=True, exist_ok=True)
             if weights:
                 save_weights(weights, layout.weights)
-        manifest = new_manifest(recipe, weights.card.slide_encoder if weights else pooled.NAME, text_encoder)
+        manifest = new_manifest(recipe, weights.card.slide_encoder if weights else pooled.NAME, texts)
         write_manifest(layout, manifest)
         return cls(layout.root, manifest)
 
@@ -217,6 +221,15 @@ class Archive:
                 self.manifest = replace(self.manifest, recipe=recipe)
                 write_manifest(self.layout, self.manifest)
 
+    def require_encoders(self, weights: Weights | None, text_encoder: str | None) -> None:
+        """Raise SpaceMismatch when the archive was made with other weights or another text encoder than are given."""
+        trained = self.layout.weights.is_file()
+        mine = load_card(self.layout.weights).fingerprint if trained else "none"
+        if weights and weights.card.fingerprint != mine:
+            raise SpaceMismatch(str(self.path), "slide encoder", self.manifest.slide_encoder, weights.card.name)
+        if text_encoder not in (None, self.manifest.text_encoder):
+            raise SpaceMismatch(str(self.path), "text encoder", self.manifest.text_encoder, str(text_encoder))
+
     def settle_space(self, means: Sequence[BagMean]) -> None:
         """Fix the embedding space from the first bags: what its encoder needs, then the empty store, then the manifest.
 
@@ -267,6 +280,10 @@ class Archive:
     def _write(self, manifest: Manifest) -> None:
         write_manifest(self.layout, manifest)
         self.adopt(manifest)
+
+
+def _text_encoder_of(weights: Weights | None) -> str:
+    return weights.card.text.encoder if weights and weights.card.text else DEFAULT_TEXT_ENCODER
 
 
 def _empty(layout: ArchiveLayout) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import typer
 
 from histoseek._version import __version__
+from histoseek.cli.align import align
 from histoseek.cli.encoders import encoders
 from histoseek.cli.export import export
 from histoseek.cli.index import index
 from histoseek.cli.list_slides import list_slides
 from histoseek.cli.mask import mask
+from histoseek.cli.reencode import reencode
 from histoseek.cli.remove import remove
 from histoseek.cli.search import search
 from histoseek.cli.show import show
@@ -17,12 +19,14 @@ from histoseek.cli.simulate import simulate
 from histoseek.cli.stats import stats
 from histoseek.cli.update import update
 from histoseek.cli.verify import verify
+from histoseek.cli.weights import weights
 
 app = typer.Typer(name="histoseek", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
-for command in (index, search, show, update, remove, verify, stats, encoders, export, mask, simulate):
+for command in (index, search, show, update, remove, verify, stats, align, reencode, encoders, export, mask, simulate):
     app.command()(command)
 app.command("list")(list_slides)
+app.add_typer(weights, name="weights")
 
 
 def _version(wanted: bool) -> None:

@@ -41,6 +41,10 @@ def index(
         float | None, typer.Option(help="Optical density that counts as tissue [0.06]; lower finds fainter tissue.")
     ] = None,
     encoder: Annotated[str | None, typer.Option(help="Tile encoder [lite0]; see `histoseek encoders`.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Trained slide encoder of a new archive: a name in the library, or a file.")
+    ] = None,
+    text_encoder: Annotated[str | None, typer.Option(help="Text encoder of a new archive, or `none` [minilm].")] = None,
     workers: WorkersOption = DEFAULT_WORKERS,
     as_json: JsonOption = False,
 ) -> None:
@@ -72,7 +76,7 @@ def index(
         rename=pairs(rename, "--rename"),
         workers=workers,
     )
-    opened = _open_or_create(archive, given)
+    opened = _open_or_create(archive, given, weights, text_encoder)
     with terminal_progress("slides", total=None) as reporter:
         report = run(opened, request, reporter)
     _tell(report, opened, as_json)
@@ -93,17 +97,21 @@ def _budget(tiles: str) -> int | None:
     return int(tiles)
 
 
-def _open_or_create(path: Path, changes: dict[str, object]) -> Archive:
+def _open_or_create(path: Path, changes: dict[str, object], weights: str | None, text_encoder: str | None) -> Archive:
     """The archive with its recipe changed as far as asked; unknown encoders are refused before anything is made."""
     from histoseek.api import Archive
     from histoseek.archive.layout import ArchiveLayout
+    from histoseek.encoders.library import find_weights
     from histoseek.encoders.recipe import Recipe
+
+    found = find_weights(weights) if weights is not None else None
 
     exists = ArchiveLayout(path).manifest.exists()
     archive = Archive.open(path) if exists else None
     recipe: Recipe = replace(archive.recipe if archive else Recipe(), **changes)  # type: ignore[arg-type]
     if archive is None:
-        return Archive.create(path, recipe)
+        return Archive.create(path, recipe, weights=found, text_encoder=text_encoder)
+    archive.require_encoders(found, text_encoder)
     archive.use_recipe(recipe)
     return archive
 

@@ -20,6 +20,7 @@ from histoseek.encoders.slide.architecture import Architecture, Mode
 from histoseek.errors import HistoseekError, SpaceMismatch, UnknownWeights, WeightsError
 from histoseek.files import make_folder, write_atomic
 
+SUFFIX = ".safetensors"
 VISUAL = "visual."
 TEXT_MODEL = "text_model."
 TEXT_PROJECTION = "text_projection."

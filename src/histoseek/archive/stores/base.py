@@ -74,6 +74,9 @@ class Store(Protocol):
     def ranking_block(self, slide_ids: Sequence[str]) -> SignatureBlock:
         """What exact ranking needs of these slides, in the order asked; raises UnknownSlide."""
 
+    def vectors(self, slide_ids: Sequence[str], column: VectorColumn) -> NDArray[np.float32]:
+        """One vector of each slide, [n, D], in the order asked; raises UnknownSlide."""
+
     def update_metadata(self, slide_id: str, changes: Mapping[str, MetadataValue]) -> None:
         """Change metadata of one slide; raises UnknownSlide, InputError for a value that does not fit."""
 

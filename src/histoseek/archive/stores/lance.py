@@ -137,6 +137,10 @@ class LanceStore:
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         return SignatureBlock(words, offsets, globals_)
 
+    def vectors(self, slide_ids: Sequence[str], column: VectorColumn) -> NDArray[np.float32]:
+        """One vector of each slide."""
+        return _flat(self._rows(slide_ids, ["slide_id", column])[column]).reshape(len(slide_ids), -1)
+
     def update_metadata(self, slide_id: str, changes: Mapping[str, MetadataValue]) -> None:
         """Replace one row by itself with the changes."""
         types = self.metadata_types()

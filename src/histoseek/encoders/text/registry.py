@@ -36,6 +36,12 @@ def load_text_encoder(spec: str) -> TextEncoder:
     return _entry(name).load(folder)
 
 
+def check_text_encoder(spec: str) -> None:
+    """Raise UnknownEncoder unless `spec` names a registered encoder, or is "none"; nothing is loaded."""
+    if spec != "none":
+        _entry(_split(spec)[0])
+
+
 def load_tower(spec: str) -> TextTower:
     """Load a text encoder's torch module, for training; `spec` and errors as for load_text_encoder."""
     name, folder = _split(spec)

@@ -1,0 +1,63 @@
+"""`histoseek reencode`: move an archive to another embedding space."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from histoseek.cli.options import ArchiveOption, JsonOption
+from histoseek.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from histoseek.archive.spaces import Change
+
+
+def reencode(
+    archive: ArchiveOption,
+    weights: Annotated[str | None, typer.Option(help="Trained weights: a name in the library, or a file.")] = None,
+    untrained: Annotated[
+        bool, typer.Option("--untrained", help="The encoder that needs no training; its centre is fitted anew.")
+    ] = False,
+    text_encoder: Annotated[
+        str | None, typer.Option(help="Text encoder for reports, or `none`; see `histoseek encoders`.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Encode an archive's slides anew from its cached features, without the slides.
+
+    Can be interrupted; the same command continues. The archive is used as it was until all slides are done.
+    """
+    from histoseek.api import Archive
+    from histoseek.archive.reencode import reencode as run
+    from histoseek.progress import terminal_progress
+    from histoseek.search.results import plain
+
+    change = _change(weights, untrained, text_encoder)
+    with terminal_progress("slides", total=None) as reporter:
+        report = run(Archive.open(archive), change, reporter)
+    if as_json:
+        print(json.dumps(plain(report), indent=1))
+        return
+    space = report.space
+    print(f"{report.slides} slides in the space {space.fingerprint} ({space.slide_encoder}) in {report.seconds:.1f} s")
+    if report.continued:
+        print(f"{report.continued} of them were done by an earlier run")
+    for note in report.notes:
+        print(f"note: {note}")
+
+
+def _change(weights: str | None, untrained: bool, text_encoder: str | None) -> Change:
+    from histoseek.archive.spaces import Change
+    from histoseek.encoders.library import find_weights
+
+    if weights is not None and untrained:
+        raise ConfigurationError("--weights and --untrained", "exclude each other", "Give one of the two")
+    if weights is None and not untrained and text_encoder is None:
+        advice = "Give --weights, --untrained or --text-encoder"
+        raise ConfigurationError("reencode", "nothing to change was named", advice)
+    found = find_weights(weights) if weights is not None else None
+    if found and found.card.text and text_encoder is None:
+        text_encoder = found.card.text.encoder
+    return Change(found, untrained, text_encoder)

@@ -1,0 +1,185 @@
+"""Published checkpoints: read without running what is in them, checked name by name, turned into weights.
+
+A PathSearch checkpoint is a state dict, at times under the key `model`, at times with the prefix `module.`, with the
+slide encoder under `visual.`, the text tower under `text_model.`, `text_projection` and `logit_scale`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING
+
+import numpy as np
+from safetensors import SafetensorError
+
+from histoseek._version import __version__
+from histoseek.encoders.slide.architecture import Architecture, Mode
+from histoseek.encoders.weights import (
+    LOGIT_SCALE,
+    TEXT_MODEL,
+    TEXT_PROJECTION,
+    VISUAL,
+    FeatureSpace,
+    TextPart,
+    Weights,
+    WeightsCard,
+)
+from histoseek.errors import MissingExtra, SlideNotFound, WeightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_WRAPPERS = ("model", "state_dict")
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """What a checkpoint does not say of itself.
+
+    features: what its tiles were encoded with; text_encoder: where its text tower's tokenizer and shape come from
+    (`load_text_encoder`), None to leave the text part out.
+    """
+
+    name: str
+    features: FeatureSpace
+    mode: Mode = "reference"
+    text_encoder: str | None = "biomedclip"
+    licence: str = "unknown"
+    data: str = "not stated"
+
+
+def import_checkpoint(path: Path, request: ImportRequest) -> Weights:
+    """Read a checkpoint (.pt, .pth, .bin, .safetensors) and check every name and shape of it.
+
+    Raises WeightsError for a file that is damaged, holds more than tensors, or whose tensors are not those of the
+    architecture (it names what is missing, extra or of another shape); EncoderError when the text tower can't be
+    loaded; MissingExtra.
+    """
+    tensors = _unwrapped(_read(path))
+    visual = {name.removeprefix(VISUAL): value for name, value in tensors.items() if name.startswith(VISUAL)}
+    architecture = infer_architecture(path, visual)
+    _check(path, visual, _expected(architecture))
+    kept = {f"{VISUAL}{name}": value for name, value in visual.items()}
+    text = None
+    if request.text_encoder and any(name.startswith(TEXT_MODEL) for name in tensors):
+        kept |= {name: value for name, value in tensors.items() if _is_text(name)}
+        text = _text_part(path, kept, request.text_encoder, architecture)
+    card = WeightsCard(
+        name=request.name,
+        architecture=architecture,
+        mode=request.mode,
+        features=request.features,
+        text=text,
+        data=request.data,
+        licence=request.licence,
+        source=f"imported from {path.name}",
+        seed=None,
+        version=__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return Weights(card, {name: _array(value) for name, value in kept.items()})
+
+
+def infer_architecture(path: Path, visual: Mapping[str, Tensor]) -> Architecture:
+    """The sizes of a slide network from the shapes of its tensors; raises WeightsError when they are not there."""
+    try:
+        dimension, input_dimension = visual["proj.0.weight"].shape
+        heads = visual["trans_layer1.attn.res_conv.weight"].shape[0]
+        gate = visual["abmil.attention_2.attention_V.0.weight"].shape[0]
+    except (KeyError, ValueError) as error:
+        missing = f"no {VISUAL}{error.args[0]}" if isinstance(error, KeyError) else "tensors of other shapes"
+        raise WeightsError(path, f"is no PathSearch checkpoint ({missing})", "See docs/weights.md") from error
+    numbers = {int(name.split(".")[2]) for name in visual if name.startswith("abmil.attention.")}
+    return Architecture(int(input_dimension), int(dimension), len(numbers), int(heads), int(gate))
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise SlideNotFound(path)
+    try:
+        import torch
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise MissingExtra("torch", "train") from error
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        what = "holds more than tensors (code could run from it), so it was not loaded"
+        raise WeightsError(path, what, "Ask its authors for safetensors, or a plain state dict") from error
+    except (RuntimeError, ValueError, KeyError, OSError, EOFError, SafetensorError) as error:
+        raise WeightsError(path, f"is damaged, or no checkpoint ({type(error).__name__})", "Get it again") from error
+    if not isinstance(found, dict):
+        raise WeightsError(path, f"holds a {type(found).__name__}, not a state dict")
+    return found
+
+
+def _unwrapped(found: Mapping[str, object]) -> dict[str, Tensor]:
+    import torch
+
+    for wrapper in _WRAPPERS:
+        inner = found.get(wrapper)
+        if isinstance(inner, dict):
+            found = inner
+    tensors = {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
+    return {name.removeprefix("module."): value for name, value in tensors.items()}
+
+
+def _expected(architecture: Architecture) -> dict[str, tuple[int, ...]]:
+    import torch
+
+    from histoseek.encoders.slide.network import PathSearchNetwork
+
+    with torch.device("meta"):
+        network = PathSearchNetwork(architecture)
+    return {name: tuple(value.shape) for name, value in network.state_dict().items()}
+
+
+def _check(path: Path, given: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]) -> None:
+    faults = {
+        "missing": sorted(name for name in expected if name not in given),
+        "extra": sorted(name for name in given if name not in expected),
+        "of another shape": sorted(
+            f"{name} {list(given[name].shape)} instead of {list(shape)}"
+            for name, shape in expected.items()
+            if name in given and tuple(given[name].shape) != shape
+        ),
+    }
+    said = [f"{len(names)} {fault}: {_some(names)}" for fault, names in faults.items() if names]
+    if said:
+        raise WeightsError(path, f"does not fit the slide encoder ({'; '.join(said)})", "See docs/weights.md")
+
+
+def _text_part(path: Path, kept: Mapping[str, Tensor], spec: str, architecture: Architecture) -> TextPart:
+    """Check the text tensors against the tower they are for."""
+    from histoseek.encoders.text.registry import load_tower
+
+    tower = load_tower(spec)
+    given = {name.removeprefix(TEXT_MODEL): value for name, value in kept.items() if name.startswith(TEXT_MODEL)}
+    given = {name: value for name, value in given.items() if not name.endswith("position_ids")}
+    _check(path, given, {name: tuple(value.shape) for name, value in tower.state_dict().items()})
+    dimension = tower.card.dimension
+    projection = kept.get(f"{TEXT_PROJECTION}weight")
+    if projection is None or tuple(projection.shape) != (architecture.dimension, dimension):
+        shape = "missing" if projection is None else f"of shape {list(projection.shape)}"
+        raise WeightsError(path, f"its text_projection is {shape}, wanted [{architecture.dimension}, {dimension}]")
+    return TextPart(spec, dimension)
+
+
+def _is_text(name: str) -> bool:
+    return name.startswith((TEXT_MODEL, TEXT_PROJECTION)) or name == LOGIT_SCALE
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return np.asarray((tensor.float() if tensor.is_floating_point() else tensor).numpy())
