@@ -11,6 +11,7 @@ from histoseek.encoders.slide.architecture import Architecture
 from histoseek.encoders.slide.network import BagBatch, PathSearchNetwork, SlideVectors
 from histoseek.encoders.text.tower import TextTower, Tokens
 from histoseek.training.losses import START_LOGIT_SCALE
+from histoseek.training.statistics import steady_norms
 
 
 class SlideTextModel(nn.Module):
@@ -22,6 +23,7 @@ class SlideTextModel(nn.Module):
     def __init__(self, architecture: Architecture, tower: TextTower, text_layers: int, dropout: float) -> None:
         super().__init__()
         self.visual = PathSearchNetwork(architecture)
+        steady_norms(self.visual)
         self.text_model = tower
         self.text_projection = nn.Linear(tower.card.dimension, architecture.dimension)
         self.logit_scale = nn.Parameter(torch.tensor(START_LOGIT_SCALE))

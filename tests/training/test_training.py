@@ -1,0 +1,245 @@
+"""Whole trainings, small ones: they learn, resume, stop, and leave the test part alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from histoseek.errors import BadFeatureFile, ConfigurationError, EncoderError
+from histoseek.progress import SilentReporter
+from histoseek.training import train as training
+from histoseek.training.history import EpochRow, Progress
+from histoseek.training.pairs import Pair
+from histoseek.training.recall import value_of
+from histoseek.training.result import TrainingResult
+from histoseek.training.settings import TrainingSettings
+from histoseek.training.train import prepared_split
+from tests.training.helpers import SMALL, InterruptingReporter, tiny_tower, train_small, write_pairs
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pair, ...]:
+    return write_pairs(tmp_path_factory.mktemp("pairs"), patients=56)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(pairs: tuple[Pair, ...], tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingResult, Path]:
+    work = tmp_path_factory.mktemp("undisturbed")
+    return train_small(pairs, work), work
+
+
+def _rows(work: Path) -> list[dict[str, str]]:
+    with (work / "log.csv").open(encoding="utf-8") as file:
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+
+
+def _same(one: TrainingResult, other: TrainingResult) -> None:
+    assert one.state.keys() == other.state.keys() and one.best_epoch == other.best_epoch
+    for name, tensor in one.state.items():
+        torch.testing.assert_close(other.state[name], tensor, rtol=0, atol=1e-6, msg=name)
+
+
+def test_training_learns_what_new_patients_show(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    result = train_small(pairs, tmp_path, epochs=12)
+    for part in (result.validation, result.test):
+        for direction in ("slide->report", "text->slide"):
+            after = value_of(part.after.recalls, direction, "group", 1)
+            recall = next(r for r in part.after.recalls if (r.direction, r.answer, r.k) == (direction, "group", 1))
+            assert after >= 0.75 and recall.low > recall.chance
+            assert value_of(part.before.recalls, direction, "group", 1) < after
+    assert result.test.after.contrastive < result.test.before.contrastive / 2
+
+
+@pytest.mark.parametrize("stops", [(2, 3), (3, 5)])
+def test_interrupted_twice_and_resumed_is_as_undisturbed(
+    pairs: tuple[Pair, ...], undisturbed: tuple[TrainingResult, Path], tmp_path: Path, stops: tuple[int, int]
+) -> None:
+    """Epochs have three steps: the stops lie within epochs and at their ends."""
+    for stop in stops:
+        with pytest.raises(KeyboardInterrupt):
+            train_small(pairs, tmp_path, InterruptingReporter(stop))
+    result = train_small(pairs, tmp_path)
+    _same(undisturbed[0], result)
+    assert _rows(tmp_path) == _rows(undisturbed[1])
+    for mine, theirs in zip(result.test.after.recalls, undisturbed[0].test.after.recalls, strict=True):
+        assert str(mine) == str(theirs)
+
+
+def test_an_interrupt_between_checkpoints_loses_no_step(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train_small(pairs, tmp_path, InterruptingReporter(2), checkpoint_steps=1000)
+    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert (content["progress"]["epoch"], content["progress"]["step"]) == (1, 2)
+
+
+def test_a_finished_training_gives_its_result_again(
+    pairs: tuple[Pair, ...], undisturbed: tuple[TrainingResult, Path]
+) -> None:
+    again = train_small(pairs, undisturbed[1])
+    _same(undisturbed[0], again)
+    assert again.epochs == SMALL.epochs
+
+
+def test_micro_batches_and_memory_do_not_change_the_result(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    whole = train_small(pairs, tmp_path / "whole", epochs=1, dropout=0.0)
+    pieces = train_small(pairs, tmp_path / "pieces", epochs=1, dropout=0.0, micro_batch=5, memory_mb=0)
+    assert pieces.test.after.contrastive == pytest.approx(whole.test.after.contrastive, abs=1e-4)
+    assert pieces.notes == whole.notes == ()
+
+
+def test_log_and_plot_tell_the_course(undisturbed: tuple[TrainingResult, Path]) -> None:
+    result, work = undisturbed
+    rows = _rows(work)
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"] and rows[-1]["step"] == "12"
+    assert float(rows[-1]["train_contrastive"]) < float(rows[0]["train_contrastive"])
+    best = max(rows, key=lambda r: _recall(r) - 1e-3 * float(r["validation_contrastive"]))
+    assert int(best["epoch"]) == result.best_epoch
+    with Image.open(work / "log.png") as picture:
+        assert picture.width > 600 and len(picture.convert("RGB").getcolors(10**6) or []) > 10
+
+
+def _recall(row: dict[str, str]) -> float:
+    return (float(row["slide_to_report_r5"]) + float(row["text_to_slide_r5"])) / 2
+
+
+def test_the_test_part_decides_nothing(
+    pairs: tuple[Pair, ...], undisturbed: tuple[TrainingResult, Path], tmp_path: Path
+) -> None:
+    test = {pair.slide_id for pair in undisturbed[0].split.test}
+    changed = [replace(pair, report="another text") if pair.slide_id in test else pair for pair in pairs]
+    result = train_small(changed, tmp_path)
+    _same(undisturbed[0], result)
+    assert _rows(tmp_path) == _rows(undisturbed[1])
+    assert result.test.after.contrastive != undisturbed[0].test.after.contrastive
+
+
+def test_it_stops_when_validation_no_longer_gains_and_keeps_the_best(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    result = train_small(pairs, tmp_path, epochs=50, learning_rate=0.3, patience=2)
+    rows = _rows(tmp_path)
+    assert len(rows) == result.epochs == result.best_epoch + 2 < 50
+    assert "stopped early" in result.notes[-1]
+    assert result.validation.after.contrastive == pytest.approx(
+        float(rows[result.best_epoch - 1]["validation_contrastive"]), rel=1e-4
+    )
+
+
+def _row(recall: float, loss: float) -> EpochRow:
+    return EpochRow(1, 1, 0.0, 0.0, 0.0, 0.0, loss, 0.0, 0.0, 0.0, 0.0, recall, 0.0, recall, 0.0)
+
+
+def test_the_best_epoch_is_by_recall_then_by_loss() -> None:
+    progress = Progress(micro_batch=1)
+    assert progress.better(_row(0.0, 9.0))
+    progress.close_epoch(_row(0.5, 2.0))
+    progress.best_epoch = 1
+    assert progress.better(_row(0.6, 3.0)) and progress.better(_row(0.5, 1.0))
+    assert not progress.better(_row(0.5, 2.0)) and not progress.better(_row(0.4, 0.1))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda pairs: {"settings": replace(SMALL, learning_rate=1e-3)}, "other settings"),
+        (lambda pairs: {"settings": replace(SMALL, dimension=16)}, "other settings"),
+        (lambda pairs: {"pairs": [*pairs[:-1], replace(pairs[-1], report="new")]}, "other pairs"),
+    ],
+)
+def test_checkpoints_of_another_training_are_refused(
+    pairs: tuple[Pair, ...],
+    undisturbed: tuple[TrainingResult, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[tuple[Pair, ...]], dict[str, object]],
+    reason: str,
+) -> None:
+    monkeypatch.setattr("histoseek.encoders.text.registry.load_tower", lambda spec: tiny_tower())
+    given = {"pairs": pairs, "settings": SMALL, **change(pairs)}
+    with pytest.raises(ConfigurationError, match=f"checkpoint there was made with {reason}"):
+        training.train(given["pairs"], "tiny", given["settings"], undisturbed[1], SilentReporter())  # type: ignore[arg-type]
+
+
+class _Malicious:
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return (exec, ("raise SystemExit('code in a checkpoint ran')",))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", pickle.dumps(_Malicious()), b"PK\x03\x04 cut"])
+def test_damaged_or_hostile_checkpoints_are_refused(pairs: tuple[Pair, ...], tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(content)
+    with pytest.raises(EncoderError, match="not a readable checkpoint"):
+        train_small(pairs, tmp_path)
+
+
+def test_a_truncated_checkpoint_is_refused(
+    pairs: tuple[Pair, ...], undisturbed: tuple[TrainingResult, Path], tmp_path: Path
+) -> None:
+    whole = (undisturbed[1] / "checkpoint.pt").read_bytes()
+    (tmp_path / "checkpoint.pt").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(EncoderError, match="not a readable checkpoint"):
+        train_small(pairs, tmp_path)
+
+
+def test_an_unreadable_bag_stops_the_training_by_name(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    broken = tmp_path / "s000-0.h5"
+    broken.write_bytes(b"nothing")
+    with pytest.raises(BadFeatureFile, match=r"s000-0\.h5"):
+        train_small([replace(pairs[0], bag=broken), *pairs[1:]], tmp_path / "work")
+
+
+def test_memory_running_out_is_in_the_notes(
+    pairs: tuple[Pair, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from histoseek.encoders.slide.network import PathSearchNetwork
+
+    forward = PathSearchNetwork.forward
+
+    def short(network: PathSearchNetwork, bags: object) -> object:
+        if len(bags.features) > 8:  # type: ignore[attr-defined]
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(network, bags)
+
+    monkeypatch.setattr(PathSearchNetwork, "forward", short)
+    result = train_small(pairs, tmp_path, epochs=1)
+    assert result.notes == ("memory ran out in step 1: from there on, micro-batches of 6",)
+
+
+def test_long_reports_are_counted_and_noted(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    longer = [replace(pairs[0], report=pairs[0].report + " with many more words than it can read"), *pairs[1:]]
+    result = train_small(longer, tmp_path, epochs=1)
+    assert result.truncated_reports == 1 and "1 reports are longer" in result.notes[0]
+
+
+def test_files_and_logs_hold_no_report_path_or_patient(
+    pairs: tuple[Pair, ...], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "histoseek"):
+        train_small(pairs, tmp_path, epochs=1)
+    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    texts = caplog.text + (tmp_path / "log.csv").read_text() + json.dumps(content["progress"], default=str)
+    texts += json.dumps(content["identity"])
+    for secret in ("carcinoma", "p001", str(tmp_path), str(pairs[0].bag)):
+        assert secret not in texts
+
+
+def test_the_whole_way_in_uses_the_registered_text_encoder(
+    pairs: tuple[Pair, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("histoseek.encoders.text.registry.load_tower", lambda spec: asked.append(spec) or tiny_tower())
+    settings: TrainingSettings = replace(SMALL, epochs=1)
+    result = training.train(pairs, "tiny", settings, tmp_path / "new" / "work", SilentReporter())
+    assert asked == ["tiny"] and result.text_encoder == "tiny" and training.is_first_process()
+    assert result.split == prepared_split(pairs, settings) and result.architecture.input_dimension == 24

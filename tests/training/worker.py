@@ -1,0 +1,25 @@
+"""One process of a small training under torchrun: worker.py PAIRS.csv FEATURES WORK."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from histoseek.training.pairs import read_pairs
+from histoseek.training.train import is_first_process
+from tests.training.helpers import train_small
+
+
+def main(table: Path, features: Path, work: Path) -> None:
+    torch.set_num_threads(1)
+    result = train_small(read_pairs(table, features), work, epochs=2)
+    if is_first_process():
+        scores = (result.validation.after.contrastive, result.test.after.contrastive)
+        (work / "scores.json").write_text(json.dumps(scores))
+
+
+if __name__ == "__main__":
+    main(*(Path(argument) for argument in sys.argv[1:]))
