@@ -209,7 +209,7 @@ def needs_no_torch(spec: str, cache: Path) -> None:
 def test_auto_takes_torch_where_nothing_can_be_exported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    spec, cache = f"minilm@{write_bert(tmp_path / 'model', width=384)}", str(tmp_path / "cache")
+    spec, cache = f"minilm@{write_bert(tmp_path / 'model', width=384, positions=256)}", str(tmp_path / "cache")
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with settings(monkeypatch, runtime="auto", cache_dir=cache):
         assert isinstance(load_text_encoder(spec), TowerEncoder)
@@ -220,7 +220,7 @@ def test_auto_takes_torch_where_nothing_can_be_exported(
 
 def test_a_cache_that_cannot_be_written_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
-    spec = f"minilm@{write_bert(tmp_path / 'model', width=384)}"
+    spec = f"minilm@{write_bert(tmp_path / 'model', width=384, positions=256)}"
     (tmp_path / "cache").write_bytes(b"a file where a folder should be")
     with (
         settings(monkeypatch, runtime="onnx", cache_dir=str(tmp_path / "cache")),
@@ -330,7 +330,7 @@ def test_folders_without_a_model_are_refused(name: str, tmp_path: Path) -> None:
 
 
 def test_damaged_weights_are_said(torch_runtime: None, tmp_path: Path) -> None:
-    folder = write_bert(tmp_path / "model", width=384)
+    folder = write_bert(tmp_path / "model", width=384, positions=256)
     weights = folder / "model.safetensors"
     whole = weights.read_bytes()
     for damaged in (b"", b"no weights at all", whole[:200], whole[:-100]):
@@ -353,8 +353,9 @@ def test_missing_weights_are_not_made_up(torch_runtime: None, tmp_path: Path) ->
 
 def test_foreign_folders_are_refused(torch_runtime: None, tmp_path: Path) -> None:
     folder = write_bert(tmp_path / "model")
-    with pytest.raises(EncoderError, match="MiniLM's architecture"):
-        load_text_encoder(f"minilm@{folder}")
+    for other in (folder, write_bert(tmp_path / "short", width=384, positions=255)):
+        with pytest.raises(EncoderError, match="MiniLM's architecture"):
+            load_text_encoder(f"minilm@{other}")
     text = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     text["model"]["vocab"] |= {"metastasis": len(VOCABULARY)}
     (folder / "tokenizer.json").write_text(json.dumps(text), encoding="utf-8")

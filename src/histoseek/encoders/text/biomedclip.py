@@ -108,7 +108,7 @@ def _modules(folder: Path, card: TextCard) -> tuple[nn.Module, nn.Module]:
     stated = ModelFolder(folder).config()
     # PubMedBERT has the sizes of BERT-base, which are BertConfig's defaults.
     config = BertConfig(**stated)
-    if stated.get("model_type", "bert") != "bert" or card.context_tokens > config.max_position_embeddings:
+    if stated.get("model_type", "bert") != "bert" or not 8 <= card.context_tokens <= config.max_position_embeddings:
         raise EncoderError(str(folder), f"its config.json is not of a BERT for {card.context_tokens} tokens", _ADVICE)
     width, hidden = config.hidden_size, (config.hidden_size + card.dimension) // 2
     proj = nn.Sequential(nn.Linear(width, hidden, bias=False), nn.GELU(), nn.Linear(hidden, card.dimension, bias=False))

@@ -54,7 +54,8 @@ def _folder(path: Path | None) -> ModelFolder:
     folder = ModelFolder(path or _packaged())
     folder.check()
     config = folder.config()
-    if (config.get("model_type"), config.get("hidden_size")) != ("bert", CARD.dimension):
+    fits = (config.get("model_type"), config.get("hidden_size")) == ("bert", CARD.dimension)
+    if not fits or config.get("max_position_embeddings", 512) < CARD.context_tokens:
         advice = "For other models: transformers@/folder"
         raise EncoderError(str(folder.path), "not a model of MiniLM's architecture", advice)
     return folder
@@ -67,8 +68,8 @@ def _fingerprint(folder: ModelFolder) -> str:
 def _tokenizer(folder: ModelFolder) -> TextTokenizer:
     tokenizer = read_tokenizer(folder.path / "tokenizer.json")
     config = folder.config()
-    check_vocabulary(folder.path, tokenizer, int(config["vocab_size"]))
-    return TextTokenizer(tokenizer, CARD.context_tokens, int(config.get("pad_token_id", 0)))
+    check_vocabulary(folder.path, tokenizer, int(config.get("vocab_size", 30522)))
+    return TextTokenizer(tokenizer, CARD.context_tokens, int(config.get("pad_token_id") or 0))
 
 
 def _packaged() -> Path:

@@ -15,15 +15,12 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from torch import nn
 
-EXTRA = "text"
-
 
 def load_transformer(folder: ModelFolder) -> nn.Module:
     """The transformer without its own pooler, in float32, all weights from the folder.
 
-    Raises MissingExtra, and EncoderError when the weights are damaged or are not all there.
+    Raises EncoderError when the weights are damaged or are not all there.
     """
-    require_packages()
     import torch
     from transformers import AutoModel
 
@@ -39,11 +36,10 @@ def load_transformer(folder: ModelFolder) -> nn.Module:
                 output_loading_info=True,
             )
     except Exception as error:  # safetensors, transformers and torch share no class for a damaged file
-        raise EncoderError(
-            str(folder.path), f"cannot be loaded ({type(error).__name__})", "Download it again"
-        ) from error
+        what = f"cannot be loaded ({type(error).__name__})"
+        raise EncoderError(str(folder.path), what, "Download it again") from error
     _check_all_found(folder.path, found)
-    return without_pooler(model)
+    return _without_pooler(model)
 
 
 def tokenizer_for(folder: Path, context_tokens: int, transformer: nn.Module) -> TextTokenizer:
@@ -59,14 +55,7 @@ def require_packages() -> None:
         import torch  # noqa: F401
         import transformers  # noqa: F401
     except ImportError as error:
-        raise MissingExtra(error.name or "transformers", EXTRA) from error
-
-
-def without_pooler(model: nn.Module) -> nn.Module:
-    """The model without the tanh pooler on top of BERT and its kin, which no text tower uses."""
-    if getattr(model, "pooler", None) is not None:
-        model.pooler = None
-    return model
+        raise MissingExtra(error.name or "transformers", "text") from error
 
 
 def _tokenizer(folder: Path) -> Tokenizer:
@@ -80,6 +69,13 @@ def _tokenizer(folder: Path) -> Tokenizer:
         return found.backend_tokenizer
     except Exception as error:  # as many classes as there are tokenizers
         raise EncoderError(str(folder), "no usable tokenizer in it", "Add the model's tokenizer.json") from error
+
+
+def _without_pooler(model: nn.Module) -> nn.Module:
+    """The model without the tanh pooler on top of BERT and its kin, which no text tower uses."""
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None
+    return model
 
 
 @contextmanager
