@@ -57,9 +57,8 @@ def index(
     from histoseek.progress import terminal_progress
 
     paths = _inputs(slides, features)
-    named = encoder if features is None else f"features:{features_encoder}"
     changes = {
-        "encoder": named,
+        "encoder": encoder if features is None else f"features:{features_encoder}",
         "spacing_um_per_px": spacing,
         "tissue_threshold": tissue_threshold,
         "spacing_tolerance": spacing_tolerance,

@@ -82,7 +82,7 @@ def import_checkpoint(path: Path, request: ImportRequest) -> Weights:
         version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return Weights(card, {name: _array(value) for name, value in kept.items()})
+    return Weights.of(card, {name: _array(value) for name, value in kept.items()})
 
 
 def infer_architecture(path: Path, visual: Mapping[str, Tensor]) -> Architecture:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,11 @@ class Weights:
     card: WeightsCard
     tensors: Tensors
 
+    @classmethod
+    def of(cls, card: WeightsCard, tensors: Tensors) -> Weights:
+        """New weights, with the checksum of the tensors on their card."""
+        return cls(replace(card, sha256=hashlib.sha256(_serialised(tensors)).hexdigest()), tensors)
+
     def part(self, prefix: str) -> dict[str, NDArray[np.generic]]:
         """The tensors whose names begin with `prefix`, without it."""
         return {name.removeprefix(prefix): value for name, value in self.tensors.items() if name.startswith(prefix)}
@@ -116,14 +121,11 @@ class Weights:
         return Alignment("projection", None, Affine(matrix, offset))
 
 
-def save_weights(weights: Weights, path: Path) -> WeightsCard:
-    """Write the tensors (.safetensors) and then the card (.json), and give the card with its checksum back."""
-    data = save({name: np.ascontiguousarray(value) for name, value in weights.tensors.items()})
-    card = WeightsCard(**{**_shallow(weights.card), "sha256": hashlib.sha256(data).hexdigest()})
+def save_weights(weights: Weights, path: Path) -> None:
+    """Write the tensors (.safetensors) and then the card (.json)."""
     make_folder(path.parent)
-    write_atomic(path, data)
-    write_atomic(card_path(path), json.dumps(asdict(card), indent=1).encode())
-    return card
+    write_atomic(path, _serialised(weights.tensors))
+    write_atomic(card_path(path), json.dumps(asdict(weights.card), indent=1).encode())
 
 
 def load_card(path: Path) -> WeightsCard:
@@ -175,8 +177,8 @@ def card_path(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def _shallow(card: WeightsCard) -> dict[str, Any]:
-    return {name: getattr(card, name) for name in card.__slots__}
+def _serialised(tensors: Tensors) -> bytes:
+    return save({name: np.asarray(value, order="C") for name, value in tensors.items()})
 
 
 def _card(data: dict[str, Any]) -> WeightsCard:

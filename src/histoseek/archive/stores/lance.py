@@ -85,7 +85,8 @@ class LanceStore:
         rows = to_table(slides, self._table.schema)
         with self._committing():
             merge = self._table.merge_insert("slide_id").when_matched_update_all().when_not_matched_insert_all()
-            merge.execute(rows)
+            # "null" only says that a missing language vector may stay missing; vectors were checked when made.
+            merge.execute(rows, on_bad_vectors="null")
 
     def delete(self, slide_ids: Sequence[str]) -> None:
         """Take slides out."""

@@ -1,0 +1,70 @@
+"""Small weights and feature archives for tests."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from histoseek.encoders.slide.architecture import Architecture, Mode
+from histoseek.encoders.weights import FeatureSpace, TextPart, Weights, WeightsCard
+
+SMALL = Architecture(input_dimension=24, dimension=32, mosaic_size=4, heads=4, gate_dimension=8)
+
+
+def slide_tensors(architecture: Architecture, seed: int = 0) -> dict[str, np.ndarray]:
+    """The tensors of an untrained slide network, under their published names."""
+    import torch
+
+    from histoseek.encoders.slide.network import PathSearchNetwork
+
+    torch.manual_seed(seed)
+    return {
+        f"visual.{name}": value.numpy().copy() for name, value in PathSearchNetwork(architecture).state_dict().items()
+    }
+
+
+def small_weights(seed: int = 0, mode: Mode = "masked", *, texts: bool = False, name: str = "small") -> Weights:
+    """Weights of a small network, with a projection of MiniLM's vectors into its space if asked for."""
+    tensors = slide_tensors(SMALL, seed)
+    if texts:
+        rng = np.random.default_rng(seed)
+        tensors["text_projection.weight"] = rng.standard_normal((32, 384)).astype(np.float32)
+        tensors["text_projection.bias"] = rng.standard_normal(32).astype(np.float32)
+    card = WeightsCard(
+        name=name,
+        architecture=SMALL,
+        mode=mode,
+        features=FeatureSpace("test"),
+        text=TextPart("minilm", 384) if texts else None,
+        data="random numbers",
+        licence="Apache-2.0",
+        source="a test",
+        seed=seed,
+        version="0",
+        created="2026-01-01T00:00:00+00:00",
+    )
+    return Weights.of(card, tensors)
+
+
+def write_features(folder: Path, count: int, tiles: int = 30, dimension: int = 24, seed: int = 0) -> Path:
+    """A folder of feature files, slide-00.h5 and so on, tiles on a 6-column grid of 448 px."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        with h5py.File(folder / f"slide-{number:02d}.h5", "w") as file:
+            file["features"] = rng.standard_normal((tiles, dimension)).astype(np.float32)
+            file["coords"] = np.array([(448 * (i % 6), 448 * (i // 6)) for i in range(tiles)])
+            file["coords"].attrs["patch_size_level0"] = 448
+    return folder
+
+
+def write_table(path: Path, rows: list[dict[str, object]]) -> Path:
+    """A CSV of rows with the same columns."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
