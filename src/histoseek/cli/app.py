@@ -17,13 +17,29 @@ from histoseek.cli.search import search
 from histoseek.cli.show import show
 from histoseek.cli.simulate import simulate
 from histoseek.cli.stats import stats
+from histoseek.cli.train import train
 from histoseek.cli.update import update
 from histoseek.cli.verify import verify
 from histoseek.cli.weights import weights
 
 app = typer.Typer(name="histoseek", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
-for command in (index, search, show, update, remove, verify, stats, align, reencode, encoders, export, mask, simulate):
+for command in (
+    index,
+    search,
+    show,
+    update,
+    remove,
+    verify,
+    stats,
+    align,
+    train,
+    reencode,
+    encoders,
+    export,
+    mask,
+    simulate,
+):
     app.command()(command)
 app.command("list")(list_slides)
 app.add_typer(weights, name="weights")
