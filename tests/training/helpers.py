@@ -103,7 +103,6 @@ def train_small(
     pairs: Sequence[Pair], work: Path, reporter: Reporter | None = None, **changes: object
 ) -> TrainingResult:
     settings = replace(SMALL, **changes)
-    work.mkdir(parents=True, exist_ok=True)
     return run_training(
         pairs, prepared_split(pairs, settings), tiny_tower(), settings, work, reporter or SilentReporter()
     )

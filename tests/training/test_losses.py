@@ -20,6 +20,7 @@ def _unit(rows: Tensor) -> Tensor:
 
 
 def naive_contrastive(slides: Tensor, texts: Tensor, scale: float, cases: list[int], reports: list[int]) -> float:
+    slides, texts = slides.detach(), texts.detach()
     total = 0.0
     for queries, answers in ((slides, texts), (texts, slides)):
         for i in range(len(queries)):

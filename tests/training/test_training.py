@@ -6,6 +6,7 @@ import csv
 import json
 import logging
 import pickle
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +18,16 @@ from PIL import Image
 from histoseek.errors import BadFeatureFile, ConfigurationError, EncoderError
 from histoseek.progress import SilentReporter
 from histoseek.training import train as training
+from histoseek.training.distributed import World
 from histoseek.training.history import EpochRow, Progress
+from histoseek.training.interrupts import interrupts_held
 from histoseek.training.pairs import Pair
 from histoseek.training.recall import value_of
 from histoseek.training.result import TrainingResult
+from histoseek.training.session import run_training
 from histoseek.training.settings import TrainingSettings
 from histoseek.training.train import prepared_split
+from histoseek.training.trainer import first_micro_batch
 from tests.training.helpers import SMALL, InterruptingReporter, tiny_tower, train_small, write_pairs
 
 
@@ -214,6 +219,30 @@ def test_memory_running_out_is_in_the_notes(
     monkeypatch.setattr(PathSearchNetwork, "forward", short)
     result = train_small(pairs, tmp_path, epochs=1)
     assert result.notes == ("memory ran out in step 1: from there on, micro-batches of 6",)
+
+
+def test_the_first_micro_batch_is_safe_on_a_cpu_and_the_share_on_a_gpu() -> None:
+    paper = TrainingSettings()
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    assert 16 <= first_micro_batch(paper, World(0, 1, cpu)) <= 128
+    assert first_micro_batch(replace(paper, tiles=10_000_000), World(0, 1, cpu)) == 1
+    assert first_micro_batch(paper, World(0, 1, gpu)) == 256 and first_micro_batch(paper, World(1, 3, gpu)) == 86
+    assert first_micro_batch(replace(paper, micro_batch=10), World(0, 1, cpu)) == 10
+    assert first_micro_batch(replace(paper, micro_batch=999), World(0, 2, gpu)) == 128
+
+
+def test_a_work_folder_that_cannot_be_written_is_an_error(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        run_training(pairs, prepared_split(pairs, SMALL), tiny_tower(), SMALL, tmp_path / "file", SilentReporter())
+
+
+def test_interrupts_wait_for_the_end_of_what_must_not_be_cut() -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt), interrupts_held():
+        signal.raise_signal(signal.SIGINT)
+        done.append("whole")
+    assert done == ["whole"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_long_reports_are_counted_and_noted(pairs: tuple[Pair, ...], tmp_path: Path) -> None:

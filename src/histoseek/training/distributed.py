@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, distributed, nn
 
+from histoseek.errors import ConfigurationError
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -78,13 +80,20 @@ def joined_world(device: torch.device) -> Iterator[World]:
         yield World(0, 1, device)
         return
     if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-        torch.cuda.set_device(device)
+        device = _own_gpu(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield World(distributed.get_rank(), size, device)
     finally:
         distributed.destroy_process_group()
+
+
+def _own_gpu(number: int) -> torch.device:
+    if number >= torch.cuda.device_count():
+        what = f"process {number + 1} of this machine has no GPU, there are {torch.cuda.device_count()}"
+        raise ConfigurationError("torchrun", what, "Start one process a GPU: --nproc-per-node gpu")
+    torch.cuda.set_device(number)
+    return torch.device("cuda", number)
 
 
 def _gradient(parameter: nn.Parameter) -> Tensor:

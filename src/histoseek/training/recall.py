@@ -65,11 +65,11 @@ def recalls(
     Ties are worth their expectation under a random order, so that identical reports earn nothing by their place.
     """
     patients = _codes([pair.patient_id for pair in pairs])
-    rng = np.random.default_rng(seed)
+    count = int(patients.max()) + 1
+    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), _RESAMPLES)
     found = []
     for task in _tasks(slides.astype(np.float64), texts.astype(np.float64), pairs, patients):
         asked = (task.right & task.allowed).any(1)
-        draws = rng.multinomial(patients.max() + 1, np.full(patients.max() + 1, 1 / (patients.max() + 1)), _RESAMPLES)
         for k in DEPTHS:
             hits = expected_hits(task.similarity[asked], task.allowed[asked], task.right[asked], k)
             luck = expected_hits(np.zeros_like(task.similarity[asked]), task.allowed[asked], task.right[asked], k)

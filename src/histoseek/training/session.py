@@ -9,6 +9,7 @@ from torch import Tensor
 
 from histoseek.encoders.text.tower import TextTower
 from histoseek.encoders.tile.runtimes import thread_count
+from histoseek.errors import ConfigurationError
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.settings import get_settings
 from histoseek.training.checkpoint import identity_of
@@ -22,7 +23,8 @@ from histoseek.training.pairs import Pair
 from histoseek.training.result import BeforeAfter, TrainingResult
 from histoseek.training.settings import TrainingSettings
 from histoseek.training.split import Split
-from histoseek.training.trainer import Trainer, WorkFolder
+from histoseek.training.trainer import Trainer
+from histoseek.training.work import WorkFolder
 
 
 def run_training(
@@ -41,6 +43,9 @@ def run_training(
         joined_world(compute.device) as world,
         BagLoader(settings.tiles, settings.seed, settings.memory_mb * 2**20, threads) as loader,
     ):
+        if settings.batch < world.size:
+            what = f"smaller than the {world.size} processes"
+            raise ConfigurationError(f"batch={settings.batch}", what, "Start fewer processes, or take a larger batch")
         compute = Compute(world.device, compute.bf16)
         model = _model(tower, settings, loader.dimension(split.train[0]), compute)
         start = model.trained_state()

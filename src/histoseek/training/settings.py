@@ -18,10 +18,11 @@ Precision = Literal["auto", "fp32", "bf16"]
 class TrainingSettings:
     """How to train; the defaults are those of PathSearch (arXiv 2510.23224) where it states any.
 
-    batch: pairs a step, over all processes; micro_batch: most pairs a forward pass, 0 for all (numbers don't depend
-    on it); tiles: drawn from a slide; warmup: share of the steps with a rising learning rate; diversity: weight of
-    the mosaic diversity loss; patience: epochs without a better validation recall before it stops;
-    checkpoint_steps: steps between checkpoints inside an epoch; memory_mb: for tile features kept between epochs.
+    batch: pairs a step, over all processes; micro_batch: most pairs a forward pass, 0 for what fits (numbers don't
+    depend on it, but for dropout); tiles: drawn from a slide; warmup: share of the steps with a rising learning rate;
+    diversity: weight of the mosaic diversity loss; patience: epochs without a better validation recall before it
+    stops; checkpoint_steps: steps between checkpoints inside an epoch; memory_mb: for tile features kept between
+    epochs.
     """
 
     epochs: int = 200

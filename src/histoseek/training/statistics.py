@@ -26,8 +26,9 @@ class SteadyNorm(nn.BatchNorm1d):
     def forward(self, rows: Tensor) -> Tensor:
         """Normalised rows."""
         if self.noted is not None:
-            exact = rows.detach().double()
-            self.noted += torch.cat([exact.new_tensor([len(exact)]), exact.sum(0), exact.square().sum(0)])
+            plain, exact = rows.detach().float(), torch.float64
+            self.noted[0] += len(plain)
+            self.noted[1:] += torch.cat([plain.sum(0, dtype=exact), plain.square().sum(0, dtype=exact)])
         return functional.batch_norm(
             rows, self.running_mean, self.running_var, self.weight, self.bias, training=False, eps=self.eps
         )

@@ -35,7 +35,6 @@ def train(
     from histoseek.encoders.text.registry import load_tower
     from histoseek.training.session import run_training
 
-    work.mkdir(parents=True, exist_ok=True)
     return run_training(pairs, split, load_tower(text_spec), settings, work, reporter)
 
 

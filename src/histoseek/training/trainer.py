@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -25,31 +23,16 @@ from histoseek.training.schedule import learning_rate
 from histoseek.training.settings import TrainingSettings
 from histoseek.training.split import Split
 from histoseek.training.step import Batch, ContrastiveStep, StepLoss
+from histoseek.training.work import WorkFolder
 
 _PLOT_SECONDS = 10.0
 """The plot is drawn again at most that often, until the end."""
 
+_CPU_BYTES = 4 * 2**30
+"""What the activations of a micro-batch may take on a CPU, unless the settings say otherwise."""
 
-@dataclass(frozen=True, slots=True)
-class WorkFolder:
-    """The files that a training writes while it runs."""
-
-    root: Path
-
-    @property
-    def checkpoint(self) -> Path:
-        """All that is needed to go on."""
-        return self.root / "checkpoint.pt"
-
-    @property
-    def log(self) -> Path:
-        """One row per epoch."""
-        return self.root / "log.csv"
-
-    @property
-    def plot(self) -> Path:
-        """Losses and recalls over the epochs."""
-        return self.root / "log.png"
+_FLOATS_PER_TILE = 50
+"""Activations of a training pass, a tile and dimension: 24 slides of 512 tiles took 1.65 GiB, which is 47."""
 
 
 class Trainer:
@@ -77,10 +60,10 @@ class Trainer:
         self._codes = pair_codes(split.train)
         self._evaluator = Evaluator(loader, world, compute, settings.seed)
         self._optimizer = _optimizer(model, settings)
-        share = -(-settings.batch // world.size)
-        start = Progress(micro_batch=min(settings.micro_batch or share, share))
-        self.progress = load_checkpoint(work.checkpoint, identity, model, self._optimizer) or start
-        micro_batch = self.progress.micro_batch
+        micro_batch = first_micro_batch(settings, world)
+        begun = load_checkpoint(work.checkpoint, identity, model, self._optimizer)
+        self.progress = begun or Progress(micro_batch)
+        self.progress.micro_batch = micro_batch = min(micro_batch, self.progress.micro_batch)
         self._step = ContrastiveStep(model, world, compute, settings.diversity, settings.seed, micro_batch)
         self._clock = perf_counter()
         self._plotted = -_PLOT_SECONDS
@@ -96,7 +79,7 @@ class Trainer:
             self._save()
             raise
         if self._world.first:
-            write_plot(self.progress.rows, self.progress.best_epoch, self._work.plot)
+            self._plot()
         return self.progress
 
     @property
@@ -164,8 +147,7 @@ class Trainer:
             self.progress.close_epoch(row)
             self._save()
         if self._world.first:
-            write_log(self.progress.rows, self._work.log)
-            self._plot_at_times()
+            self._log()
 
     def _validated(self) -> EpochRow:
         score = self._evaluator.score(self._model, self._validation, self.progress.micro_batch)
@@ -174,20 +156,38 @@ class Trainer:
         row = epoch_row(self.progress, self._done, self._rate(self._done - 1), scale, score)
         return agreed_row(row, self._world)
 
-    def _plot_at_times(self) -> None:
+    def _log(self) -> None:
+        with self._work.written():
+            write_log(self.progress.rows, self._work.log)
         if perf_counter() - self._plotted >= _PLOT_SECONDS:
+            self._plot()
+
+    def _plot(self) -> None:
+        with self._work.written():
             write_plot(self.progress.rows, self.progress.best_epoch, self._work.plot)
-            self._plotted = perf_counter()
+        self._plotted = perf_counter()
 
     def _save(self) -> None:
         self._tick()
         if self._world.first:
-            save_checkpoint(self._work.checkpoint, self._identity, self._model, self._optimizer, self.progress)
+            with self._work.written():
+                save_checkpoint(self._work.checkpoint, self._identity, self._model, self._optimizer, self.progress)
 
     def _tick(self) -> None:
         now = perf_counter()
         self.progress.seconds += now - self._clock
         self._clock = now
+
+
+def first_micro_batch(settings: TrainingSettings, world: World) -> int:
+    """The micro-batch to begin with: as set, else a process's whole share of the batch, on a CPU what is safe there.
+
+    A GPU says when memory runs out; on a CPU the system ends the process without a word.
+    """
+    share = -(-settings.batch // world.size)
+    slide_bytes = _FLOATS_PER_TILE * 4 * settings.dimension * settings.tiles
+    safe = max(1, _CPU_BYTES // slide_bytes) if world.device.type == "cpu" else share
+    return min(settings.micro_batch or safe, share)
 
 
 def _optimizer(model: SlideTextModel, settings: TrainingSettings) -> torch.optim.AdamW:
