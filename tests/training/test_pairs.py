@@ -87,10 +87,18 @@ def test_pairs_of_an_archive(indexed: Path) -> None:
 
 def test_archives_without_reports_or_bags_are_refused(indexed: Path, cohort: Path, tmp_path: Path) -> None:
     slide = next(path for path in sorted(cohort.iterdir()) if path.suffix not in (".csv", ".json"))
-    bare = tmp_path / "bare"
+    bare, stripped = tmp_path / "bare", tmp_path / "stripped"
     Archive.create(bare).index([slide])
     with pytest.raises(InputError, match="no slide in it has a report"):
         archive_pairs(Archive.open(bare))
+    reports = tmp_path / "reports.csv"
+    reports.write_text(f"file,report\n{slide.name},Ductal carcinoma.\n", encoding="utf-8")
+    Archive.create(stripped).index([slide], None, reports)
+    (pair,) = archive_pairs(Archive.open(stripped))
+    assert (pair.report, pair.patient_id) == ("Ductal carcinoma.", pair.slide_id)
+    pair.bag.unlink()
+    with pytest.raises(InputError, match=f"1 slides without cached features .{pair.slide_id}"):
+        archive_pairs(Archive.open(stripped))
 
 
 def test_what_teaches_nothing_is_refused(tmp_path: Path, features: Path) -> None:

@@ -109,6 +109,15 @@ def test_batches_do_not_depend_on_order_threads_or_memory(tmp_path: Path) -> Non
             assert first.mask.equal(other.mask) and first.mask.all()
 
 
+def test_batches_read_ahead_come_in_order(tmp_path: Path) -> None:
+    pairs = write_pairs(tmp_path, patients=7)
+    chunks = [pairs[:3], pairs[3:6], pairs[6:]]
+    with BagLoader(16, 0, 0, 2) as loader:
+        for chunk, bags in zip(chunks, loader.batches(chunks, 1), strict=True):
+            assert bags.features.equal(loader.batch(chunk, 1).features)
+        assert list(loader.batches([], 1)) == []
+
+
 def test_small_bags_are_padded_with_a_mask_and_not_duplicated(tmp_path: Path) -> None:
     pairs = write_pairs(tmp_path, patients=1, tiles=40) + write_pairs(tmp_path, patients=1, tiles=5, prefix="t")
     with BagLoader(32, 0, 0, 1) as loader:

@@ -15,15 +15,20 @@ import pytest
 import torch
 from PIL import Image
 
+from histoseek.encoders.slide.network import PathSearchNetwork
 from histoseek.errors import BadFeatureFile, ConfigurationError, EncoderError
 from histoseek.progress import SilentReporter
 from histoseek.training import train as training
 from histoseek.training.distributed import World
+from histoseek.training.evaluation import pair_codes
 from histoseek.training.history import EpochRow, Progress
 from histoseek.training.interrupts import interrupts_held
+from histoseek.training.loader import BagLoader
+from histoseek.training.losses import alike_pairs, contrastive_loss
 from histoseek.training.pairs import Pair
 from histoseek.training.recall import value_of
 from histoseek.training.result import TrainingResult
+from histoseek.training.sampling import EVALUATION
 from histoseek.training.session import run_training
 from histoseek.training.settings import TrainingSettings
 from histoseek.training.train import prepared_split
@@ -104,6 +109,28 @@ def test_micro_batches_and_memory_do_not_change_the_result(pairs: tuple[Pair, ..
     pieces = train_small(pairs, tmp_path / "pieces", epochs=1, dropout=0.0, micro_batch=5, memory_mb=0)
     assert pieces.test.after.contrastive == pytest.approx(whole.test.after.contrastive, abs=1e-4)
     assert pieces.notes == whole.notes == ()
+
+
+def test_the_slide_network_loads_strictly_and_gives_the_scored_vectors(
+    pairs: tuple[Pair, ...], undisturbed: tuple[TrainingResult, Path]
+) -> None:
+    result = undisturbed[0]
+    network = PathSearchNetwork(result.architecture).eval()
+    network.load_state_dict(
+        {name.removeprefix("visual."): t for name, t in result.state.items() if name.startswith("visual.")}
+    )
+    tower = tiny_tower()
+    tower.load_state_dict(
+        {**tower.state_dict(), **{n.removeprefix("text_model."): t for n, t in result.state.items() if "text_m" in n}}
+    )
+    test = result.split.test
+    with BagLoader(SMALL.tiles, SMALL.seed, 0, 1) as loader, torch.no_grad():
+        slides = network(loader.batch(test, EVALUATION)).global_vectors
+        words = tower(tower.tokens([pair.report for pair in test]))
+    weight, bias = result.state["text_projection.weight"], result.state["text_projection.bias"]
+    texts = torch.nn.functional.normalize(words @ weight.T + bias, dim=-1)
+    loss = contrastive_loss(slides, texts, result.state["logit_scale"], alike_pairs(*pair_codes(test)))
+    assert float(loss) == pytest.approx(result.test.after.contrastive, abs=1e-4)
 
 
 def test_log_and_plot_tell_the_course(undisturbed: tuple[TrainingResult, Path]) -> None:
@@ -207,8 +234,6 @@ def test_an_unreadable_bag_stops_the_training_by_name(pairs: tuple[Pair, ...], t
 def test_memory_running_out_is_in_the_notes(
     pairs: tuple[Pair, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from histoseek.encoders.slide.network import PathSearchNetwork
-
     forward = PathSearchNetwork.forward
 
     def short(network: PathSearchNetwork, bags: object) -> object:

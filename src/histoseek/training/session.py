@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from histoseek.encoders.text.tower import TextTower
@@ -39,6 +40,8 @@ def run_training(
     compute = choose_compute(settings)
     truncated = tower.truncated([pair.report for pair in pairs])
     threads = thread_count(get_settings())
+    if get_settings().threads:
+        torch.set_num_threads(threads)
     with (
         joined_world(compute.device) as world,
         BagLoader(settings.tiles, settings.seed, settings.memory_mb * 2**20, threads) as loader,
