@@ -163,6 +163,6 @@ def _todo(store: Store, records: Sequence[SlideRecord]) -> list[str]:
 
 
 def _notes(old: EmbeddingSpace, new: EmbeddingSpace) -> tuple[str, ...]:
-    if old.has_alignment and not new.has_alignment:
+    if old.alignment == "ridge" and not new.has_alignment:
         return ("the alignment belonged to the old space and is gone: run `histoseek align` again",)
     return ()

@@ -68,10 +68,11 @@ def align(archive: Archive, seed: int = 0, reporter: Reporter | None = None) -> 
     chosen = _strength(data, seed)
     scored = _drawn(data.patients, seed)
     found = recalls(*_held_out(data, scored, seed), [pairs[i] for i in scored], seed)
+    measured = tuple(recall for recall in found if recall.queries)
     alignment = Ridge.of(data.slides, data.texts).alignment(chosen)
     reencode(archive, Change(alignment=alignment), reporter or SilentReporter())
     seconds = round(time.monotonic() - started, 3)
-    return AlignReport(len(pairs), int(data.patients.max()) + 1, chosen, found, len(scored), seconds)
+    return AlignReport(len(pairs), int(data.patients.max()) + 1, chosen, measured, len(scored), seconds)
 
 
 def _require_alignable(archive: Archive) -> None:

@@ -1,0 +1,113 @@
+"""The closed-form alignment: against naive ridge regression, on pairs that belong together and on pairs that don't."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from histoseek.api import Archive
+from histoseek.archive.reencode import reencode
+from histoseek.archive.spaces import Change
+from histoseek.encoders.recipe import Recipe
+from histoseek.errors import ArchiveError, TooFewPairs
+from histoseek.training.closed_form import align
+from histoseek.training.recall import value_of
+from histoseek.training.ridge import STRENGTHS, Ridge
+from tests.weights import small_weights, write_features, write_table
+
+REPORTS = (
+    "Adenocarcinoma of the colon with gland formation.",
+    "Squamous cell carcinoma of the lung, keratinising.",
+    "Normal liver tissue without inflammation.",
+    "Renal cell carcinoma, clear cell type.",
+    "Prostate tissue with chronic prostatitis.",
+    "Gastric mucosa with intestinal metaplasia.",
+)
+"""One report a class."""
+
+
+def archive_of(folder: Path, labels: list[int], patients: list[int], *, shuffled: bool = False) -> Archive:
+    """Slides whose features point where their class does, with their class's report, or with a random one."""
+    rng = np.random.default_rng(0)
+    directions = rng.standard_normal((len(REPORTS), 24)) * 0.7
+    (folder / "features").mkdir(parents=True)
+    said = rng.permutation(labels) if shuffled else labels
+    rows: list[dict[str, object]] = []
+    for number, (label, patient) in enumerate(zip(labels, patients, strict=True)):
+        with h5py.File(folder / "features" / f"slide-{number:02d}.h5", "w") as file:
+            file["features"] = (rng.standard_normal((20, 24)) + directions[label]).astype(np.float32)
+        text = f"{REPORTS[int(said[number])]} Block {number}."
+        rows.append({"slide_id": f"slide-{number:02d}", "patient_id": f"p{patient}", "report": text})
+    archive = Archive.create(folder / "archive", Recipe(encoder="features:test"))
+    table = write_table(folder / "slides.csv", rows)
+    archive.index([folder / "features"], table, table)
+    return archive
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(3, 40), st.integers(2, 30), st.integers(1, 12), st.sampled_from(STRENGTHS), st.integers(0, 99))
+def test_ridge_solves_the_normal_equations(n: int, d: int, t: int, strength: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    slides = rng.standard_normal((n, d)).astype(np.float32)
+    texts = rng.standard_normal((n, t)).astype(np.float32)
+    ridge = Ridge.of(slides, texts)
+    x, y = slides.astype(float) - slides.astype(float).mean(0), texts.astype(float) - texts.astype(float).mean(0)
+    eigenvalues = np.linalg.eigvalsh(x.T @ x)
+    penalty = strength * eigenvalues[eigenvalues > eigenvalues.max() * 1e-10].mean()
+    naive = np.linalg.solve(x.T @ x + penalty * np.eye(d), x.T @ y)
+    assert np.allclose(ridge.matrix(strength), naive, atol=1e-6)
+    alignment = ridge.alignment(strength)
+    mapped = (slides - slides.mean(0)) @ naive
+    unit = mapped / np.linalg.norm(mapped, axis=1, keepdims=True)
+    assert np.allclose(alignment.slides(slides), unit, atol=1e-2 if strength > 100 else 2e-3)
+    centred = texts - texts.mean(0)
+    assert np.allclose(alignment.texts(texts), centred / np.linalg.norm(centred, axis=1, keepdims=True), atol=1e-3)
+
+
+def test_pairs_that_belong_together_align(tmp_path: Path) -> None:
+    labels = [i % 6 for i in range(60)]
+    archive = archive_of(tmp_path, labels, [i // 2 for i in range(60)])
+    report = align(archive)
+    assert (report.pairs, report.patients, report.scored) == (60, 30, 60)
+    found = {(r.direction, r.answer, r.k): r for r in report.recalls}
+    for direction in ("slide->report", "text->slide"):
+        recall = found[(direction, "pair", 5)]  # type: ignore[index]
+        assert recall.chance == pytest.approx(5 / 60)
+        assert recall.low > 2 * recall.chance
+    results = archive.search(text="squamous carcinoma", k=10)
+    ways = [(r.record.slide_id, w.rank) for r in results for w in r.ways if w.name == "shared space"]
+    best = sorted(ways, key=lambda pair: pair[1])[:5]
+    assert sum(labels[int(slide_id[-2:])] == 1 for slide_id, _ in best) >= 4
+    assert archive.verify().problems == ()
+    again = align(archive)
+    assert again.recalls == report.recalls
+    assert again.strength == report.strength
+
+
+def test_pairs_that_do_not_belong_together_stay_at_chance(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path, [i % 6 for i in range(60)], list(range(60)), shuffled=True)
+    for direction in ("slide->report", "text->slide"):
+        value = value_of(align(archive).recalls, direction, "pair", 5)  # type: ignore[arg-type]
+        assert value < 0.2
+
+
+def test_what_cannot_be_aligned_is_refused(tmp_path: Path) -> None:
+    few = archive_of(tmp_path / "few", [0, 1, 2, 3] * 3, list(range(12)))
+    with pytest.raises(TooFewPairs, match="12 slides with reports, of 12 patients, with 12 different texts"):
+        align(few)
+    one_patient = archive_of(tmp_path / "one", [i % 6 for i in range(30)], [0] * 30)
+    with pytest.raises(TooFewPairs, match="of 1 patients"):
+        align(one_patient)
+    bare = Archive.create(tmp_path / "bare", Recipe(encoder="features:test"))
+    bare.index([write_features(tmp_path / "features", 3)])
+    with pytest.raises(ArchiveError, match="no report vectors"):
+        align(bare)
+    reencode(few, Change(weights=small_weights(texts=True)))
+    with pytest.raises(ArchiveError, match="trained with texts"):
+        align(few)
+    assert not few.layout.target.exists()
