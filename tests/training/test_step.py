@@ -69,7 +69,7 @@ def test_loss_and_gradient_are_those_of_one_plain_pass(batch: Batch) -> None:
     cosines = vectors.mosaics @ vectors.mosaics.transpose(1, 2)
     diversity = (cosines.sum((1, 2)) - 4) / 12
     (torch.stack(rows).mean() + 0.5 * diversity.mean()).backward()
-    assert loss.diversity == pytest.approx(float(diversity.mean()), abs=1e-5)
+    assert loss.diversity == pytest.approx(diversity.mean().item(), abs=1e-5)
     expected = _gradients(model)
     assert found.keys() == expected.keys()
     for name, gradient in expected.items():
