@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from histoseek.clustering import kmeans
+from histoseek.clustering import kmeans, sampled_kmeans
 
 
 @settings(max_examples=30, deadline=None)
@@ -40,3 +40,14 @@ def test_same_seed_same_bits_and_identical_points_make_one_cluster() -> None:
     assert np.array_equal(one.centres, two.centres)
     assert len(kmeans(np.ones((9, 4), np.float32), 5, 0).centres) == 1
     assert kmeans(np.ones((9, 4), np.float32), 5, 0).distances.max() == pytest.approx(0, abs=1e-6)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 3000), st.integers(1, 16), st.integers(0, 100))
+def test_sampled_clusters_hold_every_point_at_its_nearest_centre(count: int, k: int, seed: int) -> None:
+    points = np.random.default_rng(count).standard_normal((count, 3)).astype(np.float32)
+    found = sampled_kmeans(points, k, seed)
+    naive = ((points[:, None] - found.centres[None]) ** 2).sum(-1)
+    assert np.allclose(naive[np.arange(count), found.labels], naive.min(axis=1), atol=1e-4)
+    assert set(found.labels.tolist()) == set(range(len(found.centres))) and len(found.centres) <= min(k, count)
+    assert np.array_equal(found.labels, sampled_kmeans(points, k, seed).labels)
