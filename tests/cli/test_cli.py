@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,22 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-
-def histoseek(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "histoseek", *map(str, arguments)]
-    environment = {**os.environ, "COLUMNS": "200"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=environment)
-
-
-def refused(*arguments: object) -> str:
-    """The error line of a command that must fail cleanly."""
-    done = histoseek(*arguments)
-    assert done.returncode == 2, done
-    assert "Traceback" not in done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("error: ")
-    return lines[0]
+from tests.cli.process import histoseek, refused
 
 
 @pytest.fixture
@@ -165,7 +149,9 @@ def test_a_read_only_archive_is_searched_but_not_written(indexed: Path) -> None:
 
 
 def test_encoders_mask_and_simulate(cohort: Path, tmp_path: Path) -> None:
-    assert "lite0: 1280-d" in histoseek("encoders").stdout
+    listed = histoseek("encoders").stdout
+    assert "lite0: 1280-d" in listed
+    assert "minilm: 384-d" in listed
     slide = next(cohort.glob("*.tiff"))
     done = histoseek("mask", slide, "--out", tmp_path / "mask.png")
     assert "% tissue" in done.stdout

@@ -1,24 +1,38 @@
-"""`histoseek encoders`: what can encode tiles."""
+"""`histoseek encoders`: what can encode tiles and texts."""
 
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 from histoseek.cli.options import JsonOption
 
+if TYPE_CHECKING:
+    from histoseek.encoders.registry import EncoderCard
+    from histoseek.encoders.text.base import TextCard
+
 
 def encoders(as_json: JsonOption = False) -> None:
-    """List the tile encoders with what each needs."""
+    """List the tile and text encoders with what each needs."""
     from histoseek.encoders.registry import encoder_cards
+    from histoseek.encoders.text.registry import text_cards
     from histoseek.search.results import plain
 
-    cards = encoder_cards()
     if as_json:
-        print(json.dumps(plain(cards), indent=1))
+        print(json.dumps({"tile": plain(encoder_cards()), "text": plain(text_cards())}, indent=1))
         return
-    for card in cards:
+    print("tile encoders (--encoder):")
+    for card in encoder_cards():
         low, high = card.spacings_um_per_px
         tiles = f"tiles of {card.input_px} px at {low:g} to {high:g} um/px"
-        print(f"{card.name}: {card.dimension}-d, {tiles}, {card.precision}")
-        print(f"  from {card.source}, {card.licence}{', gated' if card.gated else ''}; pip extra: {card.extra}")
-        print(f"  offline: {card.offline}")
+        _show(card, f"{card.dimension}-d, {tiles}, {card.precision}")
+    print("text encoders (--text-encoder):")
+    for text in text_cards():
+        _show(text, f"{text.dimension}-d, {text.context_tokens} tokens at once, {text.pooling} pooling")
+    print("  transformers@/folder: any transformers model from a local folder")
+
+
+def _show(card: EncoderCard | TextCard, what: str) -> None:
+    print(f"  {card.name}: {what}")
+    print(f"    from {card.source}, {card.licence}{', gated' if card.gated else ''}; pip extra: {card.extra}")
+    print(f"    offline: {card.offline}")
