@@ -43,20 +43,24 @@ class AttentionLayer(nn.Module):
         means = normed.unflatten(0, (landmarks, -1)).mean(dim=1)
         values = linear(normed, self._projections().value)
         mix = mixing(normed, means, values, self._projections())
-        attended = by_rows(mix, normed[padding:][wanted])
-        return tokens[wanted] + self._out(attended + self._along(values)[padding:][wanted])
+        mixed = by_rows(mix, normed[padding:][wanted])
+        mixed += self._along(values)[padding:][wanted]
+        return self._out(mixed).add_(tokens[wanted])
 
     def masked(self, rows: Tensor, bounds: tuple[tuple[int, int], ...]) -> Tensor:
         """Rows [R, D] of all bags attending within their bag; bounds: first and end row of each bag."""
         normed = self.norm(rows)
-        return rows + self._out(torch.cat([self._mixed(normed[start:end]) for start, end in bounds]))
+        mixed = [self._mixed(normed[start:end]) for start, end in bounds]
+        return self._out(torch.cat(mixed) if len(mixed) > 1 else mixed[0]).add_(rows)
 
     def _mixed(self, normed: Tensor) -> Tensor:
         if len(normed) <= EXACT_TILES:
             return self._exact(normed)
         values = linear(normed, self._projections().value)
         means = segment_means(normed, min(self.attn.num_landmarks, _LANDMARKS))
-        return by_rows(mixing(normed, means, values, self._projections()), normed) + self._along(values)
+        mixed = by_rows(mixing(normed, means, values, self._projections()), normed)
+        mixed += self._along(values)
+        return mixed
 
     def _exact(self, normed: Tensor) -> Tensor:
         projected = linear(normed, self.attn.to_qkv.weight)

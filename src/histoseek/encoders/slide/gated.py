@@ -38,7 +38,6 @@ class GatedScores:
         return by_rows(self._scores, rows)
 
     def _scores(self, rows: Tensor) -> Tensor:
-        hidden = linear(rows, self._weight, self._bias)
-        hidden = hidden.sigmoid() if hidden.requires_grad else hidden.sigmoid_()
-        doubled, gate = hidden.chunk(2, dim=1)
-        return linear((2 * doubled - 1) * gate, self._scale, self._shift)
+        doubled, gate = linear(rows, self._weight, self._bias).sigmoid_().chunk(2, dim=1)
+        minus_gated = torch.addcmul(gate, doubled, gate, value=-2)
+        return linear(minus_gated, -self._scale, self._shift)

@@ -68,7 +68,7 @@ class DimensionReduction(nn.Module):
             out: Tensor = self.norm_act(linear(rows, self.fc1.weight))
             return out
         scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
-        return linear(rows, self.fc1.weight * scale[:, None], norm.bias - norm.running_mean * scale).relu()
+        return linear(rows, self.fc1.weight * scale[:, None], norm.bias - norm.running_mean * scale).relu_()
 
 
 class AttentivePooling(nn.Module):
@@ -117,7 +117,7 @@ class PathSearchNetwork(nn.Module):
 
     def _projected(self, features: Tensor) -> Tensor:
         layer = self.proj[0]
-        return linear(features, layer.weight, layer.bias).relu()
+        return linear(features, layer.weight, layer.bias).relu_()
 
     def _pooled(self, rows: Tensor, bounds: tuple[tuple[int, int], ...], places: Tensor, width: int) -> SlideVectors:
         hidden = self.abmil.dim_reduction(rows)

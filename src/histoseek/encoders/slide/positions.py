@@ -35,14 +35,13 @@ class PositionalBlock(nn.Module):
         """
         places = compact(cells)
         width, height = (int(edge) + 1 for edge in places.amax(dim=0))
-        keys, which, counts = (places[:, 1] * width + places[:, 0]).unique(return_inverse=True, return_counts=True)
-        held = rows.new_zeros(len(keys), rows.shape[1]).index_add_(0, which, rows) / counts[:, None]
+        index = places[:, 1] * width + places[:, 0]
+        keys, which, counts = index.unique(return_inverse=True, return_counts=True)
         if width * height <= _GRID_PER_CELL * len(keys):
-            grid = rows.new_zeros(height * width, rows.shape[1]).index_copy_(0, keys, held)
-            around = self._convolve(grid.view(height, width, -1)).index_select(0, keys)
-        else:
-            around = self._gather(held, keys, width)
-        return rows + around.index_select(0, which)
+            grid = rows.new_zeros(height * width, rows.shape[1])
+            grid = grid.index_copy_(0, keys, _means(rows, which, counts))
+            return rows + self._convolve(grid.view(height, width, -1)).index_select(0, index)
+        return rows + self._gather(_means(rows, which, counts), keys, width).index_select(0, which)
 
     def _merged(self) -> tuple[Tensor, Tensor]:
         weight = self.proj.weight + F.pad(self.proj1.weight, (1,) * 4) + F.pad(self.proj2.weight, (2,) * 4)
@@ -74,6 +73,14 @@ def compact(cells: Tensor) -> Tensor:
         steps = values.diff().clamp(max=REACH + 1)
         axes.append(torch.cat([values.new_zeros(1), steps.cumsum(0)])[which])
     return torch.stack(axes, dim=1)
+
+
+def _means(rows: Tensor, which: Tensor, counts: Tensor) -> Tensor:
+    """Means [C, D] of the rows of each cell; which: the cell of each row."""
+    sums = rows.new_zeros(len(counts), rows.shape[1])
+    if len(counts) == len(rows):
+        return sums.index_copy_(0, which, rows)
+    return sums.index_add_(0, which, rows) / counts[:, None]
 
 
 def _neighbours(keys: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
