@@ -71,6 +71,8 @@ def test_all_directions_against_loops(count: int, seed: int, labelled: bool) -> 
     twins = [{j for j in every if reports[j] == reports[i]} for i in every]
     expect("text->slide", "group", _naive(texts, slides, [list(every)] * count, twins, 1))
     expect("text->slide", "pair", _naive(texts, slides, [list(every)] * count, [{i} for i in every], 1))
+    expect("slide->report", "diagnosis", _naive(slides, texts, others, same, 1))
+    expect("text->slide", "diagnosis", _naive(texts, slides, others, same, 1))
     if not labelled:
         assert np.isnan(value_of(found, "text->report", "group", 1))
 

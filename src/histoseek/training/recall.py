@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from histoseek.training.pairs import Pair
 
 Direction = Literal["slide->slide", "slide->report", "text->slide", "text->report"]
-Answer = Literal["pair", "group"]
+Answer = Literal["pair", "group", "diagnosis"]
 
 DEPTHS = (1, 5)
 """How many of the first answers are looked at."""
@@ -32,7 +32,8 @@ class Recall:
 
     answer: what is right. "pair": the query's own slide or report. "group": for reports that of the same text,
     which counts as one answer; for slides those with the same text; within one kind (slide->slide, text->report)
-    those of other patients with the same diagnosis, or the same text where no diagnosis is known.
+    those of other patients with the same diagnosis, or the same text where no diagnosis is known. "diagnosis": between
+    slides and reports, those of other patients with the same diagnosis (or text).
     low, high: 95 % bootstrap interval over patients; chance: what a random order would give. NaN without queries.
     """
 
@@ -116,6 +117,8 @@ def _tasks(slides: Floats, texts: Floats, pairs: Sequence[Pair], patients: NDArr
         _Task("slide->report", "group", across[:, first], every[:, first], same_text[:, first]),
         _Task("text->slide", "pair", across.T, every, own),
         _Task("text->slide", "group", across.T, every, same_text),
+        _Task("slide->report", "diagnosis", across, others, same_label),
+        _Task("text->slide", "diagnosis", across.T, others, same_label),
         _Task("text->report", "group", within, others & ~same_text, same_label),
     ]
 
