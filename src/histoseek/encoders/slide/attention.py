@@ -47,10 +47,9 @@ class AttentionLayer(nn.Module):
         mixed += self._along(values)[padding:][wanted]
         return self._out(mixed).add_(tokens[wanted])
 
-    def masked(self, rows: Tensor, bounds: tuple[tuple[int, int], ...]) -> Tensor:
-        """Rows [R, D] of all bags attending within their bag; bounds: first and end row of each bag."""
-        normed = self.norm(rows)
-        mixed = [self._mixed(normed[start:end]) for start, end in bounds]
+    def masked(self, rows: Tensor, lengths: tuple[int, ...]) -> Tensor:
+        """Rows [R, D] of bags of these lengths, one after the other, each attending within its bag."""
+        mixed = [self._mixed(bag) for bag in self.norm(rows).split(lengths)]
         return self._out(torch.cat(mixed) if len(mixed) > 1 else mixed[0]).add_(rows)
 
     def _mixed(self, normed: Tensor) -> Tensor:

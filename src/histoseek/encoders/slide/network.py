@@ -99,10 +99,10 @@ class PathSearchNetwork(nn.Module):
     def forward(self, bags: BagBatch) -> SlideVectors:
         """Vectors of a batch of bags, each as if it were alone and whatever the order of its tiles."""
         packed = pack(bags.features, bags.cells, bags.mask)
-        rows = self.trans_layer1.masked(self._projected(packed.features), packed.bounds)
+        rows = self.trans_layer1.masked(self._projected(packed.features), packed.lengths)
         rows = self.pos_layer.on_cells(rows, packed.cells)
-        rows = self.trans_layer2.masked(rows, packed.bounds)
-        return self._pooled(rows, packed.bounds, packed.places, bags.mask.shape[1])
+        rows = self.trans_layer2.masked(rows, packed.lengths)
+        return self._pooled(rows, packed.lengths, packed.places, bags.mask.shape[1])
 
     def reference(self, features: Tensor) -> SlideVectors:
         """Vectors of one bag [N, D_in], in the order given, as published weights expect it; B is 1."""
@@ -113,23 +113,26 @@ class PathSearchNetwork(nn.Module):
         tokens = self.trans_layer1.reference(tokens, slice(None))
         tokens = torch.cat([tokens[:1], self.pos_layer.on_square(tokens[1:], side)])
         rows = self.trans_layer2.reference(tokens, slice(1, count + 1))
-        return self._pooled(rows, ((0, count),), torch.arange(count, device=rows.device), count)
+        return self._pooled(rows, (count,), torch.arange(count, device=rows.device), count)
 
     def _projected(self, features: Tensor) -> Tensor:
         layer = self.proj[0]
         return linear(features, layer.weight, layer.bias).relu_()
 
-    def _pooled(self, rows: Tensor, bounds: tuple[tuple[int, int], ...], places: Tensor, width: int) -> SlideVectors:
+    def _pooled(self, rows: Tensor, lengths: tuple[int, ...], places: Tensor, width: int) -> SlideVectors:
+        """Pool rows of bags of these lengths; places: where each row stands in its bag, padded to this width."""
         hidden = self.abmil.dim_reduction(rows)
-        scores = GatedScores(self.abmil.attention).of(hidden)
-        weights = [scores[start:end].softmax(dim=0).T for start, end in bounds]
-        mosaics = torch.stack([each @ hidden[start:end] for each, (start, end) in zip(weights, bounds, strict=True)])
+        scores = GatedScores(self.abmil.attention).of(hidden).split(lengths)
+        weights = [each.softmax(dim=0).T for each in scores]
+        mosaics = torch.stack([each @ bag for each, bag in zip(weights, hidden.split(lengths), strict=True)])
         shares = GatedScores([self.abmil.attention_2]).of(mosaics.flatten(0, 1)).view(mosaics.shape[:2]).softmax(dim=1)
-        global_vectors = (shares[:, None] @ mosaics)[:, 0]
         spread = [
-            each.new_zeros(len(each), width).index_copy(1, places[start:end], each)
-            for each, (start, end) in zip(weights, bounds, strict=True)
+            each.new_zeros(len(each), width).index_copy(1, inside, each)
+            for each, inside in zip(weights, places.split(lengths), strict=True)
         ]
         return SlideVectors(
-            F.normalize(global_vectors, dim=-1), F.normalize(mosaics, dim=-1), torch.stack(spread), shares
+            global_vectors=F.normalize((shares[:, None] @ mosaics)[:, 0], dim=-1),
+            mosaics=F.normalize(mosaics, dim=-1),
+            tile_weights=torch.stack(spread),
+            shares=shares,
         )

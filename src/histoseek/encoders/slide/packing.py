@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -16,36 +15,33 @@ from histoseek.errors import InputError
 class Packed:
     """The tiles of a batch, bag after bag, each bag in raster order of its cells.
 
-    features: [R, D_in]; cells: int64 [R, 2], bags one below the other and out of each other's reach; bounds: first
-    and end row of each bag; places: int64 [R], the position of each row in its padded bag.
+    features: [R, D_in]; cells: int64 [R, 2], bags one below the other and out of each other's reach; lengths:
+    tiles of each bag; places: int64 [R], the position of each row in its padded bag.
     """
 
     features: Tensor
     cells: Tensor
-    bounds: tuple[tuple[int, int], ...]
+    lengths: tuple[int, ...]
     places: Tensor
 
 
 def pack(features: Tensor, cells: Tensor, mask: Tensor) -> Packed:
     """Pack features [B, N, D_in] at cells [B, N, 2] where mask [B, N] is true; raises InputError on an empty bag."""
+    if not mask.any(dim=1).all():
+        raise InputError("batch of bags", "a bag without tiles", "Leave the slide out")
     chosen = [_raster_order(features[b], cells[b], mask[b].nonzero()[:, 0]) for b in range(len(mask))]
-    ends = [0]
-    for places in chosen:
-        if not len(places):
-            raise InputError("batch of bags", "a bag without tiles", "Leave the slide out")
-        ends.append(ends[-1] + len(places))
     return Packed(
         features=torch.cat([features[b, places] for b, places in enumerate(chosen)]),
         cells=_stacked([cells[b, places] for b, places in enumerate(chosen)]),
-        bounds=tuple(pairwise(ends)),
+        lengths=tuple(len(places) for places in chosen),
         places=torch.cat(chosen),
     )
 
 
 def _raster_order(features: Tensor, cells: Tensor, places: Tensor) -> Tensor:
     """The places ordered by row, then column; tiles of one cell by their features, not by their order in the bag."""
-    inside = cells[places] - cells[places].amin(dim=0) if len(places) else cells[places]
-    keys = inside[:, 1] * (inside[:, 0].amax() + 1 if len(places) else 1) + inside[:, 0]
+    inside = cells[places] - cells[places].amin(dim=0)
+    keys = inside[:, 1] * (inside[:, 0].amax() + 1) + inside[:, 0]
     if len(keys.unique()) < len(keys):
         ramp = torch.linspace(1, 2, features.shape[1], dtype=torch.float64, device=features.device).sqrt()
         by_content = (features[places].double() * ramp).sum(dim=1).argsort(stable=True)
