@@ -14,6 +14,10 @@ from histoseek.training.losses import START_LOGIT_SCALE
 from histoseek.training.statistics import steady_norms
 
 
+START_GATE_STD = 5.0
+"""Spread that the mosaic's attention weights start with; torch's own 0.05 lets every head see every tile alike."""
+
+
 class SlideTextModel(nn.Module):
     """What training trains: `visual`, `text_projection`, `logit_scale` and the last layers of `text_model`.
 
@@ -24,6 +28,7 @@ class SlideTextModel(nn.Module):
         super().__init__()
         self.visual = PathSearchNetwork(architecture)
         steady_norms(self.visual)
+        _tell_heads_apart(self.visual)
         self.text_model = tower
         self.text_projection = nn.Linear(tower.card.dimension, architecture.dimension)
         self.logit_scale = nn.Parameter(torch.tensor(START_LOGIT_SCALE))
@@ -65,3 +70,12 @@ class SlideTextModel(nn.Module):
     def load_trained_state(self, state: Mapping[str, Tensor]) -> None:
         """Put back what `trained_state` gave."""
         self.load_state_dict({**self.state_dict(), **state})
+
+
+def _tell_heads_apart(visual: PathSearchNetwork) -> None:
+    """Start the mosaic's heads on different tiles: from nearly equal ones they part only in very long trainings.
+
+    Measured on real tiles (docs/decisions/0011): mean cosine between mosaic vectors after four epochs 0.52, not 1.00.
+    """
+    for head in visual.abmil.attention:
+        nn.init.normal_(head.attention_weights.weight, std=START_GATE_STD)
