@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# Test processes share few cores: with one thread each they don't get in each other's way. Before numpy and torch load.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HISTOSEEK_THREADS", "1")
+
 import pytest
 
 from histoseek.api import Archive

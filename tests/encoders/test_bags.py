@@ -160,5 +160,5 @@ def test_mosaic_parts_are_the_clusters_of_an_obvious_bag() -> None:
 def test_spaces_with_any_difference_have_another_fingerprint() -> None:
     space = EmbeddingSpace("lite0-1", "abc", 224, 0.5, "pooled-1", "ccc", 1280)
     assert space.fingerprint == dataclasses.replace(space).fingerprint
-    changes = ({"centre": "ddd"}, {"spacing_um_per_px": 1.0}, {"tile_encoder_weights": "x"}, {"dimension": 3})
+    changes = ({"slide_weights": "ddd"}, {"spacing_um_per_px": 1.0}, {"tile_encoder_weights": "x"}, {"dimension": 3})
     assert len({dataclasses.replace(space, **change).fingerprint for change in changes} | {space.fingerprint}) == 5
