@@ -76,10 +76,10 @@ def encoding(way: str, tiles: int) -> Cost:
     features, cells = torch.randn(tiles, 768), disc(tiles)
     if way == "plain":
         plain = Plain().eval()
-        return measured(lambda: plain(features[None]), 2)
+        return measured(lambda: plain(features[None]), 3)
     network = PathSearchNetwork(Architecture()).eval()
     bags = BagBatch(features[None], cells[None], torch.ones(1, tiles, dtype=torch.bool))
-    return measured((lambda: network.reference(features)) if way == "reference" else (lambda: network(bags)), 3)
+    return measured((lambda: network.reference(features)) if way == "reference" else (lambda: network(bags)), 5)
 
 
 def measured(work: Callable[[], object], times: int) -> Cost:
@@ -119,7 +119,7 @@ def training(way: str, slides: int) -> Cost:
         (match + (mosaics @ mosaics.mT).mean()).backward()
         optimizer.step()
 
-    return cost_of(step, 2)
+    return cost_of(step, 3)
 
 
 def disc(tiles: int) -> Tensor:
