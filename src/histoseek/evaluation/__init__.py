@@ -1,0 +1,1 @@
+"""Evaluation: protocols that can't cheat by default, metrics with intervals, baselines in the same harness, reports."""

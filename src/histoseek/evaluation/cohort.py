@@ -1,0 +1,118 @@
+"""The labelled slides of an archive, as an evaluation sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.archive.archive import Archive
+from histoseek.archive.schema import SlideRecord, StoredSlide
+from histoseek.encoders.bag import Bag, load_bag
+from histoseek.errors import InputError
+from histoseek.mosaics.distances import SignatureBlock
+
+Ints = NDArray[np.int64]
+
+_SOME = 3
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """n slides with a label each, sorted by slide id; slides are named by their place, 0 to n - 1, everywhere here.
+
+    label_column: the metadata column that labels come from; patient_is_slide: every slide counts as its own patient.
+    """
+
+    archive: Archive
+    records: tuple[SlideRecord, ...]
+    label_column: str
+    patient_is_slide: bool = False
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @cached_property
+    def slide_ids(self) -> tuple[str, ...]:
+        """Ids, in order."""
+        return tuple(record.slide_id for record in self.records)
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The labels there are, sorted."""
+        return tuple(sorted({value_of(record, self.label_column) for record in self.records}))
+
+    @cached_property
+    def labels(self) -> Ints:
+        """For each slide the place of its label in `classes`, int64 [n]."""
+        return np.array([self.classes.index(value_of(record, self.label_column)) for record in self.records], np.int64)
+
+    @cached_property
+    def patients(self) -> Ints:
+        """Codes of patients, int64 [n]: equal for slides of one patient."""
+        ids = self.slide_ids if self.patient_is_slide else [str(record.patient_id) for record in self.records]
+        return codes(ids)
+
+    def column(self, name: str) -> tuple[str | None, ...]:
+        """A metadata column as texts, None where empty; raises InputError for one that the archive lacks."""
+        return tuple(None if (value := value_of(record, name)) == "" else value for record in self.records)
+
+    @cached_property
+    def block(self) -> SignatureBlock:
+        """Barcodes and global vectors of all slides."""
+        return self.archive.store.ranking_block(self.slide_ids)
+
+    @cached_property
+    def global_vectors(self) -> NDArray[np.float32]:
+        """Global vectors, float32 [n, D], of length one."""
+        return self.archive.store.vectors(self.slide_ids, "global_vector")
+
+    def stored(self, places: Sequence[int]) -> list[StoredSlide]:
+        """Slides with their signatures (mosaics, tiles), read from the store."""
+        return self.archive.store.get([self.slide_ids[place] for place in places])
+
+    def bag(self, place: int) -> Bag:
+        """The tile features of a slide; raises BadFeatureFile."""
+        return load_bag(self.archive.layout.bag(self.slide_ids[place]))
+
+
+def load_cohort(
+    archive: Archive, label_column: str, where: str | None = None, *, patient_is_slide: bool = False
+) -> Cohort:
+    """The slides of an archive that have a label.
+
+    Raises InputError when there is no such column, when fewer than two slides have a label, or when slides have no
+    patient id and `patient_is_slide` was not said; BadFilter.
+    """
+    records = archive.store.records(where, None, 0)
+    labelled = tuple(record for record in records if value_of(record, label_column))
+    if len(labelled) < 2:
+        what = f"{len(labelled)} slides have a value in the column {label_column!r}"
+        raise InputError(str(archive.path), what, "Name a column of labels with --label")
+    nobody = [record.slide_id for record in labelled if not record.patient_id]
+    if nobody and not patient_is_slide:
+        some = ", ".join(nobody[:_SOME]) + (", ..." if len(nobody) > _SOME else "")
+        advice = "Add a patient_id column to the metadata, or say --patient-is-slide if each slide is its own patient"
+        raise InputError(str(archive.path), f"{len(nobody)} slides have no patient id ({some})", advice)
+    return Cohort(archive, labelled, label_column, patient_is_slide)
+
+
+def value_of(record: SlideRecord, column: str) -> str:
+    """A metadata value as text, "" where empty; raises InputError for a column that the archive lacks."""
+    own = {"case_id", "patient_id", "site", "stain", "organ", "diagnosis", "report"}
+    if column in own:
+        value = getattr(record, column)
+    elif column in record.extra:
+        value = record.extra[column]
+    else:
+        known = ", ".join(sorted(own | set(record.extra)))
+        raise InputError(f"column {column}", "the archive has no such column", f"Columns are: {known}")
+    return "" if value is None else str(value)
+
+
+def codes(names: Sequence[str]) -> Ints:
+    """Codes of names, int64 [n], equal for equal names."""
+    return np.unique(np.asarray(names), return_inverse=True)[1].astype(np.int64)

@@ -1,0 +1,1 @@
+"""Retrieval systems: our modes and published baselines, one small module each."""
