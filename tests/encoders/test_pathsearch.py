@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,3 +119,11 @@ def test_real_bag_twice_the_same(shared_data: Path, mode: Mode) -> None:
     for first, second in zip(one.parts, two.parts, strict=True):
         assert np.array_equal(first.vector, second.vector)
         assert np.array_equal(first.weights, second.weights)
+
+
+@pytest.mark.parametrize("package", ["torch", "nystrom_attention"])
+def test_missing_package_says_how_to_get_it(package: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; import histoseek.encoders.slide.pathsearch"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    wanted = f"{package.replace('_', '-')}: is not installed. Install it with: pip install 'histoseek[train]'"
+    assert wanted in run.stderr
