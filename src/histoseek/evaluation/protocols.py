@@ -1,0 +1,111 @@
+"""Protocols: which slides ask, which are found, and whom a query never meets."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.errors import BadTable, ConfigurationError, InputError
+from histoseek.evaluation.cohort import Cohort, codes
+from histoseek.evaluation.ranking import Fold
+
+ProtocolName = Literal["leave-one-patient-out", "leave-one-site-out", "k-fold", "fixed"]
+PROTOCOLS: tuple[ProtocolName, ...] = ("leave-one-patient-out", "leave-one-site-out", "k-fold", "fixed")
+
+Ints = NDArray[np.int64]
+
+_ROLES = ("query", "database")
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolSpec:
+    """How to split.
+
+    site_column: what counts as a site in leave-one-site-out; folds: of k-fold, drawn by patients with the seed; sets:
+    CSV with slide_id and role (query or database) for fixed sets.
+    """
+
+    name: ProtocolName = "leave-one-patient-out"
+    site_column: str = "site"
+    folds: int = 5
+    sets: Path | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.name not in PROTOCOLS:
+            raise ConfigurationError("--protocol", f"{self.name!r} is none", f"Known are: {', '.join(PROTOCOLS)}")
+        if self.folds < 2:
+            raise ConfigurationError("--folds", f"{self.folds} is too few", "Ask for at least two")
+        if (self.name == "fixed") != (self.sets is not None):
+            raise ConfigurationError("--sets", "goes with --protocol fixed, and only with it", "Give both or neither")
+
+
+def make_folds(cohort: Cohort, spec: ProtocolSpec) -> tuple[Fold, ...]:
+    """The folds of a protocol. In all of them a query never meets its own patient, nor a copy of its own file.
+
+    Raises InputError when sites are missing or there are too few patients, BadTable for the sets.
+    """
+    barred = (cohort.patients, codes([record.file_fingerprint for record in cohort.records]))
+    everyone = np.arange(len(cohort), dtype=np.int64)
+    if spec.name == "leave-one-patient-out":
+        return (Fold(everyone, everyone, barred),)
+    if spec.name == "leave-one-site-out":
+        return (Fold(everyone, everyone, (*barred, site_codes(cohort, spec.site_column))),)
+    if spec.name == "k-fold":
+        return _by_patients(cohort, spec, barred)
+    queries, database = _fixed(cohort, spec.sets or Path())
+    return (Fold(queries, database, barred),)
+
+
+def site_codes(cohort: Cohort, column: str) -> Ints:
+    """Codes of sites, int64 [n]; raises InputError when a slide has none, or all have the same."""
+    sites = cohort.column(column)
+    missing = sum(site is None for site in sites)
+    if missing:
+        what = f"{missing} of {len(cohort)} labelled slides have no value in the column {column!r}"
+        raise InputError(str(cohort.archive.path), what, "Fill it in, or name another with --site-column")
+    if len(set(sites)) < 2:
+        raise InputError(str(cohort.archive.path), f"all slides have the same {column}", "Take another protocol")
+    return codes([str(site) for site in sites])
+
+
+def _by_patients(cohort: Cohort, spec: ProtocolSpec, barred: tuple[Ints, ...]) -> tuple[Fold, ...]:
+    patients = np.unique(cohort.patients)
+    if len(patients) < spec.folds:
+        what = f"{len(patients)} patients make no {spec.folds} folds"
+        raise InputError(str(cohort.archive.path), what, "Ask for fewer --folds")
+    drawn = np.random.default_rng(spec.seed).permutation(patients)
+    held = [np.isin(cohort.patients, part) for part in np.array_split(drawn, spec.folds)]
+    return tuple(Fold(np.flatnonzero(part), np.flatnonzero(~part), barred) for part in held)
+
+
+def _fixed(cohort: Cohort, table: Path) -> tuple[Ints, Ints]:
+    place = {slide_id: i for i, slide_id in enumerate(cohort.slide_ids)}
+    found: dict[str, list[int]] = {role: [] for role in _ROLES}
+    for line, (slide_id, role) in enumerate(_rows(table), start=2):
+        if role not in found:
+            raise BadTable(table, f"line {line}: the role {role!r}", "Roles are query and database")
+        if slide_id not in place:
+            what = f"line {line}: the archive has no labelled slide {slide_id}"
+            raise BadTable(table, what, "`histoseek list` shows the ids")
+        found[role].append(place[slide_id])
+    if not all(found.values()):
+        raise BadTable(table, "has no query or no database slide", "Give some of both")
+    queries, database = (np.array(sorted(set(places)), np.int64) for places in found.values())
+    return queries, database
+
+
+def _rows(table: Path) -> list[tuple[str, str]]:
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadTable(table, "cannot be read", "Give a CSV with slide_id and role") from error
+    if not rows or not {"slide_id", "role"} <= set(rows[0]):
+        raise BadTable(table, "has no columns slide_id and role", "Give a CSV with these two")
+    return [(row["slide_id"].strip(), row["role"].strip()) for row in rows]
