@@ -12,7 +12,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,text,train,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,text,train,evaluation,dev]'
 	touch $(STAMP)
 
 demo: $(STAMP)
