@@ -1,0 +1,80 @@
+"""Ours: the distances that the search itself uses, between the signatures in the archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.archive.schema import StoredSlide
+from histoseek.evaluation.cohort import Cohort
+from histoseek.evaluation.systems.base import Floats, Ints
+from histoseek.mosaics.distances import SignatureBlock, get_distance
+
+_SLIDES_READ_AT_ONCE = 256
+
+
+class MosaicMatching:
+    """A distance between signatures, or its local part alone, under which slides are compared one by one."""
+
+    def __init__(self, cohort: Cohort, name: str, distance: str, *, local_only: bool = False) -> None:
+        self._cohort = cohort
+        self._name = name
+        self._distance = get_distance(distance)
+        self._local_only = local_only
+
+    @property
+    def name(self) -> str:
+        """As given."""
+        return self._name
+
+    def fit(self, database: Ints) -> None:
+        """Nothing is fitted."""
+
+    def distances(self, queries: Ints, database: Ints) -> Floats:
+        """Those of `histoseek.mosaics.distances`; 0 for a slide and itself."""
+        block = block_of(self._cohort.block, database)
+        found = np.empty((len(queries), len(database)), np.float32)
+        for row, slide in enumerate(stored_slides(self._cohort, queries)):
+            distances = self._distance(slide.signature, block)
+            found[row] = distances.local if self._local_only else distances.total
+        return found
+
+
+class GlobalCosine:
+    """Cosine distance of the global vectors: 0 for the same direction, 2 for the opposite."""
+
+    name = "global"
+
+    def __init__(self, cohort: Cohort) -> None:
+        self._cohort = cohort
+
+    def fit(self, database: Ints) -> None:
+        """Nothing is fitted."""
+
+    def distances(self, queries: Ints, database: Ints) -> Floats:
+        """1 - cosine."""
+        vectors = self._cohort.global_vectors
+        return cosine_distances(vectors[queries], vectors[database])
+
+
+def stored_slides(cohort: Cohort, places: Ints) -> Iterator[StoredSlide]:
+    """Slides with their signatures, read in parts."""
+    for start in range(0, len(places), _SLIDES_READ_AT_ONCE):
+        yield from cohort.stored(places[start : start + _SLIDES_READ_AT_ONCE].tolist())
+
+
+def block_of(block: SignatureBlock, places: Ints) -> SignatureBlock:
+    """The signatures of some slides of a block, in the order of `places`."""
+    if np.array_equal(places, np.arange(len(block))):
+        return block
+    counts = np.diff(block.offsets)[places]
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    rows = np.arange(offsets[-1]) + np.repeat(block.offsets[:-1][places] - offsets[:-1], counts)
+    return SignatureBlock(block.barcodes[rows], offsets, block.global_vectors[places])
+
+
+def cosine_distances(queries: NDArray[np.float32], slides: NDArray[np.float32]) -> Floats:
+    """1 - cosine between unit vectors [Q, D] and [C, D], float32 [Q, C], from 0 to 2."""
+    return np.clip(1.0 - queries @ slides.T, 0.0, 2.0)

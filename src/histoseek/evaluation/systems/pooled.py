@@ -1,0 +1,42 @@
+"""Mean-pooled cosine: a slide is the mean of its tile features."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from histoseek.clustering import unit_rows
+from histoseek.evaluation.cohort import Cohort
+from histoseek.evaluation.systems.bags import BagReader, Summaries
+from histoseek.evaluation.systems.base import Floats, Ints
+from histoseek.evaluation.systems.modes import cosine_distances
+
+
+class MeanPooled:
+    """Cosine distance of the weighted means of tile features, less the mean of the fold's database if `centred`."""
+
+    def __init__(self, cohort: Cohort, bags: BagReader, *, centred: bool) -> None:
+        self._centred = centred
+        self._bags = bags
+        self._means = Summaries(self._mean)
+        self._centre: Floats = np.zeros(1, np.float32)
+
+    @property
+    def name(self) -> str:
+        """By whether it is centred."""
+        return "mean-pooled" if self._centred else "mean-pooled-raw"
+
+    def fit(self, database: Ints) -> None:
+        """Take the mean over the database's slides, each counting the same."""
+        if self._centred:
+            self._centre = np.mean(self._means.of(database), axis=0)
+
+    def distances(self, queries: Ints, database: Ints) -> Floats:
+        """1 - cosine."""
+        return cosine_distances(self._vectors(queries), self._vectors(database))
+
+    def _vectors(self, places: Ints) -> Floats:
+        return unit_rows(np.array(self._means.of(places)) - self._centre)
+
+    def _mean(self, place: int) -> Floats:
+        bag = self._bags[place]
+        return (bag.weights / bag.weights.sum()) @ bag.features

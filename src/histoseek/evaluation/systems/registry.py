@@ -1,0 +1,60 @@
+"""All systems by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from histoseek.errors import ConfigurationError
+from histoseek.evaluation.cohort import Cohort
+from histoseek.evaluation.systems.bags import BagReader
+from histoseek.evaluation.systems.base import System
+from histoseek.evaluation.systems.chance import MajorityClass, RandomOrder
+from histoseek.evaluation.systems.maxsim import MaxSim
+from histoseek.evaluation.systems.modes import GlobalCosine, MosaicMatching
+from histoseek.evaluation.systems.pooled import MeanPooled
+
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What systems are made from."""
+
+    cohort: Cohort
+    bags: BagReader
+    seed: int
+
+
+_SYSTEMS: Mapping[str, Callable[[_Parts], System]] = MappingProxyType(
+    {
+        "symmetric": lambda parts: MosaicMatching(parts.cohort, "symmetric", "symmetric"),
+        "pathsearch-paper": lambda parts: MosaicMatching(parts.cohort, "pathsearch-paper", "pathsearch-paper"),
+        "global": lambda parts: GlobalCosine(parts.cohort),
+        "local": lambda parts: MosaicMatching(parts.cohort, "local", "symmetric", local_only=True),
+        "maxsim": lambda parts: MaxSim(parts.cohort),
+        "mean-pooled": lambda parts: MeanPooled(parts.cohort, parts.bags, centred=True),
+        "mean-pooled-raw": lambda parts: MeanPooled(parts.cohort, parts.bags, centred=False),
+        "majority": lambda parts: MajorityClass(parts.cohort, parts.seed),
+        "random": lambda parts: RandomOrder(parts.cohort, parts.seed),
+    }
+)
+
+
+def system_names() -> tuple[str, ...]:
+    """The names of all systems, ours first."""
+    return tuple(_SYSTEMS)
+
+
+def make_systems(names: Sequence[str], cohort: Cohort, seed: int) -> list[System]:
+    """Systems over a cohort, in the order asked and each once; "all" stands for those not named before it.
+
+    Raises ConfigurationError for an unknown name.
+    """
+    wanted = dict.fromkeys(known for name in names for known in (system_names() if name == ALL else (name,)))
+    unknown = next((name for name in wanted if name not in _SYSTEMS), None)
+    if unknown is not None:
+        raise ConfigurationError(unknown, "no such system", f"Known are: {', '.join((*_SYSTEMS, ALL))}")
+    parts = _Parts(cohort, BagReader(cohort), seed)
+    return [_SYSTEMS[name](parts) for name in wanted]
