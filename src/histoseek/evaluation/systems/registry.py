@@ -14,6 +14,8 @@ from histoseek.evaluation.systems.chance import MajorityClass, RandomOrder
 from histoseek.evaluation.systems.maxsim import MaxSim
 from histoseek.evaluation.systems.modes import GlobalCosine, MosaicMatching
 from histoseek.evaluation.systems.pooled import MeanPooled
+from histoseek.evaluation.systems.words import VisualWords
+from histoseek.evaluation.systems.yottixel import Yottixel
 
 ALL = "all"
 
@@ -36,6 +38,8 @@ _SYSTEMS: Mapping[str, Callable[[_Parts], System]] = MappingProxyType(
         "maxsim": lambda parts: MaxSim(parts.cohort),
         "mean-pooled": lambda parts: MeanPooled(parts.cohort, parts.bags, centred=True),
         "mean-pooled-raw": lambda parts: MeanPooled(parts.cohort, parts.bags, centred=False),
+        "bovw": lambda parts: VisualWords(parts.cohort, parts.bags, parts.seed),
+        "yottixel": lambda parts: Yottixel(parts.bags, parts.seed),
         "majority": lambda parts: MajorityClass(parts.cohort, parts.seed),
         "random": lambda parts: RandomOrder(parts.cohort, parts.seed),
     }

@@ -1,0 +1,61 @@
+"""Median of minimum Hamming distances between sets of barcodes of any size, compiled by numba.
+
+The kernel of `histoseek.mosaics` is faster, and made for the up to 64 barcodes of our own mosaics.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.evaluation.systems.base import Ints
+from histoseek.mosaics.barcodes import Words
+from histoseek.settings import get_settings
+
+Array = np.ndarray[Any, Any]
+
+_PAIRS, _NIBBLES, _BYTES, _SUM = (
+    np.uint64(word) for word in (0x5555555555555555, 0x3333333333333333, 0x0F0F0F0F0F0F0F0F, 0x0101010101010101)
+)
+_ONE, _TWO, _FOUR, _LAST_BYTE = (np.uint64(shift) for shift in (1, 2, 4, 56))
+
+
+def medians_of_minima(query: Words, words: Words, offsets: Ints) -> NDArray[np.float64]:
+    """float64 [S]: median over the query's barcodes [Q, W] of the least Hamming distance to a slide's.
+
+    The barcodes of slide s are words[offsets[s]:offsets[s + 1]], at least one.
+    """
+    most = numba.config.NUMBA_NUM_THREADS
+    numba.set_num_threads(min(get_settings().threads or most, most))
+    medians: NDArray[np.float64] = _medians(np.ascontiguousarray(query.T), words, offsets)
+    return medians
+
+
+@numba.njit(inline="always")  # type: ignore[misc, unused-ignore]
+def _ones(word: Any) -> Any:
+    """How many bits are set, by sums of ever wider fields, which compilers turn into vector instructions."""
+    word = word - ((word >> _ONE) & _PAIRS)
+    word = (word & _NIBBLES) + ((word >> _TWO) & _NIBBLES)
+    word = (word + (word >> _FOUR)) & _BYTES
+    return (word * _SUM) >> _LAST_BYTE
+
+
+@numba.njit(parallel=True, nogil=True, error_model="numpy")  # type: ignore[misc, unused-ignore]
+def _medians(query: Array, words: Array, offsets: Array) -> Any:
+    width, count = query.shape
+    medians = np.empty(len(offsets) - 1, np.float64)
+    for slide in numba.prange(len(offsets) - 1):
+        nearest = np.full(count, np.uint64(64 * width))
+        for row in range(offsets[slide], offsets[slide + 1]):
+            distances = np.zeros(count, np.uint64)
+            for place in range(width):
+                word = words[row, place]
+                for own in range(count):
+                    distances[own] += _ones(query[place, own] ^ word)
+            for own in range(count):
+                nearest[own] = min(nearest[own], distances[own])
+        medians[slide] = np.median(nearest)
+    return medians
