@@ -30,8 +30,8 @@ def medians_of_minima(query: Words, words: Words, offsets: Ints) -> NDArray[np.f
     """
     most = numba.config.NUMBA_NUM_THREADS
     numba.set_num_threads(min(get_settings().threads or most, most))
-    medians: NDArray[np.float64] = _medians(np.ascontiguousarray(query.T), words, offsets)
-    return medians
+    minima = _minima(np.ascontiguousarray(query.T), words, offsets)
+    return np.asarray(np.median(minima, axis=1), np.float64)
 
 
 @numba.njit(inline="always")  # type: ignore[misc, unused-ignore]
@@ -44,11 +44,11 @@ def _ones(word: Any) -> Any:
 
 
 @numba.njit(parallel=True, nogil=True, error_model="numpy")  # type: ignore[misc, unused-ignore]
-def _medians(query: Array, words: Array, offsets: Array) -> Any:
+def _minima(query: Array, words: Array, offsets: Array) -> Any:
+    """The least distance of each slide to each of the query's barcodes, uint64 [S, Q]; query: uint64 [W, Q]."""
     width, count = query.shape
-    medians = np.empty(len(offsets) - 1, np.float64)
+    nearest = np.full((len(offsets) - 1, count), np.uint64(64 * width))
     for slide in numba.prange(len(offsets) - 1):
-        nearest = np.full(count, np.uint64(64 * width))
         for row in range(offsets[slide], offsets[slide + 1]):
             distances = np.zeros(count, np.uint64)
             for place in range(width):
@@ -56,6 +56,5 @@ def _medians(query: Array, words: Array, offsets: Array) -> Any:
                 for own in range(count):
                     distances[own] += _ones(query[place, own] ^ word)
             for own in range(count):
-                nearest[own] = min(nearest[own], distances[own])
-        medians[slide] = np.median(nearest)
-    return medians
+                nearest[slide, own] = min(nearest[slide, own], distances[own])
+    return nearest

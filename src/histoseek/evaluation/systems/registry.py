@@ -11,9 +11,11 @@ from histoseek.evaluation.cohort import Cohort
 from histoseek.evaluation.systems.bags import BagReader
 from histoseek.evaluation.systems.base import System
 from histoseek.evaluation.systems.chance import MajorityClass, RandomOrder
+from histoseek.evaluation.systems.hshr import Hshr
 from histoseek.evaluation.systems.maxsim import MaxSim
 from histoseek.evaluation.systems.modes import GlobalCosine, MosaicMatching
 from histoseek.evaluation.systems.pooled import MeanPooled
+from histoseek.evaluation.systems.sish import Sish
 from histoseek.evaluation.systems.words import VisualWords
 from histoseek.evaluation.systems.yottixel import Yottixel
 
@@ -40,6 +42,8 @@ _SYSTEMS: Mapping[str, Callable[[_Parts], System]] = MappingProxyType(
         "mean-pooled-raw": lambda parts: MeanPooled(parts.cohort, parts.bags, centred=False),
         "bovw": lambda parts: VisualWords(parts.cohort, parts.bags, parts.seed),
         "yottixel": lambda parts: Yottixel(parts.bags, parts.seed),
+        "sish": lambda parts: Sish(parts.cohort, parts.bags, parts.seed),
+        "hshr": lambda parts: Hshr(parts.cohort, parts.bags, parts.seed),
         "majority": lambda parts: MajorityClass(parts.cohort, parts.seed),
         "random": lambda parts: RandomOrder(parts.cohort, parts.seed),
     }
