@@ -12,69 +12,84 @@ from histoseek.evaluation.resampling import ratio, totals
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
 
 VOTE_DEPTH = 5
 """How many neighbours vote where one depth must do: in the confusion matrix, balanced accuracy, F1, calibration."""
 
-VOTE = NAMES.index(f"mMV@{VOTE_DEPTH}")
-
 SUMMARY_NAMES = (*NAMES, *(f"macro {name}" for name in NAMES), "balanced accuracy", "macro-F1")
 CLASS_NAMES = (*NAMES, "recall", "precision", "F1")
+
+_VOTE = NAMES.index(f"mMV@{VOTE_DEPTH}")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSums:
+    """Sums over the queries of one class, by patient: patients, codes [p] of those with any; sums [p, M]; queries [p]."""
+
+    patients: Ints
+    sums: Floats
+    queries: Floats
+
+
+def sums_by_class(values: Floats, classes: Ints, patients: Ints, count: int) -> tuple[ClassSums, ...]:
+    """For each of `count` classes the sums of values [Q, M]; classes, patients: codes [Q]."""
+    found = []
+    for code in range(count):
+        some, rows = np.unique(patients[classes == code], return_inverse=True)
+        own = values[classes == code]
+        queries = np.bincount(rows, minlength=len(some)).astype(np.float64)
+        found.append(ClassSums(some, totals(own, rows, len(some)), queries))
+    return tuple(found)
+
+
+def weighted(weights: Floats, by_class: tuple[ClassSums, ...]) -> tuple[Floats, Floats]:
+    """Sums [r, C, M] and numbers of queries [r, C] under each row of weights [r, patients]."""
+    sums = np.stack([weights[:, each.patients] @ each.sums for each in by_class], axis=1)
+    return sums, np.stack([weights[:, each.patients] @ each.queries for each in by_class], axis=1)
+
+
+def over_classes(values: Floats) -> Floats:
+    """Means [r, M] of values [r, C, M] over the classes that have one."""
+    known = ~np.isnan(values)
+    return ratio(np.where(known, values, 0).sum(1), known.sum(1) * 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Sums by patient and class, so that averages under other weights of patients need no query again.
+    """Queries by class and patient, so that averages under other weights of the patients need no query again.
 
-    patients: how many there are; by_truth, by_vote: for each class, the patients that have such queries [p], and sums
-    over these: the values with a count as last column [p, M + 1], and the number of votes [p, 1].
+    patients: how many there are; by_truth: values of queries by their label; by_vote: queries by what was voted.
     """
 
     patients: int
-    by_truth: tuple[tuple[Ints, Floats], ...]
-    by_vote: tuple[tuple[Ints, Floats], ...]
+    by_truth: tuple[ClassSums, ...]
+    by_vote: tuple[ClassSums, ...]
 
     @classmethod
     def of(cls, per_query: Floats, truth: Ints, votes: Ints, patients: Ints, classes: int) -> Tally:
-        """Of queries that have an answer: values [Q, M], labels, votes and codes of patients [Q]."""
+        """Of queries that have an answer: values [Q, M] by NAMES, labels, votes and patients [Q]."""
         found, rows = np.unique(patients, return_inverse=True)
-        counted = np.column_stack([per_query, np.ones(len(per_query))])
+        nothing = np.empty((len(votes), 0))
         return cls(
             len(found),
-            tuple(_sums(counted[truth == code], rows[truth == code]) for code in range(classes)),
-            tuple(_sums(np.ones((int((votes == code).sum()), 1)), rows[votes == code]) for code in range(classes)),
+            sums_by_class(per_query, truth, rows, classes),
+            sums_by_class(nothing, votes, rows, classes),
         )
 
     def averages(self, weights: Floats) -> Floats:
         """Averages for each row of weights [r, patients]: by SUMMARY_NAMES, then for each class by CLASS_NAMES."""
-        sums = np.stack([weights[:, some] @ values for some, values in self.by_truth], axis=1)
-        voted = np.stack([(weights[:, some] @ values)[:, 0] for some, values in self.by_vote], axis=1)
-        sums, there = sums[:, :, :-1], sums[:, :, -1]
-        means = ratio(sums, there[:, :, None])
-        right = sums[:, :, VOTE]
-        f1 = np.where(there > 0, ratio(2 * right, voted + there), np.nan)
-        by_class = np.concatenate([means, np.stack([means[:, :, VOTE], ratio(right, voted), f1], axis=2)], axis=2)
-        macro = _over_classes(means)
-        summary = (
-            ratio(sums.sum(1), there.sum(1)[:, None]),
-            macro,
-            macro[:, [VOTE]],
-            _over_classes(f1[:, :, None]),
+        sums, queries = weighted(weights, self.by_truth)
+        voted = weighted(weights, self.by_vote)[1]
+        means, right = ratio(sums, queries[:, :, None]), sums[:, :, _VOTE]
+        f1 = np.where(queries > 0, ratio(2 * right, voted + queries), np.nan)[:, :, None]
+        micro, macro = ratio(sums.sum(1), queries.sum(1)[:, None]), over_classes(means)
+        by_class = np.concatenate([means, means[:, :, [_VOTE]], ratio(right, voted)[:, :, None], f1], axis=2)
+        return np.concatenate(
+            [micro, macro, macro[:, [_VOTE]], over_classes(f1), by_class.reshape(len(weights), -1)], axis=1
         )
-        return np.concatenate([*summary, by_class.reshape(len(weights), -1)], axis=1)
 
-    def several_patients(self) -> NDArray[np.bool_]:
+    def several_patients(self) -> Booleans:
         """Which averages rest on queries of two patients or more, in the order of `averages`."""
-        by_class = [np.full(len(CLASS_NAMES), len(some) > 1) for some, _ in self.by_truth]
+        by_class = [np.full(len(CLASS_NAMES), len(each.patients) > 1) for each in self.by_truth]
         return np.concatenate([np.full(len(SUMMARY_NAMES), self.patients > 1), *by_class])
-
-
-def _sums(values: Floats, rows: Ints) -> tuple[Ints, Floats]:
-    some, back = np.unique(rows, return_inverse=True)
-    return some, totals(values, back, len(some))
-
-
-def _over_classes(values: Floats) -> Floats:
-    """Means over classes [r, C, M] -> [r, M], of those classes that have a value."""
-    known = ~np.isnan(values)
-    return ratio(np.where(known, values, 0).sum(1), known.sum(1).astype(np.float64))

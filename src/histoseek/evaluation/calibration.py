@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,35 +13,25 @@ Booleans = NDArray[np.bool_]
 BINS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class RiskCoverage:
-    """The error rate (risk) among the surest queries as more are kept, float64 [Q] each; coverage: the share kept.
+def calibration_error(confidence: Floats, correct: Booleans) -> float:
+    """The expected calibration error: the mean gap between confidence and accuracy in ten bins of equal width.
 
-    area: mean risk over all coverages, smaller is better; nan without queries.
-    """
-
-    coverage: Floats
-    risk: Floats
-    area: float
-
-
-def expected_calibration_error(confidence: Floats, correct: Booleans) -> float:
-    """The mean gap between confidence and accuracy in ten bins of equal width, weighted by their queries.
-
-    confidence [Q] in 0 to 1, correct [Q]; nan without queries. Bins are open below, the first closed (Guo et al. 2017, "On calibration of
-    modern neural networks"). Of equal width, since shares of a vote take few values, which bins of equal mass would cut
-    through.
+    confidence [Q] in 0 to 1, correct [Q]; bins count by their queries; nan without queries. Bins are open below, the
+    first is closed (Guo et al. 2017, "On calibration of modern neural networks"). Of equal width, because shares of a
+    vote take few values, and bins of equal mass would cut through them.
     """
     if not len(confidence):
-        return float("nan")
+        return math.nan
     rows = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], confidence)
-    gaps = np.bincount(rows, confidence - correct.astype(np.float64), BINS)
+    gaps = np.bincount(rows, confidence - correct, BINS)
     return float(np.abs(gaps).sum() / len(confidence))
 
 
-def risk_coverage(confidence: Floats, correct: Booleans) -> RiskCoverage:
-    """The risk-coverage curve of a confidence [Q] (Geifman and El-Yaniv 2017, "Selective classification").
+def risk_coverage(confidence: Floats, correct: Booleans) -> tuple[Floats, Floats, float]:
+    """The error rate among the surest queries as more are kept (Geifman and El-Yaniv 2017, "Selective classification").
 
+    confidence [Q], correct [Q]. Returns coverage [Q], the share of queries kept; risk [Q], the share of errors among
+    these; and the area under the curve, the mean risk over all coverages (smaller is better), nan without queries.
     Equally sure queries count as in the mean over their orders, so that their places don't matter.
     """
     count = len(confidence)
@@ -49,4 +39,4 @@ def risk_coverage(confidence: Floats, correct: Booleans) -> RiskCoverage:
     rate = np.bincount(group, ~correct, len(sizes)) / sizes
     kept = np.arange(1, count + 1)
     risk = np.repeat(rate, sizes).cumsum() / kept
-    return RiskCoverage(kept / max(1, count), risk, float(risk.mean()) if count else float("nan"))
+    return kept / max(1, count), risk, float(risk.mean()) if count else math.nan

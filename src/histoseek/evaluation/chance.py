@@ -148,7 +148,7 @@ def _choose(total: Ints, drawn: Ints | int) -> Floats:
 
 
 def _drawn_labels(counts: Ints, k: int, rng: np.random.Generator) -> Ints:
-    """Labels of k slides drawn without replacement from each row of counts [R, C]; [R, k], NOBODY where none is left."""
+    """Labels of k slides drawn without replacement from each row of counts [R, C]: [R, k], NOBODY if none is left."""
     left = counts.copy()
     rows = np.arange(len(left))
     found = np.full((len(left), k), NOBODY, np.int64)

@@ -10,13 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.errors import ConfigurationError
-from histoseek.evaluation.chance import expected_values
+from histoseek.evaluation.averages import over_classes, sums_by_class, weighted
 from histoseek.evaluation.cohort import codes
 from histoseek.evaluation.intervals import bootstrap
-from histoseek.evaluation.metrics import Metric
-from histoseek.evaluation.per_query import NAMES, values
-from histoseek.evaluation.ranking import Neighbours
-from histoseek.evaluation.resampling import percentile_interval, ratio, totals
+from histoseek.evaluation.metrics import Metric, Scores
+from histoseek.evaluation.resampling import percentile_interval, ratio
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -27,19 +25,20 @@ FOLDS = 5
 _RIDGE = 0.1
 """Strength, as a multiple of the mean variance of the vectors along their dimensions."""
 
+_LEAST_VARIANCE = 1e-12
+
 
 @dataclass(frozen=True, slots=True)
 class SiteCheck:
     """What a column (site, scanner, data set) has to do with the figures.
 
-    predictability: of the column from the vectors; from_label: from the label alone, which it must exceed to say that
-    vectors know more of the site than the diagnosis gives away. with_same, without_same: retrieval with and without
-    slides of the query's own value, over the same queries, those that have an answer in both. fall: first minus second,
-    with its 95 % interval over patients. Chance may fall too, see there.
+    predictability: of the column from the vectors; from_label: from the label alone. Only what the first has beyond
+    the second do the vectors know of the column by themselves. with_same, without_same: retrieval with and without
+    slides of the query's own value, over the same queries, those that have an answer in both; their chance differs
+    where a value goes with a label. fall: first minus second, low and high its 95 % interval over patients.
     """
 
     column: str
-    values: int
     predictability: Metric
     from_label: Metric
     with_same: Metric
@@ -47,6 +46,32 @@ class SiteCheck:
     fall: float
     low: float
     high: float
+
+    @property
+    def sentence(self) -> str:
+        """The check in one line."""
+        return f"{self.column}: {self._told}; {self._lost}"
+
+    @property
+    def _told(self) -> str:
+        told = self.predictability
+        if math.isnan(told.value):
+            return "fewer than two values with two patients each, so that nothing can be told from the vectors"
+        return (
+            f"told from the vectors with a balanced accuracy of {_spread(told.value, told.low, told.high)}, from the "
+            f"label alone {self.from_label.value:.2f}, chance {told.chance:.2f}"
+        )
+
+    @property
+    def _lost(self) -> str:
+        first, second = self.with_same, self.without_same
+        if not first.queries:
+            return f"no query has a right answer left without those of its own {self.column}"
+        return (
+            f"{first.name} {first.value:.2f} with answers of the same {self.column}, {second.value:.2f} without (chance "
+            f"{first.chance:.2f} and {second.chance:.2f}): a fall of {_spread(self.fall, self.low, self.high)} over "
+            f"{first.queries} queries"
+        )
 
 
 def predictability(vectors: NDArray[np.float32], names: Sequence[str | None], patients: Ints, seed: int) -> Metric:
@@ -63,18 +88,15 @@ def predictability(vectors: NDArray[np.float32], names: Sequence[str | None], pa
         return Metric("balanced accuracy", math.nan, math.nan, math.nan, math.nan, 0)
     owners = np.unique(patients[kept], return_inverse=True)[1]
     right = _cross_validated(vectors[kept].astype(np.float64), targets, owners, count, seed) == targets
-    found = int(owners.max()) + 1
-    cells = targets + count * np.arange(len(targets))
-    one_hot = np.bincount(cells, minlength=len(targets) * count).reshape(-1, count).astype(np.float64)
-    hits, there = totals(one_hot * right[:, None], owners, found), totals(one_hot, owners, found)
+    by_value = sums_by_class(right[:, None] * 1.0, targets, owners, count)
 
     def balanced(weights: Floats) -> Floats:
-        recall = ratio(weights @ hits, weights @ there)
-        known = ~np.isnan(recall)
-        return ratio(np.where(known, recall, 0).sum(1, keepdims=True), known.sum(1, keepdims=True).astype(np.float64))
+        sums, slides = weighted(weights, by_value)
+        return over_classes(ratio(sums, slides[:, :, None]))
 
-    low, high = percentile_interval(balanced, found, seed)
-    value = balanced(np.ones((1, found)))[0, 0]
+    everyone = int(owners.max()) + 1
+    low, high = percentile_interval(balanced, everyone, seed)
+    value = balanced(np.ones((1, everyone)))[0, 0]
     return Metric("balanced accuracy", float(value), float(low[0]), float(high[0]), 1 / count, len(targets))
 
 
@@ -85,49 +107,32 @@ def predictability_from_labels(labels: Ints, names: Sequence[str | None], patien
 
 def site_check(
     column: str,
-    names: Sequence[str | None],
-    vectors: NDArray[np.float32],
-    with_same: Neighbours,
-    without_same: Neighbours,
-    labels: Ints,
+    told: Metric,
+    from_label: Metric,
+    with_same: Scores,
+    without_same: Scores,
     patients: Ints,
     seed: int,
     metric: str = "mMV@5",
 ) -> SiteCheck:
-    """Check one column, from its values [n] and the vectors [n, D], labels [n] and patients [n] of a cohort.
+    """Set beside each other how well a column is told and what retrieval loses without the query's own value.
 
-    with_same, without_same: rankings of the same queries by the same system, with slides of the query's own value
-    among the database and without. Raises ConfigurationError when the queries differ, or the metric is none of a query.
+    told, from_label: as of `predictability` and `predictability_from_labels`. with_same, without_same: one system's
+    scores of the same queries, with slides of the query's own value in the database and without. patients: codes of
+    all slides [n]. metric: one of `Scores.names`. Raises ConfigurationError when the queries differ.
     """
-    if metric not in NAMES:
-        raise ConfigurationError("site check", f"no metric {metric}", f"Known are: {', '.join(NAMES)}")
     if not np.array_equal(with_same.queries, without_same.queries):
-        raise ConfigurationError(
-            "site check", "the two rankings are of different queries", "Rank the same queries twice"
-        )
-    at = NAMES.index(metric)
-    both = (with_same.relevant > 0) & (without_same.relevant > 0)
-    rankings = (with_same, without_same)
-    found = np.stack([values(ranking, labels)[both, at] for ranking in rankings], axis=1)
-    chance = np.stack([expected_values(ranking, labels)[both, at] for ranking in rankings], axis=1)
-    owners = patients[with_same.queries][both]
+        what = "the two rankings are of different queries"
+        raise ConfigurationError(f"check of {column}", what, "Rank the same queries with and without")
+    both = with_same.answerable & without_same.answerable
+    at = with_same.names.index(metric)
+    pair = (with_same, without_same)
+    found = np.stack([scores.per_query[both, at] for scores in pair], axis=1)
     table = np.column_stack([found, found[:, 0] - found[:, 1]])
-    low, high = bootstrap(table, owners, seed)
-    means, luck = _means(table), _means(chance)
-    first, second = (
-        Metric(metric, means[i], float(low[i]), float(high[i]), luck[i], int(both.sum())) for i in range(2)
-    )
-    return SiteCheck(
-        column,
-        len({name for name in names if name is not None}),
-        predictability(vectors, names, patients, seed),
-        predictability_from_labels(labels, names, patients, seed),
-        first,
-        second,
-        means[2],
-        float(low[2]),
-        float(high[2]),
-    )
+    low, high = (ends.tolist() for ends in bootstrap(table, patients[with_same.queries][both], seed))
+    means, luck = _means(table), _means(np.stack([scores.chances[both, at] for scores in pair], axis=1))
+    first, second = (Metric(metric, means[i], low[i], high[i], luck[i], int(both.sum())) for i in range(2))
+    return SiteCheck(column, told, from_label, first, second, means[2], low[2], high[2])
 
 
 def _usable(names: Sequence[str | None], patients: Ints) -> tuple[Ints, Ints]:
@@ -172,10 +177,14 @@ def _ridge_predictions(train: Floats, targets: Ints, held: Floats, count: int) -
     base = weights @ np.eye(count)[targets]
     aims = (np.eye(count)[targets] - base) * root
     gram = centred.T @ centred
-    strength = _RIDGE * max(float(np.trace(gram)) / len(gram), np.finfo(np.float64).tiny)
+    strength = _RIDGE * max(float(np.trace(gram)) / len(gram), _LEAST_VARIANCE)
     slopes = np.linalg.solve(gram + strength * np.eye(len(gram)), centred.T @ aims)
     return ((held - mean) @ slopes + base).argmax(1)
 
 
 def _means(table: Floats) -> list[float]:
     return [float(column.mean()) if len(column) else float("nan") for column in table.T]
+
+
+def _spread(value: float, low: float, high: float) -> str:
+    return f"{value:.2f} ({low:.2f} to {high:.2f})"

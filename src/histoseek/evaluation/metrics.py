@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.evaluation.averages import CLASS_NAMES, SUMMARY_NAMES, VOTE_DEPTH, Tally
+from histoseek.evaluation.averages import CLASS_NAMES, SUMMARY_NAMES, VOTE_DEPTH, Tally, over_classes
 from histoseek.evaluation.chance import expected_values, label_counts, vote_quality_chance
 from histoseek.evaluation.per_query import NAMES, majority, top_labels, values
 from histoseek.evaluation.ranking import NOBODY, Neighbours
@@ -59,7 +59,7 @@ class Scores:
     macro-F1 of the vote of the first five, over the same classes. classes: one for each class of the cohort.
     votes: int64 [Q], the label that the first five vote for, NOBODY (-1) without neighbours; confidence: float64 [Q],
     its share of them. confusion: int64 [C, C + 1] of these votes, rows the truth; the last column counts queries to
-    which the system gave no neighbour.
+    which the system gave no neighbour. chances: float64 [Q, M], the expectation of per_query under a random order.
     """
 
     queries: Ints
@@ -71,6 +71,7 @@ class Scores:
     votes: Ints
     confidence: Floats
     without_answer: int
+    chances: Floats
 
     @property
     def answerable(self) -> Booleans:
@@ -97,15 +98,18 @@ def score(neighbours: Neighbours, labels: Ints, classes: Sequence[str], patients
     """All figures of a ranking.
 
     labels: int64 [n], places in `classes`; patients: codes, int64 [n]; both of all slides of the cohort. seed: of the
-    bootstrap, and of the simulated chance of precision and F1. Raises ConfigurationError when the ranking was cut
+    bootstrap, and of the simulated chance of precision and F1. Intervals say what other patients' queries to the same
+    database would give; the database is not drawn anew. Raises ConfigurationError when the ranking was cut
     before the deepest metric.
     """
     per_query = values(neighbours, labels)
     votes, confidence = vote(neighbours, labels, VOTE_DEPTH)
     asked, truth = neighbours.relevant > 0, labels[neighbours.queries]
     tally = Tally.of(per_query[asked], truth[asked], votes[asked], patients[neighbours.queries][asked], len(classes))
-    chance = _chances(neighbours, labels, len(classes), seed)
-    figures = np.stack([*_values_and_intervals(tally, seed), chance], axis=1)
+    chances = expected_values(neighbours, labels)
+    counts = label_counts(neighbours, labels, len(classes))
+    luck = _luck(chances[asked], truth[asked], counts[asked], seed)
+    figures = np.stack([*_values_and_intervals(tally, seed), luck], axis=1)
     return Scores(
         queries=neighbours.queries,
         per_query=per_query,
@@ -116,6 +120,7 @@ def score(neighbours: Neighbours, labels: Ints, classes: Sequence[str], patients
         votes=votes,
         confidence=confidence,
         without_answer=int((~asked).sum()),
+        chances=chances,
     )
 
 
@@ -129,19 +134,15 @@ def _values_and_intervals(tally: Tally, seed: int) -> tuple[Floats, Floats, Floa
     return found, np.where(several, low, np.nan), np.where(several, high, np.nan)
 
 
-def _chances(neighbours: Neighbours, labels: Ints, classes: int, seed: int) -> Floats:
-    """Chance levels in the order of `Tally.averages`."""
-    asked = neighbours.relevant > 0
-    truth = labels[neighbours.queries][asked]
-    expected = expected_values(neighbours, labels)[asked]
-    rows = np.arange(len(expected))
-    means = Tally.of(expected, truth, np.full(len(truth), NOBODY), rows, classes).averages(np.ones((1, len(rows))))[0]
-    summary, by_class = means[: len(SUMMARY_NAMES)], means[len(SUMMARY_NAMES) :].reshape(classes, len(CLASS_NAMES))
-    counts = label_counts(neighbours, labels, classes)[asked]
+def _luck(chances: Floats, truth: Ints, counts: Ints, seed: int) -> Floats:
+    """What a random order would give, in the order of `Tally.averages`; chances [Q, M], counts [Q, C] of queries."""
+    rows, classes = np.arange(len(truth)), counts.shape[1]
+    tally = Tally.of(chances, truth, np.full(len(truth), NOBODY), rows, classes)
+    found = tally.averages(np.ones((1, len(rows))))[0]
+    by_class = found[len(SUMMARY_NAMES) :].reshape(classes, len(CLASS_NAMES))
     by_class[:, -2], by_class[:, -1] = vote_quality_chance(counts, truth, VOTE_DEPTH, seed)
-    known = ~np.isnan(by_class[:, -1])
-    summary[-1] = by_class[known, -1].mean() if known.any() else np.nan
-    return np.concatenate([summary, by_class.ravel()])
+    found[len(SUMMARY_NAMES) - 1] = over_classes(by_class[None, :, -1:])[0, 0]
+    return found
 
 
 def _class_metrics(
