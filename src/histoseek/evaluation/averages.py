@@ -25,7 +25,7 @@ _VOTE = NAMES.index(f"mMV@{VOTE_DEPTH}")
 
 @dataclass(frozen=True, slots=True)
 class ClassSums:
-    """Sums over the queries of one class, by patient: patients, codes [p] of those with any; sums [p, M]; queries [p]."""
+    """Sums over the queries of one class: patients, codes [p] of those who have any; sums [p, M]; queries [p]."""
 
     patients: Ints
     sums: Floats
@@ -82,9 +82,10 @@ class Tally:
         sums, queries = weighted(weights, self.by_truth)
         voted = weighted(weights, self.by_vote)[1]
         means, right = ratio(sums, queries[:, :, None]), sums[:, :, _VOTE]
-        f1 = np.where(queries > 0, ratio(2 * right, voted + queries), np.nan)[:, :, None]
+        precision, f1 = ratio(right, voted), ratio(2 * right, voted + queries)
+        precision, f1 = (np.where(queries > 0, each, np.nan)[:, :, None] for each in (precision, f1))
         micro, macro = ratio(sums.sum(1), queries.sum(1)[:, None]), over_classes(means)
-        by_class = np.concatenate([means, means[:, :, [_VOTE]], ratio(right, voted)[:, :, None], f1], axis=2)
+        by_class = np.concatenate([means, means[:, :, [_VOTE]], precision, f1], axis=2)
         return np.concatenate(
             [micro, macro, macro[:, [_VOTE]], over_classes(f1), by_class.reshape(len(weights), -1)], axis=1
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,25 +68,15 @@ def vote_quality_chance(counts: Ints, truth: Ints, k: int, seed: int) -> tuple[F
     Simulated with a seed, as a ratio of counts has no closed form: about 100,000 votes, at least twenty rounds of all
     queries. counts [Q, C] as of `label_counts`; truth: labels of the queries [Q].
     """
-    rng = np.random.default_rng(seed)
-    classes, queries = counts.shape[1], len(truth)
-    there = np.bincount(truth, minlength=classes)
-    rounds = max(_LEAST_ROUNDS, -(-_SIMULATED_VOTES // max(1, queries)))
-    size = max(1, _BLOCK_CELLS // max(1, counts.size))
-    precisions, f1s = [], []
-    for start in range(0, rounds, size):
-        repeats = min(size, rounds - start)
-        votes = majority(_drawn_labels(np.tile(counts, (repeats, 1)), k, rng))[0]
-        cells = np.repeat(np.arange(repeats), queries) * (classes + 1) + votes + 1
-        shape, cells_there = (repeats, classes + 1), repeats * (classes + 1)
-        voted = np.bincount(cells, minlength=cells_there).reshape(shape)[:, 1:]
-        right = np.bincount(cells[votes == np.tile(truth, repeats)], minlength=cells_there).reshape(shape)[:, 1:]
-        precisions.append(np.where(voted > 0, right / np.maximum(voted, 1), np.nan))
-        f1s.append(2 * right / np.maximum(voted + there, 1))
-    precision, known = np.concatenate(precisions), there > 0
-    drawn = ~np.isnan(precision)
-    mean = np.nansum(precision, 0) / np.maximum(drawn.sum(0), 1)
-    return np.where(known & drawn.any(0), mean, np.nan), np.where(known, np.concatenate(f1s).mean(0), np.nan)
+    there = np.bincount(truth, minlength=counts.shape[1])
+    if not len(truth):
+        return np.full(len(there), np.nan), np.full(len(there), np.nan)
+    rounds = list(_random_votes(counts, truth, k, seed))
+    right, voted = (np.concatenate(parts) for parts in zip(*rounds, strict=True))
+    some = voted > 0
+    precision = np.where(some, right / np.maximum(voted, 1), 0).sum(0) / np.maximum(some.sum(0), 1)
+    f1 = (2 * right / np.maximum(voted + there, 1)).mean(0)
+    return np.where((there > 0) & some.any(0), precision, np.nan), np.where(there > 0, f1, np.nan)
 
 
 def _any_hit(allowed: Floats, relevant: Floats) -> Floats:
@@ -145,6 +137,20 @@ def _choose(total: Ints, drawn: Ints | int) -> Floats:
     for i in range(int(np.max(drawn, initial=0))):
         found = np.where(i < drawn, found * np.maximum(total - i, 0) / (i + 1), found)
     return found
+
+
+def _random_votes(counts: Ints, truth: Ints, k: int, seed: int) -> Iterator[tuple[Ints, Ints]]:
+    """How many votes are right, and how many there are, by voted label, [rounds, C] each, in blocks of rounds."""
+    rng = np.random.default_rng(seed)
+    queries, classes = counts.shape
+    rounds = max(_LEAST_ROUNDS, -(-_SIMULATED_VOTES // queries))
+    size = max(1, _BLOCK_CELLS // counts.size)
+    for start in range(0, rounds, size):
+        repeats = min(size, rounds - start)
+        votes = majority(_drawn_labels(np.tile(counts, (repeats, 1)), k, rng))[0].reshape(repeats, queries)
+        cells = votes + classes * np.arange(repeats)[:, None]
+        sums = [np.bincount(cells[some], minlength=repeats * classes) for some in (votes == truth, votes != NOBODY)]
+        yield sums[0].reshape(repeats, classes), sums[1].reshape(repeats, classes)
 
 
 def _drawn_labels(counts: Ints, k: int, rng: np.random.Generator) -> Ints:

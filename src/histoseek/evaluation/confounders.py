@@ -34,8 +34,9 @@ class SiteCheck:
 
     predictability: of the column from the vectors; from_label: from the label alone. Only what the first has beyond
     the second do the vectors know of the column by themselves. with_same, without_same: retrieval with and without
-    slides of the query's own value, over the same queries, those that have an answer in both; their chance differs
-    where a value goes with a label. fall: first minus second, low and high its 95 % interval over patients.
+    slides of the query's own value, over the same queries, those that have an answer in both. fall: first minus second,
+    low and high its 95 % interval over patients. Where a value goes with a label, leaving it out takes right answers
+    away: chance falls as well, and retrieval with it even if vectors know nothing of the value.
     """
 
     column: str
@@ -68,9 +69,9 @@ class SiteCheck:
         if not first.queries:
             return f"no query has a right answer left without those of its own {self.column}"
         return (
-            f"{first.name} {first.value:.2f} with answers of the same {self.column}, {second.value:.2f} without (chance "
-            f"{first.chance:.2f} and {second.chance:.2f}): a fall of {_spread(self.fall, self.low, self.high)} over "
-            f"{first.queries} queries"
+            f"{first.name} {first.value:.2f} with answers of the same {self.column}, {second.value:.2f} without, "
+            f"chance {first.chance:.2f} and {second.chance:.2f}: a fall of {_spread(self.fall, self.low, self.high)} "
+            f"over {first.queries} queries"
         )
 
 
@@ -78,8 +79,9 @@ def predictability(vectors: NDArray[np.float32], names: Sequence[str | None], pa
     """How well a linear classifier tells a column's values from vectors [n, D] of patients that it has not seen.
 
     Balanced accuracy of ridge regression to one-hot values (each value of equal weight in all), cross-validated in
-    five folds of whole patients, drawn value by value with the seed. The interval is over patients, for the folds as
-    they are; chance: one over the number of values. Slides without a value (None) and values with fewer than two
+    five folds of whole patients, drawn value by value with the seed. The interval is over patients with the predictions
+    as they are, so it is a little narrow: what the folds' overlap adds is not in it. chance: one over the number of
+    values. Slides without a value (None) and values with fewer than two
     patients are left out; nan when fewer than two values are left.
     """
     kept, targets = _usable(names, patients)

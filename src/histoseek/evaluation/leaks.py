@@ -28,11 +28,10 @@ def find_leaks(records: Sequence[SlideRecord]) -> tuple[Leak, ...]:
 
     "same file": one fingerprint under several slide ids; "same file, other patient": such slides of different patients;
     "same report, other patient": one text (whatever its spaces and capitals) at slides of different patients; "no
-    patient": slides without a patient id, all in one leak. An unknown patient differs from no other.
+    patient": slides without a patient id, all in one leak. A slide without a patient counts as a patient of its own.
     """
-    return tuple(
-        sorted((*_files(records), *_reports(records), *_nobody(records)), key=lambda leak: (leak.kind, leak.slide_ids))
-    )
+    found = (*_files(records), *_reports(records), *_nobody(records))
+    return tuple(sorted(found, key=lambda leak: (leak.kind, leak.slide_ids)))
 
 
 def _files(records: Sequence[SlideRecord]) -> Iterator[Leak]:
@@ -40,8 +39,8 @@ def _files(records: Sequence[SlideRecord]) -> Iterator[Leak]:
         if len(group) < 2:
             continue
         ids, patients = _ids(group), _patients(group)
-        if len(patients) > 1:
-            yield Leak("same file, other patient", ids, f"{_named(ids)} are one file under {len(patients)} patient ids")
+        if patients > 1:
+            yield Leak("same file, other patient", ids, f"{_named(ids)} are one file under {patients} patients")
         else:
             yield Leak("same file", ids, f"{_named(ids)} are one file under {len(ids)} slide ids")
 
@@ -49,12 +48,9 @@ def _files(records: Sequence[SlideRecord]) -> Iterator[Leak]:
 def _reports(records: Sequence[SlideRecord]) -> Iterator[Leak]:
     for group in _groups(records, lambda record: " ".join((record.report or "").split()).casefold()):
         ids, patients = _ids(group), _patients(group)
-        if len(patients) > 1:
-            yield Leak(
-                "same report, other patient",
-                ids,
-                f"{_named(ids)} have the same report text, under {len(patients)} patient ids",
-            )
+        if patients > 1:
+            what = f"{_named(ids)} have the same report text under {patients} patients"
+            yield Leak("same report, other patient", ids, what)
 
 
 def _nobody(records: Sequence[SlideRecord]) -> Iterator[Leak]:
@@ -76,8 +72,9 @@ def _ids(records: Iterable[SlideRecord]) -> tuple[str, ...]:
     return tuple(sorted(record.slide_id for record in records))
 
 
-def _patients(records: Iterable[SlideRecord]) -> set[str]:
-    return {record.patient_id for record in records if record.patient_id}
+def _patients(records: Iterable[SlideRecord]) -> int:
+    """How many there are, one more for each slide without."""
+    return len({(record.patient_id, "" if record.patient_id else record.slide_id) for record in records})
 
 
 def _named(ids: Sequence[str]) -> str:
