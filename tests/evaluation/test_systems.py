@@ -178,7 +178,7 @@ def naive_sish(cohort: Cohort, queries: Ints, database: Ints) -> np.ndarray:
     code = naive_tile_code(np.concatenate([cohort.bag(c).features for c in database]))
     tiles = [(code(v), bits(v), slide) for slide, c in enumerate(database) for v in mosaic_features(cohort, c)]
     pairs = np.random.default_rng(SEED).integers(len(tiles), size=(2, 10_000)).T
-    limit = np.quantile([(tiles[a][1] != tiles[b][1]).sum() for a, b in pairs], 0.1)
+    limit = np.quantile([(tiles[a][1] != tiles[b][1]).sum() for a, b in pairs], 0.25)
     order = sorted(range(len(tiles)), key=lambda tile: tiles[tile][0])
 
     def likeness(vector: np.ndarray) -> tuple[float, np.ndarray]:

@@ -4,7 +4,8 @@ After the published description, without its trained parts. What differs:
 - A tile's integer comes from its features' three first principal components (of the fold's database), 128 steps each,
   the first component most significant. SISH has the codes of a VQ-VAE trained on tiles, the coarsest most significant.
 - The index is a sorted array and not a van Emde Boas tree: the same neighbours, found by bisection.
-- Hits farther than a tenth of the database's tile pairs are dropped. SISH has 128 bits, which suits its features only.
+- A hit is nearer than three quarters of the database's tile pairs are to each other. SISH's limit of 128 bits suits its
+  own features only.
 - SISH weighs a tile by the entropy of the *diagnoses* among its hits. No labels are looked at here: the entropy is that
   of the slides hit, so that a tile which is everywhere counts less than one found in few slides.
 """
@@ -25,7 +26,7 @@ from histoseek.mosaics.barcodes import Words, barcodes
 
 _SAMPLED_TILES = 4096
 _SAMPLED_PAIRS = 10_000
-_NEAR_PAIRS = 0.1
+_NEAR_PAIRS = 0.25
 _PROBES = 10
 _NEIGHBOURS = 64
 
