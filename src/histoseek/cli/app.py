@@ -7,6 +7,7 @@ import typer
 from histoseek._version import __version__
 from histoseek.cli.align import align
 from histoseek.cli.encoders import encoders
+from histoseek.cli.evaluate import evaluate
 from histoseek.cli.export import export
 from histoseek.cli.index import index
 from histoseek.cli.list_slides import list_slides
@@ -32,6 +33,7 @@ for command in (
     remove,
     verify,
     stats,
+    evaluate,
     align,
     train,
     reencode,

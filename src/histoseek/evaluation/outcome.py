@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from histoseek.errors import InputError
 from histoseek.evaluation.confounders import SiteCheck
-from histoseek.evaluation.intervals import Comparison
+from histoseek.evaluation.intervals import Comparison, compare
 from histoseek.evaluation.leaks import Leak
 from histoseek.evaluation.metrics import ClassMetrics, Metric, Scores
 from histoseek.files import write_atomic
@@ -21,6 +21,9 @@ from histoseek.search.results import plain
 from histoseek.training.recall import Recall
 
 Ints = NDArray[np.int64]
+
+_INTS = ("queries", "confusion", "votes")
+_FLOATS = ("per_query", "chances", "confidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """How far the share of the vote can be believed: expected calibration error, area under the risk-coverage curve, and
-    that curve: shares of the queries kept, from the surest on, and the error among them."""
+    """How far the share of the vote can be believed.
+
+    error: expected calibration error; area: under the risk-coverage curve; coverage, risk: that curve: shares of the
+    queries kept, from the surest on, and the error among them.
+    """
 
     error: float
     area: float
@@ -147,23 +153,41 @@ def load_first_system(path: Path) -> SavedSystem:
         raise InputError(str(path), "is no saved evaluation", "Write one with `histoseek evaluate --out`") from error
 
 
+def compare_saved(first: Path, second: Path, seed: int) -> tuple[tuple[str, str], tuple[Comparison, ...]]:
+    """The first systems of two saved evaluations, paired by query: their names, and the first minus the second.
+
+    Raises InputError when a file is no evaluation, or the two did not ask the same queries by the same protocol.
+    """
+    one, two = load_first_system(first), load_first_system(second)
+    if (one.query_ids, one.subject.protocol, one.subject.label) != (
+        two.query_ids,
+        two.subject.protocol,
+        two.subject.label,
+    ):
+        what = f"other queries, labels or protocol than {first}"
+        raise InputError(str(second), what, "Evaluate both on the same slides, by the same label and protocol")
+    patients = np.full(int(one.scores.queries.max()) + 1, -1, np.int64)
+    patients[one.scores.queries] = one.patients
+    return (one.name, two.name), compare(one.scores, replace(two.scores, queries=one.scores.queries), patients, seed)
+
+
 def _scores(data: dict[str, Any]) -> Scores:
-    arrays = {name: np.array(data[name], np.int64) for name in ("queries", "confusion", "votes")}
-    floats = {name: np.array(data[name], np.float64) for name in ("per_query", "confidence")}
-    return Scores(
-        **arrays,
-        **floats,
-        names=tuple(data["names"]),
-        metrics=tuple(_metric(metric) for metric in data["metrics"]),
-        classes=tuple(
-            ClassMetrics(**{**each, "metrics": tuple(_metric(m) for m in each["metrics"])}) for each in data["classes"]
-        ),
-        without_answer=data["without_answer"],
+    kept = {field.name for field in fields(Scores)} - set(_INTS) - set(_FLOATS)
+    arrays: dict[str, Any] = {name: np.array(data[name], np.int64) for name in _INTS}
+    arrays |= {name: np.array(data[name], np.float64) for name in _FLOATS}
+    rest: dict[str, Any] = {name: data[name] for name in kept}
+    rest["names"] = tuple(data["names"])
+    rest["metrics"] = tuple(_metric(metric) for metric in data["metrics"])
+    rest["classes"] = tuple(
+        ClassMetrics(**{**each, "metrics": tuple(_metric(metric) for metric in each["metrics"])})
+        for each in data["classes"]
     )
+    return Scores(**arrays, **rest)
 
 
 def _metric(data: dict[str, Any]) -> Metric:
-    return Metric(**{name: math.nan if value is None else value for name, value in data.items()})
+    given: dict[str, Any] = {name: math.nan if value is None else value for name, value in data.items()}
+    return Metric(**given)
 
 
 def _jsonable(value: Any) -> Any:

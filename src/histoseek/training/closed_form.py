@@ -67,12 +67,23 @@ def align(archive: Archive, seed: int = 0, reporter: Reporter | None = None) -> 
     data = _data(archive, pairs)
     chosen = _strength(data, seed)
     scored = _drawn(data.patients, seed)
-    found = recalls(*_held_out(data, scored, seed), [pairs[i] for i in scored], seed)
-    measured = tuple(recall for recall in found if recall.queries)
+    measured = _held_out_recalls(data, pairs, scored, seed)
     alignment = Ridge.of(data.slides, data.texts).alignment(chosen)
     reencode(archive, Change(alignment=alignment), reporter or SilentReporter())
     seconds = round(time.monotonic() - started, 3)
     return AlignReport(len(pairs), int(data.patients.max()) + 1, chosen, measured, len(scored), seconds)
+
+
+def held_out_recalls(archive: Archive, pairs: Sequence[Pair], seed: int) -> tuple[Recall, ...]:
+    """What `align` would report for these pairs of an archive, fitted on others of them; raises TooFewPairs."""
+    _require_enough(archive, pairs)
+    data = _data(archive, pairs)
+    return _held_out_recalls(data, pairs, _drawn(data.patients, seed), seed)
+
+
+def _held_out_recalls(data: _Data, pairs: Sequence[Pair], scored: Ints, seed: int) -> tuple[Recall, ...]:
+    found = recalls(*_held_out(data, scored, seed), [pairs[i] for i in scored], seed)
+    return tuple(recall for recall in found if recall.queries)
 
 
 def _require_alignable(archive: Archive) -> None:

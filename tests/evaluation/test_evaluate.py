@@ -1,0 +1,155 @@
+"""Whole evaluations: of easy and impossible archives, with planted leaks and sites, saved and compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from histoseek.api import Archive
+from histoseek.errors import ConfigurationError, InputError
+from histoseek.evaluation.evaluate import EvaluationSpec, evaluate
+from histoseek.evaluation.outcome import compare_saved, load_first_system, save_evaluation
+from histoseek.evaluation.protocols import ProtocolSpec
+from tests.cli.process import histoseek, refused
+from tests.evaluation.archives import labelled_archive
+
+COUNT = 48
+LABELS = [i % 3 for i in range(COUNT)]
+PATIENTS = [i // 2 for i in range(COUNT)]
+SYSTEMS = ("symmetric", "global", "random")
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    """Classes that are told apart, over four sites that are not."""
+    sites = [(i // 2) % 4 for i in range(COUNT)]
+    return labelled_archive(tmp_path_factory.mktemp("easy"), LABELS, PATIENTS, sites)
+
+
+def value(evaluation: object, system: str, metric: str) -> float:
+    results = {result.name: result for result in evaluation.results}  # type: ignore[attr-defined]
+    return float(results[system].scores.metric(metric).value)
+
+
+def test_separated_classes_are_found_and_random_is_at_chance(archive: Archive) -> None:
+    found = evaluate(archive, EvaluationSpec(systems=SYSTEMS))
+    assert (found.subject.slides, found.subject.patients, found.subject.protocol) == (48, 24, "leave-one-patient-out")
+    assert value(found, "symmetric", "top-1") > 0.9
+    random = next(r for r in found.results if r.name == "random").scores.metric("top-1")
+    assert random.low <= random.chance <= random.high
+    assert found.query_ids == tuple(sorted(found.query_ids))
+    assert [name for name, _ in found.comparisons] == ["global", "random"]
+    against_random = {c.metric: c for c in dict(found.comparisons)["random"]}
+    assert against_random["top-1"].difference > 0.4
+    assert against_random["top-1"].p_holm < 0.05
+    assert found.leaks == ()
+    assert all(a <= b for r in found.results for a, b in zip(r.cmc, r.cmc[1:], strict=False))
+    assert found.results[0].cmc[0] == pytest.approx(value(found, "symmetric", "recall@1"))
+
+
+def test_every_query_is_scored_against_a_naive_top_one(archive: Archive) -> None:
+    found = evaluate(archive, EvaluationSpec(systems=("global",)))
+    vectors = archive.store.vectors(found.query_ids, "global_vector").astype(float)
+    similarity = vectors @ vectors.T
+    hits = []
+    for i in range(COUNT):
+        others = [j for j in range(COUNT) if PATIENTS[j] != PATIENTS[i]]
+        hits.append(LABELS[max(others, key=lambda j, i=i: similarity[i, j])] == LABELS[i])  # type: ignore[misc]
+    assert value(found, "global", "top-1") == pytest.approx(np.mean(hits))
+
+
+def test_a_planted_site_is_found_and_its_exclusion_shows_the_fall(tmp_path: Path) -> None:
+    """Sites decide how slides look, and nearly decide the class: without same-site answers little is left."""
+    sites = [i % 3 if i % 8 else (i + 1) % 3 for i in range(COUNT)]
+    archive = labelled_archive(tmp_path, LABELS, PATIENTS, sites, class_effect=0.0, site_effect=0.8)
+    (check,) = evaluate(archive, EvaluationSpec(systems=("symmetric",))).site_checks
+    assert check.column == "site"
+    assert check.predictability.low > 2 * check.predictability.chance
+    assert check.with_same.value > 0.6
+    assert check.fall > 0.3
+    assert "site" in check.sentence
+    out = evaluate(archive, EvaluationSpec(systems=("symmetric",), protocol=ProtocolSpec("leave-one-site-out")))
+    assert value(out, "symmetric", "top-1") < check.with_same.value - 0.3
+
+
+def test_an_honest_cohort_shows_no_site(archive: Archive) -> None:
+    (check,) = evaluate(archive, EvaluationSpec(systems=("symmetric",))).site_checks
+    assert check.predictability.low <= check.predictability.chance
+    assert abs(check.fall) < 0.1
+
+
+def test_planted_leaks_are_caught_and_named(tmp_path: Path) -> None:
+    reports = [f"Report {i}." for i in range(COUNT)]
+    reports[5] = reports[40] = "The same words."
+    archive = labelled_archive(tmp_path, LABELS, PATIENTS, reports=reports)
+    copy = (tmp_path / "features" / "slide-007.h5").read_bytes()
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "twin.h5").write_bytes(copy + b" ")
+    leaks = evaluate(archive, EvaluationSpec(systems=("symmetric",))).leaks
+    (leak,) = [one for one in leaks if {"slide-005", "slide-040"} <= set(one.slide_ids)]
+    assert "report" in leak.what
+    assert "same words" not in leak.what
+
+
+def test_labels_with_one_patient_and_one_label_alone_are_said(archive: Archive, tmp_path: Path) -> None:
+    labels = [3 if i in (0, 1) else LABELS[i] for i in range(COUNT)]
+    lonely = labelled_archive(tmp_path / "lonely", labels, PATIENTS)
+    found = evaluate(lonely, EvaluationSpec(systems=("symmetric",)))
+    assert any("2 of 48 queries have no slide of their label" in warning for warning in found.warnings)
+    one = evaluate(archive, EvaluationSpec(systems=("symmetric",), where="diagnosis = 'class 1'"))
+    assert any("one label only" in warning for warning in one.warnings)
+    assert value(one, "symmetric", "top-1") == 1
+    with pytest.raises(ConfigurationError, match="symmetric"):
+        evaluate(archive, EvaluationSpec(systems=("sextant",)))
+
+
+def test_it_is_deterministic(archive: Archive, tmp_path: Path) -> None:
+    texts = []
+    for name in ("a.json", "b.json"):
+        save_evaluation(evaluate(archive, EvaluationSpec(systems=SYSTEMS)), tmp_path / name)
+        found = json.loads((tmp_path / name).read_text())
+        found["subject"].pop("created")
+        for result in found["results"]:
+            result.pop("seconds")
+        texts.append(found)
+    assert texts[0] == texts[1]
+
+
+def test_saved_evaluations_are_compared(archive: Archive, tmp_path: Path) -> None:
+    paths = []
+    for system in ("symmetric", "random"):
+        paths.append(tmp_path / f"{system}.json")
+        save_evaluation(evaluate(archive, EvaluationSpec(systems=(system,))), paths[-1])
+    names, found = compare_saved(paths[0], paths[1], 0)
+    assert names == ("symmetric", "random")
+    live = dict(evaluate(archive, EvaluationSpec(systems=("symmetric", "random"))).comparisons)["random"]
+    assert [(c.metric, c.difference, c.p) for c in found] == [(c.metric, c.difference, c.p) for c in live]
+    other = tmp_path / "other.json"
+    save_evaluation(evaluate(archive, EvaluationSpec(systems=("symmetric",), where="site = 'site 1'")), other)
+    with pytest.raises(InputError, match="other queries"):
+        compare_saved(paths[0], other, 0)
+    (tmp_path / "none.json").write_text("{}")
+    with pytest.raises(InputError, match="is no saved evaluation"):
+        load_first_system(tmp_path / "none.json")
+
+
+def test_the_command_line_evaluates_and_compares(archive: Archive, tmp_path: Path) -> None:
+    given = ("evaluate", "--archive", archive.path, "--systems", "symmetric,random")
+    done = histoseek(*given, "--out", tmp_path / "out", "--colour", "diagnosis")
+    assert done.returncode == 0, done.stderr
+    assert "48 slides of 24 patients, 3 labels" in done.stdout
+    assert "random" in done.stdout
+    page = (tmp_path / "out" / "evaluation.html").read_text()
+    assert "<script" not in page
+    assert "patient-3" not in page
+    saved = tmp_path / "out" / "evaluation.json"
+    assert "patient-3" not in saved.read_text()
+    done = histoseek("evaluate", "--compare", saved, saved)
+    assert "+0.000" in done.stdout
+    assert "no such column" in refused(*given, "--label", "grade")
+    assert "is none" in refused(*given, "--protocol", "leave-one-slide-out")
+    assert "needs --archive" in refused("evaluate")
+    assert "is no saved evaluation" in refused("evaluate", "--compare", archive.layout.manifest, saved)
