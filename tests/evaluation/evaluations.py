@@ -58,7 +58,8 @@ class Noisy:
 
     def distances(self, queries: np.ndarray, database: np.ndarray) -> np.ndarray:
         gaps: np.ndarray = (self.vectors[queries][:, None] - self.vectors[database]) ** 2
-        return gaps.mean(2).astype(np.float32)
+        means: np.ndarray = gaps.mean(2)
+        return means.astype(np.float32)
 
 
 def evaluation_of(

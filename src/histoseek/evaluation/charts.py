@@ -120,7 +120,8 @@ def dot_chart(title: str, rows: Sequence[Estimate]) -> str:
 
 def confusion_chart(rows: Sequence[str], columns: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
     """A heat map: rows are the truth, columns what was voted; a cell is darker the larger its share of the row."""
-    cell = min(64.0, max(22.0, 380 / max(1, len(columns))))
+    digits = max((len(str(count)) for line in counts for count in line), default=1)
+    cell = max(min(64.0, 380 / max(1, len(columns))), 22.0, 8 + CHAR_PX * digits)
     height = min(cell, 40.0)
     left = 14 + CHAR_PX * min(_NAME_CHARS, max((len(name) for name in rows), default=0))
     top = 30 + 0.72 * CHAR_PX * min(_NAME_CHARS, max((len(name) for name in columns), default=0))
@@ -147,8 +148,8 @@ def _heat_cell(what: str, count: int, total: int, right: bool, box: tuple[float,
         "g",
         element("title", clean(f"{what}: {count} of {total} ({100 * share:.0f} %)")),
         element("rect", x=x, y=y, width=width, height=height, fill_opacity=0.7 * share, class_="heat"),
-        element("rect", x=x, y=y, width=width, height=height, class_="cell right" if right else "cell"),
-        label(str(count), x + width / 2, y + height / 2 + 4, text_anchor="middle", class_="" if count else "soft"),
+        element("rect", x=x + 1, y=y + 1, width=width - 2, height=height - 2, class_="cell right" if right else "cell"),
+        label(str(count), x + width / 2, y + height / 2 + 4, text_anchor="middle") if count else "",
     )
 
 

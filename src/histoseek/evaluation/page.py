@@ -55,12 +55,16 @@ NO_NEIGHBOUR = "none"
 
 @dataclass(frozen=True, slots=True)
 class PageSlide:
-    """A slide among the worst queries' as shown; picture: a data URI, None when the file can't be read."""
+    """A slide among the worst queries' as shown.
+
+    picture: a data URI, None when the file can't be read; distance: to the query; right: has the query's label.
+    """
 
     slide_id: str
     label: str
     picture: str | None
     distance: float | None = None
+    right: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def write_evaluation(evaluation: Evaluation, archive: Archive, folder: Path) -> 
     save_evaluation(evaluation, folder / "evaluation.json")
     page = folder / "evaluation.html"
     try:
-        write_atomic(page, render_evaluation(evaluation, worst_pictures(archive, evaluation)).encode())
+        write_atomic(page, render_evaluation(evaluation, worst_pictures(archive, evaluation)).encode(errors="replace"))
     except OSError as error:
         raise InputError(str(page), error.strerror or "cannot be written", "Choose another place") from error
 
@@ -114,6 +118,7 @@ def render_evaluation(evaluation: Evaluation, worst_pictures: Mapping[str, str] 
     return environment.get_template("evaluation.html.j2").render(
         evaluation=evaluation,
         subject=evaluation.subject,
+        created=evaluation.subject.created.replace("T", " ").replace("+00:00", " UTC"),
         first=first,
         headline=headline_table(evaluation),
         full=full_table(evaluation),
@@ -192,7 +197,7 @@ def _worst(worst: WorstQuery, pictures: Mapping[str, str]) -> PageQuery:
     return PageQuery(
         PageSlide(worst.slide_id, worst.label, pictures.get(worst.slide_id)),
         tuple(
-            PageSlide(slide_id, label, pictures.get(slide_id), distance)
+            PageSlide(slide_id, label, pictures.get(slide_id), distance, label == worst.label)
             for slide_id, label, distance in list(nearest)[:NEAREST_SHOWN]
         ),
     )

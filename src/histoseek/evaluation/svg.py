@@ -13,8 +13,8 @@ DASH = "\N{EN DASH}"
 COLOURS = 8
 """How many colours the page defines, as the CSS variables --c0 to --c7; told apart with any colour vision."""
 
-CHAR_PX = 6.4
-"""About the width of a character of chart text, in user units."""
+CHAR_PX = 7.0
+"""About the width of a character of chart text, in user units: generous, as fonts differ."""
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -28,11 +28,11 @@ Verdict = Literal["", "above", "below"]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A figure as shown; note: its interval and the like; verdict: significantly above or below the first system."""
+    """A figure as shown; notes: small lines below it; verdict: significantly above or below the first system."""
 
     text: str
-    note: str = ""
-    best: bool = False
+    notes: tuple[str, ...] = ()
+    bold: bool = False
     verdict: Verdict = ""
 
 
@@ -152,7 +152,7 @@ def _metric_cells(evaluation: Evaluation, name: str) -> list[Cell]:
     """The figures of all systems by one metric."""
     said, top = verdicts(evaluation, name), best(evaluation, name)
     cells = (_cell(_named(result.scores.metrics)[name]) for result in evaluation.results)
-    return [Cell(cell.text, cell.note, number == top, said[number]) for number, cell in enumerate(cells)]
+    return [Cell(cell.text, cell.notes, number == top, said[number]) for number, cell in enumerate(cells)]
 
 
 def _vote_cells(result: SystemResult) -> tuple[Cell, ...]:
@@ -161,20 +161,21 @@ def _vote_cells(result: SystemResult) -> tuple[Cell, ...]:
 
 
 def _difference(comparison: Comparison) -> Cell:
-    note = signed_interval(comparison.low, comparison.high)
-    told = f"{note}, p {p_value(comparison.p)}, Holm {p_value(comparison.p_holm)}" if note else ""
-    return Cell(signed(comparison.difference), told, best=comparison.p_holm < SIGNIFICANT)
+    spread = signed_interval(comparison.low, comparison.high)
+    tests = f"p {p_value(comparison.p)}, Holm {p_value(comparison.p_holm)}"
+    return Cell(signed(comparison.difference), (spread, tests), bold=comparison.p_holm < SIGNIFICANT)
 
 
 def _comparison_row(comparison: Comparison) -> Row:
     spread = signed_interval(comparison.low, comparison.high)
     texts = (signed(comparison.difference), spread, p_value(comparison.p))
-    corrected = Cell(p_value(comparison.p_holm), best=comparison.p_holm < SIGNIFICANT)
+    corrected = Cell(p_value(comparison.p_holm), bold=comparison.p_holm < SIGNIFICANT)
     return Row(comparison.metric, (*(Cell(text) for text in texts), corrected))
 
 
 def _cell(metric: Metric) -> Cell:
-    return Cell(figure(metric.value), interval(metric.low, metric.high))
+    spread = interval(metric.low, metric.high)
+    return Cell(figure(metric.value), (spread,) if spread else ())
 
 
 def _headings(names: Iterable[str]) -> tuple[Heading, ...]:

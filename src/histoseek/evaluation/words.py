@@ -13,7 +13,7 @@ _MINUS = "\N{MINUS SIGN}"
 
 def interval(low: float, high: float) -> str:
     """A 95 % interval of a share or score, "" where there is none."""
-    return f"{low:.2f} to {high:.2f}" if math.isfinite(low) and math.isfinite(high) else ""
+    return f"{low:.2f} to {high:.2f}".replace("-", _MINUS) if math.isfinite(low) and math.isfinite(high) else ""
 
 
 def signed(value: float) -> str:
@@ -63,18 +63,14 @@ def _told(check: SiteCheck) -> str:
 def _fell(check: SiteCheck) -> str:
     before, after = check.with_same, check.without_same
     if not math.isfinite(check.fall):
-        return (
-            f"What is left without slides of the query's own {check.column} is not known: no query has other answers."
-        )
-    chance = f"(chance: {figure(before.chance)} and {figure(after.chance)})"
-    between = f"from {figure(before.value)} to {figure(after.value)} {chance}"
-    spread = signed_interval(check.low, check.high)
+        return f"The effect of slides of the query's own {check.column} is not known: no query is left with an answer."
+    moves = "falls" if check.fall >= 0 else "rises"
+    ends = (check.low, check.high) if check.fall >= 0 else (-check.high, -check.low)
+    by = with_interval(Metric(before.name, abs(check.fall), *ends, math.nan, before.queries))
     said = (
-        f"Without slides of the query's own {check.column}, {before.name} changes by {signed(-check.fall)}, {between}"
+        f"Without slides of the query's own {check.column}, {before.name} {moves} by {by}, from {figure(before.value)} "
+        f"to {figure(after.value)} (chance {figure(before.chance)} and {figure(after.chance)})"
     )
-    if not spread:
-        return f"{said}."
-    said += f"; the fall's 95 % interval is {spread}"
     if check.low > 0:
         return f"{said}: part of the accuracy comes with the {check.column}."
-    return f"{said}, which does not exclude that nothing falls."
+    return f"{said}: no clear fall."
