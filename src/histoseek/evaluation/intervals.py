@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,7 +86,11 @@ def permutation_test(differences: Floats, patients: Ints, seed: int) -> Floats:
     """
     found, rows = np.unique(patients, return_inverse=True)
     sums = totals(np.nan_to_num(differences), rows, len(found))
-    p = [_sign_flip(column[column != 0], seed) for column in sums.T]
+    observed = np.abs(sums.sum(0)) - _ROUNDING * np.abs(sums).sum(0)
+    few = (sums != 0).sum(0) <= EXACT_PATIENTS
+    p = np.full(len(few), np.nan)
+    p[~few] = _random_p(sums[:, ~few], observed[~few], seed)
+    p[few] = [_exact_p(sums[:, column], observed[column]) for column in np.flatnonzero(few)]
     return np.where(np.isnan(differences).all(0), np.nan, p)
 
 
@@ -109,26 +112,24 @@ def _paired(first: Scores, second: Scores) -> tuple[Floats, Floats, Ints]:
     return first.per_query[one], second.per_query[other], first.queries[one]
 
 
-def _sign_flip(sums: Floats, seed: int) -> float:
-    """p of the observed |sum| among those with random signs; sums [P] of patients, none of them zero."""
-    observed = abs(sums.sum()) - _ROUNDING * np.abs(sums).sum()
-    if len(sums) <= EXACT_PATIENTS:
-        return float((np.abs(_all_signs(len(sums)) @ sums) >= observed).mean())
-    extreme = sum(int((np.abs(signs @ sums) >= observed).sum()) for signs in _random_signs(len(sums), seed))
-    return (1 + extreme) / (1 + PERMUTATIONS)
+def _exact_p(sums: Floats, observed: float) -> float:
+    """The share of all sign flips of a few patients' sums [P] that reach the observed size."""
+    some = sums[sums != 0]
+    signs = np.where(np.arange(2 ** len(some))[:, None] >> np.arange(len(some)) & 1, -1.0, 1.0)
+    return float((np.abs(signs @ some) >= observed).mean())
 
 
-def _all_signs(count: int) -> Floats:
-    """All 2 ** count rows of signs, [2 ** count, count]."""
-    return np.where(np.arange(2**count)[:, None] >> np.arange(count) & 1, -1.0, 1.0)
-
-
-def _random_signs(count: int, seed: int) -> Iterator[Floats]:
+def _random_p(sums: Floats, observed: Floats, seed: int) -> Floats:
+    """The share of PERMUTATIONS random sign flips and the observed one that reach it; sums [P, M], observed [M]."""
+    if not sums.size:
+        return np.empty(sums.shape[1])
     rng = np.random.default_rng(seed)
-    size = max(1, _BLOCK_CELLS // count)
+    size = max(1, _BLOCK_CELLS // len(sums))
+    extreme = np.ones(sums.shape[1])
     for start in range(0, PERMUTATIONS, size):
-        flipped = rng.integers(2, size=(min(size, PERMUTATIONS - start), count), dtype=np.int8)
-        yield np.where(flipped, -1.0, 1.0)
+        flipped = rng.integers(2, size=(min(size, PERMUTATIONS - start), len(sums)), dtype=np.int8)
+        extreme += (np.abs(sums.sum(0) - 2 * (flipped.astype(np.float64) @ sums)) >= observed).sum(0)
+    return extreme / (1 + PERMUTATIONS)
 
 
 def _mean(values: Floats) -> float:
