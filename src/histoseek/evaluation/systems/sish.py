@@ -113,12 +113,10 @@ def _indexed(mosaics: list[_Mosaic], seed: int) -> _Index:
 def _candidates(code: int, codes: Ints) -> Ints:
     """Which of the sorted codes are next to `code` or to a probe at a step of the most significant digit."""
     probes = code + STEPS**2 * np.arange(-_PROBES, _PROBES + 1)
-    first = np.searchsorted(codes, probes, side="left")[:, None] - _NEIGHBOURS
-    after = np.searchsorted(codes, probes, side="right")[:, None] + _NEIGHBOURS
-    near = np.zeros(len(codes) + 1, np.int64)
-    np.add.at(near, np.maximum(first, 0), 1)
-    np.add.at(near, np.minimum(after, len(codes)), -1)
-    return np.flatnonzero(np.cumsum(near[:-1]))
+    first = np.maximum(np.searchsorted(codes, probes, side="left") - _NEIGHBOURS, 0)
+    after = np.minimum(np.searchsorted(codes, probes, side="right") + _NEIGHBOURS, len(codes))
+    first[1:] = np.maximum(first[1:], after[:-1])
+    return np.concatenate([np.arange(*ends) for ends in zip(first, after, strict=True)])
 
 
 def _hamming(some: Words, others: Words) -> NDArray[np.int64]:

@@ -6,7 +6,6 @@ import numpy as np
 
 from histoseek.evaluation.systems.bags import BagReader, Summaries
 from histoseek.evaluation.systems.base import Floats, Ints
-from histoseek.evaluation.systems.hamming import medians_of_minima
 from histoseek.evaluation.systems.tile_mosaics import mosaic_tiles
 from histoseek.mosaics.barcodes import Words, barcodes
 
@@ -30,6 +29,8 @@ class Yottixel:
 
     def distances(self, queries: Ints, database: Ints) -> Floats:
         """Query by query; 0 for a slide and itself."""
+        from histoseek.evaluation.systems.hamming import medians_of_minima
+
         slides = self._barcodes.of(database)
         offsets = np.cumsum([0, *(len(words) for words in slides)]).astype(np.int64)
         joined = np.concatenate(slides)
