@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from histoseek.evaluation.confounders import (
     SiteCheck,
     predictability,
     predictability_from_labels,
+    shuffled_values,
     site_check,
 )
 from histoseek.evaluation.metrics import score
@@ -37,17 +40,17 @@ class Simulated:
     def check(self) -> SiteCheck:
         distances = 1.0 - self.vectors @ self.vectors.T
         same = self.sites[:, None] == self.sites
-        both = []
-        for barred in (np.zeros_like(same), same):
-            everyone = np.arange(COUNT)
-            parts = ranking(np.where(barred, math.inf, distances), self.labels, self.patients, everyone.tolist())
+        dealt = shuffled_values(self.sites, self.labels, self.patients, 0)
+        found = []
+        for barred in (np.zeros_like(same), same, dealt[:, None] == dealt):
+            parts = ranking(np.where(barred, math.inf, distances), self.labels, self.patients)
             allowed = (self.patients[:, None] != self.patients) & ~barred
             relevant = (allowed & (self.labels[:, None] == self.labels)).sum(1)
-            counted = type(parts)(parts.queries, parts.slides, parts.distances, allowed.sum(1), relevant)
-            both.append(score(counted, self.labels, ["a", "b"], self.patients))
+            counted = replace(parts, allowed=allowed.sum(1), relevant=relevant)
+            found.append(score(counted, self.labels, ["a", "b"], self.patients))
         told = predictability(self.vectors, self.names, self.patients, 0)
         alone = predictability_from_labels(self.labels, self.names, self.patients, 0)
-        return site_check("site", told, alone, both[0], both[1], self.patients, 0)
+        return site_check("site", told, alone, found[0], found[1], self.patients, 0, shuffled=found[2])
 
 
 def test_a_planted_site_effect_is_found() -> None:
@@ -119,6 +122,8 @@ def test_exclusion_of_the_same_site_shows_the_fall() -> None:
     assert found.fall == pytest.approx(found.with_same.value - found.without_same.value)
     assert 0.2 < found.low < found.fall < found.high
     assert found.with_same.queries == found.without_same.queries
+    assert found.control is not None
+    assert found.control.low > 0.1
 
 
 def test_an_honest_system_loses_nothing_beyond_chance() -> None:
@@ -127,14 +132,33 @@ def test_an_honest_system_loses_nothing_beyond_chance() -> None:
     assert found.low <= 0.02
     assert abs(found.fall) < 0.1
     assert found.with_same.chance == pytest.approx(found.without_same.chance, abs=0.06)
+    assert found.control is not None
+    assert found.control.low <= 0 <= found.control.high
 
 
 def test_a_site_that_goes_with_the_label_lowers_chance_and_is_told_from_the_label() -> None:
-    """No site effect at all: what the vectors know of the site is the class, and the fall is chance's as well."""
-    found = Simulated(1.0, 0.0, 5, tied=0.9).check()
+    found = Simulated(0.6, 0.0, 5, tied=0.9).check()
     assert found.predictability.low <= found.from_label.value
     assert found.from_label.value > found.predictability.chance + 0.2
     assert found.without_same.chance < found.with_same.chance - 0.1
+    assert found.control is not None
+    assert found.control.own == pytest.approx(found.control.shuffled.value - found.without_same.value)
+
+
+def test_a_site_that_vectors_know_nothing_of_is_not_blamed() -> None:
+    """No site effect: retrieval falls for want of slides of the label, in nearly every cohort; the control says so."""
+    checks = [Simulated(0.6, 0.0, seed, tied=0.7).check() for seed in range(12)]
+    assert sum(one.low > 0 for one in checks) >= 8
+    assert sum(one.control is not None and one.control.low > 0 for one in checks) <= 2
+
+
+def test_shuffled_values_keep_their_number_by_label_and_their_patients() -> None:
+    slides = Simulated(0.0, 0.0, 8, tied=0.5)
+    dealt = shuffled_values(slides.sites, slides.labels, slides.patients, 0)
+    assert (dealt != slides.sites).any()
+    assert (dealt[::2] == dealt[1::2]).all()
+    before, after = (Counter(zip(slides.labels.tolist(), v.tolist(), strict=True)) for v in (slides.sites, dealt))
+    assert before == after
 
 
 def test_the_check_is_one_line() -> None:
@@ -144,7 +168,10 @@ def test_the_check_is_one_line() -> None:
     )
     assert f"chance {found.with_same.chance:.2f} and {found.without_same.chance:.2f}" in found.sentence
     assert f"over {found.with_same.queries} queries" in found.sentence
+    assert found.control is not None
+    assert f"of which {found.control.own:.2f}" in found.sentence
     assert "\n" not in found.sentence
+    assert replace(found, control=None).sentence in found.sentence
 
 
 def test_no_answers_left_and_no_site_to_tell_are_said() -> None:

@@ -34,14 +34,30 @@ simulated cohorts with and without effects the widened interval covers in 94 to 
 
 
 @dataclass(frozen=True, slots=True)
+class Control:
+    """What leaving out as many slides of the same labels costs, whatever their value.
+
+    shuffled: retrieval without slides of a value that was dealt out anew, see `shuffled_values`. own: the part of the
+    fall that the value itself has to answer for, shuffled minus without_same; low, high: its 95 % interval, too narrow
+    where the exclusion leaves few slides of a label, which then answer every query.
+    """
+
+    shuffled: Metric
+    own: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class SiteCheck:
     """What a column (site, scanner, data set) has to do with the figures.
 
     predictability: of the column from the vectors; from_label: from the label alone. Only what the first has beyond
     the second do the vectors know of the column by themselves. with_same, without_same: retrieval with and without
-    slides of the query's own value, over the same queries, those that have an answer in both. fall: first minus second,
-    low and high its 95 % interval over patients. Where a value goes with a label, leaving it out takes right answers
-    away: chance falls as well, and retrieval with it even if vectors know nothing of the value.
+    slides of the query's own value, over the same queries, those that have an answer in all rankings. fall: first minus
+    second, low and high its 95 % interval over patients. Where a value goes with a label, leaving it out takes right
+    answers away: chance falls as well, and retrieval with it even if vectors know nothing of the value. control tells
+    the two apart; None where it was not ranked.
     """
 
     column: str
@@ -52,11 +68,12 @@ class SiteCheck:
     fall: float
     low: float
     high: float
+    control: Control | None = None
 
     @property
     def sentence(self) -> str:
         """The check in one line."""
-        return f"{self.column}: {self._told}; {self._lost}"
+        return f"{self.column}: {self._told}; {self._lost}{self._own}"
 
     @property
     def _told(self) -> str:
@@ -78,6 +95,13 @@ class SiteCheck:
             f"chance {first.chance:.2f} and {second.chance:.2f}: a fall of {_spread(self.fall, self.low, self.high)} "
             f"over {first.queries} queries"
         )
+
+    @property
+    def _own(self) -> str:
+        if self.control is None or not self.with_same.queries:
+            return ""
+        own = _spread(self.control.own, self.control.low, self.control.high)
+        return f", of which {own} are the {self.column}'s own and not for want of slides of the label"
 
 
 def predictability(vectors: NDArray[np.float32], names: Sequence[str | None], patients: Ints, seed: int) -> Metric:
@@ -112,6 +136,21 @@ def predictability_from_labels(labels: Ints, names: Sequence[str | None], patien
     return predictability(np.eye(int(labels.max()) + 1, dtype=np.float32)[labels], names, patients, seed)
 
 
+def shuffled_values(values: Ints, labels: Ints, patients: Ints, seed: int) -> Ints:
+    """Values of a column [n] dealt out anew among the patients of each label, for the control of a site check.
+
+    Slides of one patient, label and value stay together. Whoever leaves out a query's own shuffled value leaves out
+    about as many slides of each label as with the true one, but of no place in particular.
+    """
+    units, rows = np.unique(np.stack([labels, patients, values]), axis=1, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    dealt = units[2].copy()
+    for label in np.unique(units[0]):
+        own = np.flatnonzero(units[0] == label)
+        dealt[own] = rng.permutation(dealt[own])
+    return dealt[rows.ravel()]
+
+
 def site_check(
     column: str,
     told: Metric,
@@ -121,25 +160,30 @@ def site_check(
     patients: Ints,
     seed: int,
     metric: str = "mMV@5",
+    shuffled: Scores | None = None,
 ) -> SiteCheck:
     """Set beside each other how well a column is told and what retrieval loses without the query's own value.
 
     told, from_label: as of `predictability` and `predictability_from_labels`. with_same, without_same: one system's
-    scores of the same queries, with slides of the query's own value in the database and without. patients: codes of
-    all slides [n]. metric: one of `Scores.names`. Raises ConfigurationError when the queries differ.
+    scores of the same queries, with slides of the query's own value in the database and without; shuffled: without
+    those of `shuffled_values`. patients: codes of all slides [n]. metric: one of `Scores.names`. Raises
+    ConfigurationError when the queries differ.
     """
-    if not np.array_equal(with_same.queries, without_same.queries):
-        what = "the two rankings are of different queries"
+    rankings = (with_same, without_same, *(() if shuffled is None else (shuffled,)))
+    if not all(np.array_equal(with_same.queries, each.queries) for each in rankings):
+        what = "the rankings are of different queries"
         raise ConfigurationError(f"check of {column}", what, "Rank the same queries with and without")
-    both = with_same.answerable & without_same.answerable
+    asked = np.all([each.answerable for each in rankings], axis=0)
     at = with_same.names.index(metric)
-    pair = (with_same, without_same)
-    found = np.stack([scores.per_query[both, at] for scores in pair], axis=1)
-    table = np.column_stack([found, found[:, 0] - found[:, 1]])
-    low, high = (ends.tolist() for ends in bootstrap(table, patients[with_same.queries][both], seed))
-    means, luck = _means(table), _means(np.stack([scores.chances[both, at] for scores in pair], axis=1))
-    first, second = (Metric(metric, means[i], low[i], high[i], luck[i], int(both.sum())) for i in range(2))
-    return SiteCheck(column, told, from_label, first, second, means[2], low[2], high[2])
+    owners = patients[with_same.queries][asked]
+    found = [each.per_query[asked, at] for each in rankings]
+    figures = [
+        Metric(metric, *_with_interval(values, owners, seed), _mean(each.chances[asked, at]), len(values))
+        for values, each in zip(found, rankings, strict=True)
+    ]
+    control = Control(figures[2], *_with_interval(found[2] - found[1], owners, seed)) if shuffled else None
+    fall = _with_interval(found[0] - found[1], owners, seed)
+    return SiteCheck(column, told, from_label, figures[0], figures[1], *fall, control)
 
 
 def _usable(names: Sequence[str | None], patients: Ints) -> tuple[Ints, Ints]:
@@ -189,8 +233,14 @@ def _ridge_predictions(train: Floats, targets: Ints, held: Floats, count: int) -
     return ((held - mean) @ slopes + base).argmax(1)
 
 
-def _means(table: Floats) -> list[float]:
-    return [float(column.mean()) if len(column) else float("nan") for column in table.T]
+def _with_interval(values: Floats, owners: Ints, seed: int) -> tuple[float, float, float]:
+    """Mean, low and high over patients."""
+    low, high = bootstrap(values[:, None], owners, seed)
+    return _mean(values), float(low[0]), float(high[0])
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if len(values) else math.nan
 
 
 def _spread(value: float, low: float, high: float) -> str:
