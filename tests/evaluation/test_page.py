@@ -19,9 +19,17 @@ from histoseek.evaluation.averages import SUMMARY_NAMES
 from histoseek.evaluation.confounders import SiteCheck
 from histoseek.evaluation.glossary import glossary, meaning
 from histoseek.evaluation.intervals import Comparison
+from histoseek.evaluation.leaks import Leak
 from histoseek.evaluation.metrics import Metric
 from histoseek.evaluation.outcome import ArchiveMap, Evaluation, MapPoint, WorstQuery
-from histoseek.evaluation.page import NEAREST_SHOWN, WORST_SHOWN, render_evaluation, worst_pictures, write_evaluation
+from histoseek.evaluation.page import (
+    LEAKS_SHOWN,
+    NEAREST_SHOWN,
+    WORST_SHOWN,
+    render_evaluation,
+    worst_pictures,
+    write_evaluation,
+)
 from histoseek.evaluation.svg import DASH
 from histoseek.evaluation.tables import best, verdicts
 from histoseek.evaluation.words import interval, p_value, signed, signed_interval, site_sentence
@@ -148,6 +156,16 @@ def test_leaks_are_named_before_any_figure(html: str) -> None:
     assert text.index("slide-003-copy") < text.index("Systems")
     assert text.index("slide-007") < text.index("Systems")
     assert "not a medical device" in text
+
+
+def test_many_leaks_fold_but_none_is_lost(evaluation: Evaluation) -> None:
+    leaks = tuple(
+        Leak("same file", (f"one-{i}", f"two-{i}"), f"one-{i}, two-{i} are one file") for i in range(LEAKS_SHOWN + 3)
+    )
+    page = Page(render_evaluation(replace(evaluation, leaks=leaks)))
+    assert all(leak.what in page.text for leak in leaks)
+    assert "3 more leaks" in page.text
+    assert "more leaks" not in Page(render_evaluation(evaluation)).text
 
 
 def test_what_is_not_there_is_left_out(evaluation: Evaluation) -> None:
@@ -279,7 +297,8 @@ def test_worst_queries_have_pictures_where_their_files_are(
     archive = Archive.open(indexed)
     ids = tuple(archive.store.slides())
     one = WorstQuery(ids[0], "a", ids[1:8], ("b",) * 7, (0.5,) * 7)
-    shown = replace(evaluation, worst=(one,) * (WORST_SHOWN + 2))
+    beyond = WorstQuery(ids[9], "a", ids[8:9], ("b",), (0.5,))
+    shown = replace(evaluation, worst=(*(one,) * WORST_SHOWN, beyond))
     pictures = worst_pictures(archive, shown)
     assert set(pictures) == set(ids[: NEAREST_SHOWN + 1])
     page = Page(render_evaluation(shown, pictures))

@@ -13,6 +13,9 @@ from histoseek.evaluation.outcome import ArchiveMap, MapPoint
 NEIGHBOURS = 15
 """How many nearest slides each slide is kept close to; UMAP's own default."""
 
+SPACING = 0.8
+"""UMAP's min_dist. Its default of 0.1 heaps like slides on one spot, where their markers cover each other."""
+
 FEWEST = 5
 """Fewer slides have no neighbourhoods to keep: they are laid out by their principal components."""
 
@@ -52,7 +55,7 @@ def _umap(vectors: Floats, seed: int) -> NDArray[np.floating]:
     except ImportError as error:
         raise MissingExtra("umap-learn", "evaluation") from error
     count = min(NEIGHBOURS, len(vectors) - 1)
-    reducer = UMAP(n_neighbors=count, metric="cosine", init="pca", random_state=seed, n_jobs=1)
+    reducer = UMAP(n_neighbors=count, min_dist=SPACING, metric="cosine", init="pca", random_state=seed, n_jobs=1)
     return np.asarray(reducer.fit_transform(vectors), np.float64)
 
 

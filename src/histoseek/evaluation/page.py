@@ -40,6 +40,9 @@ from histoseek.search.pictures import slide_pictures
 WORST_SHOWN = 12
 """So many of the worst queries are on the page."""
 
+LEAKS_SHOWN = 8
+"""So many leaks are in sight at once; the others unfold."""
+
 NEAREST_SHOWN = 5
 """So many of the nearest slides of each."""
 
@@ -120,6 +123,7 @@ def render_evaluation(evaluation: Evaluation, worst_pictures: Mapping[str, str] 
         subject=evaluation.subject,
         created=evaluation.subject.created.replace("T", " ").replace("+00:00", " UTC"),
         first=first,
+        leaks_shown=LEAKS_SHOWN,
         headline=headline_table(evaluation),
         full=full_table(evaluation),
         comparisons=comparison_table(evaluation),

@@ -10,6 +10,8 @@ from html import escape
 DASH = "\N{EN DASH}"
 """Stands for a figure that is not defined."""
 
+MINUS = "\N{MINUS SIGN}"
+
 COLOURS = 8
 """How many colours the page defines, as the CSS variables --c0 to --c7; told apart with any colour vision."""
 
@@ -69,7 +71,7 @@ def colour(number: int) -> str:
 
 def figure(value: float) -> str:
     """A share or score with three decimals, a dash where it is not defined."""
-    return f"{value:.3f}" if math.isfinite(value) else DASH
+    return f"{value:.3f}".replace("-", MINUS) if math.isfinite(value) else DASH
 
 
 @dataclass(frozen=True, slots=True)

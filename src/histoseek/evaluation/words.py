@@ -6,26 +6,24 @@ import math
 
 from histoseek.evaluation.confounders import SiteCheck
 from histoseek.evaluation.metrics import Metric
-from histoseek.evaluation.svg import DASH, figure
-
-_MINUS = "\N{MINUS SIGN}"
+from histoseek.evaluation.svg import DASH, MINUS, figure
 
 
 def interval(low: float, high: float) -> str:
     """A 95 % interval of a share or score, "" where there is none."""
-    return f"{low:.2f} to {high:.2f}".replace("-", _MINUS) if math.isfinite(low) and math.isfinite(high) else ""
+    return f"{low:.2f} to {high:.2f}".replace("-", MINUS) if math.isfinite(low) and math.isfinite(high) else ""
 
 
 def signed(value: float) -> str:
     """A difference with its sign, a dash where it is not defined."""
-    return f"{value:+.3f}".replace("-", _MINUS) if math.isfinite(value) else DASH
+    return f"{value:+.3f}".replace("-", MINUS) if math.isfinite(value) else DASH
 
 
 def signed_interval(low: float, high: float) -> str:
     """A 95 % interval of a difference, "" where there is none."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    return f"{low:+.2f} to {high:+.2f}".replace("-", _MINUS)
+    return f"{low:+.3f} to {high:+.3f}".replace("-", MINUS)
 
 
 def p_value(p: float) -> str:
