@@ -170,7 +170,8 @@ class SpaceMismatch(ArchiveError):
         self.archive_has = archive_has
         self.given = given
         what = f"the archive's {part} is {archive_has}, this has {given}"
-        super().__init__(where, what, "Use the archive's own settings, move it with `histoseek reencode`, or make a new archive")
+        advice = "Use the archive's own settings, move it with `histoseek reencode`, or make a new archive"
+        super().__init__(where, what, advice)
 
 
 class ArchiveNotFound(ArchiveError):

@@ -99,3 +99,9 @@ def test_the_manifest_of_the_real_data(shared_data: Path) -> None:
     assert found.of[field].spacing_um_per_px == 0.25
     assert found.of[field].texts["patient_id"] == "TCGA-18-5592"
     assert found.of[field].extra["table_width"] == 1000
+
+
+def test_excels_unicode_text_is_read(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_bytes("slide_id\tdiagnosis\r\na\tadénocarcinome\r\n".encode("utf-16"))
+    (row,) = load_table(tmp_path / "t.txt").rows
+    assert (row.slide_id, row.texts["diagnosis"]) == ("a", "adénocarcinome")

@@ -107,6 +107,9 @@ def test_bad_queries_are_one_line_each(archive: Path, cohort: Path, tmp_path: Pa
     assert "needs one of --slide, --like, --text and --report" in refused(*search)
     assert "needs one of" in refused(*search, "--like", "SIM-0000-00", "--text", "gland")
     assert "is empty" in refused(*search, "--text", "  ")
+    assert "--patient" in refused(*search, "--like", "SIM-0000-00", "--patient", "P")
+    assert "--spacing" in refused(*search, "--text", "gland", "--spacing", "0.5")
+    assert "too many" in refused(*search, "--like", "SIM-0000-00", "-k", 10**18)
     assert "not text in UTF-8" in refused(*search, "--report", good)
     assert "No such file" in refused(*search, "--report", tmp_path / "none.txt")
     assert "no histoseek archive here" in refused("search", "--archive", tmp_path / "none", "--like", "x")
@@ -163,6 +166,17 @@ def test_encoders_mask_and_simulate(cohort: Path, tmp_path: Path) -> None:
         "metadata.csv",
         "reports.csv",
     }
+
+
+def test_brackets_in_reports_are_shown_as_they_are(archive: Path) -> None:
+    report = "Margins: [x] negative [/b] at 10:heart:"
+    for change in (f"report={report}", "diagnosis=[link=x]y[/link]"):
+        assert histoseek("update", "SIM-0000-00", change, "--archive", archive).returncode == 0
+    done = histoseek("search", "--archive", archive, "--text", "margins negative", "--to", "reports", "-k", 1)
+    shown = " ".join(done.stdout.split())
+    assert "[x] negative [/b]" in shown
+    assert ":heart:" in shown
+    assert "[link=x]y[/link]" in histoseek("list", "--archive", archive).stdout
 
 
 def test_exported_features_make_the_same_archive(archive: Path, tmp_path: Path) -> None:

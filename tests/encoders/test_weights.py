@@ -74,9 +74,15 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="checksum"):
         load_weights(path)
     path.write_bytes(data)
-    path.with_suffix(".json").write_text(card.replace('"heads": 4', '"heads": "many"'))
-    with pytest.raises(WeightsError, match="no readable weights card"):
-        load_weights(path)
+    for there, wrong in (
+        ('"heads": 4', '"heads": "many"'),
+        ('"masked"', '"banana"'),
+        ('"tile_encoder": "test"', '"tile_encoder": 5'),
+    ):
+        assert there in card
+        path.with_suffix(".json").write_text(card.replace(there, wrong))
+        with pytest.raises(WeightsError, match="no readable weights card"):
+            load_weights(path)
     path.with_suffix(".json").unlink()
     with pytest.raises(WeightsError, match="has no card"):
         load_weights(path)
@@ -92,7 +98,7 @@ def test_the_library_lists_finds_and_protects(library: Path, tmp_path: Path) -> 
         find_weights("small")
     path = add_to_library(small_weights())
     assert path.parent == library
-    assert [card.name for card in library_cards()] == ["small"]
+    assert [card.name for card in library_cards()[0]] == ["small"]
     assert find_weights("small").card == find_weights(str(path)).card == small_weights().card
     with pytest.raises(ConfigurationError, match="in the library already"):
         add_to_library(small_weights(seed=1))
@@ -100,7 +106,11 @@ def test_the_library_lists_finds_and_protects(library: Path, tmp_path: Path) -> 
     assert find_weights("small").card.fingerprint == small_weights(seed=1).card.fingerprint
     with pytest.raises(UnknownWeights, match="Known are: small"):
         find_weights("large")
-    for name in ("", "../up", "a/b", ".hidden"):
+    (library / "small.json").write_text("{}")
+    cards, faults = library_cards()
+    assert cards == ()
+    assert "small.json" in str(faults[0])
+    for name in ("", "../up", "a/b", ".hidden", "ü x"):
         with pytest.raises(ConfigurationError, match="is no name"):
             find_weights(name)
 
@@ -147,6 +157,13 @@ def test_a_checkpoint_that_does_not_fit_names_what_is_wrong(tmp_path: Path) -> N
     assert "6 missing: abmil.attention.3" in reason(gap)
     assert "is no PathSearch checkpoint (no visual.proj.0.weight)" in reason({"fc.weight": torch.zeros(2, 2)})
     assert "holds a list" in reason([torch.zeros(2)])
+    assert "cls_token holds NaN" in reason({**state, "visual.cls_token": torch.full((1, 1, 32), torch.nan)})
+    assert "holds torch.int64" in reason({**state, "visual.cls_token": torch.ones(1, 1, 32, dtype=torch.int64)})
+    assert "is a str, not a tensor" in reason({**state, "visual.note": "text"})
+    assert "is no plain tensor" in reason({**state, "visual.cls_token": torch.zeros(1, 1, 32).to_sparse()})
+    assert "is no plain tensor" in reason({**state, "visual.proj.0.weight": torch.zeros(1, 1).expand(10**6, 10**6)})
+    torch.save({1: torch.zeros(2), **state}, tmp_path / "numbered.pt")
+    assert import_checkpoint(tmp_path / "numbered.pt", REQUEST).card.architecture == SMALL
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")

@@ -93,6 +93,16 @@ def test_unequal_sites_do_not_raise_chance() -> None:
     assert constant.value == pytest.approx(0.5)
 
 
+def test_a_small_site_is_found_among_large_ones() -> None:
+    """With an effect as weak as this, guessing the large site would be right most often, and say nothing."""
+    rng = np.random.default_rng(1)
+    small = np.arange(300) % 10 == 0
+    vectors = rng.standard_normal((300, 8)) + 0.6 * small[:, None]
+    names = ["small" if one else "large" for one in small]
+    found = predictability(vectors.astype(np.float32), names, np.arange(300), 0)
+    assert found.low > 0.6
+
+
 def test_missing_and_lonely_values_are_left_out() -> None:
     slides = Simulated(0.0, 1.0, 2)
     names = [None if i < 6 else name for i, name in enumerate(slides.names)]

@@ -19,7 +19,7 @@ from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.errors import ArchiveError, ConfigurationError, InputError
 from histoseek.search.page import render_page
-from histoseek.search.query import ReportFile, TextQuery
+from histoseek.search.query import ReportFile, SlideFile, TextQuery
 from histoseek.search.search import SearchOptions, search
 from histoseek.search.ways import Ranking, fuse
 
@@ -134,6 +134,10 @@ def test_texts_that_lead_nowhere_are_told(cohort: Path, tmp_path: Path, archive:
         bare.search(text="necrosis", to="reports")
     with pytest.raises(InputError, match="is empty"):
         archive.search(text=" \n")
+    with pytest.raises(ArchiveError, match="has no reports"):
+        bare.search(like=bare.records()[0].slide_id, to="reports")
+    with pytest.raises(ConfigurationError, match="too many"):
+        SearchOptions(k=10**20)
     with pytest.raises(ConfigurationError, match="--to"):
         SearchOptions(to="cells")  # type: ignore[arg-type]
 
@@ -145,6 +149,26 @@ def test_without_a_text_encoder_reports_are_found_by_words(cohort: Path, tmp_pat
     found = archive.search(text=str(archive.records()[0].report), to="reports", k=3)
     assert {way.name for r in found for way in r.ways} == {"report words"}
     assert any("no text encoder" in warning for warning in found.warnings)
+
+
+def test_a_slide_without_a_report_is_found_through_the_shared_space(aligned: Archive, cohort: Path) -> None:
+    """It can't be reached through reports, and that must not count against it."""
+    aligned.update("SIM-0004-01", {"report": None})
+    text = "papillary structures"
+    alone = aligned.get("SIM-0004-01").language.shared_vector
+    alignment = aligned.language.alignment
+    assert alignment and alone is not None
+    best = aligned.search(text=text, k=10)
+    rank = next(w.rank for r in best for w in r.ways if r.slide_id == "SIM-0004-01" and w.name == "shared space")
+    found = next(r for r in best if r.slide_id == "SIM-0004-01")
+    assert found.score == pytest.approx(61 / (60 + rank))
+    assert [w.name for w in found.ways] == ["shared space"]
+
+
+def test_a_named_patient_is_left_out_for_an_archived_file(archive: Archive, cohort: Path) -> None:
+    record = archive.get("SIM-0003-00").record
+    query = SlideFile(cohort / "SIM-0000-00.tiff", patient_id=record.patient_id)
+    assert record.patient_id not in {r.record.patient_id for r in search(archive, query, SearchOptions(k=10))}
 
 
 rankings = st.lists(st.lists(st.sampled_from("abcdefgh"), unique=True, max_size=8), min_size=1, max_size=3)

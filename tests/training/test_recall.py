@@ -101,12 +101,22 @@ def test_chance_is_what_random_vectors_reach_on_average() -> None:
 
 
 def test_intervals_resample_patients_not_slides() -> None:
-    """Two patients of 50 slides each, one always right: all slides move together, so the interval is [0, 1]."""
-    pairs = _pairs([0] * 50 + [1] * 50, list(range(100)))
+    """Ten patients of 10 slides each, half of them always right: slides move together, so the interval is wide."""
+    pairs = _pairs([i // 10 for i in range(100)], list(range(100)))
     slides = np.eye(100, dtype=np.float32)
     texts = np.vstack([slides[:50], np.roll(slides[50:], 1, axis=0)])
     found = next(r for r in recalls(slides, texts, pairs, 0) if r.direction == "slide->report" and r.k == 1)
-    assert (found.value, found.low, found.high) == (0.5, 0.0, 1.0)
+    assert (found.value, found.low, found.high) == (0.5, pytest.approx(0.2), pytest.approx(0.8))
+    few = _pairs([0] * 50 + [1] * 50, list(range(100)))
+    found = next(r for r in recalls(slides, texts, few, 0) if r.direction == "slide->report" and r.k == 1)
+    assert np.isnan(found.low) and np.isnan(found.high)
     spread = _pairs(list(range(100)), list(range(100)))
     narrow = next(r for r in recalls(slides, texts, spread, 0) if r.direction == "slide->report" and r.k == 1)
     assert 0.38 < narrow.low < 0.44 and 0.56 < narrow.high < 0.62
+
+
+def test_unanimous_queries_have_an_exact_interval() -> None:
+    pairs, vectors = _pairs(list(range(20)), list(range(20))), np.eye(20, dtype=np.float32)
+    found = next(r for r in recalls(vectors, vectors, pairs, 0) if r.direction == "slide->report" and r.k == 1)
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low**20 == pytest.approx(0.025)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import io
 import json
 import logging
 import pickle
@@ -10,6 +12,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -89,10 +92,16 @@ def test_interrupted_twice_and_resumed_is_as_undisturbed(
         assert str(mine) == str(theirs)
 
 
+def _content(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds, behind its checksum."""
+    content: dict[str, Any] = torch.load(io.BytesIO(path.read_bytes()[32:]), weights_only=True)
+    return content
+
+
 def test_an_interrupt_between_checkpoints_loses_no_step(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train_small(pairs, tmp_path, InterruptingReporter(2), checkpoint_steps=1000)
-    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    content = _content(tmp_path / "checkpoint.pt")
     assert (content["progress"]["epoch"], content["progress"]["step"]) == (1, 2)
 
 
@@ -215,6 +224,24 @@ def test_damaged_or_hostile_checkpoints_are_refused(pairs: tuple[Pair, ...], tmp
         train_small(pairs, tmp_path)
 
 
+def test_a_checkpoint_with_a_flipped_bit_or_without_a_part_is_refused(
+    pairs: tuple[Pair, ...], undisturbed: tuple[TrainingResult, Path], tmp_path: Path
+) -> None:
+    whole = bytearray((undisturbed[1] / "checkpoint.pt").read_bytes())
+    whole[len(whole) // 2] ^= 0x80
+    (tmp_path / "checkpoint.pt").write_bytes(whole)
+    with pytest.raises(EncoderError, match="not a readable checkpoint"):
+        train_small(pairs, tmp_path)
+    for part in ("model", "optimizer", "progress"):
+        content = _content(undisturbed[1] / "checkpoint.pt")
+        del content[part]
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        (tmp_path / "checkpoint.pt").write_bytes(hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
+        with pytest.raises(EncoderError, match="not a readable checkpoint"):
+            train_small(pairs, tmp_path)
+
+
 def test_a_truncated_checkpoint_is_refused(
     pairs: tuple[Pair, ...], undisturbed: tuple[TrainingResult, Path], tmp_path: Path
 ) -> None:
@@ -281,7 +308,7 @@ def test_files_and_logs_hold_no_report_path_or_patient(
 ) -> None:
     with caplog.at_level(logging.DEBUG, "histoseek"):
         train_small(pairs, tmp_path, epochs=1)
-    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    content = _content(tmp_path / "checkpoint.pt")
     texts = caplog.text + (tmp_path / "log.csv").read_text() + json.dumps(content["progress"], default=str)
     texts += json.dumps(content["identity"])
     for secret in ("carcinoma", "p001", str(tmp_path), str(pairs[0].bag)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -130,13 +131,20 @@ class _Run:
 
     def _encode_all(self) -> None:
         self.reporter.expect(len(self.plan.encode))
-        for slide, prepared in _ahead(self._source, self.plan.encode):
+        for slide, prepared in _ahead(self._source, self._in_order()):
             try:
                 self._take(slide, self._sourced(slide, prepared))
             except (SlideError, SpaceMismatch) as error:
                 self._refuse([Refusal.of(slide.path, error)])
             self.reporter.advance()
         self._settle()
+
+    def _in_order(self) -> Sequence[PlannedSlide]:
+        """As planned; in a new archive at random, since the first slides give the centre, and folders are alike."""
+        slides = list(self.plan.encode)
+        if self.archive.space is None:
+            random.Random(self.archive.recipe.seed).shuffle(slides)
+        return slides
 
     def _sourced(self, slide: PlannedSlide, prepared: Future[Prepared]) -> SourcedBag:
         """The slide's bag; a failure nobody foresaw becomes a refusal of this slide, not the end of the run."""

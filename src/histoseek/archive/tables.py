@@ -107,15 +107,22 @@ def fitted(table: SlideTable, types: Mapping[str, pa.DataType]) -> SlideTable:
     return replace(table, rows=rows, extra_types={**table.extra_types, **{name: types[name] for name in known}})
 
 
+def _decoded(data: bytes) -> str:
+    """UTF-8, UTF-16 with its mark (Excel's "Unicode text"), or else Windows' western code page."""
+    for encoding in ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig",):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("cp1252", errors="replace")
+
+
 def _read(path: Path, rename: Mapping[str, str]) -> pa.Table:
     try:
         data = path.read_bytes()
     except OSError as error:
         raise BadTable(path, error.strerror or "cannot be read", "Check the path") from error
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("cp1252", errors="replace")
+    text = _decoded(data)
     head = text.partition("\n")[0]
     parse = pc.ParseOptions(delimiter=max(",\t;", key=head.count), newlines_in_values=True)
     names = [name.strip() for name in next(csv.reader([head.rstrip("\r")], delimiter=parse.delimiter))]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from histoseek.cli.options import ArchiveOption, JsonOption, WhereOption
+from histoseek.cli.options import ArchiveOption, JsonOption, WhereOption, cells
 
 
 def list_slides(
@@ -34,5 +34,5 @@ def list_slides(
         table.add_column(heading, overflow="fold", no_wrap=heading == "slide")
     for record in records:
         texts = (record.case_id, record.patient_id, record.organ, record.diagnosis, str(record.tile_count))
-        table.add_row(record.slide_id, *texts, Path(record.uri).name)
+        table.add_row(*cells(record.slide_id, *texts, Path(record.uri).name))
     Console().print(table)

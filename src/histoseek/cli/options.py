@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from histoseek.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 ArchiveOption = Annotated[
     Path, typer.Option("--archive", envvar="HISTOSEEK_ARCHIVE", help="The archive's folder.", show_default=False)
@@ -32,6 +35,13 @@ def pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:
             raise InputError(f"{option} {text!r}", "is not NAME=VALUE", f"Write for instance {option} name=value")
         found[name] = value
     return found
+
+
+def cells(*texts: str | None) -> list[Text]:
+    """Texts as cells of a table, as they are: rich would take brackets in them for its own markup."""
+    from rich.text import Text
+
+    return [Text(text or "") for text in texts]
 
 
 def spacings(texts: Sequence[str] | None) -> dict[str, float]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from histoseek.cli.options import DEFAULT_WORKERS, ArchiveOption, JsonOption, WhereOption, WorkersOption
-from histoseek.errors import InputError
+from histoseek.cli.options import DEFAULT_WORKERS, ArchiveOption, JsonOption, WhereOption, WorkersOption, cells
+from histoseek.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
     from histoseek.search.query import Query
@@ -69,6 +69,10 @@ def _query(
     if sum(given is not None for given in (slide, like, text, report)) != 1:
         advice = "Give a slide file, the id of an archived slide, a sentence, or a report"
         raise InputError("search", "needs one of --slide, --like, --text and --report", advice)
+    if slide is None and spacing is not None:
+        raise ConfigurationError("--spacing", "is of --slide, which was not given", "Leave it out")
+    if like is not None and patient is not None:
+        raise ConfigurationError("--patient", "of an archived slide is known to the archive", "Leave it out")
     if slide is not None:
         return SlideFile(slide, spacing, patient)
     if text is not None:
@@ -97,11 +101,11 @@ def _print_table(results: SearchResults) -> None:
         record = result.record
         shown = record.report if results.query.to == "reports" else Path(record.uri).name
         facts = (f"{result.score:.3f}", _how(result), record.case_id, record.diagnosis, shown)
-        table.add_row(str(result.rank), result.slide_id, *facts)
+        table.add_row(*cells(str(result.rank), result.slide_id, *facts))
     console = Console()
     console.print(table)
     for warning in results.warnings:
-        console.print(f"note: {warning}", highlight=False)
+        console.print(f"note: {warning}", highlight=False, markup=False, emoji=False)
 
 
 def _how(result: SearchResult) -> str:

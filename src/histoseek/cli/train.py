@@ -126,10 +126,19 @@ def _pairs(
 
 def _weights_path(out: Path) -> Path:
     from histoseek.encoders.weights import SUFFIX
+    from histoseek.files import write_atomic
 
     path = out if out.suffix == SUFFIX else out.with_name(out.name + SUFFIX)
     if path.exists():
         raise ConfigurationError(f"--out {path}", "is there already", "Choose another name, or move it away")
+    try:
+        path.with_suffix(".training").mkdir(parents=True, exist_ok=True)
+        write_atomic(path.with_suffix(".training") / ".writable", b"")
+    except OSError as error:
+        raise ConfigurationError(
+            f"--out {path}", error.strerror or "cannot be written", "Choose another place"
+        ) from error
+    (path.with_suffix(".training") / ".writable").unlink(missing_ok=True)
     return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -44,11 +45,13 @@ def import_(
 
     if file.suffix == ".safetensors" and card_path(file).is_file():
         found = load_weights(file)
-        found = Weights(with_(found.card, name=name or found.card.name), found.tensors)
+        found = Weights(with_(found.card, name=found.card.name if name is None else name), found.tensors)
     else:
         features = FeatureSpace(tile_encoder, spacing, tile_px)
         wanted = None if text_encoder == "none" else text_encoder
-        found = import_checkpoint(file, ImportRequest(name or file.stem, features, mode, wanted, licence))
+        found = import_checkpoint(
+            file, ImportRequest(file.stem if name is None else name, features, mode, wanted, licence)
+        )
     path = add_to_library(found, replace=replace)
     print(f"{found.card.name}: {len(found.tensors)} tensors, {_summary(found.card)}; in {path}")
 
@@ -59,7 +62,9 @@ def list_(as_json: JsonOption = False) -> None:
     from histoseek.encoders.library import library_cards
     from histoseek.search.results import plain
 
-    cards = library_cards()
+    cards, faults = library_cards()
+    for fault in faults:
+        print(f"warning: {fault}", file=sys.stderr)
     if as_json:
         print(json.dumps(plain(cards), indent=1))
         return

@@ -6,6 +6,7 @@ slide encoder under `visual.`, the text tower under `text_model.`, `text_project
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -60,10 +61,11 @@ def import_checkpoint(path: Path, request: ImportRequest) -> Weights:
     architecture (it names what is missing, extra or of another shape); EncoderError when the text tower can't be
     loaded; MissingExtra.
     """
-    tensors = _unwrapped(_read(path))
+    tensors = {name: value for name, value in _unwrapped(_read(path)).items() if _is_ours(name)}
+    _require_values(path, tensors)
     visual = {name.removeprefix(VISUAL): value for name, value in tensors.items() if name.startswith(VISUAL)}
     architecture = infer_architecture(path, visual)
-    _check(path, visual, _expected(architecture))
+    _check(path, visual, _expected(architecture), "slide encoder")
     kept = {f"{VISUAL}{name}": value for name, value in visual.items()}
     text = None
     if request.text_encoder and any(name.startswith(TEXT_MODEL) for name in tensors):
@@ -109,7 +111,9 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         what = "holds more than tensors (code could run from it), so it was not loaded"
         raise WeightsError(path, what, "Ask its authors for safetensors, or a plain state dict") from error
@@ -127,8 +131,27 @@ def _unwrapped(found: Mapping[str, object]) -> dict[str, Tensor]:
         inner = found.get(wrapper)
         if isinstance(inner, dict):
             found = inner
-    tensors = {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
-    return {name.removeprefix("module."): value for name, value in tensors.items()}
+    named = {str(name).removeprefix("module."): value for name, value in found.items()}
+    return {name: value for name, value in named.items() if isinstance(value, torch.Tensor) or _is_ours(name)}
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(VISUAL) or _is_text(name)
+
+
+def _require_values(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raise WeightsError unless all are plain tensors that hold what their shape says, with finite numbers."""
+    import torch
+
+    for name, value in tensors.items():
+        if not isinstance(value, torch.Tensor):
+            raise WeightsError(path, f"{name} is a {type(value).__name__}, not a tensor")
+        if value.layout != torch.strided or value.untyped_storage().nbytes() < value.numel() * value.element_size():
+            raise WeightsError(path, f"{name} is no plain tensor of shape {list(value.shape)}")
+        if not name.endswith(("num_batches_tracked", "position_ids")) and not value.is_floating_point():
+            raise WeightsError(path, f"{name} holds {value.dtype}, wanted floating-point numbers")
+        if not bool(torch.isfinite(value).all()):
+            raise WeightsError(path, f"{name} holds NaN or infinity")
 
 
 def _expected(architecture: Architecture) -> dict[str, tuple[int, ...]]:
@@ -141,7 +164,7 @@ def _expected(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     return {name: tuple(value.shape) for name, value in network.state_dict().items()}
 
 
-def _check(path: Path, given: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]) -> None:
+def _check(path: Path, given: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]], part: str) -> None:
     faults = {
         "missing": sorted(name for name in expected if name not in given),
         "extra": sorted(name for name in given if name not in expected),
@@ -153,7 +176,7 @@ def _check(path: Path, given: Mapping[str, Tensor], expected: Mapping[str, tuple
     }
     said = [f"{len(names)} {fault}: {_some(names)}" for fault, names in faults.items() if names]
     if said:
-        raise WeightsError(path, f"does not fit the slide encoder ({'; '.join(said)})", "See docs/weights.md")
+        raise WeightsError(path, f"does not fit the {part} ({'; '.join(said)})", "See docs/weights.md")
 
 
 def _text_part(path: Path, kept: Mapping[str, Tensor], spec: str, architecture: Architecture) -> TextPart:
@@ -163,7 +186,9 @@ def _text_part(path: Path, kept: Mapping[str, Tensor], spec: str, architecture: 
     tower = load_tower(spec)
     given = {name.removeprefix(TEXT_MODEL): value for name, value in kept.items() if name.startswith(TEXT_MODEL)}
     given = {name: value for name, value in given.items() if not name.endswith("position_ids")}
-    _check(path, given, {name: tuple(value.shape) for name, value in tower.state_dict().items()})
+    _check(
+        path, given, {name: tuple(value.shape) for name, value in tower.state_dict().items()}, f"text tower of {spec}"
+    )
     dimension = tower.card.dimension
     projection = kept.get(f"{TEXT_PROJECTION}weight")
     if projection is None or tuple(projection.shape) != (architecture.dimension, dimension):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from histoseek.encoders.weights import SUFFIX, Weights, WeightsCard, card_path, load_card, load_weights, save_weights
@@ -32,9 +33,15 @@ def library_names() -> tuple[str, ...]:
     return tuple(path.stem for path in found if card_path(path).is_file())
 
 
-def library_cards() -> tuple[WeightsCard, ...]:
-    """The cards in the library, by name; raises WeightsError for one that can't be read."""
-    return tuple(load_card(_in_library(name)) for name in library_names())
+def library_cards() -> tuple[tuple[WeightsCard, ...], tuple[WeightsError, ...]]:
+    """The cards in the library, by name, and what is wrong with those that can't be read."""
+    cards, faults = [], []
+    for name in library_names():
+        try:
+            cards.append(load_card(_in_library(name)))
+        except WeightsError as error:
+            faults.append(error)
+    return tuple(cards), tuple(faults)
 
 
 def add_to_library(weights: Weights, *, replace: bool = False) -> Path:
@@ -51,6 +58,6 @@ def add_to_library(weights: Weights, *, replace: bool = False) -> Path:
 
 
 def _in_library(name: str) -> Path:
-    if not name or Path(name).name != name or name.startswith("."):
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", name):
         raise ConfigurationError(f"weights {name!r}", "is no name", "Use letters, digits, '-', '_' and '.'")
     return get_settings().weights_dir / f"{name}{SUFFIX}"

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +82,11 @@ class WeightsCard:
     created: str
     metrics: tuple[Metric, ...] = ()
     sha256: str = ""
+
+    def __post_init__(self) -> None:
+        texts = (self.name, self.data, self.licence, self.source, self.features.tile_encoder, self.sha256)
+        if self.mode not in get_args(Mode) or not all(isinstance(text, str) for text in texts):
+            raise ValueError("mode or a text of the card is not what it should be")
 
     @property
     def fingerprint(self) -> str:

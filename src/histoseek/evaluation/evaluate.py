@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
@@ -48,7 +48,7 @@ class EvaluationSpec:
 
     label: str = "diagnosis"
     systems: tuple[str, ...] = DEFAULT_SYSTEMS
-    protocol: ProtocolSpec = ProtocolSpec()
+    protocol: ProtocolSpec = field(default_factory=ProtocolSpec)
     where: str | None = None
     patient_is_slide: bool = False
     site_columns: tuple[str, ...] = ("site",)

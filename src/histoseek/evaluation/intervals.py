@@ -11,6 +11,7 @@ from histoseek.errors import ConfigurationError
 from histoseek.evaluation.metrics import Scores
 from histoseek.evaluation.per_query import SAME_AS_TOP_1
 from histoseek.evaluation.resampling import RESAMPLES, percentile_interval, ratio, totals
+from histoseek.unanimous import FEW_PATIENTS, unanimous_interval
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -45,7 +46,7 @@ def bootstrap(per_query: Floats, patients: Ints, seed: int, resamples: int = RES
     """95 % intervals of the column means of per_query [Q, M], low [M] and high [M], by drawing whole patients.
 
     patients: codes [Q]. Queries that are nan in a column don't count there. NaN for a column with values from fewer
-    than two patients: one patient tells nothing about how patients differ.
+    than five patients: so few tell little about how patients differ. Exact where all queries agree.
     """
     if not len(per_query):
         return np.full(per_query.shape[1], np.nan), np.full(per_query.shape[1], np.nan)
@@ -54,7 +55,12 @@ def bootstrap(per_query: Floats, patients: Ints, seed: int, resamples: int = RES
     sums = totals(np.where(known, per_query, 0), rows, len(found))
     counts = totals(known.astype(np.float64), rows, len(found))
     low, high = percentile_interval(lambda drawn: ratio(drawn @ sums, drawn @ counts), len(found), seed, resamples)
-    lone = (counts > 0).sum(0) < 2
+    asked = (counts > 0).sum(0)
+    for column in np.flatnonzero(asked >= FEW_PATIENTS):
+        values = per_query[known[:, column], column]
+        if (values == values[0]).all() and values[0] in (0, 1):
+            low[column], high[column] = unanimous_interval(float(values[0]), int(asked[column]))
+    lone = asked < FEW_PATIENTS
     return np.where(lone, np.nan, low), np.where(lone, np.nan, high)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from histoseek.archive.archive import Archive
@@ -79,9 +79,10 @@ def prepare_text(query: TextQuery | ReportFile) -> PreparedText:
         text, where, uri = query.text, "--text", None
     else:
         text, where, uri = _read_report(query.path), str(query.path), str(query.path)
-    if not text.strip():
+    text = text.replace("\0", " ").strip()
+    if not text:
         raise InputError(where, "is empty", "Give some words")
-    return PreparedText(text.strip(), uri, query.patient_id)
+    return PreparedText(text, uri, query.patient_id)
 
 
 def _read_report(path: Path) -> str:
@@ -105,7 +106,8 @@ def prepare_query(
         raise SlideNotFound(query.path)
     known = archive.records(f"file_fingerprint = '{fingerprint(query.path)}'", limit=1)
     if known and query.spacing_um_per_px is None:
-        return _archived(archive, known[0].slide_id)
+        found = _archived(archive, known[0].slide_id)
+        return replace(found, patient_id=query.patient_id) if query.patient_id else found
     bag, spacing = _bag(archive, query, workers, reporter or SilentReporter())
     patient = query.patient_id or (known[0].patient_id if known else None)
     return PreparedQuery(

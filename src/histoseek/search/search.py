@@ -30,6 +30,8 @@ from histoseek.search.query import (
 from histoseek.search.results import QueryInfo, SearchResult, SearchResults, Way
 from histoseek.search.ways import Fused, Ranking, Searched, fuse
 
+MOST_RESULTS = 100_000
+
 _HAS_REPORT = "report IS NOT NULL"
 
 
@@ -54,6 +56,8 @@ class SearchOptions:
     def __post_init__(self) -> None:
         if self.k < 1:
             raise ConfigurationError("-k", f"{self.k} is too few", "Ask for at least one result")
+        if self.k > MOST_RESULTS:
+            raise ConfigurationError("-k", f"{self.k} is too many", f"Ask for at most {MOST_RESULTS:,}")
         if self.to not in ("slides", "reports"):
             raise ConfigurationError("--to", f"{self.to!r} can't be found", "Ask for slides or reports")
 
@@ -76,6 +80,8 @@ def search(
 
 def _by_slide(archive: Archive, query: SlideQuery, options: SearchOptions, reporter: Reporter | None) -> SearchResults:
     distance = get_distance(options.distance)
+    if options.to == "reports":
+        _require_words(archive, options)
     prepared = prepare_query(archive, query, options.workers, reporter)
     started = time.perf_counter()
     store = archive.store.snapshot()
@@ -108,16 +114,14 @@ def _by_slide(archive: Archive, query: SlideQuery, options: SearchOptions, repor
 
 
 def _by_text(archive: Archive, query: PreparedText, options: SearchOptions) -> SearchResults:
+    _require_words(archive, options)
+    vector = archive.language.encoder.encode([query.text])[0] if archive.settled_space.has_texts else None
     started = time.perf_counter()
     store = archive.store.snapshot()
-    reports = store.count(_HAS_REPORT)
-    if not (reports or (archive.settled_space.has_alignment and options.to == "slides")):
-        what = "it has no reports and no space that slides and texts share, so texts can't be searched for"
-        raise ArchiveError(str(archive.path), what, "Index reports (--reports), or use weights that know texts")
     where = _filter(store, options, query.patient_id)
     searched = Searched(store, archive.language, where, max(options.candidates, options.k))
-    found = (searched.slides_by_text if options.to == "slides" else searched.reports_by_text)(query.text)
-    results = _results(store, fuse(found, options.k))
+    found = (searched.slides_by_text if options.to == "slides" else searched.reports_by_text)(query.text, vector)
+    results = _results(store, fuse(found, options.k, searched.without_report(found)))
     return SearchResults(
         query=QueryInfo(
             kind="report" if query.uri else "text",
@@ -129,8 +133,17 @@ def _by_text(archive: Archive, query: PreparedText, options: SearchOptions) -> S
         mode="fused",
         elapsed_ms=_elapsed_ms(started),
         results=results,
-        warnings=_text_warnings(archive, store.count(None) - reports, options, len(results)),
+        warnings=_text_warnings(archive, store.count("report IS NULL"), options, len(results)),
     )
+
+
+def _require_words(archive: Archive, options: SearchOptions) -> None:
+    """Raise ArchiveError when there is nothing that a text, or a search for reports, could be compared with."""
+    if archive.store.count(_HAS_REPORT) or (archive.settled_space.has_alignment and options.to == "slides"):
+        return
+    what = "it has no reports" if options.to == "reports" else "it has no reports and no space shared with texts"
+    advice = "Index reports (--reports), or use weights that know texts"
+    raise ArchiveError(str(archive.path), what, advice)
 
 
 def _filter(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from histoseek.archive.language import Language
 from histoseek.archive.stores.base import Store, VectorColumn
+from histoseek.archive.stores.sql import both, in_list
 from histoseek.search.results import Way, WayName
+
+Vector = NDArray[np.float32]
 
 _RANK_OFFSET = 60
 """The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009)."""
@@ -24,6 +27,11 @@ class Ranking:
     way: WayName
     slide_ids: tuple[str, ...]
     scores: tuple[float, ...]
+
+    @property
+    def through_reports(self) -> bool:
+        """Whether only slides with a report can be reached this way."""
+        return self.way in ("report vectors", "report words")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +52,28 @@ class Searched:
     where: str | None
     count: int
 
-    def slides_by_text(self, text: str) -> list[Ranking]:
-        """text -> slides: through the shared space where there is one, and through the slides' reports."""
-        return [*self._text_in_shared_space(text, "shared_vector"), *self.reports_by_text(text)]
+    def slides_by_text(self, text: str, vector: Vector | None) -> list[Ranking]:
+        """text -> slides: through the shared space where there is one, and through the slides' reports.
 
-    def reports_by_text(self, text: str) -> list[Ranking]:
-        """text -> reports: by their vectors and by their words."""
-        rankings = []
-        if self.language.space.has_texts:
-            rankings.append(self._nearest("report vectors", self.language.encoder.encode([text])[0], "report_vector"))
+        vector: the text's, float32 [T], None when the archive has no text vectors.
+        """
+        alignment = self.language.alignment
+        if alignment is None or vector is None:
+            return self.reports_by_text(text, vector)
+        shared = self._nearest("shared space", alignment.texts(vector[None])[0], "shared_vector")
+        return [shared, *self.reports_by_text(text, vector)]
+
+    def reports_by_text(self, text: str, vector: Vector | None) -> list[Ranking]:
+        """text -> reports: by their vectors and by their words; vector as above."""
+        rankings = [] if vector is None else [self._nearest("report vectors", vector, "report_vector")]
         hits = self.store.text(text, self.count, self.where)
         words = Ranking("report words", tuple(hit.slide_id for hit in hits), tuple(hit.score for hit in hits))
         return [ranking for ranking in (*rankings, words) if ranking.slide_ids]
+
+    def without_report(self, rankings: Sequence[Ranking]) -> set[str]:
+        """Which of the slides found have no report."""
+        found = {slide_id for ranking in rankings for slide_id in ranking.slide_ids}
+        return set(self.store.slides(both(in_list("slide_id", sorted(found)), "report IS NULL")))
 
     def reports_by_slide(self, global_vector: NDArray[np.float32]) -> list[Ranking]:
         """slide -> reports: through the shared space where there is one."""
@@ -65,33 +83,29 @@ class Searched:
         vector = alignment.slides(global_vector[None])[0]
         return [self._nearest("shared space", vector, "shared_report_vector")]
 
-    def _text_in_shared_space(self, text: str, column: VectorColumn) -> list[Ranking]:
-        alignment = self.language.alignment
-        if alignment is None:
-            return []
-        return [self._nearest("shared space", alignment.texts(self.language.encoder.encode([text]))[0], column)]
-
     def _nearest(self, way: WayName, vector: NDArray[np.float32], column: VectorColumn) -> Ranking:
         near = self.store.nearest(vector, self.count, self.where, column)
         return Ranking(way, tuple(n.slide_id for n in near), tuple(1 - n.cosine_distance for n in near))
 
 
-def fuse(rankings: Sequence[Ranking], count: int) -> list[Fused]:
-    """The best `count` slides of several rankings, by the sum of 1 / (60 + rank), scaled so that 1 is the best.
+def fuse(rankings: Sequence[Ranking], count: int, without_report: Collection[str] = ()) -> list[Fused]:
+    """The best `count` slides of several rankings, by the mean of 61 / (60 + rank), so that 1 is first everywhere.
 
-    A single ranking of vectors keeps its own scores.
+    A ranking in which a slide does not appear counts as 0, but for a slide without a report only the rankings that
+    can reach it count. A single ranking of vectors keeps its own scores.
     """
     ways: dict[str, list[Way]] = defaultdict(list)
     for ranking in rankings:
         for rank, (slide_id, score) in enumerate(zip(ranking.slide_ids, ranking.scores, strict=True), start=1):
             ways[slide_id].append(Way(ranking.way, rank, score))
-    own_scores = len(rankings) == 1 and rankings[0].way != "report words"
-    fused = [
-        Fused(slide_id, found[0].score if own_scores else _fused_score(found, len(rankings)), tuple(found))
-        for slide_id, found in ways.items()
-    ]
+    if len(rankings) == 1 and rankings[0].way != "report words":
+        fused = [Fused(slide_id, found[0].score, tuple(found)) for slide_id, found in ways.items()]
+    else:
+        unread = sum(not ranking.through_reports for ranking in rankings)
+        counts = {slide_id: unread if slide_id in without_report else len(rankings) for slide_id in ways}
+        fused = [Fused(slide_id, _fused(found, counts[slide_id]), tuple(found)) for slide_id, found in ways.items()]
     return sorted(fused, key=lambda one: (-one.score, one.slide_id))[:count]
 
 
-def _fused_score(ways: Sequence[Way], rankings: int) -> float:
+def _fused(ways: Sequence[Way], rankings: int) -> float:
     return sum((_RANK_OFFSET + 1) / (_RANK_OFFSET + way.rank) for way in ways) / rankings

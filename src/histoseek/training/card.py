@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from histoseek._version import __version__
 from histoseek.encoders.weights import FeatureSpace, Metric, TextPart, Weights, WeightsCard
 from histoseek.training.recall import Recall
-from histoseek.training.result import TrainingResult
+
+if TYPE_CHECKING:
+    from histoseek.training.result import TrainingResult
 
 UNSTATED = "not stated"
 
@@ -39,7 +42,9 @@ def _counts(result: TrainingResult) -> str:
     split = result.split
     parts = (("train", split.train), ("validation", split.validation), ("test", split.test))
     counts = [f"{name} {len(part)} of {len({pair.patient_id for pair in part})} patients" for name, part in parts]
-    return f"slide-report pairs: {', '.join(counts)}"
+    guessed = sum(not pair.patient_known for _, part in parts for pair in part)
+    note = f" ({guessed} pairs without a patient id: patients may be in several parts)" if guessed else ""
+    return f"slide-report pairs: {', '.join(counts)}{note}"
 
 
 def _metric(recall: Recall) -> Metric:

@@ -9,6 +9,7 @@ import pickle
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.optim import Optimizer
@@ -20,7 +21,8 @@ from histoseek.training.model import SlideTextModel
 from histoseek.training.pairs import Pair
 from histoseek.training.settings import TrainingSettings
 
-FORMAT = 1
+FORMAT = 2
+_DIGEST = 32
 _FREE = ("micro_batch", "device", "precision", "checkpoint_steps", "memory_mb")
 """Settings that may change on the way: they decide how it is computed, not what."""
 
@@ -54,7 +56,8 @@ def save_checkpoint(
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    write_atomic(path, buffer.getvalue())
+    data = buffer.getvalue()
+    write_atomic(path, hashlib.sha256(data).digest() + data)
 
 
 def load_checkpoint(path: Path, identity: Identity, model: SlideTextModel, optimizer: Optimizer) -> Progress | None:
@@ -65,15 +68,26 @@ def load_checkpoint(path: Path, identity: Identity, model: SlideTextModel, optim
     if not path.is_file():
         return None
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = _checked(path.read_bytes())
         made, version = Identity(**content["identity"]), content["format"]
+        plain = content["progress"]
+        progress = Progress(**{**plain, "rows": [EpochRow(**row) for row in plain["rows"]]})
+        weights, steps = content["model"], content["optimizer"]
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
         raise EncoderError(str(path), "not a readable checkpoint", "Remove it to start over") from error
     _require_same(path, made, identity, version)
-    model.load_trained_state(content["model"])
-    optimizer.load_state_dict(content["optimizer"])
-    plain = content["progress"]
-    return Progress(**{**plain, "rows": [EpochRow(**row) for row in plain["rows"]]})
+    model.load_trained_state(weights)
+    optimizer.load_state_dict(steps)
+    return progress
+
+
+def _checked(data: bytes) -> dict[str, Any]:
+    """The content behind its checksum, which torch does not check; raises ValueError when they don't fit."""
+    digest, data = data[:_DIGEST], data[_DIGEST:]
+    if hashlib.sha256(data).digest() != digest:
+        raise ValueError("the checksum differs")
+    content: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    return content
 
 
 def _require_same(path: Path, made: Identity, wanted: Identity, version: int) -> None:

@@ -13,7 +13,6 @@ from histoseek.encoders.text.tower import TextTower, Tokens
 from histoseek.training.losses import START_LOGIT_SCALE
 from histoseek.training.statistics import steady_norms
 
-
 START_GATE_STD = 5.0
 """Spread that the mosaic's attention weights start with; torch's own 0.05 lets every head see every tile alike."""
 

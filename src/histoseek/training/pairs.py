@@ -19,9 +19,10 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A slide with its report; bag: the file of its tile features; diagnosis: a label, for evaluation only.
+    """A slide with its report; bag: the file of its tile features.
 
-    Slides of one case share its report; slides of one patient are never split.
+    diagnosis: a label, for evaluation only; patient_known: False where the case, or the slide, had to stand for the
+    patient. Slides of one case share its report; slides of one patient are never split.
     """
 
     slide_id: str
@@ -30,6 +31,7 @@ class Pair:
     report: str
     bag: Path
     diagnosis: str = ""
+    patient_known: bool = True
 
     @property
     def text_key(self) -> str:
@@ -74,6 +76,7 @@ def archive_pairs(archive: Archive) -> tuple[Pair, ...]:
             report=(record.report or "").strip(),
             bag=archive.layout.bag(record.slide_id),
             diagnosis=record.diagnosis or "",
+            patient_known=bool(record.patient_id),
         )
         for record in with_report
     )
@@ -109,7 +112,15 @@ def _from_row(row: TableRow, bag: Path) -> Pair:
     slide_id = _id(row)
     case_id = row.case_id or slide_id
     diagnosis = row.texts.get("diagnosis", "")
-    return Pair(slide_id, case_id, row.texts.get("patient_id", case_id), row.report or "", bag, diagnosis)
+    return Pair(
+        slide_id,
+        case_id,
+        row.texts.get("patient_id", case_id),
+        row.report or "",
+        bag,
+        diagnosis,
+        "patient_id" in row.texts,
+    )
 
 
 def _id(row: TableRow) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.training.pairs import Pair
+from histoseek.unanimous import FEW_PATIENTS, unanimous_interval
 
 Direction = Literal["slide->slide", "slide->report", "text->slide", "text->report"]
 Answer = Literal["pair", "group", "diagnosis"]
@@ -34,7 +35,8 @@ class Recall:
     which counts as one answer; for slides those with the same text; within one kind (slide->slide, text->report)
     those of other patients with the same diagnosis, or the same text where no diagnosis is known. "diagnosis": between
     slides and reports, those of other patients with the same diagnosis (or text).
-    low, high: 95 % bootstrap interval over patients; chance: what a random order would give. NaN without queries.
+    low, high: 95 % bootstrap interval over patients, NaN for fewer than five; chance: what a random order would give.
+    NaN without queries.
     """
 
     direction: Direction
@@ -132,9 +134,15 @@ def _mean(values: Floats) -> float:
 
 
 def _interval(hits: Floats, patients: NDArray[np.int64], draws: NDArray[np.int64]) -> tuple[float, float]:
-    """The 2.5 and 97.5 percentiles of the mean over resampled patients; draws [R, P]: how often each was drawn."""
-    if not len(hits):
+    """The 2.5 and 97.5 percentiles of the mean over resampled patients; draws [R, P]: how often each was drawn.
+
+    NaN for too few patients; exact where all queries agree.
+    """
+    asked = len(np.unique(patients))
+    if asked < FEW_PATIENTS:
         return float("nan"), float("nan")
+    if (hits == hits[0]).all() and hits[0] in (0, 1):
+        return unanimous_interval(float(hits[0]), asked)
     total = draws @ np.bincount(patients, hits, draws.shape[1])
     count = draws @ np.bincount(patients, minlength=draws.shape[1])
     low, high = np.percentile(total[count > 0] / count[count > 0], (2.5, 97.5))

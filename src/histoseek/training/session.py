@@ -87,7 +87,10 @@ def _result(
 ) -> TrainingResult:
     (validation_before, test_before), (validation_after, test_after) = scores
     stopped = progress.epoch <= settings.epochs
+    guessed = sum(not pair.patient_known for part in (split.train, split.validation, split.test) for pair in part)
+    unsafe = f"{guessed} pairs have no patient id: their cases count as patients, who may be in several parts"
     notes = [
+        *([unsafe] if guessed else []),
         *progress.notes,
         *([f"{truncated} reports are longer than the text encoder reads, and were cut"] if truncated else []),
         *([f"stopped early: no better validation recall in {settings.patience} epochs"] if stopped else []),

@@ -26,7 +26,7 @@ class Architecture:
 
     def __post_init__(self) -> None:
         if min(self.input_dimension, self.dimension, self.mosaic_size, self.heads, self.gate_dimension) < 1:
-            raise ConfigurationError("architecture", "sizes must be positive", "Check the weights card")
+            raise ConfigurationError("architecture", "sizes must be positive", "Give sizes of at least 1")
         if self.dimension % self.heads or self.dimension % 2:
             what = f"dimension {self.dimension} does not divide by 2 and by {self.heads} heads"
             raise ConfigurationError("architecture", what, "Choose another --dimension")
