@@ -97,7 +97,7 @@ def test_a_small_site_is_found_among_large_ones() -> None:
     """With an effect as weak as this, guessing the large site would be right most often, and say nothing."""
     rng = np.random.default_rng(1)
     small = np.arange(300) % 10 == 0
-    vectors = rng.standard_normal((300, 8)) + 0.6 * small[:, None]
+    vectors = rng.standard_normal((300, 8)) + 0.8 * small[:, None]
     names = ["small" if one else "large" for one in small]
     found = predictability(vectors.astype(np.float32), names, np.arange(300), 0)
     assert found.low > 0.6
