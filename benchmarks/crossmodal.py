@@ -16,7 +16,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -161,7 +161,9 @@ def after_align(
     assert alignment
     from histoseek.training.pairs import load_pair_bag
 
-    slides = np.stack([copy.signer.sign(load_pair_bag(pair)).global_vector for pair in test])
+    signer = copy.signer
+    bags = (replace(load_pair_bag(pair), encoder=signer.tile_encoder) for pair in test)
+    slides = np.stack([signer.sign(bag).global_vector for bag in bags])
     return recalls(alignment.slides(slides), alignment.texts(vectors(archive, test)[1]), test, 0), seconds
 
 
