@@ -45,6 +45,9 @@ def test_separated_classes_are_found_and_random_is_at_chance(archive: Archive) -
     against_random = {c.metric: c for c in dict(found.comparisons)["random"]}
     assert against_random["top-1"].difference > 0.4
     assert against_random["top-1"].p_holm < 0.05
+    everything = sorted(c.p for _, cs in found.comparisons for c in cs if not np.isnan(c.p))
+    smallest = min(c.p_holm for _, cs in found.comparisons for c in cs if not np.isnan(c.p))
+    assert smallest == pytest.approx(min(1, everything[0] * len(everything)))
     assert found.leaks == ()
     assert all(a <= b for r in found.results for a, b in zip(r.cmc, r.cmc[1:], strict=False))
     assert found.results[0].cmc[0] == pytest.approx(value(found, "symmetric", "recall@1"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -17,7 +17,7 @@ from histoseek.evaluation.calibration import calibration_error, risk_coverage
 from histoseek.evaluation.cohort import Cohort, load_cohort
 from histoseek.evaluation.confounders import SiteCheck, predictability, predictability_from_labels, site_check
 from histoseek.evaluation.crossmodal import cross_modal
-from histoseek.evaluation.intervals import compare
+from histoseek.evaluation.intervals import Comparison, compare, holm
 from histoseek.evaluation.leaks import find_leaks
 from histoseek.evaluation.metrics import Scores, score
 from histoseek.evaluation.outcome import ArchiveMap, Calibrated, Evaluation, Subject, SystemResult, WorstQuery
@@ -82,9 +82,7 @@ def evaluate(archive: Archive, spec: EvaluationSpec, reporter: Reporter | None =
         query_ids=tuple(cohort.slide_ids[place] for place in first.scores.queries),
         patients=cohort.patients[first.scores.queries],
         results=results,
-        comparisons=tuple(
-            (other.name, compare(first.scores, other.scores, cohort.patients, spec.seed)) for other in results[1:]
-        ),
+        comparisons=_comparisons(results, cohort, spec.seed),
         site_checks=checks,
         cross_modal=found_cross_modal,
         leaks=find_leaks(cohort.records),
@@ -144,6 +142,16 @@ def _site_checks(
         alone = predictability_from_labels(cohort.labels, names, cohort.patients, spec.seed)
         checks.append(site_check(column, told, alone, scores, others, cohort.patients, spec.seed))
     return tuple(checks), tuple(notes)
+
+
+def _comparisons(
+    results: Sequence[SystemResult], cohort: Cohort, seed: int
+) -> tuple[tuple[str, tuple[Comparison, ...]], ...]:
+    """Each system against the first, corrected for all metrics of all systems together."""
+    first = results[0].scores
+    found = [(other.name, compare(first, other.scores, cohort.patients, seed)) for other in results[1:]]
+    corrected = iter(holm(np.array([one.p for _, ones in found for one in ones], np.float64)).tolist())
+    return tuple((name, tuple(replace(one, p_holm=next(corrected)) for one in ones)) for name, ones in found)
 
 
 def _worst(cohort: Cohort, neighbours: Neighbours, count: int) -> tuple[WorstQuery, ...]:

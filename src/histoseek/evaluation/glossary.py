@@ -20,7 +20,7 @@ TERMS = (
     ("95 % interval", "from resampling whole patients; slides of one patient are no independent evidence"),
     ("chance", "what a random order of the same slides would give"),
     ("p", "how often a difference as large arises when the two systems are swapped at random, patient by patient"),
-    ("p (Holm)", "p corrected for the number of metrics compared; below 0.05 a difference is called significant"),
+    ("p (Holm)", "p corrected for all metrics of all systems compared; below 0.05 a difference is called significant"),
     ("CMC", "cumulative match curve: share of queries with a right slide among the first k, for every k"),
     ("risk-coverage", "error of the vote when only the surest queries are answered; lower, and rising late, is better"),
     ("calibration error", "how far the share of the vote lies from how often it is right, on average; 0 is best"),
