@@ -57,7 +57,7 @@ def test_a_planted_site_effect_is_found() -> None:
     slides = Simulated(0.5, 1.0, 0)
     found = predictability(slides.vectors, slides.names, slides.patients, 0)
     assert found.value > 0.95
-    assert found.low > 0.9
+    assert found.low > 0.7
     assert found.chance == pytest.approx(1 / SITES)
     assert found.queries == COUNT
 

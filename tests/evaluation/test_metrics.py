@@ -186,7 +186,8 @@ def test_one_class_is_always_right_by_chance_too() -> None:
     scores = scored(ranking(np.ones((8, 8)), labels, np.arange(8)), labels, np.arange(8), 1)
     for name in ("top-1", "mMV@5", "recall@10", "MAP@10", "nDCG@3", "balanced accuracy", "macro-F1"):
         metric = scores.metric(name)
-        assert (metric.value, metric.low, metric.high) == (1, 1, 1)
+        assert (metric.value, metric.high) == (1, 1)
+        assert metric.low == pytest.approx(0.025 ** (1 / 8))
         assert metric.chance == pytest.approx(1)
 
 
@@ -223,12 +224,24 @@ def test_no_queries_at_all_leave_everything_undefined() -> None:
     assert all(math.isnan(metric.value) for metric in scores.metrics)
 
 
-def test_one_patient_gives_values_without_intervals() -> None:
-    labels, owners = np.array([0, 0, 0, 1]), np.array([0, 0, 1, 2])
-    scores = scored(ranking(np.ones((4, 4)), labels, owners, queries=[0, 1]), labels, owners, 2)
-    assert scores.metric("top-1").value == 1
-    assert math.isnan(scores.metric("top-1").low)
-    assert math.isnan(scores.metric("top-1").high)
+def test_few_patients_give_values_without_intervals() -> None:
+    """Seven patients in all, five of one class and two of the other."""
+    labels, owners = np.array([0] * 6 + [1] * 2), np.array([0, 0, 1, 2, 3, 4, 5, 6])
+    distances = (labels[:, None] != labels).astype(np.float64)
+    scores = scored(ranking(distances, labels, owners), labels, owners, 2)
+    few = scored(ranking(distances, labels, owners, queries=[0, 1, 2]), labels, owners, 2).metric("top-1")
+    assert few.value == 1
+    assert math.isnan(few.low)
+    assert math.isnan(few.high)
+    large, small = (each.metrics[0] for each in scores.classes)
+    assert (large.value, small.value) == (1, 1)
+    assert large.low == pytest.approx(0.025 ** (1 / 5))
+    assert math.isnan(small.low)
+    assert scores.metric("top-1").low == pytest.approx(0.025 ** (1 / 7))
+    assert scores.metric("macro top-1").low == pytest.approx((0.025 ** (1 / 5) + 0.025 ** (1 / 2)) / 2)
+    turned = scored(ranking(1 - distances, labels, owners), labels, owners, 2).metric("top-1")
+    assert (turned.value, turned.low) == (0, 0)
+    assert turned.high == pytest.approx(1 - 0.025 ** (1 / 7))
 
 
 def test_a_tied_vote_goes_to_the_nearest_neighbour_not_to_the_lowest_label() -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from histoseek.evaluation.per_query import NAMES
 from histoseek.evaluation.resampling import ratio, totals
+from histoseek.unanimous import FEW_PATIENTS, unanimous_interval
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -90,7 +91,25 @@ class Tally:
             [micro, macro, macro[:, [_VOTE]], over_classes(f1), by_class.reshape(len(weights), -1)], axis=1
         )
 
-    def several_patients(self) -> Booleans:
-        """Which averages rest on queries of two patients or more, in the order of `averages`."""
-        by_class = [np.full(len(CLASS_NAMES), len(each.patients) > 1) for each in self.by_truth]
-        return np.concatenate([np.full(len(SUMMARY_NAMES), self.patients > 1), *by_class])
+    def enough_patients(self) -> Booleans:
+        """Which averages rest on queries of enough patients for an interval, in the order of `averages`."""
+        by_class = [np.full(len(CLASS_NAMES), len(each.patients) >= FEW_PATIENTS) for each in self.by_truth]
+        return np.concatenate([np.full(len(SUMMARY_NAMES), self.patients >= FEW_PATIENTS), *by_class])
+
+    def unanimous_edges(self) -> Floats:
+        """Where the interval of an average begins that is 1 in all patients, in the order of `averages`."""
+        micro = np.full(len(NAMES), edge(self.patients))
+        macro = np.full(len(SUMMARY_NAMES) - len(NAMES), mean_edge(self.by_truth))
+        by_class = [np.full(len(CLASS_NAMES), edge(len(each.patients))) for each in self.by_truth]
+        return np.concatenate([micro, macro, *by_class])
+
+
+def edge(patients: int) -> float:
+    """The smallest share that is compatible with right answers in all of some patients; 0 without patients."""
+    return unanimous_interval(1.0, patients)[0] if patients else 0.0
+
+
+def mean_edge(by_class: tuple[ClassSums, ...]) -> float:
+    """The same of a mean over the classes that have patients."""
+    found = [edge(len(each.patients)) for each in by_class if len(each.patients)]
+    return float(np.mean(found)) if found else 0.0

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.errors import ConfigurationError
-from histoseek.evaluation.averages import over_classes, sums_by_class, weighted
+from histoseek.evaluation.averages import mean_edge, over_classes, sums_by_class, weighted
 from histoseek.evaluation.cohort import codes
 from histoseek.evaluation.intervals import bootstrap
 from histoseek.evaluation.metrics import Metric, Scores
@@ -128,6 +128,7 @@ def predictability(vectors: NDArray[np.float32], names: Sequence[str | None], pa
     value = float(balanced(np.ones((1, everyone)))[0, 0])
     ends = np.concatenate(percentile_interval(balanced, everyone, seed))
     low, high = np.clip(value + _WIDENING * (ends - value), 0, 1).tolist()
+    low = mean_edge(by_value) if value == 1 else low
     return Metric("balanced accuracy", value, low, high, 1 / count, len(targets))
 
 
@@ -181,8 +182,8 @@ def site_check(
         Metric(metric, *_with_interval(values, owners, seed), _mean(each.chances[asked, at]), len(values))
         for values, each in zip(found, rankings, strict=True)
     ]
-    control = Control(figures[2], *_with_interval(found[2] - found[1], owners, seed)) if shuffled else None
-    fall = _with_interval(found[0] - found[1], owners, seed)
+    control = Control(figures[2], *_with_interval(found[2] - found[1], owners, seed, -1)) if shuffled else None
+    fall = _with_interval(found[0] - found[1], owners, seed, -1)
     return SiteCheck(column, told, from_label, figures[0], figures[1], *fall, control)
 
 
@@ -233,9 +234,9 @@ def _ridge_predictions(train: Floats, targets: Ints, held: Floats, count: int) -
     return ((held - mean) @ slopes + base).argmax(1)
 
 
-def _with_interval(values: Floats, owners: Ints, seed: int) -> tuple[float, float, float]:
+def _with_interval(values: Floats, owners: Ints, seed: int, least: float = 0.0) -> tuple[float, float, float]:
     """Mean, low and high over patients."""
-    low, high = bootstrap(values[:, None], owners, seed)
+    low, high = bootstrap(values[:, None], owners, seed, least=least)
     return _mean(values), float(low[0]), float(high[0])
 
 

@@ -42,11 +42,15 @@ class Comparison:
     p_holm: float
 
 
-def bootstrap(per_query: Floats, patients: Ints, seed: int, resamples: int = RESAMPLES) -> tuple[Floats, Floats]:
+def bootstrap(
+    per_query: Floats, patients: Ints, seed: int, resamples: int = RESAMPLES, least: float = 0.0
+) -> tuple[Floats, Floats]:
     """95 % intervals of the column means of per_query [Q, M], low [M] and high [M], by drawing whole patients.
 
-    patients: codes [Q]. Queries that are nan in a column don't count there. NaN for a column with values from fewer
-    than five patients: so few tell little about how patients differ. Exact where all queries agree.
+    patients: codes [Q]; least: the smallest value there can be, 0 for shares, -1 for their differences (the largest is
+    1). Queries that are nan in a column don't count there. NaN for a column with values from fewer than five patients:
+    so few tell little about how patients differ. Where all queries agree on -1, 0 or 1, no resample can differ: other
+    patients might, and the ends are what the mean would be if as many did as is compatible with none of these.
     """
     if not len(per_query):
         return np.full(per_query.shape[1], np.nan), np.full(per_query.shape[1], np.nan)
@@ -57,11 +61,12 @@ def bootstrap(per_query: Floats, patients: Ints, seed: int, resamples: int = RES
     low, high = percentile_interval(lambda drawn: ratio(drawn @ sums, drawn @ counts), len(found), seed, resamples)
     asked = (counts > 0).sum(0)
     for column in np.flatnonzero(asked >= FEW_PATIENTS):
-        values = per_query[known[:, column], column]
-        if (values == values[0]).all() and values[0] in (0, 1):
-            low[column], high[column] = unanimous_interval(float(values[0]), int(asked[column]))
-    lone = asked < FEW_PATIENTS
-    return np.where(lone, np.nan, low), np.where(lone, np.nan, high)
+        values = np.unique(per_query[known[:, column], column])
+        if len(values) == 1 and values[0] in {-1, 0, 1}:
+            others = unanimous_interval(0.0, int(asked[column]))[1]
+            low[column], high[column] = values[0] * (1 - others) + others * np.array([least, 1])
+    few = asked < FEW_PATIENTS
+    return np.where(few, np.nan, low), np.where(few, np.nan, high)
 
 
 def compare(first: Scores, second: Scores, patients: Ints, seed: int) -> tuple[Comparison, ...]:
@@ -73,7 +78,7 @@ def compare(first: Scores, second: Scores, patients: Ints, seed: int) -> tuple[C
     left, right, queries = _paired(first, second)
     columns = [i for i, name in enumerate(first.names) if name not in SAME_AS_TOP_1]
     differences = (left - right)[:, columns]
-    low, high = bootstrap(differences, patients[queries], seed)
+    low, high = bootstrap(differences, patients[queries], seed, least=-1)
     p = permutation_test(differences, patients[queries], seed)
     rows = zip(columns, differences.T, low, high, p, holm(p), strict=True)
     return tuple(

@@ -23,7 +23,8 @@ Booleans = NDArray[np.bool_]
 class Metric:
     """A figure with its 95 % interval over patients and what a random order would give; nan where undefined.
 
-    queries: how many it is the mean of. An interval needs queries of two patients.
+    queries: how many it is the mean of. An interval needs queries of five patients; where all are right, or none, it is
+    exact (`histoseek.unanimous`).
     """
 
     name: str
@@ -130,8 +131,9 @@ def _values_and_intervals(tally: Tally, seed: int) -> tuple[Floats, Floats, Floa
     if not tally.patients:
         return found, found, found
     low, high = percentile_interval(tally.averages, tally.patients, seed)
-    several = tally.several_patients()
-    return found, np.where(several, low, np.nan), np.where(several, high, np.nan)
+    enough, edges = tally.enough_patients(), tally.unanimous_edges()
+    low, high = np.where(found == 1, edges, low), np.where(found == 0, 1 - edges, high)
+    return found, np.where(enough, low, np.nan), np.where(enough, high, np.nan)
 
 
 def _luck(chances: Floats, truth: Ints, counts: Ints, seed: int) -> Floats:
