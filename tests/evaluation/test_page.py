@@ -16,7 +16,7 @@ import pytest
 from histoseek.api import Archive
 from histoseek.errors import InputError
 from histoseek.evaluation.averages import SUMMARY_NAMES
-from histoseek.evaluation.confounders import SiteCheck
+from histoseek.evaluation.confounders import Control, SiteCheck
 from histoseek.evaluation.glossary import glossary, meaning
 from histoseek.evaluation.intervals import Comparison
 from histoseek.evaluation.leaks import Leak
@@ -276,6 +276,7 @@ def _check(told: float, low: float, fall: float, fall_low: float) -> SiteCheck:
         fall,
         fall_low,
         0.3,
+        Control(Metric("mMV@5", 0.75, 0.6, 0.9, 0.3, 40), fall - 0.05, fall_low - 0.05, 0.25),
     )
 
 
@@ -286,7 +287,7 @@ def test_the_site_check_is_said_in_plain_words() -> None:
     assert "part of the accuracy comes with the scanner" in clear
     unclear = site_sentence(_check(0.5, 0.35, 0.1, -0.1))
     assert "no clear sign" in unclear
-    assert "no clear fall" in unclear
+    assert "from anywhere leaves 0.750. That is no clear sign" in unclear
     assert "rises by 0.100" in site_sentence(_check(0.5, 0.35, -0.1, -0.2))
     assert site_sentence(_check(NAN, NAN, NAN, NAN)).count("not known") == 2
 

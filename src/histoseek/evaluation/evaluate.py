@@ -15,7 +15,13 @@ from histoseek.archive.archive import Archive
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.evaluation.calibration import calibration_error, risk_coverage
 from histoseek.evaluation.cohort import Cohort, load_cohort
-from histoseek.evaluation.confounders import SiteCheck, predictability, predictability_from_labels, site_check
+from histoseek.evaluation.confounders import (
+    SiteCheck,
+    predictability,
+    predictability_from_labels,
+    shuffled_values,
+    site_check,
+)
 from histoseek.evaluation.crossmodal import cross_modal
 from histoseek.evaluation.intervals import Comparison, compare, holm
 from histoseek.evaluation.leaks import find_leaks
@@ -101,11 +107,13 @@ def _ranked(system: System, folds: Sequence[Fold], cohort: Cohort, reporter: Rep
 def _result(system: System, cohort: Cohort, ranked: tuple[Neighbours, float], seed: int) -> SystemResult:
     neighbours, seconds = ranked
     scores = score(neighbours, cohort.labels, cohort.classes, cohort.patients, seed)
-    right = scores.votes == cohort.labels[scores.queries]
-    coverage, risk, area = risk_coverage(scores.confidence, right)
+    answerable = scores.answerable
+    right = (scores.votes == cohort.labels[scores.queries])[answerable]
+    confidence = scores.confidence[answerable]
+    coverage, risk, area = risk_coverage(confidence, right)
     kept = np.unique(np.linspace(0, len(coverage) - 1, CURVE).astype(np.int64)) if len(coverage) else np.array([], int)
     calibrated = Calibrated(
-        calibration_error(scores.confidence, right), area, tuple(coverage[kept].tolist()), tuple(risk[kept].tolist())
+        calibration_error(confidence, right), area, tuple(coverage[kept].tolist()), tuple(risk[kept].tolist())
     )
     return SystemResult(system.name, scores, _cmc(neighbours, cohort.labels), calibrated, seconds)
 
@@ -130,18 +138,20 @@ def _site_checks(
         except InputError as error:
             notes.append(f"no site check by {column!r}: {error.what}")
             continue
-        without = join(
-            [
-                rank(system, Fold(fold.queries, fold.database, (*fold.barred, sites)), cohort.labels, DEPTH)
-                for fold in folds
-            ]
-        )
-        others = score(without, cohort.labels, cohort.classes, cohort.patients, spec.seed)
+        dealt = shuffled_values(sites, cohort.labels, cohort.patients, spec.seed)
+        others, control = (_scores_without(cohort, system, folds, values, spec.seed) for values in (sites, dealt))
         names = cohort.column(column)
         told = predictability(cohort.global_vectors, names, cohort.patients, spec.seed)
         alone = predictability_from_labels(cohort.labels, names, cohort.patients, spec.seed)
-        checks.append(site_check(column, told, alone, scores, others, cohort.patients, spec.seed))
+        checks.append(site_check(column, told, alone, scores, others, cohort.patients, spec.seed, shuffled=control))
     return tuple(checks), tuple(notes)
+
+
+def _scores_without(cohort: Cohort, system: System, folds: Sequence[Fold], values: Ints, seed: int) -> Scores:
+    """The system's scores when a query meets no slide of its own value."""
+    barred = [Fold(fold.queries, fold.database, (*fold.barred, values)) for fold in folds]
+    found = join([rank(system, fold, cohort.labels, DEPTH) for fold in barred])
+    return score(found, cohort.labels, cohort.classes, cohort.patients, seed)
 
 
 def _comparisons(

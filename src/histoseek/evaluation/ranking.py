@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.evaluation.mixing import mixed
 from histoseek.evaluation.systems.base import System
 from histoseek.progress import Reporter, SilentReporter
 
@@ -32,7 +33,7 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The K nearest allowed slides of Q queries, best first; equal distances in the order of places.
+    """The K nearest allowed slides of Q queries, best first; equal distances in an order that is fixed but random.
 
     queries: int64 [Q]; slides: int64 [Q, K], NOBODY where there is none; distances: float32 [Q, K], inf there;
     allowed, relevant: int64 [Q], how many slides of the database a query may meet, and how many of those share its
@@ -76,16 +77,31 @@ def _ranked(system: System, fold: Fold, queries: Ints, labels: Ints, depth: int)
     for shared in fold.barred:
         allowed &= shared[queries][:, None] != shared[fold.database]
     distances[~allowed] = np.inf
-    order = _nearest(distances, min(depth, len(fold.database)))
+    order = _nearest(distances, _tie_breakers(queries, fold.database), min(depth, len(fold.database)))
     kept = np.take_along_axis(distances, order, 1)
     slides = np.where(np.isfinite(kept), fold.database[order], NOBODY)
     relevant = (allowed & (labels[queries][:, None] == labels[fold.database])).sum(1)
     return Neighbours(queries, slides, kept, allowed.sum(1), relevant)
 
 
-def _nearest(distances: Floats, depth: int) -> Ints:
-    """Columns of the smallest values of each row, sorted, ties by column; int64 [Q, depth]."""
-    return np.argsort(distances, axis=1, kind="stable")[:, :depth]
+def _nearest(distances: Floats, ties: NDArray[np.uint32], depth: int) -> Ints:
+    """Columns of the smallest values of each row, sorted, equal ones by their tie breakers; int64 [Q, depth]."""
+    if depth < distances.shape[1]:
+        edge = np.partition(distances, depth - 1, axis=1)[:, depth - 1 : depth]
+        ties = np.where(distances <= edge, ties, np.iinfo(np.uint32).max)
+        distances = np.where(distances <= edge, distances, np.inf)
+    return np.lexsort((ties, distances), axis=1)[:, :depth]
+
+
+def _tie_breakers(queries: Ints, database: Ints) -> NDArray[np.uint32]:
+    """A number for each pair, [Q, C], that tells nothing of either slide.
+
+    Places follow slide ids, and these often follow classes or sites: a system of few distinct distances would live
+    off them if equal ones went by place.
+    """
+    own = mixed(queries.astype(np.uint64) + np.uint64(2**40))[:, None]
+    pairs = mixed(own + mixed(database.astype(np.uint64)))
+    return (pairs >> np.uint64(32)).astype(np.uint32)
 
 
 def _padded(rows: NDArray[np.generic], depth: int, value: float) -> NDArray[np.generic]:

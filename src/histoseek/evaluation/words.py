@@ -69,6 +69,12 @@ def _fell(check: SiteCheck) -> str:
         f"Without slides of the query's own {check.column}, {before.name} {moves} by {by}, from {figure(before.value)} "
         f"to {figure(after.value)} (chance {figure(before.chance)} and {figure(after.chance)})"
     )
-    if check.low > 0:
-        return f"{said}: part of the accuracy comes with the {check.column}."
-    return f"{said}: no clear fall."
+    if check.control is None:
+        return f"{said}."
+    control, own = check.control, check.column
+    said = (
+        f"{said}; leaving out as many slides of the same labels from anywhere leaves {figure(control.shuffled.value)}"
+    )
+    if control.low > 0:
+        return f"{said}. So part of the accuracy comes with the {own}."
+    return f"{said}. That is no clear sign that the accuracy comes with the {own}."

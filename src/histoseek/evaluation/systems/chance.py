@@ -5,12 +5,10 @@ from __future__ import annotations
 import zlib
 
 import numpy as np
-from numpy.typing import NDArray
 
 from histoseek.evaluation.cohort import Cohort
+from histoseek.evaluation.mixing import mixed
 from histoseek.evaluation.systems.base import Floats, Ints
-
-Words = NDArray[np.uint64]
 
 
 class RandomOrder:
@@ -20,14 +18,14 @@ class RandomOrder:
 
     def __init__(self, cohort: Cohort, seed: int) -> None:
         ids = np.array([zlib.crc32(slide_id.encode()) for slide_id in cohort.slide_ids], np.uint64)
-        self._drawn = _mixed(ids + np.uint64(seed) * np.uint64(2**32))
+        self._drawn = mixed(ids + np.uint64(seed) * np.uint64(2**32))
 
     def fit(self, database: Ints) -> None:
         """Nothing is fitted."""
 
     def distances(self, queries: Ints, database: Ints) -> Floats:
         """Uniform numbers; those of two slides depend on no third."""
-        pairs = _mixed(self._drawn[queries][:, None] + (self._drawn[database] >> np.uint64(1)))
+        pairs = mixed(self._drawn[queries][:, None] + (self._drawn[database] >> np.uint64(1)))
         return (pairs >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
 
 
@@ -48,10 +46,3 @@ class MajorityClass:
     def distances(self, queries: Ints, database: Ints) -> Floats:
         """From 0 to 1 for slides of the most frequent class, from 1 to 2 for others."""
         return self._random.distances(queries, database) + (self._labels[database] != self._class)
-
-
-def _mixed(words: Words) -> Words:
-    """Numbers without any visible order (the finaliser of splitmix64, Steele et al. 2014)."""
-    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return words ^ (words >> np.uint64(31))
