@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Literal
 
 from histoseek.archive.archive import Archive as StoredArchive
+from histoseek.archive.calibration import Calibration
 from histoseek.archive.ingest import IndexReport, IndexRequest, index
 from histoseek.archive.tables import SlideTable, load_table, require_unique
 from histoseek.archive.verify import Verification, verify
 from histoseek.encoders.features import discover_features
 from histoseek.errors import InputError
+from histoseek.mosaics.distances import DEFAULT_DISTANCE
 from histoseek.progress import Reporter
+from histoseek.search.calibrate import DEFAULT_LABEL, calibrate
 from histoseek.search.query import ArchivedSlide, Query, SlideFile, TextQuery
 from histoseek.search.results import SearchResults
 from histoseek.search.search import SearchOptions, search
@@ -69,14 +72,40 @@ class Archive(StoredArchive):
         where: str | None = None,
         same_patient: bool = False,
         exact: bool = False,
+        min_probability: float | None = None,
+        vote: str | None = None,
     ) -> SearchResults:
         """The k slides (or reports) most like a slide file or query object, the archive's slide `like`, or a text.
 
-        where: an SQL filter over metadata; same_patient: let other slides of the query's patient be found.
-        Raises SlideError, UnknownSlide, BadFilter, EncoderError, ArchiveError.
+        where: an SQL filter over metadata; same_patient: let other slides of the query's patient be found;
+        min_probability: leave out results that are less likely to share the query's label; vote: the metadata column
+        that results vote on. Raises SlideError, UnknownSlide, BadFilter, EncoderError, ArchiveError, and
+        ConfigurationError for a min_probability without a calibration.
         """
-        options = SearchOptions(k=k, to=to, where=where, same_patient=same_patient, exact=exact)
+        options = SearchOptions(
+            k=k,
+            to=to,
+            where=where,
+            same_patient=same_patient,
+            exact=exact,
+            min_probability=min_probability,
+            vote=vote,
+        )
         return search(self, _query(query, like, text), options)
+
+    def calibrate(
+        self,
+        label: str | None = DEFAULT_LABEL,
+        distance: str = DEFAULT_DISTANCE,
+        seed: int = 0,
+        reporter: Reporter | None = None,
+    ) -> Calibration:
+        """Learn from the archive's own labels how probable it is that a result shares the query's, and from its
+        distances what is unlike anything in it; label=None: only the latter.
+
+        Raises ArchiveError for too few labels or slides, InputError for an unknown column, ArchiveBusy.
+        """
+        return calibrate(self, label, distance, seed, reporter)
 
     def verify(self, reporter: Reporter | None = None) -> Verification:
         """Check every slide's vectors, cached features and file."""

@@ -50,6 +50,11 @@ class ArchiveLayout:
         return self.space / "alignment.safetensors"
 
     @property
+    def calibration(self) -> Path:
+        """What distances between slides mean in this space (.json)."""
+        return self.space / "calibration.json"
+
+    @property
     def store(self) -> Path:
         """The store's own folder."""
         return self.space / "store"

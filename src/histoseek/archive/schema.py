@@ -116,6 +116,26 @@ def slides_schema(dimension: int, extra: Iterable[pa.Field] = ()) -> pa.Schema:
     return pa.schema([*_RECORD_FIELDS, *fields, *extra])
 
 
+def value_of(record: SlideRecord, column: str) -> str:
+    """A metadata value as text, "" where empty; raises InputError for a column that the archive lacks."""
+    own = {*TEXT_COLUMNS, "report"}
+    if column in own:
+        value = getattr(record, column)
+    elif column in record.extra:
+        value = record.extra[column]
+    else:
+        known = ", ".join(sorted(own | set(record.extra)))
+        raise InputError(f"column {column}", "the archive has no such column", f"Columns are: {known}")
+    return "" if value is None else str(value)
+
+
+def owner_of(record: SlideRecord) -> str:
+    """Whose slide it is, as far as known: the patient's, else the case's, else its own."""
+    if record.patient_id:
+        return f"patient {record.patient_id}"
+    return f"case {record.case_id}" if record.case_id else f"slide {record.slide_id}"
+
+
 def cast_value(column: str, value: MetadataValue, kind: pa.DataType) -> MetadataValue:
     """A value in the type of its column; raises InputError naming the column when it doesn't fit."""
     if value is None:

@@ -6,6 +6,7 @@ import typer
 
 from histoseek._version import __version__
 from histoseek.cli.align import align
+from histoseek.cli.calibrate import calibrate
 from histoseek.cli.encoders import encoders
 from histoseek.cli.evaluate import evaluate
 from histoseek.cli.export import export
@@ -35,6 +36,7 @@ for command in (
     stats,
     evaluate,
     align,
+    calibrate,
     train,
     reencode,
     encoders,

@@ -30,6 +30,10 @@ def search(
     same_patient: Annotated[bool, typer.Option("--same-patient", help="Let the query's own patient be found.")] = False,
     distance: Annotated[str, typer.Option(help="symmetric or pathsearch-paper.")] = "symmetric",
     exact: Annotated[bool, typer.Option("--exact", help="Rank every slide, not only the best candidates.")] = False,
+    min_probability: Annotated[
+        float | None, typer.Option(help="Leave out results that are less likely to share the query's label.")
+    ] = None,
+    vote: Annotated[str | None, typer.Option(metavar="COLUMN", help="Let the results' patients vote on it.")] = None,
     workers: WorkersOption = DEFAULT_WORKERS,
     as_json: JsonOption = False,
     html: Annotated[Path | None, typer.Option(help="Write a page with pictures to this file.")] = None,
@@ -42,7 +46,15 @@ def search(
 
     query = _query(slide, like, text, report, spacing, patient)
     options = SearchOptions(
-        k=k, to=to, where=where, same_patient=same_patient, distance=distance, exact=exact, workers=workers
+        k=k,
+        to=to,
+        where=where,
+        same_patient=same_patient,
+        distance=distance,
+        exact=exact,
+        workers=workers,
+        min_probability=min_probability,
+        vote=vote,
     )
     with terminal_progress("query", total=None) as reporter:
         results = run(Archive.open(archive), query, options, reporter)
@@ -95,17 +107,19 @@ def _print_table(results: SearchResults) -> None:
 
     table = Table(box=None, pad_edge=False)
     last = "report" if results.query.to == "reports" else "file"
-    for heading in ("rank", "slide", "score", "how", "case", "diagnosis", last):
+    likely = f"same {results.calibrated_for}" if results.calibrated_for else "probability"
+    for heading in ("rank", "slide", "score", likely, "how", "case", "diagnosis", last):
         table.add_column(heading, overflow="fold", no_wrap=heading == "slide")
     for result in results:
         record = result.record
         shown = record.report if results.query.to == "reports" else Path(record.uri).name
-        facts = (f"{result.score:.3f}", _how(result), record.case_id, record.diagnosis, shown)
+        probability = "" if result.probability is None else f"{result.probability:.2f}"
+        facts = (f"{result.score:.3f}", probability, _how(result), record.case_id, record.diagnosis, shown)
         table.add_row(*cells(str(result.rank), result.slide_id, *facts))
     console = Console()
     console.print(table)
-    for warning in results.warnings:
-        console.print(f"note: {warning}", highlight=False, markup=False, emoji=False)
+    for line in (*_vote_lines(results), *(f"note: {warning}" for warning in results.warnings)):
+        console.print(line, highlight=False, markup=False, emoji=False)
 
 
 def _how(result: SearchResult) -> str:
@@ -113,3 +127,10 @@ def _how(result: SearchResult) -> str:
     if result.local is not None and result.global_ is not None:
         return f"local {result.local:.3f}, global {result.global_:.3f}"
     return ", ".join(f"{way.name} {way.rank}" for way in result.ways)
+
+
+def _vote_lines(results: SearchResults) -> list[str]:
+    vote = results.vote_
+    if vote is None:
+        return []
+    return [f"vote of {vote.patients} patients on {vote.label_column}, {name}: {tally}" for name, tally in vote.tallies]

@@ -38,6 +38,19 @@ class EmbeddingSpace:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
+    def slides_fingerprint(self) -> str:
+        """A short hash of what decides slides' vectors, which stay as they are when texts or an alignment come."""
+        return EmbeddingSpace(
+            self.tile_encoder,
+            self.tile_encoder_weights,
+            self.tile_edge_px,
+            self.spacing_um_per_px,
+            self.slide_encoder,
+            self.slide_weights,
+            self.dimension,
+        ).fingerprint
+
+    @property
     def has_texts(self) -> bool:
         """Whether reports have vectors."""
         return self.text_dimension > 0

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.archive.archive import Archive
-from histoseek.archive.schema import SlideRecord, StoredSlide
+from histoseek.archive.schema import SlideRecord, StoredSlide, value_of
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.errors import InputError
 from histoseek.mosaics.distances import SignatureBlock
@@ -98,19 +98,6 @@ def load_cohort(
         advice = "Add a patient_id column to the metadata, or say --patient-is-slide if each slide is its own patient"
         raise InputError(str(archive.path), f"{len(nobody)} slides have no patient id ({some})", advice)
     return Cohort(archive, labelled, label_column, patient_is_slide)
-
-
-def value_of(record: SlideRecord, column: str) -> str:
-    """A metadata value as text, "" where empty; raises InputError for a column that the archive lacks."""
-    own = {"case_id", "patient_id", "site", "stain", "organ", "diagnosis", "report"}
-    if column in own:
-        value = getattr(record, column)
-    elif column in record.extra:
-        value = record.extra[column]
-    else:
-        known = ", ".join(sorted(own | set(record.extra)))
-        raise InputError(f"column {column}", "the archive has no such column", f"Columns are: {known}")
-    return "" if value is None else str(value)
 
 
 def codes(names: Sequence[str]) -> Ints:

@@ -10,8 +10,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from histoseek.archive.schema import SlideRecord
+from histoseek.archive.schema import SlideRecord, owner_of, value_of
 from histoseek.geometry import Rect
+from histoseek.mosaics.calibration import is_novel
+from histoseek.search.vote import Ballot, Vote, take_vote
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class SearchResult:
 
     score: larger is more alike; 1 - distance between slides, the cosine where a single way of vectors led here, and
     the fused rank (docs/json.md) where there were several; local and global_: the distance's two parts, None unless
-    slides were compared; probability: that the diagnosis is the query's, None while the archive is not calibrated;
+    slides were compared; probability: that the label (`calibrated_for`) is the query's, None where not calibrated;
     matches: best first; ways: how it was reached.
     """
 
@@ -82,13 +84,22 @@ class QueryInfo:
 
 @dataclass(frozen=True, slots=True)
 class SearchResults:
-    """All that a search gave; mode: "exact" or "two-stage" (candidates picked first) between slides, else "fused"."""
+    """All that a search gave.
+
+    mode: "exact" or "two-stage" (candidates picked first) between slides, else "fused"; calibrated_for: the metadata
+    column that probabilities are of, None without any; novelty: the share of the archive's slides that are as far
+    from all others as the query is, small for a query unlike them, None where that is not known; vote_: the vote that
+    was asked for with the search.
+    """
 
     query: QueryInfo
     mode: str
     elapsed_ms: float
     results: tuple[SearchResult, ...]
     warnings: tuple[str, ...] = ()
+    calibrated_for: str | None = None
+    novelty: float | None = None
+    vote_: Vote | None = None
 
     def __iter__(self) -> Iterator[SearchResult]:
         return iter(self.results)
@@ -96,8 +107,24 @@ class SearchResults:
     def __len__(self) -> int:
         return len(self.results)
 
+    def vote(self, label_column: str) -> Vote:
+        """What the results' patients vote for in a metadata column; raises InputError for one that is not there."""
+        labels = [(result, value_of(result.record, label_column)) for result in self.results]
+        ballots = [self._ballot(result, label, label_column) for result, label in labels if label]
+        owners = {owner_of(result.record) for result in self.results}
+        unlabelled = len(owners - {ballot.owner for ballot in ballots})
+        return take_vote(label_column, ballots, unlabelled, novel=is_novel(self.novelty))
+
+    def _ballot(self, result: SearchResult, label: str, label_column: str) -> Ballot:
+        return Ballot(
+            owner=owner_of(result.record),
+            label=label,
+            distance=1 - result.score if result.local is not None else None,
+            probability=result.probability if label_column == self.calibrated_for else None,
+        )
+
     def to_json(self) -> str:
-        """The documented object (docs/json.md): query, mode, elapsed_ms, results, warnings."""
+        """The documented object (docs/json.md)."""
         return json.dumps(plain(self), indent=1, allow_nan=False)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,10 +12,11 @@ import numpy as np
 from histoseek.archive.archive import Archive
 from histoseek.archive.stores.base import Store
 from histoseek.archive.stores.sql import both, differs
-from histoseek.errors import ArchiveError, ConfigurationError
+from histoseek.errors import ArchiveError, ConfigurationError, InputError
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distances, get_distance
 from histoseek.mosaics.signature import Signature
 from histoseek.progress import Reporter
+from histoseek.search.calibrated import NOT_CALIBRATED, Calibrated, novelty_warnings
 from histoseek.search.explain import explain
 from histoseek.search.query import (
     ArchivedSlide,
@@ -41,7 +42,8 @@ class SearchOptions:
 
     k: results wanted; to: what to find; where: SQL filter over metadata; same_patient: let the query's patient (or,
     where that is not known, its case) be found; distance: between slides; exact: rank all slides instead of
-    `candidates`; workers: threads that read the query.
+    `candidates`; workers: threads that read the query; min_probability: leave out results that are less likely to
+    share the query's label; vote: the metadata column that results vote on.
     """
 
     k: int = 5
@@ -52,6 +54,8 @@ class SearchOptions:
     exact: bool = False
     candidates: int = 1000
     workers: int = 2
+    min_probability: float | None = None
+    vote: str | None = None
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -60,6 +64,8 @@ class SearchOptions:
             raise ConfigurationError("-k", f"{self.k} is too many", f"Ask for at most {MOST_RESULTS:,}")
         if self.to not in ("slides", "reports"):
             raise ConfigurationError("--to", f"{self.to!r} can't be found", "Ask for slides or reports")
+        if self.min_probability is not None and not 0 <= self.min_probability <= 1:
+            raise ConfigurationError("--min-probability", f"{self.min_probability} is none", "Give 0 to 1")
 
 
 def search(
@@ -73,15 +79,20 @@ def search(
     options = options or SearchOptions()
     archive.refresh()
     _ = archive.settled_space
+    if options.vote is not None and options.vote not in archive.store.metadata_types():
+        raise InputError(f"--vote {options.vote}", "the archive has no such column", "`histoseek show ID` names them")
     if isinstance(query, SlideFile | ArchivedSlide):
-        return _by_slide(archive, query, options, reporter)
-    return _by_text(archive, prepare_text(query), options)
+        results = _by_slide(archive, query, options, reporter)
+    else:
+        results = _by_text(archive, prepare_text(query), options)
+    return replace(results, vote_=results.vote(options.vote)) if options.vote else results
 
 
 def _by_slide(archive: Archive, query: SlideQuery, options: SearchOptions, reporter: Reporter | None) -> SearchResults:
     distance = get_distance(options.distance)
     if options.to == "reports":
         _require_words(archive, options)
+    calibrated = _calibrated(archive, options)
     prepared = prepare_query(archive, query, options.workers, reporter)
     started = time.perf_counter()
     store = archive.store.snapshot()
@@ -91,11 +102,14 @@ def _by_slide(archive: Archive, query: SlideQuery, options: SearchOptions, repor
     ids = _candidates(store, prepared, options, where)
     distances = distance(prepared.signature, store.ranking_block(ids)) if ids else None
     results = _ranked(store, prepared.signature, ids, distances, options.k) if distances else ()
+    found, results = len(results), calibrated.likely(calibrated.judged(results), options.min_probability)
     mode = "exact" if options.exact else "two-stage"
     if options.to == "reports" and distances and archive.language.alignment:
         searched = Searched(store, archive.language, where, max(options.candidates, options.k))
         rankings = [_as_ranking(ids, distances), *searched.reports_by_slide(prepared.signature.global_vector)]
         results, mode = _results(store, fuse(rankings, options.k)), "fused"
+        found = len(results)
+    novelty = calibrated.novelty(_nearest(store, prepared, options, distances)) if calibrated.calibration else None
     return SearchResults(
         query=QueryInfo(
             kind="slide",
@@ -109,11 +123,37 @@ def _by_slide(archive: Archive, query: SlideQuery, options: SearchOptions, repor
         mode=mode,
         elapsed_ms=_elapsed_ms(started),
         results=results,
-        warnings=_slide_warnings(archive, prepared, options, len(results)),
+        warnings=(
+            *calibrated.warnings,
+            *novelty_warnings(novelty),
+            *_slide_warnings(archive, prepared, options, found),
+            *_cut(options, found, len(results)),
+        ),
+        calibrated_for=calibrated.column,
+        novelty=novelty,
     )
 
 
+def _calibrated(archive: Archive, options: SearchOptions) -> Calibrated:
+    count = archive.store.count(None)
+    found = Calibrated.of(archive, count, options.distance, compares_slides=options.to == "slides")
+    if options.min_probability is not None:
+        found.require_probabilities()
+    return found
+
+
+def _nearest(store: Store, query: PreparedQuery, options: SearchOptions, ranked: Distances | None) -> float | None:
+    """The distance to the nearest slide, whatever the filter: the archive may know what the filter leaves out."""
+    if options.where is None and options.to == "slides":
+        return float(ranked.total.min()) if ranked else None
+    where = _filter(store, replace(options, where=None), query.patient_id, query.case_id, query.slide_id)
+    ids = _candidates(store, query, options, where)
+    return float(get_distance(options.distance)(query.signature, store.ranking_block(ids)).total.min()) if ids else None
+
+
 def _by_text(archive: Archive, query: PreparedText, options: SearchOptions) -> SearchResults:
+    if options.min_probability is not None:
+        raise ConfigurationError("--min-probability", "needs a search from slide to slide", "Leave it out")
     _require_words(archive, options)
     vector = archive.language.encoder.encode([query.text])[0] if archive.settled_space.has_texts else None
     started = time.perf_counter()
@@ -222,7 +262,7 @@ def _elapsed_ms(started: float) -> float:
 
 
 def _slide_warnings(archive: Archive, query: PreparedQuery, options: SearchOptions, found: int) -> tuple[str, ...]:
-    said = ["scores are not calibrated: probability is null"]
+    said = []
     if not options.same_patient and not (query.patient_id or query.case_id):
         said.append("the query's patient is not known: other slides of the same patient may be among the results")
     if options.to == "reports" and not archive.settled_space.has_alignment:
@@ -231,7 +271,7 @@ def _slide_warnings(archive: Archive, query: PreparedQuery, options: SearchOptio
 
 
 def _text_warnings(archive: Archive, without_report: int, options: SearchOptions, found: int) -> tuple[str, ...]:
-    said = ["scores are not calibrated: probability is null"]
+    said = [NOT_CALIBRATED]
     space = archive.settled_space
     if not space.has_texts:
         said.append("the archive has no text encoder: reports are searched by their words only")
@@ -242,3 +282,7 @@ def _text_warnings(archive: Archive, without_report: int, options: SearchOptions
 
 def _too_few(options: SearchOptions, found: int) -> tuple[str, ...]:
     return (f"only {found} {options.to} fit the query and the filter",) if found < options.k else ()
+
+
+def _cut(options: SearchOptions, found: int, kept: int) -> tuple[str, ...]:
+    return (f"{kept} of {found} have a probability of at least {options.min_probability}",) if kept < found else ()

@@ -1,0 +1,98 @@
+"""The calibration of an archive: what distances between its slides mean, kept with the embedding space."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from histoseek.archive.layout import ArchiveLayout
+from histoseek.encoders.space import EmbeddingSpace
+from histoseek.errors import DamagedArchive
+from histoseek.files import as_archive_errors, write_atomic
+from histoseek.mosaics.calibration import Curve, FittedCurve, Reliability
+
+FORMAT = 1
+
+_CHANGE_NOTED = 0.2
+"""An archive that has grown or shrunk by a larger share than this should be calibrated again."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCalibration:
+    """How probable it is that two slides share a label, and what that was fitted on.
+
+    column: of the labels; slides, patients, classes: those there were with a label; queries: slides drawn from them;
+    pairs: of a query and one of its nearest slides.
+    """
+
+    column: str
+    slides: int
+    patients: int
+    classes: int
+    queries: int
+    pairs: int
+    fitted: FittedCurve
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What an archive knows of its distances.
+
+    space: hash of what decides slides' vectors; distance: its name; slides: in the archive at the time; created: UTC;
+    nearest: of slides drawn from the archive the distance to the nearest slide of another patient, increasing;
+    label: None where only novelty was asked for.
+    """
+
+    format: int
+    space: str
+    distance: str
+    slides: int
+    created: str
+    nearest: tuple[float, ...]
+    label: LabelCalibration | None
+
+    def outgrown(self, slides: int) -> bool:
+        """Whether the archive, now of so many slides, has changed too much since."""
+        return abs(slides - self.slides) > _CHANGE_NOTED * self.slides
+
+
+def write_calibration(layout: ArchiveLayout, calibration: Calibration) -> None:
+    """Put a calibration in the place of the last one, in one step; raises ArchiveReadOnly, DiskFull."""
+    with as_archive_errors(layout.root):
+        write_atomic(layout.calibration, json.dumps(asdict(calibration), indent=1).encode())
+
+
+def read_calibration(layout: ArchiveLayout, space: EmbeddingSpace) -> Calibration | None:
+    """The calibration of a space; None when there is none, or it is of other vectors or a newer format.
+
+    Raises DamagedArchive when it can't be read.
+    """
+    try:
+        state = layout.calibration.stat()
+        found = _read(layout.calibration, state.st_mtime_ns, state.st_size)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = "not a readable calibration: run `histoseek calibrate` to make it anew"
+        raise DamagedArchive(layout.calibration, reason) from error
+    return found if found and found.space == space.slides_fingerprint else None
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, _modified: int, _size: int) -> Calibration | None:
+    """Read once for each state of the file."""
+    data = json.loads(path.read_text())
+    if data["format"] > FORMAT:
+        return None
+    label = data["label"]
+    return Calibration(**{**data, "nearest": tuple(data["nearest"]), "label": _label(label) if label else None})
+
+
+def _label(data: dict[str, Any]) -> LabelCalibration:
+    fitted = data["fitted"]
+    curve = Curve(*(tuple(fitted["curve"][name]) for name in ("distances", "probabilities")))
+    figures = {name: Reliability(**fitted[name]) for name in ("held_out", "score", "base")}
+    return LabelCalibration(**{**data, "fitted": FittedCurve(**{**fitted, "curve": curve, **figures})})

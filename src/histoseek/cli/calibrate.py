@@ -1,0 +1,63 @@
+"""`histoseek calibrate`: learn from an archive what its distances mean."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from histoseek.cli.options import ArchiveOption, JsonOption
+
+if TYPE_CHECKING:
+    from histoseek.archive.calibration import Calibration, LabelCalibration
+    from histoseek.mosaics.calibration import Reliability
+
+
+def calibrate(
+    archive: ArchiveOption,
+    label: Annotated[str, typer.Option(help="Metadata column of the labels.")] = "diagnosis",
+    without_labels: Annotated[
+        bool, typer.Option("--without-labels", help="Only learn what is unlike anything in the archive.")
+    ] = False,
+    distance: Annotated[str, typer.Option(help="symmetric or pathsearch-paper.")] = "symmetric",
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same queries and folds.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Let searches say how probable it is that a result shares the query's label, and when a query is like nothing
+    in the archive. The figures it prints are of patients that the fit had not seen.
+    """
+    from histoseek.api import Archive
+    from histoseek.progress import terminal_progress
+    from histoseek.search.results import plain
+
+    with terminal_progress("calibrate", total=None) as reporter:
+        found = Archive.open(archive).calibrate(None if without_labels else label, distance, seed, reporter)
+    if as_json:
+        print(json.dumps(plain(found), indent=1))
+        return
+    print_calibration(found)
+
+
+def print_calibration(found: Calibration) -> None:
+    """What was learned, and how good it is."""
+    print(f"distance {found.distance}, {found.slides} slides; nearest slides of other patients of {len(found.nearest)}")
+    if found.label:
+        _print_label(found.label)
+
+
+def _print_label(label: LabelCalibration) -> None:
+    fitted = label.fitted
+    print(
+        f"same {label.column}: {fitted.method} on {label.pairs} pairs of {label.queries} slides "
+        f"({label.slides} labelled, {label.patients} patients, {label.classes} labels); base rate "
+        f"{fitted.base_rate:.3f}"
+    )
+    print("on patients held out:")
+    print(_line("calibrated", fitted.held_out))
+    print(_line("score as it is", fitted.score))
+    print(_line("base rate", fitted.base))
+
+
+def _line(name: str, figures: Reliability) -> str:
+    return f"  {name:15}ECE {figures.ece:.3f}  Brier {figures.brier:.3f}  log loss {figures.log_loss:.3f}"

@@ -1,0 +1,233 @@
+"""Calibration: what a distance says about sharing a label, and when it is larger than the archive's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Doubles = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+MethodName = Literal["isotonic", "logistic"]
+
+FOLDS = 5
+BINS = 10
+
+UNLIKELY = 0.05
+"""A query whose novelty is below is said to be unlike anything in the archive."""
+
+_NEWTON_STEPS = 50
+_LARGEST_STEP = 2.0
+_LOGISTIC_KNOTS = 65
+_LEAST_PROBABILITY = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """P pairs of a query and one of its neighbours, which is never of the query's patient.
+
+    distances: float64 [P]; same: bool [P], whether both have the same label; queries, neighbours: int64 [P], codes of
+    the patients of both.
+    """
+
+    distances: Doubles
+    same: Booleans
+    queries: Ints
+    neighbours: Ints
+
+    def __len__(self) -> int:
+        return len(self.distances)
+
+    @property
+    def weights(self) -> Doubles:
+        """float64 [P]; the pairs of one querying patient weigh 1 together."""
+        _, patient, counts = np.unique(self.queries, return_inverse=True, return_counts=True)
+        shares: Doubles = 1.0 / counts[patient]
+        return shares
+
+    def part(self, rows: Booleans) -> Pairs:
+        """The pairs of these rows, bool [P]."""
+        return Pairs(self.distances[rows], self.same[rows], self.queries[rows], self.neighbours[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Probability by distance, falling: straight between K knots of increasing distance, flat beyond the ends."""
+
+    distances: tuple[float, ...]
+    probabilities: tuple[float, ...]
+
+    def __call__(self, distances: Doubles) -> Doubles:
+        """Probabilities, float64 [P], for distances [P]."""
+        return np.interp(distances, self.distances, self.probabilities)
+
+    def bounded(self, patients: int) -> Curve:
+        """No surer than so many patients allow: within 1 / (n + 2) of 0 and 1 (Laplace's rule of succession)."""
+        least = 1 / (patients + 2)
+        return Curve(self.distances, tuple(np.clip(self.probabilities, least, 1 - least).tolist()))
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """How far probabilities can be believed, over pairs of which each patient's weigh the same.
+
+    log_loss in nats; ece: the gap between probability and frequency in ten bins of equal width (Guo et al. 2017);
+    brier: the mean square error.
+    """
+
+    log_loss: float
+    ece: float
+    brier: float
+
+
+@dataclass(frozen=True, slots=True)
+class FittedCurve:
+    """A curve, its method, and how reliable it is on patients whose pairs, on either side, it was not fitted on.
+
+    score: the same of 1 - distance, taken as a probability; base_rate: the share of pairs with one label;
+    base: the reliability of saying the base rate of the other patients always.
+    """
+
+    curve: Curve
+    method: MethodName
+    held_out: Reliability
+    score: Reliability
+    base_rate: float
+    base: Reliability
+
+
+def isotonic(distances: Doubles, values: Doubles, weights: Doubles) -> Curve:
+    """The falling step function of least squares (pool adjacent violators; Ayer et al. 1955), as a curve.
+
+    distances, values, weights: [P], weights positive. Runs of neighbours in the wrong order are pooled all at once:
+    each is constant in the solution.
+    """
+    places, group = np.unique(distances, return_inverse=True)
+    masses = np.bincount(group, weights)
+    sums = np.bincount(group, weights * values)
+    starts = np.arange(len(places))
+    while True:
+        means = sums / masses
+        first = np.flatnonzero(np.concatenate([[True], means[1:] < means[:-1]]))
+        if len(first) == len(means):
+            break
+        sums, masses, starts = np.add.reduceat(sums, first), np.add.reduceat(masses, first), starts[first]
+    ends = np.append(starts[1:], len(places)) - 1
+    several = ends > starts
+    knots = np.concatenate([starts, ends[several]])
+    heights = np.concatenate([means, means[several]])
+    order = np.argsort(knots)
+    return Curve(tuple(places[knots[order]].tolist()), tuple(heights[order].tolist()))
+
+
+def logistic(distances: Doubles, values: Doubles, weights: Doubles) -> Curve:
+    """A falling logistic curve by Newton's method (Platt 1999), flat where a rising one would fit better.
+
+    distances, values, weights: [P]. The slope has a standard normal prior, in standard deviations of the distance, so
+    that separable pairs give a finite one.
+    """
+    centre = np.average(distances, weights=weights)
+    scale = float(np.sqrt(np.average((distances - centre) ** 2, weights=weights))) or 1.0
+    design = np.stack([np.ones_like(distances), (distances - centre) / scale])
+    prior = np.array([_LEAST_PROBABILITY, 1.0])
+    found = np.zeros(2)
+    for _ in range(_NEWTON_STEPS):
+        expected = _sigmoid(found @ design)
+        gradient = design @ (weights * (expected - values)) + prior * found
+        hessian = (design * (weights * expected * (1 - expected))) @ design.T + np.diag(prior)
+        found = found - np.clip(np.linalg.solve(hessian, gradient), -_LARGEST_STEP, _LARGEST_STEP)
+    if found[1] >= 0:
+        return _flat(float(np.average(values, weights=weights)))
+    knots = np.linspace(distances.min(), distances.max(), _LOGISTIC_KNOTS)
+    heights = _sigmoid(found[0] + found[1] * (knots - centre) / scale)
+    return Curve(tuple(knots.tolist()), tuple(heights.tolist()))
+
+
+def fit(pairs: Pairs, seed: int = 0) -> FittedCurve:
+    """The curve whose method has the smaller log loss on patients that were held out; logistic if they are equal.
+
+    The figures are of that same cross-validation, in which two methods were compared and nothing else was chosen.
+    """
+    weights, everywhere = pairs.weights, pairs.same.astype(np.float64)
+    figures = {
+        method: reliability(_held_out(pairs, fitted, seed), pairs.same, weights) for method, fitted in _METHODS.items()
+    }
+    method = min(figures, key=lambda name: figures[name].log_loss)
+    return FittedCurve(
+        curve=_fitted(_METHODS[method], pairs),
+        method=method,
+        held_out=figures[method],
+        score=reliability(np.clip(1 - pairs.distances, 0, 1), pairs.same, weights),
+        base_rate=float(np.average(everywhere, weights=weights)),
+        base=reliability(_held_out(pairs, _base_rate, seed), pairs.same, weights),
+    )
+
+
+def reliability(probabilities: Doubles, same: Booleans, weights: Doubles) -> Reliability:
+    """Figures of probabilities [P] of what was so or not, bool [P]; weights [P]."""
+    shares = weights / weights.sum()
+    likely = np.clip(probabilities, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    bins = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], probabilities)
+    gaps = np.bincount(bins, shares * (probabilities - same), BINS)
+    return Reliability(
+        log_loss=float(-(shares * np.log(np.where(same, likely, 1 - likely))).sum()),
+        ece=float(np.abs(gaps).sum()),
+        brier=float((shares * (probabilities - same) ** 2).sum()),
+    )
+
+
+def novelty(nearest: float, known: Sequence[float]) -> float:
+    """The conformal p-value of a query's nearest distance: small when the archive's own slides are nearer to it.
+
+    known: nearest distances of the archive's slides to other patients' slides, increasing. The share of these that
+    are at least as large, the query counted in (Vovk, Gammerman and Shafer 2005).
+    """
+    at_least = len(known) - int(np.searchsorted(known, nearest, side="left"))
+    return (1 + at_least) / (1 + len(known))
+
+
+def is_novel(p_value: float | None) -> bool:
+    """Whether a novelty, where it is known, says that the query is unlike anything in the archive."""
+    return p_value is not None and p_value < UNLIKELY
+
+
+Method = Callable[[Doubles, Doubles, Doubles], Curve]
+
+
+def _base_rate(_: Doubles, values: Doubles, weights: Doubles) -> Curve:
+    return _flat(float(np.average(values, weights=weights)))
+
+
+_METHODS: dict[MethodName, Method] = {"logistic": logistic, "isotonic": isotonic}
+
+
+def _fitted(method: Method, pairs: Pairs) -> Curve:
+    curve = method(pairs.distances, pairs.same.astype(np.float64), pairs.weights)
+    return curve.bounded(len(np.unique(pairs.queries)))
+
+
+def _held_out(pairs: Pairs, method: Method, seed: int) -> Doubles:
+    """The probability of each pair by a curve that saw the query's patient neither as query nor as neighbour."""
+    patients = np.random.default_rng(seed).permutation(np.unique(pairs.queries))
+    found = np.empty(len(pairs))
+    for part in np.array_split(patients, min(FOLDS, len(patients))):
+        held = np.isin(pairs.queries, part)
+        rest = ~held & ~np.isin(pairs.neighbours, part)
+        # A patient with most of the slides may be everyone's neighbour.
+        rest = rest if rest.any() else ~held
+        found[held] = _fitted(method, pairs.part(rest))(pairs.distances[held])
+    return found
+
+
+def _flat(height: float) -> Curve:
+    return Curve((0.0,), (height,))
+
+
+def _sigmoid(values: Doubles) -> Doubles:
+    expected: Doubles = 0.5 * (1 + np.tanh(0.5 * values))
+    return expected

@@ -1,0 +1,172 @@
+"""Calibrating an archive: its own slides are the queries, and never meet their own patient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.archive.archive import Archive
+from histoseek.archive.calibration import FORMAT, Calibration, LabelCalibration, write_calibration
+from histoseek.archive.schema import SlideRecord, owner_of, value_of
+from histoseek.archive.stores.base import Store
+from histoseek.errors import ArchiveError
+from histoseek.mosaics.calibration import Pairs, fit
+from histoseek.mosaics.distances import DEFAULT_DISTANCE, DistanceFunction, get_distance
+from histoseek.progress import Reporter, SilentReporter
+
+DEFAULT_LABEL = "diagnosis"
+DEPTH = 50
+"""Neighbours of each query that are looked at: what a search shows."""
+
+MIN_SLIDES, MIN_PATIENTS = 30, 10
+"""Labelled slides and their patients; with fewer there is nothing to check a curve on."""
+
+MIN_KNOWN = 20
+"""Slides whose nearest distance is known; with fewer no p-value falls below 0.05."""
+
+_MOST_QUERIES, _FEWEST_QUERIES = 1000, 200
+_MOST_COMPARISONS = 20_000_000
+_BLOCK = 20_000
+_NOBODY = -1
+
+Doubles = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Slides:
+    """Slides with codes of their owners and labels, int64 [n]; label 0 is none."""
+
+    ids: tuple[str, ...]
+    owners: Ints
+    labels: Ints
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def part(self, rows: Ints) -> _Slides:
+        return _Slides(tuple(self.ids[row] for row in rows), self.owners[rows], self.labels[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class _Neighbours:
+    """The nearest slides of other patients to each of Q queries, best first: distances float64 [Q, K], inf where there
+    are fewer, and places in the database, int64 [Q, K]."""
+
+    distances: Doubles
+    places: Ints
+
+    def take_in(self, row: int, distances: Doubles, start: int) -> None:
+        """Let a query's distances to the slides from place `start` on compete with what it has."""
+        joined = np.concatenate([self.distances[row], distances])
+        places = np.concatenate([self.places[row], np.arange(start, start + len(distances))])
+        order = np.argsort(joined, kind="stable")[: self.places.shape[1]]
+        self.distances[row], self.places[row] = joined[order], places[order]
+
+
+def calibrate(
+    archive: Archive,
+    label: str | None = DEFAULT_LABEL,
+    distance: str = DEFAULT_DISTANCE,
+    seed: int = 0,
+    reporter: Reporter | None = None,
+) -> Calibration:
+    """Learn from an archive what its distances mean, and keep it there in place of what was known before.
+
+    label: the column of the labels that a probability is of; None: only what is unlike the archive is learned.
+    Raises ArchiveError for too few slides, labelled slides or patients, or a single label; InputError for a column
+    that the archive lacks; ConfigurationError for an unknown distance; ArchiveBusy, ArchiveReadOnly.
+    """
+    measure = get_distance(distance)
+    with archive.writing():
+        space, store = archive.settled_space, archive.store.snapshot()
+        slides = _slides(store.records(None, None, 0), label)
+        run = _Run(store, measure, seed, reporter or SilentReporter())
+        found = Calibration(
+            format=FORMAT,
+            space=space.slides_fingerprint,
+            distance=distance,
+            slides=len(slides),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            label=run.label(archive, slides, label) if label else None,
+            nearest=run.nearest(archive, slides),
+        )
+        write_calibration(archive.layout, found)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    store: Store
+    distance: DistanceFunction
+    seed: int
+    reporter: Reporter
+
+    def label(self, archive: Archive, slides: _Slides, column: str) -> LabelCalibration:
+        """Fit the probability of sharing a label on pairs of labelled slides."""
+        labelled = slides.part(np.flatnonzero(slides.labels))
+        patients, classes = len(np.unique(labelled.owners)), len(np.unique(labelled.labels))
+        _require_labels(archive, column, len(labelled), patients, classes)
+        queries = self._drawn(labelled)
+        pairs = _pairs(queries, labelled, self._neighbours(queries, labelled, DEPTH))
+        counts = (len(labelled), patients, classes, len(queries), len(pairs))
+        return LabelCalibration(column, *counts, fit(pairs, self.seed))
+
+    def nearest(self, archive: Archive, slides: _Slides) -> tuple[float, ...]:
+        """Distances of slides to the nearest of another patient, increasing."""
+        found = self._neighbours(self._drawn(slides), slides, 1).distances.ravel()
+        known = np.sort(found[np.isfinite(found)])
+        if len(known) < MIN_KNOWN:
+            what = f"too few to calibrate: {len(known)} slides have one of another patient to be compared with"
+            raise ArchiveError(str(archive.path), what, f"At least {MIN_KNOWN} are needed")
+        return tuple(known.tolist())
+
+    def _drawn(self, slides: _Slides) -> _Slides:
+        """As many queries as the time allows."""
+        wanted = int(np.clip(_MOST_COMPARISONS // max(1, len(slides)), _FEWEST_QUERIES, _MOST_QUERIES))
+        rows = np.random.default_rng(self.seed).permutation(len(slides))[:wanted]
+        return slides.part(np.sort(rows))
+
+    def _neighbours(self, queries: _Slides, database: _Slides, depth: int) -> _Neighbours:
+        signatures = [stored.signature for stored in self.store.get(queries.ids)] if len(queries) else []
+        best = _Neighbours(np.full((len(queries), depth), np.inf), np.full((len(queries), depth), _NOBODY))
+        starts = range(0, len(database), _BLOCK)
+        with self.reporter.part("comparing slides", len(queries) * len(starts)) as part:
+            for start in starts:
+                block = self.store.ranking_block(database.ids[start : start + _BLOCK])
+                owners = database.owners[start : start + _BLOCK]
+                for row, signature in enumerate(signatures):
+                    total = np.where(owners == queries.owners[row], np.inf, self.distance(signature, block).total)
+                    best.take_in(row, total, start)
+                    part.advance()
+        return best
+
+
+def _slides(records: Sequence[SlideRecord], label: str | None) -> _Slides:
+    owners = np.unique([owner_of(record) for record in records], return_inverse=True)[1]
+    names = ["", *(value_of(record, label) if label else "" for record in records)]
+    labels = np.unique(names, return_inverse=True)[1][1:]
+    return _Slides(tuple(record.slide_id for record in records), owners.astype(np.int64), labels.astype(np.int64))
+
+
+def _pairs(queries: _Slides, database: _Slides, found: _Neighbours) -> Pairs:
+    rows, columns = np.nonzero(np.isfinite(found.distances))
+    places = found.places[rows, columns]
+    return Pairs(
+        distances=found.distances[rows, columns],
+        same=queries.labels[rows] == database.labels[places],
+        queries=queries.owners[rows],
+        neighbours=database.owners[places],
+    )
+
+
+def _require_labels(archive: Archive, column: str, slides: int, patients: int, classes: int) -> None:
+    if slides >= MIN_SLIDES and patients >= MIN_PATIENTS and classes > 1:
+        return
+    what = f"too few labels to calibrate: {slides} slides of {patients} patients with {classes} different {column}"
+    advice = f"At least {MIN_SLIDES} slides of {MIN_PATIENTS} patients with 2 are needed; see also --without-labels"
+    raise ArchiveError(str(archive.path), what, advice)
