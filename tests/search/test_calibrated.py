@@ -1,0 +1,332 @@
+"""Calibration, novelty and votes of an archive's searches."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from histoseek.api import Archive
+from histoseek.archive.calibration import Calibration, read_calibration
+from histoseek.archive.reencode import reencode
+from histoseek.archive.spaces import Change
+from histoseek.encoders.alignment import Affine, Alignment
+from histoseek.errors import ArchiveError, ConfigurationError, DamagedArchive, InputError
+from histoseek.search.page import render_page
+from histoseek.search.query import ArchivedSlide, SlideFile
+from histoseek.search.results import SearchResults
+from histoseek.search.search import SearchOptions, search
+from histoseek.search.vote import Ballot, Vote, take_vote
+from tests.evaluation.archives import labelled_archive
+from tests.weights import write_table
+
+CLASSES = 4
+SLIDES = 160
+PATIENTS = 80
+HELD_OUT = 20
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("calibrated")
+
+
+@pytest.fixture(scope="module")
+def archive(folder: Path) -> Archive:
+    """Slides of sixty patients, two each, calibrated; the features of twenty more patients lie beside it."""
+    labels = [i // 2 % CLASSES for i in range(SLIDES)]
+    archive = labelled_archive(folder, labels, [i // 2 for i in range(SLIDES)], class_effect=0.25)
+    archive.remove([f"slide-{i:03d}" for i in range(SLIDES - 2 * HELD_OUT, SLIDES)])
+    archive.calibrate()
+    return archive
+
+
+def known(archive: Archive) -> Calibration:
+    found = read_calibration(archive.layout, archive.settled_space)
+    assert found
+    return found
+
+
+def held_out(folder: Path) -> list[tuple[Path, str]]:
+    """Feature files that the archive does not have, with their labels."""
+    numbers = range(SLIDES - 2 * HELD_OUT, SLIDES)
+    return [(folder / "features" / f"slide-{i:03d}.h5", f"class {i // 2 % CLASSES}") for i in numbers]
+
+
+def noise(path: Path, shift: float, seed: int = 5) -> Path:
+    """A feature file of another distribution."""
+    rng = np.random.default_rng(seed)
+    with h5py.File(path, "w") as file:
+        file["features"] = (rng.standard_normal((20, 24)) + shift * rng.standard_normal(24)).astype(np.float32)
+        file["coords"] = np.array([(448 * (i % 5), 448 * (i // 5)) for i in range(20)])
+        file["coords"].attrs["patch_size_level0"] = 448
+    return path
+
+
+def test_probabilities_are_right_on_average_for_patients_never_seen(archive: Archive, folder: Path) -> None:
+    said, so = [], []
+    for path, label in held_out(folder):
+        for result in archive.search(path, k=50):
+            said.append(result.probability)
+            so.append(result.record.diagnosis == label)
+    probabilities, same = np.array(said, float), np.array(so)
+    assert np.mean(probabilities) == pytest.approx(np.mean(same), abs=0.06)
+    bins = np.minimum((probabilities * 5).astype(int), 4)
+    gap = sum(abs((probabilities - same)[bins == one].sum()) for one in range(5)) / len(same)
+    assert gap < 0.1
+    assert np.mean((probabilities - same) ** 2) < 0.9 * np.mean((np.mean(same) - same) ** 2)
+    label = known(archive).label
+    assert label is not None
+    assert label.fitted.held_out.ece < 0.08
+    assert label.fitted.held_out.brier < label.fitted.base.brier
+    assert (label.column, label.slides, label.patients, label.classes) == ("diagnosis", 120, 60, CLASSES)
+
+
+def test_probabilities_fall_with_the_score_and_are_of_slides_only(archive: Archive) -> None:
+    results = archive.search(like="slide-000", k=30)
+    said = [result.probability for result in results]
+    assert all(p is not None and 0 < p < 1 for p in said)
+    assert said == sorted(said, key=lambda p: -(p or 0))
+    assert results.calibrated_for == "diagnosis"
+    assert not any("not calibrated" in warning for warning in results.warnings)
+
+
+def test_shuffled_labels_give_the_base_rate(folder: Path, archive: Archive, tmp_path: Path) -> None:
+    other = labelled_archive(tmp_path, [0] * 120, list(range(120)), class_effect=0.5)
+    rng = np.random.default_rng(0)
+    rows = [
+        {"slide_id": f"slide-{i:03d}", "diagnosis": f"class {label}"}
+        for i, label in enumerate(rng.permutation(120) % 3)
+    ]
+    other.index([tmp_path / "features"], write_table(tmp_path / "shuffled.csv", rows))  # type: ignore[arg-type]
+    label = other.calibrate().label
+    assert label is not None
+    assert label.fitted.base_rate == pytest.approx(1 / 3, abs=0.03)
+    found = [result.probability or 0 for i in range(0, 120, 6) for result in other.search(like=f"slide-{i:03d}", k=20)]
+    assert np.mean(found) == pytest.approx(label.fitted.base_rate, abs=0.05)
+    assert label.fitted.held_out.brier > label.fitted.base.brier - 0.01
+
+
+def test_a_query_of_another_kind_is_flagged_and_own_slides_are_in_one_of_twenty(
+    archive: Archive, tmp_path: Path
+) -> None:
+    strange = archive.search(noise(tmp_path / "strange.h5", shift=6.0), k=3, vote="diagnosis")
+    assert strange.novelty is not None
+    assert strange.novelty < 0.05
+    assert any("unlike anything here" in warning for warning in strange.warnings)
+    assert strange.vote_ is not None
+    assert strange.vote_.majority.label is None
+    assert strange.vote_.majority.abstains == "the query is unlike anything here"
+    own = [archive.search(like=record.slide_id, k=1) for record in archive.records()]
+    flagged = [any("unlike" in warning for warning in results.warnings) for results in own]
+    assert 0.01 < np.mean(flagged) <= 0.05
+    assert flagged == [results.novelty is not None and results.novelty < 0.05 for results in own]
+
+
+def test_novelty_is_of_the_whole_archive_whatever_the_filter(archive: Archive) -> None:
+    plainly = archive.search(like="slide-000", k=1)
+    elsewhere = archive.search(like="slide-000", k=1, where="diagnosis = 'class 3'")
+    nothing = archive.search(like="slide-000", k=1, where="diagnosis = 'class 9'")
+    assert plainly.novelty == elsewhere.novelty == nothing.novelty
+    assert len(nothing) == 0
+
+
+def test_results_below_a_probability_are_left_out(archive: Archive) -> None:
+    everything = archive.search(like="slide-004", k=40)
+    likely = [one for one in everything if (one.probability or 0) >= 0.4]
+    assert 0 < len(likely) < 40
+    cut = archive.search(like="slide-004", k=40, min_probability=0.4)
+    assert [one.slide_id for one in cut] == [one.slide_id for one in likely]
+    assert f"{len(likely)} of 40 have a probability of at least 0.4" in cut.warnings
+    for wrong in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ConfigurationError, match="min-probability"):
+            SearchOptions(min_probability=wrong)
+
+
+def test_a_calibration_is_of_its_distance_only(archive: Archive) -> None:
+    options = SearchOptions(k=2, distance="pathsearch-paper")
+    results = search(archive, ArchivedSlide("slide-000"), options)
+    assert [result.probability for result in results] == [None, None]
+    assert (results.novelty, results.calibrated_for) == (None, None)
+    assert any("calibrated for the distance symmetric" in warning for warning in results.warnings)
+    with pytest.raises(ConfigurationError, match="calibrate"):
+        search(archive, ArchivedSlide("slide-000"), dataclasses.replace(options, min_probability=0.5))
+
+
+def test_it_lives_with_the_slides_vectors(tmp_path: Path) -> None:
+    archive = labelled_archive(tmp_path, [i % 2 for i in range(40)], list(range(40)))
+    before = archive.search(like="slide-000", k=2)
+    assert (before.novelty, before.results[0].probability) == (None, None)
+    assert "scores are not calibrated: probability is null" in before.warnings
+    made = archive.calibrate()
+    assert Archive.open(archive.path).search(like="slide-000", k=2).results[0].probability is not None
+    assert known(archive) == made
+    maps = Alignment("ridge", Affine(np.eye(24, dtype=np.float32), np.zeros(24, np.float32)), None)
+    reencode(archive, Change(alignment=maps))
+    assert known(archive) == made
+    reencode(archive, Change(untrained=True))
+    assert read_calibration(archive.layout, archive.settled_space) is None
+    assert archive.search(like="slide-000", k=2).novelty is None
+    assert archive.calibrate(label=None).label is None
+    only_novelty = archive.search(like="slide-000", k=2)
+    assert only_novelty.novelty is not None
+    assert only_novelty.results[0].probability is None
+    with pytest.raises(ConfigurationError, match="calibrated"):
+        archive.search(like="slide-000", min_probability=0.1)
+
+
+def test_an_archive_that_has_changed_says_so_and_a_damaged_file_names_the_way_out(tmp_path: Path) -> None:
+    archive = labelled_archive(tmp_path, [i % 2 for i in range(50)], list(range(50)))
+    archive.calibrate()
+    archive.remove([f"slide-{i:03d}" for i in range(10)])
+    assert not any("was calibrated" in warning for warning in archive.search(like="slide-020").warnings)
+    archive.remove(["slide-010"])
+    changed = [warning for warning in archive.search(like="slide-020").warnings if "was calibrated" in warning]
+    assert changed == [
+        "the archive had 50 slides when it was calibrated and has 39 now: run `histoseek calibrate` again"
+    ]
+    archive.layout.calibration.write_text("{")
+    with pytest.raises(DamagedArchive, match="histoseek calibrate"):
+        archive.search(like="slide-020")
+    archive.calibrate()
+    assert archive.search(like="slide-020").novelty is not None
+
+
+@pytest.mark.parametrize(
+    ("labels", "patients", "what"),
+    [
+        ([i % 2 for i in range(29)], list(range(29)), "29 slides of 29 patients"),
+        ([i % 2 for i in range(36)], [i // 4 for i in range(36)], "36 slides of 9 patients"),
+        ([1] * 30, list(range(30)), "with 1 different diagnosis"),
+    ],
+)
+def test_too_few_labels_are_refused_and_leave_nothing(
+    tmp_path: Path, labels: list[int], patients: list[int], what: str
+) -> None:
+    archive = labelled_archive(tmp_path, labels, patients, tiles=8)
+    with pytest.raises(ArchiveError, match=what):
+        archive.calibrate()
+    with pytest.raises(InputError, match="no such column"):
+        archive.calibrate("grade")
+    assert not archive.layout.calibration.exists()
+    assert archive.calibrate(label=None).slides == len(labels)
+
+
+def test_too_few_slides_have_no_novelty(tmp_path: Path) -> None:
+    archive = labelled_archive(tmp_path, [0] * 19, list(range(19)), tiles=8)
+    with pytest.raises(ArchiveError, match="19 slides"):
+        archive.calibrate(label=None)
+
+
+def test_json_and_page_carry_what_is_documented(archive: Archive) -> None:
+    results = archive.search(like="slide-008", k=6, vote="diagnosis")
+    found = json.loads(results.to_json())
+    assert found["calibrated_for"] == "diagnosis"
+    assert 0 < found["novelty"] <= 1
+    assert set(found["vote"]) == {
+        *("label_column", "patients", "unlabelled", "majority", "distance_weighted", "calibrated"),
+    }
+    for way in ("majority", "distance_weighted", "calibrated"):
+        assert set(found["vote"][way]) == {"label", "share", "abstains", "shares"}
+        assert sum(one["share"] for one in found["vote"][way]["shares"]) == pytest.approx(1)
+    page = render_page(results, "votes")
+    assert f"Vote of {found['vote']['patients']} patients on diagnosis" in page
+    assert "same diagnosis with probability" in page
+
+
+def test_results_vote_as_the_naive_count_does(archive: Archive, folder: Path) -> None:
+    for path, _ in held_out(folder)[::4]:
+        results = archive.search(SlideFile(path), k=15)
+        assert (
+            results.vote("diagnosis") == search(archive, SlideFile(path), SearchOptions(k=15, vote="diagnosis")).vote_
+        )
+        nearest: dict[str, tuple[str, float, float]] = {}
+        for one in results:
+            patient, label = str(one.record.patient_id), str(one.record.diagnosis)
+            nearest.setdefault(patient, (label, 1 - one.score, one.probability or 0))
+        vote = results.vote("diagnosis")
+        assert vote.patients == len(nearest) < 15
+        for tally, weight in (
+            (vote.majority, lambda distance, probability: 1.0),
+            (vote.distance_weighted, lambda distance, probability: 1 / distance),
+            (vote.calibrated, lambda distance, probability: probability),
+        ):
+            sums: dict[str, float] = defaultdict(float)
+            for label, distance, probability in nearest.values():
+                sums[label] += weight(distance, probability)
+            total = sum(sums.values())
+            assert tally is not None
+            assert {one.label: one.share for one in tally.shares} == pytest.approx(
+                {label: own / total for label, own in sums.items()}
+            )
+    with pytest.raises(InputError, match="no such column"):
+        results.vote("grade")
+    with pytest.raises(InputError, match="no such column"):
+        archive.search(like="slide-000", vote="grade", where="diagnosis = 'class 9'")
+    assert results.vote("site").calibrated is None
+
+
+def counted(*ballots: tuple[str, str, float, float], novel: bool = False) -> Vote:
+    return take_vote("diagnosis", [Ballot(*one) for one in ballots], 0, novel)
+
+
+def test_ties_go_to_the_nearest_and_patients_count_once() -> None:
+    tied = counted(("p1", "b", 0.1, 0.6), ("p2", "a", 0.2, 0.5), ("p3", "a", 0.3, 0.4), ("p4", "b", 0.4, 0.3))
+    assert (tied.majority.label, tied.majority.share) == ("b", 0.5)
+    flooded = counted(
+        ("p1", "a", 0.1, 0.6), *[("p2", "b", 0.2 + i / 100, 0.5) for i in range(9)], ("p3", "a", 0.5, 0.1)
+    )
+    assert flooded.patients == 3
+    assert (flooded.majority.label, flooded.majority.share) == ("a", pytest.approx(2 / 3))
+    by_its_nearest = counted(("p1", "a", 0.1, 0.6), ("p2", "b", 0.2, 0.5), ("p1", "b", 0.3, 0.5))
+    assert (by_its_nearest.majority.label, by_its_nearest.patients) == ("a", 2)
+    far = counted(("p1", "a", 0.01, 0.9), ("p2", "b", 0.9, 0.2), ("p3", "b", 0.9, 0.2))
+    assert far.majority.label == "b"
+    assert far.distance_weighted is not None
+    assert far.distance_weighted.label == "a"
+    assert far.calibrated is not None
+    assert far.calibrated.label == "a"
+    same = counted(("p1", "a", 0.0, 0.9), ("p2", "b", 0.5, 0.2))
+    assert same.distance_weighted is not None
+    assert same.distance_weighted.label == "a"
+
+
+def test_votes_abstain_without_half_of_the_share_or_a_label() -> None:
+    split = counted(("p1", "a", 0.1, 0.6), ("p2", "b", 0.2, 0.5), ("p3", "c", 0.3, 0.5))
+    assert split.majority.label is None
+    assert split.majority.share == pytest.approx(1 / 3)
+    assert split.majority.abstains == "no label reaches a share of 0.5"
+    assert counted(("p1", "a", 0.1, 0.6), novel=True).majority.label is None
+    empty = take_vote("diagnosis", [], 3, novel=False)
+    assert (empty.majority.label, empty.majority.abstains) == (None, "no result has a label")
+    assert (empty.distance_weighted, empty.calibrated, empty.unlabelled) == (None, None, 3)
+
+
+@given(st.lists(st.tuples(st.sampled_from("pqrstu"), st.sampled_from("abc")), min_size=1, max_size=12))
+def test_the_majority_is_the_naive_one(drawn: list[tuple[str, str]]) -> None:
+    vote = counted(*[(owner, label, 0.1 + i / 10, 0.5) for i, (owner, label) in enumerate(drawn)])
+    first = dict(reversed(drawn))
+    order = [label for i, (owner, label) in enumerate(drawn) if owner not in {o for o, _ in drawn[:i]}]
+    count = {label: list(first.values()).count(label) for label in order}
+    best = max(count, key=lambda label: (count[label], -order.index(label)))
+    assert vote.majority.share == pytest.approx(count[best] / len(first))
+    assert vote.majority.label == (best if 2 * count[best] >= len(first) else None)
+
+
+def test_slides_without_a_label_do_not_vote(archive: Archive) -> None:
+    results = archive.search(like="slide-000", k=4)
+    gone = [dataclasses.replace(one, record=dataclasses.replace(one.record, diagnosis=None)) for one in results]
+    mixed = dataclasses.replace(results, results=(*gone[:1], *results.results[1:]))
+    first = str(results.results[0].record.patient_id)
+    others = {str(one.record.patient_id) for one in results.results[1:]}
+    vote = mixed.vote("diagnosis")
+    assert (vote.patients, vote.unlabelled) == (len(others), int(first not in others))
+    nobody: SearchResults = dataclasses.replace(results, results=tuple(gone))
+    assert nobody.vote("diagnosis").majority.abstains == "no result has a label"
