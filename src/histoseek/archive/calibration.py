@@ -94,5 +94,5 @@ def _read(path: Path, _modified: int, _size: int) -> Calibration | None:
 def _label(data: dict[str, Any]) -> LabelCalibration:
     fitted = data["fitted"]
     curve = Curve(*(tuple(fitted["curve"][name]) for name in ("distances", "probabilities")))
-    figures = {name: Reliability(**fitted[name]) for name in ("held_out", "score", "base")}
+    figures = {name: Reliability(**fitted[name]) for name in ("held_out", "deep", "score", "base")}
     return LabelCalibration(**{**data, "fitted": FittedCurve(**{**fitted, "curve": curve, **figures})})

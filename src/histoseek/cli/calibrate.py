@@ -47,16 +47,21 @@ def print_calibration(found: Calibration) -> None:
 
 
 def _print_label(label: LabelCalibration) -> None:
+    from histoseek.mosaics.calibration import SHOWN
+    from histoseek.search.calibrate import DEPTH
+
     fitted = label.fitted
     print(
         f"same {label.column}: {fitted.method} on {label.pairs} pairs of {label.queries} slides "
         f"({label.slides} labelled, {label.patients} patients, {label.classes} labels); base rate "
         f"{fitted.base_rate:.3f}"
     )
-    print("on patients held out:")
+    print(f"on patients held out, first {SHOWN} results:")
     print(_line("calibrated", fitted.held_out))
     print(_line("score as it is", fitted.score))
     print(_line("base rate", fitted.base))
+    print(f"on patients held out, first {DEPTH} results:")
+    print(_line("calibrated", fitted.deep))
 
 
 def _line(name: str, figures: Reliability) -> str:

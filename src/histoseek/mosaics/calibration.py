@@ -18,6 +18,9 @@ MethodName = Literal["isotonic", "logistic"]
 FOLDS = 5
 BINS = 10
 
+SHOWN = 5
+"""Neighbours of each query that figures are of: what a search shows unless more is asked for."""
+
 UNLIKELY = 0.05
 """A query whose novelty is below is said to be unlike anything in the archive."""
 
@@ -31,12 +34,13 @@ _LEAST_PROBABILITY = 1e-6
 class Pairs:
     """P pairs of a query and one of its neighbours, which is never of the query's patient.
 
-    distances: float64 [P]; same: bool [P], whether both have the same label; queries, neighbours: int64 [P], codes of
-    the patients of both.
+    distances: float64 [P]; same: bool [P], whether both have the same label; ranks: int64 [P], the neighbour's place
+    among those of its query, from 1; queries, neighbours: int64 [P], codes of the patients of both.
     """
 
     distances: Doubles
     same: Booleans
+    ranks: Ints
     queries: Ints
     neighbours: Ints
 
@@ -45,14 +49,27 @@ class Pairs:
 
     @property
     def weights(self) -> Doubles:
-        """float64 [P]; the pairs of one querying patient weigh 1 together."""
-        _, patient, counts = np.unique(self.queries, return_inverse=True, return_counts=True)
-        shares: Doubles = 1.0 / counts[patient]
-        return shares
+        """What pairs weigh in a fit, float64 [P]: 1 / rank, as first results matter most; 1 in all for each patient."""
+        return self._shared(1.0 / self.ranks)
+
+    @property
+    def equal_weights(self) -> Doubles:
+        """What pairs weigh in figures, float64 [P]: the same within a patient, 1 in all for each patient."""
+        return self._shared(np.ones(len(self)))
+
+    @property
+    def shown(self) -> Booleans:
+        """Which pairs a search would show, bool [P]."""
+        return self.ranks <= SHOWN
 
     def part(self, rows: Booleans) -> Pairs:
         """The pairs of these rows, bool [P]."""
-        return Pairs(self.distances[rows], self.same[rows], self.queries[rows], self.neighbours[rows])
+        return Pairs(self.distances[rows], self.same[rows], self.ranks[rows], self.queries[rows], self.neighbours[rows])
+
+    def _shared(self, weights: Doubles) -> Doubles:
+        patient = np.unique(self.queries, return_inverse=True)[1]
+        shares: Doubles = weights / np.bincount(patient, weights)[patient]
+        return shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +106,15 @@ class Reliability:
 class FittedCurve:
     """A curve, its method, and how reliable it is on patients whose pairs, on either side, it was not fitted on.
 
-    score: the same of 1 - distance, taken as a probability; base_rate: the share of pairs with one label;
-    base: the reliability of saying the base rate of the other patients always.
+    Over the first five neighbours of each query: held_out: of the curve; score: of 1 - distance, taken as a
+    probability; base_rate: the share of pairs with one label; base: of always saying that of the other patients.
+    deep: of the curve over all neighbours.
     """
 
     curve: Curve
     method: MethodName
     held_out: Reliability
+    deep: Reliability
     score: Reliability
     base_rate: float
     base: Reliability
@@ -153,18 +172,18 @@ def fit(pairs: Pairs, seed: int = 0) -> FittedCurve:
 
     The figures are of that same cross-validation, in which two methods were compared and nothing else was chosen.
     """
-    weights, everywhere = pairs.weights, pairs.same.astype(np.float64)
-    figures = {
-        method: reliability(_held_out(pairs, fitted, seed), pairs.same, weights) for method, fitted in _METHODS.items()
-    }
-    method = min(figures, key=lambda name: figures[name].log_loss)
+    weights, shown = pairs.weights, pairs.part(pairs.shown)
+    said = {method: _held_out(pairs, weights, fitted, seed) for method, fitted in _METHODS.items()}
+    method = min(said, key=lambda name: reliability(said[name], pairs.same, weights).log_loss)
+    each = shown.equal_weights
     return FittedCurve(
-        curve=_fitted(_METHODS[method], pairs),
+        curve=_fitted(_METHODS[method], pairs, weights),
         method=method,
-        held_out=figures[method],
-        score=reliability(np.clip(1 - pairs.distances, 0, 1), pairs.same, weights),
-        base_rate=float(np.average(everywhere, weights=weights)),
-        base=reliability(_held_out(pairs, _base_rate, seed), pairs.same, weights),
+        held_out=reliability(said[method][pairs.shown], shown.same, each),
+        deep=reliability(said[method], pairs.same, pairs.equal_weights),
+        score=reliability(np.clip(1 - shown.distances, 0, 1), shown.same, each),
+        base_rate=float(np.average(shown.same, weights=each)),
+        base=reliability(_held_out(shown, each, _base_rate, seed), shown.same, each),
     )
 
 
@@ -206,12 +225,12 @@ def _base_rate(_: Doubles, values: Doubles, weights: Doubles) -> Curve:
 _METHODS: dict[MethodName, Method] = {"logistic": logistic, "isotonic": isotonic}
 
 
-def _fitted(method: Method, pairs: Pairs) -> Curve:
-    curve = method(pairs.distances, pairs.same.astype(np.float64), pairs.weights)
+def _fitted(method: Method, pairs: Pairs, weights: Doubles) -> Curve:
+    curve = method(pairs.distances, pairs.same.astype(np.float64), weights)
     return curve.bounded(len(np.unique(pairs.queries)))
 
 
-def _held_out(pairs: Pairs, method: Method, seed: int) -> Doubles:
+def _held_out(pairs: Pairs, weights: Doubles, method: Method, seed: int) -> Doubles:
     """The probability of each pair by a curve that saw the query's patient neither as query nor as neighbour."""
     patients = np.random.default_rng(seed).permutation(np.unique(pairs.queries))
     found = np.empty(len(pairs))
@@ -220,7 +239,7 @@ def _held_out(pairs: Pairs, method: Method, seed: int) -> Doubles:
         rest = ~held & ~np.isin(pairs.neighbours, part)
         # A patient with most of the slides may be everyone's neighbour.
         rest = rest if rest.any() else ~held
-        found[held] = _fitted(method, pairs.part(rest))(pairs.distances[held])
+        found[held] = _fitted(method, pairs.part(rest), weights[rest])(pairs.distances[held])
     return found
 
 

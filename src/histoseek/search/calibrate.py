@@ -159,6 +159,7 @@ def _pairs(queries: _Slides, database: _Slides, found: _Neighbours) -> Pairs:
     return Pairs(
         distances=found.distances[rows, columns],
         same=queries.labels[rows] == database.labels[places],
+        ranks=columns + 1,
         queries=queries.owners[rows],
         neighbours=database.owners[places],
     )
