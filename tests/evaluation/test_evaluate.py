@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -15,6 +16,7 @@ from histoseek.evaluation.outcome import compare_saved, load_first_system, save_
 from histoseek.evaluation.protocols import ProtocolSpec
 from tests.cli.process import histoseek, refused
 from tests.evaluation.archives import labelled_archive
+from tests.weights import write_table
 
 COUNT = 48
 LABELS = [i % 3 for i in range(COUNT)]
@@ -97,11 +99,68 @@ def test_planted_leaks_are_caught_and_named(tmp_path: Path) -> None:
     assert "same words" not in leak.what
 
 
+def test_one_patient_in_two_spellings_and_a_file_saved_twice_are_named(tmp_path: Path) -> None:
+    archive = labelled_archive(tmp_path, LABELS, PATIENTS)
+    for slide_id, patient in (("slide-000", "PAT-07"), ("slide-001", "pat 7"), ("slide-002", "\uff30AT-007")):
+        archive.update(slide_id, {"patient_id": patient})
+    resaved = tmp_path / "more" / "twin.h5"
+    resaved.parent.mkdir()
+    with h5py.File(tmp_path / "features" / "slide-010.h5") as old, h5py.File(resaved, "w") as new:
+        new["features"], new["coords"] = old["features"][:], old["coords"][:]
+        new["coords"].attrs["patch_size_level0"] = 448
+        new.attrs["saved"] = "again"
+    table = write_table(tmp_path / "t.csv", [{"slide_id": "twin", "patient_id": "other", "diagnosis": "class 1"}])
+    archive.index([resaved], table)
+    found = evaluate(archive, EvaluationSpec(systems=("symmetric",)))
+    kinds = {leak.kind: leak for leak in found.leaks}
+    assert kinds["patient ids alike"].slide_ids == ("slide-000", "slide-001", "slide-002")
+    assert kinds["same vector"].slide_ids == ("slide-010", "twin")
+    assert "PAT" not in kinds["patient ids alike"].what
+
+
+def test_evaluations_under_other_rules_are_not_paired(archive: Archive, tmp_path: Path) -> None:
+    honest, loose = tmp_path / "honest.json", tmp_path / "loose.json"
+    save_evaluation(evaluate(archive, EvaluationSpec(systems=("global",))), honest)
+    save_evaluation(evaluate(archive, EvaluationSpec(systems=("global",), patient_is_slide=True)), loose)
+    with pytest.raises(InputError, match="other queries, database, patients"):
+        compare_saved(honest, loose, 0)
+
+
+@pytest.mark.parametrize("column", ["report", "patient_id", "case_id"])
+def test_private_columns_are_no_labels(archive: Archive, column: str) -> None:
+    with pytest.raises(InputError, match="is no label"):
+        evaluate(archive, EvaluationSpec(label=column))
+
+
+def test_what_was_left_out_is_said(archive: Archive, tmp_path: Path) -> None:
+    partly = labelled_archive(tmp_path, LABELS, PATIENTS)
+    partly.update("slide-003", {"diagnosis": None})
+    found = evaluate(partly, EvaluationSpec(systems=("symmetric",), where="site = 'site 0'"))
+    assert (found.subject.without_label, found.subject.where) == (1, "site = 'site 0'")
+    assert any("1 slides have no label" in warning for warning in found.warnings)
+    with pytest.raises(InputError, match="leaves no slide"):
+        evaluate(archive, EvaluationSpec(where="site = 'moon'"))
+
+
+def test_chance_of_a_vote_counts_the_database_that_was_met(archive: Archive, tmp_path: Path) -> None:
+    """One query, two slides of its label and two of another: the chance of a majority of five is that of their four."""
+    ids = [i for i in range(COUNT) if PATIENTS[i] != 0]
+    same = [i for i in ids if LABELS[i] == 0][:1]
+    others = [i for i in ids if LABELS[i] == 1][:3]
+    rows = [{"slide_id": "slide-000", "role": "query"}]
+    rows += [{"slide_id": f"slide-{i:03d}", "role": "database"} for i in same + others]
+    table = write_table(tmp_path / "sets.csv", [dict(row) for row in rows])
+    spec = EvaluationSpec(systems=("global",), protocol=ProtocolSpec("fixed", sets=table))
+    scores = evaluate(archive, spec).results[0].scores
+    assert scores.metric("top-1").chance == pytest.approx(1 / 4)
+    assert scores.metric("mMV@5").chance == pytest.approx(0)
+
+
 def test_labels_with_one_patient_and_one_label_alone_are_said(archive: Archive, tmp_path: Path) -> None:
     labels = [3 if i in (0, 1) else LABELS[i] for i in range(COUNT)]
     lonely = labelled_archive(tmp_path / "lonely", labels, PATIENTS)
     found = evaluate(lonely, EvaluationSpec(systems=("symmetric",)))
-    assert any("2 of 48 queries have no slide of their label" in warning for warning in found.warnings)
+    assert any("2 of 48 queries may meet no other slide of their label" in warning for warning in found.warnings)
     one = evaluate(archive, EvaluationSpec(systems=("symmetric",), where="diagnosis = 'class 1'"))
     assert any("one label only" in warning for warning in one.warnings)
     assert value(one, "symmetric", "top-1") == 1

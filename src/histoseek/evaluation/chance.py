@@ -43,10 +43,11 @@ def expected_values(neighbours: Neighbours, labels: Ints) -> Floats:
 def label_counts(neighbours: Neighbours, labels: Ints, classes: int) -> Ints:
     """How many allowed slides of each query have each label, int64 [Q, C].
 
-    A query's own label has its number of relevant slides; the rest is shared out among the other labels in proportion
-    to their slides in the cohort. That is exact when the database is the cohort less slides of the query's label (its
-    patient's, say), else the nearest guess from what a ranking tells.
+    As counted when the queries were ranked. A ranking that does not say is guessed: a query's own label has its number
+    of relevant slides, and the rest is shared out among the other labels in proportion to their slides in the cohort.
     """
+    if neighbours.counts is not None:
+        return np.pad(neighbours.counts, ((0, 0), (0, classes - neighbours.counts.shape[1])))
     own = labels[neighbours.queries]
     kinds, back = np.unique(np.stack([own, neighbours.allowed, neighbours.relevant]), axis=1, return_inverse=True)
     sizes = np.tile(np.bincount(labels, minlength=classes), (kinds.shape[1], 1))

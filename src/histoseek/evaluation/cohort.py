@@ -19,18 +19,23 @@ Ints = NDArray[np.int64]
 
 _SOME = 3
 
+PRIVATE_COLUMNS = ("patient_id", "case_id", "report")
+"""Columns whose values never appear in an evaluation."""
+
 
 @dataclass(frozen=True)
 class Cohort:
     """n slides with a label each, sorted by slide id; slides are named by their place, 0 to n - 1, everywhere here.
 
-    label_column: the metadata column that labels come from; patient_is_slide: every slide counts as its own patient.
+    label_column: the metadata column that labels come from; patient_is_slide: every slide counts as its own patient;
+    without_label: slides that were left out for want of a label.
     """
 
     archive: Archive
     records: tuple[SlideRecord, ...]
     label_column: str
     patient_is_slide: bool = False
+    without_label: int = 0
 
     def __len__(self) -> int:
         return len(self.records)
@@ -87,7 +92,12 @@ def load_cohort(
     Raises InputError when there is no such column, when fewer than two slides have a label, or when slides have no
     patient id and `patient_is_slide` was not said; BadFilter.
     """
+    if label_column in PRIVATE_COLUMNS:
+        what = f"the column {label_column!r} is no label, and its values are not to be shown"
+        raise InputError(str(archive.path), what, "Name a column of labels with --label")
     records = archive.store.records(where, None, 0)
+    if where is not None and not records:
+        raise InputError(f"--where {where!r}", "leaves no slide", "Choose another filter")
     labelled = tuple(record for record in records if value_of(record, label_column))
     if len(labelled) < 2:
         what = f"{len(labelled)} slides have a value in the column {label_column!r}"
@@ -97,7 +107,7 @@ def load_cohort(
         some = ", ".join(nobody[:_SOME]) + (", ..." if len(nobody) > _SOME else "")
         advice = "Add a patient_id column to the metadata, or say --patient-is-slide if each slide is its own patient"
         raise InputError(str(archive.path), f"{len(nobody)} slides have no patient id ({some})", advice)
-    return Cohort(archive, labelled, label_column, patient_is_slide)
+    return Cohort(archive, labelled, label_column, patient_is_slide, len(records) - len(labelled))
 
 
 def codes(names: Sequence[str]) -> Ints:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.errors import InputError, MissingExtra
+from histoseek.evaluation.cohort import PRIVATE_COLUMNS
 from histoseek.evaluation.outcome import ArchiveMap, MapPoint
 
 NEIGHBOURS = 15
@@ -18,9 +19,6 @@ SPACING = 0.8
 
 FEWEST = 5
 """Fewer slides have no neighbourhoods to keep: they are laid out by their principal components."""
-
-PRIVATE_COLUMNS = ("patient_id", "case_id", "report")
-"""Columns whose values name patients or tell of them; no map is coloured by them."""
 
 Floats = NDArray[np.float32]
 

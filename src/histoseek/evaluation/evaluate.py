@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from histoseek._version import __version__
 from histoseek.archive.archive import Archive
+from histoseek.encoders.slide import pooled
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.evaluation.calibration import calibration_error, risk_coverage
 from histoseek.evaluation.cohort import Cohort, load_cohort
@@ -24,10 +25,10 @@ from histoseek.evaluation.confounders import (
 )
 from histoseek.evaluation.crossmodal import cross_modal
 from histoseek.evaluation.intervals import Comparison, compare, holm
-from histoseek.evaluation.leaks import find_leaks
+from histoseek.evaluation.leaks import find_leaks, find_twins
 from histoseek.evaluation.metrics import Scores, score
 from histoseek.evaluation.outcome import ArchiveMap, Calibrated, Evaluation, Subject, SystemResult, WorstQuery
-from histoseek.evaluation.protocols import ProtocolSpec, make_folds, site_codes
+from histoseek.evaluation.protocols import ProtocolSpec, design_of, make_folds, site_codes
 from histoseek.evaluation.ranking import NOBODY, Fold, Neighbours, join, rank
 from histoseek.evaluation.systems.base import System
 from histoseek.evaluation.systems.registry import make_systems
@@ -84,14 +85,14 @@ def evaluate(archive: Archive, spec: EvaluationSpec, reporter: Reporter | None =
     found_cross_modal, notes = cross_modal(cohort, spec.seed)
     checks, skipped = _site_checks(cohort, systems[0], folds, first.scores, spec)
     return Evaluation(
-        subject=_subject(cohort, spec),
+        subject=_subject(cohort, folds, spec),
         query_ids=tuple(cohort.slide_ids[place] for place in first.scores.queries),
         patients=cohort.patients[first.scores.queries],
         results=results,
         comparisons=_comparisons(results, cohort, spec.seed),
         site_checks=checks,
         cross_modal=found_cross_modal,
-        leaks=find_leaks(cohort.records),
+        leaks=(*find_leaks(cohort.records), *find_twins(cohort.records, cohort.global_vectors)),
         worst=_worst(cohort, neighbours, spec.worst),
         map=_map(cohort, spec),
         warnings=(*_warnings(cohort, first.scores), *notes, *skipped),
@@ -194,7 +195,7 @@ def _map(cohort: Cohort, spec: EvaluationSpec) -> ArchiveMap | None:
     return archive_map(cohort.global_vectors, cohort.slide_ids, columns, spec.seed)
 
 
-def _subject(cohort: Cohort, spec: EvaluationSpec) -> Subject:
+def _subject(cohort: Cohort, folds: Sequence[Fold], spec: EvaluationSpec) -> Subject:
     return Subject(
         archive=cohort.archive.path.name,
         space=cohort.archive.settled_space.fingerprint,
@@ -202,7 +203,10 @@ def _subject(cohort: Cohort, spec: EvaluationSpec) -> Subject:
         classes=cohort.classes,
         slides=len(cohort),
         patients=int(cohort.patients.max()) + 1,
+        without_label=cohort.without_label,
+        where=spec.where,
         protocol=spec.protocol.name,
+        design=design_of(cohort, folds, cohort.classes),
         seed=spec.seed,
         version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -212,10 +216,14 @@ def _subject(cohort: Cohort, spec: EvaluationSpec) -> Subject:
 def _warnings(cohort: Cohort, scores: Scores) -> tuple[str, ...]:
     said = []
     if scores.without_answer:
-        what = "queries have no slide of their label at another patient and are left out of the figures"
+        what = "queries may meet no other slide of their label and are left out of the figures"
         said.append(f"{scores.without_answer} of {len(scores.queries)} {what}")
     if len(cohort.classes) == 1:
         said.append("there is one label only: any system is right")
+    if cohort.without_label:
+        said.append(f"{cohort.without_label} slides have no label and take no part")
+    if cohort.archive.manifest.slide_encoder != pooled.NAME:
+        said.append("the slide encoder was trained: if it has seen these patients, all its figures are too good")
     if cohort.patient_is_slide:
         said.append("every slide counts as its own patient: other slides of a patient may be among the answers")
     return tuple(said)

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from histoseek.archive.schema import SlideRecord
 
-Kind = Literal["same file", "same file, other patient", "same report, other patient", "no patient"]
+Kind = Literal[
+    "same file",
+    "same file, other patient",
+    "same report, other patient",
+    "patient ids alike",
+    "same vector",
+    "no patient",
+]
 
 _SHOWN = 5
+_BLOCK = 1024
+_TWIN = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +41,30 @@ def find_leaks(records: Sequence[SlideRecord]) -> tuple[Leak, ...]:
     """The leaks among the slides of a cohort, by kind, then by slide id.
 
     "same file": one fingerprint under several slide ids; "same file, other patient": such slides of different patients;
-    "same report, other patient": one text (whatever its spaces and capitals) at slides of different patients; "no
-    patient": slides without a patient id, all in one leak. A slide without a patient counts as a patient of its own.
+    "same report, other patient": one text (whatever its spaces and capitals) at slides of different patients;
+    "patient ids alike": ids that differ in case, punctuation or leading zeros only; "no patient": slides without a
+    patient id, all in one leak. A slide without a patient counts as a patient of its own.
     """
-    found = (*_files(records), *_reports(records), *_nobody(records))
+    found = (*_files(records), *_reports(records), *_spellings(records), *_nobody(records))
     return tuple(sorted(found, key=lambda leak: (leak.kind, leak.slide_ids)))
+
+
+def find_twins(records: Sequence[SlideRecord], vectors: NDArray[np.float32]) -> tuple[Leak, ...]:
+    """Slides of different patients with the same global vector, [n, D] of length one: a file saved twice, perhaps.
+
+    Equal means a cosine above 1 - 1e-6 to the first of them, which no two pieces of tissue have.
+    """
+    groups: dict[int, list[SlideRecord]] = defaultdict(list)
+    for start in range(0, len(vectors), _BLOCK):
+        close = vectors[start : start + _BLOCK] @ vectors.T > 1 - _TWIN
+        for row, first in enumerate(close.argmax(1).tolist(), start=start):
+            groups[first].append(records[row])
+    found = [(_ids(group), _patients(group)) for group in groups.values()]
+    return tuple(
+        Leak("same vector", ids, f"{_named(ids)} have the same vector under {patients} patients")
+        for ids, patients in found
+        if len(ids) > 1 and patients > 1
+    )
 
 
 def _files(records: Sequence[SlideRecord]) -> Iterator[Leak]:
@@ -51,6 +84,20 @@ def _reports(records: Sequence[SlideRecord]) -> Iterator[Leak]:
         if patients > 1:
             what = f"{_named(ids)} have the same report text under {patients} patients"
             yield Leak("same report, other patient", ids, what)
+
+
+def _spellings(records: Sequence[SlideRecord]) -> Iterator[Leak]:
+    """Patients whose ids differ in case, width, punctuation or leading zeros only."""
+    for group in _groups(records, lambda record: _plain(record.patient_id or "")):
+        ids, patients = _ids(group), _patients(group)
+        if patients > 1:
+            what = f"{_named(ids)} have patient ids that differ in spelling only, and count as {patients} patients"
+            yield Leak("patient ids alike", ids, what)
+
+
+def _plain(patient: str) -> str:
+    folded = unicodedata.normalize("NFKC", patient).casefold()
+    return "".join(part.lstrip("0") or "0" for part in re.findall(r"\d+|[^\W\d_]+", folded))
 
 
 def _nobody(records: Sequence[SlideRecord]) -> Iterator[Leak]:

@@ -29,7 +29,11 @@ _FLOATS = ("per_query", "chances", "confidence")
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What was evaluated: an archive's name and embedding space, the label column with its classes, how many slides and
-    patients, by which protocol, from which seed, by which version, when (UTC)."""
+    patients, how many slides had no label, by which filter and protocol, from which seed, by which version, when (UTC).
+
+    design: hash of who asks, who is found, who is barred from whom and what is right: figures of two evaluations can be
+    paired if it is equal.
+    """
 
     archive: str
     space: str
@@ -37,7 +41,10 @@ class Subject:
     classes: tuple[str, ...]
     slides: int
     patients: int
+    without_label: int
+    where: str | None
     protocol: str
+    design: str
     seed: int
     version: str
     created: str
@@ -149,7 +156,7 @@ def load_first_system(path: Path) -> SavedSystem:
         )
     except OSError as error:
         raise InputError(str(path), error.strerror or "cannot be read", "Check the path") from error
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise InputError(str(path), "is no saved evaluation", "Write one with `histoseek evaluate --out`") from error
 
 
@@ -159,12 +166,8 @@ def compare_saved(first: Path, second: Path, seed: int) -> tuple[tuple[str, str]
     Raises InputError when a file is no evaluation, or the two did not ask the same queries by the same protocol.
     """
     one, two = load_first_system(first), load_first_system(second)
-    if (one.query_ids, one.subject.protocol, one.subject.label) != (
-        two.query_ids,
-        two.subject.protocol,
-        two.subject.label,
-    ):
-        what = f"other queries, labels or protocol than {first}"
+    if (one.query_ids, one.subject.design) != (two.query_ids, two.subject.design):
+        what = f"other queries, database, patients, labels or protocol than {first}"
         raise InputError(str(second), what, "Evaluate both on the same slides, by the same label and protocol")
     patients = np.full(int(one.scores.queries.max()) + 1, -1, np.int64)
     patients[one.scores.queries] = one.patients

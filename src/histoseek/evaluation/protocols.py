@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -62,6 +65,27 @@ def make_folds(cohort: Cohort, spec: ProtocolSpec) -> tuple[Fold, ...]:
     return (Fold(queries, database, barred),)
 
 
+def design_of(cohort: Cohort, folds: Sequence[Fold], classes: Sequence[str]) -> str:
+    """Hash of who asks, who is found, who is barred from whom and what is right, by slide id; 16 hex digits."""
+    ids = cohort.slide_ids
+    parts = [
+        {
+            "queries": [ids[place] for place in fold.queries],
+            "database": sorted(ids[place] for place in fold.database),
+            "barred": [_first_of(groups) for groups in fold.barred],
+        }
+        for fold in folds
+    ]
+    right = [classes[label] for label in cohort.labels]
+    return hashlib.sha256(json.dumps([ids, right, parts]).encode()).hexdigest()[:16]
+
+
+def _first_of(groups: Ints) -> list[int]:
+    """For each slide the first of its group: equal for equal groups, however they are named."""
+    _, first, back = np.unique(groups, return_index=True, return_inverse=True)
+    return [int(place) for place in first[back]]
+
+
 def site_codes(cohort: Cohort, column: str) -> Ints:
     """Codes of sites, int64 [n]; raises InputError when a slide has none, or all have the same."""
     sites = cohort.column(column)
@@ -108,4 +132,4 @@ def _rows(table: Path) -> list[tuple[str, str]]:
         raise BadTable(table, "cannot be read", "Give a CSV with slide_id and role") from error
     if not rows or not {"slide_id", "role"} <= set(rows[0]):
         raise BadTable(table, "has no columns slide_id and role", "Give a CSV with these two")
-    return [(row["slide_id"].strip(), row["role"].strip()) for row in rows]
+    return [((row["slide_id"] or "").strip(), (row["role"] or "").strip()) for row in rows]

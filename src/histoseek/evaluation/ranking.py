@@ -37,7 +37,8 @@ class Neighbours:
 
     queries: int64 [Q]; slides: int64 [Q, K], NOBODY where there is none; distances: float32 [Q, K], inf there;
     allowed, relevant: int64 [Q], how many slides of the database a query may meet, and how many of those share its
-    label. All slides as places in the cohort.
+    label; counts: int64 [Q, L], how many a query may meet of each label, None if that is not known. All slides as
+    places in the cohort.
     """
 
     queries: Ints
@@ -45,6 +46,7 @@ class Neighbours:
     distances: Floats
     allowed: Ints
     relevant: Ints
+    counts: Ints | None = None
 
 
 def rank(system: System, fold: Fold, labels: Ints, depth: int, reporter: Reporter | None = None) -> Neighbours:
@@ -68,6 +70,7 @@ def join(parts: Sequence[Neighbours]) -> Neighbours:
         np.concatenate([_padded(part.distances, depth, np.inf) for part in parts]),
         np.concatenate([part.allowed for part in parts]),
         np.concatenate([part.relevant for part in parts]),
+        _joined([part.counts for part in parts]),
     )
 
 
@@ -80,8 +83,10 @@ def _ranked(system: System, fold: Fold, queries: Ints, labels: Ints, depth: int)
     order = _nearest(distances, _tie_breakers(queries, fold.database), min(depth, len(fold.database)))
     kept = np.take_along_axis(distances, order, 1)
     slides = np.where(np.isfinite(kept), fold.database[order], NOBODY)
-    relevant = (allowed & (labels[queries][:, None] == labels[fold.database])).sum(1)
-    return Neighbours(queries, slides, kept, allowed.sum(1), relevant)
+    kinds = np.eye(int(labels.max(initial=0)) + 1, dtype=np.float32)[labels[fold.database]]
+    counts = (allowed.astype(np.float32) @ kinds).astype(np.int64)
+    relevant = counts[np.arange(len(queries)), labels[queries]]
+    return Neighbours(queries, slides, kept, allowed.sum(1), relevant, counts)
 
 
 def _nearest(distances: Floats, ties: NDArray[np.uint32], depth: int) -> Ints:
@@ -102,6 +107,11 @@ def _tie_breakers(queries: Ints, database: Ints) -> NDArray[np.uint32]:
     own = mixed(queries.astype(np.uint64) + np.uint64(2**40))[:, None]
     pairs = mixed(own + mixed(database.astype(np.uint64)))
     return (pairs >> np.uint64(32)).astype(np.uint32)
+
+
+def _joined(parts: Sequence[Ints | None]) -> Ints | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if parts and len(known) == len(parts) else None
 
 
 def _padded(rows: NDArray[np.generic], depth: int, value: float) -> NDArray[np.generic]:
