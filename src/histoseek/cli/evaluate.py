@@ -95,7 +95,7 @@ def _tell(found: Evaluation) -> None:
     subject = found.subject
     print(
         f"{subject.slides} slides of {subject.patients} patients, {len(subject.classes)} labels ({subject.label}), "
-        f"{subject.protocol}; 95 % intervals over patients"
+        f"{subject.protocol}{f', where {subject.where}' if subject.where else ''}; 95 % intervals over patients"
     )
     for leak in found.leaks:
         print(f"leak: {leak.what}")
