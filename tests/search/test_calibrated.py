@@ -330,3 +330,22 @@ def test_slides_without_a_label_do_not_vote(archive: Archive) -> None:
     assert (vote.patients, vote.unlabelled) == (len(others), int(first not in others))
     nobody: SearchResults = dataclasses.replace(results, results=tuple(gone))
     assert nobody.vote("diagnosis").majority.abstains == "no result has a label"
+
+
+def test_slides_without_a_label_are_asked_for_novelty_only(tmp_path: Path) -> None:
+    archive = labelled_archive(tmp_path, [i % 2 for i in range(60)], list(range(60)), tiles=8)
+    everything = archive.calibrate()
+    rows: list[dict[str, object]] = [
+        {"slide_id": f"slide-{i:03d}", "grade": "" if i < 20 else i % 2} for i in range(60)
+    ]
+    archive.index([tmp_path / "features"], write_table(tmp_path / "grades.csv", rows))
+    some = archive.calibrate("grade")
+    assert everything.label is not None
+    assert some.label is not None
+    assert (some.label.slides, some.label.queries, some.label.pairs) == (40, 40, 40 * 39)
+    assert (everything.label.slides, everything.label.pairs) == (60, 60 * 50)
+    assert some.nearest == everything.nearest
+    results = archive.search(like="slide-000", k=3, vote="diagnosis")
+    assert (results.calibrated_for, results.vote_ and results.vote_.calibrated) == ("grade", None)
+    naive = sorted(1 - archive.search(like=f"slide-{i:03d}", k=1, exact=True).results[0].score for i in range(60))
+    assert some.nearest == pytest.approx(naive)

@@ -48,11 +48,23 @@ class _Slides:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def labelled(self) -> _Slides:
+        return self.part(np.flatnonzero(self.labels))
+
+    @property
+    def patients(self) -> int:
+        return len(np.unique(self.owners))
+
+    @property
+    def classes(self) -> int:
+        return len(np.unique(self.labels))
+
     def part(self, rows: Ints) -> _Slides:
         return _Slides(tuple(self.ids[row] for row in rows), self.owners[rows], self.labels[rows])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Neighbours:
     """The nearest slides of other patients to each of Q queries, best first: distances float64 [Q, K], inf where there
     are fewer, and places in the database, int64 [Q, K]."""
@@ -85,15 +97,20 @@ def calibrate(
     with archive.writing():
         space, store = archive.settled_space, archive.store.snapshot()
         slides = _slides(store.records(None, None, 0), label)
+        if label:
+            _require_labels(archive, label, slides.labelled)
         run = _Run(store, measure, seed, reporter or SilentReporter())
+        queries = run.drawn(slides)
+        neighbours = run.neighbours(queries, slides)
+        nearest = _nearest(archive, neighbours)
         found = Calibration(
             format=FORMAT,
             space=space.slides_fingerprint,
             distance=distance,
             slides=len(slides),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            label=run.label(archive, slides, label) if label else None,
-            nearest=run.nearest(archive, slides),
+            nearest=nearest,
+            label=_label(run, slides, label, (queries, neighbours)) if label else None,
         )
         write_calibration(archive.layout, found)
     return found
@@ -106,34 +123,17 @@ class _Run:
     seed: int
     reporter: Reporter
 
-    def label(self, archive: Archive, slides: _Slides, column: str) -> LabelCalibration:
-        """Fit the probability of sharing a label on pairs of labelled slides."""
-        labelled = slides.part(np.flatnonzero(slides.labels))
-        patients, classes = len(np.unique(labelled.owners)), len(np.unique(labelled.labels))
-        _require_labels(archive, column, len(labelled), patients, classes)
-        queries = self._drawn(labelled)
-        pairs = _pairs(queries, labelled, self._neighbours(queries, labelled, DEPTH))
-        counts = (len(labelled), patients, classes, len(queries), len(pairs))
-        return LabelCalibration(column, *counts, fit(pairs, self.seed))
-
-    def nearest(self, archive: Archive, slides: _Slides) -> tuple[float, ...]:
-        """Distances of slides to the nearest of another patient, increasing."""
-        found = self._neighbours(self._drawn(slides), slides, 1).distances.ravel()
-        known = np.sort(found[np.isfinite(found)])
-        if len(known) < MIN_KNOWN:
-            what = f"too few to calibrate: {len(known)} slides have one of another patient to be compared with"
-            raise ArchiveError(str(archive.path), what, f"At least {MIN_KNOWN} are needed")
-        return tuple(known.tolist())
-
-    def _drawn(self, slides: _Slides) -> _Slides:
+    def drawn(self, slides: _Slides) -> _Slides:
         """As many queries as the time allows."""
         wanted = int(np.clip(_MOST_COMPARISONS // max(1, len(slides)), _FEWEST_QUERIES, _MOST_QUERIES))
         rows = np.random.default_rng(self.seed).permutation(len(slides))[:wanted]
         return slides.part(np.sort(rows))
 
-    def _neighbours(self, queries: _Slides, database: _Slides, depth: int) -> _Neighbours:
+    def neighbours(self, queries: _Slides, database: _Slides) -> _Neighbours:
+        """The nearest of other patients, database by blocks."""
         signatures = [stored.signature for stored in self.store.get(queries.ids)] if len(queries) else []
-        best = _Neighbours(np.full((len(queries), depth), np.inf), np.full((len(queries), depth), _NOBODY))
+        shape = len(queries), DEPTH
+        best = _Neighbours(np.full(shape, np.inf), np.full(shape, _NOBODY))
         starts = range(0, len(database), _BLOCK)
         with self.reporter.part("comparing slides", len(queries) * len(starts)) as part:
             for start in starts:
@@ -144,6 +144,35 @@ class _Run:
                     best.take_in(row, total, start)
                     part.advance()
         return best
+
+
+def _label(run: _Run, slides: _Slides, column: str, known: tuple[_Slides, _Neighbours]) -> LabelCalibration:
+    """Fit the probability of sharing a label on pairs of labelled slides; known: queries and neighbours among all."""
+    labelled = slides.labelled
+    queries, neighbours = known
+    if len(labelled) < len(slides):
+        queries = run.drawn(labelled)
+        neighbours = run.neighbours(queries, labelled)
+    pairs = _pairs(queries, labelled, neighbours)
+    return LabelCalibration(
+        column=column,
+        slides=len(labelled),
+        patients=labelled.patients,
+        classes=labelled.classes,
+        queries=len(queries),
+        pairs=len(pairs),
+        fitted=fit(pairs, run.seed),
+    )
+
+
+def _nearest(archive: Archive, neighbours: _Neighbours) -> tuple[float, ...]:
+    """Distances of slides to the nearest of another patient, increasing."""
+    nearest = neighbours.distances[:, 0]
+    known = np.sort(nearest[np.isfinite(nearest)])
+    if len(known) < MIN_KNOWN:
+        what = f"too few to calibrate: {len(known)} slides have one of another patient to be compared with"
+        raise ArchiveError(str(archive.path), what, f"At least {MIN_KNOWN} are needed")
+    return tuple(known.tolist())
 
 
 def _slides(records: Sequence[SlideRecord], label: str | None) -> _Slides:
@@ -165,7 +194,8 @@ def _pairs(queries: _Slides, database: _Slides, found: _Neighbours) -> Pairs:
     )
 
 
-def _require_labels(archive: Archive, column: str, slides: int, patients: int, classes: int) -> None:
+def _require_labels(archive: Archive, column: str, labelled: _Slides) -> None:
+    slides, patients, classes = len(labelled), labelled.patients, labelled.classes
     if slides >= MIN_SLIDES and patients >= MIN_PATIENTS and classes > 1:
         return
     what = f"too few labels to calibrate: {slides} slides of {patients} patients with {classes} different {column}"

@@ -27,8 +27,8 @@ class Calibrated:
     compares_slides: bool
 
     @classmethod
-    def of(cls, archive: Archive, slides: int, distance: str, *, compares_slides: bool) -> Calibrated:
-        """What an archive of so many slides knows of a distance; raises DamagedArchive."""
+    def of(cls, archive: Archive, distance: str, *, compares_slides: bool) -> Calibrated:
+        """What an archive knows of a distance; raises DamagedArchive."""
         found = read_calibration(archive.layout, archive.settled_space)
         if found is None:
             return cls(None, (NOT_CALIBRATED,), compares_slides)
@@ -36,6 +36,7 @@ class Calibrated:
             said = f"the archive is calibrated for the distance {found.distance}: probability is null"
             return cls(None, (said,), compares_slides)
         warnings = [] if found.label and compares_slides else [NOT_CALIBRATED]
+        slides = archive.store.count(None)
         if found.outgrown(slides):
             said = f"the archive had {found.slides} slides when it was calibrated and has {slides} now"
             warnings.append(f"{said}: run `histoseek calibrate` again")

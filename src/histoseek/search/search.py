@@ -135,8 +135,7 @@ def _by_slide(archive: Archive, query: SlideQuery, options: SearchOptions, repor
 
 
 def _calibrated(archive: Archive, options: SearchOptions) -> Calibrated:
-    count = archive.store.count(None)
-    found = Calibrated.of(archive, count, options.distance, compares_slides=options.to == "slides")
+    found = Calibrated.of(archive, options.distance, compares_slides=options.to == "slides")
     if options.min_probability is not None:
         found.require_probabilities()
     return found
