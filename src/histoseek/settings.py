@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     batch_memory_mb: int = Field(
         default=512, ge=16, description="Memory that one batch of tiles may take in the encoder."
     )
+    cache_mb: int = Field(
+        default=2048, ge=0, description="Memory for what ranking needs of an archive; more is memory-mapped."
+    )
     history_minutes: int = Field(
         default=10, ge=0, description="How long readers may hold on to an older archive version."
     )

@@ -24,15 +24,28 @@ class SignatureBlock:
     """Signatures of S slides side by side, as far as ranking needs them.
 
     barcodes: uint64 [total, W]; offsets: int64 [S + 1], where each slide's barcodes begin; global_vectors:
-    float32 [S, D].
+    float32 [S, D]; squares: float64 [S], their squared lengths where known already.
     """
 
     barcodes: Words
     offsets: NDArray[np.int64]
     global_vectors: NDArray[np.float32]
+    squares: Doubles | None = None
 
     def __len__(self) -> int:
         return len(self.global_vectors)
+
+    def take(self, places: NDArray[np.int64]) -> SignatureBlock:
+        """The slides at these places, in this order."""
+        counts = (self.offsets[1:] - self.offsets[:-1])[places]
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        words = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][places] - offsets[:-1], counts)
+        return SignatureBlock(
+            self.barcodes[words],
+            offsets,
+            self.global_vectors[places],
+            None if self.squares is None else self.squares[places],
+        )
 
     @classmethod
     def of(cls, barcodes: Sequence[Words], global_vectors: NDArray[np.float32]) -> SignatureBlock:
@@ -58,7 +71,7 @@ def pathsearch_paper(query: Signature, block: SignatureBlock) -> Distances:
     """The distance of PathSearch (arXiv 2510.23224): median over the query's barcodes of the minimum Hamming
     distance to the slide's, plus 200 times the Euclidean distance of the global vectors. Not symmetric."""
     local = _medians(query, block)[:, 0]
-    squares = np.einsum("sd,sd->s", block.global_vectors, block.global_vectors, dtype=np.float64)
+    squares = squared_lengths(block.global_vectors) if block.squares is None else block.squares
     cross = (block.global_vectors @ query.global_vector).astype(np.float64)
     own = float(query.global_vector.astype(np.float64) @ query.global_vector)
     apart = np.sqrt(np.maximum(squares + own - 2 * cross, 0))
@@ -75,6 +88,12 @@ def symmetric(query: Signature, block: SignatureBlock) -> Distances:
     local = _medians(query, block).mean(axis=1) / half_the_bits
     apart = _cosine_distances(query, block)
     return Distances(0.5 * (local + apart), local, apart)
+
+
+def squared_lengths(vectors: NDArray[np.float32]) -> Doubles:
+    """Squared lengths of vectors [S, D], summed in float64."""
+    squares: Doubles = np.einsum("sd,sd->s", vectors, vectors, dtype=np.float64)
+    return squares
 
 
 DISTANCES: Mapping[str, DistanceFunction] = MappingProxyType(

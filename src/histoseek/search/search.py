@@ -17,6 +17,7 @@ from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distances, get_distanc
 from histoseek.mosaics.signature import Signature
 from histoseek.progress import Reporter
 from histoseek.search.calibrated import NOT_CALIBRATED, Calibrated, novelty_warnings
+from histoseek.search.candidates import Candidates, Ids, best, candidates
 from histoseek.search.explain import explain
 from histoseek.search.query import (
     ArchivedSlide,
@@ -99,8 +100,9 @@ def _by_slide(archive: Archive, query: SlideQuery, options: SearchOptions, repor
     where = _filter(store, options, prepared.patient_id, prepared.case_id, prepared.slide_id)
     if options.to == "reports":
         where = both(where, _HAS_REPORT)
-    ids = _candidates(store, prepared, options, where)
-    distances = distance(prepared.signature, store.ranking_block(ids)) if ids else None
+    found_near = _candidates(store, prepared, options, where)
+    ids = found_near.slide_ids
+    distances = distance(prepared.signature, found_near.block) if len(ids) else None
     results = _ranked(store, prepared.signature, ids, distances, options.k) if distances else ()
     found, results = len(results), calibrated.likely(calibrated.judged(results), options.min_probability)
     mode = "exact" if options.exact else "two-stage"
@@ -146,8 +148,8 @@ def _nearest(store: Store, query: PreparedQuery, options: SearchOptions, ranked:
     if options.where is None and options.to == "slides":
         return float(ranked.total.min()) if ranked else None
     where = _filter(store, replace(options, where=None), query.patient_id, query.case_id, query.slide_id)
-    ids = _candidates(store, query, options, where)
-    return float(get_distance(options.distance)(query.signature, store.ranking_block(ids)).total.min()) if ids else None
+    near = _candidates(store, query, options, where)
+    return float(get_distance(options.distance)(query.signature, near.block).total.min()) if len(near) else None
 
 
 def _by_text(archive: Archive, query: PreparedText, options: SearchOptions) -> SearchResults:
@@ -205,16 +207,14 @@ def _filter(
     return both(options.where, own_slide, own_patient)
 
 
-def _candidates(store: Store, query: PreparedQuery, options: SearchOptions, where: str | None) -> list[str]:
-    if options.exact:
-        return list(store.slides(where))
-    count = max(options.candidates, options.k)
-    return [near.slide_id for near in store.nearest(query.signature.global_vector, count, where)]
+def _candidates(store: Store, query: PreparedQuery, options: SearchOptions, where: str | None) -> Candidates:
+    count = None if options.exact else max(options.candidates, options.k)
+    return candidates(store, query.signature.global_vector, count, where)
 
 
-def _ranked(store: Store, query: Signature, ids: list[str], distances: Distances, k: int) -> tuple[SearchResult, ...]:
-    order = np.lexsort((np.array(ids), distances.total))[:k]
-    stored = store.get([ids[i] for i in order])
+def _ranked(store: Store, query: Signature, ids: Ids, distances: Distances, k: int) -> tuple[SearchResult, ...]:
+    order = best(ids, distances.total, k)
+    stored = store.get([str(ids[i]) for i in order])
     return tuple(
         SearchResult(
             rank=rank,
@@ -232,9 +232,11 @@ def _ranked(store: Store, query: Signature, ids: list[str], distances: Distances
     )
 
 
-def _as_ranking(ids: list[str], distances: Distances) -> Ranking:
-    order = np.lexsort((np.array(ids), distances.total))
-    return Ranking("similar slides", tuple(ids[i] for i in order), tuple(float(1 - distances.total[i]) for i in order))
+def _as_ranking(ids: Ids, distances: Distances) -> Ranking:
+    order = np.lexsort((ids, distances.total))
+    return Ranking(
+        "similar slides", tuple(str(ids[i]) for i in order), tuple(float(1 - distances.total[i]) for i in order)
+    )
 
 
 def _results(store: Store, found: Sequence[Fused]) -> tuple[SearchResult, ...]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from histoseek.archive.schema import MetadataValue, SlideRecord, StoredSlide
+from histoseek.archive.stores.ranking import RankingRows
 from histoseek.mosaics.distances import SignatureBlock
 
 
@@ -73,6 +74,12 @@ class Store(Protocol):
 
     def ranking_block(self, slide_ids: Sequence[str]) -> SignatureBlock:
         """What exact ranking needs of these slides, in the order asked; raises UnknownSlide."""
+
+    def ranking_rows(self) -> RankingRows:
+        """What exact ranking needs of all slides, kept between searches until the store changes."""
+
+    def ranking_places(self, where: str) -> NDArray[np.int64]:
+        """Where the slides of a filter stand in `ranking_rows`, ascending; raises BadFilter. Ask a snapshot."""
 
     def vectors(self, slide_ids: Sequence[str], column: VectorColumn) -> NDArray[np.float32]:
         """One vector of each slide, [n, D], in the order asked; raises UnknownSlide."""

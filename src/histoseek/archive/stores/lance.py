@@ -30,11 +30,12 @@ from histoseek.archive.schema import (
 )
 from histoseek.archive.stores import sql
 from histoseek.archive.stores.base import Neighbour, StoreStats, TextHit, VectorColumn
+from histoseek.archive.stores.ranking import RankingCache, RankingRows
 from histoseek.archive.stores.sql import in_list
 from histoseek.errors import BadFilter, DamagedArchive, InputError, UnknownSlide
 from histoseek.files import TreeSync, as_archive_errors
 from histoseek.mosaics.barcodes import barcode_words
-from histoseek.mosaics.distances import SignatureBlock
+from histoseek.mosaics.distances import SignatureBlock, squared_lengths
 from histoseek.settings import get_settings
 
 # The engine's own log would print paths; it reads this once, when it is imported.
@@ -42,6 +43,7 @@ os.environ.setdefault("LANCEDB_LOG", "error")
 import lancedb
 
 _TABLE = "slides"
+_RANKING = "ranking"
 _IDS_PER_QUERY = 500
 _FIXED = ("slide_id", "uri", "file_fingerprint", "width", "height", "spacing_um_per_px", "tile_count", "created")
 
@@ -53,11 +55,12 @@ class LanceStore:
     cost the commit in flight, nothing before it.
     """
 
-    def __init__(self, folder: Path, table: Any, dimension: int) -> None:
+    def __init__(self, folder: Path, table: Any, dimension: int, cache: RankingCache | None = None) -> None:
         self._folder = folder
         self._table = table
         self._dimension = dimension
         self._sync = TreeSync(folder)
+        self._cache = cache or RankingCache(folder / _RANKING, get_settings().cache_mb * 2**20)
 
     @classmethod
     def create(cls, folder: Path, dimension: int) -> LanceStore:
@@ -76,7 +79,7 @@ class LanceStore:
 
     def snapshot(self) -> LanceStore:
         """A view of the last commit that stays as it is."""
-        return LanceStore(self._folder, _open_table(self._folder, None), self._dimension)
+        return LanceStore(self._folder, _open_table(self._folder, None), self._dimension, self._cache)
 
     def upsert(self, slides: Sequence[StoredSlide]) -> None:
         """Insert or replace in one commit."""
@@ -131,12 +134,27 @@ class LanceStore:
 
     def ranking_block(self, slide_ids: Sequence[str]) -> SignatureBlock:
         """Barcodes and global vectors, without the mosaics."""
-        rows = self._rows(slide_ids, ["slide_id", "barcodes", "global_vector"])
-        globals_ = _flat(rows["global_vector"]).reshape(len(slide_ids), self._dimension)
-        words = _flat(rows["barcodes"]).reshape(-1, barcode_words(self._dimension))
-        counts = rows["barcodes"].combine_chunks().value_lengths().to_numpy() // words.shape[1]
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        return SignatureBlock(words, offsets, globals_)
+        return _block(self._rows(slide_ids, ["slide_id", "barcodes", "global_vector"]), self._dimension)
+
+    def ranking_rows(self) -> RankingRows:
+        """All rows of this version, from the cache."""
+        return self._cache.rows(int(self._table.version), self._read_ranking_rows)
+
+    def ranking_places(self, where: str) -> NDArray[np.int64]:
+        """Places of a filter's rows."""
+        with self._filtering(where):
+            found = self._table.search().select([]).with_row_id(True).where(f"({where})").limit(None).to_arrow()
+        return self.ranking_rows().places(found["_rowid"].to_numpy())
+
+    def _read_ranking_rows(self) -> RankingRows:
+        with self._filtering(None):
+            wanted = self._table.search().select(["slide_id", "barcodes", "global_vector"]).with_row_id(True)
+            rows = wanted.limit(None).to_arrow().sort_by("slide_id")
+        block = _block(rows, self._dimension)
+        ids = np.array(rows["slide_id"].to_pylist(), np.str_)
+        squares = squared_lengths(block.global_vectors)
+        row_ids = rows["_rowid"].to_numpy()
+        return RankingRows(ids, row_ids, block.barcodes, block.offsets, block.global_vectors, squares)
 
     def vectors(self, slide_ids: Sequence[str], column: VectorColumn) -> NDArray[np.float32]:
         """One vector of each slide."""
@@ -253,6 +271,14 @@ def _reason(error: Exception) -> str:
         r"^(lance error: )?((Invalid input|Invalid user input|Schema error|LanceError\(\w+\)),? ?:? ?)+", "", text
     )
     return text.rstrip(". ") or "cannot be used"
+
+
+def _block(rows: pa.Table, dimension: int) -> SignatureBlock:
+    globals_ = _flat(rows["global_vector"]).reshape(rows.num_rows, dimension)
+    words = _flat(rows["barcodes"]).reshape(-1, barcode_words(dimension))
+    counts = rows["barcodes"].combine_chunks().value_lengths().to_numpy() // words.shape[1]
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return SignatureBlock(words, offsets, globals_)
 
 
 def _flat(column: pa.ChunkedArray) -> np.ndarray:
