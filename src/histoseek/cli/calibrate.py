@@ -62,6 +62,8 @@ def _print_label(label: LabelCalibration) -> None:
     print(_line("base rate", fitted.base))
     print(f"on patients held out, first {DEPTH} results:")
     print(_line("calibrated", fitted.deep))
+    if fitted.held_out.brier >= fitted.base.brier:
+        print(f"note: no better than the base rate: among first results, distances say little about {label.column} here")
 
 
 def _line(name: str, figures: Reliability) -> str:
