@@ -24,6 +24,8 @@ def main() -> None:
     records = archive.records()
     for record in records[:: max(1, len(records) // 3)][:3]:
         show(archive.search(like=record.slide_id, k=3))
+    if any(record.report for record in records):
+        show(archive.search(text="papillary carcinoma", k=3))
     page = arguments.out / "results.html"
     page.write_text(render_page(archive.search(like=records[0].slide_id), "histoseek demo"), encoding="utf-8")
     print(f"\nResult page, open it in a browser: {page.resolve()}")
@@ -55,7 +57,7 @@ def indexed(path: Path, slides: Path, metadata: Path | None, reports: Path | Non
 
 
 def show(results: SearchResults) -> None:
-    print(f"\nMost like {results.query.slide_id}:")
+    print(f"\nMost like {results.query.slide_id or repr(results.query.text)}:")
     for result in results:
         record = result.record
         said = record.diagnosis or Path(record.uri).name
