@@ -1,0 +1,169 @@
+"""The cache of what ranking needs: equal to the store whatever happened before, within its bound, never stale."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from histoseek.archive.stores.lance import LanceStore
+from histoseek.archive.stores.ranking import RankingCache, RankingRows
+from histoseek.search.candidates import best, candidates
+from histoseek.settings import get_settings
+from tests.archive.test_store import DIMENSION, make_slide
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["upsert", "delete", "update", "optimize"]), st.integers(0, 9), st.integers(0, 99)),
+    min_size=1,
+    max_size=8,
+)
+
+
+@pytest.fixture
+def mapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("histoseek.archive.stores.lance.get_settings", lambda: get_settings().model_copy(update=BOUND))
+
+
+BOUND = {"cache_mb": 0}
+
+
+def filled(folder: Path, count: int) -> LanceStore:
+    store = LanceStore.create(folder, DIMENSION)
+    store.upsert([make_slide(f"s{i:03d}", i, organ=f"o{i % 10}") for i in range(count)])
+    return store
+
+
+def folders(store: LanceStore) -> list[str]:
+    return sorted(path.name for path in (store._folder / "ranking").iterdir())
+
+
+def assert_as_stored(store: LanceStore) -> None:
+    rows, ids = store.snapshot().ranking_rows(), list(store.slides())
+    stored = store.get(ids)
+    assert rows.slide_ids.tolist() == ids
+    for place, slide in enumerate(stored):
+        words = rows.barcodes[rows.offsets[place] : rows.offsets[place + 1]]
+        assert np.array_equal(words, slide.signature.barcodes)
+        assert rows.global_vectors[place].tobytes() == slide.signature.global_vector.tobytes()
+        assert rows.squares[place] == pytest.approx(float(np.sum(slide.signature.global_vector.astype(float) ** 2)))
+
+
+def act(store: LanceStore, action: str, number: int, seed: int) -> None:
+    slide_id = f"s{number}"
+    if action == "upsert":
+        store.upsert([make_slide(slide_id, seed)])
+    elif action == "delete":
+        store.delete([slide_id])
+    elif action == "optimize":
+        store.optimize()
+    elif slide_id in store.slides():
+        store.update_metadata(slide_id, {"organ": f"o{seed}"})
+
+
+@pytest.mark.parametrize("cache_mb", [0, 64])
+def test_cached_rows_equal_the_store_after_any_changes(cache_mb: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = get_settings().model_copy(update={"cache_mb": cache_mb})
+    monkeypatch.setattr("histoseek.archive.stores.lance.get_settings", lambda: chosen)
+
+    @settings(max_examples=5, deadline=None)
+    @given(steps)
+    def check(taken: list[tuple[str, int, int]]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            store = LanceStore.create(Path(folder) / "store", DIMENSION)
+            for step in taken:
+                act(store, *step)
+                assert_as_stored(store)
+
+    check()
+
+
+@pytest.mark.parametrize("where", ["organ = 'o1'", "slide_id < 's002'", "true", "false", "organ <> 'o1'"])
+@pytest.mark.parametrize("count", [1, 7, 40, None])
+def test_candidates_of_any_filter_equal_brute_force(tmp_path: Path, where: str, count: int | None) -> None:
+    store = filled(tmp_path / "store", 60)
+    store.delete(["s011"])
+    query = make_slide("q", 77).signature.global_vector
+    found = candidates(store.snapshot(), query, count, where)
+    ids = list(store.slides(where))
+    vectors = {slide.record.slide_id: slide.signature.global_vector for slide in store.get(ids)} if ids else {}
+    naive = sorted(ids, key=lambda slide_id: -float(vectors[slide_id].astype(float) @ query))[:count]
+    assert found.slide_ids.tolist() == sorted(naive)
+    assert all(np.array_equal(found.block.global_vectors[i], vectors[name]) for i, name in enumerate(sorted(naive)))
+
+
+def test_beyond_the_bound_rows_are_mapped_and_stale_ones_removed(tmp_path: Path, mapped: None) -> None:
+    store = filled(tmp_path / "store", 20)
+    old = store.snapshot()
+    before = old.ranking_rows()
+    assert isinstance(before.global_vectors, np.memmap)
+    first = folders(store)
+    kept = before.global_vectors.copy()
+    store.delete(["s000"])
+    assert_as_stored(store)
+    assert len(folders(store)) == 1
+    assert folders(store) != first
+    assert np.array_equal(before.global_vectors, kept)
+    assert len(old.ranking_rows().slide_ids) == 20
+
+
+@pytest.mark.parametrize("name", ["barcodes.npy", "slide_ids.npy", "sums.json"])
+def test_a_damaged_file_is_made_again(tmp_path: Path, mapped: None, name: str) -> None:
+    store = filled(tmp_path / "store", 20)
+    store.ranking_rows()
+    path = store._folder / "ranking" / folders(store)[-1] / name
+    damaged = bytearray(path.read_bytes())
+    damaged[-3] ^= 255
+    path.write_bytes(damaged)
+    again = LanceStore.open(store._folder, DIMENSION)
+    assert_as_stored(again)
+    assert path.read_bytes() != damaged
+
+
+def test_within_the_bound_nothing_is_written(tmp_path: Path) -> None:
+    store = filled(tmp_path / "store", 20)
+    assert store.snapshot().ranking_rows() is store.snapshot().ranking_rows()
+    assert not (store._folder / "ranking").exists()
+
+
+def _read(folder: Path, answers: multiprocessing.Queue[bytes]) -> None:
+    cache = RankingCache(folder / "ranking", 0)
+    store = LanceStore(folder, LanceStore.open(folder, DIMENSION)._table, DIMENSION, cache)
+    answers.put(store.ranking_rows().global_vectors.tobytes())
+
+
+def test_two_processes_share_the_folder(tmp_path: Path) -> None:
+    store = filled(tmp_path / "store", 20)
+    context = multiprocessing.get_context("spawn")
+    answers: multiprocessing.Queue[bytes] = context.Queue()
+    readers = [context.Process(target=_read, args=(store._folder, answers)) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    found = [answers.get(timeout=60) for _ in readers]
+    for reader in readers:
+        reader.join()
+    assert found == [store.ranking_rows().global_vectors.tobytes()] * 2
+    assert len(folders(store)) == 1
+    shutil.rmtree(store._folder / "ranking")
+    assert_as_stored(store)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(1, 40))
+def test_best_equals_sorting(totals: list[int], count: int) -> None:
+    ids = np.array([f"s{(i * 7) % 31:02d}" for i in range(len(totals))])
+    naive = sorted(range(len(totals)), key=lambda i: (totals[i], ids[i]))[:count]
+    assert best(ids, np.array(totals, float), count).tolist() == naive
+
+
+def test_rows_say_their_size() -> None:
+    words, lengths = np.zeros((2, 1), np.uint64), np.zeros(1)
+    rows = RankingRows(
+        np.array(["a"]), np.zeros(1, np.uint64), words, np.array([0, 2]), np.zeros((1, 3), np.float32), lengths
+    )
+    assert rows.bytes == 4 + 8 + 16 + 16 + 12 + 8
