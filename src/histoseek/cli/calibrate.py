@@ -63,7 +63,7 @@ def _print_label(label: LabelCalibration) -> None:
     print(f"on patients held out, first {DEPTH} results:")
     print(_line("calibrated", fitted.deep))
     if fitted.held_out.brier >= fitted.base.brier:
-        print(f"note: no better than the base rate: among first results, distances say little about {label.column} here")
+        print(f"note: no better than the base rate; distances of first results say little about {label.column} here")
 
 
 def _line(name: str, figures: Reliability) -> str:
