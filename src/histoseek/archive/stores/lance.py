@@ -143,7 +143,9 @@ class LanceStore:
     def ranking_places(self, where: str) -> NDArray[np.int64]:
         """Places of a filter's rows."""
         with self._filtering(where):
-            found = self._table.search().select([]).with_row_id(True).where(f"({where})").limit(None).to_arrow()
+            found = (
+                self._table.search().select(["slide_id"]).with_row_id(True).where(f"({where})").limit(None).to_arrow()
+            )
         return self.ranking_rows().places(found["_rowid"].to_numpy())
 
     def _read_ranking_rows(self) -> RankingRows:
