@@ -13,7 +13,7 @@ import numpy as np
 from bitarray import bitarray
 
 from histoseek.mosaics.barcodes import barcodes
-from histoseek.mosaics.distances import SignatureBlock, pathsearch_paper, symmetric
+from histoseek.mosaics.distances import SignatureBlock, get_distance
 from histoseek.mosaics.kernels import directional_medians
 from histoseek.mosaics.signature import MosaicTiles, Signature
 
@@ -75,7 +75,8 @@ def rankings(
     tiles = tuple(MosaicTiles(np.zeros((1, 2), np.int32), np.ones(1, np.float32)) for _ in range(16))
     query = Signature.of(unit[0], vectors[1:17].astype(np.float16), np.full(16, 1 / 16, np.float32), tiles, 448)
     paper, ours = (
-        per_pair(lambda d=d: np.argpartition(d(query, block).total, 10), 1)[0] for d in (pathsearch_paper, symmetric)
+        per_pair(lambda d=get_distance(name): np.argpartition(d(query, block).total, 10), 1)[0]
+        for name in ("pathsearch-paper", "symmetric")
     )
     return paper, ours
 

@@ -18,7 +18,7 @@ from histoseek.api import Archive
 from histoseek.archive.schema import SlideRecord
 from histoseek.encoders.bag import load_bag
 from histoseek.encoders.recipe import Recipe
-from histoseek.mosaics.distances import pathsearch_paper, symmetric
+from histoseek.mosaics.distances import get_distance
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ def run(task: Task, data: Path, path: Path) -> None:
     ids = [record.slide_id for record in records]
     block = archive.store.ranking_block(ids)
     slides = archive.store.get(ids)
+    symmetric, pathsearch_paper = get_distance("symmetric"), get_distance("pathsearch-paper")
     ours = [symmetric(slide.signature, block) for slide in slides]
     paper = [pathsearch_paper(slide.signature, block) for slide in slides]
     tables = (

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from histoseek.errors import ConfigurationError, EncoderError
 from histoseek.mosaics.barcodes import barcodes
-from histoseek.mosaics.distances import SignatureBlock, get_distance, pathsearch_paper, symmetric
+from histoseek.mosaics.distances import SignatureBlock, get_distance
 from histoseek.mosaics.kernels import directional_medians
 from histoseek.mosaics.matches import match_mosaics
 from histoseek.mosaics.signature import MosaicTiles, Signature
+
+pathsearch_paper, symmetric = get_distance("pathsearch-paper"), get_distance("symmetric")
 
 
 def uniform(count: int) -> np.ndarray:

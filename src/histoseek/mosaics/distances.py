@@ -1,9 +1,10 @@
-"""Distances between a query and many slides."""
+"""Distances between a query and many slides: a local part of their mosaics, a global part of their global vectors."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -11,9 +12,12 @@ from numpy.typing import NDArray
 
 from histoseek.errors import ConfigurationError
 from histoseek.mosaics.barcodes import Words
+from histoseek.mosaics.late_interaction import mean_largest_cosines
 from histoseek.mosaics.signature import Signature
 
 Doubles = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Parts = Callable[[Signature, "SignatureBlock"], tuple[Doubles, Doubles]]
 
 PAPER_GLOBAL_WEIGHT = 200.0
 DEFAULT_DISTANCE = "symmetric"
@@ -23,71 +27,115 @@ DEFAULT_DISTANCE = "symmetric"
 class SignatureBlock:
     """Signatures of S slides side by side, as far as ranking needs them.
 
-    barcodes: uint64 [total, W]; offsets: int64 [S + 1], where each slide's barcodes begin; global_vectors:
-    float32 [S, D]; squares: float64 [S], their squared lengths where known already.
+    barcodes: uint64 [total, W]; offsets: int64 [S + 1], where each slide's barcodes begin, the last of them that of its
+    global vector; global_vectors: float32 [S, D]; squares: float64 [S], their squared lengths where known already;
+    mosaics: float16 [total - S, D], each slide's vectors at `mosaic_offsets`, where a distance needs them.
     """
 
     barcodes: Words
-    offsets: NDArray[np.int64]
+    offsets: Ints
     global_vectors: NDArray[np.float32]
     squares: Doubles | None = None
+    mosaics: NDArray[np.float16] | None = None
 
     def __len__(self) -> int:
         return len(self.global_vectors)
 
-    def take(self, places: NDArray[np.int64]) -> SignatureBlock:
+    @property
+    def mosaic_offsets(self) -> Ints:
+        """Where each slide's mosaic vectors begin, int64 [S + 1]: one row a slide fewer than barcodes."""
+        return self.offsets - np.arange(len(self.offsets))
+
+    def take(self, places: Ints) -> SignatureBlock:
         """The slides at these places, in this order."""
-        counts = (self.offsets[1:] - self.offsets[:-1])[places]
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        words = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][places] - offsets[:-1], counts)
+        offsets, words = _taken(self.offsets, places)
         return SignatureBlock(
             self.barcodes[words],
             offsets,
             self.global_vectors[places],
             None if self.squares is None else self.squares[places],
+            None if self.mosaics is None else self.mosaics[_taken(self.mosaic_offsets, places)[1]],
         )
 
     @classmethod
-    def of(cls, barcodes: Sequence[Words], global_vectors: NDArray[np.float32]) -> SignatureBlock:
-        """From each slide's barcodes [M_s + 1, W] and the global vectors [S, D]."""
+    def of(
+        cls,
+        barcodes: Sequence[Words],
+        global_vectors: NDArray[np.float32],
+        mosaics: Sequence[NDArray[np.float16]] | None = None,
+    ) -> SignatureBlock:
+        """From each slide's barcodes [M_s + 1, W], the global vectors [S, D] and perhaps each slide's mosaic [M_s, D].
+
+        Raises ConfigurationError when mosaics and barcodes are not of the same slides.
+        """
         offsets = np.concatenate([[0], np.cumsum([len(words) for words in barcodes])]).astype(np.int64)
         joined = np.concatenate(barcodes) if len(barcodes) else np.zeros((0, 1), np.uint64)
-        return cls(joined, offsets, global_vectors)
+        if mosaics is None:
+            return cls(joined, offsets, global_vectors)
+        if [len(rows) + 1 for rows in mosaics] != [len(words) for words in barcodes]:
+            raise ConfigurationError("mosaics", "do not fit the barcodes", "Give those of the same slides")
+        rows = np.concatenate(mosaics) if len(mosaics) else np.zeros((0, global_vectors.shape[1]), np.float16)
+        return cls(joined, offsets, global_vectors, mosaics=rows)
+
+    @classmethod
+    def of_signatures(cls, signatures: Sequence[Signature]) -> SignatureBlock:
+        """Of at least one signature, with the mosaics."""
+        globals_ = np.stack([one.global_vector for one in signatures])
+        return cls.of([one.barcodes for one in signatures], globals_, [one.mosaic for one in signatures])
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """How a distance's two parts are added: total = local_weight * local + global_weight * global.
+
+    typical_local, typical_global: the median of each part between slides of different patients of the archive, 1 when
+    not known. Raises ConfigurationError for weights that are negative, not finite, or both 0.
+    """
+
+    local_weight: float
+    global_weight: float
+    typical_local: float = 1.0
+    typical_global: float = 1.0
+
+    def __post_init__(self) -> None:
+        weights = self.local_weight, self.global_weight
+        if not all(math.isfinite(weight) and weight >= 0 for weight in weights) or not any(weights):
+            raise ConfigurationError("weights of the parts", f"{weights} are none", "Give two of 0 or more")
+
+    def total(self, local: Doubles, global_: Doubles) -> Doubles:
+        """The distance from its parts, float64 [S] each."""
+        return np.asarray(self.local_weight * local + self.global_weight * global_, np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class Distances:
-    """Distances of S slides from a query, float64 [S]: in all, and the local (mosaic) and global parts."""
+    """Distances of S slides from a query, float64 [S]: in all, and the local (mosaic) and global parts, unweighted."""
 
     total: Doubles
     local: Doubles
     global_: Doubles
 
 
-DistanceFunction = Callable[[Signature, SignatureBlock], Distances]
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """A way to compare slides; call it with a query and a block.
 
-
-def pathsearch_paper(query: Signature, block: SignatureBlock) -> Distances:
-    """The distance of PathSearch (arXiv 2510.23224): median over the query's barcodes of the minimum Hamming
-    distance to the slide's, plus 200 times the Euclidean distance of the global vectors. Not symmetric."""
-    local = _medians(query, block)[:, 0]
-    squares = squared_lengths(block.global_vectors) if block.squares is None else block.squares
-    cross = (block.global_vectors @ query.global_vector).astype(np.float64)
-    own = float(query.global_vector.astype(np.float64) @ query.global_vector)
-    apart = np.sqrt(np.maximum(squares + own - 2 * cross, 0))
-    return Distances(local + PAPER_GLOBAL_WEIGHT * apart, local, apart)
-
-
-def symmetric(query: Signature, block: SignatureBlock) -> Distances:
-    """The mean of a local and a global part, each about 1 for unrelated slides and 0 for the same.
-
-    Local: mean of both directional medians of minimum Hamming distances, over half the number of bits. Global:
-    cosine distance. Equal from both sides.
+    needs_mosaics: whether the block must hold mosaics; parts: gives the local and the global part, float64 [S] each.
     """
-    half_the_bits = 0.5 * (len(query.global_vector) - 1)
-    local = _medians(query, block).mean(axis=1) / half_the_bits
-    apart = _cosine_distances(query, block)
-    return Distances(0.5 * (local + apart), local, apart)
+
+    name: str
+    fusion: Fusion
+    needs_mosaics: bool
+    parts: Parts
+
+    def __call__(self, query: Signature, block: SignatureBlock) -> Distances:
+        """Distances of the block's slides; raises ConfigurationError when it lacks the mosaics that are needed."""
+        local, global_ = self.parts(query, block)
+        return Distances(self.fusion.total(local, global_), local, global_)
+
+    def with_fusion(self, fusion: Fusion) -> Distance:
+        """The same parts, added otherwise."""
+        return replace(self, fusion=fusion)
 
 
 def squared_lengths(vectors: NDArray[np.float32]) -> Doubles:
@@ -96,16 +144,66 @@ def squared_lengths(vectors: NDArray[np.float32]) -> Doubles:
     return squares
 
 
-DISTANCES: Mapping[str, DistanceFunction] = MappingProxyType(
-    {"symmetric": symmetric, "pathsearch-paper": pathsearch_paper}
+def _paper_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
+    """Of PathSearch (arXiv 2510.23224): the median over the query's barcodes of the minimum Hamming distance to the
+    slide's, in bits, and the Euclidean distance of the global vectors. Not symmetric."""
+    return _medians(query, block)[:, 0], _euclidean_distances(query, block)
+
+
+def _symmetric_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
+    """The mean of both directional medians of minimum Hamming distances over half the number of bits, about 1 for
+    unrelated vectors, and the cosine distance. Equal from both sides."""
+    return _medians(query, block).mean(axis=1) / _half_the_bits(query), _cosine_distances(query, block)
+
+
+def _maxsim_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
+    """1 - the mean of both directional means of the largest cosine, and the cosine distance. Equal from both sides."""
+    if block.mosaics is None:
+        raise ConfigurationError("maxsim", "needs the slides' mosaics", "Read them with the block")
+    cosines = mean_largest_cosines(query.mosaic, block.mosaics, block.mosaic_offsets)
+    return np.clip(1.0 - cosines.mean(axis=1), 0.0, 2.0), _cosine_distances(query, block)
+
+
+def _global_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
+    """Nothing, and the cosine distance."""
+    return np.zeros(len(block)), _cosine_distances(query, block)
+
+
+def _contained_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
+    """How much of the query is somewhere in the slide: the median over its mosaic's barcodes of the minimum Hamming
+    distance to those of the slide's mosaic, over half the number of bits; and the cosine distance. Not symmetric."""
+    from histoseek.mosaics.kernels import directional_medians
+
+    medians = directional_medians(query.barcodes[:-1], block.barcodes, block.offsets, left_out=1)
+    return medians[:, 0] / _half_the_bits(query), _cosine_distances(query, block)
+
+
+DISTANCES: Mapping[str, Distance] = MappingProxyType(
+    {
+        one.name: one
+        for one in (
+            Distance("symmetric", Fusion(0.5, 0.5), False, _symmetric_parts),
+            Distance("maxsim", Fusion(0.5, 0.5), True, _maxsim_parts),
+            Distance("global", Fusion(0.0, 1.0), False, _global_parts),
+            Distance("contained", Fusion(1.0, 0.0), False, _contained_parts),
+            Distance("pathsearch-paper", Fusion(1.0, PAPER_GLOBAL_WEIGHT), False, _paper_parts),
+        )
+    }
 )
 
 
-def get_distance(name: str) -> DistanceFunction:
-    """The distance of this name; raises ConfigurationError naming the known ones."""
+def get_distance(name: str) -> Distance:
+    """The distance of this name with its stated weights; raises ConfigurationError naming the known ones."""
     if name not in DISTANCES:
         raise ConfigurationError(name, "no such distance", f"Known are: {', '.join(DISTANCES)}")
     return DISTANCES[name]
+
+
+def _taken(offsets: Ints, places: Ints) -> tuple[Ints, Ints]:
+    """Offsets of the slides at these places, and the rows that are theirs."""
+    counts = np.diff(offsets)[places]
+    taken = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return taken, np.arange(taken[-1]) + np.repeat(offsets[:-1][places] - taken[:-1], counts)
 
 
 def _medians(query: Signature, block: SignatureBlock) -> Doubles:
@@ -115,5 +213,16 @@ def _medians(query: Signature, block: SignatureBlock) -> Doubles:
     return medians
 
 
+def _half_the_bits(query: Signature) -> float:
+    return 0.5 * (len(query.global_vector) - 1)
+
+
 def _cosine_distances(query: Signature, block: SignatureBlock) -> Doubles:
     return np.clip(1.0 - (block.global_vectors @ query.global_vector).astype(np.float64), 0.0, 2.0)
+
+
+def _euclidean_distances(query: Signature, block: SignatureBlock) -> Doubles:
+    squares = squared_lengths(block.global_vectors) if block.squares is None else block.squares
+    cross = (block.global_vectors @ query.global_vector).astype(np.float64)
+    own = float(query.global_vector.astype(np.float64) @ query.global_vector)
+    return np.sqrt(np.maximum(squares + own - 2 * cross, 0))

@@ -20,8 +20,12 @@ _CHUNK = 256
 _LANES = 8
 """64-bit words in one vector of the kernel; processors with narrower registers get several instructions."""
 
+_TRIPLE = 3
+"""Vectors of the query's barcodes that are compared together: as many as the usual 17 fill."""
+
 _WORD_BYTES = 8
 _MOST_BARCODES = 64
+_PLACE_BITS = np.uint64(32)
 _FAR = np.uint64(1 << 30)
 
 Array = np.ndarray[Any, Any]
@@ -39,37 +43,50 @@ def _compiled(**options: Any) -> Any:
     return decorate
 
 
-@intrinsic
-def _nearest_of_eight(typing: Any, query: Any, step: Any, barcode: Any, words: Any, nearest: Any) -> Any:
-    """Compare eight of the query's barcodes with one of a slide: XOR, population count and sum in vectors.
+def _nearest_of(groups: int) -> Any:
+    """An intrinsic that compares `groups` times eight of the query's barcodes with one of a slide."""
 
-    query: address of word 0 of the eight, whose word w follows `step` vectors later; barcode: address of the slide's;
-    words: how many; nearest: address of the eight minima so far, brought up to date. Returns the least distance.
-    """
-    signature = types.uint64(types.uintp, types.intp, types.uintp, types.intp, types.uintp)
+    def compare(typing: Any, query: Any, step: Any, barcode: Any, words: Any, nearest: Any) -> Any:
+        """XOR, population count and sum in vectors.
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        word, lane = ir.IntType(64), ir.IntType(32)
-        vector = ir.VectorType(word, _LANES)
-        query, step, barcode, words, nearest = arguments
-        query, nearest = (builder.inttoptr(place, vector.as_pointer()) for place in (query, nearest))
-        barcode = builder.inttoptr(barcode, word.as_pointer())
-        total = cgutils.alloca_once(builder, vector)
+        query: address of word 0 of the first eight, whose word w follows w * `step` vectors later; the other groups
+        lie behind them; barcode: address of the slide's; words: how many; nearest: address of the minima so far,
+        brought up to date. Returns the least distance.
+        """
+        signature = types.uint64(types.uintp, types.intp, types.uintp, types.intp, types.uintp)
+        return signature, lambda _, builder, __, arguments: _comparison(builder, groups, *arguments)
+
+    return intrinsic(compare)
+
+
+def _comparison(builder: Any, groups: int, query: Any, step: Any, barcode: Any, words: Any, nearest: Any) -> Any:
+    word, lane = ir.IntType(64), ir.IntType(32)
+    vector = ir.VectorType(word, _LANES)
+    query, nearest = (builder.inttoptr(place, vector.as_pointer()) for place in (query, nearest))
+    barcode = builder.inttoptr(barcode, word.as_pointer())
+    totals = [cgutils.alloca_once(builder, vector) for _ in range(groups)]
+    for total in totals:
         builder.store(ir.Constant(vector, [0] * _LANES), total)
-        with cgutils.for_range(builder, words) as loop:
-            one = builder.load(builder.gep(barcode, [loop.index]))
-            spread = builder.insert_element(ir.Constant(vector, ir.Undefined), one, ir.Constant(lane, 0))
-            everywhere = ir.Constant(ir.VectorType(lane, _LANES), [0] * _LANES)
-            spread = builder.shuffle_vector(spread, ir.Constant(vector, ir.Undefined), everywhere)
-            own = _load(builder, builder.gep(query, [builder.mul(loop.index, step)]))
+    with cgutils.for_range(builder, words) as loop:
+        one = builder.load(builder.gep(barcode, [loop.index]))
+        spread = builder.insert_element(ir.Constant(vector, ir.Undefined), one, ir.Constant(lane, 0))
+        everywhere = ir.Constant(ir.VectorType(lane, _LANES), [0] * _LANES)
+        spread = builder.shuffle_vector(spread, ir.Constant(vector, ir.Undefined), everywhere)
+        row = builder.gep(query, [builder.mul(loop.index, step)])
+        for group, total in enumerate(totals):
+            own = _load(builder, builder.gep(row, [ir.Constant(word, group)]))
             counts = _call(builder, "llvm.ctpop.v8i64", vector, builder.xor(own, spread))
             builder.store(builder.add(builder.load(total), counts), total)
-        found = builder.load(total)
-        least = _call(builder, "llvm.umin.v8i64", vector, _load(builder, nearest), found)
-        builder.store(least, nearest).align = _WORD_BYTES
-        return _call(builder, "llvm.vector.reduce.umin.v8i64", word, found)
+    least = None
+    for group, total in enumerate(totals):
+        found, place = builder.load(total), builder.gep(nearest, [ir.Constant(word, group)])
+        nearer = _call(builder, "llvm.umin.v8i64", vector, _load(builder, place), found)
+        builder.store(nearer, place).align = _WORD_BYTES
+        least = found if least is None else _call(builder, "llvm.umin.v8i64", vector, least, found)
+    return _call(builder, "llvm.vector.reduce.umin.v8i64", word, least)
 
-    return signature, generate
+
+_nearest_of_8, _nearest_of_24 = _nearest_of(1), _nearest_of(3)
 
 
 def _load(builder: Any, place: Any) -> Any:
@@ -84,47 +101,54 @@ def _call(builder: Any, name: str, returned: Any, *arguments: Any) -> Any:
 
 
 @_compiled(inline="always")
-def _ranked(values: Array, count: int, rank: int) -> int:
-    """The value with exactly `rank` others before it; for few values this beats sorting, as it has no branches."""
-    found = values[0]
+def _median(values: Array, ranks: Array, count: int) -> float:
+    """Median of the first `count` values, which are changed; both arrays hold whole vectors.
+
+    For few values ranking each among all beats sorting, as it has no branches. Places are mixed in below the values,
+    so that no two are equal.
+    """
+    whole = (count + _LANES - 1) // _LANES * _LANES
+    for i in range(whole):
+        values[i] = (values[i] if i < count else _FAR) << _PLACE_BITS | np.uint64(i)
+        ranks[i] = 0
+    for j in range(count):
+        other = values[j]
+        for i in range(whole):
+            ranks[i] += np.uint64(other < values[i])
+    lower, upper = (count - 1) // 2, count // 2
+    total = np.uint64(0)
     for i in range(count):
-        before = 0
-        for j in range(count):
-            before += (values[j] < values[i]) | ((values[j] == values[i]) & (j < i))
-        if before == rank:
-            found = values[i]
-    return found
-
-
-@_compiled(inline="always")
-def _median(values: Array, count: int) -> float:
-    """Median of the first `count` values."""
-    middle = count // 2
-    if count % 2:
-        return float(_ranked(values, count, middle))
-    return 0.5 * (_ranked(values, count, middle - 1) + _ranked(values, count, middle))
+        times = np.uint64(ranks[i] == lower) + np.uint64(ranks[i] == upper)
+        total += times * (values[i] >> _PLACE_BITS)
+    return 0.5 * float(total)
 
 
 @_compiled(parallel=True, error_model="numpy")
-def _directional_medians(lanes: Array, queries: int, words: Array, offsets: Array, out: Array) -> None:
+def _directional_medians(lanes: Array, queries: int, words: Array, offsets: Array, left_out: int, out: Array) -> None:
     slides, step = len(offsets) - 1, lanes.shape[1] // _LANES
     width = lanes.shape[0]
     for chunk in numba.prange((slides + _CHUNK - 1) // _CHUNK):
         nearest_to_query = np.empty(lanes.shape[1], np.uint64)
         nearest_to_slide = np.empty(_MOST_BARCODES, np.uint64)
+        ranks = np.empty(max(_MOST_BARCODES, lanes.shape[1]), np.uint64)
         for slide in range(chunk * _CHUNK, min(slides, (chunk + 1) * _CHUNK)):
-            count = offsets[slide + 1] - offsets[slide]
+            count = offsets[slide + 1] - offsets[slide] - left_out
             nearest_to_query[:] = _FAR
             for j in range(count):
                 barcode = words.ctypes.data + (offsets[slide] + j) * width * _WORD_BYTES
-                least = _FAR
-                for group in range(step):
+                least, group = _FAR, 0
+                while group < step:
                     place = group * _LANES * _WORD_BYTES
                     own, nearest = lanes.ctypes.data + place, nearest_to_query.ctypes.data + place
-                    least = min(least, _nearest_of_eight(own, step, barcode, width, nearest))
+                    if step - group >= _TRIPLE:
+                        least = min(least, _nearest_of_24(own, step, barcode, width, nearest))
+                        group += _TRIPLE
+                    else:
+                        least = min(least, _nearest_of_8(own, step, barcode, width, nearest))
+                        group += 1
                 nearest_to_slide[j] = least
-            out[slide, 0] = _median(nearest_to_query, queries)
-            out[slide, 1] = _median(nearest_to_slide, count)
+            out[slide, 0] = _median(nearest_to_query, ranks, queries)
+            out[slide, 1] = _median(nearest_to_slide, ranks, count)
 
 
 def _in_lanes(query: Words) -> Words:
@@ -133,18 +157,21 @@ def _in_lanes(query: Words) -> Words:
     return np.ascontiguousarray(np.concatenate([query, filling]).T)
 
 
-def directional_medians(query: Words, words: Words, offsets: np.ndarray[Any, Any], threads: int = 2) -> Any:
+def directional_medians(
+    query: Words, words: Words, offsets: np.ndarray[Any, Any], threads: int = 2, left_out: int = 0
+) -> Any:
     """Medians of minimum Hamming distances between a query and S slides, float64 [S, 2].
 
-    query: uint64 [Q, W]; words: uint64 [total, W], the barcodes of slide s at offsets[s]:offsets[s + 1]. Column 0 is
-    the median over the query's barcodes of the nearest of the slide, column 1 the other way round. A slide has at
-    most 64 barcodes, and at least one.
+    query: uint64 [Q, W]; words: uint64 [total, W], the barcodes of slide s at offsets[s]:offsets[s + 1], but for the
+    last `left_out` of them. Column 0 is the median over the query's barcodes of the nearest of the slide, column 1 the
+    other way round. A slide has at most 64 barcodes, and at least one that counts.
     """
-    if len(offsets) > 1 and not 0 < np.diff(offsets).min() <= np.diff(offsets).max() <= _MOST_BARCODES:
+    counts = np.diff(offsets)
+    if len(counts) and not left_out < counts.min() <= counts.max() <= _MOST_BARCODES:
         raise ConfigurationError(
             "barcodes", f"a slide with none, or with more than {_MOST_BARCODES}", "Give 1 to 63 mosaic vectors"
         )
-    out = np.empty((len(offsets) - 1, 2), np.float64)
+    out = np.empty((len(counts), 2), np.float64)
     numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
-    _directional_medians(_in_lanes(query), len(query), np.ascontiguousarray(words), offsets, out)
+    _directional_medians(_in_lanes(query), len(query), np.ascontiguousarray(words), offsets, left_out, out)
     return out

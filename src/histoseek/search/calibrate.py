@@ -15,7 +15,7 @@ from histoseek.archive.schema import SlideRecord, owner_of, value_of
 from histoseek.archive.stores.base import Store
 from histoseek.errors import ArchiveError
 from histoseek.mosaics.calibration import Pairs, fit
-from histoseek.mosaics.distances import DEFAULT_DISTANCE, DistanceFunction, get_distance
+from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance, get_distance
 from histoseek.progress import Reporter, SilentReporter
 
 DEFAULT_LABEL = "diagnosis"
@@ -119,7 +119,7 @@ def calibrate(
 @dataclass(frozen=True, slots=True)
 class _Run:
     store: Store
-    distance: DistanceFunction
+    distance: Distance
     seed: int
     reporter: Reporter
 

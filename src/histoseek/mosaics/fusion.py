@@ -1,0 +1,171 @@
+"""How the local and the global part of a distance are put on one scale and weighed.
+
+Standardised on slides of different patients by robust statistics, a weighted sum of both parts ranks as
+share / s_local * local + (1 - share) / s_global * global does; medians only shift it. So that totals keep a meaning, 0
+stays that of the same slide, and a typical pair of unrelated slides has 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.mosaics.distances import Fusion
+
+Doubles = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Booleans = NDArray[np.bool_]
+
+DEFAULT_SHARE = 0.5
+"""Of the local part, where no labels say otherwise: both count the same."""
+
+STATED = Fusion(0.5, 0.5)
+"""Where nothing is known of an archive's distances: the mean of both parts as they are."""
+
+SHARES = tuple(round(0.1 * step, 1) for step in range(11))
+"""The local shares that are tried."""
+
+DEPTH = 5
+"""First results that a share is judged by."""
+
+FOLDS = 5
+
+_NORMAL = 1.4826
+"""Times the median absolute deviation gives the standard deviation of normal values."""
+
+_LEAST_SPREAD = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class PartStatistics:
+    """A part of a distance between slides of different patients: its median, and its spread, which is 1.4826 times the
+    median absolute deviation from it (Rousseeuw and Croux 1993)."""
+
+    median: float
+    spread: float
+
+    @classmethod
+    def of(cls, values: Doubles) -> PartStatistics:
+        """Of the part's values, [P], at least one."""
+        median = float(np.median(values))
+        return cls(median, _NORMAL * float(np.median(np.abs(values - median))))
+
+
+@dataclass(frozen=True, slots=True)
+class ShareChoice:
+    """A local share chosen by labels, and what it is worth on patients held out.
+
+    share: the one to use; queries, patients: those it was judged on; fitted, stated: the mean share of the first five
+    results with the query's label, of shares chosen on other patients, and of the stated share; error: the standard
+    error of the difference, over patients.
+    """
+
+    share: float
+    queries: int
+    patients: int
+    fitted: float
+    stated: float
+    error: float
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedParts:
+    """Both parts of the distances of Q queries from C slides, float64 [Q, C], with codes of their owners and labels,
+    int64 [Q] and [C]. A query may be among the slides."""
+
+    local: Doubles
+    global_: Doubles
+    query_owners: Ints
+    owners: Ints
+    query_labels: Ints
+    labels: Ints
+
+    @property
+    def allowed(self) -> Booleans:
+        """Which slides a query may meet, bool [Q, C]: those of other owners."""
+        return self.query_owners[:, None] != self.owners
+
+
+def fuse_parts(local: PartStatistics, global_: PartStatistics, local_share: float) -> Fusion:
+    """The fusion that weighs the parts, each over its spread, by `local_share` and the rest to 1.
+
+    Totals are scaled so that typical parts give 1. The stated fusion where a part hardly varies.
+    """
+    if min(local.spread, global_.spread) < _LEAST_SPREAD:
+        return STATED
+    weights = np.array([local_share / local.spread, (1 - local_share) / global_.spread])
+    typical = float(weights @ [local.median, global_.median])
+    if typical < _LEAST_SPREAD:
+        return STATED
+    scaled = (weights / typical).tolist()
+    return Fusion(scaled[0], scaled[1], local.median, global_.median)
+
+
+def choose_share(parts: ComparedParts, statistics: tuple[PartStatistics, PartStatistics], seed: int = 0) -> ShareChoice:
+    """The local share under which the first five results share the query's label most often.
+
+    Queries without a slide of their label at another patient don't count. Patient-wise cross-validation: for each fold
+    of patients the best share on the queries of the others, which never meet the fold's patients, is judged on the
+    fold's queries. The best share on all is taken if this beats the stated share by more than its standard error; so
+    few patients keep the stated one. parts: of at least one query that can be answered.
+    """
+    hits = _hits_by_share(parts, statistics, parts.allowed)
+    answerable = ((parts.query_labels[:, None] == parts.labels) & parts.allowed).any(axis=1)
+    owners, stated = parts.query_owners, SHARES.index(DEFAULT_SHARE)
+    held_out = hits[:, stated].copy()
+    for fold in _folds(owners[answerable], seed):
+        held = np.isin(owners, fold)
+        apart = parts.allowed & ~np.isin(parts.owners, fold)
+        inner = _hits_by_share(parts, statistics, apart)[answerable & ~held]
+        held_out[held] = hits[held, _best(inner)]
+    fitted, plain = held_out[answerable], hits[answerable, stated]
+    error = _standard_error(fitted - plain, owners[answerable])
+    better = fitted.mean() - plain.mean() > error
+    return ShareChoice(
+        share=SHARES[_best(hits[answerable])] if better else DEFAULT_SHARE,
+        queries=int(answerable.sum()),
+        patients=len(np.unique(owners[answerable])),
+        fitted=float(fitted.mean()),
+        stated=float(plain.mean()),
+        error=error,
+    )
+
+
+def _hits_by_share(
+    parts: ComparedParts, statistics: tuple[PartStatistics, PartStatistics], allowed: Booleans
+) -> Doubles:
+    """For each query and share how many of the first five have the query's label, of five, float64 [Q, shares]."""
+    same = (parts.query_labels[:, None] == parts.labels) & allowed
+    found = np.empty((len(same), len(SHARES)))
+    for column, share in enumerate(SHARES):
+        total = fuse_parts(*statistics, share).total(parts.local, parts.global_)
+        total = np.where(allowed, total, np.inf)
+        count = min(DEPTH, total.shape[1])
+        first = np.argpartition(total, count - 1, axis=1)[:, :count]
+        found[:, column] = np.take_along_axis(same, first, axis=1).sum(axis=1) / DEPTH
+    return found
+
+
+def _best(hits: Doubles) -> int:
+    """The share with the most hits, hits [Q, shares]; of equal ones that nearest to the stated."""
+    means = hits.mean(axis=0) if len(hits) else np.zeros(len(SHARES))
+    apart = np.abs(np.array(SHARES) - DEFAULT_SHARE)
+    return int(np.lexsort((apart, -np.round(means, 9)))[0])
+
+
+def _folds(owners: Ints, seed: int) -> Sequence[Ints]:
+    patients = np.random.default_rng(seed).permutation(np.unique(owners))
+    return np.array_split(patients, min(FOLDS, len(patients)))
+
+
+def _standard_error(differences: Doubles, owners: Ints) -> float:
+    """Of the mean of queries' differences [Q], whose patients are independent and not they; inf for one patient."""
+    rows = np.unique(owners, return_inverse=True)[1]
+    patients = int(rows.max()) + 1
+    if patients < 2:
+        return float("inf")
+    sums = np.bincount(rows, differences - differences.mean())
+    return float(np.sqrt(patients / (patients - 1) * (sums**2).sum()) / len(differences))
