@@ -1,0 +1,144 @@
+"""Which column of a report table is what: given by the user, or recognised by its name."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from histoseek.errors import BadTable, ConfigurationError
+
+PartName = Literal["report", "diagnosis", "microscopy", "gross", "history", "comment", "ancillary", "addendum", "other"]
+IdRole = Literal["report_id", "slide_id", "case_id", "patient_id", "file"]
+OrderRole = Literal["date", "sequence", "kind"]
+Role = PartName | IdRole | OrderRole
+
+PART_NAMES: tuple[PartName, ...] = get_args(PartName)
+ID_ROLES: tuple[IdRole, ...] = get_args(IdRole)
+_ORDER_ROLES: tuple[OrderRole, ...] = get_args(OrderRole)
+_SEVERAL = frozenset(PART_NAMES) - {"report"}
+_ROLES: Mapping[str, Role] = {role: role for role in (*PART_NAMES, *ID_ROLES, *_ORDER_ROLES)}
+
+_NAMES: Mapping[Role, str] = {
+    "report_id": "id report_number report_no reportid document_id note_id befund_nr befundnummer",
+    "slide_id": "slide slide_ids slides slideid slide_name wsi wsi_id wsi_name image image_id image_name",
+    "case_id": "case caseid case_number case_no accession accession_number accession_no accession_id specimen_id "
+    "surgical_number fallnummer fall_id journalnummer examen_id tnummer",
+    "patient_id": "patient patientid patient_number mrn submitter_id bcr_patient_barcode patienten_id subject_id",
+    "file": "filename file_name path filepath file_path slide_file image_path",
+    "date": "report_date date_of_report signed_date signout_date sign_out_date befunddatum datum",
+    "sequence": "seq sequence_number version addendum_number addendum_no part_number order line_number",
+    "kind": "report_type document_type doc_type note_type record_type",
+    "report": "text report_text full_text pathology_report path_report caption captions befund befundtext rapport "
+    "verslag compte_rendu report_body body",
+    "diagnosis": "final_diagnosis diagnosis_text diagnoses pathologic_diagnosis pathological_diagnosis diagnose "
+    "conclusion conclusions conclusie diagnostic impression",
+    "microscopy": "microscopic microscopic_description microscopic_findings micro histology mikroskopie microscopie",
+    "gross": "gross_description macroscopy macroscopic macroscopic_description makroskopie macroscopie",
+    "history": "clinical_history clinical_information clinical_info clinical_data clinical_details indication "
+    "anamnesis klinische_angaben klinische_gegevens renseignements_cliniques",
+    "comment": "comments note notes remark remarks kommentar commentaire opmerking interpretation",
+    "ancillary": "ancillary_studies ihc immunohistochemistry immunohistochemie molecular special_stains "
+    "immunhistochemie biomarkers",
+    "addendum": "addenda addendum_text amendment supplementary_report supplement nachtrag aanvulling complement",
+}  # fmt: skip
+_ALIASES: Mapping[str, Role] = {
+    **{name: role for role, names in _NAMES.items() for name in names.split()},
+    **_ROLES,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRole:
+    """A column of a table and what it holds."""
+
+    column: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class ReportColumns:
+    """Columns as the user names them; roles that are not named here are recognised.
+
+    When a text column is named, only named ones are read as text. optional: a table may lack a named column, as when
+    one list of names serves several tables.
+    """
+
+    roles: tuple[ColumnRole, ...]
+    optional: bool = False
+
+    @classmethod
+    def renamed(cls, rename: Mapping[str, str]) -> ReportColumns:
+        """From pairs of a table's name and ours, as `--rename OLD=NEW` gives them; names not ours are passed over."""
+        known = {old: _ALIASES.get(_plain(new)) for old, new in rename.items()}
+        return cls(tuple(ColumnRole(old.strip(), role) for old, role in known.items() if role), optional=True)
+
+    @classmethod
+    def given(cls, pairs: Mapping[str, str]) -> ReportColumns:
+        """From pairs of a table's name and a role. Raises ConfigurationError for a role that does not exist."""
+        unknown = next((role for role in pairs.values() if role not in _ROLES), None)
+        if unknown is not None:
+            raise ConfigurationError("columns", f"no role {unknown!r}", f"Roles are: {', '.join(_ROLES)}")
+        return cls(tuple(ColumnRole(column, _ROLES[role]) for column, role in pairs.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMapping:
+    """What each column of a table was taken for, in the table's order; ignored: columns that were not read."""
+
+    roles: tuple[ColumnRole, ...]
+    ignored: tuple[str, ...]
+
+    def __str__(self) -> str:
+        read = ", ".join(f"{found.column} = {found.role}" for found in self.roles)
+        return f"{read}; not read: {', '.join(self.ignored)}" if self.ignored else read
+
+
+def mapped_columns(path: Path, names: Sequence[str], columns: ReportColumns | None) -> ColumnMapping:
+    """Give each column its role. Raises BadTable: a named column is missing, no id, no text, one role twice."""
+    given = _given(path, names, columns)
+    only_given_texts = any(role in PART_NAMES for role in given.values())
+    roles = dict(given)
+    for name in names:
+        role = _ALIASES.get(_plain(name.rpartition(".")[2]))
+        taken = role in given.values() or (only_given_texts and role in PART_NAMES)
+        if role and name not in roles and not taken:
+            roles[name] = role
+    found = tuple(ColumnRole(name, roles[name]) for name in names if name in roles)
+    _check(path, names, found)
+    return ColumnMapping(found, tuple(name for name in names if name not in roles))
+
+
+def _given(path: Path, names: Sequence[str], columns: ReportColumns | None) -> dict[str, Role]:
+    if columns is None:
+        return {}
+    missing = [found.column for found in columns.roles if found.column not in names]
+    if missing and not columns.optional:
+        there = ", ".join(names)
+        raise BadTable(path, f"no column {missing[0]!r}", f"Columns are: {there}")
+    return {found.column: found.role for found in columns.roles if found.column in names}
+
+
+def _check(path: Path, names: Sequence[str], found: Sequence[ColumnRole]) -> None:
+    there = ", ".join(names)
+    by_role: dict[Role, list[str]] = defaultdict(list)
+    for column in found:
+        by_role[column.role].append(column.column)
+    twice = next((columns for role, columns in by_role.items() if len(columns) > 1 and role not in _SEVERAL), None)
+    if twice:
+        fault = f"two columns for {next(c.role for c in found if c.column == twice[0])!r}: {', '.join(twice)}"
+        raise BadTable(path, fault, "Rename one of them, or use --rename OLD=NEW")
+    if not any(role in by_role for role in ID_ROLES):
+        advice = "Name one 'slide_id', 'case_id', 'file' or 'id', or use --rename"
+        raise BadTable(path, f"no id column among: {there}", advice)
+    if not any(role in by_role for role in PART_NAMES):
+        raise BadTable(path, f"no report column among: {there}", "Name one 'report', or use --rename")
+
+
+def _plain(name: str) -> str:
+    """A column's name in lower case with single underscores: "Slide ID" and "slideId" become slide_id."""
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
+    return re.sub(r"[\W_]+", "_", parted).strip("_").lower()
