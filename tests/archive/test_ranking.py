@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from histoseek.archive.stores.columns import TableSource
 from histoseek.archive.stores.lance import LanceStore
-from histoseek.archive.stores.ranking import RankingCache, RankingRows
+from histoseek.archive.stores.ranking import RankingCache
 from histoseek.search.candidates import best, candidates
 from histoseek.settings import get_settings
 from tests.archive.test_store import DIMENSION, make_slide
@@ -161,9 +162,7 @@ def test_best_equals_sorting(totals: list[int], count: int) -> None:
     assert best(ids, np.array(totals, float), count).tolist() == naive
 
 
-def test_rows_say_their_size() -> None:
-    words, lengths = np.zeros((2, 1), np.uint64), np.zeros(1)
-    rows = RankingRows(
-        np.array(["a"]), np.zeros(1, np.uint64), words, np.array([0, 2]), np.zeros((1, 3), np.float32), lengths
-    )
-    assert rows.bytes == 4 + 8 + 16 + 16 + 12 + 8
+def test_an_outline_foretells_the_size_of_the_rows(tmp_path: Path) -> None:
+    store = filled(tmp_path / "store", 20)
+    rows = store.ranking_rows()
+    assert TableSource(store._table, DIMENSION).outline().bytes == rows.bytes

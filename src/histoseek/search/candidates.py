@@ -2,50 +2,102 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.archive.stores.base import Store
-from histoseek.mosaics.distances import SignatureBlock
+from histoseek.archive.stores.rows import RankingRows, quantised
+from histoseek.mosaics.distances import Distances, SignatureBlock
 
 Doubles = NDArray[np.float64]
 Ids = NDArray[np.str_]
+Places = NDArray[np.int64]
+
+_SCREENED_PER_CANDIDATE = 4
+"""Slides whose vectors are compared in full, for each candidate wanted, after a first look in eight bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Slides to be ranked, sorted by id, and their signatures in the same order."""
+    """Slides to be ranked, sorted by id: some places of the rows that the store keeps at hand, int64 [n], ascending."""
 
-    slide_ids: Ids
-    block: SignatureBlock
+    rows: RankingRows
+    places: Places
 
     def __len__(self) -> int:
-        return len(self.slide_ids)
+        return len(self.places)
+
+    @property
+    def slide_ids(self) -> Ids:
+        """Their ids."""
+        return self.rows.slide_ids if self._all else self.rows.slide_ids[self.places]
+
+    @property
+    def block(self) -> SignatureBlock:
+        """Their signatures, copied unless these are all rows."""
+        return self.rows.block if self._all else self.rows.block.take(self.places)
+
+    def distances(self, measure: Callable[[SignatureBlock], Distances]) -> Distances:
+        """Their distances by a measure of blocks. Where they are most of the rows, all rows are measured: that is
+        cheaper than copying them."""
+        if self._all or len(self) * 2 < len(self.rows):
+            return measure(self.block)
+        found = measure(self.rows.block)
+        return Distances(found.total[self.places], found.local[self.places], found.global_[self.places])
+
+    @property
+    def _all(self) -> bool:
+        return len(self.places) == len(self.rows)
 
 
-def candidates(store: Store, global_vector: NDArray[np.float32], count: int | None, where: str | None) -> Candidates:
+def candidates(
+    store: Store, global_vector: NDArray[np.float32], count: int | None, where: str | None, without: str | None = None
+) -> Candidates:
     """The `count` slides of a filter whose global vectors are nearest by cosine, all of them for None.
 
-    Every global vector of the filter is compared: no index stands between, so no neighbour is missed. Raises
-    BadFilter.
+    without: a condition of few slides that are left out, such as the query's own patient; kept apart from the filter,
+    it lets the store remember the filter's slides between queries. Every global vector of the filter is looked at in
+    eight bits, and the nearest of those in full: no index stands between. Raises BadFilter.
     """
     rows = store.ranking_rows()
-    places = store.ranking_places(where) if where is not None else np.arange(len(rows.slide_ids))
-    if count is not None and len(places) > count:
-        vectors = rows.global_vectors
-        dense = len(places) * 4 > len(vectors)
-        cosines = (vectors @ global_vector)[places] if dense else vectors[places] @ global_vector
-        places = np.sort(places[np.argpartition(-cosines, count - 1)[:count]])
-    if len(places) == len(rows.slide_ids):
-        return Candidates(rows.slide_ids, rows.block)
-    return Candidates(rows.slide_ids[places], rows.block.take(places))
+    places = _places(store, len(rows), where, without)
+    if count is None or len(places) <= count:
+        return Candidates(rows, places)
+    screened = _nearest(_screen(rows, global_vector, places), count * _SCREENED_PER_CANDIDATE)
+    near = places[screened]
+    return Candidates(rows, np.sort(near[_nearest(rows.global_vectors[near] @ global_vector, count)]))
 
 
-def best(slide_ids: Ids, totals: Doubles, count: int) -> NDArray[np.int64]:
+def best(slide_ids: Ids, totals: Doubles, count: int) -> Places:
     """Places of the `count` least totals, ties by id."""
     few = np.arange(len(totals))
     if count < len(totals):
         few = np.flatnonzero(totals <= np.partition(totals, count - 1)[count - 1])
     return few[np.lexsort((slide_ids[few], totals[few]))][:count]
+
+
+def _places(store: Store, slides: int, where: str | None, without: str | None) -> Places:
+    kept = np.arange(slides) if where is None else store.ranking_places(where)
+    if without is None:
+        return kept
+    wanted = np.ones(slides, np.bool_)
+    wanted[store.ranking_places(without)] = False
+    return kept[wanted[kept]]
+
+
+def _screen(rows: RankingRows, vector: NDArray[np.float32], places: Places) -> NDArray[np.float32]:
+    """Inner products of a vector with those at some places, nearly, up to a positive factor."""
+    from histoseek.search.scan import products
+
+    codes, _ = quantised(vector[None])
+    return products(rows.codes, codes[0], places) * rows.scales[places]
+
+
+def _nearest(products: NDArray[np.float32], count: int) -> Places:
+    """Places of the `count` largest products, ascending."""
+    if count >= len(products):
+        return np.arange(len(products))
+    return np.sort(np.argpartition(-products, count - 1)[:count])

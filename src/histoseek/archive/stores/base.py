@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from histoseek.archive.schema import MetadataValue, SlideRecord, StoredSlide
-from histoseek.archive.stores.ranking import RankingRows
+from histoseek.archive.stores.rows import RankingRows
 from histoseek.mosaics.distances import SignatureBlock
 
 
@@ -47,7 +47,8 @@ class Store(Protocol):
     """Holds slides. Every write is durable, and seen as a whole or not at all, when the call returns."""
 
     def snapshot(self) -> Store:
-        """A view that stays as it is now, whatever others write, for reads that belong together."""
+        """A view that stays as it is now, whatever others write, for reads that belong together; of itself, if it is
+        one."""
 
     def upsert(self, slides: Sequence[StoredSlide]) -> None:
         """Insert slides or replace those of the same id, in one step. Extra columns must exist."""
@@ -80,6 +81,9 @@ class Store(Protocol):
 
     def ranking_places(self, where: str) -> NDArray[np.int64]:
         """Where the slides of a filter stand in `ranking_rows`, ascending; raises BadFilter. Ask a snapshot."""
+
+    def mosaics(self, slide_ids: Sequence[str]) -> NDArray[np.float16]:
+        """Mosaic vectors of these slides one after the other, [total, D], in the order asked; raises UnknownSlide."""
 
     def vectors(self, slide_ids: Sequence[str], column: VectorColumn) -> NDArray[np.float32]:
         """One vector of each slide, [n, D], in the order asked; raises UnknownSlide."""

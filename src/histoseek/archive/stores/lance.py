@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,14 +27,15 @@ from histoseek.archive.schema import (
     to_slides,
     to_table,
 )
-from histoseek.archive.stores import sql
 from histoseek.archive.stores.base import Neighbour, StoreStats, TextHit, VectorColumn
-from histoseek.archive.stores.ranking import RankingCache, RankingRows
+from histoseek.archive.stores.columns import TableSource, flat, signature_block
+from histoseek.archive.stores.faults import filtering, reading_whole
+from histoseek.archive.stores.ranking import RankingCache
+from histoseek.archive.stores.rows import RankingRows
 from histoseek.archive.stores.sql import in_list
-from histoseek.errors import BadFilter, DamagedArchive, InputError, UnknownSlide
+from histoseek.errors import DamagedArchive, InputError, UnknownSlide
 from histoseek.files import TreeSync, as_archive_errors
-from histoseek.mosaics.barcodes import barcode_words
-from histoseek.mosaics.distances import SignatureBlock, squared_lengths
+from histoseek.mosaics.distances import SignatureBlock
 from histoseek.settings import get_settings
 
 # The engine's own log would print paths; it reads this once, when it is imported.
@@ -44,6 +44,7 @@ import lancedb
 
 _TABLE = "slides"
 _RANKING = "ranking"
+_INDEXED = ("slide_id", "patient_id", "case_id")
 _IDS_PER_QUERY = 500
 _FIXED = ("slide_id", "uri", "file_fingerprint", "width", "height", "spacing_um_per_px", "tile_count", "created")
 
@@ -60,6 +61,7 @@ class LanceStore:
         self._table = table
         self._dimension = dimension
         self._sync = TreeSync(folder)
+        self._snapshot: tuple[int, LanceStore] | None = None
         self._cache = cache or RankingCache(folder / _RANKING, get_settings().cache_mb * 2**20)
 
     @classmethod
@@ -68,6 +70,7 @@ class LanceStore:
         folder.mkdir(parents=True, exist_ok=True)
         table = lancedb.connect(folder).create_table(_TABLE, schema=slides_schema(dimension), mode="overwrite")
         table.create_index("report", config=lancedb.index.FTS(with_position=True))
+        _index_columns(table)
         store = cls.open(folder, dimension)
         store._sync.sync()
         return store
@@ -78,8 +81,15 @@ class LanceStore:
         return cls(folder, _open_table(folder, timedelta(0)), dimension)
 
     def snapshot(self) -> LanceStore:
-        """A view of the last commit that stays as it is."""
-        return LanceStore(self._folder, _open_table(self._folder, None), self._dimension, self._cache)
+        """A view of the last commit that stays as it is: the one before, as long as nobody has committed since."""
+        with self._filtering(None):
+            latest = int(self._table.version)
+        held = self._snapshot
+        if held is None or held[0] != latest:
+            table = _open_table(self._folder, None)
+            held = int(table.version), LanceStore(self._folder, table, self._dimension, self._cache)
+            self._snapshot = held
+        return held[1]
 
     def upsert(self, slides: Sequence[StoredSlide]) -> None:
         """Insert or replace in one commit."""
@@ -134,33 +144,25 @@ class LanceStore:
 
     def ranking_block(self, slide_ids: Sequence[str]) -> SignatureBlock:
         """Barcodes and global vectors, without the mosaics."""
-        return _block(self._rows(slide_ids, ["slide_id", "barcodes", "global_vector"]), self._dimension)
+        return signature_block(self._rows(slide_ids, ["slide_id", "barcodes", "global_vector"]), self._dimension)
 
     def ranking_rows(self) -> RankingRows:
         """All rows of this version, from the cache."""
-        return self._cache.rows(int(self._table.version), self._read_ranking_rows)
+        with self._filtering(None):
+            return self._cache.rows(int(self._table.version), TableSource(self._table, self._dimension))
 
     def ranking_places(self, where: str) -> NDArray[np.int64]:
-        """Places of a filter's rows."""
-        with self._filtering(where):
-            found = (
-                self._table.search().select(["slide_id"]).with_row_id(True).where(f"({where})").limit(None).to_arrow()
-            )
-        return self.ranking_rows().places(found["_rowid"].to_numpy())
+        """Places of a filter's rows, those of the last few filters from the cache."""
+        rows = self.ranking_rows()
+        return self._cache.places(int(self._table.version), where, lambda: rows.places(self._row_ids(where)))
 
-    def _read_ranking_rows(self) -> RankingRows:
-        with self._filtering(None):
-            wanted = self._table.search().select(["slide_id", "barcodes", "global_vector"]).with_row_id(True)
-            rows = wanted.limit(None).to_arrow().sort_by("slide_id")
-        block = _block(rows, self._dimension)
-        ids = np.array(rows["slide_id"].to_pylist(), np.str_)
-        squares = squared_lengths(block.global_vectors)
-        row_ids = rows["_rowid"].to_numpy()
-        return RankingRows(ids, row_ids, block.barcodes, block.offsets, block.global_vectors, squares)
+    def mosaics(self, slide_ids: Sequence[str]) -> NDArray[np.float16]:
+        """Mosaic vectors one after the other."""
+        return flat(self._rows(slide_ids, ["slide_id", "mosaic"])["mosaic"]).reshape(-1, self._dimension)
 
     def vectors(self, slide_ids: Sequence[str], column: VectorColumn) -> NDArray[np.float32]:
         """One vector of each slide."""
-        return _flat(self._rows(slide_ids, ["slide_id", column])[column]).reshape(len(slide_ids), -1)
+        return flat(self._rows(slide_ids, ["slide_id", column])[column]).reshape(len(slide_ids), -1)
 
     def update_metadata(self, slide_id: str, changes: Mapping[str, MetadataValue]) -> None:
         """Replace one row by itself with the changes."""
@@ -204,10 +206,17 @@ class LanceStore:
         return StoreStats(self.count(None), size, len(self._table.list_versions()))
 
     def optimize(self) -> None:
-        """Compact; drop versions older than HISTOSEEK_HISTORY_MINUTES."""
+        """Compact; bring the indexes up to date; drop versions older than HISTOSEEK_HISTORY_MINUTES."""
         with self._committing(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            _index_columns(self._table)
             self._table.optimize(cleanup_older_than=timedelta(minutes=get_settings().history_minutes))
+
+    def _row_ids(self, where: str) -> NDArray[np.uint64]:
+        """The engine's ids of a filter's rows."""
+        with self._filtering(where):
+            rows = self._table.search().select(["_rowid"]).where(f"({where})").limit(None).to_arrow()
+        return rows["_rowid"].to_numpy()
 
     def _rows(self, slide_ids: Sequence[str], columns: list[str]) -> pa.Table:
         """Rows in the order of the ids."""
@@ -229,33 +238,20 @@ class LanceStore:
 
     @contextmanager
     def _committing(self) -> Iterator[None]:
-        with self._reading_whole(), as_archive_errors(self._folder.parent):
+        with reading_whole(self._folder), as_archive_errors(self._folder.parent):
             yield
             self._sync.sync()
 
-    @contextmanager
-    def _filtering(self, where: str | None) -> Iterator[None]:
-        """Turn what is wrong with a filter, and what the engine says of it, into BadFilter."""
-        wrong = sql.fault(where) if where is not None else None
-        if wrong:
-            raise BadFilter(str(where), wrong, tuple(self.metadata_types()))
-        try:
-            with self._reading_whole(), as_archive_errors(self._folder.parent):
-                yield
-        except (ValueError, RuntimeError) as error:
-            if where is None:
-                raise DamagedArchive(self._folder, _reason(error)) from error
-            raise BadFilter(where, _reason(error), tuple(self.metadata_types())) from error
+    def _filtering(self, where: str | None) -> AbstractContextManager[None]:
+        return filtering(self._folder, where, lambda: tuple(self.metadata_types()))
 
-    @contextmanager
-    def _reading_whole(self) -> Iterator[None]:
-        """Turn files that can't be read into DamagedArchive."""
-        try:
-            yield
-        except (OSError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and "LanceError(IO)" not in str(error):
-                raise
-            raise DamagedArchive(self._folder, _reason(error)) from error
+
+def _index_columns(table: Any) -> None:
+    """Let the columns that searches look rows up by have an index, where they have none yet."""
+    indexed = {column for index in table.list_indices() for column in index.columns}
+    for column in _INDEXED:
+        if column not in indexed:
+            table.create_index(column, config=lancedb.index.BTree())
 
 
 def _open_table(folder: Path, consistency: timedelta | None) -> Any:
@@ -263,25 +259,3 @@ def _open_table(folder: Path, consistency: timedelta | None) -> Any:
         return lancedb.connect(folder, read_consistency_interval=consistency).open_table(_TABLE)
     except (ValueError, OSError, RuntimeError) as error:
         raise DamagedArchive(folder, "its table cannot be opened") from error
-
-
-def _reason(error: Exception) -> str:
-    """The engine's message in one line, without its prefixes, its column list and places in its source."""
-    text = " ".join(str(error).split())
-    text = re.split(r",? ?/\S*\.rs:|\. Valid fields are|; did you mean", text)[0]
-    text = re.sub(
-        r"^(lance error: )?((Invalid input|Invalid user input|Schema error|LanceError\(\w+\)),? ?:? ?)+", "", text
-    )
-    return text.rstrip(". ") or "cannot be used"
-
-
-def _block(rows: pa.Table, dimension: int) -> SignatureBlock:
-    globals_ = _flat(rows["global_vector"]).reshape(rows.num_rows, dimension)
-    words = _flat(rows["barcodes"]).reshape(-1, barcode_words(dimension))
-    counts = rows["barcodes"].combine_chunks().value_lengths().to_numpy() // words.shape[1]
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return SignatureBlock(words, offsets, globals_)
-
-
-def _flat(column: pa.ChunkedArray) -> np.ndarray:
-    return np.asarray(column.combine_chunks().flatten().to_numpy(zero_copy_only=False))

@@ -2,64 +2,56 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import tempfile
 import threading
 import zlib
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.archive.stores.rows import Arrays, Outline, RankingRows, empty_arrays
 from histoseek.files import fsync_path
-from histoseek.mosaics.barcodes import Words
 from histoseek.mosaics.distances import SignatureBlock
 
 _SUMS = "sums.json"
-_PARTS = ("slide_ids", "row_ids", "barcodes", "offsets", "global_vectors", "squares")
+_FILTERS_KEPT = 8
+
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class RankingRows:
-    """All slides of one version of a store, sorted by id.
+class RankingPart:
+    """Some slides of a store, in any order: row_ids uint64 [n] and their signatures."""
 
-    slide_ids: text [S]; row_ids: uint64 [S], the engine's own, valid for this version; barcodes, offsets,
-    global_vectors and squares as in SignatureBlock.
-    """
-
-    slide_ids: NDArray[np.str_]
     row_ids: NDArray[np.uint64]
-    barcodes: Words
-    offsets: NDArray[np.int64]
-    global_vectors: NDArray[np.float32]
-    squares: NDArray[np.float64]
+    block: SignatureBlock
 
-    @property
-    def block(self) -> SignatureBlock:
-        """All of them, to be ranked."""
-        return SignatureBlock(self.barcodes, self.offsets, self.global_vectors, self.squares)
 
-    @property
-    def bytes(self) -> int:
-        """What the arrays take."""
-        return sum(getattr(self, name).nbytes for name in _PARTS)
+class RankingSource(Protocol):
+    """Where the rows of one version of a store come from, in two passes, so that they need not be in memory twice."""
 
-    def places(self, row_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Where rows of the engine stand here, ascending."""
-        order = np.argsort(self.row_ids, kind="stable")
-        return np.sort(order[np.searchsorted(self.row_ids, row_ids, sorter=order)])
+    def outline(self) -> Outline:
+        """Which slides there are."""
+
+    def parts(self) -> Iterator[RankingPart]:
+        """All of them, some at a time."""
 
 
 class RankingCache:
     """Holds the rows of the version that was used last; beyond a bound on disk, memory-mapped, one folder a version.
 
     Several processes may share the folder: a version appears there as a whole, and never changes. Mapped files that
-    another process removes stay readable. Damaged files are made again.
+    another process removes stay readable. Damaged files are made again. The places of the last few filters are kept
+    beside the rows.
     """
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
@@ -67,41 +59,59 @@ class RankingCache:
         self._limit_bytes = limit_bytes
         self._lock = threading.Lock()
         self._held: tuple[int, RankingRows] | None = None
+        self._places: OrderedDict[tuple[int, str], Places] = OrderedDict()
 
-    def rows(self, version: int, read: Callable[[], RankingRows]) -> RankingRows:
-        """The rows of a version; `read` gets them from the store when they are not at hand."""
+    def rows(self, version: int, source: RankingSource) -> RankingRows:
+        """The rows of a version, from the source when they are not at hand."""
         with self._lock:
             if self._held is None or self._held[0] != version:
                 self._held = None
-                self._held = (version, self._load(version, read))
+                self._places.clear()
+                self._held = (version, self._load(version, source))
             return self._held[1]
 
-    def _load(self, version: int, read: Callable[[], RankingRows]) -> RankingRows:
+    def places(self, version: int, where: str, find: Callable[[], Places]) -> Places:
+        """The places of a filter in the rows of a version; `find` is asked when they are not at hand."""
+        key = version, where
+        with self._lock:
+            if key in self._places:
+                self._places.move_to_end(key)
+                return self._places[key]
+        found = find()
+        with self._lock:
+            self._places[key] = found
+            while len(self._places) > _FILTERS_KEPT:
+                self._places.popitem(last=False)
+        return found
+
+    def _load(self, version: int, source: RankingSource) -> RankingRows:
         mapped = _map(self._folder / str(version))
         if mapped is not None:
             return mapped
-        rows = read()
-        if rows.bytes <= self._limit_bytes:
-            self._remove_stale(version)
-            return rows
-        # Without a folder to write to, what was read serves this version from memory.
-        with suppress(OSError):
-            self._write(version, rows)
-        return _map(self._folder / str(version)) or rows
+        outline = source.outline()
+        if outline.bytes > self._limit_bytes and len(outline):
+            # Without a folder to write to, or room in it, this version is served from memory.
+            with suppress(OSError):
+                self._write(version, outline, source)
+            mapped = _map(self._folder / str(version))
+        self._remove_stale(version)
+        return mapped or RankingRows(**_filled(empty_arrays(outline, _in_memory), outline, source))
 
-    def _write(self, version: int, rows: RankingRows) -> None:
+    def _write(self, version: int, outline: Outline, source: RankingSource) -> None:
         self._folder.mkdir(exist_ok=True)
+        if shutil.disk_usage(self._folder).free < outline.bytes:
+            # A mapped file that outgrows the disk would kill the process.
+            raise OSError(errno.ENOSPC, "no room for the rows", str(self._folder))
         temporary = Path(tempfile.mkdtemp(dir=self._folder, prefix=f".{version}."))
         try:
-            for name in _PARTS:
-                np.save(temporary / f"{name}.npy", getattr(rows, name))
+            arrays = _filled(empty_arrays(outline, _on_disk(temporary)), outline, source)
+            for name in arrays:
                 fsync_path(temporary / f"{name}.npy")
-            (temporary / _SUMS).write_text(json.dumps({name: _sum(getattr(rows, name)) for name in _PARTS}))
+            (temporary / _SUMS).write_text(json.dumps({name: _sum(array) for name, array in arrays.items()}))
             shutil.rmtree(self._folder / str(version), ignore_errors=True)
             temporary.rename(self._folder / str(version))
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        self._remove_stale(version)
 
     def _remove_stale(self, version: int) -> None:
         if not self._folder.is_dir():
@@ -111,15 +121,34 @@ class RankingCache:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+def _in_memory(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    return np.empty(shape, dtype)
+
+
+def _on_disk(folder: Path) -> Callable[[str, tuple[int, ...], np.dtype[Any]], NDArray[Any]]:
+    def make(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        return np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape)
+
+    return make
+
+
+def _filled(arrays: Arrays, outline: Outline, source: RankingSource) -> Arrays:
+    rows = RankingRows(**arrays)
+    rows.take_outline(outline)
+    for part in source.parts():
+        rows.take_part(part.row_ids, part.block)
+    return arrays
+
+
 def _map(folder: Path) -> RankingRows | None:
     """The rows in a folder, or None when they are not there or not whole."""
     try:
         sums = json.loads((folder / _SUMS).read_text())
-        parts: dict[str, Any] = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _PARTS}
-        whole = all(_sum(part) == sums[name] for name, part in parts.items())
+        arrays: Arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in RankingRows.__slots__}
+        whole = all(_sum(array) == sums[name] for name, array in arrays.items())
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
-    return RankingRows(**parts) if whole else None
+    return RankingRows(**arrays) if whole else None
 
 
 def _sum(values: NDArray[Any]) -> int:

@@ -1,0 +1,52 @@
+"""Columns of the slides' table as contiguous arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from histoseek.archive.stores.ranking import RankingPart
+from histoseek.archive.stores.rows import Outline
+from histoseek.mosaics.barcodes import barcode_words
+from histoseek.mosaics.distances import SignatureBlock
+
+_SIGNATURE = ["barcodes", "global_vector"]
+
+
+@dataclass(frozen=True, slots=True)
+class TableSource:
+    """The rows of a LanceDB table for ranking; dimension: of its global vectors."""
+
+    table: Any
+    dimension: int
+
+    def outline(self) -> Outline:
+        """Ids and counts only: a slide has one barcode for each share, and one of its global vector."""
+        rows = self.table.search().select(["slide_id", "shares"]).with_row_id(True).limit(None).to_arrow()
+        ids = np.array(rows["slide_id"].to_pylist(), np.str_)
+        shares = rows["shares"].combine_chunks().value_lengths().to_numpy()
+        return Outline(ids, rows["_rowid"].to_numpy(), shares.astype(np.int64) + 1, self.dimension)
+
+    def parts(self) -> Iterator[RankingPart]:
+        """As the engine reads them."""
+        for batch in self.table.search().select(_SIGNATURE).with_row_id(True).limit(None).to_batches():
+            rows = pa.Table.from_batches([batch])
+            yield RankingPart(rows["_rowid"].to_numpy(), signature_block(rows, self.dimension))
+
+
+def signature_block(rows: pa.Table, dimension: int) -> SignatureBlock:
+    """Barcodes and global vectors."""
+    globals_ = flat(rows["global_vector"]).reshape(rows.num_rows, dimension)
+    words = flat(rows["barcodes"]).reshape(-1, barcode_words(dimension))
+    counts = rows["barcodes"].combine_chunks().value_lengths().to_numpy() // words.shape[1]
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return SignatureBlock(words, offsets, globals_)
+
+
+def flat(column: pa.ChunkedArray) -> np.ndarray:
+    """The values of a column of lists, one after the other."""
+    return np.asarray(column.combine_chunks().flatten().to_numpy(zero_copy_only=False))

@@ -1,0 +1,130 @@
+"""The arrays that searches go through: all slides of one version of a store, sorted by id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.mosaics.barcodes import Words, barcode_words
+from histoseek.mosaics.distances import SignatureBlock, squared_lengths
+
+_LARGEST_CODE = 127
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """Which slides a version of a store has, in any order.
+
+    slide_ids: text [S]; row_ids: uint64 [S], the engine's own; counts: int64 [S], barcodes of each slide; dimension:
+    of the global vectors.
+    """
+
+    slide_ids: NDArray[np.str_]
+    row_ids: NDArray[np.uint64]
+    counts: NDArray[np.int64]
+    dimension: int
+
+    def __len__(self) -> int:
+        return len(self.slide_ids)
+
+    @property
+    def bytes(self) -> int:
+        """What the arrays of RankingRows will take."""
+        return sum(int(np.prod(shape)) * dtype.itemsize for shape, dtype in self.shapes.values())
+
+    @property
+    def shapes(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+        """Shape and type of each array of RankingRows, by its name."""
+        slides, total = len(self), int(self.counts.sum())
+        return {
+            "slide_ids": ((slides,), self.slide_ids.dtype),
+            "row_ids": ((slides,), np.dtype(np.uint64)),
+            "row_places": ((slides,), np.dtype(np.int64)),
+            "barcodes": ((total, barcode_words(self.dimension)), np.dtype(np.uint64)),
+            "offsets": ((slides + 1,), np.dtype(np.int64)),
+            "global_vectors": ((slides, self.dimension), np.dtype(np.float32)),
+            "squares": ((slides,), np.dtype(np.float64)),
+            "codes": ((slides, self.dimension), np.dtype(np.int8)),
+            "scales": ((slides,), np.dtype(np.float32)),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RankingRows:
+    """All slides of one version of a store, sorted by id.
+
+    slide_ids: text [S]; row_ids: uint64 [S], the engine's own, ascending, valid for this version; row_places:
+    int64 [S], the place of each row id; barcodes, offsets, global_vectors and squares as in SignatureBlock; codes
+    int8 [S, D] and scales float32 [S]: the global vectors once more, as `quantised` gives them.
+    """
+
+    slide_ids: NDArray[np.str_]
+    row_ids: NDArray[np.uint64]
+    row_places: NDArray[np.int64]
+    barcodes: Words
+    offsets: NDArray[np.int64]
+    global_vectors: NDArray[np.float32]
+    squares: NDArray[np.float64]
+    codes: NDArray[np.int8]
+    scales: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.slide_ids)
+
+    @property
+    def block(self) -> SignatureBlock:
+        """All of them, to be ranked."""
+        return SignatureBlock(self.barcodes, self.offsets, self.global_vectors, self.squares)
+
+    @property
+    def bytes(self) -> int:
+        """What the arrays take."""
+        return sum(int(getattr(self, array.name).nbytes) for array in fields(self))
+
+    def places(self, row_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Where rows of the engine stand here, ascending."""
+        return np.sort(self._places(row_ids))
+
+    def take_outline(self, outline: Outline) -> None:
+        """Settle which slide stands where, while the arrays are being filled."""
+        order = np.argsort(outline.slide_ids, kind="stable")
+        by_row = np.argsort(outline.row_ids[order], kind="stable")
+        self.slide_ids[:] = outline.slide_ids[order]
+        self.row_ids[:] = outline.row_ids[order][by_row]
+        self.row_places[:] = by_row
+        self.offsets[0] = 0
+        np.cumsum(outline.counts[order], out=self.offsets[1:])
+
+    def take_part(self, row_ids: NDArray[np.uint64], block: SignatureBlock) -> None:
+        """Put some slides' signatures where they belong, while the arrays are being filled."""
+        places = self._places(row_ids)
+        counts = np.diff(block.offsets)
+        words = np.arange(block.offsets[-1]) + np.repeat(self.offsets[:-1][places] - block.offsets[:-1], counts)
+        self.barcodes[words] = block.barcodes
+        self.global_vectors[places] = block.global_vectors
+        self.squares[places] = squared_lengths(block.global_vectors)
+        self.codes[places], self.scales[places] = quantised(block.global_vectors)
+
+    def _places(self, row_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
+        return self.row_places[np.searchsorted(self.row_ids, row_ids)]
+
+
+def empty_arrays(outline: Outline, make: Callable[[str, tuple[int, ...], np.dtype[Any]], NDArray[Any]]) -> Arrays:
+    """Arrays for RankingRows, each made from its name, shape and type."""
+    return {name: make(name, shape, dtype) for name, (shape, dtype) in outline.shapes.items()}
+
+
+def quantised(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Vectors [S, D] in eight bits: codes int8 [S, D] and scales float32 [S], so that vector = code * scale, nearly.
+
+    No component is off by more than half a scale, which is its vector's largest magnitude over 127.
+    """
+    scales = (np.abs(vectors).max(axis=1, initial=0) / _LARGEST_CODE).astype(np.float32)
+    codes = np.rint(vectors / np.where(scales, scales, 1)[:, None]).astype(np.int8)
+    return codes, scales

@@ -1,0 +1,34 @@
+"""The kernel that goes through all global vectors of an archive, compiled by numba, parallel over slides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.mosaics.kernels import _compiled as compiled
+
+Array = np.ndarray[Any, Any]
+
+_SLIDES_PER_THREAD = 50_000
+"""With fewer, waiting for another thread takes longer than its work."""
+
+
+@compiled(parallel=True)
+def _products(codes: Array, query: Array, places: Array, out: Array) -> None:
+    for i in numba.prange(len(places)):
+        total = np.int32(0)
+        row = codes[places[i]]
+        for j in range(len(query)):
+            total += np.int32(row[j]) * np.int32(query[j])
+        out[i] = total
+
+
+def products(codes: NDArray[np.int8], query: NDArray[np.int8], places: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Inner products [n] of the codes [S, D] at n places with a query's [D]; D up to 130,000 can't overflow."""
+    out = np.empty(len(places), np.int32)
+    numba.set_num_threads(max(1, min(len(places) // _SLIDES_PER_THREAD, numba.config.NUMBA_NUM_THREADS)))
+    _products(codes, query, places, out)
+    return out
