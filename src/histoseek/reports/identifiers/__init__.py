@@ -1,0 +1,1 @@
+"""Rules that find identifiers in report text, one module per kind."""

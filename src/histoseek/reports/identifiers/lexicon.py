@@ -1,0 +1,70 @@
+"""The packaged word lists: names, eponyms, ordinary words and labels, compared without case and accents."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+PARTICLES = frozenset(
+    "van der den de von vom zu zum zur la le les du da das dos di del della el al bin ibn ben ter ten te het 't d o mac af av y e".split()
+)
+DEGREES = frozenset(
+    "md phd do dpm dds mbbs mbchb msc bsc frcpath frcpc fcap frcp mrcp facp facs fascp rn np pa pa-c ct ascp htl ht jd mph mba dvm esq".split()
+)
+SUFFIXES = frozenset(("jr", "sr", "ii", "iii", "iv"))
+
+
+@lru_cache(maxsize=1 << 16)
+def fold(word: str) -> str:
+    """The word in lower case without accents and with a plain apostrophe."""
+    plain = word.replace("\u2019", "'")
+    if plain.isascii():
+        return plain.lower()
+    parts = unicodedata.normalize("NFKD", plain.casefold())
+    return "".join(part for part in parts if not unicodedata.combining(part))
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """Folded words: given names, surnames, eponyms that are to be kept, and ordinary words of reports."""
+
+    given: frozenset[str]
+    surnames: frozenset[str]
+    eponyms: frozenset[str]
+    ordinary: frozenset[str]
+
+    def is_given(self, word: str) -> bool:
+        """Whether a folded word, or the first part of a hyphenated one, is a listed given name."""
+        return word in self.given or word.split("-")[0] in self.given
+
+    def is_surname(self, word: str) -> bool:
+        """Whether a folded word, or a part of a hyphenated one, is a listed surname."""
+        return word in self.surnames or any(part in self.surnames for part in word.split("-"))
+
+    def is_listed(self, word: str) -> bool:
+        """Whether a folded word is a listed name of either sort."""
+        return self.is_given(word) or self.is_surname(word)
+
+    def is_ordinary(self, word: str) -> bool:
+        """Whether a folded word is an ordinary one; a hyphenated word is when all its parts are."""
+        return word in self.ordinary or ("-" in word and all(part in self.ordinary for part in word.split("-")))
+
+
+def read_lines(name: str) -> list[str]:
+    """Lines of a packaged word list without comments and blanks."""
+    text = files(__package__).joinpath("words", name).read_text("utf-8")
+    return [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(fold(word) for line in read_lines(name) for word in line.split())
+
+
+@lru_cache(maxsize=1)
+def lexicon() -> Lexicon:
+    """The word lists, read once."""
+    return Lexicon(
+        _words("given_names.txt"), _words("surnames.txt"), _words("eponyms.txt"), _words("ordinary.txt")
+    )
