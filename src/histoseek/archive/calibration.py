@@ -13,8 +13,9 @@ from histoseek.encoders.space import EmbeddingSpace
 from histoseek.errors import DamagedArchive
 from histoseek.files import as_archive_errors, write_atomic
 from histoseek.mosaics.calibration import Curve, FittedCurve, Reliability
+from histoseek.mosaics.distances import Fusion
 
-FORMAT = 1
+FORMAT = 2
 
 _CHANGE_NOTED = 0.2
 """An archive that has grown or shrunk by a larger share than this should be calibrated again."""
@@ -41,14 +42,15 @@ class LabelCalibration:
 class Calibration:
     """What an archive knows of its distances.
 
-    space: hash of what decides slides' vectors; distance: its name; slides: in the archive at the time; created: UTC;
-    nearest: of slides drawn from the archive the distance to the nearest slide of another patient, increasing;
-    label: None where only novelty was asked for.
+    space: hash of what decides slides' vectors; distance: its name; fusion: how its parts were added; slides: in the
+    archive at the time; created: UTC; nearest: of slides drawn from the archive the distance to the nearest slide of
+    another patient, increasing; label: None where only novelty was asked for.
     """
 
     format: int
     space: str
     distance: str
+    fusion: Fusion
     slides: int
     created: str
     nearest: tuple[float, ...]
@@ -66,29 +68,45 @@ def write_calibration(layout: ArchiveLayout, calibration: Calibration) -> None:
 
 
 def read_calibration(layout: ArchiveLayout, space: EmbeddingSpace) -> Calibration | None:
-    """The calibration of a space; None when there is none, or it is of other vectors or a newer format.
+    """The calibration of a space; None when there is none, or it is of other vectors or another format.
 
     Raises DamagedArchive when it can't be read.
     """
+    found = _found(layout)
+    return found if isinstance(found, Calibration) and found.space == space.slides_fingerprint else None
+
+
+def has_older_calibration(layout: ArchiveLayout) -> bool:
+    """Whether there is a calibration of an older format, which says nothing of how its distance was fused.
+
+    Raises DamagedArchive when it can't be read.
+    """
+    found = _found(layout)
+    return isinstance(found, int) and found < FORMAT
+
+
+def _found(layout: ArchiveLayout) -> Calibration | int | None:
+    """The calibration in the file, or its format if that is another; None without a file."""
     try:
         state = layout.calibration.stat()
-        found = _read(layout.calibration, state.st_mtime_ns, state.st_size)
+        return _read(layout.calibration, state.st_mtime_ns, state.st_size)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = "not a readable calibration: run `histoseek calibrate` to make it anew"
         raise DamagedArchive(layout.calibration, reason) from error
-    return found if found and found.space == space.slides_fingerprint else None
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, _modified: int, _size: int) -> Calibration | None:
+def _read(path: Path, _modified: int, _size: int) -> Calibration | int:
     """Read once for each state of the file."""
     data = json.loads(path.read_text())
-    if data["format"] > FORMAT:
-        return None
-    label = data["label"]
-    return Calibration(**{**data, "nearest": tuple(data["nearest"]), "label": _label(label) if label else None})
+    if data["format"] != FORMAT:
+        return int(data["format"])
+    label = _label(data["label"]) if data["label"] else None
+    return Calibration(
+        **{**data, "fusion": Fusion(**data["fusion"]), "nearest": tuple(data["nearest"]), "label": label}
+    )
 
 
 def _label(data: dict[str, Any]) -> LabelCalibration:

@@ -15,6 +15,7 @@ from pathlib import Path
 from histoseek.archive.archive import Archive
 from histoseek.archive.centre import CENTRE_SLIDES, FEW_CENTRE_SLIDES, BagMean
 from histoseek.archive.commits import Committer
+from histoseek.archive.fusion import update_fusion
 from histoseek.archive.joining import Joined, join
 from histoseek.archive.journal import Journal, Refusal, write_unmatched
 from histoseek.archive.plan import IndexPlan, PlannedSlide, Planner
@@ -87,6 +88,7 @@ def index(archive: Archive, request: IndexRequest, reporter: Reporter | None = N
         plan = planner.plan(request.files, request.workers, reporter)
         run = _Run(archive, request, plan, reporter)
         run.execute()
+        update_fusion(archive)
         write_unmatched(archive.layout, joined)
         remove_old_spaces(archive)
     seconds = round(time.monotonic() - started, 3)

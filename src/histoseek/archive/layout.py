@@ -55,6 +55,11 @@ class ArchiveLayout:
         return self.space / "calibration.json"
 
     @property
+    def fusion(self) -> Path:
+        """How the parts of distances between slides are weighed in this space (.json)."""
+        return self.space / "fusion.json"
+
+    @property
     def store(self) -> Path:
         """The store's own folder."""
         return self.space / "store"

@@ -125,7 +125,7 @@ def _with_language(archive: Archive, layout: ArchiveLayout, change: Change, spac
 
 
 def _copy_slide_encoder(old: ArchiveLayout, new: ArchiveLayout) -> None:
-    pairs = [(getattr(old, name), getattr(new, name)) for name in ("centre", "weights", "calibration")]
+    pairs = [(getattr(old, name), getattr(new, name)) for name in ("centre", "weights", "fusion", "calibration")]
     pairs.append((card_path(old.weights), card_path(new.weights)))
     for source, target in pairs:
         _copy(source, target)

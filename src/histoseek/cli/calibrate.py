@@ -11,6 +11,7 @@ from histoseek.cli.options import ArchiveOption, JsonOption
 
 if TYPE_CHECKING:
     from histoseek.archive.calibration import Calibration, LabelCalibration
+    from histoseek.archive.fusion import PartsOfDistance
     from histoseek.mosaics.calibration import Reliability
 
 
@@ -20,30 +21,53 @@ def calibrate(
     without_labels: Annotated[
         bool, typer.Option("--without-labels", help="Only learn what is unlike anything in the archive.")
     ] = False,
-    distance: Annotated[str, typer.Option(help="symmetric or pathsearch-paper.")] = "symmetric",
+    distance: Annotated[str, typer.Option(help="symmetric, maxsim, global or pathsearch-paper.")] = "symmetric",
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same queries and folds.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Let searches say how probable it is that a result shares the query's label, and when a query is like nothing
-    in the archive. The figures it prints are of patients that the fit had not seen.
+    in the archive; weigh the parts of the distance by the labels. The figures it prints are of patients that the fit
+    had not seen.
     """
     from histoseek.api import Archive
+    from histoseek.archive.fusion import last_fusion
     from histoseek.progress import terminal_progress
     from histoseek.search.results import plain
 
     with terminal_progress("calibrate", total=None) as reporter:
-        found = Archive.open(archive).calibrate(None if without_labels else label, distance, seed, reporter)
+        opened = Archive.open(archive)
+        found = opened.calibrate(None if without_labels else label, distance, seed, reporter)
     if as_json:
         print(json.dumps(plain(found), indent=1))
         return
-    print_calibration(found)
+    fusion = last_fusion(opened)
+    print_calibration(found, fusion.of(distance) if fusion else None)
 
 
-def print_calibration(found: Calibration) -> None:
+def print_calibration(found: Calibration, parts: PartsOfDistance | None = None) -> None:
     """What was learned, and how good it is."""
+    if parts:
+        _print_share(parts)
     print(f"distance {found.distance}, {found.slides} slides; nearest slides of other patients of {len(found.nearest)}")
     if found.label:
         _print_label(found.label)
+
+
+def _print_share(parts: PartsOfDistance) -> None:
+    from histoseek.mosaics.fusion import DEFAULT_SHARE
+
+    choice = parts.choice
+    if choice is None:
+        print(f"local share {DEFAULT_SHARE}: as stated")
+        return
+    way = "as stated, which is as good here" if choice.share == DEFAULT_SHARE else "chosen by labels"
+    print(
+        f"local share {choice.share}: {way} (on {parts.column}, {choice.queries} slides of {choice.patients} patients)"
+    )
+    print(
+        f"  patients held out, first 5 results with the same {parts.column}: chosen {choice.fitted:.3f}, "
+        f"stated {choice.stated:.3f}, standard error of the difference {choice.error:.3f}"
+    )
 
 
 def _print_label(label: LabelCalibration) -> None:

@@ -19,8 +19,8 @@ Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
-DEFAULT_SHARE = 0.5
-"""Of the local part, where no labels say otherwise: both count the same."""
+DEFAULT_SHARE = 0.3
+"""Of the local part, where no labels say otherwise (docs/decisions/0015-default-distance.md)."""
 
 STATED = Fusion(0.5, 0.5)
 """Where nothing is known of an archive's distances: the mean of both parts as they are."""
@@ -104,16 +104,25 @@ def fuse_parts(local: PartStatistics, global_: PartStatistics, local_share: floa
     return Fusion(scaled[0], scaled[1], local.median, global_.median)
 
 
-def choose_share(parts: ComparedParts, statistics: tuple[PartStatistics, PartStatistics], seed: int = 0) -> ShareChoice:
+def part_statistics(local: Doubles, global_: Doubles, allowed: Booleans) -> tuple[PartStatistics, PartStatistics]:
+    """Of both parts [Q, C], over the allowed pairs, bool [Q, C], of which there must be some."""
+    return PartStatistics.of(local[allowed]), PartStatistics.of(global_[allowed])
+
+
+def choose_share(
+    parts: ComparedParts, statistics: tuple[PartStatistics, PartStatistics], seed: int = 0
+) -> ShareChoice | None:
     """The local share under which the first five results share the query's label most often.
 
     Queries without a slide of their label at another patient don't count. Patient-wise cross-validation: for each fold
     of patients the best share on the queries of the others, which never meet the fold's patients, is judged on the
     fold's queries. The best share on all is taken if this beats the stated share by more than its standard error; so
-    few patients keep the stated one. parts: of at least one query that can be answered.
+    few patients keep the stated one. None when no query can be answered.
     """
-    hits = _hits_by_share(parts, statistics, parts.allowed)
     answerable = ((parts.query_labels[:, None] == parts.labels) & parts.allowed).any(axis=1)
+    if not answerable.any():
+        return None
+    hits = _hits_by_share(parts, statistics, parts.allowed)
     owners, stated = parts.query_owners, SHARES.index(DEFAULT_SHARE)
     held_out = hits[:, stated].copy()
     for fold in _folds(owners[answerable], seed):

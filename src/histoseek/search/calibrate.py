@@ -11,11 +11,20 @@ from numpy.typing import NDArray
 
 from histoseek.archive.archive import Archive
 from histoseek.archive.calibration import FORMAT, Calibration, LabelCalibration, write_calibration
+from histoseek.archive.fusion import (
+    PartsOfDistance,
+    block_for,
+    compare_slides,
+    distance_of,
+    keep_fusion,
+    measured,
+)
 from histoseek.archive.schema import SlideRecord, owner_of, value_of
 from histoseek.archive.stores.base import Store
 from histoseek.errors import ArchiveError
 from histoseek.mosaics.calibration import Pairs, fit
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance, get_distance
+from histoseek.mosaics.fusion import ComparedParts, ShareChoice, choose_share
 from histoseek.progress import Reporter, SilentReporter
 
 DEFAULT_LABEL = "diagnosis"
@@ -30,7 +39,8 @@ MIN_KNOWN = 20
 
 _MOST_QUERIES, _FEWEST_QUERIES = 1000, 200
 _MOST_COMPARISONS = 20_000_000
-_BLOCK = 20_000
+_BLOCK, _BLOCK_WITH_MOSAICS = 20_000, 2_000
+_SHARE_QUERIES, _SHARE_SLIDES = 200, 2_000
 _NOBODY = -1
 
 Doubles = NDArray[np.float64]
@@ -87,19 +97,20 @@ def calibrate(
     seed: int = 0,
     reporter: Reporter | None = None,
 ) -> Calibration:
-    """Learn from an archive what its distances mean, and keep it there in place of what was known before.
+    """Learn from an archive how to weigh the parts of a distance and what it means, and keep both there.
 
     label: the column of the labels that a probability is of; None: only what is unlike the archive is learned.
     Raises ArchiveError for too few slides, labelled slides or patients, or a single label; InputError for a column
     that the archive lacks; ConfigurationError for an unknown distance; ArchiveBusy, ArchiveReadOnly.
     """
-    measure = get_distance(distance)
+    get_distance(distance)
     with archive.writing():
         space, store = archive.settled_space, archive.store.snapshot()
         slides = _slides(store.records(None, None, 0), label)
         if label:
             _require_labels(archive, label, slides.labelled)
-        run = _Run(store, measure, seed, reporter or SilentReporter())
+        fused = _fused(archive, slides.labelled, label, distance, seed)
+        run = _Run(store, fused, seed, reporter or SilentReporter())
         queries = run.drawn(slides)
         neighbours = run.neighbours(queries, slides)
         nearest = _nearest(archive, neighbours)
@@ -107,6 +118,7 @@ def calibrate(
             format=FORMAT,
             space=space.slides_fingerprint,
             distance=distance,
+            fusion=fused.fusion,
             slides=len(slides),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             nearest=nearest,
@@ -134,16 +146,39 @@ class _Run:
         signatures = [stored.signature for stored in self.store.get(queries.ids)] if len(queries) else []
         shape = len(queries), DEPTH
         best = _Neighbours(np.full(shape, np.inf), np.full(shape, _NOBODY))
-        starts = range(0, len(database), _BLOCK)
+        size = _BLOCK_WITH_MOSAICS if self.distance.needs_mosaics else _BLOCK
+        starts = range(0, len(database), size)
         with self.reporter.part("comparing slides", len(queries) * len(starts)) as part:
             for start in starts:
-                block = self.store.ranking_block(database.ids[start : start + _BLOCK])
-                owners = database.owners[start : start + _BLOCK]
+                block = block_for(self.store, self.distance, database.ids[start : start + size])
+                owners = database.owners[start : start + size]
                 for row, signature in enumerate(signatures):
                     total = np.where(owners == queries.owners[row], np.inf, self.distance(signature, block).total)
                     best.take_in(row, total, start)
                     part.advance()
         return best
+
+
+def _fused(archive: Archive, labelled: _Slides, column: str | None, name: str, seed: int) -> Distance:
+    """The distance with its parts measured anew, and weighed by labels where there are some; kept with the archive."""
+    made = measured(archive, seed)
+    if made and column:
+        chosen = _share(archive.store, labelled, made.of(name), seed)
+        made = made.with_choice(name, column, chosen) if chosen else made
+    keep_fusion(archive, made)
+    return distance_of(archive, name)
+
+
+def _share(store: Store, labelled: _Slides, known: PartsOfDistance | None, seed: int) -> ShareChoice | None:
+    """The local share that labels choose; None for a distance of fixed weights, or without a query to be answered."""
+    if known is None:
+        return None
+    drawn = np.random.default_rng(seed).permutation(len(labelled))
+    queries = labelled.part(np.sort(drawn[:_SHARE_QUERIES]))
+    database = labelled.part(np.sort(drawn[:_SHARE_SLIDES]))
+    local, global_ = compare_slides(store, get_distance(known.distance), queries.ids, database.ids)
+    parts = ComparedParts(local, global_, queries.owners, database.owners, queries.labels, database.labels)
+    return choose_share(parts, (known.local, known.global_), seed)
 
 
 def _label(run: _Run, slides: _Slides, column: str, known: tuple[_Slides, _Neighbours]) -> LabelCalibration:

@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from histoseek.archive.archive import Archive
-from histoseek.archive.calibration import Calibration, read_calibration
+from histoseek.archive.calibration import Calibration, has_older_calibration, read_calibration
+from histoseek.archive.fusion import distance_of
 from histoseek.errors import ConfigurationError
 from histoseek.mosaics.calibration import UNLIKELY, Curve, is_novel, novelty
 from histoseek.search.results import SearchResult
 from histoseek.search.vote import UNLIKE_ANYTHING
 
 NOT_CALIBRATED = "scores are not calibrated: probability is null"
+OTHER_WEIGHTS = "the archive is calibrated for other weights: run `histoseek calibrate` again; probability is null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,13 @@ class Calibrated:
         """What an archive knows of a distance; raises DamagedArchive."""
         found = read_calibration(archive.layout, archive.settled_space)
         if found is None:
-            return cls(None, (NOT_CALIBRATED,), compares_slides)
+            said = OTHER_WEIGHTS if has_older_calibration(archive.layout) else NOT_CALIBRATED
+            return cls(None, (said,), compares_slides)
         if found.distance != distance:
             said = f"the archive is calibrated for the distance {found.distance}: probability is null"
             return cls(None, (said,), compares_slides)
+        if found.fusion != distance_of(archive, distance).fusion:
+            return cls(None, (OTHER_WEIGHTS,), compares_slides)
         warnings = [] if found.label and compares_slides else [NOT_CALIBRATED]
         slides = archive.store.count(None)
         if found.outgrown(slides):
