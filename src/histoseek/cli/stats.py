@@ -1,24 +1,65 @@
-"""`histoseek stats`: how large an archive is, and what it is made with."""
+"""`histoseek stats`: how large an archive is, what it is made with, and what its fast search misses."""
 
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Annotated, Any
 
-from histoseek.cli.options import ArchiveOption, JsonOption
+import typer
 
+from histoseek.cli.options import ArchiveOption, JsonOption, WhereOption
 
-def stats(archive: ArchiveOption, as_json: JsonOption = False) -> None:
-    """Show counts, sizes, recipe and embedding space."""
+if TYPE_CHECKING:
     from histoseek.api import Archive
+    from histoseek.search.recall import Recall
+
+
+def stats(
+    archive: ArchiveOption,
+    with_recall: Annotated[
+        bool,
+        typer.Option("--recall", help="Measure the default search against exact ranking."),
+    ] = False,
+    queries: Annotated[int, typer.Option(min=1, help="For --recall: how many slides to ask with.")] = 200,
+    where: WhereOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show counts, sizes, recipe and embedding space. --where is for --recall: the filter to search with."""
+    from histoseek.api import Archive
+    from histoseek.errors import InputError
     from histoseek.search.results import plain
 
+    if where is not None and not with_recall:
+        raise InputError("--where", "goes with --recall", "Use `histoseek list --where` to list slides")
     opened = Archive.open(archive)
     facts = plain(opened.stats())
     facts["recipe"] = plain(opened.recipe)
     facts["space"] = {**plain(opened.space), "fingerprint": opened.space.fingerprint} if opened.space else None
+    recall = _measured(opened, queries, where) if with_recall else None
     if as_json:
-        print(json.dumps(facts, indent=1))
+        print(json.dumps({**facts, **({"recall": plain(recall)} if recall else {})}, indent=1))
         return
+    _print_facts(facts)
+    if recall:
+        _print_recall(recall)
+
+
+def _measured(archive: Archive, queries: int, where: str | None) -> Recall:
+    from histoseek.progress import terminal_progress
+
+    with terminal_progress("recall", total=None) as reporter:
+        return archive.recall(queries, where=where, reporter=reporter)
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
     for name, value in facts.items():
         text = ", ".join(f"{key} {item}" for key, item in value.items()) if isinstance(value, dict) else value
         print(f"{name.replace('_', ' ')}: {text}")
+
+
+def _print_recall(recall: Recall) -> None:
+    print(
+        f"recall@{recall.k} of the default search against exact ranking: {recall.value:.3f} "
+        f"(95 % interval {recall.low:.3f} to {recall.high:.3f}) on {recall.queries} slides; "
+        f"median {recall.default_ms:.0f} ms and {recall.exact_ms:.0f} ms"
+    )

@@ -47,8 +47,7 @@ class Store(Protocol):
     """Holds slides. Every write is durable, and seen as a whole or not at all, when the call returns."""
 
     def snapshot(self) -> Store:
-        """A view that stays as it is now, whatever others write, for reads that belong together; of itself, if it is
-        one."""
+        """A view that stays as it is now, whatever others write, for reads that belong together."""
 
     def upsert(self, slides: Sequence[StoredSlide]) -> None:
         """Insert slides or replace those of the same id, in one step. Extra columns must exist."""

@@ -41,3 +41,9 @@ def both(*conditions: str | None) -> str | None:
     """All the conditions that are there, None when there are none."""
     given = [f"({condition})" for condition in conditions if condition is not None]
     return " AND ".join(given) or None
+
+
+def either(*conditions: str | None) -> str | None:
+    """Any of the conditions that are there, None when there are none."""
+    given = [f"({condition})" for condition in conditions if condition is not None]
+    return " OR ".join(given) or None

@@ -1,0 +1,107 @@
+"""What the fast search misses: its results beside those of exact ranking, with an archive's own slides as queries."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass
+
+import numpy as np
+
+from histoseek.archive.archive import Archive
+from histoseek.errors import ArchiveError, ConfigurationError
+from histoseek.progress import Reporter, SilentReporter
+from histoseek.search.options import SearchOptions
+from histoseek.search.queries import ArchivedSlide
+from histoseek.search.results import SearchResults
+from histoseek.search.search import search
+
+DEFAULT_QUERIES = 200
+DEFAULT_DEPTH = 10
+
+_NORMAL_95 = 1.959964
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """The share of the first `k` results of exact ranking that the default search finds among its own, 0 to 1.
+
+    value: mean over the queries; low, high: 95 % interval; default_ms, exact_ms: median time of a search once its
+    query is at hand; where: the filter both had.
+    """
+
+    value: float
+    low: float
+    high: float
+    k: int
+    queries: int
+    slides: int
+    default_ms: float
+    exact_ms: float
+    where: str | None = None
+
+
+def recall(
+    archive: Archive,
+    queries: int = DEFAULT_QUERIES,
+    k: int = DEFAULT_DEPTH,
+    where: str | None = None,
+    seed: int = 0,
+    reporter: Reporter | None = None,
+) -> Recall:
+    """Search for slides of the archive, drawn at random, both ways; a query's own patient is left out as ever.
+
+    Queries for which exact ranking finds nothing do not count. Raises ArchiveError when none is left or the archive
+    is empty, ConfigurationError for less than one query or result, BadFilter.
+    """
+    if queries < 1:
+        raise ConfigurationError("--queries", f"{queries} is too few", "Ask for at least one")
+    options = SearchOptions(k=k, where=where)
+    exact = SearchOptions(k=k, where=where, exact=True)
+    _ = archive.settled_space
+    ids = archive.store.slides()
+    drawn = np.random.default_rng(seed).permutation(len(ids))[:queries]
+    pairs = []
+    with (reporter or SilentReporter()).part("searching both ways", len(drawn)) as part:
+        for place in drawn:
+            query = ArchivedSlide(ids[place])
+            pairs.append((search(archive, query, options), search(archive, query, exact)))
+            part.advance()
+    known = [(fast, all_) for fast, all_ in pairs if len(all_)]
+    if not known:
+        what = "no query finds a slide of another patient"
+        raise ArchiveError(str(archive.path), what, "Index more slides, or use a wider filter")
+    return _summed(known, k, len(ids), where)
+
+
+def _summed(pairs: list[tuple[SearchResults, SearchResults]], k: int, slides: int, where: str | None) -> Recall:
+    shares = [len(_ids(fast) & _ids(exact)) / len(exact) for fast, exact in pairs]
+    value = math.fsum(shares) / len(shares)
+    low, high = wilson_interval(value, len(shares))
+    return Recall(
+        value=value,
+        low=low,
+        high=high,
+        k=k,
+        queries=len(shares),
+        slides=slides,
+        default_ms=statistics.median(fast.elapsed_ms for fast, _ in pairs),
+        exact_ms=statistics.median(exact.elapsed_ms for _, exact in pairs),
+        where=where,
+    )
+
+
+def wilson_interval(share: float, count: int) -> tuple[float, float]:
+    """The 95 % interval of a mean of values between 0 and 1 (Wilson 1927), as wide as if each were 0 or 1.
+
+    That is the largest variance they can have, so the interval is no narrower than it should be; it has a width where
+    all values agree, which a bootstrap's has not.
+    """
+    extra = _NORMAL_95**2 / count
+    middle = (share + extra / 2) / (1 + extra)
+    half = _NORMAL_95 / (1 + extra) * math.sqrt(share * (1 - share) / count + extra / (4 * count))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _ids(results: SearchResults) -> set[str]:
+    return {result.slide_id for result in results}

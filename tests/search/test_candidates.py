@@ -1,0 +1,120 @@
+"""Candidates against brute force, in memory and memory-mapped, with filters and slides left out."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from histoseek.archive.stores.lance import LanceStore
+from histoseek.archive.stores.rows import quantised
+from histoseek.mosaics.distances import Distances, SignatureBlock, get_distance
+from histoseek.search.candidates import candidates
+from histoseek.search.scan import products
+from histoseek.settings import get_settings
+from tests.archive.test_store import DIMENSION, make_slide
+
+SLIDES = 1200
+FILTERS = [None, "organ = 'o1'", "site = 's7'", "slide_id = 's0003'", "false"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("candidates") / "store"
+    store = LanceStore.create(folder, DIMENSION)
+    store.upsert(
+        [
+            make_slide(f"s{i:04d}", i, organ=f"o{i % 10}", site=f"s{i % 100}", patient_id=f"p{i // 4}")
+            for i in range(SLIDES)
+        ]
+    )
+    return folder
+
+
+@pytest.fixture(params=[0, 64], ids=["mapped", "in memory"])
+def store(folder: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> LanceStore:
+    bounded = get_settings().model_copy(update={"cache_mb": request.param})
+    monkeypatch.setattr("histoseek.archive.stores.lance.get_settings", lambda: bounded)
+    # A version that is on disk already is taken from there, whatever the bound.
+    shutil.rmtree(folder / "ranking", ignore_errors=True)
+    return LanceStore.open(folder, DIMENSION).snapshot()
+
+
+def naive(store: LanceStore, vector: np.ndarray, count: int, where: str | None, patient: str | None) -> list[str]:
+    records = [one for one in store.records(where, None, 0) if one.patient_id != patient]
+    slides = store.get([one.slide_id for one in records]) if records else []
+    cosines = {one.record.slide_id: float(one.signature.global_vector.astype(float) @ vector) for one in slides}
+    return sorted(sorted(cosines, key=lambda slide_id: -cosines[slide_id])[:count])
+
+
+@pytest.mark.parametrize("where", FILTERS)
+@pytest.mark.parametrize("count", [1, 10, 100])
+def test_candidates_are_those_of_brute_force(store: LanceStore, where: str | None, count: int) -> None:
+    for seed in (3, 5000):
+        vector = make_slide("q", seed).signature.global_vector
+        found = candidates(store, vector, count, where, "patient_id = 'p0'")
+        expected = naive(store, vector, count, where, "p0")
+        assert len(found) == len(expected)
+        # The four slides that eight bits put first need not hold the one that is nearest.
+        assert len(set(found.slide_ids) & set(expected)) >= len(expected) - (count == 1)
+        assert found.slide_ids.tolist() == sorted(found.slide_ids)
+
+
+@pytest.mark.parametrize("count", [20, None])
+@pytest.mark.parametrize("where", FILTERS)
+def test_distances_are_those_of_the_candidates(store: LanceStore, where: str | None, count: int | None) -> None:
+    query = make_slide("q", 77).signature
+    found = candidates(store, query.global_vector, count, where, "slide_id IN ('s0001', 's0002')")
+    distance = get_distance("symmetric")
+    if not len(found):
+        assert where == "false"
+        return
+    measured: list[int] = []
+
+    def measure(block: SignatureBlock) -> Distances:
+        measured.append(len(block))
+        return distance(query, block)
+
+    distances = found.distances(measure)
+    copied = distance(query, store.ranking_block([str(name) for name in found.slide_ids]))
+    for part in ("total", "local", "global_"):
+        np.testing.assert_allclose(getattr(distances, part), getattr(copied, part), atol=1e-6)
+    assert measured == [SLIDES if count is None and where is None else len(found)]
+    assert not {"s0001", "s0002"} & set(found.slide_ids)
+
+
+def test_rows_are_mapped_beyond_the_bound_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(folder / "ranking", ignore_errors=True)
+    found = {}
+    for cache_mb in (64, 0):
+        bounded = get_settings().model_copy(update={"cache_mb": cache_mb})
+        monkeypatch.setattr("histoseek.archive.stores.lance.get_settings", lambda bounded=bounded: bounded)
+        found[cache_mb] = LanceStore.open(folder, DIMENSION).ranking_rows()
+    for name in found[0].__slots__:
+        assert isinstance(getattr(found[0], name), np.memmap)
+        assert not isinstance(getattr(found[64], name), np.memmap)
+        assert np.array_equal(getattr(found[0], name), getattr(found[64], name))
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays(np.float32, (4, 9), elements=st.floats(-1e6, 1e6, width=32)))
+def test_codes_are_off_by_half_a_scale_at_most(vectors: np.ndarray) -> None:
+    codes, scales = quantised(vectors)
+    error = np.abs(codes * scales[:, None].astype(float) - vectors)
+    assert (error <= scales[:, None] * 0.5001 + 1e-30).all()
+    assert codes.dtype == np.int8
+
+
+def test_products_equal_sums_in_wide_integers() -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.integers(-127, 128, (500, 768)).astype(np.int8)
+    codes[0] = 127
+    for query in (codes[0], codes[7]):
+        places = np.sort(rng.choice(500, 60, replace=False))
+        places[0] = 0
+        assert products(codes, query, places).tolist() == (codes[places].astype(int) @ query.astype(int)).tolist()
