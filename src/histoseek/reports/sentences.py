@@ -1,0 +1,138 @@
+"""A sentence splitter for pathology reports that keeps every sentence's place in the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_ABBREVIATIONS = frozenset(
+    (
+        *("approx", "appr", "dr", "drs", "prof", "mr", "mrs", "ms", "st", "no", "nos", "nr", "vs", "fig", "figs"),
+        *("cf", "incl", "excl", "esp", "e.g", "i.e", "viz", "etc", "max", "min", "ca", "circa", "resp", "bzw", "z.b"),
+        *("d.h", "u.a", "evtl", "ggf", "sog", "inkl", "ref", "sec", "spec", "dept", "tel", "dx", "hx", "bx", "s/p"),
+        *("lt", "rt", "post", "ant", "sup", "inf", "lat", "med", "dist", "prox", "diam", "av", "avg", "temp", "vol"),
+        *("t.i", "o.a", "m.n", "m.b.t", "i.v.m", "p.ex", "env", "spp", "sp", "var", "d.d", "dd"),
+        *("jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "med", "phd", "m.d"),
+    )
+)
+_UNITS = frozenset(("mm", "cm", "um", "g", "kg", "ml", "cc", "hpf", "in"))
+_END = re.compile(r"""[.!?]+["')\]”’]*(?=\s)|(?<=[a-z)][a-z)])[.](?=[A-Z][a-z])|[。！？]["')\]”’]*""")  # noqa: RUF001
+_LAST_WORD = re.compile(r"[^\s(\[,;:]+$")
+_LINE = re.compile(r"[^\n]*\n?")
+_MARKER = re.compile(r"(?:[-*•–·▪◦+>]|\(?\d{1,2}[.)]|\(?[A-Za-z][.)]|\(?[ivxIVX]{1,4}[.)])(?=\s|$)")  # noqa: RUF001
+_BEFORE_INITIAL = re.compile(r"(?:^|:|\b(?:[Dd]rs?|[Pp]rof|[Mm]rs?|[Bb]y)\.?)\s*$")
+_FIELD = re.compile(r"[A-ZÄÖÜ0-9][^:.;\n]{0,60}:(?=\s|$)")
+_ENDED = re.compile(r"""[.!?:;。！？]["')\]”’]*\s*$""")  # noqa: RUF001
+_CUT_WORD = re.compile(r"\w[-\u00ad\u2010]\s*$")
+_WRAP_CHARACTERS = 50
+_HYPHENATED = re.compile(r"([^\W\d_]+)[-\u2010\u00ad]\s*\n\s*(?=([^\W_]))")
+_KEEPS_HYPHEN = frozenset(
+    "non well ill poorly moderately high low core needle post pre anti semi half mid self large small long short "
+    "two three four signet squamo ck cd her ki pd ph ductal type full thin thick single multi punch shave".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence: text[start:end] of the text it was found in is as written; text is without its line breaks."""
+
+    start: int
+    end: int
+    text: str
+
+
+def sentences(text: str, start: int = 0, end: int | None = None) -> tuple[Sentence, ...]:
+    """The sentences and list items of text[start:end], in order, with their places in the whole text.
+
+    Between two of them, before the first and behind the last there is nothing but white space. A line break ends a
+    sentence before a blank line, a list marker, a field ("Grade: 2"), and behind a line that is too short to have
+    been wrapped; otherwise the line goes on. A full stop ends none in decimals, stages and known abbreviations.
+    """
+    found = []
+    for block_start, block_end in _blocks(text, start, len(text) if end is None else end):
+        for first, last in _split(text, block_start, block_end):
+            trimmed = _trimmed(text, first, last)
+            if trimmed:
+                found.append(Sentence(*trimmed, unwrapped(text[slice(*trimmed)])))
+    return tuple(found)
+
+
+def unwrapped(raw: str) -> str:
+    """Text on one line: words that a line end parted are mended, runs of white space become one space."""
+    return " ".join(_HYPHENATED.sub(_mended, raw).split())
+
+
+def _mended(parted: re.Match[str]) -> str:
+    """Drop a hyphen at a line end, unless it belongs to the word: "well-|differentiated", "CK-|7"."""
+    before, after = parted.groups()
+    belongs = before.lower() in _KEEPS_HYPHEN or not after.islower() or before.isupper()
+    return f"{before}-" if belongs else before
+
+
+def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Runs of lines that one sentence may go across."""
+    block = start
+    before = ""
+    for match in _LINE.finditer(text, start, end):
+        line = match.group()
+        if before and _begins_anew(before, line) and match.start() > block:
+            yield block, match.start()
+            block = match.start()
+        before = line or before
+    if end > block:
+        yield block, end
+
+
+def _begins_anew(before: str, line: str) -> bool:
+    line = line.strip()
+    if not line or not before.strip():
+        return True
+    if _CUT_WORD.search(before) and (line[0].islower() or (line[0].isdigit() and not _MARKER.match(line))):
+        return False
+    if _MARKER.match(line + " ") or _FIELD.match(line) or line.startswith("#"):
+        return True
+    if _ENDED.search(before):
+        return not _ends_in_abbreviation(before.rstrip()) or not line[0].islower()
+    return not line[0].islower() and len(before.rstrip()) < _WRAP_CHARACTERS and not before.rstrip().endswith(",")
+
+
+def _split(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    first = start
+    for match in _END.finditer(text, start, end):
+        if match.end() < end and _ends_sentence(text, first, match, end):
+            yield first, match.end()
+            first = match.end()
+    yield first, end
+
+
+def _ends_sentence(text: str, first: int, match: re.Match[str], end: int) -> bool:
+    rest = text[match.end() : min(end, match.end() + 40)].lstrip()
+    if match.group()[0] in "。！？" or not rest:  # noqa: RUF001
+        return True
+    before = text[first : match.start()]
+    if not before.strip() or _MARKER.fullmatch(before.strip() + match.group()):
+        return False
+    if rest[0].islower():
+        return False
+    return match.group()[0] != "." or not _ends_in_abbreviation(before + ".", next_is_digit=rest[0].isdigit())
+
+
+def _ends_in_abbreviation(before: str, next_is_digit: bool = False) -> bool:
+    """Whether the full stop at the end belongs to the last word: "Dr.", "No. 3", the initial of a name."""
+    if not before.endswith("."):
+        return False
+    word = _LAST_WORD.search(before[:-1])
+    last = word.group().lower() if word else ""
+    if last in _UNITS:
+        return False
+    if last in ("no", "nos", "nr"):
+        return next_is_digit
+    initial = len(last) == 1 and last.isalpha() and bool(_BEFORE_INITIAL.search(before[:-2]))
+    return last in _ABBREVIATIONS or initial
+
+
+def _trimmed(text: str, first: int, last: int) -> tuple[int, int] | None:
+    raw = text[first:last]
+    start = first + len(raw) - len(raw.lstrip())
+    return (start, first + len(raw.rstrip())) if raw.strip() else None
