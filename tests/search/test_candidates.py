@@ -85,6 +85,10 @@ def test_distances_are_those_of_the_candidates(store: LanceStore, where: str | N
     for part in ("total", "local", "global_"):
         np.testing.assert_allclose(getattr(distances, part), getattr(copied, part), atol=1e-6)
     assert measured == [SLIDES if count is None and where is None else len(found)]
+    parts = list(found.parts(7))
+    assert [name for part in parts for name in part.slide_ids] == found.slide_ids.tolist()
+    pieces = [distance(query, part.block).total for part in parts]
+    np.testing.assert_allclose(np.concatenate(pieces), copied.total, atol=1e-6)
     assert not {"s0001", "s0002"} & set(found.slide_ids)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,18 +22,26 @@ _SCREENED_PER_CANDIDATE = 4
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Slides to be ranked, sorted by id: some places of the rows that the store keeps at hand, int64 [n], ascending."""
+    """Slides to be ranked, sorted by id: some places of the rows that the store keeps at hand, int64 [n], ascending,
+    and the ids there."""
 
     rows: RankingRows
     places: Places
+    slide_ids: Ids
+
+    @classmethod
+    def at(cls, rows: RankingRows, places: Places) -> Candidates:
+        """Those at some places."""
+        return cls(rows, places, rows.slide_ids if len(places) == len(rows) else rows.slide_ids[places])
 
     def __len__(self) -> int:
         return len(self.places)
 
-    @property
-    def slide_ids(self) -> Ids:
-        """Their ids."""
-        return self.rows.slide_ids if self._all else self.rows.slide_ids[self.places]
+    def parts(self, size: int) -> Iterator[Candidates]:
+        """The same slides, at most `size` at a time, for measures that need much memory for each."""
+        for start in range(0, len(self), size):
+            some = slice(start, start + size)
+            yield Candidates(self.rows, self.places[some], self.slide_ids[some])
 
     @property
     def block(self) -> SignatureBlock:
@@ -65,10 +73,10 @@ def candidates(
     rows = store.ranking_rows()
     places = _places(store, len(rows), where, without)
     if count is None or len(places) <= count:
-        return Candidates(rows, places)
+        return Candidates.at(rows, places)
     screened = _nearest(_screen(rows, global_vector, places), count * _SCREENED_PER_CANDIDATE)
     near = places[screened]
-    return Candidates(rows, np.sort(near[_nearest(rows.global_vectors[near] @ global_vector, count)]))
+    return Candidates.at(rows, np.sort(near[_nearest(rows.global_vectors[near] @ global_vector, count)]))
 
 
 def best(slide_ids: Ids, totals: Doubles, count: int) -> Places:
