@@ -1,130 +1,117 @@
-"""One row or file as an entry: ids, texts, and its place among the addenda."""
+"""Vocabulary files: TOML tables by kind, checked entry by entry."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
-from histoseek.reports.columns import PART_NAMES, ColumnMapping, PartName, Role
-from histoseek.reports.document import Refusal, ReportPart, Source
-from histoseek.reports.encodings import clean_id, clean_text
-from histoseek.reports.report_files import LONGEST_TEXT
-from histoseek.reports.tabular import RawRow, RawTable, is_null
+from histoseek.errors import InputError
 
-_ADDENDUM = re.compile(r"addend|amend|supplement|nachtrag|erg[aä]nz|compl[eé]ment|aanvull", re.IGNORECASE)
-_SEVERAL_IDS = re.compile(r"[;|,\n]+")
-_SEVERAL_FILES = re.compile(r"[;|\n]+")
-_DATES = ("%d.%m.%Y", "%Y/%m/%d", "%Y%m%d", "%d-%m-%Y")
-_SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
+Kind = Literal["organ", "tissue", "procedure", "laterality", "diagnosis", "finding", "stain"]
+_KINDS: tuple[str, ...] = get_args(Kind)
+_LISTS = ("synonyms", "abbreviations", "parents", "remove")
+_TEXTS = ("name", "organ")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one row or file says. order: of a date or sequence column, larger is later; addendum: it says it is one."""
+    """One entry as written; None where a key is not given. `remove` takes inherited ways of writing away."""
 
-    report_id: str | None
-    slide_ids: tuple[str, ...]
-    files: tuple[str, ...]
-    case_id: str | None
-    patient_id: str | None
-    parts: tuple[ReportPart, ...]
-    source: Source
-    order: float | None = None
-    addendum: bool = False
+    file: str
+    id: str
+    kind: Kind
+    name: str | None
+    organ: str | None
+    parents: tuple[str, ...] | None
+    synonyms: tuple[str, ...]
+    abbreviations: tuple[str, ...]
+    remove: tuple[str, ...]
 
-    @property
-    def key(self) -> tuple[str, str]:
-        """What entries of one report share: the report's id, else the case, slides, file or patient."""
-        named = (
-            ("report", self.report_id),
-            ("case", self.case_id),
-            ("slide", ";".join(self.slide_ids)),
-            ("file", ";".join(self.files)),
-            ("patient", self.patient_id),
+    def over(self, below: Entry) -> Entry:
+        """This entry laid over one of the same id. Raises InputError when the kinds differ."""
+        if self.kind != below.kind:
+            what = f"is under [{self.kind}], but it is known as {below.kind}"
+            raise InputError(f"{self.file}, entry {self.id}", what, f"Move it to [{below.kind}], or choose another id")
+        return replace(
+            self,
+            name=below.name if self.name is None else self.name,
+            organ=below.organ if self.organ is None else self.organ,
+            parents=below.parents if self.parents is None else self.parents,
+            synonyms=(*below.synonyms, *self.synonyms),
+            abbreviations=(*below.abbreviations, *self.abbreviations),
         )
-        return next((kind, value) for kind, value in named if value)
-
-    @property
-    def text(self) -> tuple[tuple[PartName, str], ...]:
-        """The texts alone, to tell whether two entries say the same."""
-        return tuple((part.name, part.text) for part in self.parts)
 
 
-def entries_of(table: RawTable, mapping: ColumnMapping) -> Iterator[Entry | Refusal]:
-    """The rows of a table as entries; rows that cannot be used as refusals."""
-    by_role: dict[Role, list[int]] = {}
-    for found in mapping.roles:
-        by_role.setdefault(found.role, []).append(table.names.index(found.column))
-    for row in table.rows:
-        source = Source(table.path, row.number)
-        excess = [cell for cell in row.cells[len(table.names) :] if cell]
-        if excess or len(row.cells) < len(table.names):
-            what = f"{len(row.cells)} cells where the header has {len(table.names)}"
-            yield Refusal(source, what, "Check the quotes around its text; quotes in it are doubled")
-        else:
-            yield _entry(row, by_role, source)
+@dataclass(frozen=True, slots=True)
+class VocabularyFile:
+    """A file's version, its entries in order, and its words that mean the same."""
+
+    version: str
+    entries: tuple[Entry, ...]
+    words: Mapping[str, tuple[str, ...]]
 
 
-def _entry(row: RawRow, by_role: dict[Role, list[int]], source: Source) -> Entry | Refusal:
-    def one(role: Role, clean: Callable[[str], str] = clean_id) -> str | None:
-        cell = next((row.cells[index] for index in by_role.get(role, ())), "")
-        return None if is_null(cell) else clean(cell) or None
-
-    parts = tuple(_parts(row.cells, by_role))
-    ids = one("report_id"), one("case_id"), one("patient_id")
-    slide_ids = _several(_SEVERAL_IDS, one("slide_id", str))
-    files = _several(_SEVERAL_FILES, one("file", str))
-    if not (any(ids) or slide_ids or files):
-        return Refusal(source, "a row has no id", "Fill in its slide_id, case_id or file, or remove the row")
-    if not parts:
-        return Refusal(source, "no text", "Fill it in, or remove the row")
-    longest = max(len(part.text) for part in parts)
-    if longest > LONGEST_TEXT:
-        what = f"{longest:,} characters; one report may have {LONGEST_TEXT:,}"
-        return Refusal(source, what, "Check for a quote that is not closed, or shorten it")
-    order = _order(one("sequence"), one("date"))
-    marked = bool(_ADDENDUM.search(one("kind") or "")) or all(part.name == "addendum" for part in parts)
-    return Entry(ids[0], slide_ids, files, ids[1], ids[2], parts, source, order, marked)
-
-
-def _parts(cells: Sequence[str], by_role: dict[Role, list[int]]) -> Iterator[ReportPart]:
-    for name in PART_NAMES:
-        for index in by_role.get(name, ()):
-            text = "" if is_null(cells[index]) else clean_text(cells[index])
-            if text:
-                yield ReportPart(name, text, addendum=int(name == "addendum"))
+def read_vocabulary_file(name: str, data: bytes) -> VocabularyFile:
+    """Read and check one file. Raises InputError naming the file and, where there is one, the entry."""
+    try:
+        content = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(name, f"is no TOML file ({error})", "Mend the file") from error
+    version = content.pop("version", None)
+    if not isinstance(version, str) or not version:
+        raise InputError(name, "has no version", 'Begin it with a line like: version = "1.0"')
+    words = _words(name, content.pop("words", {}))
+    for kind in content:
+        if kind not in _KINDS:
+            raise InputError(name, f"[{kind}] is no kind of concept", f"Kinds are: {', '.join(_KINDS)}, words")
+    entries = tuple(
+        _entry(name, kind, entry_id, value)
+        for kind in _KINDS
+        for entry_id, value in _table(name, kind, content.get(kind, {})).items()
+    )
+    return VocabularyFile(version, entries, words)
 
 
-def _several(between: re.Pattern[str], cell: str | None) -> tuple[str, ...]:
-    ids = (clean_id(part) for part in between.split(cell or ""))
-    return tuple(dict.fromkeys(found for found in ids if found))
+def _entry(file: str, kind: Any, entry_id: str, value: Any) -> Entry:
+    where = f"{file}, entry {entry_id}"
+    fields = _table(where, "the entry", value)
+    for key in fields:
+        if key not in (*_TEXTS, *_LISTS):
+            raise InputError(where, f"unknown key {key!r}", f"Keys are: {', '.join((*_TEXTS, *_LISTS))}")
+    lists = {key: _texts(where, key, fields[key]) for key in _LISTS if key in fields}
+    return Entry(
+        file=file,
+        id=entry_id,
+        kind=kind,
+        name=_text(where, "name", fields["name"]) if "name" in fields else None,
+        organ=_text(where, "organ", fields["organ"]) if "organ" in fields else None,
+        parents=lists.get("parents"),
+        synonyms=lists.get("synonyms", ()),
+        abbreviations=lists.get("abbreviations", ()),
+        remove=lists.get("remove", ()),
+    )
 
 
-def _order(sequence: str | None, day: str | None) -> float | None:
-    """A number that grows from earlier to later; None when neither column says anything that can be read."""
-    number = re.search(r"\d+(\.\d+)?", sequence or "")
-    if number:
-        return float(number.group())
-    return _days(day) if day else None
+def _words(file: str, value: Any) -> dict[str, tuple[str, ...]]:
+    table = _table(file, "[words]", value)
+    return {word: _texts(f"{file}, entry {word}", "words", others) for word, others in table.items()}
 
 
-def _days(text: str) -> float | None:
-    """Days since year 1. Dates with slashes are month first unless that is impossible."""
-    slashes = _SLASHES.match(text)
-    if slashes:
-        first, second, year = (int(part) for part in slashes.groups())
-        month, day = (second, first) if first > 12 else (first, second)
-        text = f"{year:04}-{month:02}-{day:02}"
-    for reading in (datetime.fromisoformat, *(_as(form) for form in _DATES)):
-        try:
-            moment = reading(text)
-        except ValueError:
-            continue
-        return moment.toordinal() + (moment.hour * 60 + moment.minute) / 1440
-    return None
+def _table(where: str, what: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError(where, f"{what} is no table", "Write it as: id = { name = ..., synonyms = [...] }")
+    return value
 
 
-def _as(form: str) -> Callable[[str], datetime]:
-    return lambda text: datetime.strptime(text, form)
+def _text(where: str, key: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(where, f"{key} is no text", f'Write it as: {key} = "..."')
+    return value.strip()
+
+
+def _texts(where: str, key: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise InputError(where, f"{key} is no list", f'Write it as: {key} = ["...", "..."]')
+    return tuple(_text(where, key, item) for item in value)

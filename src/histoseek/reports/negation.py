@@ -1,0 +1,90 @@
+"""What is denied, doubted or past: scoped cues over clauses, after NegEx (Chapman et al. 2001) and ConText (2009)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from histoseek.reports.clauses import clauses_of, sentences_of
+from histoseek.reports.cues import AFTER, BEFORE, CUE, FORWARD_END, IDLE, SOFT_END, cue_of
+from histoseek.reports.words import Span
+
+
+class Status(StrEnum):
+    """How a text speaks of a concept."""
+
+    AFFIRMED = "affirmed"
+    NEGATED = "negated"
+    UNCERTAIN = "uncertain"
+    HISTORICAL = "historical"
+
+
+# Where scopes overlap, the first of these that applies holds.
+_PRECEDENCE = (Status.NEGATED, Status.HISTORICAL, Status.UNCERTAIN)
+_BACKWARD_END = re.compile(
+    r"\b(?:with|but|however|although|though|while|whereas|except|showing|shows?|reveals?|contains?|which)\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A stretch of text that a cue reaches, and the status it gives to what is named there."""
+
+    start: int
+    end: int
+    status: Status
+    cue: Span
+
+
+def scopes(text: str) -> tuple[Scope, ...]:
+    """Every stretch of a text that is negated, uncertain or historical, in order of the cues."""
+    lower = text.lower()
+    if len(lower) != len(text):  # a few letters change their length with their case
+        lower = "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)
+    return tuple(scope for sentence in sentences_of(text) for scope in _of_sentence(lower, sentence))
+
+
+def status_at(place: Span, ranges: tuple[Scope, ...]) -> tuple[Status, Span | None]:
+    """The status of what stands at a place, and the cue that decides it (None: affirmed)."""
+    reaching = [scope for scope in ranges if scope.start <= place.start and place.end <= scope.end]
+    for status in _PRECEDENCE:
+        for scope in reaching:
+            if scope.status == status:
+                return status, scope.cue
+    return Status.AFFIRMED, None
+
+
+def _of_sentence(text: str, sentence: Span) -> Iterator[Scope]:
+    if text[sentence.start : sentence.end].rstrip().endswith("?"):
+        mark = text.rindex("?", sentence.start, sentence.end)
+        yield Scope(sentence.start, mark, Status.UNCERTAIN, Span(mark, mark + 1))
+    for clause in clauses_of(text, sentence):
+        yield from _of_clause(text, clause)
+
+
+def _of_clause(text: str, clause: Span) -> Iterator[Scope]:
+    found = [(match, cue_of(match.group())) for match in CUE.finditer(text, clause.start, clause.end)]
+    last_end = clause.start
+    for index, (match, (status, side)) in enumerate(found):
+        cue = Span(match.start(), match.end())
+        if side == IDLE:
+            continue
+        if side == BEFORE:
+            following = next((other.start() for other, (_, to) in found[index + 1 :] if to == BEFORE), clause.end)
+            yield Scope(cue.end, _forward_end(text, cue.end, following, Status(status)), Status(status), cue)
+        elif side == AFTER:
+            yield Scope(_backward_start(text, last_end, cue.start), cue.start, Status(status), cue)
+        last_end = cue.end
+
+
+def _forward_end(text: str, start: int, limit: int, status: Status) -> int:
+    pattern = FORWARD_END if status == Status.NEGATED else SOFT_END
+    match = pattern.search(text, start, limit)
+    return match.start() if match else limit
+
+
+def _backward_start(text: str, start: int, cue_start: int) -> int:
+    ends = [match.end() for match in _BACKWARD_END.finditer(text, start, cue_start)]
+    return ends[-1] if ends else start

@@ -1,0 +1,132 @@
+"""Finding the vocabulary's concepts in a text, each with its place and whether it is affirmed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from histoseek.errors import InputError
+from histoseek.reports.negation import Scope, Status, scopes, status_at
+from histoseek.reports.vocabulary import Surface, Vocabulary, load_vocabulary
+from histoseek.reports.words import Span, Token, tokens
+
+_CIRCA = re.compile(r"\.\s*\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A concept named in a text: `text[start:end]`, its status, and the words that decide it (None: affirmed)."""
+
+    start: int
+    end: int
+    concept_id: str
+    status: Status
+    cue: Span | None
+
+
+class _Node:
+    """A word in the tree of terms: the words that can follow, and the concept that ends here."""
+
+    __slots__ = ("concept_id", "following")
+
+    def __init__(self) -> None:
+        self.concept_id = ""
+        self.following: dict[str, _Node] = {}
+
+
+class TermMatcher:
+    """All terms of a vocabulary as one tree of words; matching is linear in the text's length."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._words = vocabulary.words
+        self._root = _Node()
+        for concept_id in vocabulary.concepts:
+            for surface in vocabulary.surfaces(concept_id):
+                for words in _variants(surface, self._words):
+                    self._add(words, concept_id, surface.text)
+
+    def _add(self, words: tuple[str, ...], concept_id: str, text: str) -> None:
+        node = self._root
+        for word in words:
+            node = node.following.setdefault(word, _Node())
+        if node.concept_id not in {"", concept_id}:
+            advice = f"Remove it from one of them (remove = [{text!r}])"
+            raise InputError(f"entry {concept_id}", f"{text!r} is already a way to write {node.concept_id}", advice)
+        node.concept_id = concept_id
+
+    def find(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Start, end and concept of each term, the longest at each place, none overlapping."""
+        words = tokens(text)
+        position = 0
+        while position < len(words):
+            length, concept_id = self._longest(words, position, text)
+            if length:
+                yield words[position].start, words[position + length - 1].end, concept_id
+            position += max(length, 1)
+
+    def _longest(self, words: tuple[Token, ...], position: int, text: str) -> tuple[int, str]:
+        """How many words the longest term at this place has, and its concept; (0, "") where none begins."""
+        best, concept_id = 0, ""
+        nodes = [self._root]
+        for index in range(position, len(words)):
+            word = words[index]
+            if index > position and not word.joined:
+                break
+            nodes = self._step(nodes, word)
+            if not nodes:
+                break
+            ended = next((node.concept_id for node in nodes if node.concept_id), "")
+            if ended and not _is_circa(word, text):
+                best, concept_id = index - position + 1, ended
+        return best, concept_id
+
+    def _step(self, nodes: list[_Node], word: Token) -> list[_Node]:
+        exact, evened = "=" + word.raw, self._words.get(word.key, word.key)
+        found = [node.following[key] for node in nodes for key in (exact, evened) if key in node.following]
+        return found
+
+
+def _variants(surface: Surface, same: dict[str, str]) -> Iterator[tuple[str, ...]]:
+    """The word sequences of one way of writing: hyphenated words also joined ("non-invasive", "noninvasive")."""
+    written = [surface.text]
+    if "-" in surface.text and not surface.exact:
+        written.append(surface.text.replace("-", ""))
+    for text in written:
+        words = tokens(text)
+        if surface.exact:
+            yield tuple("=" + word.raw for word in words)
+            yield (*("=" + word.raw for word in words[:-1]), "=" + words[-1].raw + "s")
+        else:
+            yield tuple(same.get(word.key, word.key) for word in words)
+
+
+def _is_circa(word: Token, text: str) -> bool:
+    return word.raw == "ca" and _CIRCA.match(text, word.end) is not None
+
+
+@lru_cache(maxsize=8)
+def _matcher(vocabulary: Vocabulary) -> TermMatcher:
+    return TermMatcher(vocabulary)
+
+
+def find_terms(text: str, vocabulary: Vocabulary | None = None) -> tuple[Mention, ...]:
+    """The concepts named in a text, in order, the longest term at each place.
+
+    Words match in any case, number, hyphenation and spelling (British or American); abbreviations only as written.
+    """
+    found = tuple(_matcher(vocabulary or load_vocabulary()).find(text))
+    places = tuple(Span(start, end) for start, end, _ in found)
+    ranges = _outside(scopes(text), places)
+    return tuple(_mention(place, concept_id, ranges) for place, (_, _, concept_id) in zip(places, found, strict=True))
+
+
+def _outside(ranges: tuple[Scope, ...], places: tuple[Span, ...]) -> tuple[Scope, ...]:
+    """Scopes whose cue is no part of a term ("of no special type")."""
+    return tuple(scope for scope in ranges if not any(scope.cue.overlaps(place) for place in places))
+
+
+def _mention(place: Span, concept_id: str, ranges: tuple[Scope, ...]) -> Mention:
+    status, cue = status_at(place, ranges)
+    return Mention(place.start, place.end, concept_id, status, cue)

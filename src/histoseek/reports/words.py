@@ -1,0 +1,88 @@
+"""Words of a text as terms are compared: offsets kept, case, plural and British spelling evened out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+_TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?|[,&]")
+_GAP = re.compile(r"[-\u2010\u2011]?\s{0,8}")
+_POSSESSIVE = re.compile(r"['\u2019]s?$")
+# British to American, whole rules; applied to both sides of every comparison, so that they only have to agree.
+_SPELLINGS = (
+    (re.compile(r"(?<=[a-z]{2})our(?=$|s$|ed$|al$|ing$|less$)"), "or"),
+    (re.compile(r"(?<!^)is(?=(?:e|ed|es|ing|ation|ations)$)"), "iz"),
+    (re.compile(r"(?<=[a-z])tre$"), "ter"),
+    (re.compile(r"[ao]e(?=.)"), "e"),
+    (re.compile(r"^fibre$"), "fiber"),
+    (re.compile(r"^gr[ae]y$"), "gray"),
+    (re.compile(r"phlegm"), "flegm"),
+)
+_PLURALS = (
+    (re.compile(r"(?<=[a-z]{3})omata$"), "oma"),
+    (re.compile(r"(?<=[a-z]{2})eases$"), "ease"),
+    (re.compile(r"(?<=[a-z]{2})([aoe])ses$"), r"\1sis"),
+    (re.compile(r"(?<=[a-z]{2})ies$"), "y"),
+    (re.compile(r"(?<=[a-z]{3})(s|x|ch|sh|z)es$"), r"\1"),
+    (re.compile(r"(?<=[a-z]{3})ae$"), "a"),
+    (re.compile(r"(?<=[a-z]{3})i$"), "us"),
+    (re.compile(r"(?<=[a-z]{2})(?<![sui])s$"), ""),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in a text, in characters: from `start` up to, not including, `end`."""
+
+    start: int
+    end: int
+
+    def overlaps(self, other: Span) -> bool:
+        """Whether the two share a character."""
+        return self.start < other.end and other.start < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word: its place, as written, its evened form, and whether it follows the token before without a break."""
+
+    start: int
+    end: int
+    raw: str
+    key: str
+    joined: bool
+
+
+def tokens(text: str) -> tuple[Token, ...]:
+    """The words and commas of a text; "the" after "of" is passed over ("carcinoma of the prostate")."""
+    found: list[Token] = []
+    end, joined = 0, True
+    for match in _TOKEN.finditer(text):
+        raw = match.group()
+        joined = joined and _continues(text[end : match.start()], found)
+        end = match.end()
+        if raw.lower() == "the" and found and found[-1].key == "of":
+            continue
+        found.append(Token(match.start(), end, raw, word_key(raw), joined))
+        joined = True
+    return tuple(found)
+
+
+def _continues(gap: str, before: list[Token]) -> bool:
+    if _GAP.fullmatch(gap):
+        return bool(before)
+    return bool(before) and len(before[-1].raw) == 1 and gap in {".", ". "}
+
+
+@lru_cache(maxsize=65536)
+def word_key(word: str) -> str:
+    """The evened form of one word: lower case, singular, American spelling ("Tumours" and "tumor" give "tumor")."""
+    key = _POSSESSIVE.sub("", word.lower())
+    for pattern, singular in _PLURALS:
+        key, changed = pattern.subn(singular, key)
+        if changed:
+            break
+    for pattern, spelling in _SPELLINGS:
+        key = pattern.sub(spelling, key)
+    return key
