@@ -9,15 +9,141 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-LISTED_GIVEN = ["John", "Mary", "Susan", "Robert", "Linda", "Michael", "Karen", "David", "Jürgen", "Sabine", "Klaus", "Ingrid", "François", "Amélie", "Pierre", "Chantal", "Jan", "Pieter", "Anneke", "Willem", "María", "Carlos", "Lucía", "Javier", "Wei", "Hiroshi", "Priya", "Fatima", "Olga", "Giulia"]
-LISTED_SURNAMES = ["Smith", "Jones", "Johnson", "Williams", "O'Brien", "Garcia", "Müller", "Schmidt", "Fischer", "Weber", "Dubois", "Lefèvre", "Moreau", "Bakker", "Visser", "Janssen", "Fernández", "Martínez", "Rodríguez", "Nguyen", "Tanaka", "Patel", "Rossi", "Kowalski", "Hansen", "Clark", "White", "Young", "Brown", "Patterson"]
-UNLISTED_GIVEN = ["Oswin", "Thessaly", "Maelis", "Brannoc", "Ilze", "Wendelin", "Eluned", "Tjitske", "Radomir", "Nkechi", "Xiomara", "Zoltan", "Ragnhild", "Ottoline", "Perpetua", "Leocadia", "Evaristo", "Gwenllian", "Hjalmar", "Kunigunde", "Amaryllis", "Bertrade", "Cosimo", "Dragomir", "Fenella", "Iolanthe", "Jolijn", "Melisande", "Peregrine", "Sunniva"]
-UNLISTED_SURNAMES = ["Quisenberry", "Oyelaran", "Vandersloot", "Brzezicki", "Thistlethwaite", "Nakagome", "Iturralde", "Szymkowiak", "Ruijgrok", "Delacourte", "Zumwalt", "Schimmelpfennig", "Achterberg", "Featherstone-Haugh", "Wojtkowski", "Ballantyne", "Crumbaugh", "Dorlandson", "Ekpenyong", "Fitzwarren", "Grzelak", "Hollenbeck", "Inchbald", "Jokipaltio", "Killebrew", "Loosemore", "Mountbessant", "Nethersole", "Ollerenshaw", "Pumphreys"]
+LISTED_GIVEN = [
+    "John",
+    "Mary",
+    "Susan",
+    "Robert",
+    "Linda",
+    "Michael",
+    "Karen",
+    "David",
+    "Jürgen",
+    "Sabine",
+    "Klaus",
+    "Ingrid",
+    "François",
+    "Amélie",
+    "Pierre",
+    "Chantal",
+    "Jan",
+    "Pieter",
+    "Anneke",
+    "Willem",
+    "María",
+    "Carlos",
+    "Lucía",
+    "Javier",
+    "Wei",
+    "Hiroshi",
+    "Priya",
+    "Fatima",
+    "Olga",
+    "Giulia",
+]
+LISTED_SURNAMES = [
+    "Smith",
+    "Jones",
+    "Johnson",
+    "Williams",
+    "O'Brien",
+    "Garcia",
+    "Müller",
+    "Schmidt",
+    "Fischer",
+    "Weber",
+    "Dubois",
+    "Lefèvre",
+    "Moreau",
+    "Bakker",
+    "Visser",
+    "Janssen",
+    "Fernández",
+    "Martínez",
+    "Rodríguez",
+    "Nguyen",
+    "Tanaka",
+    "Patel",
+    "Rossi",
+    "Kowalski",
+    "Hansen",
+    "Clark",
+    "White",
+    "Young",
+    "Brown",
+    "Patterson",
+]
+UNLISTED_GIVEN = [
+    "Oswin",
+    "Thessaly",
+    "Maelis",
+    "Brannoc",
+    "Ilze",
+    "Wendelin",
+    "Eluned",
+    "Tjitske",
+    "Radomir",
+    "Nkechi",
+    "Xiomara",
+    "Zoltan",
+    "Ragnhild",
+    "Ottoline",
+    "Perpetua",
+    "Leocadia",
+    "Evaristo",
+    "Gwenllian",
+    "Hjalmar",
+    "Kunigunde",
+    "Amaryllis",
+    "Bertrade",
+    "Cosimo",
+    "Dragomir",
+    "Fenella",
+    "Iolanthe",
+    "Jolijn",
+    "Melisande",
+    "Peregrine",
+    "Sunniva",
+]
+UNLISTED_SURNAMES = [
+    "Quisenberry",
+    "Oyelaran",
+    "Vandersloot",
+    "Brzezicki",
+    "Thistlethwaite",
+    "Nakagome",
+    "Iturralde",
+    "Szymkowiak",
+    "Ruijgrok",
+    "Delacourte",
+    "Zumwalt",
+    "Schimmelpfennig",
+    "Achterberg",
+    "Featherstone-Haugh",
+    "Wojtkowski",
+    "Ballantyne",
+    "Crumbaugh",
+    "Dorlandson",
+    "Ekpenyong",
+    "Fitzwarren",
+    "Grzelak",
+    "Hollenbeck",
+    "Inchbald",
+    "Jokipaltio",
+    "Killebrew",
+    "Loosemore",
+    "Mountbessant",
+    "Nethersole",
+    "Ollerenshaw",
+    "Pumphreys",
+]
 CHINESE = ("张晓明", "王芳", "李建国", "欧阳娜娜", "陈静怡")
 PARTICLES = ("", "", "", "", "van ", "de ", "von ", "van der ", "Van den ")
 STREETS = ["Maple", "Juniper", "Birchfield", "Harrowgate", "Orchard", "Lakeview", "Stonebridge", "Wexcombe"]
 STREET_KINDS = ("Street", "St.", "Avenue", "Ave", "Road", "Blvd", "Lane", "Drive")
-TOWNS = "Springvale Eastmere Port Alder Rockhaven Milbury Northwick Westbrook".replace("Port Alder", "Port_Alder").split()
+TOWNS = "Springvale Eastmere Port Alder Rockhaven Milbury Northwick Westbrook".replace(
+    "Port Alder", "Port_Alder"
+).split()
 STATES = ("MA", "NY", "TX", "IL", "OH", "PA", "CA", "MD")
 HOSPITALS = (
     "St. Brendan's Hospital",
@@ -28,11 +154,76 @@ HOSPITALS = (
     "Mercy Springvale Clinic",
 )
 MONTHS = {
-    "en": ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"],
-    "de": ["Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"],
-    "fr": ["janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"],
-    "nl": ["januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus", "september", "oktober", "november", "december"],
-    "es": ["enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre"],
+    "en": [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ],
+    "de": [
+        "Januar",
+        "Februar",
+        "März",
+        "April",
+        "Mai",
+        "Juni",
+        "Juli",
+        "August",
+        "September",
+        "Oktober",
+        "November",
+        "Dezember",
+    ],
+    "fr": [
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+    ],
+    "nl": [
+        "januari",
+        "februari",
+        "maart",
+        "april",
+        "mei",
+        "juni",
+        "juli",
+        "augustus",
+        "september",
+        "oktober",
+        "november",
+        "december",
+    ],
+    "es": [
+        "enero",
+        "febrero",
+        "marzo",
+        "abril",
+        "mayo",
+        "junio",
+        "julio",
+        "agosto",
+        "septiembre",
+        "octubre",
+        "noviembre",
+        "diciembre",
+    ],
 }
 
 
@@ -83,7 +274,9 @@ class Values:
             draw = self._draw
             given = draw.choice(LISTED_GIVEN if self._listed else UNLISTED_GIVEN)
             surname = draw.choice(LISTED_SURNAMES if self._listed else UNLISTED_SURNAMES)
-            self._persons[key] = Person(given, surname, draw.choice("ABCDEFGHJKLMRST"), draw.choice(PARTICLES), self._listed)
+            self._persons[key] = Person(
+                given, surname, draw.choice("ABCDEFGHJKLMRST"), draw.choice(PARTICLES), self._listed
+            )
         return self._persons[key]
 
     def date(self, form: str) -> str:
@@ -198,7 +391,9 @@ class Values:
 
     def url(self, form: str) -> str:
         """A web address."""
-        return {"http": f"https://portal.example.org/case/{self._digits(6)}", "www": "www.milbury-path.example.com"}[form]
+        return {"http": f"https://portal.example.org/case/{self._digits(6)}", "www": "www.milbury-path.example.com"}[
+            form
+        ]
 
     def ip(self, form: str) -> str:
         """An address of a computer; `form` is "v4"."""

@@ -9,11 +9,9 @@ from histoseek.reports.identifiers.kinds import Found, Kind
 from histoseek.reports.identifiers.labels import Label
 from histoseek.reports.identifiers.tokens import Token
 
-_EMAIL = re.compile(
-    r"(?<![\w.+-])[\w.+-]{1,64}+\s?@\s?[^\W_](?:[\w-]{0,62}\.){1,6}[^\W\d_]{2,24}(?![\w@])"
-)
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}+\s?@\s?[^\W_](?:[\w-]{0,62}\.){1,6}[^\W\d_]{2,24}(?![\w@])")
 _BARE_AT = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}+@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
-_URL = re.compile(r"(?:\b(?:https?|ftp|file)://|(?<![\w@.])www\.)[^\s<>\"'\[\]]{1,2000}+", re.IGNORECASE)
+_URL = re.compile(r"(?:\b(?:https?|ftp|file)://|(?<![\w@.])www\.)[^\s<>\"'\[\]]++", re.IGNORECASE)
 _IPV4 = re.compile(r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}(?![\w:])", re.IGNORECASE)
 _MAC = re.compile(r"(?<![\w:-])(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}(?![\w:-])", re.IGNORECASE)

@@ -25,11 +25,13 @@ janeiro fevereiro março maio junho julho setembro outubro novembro dezembro
 _AMBIGUOUS = frozenset("may mar mars mai march dec sep jan ago ene mei abr avr".split())
 _MONTH = "(?:" + "|".join(sorted(map(re.escape, _MONTHS), key=len, reverse=True)) + r")\b\.?"
 _YEAR = r"(?:19|20)\d{2}"
-_TIME = r"(?:(?:,|\s+at|\s+um|\s+à|\s+om|T)?\s{0,2}\d{1,2}[:.h]\d{2}(?::\d{2})?(?:\s?[ap]\.?m\b\.?)?(?:\s?(?:Uhr|hrs?|EST|EDT|UTC)\b)?Z?)?"
+_TIME = r"(?:(?:,|\s+at|\s+um|\s+à|\s+om|T)?\s{0,2}\d{1,2}[:.h]\d{2}(?::\d{2})?(?:\s?(?i:[ap]\.?m)\b\.?)?(?:\s?(?:Uhr|hrs?|EST|EDT|UTC)\b)?Z?)?"
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 _ORDINAL = r"(?:st|nd|rd|th|\.|er|º|ª)?"
 _OF = r"(?:\s{1,2}(?:of|de|del|di)\s{1,2}|[\s-]{0,3})"
-_YEAR_AFTER = rf"(?:(?:\s{{1,2}}de|\s{{1,2}}del)?[,.\s-]{{0,3}}(?:{_YEAR}|'?\d{{2}}(?=\W|$))(?!\d|[.,]\d|\s?(?:mm|cm|x|%)\b))"
+_YEAR_AFTER = (
+    rf"(?:(?:\s{{1,2}}de|\s{{1,2}}del)?[,.\s-]{{0,3}}(?:{_YEAR}|'?\d{{2}}(?=\W|$))(?!\d|[.,]\d|\s?(?:mm|cm|x|%)\b))"
+)
 _DAY_MONTH = re.compile(
     rf"(?<![\w.,/+-]){_DAY}{_ORDINAL}{_OF}(?P<month>{_MONTH}){_YEAR_AFTER}?(?![^\W\d_]){_TIME}", re.IGNORECASE
 )
@@ -45,20 +47,42 @@ _NUMERIC = re.compile(
     rf"(?!\w|[/.-]\d|\s?(?:mm|cm|x)\b)"
     rf"{_TIME}"
 )
-_ISO_TIME = re.compile(rf"(?<![\w/.-]){_YEAR}-\d{{2}}-\d{{2}}T\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d{{1,6}})?)?(?:Z|[+-]\d{{2}}:?\d{{2}})?")
-_COMPACT = re.compile(r"(?<![\w.,-])(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[0-2]\d[0-5]\d(?:[0-5]\d)?)?(?![\w]|[.,]\d)")
+_ISO_TIME = re.compile(
+    rf"(?<![\w/.-]){_YEAR}-\d{{2}}-\d{{2}}T\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d{{1,6}})?)?(?:Z|[+-]\d{{2}}:?\d{{2}})?"
+)
+_COMPACT = re.compile(
+    r"(?<![\w.,-])(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[0-2]\d[0-5]\d(?:[0-5]\d)?)?(?![\w]|[.,]\d)"
+)
 _MONTH_NUMBER_YEAR = re.compile(rf"(?<![\w/.,-])(?:0?[1-9]|1[0-2])[/.-]{_YEAR}(?![\w/-]|[.,]\d)")
-_CHINESE = re.compile(r"(?:\d{4}|[〇零一二三四五六七八九]{4})\s?[年년]\s?[\d一二三四五六七八九十]{1,3}\s?[月월](?:\s?[\d一二三四五六七八九十]{1,3}\s?[日号號일])?")
+_CHINESE = re.compile(
+    r"(?:\d{4}|[〇零一二三四五六七八九]{4})\s?[年년]\s?[\d一二三四五六七八九十]{1,3}\s?[月월](?:\s?[\d一二三四五六七八九十]{1,3}\s?[日号號일])?"
+)
 _CHINESE_DAY = re.compile(r"(?<!\d)\d{1,2}\s?[月월]\s?\d{1,2}\s?[日号號일]")
 _PARTIAL = re.compile(r"[\s:.|=]{1,6}(\d{1,2}[/.-]\d{1,2}\.?)(?![\w/+-]|\.?\d|\s?(?:mm|cm|x|%|lymph|nodes?|cores?)\b)")
 _BIRTH_YEAR = re.compile(rf"[\s:.|=]{{1,6}}(?:in\s|im\sJahr\s|en\s)?({_YEAR})(?![\w/.-]\d|\d)")
 _BIRTH_LABELS = frozenset(
-    map(fold, ("dob", "d o b", "date of birth", "birth date", "birthdate", "born", "geb", "geboren", "geburtsdatum", "geboortedatum"))
+    map(
+        fold,
+        (
+            "dob",
+            "d o b",
+            "date of birth",
+            "birth date",
+            "birthdate",
+            "born",
+            "geb",
+            "geboren",
+            "geburtsdatum",
+            "geboortedatum",
+        ),
+    )
 )
 _LINE_START = re.compile(r"^\s{0,3}((?:0[1-9]|[12]\d|3[01])[-/](?:0[1-9]|1[0-2]))(?=[,:]\s)", re.MULTILINE)
 _WEEKDAY = re.compile(
-    r"(?<!\w)(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:mon|diens|donners|frei|sams)tag|mittwoch),?\s{1,2}$", re.IGNORECASE
+    r"(?<!\w)(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:mon|diens|donners|frei|sams)tag|mittwoch),?\s{1,2}$",
+    re.IGNORECASE,
 )
+_WITH_YEAR = re.compile(rf"[^\d:]{_YEAR}(?!\d)")
 _NUMBERS = str.maketrans("OolI", "0011")
 
 
@@ -66,7 +90,7 @@ def find_dates(text: str) -> Iterator[Found]:
     """Full and partial dates that are recognised by their own shape, with a time of day beside them."""
     for pattern in (_DAY_MONTH, _MONTH_DAY, _MONTH_YEAR):
         for found in pattern.finditer(text):
-            if _is_month(found.group("month")):
+            if _is_month(found.group("month")) or (pattern is _DAY_MONTH and _WITH_YEAR.search(found.group())):
                 yield _with_weekday(text, found)
     for found in _NUMERIC.finditer(text):
         if _is_date(found.group("a"), found.group("b"), found.group("c"), found.group("gap")):
@@ -98,7 +122,7 @@ def _is_month(written: str) -> bool:
 
 
 def _is_date(a: str, b: str, c: str, gap: str) -> bool:
-    if sum(mark.isdigit() for mark in a + b + c) < 3:
+    if sum(mark.isdigit() for mark in a + b + c) < (2 if len(c) == 4 else 3):
         return False
     first, second, third = (int(part.translate(_NUMBERS)) for part in (a, b, c))
     if len(a) == 4:

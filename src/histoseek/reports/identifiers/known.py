@@ -50,4 +50,4 @@ def _holds(token: Token, words: set[str]) -> bool:
 def _tells(word: str) -> bool:
     """Whether a word alone points to the person: long enough, and no everyday word or eponym."""
     lists = lexicon()
-    return len(word) > _SHORTEST_NAME and not lists.is_ordinary(word) and word not in lists.eponyms
+    return len(word) > _SHORTEST_NAME and not lists.is_ordinary(word) and not lists.is_eponym(word)

@@ -33,7 +33,7 @@ class _Phrase:
 def find_labels(tokens: list[Token]) -> Iterator[Label]:
     """The labels of a text, the longest at each place; a phrase that announces several kinds comes once for each."""
     phrases = _phrases()
-    keys = [token.folded.translate(_LOOKALIKES) for token in tokens]
+    keys = [_key(token) for token in tokens]
     at = 0
     while at < len(tokens):
         found = _longest(phrases.get(keys[at], ()), keys, at)
@@ -41,6 +41,10 @@ def find_labels(tokens: list[Token]) -> Iterator[Label]:
         if not found:
             yield from _broken(phrases, tokens, keys, at)
         at += len(found[0].words) if found else 1
+
+
+def _key(token: Token) -> str:
+    return token.folded if token.folded.isdigit() else token.folded.translate(_LOOKALIKES)
 
 
 def _longest(candidates: tuple[_Phrase, ...], keys: list[str], at: int) -> list[_Phrase]:
@@ -63,7 +67,7 @@ def _phrases() -> dict[str, tuple[_Phrase, ...]]:
     for line in read_lines("labels.txt"):
         announces, _, phrases = line.partition(" = ")
         for phrase in phrases.split(" | "):
-            words = tuple(token.folded.translate(_LOOKALIKES) for token in tokenise(phrase))
+            words = tuple(_key(token) for token in tokenise(phrase))
             if words:
                 by_first.setdefault(words[0], []).append(_Phrase(announces, phrase, words))
     return {first: tuple(sorted(some, key=lambda one: -len(one.words))) for first, some in by_first.items()}

@@ -37,15 +37,21 @@ class Lexicon:
 
     def is_given(self, word: str) -> bool:
         """Whether a folded word, or the first part of a hyphenated one, is a listed given name."""
-        return word in self.given or word.split("-")[0] in self.given
+        bare = word.removesuffix("'s")
+        return bare in self.given or bare.split("-")[0] in self.given
 
     def is_surname(self, word: str) -> bool:
         """Whether a folded word, or a part of a hyphenated one, is a listed surname."""
-        return word in self.surnames or any(part in self.surnames for part in word.split("-"))
+        bare = word.removesuffix("'s")
+        return bare in self.surnames or any(part in self.surnames for part in bare.split("-"))
 
     def is_listed(self, word: str) -> bool:
         """Whether a folded word is a listed name of either sort."""
         return self.is_given(word) or self.is_surname(word)
+
+    def is_eponym(self, word: str) -> bool:
+        """Whether a folded word, or what its genitive is of, is an eponym."""
+        return word in self.eponyms or word.removesuffix("'s") in self.eponyms or word.removesuffix("s") in self.eponyms
 
     def is_ordinary(self, word: str) -> bool:
         """Whether a folded word is an ordinary one; a hyphenated word is when all its parts are."""
@@ -65,6 +71,4 @@ def _words(name: str) -> frozenset[str]:
 @lru_cache(maxsize=1)
 def lexicon() -> Lexicon:
     """The word lists, read once."""
-    return Lexicon(
-        _words("given_names.txt"), _words("surnames.txt"), _words("eponyms.txt"), _words("ordinary.txt")
-    )
+    return Lexicon(_words("given_names.txt"), _words("surnames.txt"), _words("eponyms.txt"), _words("ordinary.txt"))

@@ -17,8 +17,10 @@ _LABEL_GAP = re.compile(r"[^\w\n]{0,12}[:|=][^\w]{0,12}|[^\w\n]{0,6}\t[^\w\n]{0,
 _BYLINE_GAP = re.compile(r"[ ]{1,3}|[^\w]{0,3}[:,|][^\w]{0,12}|\s{0,4}\n\s{0,12}")
 _TITLE_GAP = re.compile(r"[. ,]{0,3}[ ]|\.|[ ]")
 _NEXT_NAME = re.compile(r"[^\w\n]{0,4}[;/&][^\w\n]{0,3}")
-_INITIALS = re.compile(r"[^\w\n]{0,8}[:|][ ]{0,3}((?:[A-Z]\.? ?){2,3}|[A-Z]{1,2}[a-z]{2,10}|[A-Z]{2,4}(?:/[A-Za-z]{2,4})?)(?=[ ]*(?:\n|$|[ ]{2}|\|))")
-_TYPIST = re.compile(r"^[ ]{0,4}([A-Z]{2,4}\s?[:/]\s?[a-z]{2,4})(?=[ ]*(?:$|[ ,]\d))", re.MULTILINE)
+_INITIALS = re.compile(
+    r"[^\w\n]{0,8}[:|][ ]{0,3}((?:[A-Z]\.? ?){2,3}|[A-Z]{1,2}[a-z]{2,10}|[A-Z]{2,4}(?:/[A-Za-z]{2,4})?)(?=[ ]*(?:\n|$|[ ]{2}|\|))"
+)
+_TYPIST = re.compile(r"(?:^[ ]{0,4}|(?<=\.[ ]))([A-Z]{2,4}[ ]?[:/][ ]?[a-z]{2,4})(?=[ ]*(?:$|[ ,]\d))", re.MULTILINE)
 _CARETS = re.compile(r"(?<![\w^])([^\W\d_][\w' -]{0,40})\^([^\W\d_][\w'-]{0,40}\.?)(?:\^[^\W\d_]{1,20}\.?)?(?![\w-])")
 _QUOTED = re.compile(r'"([^\W\d_][^",\n\d]{1,40}, ?[^\W\d_][^",\n\d]{0,40})"')
 _LABELLED = re.compile(r"(?i:labell?ed|marked|designated|identified)[^\"“”\n]{0,40}[\"“]")
@@ -43,18 +45,38 @@ def _after(reader: NameReader, label: Label) -> Iterator[tuple[int, int]]:
     if label.end >= len(reader.tokens):
         return
     between = reader.gap(label.end)
-    has_colon = bool(_LABEL_GAP.fullmatch(between))
+    has_colon = bool(_LABEL_GAP.fullmatch(between)) or (between == " (" and label.phrase.endswith("name"))
     gaps = {"name": _LABEL_GAP, "byline": _BYLINE_GAP, "title": _TITLE_GAP}
     if label.announces != "title" or not has_colon:
-        if not gaps[label.announces].fullmatch(between):
+        if not has_colon and not gaps[label.announces].fullmatch(between):
             yield from _listed_beside(reader, label, between)
             return
     if label.phrase == "i":
         yield from _undersigned(reader, label.end)
         return
-    if label.announces == "title" and not reader.tokens[label.first].word[0].isupper():
+    if label.announces == "title" and not _is_written_as_title(reader.tokens[label.first]):
         return
-    yield from _names_from(reader, _skip_titles(reader, label.end), comma=has_colon)
+    if label.announces == "name":
+        yield from _behind_number(reader, label.end)
+    first = _skip_titles(reader, label.end)
+    for start, end in _names_from(reader, first, comma=has_colon):
+        bare = label.announces == "byline" and not has_colon and first == label.end
+        if not bare or any(map(reader.is_proper, reader.tokens[start:end])):
+            yield start, end
+
+
+def _is_written_as_title(token: Token) -> bool:
+    return token.word[0].isupper() or token.folded in _LOWER_TITLES
+
+
+def _behind_number(reader: NameReader, at: int) -> Iterator[tuple[int, int]]:
+    """The name behind an id ("Re: S19-12345 Roe")."""
+    first = reader.tokens[at]
+    if at + 1 < len(reader.tokens) and (not first.folded or any(mark.isdigit() for mark in first.word)):
+        end = reader.read(at + 1, comma=True)
+        run = reader.tokens[at + 1 : end]
+        if re.fullmatch(r"[ ,;:()]{1,4}", reader.gap(at + 1)) and any(map(reader.is_proper, run)):
+            yield at + 1, end
 
 
 def _listed_beside(reader: NameReader, label: Label, between: str) -> Iterator[tuple[int, int]]:
@@ -136,7 +158,7 @@ def _walk_back(reader: NameReader, at: int) -> int:
 
 
 def _labelled_jars(reader: NameReader) -> Iterator[tuple[int, int]]:
-    """ 'Received labeled "SMITH, JOHN"': two words or more, or a listed one."""
+    """'Received labeled "SMITH, JOHN"': two words or more, or a listed one."""
     starts = {found.end() for found in _LABELLED.finditer(reader.text)}
     for at, token in enumerate(reader.tokens):
         if token.start in starts:
@@ -222,12 +244,9 @@ def _recurring(reader: NameReader, strong: list[tuple[int, int]]) -> Iterator[tu
     }
     for at, token in enumerate(reader.tokens):
         if token.folded in certain and token.word[0].isupper():
-            first = at
-            while first and reader.tokens[first - 1].folded in PARTICLES and reader.gap(first) == " ":
-                first -= 1
-            if first < at and not reader.read(first, comma=False) > at:
-                first = at
-            yield first, at + 1
+            first = _walk_back(reader, at + 1)
+            proper = all(one.is_initial or one.folded in PARTICLES or reader.is_proper(one) for one in reader.tokens[first:at])
+            yield first if proper else at, at + 1
 
 
 def _initials(reader: NameReader, labels: list[Label]) -> Iterator[Found]:
@@ -241,6 +260,7 @@ def _initials(reader: NameReader, labels: list[Label]) -> Iterator[Found]:
         yield Found(found.start(1), found.end(1), Kind.NAME)
 
 
+_LOWER_TITLES = frozenset("dhr mevr mevrouw meneer mw dr drs prof mr mrs ms".split())
 _TITLES = frozenset(
     "dr drs doctor prof professor mr mrs ms miss mme mlle madame monsieur docteur herr herrn frau dhr mevr mevrouw mw sr sra dra med univ priv".split()
 )

@@ -26,7 +26,7 @@ _SHAPES = tuple(
         r"(?<![\w-])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?:\.\w{1,5})?(?![\w-])",
         # Long runs of digits; positions in a genome stand after ":", "g." or "_"
         r"(?<![\w.,:+/^-])\*?\d{7,20}\*?(?![\w%]|[.,]\d|\s?(?:cells?|bp|copies|reads|/)\b)",
-        r"(?<=\^)\d{5,20}(?=[\^|])|(?<=\|)\d{5,20}(?=\^)",
+        r"(?<=\|)\d{4,20}(?=\^{2})",
         # Letters and a long run of digits
         r"(?<![\w.,:_-])[A-Z]{1,3}\d{7,14}(?!\w|[.,]\d)",
     )
@@ -34,7 +34,7 @@ _SHAPES = tuple(
 # NM_000546 and the like are of genes, rs121913529 of variants: neither starts at a word boundary with capitals only.
 _REFERENCE_SEQUENCE = re.compile(r"(?:NM|NP|NC|NG|ENST|ENSG|ENSP|COSM|COSV|LRG)[_\d]")
 _VALUE = re.compile(
-    r"(?:\s?(?:n[or°º]|num|number|id)\b\.?)?[\s:.#=|*(/-]{0,8}"
+    r"(?:\s?(?:n[or°º]?|num|number|id)(?!\w)\.?)?[\s:.#=|*(/-]{0,8}"
     r"((?:[A-Z]{1,3}[ ](?=\d{2}-))?[^\W_]{1,24}(?:[-./][^\W_]{1,24}){0,8}(?:[ ]\d{2,4}(?=[ ]\d|\W|$)){0,4})",
     re.IGNORECASE,
 )

@@ -30,7 +30,7 @@ class NameReader:
         while end < len(self.tokens) and end - at < _LONGEST:
             between = gap(self.text, self.tokens, end) if end > at else ""
             is_comma = bool(_COMMA.fullmatch(between)) and end > at
-            if end > at and not _JOINS.fullmatch(between) and not (is_comma and comma and named and not seen_comma):
+            if end > at and not self._joined(end) and not (is_comma and comma and named and not seen_comma):
                 break
             if not self._continues(end, named, is_comma):
                 break
@@ -42,7 +42,7 @@ class NameReader:
     def read_listed(self, at: int) -> int:
         """End of the run of listed names from token `at` on, in any case, up to four words."""
         end = at
-        while end < len(self.tokens) and end - at < 4 and (end == at or self._joined(end)):
+        while end < len(self.tokens) and end - at < 4 and (end == at or self._joined(end) or _COMMA.fullmatch(self.gap(end))):
             token = self.tokens[end]
             known = self.words.is_listed(token.folded) and token.folded not in self.words.ordinary
             if not known and not (token.folded in PARTICLES and token.word.islower() and len(token.word) > 1):
@@ -63,7 +63,7 @@ class NameReader:
             and len(token.word) > 1
             and not self.is_degree(token)
             and not self.words.is_ordinary(token.folded)
-            and token.folded not in self.words.eponyms
+            and not self.words.is_eponym(token.folded)
         )
 
     def is_degree(self, token: Token) -> bool:
@@ -102,10 +102,16 @@ class NameReader:
         return self.tokens[at].word + self.tokens[at + 1].word in {"MD", "DO"} and at > 0
 
     def _joined(self, at: int) -> bool:
-        return bool(_JOINS.fullmatch(self.gap(at)) or _COMMA.fullmatch(self.gap(at)))
+        """Whether a token goes on with the words before it; a full stop ends them unless it shortens a word."""
+        between = self.gap(at)
+        return bool(_JOINS.fullmatch(between)) and ("." not in between or len(self.tokens[at - 1].word) <= 2)
 
     def _trimmed(self, at: int, end: int) -> int:
-        while end > at and self.tokens[end - 1].folded in PARTICLES and not self.is_name_like(self.tokens[end - 1]):
+        """The end without particles that lead to nothing."""
+        while end > at:
+            last = self.tokens[end - 1]
+            if last.folded not in PARTICLES or last.is_initial or self.is_name_like(last):
+                break
             end -= 1
         return end
 

@@ -11,7 +11,7 @@ from histoseek.reports.identifiers.lexicon import fold, lexicon
 from histoseek.reports.identifiers.tokens import Token
 
 _UPPER = "A-ZÀ-ÖØ-Þ"
-_CAP = rf"[{_UPPER}][\w'’.-]{{0,30}}"
+_CAP = rf"(?:(?i:ste?|mt|ft|[nsew])\.|[{_UPPER}][\w'\u2019-]{{0,30}})"
 _STATES = (
     "AL|AK|AZ|AR|CA|CO|CT|DE|DC|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|PR|"
     "RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY"
@@ -53,6 +53,7 @@ _AFTER = re.compile(
     r"universitair ziekenhuis|ziekenhuis|umc|university|institut[eo]?|universität)"
     rf"[ ](?:(?:of|de la|de los|de|des|del|du|di|der|für|at|in)[ ])?(?P<words>{_CAP}(?:[ -](?:(?:de|del|la|of)[ ])?{_CAP}){{0,3}})"
 )
+_CELL_GAP = re.compile(r":|[ ][|]|=")
 _CELL = re.compile(r"[ :|=]{1,4}(\S(?:[^\n|]{0,120}?))(?=[ ]{2,}|\s*\||\n|\t|$)")
 
 
@@ -71,7 +72,7 @@ def labelled_place(text: str, tokens: list[Token], label: Label) -> Iterator[Fou
     """The rest of the line or cell after "Address:" or "Facility:"."""
     at = tokens[label.end - 1].end
     found = _CELL.match(text, at)
-    if found and ({":", "|"} & set(text[at : found.start(1)])) and (_is_proper(found.group(1)[:60])):
+    if found and _CELL_GAP.search(text[at : found.start(1)]) and (_is_proper(found.group(1)[:60])):
         kind = Kind.ADDRESS if label.announces == "address" else Kind.INSTITUTION
         yield Found(found.start(1), found.end(1), kind)
 
