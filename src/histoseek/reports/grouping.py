@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from histoseek.reports.document import Report, ReportPart
-from histoseek.reports.entries import Entry
+from histoseek.reports.report_rows import Entry
 
 
 @dataclass(frozen=True, slots=True)

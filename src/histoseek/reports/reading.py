@@ -12,7 +12,6 @@ from histoseek.progress import Reporter, SilentReporter
 from histoseek.reports.columns import ReportColumns, mapped_columns
 from histoseek.reports.document import FileRead, Format, Refusal, ReportPart, ReportsRead, Source
 from histoseek.reports.encodings import clean_id
-from histoseek.reports.entries import Entry, entries_of
 from histoseek.reports.grouping import grouped
 from histoseek.reports.report_files import (
     TABLE_SUFFIXES,
@@ -22,6 +21,7 @@ from histoseek.reports.report_files import (
     report_files,
     whole_text,
 )
+from histoseek.reports.report_rows import Entry, entries_of
 from histoseek.reports.tabular import RawTable, json_file, json_lines, looks_separated, separated, workbook
 
 
