@@ -23,11 +23,20 @@ from histoseek.evaluation.metrics import Scores, score
 from histoseek.evaluation.protocols import ProtocolSpec, make_folds
 from histoseek.evaluation.ranking import rank
 from histoseek.mosaics.distances import DISTANCES, SignatureBlock
-from histoseek.mosaics.fusion import SHARES, ComparedParts, PartStatistics, choose_share, fuse_parts
+from histoseek.mosaics.fusion import (
+    DEFAULT_SHARE,
+    SHARES,
+    ComparedParts,
+    PartStatistics,
+    choose_share,
+    fuse_parts,
+    part_statistics,
+)
 
 SHOWN = ("mMV@1", "mMV@3", "mMV@5")
 FUSED = ("symmetric", "maxsim")
 BASE = "symmetric, as it is"
+TRIED = (DEFAULT_SHARE, 0.5)
 DEPTH = 10
 
 
@@ -91,11 +100,12 @@ def section(question: Question) -> str:
     signatures = [stored.signature for stored in cohort.stored(range(len(cohort)))]
     block = SignatureBlock.of_signatures(signatures)
     parts = {name: compared([distance.parts(one, block) for one in signatures]) for name, distance in DISTANCES.items()}
-    statistics = {name: part_statistics(parts[name], cohort) for name in FUSED}
+    apart = cohort.patients[:, None] != cohort.patients
+    statistics = {name: part_statistics(parts[name].local, parts[name].global_, apart) for name in FUSED}
     raw = {name: distance.fusion.total(parts[name].local, parts[name].global_) for name, distance in DISTANCES.items()}
     grids = {name: by_share(parts[name], statistics[name]) for name in FUSED}
     shown = {f"{name}, as it is" if name in FUSED else name: total for name, total in raw.items()}
-    shown |= {f"{name}, standardised": grids[name][SHARES.index(0.5)] for name in FUSED}
+    shown |= {f"{name}, standardised, {share}": grids[name][SHARES.index(share)] for name in FUSED for share in TRIED}
     vectors = np.mean([len(one.mosaic) for one in signatures])
     patients = len(set(cohort.patients.tolist()))
     facts = f"{len(cohort)} slides, {patients} patients or groups, {len(cohort.classes)} labels"
@@ -111,11 +121,6 @@ def section(question: Question) -> str:
 
 def compared(found: Sequence[tuple[np.ndarray, np.ndarray]]) -> Parts:
     return Parts(np.stack([local for local, _ in found]), np.stack([global_ for _, global_ in found]))
-
-
-def part_statistics(parts: Parts, cohort: Cohort) -> tuple[PartStatistics, PartStatistics]:
-    apart = cohort.patients[:, None] != cohort.patients
-    return PartStatistics.of(parts.local[apart]), PartStatistics.of(parts.global_[apart])
 
 
 def by_share(parts: Parts, statistics: tuple[PartStatistics, PartStatistics]) -> list[np.ndarray]:
@@ -144,6 +149,8 @@ def table(totals: dict[str, np.ndarray], cohort: Cohort) -> list[str]:
 def choice(name: str, parts: Parts, statistics: tuple[PartStatistics, PartStatistics], cohort: Cohort) -> str:
     owners, labels = cohort.patients, cohort.labels
     found = choose_share(ComparedParts(parts.local, parts.global_, owners, owners, labels, labels), statistics)
+    if found is None:
+        return f"{name}: no query can be answered.  "
     return (
         f"{name}: `calibrate` takes the share {found.share}; of the first five results have the label on patients held "
         f"out: {found.fitted:.3f} fitted, {found.stated:.3f} with the stated share (standard error of the difference "

@@ -25,8 +25,11 @@ def test_calibrate_search_and_vote(archive: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "same diagnosis: " in done.stdout
     assert "on patients held out" in done.stdout
+    assert "local share 0." in done.stdout
+    assert "(on diagnosis, 60 slides of 30 patients)" in done.stdout
+    assert "standard error of the difference" in done.stdout
     found = json.loads(histoseek("calibrate", "--archive", archive, "--json").stdout)
-    assert set(found) == {"format", "space", "distance", "slides", "created", "nearest", "label"}
+    assert set(found) == {"format", "space", "distance", "fusion", "slides", "created", "nearest", "label"}
     assert (found["slides"], found["label"]["patients"], found["label"]["column"]) == (60, 30, "diagnosis")
     assert found == json.loads((archive / "spaces" / "0001" / "calibration.json").read_text())
     page = tmp_path / "page.html"

@@ -113,21 +113,35 @@ def measured(archive: Archive, seed: int = 0) -> ArchiveFusion | None:
     """The parts measured on slides drawn from the archive, with the shares chosen before; None for too few slides."""
     space, store = archive.settled_space, archive.store.snapshot()
     records = store.records(None, None, 0)
-    owners = np.unique([owner_of(record) for record in records], return_inverse=True)[1]
-    if len(records) < MIN_SLIDES or len(np.unique(owners)) < MIN_OWNERS:
-        return None
-    drawn = np.random.default_rng(seed).permutation(len(records))
-    queries, database = np.sort(drawn[:_QUERIES]), np.sort(drawn[:_DATABASE])
-    allowed = owners[queries][:, None] != owners[database]
     ids = [record.slide_id for record in records]
+    owners = np.unique([owner_of(record) for record in records], return_inverse=True)[1]
     known, found = last_fusion(archive), []
     for name in FUSED:
-        parts = compare_slides(store, get_distance(name), [ids[i] for i in queries], [ids[i] for i in database])
-        before = known.of(name) if known else None
-        local, global_ = part_statistics(*parts, allowed)
-        found.append(replace(before, local=local, global_=global_) if before else PartsOfDistance(name, local, global_))
+        statistics = measure(store, get_distance(name), ids, owners, seed)
+        if statistics is None:
+            return None
+        before = (known.of(name) if known else None) or PartsOfDistance(name, *statistics)
+        found.append(replace(before, local=statistics[0], global_=statistics[1]))
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return ArchiveFusion(FORMAT, space.slides_fingerprint, len(records), created, tuple(found))
+
+
+def measure(
+    store: Store, distance: Distance, slide_ids: Sequence[str], owners: NDArray[np.int64], seed: int = 0
+) -> tuple[PartStatistics, PartStatistics] | None:
+    """The local and the global part of a distance on slides drawn from these, of owners int64 [S]; None for too few.
+
+    100 slides against 1,000, or all there are; only pairs of different owners count.
+    """
+    if len(slide_ids) < MIN_SLIDES or len(np.unique(owners)) < MIN_OWNERS:
+        return None
+    drawn = np.random.default_rng(seed).permutation(len(slide_ids))
+    queries, database = np.sort(drawn[:_QUERIES]), np.sort(drawn[:_DATABASE])
+    allowed = owners[queries][:, None] != owners[database]
+    if not allowed.any():
+        return None
+    parts = compare_slides(store, distance, [slide_ids[i] for i in queries], [slide_ids[i] for i in database])
+    return part_statistics(*parts, allowed)
 
 
 def compare_slides(

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.archive.fusion import FUSED, measure
 from histoseek.archive.schema import StoredSlide
 from histoseek.evaluation.cohort import Cohort
 from histoseek.evaluation.systems.base import Floats, Ints
 from histoseek.mosaics.distances import SignatureBlock, get_distance
+from histoseek.mosaics.fusion import DEFAULT_SHARE, fuse_parts
 
 _SLIDES_READ_AT_ONCE = 256
 
@@ -30,7 +32,13 @@ class MosaicMatching:
         return self._name
 
     def fit(self, database: Ints) -> None:
-        """Nothing is fitted."""
+        """Put the parts on one scale, as an archive of these slides would; labels are not looked at."""
+        distance = get_distance(self._distance.name)
+        statistics = None
+        if distance.name in FUSED:
+            ids = [self._cohort.slide_ids[place] for place in database]
+            statistics = measure(self._cohort.archive.store, distance, ids, self._cohort.patients[database])
+        self._distance = distance.with_fusion(fuse_parts(*statistics, DEFAULT_SHARE)) if statistics else distance
 
     def distances(self, queries: Ints, database: Ints) -> Floats:
         """Those of `histoseek.mosaics.distances`; 0 for a slide and itself."""
@@ -67,12 +75,7 @@ def stored_slides(cohort: Cohort, places: Ints) -> Iterator[StoredSlide]:
 
 def block_of(block: SignatureBlock, places: Ints) -> SignatureBlock:
     """The signatures of some slides of a block, in the order of `places`."""
-    if np.array_equal(places, np.arange(len(block))):
-        return block
-    counts = np.diff(block.offsets)[places]
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    rows = np.arange(offsets[-1]) + np.repeat(block.offsets[:-1][places] - offsets[:-1], counts)
-    return SignatureBlock(block.barcodes[rows], offsets, block.global_vectors[places])
+    return block if np.array_equal(places, np.arange(len(block))) else block.take(places)
 
 
 def cosine_distances(queries: NDArray[np.float32], slides: NDArray[np.float32]) -> Floats:
