@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from histoseek.reports.headings import Headings, SectionName, packaged_headings
 from histoseek.reports.sentences import Sentence, sentences
@@ -73,7 +73,9 @@ def sections(text: str) -> Sections:
     """
     words = packaged_headings()
     found = list(_headings(text, words))
-    if not found or text[: found[0].start].strip():
+    if found and not text[: found[0].start].strip():
+        found[0] = replace(found[0], start=0)
+    else:
         lead: SectionName = "diagnosis" if _begins_as_diagnosis(text, words) else "other"
         found.insert(0, _Heading(lead, "", 0, 0))
     ends = [heading.start for heading in found[1:]] + [len(text)]

@@ -17,7 +17,7 @@ _ABBREVIATIONS = frozenset(
     )
 )
 _UNITS = frozenset(("mm", "cm", "um", "g", "kg", "ml", "cc", "hpf", "in"))
-_END = re.compile(r"""[.!?]+["')\]”’]*(?=\s)|(?<=[a-z)][a-z)])[.](?=[A-Z][a-z])|[。！？]["')\]”’]*""")  # noqa: RUF001
+_END = re.compile(r"""[.!?]+["')\]”’]*(?=\s)|(?<=[a-z)])[.](?=[A-Z][a-z]{2})|[。！？]["')\]”’]*""")  # noqa: RUF001
 _LAST_WORD = re.compile(r"[^\s(\[,;:]+$")
 _LINE = re.compile(r"[^\n]*\n?")
 _MARKER = re.compile(r"(?:[-*•–·▪◦+>]|\(?\d{1,2}[.)]|\(?[A-Za-z][.)]|\(?[ivxIVX]{1,4}[.)])(?=\s|$)")  # noqa: RUF001
@@ -28,8 +28,11 @@ _CUT_WORD = re.compile(r"\w[-\u00ad\u2010]\s*$")
 _WRAP_CHARACTERS = 50
 _HYPHENATED = re.compile(r"([^\W\d_]+)[-\u2010\u00ad]\s*\n\s*(?=([^\W_]))")
 _KEEPS_HYPHEN = frozenset(
-    "non well ill poorly moderately high low core needle post pre anti semi half mid self large small long short "
-    "two three four signet squamo ck cd her ki pd ph ductal type full thin thick single multi punch shave".split()
+    (
+        *("non", "well", "ill", "poorly", "moderately", "high", "low", "core", "needle", "post", "pre", "semi", "half"),
+        *("mid", "self", "large", "small", "long", "short", "two", "three", "four", "signet", "full", "thin", "thick"),
+        *("single", "multi", "punch", "shave"),
+    )
 )
 
 

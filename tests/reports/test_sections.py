@@ -1,0 +1,192 @@
+"""Finding the sections and specimens of a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from histoseek.reports.headings import packaged_headings
+from histoseek.reports.sections import Sections, sections
+
+
+def outline(text: str) -> list[tuple[str, str | None, str]]:
+    """Name, specimen and words of each section."""
+    return [
+        (part.name, part.specimen, " | ".join(sentence.text for sentence in part.sentences))
+        for part in sections(text).sections
+    ]
+
+
+FULL = """CLINICAL HISTORY: 61-year-old with a nodule.
+GROSS DESCRIPTION:
+A. Received in formalin, 2 x 1 cm.
+B. Two cores.
+MICROSCOPIC DESCRIPTION
+Sections show glands.
+
+FINAL DIAGNOSIS:
+A. Lung, left, wedge resection:
+   1. Adenocarcinoma.
+   2. Emphysema.
+B. Lymph node, biopsy: no tumor.
+Comment: See above.
+Immunohistochemistry: TTF-1 positive.
+ADDENDUM
+EGFR wild type.
+"""
+
+
+def test_a_full_report() -> None:
+    assert outline(FULL) == [
+        ("history", None, "61-year-old with a nodule."),
+        ("gross", "A", "A. Received in formalin, 2 x 1 cm."),
+        ("gross", "B", "B. Two cores."),
+        ("microscopy", None, "Sections show glands."),
+        ("diagnosis", "A", "A. Lung, left, wedge resection: | 1. Adenocarcinoma. | 2. Emphysema."),
+        ("diagnosis", "B", "B. Lymph node, biopsy: no tumor."),
+        ("comment", None, "See above."),
+        ("ancillary", None, "TTF-1 positive."),
+        ("addendum", None, "EGFR wild type."),
+    ]
+    found = sections(FULL)
+    assert found.specimens == ("A", "B")
+    assert [part.name for part in found.of_specimen("B")] == ["gross", "diagnosis"]
+    assert [part.heading for part in found.named("microscopy", "comment")] == ["MICROSCOPIC DESCRIPTION", "Comment"]
+
+
+@pytest.mark.parametrize(
+    ("heading", "name"),
+    [
+        ("FINAL PATHOLOGIC DIAGNOSIS:", "diagnosis"),
+        ("Diagnosis (revised):", "diagnosis"),
+        ("## Diagnosis", "diagnosis"),
+        ("**Microscopic Description:**", "microscopy"),
+        ("MICROSCOPY (July 10):", "microscopy"),
+        ("Gross and Microscopic Description:", "microscopy"),
+        ("3. Gross Examination:", "gross"),
+        ("Pre-operative diagnosis:", "history"),
+        ("ST. ELSEWHERE HOSPITAL CLINICAL INFORMATION:", "history"),
+        ("Makroskopie:", "gross"),
+        ("Klinische Angaben:", "history"),
+        ("Kritischer Bericht:", "diagnosis"),
+        ("EXAMEN MACROSCOPIQUE :", "gross"),
+        ("Renseignements cliniques :", "history"),
+        ("Conclusie:", "diagnosis"),
+        ("Microscopisch onderzoek:", "microscopy"),
+        ("Molekularpathologie:", "ancillary"),
+        ("Nachtrag:", "addendum"),
+        ("Special Stains:", "ancillary"),
+        ("Specimen(s) Received:", "other"),
+        ("Gross", "gross"),
+    ],
+)
+def test_headings_in_many_words(heading: str, name: str) -> None:
+    found = sections(f"{heading}\nSome text here.")
+    assert [(part.name, len(part.sentences)) for part in found.sections] == [(name, 1)]
+    assert found.sections[0].sentences[0].text == "Some text here."
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Tumor size: 3 cm", "PROSTATE, NEEDLE BIOPSY:", "The diagnosis is carcinoma.", "Necrosis: absent", "Grade: 2"],
+)
+def test_lines_that_are_no_headings(line: str) -> None:
+    assert [part.heading for part in sections(f"MICROSCOPY:\nGlands.\n{line}\nmore").sections] == ["MICROSCOPY"]
+
+
+def test_headings_within_a_line() -> None:
+    text = "Clinical History: Mass. Gross Description: One core. FINAL DIAGNOSIS: Carcinoma. Note: none"
+    assert [name for name, *_ in outline(text)] == ["history", "gross", "diagnosis", "comment"]
+
+
+def test_fields_of_a_diagnosis_stay_in_it() -> None:
+    text = "DIAGNOSIS\nProcedure: Excision\nTumor type: ductal\n"
+    assert outline(text) == [("diagnosis", None, "Procedure: Excision | Tumor type: ductal")]
+
+
+def test_text_without_headings() -> None:
+    assert outline("Prostate, biopsy;\n  Acinar adenocarcinoma\n\nNote) Small.") == [
+        ("diagnosis", None, "Prostate, biopsy; | Acinar adenocarcinoma"),
+        ("comment", None, "Small."),
+    ]
+    assert outline("Atypical cells form ducts.") == [("other", None, "Atypical cells form ducts.")]
+    assert outline("") == [("other", None, "")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "labels"),
+    [
+        ("Specimen 1: skin\nSpecimen 2: lung", ["1", "2"]),
+        ("Part A - skin\nPart B - lung", ["A", "B"]),
+        ("Samples I & II: glands\nSample III: none", ["I & II", "III"]),
+        ("1) Skin, arm, excision:\nnevus\n2) Skin, leg, punch biopsy:\nscar", ["1", "2"]),
+        ("A. Colon: polyp\nB. Rectum: none\nC. Ileum: none", ["A", "B", "C"]),
+        ("1. Carcinoma\n2. Carcinoma in situ", []),
+        ("A. Prostate, biopsy:\n1. Carcinoma\n2. Prostatitis", ["A"]),
+        ("Probe 1: Haut\nProbe 2: Lunge", ["1", "2"]),
+        ("I am sure. A note.", []),
+    ],
+)
+def test_specimens(lines: str, labels: list[str]) -> None:
+    assert list(sections(f"DIAGNOSIS:\n{lines}").specimens) == labels
+
+
+def test_text_before_the_first_specimen_belongs_to_none() -> None:
+    assert [specimen for _, specimen, _ in outline("DIAGNOSIS:\nAll of them:\nPart A: x\nPart B: y")] == [
+        None,
+        "A",
+        "B",
+    ]
+
+
+LINES = st.lists(
+    st.sampled_from(
+        [
+            *FULL.splitlines(),
+            "",
+            "Specimen 2: x",
+            "Note) y",
+            "  II. Skin, biopsy:",
+            "# Gross",
+            "a\tb",
+            "DIAGNOSIS: Part A: z",
+        ]
+    )
+)
+
+
+def covers(found: Sections) -> bool:
+    place = 0
+    for part in found.sections:
+        inside = all(part.body <= s.start < s.end <= part.end for s in part.sentences)
+        if part.start != place or not part.start <= part.body <= part.end or not inside:
+            return False
+        place = part.end
+    return place == len(found.text)
+
+
+@given(st.one_of(LINES.map("\n".join), st.text()))
+def test_sections_touch_and_cover_the_text(text: str) -> None:
+    found = sections(text)
+    assert covers(found)
+    for part in found.sections:
+        spoken = "".join(text[sentence.start : sentence.end] for sentence in part.sentences)
+        assert "".join(spoken.split()) == "".join(text[part.body : part.end].split())
+
+
+def test_every_packaged_heading_is_found_alone() -> None:
+    words = packaged_headings()
+    for title, name in words.section_of.items():
+        assert words.section(title.upper()) == name
+
+
+def test_real_reports_with_headings(shared_data: Path) -> None:
+    written = (shared_data / "reports" / "dragon" / "Task011_prostate_pathology_clf.md").read_text()
+    found = sections(written)
+    names = {part.name for part in found.sections}
+    assert {"history", "gross", "microscopy", "diagnosis"} <= names
+    assert len({part.specimen for part in found.named("microscopy")} - {None}) == 6
+    assert covers(found)
