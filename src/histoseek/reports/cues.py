@@ -23,19 +23,20 @@ _PHRASES: dict[tuple[str, str], tuple[str, ...]] = {
         "not evident", "not involved", "not apparent", "not demonstrated", "not appreciated", "not recognized",
         "not recognised", "not visible", "not shown", "none identified", "none seen", "absent", "is excluded",
         "are excluded", "was excluded", "has been excluded", "can be excluded", "is ruled out", "been ruled out",
-        "is negative", "are negative", "was negative", "were negative", ": negative", ": none", ": no", ": nil", "-free",
-        "not in evidence", "not exist",
+        "is negative", "are negative", "was negative", "were negative", ": negative", ": none", ": no", ": nil",
+        "-free", "not in evidence", "not exist",
     ),
     (_UNCERTAIN, BEFORE): (
         "suspicious for", "suspicious of", "suspicion of", "suggestive of", "suggest", "suggests", "suggesting",
         "suspected", "suspect", "favor", "favors", "favored", "favoring", "favour", "favours", "favoured", "favouring",
         "possible", "possibly", "probable", "probably", "likely", "most likely", "presumed", "presumably",
         "questionable", "rule out", "r/o", "query", "vs", "vs.", "versus", "differential diagnosis includes",
-        "differential diagnosis", "may represent", "may be", "might be", "might represent", "could be", "could represent",
+        "differential diagnosis", "may represent", "may be", "might be", "might represent", "could be",
+        "could represent",
         "cannot exclude", "can not exclude", "cannot rule out", "can not rule out", "could not exclude",
         "does not exclude", "not excluding", "equivocal for", "worrisome for", "concerning for", "possibility of",
         "potential for", "risk of", "precursor to", "precursor of", "precursor lesion to", "borderline for",
-        "cannot be distinguished from", "atypical for", "more consistent with", "than with", "in question",
+        "cannot be distinguished from", "atypical for", "more consistent with", "than with", "in question", "resembling", "reminiscent of",
         "not unequivocally", "not certain for", "not definite for",
     ),
     (_UNCERTAIN, AFTER): (
@@ -70,13 +71,15 @@ def _pattern(phrases: list[str]) -> str:
 _MEANING = {phrase: meaning for meaning, phrases in _PHRASES.items() for phrase in phrases}
 # These are for lower-case text.
 CUE = re.compile(_pattern(list(_MEANING)))
-FORWARD_END = re.compile(
+_END = (
     r"\b(?:but|however|although|though|except|apart\s+from|other\s+than|yet|whereas|while|which|because|since|"
-    r"there\s+(?:is|are)|shows?|showing|reveals?|consistent\s+with|compatible\s+with|suspicious|suggestive|favou?r|"
-    r"arising|and\s+with|in\s+(?:a|the)\s+background|due\s+to|secondary\s+to|remains?|present\s+in)\b|"
+    r"there\s+(?:is|are)|shows?|showing|reveals?|arising|and\s+with|in\s+(?:a|the)\s+background|due\s+to|"
+    r"secondary\s+to|remains?|present\s+in)\b|"
     r",\s*(?:and\s+)?(?:with|an?|the|there|it|this|these|only|some|focal|abundant|extensive)\b|:(?!\s*$)"
 )
-SOFT_END = re.compile(FORWARD_END.pattern + r"|,(?!\s*(?:or|and|versus|vs)\b)|\)")
+# What is denied ends where something is offered in its place; what is doubted or past ends at most commas.
+FORWARD_END = re.compile(_END + r"|\b(?:(?:consistent|compatible)\s+with|suspicious|suggestive|favou?r)\b")
+SOFT_END = re.compile(_END + r"|,(?!\s*(?:or|and|versus|vs)\b)|\)")
 
 
 def cue_of(text: str) -> tuple[str, str]:

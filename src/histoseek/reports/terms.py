@@ -12,6 +12,7 @@ from histoseek.reports.negation import Scope, Status, scopes, status_at
 from histoseek.reports.vocabulary import Surface, Vocabulary, load_vocabulary
 from histoseek.reports.words import Span, Token, tokens
 
+_LINKS = frozenset({"or", "and", ",", "nor"})
 _CIRCA = re.compile(r"\.\s*\d")
 
 
@@ -56,15 +57,40 @@ class TermMatcher:
             raise InputError(f"entry {concept_id}", f"{text!r} is already a way to write {node.concept_id}", advice)
         node.concept_id = concept_id
 
-    def find(self, text: str) -> Iterator[tuple[int, int, str]]:
-        """Start, end and concept of each term, the longest at each place, none overlapping."""
+    def find(self, text: str) -> tuple[tuple[int, int, str], ...]:
+        """Start, end and concept of each term in order, the longest at each place, none overlapping.
+
+        Of terms that share their last word ("vascular or perineural invasion") each is found.
+        """
         words = tokens(text)
+        found: list[tuple[int, int, str]] = []
         position = 0
         while position < len(words):
             length, concept_id = self._longest(words, position, text)
             if length:
-                yield words[position].start, words[position + length - 1].end, concept_id
+                shared = self._sharing(words, position, length) if length > 1 else []
+                while shared and found and found[-1][1] > shared[0][0]:
+                    found.pop()
+                found += [*shared, (words[position].start, words[position + length - 1].end, concept_id)]
             position += max(length, 1)
+        return tuple(found)
+
+    def _sharing(self, words: tuple[Token, ...], position: int, length: int) -> list[tuple[int, int, str]]:
+        """Terms of one word before this one that its last word completes."""
+        last, found = words[position + length - 1], list[tuple[int, int, str]]()
+        while position >= 2:
+            links = position - 1
+            while links > 0 and words[links].key in _LINKS:
+                links -= 1
+            if links == position - 1:
+                break
+            ends = [node for step in self._step([self._root], words[links]) for node in self._step([step], last)]
+            concept_id = next((node.concept_id for node in ends if node.concept_id), "")
+            if not concept_id:
+                break
+            found.insert(0, (words[links].start, words[links].end, concept_id))
+            position = links
+        return found
 
     def _longest(self, words: tuple[Token, ...], position: int, text: str) -> tuple[int, str]:
         """How many words the longest term at this place has, and its concept; (0, "") where none begins."""
@@ -84,8 +110,7 @@ class TermMatcher:
 
     def _step(self, nodes: list[_Node], word: Token) -> list[_Node]:
         exact, evened = "=" + word.raw, self._words.get(word.key, word.key)
-        found = [node.following[key] for node in nodes for key in (exact, evened) if key in node.following]
-        return found
+        return [node.following[key] for node in nodes for key in (exact, evened) if key in node.following]
 
 
 def _variants(surface: Surface, same: dict[str, str]) -> Iterator[tuple[str, ...]]:
@@ -116,7 +141,7 @@ def find_terms(text: str, vocabulary: Vocabulary | None = None) -> tuple[Mention
 
     Words match in any case, number, hyphenation and spelling (British or American); abbreviations only as written.
     """
-    found = tuple(_matcher(vocabulary or load_vocabulary()).find(text))
+    found = _matcher(vocabulary or load_vocabulary()).find(text)
     places = tuple(Span(start, end) for start, end, _ in found)
     ranges = _outside(scopes(text), places)
     return tuple(_mention(place, concept_id, ranges) for place, (_, _, concept_id) in zip(places, found, strict=True))
