@@ -16,34 +16,61 @@ if TYPE_CHECKING:
     from histoseek.archive.schema import SlideRecord
     from histoseek.encoders.recipe import Recipe
     from histoseek.errors import HistoseekError
-    from histoseek.search.query import ArchivedSlide, SlideFile
+    from histoseek.geometry import Rect
+    from histoseek.search.queries import (
+        ArchivedCase,
+        ArchivedSlide,
+        Case,
+        Composed,
+        Region,
+        ReportFile,
+        SlideFile,
+        TextQuery,
+        TileImage,
+    )
     from histoseek.search.results import Match, SearchResult, SearchResults
 
 __all__ = [
     "Archive",
+    "ArchivedCase",
     "ArchivedSlide",
+    "Case",
+    "Composed",
     "HistoseekError",
     "IndexReport",
     "Match",
     "Recipe",
+    "Rect",
+    "Region",
+    "ReportFile",
     "SearchResult",
     "SearchResults",
     "SlideFile",
     "SlideRecord",
+    "TextQuery",
+    "TileImage",
     "__version__",
 ]
 
 _HOMES = {
     "Archive": "histoseek.api",
-    "ArchivedSlide": "histoseek.search.query",
+    "ArchivedCase": "histoseek.search.queries",
+    "ArchivedSlide": "histoseek.search.queries",
+    "Case": "histoseek.search.queries",
+    "Composed": "histoseek.search.queries",
     "HistoseekError": "histoseek.errors",
     "IndexReport": "histoseek.archive.ingest",
     "Match": "histoseek.search.results",
     "Recipe": "histoseek.encoders.recipe",
+    "Rect": "histoseek.geometry",
+    "Region": "histoseek.search.queries",
+    "ReportFile": "histoseek.search.queries",
     "SearchResult": "histoseek.search.results",
     "SearchResults": "histoseek.search.results",
-    "SlideFile": "histoseek.search.query",
+    "SlideFile": "histoseek.search.queries",
     "SlideRecord": "histoseek.archive.schema",
+    "TextQuery": "histoseek.search.queries",
+    "TileImage": "histoseek.search.queries",
 }
 
 

@@ -16,9 +16,11 @@ from histoseek.errors import InputError
 from histoseek.mosaics.distances import DEFAULT_DISTANCE
 from histoseek.progress import Reporter
 from histoseek.search.calibrate import DEFAULT_LABEL, calibrate
-from histoseek.search.query import ArchivedSlide, Query, SlideFile, TextQuery
+from histoseek.search.options import SearchOptions
+from histoseek.search.queries import ArchivedSlide, Query, SlideFile, TextQuery
+from histoseek.search.recall import DEFAULT_DEPTH, DEFAULT_QUERIES, Recall, recall
 from histoseek.search.results import SearchResults
-from histoseek.search.search import SearchOptions, search
+from histoseek.search.search import search
 from histoseek.slides.discover import discover
 
 PathLike = Path | str
@@ -69,24 +71,31 @@ class Archive(StoredArchive):
         text: str | None = None,
         to: Literal["slides", "reports"] = "slides",
         k: int = 5,
+        offset: int = 0,
         where: str | None = None,
         same_patient: bool = False,
+        by_case: bool = False,
+        distance: str | None = None,
         exact: bool = False,
         min_probability: float | None = None,
         vote: str | None = None,
     ) -> SearchResults:
         """The k slides (or reports) most like a slide file or query object, the archive's slide `like`, or a text.
 
-        where: an SQL filter over metadata; same_patient: let other slides of the query's patient be found;
+        offset: how many better ones to pass over; where: an SQL filter over metadata; same_patient: let other slides
+        of the query's patient be found; by_case: one result a case; distance: None for the one that suits the query;
         min_probability: leave out results that are less likely to share the query's label; vote: the metadata column
         that results vote on. Raises SlideError, UnknownSlide, BadFilter, EncoderError, ArchiveError, and
         ConfigurationError for a min_probability without a calibration.
         """
         options = SearchOptions(
             k=k,
+            offset=offset,
             to=to,
             where=where,
             same_patient=same_patient,
+            by_case=by_case,
+            distance=distance,
             exact=exact,
             min_probability=min_probability,
             vote=vote,
@@ -106,6 +115,21 @@ class Archive(StoredArchive):
         Raises ArchiveError for too few labels or slides, InputError for an unknown column, ArchiveBusy.
         """
         return calibrate(self, label, distance, seed, reporter)
+
+    def recall(
+        self,
+        queries: int = DEFAULT_QUERIES,
+        k: int = DEFAULT_DEPTH,
+        where: str | None = None,
+        seed: int = 0,
+        reporter: Reporter | None = None,
+    ) -> Recall:
+        """How many of the first k results of exact ranking the default search finds, on slides of the archive.
+
+        Raises ArchiveError for an archive without slides to compare, ConfigurationError for less than one query,
+        BadFilter.
+        """
+        return recall(self, queries, k, where, seed, reporter)
 
     def verify(self, reporter: Reporter | None = None) -> Verification:
         """Check every slide's vectors, cached features and file."""

@@ -116,6 +116,16 @@ class NoTissue(SlideError):
         )
 
 
+class RegionOutside(SlideError):
+    """A region reaches beyond its slide."""
+
+    def __init__(self, path: Path | str, region: str, size: tuple[int, int]) -> None:
+        self.region = region
+        self.size = size
+        what = f"region {region} (level-0 px) is not inside its {size[0]} x {size[1]} px"
+        super().__init__(path, what, "Give x,y,width,height in level-0 px, or in um with `um` behind them")
+
+
 class DuplicateSlide(SlideError):
     """Two files of one run have the same content, or were given the same id."""
 
@@ -245,6 +255,23 @@ class UnknownSlide(InputError):
     def __init__(self, slide_id: str) -> None:
         self.slide_id = slide_id
         super().__init__(slide_id, "no slide of this id in the archive", "`histoseek list` shows the ids")
+
+
+class UnknownCase(InputError):
+    """The archive has no slide of this case."""
+
+    def __init__(self, case_id: str) -> None:
+        self.case_id = case_id
+        super().__init__(f"case {case_id}", "no slide of this case in the archive", "`histoseek list` shows the cases")
+
+
+class MixedPatients(InputError):
+    """A case to ask with has slides of several patients."""
+
+    def __init__(self, slides: Sequence[str]) -> None:
+        self.slides = tuple(slides)
+        what = f"slides of different patients: {', '.join(self.slides)}"
+        super().__init__("case", what, "Ask with the slides of one patient")
 
 
 class BadFilter(InputError):

@@ -43,6 +43,9 @@ class Rect:
     width: int
     height: int
 
+    def __str__(self) -> str:
+        return f"{self.x},{self.y},{self.width},{self.height}"
+
     @property
     def right(self) -> int:
         """First level-0 column right of the rectangle."""

@@ -19,10 +19,11 @@ from histoseek.archive.reencode import reencode
 from histoseek.archive.spaces import Change
 from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.errors import ArchiveError, ConfigurationError, DamagedArchive, InputError
+from histoseek.search.options import SearchOptions
 from histoseek.search.page import render_page
-from histoseek.search.query import ArchivedSlide, SlideFile
+from histoseek.search.queries import ArchivedSlide, SlideFile
 from histoseek.search.results import SearchResults
-from histoseek.search.search import SearchOptions, search
+from histoseek.search.search import search
 from histoseek.search.vote import Ballot, Vote, take_vote
 from tests.evaluation.archives import labelled_archive
 from tests.weights import write_table

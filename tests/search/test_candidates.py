@@ -15,7 +15,7 @@ from histoseek.archive.stores.lance import LanceStore
 from histoseek.archive.stores.rows import quantised
 from histoseek.mosaics.distances import Distances, SignatureBlock, get_distance
 from histoseek.search.candidates import candidates
-from histoseek.search.scan import products
+from histoseek.search.scan import inner, products
 from histoseek.settings import get_settings
 from tests.archive.test_store import DIMENSION, make_slide
 
@@ -122,3 +122,11 @@ def test_products_equal_sums_in_wide_integers() -> None:
         places = np.sort(rng.choice(500, 60, replace=False))
         places[0] = 0
         assert products(codes, query, places).tolist() == (codes[places].astype(int) @ query.astype(int)).tolist()
+
+
+def test_inner_products_equal_sums_in_double_precision() -> None:
+    rng = np.random.default_rng(1)
+    vectors = rng.standard_normal((300, 768)).astype(np.float32)
+    places = np.array([5, 5, 299, 0])
+    expected = vectors[places].astype(float) @ vectors[7].astype(float)
+    np.testing.assert_allclose(inner(vectors, vectors[7], places), expected, atol=1e-3)

@@ -12,9 +12,10 @@ from PIL import Image
 
 from histoseek.api import Archive
 from histoseek.errors import BadFilter, ConfigurationError, InputError, SlideNotFound, UnknownSlide
+from histoseek.search.options import SearchOptions
 from histoseek.search.page import render_page
-from histoseek.search.query import ArchivedSlide, SlideFile
-from histoseek.search.search import SearchOptions, search
+from histoseek.search.queries import ArchivedSlide, SlideFile
+from histoseek.search.search import search
 from histoseek.slides.slide import open_slide
 
 
@@ -110,6 +111,7 @@ def test_json_has_the_documented_fields(archive: Archive) -> None:
     }
     assert (found["calibrated_for"], found["novelty"], found["vote"]) == (None, None, None)
     fields = {"rank", "slide_id", "case_id", "score", "probability", "local", "global", "matches", "ways", "record"}
+    fields |= {"query_slide", "also"}
     assert all(set(result) == fields for result in found["results"])
     assert found["results"][0]["probability"] is None
     assert isinstance(found["results"][0]["record"]["extra"]["age"], int)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.registry import TileEncoder, batch_size
+from histoseek.geometry import Rect
 from histoseek.progress import Reporter
 from histoseek.settings import get_settings
 from histoseek.slides.slide import Slide, check_spacing, open_slide
@@ -29,17 +30,19 @@ class PreparedSlide:
     tiles: TileSet
 
 
-def prepare_slide(path: Path, recipe: Recipe, tile_edge_px: int, spacing_um_per_px: float | None) -> PreparedSlide:
-    """Open a slide and choose its tiles; the caller closes `slide`.
+def prepare_slide(
+    path: Path, recipe: Recipe, tile_edge_px: int, spacing_um_per_px: float | None, regions: Sequence[Rect] = ()
+) -> PreparedSlide:
+    """Open a slide and choose its tiles, those of the regions if there are any; the caller closes `slide`.
 
-    Raises SlideError: unreadable, no spacing, too coarse, no tissue.
+    Raises SlideError: unreadable, no spacing, too coarse, no tissue, a region that is not on the slide.
     """
     slide = open_slide(path, spacing_um_per_px)
     try:
         check_spacing(slide, recipe.spacing_um_per_px, recipe.spacing_tolerance)
         tissue = find_tissue(slide, TissueSettings(threshold=recipe.tissue_threshold))
         shape = TileShape(tile_edge_px, recipe.spacing_um_per_px)
-        tiles = tissue_grid(slide, tissue, shape)
+        tiles = tissue_grid(slide, tissue, shape, regions)
         if recipe.tile_budget is not None:
             tiles = representatives(tiles, tissue.thumbnail, slide.size, recipe.tile_budget, recipe.seed)
         return PreparedSlide(slide, tiles)
@@ -73,10 +76,10 @@ def encoder_fingerprint(encoder: TileEncoder) -> str:
 
 @contextmanager
 def prepared_slide(
-    path: Path, recipe: Recipe, tile_edge_px: int, spacing_um_per_px: float | None
+    path: Path, recipe: Recipe, tile_edge_px: int, spacing_um_per_px: float | None, regions: Sequence[Rect] = ()
 ) -> Iterator[PreparedSlide]:
     """`prepare_slide` that closes the slide."""
-    prepared = prepare_slide(path, recipe, tile_edge_px, spacing_um_per_px)
+    prepared = prepare_slide(path, recipe, tile_edge_px, spacing_um_per_px, regions)
     try:
         yield prepared
     finally:

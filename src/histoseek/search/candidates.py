@@ -74,9 +74,7 @@ def candidates(
     places = _places(store, len(rows), where, without)
     if count is None or len(places) <= count:
         return Candidates.at(rows, places)
-    screened = _nearest(_screen(rows, global_vector, places), count * _SCREENED_PER_CANDIDATE)
-    near = places[screened]
-    return Candidates.at(rows, np.sort(near[_nearest(rows.global_vectors[near] @ global_vector, count)]))
+    return Candidates.at(rows, _nearest(rows, global_vector, places, count))
 
 
 def best(slide_ids: Ids, totals: Doubles, count: int) -> Places:
@@ -96,16 +94,18 @@ def _places(store: Store, slides: int, where: str | None, without: str | None) -
     return kept[wanted[kept]]
 
 
-def _screen(rows: RankingRows, vector: NDArray[np.float32], places: Places) -> NDArray[np.float32]:
-    """Inner products of a vector with those at some places, nearly, up to a positive factor."""
-    from histoseek.search.scan import products
+def _nearest(rows: RankingRows, vector: NDArray[np.float32], places: Places, count: int) -> Places:
+    """The places among these whose vectors have the largest inner products with one, ascending."""
+    from histoseek.search.scan import inner, products
 
     codes, _ = quantised(vector[None])
-    return products(rows.codes, codes[0], places) * rows.scales[places]
+    screened = _largest(products(rows.codes, codes[0], places) * rows.scales[places], count * _SCREENED_PER_CANDIDATE)
+    near = places[screened]
+    return near[_largest(inner(rows.global_vectors, vector, near), count)]
 
 
-def _nearest(products: NDArray[np.float32], count: int) -> Places:
-    """Places of the `count` largest products, ascending."""
-    if count >= len(products):
-        return np.arange(len(products))
-    return np.sort(np.argpartition(-products, count - 1)[:count])
+def _largest(values: NDArray[np.float32], count: int) -> Places:
+    """Where the `count` largest values are, ascending."""
+    if count >= len(values):
+        return np.arange(len(values))
+    return np.sort(np.argpartition(-values, count - 1)[:count])

@@ -48,9 +48,10 @@ def render_page(results: SearchResults, title: str) -> str:
 def _page_result(results: SearchResults, result: SearchResult) -> PageResult:
     query = results.query
     own = None
-    if query.kind == "slide" and query.uri:
+    if query.slides:
         regions = [match.query_region for match in result.matches]
-        own = slide_pictures(query.uri, query.spacing_um_per_px or 0, regions)
+        asked = query.slides[result.query_slide]
+        own = slide_pictures(asked.uri, asked.spacing_um_per_px, regions)
     record = result.record
     found = slide_pictures(record.uri, record.spacing_um_per_px, [match.result_region for match in result.matches])
     return PageResult(

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from histoseek.archive.schema import SlideRecord, owner_of, value_of
 from histoseek.geometry import Rect
 from histoseek.mosaics.calibration import is_novel
+from histoseek.search.printed import as_html, as_text
 from histoseek.search.vote import Ballot, Vote, take_vote
 
 
@@ -35,11 +36,15 @@ vectors of texts; by the words of the report (BM25)."""
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way that led to a result: its rank there, from 1, and its score there (cosine, BM25, or 1 - distance)."""
+    """One way that led to a result: its rank there, from 1, and its score there (cosine, BM25, or 1 - distance).
+
+    weight: its part in the fused score, below 0 for what was not wanted.
+    """
 
     name: WayName
     rank: int
     score: float
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,8 @@ class SearchResult:
     score: larger is more alike; 1 - distance between slides, the cosine where a single way of vectors led here, and
     the fused rank (docs/json.md) where there were several; local and global_: the distance's two parts, None unless
     slides were compared; probability: that the label (`calibrated_for`) is the query's, None where not calibrated;
-    matches: best first; ways: how it was reached.
+    matches: best first; ways: how it was reached; query_slide: which of the query's slides it is nearest to, from 0;
+    also: the other slides of its case, where cases are results.
     """
 
     rank: int
@@ -62,24 +68,44 @@ class SearchResult:
     matches: tuple[Match, ...]
     ways: tuple[Way, ...]
     record: SlideRecord
+    query_slide: int = 0
+    also: tuple[str, ...] = ()
+
+
+QueryKind = Literal["slide", "region", "tile", "case", "text", "report", "composed"]
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySlide:
+    """A slide asked with: its id when it is the archive's; uri: its file; spacing_um_per_px: of its level 0."""
+
+    slide_id: str | None
+    uri: str
+    spacing_um_per_px: float
 
 
 @dataclass(frozen=True, slots=True)
 class QueryInfo:
-    """What was asked, with what is not of its kind None.
+    """What was asked, with what is not of its kind None or empty.
 
-    slide_id: of an archived slide; uri: the file; spacing_um_per_px: the slide's; text: as typed; to: what was looked
-    for; where: the filter; distance: between slides.
+    slide_id: of an archived slide; uri: the file; spacing_um_per_px: the slide's; slides: all that were asked with,
+    several for a case; regions: of the slide, in level-0 px; text and without: as typed; weight: of the words beside
+    an image; to: what was looked for; where: the filter; distance: between slides; offset: better results passed over.
     """
 
-    kind: Literal["slide", "text", "report"]
+    kind: QueryKind
     to: Literal["slides", "reports"]
     slide_id: str | None = None
     uri: str | None = None
     spacing_um_per_px: float | None = None
+    slides: tuple[QuerySlide, ...] = ()
+    regions: tuple[Rect, ...] = ()
     text: str | None = None
+    without: str | None = None
+    weight: float | None = None
     where: str | None = None
     distance: str | None = None
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +132,12 @@ class SearchResults:
 
     def __len__(self) -> int:
         return len(self.results)
+
+    def __str__(self) -> str:
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     def vote(self, label_column: str) -> Vote:
         """What the results' patients vote for in a metadata column; raises InputError for one that is not there."""

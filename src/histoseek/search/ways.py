@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,12 @@ _RANK_OFFSET = 60
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What one way found, best first: slide ids and their scores there."""
+    """What one way found, best first: slide ids and their scores there; weight: below 0 for what is not wanted."""
 
     way: WayName
     slide_ids: tuple[str, ...]
     scores: tuple[float, ...]
+    weight: float = 1.0
 
     @property
     def through_reports(self) -> bool:
@@ -88,24 +89,37 @@ class Searched:
         return Ranking(way, tuple(n.slide_id for n in near), tuple(1 - n.cosine_distance for n in near))
 
 
-def fuse(rankings: Sequence[Ranking], count: int, without_report: Collection[str] = ()) -> list[Fused]:
-    """The best `count` slides of several rankings, by the mean of 61 / (60 + rank), so that 1 is first everywhere.
+def shared_out(rankings: Sequence[Ranking], weight: float) -> list[Ranking]:
+    """The rankings with equal parts of a weight."""
+    return [replace(ranking, weight=weight / len(rankings)) for ranking in rankings]
+
+
+def fuse(rankings: Sequence[Ranking], without_report: Collection[str] = ()) -> list[Fused]:
+    """The slides of several rankings, best first, by the weighted mean of 61 / (60 + rank): 1 is first everywhere.
 
     A ranking in which a slide does not appear counts as 0, but for a slide without a report only the rankings that
-    can reach it count. A single ranking of vectors keeps its own scores.
+    can reach it count. Rankings of weight below 0 are taken off, and find nothing by themselves. A single ranking of
+    vectors keeps its own scores.
     """
     ways: dict[str, list[Way]] = defaultdict(list)
     for ranking in rankings:
         for rank, (slide_id, score) in enumerate(zip(ranking.slide_ids, ranking.scores, strict=True), start=1):
-            ways[slide_id].append(Way(ranking.way, rank, score))
+            ways[slide_id].append(Way(ranking.way, rank, score, ranking.weight))
     if len(rankings) == 1 and rankings[0].way != "report words":
         fused = [Fused(slide_id, found[0].score, tuple(found)) for slide_id, found in ways.items()]
     else:
-        unread = sum(not ranking.through_reports for ranking in rankings)
-        counts = {slide_id: unread if slide_id in without_report else len(rankings) for slide_id in ways}
-        fused = [Fused(slide_id, _fused(found, counts[slide_id]), tuple(found)) for slide_id, found in ways.items()]
-    return sorted(fused, key=lambda one: (-one.score, one.slide_id))[:count]
+        wanted = [ranking for ranking in rankings if ranking.weight >= 0]
+        in_all = sum(ranking.weight for ranking in wanted)
+        unread = sum(ranking.weight for ranking in wanted if not ranking.through_reports)
+        fused = [
+            Fused(slide_id, _fused(found, unread if slide_id in without_report else in_all), tuple(found))
+            for slide_id, found in ways.items()
+            if any(way.weight >= 0 for way in found)
+        ]
+    return sorted(fused, key=lambda one: (-one.score, one.slide_id))
 
 
-def _fused(ways: Sequence[Way], rankings: int) -> float:
-    return sum((_RANK_OFFSET + 1) / (_RANK_OFFSET + way.rank) for way in ways) / rankings
+def _fused(ways: Sequence[Way], weights: float) -> float:
+    score = sum(way.weight * (_RANK_OFFSET + 1) / (_RANK_OFFSET + way.rank) for way in ways)
+    # All that was asked of this slide has no weight: what is not wanted still counts.
+    return score / weights if weights else score

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.errors import NoTissue
-from histoseek.geometry import Size, UmPerPx, level0_edge_px
+from histoseek.errors import NoTissue, RegionOutside
+from histoseek.geometry import Rect, Size, UmPerPx, level0_edge_px
 from histoseek.slides.slide import Slide
 from histoseek.tissue.mask import TissueMask
 
@@ -45,17 +46,17 @@ class TileSet:
         return replace(self, coords=self.coords[indices], weights=weights)
 
 
-def tissue_grid(slide: Slide, mask: TissueMask, shape: TileShape) -> TileSet:
-    """Lay a grid without overlap, centred on the slide, and keep the tiles that show tissue.
+def tissue_grid(slide: Slide, mask: TissueMask, shape: TileShape, regions: Sequence[Rect] = ()) -> TileSet:
+    """Lay a grid without overlap, centred on the slide or on each region, and keep the tiles that show tissue.
 
-    A slide smaller than a tile gets one tile. Whether the slide is fine enough for the tiles' spacing is checked
-    before (`check_spacing`). Raises NoTissue when no tile shows tissue.
+    A slide smaller than a tile gets one tile, and so does a region. Whether the slide is fine enough for the tiles'
+    spacing is checked before (`check_spacing`). Raises NoTissue when no tile shows tissue, and RegionOutside.
     """
     edge = level0_edge_px(shape.edge_px, UmPerPx(shape.spacing_um_per_px), UmPerPx(slide.spacing_um_per_px))
-    coords = _grid(slide.size, edge)
+    coords = _grid_of_regions(slide, regions, edge) if regions else _grid(slide.size, edge)
     kept = coords[_covered(tissue_share(mask, slide, coords, edge))]
     if not len(kept):
-        raise NoTissue(slide.path, "no tile shows tissue")
+        raise NoTissue(slide.path, "no tile of the region shows tissue" if regions else "no tile shows tissue")
     return TileSet(kept, edge, shape, np.ones(len(kept), np.float32))
 
 
@@ -68,6 +69,20 @@ def tissue_share(mask: TissueMask, slide: Slide, coords: NDArray[np.int32], edge
     top, bottom = _pixel_range(coords[:, 1], edge_level0, slide.size.height, height)
     inside = summed[bottom, right] - summed[top, right] - summed[bottom, left] + summed[top, left]
     return inside / ((right - left) * (bottom - top))
+
+
+def _grid_of_regions(slide: Slide, regions: Sequence[Rect], edge: int) -> NDArray[np.int32]:
+    """The grids of several regions, each tile once, moved into the slide where they reach over its rim."""
+    grids = []
+    for region in regions:
+        if region.x < 0 or region.y < 0 or region.right > slide.size.width or region.bottom > slide.size.height:
+            raise RegionOutside(slide.path, str(region), (slide.size.width, slide.size.height))
+        # A region smaller than a tile gets the tile around it.
+        centred = [min(0, length - edge) // 2 for length in (region.width, region.height)]
+        grids.append(_grid(Size(region.width, region.height), edge) + np.array([region.x, region.y]) + centred)
+    last = np.maximum([slide.size.width - edge, slide.size.height - edge], 0)
+    inside = np.clip(np.concatenate(grids), 0, last)
+    return np.unique(inside, axis=0).astype(np.int32)
 
 
 def _grid(size: Size, edge: int) -> NDArray[np.int32]:

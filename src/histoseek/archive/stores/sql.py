@@ -47,3 +47,8 @@ def either(*conditions: str | None) -> str | None:
     """Any of the conditions that are there, None when there are none."""
     given = [f"({condition})" for condition in conditions if condition is not None]
     return " OR ".join(given) or None
+
+
+def unless(condition: str | None) -> str | None:
+    """True where the condition is false or not known; None for none."""
+    return f"({condition}) IS NOT TRUE" if condition is not None else None

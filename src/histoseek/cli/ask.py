@@ -1,0 +1,115 @@
+"""From the options of `histoseek search` to a query."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from histoseek.errors import ConfigurationError, InputError
+
+if TYPE_CHECKING:
+    from histoseek.search.queries import ImageQuery, Query, Region, SlideQuery
+
+_REGION = re.compile(r"\s*".join([r"(-?[\d.]+)", ",", r"(-?[\d.]+)", ",", r"([\d.]+)", ",", r"([\d.]+)", "(um|px)?"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was typed: slide files, ids of archived slides, a case, a picture, regions, words."""
+
+    slides: Sequence[Path]
+    likes: Sequence[str]
+    case: str | None
+    image: Path | None
+    regions: Sequence[str]
+    text: str | None
+    without: str | None
+    report: Path | None
+    weight: float | None
+    spacing: float | None
+    patient: str | None
+
+    def query(self) -> Query:
+        """The query; raises InputError or ConfigurationError for options that don't fit together."""
+        from histoseek.search.queries import Composed, ReportFile, TextQuery
+
+        self._check()
+        image = self._image()
+        if image is not None and (self.text is not None or self.without is not None):
+            weight = 0.5 if self.weight is None else self.weight
+            return Composed(image, self.text, self.without, weight)
+        if self.weight is not None:
+            raise ConfigurationError("--weight", "is of words beside an image", "Leave it out")
+        if image is not None:
+            return image
+        if self.report is not None:
+            return ReportFile(self.report, self.patient)
+        if self.text is None:
+            raise InputError("--without", "needs something that is wanted", "Add --text, or an image")
+        return TextQuery(self.text, self.patient, self.without)
+
+    @property
+    def _images(self) -> int:
+        return bool(self.slides or self.likes) + (self.case is not None) + (self.image is not None)
+
+    def _check(self) -> None:
+        words = self.text is not None or self.without is not None
+        if self._images > 1:
+            what = "slides, a case and a picture can't be asked with together"
+            raise InputError("search", what, "Give --slide or --like, or --case, or --image")
+        if self.report is not None and (words or self._images):
+            raise InputError("--report", "stands alone", "Give a report, or other things to ask with")
+        if not (self._images or words or self.report is not None):
+            what = "needs one of --slide, --like, --case, --image, --text and --report"
+            raise InputError("search", what, "Give a slide file, the id of an archived slide, a sentence, or a report")
+        if self.regions and len(self.slides) + len(self.likes) != 1:
+            raise ConfigurationError("--region", "is of one slide", "Give one --slide or --like with it")
+        if self.spacing is not None and len(self.slides) + (self.image is not None) != 1:
+            raise ConfigurationError("--spacing", "is of one --slide or --image", "Leave it out")
+        if self.patient is not None and (self.likes or self.case is not None):
+            raise ConfigurationError("--patient", "of an archived slide is known to the archive", "Leave it out")
+
+    def _image(self) -> ImageQuery | None:
+        from histoseek.search.queries import ArchivedCase, Case, TileImage
+
+        if self.case is not None:
+            return ArchivedCase(self.case)
+        if self.image is not None:
+            if self.spacing is None:
+                raise ConfigurationError("--image", "has no scale of its own", "Give its um/px: --spacing 0.5")
+            return TileImage(self.image, self.spacing, self.patient)
+        slides = self._slides()
+        if self.regions:
+            return self._region(slides[0])
+        if len(slides) > 1:
+            return Case(tuple(slides))
+        return slides[0] if slides else None
+
+    def _slides(self) -> list[SlideQuery]:
+        from histoseek.search.queries import ArchivedSlide, SlideFile
+
+        files = [SlideFile(path, self.spacing, self.patient) for path in self.slides]
+        return [*files, *(ArchivedSlide(slide_id) for slide_id in self.likes)]
+
+    def _region(self, slide: SlideQuery) -> Region:
+        from histoseek.geometry import Rect
+        from histoseek.search.queries import Region
+
+        found = [_REGION.fullmatch(text.strip()) for text in self.regions]
+        units = {match[5] or "px" for match in found if match}
+        if None in found or len(units) > 1:
+            wrong = next((text for text, match in zip(self.regions, found, strict=True) if match is None), "")
+            what = f"{wrong!r} is no region" if wrong else "regions in px and in um"
+            raise InputError("--region", what, "Write x,y,width,height in level-0 px, or x,y,width,height um")
+        rects = tuple(Rect(*(_whole(match[part]) for part in range(1, 5))) for match in found if match)
+        return Region(slide, rects, "um" if units == {"um"} else "px")
+
+
+def _whole(text: str) -> int:
+    try:
+        return round(float(text))
+    except (ValueError, OverflowError) as error:
+        raise InputError("--region", f"{text!r} is no number", "Write x,y,width,height") from error

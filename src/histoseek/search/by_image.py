@@ -1,0 +1,165 @@
+"""Search with an image: a slide, regions of one, a picture, or a case."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from histoseek.archive.archive import Archive
+from histoseek.archive.fusion import distance_of
+from histoseek.archive.schema import StoredSlide
+from histoseek.archive.stores.base import Store
+from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance
+from histoseek.progress import Reporter
+from histoseek.search.calibrated import Calibrated, novelty_warnings
+from histoseek.search.explain import explain
+from histoseek.search.filters import Searchable, require_words
+from histoseek.search.options import SearchOptions
+from histoseek.search.paging import Place, page
+from histoseek.search.prepare import PreparedImage, prepare_image
+from histoseek.search.queries import ImageQuery, Region, TileImage
+from histoseek.search.ranked import Ranked, rank
+from histoseek.search.results import QueryInfo, SearchResult, SearchResults, Way
+from histoseek.search.shown import elapsed_ms, fused_results, too_few
+from histoseek.search.ways import Searched, fuse
+
+REGION_DISTANCE = "contained"
+
+
+def search_by_image(
+    archive: Archive, query: ImageQuery, options: SearchOptions, reporter: Reporter | None
+) -> SearchResults:
+    """The slides, or reports of slides, that are most like the query; see `search`."""
+    distance = image_distance(archive, query, options)
+    if options.to == "reports":
+        require_words(archive, options)
+    calibrated = _calibrated(archive, query, distance, options)
+    prepared = prepare_image(archive, query, options.workers, reporter)
+    started = time.perf_counter()
+    store = archive.store.snapshot()
+    searchable = image_filter(store, prepared, options)
+    ranked = rank(store, prepared.signatures, distance, candidate_count(distance, options), searchable)
+    if options.to == "reports" and len(ranked) and archive.language.alignment:
+        results, mode = _reports(archive, store, prepared, ranked, options, searchable.condition), "fused"
+    else:
+        results = _slides(store, prepared, ranked, options, searchable.condition)
+        mode = "exact" if options.exact else "two-stage"
+    found, results = len(results), calibrated.likely(calibrated.judged(results), options.min_probability)
+    novelty = None
+    # Whatever the filter: the archive may know what the filter leaves out.
+    if calibrated.calibration and prepared.kind == "slide":
+        if searchable.where is not None:
+            everything = searchable.unfiltered()
+            ranked = rank(store, prepared.signatures, distance, candidate_count(distance, options), everything)
+        novelty = calibrated.novelty(ranked.nearest_distance)
+    return SearchResults(
+        query=image_info(prepared, options, distance),
+        mode=mode,
+        elapsed_ms=elapsed_ms(started),
+        results=results,
+        warnings=(
+            *calibrated.warnings,
+            *novelty_warnings(novelty),
+            *image_warnings(archive, prepared, options),
+            *too_few(options, found),
+            *_cut(options, found, len(results)),
+        ),
+        calibrated_for=calibrated.column,
+        novelty=novelty,
+    )
+
+
+def image_distance(archive: Archive, query: ImageQuery, options: SearchOptions) -> Distance:
+    """The distance asked for, else the one that suits the query: regions are looked for anywhere on a slide."""
+    usual = REGION_DISTANCE if isinstance(query, Region | TileImage) else DEFAULT_DISTANCE
+    return distance_of(archive, options.distance or usual)
+
+
+def candidate_count(distance: Distance, options: SearchOptions) -> int | None:
+    """How many candidates to rank; all where the vector of the whole slide says nothing of what is looked for."""
+    return None if options.exact or distance.name == REGION_DISTANCE else options.looked_at
+
+
+def image_info(prepared: PreparedImage, options: SearchOptions, distance: Distance) -> QueryInfo:
+    """What was asked."""
+    first = prepared.slides[0]
+    return QueryInfo(
+        kind=prepared.kind,
+        to=options.to,
+        slide_id=first.slide_id,
+        uri=first.uri,
+        spacing_um_per_px=first.spacing_um_per_px,
+        slides=prepared.slides,
+        regions=prepared.regions,
+        where=options.where,
+        distance=distance.name,
+        offset=options.offset,
+    )
+
+
+def image_warnings(archive: Archive, prepared: PreparedImage, options: SearchOptions) -> tuple[str, ...]:
+    """What to know of results of an image."""
+    said = []
+    if not options.same_patient and not (prepared.patient_id or prepared.case_id):
+        said.append("the query's patient is not known: other slides of the same patient may be among the results")
+    if options.to == "reports" and not archive.settled_space.has_alignment:
+        said.append("the archive is not aligned: these are the reports of the most similar slides")
+    return tuple(said)
+
+
+def image_filter(store: Store, prepared: PreparedImage, options: SearchOptions) -> Searchable:
+    """Which slides may be found for an image; raises BadFilter."""
+    return Searchable.of(store, options, prepared.patient_id, prepared.case_id, prepared.slide_ids)
+
+
+def _calibrated(archive: Archive, query: ImageQuery, distance: Distance, options: SearchOptions) -> Calibrated:
+    whole_slides = distance.name != REGION_DISTANCE and options.to == "slides"
+    found = Calibrated.of(archive, distance.name, compares_slides=whole_slides)
+    if options.min_probability is not None:
+        found.require_probabilities()
+    return found
+
+
+def _slides(
+    store: Store, prepared: PreparedImage, ranked: Ranked, options: SearchOptions, where: str | None
+) -> tuple[SearchResult, ...]:
+    places = page(store, ranked.first, options, where)
+    stored = store.get([place.slide_id for place in places]) if places else []
+    return tuple(_result(prepared, ranked, place, slide) for place, slide in zip(places, stored, strict=True))
+
+
+def _result(prepared: PreparedImage, ranked: Ranked, place: Place, slide: StoredSlide) -> SearchResult:
+    row = ranked.place(place.slide_id)
+    distances, own = ranked.distances, int(ranked.nearest[row])
+    score = float(1 - distances.total[row])
+    return SearchResult(
+        rank=place.rank,
+        slide_id=place.slide_id,
+        case_id=slide.record.case_id,
+        score=score,
+        probability=None,
+        local=float(distances.local[row]),
+        global_=float(distances.global_[row]),
+        matches=explain(prepared.signatures[own], slide.signature),
+        ways=(Way("similar slides", place.rank, score),),
+        record=slide.record,
+        query_slide=own,
+        also=place.also,
+    )
+
+
+def _reports(
+    archive: Archive,
+    store: Store,
+    prepared: PreparedImage,
+    ranked: Ranked,
+    options: SearchOptions,
+    where: str | None,
+) -> tuple[SearchResult, ...]:
+    searched = Searched(store, archive.language, where, options.looked_at)
+    by_report = searched.reports_by_slide(prepared.signatures[0].global_vector)
+    return fused_results(store, fuse([ranked.ranking(), *by_report]), options, where)
+
+
+def _cut(options: SearchOptions, found: int, kept: int) -> Sequence[str]:
+    return (f"{kept} of {found} have a probability of at least {options.min_probability}",) if kept < found else ()

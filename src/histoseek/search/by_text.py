@@ -1,0 +1,86 @@
+"""Search with words: a sentence or a report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from histoseek.archive.archive import Archive
+from histoseek.errors import ConfigurationError
+from histoseek.search.calibrated import NOT_CALIBRATED
+from histoseek.search.filters import Searchable, require_words
+from histoseek.search.options import SearchOptions
+from histoseek.search.prepare import PreparedText, prepare_text
+from histoseek.search.queries import WordQuery
+from histoseek.search.results import QueryInfo, SearchResults
+from histoseek.search.shown import elapsed_ms, fused_results, too_few
+from histoseek.search.ways import Ranking, Searched, Vector, fuse, shared_out
+
+
+def search_by_text(archive: Archive, query: WordQuery, options: SearchOptions) -> SearchResults:
+    """The slides, or reports of slides, that a text speaks of; see `search`."""
+    refuse_probabilities(options)
+    prepared = prepare_text(query)
+    require_words(archive, options)
+    vectors = read_texts(archive, [prepared.text, *([prepared.without] if prepared.without else [])])
+    started = time.perf_counter()
+    store = archive.store.snapshot()
+    where = Searchable.of(store, options, prepared.patient_id).condition
+    searched = Searched(store, archive.language, where, options.looked_at)
+    found = rankings_of(searched, prepared.text, vectors[0], options)
+    if prepared.without:
+        found = [*shared_out(found, 1), *shared_out(rankings_of(searched, prepared.without, vectors[1], options), -1)]
+    results = fused_results(store, fuse(found, searched.without_report(found)), options, where)
+    return SearchResults(
+        query=_info(prepared, options),
+        mode="fused",
+        elapsed_ms=elapsed_ms(started),
+        results=results,
+        warnings=(
+            NOT_CALIBRATED,
+            *text_warnings(archive, store.count("report IS NULL"), options),
+            *too_few(options, len(results)),
+        ),
+    )
+
+
+def refuse_probabilities(options: SearchOptions) -> None:
+    """Raise ConfigurationError for a probability to cut results by that are not of slides compared with a slide."""
+    if options.min_probability is not None:
+        raise ConfigurationError("--min-probability", "needs a search from slide to slide", "Leave it out")
+
+
+def read_texts(archive: Archive, texts: Sequence[str]) -> Sequence[Vector | None]:
+    """The vectors of texts, None when the archive has no text encoder."""
+    if not archive.settled_space.has_texts:
+        return [None] * len(texts)
+    return list(archive.language.encoder.encode(texts))
+
+
+def rankings_of(searched: Searched, text: str, vector: Vector | None, options: SearchOptions) -> list[Ranking]:
+    """The ways from a text to what is wanted."""
+    find = searched.slides_by_text if options.to == "slides" else searched.reports_by_text
+    return find(text, vector)
+
+
+def text_warnings(archive: Archive, without_report: int, options: SearchOptions) -> tuple[str, ...]:
+    """What to know of results of a text."""
+    said = []
+    space = archive.settled_space
+    if not space.has_texts:
+        said.append("the archive has no text encoder: reports are searched by their words only")
+    if options.to == "slides" and not space.has_alignment and without_report:
+        said.append(f"the archive is not aligned: its {without_report} slides without a report can't be found by text")
+    return tuple(said)
+
+
+def _info(prepared: PreparedText, options: SearchOptions) -> QueryInfo:
+    return QueryInfo(
+        kind="report" if prepared.uri else "text",
+        to=options.to,
+        uri=prepared.uri,
+        text=None if prepared.uri else prepared.text,
+        without=prepared.without,
+        where=options.where,
+        offset=options.offset,
+    )

@@ -1,0 +1,79 @@
+"""Search with an image and words together: like this, but with that, or without it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from histoseek.archive.archive import Archive
+from histoseek.mosaics.signature import Signature
+from histoseek.progress import Reporter
+from histoseek.search.by_image import candidate_count, image_distance, image_filter, image_info, image_warnings
+from histoseek.search.by_text import rankings_of, read_texts, refuse_probabilities, text_warnings
+from histoseek.search.calibrated import NOT_CALIBRATED
+from histoseek.search.explain import explain
+from histoseek.search.filters import require_words
+from histoseek.search.options import SearchOptions
+from histoseek.search.prepare import PreparedImage, prepare_image
+from histoseek.search.queries import Composed
+from histoseek.search.ranked import Ranked, rank
+from histoseek.search.results import SearchResult, SearchResults
+from histoseek.search.shown import elapsed_ms, fused_results, too_few
+from histoseek.search.ways import Ranking, Searched, fuse, shared_out
+
+
+def search_composed(
+    archive: Archive, query: Composed, options: SearchOptions, reporter: Reporter | None
+) -> SearchResults:
+    """The slides, or reports of slides, that are like the image and fit the words; see `search`."""
+    refuse_probabilities(options)
+    require_words(archive, options)
+    distance = image_distance(archive, query.image, options)
+    prepared = prepare_image(archive, query.image, options.workers, reporter)
+    given = [(text, sign) for text, sign in ((query.text, 1), (query.without, -1)) if text]
+    vectors = read_texts(archive, [text for text, _ in given])
+    started = time.perf_counter()
+    store = archive.store.snapshot()
+    searchable = image_filter(store, prepared, options)
+    where = searchable.condition
+    ranked = rank(store, prepared.signatures, distance, candidate_count(distance, options), searchable)
+    searched = Searched(store, archive.language, where, options.looked_at)
+    found: list[Ranking] = [ranked.ranking(1 - query.weight)] if len(ranked) else []
+    for (text, sign), vector in zip(given, vectors, strict=True):
+        found += shared_out(rankings_of(searched, text, vector, options), sign * query.weight)
+    fused = fuse(found, searched.without_report(found))
+    results = fused_results(store, fused, options, where, _Comparison(prepared, ranked))
+    info = image_info(prepared, options, distance)
+    return SearchResults(
+        query=replace(info, kind="composed", text=query.text, without=query.without, weight=query.weight),
+        mode="fused",
+        elapsed_ms=elapsed_ms(started),
+        results=results,
+        warnings=(
+            NOT_CALIBRATED,
+            *image_warnings(archive, prepared, options),
+            *text_warnings(archive, store.count("report IS NULL"), options),
+            *too_few(options, len(results)),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """Says of results what the image has in common with them, where it led to them."""
+
+    prepared: PreparedImage
+    ranked: Ranked
+
+    def __call__(self, result: SearchResult, signature: Signature) -> SearchResult:
+        if "similar slides" not in {way.name for way in result.ways}:
+            return result
+        row = self.ranked.place(result.slide_id)
+        own = int(self.ranked.nearest[row])
+        return replace(
+            result,
+            local=float(self.ranked.distances.local[row]),
+            global_=float(self.ranked.distances.global_[row]),
+            matches=explain(self.prepared.signatures[own], signature),
+            query_slide=own,
+        )

@@ -1,0 +1,57 @@
+"""How to search: one typed object, checked when it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from histoseek.errors import ConfigurationError
+
+MOST_RESULTS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """How to search.
+
+    k: results wanted; offset: how many better ones to pass over; to: what to find; where: SQL filter over metadata;
+    same_patient: let the query's patient (or, where that is not known, its case) be found; distance: between slides,
+    None for the one that suits the query; exact: rank all slides instead of `candidates`; by_case: one result a case,
+    its nearest slide; workers: threads that read the query; min_probability: leave out results that are less likely
+    to share the query's label; vote: the metadata column that results vote on.
+    """
+
+    k: int = 5
+    offset: int = 0
+    to: Literal["slides", "reports"] = "slides"
+    where: str | None = None
+    same_patient: bool = False
+    distance: str | None = None
+    exact: bool = False
+    candidates: int = 1000
+    by_case: bool = False
+    workers: int = 2
+    min_probability: float | None = None
+    vote: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise ConfigurationError("-k", f"{self.k} is too few", "Ask for at least one result")
+        if self.offset < 0:
+            raise ConfigurationError("--offset", f"{self.offset} is below 0", "Give how many results to pass over")
+        if self.last > MOST_RESULTS:
+            raise ConfigurationError("-k", f"{self.last} is too many", f"Ask for at most {MOST_RESULTS:,}")
+        if self.to not in ("slides", "reports"):
+            raise ConfigurationError("--to", f"{self.to!r} can't be found", "Ask for slides or reports")
+        if self.min_probability is not None and not 0 <= self.min_probability <= 1:
+            raise ConfigurationError("--min-probability", f"{self.min_probability} is none", "Give 0 to 1")
+
+    @property
+    def last(self) -> int:
+        """The rank of the last result wanted."""
+        return self.offset + self.k
+
+    @property
+    def looked_at(self) -> int:
+        """How many candidates each way may give."""
+        return max(self.candidates, self.last)
