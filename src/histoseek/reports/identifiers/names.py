@@ -80,12 +80,15 @@ def _behind_number(reader: NameReader, at: int) -> Iterator[tuple[int, int]]:
 
 
 def _listed_beside(reader: NameReader, label: Label, between: str) -> Iterator[tuple[int, int]]:
-    """A listed name beside a label without a colon ("Patient  Smith", "patient: smith, john")."""
-    if label.announces == "name" and re.fullmatch(r"[ ]{1,20}", between) and len(label.phrase) > 3:
-        first = label.end
-        token = reader.tokens[first]
-        if reader.is_proper(token) and reader.words.is_listed(token.folded):
-            yield first, reader.read(first, comma=True)
+    """A listed name beside a label without a colon, or any name below a label on a line of its own."""
+    token = reader.tokens[label.end]
+    if label.announces != "name" or len(label.phrase) < 4 or not reader.is_proper(token):
+        return
+    is_below = "\n" in reader.gap(label.first) or label.first == 0
+    if (is_below and re.fullmatch(r"[ ]?\r?\n[ ]{0,8}", between)) or (
+        reader.words.is_listed(token.folded) and re.fullmatch(r"[ ]{1,20}", between)
+    ):
+        yield label.end, reader.read(label.end, comma=True)
 
 
 def _undersigned(reader: NameReader, at: int) -> Iterator[tuple[int, int]]:
@@ -98,15 +101,27 @@ def _undersigned(reader: NameReader, at: int) -> Iterator[tuple[int, int]]:
 def _names_from(reader: NameReader, at: int, comma: bool) -> Iterator[tuple[int, int]]:
     """The name at a token and those listed after it on the line, with their degrees between ("A, MD; B, MD")."""
     for _ in range(_MOST_NAMES):
+        if at >= len(reader.tokens):
+            return
         end = reader.read(at, comma)
         if end == at:
             end = reader.read_listed(at) if comma else at
         if end == at:
             return
         yield at, end
-        at = _skip_titles(reader, _skip_degrees(reader, end))
-        if at >= len(reader.tokens) or not _NEXT_NAME.fullmatch(reader.gap(at)):
-            return
+        at = _next_listed(reader, _skip_degrees(reader, end))
+
+
+def _next_listed(reader: NameReader, at: int) -> int:
+    """Where the next of several names may start: behind ";", "/" or "and"; the end of the text where none may."""
+    tokens = reader.tokens
+    if at < len(tokens) and _NEXT_NAME.fullmatch(reader.gap(at)):
+        return _skip_titles(reader, at)
+    if at + 1 < len(tokens) and tokens[at].folded in _ANDS and reader.gap(at) == reader.gap(at + 1) == " ":
+        after = _skip_titles(reader, at + 1)
+        if after < len(tokens) and reader.is_proper(tokens[after]):
+            return after
+    return len(tokens)
 
 
 def _skip_titles(reader: NameReader, at: int) -> int:
@@ -184,29 +199,34 @@ def _carets(reader: NameReader) -> Iterator[tuple[int, int]]:
 
 def _by_lists(reader: NameReader) -> Iterator[tuple[int, int]]:
     """Names without a label: a listed given name and a surname, or an unlisted word beside a listed surname."""
-    tokens, words = reader.tokens, reader.words
-    for at, token in enumerate(tokens):
+    for at, token in enumerate(reader.tokens):
         if token.is_initial:
             yield from _after_initials(reader, at)
-        elif reader.is_proper(token) and (words.is_given(token.folded) or words.is_surname(token.folded)):
+        elif reader.is_name_like(token) and reader.words.is_listed(token.folded):
             yield from _listed_pair(reader, at)
 
 
 def _listed_pair(reader: NameReader, at: int) -> Iterator[tuple[int, int]]:
-    words, tokens = reader.words, reader.tokens
     end = reader.read(at, comma=True)
-    if end - at >= 2 and "," in reader.text[tokens[at].end : tokens[end - 1].start]:
-        if not _is_inverted(reader, at, end):
-            end = reader.read(at, comma=False)
-    names = [one for one in tokens[at:end] if len(one.word) > 1 and one.folded not in PARTICLES]
-    if len(names) < 2:
-        return
-    proper = [one for one in names if reader.is_proper(one)]
-    listed = [one for one in names if words.is_listed(one.folded)]
-    enough = len(names) if any(one.is_all_caps for one in names) else 1
-    given_first = words.is_given(tokens[at].folded) or len(listed) >= 2
-    if len(proper) >= 2 and len(listed) >= enough and given_first:
+    if _is_inverted(reader, at, end):
         yield at, end
+        return
+    end = reader.read(at, comma=False)
+    names = [one for one in reader.tokens[at:end] if len(one.word) > 1 and one.folded not in PARTICLES]
+    if len(names) > 1 and _is_pair(reader, names):
+        yield at, end
+
+
+def _is_pair(reader: NameReader, names: list[Token]) -> bool:
+    """Whether words in a row are a person: one of them proper and listed, and each listed in a line of capitals."""
+    words = reader.words
+    listed = [one for one in names if words.is_listed(one.folded)]
+    certain = [one for one in names if reader.is_proper(one)]
+    if any(one.is_all_caps for one in names):
+        return len(listed) == len(names) and bool(certain) and not any(words.is_ordinary(one.folded) for one in names)
+    if reader.is_proper(names[0]) and words.is_given(names[0].folded):
+        return words.is_surname(names[1].folded) or reader.is_proper(names[1])
+    return len(certain) == len(names) and len(listed) > 1
 
 
 def _is_inverted(reader: NameReader, at: int, end: int) -> bool:
@@ -214,7 +234,8 @@ def _is_inverted(reader: NameReader, at: int, end: int) -> bool:
     for index in range(at + 1, end):
         if "," in reader.gap(index):
             token = reader.tokens[index]
-            return reader.words.is_surname(reader.tokens[index - 1].folded) and reader.words.is_given(token.folded)
+            surname = reader.words.is_surname(reader.tokens[index - 1].folded)
+            return surname and reader.words.is_given(token.folded) and reader.is_proper(token)
     return False
 
 
@@ -260,6 +281,7 @@ def _initials(reader: NameReader, labels: list[Label]) -> Iterator[Found]:
         yield Found(found.start(1), found.end(1), Kind.NAME)
 
 
+_ANDS = frozenset(("and", "und", "et", "en", "y", "e"))
 _LOWER_TITLES = frozenset("dhr mevr mevrouw meneer mw dr drs prof mr mrs ms".split())
 _TITLES = frozenset(
     "dr drs doctor prof professor mr mrs ms miss mme mlle madame monsieur docteur herr herrn frau dhr mevr mevrouw mw sr sra dra med univ priv".split()
