@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from histoseek.reports.headings import packaged_headings
 from histoseek.reports.sections import Sections, sections
+from histoseek.reports.visible import verdicts
 
 
 def outline(text: str) -> list[tuple[str, str | None, str]]:
@@ -81,6 +82,8 @@ def test_a_full_report() -> None:
         ("Special Stains:", "ancillary"),
         ("Specimen(s) Received:", "other"),
         ("Gross", "gross"),
+        ("Diagnosis - ", "diagnosis"),
+        ("Comment \u2013 ", "comment"),
     ],
 )
 def test_headings_in_many_words(heading: str, name: str) -> None:
@@ -175,6 +178,14 @@ def test_sections_touch_and_cover_the_text(text: str) -> None:
     for part in found.sections:
         spoken = "".join(text[sentence.start : sentence.end] for sentence in part.sentences)
         assert "".join(spoken.split()) == "".join(text[part.body : part.end].split())
+
+
+@pytest.mark.parametrize("piece", ["a", " ", "A ", "-", ".", ". ", "- ", "A.\n", "1) x\n", "ab-\n", "(", "1 ", '."'])
+def test_long_texts_of_one_kind_are_read_in_one_go(piece: str) -> None:
+    text = piece * (200_000 // len(piece))
+    found = sections(text)
+    assert covers(found)
+    assert len(verdicts(found)) == sum(len(part.sentences) for part in found.sections)
 
 
 def test_every_packaged_heading_is_found_alone() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
 
-from histoseek.reports.document import Report, ReportPart
+from histoseek.reports.document import Report
 from histoseek.reports.report_rows import Entry
 
 
@@ -20,16 +21,16 @@ class Grouped:
 
 @dataclass(slots=True)
 class _Draft:
-    """A report in the making: its first entry, and all that belong to it."""
+    """A report in the making: its first entry, the slides and files of all its entries in order, its addenda."""
 
     first: Entry
-    slide_ids: list[str]
-    files: list[str]
-    addenda: list[Entry]
+    slide_ids: dict[str, None] = field(default_factory=dict)
+    files: dict[str, None] = field(default_factory=dict)
+    addenda: list[Entry] = field(default_factory=list)
 
     def take_ids(self, entry: Entry) -> None:
-        self.slide_ids += [slide_id for slide_id in entry.slide_ids if slide_id not in self.slide_ids]
-        self.files += [file for file in entry.files if file not in self.files]
+        self.slide_ids.update(dict.fromkeys(entry.slide_ids))
+        self.files.update(dict.fromkeys(entry.files))
 
 
 def grouped(entries: Iterable[Entry]) -> Grouped:
@@ -51,31 +52,33 @@ def grouped(entries: Iterable[Entry]) -> Grouped:
             folded.append(name)
         if len(drafts) > 1:
             differing.append(name)
-        for draft in drafts:
-            report_id = _free_id(name, taken)
+        for draft, report_id in zip(drafts, _free_ids(name, taken), strict=False):
             taken.add(report_id)
             reports.append(_report(report_id, draft))
     return Grouped(tuple(reports), tuple(folded), tuple(differing))
 
 
 def _drafts(group: Sequence[Entry]) -> tuple[list[_Draft], bool]:
+    """One draft for each text that differs, with its addenda; and whether an entry said nothing new."""
     mains, addenda = _parted(group)
     by_text: dict[tuple[object, ...], _Draft] = {}
+    home_of: dict[str, _Draft] = {}
     repeats = False
     for entry in mains:
         draft = by_text.get(entry.text)
-        repeats = repeats or (draft is not None and set(entry.slide_ids) <= set(draft.slide_ids))
-        if draft is None:
-            draft = by_text[entry.text] = _Draft(entry, [], [], [])
+        repeats = repeats or (draft is not None and all(name in draft.slide_ids for name in entry.slide_ids))
+        draft = by_text.setdefault(entry.text, _Draft(entry))
         draft.take_ids(entry)
+        for slide_id in entry.slide_ids:
+            home_of.setdefault(slide_id, draft)
     drafts = list(by_text.values())
     for entry in addenda:
-        home = next((draft for draft in drafts if set(draft.slide_ids) & set(entry.slide_ids)), drafts[0])
-        if any(entry.text == other.text for other in (home.first, *home.addenda)):
-            repeats = True
-        else:
-            home.addenda.append(entry)
+        home = next((home_of[slide_id] for slide_id in entry.slide_ids if slide_id in home_of), drafts[0])
+        said = any(entry.text == other.text for other in (home.first, *home.addenda))
+        repeats = repeats or said
         home.take_ids(entry)
+        if not said:
+            home.addenda.append(entry)
     return drafts, repeats
 
 
@@ -84,9 +87,9 @@ def _parted(group: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     ordered = sorted(group, key=lambda entry: (entry.order is None, entry.order or 0.0))
     plain = [entry for entry in ordered if not entry.addendum] or ordered[:1]
     earliest = plain[0].order
-    later = [e for e in plain if e.order is not None and earliest is not None and e.order > earliest]
-    mains = [entry for entry in plain if entry not in later]
-    return mains, [entry for entry in ordered if entry not in mains]
+    mains = [entry for entry in plain if entry.order is None or earliest is None or entry.order <= earliest]
+    kept = {id(entry) for entry in mains}
+    return mains, [entry for entry in ordered if id(entry) not in kept]
 
 
 def _report(report_id: str, draft: _Draft) -> Report:
@@ -101,20 +104,12 @@ def _report(report_id: str, draft: _Draft) -> Report:
         files=tuple(draft.files),
         case_id=next((entry.case_id for entry in same if entry.case_id), None),
         patient_id=next((entry.patient_id for entry in same if entry.patient_id), None),
-        parts=_numbered(parts),
+        parts=tuple(sorted(parts, key=lambda part: part.addendum)),
         source=draft.first.source,
     )
 
 
-def _numbered(parts: Sequence[ReportPart]) -> tuple[ReportPart, ...]:
-    """Parts in the order of their addenda, the report's own first."""
-    return tuple(sorted(parts, key=lambda part: part.addendum))
-
-
-def _free_id(name: str, taken: set[str]) -> str:
-    if name not in taken:
-        return name
-    number = 2
-    while f"{name}#{number}" in taken:
-        number += 1
-    return f"{name}#{number}"
+def _free_ids(name: str, taken: set[str]) -> Iterator[str]:
+    """The name, then name#2, name#3 ..., as far as no report has them yet."""
+    names = (name if number == 1 else f"{name}#{number}" for number in count(1))
+    return (free for free in names if free not in taken)

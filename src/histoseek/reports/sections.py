@@ -11,9 +11,12 @@ from histoseek.reports.sentences import Sentence, sentences
 from histoseek.reports.specimens import specimen_starts
 
 _LINE = re.compile(r"[^\n]+")
-_TITLED = re.compile(r"\s*[#*_=>\-\s]*(?P<title>[^:\n]{2,90}?)\s*(?:\*\*|__)?\s*(?::\**|\s[-–]\s|(?<=[Nn]ote)\))")  # noqa: RUF001
+_TITLED = re.compile(
+    r"[#*_=>\-\s]*+(?P<title>[^:\n]{2,90}?)(?:\s*+(?:\*\*|__)?\s*+:\**|\s{1,3}[-–]\s|(?<=[Nn]ote)\))"  # noqa: RUF001
+)
 _INSIDE = re.compile(r"(?<=[.;:)!?])\s+(?P<title>[A-ZÄÖÜ][^.:;\n]{2,50}):|(?<=\s)(?P<caps>[A-ZÄÖÜ][A-ZÄÖÜ&/ -]{3,60}):")
 _MARKED = re.compile(r"\s*(?:#+\s|\*\*|__|==)")
+_LONGEST_TITLE = 120
 _HOLDS_FIELDS: tuple[SectionName, ...] = ("diagnosis", "microscopy", "gross", "ancillary")
 _PROCEDURE_LINE = re.compile(r"\s*(?P<line>[^.:;\n]{3,160}[;:])")
 
@@ -137,6 +140,8 @@ def _headings_of_line(line: re.Match[str], words: Headings) -> Iterator[tuple[_H
 def _may_be_title(line: str) -> bool:
     """Whether a line without a colon looks like a heading: marked, in capitals, or one or two capitalised words."""
     bare = line.strip()
+    if len(bare) > _LONGEST_TITLE:
+        return False
     short = len(bare.split()) <= 3 and bare[:1].isupper() and not bare.endswith((".", ",", ";"))
     return bool(_MARKED.match(line)) or bare.isupper() or short
 

@@ -17,7 +17,7 @@ _ABBREVIATIONS = frozenset(
     )
 )
 _UNITS = frozenset(("mm", "cm", "um", "g", "kg", "ml", "cc", "hpf", "in"))
-_END = re.compile(r"""[.!?]+["')\]”’]*(?=\s)|(?<=[a-z)])[.](?=[A-Z][a-z]{2})|[。！？]["')\]”’]*""")  # noqa: RUF001
+_END = re.compile(r"""(?<![.!?])[.!?]++["')\]”’]*+(?=\s)|(?<=[a-z)])[.](?=[A-Z][a-z]{2})|[。！？]["')\]”’]*""")  # noqa: RUF001
 _LAST_WORD = re.compile(r"[^\s(\[,;:]+$")
 _LINE = re.compile(r"[^\n]*\n?")
 _MARKER = re.compile(r"(?:[-*•–·▪◦+>]|\(?\d{1,2}[.)]|\(?[A-Za-z][.)]|\(?[ivxIVX]{1,4}[.)])(?=\s|$)")  # noqa: RUF001
@@ -26,7 +26,8 @@ _FIELD = re.compile(r"[A-ZÄÖÜ0-9][^:.;\n]{0,60}:(?=\s|$)")
 _ENDED = re.compile(r"""[.!?:;。！？]["')\]”’]*\s*$""")  # noqa: RUF001
 _CUT_WORD = re.compile(r"\w[-\u00ad\u2010]\s*$")
 _WRAP_CHARACTERS = 50
-_HYPHENATED = re.compile(r"([^\W\d_]+)[-\u2010\u00ad]\s*\n\s*(?=([^\W_]))")
+_WINDOW = 80
+_HYPHENATED = re.compile(r"(?<![^\W\d_])([^\W\d_]++)[-\u2010\u00ad]\s*\n\s*(?=([^\W_]))")
 _KEEPS_HYPHEN = frozenset(
     (
         *("non", "well", "ill", "poorly", "moderately", "high", "low", "core", "needle", "post", "pre", "semi", "half"),
@@ -113,7 +114,7 @@ def _ends_sentence(text: str, first: int, match: re.Match[str], end: int) -> boo
     rest = text[match.end() : min(end, match.end() + 40)].lstrip()
     if match.group()[0] in "。！？" or not rest:  # noqa: RUF001
         return True
-    before = text[first : match.start()]
+    before = text[max(first, match.start() - _WINDOW) : match.start()]
     if not before.strip() or _MARKER.fullmatch(before.strip() + match.group()):
         return False
     if rest[0].islower():

@@ -10,7 +10,7 @@ from histoseek.reports.headings import Headings
 
 _ONE = r"(?:\d{1,2}|[IVX]{1,5}|[A-Z]\d?)"
 _SEVERAL = rf"{_ONE}(?:\s*(?:,|&|\+|/|-|–|and|to|und|bis|et|en)\s*{_ONE})*"  # noqa: RUF001
-_BARE = re.compile(rf"[ \t]*[-*•]?[ \t]*\(?(?P<label>{_SEVERAL})[.):](?=\s)[ \t]*(?P<rest>[^\n]*)", re.MULTILINE)
+_BARE = re.compile(rf"[ \t]*+[-*•]?[ \t]*+\(?(?P<label>{_SEVERAL})[.):](?=\s)[ \t]*(?P<rest>[^\n]*)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def _worded(words: Headings) -> re.Pattern[str]:
     names = "|".join(re.escape(word) for word in words.specimen_words)
     number = r"(?:\s*(?:no\.?|nr\.?|number|#))?"
     label = rf"(?P<label>(?-i:{_SEVERAL}))"
-    return re.compile(rf"[ \t#*•-]*(?:{names})s?{number}\s*{label}\s*(?:\([^)\n]*\)\s*)?(?:[:.)\-–]|$)", re.I | re.M)  # noqa: RUF001
+    return re.compile(rf"[ \t#*•-]*+(?:{names})s?{number}\s*{label}\s*(?:\([^)\n]*\)\s*)?(?:[:.)\-–]|$)", re.I | re.M)  # noqa: RUF001
 
 
 def _candidates(text: str, span: tuple[int, int], worded: re.Pattern[str], words: Headings) -> Iterator[_Candidate]:
