@@ -1,3 +1,4 @@
+# ruff: noqa: E501, RUF001
 """Twenty made-up report layouts with places for identifiers, written as <kind form> or <kind form person>.
 
 The prose around them is pathology with traps: eponyms, grades, sizes, ratios, markers, codes, block labels. The last

@@ -146,7 +146,7 @@ def _labelled(text: str, tokens: list[Token], labels: list[Label]) -> Iterator[F
 
 
 def _without_placeholders(text: str, found: Iterable[Found]) -> list[Found]:
-    """The ranges in order, overlapping ones joined under the kind of the longest, and none that touches a placeholder."""
+    """The ranges in order, overlapping ones joined under the longest's kind, none that touches a placeholder."""
     taken = [(match.start(), match.end()) for match in PLACEHOLDER.finditer(text)]
     starts = [start for start, _ in taken]
     free = [one for one in found if one.end > one.start and not _touches(taken, starts, one)]

@@ -8,15 +8,22 @@ from collections.abc import Iterator
 from histoseek.reports.identifiers.kinds import Found, Kind
 
 _OLD = r"(?:9\d|1[01]\d)"
-_WORDS = r"(?:ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|one hundred(?: and)?(?: (?:one|two|three|four|five))?)"
-_UNIT = r"(?:year|yr|jahr|jähr|jaar|jarige|y\.?\s?/?\s?o\b|yo\b|ans\b|años|anni\b|anos\b|岁|歳|y\b(?=\s+(?:old|male|female|man|woman)))"
+_WORDS = (
+    r"(?:ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|one hundred(?: and)?(?: (?:one|"
+    r"two|three|four|five))?)"
+)
+_UNIT = (
+    r"(?:year|yr|jahr|jähr|jaar|jarige|y\.?\s?/?\s?o\b|yo\b|ans\b|años|"
+    r"anni\b|anos\b|岁|歳|y\b(?=\s+(?:old|male|female|man|woman)))"
+)
 _BEFORE_UNIT = re.compile(rf"(?<![\w.,/-])({_OLD}|{_WORDS})(?=\s?-?\s?{_UNIT})", re.IGNORECASE)
 _AFTER_LABEL = re.compile(
-    rf"(?<!\w)(?:aged?|alter|leeftijd|edad|[âa]ge|âgée?|age\s?/\s?sex|aged about)\s?(?:de\s|of\s|is\s)?[:=|]?\s{{0,3}}({_OLD}|{_WORDS})"
+    rf"(?<!\w)(?:aged?|alter|leeftijd|edad|[âa]ge|âgée?|age\s?/\s?sex|"
+    rf"aged about)\s?(?:de\s|of\s|is\s)?[:=|]?\s{{0,3}}({_OLD}|{_WORDS})"
     r"(?![\w%/]*\d)(?!\s?(?:%|days?\b|weeks?\b|months?\b|hours?\b))",
     re.IGNORECASE,
 )
-_CHINESE = re.compile(rf"年\s?[龄齡]\s?[:：]?\s?({_OLD})(?!\d)")
+_CHINESE = re.compile(rf"年\s?[龄齡]\s?[:\uff1a]?\s?({_OLD})(?!\d)")
 _WITH_SEX = re.compile(rf"(?<![\w.,/-])({_OLD})(?=\s?[/-]?\s?(?:[MF]\b|male\b|female\b))")
 
 

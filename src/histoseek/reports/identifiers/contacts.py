@@ -18,12 +18,14 @@ _MAC = re.compile(r"(?<![\w:-])(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}(?![\w:-])", re.
 _PHONES = tuple(
     re.compile(pattern)
     for pattern in (
-        r"(?<![\w.+-])(?:\+?1[-. ]?)?(?:\(\d{3}\)[ -]?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\w-]|\.\d)(?:,?\s?(?:x|ext\.?)\s?\d{1,6})?",
+        r"(?<![\w.+-])(?:\+?1[-. ]?)?(?:\(\d{3}\)[ -]?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\w-]|\.\d)(?:,?\s?(?:x|"
+        r"ext\.?)\s?\d{1,6})?",
         r"(?<!\w)(?:\+|00)[1-9]\d{0,2}[ ./-]?(?:\(0\)[ ]?)?\d{1,5}(?:[ ./-]{1,3}\d{2,8}){1,5}(?!\w)",
         r"(?<![\w.,-])0\d(?:[ .]\d{2}){4}(?![\w]|[.,]\d)",
         r"(?<![\w.,-])0\d{1,4}[ ]?[/-][ ]?\d{5,9}(?![\w-]|[.,]\d)",
     )
 )
+_SENTENCE_MARKS = ".,;:!?)"
 _AFTER_LABEL = re.compile(r"[\s:.|#=]{0,6}(\(?\+?\d(?:[ ()./-]{0,3}\d){3,19}|(?<=\s)\d{4,6})(?!\w|[.,]\d)")
 
 
@@ -32,7 +34,7 @@ def find_contacts(text: str) -> Iterator[Found]:
     shapes = ((_EMAIL, Kind.EMAIL), (_BARE_AT, Kind.EMAIL), (_URL, Kind.URL), (_IPV4, Kind.IP), (_IPV6, Kind.IP))
     for pattern, kind in (*shapes, (_MAC, Kind.IP), *((phone, Kind.PHONE) for phone in _PHONES)):
         for found in pattern.finditer(text):
-            yield Found(found.start(), found.end(), kind)
+            yield Found(found.start(), found.start() + len(found.group().rstrip(_SENTENCE_MARKS)), kind)
 
 
 def labelled_phone(text: str, tokens: list[Token], label: Label) -> Iterator[Found]:

@@ -8,24 +8,18 @@ from functools import lru_cache
 
 from histoseek.reports.identifiers.kinds import Found, Kind
 from histoseek.reports.identifiers.labels import Label
-from histoseek.reports.identifiers.lexicon import fold
+from histoseek.reports.identifiers.lexicon import fold, read_words
 from histoseek.reports.identifiers.tokens import Token
 
-_MONTHS = """
-january february march april may june july august september october november december
-jan feb mar apr jun jul aug sep sept oct nov dec
-januar jänner februar märz maerz mai juni juli oktober dezember okt dez mrz
-janvier février fevrier mars avril juin juillet août aout septembre octobre novembre décembre decembre janv févr fév avr déc
-januari februari maart mei augustus mrt
-enero febrero marzo abril mayo junio julio agosto septiembre setiembre octubre noviembre diciembre ene abr ago dic
-gennaio febbraio aprile maggio giugno luglio settembre ottobre dicembre
-janeiro fevereiro março maio junho julho setembro outubro novembro dezembro
-""".split()
+_MONTHS = read_words("months.txt")
 # Words of their own: taken for months only with a capital.
-_AMBIGUOUS = frozenset("may mar mars mai march dec sep jan ago ene mei abr avr".split())
+_AMBIGUOUS = frozenset(("may", "mar", "mars", "mai", "march", "dec", "sep", "jan", "ago", "ene", "mei", "abr", "avr"))
 _MONTH = "(?:" + "|".join(sorted(map(re.escape, _MONTHS), key=len, reverse=True)) + r")\b\.?"
 _YEAR = r"(?:19|20)\d{2}"
-_TIME = r"(?:(?:,|\s+at|\s+um|\s+à|\s+om|T)?\s{0,2}\d{1,2}[:.h]\d{2}(?::\d{2})?(?:\s?(?i:[ap]\.?m)\b\.?)?(?:\s?(?:Uhr|hrs?|EST|EDT|UTC)\b)?Z?)?"
+_TIME = (
+    r"(?:(?:,|\s+at|\s+um|\s+à|\s+om|T)?\s{0,2}\d{1,2}[:.h]\d{2}(?::\d{2})?"
+    r"(?:\s?(?i:[ap]\.?m)\b\.?)?(?:\s?(?:Uhr|hrs?|EST|EDT|UTC)\b)?Z?)?"
+)
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 _ORDINAL = r"(?:st|nd|rd|th|\.|er|º|ª)?"
 _OF = r"(?:\s{1,2}(?:of|de|del|di)\s{1,2}|[\s-]{0,3})"
@@ -36,14 +30,16 @@ _DAY_MONTH = re.compile(
     rf"(?<![\w.,/+-]){_DAY}{_ORDINAL}{_OF}(?P<month>{_MONTH}){_YEAR_AFTER}?(?![^\W\d_]){_TIME}", re.IGNORECASE
 )
 _MONTH_DAY = re.compile(
-    rf"(?<!\w)(?P<month>{_MONTH})[\s-]{{0,2}}{_DAY}(?:st|nd|rd|th)?(?![\w%]|[.,/]\d)(?:[,.\s-]{{1,3}}{_YEAR}(?!\d))?{_TIME}",
+    rf"(?<!\w)(?P<month>{_MONTH})[\s-]{{0,2}}{_DAY}(?:st|nd|rd|th)?(?![\w%]|[.,/]\d)(?:[,.\s-]{{1,3}}{_YEAR}"
+    rf"(?!\d))?{_TIME}",
     re.IGNORECASE,
 )
 _MONTH_YEAR = re.compile(rf"(?<!\w)(?P<month>{_MONTH})(?:\s(?:of|de|del))?[,/\s-]{{1,2}}'?{_YEAR}(?!\d)", re.IGNORECASE)
 # A scan shows 0 and 1 as letters.
 _DIGIT = "[0-9OolI]"
 _NUMERIC = re.compile(
-    rf"(?<![\w/.-])(?P<a>{_DIGIT}{{1,4}})(?P<gap>\s?[/.-]\s?)(?P<b>{_DIGIT}{{1,2}})(?P=gap)(?P<c>{_DIGIT}{{4}}|{_DIGIT}{{2}})"
+    rf"(?<![\w/.-])(?P<a>{_DIGIT}{{1,4}})(?P<gap>\s?[/.-]\s?)(?P<b>{_DIGIT}{{1,2}})(?P=gap)(?P<c>{_DIGIT}{{4}}|"
+    rf"{_DIGIT}{{2}})"
     rf"(?!\w|[/.-]\d|\s?(?:mm|cm|x)\b)"
     rf"{_TIME}"
 )
@@ -55,7 +51,8 @@ _COMPACT = re.compile(
 )
 _MONTH_NUMBER_YEAR = re.compile(rf"(?<![\w/.,-])(?:0?[1-9]|1[0-2])[/.-]{_YEAR}(?![\w/-]|[.,]\d)")
 _CHINESE = re.compile(
-    r"(?:\d{4}|[〇零一二三四五六七八九]{4})\s?[年년]\s?[\d一二三四五六七八九十]{1,3}\s?[月월](?:\s?[\d一二三四五六七八九十]{1,3}\s?[日号號일])?"
+    r"(?:\d{4}|[〇零一二三四五六七八九]{4})\s?[年년]\s?[\d一二三四五六七八九十]{1,3}\s?[月월]"
+    r"(?:\s?[\d一二三四五六七八九十]{1,3}\s?[日号號일])?"
 )
 _CHINESE_DAY = re.compile(r"(?<!\d)\d{1,2}\s?[月월]\s?\d{1,2}\s?[日号號일]")
 _PARTIAL = re.compile(r"[\s:.|=]{1,6}(\d{1,2}[/.-]\d{1,2}\.?)(?![\w/+-]|\.?\d|\s?(?:mm|cm|x|%|lymph|nodes?|cores?)\b)")

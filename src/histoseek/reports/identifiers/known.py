@@ -39,12 +39,13 @@ def _words_of(tokens: list[Token], words: set[str]) -> Iterator[Found]:
             continue
         beside = [tokens[index] for index in (at - 1, at + 1) if 0 <= index < len(tokens)]
         near = [one for one in beside if max(one.start - token.end, token.start - one.end) <= 3]
-        if _tells(token.folded) or any(_holds(one, words) for one in near):
+        if _tells(token.folded.removesuffix("'s")) or any(_holds(one, words) for one in near):
             yield Found(token.start, token.end, Kind.NAME)
 
 
 def _holds(token: Token, words: set[str]) -> bool:
-    return token.folded in words or ("-" in token.folded and bool(words & set(token.folded.split("-"))))
+    bare = token.folded.removesuffix("'s")
+    return bare in words or ("-" in bare and bool(words & set(bare.split("-"))))
 
 
 def _tells(word: str) -> bool:

@@ -7,12 +7,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-PARTICLES = frozenset(
-    "van der den de von vom zu zum zur la le les du da das dos di del della el al bin ibn ben ter ten te het 't d o mac af av y e".split()
-)
-DEGREES = frozenset(
-    "md phd do dpm dds mbbs mbchb msc bsc frcpath frcpc fcap frcp mrcp facp facs fascp rn np pa pa-c ct ascp htl ht jd mph mba dvm esq".split()
-)
+
+def read_lines(name: str) -> list[str]:
+    """Lines of a packaged word list without comments and blanks."""
+    text = files(__package__).joinpath("words", name).read_text("utf-8")
+    return [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
+
+
+def read_words(name: str) -> tuple[str, ...]:
+    """Words of a packaged list as they are written there."""
+    return tuple(word for line in read_lines(name) for word in line.split())
+
+
+PARTICLES = frozenset(read_words("particles.txt"))
+DEGREES = frozenset(read_words("degrees.txt"))
 SUFFIXES = frozenset(("jr", "sr", "ii", "iii", "iv"))
 
 
@@ -58,14 +66,8 @@ class Lexicon:
         return word in self.ordinary or ("-" in word and all(part in self.ordinary for part in word.split("-")))
 
 
-def read_lines(name: str) -> list[str]:
-    """Lines of a packaged word list without comments and blanks."""
-    text = files(__package__).joinpath("words", name).read_text("utf-8")
-    return [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
-
-
 def _words(name: str) -> frozenset[str]:
-    return frozenset(fold(word) for line in read_lines(name) for word in line.split())
+    return frozenset(map(fold, read_words(name)))
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from histoseek.reports.identifiers.kinds import Found, Kind
 from histoseek.reports.identifiers.labels import Label
-from histoseek.reports.identifiers.lexicon import PARTICLES, lexicon
+from histoseek.reports.identifiers.lexicon import PARTICLES, lexicon, read_words
 from histoseek.reports.identifiers.phrases import NameReader, span_of
 from histoseek.reports.identifiers.tokens import Token
 
@@ -18,7 +18,8 @@ _BYLINE_GAP = re.compile(r"[ ]{1,3}|[^\w]{0,3}[:,|][^\w]{0,12}|\s{0,4}\n\s{0,12}
 _TITLE_GAP = re.compile(r"[. ,]{0,3}[ ]|\.|[ ]")
 _NEXT_NAME = re.compile(r"[^\w\n]{0,4}[;/&][^\w\n]{0,3}")
 _INITIALS = re.compile(
-    r"[^\w\n]{0,8}[:|][ ]{0,3}((?:[A-Z]\.? ?){2,3}|[A-Z]{1,2}[a-z]{2,10}|[A-Z]{2,4}(?:/[A-Za-z]{2,4})?)(?=[ ]*(?:\n|$|[ ]{2}|\|))"
+    r"[^\w\n]{0,8}[:|][ ]{0,3}((?:[A-Z]\.? ?){2,3}|[A-Z]{1,2}[a-z]{2,10}|[A-Z]{2,4}(?:/[A-Za-z]{2,4})?)(?=[ ]*"
+    r"(?:\n|$|[ ]{2}|\|))"
 )
 _TYPIST = re.compile(r"(?:^[ ]{0,4}|(?<=\.[ ]))([A-Z]{2,4}[ ]?[:/][ ]?[a-z]{2,4})(?=[ ]*(?:$|[ ,]\d))", re.MULTILINE)
 _CARETS = re.compile(r"(?<![\w^])([^\W\d_][\w' -]{0,40})\^([^\W\d_][\w'-]{0,40}\.?)(?:\^[^\W\d_]{1,20}\.?)?(?![\w-])")
@@ -47,10 +48,9 @@ def _after(reader: NameReader, label: Label) -> Iterator[tuple[int, int]]:
     between = reader.gap(label.end)
     has_colon = bool(_LABEL_GAP.fullmatch(between)) or (between == " (" and label.phrase.endswith("name"))
     gaps = {"name": _LABEL_GAP, "byline": _BYLINE_GAP, "title": _TITLE_GAP}
-    if label.announces != "title" or not has_colon:
-        if not has_colon and not gaps[label.announces].fullmatch(between):
-            yield from _listed_beside(reader, label, between)
-            return
+    if not has_colon and not gaps[label.announces].fullmatch(between):
+        yield from _listed_beside(reader, label, between)
+        return
     if label.phrase == "i":
         yield from _undersigned(reader, label.end)
         return
@@ -249,9 +249,9 @@ def _after_initials(reader: NameReader, at: int) -> Iterator[tuple[int, int]]:
     if end == at or not proper or not reader.gap(at + 1).startswith("."):
         return
     initials = sum(one.is_initial for one in run)
-    if initials >= 2 and len(proper) == 1 and not proper[0].is_all_caps:
-        yield at, end
-    elif any(reader.words.is_surname(one.folded) for one in proper) and len(proper) == len(run) - initials:
+    has_two = initials >= 2 and len(proper) == 1 and not proper[0].is_all_caps
+    is_listed = any(reader.words.is_surname(one.folded) for one in proper) and len(proper) == len(run) - initials
+    if has_two or is_listed:
         yield at, end
 
 
@@ -264,9 +264,11 @@ def _recurring(reader: NameReader, strong: list[tuple[int, int]]) -> Iterator[tu
         if len(token.word) > 2 and token.folded not in PARTICLES and reader.is_proper(token)
     }
     for at, token in enumerate(reader.tokens):
-        if token.folded in certain and token.word[0].isupper():
+        if token.folded.removesuffix("'s") in certain and token.word[0].isupper():
             first = _walk_back(reader, at + 1)
-            proper = all(one.is_initial or one.folded in PARTICLES or reader.is_proper(one) for one in reader.tokens[first:at])
+            proper = all(
+                one.is_initial or one.folded in PARTICLES or reader.is_proper(one) for one in reader.tokens[first:at]
+            )
             yield first if proper else at, at + 1
 
 
@@ -282,7 +284,5 @@ def _initials(reader: NameReader, labels: list[Label]) -> Iterator[Found]:
 
 
 _ANDS = frozenset(("and", "und", "et", "en", "y", "e"))
-_LOWER_TITLES = frozenset("dhr mevr mevrouw meneer mw dr drs prof mr mrs ms".split())
-_TITLES = frozenset(
-    "dr drs doctor prof professor mr mrs ms miss mme mlle madame monsieur docteur herr herrn frau dhr mevr mevrouw mw sr sra dra med univ priv".split()
-)
+_LOWER_TITLES = frozenset(("dhr", "mevr", "mevrouw", "meneer", "mw", "dr", "drs", "prof", "mr", "mrs", "ms"))
+_TITLES = frozenset(read_words("titles.txt"))

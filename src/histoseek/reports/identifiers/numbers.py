@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from histoseek.reports.identifiers.kinds import Found, Kind
 from histoseek.reports.identifiers.labels import Label
-from histoseek.reports.identifiers.lexicon import fold
+from histoseek.reports.identifiers.lexicon import fold, read_words
 from histoseek.reports.identifiers.tokens import Token
 
 _SHAPES = tuple(
@@ -39,10 +39,7 @@ _VALUE = re.compile(
     re.IGNORECASE,
 )
 _UNIT = re.compile(r"\s?(?:mm|cm|ml|mg|g|kg|x|%|years?|months?|days?)\b", re.IGNORECASE)
-_WEAK = frozenset(
-    "case specimen visit order record see ref reference id identifier job serial plate vehicle dossier historia mr ins nie nip vin fin "
-    "chart upin passport ss".split()
-)
+_WEAK = frozenset(read_words("everyday_labels.txt"))
 
 
 def find_numbers(text: str) -> Iterator[Found]:

@@ -42,7 +42,11 @@ class NameReader:
     def read_listed(self, at: int) -> int:
         """End of the run of listed names from token `at` on, in any case, up to four words."""
         end = at
-        while end < len(self.tokens) and end - at < 4 and (end == at or self._joined(end) or _COMMA.fullmatch(self.gap(end))):
+        while (
+            end < len(self.tokens)
+            and end - at < 4
+            and (end == at or self._joined(end) or _COMMA.fullmatch(self.gap(end)))
+        ):
             token = self.tokens[end]
             known = self.words.is_listed(token.folded) and token.folded not in self.words.ordinary
             if not known and not (token.folded in PARTICLES and token.word.islower() and len(token.word) > 1):

@@ -13,11 +13,13 @@ from histoseek.reports.identifiers.tokens import Token
 _UPPER = "A-ZÀ-ÖØ-Þ"
 _CAP = rf"(?:(?i:ste?|mt|ft|[nsew])\.|[{_UPPER}][\w'\u2019-]{{0,30}})"
 _STATES = (
-    "AL|AK|AZ|AR|CA|CO|CT|DE|DC|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|PR|"
+    "AL|AK|AZ|AR|CA|CO|CT|DE|DC|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|"
+    "OH|OK|OR|PA|PR|"
     "RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY"
 )
 _STREET_WORDS = (
-    "Street|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Court|Ct|Place|Pl|Way|Terrace|Parkway|Pkwy|Highway|Hwy|Square|Sq|Circle|"
+    "Street|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Court|Ct|Place|Pl|Way|Terrace|Parkway|Pkwy|Highway|"
+    "Hwy|Square|Sq|Circle|"
     r"Crescent|Close|St(?!\.?[ ]+[a-z])|Dr(?!\.?[ ])"
 )
 _ROOM = r"(?:,?[ ](?:Suite|Ste|Apt|Apartment|Unit|Room|Rm|Floor|Fl|Bldg|Building)\.?[ ]?#?\w{1,6}|,?[ ]#\d{1,5})?"
@@ -26,12 +28,16 @@ _ADDRESSES = tuple(
     for pattern in (
         rf"(?<![\w.,/-])\d{{1,5}}[A-Z]?[ ](?P<words>(?:{_CAP}[ ]){{1,4}})(?i:{_STREET_WORDS})\b\.?{_ROOM}",
         rf"(?<!\w)(?P<words>(?:{_CAP}[ ]){{0,2}}{_CAP}),?[ ](?:{_STATES})\.?,?[ ]{{1,2}}\d{{5}}(?:-\d{{4}})?(?!\w)",
-        r"(?<!\w)(?i:P\.?[ ]?O\.?[ ]?Box|Post Office Box|Postfach|Postbus|Apartado(?: de Correos)?|B\.P\.|Casella Postale)[ ]?#?\d{1,6}\b",
-        rf"(?<!\w)[{_UPPER}][\w.-]{{0,30}}(?i:straße|strasse|str\.|weg|platz|allee|gasse|ring|damm|ufer|straat|laan|plein|gracht|kade|singel|dreef)"
+        r"(?<!\w)(?i:P\.?[ ]?O\.?[ ]?Box|Post Office Box|Postfach|Postbus|Apartado(?: de Correos)?|B\.P\.|"
+        r"Casella Postale)[ ]?#?\d{1,6}\b",
+        rf"(?<!\w)[{_UPPER}][\w.-]{{0,30}}(?i:straße|strasse|str\.|weg|platz|"
+        rf"allee|gasse|ring|damm|ufer|straat|laan|plein|gracht|kade|singel|dreef)"
         r"[ ]\d{1,4}[ ]?[a-zA-Z]?\b",
-        rf"(?<!\w)\d{{1,4}}(?:[ ]?(?:bis|ter))?,?[ ](?:[Rr]ue|[Aa]v(?:enue|\.)|[Bb](?:oulevard|d\.?)|[Pp]lace|[Cc]hemin|[Aa]llée|[Qq]uai|[Ii]mpasse)"
+        rf"(?<!\w)\d{{1,4}}(?:[ ]?(?:bis|ter))?,?[ ](?:[Rr]ue|[Aa]v(?:enue|\.)|"
+        rf"[Bb](?:oulevard|d\.?)|[Pp]lace|[Cc]hemin|[Aa]llée|[Qq]uai|[Ii]mpasse)"
         rf"(?:[ ](?:de la|de l'|des|du|de|d')?[ ]?{_CAP}){{1,4}}",
-        rf"(?<!\w)(?:Calle|C/|Avda\.?|Avenida|Plaza|Paseo|Via|Viale|Piazza|Rua)[ ](?:(?:de la|del|de los|de|da|do)[ ])?{_CAP}(?:[ ]{_CAP}){{0,3}},?[ ]"
+        rf"(?<!\w)(?:Calle|C/|Avda\.?|Avenida|Plaza|Paseo|Via|Viale|Piazza|Rua)[ ](?:(?:de la|del|de los|de|da|"
+        rf"do)[ ])?{_CAP}(?:[ ]{_CAP}){{0,3}},?[ ]"
         r"(?:n[.ºo°]?[ ]?)?\d{1,4}(?!\w)",
         # Dutch, then British postal codes; the latter as the whole of a cell
         rf"(?<![\w.,/-])[1-9]\d{{3}}[ ]?[A-Z]{{2}}[ ]{{1,2}}(?P<words>{_CAP})",
@@ -42,16 +48,21 @@ _ADDRESSES = tuple(
     )
 )
 _BEFORE = re.compile(
-    r"(?<!\w)(?i:hospitals?|medical cent(?:er|re)|health(?:care)? (?:system|cent(?:er|re))|clinics?|infirmary|cancer (?:center|institute)|"
+    r"(?<!\w)(?i:hospitals?|medical cent(?:er|re)|health(?:care)? (?:system|cent(?:er|re))|clinics?|infirmary|"
+    r"cancer (?:center|institute)|"
     r"pathology (?:associates|group|services|laboratories|laboratory|consultants|partners)|laboratories|labs|memorial|"
-    r"krankenhaus|klinikum|klinik|spital|ziekenhuis|medisch centrum|university medical cent(?:er|re)|umc|nhs (?:foundation )?trust)\b"
+    r"krankenhaus|klinikum|klinik|spital|ziekenhuis|medisch centrum|university medical cent(?:er|re)|umc|nhs "
+    r"(?:foundation )?trust)\b"
 )
 _PRECEDING = re.compile(rf"(?:(?:(?:of|the|de|for|and|&|von|zu)[ ])?{_CAP}[ ]){{1,5}}$")
 _AFTER = re.compile(
-    r"(?<!\w)(?i:(?:university |general |community |children's )?hospital|universitätsklinikum|universitaetsklinikum|klinikum|krankenhaus|"
-    r"hospital (?:universitario|clínico|general)|clínica|ospedale|hôpital|centre hospitalier(?: universitaire)?|chu|chru|clinique|"
+    r"(?<!\w)(?i:(?:university |general |community |children's )?hospital|"
+    r"universitätsklinikum|universitaetsklinikum|klinikum|krankenhaus|"
+    r"hospital (?:universitario|clínico|general)|clínica|ospedale|hôpital|"
+    r"centre hospitalier(?: universitaire)?|chu|chru|clinique|"
     r"universitair ziekenhuis|ziekenhuis|umc|university|institut[eo]?|universität)"
-    rf"[ ](?:(?:of|de la|de los|de|des|del|du|di|der|für|at|in)[ ])?(?P<words>{_CAP}(?:[ -](?:(?:de|del|la|of)[ ])?{_CAP}){{0,3}})"
+    rf"[ ](?:(?:of|de la|de los|de|des|del|du|di|der|für|at|in)[ ])?"
+    rf"(?P<words>{_CAP}(?:[ -](?:(?:de|del|la|of)[ ])?{_CAP}){{0,3}})"
 )
 _CELL_GAP = re.compile(r":|[ ][|]|=")
 _CELL = re.compile(r"[ :|=]{1,4}(\S(?:[^\n|]{0,120}?))(?=[ ]{2,}|\s*\||\n|\t|$)")
@@ -95,11 +106,11 @@ def _named_after(text: str) -> Iterator[Found]:
 
 
 def _is_generic(word: str) -> bool:
-    return lexicon().is_ordinary(fold(word.strip(".,'’-")))
+    return lexicon().is_ordinary(fold(word.strip(".,'\u2019-")))
 
 
 def _is_proper(words: str) -> bool:
-    return any(word[0].isupper() and not _is_generic(word) for word in re.findall(r"[^\W\d_][\w'’-]*", words))
+    return any(word[0].isupper() and not _is_generic(word) for word in re.findall(r"[^\W\d_][\w'\u2019-]*", words))
 
 
 def _generic_length(words: str) -> int:
