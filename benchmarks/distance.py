@@ -7,78 +7,127 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from typing import Any
 
 import numpy as np
 from bitarray import bitarray
 
 from histoseek.mosaics.barcodes import barcodes
-from histoseek.mosaics.distances import SignatureBlock, get_distance
+from histoseek.mosaics.distances import SignatureBlock, get_distance, squared_lengths
 from histoseek.mosaics.kernels import directional_medians
 from histoseek.mosaics.signature import MosaicTiles, Signature
 
 COUNT = 17
 
 
+@dataclass(frozen=True)
+class Setting:
+    """A query and slides of 17 barcodes, made of 200 random vectors."""
+
+    query: Signature
+    block: SignatureBlock
+    dimension: int
+
+    def first(self, slides: int) -> SignatureBlock:
+        return self.block.take(np.arange(slides))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--slides", type=int, default=100_000)
     slides = parser.parse_args().slides
-    print("| D | way | us per pair | times the loop over bitarrays |")
-    print("| --- | --- | --- | --- |")
-    rankings = [compare(dimension, slides) for dimension in (768, 1280)]
-    print(f"\n| D | exact ranking of {slides:,} slides | s |\n| --- | --- | --- |")
-    for dimension, paper, ours in rankings:
-        print(f"| {dimension} | pathsearch-paper | {paper:.3f} |\n| {dimension} | symmetric | {ours:.3f} |")
+    for dimension in (768, 1280):
+        setting = make(dimension, slides)
+        local_parts(setting)
+        whole_distances(setting)
 
 
-def compare(dimension: int, slides: int) -> tuple[int, float, float]:
+def make(dimension: int, slides: int) -> Setting:
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((200, dimension)).astype(np.float32)
-    codes = barcodes(vectors)
-    words = codes[rng.integers(0, 200, slides * COUNT)]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    chosen = rng.integers(0, 200, slides * COUNT)
+    words = barcodes(vectors)[chosen]
+    globals_ = vectors[rng.integers(0, 200, slides)]
     offsets = np.arange(slides + 1, dtype=np.int64) * COUNT
-    query = codes[:COUNT]
-    bits = np.unpackbits(words[: 300 * COUNT].view(np.uint8), axis=1, bitorder="little")[:, : dimension - 1]
-    bags = [bits[s * COUNT : (s + 1) * COUNT] for s in range(300)]
-    own = np.unpackbits(query.view(np.uint8), axis=1, bitorder="little")[:, : dimension - 1]
+    block = SignatureBlock(words, offsets, globals_, squared_lengths(globals_))
+    tiles = tuple(MosaicTiles(np.zeros((1, 2), np.int32), np.ones(1, np.float32)) for _ in range(COUNT - 1))
+    shares = np.full(COUNT - 1, 1 / (COUNT - 1), np.float32)
+    query = Signature.of(vectors[0], vectors[1:COUNT].astype(np.float16), shares, tiles, 448)
+    return Setting(query, block, dimension)
+
+
+def local_parts(setting: Setting) -> None:
+    """Medians of minimum Hamming distances: every way gives the same numbers."""
+    query, block = setting.query, setting.block
+    bags = [bits(block.barcodes[s * COUNT : (s + 1) * COUNT], setting.dimension) for s in range(300)]
+    own = bits(query.barcodes, setting.dimension)
     naive_s, naive = per_pair(lambda: [naive_distance(own, bag) for bag in bags[:20]], 20, times=1)
     whole = [[int.from_bytes(np.packbits(row).tobytes(), "big") for row in bag] for bag in [own, *bags]]
+    arrays = [[bitarray(row.tolist()) for row in bag] for bag in [own, *bags]]
+    rows = [("naive, loop over bits", 20, naive_s)]
+    array_s, counted = per_pair(lambda: [bitarray_distance(arrays[0], bag) for bag in arrays[1:]], 300)
+    rows.append(("Python loop over bitarray objects", 300, array_s))
     loop_s, looped = per_pair(lambda: [integer_distance(whole[0], bag) for bag in whole[1:]], 300)
-    arrays = [[bitarray(row.tolist()) for row in bag] for bag in [own, *bags[:100]]]
-    array_s, counted = per_pair(lambda: [bitarray_distance(arrays[0], bag) for bag in arrays[1:]], 100)
-    assert counted[:20] == naive
+    rows.append(("Python loop over integers", 300, loop_s))
     numpy_s, unpacked = per_pair(lambda: [numpy_distance(own, bag) for bag in bags], 300)
-    directional_medians(query, words[:COUNT], offsets[:2])
-    one_s, found = per_pair(lambda: directional_medians(query, words, offsets, threads=1), slides)
-    two_s, _ = per_pair(lambda: directional_medians(query, words, offsets, threads=2), slides)
-    assert looped[:20] == naive
-    assert [float(v) for v in found[:20, 0]] == naive == unpacked[:20]
-    rows = (
-        ("naive, loop over bits", naive_s),
-        ("Python loop over bitarray objects", array_s),
-        ("Python loop over integers", loop_s),
-        ("numpy", numpy_s),
-        ("kernel, 1 thread", one_s),
-        ("kernel, 2 threads", two_s),
-    )
-    for name, seconds in rows:
-        print(f"| {dimension} | {name} | {seconds * 1e6:.2f} | {array_s / seconds:,.1f} |", flush=True)
-    return (dimension, *rankings(dimension, words, offsets, vectors, rng))
+    rows.append(("numpy", 300, numpy_s))
+    assert counted == looped == unpacked
+    assert counted[:20] == naive
+    for slides, threads in product(sizes(block), (1, 2)):
+        some = setting.first(slides)
+        medians = partial(directional_medians, query.barcodes, some.barcodes, some.offsets, threads=threads)
+        seconds, found = per_pair(medians, slides, times=20)
+        assert found[:300, 0].tolist() == counted[: len(found)]
+        rows.append((f"kernel, {threads} thread{'s' * (threads > 1)}", slides, seconds))
+    show(setting.dimension, "local part", rows, array_s)
 
 
-def rankings(
-    dimension: int, words: np.ndarray, offsets: np.ndarray, vectors: np.ndarray, rng: np.random.Generator
-) -> tuple[float, float]:
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    block = SignatureBlock(words, offsets, unit[rng.integers(0, 200, len(offsets) - 1)])
-    tiles = tuple(MosaicTiles(np.zeros((1, 2), np.int32), np.ones(1, np.float32)) for _ in range(16))
-    query = Signature.of(unit[0], vectors[1:17].astype(np.float16), np.full(16, 1 / 16, np.float32), tiles, 448)
-    paper, ours = (
-        per_pair(lambda d=get_distance(name): np.argpartition(d(query, block).total, 10), 1)[0]
-        for name in ("pathsearch-paper", "symmetric")
-    )
-    return paper, ours
+def whole_distances(setting: Setting) -> None:
+    """The paper's whole distance, both parts; then our own distances beside it."""
+    query, block = setting.query, setting.block
+    arrays = [[bitarray(row.tolist()) for row in bits(words, setting.dimension)] for words in bags_of(setting, 300)]
+    own = [bitarray(row.tolist()) for row in bits(query.barcodes, setting.dimension)]
+
+    def loop() -> list[float]:
+        return [
+            bitarray_distance(own, bag) + 200 * float(np.linalg.norm(query.global_vector - vector))
+            for bag, vector in zip(arrays, block.global_vectors, strict=False)
+        ]
+
+    loop_s, looped = per_pair(loop, 300)
+    rows = [("Python loop over bitarray objects", 300, loop_s)]
+    for slides, name in product(sizes(block), ("pathsearch-paper", "symmetric", "contained", "global")):
+        some, distance = setting.first(slides), get_distance(name)
+        seconds, found = per_pair(lambda d=distance, b=some: d(query, b), slides, times=20)
+        rows.append((name, slides, seconds))
+        if name == "pathsearch-paper":
+            assert np.allclose(found.total[:300], looped, atol=0.2)
+    show(setting.dimension, "whole distance", rows, loop_s)
+
+
+def sizes(block: SignatureBlock) -> list[int]:
+    return sorted({min(len(block), slides) for slides in (1_000, 10_000, len(block))})
+
+
+def bags_of(setting: Setting, slides: int) -> list[np.ndarray]:
+    return [setting.block.barcodes[s * COUNT : (s + 1) * COUNT] for s in range(slides)]
+
+
+def bits(words: np.ndarray, dimension: int) -> np.ndarray:
+    return np.unpackbits(words.view(np.uint8), axis=1, bitorder="little")[:, : dimension - 1]
+
+
+def show(dimension: int, title: str, rows: Sequence[tuple[str, int, float]], loop_s: float) -> None:
+    print(f"\n| D = {dimension}, {title} | slides | us per pair | times the loop over bitarrays | s in all |")
+    print("| --- | --- | --- | --- | --- |")
+    for name, slides, seconds in rows:
+        cells = f"{seconds * 1e6:,.2f} | {loop_s / seconds:,.1f} | {seconds * slides:.4f}"
+        print(f"| {name} | {slides:,} | {cells} |", flush=True)
 
 
 def naive_distance(query: np.ndarray, other: np.ndarray) -> float:
@@ -106,7 +155,7 @@ def numpy_distance(query: np.ndarray, other: np.ndarray) -> float:
     return float(np.median((query[:, None] != other[None]).sum(-1).min(axis=1)))
 
 
-def per_pair(work: Callable[[], object], pairs: int, times: int = 3) -> tuple[float, object]:
+def per_pair(work: Callable[[], Any], pairs: int, times: int = 3) -> tuple[float, Any]:
     """Seconds per pair, the best of some runs, and the result."""
     seconds = []
     for _ in range(times):

@@ -17,6 +17,9 @@ from histoseek.mosaics.barcodes import Words
 _CHUNK = 256
 """Slides that share one set of buffers."""
 
+_MANY_SLIDES = 16_384
+"""Fewer take one thread: waiting for a second, while those of matrix products still spin, costs more than it gives."""
+
 _LANES = 8
 """64-bit words in one vector of the kernel; processors with narrower registers get several instructions."""
 
@@ -25,7 +28,6 @@ _TRIPLE = 3
 
 _WORD_BYTES = 8
 _MOST_BARCODES = 64
-_PLACE_BITS = np.uint64(32)
 _FAR = np.uint64(1 << 30)
 
 Array = np.ndarray[Any, Any]
@@ -101,26 +103,25 @@ def _call(builder: Any, name: str, returned: Any, *arguments: Any) -> Any:
 
 
 @_compiled(inline="always")
-def _median(values: Array, ranks: Array, count: int) -> float:
-    """Median of the first `count` values, which are changed; both arrays hold whole vectors.
-
-    For few values ranking each among all beats sorting, as it has no branches. Places are mixed in below the values,
-    so that no two are equal.
-    """
-    whole = (count + _LANES - 1) // _LANES * _LANES
-    for i in range(whole):
-        values[i] = (values[i] if i < count else _FAR) << _PLACE_BITS | np.uint64(i)
-        ranks[i] = 0
-    for j in range(count):
-        other = values[j]
-        for i in range(whole):
-            ranks[i] += np.uint64(other < values[i])
-    lower, upper = (count - 1) // 2, count // 2
-    total = np.uint64(0)
+def _ranked(values: Array, count: int, rank: int) -> int:
+    """The value with exactly `rank` others before it; for few values this beats sorting, as it has no branches."""
+    found = values[0]
     for i in range(count):
-        times = np.uint64(ranks[i] == lower) + np.uint64(ranks[i] == upper)
-        total += times * (values[i] >> _PLACE_BITS)
-    return 0.5 * float(total)
+        before = 0
+        for j in range(count):
+            before += (values[j] < values[i]) | ((values[j] == values[i]) & (j < i))
+        if before == rank:
+            found = values[i]
+    return found
+
+
+@_compiled(inline="always")
+def _median(values: Array, count: int) -> float:
+    """Median of the first `count` values."""
+    middle = count // 2
+    if count % 2:
+        return float(_ranked(values, count, middle))
+    return 0.5 * (_ranked(values, count, middle - 1) + _ranked(values, count, middle))
 
 
 @_compiled(parallel=True, error_model="numpy")
@@ -130,7 +131,6 @@ def _directional_medians(lanes: Array, queries: int, words: Array, offsets: Arra
     for chunk in numba.prange((slides + _CHUNK - 1) // _CHUNK):
         nearest_to_query = np.empty(lanes.shape[1], np.uint64)
         nearest_to_slide = np.empty(_MOST_BARCODES, np.uint64)
-        ranks = np.empty(max(_MOST_BARCODES, lanes.shape[1]), np.uint64)
         for slide in range(chunk * _CHUNK, min(slides, (chunk + 1) * _CHUNK)):
             count = offsets[slide + 1] - offsets[slide] - left_out
             nearest_to_query[:] = _FAR
@@ -147,8 +147,8 @@ def _directional_medians(lanes: Array, queries: int, words: Array, offsets: Arra
                         least = min(least, _nearest_of_8(own, step, barcode, width, nearest))
                         group += 1
                 nearest_to_slide[j] = least
-            out[slide, 0] = _median(nearest_to_query, ranks, queries)
-            out[slide, 1] = _median(nearest_to_slide, ranks, count)
+            out[slide, 0] = _median(nearest_to_query, queries)
+            out[slide, 1] = _median(nearest_to_slide, count)
 
 
 def _in_lanes(query: Words) -> Words:
@@ -158,13 +158,14 @@ def _in_lanes(query: Words) -> Words:
 
 
 def directional_medians(
-    query: Words, words: Words, offsets: np.ndarray[Any, Any], threads: int = 2, left_out: int = 0
+    query: Words, words: Words, offsets: np.ndarray[Any, Any], threads: int | None = None, left_out: int = 0
 ) -> Any:
     """Medians of minimum Hamming distances between a query and S slides, float64 [S, 2].
 
     query: uint64 [Q, W]; words: uint64 [total, W], the barcodes of slide s at offsets[s]:offsets[s + 1], but for the
     last `left_out` of them. Column 0 is the median over the query's barcodes of the nearest of the slide, column 1 the
-    other way round. A slide has at most 64 barcodes, and at least one that counts.
+    other way round. A slide has at most 64 barcodes, and at least one that counts. threads: None takes two for many
+    slides.
     """
     counts = np.diff(offsets)
     if len(counts) and not left_out < counts.min() <= counts.max() <= _MOST_BARCODES:
@@ -172,6 +173,7 @@ def directional_medians(
             "barcodes", f"a slide with none, or with more than {_MOST_BARCODES}", "Give 1 to 63 mosaic vectors"
         )
     out = np.empty((len(counts), 2), np.float64)
+    threads = threads or (2 if len(counts) > _MANY_SLIDES else 1)
     numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
     _directional_medians(_in_lanes(query), len(query), np.ascontiguousarray(words), offsets, left_out, out)
     return out
