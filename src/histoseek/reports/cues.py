@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 
-BEFORE, AFTER, IDLE = "before", "after", "idle"
+BEFORE, AFTER, EITHER, IDLE = "before", "after", "either", "idle"
 _NEGATED, _UNCERTAIN, _HISTORICAL = "negated", "uncertain", "historical"
 
-# BEFORE: the cue stands before what it is about; AFTER: behind it; IDLE: looks like a cue and is none.
+# BEFORE: the cue stands before what it is about; AFTER: behind it; EITHER: between; IDLE: looks like a cue and is none.
 _PHRASES: dict[tuple[str, str], tuple[str, ...]] = {
     (_NEGATED, BEFORE): (
         "no", "no evidence of", "no evidence for", "no sign of", "no signs of", "no definite evidence of",
-        "no indication of", "no specific indication of", "there is no", "there are no", "without", "without evidence of",
-        "without any", "negative for", "free of", "free from", "absence of", "lack of", "lacks", "lacking", "lacked",
-        "devoid of", "neither", "nor", "not", "non-diagnostic of", "not diagnostic of", "not consistent with",
-        "does not show", "does not align with", "do not align with", "did not show", "cannot be seen", "fails to show",
-        "failed to show", "never", "insufficient for", "rather than", "excludes", "excluding", "rules out", "ruled out",
-        "no longer", "loss of",
+        "no indication of", "no specific indication of", "there is no", "there are no", "without",
+        "without evidence of", "without any", "negative for", "free of", "free from", "absence of", "lack of",
+        "lacks", "lacking", "lacked", "devoid of", "neither", "nor", "not", "non-diagnostic of", "not diagnostic of",
+        "not consistent with", "does not show", "does not align with", "do not align with", "did not show",
+        "cannot be seen", "fails to show", "failed to show", "never", "insufficient for", "rather than", "excludes",
+        "excluding", "rules out", "ruled out", "no longer", "loss of",
     ),
     (_NEGATED, AFTER): (
         "not identified", "not seen", "not present", "not observed", "not detected", "not noted", "not found",
@@ -28,16 +28,15 @@ _PHRASES: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     (_UNCERTAIN, BEFORE): (
         "suspicious for", "suspicious of", "suspicion of", "suggestive of", "suggest", "suggests", "suggesting",
-        "suspected", "suspect", "favor", "favors", "favored", "favoring", "favour", "favours", "favoured", "favouring",
-        "possible", "possibly", "probable", "probably", "likely", "most likely", "presumed", "presumably",
-        "questionable", "rule out", "r/o", "query", "vs", "vs.", "versus", "differential diagnosis includes",
+        "suspected", "suspect", "favor", "favors", "favored", "favoring", "favour", "favours", "favoured",
+        "favouring", "possible", "possibly", "probable", "probably", "likely", "most likely", "presumed",
+        "presumably", "questionable", "rule out", "r/o", "query", "differential diagnosis includes",
         "differential diagnosis", "may represent", "may be", "might be", "might represent", "could be",
-        "could represent",
-        "cannot exclude", "can not exclude", "cannot rule out", "can not rule out", "could not exclude",
-        "does not exclude", "not excluding", "equivocal for", "worrisome for", "concerning for", "possibility of",
-        "potential for", "risk of", "precursor to", "precursor of", "precursor lesion to", "borderline for",
-        "cannot be distinguished from", "atypical for", "more consistent with", "than with", "in question", "resembling", "reminiscent of",
-        "not unequivocally", "not certain for", "not definite for",
+        "could represent", "cannot exclude", "can not exclude", "cannot rule out", "can not rule out",
+        "could not exclude", "does not exclude", "not excluding", "equivocal for", "worrisome for", "concerning for",
+        "possibility of", "potential for", "risk of", "precursor to", "precursor of", "precursor lesion to",
+        "borderline for", "cannot be distinguished from", "atypical for", "than with", "in question", "resembling",
+        "reminiscent of", "not unequivocally", "not certain for", "not definite for",
     ),
     (_UNCERTAIN, AFTER): (
         "cannot be excluded", "can not be excluded", "cannot be ruled out", "can not be ruled out", "not excluded",
@@ -47,15 +46,18 @@ _PHRASES: dict[tuple[str, str], tuple[str, ...]] = {
         "not mentioned", "not assessed", "not assessable", "cannot be assessed", "not specified", "not evaluated",
         "not applicable", "indeterminate", "is questionable", "to be excluded", "should be excluded",
     ),
+    (_UNCERTAIN, EITHER): (
+        "vs", "vs.", "versus",
+    ),
     (_HISTORICAL, BEFORE): (
-        "history of", "past history of", "known history of", "previous", "previously diagnosed", "prior", "status post",
-        "s/p", "known", "former", "formerly", "status after", "treated for", "background history of",
+        "history of", "past history of", "known history of", "previous", "previously diagnosed", "prior",
+        "status post", "s/p", "known", "former", "formerly", "status after", "treated for", "background history of",
     ),
     ("", IDLE): (
-        "no increase", "no significant increase", "no change", "no further", "no doubt", "not only", "not necessarily",
-        "not just", "not limited to", "not otherwise specified", "no special type", "no specific type", "prior to",
-        "without difficulty", "known as", "likely to", "no significant change", "no interval change", "if not",
-        "more consistent with", "also known as",
+        "no increase", "no significant increase", "no change", "no further", "no doubt", "not only",
+        "not necessarily", "not just", "not limited to", "not otherwise specified", "no special type",
+        "no specific type", "prior to", "without difficulty", "known as", "likely to", "no significant change",
+        "no interval change", "if not", "more consistent with", "also known as",
     ),
 }  # fmt: skip
 

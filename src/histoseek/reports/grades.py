@@ -39,7 +39,8 @@ _SCHEMES: tuple[tuple[Scheme, str], ...] = (
     ("nuclear", r"\bnuclear\b"),
 )
 _NUMBERED = re.compile(
-    rf"\b(?:grade|g)(?:[ ]of)?[ ]?[:=-]?[ ]?(?P<number>{_NUMBER})(?P<range>\s*-\s*\d)?(?:\s*(?:/|\(?of|out\s+of)\s*\(?(?:[2-5]|i{{1,3}}|iv)\)?)?"
+    rf"\b(?:grade|g)(?:[ ]of)?[ ]?[:=-]?[ ]?(?P<number>{_NUMBER})(?P<range>\s*-\s*\d)?"
+    r"(?:\s*(?:/|\(?of|out\s+of)\s*\(?(?:[2-5]|i{1,3}|iv)\)?)?"
     r"(?![\w])(?!\s*(?:group|\())",
 )
 _QUALIFIED = re.compile(
@@ -87,7 +88,7 @@ class GradeGroup:
 
 @dataclass(frozen=True, slots=True)
 class Nottingham:
-    """A Nottingham grade (Elston and Ellis 1991): grade 1 to 3, scores 1 to 3 each, their total 3 to 9; None: not given."""
+    """A Nottingham grade (Elston and Ellis 1991): grade 1 to 3, scores 1 to 3, total 3 to 9; None: not given."""
 
     grade: int | None
     tubules: int | None

@@ -42,14 +42,22 @@ _WRITTEN: dict[str, str] = {
     "beta-catenin": r"(?:beta|β)-?catenin",
 }
 _AS_WRITTEN = (
-    "p53 p63 p40 p57 p120 ALK ROS1 BRAF MLH1 MSH2 MSH6 PMS2 PAX2 PAX8 CDX2 SATB2 NKX3.1 PSA PSMA PSAP ERG calretinin vimentin "
-    "desmin caldesmon calponin myogenin MyoD1 synaptophysin chromogranin INSM1 CD56 NSE inhibin mesothelin napsin "
-    "GCDFP-15 mammaglobin TRPS1 arginase-1 glypican-3 AFP hCG PLAP OCT4 OCT3/4 SALL4 CD30 CD15 CD45 LCA CD3 CD4 CD5 CD7 CD8 CD10 "
-    "CD19 CD20 CD21 CD23 CD31 CD34 CD38 CD43 CD44 CD57 CD61 CD68 CD79a CD99 CD138 CD163 MUM1 PAX5 TdT GFAP Olig2 ATRX "
-    "H3K27M H3K27me3 NeuN STAT6 SMARCB1 INI1 SMARCA4 BRG1 BAP1 MTAP CAIX FH SDHB EBER HHV8 MUC1 MUC2 MUC4 MUC5AC MUC6 "
-    "thyroglobulin calcitonin PTH insulin gastrin glucagon HPV NUT PRAME tyrosinase MITF factor-XIIIa FLI1 NKX2.2 TFE3 "
-    "TLE3 MDM2 CDK4 RB1 IgG IgG4 IgA IgM kappa lambda langerin CD1a lysozyme myeloperoxidase glycophorin"
-).split()
+    "p53", "p63", "p40", "p57", "p120", "ALK", "ROS1", "BRAF", "MLH1",
+    "MSH2", "MSH6", "PMS2", "PAX2", "PAX8", "CDX2", "SATB2", "NKX3.1", "PSA",
+    "PSMA", "PSAP", "ERG", "calretinin", "vimentin", "desmin", "caldesmon", "calponin", "myogenin",
+    "MyoD1", "synaptophysin", "chromogranin", "INSM1", "CD56", "NSE", "inhibin", "mesothelin", "napsin",
+    "GCDFP-15", "mammaglobin", "TRPS1", "arginase-1", "glypican-3", "AFP", "hCG", "PLAP", "OCT4",
+    "OCT3/4", "SALL4", "CD30", "CD15", "CD45", "LCA", "CD3", "CD4", "CD5",
+    "CD7", "CD8", "CD10", "CD19", "CD20", "CD21", "CD23", "CD31", "CD34",
+    "CD38", "CD43", "CD44", "CD57", "CD61", "CD68", "CD79a", "CD99", "CD138",
+    "CD163", "MUM1", "PAX5", "TdT", "GFAP", "Olig2", "ATRX", "H3K27M", "H3K27me3",
+    "NeuN", "STAT6", "SMARCB1", "INI1", "SMARCA4", "BRG1", "BAP1", "MTAP", "CAIX",
+    "FH", "SDHB", "EBER", "HHV8", "MUC1", "MUC2", "MUC4", "MUC5AC", "MUC6",
+    "thyroglobulin", "calcitonin", "PTH", "insulin", "gastrin", "glucagon", "HPV", "NUT", "PRAME",
+    "tyrosinase", "MITF", "factor-XIIIa", "FLI1", "NKX2.2", "TFE3", "TLE3", "MDM2", "CDK4",
+    "RB1", "IgG", "IgG4", "IgA", "IgM", "kappa", "lambda", "langerin", "CD1a",
+    "lysozyme", "myeloperoxidase", "glycophorin",
+)  # fmt: skip
 # Keratins are listed by number: "CK7", "CK5,6,14", "cytokeratin 20".
 _KERATIN = r"(?:CK|cytokeratin)[\s-]?\d{1,2}(?:\s?[,/]\s?\d{1,2})*(?:\s?/\s?\d{1,2})?"
 

@@ -15,7 +15,7 @@ _VALUE = r"\d{1,3}(?:[.,]\d{1,2})?"
 _UNIT = r"(?:mm|cm|um|[µμ]m)"
 _SIZE = re.compile(
     rf"(?<![\w.,/])(?P<a>{_VALUE})\s*-?(?P<ua>{_UNIT})?"
-    rf"(?:\s*(?:x|×|\*|by)\s*(?P<b>{_VALUE})\s*(?P<ub>{_UNIT})?(?:\s*(?:x|×|\*|by)\s*(?P<c>{_VALUE})\s*(?P<uc>{_UNIT})?)?)?"
+    rf"(?:\s*(?:x|\u00d7|\*|by)\s*(?P<b>{_VALUE})\s*(?P<ub>{_UNIT})?(?:\s*(?:x|\u00d7|\*|by)\s*(?P<c>{_VALUE})\s*(?P<uc>{_UNIT})?)?)?"
     r"(?![\w²³])",
     re.IGNORECASE,
 )

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from histoseek.reports.clauses import clauses_of, sentences_of
-from histoseek.reports.cues import AFTER, BEFORE, CUE, FORWARD_END, IDLE, SOFT_END, cue_of
+from histoseek.reports.clauses import clauses_of, parts_of
+from histoseek.reports.cues import AFTER, BEFORE, CUE, EITHER, FORWARD_END, IDLE, SOFT_END, cue_of
 from histoseek.reports.words import Span
 
 
@@ -43,7 +43,7 @@ def scopes(text: str) -> tuple[Scope, ...]:
     lower = text.lower()
     if len(lower) != len(text):  # a few letters change their length with their case
         lower = "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)
-    return tuple(scope for sentence in sentences_of(text) for scope in _of_sentence(lower, sentence))
+    return tuple(scope for sentence in parts_of(text) for scope in _of_sentence(lower, sentence))
 
 
 def status_at(place: Span, ranges: tuple[Scope, ...]) -> tuple[Status, Span | None]:
@@ -71,10 +71,10 @@ def _of_clause(text: str, clause: Span) -> Iterator[Scope]:
         cue = Span(match.start(), match.end())
         if side == IDLE:
             continue
-        if side == BEFORE:
+        if side in {BEFORE, EITHER}:
             following = next((other.start() for other, (_, to) in found[index + 1 :] if to == BEFORE), clause.end)
             yield Scope(cue.end, _forward_end(text, cue.end, following, Status(status)), Status(status), cue)
-        elif side == AFTER:
+        if side in {AFTER, EITHER}:
             yield Scope(_backward_start(text, last_end, cue.start), cue.start, Status(status), cue)
         last_end = cue.end
 

@@ -13,7 +13,7 @@ StainResult = Literal["positive", "negative", "equivocal", "retained", "lost"]
 
 _RESULT = re.compile(
     r"(?P<negative>\b(?:negative(?:ly)?|neg|non-?reactive|not\s+expressed|no\s+(?:expression|staining)|unstained)\b|"
-    r"(?<=\w)[-−](?=[\s,.;)]|$))|"
+    r"(?<=\w)[-\u2212](?=[\s,.;)]|$))|"
     r"(?P<positive>\b(?:positiv(?:e|ely|ity)|pos|reactive|expressed|express(?:es)?)\b|(?<=[A-Za-z0-9-][A-Za-z0-9])\+(?=[\s,.;)]|$))|"
     r"(?P<equivocal>\b(?:equivocal|borderline|indeterminate)\b)|"
     r"(?P<retained>\b(?:retained|intact|preserved)\b)|(?P<lost>\b(?:lost|loss(?:\s+of)?|deficient)\b)",
@@ -21,7 +21,7 @@ _RESULT = re.compile(
 )
 _SCORE = re.compile(r"(?<![\w+])(?:([0-3])\s?\+(?!\s?\d)|score\s*[:=?]?\s*([0-3])\b(?!\s*[+/]\s*\d))", re.IGNORECASE)
 _PERCENT = re.compile(
-    r"(?P<bound>[<>≤≥]\s?)?(?<![\w.,])(?P<low>\d{1,3}(?:[.,]\d)?)\s?%?(?:\s?(?:-|–|to)\s?(?P<high>\d{1,3}))?\s?(?:%|percent\b)",
+    r"(?P<bound>[<>≤≥]\s?)?(?<![\w.,])(?P<low>\d{1,3}(?:[.,]\d)?)\s?%?(?:\s?(?:-|\u2013|to)\s?(?P<high>\d{1,3}))?\s?(?:%|percent\b)",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[;\n]|\.(?=\s|$)")

@@ -13,7 +13,12 @@ from histoseek.reports.vocabulary import Surface, Vocabulary, load_vocabulary
 from histoseek.reports.words import Span, Token, tokens
 
 _LINKS = frozenset({"or", "and", ",", "nor"})
+_TYPE = "type"
 _CIRCA = re.compile(r"\.\s*\d")
+
+
+# Start, end and concept of a term.
+_Found = tuple[int, int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +52,31 @@ class TermMatcher:
             for surface in vocabulary.surfaces(concept_id):
                 for words in _variants(surface, self._words):
                     self._add(words, concept_id, surface.text)
+        for concept_id in vocabulary.concepts:
+            for words in _inverted(concept_id, vocabulary):
+                node = self._leaf(words)
+                node.concept_id = node.concept_id or concept_id
 
-    def _add(self, words: tuple[str, ...], concept_id: str, text: str) -> None:
+    def _leaf(self, words: tuple[str, ...]) -> _Node:
         node = self._root
         for word in words:
             node = node.following.setdefault(word, _Node())
+        return node
+
+    def _add(self, words: tuple[str, ...], concept_id: str, text: str) -> None:
+        node = self._leaf(words)
         if node.concept_id not in {"", concept_id}:
             advice = f"Remove it from one of them (remove = [{text!r}])"
             raise InputError(f"entry {concept_id}", f"{text!r} is already a way to write {node.concept_id}", advice)
         node.concept_id = concept_id
 
-    def find(self, text: str) -> tuple[tuple[int, int, str], ...]:
+    def find(self, text: str) -> tuple[_Found, ...]:
         """Start, end and concept of each term in order, the longest at each place, none overlapping.
 
         Of terms that share their last word ("vascular or perineural invasion") each is found.
         """
         words = tokens(text)
-        found: list[tuple[int, int, str]] = []
+        found: list[_Found] = []
         position = 0
         while position < len(words):
             length, concept_id = self._longest(words, position, text)
@@ -75,22 +88,26 @@ class TermMatcher:
             position += max(length, 1)
         return tuple(found)
 
-    def _sharing(self, words: tuple[Token, ...], position: int, length: int) -> list[tuple[int, int, str]]:
-        """Terms of one word before this one that its last word completes."""
-        last, found = words[position + length - 1], list[tuple[int, int, str]]()
+    def _sharing(self, words: tuple[Token, ...], position: int, length: int) -> list[_Found]:
+        """Terms of one word before this one that its last words complete ("ductal and lobular carcinoma in situ")."""
+        end, found = position + length, list[_Found]()
         while position >= 2:
-            links = position - 1
-            while links > 0 and words[links].key in _LINKS:
-                links -= 1
-            if links == position - 1:
+            link = position - 1
+            while link > 0 and words[link].key in _LINKS:
+                link -= 1
+            completed = (self._completed(words[link], words[start:end]) for start in range(position + 1, end))
+            concept_id = next(filter(None, completed), "")
+            if link == position - 1 or not concept_id:
                 break
-            ends = [node for step in self._step([self._root], words[links]) for node in self._step([step], last)]
-            concept_id = next((node.concept_id for node in ends if node.concept_id), "")
-            if not concept_id:
-                break
-            found.insert(0, (words[links].start, words[links].end, concept_id))
-            position = links
+            found.insert(0, (words[link].start, words[link].end, concept_id))
+            position = link
         return found
+
+    def _completed(self, first: Token, rest: tuple[Token, ...]) -> str:
+        nodes = self._step([self._root], first)
+        for word in rest:
+            nodes = self._step(nodes, word)
+        return next((node.concept_id for node in nodes if node.concept_id), "")
 
     def _longest(self, words: tuple[Token, ...], position: int, text: str) -> tuple[int, str]:
         """How many words the longest term at this place has, and its concept; (0, "") where none begins."""
@@ -125,6 +142,31 @@ def _variants(surface: Surface, same: dict[str, str]) -> Iterator[tuple[str, ...
             yield (*("=" + word.raw for word in words[:-1]), "=" + words[-1].raw + "s")
         else:
             yield tuple(same.get(word.key, word.key) for word in words)
+
+
+def _inverted(concept_id: str, vocabulary: Vocabulary) -> Iterator[tuple[str, ...]]:
+    """A diagnosis named by its parent with the type behind it ("renal cell carcinoma, papillary type")."""
+    concept = vocabulary[concept_id]
+    if concept.kind != "diagnosis":
+        return
+    own = {words for surface in vocabulary.surfaces(concept_id) for words in _plain(surface, vocabulary)}
+    heads = {
+        words
+        for ancestor in vocabulary.ancestors(concept_id)
+        for surface in vocabulary.surfaces(ancestor)
+        for words in _plain(surface, vocabulary)
+    }
+    pairs = {(words[: -len(head)], head) for words in own for head in heads if words[-len(head) :] == head}
+    parents = (surface for parent in concept.parents for surface in vocabulary.surfaces(parent))
+    above = {words for surface in parents for words in _plain(surface, vocabulary)}
+    for kind in {kind for kind, _ in pairs if kind}:
+        ending = kind if kind[-1] == _TYPE else (*kind, _TYPE)
+        for head in above | {head for other, head in pairs if other == kind}:
+            yield from ((*head, link, *ending) for link in (",", "of"))
+
+
+def _plain(surface: Surface, vocabulary: Vocabulary) -> Iterator[tuple[str, ...]]:
+    return iter(()) if surface.exact else _variants(surface, vocabulary.words)
 
 
 def _is_circa(word: Token, text: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-_TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?|[,&]")
+_TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?|[,&]|(?<=\s)[-\u2013](?=\s)")
 _GAP = re.compile(r"[-\u2010\u2011]?\s{0,8}")
 _POSSESSIVE = re.compile(r"['\u2019]s?$")
 # British to American, whole rules; applied to both sides of every comparison, so that they only have to agree.
@@ -55,7 +56,7 @@ class Token:
 
 
 def tokens(text: str) -> tuple[Token, ...]:
-    """The words and commas of a text; "the" after "of" is passed over ("carcinoma of the prostate")."""
+    """The words and commas of a text; a dash between blanks counts as a comma, and "the" after "of" is passed over."""
     found: list[Token] = []
     end, joined = 0, True
     for match in _TOKEN.finditer(text):
@@ -77,8 +78,12 @@ def _continues(gap: str, before: list[Token]) -> bool:
 
 @lru_cache(maxsize=65536)
 def word_key(word: str) -> str:
-    """The evened form of one word: lower case, singular, American spelling ("Tumours" and "tumor" give "tumor")."""
+    """The evened form of one word: lower case, singular, American, without accents ("Tumours" gives "tumor")."""
+    if word in {"-", "\u2013"}:
+        return ","
     key = _POSSESSIVE.sub("", word.lower())
+    if not key.isascii():
+        key = "".join(letter for letter in unicodedata.normalize("NFKD", key) if not unicodedata.combining(letter))
     for pattern, singular in _PLURALS:
         key, changed = pattern.subn(singular, key)
         if changed:
