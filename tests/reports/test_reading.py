@@ -266,6 +266,12 @@ def test_addenda_follow_the_report_in_order(tmp_path: Path, column: str, values:
     assert [(part.text, part.addendum) for part in only(found).parts] == [("report", 0), ("next", 1), ("last", 2)]
 
 
+def test_later_rows_of_other_slides_are_reports_of_their_own(tmp_path: Path) -> None:
+    rows = "c,a,2024-01-02,first\nc,b,2024-01-05,second\nc,a,2024-01-09,added\n"
+    found = read(tmp_path, "r.csv", f"case_id,slide_id,date,text\n{rows}")
+    assert texts(found) == {"c": "first\n\nADDENDUM 1:\n\nadded", "c#2": "second"}
+
+
 def test_marked_addenda_never_replace_the_report(tmp_path: Path) -> None:
     found = read(
         tmp_path, "r.csv", "case_id,report_type,text\nc,Addendum,ER positive\nc,Final,Carcinoma\nd,Supplement,alone\n"

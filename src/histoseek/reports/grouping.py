@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -27,17 +27,23 @@ class _Draft:
     slide_ids: dict[str, None] = field(default_factory=dict)
     files: dict[str, None] = field(default_factory=dict)
     addenda: list[Entry] = field(default_factory=list)
+    said: set[tuple[object, ...]] = field(default_factory=set)
 
-    def take_ids(self, entry: Entry) -> None:
+    def take(self, entry: Entry) -> bool:
+        """Take an entry's ids; whether it says something that this report did not say before."""
         self.slide_ids.update(dict.fromkeys(entry.slide_ids))
         self.files.update(dict.fromkeys(entry.files))
+        is_new = entry.text not in self.said
+        self.said.add(entry.text)
+        return is_new
 
 
 def grouped(entries: Iterable[Entry]) -> Grouped:
     """Make reports of entries that share a key.
 
-    An entry is an addendum when it says so, or when its date or sequence is later than that of the first; it is put
-    behind the report whose slides it names, else behind the first, and never replaces anything.
+    An entry is an addendum when it says so, or when its date or sequence is later than that of the report before it.
+    It is put behind the report whose slides it names; when it names none, or no report does, behind the first. It
+    never replaces anything. Rows of other slides of the case are reports of their own.
     """
     groups: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
@@ -60,42 +66,41 @@ def grouped(entries: Iterable[Entry]) -> Grouped:
 
 def _drafts(group: Sequence[Entry]) -> tuple[list[_Draft], bool]:
     """One draft for each text that differs, with its addenda; and whether an entry said nothing new."""
-    mains, addenda = _parted(group)
     by_text: dict[tuple[object, ...], _Draft] = {}
     home_of: dict[str, _Draft] = {}
     repeats = False
-    for entry in mains:
+    for entry in sorted(group, key=lambda entry: (entry.addendum, entry.order is None, entry.order or 0.0)):
+        home = _home(entry, next(iter(by_text.values()), None), home_of)
+        if home and _is_addendum(entry, home.first):
+            is_new = home.take(entry)
+            repeats = repeats or not is_new
+            home.addenda += [entry] if is_new else []
+            continue
         draft = by_text.get(entry.text)
-        repeats = repeats or (draft is not None and all(name in draft.slide_ids for name in entry.slide_ids))
+        repeats = repeats or (draft is not None and all(slide in draft.slide_ids for slide in entry.slide_ids))
         draft = by_text.setdefault(entry.text, _Draft(entry))
-        draft.take_ids(entry)
-        for slide_id in entry.slide_ids:
-            home_of.setdefault(slide_id, draft)
-    drafts = list(by_text.values())
-    for entry in addenda:
-        home = next((home_of[slide_id] for slide_id in entry.slide_ids if slide_id in home_of), drafts[0])
-        said = any(entry.text == other.text for other in (home.first, *home.addenda))
-        repeats = repeats or said
-        home.take_ids(entry)
-        if not said:
-            home.addenda.append(entry)
-    return drafts, repeats
+        draft.take(entry)
+        home_of |= {slide: draft for slide in entry.slide_ids if slide not in home_of}
+    return list(by_text.values()), repeats
 
 
-def _parted(group: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
-    """Reports and addenda, each in order; a group of addenda only has its first as the report."""
-    ordered = sorted(group, key=lambda entry: (entry.order is None, entry.order or 0.0))
-    plain = [entry for entry in ordered if not entry.addendum] or ordered[:1]
-    earliest = plain[0].order
-    mains = [entry for entry in plain if entry.order is None or earliest is None or entry.order <= earliest]
-    kept = {id(entry) for entry in mains}
-    return mains, [entry for entry in ordered if id(entry) not in kept]
+def _home(entry: Entry, first: _Draft | None, home_of: Mapping[str, _Draft]) -> _Draft | None:
+    """The report that an entry could be an addendum to."""
+    named = next((home_of[slide] for slide in entry.slide_ids if slide in home_of), None)
+    speaks_of_others = entry.slide_ids and home_of and not entry.addendum
+    return named or (None if speaks_of_others else first)
+
+
+def _is_addendum(entry: Entry, first: Entry) -> bool:
+    later = entry.order is not None and first.order is not None and entry.order > first.order
+    return entry.addendum or later
 
 
 def _report(report_id: str, draft: _Draft) -> Report:
     parts = list(draft.first.parts)
-    for entry in draft.addenda:
-        number = max((part.addendum for part in parts), default=0) + 1
+    own = max(part.addendum for part in parts)
+    addenda = sorted(draft.addenda, key=lambda entry: (entry.order is None, entry.order or 0.0))
+    for number, entry in enumerate(addenda, start=own + 1):
         parts += [replace(part, addendum=number) for part in entry.parts]
     same = (draft.first, *draft.addenda)
     return Report(
