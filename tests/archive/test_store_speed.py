@@ -100,3 +100,20 @@ def test_without_room_on_the_disk_rows_are_in_memory(
     assert len(rows) == 30
     assert not isinstance(rows.global_vectors, np.memmap)
     assert list((store._folder / "ranking").iterdir()) == []
+
+
+def test_rows_are_the_same_whether_their_numbers_are_at_hand_or_not(store: LanceStore) -> None:
+    store.update_metadata("s007", {"organ": "o9"})
+    order = ["s028", "s007", "s000", "s007"]
+    before = store.get(order)
+    store.ranking_rows()
+    after = store.get(order)
+    assert all(same(one, two) for one, two in zip(before, after, strict=True))
+    assert store.get([]) == []
+    for unknown in ("s0001", "", "zzz"):
+        with pytest.raises(UnknownSlide):
+            store.get(["s001", unknown])
+    store.delete([f"s{i:03d}" for i in range(30)])
+    store.ranking_rows()
+    with pytest.raises(UnknownSlide):
+        store.get(["s001"])

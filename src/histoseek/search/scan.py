@@ -1,7 +1,7 @@
 """Kernels that compare a query with the global vectors of an archive, compiled by numba.
 
-They do what `vectors[places] @ query` does, without a copy, and with no more threads than pay: those of a BLAS stay busy
-for a while after each small product, and hold up what comes next.
+They do what `vectors[places] @ query` does, without a copy, and with no more threads than pay: those of a BLAS stay
+busy for a while after each small product, and hold up what comes next.
 """
 
 from __future__ import annotations

@@ -56,8 +56,12 @@ class LanceStore:
     cost the commit in flight, nothing before it.
     """
 
-    def __init__(self, folder: Path, table: Any, dimension: int, cache: RankingCache | None = None) -> None:
+    def __init__(
+        self, folder: Path, table: Any, dimension: int, cache: RankingCache | None = None, stays: bool = False
+    ) -> None:
+        """stays: the table always shows the version that it was opened at."""
         self._folder = folder
+        self._stays = stays
         self._table = table
         self._dimension = dimension
         self._sync = TreeSync(folder)
@@ -87,7 +91,7 @@ class LanceStore:
         held = self._snapshot
         if held is None or held[0] != latest:
             table = _open_table(self._folder, None)
-            held = int(table.version), LanceStore(self._folder, table, self._dimension, self._cache)
+            held = int(table.version), LanceStore(self._folder, table, self._dimension, self._cache, stays=True)
             self._snapshot = held
         return held[1]
 
@@ -109,7 +113,7 @@ class LanceStore:
 
     def get(self, slide_ids: Sequence[str]) -> list[StoredSlide]:
         """Slides in the order asked."""
-        return to_slides(self._rows(slide_ids, self._table.schema.names))
+        return to_slides(self._rows(slide_ids, self._view().schema.names))
 
     def slides(self, where: str | None = None) -> Sequence[str]:
         """Sorted ids."""
@@ -218,22 +222,35 @@ class LanceStore:
             rows = self._table.search().select(["_rowid"]).where(f"({where})").limit(None).to_arrow()
         return rows["_rowid"].to_numpy()
 
+    def _view(self) -> Any:
+        """The table at its last commit, which the engine then looks for once instead of at each step of a query."""
+        return self._table if self._stays else self.snapshot()._table
+
     def _rows(self, slide_ids: Sequence[str], columns: list[str]) -> pa.Table:
         """Rows in the order of the ids."""
-        parts = [
-            self._scan(columns, in_list("slide_id", slide_ids[start : start + _IDS_PER_QUERY]))
-            for start in range(0, max(1, len(slide_ids)), _IDS_PER_QUERY)
-        ]
-        rows = pa.concat_tables(parts)
+        rows = self._unordered(slide_ids, columns).combine_chunks()
         place = {slide_id: row for row, slide_id in enumerate(rows["slide_id"].to_pylist())}
         missing = next((slide_id for slide_id in slide_ids if slide_id not in place), None)
         if missing is not None:
             raise UnknownSlide(missing)
         return rows.take(pa.array([place[slide_id] for slide_id in slide_ids], pa.int64()))
 
+    def _unordered(self, slide_ids: Sequence[str], columns: list[str]) -> pa.Table:
+        """The rows of these ids, as far as there are any: taken by number where the numbers are at hand."""
+        view = self._view()
+        known = self._cache.held(int(view.version))
+        if known is not None:
+            with self._filtering(None):
+                return view.take_row_ids(known.row_ids_of(slide_ids).tolist()).select(columns).to_arrow()
+        parts = [
+            self._scan(columns, in_list("slide_id", slide_ids[start : start + _IDS_PER_QUERY]))
+            for start in range(0, max(1, len(slide_ids)), _IDS_PER_QUERY)
+        ]
+        return pa.concat_tables(parts)
+
     def _scan(self, columns: list[str], where: str | None) -> pa.Table:
         with self._filtering(where):
-            query = self._table.search().select(columns).limit(None)
+            query = self._view().search().select(columns).limit(None)
             return (query.where(f"({where})") if where is not None else query).to_arrow()
 
     @contextmanager

@@ -70,6 +70,11 @@ class RankingCache:
                 self._held = (version, self._load(version, source))
             return self._held[1]
 
+    def held(self, version: int) -> RankingRows | None:
+        """The rows of a version, if they are at hand."""
+        held = self._held
+        return held[1] if held and held[0] == version else None
+
     def places(self, version: int, where: str, find: Callable[[], Places]) -> Places:
         """The places of a filter in the rows of a version; `find` is asked when they are not at hand."""
         key = version, where

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -45,7 +45,7 @@ class Outline:
         return {
             "slide_ids": ((slides,), self.slide_ids.dtype),
             "row_ids": ((slides,), np.dtype(np.uint64)),
-            "row_places": ((slides,), np.dtype(np.int64)),
+            "row_order": ((slides,), np.dtype(np.int64)),
             "barcodes": ((total, barcode_words(self.dimension)), np.dtype(np.uint64)),
             "offsets": ((slides + 1,), np.dtype(np.int64)),
             "global_vectors": ((slides, self.dimension), np.dtype(np.float32)),
@@ -59,14 +59,14 @@ class Outline:
 class RankingRows:
     """All slides of one version of a store, sorted by id.
 
-    slide_ids: text [S]; row_ids: uint64 [S], the engine's own, ascending, valid for this version; row_places:
-    int64 [S], the place of each row id; barcodes, offsets, global_vectors and squares as in SignatureBlock; codes
+    slide_ids: text [S]; row_ids: uint64 [S], the engine's own, valid for this version; row_order: int64 [S], the places
+    of the row ids in ascending order; barcodes, offsets, global_vectors and squares as in SignatureBlock; codes
     int8 [S, D] and scales float32 [S]: the global vectors once more, as `quantised` gives them.
     """
 
     slide_ids: NDArray[np.str_]
     row_ids: NDArray[np.uint64]
-    row_places: NDArray[np.int64]
+    row_order: NDArray[np.int64]
     barcodes: Words
     offsets: NDArray[np.int64]
     global_vectors: NDArray[np.float32]
@@ -91,13 +91,20 @@ class RankingRows:
         """Where rows of the engine stand here, ascending."""
         return np.sort(self._places(row_ids))
 
+    def row_ids_of(self, slide_ids: Sequence[str]) -> NDArray[np.uint64]:
+        """The engine's ids of those of the slides that there are."""
+        asked = np.array(slide_ids, np.str_)
+        places = np.searchsorted(self.slide_ids, asked)
+        there = places < len(self)
+        there[there] = self.slide_ids[places[there]] == asked[there]
+        return self.row_ids[places[there]]
+
     def take_outline(self, outline: Outline) -> None:
         """Settle which slide stands where, while the arrays are being filled."""
         order = np.argsort(outline.slide_ids, kind="stable")
-        by_row = np.argsort(outline.row_ids[order], kind="stable")
         self.slide_ids[:] = outline.slide_ids[order]
-        self.row_ids[:] = outline.row_ids[order][by_row]
-        self.row_places[:] = by_row
+        self.row_ids[:] = outline.row_ids[order]
+        self.row_order[:] = np.argsort(self.row_ids, kind="stable")
         self.offsets[0] = 0
         np.cumsum(outline.counts[order], out=self.offsets[1:])
 
@@ -112,7 +119,7 @@ class RankingRows:
         self.codes[places], self.scales[places] = quantised(block.global_vectors)
 
     def _places(self, row_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
-        return self.row_places[np.searchsorted(self.row_ids, row_ids)]
+        return self.row_order[np.searchsorted(self.row_ids, row_ids, sorter=self.row_order)]
 
 
 def empty_arrays(outline: Outline, make: Callable[[str, tuple[int, ...], np.dtype[Any]], NDArray[Any]]) -> Arrays:
