@@ -62,8 +62,10 @@ class Lexicon:
         return word in self.eponyms or word.removesuffix("'s") in self.eponyms or word.removesuffix("s") in self.eponyms
 
     def is_ordinary(self, word: str) -> bool:
-        """Whether a folded word is an ordinary one; a hyphenated word is when all its parts are."""
-        return word in self.ordinary or ("-" in word and all(part in self.ordinary for part in word.split("-")))
+        """Whether a folded word is an ordinary one or its plural; a hyphenated word is when all its parts are."""
+        if word in self.ordinary or word.removesuffix("s") in self.ordinary:
+            return True
+        return "-" in word and all(part in self.ordinary for part in word.split("-"))
 
 
 def _words(name: str) -> frozenset[str]:

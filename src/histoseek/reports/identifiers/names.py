@@ -60,9 +60,17 @@ def _after(reader: NameReader, label: Label) -> Iterator[tuple[int, int]]:
         yield from _behind_number(reader, label.end)
     first = _skip_titles(reader, label.end)
     for start, end in _names_from(reader, first, comma=has_colon):
-        bare = label.announces == "byline" and not has_colon and first == label.end
-        if not bare or any(map(reader.is_proper, reader.tokens[start:end])):
+        bare = not has_colon and (first == label.end or len(reader.tokens[first - 1].word) > 4)
+        if not bare or label.announces == "name" or _is_person(reader, label, reader.tokens[start:end]):
             yield start, end
+
+
+def _is_person(reader: NameReader, label: Label, run: list[Token]) -> bool:
+    """Whether words behind a bare "reviewed by" or "Doctor" are a name; capitals need a listed name or two words."""
+    proper = [one for one in run if reader.is_proper(one)]
+    if any(one.is_all_caps for one in run) and len(label.phrase) > 4:
+        return len(proper) > 1 or any(reader.words.is_listed(one.folded) for one in proper)
+    return label.announces == "title" or bool(proper)
 
 
 def _is_written_as_title(token: Token) -> bool:

@@ -30,8 +30,8 @@ _ADDRESSES = tuple(
         rf"(?<!\w)(?P<words>(?:{_CAP}[ ]){{0,2}}{_CAP}),?[ ](?:{_STATES})\.?,?[ ]{{1,2}}\d{{5}}(?:-\d{{4}})?(?!\w)",
         r"(?<!\w)(?i:P\.?[ ]?O\.?[ ]?Box|Post Office Box|Postfach|Postbus|Apartado(?: de Correos)?|B\.P\.|"
         r"Casella Postale)[ ]?#?\d{1,6}\b",
-        rf"(?<!\w)[{_UPPER}][\w.-]{{0,30}}(?i:straße|strasse|str\.|weg|platz|"
-        rf"allee|gasse|ring|damm|ufer|straat|laan|plein|gracht|kade|singel|dreef)"
+        rf"(?<!\w)[{_UPPER}][\w.-]{{0,30}}(?:(?i:straße|strasse|straat|str\.|platz)|weg|"
+        rf"allee|gasse|damm|ufer|laan|plein|gracht|kade|singel|dreef)"
         r"[ ]\d{1,4}[ ]?[a-zA-Z]?\b",
         rf"(?<!\w)\d{{1,4}}(?:[ ]?(?:bis|ter))?,?[ ](?:[Rr]ue|[Aa]v(?:enue|\.)|"
         rf"[Bb](?:oulevard|d\.?)|[Pp]lace|[Cc]hemin|[Aa]llée|[Qq]uai|[Ii]mpasse)"
