@@ -166,6 +166,7 @@ def test_a_folder_is_read_and_one_bad_file_stops_no_other(tmp_path: Path) -> Non
         ("r.csv", "", "empty"),
         ("r.csv", "slide_id,slide,report\na,b,c\n", "two columns for 'slide_id': slide_id, slide"),
         ("r.csv", "report,text,id\na,b,c\n", "two columns for 'report'"),
+        ("r.csv", "id,comment,comment\na,b,c\n", "two columns are called 'comment'"),
         ("r.json", '{"a": ', "not readable as JSON"),
         ("r.json", '["a", "b"]', "JSON of another shape"),
         ("r.json", "[" * 100_000, "not readable as JSON"),

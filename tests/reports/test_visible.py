@@ -76,6 +76,7 @@ SEEN = [
     "There are 12 mitoses per 10 high power fields.",
     "Metastatic carcinoma in one lymph node with extranodal extension.",
     "Chronic gastritis with Helicobacter pylori.",
+    "Samples I-III (PIRADS 5): Adenocarcinoma in all biopsies, Gleason score 3 + 4 = 7",
 ]
 
 

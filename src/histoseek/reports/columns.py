@@ -109,7 +109,7 @@ def mapped_columns(path: Path, names: Sequence[str], columns: ReportColumns | No
             roles[name] = role
     found = tuple(ColumnRole(name, roles[name]) for name in names if name in roles)
     _check(path, names, found)
-    return ColumnMapping(found, tuple(name for name in names if name not in roles))
+    return ColumnMapping(found, tuple(name for name in names if name and name not in roles))
 
 
 def _given(path: Path, names: Sequence[str], columns: ReportColumns | None) -> dict[str, Role]:
@@ -124,6 +124,9 @@ def _given(path: Path, names: Sequence[str], columns: ReportColumns | None) -> d
 
 def _check(path: Path, names: Sequence[str], found: Sequence[ColumnRole]) -> None:
     there = ", ".join(names)
+    named_twice = next((column.column for column in found if names.count(column.column) > 1), None)
+    if named_twice:
+        raise BadTable(path, f"two columns are called {named_twice!r}", "Rename one of them")
     by_role: dict[Role, list[str]] = defaultdict(list)
     for column in found:
         by_role[column.role].append(column.column)
