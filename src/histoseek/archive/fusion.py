@@ -31,7 +31,7 @@ FUSED = ("symmetric", "maxsim")
 MIN_SLIDES, MIN_OWNERS = 30, 10
 """With fewer slides, or fewer patients behind them, the stated weights stay."""
 
-_QUERIES, _DATABASE = 100, 1000
+_QUERIES, _DATABASE = 50, 500
 _GROWTH_NOTED = 0.5
 
 Doubles = NDArray[np.float64]
@@ -131,7 +131,7 @@ def measure(
 ) -> tuple[PartStatistics, PartStatistics] | None:
     """The local and the global part of a distance on slides drawn from these, of owners int64 [S]; None for too few.
 
-    100 slides against 1,000, or all there are; only pairs of different owners count.
+    50 slides against 500, or all there are; only pairs of different owners count.
     """
     if len(slide_ids) < MIN_SLIDES or len(np.unique(owners)) < MIN_OWNERS:
         return None

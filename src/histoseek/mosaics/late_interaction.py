@@ -13,8 +13,8 @@ from histoseek.errors import ConfigurationError
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_MOST_CELLS = 8_000_000
-"""Numbers of the slides' mosaics that are widened to float32 at once: 32 MB."""
+_MOST_CELLS = 500_000
+"""Numbers of the slides' mosaics that are widened to float32 at once: 2 MB, so that they stay near the processor."""
 
 _LEAST_LENGTH = np.float32(1e-12)
 
@@ -33,11 +33,11 @@ def mean_largest_cosines(query: NDArray[np.float16], mosaics: NDArray[np.float16
     for first, last in _runs(offsets, max(1, _MOST_CELLS // max(1, mosaics.shape[1]))):
         vectors = mosaics[offsets[first] : offsets[last]].astype(np.float32)
         lengths = np.sqrt(np.einsum("td,td->t", vectors, vectors))
-        cosines = vectors @ own.T / np.maximum(lengths, _LEAST_LENGTH)[:, None]
+        cosines = own @ vectors.T / np.maximum(lengths, _LEAST_LENGTH)
         starts = offsets[first:last] - offsets[first]
         counts = np.diff(offsets[first : last + 1])
-        found[first:last, 0] = np.maximum.reduceat(cosines, starts).mean(axis=1, dtype=np.float64)
-        found[first:last, 1] = np.add.reduceat(cosines.max(axis=1), starts, dtype=np.float64) / counts
+        found[first:last, 0] = np.maximum.reduceat(cosines, starts, axis=1).mean(axis=0, dtype=np.float64)
+        found[first:last, 1] = np.add.reduceat(cosines.max(axis=0), starts, dtype=np.float64) / counts
     return found
 
 
