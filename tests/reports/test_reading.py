@@ -203,6 +203,12 @@ def test_columns_are_recognised_shown_and_become_parts(tmp_path: Path) -> None:
     assert only(found).text == "DIAGNOSIS:\nAdenoma\n\nGROSS:\nOne piece\n\nHISTORY:\nPolyp"
 
 
+def test_a_table_without_a_header_does_not_spill_its_text(tmp_path: Path) -> None:
+    with pytest.raises(BadTable) as raised:
+        read(tmp_path, "r.csv", 'S1,"A long report\nof Jane Doe, who came to the clinic."\nS2,"More text."\n')
+    assert "no id column among: S1, A long report of Jane Doe, who..." in str(raised.value)
+
+
 def test_columns_can_be_given(tmp_path: Path) -> None:
     table = "Nr,Text A,Text B,report\n7,alpha,beta,gamma\n"
     named = ReportColumns.given({"Nr": "slide_id", "Text B": "diagnosis"})

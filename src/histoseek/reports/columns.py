@@ -19,6 +19,8 @@ Role = PartName | IdRole | OrderRole
 PART_NAMES: tuple[PartName, ...] = get_args(PartName)
 ID_ROLES: tuple[IdRole, ...] = get_args(IdRole)
 _ORDER_ROLES: tuple[OrderRole, ...] = get_args(OrderRole)
+_SHOWN_CHARACTERS = 30
+_SHOWN_NAMES = 40
 _SEVERAL = frozenset(PART_NAMES) - {"report"}
 _ROLES: Mapping[str, Role] = {role: role for role in (*PART_NAMES, *ID_ROLES, *_ORDER_ROLES)}
 
@@ -94,7 +96,7 @@ class ColumnMapping:
 
     def __str__(self) -> str:
         read = ", ".join(f"{found.column} = {found.role}" for found in self.roles)
-        return f"{read}; not read: {', '.join(self.ignored)}" if self.ignored else read
+        return f"{read}; not read: {_listed(self.ignored)}" if self.ignored else read
 
 
 def mapped_columns(path: Path, names: Sequence[str], columns: ReportColumns | None) -> ColumnMapping:
@@ -117,13 +119,12 @@ def _given(path: Path, names: Sequence[str], columns: ReportColumns | None) -> d
         return {}
     missing = [found.column for found in columns.roles if found.column not in names]
     if missing and not columns.optional:
-        there = ", ".join(names)
-        raise BadTable(path, f"no column {missing[0]!r}", f"Columns are: {there}")
+        raise BadTable(path, f"no column {missing[0]!r}", f"Columns are: {_listed(names)}")
     return {found.column: found.role for found in columns.roles if found.column in names}
 
 
 def _check(path: Path, names: Sequence[str], found: Sequence[ColumnRole]) -> None:
-    there = ", ".join(names)
+    there = _listed(names)
     named_twice = next((column.column for column in found if names.count(column.column) > 1), None)
     if named_twice:
         raise BadTable(path, f"two columns are called {named_twice!r}", "Rename one of them")
@@ -139,6 +140,13 @@ def _check(path: Path, names: Sequence[str], found: Sequence[ColumnRole]) -> Non
         raise BadTable(path, f"no id column among: {there}", advice)
     if not any(role in by_role for role in PART_NAMES):
         raise BadTable(path, f"no report column among: {there}", "Name one 'report', or use --rename")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names on one line, long ones cut: a table without a header has a report's text where names should be."""
+    short = [" ".join(name[:_SHOWN_CHARACTERS].split()) + "..." * (len(name) > _SHOWN_CHARACTERS) for name in names]
+    more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+    return ", ".join(short[:_SHOWN_NAMES]) + more
 
 
 def _plain(name: str) -> str:
