@@ -131,6 +131,9 @@ def test_text_without_headings() -> None:
         ("A. Prostate, biopsy:\n1. Carcinoma\n2. Prostatitis", ["A"]),
         ("Probe 1: Haut\nProbe 2: Lunge", ["1", "2"]),
         ("I am sure. A note.", []),
+        ("(A) Node, excision: carcinoma. (B) Larynx: carcinoma. (D) no", ["A", "B"]),
+        ("Told to Dr. B. Smith. C. Jones knows.", []),
+        ("A. Skin, biopsy: x\nB. Lung: y\nA-B. Both are alike.", ["A", "B", "A-B"]),
     ],
 )
 def test_specimens(lines: str, labels: list[str]) -> None:

@@ -20,6 +20,9 @@ def split(text: str) -> list[str]:
 @pytest.mark.parametrize(
     "text",
     [
+        "Adenokarzinom, G2.|pT2, R0.",
+        "V.a. Karzinom.|Z.n. Resektion.",
+        "A-B. Sections show glands.|They are small.",
         "Stage pT2a.|No nodes are involved.",
         "Specimen No. 3 shows carcinoma, approx. 3.5 cm.|It is grade 2.",
         "Invasion: No.|Necrosis: Yes.",

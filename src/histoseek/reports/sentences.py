@@ -12,7 +12,7 @@ _ABBREVIATIONS = frozenset(
         *("cf", "incl", "excl", "esp", "e.g", "i.e", "viz", "etc", "max", "min", "ca", "circa", "resp", "bzw", "z.b"),
         *("d.h", "u.a", "evtl", "ggf", "sog", "inkl", "ref", "sec", "spec", "dept", "tel", "dx", "hx", "bx", "s/p"),
         *("lt", "rt", "post", "ant", "sup", "inf", "lat", "med", "dist", "prox", "diam", "av", "avg", "temp", "vol"),
-        *("t.i", "o.a", "m.n", "m.b.t", "i.v.m", "p.ex", "env", "spp", "sp", "var", "d.d", "dd"),
+        *("t.i", "o.a", "m.n", "m.b.t", "i.v.m", "p.ex", "v.a", "z.n", "env", "spp", "sp", "var", "d.d", "dd"),
         *("jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "med", "phd", "m.d"),
     )
 )
@@ -20,11 +20,12 @@ _UNITS = frozenset(("mm", "cm", "um", "g", "kg", "ml", "cc", "hpf", "in"))
 _END = re.compile(r"""(?<![.!?])[.!?]++["')\]”’]*+(?=\s)|(?<=[a-z)])[.](?=[A-Z][a-z]{2})|[。！？]["')\]”’]*""")  # noqa: RUF001
 _LAST_WORD = re.compile(r"[^\s(\[,;:]+$")
 _LINE = re.compile(r"[^\n]*\n?")
-_MARKER = re.compile(r"(?:[-*•–·▪◦+>]|\(?\d{1,2}[.)]|\(?[A-Za-z][.)]|\(?[ivxIVX]{1,4}[.)])(?=\s|$)")  # noqa: RUF001
+_MARKER = re.compile(r"(?:[-*•–·▪◦+>]|\(?\d{1,2}[.)]|\(?[A-Za-z](?:[-–,&][A-Z])?[.)]|\(?[ivxIVX]{1,4}[.)])(?=\s|$)")  # noqa: RUF001
 _BEFORE_INITIAL = re.compile(r"(?:^|:|\b(?:[Dd]rs?|[Pp]rof|[Mm]rs?|[Bb]y)\.?)\s*$")
 _FIELD = re.compile(r"[A-ZÄÖÜ0-9][^:.;\n]{0,60}:(?=\s|$)")
 _ENDED = re.compile(r"""[.!?:;。！？]["')\]”’]*\s*$""")  # noqa: RUF001
 _CUT_WORD = re.compile(r"\w[-\u00ad\u2010]\s*$")
+_STAGE = re.compile(r"[ycra]{0,2}p?[TNM][0-4Xi]")
 _WRAP_CHARACTERS = 50
 _WINDOW = 80
 _HYPHENATED = re.compile(r"(?<![^\W\d_])([^\W\d_]++)[-\u2010\u00ad]\s*\n\s*(?=([^\W_]))")
@@ -117,7 +118,7 @@ def _ends_sentence(text: str, first: int, match: re.Match[str], end: int) -> boo
     before = text[max(first, match.start() - _WINDOW) : match.start()]
     if not before.strip() or _MARKER.fullmatch(before.strip() + match.group()):
         return False
-    if rest[0].islower():
+    if rest[0].islower() and not _STAGE.match(rest):
         return False
     return match.group()[0] != "." or not _ends_in_abbreviation(before + ".", next_is_digit=rest[0].isdigit())
 

@@ -12,12 +12,18 @@ _ONE = r"(?:\d{1,2}|[IVX]{1,5}|[A-Z]\d?)"
 _SEVERAL = rf"{_ONE}(?:\s*(?:,|&|\+|/|-|–|and|to|und|bis|et|en)\s*{_ONE})*"  # noqa: RUF001
 _BARE = re.compile(rf"[ \t]*+[-*•]?[ \t]*+\(?(?P<label>{_SEVERAL})[.):](?=\s)[ \t]*(?P<rest>[^\n]*)", re.MULTILINE)
 
+_INSIDE = re.compile(r"(?<=[.;:])[ \t]+(?=\(?(?P<label>[B-Z])[.)][ \t]+[A-Z(])")
+_NAMING_CHARACTERS = 120
+
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
+    """A place where a specimen may begin; certain: its line says so; inside: it stands within a line."""
+
     start: int
     label: str
     is_certain: bool
+    is_inside: bool = False
 
     @property
     def is_number(self) -> bool:
@@ -31,7 +37,8 @@ def specimen_starts(
 
     A label behind a specimen word counts; a bare one when its line tells how a specimen was taken, when the same
     label is certain elsewhere in the report, or when letters run A, B, ... A bare number does not count where the
-    span has labelled specimens already: there it is an item of a list.
+    span has labelled specimens already: there it is an item of a list. Within a line only the letter that comes next
+    counts, behind the end of a sentence.
     """
     worded = _worded(words)
     candidates = [tuple(_candidates(text, span, worded, words)) for span in spans]
@@ -53,7 +60,11 @@ def _candidates(text: str, span: tuple[int, int], worded: re.Pattern[str], words
         if named:
             yield _Candidate(start, _plain(named["label"]), True)
         elif bare:
-            yield _Candidate(start, _plain(bare["label"]), words.names_specimen(bare["rest"]))
+            named_so = words.names_specimen(bare["rest"][:_NAMING_CHARACTERS])
+            yield _Candidate(start, _plain(bare["label"]), named_so)
+        end = text.find("\n", start, span[1])
+        for inner in _INSIDE.finditer(text, start, end if end >= 0 else span[1]):
+            yield _Candidate(inner.end(), inner["label"], False, is_inside=True)
 
 
 def _line_starts(text: str, start: int, end: int) -> Iterator[int]:
@@ -65,14 +76,22 @@ def _line_starts(text: str, start: int, end: int) -> Iterator[int]:
 
 def _accepted(group: Sequence[_Candidate], certain: set[str]) -> Iterator[_Candidate]:
     letters = [found.label for found in group if not found.is_number]
-    in_turn = len(letters) > 1 and letters[:2] == ["A", "B"]
+    in_turn = letters[:2] == ["A", "B"]
     has_certain = any(found.is_certain and not found.is_number for found in group)
+    last = ""
+    seen = set(certain)
     for found in group:
-        if found.is_number:
-            accepted = found.is_certain or (found.label in certain and not has_certain)
+        several = re.findall(r"\w+", found.label)
+        known = found.label in certain or (len(several) > 1 and seen.issuperset(several))
+        if found.is_inside:
+            accepted = len(last) == 1 and ord(found.label) == ord(last) + 1
+        elif found.is_number:
+            accepted = found.is_certain or (known and not has_certain)
         else:
-            accepted = found.is_certain or found.label in certain or (in_turn and len(found.label) == 1)
+            accepted = found.is_certain or known or (in_turn and len(found.label) == 1)
         if accepted:
+            last = found.label
+            seen.add(last)
             yield found
 
 
