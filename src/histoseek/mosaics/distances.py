@@ -147,13 +147,19 @@ def squared_lengths(vectors: NDArray[np.float32]) -> Doubles:
 def _paper_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
     """Of PathSearch (arXiv 2510.23224): the median over the query's barcodes of the minimum Hamming distance to the
     slide's, in bits, and the Euclidean distance of the global vectors. Not symmetric."""
-    return _medians(query, block)[:, 0], _euclidean_distances(query, block)
+    from histoseek.mosaics.kernels import query_medians
+
+    medians = query_medians(query.barcodes, block.barcodes, block.offsets)
+    return medians, _euclidean_distances(query, block)
 
 
 def _symmetric_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
     """The mean of both directional medians of minimum Hamming distances over half the number of bits, about 1 for
     unrelated vectors, and the cosine distance. Equal from both sides."""
-    return _medians(query, block).mean(axis=1) / _half_the_bits(query), _cosine_distances(query, block)
+    from histoseek.mosaics.kernels import directional_medians
+
+    medians = directional_medians(query.barcodes, block.barcodes, block.offsets)
+    return medians.mean(axis=1) / _half_the_bits(query), _cosine_distances(query, block)
 
 
 def _maxsim_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
@@ -172,10 +178,10 @@ def _global_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Dou
 def _contained_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
     """How much of the query is somewhere in the slide: the median over its mosaic's barcodes of the minimum Hamming
     distance to those of the slide's mosaic, over half the number of bits; and the cosine distance. Not symmetric."""
-    from histoseek.mosaics.kernels import directional_medians
+    from histoseek.mosaics.kernels import query_medians
 
-    medians = directional_medians(query.barcodes[:-1], block.barcodes, block.offsets, left_out=1)
-    return medians[:, 0] / _half_the_bits(query), _cosine_distances(query, block)
+    medians = query_medians(query.barcodes[:-1], block.barcodes, block.offsets, left_out=1)
+    return medians / _half_the_bits(query), _cosine_distances(query, block)
 
 
 DISTANCES: Mapping[str, Distance] = MappingProxyType(
@@ -204,13 +210,6 @@ def _taken(offsets: Ints, places: Ints) -> tuple[Ints, Ints]:
     counts = np.diff(offsets)[places]
     taken = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     return taken, np.arange(taken[-1]) + np.repeat(offsets[:-1][places] - taken[:-1], counts)
-
-
-def _medians(query: Signature, block: SignatureBlock) -> Doubles:
-    from histoseek.mosaics.kernels import directional_medians
-
-    medians: Doubles = directional_medians(query.barcodes, block.barcodes, block.offsets)
-    return medians
 
 
 def _half_the_bits(query: Signature) -> float:

@@ -88,7 +88,7 @@ def _comparison(builder: Any, groups: int, query: Any, step: Any, barcode: Any, 
     return _call(builder, "llvm.vector.reduce.umin.v8i64", word, least)
 
 
-_nearest_of_8, _nearest_of_24 = _nearest_of(1), _nearest_of(3)
+_nearest_of_8, _nearest_of_24 = _nearest_of(1), _nearest_of(_TRIPLE)
 
 
 def _load(builder: Any, place: Any) -> Any:
@@ -125,7 +125,7 @@ def _median(values: Array, count: int) -> float:
 
 
 @_compiled(parallel=True, error_model="numpy")
-def _directional_medians(lanes: Array, queries: int, words: Array, offsets: Array, left_out: int, out: Array) -> None:
+def _fill_medians(lanes: Array, queries: int, words: Array, offsets: Array, left_out: int, out: Array) -> None:
     slides, step = len(offsets) - 1, lanes.shape[1] // _LANES
     width = lanes.shape[0]
     for chunk in numba.prange((slides + _CHUNK - 1) // _CHUNK):
@@ -148,7 +148,8 @@ def _directional_medians(lanes: Array, queries: int, words: Array, offsets: Arra
                         group += 1
                 nearest_to_slide[j] = least
             out[slide, 0] = _median(nearest_to_query, queries)
-            out[slide, 1] = _median(nearest_to_slide, count)
+            if out.shape[1] > 1:
+                out[slide, 1] = _median(nearest_to_slide, count)
 
 
 def _in_lanes(query: Words) -> Words:
@@ -157,23 +158,30 @@ def _in_lanes(query: Words) -> Words:
     return np.ascontiguousarray(np.concatenate([query, filling]).T)
 
 
-def directional_medians(
-    query: Words, words: Words, offsets: np.ndarray[Any, Any], threads: int | None = None, left_out: int = 0
-) -> Any:
+def directional_medians(query: Words, words: Words, offsets: np.ndarray[Any, Any], threads: int | None = None) -> Any:
     """Medians of minimum Hamming distances between a query and S slides, float64 [S, 2].
 
-    query: uint64 [Q, W]; words: uint64 [total, W], the barcodes of slide s at offsets[s]:offsets[s + 1], but for the
-    last `left_out` of them. Column 0 is the median over the query's barcodes of the nearest of the slide, column 1 the
-    other way round. A slide has at most 64 barcodes, and at least one that counts. threads: None takes two for many
-    slides.
+    query: uint64 [Q, W]; words: uint64 [total, W], the barcodes of slide s at offsets[s]:offsets[s + 1]. Column 0 is
+    the median over the query's barcodes of the nearest of the slide, column 1 the other way round. A slide has at most
+    64 barcodes, and at least one. threads: None takes two for many slides.
     """
+    return _medians(query, words, offsets, np.empty((len(offsets) - 1, 2)), 0, threads)
+
+
+def query_medians(
+    query: Words, words: Words, offsets: np.ndarray[Any, Any], left_out: int = 0, threads: int | None = None
+) -> Any:
+    """Column 0 of `directional_medians` alone, float64 [S]; the last `left_out` barcodes of each slide don't count."""
+    return _medians(query, words, offsets, np.empty((len(offsets) - 1, 1)), left_out, threads)[:, 0]
+
+
+def _medians(query: Words, words: Words, offsets: Array, out: Array, left_out: int, threads: int | None) -> Array:
     counts = np.diff(offsets)
     if len(counts) and not left_out < counts.min() <= counts.max() <= _MOST_BARCODES:
         raise ConfigurationError(
             "barcodes", f"a slide with none, or with more than {_MOST_BARCODES}", "Give 1 to 63 mosaic vectors"
         )
-    out = np.empty((len(counts), 2), np.float64)
     threads = threads or (2 if len(counts) > _MANY_SLIDES else 1)
     numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
-    _directional_medians(_in_lanes(query), len(query), np.ascontiguousarray(words), offsets, left_out, out)
+    _fill_medians(_in_lanes(query), len(query), np.ascontiguousarray(words), offsets, left_out, out)
     return out
