@@ -66,7 +66,8 @@ def _findings(report: StructuredReport, status: Status) -> set[str]:
 
 
 def _nottingham(report: StructuredReport) -> list[str]:
-    return [f"{one.grade}/{one.tubules}-{one.nuclei}-{one.mitoses}" for one in report.nottingham if one.grade]
+    one = report.nottingham
+    return [f"{one.grade}/{one.tubules}-{one.nuclei}-{one.mitoses}"] if one and one.grade else []
 
 
 def _lengths(report: StructuredReport) -> list[str]:
@@ -96,6 +97,7 @@ _READ: dict[str, Callable[[StructuredReport], list[str] | set[str] | tuple[str, 
     "gleason": lambda report: [f"{one.primary}+{one.secondary}" for one in report.gleason],
     "grade_group": lambda report: [str(one.value) for one in report.grade_groups],
     "nottingham": _nottingham,
+    "nottingham_total": lambda report: [str(one.total) for one in (report.nottingham,) if one and one.total],
     "differentiation": lambda report: [one.value for one in report.differentiation],
     "grade": lambda report: [f"{one.scheme}:{one.value}" for one in report.grades],
     "sizes_mm": _lengths,

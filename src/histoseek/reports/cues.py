@@ -11,12 +11,12 @@ _NEGATED, _UNCERTAIN, _HISTORICAL = "negated", "uncertain", "historical"
 _PHRASES: dict[tuple[str, str], tuple[str, ...]] = {
     (_NEGATED, BEFORE): (
         "no", "no evidence of", "no evidence for", "no sign of", "no signs of", "no definite evidence of",
-        "no indication of", "no specific indication of", "there is no", "there are no", "without",
-        "without evidence of", "without any", "negative for", "free of", "free from", "absence of", "lack of",
-        "lacks", "lacking", "lacked", "devoid of", "neither", "nor", "not", "non-diagnostic of", "not diagnostic of",
-        "not consistent with", "does not show", "does not align with", "do not align with", "did not show",
-        "cannot be seen", "fails to show", "failed to show", "never", "insufficient for", "rather than", "excludes",
-        "excluding", "rules out", "ruled out", "no longer", "loss of",
+        "no indication of", "no specific indication of", "no history of", "no known", "no previous", "no prior",
+        "without history of", "without", "without evidence of", "without any", "negative for", "free of",
+        "free from", "absence of", "lack of", "lacks", "lacking", "lacked", "devoid of", "neither", "nor", "not",
+        "non-diagnostic of", "not diagnostic of", "not consistent with", "does not show", "does not align with",
+        "do not align with", "did not show", "cannot be seen", "fails to show", "failed to show", "never",
+        "insufficient for", "rather than", "excludes", "excluding", "rules out", "ruled out", "no longer", "loss of",
     ),
     (_NEGATED, AFTER): (
         "not identified", "not seen", "not present", "not observed", "not detected", "not noted", "not found",

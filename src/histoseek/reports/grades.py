@@ -16,30 +16,35 @@ _NUMBER = r"(?:[1-5]|iv|v|i{1,3})"
 _SUM = re.compile(r"(?<![\d.+])([1-5])\s*\+\s*([1-5])(?!\s*\+)(?![\d.])(?:\s*=\s*(10|\d))?")
 _SCORE_BEFORE = re.compile(r"(10|[2-9])\s*[,(:]?\s*$")
 _GRADE_GROUP = re.compile(
-    rf"\b(?:(?:isup|who)\s+)?grade\s*group\s*[:=]?\s*({_NUMBER})\b|\bisup\s*(?:grade)?\s*[:=]?\s*([1-5])\b|"
+    rf"\b(?:(?:isup|who)\s+)?grade\s*group\s*[:=]?\s*({_NUMBER})\b|(?<![/\w])isup\s*(?:grade)?\s*[:=]?\s*([1-5])\b|"
     rf"\bprognostic\b[^.;\n]{{0,25}}group\s*[:=]?\s*({_NUMBER})\b"
 )
+_PROSTATE = re.compile(r"gleason|prostat|acinar")
 _NOTTINGHAM_NAME = re.compile(r"\b(?:nottingham|bloom[\s-]+(?:and\s+)?richardson|sbr|elston|scarff)\b")
 _COMPONENT = r"[^.;\n\d]{0,45}?([1-3])(?!\d|\.\d)"
 _TUBULES = re.compile(rf"\b(?:tub\w+|gland\w*\s+formation){_COMPONENT}")
 _NUCLEI = re.compile(rf"\bnucle\w+{_COMPONENT}")
 _MITOSES = re.compile(rf"\bmito\w+{_COMPONENT}")
-_TOTAL = re.compile(r"\bscore\b[^.;\n\d]{0,12}([3-9])\b(?!\s*(?:\+|/\s*3))|(?<![\d/])([3-9])\s*(?:/|out of|of)\s*9\b")
+_SCORES = re.compile(r"(?<![\d.+])([1-3])\s*\+\s*([1-3])\s*\+\s*([1-3])(?![\d.])")
+_TOTAL = re.compile(
+    r"\b(?:total|overall|combined|nottingham|richardson)\s+(?:\w+\s+)?score\s*(?:of|:|=)?\s*([3-9])\b(?!\s*\+)|"
+    r"(?<![\d/])([3-9])\s*(?:/|out of|of)\s*9\b"
+)
 _GRADE_NUMBER = re.compile(r"\bgrade\s*[:=]?\s*([1-3]|i{1,3})\b")
 _LEVELS = r"(?:well|moderate(?:ly)?|poor(?:ly)?)"
 _DIFFERENTIATED = re.compile(
-    rf"\b(?P<first>{_LEVELS}|slightly)(?:\s*(?:,|-|/|to|and|or|through)\s*(?:to\s+)?(?P<second>{_LEVELS}))?"
+    rf"\b(?P<first>{_LEVELS}|slightly)(?:\s*(?:,|-|/|to|and|or|through)\s*(?:to[\s-]+)?(?P<second>{_LEVELS}))?"
     r"[\s-]+(?:(?:level|degree)\s+of\s+)?differentiat(?:ed|ion)\b"
 )
 _SCHEMES: tuple[tuple[Scheme, str], ...] = (
     ("fuhrman", r"\bfuhrman\b"),
-    ("who_isup", r"\bwho\s*/\s*isup\b"),
+    ("who_isup", r"\bisup\b"),
     ("who", r"\bwho\b"),
     ("figo", r"\bfigo\b"),
     ("nuclear", r"\bnuclear\b"),
 )
 _NUMBERED = re.compile(
-    rf"\b(?:grade|g)(?:[ ]of)?[ ]?[:=-]?[ ]?(?P<number>{_NUMBER})(?P<range>\s*-\s*\d)?"
+    rf"\b(?:grade|g)(?:[ ]of)?[ ]?[:=-]?[ ]?(?P<number>{_NUMBER})(?:\s*(?:-|to)\s*(?P<to>{_NUMBER})(?![\w.]))?"
     r"(?:\s*(?:/|\(?of|out\s+of)\s*\(?(?:[2-5]|i{1,3}|iv)\)?)?"
     r"(?![\w])(?!\s*(?:group|\())",
 )
@@ -142,43 +147,50 @@ def find_gleason(text: str) -> tuple[Gleason, ...]:
 
 
 def find_grade_groups(text: str) -> tuple[GradeGroup, ...]:
-    """Grade groups of the prostate as written ("grade group 2", "ISUP 2")."""
+    """Grade groups of the prostate as written ("grade group 2"; "ISUP 2" where the text is of the prostate)."""
+    lower = text.lower()
+    of_prostate = _PROSTATE.search(lower) is not None
     return tuple(
         GradeGroup(_number(next(group for group in match.groups() if group)), Span(*match.span()))
-        for match in _GRADE_GROUP.finditer(text.lower())
+        for match in _GRADE_GROUP.finditer(lower)
+        if of_prostate or match.group(2) is None
     )
 
 
-def find_nottingham(text: str) -> tuple[Nottingham, ...]:
-    """The Nottingham (Bloom-Richardson) grade of a text: named, or given by its three scores; at most one."""
+def find_nottingham(text: str) -> Nottingham | None:
+    """The Nottingham (Bloom-Richardson) grade of a text, named or given by its three scores; None without either."""
     lower = text.lower()
     named = _NOTTINGHAM_NAME.search(lower)
-    parts = [_of_invasive(lower, pattern, named) for pattern in (_TUBULES, _NUCLEI, _MITOSES)]
-    places = [match.span() for match in parts if match] + ([named.span()] if named else [])
-    if named is None and None in parts:
-        return ()
-    start, end = min(place[0] for place in places), max(place[1] for place in places)
+    scores, places = _scores(lower, named)
+    if named is None and None in scores:
+        return None
+    places += [named.span()] if named else []
+    start = min(place[0] for place in places)
     anchor = named.start() if named else max(0, start - 30)
     grade = _GRADE_NUMBER.search(lower, anchor, min(len(lower), anchor + 90))
     total = _TOTAL.search(lower, max(0, start - 60)) if named else None
     places += [match.span() for match in (grade, total) if match]
-    tubules, nuclei, mitoses = (int(match.group(1)) if match else None for match in parts)
-    return (
-        Nottingham(
-            grade=_number(grade.group(1)) if grade else None,
-            tubules=tubules,
-            nuclei=nuclei,
-            mitoses=mitoses,
-            total=int(total.group(1) or total.group(2)) if total else None,
-            span=Span(min(start, *(place[0] for place in places)), max(end, *(place[1] for place in places))),
-        ),
+    return Nottingham(
+        grade=_number(grade.group(1)) if grade else None,
+        tubules=scores[0],
+        nuclei=scores[1],
+        mitoses=scores[2],
+        total=int(total.group(1) or total.group(2)) if total else None,
+        span=Span(min(place[0] for place in places), max(place[1] for place in places)),
     )
 
 
-def _of_invasive(lower: str, pattern: re.Pattern[str], named: re.Match[str] | None) -> re.Match[str] | None:
-    """The score of one part: the one nearest behind the name counts, else the first."""
-    behind = pattern.search(lower, named.end()) if named else None
-    return behind or pattern.search(lower)
+def _scores(lower: str, named: re.Match[str] | None) -> tuple[list[int | None], list[tuple[int, int]]]:
+    """The scores of tubules, nuclei and mitoses with their places: as a sum behind the name, else each by its word.
+
+    Of several places the first behind the name counts, else the first of the text.
+    """
+    summed = _SCORES.search(lower, named.end(), min(len(lower), named.end() + 60)) if named else None
+    if summed:
+        return [int(score) for score in summed.groups()], [summed.span()]
+    behind = named.end() if named else 0
+    found = [part.search(lower, behind) or part.search(lower) for part in (_TUBULES, _NUCLEI, _MITOSES)]
+    return [int(match.group(1)) if match else None for match in found], [match.span() for match in found if match]
 
 
 def find_differentiation(text: str) -> tuple[DifferentiationGrade, ...]:
@@ -204,17 +216,18 @@ def find_grades(text: str) -> tuple[Grade, ...]:
     Those of a Nottingham grade are left to `find_nottingham`.
     """
     lower = text.lower()
-    taken = [result.span for result in find_nottingham(text)] + [result.span for result in find_grade_groups(text)]
+    nottingham = find_nottingham(text)
+    taken = [group.span for group in find_grade_groups(text)] + ([nottingham.span] if nottingham else [])
     found = []
     for match in sorted((*_NUMBERED.finditer(lower), *_QUALIFIED.finditer(lower)), key=lambda match: match.start()):
         span = Span(*match.span())
         if any(span.overlaps(other) for other in taken) or _is_bare_letter(match, text):
             continue
         fields = match.groupdict()
-        named = fields.get("level") or fields.get("after")
-        if named is None and fields["range"]:
-            continue
-        found.append(Grade(_scheme(lower, span), named or str(_number(fields["number"])), span))
+        named = (fields.get("level") or fields.get("after"),)
+        numbers = (fields.get("number"), fields.get("to"))
+        values = (*filter(None, named), *(str(_number(number)) for number in numbers if number))
+        found += [Grade(_scheme(lower, span), value, span) for value in values]
     return tuple(found)
 
 

@@ -8,6 +8,7 @@ import re
 _WRITTEN: dict[str, str] = {
     "ER": r"o?estrogen(?:\s+receptors?)?",
     "PR": r"progesterone(?:\s+receptors?)?|PgR",
+    "myeloperoxidase": r"MPO|myeloperoxidase",
     "AR": r"androgen\s+receptors?",
     "HER2": r"her[\s-]?2(?:\s?/\s?neu|[\s-]neu)?|c-?erbB-?2|ERBB2",
     "Ki-67": r"ki[\s-]?67|mib[\s-]?1",
@@ -56,7 +57,7 @@ _AS_WRITTEN = (
     "thyroglobulin", "calcitonin", "PTH", "insulin", "gastrin", "glucagon", "HPV", "NUT", "PRAME",
     "tyrosinase", "MITF", "factor-XIIIa", "FLI1", "NKX2.2", "TFE3", "TLE3", "MDM2", "CDK4",
     "RB1", "IgG", "IgG4", "IgA", "IgM", "kappa", "lambda", "langerin", "CD1a",
-    "lysozyme", "myeloperoxidase", "glycophorin",
+    "lysozyme", "glycophorin",
 )  # fmt: skip
 # Keratins are listed by number: "CK7", "CK5,6,14", "cytokeratin 20".
 _KERATIN = r"(?:CK|cytokeratin)[\s-]?\d{1,2}(?:\s?[,/]\s?\d{1,2})*(?:\s?/\s?\d{1,2})?"

@@ -26,8 +26,8 @@ _MARGIN = re.compile(
 )
 _PUSHING = re.compile(r"\b(?:pushing|expansile|tumou?r|infiltrating|irregular|invasive|ulcer)\s+$", re.IGNORECASE)
 _FREE = re.compile(
-    r"\b(?:free|negative|clear|uninvolved|not\s+involved|not\s+reach\w*|no\s+tumou?r\s+at|complete(?:ly)?\s+excis\w+|"
-    r"in\s+sano|radical(?:ly)?)\b|\binvolved\s*[?:]\s*no\b",
+    r"\b(?:free|negative|clear|uninvolved|not\s+involved|not\s+reach\w*|no\s+tumou?r\s+at|complete(?:ly)?\s+excis\w+)\b|"
+    r"\binvolved\s*[?:]\s*no\b",
     re.IGNORECASE,
 )
 _INVOLVED = re.compile(
@@ -101,7 +101,8 @@ def _margin_places(text: str) -> list[tuple[Span, MarginStatus | None, Size | No
         if words:
             near = [size for size in sizes if _is_distance(text, size.span, words, Span(start, end))]
             nearest = min(near, key=lambda size: size.largest_mm, default=None)
-            places.append((Span(start, end), _status(text[start:end]), nearest))
+            first = max(text.rfind(mark, start, words[0].start()) for mark in ",:")
+            places.append((Span(start, end), _status(text[max(start, first) : end]), nearest))
         start = end
     return places
 

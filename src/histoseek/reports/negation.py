@@ -24,8 +24,10 @@ class Status(StrEnum):
 # Where scopes overlap, the first of these that applies holds.
 _PRECEDENCE = (Status.NEGATED, Status.HISTORICAL, Status.UNCERTAIN)
 _BACKWARD_END = re.compile(
-    r"\b(?:with|but|however|although|though|while|whereas|except|showing|shows?|reveals?|contains?|which)\b"
+    r"\b(?:with|but|however|although|though|while|whereas|except|showing|shows?|reveals?|contains?|which|present|seen|"
+    r"identified|positive)\b|:(?=\s*\w)"
 )
+_LISTED = re.compile(r"\b(?:and|or|nor)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +88,10 @@ def _forward_end(text: str, start: int, limit: int, status: Status) -> int:
 
 
 def _backward_start(text: str, start: int, cue_start: int) -> int:
+    """Back to a word that ends the reach, and over commas only where they part a list ("a, b and c are absent")."""
     ends = [match.end() for match in _BACKWARD_END.finditer(text, start, cue_start)]
-    return ends[-1] if ends else start
+    start = ends[-1] if ends else start
+    comma = text.rfind(",", start, cue_start)
+    if comma >= 0 and not _LISTED.search(text, comma, cue_start):
+        return comma + 1
+    return start

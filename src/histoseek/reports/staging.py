@@ -77,7 +77,7 @@ def find_tnm(text: str) -> tuple[StageCategory, ...]:
     axes: tuple[Axis, ...] = ("T", "N", "M")
     found: list[StageCategory] = []
     for match in _TNM.finditer(text):
-        if match["Tmod"] or _is_plain_tnm(match):
+        if _is_named(match) or _is_plain(match):
             found.extend(_category(match, axis) for axis in axes if match[f"{axis}value"])
     alone: tuple[tuple[Axis, re.Pattern[str]], ...] = (("N", _N_ALONE), ("M", _M_ALONE))
     for axis, pattern in alone:
@@ -88,7 +88,12 @@ def find_tnm(text: str) -> tuple[StageCategory, ...]:
     return tuple(sorted(found, key=lambda category: category.span.start))
 
 
-def _is_plain_tnm(match: re.Match[str]) -> bool:
+def _is_named(match: re.Match[str]) -> bool:
+    """A T with p or c before it; with a blank behind it only in its own case ("pT 2", but no prothrombin, "PT 4")."""
+    return bool(match["Tmod"]) and (match["Tmod"].islower() or " " not in match.group()[:4])
+
+
+def _is_plain(match: re.Match[str]) -> bool:
     """A T without p or c counts only in capitals, with an N behind it ("T2 N0", not "to no")."""
     return bool(match["Nvalue"]) and bool(re.fullmatch(r"T\s?(?:is|X|x|\d).*N\s?[\dXx].*", match.group(), re.DOTALL))
 

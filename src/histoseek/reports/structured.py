@@ -49,14 +49,15 @@ class StructuredReport:
     """The fields of one report.
 
     `mentions` are all concepts named, in order; `organ` is the id of the organ the specimen comes from, "" where that
-    is not told. The other fields hold one value for each statement, in order, with its place.
+    is not told; `nottingham` is None where there is none. The other fields hold one value for each statement, in order,
+    with its place.
     """
 
     mentions: tuple[Mention, ...]
     organ: str
     gleason: tuple[Gleason, ...]
     grade_groups: tuple[GradeGroup, ...]
-    nottingham: tuple[Nottingham, ...]
+    nottingham: Nottingham | None
     differentiation: tuple[DifferentiationGrade, ...]
     grades: tuple[Grade, ...]
     tnm: tuple[StageCategory, ...]
@@ -115,7 +116,7 @@ def extract(text: str, vocabulary: Vocabulary | None = None) -> StructuredReport
 
 
 def _conflicts(
-    gleason: tuple[Gleason, ...], groups: tuple[GradeGroup, ...], nottingham: tuple[Nottingham, ...]
+    gleason: tuple[Gleason, ...], groups: tuple[GradeGroup, ...], nottingham: Nottingham | None
 ) -> Iterable[Conflict]:
     for sum_ in gleason:
         if not sum_.consistent:
@@ -127,6 +128,6 @@ def _conflicts(
             last = before[-1]
             what = f"Gleason {last.primary}+{last.secondary} is grade group {last.grade_group}, not {group.value}"
             yield Conflict(what, group.span)
-    for grade in nottingham:
-        if not grade.consistent:
-            yield Conflict(f"these scores are Nottingham grade {grade.implied_grade}, not {grade.grade}", grade.span)
+    if nottingham is not None and not nottingham.consistent:
+        what = f"these scores are Nottingham grade {nottingham.implied_grade}, not {nottingham.grade}"
+        yield Conflict(what, nottingham.span)

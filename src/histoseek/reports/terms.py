@@ -82,9 +82,10 @@ class TermMatcher:
             length, concept_id = self._longest(words, position, text)
             if length:
                 shared = self._sharing(words, position, length) if length > 1 else []
-                while shared and found and found[-1][1] > shared[0][0]:
-                    found.pop()
-                found += [*shared, (words[position].start, words[position + length - 1].end, concept_id)]
+                found = [
+                    *_without(found, shared),
+                    (words[position].start, words[position + length - 1].end, concept_id),
+                ]
             position += max(length, 1)
         return tuple(found)
 
@@ -128,6 +129,13 @@ class TermMatcher:
     def _step(self, nodes: list[_Node], word: Token) -> list[_Node]:
         exact, evened = "=" + word.raw, self._words.get(word.key, word.key)
         return [node.following[key] for node in nodes for key in (exact, evened) if key in node.following]
+
+
+def _without(found: list[_Found], shared: list[_Found]) -> list[_Found]:
+    """Terms found so far, with those that share a later one's last words in the place of their bare first words."""
+    inside = [one for one in shared if not any(other[0] < one[0] < other[1] for other in found)]
+    starts = {one[0] for one in inside}
+    return [*(one for one in found if one[0] not in starts), *inside]
 
 
 def _variants(surface: Surface, same: dict[str, str]) -> Iterator[tuple[str, ...]]:

@@ -1,0 +1,253 @@
+"""Grades, stages, measures and stains, on phrases as reports write them; each value with its place."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from histoseek.reports.grades import find_differentiation, find_gleason, find_grade_groups, find_grades, find_nottingham
+from histoseek.reports.measures import find_margins, find_sizes
+from histoseek.reports.negation import Status
+from histoseek.reports.staging import find_node_counts, find_stage_groups, find_tnm
+from histoseek.reports.stains import find_ki67, find_stains
+from histoseek.reports.structured import extract
+from histoseek.reports.vocabulary import load_vocabulary
+
+
+@pytest.mark.parametrize(
+    ("text", "patterns"),
+    [
+        ("Gleason's score 7 (3+4)", [(3, 4, 7)]),
+        ("Gleason score 4 + 5 = 9", [(4, 5, 9)]),
+        ("Gleason 10 (5+5)", [(5, 5, 10)]),
+        ("3+4=7 and 4+4=8", [(3, 4, 7), (4, 4, 8)]),
+        ("HER2 2+ 3+", []),
+        ("Nottingham 3+2+2=7", []),
+    ],
+)
+def test_gleason_patterns_and_their_sum(text: str, patterns: list[tuple[int, int, int]]) -> None:
+    assert [(one.primary, one.secondary, one.stated_score) for one in find_gleason(text)] == patterns
+
+
+def test_grade_groups_follow_from_the_patterns() -> None:
+    table = {(3, 3): 1, (3, 4): 2, (4, 3): 3, (4, 4): 4, (3, 5): 4, (5, 3): 4, (4, 5): 5, (5, 4): 5, (5, 5): 5}
+    for (primary, secondary), group in table.items():
+        assert find_gleason(f"Gleason {primary}+{secondary}")[0].grade_group == group
+
+
+def test_grade_groups_as_written() -> None:
+    assert [one.value for one in find_grade_groups("grade group 2; Grade Group: IV; prostatic, ISUP 3")] == [2, 4, 3]
+    assert find_grade_groups("Renal cell carcinoma, ISUP grade 3") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "conflicts"),
+    [
+        ("Gleason score 7 (3+4), grade group 2", 0),
+        ("Gleason score 6 (3+3), grade group 2", 1),
+        ("Gleason score 6 (3+4)", 1),
+        ("Nottingham grade 2 (3+2+2=7)", 0),
+        ("Nottingham grade 3 (tubules 3, nuclei 2, mitoses 2)", 1),
+    ],
+)
+def test_statements_that_cannot_both_hold_are_told(text: str, conflicts: int) -> None:
+    assert len(extract(text).conflicts) == conflicts
+
+
+def test_nottingham_grades_follow_from_the_scores() -> None:
+    for scores in itertools.product((1, 2, 3), repeat=3):
+        grade = find_nottingham("Tubule formation: {}, Nuclear grade: {}, Mitoses: {}".format(*scores))
+        assert grade is not None
+        assert (grade.tubules, grade.nuclei, grade.mitoses) == scores
+        assert grade.implied_grade == (1 if sum(scores) < 6 else 2 if sum(scores) < 8 else 3)
+
+
+def test_nottingham_by_its_name() -> None:
+    grade = find_nottingham("Nottingham histologic grade II with a total score of 6 out of 9")
+    assert grade is not None
+    assert (grade.grade, grade.tubules, grade.total, grade.consistent) == (2, None, 6, True)
+    assert find_nottingham("Nuclear grade: 3") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("moderately differentiated", ["moderate"]),
+        ("Well to moderately differentiated", ["well", "moderate"]),
+        ("moderately-to-poorly differentiated", ["moderate", "poor"]),
+        ("a moderate level of differentiation", ["moderate"]),
+        ("poorly-differentiated", ["poor"]),
+        ("squamous differentiation", []),
+    ],
+)
+def test_differentiation(text: str, values: list[str]) -> None:
+    assert [one.value for one in find_differentiation(text)] == values
+
+
+@pytest.mark.parametrize(
+    ("text", "grades"),
+    [
+        ("Fuhrman nuclear grade 2 of 4", [("fuhrman", "2")]),
+        ("WHO/ISUP grade 3", [("who_isup", "3")]),
+        ("WHO grade III", [("who", "3")]),
+        ("grade II of IV on the WHO scale", [("who", "2")]),
+        ("FIGO grade 1", [("figo", "1")]),
+        ("Nuclear grade: Intermediate", [("nuclear", "intermediate")]),
+        ("(G2)", [("general", "2")]),
+        ("grade II-III", [("general", "2"), ("general", "3")]),
+        ("high-grade urothelial carcinoma", [("general", "high")]),
+        ("high-grade dysplasia", []),
+        ("grade group 2", []),
+        ("2.5 g 3", []),
+        ("high grade\n 2. Cystitis", [("general", "high")]),
+    ],
+)
+def test_numbered_and_named_grades(text: str, grades: list[tuple[str, str]]) -> None:
+    assert [(one.scheme, one.value) for one in find_grades(text)] == grades
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("pT2a pN1(sn) cM0", ["T2a", "N1(sn)", "M0"]),
+        ("pT1c, pN1mi, pMX", ["T1c", "N1mi", "MX"]),
+        ("ypT0 ypN0", ["T0", "N0"]),
+        ("pTis", ["Tis"]),
+        ("T2 N0 M0", ["T2", "N0", "M0"]),
+        ("pt2(m)pn2a(5/15)", ["T2(m)", "N2a"]),
+        ("pT2pNo(i+) Mx", ["T2", "N0(i+)", "MX"]),
+        ("T1-weighted; T2; due to no reason; T-cell; case T11-627548; PT 4", []),
+    ],
+)
+def test_tnm_categories(text: str, labels: list[str]) -> None:
+    assert [one.label for one in find_tnm(text)] == labels
+
+
+def test_what_stands_before_a_category_is_kept() -> None:
+    tumour, nodes = find_tnm("ypT3 rpN1")
+    assert (tumour.basis, tumour.modifiers, nodes.basis, nodes.modifiers) == ("p", "y", "p", "r")
+    assert find_tnm("cT2")[0].basis == "c"
+
+
+def test_stage_groups() -> None:
+    found = find_stage_groups("stage IIIA; FIGO stage IB2; Stage: 2; stage of development")
+    assert [(one.value, one.figo) for one in found] == [("3A", False), ("1B2", True), ("2", False)]
+
+
+def test_node_counts() -> None:
+    text = "2 of 14 lymph nodes with metastasis. Sentinel nodes (0/3). pN2a(5/15). Grade 2/3. 15/3 nodes."
+    assert [(one.positive, one.examined) for one in find_node_counts(text)] == [(2, 14), (0, 3), (5, 15)]
+
+
+@pytest.mark.parametrize(
+    ("text", "lengths"),
+    [
+        ("2.2 x 1.9 x 1.6 cm", [(22, 19, 16)]),
+        ("2.2 cm x 19 mm", [(22, 19)]),
+        ("measuring 0,4 cm and 5mm", [(4,), (5,)]),
+        ("3 mitoses/mm2, 5 mm2, 7 cases", []),
+    ],
+)
+def test_sizes_are_in_millimetres(text: str, lengths: list[tuple[float, ...]]) -> None:
+    assert [one.dimensions_mm for one in find_sizes(text)] == lengths
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "distance_mm"),
+    [
+        ("Margins free, closest 4 mm.", "free", 4),
+        ("The margins are not free.", "involved", None),
+        ("Radical prostatectomy, 3 cm tumour, margins positive at the apex.", "involved", None),
+        ("Tumour is 0.3 cm from the nearest resection margin.", None, 3),
+        ("Close margin.", "close", None),
+        ("No tumour at the resection margins.", "free", None),
+    ],
+)
+def test_margins(text: str, status: str | None, distance_mm: float | None) -> None:
+    (margin,) = find_margins(text)
+    assert (margin.status, margin.distance_mm) == (status, distance_mm)
+
+
+def test_the_distance_of_a_margin_is_no_size() -> None:
+    assert [one.largest_mm for one in find_sizes("Tumour 21 mm, 3 mm from the margin.")] == [21]
+    assert find_margins("Pushing margins. A tumour margin.") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "results"),
+    [
+        ("ER: positive (90%), PR: negative", {"ER": "positive", "PR": "negative"}),
+        ("positive estrogen receptor, negative her2", {"ER": "positive", "HER2": "negative"}),
+        ("CK7+, CK20-, TTF-1 negative", {"CK7": "positive", "CK20": "negative", "TTF-1": "negative"}),
+        ("Positive: p16, E-cadherin", {"p16": "positive", "E-cadherin": "positive"}),
+        ("positive for CK5,6,14 and p63", {"CK5/6": "positive", "CK14": "positive", "p63": "positive"}),
+        ("MLH1 loss, MSH2 and MSH6 retained", {"MLH1": "lost", "MSH2": "retained", "MSH6": "retained"}),
+        ("positive for CK7, negative for p40 and CK5/6", {"CK7": "positive", "p40": "negative", "CK5/6": "negative"}),
+        ("ER and PR were ordered", {}),
+    ],
+)
+def test_stains(text: str, results: dict[str, str]) -> None:
+    assert {one.marker: one.result for one in find_stains(text)} == results
+
+
+def test_scores_and_percentages_of_stains() -> None:
+    (her2,) = find_stains("HER2/neu: equivocal (2+)")
+    assert (her2.result, her2.score) == ("equivocal", "2+")
+    (receptor,) = find_stains("PR 10-20% positive")
+    assert (receptor.low_percent, receptor.high_percent) == (10, 20)
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"), [("Ki-67: 15-20 %", (15, 20)), ("MIB-1 < 5%", (0, 5)), ("Ki67 index 12%", (12, 12))]
+)
+def test_ki67_with_its_range(text: str, ends: tuple[float, float]) -> None:
+    (index,) = find_ki67(text)
+    assert (index.low_percent, index.high_percent) == ends
+
+
+def test_a_report_as_fields() -> None:
+    text = (
+        "Left breast, core-needle biopsy;\n 1. Invasive lobular carcinoma, 12 mm, ER 95 % positive\n"
+        " 2. Fibroadenoma\nNo ductal carcinoma in situ. History of melanoma. Suspicious for lymphovascular invasion."
+    )
+    report = extract(text)
+    assert report.organ == "breast"
+    assert report.concepts("diagnosis") == ("invasive-lobular-carcinoma", "fibroadenoma")
+    assert report.concepts("diagnosis", Status.NEGATED) == ("ductal-carcinoma-in-situ",)
+    assert report.concepts("diagnosis", Status.HISTORICAL) == ("melanoma",)
+    assert report.concepts("finding", Status.UNCERTAIN) == ("lymphovascular-invasion",)
+    assert report.concepts("laterality") == ("left",)
+    assert report.concepts("procedure") == ("core-needle-biopsy",)
+    size = report.sizes[0].span
+    assert text[size.start : size.end] == "12 mm"
+
+
+def test_the_label_of_a_report_is_that_of_its_gravest_diagnosis() -> None:
+    report = extract("Fibroadenoma. Ductal carcinoma in situ. Acinar adenocarcinoma of the prostate.")
+    labels = [report.label(level) for level in range(7)]
+    assert labels[:4] == ["neoplasm", "malignant-neoplasm", "carcinoma", "adenocarcinoma"]
+    assert labels[-1] == "acinar-adenocarcinoma-of-prostate"
+    assert extract("Breast, biopsy").label(2) == ""
+
+
+def test_every_diagnosis_has_a_label_at_every_level_that_stands_above_it() -> None:
+    vocabulary = load_vocabulary()
+    for concept in vocabulary.concepts.values():
+        if concept.kind == "diagnosis":
+            for level in range(3):
+                label = extract(concept.name).label(level)
+                assert label in vocabulary.ancestors(concept.id) | {concept.id}
+
+
+def test_the_organ_is_where_the_specimen_comes_from() -> None:
+    assert extract("Lung, biopsy; Metastatic carcinoma, from breast primary").organ == "lung"
+    assert extract("Metastatic colonic adenocarcinoma in the liver; liver parenchyma").organ == "liver"
+    assert extract("The diagnosis is hepatocellular carcinoma.").organ == "liver"
+    assert extract("Clinical: lung nodule\nType of Material: Bone\nCarcinoma").organ == "bone"
+    assert extract("Adenocarcinoma").organ == ""
+
+
+def test_an_empty_text_has_empty_fields() -> None:
+    report = extract("")
+    assert (report.mentions, report.organ, report.sizes, report.nottingham) == ((), "", (), None)
