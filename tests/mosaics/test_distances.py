@@ -14,7 +14,6 @@ from histoseek.mosaics import late_interaction
 from histoseek.mosaics.barcodes import barcodes
 from histoseek.mosaics.distances import DISTANCES, Fusion, SignatureBlock, get_distance, squared_lengths
 from histoseek.mosaics.kernels import directional_medians, query_medians
-from histoseek.mosaics.matches import match_mosaics
 from histoseek.mosaics.signature import Signature
 from tests.mosaics.signatures import NAIVE, make_signature, signature_of
 
@@ -225,17 +224,3 @@ def test_signature_refuses_parts_that_do_not_fit() -> None:
         Signature.of(np.full(50, np.nan, np.float32), good.mosaic, good.shares, good.mosaic_tiles, 224)
     with pytest.raises(EncoderError, match="tiles"):
         Signature.of(good.global_vector, good.mosaic, good.shares, good.mosaic_tiles[:2], 224)
-
-
-def test_matches_are_one_to_one_and_best_first() -> None:
-    rng = np.random.default_rng(1)
-    query, result = (rng.standard_normal((count, 40)).astype(np.float16) for count in (6, 4))
-    wide = [m.astype(float) / np.linalg.norm(m.astype(float), axis=1, keepdims=True) for m in (query, result)]
-    cosines = wide[0] @ wide[1].T
-    found = match_mosaics(query, result, 10)
-    assert len(found) == 4
-    assert len({m.query_index for m in found}) == len({m.result_index for m in found}) == 4
-    assert found[0].similarity == pytest.approx(cosines.max(), abs=1e-3)
-    assert [m.similarity for m in found] == sorted((m.similarity for m in found), reverse=True)
-    for match in found:
-        assert match.similarity == pytest.approx(cosines[match.query_index, match.result_index], abs=1e-3)

@@ -100,8 +100,8 @@ def test_matches_name_regions_that_lie_on_the_slides(archive: Archive) -> None:
                 assert (region.width, region.height) == (224, 224)
                 assert 0 <= region.x <= 768 - 224
                 assert 0 <= region.y <= 768 - 224
-        similarities = [match.similarity for match in result.matches]
-        assert similarities == sorted(similarities, reverse=True)
+        shares = [match.contribution for match in result.matches]
+        assert shares == sorted(shares, reverse=True)
 
 
 def test_json_has_the_documented_fields(archive: Archive) -> None:
@@ -111,7 +111,7 @@ def test_json_has_the_documented_fields(archive: Archive) -> None:
     }
     assert (found["calibrated_for"], found["novelty"], found["vote"]) == (None, None, None)
     fields = {"rank", "slide_id", "case_id", "score", "probability", "local", "global", "matches", "ways", "record"}
-    fields |= {"query_slide", "also"}
+    fields |= {"query_slide", "also", "explanation", "phrases", "text_regions"}
     assert all(set(result) == fields for result in found["results"])
     assert found["results"][0]["probability"] is None
     assert isinstance(found["results"][0]["record"]["extra"]["age"], int)

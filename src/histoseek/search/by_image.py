@@ -12,7 +12,7 @@ from histoseek.archive.stores.base import Store
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance
 from histoseek.progress import Reporter
 from histoseek.search.calibrated import Calibrated, novelty_warnings
-from histoseek.search.explain import explain
+from histoseek.search.explain import explained
 from histoseek.search.filters import Searchable, require_words
 from histoseek.search.options import SearchOptions
 from histoseek.search.paging import Place, page
@@ -42,7 +42,7 @@ def search_by_image(
     if options.to == "reports" and len(ranked) and archive.language.alignment:
         results, mode = _reports(archive, store, prepared, ranked, options, searchable.condition), "fused"
     else:
-        results = _slides(store, prepared, ranked, options, searchable.condition)
+        results = _slides(store, prepared, ranked, distance, options, searchable.condition)
         mode = "exact" if options.exact else "two-stage"
     found, results = len(results), calibrated.likely(calibrated.judged(results), options.min_probability)
     novelty = None
@@ -121,18 +121,25 @@ def _calibrated(archive: Archive, query: ImageQuery, distance: Distance, options
 
 
 def _slides(
-    store: Store, prepared: PreparedImage, ranked: Ranked, options: SearchOptions, where: str | None
+    store: Store,
+    prepared: PreparedImage,
+    ranked: Ranked,
+    distance: Distance,
+    options: SearchOptions,
+    where: str | None,
 ) -> tuple[SearchResult, ...]:
     places = page(store, ranked.first, options, where)
     stored = store.get([place.slide_id for place in places]) if places else []
-    return tuple(_result(prepared, ranked, place, slide) for place, slide in zip(places, stored, strict=True))
+    return tuple(_result(prepared, ranked, distance, place, slide) for place, slide in zip(places, stored, strict=True))
 
 
-def _result(prepared: PreparedImage, ranked: Ranked, place: Place, slide: StoredSlide) -> SearchResult:
+def _result(
+    prepared: PreparedImage, ranked: Ranked, distance: Distance, place: Place, slide: StoredSlide
+) -> SearchResult:
     row = ranked.place(place.slide_id)
     distances, own = ranked.distances, int(ranked.nearest[row])
     score = float(1 - distances.total[row])
-    return SearchResult(
+    result = SearchResult(
         rank=place.rank,
         slide_id=place.slide_id,
         case_id=slide.record.case_id,
@@ -140,12 +147,13 @@ def _result(prepared: PreparedImage, ranked: Ranked, place: Place, slide: Stored
         probability=None,
         local=float(distances.local[row]),
         global_=float(distances.global_[row]),
-        matches=explain(prepared.signatures[own], slide.signature),
+        matches=(),
         ways=(Way("similar slides", place.rank, score),),
         record=slide.record,
         query_slide=own,
         also=place.also,
     )
+    return explained(result, prepared.signatures[own], slide.signature, distance)
 
 
 def _reports(

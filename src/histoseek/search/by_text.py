@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from histoseek.archive.archive import Archive
 from histoseek.errors import ConfigurationError
 from histoseek.search.calibrated import NOT_CALIBRATED
+from histoseek.search.explain import TextRegions
 from histoseek.search.filters import Searchable, require_words
 from histoseek.search.options import SearchOptions
+from histoseek.search.phrases import with_phrases
 from histoseek.search.prepare import PreparedText, prepare_text
 from histoseek.search.queries import WordQuery
 from histoseek.search.results import QueryInfo, SearchResults
@@ -30,7 +32,9 @@ def search_by_text(archive: Archive, query: WordQuery, options: SearchOptions) -
     found = rankings_of(searched, prepared.text, vectors[0], options)
     if prepared.without:
         found = [*shared_out(found, 1), *shared_out(rankings_of(searched, prepared.without, vectors[1], options), -1)]
-    results = fused_results(store, fuse(found, searched.without_report(found)), options, where)
+    regions = TextRegions.of(archive.language.alignment, vectors[0], options.offset)
+    results = fused_results(store, fuse(found, searched.without_report(found)), options, where, regions)
+    results = with_phrases(archive, results, prepared.text, vectors[0])
     return SearchResults(
         query=_info(prepared, options),
         mode="fused",

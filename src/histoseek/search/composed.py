@@ -6,14 +6,16 @@ import time
 from dataclasses import dataclass, replace
 
 from histoseek.archive.archive import Archive
+from histoseek.mosaics.distances import Distance
 from histoseek.mosaics.signature import Signature
 from histoseek.progress import Reporter
 from histoseek.search.by_image import candidate_count, image_distance, image_filter, image_info, image_warnings
 from histoseek.search.by_text import rankings_of, read_texts, refuse_probabilities, text_warnings
 from histoseek.search.calibrated import NOT_CALIBRATED
-from histoseek.search.explain import explain
+from histoseek.search.explain import TextRegions, explained
 from histoseek.search.filters import require_words
 from histoseek.search.options import SearchOptions
+from histoseek.search.phrases import with_phrases
 from histoseek.search.prepare import PreparedImage, prepare_image
 from histoseek.search.queries import Composed
 from histoseek.search.ranked import Ranked, rank
@@ -42,7 +44,10 @@ def search_composed(
     for (text, sign), vector in zip(given, vectors, strict=True):
         found += shared_out(rankings_of(searched, text, vector, options), sign * query.weight)
     fused = fuse(found, searched.without_report(found))
-    results = fused_results(store, fused, options, where, _Comparison(prepared, ranked))
+    wanted = (query.text, vectors[0]) if query.text else None
+    regions = TextRegions.of(archive.language.alignment, wanted[1], options.offset) if wanted else None
+    results = fused_results(store, fused, options, where, _Comparison(prepared, ranked, distance, regions))
+    results = with_phrases(archive, results, *wanted) if wanted else results
     info = image_info(prepared, options, distance)
     return SearchResults(
         query=replace(info, kind="composed", text=query.text, without=query.without, weight=query.weight),
@@ -60,20 +65,23 @@ def search_composed(
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """Says of results what the image has in common with them, where it led to them."""
+    """Says of results what the image has in common with them, where it led to them, and where they fit the words."""
 
     prepared: PreparedImage
     ranked: Ranked
+    distance: Distance
+    regions: TextRegions | None
 
     def __call__(self, result: SearchResult, signature: Signature) -> SearchResult:
+        result = self.regions(result, signature) if self.regions else result
         if "similar slides" not in {way.name for way in result.ways}:
             return result
         row = self.ranked.place(result.slide_id)
         own = int(self.ranked.nearest[row])
-        return replace(
+        compared = replace(
             result,
             local=float(self.ranked.distances.local[row]),
             global_=float(self.ranked.distances.global_[row]),
-            matches=explain(self.prepared.signatures[own], signature),
             query_slide=own,
         )
+        return explained(compared, self.prepared.signatures[own], signature, self.distance)

@@ -1,31 +1,121 @@
-"""Where two slides match."""
+"""What two slides have in common, and what a slide has in common with a text."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.encoders.alignment import Alignment
 from histoseek.encoders.bag import UNKNOWN_POSITION
 from histoseek.geometry import Rect
-from histoseek.mosaics.matches import match_mosaics
+from histoseek.mosaics.contributions import VectorPairs, closest_pairs, contributions, cosine, one_to_one
+from histoseek.mosaics.distances import Distance
 from histoseek.mosaics.signature import Signature
-from histoseek.search.results import Match
+from histoseek.search.attention import attention_of
+from histoseek.search.explanation import Contribution, Explanation, TextRegion
+from histoseek.search.results import Match, SearchResult
 
 MATCHES_SHOWN = 3
+MOST_READ = 20
+"""First results that are compared with a text in detail: that takes longer than finding them."""
 
 
-def explain(query: Signature, result: Signature, limit: int = MATCHES_SHOWN) -> tuple[Match, ...]:
-    """The regions of two slides that match best, each mosaic vector used once."""
-    return tuple(
-        Match(
-            query_mosaic=pair.query_index,
-            result_mosaic=pair.result_index,
-            similarity=pair.similarity,
-            query_region=_region(query, pair.query_index),
-            result_region=_region(result, pair.result_index),
-        )
-        for pair in match_mosaics(query.mosaic, result.mosaic, limit)
+def explained(result: SearchResult, query: Signature, slide: Signature, distance: Distance) -> SearchResult:
+    """The result of comparing two slides with what it has in common with the query; its global_ must be known.
+
+    Matches are the pairs of mosaic vectors that gave the score most, each vector used once, so there may be fewer than
+    MATCHES_SHOWN; for a distance that does not look at mosaics, the pairs of largest cosine.
+    """
+    parts = contributions(query, slide, distance, result.global_ or 0.0)
+    sides = _regions(query), _regions(slide)
+    return replace(
+        result,
+        matches=_matches(query, slide, parts.pairs, sides, compared=distance.fusion.local_weight > 0),
+        explanation=Explanation(parts.base, parts.global_, _contributions(parts.pairs, sides)),
+        attention=attention_of(query, slide, parts.pairs),
     )
 
 
-def _region(signature: Signature, mosaic: int) -> Rect | None:
-    x, y = (int(v) for v in signature.mosaic_tiles[mosaic].coords[0])
+@dataclass(frozen=True, slots=True)
+class TextRegions:
+    """Says of the first results which of their mosaic vectors are nearest to a text in the shared space.
+
+    vector: the text's there, float32 [S]; last_rank: of the results that are looked at.
+    """
+
+    alignment: Alignment
+    vector: NDArray[np.float32]
+    last_rank: int
+
+    @classmethod
+    def of(cls, alignment: Alignment | None, text: NDArray[np.float32] | None, offset: int) -> TextRegions | None:
+        """For a text's vector as its encoder gives it, and results from rank offset + 1 on; None without a shared
+        space or vector."""
+        if alignment is None or text is None:
+            return None
+        return cls(alignment, alignment.texts(text[None])[0], offset + MOST_READ)
+
+    def __call__(self, result: SearchResult, slide: Signature) -> SearchResult:
+        """The result with its regions, nearest first, ties by number."""
+        if result.rank > self.last_rank:
+            return result
+        cosines = self.alignment.slides(slide.mosaic.astype(np.float32)) @ self.vector
+        nearest = np.argsort(-cosines, kind="stable")[:MATCHES_SHOWN].tolist()
+        regions = _regions(slide)
+        return replace(result, text_regions=tuple(TextRegion(i, float(cosines[i]), regions[i]) for i in nearest))
+
+
+def _matches(
+    query: Signature,
+    slide: Signature,
+    pairs: VectorPairs,
+    sides: tuple[Sequence[Rect | None], Sequence[Rect | None]],
+    *,
+    compared: bool,
+) -> tuple[Match, ...]:
+    if compared and len(pairs):
+        regional = (pairs.queries < len(query.mosaic)) & (pairs.results < len(slide.mosaic))
+        found = one_to_one(pairs.queries[regional], pairs.results[regional], MATCHES_SHOWN)
+    else:
+        found = closest_pairs(query.mosaic, slide.mosaic, MATCHES_SHOWN)
+    shares = dict(zip(zip(pairs.queries.tolist(), pairs.results.tolist(), strict=True), pairs.shares, strict=True))
+    return tuple(
+        Match(
+            query_mosaic=i,
+            result_mosaic=j,
+            similarity=cosine(query.mosaic[i], slide.mosaic[j]),
+            query_region=sides[0][i],
+            result_region=sides[1][j],
+            contribution=float(shares[i, j]) if compared and (i, j) in shares else None,
+        )
+        for i, j in found
+    )
+
+
+def _contributions(
+    pairs: VectorPairs, sides: tuple[Sequence[Rect | None], Sequence[Rect | None]]
+) -> tuple[Contribution, ...]:
+    queries, results = ((len(regions) - 1, regions) for regions in sides)
+    columns = (pairs.queries.tolist(), pairs.results.tolist(), pairs.distances.tolist(), pairs.shares.tolist())
+    return tuple(
+        Contribution(
+            None if i == queries[0] else i,
+            None if j == results[0] else j,
+            distance,
+            share,
+            queries[1][i],
+            results[1][j],
+        )
+        for i, j, distance, share in zip(*columns, strict=True)
+    )
+
+
+def _regions(signature: Signature) -> Sequence[Rect | None]:
+    """The tile that carries each mosaic vector most, and None behind them for the whole slide."""
     edge = signature.tile_size_level0
-    return None if UNKNOWN_POSITION in (x, y) or not edge else Rect(x, y, edge, edge)
+    corners = [(int(part.coords[0, 0]), int(part.coords[0, 1])) for part in signature.mosaic_tiles]
+    found = [None if UNKNOWN_POSITION in corner or not edge else Rect(*corner, edge, edge) for corner in corners]
+    return [*found, None]

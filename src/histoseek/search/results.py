@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from histoseek.archive.schema import SlideRecord, owner_of, value_of
 from histoseek.geometry import Rect
 from histoseek.mosaics.calibration import is_novel
+from histoseek.search.attention import Attention
+from histoseek.search.explanation import Explanation, Phrase, TextRegion
 from histoseek.search.printed import as_html, as_text
 from histoseek.search.vote import Ballot, Vote, take_vote
+
+NOT_IN_JSON: Mapping[str, bool] = MappingProxyType({"json": False})
+"""Marks a field that is for Python only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
     """Two regions that meet: mosaic vectors by number, the cosine between them, and the tile that carries each most,
-    in level-0 px of its slide (None where the place is not known)."""
+    in level-0 px of its slide (None where the place is not known).
+
+    contribution: what the pair gave the score, as in the result's explanation; None where the distance does not look
+    at mosaics.
+    """
 
     query_mosaic: int
     result_mosaic: int
     similarity: float
     query_region: Rect | None
     result_region: Rect | None
+    contribution: float | None = None
 
 
 WayName = Literal["similar slides", "shared space", "report vectors", "report words"]
@@ -55,7 +66,10 @@ class SearchResult:
     the fused rank (docs/json.md) where there were several; local and global_: the distance's two parts, None unless
     slides were compared; probability: that the label (`calibrated_for`) is the query's, None where not calibrated;
     matches: best first; ways: how it was reached; query_slide: which of the query's slides it is nearest to, from 0;
-    also: the other slides of its case, where cases are results.
+    also: the other slides of its case, where cases are results; explanation: of what the score between slides is made,
+    None unless slides were compared; phrases and text_regions: what of its report and of the slide is nearest to a
+    text that was asked with, of the first results only; attention: where its vectors lie on the query and on the slide,
+    None unless slides were compared; not in the JSON.
     """
 
     rank: int
@@ -70,6 +84,10 @@ class SearchResult:
     record: SlideRecord
     query_slide: int = 0
     also: tuple[str, ...] = ()
+    explanation: Explanation | None = None
+    phrases: tuple[Phrase, ...] = ()
+    text_regions: tuple[TextRegion, ...] = ()
+    attention: Attention | None = field(default=None, compare=False, repr=False, metadata=NOT_IN_JSON)
 
 
 QueryKind = Literal["slide", "region", "tile", "case", "text", "report", "composed"]
@@ -163,7 +181,8 @@ class SearchResults:
 def plain(value: Any) -> Any:
     """Dataclasses, mappings, sequences and dates as what JSON knows; a trailing underscore of a field is dropped."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name.rstrip("_"): plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        told = [one.name for one in dataclasses.fields(value) if one.metadata.get("json", True)]
+        return {name.rstrip("_"): plain(getattr(value, name)) for name in told}
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):

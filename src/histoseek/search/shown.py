@@ -14,7 +14,7 @@ from histoseek.search.results import SearchResult
 from histoseek.search.ways import Fused
 
 Compare = Callable[[SearchResult, Signature], SearchResult]
-"""Adds to a result what an image has in common with its signature."""
+"""Adds to a result what an image or a text has in common with its signature."""
 
 
 def fused_results(
@@ -22,17 +22,17 @@ def fused_results(
     found: Sequence[Fused],
     options: SearchOptions,
     where: str | None,
-    compare: Compare = lambda result, _: result,
+    compare: Compare | None = None,
 ) -> tuple[SearchResult, ...]:
     """A page of slides that several ways led to."""
     by_id = {one.slide_id: one for one in found}
     ids = list(by_id)
     places = page(store, lambda count: ids[:count], options, where)
     stored = store.get([place.slide_id for place in places]) if places else []
-    return tuple(
-        compare(_result(place, by_id[place.slide_id], slide.record), slide.signature)
-        for place, slide in zip(places, stored, strict=True)
-    )
+    results = [_result(place, by_id[place.slide_id], slide.record) for place, slide in zip(places, stored, strict=True)]
+    if compare is None:
+        return tuple(results)
+    return tuple(compare(result, slide.signature) for result, slide in zip(results, stored, strict=True))
 
 
 def _result(place: Place, found: Fused, record: SlideRecord) -> SearchResult:

@@ -1,0 +1,185 @@
+"""What of two slides made their score: the pairs of vectors that met, with parts that add up to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.mosaics.barcodes import Words
+from histoseek.mosaics.distances import Distance, Fusion
+from histoseek.mosaics.signature import Signature
+
+Doubles = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_LEAST_LENGTH = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class VectorPairs:
+    """P pairs of vectors of two slides that met, largest share first.
+
+    queries, results: int64 [P], which vectors; a slide's number of mosaic vectors stands for its global vector.
+    distances: float64 [P], in the unit of the distance's local part; shares: float64 [P], of the score.
+    """
+
+    queries: Ints
+    results: Ints
+    distances: Doubles
+    shares: Doubles
+
+    def __len__(self) -> int:
+        return len(self.shares)
+
+
+@dataclass(frozen=True, slots=True)
+class Contributions:
+    """A score in parts: base + global_ + the sum of the pairs' shares = 1 - total distance.
+
+    global_: what the global part gives beside the pairs.
+    """
+
+    base: float
+    global_: float
+    pairs: VectorPairs
+
+    @property
+    def score(self) -> float:
+        """The sum of all parts."""
+        return self.base + self.global_ + float(self.pairs.shares.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairing:
+    """How a distance's local part comes from pairs.
+
+    between: local distances of all pairs, float64 [Q, R]; both_ways: whether the result's vectors seek their nearest as
+    well; by_median: whether a direction counts by the median of its nearest distances, or by their mean.
+    """
+
+    between: Callable[[Signature, Signature], Doubles]
+    both_ways: bool
+    by_median: bool
+
+
+def contributions(query: Signature, result: Signature, distance: Distance, global_part: float) -> Contributions:
+    """The parts of the score that `distance` gives two slides; global_part: the unweighted global part, as measured.
+
+    Where typical parts have the total 1, which holds for an archive's own weights, each part counts by how much nearer
+    it is than between unrelated slides: weight * (typical - value), and the base is 0. Where they have not, nothing is
+    known of typical slides, the base is 1, and each part says what it takes from it.
+
+    The pairs are each vector of the query with its nearest of the result and, for distances that look from both
+    sides, the other way round; ties go to the lowest index, a pair that is met from both sides is one. A mean falls
+    into its terms. A median does not: the n distances d of a direction with the mean m and the median M get
+    (d + M - m) / n each, which grows with d and sums to M exactly.
+    """
+    typical_local, typical_global = _reference(distance.fusion)
+    local_weight, global_weight = distance.fusion.local_weight, distance.fusion.global_weight
+    pairing = _PAIRINGS.get(distance.name)
+    pairs = _pairs(pairing, query, result, local_weight, typical_local) if pairing else _NO_PAIRS
+    typical = global_weight * typical_global + (local_weight * typical_local if pairing else 0)
+    return Contributions(round(1 - typical, 12), global_weight * (typical_global - global_part), pairs)
+
+
+def closest_pairs(query: NDArray[np.float16], result: NDArray[np.float16], limit: int) -> list[tuple[int, int]]:
+    """The `limit` pairs of mosaics [Mq, D] and [Mr, D] of largest cosine, each vector used once, best first.
+
+    Ties go to the lower query index, then the lower result index.
+    """
+    cosines = _unit(query) @ _unit(result).T
+    queries, results = np.divmod(np.argsort(-cosines, axis=None, kind="stable"), cosines.shape[1])
+    return one_to_one(queries, results, limit)
+
+
+def one_to_one(queries: Ints, results: Ints, limit: int) -> list[tuple[int, int]]:
+    """Of pairs in order the first `limit` that use each vector once."""
+    found: dict[int, int] = {}
+    taken: set[int] = set()
+    for query, result in zip(queries.tolist(), results.tolist(), strict=True):
+        if len(found) == limit:
+            break
+        if query not in found and result not in taken:
+            found[query] = result
+            taken.add(result)
+    return list(found.items())
+
+
+def cosine(one: NDArray[np.floating], two: NDArray[np.floating]) -> float:
+    """The cosine between two vectors."""
+    return float(_unit(one[None])[0] @ _unit(two[None])[0])
+
+
+def _reference(fusion: Fusion) -> tuple[float, float]:
+    """The parts that count as neither near nor far."""
+    typical = fusion.local_weight * fusion.typical_local + fusion.global_weight * fusion.typical_global
+    return (fusion.typical_local, fusion.typical_global) if math.isclose(typical, 1, rel_tol=1e-9) else (0.0, 0.0)
+
+
+def _pairs(pairing: _Pairing, query: Signature, result: Signature, weight: float, typical: float) -> VectorPairs:
+    between = pairing.between(query, result)
+    rows, columns = between.shape
+    nearest = between.argmin(axis=1)
+    places = np.arange(rows) * columns + nearest
+    values = _terms(between[np.arange(rows), nearest], pairing.by_median)
+    shares = weight * (typical / rows - values)
+    if pairing.both_ways:
+        nearest = between.argmin(axis=0)
+        values = _terms(between[nearest, np.arange(columns)], pairing.by_median)
+        places = np.concatenate([places, nearest * columns + np.arange(columns)])
+        shares = 0.5 * np.concatenate([shares, weight * (typical / columns - values)])
+    met, place = np.unique(places, return_inverse=True)
+    merged: Doubles = np.asarray(np.bincount(place, shares), np.float64)
+    order = np.argsort(-merged, kind="stable")
+    queries, results = np.divmod(met[order], columns)
+    return VectorPairs(queries, results, between[queries, results], merged[order])
+
+
+def _terms(distances: Doubles, by_median: bool) -> Doubles:
+    """Nearest distances [n] as parts of their mean or, with what all lack of it shared equally, of their median."""
+    correction = np.median(distances) - distances.mean() if by_median else 0.0
+    return np.asarray((distances + correction) / len(distances), np.float64)
+
+
+def _cosine_distances(query: Signature, result: Signature) -> Doubles:
+    return 1 - _unit(query.mosaic) @ _unit(result.mosaic).T
+
+
+def _bits_apart(query: Words, result: Words) -> Doubles:
+    """Hamming distances between barcodes [Q, W] and [R, W]."""
+    return np.bitwise_count(query[:, None] ^ result).sum(axis=2, dtype=np.float64)
+
+
+def _half_the_bits(signature: Signature) -> float:
+    return 0.5 * (len(signature.global_vector) - 1)
+
+
+def _unit(rows: NDArray[np.floating]) -> Doubles:
+    wide = rows.astype(np.float64)
+    return np.asarray(wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), _LEAST_LENGTH), np.float64)
+
+
+def _barcodes(query: Signature, result: Signature) -> Doubles:
+    return _bits_apart(query.barcodes, result.barcodes) / _half_the_bits(query)
+
+
+def _mosaic_barcodes(query: Signature, result: Signature) -> Doubles:
+    return _bits_apart(query.barcodes[:-1], result.barcodes[:-1]) / _half_the_bits(query)
+
+
+_PAIRINGS: Mapping[str, _Pairing] = MappingProxyType(
+    {
+        "symmetric": _Pairing(_barcodes, both_ways=True, by_median=True),
+        "maxsim": _Pairing(_cosine_distances, both_ways=True, by_median=False),
+        "contained": _Pairing(_mosaic_barcodes, both_ways=False, by_median=True),
+        "pathsearch-paper": _Pairing(
+            lambda query, result: _bits_apart(query.barcodes, result.barcodes), both_ways=False, by_median=True
+        ),
+    }
+)
+_NO_PAIRS = VectorPairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))

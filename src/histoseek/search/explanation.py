@@ -1,0 +1,69 @@
+"""Why a result was found, as typed objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from histoseek.geometry import Rect
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one pair of vectors gave the score.
+
+    query_mosaic, result_mosaic: mosaic vectors by number, None for the vector of the whole slide; distance: between the
+    two, in the unit of the distance's local part; share: of the score; query_region, result_region: the tile that
+    carries each most, in level-0 px, None for the whole slide and where the place is not known.
+    """
+
+    query_mosaic: int | None
+    result_mosaic: int | None
+    distance: float
+    share: float
+    query_region: Rect | None
+    result_region: Rect | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Of what the score between two slides is made: base + global_ + the shares of all pairs = 1 - distance.
+
+    That is the result's score, or, where several ways led to it, the score of its way "similar slides". Parts count
+    from a typical pair of unrelated slides, whose score is 0: above 0 for what is nearer than there. The base is 0
+    then, and other than 0 for distances that know of no typical pair (see `mosaics.contributions`). global_: what the
+    vectors of the whole slides gave in the distance's global part; pairs: largest share first.
+    """
+
+    base: float
+    global_: float
+    pairs: tuple[Contribution, ...]
+
+    @property
+    def score(self) -> float:
+        """The sum of all parts."""
+        return self.base + self.global_ + sum(pair.share for pair in self.pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A part of a report that a text speaks of, report[start:end].
+
+    kind: "meaning", a sentence, and its score is the cosine of its vector and the text's; "words", a word of the text
+    in some form, of score 1.
+    """
+
+    start: int
+    end: int
+    score: float
+    kind: Literal["meaning", "words"]
+
+
+@dataclass(frozen=True, slots=True)
+class TextRegion:
+    """A mosaic vector that is near a text in the space that slides and texts share: its number, the cosine, and the
+    tile that carries it most, in level-0 px, None where the place is not known."""
+
+    mosaic: int
+    similarity: float
+    region: Rect | None
