@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from histoseek.archive.archive import Archive
+from histoseek.archive.fusion import update_fusion
 from histoseek.archive.journal import Journal
 from histoseek.archive.language import Language
 from histoseek.archive.layout import ArchiveLayout
@@ -51,6 +52,7 @@ def reencode(archive: Archive, change: Change, reporter: Reporter | None = None)
         old = archive.settled_space
         run = _Run(archive, change, reporter or SilentReporter())
         run.execute()
+        update_fusion(archive)
         remove_old_spaces(archive)
     return ReencodeReport(
         slides=run.slides,
