@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,8 @@ class LanceStore:
 
     def get(self, slide_ids: Sequence[str]) -> list[StoredSlide]:
         """Slides in the order asked."""
-        return to_slides(self._rows(slide_ids, self._view().schema.names))
+        view = self._view()
+        return to_slides(view._rows(slide_ids, view._names))
 
     def slides(self, where: str | None = None) -> Sequence[str]:
         """Sorted ids."""
@@ -152,13 +154,15 @@ class LanceStore:
 
     def ranking_rows(self) -> RankingRows:
         """All rows of this version, from the cache."""
+        view = self._view()
         with self._filtering(None):
-            return self._cache.rows(int(self._table.version), TableSource(self._table, self._dimension))
+            return self._cache.rows(view._version, TableSource(view._table, self._dimension))
 
     def ranking_places(self, where: str) -> NDArray[np.int64]:
         """Places of a filter's rows, those of the last few filters from the cache."""
-        rows = self.ranking_rows()
-        return self._cache.places(int(self._table.version), where, lambda: rows.places(self._row_ids(where)))
+        view = self._view()
+        rows = view.ranking_rows()
+        return self._cache.places(view._version, where, lambda: rows.places(view._row_ids(where)))
 
     def mosaics(self, slide_ids: Sequence[str]) -> NDArray[np.float16]:
         """Mosaic vectors one after the other."""
@@ -222,9 +226,19 @@ class LanceStore:
             rows = self._table.search().select(["_rowid"]).where(f"({where})").limit(None).to_arrow()
         return rows["_rowid"].to_numpy()
 
-    def _view(self) -> Any:
-        """The table at its last commit, which the engine then looks for once instead of at each step of a query."""
-        return self._table if self._stays else self.snapshot()._table
+    def _view(self) -> LanceStore:
+        """The last commit, which the engine then looks for once instead of at each step of a query."""
+        return self if self._stays else self.snapshot()
+
+    @cached_property
+    def _version(self) -> int:
+        """Of a store that stays as it is."""
+        return int(self._table.version)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        """All columns of a store that stays as it is."""
+        return list(self._table.schema.names)
 
     def _rows(self, slide_ids: Sequence[str], columns: list[str]) -> pa.Table:
         """Rows in the order of the ids."""
@@ -238,10 +252,10 @@ class LanceStore:
     def _unordered(self, slide_ids: Sequence[str], columns: list[str]) -> pa.Table:
         """The rows of these ids, as far as there are any: taken by number where the numbers are at hand."""
         view = self._view()
-        known = self._cache.held(int(view.version))
+        known = self._cache.held(view._version)
         if known is not None:
             with self._filtering(None):
-                return view.take_row_ids(known.row_ids_of(slide_ids).tolist()).select(columns).to_arrow()
+                return view._table.take_row_ids(known.row_ids_of(slide_ids).tolist()).select(columns).to_arrow()
         parts = [
             self._scan(columns, in_list("slide_id", slide_ids[start : start + _IDS_PER_QUERY]))
             for start in range(0, max(1, len(slide_ids)), _IDS_PER_QUERY)
@@ -250,7 +264,7 @@ class LanceStore:
 
     def _scan(self, columns: list[str], where: str | None) -> pa.Table:
         with self._filtering(where):
-            query = self._view().search().select(columns).limit(None)
+            query = self._view()._table.search().select(columns).limit(None)
             return (query.where(f"({where})") if where is not None else query).to_arrow()
 
     @contextmanager
