@@ -113,3 +113,10 @@ def test_spellings_and_numbers_are_evened_out(one: str, other: str) -> None:
 @pytest.mark.parametrize(("one", "other"), [("ileum", "ilium"), ("basal", "basaloid"), ("papilla", "papillary")])
 def test_different_words_stay_different(one: str, other: str) -> None:
     assert word_key(one) != word_key(other)
+
+
+def test_long_texts_are_read_to_their_end() -> None:
+    text = "No necrosis, mitoses or invasion. Ductal and lobular carcinoma in situ, margin 2 mm. " * 500
+    found = [(mention.concept_id, mention.status) for mention in find_terms(text)]
+    assert found == found[: len(found) // 500] * 500
+    assert len(found) == 6 * 500

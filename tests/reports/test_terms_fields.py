@@ -10,7 +10,7 @@ from histoseek.reports.grades import find_differentiation, find_gleason, find_gr
 from histoseek.reports.measures import find_margins, find_sizes
 from histoseek.reports.negation import Status
 from histoseek.reports.staging import find_node_counts, find_stage_groups, find_tnm
-from histoseek.reports.stains import find_ki67, find_stains
+from histoseek.reports.stains import find_stains, ki67_of
 from histoseek.reports.structured import extract
 from histoseek.reports.vocabulary import load_vocabulary
 
@@ -202,7 +202,7 @@ def test_scores_and_percentages_of_stains() -> None:
     ("text", "ends"), [("Ki-67: 15-20 %", (15, 20)), ("MIB-1 < 5%", (0, 5)), ("Ki67 index 12%", (12, 12))]
 )
 def test_ki67_with_its_range(text: str, ends: tuple[float, float]) -> None:
-    (index,) = find_ki67(text)
+    (index,) = ki67_of(find_stains(text))
     assert (index.low_percent, index.high_percent) == ends
 
 

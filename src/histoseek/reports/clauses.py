@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from histoseek.reports.sentences import sentences
@@ -29,11 +30,17 @@ def parts_of(text: str) -> Iterator[Span]:
 
 def clauses_of(text: str, sentence: Span) -> Iterator[Span]:
     """The clauses of a part of a lower-case text: cut at a comma or "and" with a verb of its own on either side."""
-    seams = [match.span() for match in _SEAM.finditer(text, sentence.start, sentence.end)]
+    verbs = [match.start() for match in _VERB.finditer(text, sentence.start, sentence.end)]
+    seams = [match.span() for match in _SEAM.finditer(text, sentence.start, sentence.end)] if len(verbs) > 1 else []
     start = sentence.start
     for index, (left, right) in enumerate(seams):
         following = seams[index + 1][0] if index + 1 < len(seams) else sentence.end
-        if _VERB.search(text, start, left) and _VERB.search(text, right, following):
+        if _has_one(verbs, start, left) and _has_one(verbs, right, following):
             yield Span(start, left)
             start = right
     yield Span(start, sentence.end)
+
+
+def _has_one(places: list[int], start: int, end: int) -> bool:
+    index = bisect_left(places, start)
+    return index < len(places) and places[index] < end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,7 +25,7 @@ _MARGIN = re.compile(
     r"\b(?:margins?|resection\s+(?:edges?|planes?|lines?)|(?:cut|excision|section)\s+edges?|inked\s+surface)\b",
     re.IGNORECASE,
 )
-_PUSHING = re.compile(r"\b(?:pushing|expansile|tumou?r|infiltrating|irregular|invasive|ulcer)\s+$", re.IGNORECASE)
+_PUSHING = re.compile(r"\b(?:pushing|expansile|tumou?r|infiltrating|irregular|invasive|ulcer)\s+\Z", re.IGNORECASE)
 _FREE = re.compile(
     r"\b(?:free|negative|clear|uninvolved|not\s+involved|not\s+reach\w*|no\s+tumou?r\s+at|complete(?:ly)?\s+excis\w+)\b|"
     r"\binvolved\s*[?:]\s*no\b",
@@ -62,8 +63,8 @@ class Margin:
 
 def find_sizes(text: str) -> tuple[Size, ...]:
     """Every length with a unit ("2.2 x 1.9 x 1.6 cm", "5 mm") that is not the distance of a margin."""
-    distances = [distance.span for _, _, distance in _margin_places(text) if distance is not None]
-    return tuple(size for size in _lengths(text) if not any(size.span.overlaps(other) for other in distances))
+    distances = {distance.span for _, _, distance in _margin_places(text) if distance is not None}
+    return tuple(size for size in _lengths(text) if size.span not in distances)
 
 
 def find_margins(text: str) -> tuple[Margin, ...]:
@@ -96,23 +97,28 @@ def _margin_places(text: str) -> list[tuple[Span, MarginStatus | None, Size | No
     start = 0
     for end in (*(match.end() for match in _PLACE_END.finditer(text)), len(text)):
         words = [
-            match for match in _MARGIN.finditer(text, start, end) if not _PUSHING.search(text[start : match.start()])
+            match
+            for match in _MARGIN.finditer(text, start, end)
+            if not _PUSHING.search(text, max(start, match.start() - 30), match.start())
         ]
         if words:
-            near = [size for size in sizes if _is_distance(text, size.span, words, Span(start, end))]
+            first = bisect_left(sizes, start, key=lambda size: size.span.start)
+            last = bisect_left(sizes, end, key=lambda size: size.span.start)
+            near = [size for size in sizes[first:last] if _is_distance(text, size.span, words)]
             nearest = min(near, key=lambda size: size.largest_mm, default=None)
-            first = max(text.rfind(mark, start, words[0].start()) for mark in ",:")
-            places.append((Span(start, end), _status(text[max(start, first) : end]), nearest))
+            about = max(text.rfind(mark, start, words[0].start()) for mark in ",:")
+            places.append((Span(start, end), _status(text[max(start, about) : end]), nearest))
         start = end
     return places
 
 
-def _is_distance(text: str, size: Span, words: list[re.Match[str]], sentence: Span) -> bool:
-    if not (sentence.start <= size.start and size.end <= sentence.end):
-        return False
-    if any(word.end() <= size.start for word in words):
+def _is_distance(text: str, size: Span, words: list[re.Match[str]]) -> bool:
+    """Whether a length stands behind a word for margins, or shortly before one with no comma between."""
+    if words[0].end() <= size.start:
         return True
-    return any(size.end <= word.start() <= size.end + 60 and "," not in text[size.end : word.start()] for word in words)
+    index = bisect_left(words, size.end, key=lambda word: word.start())
+    following = words[index].start() if index < len(words) else len(text)
+    return following <= size.end + 60 and "," not in text[size.end : following]
 
 
 def _status(sentence: str) -> MarginStatus | None:

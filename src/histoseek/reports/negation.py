@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,6 +22,8 @@ class Status(StrEnum):
     HISTORICAL = "historical"
 
 
+# No cue reaches farther than this many characters.
+_FARTHEST = 400
 # Where scopes overlap, the first of these that applies holds.
 _PRECEDENCE = (Status.NEGATED, Status.HISTORICAL, Status.UNCERTAIN)
 _BACKWARD_END = re.compile(
@@ -48,37 +51,48 @@ def scopes(text: str) -> tuple[Scope, ...]:
     return tuple(scope for sentence in parts_of(text) for scope in _of_sentence(lower, sentence))
 
 
-def status_at(place: Span, ranges: tuple[Scope, ...]) -> tuple[Status, Span | None]:
-    """The status of what stands at a place, and the cue that decides it (None: affirmed)."""
-    reaching = [scope for scope in ranges if scope.start <= place.start and place.end <= scope.end]
-    for status in _PRECEDENCE:
-        for scope in reaching:
-            if scope.status == status:
-                return status, scope.cue
-    return Status.AFFIRMED, None
+class Reach:
+    """Scopes, ready to be asked for many places."""
+
+    def __init__(self, ranges: Iterable[Scope]) -> None:
+        self._scopes = sorted(ranges, key=lambda scope: scope.start)
+        self._longest = max((scope.end - scope.start for scope in self._scopes), default=0)
+
+    def status(self, place: Span) -> tuple[Status, Span | None]:
+        """The status of what stands at a place, and the cue that decides it (None: affirmed)."""
+        first = bisect_left(self._scopes, place.end - self._longest, key=lambda scope: scope.start)
+        last = bisect_right(self._scopes, place.start, key=lambda scope: scope.start)
+        reaching = [scope for scope in self._scopes[first:last] if place.end <= scope.end]
+        for status in _PRECEDENCE:
+            for scope in reaching:
+                if scope.status == status:
+                    return status, scope.cue
+        return Status.AFFIRMED, None
 
 
 def _of_sentence(text: str, sentence: Span) -> Iterator[Scope]:
     if text[sentence.start : sentence.end].rstrip().endswith("?"):
         mark = text.rindex("?", sentence.start, sentence.end)
-        yield Scope(sentence.start, mark, Status.UNCERTAIN, Span(mark, mark + 1))
+        yield Scope(max(sentence.start, mark - _FARTHEST), mark, Status.UNCERTAIN, Span(mark, mark + 1))
     for clause in clauses_of(text, sentence):
         yield from _of_clause(text, clause)
 
 
 def _of_clause(text: str, clause: Span) -> Iterator[Scope]:
     found = [(match, cue_of(match.group())) for match in CUE.finditer(text, clause.start, clause.end)]
+    opening = [match.start() for match, (_, side) in found if side == BEFORE]
     last_end = clause.start
-    for index, (match, (status, side)) in enumerate(found):
+    for match, (status, side) in found:
         cue = Span(match.start(), match.end())
-        if side == IDLE:
-            continue
         if side in {BEFORE, EITHER}:
-            following = next((other.start() for other, (_, to) in found[index + 1 :] if to == BEFORE), clause.end)
-            yield Scope(cue.end, _forward_end(text, cue.end, following, Status(status)), Status(status), cue)
+            following = bisect_right(opening, cue.start)
+            limit = min(opening[following] if following < len(opening) else clause.end, cue.end + _FARTHEST)
+            yield Scope(cue.end, _forward_end(text, cue.end, limit, Status(status)), Status(status), cue)
         if side in {AFTER, EITHER}:
-            yield Scope(_backward_start(text, last_end, cue.start), cue.start, Status(status), cue)
-        last_end = cue.end
+            farthest = max(last_end, cue.start - _FARTHEST)
+            yield Scope(_backward_start(text, farthest, cue.start), cue.start, Status(status), cue)
+        if side != IDLE:
+            last_end = cue.end
 
 
 def _forward_end(text: str, start: int, limit: int, status: Status) -> int:

@@ -28,7 +28,7 @@ def main_organ(text: str, mentions: Sequence[Mention], vocabulary: Vocabulary) -
     """
     named = [mention for mention in mentions if vocabulary[mention.concept_id].kind == "organ"]
     for mention in named:
-        if not text[: mention.start].strip() or _HEADING.search(text[: mention.start]):
+        if _HEADING.search(text, max(0, mention.start - 80), mention.start) or _opens(text, mention):
             return vocabulary.organ_of(mention.concept_id)
     votes: Counter[str] = Counter()
     for organ, weight in (*_of_organs(text, mentions, vocabulary), *_of_diagnoses(mentions, vocabulary)):
@@ -36,11 +36,15 @@ def main_organ(text: str, mentions: Sequence[Mention], vocabulary: Vocabulary) -
     return max(votes, key=lambda organ: votes[organ], default="")
 
 
+def _opens(text: str, mention: Mention) -> bool:
+    return mention.start < 40 and not text[: mention.start].strip()
+
+
 def _of_organs(text: str, mentions: Sequence[Mention], vocabulary: Vocabulary) -> Iterator[tuple[str, float]]:
     for index, mention in enumerate(mentions):
         if vocabulary[mention.concept_id].kind != "organ" or mention.status != Status.AFFIRMED:
             continue
-        if _ELSEWHERE.match(text, mention.end) or _FROM.search(text[: mention.start][-20:]):
+        if _ELSEWHERE.match(text, mention.end) or _FROM.search(text[max(0, mention.start - 20) : mention.start]):
             continue
         following = mentions[index + 1] if index + 1 < len(mentions) else None
         sampled = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,11 +50,11 @@ class Stain:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Group:
     """Markers of one list ("ER, PR and HER2") and where the list stands."""
 
-    names: tuple[str, ...]
+    names: list[str]
     start: int
     end: int
 
@@ -77,9 +78,10 @@ def _groups(text: str, start: int, end: int) -> list[_Group]:
     for match in MARKER.finditer(text, start, end):
         names = markers_of(match.group())
         if groups and _LIST_GAP.fullmatch(text, groups[-1].end, match.start()):
-            groups[-1] = _Group((*groups[-1].names, *names), groups[-1].start, match.end())
+            groups[-1].names.extend(names)
+            groups[-1].end = match.end()
         else:
-            groups.append(_Group(names, match.start(), match.end()))
+            groups.append(_Group(list(names), match.start(), match.end()))
     return groups
 
 
@@ -125,10 +127,10 @@ class Ki67:
     span: Span
 
 
-def find_ki67(text: str) -> tuple[Ki67, ...]:
-    """Ki-67 indices, with their ranges."""
+def ki67_of(stains: Iterable[Stain]) -> tuple[Ki67, ...]:
+    """The Ki-67 indices among some stains, with their ranges."""
     return tuple(
         Ki67(stain.low_percent, stain.high_percent, stain.span)
-        for stain in find_stains(text)
+        for stain in stains
         if stain.marker == "Ki-67" and stain.low_percent is not None and stain.high_percent is not None
     )

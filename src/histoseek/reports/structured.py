@@ -30,7 +30,7 @@ from histoseek.reports.staging import (
     find_stage_groups,
     find_tnm,
 )
-from histoseek.reports.stains import Ki67, Stain, find_ki67, find_stains
+from histoseek.reports.stains import Ki67, Stain, find_stains, ki67_of
 from histoseek.reports.terms import Mention, find_terms
 from histoseek.reports.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.words import Span
@@ -96,6 +96,7 @@ def extract(text: str, vocabulary: Vocabulary | None = None) -> StructuredReport
     known = vocabulary or load_vocabulary()
     mentions = find_terms(text, known)
     gleason, groups, nottingham = find_gleason(text), find_grade_groups(text), find_nottingham(text)
+    stains = find_stains(text)
     return StructuredReport(
         mentions=mentions,
         organ=main_organ(text, mentions, known),
@@ -109,8 +110,8 @@ def extract(text: str, vocabulary: Vocabulary | None = None) -> StructuredReport
         nodes=find_node_counts(text),
         sizes=find_sizes(text),
         margins=find_margins(text),
-        stains=find_stains(text),
-        ki67=find_ki67(text),
+        stains=stains,
+        ki67=ki67_of(stains),
         conflicts=tuple(_conflicts(gleason, groups, nottingham)),
     )
 

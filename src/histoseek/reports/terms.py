@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from histoseek.errors import InputError
-from histoseek.reports.negation import Scope, Status, scopes, status_at
+from histoseek.reports.negation import Reach, Status, scopes
 from histoseek.reports.vocabulary import Surface, Vocabulary, load_vocabulary
 from histoseek.reports.words import Span, Token, tokens
 
@@ -81,11 +82,9 @@ class TermMatcher:
         while position < len(words):
             length, concept_id = self._longest(words, position, text)
             if length:
-                shared = self._sharing(words, position, length) if length > 1 else []
-                found = [
-                    *_without(found, shared),
-                    (words[position].start, words[position + length - 1].end, concept_id),
-                ]
+                if length > 1:
+                    _put_shared(found, self._sharing(words, position, length))
+                found.append((words[position].start, words[position + length - 1].end, concept_id))
             position += max(length, 1)
         return tuple(found)
 
@@ -131,11 +130,14 @@ class TermMatcher:
         return [node.following[key] for node in nodes for key in (exact, evened) if key in node.following]
 
 
-def _without(found: list[_Found], shared: list[_Found]) -> list[_Found]:
-    """Terms found so far, with those that share a later one's last words in the place of their bare first words."""
-    inside = [one for one in shared if not any(other[0] < one[0] < other[1] for other in found)]
+def _put_shared(found: list[_Found], shared: list[_Found]) -> None:
+    """Add terms that share a later one's last words, in the place of their bare first words."""
+    tail: list[_Found] = []
+    while shared and found and found[-1][1] > shared[0][0]:
+        tail.insert(0, found.pop())
+    inside = [one for one in shared if not any(other[0] < one[0] < other[1] for other in tail)]
     starts = {one[0] for one in inside}
-    return [*(one for one in found if one[0] not in starts), *inside]
+    found.extend(sorted([*(one for one in tail if one[0] not in starts), *inside]))
 
 
 def _variants(surface: Surface, same: dict[str, str]) -> Iterator[tuple[str, ...]]:
@@ -192,16 +194,15 @@ def find_terms(text: str, vocabulary: Vocabulary | None = None) -> tuple[Mention
     Words match in any case, number, hyphenation and spelling (British or American); abbreviations only as written.
     """
     found = _matcher(vocabulary or load_vocabulary()).find(text)
-    places = tuple(Span(start, end) for start, end, _ in found)
-    ranges = _outside(scopes(text), places)
-    return tuple(_mention(place, concept_id, ranges) for place, (_, _, concept_id) in zip(places, found, strict=True))
+    places = [Span(start, end) for start, end, _ in found]
+    reached = Reach(scope for scope in scopes(text) if not _is_part(scope.cue, places))
+    return tuple(
+        Mention(place.start, place.end, concept_id, *reached.status(place))
+        for place, (_, _, concept_id) in zip(places, found, strict=True)
+    )
 
 
-def _outside(ranges: tuple[Scope, ...], places: tuple[Span, ...]) -> tuple[Scope, ...]:
-    """Scopes whose cue is no part of a term ("of no special type")."""
-    return tuple(scope for scope in ranges if not any(scope.cue.overlaps(place) for place in places))
-
-
-def _mention(place: Span, concept_id: str, ranges: tuple[Scope, ...]) -> Mention:
-    status, cue = status_at(place, ranges)
-    return Mention(place.start, place.end, concept_id, status, cue)
+def _is_part(cue: Span, places: list[Span]) -> bool:
+    """Whether a cue is part of a term ("of no special type")."""
+    index = bisect_right(places, cue.start, key=lambda place: place.start)
+    return any(place.overlaps(cue) for place in places[max(0, index - 1) : index + 1])
