@@ -18,7 +18,7 @@ from histoseek.reports.words import word_key
 Relation = Literal["named", "synonym", "broader", "narrower"]
 
 _WORD = re.compile(r"[^\W\d_]{4,}")
-_CLOSE_ENOUGH = 82.0
+_CLOSE_ENOUGH = 85.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def suggest(
 ) -> tuple[Suggestion, ...]:
     """The nearest known word for each word of four letters or more that is known nowhere ("adenocarcinma").
 
-    Nearness is the normalised similarity of rapidfuzz's `ratio`; nothing is suggested below 82 of 100.
+    Nearness is the normalised similarity of rapidfuzz's `ratio`; nothing is suggested below 85 of 100.
     """
     spelled = _vocabulary_words(vocabulary or load_vocabulary())
     keys = _keys(known_words)
