@@ -17,9 +17,10 @@ from histoseek.mosaics.distances import DEFAULT_DISTANCE
 from histoseek.progress import Reporter
 from histoseek.search.calibrate import DEFAULT_LABEL, calibrate
 from histoseek.search.options import SearchOptions
+from histoseek.search.pair import explain_pair
 from histoseek.search.queries import ArchivedSlide, Query, SlideFile, TextQuery
 from histoseek.search.recall import DEFAULT_DEPTH, DEFAULT_QUERIES, Recall, recall
-from histoseek.search.results import SearchResults
+from histoseek.search.results import SearchResult, SearchResults
 from histoseek.search.search import search
 from histoseek.slides.discover import discover
 
@@ -101,6 +102,21 @@ class Archive(StoredArchive):
             vote=vote,
         )
         return search(self, _query(query, like, text), options)
+
+    def explain(
+        self,
+        query: PathLike | Query,
+        slide_id: str,
+        *,
+        to: Literal["slides", "reports"] = "slides",
+        distance: str | None = None,
+    ) -> SearchResult:
+        """The result that one slide of the archive is for a query, with its explanation, found or not.
+
+        The query is a slide file or query object. Raises what `search` raises, UnknownSlide, and InputError for the
+        query's own slide and for one that has nothing to be compared with the query.
+        """
+        return explain_pair(self, _query(query, None, None), slide_id, SearchOptions(to=to, distance=distance))
 
     def calibrate(
         self,
