@@ -99,6 +99,7 @@ def test_differentiation(text: str, values: list[str]) -> None:
         ("high-grade urothelial carcinoma", [("general", "high")]),
         ("high-grade dysplasia", []),
         ("grade group 2", []),
+        ("Gleason grade 3+3", []),
         ("2.5 g 3", []),
         ("high grade\n 2. Cystitis", [("general", "high")]),
     ],

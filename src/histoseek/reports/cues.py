@@ -24,7 +24,8 @@ _PHRASES: dict[tuple[str, str], tuple[str, ...]] = {
         "not recognised", "not visible", "not shown", "none identified", "none seen", "absent", "is excluded",
         "are excluded", "was excluded", "has been excluded", "can be excluded", "is ruled out", "been ruled out",
         "is negative", "are negative", "was negative", "were negative", ": negative", ": none", ": no", ": nil",
-        "-free", "not in evidence", "not exist",
+        "-free", "not in evidence", "not exist", "not notable", "not specifically noted",
+        "not specifically identified", "not definitely identified", "not clearly identified", "not conspicuous",
     ),
     (_UNCERTAIN, BEFORE): (
         "suspicious for", "suspicious of", "suspicion of", "suggestive of", "suggest", "suggests", "suggesting",

@@ -46,11 +46,11 @@ _SCHEMES: tuple[tuple[Scheme, str], ...] = (
 _NUMBERED = re.compile(
     rf"\b(?:grade|g)(?:[ ]of)?[ ]?[:=-]?[ ]?(?P<number>{_NUMBER})(?:\s*(?:-|to)\s*(?P<to>{_NUMBER})(?![\w.]))?"
     r"(?:\s*(?:/|\(?of|out\s+of)\s*\(?(?:[2-5]|i{1,3}|iv)\)?)?"
-    r"(?![\w])(?!\s*(?:group|\())",
+    r"(?![\w])(?!\s*(?:group|\(|\+))",
 )
 _QUALIFIED = re.compile(
     r"\b(?:(?P<level>low|intermediate|high)[\s-]+(?:nuclear[\s-]+)?grade\b|(?:nuclear\s+)?grade\s*[:=]\s*l?(?P<after>low|intermediate|high)\b)"
-    r"(?!\s+(?:dysplasia|pin\b|prostatic\s+intra|squamous\s+intra|intraepithelial))"
+    r"(?!\s+(?:dysplasia|dysplastic|pin\b|prostatic\s+intra|squamous\s+intra|intraepithelial))"
 )
 
 
