@@ -217,11 +217,17 @@ def _half_the_bits(query: Signature) -> float:
 
 
 def _cosine_distances(query: Signature, block: SignatureBlock) -> Doubles:
-    return np.clip(1.0 - (block.global_vectors @ query.global_vector).astype(np.float64), 0.0, 2.0)
+    return np.clip(1.0 - _inner_products(query, block), 0.0, 2.0)
 
 
 def _euclidean_distances(query: Signature, block: SignatureBlock) -> Doubles:
     squares = squared_lengths(block.global_vectors) if block.squares is None else block.squares
-    cross = (block.global_vectors @ query.global_vector).astype(np.float64)
+    cross = _inner_products(query, block)
     own = float(query.global_vector.astype(np.float64) @ query.global_vector)
     return np.sqrt(np.maximum(squares + own - 2 * cross, 0))
+
+
+def _inner_products(query: Signature, block: SignatureBlock) -> Doubles:
+    from histoseek.mosaics.compiled import inner_products
+
+    return inner_products(block.global_vectors, query.global_vector).astype(np.float64)

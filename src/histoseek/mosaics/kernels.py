@@ -13,12 +13,10 @@ from numba.extending import intrinsic
 
 from histoseek.errors import ConfigurationError
 from histoseek.mosaics.barcodes import Words
+from histoseek.mosaics.compiled import compiled, threads_for, use_threads
 
 _CHUNK = 256
 """Slides that share one set of buffers."""
-
-_MANY_SLIDES = 16_384
-"""Fewer take one thread: waiting for a second, while those of matrix products still spin, costs more than it gives."""
 
 _LANES = 8
 """64-bit words in one vector of the kernel; processors with narrower registers get several instructions."""
@@ -31,18 +29,6 @@ _MOST_BARCODES = 64
 _FAR = np.uint64(1 << 30)
 
 Array = np.ndarray[Any, Any]
-
-
-def _compiled(**options: Any) -> Any:
-    """numba.njit with its cache on disk, or without where no folder for it can be written."""
-
-    def decorate(function: Any) -> Any:
-        try:
-            return numba.njit(cache=True, nogil=True, **options)(function)
-        except RuntimeError:
-            return numba.njit(nogil=True, **options)(function)
-
-    return decorate
 
 
 def _nearest_of(groups: int) -> Any:
@@ -102,7 +88,7 @@ def _call(builder: Any, name: str, returned: Any, *arguments: Any) -> Any:
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
 
 
-@_compiled(inline="always")
+@compiled(inline="always")
 def _ranked(values: Array, count: int, rank: int) -> int:
     """The value with exactly `rank` others before it; for few values this beats sorting, as it has no branches."""
     found = values[0]
@@ -115,7 +101,7 @@ def _ranked(values: Array, count: int, rank: int) -> int:
     return found
 
 
-@_compiled(inline="always")
+@compiled(inline="always")
 def _median(values: Array, count: int) -> float:
     """Median of the first `count` values."""
     middle = count // 2
@@ -124,7 +110,7 @@ def _median(values: Array, count: int) -> float:
     return 0.5 * (_ranked(values, count, middle - 1) + _ranked(values, count, middle))
 
 
-@_compiled(parallel=True, error_model="numpy")
+@compiled(parallel=True, error_model="numpy")
 def _fill_medians(lanes: Array, queries: int, words: Array, offsets: Array, left_out: int, out: Array) -> None:
     slides, step = len(offsets) - 1, lanes.shape[1] // _LANES
     width = lanes.shape[0]
@@ -181,7 +167,6 @@ def _medians(query: Words, words: Words, offsets: Array, out: Array, left_out: i
         raise ConfigurationError(
             "barcodes", f"a slide with none, or with more than {_MOST_BARCODES}", "Give 1 to 63 mosaic vectors"
         )
-    threads = threads or (2 if len(counts) > _MANY_SLIDES else 1)
-    numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
+    use_threads(threads or threads_for(len(counts)))
     _fill_medians(_in_lanes(query), len(query), np.ascontiguousarray(words), offsets, left_out, out)
     return out

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.mosaics.kernels import _compiled as compiled
+from histoseek.mosaics.compiled import compiled
 
 Array = np.ndarray[Any, Any]
 
