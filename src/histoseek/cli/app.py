@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from histoseek._version import __version__
+from histoseek.cli.adapt_text import adapt_text
 from histoseek.cli.align import align
 from histoseek.cli.calibrate import calibrate
 from histoseek.cli.encoders import encoders
@@ -38,6 +39,7 @@ for command in (
     align,
     calibrate,
     train,
+    adapt_text,
     reencode,
     encoders,
     export,
