@@ -9,12 +9,17 @@ from typing import Literal
 from histoseek.archive.archive import Archive as StoredArchive
 from histoseek.archive.calibration import Calibration
 from histoseek.archive.ingest import IndexReport, IndexRequest, index
-from histoseek.archive.tables import SlideTable, load_table, require_unique
+from histoseek.archive.journal import Journal
+from histoseek.archive.report_intake import load_reports, named_columns
+from histoseek.archive.report_texts import passed_report
+from histoseek.archive.schema import MetadataValue, SlideRecord
+from histoseek.archive.tables import load_table, require_unique
 from histoseek.archive.verify import Verification, verify
 from histoseek.encoders.features import discover_features
 from histoseek.errors import InputError
 from histoseek.mosaics.distances import DEFAULT_DISTANCE
 from histoseek.progress import Reporter
+from histoseek.reports.sections import Sections, sections
 from histoseek.search.calibrate import DEFAULT_LABEL, calibrate
 from histoseek.search.options import SearchOptions
 from histoseek.search.pair import explain_pair
@@ -40,18 +45,22 @@ class Archive(StoredArchive):
         self,
         paths: Sequence[PathLike],
         metadata: PathLike | None = None,
-        reports: PathLike | None = None,
+        reports: PathLike | Sequence[PathLike] | None = None,
         *,
         spacing_of: Mapping[str, float] | None = None,
         rename: Mapping[str, str] | None = None,
+        report_columns: Mapping[str, str] | None = None,
+        deidentify: bool = True,
         workers: int = 2,
         reporter: Reporter | None = None,
     ) -> IndexReport:
         """Bring the archive up to date with slide files and folders (or feature files, for an archive of such).
 
-        metadata, reports: CSV or TSV tables; spacing_of: um/px by file name; rename: column names of the tables.
-        Can be killed and called again. Raises InputError for paths and tables, ArchiveError; bad slides are listed
-        in the report's `refused` and in the archive's refused.jsonl.
+        metadata: a CSV or TSV table; reports: files and folders of reports (`reports.reading.read_reports`);
+        spacing_of: um/px by file name; rename: column names of the tables; report_columns: what columns of report
+        tables hold; deidentify=False: keep names, dates and numbers of persons. Can be killed and called again.
+        Raises InputError for paths and tables, ArchiveError; bad slides are listed in the result's `refused`, bad
+        reports in its `reports.refused`, both in the archive's refused.jsonl.
         """
         request = index_request(
             paths,
@@ -60,6 +69,8 @@ class Archive(StoredArchive):
             imported=self.recipe.imported,
             spacing_of=spacing_of,
             rename=rename,
+            report_columns=report_columns,
+            deidentify=deidentify,
             workers=workers,
         )
         return index(self, request, reporter)
@@ -147,6 +158,23 @@ class Archive(StoredArchive):
         """
         return recall(self, queries, k, where, seed, reporter)
 
+    def update(self, slide_id: str, changes: Mapping[str, MetadataValue], *, deidentify: bool = True) -> SlideRecord:
+        """Change metadata of a slide; a new report loses names, dates and numbers of persons, or with deidentify=False
+        keeps them. Raises UnknownSlide, or InputError for columns that can't be set.
+        """
+        text = changes.get("report")
+        if not text:
+            return super().update(slide_id, changes)
+        kept, removed = passed_report(self.get(slide_id).record, str(text), deidentify)
+        record = super().update(slide_id, {**changes, "report": kept})
+        Journal(self.layout).reports(1, deidentify, {one.kind.value: one.count for one in removed})
+        return record
+
+    def sections(self, slide_id: str) -> Sections:
+        """The sections of a slide's report, none where it has no report. Raises UnknownSlide."""
+        text = self.get(slide_id).record.report
+        return sections(text) if text else Sections("", ())
+
     def verify(self, reporter: Reporter | None = None) -> Verification:
         """Check every slide's vectors, cached features and file."""
         return verify(self, reporter)
@@ -155,22 +183,27 @@ class Archive(StoredArchive):
 def index_request(
     paths: Sequence[PathLike],
     metadata: PathLike | None,
-    reports: PathLike | None,
+    reports: PathLike | Sequence[PathLike] | None,
     *,
     imported: bool,
-    spacing_of: Mapping[str, float] | None,
-    rename: Mapping[str, str] | None,
-    workers: int,
+    spacing_of: Mapping[str, float] | None = None,
+    rename: Mapping[str, str] | None = None,
+    report_columns: Mapping[str, str] | None = None,
+    deidentify: bool = True,
+    workers: int = 2,
 ) -> IndexRequest:
-    """Find the files and read the tables, so that mistakes show before an archive is touched.
+    """Find the files, read the table and the reports, so that mistakes show before an archive is touched.
 
-    imported: the paths hold feature files. Raises SlideNotFound, NoSlidesFound, BadTable.
+    imported: the paths hold feature files. Raises SlideNotFound, NoSlidesFound, BadTable, ConfigurationError for
+    unknown roles of columns, and InputError when nothing of a single report file can be used.
     """
-    rows = _table(metadata, rename)
+    rows = load_table(Path(metadata), rename) if metadata is not None else None
     if rows:
         require_unique(rows)
     files, notes = _files([Path(path) for path in paths], imported)
-    return IndexRequest(files, rows, _table(reports, rename), dict(spacing_of or {}), workers, notes)
+    given = [reports] if isinstance(reports, str | Path) else list(reports or ())
+    read = load_reports([Path(path) for path in given], named_columns(report_columns, rename)) if given else None
+    return IndexRequest(files, rows, read, dict(spacing_of or {}), workers, notes, deidentify)
 
 
 def _files(paths: Sequence[Path], imported: bool) -> tuple[tuple[Path, ...], tuple[str, ...]]:
@@ -179,10 +212,6 @@ def _files(paths: Sequence[Path], imported: bool) -> tuple[tuple[Path, ...], tup
         return tuple(dict.fromkeys(file for path in paths for file in discover_features(path))), ()
     found = discover(paths)
     return found.slides, tuple(f"{skip.path}: {skip.reason}" for skip in found.skipped)
-
-
-def _table(path: PathLike | None, rename: Mapping[str, str] | None) -> SlideTable | None:
-    return load_table(Path(path), rename) if path is not None else None
 
 
 def _query(query: PathLike | Query | None, like: str | None, text: str | None) -> Query:

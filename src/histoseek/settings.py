@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     history_minutes: int = Field(
         default=10, ge=0, description="How long readers may hold on to an older archive version."
     )
+    language_model_url: str = Field(
+        default="", description="OpenAI-compatible address that judges sentences for training; none by default."
+    )
+    language_model_name: str = Field(default="", description="Which model is asked at that address.")
 
 
 @lru_cache(maxsize=1)

@@ -47,7 +47,7 @@ def test_semicolons(tmp_path: Path) -> None:
         ("name,organ\na,lung\n", "no id column among: name, organ"),
         ("slide_id,organ\n", "no rows"),
         ("", "not a readable table"),
-        ("slide_id,organ\na,lung,extra\n", "not a readable table"),
+        ("slide_id,organ\na,lung,extra\n", r"not a readable table \(Expected 2 columns, got 3\)"),
         ("slide_id,slide\na,b\n", "two columns"),
         ("slide_id,mpp\na,fine\n", "the spacing of 'a' is 'fine'"),
         ("slide_id,mpp\na,-1\n", "the spacing of 'a'"),
@@ -73,32 +73,24 @@ def test_rows_find_files_by_file_slide_or_case(tmp_path: Path) -> None:
         tmp_path,
         "file,slide_id,case_id,organ\none/s.svs,first,,a\ns.svs,,,b\n,T-1,,c\n,,C9,d\n,nowhere,,e\n",
     )
-    found = join(files, rows, None)
-    assert [found.of[path].texts.get("organ") for path in files] == ["a", None, "c", "d", "d", None]
-    assert found.of[files[0]].slide_id == "first"
+    found = join(files, rows)
+    organs = [found.row_of[path].texts.get("organ") if path in found.row_of else None for path in files]
+    assert organs == ["a", None, "c", "d", "d", None]
+    assert found.row_of[files[0]].slide_id == "first"
     assert found.unmatched_rows == ("s.svs", "nowhere")
     assert found.files_without_row == (files[1], files[5])
-
-
-def test_reports_join_by_slide_case_and_given_id(tmp_path: Path) -> None:
-    files = [Path("/x/a.svs"), Path("/x/b.svs"), Path("/x/c.svs")]
-    (tmp_path / "meta.csv").write_text("file,slide_id,case_id\na.svs,S1,K1\nb.svs,S2,K1\nc.svs,S3,K2\n")
-    (tmp_path / "rep.csv").write_text("case_id,text\nK1,first\nK1,addendum\nK3,lost\n")
-    found = join(files, load_table(tmp_path / "meta.csv"), load_table(tmp_path / "rep.csv"))
-    assert [found.of[path].report for path in files] == ["first\n\naddendum"] * 2 + [None]
-    assert found.unmatched_reports == ("K3",)
 
 
 def test_the_manifest_of_the_real_data(shared_data: Path) -> None:
     rows = load_table(shared_data / "manifest.csv", {"patient_or_group": "patient_id"})
     files = sorted(path for path in (shared_data / "tiles").rglob("*") if path.is_file())
-    found = join(files, rows, None)
+    found = join(files, rows)
     assert not found.unmatched_rows
     assert not found.files_without_row
     field = next(path for path in files if path.name.startswith("TCGA-18-5592"))
-    assert found.of[field].spacing_um_per_px == 0.25
-    assert found.of[field].texts["patient_id"] == "TCGA-18-5592"
-    assert found.of[field].extra["table_width"] == 1000
+    assert found.row_of[field].spacing_um_per_px == 0.25
+    assert found.row_of[field].texts["patient_id"] == "TCGA-18-5592"
+    assert found.row_of[field].extra["table_width"] == 1000
 
 
 def test_excels_unicode_text_is_read(tmp_path: Path) -> None:

@@ -16,18 +16,22 @@ from histoseek.archive.archive import Archive
 from histoseek.archive.centre import CENTRE_SLIDES, FEW_CENTRE_SLIDES, BagMean
 from histoseek.archive.commits import Committer
 from histoseek.archive.fusion import update_fusion
-from histoseek.archive.joining import Joined, join
+from histoseek.archive.identifying import set_apart
+from histoseek.archive.joining import SlideMetadata, join
 from histoseek.archive.journal import Journal, Refusal, write_unmatched
+from histoseek.archive.notices import of_matches, of_persons, unmatched
 from histoseek.archive.plan import IndexPlan, PlannedSlide, Planner
 from histoseek.archive.records import changed_record, new_record
+from histoseek.archive.report_intake import ReportIntake, ReportsTaken
 from histoseek.archive.schema import LanguageVectors, StoredSlide
 from histoseek.archive.sources import BagSource, FeatureBags, Prepared, SlideBags, SourcedBag, reload_bag
 from histoseek.archive.spaces import remove_old_spaces
-from histoseek.archive.tables import SlideTable, fitted
+from histoseek.archive.tables import SlideTable, TableRow, fitted
 from histoseek.encoders.bagging import PreparedSlide
 from histoseek.encoders.slide import pooled
 from histoseek.errors import HistoseekError, SlideError, SpaceMismatch, UnreadableSlide
 from histoseek.progress import Reporter, SilentReporter
+from histoseek.reports.document import ReportsRead
 
 log = logging.getLogger(__name__)
 
@@ -42,20 +46,21 @@ _FEW = (
 
 @dataclass(frozen=True, slots=True)
 class IndexRequest:
-    """What to index: files found, tables about them, spacings in um/px by file name, path or pattern, reading
-    threads, and what is to be said of files that were left out."""
+    """What to index: files found, a table about them and reports, spacings in um/px by file name, path or pattern,
+    reading threads, what is to be said of files that were left out, and whether texts lose what tells of a person."""
 
     files: tuple[Path, ...]
     metadata: SlideTable | None = None
-    reports: SlideTable | None = None
+    reports: ReportsRead | None = None
     spacing_of: Mapping[str, float] = field(default_factory=dict)
     workers: int = 2
     notes: tuple[str, ...] = ()
+    deidentify: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What a run did: counts of slides, refusals, and warnings about tables."""
+    """What a run did: counts of slides, refused slides, warnings about tables, and what became of reports."""
 
     added: int
     updated: int
@@ -63,6 +68,7 @@ class IndexReport:
     refused: tuple[Refusal, ...]
     seconds: float
     warnings: tuple[str, ...] = ()
+    reports: ReportsTaken | None = None
 
 
 def index(archive: Archive, request: IndexRequest, reporter: Reporter | None = None) -> IndexReport:
@@ -74,26 +80,40 @@ def index(archive: Archive, request: IndexRequest, reporter: Reporter | None = N
     started = time.monotonic()
     reporter = reporter or SilentReporter()
     with archive.writing():
-        if request.metadata and archive.space:
-            request = replace(request, metadata=fitted(request.metadata, archive.store.metadata_types()))
-        joined = join(request.files, request.metadata, request.reports)
+        of_columns = of_persons(request.metadata, request.deidentify, bool(request.reports))
+        request = replace(request, metadata=_fitting(archive, request))
+        joined = join(request.files, request.metadata)
+        records = archive.records()
+        intake = ReportIntake(request.files, joined.row_of, records, request.metadata, request.deidentify)
+        texts = intake.take(request.reports, reporter)
         planner = Planner(
             layout=archive.layout,
             recipe=archive.recipe,
-            records=archive.records(),
-            metadata=joined.of,
+            records=records,
+            metadata={
+                path: SlideMetadata.of(joined.row_of.get(path, TableRow()), texts.of.get(path))
+                for path in request.files
+            },
             spacing_of=request.spacing_of,
             stems_are_ids=archive.recipe.imported,
         )
         plan = planner.plan(request.files, request.workers, reporter)
-        run = _Run(archive, request, plan, reporter)
+        run = _Run(archive, request, plan, texts.taken, reporter)
         run.execute()
         update_fusion(archive)
-        write_unmatched(archive.layout, joined)
+        write_unmatched(archive.layout, unmatched(joined, texts.taken))
         remove_old_spaces(archive)
     seconds = round(time.monotonic() - started, 3)
-    warnings = (*_warnings(joined, request), *run.notes)
-    return IndexReport(run.added, run.updated, run.unchanged, tuple(run.refused), seconds, warnings)
+    warnings = (*of_columns, *of_matches(request.metadata, joined, texts.taken), *request.notes, *run.notes)
+    return IndexReport(run.added, run.updated, run.unchanged, tuple(run.refused), seconds, warnings, texts.taken)
+
+
+def _fitting(archive: Archive, request: IndexRequest) -> SlideTable | None:
+    """The metadata as it may be stored: without what names persons, in the types of the archive's columns."""
+    table = request.metadata
+    if table and request.deidentify:
+        table = set_apart(table)
+    return fitted(table, archive.store.metadata_types()) if table and archive.space else table
 
 
 @dataclass
@@ -101,6 +121,7 @@ class _Run:
     archive: Archive
     request: IndexRequest
     plan: IndexPlan
+    reports: ReportsTaken | None
     reporter: Reporter
     added: int = 0
     updated: int = 0
@@ -111,12 +132,19 @@ class _Run:
 
     def execute(self) -> None:
         """Do all that the plan says."""
-        if not (self.plan.encode or self.plan.superseded or self.plan.refused or self._changed()):
+        bad_reports = self.reports.refused if self.reports else ()
+        plan = self.plan
+        if not (plan.encode or plan.superseded or plan.refused or bad_reports or self._changed()):
             self.unchanged = len(self.plan.current)
             return
         self._journal = Journal(self.archive.layout)
         self._journal.started(len(self.request.files))
         self._refuse(self.plan.refused)
+        if self.reports:
+            if bad_reports:
+                self._journal.refused(bad_reports)
+            removed = {one.kind.value: one.count for one in self.reports.removed}
+            self._journal.reports(self.reports.joined, self.reports.deidentified, removed)
         self._source = self._bag_source()
         with Committer(self.archive, self._journal, self.request.metadata) as self._committer:
             self._encode_all()
@@ -229,18 +257,3 @@ def _ahead(source: BagSource, slides: Sequence[PlannedSlide]) -> Iterator[tuple[
 def _close(future: Future[Prepared]) -> None:
     if not future.cancelled() and future.exception() is None and isinstance(found := future.result(), PreparedSlide):
         found.slide.close()
-
-
-def _warnings(joined: Joined, request: IndexRequest) -> tuple[str, ...]:
-    said = []
-    for table, ids in ((request.metadata, joined.unmatched_rows), (request.reports, joined.unmatched_reports)):
-        if table and ids:
-            said.append(f"{table.path}: {len(ids)} of {len(table.rows)} rows match no slide: {_some(ids)}")
-    if joined.files_without_row:
-        names = [path.name for path in joined.files_without_row]
-        said.append(f"{len(names)} of {len(request.files)} slides have no row in the metadata: {_some(names)}")
-    return (*said, *request.notes)
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

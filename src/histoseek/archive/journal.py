@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from histoseek.archive.joining import Joined
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.errors import HistoseekError
 from histoseek.files import as_archive_errors, write_atomic
@@ -28,6 +27,26 @@ class Refusal:
         """From the error that a file caused."""
         kind = error.kind if isinstance(error, HistoseekError) else type(error).__name__
         return cls(str(path), kind, " ".join(str(error).split()))
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRefusal:
+    """A report file, or one row of it, that was not taken; row as a spreadsheet counts, None for the whole file."""
+
+    path: str
+    row: int | None
+    error: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """What did not join: keys of metadata rows, ids of reports, files without a row and without a report."""
+
+    metadata_rows: tuple[str, ...]
+    report_rows: tuple[str, ...]
+    files_without_row: tuple[str, ...]
+    files_without_report: tuple[str, ...]
 
 
 class Journal:
@@ -49,7 +68,12 @@ class Journal:
         """Slides were taken out."""
         self._append(self._layout.journal, [{"event": "removed", "slide_ids": list(slide_ids)}])
 
-    def refused(self, refusals: Sequence[Refusal]) -> None:
+    def reports(self, kept: int, deidentified: bool, removed: Mapping[str, int]) -> None:
+        """Report texts went in: how many, whether identifiers were taken out, and how many of each kind."""
+        entry = {"event": "reports", "kept": kept, "deidentified": deidentified, "removed": dict(removed)}
+        self._append(self._layout.journal, [entry])
+
+    def refused(self, refusals: Sequence[Refusal | ReportRefusal]) -> None:
         """Files were not taken."""
         self._append(self._layout.refused, [asdict(refusal) for refusal in refusals])
 
@@ -70,15 +94,12 @@ class Journal:
             os.fsync(file.fileno())
 
 
-def write_unmatched(layout: ArchiveLayout, joined: Joined) -> None:
+def write_unmatched(layout: ArchiveLayout, unmatched: Unmatched) -> None:
     """Keep the whole lists of what did not join, of which a run's warnings show the first few; none, no file."""
-    lists = {
-        "metadata_rows": list(joined.unmatched_rows),
-        "report_rows": list(joined.unmatched_reports),
-        "files_without_row": [str(path) for path in joined.files_without_row],
-    }
+    lists = asdict(unmatched)
+    data = json.dumps(lists, indent=1).encode()
     with as_archive_errors(layout.root):
-        if any(lists.values()):
-            write_atomic(layout.unmatched, json.dumps(lists, indent=1).encode())
-        else:
+        if not any(lists.values()):
             layout.unmatched.unlink(missing_ok=True)
+        elif not (layout.unmatched.is_file() and layout.unmatched.read_bytes() == data):
+            write_atomic(layout.unmatched, data)

@@ -1,4 +1,4 @@
-"""Metadata and report tables: CSV (with commas, tabs or semicolons) in, typed rows out."""
+"""Metadata tables: CSV (with commas, tabs or semicolons) in, typed rows out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow.csv as pc
 
 from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, cast_value, extra_column_name
 from histoseek.errors import BadTable
+from histoseek.reports.deidentify import KnownIdentifiers
 
 _ALIASES = {
     "slide": "slide_id",
@@ -31,7 +32,10 @@ _NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """One row: at least one of file, slide_id and case_id; the rest as far as given."""
+    """One row: at least one of file, slide_id and case_id; the rest as far as given.
+
+    known: what it says of the person, to be looked for in reports; empty until `identifying.set_apart`.
+    """
 
     file: str | None = None
     slide_id: str | None = None
@@ -40,6 +44,7 @@ class TableRow:
     report: str | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, MetadataValue] = field(default_factory=dict)
+    known: KnownIdentifiers = field(default_factory=KnownIdentifiers)
 
     @property
     def key(self) -> str:
@@ -137,8 +142,13 @@ def _read(path: Path, rename: Mapping[str, str]) -> pa.Table:
     try:
         return pc.read_csv(io.BytesIO(text.encode()), parse_options=parse, convert_options=convert)
     except pa.ArrowInvalid as error:
-        reason = " ".join(str(error).split())
+        reason = _without_content(str(error))
         raise BadTable(path, f"not a readable table ({reason})", "Save it as CSV or TSV in UTF-8") from error
+
+
+def _without_content(fault: str) -> str:
+    """What a parser says is wrong, without the row that it quotes: a row may tell who the patient is."""
+    return fault.removeprefix("CSV parse error: ").partition(":")[0]
 
 
 def _with_our_names(table: pa.Table, path: Path, rename: Mapping[str, str]) -> pa.Table:

@@ -16,6 +16,7 @@ from histoseek.cli.list_slides import list_slides
 from histoseek.cli.mask import mask
 from histoseek.cli.reencode import reencode
 from histoseek.cli.remove import remove
+from histoseek.cli.reports import reports
 from histoseek.cli.search import search
 from histoseek.cli.show import show
 from histoseek.cli.simulate import simulate
@@ -49,6 +50,7 @@ for command in (
     app.command()(command)
 app.command("list")(list_slides)
 app.add_typer(weights, name="weights")
+app.add_typer(reports, name="reports")
 
 
 def _version(wanted: bool) -> None:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from histoseek.cli.options import DEFAULT_WORKERS, ArchiveOption, JsonOption, WorkersOption, pairs, spacings
+from histoseek.cli.options import (
+    DEFAULT_WORKERS,
+    ArchiveOption,
+    JsonOption,
+    KeepIdentifiersOption,
+    ReportColumnsOption,
+    WorkersOption,
+    listed_pairs,
+    pairs,
+    spacings,
+)
 from histoseek.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
@@ -27,7 +37,11 @@ def index(
     ] = None,
     features_encoder: Annotated[str, typer.Option(help="Which encoder made the feature files.")] = "unnamed",
     metadata: Annotated[Path | None, typer.Option(help="CSV or TSV with slide_id, case_id or file.")] = None,
-    reports: Annotated[Path | None, typer.Option(help="CSV or TSV with an id column and `report`.")] = None,
+    reports: Annotated[
+        list[Path] | None, typer.Option(help="Reports: tables, JSON, Excel, text, PDF, or a folder; repeatable.")
+    ] = None,
+    report_columns: ReportColumnsOption = None,
+    keep_identifiers: KeepIdentifiersOption = False,
     rename: Annotated[list[str] | None, typer.Option(help="OLD=NEW column name of the tables; repeatable.")] = None,
     spacing: Annotated[float | None, typer.Option(help="um/px of the tiles [0.5 in a new archive].")] = None,
     spacing_of: Annotated[
@@ -73,6 +87,8 @@ def index(
         imported=features is not None,
         spacing_of=spacings(spacing_of),
         rename=pairs(rename, "--rename"),
+        report_columns=listed_pairs(report_columns, "--report-columns"),
+        deidentify=not keep_identifiers,
         workers=workers,
     )
     opened = _open_or_create(archive, given, weights, text_encoder)
@@ -117,9 +133,11 @@ def _open_or_create(path: Path, changes: dict[str, object], weights: str | None,
 
 def _tell(report: IndexReport, archive: Archive, as_json: bool) -> None:
     """Print what was done; when no slide at all was good, that is an error."""
+    from histoseek.search.results import plain
+
     nothing = bool(report.refused) and not (report.added or report.updated or report.unchanged)
     if as_json:
-        print(json.dumps(asdict(report), indent=1))
+        print(json.dumps(plain(report), indent=1))
     elif not nothing:
         print(_text(report, archive))
     if nothing:
@@ -129,12 +147,15 @@ def _tell(report: IndexReport, archive: Archive, as_json: bool) -> None:
 
 
 def _text(report: IndexReport, archive: Archive) -> str:
+    from histoseek.cli.report_lines import taken_lines
+
     lines = [f"warning: {warning}" for warning in report.warnings]
+    lines += list(taken_lines(report.reports)) if report.reports else []
     lines += [f"refused: {refusal.reason}" for refusal in report.refused]
     counts = f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged"
     lines.append(
         f"{counts}, {len(report.refused)} refused in {report.seconds:.1f} s; the archive has {len(archive)} slides"
     )
-    if report.refused:
+    if report.refused or (report.reports and report.reports.refused):
         lines.append(f"what was refused is also in {archive.layout.refused}")
     return "\n".join(lines)

@@ -22,6 +22,13 @@ WhereOption = Annotated[
     str | None, typer.Option("--where", help="SQL filter over metadata, e.g. \"organ = 'lung' AND age > 50\".")
 ]
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, max=64, help="Threads that read tiles.")]
+ReportColumnsOption = Annotated[
+    list[str] | None,
+    typer.Option("--report-columns", help="What columns of report tables hold: NAME=report,NAME=case_id; repeatable."),
+]
+KeepIdentifiersOption = Annotated[
+    bool, typer.Option("--keep-identifiers", help="Keep names, dates and numbers of persons in what is stored.")
+]
 
 DEFAULT_WORKERS = min(4, os.cpu_count() or 1)
 
@@ -35,6 +42,11 @@ def pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:
             raise InputError(f"{option} {text!r}", "is not NAME=VALUE", f"Write for instance {option} name=value")
         found[name] = value
     return found
+
+
+def listed_pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:
+    """`NAME=VALUE,NAME=VALUE` texts as a mapping; raises InputError naming the option."""
+    return pairs([part for text in texts or () for part in text.split(",")], option)
 
 
 def cells(*texts: str | None) -> list[Text]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from histoseek.cli.options import ArchiveOption, JsonOption
+
+if TYPE_CHECKING:
+    from histoseek.reports.sections import Sections
 
 
 def show(
@@ -15,17 +18,27 @@ def show(
     archive: ArchiveOption,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a slide's metadata and what its signature is made of."""
+    """Show a slide's metadata, the sections of its report, and what its signature is made of."""
     from histoseek.api import Archive
     from histoseek.search.results import plain
 
-    stored = Archive.open(archive).get(slide_id)
+    opened = Archive.open(archive)
+    stored = opened.get(slide_id)
     facts = plain(stored.record)
+    facts["sections"] = section_names(opened.sections(slide_id))
     facts["mosaic_vectors"] = len(stored.signature.mosaic)
     facts["dimension"] = len(stored.signature.global_vector)
     if as_json:
         print(json.dumps(facts, indent=1))
         return
     extra = facts.pop("extra")
-    for name, value in {**facts, **extra}.items():
+    for name, value in {**facts, "sections": ", ".join(facts["sections"]), **extra}.items():
         print(f"{name}: {'' if value is None else value}")
+
+
+def section_names(found: Sections) -> list[str]:
+    """The sections in order, each with its specimens: "diagnosis (A, B)"."""
+    specimens: dict[str, dict[str, None]] = {}
+    for section in found.sections:
+        specimens.setdefault(section.name, {}).update({section.specimen: None} if section.specimen else {})
+    return [f"{name} ({', '.join(labels)})" if labels else name for name, labels in specimens.items()]

@@ -1,0 +1,58 @@
+"""What an indexing run says of tables and reports: what did not join, and what is not kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from histoseek.archive.identifying import identifying_columns
+from histoseek.archive.joining import Joined
+from histoseek.archive.journal import Unmatched
+from histoseek.archive.report_intake import ReportsTaken
+from histoseek.archive.tables import SlideTable
+
+_KEPT = "identifiers are kept as they are: whoever reads the archive can see who the patients are"
+
+
+def of_persons(metadata: SlideTable | None, deidentifies: bool, has_reports: bool) -> tuple[str, ...]:
+    """That identifiers are kept, or which columns are left out because they tell of a person."""
+    if not deidentifies:
+        return (_KEPT,) if metadata or has_reports else ()
+    columns = identifying_columns(metadata) if metadata else ()
+    if not (metadata and columns):
+        return ()
+    told = f"not stored, since they tell who a patient is: {', '.join(columns)}"
+    return (f"{metadata.path}: columns {told} (--keep-identifiers stores them)",)
+
+
+def of_matches(metadata: SlideTable | None, joined: Joined, reports: ReportsTaken | None) -> tuple[str, ...]:
+    """How many rows, reports and slides found no partner, with the first few."""
+    said = []
+    if metadata and joined.unmatched_rows:
+        rows = joined.unmatched_rows
+        said.append(f"{metadata.path}: {len(rows)} of {len(metadata.rows)} rows match no slide: {_some(rows)}")
+    if reports and reports.unjoined:
+        ids = [one.report_id for one in reports.unjoined]
+        said.append(f"reports: {len(ids)} of {reports.reports} match no slide: {_some(ids)}")
+    if joined.files_without_row:
+        names = [path.name for path in joined.files_without_row]
+        slides = len(names) + len(joined.row_of)
+        said.append(f"{len(names)} of {slides} slides have no row in the metadata: {_some(names)}")
+    if reports and reports.slides_without_report:
+        names = [Path(path).name for path in reports.slides_without_report]
+        said.append(f"{len(names)} slides have no report: {_some(names)}")
+    return tuple(said)
+
+
+def unmatched(joined: Joined, reports: ReportsTaken | None) -> Unmatched:
+    """The whole lists of what did not join."""
+    return Unmatched(
+        metadata_rows=joined.unmatched_rows,
+        report_rows=tuple(one.report_id for one in reports.unjoined) if reports else (),
+        files_without_row=tuple(map(str, joined.files_without_row)),
+        files_without_report=reports.slides_without_report if reports else (),
+    )
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
