@@ -28,6 +28,7 @@ from histoseek.mosaics.barcodes import barcode_words, barcodes
 from histoseek.mosaics.distances import get_distance, squared_lengths
 from histoseek.mosaics.signature import MosaicTiles, Signature, signature_barcodes
 from histoseek.search.candidates import best, candidates
+from histoseek.search.filters import Own
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedSlide
 from histoseek.search.search import search
@@ -108,7 +109,7 @@ def of_rows(slides: int) -> None:
     def run(number: int, where: str | None, exact: bool) -> list[str]:
         query = store.signature(number)
         count = None if exact else CANDIDATES
-        found = candidates(store, query.global_vector, count, where, slide_name(number))
+        found = candidates(store, query.global_vector, count, where, Own((slide_name(number),)))
         if not len(found):
             return []
         distances = found.distances(lambda block: distance(query, block))
@@ -184,6 +185,8 @@ class RowsOnly:
             words[part, MOSAIC] = barcodes(vectors[part])
         self._rows = RankingRows(
             slide_ids=np.array([slide_name(number) for number in range(slides)]),
+            patient_ids=np.zeros(slides, np.str_),
+            case_ids=np.zeros(slides, np.str_),
             row_ids=np.arange(slides, dtype=np.uint64),
             row_order=np.arange(slides),
             barcodes=words.reshape(-1, words.shape[2]),
@@ -199,8 +202,7 @@ class RowsOnly:
         return self._rows
 
     def ranking_places(self, where: str) -> np.ndarray:
-        """Of a filter, or of one slide by its name."""
-        return self._places[where] if where in self._places else np.array([int(where[1:])])
+        return self._places[where]
 
     def signature(self, number: int) -> Signature:
         rows, words = self._rows, slice(*(self._rows.offsets[number : number + 2]))

@@ -15,6 +15,7 @@ from histoseek.archive.stores.lance import LanceStore
 from histoseek.archive.stores.rows import quantised
 from histoseek.mosaics.distances import Distances, SignatureBlock, get_distance
 from histoseek.search.candidates import candidates
+from histoseek.search.filters import Own
 from histoseek.search.scan import inner, products
 from histoseek.settings import get_settings
 from tests.archive.test_store import DIMENSION, make_slide
@@ -57,7 +58,7 @@ def naive(store: LanceStore, vector: np.ndarray, count: int, where: str | None, 
 def test_candidates_are_those_of_brute_force(store: LanceStore, where: str | None, count: int) -> None:
     for seed in (3, 5000):
         vector = make_slide("q", seed).signature.global_vector
-        found = candidates(store, vector, count, where, "patient_id = 'p0'")
+        found = candidates(store, vector, count, where, Own(patient_id="p0"))
         expected = naive(store, vector, count, where, "p0")
         assert len(found) == len(expected)
         # The four slides that eight bits put first need not hold the one that is nearest.
@@ -69,7 +70,7 @@ def test_candidates_are_those_of_brute_force(store: LanceStore, where: str | Non
 @pytest.mark.parametrize("where", FILTERS)
 def test_distances_are_those_of_the_candidates(store: LanceStore, where: str | None, count: int | None) -> None:
     query = make_slide("q", 77).signature
-    found = candidates(store, query.global_vector, count, where, "slide_id IN ('s0001', 's0002')")
+    found = candidates(store, query.global_vector, count, where, Own(("s0001", "s0002")))
     distance = get_distance("symmetric")
     if not len(found):
         assert where == "false"

@@ -129,7 +129,7 @@ def _slides(
     where: str | None,
 ) -> tuple[SearchResult, ...]:
     places = page(store, ranked.first, options, where)
-    stored = store.get([place.slide_id for place in places]) if places else []
+    stored = store.shown([place.slide_id for place in places]) if places else []
     return tuple(_result(prepared, ranked, distance, place, slide) for place, slide in zip(places, stored, strict=True))
 
 

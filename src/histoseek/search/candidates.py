@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from histoseek.archive.stores.base import Store
 from histoseek.archive.stores.rows import RankingRows, quantised
 from histoseek.mosaics.distances import Distances, SignatureBlock
+from histoseek.search.filters import Own
 
 Doubles = NDArray[np.float64]
 Ids = NDArray[np.str_]
@@ -62,16 +63,16 @@ class Candidates:
 
 
 def candidates(
-    store: Store, global_vector: NDArray[np.float32], count: int | None, where: str | None, without: str | None = None
+    store: Store, global_vector: NDArray[np.float32], count: int | None, where: str | None, own: Own | None = None
 ) -> Candidates:
     """The `count` slides of a filter whose global vectors are nearest by cosine, all of them for None.
 
-    without: a condition of few slides that are left out, such as the query's own patient; kept apart from the filter,
-    it lets the store remember the filter's slides between queries. Every global vector of the filter is looked at in
-    eight bits, and the nearest of those in full: no index stands between. Raises BadFilter.
+    own: slides that are left out; kept apart from the filter, so that the store remembers the filter's slides between
+    queries. Every global vector of the filter is looked at in eight bits, and the nearest of those in full: no index
+    stands between. Raises BadFilter.
     """
     rows = store.ranking_rows()
-    places = _places(store, len(rows), where, without)
+    places = _places(store, rows, where, own)
     if count is None or len(places) <= count:
         return Candidates.at(rows, places)
     return Candidates.at(rows, _nearest(rows, global_vector, places, count))
@@ -85,12 +86,16 @@ def best(slide_ids: Ids, totals: Doubles, count: int) -> Places:
     return few[np.lexsort((slide_ids[few], totals[few]))][:count]
 
 
-def _places(store: Store, slides: int, where: str | None, without: str | None) -> Places:
-    kept = np.arange(slides) if where is None else store.ranking_places(where)
-    if without is None:
+def _places(store: Store, rows: RankingRows, where: str | None, own: Own | None) -> Places:
+    kept = np.arange(len(rows)) if where is None else store.ranking_places(where)
+    if own is None:
         return kept
-    wanted = np.ones(slides, np.bool_)
-    wanted[store.ranking_places(without)] = False
+    wanted = np.ones(len(rows), np.bool_)
+    wanted[rows.places_of(own.slide_ids)] = False
+    if own.patient_id:
+        wanted &= rows.patient_ids != own.patient_id
+    if own.case_id:
+        wanted &= rows.case_ids != own.case_id
     return kept[wanted[kept]]
 
 

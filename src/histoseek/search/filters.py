@@ -15,14 +15,26 @@ HAS_REPORT = "report IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
-class Searchable:
-    """Which slides may be found: where: what they satisfy; own: what the query's own satisfy, which are left out.
+class Own:
+    """The query's own slides, which it never finds: by id, and all of a patient or of a case."""
 
-    Kept apart since the store remembers the slides of a filter that comes again.
-    """
+    slide_ids: tuple[str, ...] = ()
+    patient_id: str | None = None
+    case_id: str | None = None
+
+    @property
+    def condition(self) -> str | None:
+        """What the own slides satisfy, None without any."""
+        named = {"slide_id": self.slide_ids, "patient_id": (self.patient_id,), "case_id": (self.case_id,)}
+        return either(*(in_list(column, [v for v in values if v]) for column, values in named.items() if any(values)))
+
+
+@dataclass(frozen=True, slots=True)
+class Searchable:
+    """Which slides may be found: those that satisfy a filter, without the query's own."""
 
     where: str | None
-    own: str | None
+    own: Own
 
     @classmethod
     def of(
@@ -37,18 +49,16 @@ class Searchable:
         not known, their case); raises BadFilter."""
         if options.where is not None:
             store.count(options.where)
-        own = [in_list("slide_id", slide_ids)] if slide_ids else []
-        if not options.same_patient and patient_id:
-            own.append(in_list("patient_id", [patient_id]))
-        elif not options.same_patient and case_id:
-            own.append(in_list("case_id", [case_id]))
+        own = Own(tuple(slide_ids))
+        if not options.same_patient:
+            own = Own(own.slide_ids, patient_id, None if patient_id else case_id)
         where = both(options.where, HAS_REPORT) if options.to == "reports" else options.where
-        return cls(where, either(*own))
+        return cls(where, own)
 
     @property
     def condition(self) -> str | None:
         """Both as one condition; empty columns are nobody's."""
-        return both(self.where, unless(self.own))
+        return both(self.where, unless(self.own.condition))
 
     def unfiltered(self) -> Searchable:
         """All slides but the query's own."""

@@ -122,7 +122,7 @@ class _Reading:
     def slide(self, query: SlideQuery) -> PreparedImage:
         """A slide of the archive or a file; a file that the archive knows is not read again."""
         if isinstance(query, ArchivedSlide):
-            return _archived(self.archive.get(query.slide_id))
+            return _archived(self.archive.store.shown([query.slide_id])[0])
         known = self._known(query)
         if known and query.spacing_um_per_px is None:
             return replace(known, patient_id=query.patient_id or known.patient_id)
@@ -150,11 +150,11 @@ class _Reading:
     def _known(self, query: SlideQuery) -> PreparedImage | None:
         """The archive's own slide of the same content; raises SlideNotFound, UnknownSlide."""
         if isinstance(query, ArchivedSlide):
-            return _archived(self.archive.get(query.slide_id))
+            return _archived(self.archive.store.shown([query.slide_id])[0])
         if not query.path.is_file():
             raise SlideNotFound(query.path)
         found = self.archive.records(f"file_fingerprint = '{fingerprint(query.path)}'", limit=1)
-        return _archived(self.archive.get(found[0].slide_id)) if found else None
+        return _archived(self.archive.store.shown([found[0].slide_id])[0]) if found else None
 
     def _file(self, query: SlideQuery, known: PreparedImage | None) -> SlideFile:
         if isinstance(query, SlideFile):

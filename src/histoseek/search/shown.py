@@ -28,7 +28,7 @@ def fused_results(
     by_id = {one.slide_id: one for one in found}
     ids = list(by_id)
     places = page(store, lambda count: ids[:count], options, where)
-    stored = store.get([place.slide_id for place in places]) if places else []
+    stored = store.shown([place.slide_id for place in places]) if places else []
     results = [_result(place, by_id[place.slide_id], slide.record) for place, slide in zip(places, stored, strict=True)]
     if compare is None:
         return tuple(results)

@@ -58,6 +58,9 @@ class Store(Protocol):
     def get(self, slide_ids: Sequence[str]) -> list[StoredSlide]:
         """Slides in the order asked; raises UnknownSlide."""
 
+    def shown(self, slide_ids: Sequence[str]) -> list[StoredSlide]:
+        """As `get`, but without what ties slides to language: what searches show."""
+
     def slides(self, where: str | None = None) -> Sequence[str]:
         """Ids of the slides that satisfy a filter, sorted; raises BadFilter."""
 

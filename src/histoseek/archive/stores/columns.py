@@ -14,7 +14,10 @@ from histoseek.archive.stores.rows import Outline
 from histoseek.mosaics.barcodes import barcode_words
 from histoseek.mosaics.distances import SignatureBlock
 
-_SIGNATURE = ["barcodes", "global_vector"]
+SIGNATURE = ["barcodes", "global_vector"]
+
+
+_IDS = ("slide_id", "patient_id", "case_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +29,26 @@ class TableSource:
 
     def outline(self) -> Outline:
         """Ids and counts only: a slide has one barcode for each share, and one of its global vector."""
-        rows = self.table.search().select(["slide_id", "shares"]).with_row_id(True).limit(None).to_arrow()
-        ids = np.array(rows["slide_id"].to_pylist(), np.str_)
+        columns = [*_IDS, "shares"]
+        rows = self.table.search().select(columns).with_row_id(True).limit(None).to_arrow()
+        ids, patients, cases = (np.array([one or "" for one in rows[name].to_pylist()], np.str_) for name in _IDS)
         shares = rows["shares"].combine_chunks().value_lengths().to_numpy()
-        return Outline(ids, rows["_rowid"].to_numpy(), shares.astype(np.int64) + 1, self.dimension)
+        counts = shares.astype(np.int64) + 1
+        return Outline(ids, patients, cases, rows["_rowid"].to_numpy(), counts, self.dimension)
 
     def parts(self) -> Iterator[RankingPart]:
         """As the engine reads them."""
-        for batch in self.table.search().select(_SIGNATURE).with_row_id(True).limit(None).to_batches():
+        for batch in self.table.search().select(SIGNATURE).with_row_id(True).limit(None).to_batches():
             rows = pa.Table.from_batches([batch])
             yield RankingPart(rows["_rowid"].to_numpy(), signature_block(rows, self.dimension))
+
+
+def with_signatures(rows: pa.Table, block: SignatureBlock) -> pa.Table:
+    """Rows with the columns that a block of the same slides gives."""
+    words = pa.array(block.barcodes.reshape(-1))
+    barcodes = pa.ListArray.from_arrays(pa.array(block.offsets * block.barcodes.shape[1], pa.int32()), words)
+    vectors = pa.FixedSizeListArray.from_arrays(block.global_vectors.reshape(-1), block.global_vectors.shape[1])
+    return rows.append_column("barcodes", barcodes).append_column("global_vector", vectors)
 
 
 def signature_block(rows: pa.Table, dimension: int) -> SignatureBlock:

@@ -6,8 +6,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,24 +16,24 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from histoseek.archive.schema import (
-    RECORD_COLUMNS,
+    LANGUAGE_COLUMNS,
     VECTOR_COLUMNS,
     MetadataValue,
     SlideRecord,
     StoredSlide,
-    cast_value,
     slides_schema,
     to_records,
     to_slides,
     to_table,
 )
 from histoseek.archive.stores.base import Neighbour, StoreStats, TextHit, VectorColumn
-from histoseek.archive.stores.columns import TableSource, flat, signature_block
+from histoseek.archive.stores.changes import changed
+from histoseek.archive.stores.columns import SIGNATURE, TableSource, flat, signature_block, with_signatures
 from histoseek.archive.stores.faults import filtering, reading_whole
 from histoseek.archive.stores.ranking import RankingCache
 from histoseek.archive.stores.rows import RankingRows
 from histoseek.archive.stores.sql import in_list
-from histoseek.errors import DamagedArchive, InputError, UnknownSlide
+from histoseek.errors import DamagedArchive, UnknownSlide
 from histoseek.files import TreeSync, as_archive_errors
 from histoseek.mosaics.distances import SignatureBlock
 from histoseek.settings import get_settings
@@ -47,7 +46,6 @@ _TABLE = "slides"
 _RANKING = "ranking"
 _INDEXED = ("slide_id", "patient_id", "case_id")
 _IDS_PER_QUERY = 500
-_FIXED = ("slide_id", "uri", "file_fingerprint", "width", "height", "spacing_um_per_px", "tile_count", "created")
 
 
 class LanceStore:
@@ -117,6 +115,14 @@ class LanceStore:
         view = self._view()
         return to_slides(view._rows(slide_ids, view._names))
 
+    def shown(self, slide_ids: Sequence[str]) -> list[StoredSlide]:
+        """Slides in the order asked; what ranking has at hand is not read again, as each column takes its time."""
+        view = self._view()
+        held = self._cache.held(view._version)
+        columns = [name for name in view._names if name not in (*LANGUAGE_COLUMNS, *(SIGNATURE if held else ()))]
+        rows = view._rows(slide_ids, columns)
+        return to_slides(with_signatures(rows, held.block.take(held.places_of(slide_ids))) if held else rows)
+
     def slides(self, where: str | None = None) -> Sequence[str]:
         """Sorted ids."""
         ids: list[str] = self._scan(["slide_id"], where)["slide_id"].to_pylist()
@@ -174,19 +180,7 @@ class LanceStore:
 
     def update_metadata(self, slide_id: str, changes: Mapping[str, MetadataValue]) -> None:
         """Replace one row by itself with the changes."""
-        types = self.metadata_types()
-        for column in changes:
-            if column in _FIXED or column == "updated":
-                raise InputError(f"column {column}", "is set by the archive itself", "Index the slide again")
-            if column not in types:
-                known = ", ".join(name for name in types if name not in _FIXED)
-                raise InputError(f"column {column}", "the archive has no such column", f"Columns are: {known}")
-        cast = {column: cast_value(column, value, types[column]) for column, value in changes.items()}
-        slide = self.get([slide_id])[0]
-        own: dict[str, Any] = {name: value for name, value in cast.items() if name in RECORD_COLUMNS}
-        extra = {**slide.record.extra, **{name: value for name, value in cast.items() if name not in own}}
-        record = replace(slide.record, **own, extra=extra, updated=datetime.now(UTC))
-        self.upsert([replace(slide, record=record)])
+        self.upsert([changed(self.get([slide_id])[0], changes, self.metadata_types())])
 
     def ensure_columns(self, columns: Mapping[str, pa.DataType]) -> None:
         """Add missing columns, empty."""
@@ -255,7 +249,11 @@ class LanceStore:
         known = self._cache.held(view._version)
         if known is not None:
             with self._filtering(None):
-                return view._table.take_row_ids(known.row_ids_of(slide_ids).tolist()).select(columns).to_arrow()
+                return (
+                    view._table.take_row_ids(known.row_ids[known.places_of(slide_ids)].tolist())
+                    .select(columns)
+                    .to_arrow()
+                )
         parts = [
             self._scan(columns, in_list("slide_id", slide_ids[start : start + _IDS_PER_QUERY]))
             for start in range(0, max(1, len(slide_ids)), _IDS_PER_QUERY)

@@ -21,11 +21,13 @@ Arrays = dict[str, NDArray[Any]]
 class Outline:
     """Which slides a version of a store has, in any order.
 
-    slide_ids: text [S]; row_ids: uint64 [S], the engine's own; counts: int64 [S], barcodes of each slide; dimension:
-    of the global vectors.
+    slide_ids, patient_ids, case_ids: text [S], "" where not known; row_ids: uint64 [S], the engine's own; counts:
+    int64 [S], barcodes of each slide; dimension: of the global vectors.
     """
 
     slide_ids: NDArray[np.str_]
+    patient_ids: NDArray[np.str_]
+    case_ids: NDArray[np.str_]
     row_ids: NDArray[np.uint64]
     counts: NDArray[np.int64]
     dimension: int
@@ -44,6 +46,8 @@ class Outline:
         slides, total = len(self), int(self.counts.sum())
         return {
             "slide_ids": ((slides,), self.slide_ids.dtype),
+            "patient_ids": ((slides,), self.patient_ids.dtype),
+            "case_ids": ((slides,), self.case_ids.dtype),
             "row_ids": ((slides,), np.dtype(np.uint64)),
             "row_order": ((slides,), np.dtype(np.int64)),
             "barcodes": ((total, barcode_words(self.dimension)), np.dtype(np.uint64)),
@@ -59,12 +63,15 @@ class Outline:
 class RankingRows:
     """All slides of one version of a store, sorted by id.
 
-    slide_ids: text [S]; row_ids: uint64 [S], the engine's own, valid for this version; row_order: int64 [S], the places
-    of the row ids in ascending order; barcodes, offsets, global_vectors and squares as in SignatureBlock; codes
-    int8 [S, D] and scales float32 [S]: the global vectors once more, as `quantised` gives them.
+    slide_ids, patient_ids, case_ids: text [S], "" where not known; row_ids: uint64 [S], the engine's own, valid for
+    this version; row_order: int64 [S], the places of the row ids in ascending order; barcodes, offsets, global_vectors
+    and squares as in SignatureBlock; codes int8 [S, D] and scales float32 [S]: the global vectors once more, as
+    `quantised` gives them.
     """
 
     slide_ids: NDArray[np.str_]
+    patient_ids: NDArray[np.str_]
+    case_ids: NDArray[np.str_]
     row_ids: NDArray[np.uint64]
     row_order: NDArray[np.int64]
     barcodes: Words
@@ -91,18 +98,20 @@ class RankingRows:
         """Where rows of the engine stand here, ascending."""
         return np.sort(self._places(row_ids))
 
-    def row_ids_of(self, slide_ids: Sequence[str]) -> NDArray[np.uint64]:
-        """The engine's ids of those of the slides that there are."""
+    def places_of(self, slide_ids: Sequence[str]) -> NDArray[np.int64]:
+        """Where those of the slides stand that there are."""
         asked = np.array(slide_ids, np.str_)
         places = np.searchsorted(self.slide_ids, asked)
         there = places < len(self)
         there[there] = self.slide_ids[places[there]] == asked[there]
-        return self.row_ids[places[there]]
+        return places[there]
 
     def take_outline(self, outline: Outline) -> None:
         """Settle which slide stands where, while the arrays are being filled."""
         order = np.argsort(outline.slide_ids, kind="stable")
         self.slide_ids[:] = outline.slide_ids[order]
+        self.patient_ids[:] = outline.patient_ids[order]
+        self.case_ids[:] = outline.case_ids[order]
         self.row_ids[:] = outline.row_ids[order]
         self.row_order[:] = np.argsort(self.row_ids, kind="stable")
         self.offsets[0] = 0
