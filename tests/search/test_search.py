@@ -123,7 +123,7 @@ def test_the_page_is_self_contained_and_escapes(archive: Archive, indexed: Path)
     assert "<script" not in page
     assert not re.search(r"(src|href)\s*=\s*[\"'](?!data:)", page)
     assert "url(" not in page
-    assert page.count("data:image/jpeg") == 2 * (2 + 2 * 3)
+    assert page.count("data:image/jpeg") == 2 * (2 + 4 + 2 * 3)
     assert "not a medical device" in page
 
 

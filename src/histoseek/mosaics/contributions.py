@@ -92,7 +92,7 @@ def closest_pairs(query: NDArray[np.float16], result: NDArray[np.float16], limit
 
     Ties go to the lower query index, then the lower result index.
     """
-    cosines = _unit(query) @ _unit(result).T
+    cosines = _cosines(query, result)
     queries, results = np.divmod(np.argsort(-cosines, axis=None, kind="stable"), cosines.shape[1])
     return one_to_one(queries, results, limit)
 
@@ -112,7 +112,7 @@ def one_to_one(queries: Ints, results: Ints, limit: int) -> list[tuple[int, int]
 
 def cosine(one: NDArray[np.floating], two: NDArray[np.floating]) -> float:
     """The cosine between two vectors."""
-    return float(_unit(one[None])[0] @ _unit(two[None])[0])
+    return float(_cosines(one[None], two[None])[0, 0])
 
 
 def _reference(fusion: Fusion) -> tuple[float, float]:
@@ -147,7 +147,7 @@ def _terms(distances: Doubles, by_median: bool) -> Doubles:
 
 
 def _cosine_distances(query: Signature, result: Signature) -> Doubles:
-    return 1 - _unit(query.mosaic) @ _unit(result.mosaic).T
+    return 1 - _cosines(query.mosaic, result.mosaic)
 
 
 def _bits_apart(query: Words, result: Words) -> Doubles:
@@ -159,9 +159,11 @@ def _half_the_bits(signature: Signature) -> float:
     return 0.5 * (len(signature.global_vector) - 1)
 
 
-def _unit(rows: NDArray[np.floating]) -> Doubles:
-    wide = rows.astype(np.float64)
-    return np.asarray(wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), _LEAST_LENGTH), np.float64)
+def _cosines(one: NDArray[np.floating], two: NDArray[np.floating]) -> Doubles:
+    """Cosines between rows [Q, D] and [R, D], float64 [Q, R]."""
+    wide = one.astype(np.float64), two.astype(np.float64)
+    lengths = [np.maximum(np.sqrt(np.einsum("rd,rd->r", rows, rows)), _LEAST_LENGTH) for rows in wide]
+    return np.asarray(wide[0] @ wide[1].T / np.outer(*lengths), np.float64)
 
 
 def _barcodes(query: Signature, result: Signature) -> Doubles:

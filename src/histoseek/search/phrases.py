@@ -17,12 +17,13 @@ from histoseek.search.stems import stemmed_words, stems
 
 SENTENCES_SHOWN = 3
 MOST_SENTENCES = 96
-"""Sentences that are read with the text encoder for all results together: about a second on two processor cores."""
+"""Sentences that are read with the text encoder for all results together: half a second on two processor cores."""
 
 MOST_WORDS = 32
 """Different words of a text that are sought one by one; all those of a whole report would mark most of any other."""
 
 _LEAST_WORDS = 2
+_ROUNDING = 1e-9
 
 Vector = NDArray[np.float32]
 
@@ -91,9 +92,9 @@ def _readable(report: str, wanted: frozenset[str]) -> Sequence[Sentence]:
 
 
 def _nearest(scored: Sequence[tuple[Sentence, float]]) -> Sequence[Phrase]:
-    """The few of largest cosine, none below their mean."""
+    """The few of largest cosine, none below their mean or 0."""
     if not scored:
         return ()
     mean = sum(cosine for _, cosine in scored) / len(scored)
     best = sorted(scored, key=lambda pair: -pair[1])[:SENTENCES_SHOWN]
-    return [Phrase(one.start, one.end, cosine, "meaning") for one, cosine in best if cosine >= mean - 1e-9]
+    return [Phrase(one.start, one.end, cosine, "meaning") for one, cosine in best if cosine >= max(mean - _ROUNDING, 0)]
