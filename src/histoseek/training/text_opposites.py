@@ -17,8 +17,8 @@ Rng = np.random.Generator
 Change = Callable[[str, Rng, Vocabulary], str]
 
 _CHANGES_TRIED = 4
-_PRESENT = re.compile(r"(?<=:)(\s*)(?:present|positive|identified|yes)\b", re.I)
-_ABSENT = re.compile(r"(?<=:)(\s*)(?:absent|negative|not identified|none|no)\b", re.I)
+_PRESENT = re.compile(r"(:\s*)(?:present|positive|identified|yes)\b", re.I)
+_ABSENT = re.compile(r"(:\s*)(?:absent|negative|not identified|none|no)\b", re.I)
 _AFTER = re.compile(r"\s+(?:is|are|was|were)\s+(?:present|seen|identified|noted|observed|found)\b", re.I)
 _NEGATED_AFTER = re.compile(
     r"\s+(?:(?:is|are|was|were)\s+)?(?:not\s+(?:present|seen|identified|noted|observed|found)|absent)"
@@ -49,8 +49,8 @@ def denied(text: str, rng: Rng, vocabulary: Vocabulary) -> str:
     if mention is None:
         return text
     behind, term = text[mention.end :], text[mention.start : mention.end]
-    if _PRESENT.match(behind[1:]) and behind.startswith(":"):
-        return text[: mention.end + 1] + _PRESENT.sub(r"\1absent", behind[1:], count=1)
+    if _PRESENT.match(behind):
+        return text[: mention.end] + _PRESENT.sub(r"\1absent", behind, count=1)
     stated = _AFTER.match(behind)
     if stated:
         verb = stated.group().split()
@@ -70,8 +70,8 @@ def affirmed(text: str, rng: Rng, vocabulary: Vocabulary) -> str:
     cue, behind = mention.cue, text[mention.end :]
     if cue.end <= mention.start:
         return text[: cue.start] + text[cue.end :].lstrip()
-    if behind.startswith(":"):
-        return text[: mention.end + 1] + _ABSENT.sub(r"\1present", behind[1:], count=1)
+    if _ABSENT.match(behind):
+        return text[: mention.end] + _ABSENT.sub(r"\1present", behind, count=1)
     return text[: mention.end] + _NEGATED_AFTER.sub(" is present", behind, count=1)
 
 
