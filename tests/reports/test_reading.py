@@ -206,7 +206,8 @@ def test_columns_are_recognised_shown_and_become_parts(tmp_path: Path) -> None:
 def test_a_table_without_a_header_does_not_spill_its_text(tmp_path: Path) -> None:
     with pytest.raises(BadTable) as raised:
         read(tmp_path, "r.csv", 'S1,"A long report\nof Jane Doe, who came to the clinic."\nS2,"More text."\n')
-    assert "no id column among: S1, A long report of Jane Doe, who..." in str(raised.value)
+    assert "no id column among: 2 columns, none of a known name" in str(raised.value)
+    assert "Jane" not in str(raised.value)
 
 
 def test_columns_can_be_given(tmp_path: Path) -> None:

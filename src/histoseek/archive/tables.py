@@ -75,7 +75,9 @@ def load_table(path: Path, rename: Mapping[str, str] | None = None) -> SlideTabl
     table = _with_our_names(_read(path, rename or {}), path, rename or {})
     present = [name for name in _IDS if name in table.column_names]
     if not present:
-        found = ", ".join(table.column_names)
+        usual = (*_TEXTS, "spacing", "name")
+        has_header = any(name in usual for name in table.column_names)
+        found = ", ".join(table.column_names) if has_header else f"{table.num_columns} columns, none of a known name"
         raise BadTable(
             path, f"no id column among: {found}", "Name one 'slide_id', 'case_id' or 'file', or use --rename"
         )

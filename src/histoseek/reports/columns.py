@@ -19,6 +19,7 @@ Role = PartName | IdRole | OrderRole
 PART_NAMES: tuple[PartName, ...] = get_args(PartName)
 ID_ROLES: tuple[IdRole, ...] = get_args(IdRole)
 _ORDER_ROLES: tuple[OrderRole, ...] = get_args(OrderRole)
+_USUAL = frozenset(("name", "organ", "site", "stain", "age", "sex"))
 _SHOWN_CHARACTERS = 30
 _SHOWN_NAMES = 40
 _SEVERAL = frozenset(PART_NAMES) - {"report"}
@@ -119,12 +120,12 @@ def _given(path: Path, names: Sequence[str], columns: ReportColumns | None) -> d
         return {}
     missing = [found.column for found in columns.roles if found.column not in names]
     if missing and not columns.optional:
-        raise BadTable(path, f"no column {missing[0]!r}", f"Columns are: {_listed(names)}")
+        raise BadTable(path, f"no column {missing[0]!r}", f"Columns are: {_header(names)}")
     return {found.column: found.role for found in columns.roles if found.column in names}
 
 
 def _check(path: Path, names: Sequence[str], found: Sequence[ColumnRole]) -> None:
-    there = _listed(names)
+    there = _header(names)
     named_twice = next((column.column for column in found if names.count(column.column) > 1), None)
     if named_twice:
         raise BadTable(path, f"two columns are called {named_twice!r}", "Rename one of them")
@@ -142,8 +143,15 @@ def _check(path: Path, names: Sequence[str], found: Sequence[ColumnRole]) -> Non
         raise BadTable(path, f"no report column among: {there}", "Name one 'report', or use --rename")
 
 
+def _header(names: Sequence[str]) -> str:
+    """The names of a header; only how many there are where none is known, as it may be a patient's row instead."""
+    if any(_plain(name) in _ALIASES or _plain(name) in _USUAL for name in names):
+        return _listed(names)
+    return f"{len(names)} columns, none of a known name"
+
+
 def _listed(names: Sequence[str]) -> str:
-    """Names on one line, long ones cut: a table without a header has a report's text where names should be."""
+    """Names on one line, long ones cut."""
     short = [" ".join(name[:_SHOWN_CHARACTERS].split()) + "..." * (len(name) > _SHOWN_CHARACTERS) for name in names]
     more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
     return ", ".join(short[:_SHOWN_NAMES]) + more

@@ -64,9 +64,9 @@ def pdf_text(path: Path) -> str:
         reader = PdfReader(path)
         locked = reader.is_encrypted and not reader.decrypt("")
         pages = [] if locked else [page.extract_text() for page in reader.pages]
-    except Exception as error:  # a damaged PDF makes the reader fail in many ways
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(str(path), f"not a readable PDF ({reason})", "Print it to PDF again") from error
+    except Exception as error:  # a damaged PDF makes the reader fail in many ways, and some quote what they read
+        what = f"not a readable PDF ({type(error).__name__})"
+        raise InputError(str(path), what, "Print it to PDF again") from error
     if locked:
         raise InputError(str(path), "a PDF locked by a password", "Save it without the password")
     if not any(page.strip() for page in pages):
