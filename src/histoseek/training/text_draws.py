@@ -79,12 +79,13 @@ class Drawer:
             return self._of_parts(text, rng)
         if kind == "facts":
             return self._of_same_facts(place, rng)
-        whole = self._seen(text, rng)
+        seen = self._seen(text, rng)
         if kind == "query":
-            query = query_about(text.whole, rng, self._vocabulary)
-            return None if query is None else Draw("query", query, whole, self._against(query, text, rng))
-        other = passage(paraphrased(self._excerpt(text, rng), rng, self._vocabulary), self._vocabulary, text.whole)
-        return Draw("paraphrase", whole, other, self._against(whole, text, rng))
+            query = query_about(seen, rng, self._vocabulary)
+            return None if query is None else Draw("query", query, seen, self._against(query, seen, rng))
+        written = paraphrased(seen.text.split("\n"), rng, self._vocabulary)
+        other = passage(written, self._vocabulary, text.whole)
+        return Draw("paraphrase", seen, other, self._against(seen, seen, rng))
 
     def _of_parts(self, text: ReportText, rng: Rng) -> Draw | None:
         """Two sections, or the sentences dealt out in two."""
@@ -95,17 +96,15 @@ class Drawer:
             sentences = text.sentences
             if len(sentences) < 2:
                 return None
-            sides = rng.random(len(sentences)) < 0.5
-            sides[int(rng.integers(len(sentences)))] = not sides.all() and bool(sides.any())
+            first_half = set(rng.permutation(len(sentences))[: int(rng.integers(1, len(sentences)))].tolist())
             halves = [
-                tuple(s for s, side in zip(sentences, sides, strict=True) if side == one) for one in (True, False)
+                tuple(sentence for place, sentence in enumerate(sentences) if (place in first_half) == chosen)
+                for chosen in (True, False)
             ]
-        if not all(halves):
-            return None
         views = [self._view(_cut(half, rng), text) for half in halves]
         if not all(tells_of_disease(view, self._vocabulary) for view in views):
             return None
-        return Draw("parts", views[0], views[1], self._against(views[0], text, rng))
+        return Draw("parts", views[0], views[1], self._against(views[0], views[1], rng))
 
     def _of_same_facts(self, place: int, rng: Rng) -> Draw | None:
         text = self._texts[place]
@@ -114,19 +113,18 @@ class Drawer:
             return None
         other = self._texts[others[int(rng.integers(len(others)))]]
         anchor = self._seen(text, rng)
-        return Draw("facts", anchor, self._seen(other, rng), self._against(anchor, text, rng))
+        return Draw("facts", anchor, self._seen(other, rng), self._against(anchor, anchor, rng))
 
-    def _against(self, anchor: Passage, text: ReportText, rng: Rng) -> tuple[Passage, ...]:
-        """The report, or what is seen of it, changed so that it opposes the anchor."""
-        seen = passage("\n".join(self._excerpt(text, rng)), self._vocabulary)
-        made = opposite(seen, rng, self._vocabulary)
+    def _against(self, anchor: Passage, like: Passage, rng: Rng) -> tuple[Passage, ...]:
+        """A passage like a given one, changed so that it opposes the anchor."""
+        made = opposite(like, rng, self._vocabulary)
         return (made,) if made is not None and opposes(made, anchor) else ()
 
     def _seen(self, text: ReportText, rng: Rng) -> Passage:
-        return text.whole if _words(text.sentences) <= _LONGEST_WORDS else self._view(self._excerpt(text, rng), text)
-
-    def _excerpt(self, text: ReportText, rng: Rng) -> tuple[str, ...]:
-        return _cut(text.sentences, rng)
+        """The report, or of a long one some sentences."""
+        if _words(text.sentences) <= _LONGEST_WORDS:
+            return text.whole
+        return self._view(_cut(text.sentences, rng), text)
 
     def _view(self, sentences: Sequence[str], text: ReportText) -> Passage:
         return passage("\n".join(sentences), self._vocabulary, text.whole)
