@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from histoseek.api import Archive
 from histoseek.errors import BadTable, ConfigurationError, InputError, MissingExtra
 from histoseek.progress import SilentReporter
 from histoseek.training import train as training
-from histoseek.training.pairs import Pair, archive_pairs, load_pair_bag, read_pairs
+from histoseek.training.pairs import Pair, archive_pairs, load_pair_bag, read_pairs, visible_pairs
 from tests.training.helpers import SMALL, write_pairs
 
 
@@ -142,3 +143,25 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_settings_that_do_not_fit_are_refused(name: str, value: object) -> None:
     with pytest.raises(ConfigurationError):
         replace(SMALL, **{name: value})
+
+
+class _Judge:
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def visible(self, sentences: Sequence[str]) -> tuple[bool, ...]:
+        self.asked += sentences
+        return tuple("cyst" not in sentence for sentence in sentences)
+
+
+def test_visible_pairs_keep_what_a_slide_shows() -> None:
+    report = "Glands are fused. A cyst is lined by mucosa. Margins are free. Electronically signed by Dr. John Smith."
+    whole = Pair("a", "a", "a", report, Path("a.h5"))
+    nothing = replace(whole, slide_id="b", report="Margins are free.")
+    assert [pair.report for pair in visible_pairs([whole, nothing])] == [
+        "Glands are fused. A cyst is lined by mucosa.",
+        "Margins are free.",
+    ]
+    judge = _Judge()
+    assert [pair.report for pair in visible_pairs([whole, whole], judge)] == ["Glands are fused."] * 2
+    assert judge.asked == ["Glands are fused.", "A cyst is lined by mucosa."]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -30,6 +31,7 @@ def train(
     pairs: Annotated[Path | None, typer.Option(help="CSV with slide_id, report, and perhaps patient_id.")] = None,
     features: Annotated[Path | None, typer.Option(help="Folder of feature files for --pairs.")] = None,
     features_encoder: Annotated[str, typer.Option(help="What made the feature files.")] = _UNKNOWN,
+    visible: Annotated[bool, typer.Option("--visible", help="Train on what a slide can show of each report.")] = False,
     text_encoder: Annotated[str, typer.Option(help="Text encoder to begin with.")] = "minilm",
     text_layers: Annotated[int, typer.Option(help="Last layers of it that are trained.")] = 3,
     epochs: Annotated[int, typer.Option(help="Most epochs.")] = 200,
@@ -76,6 +78,7 @@ def train(
         device=device,
     )
     found, space = _pairs(archive, pairs, features, features_encoder)
+    found = _visible(found) if visible else found
     _run(out, found, space, text_encoder, settings, data=data, licence=licence, as_json=as_json)
 
 
@@ -122,6 +125,20 @@ def _pairs(
     space, recipe = opened.settled_space, opened.recipe
     made = FeatureSpace(recipe.encoder.removeprefix("features:"), recipe.spacing_um_per_px, space.tile_edge_px)
     return archive_pairs(opened), made
+
+
+def _visible(pairs: Sequence[Pair]) -> Sequence[Pair]:
+    """The pairs with what a slide can show; a language model helps to tell where the settings name one."""
+    from histoseek.reports.language_model import judge_at
+    from histoseek.settings import get_settings
+    from histoseek.training.pairs import visible_pairs
+
+    settings = get_settings()
+    judge = judge_at(settings.language_model_url, settings.language_model_name)
+    if judge and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        what = "a language model may answer each process differently"
+        raise ConfigurationError("--visible", what, "Unset HISTOSEEK_LANGUAGE_MODEL_URL, or train in one process")
+    return visible_pairs(pairs, judge)
 
 
 def _weights_path(out: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from histoseek.archive.archive import Archive
@@ -12,6 +12,9 @@ from histoseek.archive.tables import TableRow, load_table, require_unique
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.encoders.features import discover_features, read_features
 from histoseek.errors import BadTable, InputError
+from histoseek.reports.deidentify import deidentify
+from histoseek.reports.sections import sections
+from histoseek.reports.visible import SentenceJudge, visible_text
 
 _NAMED = 3
 """How many ids a message names."""
@@ -85,6 +88,21 @@ def archive_pairs(archive: Archive) -> tuple[Pair, ...]:
         what = _listed(missing, "slides without cached features")
         raise InputError(str(archive.path), what, "Run `histoseek index` on them again")
     return pairs
+
+
+def visible_pairs(pairs: Sequence[Pair], judge: SentenceJudge | None = None) -> tuple[Pair, ...]:
+    """The pairs with only those sentences of their reports that a slide can show; where there are none, all.
+
+    judge: asked about what the rules leave; it sees texts without identifiers only. Each text is looked at once.
+    Raises EncoderError when the judge gives no usable answer.
+    """
+    seen = {report: _visible(report, judge) for report in dict.fromkeys(pair.report for pair in pairs)}
+    return tuple(replace(pair, report=seen[pair.report]) for pair in pairs)
+
+
+def _visible(report: str, judge: SentenceJudge | None) -> str:
+    text = deidentify(report).text if judge else report
+    return visible_text(sections(text), judge=judge) or text
 
 
 def require_contrast(pairs: Iterable[Pair], where: str) -> None:
