@@ -49,8 +49,8 @@ class Explanation:
 class Phrase:
     """A part of a report that a text speaks of, report[start:end].
 
-    kind: "meaning", a sentence, and its score is the cosine of its vector and the text's; "words", a word of the text
-    in some form, of score 1.
+    kind: "meaning", a sentence, and its score is the cosine of its vector and the text's; "words", a word or term of
+    the text in some form, of score 1.
     """
 
     start: int

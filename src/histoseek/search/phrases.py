@@ -1,4 +1,4 @@
-"""Which parts of a report a text speaks of: sentences of like meaning, and the text's own words."""
+"""Which parts of a report a text speaks of: sentences of like meaning, and the text's own words and terms."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.archive.archive import Archive
+from histoseek.reports.analyser import analyse, spans
 from histoseek.reports.sentences import Sentence, sentences
+from histoseek.reports.words import Span
 from histoseek.search.explain import MOST_READ
 from histoseek.search.explanation import Phrase
 from histoseek.search.results import SearchResult
-from histoseek.search.stems import stemmed_words, stems
 
 SENTENCES_SHOWN = 3
-MOST_SENTENCES = 96
-"""Sentences that are read with the text encoder for all results together: half a second on two processor cores."""
+MOST_SENTENCES = 60
+"""Sentences that are read with the text encoder for all results together: a third of a second on two processor cores."""
 
 MOST_WORDS = 32
 """Different words of a text that are sought one by one; all those of a whole report would mark most of any other."""
 
-_LEAST_WORDS = 2
 _ROUNDING = 1e-9
 
 Vector = NDArray[np.float32]
@@ -43,52 +43,59 @@ def with_phrases(
 
     vector: the text's, float32 [T], None without a text encoder; then there are words alone. Of each report up to
     SENTENCES_SHOWN sentences that are nearer to the text than its sentences are on the average. Of all reports together
-    MOST_SENTENCES are read, as many of each, those with the text's words first. Words are compared by their stems;
-    those of texts of more than MOST_WORDS words are not sought. Phrases are in the order of the report.
+    MOST_SENTENCES are read, as many of each, those with the text's words first. Words and terms are compared as
+    search for words does, so that what a report denies is no word of a text that asks for it; those of texts of more
+    than MOST_WORDS words are not sought. Phrases are in the order of the report.
     """
     read = results[:MOST_READ]
-    wanted = stems(text)
-    words = [_words(result.record.report or "", wanted) for result in read]
-    meant = _meant(archive, read, wanted, vector) if vector is not None else [()] * len(read)
+    reports = [result.record.report or "" for result in read]
+    wanted = _tokens(text)
+    words = [spans(report, wanted) if wanted else () for report in reports]
+    meant = _meant(archive, reports, words, vector) if vector is not None else [()] * len(read)
     told = (
-        replace(result, phrases=tuple(sorted((*own, *of_words), key=lambda one: (one.start, -one.end))))
-        for result, own, of_words in zip(read, meant, words, strict=True)
+        replace(result, phrases=_in_order([*own, *(Phrase(one.start, one.end, 1.0, "words") for one in found)]))
+        for result, own, found in zip(read, meant, words, strict=True)
     )
     return (*told, *results[MOST_READ:])
 
 
-def _words(report: str, wanted: frozenset[str]) -> Sequence[Phrase]:
-    if len(wanted) > MOST_WORDS:
-        return ()
-    return [Phrase(span.start, span.end, 1.0, "words") for span, stem in stemmed_words(report) if stem in wanted]
+def _tokens(text: str) -> frozenset[str]:
+    """The text's own words and terms as search for words compares them; none for a long text."""
+    terms = [term for term in analyse(text) if term.kind != "broader"]
+    if len({term.token for term in terms if term.kind == "word"}) > MOST_WORDS:
+        return frozenset()
+    return frozenset(term.token for term in terms)
+
+
+def _in_order(phrases: Sequence[Phrase]) -> tuple[Phrase, ...]:
+    return tuple(sorted(phrases, key=lambda one: (one.start, -one.end)))
 
 
 def _meant(
-    archive: Archive, results: Sequence[SearchResult], wanted: frozenset[str], vector: Vector
+    archive: Archive, reports: Sequence[str], words: Sequence[Sequence[Span]], vector: Vector
 ) -> Sequence[Sequence[Phrase]]:
-    """For each result the sentences of its report that are nearest to a vector."""
-    share = MOST_SENTENCES // max(1, len(results))
+    """For each report its sentences that are nearest to a vector."""
+    share = MOST_SENTENCES // max(1, len(reports))
     asked = [
         _Candidate(owner, sentence)
-        for owner, result in enumerate(results)
-        for sentence in _readable(result.record.report or "", wanted)[:share]
+        for owner, (report, found) in enumerate(zip(reports, words, strict=True))
+        for sentence in _readable(report, found)[:share]
     ]
     texts = list(dict.fromkeys(one.sentence.text for one in asked))
     if not texts:
-        return [()] * len(results)
+        return [()] * len(reports)
     cosines = dict(zip(texts, (archive.language.encoder.encode(texts) @ vector).tolist(), strict=True))
     return [
         _nearest([(one.sentence, cosines[one.sentence.text]) for one in asked if one.owner == owner])
-        for owner in range(len(results))
+        for owner in range(len(reports))
     ]
 
 
-def _readable(report: str, wanted: frozenset[str]) -> Sequence[Sentence]:
-    """The report's sentences, those with wanted words first; headings and lone words are no sentences."""
-    found = [(one, [stem for _, stem in stemmed_words(one.text)]) for one in sentences(report)]
-    kept = [(one, own) for one, own in found if len(own) >= _LEAST_WORDS]
-    kept.sort(key=lambda pair: -len(wanted.intersection(pair[1])))
-    return [one for one, _ in kept]
+def _readable(report: str, words: Sequence[Span]) -> Sequence[Sentence]:
+    """The report's sentences, those with most of the words first; headings and lone words are no sentences."""
+    found = [one for one in sentences(report) if " " in one.text and not one.text.endswith(":")]
+    held = [sum(Span(one.start, one.end).overlaps(word) for word in words) for one in found]
+    return [found[place] for place in sorted(range(len(found)), key=lambda place: -held[place])]
 
 
 def _nearest(scored: Sequence[tuple[Sentence, float]]) -> Sequence[Phrase]:
