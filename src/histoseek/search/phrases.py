@@ -18,7 +18,7 @@ from histoseek.search.results import SearchResult
 
 SENTENCES_SHOWN = 3
 MOST_SENTENCES = 60
-"""Sentences that are read with the text encoder for all results together: a third of a second on two processor cores."""
+"""Sentences that are read with the text encoder for all results together; takes a third of a second on two cores."""
 
 MOST_WORDS = 32
 """Different words of a text that are sought one by one; all those of a whole report would mark most of any other."""
