@@ -206,6 +206,14 @@ def test_names_in_the_metadata_are_found_in_reports(features: Path, archive: Arc
     assert any("name, email" in said for said in run.warnings)
 
 
+def test_names_beside_a_report_are_found_in_it(features: Path, archive: Archive, tmp_path: Path) -> None:
+    text = "case_id,surname,pathologist,report\nC3,Zumwalt,M. Brzezicki,zumwalt: adenoma. Brzezicki agrees.\n"
+    run = archive.index([features], reports=write(tmp_path / "r.csv", text))
+    assert reports(archive)["C3"] == "[NAME]: adenoma. [NAME] agrees."
+    assert run.reports is not None
+    assert "surname = person, pathologist = person" in str(run.reports.files[0].mapping)
+
+
 def test_a_name_column_of_slides_is_kept(features: Path, archive: Archive, tmp_path: Path) -> None:
     archive.index([features], write(tmp_path / "m.csv", "slide_id,name\nC3,block 7\n"))
     assert archive.get("C3").record.extra["name"] == "block 7"

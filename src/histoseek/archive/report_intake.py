@@ -85,9 +85,9 @@ def load_reports(paths: Sequence[Path], columns: ReportColumns | None) -> Report
 
 
 def known_of_report(report: Report) -> KnownIdentifiers:
-    """What a report's own ids say."""
+    """What a report's own ids say, and the names beside it."""
     ids = (report.report_id.partition("#")[0], report.case_id, report.patient_id, *report.slide_ids)
-    return known_identifiers(ids, {})
+    return together((known_identifiers(ids, {}), KnownIdentifiers(names=report.persons)))
 
 
 def refusal_of(source: Source, reason: str) -> ReportRefusal:

@@ -14,16 +14,17 @@ from histoseek.errors import BadTable, ConfigurationError
 PartName = Literal["report", "diagnosis", "microscopy", "gross", "history", "comment", "ancillary", "addendum", "other"]
 IdRole = Literal["report_id", "slide_id", "case_id", "patient_id", "file"]
 OrderRole = Literal["date", "sequence", "kind"]
-Role = PartName | IdRole | OrderRole
+PersonRole = Literal["person"]
+Role = PartName | IdRole | OrderRole | PersonRole
 
 PART_NAMES: tuple[PartName, ...] = get_args(PartName)
 ID_ROLES: tuple[IdRole, ...] = get_args(IdRole)
 _ORDER_ROLES: tuple[OrderRole, ...] = get_args(OrderRole)
-_USUAL = frozenset(("name", "organ", "site", "stain", "age", "sex"))
+_USUAL = frozenset(("organ", "site", "stain", "age", "sex"))
 _SHOWN_CHARACTERS = 30
 _SHOWN_NAMES = 40
-_SEVERAL = frozenset(PART_NAMES) - {"report"}
-_ROLES: Mapping[str, Role] = {role: role for role in (*PART_NAMES, *ID_ROLES, *_ORDER_ROLES)}
+_SEVERAL = (frozenset(PART_NAMES) | {"person"}) - {"report"}
+_ROLES: Mapping[str, Role] = {role: role for role in (*PART_NAMES, *ID_ROLES, *_ORDER_ROLES, *get_args(PersonRole))}
 
 _NAMES: Mapping[Role, str] = {
     "report_id": "id report_number report_no reportid document_id note_id befund_nr befundnummer",
@@ -35,6 +36,9 @@ _NAMES: Mapping[Role, str] = {
     "date": "report_date date_of_report signed_date signout_date sign_out_date befunddatum datum",
     "sequence": "seq sequence_number version addendum_number addendum_no part_number order line_number",
     "kind": "report_type document_type doc_type note_type record_type",
+    "person": "name patient_name surname last_name first_name given_name family_name full_name forename maiden_name "
+    "patientenname nachname vorname nom prenom prénom naam achternaam voornaam nombre apellidos physician "
+    "physician_name referring_physician surgeon surgeon_name clinician pathologist pathologist_name signed_by",
     "report": "text report_text full_text pathology_report path_report caption captions befund befundtext rapport "
     "verslag compte_rendu report_body body",
     "diagnosis": "final_diagnosis diagnosis_text diagnoses pathologic_diagnosis pathological_diagnosis diagnose "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -35,6 +35,7 @@ class Report:
 
     report_id is unique within one reading: texts that differ under one id become ID, ID#2 and so on.
     parts: those of the report, then those of its addenda in order. source: where its first part was read.
+    persons: names that its table gives beside the text, to be looked for in it and never kept.
     """
 
     report_id: str
@@ -44,6 +45,7 @@ class Report:
     patient_id: str | None
     parts: tuple[ReportPart, ...]
     source: Source
+    persons: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def text(self) -> str:

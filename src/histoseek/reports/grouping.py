@@ -111,6 +111,7 @@ def _report(report_id: str, draft: _Draft) -> Report:
         patient_id=next((entry.patient_id for entry in same if entry.patient_id), None),
         parts=tuple(sorted(parts, key=lambda part: part.addendum)),
         source=draft.first.source,
+        persons=tuple(dict.fromkeys(name for entry in same for name in entry.persons)),
     )
 
 

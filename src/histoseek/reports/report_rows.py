@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,7 +22,8 @@ _SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one row or file says. order: of a date or sequence column, larger is later; addendum: it says it is one."""
+    """What one row or file says. order: of a date or sequence column, larger is later; addendum: it says it is one;
+    persons: names beside the text."""
 
     report_id: str | None
     slide_ids: tuple[str, ...]
@@ -33,6 +34,7 @@ class Entry:
     source: Source
     order: float | None = None
     addendum: bool = False
+    persons: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -86,7 +88,15 @@ def _entry(row: RawRow, by_role: dict[Role, list[int]], source: Source) -> Entry
         return Refusal(source, what, "Check for a quote that is not closed, or shorten it")
     order = _order(one("sequence"), one("date"))
     marked = bool(_ADDENDUM.search(one("kind") or "")) or all(part.name == "addendum" for part in parts)
-    return Entry(ids[0], slide_ids, files, ids[1], ids[2], parts, source, order, marked)
+    persons = tuple(_persons(row.cells[index] for index in by_role.get("person", ())))
+    return Entry(ids[0], slide_ids, files, ids[1], ids[2], parts, source, order, marked, persons)
+
+
+def _persons(cells: Iterable[str]) -> Iterator[str]:
+    """Names of persons; what has digits is a number, or the name of a file."""
+    for name in map(clean_id, cells):
+        if name and not is_null(name) and not any(character.isdigit() for character in name):
+            yield name
 
 
 def _parts(cells: Sequence[str], by_role: dict[Role, list[int]]) -> Iterator[ReportPart]:
