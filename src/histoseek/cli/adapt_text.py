@@ -27,7 +27,7 @@ def adapt_text(
     column: Annotated[list[str] | None, typer.Option(help="What a column holds: NAME=ROLE. Several times.")] = None,
     text_encoder: Annotated[str, typer.Option(help="Text encoder to begin with.")] = "minilm",
     vocabulary: Annotated[Path | None, typer.Option(help="Your own vocabulary file, laid over ours.")] = None,
-    epochs: Annotated[int, typer.Option(help="Most epochs.")] = 6,
+    epochs: Annotated[int, typer.Option(help="Most epochs.")] = 5,
     batch: Annotated[int, typer.Option(help="Pairs a step.")] = 32,
     layers: Annotated[int, typer.Option(help="Last layers that are trained.")] = 6,
     learning_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 5e-5,
@@ -81,6 +81,8 @@ def _check_out(out: Path) -> None:
         work.mkdir(parents=True, exist_ok=True)
         write_atomic(work / ".writable", b"")
         (work / ".writable").unlink(missing_ok=True)
+        if not any(work.iterdir()):
+            work.rmdir()
     except OSError as error:
         raise ConfigurationError(f"--out {out}", error.strerror or "cannot be written", "Choose another") from error
 

@@ -19,7 +19,7 @@ class AdaptSettings:
     checkpoint_steps: steps between checkpoints inside an epoch.
     """
 
-    epochs: int = 6
+    epochs: int = 5
     batch: int = 32
     layers: int = 6
     learning_rate: float = 5e-5

@@ -29,6 +29,9 @@ from histoseek.training.text_progress import (
 from histoseek.training.text_settings import AdaptSettings
 from histoseek.training.work import WorkFolder
 
+_PIECE = 16
+"""Texts encoded together: short statements are not padded to the length of reports."""
+
 _VALIDATION_EPOCH = 0
 """The epoch whose draws validation uses, the same every time; training draws are those from 1."""
 
@@ -121,11 +124,12 @@ class AdaptTrainer:
         self.progress.loss_sum += loss
 
     def _loss(self, draws: Sequence[Draw]) -> Tensor:
-        """The loss of some draws; equal texts are encoded once."""
+        """The loss of some draws; equal texts are encoded once, and those of like length together."""
         texts = [passage.text for passage in passages(draws)]
-        distinct = list(dict.fromkeys(texts))
+        distinct = sorted(dict.fromkeys(texts), key=len)
         rows = {text: place for place, text in enumerate(distinct)}
-        vectors = self._tower(self._tower.tokens(distinct))
+        pieces = [distinct[start : start + _PIECE] for start in range(0, len(distinct), _PIECE)]
+        vectors = torch.cat([self._tower(self._tower.tokens(piece)) for piece in pieces])
         return draws_loss(draws, vectors[[rows[text] for text in texts]], self._settings.temperature)
 
     def _close_epoch(self) -> None:
