@@ -1,14 +1,16 @@
-"""What ties an archive's slides to language: report vectors, and the space that slides and texts share."""
+"""What ties an archive's slides to language: what its reports say, and the space that slides and texts share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from histoseek.archive.layout import ArchiveLayout
+from histoseek.archive.reports import read_report, windows_of
 from histoseek.archive.schema import LanguageVectors, StoredSlide
 from histoseek.archive.stores.base import VectorColumn
 from histoseek.encoders.alignment import Alignment, Floats, load_alignment
@@ -16,6 +18,8 @@ from histoseek.encoders.space import EmbeddingSpace
 from histoseek.encoders.text.base import TextEncoder
 from histoseek.encoders.weights import TEXT_MODEL, load_card, load_weights
 from histoseek.errors import SpaceMismatch
+
+Halves = NDArray[np.float16]
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,12 @@ class Language:
         return self.layout.weights.is_file() and load_card(self.layout.weights).text is not None
 
     def complete(self, slides: Sequence[StoredSlide]) -> list[StoredSlide]:
-        """The slides with the language vectors that they don't have yet."""
+        """The slides with what ties them to language, as far as they don't have it yet."""
         new = [i for i, slide in enumerate(slides) if slide.record.report and slide.language.report_vector is None]
         found = dict(zip(new, self._report_vectors([slides[i].record.report or "" for i in new]), strict=True))
+        in_parts = self._windows([slide for slide in slides if slide.language.report_windows is None])
         return [
-            replace(slide, language=self._vectors(slide, found.get(i, slide.language.report_vector)))
+            replace(slide, language=self._completed(slide, found.get(i, slide.language.report_vector), in_parts))
             for i, slide in enumerate(slides)
         ]
 
@@ -84,12 +89,30 @@ class Language:
             return [None] * len(reports)
         return list(self.encoder.encode(reports))
 
-    def _vectors(self, slide: StoredSlide, report: Floats | None) -> LanguageVectors:
+    def _windows(self, slides: Sequence[StoredSlide]) -> Mapping[str, Halves]:
+        """The vectors of the parts of reports that are longer than the encoder's context, by report."""
+        if not self.space.has_texts:
+            return {}
+        reports = dict.fromkeys(slide.record.report for slide in slides if slide.record.report)
+        parts = {report: windows_of(report, self.encoder.card.context_tokens) for report in reports}
+        parts = {report: own for report, own in parts.items() if len(own) > 1}
+        if not parts:
+            return {}
+        vectors = iter(self.encoder.encode([window for own in parts.values() for window in own]).astype(np.float16))
+        return {report: np.stack([next(vectors) for _ in own]) for report, own in parts.items()}
+
+    def _completed(self, slide: StoredSlide, report: Floats | None, in_parts: Mapping[str, Halves]) -> LanguageVectors:
+        language, text = replace(slide.language, report_vector=report), slide.record.report
+        if text and language.report_tokens is None:
+            tokens, stated = read_report(text)
+            language = replace(language, report_tokens=tokens, report_facts=stated)
+        if text and text in in_parts:
+            language = replace(language, report_windows=in_parts[text])
         if self.alignment is None:
-            return LanguageVectors(report)
+            return language
         shared = self.alignment.slides(slide.signature.global_vector[None])[0]
         shared_report = self.alignment.texts(np.asarray(report)[None])[0] if report is not None else None
-        return LanguageVectors(report, shared, shared_report)
+        return replace(language, shared_vector=shared, shared_report_vector=shared_report)
 
     def _loaded(self) -> TextEncoder:
         if self.trained:

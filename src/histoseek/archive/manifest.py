@@ -12,7 +12,7 @@ from histoseek.encoders.space import EmbeddingSpace
 from histoseek.errors import ArchiveError, ArchiveNotFound, DamagedArchive
 from histoseek.files import as_archive_errors, write_atomic
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 
 import numpy as np
@@ -13,6 +13,8 @@ import pyarrow as pa
 from histoseek.errors import InputError
 from histoseek.mosaics.barcodes import barcode_words
 from histoseek.mosaics.signature import MosaicTiles, Signature
+
+ANALYSER_KEY = b"analyser"
 
 MetadataValue = str | int | float | bool | date | None
 
@@ -49,15 +51,19 @@ class SlideRecord:
 
 @dataclass(frozen=True, slots=True)
 class LanguageVectors:
-    """What ties a slide to language, each float32 and of length one; None where there is none.
+    """What ties a slide to language; None where there is none. Vectors are float32 and of length one.
 
     report_vector: the report as its text encoder gives it; shared_vector and shared_report_vector: slide and report
-    in the archive's shared space.
+    in the archive's shared space; report_tokens: what search for words compares, a blank around each; report_facts:
+    what the report states, each as field:value; report_windows: the parts of a long report, float16 [W, T].
     """
 
     report_vector: np.ndarray | None = None
     shared_vector: np.ndarray | None = None
     shared_report_vector: np.ndarray | None = None
+    report_tokens: str | None = None
+    report_facts: tuple[str, ...] | None = None
+    report_windows: np.ndarray | None = None
 
 
 LANGUAGE_COLUMNS = tuple(column.name for column in fields(LanguageVectors))
@@ -98,10 +104,14 @@ SIGNATURE_COLUMNS = (
     "tile_size_level0",
 )
 VECTOR_COLUMNS = (*SIGNATURE_COLUMNS, *LANGUAGE_COLUMNS)
+"""What is derived from slides and reports, and is no metadata."""
 
 
-def slides_schema(dimension: int, extra: Iterable[pa.Field] = ()) -> pa.Schema:
-    """Columns of the slides' table for vectors of this dimension, with one column per extra metadata field."""
+def slides_schema(dimension: int, analyser: str = "", extra: Iterable[pa.Field] = ()) -> pa.Schema:
+    """Columns of the slides' table for vectors of this dimension, with one column per extra metadata field.
+
+    analyser: what reads reports into tokens and facts, kept beside the tokens' column (`ANALYSER_KEY`).
+    """
     vectors = (
         pa.list_(pa.float32(), dimension),
         pa.list_(pa.float16()),
@@ -113,7 +123,12 @@ def slides_schema(dimension: int, extra: Iterable[pa.Field] = ()) -> pa.Schema:
         pa.int64(),
     )
     fields = [pa.field(name, kind) for name, kind in zip(SIGNATURE_COLUMNS, vectors, strict=True)]
-    return pa.schema([*_RECORD_FIELDS, *fields, *extra])
+    read = (
+        pa.field("report_tokens", pa.string(), metadata={ANALYSER_KEY: analyser}),
+        pa.field("report_facts", pa.list_(pa.string())),
+        pa.field("report_windows", pa.list_(pa.float16())),
+    )
+    return pa.schema([*_RECORD_FIELDS, *fields, *read, *extra])
 
 
 def value_of(record: SlideRecord, column: str) -> str:
@@ -197,6 +212,7 @@ def _row(slide: StoredSlide) -> dict[str, object]:
         **record.extra,
         "global_vector": signature.global_vector,
         **{name: getattr(slide.language, name) for name in LANGUAGE_COLUMNS},
+        "report_windows": None if slide.language.report_windows is None else slide.language.report_windows.reshape(-1),
         "mosaic": signature.mosaic.reshape(-1),
         "shares": signature.shares,
         "barcodes": signature.barcodes.reshape(-1),
@@ -224,9 +240,15 @@ def _signature(row: Mapping[str, pa.Scalar]) -> Signature:
 
 
 def _language(row: Mapping[str, pa.Scalar]) -> LanguageVectors:
-    return LanguageVectors(
-        **{name: _array(row[name]) for name in LANGUAGE_COLUMNS if name in row and row[name].is_valid}
+    known = {name: row[name] for name in LANGUAGE_COLUMNS if name in row and row[name].is_valid}
+    found = LanguageVectors(
+        report_tokens=known.pop("report_tokens").as_py() if "report_tokens" in known else None,
+        report_facts=tuple(known.pop("report_facts").as_py()) if "report_facts" in known else None,
+        **{name: _array(value) for name, value in known.items()},
     )
+    if found.report_windows is None or found.report_vector is None:
+        return found
+    return replace(found, report_windows=found.report_windows.reshape(-1, len(found.report_vector)))
 
 
 def _array(scalar: pa.Scalar) -> np.ndarray:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 
 from histoseek.archive.archive import Archive
+from histoseek.archive.stores.base import Store
+from histoseek.archive.stores.sql import both
 from histoseek.errors import ConfigurationError
 from histoseek.search.calibrated import NOT_CALIBRATED
 from histoseek.search.explain import TextRegions
@@ -17,24 +19,28 @@ from histoseek.search.queries import WordQuery
 from histoseek.search.results import QueryInfo, SearchResults
 from histoseek.search.shown import elapsed_ms, fused_results, too_few
 from histoseek.search.ways import Ranking, Searched, Vector, fuse, shared_out
+from histoseek.search.words import AskedText, analyser_warnings, spelling_warnings
 
 
 def search_by_text(archive: Archive, query: WordQuery, options: SearchOptions) -> SearchResults:
     """The slides, or reports of slides, that a text speaks of; see `search`."""
     refuse_probabilities(options)
-    prepared = prepare_text(query)
+    prepared = prepare_text(archive, query)
     require_words(archive, options)
-    vectors = read_texts(archive, [prepared.text, *([prepared.without] if prepared.without else [])])
-    started = time.perf_counter()
     store = archive.store.snapshot()
-    where = Searchable.of(store, options, prepared.patient_id).condition
-    searched = Searched(store, archive.language, where, options.looked_at)
-    found = rankings_of(searched, prepared.text, vectors[0], options)
-    if prepared.without:
-        found = [*shared_out(found, 1), *shared_out(rankings_of(searched, prepared.without, vectors[1], options), -1)]
+    asked = _asked(store, prepared, options)
+    vectors = read_texts(archive, [one.text for one in asked])
+    started = time.perf_counter()
+    own = (prepared.slide_id,) if prepared.slide_id else ()
+    where = Searchable.of(store, options, prepared.patient_id, prepared.case_id, own).condition
+    searched = Searched(store, archive.language, both(where, asked[0].where), options.looked_at)
+    found = rankings_of(searched, asked[0], vectors[0], options)
+    for unwanted, vector in zip(asked[1:], vectors[1:], strict=True):
+        found = [*shared_out(found, 1), *shared_out(rankings_of(searched, unwanted, vector, options), -1)]
     regions = TextRegions.of(archive.language.alignment, vectors[0], options.offset)
-    results = fused_results(store, fuse(found, searched.without_report(found)), options, where, regions)
-    results = with_phrases(archive, results, prepared.text, vectors[0])
+    fused = fuse(found, searched.without_report(found))
+    results = fused_results(store, fused, options, searched.where, regions)
+    results = with_phrases(archive, results, asked[0].text, vectors[0])
     return SearchResults(
         query=_info(prepared, options),
         mode="fused",
@@ -43,9 +49,19 @@ def search_by_text(archive: Archive, query: WordQuery, options: SearchOptions) -
         warnings=(
             NOT_CALIBRATED,
             *text_warnings(archive, store.count("report IS NULL"), options),
+            *analyser_warnings(store),
+            *(() if prepared.is_report else spelling_warnings(store, asked[0].text)),
             *too_few(options, len(results)),
         ),
     )
+
+
+def _asked(store: Store, prepared: PreparedText, options: SearchOptions) -> list[AskedText]:
+    """What is wanted and, where there is such, what is not."""
+    if prepared.is_report:
+        return [AskedText.plain(prepared.text, options.expand)]
+    unwanted = [AskedText.plain(prepared.without, options.expand)] if prepared.without else []
+    return [AskedText.of_query(store, prepared.text, options.expand), *unwanted]
 
 
 def refuse_probabilities(options: SearchOptions) -> None:
@@ -61,10 +77,10 @@ def read_texts(archive: Archive, texts: Sequence[str]) -> Sequence[Vector | None
     return list(archive.language.encoder.encode(texts))
 
 
-def rankings_of(searched: Searched, text: str, vector: Vector | None, options: SearchOptions) -> list[Ranking]:
+def rankings_of(searched: Searched, asked: AskedText, vector: Vector | None, options: SearchOptions) -> list[Ranking]:
     """The ways from a text to what is wanted."""
     find = searched.slides_by_text if options.to == "slides" else searched.reports_by_text
-    return find(text, vector)
+    return find(asked.tokens, vector)
 
 
 def text_warnings(archive: Archive, without_report: int, options: SearchOptions) -> tuple[str, ...]:
@@ -80,10 +96,11 @@ def text_warnings(archive: Archive, without_report: int, options: SearchOptions)
 
 def _info(prepared: PreparedText, options: SearchOptions) -> QueryInfo:
     return QueryInfo(
-        kind="report" if prepared.uri else "text",
+        kind="report" if prepared.is_report else "text",
         to=options.to,
+        slide_id=prepared.slide_id,
         uri=prepared.uri,
-        text=None if prepared.uri else prepared.text,
+        text=None if prepared.is_report else prepared.text,
         without=prepared.without,
         where=options.where,
         offset=options.offset,

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, replace
 
 from histoseek.archive.archive import Archive
+from histoseek.archive.stores.base import Store
+from histoseek.archive.stores.sql import both
 from histoseek.mosaics.distances import Distance
 from histoseek.mosaics.signature import Signature
 from histoseek.progress import Reporter
@@ -22,6 +24,7 @@ from histoseek.search.ranked import Ranked, rank
 from histoseek.search.results import SearchResult, SearchResults
 from histoseek.search.shown import elapsed_ms, fused_results, too_few
 from histoseek.search.ways import Ranking, Searched, fuse, shared_out
+from histoseek.search.words import AskedText, analyser_warnings
 
 
 def search_composed(
@@ -32,19 +35,20 @@ def search_composed(
     require_words(archive, options)
     distance = image_distance(archive, query.image, options)
     prepared = prepare_image(archive, query.image, options.workers, reporter)
-    given = [(text, sign) for text, sign in ((query.text, 1), (query.without, -1)) if text]
-    vectors = read_texts(archive, [text for text, _ in given])
-    started = time.perf_counter()
     store = archive.store.snapshot()
+    given = _given(store, query, options)
+    vectors = read_texts(archive, [asked.text for asked, _ in given])
+    started = time.perf_counter()
     searchable = image_filter(store, prepared, options)
+    searchable = replace(searchable, where=both(searchable.where, *(asked.where for asked, _ in given)))
     where = searchable.condition
     ranked = rank(store, prepared.signatures, distance, candidate_count(distance, options), searchable)
     searched = Searched(store, archive.language, where, options.looked_at)
     found: list[Ranking] = [ranked.ranking(1 - query.weight)] if len(ranked) else []
-    for (text, sign), vector in zip(given, vectors, strict=True):
-        found += shared_out(rankings_of(searched, text, vector, options), sign * query.weight)
+    for (asked, sign), vector in zip(given, vectors, strict=True):
+        found += shared_out(rankings_of(searched, asked, vector, options), sign * query.weight)
     fused = fuse(found, searched.without_report(found))
-    wanted = (query.text, vectors[0]) if query.text else None
+    wanted = (given[0][0].text, vectors[0]) if query.text else None
     regions = TextRegions.of(archive.language.alignment, wanted[1], options.offset) if wanted else None
     results = fused_results(store, fused, options, where, _Comparison(prepared, ranked, distance, regions))
     results = with_phrases(archive, results, *wanted) if wanted else results
@@ -58,9 +62,16 @@ def search_composed(
             NOT_CALIBRATED,
             *image_warnings(archive, prepared, options),
             *text_warnings(archive, store.count("report IS NULL"), options),
+            *analyser_warnings(store),
             *too_few(options, len(results)),
         ),
     )
+
+
+def _given(store: Store, query: Composed, options: SearchOptions) -> list[tuple[AskedText, int]]:
+    """What is wanted and what is not, with 1 and -1."""
+    wanted = [(AskedText.of_query(store, query.text, options.expand), 1)] if query.text else []
+    return [*wanted, *([(AskedText.plain(query.without, options.expand), -1)] if query.without else [])]
 
 
 @dataclass(frozen=True, slots=True)

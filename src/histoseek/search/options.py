@@ -18,7 +18,8 @@ class SearchOptions:
     same_patient: let the query's patient (or, where that is not known, its case) be found; distance: between slides,
     None for the one that suits the query; exact: rank all slides instead of `candidates`; by_case: one result a case,
     its nearest slide; workers: threads that read the query; min_probability: leave out results that are less likely
-    to share the query's label; vote: the metadata column that results vote on.
+    to share the query's label; vote: the metadata column that results vote on; expand: look for what
+    a text names however reports write it, and, with less weight, for what that is a kind of.
     """
 
     k: int = 5
@@ -33,6 +34,7 @@ class SearchOptions:
     workers: int = 2
     min_probability: float | None = None
     vote: str | None = None
+    expand: bool = True
 
     def __post_init__(self) -> None:
         if self.k < 1:

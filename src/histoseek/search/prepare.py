@@ -21,6 +21,7 @@ from histoseek.mosaics.signature import Signature
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.search.queries import (
     ArchivedCase,
+    ArchivedReport,
     ArchivedSlide,
     Case,
     ImageQuery,
@@ -58,16 +59,29 @@ class PreparedImage:
 
 @dataclass(frozen=True, slots=True)
 class PreparedText:
-    """A text to ask with, the file it is from, and whose it is as far as known."""
+    """A text to ask with, the file or slide of the archive it is from, and whose it is as far as known."""
 
     text: str
     uri: str | None
     patient_id: str | None
     without: str | None = None
+    slide_id: str | None = None
+    case_id: str | None = None
+
+    @property
+    def is_report(self) -> bool:
+        """Whether the text is a report, to be taken as it is."""
+        return self.uri is not None or self.slide_id is not None
 
 
-def prepare_text(query: WordQuery) -> PreparedText:
-    """The text of a query; raises InputError when there is none, or the file is no readable text."""
+def prepare_text(archive: Archive, query: WordQuery) -> PreparedText:
+    """The text of a query; raises InputError when there is none, or the file is no readable text; UnknownSlide."""
+    if isinstance(query, ArchivedReport):
+        record = archive.get(query.slide_id).record
+        if not record.report:
+            raise InputError(record.slide_id, "has no report", "Ask with a slide whose report was indexed (--reports)")
+        own = {"slide_id": record.slide_id, "case_id": record.case_id}
+        return PreparedText(_cleaned(record.report), None, record.patient_id, **own)
     if isinstance(query, TextQuery):
         without = _cleaned(query.without) if query.without else None
         return PreparedText(_cleaned(query.text), None, query.patient_id, without)

@@ -93,9 +93,16 @@ class ReportFile:
     patient_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ArchivedReport:
+    """Ask with the report of a slide of the archive; its own patient is left out."""
+
+    slide_id: str
+
+
 SlideQuery = SlideFile | ArchivedSlide
 ImageQuery = SlideFile | ArchivedSlide | Region | TileImage | Case | ArchivedCase
-WordQuery = TextQuery | ReportFile
+WordQuery = TextQuery | ReportFile | ArchivedReport
 
 
 @dataclass(frozen=True, slots=True)

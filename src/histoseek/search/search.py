@@ -11,7 +11,7 @@ from histoseek.search.by_image import search_by_image
 from histoseek.search.by_text import search_by_text
 from histoseek.search.composed import search_composed
 from histoseek.search.options import SearchOptions
-from histoseek.search.queries import Composed, Query, ReportFile, TextQuery
+from histoseek.search.queries import ArchivedReport, Composed, Query, ReportFile, TextQuery
 from histoseek.search.results import SearchResults
 
 
@@ -35,6 +35,6 @@ def search(
 def _search(archive: Archive, query: Query, options: SearchOptions, reporter: Reporter | None) -> SearchResults:
     if isinstance(query, Composed):
         return search_composed(archive, query, options, reporter)
-    if isinstance(query, TextQuery | ReportFile):
+    if isinstance(query, TextQuery | ReportFile | ArchivedReport):
         return search_by_text(archive, query, options)
     return search_by_image(archive, query, options, reporter)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,8 @@ Vector = NDArray[np.float32]
 
 _RANK_OFFSET = 60
 """The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009)."""
+
+_READ_IN_WINDOWS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +55,21 @@ class Searched:
     where: str | None
     count: int
 
-    def slides_by_text(self, text: str, vector: Vector | None) -> list[Ranking]:
+    def slides_by_text(self, tokens: Mapping[str, float], vector: Vector | None) -> list[Ranking]:
         """text -> slides: through the shared space where there is one, and through the slides' reports.
 
-        vector: the text's, float32 [T], None when the archive has no text vectors.
+        tokens: the text's, with their weights; vector: the text's, float32 [T], None where the archive has none.
         """
         alignment = self.language.alignment
         if alignment is None or vector is None:
-            return self.reports_by_text(text, vector)
+            return self.reports_by_text(tokens, vector)
         shared = self._nearest("shared space", alignment.texts(vector[None])[0], "shared_vector")
-        return [shared, *self.reports_by_text(text, vector)]
+        return [shared, *self.reports_by_text(tokens, vector)]
 
-    def reports_by_text(self, text: str, vector: Vector | None) -> list[Ranking]:
-        """text -> reports: by their vectors and by their words; vector as above."""
-        rankings = [] if vector is None else [self._nearest("report vectors", vector, "report_vector")]
-        hits = self.store.text(text, self.count, self.where)
+    def reports_by_text(self, tokens: Mapping[str, float], vector: Vector | None) -> list[Ranking]:
+        """text -> reports: by their vectors and by their words; tokens and vector as above."""
+        rankings = [] if vector is None else [self._windowed(vector)]
+        hits = self.store.text(tokens, self.count, self.where)
         words = Ranking("report words", tuple(hit.slide_id for hit in hits), tuple(hit.score for hit in hits))
         return [ranking for ranking in (*rankings, words) if ranking.slide_ids]
 
@@ -83,6 +85,16 @@ class Searched:
             return []
         vector = alignment.slides(global_vector[None])[0]
         return [self._nearest("shared space", vector, "shared_report_vector")]
+
+    def _windowed(self, vector: Vector) -> Ranking:
+        """Reports by their vectors; of the nearest, long ones by that of their windows which is nearest, if nearer."""
+        whole = self._nearest("report vectors", vector, "report_vector")
+        scores = dict(zip(whole.slide_ids, whole.scores, strict=True))
+        for slide_id, flat in self.store.windows(whole.slide_ids[:_READ_IN_WINDOWS]).items():
+            windows = flat.astype(np.float32).reshape(-1, len(vector))
+            scores[slide_id] = max(scores[slide_id], float((windows @ vector).max()))
+        ranked = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
+        return replace(whole, slide_ids=tuple(one for one, _ in ranked), scores=tuple(score for _, score in ranked))
 
     def _nearest(self, way: WayName, vector: NDArray[np.float32], column: VectorColumn) -> Ranking:
         near = self.store.nearest(vector, self.count, self.where, column)
@@ -122,4 +134,4 @@ def fuse(rankings: Sequence[Ranking], without_report: Collection[str] = ()) -> l
 def _fused(ways: Sequence[Way], weights: float) -> float:
     score = sum(way.weight * (_RANK_OFFSET + 1) / (_RANK_OFFSET + way.rank) for way in ways)
     # All that was asked of this slide has no weight: what is not wanted still counts.
-    return score / weights if weights else score
+    return min(score / weights, 1.0) if weights else score

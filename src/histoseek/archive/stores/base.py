@@ -72,8 +72,24 @@ class Store(Protocol):
     ) -> list[Neighbour]:
         """The slides with a vector in this column nearest to `vector`, among those of a filter; raises BadFilter."""
 
-    def text(self, query: str, count: int, where: str | None) -> list[TextHit]:
-        """The slides of a filter whose reports hold the query's words, best first (BM25); raises BadFilter."""
+    def text(self, tokens: Mapping[str, float], count: int, where: str | None) -> list[TextHit]:
+        """The slides of a filter whose reports have any of some tokens, best first: BM25, each token times its weight.
+
+        Raises BadFilter.
+        """
+
+    def like_words(self, token: str, count: int) -> list[str]:
+        """A few reports with a word that is spelled almost like a token."""
+
+    @property
+    def analyser(self) -> str:
+        """What read the reports into tokens and facts (`analyser_mark`)."""
+
+    def columns(self, names: Sequence[str], where: str | None) -> pa.Table:
+        """Columns of the slides of a filter, in no order; raises BadFilter."""
+
+    def windows(self, slide_ids: Sequence[str]) -> Mapping[str, NDArray[np.float16]]:
+        """By slide id, the vectors of a report's windows one after the other, where it has more than one."""
 
     def ranking_block(self, slide_ids: Sequence[str]) -> SignatureBlock:
         """What exact ranking needs of these slides, in the order asked; raises UnknownSlide."""

@@ -63,3 +63,9 @@ def signature_block(rows: pa.Table, dimension: int) -> SignatureBlock:
 def flat(column: pa.ChunkedArray) -> np.ndarray:
     """The values of a column of lists, one after the other."""
     return np.asarray(column.combine_chunks().flatten().to_numpy(zero_copy_only=False))
+
+
+def lists(rows: pa.Table) -> dict[str, np.ndarray]:
+    """A table of keys and lists as arrays by key."""
+    keys, values = rows.columns
+    return {key: flat(values.slice(place, 1)) for place, key in enumerate(keys.to_pylist())}

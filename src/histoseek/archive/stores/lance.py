@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -15,7 +14,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from histoseek.archive.reports import analyser_mark
 from histoseek.archive.schema import (
+    ANALYSER_KEY,
     LANGUAGE_COLUMNS,
     VECTOR_COLUMNS,
     MetadataValue,
@@ -28,23 +29,21 @@ from histoseek.archive.schema import (
 )
 from histoseek.archive.stores.base import Neighbour, StoreStats, TextHit, VectorColumn
 from histoseek.archive.stores.changes import changed
-from histoseek.archive.stores.columns import SIGNATURE, TableSource, flat, signature_block, with_signatures
+from histoseek.archive.stores.columns import SIGNATURE, TableSource, flat, lists, signature_block, with_signatures
+from histoseek.archive.stores.engine import lancedb
 from histoseek.archive.stores.faults import filtering, reading_whole
+from histoseek.archive.stores.fulltext import like_tokens, token_hits
+from histoseek.archive.stores.indexes import TOKENS, index_columns, index_tokens
 from histoseek.archive.stores.ranking import RankingCache
 from histoseek.archive.stores.rows import RankingRows
-from histoseek.archive.stores.sql import in_list
+from histoseek.archive.stores.sql import both, in_list
 from histoseek.errors import DamagedArchive, UnknownSlide
 from histoseek.files import TreeSync, as_archive_errors
 from histoseek.mosaics.distances import SignatureBlock
 from histoseek.settings import get_settings
 
-# The engine's own log would print paths; it reads this once, when it is imported.
-os.environ.setdefault("LANCEDB_LOG", "error")
-import lancedb
-
 _TABLE = "slides"
 _RANKING = "ranking"
-_INDEXED = ("slide_id", "patient_id", "case_id")
 _IDS_PER_QUERY = 500
 
 
@@ -71,9 +70,11 @@ class LanceStore:
     def create(cls, folder: Path, dimension: int) -> LanceStore:
         """Make an empty store, in place of one that a crash left empty."""
         folder.mkdir(parents=True, exist_ok=True)
-        table = lancedb.connect(folder).create_table(_TABLE, schema=slides_schema(dimension), mode="overwrite")
-        table.create_index("report", config=lancedb.index.FTS(with_position=True))
-        _index_columns(table)
+        table = lancedb.connect(folder).create_table(
+            _TABLE, schema=slides_schema(dimension, analyser_mark()), mode="overwrite"
+        )
+        index_tokens(table)
+        index_columns(table)
         store = cls.open(folder, dimension)
         store._sync.sync()
         return store
@@ -145,14 +146,28 @@ class LanceStore:
         found = [Neighbour(*pair) for pair in zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True)]
         return sorted(found, key=lambda neighbour: (neighbour.cosine_distance, neighbour.slide_id))
 
-    def text(self, query: str, count: int, where: str | None) -> list[TextHit]:
+    def text(self, tokens: Mapping[str, float], count: int, where: str | None) -> list[TextHit]:
         """Full-text hits, ties by id; rows that the index has not taken in yet are looked through as well."""
-        search = self._table.search(query, query_type="fts", fts_columns="report")
         with self._filtering(where):
-            search = search.where(f"({where})", prefilter=True) if where is not None else search
-            rows = search.limit(count).select(["slide_id", "_score"]).to_arrow()
-        found = [TextHit(*pair) for pair in zip(rows["slide_id"].to_pylist(), rows["_score"].to_pylist(), strict=True)]
-        return sorted(found, key=lambda hit: (-hit.score, hit.slide_id))
+            return token_hits(self._table, tokens, count, where)
+
+    def like_words(self, token: str, count: int) -> list[str]:
+        """Reports with such a word, by the index."""
+        return like_tokens(self._table, token, count)
+
+    @property
+    def analyser(self) -> str:
+        """Noted in the table's schema."""
+        return str((self._table.schema.field(TOKENS).metadata or {}).get(ANALYSER_KEY, b"").decode())
+
+    def columns(self, names: Sequence[str], where: str | None) -> pa.Table:
+        """Columns of a filter's rows."""
+        return self._scan(list(names), where)
+
+    def windows(self, slide_ids: Sequence[str]) -> dict[str, NDArray[np.float16]]:
+        """Windows of long reports."""
+        where = both(in_list("slide_id", slide_ids), "report_windows IS NOT NULL")
+        return lists(self._scan(["slide_id", "report_windows"], where))
 
     def ranking_block(self, slide_ids: Sequence[str]) -> SignatureBlock:
         """Barcodes and global vectors, without the mosaics."""
@@ -211,7 +226,7 @@ class LanceStore:
         """Compact; bring the indexes up to date; drop versions older than HISTOSEEK_HISTORY_MINUTES."""
         with self._committing(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _index_columns(self._table)
+            index_columns(self._table)
             self._table.optimize(cleanup_older_than=timedelta(minutes=get_settings().history_minutes))
 
     def _row_ids(self, where: str) -> NDArray[np.uint64]:
@@ -273,14 +288,6 @@ class LanceStore:
 
     def _filtering(self, where: str | None) -> AbstractContextManager[None]:
         return filtering(self._folder, where, lambda: tuple(self.metadata_types()))
-
-
-def _index_columns(table: Any) -> None:
-    """Let the columns that searches look rows up by have an index, where they have none yet."""
-    indexed = {column for index in table.list_indices() for column in index.columns}
-    for column in _INDEXED:
-        if column not in indexed:
-            table.create_index(column, config=lancedb.index.BTree())
 
 
 def _open_table(folder: Path, consistency: timedelta | None) -> Any:

@@ -1,0 +1,168 @@
+"""From the words of a query to what the archive is asked for: tokens with weights, conditions, better spellings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+
+from histoseek.archive.reports import analyser_mark
+from histoseek.archive.schema import RECORD_COLUMNS, TEXT_COLUMNS, MetadataValue, cast_value
+from histoseek.archive.stores.base import Store
+from histoseek.archive.stores.sql import both, either, quoted, unless
+from histoseek.errors import InputError
+from histoseek.reports.analyser import WORD_PREFIX, analyse
+from histoseek.reports.expansion import suggest
+from histoseek.reports.facts import CONCEPT_FIELDS, STATUS_FIELDS, VALUE_FIELDS
+from histoseek.reports.negation import Status
+from histoseek.reports.query import FieldTerm, ReportQuery, fact_of, is_fact_field, parse_query
+from histoseek.reports.terms import find_terms
+from histoseek.reports.vocabulary import load_vocabulary
+from histoseek.reports.weighting import WORDS_ALONE, Weighting, token_weights
+
+MOST_UNKNOWN = 8
+"""Words of a query that a better spelling is looked for."""
+
+_OPPOSED = ("diagnosis", "finding")
+_LETTERS = re.compile(r"[^\W_]+")
+_ASCII = re.compile(r"[A-Za-z0-9]")
+_REPORTS_LIKE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class AskedText:
+    """A text to ask with: what its vector is made of, the tokens to look for, and what results must satisfy."""
+
+    text: str
+    tokens: Mapping[str, float]
+    where: str | None = None
+
+    @classmethod
+    def plain(cls, text: str, expand: bool) -> AskedText:
+        """Text as it is: a report."""
+        return cls(text, _tokens(text, expand))
+
+    @classmethod
+    def of_query(cls, store: Store, query: str, expand: bool) -> AskedText:
+        """A query in the language of `parse_query`; raises InputError for an unknown field."""
+        parsed = parse_query(query)
+        found = [(term, *_of_field(store, term)) for term in parsed.fields]
+        wanted = {token: 1.0 for term, token, _ in found if token and not term.excluded}
+        conditions = [unless(own) if term.excluded else own for term, _, own in found]
+        where = both(*conditions, *_said(parsed), *_opposed(parsed.text))
+        return cls(parsed.text or query, {**_tokens(parsed.text, expand), **wanted}, where)
+
+
+def spelling_warnings(store: Store, text: str) -> tuple[str, ...]:
+    """A better spelling for words that neither the vocabulary nor any report of the archive knows."""
+    unknown = [match.group() for match in re.finditer(r"[^\W\d_]{4,}", text)]
+    unknown = [word for word in dict.fromkeys(unknown) if not _is_known(store, word)][:MOST_UNKNOWN]
+    said = []
+    for word in unknown:
+        form = next((term.token for term in analyse(word) if term.kind == "word"), word)
+        near = {like for report in store.like_words(form, _REPORTS_LIKE) for like in _LETTERS.findall(report.lower())}
+        said += [f"{one.word}: did you mean {one.suggestion}?" for one in suggest(word, known_words=frozenset(near))]
+    return tuple(said)
+
+
+def analyser_warnings(store: Store) -> tuple[str, ...]:
+    """What to say of an archive whose reports were read by another version of the analyser."""
+    if store.analyser == analyser_mark():
+        return ()
+    return (
+        "reports were read into words by another version: run `histoseek reencode --text-encoder` to read them anew",
+    )
+
+
+def _tokens(text: str, expand: bool) -> dict[str, float]:
+    return token_weights(text, Weighting() if expand else WORDS_ALONE)
+
+
+def _is_known(store: Store, word: str) -> bool:
+    """Whether the vocabulary or a report has a word; one of the vocabulary gives no suggestion."""
+    forms = [term.token for term in analyse(word) if term.kind == "word"]
+    sought = {prefix + form: 1.0 for form in forms for prefix in WORD_PREFIX.values()}
+    return bool(store.text(sought, 1, None))
+
+
+def _of_field(store: Store, term: FieldTerm) -> tuple[str | None, str]:
+    """The fact that a field names, if any, and its condition: a metadata column, or what the report states."""
+    types = store.metadata_types()
+    column = next((name for name in types if name.lower() == term.field and _is_asked(name)), None)
+    fact = fact_of(term.field, term.value) if is_fact_field(term.field) else None
+    if column is None and fact is None:
+        columns = [name for name in types if _is_asked(name)]
+        known = ", ".join((*columns, *CONCEPT_FIELDS, *STATUS_FIELDS.values(), *VALUE_FIELDS))
+        advice = f"Fields are: {known}, and markers such as her2. Put text with a colon in quotes"
+        raise InputError(f"field {term.field}", "is not known", advice)
+    in_column = _equals(column, term.value, types[column], fact is not None) if column else None
+    return fact, either(in_column, _has(fact) if fact else None) or "false"
+
+
+def _is_asked(column: str) -> bool:
+    return column not in RECORD_COLUMNS or column in (*TEXT_COLUMNS, "slide_id")
+
+
+def _equals(column: str, value: str, kind: pa.DataType, or_fact: bool) -> str | None:
+    """A column's condition; None for a value that does not fit the column, where it may be a fact."""
+    if pa.types.is_string(kind):
+        return f"lower(`{column}`) = {quoted(value.lower())}"
+    try:
+        return f"`{column}` = {_literal(cast_value(column, value, kind))}"
+    except InputError:
+        if or_fact:
+            return None
+        raise
+
+
+def _literal(value: MetadataValue) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    kind = "date" if isinstance(value, date) else "string"
+    return f"cast({quoted(str(value))} as {kind})"
+
+
+def _has(fact: str) -> str:
+    return f"array_has(report_facts, {quoted(fact)})"
+
+
+def _said(parsed: ReportQuery) -> Iterator[str | None]:
+    """Phrases that must be in the report, and what must not: a word counts as there only where it is affirmed."""
+    yield from (_phrase(one) for one in parsed.phrases)
+    yield from (unless(_phrase(one)) for one in parsed.excluded_phrases)
+    for word in parsed.excluded_words:
+        terms = [term for term in analyse(word) if term.kind != "broader"]
+        concepts = [f"contains(report_tokens, {quoted(f' {term.token} ')})" for term in terms if term.kind == "concept"]
+        words = [f"contains(report_tokens, {quoted(f' {term.token} ')})" for term in terms if term.kind == "word"]
+        yield unless(either(*concepts, both(*words)))
+
+
+def _phrase(phrase: str) -> str | None:
+    """That a report has some words one behind the other, in any case, with any spaces and hyphens between them."""
+    words = _LETTERS.findall(phrase)
+    if not words:
+        return None
+    first, last = (r"\b" if _ASCII.match(letter) else "" for letter in (words[0][0], words[-1][-1]))
+    pattern = "(?i)" + first + r"[\W_]+".join(words) + last
+    return f"regexp_like(report, {quoted(pattern)})"
+
+
+def _opposed(text: str) -> Iterator[str | None]:
+    """Leave out reports that say the opposite: affirm something that the text denies, or only deny all it affirms."""
+    vocabulary = load_vocabulary()
+    denials = []
+    for mention in find_terms(text, vocabulary):
+        concept_id, kind = mention.concept_id, vocabulary[mention.concept_id].kind
+        if kind not in _OPPOSED:
+            continue
+        if mention.status == Status.NEGATED:
+            yield unless(_has(f"{kind}:{concept_id}"))
+        elif mention.status == Status.AFFIRMED:
+            denied = (concept_id, *sorted(vocabulary.ancestors(concept_id)))
+            denials.append(either(*(_has(f"absent:{one}") for one in denied)))
+    yield unless(both(*dict.fromkeys(denials)))
