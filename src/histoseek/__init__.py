@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from histoseek.geometry import Rect
     from histoseek.search.queries import (
         ArchivedCase,
+        ArchivedReport,
         ArchivedSlide,
         Case,
         Composed,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Archive",
     "ArchivedCase",
+    "ArchivedReport",
     "ArchivedSlide",
     "Case",
     "Composed",
@@ -55,6 +57,7 @@ __all__ = [
 _HOMES = {
     "Archive": "histoseek.api",
     "ArchivedCase": "histoseek.search.queries",
+    "ArchivedReport": "histoseek.search.queries",
     "ArchivedSlide": "histoseek.search.queries",
     "Case": "histoseek.search.queries",
     "Composed": "histoseek.search.queries",

@@ -12,6 +12,7 @@ from histoseek.archive.ingest import IndexReport, IndexRequest, index
 from histoseek.archive.journal import Journal
 from histoseek.archive.report_intake import load_reports, named_columns
 from histoseek.archive.report_texts import passed_report
+from histoseek.archive.reports import Facet, facets
 from histoseek.archive.schema import MetadataValue, SlideRecord
 from histoseek.archive.tables import load_table, require_unique
 from histoseek.archive.verify import Verification, verify
@@ -91,13 +92,15 @@ class Archive(StoredArchive):
         exact: bool = False,
         min_probability: float | None = None,
         vote: str | None = None,
+        expand: bool = True,
     ) -> SearchResults:
         """The k slides (or reports) most like a slide file or query object, the archive's slide `like`, or a text.
 
         offset: how many better ones to pass over; where: an SQL filter over metadata; same_patient: let other slides
         of the query's patient be found; by_case: one result a case; distance: None for the one that suits the query;
         min_probability: leave out results that are less likely to share the query's label; vote: the metadata column
-        that results vote on. Raises SlideError, UnknownSlide, BadFilter, EncoderError, ArchiveError, and
+        that results vote on; expand: also find what a text names in other words, and kinds of it. Raises SlideError,
+        UnknownSlide, BadFilter, EncoderError, ArchiveError, and
         ConfigurationError for a min_probability without a calibration.
         """
         options = SearchOptions(
@@ -111,6 +114,7 @@ class Archive(StoredArchive):
             exact=exact,
             min_probability=min_probability,
             vote=vote,
+            expand=expand,
         )
         return search(self, _query(query, like, text), options)
 
@@ -128,6 +132,13 @@ class Archive(StoredArchive):
         query's own slide and for one that has nothing to be compared with the query.
         """
         return explain_pair(self, _query(query, None, None), slide_id, SearchOptions(to=to, distance=distance))
+
+    def facets(self, where: str | None = None, fields: Sequence[str] | None = None) -> tuple[Facet, ...]:
+        """How many slides have which values: metadata, and what reports state; fields: None for all.
+
+        Raises ArchiveError for an empty archive, InputError for an unknown field, BadFilter.
+        """
+        return facets(self.store, where, fields)
 
     def calibrate(
         self,

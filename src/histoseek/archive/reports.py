@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import pyarrow as pa
 
@@ -30,8 +31,9 @@ _MOST_FACETS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """How many slides have a value in a field: a fact of their reports, or metadata."""
+    """How many slides have a value in a field, which is a metadata column or a field of what reports state."""
 
+    source: Literal["metadata", "report"]
     field: str
     value: str
     count: int
@@ -92,7 +94,7 @@ def facets(store: Store, where: str | None, fields: Sequence[str] | None) -> tup
         field, _, value = pair["values"].partition(":")
         if fields is None or field in fields:
             stated.setdefault(field, Counter())[value] += pair["counts"]
-    return (*found, *(Facet(name, *pair) for name in sorted(stated) for pair in _ordered(stated[name])))
+    return (*found, *(Facet("report", name, *pair) for name in sorted(stated) for pair in _ordered(stated[name])))
 
 
 _NO_IDS = tuple(name for name in TEXT_COLUMNS if not name.endswith("_id"))
@@ -100,7 +102,7 @@ _NO_IDS = tuple(name for name in TEXT_COLUMNS if not name.endswith("_id"))
 
 def _counted(name: str, values: pa.ChunkedArray) -> list[Facet]:
     counts = {str(pair["values"]): pair["counts"] for pair in values.drop_null().value_counts().to_pylist()}
-    return [Facet(name, *pair) for pair in _ordered(Counter(counts))]
+    return [Facet("metadata", name, *pair) for pair in _ordered(Counter(counts))]
 
 
 def _ordered(counts: Counter[str]) -> list[tuple[str, int]]:

@@ -11,6 +11,7 @@ from histoseek.cli.calibrate import calibrate
 from histoseek.cli.encoders import encoders
 from histoseek.cli.evaluate import evaluate
 from histoseek.cli.export import export
+from histoseek.cli.facets import facets
 from histoseek.cli.index import index
 from histoseek.cli.list_slides import list_slides
 from histoseek.cli.mask import mask
@@ -36,6 +37,7 @@ for command in (
     remove,
     verify,
     stats,
+    facets,
     evaluate,
     align,
     calibrate,

@@ -28,13 +28,14 @@ class Asked:
     text: str | None
     without: str | None
     report: Path | None
+    report_of: str | None
     weight: float | None
     spacing: float | None
     patient: str | None
 
     def query(self) -> Query:
         """The query; raises InputError or ConfigurationError for options that don't fit together."""
-        from histoseek.search.queries import Composed, ReportFile, TextQuery
+        from histoseek.search.queries import ArchivedReport, Composed, ReportFile, TextQuery
 
         self._check()
         image = self._image()
@@ -47,6 +48,8 @@ class Asked:
             return image
         if self.report is not None:
             return ReportFile(self.report, self.patient)
+        if self.report_of is not None:
+            return ArchivedReport(self.report_of)
         if self.text is None:
             raise InputError("--without", "needs something that is wanted", "Add --text, or an image")
         return TextQuery(self.text, self.patient, self.without)
@@ -60,16 +63,18 @@ class Asked:
         if self._images > 1:
             what = "slides, a case and a picture can't be asked with together"
             raise InputError("search", what, "Give --slide or --like, or --case, or --image")
-        if self.report is not None and (words or self._images):
-            raise InputError("--report", "stands alone", "Give a report, or other things to ask with")
-        if not (self._images or words or self.report is not None):
-            what = "needs one of --slide, --like, --case, --image, --text and --report"
+        reports = (self.report is not None) + (self.report_of is not None)
+        if reports > 1 or (reports and (words or self._images)):
+            name = "--report" if self.report is not None else "--report-of"
+            raise InputError(name, "stands alone", "Give a report, or other things to ask with")
+        if not (self._images or words or reports):
+            what = "needs one of --slide, --like, --case, --image, --text, --report and --report-of"
             raise InputError("search", what, "Give a slide file, the id of an archived slide, a sentence, or a report")
         if self.regions and len(self.slides) + len(self.likes) != 1:
             raise ConfigurationError("--region", "is of one slide", "Give one --slide or --like with it")
         if self.spacing is not None and len(self.slides) + (self.image is not None) != 1:
             raise ConfigurationError("--spacing", "is of one --slide or --image", "Leave it out")
-        if self.patient is not None and (self.likes or self.case is not None):
+        if self.patient is not None and (self.likes or self.case is not None or self.report_of is not None):
             raise ConfigurationError("--patient", "of an archived slide is known to the archive", "Leave it out")
 
     def _image(self) -> ImageQuery | None:

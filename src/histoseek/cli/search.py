@@ -28,6 +28,8 @@ def search(
     without: opt.WithoutOption = None,
     weight: opt.WeightOption = None,
     report: opt.ReportOption = None,
+    report_of: opt.ReportOfOption = None,
+    expand: opt.ExpandOption = True,
     to: opt.ToOption = "slides",
     spacing: opt.SpacingOption = None,
     patient: opt.PatientOption = None,
@@ -47,7 +49,20 @@ def search(
     """Find slides or reports; the query's own slides and patient are left out."""
     from histoseek.search.options import SearchOptions
 
-    asked = Asked(slide or (), like or (), case, image, region or (), text, without, report, weight, spacing, patient)
+    asked = Asked(
+        slides=slide or (),
+        likes=like or (),
+        case=case,
+        image=image,
+        regions=region or (),
+        text=text,
+        without=without,
+        report=report,
+        report_of=report_of,
+        weight=weight,
+        spacing=spacing,
+        patient=patient,
+    )
     options = SearchOptions(
         k=k,
         offset=offset,
@@ -60,6 +75,7 @@ def search(
         workers=workers,
         min_probability=min_probability,
         vote=vote,
+        expand=expand,
     )
     results = _results(archive, asked.query(), options)
     if html:

@@ -17,10 +17,19 @@ RegionsOption = Annotated[
     list[str] | None,
     typer.Option("--region", metavar="X,Y,W,H[um]", help="Only this part of the slide; may be repeated."),
 ]
-TextOption = Annotated[str | None, typer.Option(help="Ask with a sentence, alone or beside an image.")]
+TextOption = Annotated[
+    str | None,
+    typer.Option(help='Ask with words, alone or beside an image; also grade:3, "a phrase", -not.'),
+]
 WithoutOption = Annotated[str | None, typer.Option(help="What is not wanted.")]
 WeightOption = Annotated[float | None, typer.Option(help="Of the words beside an image, 0 to 1.  [default: 0.5]")]
 ReportOption = Annotated[Path | None, typer.Option(help="Ask with a report in a text file.")]
+ReportOfOption = Annotated[
+    str | None, typer.Option("--report-of", metavar="ID", help="Ask with the report of this slide of the archive.")
+]
+ExpandOption = Annotated[
+    bool, typer.Option("--expand/--no-expand", help="Also find what --text names in other words, and kinds of it.")
+]
 ToOption = Annotated[Literal["slides", "reports"], typer.Option(help="What to find.")]
 SpacingOption = Annotated[float | None, typer.Option(help="um/px of --slide or --image.")]
 PatientOption = Annotated[str | None, typer.Option(help="Patient of the query, to be left out of the results.")]

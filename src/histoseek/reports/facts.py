@@ -15,8 +15,8 @@ from histoseek.reports.words import Span
 STATUS_FIELDS = {Status.NEGATED: "absent", Status.UNCERTAIN: "possible", Status.HISTORICAL: "past"}
 """The fields of concepts that a report names and does not affirm; affirmed ones are in the field of their kind."""
 
-CONCEPT_FIELDS = ("organ", "site", "tissue", "procedure", "laterality", "diagnosis", "finding", "stain")
-"""Fields whose values are ids of concepts; `organ` is where the specimen is from, `site` any organ that is named."""
+CONCEPT_FIELDS = ("organ", "anatomy", "tissue", "procedure", "laterality", "diagnosis", "finding", "stain")
+"""Fields whose values are ids of concepts; `organ` is where the specimen is from, `anatomy` any organ that is named."""
 
 VALUE_FIELDS = (
     *("grade", "nottingham", "differentiation", "gleason", "gradegroup", "stage", "margin", "nodes"),
@@ -56,7 +56,7 @@ def facts(report: StructuredReport, vocabulary: Vocabulary) -> tuple[str, ...]:
 def concept_token(mention: Mention, concept_id: str, vocabulary: Vocabulary) -> str:
     """The token of a concept, or of one above it, as a mention speaks of it."""
     kind = vocabulary[concept_id].kind
-    field = STATUS_FIELDS.get(mention.status) or ("site" if kind == "organ" else kind)
+    field = STATUS_FIELDS.get(mention.status) or ("anatomy" if kind == "organ" else kind)
     return f"{field}:{concept_id}"
 
 

@@ -115,7 +115,7 @@ def _number(field: str, value: str) -> str:
 
 def _concept(field: str, value: str, vocabulary: Vocabulary) -> str:
     """The concept of the right kind that a value names; else the value as an id."""
-    kind = "organ" if field == "site" else field
+    kind = "organ" if field == "anatomy" else field
     slug = "-".join(_WORD.findall(value.lower()))
     mentions = find_terms(value, vocabulary) or find_terms(value.upper(), vocabulary)
     named = [mention.concept_id for mention in mentions if kind == vocabulary[mention.concept_id].kind]

@@ -95,9 +95,9 @@ def _of_field(store: Store, term: FieldTerm) -> tuple[str | None, str]:
     fact = fact_of(term.field, term.value) if is_fact_field(term.field) else None
     if column is None and fact is None:
         columns = [name for name in types if _is_asked(name)]
-        known = ", ".join((*columns, *CONCEPT_FIELDS, *STATUS_FIELDS.values(), *VALUE_FIELDS))
+        known = ", ".join(dict.fromkeys((*columns, *CONCEPT_FIELDS, *STATUS_FIELDS.values(), *VALUE_FIELDS)))
         advice = f"Fields are: {known}, and markers such as her2. Put text with a colon in quotes"
-        raise InputError(f"field {term.field}", "is not known", advice)
+        raise InputError(f"{term.field}:{term.value}", "no such field", advice)
     in_column = _equals(column, term.value, types[column], fact is not None) if column else None
     return fact, either(in_column, _has(fact) if fact else None) or "false"
 
