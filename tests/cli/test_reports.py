@@ -41,7 +41,7 @@ def test_check_says_how_reports_would_be_read_and_shows_none_of_them(folder: Pat
     done = histoseek("reports", "check", folder / "reports", *COLUMNS)
     assert done.returncode == 0, done.stderr
     assert "lab.csv (table in utf-8, 3 texts): Fall = case_id, Freitext = report" in done.stdout
-    assert "reports: 1 files of one text each (text in utf-8)" in done.stdout
+    assert "reports: files of one text each: 1 (text in utf-8)" in done.stdout
     assert "the same text twice, kept once: C1" in done.stdout
     assert "no text but binary data" in done.stdout
     assert "3 reports, 1 of them with labelled specimens" in done.stdout
@@ -73,7 +73,7 @@ def test_index_tells_of_reports_and_show_of_sections(folder: Path) -> None:
     given = ("index", "--features", folder / "features", *archive, "--text-encoder", "none", *COLUMNS)
     done = histoseek(*given, "--reports", folder / "reports" / "lab.csv", "--reports", folder / "reports" / "C2.txt")
     assert done.returncode == 0, done.stderr
-    assert "reports: 2 of 3 belong to slides" in done.stdout
+    assert "reports: 2 of 3 belong to slides; 2 slides have a text from this run" in done.stdout
     assert "warning: reports: 1 of 3 match no slide: C7" in done.stdout
     assert "reports: identifiers replaced: 1 name, 1 date" in done.stdout
     shown = histoseek("show", "C1-A", *archive).stdout

@@ -144,7 +144,7 @@ class _Run:
             if bad_reports:
                 self._journal.refused(bad_reports)
             removed = {one.kind.value: one.count for one in self.reports.removed}
-            self._journal.reports(self.reports.joined, self.reports.deidentified, removed)
+            self._journal.reports(self.reports.slides, self.reports.deidentified, removed)
         self._source = self._bag_source()
         with Committer(self.archive, self._journal, self.request.metadata) as self._committer:
             self._encode_all()

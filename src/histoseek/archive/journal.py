@@ -68,9 +68,9 @@ class Journal:
         """Slides were taken out."""
         self._append(self._layout.journal, [{"event": "removed", "slide_ids": list(slide_ids)}])
 
-    def reports(self, kept: int, deidentified: bool, removed: Mapping[str, int]) -> None:
-        """Report texts went in: how many, whether identifiers were taken out, and how many of each kind."""
-        entry = {"event": "reports", "kept": kept, "deidentified": deidentified, "removed": dict(removed)}
+    def reports(self, slides: int, deidentified: bool, removed: Mapping[str, int]) -> None:
+        """Report texts came in: for how many slides, whether identifiers were taken out, and how many of each kind."""
+        entry = {"event": "reports", "slides": slides, "deidentified": deidentified, "removed": dict(removed)}
         self._append(self._layout.journal, [entry])
 
     def refused(self, refusals: Sequence[Refusal | ReportRefusal]) -> None:

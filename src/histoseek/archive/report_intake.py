@@ -40,7 +40,8 @@ class ReportsTaken:
     """What became of the reports.
 
     files: how each was read; folded: ids whose text came twice and is kept once; differing: ids with several texts,
-    all kept; reports: how many were read, joined: how many of them belong to a slide; removed: identifiers replaced.
+    all kept; reports: how many were read, joined: how many of them belong to a slide; slides: how many have a text, be
+    it of their metadata row; removed: identifiers replaced.
     """
 
     files: tuple[FileRead, ...]
@@ -49,6 +50,7 @@ class ReportsTaken:
     differing: tuple[str, ...]
     reports: int
     joined: int
+    slides: int
     unjoined: tuple[UnjoinedReport, ...]
     slides_without_report: tuple[str, ...]
     deidentified: bool
@@ -115,10 +117,12 @@ class ReportIntake:
         self._record_of = {record.uri: record for record in self.records}
         if read is None:
             of = self._of_rows({})
-            return SlideTexts(of, self._account(ReportsRead((), (), (), (), ()), None) if of or self._refused else None)
+            nothing = ReportsRead((), (), (), (), ())
+            return SlideTexts(of, self._account(nothing, None, len(of)) if of or self._refused else None)
         self._refused += [refusal_of(one.source, str(one)) for one in read.refused]
         joined = join_reports(read.reports, [self._key(path) for path in self.files])
-        return SlideTexts(self._of_rows(self._of_reports(read.reports, joined, reporter)), self._account(read, joined))
+        of = self._of_rows(self._of_reports(read.reports, joined, reporter))
+        return SlideTexts(of, self._account(read, joined, len(of)))
 
     def _key(self, path: Path) -> SlideKey:
         row, record = self.row_of.get(path, TableRow()), self._record_of.get(str(path))
@@ -171,7 +175,7 @@ class ReportIntake:
             self._refused.append(refusal_of(source, f"{what}. Shorten the report, or leave it out"))
             return ""
 
-    def _account(self, read: ReportsRead, joined: Joined | None) -> ReportsTaken:
+    def _account(self, read: ReportsRead, joined: Joined | None, slides: int) -> ReportsTaken:
         lost = joined.reports_without_slide if joined else ()
         return ReportsTaken(
             files=read.files,
@@ -180,6 +184,7 @@ class ReportIntake:
             differing=read.differing,
             reports=len(read.reports),
             joined=len(read.reports) - len(lost),
+            slides=slides,
             unjoined=tuple(UnjoinedReport(one.report.report_id, one.why) for one in lost),
             slides_without_report=tuple(str(self.files[i]) for i in joined.slides_without_report) if joined else (),
             deidentified=self.deidentifies,

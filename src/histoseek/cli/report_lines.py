@@ -24,7 +24,7 @@ def file_lines(files: Sequence[FileRead]) -> Iterator[str]:
         else:
             single[kind] += 1
     for kind, count in single.items():
-        yield f"reports: {count} files of one text each ({kind})"
+        yield f"reports: files of one text each: {count} ({kind})"
 
 
 def id_lines(folded: Sequence[str], differing: Sequence[str]) -> Iterator[str]:
@@ -40,7 +40,8 @@ def taken_lines(taken: ReportsTaken) -> Iterator[str]:
     yield from file_lines(taken.files)
     yield from id_lines(taken.folded, taken.differing)
     if taken.files:
-        yield f"reports: {taken.joined} of {taken.reports} belong to slides"
+        joined = f"{taken.joined} of {taken.reports} belong to slides"
+        yield f"reports: {joined}; {taken.slides} slides have a text from this run"
     if taken.deidentified:
         yield f"reports: identifiers replaced: {counts(taken.removed)}"
     for refusal in taken.refused:
