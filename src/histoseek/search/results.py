@@ -169,7 +169,7 @@ class SearchResults:
         return Ballot(
             owner=owner_of(result.record),
             label=label,
-            distance=1 - result.score if result.local is not None else None,
+            distance=1 - result.score if self.mode != "fused" else None,
             probability=result.probability if label_column == self.calibrated_for else None,
         )
 
