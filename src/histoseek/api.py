@@ -202,6 +202,7 @@ def index_request(
     report_columns: Mapping[str, str] | None = None,
     deidentify: bool = True,
     workers: int = 2,
+    reporter: Reporter | None = None,
 ) -> IndexRequest:
     """Find the files, read the table and the reports, so that mistakes show before an archive is touched.
 
@@ -213,7 +214,8 @@ def index_request(
         require_unique(rows)
     files, notes = _files([Path(path) for path in paths], imported)
     given = [reports] if isinstance(reports, str | Path) else list(reports or ())
-    read = load_reports([Path(path) for path in given], named_columns(report_columns, rename)) if given else None
+    columns = named_columns(report_columns, rename)
+    read = load_reports([Path(path) for path in given], columns, reporter) if given else None
     return IndexRequest(files, rows, read, dict(spacing_of or {}), workers, notes, deidentify)
 
 

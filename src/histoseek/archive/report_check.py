@@ -55,7 +55,7 @@ def check_reports(
 ) -> ReportsCheck:
     """Read reports as indexing would, and look into them; nothing is stored. Raises what `load_reports` raises."""
     reporter = reporter or SilentReporter()
-    read = load_reports(paths, columns)
+    read = load_reports(paths, columns, reporter)
     reporter.expect(len(read.reports))
     door = ReportDoor()
     named: Counter[str] = Counter()

@@ -14,7 +14,7 @@ from histoseek.archive.report_texts import ReportDoor
 from histoseek.archive.schema import SlideRecord
 from histoseek.archive.tables import SlideTable, TableRow
 from histoseek.errors import InputError
-from histoseek.progress import Reporter
+from histoseek.progress import Reporter, SilentReporter
 from histoseek.reports.columns import ReportColumns
 from histoseek.reports.deidentify import KindCount, KnownIdentifiers
 from histoseek.reports.document import FileRead, Report, ReportsRead, Source
@@ -77,9 +77,10 @@ def named_columns(given: Mapping[str, str] | None, rename: Mapping[str, str] | N
     return named or renamed
 
 
-def load_reports(paths: Sequence[Path], columns: ReportColumns | None) -> ReportsRead:
+def load_reports(paths: Sequence[Path], columns: ReportColumns | None, reporter: Reporter | None = None) -> ReportsRead:
     """Read reports; raises what `read_reports` raises, and InputError for folders without any report file."""
-    read = read_reports(paths, columns)
+    with (reporter or SilentReporter()).part("report files", 0) as part:
+        read = read_reports(paths, columns, part)
     if not (read.files or read.refused):
         advice = "Give tables, JSON, Excel, text or PDF files, or folders of them"
         raise InputError(", ".join(map(str, paths)), "no report files in it", advice)
@@ -150,14 +151,14 @@ class ReportIntake:
 
     def _of_rows(self, of: dict[Path, str]) -> dict[Path, str]:
         """The texts, with those of metadata rows where no report speaks of a file."""
-        clean: dict[str, str] = {}
+        clean: dict[int, str] = {}
         for path, row in self.row_of.items():
             if path in of or not row.report or self.metadata is None:
                 continue
-            if row.key not in clean:
-                clean[row.key] = self._passed(row.report, row.known, Source(self.metadata.path))
-            if clean[row.key]:
-                of[path] = clean[row.key]
+            if id(row) not in clean:
+                clean[id(row)] = self._passed(row.report, row.known, Source(self.metadata.path))
+            if clean[id(row)]:
+                of[path] = clean[id(row)]
         return of
 
     def _known(self, report: Report, files: Sequence[Path]) -> KnownIdentifiers:

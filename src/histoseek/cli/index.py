@@ -16,6 +16,7 @@ from histoseek.cli.options import (
     JsonOption,
     KeepIdentifiersOption,
     ReportColumnsOption,
+    ReportsOption,
     WorkersOption,
     listed_pairs,
     pairs,
@@ -32,14 +33,10 @@ if TYPE_CHECKING:
 def index(
     archive: ArchiveOption,
     slides: Annotated[list[Path] | None, typer.Argument(help="Slide files and folders.")] = None,
-    features: Annotated[
-        Path | None, typer.Option(help="Folder of feature files (.h5, .pt) instead of slides; nothing is encoded.")
-    ] = None,
+    features: Annotated[Path | None, typer.Option(help="Folder of feature files instead of slides (.h5, .pt).")] = None,
     features_encoder: Annotated[str, typer.Option(help="Which encoder made the feature files.")] = "unnamed",
     metadata: Annotated[Path | None, typer.Option(help="CSV or TSV with slide_id, case_id or file.")] = None,
-    reports: Annotated[
-        list[Path] | None, typer.Option(help="Reports: tables, JSON, Excel, text, PDF, or a folder; repeatable.")
-    ] = None,
+    reports: ReportsOption = None,
     report_columns: ReportColumnsOption = None,
     keep_identifiers: KeepIdentifiersOption = False,
     rename: Annotated[list[str] | None, typer.Option(help="OLD=NEW column name of the tables; repeatable.")] = None,
@@ -47,9 +44,7 @@ def index(
     spacing_of: Annotated[
         list[str] | None, typer.Option(help="FILE=0.25 or '*/scans/*.png=0.25', um/px; repeatable.")
     ] = None,
-    spacing_tolerance: Annotated[
-        float | None, typer.Option(help="How much coarser than wanted a slide may be [0.05: 5 %].")
-    ] = None,
+    spacing_tolerance: Annotated[float | None, typer.Option(help="How much coarser slides may be [0.05: 5 %].")] = None,
     tiles: Annotated[str | None, typer.Option(help="Tiles per slide: a number or `all` [256].")] = None,
     tissue_threshold: Annotated[
         float | None, typer.Option(help="Optical density that counts as tissue [0.06]; lower finds fainter tissue.")
@@ -71,28 +66,27 @@ def index(
     from histoseek.progress import terminal_progress
 
     paths = _inputs(slides, features)
-    changes = {
-        "encoder": encoder if features is None else f"features:{features_encoder}",
-        "spacing_um_per_px": spacing,
-        "tissue_threshold": tissue_threshold,
-        "spacing_tolerance": spacing_tolerance,
-    }
-    given: dict[str, object] = {name: value for name, value in changes.items() if value is not None}
-    if tiles is not None:
-        given["tile_budget"] = _budget(tiles)
-    request = index_request(
-        paths,
-        metadata,
-        reports,
-        imported=features is not None,
-        spacing_of=spacings(spacing_of),
-        rename=pairs(rename, "--rename"),
-        report_columns=listed_pairs(report_columns, "--report-columns"),
-        deidentify=not keep_identifiers,
-        workers=workers,
+    changes = _changes(
+        tiles,
+        encoder=encoder if features is None else f"features:{features_encoder}",
+        spacing_um_per_px=spacing,
+        tissue_threshold=tissue_threshold,
+        spacing_tolerance=spacing_tolerance,
     )
-    opened = _open_or_create(archive, given, weights, text_encoder)
     with terminal_progress("slides", total=None) as reporter:
+        request = index_request(
+            paths,
+            metadata,
+            reports,
+            imported=features is not None,
+            spacing_of=spacings(spacing_of),
+            rename=pairs(rename, "--rename"),
+            report_columns=listed_pairs(report_columns, "--report-columns"),
+            deidentify=not keep_identifiers,
+            workers=workers,
+            reporter=reporter,
+        )
+        opened = _open_or_create(archive, changes, weights, text_encoder)
         report = run(opened, request, reporter)
     _tell(report, opened, as_json)
 
@@ -101,6 +95,12 @@ def _inputs(slides: list[Path] | None, features: Path | None) -> list[Path]:
     if bool(slides) == (features is not None):
         raise InputError("index", "needs either slides or --features", "Give slide files or folders, or --features DIR")
     return [features] if features is not None else slides or []
+
+
+def _changes(tiles: str | None, **given: object) -> dict[str, object]:
+    """What of the recipe is asked for."""
+    changes = {name: value for name, value in given.items() if value is not None}
+    return changes if tiles is None else {**changes, "tile_budget": _budget(tiles)}
 
 
 def _budget(tiles: str) -> int | None:

@@ -22,6 +22,10 @@ WhereOption = Annotated[
     str | None, typer.Option("--where", help="SQL filter over metadata, e.g. \"organ = 'lung' AND age > 50\".")
 ]
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, max=64, help="Threads that read tiles.")]
+ReportsOption = Annotated[
+    list[Path] | None,
+    typer.Option("--reports", help="Reports: tables, JSON, Excel, text, PDF, or folders of them; repeatable."),
+]
 ReportColumnsOption = Annotated[
     list[str] | None,
     typer.Option("--report-columns", help="What columns of report tables hold: NAME=report,NAME=case_id; repeatable."),
