@@ -10,9 +10,10 @@ from datetime import date, datetime
 import numpy as np
 import pyarrow as pa
 
+from histoseek.archive.packing import pack_tiles, unpack_tiles
 from histoseek.errors import InputError
 from histoseek.mosaics.barcodes import barcode_words
-from histoseek.mosaics.signature import MosaicTiles, Signature
+from histoseek.mosaics.signature import Signature
 
 ANALYSER_KEY = b"analyser"
 
@@ -98,10 +99,7 @@ SIGNATURE_COLUMNS = (
     "mosaic",
     "shares",
     "barcodes",
-    "tile_coords",
-    "tile_weights",
-    "tile_counts",
-    "tile_size_level0",
+    "tiles",
 )
 VECTOR_COLUMNS = (*SIGNATURE_COLUMNS, *LANGUAGE_COLUMNS)
 """What is derived from slides and reports, and is no metadata."""
@@ -117,10 +115,7 @@ def slides_schema(dimension: int, analyser: str = "", extra: Iterable[pa.Field] 
         pa.list_(pa.float16()),
         pa.list_(pa.float32()),
         pa.list_(pa.uint64()),
-        pa.list_(pa.int32()),
-        pa.list_(pa.float32()),
-        pa.list_(pa.int32()),
-        pa.int64(),
+        pa.binary(),
     )
     fields = [pa.field(name, kind) for name, kind in zip(SIGNATURE_COLUMNS, vectors, strict=True)]
     read = (
@@ -206,7 +201,6 @@ def to_records(table: pa.Table) -> list[SlideRecord]:
 
 def _row(slide: StoredSlide) -> dict[str, object]:
     record, signature = slide.record, slide.signature
-    tiles = signature.mosaic_tiles
     return {
         **{name: getattr(record, name) for name in RECORD_COLUMNS},
         **record.extra,
@@ -216,26 +210,21 @@ def _row(slide: StoredSlide) -> dict[str, object]:
         "mosaic": signature.mosaic.reshape(-1),
         "shares": signature.shares,
         "barcodes": signature.barcodes.reshape(-1),
-        "tile_coords": np.concatenate([part.coords for part in tiles]).reshape(-1),
-        "tile_weights": np.concatenate([part.weights for part in tiles]),
-        "tile_counts": np.array([len(part.weights) for part in tiles], np.int32),
-        "tile_size_level0": signature.tile_size_level0,
+        "tiles": pack_tiles(signature),
     }
 
 
 def _signature(row: Mapping[str, pa.Scalar]) -> Signature:
     values = {name: _array(row[name]) for name in SIGNATURE_COLUMNS[:-1]}
     dimension = len(values["global_vector"])
-    ends = np.cumsum(values["tile_counts"])[:-1]
-    coords = np.split(values["tile_coords"].reshape(-1, 2), ends)
-    weights = np.split(values["tile_weights"], ends)
+    tiles, edge_level0 = unpack_tiles(row["tiles"].as_py())
     return Signature(
         global_vector=values["global_vector"],
         mosaic=values["mosaic"].reshape(-1, dimension),
         shares=values["shares"],
         barcodes=values["barcodes"].reshape(-1, barcode_words(dimension)),
-        mosaic_tiles=tuple(MosaicTiles(*pair) for pair in zip(coords, weights, strict=True)),
-        tile_size_level0=row["tile_size_level0"].as_py(),
+        mosaic_tiles=tiles,
+        tile_size_level0=edge_level0,
     )
 
 
