@@ -107,7 +107,7 @@ def _fill(
     own = adaptation.tower.card
     weights = ModelFolder(made).fingerprint(own.pooling, own.context_tokens)
     card = _card(adaptation, f"{kind}@{os.path.abspath(folder)}", weights, files_sha256, data, licence)  # noqa: PTH100
-    write_atomic(made / CARD, json.dumps(asdict(card), indent=1, allow_nan=False, default=str).encode())
+    write_atomic(made / CARD, json.dumps(asdict(card), indent=1, allow_nan=False).encode())
     return card
 
 

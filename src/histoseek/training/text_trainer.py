@@ -153,7 +153,7 @@ class AdaptTrainer:
             for draws in self._validation_batches():
                 total += float(self._loss(draws)) * len(draws)
                 count += len(draws)
-        return total / count if count else math.inf
+        return total / count if count else 0.0
 
     def _validation_batches(self) -> Iterator[list[Draw]]:
         order = np.random.default_rng(self._settings.seed).permutation(len(self._validation))
