@@ -12,8 +12,8 @@ _INT, _FLOAT = np.dtype("<i4"), np.dtype("<f4")
 def pack_tiles(signature: Signature) -> bytes:
     """The tiles of a signature as bytes.
 
-    Little-endian int32: the tiles' edge in level-0 px, the number M of mosaic vectors, the tiles of each [M], x and y of
-    all tiles [T, 2]; then float32 weights [T].
+    Little-endian int32: the tiles' edge in level-0 px, the number M of mosaic vectors, the tiles of each [M], x and y
+    of all tiles [T, 2]; then float32 weights [T].
     """
     tiles = signature.mosaic_tiles
     counts = [len(part.weights) for part in tiles]
