@@ -26,6 +26,9 @@ MOST_WINDOWS = 8
 _CHARACTERS_PER_TOKEN = 3
 """A cautious figure: on reports of surgical pathology, tokens of the default encoder have 3 to 4."""
 
+_WINDOWS_IN_CONTEXT = 4
+"""Smaller than what an encoder reads at once: a passage of a report is found by windows of its own size."""
+
 _MOST_FACETS = 10_000
 
 
@@ -54,12 +57,12 @@ def read_report(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def windows_of(text: str, context_tokens: int) -> tuple[str, ...]:
-    """A text in at most MOST_WINDOWS parts of whole sentences, each about what a text encoder reads at once.
+    """A text in at most MOST_WINDOWS parts of whole sentences, each about a quarter of what a text encoder reads at once.
 
-    None for a text that is no longer than one of them.
+    None for a text that is no longer than two of them.
     """
-    length = context_tokens * _CHARACTERS_PER_TOKEN
-    if len(text) <= length:
+    length = context_tokens * _CHARACTERS_PER_TOKEN // _WINDOWS_IN_CONTEXT
+    if len(text) <= 2 * length:
         return ()
     length = max(length, -(-len(text) // (MOST_WINDOWS - 1)))
     windows: list[str] = []

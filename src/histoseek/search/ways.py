@@ -21,6 +21,9 @@ _RANK_OFFSET = 60
 
 _READ_IN_WINDOWS = 256
 
+VECTORS_BESIDE_WORDS = 1 / 3
+"""How much report vectors count beside report words: from a tenth to a half, little changes (benchmarks/reports.py)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
@@ -70,6 +73,8 @@ class Searched:
         """text -> reports: by their vectors and by their words; tokens and vector as above."""
         rankings = [] if vector is None else [self._windowed(vector)]
         hits = self.store.text(tokens, self.count, self.where)
+        if hits and rankings:
+            rankings = [replace(rankings[0], weight=VECTORS_BESIDE_WORDS)]
         words = Ranking("report words", tuple(hit.slide_id for hit in hits), tuple(hit.score for hit in hits))
         return [ranking for ranking in (*rankings, words) if ranking.slide_ids]
 
@@ -102,8 +107,9 @@ class Searched:
 
 
 def shared_out(rankings: Sequence[Ranking], weight: float) -> list[Ranking]:
-    """The rankings with equal parts of a weight."""
-    return [replace(ranking, weight=weight / len(rankings)) for ranking in rankings]
+    """The rankings with a weight shared out among them as they weigh now."""
+    whole = sum(ranking.weight for ranking in rankings)
+    return [replace(ranking, weight=weight * ranking.weight / whole) for ranking in rankings]
 
 
 def fuse(rankings: Sequence[Ranking], without_report: Collection[str] = ()) -> list[Fused]:

@@ -1,0 +1,82 @@
+"""The language of queries for reports."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from histoseek.reports.query import FieldTerm, ReportQuery, fact_of, is_fact_field, parse_query
+
+
+@pytest.mark.parametrize(
+    ("query", "parsed"),
+    [
+        ("carcinoma of the breast", ReportQuery("carcinoma of the breast")),
+        ('"no special type" grade 3', ReportQuery("no special type grade 3", ("no special type",))),
+        ("carcinoma -necrosis", ReportQuery("carcinoma", excluded_words=("necrosis",))),
+        ('carcinoma -"in situ"', ReportQuery("carcinoma", excluded_phrases=("in situ",))),
+        ("non-small cell", ReportQuery("non-small cell")),
+        (
+            'grade:3 -organ:lung diagnosis:"small cell carcinoma"',
+            ReportQuery(
+                "3 small cell carcinoma",
+                fields=(
+                    FieldTerm("grade", "3", False),
+                    FieldTerm("organ", "lung", True),
+                    FieldTerm("diagnosis", "small cell carcinoma", False),
+                ),
+            ),
+        ),
+        ("pT:2a, tumour", ReportQuery("tumour", fields=(FieldTerm("pt", "2a", False),))),
+        ("Diagnosis: carcinoma at 12:30 http://x", ReportQuery("Diagnosis: carcinoma at 12:30 http://x")),
+        ('an unbalanced " quote', ReportQuery('an unbalanced " quote')),
+        ('""', ReportQuery("")),
+        ("", ReportQuery("")),
+    ],
+)
+def test_a_query_is_taken_apart(query: str, parsed: ReportQuery) -> None:
+    assert parse_query(query) == parsed
+
+
+@given(st.text(st.sampled_from('ab:" -.,\n\0é中'), max_size=60))
+def test_any_text_is_a_query(query: str) -> None:
+    parsed = parse_query(query)
+    assert parsed == parse_query(query)
+    assert all(term.value for term in parsed.fields)
+
+
+@pytest.mark.parametrize("query", ['a:"' * 30_000, "-" * 100_000, '"' * 100_000, 'a"b ' * 25_000, "a:b " * 25_000])
+def test_a_very_long_query_is_taken_apart(query: str) -> None:
+    assert len(parse_query(query).text) <= len(query)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fact"),
+    [
+        ("grade", "III", "grade:3"),
+        ("grade", "high", "grade:high"),
+        ("pt", "pT2a", "pt:2a"),
+        ("pt", "T2a", "pt:2a"),
+        ("pt", "2a", "pt:2a"),
+        ("stage", "IIIA", "stage:3a"),
+        ("gleason", "3 + 4", "gleason:3+4"),
+        ("her2", "2+", "her2:2+"),
+        ("mib1", "20%", "ki67:20%"),
+        ("er", "positive", "er:positive"),
+        ("organ", "Lung", "organ:lung"),
+        ("anatomy", "liver", "anatomy:liver"),
+        ("diagnosis", "signet-ring cell carcinoma", "diagnosis:signet-ring-cell-carcinoma"),
+        ("diagnosis", "IDC", "diagnosis:invasive-carcinoma-nst"),
+        ("absent", "necrosis", "absent:necrosis"),
+        ("diagnosis", "'); DROP TABLE", "diagnosis:drop-table"),
+    ],
+)
+def test_a_field_names_a_fact(field: str, value: str, fact: str) -> None:
+    assert is_fact_field(field)
+    assert fact_of(field, value) == fact
+
+
+@pytest.mark.parametrize("field", ["colour", "x", "patient_id", "nosuchmarker"])
+def test_other_fields_are_no_facts(field: str) -> None:
+    assert not is_fact_field(field)
