@@ -41,8 +41,8 @@ from histoseek.training.text_settings import AdaptSettings  # noqa: E402
 
 VOCABULARY = load_vocabulary()
 SETTINGS = AdaptSettings(
-    epochs=8, batch=8, layers=2, learning_rate=3e-3, temperature=0.1, statements=0.5, patience=2, seed=5, device="cpu",
-    checkpoint_steps=2,
+    epochs=8, batch=8, layers=2, learning_rate=3e-3, temperature=0.1, statements=0.5, blend=1.0, patience=2,
+    seed=5, device="cpu", checkpoint_steps=2,
 )  # fmt: skip
 TEXTS = tuple(
     f"{specimen};\n  1. {diagnosis}, grade {grade}\n  2. Necrosis: {necrosis}"

@@ -33,7 +33,7 @@ def adapt_text(
     learning_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 5e-5,
     temperature: Annotated[float, typer.Option(help="Of the contrastive loss.")] = 0.05,
     statements: Annotated[float, typer.Option(help="Short statements of the vocabulary for each report.")] = 1.0,
-    blend: Annotated[float, typer.Option(help="Share of the adapted weights, above 0; the rest: those before.")] = 1.0,
+    blend: Annotated[float, typer.Option(help="Share of the adapted weights, above 0; the rest: those before.")] = 0.5,
     patience: Annotated[int, typer.Option(help="Epochs without gain before it stops.")] = 2,
     seed: Annotated[int, typer.Option(help="Same seed, same result on a CPU.")] = 0,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="auto: the GPU, if there is one.")] = "auto",

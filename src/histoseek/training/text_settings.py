@@ -28,7 +28,7 @@ class AdaptSettings:
     clip_norm: float = 1.0
     temperature: float = 0.05
     statements: float = 1.0
-    blend: float = 1.0
+    blend: float = 0.5
     validation: float = 0.15
     patience: int = 2
     seed: int = 0
