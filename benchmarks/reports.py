@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.evaluation.intervals import bootstrap
 from histoseek.reports.sentences import sentences
 from histoseek.reports.weighting import WORDS_ALONE, Weighting, token_weights
-from histoseek.search.ways import Ranking, fuse
+from histoseek.search.ways import VECTORS_BESIDE_WORDS, Ranking, fuse
 from histoseek.search.words import AskedText
 
 DEPTH = 10
@@ -94,6 +94,7 @@ DENIED = (
     ("DCIS without necrosis", r"necrosis:? absent", r"necrosis:? present"),
     ("DCIS with necrosis", r"necrosis:? present", r"necrosis:? absent"),
 )
+SPECIAL = ("no necrosis", "organ:breast grade:3", '"muscle proper" invasive', "-necrosis DCIS")
 _NAMES_DIAGNOSIS = re.compile(r"carcinoma|differentiated|tub\d|\bpor\d|\bsig\b|\bpap\b", re.IGNORECASE)
 
 Search = Callable[[str], list[str]]
@@ -180,7 +181,8 @@ class Corpus:
         where = None if is_report else AskedText.of_query(NoColumns(), text, True).where  # type: ignore[arg-type]
         rows = self.table.search().where(where or "true").select(["slide_id"]).limit(None).to_arrow()
         among = frozenset(rows["slide_id"].to_pylist())
-        return [self.dense(text, in_windows=True, among=among), self.analysed(text, weighting or Weighting(), where)]
+        dense = replace(self.dense(text, in_windows=True, among=among), weight=VECTORS_BESIDE_WORDS)
+        return [dense, self.analysed(text, weighting or Weighting(), where)]
 
 
 class NoColumns:
@@ -203,9 +205,14 @@ def systems(corpus: Corpus, is_report: bool) -> dict[str, Search]:
         "dense, mean": lambda text: ids_of(corpus.dense(text)),
         "dense, windows": lambda text: ids_of(corpus.dense(text, in_windows=True)),
         "fused, raw + dense": lambda text: ids_of(corpus.dense(text), corpus.raw(text)),
+        "fused equally, expanded + dense": lambda text: ids_of(*equally(corpus.as_shipped(text, None, is_report))),
         "fused, words + dense": lambda text: ids_of(*corpus.as_shipped(text, WORDS_ALONE, is_report)),
         "fused, expanded + dense": lambda text: ids_of(*corpus.as_shipped(text, None, is_report)),
     }
+
+
+def equally(rankings: Sequence[Ranking]) -> list[Ranking]:
+    return [replace(ranking, weight=1.0) for ranking in rankings]
 
 
 def scores(search: Search, queries: Sequence[Asked]) -> np.ndarray:
@@ -341,12 +348,7 @@ def speed(data: Path, folder: Path, count: int) -> None:
     index_tokens(store)
     print(f"\n{count} reports: index built in {time.perf_counter() - started:.1f} s")
     queries = [text for text in (reg_query(*reg_class(text)) for text in reg_texts) if text]
-    queries = rng.sample(sorted(set(queries)), 40) + [
-        "no necrosis",
-        "organ:breast grade:3",
-        '"muscle proper" invasive',
-        "-necrosis DCIS",
-    ]
+    queries = [*rng.sample(sorted(set(queries)), 40), *SPECIAL]
     reports = rng.sample(reg_texts, 20)
     asked: dict[str, list[tuple[Mapping[str, float], str | None]]] = {
         "queries": [

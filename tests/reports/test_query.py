@@ -20,7 +20,7 @@ from histoseek.reports.query import FieldTerm, ReportQuery, fact_of, is_fact_fie
         (
             'grade:3 -organ:lung diagnosis:"small cell carcinoma"',
             ReportQuery(
-                "3 small cell carcinoma",
+                "",
                 fields=(
                     FieldTerm("grade", "3", False),
                     FieldTerm("organ", "lung", True),
@@ -37,6 +37,11 @@ from histoseek.reports.query import FieldTerm, ReportQuery, fact_of, is_fact_fie
 )
 def test_a_query_is_taken_apart(query: str, parsed: ReportQuery) -> None:
     assert parse_query(query) == parsed
+
+
+def test_fields_alone_are_spoken_by_their_values() -> None:
+    assert parse_query('grade:3 -organ:lung diagnosis:"small cell carcinoma"').spoken == "3 small cell carcinoma"
+    assert parse_query("grade:3 tumour").spoken == "tumour"
 
 
 @given(st.text(st.sampled_from('ab:" -.,\n\0é中'), max_size=60))

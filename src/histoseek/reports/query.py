@@ -37,8 +37,8 @@ class FieldTerm:
 class ReportQuery:
     """A query taken apart.
 
-    text: what to rank by, in the order written: words, phrases without their quotes, and, where nothing else is wanted,
-    the values of fields; phrases: all must be in the report; excluded: words and phrases that must not.
+    text: words, and phrases without their quotes, in the order written; phrases: all must be in the report; excluded:
+    words and phrases that must not.
     """
 
     text: str
@@ -46,6 +46,11 @@ class ReportQuery:
     excluded_phrases: tuple[str, ...] = ()
     excluded_words: tuple[str, ...] = ()
     fields: tuple[FieldTerm, ...] = ()
+
+    @property
+    def spoken(self) -> str:
+        """What is wanted, as a text to be near to: the text, or else the values of the fields."""
+        return self.text or " ".join(term.value for term in self.fields if not term.excluded)
 
 
 def parse_query(query: str) -> ReportQuery:
@@ -69,9 +74,8 @@ def parse_query(query: str) -> ReportQuery:
             text.append("" if excluded else phrase)
     text.append(query[end:])
     plain = " ".join("".join(text).split())
-    wanted = " ".join(term.value for term in fields if not term.excluded)
     return ReportQuery(
-        text=plain if _WORD.search(plain) else wanted,
+        text=plain if _WORD.search(plain) else "",
         phrases=tuple(phrases),
         excluded_phrases=tuple(excluded_phrases),
         excluded_words=tuple(excluded_words),

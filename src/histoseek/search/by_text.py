@@ -80,7 +80,8 @@ def read_texts(archive: Archive, texts: Sequence[str]) -> Sequence[Vector | None
 def rankings_of(searched: Searched, asked: AskedText, vector: Vector | None, options: SearchOptions) -> list[Ranking]:
     """The ways from a text to what is wanted."""
     find = searched.slides_by_text if options.to == "slides" else searched.reports_by_text
-    return find(asked.tokens, vector)
+    found = find(asked.tokens, vector)
+    return [searched.listed()] if asked.conditions_alone and vector is None else found
 
 
 def text_warnings(archive: Archive, without_report: int, options: SearchOptions) -> tuple[str, ...]:

@@ -78,6 +78,11 @@ class Searched:
         words = Ranking("report words", tuple(hit.slide_id for hit in hits), tuple(hit.score for hit in hits))
         return [ranking for ranking in (*rankings, words) if ranking.slide_ids]
 
+    def listed(self) -> Ranking:
+        """All reports of the filter, by the ids of their slides, as found by nothing."""
+        found = self.store.slides(both(self.where, "report IS NOT NULL"))[: self.count]
+        return Ranking("report words", tuple(found), (0.0,) * len(found))
+
     def without_report(self, rankings: Sequence[Ranking]) -> set[str]:
         """Which of the slides found have no report."""
         found = {slide_id for ranking in rankings for slide_id in ranking.slide_ids}

@@ -34,11 +34,15 @@ _REPORTS_LIKE = 5
 
 @dataclass(frozen=True, slots=True)
 class AskedText:
-    """A text to ask with: what its vector is made of, the tokens to look for, and what results must satisfy."""
+    """A text to ask with: what its vector is made of, the tokens to look for, and what results must satisfy.
+
+    conditions_alone: whether nothing but conditions was given, so that all that satisfies them is wanted.
+    """
 
     text: str
     tokens: Mapping[str, float]
     where: str | None = None
+    conditions_alone: bool = False
 
     @classmethod
     def plain(cls, text: str, expand: bool) -> AskedText:
@@ -53,7 +57,8 @@ class AskedText:
         wanted = {token: 1.0 for term, token, _ in found if token and not term.excluded}
         conditions = [unless(own) if term.excluded else own for term, _, own in found]
         where = both(*conditions, *_said(parsed), *_opposed(parsed.text))
-        return cls(parsed.text or query, {**_tokens(parsed.text, expand), **wanted}, where)
+        tokens = {**_tokens(parsed.text, expand), **wanted}
+        return cls(parsed.spoken or query, tokens, where, where is not None and not parsed.text)
 
 
 def spelling_warnings(store: Store, text: str) -> tuple[str, ...]:

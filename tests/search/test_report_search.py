@@ -1,0 +1,285 @@
+"""Search in reports: words, concepts, phrases, fields, what is denied, and similar reports."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from histoseek.api import Archive
+from histoseek.archive.reencode import reencode
+from histoseek.archive.reports import MOST_WINDOWS, windows_of
+from histoseek.archive.spaces import Change
+from histoseek.encoders.recipe import Recipe
+from histoseek.encoders.text.registry import load_text_encoder
+from histoseek.errors import ConfigurationError, InputError, UnknownSlide
+from histoseek.reports.analyser import tokens_of
+from histoseek.reports.weighting import Weighting, token_weights
+from histoseek.search.queries import ArchivedReport, ArchivedSlide, Composed, ReportFile
+
+_SECTIONS = (
+    "fibrous tissue with sparse lymphocytes and a few dilated vessels",
+    "adipose tissue without other findings",
+    "normal glands in several lobules with preserved architecture",
+    "stromal sclerosis with rare inflammation",
+    "a cyst lined by apocrine cells with eosinophilic cytoplasm",
+    "skin with regular adnexal structures",
+    "an isolated focus of amyloid around small arteries",
+    "skeletal muscle fibres of regular calibre",
+)
+LONG = " ".join(f"Section {number} shows {what}." for number, what in enumerate(_SECTIONS))
+REPORTS = {
+    "breast3": ("P1", "Breast, core biopsy: invasive ductal carcinoma, grade III. Necrosis is present. HER2 2+. pT2a."),
+    "breast1": ("P1", "Breast, excision: invasive ductal carcinoma, grade 1. No necrosis. ER positive."),
+    "lobular": ("P2", "Breast, biopsy: invasive lobular carcinoma, grade 2. No lymphovascular invasion."),
+    "prostate": ("P3", "Prostate, biopsy: acinar adenocarcinoma, Gleason score 3+4=7. Perineural invasion is seen."),
+    "benign": ("P4", "Prostate, biopsy: no tumor present. Chronic inflammation."),
+    "maybe": ("P5", "Lung, biopsy: atypical cells, suspicious for adenocarcinoma."),
+    "lung": ("P6", "Lung, biopsy: small cell carcinoma with extensive necrosis."),
+    "signet": ("P7", "Stomach, biopsy: signet-ring cell carcinoma."),
+    "chinese": ("P8", "胃活检:腺癌,可见坏死。"),
+    "hebrew": ("P9", "ביופסיה מהקיבה: דלקת כרונית"),
+    "long": ("P10", LONG),
+    "none": ("P11", ""),
+}
+
+
+def make_archive(folder: Path, text_encoder: str) -> Archive:
+    rng = np.random.default_rng(0)
+    (folder / "features").mkdir()
+    for slide_id in REPORTS:
+        with h5py.File(folder / "features" / f"{slide_id}.h5", "w") as file:
+            file["features"] = rng.standard_normal((6, 16)).astype(np.float32)
+            file["coords"] = rng.integers(0, 4000, (6, 2))
+            file["coords"].attrs["patch_size_level0"] = 512
+    for name, columns in (("meta", ("slide_id", "patient_id", "age", "organ")), ("reports", ("slide_id", "report"))):
+        with (folder / f"{name}.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(columns)
+            for slide_id, (patient, report) in REPORTS.items():
+                writer.writerow((slide_id, patient, len(slide_id), "") if name == "meta" else (slide_id, report))
+    archive = Archive.create(folder / "archive", Recipe(encoder="features:test"), text_encoder=text_encoder)
+    archive.index([folder / "features"], folder / "meta.csv", folder / "reports.csv", deidentify=False)
+    return archive
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    return make_archive(tmp_path_factory.mktemp("reports"), "minilm")
+
+
+@pytest.fixture(scope="module")
+def wordless(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    """Without a text encoder."""
+    return make_archive(tmp_path_factory.mktemp("words"), "none")
+
+
+def found(archive: Archive, text: str, **options: object) -> list[str]:
+    return [result.slide_id for result in archive.search(text=text, k=20, **options)]  # type: ignore[arg-type]
+
+
+def by_words(archive: Archive, text: str, **options: object) -> list[str]:
+    results = archive.search(text=text, k=20, **options)  # type: ignore[arg-type]
+    ranked = {way.rank: one.slide_id for one in results for way in one.ways if way.name == "report words"}
+    return [ranked[rank] for rank in sorted(ranked)]
+
+
+def test_bm25_is_that_of_the_tokens(wordless: Archive) -> None:
+    query = "invasive carcinoma with necrosis, grade 3"
+    documents = {name: tokens_of(report) for name, (_, report) in REPORTS.items() if report}
+    average = sum(map(len, documents.values())) / len(documents)
+    holding = Counter(token for own in documents.values() for token in set(own))
+
+    def score(own: tuple[str, ...]) -> float:
+        total = 0.0
+        for token, weight in token_weights(query, Weighting()).items():
+            idf = math.log(1 + (len(documents) - holding[token] + 0.5) / (holding[token] + 0.5))
+            often = own.count(token)
+            total += weight * idf * often * 2.2 / (often + 1.2 * (0.25 + 0.75 * len(own) / average))
+        return total
+
+    expected = {name: score(own) for name, own in documents.items() if score(own) > 0}
+    hits = {hit.slide_id: hit.score for hit in wordless.store.text(token_weights(query, Weighting()), 20, None)}
+    assert hits == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize("query", ["necrosis", "necrotic", "tumour necrosis"])
+def test_a_finding_does_not_hit_its_denial(archive: Archive, query: str) -> None:
+    assert set(by_words(archive, query)[:2]) == {"breast3", "lung"}
+    assert "breast1" not in found(archive, query)
+
+
+@pytest.mark.parametrize("query", ["no necrosis", "without necrosis", "necrosis is absent", "negative for necrosis"])
+def test_a_denial_hits_what_is_denied_alone(archive: Archive, query: str) -> None:
+    results = found(archive, query)
+    assert results[0] == "breast1"
+    assert not {"breast3", "lung"} & set(results)
+
+
+def test_other_words_and_broader_ones_find_the_same(wordless: Archive) -> None:
+    assert set(by_words(wordless, "IDC")) >= {"breast3", "breast1"}
+    assert "signet" in by_words(wordless, "signet ring cell carcinoma")
+    assert {"prostate", "signet"} <= set(by_words(wordless, "adenocarcinoma"))
+    assert by_words(wordless, "IDC", expand=False) == []
+
+
+def test_what_is_suspected_comes_behind_what_is_certain(wordless: Archive) -> None:
+    ranked = by_words(wordless, "adenocarcinoma")
+    assert "maybe" in ranked and ranked.index("prostate") < ranked.index("maybe")
+    assert by_words(wordless, "suspicious for adenocarcinoma")[0] == "maybe"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("grade:3", {"breast3"}),
+        ("grade:III", {"breast3"}),
+        ("organ:breast", {"breast3", "breast1", "lobular"}),
+        ("organ:breast -grade:2", {"breast3", "breast1"}),
+        ("pt:2a", {"breast3"}),
+        ("gleason:7 organ:prostate", {"prostate"}),
+        ("gradegroup:2", {"prostate"}),
+        ("her2:2+", {"breast3"}),
+        ("ER:positive", {"breast1"}),
+        ("absent:necrosis", {"breast1"}),
+        ("possible:adenocarcinoma", {"maybe"}),
+        ('diagnosis:"small cell carcinoma"', {"lung"}),
+        ("diagnosis:carcinoma organ:lung", {"lung"}),
+        ("patient_id:p1", {"breast3", "breast1"}),
+        ("slide_id:none", {"none"}),
+        ("age:8", {"prostate"}),
+        ("organ:nowhere", set()),
+        ("organ:x'y", set()),
+        ("patient_id:x'/**/OR/**/'1'='1", set()),
+    ],
+)
+def test_fields_filter(archive: Archive, wordless: Archive, query: str, expected: set[str]) -> None:
+    there = {name for name in expected if REPORTS[name][1]}
+    assert set(found(archive, query)) == there
+    assert set(found(wordless, query)) == there
+
+
+def test_an_unknown_field_is_named_with_those_known(archive: Archive) -> None:
+    with pytest.raises(InputError, match=r"colour:red.*no such field.*patient_id.*grade") as caught:
+        found(archive, "colour:red carcinoma")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="age"):
+        found(archive, "age:old")
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ('"ductal carcinoma"', {"breast3", "breast1"}),
+        ('"INVASIVE  ductal-carcinoma, grade"', {"breast3", "breast1"}),
+        ('"carcinoma ductal"', set()),
+        ('"no necrosis"', {"breast1"}),
+        ('"uctal carcinoma"', set()),
+        ('"腺癌"', {"chinese"}),
+        ('"it\'s"', set()),
+    ],
+)
+def test_phrases_are_exact(archive: Archive, query: str, expected: set[str]) -> None:
+    assert set(found(archive, query)) == expected
+
+
+def test_what_is_excluded_is_not_found(archive: Archive) -> None:
+    assert "breast1" in found(archive, "carcinoma -necrosis")
+    assert not {"breast3", "lung"} & set(found(archive, "carcinoma -necrosis"))
+    assert not {"breast3", "breast1"} & set(found(archive, 'carcinoma -"ductal carcinoma"'))
+
+
+@pytest.mark.parametrize(("query", "first"), [("腺癌", "chinese"), ("坏死", "chinese"), ("דלקת", "hebrew")])
+def test_other_writing_is_found(wordless: Archive, query: str, first: str) -> None:
+    assert by_words(wordless, query) == [first]
+
+
+@pytest.mark.parametrize("query", ['"', "?!", "a\0b", '"" -', "' OR 1=1 --", "x" * 100_000, "word " * 20_000, "({[<*"])
+def test_odd_queries_are_answered(archive: Archive, query: str) -> None:
+    assert len(archive.search(text=query, k=3).results) <= 3
+
+
+def test_a_misspelt_word_is_told(archive: Archive) -> None:
+    warnings = archive.search(text="adenocarcinma of the prostata", k=1).warnings
+    assert any("adenocarcinma: did you mean adenocarcinoma?" in warning for warning in warnings)
+    warnings = archive.search(text="adnexxal structures", k=1).warnings
+    assert any("adnexxal: did you mean adnexal?" in warning for warning in warnings)
+    assert not any("did you mean" in warning for warning in archive.search(text="perineural invasion", k=1).warnings)
+
+
+def test_a_passage_of_a_long_report_finds_it(archive: Archive) -> None:
+    passage = "amyloid deposits in the walls of arterioles"
+    windows = windows_of(LONG, 256)
+    assert 1 < len(windows) <= MOST_WINDOWS and " ".join(windows) == LONG
+    way = next(
+        way
+        for result in archive.search(text=passage, k=20)
+        for way in result.ways
+        if result.slide_id == "long" and way.name == "report vectors"
+    )
+    encoder = load_text_encoder("minilm")
+    query = encoder.encode([passage])[0]
+    assert way.score == pytest.approx(float((encoder.encode([LONG, *windows]) @ query).max()), abs=2e-3)
+    assert way.score > float(encoder.encode([LONG])[0] @ query) + 0.05
+
+
+def test_similar_reports_leave_out_the_patient(archive: Archive) -> None:
+    results = archive.search(ArchivedReport("breast3"), k=20)
+    assert results.query.slide_id == "breast3" and results.query.kind == "report"
+    assert not {"breast3", "breast1"} & {one.slide_id for one in results}
+    assert results.results[0].slide_id == "lobular"
+    assert "breast1" in {one.slide_id for one in archive.search(ArchivedReport("breast3"), k=20, same_patient=True)}
+    with pytest.raises(InputError, match="has no report"):
+        archive.search(ArchivedReport("none"))
+    with pytest.raises(UnknownSlide):
+        archive.search(ArchivedReport("nobody"))
+    with pytest.raises(ConfigurationError):
+        archive.search(ArchivedReport("breast3"), min_probability=0.5)
+
+
+def test_a_report_file_is_no_query_language(archive: Archive, tmp_path: Path) -> None:
+    path = tmp_path / "report.txt"
+    path.write_text('Specimen:breast "quoted" -dash colour:red invasive ductal carcinoma')
+    assert archive.search(ReportFile(path), k=1).results[0].slide_id in {"breast3", "breast1"}
+
+
+def test_fields_count_beside_an_image(archive: Archive) -> None:
+    results = archive.search(Composed(ArchivedSlide("benign"), "organ:breast carcinoma"), k=20)
+    assert {one.slide_id for one in results} == {"breast3", "breast1", "lobular"}
+
+
+def test_facets_count_slides(archive: Archive) -> None:
+    counted = {(facet.source, facet.field, facet.value): facet.count for facet in archive.facets()}
+    assert counted["report", "organ", "breast"] == 3
+    assert counted["report", "grade", "3"] == 1 and counted["report", "absent", "necrosis"] == 1
+    assert ("report", "diagnosis", "acinar-adenocarcinoma-of-prostate") in counted
+    only = archive.facets("patient_id = 'P1'", ["organ", "patient_id"])
+    assert [(one.source, one.field, one.value, one.count) for one in only] == [
+        ("metadata", "patient_id", "P1", 2),
+        ("report", "organ", "breast", 2),
+    ]
+    with pytest.raises(InputError, match="colour"):
+        archive.facets(None, ["colour"])
+
+
+def test_changed_and_reencoded_reports_are_read_anew(tmp_path: Path) -> None:
+    archive = make_archive(tmp_path, "none")
+    archive.update("signet", {"report": "Liver, biopsy: steatosis."})
+    assert by_words(archive, "steatosis") == ["signet"] and "signet" not in by_words(archive, "carcinoma")
+    reencode(archive, Change(text_encoder="minilm"))
+    stored = archive.get("long").language
+    assert stored.report_windows is not None and stored.report_windows.shape == (len(windows_of(LONG, 256)), 384)
+    assert by_words(archive, "steatosis") == ["signet"]
+    archive.update("long", {"report": "short"})
+    assert archive.get("long").language.report_windows is None
+
+
+def test_an_older_analyser_is_told(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not any("reencode" in warning for warning in archive.search(text="carcinoma").warnings)
+    monkeypatch.setattr("histoseek.search.words.analyser_mark", lambda: "newer")
+    assert any("histoseek reencode" in warning for warning in archive.search(text="carcinoma").warnings)
