@@ -337,15 +337,17 @@ def speed(data: Path, folder: Path, count: int) -> None:
     pool = [part for row in rows for part in re.split(r"(?<=\.)\s+", row["conversations"][1]["value"])]
     known: dict[str, tuple[str, tuple[str, ...]]] = {part: read_report(part) for part in (*pool, *reg_texts)}
     parts = [[rng.choice(reg_texts), *rng.sample(pool, rng.randint(1, 4))] for _ in range(count)]
+    strings = pa.list_(pa.string())
     table = pa.table({
         "slide_id": [f"s{i}" for i in range(count)],
         "report": [" ".join(own) for own in parts],
         "report_tokens": [" ".join(known[part][0] for part in own) for own in parts],
-        "report_facts": pa.array([sorted({one for part in own for one in known[part][1]}) for own in parts], pa.list_(pa.string())),
+        "report_facts": pa.array([sorted({one for part in own for one in known[part][1]}) for own in parts], strings),
     })  # fmt: skip
     store = lancedb.connect(folder / f"speed{count}").create_table("reports", table)
     started = time.perf_counter()
     index_tokens(store)
+    store.create_index("report_facts", config=lancedb.index.LabelList())
     print(f"\n{count} reports: index built in {time.perf_counter() - started:.1f} s")
     queries = [text for text in (reg_query(*reg_class(text)) for text in reg_texts) if text]
     queries = [*rng.sample(sorted(set(queries)), 40), *SPECIAL]

@@ -132,8 +132,9 @@ def _literal(value: MetadataValue) -> str:
     return f"cast({quoted(str(value))} as {kind})"
 
 
-def _has(fact: str) -> str:
-    return f"array_has(report_facts, {quoted(fact)})"
+def _has(*facts: str) -> str:
+    """That a report states any of some facts, as the index looks it up."""
+    return f"array_has_any(report_facts, [{', '.join(quoted(fact) for fact in facts)}])"
 
 
 def _said(parsed: ReportQuery) -> Iterator[str | None]:
@@ -169,5 +170,5 @@ def _opposed(text: str) -> Iterator[str | None]:
             yield unless(_has(f"{kind}:{concept_id}"))
         elif mention.status == Status.AFFIRMED:
             denied = (concept_id, *sorted(vocabulary.ancestors(concept_id)))
-            denials.append(either(*(_has(f"absent:{one}") for one in denied)))
+            denials.append(_has(*(f"absent:{one}" for one in denied)))
     yield unless(both(*dict.fromkeys(denials)))

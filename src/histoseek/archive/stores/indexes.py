@@ -7,6 +7,7 @@ from typing import Any
 from histoseek.archive.stores.engine import lancedb
 
 TOKENS = "report_tokens"
+_FACTS = "report_facts"
 _COLUMNS = ("slide_id", "patient_id", "case_id")
 
 
@@ -26,6 +27,6 @@ def index_tokens(table: Any) -> None:
 def index_columns(table: Any) -> None:
     """Let the columns that searches look rows up by have an index, where they have none yet."""
     indexed = {column for index in table.list_indices() for column in index.columns}
-    for column in _COLUMNS:
+    for column in (*_COLUMNS, _FACTS):
         if column not in indexed:
-            table.create_index(column, config=lancedb.index.BTree())
+            table.create_index(column, config=lancedb.index.LabelList() if column == _FACTS else lancedb.index.BTree())
