@@ -104,7 +104,7 @@ def test_bad_queries_are_one_line_each(archive: Path, cohort: Path, tmp_path: Pa
     assert "no slide of this id" in refused(*search, "--like", "nobody")
     assert "Columns are" in refused(*search, "--like", "SIM-0000-00", "--where", "organ = ")
     assert "no such distance" in refused(*search, "--like", "SIM-0000-00", "--distance", "euclid")
-    assert "needs one of --slide, --like, --case, --image, --text and --report" in refused(*search)
+    assert "needs one of --slide, --like, --case, --image, --text, --report and --report-of" in refused(*search)
     assert "stands alone" in refused(*search, "--like", "SIM-0000-00", "--report", good)
     assert "can't be asked with together" in refused(*search, "--like", "SIM-0000-00", "--case", "SIM-0001")
     assert "slides of different patients" in refused(*search, "--like", "SIM-0000-00", "--like", "SIM-0001-00")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from histoseek.cli import search_options as opt
-from histoseek.cli.ask import Asked
+from histoseek.cli.ask import Asked, Images
 from histoseek.cli.options import DEFAULT_WORKERS, ArchiveOption, JsonOption, WhereOption, WorkersOption
 from histoseek.errors import InputError
 
@@ -49,20 +49,8 @@ def search(
     """Find slides or reports; the query's own slides and patient are left out."""
     from histoseek.search.options import SearchOptions
 
-    asked = Asked(
-        slides=slide or (),
-        likes=like or (),
-        case=case,
-        image=image,
-        regions=region or (),
-        text=text,
-        without=without,
-        report=report,
-        report_of=report_of,
-        weight=weight,
-        spacing=spacing,
-        patient=patient,
-    )
+    images = Images(slide or (), like or (), case, image, region or (), spacing)
+    asked = Asked(images, text, without, report, report_of, weight, patient)
     options = SearchOptions(
         k=k,
         offset=offset,
@@ -78,11 +66,7 @@ def search(
         expand=expand,
     )
     results = _results(archive, asked.query(), options)
-    if html:
-        _write_page(results, html)
-    print(results.to_json() if as_json else results)
-    if html:
-        print(f"page: {html}", file=sys.stderr)
+    _show(results, as_json, html)
 
 
 def _results(archive: Path, query: Query, options: SearchOptions) -> SearchResults:
@@ -92,6 +76,14 @@ def _results(archive: Path, query: Query, options: SearchOptions) -> SearchResul
 
     with terminal_progress("query", total=None) as reporter:
         return run(Archive.open(archive), query, options, reporter)
+
+
+def _show(results: SearchResults, as_json: bool, html: Path | None) -> None:
+    if html:
+        _write_page(results, html)
+    print(results.to_json() if as_json else results)
+    if html:
+        print(f"page: {html}", file=sys.stderr)
 
 
 def _write_page(results: SearchResults, path: Path) -> None:
