@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import h5py
@@ -199,7 +200,27 @@ def test_other_writing_is_found(wordless: Archive, query: str, first: str) -> No
     assert by_words(wordless, query) == [first]
 
 
-@pytest.mark.parametrize("query", ['"', "?!", "a\0b", '"" -', "' OR 1=1 --", "x" * 100_000, "word " * 20_000, "({[<*"])
+MANY_WORDS = " ".join("".join(letters) for letters in product("abcdefghij", repeat=4))
+MANY_CONCEPTS = "no necrosis, adenocarcinoma, lymphoma, melanoma, sarcoma, invasion, calcification; " * 1000
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        '"',
+        "?!",
+        "a\0b",
+        '"" -',
+        "' OR 1=1 --",
+        "x" * 100_000,
+        "word " * 20_000,
+        "({[<*",
+        MANY_WORDS,
+        MANY_CONCEPTS,
+        "of the",
+    ],
+    ids=range(11),
+)
 def test_odd_queries_are_answered(archive: Archive, query: str) -> None:
     assert len(archive.search(text=query, k=3).results) <= 3
 

@@ -11,7 +11,7 @@ from histoseek.archive.stores.sql import both
 from histoseek.errors import ConfigurationError
 from histoseek.search.calibrated import NOT_CALIBRATED
 from histoseek.search.explain import TextRegions
-from histoseek.search.filters import Searchable, require_words
+from histoseek.search.filters import Searchable, check_filter, require_words
 from histoseek.search.options import SearchOptions
 from histoseek.search.phrases import with_phrases
 from histoseek.search.prepare import PreparedText, prepare_text
@@ -20,6 +20,9 @@ from histoseek.search.results import QueryInfo, SearchResults
 from histoseek.search.shown import elapsed_ms, fused_results, too_few
 from histoseek.search.ways import Ranking, Searched, Vector, fuse, shared_out
 from histoseek.search.words import AskedText, analyser_warnings, spelling_warnings
+
+MOST_ENCODED = 8192
+"""Characters of a text that its vector is made of: about two seconds on two processor cores, and most whole reports."""
 
 
 def search_by_text(archive: Archive, query: WordQuery, options: SearchOptions) -> SearchResults:
@@ -31,8 +34,9 @@ def search_by_text(archive: Archive, query: WordQuery, options: SearchOptions) -
     asked = _asked(store, prepared, options)
     vectors = read_texts(archive, [one.text for one in asked])
     started = time.perf_counter()
+    check_filter(store, options)
     own = (prepared.slide_id,) if prepared.slide_id else ()
-    where = Searchable.of(store, options, prepared.patient_id, prepared.case_id, own).condition
+    where = Searchable.of(options, prepared.patient_id, prepared.case_id, own).condition
     searched = Searched(store, archive.language, both(where, asked[0].where), options.looked_at)
     found = rankings_of(searched, asked[0], vectors[0], options)
     for unwanted, vector in zip(asked[1:], vectors[1:], strict=True):
@@ -50,9 +54,16 @@ def search_by_text(archive: Archive, query: WordQuery, options: SearchOptions) -
             NOT_CALIBRATED,
             *text_warnings(archive, store.count("report IS NULL"), options),
             *analyser_warnings(store),
+            *_length_warnings(asked[0].text),
             *(() if prepared.is_report else spelling_warnings(store, asked[0].text)),
             *too_few(options, len(results)),
         ),
+    )
+
+
+def _length_warnings(text: str) -> tuple[str, ...]:
+    return (
+        (f"the meaning of only the first {MOST_ENCODED:,} characters was compared",) if len(text) > MOST_ENCODED else ()
     )
 
 
@@ -71,10 +82,10 @@ def refuse_probabilities(options: SearchOptions) -> None:
 
 
 def read_texts(archive: Archive, texts: Sequence[str]) -> Sequence[Vector | None]:
-    """The vectors of texts, None when the archive has no text encoder."""
+    """The vectors of texts, of their first MOST_ENCODED characters, None when the archive has no text encoder."""
     if not archive.settled_space.has_texts:
         return [None] * len(texts)
-    return list(archive.language.encoder.encode(texts))
+    return list(archive.language.encoder.encode([text[:MOST_ENCODED] for text in texts]))
 
 
 def rankings_of(searched: Searched, asked: AskedText, vector: Vector | None, options: SearchOptions) -> list[Ranking]:

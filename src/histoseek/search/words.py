@@ -23,8 +23,11 @@ from histoseek.reports.terms import find_terms
 from histoseek.reports.vocabulary import load_vocabulary
 from histoseek.reports.weighting import WORDS_ALONE, Weighting, token_weights
 
-MOST_UNKNOWN = 8
-"""Words of a query that a better spelling is looked for."""
+MOST_SPELLED = 16
+"""Different words of a query whose spelling is looked at; longer ones are pasted, not typed."""
+
+MOST_OPPOSED = 16
+"""Diagnoses and findings of a query whose opposites are left out; longer ones are reports."""
 
 _OPPOSED = ("diagnosis", "finding")
 _LETTERS = re.compile(r"[^\W_]+")
@@ -63,10 +66,11 @@ class AskedText:
 
 def spelling_warnings(store: Store, text: str) -> tuple[str, ...]:
     """A better spelling for words that neither the vocabulary nor any report of the archive knows."""
-    unknown = [match.group() for match in re.finditer(r"[^\W\d_]{4,}", text)]
-    unknown = [word for word in dict.fromkeys(unknown) if not _is_known(store, word)][:MOST_UNKNOWN]
-    said = []
-    for word in unknown:
+    words = dict.fromkeys(match.group() for match in re.finditer(r"[^\W\d_]{4,}", text))
+    said: list[str] = []
+    for word in words if len(words) <= MOST_SPELLED else ():
+        if _is_known(store, word):
+            continue
         form = next((term.token for term in analyse(word) if term.kind == "word"), word)
         near = {like for report in store.like_words(form, _REPORTS_LIKE) for like in _LETTERS.findall(report.lower())}
         said += [f"{one.word}: did you mean {one.suggestion}?" for one in suggest(word, known_words=frozenset(near))]
@@ -87,7 +91,7 @@ def _tokens(text: str, expand: bool) -> dict[str, float]:
 
 
 def _is_known(store: Store, word: str) -> bool:
-    """Whether the vocabulary or a report has a word; one of the vocabulary gives no suggestion."""
+    """Whether a report has a word; of the others, those of the vocabulary get no suggestion."""
     forms = [term.token for term in analyse(word) if term.kind == "word"]
     sought = {prefix + form: 1.0 for form in forms for prefix in WORD_PREFIX.values()}
     return bool(store.text(sought, 1, None))
@@ -162,10 +166,9 @@ def _opposed(text: str) -> Iterator[str | None]:
     """Leave out reports that say the opposite: affirm something that the text denies, or only deny all it affirms."""
     vocabulary = load_vocabulary()
     denials = []
-    for mention in find_terms(text, vocabulary):
+    named = [one for one in find_terms(text, vocabulary) if vocabulary[one.concept_id].kind in _OPPOSED]
+    for mention in named if len(named) <= MOST_OPPOSED else ():
         concept_id, kind = mention.concept_id, vocabulary[mention.concept_id].kind
-        if kind not in _OPPOSED:
-            continue
         if mention.status == Status.NEGATED:
             yield unless(_has(f"{kind}:{concept_id}"))
         elif mention.status == Status.AFFIRMED:
