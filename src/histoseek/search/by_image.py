@@ -13,7 +13,7 @@ from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance
 from histoseek.progress import Reporter
 from histoseek.search.calibrated import Calibrated, novelty_warnings
 from histoseek.search.explain import explained
-from histoseek.search.filters import Searchable, require_words
+from histoseek.search.filters import Searchable, check_filter, require_words
 from histoseek.search.options import SearchOptions
 from histoseek.search.paging import Place, page
 from histoseek.search.prepare import PreparedImage, prepare_image
@@ -108,8 +108,10 @@ def image_warnings(archive: Archive, prepared: PreparedImage, options: SearchOpt
 
 
 def image_filter(store: Store, prepared: PreparedImage, options: SearchOptions) -> Searchable:
-    """Which slides may be found for an image; raises BadFilter."""
-    return Searchable.of(store, options, prepared.patient_id, prepared.case_id, prepared.slide_ids)
+    """Which slides may be found for an image; raises BadFilter for a filter that becomes part of another."""
+    if options.to == "reports":
+        check_filter(store, options)
+    return Searchable.of(options, prepared.patient_id, prepared.case_id, prepared.slide_ids)
 
 
 def _calibrated(archive: Archive, query: ImageQuery, distance: Distance, options: SearchOptions) -> Calibrated:

@@ -15,7 +15,7 @@ from histoseek.search.by_image import candidate_count, image_distance, image_fil
 from histoseek.search.by_text import rankings_of, read_texts, refuse_probabilities, text_warnings
 from histoseek.search.calibrated import NOT_CALIBRATED
 from histoseek.search.explain import TextRegions, explained
-from histoseek.search.filters import require_words
+from histoseek.search.filters import check_filter, require_words
 from histoseek.search.options import SearchOptions
 from histoseek.search.phrases import with_phrases
 from histoseek.search.prepare import PreparedImage, prepare_image
@@ -39,6 +39,7 @@ def search_composed(
     given = _given(store, query, options)
     vectors = read_texts(archive, [asked.text for asked, _ in given])
     started = time.perf_counter()
+    check_filter(store, options)
     searchable = image_filter(store, prepared, options)
     searchable = replace(searchable, where=both(searchable.where, *(asked.where for asked, _ in given)))
     where = searchable.condition

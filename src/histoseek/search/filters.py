@@ -39,16 +39,13 @@ class Searchable:
     @classmethod
     def of(
         cls,
-        store: Store,
         options: SearchOptions,
         patient_id: str | None,
         case_id: str | None = None,
         slide_ids: Sequence[str] = (),
     ) -> Searchable:
-        """By the user's filter, checked on its own, without the query's slides and their patient (or, where that is
-        not known, their case); raises BadFilter."""
-        if options.where is not None:
-            store.count(options.where)
+        """By the user's filter, without the query's slides and their patient (or, where that is not known, their
+        case)."""
         own = Own(tuple(slide_ids))
         if not options.same_patient:
             own = Own(own.slide_ids, patient_id, None if patient_id else case_id)
@@ -63,6 +60,12 @@ class Searchable:
     def unfiltered(self) -> Searchable:
         """All slides but the query's own."""
         return replace(self, where=None)
+
+
+def check_filter(store: Store, options: SearchOptions) -> None:
+    """Look at the user's filter on its own, before it becomes part of another; raises BadFilter."""
+    if options.where is not None:
+        store.count(options.where)
 
 
 def require_words(archive: Archive, options: SearchOptions) -> None:
