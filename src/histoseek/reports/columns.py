@@ -18,6 +18,7 @@ PersonRole = Literal["person"]
 Role = PartName | IdRole | OrderRole | PersonRole
 
 PART_NAMES: tuple[PartName, ...] = get_args(PartName)
+_SECTIONS = frozenset(PART_NAMES) - {"report", "addendum"}
 ID_ROLES: tuple[IdRole, ...] = get_args(IdRole)
 _ORDER_ROLES: tuple[OrderRole, ...] = get_args(OrderRole)
 _USUAL = frozenset(("organ", "site", "stain", "age", "sex"))
@@ -114,6 +115,9 @@ def mapped_columns(path: Path, names: Sequence[str], columns: ReportColumns | No
         taken = role in given.values() or (only_given_texts and role in PART_NAMES)
         if role and name not in roles and not taken:
             roles[name] = role
+    if "report" in roles.values():
+        # Beside whole reports a column of such a name is a label, and labels must not leak into texts.
+        roles = {name: role for name, role in roles.items() if name in given or role not in _SECTIONS}
     found = tuple(ColumnRole(name, roles[name]) for name in names if name in roles)
     _check(path, names, found)
     return ColumnMapping(found, tuple(name for name in names if name and name not in roles))
