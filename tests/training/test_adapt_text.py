@@ -152,9 +152,11 @@ def test_card_has_counts_and_hashes_but_no_text(whole: Adaptation, tmp_path: Pat
     assert not any(word in written.lower() for word in ("carcinoma", "biopsy", "necrosis", "case 1"))
 
 
-def test_blend_lies_on_the_line_between_before_and_after(whole: Adaptation, base: str, tmp_path: Path) -> None:
+def test_blend_lies_on_the_line_between_before_and_after(base: str, tmp_path: Path) -> None:
+    # The second run takes up the first one's training, which two runs need not repeat to the last bit.
+    after = adapted(base, tmp_path).tower.state_dict()
     half = adapted(base, tmp_path, replace(SETTINGS, blend=0.5)).tower.state_dict()
-    before, after = load_tower(base).state_dict(), whole.tower.state_dict()
+    before = load_tower(base).state_dict()
     for name, value in half.items():
         torch.testing.assert_close(value, (before[name] + after[name]) / 2)
 
