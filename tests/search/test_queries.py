@@ -13,6 +13,7 @@ from histoseek.api import Archive
 from histoseek.errors import (
     ConfigurationError,
     InputError,
+    MissingSpacing,
     MixedPatients,
     NoTissue,
     RegionOutside,
@@ -223,3 +224,10 @@ def test_results_print_as_a_table(archive: Archive, monkeypatch: pytest.MonkeyPa
     page = results._repr_html_()
     assert page.count("<tr>") == 3
     assert "<td>1</td>" in page
+
+
+@pytest.mark.parametrize("spacing", [0.0, 1e-7, 0.001, 1e6, float("nan"), float("inf")])
+def test_a_spacing_that_is_no_microscopes_is_refused(archive: Archive, tmp_path: Path, spacing: float) -> None:
+    Image.new("RGB", (300, 300), "pink").save(tmp_path / "crop.png")
+    with pytest.raises(MissingSpacing):
+        archive.search(TileImage(tmp_path / "crop.png", spacing))

@@ -18,6 +18,9 @@ from histoseek.slides.openslide_source import OpenSlideSource
 from histoseek.slides.source import Pixels, PixelSource
 from histoseek.slides.vips_source import fast_source
 
+_FINEST_UM_PER_PX = 0.01
+"""Far below what light resolves; a smaller number is a mistake of units."""
+
 _COARSEST_UM_PER_PX = 100.0
 _STRIP_PIXELS = 4 * 2**20
 _TIFF_SUFFIXES = (".tif", ".tiff", ".btf")
@@ -139,7 +142,7 @@ def _plausible(path: Path, spacing_um_per_px: float | None) -> float:
         raise MissingSpacing(path)
     if math.isnan(spacing_um_per_px):
         raise MissingSpacing(path, "the file's pixels are not square, or their unit is unknown")
-    if not 0 < spacing_um_per_px <= _COARSEST_UM_PER_PX:
+    if not _FINEST_UM_PER_PX <= spacing_um_per_px <= _COARSEST_UM_PER_PX:
         raise MissingSpacing(path, f"{spacing_um_per_px:.4g} um/px is not a microscope's")
     return spacing_um_per_px
 
