@@ -15,6 +15,7 @@ from histoseek.errors import BadFilter, ConfigurationError, InputError, SlideNot
 from histoseek.search.options import SearchOptions
 from histoseek.search.page import render_page
 from histoseek.search.queries import ArchivedSlide, SlideFile
+from histoseek.search.results import plain
 from histoseek.search.search import search
 from histoseek.slides.slide import open_slide
 
@@ -150,3 +151,7 @@ def test_real_fields_find_their_organ_better_than_chance(shared_data: Path, tmp_
     hits = [archive.search(like=r.slide_id, k=1).results[0].record.organ == r.organ for r in records]
     chance = np.mean([(organs.count(organ) - 1) / (len(organs) - 1) for organ in organs])
     assert np.mean(hits) > 3 * chance
+
+
+def test_numbers_that_json_lacks_are_null() -> None:
+    assert plain({"age": float("nan"), "size": [float("inf"), 1.5]}) == {"age": None, "size": [None, 1.5]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -179,7 +180,8 @@ class SearchResults:
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses, mappings, sequences and dates as what JSON knows; a trailing underscore of a field is dropped."""
+    """Dataclasses, mappings, sequences and dates as what JSON knows, which is no NaN and no infinity (null); a trailing
+    underscore of a field is dropped."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         told = [one.name for one in dataclasses.fields(value) if one.metadata.get("json", True)]
         return {name.rstrip("_"): plain(getattr(value, name)) for name in told}
@@ -189,4 +191,6 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value.isoformat() if isinstance(value, date) else value
