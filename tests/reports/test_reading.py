@@ -297,3 +297,10 @@ def test_the_real_files(shared_data: Path) -> None:
     captions = read_reports([shared_data / "reports" / "pathgen_sample_captions.json"])
     assert sum(len(report.slide_ids) for report in captions.reports) >= 4900
     assert len(read_reports([shared_data / "reports" / "dragon"]).reports) == 8
+
+
+def test_halves_of_characters_do_not_reach_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "halves.jsonl"
+    path.write_text('{"slide_id": "a", "report": "bad \\ud800 adenoma"}\n{"slide_id": "b", "report": "fine"}\n')
+    texts = [report.text for report in read_reports([path]).reports]
+    assert texts == ["bad ? adenoma", "fine"]

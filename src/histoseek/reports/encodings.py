@@ -67,7 +67,8 @@ def file_encoding(path: Path) -> Encoding:
 def clean_text(text: str) -> str:
     """Text in composed form (NFC) with plain line ends and spaces, without control characters; any script is kept."""
     text = _CONTROLS.sub("", _BREAKS.sub("\n", text)).replace("\xa0", " ").strip()
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    # JSON can hold halves of characters, which no text can be stored with.
+    return text if text.isascii() else unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def clean_id(text: str) -> str:
