@@ -59,6 +59,9 @@ def known_identifiers(ids: Iterable[str | None], columns: Mapping[str, MetadataV
     Shorter ids are left: a patient "A1" would take the block labels of every report.
     """
     names = tuple(str(value) for column, value in columns.items() if column in _NAMES and value and not _digits(value))
+    ids = tuple(ids)
+    # A column of patients may hold "Surname, Given" where ids were expected.
+    names += tuple(value for value in ids if value and "," in value and not _digits(value))
     told = (str(value) for column, value in columns.items() if column in _CONTACTS | _NUMBERS and value)
     return KnownIdentifiers(names, tuple(dict.fromkeys(value for value in (*ids, *told) if value and _tells(value))))
 
