@@ -1,0 +1,164 @@
+"""What can be searched with."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from histoseek.rest.archives import FieldFilter
+from histoseek.rest.base import Request, ShortText, SlideId, UploadId
+
+Words = Annotated[str, Field(min_length=1, max_length=4000)]
+Edge = Annotated[int, Field(ge=1, le=10_000_000)]
+Offset = Annotated[int, Field(ge=0, le=10_000_000)]
+
+
+class SlideRef(Request):
+    """A slide of the archive, or an uploaded one, whose patient can be named to be left out."""
+
+    slide_id: SlideId | None = None
+    upload_id: UploadId | None = None
+    patient_id: ShortText | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.slide_id is None) == (self.upload_id is None):
+            raise ValueError("give either slide_id or upload_id")
+        if self.slide_id is not None and self.patient_id is not None:
+            raise ValueError("the patient of an archived slide is known to the archive")
+        return self
+
+
+class Box(Request):
+    """A rectangle on the slide asked with."""
+
+    x: Offset
+    y: Offset
+    width: Edge
+    height: Edge
+
+
+class SlideQuery(Request):
+    """Ask with a slide."""
+
+    kind: Literal["slide"] = "slide"
+    slide: SlideRef
+
+
+class RegionQuery(Request):
+    """Ask with regions of a slide; unit: level-0 px, or um from the slide's top-left corner."""
+
+    kind: Literal["region"] = "region"
+    slide: SlideRef
+    regions: tuple[Box, ...] = Field(min_length=1, max_length=50)
+    unit: Literal["px", "um"] = "px"
+
+
+class PictureQuery(Request):
+    """Ask with an uploaded picture of tissue of known spacing."""
+
+    kind: Literal["picture"] = "picture"
+    upload_id: UploadId
+    spacing_um_per_px: float = Field(gt=0.01, le=100)
+    patient_id: ShortText | None = None
+
+
+class CaseQuery(Request):
+    """Ask with a case of the archive, or with several slides of one patient."""
+
+    kind: Literal["case"] = "case"
+    case_id: ShortText | None = None
+    slides: tuple[SlideRef, ...] = Field((), max_length=50)
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.case_id is None) == (not self.slides):
+            raise ValueError("give either case_id or slides")
+        return self
+
+
+class TextQuery(Request):
+    """Ask with a sentence; without: what is not wanted."""
+
+    kind: Literal["text"] = "text"
+    text: Words
+    without: Words | None = None
+    patient_id: ShortText | None = None
+
+
+class ReportQuery(Request):
+    """Ask with a report: its text, or that of a slide of the archive."""
+
+    kind: Literal["report"] = "report"
+    text: Annotated[str, Field(min_length=1, max_length=200_000)] | None = None
+    slide_id: SlideId | None = None
+    patient_id: ShortText | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.text is None) == (self.slide_id is None):
+            raise ValueError("give either text or slide_id")
+        if self.slide_id is not None and self.patient_id is not None:
+            raise ValueError("the patient of an archived slide is known to the archive")
+        return self
+
+
+ImageQuery = Annotated[SlideQuery | RegionQuery | PictureQuery | CaseQuery, Field(discriminator="kind")]
+
+
+class ComposedQuery(Request):
+    """Ask with an image and words: like this, but with `text`, or without what `without` says; weight: of the words."""
+
+    kind: Literal["composed"] = "composed"
+    image: ImageQuery
+    text: Words | None = None
+    without: Words | None = None
+    weight: float = Field(0.5, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.text is None and self.without is None:
+            raise ValueError("give text, without, or both")
+        return self
+
+
+Query = Annotated[
+    SlideQuery | RegionQuery | PictureQuery | CaseQuery | TextQuery | ReportQuery | ComposedQuery,
+    Field(discriminator="kind"),
+]
+
+
+class Marks(Request):
+    """Slides that were judged: results are ranked anew towards the relevant ones; irrelevant ones go."""
+
+    relevant: tuple[SlideId, ...] = Field((), max_length=100)
+    irrelevant: tuple[SlideId, ...] = Field((), max_length=500)
+
+
+class SearchRequest(Request):
+    """A search; fields as in Python (docs/searching.md)."""
+
+    query: Query
+    k: int = Field(10, ge=1, le=500)
+    offset: int = Field(0, ge=0, le=10_000)
+    to: Literal["slides", "reports"] = "slides"
+    where: str | None = Field(None, max_length=2000)
+    filters: tuple[FieldFilter, ...] = Field((), max_length=50)
+    same_patient: bool = False
+    by_case: bool = False
+    distance: ShortText | None = None
+    exact: bool = False
+    min_probability: float | None = Field(None, ge=0, le=1)
+    vote: ShortText | None = Field(None, description="The metadata column that results vote on.")
+    expand: bool = True
+    marks: Marks | None = None
+
+
+class ExplainRequest(Request):
+    """Why one slide of the archive does, or does not, fit a query."""
+
+    query: Query
+    slide_id: SlideId
+    to: Literal["slides", "reports"] = "slides"
+    distance: ShortText | None = None

@@ -1,0 +1,138 @@
+"""Sessions, uploads, jobs, feedback and collections."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from histoseek.rest.archives import ImageInfo, Value
+from histoseek.rest.base import Answer, Request, ShortText, SlideId, UploadId
+from histoseek.rest.queries import Query
+
+Role = Literal["read", "write"]
+ArchiveName = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Login(Request):
+    """A token, to be kept as a cookie that scripts can't read."""
+
+    token: str = Field(min_length=1, max_length=200)
+
+
+class Session(Answer):
+    """Who asks, and what this server is; disclaimer: to be shown."""
+
+    name: str
+    role: Role
+    write: bool
+    version: str
+    upload_bytes: int
+    disclaimer: str
+
+
+class Health(Answer):
+    """Whether the server runs."""
+
+    status: Literal["ok"]
+    version: str
+
+
+class Upload(Answer):
+    """An uploaded slide: its display name, size in bytes, when it will be deleted, and how to show it."""
+
+    upload_id: str
+    name: str
+    bytes: int
+    created: datetime
+    expires: datetime
+    image: ImageInfo
+
+
+class UploadToIndex(Request):
+    """An uploaded slide that is to be kept, its id in the archive (by default from its content) and its metadata."""
+
+    upload_id: UploadId
+    slide_id: SlideId | None = None
+    metadata: dict[str, Value] = Field(default_factory=dict, max_length=100)
+    report: Annotated[str, Field(max_length=200_000)] | None = None
+
+
+class JobRequest(Request):
+    """Index uploads, or (without any) all that lies in the server's import folder."""
+
+    uploads: tuple[UploadToIndex, ...] = Field((), max_length=100)
+
+
+class JobRefusal(Answer):
+    """A slide that was not taken, by its name, and why."""
+
+    name: str
+    error: str
+    reason: str
+
+
+class Job(Answer):
+    """An indexing job; done and total count slides; part: what is being worked on, in words."""
+
+    job_id: str
+    archive: str
+    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    created: datetime
+    started: datetime | None
+    ended: datetime | None
+    done: int
+    total: int | None
+    part: str | None
+    added: int
+    updated: int
+    unchanged: int
+    refused: tuple[JobRefusal, ...]
+    warnings: tuple[str, ...]
+    error: str | None
+
+
+class Judgement(Request):
+    """Whether a slide was relevant for a query; null takes an earlier judgement back."""
+
+    query: Query
+    slide_id: SlideId
+    relevant: bool | None
+
+
+class Judged(Answer):
+    """A judgement that is kept."""
+
+    query_key: str
+    slide_id: str
+    relevant: bool
+    by: str
+    at: datetime
+
+
+class CollectionItem(Request):
+    """A slide in a collection, with a note."""
+
+    archive: ArchiveName
+    slide_id: SlideId
+    note: str = Field("", max_length=2000)
+
+
+class CollectionContent(Request):
+    """What a collection is to hold; version: of the one that was changed, to notice changes by others."""
+
+    name: ShortText
+    items: tuple[CollectionItem, ...] = Field((), max_length=5000)
+    version: int = Field(0, ge=0)
+
+
+class Collection(Answer):
+    """A named list of slides of its owner's."""
+
+    collection_id: str
+    name: str
+    items: tuple[CollectionItem, ...]
+    version: int
+    created: datetime
+    updated: datetime
