@@ -173,7 +173,7 @@ class SlideAttention(Answer):
 
 
 class ExplainResponse(Answer):
-    """The result that a slide is for the query, and where both slides' vectors lie (null unless slides were compared)."""
+    """The result that a slide is for the query, and where both slides' vectors lie (null without compared slides)."""
 
     query: QueryEcho
     result: Result

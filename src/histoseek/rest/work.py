@@ -73,10 +73,22 @@ class JobRefusal(Answer):
     reason: str
 
 
+class EncodeRequest(Request):
+    """Encode an uploaded slide as an archive needs it, so that searches with it answer at once."""
+
+    archive: ArchiveName
+
+
 class Job(Answer):
-    """An indexing job; done and total count slides; part: what is being worked on, in words."""
+    """Long work: slides are indexed, or an uploaded one is encoded (upload_id).
+
+    done and total count slides, or tiles when encoding; part: what is being worked on, in words; refused: names of slides
+    that were not taken, and why.
+    """
 
     job_id: str
+    kind: Literal["index", "encode"]
+    upload_id: str | None
     archive: str
     state: Literal["waiting", "running", "done", "failed", "cancelled"]
     created: datetime
