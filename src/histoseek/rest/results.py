@@ -175,7 +175,6 @@ class SlideAttention(Answer):
 class ExplainResponse(Answer):
     """The result that a slide is for the query, and where both slides' vectors lie (null without compared slides)."""
 
-    query: QueryEcho
     result: Result
     query_attention: SlideAttention | None
     result_attention: SlideAttention | None

@@ -82,8 +82,8 @@ class EncodeRequest(Request):
 class Job(Answer):
     """Long work: slides are indexed, or an uploaded one is encoded (upload_id).
 
-    done and total count slides, or tiles when encoding; part: what is being worked on, in words; refused: names of slides
-    that were not taken, and why.
+    done and total count slides, or tiles when encoding; part: what is being worked on, in words; refused: names of
+    slides that were not taken, and why.
     """
 
     job_id: str
