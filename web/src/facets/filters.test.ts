@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import type { FacetField } from "../api/types";
+import { chipsOf, chosenOf, orderedFields, shownValues, withToggled, withValues } from "./filters";
+
+const organ = { source: "metadata" as const, field: "organ" };
+const reported = { source: "report" as const, field: "organ" };
+const facet = (field: string, values: [string, number][], more = 0): FacetField => ({
+  source: "metadata",
+  field,
+  values: values.map(([value, count]) => ({ value, count })),
+  more,
+});
+
+describe("withToggled", () => {
+  it("adds values to one filter a field and takes the filter away with its last value", () => {
+    const one = withToggled([], organ, "lung");
+    const two = withToggled(one, organ, "colon");
+    expect(two).toEqual([{ ...organ, values: ["lung", "colon"] }]);
+    expect(withToggled(withToggled(two, organ, "lung"), organ, "colon")).toEqual([]);
+  });
+
+  it("keeps metadata and report fields of the same name apart", () => {
+    const both = withToggled(withToggled([], organ, "lung"), reported, "lung");
+    expect(both).toHaveLength(2);
+    expect(chosenOf(withToggled(both, reported, "lung"), organ)).toEqual(["lung"]);
+  });
+
+  it("can ask for slides without a value", () => {
+    expect(withToggled([], organ, null)).toEqual([{ ...organ, values: [null] }]);
+  });
+
+  it("leaves other filters in their order", () => {
+    const filters = withValues(withValues([], organ, ["lung"]), { source: "metadata", field: "stain" }, ["H&E"]);
+    expect(withToggled(filters, organ, "colon").map(({ field }) => field)).toEqual(["organ", "stain"]);
+  });
+});
+
+it("makes a chip of each value", () => {
+  const filters = [{ ...organ, values: ["lung", null] }];
+  expect(chipsOf(filters)).toEqual([
+    { ...organ, value: "lung" },
+    { ...organ, value: null },
+  ]);
+});
+
+describe("shownValues", () => {
+  const field = facet("diagnosis", [
+    ["Adenocarcinoma", 5],
+    ["Squamous cell carcinoma", 3],
+    ["Benign", 1],
+  ]);
+
+  it("folds what is beyond, but never what is chosen", () => {
+    const shown = shownValues(field, ["Benign"], "", 1);
+    expect(shown.values.map(({ value }) => value)).toEqual(["Adenocarcinoma", "Benign"]);
+    expect(shown.hidden).toBe(1);
+  });
+
+  it("finds what was typed in any case", () => {
+    expect(shownValues(field, [], "CARC", 10).values).toHaveLength(2);
+  });
+
+  it("shows a chosen value that no slide is left with", () => {
+    expect(shownValues(field, ["Gone"], "", 10).values[0]).toEqual({ value: "Gone", count: 0 });
+  });
+});
+
+describe("orderedFields", () => {
+  it("puts the usual ones first and leaves out what narrows nothing", () => {
+    const ids = facet(
+      "block",
+      Array.from({ length: 40 }, (_, at) => [`B-${at}`, 1]),
+    );
+    const fields = [
+      facet("scanner", [
+        ["A", 3],
+        ["B", 37],
+      ]),
+      facet("stain", [["H&E", 40]]),
+      ids,
+      facet("diagnosis", [["x", 9]]),
+    ];
+    expect(orderedFields(fields, 40, []).map(({ field }) => field)).toEqual(["diagnosis", "scanner"]);
+  });
+
+  it("keeps a field that is narrowed", () => {
+    const stain = facet("stain", [["H&E", 40]]);
+    const filters = [{ source: "metadata" as const, field: "stain", values: ["H&E"] }];
+    expect(orderedFields([stain], 40, filters)).toEqual([stain]);
+  });
+});
