@@ -11,9 +11,9 @@ from histoseek.archive.calibration import Calibration
 from histoseek.archive.ingest import IndexReport, IndexRequest, index
 from histoseek.archive.journal import Journal
 from histoseek.archive.report_intake import load_reports, named_columns
-from histoseek.archive.report_texts import passed_report
+from histoseek.archive.report_texts import passed_changes
 from histoseek.archive.reports import Facet, facets
-from histoseek.archive.schema import MetadataValue, SlideRecord
+from histoseek.archive.schema import MetadataValue, SlideRecord, require_text
 from histoseek.archive.tables import load_table, require_unique
 from histoseek.archive.verify import Verification, verify
 from histoseek.encoders.features import discover_features
@@ -170,15 +170,15 @@ class Archive(StoredArchive):
         return recall(self, queries, k, where, seed, reporter)
 
     def update(self, slide_id: str, changes: Mapping[str, MetadataValue], *, deidentify: bool = True) -> SlideRecord:
-        """Change metadata of a slide; a new report loses names, dates and numbers of persons, or with deidentify=False
-        keeps them. Raises UnknownSlide, or InputError for columns that can't be set.
+        """Change metadata of a slide; a new report loses names, dates and numbers of persons, and a name given as
+        patient_id becomes a pseudonym; with deidentify=False both are kept. Raises UnknownSlide, or InputError for
+        columns that can't be set and for values that are no text.
         """
-        text = changes.get("report")
-        if not text:
-            return super().update(slide_id, changes)
-        kept, removed = passed_report(self.get(slide_id).record, str(text), deidentify)
-        record = super().update(slide_id, {**changes, "report": kept})
-        Journal(self.layout).reports(1, deidentify, {one.kind.value: one.count for one in removed})
+        require_text(slide_id, changes)
+        kept, removed = passed_changes(self.get(slide_id).record, changes, deidentify)
+        record = super().update(slide_id, kept)
+        if changes.get("report"):
+            Journal(self.layout).reports(1, deidentify, {one.kind.value: one.count for one in removed})
         return record
 
     def sections(self, slide_id: str) -> Sections:

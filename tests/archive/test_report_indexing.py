@@ -267,3 +267,100 @@ def test_sections_come_from_the_stored_report(features: Path, archive: Archive, 
     archive.index([features], reports=write(tmp_path / "r.csv", text))
     assert [section.name for section in archive.sections("C3").sections] == ["diagnosis", "gross"]
     assert archive.sections("C1-A").sections == ()
+
+
+NAMED = ("Schmidt", "Zumwalt", "schmidt", "zumwalt", "Iolanthe")
+
+
+def holding(folder: Path) -> list[str]:
+    """Files of an archive in which one of the names stands."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [str(path) for path in files if any(name.encode() in path.read_bytes() for name in NAMED)]
+
+
+def test_names_given_as_patients_are_stored_as_pseudonyms_and_still_join(
+    features: Path, archive: Archive, tmp_path: Path
+) -> None:
+    rows = 'C1-A,"Schmidt, Anna"\nC1-B,"Schmidt, Anna"\nC2-A,Iolanthe Zumwalt\nC3,P-A\n'
+    metadata = write(tmp_path / "m.csv", f"slide_id,Patient\n{rows}")
+    told = "Patient,report\nAnna Schmidt,Adenoma. Schmidt was here; anna asked.\n"
+    told += 'P-A,Polyp.\n"Zumwalt, Iolanthe",First.\nZUMWALT^IOLANTHE,Second.\nGisela Zumwalt,Lost.\n'
+    table = write(tmp_path / "r.csv", told)
+    run = archive.index([features], metadata, table)
+    patients = {record.slide_id: record.patient_id or "" for record in archive.records()}
+    assert patients["C1-A"] == patients["C1-B"] != patients["C2-A"]
+    assert [patient.startswith("patient-") for patient in patients.values()] == [True, True, True, False]
+    assert patients["C3"] == "P-A"
+    assert reports(archive) == {
+        "C1-A": "Adenoma. [NAME] was here; [NAME] asked.",
+        "C1-B": "Adenoma. [NAME] was here; [NAME] asked.",
+        "C2-A": "First.\n\nSecond.",
+        "C3": "Polyp.",
+    }
+    assert run.reports is not None
+    why = "no slide of the patient whose name it gives as an id"
+    assert [(one.report_id, one.why) for one in run.reports.unjoined] == [("row 6 of r.csv", why)]
+    assert run.reports.differing == ("row 4 of r.csv",)
+    assert json.loads(archive.layout.unmatched.read_text())["report_rows"] == ["row 6 of r.csv"]
+    assert "reports: 1 of 5 match no slide: row 6 of r.csv" in run.warnings
+    (of_metadata,) = [said for said in run.warnings if said.startswith(f"{metadata}: column 'Patient'")]
+    assert "names of persons in 3 of 4 rows, first in row 2" in of_metadata
+    assert "--rename 'Patient=patient_name'" in of_metadata
+    (of_reports,) = [said for said in run.warnings if said.startswith(f"{table}: column 'Patient'")]
+    assert "names of persons in 4 of 5 rows" in of_reports
+    assert not any(name in str(run) for name in NAMED)
+    assert holding(archive.path) == []
+    assert changed(archive.index([features], metadata, table)) == (0, 0, 4)
+    assert changed(archive.index([features], reports=table)) == (0, 0, 4)
+
+
+def test_names_of_patients_are_kept_when_asked_but_never_listed(
+    features: Path, archive: Archive, tmp_path: Path
+) -> None:
+    metadata = write(tmp_path / "m.csv", 'slide_id,patient\nC3,"Zumwalt, Iolanthe"\n')
+    table = write(tmp_path / "r.csv", "patient,report\nIolanthe Zumwalt,Mrs. Zumwalt.\nAnna Schmidt,x\n")
+    run = archive.index([features], metadata, table, deidentify=False)
+    assert archive.get("C3").record.patient_id == "Zumwalt, Iolanthe"
+    assert reports(archive)["C3"] == "Mrs. Zumwalt."
+    assert not any(name in str(run) for name in NAMED)
+    assert not any(name in archive.layout.unmatched.read_text() for name in NAMED)
+    archive.index([features], metadata, table)
+    assert (archive.get("C3").record.patient_id or "").startswith("patient-")
+    assert reports(archive)["C3"] == "Mrs. [NAME]."
+
+
+def test_a_renamed_column_of_names_is_left_out(features: Path, archive: Archive, tmp_path: Path) -> None:
+    metadata = write(tmp_path / "m.csv", "slide_id,Patient,Patient ID\nC3,Iolanthe Zumwalt,Anna Schmidt\n")
+    table = write(tmp_path / "r.csv", "slide_id,Patient,report\nC3,Iolanthe Zumwalt,zumwalt: adenoma of Schmidt.\n")
+    run = archive.index([features], metadata, table, rename={"Patient": "patient_name"})
+    assert archive.get("C3").record.patient_id is None
+    assert reports(archive)["C3"] == "[NAME]: adenoma of [NAME]."
+    assert any("columns not stored" in said and "table_patient_id" in said for said in run.warnings)
+    assert holding(archive.path) == []
+
+
+def test_an_update_stores_no_name_of_a_patient(features: Path, archive: Archive) -> None:
+    archive.index([features])
+    changes = {"patient_id": "Zumwalt, Iolanthe", "report": "Adenoma of zumwalt."}
+    record = archive.update("C3", changes)
+    assert (record.patient_id or "").startswith("patient-")
+    assert record.report == "Adenoma of [NAME]."
+    assert archive.update("C3", changes, deidentify=False).patient_id == "Zumwalt, Iolanthe"
+    assert archive.update("C3", {"patient_id": "P-7"}).patient_id == "P-7"
+    assert archive.update("C3", {"patient_id": None}).patient_id is None
+
+
+@pytest.mark.parametrize(
+    ("slide_id", "changes", "said"),
+    [
+        ("C3", {"diagnosis": "aden\udcf6m"}, "column diagnosis: holds bytes that are no text"),
+        ("C3", {"diagno\udcf6": "x"}, "a column's name: holds bytes that are no text"),
+        ("C\udcf6", {"diagnosis": "x"}, "the slide's id: holds bytes that are no text"),
+    ],
+)
+def test_an_update_with_stray_bytes_is_refused(
+    features: Path, archive: Archive, slide_id: str, changes: Mapping[str, str], said: str
+) -> None:
+    archive.index([features])
+    with pytest.raises(InputError, match=said):
+        archive.update(slide_id, changes)

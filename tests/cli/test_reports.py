@@ -106,3 +106,20 @@ def test_update_replaces_identifiers_unless_they_are_to_be_kept(folder: Path) ->
     assert "Quisenberry" not in histoseek("show", "C1-A", *archive).stdout
     assert histoseek(*change, "--keep-identifiers").returncode == 0
     assert "Quisenberry" in histoseek("show", "C1-A", *archive).stdout
+
+
+def test_names_in_a_column_of_patients_are_warned_of_and_not_shown(folder: Path) -> None:
+    table = folder / "named.csv"
+    table.write_text('Patient,report\n"Zumwalt, Iolanthe",Adenoma of Mrs. Zumwalt.\nIolanthe Zumwalt,Another.\n')
+    done = histoseek("reports", "check", table)
+    assert f"warning: {table}: column 'Patient' holds names of persons in 2 of 2 rows" in done.stdout
+    assert "different texts under one id, all kept: row 2 of named.csv" in done.stdout
+    assert "identifiers that would be replaced: 1 name" in done.stdout
+    assert "zumwalt" not in (done.stdout + done.stderr).lower()
+
+
+def test_an_update_with_stray_bytes_is_one_line(folder: Path) -> None:
+    archive = ("--archive", folder / "archive")
+    histoseek("index", "--features", folder / "features", *archive, "--text-encoder", "none")
+    for change in (("C1-A", "diagnosis=aden\udcf6m"), ("C1-A", "diagno\udcf6=x"), ("C\udcf6", "diagnosis=x")):
+        assert "holds bytes that are no text" in refused("update", *change, *archive)

@@ -2,32 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from histoseek.archive.identifying import identifying_columns
+from histoseek.archive.identifying import identifying_columns, named_patients
 from histoseek.archive.joining import Joined
 from histoseek.archive.journal import Unmatched
 from histoseek.archive.report_intake import ReportsTaken
 from histoseek.archive.tables import SlideTable
+from histoseek.reports.document import FileRead
 
 _KEPT = "identifiers are kept as they are: whoever reads the archive can see who the patients are"
 
 
 def of_persons(metadata: SlideTable | None, deidentifies: bool, has_reports: bool) -> tuple[str, ...]:
-    """That identifiers are kept, or which columns are left out because they tell of a person."""
+    """That identifiers are kept, or which columns are left out or changed because they tell of a person."""
     if not deidentifies:
         return (_KEPT,) if metadata or has_reports else ()
-    columns = identifying_columns(metadata) if metadata else ()
-    if not (metadata and columns):
-        return ()
-    told = f"not stored, since they tell who a patient is: {', '.join(columns)}"
-    return (f"{metadata.path}: columns {told} (--keep-identifiers stores them)",)
+    return tuple(_left_out(metadata)) if metadata else ()
+
+
+def _left_out(metadata: SlideTable) -> Iterator[str]:
+    columns = identifying_columns(metadata)
+    if columns:
+        told = f"not stored, since they tell who a patient is: {', '.join(columns)}"
+        yield f"{metadata.path}: columns {told} (--keep-identifiers stores them)"
+    named = named_patients(metadata)
+    if named:
+        rows = f"names of persons in {len(named)} of {len(metadata.rows)} rows, first in row {named[0] + 2}"
+        stored = f"pseudonyms are stored instead; give ids, or {_as_names(metadata.patient_column)}"
+        yield f"{metadata.path}: column {metadata.patient_column!r} holds {rows}: {stored}"
+
+
+def of_patients(files: Sequence[FileRead]) -> tuple[str, ...]:
+    """Which columns of report tables hold names of persons as ids of patients."""
+    said = []
+    for file in files:
+        columns = [found.column for found in file.mapping.roles if found.role == "patient_id"] if file.mapping else []
+        if columns and file.named_patients:
+            rows = f"names of persons in {file.named_patients} of {file.texts} rows"
+            advice = f"lists show row numbers instead; give ids, or {_as_names(columns[0])}"
+            said.append(f"{file.path}: column {columns[0]!r} holds {rows}: {advice}")
+    return tuple(said)
+
+
+def _as_names(column: str) -> str:
+    return f"use --rename '{column}=patient_name' where another column has ids"
 
 
 def of_matches(metadata: SlideTable | None, joined: Joined, reports: ReportsTaken | None) -> tuple[str, ...]:
-    """How many rows, reports and slides found no partner, with the first few."""
-    said = []
+    """Names given as ids of reports' patients; how many rows, reports and slides found no partner, with some."""
+    said = list(of_patients(reports.files)) if reports else []
     if metadata and joined.unmatched_rows:
         rows = joined.unmatched_rows
         said.append(f"{metadata.path}: {len(rows)} of {len(metadata.rows)} rows match no slide: {_some(rows)}")

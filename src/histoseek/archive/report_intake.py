@@ -89,8 +89,8 @@ def load_reports(paths: Sequence[Path], columns: ReportColumns | None, reporter:
 
 def known_of_report(report: Report) -> KnownIdentifiers:
     """What a report's own ids say, and the names beside it."""
-    ids = (report.report_id.partition("#")[0], report.case_id, report.patient_id, *report.slide_ids)
-    return together((known_identifiers(ids, {}), KnownIdentifiers(names=report.persons)))
+    ids = (report.report_id.partition("#")[0], report.case_id, *report.slide_ids)
+    return together((known_identifiers(ids, report.patient_id, {}), KnownIdentifiers(names=report.persons)))
 
 
 def refusal_of(source: Source, reason: str) -> ReportRefusal:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from histoseek.archive.identifying import known_of_record
-from histoseek.archive.schema import SlideRecord
+from histoseek.archive.identifying import known_identifiers, known_of_record, together
+from histoseek.archive.schema import MetadataValue, SlideRecord
 from histoseek.reports.deidentify import Deidentified, KindCount, KnownIdentifiers, add_counts, deidentify
+from histoseek.reports.person_names import pseudonymous
 
 
 @dataclass(slots=True)
@@ -30,7 +32,17 @@ class ReportDoor:
         return clean.text
 
 
-def passed_report(record: SlideRecord, text: str, deidentifies: bool) -> tuple[str, tuple[KindCount, ...]]:
-    """One slide's new report as it may be stored, and how many identifiers of each kind were replaced."""
-    door = ReportDoor(deidentifies)
-    return door.passed(text, known_of_record(record)), door.removed
+def passed_changes(
+    record: SlideRecord, changes: Mapping[str, MetadataValue], deidentifies: bool
+) -> tuple[dict[str, MetadataValue], tuple[KindCount, ...]]:
+    """Changes of one slide's metadata as they may be stored, and how many identifiers its new report lost."""
+    if not deidentifies:
+        return dict(changes), ()
+    door, kept = ReportDoor(), dict(changes)
+    patient_id = str(changes.get("patient_id") or "")
+    if patient_id:
+        kept["patient_id"] = pseudonymous(patient_id)
+    if kept.get("report"):
+        known = together((known_of_record(record), known_identifiers((), patient_id, changes)))
+        kept["report"] = door.passed(str(kept["report"]), known)
+    return kept, door.removed

@@ -160,6 +160,15 @@ def cast_value(column: str, value: MetadataValue, kind: pa.DataType) -> Metadata
         raise InputError(f"column {column}", what, "Correct the value, or use another column") from error
 
 
+def require_text(slide_id: str, changes: Mapping[str, MetadataValue]) -> None:
+    """Raise InputError when an id, a column or a value holds what is no text, as a command line's stray bytes."""
+    texts = {"the slide's id": slide_id, "a column's name": "".join(changes)}
+    texts |= {f"column {column}": value for column, value in changes.items() if isinstance(value, str)}
+    for where, text in texts.items():
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise InputError(where, "holds bytes that are no text", "Give it in UTF-8")
+
+
 def extra_column_name(name: str) -> str:
     """The column name of a metadata field: lower case, letters, digits and underscores.
 

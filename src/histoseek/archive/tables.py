@@ -54,11 +54,15 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class SlideTable:
-    """A table about slides; folder: that of its file, which relative paths in it start from."""
+    """A table about slides; folder: that of its file, which relative paths in it start from.
+
+    patient_column: what the table itself calls the ids of patients.
+    """
 
     path: Path
     rows: tuple[TableRow, ...]
     extra_types: Mapping[str, pa.DataType]
+    patient_column: str = "patient_id"
 
     @property
     def folder(self) -> Path:
@@ -72,7 +76,8 @@ def load_table(path: Path, rename: Mapping[str, str] | None = None) -> SlideTabl
     Columns are typed: ids and the standard columns are text, others integers, floats, booleans, dates or text.
     Raises BadTable: unreadable, empty, no id column, an id twice, a spacing that is no positive number.
     """
-    table = _with_our_names(_read(path, rename or {}), path, rename or {})
+    written = _read(path, rename or {})
+    table = _with_our_names(written, path, rename or {})
     present = [name for name in _IDS if name in table.column_names]
     if not present:
         usual = (*_TEXTS, "spacing", "name")
@@ -86,7 +91,8 @@ def load_table(path: Path, rename: Mapping[str, str] | None = None) -> SlideTabl
     known = (*_TEXTS, "spacing")
     extra = {name: table.schema.field(name).type for name in table.column_names if name not in known}
     rows = tuple(_row(row, extra, path) for row in table.to_pylist())
-    return SlideTable(path, rows, extra)
+    of_patients = (name for name in written.column_names if _our_name(name, rename or {}) == "patient_id")
+    return SlideTable(path, rows, extra, next(of_patients, "patient_id"))
 
 
 def require_unique(table: SlideTable) -> None:

@@ -42,8 +42,10 @@ def check(
 
 
 def _lines(found: ReportsCheck) -> Iterator[str]:
+    from histoseek.archive.notices import of_patients
     from histoseek.cli.report_lines import counts, file_lines, id_lines
 
+    yield from (f"warning: {said}" for said in of_patients(found.files))
     yield from file_lines(found.files)
     yield from id_lines(found.folded, found.differing)
     yield from (f"refused: {refusal.reason}" for refusal in found.refused)

@@ -33,7 +33,8 @@ class ReportPart:
 class Report:
     """One report with the ids it was given; at least one of report_id, slide_ids, files, case_id, patient_id is set.
 
-    report_id is unique within one reading: texts that differ under one id become ID, ID#2 and so on.
+    report_id is unique within one reading: texts that differ under one id become ID, ID#2 and so on; a report that is
+    known by nothing but the name of a person is called by its first row ("row 12 of lab.csv").
     parts: those of the report, then those of its addenda in order. source: where its first part was read.
     persons: names that its table gives beside the text, to be looked for in it and never kept.
     """
@@ -42,7 +43,7 @@ class Report:
     slide_ids: tuple[str, ...]
     files: tuple[str, ...]
     case_id: str | None
-    patient_id: str | None
+    patient_id: str | None = field(repr=False)
     parts: tuple[ReportPart, ...]
     source: Source
     persons: tuple[str, ...] = field(default=(), repr=False)
@@ -79,7 +80,8 @@ class Refusal:
 class FileRead:
     """A file that was read.
 
-    encoding: as found, None where the format fixes it; mapping: None in a file of one text; texts: how many were read.
+    encoding: as found, None where the format fixes it; mapping: None in a file of one text; texts: how many were read;
+    named_patients: in how many rows the id of the patient is the name of a person.
     """
 
     path: Path
@@ -87,6 +89,7 @@ class FileRead:
     encoding: str | None
     mapping: ColumnMapping | None
     texts: int
+    named_patients: int = 0
 
 
 @dataclass(frozen=True, slots=True)

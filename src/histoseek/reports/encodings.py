@@ -72,11 +72,11 @@ def clean_text(text: str) -> str:
 
 
 def clean_id(text: str) -> str:
-    """An id without what cannot be seen: controls, marks of writing direction, joiners, spaces around it."""
+    """An id without what cannot be seen (controls, marks of writing direction, joiners) and halves of characters."""
     if text.isascii() and text.isprintable():
         return text.strip()
     composed = unicodedata.normalize("NFC", text)
-    return "".join(c for c in composed if unicodedata.category(c) not in ("Cc", "Cf")).strip()
+    return "".join(c for c in composed if unicodedata.category(c) not in ("Cc", "Cf", "Cs")).strip()
 
 
 def _checked(path: Path, encoding: Encoding) -> Encoding:

@@ -52,7 +52,8 @@ def grouped(entries: Iterable[Entry]) -> Grouped:
     folded: list[str] = []
     differing: list[str] = []
     taken: set[str] = set()
-    for (_, name), group in groups.items():
+    for group in groups.values():
+        name = group[0].called
         drafts, repeats = _drafts(group)
         if repeats:
             folded.append(name)

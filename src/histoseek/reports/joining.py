@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from histoseek.reports.document import Report
+from histoseek.reports.person_names import is_person_name, pseudonymous
 
 JoinedBy = Literal["file", "slide id", "case id", "patient id"]
 _TCGA_PATIENT_LENGTH = 12
@@ -68,7 +69,8 @@ def join_reports(reports: Sequence[Report], slides: Sequence[SlideKey]) -> Joine
     slide by its id, its file's name, stem, or stem up to the first dot, where exactly one slide fits. Otherwise its
     case id counts: of all slides of that case, or whose name begins with it up to a separator. A report of which only
     a plain id is known is tried as slide, then as case, then as patient. A TCGA patient or sample barcode that names
-    no slide belongs to all slides whose names begin with its first 12 characters.
+    no slide belongs to all slides whose names begin with its first 12 characters. Names of persons given as ids of
+    patients are compared by their pseudonyms, which a slide may have instead.
     """
     index = _Index(slides)
     pairs: list[Pair] = []
@@ -114,8 +116,8 @@ class _Index:
             cases = self._of_case(report.report_id)
             if cases:
                 return [(slide, "case id") for slide in cases]
-        patient = report.patient_id or ""
-        return [(slide, "patient id") for slide in self._by_patient.get(_folded(patient), [])]
+        patient = _folded(pseudonymous(report.patient_id or ""))
+        return [(slide, "patient id") for slide in self._by_patient.get(patient, [])]
 
     def why_not(self, report: Report) -> str:
         """Why `slides_of` found none."""
@@ -126,7 +128,11 @@ class _Index:
             return f"no slide of file {report.files[0]!r}"
         if report.slide_ids:
             return f"no slide {report.slide_ids[0]!r}"
-        return f"no slide of case {report.case_id!r}" if report.case_id else f"no slide or case {report.report_id!r}"
+        if report.case_id:
+            return f"no slide of case {report.case_id!r}"
+        if report.patient_id and is_person_name(report.patient_id):
+            return "no slide of the patient whose name it gives as an id"
+        return f"no slide or case {report.report_id!r}"
 
     def _named(self, name: str) -> list[int]:
         """Slides of this name; the name may have a slide file's ending, or be longer behind its first dot."""
@@ -208,7 +214,7 @@ def _case_names(slide: SlideKey) -> Iterator[str]:
 def _patient_names(slide: SlideKey) -> Iterator[str]:
     """The given patient; of TCGA slides also the patient that their name tells."""
     if slide.patient_id:
-        yield _folded(slide.patient_id)
+        yield _folded(pseudonymous(slide.patient_id))
     for name in (slide.slide_id, slide.case_id, slide.file.name if slide.file else None):
         if name and _is_tcga(name):
             yield _folded(name[:_TCGA_PATIENT_LENGTH])

@@ -119,7 +119,8 @@ def _rows(table: RawTable, columns: ReportColumns | None) -> _Content:
     entries = tuple(entry for entry in found if isinstance(entry, Entry))
     if not found:
         raise BadTable(table.path, "no rows", "Give a table with one row a slide or case")
-    read = FileRead(table.path, table.format, table.encoding, mapping, len(entries))
+    named = sum(entry.has_named_patient for entry in entries)
+    read = FileRead(table.path, table.format, table.encoding, mapping, len(entries), named)
     return _Content((read,), entries, tuple(row for row in found if isinstance(row, Refusal)))
 
 

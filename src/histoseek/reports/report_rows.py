@@ -10,6 +10,7 @@ from datetime import datetime
 from histoseek.reports.columns import PART_NAMES, ColumnMapping, PartName, Role
 from histoseek.reports.document import Refusal, ReportPart, Source
 from histoseek.reports.encodings import clean_id, clean_text
+from histoseek.reports.person_names import is_person_name, pseudonymous
 from histoseek.reports.report_files import LONGEST_TEXT
 from histoseek.reports.tabular import RawRow, RawTable, is_null
 
@@ -44,9 +45,21 @@ class Entry:
             ("case", self.case_id),
             ("slide", ";".join(self.slide_ids)),
             ("file", ";".join(self.files)),
-            ("patient", self.patient_id),
+            ("patient", pseudonymous(self.patient_id or "")),
         )
         return next((kind, value) for kind, value in named if value)
+
+    @property
+    def called(self) -> str:
+        """What a report that begins with this entry is called: its key, but its row where that is a person's name."""
+        kind, value = self.key
+        named = kind == "patient" and self.has_named_patient
+        return f"row {self.source.row} of {self.source.path.name}" if named else value
+
+    @property
+    def has_named_patient(self) -> bool:
+        """Whether the id of its patient is the name of a person."""
+        return self.patient_id is not None and is_person_name(self.patient_id)
 
     @property
     def text(self) -> tuple[tuple[PartName, str], ...]:
