@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { follow, isSamePlace, lock, type Movable, type Place } from "./lock";
+
+const at = (x: number, y: number, umPerPx: number): Place => ({ centreUm: { x, y }, umPerPx });
+
+/** Tells of its moves at once, or like a viewer only when it draws. */
+class Fake implements Movable {
+  moves = 0;
+  private readonly listeners = new Set<() => void>();
+
+  constructor(
+    public now: Place | null,
+    private readonly atOnce = true,
+  ) {}
+
+  place() {
+    return this.now;
+  }
+
+  put(place: Place) {
+    this.now = place;
+    this.moves += 1;
+    if (this.atOnce) this.draw();
+  }
+
+  onMove(listener: () => void) {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  draw() {
+    for (const listener of this.listeners) listener();
+  }
+}
+
+describe("follow", () => {
+  it("moves as far in um and zooms by the same factor", () => {
+    expect(follow(at(130, 70, 0.5), at(100, 100, 1), at(5000, 6000, 4))).toEqual(at(5030, 5970, 2));
+  });
+
+  it("gives the place back when the leader comes back", () => {
+    const [then, other] = [at(12, 34, 0.7), at(-5, 8, 0.3)];
+    const there = follow(at(99, 1, 3), then, other);
+    expect(isSamePlace(follow(then, at(99, 1, 3), there), other)).toBe(true);
+  });
+});
+
+describe("lock", () => {
+  it("moves each with the other, once", () => {
+    const [one, other] = [new Fake(at(0, 0, 1)), new Fake(at(1000, 1000, 2))];
+    lock(one, other);
+    one.put(at(10, 20, 0.5));
+    expect(other.now).toEqual(at(1010, 1020, 1));
+    other.put(at(1000, 1000, 2));
+    expect(one.now).toEqual(at(0, 0, 1));
+    expect([one.moves, other.moves]).toEqual([2, 2]);
+  });
+
+  it("does not let a late follower pull its leader back", () => {
+    const [one, other] = [new Fake(at(0, 0, 1), false), new Fake(at(0, 0, 1), false)];
+    lock(one, other);
+    one.now = at(10, 0, 1);
+    one.draw();
+    one.now = at(20, 0, 1);
+    other.draw();
+    expect(one.now).toEqual(at(20, 0, 1));
+    one.draw();
+    expect(other.now).toEqual(at(20, 0, 1));
+  });
+
+  it("lets the follower lead as soon as it moves by itself", () => {
+    const [one, other] = [new Fake(at(0, 0, 1), false), new Fake(at(0, 0, 1), false)];
+    lock(one, other);
+    one.now = at(10, 0, 1);
+    one.draw();
+    other.now = at(10, 5, 1);
+    other.draw();
+    expect(one.now).toEqual(at(10, 5, 1));
+  });
+
+  it("ends when it is unlocked", () => {
+    const [one, other] = [new Fake(at(0, 0, 1)), new Fake(at(7, 7, 1))];
+    lock(one, other)?.();
+    one.put(at(10, 20, 0.5));
+    expect(other.now).toEqual(at(7, 7, 1));
+  });
+
+  it("needs two places", () => {
+    expect(lock(new Fake(null), new Fake(at(0, 0, 1)))).toBeNull();
+  });
+});

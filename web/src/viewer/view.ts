@@ -1,0 +1,59 @@
+/** Places on a slide and on the screen. Slide: level-0 px; screen: CSS px from the stage's top-left corner. */
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface Rect extends Point, Size {}
+
+/** What a stage shows: the slide's point in its middle, level-0 px in one screen px, and its size on the screen. */
+export interface View {
+  readonly centre: Point;
+  readonly scale: number;
+  readonly stage: Size;
+}
+
+export function toScreen(view: View, point: Point): Point {
+  return {
+    x: (point.x - view.centre.x) / view.scale + view.stage.width / 2,
+    y: (point.y - view.centre.y) / view.scale + view.stage.height / 2,
+  };
+}
+
+export function toSlide(view: View, point: Point): Point {
+  return {
+    x: (point.x - view.stage.width / 2) * view.scale + view.centre.x,
+    y: (point.y - view.stage.height / 2) * view.scale + view.centre.y,
+  };
+}
+
+export function rectToScreen(view: View, rect: Rect): Rect {
+  return { ...toScreen(view, rect), width: rect.width / view.scale, height: rect.height / view.scale };
+}
+
+export function isVisible(stage: Size, onScreen: Rect): boolean {
+  const { x, y, width, height } = onScreen;
+  return x < stage.width && y < stage.height && x + width > 0 && y + height > 0;
+}
+
+export function contains(rect: Rect, point: Point): boolean {
+  const across = point.x - rect.x;
+  const down = point.y - rect.y;
+  return across >= 0 && down >= 0 && across < rect.width && down < rect.height;
+}
+
+export function middle(rect: Rect): Point {
+  return { x: rect.x + rect.width / 2, y: rect.y + rect.height / 2 };
+}
+
+/** The view in which a rectangle takes `share` of the stage's tighter side. */
+export function fitted(stage: Size, rect: Rect, share: number): View {
+  const scale = Math.max(rect.width / stage.width, rect.height / stage.height) / share;
+  return { centre: middle(rect), scale, stage };
+}
