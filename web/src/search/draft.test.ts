@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import type { ImageQuery, Query } from "../api/types";
+import { draftWith, EMPTY_DRAFT, modeOf, patientOf, queryOf, withoutUpload, withPatient } from "./draft";
+
+const UPLOAD = "0123456789abcdef0123456789abcdef";
+const archived: ImageQuery = { kind: "slide", slide: { slide_id: "S-1" } };
+const uploaded: ImageQuery = { kind: "slide", slide: { upload_id: UPLOAD } };
+
+const QUERIES: Query[] = [
+  { kind: "text", text: "high grade" },
+  { kind: "text", text: "high grade", without: "necrosis", patient_id: "P-1" },
+  { kind: "report", text: "Sections show ..." },
+  { kind: "report", slide_id: "S-1" },
+  archived,
+  { kind: "slide", slide: { upload_id: UPLOAD, patient_id: "P-1" } },
+  { kind: "region", slide: { slide_id: "S-1" }, regions: [{ x: 1, y: 2, width: 3, height: 4 }] },
+  { kind: "picture", upload_id: UPLOAD, spacing_um_per_px: 0.5, patient_id: "P-1" },
+  { kind: "case", case_id: "C-1" },
+  { kind: "case", slides: [{ slide_id: "S-1" }, { slide_id: "S-2" }] },
+  { kind: "composed", image: archived, text: "with necrosis", weight: 0.3 },
+  { kind: "composed", image: uploaded, without: "necrosis", weight: 0.5 },
+];
+
+describe("queryOf", () => {
+  it.each(QUERIES)("gives back the query that a draft was made of: $kind", (query) => {
+    expect(queryOf(draftWith(EMPTY_DRAFT, query), modeOf(query))).toEqual(query);
+  });
+
+  it("gives none while something is missing", () => {
+    expect(queryOf({ ...EMPTY_DRAFT, without: "necrosis" }, "text")).toBeNull();
+    expect(queryOf({ ...EMPTY_DRAFT, text: "   " }, "text")).toBeNull();
+    expect(queryOf({ ...EMPTY_DRAFT, image: archived }, "composed")).toBeNull();
+    expect(queryOf({ ...EMPTY_DRAFT, text: "words" }, "composed")).toBeNull();
+    expect(queryOf(EMPTY_DRAFT, "slide")).toBeNull();
+    expect(queryOf(EMPTY_DRAFT, "report")).toBeNull();
+  });
+
+  it("names no patient for slides whose patient the archive knows", () => {
+    expect(queryOf({ ...EMPTY_DRAFT, image: archived, patient: "P-1" }, "slide")).toEqual(archived);
+    expect(queryOf({ ...EMPTY_DRAFT, reportOf: "S-1", patient: "P-1" }, "report")).toEqual({
+      kind: "report",
+      slide_id: "S-1",
+    });
+  });
+});
+
+describe("the patient of an image", () => {
+  it("is named at uploaded slides only, and can be taken out again", () => {
+    const both: ImageQuery = { kind: "case", slides: [{ slide_id: "S-1" }, { upload_id: UPLOAD }] };
+    const named = withPatient(both, "P-1");
+    expect(named).toEqual({ kind: "case", slides: [{ slide_id: "S-1" }, { upload_id: UPLOAD, patient_id: "P-1" }] });
+    expect(patientOf(named)).toBe("P-1");
+    expect(withPatient(named, "")).toEqual(both);
+  });
+});
+
+describe("withoutUpload", () => {
+  it("empties what was of that upload and keeps the rest", () => {
+    expect(withoutUpload(uploaded, UPLOAD)).toBeNull();
+    expect(withoutUpload(archived, UPLOAD)).toBe(archived);
+    expect(withoutUpload({ kind: "case", slides: [{ slide_id: "S-1" }, { upload_id: UPLOAD }] }, UPLOAD)).toEqual({
+      kind: "case",
+      slides: [{ slide_id: "S-1" }],
+    });
+  });
+});

@@ -1,0 +1,47 @@
+/** Uploads that are being encoded, so that a search with them can answer at once. */
+import { signal } from "@preact/signals";
+import { path, request } from "../api/client";
+import { jobs } from "../api/endpoints";
+import type { Job } from "../api/types";
+
+/** The last that was heard of the encoding of each upload, by its id. */
+export const encodings = signal<ReadonlyMap<string, Job>>(new Map());
+
+const OVER: readonly Job["state"][] = ["done", "failed", "cancelled"];
+
+/** Whether a job has come to its end, good or bad. */
+export function isOver(job: Job): boolean {
+  return OVER.includes(job.state);
+}
+
+/** Have an upload encoded for an archive, and follow how far it is. */
+export async function encode(uploadId: string, archive: string): Promise<void> {
+  const job = await request<Job>("POST", path`uploads/${uploadId}/encode`, { body: { archive } });
+  hear(uploadId, job);
+  if (!isOver(job)) follow(uploadId, job);
+}
+
+function follow(uploadId: string, { job_id }: Job): void {
+  const events = new EventSource(jobs.eventsUrl(job_id));
+  const listen = (event: MessageEvent<string>): void => {
+    const job = JSON.parse(event.data) as Job;
+    hear(uploadId, job);
+    if (isOver(job)) events.close();
+  };
+  events.addEventListener("message", listen);
+  events.addEventListener("job", listen);
+  // The browser tries again by itself unless the server refused.
+  events.addEventListener("error", () => {
+    if (events.readyState === EventSource.CLOSED) forget(uploadId);
+  });
+}
+
+function hear(uploadId: string, job: Job): void {
+  encodings.value = new Map(encodings.peek()).set(uploadId, job);
+}
+
+function forget(uploadId: string): void {
+  const others = new Map(encodings.peek());
+  others.delete(uploadId);
+  encodings.value = others;
+}

@@ -1,0 +1,78 @@
+/** The slides that were uploaded, and the file that is on its way. */
+import { signal } from "@preact/signals";
+import { uploads } from "../api/endpoints";
+import { ApiError, asApiError, isAbort } from "../api/error";
+import type { Upload } from "../api/types";
+import { resource } from "../state/loading";
+import { openedSession } from "../state/session";
+import { strings } from "../strings";
+import { isPicture, sizeText } from "./files";
+
+/** needsSpacing: the file waits for its um/px; share: what of it is sent, 0 to 1; error: why it was refused. */
+export interface Sending {
+  readonly file: File;
+  readonly needsSpacing: boolean;
+  readonly share: number;
+  readonly error: ApiError | null;
+}
+
+export const uploadList = resource(
+  () => openedSession() && "uploads",
+  (_, signal) => uploads.list(signal),
+);
+
+export const sending = signal<Sending | null>(null);
+
+let giveUp: AbortController | null = null;
+
+/** Take a file to be sent: at once, or when its spacing was given where it is a picture. */
+export async function takeFile(file: File): Promise<Upload | null> {
+  cancelSending();
+  sending.value = { file, needsSpacing: isPicture(file.name), share: 0, error: tooLarge(file) };
+  return sending.value.needsSpacing || sending.value.error ? null : await send(file, null);
+}
+
+/** Send the file that waits, with its spacing in um/px; null when it was refused or given up. */
+export async function send(file: File, spacingUmPerPx: number | null): Promise<Upload | null> {
+  const own = new AbortController();
+  giveUp = own;
+  sending.value = { file, needsSpacing: false, share: 0, error: null };
+  try {
+    const upload = await uploads.send(file, spacingUmPerPx, {
+      signal: own.signal,
+      onProgress: (share) => {
+        if (!own.signal.aborted && sending.value) sending.value = { ...sending.value, share };
+      },
+    });
+    sending.value = null;
+    uploadList.reload();
+    return upload;
+  } catch (error) {
+    refuse(own, error);
+    return null;
+  }
+}
+
+/** Give up the file that waits or is on its way. */
+export function cancelSending(): void {
+  giveUp?.abort();
+  giveUp = null;
+  sending.value = null;
+}
+
+export async function removeUpload(uploadId: string): Promise<void> {
+  await uploads.remove(uploadId);
+  uploadList.reload();
+}
+
+function tooLarge(file: File): ApiError | null {
+  const most = openedSession()?.upload_bytes ?? Number.POSITIVE_INFINITY;
+  if (file.size <= most) return null;
+  const { tooLargeTitle, tooLarge } = strings.search;
+  return new ApiError(0, tooLargeTitle, tooLarge(sizeText(file.size), sizeText(most)), null);
+}
+
+function refuse(own: AbortController, error: unknown): void {
+  if (isAbort(error) || own.signal.aborted || !sending.value) return;
+  sending.value = { ...sending.value, share: 0, error: asApiError(error) };
+}
