@@ -11,6 +11,7 @@ from threading import BoundedSemaphore
 from histoseek.api import Archive
 from histoseek.archive.calibration import read_calibration
 from histoseek.archive.schema import SlideRecord
+from histoseek.archive.stores.sql import quoted
 from histoseek.errors import UnknownSlide
 from histoseek.rest.archives import ArchiveInfo, FieldInfo
 from histoseek.server.errors import NotThere, Overloaded
@@ -56,9 +57,10 @@ class ServedArchive:
     def record(self, slide_id: str) -> SlideRecord:
         """A slide's record; raises UnknownSlide."""
         self.archive.refresh()
-        if self.archive.space is None:
+        found = self.archive.records(f"slide_id = {quoted(slide_id)}", limit=1)
+        if not found:
             raise UnknownSlide(slide_id)
-        return self.archive.store.shown([slide_id])[0].record
+        return found[0]
 
 
 class ServedArchives:

@@ -1,0 +1,177 @@
+"""An indexing job in a process of its own: `python -m histoseek.server.jobs.runner JOB`.
+
+The server stays small and answers on; a job that dies takes nothing with it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from histoseek.api import Archive
+from histoseek.archive.ingest import IndexReport
+from histoseek.archive.journal import Refusal
+from histoseek.errors import HistoseekError
+from histoseek.progress import Reporter
+from histoseek.server.jobs.store import JobStore, Outcome, Refused, StoredJob
+from histoseek.server.problems import detail_of
+from histoseek.server.settings import ServerSettings
+from histoseek.server.state import State
+
+METADATA, REPORTS = "metadata.csv", "reports.csv"
+"""Tables of these names in the import folder are read with its slides."""
+
+UPLOADED = "uploaded"
+"""The folder below the import folder where indexed uploads are kept."""
+
+_TOLD_EVERY_S = 0.5
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NewSlide:
+    """A file to be indexed, with what is known of it."""
+
+    file: Path
+    metadata: Mapping[str, str]
+    report: str | None
+
+
+class Cancelled(Exception):
+    """The job is no longer wanted."""
+
+
+class _Told:
+    """A Reporter that writes into the job, not more often than twice a second."""
+
+    def __init__(self, jobs: JobStore, job_id: str) -> None:
+        self._jobs, self._job_id = jobs, job_id
+        self._done = 0
+        self._total: int | None = None
+        self._next = 0.0
+
+    def advance(self, items: int = 1) -> None:
+        self._done += items
+        self._tell()
+
+    def expect(self, total: int) -> None:
+        self._total = total
+        self._tell()
+
+    @contextmanager
+    def part(self, title: str, total: int) -> Iterator[Reporter]:
+        yield _Part(self)
+
+    def still_wanted(self) -> None:
+        """Tell how far it is; raises Cancelled."""
+        self._tell()
+
+    def _tell(self) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _TOLD_EVERY_S
+        if not self._jobs.progress(self._job_id, self._done, self._total, None):
+            raise Cancelled
+
+
+class _Part:
+    """Tiles of a slide: they say only that there is life."""
+
+    def __init__(self, whole: _Told) -> None:
+        self._whole = whole
+
+    def advance(self, items: int = 1) -> None:
+        self._whole.still_wanted()
+
+    def expect(self, total: int) -> None:
+        self._whole.still_wanted()
+
+    @contextmanager
+    def part(self, title: str, total: int) -> Iterator[Reporter]:
+        yield self
+
+
+def main(job_id: str) -> None:
+    """Do one job of the server whose settings are in the environment."""
+    signal.signal(signal.SIGTERM, _stop)
+    settings = ServerSettings.from_environment()
+    jobs = JobStore(State(settings.state))
+    job = jobs.get(job_id)
+    try:
+        jobs.end(job_id, "done", _outcome(run(settings, job, _Told(jobs, job_id))))
+    except Cancelled:
+        jobs.end(job_id, "cancelled")
+    except HistoseekError as error:
+        jobs.end(job_id, "failed", error=detail_of(error))
+    except Exception as error:
+        log.exception("job %s failed", job_id)
+        jobs.end(job_id, "failed", error=f"an unexpected {type(error).__name__}; the server's log has more")
+
+
+def run(settings: ServerSettings, job: StoredJob, reporter: Reporter) -> IndexReport:
+    """Index what the job names."""
+    archive = Archive.open(settings.archives[job.archive])
+    if settings.import_folder is None:
+        raise HistoseekError("server", "has no import folder", "Start it with --import-folder")
+    slides = [NewSlide(Path(one["file"]), one["metadata"], one["report"]) for one in json.loads(job.spec)["slides"]]
+    if slides:
+        return _index_files(archive, slides, reporter)
+    tables = {name: settings.import_folder / name for name in (METADATA, REPORTS)}
+    given = {name: path if path.is_file() else None for name, path in tables.items()}
+    return archive.index([settings.import_folder], given[METADATA], given[REPORTS], reporter=reporter)
+
+
+def _index_files(archive: Archive, slides: Sequence[NewSlide], reporter: Reporter) -> IndexReport:
+    folder = Path(tempfile.mkdtemp(prefix="histoseek-job-"))
+    try:
+        metadata = _table(folder / METADATA, [{"file": str(one.file), **one.metadata} for one in slides])
+        told = [{"file": str(one.file), "report": one.report} for one in slides if one.report]
+        reports = _table(folder / REPORTS, told) if told else None
+        return archive.index([one.file for one in slides], metadata, reports, reporter=reporter)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _table(path: Path, rows: Sequence[Mapping[str, str]]) -> Path:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def _outcome(report: IndexReport) -> Outcome:
+    return Outcome(
+        report.added, report.updated, report.unchanged, tuple(map(_refused, report.refused)), _without_paths(report)
+    )
+
+
+def _refused(one: Refusal) -> Refused:
+    name = Path(one.path).name
+    return Refused(name, one.error, one.reason.replace(one.path, name))
+
+
+def _without_paths(report: IndexReport) -> tuple[str, ...]:
+    """Warnings that name no path of the server's."""
+    return tuple(text for text in report.warnings if "/" not in text)
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    raise SystemExit(signum + 128)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,183 @@
+"""Jobs as the state keeps them: who works on one tells here how far it is, and learns here that it is cancelled."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from histoseek.server.errors import Conflict, NotThere
+from histoseek.server.state import State
+
+Kind = Literal["index", "encode"]
+JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
+ENDED: tuple[JobState, ...] = ("done", "failed", "cancelled")
+
+_MOST_OPEN = 50
+_KEPT = 500
+_STALE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A slide that was not taken, by its name."""
+
+    name: str
+    error: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an indexing job did."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    refused: tuple[Refused, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredJob:
+    """A job; times in seconds since 1970; spec: what is to be done, as JSON."""
+
+    job_id: str
+    kind: Kind
+    archive: str
+    owner: str
+    upload_id: str | None
+    spec: str
+    state: JobState
+    created: float
+    started: float | None
+    ended: float | None
+    done: int
+    total: int | None
+    part: str | None
+    outcome: Outcome
+    error: str | None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state in ENDED
+
+
+class JobStore:
+    """All jobs of a server."""
+
+    def __init__(self, state: State, clock: Callable[[], float] = time.time) -> None:
+        self._state = state
+        self._clock = clock
+
+    def add(self, kind: Kind, archive: str, owner: str, spec: str = "{}", upload_id: str | None = None) -> StoredJob:
+        """Put a job into the queue; raises Conflict when its owner has too many open ones."""
+        job_id = secrets.token_hex(8)
+        with self._state.writing() as connection:
+            found = connection.execute(
+                "SELECT count(*) FROM jobs WHERE owner = ? AND ended IS NULL", (owner,)
+            ).fetchone()
+            if found[0] >= _MOST_OPEN:
+                raise Conflict("jobs", f"{found[0]} of yours have not ended", "Wait for them, or cancel some")
+            connection.execute(
+                "INSERT INTO jobs (job_id, kind, archive, owner, upload_id, spec, state, created, done)"
+                " VALUES (?, ?, ?, ?, ?, ?, 'waiting', ?, 0)",
+                (job_id, kind, archive, owner, upload_id, spec, self._clock()),
+            )
+            connection.execute(
+                "DELETE FROM jobs WHERE ended IS NOT NULL AND job_id NOT IN"
+                " (SELECT job_id FROM jobs ORDER BY created DESC LIMIT ?)",
+                (_KEPT,),
+            )
+        return self.get(job_id)
+
+    def get(self, job_id: str, owner: str | None = None) -> StoredJob:
+        """One job, of this owner (None: whose ever); raises NotThere."""
+        rows = self._state.read("SELECT * FROM jobs WHERE job_id = ? AND owner = coalesce(?, owner)", (job_id, owner))
+        if not rows:
+            raise NotThere("job", "there is none of this id", "GET /api/v1/jobs lists yours")
+        return _job(rows[0])
+
+    def list(self, owner: str | None = None, most: int = 100) -> Sequence[StoredJob]:
+        """The newest jobs first."""
+        rows = self._state.read(
+            "SELECT * FROM jobs WHERE owner = coalesce(?, owner) ORDER BY created DESC LIMIT ?", (owner, most)
+        )
+        return [_job(row) for row in rows]
+
+    def claim(self, kind: Kind) -> StoredJob | None:
+        """Take the oldest waiting job for this process, of indexing one an archive at a time.
+
+        Jobs that nobody has worked on for a minute are waiting again.
+        """
+        now = self._clock()
+        with self._state.writing() as connection:
+            connection.execute(
+                "UPDATE jobs SET state = 'waiting' WHERE state = 'running' AND beat < ?", (now - _STALE_S,)
+            )
+            row = connection.execute(
+                "SELECT job_id FROM jobs AS one WHERE state = 'waiting' AND kind = ? AND NOT EXISTS"
+                " (SELECT 1 FROM jobs AS other WHERE other.state = 'running' AND other.kind = one.kind"
+                " AND other.archive = one.archive AND one.kind = 'index') ORDER BY created LIMIT 1",
+                (kind,),
+            ).fetchone()
+            if row is None:
+                return None
+            connection.execute(
+                "UPDATE jobs SET state = 'running', started = coalesce(started, ?), beat = ?, done = 0"
+                " WHERE job_id = ?",
+                (now, now, row["job_id"]),
+            )
+        return self.get(row["job_id"])
+
+    def beat(self, job_id: str) -> bool:
+        """Say that a job is being worked on; whether it is still wanted."""
+        with self._state.writing() as connection:
+            connection.execute("UPDATE jobs SET beat = ? WHERE job_id = ?", (self._clock(), job_id))
+            return bool(connection.execute("SELECT cancel = 0 FROM jobs WHERE job_id = ?", (job_id,)).fetchone()[0])
+
+    def progress(self, job_id: str, done: int, total: int | None, part: str | None) -> bool:
+        """Say how far a job is; whether it is still wanted."""
+        with self._state.writing() as connection:
+            connection.execute(
+                "UPDATE jobs SET done = ?, total = ?, part = ?, beat = ? WHERE job_id = ?",
+                (done, total, part, self._clock(), job_id),
+            )
+            return bool(connection.execute("SELECT cancel = 0 FROM jobs WHERE job_id = ?", (job_id,)).fetchone()[0])
+
+    def end(self, job_id: str, state: JobState, outcome: Outcome | None = None, error: str | None = None) -> None:
+        """Say how a job ended; the first to say so is right."""
+        with self._state.writing() as connection:
+            connection.execute(
+                "UPDATE jobs SET state = ?, ended = ?, outcome = ?, error = ?, part = NULL"
+                " WHERE job_id = ? AND ended IS NULL",
+                (state, self._clock(), json.dumps(asdict(outcome or Outcome())), error, job_id),
+            )
+
+    def give_back(self, job_id: str) -> None:
+        """Let a job that this process can't go on with wait for another one."""
+        with self._state.writing() as connection:
+            connection.execute("UPDATE jobs SET state = 'waiting' WHERE job_id = ? AND ended IS NULL", (job_id,))
+
+    def cancel(self, job_id: str) -> None:
+        """Ask for an end: at once for a waiting job, soon for a running one."""
+        with self._state.writing() as connection:
+            connection.execute("UPDATE jobs SET cancel = 1 WHERE job_id = ?", (job_id,))
+            connection.execute(
+                "UPDATE jobs SET state = 'cancelled', ended = ? WHERE job_id = ? AND state = 'waiting'",
+                (self._clock(), job_id),
+            )
+
+
+def _job(row: sqlite3.Row) -> StoredJob:
+    told = json.loads(row["outcome"]) if row["outcome"] else {}
+    refused = tuple(Refused(**one) for one in told.pop("refused", ()))
+    return StoredJob(
+        **{name: row[name] for name in StoredJob.__slots__ if name != "outcome"},
+        outcome=Outcome(**{**told, "refused": refused, "warnings": tuple(told.get("warnings", ()))}),
+    )

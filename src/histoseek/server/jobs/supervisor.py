@@ -1,0 +1,94 @@
+"""Who does the jobs: a thread for each kind takes them from the queue, in as many processes as there are."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+from histoseek.errors import HistoseekError
+from histoseek.server.jobs.store import JobStore, Kind, StoredJob
+from histoseek.server.problems import detail_of
+
+_LOOKS_EVERY_S = 0.5
+_GRACE_S = 10.0
+
+Encode = Callable[[StoredJob, Callable[[int, int | None], bool]], None]
+"""Encodes the upload of a job; is given what takes tiles done and in all, and says whether to go on. Raises NotWanted
+when it is told not to."""
+
+
+class NotWanted(HistoseekError):
+    """The job was cancelled."""
+
+
+log = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """Takes jobs from the queue while it lives: indexing runs in a child process, encoding in this one's sandbox."""
+
+    def __init__(self, jobs: JobStore, encode: Encode) -> None:
+        self._jobs, self._encode = jobs, encode
+        self._ending = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._work, args=(kind, do), name=f"jobs-{kind}", daemon=True)
+            for kind, do in (("index", self._do_index), ("encode", self._do_encode))
+        ]
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Stop; what was begun waits for another process, or for the next start."""
+        self._ending.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(_GRACE_S + _LOOKS_EVERY_S)
+
+    def _work(self, kind: Kind, do: Callable[[StoredJob], None]) -> None:
+        while not self._ending.is_set():
+            try:
+                job = self._jobs.claim(kind)
+                if job:
+                    do(job)
+                    continue
+            except HistoseekError as error:
+                log.warning("jobs: %s", error.kind)
+            self._ending.wait(_LOOKS_EVERY_S)
+
+    def _do_encode(self, job: StoredJob) -> None:
+        try:
+            self._encode(job, lambda done, total: self._jobs.progress(job.job_id, done, total, None))
+        except NotWanted:
+            self._jobs.end(job.job_id, "cancelled")
+        except HistoseekError as error:
+            self._jobs.end(job.job_id, "failed", error=detail_of(error))
+        else:
+            self._jobs.end(job.job_id, "done")
+
+    def _do_index(self, job: StoredJob) -> None:
+        command = [sys.executable, "-m", "histoseek.server.jobs.runner", job.job_id]
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        while child.poll() is None:
+            if self._ending.wait(_LOOKS_EVERY_S) or not self._jobs.beat(job.job_id):
+                _end(child)
+        if self._ending.is_set():
+            self._jobs.give_back(job.job_id)
+        elif not self._jobs.get(job.job_id).has_ended:
+            wanted = self._jobs.beat(job.job_id)
+            error = "its process ended early: run it again, it goes on from there" if wanted else None
+            self._jobs.end(job.job_id, "failed" if wanted else "cancelled", error=error)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(_GRACE_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()

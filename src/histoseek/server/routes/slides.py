@@ -1,0 +1,83 @@
+"""Slides of an archive: records, reports, pictures; changes where this server allows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from histoseek.archive.schema import SlideRecord
+from histoseek.archive.stores.sql import both, quoted
+from histoseek.errors import HistoseekError, InputError
+from histoseek.rest.archives import ImageInfo, Report, Slide, SlideChanges
+from histoseek.rest.base import Page
+from histoseek.server.answers import report_answer, slide_answer
+from histoseek.server.archives import ServedArchive
+from histoseek.server.dependencies import InContext, Reader, Served, SlideIdInPath, Writer
+from histoseek.server.errors import NotThere
+from histoseek.server.routes.pictures import LevelInPath, Pixels, PlaceInPath, dzi, jpeg
+
+router = APIRouter(prefix="/archives/{archive}/slides", tags=["slides"])
+
+Where = Annotated[str | None, Query(max_length=2000, description="SQL filter over metadata.")]
+_FIXED = ("slide_id", "uri", "file_fingerprint", "width", "height", "spacing_um_per_px", "tile_count", "created", "updated")
+
+
+@router.get("")
+def list_slides(
+    identity: Reader,
+    served: Served,
+    where: Where = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
+) -> Page[Slide]:
+    """Slides by their ids, page by page."""
+    condition = both(public_where(served.archive, where), f"slide_id > {quoted(after)}" if after else None)
+    records = served.archive.records(condition, limit + 1)
+    following = records[limit - 1].slide_id if len(records) > limit else None
+    return Page(items=tuple(slide_answer(record) for record in records[:limit]), next=following)
+
+
+@router.get("/{slide_id}")
+def get_slide(identity: Reader, served: Served, slide_id: SlideIdInPath) -> Slide:
+    """One slide."""
+    return slide_answer(served.record(slide_id))
+
+
+@router.get("/{slide_id}/report")
+def get_report(identity: Reader, served: Served, slide_id: SlideIdInPath) -> Report:
+    """The report of a slide with its sections and what it states; empty where there is none."""
+    return report_answer(served.record(slide_id))
+
+
+@router.patch("/{slide_id}")
+def change_slide(identity: Writer, served: Served, slide_id: SlideIdInPath, changes: SlideChanges) -> Slide:
+    """Set metadata of a slide; a new report loses names, dates and numbers of persons."""
+    fixed = sorted(set(changes.values) & set(_FIXED))
+    if fixed:
+        raise InputError(fixed[0], "can't be changed", "Change metadata: diagnosis, organ, case_id and the like")
+    return slide_answer(served.archive.update(slide_id, changes.values))
+
+
+@router.delete("/{slide_id}", status_code=204)
+def remove_slide(identity: Writer, served: Served, slide_id: SlideIdInPath) -> None:
+    """Take a slide out of the archive; its file stays."""
+    served.archive.remove([slide_id])
+
+
+@router.get("/{slide_id}/thumbnail", response_class=Response)
+def get_thumbnail(
+    request: Request, context: InContext, identity: Reader, served: Served, slide_id: SlideIdInPath, px: Pixels = 256
+) -> Response:
+    """The whole slide as a small JPEG picture."""
+    file = context.files.of(served, slide_id)
+    return jpeg(request, *context.tiles.thumbnail(file.path, px, file.spacing_um_per_px))
+
+
+@router.get("/{slide_id}/image")
+def get_image(context: InContext, identity: Reader, served: Served, slide_id: SlideIdInPath) -> ImageInfo:
+    """How to show the slide by Deep Zoom tiles."""
+    file = context.files.of(served, slide_id)
+    return ImageInfo.model_validate(context.tiles.info(file.path, file.spacing_um_per_px))
