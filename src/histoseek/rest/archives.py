@@ -111,10 +111,10 @@ class FieldFilter(Request):
 class FacetsRequest(Request):
     """Count values of fields; a field's own filter does not narrow its own counts."""
 
-    where: str | None = Field(None, max_length=2000, examples=["organ = 'kidney'"])
-    filters: tuple[FieldFilter, ...] = Field((), max_length=50)
-    fields: tuple[ShortText, ...] | None = Field(None, max_length=50)
-    most: int = Field(50, ge=1, le=1000, description="Values a field at most, the most frequent first.")
+    where: str | None = Field(default=None, max_length=2000, examples=["organ = 'kidney'"])
+    filters: tuple[FieldFilter, ...] = Field(default=(), max_length=50)
+    fields: tuple[ShortText, ...] | None = Field(default=None, max_length=50)
+    most: int = Field(default=50, ge=1, le=1000, description="Values a field at most, the most frequent first.")
 
 
 class FacetValue(Answer):

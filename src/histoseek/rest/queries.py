@@ -69,7 +69,7 @@ class CaseQuery(Request):
 
     kind: Literal["case"] = "case"
     case_id: ShortText | None = None
-    slides: tuple[SlideRef, ...] = Field((), max_length=50)
+    slides: tuple[SlideRef, ...] = Field(default=(), max_length=50)
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -114,7 +114,7 @@ class ComposedQuery(Request):
     image: ImageQuery
     text: Words | None = None
     without: Words | None = None
-    weight: float = Field(0.5, ge=0, le=1)
+    weight: float = Field(default=0.5, ge=0, le=1)
 
     @model_validator(mode="after")
     def _some(self) -> Self:
@@ -132,25 +132,25 @@ Query = Annotated[
 class Marks(Request):
     """Slides that were judged: results are ranked anew towards the relevant ones; irrelevant ones go."""
 
-    relevant: tuple[SlideId, ...] = Field((), max_length=100)
-    irrelevant: tuple[SlideId, ...] = Field((), max_length=500)
+    relevant: tuple[SlideId, ...] = Field(default=(), max_length=100)
+    irrelevant: tuple[SlideId, ...] = Field(default=(), max_length=500)
 
 
 class SearchRequest(Request):
     """A search; fields as in Python (docs/searching.md)."""
 
     query: Query
-    k: int = Field(10, ge=1, le=500)
-    offset: int = Field(0, ge=0, le=10_000)
+    k: int = Field(default=10, ge=1, le=500)
+    offset: int = Field(default=0, ge=0, le=10_000)
     to: Literal["slides", "reports"] = "slides"
-    where: str | None = Field(None, max_length=2000)
-    filters: tuple[FieldFilter, ...] = Field((), max_length=50)
+    where: str | None = Field(default=None, max_length=2000)
+    filters: tuple[FieldFilter, ...] = Field(default=(), max_length=50)
     same_patient: bool = False
     by_case: bool = False
     distance: ShortText | None = None
     exact: bool = False
-    min_probability: float | None = Field(None, ge=0, le=1)
-    vote: ShortText | None = Field(None, description="The metadata column that results vote on.")
+    min_probability: float | None = Field(default=None, ge=0, le=1)
+    vote: ShortText | None = Field(default=None, description="The metadata column that results vote on.")
     expand: bool = True
     marks: Marks | None = None
 

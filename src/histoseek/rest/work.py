@@ -62,7 +62,7 @@ class UploadToIndex(Request):
 class JobRequest(Request):
     """Index uploads, or (without any) all that lies in the server's import folder."""
 
-    uploads: tuple[UploadToIndex, ...] = Field((), max_length=100)
+    uploads: tuple[UploadToIndex, ...] = Field(default=(), max_length=100)
 
 
 class JobRefusal(Answer):
@@ -128,15 +128,15 @@ class CollectionItem(Request):
 
     archive: ArchiveName
     slide_id: SlideId
-    note: str = Field("", max_length=2000)
+    note: str = Field(default="", max_length=2000)
 
 
 class CollectionContent(Request):
     """What a collection is to hold; version: of the one that was changed, to notice changes by others."""
 
     name: ShortText
-    items: tuple[CollectionItem, ...] = Field((), max_length=5000)
-    version: int = Field(0, ge=0)
+    items: tuple[CollectionItem, ...] = Field(default=(), max_length=5000)
+    version: int = Field(default=0, ge=0)
 
 
 class Collection(Answer):
