@@ -52,6 +52,8 @@ def test_semicolons(tmp_path: Path) -> None:
         ("slide_id,mpp\na,fine\n", "the spacing of 'a' is 'fine'"),
         ("slide_id,mpp\na,-1\n", "the spacing of 'a'"),
         ("slide_id,organ\n,lung\n", "a row has no id"),
+        ('slide_id,report\na,"one\nb,"two"\n', "a quote opened in line 2 is not closed"),
+        ('slide_id,report\na,one\nb,"two\nc,three\n', "a quote opened in line 3 is not closed"),
     ],
 )
 def test_unusable_tables_say_why(tmp_path: Path, text: str, said: str) -> None:
@@ -97,3 +99,10 @@ def test_excels_unicode_text_is_read(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_bytes("slide_id\tdiagnosis\r\na\tadénocarcinome\r\n".encode("utf-16"))
     (row,) = load_table(tmp_path / "t.txt").rows
     assert (row.slide_id, row.texts["diagnosis"]) == ("a", "adénocarcinome")
+
+
+def test_long_cells_over_several_lines_are_read(tmp_path: Path) -> None:
+    report = "A line of a report.\n" * 20_000
+    found = table(tmp_path, f'slide_id,report,organ\na,"{report}",lung\n')
+    assert found.rows[0].report == report.strip()
+    assert found.rows[0].texts == {"organ": "lung"}

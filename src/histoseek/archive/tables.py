@@ -14,6 +14,7 @@ import pyarrow.csv as pc
 from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, cast_value, extra_column_name
 from histoseek.errors import BadTable
 from histoseek.reports.deidentify import KnownIdentifiers
+from histoseek.reports.quoting import first_open_quote
 
 _ALIASES = {
     "slide": "slide_id",
@@ -147,11 +148,22 @@ def _read(path: Path, rename: Mapping[str, str]) -> pa.Table:
         timestamp_parsers=[],
         quoted_strings_can_be_null=True,
     )
+    _require_closed_quotes(path, text, parse.delimiter)
     try:
         return pc.read_csv(io.BytesIO(text.encode()), parse_options=parse, convert_options=convert)
     except pa.ArrowInvalid as error:
         reason = _without_content(str(error))
         raise BadTable(path, f"not a readable table ({reason})", "Save it as CSV or TSV in UTF-8") from error
+
+
+def _require_closed_quotes(path: Path, text: str, delimiter: str) -> None:
+    """Raise BadTable for a quote that would take further rows into its cell."""
+    try:
+        found = first_open_quote(io.StringIO(text, newline=""), delimiter)
+    except csv.Error as error:
+        raise BadTable(path, f"not a readable table ({error})", "Save it as CSV or TSV in UTF-8") from error
+    if found:
+        raise BadTable(path, found.what, "Close it, and double the quotes within texts")
 
 
 def _without_content(fault: str) -> str:

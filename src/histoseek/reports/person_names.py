@@ -18,8 +18,8 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _SIGNS = re.compile(r"[^\w]|_")
 _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]{2,6}")
 _ID_WORDS = """
-anonymous anonymised anonymized arm case cases cohort control donor group healthy id individual known male female missing
-mouse not pat patient pseudonym rat sample series site slide specimen study subject test volunteer
+anonymous anonymised anonymized arm case cases cohort control donor group healthy id individual known male female
+missing mouse not pat patient pseudonym rat sample series site slide specimen study subject test volunteer
 """
 _OF_IDS = frozenset(_ID_WORDS.split())
 

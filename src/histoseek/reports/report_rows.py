@@ -12,7 +12,7 @@ from histoseek.reports.document import Refusal, ReportPart, Source
 from histoseek.reports.encodings import clean_id, clean_text
 from histoseek.reports.person_names import is_person_name, pseudonymous
 from histoseek.reports.report_files import LONGEST_TEXT
-from histoseek.reports.tabular import RawRow, RawTable, is_null
+from histoseek.reports.tabular import BadRow, RawRow, RawTable, is_null
 
 _ADDENDUM = re.compile(r"addend|amend|supplement|nachtrag|erg[aä]nz|compl[eé]ment|aanvull", re.IGNORECASE)
 _SEVERAL_IDS = re.compile(r"[;|,\n]+")
@@ -74,6 +74,14 @@ def entries_of(table: RawTable, mapping: ColumnMapping) -> Iterator[Entry | Refu
         by_role.setdefault(found.role, []).append(table.names.index(found.column))
     for row in table.rows:
         source = Source(table.path, row.number)
+        if isinstance(row, BadRow):
+            yield Refusal(source, row.what, row.advice)
+            continue
+        unread = next((found.column for found in mapping.roles if table.names.index(found.column) in row.faults), None)
+        if unread is not None:
+            what = f"{row.faults[table.names.index(unread)]} in {unread!r}"
+            yield Refusal(source, what, "Give one text, or a list of texts")
+            continue
         excess = [cell for cell in row.cells[len(table.names) :] if cell]
         if excess or len(row.cells) < len(table.names):
             what = f"{len(row.cells)} cells where the header has {len(table.names)}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import TextIO, cast
@@ -13,18 +14,28 @@ from typing import TextIO, cast
 from histoseek.errors import BadTable
 from histoseek.reports.document import Format
 from histoseek.reports.encodings import Encoding, file_encoding
+from histoseek.reports.quoting import OpenQuote, records
 
-_LONGEST_CELL = 1 << 27
 _NULLS = frozenset(("", "na", "n/a", "nan", "null", "none"))
 _DELIMITERS = ",\t;|"
 
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
-    """One row: its number in the file, and its cells in the order of the table's names."""
+    """One row: its number in the file, its cells in the order of the table's names, and what is wrong with which."""
 
     number: int
     cells: Sequence[str]
+    faults: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that cannot be read at all: its number, what is wrong, and the next step."""
+
+    number: int
+    what: str
+    advice: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +46,7 @@ class RawTable:
     format: Format
     encoding: str | None
     names: tuple[str, ...]
-    rows: Iterable[RawRow]
+    rows: Iterable[RawRow | BadRow]
 
 
 def separated(path: Path) -> RawTable:
@@ -43,17 +54,18 @@ def separated(path: Path) -> RawTable:
 
     Raises BadTable when there is no header; InputError when the file holds no text.
     """
-    csv.field_size_limit(_LONGEST_CELL)
     encoding = file_encoding(path)
     with _opened(path, encoding) as file:
         head = file.readline()
     delimiter = max(_DELIMITERS, key=head.count)
-    records = _records(path, encoding, delimiter)
-    names = tuple(name.strip() for name in next(records, []))
+    found = _records(path, encoding, delimiter)
+    header = next(found, [])
+    if isinstance(header, OpenQuote):
+        raise BadTable(path, header.what, header.advice)
+    names = tuple(name.strip() for name in header)
     if not any(names):
         raise BadTable(path, "no header", "Give a table whose first row names its columns")
-    rows = (RawRow(number, cells) for number, cells in enumerate(records, start=2) if any(cells))
-    return RawTable(path, "table", encoding.name, names, rows)
+    return RawTable(path, "table", encoding.name, names, _numbered(found))
 
 
 def looks_separated(path: Path) -> bool:
@@ -65,13 +77,13 @@ def looks_separated(path: Path) -> bool:
 
 
 def json_lines(path: Path) -> RawTable:
-    """One JSON object a line. Raises BadTable naming the first line that is none."""
+    """One JSON object a line; other lines are bad rows. Raises BadTable naming the first line when all are bad."""
     encoding = file_encoding(path)
-    found: list[tuple[int, Mapping[str, object]]] = []
     with _opened(path, encoding) as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                found.append((number, _object_of_line(path, number, line)))
+        found = [_object_of_line(number, line) for number, line in enumerate(file, start=1) if line.strip()]
+    if found and all(isinstance(one, BadRow) for one in found):
+        first = cast("BadRow", found[0])
+        raise BadTable(path, first.what, first.advice)
     return _objects(path, "json lines", encoding.name, found)
 
 
@@ -86,7 +98,8 @@ def json_file(path: Path) -> RawTable:
             tree = json.load(file, object_pairs_hook=_object)
         except (ValueError, RecursionError) as error:
             raise BadTable(path, f"not readable as JSON ({error})", "Export it again") from error
-    return _objects(path, "json", encoding.name, list(enumerate(_records_of(path, tree), start=1)))
+    found = [_Object(number, record) for number, record in enumerate(_records_of(path, tree), start=1)]
+    return _objects(path, "json", encoding.name, found)
 
 
 def workbook(path: Path) -> Iterator[RawTable]:
@@ -113,6 +126,18 @@ def is_null(cell: str) -> bool:
     return len(cell) < 5 and cell.strip().lower() in _NULLS
 
 
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """A JSON object that is a row, and its number."""
+
+    number: int
+    values: Mapping[str, object]
+
+
+class _NoTextError(ValueError):
+    """A value that is neither a text nor can be written as one."""
+
+
 class _Repeated(dict[str, object]):
     """A JSON object in which a name comes twice; pairs keeps them all."""
 
@@ -130,25 +155,32 @@ def _opened(path: Path, encoding: Encoding) -> TextIO:
     return path.open(encoding=encoding.codec, errors=encoding.errors, newline="")
 
 
-def _records(path: Path, encoding: Encoding, delimiter: str) -> Iterator[list[str]]:
+def _records(path: Path, encoding: Encoding, delimiter: str) -> Iterator[list[str] | OpenQuote]:
     with _opened(path, encoding) as file:
-        reader = csv.reader((line.replace("\x00", "") for line in file), delimiter=delimiter)
         try:
-            yield from reader
+            yield from records((line.replace("\x00", "") for line in file), delimiter)
         except csv.Error as error:
-            raise BadTable(
-                path, f"not a readable table (line {reader.line_num}: {error})", "Save it as CSV or TSV in UTF-8"
-            ) from error
+            raise BadTable(path, f"not a readable table ({error})", "Save it as CSV or TSV in UTF-8") from error
 
 
-def _object_of_line(path: Path, number: int, line: str) -> Mapping[str, object]:
+def _numbered(found: Iterable[list[str] | OpenQuote]) -> Iterator[RawRow | BadRow]:
+    """The rows below a header that hold anything."""
+    for number, row in enumerate(found, start=2):
+        if isinstance(row, OpenQuote):
+            yield BadRow(number, row.what, row.advice)
+        elif any(row):
+            yield RawRow(number, row)
+
+
+def _object_of_line(number: int, line: str) -> _Object | BadRow:
+    advice = "Give one object a line"
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise BadTable(path, f"line {number} is no JSON ({error})", "Give one object a line") from error
+        return BadRow(number, f"line {number} is no JSON ({error})", advice)
     if not isinstance(found, dict):
-        raise BadTable(path, f"line {number} is no JSON object", "Give one object a line")
-    return found
+        return BadRow(number, f"line {number} is no JSON object", advice)
+    return _Object(number, found)
 
 
 def _records_of(path: Path, tree: object) -> list[Mapping[str, object]]:
@@ -174,34 +206,49 @@ def _shape(tree: object) -> str:
     return "an object with values of several kinds" if isinstance(tree, dict) else f"a single {type(tree).__name__}"
 
 
-def _objects(path: Path, kind: Format, encoding: str, found: Sequence[tuple[int, Mapping[str, object]]]) -> RawTable:
-    flat = [(number, _flat(record)) for number, record in found]
-    names = tuple(dict.fromkeys(name for _, record in flat for name in record))
-    rows = (RawRow(number, [record.get(name, "") for name in names]) for number, record in flat)
+def _objects(path: Path, kind: Format, encoding: str, found: Sequence[_Object | BadRow]) -> RawTable:
+    flat = [row if isinstance(row, BadRow) else _Object(row.number, dict(_flat(row.values))) for row in found]
+    names = tuple(dict.fromkeys(name for row in flat if isinstance(row, _Object) for name in row.values))
+    rows = (row if isinstance(row, BadRow) else _row(row, names) for row in flat)
     return RawTable(path, kind, encoding, names, rows)
 
 
-def _flat(record: Mapping[str, object], prefix: str = "") -> dict[str, str]:
-    """An object's values as text; those of an object in it as outer.inner."""
-    flat: dict[str, str] = {}
+def _flat(record: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """An object's values; those of an object in it as outer.inner."""
     for name, value in record.items():
-        if isinstance(value, dict) and not prefix:
-            flat |= _flat(value, f"{name}.")
+        if isinstance(value, dict):
+            yield from ((f"{name}.{inner}", own) for inner, own in value.items())
         else:
-            flat[prefix + name] = _cell(value)
-    return flat
+            yield name, value
+
+
+def _row(found: _Object, names: Sequence[str]) -> RawRow:
+    cells: list[str] = []
+    faults: dict[int, str] = {}
+    for place, name in enumerate(names):
+        try:
+            cells.append(_cell(found.values.get(name)))
+        except _NoTextError as error:
+            cells.append("")
+            faults[place] = str(error)
+    return RawRow(found.number, cells, faults)
 
 
 def _cell(value: object) -> str:
-    """A value as text: whole numbers without a fraction, lists of texts one a line."""
+    """A value as text: whole numbers without a fraction, lists of texts one a line.
+
+    Raises _NoTextError for values within values, of which a text would be a part only, and for numbers out of range.
+    """
     if value is None:
         return ""
     if isinstance(value, str):
         return value
+    if isinstance(value, float) and math.isinf(value):
+        raise _NoTextError("a number out of range")
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, (date, datetime)):
         return value.isoformat()
-    if isinstance(value, list):
-        return "\n".join(_cell(item) for item in value if not isinstance(item, (dict, list)))
-    return str(value)
+    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value)):
+        raise _NoTextError("values within values")
+    return "\n".join(map(_cell, value)) if isinstance(value, list) else str(value)
