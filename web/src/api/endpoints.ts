@@ -1,0 +1,100 @@
+/** One function an endpoint. All take an optional AbortSignal last and throw ApiError. */
+import { path, request, type UploadOptions, upload, urlOf } from "./client";
+import type {
+  ArchiveInfo,
+  ArchiveMap,
+  Collection,
+  CollectionContent,
+  ExplainRequest,
+  ExplainResponse,
+  Facets,
+  FacetsRequest,
+  ImageInfo,
+  Job,
+  JobRequest,
+  Judged,
+  Judgement,
+  Page,
+  Report,
+  SearchRequest,
+  SearchResponse,
+  Session,
+  Slide,
+  Upload,
+} from "./types";
+
+type Signal = AbortSignal | undefined;
+
+export const sessions = {
+  current: (signal?: Signal) => request<Session>("GET", "session", { signal }),
+  start: (token: string) => request<Session>("POST", "session", { body: { token } }),
+  end: () => request<void>("DELETE", "session"),
+};
+
+export const archives = {
+  list: (signal?: Signal) => request<Page<ArchiveInfo>>("GET", "archives", { signal }),
+  facets: (archive: string, body: FacetsRequest, signal?: Signal) =>
+    request<Facets>("POST", path`archives/${archive}/facets`, { body, signal }),
+  map: (archive: string, label: string | null, signal?: Signal) =>
+    request<ArchiveMap>("GET", path`archives/${archive}/map`, { parameters: { label }, signal }),
+};
+
+export const slides = {
+  list: (archive: string, after: string | null, limit: number, signal?: Signal) =>
+    request<Page<Slide>>("GET", path`archives/${archive}/slides`, { parameters: { after, limit }, signal }),
+  get: (archive: string, slideId: string, signal?: Signal) =>
+    request<Slide>("GET", path`archives/${archive}/slides/${slideId}`, { signal }),
+  report: (archive: string, slideId: string, signal?: Signal) =>
+    request<Report>("GET", path`archives/${archive}/slides/${slideId}/report`, { signal }),
+  image: (archive: string, slideId: string, signal?: Signal) =>
+    request<ImageInfo>("GET", path`archives/${archive}/slides/${slideId}/image`, { signal }),
+  thumbnailUrl: (archive: string, slideId: string, px = 256) =>
+    urlOf(path`archives/${archive}/slides/${slideId}/thumbnail`, { px }),
+  tileUrl: (archive: string, slideId: string, level: number, column: number, row: number) =>
+    urlOf(path`archives/${archive}/slides/${slideId}/image_files/${level}/${column}_${row}.jpg`),
+};
+
+export const uploads = {
+  list: (signal?: Signal) => request<Page<Upload>>("GET", "uploads", { signal }),
+  get: (uploadId: string, signal?: Signal) => request<Upload>("GET", path`uploads/${uploadId}`, { signal }),
+  /** spacingUmPerPx: for files that do not say it. */
+  send: (file: File, spacingUmPerPx: number | null, options: UploadOptions = {}) =>
+    upload<Upload>("uploads", file, {
+      ...options,
+      parameters: { filename: file.name, spacing_um_per_px: spacingUmPerPx },
+    }),
+  remove: (uploadId: string) => request<void>("DELETE", path`uploads/${uploadId}`),
+  thumbnailUrl: (uploadId: string, px = 256) => urlOf(path`uploads/${uploadId}/thumbnail`, { px }),
+  tileUrl: (uploadId: string, level: number, column: number, row: number) =>
+    urlOf(path`uploads/${uploadId}/image_files/${level}/${column}_${row}.jpg`),
+};
+
+export const searches = {
+  search: (archive: string, body: SearchRequest, signal?: Signal) =>
+    request<SearchResponse>("POST", path`archives/${archive}/search`, { body, signal }),
+  explain: (archive: string, body: ExplainRequest, signal?: Signal) =>
+    request<ExplainResponse>("POST", path`archives/${archive}/explain`, { body, signal }),
+};
+
+export const feedback = {
+  list: (archive: string, queryKey: string, signal?: Signal) =>
+    request<Page<Judged>>("GET", path`archives/${archive}/feedback`, { parameters: { query_key: queryKey }, signal }),
+  judge: (archive: string, body: Judgement) => request<Judged>("POST", path`archives/${archive}/feedback`, { body }),
+};
+
+export const jobs = {
+  list: (signal?: Signal) => request<Page<Job>>("GET", "jobs", { signal }),
+  start: (archive: string, body: JobRequest) => request<Job>("POST", path`archives/${archive}/jobs`, { body }),
+  cancel: (jobId: string) => request<Job>("DELETE", path`jobs/${jobId}`),
+  /** For an EventSource: server-sent events of the job's progress. */
+  eventsUrl: (jobId: string) => urlOf(path`jobs/${jobId}/events`),
+};
+
+export const collections = {
+  list: (signal?: Signal) => request<Page<Collection>>("GET", "collections", { signal }),
+  get: (id: string, signal?: Signal) => request<Collection>("GET", path`collections/${id}`, { signal }),
+  create: (body: CollectionContent) => request<Collection>("POST", "collections", { body }),
+  change: (id: string, body: CollectionContent) => request<Collection>("PUT", path`collections/${id}`, { body }),
+  remove: (id: string) => request<void>("DELETE", path`collections/${id}`),
+  exportUrl: (id: string, format: "csv" | "json") => urlOf(path`collections/${id}/export`, { format }),
+};

@@ -1,0 +1,72 @@
+/** The words of the REST API, by name; generated from its OpenAPI description (`npm run api`). */
+import type * as api from "./openapi";
+
+export type {
+  ArchiveInfo,
+  AttentionMap,
+  Box,
+  Collection,
+  CollectionContent,
+  CollectionItem,
+  ExplainRequest,
+  ExplainResponse,
+  Explanation,
+  FacetField,
+  Facets,
+  FacetsRequest,
+  FacetValue,
+  FieldInfo,
+  ImageInfo,
+  Job,
+  JobRequest,
+  Judged,
+  Judgement,
+  LabelShare,
+  Match,
+  PairShare,
+  Phrase,
+  Problem,
+  QueryEcho,
+  QuerySlide,
+  Region,
+  Report,
+  ReportFact,
+  ReportSection,
+  Result,
+  SearchRequest,
+  SearchResponse,
+  Session,
+  Slide,
+  SlideAttention,
+  SlideRef,
+  Tally,
+  TextRegion,
+  Upload,
+  UploadToIndex,
+  Vote,
+  Way,
+} from "./openapi";
+
+/** A 2-d map of an archive's slides. */
+export type ArchiveMap = api.Map;
+
+/** Slides that have any of some values in a field, of the metadata or of what reports state; null: no value. */
+export type FieldFilter = Required<api.FieldFilter>;
+
+/** Slides that were judged: what is asked with them is ranked anew. */
+export type Marks = Required<api.Marks>;
+
+/** What can be asked with. */
+export type Query = api.SearchRequest["query"];
+
+/** The queries that are images: a slide, regions of one, a picture, a case. */
+export type ImageQuery = api.ComposedQuery["image"];
+
+/** The value of a metadata column. */
+export type Value = api.FieldFilter["values"][number];
+
+/** One page of a longer list; next: the cursor of the next page, null at the end. */
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  readonly next: string | null;
+}

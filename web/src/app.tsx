@@ -1,0 +1,79 @@
+/** The page: a login where there is no session, else a header and the view of the address. */
+import type { ComponentType, JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { Header } from "./header";
+import { archive, archiveList } from "./state/archives";
+import { route, view } from "./state/navigation";
+import type { View } from "./state/route";
+import { session } from "./state/session";
+import { strings } from "./strings";
+import { ErrorPanel, Note, Spinner, StatusRegion } from "./ui/status";
+import { HelpDialog } from "./views/help";
+import { later } from "./views/later";
+import { Login } from "./views/login";
+
+const VIEW_COMPONENTS: Record<View, ComponentType> = {
+  results: later(() => import("./results/results-view").then((room) => room.ResultsView)),
+  compare: later(() => import("./compare/compare-view").then((room) => room.CompareView)),
+  overview: later(() => import("./overview/overview-view").then((room) => room.OverviewView)),
+  collections: later(() => import("./collections/collections-view").then((room) => room.CollectionsView)),
+  history: later(() => import("./views/history").then((room) => room.HistoryView)),
+};
+
+export function App(): JSX.Element {
+  if (session.value === "unknown") return <Spinner />;
+  return (
+    <>
+      {session.value === "none" ? <Login /> : <Page />}
+      <StatusRegion />
+    </>
+  );
+}
+
+function Page(): JSX.Element {
+  return (
+    <div class="app">
+      {/* biome-ignore lint/a11y/useValidAnchor: a skip link; the fragment of the address is taken by the route. */}
+      <a class="skip" href="#content" onClick={skipToContent}>
+        {strings.app.skip}
+      </a>
+      <Header />
+      <Content />
+      <HelpDialog />
+    </div>
+  );
+}
+
+/** The view of the address; a change of view puts the focus on it, so that screen readers say where they are. */
+function Content(): JSX.Element {
+  const main = useRef<HTMLElement>(null);
+  const shown = view.value;
+  const first = useRef(true);
+  useEffect(() => {
+    document.title = strings.app.title(strings.app.views[shown]);
+    if (!first.current) main.current?.focus();
+    first.current = false;
+  }, [shown]);
+  return (
+    <main id="content" class="main" ref={main} tabIndex={-1} aria-label={strings.app.views[shown]}>
+      <ArchiveView shown={shown} />
+    </main>
+  );
+}
+
+function ArchiveView({ shown }: { shown: View }): JSX.Element {
+  const { loading, value, error } = archiveList.state.value;
+  if (error) return <ErrorPanel error={error} onRetry={archiveList.reload} />;
+  if (!value) return <>{loading && <Spinner />}</>;
+  const Shown = VIEW_COMPONENTS[shown];
+  if (archive.value) return <Shown />;
+  const wanted = route.value.archive;
+  const told = wanted === null ? strings.app.noArchives : strings.app.unknownArchive(wanted);
+  return <Note kind="warning">{told}</Note>;
+}
+
+/** Following the link would replace the route. */
+function skipToContent(event: Event): void {
+  event.preventDefault();
+  document.getElementById("content")?.focus();
+}

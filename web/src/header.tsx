@@ -1,0 +1,118 @@
+/** The header: search, views, archive, and what is of the page as a whole. */
+import type { JSX } from "preact";
+import { useMemo } from "preact/hooks";
+import { SearchBar } from "./search/search-bar";
+import { archiveList, archiveName } from "./state/archives";
+import { go, hrefTo, view } from "./state/navigation";
+import { START, VIEWS, type View } from "./state/route";
+import { logOut, openedSession } from "./state/session";
+import { helpOpen, useShortcuts } from "./state/shortcuts";
+import { switchTheme, theme } from "./state/theme";
+import { strings } from "./strings";
+import { IconButton } from "./ui/button";
+import { Icon, type IconName } from "./ui/icons";
+
+const VIEW_ICONS: Record<View, IconName> = {
+  results: "search",
+  compare: "compare",
+  overview: "overview",
+  collections: "collection",
+  history: "history",
+};
+
+export function Header(): JSX.Element {
+  usePageShortcuts();
+  return (
+    <header class="header">
+      <a class="brand" href={hrefTo({ ...START, archive: archiveName.value || null })}>
+        {strings.app.name}
+      </a>
+      <ArchivePicker />
+      <search class="header-search" aria-label={strings.search.landmark}>
+        <SearchBar />
+      </search>
+      <Views />
+      <PageButtons />
+    </header>
+  );
+}
+
+function ArchivePicker(): JSX.Element | null {
+  const known = archiveList.state.value.value?.items ?? [];
+  if (!known.length) return null;
+  return (
+    <select
+      class="select"
+      aria-label={strings.app.archive}
+      value={archiveName.value}
+      onChange={(event) => go({ ...START, view: view.peek(), archive: event.currentTarget.value })}
+    >
+      {known.map(({ name, slides }) => (
+        <option key={name} value={name}>
+          {`${name} (${strings.app.slides(slides)})`}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+function Views(): JSX.Element {
+  return (
+    <nav aria-label={strings.app.navigation}>
+      <ul class="views">
+        {VIEWS.map((name) => (
+          <li key={name}>
+            <a href={hrefTo({ view: name })} aria-current={view.value === name ? "page" : undefined}>
+              <Icon name={VIEW_ICONS[name]} />
+              {strings.app.views[name]}
+            </a>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}
+
+function PageButtons(): JSX.Element {
+  const who = openedSession();
+  const label = strings.app.theme.label(strings.app.theme[theme.value]);
+  return (
+    <div class="header-end">
+      <IconButton icon="keyboard" label={strings.help.open} onClick={() => openHelp()} />
+      <IconButton icon="theme" label={label} onClick={switchTheme} />
+      {who && (
+        <IconButton
+          icon="logOut"
+          label={`${strings.session.logOut} (${strings.session.signedInAs(who.name, strings.session.roles[who.role])})`}
+          onClick={() => void logOut()}
+        />
+      )}
+    </div>
+  );
+}
+
+function openHelp(): void {
+  helpOpen.value = true;
+}
+
+function usePageShortcuts(): void {
+  const own = useMemo(
+    () => [
+      { key: "?", label: strings.help.open, run: openHelp },
+      { key: "/", label: strings.help.focusSearch, run: focusSearch },
+      { key: "T", label: strings.help.theme, run: switchTheme },
+      ...VIEWS.map((name, at) => ({
+        key: String(at + 1),
+        label: strings.help.view(strings.app.views[name]),
+        run: () => go({ view: name }),
+      })),
+    ],
+    [],
+  );
+  useShortcuts(own);
+}
+
+/** The search field is marked by the search room, which knows its fields. */
+function focusSearch(): void {
+  document.querySelector<HTMLElement>("[data-search-field]")?.focus();
+}

@@ -1,0 +1,22 @@
+/** The archives of the server, and the one that is asked. */
+import { computed } from "@preact/signals";
+import { archives } from "../api/endpoints";
+import type { ArchiveInfo } from "../api/types";
+import { resource } from "./loading";
+import { route } from "./navigation";
+import { openedSession } from "./session";
+
+export const archiveList = resource(
+  () => openedSession() && "archives",
+  (_, signal) => archives.list(signal),
+);
+
+/** The archive of the address, else the first one; null until it is known, and when the address names none. */
+export const archive = computed<ArchiveInfo | null>(() => {
+  const known = archiveList.state.value.value?.items ?? [];
+  const wanted = route.value.archive;
+  return (wanted === null ? known[0] : known.find((one) => one.name === wanted)) ?? null;
+});
+
+/** Its name, "" until it is known. */
+export const archiveName = computed(() => archive.value?.name ?? "");

@@ -1,0 +1,48 @@
+/** What the search of the address found; shared by all views. */
+import { computed } from "@preact/signals";
+import { searches } from "../api/endpoints";
+import type { Result, SearchRequest, SearchResponse } from "../api/types";
+import { archiveName } from "./archives";
+import { describedQuery } from "./described";
+import { resource } from "./loading";
+import { hrefTo, NEW_QUESTION, route } from "./navigation";
+import { searchRequestOf } from "./request";
+import { noteSearch } from "./searches";
+
+interface Asked {
+  readonly archive: string;
+  readonly request: SearchRequest;
+}
+
+const asked = computed<Asked | null>(() => {
+  const request = searchRequestOf(route.value);
+  return request && archiveName.value ? { archive: archiveName.value, request } : null;
+});
+
+/** The answers of this visit, so that the back button need not ask again; the oldest goes first. */
+const answers = new Map<string, SearchResponse>();
+const MOST_ANSWERS = 20;
+
+export const found = resource(() => asked.value, answered);
+
+/** The result of the slide that is selected; null when it is not on this page of results. */
+export const selectedResult = computed<Result | null>(() => {
+  const results = found.state.value.value?.results ?? [];
+  return results.find((result) => result.slide_id === route.value.selected) ?? null;
+});
+
+async function answered({ archive, request }: Asked, signal: AbortSignal): Promise<SearchResponse> {
+  const key = JSON.stringify([archive, request]);
+  const answer = answers.get(key) ?? (await searches.search(archive, request, signal));
+  answers.delete(key);
+  answers.set(key, answer);
+  for (const oldest of [...answers.keys()].slice(0, -MOST_ANSWERS)) answers.delete(oldest);
+  if (!signal.aborted) note(archive, answer);
+  return answer;
+}
+
+function note(archive: string, answer: SearchResponse): void {
+  const href = hrefTo({ ...NEW_QUESTION, archive, collection: null, shown: {} });
+  const at = new Date().toISOString();
+  noteSearch({ href, label: describedQuery(answer.query), archive, at, results: answer.results.length });
+}

@@ -1,0 +1,54 @@
+/** The route that is shown, and the ways to another one. Links (`<a href={hrefTo(...)}>`) work as they are. */
+import { computed, signal } from "@preact/signals";
+import type { Query } from "../api/types";
+import { formatRoute, NO_MARKS, parseRoute, type Route, type View } from "./route";
+import { textStoreIn } from "./texts";
+
+const texts = textStoreIn(sessionStorage);
+
+const current = signal<Route>(parseRoute(location.hash, texts));
+
+/** The route that is shown. */
+export const route = computed(() => current.value);
+
+/** The view that is shown; changes less often than the route. */
+export const view = computed<View>(() => current.value.view);
+
+/** The address of the route that is shown, but for `change`. */
+export function hrefTo(change: Partial<Route>): string {
+  return formatRoute({ ...current.value, ...change }, texts);
+}
+
+/** Go elsewhere: "push" for what the back button is to undo, "replace" for what it is to pass over. */
+export function go(change: Partial<Route>, how: "push" | "replace" = "push"): void {
+  const next = { ...current.value, ...change };
+  const href = formatRoute(next, texts);
+  if (href !== formatRoute(current.value, texts)) {
+    if (how === "push") history.pushState(null, "", href);
+    else history.replaceState(null, "", href);
+  }
+  current.value = next;
+}
+
+/** What of a route ends with a new question. */
+export const NEW_QUESTION = { view: "results", page: 1, selected: null, marks: NO_MARKS } as const;
+
+/** Ask something new: the first page of its results; filters and settings stay. */
+export function ask(query: Query): void {
+  go({ ...NEW_QUESTION, query });
+}
+
+/** Change a setting of a view that is part of the address; null takes it out. */
+export function show(name: string, value: string | null, how: "push" | "replace" = "replace"): void {
+  const { [name]: _, ...others } = current.value.shown;
+  go({ shown: value === null ? others : { ...others, [name]: value } }, how);
+}
+
+/** Follow the back button and links; to be called once. */
+export function followAddress(): void {
+  const read = (): void => {
+    current.value = parseRoute(location.hash, texts);
+  };
+  addEventListener("popstate", read);
+  addEventListener("hashchange", read);
+}

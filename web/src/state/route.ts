@@ -1,0 +1,147 @@
+/**
+ * Where the page is: everything that matters, as one frozen value and as an address.
+ *
+ * The address is a fragment, "#/results?archive=...": browsers do not send fragments, so that what was asked appears
+ * in no log of a server or proxy.
+ */
+import type { FieldFilter, Marks, Query } from "../api/types";
+import { readQuery, type TextStore, writeQuery } from "./query-parameters";
+
+export const VIEWS = ["results", "compare", "overview", "collections", "history"] as const;
+export type View = (typeof VIEWS)[number];
+
+/** How to search, as SearchRequest has it; null: as the server does it. */
+export interface SearchSettings {
+  readonly to: "slides" | "reports";
+  readonly byCase: boolean;
+  readonly samePatient: boolean;
+  readonly minProbability: number | null;
+  readonly distance: string | null;
+  readonly vote: string | null;
+  readonly expand: boolean;
+}
+
+/**
+ * archive: by name, null for the first one; marks: slides that were judged; selected: id of the slide that is looked at; page: of the results, from 1; collection: by id; shown: settings of views, by name.
+ */
+export interface Route {
+  readonly view: View;
+  readonly archive: string | null;
+  readonly query: Query | null;
+  readonly filters: readonly FieldFilter[];
+  readonly settings: SearchSettings;
+  readonly marks: Marks;
+  readonly selected: string | null;
+  readonly page: number;
+  readonly collection: string | null;
+  readonly shown: Readonly<Record<string, string>>;
+}
+
+export const USUAL_SETTINGS: SearchSettings = Object.freeze({
+  to: "slides",
+  byCase: false,
+  samePatient: false,
+  minProbability: null,
+  distance: null,
+  vote: null,
+  expand: true,
+});
+
+/** Nothing judged. */
+export const NO_MARKS: Marks = Object.freeze({ relevant: [], irrelevant: [] });
+
+export const START: Route = Object.freeze({
+  view: "results",
+  archive: null,
+  query: null,
+  filters: [],
+  settings: USUAL_SETTINGS,
+  marks: NO_MARKS,
+  selected: null,
+  page: 1,
+  collection: null,
+  shown: {},
+});
+
+const SOURCES = { metadata: "f.", report: "r." } as const;
+const SHOWN = "v.";
+
+/** The fragment of a route, with "#"; what is as usual is left out. */
+export function formatRoute(route: Route, texts: TextStore): string {
+  const to = new URLSearchParams();
+  if (route.archive) to.set("archive", route.archive);
+  if (route.query) writeQuery(route.query, to, texts);
+  writeFilters(route.filters, to);
+  writeSettings(route.settings, to);
+  for (const id of route.marks.relevant) to.append("more", id);
+  for (const id of route.marks.irrelevant) to.append("less", id);
+  if (route.selected) to.set("at", route.selected);
+  if (route.page > 1) to.set("page", String(route.page));
+  if (route.collection) to.set("collection", route.collection);
+  for (const [name, value] of Object.entries(route.shown)) to.set(SHOWN + name, value);
+  const parameters = to.toString();
+  return `#/${route.view}${parameters && `?${parameters}`}`;
+}
+
+/** The route of a fragment; what can't be understood is as at the start. */
+export function parseRoute(fragment: string, texts: TextStore): Route {
+  const [, view = "", parameters = ""] = /^#?\/?([^?]*)\??(.*)$/s.exec(fragment) ?? [];
+  const from = new URLSearchParams(parameters);
+  return {
+    view: VIEWS.find((known) => known === view) ?? START.view,
+    archive: from.get("archive") || null,
+    query: readQuery(from, texts),
+    filters: readFilters(from),
+    settings: readSettings(from),
+    marks: { relevant: from.getAll("more").filter(Boolean), irrelevant: from.getAll("less").filter(Boolean) },
+    selected: from.get("at") || null,
+    page: positive(from.get("page")),
+    collection: from.get("collection") || null,
+    shown: Object.fromEntries(
+      [...from].filter(([name]) => name.startsWith(SHOWN)).map(([name, value]) => [name.slice(SHOWN.length), value]),
+    ),
+  };
+}
+
+function writeFilters(filters: readonly FieldFilter[], to: URLSearchParams): void {
+  for (const { source, field, values } of filters) {
+    for (const value of values) to.append(SOURCES[source] + field, String(value ?? ""));
+  }
+}
+
+function readFilters(from: URLSearchParams): readonly FieldFilter[] {
+  return [...new Set(from.keys())].flatMap((name) => {
+    const source = name.startsWith(SOURCES.metadata) ? "metadata" : name.startsWith(SOURCES.report) ? "report" : null;
+    const field = name.slice(2);
+    if (!source || !field) return [];
+    return [{ source, field, values: [...new Set(from.getAll(name))].map((value) => value || null) } as const];
+  });
+}
+
+function writeSettings(settings: SearchSettings, to: URLSearchParams): void {
+  if (settings.to !== USUAL_SETTINGS.to) to.set("to", settings.to);
+  if (settings.byCase) to.set("by", "case");
+  if (settings.samePatient) to.set("same", "patient");
+  if (settings.minProbability !== null) to.set("least", String(settings.minProbability));
+  if (settings.distance) to.set("distance", settings.distance);
+  if (settings.vote) to.set("vote", settings.vote);
+  if (!settings.expand) to.set("expand", "no");
+}
+
+function readSettings(from: URLSearchParams): SearchSettings {
+  const least = Number.parseFloat(from.get("least") ?? "");
+  return {
+    to: from.get("to") === "reports" ? "reports" : "slides",
+    byCase: from.get("by") === "case",
+    samePatient: from.get("same") === "patient",
+    minProbability: least >= 0 && least <= 1 ? least : null,
+    distance: from.get("distance") || null,
+    vote: from.get("vote") || null,
+    expand: from.get("expand") !== "no",
+  };
+}
+
+function positive(written: string | null): number {
+  const page = /^\d{1,6}$/.test(written ?? "") ? Number(written) : 1;
+  return Math.max(1, page);
+}

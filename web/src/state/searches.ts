@@ -1,0 +1,41 @@
+/** The last searches of this tab; they go when it is closed. */
+import { signal } from "@preact/signals";
+
+/** href: leads to the same search; label: what was asked, in words; results: how many its page has. */
+export interface PastSearch {
+  readonly href: string;
+  readonly label: string;
+  readonly archive: string;
+  readonly at: string;
+  readonly results: number;
+}
+
+const KEY = "histoseek.searches";
+const MOST = 50;
+
+export const pastSearches = signal<readonly PastSearch[]>(stored());
+
+/** Note a search, the latest first; the same search again takes its former place away. */
+export function noteSearch(search: PastSearch): void {
+  pastSearches.value = withSearch(pastSearches.peek(), search);
+  sessionStorage.setItem(KEY, JSON.stringify(pastSearches.value));
+}
+
+export function forgetSearches(): void {
+  pastSearches.value = [];
+  sessionStorage.removeItem(KEY);
+}
+
+/** Searches with one more, the latest first, each address once. */
+export function withSearch(searches: readonly PastSearch[], search: PastSearch): readonly PastSearch[] {
+  return [search, ...searches.filter((one) => one.href !== search.href)].slice(0, MOST);
+}
+
+function stored(): readonly PastSearch[] {
+  try {
+    const value: unknown = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
+    return Array.isArray(value) ? value : [];
+  } catch {
+    return [];
+  }
+}

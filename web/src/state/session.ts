@@ -1,0 +1,61 @@
+/** Who asks: the session cookie is the server's, the page only knows whether there is one. */
+import { signal } from "@preact/signals";
+import { onUnauthorised } from "../api/client";
+import { sessions } from "../api/endpoints";
+import { type ApiError, asApiError } from "../api/error";
+import type { Session } from "../api/types";
+
+/** "unknown" until the server has said; "none": a token is needed. */
+export type SessionState = Session | "unknown" | "none";
+
+export const session = signal<SessionState>("unknown");
+
+/** Why there is no session, when that is worth saying: a wrong token, a server that does not answer. */
+export const sessionError = signal<ApiError | null>(null);
+
+/** Take the token out of a fragment "#token=..."; null when there is none. */
+export function tokenOf(fragment: string): string | null {
+  return fragment.startsWith("#token=") ? new URLSearchParams(fragment.slice(1)).get("token") : null;
+}
+
+/** Start with the token of the address if there is one, else go on with the session of the cookie. */
+export async function openSession(): Promise<void> {
+  onUnauthorised(() => {
+    session.value = "none";
+  });
+  const token = tokenOf(location.hash);
+  if (!token) return resume();
+  history.replaceState(null, "", location.pathname + location.search);
+  return logIn(token);
+}
+
+/** Start a session with a token; what is wrong with it is in `sessionError`. */
+export async function logIn(token: string): Promise<void> {
+  try {
+    session.value = await sessions.start(token);
+    sessionError.value = null;
+  } catch (error) {
+    session.value = "none";
+    sessionError.value = asApiError(error);
+  }
+}
+
+export async function logOut(): Promise<void> {
+  await sessions.end();
+  session.value = "none";
+}
+
+/** The session, where there is one. */
+export function openedSession(): Session | null {
+  return typeof session.value === "string" ? null : session.value;
+}
+
+async function resume(): Promise<void> {
+  try {
+    session.value = await sessions.current();
+  } catch (error) {
+    const told = asApiError(error);
+    session.value = "none";
+    sessionError.value = told.status === 401 ? null : told;
+  }
+}

@@ -1,0 +1,32 @@
+/** Short messages that appear at the edge, and are read out by screen readers. */
+import { signal } from "@preact/signals";
+
+export interface Toast {
+  readonly id: number;
+  readonly kind: "info" | "error";
+  readonly text: string;
+}
+
+const STAY_MS = 6000;
+
+export const toasts = signal<readonly Toast[]>([]);
+/** What screen readers are told although it is on the page already, such as the number of results. */
+export const announcement = signal("");
+
+let last = 0;
+
+/** Show a message; errors stay until they are closed. */
+export function toast(text: string, kind: Toast["kind"] = "info"): void {
+  last += 1;
+  const id = last;
+  toasts.value = [...toasts.value, { id, kind, text }];
+  if (kind === "info") setTimeout(() => dismiss(id), STAY_MS);
+}
+
+export function dismiss(id: number): void {
+  toasts.value = toasts.value.filter((one) => one.id !== id);
+}
+
+export function announce(text: string): void {
+  announcement.value = text;
+}
