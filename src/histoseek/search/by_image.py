@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from histoseek.archive.archive import Archive
 from histoseek.archive.fusion import distance_of
@@ -11,19 +12,33 @@ from histoseek.archive.schema import StoredSlide
 from histoseek.archive.stores.base import Store
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance
 from histoseek.progress import Reporter
-from histoseek.search.calibrated import Calibrated, novelty_warnings
+from histoseek.search.calibrated import NOT_CALIBRATED, Calibrated, novelty_warnings, refuse_probabilities
+from histoseek.search.compared import Compared
 from histoseek.search.explain import explained
 from histoseek.search.filters import Searchable, check_filter, require_words
+from histoseek.search.found import Found
 from histoseek.search.options import SearchOptions
 from histoseek.search.paging import Place, page
 from histoseek.search.prepare import PreparedImage, prepare_image
-from histoseek.search.queries import ImageQuery, Region, TileImage
+from histoseek.search.queries import EncodedSlide, ImageQuery, Region, TileImage
 from histoseek.search.ranked import Ranked, rank
 from histoseek.search.results import QueryInfo, SearchResult, SearchResults, Way
 from histoseek.search.shown import elapsed_ms, fused_results, too_few
-from histoseek.search.ways import Searched, fuse
+from histoseek.search.ways import Ranking, Searched, fuse
 
 REGION_DISTANCE = "contained"
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """An image query with all that may be found ranked by a distance."""
+
+    started: float
+    store: Store
+    prepared: PreparedImage
+    distance: Distance
+    searchable: Searchable
+    ranked: Ranked
 
 
 def search_by_image(
@@ -31,36 +46,25 @@ def search_by_image(
 ) -> SearchResults:
     """The slides, or reports of slides, that are most like the query; see `search`."""
     distance = image_distance(archive, query, options)
-    if options.to == "reports":
-        require_words(archive, options)
     calibrated = _calibrated(archive, query, distance, options)
-    prepared = prepare_image(archive, query, options.workers, reporter)
-    started = time.perf_counter()
-    store = archive.store.snapshot()
-    searchable = image_filter(store, prepared, options)
-    ranked = rank(store, prepared.signatures, distance, candidate_count(distance, options), searchable)
-    if options.to == "reports" and len(ranked) and archive.language.alignment:
-        results, mode = _reports(archive, store, prepared, ranked, options, searchable.condition), "fused"
+    answered = _answered(archive, query, distance, options, reporter)
+    if by_report := _by_report(archive, answered, options):
+        fused = fuse([answered.ranked.ranking(), *by_report])
+        results, mode = fused_results(answered.store, fused, options, answered.searchable.condition), "fused"
     else:
-        results = _slides(store, prepared, ranked, distance, options, searchable.condition)
+        results = _slides(answered, options)
         mode = "exact" if options.exact else "two-stage"
     found, results = len(results), calibrated.likely(calibrated.judged(results), options.min_probability)
-    novelty = None
-    # Whatever the filter: the archive may know what the filter leaves out.
-    if calibrated.calibration and prepared.kind == "slide":
-        if searchable.where is not None:
-            everything = searchable.unfiltered()
-            ranked = rank(store, prepared.signatures, distance, candidate_count(distance, options), everything)
-        novelty = calibrated.novelty(ranked.nearest_distance)
+    novelty = _novelty(calibrated, answered, options)
     return SearchResults(
-        query=image_info(prepared, options, distance),
+        query=image_info(answered.prepared, options, distance),
         mode=mode,
-        elapsed_ms=elapsed_ms(started),
+        elapsed_ms=elapsed_ms(answered.started),
         results=results,
         warnings=(
             *calibrated.warnings,
             *novelty_warnings(novelty),
-            *image_warnings(archive, prepared, options),
+            *image_warnings(archive, answered.prepared, options),
             *too_few(options, found),
             *_cut(options, found, len(results)),
         ),
@@ -69,10 +73,35 @@ def search_by_image(
     )
 
 
+def found_by_image(archive: Archive, query: ImageQuery, options: SearchOptions, reporter: Reporter | None) -> Found:
+    """The ways that an image leads, to be fused with others: so there are no probabilities."""
+    refuse_probabilities(options)
+    distance = image_distance(archive, query, options)
+    calibrated = _calibrated(archive, query, distance, options)
+    answered = _answered(archive, query, distance, options, reporter)
+    novelty = _novelty(calibrated, answered, options)
+    return Found(
+        started=answered.started,
+        store=answered.store,
+        searchable=answered.searchable,
+        rankings=[answered.ranked.ranking(most=options.looked_at), *_by_report(archive, answered, options)],
+        info=image_info(answered.prepared, options, distance),
+        warnings=(
+            NOT_CALIBRATED,
+            *novelty_warnings(novelty),
+            *image_warnings(archive, answered.prepared, options),
+        ),
+        compare=Compared(answered.prepared, answered.ranked, distance),
+        novelty=novelty,
+    )
+
+
 def image_distance(archive: Archive, query: ImageQuery, options: SearchOptions) -> Distance:
     """The distance asked for, else the one that suits the query: regions are looked for anywhere on a slide."""
-    usual = REGION_DISTANCE if isinstance(query, Region | TileImage) else DEFAULT_DISTANCE
-    return distance_of(archive, options.distance or usual)
+    partial = isinstance(query, Region | TileImage) or (
+        isinstance(query, EncodedSlide) and (query.picture or len(query.regions) > 0)
+    )
+    return distance_of(archive, options.distance or (REGION_DISTANCE if partial else DEFAULT_DISTANCE))
 
 
 def candidate_count(distance: Distance, options: SearchOptions) -> int | None:
@@ -122,24 +151,49 @@ def _calibrated(archive: Archive, query: ImageQuery, distance: Distance, options
     return found
 
 
-def _slides(
-    store: Store,
-    prepared: PreparedImage,
-    ranked: Ranked,
-    distance: Distance,
-    options: SearchOptions,
-    where: str | None,
-) -> tuple[SearchResult, ...]:
-    places = page(store, ranked.first, options, where)
+def _answered(
+    archive: Archive, query: ImageQuery, distance: Distance, options: SearchOptions, reporter: Reporter | None
+) -> _Answered:
+    if options.to == "reports":
+        require_words(archive, options)
+    prepared = prepare_image(archive, query, options.workers, reporter)
+    started = time.perf_counter()
+    store = archive.store.snapshot()
+    searchable = image_filter(store, prepared, options)
+    ranked = rank(store, prepared.signatures, distance, candidate_count(distance, options), searchable)
+    return _Answered(started, store, prepared, distance, searchable, ranked)
+
+
+def _by_report(archive: Archive, answered: _Answered, options: SearchOptions) -> list[Ranking]:
+    """The reports nearest to the image, where reports are asked for and the archive is aligned."""
+    if options.to == "slides" or not len(answered.ranked):
+        return []
+    searched = Searched(answered.store, archive.language, answered.searchable.condition, options.looked_at)
+    return searched.reports_by_slide(answered.prepared.signatures[0].global_vector)
+
+
+def _novelty(calibrated: Calibrated, answered: _Answered, options: SearchOptions) -> float | None:
+    """Whatever the filter: the archive may know what the filter leaves out."""
+    if calibrated.calibration is None or answered.prepared.kind != "slide":
+        return None
+    ranked = answered.ranked
+    if answered.searchable.where is not None:
+        everything = answered.searchable.unfiltered()
+        count = candidate_count(answered.distance, options)
+        ranked = rank(answered.store, answered.prepared.signatures, answered.distance, count, everything)
+    return calibrated.novelty(ranked.nearest_distance)
+
+
+def _slides(answered: _Answered, options: SearchOptions) -> tuple[SearchResult, ...]:
+    store, where = answered.store, answered.searchable.condition
+    places = page(store, answered.ranked.first, options, where)
     stored = store.shown([place.slide_id for place in places]) if places else []
-    return tuple(_result(prepared, ranked, distance, place, slide) for place, slide in zip(places, stored, strict=True))
+    return tuple(_result(answered, place, slide) for place, slide in zip(places, stored, strict=True))
 
 
-def _result(
-    prepared: PreparedImage, ranked: Ranked, distance: Distance, place: Place, slide: StoredSlide
-) -> SearchResult:
-    row = ranked.place(place.slide_id)
-    distances, own = ranked.distances, int(ranked.nearest[row])
+def _result(answered: _Answered, place: Place, slide: StoredSlide) -> SearchResult:
+    row = answered.ranked.place(place.slide_id)
+    distances, own = answered.ranked.distances, int(answered.ranked.nearest[row])
     score = float(1 - distances.total[row])
     result = SearchResult(
         rank=place.rank,
@@ -155,20 +209,7 @@ def _result(
         query_slide=own,
         also=place.also,
     )
-    return explained(result, prepared.signatures[own], slide.signature, distance)
-
-
-def _reports(
-    archive: Archive,
-    store: Store,
-    prepared: PreparedImage,
-    ranked: Ranked,
-    options: SearchOptions,
-    where: str | None,
-) -> tuple[SearchResult, ...]:
-    searched = Searched(store, archive.language, where, options.looked_at)
-    by_report = searched.reports_by_slide(prepared.signatures[0].global_vector)
-    return fused_results(store, fuse([ranked.ranking(), *by_report]), options, where)
+    return explained(result, answered.prepared.signatures[own], slide.signature, answered.distance)
 
 
 def _cut(options: SearchOptions, found: int, kept: int) -> Sequence[str]:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from histoseek.archive.archive import Archive
 from histoseek.archive.stores.base import Store
 from histoseek.archive.stores.sql import both
-from histoseek.errors import ConfigurationError
-from histoseek.search.calibrated import NOT_CALIBRATED
+from histoseek.search.calibrated import NOT_CALIBRATED, refuse_probabilities
 from histoseek.search.explain import TextRegions
 from histoseek.search.filters import Searchable, check_filter, require_words
+from histoseek.search.found import Found, Words
 from histoseek.search.options import SearchOptions
-from histoseek.search.phrases import with_phrases
 from histoseek.search.prepare import PreparedText, prepare_text
 from histoseek.search.queries import WordQuery
 from histoseek.search.results import QueryInfo, SearchResults
-from histoseek.search.shown import elapsed_ms, fused_results, too_few
-from histoseek.search.ways import Ranking, Searched, Vector, fuse, shared_out
+from histoseek.search.ways import Ranking, Searched, Vector, shared_out
 from histoseek.search.words import AskedText, analyser_warnings, spelling_warnings
 
 MOST_ENCODED = 8192
@@ -27,6 +26,12 @@ MOST_ENCODED = 8192
 
 def search_by_text(archive: Archive, query: WordQuery, options: SearchOptions) -> SearchResults:
     """The slides, or reports of slides, that a text speaks of; see `search`."""
+    found = found_by_text(archive, query, options)
+    return found.shown(archive, found.fused(), options)
+
+
+def found_by_text(archive: Archive, query: WordQuery, options: SearchOptions) -> Found:
+    """The ways that a text leads."""
     refuse_probabilities(options)
     prepared = prepare_text(archive, query)
     require_words(archive, options)
@@ -36,28 +41,27 @@ def search_by_text(archive: Archive, query: WordQuery, options: SearchOptions) -
     started = time.perf_counter()
     check_filter(store, options)
     own = (prepared.slide_id,) if prepared.slide_id else ()
-    where = Searchable.of(options, prepared.patient_id, prepared.case_id, own).condition
-    searched = Searched(store, archive.language, both(where, asked[0].where), options.looked_at)
-    found = rankings_of(searched, asked[0], vectors[0], options)
+    searchable = Searchable.of(options, prepared.patient_id, prepared.case_id, own)
+    searchable = replace(searchable, where=both(searchable.where, asked[0].where))
+    searched = Searched(store, archive.language, searchable.condition, options.looked_at)
+    rankings = rankings_of(searched, asked[0], vectors[0], options)
     for unwanted, vector in zip(asked[1:], vectors[1:], strict=True):
-        found = [*shared_out(found, 1), *shared_out(rankings_of(searched, unwanted, vector, options), -1)]
-    regions = TextRegions.of(archive.language.alignment, vectors[0], options.offset)
-    fused = fuse(found, searched.without_report(found))
-    results = fused_results(store, fused, options, searched.where, regions)
-    results = with_phrases(archive, results, asked[0].text, vectors[0])
-    return SearchResults(
-        query=_info(prepared, options),
-        mode="fused",
-        elapsed_ms=elapsed_ms(started),
-        results=results,
+        rankings = [*shared_out(rankings, 1), *shared_out(rankings_of(searched, unwanted, vector, options), -1)]
+    return Found(
+        started=started,
+        store=store,
+        searchable=searchable,
+        rankings=rankings,
+        info=_info(prepared, options),
         warnings=(
             NOT_CALIBRATED,
             *text_warnings(archive, store.count("report IS NULL"), options),
             *analyser_warnings(store),
             *_length_warnings(asked[0].text),
             *(() if prepared.is_report else spelling_warnings(store, asked[0].text)),
-            *too_few(options, len(results)),
         ),
+        compare=TextRegions.of(archive.language.alignment, vectors[0], options.offset),
+        words=Words(asked[0].text, vectors[0]),
     )
 
 
@@ -73,12 +77,6 @@ def _asked(store: Store, prepared: PreparedText, options: SearchOptions) -> list
         return [AskedText.plain(prepared.text, options.expand)]
     unwanted = [AskedText.plain(prepared.without, options.expand)] if prepared.without else []
     return [AskedText.of_query(store, prepared.text, options.expand), *unwanted]
-
-
-def refuse_probabilities(options: SearchOptions) -> None:
-    """Raise ConfigurationError for a probability to cut results by that are not of slides compared with a slide."""
-    if options.min_probability is not None:
-        raise ConfigurationError("--min-probability", "needs a search from slide to slide", "Leave it out")
 
 
 def read_texts(archive: Archive, texts: Sequence[str]) -> Sequence[Vector | None]:

@@ -12,6 +12,7 @@ from histoseek.archive.calibration import Calibration, has_older_calibration, re
 from histoseek.archive.fusion import distance_of
 from histoseek.errors import ConfigurationError
 from histoseek.mosaics.calibration import UNLIKELY, Curve, is_novel, novelty
+from histoseek.search.options import SearchOptions
 from histoseek.search.results import SearchResult
 from histoseek.search.vote import UNLIKE_ANYTHING
 
@@ -81,6 +82,12 @@ class Calibrated:
     def _curve(self) -> Curve | None:
         found = self.calibration
         return found.label.fitted.curve if found and found.label and self.compares_slides else None
+
+
+def refuse_probabilities(options: SearchOptions) -> None:
+    """Raise ConfigurationError for a probability to cut results by that are not of slides compared with a slide."""
+    if options.min_probability is not None:
+        raise ConfigurationError("--min-probability", "needs a search from slide to slide", "Leave it out")
 
 
 def novelty_warnings(value: float | None) -> tuple[str, ...]:

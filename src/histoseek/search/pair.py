@@ -9,7 +9,7 @@ from histoseek.archive.stores.sql import in_list
 from histoseek.errors import InputError
 from histoseek.progress import Reporter
 from histoseek.search.options import SearchOptions
-from histoseek.search.queries import Query
+from histoseek.search.queries import Query, Refined
 from histoseek.search.results import SearchResult
 from histoseek.search.search import search
 
@@ -28,6 +28,7 @@ def explain_pair(
     slide and for a slide that has nothing to be compared with the query.
     """
     archive.get(slide_id)
+    query = query.unmarked(slide_id) if isinstance(query, Refined) and slide_id in query.irrelevant else query
     alone = replace(
         options or SearchOptions(),
         k=1,

@@ -7,15 +7,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from histoseek.archive.archive import Archive
 from histoseek.archive.schema import StoredSlide
 from histoseek.archive.stores.sql import quoted
-from histoseek.encoders.bag import Bag, load_bag
+from histoseek.encoders.bag import Bag, check_bag, load_bag
 from histoseek.encoders.bagging import encode_prepared, prepared_slide
 from histoseek.encoders.features import SUFFIXES, read_features
 from histoseek.encoders.registry import encoder_card, load_encoder
-from histoseek.errors import InputError, MissingSpacing, MixedPatients, NoTissue, SlideNotFound, UnknownCase
+from histoseek.errors import (
+    BadFeatureFile,
+    InputError,
+    MissingSpacing,
+    MixedPatients,
+    NoTissue,
+    SlideNotFound,
+    SpaceMismatch,
+    UnknownCase,
+)
 from histoseek.geometry import Rect
 from histoseek.mosaics.signature import Signature
 from histoseek.progress import Reporter, SilentReporter
@@ -24,8 +34,10 @@ from histoseek.search.queries import (
     ArchivedReport,
     ArchivedSlide,
     Case,
+    EncodedSlide,
     ImageQuery,
     Region,
+    ReportText,
     SlideFile,
     SlideQuery,
     TextQuery,
@@ -59,7 +71,10 @@ class PreparedImage:
 
 @dataclass(frozen=True, slots=True)
 class PreparedText:
-    """A text to ask with, the file or slide of the archive it is from, and whose it is as far as known."""
+    """A text to ask with, the file or slide of the archive it is from, and whose it is as far as known.
+
+    is_report: the text is a report, to be taken as it is.
+    """
 
     text: str
     uri: str | None
@@ -67,11 +82,7 @@ class PreparedText:
     without: str | None = None
     slide_id: str | None = None
     case_id: str | None = None
-
-    @property
-    def is_report(self) -> bool:
-        """Whether the text is a report, to be taken as it is."""
-        return self.uri is not None or self.slide_id is not None
+    is_report: bool = True
 
 
 def prepare_text(archive: Archive, query: WordQuery) -> PreparedText:
@@ -80,11 +91,13 @@ def prepare_text(archive: Archive, query: WordQuery) -> PreparedText:
         record = archive.get(query.slide_id).record
         if not record.report:
             raise InputError(record.slide_id, "has no report", "Ask with a slide whose report was indexed (--reports)")
-        own = {"slide_id": record.slide_id, "case_id": record.case_id}
-        return PreparedText(_cleaned(record.report), None, record.patient_id, **own)
+        text = _cleaned(record.report)
+        return PreparedText(text, None, record.patient_id, slide_id=record.slide_id, case_id=record.case_id)
     if isinstance(query, TextQuery):
         without = _cleaned(query.without) if query.without else None
-        return PreparedText(_cleaned(query.text), None, query.patient_id, without)
+        return PreparedText(_cleaned(query.text), None, query.patient_id, without, is_report=False)
+    if isinstance(query, ReportText):
+        return PreparedText(_cleaned(query.text), None, query.patient_id)
     text = _cleaned(_read_report(query.path))
     if not text:
         raise InputError(str(query.path), "is empty", "Give a report with some words")
@@ -118,13 +131,13 @@ def prepare_image(
         slide = SlideFile(query.path, query.spacing_um_per_px, query.patient_id)
         return replace(reading.slide(slide), kind="tile")
     if isinstance(query, Case):
-        return _one_case([reading.slide(slide) for slide in query.slides])
+        return _one_case([reading.any_slide(slide) for slide in query.slides])
     if isinstance(query, ArchivedCase):
         records = archive.records(f"case_id = {quoted(query.case_id)}")
         if not records:
             raise UnknownCase(query.case_id)
         return _one_case([reading.slide(ArchivedSlide(record.slide_id)) for record in records])
-    return reading.slide(query)
+    return reading.any_slide(query)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +145,31 @@ class _Reading:
     archive: Archive
     workers: int
     reporter: Reporter
+
+    def any_slide(self, query: SlideQuery | EncodedSlide) -> PreparedImage:
+        """A slide that has to be read, or was."""
+        return self.encoded(query) if isinstance(query, EncodedSlide) else self.slide(query)
+
+    def encoded(self, query: EncodedSlide) -> PreparedImage:
+        """A slide whose bag is at hand; raises SpaceMismatch for a bag that the archive would not make."""
+        check_bag(query.bag, Path(query.name))
+        if query.bag.weights.shape != (len(query.bag),):
+            raise BadFeatureFile(query.name, f"weights of shape {query.bag.weights.shape}")
+        recipe = self.archive.recipe
+        if not recipe.imported and query.bag.spacing_um_per_px != recipe.spacing_um_per_px:
+            spacings = str(recipe.spacing_um_per_px), str(query.bag.spacing_um_per_px)
+            raise SpaceMismatch(query.name, "spacing um per px", *spacings)
+        bag = _inside(query.bag, query.regions, query.name) if query.regions else query.bag
+        known = self._of_content(query.file_fingerprint) if query.file_fingerprint else None
+        slide = QuerySlide(known.slides[0].slide_id if known else None, query.name, query.spacing_um_per_px)
+        return PreparedImage(
+            kind="region" if query.regions else "tile" if query.picture else "slide",
+            slides=(slide,),
+            signatures=(self.archive.signer.sign(bag),),
+            patient_id=query.patient_id or (known.patient_id if known else None),
+            case_id=known.case_id if known else None,
+            regions=query.regions,
+        )
 
     def slide(self, query: SlideQuery) -> PreparedImage:
         """A slide of the archive or a file; a file that the archive knows is not read again."""
@@ -167,7 +205,10 @@ class _Reading:
             return _archived(self.archive.store.shown([query.slide_id])[0])
         if not query.path.is_file():
             raise SlideNotFound(query.path)
-        found = self.archive.records(f"file_fingerprint = '{fingerprint(query.path)}'", limit=1)
+        return self._of_content(fingerprint(query.path))
+
+    def _of_content(self, file_fingerprint: str) -> PreparedImage | None:
+        found = self.archive.records(f"file_fingerprint = {quoted(file_fingerprint)}", limit=1)
         return _archived(self.archive.store.shown([found[0].slide_id])[0]) if found else None
 
     def _file(self, query: SlideQuery, known: PreparedImage | None) -> SlideFile:
@@ -231,11 +272,18 @@ def _in_pixels(query: Region, file: SlideFile, known: PreparedImage | None) -> t
 
 
 def _inside(bag: Bag, regions: Sequence[Rect], path: str) -> Bag:
-    """The tiles whose centres lie in a region."""
-    centres = bag.coords + bag.tile_size_level0 / 2
+    """The tiles whose centres lie in a region, or, where there are none, those that reach into it."""
     kept = np.zeros(len(bag), bool)
     for rect in regions:
-        kept |= ((centres >= (rect.x, rect.y)) & (centres < (rect.right, rect.bottom))).all(axis=1)
+        centres = bag.coords + np.float64(bag.tile_size_level0 / 2)
+        centred = _between(centres, rect, 0)
+        kept |= centred if centred.any() else _between(centres, rect, bag.tile_size_level0 / 2)
     if not kept.any():
         raise NoTissue(path, "none of its cached tiles lies in the region")
     return replace(bag, features=bag.features[kept], coords=bag.coords[kept], weights=bag.weights[kept])
+
+
+def _between(points: NDArray[np.float64], rect: Rect, margin: float) -> NDArray[np.bool_]:
+    """Which points [N, 2] lie in a rectangle with a margin around it."""
+    low, high = np.array([rect.x, rect.y]) - margin, np.array([rect.right, rect.bottom]) + margin
+    return np.asarray(((points >= low) & (points < high)).all(axis=1))

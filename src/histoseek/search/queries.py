@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from histoseek.encoders.bag import Bag
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.geometry import Rect
+
+MOST_MARKED = 1000
+"""Slides that can be marked: each is compared with all candidates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +46,7 @@ class Region:
     def __post_init__(self) -> None:
         if not self.regions:
             raise ConfigurationError("region", "none is given", "Give x, y, width and height in level-0 px")
-        for rect in self.regions:
-            if rect.width < 1 or rect.height < 1:
-                raise ConfigurationError("region", f"{rect} has no area", "Give a width and a height")
+        _require_areas(self.regions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +58,37 @@ class TileImage:
     patient_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedSlide:
+    """Ask with a slide that was encoded already, with what the archive encodes its own slides with.
+
+    bag: of the slide, or of its regions; name: for people; spacing_um_per_px: of its level 0, 0 when not known;
+    regions: what of it is asked with, in level-0 px: the tiles whose centres lie there; picture: it is a crop, to be
+    looked for anywhere on other slides, as with `TileImage`; file_fingerprint: of the file it is from
+    (`slides.fingerprint`), so that a slide of the archive of the same content is not found; its patient can be named to
+    be left out.
+    """
+
+    bag: Bag
+    name: str
+    spacing_um_per_px: float
+    patient_id: str | None = None
+    regions: tuple[Rect, ...] = ()
+    picture: bool = False
+    file_fingerprint: str | None = None
+
+    def __post_init__(self) -> None:
+        _require_areas(self.regions)
+        if not (math.isfinite(self.spacing_um_per_px) and self.spacing_um_per_px >= 0):
+            what = f"a spacing of {self.spacing_um_per_px} um/px"
+            raise ConfigurationError("encoded slide", what, "Give a positive number, or 0 when it is not known")
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """Ask with several slides of one patient: a slide is as near as it is to the nearest of them."""
 
-    slides: tuple[SlideFile | ArchivedSlide, ...]
+    slides: tuple[SlideFile | ArchivedSlide | EncodedSlide, ...]
 
     def __post_init__(self) -> None:
         if not self.slides:
@@ -94,6 +124,17 @@ class ReportFile:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportText:
+    """Ask with a report as it is, without the language of `TextQuery`; its patient can be named to be left out."""
+
+    text: str
+    patient_id: str | None = None
+
+    def __post_init__(self) -> None:
+        _require_words("report", self.text)
+
+
+@dataclass(frozen=True, slots=True)
 class ArchivedReport:
     """Ask with the report of a slide of the archive; its own patient is left out."""
 
@@ -101,8 +142,8 @@ class ArchivedReport:
 
 
 SlideQuery = SlideFile | ArchivedSlide
-ImageQuery = SlideFile | ArchivedSlide | Region | TileImage | Case | ArchivedCase
-WordQuery = TextQuery | ReportFile | ArchivedReport
+ImageQuery = SlideFile | ArchivedSlide | EncodedSlide | Region | TileImage | Case | ArchivedCase
+WordQuery = TextQuery | ReportFile | ReportText | ArchivedReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +168,46 @@ class Composed:
             raise ConfigurationError("--weight", f"{self.weight} is not from 0 to 1", advice)
 
 
-Query = ImageQuery | WordQuery | Composed
+PlainQuery = ImageQuery | WordQuery | Composed
+
+
+@dataclass(frozen=True, slots=True)
+class Refined:
+    """Ask again, after some slides of the archive were judged: with the query, and like those marked as relevant.
+
+    Relevant slides come first, irrelevant ones are not found again. Their patients are not left out.
+    """
+
+    query: PlainQuery
+    relevant: tuple[str, ...] = ()
+    irrelevant: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.query, Refined):
+            raise InputError("refined query", "is refined already", "Refine the first query with all marks")
+        marked = (*self.relevant, *self.irrelevant)
+        if not marked:
+            raise InputError("refined query", "no slide is marked", "Mark at least one as relevant or irrelevant")
+        if len(marked) > MOST_MARKED:
+            raise InputError("refined query", f"{len(marked)} slides are marked", f"Mark at most {MOST_MARKED}")
+        if both := sorted({*self.relevant} & {*self.irrelevant}):
+            raise InputError(both[0], "is marked both as relevant and as irrelevant", "Mark it as one of the two")
+
+    def unmarked(self, slide_id: str) -> Query:
+        """The same without a slide's mark; the plain query when there is no other."""
+        relevant, irrelevant = (
+            tuple(one for one in marked if one != slide_id) for marked in (self.relevant, self.irrelevant)
+        )
+        return replace(self, relevant=relevant, irrelevant=irrelevant) if relevant or irrelevant else self.query
+
+
+Query = PlainQuery | Refined
+
+
+def _require_areas(regions: Sequence[Rect]) -> None:
+    for rect in regions:
+        if rect.width < 1 or rect.height < 1:
+            raise ConfigurationError("region", f"{rect} has no area", "Give a width and a height")
 
 
 def _require_words(name: str, text: str | None) -> None:

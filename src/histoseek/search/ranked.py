@@ -44,9 +44,9 @@ class Ranked:
         """Where a slide stands in the arrays."""
         return int(np.searchsorted(self.slide_ids, slide_id))
 
-    def ranking(self, weight: float = 1.0) -> Ranking:
-        """All slides as one way to be fused with others."""
-        order = best(self.slide_ids, self.distances.total, len(self))
+    def ranking(self, weight: float = 1.0, most: int | None = None) -> Ranking:
+        """The `most` nearest slides, or all, as one way to be fused with others."""
+        order = best(self.slide_ids, self.distances.total, len(self) if most is None else most)
         scores = (1 - self.distances.total[order]).tolist()
         return Ranking("similar slides", tuple(str(one) for one in self.slide_ids[order]), tuple(scores), weight)
 
@@ -61,7 +61,7 @@ def rank(
     vector = signatures[0].global_vector
     count = count if len(signatures) == 1 else None
     found = candidates(store, vector, count, searchable.where, searchable.own)
-    each = [_distances(store, signature, distance, found) for signature in signatures]
+    each = [distances_to(store, signature, distance, found) for signature in signatures]
     totals = np.stack([one.total for one in each])
     nearest = totals.argmin(axis=0)
     rows = np.arange(len(found))
@@ -69,7 +69,8 @@ def rank(
     return Ranked(found.slide_ids, Distances(totals[nearest, rows], local, apart), nearest)
 
 
-def _distances(store: Store, query: Signature, distance: Distance, found: Candidates) -> Distances:
+def distances_to(store: Store, query: Signature, distance: Distance, found: Candidates) -> Distances:
+    """The distances of some slides to a signature."""
     if not len(found):
         return Distances(np.empty(0), np.empty(0), np.empty(0))
     if not distance.needs_mosaics:

@@ -41,9 +41,9 @@ class Match:
     contribution: float | None = None
 
 
-WayName = Literal["similar slides", "shared space", "report vectors", "report words"]
+WayName = Literal["similar slides", "shared space", "report vectors", "report words", "marked slides"]
 """How a result was reached: by mosaics and global vectors; by vectors in the space that slides and texts share; by
-vectors of texts; by the words of the report (BM25)."""
+vectors of texts; by the words of the report (BM25); by its distance to slides that were marked as relevant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,8 @@ class QueryInfo:
     where: str | None = None
     distance: str | None = None
     offset: int = 0
+    relevant: tuple[str, ...] = ()
+    irrelevant: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

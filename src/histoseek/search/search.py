@@ -11,7 +11,8 @@ from histoseek.search.by_image import search_by_image
 from histoseek.search.by_text import search_by_text
 from histoseek.search.composed import search_composed
 from histoseek.search.options import SearchOptions
-from histoseek.search.queries import ArchivedReport, Composed, Query, ReportFile, TextQuery
+from histoseek.search.queries import Composed, Query, Refined, WordQuery
+from histoseek.search.refined import search_refined
 from histoseek.search.results import SearchResults
 
 
@@ -33,8 +34,10 @@ def search(
 
 
 def _search(archive: Archive, query: Query, options: SearchOptions, reporter: Reporter | None) -> SearchResults:
+    if isinstance(query, Refined):
+        return search_refined(archive, query, options, reporter)
     if isinstance(query, Composed):
         return search_composed(archive, query, options, reporter)
-    if isinstance(query, TextQuery | ReportFile | ArchivedReport):
+    if isinstance(query, WordQuery):
         return search_by_text(archive, query, options)
     return search_by_image(archive, query, options, reporter)

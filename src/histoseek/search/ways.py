@@ -83,11 +83,6 @@ class Searched:
         found = self.store.slides(both(self.where, "report IS NOT NULL"))[: self.count]
         return Ranking("report words", tuple(found), (0.0,) * len(found))
 
-    def without_report(self, rankings: Sequence[Ranking]) -> set[str]:
-        """Which of the slides found have no report."""
-        found = {slide_id for ranking in rankings for slide_id in ranking.slide_ids}
-        return set(self.store.slides(both(in_list("slide_id", sorted(found)), "report IS NULL")))
-
     def reports_by_slide(self, global_vector: NDArray[np.float32]) -> list[Ranking]:
         """slide -> reports: through the shared space where there is one."""
         alignment = self.language.alignment
@@ -109,6 +104,12 @@ class Searched:
     def _nearest(self, way: WayName, vector: NDArray[np.float32], column: VectorColumn) -> Ranking:
         near = self.store.nearest(vector, self.count, self.where, column)
         return Ranking(way, tuple(n.slide_id for n in near), tuple(1 - n.cosine_distance for n in near))
+
+
+def without_report(store: Store, rankings: Sequence[Ranking]) -> set[str]:
+    """Which of the slides found have no report."""
+    found = {slide_id for ranking in rankings for slide_id in ranking.slide_ids}
+    return set(store.slides(both(in_list("slide_id", sorted(found)), "report IS NULL")))
 
 
 def shared_out(rankings: Sequence[Ranking], weight: float) -> list[Ranking]:
