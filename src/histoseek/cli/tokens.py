@@ -1,0 +1,85 @@
+"""`histoseek tokens`: who may ask the server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from histoseek.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from histoseek.server.security.tokens import Token, TokenStore
+
+tokens = typer.Typer(no_args_is_help=True, help="Tokens with which programs and persons ask the server.")
+
+StateOption = Annotated[
+    Path | None,
+    typer.Option("--state", help="The server's state folder.", show_default="~/.local/share/histoseek/server"),
+]
+
+
+@tokens.callback()
+def root() -> None:
+    """Tokens with which programs and persons ask the server."""
+
+
+@tokens.command()
+def add(
+    name: Annotated[str, typer.Argument(help="Whose it is; stands in the audit log.")],
+    role: Annotated[Literal["read", "write"], typer.Option(help="read: look and search; write: change too.")] = "read",
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a token and print it. It can't be shown again: the server keeps a digest only."""
+    made = _store(state).add(name, role)
+    print(json.dumps({"token": made.text, **_facts(made.token)}, indent=1) if as_json else made.text)
+
+
+@tokens.command("list")
+def list_(state: StateOption = None, as_json: JsonOption = False) -> None:
+    """List tokens: names, roles, when made, last used (to the hour) and revoked."""
+    found = _store(state).all()
+    if as_json:
+        print(json.dumps([_facts(token) for token in found], indent=1))
+        return
+    for token in found:
+        print(_line(token))
+    if not found:
+        print("no tokens: `histoseek tokens add NAME` makes one")
+
+
+@tokens.command()
+def revoke(
+    name: Annotated[str, typer.Argument(help="Name or id of the token.")],
+    state: StateOption = None,
+) -> None:
+    """Make a token useless, with the browser sessions begun with it, also for servers that run."""
+    print(_line(_store(state).revoke(name)))
+
+
+def _store(folder: Path | None) -> TokenStore:
+    from histoseek.server.security.tokens import TokenStore
+    from histoseek.server.settings import default_state
+    from histoseek.server.state import State
+
+    return TokenStore(State(folder or default_state()))
+
+
+def _line(token: Token) -> str:
+    used = f"last used {token.last_used:%Y-%m-%d %H:%M}" if token.last_used else "never used"
+    end = f", revoked {token.revoked:%Y-%m-%d %H:%M}" if token.revoked else ""
+    return f"{token.name}: {token.role}, id {token.token_id}, made {token.created:%Y-%m-%d %H:%M}, {used}{end} (UTC)"
+
+
+def _facts(token: Token) -> dict[str, str | None]:
+    return {
+        "token_id": token.token_id,
+        "name": token.name,
+        "role": token.role,
+        "created": token.created.isoformat(),
+        "last_used": token.last_used.isoformat() if token.last_used else None,
+        "revoked": token.revoked.isoformat() if token.revoked else None,
+    }

@@ -1,0 +1,85 @@
+"""The audit log: who asked for which slide of which archive when, and nothing about patients, queries or addresses."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+_FILE = "audit.jsonl"
+_LOCK = "audit.lock"
+_MOST_BYTES = 16 * 2**20
+_KEPT = 20
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One request; route is the template of its path, token the name of the token it came with."""
+
+    time: datetime
+    request_id: str
+    token: str | None
+    role: str | None
+    method: str
+    route: str
+    archive: str | None
+    slide_id: str | None
+    status: int
+    milliseconds: float
+
+
+class AuditLog:
+    """JSON lines in a folder, as audit.jsonl; older ones in audit.jsonl.1 and so on, `kept` files in all.
+
+    Several processes may write: a line is appended in one piece. When the disk is full a line is lost, and the log of
+    the server says so.
+    """
+
+    def __init__(self, folder: Path, most_bytes: int = _MOST_BYTES, kept: int = _KEPT) -> None:
+        self._path = folder / _FILE
+        self._lock = folder / _LOCK
+        self._most_bytes = most_bytes
+        self._kept = kept
+
+    def write(self, entry: AuditEntry) -> None:
+        """Append an entry."""
+        parts = {**asdict(entry), "time": entry.time.isoformat(timespec="milliseconds")}
+        line = (json.dumps(parts) + "\n").encode()
+        try:
+            if self._append(line) > self._most_bytes:
+                self._rotate()
+        except OSError as error:
+            _log.error("the audit log can't be written", exc_info=error)
+
+    def _append(self, line: bytes) -> int:
+        """The file's size with the line."""
+        handle = _open_private(self._path, os.O_WRONLY | os.O_APPEND)
+        try:
+            if os.write(handle, line) < len(line):
+                _log.error("a line of the audit log was cut short")
+            return os.fstat(handle).st_size
+        finally:
+            os.close(handle)
+
+    def _rotate(self) -> None:
+        with os.fdopen(_open_private(self._lock, os.O_RDWR), "rb+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if self._path.stat().st_size <= self._most_bytes:
+                return  # another process was quicker
+            for number in range(self._kept - 1, 1, -1):
+                older = self._numbered(number - 1)
+                if older.exists():
+                    older.replace(self._numbered(number))
+            self._path.replace(self._numbered(1))
+
+    def _numbered(self, number: int) -> Path:
+        return self._path.with_name(f"{_FILE}.{number}")
+
+
+def _open_private(path: Path, flags: int) -> int:
+    return os.open(path, flags | os.O_CREAT, 0o600)

@@ -1,0 +1,117 @@
+"""How often one may ask: token buckets for each identity and kind of request, and for addresses that fail to log in."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from histoseek.server.clock import Clock
+from histoseek.server.errors import TooManyRequests
+from histoseek.server.settings import Rates
+
+_MINUTE_S = 60.0
+_MOST_BUCKETS = 20_000
+_SITE_BITS = 64
+
+
+class RequestKind(StrEnum):
+    """What requests are counted together."""
+
+    SEARCH = "search"
+    TILES = "tiles"
+    UPLOAD = "upload"
+    OTHER = "other"
+    FAILED_LOGIN = "failed_login"
+
+
+@dataclass(slots=True)
+class _Bucket:
+    level: float
+    at: float
+
+
+class RateLimiter:
+    """Counts of one process: with several workers each gives out its share of what the server allows a minute.
+
+    A bucket holds one minute's worth. One that has been left alone for a minute is full, and forgotten.
+    """
+
+    def __init__(
+        self,
+        rates: Rates,
+        workers: int = 1,
+        clock: Clock = time.monotonic,
+        refused: Callable[[RequestKind], None] = lambda kind: None,
+        most_buckets: int = _MOST_BUCKETS,
+    ) -> None:
+        """refused: told of each request that is turned away; most_buckets: beyond these, the oldest are forgotten."""
+        per_minute = {
+            RequestKind.SEARCH: rates.searches,
+            RequestKind.TILES: rates.tiles,
+            RequestKind.UPLOAD: rates.uploads,
+            RequestKind.OTHER: rates.others,
+            RequestKind.FAILED_LOGIN: rates.failed_logins,
+        }
+        self._sizes = {kind: max(1.0, rate / workers) for kind, rate in per_minute.items()}
+        self._clock = clock
+        self._refused = refused
+        self._most = most_buckets
+        self._buckets: OrderedDict[tuple[RequestKind, str], _Bucket] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def request(self, kind: RequestKind, token_id: str) -> None:
+        """Count a request of an identity; raises TooManyRequests, which says when the next one will do."""
+        self._take(kind, token_id)
+
+    def failed_login(self, address: str) -> None:
+        """Count credentials that were wrong; raises TooManyRequests when that happens too often from there."""
+        self._take(RequestKind.FAILED_LOGIN, _site(address))
+
+    def _take(self, kind: RequestKind, who: str) -> None:
+        size = self._sizes[kind]
+        with self._guard:
+            bucket = self._filled(kind, who)
+            short = 1.0 - bucket.level
+            if short <= 0:
+                bucket.level -= 1.0
+        if short > 0:
+            self._refused(kind)
+            wait_s = math.ceil(short * _MINUTE_S / size)
+            raise TooManyRequests("requests", "too many in a short time", f"Try again in {wait_s} s", wait_s)
+
+    def _filled(self, kind: RequestKind, who: str) -> _Bucket:
+        """The bucket with what has flowed in since; it becomes the newest."""
+        now, size, key = self._clock(), self._sizes[kind], (kind, who)
+        bucket = self._buckets.pop(key, None) or _Bucket(size, now)
+        bucket.level = min(size, bucket.level + (now - bucket.at) * size / _MINUTE_S)
+        bucket.at = now
+        self._forget(now)
+        self._buckets[key] = bucket
+        return bucket
+
+    def _forget(self, now: float) -> None:
+        while self._buckets:
+            oldest = next(iter(self._buckets))
+            if now - self._buckets[oldest].at < _MINUTE_S and len(self._buckets) < self._most:
+                return
+            del self._buckets[oldest]
+
+
+def _site(address: str) -> str:
+    """The address; of IPv6 the network that one site has whole, so that it can't take a new address each time."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4 or found.is_loopback:
+        return str(found)
+    return str(ipaddress.ip_network((found, _SITE_BITS), strict=False))

@@ -1,0 +1,149 @@
+"""The outermost layer of the server: ids, limits and headers of all requests, and one end for all errors."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import Callable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from histoseek.server.errors import RequestError, TooLarge, TooSlow
+from histoseek.server.logs import request_id_now
+from histoseek.server.problems import detail_of, problem
+from histoseek.server.security.bodies import BodyLimit, LimitedBody
+from histoseek.server.security.errors import AddressTooLong
+from histoseek.server.security.headers import protect_answer
+from histoseek.server.security.hosts import Hosts
+from histoseek.server.settings import ServerSettings
+
+UPLOADS = "/api/v1/uploads"
+CLIENT_GONE = 499
+"""The status recorded for clients that left before the answer."""
+
+Record = Callable[[Scope, int, float], None]
+"""Told of each request that has ended: its scope, the answer's status, and how many seconds it took."""
+
+_LINGER_S = 5.0
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_log = logging.getLogger(__name__)
+
+
+class Guard:
+    """Stands before the application.
+
+    Gives each request an id (in `request.state.request_id`, and in the answer's X-Request-Id), refuses addresses that
+    are too long, foreign hosts, and bodies that are too large or too slow, and answers errors that nobody foresaw
+    without details: the log has their type, place and request id.
+    """
+
+    def __init__(self, app: ASGIApp, settings: ServerSettings, record: Record) -> None:
+        limits = settings.limits
+        self._app = app
+        self._record = record
+        self._hosts = Hosts(settings.host, settings.allowed_hosts)
+        self._address_bytes = limits.address_bytes
+        self._limit = BodyLimit(limits.json_bytes, limits.body_pause_s, limits.body_s)
+        self._upload_limit = BodyLimit(settings.uploads.file_bytes, limits.body_pause_s, limits.upload_s)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+        elif scope["type"] != "http":
+            await self._app(scope, receive, send)
+        else:
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+        request_id = _request_id(Headers(scope=scope))
+        scope["state"] = {**scope.get("state", {}), "request_id": request_id}
+        noted = request_id_now.set(request_id)
+        body = LimitedBody(receive, self._upload_limit if _is_upload(scope) else self._limit)
+        answer = _Answer(send, scope["path"], request_id, body)
+        try:
+            error = await self._outcome(scope, body, answer)
+            if error is not None and not answer.status:
+                await answer.refuse(scope, error)
+        finally:
+            self._record(scope, answer.status or CLIENT_GONE, time.perf_counter() - began)
+            request_id_now.reset(noted)
+
+    async def _outcome(self, scope: Scope, body: LimitedBody, answer: _Answer) -> Exception | None:
+        """Let the application answer; the error that ended that, if any."""
+        try:
+            self._check(scope, body)
+            await self._app(scope, body.receive, answer.send)
+        except ClientDisconnect:
+            return body.refusal
+        except Exception as error:
+            if body.refusal is None and not isinstance(error, RequestError):
+                _log.error("a request failed", exc_info=error)
+            return body.refusal or error
+        return body.refusal
+
+    def _check(self, scope: Scope, body: LimitedBody) -> None:
+        headers = Headers(scope=scope)
+        if len(scope.get("raw_path") or scope["path"].encode()) + len(scope["query_string"]) > self._address_bytes:
+            raise AddressTooLong("address", f"longer than {self._address_bytes} bytes", "Ask with POST, or for less")
+        self._hosts.check(headers.get("host", ""))
+        body.check_declared(headers.get("content-length"))
+
+
+class _Answer:
+    """The `send` of one request; drops what the application says once its body was refused."""
+
+    def __init__(self, send: Send, path: str, request_id: str, body: LimitedBody) -> None:
+        self.status = 0
+        self._send = send
+        self._path = path
+        self._request_id = request_id
+        self._body = body
+
+    async def send(self, message: Message) -> None:
+        if self._body.refusal is not None and not self.status:
+            return
+        await self._pass_on(message)
+
+    async def refuse(self, scope: Scope, error: Exception) -> None:
+        """Answer with a problem instead of the application."""
+        await _problem(Request(scope), error)(scope, self._body.receive, self._pass_on_then_linger)
+
+    async def _pass_on(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = self._request_id
+            protect_answer(headers, self._path)
+        await self._send(message)
+
+    async def _pass_on_then_linger(self, message: Message) -> None:
+        """Send all, and end only after the client had time to send what it was at."""
+        if message["type"] == "http.response.body" and self._body.refusal is not None:
+            await self._send({**message, "more_body": True})
+            await self._body.discard(_LINGER_S)
+            message = {"type": "http.response.body", "body": b""}
+        await self._pass_on(message)
+
+
+def _problem(request: Request, error: Exception) -> Response:
+    if isinstance(error, RequestError):
+        headers = {"Connection": "close"} if isinstance(error, TooLarge | TooSlow) else None
+        return problem(request, error.kind, error.status, detail_of(error), headers)
+    return problem(request, "InternalError", 500, "something went wrong; the log has it under this request's id")
+
+
+def _request_id(headers: Headers) -> str:
+    """The id that a proxy or client gave, when it is one; a new one otherwise."""
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+
+
+def _is_upload(scope: Scope) -> bool:
+    return scope["method"] == "POST" and scope["path"] == UPLOADS

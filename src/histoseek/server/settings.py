@@ -1,0 +1,184 @@
+"""How a server runs: one frozen object that its processes hand on as JSON."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from histoseek.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+ENVIRONMENT = "HISTOSEEK_SERVER_SETTINGS"
+"""Through this variable `histoseek serve` tells its worker processes the settings."""
+
+_SUFFIX = ".archive"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,99}")
+
+
+def default_state() -> Path:
+    """Where a server keeps its state unless told otherwise."""
+    return Path.home() / ".local" / "share" / "histoseek" / "server"
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Requests a minute by kind, for each identity; failed logins for each client address."""
+
+    searches: int = 300
+    tiles: int = 12_000
+    uploads: int = 30
+    others: int = 1_200
+    failed_logins: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may take; sizes in bytes, times in seconds.
+
+    body_pause_s: how long a client may send nothing of a body; body_s, upload_s: for the whole body of a request, of an
+    upload; search_s: how long a search may wait for its turn and run; searches: at the same time in one process;
+    connections: at the same time in one process.
+    """
+
+    rates: Rates = field(default_factory=Rates)
+    json_bytes: int = 2**20
+    address_bytes: int = 8192
+    body_pause_s: float = 15.0
+    body_s: float = 30.0
+    upload_s: float = 1800.0
+    search_s: float = 60.0
+    searches: int = 2
+    connections: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """What uploads may take: one file, all of one identity, all together; when they go; what reading one may cost."""
+
+    file_bytes: int = 4 * 2**30
+    identity_bytes: int = 8 * 2**30
+    total_bytes: int = 32 * 2**30
+    identity_count: int = 20
+    keep_s: float = 24 * 3600.0
+    sandbox_s: float = 60.0
+    sandbox_bytes: int = 2 * 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """How one server runs.
+
+    archives: folder by the name that requests use; state: folder of tokens, uploads and judgements; write: archives may
+    be changed; import_folder: what index jobs may read; allow_anonymous: no token is asked for; allowed_hosts: names by
+    which browsers may ask beside loopback ones; trust_proxy: X-Forwarded-For and -Proto come from an own proxy.
+
+    Raises ConfigurationError for what does not fit together.
+    """
+
+    archives: Mapping[str, Path]
+    state: Path = field(default_factory=default_state)
+    host: str = "127.0.0.1"
+    port: int = 8750
+    workers: int = 1
+    write: bool = False
+    import_folder: Path | None = None
+    allow_anonymous: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    trust_proxy: bool = False
+    json_logs: bool = False
+    limits: Limits = field(default_factory=Limits)
+    uploads: UploadLimits = field(default_factory=UploadLimits)
+
+    def __post_init__(self) -> None:
+        for name in self.archives:
+            _check_name(name)
+        if self.allow_anonymous and not is_loopback(self.host):
+            raise ConfigurationError(
+                "--no-token", f"would open {self.host} to everyone", "Leave it out, or listen on 127.0.0.1"
+            )
+        if not 0 <= self.port <= 65_535:
+            raise ConfigurationError("--port", f"{self.port} is no port", "Give one from 1 to 65535")
+        if self.workers < 1:
+            raise ConfigurationError("--workers", "a server needs at least one", "Give 1 or more")
+        if self.import_folder and not self.write:
+            raise ConfigurationError("--import-folder", "nothing is indexed by a read-only server", "Add --write")
+
+    @property
+    def metrics_folder(self) -> Path:
+        """Where worker processes of this server put their counts."""
+        return self.state / f"metrics-{self.port}"
+
+    def to_json(self) -> str:
+        """The settings as one line."""
+        return _adapter().dump_json(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> ServerSettings:
+        """The settings that `to_json` wrote; raises ConfigurationError."""
+        from pydantic import ValidationError
+
+        try:
+            return _adapter().validate_json(text)
+        except ValidationError as error:
+            raise ConfigurationError(
+                ENVIRONMENT, f"{error.error_count()} faults", "Start with `histoseek serve`"
+            ) from error
+
+    @classmethod
+    def from_environment(cls) -> ServerSettings:
+        """The settings that the starting process left for its workers; raises ConfigurationError."""
+        text = os.environ.get(ENVIRONMENT)
+        if text is None:
+            raise ConfigurationError(ENVIRONMENT, "is not set", "Start with `histoseek serve`")
+        return cls.from_json(text)
+
+    def to_environment(self) -> None:
+        """Leave the settings for the workers that this process starts."""
+        os.environ[ENVIRONMENT] = self.to_json()
+
+
+def named_archives(folders: Iterable[Path]) -> dict[str, Path]:
+    """Archives by the names of their folders, without `.archive`; raises ConfigurationError for equal or odd names."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        path = folder.resolve()
+        name = path.name.removesuffix(_SUFFIX)
+        _check_name(name)
+        if name in found:
+            raise ConfigurationError(
+                str(folder), f"the name {name!r} is taken by {found[name]}", "Rename one of the folders"
+            )
+        found[name] = path
+    return found
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address means this machine alone."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"archive {name!r}", "its name can't stand in an address", "Use letters, digits and . _ - in the folder's"
+        )
+
+
+@lru_cache(maxsize=1)
+def _adapter() -> TypeAdapter[ServerSettings]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(ServerSettings)
