@@ -19,6 +19,7 @@ from histoseek.reports.report_files import (
     WORKBOOK_SUFFIXES,
     pdf_text,
     report_files,
+    require_readable,
     whole_text,
 )
 from histoseek.reports.report_rows import Entry, entries_of
@@ -67,6 +68,7 @@ def read_reports(
 
 def _content(path: Path, columns: ReportColumns | None) -> _Content:
     """Read one file by its kind. Raises InputError when nothing of it can be used."""
+    require_readable(path)
     try:
         suffix = path.suffix.lower()
         if suffix in WORKBOOK_SUFFIXES:

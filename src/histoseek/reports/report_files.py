@@ -16,7 +16,16 @@ TABLE_SUFFIXES = frozenset((".csv", ".tsv", ".tab"))
 WORKBOOK_SUFFIXES = frozenset((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"))
 TEXT_SUFFIXES = frozenset((".txt", ".text", ".md"))
 _LINES_SUFFIXES = frozenset((".jsonl", ".ndjson"))
-_KNOWN = TABLE_SUFFIXES | WORKBOOK_SUFFIXES | TEXT_SUFFIXES | _LINES_SUFFIXES | {".json", ".pdf"}
+_OFFICE = {
+    ".doc": "a Word file",
+    ".docx": "a Word file",
+    ".docm": "a Word file",
+    ".dot": "a Word file",
+    ".dotx": "a Word file",
+    ".rtf": "a Rich Text file",
+    ".odt": "an OpenDocument text",
+}
+_KNOWN = TABLE_SUFFIXES | WORKBOOK_SUFFIXES | TEXT_SUFFIXES | _LINES_SUFFIXES | {".json", ".pdf", *_OFFICE}
 _MOST_BYTES_A_CHARACTER = 4
 _LARGEST_PDF_BYTES = 50_000_000
 _FOREIGN = {
@@ -29,14 +38,26 @@ _FOREIGN = {
 
 
 def report_files(path: Path) -> Iterator[Path]:
-    """The file itself, or in a folder all files of a known kind, in order; hidden ones and lock files are left out."""
+    """The file itself, or in a folder all files of a known kind, in order; hidden ones and lock files are left out.
+
+    Among them are office texts and links that lead nowhere or to other folders, for `require_readable` to refuse.
+    """
     if not path.is_dir():
         yield path
         return
     for found in sorted(path.rglob("*")):
         hidden = any(part.startswith((".", "~$")) for part in found.relative_to(path).parts)
-        if found.suffix.lower() in _KNOWN and not hidden and found.is_file():
+        is_report = found.is_file() and found.suffix.lower() in _KNOWN
+        if not hidden and (is_report or (found.is_symlink() and not found.is_file())):
             yield found
+
+
+def require_readable(path: Path) -> None:
+    """Raise InputError for links that lead to no file."""
+    if path.is_symlink() and not path.exists():
+        raise InputError(str(path), "a link to a file that is not there", "Mend the link, or give the file itself")
+    if path.is_dir():
+        raise InputError(str(path), "a link to a folder", "Give the folder itself")
 
 
 def whole_text(path: Path) -> tuple[str, str]:
@@ -45,7 +66,8 @@ def whole_text(path: Path) -> tuple[str, str]:
         head = file.read(32)
     foreign = next((what for mark, what in _FOREIGN.items() if head.lower().startswith(mark.lower())), None)
     if foreign:
-        raise InputError(str(path), f"no plain text but {foreign}", "Save it as plain text or PDF")
+        what = _OFFICE.get(path.suffix.lower(), foreign)
+        raise InputError(str(path), f"no plain text but {what}", "Save it as plain text or PDF")
     size_bytes = path.stat().st_size
     if size_bytes > LONGEST_TEXT * _MOST_BYTES_A_CHARACTER:
         raise _too_long(path, f"{size_bytes / 1e6:.1f} MB")
