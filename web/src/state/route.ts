@@ -10,11 +10,14 @@ import { readQuery, type TextStore, writeQuery } from "./query-parameters";
 export const VIEWS = ["results", "compare", "overview", "collections", "history"] as const;
 export type View = (typeof VIEWS)[number];
 
-/** How to search, as SearchRequest has it; null: as the server does it. */
+/** How to search, as SearchRequest has it; null: as the server does it; perPage: results on a page. */
 export interface SearchSettings {
+  readonly perPage: number;
   readonly to: "slides" | "reports";
   readonly byCase: boolean;
   readonly samePatient: boolean;
+  readonly exact: boolean;
+  readonly where: string | null;
   readonly minProbability: number | null;
   readonly distance: string | null;
   readonly vote: string | null;
@@ -38,9 +41,12 @@ export interface Route {
 }
 
 export const USUAL_SETTINGS: SearchSettings = Object.freeze({
+  perPage: 20,
   to: "slides",
   byCase: false,
   samePatient: false,
+  exact: false,
+  where: null,
   minProbability: null,
   distance: null,
   vote: null,
@@ -63,6 +69,8 @@ export const START: Route = Object.freeze({
   shown: {},
 });
 
+// As many as the server gives at once.
+const MOST_PER_PAGE = 500;
 const SOURCES = { metadata: "f.", report: "r." } as const;
 const SHOWN = "v.";
 
@@ -119,9 +127,12 @@ function readFilters(from: URLSearchParams): readonly FieldFilter[] {
 }
 
 function writeSettings(settings: SearchSettings, to: URLSearchParams): void {
+  if (settings.perPage !== USUAL_SETTINGS.perPage) to.set("k", String(settings.perPage));
   if (settings.to !== USUAL_SETTINGS.to) to.set("to", settings.to);
   if (settings.byCase) to.set("by", "case");
   if (settings.samePatient) to.set("same", "patient");
+  if (settings.exact) to.set("exact", "yes");
+  if (settings.where) to.set("where", settings.where);
   if (settings.minProbability !== null) to.set("least", String(settings.minProbability));
   if (settings.distance) to.set("distance", settings.distance);
   if (settings.vote) to.set("vote", settings.vote);
@@ -130,10 +141,14 @@ function writeSettings(settings: SearchSettings, to: URLSearchParams): void {
 
 function readSettings(from: URLSearchParams): SearchSettings {
   const least = Number.parseFloat(from.get("least") ?? "");
+  const perPage = positive(from.get("k"));
   return {
+    perPage: from.has("k") && perPage <= MOST_PER_PAGE ? perPage : USUAL_SETTINGS.perPage,
     to: from.get("to") === "reports" ? "reports" : "slides",
     byCase: from.get("by") === "case",
     samePatient: from.get("same") === "patient",
+    exact: from.get("exact") === "yes",
+    where: from.get("where") || null,
     minProbability: least >= 0 && least <= 1 ? least : null,
     distance: from.get("distance") || null,
     vote: from.get("vote") || null,
