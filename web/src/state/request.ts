@@ -2,8 +2,6 @@
 import type { ExplainRequest, SearchRequest } from "../api/types";
 import type { Route } from "./route";
 
-export const RESULTS_PER_PAGE = 20;
-
 /** The search of a route, null when nothing is asked. */
 export function searchRequestOf(route: Route): SearchRequest | null {
   if (!route.query) return null;
@@ -11,12 +9,14 @@ export function searchRequestOf(route: Route): SearchRequest | null {
   const judged = route.marks.relevant.length + route.marks.irrelevant.length > 0;
   return {
     query: route.query,
-    k: RESULTS_PER_PAGE,
-    offset: (route.page - 1) * RESULTS_PER_PAGE,
+    k: settings.perPage,
+    offset: (route.page - 1) * settings.perPage,
     to: settings.to,
+    where: settings.where,
     filters: [...route.filters],
     by_case: settings.byCase,
     same_patient: settings.samePatient,
+    exact: settings.exact,
     min_probability: settings.minProbability,
     distance: settings.distance,
     vote: settings.vote,
