@@ -64,7 +64,10 @@ def test_check_in_json(folder: Path) -> None:
 
 def test_check_refuses_what_indexing_would(folder: Path) -> None:
     assert "binary data" in refused("reports", "check", folder / "reports" / "scan.txt")
-    assert "no role 'txt'" in refused("reports", "check", folder / "reports", "--report-columns", "Fall=txt")
+    unknown = refused("reports", "check", folder / "reports", "--report-columns", "Fall=txt")
+    assert unknown.startswith("error: --report-columns Fall=txt: no role 'txt'. Roles are: ")
+    assert "an empty path" in refused("reports", "check", "", cwd=str(folder / "reports"))
+    assert "an empty path" in refused("reports", "check", folder / "reports", " ", cwd=str(folder / "reports"))
     assert "is not NAME=VALUE" in refused("reports", "check", folder / "reports", "--report-columns", "Fall")
 
 
@@ -123,3 +126,11 @@ def test_an_update_with_stray_bytes_is_one_line(folder: Path) -> None:
     histoseek("index", "--features", folder / "features", *archive, "--text-encoder", "none")
     for change in (("C1-A", "diagnosis=aden\udcf6m"), ("C1-A", "diagno\udcf6=x"), ("C\udcf6", "diagnosis=x")):
         assert "holds bytes that are no text" in refused("update", *change, *archive)
+
+
+def test_facets_and_texts_that_ask_for_nothing_are_one_line(folder: Path) -> None:
+    archive = ("--archive", folder / "archive")
+    histoseek("index", "--features", folder / "features", *archive, "--text-encoder", "none", "--reports", folder)
+    assert refused("facets", *archive, "-n", "0").startswith("error: -n 0: shows no value")
+    assert "no letter or digit in it" in refused("search", "--text", "?!", *archive)
+    assert "grade:: a field without a value" in refused("search", "--text", "grade:", *archive)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from histoseek.errors import InputError
 from histoseek.reports.query import FieldTerm, ReportQuery, fact_of, is_fact_field, parse_query
 
 
@@ -31,8 +32,10 @@ from histoseek.reports.query import FieldTerm, ReportQuery, fact_of, is_fact_fie
         ("pT:2a, tumour", ReportQuery("tumour", fields=(FieldTerm("pt", "2a", False),))),
         ("Diagnosis: carcinoma at 12:30 http://x", ReportQuery("Diagnosis: carcinoma at 12:30 http://x")),
         ('an unbalanced " quote', ReportQuery('an unbalanced " quote')),
-        ('""', ReportQuery("")),
-        ("", ReportQuery("")),
+        ("Diagnosis: carcinoma", ReportQuery("Diagnosis: carcinoma")),
+        ('"grade:"', ReportQuery("grade:", ("grade:",))),
+        ("胃癌", ReportQuery("胃癌")),
+        ("3", ReportQuery("3")),
     ],
 )
 def test_a_query_is_taken_apart(query: str, parsed: ReportQuery) -> None:
@@ -45,13 +48,33 @@ def test_fields_alone_are_spoken_by_their_values() -> None:
 
 
 @given(st.text(st.sampled_from('ab:" -.,\n\0é中'), max_size=60))
-def test_any_text_is_a_query(query: str) -> None:
-    parsed = parse_query(query)
-    assert parsed == parse_query(query)
+def test_any_text_is_a_query_that_asks_for_something_or_is_refused(query: str) -> None:
+    try:
+        parsed = parse_query(query)
+    except InputError as error:
+        assert ":" in query or not any(character.isalnum() for character in query)
+        assert "\n" not in str(error)
+        return
+    assert any(character.isalnum() for character in query)
     assert all(term.value for term in parsed.fields)
 
 
-@pytest.mark.parametrize("query", ['a:"' * 30_000, "-" * 100_000, '"' * 100_000, 'a"b ' * 25_000, "a:b " * 25_000])
+@pytest.mark.parametrize("query", ["", " ", '""', "...", "-", "?!", "_", '"" -""', "🙂"])
+def test_a_query_without_a_word_is_refused(query: str) -> None:
+    with pytest.raises(InputError, match="no letter or digit in it"):
+        parse_query(query)
+
+
+@pytest.mark.parametrize("query", ["grade:", "carcinoma grade: ", '-organ:""', 'grade:" " carcinoma', "grade:, x"])
+def test_a_field_without_a_value_is_refused(query: str) -> None:
+    with pytest.raises(InputError, match=r"^(grade|organ):: a field without a value. Write (grade|organ):VALUE"):
+        parse_query(query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ['a:"' * 30_000, "a" + "-" * 100_000, '"' * 100_000 + "a", 'a"b ' * 25_000, "a:b " * 25_000, "a: " * 9_999 + "b"],
+)
 def test_a_very_long_query_is_taken_apart(query: str) -> None:
     assert len(parse_query(query).text) <= len(query)
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from histoseek.cli.options import ArchiveOption, JsonOption, WhereOption
+from histoseek.errors import InputError
 
 
 def facets(
@@ -18,13 +19,15 @@ def facets(
         typer.Option("--field", help="Only this field (organ, diagnosis, grade, a column ...); may be repeated."),
     ] = None,
     where: WhereOption = None,
-    most: Annotated[int, typer.Option("-n", min=1, help="Values to show of each field.")] = 20,
+    most: Annotated[int, typer.Option("-n", help="Values to show of each field.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """Count the values of metadata columns and of what reports state."""
     from histoseek.api import Archive
     from histoseek.search.results import plain
 
+    if most < 1:
+        raise InputError(f"-n {most}", "shows no value", "Give a number from 1 on")
     found = Archive.open(archive).facets(where, field)
     shown = [list(own)[:most] for _, own in groupby(found, key=lambda facet: (facet.source, facet.field))]
     if as_json:

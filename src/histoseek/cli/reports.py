@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from histoseek.cli.options import JsonOption, ReportColumnsOption, listed_pairs, pairs
+from histoseek.errors import InputError
 
 if TYPE_CHECKING:
     from histoseek.archive.report_check import ReportsCheck
@@ -24,7 +25,7 @@ def root() -> None:
 
 @reports.command()
 def check(
-    paths: Annotated[list[Path], typer.Argument(help="Report files and folders.")],
+    paths: Annotated[list[str], typer.Argument(help="Report files and folders.", metavar="PATHS...")],
     report_columns: ReportColumnsOption = None,
     rename: Annotated[list[str] | None, typer.Option(help="OLD=NEW column name; repeatable.")] = None,
     as_json: JsonOption = False,
@@ -35,9 +36,11 @@ def check(
     from histoseek.progress import terminal_progress
     from histoseek.search.results import plain
 
+    if not all(map(str.strip, paths)):
+        raise InputError("PATHS", "an empty path", "Give report files or folders; the current one is '.'")
     columns = named_columns(listed_pairs(report_columns, "--report-columns"), pairs(rename, "--rename"))
     with terminal_progress("reports", total=None) as reporter:
-        found = check_reports(paths, columns, reporter)
+        found = check_reports([Path(path) for path in paths], columns, reporter)
     print(json.dumps(plain(found), indent=1) if as_json else "\n".join(_lines(found)))
 
 

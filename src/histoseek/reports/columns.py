@@ -87,9 +87,11 @@ class ReportColumns:
     @classmethod
     def given(cls, pairs: Mapping[str, str]) -> ReportColumns:
         """From pairs of a table's name and a role. Raises ConfigurationError for a role that does not exist."""
-        unknown = next((role for role in pairs.values() if role not in _ROLES), None)
+        unknown = next(((column, role) for column, role in pairs.items() if role not in _ROLES), None)
         if unknown is not None:
-            raise ConfigurationError("columns", f"no role {unknown!r}", f"Roles are: {', '.join(_ROLES)}")
+            column, role = unknown
+            where = f"--report-columns {column}={role}"
+            raise ConfigurationError(where, f"no role {role!r}", f"Roles are: {', '.join(_ROLES)}")
         return cls(tuple(ColumnRole(column, _ROLES[role]) for column, role in pairs.items()))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from histoseek.errors import InputError
 from histoseek.reports.facts import CONCEPT_FIELDS, STATUS_FIELDS, VALUE_FIELDS, marker_field
 from histoseek.reports.markers import MARKER, markers_of
 from histoseek.reports.terms import find_terms
@@ -19,6 +20,7 @@ _PART = re.compile(
     rf"{_QUOTED.format('phrase')}|(?P<word>(?<=-)[^\W_][^\s\":]*))(?=[\s,;.]|$)"
 )
 _WORD = re.compile(r"[^\W_]+")
+_WITHOUT_VALUE = re.compile(r"(?<!\S)-?([^\W\d_]\w{0,62}):\s*\Z")
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5"}
 _STAGE = re.compile(r"(iv|i{1,3}|[0-4])([a-d]?\d?)")
 _TNM = re.compile(r"[ycra]{0,3}p?[tnm](?=\w)")
@@ -54,7 +56,12 @@ class ReportQuery:
 
 
 def parse_query(query: str) -> ReportQuery:
-    """Take a query apart. Never raises: what is no field, phrase or excluded word (a lone quote) is plain text."""
+    """Take a query apart; what is no field, phrase or excluded word (a lone quote) is plain text.
+
+    Raises InputError for a field without a value, and for a query without a letter or digit: nothing would be asked,
+    and all slides would be found.
+    """
+    _require_words(query)
     phrases: list[str] = []
     excluded_phrases: list[str] = []
     excluded_words: list[str] = []
@@ -66,7 +73,7 @@ def parse_query(query: str) -> ReportQuery:
         excluded, phrase = match["minus"] is not None, match["phrase"]
         if match["field"] is not None:
             value = match["value"] if match["quoted"] is None else match["quoted"]
-            fields.append(FieldTerm(match["field"].lower(), value.rstrip(",;.").strip(), excluded))
+            fields.append(FieldTerm(match["field"].lower(), _value(match["field"], value), excluded))
         elif match["word"] is not None:
             excluded_words.append(match["word"])
         elif _WORD.search(phrase):
@@ -79,8 +86,23 @@ def parse_query(query: str) -> ReportQuery:
         phrases=tuple(phrases),
         excluded_phrases=tuple(excluded_phrases),
         excluded_words=tuple(excluded_words),
-        fields=tuple(term for term in fields if term.value),
+        fields=tuple(fields),
     )
+
+
+def _require_words(query: str) -> None:
+    if not _WORD.search(query):
+        raise InputError("text", "no letter or digit in it", 'Give some words, a "phrase", or FIELD:VALUE')
+    without_value = _WITHOUT_VALUE.search(query)
+    if without_value:
+        _value(without_value[1], "")
+
+
+def _value(field: str, written: str) -> str:
+    value = written.rstrip(",;.").strip()
+    if not value:
+        raise InputError(f"{field}:", "a field without a value", f'Write {field}:VALUE, or "{field}" in quotes')
+    return value
 
 
 def is_fact_field(field: str) -> bool:
