@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
@@ -10,6 +11,7 @@ from histoseek.server.archives import ServedArchive
 from histoseek.server.context import Context
 from histoseek.server.errors import Forbidden
 from histoseek.server.security.access import Identity
+from histoseek.server.security.limits import RequestKind
 
 
 def context_of(request: Request) -> Context:
@@ -21,20 +23,24 @@ def context_of(request: Request) -> Context:
 InContext = Annotated[Context, Depends(context_of)]
 
 
-def reader(request: Request, context: InContext) -> Identity:
-    """Whoever has a token; raises Unauthorized, Forbidden, TooManyRequests."""
-    identity = context.identify(request)
-    request.state.identity = identity
-    return identity
+def _asking(kind: RequestKind) -> Callable[[Request], Identity]:
+    """Who asks, counted among requests of this kind; raises Unauthorized, Forbidden, TooManyRequests."""
+
+    def identify(request: Request) -> Identity:
+        return context_of(request).identify(request, kind)
+
+    return identify
 
 
-Reader = Annotated[Identity, Depends(reader)]
+Reader = Annotated[Identity, Depends(_asking(RequestKind.OTHER))]
+Searcher = Annotated[Identity, Depends(_asking(RequestKind.SEARCH))]
+Viewer = Annotated[Identity, Depends(_asking(RequestKind.TILES))]
+Uploader = Annotated[Identity, Depends(_asking(RequestKind.UPLOAD))]
 
 
 def writer(context: InContext, identity: Reader) -> Identity:
     """Whoever may change archives; raises Forbidden also on a server that only reads."""
-    if identity.role != "write":
-        raise Forbidden("token", "may only read", "Ask for a token of the role write")
+    identity.need("write")
     if not context.settings.write:
         raise Forbidden("server", "serves its archives read-only", "Start it with --write")
     return identity
@@ -43,10 +49,12 @@ def writer(context: InContext, identity: Reader) -> Identity:
 Writer = Annotated[Identity, Depends(writer)]
 
 
-def served(context: InContext, archive: Annotated[str, Path(max_length=100)], identity: Reader) -> ServedArchive:
+def served(context: InContext, archive: Annotated[str, Path(max_length=100)]) -> ServedArchive:
     """The archive that the path names; raises NotThere."""
     return context.archives.get(archive)
 
 
 Served = Annotated[ServedArchive, Depends(served)]
+"""To be named after who asks: whoever may not ask is not told which archives there are."""
+
 SlideIdInPath = Annotated[str, Path(min_length=1, max_length=200)]

@@ -24,12 +24,14 @@ from histoseek.errors import (
 )
 from histoseek.rest.base import Problem
 from histoseek.server.errors import RequestError, Retriable, Unauthorized
+from histoseek.server.tiles.geometry import NoSuchTile
 
 MEDIA_TYPE = "application/problem+json"
 
 _STATUS: Sequence[tuple[type[HistoseekError], int]] = (
     (UnknownSlide, 404),
     (UnknownCase, 404),
+    (NoSuchTile, 404),
     (ArchiveBusy, 409),
     (ArchiveReadOnly, 403),
     (MissingExtra, 501),
@@ -37,6 +39,22 @@ _STATUS: Sequence[tuple[type[HistoseekError], int]] = (
     (ArchiveError, 503),
 )
 _MOST_FAULTS = 5
+
+PROBLEM_ANSWERS: dict[int | str, dict[str, Any]] = {
+    code: {"model": Problem, "description": text, "content": {MEDIA_TYPE: {}}}
+    for code, text in (
+        (401, "No good token"),
+        (403, "Not with this token, or not on this server"),
+        (404, "Not there"),
+        (409, "Somebody else is at work"),
+        (413, "Too large"),
+        (422, "The request can't be used"),
+        (429, "Asked too often"),
+        (501, "A part of histoseek is not installed"),
+        (503, "Not at the moment"),
+    )
+}
+"""How the routes may fail, for the OpenAPI description."""
 
 
 def install_problems(app: FastAPI) -> None:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Path, Query, Request, Response
 
-JPEG = "image/jpeg"
-Pixels = Annotated[int, Query(ge=16, le=2048, description="The longer edge.")]
 LevelInPath = Annotated[int, Path(ge=0, le=40)]
 PlaceInPath = Annotated[int, Path(ge=0, le=10_000_000)]
+Edge = Annotated[int, Query(ge=16, le=2048, description="The longer edge in px.")]
 
 _KEPT = "private, max-age=600"
 
 
-def jpeg(request: Request, data: bytes, tag: str) -> Response:
-    """A picture; tag: changes when the slide's file does."""
-    headers = {"ETag": f'"{tag}"', "Cache-Control": _KEPT}
-    if f'"{tag}"' in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(data, media_type=JPEG, headers=headers)
+class JpegResponse(Response):
+    """A picture."""
+
+    media_type = "image/jpeg"
 
 
-def dzi(text: str) -> Response:
+class XmlResponse(Response):
     """A Deep Zoom description."""
-    return Response(text, media_type="application/xml")
+
+    media_type = "application/xml"
+
+
+def picture(request: Request, tag: str, make: Callable[[], bytes]) -> Response:
+    """A picture; tag: an ETag header's value, another when the slide's file changes."""
+    headers = {"ETag": tag, "Cache-Control": _KEPT}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return JpegResponse(make(), headers=headers)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from histoseek.archive.schema import SlideRecord
 from histoseek.archive.stores.sql import both, quoted
-from histoseek.errors import HistoseekError, InputError
+from histoseek.errors import InputError
 from histoseek.rest.archives import ImageInfo, Report, Slide, SlideChanges
 from histoseek.rest.base import Page
 from histoseek.server.answers import report_answer, slide_answer
-from histoseek.server.archives import ServedArchive
-from histoseek.server.dependencies import InContext, Reader, Served, SlideIdInPath, Writer
-from histoseek.server.errors import NotThere
-from histoseek.server.routes.pictures import LevelInPath, Pixels, PlaceInPath, dzi, jpeg
+from histoseek.server.dependencies import InContext, Reader, Served, SlideIdInPath, Viewer, Writer
+from histoseek.server.routes.pictures import Edge, JpegResponse, LevelInPath, PlaceInPath, XmlResponse, picture
 
 router = APIRouter(prefix="/archives/{archive}/slides", tags=["slides"])
 
@@ -67,17 +62,40 @@ def remove_slide(identity: Writer, served: Served, slide_id: SlideIdInPath) -> N
     served.archive.remove([slide_id])
 
 
-@router.get("/{slide_id}/thumbnail", response_class=Response)
+@router.get("/{slide_id}/thumbnail", response_class=JpegResponse)
 def get_thumbnail(
-    request: Request, context: InContext, identity: Reader, served: Served, slide_id: SlideIdInPath, px: Pixels = 256
+    request: Request, context: InContext, identity: Viewer, served: Served, slide_id: SlideIdInPath, px: Edge = 256
 ) -> Response:
-    """The whole slide as a small JPEG picture."""
-    file = context.files.of(served, slide_id)
-    return jpeg(request, *context.tiles.thumbnail(file.path, px, file.spacing_um_per_px))
+    """The whole slide as a small picture."""
+    file, tiles = context.files.of(served, slide_id), context.tiles
+    return picture(request, tiles.etag(file.path), lambda: tiles.thumbnail(file.path, px))
 
 
 @router.get("/{slide_id}/image")
-def get_image(context: InContext, identity: Reader, served: Served, slide_id: SlideIdInPath) -> ImageInfo:
+def get_image(context: InContext, identity: Viewer, served: Served, slide_id: SlideIdInPath) -> ImageInfo:
     """How to show the slide by Deep Zoom tiles."""
     file = context.files.of(served, slide_id)
     return ImageInfo.model_validate(context.tiles.info(file.path, file.spacing_um_per_px))
+
+
+@router.get("/{slide_id}/image.dzi", response_class=XmlResponse)
+def get_dzi(context: InContext, identity: Viewer, served: Served, slide_id: SlideIdInPath) -> Response:
+    """The slide's Deep Zoom description, for viewers that know the format."""
+    file = context.files.of(served, slide_id)
+    return XmlResponse(context.tiles.info(file.path, file.spacing_um_per_px).dzi())
+
+
+@router.get("/{slide_id}/image_files/{level}/{column}_{row}.jpg", response_class=JpegResponse)
+def get_tile(
+    request: Request,
+    context: InContext,
+    identity: Viewer,
+    served: Served,
+    slide_id: SlideIdInPath,
+    level: LevelInPath,
+    column: PlaceInPath,
+    row: PlaceInPath,
+) -> Response:
+    """One Deep Zoom tile."""
+    file, tiles = context.files.of(served, slide_id), context.tiles
+    return picture(request, tiles.etag(file.path), lambda: context.tile(file.path, level, column, row))

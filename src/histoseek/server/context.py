@@ -1,0 +1,121 @@
+"""Everything that one server process holds, made once and closed once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from fastapi import Request
+
+from histoseek.server.archives import ServedArchive, ServedArchives
+from histoseek.server.collections import CollectionStore
+from histoseek.server.encoding import UploadedSlides
+from histoseek.server.feedback import FeedbackStore
+from histoseek.server.files import SlideFiles
+from histoseek.server.jobs.store import JobStore
+from histoseek.server.jobs.supervisor import Supervisor
+from histoseek.server.metrics import Metrics
+from histoseek.server.overviews import Overviews
+from histoseek.server.security.access import Access, Identity
+from histoseek.server.security.audit import AuditLog
+from histoseek.server.security.head import RequestHead
+from histoseek.server.security.limits import RateLimiter, RequestKind
+from histoseek.server.security.sessions import Sessions
+from histoseek.server.security.tokens import TokenStore
+from histoseek.server.settings import ServerSettings
+from histoseek.server.state import State
+from histoseek.server.tiles.service import TileService
+
+_OPEN_SLIDES = 64
+_TILE_CACHE_MB = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One of each; `ending` is set when the process is about to stop."""
+
+    settings: ServerSettings
+    state: State
+    archives: ServedArchives
+    files: SlideFiles
+    tiles: TileService
+    overviews: Overviews
+    uploads: UploadedSlides
+    jobs: JobStore
+    supervisor: Supervisor
+    feedback: FeedbackStore
+    collections: CollectionStore
+    access: Access
+    limiter: RateLimiter
+    metrics: Metrics
+    audit: AuditLog
+    ending: threading.Event
+
+    @classmethod
+    def of(cls, settings: ServerSettings) -> Self:
+        """Open what the settings name; raises ConfigurationError, ArchiveNotFound, DamagedArchive."""
+        metrics = Metrics(settings.metrics_folder if settings.workers > 1 else None)
+        state = State(settings.state)
+        limits = settings.limits
+        archives = ServedArchives(settings.archives, limits.searches, limits.search_s)
+        jobs = JobStore(state)
+        uploads = UploadedSlides.of(settings, metrics)
+        limiter = RateLimiter(limits.rates, settings.workers, refused=lambda kind: metrics.rate_limited(kind))
+        tokens = TokenStore(state)
+        role = ("write" if settings.write else "read") if settings.allow_anonymous else None
+        return cls(
+            settings=settings,
+            state=state,
+            archives=archives,
+            files=SlideFiles(),
+            tiles=TileService(_OPEN_SLIDES, _TILE_CACHE_MB),
+            overviews=Overviews(),
+            uploads=uploads,
+            jobs=jobs,
+            supervisor=Supervisor(jobs, lambda job, told: uploads.encode(job, archives.get(job.archive), told)),
+            feedback=FeedbackStore(state),
+            collections=CollectionStore(state),
+            access=Access(tokens, Sessions(state, tokens, settings.port), limiter, role),
+            limiter=limiter,
+            metrics=metrics,
+            audit=AuditLog(settings.state),
+            ending=threading.Event(),
+        )
+
+    def start(self) -> None:
+        """Begin what runs beside requests."""
+        self.supervisor.start()
+        self.uploads.start()
+
+    def close(self) -> None:
+        """End it all, without losing anything."""
+        self.ending.set()
+        self.supervisor.close()
+        self.uploads.close()
+        self.tiles.close()
+        self.state.close()
+
+    def head(self, request: Request) -> RequestHead:
+        """What of a request decides who asks."""
+        return RequestHead.of_scope(request.scope, self.settings.trust_proxy)
+
+    def identify(self, request: Request, kind: RequestKind = RequestKind.OTHER) -> Identity:
+        """Who asks, counted; raises Unauthorized, Forbidden, TooManyRequests."""
+        identity = self.access.identify(self.head(request))
+        request.state.identity = identity
+        self.limiter.request(kind, identity.token_id)
+        return identity
+
+    def may_write(self, identity: Identity) -> bool:
+        """Whether this identity may change archives here."""
+        return self.settings.write and identity.role == "write"
+
+    def tile(self, path: Path, level: int, column: int, row: int) -> bytes:
+        """A tile of an archive's slide, timed; raises NoSuchTile, SlideError."""
+        began = time.perf_counter()
+        made = self.tiles.tile(path, level, column, row)
+        self.metrics.tile(time.perf_counter() - began)
+        return made

@@ -1,0 +1,117 @@
+"""Uploaded slides in the space of an archive: read and encoded in the sandbox, once for each way that is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from histoseek.archive.stores.sql import quoted
+from histoseek.encoders.bag import Bag, load_bag, save_bag
+from histoseek.encoders.recipe import Recipe
+from histoseek.errors import InputError, MissingSpacing
+from histoseek.geometry import Rect
+from histoseek.search.queries import ArchivedSlide, EncodedSlide, ImageQuery, Region
+from histoseek.server.archives import ServedArchive
+from histoseek.server.uploads.sandbox import Sandbox
+from histoseek.server.uploads.store import StoredUpload, UploadStore
+from histoseek.slides.fingerprint import fingerprint
+
+Told = Callable[[int, int | None], None]
+"""Is told how many tiles are done, and of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encodings:
+    """Bags of uploads, kept beside them; the same bag is never made twice at a time."""
+
+    sandbox: Sandbox
+    _making: dict[Path, threading.Lock] = field(default_factory=dict)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def bag(
+        self,
+        upload: StoredUpload,
+        recipe: Recipe,
+        regions: Sequence[Rect] = (),
+        spacing_um_per_px: float | None = None,
+        told: Told = lambda done, total: None,
+    ) -> Bag:
+        """The bag of an upload, or of its regions in level-0 px; raises SlideError, SandboxFailure."""
+        parts = (asdict(recipe), [str(rect) for rect in regions], spacing_um_per_px)
+        key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+        path = upload.folder / f"bag-{key}.safetensors"
+        with self._alone(path):
+            if not path.is_file():
+                save_bag(self.sandbox.encode(upload.path, recipe, spacing_um_per_px, regions, told), path)
+            return load_bag(path)
+
+    @contextmanager
+    def _alone(self, path: Path) -> Iterator[None]:
+        with self._guard:
+            lock = self._making.setdefault(path, threading.Lock())
+        with lock:
+            yield
+        with self._guard:
+            self._making.pop(path, None)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedUploads:
+    """The uploads of one owner, as queries to one archive."""
+
+    store: UploadStore
+    encodings: Encodings
+    served: ServedArchive
+    owner: str
+
+    def slide(self, upload_id: str, patient_id: str | None) -> EncodedSlide | ArchivedSlide:
+        """A whole slide; the archive's own where it has this very file. Raises NotThere, SlideError."""
+        upload = self._upload(upload_id)
+        known = self._known(upload)
+        if known:
+            return ArchivedSlide(known)
+        bag = self.encodings.bag(upload, self.served.archive.recipe, (), upload.spacing_um_per_px)
+        return EncodedSlide(bag, upload.name, _spacing(upload), patient_id)
+
+    def regions(self, upload_id: str, patient_id: str | None, boxes: Sequence[Rect], unit: str) -> ImageQuery:
+        """Regions of a slide, in level-0 px or um; raises NotThere, SlideError."""
+        upload = self._upload(upload_id)
+        known = self._known(upload)
+        if known:
+            return Region(ArchivedSlide(known), tuple(boxes), "um" if unit == "um" else "px")
+        spacing = _spacing(upload)
+        rects = tuple(_in_pixels(box, spacing) if unit == "um" else box for box in boxes)
+        bag = self.encodings.bag(upload, self.served.archive.recipe, rects, upload.spacing_um_per_px)
+        return EncodedSlide(bag, upload.name, spacing, patient_id, rects)
+
+    def picture(self, upload_id: str, patient_id: str | None, spacing_um_per_px: float) -> EncodedSlide:
+        """A picture of tissue of this spacing; raises NotThere, SlideError."""
+        upload = self._upload(upload_id)
+        bag = self.encodings.bag(upload, self.served.archive.recipe, (), spacing_um_per_px)
+        return EncodedSlide(bag, upload.name, spacing_um_per_px, patient_id, picture=True)
+
+    def _upload(self, upload_id: str) -> StoredUpload:
+        if self.served.archive.recipe.imported:
+            what = "was made from feature files, and knows no way from a slide to features"
+            raise InputError("archive", what, "Ask with its own slides, or with words")
+        return self.store.get(upload_id, self.owner)
+
+    def _known(self, upload: StoredUpload) -> str | None:
+        """The id of the archive's slide with this very content."""
+        found = self.served.archive.records(f"file_fingerprint = {quoted(fingerprint(upload.path))}", limit=1)
+        return found[0].slide_id if found else None
+
+
+def _spacing(upload: StoredUpload) -> float:
+    if upload.spacing_um_per_px is None:
+        raise MissingSpacing(upload.name)
+    return upload.spacing_um_per_px
+
+
+def _in_pixels(rect: Rect, spacing_um_per_px: float) -> Rect:
+    return Rect(*(round(um / spacing_um_per_px) for um in (rect.x, rect.y, rect.width, rect.height)))

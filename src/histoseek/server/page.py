@@ -1,0 +1,44 @@
+"""The built page: static files of the package, served as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse, HTMLResponse
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+STATIC = Path(__file__).parent / "static"
+_NAMED_BY_CONTENT = "public, max-age=31536000, immutable"
+_NOT_BUILT = (
+    "<!doctype html><html lang=en><title>histoseek</title><h1>The page is not built</h1>"
+    "<p>This is a checkout of the sources. Build the page with <code>make page</code>; the REST API works without it.</p>"
+)
+
+
+class _Assets(StaticFiles):
+    """Files whose names change with their content."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if response.status_code == 200:
+            response.headers["Cache-Control"] = _NAMED_BY_CONTENT
+        return response
+
+
+def add_page(app: FastAPI) -> None:
+    """Serve the page at / and its files; its views are parts of the address behind `?` and `#`."""
+    app.add_api_route("/", _index, include_in_schema=False)
+    if (STATIC / "assets").is_dir():
+        app.mount("/assets", _Assets(directory=STATIC / "assets"), name="assets")
+    for file in STATIC.glob("*.*") if STATIC.is_dir() else ():
+        if file.name != "index.html":
+            app.add_api_route(f"/{file.name}", lambda file=file: FileResponse(file), include_in_schema=False)
+
+
+def _index() -> Response:
+    if not (STATIC / "index.html").is_file():
+        return HTMLResponse(_NOT_BUILT, 503)
+    return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
