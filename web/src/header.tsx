@@ -38,7 +38,7 @@ export function Header(): JSX.Element {
 }
 
 function ArchivePicker(): JSX.Element | null {
-  const known = archiveList.state.value.value?.items ?? [];
+  const known = archiveList.state.value.value ?? [];
   if (!known.length) return null;
   return (
     <select

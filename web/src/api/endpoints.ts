@@ -32,7 +32,7 @@ export const sessions = {
 };
 
 export const archives = {
-  list: (signal?: Signal) => request<Page<ArchiveInfo>>("GET", "archives", { signal }),
+  list: (signal?: Signal) => request<ArchiveInfo[]>("GET", "archives", { signal }),
   facets: (archive: string, body: FacetsRequest, signal?: Signal) =>
     request<Facets>("POST", path`archives/${archive}/facets`, { body, signal }),
   map: (archive: string, label: string | null, signal?: Signal) =>
@@ -55,7 +55,7 @@ export const slides = {
 };
 
 export const uploads = {
-  list: (signal?: Signal) => request<Page<Upload>>("GET", "uploads", { signal }),
+  list: (signal?: Signal) => request<Upload[]>("GET", "uploads", { signal }),
   get: (uploadId: string, signal?: Signal) => request<Upload>("GET", path`uploads/${uploadId}`, { signal }),
   /** spacingUmPerPx: for files that do not say it. */
   send: (file: File, spacingUmPerPx: number | null, options: UploadOptions = {}) =>
@@ -78,12 +78,13 @@ export const searches = {
 
 export const feedback = {
   list: (archive: string, queryKey: string, signal?: Signal) =>
-    request<Page<Judged>>("GET", path`archives/${archive}/feedback`, { parameters: { query_key: queryKey }, signal }),
-  judge: (archive: string, body: Judgement) => request<Judged>("POST", path`archives/${archive}/feedback`, { body }),
+    request<Judged[]>("GET", path`archives/${archive}/feedback`, { parameters: { query_key: queryKey }, signal }),
+  judge: (archive: string, body: Judgement) =>
+    request<Judged | null>("POST", path`archives/${archive}/feedback`, { body }),
 };
 
 export const jobs = {
-  list: (signal?: Signal) => request<Page<Job>>("GET", "jobs", { signal }),
+  list: (signal?: Signal) => request<Job[]>("GET", "jobs", { signal }),
   start: (archive: string, body: JobRequest) => request<Job>("POST", path`archives/${archive}/jobs`, { body }),
   cancel: (jobId: string) => request<Job>("DELETE", path`jobs/${jobId}`),
   /** For an EventSource: server-sent events of the job's progress. */
@@ -91,7 +92,7 @@ export const jobs = {
 };
 
 export const collections = {
-  list: (signal?: Signal) => request<Page<Collection>>("GET", "collections", { signal }),
+  list: (signal?: Signal) => request<Collection[]>("GET", "collections", { signal }),
   get: (id: string, signal?: Signal) => request<Collection>("GET", path`collections/${id}`, { signal }),
   create: (body: CollectionContent) => request<Collection>("POST", "collections", { body }),
   change: (id: string, body: CollectionContent) => request<Collection>("PUT", path`collections/${id}`, { body }),

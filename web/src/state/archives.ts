@@ -13,7 +13,7 @@ export const archiveList = resource(
 
 /** The archive of the address, else the first one; null until it is known, and when the address names none. */
 export const archive = computed<ArchiveInfo | null>(() => {
-  const known = archiveList.state.value.value?.items ?? [];
+  const known = archiveList.state.value.value ?? [];
   const wanted = route.value.archive;
   return (wanted === null ? known[0] : known.find((one) => one.name === wanted)) ?? null;
 });
