@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { markOf, marksToSend, NO_MARKS, toggled, withMark } from "./marks";
+import { NO_MARKS } from "../state/route";
+import { markOf, toggled, withMark } from "./marks";
 
 describe("marks", () => {
   it("moves a slide from one list to the other", () => {
@@ -22,10 +23,5 @@ describe("marks", () => {
     expect(marks.relevant).toHaveLength(100);
     expect(marks.relevant.at(-1)).toBe("new");
     expect(marks.relevant).not.toContain("S-0");
-  });
-
-  it("sends none where there are none", () => {
-    expect(marksToSend(NO_MARKS)).toBeNull();
-    expect(marksToSend({ relevant: [], irrelevant: ["S-1"] })).toEqual({ relevant: [], irrelevant: ["S-1"] });
   });
 });

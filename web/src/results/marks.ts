@@ -7,18 +7,16 @@ export type Mark = "relevant" | "irrelevant" | null;
 const MOST_RELEVANT = 100;
 const MOST_IRRELEVANT = 500;
 
-export const NO_MARKS: Marks = { relevant: [], irrelevant: [] };
-
 /** How a slide is marked. */
 export function markOf(marks: Marks, slideId: string): Mark {
-  if (marks.relevant.includes(slideId)) return "relevant";
-  return marks.irrelevant.includes(slideId) ? "irrelevant" : null;
+  if (marks.relevant?.includes(slideId)) return "relevant";
+  return marks.irrelevant?.includes(slideId) ? "irrelevant" : null;
 }
 
 /** The marks with one slide marked anew; the oldest go where there are more than the server takes. */
 export function withMark(marks: Marks, slideId: string, mark: Mark): Marks {
-  const without = (ids: readonly string[]) => ids.filter((id) => id !== slideId);
-  const added = (ids: readonly string[], most: number, to: Mark) =>
+  const without = (ids: readonly string[] = []) => ids.filter((id) => id !== slideId);
+  const added = (ids: readonly string[] | undefined, most: number, to: Mark) =>
     (mark === to ? [...without(ids), slideId] : without(ids)).slice(-most);
   return {
     relevant: added(marks.relevant, MOST_RELEVANT, "relevant"),
@@ -29,9 +27,4 @@ export function withMark(marks: Marks, slideId: string, mark: Mark): Marks {
 /** The mark after a button was pressed: pressing the same again takes it back. */
 export function toggled(current: Mark, pressed: Exclude<Mark, null>): Mark {
   return current === pressed ? null : pressed;
-}
-
-/** As the server wants them: null where nothing is marked, so that the search stays the plain one. */
-export function marksToSend(marks: Marks): Marks | null {
-  return marks.relevant.length + marks.irrelevant.length > 0 ? marks : null;
 }

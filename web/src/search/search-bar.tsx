@@ -1,15 +1,123 @@
-import type { JSX } from "preact";
-import { ask } from "../state/navigation";
+/** The search bar: what to ask with, in tabs, and how to search. */
 
+import { useComputed } from "@preact/signals";
+import type { JSX } from "preact";
+import { strings } from "../strings";
+import { Button } from "../ui/button";
+import { Tabs } from "../ui/tabs";
+import { change, draft, mode, modes, ready, submit } from "./asking";
+import { LONGEST_WORDS, type Mode } from "./draft";
+import { FileDrop } from "./file-drop";
+import { ImagePicker } from "./image-picker";
+import { OptionsButton } from "./options";
+import { ReportPanel } from "./report-panel";
+import "./search.css";
+
+const words = strings.search;
+
+/** The search bar, for the header. */
 export function SearchBar(): JSX.Element {
-  const submit = (event: SubmitEvent): void => {
-    event.preventDefault();
-    const text = new FormData(event.currentTarget as HTMLFormElement).get("text");
-    if (typeof text === "string" && text.trim()) ask({ kind: "text", text });
-  };
+  const tabs = modes.value.map((name) => ({ name, label: words.modes[name] }));
   return (
-    <form onSubmit={submit}>
-      <input class="input" name="text" aria-label="Search" data-search-field />
+    <form class="search" onSubmit={onSubmit}>
+      <Tabs tabs={tabs} selected={mode.value} onSelect={select} label={words.modesLabel}>
+        <div class="search-row">
+          <Panel mode={mode.value} />
+          <SubmitButton />
+        </div>
+      </Tabs>
+      <OptionsButton />
+      <FileDrop />
     </form>
+  );
+}
+
+function onSubmit(event: Event): void {
+  event.preventDefault();
+  submit();
+}
+
+function select(name: Mode): void {
+  mode.value = name;
+}
+
+function SubmitButton(): JSX.Element {
+  const missing = useComputed(() => ready.value === null);
+  return (
+    <Button type="submit" kind="primary" icon="search" aria-disabled={missing.value} title={missingText(missing.value)}>
+      {words.submit}
+    </Button>
+  );
+}
+
+function missingText(missing: boolean): string | undefined {
+  return missing ? words.missing[mode.value] : undefined;
+}
+
+function Panel({ mode: shown }: { mode: Mode }): JSX.Element {
+  switch (shown) {
+    case "text":
+      return <WordsFields placeholder={words.textHint} />;
+    case "slide":
+      return <ImagePicker />;
+    case "report":
+      return <ReportPanel />;
+    case "composed":
+      return <ComposedPanel />;
+  }
+}
+
+function WordsFields({ placeholder }: { placeholder: string }): JSX.Element {
+  return (
+    <>
+      <input
+        class="input search-text"
+        type="search"
+        data-search-field
+        autocomplete="off"
+        maxLength={LONGEST_WORDS}
+        aria-label={words.text}
+        placeholder={placeholder}
+        value={draft.value.text}
+        onInput={(event) => change({ text: event.currentTarget.value })}
+      />
+      <input
+        class="input search-without"
+        type="search"
+        autocomplete="off"
+        maxLength={LONGEST_WORDS}
+        aria-label={words.without}
+        placeholder={words.withoutHint}
+        value={draft.value.without}
+        onInput={(event) => change({ without: event.currentTarget.value })}
+      />
+    </>
+  );
+}
+
+/** An image, words, and how much each counts. */
+function ComposedPanel(): JSX.Element {
+  const { weight } = draft.value;
+  const percent = Math.round(weight * 100);
+  return (
+    <>
+      <ImagePicker />
+      <WordsFields placeholder={words.composedHint} />
+      <label class="search-weight">
+        <span aria-hidden="true">{words.weightEnds.image}</span>
+        <input
+          type="range"
+          min={0}
+          max={100}
+          step={5}
+          value={percent}
+          aria-label={words.weight}
+          aria-valuetext={words.weightText(percent)}
+          title={words.weightText(percent)}
+          onInput={(event) => change({ weight: Number(event.currentTarget.value) / 100 })}
+        />
+        <span aria-hidden="true">{words.weightEnds.words}</span>
+      </label>
+    </>
   );
 }

@@ -1,0 +1,65 @@
+/** What is being asked: the draft in the search bar, which follows the address and leads to the next one. */
+import { computed, effect, signal } from "@preact/signals";
+import type { ArchiveInfo, ImageQuery, Query } from "../api/types";
+import { archive } from "../state/archives";
+import { found } from "../state/found";
+import { go, NEW_QUESTION, route } from "../state/navigation";
+import type { SearchSettings } from "../state/route";
+import { type Draft, draftWith, EMPTY_DRAFT, MODES, type Mode, modeOf, queryOf } from "./draft";
+
+export const draft = signal<Draft>(EMPTY_DRAFT);
+export const mode = signal<Mode>("text");
+
+/** The ways to ask that the archive understands. */
+export const modes = computed<readonly Mode[]>(() => (archive.value?.reads_text === false ? ["slide"] : MODES));
+
+/** What would be asked now, null while something is missing. */
+export const ready = computed<Query | null>(() => queryOf(draft.value, mode.value));
+
+const asked = computed(() => JSON.stringify(route.value.query));
+
+effect(() => {
+  const query = JSON.parse(asked.value) as Query | null;
+  if (!query) return;
+  draft.value = draftWith(draft.peek(), query);
+  mode.value = modeOf(query);
+});
+
+effect(() => {
+  if (!modes.value.includes(mode.peek())) mode.value = "slide";
+});
+
+/** Change some of the draft. */
+export function change(part: Partial<Draft>): void {
+  draft.value = { ...draft.peek(), ...part };
+}
+
+/** Ask what is drafted; asking the same again tries again where the last try failed. */
+export function submit(): void {
+  const query = ready.peek();
+  if (query) askNow(query);
+}
+
+/** Choose an image, and ask with it at once where nothing else is needed. */
+export function choose(image: ImageQuery): void {
+  change({ image });
+  if (mode.peek() === "slide") submit();
+}
+
+/** Ask something. The first question of a visit has the results vote, where there is something to vote on. */
+export function askNow(query: Query): void {
+  const { query: before, settings } = route.peek();
+  const first = before === null && settings.vote === null;
+  go({ ...NEW_QUESTION, query, settings: first ? { ...settings, vote: usualVote(archive.peek()) } : settings });
+  if (found.state.peek().error) found.reload();
+}
+
+/** Change how is searched; the results begin with the first page again. */
+export function set(part: Partial<SearchSettings>): void {
+  go({ settings: { ...route.peek().settings, ...part }, page: 1 });
+}
+
+function usualVote(asked: ArchiveInfo | null): string | null {
+  const columns = asked?.fields.map(({ name }) => name) ?? [];
+  return asked?.calibrated_for ?? (columns.includes("diagnosis") ? "diagnosis" : null);
+}

@@ -1,0 +1,61 @@
+/** Files dropped anywhere on the page: slides are uploaded, texts are taken for reports. */
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { strings } from "../strings";
+import { Icon } from "../ui/icons";
+import { mode, modes } from "./asking";
+import { readReport } from "./report-panel";
+import { takeSlide } from "./taking";
+
+const TEXT = /\.txt$/i;
+
+/** Listens for files over the page, and says where they go while they hover. */
+export function FileDrop(): JSX.Element | null {
+  const [hovering, setHovering] = useState(false);
+  useEffect(() => listen(setHovering), []);
+  if (!hovering) return null;
+  return (
+    <div class="file-drop" aria-hidden="true">
+      <div>
+        <Icon name="upload" size={32} />
+        {strings.search.dropHere}
+      </div>
+    </div>
+  );
+}
+
+function listen(setHovering: (hovering: boolean) => void): () => void {
+  const over = (event: DragEvent): void => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    setHovering(true);
+  };
+  const leave = (event: DragEvent): void => {
+    if (event.relatedTarget === null) setHovering(false);
+  };
+  const drop = (event: DragEvent): void => {
+    const file = event.dataTransfer?.files[0];
+    setHovering(false);
+    if (!file) return;
+    event.preventDefault();
+    take(file);
+  };
+  addEventListener("dragover", over);
+  addEventListener("dragleave", leave);
+  addEventListener("drop", drop);
+  return () => {
+    removeEventListener("dragover", over);
+    removeEventListener("dragleave", leave);
+    removeEventListener("drop", drop);
+  };
+}
+
+function take(file: File): void {
+  if (TEXT.test(file.name) && modes.peek().includes("report")) {
+    mode.value = "report";
+    void readReport(file);
+    return;
+  }
+  if (mode.peek() !== "composed") mode.value = "slide";
+  void takeSlide(file);
+}

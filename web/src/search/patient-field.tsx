@@ -1,0 +1,20 @@
+import type { JSX } from "preact";
+import { strings } from "../strings";
+import { change, draft } from "./asking";
+
+/** The patient of what is asked with, whose slides are to be left out. */
+export function PatientField(): JSX.Element {
+  return (
+    <input
+      class="input search-patient"
+      type="text"
+      autocomplete="off"
+      maxLength={200}
+      aria-label={strings.search.patient}
+      placeholder={strings.search.patientHint}
+      title={strings.search.patient}
+      value={draft.value.patient}
+      onInput={(event) => change({ patient: event.currentTarget.value })}
+    />
+  );
+}

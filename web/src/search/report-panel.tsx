@@ -1,0 +1,72 @@
+/** A report to ask with: pasted, read from a file, or that of a slide of the archive. */
+import type { JSX } from "preact";
+import { useRef } from "preact/hooks";
+import { toast } from "../state/toasts";
+import { strings } from "../strings";
+import { Button } from "../ui/button";
+import { change, draft } from "./asking";
+import { LONGEST_REPORT } from "./draft";
+import { PatientField } from "./patient-field";
+import { SlideIdField } from "./slide-id-field";
+
+const words = strings.search;
+
+/** Take the text of a file into the draft; the file itself is not sent. */
+export async function readReport(file: File): Promise<void> {
+  const text = await file.text();
+  if (text.includes("\0")) return toast(words.reportNotText(file.name), "error");
+  if (text.length > LONGEST_REPORT) return toast(words.reportTooLong(file.name), "error");
+  change({ report: text, reportOf: "" });
+}
+
+export function ReportPanel(): JSX.Element {
+  const { report, reportOf } = draft.value;
+  return (
+    <>
+      <textarea
+        class="input search-report"
+        data-search-field
+        rows={report ? 4 : 1}
+        maxLength={LONGEST_REPORT}
+        aria-label={words.report}
+        placeholder={words.reportHint}
+        value={report}
+        disabled={reportOf !== ""}
+        onInput={(event) => change({ report: event.currentTarget.value })}
+      />
+      <TextFileButton />
+      <span class="search-or">{words.or}</span>
+      <SlideIdField
+        label={words.reportOf}
+        placeholder={words.reportOfHint}
+        value={reportOf}
+        onInput={(value) => change({ reportOf: value })}
+      />
+      {reportOf === "" && report !== "" && <PatientField />}
+    </>
+  );
+}
+
+function TextFileButton(): JSX.Element {
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <input
+        ref={input}
+        type="file"
+        class="visually-hidden"
+        accept=".txt,text/plain"
+        tabIndex={-1}
+        aria-label={words.reportFile}
+        onChange={(event) => {
+          const file = event.currentTarget.files?.[0];
+          if (file) void readReport(file);
+          event.currentTarget.value = "";
+        }}
+      />
+      <Button icon="report" onClick={() => input.current?.click()}>
+        {words.reportFile}
+      </Button>
+    </>
+  );
+}

@@ -1,0 +1,44 @@
+import type { JSX } from "preact";
+import { uploads } from "../api/endpoints";
+import type { Upload } from "../api/types";
+import { strings } from "../strings";
+import { Button, IconButton } from "../ui/button";
+import { choose } from "./asking";
+import { EncodingProgress } from "./encoding-progress";
+import { queryOfUpload, sizeText } from "./files";
+import { Popover } from "./popover";
+import { deleteUpload } from "./taking";
+import { uploadList } from "./uploads";
+
+const words = strings.search;
+
+/** The slides that were uploaded in this session, to be asked with again or deleted; nothing where there are none. */
+export function UploadMenu(): JSX.Element | null {
+  const known = uploadList.state.value.value ?? [];
+  if (!known.length) return null;
+  return (
+    <Popover label={words.uploaded(known.length)} title={words.uploadedTitle}>
+      <ul class="search-uploads">
+        {known.map((upload) => (
+          <UploadEntry key={upload.upload_id} upload={upload} />
+        ))}
+      </ul>
+    </Popover>
+  );
+}
+
+function UploadEntry({ upload }: { upload: Upload }): JSX.Element {
+  const expires = new Date(upload.expires).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return (
+    <li>
+      <img class="search-thumbnail" src={uploads.thumbnailUrl(upload.upload_id, 128)} width={32} height={32} alt="" />
+      <div class="search-chosen-text">
+        <strong>{upload.name}</strong>
+        <span class="faint">{`${sizeText(upload.bytes)}, ${words.expires(expires)}`}</span>
+        <EncodingProgress uploadId={upload.upload_id} />
+      </div>
+      <Button onClick={() => choose(queryOfUpload(upload))}>{words.useUpload}</Button>
+      <IconButton icon="trash" label={words.deleteUpload(upload.name)} onClick={() => void deleteUpload(upload)} />
+    </li>
+  );
+}

@@ -1,0 +1,106 @@
+/** What is shown before anything was asked: what can be done here, and questions that the archive suggests. */
+import type { JSX } from "preact";
+import { useMemo } from "preact/hooks";
+import { archives, slides as slideEndpoints } from "../api/endpoints";
+import type { ArchiveInfo, Slide } from "../api/types";
+import { archive, archiveName } from "../state/archives";
+import { useResource } from "../state/loading";
+import { strings } from "../strings";
+import { Button } from "../ui/button";
+import { askNow } from "./asking";
+import { type Example, examplesOf } from "./examples";
+
+const words = strings.search.welcome;
+const FIELDS = ["diagnosis", "organ", "finding"];
+const VALUES = 6;
+const SLIDES = 200;
+
+export function Welcome(): JSX.Element | null {
+  const shown = archive.value;
+  if (!shown) return null;
+  return (
+    <section class="search-welcome">
+      <h1 tabIndex={-1}>{words.title(shown.name)}</h1>
+      <p>{words.holds(shown.slides, shown.cases, shown.patients)}</p>
+      <Ways archive={shown} />
+      <Examples archive={shown} />
+    </section>
+  );
+}
+
+function Ways({ archive: shown }: { archive: ArchiveInfo }): JSX.Element {
+  const ways = shown.reads_text
+    ? [words.words, words.slide, words.report, words.composed]
+    : [words.slide, words.noWords];
+  return (
+    <ul class="search-ways">
+      {ways.map((way) => (
+        <li key={way}>{way}</li>
+      ))}
+    </ul>
+  );
+}
+
+/** What an archive's examples are made of. */
+async function suggest(name: string, signal: AbortSignal) {
+  const [facets, page] = await Promise.all([
+    archives.facets(name, { fields: FIELDS, most: VALUES }, signal),
+    slideEndpoints.list(name, null, SLIDES, signal),
+  ]);
+  return { facets, slides: page.items };
+}
+
+function Examples({ archive: shown }: { archive: ArchiveInfo }): JSX.Element | null {
+  // Examples are a help: without them the page still says what can be done.
+  const { value } = useResource(archiveName.value, suggest);
+  const examples = useMemo(
+    () => (value ? examplesOf(shown, value.facets, value.slides, Math.random) : []),
+    [shown, value],
+  );
+  const texts = examples.filter(({ slide }) => slide === null);
+  const likes = examples.flatMap((example) => (example.slide ? [{ example, slide: example.slide }] : []));
+  return (
+    <>
+      {texts.length > 0 && (
+        <div class="search-examples">
+          <h2>{words.tryText}</h2>
+          <div>
+            {texts.map((example) => (
+              <TextExample key={JSON.stringify(example.query)} example={example} />
+            ))}
+          </div>
+        </div>
+      )}
+      {likes.length > 0 && (
+        <div class="search-examples">
+          <h2>{words.trySlides}</h2>
+          <div>
+            {likes.map(({ example, slide }) => (
+              <SlideExample key={slide.slide_id} example={example} slide={slide} />
+            ))}
+          </div>
+        </div>
+      )}
+    </>
+  );
+}
+
+function TextExample({ example }: { example: Example }): JSX.Element {
+  return <Button onClick={() => askNow(example.query)}>{words.text(example.words, example.without)}</Button>;
+}
+
+function SlideExample({ example, slide }: { example: Example; slide: Slide }): JSX.Element {
+  const url = slideEndpoints.thumbnailUrl(archiveName.value, slide.slide_id, 256);
+  return (
+    <button
+      type="button"
+      class="search-example-slide"
+      aria-label={words.like(slide.slide_id)}
+      onClick={() => askNow(example.query)}
+    >
+      {slide.has_image && <img src={url} width={128} height={96} alt="" loading="lazy" />}
+      <strong>{slide.diagnosis ?? slide.slide_id}</strong>
+      <span class="faint">{[slide.organ, slide.stain].filter(Boolean).join(", ")}</span>
+    </button>
+  );
+}
