@@ -57,7 +57,7 @@ function submitWhenEncoded(uploadId: string, image: ImageQuery): void {
     // Not while the effect runs: what is asked reads signals that it would then depend on.
     queueMicrotask(() => {
       stop();
-      if (!job || job.state !== "cancelled") submitWith(image);
+      if (job?.state !== "cancelled") submitWith(image);
     });
   });
 }

@@ -5,9 +5,17 @@ export interface Toast {
   readonly id: number;
   readonly kind: "info" | "error";
   readonly text: string;
+  readonly action: ToastAction | null;
+}
+
+/** Something that can be done about a message, such as to undo what it tells. */
+export interface ToastAction {
+  readonly label: string;
+  readonly run: () => void;
 }
 
 const STAY_MS = 6000;
+const STAY_WITH_ACTION_MS = 15_000;
 
 export const toasts = signal<readonly Toast[]>([]);
 /** What screen readers are told although it is on the page already, such as the number of results. */
@@ -16,11 +24,11 @@ export const announcement = signal("");
 let last = 0;
 
 /** Show a message; errors stay until they are closed. */
-export function toast(text: string, kind: Toast["kind"] = "info"): void {
+export function toast(text: string, kind: Toast["kind"] = "info", action: ToastAction | null = null): void {
   last += 1;
   const id = last;
-  toasts.value = [...toasts.value, { id, kind, text }];
-  if (kind === "info") setTimeout(() => dismiss(id), STAY_MS);
+  toasts.value = [...toasts.value, { id, kind, text, action }];
+  if (kind === "info") setTimeout(() => dismiss(id), action ? STAY_WITH_ACTION_MS : STAY_MS);
 }
 
 export function dismiss(id: number): void {

@@ -1,7 +1,7 @@
 /** Messages, waiting and errors. */
 import type { JSX } from "preact";
 import type { ApiError } from "../api/error";
-import { announcement, dismiss, toasts } from "../state/toasts";
+import { announcement, dismiss, type ToastAction, toasts } from "../state/toasts";
 import { strings } from "../strings";
 import { Button, IconButton } from "./button";
 import { Icon } from "./icons";
@@ -12,16 +12,22 @@ export function StatusRegion(): JSX.Element {
     <div class="toasts">
       <output class="visually-hidden">{announcement.value}</output>
       <div role="log" aria-live="polite">
-        {toasts.value.map(({ id, kind, text }) => (
+        {toasts.value.map(({ id, kind, text, action }) => (
           <div key={id} class={`toast toast-${kind}`}>
             <Icon name={kind === "error" ? "warning" : "info"} />
             <span>{text}</span>
+            {action && <Button onClick={() => act(id, action)}>{action.label}</Button>}
             <IconButton icon="close" label={strings.app.close} onClick={() => dismiss(id)} />
           </div>
         ))}
       </div>
     </div>
   );
+}
+
+function act(id: number, action: ToastAction): void {
+  dismiss(id);
+  action.run();
 }
 
 /** Something is on its way. */
