@@ -66,14 +66,14 @@ def fast_source(path: Path, reference: OpenSlideSource) -> VipsSource | None:
         return None
     vips = _vips()
     try:
-        pages = _matching_pages(path, reference.levels)
+        pages = matching_pages(path, reference.levels)
         candidate = VipsSource(path, reference, pages) if pages else None
         return candidate if candidate and _equal_pixels(candidate, reference) else None
     except (vips.Error, UnreadableSlide, ValueError):
         return None
 
 
-def _matching_pages(path: Path, levels: tuple[Level, ...]) -> tuple[int, ...] | None:
+def matching_pages(path: Path, levels: tuple[Level, ...]) -> tuple[int, ...] | None:
     """For each level the one tiled TIFF page of its size; None when one is missing or not unique."""
     import tifffile
 

@@ -1,0 +1,1 @@
+"""Slides as Deep Zoom tiles: geometry, JPEG, a bounded set of open slides."""

@@ -1,0 +1,105 @@
+"""A slide as a Deep Zoom image: every level as tiles, whatever the slide's own pyramid looks like."""
+
+from __future__ import annotations
+
+import threading
+
+from histoseek.geometry import Rect, Size
+from histoseek.server.tiles import jpeg
+from histoseek.server.tiles.geometry import ImageInfo, TileGrid
+from histoseek.server.tiles.shrinking import block_means, shrink_to, shrunk
+from histoseek.server.tiles.stored import StoredTiles
+from histoseek.slides.image_source import ImageSource
+from histoseek.slides.slide import Slide
+from histoseek.slides.source import Pixels
+
+_TILE_PX = 512
+_STORED_TILE_PX = range(128, 1025)
+_OVERLAP_PX = 0
+
+
+class DeepZoom:
+    """The tiles of one slide, which it owns: closing this closes the slide. Safe to use from several threads.
+
+    Tiles do not overlap and, where that can be, are cut as the slide's own are: each of these is then decoded once,
+    or handed on as it is stored. Otherwise they are of 512 px. `tile_px` overrides it.
+    """
+
+    def __init__(self, slide: Slide, tile_px: int | None = None) -> None:
+        self._slide = slide
+        self._stored = StoredTiles.of(slide)
+        self.grid = TileGrid(slide.size, tile_px or _tile_px(self._stored))
+        levels = range(self.grid.max_level + 1)
+        self._shrinks = tuple(shrink_to(slide.levels, self.grid.downsample(level)) for level in levels)
+        self._read = self._stored.read if self._stored else slide.read_level
+        self._one_tile_level = max(level for level in levels if self.grid.tiles(level) == Size(1, 1))
+        self._overview: Pixels | None = None
+        self._overview_lock = threading.Lock()
+
+    @property
+    def info(self) -> ImageInfo:
+        """What a client needs to ask for tiles."""
+        size, spacing = self._slide.size, self._slide.spacing_um_per_px
+        return ImageInfo(size.width, size.height, spacing, self.grid.tile_px, _OVERLAP_PX, self.grid.max_level)
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that the open slide takes for good: a picture without a pyramid is held whole."""
+        size = self._slide.size
+        return 3 * size.width * size.height if self._slide.vendor == ImageSource.vendor else 0
+
+    def dzi(self) -> str:
+        """The description file of the Deep Zoom format, XML."""
+        return self.info.dzi()
+
+    def tile(self, level: int, column: int, row: int) -> Pixels:
+        """A tile, uint8 [height, width, 3], smaller at the right and lower edges.
+
+        Raises NoSuchTile, or UnreadableSlide when the file is damaged there.
+        """
+        rect = self.grid.tile_rect(level, column, row)
+        if level > self._one_tile_level:
+            return shrunk(self._read, self._shrinks[level], rect)
+        return block_means(self._whole(), 1 << (self._one_tile_level - level))
+
+    def stored_jpeg(self, level: int, column: int, row: int) -> bytes | None:
+        """The tile's JPEG file as the slide stores it; None when it has to be made. Raises NoSuchTile."""
+        rect, shrink = self.grid.tile_rect(level, column, row), self._shrinks[level]
+        if self._stored is None or not shrink.is_copy or level <= self._one_tile_level:
+            return None
+        whole = Size(rect.width, rect.height) == self._stored.tile_size(shrink.source.index)
+        inside = rect.right <= shrink.source.size.width and rect.bottom <= shrink.source.size.height
+        return self._stored.jpeg(shrink.source.index, column, row) if whole and inside else None
+
+    def jpeg(self, level: int, column: int, row: int) -> bytes:
+        """A tile as a JPEG file. Raises NoSuchTile, or UnreadableSlide when the file is damaged there."""
+        return self.stored_jpeg(level, column, row) or jpeg.encode(self.tile(level, column, row))
+
+    def thumbnail(self, longer_edge_px: int) -> Pixels:
+        """The whole slide, uint8 [height, width, 3], its longer edge as given, or the slide's own when that is less.
+
+        Raises UnreadableSlide when the file is damaged.
+        """
+        size = self._slide.size
+        downsample = max(1.0, size.longer_edge / longer_edge_px)
+        width, height = (max(1, round(edge / downsample)) for edge in (size.width, size.height))
+        return shrunk(self._read, shrink_to(self._slide.levels, downsample), Rect(0, 0, width, height))
+
+    def close(self) -> None:
+        """Close the slide."""
+        if self._stored is not None:
+            self._stored.close()
+        self._slide.close()
+
+    def _whole(self) -> Pixels:
+        """The largest level that is one tile; those below it are made from it, and it is made once."""
+        with self._overview_lock:
+            if self._overview is None:
+                rect = self.grid.tile_rect(self._one_tile_level, 0, 0)
+                self._overview = shrunk(self._read, self._shrinks[self._one_tile_level], rect)
+            return self._overview
+
+
+def _tile_px(stored: StoredTiles | None) -> int:
+    tile = stored.tile_size(0) if stored else Size(_TILE_PX, _TILE_PX)
+    return tile.width if tile.width == tile.height and tile.width in _STORED_TILE_PX else _TILE_PX

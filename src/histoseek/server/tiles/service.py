@@ -1,0 +1,81 @@
+"""Tiles and thumbnails of slides as JPEG files, for many clients at once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Hashable
+from dataclasses import astuple, replace
+from pathlib import Path
+
+from histoseek.errors import InputError
+from histoseek.server.tiles import jpeg
+from histoseek.server.tiles.cache import ByteCache
+from histoseek.server.tiles.geometry import ImageInfo
+from histoseek.server.tiles.slides import FileState, OpenSlides
+
+THUMBNAIL_PX = range(16, 2049)
+"""Lengths of a thumbnail's longer edge that can be asked for."""
+
+_VERSION = 1
+"""To be raised when other bytes are made of the same slide."""
+
+_PICTURES_BYTES = 2**30
+
+
+class TileService:
+    """Shows slides by path: the paths are the caller's, who takes them from an archive's records, not from a request.
+
+    At most `max_open_slides` slides stay open, and finished JPEG files take at most `cache_mb` MB. Pixels are decoded
+    by as many threads at a time as there are cores; others wait. Label and macro images can't be reached: only levels
+    of a slide are read. All methods raise SlideNotFound or UnreadableSlide for a file that is missing or damaged.
+    """
+
+    def __init__(self, max_open_slides: int, cache_mb: int) -> None:
+        self._slides = OpenSlides(max_open_slides, _PICTURES_BYTES)
+        self._finished = ByteCache(cache_mb * 2**20)
+        self._decoding = threading.BoundedSemaphore(len(os.sched_getaffinity(0)))
+
+    def etag(self, path: Path) -> str:
+        """The value of an ETag header for what is shown of this slide, quotes included: another after it changed."""
+        state = ":".join(str(number) for number in (_VERSION, *astuple(FileState.of(path))))
+        return f'"{hashlib.sha256(state.encode()).hexdigest()[:32]}"'
+
+    def info(self, path: Path, spacing_um_per_px: float) -> ImageInfo:
+        """What a client needs to ask for tiles; the spacing is the archive's, which may know better than the file."""
+        with self._slides.use(path) as image:
+            return replace(image.info, spacing_um_per_px=spacing_um_per_px)
+
+    def tile(self, path: Path, level: int, column: int, row: int) -> bytes:
+        """A tile as a JPEG file. Raises NoSuchTile outside of the image."""
+        key = (path, FileState.of(path), level, column, row)
+        finished = self._finished.get(key)
+        if finished is not None:
+            return finished
+        with self._slides.use(path) as image:
+            stored = image.stored_jpeg(level, column, row)
+            return stored or self._make(key, lambda: jpeg.encode(image.tile(level, column, row)))
+
+    def thumbnail(self, path: Path, px: int) -> bytes:
+        """The whole slide as a JPEG file with its longer edge as given. Raises InputError outside of THUMBNAIL_PX."""
+        if px not in THUMBNAIL_PX:
+            raise InputError(f"px={px}", f"a thumbnail has {THUMBNAIL_PX.start} to {THUMBNAIL_PX.stop - 1} px")
+        key = (path, FileState.of(path), px)
+        finished = self._finished.get(key)
+        if finished is not None:
+            return finished
+        with self._slides.use(path) as image:
+            return self._make(key, lambda: jpeg.encode(image.thumbnail(px)))
+
+    def close(self) -> None:
+        """Close all slides, those in use after their last reader, and free the memory."""
+        self._slides.close()
+        self._finished.clear()
+
+    def _make(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
+        with self._decoding:
+            # Whoever waited here may find that another request has made the same.
+            made = self._finished.get(key) or make()
+        self._finished.put(key, made)
+        return made

@@ -1,0 +1,161 @@
+"""Open slides, kept for the next request: bounded in number and memory, never closed under a reader."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from histoseek.errors import SlideNotFound, UnreadableSlide
+from histoseek.server.tiles.deepzoom import DeepZoom
+from histoseek.slides.slide import open_slide
+
+_ANY_SPACING_UM_PER_PX = 1.0
+"""Tiles are counted in px; the spacing to show is the caller's."""
+
+_OPENED_AT_A_TIME = 2
+"""Opening a picture without a pyramid decodes all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What changes when a file is replaced or written to."""
+
+    inode: int
+    size_bytes: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """The file's state now. Raises SlideNotFound, or UnreadableSlide when the system refuses to look."""
+        try:
+            found = path.stat()
+        except FileNotFoundError as error:
+            raise SlideNotFound(path) from error
+        except OSError as error:
+            raise UnreadableSlide(path, error.strerror or type(error).__name__) from error
+        return cls(found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A slide that is open or being opened, and by how many it is used."""
+
+    path: Path
+    state: FileState
+    users: int = 0
+    dropped: bool = False
+    opening: threading.Lock = field(default_factory=threading.Lock)
+    image: DeepZoom | None = None
+
+    def opened(self) -> DeepZoom:
+        with self.opening:
+            if self.image is None:
+                self.image = DeepZoom(open_slide(self.path, _ANY_SPACING_UM_PER_PX))
+            return self.image
+
+    def close(self) -> None:
+        if self.image is not None:
+            self.image.close()
+            self.image = None
+
+
+class OpenSlides:
+    """Slides by path, at most `most` of them open beside those in use. Safe to use from several threads.
+
+    The least recently used are let go first, also when pictures held in memory whole take more than `most_bytes`.
+    """
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self._most = most
+        self._most_bytes = most_bytes
+        self._lock = threading.Lock()
+        self._opening = threading.BoundedSemaphore(_OPENED_AT_A_TIME)
+        self._entries: OrderedDict[Path, _Entry] = OrderedDict()
+
+    @contextmanager
+    def use(self, path: Path) -> Iterator[DeepZoom]:
+        """The slide, open until the block ends; opened anew when its file has changed.
+
+        Raises SlideNotFound, UnreadableSlide. A slide that turns out damaged in the block is not kept.
+        """
+        entry = self._enter(path, FileState.of(path))
+        try:
+            image = entry.image or self._opened(entry)
+            self._make_room(entry)
+            yield image
+        except (SlideNotFound, UnreadableSlide):
+            # OpenSlide gives no pixels any more after its first fault; the next reader gets a fresh one.
+            self._drop([entry])
+            raise
+        finally:
+            self._leave(entry)
+
+    def close(self) -> None:
+        """Let go of all slides; those in use are closed by their last reader."""
+        with self._lock:
+            entries = list(self._entries.values())
+        self._drop(entries)
+
+    def _enter(self, path: Path, state: FileState) -> _Entry:
+        with self._lock:
+            entry = self._entries.get(path)
+            stale = [entry] if entry is not None and entry.state != state else []
+            if entry is None or stale:
+                entry = _Entry(path, state)
+            entry.users += 1
+            self._entries[path] = entry
+            self._entries.move_to_end(path)
+            closing = self._unlisted(stale)
+        _close(closing)
+        return entry
+
+    def _opened(self, entry: _Entry) -> DeepZoom:
+        with self._opening:
+            return entry.opened()
+
+    def _leave(self, entry: _Entry) -> None:
+        with self._lock:
+            entry.users -= 1
+            closing = [entry] if entry.dropped and entry.users == 0 else []
+        _close(closing)
+
+    def _make_room(self, newest: _Entry) -> None:
+        """Let go of the least recently used until the bounds hold; the newest stays."""
+        with self._lock:
+            leaving = []
+            count, held = len(self._entries), sum(_held_bytes(entry) for entry in self._entries.values())
+            for entry in self._entries.values():
+                if count <= self._most and held <= self._most_bytes:
+                    break
+                if entry is not newest:
+                    leaving.append(entry)
+                    count, held = count - 1, held - _held_bytes(entry)
+            closing = self._unlisted(leaving)
+        _close(closing)
+
+    def _drop(self, entries: list[_Entry]) -> None:
+        with self._lock:
+            closing = self._unlisted(entries)
+        _close(closing)
+
+    def _unlisted(self, entries: list[_Entry]) -> list[_Entry]:
+        """Take entries out, and return those that nobody uses: to be closed once the lock is free."""
+        for entry in entries:
+            entry.dropped = True
+            if self._entries.get(entry.path) is entry:
+                del self._entries[entry.path]
+        return [entry for entry in entries if entry.users == 0]
+
+
+def _held_bytes(entry: _Entry) -> int:
+    return entry.image.held_bytes if entry.image is not None else 0
+
+
+def _close(entries: list[_Entry]) -> None:
+    for entry in entries:
+        entry.close()
