@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from histoseek.errors import BadTable
 from histoseek.reports.encodings import clean_text
 from histoseek.reports.reading import read_reports
 
@@ -74,6 +76,31 @@ def test_whatever_a_table_holds_is_read_back(
     found = read_reports([path])
     assert texts(found) == {name: clean_text(text) for name, text in rows if clean_text(text)}
     assert len(found.reports) + len(found.refused) == len(rows)
+
+
+@given(
+    st.lists(st.text('ab ,"\n', max_size=12), min_size=2, max_size=6),
+    st.sampled_from((csv.QUOTE_MINIMAL, csv.QUOTE_ALL)),
+    st.integers(0, 5),
+)
+def test_no_report_holds_the_text_of_another_when_a_quote_is_missing(
+    tmp_path_factory: pytest.TempPathFactory, said: list[str], quoting: Literal[0, 1], broken: int
+) -> None:
+    path = tmp_path_factory.mktemp("csv") / "r.csv"
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file, quoting=quoting, lineterminator="\n")
+        rows.writerow(("slide_id", "report"))
+        for number, text in enumerate(said):
+            if number == broken % len(said):
+                escaped = text.replace('"', '""')
+                file.write(f's{number},"text{number} {escaped} end\n')
+            else:
+                rows.writerow((f"s{number}", f"text{number} {text} end"))
+    try:
+        found = read_reports([path]).reports
+    except BadTable:
+        return
+    assert all(len(set(re.findall(r"text\d", report.text))) <= 1 for report in found)
 
 
 def test_a_bad_line_of_json_is_refused_and_the_others_are_read(tmp_path: Path) -> None:

@@ -34,9 +34,9 @@ def is_person_name(value: str) -> bool:
     ("not known"), or one is a word of ids ("Patient A", "healthy donor"), unless a listed name is among them. So
     "P-A", "case_alpha" and "TCGA-AA-ABCD" are ids, as is every value with a digit that does not begin like the first.
     """
-    plain = _plain(value)
-    if len(plain) > _LONGEST_NAME:
+    if len(value) > _LONGEST_NAME:
         return False
+    plain = _plain(value)
     inverted = _INVERTED.match(plain)
     if inverted:
         return _can_be_name(inverted.group())

@@ -50,20 +50,10 @@ def records(lines: Iterable[str], delimiter: str) -> Iterator[list[str] | OpenQu
     )
     while True:
         source.begin()
-        fault = ""
-        for reader in readers:
-            source.keep(0)
-            try:
-                cells = next(reader, None)
-            except csv.Error as error:
-                fault = _of_quotes(error)
-                continue
-            if cells is None:
-                return
-            yield cells
-            break
-        else:
-            yield _one_line(source, fault, delimiter) or _left_out(source, fault, delimiter)
+        row = _row(source, readers, delimiter)
+        if row is None:
+            return
+        yield row
 
 
 def first_open_quote(lines: Iterable[str], delimiter: str) -> OpenQuote | None:
@@ -99,6 +89,18 @@ class _Lines(Iterator[str]):
         """Give back all lines of the row but the first ones."""
         self._back += reversed(self.taken[count:])
         del self.taken[count:]
+
+
+def _row(source: _Lines, readers: Iterable[Iterator[list[str]]], delimiter: str) -> list[str] | OpenQuote | None:
+    """The next row by the first reader that takes it, None behind the last one."""
+    fault = ""
+    for reader in readers:
+        source.keep(0)
+        try:
+            return next(reader, None)
+        except csv.Error as error:
+            fault = _of_quotes(error)
+    return _one_line(source, fault, delimiter) or _left_out(source, fault, delimiter)
 
 
 def _of_quotes(error: csv.Error) -> str:
