@@ -1,0 +1,45 @@
+"""Where the Chromium of the browser tests is: $HISTOSEEK_CHROMIUM, that of web/node_modules, or the machine's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from functools import lru_cache
+from pathlib import Path
+
+WEB = Path(__file__).resolve().parents[2] / "web"
+AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
+_MACHINE = Path("/usr/bin/chromium")
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-domain-reliability",
+    "--disable-sync",
+    "--metrics-recording-only",
+    "--no-first-run",
+    "--no-pings",
+    "--font-render-hinting=none",
+    "--force-color-profile=srgb",
+)
+
+
+@lru_cache(maxsize=1)
+def find_chromium() -> Path | None:
+    """The first that is there; None without any."""
+    given = os.environ.get("HISTOSEEK_CHROMIUM")
+    if given:
+        return Path(given)
+    return _of_node_modules() or (_MACHINE if _MACHINE.is_file() else None)
+
+
+def _of_node_modules() -> Path | None:
+    if not (WEB / "node_modules" / "@sparticuz" / "chromium").is_dir():
+        return None
+    asked = ["sh", str(WEB / "with-node"), "node", "scripts/chromium.mjs"]
+    answer = subprocess.run(asked, capture_output=True, text=True, timeout=120, check=False)
+    return Path(answer.stdout.strip()) if answer.returncode == 0 else None
