@@ -75,7 +75,7 @@ export function DrawLayer({ stage, slide, umPerPx, byKeyboard, onAdd, onEnd }: D
     <>
       <div
         ref={layer}
-        class="draw-layer"
+        class="viewer-draw"
         role="application"
         aria-label={strings.viewer.drawing}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: keys draw here.
@@ -88,7 +88,7 @@ export function DrawLayer({ stage, slide, umPerPx, byKeyboard, onAdd, onEnd }: D
       >
         {view && pending && <PendingBox box={rectToScreen(view, pending)} />}
       </div>
-      <p class="draw-hint" role="status">
+      <p class="viewer-draw-hint" role="status">
         {pending && umPerPx !== null && <b>{areaText(pending.width * umPerPx, pending.height * umPerPx)} </b>}
         {strings.viewer.drawHint}
       </p>
@@ -99,7 +99,12 @@ export function DrawLayer({ stage, slide, umPerPx, byKeyboard, onAdd, onEnd }: D
 function PendingBox({ box }: { box: Rect }): JSX.Element {
   const transform = `translate(${box.x.toFixed(1)}px, ${box.y.toFixed(1)}px)`;
   const [width, height] = [`${box.width.toFixed(1)}px`, `${box.height.toFixed(1)}px`];
-  return <div class="frame frame-drawn is-selected" style={{ transform, width, height, borderColor: "#000000" }} />;
+  return (
+    <div
+      class="viewer-frame viewer-frame-drawn is-selected"
+      style={{ transform, width, height, borderColor: "#000000" }}
+    />
+  );
 }
 
 /** The region after a key: moved by arrows, resized by arrows with shift; null for other keys. */

@@ -17,7 +17,7 @@ export interface FrameLayerProps {
 export function FrameLayer({ view, frames, selected, onSelect, onGo }: FrameLayerProps): JSX.Element {
   const now = view.value;
   return (
-    <div class="frames">
+    <div class="viewer-frames">
       {now &&
         frames.map((frame) => {
           const box = rectToScreen(now, frame.rect);
@@ -52,12 +52,12 @@ function FrameBox({ frame, box, stage, isSelected, onSelect, onGo }: FrameBoxPro
   return (
     <>
       <div
-        class={`frame frame-${kind} ${isSelected ? "is-selected" : ""}`}
+        class={`viewer-frame viewer-frame-${kind} ${isSelected ? "is-selected" : ""}`}
         style={{ ...placed(box.x, box.y), width: px(box.width), height: px(box.height), borderColor: colour }}
       />
       <button
         type="button"
-        class="frame-label"
+        class="viewer-frame-label"
         style={{ ...placed(...corner(box, stage)), background: colour, color: inkOn(colour) }}
         aria-label={name}
         aria-pressed={isSelected}

@@ -19,7 +19,7 @@ export function HeatLayer(props: { view: ReadonlySignal<View | null>; heat: Heat
   const canvas = useRef<HTMLCanvasElement>(null);
   const tiles = useMemo(() => heatTiles(heat.map, heat.kind), [heat]);
   useEffect(() => view.subscribe((now) => canvas.current && paint(canvas.current, now, tiles)), [view, tiles]);
-  return <canvas ref={canvas} class="heat" style={{ opacity }} />;
+  return <canvas ref={canvas} class="viewer-heat" style={{ opacity }} />;
 }
 
 function paint(canvas: HTMLCanvasElement, view: View | null, tiles: readonly HeatTile[]): void {
@@ -44,13 +44,13 @@ function paint(canvas: HTMLCanvasElement, view: View | null, tiles: readonly Hea
 export function HeatLegend({ heat }: { heat: Heat }): JSX.Element {
   const text = strings.viewer.heat;
   const range = heatRange(heat.map, heat.kind);
-  if (!range) return <p class="heat-legend">{text.nothing[heat.kind]}</p>;
+  if (!range) return <p class="viewer-heat-legend">{text.nothing[heat.kind]}</p>;
   const background = `linear-gradient(to right, ${heatStops(heat.kind).join(", ")})`;
   return (
-    <figure class="heat-legend">
+    <figure class="viewer-heat-legend">
       <figcaption>{text.captions[heat.kind]}</figcaption>
-      <div class="heat-scale" style={{ background }} aria-hidden="true" />
-      <div class="heat-ends">
+      <div class="viewer-heat-scale" style={{ background }} aria-hidden="true" />
+      <div class="viewer-heat-ends">
         <span>{text.value(range.low)}</span>
         {heat.kind === "contribution" && <span>0</span>}
         <span>{text.value(range.high)}</span>

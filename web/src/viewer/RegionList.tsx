@@ -33,7 +33,7 @@ export interface RegionListProps {
 export function RegionList({ regions, umPerPx, onShow, onRemove, children }: RegionListProps): JSX.Element | null {
   if (!regions.length) return null;
   return (
-    <div class="region-list">
+    <div class="viewer-regions">
       <ul aria-label={strings.viewer.regions}>
         {regions.map((rect, place) => (
           <li key={`${rect.x} ${rect.y} ${rect.width} ${rect.height}`}>

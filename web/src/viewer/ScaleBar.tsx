@@ -11,16 +11,16 @@ const MOST_PX = 130;
 export function ScaleBar(props: { view: ReadonlySignal<View | null>; umPerPx: number | null }): JSX.Element | null {
   const view = props.view.value;
   if (!view) return null;
-  if (!props.umPerPx) return <div class="scale-bar">{strings.viewer.noScale}</div>;
+  if (!props.umPerPx) return <div class="viewer-scale">{strings.viewer.noScale}</div>;
   const umPerScreenPx = view.scale * props.umPerPx;
   const bar = scaleBar(umPerScreenPx, MOST_PX);
   return (
-    <div class="scale-bar">
-      <div class="scale-length" role="img" aria-label={strings.viewer.scaleBar(bar.text)}>
+    <div class="viewer-scale">
+      <div class="viewer-scale-length" role="img" aria-label={strings.viewer.scaleBar(bar.text)}>
         <span aria-hidden="true">{bar.text}</span>
-        <div class="scale-line" style={{ width: `${bar.px.toFixed(1)}px` }} />
+        <div class="viewer-scale-line" style={{ width: `${bar.px.toFixed(1)}px` }} />
       </div>
-      <span class="scale-magnification">{magnificationText(magnification(umPerScreenPx))}</span>
+      <span class="viewer-scale-magnification">{magnificationText(magnification(umPerScreenPx))}</span>
     </div>
   );
 }

@@ -6,6 +6,7 @@ import { FrameLayer } from "./FrameLayer";
 import { type Frame, frameAt } from "./frame";
 import { type Heat, HeatLayer, HeatLegend } from "./HeatLayer";
 import { moveByKey } from "./keys";
+import { Navigator } from "./Navigator";
 import { RegionList, regionFrame } from "./RegionList";
 import { ScaleBar } from "./ScaleBar";
 import type { SlideSource } from "./source";
@@ -16,9 +17,6 @@ import type { Rect } from "./view";
 import "./viewer.css";
 
 const NONE: readonly never[] = [];
-
-/** Less of the slide than this share is seen: then a small slide shows which part it is. */
-const WHOLE = 0.95;
 
 export interface SlideViewerProps {
   /** What is shown, such as "Query S-12": the viewer's name for screen readers. */
@@ -89,7 +87,7 @@ export function SlideViewer(props: SlideViewerProps): JSX.Element {
             onEnd={() => setDrawing(null)}
           />
         )}
-        {!source && <div class="stage-empty">{props.children}</div>}
+        {!source && <div class="viewer-empty">{props.children}</div>}
       </StageView>
       {source && onRegions && (
         <RegionList
@@ -125,22 +123,20 @@ function StageView(props: StageViewProps): JSX.Element {
     event.stopPropagation();
   };
   return (
-    <div class={`stage ${heat ? "has-heat" : ""}`}>
+    <div class={`viewer-stage ${heat ? "has-heat" : ""}`}>
       <div
-        class="stage-slide"
+        class="viewer-slide"
         role="application"
         aria-label={strings.viewer.stage(label)}
         tabIndex={source ? 0 : -1}
         onKeyDown={onKeyDown}
       >
-        <div ref={handle.element} class="stage-canvas" />
+        <div ref={handle.element} class="viewer-canvas" />
       </div>
       {stage && source && heat && <HeatLayer view={stage.view} heat={heat} opacity={props.heatOpacity ?? 1} />}
-      <div class={`stage-navigator ${isWhole(stage, source) ? "is-whole" : ""}`} aria-hidden="true">
-        <div ref={handle.navigator} />
-      </div>
       {stage && source && (
         <>
+          <Navigator stage={stage} source={source} />
           <FrameLayer
             view={stage.view}
             frames={props.frames}
@@ -148,12 +144,12 @@ function StageView(props: StageViewProps): JSX.Element {
             onSelect={(id) => props.onSelect?.(id)}
             onGo={props.onGo}
           />
-          <div class="stage-foot">
+          <div class="viewer-foot">
             <ScaleBar view={stage.view} umPerPx={source.umPerPx} />
             {heat && <HeatLegend heat={heat} />}
           </div>
           {stage.hasFailed.value && (
-            <p class="stage-failure" role="status">
+            <p class="viewer-failure" role="status">
               {strings.viewer.tilesFailed}
             </p>
           )}
@@ -162,15 +158,6 @@ function StageView(props: StageViewProps): JSX.Element {
       {props.children}
     </div>
   );
-}
-
-/** Whether all of the slide is seen, or nothing. */
-function isWhole(stage: Stage | null, source: SlideSource | null): boolean {
-  const view = stage?.view.value;
-  if (!view || !source) return true;
-  const across = (view.stage.width * view.scale) / source.image.width;
-  const down = (view.stage.height * view.scale) / source.image.height;
-  return Math.min(across, down) > WHOLE;
 }
 
 function toggleFullscreen(element: HTMLElement | null): void {

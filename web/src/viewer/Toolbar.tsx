@@ -61,7 +61,7 @@ function Magnifications({ view, umPerPx, onZoom }: MagnificationsProps): JSX.Ele
         <Button
           key={times}
           kind="quiet"
-          class="magnification"
+          class="viewer-magnification"
           pressed={now !== null && Math.abs(now / times - 1) < NEAR}
           disabled={!isWithinScan(times, umPerPx)}
           title={isWithinScan(times, umPerPx) ? undefined : strings.viewer.beyondScan}

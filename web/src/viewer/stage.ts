@@ -30,11 +30,6 @@ const OPTIONS: OpenSeadragon.Options = {
   gestureSettingsPen: GESTURES,
   imageLoaderLimit: 6,
   tileRetryMax: 2,
-  showNavigator: true,
-  navigatorAutoFade: false,
-  navigatorBackground: "transparent",
-  navigatorBorderColor: "transparent",
-  navigatorDisplayRegionColor: "#d81b60",
 };
 
 export class Stage implements Movable {
@@ -43,10 +38,9 @@ export class Stage implements Movable {
   private readonly failed = signal(false);
   private source: SlideSource | null = null;
 
-  /** element: where the slide goes; navigator: where a small one goes that shows which part is seen. */
-  constructor(element: HTMLElement, navigator: HTMLElement, onClick: (place: Point) => void) {
+  constructor(element: HTMLElement, onClick: (place: Point) => void) {
     forgoOwnStyles();
-    this.viewer = OpenSeadragon({ ...OPTIONS, element, navigatorElement: navigator });
+    this.viewer = OpenSeadragon({ ...OPTIONS, element });
     this.viewer.addHandler("open", () => this.opened());
     this.viewer.addHandler("viewport-change", () => this.moved());
     this.viewer.addHandler("tile-load-failed", () => {
@@ -107,6 +101,12 @@ export class Stage implements Movable {
     if (!bounds) return;
     const step = new OpenSeadragon.Point(right * bounds.width, down * bounds.height);
     this.viewer.viewport.panBy(step, isCalm()).applyConstraints(isCalm());
+  }
+
+  /** Have a point of the slide in the middle. */
+  centreOn(point: Point): void {
+    const width = this.source?.image.width;
+    if (width) this.viewer.viewport?.panTo(new OpenSeadragon.Point(point.x / width, point.y / width), true);
   }
 
   home(): void {

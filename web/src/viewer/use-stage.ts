@@ -8,23 +8,20 @@ export interface StageHandle {
   readonly stage: Stage | null;
   /** Where the slide goes. */
   readonly element: RefObject<HTMLDivElement | null>;
-  /** Where the small slide goes that shows which part is seen. */
-  readonly navigator: RefObject<HTMLDivElement | null>;
 }
 
 /** One stage for the life of a component, whatever it shows; it goes with it. onClick: with the place on the slide. */
 export function useStage(source: SlideSource | null, onClick: (place: Point) => void): StageHandle {
   const element = useRef<HTMLDivElement>(null);
-  const navigator = useRef<HTMLDivElement>(null);
   const [stage, setStage] = useState<Stage | null>(null);
   const click = useRef(onClick);
   click.current = onClick;
   useLayoutEffect(() => {
-    if (!element.current || !navigator.current) return;
-    const made = new Stage(element.current, navigator.current, (place) => click.current(place));
+    if (!element.current) return;
+    const made = new Stage(element.current, (place) => click.current(place));
     setStage(made);
     return () => made.destroy();
   }, []);
   useEffect(() => stage?.open(source), [stage, source]);
-  return { stage, element, navigator };
+  return { stage, element };
 }
