@@ -2,10 +2,10 @@
 import type { ComponentType, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Header } from "./header";
-import { archive, archiveList } from "./state/archives";
+import { archive, archiveList, archiveName } from "./state/archives";
 import { route, view } from "./state/navigation";
 import type { View } from "./state/route";
-import { session } from "./state/session";
+import { openedSession, session } from "./state/session";
 import { strings } from "./strings";
 import { ErrorPanel, Note, Spinner, StatusRegion } from "./ui/status";
 import { HelpDialog } from "./views/help";
@@ -39,8 +39,19 @@ function Page(): JSX.Element {
       </a>
       <Header />
       <Content />
+      <Footer />
       <HelpDialog />
     </div>
+  );
+}
+
+/** What the server wants to be said below everything, and on paper what is printed. */
+function Footer(): JSX.Element {
+  return (
+    <footer class="footer">
+      <span class="print-only">{strings.app.printed(archiveName.value, new Date().toLocaleString())}</span>
+      {openedSession()?.disclaimer}
+    </footer>
   );
 }
 

@@ -7,7 +7,7 @@ import { go, hrefTo, view } from "./state/navigation";
 import { START, VIEWS, type View } from "./state/route";
 import { logOut, openedSession } from "./state/session";
 import { helpOpen, useShortcuts } from "./state/shortcuts";
-import { switchTheme, theme } from "./state/theme";
+import { isDark, switchTheme } from "./state/theme";
 import { strings } from "./strings";
 import { IconButton } from "./ui/button";
 import { Icon, type IconName } from "./ui/icons";
@@ -75,7 +75,7 @@ function Views(): JSX.Element {
 
 function PageButtons(): JSX.Element {
   const who = openedSession();
-  const label = strings.app.theme.label(strings.app.theme[theme.value]);
+  const label = isDark.value ? strings.app.toLight : strings.app.toDark;
   return (
     <div class="header-end">
       <IconButton icon="keyboard" label={strings.help.open} onClick={() => openHelp()} />

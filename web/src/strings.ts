@@ -24,12 +24,8 @@ export const strings = {
     loading: "Loading",
     more: "More",
     cancel: "Cancel",
-    theme: {
-      label: (now: string) => `Colours of the page: ${now}. Switch`,
-      system: "as the system",
-      light: "light",
-      dark: "dark",
-    },
+    toDark: "Switch to dark",
+    toLight: "Switch to light",
     printed: (archive: string, at: string) => `Archive ${archive}, printed ${at}`,
   },
   session: {
