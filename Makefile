@@ -11,7 +11,7 @@ PAGE_SOURCES := $(shell find web -name node_modules -prune -o -type f ! -name op
 PAGE_TOOLS := web/node_modules/.package-lock.json
 NPM := web/with-node npm
 
-.PHONY: demo page wheel test lint types tests clean
+.PHONY: demo page openapi wheel test lint types tests clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +27,10 @@ $(PAGE): $(PAGE_SOURCES) $(PAGE_TOOLS)
 	$(NPM) run --silent build
 
 page: $(PAGE)
+
+# The page's types are made of this description; a test holds it to the server.
+openapi: $(STAMP)
+	$(BIN)/python -m histoseek.server.openapi web/openapi.json
 
 wheel: $(PAGE)
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

@@ -1,0 +1,53 @@
+/** The tree's own rules. */
+import { describe, expect, it } from "vitest";
+import { strings } from "./strings";
+
+const SOURCES: Readonly<Record<string, string>> = import.meta.glob(["./**/*.ts", "./**/*.tsx", "!./api/openapi.ts"], {
+  query: "?raw",
+  import: "default",
+  eager: true,
+});
+
+/** Rooms by height: one imports from its own height and from lower ones. */
+const HEIGHTS: Readonly<Record<string, number>> = { strings: 0, api: 1, state: 2, ui: 3 };
+const TOP = 4;
+
+const MOST_LINES = 300;
+
+function roomOf(file: string): string {
+  return file.replace(/^\.\//, "").split(/[/.]/)[0] ?? "";
+}
+
+function heightOf(room: string): number {
+  return HEIGHTS[room] ?? TOP;
+}
+
+function importsOf(file: string, source: string): string[] {
+  return [...source.matchAll(/from "(\.[^"]+)"/g)].map(([, to = ""]) => new URL(to, `file:///${file}`).pathname.slice(1));
+}
+
+describe("the tree", () => {
+  it.each(Object.entries(SOURCES))("imports downward only, in modules that stay small: %s", (file, source) => {
+    const height = heightOf(roomOf(file));
+    const upward = importsOf(file.slice(2), source).filter((to) => heightOf(roomOf(to)) > height);
+    expect(upward).toEqual([]);
+    expect(source.split("\n").length).toBeLessThanOrEqual(MOST_LINES + 1);
+  });
+
+  it("writes no English out beside strings.ts", () => {
+    const written = /(?:>|\b(?:aria-label|title|placeholder|alt)=")\s*[A-Z]?[a-z]+(?: [a-z]+)+[.?]?\s*(?:<\/|")/;
+    const found = Object.entries(SOURCES).filter(([file, source]) => file.endsWith(".tsx") && written.test(source));
+    expect(found.map(([file]) => file)).toEqual([]);
+  });
+});
+
+describe("the texts", () => {
+  const code = Object.entries(SOURCES)
+    .filter(([file]) => !file.endsWith(".test.ts") && file !== "./strings.ts")
+    .map(([, source]) => source)
+    .join("\n");
+
+  it.each(Object.entries(strings))("are all used: %s", (_, texts) => {
+    expect(Object.keys(texts).filter((name) => !new RegExp(`\\b${name}\\b`).test(code))).toEqual([]);
+  });
+});
