@@ -51,6 +51,8 @@ export const strings = {
       `${kind === "region" ? "Regions of" : kind === "picture" ? "Picture" : "Slide"} ${names.join(", ")}`,
     words: (text: string) => `"${text}"`,
     without: (text: string) => `without "${text}"`,
+    filter: (field: string, values: readonly string[]) => `${field}: ${values.join(" or ")}`,
+    noValue: "none",
     kind: (kind: string) => kind.charAt(0).toUpperCase() + kind.slice(1),
   },
   probability: {
@@ -64,6 +66,7 @@ export const strings = {
     forget: "Forget all",
     when: "Time",
     what: "Search",
+    filters: "Filters",
     archive: "Archive",
     results: "Results",
   },

@@ -23,7 +23,9 @@ function heightOf(room: string): number {
 }
 
 function importsOf(file: string, source: string): string[] {
-  return [...source.matchAll(/from "(\.[^"]+)"/g)].map(([, to = ""]) => new URL(to, `file:///${file}`).pathname.slice(1));
+  return [...source.matchAll(/from "(\.[^"]+)"/g)].map(([, to = ""]) =>
+    new URL(to, `file:///${file}`).pathname.slice(1),
+  );
 }
 
 describe("the tree", () => {

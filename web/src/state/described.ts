@@ -1,5 +1,5 @@
 /** Questions in words. */
-import type { QueryEcho } from "../api/types";
+import type { FieldFilter, QueryEcho } from "../api/types";
 import { strings } from "../strings";
 
 /** What was asked, on one line. */
@@ -14,4 +14,17 @@ export function describedQuery(query: QueryEcho): string {
   const words = query.text ? asked.words(query.text) : null;
   const without = query.without ? asked.without(query.without) : null;
   return [image, words, without].filter(Boolean).join(" ") || asked.kind(query.kind);
+}
+
+/** What filters leave, on one line; "" without filters. */
+export function describedFilters(filters: readonly FieldFilter[]): string {
+  const { filter, noValue } = strings.asked;
+  return filters
+    .map(({ field, values }) =>
+      filter(
+        field,
+        values.map((value) => String(value ?? noValue)),
+      ),
+    )
+    .join("; ");
 }

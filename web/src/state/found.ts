@@ -3,7 +3,7 @@ import { computed } from "@preact/signals";
 import { searches } from "../api/endpoints";
 import type { Result, SearchRequest, SearchResponse } from "../api/types";
 import { archiveName } from "./archives";
-import { describedQuery } from "./described";
+import { describedFilters, describedQuery } from "./described";
 import { resource } from "./loading";
 import { hrefTo, NEW_QUESTION, route } from "./navigation";
 import { searchRequestOf } from "./request";
@@ -43,6 +43,7 @@ async function answered({ archive, request }: Asked, signal: AbortSignal): Promi
 
 function note(archive: string, answer: SearchResponse): void {
   const href = hrefTo({ ...NEW_QUESTION, archive, collection: null, shown: {} });
-  const at = new Date().toISOString();
-  noteSearch({ href, label: describedQuery(answer.query), archive, at, results: answer.results.length });
+  const label = describedQuery(answer.query);
+  const filters = describedFilters(route.peek().filters);
+  noteSearch({ href, label, filters, archive, at: new Date().toISOString(), results: answer.results.length });
 }

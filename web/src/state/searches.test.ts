@@ -1,7 +1,14 @@
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { PastSearch } from "./searches";
 
-const search = (href: string, results = 1): PastSearch => ({ href, label: href, archive: "a", at: "", results });
+const search = (href: string, results = 1): PastSearch => ({
+  href,
+  label: "",
+  filters: "",
+  archive: "",
+  at: "",
+  results,
+});
 
 describe("past searches", () => {
   let withSearch: typeof import("./searches").withSearch;

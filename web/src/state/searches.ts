@@ -1,10 +1,11 @@
 /** The last searches of this tab; they go when it is closed. */
 import { signal } from "@preact/signals";
 
-/** href: leads to the same search; label: what was asked, in words; results: how many its page has. */
+/** href: leads to the same search; label, filters: what was asked, in words; results: how many its page has. */
 export interface PastSearch {
   readonly href: string;
   readonly label: string;
+  readonly filters: string;
   readonly archive: string;
   readonly at: string;
   readonly results: number;

@@ -25,6 +25,7 @@ function Searches({ searches }: { searches: readonly PastSearch[] }): JSX.Elemen
         <thead>
           <tr>
             <th scope="col">{words.what}</th>
+            <th scope="col">{words.filters}</th>
             <th scope="col">{words.archive}</th>
             <th scope="col" class="number">
               {words.results}
@@ -33,11 +34,12 @@ function Searches({ searches }: { searches: readonly PastSearch[] }): JSX.Elemen
           </tr>
         </thead>
         <tbody>
-          {searches.map(({ href, label, archive, results, at }) => (
+          {searches.map(({ href, label, filters, archive, results, at }) => (
             <tr key={href}>
               <td>
                 <a href={href}>{label}</a>
               </td>
+              <td>{filters}</td>
               <td>{archive}</td>
               <td class="number">{results}</td>
               <td>
