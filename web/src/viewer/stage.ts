@@ -47,7 +47,7 @@ export class Stage implements Movable {
       this.failed.value = true;
     });
     this.viewer.addHandler("canvas-click", (event) => {
-      const view = this.shown.value;
+      const view = this.shown.peek();
       if (event.quick && view) onClick(toSlide(view, event.position));
     });
   }
@@ -113,19 +113,20 @@ export class Stage implements Movable {
     this.viewer.viewport?.goHome(isCalm());
   }
 
-  flyTo(rect: Rect): void {
+  /** atOnce: without showing the way there. */
+  flyTo(rect: Rect, atOnce = isCalm()): void {
     const { source } = this;
-    const view = this.shown.value;
+    const view = this.shown.peek();
     if (!source || !view) return;
     const { centre, scale, stage } = fitted(view.stage, rect, FLY_SHARE);
     const [width, height] = [stage.width * scale, stage.height * scale];
     const bounds = [centre.x - width / 2, centre.y - height / 2, width, height].map((px) => px / source.image.width);
-    this.viewer.viewport.fitBounds(new OpenSeadragon.Rect(...bounds), isCalm());
+    this.viewer.viewport.fitBounds(new OpenSeadragon.Rect(...bounds), atOnce);
   }
 
   /** Slide without animation so far that a rectangle is within the stage. */
   reveal(rect: Rect): void {
-    const view = this.shown.value;
+    const view = this.shown.peek();
     if (!view) return;
     const right = overhang(view.centre.x, view.stage.width * view.scale, rect.x, rect.width);
     const down = overhang(view.centre.y, view.stage.height * view.scale, rect.y, rect.height);
@@ -133,7 +134,7 @@ export class Stage implements Movable {
   }
 
   place(): Place | null {
-    const view = this.shown.value;
+    const view = this.current();
     const umPerPx = this.source?.umPerPx;
     if (!view || !umPerPx) return null;
     const centreUm = { x: view.centre.x * umPerPx, y: view.centre.y * umPerPx };
@@ -142,7 +143,7 @@ export class Stage implements Movable {
 
   put(place: Place): void {
     const { source } = this;
-    if (!source?.umPerPx || !this.shown.value) return;
+    if (!source?.umPerPx || !this.shown.peek()) return;
     const unit = source.umPerPx * source.image.width;
     this.viewer.viewport.zoomTo(this.zoomOf(place.umPerPx / source.umPerPx), undefined, true);
     this.viewer.viewport.panTo(new OpenSeadragon.Point(place.centreUm.x / unit, place.centreUm.y / unit), true);
@@ -171,14 +172,19 @@ export class Stage implements Movable {
   }
 
   private moved(): void {
+    this.shown.value = this.current();
+  }
+
+  /** Where the viewport is now, be it not drawn yet. */
+  private current(): View | null {
     const { source } = this;
     const { viewport } = this.viewer;
-    if (!source || !viewport || !this.viewer.isOpen()) return;
+    if (!source || !viewport || !this.viewer.isOpen()) return null;
     const size = viewport.getContainerSize();
-    if (size.x < 1 || size.y < 1) return;
+    if (size.x < 1 || size.y < 1) return null;
     const centre = viewport.getCenter(true);
     const { width } = source.image;
-    this.shown.value = {
+    return {
       centre: { x: centre.x * width, y: centre.y * width },
       scale: width / (size.x * viewport.getZoom(true)),
       stage: { width: size.x, height: size.y },
