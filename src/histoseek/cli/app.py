@@ -19,9 +19,11 @@ from histoseek.cli.reencode import reencode
 from histoseek.cli.remove import remove
 from histoseek.cli.reports import reports
 from histoseek.cli.search import search
+from histoseek.cli.serve import serve
 from histoseek.cli.show import show
 from histoseek.cli.simulate import simulate
 from histoseek.cli.stats import stats
+from histoseek.cli.tokens import tokens
 from histoseek.cli.train import train
 from histoseek.cli.update import update
 from histoseek.cli.verify import verify
@@ -48,11 +50,13 @@ for command in (
     export,
     mask,
     simulate,
+    serve,
 ):
     app.command()(command)
 app.command("list")(list_slides)
 app.add_typer(weights, name="weights")
 app.add_typer(reports, name="reports")
+app.add_typer(tokens, name="tokens")
 
 
 def _version(wanted: bool) -> None:

@@ -45,14 +45,14 @@ def serve(
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise MissingExtra("uvicorn", "server") from error
-    from histoseek.server.run import free_port, run
+    from histoseek.server.run import run
     from histoseek.server.settings import ServerSettings, default_state, named_archives
 
     settings = ServerSettings(
         archives=named_archives(archives),
         state=state or default_state(),
         host=host,
-        port=port or free_port(host),
+        port=port,
         workers=workers,
         write=write,
         import_folder=import_folder.resolve() if import_folder else None,

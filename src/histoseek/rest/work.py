@@ -139,12 +139,21 @@ class CollectionContent(Request):
     version: int = Field(default=0, ge=0)
 
 
+class CollectedSlide(Answer):
+    """A slide that is in a collection."""
+
+    archive: str
+    slide_id: str
+    note: str
+    added: datetime
+
+
 class Collection(Answer):
     """A named list of slides of its owner's."""
 
     collection_id: str
     name: str
-    items: tuple[CollectionItem, ...]
+    items: tuple[CollectedSlide, ...]
     version: int
     created: datetime
     updated: datetime

@@ -10,7 +10,7 @@ from typing import Self
 
 from fastapi import Request
 
-from histoseek.server.archives import ServedArchive, ServedArchives
+from histoseek.server.archives import ServedArchives
 from histoseek.server.collections import CollectionStore
 from histoseek.server.encoding import UploadedSlides
 from histoseek.server.feedback import FeedbackStore
@@ -24,10 +24,11 @@ from histoseek.server.security.audit import AuditLog
 from histoseek.server.security.head import RequestHead
 from histoseek.server.security.limits import RateLimiter, RequestKind
 from histoseek.server.security.sessions import Sessions
-from histoseek.server.security.tokens import TokenStore
+from histoseek.server.security.tokens import Role, TokenStore
 from histoseek.server.settings import ServerSettings
 from histoseek.server.state import State
 from histoseek.server.tiles.service import TileService
+from histoseek.server.warming import warm
 
 _OPEN_SLIDES = 64
 _TILE_CACHE_MB = 256
@@ -63,9 +64,9 @@ class Context:
         archives = ServedArchives(settings.archives, limits.searches, limits.search_s)
         jobs = JobStore(state)
         uploads = UploadedSlides.of(settings, metrics)
-        limiter = RateLimiter(limits.rates, settings.workers, refused=lambda kind: metrics.rate_limited(kind))
+        limiter = RateLimiter(limits.rates, settings.workers, refused=metrics.rate_limited)
         tokens = TokenStore(state)
-        role = ("write" if settings.write else "read") if settings.allow_anonymous else None
+        anonymous: Role | None = ("write" if settings.write else "read") if settings.allow_anonymous else None
         return cls(
             settings=settings,
             state=state,
@@ -78,7 +79,7 @@ class Context:
             supervisor=Supervisor(jobs, lambda job, told: uploads.encode(job, archives.get(job.archive), told)),
             feedback=FeedbackStore(state),
             collections=CollectionStore(state),
-            access=Access(tokens, Sessions(state, tokens, settings.port), limiter, role),
+            access=Access(tokens, Sessions(state, tokens, settings.port), limiter, anonymous),
             limiter=limiter,
             metrics=metrics,
             audit=AuditLog(settings.state),
@@ -89,6 +90,7 @@ class Context:
         """Begin what runs beside requests."""
         self.supervisor.start()
         self.uploads.start()
+        warm(self.archives)
 
     def close(self) -> None:
         """End it all, without losing anything."""

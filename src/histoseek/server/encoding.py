@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from histoseek.archive.stores.sql import quoted
-from histoseek.encoders.bag import Bag, load_bag, save_bag
+from histoseek.encoders.bag import Bag, BagOrigin, load_bag, save_bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import InputError, MissingSpacing
 from histoseek.geometry import Rect
@@ -47,7 +47,8 @@ class Encodings:
         path = upload.folder / f"bag-{key}.safetensors"
         with self._alone(path):
             if not path.is_file():
-                save_bag(self.sandbox.encode(upload.path, recipe, spacing_um_per_px, regions, told), path)
+                bag = self.sandbox.encode(upload.path, recipe, spacing_um_per_px, regions, told)
+                save_bag(bag, BagOrigin("", key, 0, 0, spacing_um_per_px or 0), path)
             return load_bag(path)
 
     @contextmanager

@@ -18,10 +18,10 @@ _MOST = 4096
 
 @dataclass(frozen=True, slots=True)
 class SlideFile:
-    """A slide's file and the spacing it was indexed with, in um/px, None when not known."""
+    """A slide's file and the spacing it was indexed with, in um/px."""
 
     path: Path
-    spacing_um_per_px: float | None
+    spacing_um_per_px: float
 
 
 class SlideFiles:
@@ -52,4 +52,4 @@ def _look_up(served: ServedArchive, slide_id: str) -> SlideFile:
     path = Path(record.uri)
     if served.archive.recipe.imported or not path.is_file():
         raise NotThere(slide_id, "the archive has no picture of this slide", "Its file was moved, or never indexed")
-    return SlideFile(path, record.spacing_um_per_px or None)
+    return SlideFile(path, record.spacing_um_per_px)

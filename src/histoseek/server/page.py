@@ -14,7 +14,7 @@ STATIC = Path(__file__).parent / "static"
 _NAMED_BY_CONTENT = "public, max-age=31536000, immutable"
 _NOT_BUILT = (
     "<!doctype html><html lang=en><title>histoseek</title><h1>The page is not built</h1>"
-    "<p>This is a checkout of the sources. Build the page with <code>make page</code>; the REST API works without it.</p>"
+    "<p>This is a checkout of the sources. Build the page with <code>make page</code>; the REST API needs none.</p>"
 )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 
 from histoseek.api import Archive
 from histoseek.errors import ConfigurationError, SlideNotFound
@@ -16,67 +16,73 @@ from histoseek.server.state import State
 
 _GRACE_S = 10
 _KEEP_ALIVE_S = 20
+_WAITING_CONNECTIONS = 512
 
 Say = Callable[[ServerSettings, str | None], None]
 """Told the settings, and the text of the first token when it was made just now."""
 
-log = logging.getLogger(__name__)
-
 
 def run(settings: ServerSettings, say: Say) -> None:
-    """Serve until interrupted; what can't work is refused before anything listens.
+    """Serve until interrupted; what can't work is refused before anything listens. Port 0 takes a free one.
 
     Raises ArchiveNotFound, DamagedArchive, SlideNotFound, ConfigurationError.
     """
-    import uvicorn
-
     for path in settings.archives.values():
         Archive.open(path)
     if settings.import_folder and not settings.import_folder.is_dir():
         raise SlideNotFound(settings.import_folder)
-    _check_port(settings)
+    with _listening(settings.host, settings.port) as place:
+        settings = replace(settings, port=place.getsockname()[1])
+        token = _first_token(settings)
+        if settings.workers > 1:
+            prepare_folder(settings.metrics_folder)
+        configure_logging(settings.json_logs)
+        settings.to_environment()
+        say(settings, token)
+        _serve(settings, place)
+
+
+def _first_token(settings: ServerSettings) -> str | None:
     state = State(settings.state)
-    token = None if settings.allow_anonymous else TokenStore(state).ensure_first()
-    state.close()
-    if settings.workers > 1:
-        prepare_folder(settings.metrics_folder)
-    configure_logging(settings.json_logs)
-    settings.to_environment()
-    say(settings, token)
-    uvicorn.run(
+    try:
+        return None if settings.allow_anonymous else TokenStore(state).ensure_first()
+    finally:
+        state.close()
+
+
+def _serve(settings: ServerSettings, place: socket.socket) -> None:
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    config = uvicorn.Config(
         "histoseek.server.app:from_environment",
         factory=True,
-        host=settings.host,
-        port=settings.port,
         workers=settings.workers,
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        ws="none",
         limit_concurrency=settings.limits.connections,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )
+    if settings.workers > 1:
+        Multiprocess(config, sockets=[place]).run()
+    else:
+        uvicorn.Server(config).run(sockets=[place])
 
 
-def free_port(host: str) -> int:
-    """A port that nobody listens on; raises ConfigurationError for an address that is not this machine's."""
-    with _bound(host, 0) as listening:
-        return int(listening.getsockname()[1])
-
-
-def _check_port(settings: ServerSettings) -> None:
-    _bound(settings.host, settings.port).close()
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that takes connections from now on, before anybody answers them."""
+    place = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((host, port))
+        place.bind((host, port))
+        place.listen(_WAITING_CONNECTIONS)
     except OSError as error:
-        listening.close()
+        place.close()
         advice = "Is another server running? Choose another --port, or --host"
         raise ConfigurationError(f"{host}:{port}", f"can't be listened on ({error.strerror})", advice) from error
-    return listening
+    place.set_inheritable(True)
+    return place

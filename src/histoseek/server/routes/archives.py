@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from histoseek.rest.archives import ArchiveInfo, FacetField, Facets, FacetsRequest, FacetValue, Map
+from histoseek.rest.archives import ArchiveInfo
 from histoseek.server.dependencies import InContext, Reader, Served
 
 router = APIRouter(prefix="/archives", tags=["archives"])

@@ -1,53 +1,111 @@
-"""Search, explanation and counts."""
+"""Search, explanation, counts and the map."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from itertools import groupby
-from operator import attrgetter
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
+from histoseek.archive.reports import Facet
 from histoseek.archive.stores.sql import both
 from histoseek.rest.archives import FacetField, Facets, FacetsRequest, FacetValue, FieldFilter, Map
 from histoseek.rest.queries import ExplainRequest, SearchRequest
 from histoseek.rest.results import ExplainResponse, SearchResponse
-from histoseek.search.fields import condition_of, facet_counts, public_where
-from histoseek.search.fields import FieldFilter as SearchedField
+from histoseek.search import fields
 from histoseek.search.options import SearchOptions
 from histoseek.search.pair import explain_pair
+from histoseek.search.public import public_where
 from histoseek.search.search import search
 from histoseek.server.answers import explain_answer, search_answer
 from histoseek.server.archives import ServedArchive
-from histoseek.server.context import Context
-from histoseek.server.dependencies import InContext, Reader, Served
+from histoseek.server.dependencies import InContext, Reader, Searcher, Served
 from histoseek.server.questions import asked_slides, question
-from histoseek.server.security.access import Identity
 
 router = APIRouter(prefix="/archives/{archive}", tags=["search"])
 
 
 @router.post("/search")
-def search_archive(context: InContext, identity: Reader, served: Served, request: SearchRequest) -> SearchResponse:
-    """The slides, or reports of slides, that are most like a slide, regions, a case, a sentence, a report, or several
-    of these; the query's own patient is left out."""
-    query = question(request.query, context.uploads_of(identity, served), request.marks)
+def search_archive(context: InContext, identity: Searcher, served: Served, request: SearchRequest) -> SearchResponse:
+    """The slides, or reports of slides, that are most like what is asked with; its own patient is left out.
+
+    Ask with a slide, regions, a picture, a case, a sentence, a report, or an image and words together.
+    """
+    began = time.perf_counter()
+    query = question(request.query, context.uploads.asked(served, identity.name), request.marks)
     options = _options(served, request)
     with context.archives.turn():
         results = search(served.archive, query, options)
+    context.metrics.search(request.query.kind, time.perf_counter() - began)
     key = context.feedback.query_key(request.query.model_dump(mode="json"))
     return search_answer(results, asked_slides(request.query), key, request.k)
 
 
 @router.post("/explain")
-def explain(context: InContext, identity: Reader, served: Served, request: ExplainRequest) -> ExplainResponse:
-    """Why one slide of the archive does, or does not, fit a query, found or not, and where both slides' vectors look."""
-    query = question(request.query, context.uploads_of(identity, served))
+def explain(context: InContext, identity: Searcher, served: Served, request: ExplainRequest) -> ExplainResponse:
+    """Why a slide of the archive does, or does not, fit a query, found or not, and where both slides' vectors look."""
+    query = question(request.query, context.uploads.asked(served, identity.name))
     options = SearchOptions(to=request.to, distance=request.distance)
     with context.archives.turn():
         return explain_answer(explain_pair(served.archive, query, request.slide_id, options))
 
 
 @router.post("/facets")
-def count_values(context: InContext, identity: Reader, served: Served, request: FacetsRequest) -> Facets:
+def count_values(identity: Reader, served: Served, request: FacetsRequest) -> Facets:
     """How many slides have which values, in metadata and in what reports state, with filters applied."""
-    return _facets(served, request)
+    archive, filters = served.archive, _filters(request.filters)
+    archive.refresh()
+    where = _public(request.where)
+    counted = fields.facet_counts(archive, where, filters, request.fields)
+    condition = both(where, fields.condition_of(archive.store, filters))
+    return Facets(slides=archive.store.count(condition), fields=tuple(_fields(counted, request.most)))
+
+
+@router.get("/map")
+def get_map(
+    context: InContext,
+    identity: Searcher,
+    served: Served,
+    label: Annotated[str | None, Query(max_length=200, description="The column of labels.")] = None,
+) -> Map:
+    """A 2-d map of the archive's slides: near are slides that look alike as a whole."""
+    with context.archives.turn():
+        return context.overviews.of(served, label)
+
+
+def _options(served: ServedArchive, request: SearchRequest) -> SearchOptions:
+    served.archive.refresh()
+    condition = fields.condition_of(served.archive.store, _filters(request.filters)) if request.filters else None
+    return SearchOptions(
+        k=request.k,
+        offset=request.offset,
+        to=request.to,
+        where=both(_public(request.where), condition),
+        same_patient=request.same_patient,
+        distance=request.distance,
+        exact=request.exact,
+        by_case=request.by_case,
+        min_probability=request.min_probability,
+        vote=request.vote,
+        expand=request.expand,
+    )
+
+
+def _public(where: str | None) -> str | None:
+    return public_where(where) if where is not None else None
+
+
+def _filters(given: Sequence[FieldFilter]) -> list[fields.FieldFilter]:
+    return [fields.FieldFilter(one.source, one.field, one.values) for one in given]
+
+
+def _fields(counted: Sequence[Facet], most: int) -> list[FacetField]:
+    """The counts by field, of each the most frequent values."""
+    found = []
+    for (source, field), group in groupby(counted, key=lambda one: (one.source, one.field)):
+        values = [FacetValue(value=one.value, count=one.count) for one in group]
+        more = max(0, len(values) - most)
+        found.append(FacetField(source=source, field=field, values=tuple(values[:most]), more=more))
+    return found

@@ -10,6 +10,7 @@ from histoseek.archive.stores.sql import both, quoted
 from histoseek.errors import InputError
 from histoseek.rest.archives import ImageInfo, Report, Slide, SlideChanges
 from histoseek.rest.base import Page
+from histoseek.search.public import public_where
 from histoseek.server.answers import report_answer, slide_answer
 from histoseek.server.dependencies import InContext, Reader, Served, SlideIdInPath, Viewer, Writer
 from histoseek.server.routes.pictures import Edge, JpegResponse, LevelInPath, PlaceInPath, XmlResponse, picture
@@ -17,7 +18,17 @@ from histoseek.server.routes.pictures import Edge, JpegResponse, LevelInPath, Pl
 router = APIRouter(prefix="/archives/{archive}/slides", tags=["slides"])
 
 Where = Annotated[str | None, Query(max_length=2000, description="SQL filter over metadata.")]
-_FIXED = ("slide_id", "uri", "file_fingerprint", "width", "height", "spacing_um_per_px", "tile_count", "created", "updated")
+_FIXED = (
+    "slide_id",
+    "uri",
+    "file_fingerprint",
+    "width",
+    "height",
+    "spacing_um_per_px",
+    "tile_count",
+    "created",
+    "updated",
+)
 
 
 @router.get("")
@@ -29,7 +40,8 @@ def list_slides(
     after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
 ) -> Page[Slide]:
     """Slides by their ids, page by page."""
-    condition = both(public_where(served.archive, where), f"slide_id > {quoted(after)}" if after else None)
+    asked = public_where(where) if where is not None else None
+    condition = both(asked, f"slide_id > {quoted(after)}" if after else None)
     records = served.archive.records(condition, limit + 1)
     following = records[limit - 1].slide_id if len(records) > limit else None
     return Page(items=tuple(slide_answer(record) for record in records[:limit]), next=following)
