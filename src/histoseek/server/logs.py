@@ -30,13 +30,14 @@ def configure_logging(json_lines: bool) -> None:
             "formatters": {"lines": {"()": formatter}},
             "handlers": {
                 "stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["private"]},
+                "nowhere": {"class": "logging.NullHandler"},
             },
             "root": {"level": "WARNING", "handlers": ["stderr"]},
             "loggers": {
                 "histoseek": {"level": "INFO"},
                 "uvicorn": {"level": "INFO", "handlers": [], "propagate": True},
                 "uvicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
-                _ACCESS: {"level": "CRITICAL", "handlers": [], "propagate": False},
+                _ACCESS: {"handlers": ["nowhere"], "propagate": False},
             },
         }
     )

@@ -50,7 +50,8 @@ def _name(host: str) -> str:
     if any(mark in host for mark in "/?#@\\ \t"):
         return ""
     try:
-        return urlsplit(f"//{host}").hostname or ""
+        parts = urlsplit(f"//{host}")
+        return (parts.hostname or "") if parts.port != 0 else ""
     except ValueError:
         return ""
 

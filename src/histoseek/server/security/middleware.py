@@ -124,8 +124,8 @@ class _Answer:
         await self._send(message)
 
     async def _pass_on_then_linger(self, message: Message) -> None:
-        """Send all, and end only after the client had time to send what it was at."""
-        if message["type"] == "http.response.body" and self._body.refusal is not None:
+        """Send all, and end only after a client with too much to say had time to say it."""
+        if message["type"] == "http.response.body" and isinstance(self._body.refusal, TooLarge):
             await self._send({**message, "more_body": True})
             await self._body.discard(_LINGER_S)
             message = {"type": "http.response.body", "body": b""}
