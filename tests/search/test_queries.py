@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -231,3 +232,14 @@ def test_a_spacing_that_is_no_microscopes_is_refused(archive: Archive, tmp_path:
     Image.new("RGB", (300, 300), "pink").save(tmp_path / "crop.png")
     with pytest.raises(MissingSpacing):
         archive.search(TileImage(tmp_path / "crop.png", spacing))
+
+
+def test_a_patient_who_is_named_is_left_out_by_pseudonym(indexed: Path, tmp_path: Path) -> None:
+    own = Archive.open(shutil.copytree(indexed, tmp_path / "own.archive"))
+    first = own.records()[0].slide_id
+    assert own.update(first, {"patient_id": "Schmidt, Anna"}).patient_id != "Schmidt, Anna"
+    everyone = own.search(TextQuery("carcinoma"), k=20)
+    others = own.search(TextQuery("carcinoma", patient_id="Anna Schmidt"), k=20)
+    assert first in [one.slide_id for one in everyone]
+    assert first not in [one.slide_id for one in others]
+    assert len(others) == len(everyone) - 1

@@ -9,6 +9,7 @@ from histoseek.archive.archive import Archive
 from histoseek.archive.stores.base import Store
 from histoseek.archive.stores.sql import both, either, in_list, unless
 from histoseek.errors import ArchiveError
+from histoseek.reports.person_names import pseudonymous
 from histoseek.search.options import SearchOptions
 
 HAS_REPORT = "report IS NOT NULL"
@@ -16,7 +17,10 @@ HAS_REPORT = "report IS NOT NULL"
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """The query's own slides, which it never finds: by id, and all of a patient or of a case."""
+    """The query's own slides, which it never finds: by id, and all of a patient or of a case.
+
+    A patient may be named: archives keep a pseudonym in place of a name, some keep the name.
+    """
 
     slide_ids: tuple[str, ...] = ()
     patient_id: str | None = None
@@ -25,7 +29,8 @@ class Own:
     @property
     def condition(self) -> str | None:
         """What the own slides satisfy, None without any."""
-        named = {"slide_id": self.slide_ids, "patient_id": (self.patient_id,), "case_id": (self.case_id,)}
+        patients = {self.patient_id, pseudonymous(self.patient_id)} if self.patient_id else ()
+        named = {"slide_id": self.slide_ids, "patient_id": sorted(patients), "case_id": (self.case_id,)}
         return either(*(in_list(column, [v for v in values if v]) for column, values in named.items() if any(values)))
 
 
