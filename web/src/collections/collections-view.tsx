@@ -1,10 +1,88 @@
+/** Collections: named lists of slides with notes. */
+import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
+import type { Collection } from "../api/types";
+import { go, hrefTo, route } from "../state/navigation";
 import { strings } from "../strings";
+import { Button } from "../ui/button";
+import { Field } from "../ui/field";
+import { ErrorPanel, Note, Spinner } from "../ui/status";
+import { LONGEST_NAME } from "./edit";
+import { OneCollection } from "./one-collection";
+import { collectionList, createCollection } from "./store";
+import "./collections.css";
+
+const words = strings.collections;
 
 export function CollectionsView(): JSX.Element {
+  const { value, error, loading } = collectionList.state.value;
+  const open = value?.find(({ collection_id }) => collection_id === route.value.collection);
   return (
-    <div class="view-page">
-      <h1>{strings.app.views.collections}</h1>
+    <div class="collections">
+      <nav class="collections-list screen-only" aria-label={words.title}>
+        <h1>{words.title}</h1>
+        {error && <ErrorPanel error={error} onRetry={collectionList.reload} />}
+        {!value && loading && <Spinner />}
+        {value && <Names collections={value} />}
+        <NewCollection />
+      </nav>
+      <div class="collections-open">
+        {open ? (
+          <OneCollection key={open.collection_id} collection={open} />
+        ) : (
+          value && <Note>{value.length ? words.choose : words.none}</Note>
+        )}
+      </div>
     </div>
+  );
+}
+
+function Names({ collections }: { collections: readonly Collection[] }): JSX.Element {
+  return (
+    <ul>
+      {collections.map(({ collection_id, name, items }) => (
+        <li key={collection_id}>
+          <a
+            href={hrefTo({ collection: collection_id })}
+            aria-current={route.value.collection === collection_id ? "page" : undefined}
+          >
+            <span>{name}</span>
+            <span class="faint">{words.count(items.length)}</span>
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function NewCollection(): JSX.Element {
+  const name = useSignal("");
+  const create = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    const made = name.value.trim() ? await createCollection(name.value.trim()) : null;
+    if (!made) return;
+    name.value = "";
+    go({ collection: made.collection_id });
+  };
+  return (
+    <form class="collections-new" onSubmit={create}>
+      <Field label={words.newName}>
+        {(id) => (
+          <input
+            id={id}
+            class="input"
+            maxLength={LONGEST_NAME}
+            autocomplete="off"
+            value={name.value}
+            onInput={(event) => {
+              name.value = event.currentTarget.value;
+            }}
+          />
+        )}
+      </Field>
+      <Button type="submit" disabled={!name.value.trim()}>
+        {words.create}
+      </Button>
+    </form>
   );
 }

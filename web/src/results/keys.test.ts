@@ -1,28 +1,16 @@
-import { describe, expect, it } from "vitest";
-import { actionOf, movedTo } from "./keys";
+import { expect, it } from "vitest";
+import { movedTo } from "./keys";
 
-const plain = { ctrlKey: false, altKey: false, metaKey: false };
-
-describe("actionOf", () => {
-  it("knows letters and arrows", () => {
-    expect(actionOf({ ...plain, key: "j" })).toBe("next");
-    expect(actionOf({ ...plain, key: "ArrowUp" })).toBe("previous");
-    expect(actionOf({ ...plain, key: "x" })).toBeNull();
-  });
-
-  it("leaves the browser its own keys", () => {
-    expect(actionOf({ ...plain, key: "-", ctrlKey: true })).toBeNull();
-    expect(actionOf({ ...plain, key: "c", metaKey: true })).toBeNull();
-  });
+it("moves within the list and stays at its ends", () => {
+  expect(movedTo("ArrowDown", 3, 10)).toBe(4);
+  expect(movedTo("ArrowDown", 9, 10)).toBe(9);
+  expect(movedTo("ArrowDown", -1, 10)).toBe(0);
+  expect(movedTo("ArrowUp", 0, 10)).toBe(0);
+  expect(movedTo("End", 0, 10)).toBe(9);
+  expect(movedTo("Home", 5, 10)).toBe(0);
+  expect(movedTo("End", 0, 0)).toBe(0);
 });
 
-describe("movedTo", () => {
-  it("stays within the list", () => {
-    expect(movedTo("next", 9, 10)).toBe(9);
-    expect(movedTo("previous", 0, 10)).toBe(0);
-    expect(movedTo("last", 0, 10)).toBe(9);
-    expect(movedTo("first", 5, 10)).toBe(0);
-    expect(movedTo("next", 0, 0)).toBe(0);
-    expect(movedTo("open", 3, 10)).toBe(3);
-  });
+it("knows no other keys", () => {
+  expect(movedTo("x", 3, 10)).toBeNull();
 });

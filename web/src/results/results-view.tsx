@@ -1,10 +1,142 @@
+/** What was found: filters, the list, and what it votes for; before anything was asked, what can be done. */
+import { signal } from "@preact/signals";
 import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
+import type { SearchResponse } from "../api/types";
+import { AddDialog } from "../collections/add-dialog";
+import { ActiveFilters, clearFilters } from "../facets/active-filters";
+import { FacetsPanel } from "../facets/facets-panel";
+import { Welcome } from "../search/welcome";
+import { describedQuery } from "../state/described";
+import { found } from "../state/found";
+import { go, hrefTo, route } from "../state/navigation";
+import { announce } from "../state/toasts";
 import { strings } from "../strings";
+import { Button } from "../ui/button";
+import { ErrorPanel, Note } from "../ui/status";
+import { ExportMenu } from "./export-menu";
+import { MarksBar } from "./marks-bar";
+import { PrintHead } from "./print-head";
+import { ResultList } from "./result-list";
+import { Skeleton } from "./skeleton";
+import { VotePanel } from "./vote-panel";
+import "./results.css";
+
+const words = strings.results;
+
+/** The slides that are about to be put into a collection. */
+const collecting = signal<readonly string[] | null>(null);
+
+function collect(slideIds: readonly string[]): void {
+  collecting.value = slideIds;
+}
 
 export function ResultsView(): JSX.Element {
+  if (!route.value.query) return <Welcome />;
+  const { value } = found.state.value;
   return (
-    <div class="view-page">
-      <h1>{strings.app.views.results}</h1>
+    <div class="results">
+      <div class="results-filters screen-only">
+        <FacetsPanel />
+      </div>
+      <Found />
+      <div class="results-aside">{value && <VotePanel response={value} />}</div>
+      <AddDialog
+        slideIds={collecting.value}
+        onClose={() => {
+          collecting.value = null;
+        }}
+      />
     </div>
+  );
+}
+
+function Found(): JSX.Element {
+  const { loading, value, error } = found.state.value;
+  useAnnouncement(value);
+  return (
+    <section class="results-main" aria-label={words.title} aria-busy={loading}>
+      <Head response={value} />
+      <ActiveFilters />
+      <MarksBar />
+      {error && <ErrorPanel error={error} onRetry={found.reload} />}
+      {value ? <Answer response={value} loading={loading} /> : loading && <Skeleton />}
+    </section>
+  );
+}
+
+/** Screen readers are told what came; the focus stays where it is. */
+function useAnnouncement(response: SearchResponse | null): void {
+  useEffect(() => {
+    if (response) announce(words.announced(response.results.length, response.unlike));
+  }, [response]);
+}
+
+function Head({ response }: { response: SearchResponse | null }): JSX.Element {
+  return (
+    <header class="results-head">
+      <div>
+        <h1>{response ? words.for(describedQuery(response.query)) : words.searching}</h1>
+        {response && <p class="faint">{words.summary(response.results.length, response.elapsed_ms)}</p>}
+      </div>
+      {response && response.results.length > 0 && (
+        <div class="results-tools screen-only">
+          <Button icon="collection" onClick={() => collect(response.results.map(({ slide_id }) => slide_id))}>
+            {words.collectAll}
+          </Button>
+          <ExportMenu response={response} />
+        </div>
+      )}
+    </header>
+  );
+}
+
+function Answer({ response, loading }: { response: SearchResponse; loading: boolean }): JSX.Element {
+  return (
+    <div class={loading ? "results-stale" : undefined}>
+      <PrintHead />
+      {response.warnings.map((warning) => (
+        <Note key={warning} kind="warning">
+          {warning}
+        </Note>
+      ))}
+      {response.results.length ? <ResultList response={response} onCollect={collect} /> : <Nothing />}
+      <Pages response={response} />
+    </div>
+  );
+}
+
+function Nothing(): JSX.Element {
+  const { filters, settings, page } = route.value;
+  const narrowed = filters.length > 0 || settings.where !== null;
+  return (
+    <div class="panel results-nothing">
+      <div>
+        <h2>{page > 1 ? words.nothingMore : words.nothing}</h2>
+        <ul>
+          {narrowed && <li>{words.adviceFilters}</li>}
+          {settings.minProbability !== null && <li>{words.adviceProbability}</li>}
+          {!settings.samePatient && <li>{words.advicePatient}</li>}
+          <li>{words.adviceWords}</li>
+        </ul>
+        {narrowed && <Button onClick={clearFilters}>{strings.facets.clear}</Button>}
+      </div>
+    </div>
+  );
+}
+
+function Pages({ response }: { response: SearchResponse }): JSX.Element | null {
+  const { page } = route.value;
+  if (page === 1 && response.next_offset === null) return null;
+  return (
+    <nav class="results-pages screen-only" aria-label={words.pages}>
+      {page > 1 && <a href={hrefTo({ page: page - 1 })}>{words.previous}</a>}
+      <span>{words.page(page)}</span>
+      {response.next_offset !== null && (
+        <Button onClick={() => go({ page: page + 1 })} icon="down">
+          {words.more}
+        </Button>
+      )}
+    </nav>
   );
 }

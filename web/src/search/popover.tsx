@@ -23,7 +23,7 @@ export function Popover({ label, icon, title, children }: PopoverProps): JSX.Ele
     root.current?.querySelector<HTMLElement>(":scope > button")?.focus();
   };
   return (
-    <div ref={root} class="search-popover" onKeyDown={onKeyDown}>
+    <div ref={root} class="search-popover" role="group" aria-label={title} onKeyDown={onKeyDown}>
       <Button {...(icon ? { icon } : {})} aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}>
         {label}
       </Button>

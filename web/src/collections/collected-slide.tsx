@@ -1,0 +1,98 @@
+import type { JSX } from "preact";
+import { useEffect, useId, useState } from "preact/hooks";
+import { slides } from "../api/endpoints";
+import type { CollectionItem, Slide } from "../api/types";
+import { hrefTo, NEW_QUESTION } from "../state/navigation";
+import { strings } from "../strings";
+import { IconButton } from "../ui/button";
+import { LONGEST_NOTE } from "./edit";
+
+const words = strings.collections;
+const THUMBNAIL_PX = 96;
+
+export interface CollectedSlideProps {
+  readonly item: CollectionItem;
+  /** What the archive knows of it; null: nothing, or nothing yet. */
+  readonly slide: Slide | null;
+  /** Whether the archive has it no more. */
+  readonly missing: boolean;
+  readonly first: boolean;
+  readonly last: boolean;
+  readonly onNote: (note: string) => void;
+  readonly onMove: (by: number) => void;
+  readonly onRemove: () => void;
+}
+
+export function CollectedSlide(props: CollectedSlideProps): JSX.Element {
+  const { item, slide, missing, onNote } = props;
+  const facts = [slide?.organ, slide?.stain, slide?.site].filter(Boolean).join(", ");
+  const ask = hrefTo({
+    ...NEW_QUESTION,
+    archive: item.archive,
+    query: { kind: "slide", slide: { slide_id: item.slide_id } },
+  });
+  return (
+    <li class="collections-slide">
+      <span class="collections-thumbnail">
+        {slide?.has_image && (
+          <img
+            src={slides.thumbnailUrl(item.archive, item.slide_id, 2 * THUMBNAIL_PX)}
+            width={THUMBNAIL_PX}
+            height={THUMBNAIL_PX}
+            alt=""
+            loading="lazy"
+          />
+        )}
+      </span>
+      <div class="collections-what">
+        <h3>{missing ? words.missing : <a href={ask}>{slide?.diagnosis ?? item.slide_id}</a>}</h3>
+        {facts && <p>{facts}</p>}
+        <p class="collections-ids">
+          <code>{item.slide_id}</code>
+          {slide?.case_id && (
+            <>
+              {` ${strings.results.case} `}
+              <code>{slide.case_id}</code>
+            </>
+          )}
+          <span class="faint">{` ${item.archive}`}</span>
+        </p>
+        <NoteField note={item.note ?? ""} slideId={item.slide_id} onNote={onNote} />
+      </div>
+      <Moves {...props} />
+    </li>
+  );
+}
+
+function Moves({ item, first, last, onMove, onRemove }: CollectedSlideProps): JSX.Element {
+  return (
+    <div class="collections-moves screen-only">
+      <IconButton icon="up" label={words.moveUp(item.slide_id)} disabled={first} onClick={() => onMove(-1)} />
+      <IconButton icon="down" label={words.moveDown(item.slide_id)} disabled={last} onClick={() => onMove(1)} />
+      <IconButton icon="trash" label={words.removeSlide(item.slide_id)} onClick={onRemove} />
+    </div>
+  );
+}
+
+/** A note is kept when its field is left. */
+function NoteField({ note, slideId, onNote }: { note: string; slideId: string; onNote: (note: string) => void }) {
+  const [typed, setTyped] = useState(note);
+  const id = useId();
+  useEffect(() => setTyped(note), [note]);
+  return (
+    <>
+      <textarea
+        id={id}
+        class="input collections-note screen-only"
+        rows={1}
+        maxLength={LONGEST_NOTE}
+        aria-label={words.noteOf(slideId)}
+        placeholder={words.note}
+        value={typed}
+        onInput={(event) => setTyped(event.currentTarget.value)}
+        onBlur={() => typed.trim() !== note && onNote(typed.trim())}
+      />
+      {note && <p class="print-only">{words.noted(note)}</p>}
+    </>
+  );
+}

@@ -1,0 +1,50 @@
+import type { JSX } from "preact";
+import { set } from "../search/asking";
+import { go, route } from "../state/navigation";
+import { strings } from "../strings";
+import { Button } from "../ui/button";
+import { Icon } from "../ui/icons";
+import { type Chip, chipsOf, withToggled } from "./filters";
+import { fieldTitle, valueTitle } from "./names";
+import "./facets.css";
+
+const words = strings.facets;
+
+/** The filters in force as chips, each to be taken away; nothing where there are none. */
+export function ActiveFilters(): JSX.Element | null {
+  const { filters, settings } = route.value;
+  const chips = chipsOf(filters);
+  if (!chips.length && !settings.where) return null;
+  return (
+    <section class="facets-chips" aria-label={words.active}>
+      {chips.map((chip) => (
+        <FilterChip key={JSON.stringify(chip)} chip={chip} />
+      ))}
+      {settings.where && <ChipButton text={settings.where} onRemove={() => set({ where: null })} />}
+      <Button kind="quiet" onClick={clearFilters}>
+        {words.clear}
+      </Button>
+    </section>
+  );
+}
+
+/** Take all filters away. */
+export function clearFilters(): void {
+  const { settings } = route.peek();
+  go({ filters: [], settings: { ...settings, where: null }, page: 1 });
+}
+
+function FilterChip({ chip }: { chip: Chip }): JSX.Element {
+  const text = `${fieldTitle(chip.field)}: ${valueTitle(chip.value, chip.source)}`;
+  const remove = (): void => go({ filters: withToggled(route.peek().filters, chip, chip.value), page: 1 });
+  return <ChipButton text={text} onRemove={remove} />;
+}
+
+function ChipButton({ text, onRemove }: { text: string; onRemove: () => void }): JSX.Element {
+  return (
+    <button type="button" class="facets-chip" aria-label={words.remove(text)} onClick={onRemove}>
+      {text}
+      <Icon name="close" size={12} />
+    </button>
+  );
+}

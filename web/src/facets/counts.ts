@@ -1,0 +1,31 @@
+/** How many slides have which values, among those that satisfy the filters. */
+import { effect, signal } from "@preact/signals";
+import { archives } from "../api/endpoints";
+import type { Facets } from "../api/types";
+import { archiveName } from "../state/archives";
+import { resource } from "../state/loading";
+import { route } from "../state/navigation";
+
+const MOST_VALUES = 200;
+
+export const facets = resource(
+  () => {
+    const { filters, settings, query } = route.value;
+    return query && archiveName.value ? { archive: archiveName.value, filters, where: settings.where } : null;
+  },
+  ({ archive, filters, where }, signal) =>
+    archives.facets(archive, { filters: [...filters], where, most: MOST_VALUES }, signal),
+);
+
+/** The last counts that came: they stay while others are on their way, or a condition is refused. */
+export const lastFacets = signal<Facets | null>(null);
+
+effect(() => {
+  const { value } = facets.state.value;
+  if (value) lastFacets.value = value;
+});
+
+effect(() => {
+  archiveName.value;
+  lastFacets.value = null;
+});

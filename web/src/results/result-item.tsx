@@ -1,0 +1,163 @@
+/** One result of the list. */
+import type { JSX } from "preact";
+import { slides } from "../api/endpoints";
+import type { Result } from "../api/types";
+import { askNow } from "../search/asking";
+import { archiveName } from "../state/archives";
+import { hrefTo, route } from "../state/navigation";
+import { strings } from "../strings";
+import { ProbabilityBar } from "../ui/bars";
+import { IconButton } from "../ui/button";
+import { ReportExcerpt } from "./excerpt";
+import { pressMark } from "./judging";
+import { markOf } from "./marks";
+import { waysText } from "./ways";
+
+const words = strings.results;
+const THUMBNAIL_PX = 112;
+
+export interface ResultItemProps {
+  readonly result: Result;
+  readonly calibratedFor: string | null;
+  readonly onCollect: (slideIds: readonly string[]) => void;
+}
+
+export function ResultItem({ result, calibratedFor, onCollect }: ResultItemProps): JSX.Element {
+  const { slide_id, rank } = result;
+  const mark = markOf(route.value.marks, slide_id);
+  return (
+    <li class={`results-item ${mark ? `results-${mark}` : ""}`} data-slide={slide_id}>
+      <span class="results-rank">{rank}</span>
+      <Thumbnail result={result} />
+      <div class="results-what">
+        <Title result={result} />
+        <Facts result={result} />
+        <Ids result={result} />
+        <p class="results-ways">{waysText(result)}</p>
+        <ReportExcerpt result={result} />
+      </div>
+      <div class="results-side">
+        <Numbers result={result} calibratedFor={calibratedFor} />
+        <Actions result={result} onCollect={onCollect} />
+      </div>
+    </li>
+  );
+}
+
+function Thumbnail({ result }: { result: Result }): JSX.Element {
+  const { slide_id, slide } = result;
+  const size = { width: THUMBNAIL_PX, height: THUMBNAIL_PX };
+  return (
+    // biome-ignore lint/a11y/useAnchorContent: the title is the same link, and has the name.
+    <a class="results-thumbnail" href={compareHref(slide_id)} tabIndex={-1} aria-hidden="true">
+      {slide.has_image ? (
+        <img {...size} src={slides.thumbnailUrl(archiveName.value, slide_id, 2 * THUMBNAIL_PX)} alt="" loading="lazy" />
+      ) : (
+        <span>{words.noImage}</span>
+      )}
+    </a>
+  );
+}
+
+function compareHref(slideId: string): string {
+  return hrefTo({ view: "compare", selected: slideId });
+}
+
+function Title({ result }: { result: Result }): JSX.Element {
+  const { slide, slide_id } = result;
+  return (
+    <h3>
+      <a data-result href={compareHref(slide_id)} aria-label={words.compare(slide.diagnosis, slide_id, result.rank)}>
+        {slide.diagnosis ?? slide_id}
+      </a>
+    </h3>
+  );
+}
+
+function Facts({ result: { slide } }: { result: Result }): JSX.Element | null {
+  const facts = (
+    [
+      ["organ", slide.organ],
+      ["stain", slide.stain],
+      ["site", slide.site],
+    ] as const
+  ).filter(([, value]) => value);
+  if (!facts.length) return null;
+  return (
+    <p class="results-facts">
+      {facts.map(([name, value]) => (
+        <span key={name} title={words.facts[name]}>
+          {value}
+        </span>
+      ))}
+    </p>
+  );
+}
+
+function Ids({ result }: { result: Result }): JSX.Element {
+  const { slide_id, case_id, also } = result;
+  return (
+    <p class="results-ids">
+      <span>
+        {words.slide} <code>{slide_id}</code>
+      </span>
+      {case_id && (
+        <span>
+          {words.case} <code>{case_id}</code>
+        </span>
+      )}
+      {also.length > 0 && (
+        <span>
+          {words.also(also.length)}{" "}
+          {also.map((id) => (
+            <a key={id} href={compareHref(id)}>
+              <code>{id}</code>
+            </a>
+          ))}
+        </span>
+      )}
+    </p>
+  );
+}
+
+function Numbers({ result, calibratedFor }: { result: Result; calibratedFor: string | null }): JSX.Element {
+  const { score, probability, matches, text_regions } = result;
+  const regions = matches.length || text_regions.length;
+  return (
+    <div class="results-numbers">
+      {probability !== null && (
+        <div class="results-probability">
+          <ProbabilityBar value={probability} calibratedFor={calibratedFor} />
+          {calibratedFor && <span class="faint">{words.probabilityOf(calibratedFor)}</span>}
+        </div>
+      )}
+      <span title={words.scoreWhat}>
+        <span class="faint">{words.score}</span> {score.toFixed(3)}
+      </span>
+      {regions > 0 && <span class="faint">{words.regions(regions)}</span>}
+    </div>
+  );
+}
+
+function Actions({ result, onCollect }: Pick<ResultItemProps, "result" | "onCollect">): JSX.Element {
+  const { slide_id, also } = result;
+  const mark = markOf(route.value.marks, slide_id);
+  return (
+    <fieldset class="results-actions" aria-label={words.actions(slide_id)}>
+      <IconButton
+        icon="check"
+        label={words.relevant}
+        pressed={mark === "relevant"}
+        onClick={() => pressMark(slide_id, "relevant")}
+      />
+      <IconButton
+        icon="minus"
+        label={words.irrelevant}
+        pressed={mark === "irrelevant"}
+        onClick={() => pressMark(slide_id, "irrelevant")}
+      />
+      <IconButton icon="collection" label={words.collect} onClick={() => onCollect([slide_id, ...also])} />
+      <IconButton icon="search" label={words.likeThis} onClick={() => askNow({ kind: "slide", slide: { slide_id } })} />
+    </fieldset>
+  );
+}

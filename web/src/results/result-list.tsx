@@ -1,0 +1,97 @@
+/** The results, with keys to go through them. */
+import type { JSX } from "preact";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import type { SearchResponse } from "../api/types";
+import { route } from "../state/navigation";
+import { useShortcuts } from "../state/shortcuts";
+import { strings } from "../strings";
+import { pressMark } from "./judging";
+import { movedTo } from "./keys";
+import { ResultItem } from "./result-item";
+
+const words = strings.results.keys;
+
+export interface ResultListProps {
+  readonly response: SearchResponse;
+  readonly onCollect: (slideIds: readonly string[]) => void;
+}
+
+export function ResultList({ response, onCollect }: ResultListProps): JSX.Element {
+  const list = useRef<HTMLOListElement>(null);
+  const lastAt = useRef(-1);
+  useListKeys(list, onCollect);
+  useKeptFocus(list, lastAt, response);
+  return (
+    <ol
+      ref={list}
+      class="results-list"
+      onFocusIn={() => {
+        lastAt.current = focusedAt(list.current);
+      }}
+      onKeyDown={(event) => onArrow(event, list.current)}
+    >
+      {response.results.map((result) => (
+        <ResultItem
+          key={result.slide_id}
+          result={result}
+          calibratedFor={response.calibrated_for}
+          onCollect={onCollect}
+        />
+      ))}
+    </ol>
+  );
+}
+
+type ListRef = { readonly current: HTMLOListElement | null };
+
+function itemsIn(list: HTMLElement | null): HTMLElement[] {
+  return [...(list?.children ?? [])] as HTMLElement[];
+}
+
+function focusedAt(list: HTMLElement | null): number {
+  return itemsIn(list).findIndex((item) => item.contains(document.activeElement));
+}
+
+function focusOn(list: HTMLElement | null, at: number): void {
+  const item = itemsIn(list)[at];
+  item?.querySelector<HTMLElement>("[data-result]")?.focus();
+  item?.scrollIntoView({ block: "nearest" });
+}
+
+function onArrow(event: KeyboardEvent, list: HTMLElement | null): void {
+  const to = movedTo(event.key, focusedAt(list), itemsIn(list).length);
+  if (to === null || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  focusOn(list, to);
+}
+
+function useListKeys(list: ListRef, onCollect: ResultListProps["onCollect"]): void {
+  const shortcuts = useMemo(() => {
+    const move = (by: number) => (): void => focusOn(list.current, Math.max(0, focusedAt(list.current) + by));
+    const onSlide = (act: (slideId: string) => void) => (): void => {
+      const slideId = itemsIn(list.current)[focusedAt(list.current)]?.dataset.slide;
+      if (slideId) act(slideId);
+    };
+    return [
+      { key: "j", label: words.next, run: move(1) },
+      { key: "k", label: words.previous, run: move(-1) },
+      { key: "c", label: words.collect, run: onSlide((slideId) => onCollect([slideId])) },
+      { key: "+", label: words.relevant, run: onSlide((slideId) => pressMark(slideId, "relevant")) },
+      { key: "-", label: words.irrelevant, run: onSlide((slideId) => pressMark(slideId, "irrelevant")) },
+    ];
+  }, [list, onCollect]);
+  useShortcuts(shortcuts);
+}
+
+/** Whoever comes back from a slide finds it; when the one with the focus is gone, the one in its place has it. */
+function useKeptFocus(list: ListRef, lastAt: { current: number }, response: SearchResponse): void {
+  useEffect(() => {
+    const { selected } = route.peek();
+    const at = itemsIn(list.current).findIndex((item) => item.dataset.slide === selected);
+    if (at >= 0) focusOn(list.current, at);
+  }, [list]);
+  useEffect(() => {
+    if (lastAt.current < 0 || document.activeElement !== document.body) return;
+    focusOn(list.current, Math.min(lastAt.current, itemsIn(list.current).length - 1));
+  }, [list, lastAt, response]);
+}

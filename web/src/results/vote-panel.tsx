@@ -1,0 +1,103 @@
+/** What the results vote for, and whether the query belongs here at all. */
+import type { JSX } from "preact";
+import type { SearchResponse, Tally, Vote } from "../api/types";
+import { set } from "../search/asking";
+import { archive } from "../state/archives";
+import { route } from "../state/navigation";
+import { strings } from "../strings";
+import { ShareBar } from "../ui/bars";
+import { Field } from "../ui/field";
+import { Note } from "../ui/status";
+
+const words = strings.results.vote;
+const MOST_LABELS = 5;
+
+export function VotePanel({ response }: { response: SearchResponse }): JSX.Element {
+  const { vote, unlike, novelty } = response;
+  return (
+    <aside class="results-vote" aria-label={words.title}>
+      {unlike && <Unlike novelty={novelty} />}
+      <section class="results-card">
+        <h2>{words.title}</h2>
+        <ColumnChoice />
+        {vote ? <Tallies vote={vote} /> : <p class="faint">{words.none}</p>}
+      </section>
+      {!unlike && novelty !== null && (
+        <section class="results-card">
+          <h2>{words.noveltyTitle}</h2>
+          <p>{words.novelty(Math.round(novelty * 100))}</p>
+        </section>
+      )}
+    </aside>
+  );
+}
+
+function Unlike({ novelty }: { novelty: number | null }): JSX.Element {
+  return (
+    <Note kind="warning">
+      <strong>{words.unlike}</strong>
+      <p>{words.unlikeWhy}</p>
+      {novelty !== null && <p>{words.novelty(Math.round(novelty * 100))}</p>}
+    </Note>
+  );
+}
+
+function ColumnChoice(): JSX.Element {
+  const columns = (archive.value?.fields ?? []).map(({ name }) => name);
+  return (
+    <Field label={words.column}>
+      {(id) => (
+        <select
+          id={id}
+          class="select"
+          value={route.value.settings.vote ?? ""}
+          onChange={(event) => set({ vote: event.currentTarget.value || null })}
+        >
+          <option value="">{words.nothing}</option>
+          {columns.map((name) => (
+            <option key={name} value={name}>
+              {name}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
+  );
+}
+
+function Tallies({ vote }: { vote: Vote }): JSX.Element {
+  const { majority, distance_weighted, calibrated, patients, unlabelled } = vote;
+  return (
+    <>
+      <p>{words.voters(patients)}</p>
+      {unlabelled > 0 && <p class="faint">{words.unlabelled(unlabelled)}</p>}
+      {calibrated && <TallyOf title={words.calibrated} tally={calibrated} />}
+      {distance_weighted && <TallyOf title={words.distanceWeighted} tally={distance_weighted} />}
+      <TallyOf title={words.majority} tally={majority} />
+    </>
+  );
+}
+
+function TallyOf({ title, tally }: { title: string; tally: Tally }): JSX.Element {
+  const { label, share, abstains, shares } = tally;
+  const rest = shares.length - MOST_LABELS;
+  return (
+    <div class="results-tally">
+      <h3>{title}</h3>
+      <p class={label === null ? "results-abstains" : "results-winner"}>
+        {label === null ? words.abstains(abstains) : words.winner(label, Math.round(share * 100))}
+      </p>
+      <ul>
+        {shares.slice(0, MOST_LABELS).map((one) => (
+          <li key={one.label}>
+            <span class="results-label">{one.label}</span>
+            <ShareBar share={one.share} label={words.winner(one.label, Math.round(one.share * 100))}>
+              {words.percent(Math.round(one.share * 100))}
+            </ShareBar>
+          </li>
+        ))}
+        {rest > 0 && <li class="faint">{words.rest(rest)}</li>}
+      </ul>
+    </div>
+  );
+}
