@@ -1,0 +1,125 @@
+"""Giving up rights that reading a slide does not need, as far as the system lets an ordinary process do so.
+
+On Linux, Landlock (5.13 and later) leaves only reading of this program, its models and the uploads, and takes away TCP
+(6.7) and signals to others (6.12); a seccomp filter takes away sockets of every kind and starting programs. Elsewhere,
+and where the kernel was built without them, the process keeps these rights: run the server as a user who has few.
+
+Interfaces: https://docs.kernel.org/userspace-api/landlock.html, https://docs.kernel.org/userspace-api/seccomp_filter.html
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import site
+import struct
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_VERSION_FLAG, _PATH_BENEATH = 1, 1
+_READ_FILE, _READ_FOLDER = 1 << 2, 1 << 3
+_FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
+"""How many rights over files there are, by the version of the interface that brought them."""
+
+_TCP_SINCE, _SCOPES_SINCE = 4, 6
+_TCP_RIGHTS, _SCOPES = 0b11, 0b11
+"""Binding and connecting; abstract sockets of, and signals to, processes outside."""
+
+_NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
+_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+_FORBIDDEN_CALLS = {"x86_64": (41, 59, 322, 425), "aarch64": (198, 221, 281, 425)}
+"""socket, execve, execveat, io_uring_setup."""
+
+_X32_CALLS = 0x40000000
+_LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
+_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | 13
+"""Go on; EACCES."""
+
+_SYSTEM = (
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/etc",
+    "/proc/self",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/sys/devices/system",
+    "/dev/null",
+    "/dev/urandom",
+)
+
+
+def confine(folder: str, encoder: str | None) -> None:
+    """Keep this thread, and those it will start, to reading `folder`, the program and, for an encoder, its models."""
+    if not sys.platform.startswith("linux"):
+        return
+    kernel = ctypes.CDLL(None, use_errno=True)
+    if kernel.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0:
+        return
+    _restrict_files(kernel, [folder, *_program(), *(_models(encoder) if encoder is not None else ())])
+    _filter_calls(kernel)
+
+
+def _program() -> Iterator[str]:
+    """Where Python, its packages and the system's libraries lie."""
+    yield from (sys.prefix, sys.base_prefix, *site.getsitepackages(), *(part for part in sys.path if part), *_SYSTEM)
+    yield str(Path(__file__).parents[2])
+
+
+def _models(encoder: str) -> Iterator[str]:
+    """Where encoders lie; settings are not yet to be read through their own class, which loads much."""
+    _, _, weights = encoder.partition("@")
+    if weights:
+        yield weights
+    home = Path.home()
+    yield os.environ.get("HISTOSEEK_CACHE_DIR", str(home / ".cache" / "histoseek"))
+    yield os.environ.get("HISTOSEEK_WEIGHTS_DIR", str(home / ".local" / "share" / "histoseek" / "weights"))
+
+
+def _restrict_files(kernel: ctypes.CDLL, readable: Iterable[str]) -> None:
+    version = kernel.syscall(_CREATE_RULESET, None, 0, _VERSION_FLAG)
+    if version < 1:
+        return
+    files = (1 << max(count for since, count in _FILE_RIGHTS.items() if since <= version)) - 1
+    parts = [files]
+    if version >= _TCP_SINCE:
+        parts.append(_TCP_RIGHTS)
+    if version >= _SCOPES_SINCE:
+        parts.append(_SCOPES)
+    attributes = struct.pack(f"={len(parts)}Q", *parts)
+    rules = kernel.syscall(_CREATE_RULESET, attributes, len(attributes), 0)
+    if rules < 0:
+        return
+    for path in readable:
+        with suppress(OSError):
+            _allow_reading(kernel, rules, path)
+    kernel.syscall(_RESTRICT_SELF, rules, 0)
+    os.close(rules)
+
+
+def _allow_reading(kernel: ctypes.CDLL, rules: int, path: str) -> None:
+    handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    rights = _READ_FILE | (_READ_FOLDER if Path(path).is_dir() else 0)
+    kernel.syscall(_ADD_RULE, rules, _PATH_BENEATH, struct.pack("=Qi", rights, handle), 0)
+    os.close(handle)
+
+
+def _filter_calls(kernel: ctypes.CDLL) -> None:
+    """Refuse the forbidden system calls; those of another architecture, too."""
+    machine = platform.machine()
+    if machine not in _ARCHITECTURES:
+        return
+    forbidden = _FORBIDDEN_CALLS[machine]
+    steps = [(_LOAD, 0, 0, 4), (_EQUAL, 0, len(forbidden) + 2, _ARCHITECTURES[machine]), (_LOAD, 0, 0, 0)]
+    steps.append((_AT_LEAST, len(forbidden) + 1 - 1, 0, _X32_CALLS))
+    for place, number in enumerate(forbidden):
+        steps.append((_EQUAL, len(forbidden) - place, 0, number))
+    steps += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _REFUSE)]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in steps))
+    program = struct.pack("@HP", len(steps), ctypes.addressof(code))
+    kernel.prctl(_SET_SECCOMP, _FILTER, program, 0, 0)

@@ -1,0 +1,45 @@
+"""What is written down beside an uploaded file, as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from histoseek.files import write_atomic
+from histoseek.server.uploads.facts import SlideFacts
+
+_NAME = "upload.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Whose a file is, its display name and suffix; claimed_bytes: set aside for it, its size once it is complete."""
+
+    owner: str
+    name: str
+    suffix: str
+    created_s: float
+    claimed_bytes: int
+    spacing_um_per_px: float | None
+    facts: SlideFacts | None
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Write the record of an upload's folder, in one step for whoever reads."""
+    write_atomic(folder / _NAME, _adapter().dump_json(record))
+
+
+def read_record(folder: Path) -> Record | None:
+    """The record of an upload's folder; None when it has none, or not a whole one."""
+    try:
+        return _adapter().validate_json((folder / _NAME).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+@lru_cache(maxsize=1)
+def _adapter() -> TypeAdapter[Record]:
+    return TypeAdapter(Record)

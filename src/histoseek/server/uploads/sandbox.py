@@ -1,0 +1,210 @@
+"""Reading uploaded slides where they can do no harm: in processes of their own, with limits, ended when need be."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from histoseek.encoders.bag import Bag, check_bag
+from histoseek.encoders.recipe import Recipe
+from histoseek.errors import BadFeatureFile, EncoderError, HistoseekError, InputError
+from histoseek.geometry import Rect
+from histoseek.server.tiles.geometry import NoSuchTile
+from histoseek.server.uploads.errors import RefusedSlide, SandboxBusy, SandboxFailure
+from histoseek.server.uploads.facts import SlideFacts
+from histoseek.server.uploads.messages import (
+    Describe,
+    Described,
+    Encode,
+    Encoded,
+    Failed,
+    Picture,
+    Request,
+    Thumbnail,
+    Tile,
+    Told,
+)
+from histoseek.server.uploads.process import ChildProcess
+from histoseek.server.uploads.setup import ChildLimits
+
+_A = TypeVar("_A", Described, Picture, Encoded)
+
+_REQUESTS_OF_ONE_PROCESS = 5000
+"""After so many it is replaced, so that nothing that leaks in a library adds up."""
+
+
+def _untold(done: int, total: int | None) -> None:
+    """Nobody wants to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxLimits:
+    """What the process that reads may take, and the one that encodes; wait_s: for one's turn, behind others."""
+
+    reading: ChildLimits = field(default_factory=lambda: ChildLimits(4 * 2**30, 30.0, 30.0))
+    encoding: ChildLimits = field(default_factory=lambda: ChildLimits(4 * 2**30, 1200.0, 600.0))
+    wait_s: float = 30.0
+
+
+class Sandbox:
+    """Opens slides below `folder` in two processes: one reads, one encodes. Safe to use from several threads.
+
+    All requests raise RefusedSlide for what the slide is to blame for, SandboxFailure when it cost its process, and
+    SandboxBusy after waiting in vain. `name` is shown in errors in place of the path.
+    """
+
+    def __init__(self, folder: Path, limits: SandboxLimits | None = None) -> None:
+        limits = limits or SandboxLimits()
+        folder = folder.absolute()
+        self._reading = _Seat(folder, limits.reading, limits.wait_s)
+        self._encoding = _Seat(folder, limits.encoding, limits.wait_s)
+
+    def start(self, encoder: str | None = None) -> None:
+        """Start the process that reads, and with an encoder the one that encodes, so that the first need not wait."""
+        self._reading.start(None)
+        if encoder is not None:
+            self._encoding.start(encoder)
+
+    def describe(self, path: Path, spacing_um_per_px: float | None = None, name: str | None = None) -> SlideFacts:
+        """Look at a slide; a spacing given here wins over the file's, which may say none."""
+        answer, _ = self._reading.ask(Describe(path, spacing_um_per_px), Described, name)
+        return answer.facts
+
+    def thumbnail(self, path: Path, px: int, name: str | None = None) -> bytes:
+        """The whole slide as a JPEG file with its longer edge as given; raises InputError for an odd length."""
+        return self._reading.ask(Thumbnail(path, px), Picture, name)[1]
+
+    def tile(self, path: Path, level: int, column: int, row: int, name: str | None = None) -> bytes:
+        """A Deep Zoom tile as a JPEG file; raises NoSuchTile outside of the image."""
+        return self._reading.ask(Tile(path, level, column, row), Picture, name)[1]
+
+    def encode(
+        self,
+        path: Path,
+        recipe: Recipe,
+        spacing_um_per_px: float | None = None,
+        regions: Sequence[Rect] = (),
+        told: Told = _untold,
+        name: str | None = None,
+    ) -> Bag:
+        """The bag of a slide by an archive's recipe, or of regions in level-0 px, as indexing would make it.
+
+        What `told` raises ends the work and is passed on. Raises EncoderError for a model that can't be used.
+        """
+        if recipe.imported:
+            what = "is of feature files, and knows no way from a slide to features"
+            raise InputError("archive", what, "Ask with its own slides, or with words")
+        request = Encode(path, recipe, spacing_um_per_px, tuple(regions))
+        answer, payload = self._encoding.ask(request, Encoded, name, recipe.encoder, told)
+        return _bag(answer, payload)
+
+    def close(self) -> None:
+        """End both processes, also while they work."""
+        self._reading.close()
+        self._encoding.close()
+
+
+class _Seat:
+    """A place for one process, which is started when it is needed, and for one request at a time."""
+
+    def __init__(self, folder: Path, limits: ChildLimits, wait_s: float) -> None:
+        self._folder = folder
+        self._limits = limits
+        self._wait_s = wait_s
+        self._turn = threading.Lock()
+        self._guard = threading.Lock()
+        self._child: ChildProcess | None = None
+        self._closed = False
+
+    def start(self, encoder: str | None) -> None:
+        with self._turn:
+            self._ready(encoder)
+
+    def ask(
+        self,
+        request: Request,
+        wanted: type[_A],
+        name: str | None,
+        encoder: str | None = None,
+        told: Told = _untold,
+    ) -> tuple[_A, bytes]:
+        """The answer of the wanted kind and its bytes; raises what the process says is wrong."""
+        if not self._turn.acquire(timeout=self._wait_s):
+            raise SandboxBusy
+        try:
+            child = self._ready(encoder)
+            answer, payload = child.ask(request, told)
+            if isinstance(answer, Failed):
+                raise _error(request, answer, name)
+            if not isinstance(answer, wanted):
+                child.kill()
+                raise SandboxFailure("reading it went wrong")
+            return answer, payload
+        finally:
+            self._turn.release()
+
+    def close(self) -> None:
+        with self._guard:
+            self._closed = True
+            if self._child is not None:
+                self._child.kill()
+
+    def _ready(self, encoder: str | None) -> ChildProcess:
+        """A process that can be asked, with this encoder."""
+        with self._guard:
+            if self._closed:
+                raise SandboxFailure("the server is about to end")
+            old = self._child
+            if old is not None and old.is_running and old.encoder == encoder and old.asked < _REQUESTS_OF_ONE_PROCESS:
+                return old
+            if old is not None:
+                old.kill()
+            self._child = ChildProcess(self._folder, encoder, self._limits)
+            return self._child
+
+
+def _error(request: Request, failed: Failed, name: str | None) -> HistoseekError:
+    """What the process says is wrong, without the server's path."""
+    name = name or request.path.name
+    where, what, advice = (
+        _shown(text.replace(str(request.path), name).replace(str(request.path.parent), ""))
+        for text in (failed.where, failed.what, failed.advice)
+    )
+    if failed.family == "tile" and isinstance(request, Tile):
+        return NoSuchTile(request.level, request.column, request.row)
+    if failed.family == "slide":
+        return RefusedSlide(failed.error, name, what, advice)
+    kind = EncoderError if failed.family == "encoder" else InputError
+    return kind(where, what, advice)
+
+
+def _shown(text: str) -> str:
+    """One line without control characters, whoever wrote it."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _bag(answer: Encoded, payload: bytes) -> Bag:
+    """The bag in an answer; raises SandboxFailure when it is none."""
+    try:
+        arrays = load(payload)
+        bag = Bag(
+            features=arrays["features"],
+            coords=arrays["coords"],
+            weights=arrays["weights"],
+            tile_size_level0=answer.tile_size_level0,
+            spacing_um_per_px=answer.spacing_um_per_px,
+            encoder=answer.encoder,
+        )
+        check_bag(bag, Path("bag"))
+    except (SafetensorError, KeyError, ValueError, TypeError, BadFeatureFile) as error:
+        raise SandboxFailure("encoding it went wrong") from error
+    types = [array.dtype.name for array in (bag.features, bag.coords, bag.weights)]
+    if types != ["float32", "int32", "float32"] or bag.weights.shape != (len(bag),):
+        raise SandboxFailure("encoding it went wrong")
+    return bag

@@ -1,0 +1,47 @@
+"""How a sandbox's process is set up: handed to it on its command line, before anything else is known to it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Self
+
+OUT_OF_MEMORY = 71
+"""The exit code of a process that needed more than it may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildLimits:
+    """What one process may take.
+
+    memory_bytes: address space beyond that of the program itself; cpu_s: computing time of one request, over all
+    threads; wall_s: time for one request, the start of the process included; open_files: at the same time.
+    """
+
+    memory_bytes: int
+    cpu_s: float
+    wall_s: float
+    open_files: int = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """folder: uploads lie there; encoder: the tile encoder to load, if any; lifeline: a pipe that ends with the server.
+
+    Only Python's own parts are used here: this is read before the process has given up its rights.
+    """
+
+    folder: str
+    encoder: str | None
+    lifeline: int
+    limits: ChildLimits
+
+    def to_json(self) -> str:
+        """As one argument."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """From the argument that `to_json` made."""
+        parts = json.loads(text)
+        return cls(**{**parts, "limits": ChildLimits(**parts["limits"])})
