@@ -92,12 +92,18 @@ def test_the_way_of_marked_slides_is_the_mean_distance_to_them(archive: Archive)
         assert way.score == pytest.approx(float(np.mean(scores)), abs=1e-6)
 
 
-def test_irrelevant_marks_alone_keep_the_order_and_its_scores(archive: Archive) -> None:
-    plain = archive.search(like=SLIDE, k=10)
-    found = archive.search(Refined(ArchivedSlide(SLIDE), (), (ids(plain)[1],)), k=10)
-    kept = [result for result in plain if result.slide_id != ids(plain)[1]]
-    assert ids(found) == [result.slide_id for result in kept]
-    assert [result.score for result in found] == [pytest.approx(result.score) for result in kept]
+def test_what_is_like_irrelevant_slides_falls(archive: Archive) -> None:
+    """Simulated slides of one patient are alike: the other slide of the irrelevant one's patient falls."""
+    plain = ids(archive.search(like=SLIDE, k=10))
+    found = archive.search(Refined(ArchivedSlide(SLIDE), (), (plain[0],)), k=10)
+    assert set(ids(found)) == set(plain) - {plain[0]}
+    nearest = min(found, key=lambda result: next(way.rank for way in result.ways if way.weight < 0))
+    assert ids(found).index(nearest.slide_id) > plain[1:].index(nearest.slide_id)
+    for result in found:
+        named = [way.name for way in result.ways if way.weight > 0]
+        assert named == ["similar slides"]
+        fused = sum(way.weight * 61 / (60 + way.rank) for way in result.ways)
+        assert result.score == pytest.approx(fused)
 
 
 def test_marks_bring_more_of_the_same(classes: Archive) -> None:

@@ -185,13 +185,18 @@ class Refined:
     def __post_init__(self) -> None:
         if isinstance(self.query, Refined):
             raise InputError("refined query", "is refined already", "Refine the first query with all marks")
-        marked = (*self.relevant, *self.irrelevant)
+        marked = self.marked
         if not marked:
             raise InputError("refined query", "no slide is marked", "Mark at least one as relevant or irrelevant")
         if len(marked) > MOST_MARKED:
             raise InputError("refined query", f"{len(marked)} slides are marked", f"Mark at most {MOST_MARKED}")
         if both := sorted({*self.relevant} & {*self.irrelevant}):
             raise InputError(both[0], "is marked both as relevant and as irrelevant", "Mark it as one of the two")
+
+    @property
+    def marked(self) -> tuple[str, ...]:
+        """All slides that were judged, each once."""
+        return tuple(dict.fromkeys((*self.relevant, *self.irrelevant)))
 
     def unmarked(self, slide_id: str) -> Query:
         """The same without a slide's mark; the plain query when there is no other."""

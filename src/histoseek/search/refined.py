@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from histoseek.archive.archive import Archive
 from histoseek.archive.fusion import distance_of
@@ -27,8 +26,11 @@ from histoseek.search.ranked import distances_to
 from histoseek.search.results import SearchResults
 from histoseek.search.ways import Fused, Ranking
 
-MARKED_WEIGHT = 0.7
-"""How much the marked slides count beside the query's own ways (benchmarks/feedback.py)."""
+RELEVANT_WEIGHT = 2 / 3
+"""How much the slides marked as relevant count; the query's own ways have the rest (benchmarks/feedback.py)."""
+
+IRRELEVANT_WEIGHT = 1 / 2
+"""How much is taken off for those marked as irrelevant, beside the two that make one."""
 
 
 def search_refined(
@@ -38,19 +40,21 @@ def search_refined(
 
     Those marked as relevant come first, as far as the filter lets them through; those marked as irrelevant are left
     out. Beside the query's own ways there is one more: the mean distance to the relevant slides, which reaches slides
-    without a report as well.
+    without a report as well. Slides that are near the irrelevant ones fall.
     """
-    relevant = [stored.signature for stored in archive.store.shown(query.relevant)]
-    archive.store.shown(query.irrelevant)
+    marked = {slide.record.slide_id: slide.signature for slide in archive.store.shown(query.marked)}
     found = _found(archive, query.query, options, reporter)
-    distance = _whole_slides(archive, options)
+    found = replace(found, searchable=_leaving_out(found.searchable, query.irrelevant))
+    near = _Marked(found.store, _whole_slides(archive, options), found.searchable, options.looked_at)
     rankings = [_without(ranking, query.irrelevant) for ranking in found.rankings]
-    if relevant:
-        searchable = _leaving_out(found.searchable, query.irrelevant)
-        marked = _like(found.store, relevant, query.relevant, distance, searchable, options.looked_at)
-        rankings = [*_weighing(rankings, 1 - MARKED_WEIGHT), marked]
+    if query.relevant:
+        like = near.ranking([marked[one] for one in query.relevant], query.relevant, RELEVANT_WEIGHT)
+        rankings = [*_weighing(rankings, 1 - RELEVANT_WEIGHT), like]
+    if query.irrelevant:
+        unlike = near.ranking([marked[one] for one in query.irrelevant], (), -IRRELEVANT_WEIGHT)
+        rankings = [*(rankings if query.relevant else _weighing(rankings, 1)), unlike]
     info = replace(found.info, relevant=query.relevant, irrelevant=query.irrelevant)
-    found = replace(found, rankings=rankings, info=info, searchable=_leaving_out(found.searchable, query.irrelevant))
+    found = replace(found, rankings=rankings, info=info)
     return found.shown(archive, _first(found.fused(), query.relevant), options)
 
 
@@ -85,32 +89,32 @@ def _weighing(rankings: Sequence[Ranking], weight: float) -> list[Ranking]:
     return [replace(ranking, weight=weight * ranking.weight / whole) for ranking in rankings]
 
 
-def _like(
-    store: Store,
-    signatures: Sequence[Signature],
-    slide_ids: Sequence[str],
-    distance: Distance,
-    searchable: Searchable,
-    count: int,
-) -> Ranking:
-    """The slides of least mean distance to some signatures, with these slides themselves."""
-    found = _near(store, signatures, slide_ids, searchable, count)
-    each = [distances_to(store, signature, distance, found).total for signature in signatures]
-    totals = np.mean(each, axis=0) if len(found) else np.empty(0)
-    order = best(found.slide_ids, totals, len(found))
-    ids = tuple(str(one) for one in found.slide_ids[order])
-    return Ranking("marked slides", ids, tuple((1 - totals[order]).tolist()), MARKED_WEIGHT)
+@dataclass(frozen=True, slots=True)
+class _Marked:
+    """Where slides like marked ones are looked for: by which distance, among which slides, how many."""
 
+    store: Store
+    distance: Distance
+    searchable: Searchable
+    count: int
 
-def _near(
-    store: Store, signatures: Sequence[Signature], slide_ids: Sequence[str], searchable: Searchable, count: int
-) -> Candidates:
-    """Those marked, and the slides whose global vectors are nearest to the mean of theirs (Rocchio 1971)."""
-    mean = unit_rows(np.mean([one.global_vector for one in signatures], axis=0, keepdims=True))[0]
-    near = candidates(store, mean.astype(np.float32), count, searchable.where, searchable.own)
-    allowed = candidates(store, mean.astype(np.float32), None, searchable.where, searchable.own)
-    own: NDArray[np.int64] = np.intersect1d(near.rows.places_of(slide_ids), allowed.places)
-    return Candidates.at(near.rows, np.union1d(near.places, own))
+    def ranking(self, signatures: Sequence[Signature], slide_ids: Sequence[str], weight: float) -> Ranking:
+        """The slides of least mean distance to some signatures; slide_ids: are among them in any case."""
+        found = self._near(signatures, slide_ids)
+        each = [distances_to(self.store, signature, self.distance, found).total for signature in signatures]
+        totals = np.mean(each, axis=0)
+        order = best(found.slide_ids, totals, len(found))
+        ids = tuple(str(one) for one in found.slide_ids[order])
+        return Ranking("marked slides", ids, tuple((1 - totals[order]).tolist()), weight)
+
+    def _near(self, signatures: Sequence[Signature], slide_ids: Sequence[str]) -> Candidates:
+        """The slides whose global vectors are nearest to the mean of the signatures' (Rocchio 1971), and some more."""
+        mean = unit_rows(np.mean([one.global_vector for one in signatures], axis=0, keepdims=True))[0]
+        vector, where, own = mean.astype(np.float32), self.searchable.where, self.searchable.own
+        near = candidates(self.store, vector, self.count, where, own)
+        allowed = candidates(self.store, vector, None, where, own).places
+        more = np.intersect1d(near.rows.places_of(slide_ids), allowed)
+        return Candidates.at(near.rows, np.union1d(near.places, more))
 
 
 def _first(fused: Sequence[Fused], slide_ids: Collection[str]) -> list[Fused]:

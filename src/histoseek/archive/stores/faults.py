@@ -45,4 +45,7 @@ def _reason(error: Exception) -> str:
     text = re.sub(
         r"^(lance error: )?((Invalid input|Invalid user input|Schema error|LanceError\(\w+\)),? ?:? ?)+", "", text
     )
+    if "Arrow error" in text:
+        # Comes up while rows are read, and quotes what is in them.
+        return "compares values of different types"
     return text.rstrip(". ") or "cannot be used"

@@ -1,0 +1,171 @@
+"""Filters by field and value, and the counts beside them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from histoseek.api import Archive
+from histoseek.archive.schema import MetadataValue, SlideRecord
+from histoseek.errors import BadFilter, InputError
+from histoseek.search.fields import FieldFilter, condition_of, facet_counts
+from tests.evaluation.archives import labelled_archive
+
+TEXTS = ("it's", "a\\", '"quoted"', "Größe ß", "`x`", "1", "true", "a -- b;", "two\nlines", "%_", "null")
+NUMBERS = (0, -5, 2**40, 7)
+SIZES = (0.25, -1e-300, float("inf"), 1e22)
+DAYS = (date(2024, 2, 29), date(1999, 12, 31))
+COLUMNS = {"word": TEXTS, "count": NUMBERS, "size": SIZES, "fresh": (True, False), "day": DAYS}
+KINDS = {"word": pa.string(), "count": pa.int64(), "size": pa.float64(), "fresh": pa.bool_(), "day": pa.date32()}
+REPORTS = (
+    "Breast, biopsy: invasive ductal carcinoma, grade 3.",
+    "Breast, biopsy: ductal carcinoma in situ.",
+    "Colon, biopsy: adenocarcinoma, grade 2.",
+    "",
+)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    """Slides with columns of all types, in which every third value is missing, and reports."""
+    folder = tmp_path_factory.mktemp("fields")
+    reports = [REPORTS[i % 4] for i in range(24)]
+    archive = labelled_archive(folder, [i % 3 for i in range(24)], list(range(24)), tiles=4, reports=reports)
+    archive.store.ensure_columns(KINDS)
+    for number in range(24):
+        values = {name: own[number % len(own)] for name, own in COLUMNS.items() if (number + len(name)) % 3}
+        archive.store.update_metadata(f"slide-{number:03d}", values)
+    return archive
+
+
+def having(archive: Archive, filters: Sequence[FieldFilter]) -> list[str]:
+    return list(archive.store.slides(condition_of(archive.store, filters)))
+
+
+def naive(records: Sequence[SlideRecord], field: str, values: Sequence[MetadataValue]) -> list[str]:
+    return [one.slide_id for one in records if one.extra[field] in values]
+
+
+@st.composite
+def chosen(draw: st.DrawFn) -> tuple[str, tuple[MetadataValue, ...]]:
+    field = draw(st.sampled_from(sorted(COLUMNS)))
+    return field, tuple(draw(st.lists(st.sampled_from((*COLUMNS[field], None)), min_size=1, max_size=4)))
+
+
+@given(asked=st.dictionaries(st.sampled_from("ab"), chosen(), max_size=2))
+@settings(max_examples=60, deadline=None)
+def test_filters_are_any_value_of_each_field(
+    archive: Archive, asked: Mapping[str, tuple[str, tuple[MetadataValue, ...]]]
+) -> None:
+    by_field: dict[str, list[MetadataValue]] = {}
+    for field, values in asked.values():
+        by_field.setdefault(field, []).extend(values)
+    wanted = [one.slide_id for one in archive.records()]
+    for field, values in by_field.items():
+        wanted = [one for one in wanted if one in naive(archive.records(), field, values)]
+    assert having(archive, [FieldFilter("metadata", *one) for one in asked.values()]) == wanted
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
+@settings(max_examples=80, deadline=None)
+def test_any_text_is_a_value_and_nothing_else(archive: Archive, text: str) -> None:
+    wanted = [one.slide_id for one in archive.records() if one.extra["word"] == text]
+    assert having(archive, [FieldFilter("metadata", "word", (text,))]) == wanted
+
+
+def test_values_may_be_written_as_text(archive: Archive) -> None:
+    for field, values in COLUMNS.items():
+        for value in values:
+            spelled = FieldFilter("metadata", field, (str(value),))
+            assert having(archive, [spelled]) == naive(archive.records(), field, [value]) != []
+
+
+def test_what_no_column_holds_is_refused(archive: Archive) -> None:
+    for field, value in (("count", "many"), ("count", 1.5), ("count", 10**30), ("fresh", "perhaps"), ("day", "soon")):
+        with pytest.raises(InputError, match=f"column {field}"):
+            condition_of(archive.store, [FieldFilter("metadata", field, (value,))])
+    with pytest.raises(InputError, match="no Unicode"):
+        condition_of(archive.store, [FieldFilter("metadata", "word", ("\ud800",))])
+    for field in (
+        "uri",
+        "file_fingerprint",
+        "report",
+        "global_vector",
+        "report_facts",
+        "nothing",
+        "word` = 'a' OR `word",
+    ):
+        with pytest.raises(InputError, match="no such column"):
+            condition_of(archive.store, [FieldFilter("metadata", field, ("a",))])
+    with pytest.raises(InputError, match="no field of reports"):
+        condition_of(archive.store, [FieldFilter("report", "nothing", ("a",))])
+    with pytest.raises(InputError, match="nothing that a report states"):
+        condition_of(archive.store, [FieldFilter("report", "grade", (None,))])
+    with pytest.raises(InputError, match="no values"):
+        FieldFilter("metadata", "word", ())
+    with pytest.raises(InputError, match="source"):
+        FieldFilter("other", "word", ("a",))  # type: ignore[arg-type]
+
+
+def test_what_reports_state_is_filtered_by(archive: Archive) -> None:
+    def of(*numbers: int) -> list[str]:
+        return [f"slide-{i:03d}" for i in range(24) if i % 4 in numbers]
+
+    assert having(archive, [FieldFilter("report", "grade", (3,))]) == of(0)
+    assert having(archive, [FieldFilter("report", "grade", ("3", 2.0))]) == of(0, 2)
+    assert having(archive, [FieldFilter("report", "organ", ("breast",))]) == of(0, 1)
+    both = [FieldFilter("report", "organ", ("breast",)), FieldFilter("report", "grade", ("3", "it's]"))]
+    assert having(archive, both) == of(0)
+    assert condition_of(archive.store, []) is None
+
+
+def test_the_counts_of_a_field_are_those_of_all_other_filters(archive: Archive) -> None:
+    records = {one.slide_id: one for one in archive.records()}
+    filters = [FieldFilter("metadata", "diagnosis", ("class 1",)), FieldFilter("report", "organ", ("breast",))]
+    found = facet_counts(archive, "slide_id < 'slide-020'", filters, ["diagnosis", "organ", "count", "grade"])
+    breast = {f"slide-{i:03d}" for i in range(20) if i % 4 in (0, 1)}
+    first = {name for name, one in records.items() if one.diagnosis == "class 1" and name < "slide-020"}
+
+    def counts(source: str, field: str) -> dict[str, int]:
+        return {one.value: one.count for one in found if (one.source, one.field) == (source, field)}
+
+    assert counts("metadata", "diagnosis") == Counter(str(records[name].diagnosis) for name in breast)
+    assert counts("report", "organ")["breast"] == len(first & breast)
+    assert "colon" in counts("report", "organ")
+    within = [records[name].extra["count"] for name in first & breast]
+    assert counts("metadata", "count") == Counter(str(one) for one in within if one is not None)
+    assert set(counts("report", "grade")) == {"3"}
+    fields = list(dict.fromkeys((one.source, one.field) for one in found))
+    assert fields == sorted(
+        fields,
+        key=lambda one: (
+            one[0] == "report",
+            list(archive.store.metadata_types()).index(one[1]) if one[0] == "metadata" else 0,
+            one,
+        ),
+    )
+
+
+def test_counts_without_filters_are_the_facets(archive: Archive) -> None:
+    assert facet_counts(archive, None, []) == archive.facets()
+    assert facet_counts(archive, "organ IS NULL", [], ["word"]) == archive.facets("organ IS NULL", ["word"])
+
+
+def test_chosen_values_that_no_slide_has_are_there_with_none(archive: Archive) -> None:
+    filters = [FieldFilter("metadata", "diagnosis", ("class 1", "class 9")), FieldFilter("report", "organ", ("colon",))]
+    found = {(one.source, one.field, one.value): one.count for one in facet_counts(archive, None, filters)}
+    assert found["metadata", "diagnosis", "class 9"] == 0
+    assert found["metadata", "diagnosis", "class 1"] > 0
+
+
+def test_wrong_filters_of_counts_are_refused(archive: Archive) -> None:
+    with pytest.raises(BadFilter):
+        facet_counts(archive, "1 = 1) OR (1 = 1", [])
+    with pytest.raises(InputError, match="neither a column"):
+        facet_counts(archive, None, [], ["nothing"])
