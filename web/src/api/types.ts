@@ -5,6 +5,7 @@ export type {
   ArchiveInfo,
   AttentionMap,
   Box,
+  CollectedSlide,
   Collection,
   CollectionContent,
   CollectionItem,
