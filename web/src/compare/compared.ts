@@ -26,6 +26,19 @@ export function answerFor(slideId: string | null, answer: ExplainResponse | null
   return answer?.result.slide_id === slideId ? answer : null;
 }
 
+/** The result of a list with what its explanation adds to it; either alone where the other is missing. */
+export function mergedResult(listed: Result | null, explained: Result | null): Result | null {
+  if (!listed || !explained) return listed ?? explained;
+  return {
+    ...listed,
+    matches: listed.matches.length ? listed.matches : explained.matches,
+    explanation: listed.explanation ?? explained.explanation,
+    phrases: listed.phrases.length ? listed.phrases : explained.phrases,
+    text_regions: listed.text_regions.length ? listed.text_regions : explained.text_regions,
+    report_text: listed.report_text ?? explained.report_text,
+  };
+}
+
 function patientsOf(query: Query | null): Map<string, string> {
   const image = query?.kind === "composed" ? query.image : query;
   const refs = image && isImage(image) ? refsOf(image) : [];

@@ -1,0 +1,85 @@
+import type { JSX } from "preact";
+import { hrefTo } from "../state/navigation";
+import { strings } from "../strings";
+import { ProbabilityBar } from "../ui/bars";
+import { IconButton } from "../ui/button";
+import { Icon } from "../ui/icons";
+import { askedSlide, type Comparison } from "./compared";
+import { likelihood } from "./likelihood";
+
+const texts = strings.compare;
+
+export interface CompareHeaderProps {
+  readonly shown: Comparison;
+  /** Null at the ends of the list. */
+  readonly onPrevious: (() => void) | null;
+  readonly onNext: (() => void) | null;
+}
+
+/** Which slides are compared, and how alike they are. */
+export function CompareHeader({ shown, onPrevious, onNext }: CompareHeaderProps): JSX.Element {
+  const { result } = shown;
+  return (
+    <header class="compare-head">
+      <a class="compare-back" href={hrefTo({ view: "results", selected: null })}>
+        <Icon name="left" /> {texts.back}
+      </a>
+      <div class="compare-names">
+        <h1>
+          <span class="compare-rank">{texts.rank(result.rank)}</span> {result.slide.diagnosis ?? result.slide_id}
+        </h1>
+        <p>
+          {namesOf(shown)}
+          {factsOf(shown).map((fact) => (
+            <span key={fact} class="compare-fact">
+              {fact}
+            </span>
+          ))}
+        </p>
+      </div>
+      <Numbers shown={shown} />
+      <div class="compare-steps">
+        <IconButton icon="left" label={texts.previous} disabled={!onPrevious} onClick={() => onPrevious?.()} />
+        <IconButton icon="right" label={texts.next} disabled={!onNext} onClick={() => onNext?.()} />
+      </div>
+    </header>
+  );
+}
+
+function namesOf(shown: Comparison): string {
+  const asked = askedSlide(shown);
+  return asked ? texts.names(asked.name, shown.result.slide_id) : texts.name(shown.result.slide_id);
+}
+
+function factsOf({ result: { slide } }: Comparison): string[] {
+  return [slide.organ, slide.stain, slide.site].filter((fact) => fact !== null);
+}
+
+function Numbers({ shown: { result, calibratedFor } }: { shown: Comparison }): JSX.Element {
+  const { score, probability, local, global } = result;
+  return (
+    <dl class="compare-numbers">
+      {probability !== null && (
+        <div class="compare-probability">
+          <dt>{texts.probability(calibratedFor)}</dt>
+          <dd>
+            <ProbabilityBar value={probability} calibratedFor={calibratedFor} />
+            <span>{texts.likelihood[likelihood(probability)]}</span>
+          </dd>
+        </div>
+      )}
+      <Figure name={texts.score} tip={texts.scoreTip} value={score} />
+      {local !== null && <Figure name={texts.local} tip={texts.distanceTip} value={local} />}
+      {global !== null && <Figure name={texts.global} tip={texts.distanceTip} value={global} />}
+    </dl>
+  );
+}
+
+function Figure({ name, tip, value }: { name: string; tip: string; value: number }): JSX.Element {
+  return (
+    <div title={tip}>
+      <dt>{name}</dt>
+      <dd>{texts.figure(value)}</dd>
+    </div>
+  );
+}

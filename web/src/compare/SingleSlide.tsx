@@ -1,0 +1,55 @@
+import type { JSX } from "preact";
+import { archiveName } from "../state/archives";
+import { useResource } from "../state/loading";
+import { hrefTo } from "../state/navigation";
+import { strings } from "../strings";
+import { Icon } from "../ui/icons";
+import { ErrorPanel, Spinner } from "../ui/status";
+import { pictureOfResult, slideWithReport } from "./answers";
+import { ReportPane } from "./ReportPane";
+import { SlidePane } from "./SlidePane";
+
+const texts = strings.compare;
+
+/** A slide and its report, where nothing was asked that it could be compared with. */
+export function SingleSlide({ slideId }: { slideId: string }): JSX.Element {
+  const { value, error, reload } = useResource({ archive: archiveName.value, slideId }, slideWithReport);
+  if (error) return <ErrorPanel error={error} onRetry={reload} />;
+  if (value?.slide.slide_id !== slideId) return <Spinner />;
+  const { slide, report } = value;
+  return (
+    <div class="compare compare-one">
+      <header class="compare-head">
+        <a class="compare-back" href={hrefTo({ view: "overview", selected: null })}>
+          <Icon name="left" /> {texts.toOverview}
+        </a>
+        <div class="compare-names">
+          <h1>{slide.diagnosis ?? slide.slide_id}</h1>
+          <p>
+            {[slide.slide_id, slide.organ, slide.stain, slide.site]
+              .filter((fact) => fact !== null)
+              .map((fact) => (
+                <span key={fact} class="compare-fact">
+                  {fact}
+                </span>
+              ))}
+          </p>
+        </div>
+      </header>
+      <div class="compare-slides">
+        <SlidePane
+          role={texts.slide}
+          name={slide.slide_id}
+          of={pictureOfResult(archiveName.value, slide)}
+          reference={{ slide_id: slide.slide_id }}
+        />
+      </div>
+      <aside class="compare-side" aria-label={texts.side}>
+        <section>
+          <h2>{texts.report}</h2>
+          <ReportPane text={report?.text ?? null} phrases={[]} />
+        </section>
+      </aside>
+    </div>
+  );
+}

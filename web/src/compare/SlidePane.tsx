@@ -1,0 +1,71 @@
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import type { SlideRef } from "../api/types";
+import { askNow } from "../search/asking";
+import { useResource } from "../state/loading";
+import { strings } from "../strings";
+import { Button } from "../ui/button";
+import { ErrorPanel, Spinner } from "../ui/status";
+import { SlideViewer, type SlideViewerProps } from "../viewer/SlideViewer";
+import type { Rect } from "../viewer/view";
+import { type PictureOf, picture, pictureKey } from "./answers";
+
+const texts = strings.compare;
+
+type Shown = Pick<SlideViewerProps, "frames" | "selected" | "onSelect" | "onGo" | "heat" | "heatOpacity" | "onStage">;
+
+export interface SlidePaneProps extends Shown {
+  /** "Query" or "Result". */
+  readonly role: string;
+  readonly name: string;
+  /** Null: the slide has no picture. */
+  readonly of: PictureOf | null;
+  /** How to ask with this slide. */
+  readonly reference: SlideRef;
+}
+
+/** A slide with its name, and ways to search with it or with regions of it. */
+export function SlidePane({ role, name, of, reference, ...shown }: SlidePaneProps): JSX.Element {
+  const { value, loading, error, reload } = useResource(of, picture);
+  const key = of && pictureKey(of);
+  const source = value?.key === key ? value : null;
+  const [regions, setRegions] = useState<readonly Rect[]>([]);
+  useEffect(() => setRegions([]), [key]);
+  const searchRegions = (): void =>
+    askNow({ kind: "region", slide: reference, regions: regions.map((rect) => ({ ...rect })), unit: "px" });
+  return (
+    <div class="compare-pane">
+      <div class="compare-pane-head">
+        <h2>
+          <span class="faint">{role}</span> {name}
+        </h2>
+        <Button kind="quiet" icon="search" onClick={() => askNow({ kind: "slide", slide: reference })}>
+          {texts.searchSlide}
+        </Button>
+      </div>
+      <SlideViewer
+        {...shown}
+        label={`${role} ${name}`}
+        source={source}
+        regions={regions}
+        onRegions={setRegions}
+        regionActions={
+          <Button kind="primary" icon="search" onClick={searchRegions}>
+            {texts.searchRegions(regions.length)}
+          </Button>
+        }
+      >
+        {error ? <ErrorPanel error={error} onRetry={reload} /> : loading ? <Spinner /> : <NoPicture name={name} />}
+      </SlideViewer>
+    </div>
+  );
+}
+
+function NoPicture({ name }: { name: string }): JSX.Element {
+  return (
+    <div class="compare-no-picture">
+      <h3>{texts.noPicture}</h3>
+      <p>{texts.noPictureWhy(name)}</p>
+    </div>
+  );
+}
