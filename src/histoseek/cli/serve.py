@@ -50,7 +50,7 @@ def serve(
 
     settings = ServerSettings(
         archives=named_archives(archives),
-        state=state or default_state(),
+        state=(state or default_state()).absolute(),
         host=host,
         port=port,
         workers=workers,

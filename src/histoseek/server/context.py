@@ -12,7 +12,6 @@ from fastapi import Request
 
 from histoseek.server.archives import ServedArchives
 from histoseek.server.collections import CollectionStore
-from histoseek.server.encoding import UploadedSlides
 from histoseek.server.feedback import FeedbackStore
 from histoseek.server.files import SlideFiles
 from histoseek.server.jobs.store import JobStore
@@ -28,6 +27,7 @@ from histoseek.server.security.tokens import Role, TokenStore
 from histoseek.server.settings import ServerSettings
 from histoseek.server.state import State
 from histoseek.server.tiles.service import TileService
+from histoseek.server.uploaded import UploadedSlides
 from histoseek.server.warming import warm
 
 _OPEN_SLIDES = 64

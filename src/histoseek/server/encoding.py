@@ -1,4 +1,4 @@
-"""Uploaded slides in the space of an archive: read and encoded in the sandbox, once for each way that is asked for."""
+"""Uploaded slides in the space of an archive: encoded in the sandbox, once for each way that is asked for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from histoseek.archive.stores.sql import quoted
 from histoseek.encoders.bag import Bag, BagOrigin, load_bag, save_bag
 from histoseek.encoders.recipe import Recipe
-from histoseek.errors import InputError, MissingSpacing
+from histoseek.errors import InputError
 from histoseek.geometry import Rect
 from histoseek.search.queries import ArchivedSlide, EncodedSlide, ImageQuery, Region
 from histoseek.server.archives import ServedArchive
@@ -23,6 +23,10 @@ from histoseek.slides.fingerprint import fingerprint
 
 Told = Callable[[int, int | None], None]
 """Is told how many tiles are done, and of how many."""
+
+
+def untold(done: int, total: int | None) -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Encodings:
         recipe: Recipe,
         regions: Sequence[Rect] = (),
         spacing_um_per_px: float | None = None,
-        told: Told = lambda done, total: None,
+        told: Told = untold,
     ) -> Bag:
         """The bag of an upload, or of its regions in level-0 px; raises SlideError, SandboxFailure."""
         parts = (asdict(recipe), [str(rect) for rect in regions], spacing_um_per_px)
@@ -47,7 +51,7 @@ class Encodings:
         path = upload.folder / f"bag-{key}.safetensors"
         with self._alone(path):
             if not path.is_file():
-                bag = self.sandbox.encode(upload.path, recipe, spacing_um_per_px, regions, told)
+                bag = self.sandbox.encode(upload.path, recipe, spacing_um_per_px, regions, told, upload.name)
                 save_bag(bag, BagOrigin("", key, 0, 0, spacing_um_per_px or 0), path)
             return load_bag(path)
 
@@ -72,17 +76,20 @@ class AskedUploads:
 
     def slide(self, upload_id: str, patient_id: str | None) -> EncodedSlide | ArchivedSlide:
         """A whole slide; the archive's own where it has this very file. Raises NotThere, SlideError."""
-        upload = self._upload(upload_id)
-        known = self._known(upload)
+        upload = self.upload(upload_id)
+        known = self.known(upload)
         if known:
             return ArchivedSlide(known)
-        bag = self.encodings.bag(upload, self.served.archive.recipe, (), upload.spacing_um_per_px)
-        return EncodedSlide(bag, upload.name, _spacing(upload), patient_id)
+        return EncodedSlide(self.whole(upload), upload.name, _spacing(upload), patient_id)
+
+    def whole(self, upload: StoredUpload, told: Told = untold) -> Bag:
+        """The bag of a whole slide; raises SlideError, InputError without a spacing, SandboxFailure."""
+        return self.encodings.bag(upload, self.served.archive.recipe, (), _spacing(upload), told)
 
     def regions(self, upload_id: str, patient_id: str | None, boxes: Sequence[Rect], unit: str) -> ImageQuery:
         """Regions of a slide, in level-0 px or um; raises NotThere, SlideError."""
-        upload = self._upload(upload_id)
-        known = self._known(upload)
+        upload = self.upload(upload_id)
+        known = self.known(upload)
         if known:
             return Region(ArchivedSlide(known), tuple(boxes), "um" if unit == "um" else "px")
         spacing = _spacing(upload)
@@ -92,17 +99,18 @@ class AskedUploads:
 
     def picture(self, upload_id: str, patient_id: str | None, spacing_um_per_px: float) -> EncodedSlide:
         """A picture of tissue of this spacing; raises NotThere, SlideError."""
-        upload = self._upload(upload_id)
+        upload = self.upload(upload_id)
         bag = self.encodings.bag(upload, self.served.archive.recipe, (), spacing_um_per_px)
         return EncodedSlide(bag, upload.name, spacing_um_per_px, patient_id, picture=True)
 
-    def _upload(self, upload_id: str) -> StoredUpload:
+    def upload(self, upload_id: str) -> StoredUpload:
+        """An upload of the owner's; raises NotThere, and InputError for an archive that takes no slides."""
         if self.served.archive.recipe.imported:
             what = "was made from feature files, and knows no way from a slide to features"
             raise InputError("archive", what, "Ask with its own slides, or with words")
         return self.store.get(upload_id, self.owner)
 
-    def _known(self, upload: StoredUpload) -> str | None:
+    def known(self, upload: StoredUpload) -> str | None:
         """The id of the archive's slide with this very content."""
         found = self.served.archive.records(f"file_fingerprint = {quoted(fingerprint(upload.path))}", limit=1)
         return found[0].slide_id if found else None
@@ -110,7 +118,8 @@ class AskedUploads:
 
 def _spacing(upload: StoredUpload) -> float:
     if upload.spacing_um_per_px is None:
-        raise MissingSpacing(upload.name)
+        advice = "Give its um/px when you upload it, or ask with it as a picture of known um/px"
+        raise InputError(upload.name, "does not say how many um a pixel is", advice)
     return upload.spacing_um_per_px
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 from histoseek.rest.archives import Map
-from histoseek.search.overview import overview
 from histoseek.server.archives import ServedArchive
 
 _KEPT = 8
@@ -32,6 +31,8 @@ class Overviews:
 
 
 def _made(served: ServedArchive, label: str | None) -> Map:
+    from histoseek.search.overview import overview
+
     found = overview(served.archive, label)
     return Map(
         slide_ids=found.slide_ids,

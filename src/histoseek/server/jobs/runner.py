@@ -74,6 +74,10 @@ class _Told:
     def part(self, title: str, total: int) -> Iterator[Reporter]:
         yield _Part(self)
 
+    def close(self) -> None:
+        """Tell what is done in the end."""
+        self._jobs.progress(self._job_id, self._done, self._total, None)
+
     def still_wanted(self) -> None:
         """Tell how far it is; raises Cancelled."""
         self._tell()
@@ -110,7 +114,10 @@ def main(job_id: str) -> None:
     jobs = JobStore(State(settings.state))
     job = jobs.get(job_id)
     try:
-        jobs.end(job_id, "done", _outcome(run(settings, job, _Told(jobs, job_id))))
+        told = _Told(jobs, job_id)
+        report = run(settings, job, told)
+        told.close()
+        jobs.end(job_id, "done", _outcome(report))
     except Cancelled:
         jobs.end(job_id, "cancelled")
     except HistoseekError as error:

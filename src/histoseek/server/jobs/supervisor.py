@@ -15,9 +15,11 @@ from histoseek.server.problems import detail_of
 _LOOKS_EVERY_S = 0.5
 _GRACE_S = 10.0
 
-Encode = Callable[[StoredJob, Callable[[int, int | None], bool]], None]
-"""Encodes the upload of a job; is given what takes tiles done and in all, and says whether to go on. Raises NotWanted
-when it is told not to."""
+StillWanted = Callable[[int, int | None], bool]
+"""Takes how many tiles are done, and of how many; says whether to go on."""
+
+Encode = Callable[[StoredJob, StillWanted], None]
+"""Encodes the upload of a job; raises NotWanted when it is told not to go on."""
 
 
 class NotWanted(HistoseekError):

@@ -89,7 +89,7 @@ def get_upload_image(context: InContext, identity: Viewer, upload_id: UploadIdIn
 @router.get("/{upload_id}/image.dzi", response_class=XmlResponse)
 def get_upload_dzi(context: InContext, identity: Viewer, upload_id: UploadIdInPath) -> Response:
     """The slide's Deep Zoom description, for viewers that know the format."""
-    return XmlResponse(context.uploads.image(context.uploads.get(upload_id, identity.name)).dzi())
+    return XmlResponse(context.uploads.dzi(context.uploads.get(upload_id, identity.name)))
 
 
 @router.get("/{upload_id}/image_files/{level}/{column}_{row}.jpg", response_class=JpegResponse)
