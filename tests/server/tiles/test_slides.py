@@ -123,8 +123,8 @@ def test_a_slide_that_turns_out_damaged_is_opened_anew(watched: Watched, files: 
     assert watched.opened["0.tif"] == 2
 
 
-def test_pictures_held_in_memory_are_bounded(watched: Watched, tmp_path: Path) -> None:
-    slides = OpenSlides(10, 3 * 200 * 100 * 2)
+def test_pixels_held_in_memory_are_bounded(watched: Watched, tmp_path: Path) -> None:
+    slides = OpenSlides(10, 2 * 2 * 3 * 200 * 100)
     for number in range(4):
         Image.new("RGB", (200, 100)).save(tmp_path / f"{number}.png")
         look(slides, tmp_path / f"{number}.png")

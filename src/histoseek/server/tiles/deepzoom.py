@@ -16,23 +16,25 @@ from histoseek.slides.source import Pixels
 _TILE_PX = 512
 _STORED_TILE_PX = range(128, 1025)
 _OVERLAP_PX = 0
+_OVERVIEW_PX = 2048
 
 
 class DeepZoom:
     """The tiles of one slide, which it owns: closing this closes the slide. Safe to use from several threads.
 
     Tiles do not overlap and, where that can be, are cut as the slide's own are: each of these is then decoded once,
-    or handed on as it is stored. Otherwise they are of 512 px. `tile_px` overrides it.
+    or handed on as it is stored. Otherwise they are of 512 px. `tile_px` overrides it. Levels up to `overview_px` that
+    are made from the slide's coarsest level are held in memory once asked for.
     """
 
-    def __init__(self, slide: Slide, tile_px: int | None = None) -> None:
+    def __init__(self, slide: Slide, tile_px: int | None = None, overview_px: int = _OVERVIEW_PX) -> None:
         self._slide = slide
         self._stored = StoredTiles.of(slide)
         self.grid = TileGrid(slide.size, tile_px or _tile_px(self._stored))
         levels = range(self.grid.max_level + 1)
         self._shrinks = tuple(shrink_to(slide.levels, self.grid.downsample(level)) for level in levels)
         self._read = self._stored.read if self._stored else slide.read_level
-        self._one_tile_level = max(level for level in levels if self.grid.tiles(level) == Size(1, 1))
+        self._overview_level = max(level for level in levels if self._is_held(level, overview_px))
         self._overview: Pixels | None = None
         self._overview_lock = threading.Lock()
 
@@ -44,9 +46,10 @@ class DeepZoom:
 
     @property
     def held_bytes(self) -> int:
-        """Memory that the open slide takes for good: a picture without a pyramid is held whole."""
-        size = self._slide.size
-        return 3 * size.width * size.height if self._slide.vendor == ImageSource.vendor else 0
+        """Memory that the open slide holds: its overview and, when it is a picture without a pyramid, all of it."""
+        size, overview = self._slide.size, self._overview
+        picture = 3 * size.width * size.height if self._slide.vendor == ImageSource.vendor else 0
+        return picture + (overview.nbytes if overview is not None else 0)
 
     def dzi(self) -> str:
         """The description file of the Deep Zoom format, XML."""
@@ -58,14 +61,16 @@ class DeepZoom:
         Raises NoSuchTile, or UnreadableSlide when the file is damaged there.
         """
         rect = self.grid.tile_rect(level, column, row)
-        if level > self._one_tile_level:
+        if level > self._overview_level:
             return shrunk(self._read, self._shrinks[level], rect)
-        return block_means(self._whole(), 1 << (self._one_tile_level - level))
+        block = 1 << (self._overview_level - level)
+        part = self._made_overview()[rect.y * block : rect.bottom * block, rect.x * block : rect.right * block]
+        return block_means(part, block)
 
     def stored_jpeg(self, level: int, column: int, row: int) -> bytes | None:
         """The tile's JPEG file as the slide stores it; None when it has to be made. Raises NoSuchTile."""
         rect, shrink = self.grid.tile_rect(level, column, row), self._shrinks[level]
-        if self._stored is None or not shrink.is_copy or level <= self._one_tile_level:
+        if self._stored is None or not shrink.is_copy:
             return None
         whole = Size(rect.width, rect.height) == self._stored.tile_size(shrink.source.index)
         inside = rect.right <= shrink.source.size.width and rect.bottom <= shrink.source.size.height
@@ -91,12 +96,18 @@ class DeepZoom:
             self._stored.close()
         self._slide.close()
 
-    def _whole(self) -> Pixels:
-        """The largest level that is one tile; those below it are made from it, and it is made once."""
+    def _is_held(self, level: int, overview_px: int) -> bool:
+        """Whether a level is small and, as all below it, made from the coarsest level of the slide."""
+        small = self.grid.level_size(level).longer_edge <= overview_px
+        return level == 0 or (small and self._shrinks[level].source == self._slide.levels[-1])
+
+    def _made_overview(self) -> Pixels:
+        """The largest level that is held, made once: viewers begin with it, and each below would cost as much."""
         with self._overview_lock:
             if self._overview is None:
-                rect = self.grid.tile_rect(self._one_tile_level, 0, 0)
-                self._overview = shrunk(self._read, self._shrinks[self._one_tile_level], rect)
+                size = self.grid.level_size(self._overview_level)
+                shrink = self._shrinks[self._overview_level]
+                self._overview = shrunk(self._read, shrink, Rect(0, 0, size.width, size.height))
             return self._overview
 
 

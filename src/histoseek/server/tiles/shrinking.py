@@ -59,6 +59,8 @@ def shrunk(read: Read, shrink: Shrink, rect: Rect) -> Pixels:
 
 def block_means(pixels: Pixels, block: int) -> Pixels:
     """Averages over blocks of this edge, from the top left; those at the right and lower edges are of what there is."""
+    if block == 1:
+        return pixels
     height, width = pixels.shape[:2]
     bands = np.split(pixels, [height // block * block])
     return np.concatenate([_means_of_band(band, width, block) for band in bands if len(band)])
@@ -99,11 +101,10 @@ def _stepped(read: Read, shrink: Shrink, rect: Rect) -> Pixels:
 
 def _cell_means(read: Read, shrink: Shrink, cell: Rect) -> Pixels:
     size, block = shrink.source.size, shrink.block
-    x, y = min(cell.x * block, size.width - 1), min(cell.y * block, size.height - 1)
+    # A cell that lies beyond the level's end is of the last blocks.
+    x, y = min(cell.x, (size.width - 1) // block) * block, min(cell.y, (size.height - 1) // block) * block
     right, bottom = min(cell.right * block, size.width), min(cell.bottom * block, size.height)
-    pixels = read(shrink.source.index, x, y, max(1, right - x), max(1, bottom - y))
-    if block > 1:
-        pixels = block_means(pixels, block)
+    pixels = block_means(read(shrink.source.index, x, y, right - x, bottom - y), block)
     missing = (cell.height - pixels.shape[0], cell.width - pixels.shape[1])
     return np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge") if any(missing) else pixels
 

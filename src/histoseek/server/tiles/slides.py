@@ -67,7 +67,7 @@ class _Entry:
 class OpenSlides:
     """Slides by path, at most `most` of them open beside those in use. Safe to use from several threads.
 
-    The least recently used are let go first, also when pictures held in memory whole take more than `most_bytes`.
+    The least recently used are let go first, also when the pixels they hold in memory take more than `most_bytes`.
     """
 
     def __init__(self, most: int, most_bytes: int) -> None:
