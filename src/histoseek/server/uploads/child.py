@@ -9,6 +9,7 @@ import fcntl
 import math
 import os
 import resource
+import select
 import signal
 import socket
 import sys
@@ -18,6 +19,7 @@ from histoseek.server.uploads.confine import confine
 from histoseek.server.uploads.setup import OUT_OF_MEMORY, ChildLimits, Setup
 
 _FILE_BYTES = 2**16
+_TIDIED_EVERY_S = 15.0
 _PAGE_BYTES = resource.getpagesize()
 
 
@@ -44,11 +46,14 @@ def _answer(channel: socket.socket, setup: Setup) -> None:
     reader = Reader(channel, setup.encoder)
     _limit(setup.limits)
     while True:
+        while not select.select([channel], [], [], _TIDIED_EVERY_S)[0]:
+            reader.let_go_of_deleted()
         try:
             request = receive_request(channel)
         except Ended:
             return
         _limit_cpu(setup.limits.cpu_s)
+        reader.let_go_of_deleted()
         reader.answer(request)
 
 

@@ -1,8 +1,9 @@
 """Giving up rights that reading a slide does not need, as far as the system lets an ordinary process do so.
 
 On Linux, Landlock (5.13 and later) leaves only reading of this program, its models and the uploads, and takes away TCP
-(6.7) and signals to others (6.12); a seccomp filter takes away sockets of every kind and starting programs. Elsewhere,
-and where the kernel was built without them, the process keeps these rights: run the server as a user who has few.
+(6.7) and signals to others (6.12); a seccomp filter takes away sockets of every kind, new processes and other programs.
+Elsewhere, and where the kernel was built without them, the process keeps these rights: run the server as a user who has
+few.
 
 Interfaces: https://docs.kernel.org/userspace-api/landlock.html, https://docs.kernel.org/userspace-api/seccomp_filter.html
 """
@@ -10,6 +11,7 @@ Interfaces: https://docs.kernel.org/userspace-api/landlock.html, https://docs.ke
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import platform
 import site
@@ -17,6 +19,7 @@ import struct
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -30,20 +33,37 @@ _TCP_RIGHTS, _SCOPES = 0b11, 0b11
 """Binding and connecting; abstract sockets of, and signals to, processes outside."""
 
 _NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
-_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-_FORBIDDEN_CALLS = {"x86_64": (41, 59, 322, 425), "aarch64": (198, 221, 281, 425)}
-"""socket, execve, execveat, io_uring_setup."""
-
+_CLONE3 = 435
+_CLONE_THREAD = 0x10000
 _X32_CALLS = 0x40000000
-_LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
-_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | 13
-"""Go on; EACCES."""
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_NUMBER_AT, _ARCHITECTURE_AT, _FIRST_ARGUMENT_AT = 0, 4, 16
+_ALLOW, _REFUSE, _UNKNOWN = 0x7FFF0000, 0x00050000 | errno.EACCES, 0x00050000 | errno.ENOSYS
+
+
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """Numbers of system calls; forbidden: socket, execve, execveat, io_uring_setup, and fork and vfork where they are.
+
+    clone3 is said to be unknown, as its flags can't be looked at: threads are then made by clone.
+    """
+
+    architecture: int
+    clone: int
+    forbidden: tuple[int, ...]
+
+
+_CALLS = {
+    "x86_64": _Calls(0xC000003E, 56, (41, 59, 322, 425, 57, 58)),
+    "aarch64": _Calls(0xC00000B7, 220, (198, 221, 281, 425)),
+}
 
 _SYSTEM = (
     "/usr",
     "/lib",
     "/lib64",
-    "/etc",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
     "/proc/self",
     "/proc/cpuinfo",
     "/proc/meminfo",
@@ -112,14 +132,34 @@ def _allow_reading(kernel: ctypes.CDLL, rules: int, path: str) -> None:
 def _filter_calls(kernel: ctypes.CDLL) -> None:
     """Refuse the forbidden system calls; those of another architecture, too."""
     machine = platform.machine()
-    if machine not in _ARCHITECTURES:
+    if machine not in _CALLS:
         return
-    forbidden = _FORBIDDEN_CALLS[machine]
-    steps = [(_LOAD, 0, 0, 4), (_EQUAL, 0, len(forbidden) + 2, _ARCHITECTURES[machine]), (_LOAD, 0, 0, 0)]
-    steps.append((_AT_LEAST, len(forbidden) + 1 - 1, 0, _X32_CALLS))
-    for place, number in enumerate(forbidden):
-        steps.append((_EQUAL, len(forbidden) - place, 0, number))
-    steps += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _REFUSE)]
+    steps = _steps(_CALLS[machine])
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in steps))
     program = struct.pack("@HP", len(steps), ctypes.addressof(code))
     kernel.prctl(_SET_SECCOMP, _FILTER, program, 0, 0)
+
+
+def _steps(calls: _Calls) -> list[tuple[int, int, int, int]]:
+    """The filter: operation, steps to jump over when it holds and when not, operand."""
+    first = 8
+    allow = first + len(calls.forbidden)
+    refuse, unknown = allow + 1, allow + 2
+
+    def to(place: int, target: int) -> int:
+        return target - place - 1
+
+    return [
+        (_LOAD, 0, 0, _ARCHITECTURE_AT),
+        (_EQUAL, 0, to(1, refuse), calls.architecture),
+        (_LOAD, 0, 0, _NUMBER_AT),
+        (_AT_LEAST, to(3, refuse), 0, _X32_CALLS),
+        (_EQUAL, to(4, unknown), 0, _CLONE3),
+        (_EQUAL, 0, to(5, first), calls.clone),
+        (_LOAD, 0, 0, _FIRST_ARGUMENT_AT),
+        (_ANY_BIT, to(7, allow), to(7, refuse), _CLONE_THREAD),
+        *((_EQUAL, to(first + place, refuse), 0, call) for place, call in enumerate(calls.forbidden)),
+        (_RETURN, 0, 0, _ALLOW),
+        (_RETURN, 0, 0, _REFUSE),
+        (_RETURN, 0, 0, _UNKNOWN),
+    ]

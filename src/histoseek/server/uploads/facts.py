@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from histoseek.server.tiles.geometry import ImageInfo
+
+Edge = Annotated[int, Field(gt=0, lt=2**31)]
+"""A length in px."""
 
 
 @dataclass(frozen=True, slots=True)
 class LevelFacts:
     """A level of the slide's own pyramid: size in its px, level-0 px that one of them covers."""
 
-    width: int
-    height: int
-    downsample: float
+    width: Edge
+    height: Edge
+    downsample: Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
 class SlideFacts:
     """Size in level-0 px, Deep Zoom tiles in px, the slide's own levels, and its format; spacing None: not known."""
 
-    width: int
-    height: int
-    spacing_um_per_px: float | None
-    tile_size_px: int
-    overlap_px: int
-    max_level: int
-    levels: tuple[LevelFacts, ...]
-    vendor: str
+    width: Edge
+    height: Edge
+    spacing_um_per_px: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+    tile_size_px: Edge
+    overlap_px: Annotated[int, Field(ge=0, lt=2**31)]
+    max_level: Annotated[int, Field(ge=0, le=31)]
+    levels: Annotated[tuple[LevelFacts, ...], Field(max_length=1000)]
+    vendor: Annotated[str, Field(max_length=100)]
 
     @classmethod
     def of(

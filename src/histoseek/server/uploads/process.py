@@ -51,7 +51,9 @@ class ChildProcess:
         self.asked = 0
         self._limits = limits
         ours, theirs = socket.socketpair()
-        listening, self._lifeline = os.pipe()
+        listening, holding = os.pipe()
+        self._channel = ours
+        self._lifeline = os.fdopen(holding, "wb", buffering=0)
         try:
             setup = Setup(str(folder), encoder, listening, limits)
             self._process = subprocess.Popen(
@@ -59,19 +61,17 @@ class ChildProcess:
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=subprocess.DEVNULL,
-                cwd="/",
                 env=_environment(os.environ),
                 start_new_session=True,
                 pass_fds=(listening,),
             )
         except BaseException:
             ours.close()
-            os.close(self._lifeline)
+            self._lifeline.close()
             raise
         finally:
             theirs.close()
             os.close(listening)
-        self._channel = ours
 
     @property
     def pid(self) -> int:
@@ -114,8 +114,7 @@ class ChildProcess:
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._channel.close()
-        with suppress(OSError):
-            os.close(self._lifeline)
+        self._lifeline.close()
 
     def _end(self) -> str:
         """Why it ended, in words."""

@@ -13,7 +13,7 @@ from typing import Literal
 from safetensors.numpy import save
 
 from histoseek.encoders.bagging import encode_prepared, prepared_slide
-from histoseek.encoders.registry import load_encoder
+from histoseek.encoders.registry import TileEncoder, load_encoder
 from histoseek.errors import EncoderError, HistoseekError, InputError, MissingSpacing, SlideError
 from histoseek.progress import Reporter
 from histoseek.server.tiles import jpeg
@@ -56,7 +56,7 @@ class Reader:
 
     def __init__(self, channel: socket.socket, encoder: str | None) -> None:
         self._channel = channel
-        self._encoder = load_encoder(encoder) if encoder is not None else None
+        self._encoder = _loaded(encoder) if encoder is not None else None
         self._opened: OrderedDict[Path, _Opened] = OrderedDict()
 
     def answer(self, request: Request) -> None:
@@ -67,6 +67,11 @@ class Reader:
             self._let_go(request.path)
             answer, payload = _failed(error), b""
         send(self._channel, answer, payload)
+
+    def let_go_of_deleted(self) -> None:
+        """Close slides whose uploads were deleted: their bytes stay on the disk for as long as they are open."""
+        for path in [path for path in self._opened if not path.exists()]:
+            self._let_go(path)
 
     def _made(self, request: Request) -> tuple[Answer, bytes]:
         if isinstance(request, Describe):
@@ -93,6 +98,8 @@ class Reader:
     def _encoded(self, request: Encode) -> tuple[Encoded, bytes]:
         if self._encoder is None:
             raise EncoderError(request.recipe.encoder, "is not loaded")
+        if isinstance(self._encoder, HistoseekError):
+            raise self._encoder
         edge_px = self._encoder.card.input_px
         with prepared_slide(
             request.path, request.recipe, edge_px, request.spacing_um_per_px, request.regions
@@ -124,6 +131,14 @@ class Reader:
         opened = self._opened.pop(path, None)
         if opened is not None:
             opened.image.close()
+
+
+def _loaded(encoder: str) -> TileEncoder | HistoseekError:
+    """The encoder, or why there is none, to be told to whoever wants to encode."""
+    try:
+        return load_encoder(encoder)
+    except HistoseekError as error:
+        return error
 
 
 class _Telling:

@@ -1,19 +1,17 @@
 """Uploaded files in a folder that several server processes share.
 
 There is no truth in memory: an upload is a folder named by its random id, moved into place when it is complete, and
-every count is taken from the disk. Room is claimed in a folder's record before bytes are written: of two processes that
-claim the last room at the same time each sees the other's claim, so that limits are never passed.
+every count is taken from the disk. Room is claimed in a folder's record before bytes are written and before all claims
+are added up: of two processes that claim the last room at the same time at least one sees the other's claim.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,15 +24,13 @@ from histoseek.server.errors import NotThere
 from histoseek.server.settings import UploadLimits
 from histoseek.server.uploads.errors import IncompleteUpload, QuotaExceeded, StorageFull, UploadTooLarge
 from histoseek.server.uploads.facts import SlideFacts
+from histoseek.server.uploads.holdings import GONE, PART, Held, check_room, folders_in, held_in, is_upload_id
 from histoseek.server.uploads.names import display_name, known_suffix
 from histoseek.server.uploads.record import Record, read_record, write_record
 
 RESERVE_BYTES = 2 * 2**30
 """Of the disk, left free whatever the limits say."""
 
-_ID = re.compile(r"[0-9a-f]{32}")
-_STEM = "slide"
-_PART, _GONE = ".part", ".gone"
 _CLAIM_BYTES = 64 * 2**20
 """Room is claimed in such steps when nobody said how large a file will be."""
 
@@ -68,20 +64,6 @@ class StoredUpload:
         return self.path.parent
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """What lies in the folder: a record, complete or not, and its file."""
-
-    folder: Path
-    record: Record
-
-    @property
-    def written_bytes(self) -> int:
-        with suppress(OSError):
-            return (self.folder / f"{_STEM}{self.record.suffix}").stat().st_size
-        return 0
-
-
 class UploadStore:
     """Uploads of all owners. Safe to use from several threads and processes; raises NotThere for others' uploads."""
 
@@ -110,7 +92,7 @@ class UploadStore:
         if expected_bytes is not None and expected_bytes > self._limits.file_bytes:
             raise UploadTooLarge(self._limits.file_bytes)
         upload_id = secrets.token_hex(16)
-        folder = self._folder / f"{upload_id}{_PART}"
+        folder = self._folder / f"{upload_id}{PART}"
         record = Record(owner, display_name(filename), suffix, self._clock(), 0, spacing_um_per_px, None)
         folder.mkdir(mode=0o700)
         try:
@@ -130,7 +112,7 @@ class UploadStore:
         before = read_record(folder)
         write_record(folder, replace(record, claimed_bytes=wanted_bytes))
         try:
-            self._check_room(record.owner)
+            check_room(self._folder, record.owner, self._limits, self._reserve_bytes)
         except BaseException:
             if before is not None:
                 write_record(folder, before)
@@ -143,7 +125,7 @@ class UploadStore:
         target = folder.with_suffix("")
         folder.rename(target)
         fsync_path(self._folder)
-        return self._stored(_Held(target, record))
+        return self._stored(Held(target, record))
 
     def get(self, upload_id: str, owner: str) -> StoredUpload:
         """An upload of this owner's; raises NotThere, also for an id that is none."""
@@ -157,8 +139,8 @@ class UploadStore:
         now = self._clock()
         own = [
             self._stored(held)
-            for held in self._all()
-            if held.folder.suffix != _PART and held.record.owner == owner and not self._is_expired(held.record, now)
+            for held in held_in(self._folder)
+            if held.folder.suffix != PART and held.record.owner == owner and not self._is_expired(held.record, now)
         ]
         return tuple(sorted(own, key=lambda upload: (-upload.created_s, upload.upload_id)))
 
@@ -172,7 +154,7 @@ class UploadStore:
             write_record(held.folder, record)
         except FileNotFoundError as error:
             raise NotThere("upload", "it has been deleted") from error
-        return self._stored(_Held(held.folder, record))
+        return self._stored(Held(held.folder, record))
 
     def delete(self, upload_id: str, owner: str) -> None:
         """Delete an upload and all that was made from it; raises NotThere."""
@@ -182,9 +164,9 @@ class UploadStore:
         """Delete what has expired, was given up half-written or half-deleted; return how many uploads had expired."""
         now = self._clock() if now is None else now
         expired = 0
-        for folder in self._folders():
-            if folder.suffix in (_PART, _GONE):
-                if folder.suffix == _GONE or now - _last_written_s(folder) > _IDLE_S:
+        for folder in folders_in(self._folder):
+            if folder.suffix in (PART, GONE):
+                if folder.suffix == GONE or now - _last_written_s(folder) > _IDLE_S:
                     shutil.rmtree(folder, ignore_errors=True)
                 continue
             record = read_record(folder)
@@ -193,43 +175,20 @@ class UploadStore:
                 expired += 1
         return expired
 
-    def _check_room(self, owner: str) -> None:
-        held = list(self._all())
-        own = [one for one in held if one.record.owner == owner]
-        if len(own) > self._limits.identity_count:
-            raise QuotaExceeded(f"you have {self._limits.identity_count} uploads, no more are kept at a time")
-        if sum(one.record.claimed_bytes for one in own) > self._limits.identity_bytes:
-            raise QuotaExceeded(f"yours would take more than {self._limits.identity_bytes / 2**20:,.0f} MB")
-        if sum(one.record.claimed_bytes for one in held) > self._limits.total_bytes:
-            raise StorageFull
-        to_come = sum(max(0, one.record.claimed_bytes - one.written_bytes) for one in held)
-        if shutil.disk_usage(self._folder).free - to_come < self._reserve_bytes:
-            raise StorageFull
-
-    def _all(self) -> Iterator[_Held]:
-        """Complete uploads and those in the making."""
-        for folder in self._folders():
-            record = read_record(folder) if folder.suffix != _GONE else None
-            if record is not None:
-                yield _Held(folder, record)
-
-    def _folders(self) -> tuple[Path, ...]:
-        return tuple(path for path in self._folder.iterdir() if _ID.fullmatch(path.stem))
-
-    def _held(self, upload_id: str) -> _Held | None:
-        if not _ID.fullmatch(upload_id):
+    def _held(self, upload_id: str) -> Held | None:
+        if not is_upload_id(upload_id):
             return None
         folder = self._folder / upload_id
         record = read_record(folder)
-        return _Held(folder, record) if record is not None else None
+        return Held(folder, record) if record is not None else None
 
-    def _stored(self, held: _Held) -> StoredUpload:
+    def _stored(self, held: Held) -> StoredUpload:
         record = held.record
         return StoredUpload(
             upload_id=held.folder.name,
             owner=record.owner,
             name=record.name,
-            path=held.folder / f"{_STEM}{record.suffix}",
+            path=held.file,
             size_bytes=record.claimed_bytes,
             created_s=record.created_s,
             expires_s=record.created_s + self._limits.keep_s,
@@ -251,7 +210,7 @@ class Incoming:
         self._expected_bytes = expected_bytes
         self._claimed_bytes = expected_bytes or 0
         self._written_bytes = 0
-        handle = os.open(folder / f"{_STEM}{record.suffix}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(Held(folder, record).file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._file = os.fdopen(handle, "wb", buffering=0)
         self._finished = False
 
@@ -304,7 +263,7 @@ class Incoming:
 
 def _remove(folder: Path) -> None:
     """Take a folder out of sight at once, then delete it."""
-    gone = folder.with_suffix(_GONE)
+    gone = folder.with_suffix(GONE)
     with suppress(OSError):
         folder.rename(gone)
     shutil.rmtree(gone, ignore_errors=True)

@@ -1,0 +1,76 @@
+"""What lies in the folder of uploads, counted from the disk, and whether there is room for more."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from histoseek.server.settings import UploadLimits
+from histoseek.server.uploads.errors import QuotaExceeded, StorageFull
+from histoseek.server.uploads.record import Record, read_record
+
+PART, GONE = ".part", ".gone"
+"""Endings of the folders of uploads in the making, and of those being deleted."""
+
+_ID = re.compile(r"[0-9a-f]{32}")
+_STEM = "slide"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A folder with its record, of a complete upload or of one in the making."""
+
+    folder: Path
+    record: Record
+
+    @property
+    def file(self) -> Path:
+        """The uploaded file: of its name only the suffix is the user's."""
+        return self.folder / f"{_STEM}{self.record.suffix}"
+
+    @property
+    def to_come_bytes(self) -> int:
+        """What is claimed and not yet written."""
+        written = 0
+        with suppress(OSError):
+            written = self.file.stat().st_size
+        return max(0, self.record.claimed_bytes - written)
+
+
+def is_upload_id(text: str) -> bool:
+    """Whether a text can be an id, which is all that may become part of a path."""
+    return _ID.fullmatch(text) is not None
+
+
+def folders_in(folder: Path) -> tuple[Path, ...]:
+    """The folders of uploads, in whatever state."""
+    return tuple(path for path in folder.iterdir() if is_upload_id(path.stem))
+
+
+def held_in(folder: Path) -> Iterator[Held]:
+    """Complete uploads and those in the making."""
+    for listed in folders_in(folder):
+        # One in the making may have been completed since the folder was listed.
+        for path in (listed, listed.with_suffix("")) if listed.suffix != GONE else ():
+            record = read_record(path)
+            if record is not None:
+                yield Held(path, record)
+                break
+
+
+def check_room(folder: Path, owner: str, limits: UploadLimits, reserve_bytes: int) -> None:
+    """Raise QuotaExceeded or StorageFull when all that is claimed by now is too much for an owner, or the server."""
+    held = list(held_in(folder))
+    own = [one for one in held if one.record.owner == owner]
+    if len(own) > limits.identity_count:
+        raise QuotaExceeded(f"you have {limits.identity_count} uploads, no more are kept at a time")
+    if sum(one.record.claimed_bytes for one in own) > limits.identity_bytes:
+        raise QuotaExceeded(f"yours would take more than {limits.identity_bytes / 2**20:,.0f} MB")
+    if sum(one.record.claimed_bytes for one in held) > limits.total_bytes:
+        raise StorageFull
+    if shutil.disk_usage(folder).free - sum(one.to_come_bytes for one in held) < reserve_bytes:
+        raise StorageFull
