@@ -12,7 +12,8 @@ import os
 import secrets
 import shutil
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,7 @@ from typing import Self
 
 from histoseek.files import fsync_path
 from histoseek.server.clock import Clock
-from histoseek.server.errors import NotThere
+from histoseek.server.errors import NotThere, TooSlow
 from histoseek.server.settings import UploadLimits
 from histoseek.server.uploads.errors import IncompleteUpload, QuotaExceeded, StorageFull, UploadTooLarge
 from histoseek.server.uploads.facts import SlideFacts
@@ -94,10 +95,11 @@ class UploadStore:
         upload_id = secrets.token_hex(16)
         folder = self._folder / f"{upload_id}{PART}"
         record = Record(owner, display_name(filename), suffix, self._clock(), 0, spacing_um_per_px, None)
-        folder.mkdir(mode=0o700)
         try:
-            self.claim(folder, record, expected_bytes or 0)
-            return Incoming(self, folder, record, expected_bytes)
+            with _refused_by_disk():
+                folder.mkdir(mode=0o700)
+                self.claim(folder, record, expected_bytes or 0)
+                return Incoming(self, folder, record, expected_bytes)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -223,32 +225,33 @@ class Incoming:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def write(self, chunk: bytes) -> None:
-        """Append bytes; raises UploadTooLarge, QuotaExceeded, StorageFull or IncompleteUpload before they are written.
+        """Append bytes; raises UploadTooLarge, QuotaExceeded or StorageFull before they are written.
 
-        IncompleteUpload: more come than were announced.
+        Raises IncompleteUpload when more come than were announced, TooSlow after a pause so long that it was given up.
         """
         wanted_bytes = self._written_bytes + len(chunk)
         if wanted_bytes > self._claimed_bytes:
             if self._expected_bytes is not None:
                 raise IncompleteUpload(self._expected_bytes, wanted_bytes)
-            self._claim(wanted_bytes)
-        try:
+            with _refused_by_disk():
+                self._claim(wanted_bytes)
+        with _refused_by_disk():
             view = memoryview(chunk)
             while view:
                 view = view[self._file.write(view) :]
-        except OSError as error:
-            if error.errno in _FULL:
-                raise StorageFull from error
-            raise
         self._written_bytes = wanted_bytes
 
     def finish(self) -> StoredUpload:
-        """Make the upload findable; raises IncompleteUpload when fewer bytes came than were announced, or none."""
+        """Make the upload findable; raises IncompleteUpload when fewer bytes came than were announced, or none.
+
+        Raises StorageFull, and TooSlow as `write` does.
+        """
         if self._written_bytes != (self._expected_bytes or self._written_bytes) or not self._written_bytes:
             raise IncompleteUpload(self._expected_bytes or 0, self._written_bytes)
-        os.fsync(self._file.fileno())
-        self._file.close()
-        stored = self._store.publish(self._folder, replace(self._record, claimed_bytes=self._written_bytes))
+        with _refused_by_disk():
+            os.fsync(self._file.fileno())
+            self._file.close()
+            stored = self._store.publish(self._folder, replace(self._record, claimed_bytes=self._written_bytes))
         self._finished = True
         return stored
 
@@ -259,6 +262,19 @@ class Incoming:
         except (UploadTooLarge, QuotaExceeded, StorageFull):
             # The last step may be too wide where the file's true end would still fit.
             self._claimed_bytes = self._store.claim(self._folder, self._record, wanted_bytes)
+
+
+@contextmanager
+def _refused_by_disk() -> Iterator[None]:
+    """Turn a full disk into StorageFull, and an upload that was swept away meanwhile into TooSlow."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise TooSlow("upload", "it was given up, as nothing came for too long", "Send it again") from error
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageFull from error
+        raise
 
 
 def _remove(folder: Path) -> None:
