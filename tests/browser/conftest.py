@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.browser.chromium import FLAGS, find_chromium
 from tests.browser.watched import Watched, watch
+from tests.server.running import RunningServer, serving
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +48,18 @@ def watched(context: BrowserContext) -> Iterator[Watched]:
 def page(watched: Watched) -> Page:
     """The page of `watched`."""
     return watched.page
+
+
+@pytest.fixture(scope="session")
+def server(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """`histoseek serve` with an archive of ten simulated slides, named "cohort"."""
+    with serving([indexed], tmp_path_factory.mktemp("serving") / "state") as running:
+        yield running
+
+
+@pytest.fixture
+def opened(page: Page, server: RunningServer) -> Page:
+    """The page of the server, opened with its token."""
+    page.goto(f"{server.url}#token={server.token}")
+    page.get_by_role("search").wait_for()
+    return page

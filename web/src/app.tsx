@@ -2,6 +2,7 @@
 import type { ComponentType, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Header } from "./header";
+import { ResultsView } from "./results/results-view";
 import { archive, archiveList, archiveName } from "./state/archives";
 import { route, view } from "./state/navigation";
 import type { View } from "./state/route";
@@ -12,8 +13,9 @@ import { HelpDialog } from "./views/help";
 import { later } from "./views/later";
 import { Login } from "./views/login";
 
+/** The code of results comes with the page, since they are what is seen first; that of others when it is needed. */
 const VIEW_COMPONENTS: Record<View, ComponentType> = {
-  results: later(() => import("./results/results-view").then((room) => room.ResultsView)),
+  results: ResultsView,
   compare: later(() => import("./compare/compare-view").then((room) => room.CompareView)),
   overview: later(() => import("./overview/overview-view").then((room) => room.OverviewView)),
   collections: later(() => import("./collections/collections-view").then((room) => room.CollectionsView)),

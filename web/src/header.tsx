@@ -114,5 +114,7 @@ function usePageShortcuts(): void {
 
 /** The search field is marked by the search room, which knows its fields. */
 function focusSearch(): void {
-  document.querySelector<HTMLElement>("[data-search-field]")?.focus();
+  const field = document.querySelector<HTMLInputElement | HTMLTextAreaElement>("[data-search-field]");
+  field?.focus();
+  field?.select();
 }

@@ -1,0 +1,106 @@
+"""The page around its views: login, address, history, theme, keyboard help, errors."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.watched import Watched, accessibility_faults
+from tests.server.running import RunningServer
+
+VIEWS = ["Search", "Compare", "Overview", "Collections", "History"]
+
+
+def ask(page: Page, text: str) -> None:
+    field = page.locator("[data-search-field]").first
+    field.fill(text)
+    field.press("Enter")
+
+
+def test_the_token_of_the_link_opens_the_page_and_leaves_the_address(opened: Page, server: RunningServer) -> None:
+    assert server.token not in opened.url
+    assert opened.evaluate("document.cookie") == ""
+    opened.reload()
+    expect(opened.get_by_role("search")).to_be_visible()
+
+
+def test_a_wrong_token_is_told_and_a_right_one_opens(watched: Watched, server: RunningServer) -> None:
+    page = watched.page
+    page.goto(server.url)
+    page.get_by_label("Token").fill("no-such-token")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("does not know this token")
+    assert accessibility_faults(page) == []
+    page.get_by_label("Token").fill(server.token)
+    page.get_by_role("button", name="Open").click()
+    expect(page.get_by_role("search")).to_be_visible()
+    watched.expect_complaint("401")
+
+
+def test_logging_out_asks_for_a_token_again(opened: Page) -> None:
+    opened.get_by_role("button", name="Log out").click()
+    expect(opened.get_by_label("Token")).to_be_visible()
+
+
+def test_what_was_asked_is_in_the_address_and_the_back_button_undoes_it(opened: Page) -> None:
+    ask(opened, "carcinoma")
+    opened.wait_for_url("**/#/results?**text=carcinoma**")
+    ask(opened, "necrosis")
+    opened.wait_for_url("**text=necrosis**")
+    opened.go_back()
+    opened.wait_for_url("**text=carcinoma**")
+    expect(opened.locator("[data-search-field]").first).to_have_value("carcinoma")
+
+
+def test_the_history_leads_back_to_a_search(opened: Page) -> None:
+    ask(opened, "carcinoma")
+    opened.get_by_role("navigation").get_by_role("link", name="History").click()
+    opened.get_by_role("link", name='"carcinoma"').click()
+    opened.wait_for_url("**/#/results?**text=carcinoma**")
+
+
+def test_the_theme_follows_the_system_until_it_is_switched(opened: Page) -> None:
+    opened.emulate_media(color_scheme="dark")
+    expect(opened.locator("html")).to_have_attribute("data-theme", "dark")
+    opened.get_by_role("button", name="Switch to light").click()
+    opened.reload()
+    expect(opened.locator("html")).to_have_attribute("data-theme", "light")
+
+
+def test_the_keyboard_help_lists_keys_and_gives_the_focus_back(opened: Page) -> None:
+    opened.get_by_role("button", name="Show keyboard shortcuts").press("Enter")
+    expect(opened.get_by_role("dialog")).to_contain_text("Go to the search field")
+    opened.keyboard.press("Escape")
+    expect(opened.get_by_role("button", name="Show keyboard shortcuts")).to_be_focused()
+
+
+def test_a_key_leads_to_the_search_field_and_selects_what_is_in_it(opened: Page) -> None:
+    ask(opened, "carcinoma")
+    opened.get_by_role("main").focus()
+    opened.keyboard.press("/")
+    opened.keyboard.type("necrosis")
+    expect(opened.locator("[data-search-field]").first).to_have_value("necrosis")
+
+
+def test_the_first_stop_of_the_tab_key_skips_to_the_content(opened: Page) -> None:
+    opened.keyboard.press("Tab")
+    expect(opened.get_by_role("link", name="Skip to the content")).to_be_focused()
+    address = opened.url
+    opened.keyboard.press("Enter")
+    expect(opened.get_by_role("main")).to_be_focused()
+    assert opened.url == address
+
+
+def test_an_unknown_archive_is_told(opened: Page) -> None:
+    opened.evaluate("location.hash = '#/results?archive=elsewhere'")
+    expect(opened.get_by_role("alert")).to_contain_text("no archive named elsewhere")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_views_without_a_question_are_accessible(opened: Page, view: str, theme: str) -> None:
+    opened.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    opened.get_by_role("navigation").get_by_role("link", name=view).click()
+    expect(opened.get_by_role("main", name=view)).to_be_visible()
+    opened.wait_for_load_state("networkidle")
+    assert accessibility_faults(opened) == []
