@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from histoseek.encoders.recipe import Recipe
     from histoseek.errors import HistoseekError
     from histoseek.geometry import Rect
+    from histoseek.search.fields import FieldFilter
     from histoseek.search.queries import (
         ArchivedCase,
         ArchivedReport,
@@ -42,6 +43,7 @@ __all__ = [
     "Case",
     "Composed",
     "EncodedSlide",
+    "FieldFilter",
     "HistoseekError",
     "IndexReport",
     "Match",
@@ -68,6 +70,7 @@ _HOMES = {
     "Case": "histoseek.search.queries",
     "Composed": "histoseek.search.queries",
     "EncodedSlide": "histoseek.search.queries",
+    "FieldFilter": "histoseek.search.fields",
     "HistoseekError": "histoseek.errors",
     "IndexReport": "histoseek.archive.ingest",
     "Match": "histoseek.search.results",

@@ -22,7 +22,9 @@ from histoseek.mosaics.distances import DEFAULT_DISTANCE
 from histoseek.progress import Reporter
 from histoseek.reports.sections import Sections, sections
 from histoseek.search.calibrate import DEFAULT_LABEL, calibrate
+from histoseek.search.fields import FieldFilter, condition_of, facet_counts
 from histoseek.search.options import SearchOptions
+from histoseek.search.overview import MOST_SHOWN, Overview, content_version, overview
 from histoseek.search.pair import explain_pair
 from histoseek.search.queries import ArchivedSlide, Query, SlideFile, TextQuery
 from histoseek.search.recall import DEFAULT_DEPTH, DEFAULT_QUERIES, Recall, recall
@@ -133,12 +135,38 @@ class Archive(StoredArchive):
         """
         return explain_pair(self, _query(query, None, None), slide_id, SearchOptions(to=to, distance=distance))
 
-    def facets(self, where: str | None = None, fields: Sequence[str] | None = None) -> tuple[Facet, ...]:
+    def facets(
+        self, where: str | None = None, fields: Sequence[str] | None = None, filters: Sequence[FieldFilter] = ()
+    ) -> tuple[Facet, ...]:
         """How many slides have which values: metadata, and what reports state; fields: None for all.
 
-        Raises ArchiveError for an empty archive, InputError for an unknown field, BadFilter.
+        filters: values that were chosen, of which a field's own do not narrow its counts. Raises ArchiveError for an
+        empty archive, InputError for an unknown field, BadFilter.
         """
-        return facets(self.store, where, fields)
+        return facet_counts(self, where, filters, fields) if filters else facets(self.store, where, fields)
+
+    def condition(self, filters: Sequence[FieldFilter]) -> str | None:
+        """Chosen values as a filter for `where`; None for none. Raises InputError."""
+        return condition_of(self.store, filters)
+
+    @property
+    def content_version(self) -> str:
+        """What identifies the archive's content, cheaply: it changes whenever that does.
+
+        Raises ArchiveError for an empty archive.
+        """
+        self.refresh()
+        return content_version(self)
+
+    def overview(
+        self, label: str | None = None, where: str | None = None, most: int = MOST_SHOWN, seed: int = 0
+    ) -> Overview:
+        """A 2-d map of the slides of a filter by their global vectors, labelled by a metadata column.
+
+        most: slides to draw, each label's share of them as in the archive. Raises BadFilter, InputError for an unknown
+        column, ArchiveError for an empty archive.
+        """
+        return overview(self, label, where, most, seed)
 
     def calibrate(
         self,

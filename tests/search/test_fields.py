@@ -66,9 +66,10 @@ def test_filters_are_any_value_of_each_field(
     by_field: dict[str, list[MetadataValue]] = {}
     for field, values in asked.values():
         by_field.setdefault(field, []).extend(values)
-    wanted = [one.slide_id for one in archive.records()]
+    records = archive.records()
+    wanted = [one.slide_id for one in records]
     for field, values in by_field.items():
-        wanted = [one for one in wanted if one in naive(archive.records(), field, values)]
+        wanted = [one for one in wanted if one in naive(records, field, values)]
     assert having(archive, [FieldFilter("metadata", *one) for one in asked.values()]) == wanted
 
 
@@ -80,10 +81,11 @@ def test_any_text_is_a_value_and_nothing_else(archive: Archive, text: str) -> No
 
 
 def test_values_may_be_written_as_text(archive: Archive) -> None:
+    records = archive.records()
     for field, values in COLUMNS.items():
         for value in values:
             spelled = FieldFilter("metadata", field, (str(value),))
-            assert having(archive, [spelled]) == naive(archive.records(), field, [value]) != []
+            assert having(archive, [spelled]) == naive(records, field, [value]) != []
 
 
 def test_what_no_column_holds_is_refused(archive: Archive) -> None:

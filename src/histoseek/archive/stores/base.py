@@ -46,6 +46,10 @@ class StoreStats:
 class Store(Protocol):
     """Holds slides. Every write is durable, and seen as a whole or not at all, when the call returns."""
 
+    @property
+    def version(self) -> int:
+        """Of the last commit, or of a snapshot: what was read at one version is the same as long as that is."""
+
     def snapshot(self) -> Store:
         """A view that stays as it is now, whatever others write, for reads that belong together."""
 

@@ -30,19 +30,18 @@ from histoseek.archive.schema import (
 from histoseek.archive.stores.base import Neighbour, StoreStats, TextHit, VectorColumn
 from histoseek.archive.stores.changes import changed
 from histoseek.archive.stores.columns import SIGNATURE, TableSource, flat, lists, signature_block, with_signatures
-from histoseek.archive.stores.engine import lancedb
+from histoseek.archive.stores.engine import TABLE, lancedb, open_table
 from histoseek.archive.stores.faults import filtering, reading_whole
 from histoseek.archive.stores.fulltext import like_tokens, token_hits
 from histoseek.archive.stores.indexes import TOKENS, index_columns, index_tokens
 from histoseek.archive.stores.ranking import RankingCache
 from histoseek.archive.stores.rows import RankingRows
 from histoseek.archive.stores.sql import both, in_list
-from histoseek.errors import DamagedArchive, UnknownSlide
+from histoseek.errors import UnknownSlide
 from histoseek.files import TreeSync, as_archive_errors
 from histoseek.mosaics.distances import SignatureBlock
 from histoseek.settings import get_settings
 
-_TABLE = "slides"
 _RANKING = "ranking"
 _IDS_PER_QUERY = 500
 
@@ -71,7 +70,7 @@ class LanceStore:
         """Make an empty store, in place of one that a crash left empty."""
         folder.mkdir(parents=True, exist_ok=True)
         table = lancedb.connect(folder).create_table(
-            _TABLE, schema=slides_schema(dimension, analyser_mark()), mode="overwrite"
+            TABLE, schema=slides_schema(dimension, analyser_mark()), mode="overwrite"
         )
         index_tokens(table)
         index_columns(table)
@@ -82,15 +81,19 @@ class LanceStore:
     @classmethod
     def open(cls, folder: Path, dimension: int) -> LanceStore:
         """Open a store that always shows the last commit; raises DamagedArchive when it is not there."""
-        return cls(folder, _open_table(folder, timedelta(0)), dimension)
+        return cls(folder, open_table(folder, timedelta(0)), dimension)
+
+    @property
+    def version(self) -> int:
+        """The engine's number of the last commit."""
+        return self._version if self._stays else self._latest()
 
     def snapshot(self) -> LanceStore:
         """A view of the last commit that stays as it is: the one before, as long as nobody has committed since."""
-        with self._filtering(None):
-            latest = int(self._table.version)
+        latest = self.version
         held = self._snapshot
         if held is None or held[0] != latest:
-            table = _open_table(self._folder, None)
+            table = open_table(self._folder, None)
             held = int(table.version), LanceStore(self._folder, table, self._dimension, self._cache, stays=True)
             self._snapshot = held
         return held[1]
@@ -242,7 +245,11 @@ class LanceStore:
     @cached_property
     def _version(self) -> int:
         """Of a store that stays as it is."""
-        return int(self._table.version)
+        return self._latest()
+
+    def _latest(self) -> int:
+        with self._filtering(None):
+            return int(self._table.version)
 
     @cached_property
     def _names(self) -> list[str]:
@@ -288,10 +295,3 @@ class LanceStore:
 
     def _filtering(self, where: str | None) -> AbstractContextManager[None]:
         return filtering(self._folder, where, lambda: tuple(self.metadata_types()))
-
-
-def _open_table(folder: Path, consistency: timedelta | None) -> Any:
-    try:
-        return lancedb.connect(folder, read_consistency_interval=consistency).open_table(_TABLE)
-    except (ValueError, OSError, RuntimeError) as error:
-        raise DamagedArchive(folder, "its table cannot be opened") from error
