@@ -144,3 +144,19 @@ def test_use_is_noted_to_the_hour(state: State) -> None:
         assert last is not None
         seen.append(last.timestamp())
     assert seen == [7_200_000.0, 7_200_000.0, 7_203_600.0]
+
+
+def test_a_token_works_while_its_use_cannot_be_noted(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("histoseek.server.state._WAIT_S", 0.01)
+    text = TokenStore(state).add("one", "read").text
+    other = State(state.folder)
+    with state.writing():
+        found = TokenStore(other).verify(text)
+    assert found is not None
+    assert TokenStore(other).all()[0].last_used is None
+
+
+def test_sessions_count_as_use(store: TokenStore) -> None:
+    made = store.add("one", "read")
+    store.in_use(made.token.token_id)
+    assert store.all()[0].last_used is not None

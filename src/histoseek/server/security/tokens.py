@@ -8,12 +8,14 @@ import re
 import secrets
 import sqlite3
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, get_args
 
 from histoseek.errors import InputError
 from histoseek.server.clock import Clock, moment
+from histoseek.server.errors import Overloaded
 from histoseek.server.state import State
 
 Role = Literal["read", "write"]
@@ -94,9 +96,12 @@ class TokenStore:
         return _token(rows[0])
 
     def in_use(self, token_id: str) -> Token | None:
-        """The token of this id unless it is revoked."""
+        """The token of this id, for a session that began with it, unless it is revoked."""
         rows = self._rows(token_id)
-        return _token(rows[0]) if rows else None
+        if not rows:
+            return None
+        self._note_use(rows[0])
+        return _token(rows[0])
 
     def _rows(self, token_id: str) -> list[sqlite3.Row]:
         return self._state.read("SELECT * FROM tokens WHERE token_id = ? AND revoked IS NULL", (token_id,))
@@ -119,7 +124,7 @@ class TokenStore:
     def _note_use(self, row: sqlite3.Row) -> None:
         hour = self._clock() // _COARSE_S * _COARSE_S
         if row["last_used"] is None or row["last_used"] < hour:
-            with self._state.writing() as connection:
+            with suppress(Overloaded), self._state.writing() as connection:
                 connection.execute("UPDATE tokens SET last_used = ? WHERE token_id = ?", (hour, row["token_id"]))
 
 
