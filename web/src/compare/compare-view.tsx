@@ -23,9 +23,10 @@ function Compared({ slideId }: { slideId: string }): JSX.Element {
   const request = explainRequestOf(route.value);
   const { value, error, reload } = useResource(request && { archive: archiveName.value, request }, explained);
   const answer = answerFor(slideId, value);
-  const search = found.state.value.value;
+  const { value: search, error: notFound } = found.state.value;
   const result = mergedResult(selectedResult.value, answer?.result ?? null);
-  const query = answer?.query ?? search?.query;
+  const query = search?.query;
+  if (notFound) return <ErrorPanel error={notFound} onRetry={found.reload} />;
   if (!result || !query) return error ? <ErrorPanel error={error} onRetry={reload} /> : <Spinner />;
   return (
     <Workplace

@@ -35,7 +35,7 @@ export function Toolbar({ stage, umPerPx, onFullPage, drawing, onDraw }: Toolbar
       {drawing !== null && (
         <Button
           kind="quiet"
-          icon="region"
+          icon="edit"
           pressed={drawing}
           title={text.drawTip}
           onClick={(event) => onDraw(event.detail === 0)}
@@ -61,7 +61,6 @@ function Magnifications({ view, umPerPx, onZoom }: MagnificationsProps): JSX.Ele
         <Button
           key={times}
           kind="quiet"
-          class="viewer-magnification"
           pressed={now !== null && Math.abs(now / times - 1) < NEAR}
           disabled={!isWithinScan(times, umPerPx)}
           title={isWithinScan(times, umPerPx) ? undefined : strings.viewer.beyondScan}

@@ -5,7 +5,7 @@ import OpenSeadragon from "openseadragon";
 import type { Movable, Place } from "./lock";
 import { umPerScreenPx } from "./magnification";
 import { firstLevel, type SlideSource } from "./source";
-import { fitted, type Point, type Rect, toSlide, type View } from "./view";
+import { fitted, isHome, type Point, type Rect, toSlide, type View } from "./view";
 
 /** How much of the stage a region takes that was flown to. */
 const FLY_SHARE = 0.5;
@@ -43,6 +43,7 @@ export class Stage implements Movable {
     this.viewer = OpenSeadragon({ ...OPTIONS, element });
     this.viewer.addHandler("open", () => this.opened());
     this.viewer.addHandler("viewport-change", () => this.moved());
+    this.viewer.addHandler("resize", () => this.resized());
     this.viewer.addHandler("tile-load-failed", () => {
       this.failed.value = true;
     });
@@ -169,6 +170,12 @@ export class Stage implements Movable {
     const least = umPerPx ? this.zoomOf(umPerScreenPx(1) / umPerPx) : Number.POSITIVE_INFINITY;
     Object.assign(viewport, { minZoomLevel: Math.min(viewport.getHomeZoom() / 2, least) });
     this.moved();
+  }
+
+  /** A slide that was shown as a whole before still is. */
+  private resized(): void {
+    const before = this.shown.peek();
+    if (before && this.source && isHome(before, this.source.image)) this.viewer.viewport.goHome(true);
   }
 
   private moved(): void {

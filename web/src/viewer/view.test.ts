@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { contains, fitted, isVisible, rectToScreen, toScreen, toSlide, type View } from "./view";
+import { contains, fitted, isHome, isVisible, rectToScreen, toScreen, toSlide, type View } from "./view";
 
 const VIEW: View = { centre: { x: 1000, y: 500 }, scale: 4, stage: { width: 400, height: 200 } };
 
@@ -44,5 +44,16 @@ describe("rectangles", () => {
     expect(isVisible(VIEW.stage, { x: -20, y: 0, width: 21, height: 5 })).toBe(true);
     expect(isVisible(VIEW.stage, { x: -20, y: 0, width: 20, height: 5 })).toBe(false);
     expect(isVisible(VIEW.stage, { x: 400, y: 0, width: 20, height: 5 })).toBe(false);
+  });
+});
+
+describe("isHome", () => {
+  const slide = { width: 3000, height: 2000 };
+  const home = fitted(VIEW.stage, { x: 0, y: 0, ...slide }, 1);
+
+  it("is the whole slide in the middle, as large as it can be", () => {
+    expect(isHome(home, slide)).toBe(true);
+    expect(isHome({ ...home, scale: home.scale * 1.1 }, slide)).toBe(false);
+    expect(isHome({ ...home, centre: { x: 1500, y: 1100 } }, slide)).toBe(false);
   });
 });

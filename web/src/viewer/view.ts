@@ -57,3 +57,14 @@ export function fitted(stage: Size, rect: Rect, share: number): View {
   const scale = Math.max(rect.width / stage.width, rect.height / stage.height) / share;
   return { centre: middle(rect), scale, stage };
 }
+
+/** Whether a view shows the whole slide, as large as it can be; but for rounding. */
+export function isHome(view: View, slide: Size): boolean {
+  const home = fitted(view.stage, { x: 0, y: 0, ...slide }, 1);
+  const most = 0.01 * home.scale * Math.min(view.stage.width, view.stage.height);
+  return (
+    Math.abs(view.scale / home.scale - 1) < 0.01 &&
+    Math.abs(view.centre.x - home.centre.x) < most &&
+    Math.abs(view.centre.y - home.centre.y) < most
+  );
+}
