@@ -279,6 +279,8 @@ export const strings = {
     chosen: (count: number) => `${count} chosen`,
     search: (field: string) => `Find a value of ${field}`,
     searchHint: "find a value",
+    noValues: "no values with these filters",
+    noSuchValue: "no such value",
     showAll: (count: number) => `${count} more`,
     showFewer: "Fewer",
     beyond: (count: number) => `and ${count} rarer ones`,

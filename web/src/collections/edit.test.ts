@@ -36,6 +36,7 @@ describe("items of a collection", () => {
 });
 
 it("sends the version that was changed", () => {
-  const collection = { collection_id: "1", name: "n", items: abc, version: 4, created: "", updated: "" };
+  const items = abc.map((one) => ({ ...one, added: "2026-01-01T00:00:00Z" }));
+  const collection = { collection_id: "1", name: "n", items, version: 4, created: "", updated: "" };
   expect(contentOf(collection, { name: "m" })).toEqual({ name: "m", items: abc, version: 4 });
 });

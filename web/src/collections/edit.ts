@@ -8,10 +8,15 @@ export const MOST_ITEMS = 5000;
 export const LONGEST_NOTE = 2000;
 export const LONGEST_NAME = 200;
 
+/** A collected slide as it is sent. */
+export function plainItem({ archive, slide_id, note }: CollectionItem): CollectionItem {
+  return { archive, slide_id, note: note ?? "" };
+}
+
 /** What to send so that a collection holds other items or has another name. */
 export function contentOf(collection: Collection, changes: Partial<Pick<CollectionContent, "name" | "items">>) {
   const { name, items, version } = collection;
-  return { name, items, version, ...changes } satisfies CollectionContent;
+  return { name, items: items.map(plainItem), version, ...changes } satisfies CollectionContent;
 }
 
 export function sameSlide(a: Named, b: Named): boolean {

@@ -14,9 +14,9 @@ import { Button, IconButton } from "../ui/button";
 import { Menu } from "../ui/menu";
 import { ErrorPanel, Note } from "../ui/status";
 import { CollectedSlide } from "./collected-slide";
-import { LONGEST_NAME, withInserted, withMoved, withNote, withoutSlide } from "./edit";
+import { LONGEST_NAME, plainItem, withInserted, withMoved, withNote, withoutSlide } from "./edit";
 import { slideKey, slidesOfItems } from "./slides";
-import { changeCollection, collectionList, deleteCollection, plainItem } from "./store";
+import { changeCollection, collectionList, deleteCollection } from "./store";
 
 const words = strings.collections;
 

@@ -6,7 +6,7 @@ import { resource } from "../state/loading";
 import { openedSession } from "../state/session";
 import { toast } from "../state/toasts";
 import { strings } from "../strings";
-import { contentOf, withSlides } from "./edit";
+import { contentOf, plainItem, withSlides } from "./edit";
 
 const words = strings.collections;
 const CONFLICT = 409;
@@ -47,11 +47,6 @@ export async function addSlides(collection: Collection, archive: string, slideId
   const added = items.length - collection.items.length;
   if (added === 0) toast(words.allThere(collection.name));
   else if (await changeCollection(collection, { items })) toast(words.added(added, collection.name));
-}
-
-/** An item as it is sent. */
-export function plainItem({ archive, slide_id, note }: CollectionItem): CollectionItem {
-  return { archive, slide_id, note: note ?? "" };
 }
 
 /** Tells what the server refused, and asks for the collections as they are now. */

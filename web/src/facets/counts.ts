@@ -17,6 +17,12 @@ export const facets = resource(
     archives.facets(archive, { filters: [...filters], where, most: MOST_VALUES }, signal),
 );
 
+/** Counts over the whole archive: they say which fields there are, whatever is filtered. */
+export const wholeFacets = resource(
+  () => (route.value.query && archiveName.value ? archiveName.value : null),
+  (archive, signal) => archives.facets(archive, { most: MOST_VALUES }, signal),
+);
+
 /** The last counts that came: they stay while others are on their way, or a condition is refused. */
 export const lastFacets = signal<Facets | null>(null);
 

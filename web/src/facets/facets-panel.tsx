@@ -5,8 +5,8 @@ import type { FacetField, FacetValue } from "../api/types";
 import { go, route } from "../state/navigation";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
-import { facets, lastFacets } from "./counts";
-import { chosenOf, orderedFields, shownValues, withToggled } from "./filters";
+import { facets, lastFacets, wholeFacets } from "./counts";
+import { chosenOf, fieldsNow, orderedFields, shownValues, withToggled } from "./filters";
 import { fieldTitle, valueTitle } from "./names";
 import { WhereField } from "./where-field";
 import "./facets.css";
@@ -19,7 +19,8 @@ const SEARCHABLE_FROM = 12;
 export function FacetsPanel(): JSX.Element {
   const counts = lastFacets.value;
   const { filters } = route.value;
-  const fields = counts ? orderedFields(counts.fields, counts.slides, filters) : [];
+  const whole = wholeFacets.state.value.value;
+  const fields = whole && counts ? fieldsNow(orderedFields(whole.fields, whole.slides, filters), counts.fields) : [];
   const groups = (["metadata", "report"] as const).map((source) => ({
     source,
     fields: fields.filter((field) => field.source === source),
@@ -82,6 +83,7 @@ function FacetValues({ field }: { field: FacetField }): JSX.Element {
           }}
         />
       )}
+      {values.length === 0 && <p class="faint">{typed.value ? words.noSuchValue : words.noValues}</p>}
       <ul>
         {values.map((value) => (
           <FacetLine key={value.value} field={field} value={value} checked={chosen.map(String).includes(value.value)} />

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { FacetField } from "../api/types";
-import { chipsOf, chosenOf, orderedFields, shownValues, withToggled, withValues } from "./filters";
+import { chipsOf, chosenOf, fieldsNow, orderedFields, shownValues, withToggled, withValues } from "./filters";
 
 const organ = { source: "metadata" as const, field: "organ" };
 const reported = { source: "report" as const, field: "organ" };
@@ -33,6 +33,12 @@ describe("withToggled", () => {
     const filters = withValues(withValues([], organ, ["lung"]), { source: "metadata", field: "stain" }, ["H&E"]);
     expect(withToggled(filters, organ, "colon").map(({ field }) => field)).toEqual(["organ", "stain"]);
   });
+});
+
+it("keeps fields in their places when no slide is left with a value", () => {
+  const whole = [facet("organ", [["lung", 3]], 2), facet("stain", [["H&E", 3]])];
+  const counted = [facet("stain", [["H&E", 1]])];
+  expect(fieldsNow(whole, counted)).toEqual([facet("organ", []), facet("stain", [["H&E", 1]])]);
 });
 
 it("makes a chip of each value", () => {

@@ -72,6 +72,18 @@ export function orderedFields(fields: readonly FacetField[], slides: number, fil
     .map(({ field }) => field);
 }
 
+/** The same fields with the values that they have now, none where no slide is left with any. */
+export function fieldsNow(fields: readonly FacetField[], counted: readonly FacetField[]): FacetField[] {
+  return fields.map(
+    (field) =>
+      counted.find(({ source, field: name }) => source === field.source && name === field.field) ?? {
+        ...field,
+        values: [],
+        more: 0,
+      },
+  );
+}
+
 /** Whether nearly every slide has a value of its own, as with ids and dates. */
 function isIdentifier(field: FacetField, slides: number): boolean {
   const distinct = field.values.length + field.more;

@@ -7,7 +7,7 @@ import { archiveName } from "../state/archives";
 import { hrefTo, route } from "../state/navigation";
 import { strings } from "../strings";
 import { ProbabilityBar } from "../ui/bars";
-import { IconButton } from "../ui/button";
+import { Button, IconButton } from "../ui/button";
 import { ReportExcerpt } from "./excerpt";
 import { pressMark } from "./judging";
 import { markOf } from "./marks";
@@ -48,14 +48,13 @@ function Thumbnail({ result }: { result: Result }): JSX.Element {
   const { slide_id, slide } = result;
   const size = { width: THUMBNAIL_PX, height: THUMBNAIL_PX };
   return (
-    // biome-ignore lint/a11y/useAnchorContent: the title is the same link, and has the name.
-    <a class="results-thumbnail" href={compareHref(slide_id)} tabIndex={-1} aria-hidden="true">
+    <span class="results-thumbnail">
       {slide.has_image ? (
         <img {...size} src={slides.thumbnailUrl(archiveName.value, slide_id, 2 * THUMBNAIL_PX)} alt="" loading="lazy" />
       ) : (
         <span>{words.noImage}</span>
       )}
-    </a>
+    </span>
   );
 }
 
@@ -144,18 +143,22 @@ function Actions({ result, onCollect }: Pick<ResultItemProps, "result" | "onColl
   const mark = markOf(route.value.marks, slide_id);
   return (
     <fieldset class="results-actions" aria-label={words.actions(slide_id)}>
-      <IconButton
+      <Button
         icon="check"
-        label={words.relevant}
+        title={words.relevantHint}
         pressed={mark === "relevant"}
         onClick={() => pressMark(slide_id, "relevant")}
-      />
-      <IconButton
+      >
+        {words.relevant}
+      </Button>
+      <Button
         icon="minus"
-        label={words.irrelevant}
+        title={words.irrelevantHint}
         pressed={mark === "irrelevant"}
         onClick={() => pressMark(slide_id, "irrelevant")}
-      />
+      >
+        {words.irrelevant}
+      </Button>
       <IconButton icon="collection" label={words.collect} onClick={() => onCollect([slide_id, ...also])} />
       <IconButton icon="search" label={words.likeThis} onClick={() => askNow({ kind: "slide", slide: { slide_id } })} />
     </fieldset>

@@ -13,7 +13,8 @@ import { go, hrefTo, route } from "../state/navigation";
 import { announce } from "../state/toasts";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
-import { ErrorPanel, Note } from "../ui/status";
+import { Icon } from "../ui/icons";
+import { ErrorPanel } from "../ui/status";
 import { ExportMenu } from "./export-menu";
 import { MarksBar } from "./marks-bar";
 import { PrintHead } from "./print-head";
@@ -95,14 +96,24 @@ function Answer({ response, loading }: { response: SearchResponse; loading: bool
   return (
     <div class={loading ? "results-stale" : undefined}>
       <PrintHead />
-      {response.warnings.map((warning) => (
-        <Note key={warning} kind="warning">
-          {warning}
-        </Note>
-      ))}
+      <Warnings warnings={response.warnings} />
       {response.results.length ? <ResultList response={response} onCollect={collect} /> : <Nothing />}
       <Pages response={response} />
     </div>
+  );
+}
+
+function Warnings({ warnings }: { warnings: readonly string[] }): JSX.Element | null {
+  if (!warnings.length) return null;
+  return (
+    <ul class="results-warnings" aria-label={words.warnings}>
+      {warnings.map((warning) => (
+        <li key={warning}>
+          <Icon name="info" />
+          {warning}
+        </li>
+      ))}
+    </ul>
   );
 }
 

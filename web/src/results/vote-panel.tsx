@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import type { SearchResponse, Tally, Vote } from "../api/types";
 import { set } from "../search/asking";
+import { labelColumns } from "../search/columns";
 import { archive } from "../state/archives";
 import { route } from "../state/navigation";
 import { strings } from "../strings";
@@ -43,7 +44,7 @@ function Unlike({ novelty }: { novelty: number | null }): JSX.Element {
 }
 
 function ColumnChoice(): JSX.Element {
-  const columns = (archive.value?.fields ?? []).map(({ name }) => name);
+  const columns = labelColumns(archive.value?.fields ?? []);
   return (
     <Field label={words.column}>
       {(id) => (

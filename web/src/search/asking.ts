@@ -5,6 +5,7 @@ import { archive } from "../state/archives";
 import { found } from "../state/found";
 import { go, NEW_QUESTION, route } from "../state/navigation";
 import type { SearchSettings } from "../state/route";
+import { labelColumns } from "./columns";
 import { type Draft, draftWith, EMPTY_DRAFT, MODES, type Mode, modeOf, queryOf } from "./draft";
 
 export const draft = signal<Draft>(EMPTY_DRAFT);
@@ -60,6 +61,6 @@ export function set(part: Partial<SearchSettings>): void {
 }
 
 function usualVote(asked: ArchiveInfo | null): string | null {
-  const columns = asked?.fields.map(({ name }) => name) ?? [];
+  const columns = labelColumns(asked?.fields ?? []);
   return asked?.calibrated_for ?? (columns.includes("diagnosis") ? "diagnosis" : null);
 }

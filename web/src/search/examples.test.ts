@@ -5,15 +5,15 @@ import { examplesOf } from "./examples";
 const field = (source: FacetField["source"], name: string, ...values: string[]): FacetField => ({
   source,
   field: name,
-  values: values.map((value) => ({ value, count: 1 })),
+  values: values.map((value) => ({ value, count: value === "neoplasm" ? 8 : 2 })),
   more: 0,
 });
 const facets = {
   slides: 9,
   fields: [
-    field("metadata", "diagnosis", "LUAD", "Adenocarcinoma"),
-    field("report", "diagnosis", "adenocarcinoma", "squamous_cell_carcinoma"),
-    field("report", "finding", "necrosis"),
+    field("report", "diagnosis", "neoplasm", "adenocarcinoma", "squamous-cell-carcinoma"),
+    field("metadata", "diagnosis", "X1", "Adenocarcinoma"),
+    field("report", "finding", "solid-pattern"),
     field("report", "grade", "3"),
   ],
 };
@@ -24,9 +24,9 @@ describe("examplesOf", () => {
   it("asks with what the archive holds, each in words and once", () => {
     const examples = examplesOf({ reads_text: true }, facets, slides, inOrder);
     expect(examples.map(({ query }) => query)).toEqual([
-      { kind: "text", text: "adenocarcinoma" },
+      { kind: "text", text: "Adenocarcinoma" },
       { kind: "text", text: "squamous cell carcinoma" },
-      { kind: "text", text: "adenocarcinoma", without: "necrosis" },
+      { kind: "text", text: "Adenocarcinoma", without: "solid pattern" },
       { kind: "slide", slide: { slide_id: "S-1" } },
       { kind: "slide", slide: { slide_id: "S-2" } },
       { kind: "slide", slide: { slide_id: "S-3" } },

@@ -9,25 +9,24 @@ export interface Example {
   readonly query: Query;
 }
 
-// What reports state is put in words that can be asked with; values such as "positive" say nothing alone.
-const WORDY = ["diagnosis", "finding", "organ"];
+const WORDY = ["diagnosis", "organ"];
+// A value that most slides have, such as "neoplasm", makes a dull example.
+const DULL_SHARE = 0.6;
 
-function topValues(facets: Facets, field: string, source: FacetField["source"]): string[] {
+/** Values of a field that are words, the most frequent first. */
+function wordsIn(facets: Facets, field: string, source: FacetField["source"]): string[] {
   const found = facets.fields.find((one) => one.field === field && one.source === source);
   return (found?.values ?? [])
-    .map(({ value }) => value.replaceAll("_", " "))
-    .filter((value) => /[a-z]{3}/i.test(value));
+    .filter(({ value, count }) => /[a-z]{3}/i.test(value) && count < DULL_SHARE * facets.slides)
+    .map(({ value }) => (source === "report" ? value.replace(/[-_]/g, " ") : value));
 }
 
-/** Values of fields that are words, reports before metadata, each once. */
-function wordsOf(facets: Facets): string[] {
-  const values = WORDY.flatMap((field) => [
-    ...topValues(facets, field, "report").slice(0, 2),
-    ...topValues(facets, field, "metadata").slice(0, 2),
-  ]);
-  const unlike = (value: string, at: number) =>
+/** What can be asked for in words, each once: what the archive's own columns say before what reports state. */
+function topics(facets: Facets): string[] {
+  const values = WORDY.flatMap((field) => [...wordsIn(facets, field, "metadata"), ...wordsIn(facets, field, "report")]);
+  const isFirst = (value: string, at: number) =>
     values.findIndex((other) => other.toLowerCase() === value.toLowerCase()) === at;
-  return values.filter(unlike);
+  return values.filter(isFirst);
 }
 
 function textExample(words: string, without: string): Example {
@@ -52,8 +51,8 @@ export function examplesOf(
   slides: readonly Slide[],
   random: () => number,
 ): Example[] {
-  const words = archive.reads_text ? wordsOf(facets) : [];
-  const absent = topValues(facets, "finding", "report").find((value) => value !== words[0]);
+  const words = archive.reads_text ? topics(facets) : [];
+  const absent = wordsIn(facets, "finding", "report").find((value) => value !== words[0]);
   const texts = words.slice(0, 2).map((value) => textExample(value, ""));
   const first = words[0];
   const without = first && absent ? [textExample(first, absent)] : [];

@@ -7,6 +7,7 @@ import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Checkbox, Field } from "../ui/field";
 import { set } from "./asking";
+import { labelColumns } from "./columns";
 import { Popover } from "./popover";
 
 const words = strings.search.options;
@@ -74,7 +75,7 @@ function Options(): JSX.Element {
 
 /** The metadata column that results vote on. */
 function VoteChoice(): JSX.Element {
-  const columns = (archive.value?.fields ?? []).map(({ name }) => name);
+  const columns = labelColumns(archive.value?.fields ?? []);
   return (
     <Choice
       label={words.vote}

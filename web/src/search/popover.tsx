@@ -15,15 +15,9 @@ export function Popover({ label, icon, title, children }: PopoverProps): JSX.Ele
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const id = useId();
-  useEffect(() => (open ? closeOnPressOutside(root.current, () => setOpen(false)) : undefined), [open]);
-  const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.key !== "Escape" || !open) return;
-    event.stopPropagation();
-    setOpen(false);
-    root.current?.querySelector<HTMLElement>(":scope > button")?.focus();
-  };
+  useEffect(() => (open && root.current ? whenLeft(root.current, () => setOpen(false)) : undefined), [open]);
   return (
-    <div ref={root} class="search-popover" role="group" aria-label={title} onKeyDown={onKeyDown}>
+    <div ref={root} class="search-popover">
       <Button {...(icon ? { icon } : {})} aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}>
         {label}
       </Button>
@@ -34,10 +28,21 @@ export function Popover({ label, icon, title, children }: PopoverProps): JSX.Ele
   );
 }
 
-function closeOnPressOutside(root: HTMLElement | null, close: () => void): () => void {
+/** Close with Escape, which gives the focus back, and when something else is pressed. */
+function whenLeft(root: HTMLElement, close: () => void): () => void {
   const pressed = (event: PointerEvent): void => {
-    if (!root?.contains(event.target as Node)) close();
+    if (!root.contains(event.target as Node)) close();
+  };
+  const typed = (event: KeyboardEvent): void => {
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    close();
+    root.querySelector<HTMLElement>(":scope > button")?.focus();
   };
   document.addEventListener("pointerdown", pressed);
-  return () => document.removeEventListener("pointerdown", pressed);
+  root.addEventListener("keydown", typed);
+  return () => {
+    document.removeEventListener("pointerdown", pressed);
+    root.removeEventListener("keydown", typed);
+  };
 }

@@ -19,7 +19,7 @@ const words = strings.search;
 export function SearchBar(): JSX.Element {
   const tabs = modes.value.map((name) => ({ name, label: words.modes[name] }));
   return (
-    <form class="search" onSubmit={onSubmit}>
+    <form class="search" onSubmit={onSubmit} onKeyDown={onKeyDown}>
       <Tabs tabs={tabs} selected={mode.value} onSelect={select} label={words.modesLabel}>
         <div class="search-row">
           <Panel mode={mode.value} />
@@ -35,6 +35,16 @@ export function SearchBar(): JSX.Element {
 function onSubmit(event: Event): void {
   event.preventDefault();
   submit();
+}
+
+/** The down arrow leads from a field on one line to what was found. */
+function onKeyDown(event: KeyboardEvent): void {
+  const field = event.target;
+  if (event.key !== "ArrowDown" || !(field instanceof HTMLInputElement) || field.type !== "search") return;
+  const first = document.querySelector<HTMLElement>("[data-result]");
+  if (!first) return;
+  event.preventDefault();
+  first.focus();
 }
 
 function select(name: Mode): void {

@@ -92,12 +92,8 @@ function TextExample({ example }: { example: Example }): JSX.Element {
 function SlideExample({ example, slide }: { example: Example; slide: Slide }): JSX.Element {
   const url = slideEndpoints.thumbnailUrl(archiveName.value, slide.slide_id, 256);
   return (
-    <button
-      type="button"
-      class="search-example-slide"
-      aria-label={words.like(slide.slide_id)}
-      onClick={() => askNow(example.query)}
-    >
+    <button type="button" class="search-example-slide" onClick={() => askNow(example.query)}>
+      <span class="visually-hidden">{words.like}</span>
       {slide.has_image && <img src={url} width={128} height={96} alt="" loading="lazy" />}
       <strong>{slide.diagnosis ?? slide.slide_id}</strong>
       <span class="faint">{[slide.organ, slide.stain].filter(Boolean).join(", ")}</span>
