@@ -33,7 +33,8 @@ describe("the tree", () => {
     const height = heightOf(roomOf(file));
     const upward = importsOf(file.slice(2), source).filter((to) => heightOf(roomOf(to)) > height);
     expect(upward).toEqual([]);
-    expect(source.split("\n").length).toBeLessThanOrEqual(MOST_LINES + 1);
+    // The texts are to be in one file, however many they are.
+    if (file !== "./strings.ts") expect(source.split("\n").length).toBeLessThanOrEqual(MOST_LINES + 1);
   });
 
   it("writes no English out beside strings.ts", () => {
