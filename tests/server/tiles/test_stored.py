@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from histoseek.errors import UnreadableSlide
+from histoseek.geometry import Size
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.deepzoom import DeepZoom
 from histoseek.server.tiles.stored import StoredTiles
@@ -78,7 +79,7 @@ def test_nothing_but_the_picture_is_handed_on(tmp_path: Path) -> None:
     assert set(markers(data)) <= {0xEE, 0xC0, 0xC4, 0xDB, 0xDD, 0xDA}
     assert b"JFIF" in whole and b"JFIF" not in data
     commented = data[:2] + comment + data[2:] + b"Jane Doe"
-    assert jpeg.complete(commented, b"", 1).count(b"Jane") == 0
+    assert jpeg.complete(commented, b"", 1, Size(128, 128)).count(b"Jane") == 0
 
 
 def test_tiles_at_the_edges_are_cut(tmp_path: Path) -> None:
@@ -123,6 +124,13 @@ def test_tiles_that_do_not_show_the_slide_are_not_taken(tmp_path: Path) -> None:
         assert StoredTiles.of(Negative(path, slide._source, 0.5)) is None
 
 
+def test_tiles_of_another_size_are_not_decoded() -> None:
+    # A frame header can claim 65,535 px squared in a few bytes.
+    data = jpeg.encode(smooth_noise(128, 128))
+    with pytest.raises(ValueError, match="another size"):
+        jpeg.complete(data.replace(b"\x08\x00\x80\x00\x80\x03", b"\x08\xff\xff\xff\xff\x03"), b"", 1, Size(128, 128))
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_any_bytes_are_completed_or_refused(data: st.DataObject) -> None:
@@ -130,4 +138,4 @@ def test_any_bytes_are_completed_or_refused(data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(whole) - 1))
     damaged = whole[:at] + data.draw(st.binary(max_size=4)) + whole[at + data.draw(st.integers(0, 4)) :]
     with suppress(ValueError):
-        assert jpeg.complete(damaged, b"", 1)[:2] == b"\xff\xd8"
+        assert jpeg.complete(damaged, b"", 1, Size(32, 32))[:2] == b"\xff\xd8"

@@ -8,6 +8,7 @@ from typing import Literal
 import imagecodecs
 import numpy as np
 
+from histoseek.geometry import Size
 from histoseek.slides.source import Pixels
 
 QUALITY = 85
@@ -37,16 +38,19 @@ def decode(data: bytes) -> Pixels:
     return np.asarray(imagecodecs.jpeg8_decode(data))
 
 
-def complete(stored: bytes, tables: bytes, transform: ColourTransform) -> bytes:
+def complete(stored: bytes, tables: bytes, transform: ColourTransform, size: Size) -> bytes:
     """The JPEG tile of a TIFF, with its shared tables (a JPEG without pixels, or nothing), as a file of its own.
 
     A tile does not say whether it stores RGB or YCbCr, the TIFF around it does; here a marker says it (ITU-T T.872,
     6.5.3). Nothing is decoded: pixels stay as they were stored. Comments and application data are left out. Raises
-    ValueError for what is not a sequential JPEG of three components in one scan.
+    ValueError for what is not a sequential JPEG of this size and of three components in one scan.
     """
+    frame = bytes([8]) + size.height.to_bytes(2) + size.width.to_bytes(2) + bytes([3])
     shared = [segment for kind, segment, _ in _segments(tables) if kind != _SCAN] if tables else []
     own: list[bytes] = []
     for kind, segment, end in _segments(stored):
+        if kind in _FRAMES and segment[4:10] != frame:
+            raise ValueError("a JPEG of another size or type than the rest")
         if kind != _SCAN:
             own.append(segment)
             continue

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
 from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Level, Rect, Size
-from histoseek.server.tiles.jpeg import ColourTransform, complete, decode
+from histoseek.server.tiles import jpeg, jpeg2000
 from histoseek.slides.slide import Slide
 from histoseek.slides.source import Pixels, blank
 from histoseek.slides.vips_source import matching_pages
@@ -27,7 +26,7 @@ from histoseek.slides.vips_source import matching_pages
 _PLAIN_TIFF_VENDORS = ("aperio", "generic-tiff")
 """Formats whose levels are pages of tiles side by side, without shifts and overlaps."""
 
-_TRANSFORMS: dict[int, ColourTransform] = {tifffile.PHOTOMETRIC.RGB: 0, tifffile.PHOTOMETRIC.YCBCR: 1}
+_TRANSFORMS: dict[int, jpeg.ColourTransform] = {tifffile.PHOTOMETRIC.RGB: 0, tifffile.PHOTOMETRIC.YCBCR: 1}
 _JPEG = tifffile.COMPRESSION.JPEG
 _JPEG_2000 = tifffile.COMPRESSION.APERIO_JP2000_RGB
 _DAMAGE = (ValueError, RuntimeError, OSError)
@@ -43,7 +42,7 @@ class _Page:
     offsets: NDArray[np.int64]
     lengths: NDArray[np.int64]
     tables: bytes
-    transform: ColourTransform | None
+    transform: jpeg.ColourTransform | None
 
 
 class StoredTiles:
@@ -81,7 +80,7 @@ class StoredTiles:
         if page.transform is None:
             return None
         with suppress(*_DAMAGE):
-            return complete(self._bytes(page, column, row), page.tables, page.transform)
+            return jpeg.complete(self._bytes(page, column, row), page.tables, page.transform, page.tile)
         return None
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
@@ -113,13 +112,9 @@ class StoredTiles:
 
     def _decoded(self, page: _Page, column: int, row: int) -> Pixels:
         data = self._bytes(page, column, row)
-        if page.transform is None:
-            pixels = np.asarray(imagecodecs.jpeg2k_decode(data))
-        else:
-            pixels = decode(complete(data, page.tables, page.transform))
-        if pixels.shape != (page.tile.height, page.tile.width, 3) or pixels.dtype != np.uint8:
-            raise ValueError("a tile of another size or type than the rest")
-        return pixels
+        if page.transform is not None:
+            return jpeg.decode(jpeg.complete(data, page.tables, page.transform, page.tile))
+        return jpeg2000.decode(data, page.tile)
 
     def _is_proved(self, level: Level) -> bool:
         """Whether the first tile and one in the middle show what the slide's reader shows."""
@@ -147,19 +142,20 @@ def _pages(path: Path, levels: tuple[Level, ...]) -> tuple[_Page, ...] | None:
         return None
     try:
         with tifffile.TiffFile(path) as tiff:
-            pages = tuple(_page(tiff.pages[number]) for number in numbers)
-    except _DAMAGE:
+            pages = tuple(_page(tiff.pages[number], path.stat().st_size) for number in numbers)
+    except Exception:
+        # A damaged header shows in many kinds of errors; the slide's own reader is then asked for everything.
         return None
     return tuple(page for page in pages if page is not None) if None not in pages else None
 
 
-def _page(page: tifffile.TiffPage) -> _Page | None:
+def _page(page: tifffile.TiffPage, file_bytes: int) -> _Page | None:
     transform = _TRANSFORMS.get(page.photometric) if page.compression == _JPEG else None
     if transform is None and page.compression != _JPEG_2000:
         return None
     columns, rows = -(-page.imagewidth // page.tilewidth), -(-page.imagelength // page.tilelength)
     offsets, lengths = np.asarray(page.dataoffsets, np.int64), np.asarray(page.databytecounts, np.int64)
-    if not len(offsets) == len(lengths) == columns * rows:
+    if not len(offsets) == len(lengths) == columns * rows or max(offsets.max(), lengths.max()) > file_bytes:
         return None
     return _Page(Size(page.tilewidth, page.tilelength), columns, offsets, lengths, page.jpegtables or b"", transform)
 
