@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -67,6 +69,9 @@ def _serve(settings: ServerSettings, place: socket.socket) -> None:
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )
+    # uvicorn raises the signal that ended it once more when all is done: that is no failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: sys.exit(0))
     if settings.workers > 1:
         Multiprocess(config, sockets=[place]).run()
     else:
