@@ -194,6 +194,10 @@ class Client:
         answer = self._ask("POST", f"{_archive(archive)}/feedback", content=request.model_dump_json())
         return _read(Judged, answer) if answer.content not in (b"", b"null") else None
 
+    def judged(self, archive: str, query_key: str) -> tuple[Judged, ...]:
+        """What everybody judged on a query; the key is in a search's answer."""
+        return self._all(Judged, f"{_archive(archive)}/feedback", query_key=query_key)
+
     def collections(self) -> tuple[Collection, ...]:
         """Our collections."""
         return self._all(Collection, "/collections")
@@ -217,8 +221,8 @@ class Client:
     def _get(self, model: type[Model], path: str, **parameters: Any) -> Model:
         return _read(model, self._ask("GET", path, **parameters))
 
-    def _all(self, model: type[Model], path: str) -> tuple[Model, ...]:
-        return TypeAdapter(tuple[model, ...]).validate_json(self._ask("GET", path).content)  # type: ignore[valid-type]
+    def _all(self, model: type[Model], path: str, **parameters: Any) -> tuple[Model, ...]:
+        return TypeAdapter(tuple[model, ...]).validate_json(self._ask("GET", path, **parameters).content)  # type: ignore[valid-type]
 
     def _send(self, model: type[Model], method: str, path: str, request: BaseModel) -> Model:
         return _read(model, self._ask(method, path, content=request.model_dump_json()))
