@@ -173,7 +173,9 @@ def _error(request: Request, failed: Failed, name: str | None) -> HistoseekError
     """What the process says is wrong, without the server's path."""
     name = name or request.path.name
     where, what, advice = (
-        _shown(text.replace(str(request.path), name).replace(str(request.path.parent), ""))
+        _shown(
+            text.replace(str(request.path), name).replace(str(request.path.parent), "").replace(request.path.name, name)
+        )
         for text in (failed.where, failed.what, failed.advice)
     )
     if failed.family == "tile" and isinstance(request, Tile):
