@@ -1,8 +1,12 @@
-"""The demo: a small archive, a few searches, a page to look at. Simulated slides, or your own with --slides."""
+"""The demo: a small archive, a few searches, a page to look at. Simulated slides, or your own with --slides.
+
+Afterwards `histoseek serve demo-out/simulated.archive` shows the archive in a browser.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from histoseek import Archive, HistoseekError, SearchResults
@@ -10,7 +14,7 @@ from histoseek.progress import terminal_progress
 from histoseek.search.page import render_page
 from histoseek.simulate.cohort import CohortSpec, write_cohort
 
-PATIENTS = 10
+PATIENTS = 15
 SLIDES_PER_PATIENT = 2
 
 
@@ -29,6 +33,7 @@ def main() -> None:
     page = arguments.out / "results.html"
     page.write_text(render_page(archive.search(like=records[0].slide_id), "histoseek demo"), encoding="utf-8")
     print(f"\nResult page, open it in a browser: {page.resolve()}")
+    print(f"All of it, to search and look around:  {Path(sys.executable).parent}/histoseek serve {archive.path}")
 
 
 def simulated_archive(out: Path) -> Archive:
@@ -37,7 +42,9 @@ def simulated_archive(out: Path) -> Archive:
     folder = out / "simulated-slides"
     with terminal_progress("drawing slides", total=PATIENTS * SLIDES_PER_PATIENT) as reporter:
         write_cohort(spec, folder, reporter)
-    return indexed(out / "simulated.archive", folder, folder / "metadata.csv", folder / "reports.csv")
+    archive = indexed(out / "simulated.archive", folder, folder / "metadata.csv", folder / "reports.csv")
+    archive.calibrate()
+    return archive
 
 
 def own_archive(arguments: argparse.Namespace) -> Archive:

@@ -28,6 +28,7 @@ def serve(
     import_folder: Annotated[
         Path | None, typer.Option(help="Folder whose slides may be indexed, and where indexed uploads are kept.")
     ] = None,
+    upload_mb: Annotated[int, typer.Option(min=1, help="The largest slide that may be uploaded.")] = 4096,
     no_token: Annotated[bool, typer.Option("--no-token", help="Ask for no token; only on loopback addresses.")] = False,
     allowed_host: Annotated[
         list[str] | None, typer.Option(help="A further name by which browsers may ask; repeatable.")
@@ -46,7 +47,7 @@ def serve(
     except ImportError as error:
         raise MissingExtra("uvicorn", "server") from error
     from histoseek.server.run import run
-    from histoseek.server.settings import ServerSettings, default_state, named_archives
+    from histoseek.server.settings import ServerSettings, UploadLimits, default_state, named_archives
 
     settings = ServerSettings(
         archives=named_archives(archives),
@@ -60,6 +61,7 @@ def serve(
         allowed_hosts=tuple(allowed_host or ()),
         trust_proxy=trust_proxy,
         json_logs=json_logs,
+        uploads=UploadLimits(file_bytes=upload_mb * 2**20),
     )
     run(settings, _say)
 

@@ -30,5 +30,7 @@ def get_ready(context: InContext) -> Health:
 @metrics_router.get("/metrics", response_class=Response)
 def get_metrics(context: InContext, identity: Reader) -> Response:
     """Counts and durations as Prometheus reads them."""
+    for served in context.archives:
+        context.metrics.archive_slides(served.name, len(served.archive))
     body, media_type = context.metrics.render()
     return Response(body, media_type=media_type)
