@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.watched import Watched, accessibility_faults
-from tests.server.running import RunningServer
+from tests.server.running import RunningServer, serving
 
 VIEWS = ["Search", "Compare", "Overview", "Collections", "History"]
 
@@ -104,3 +107,29 @@ def test_views_without_a_question_are_accessible(opened: Page, view: str, theme:
     expect(opened.get_by_role("main", name=view)).to_be_visible()
     opened.wait_for_load_state("networkidle")
     assert accessibility_faults(opened) == []
+
+
+def test_a_lost_session_asks_for_the_token_and_goes_on_where_it_was(watched: Watched, server: RunningServer) -> None:
+    page = watched.page
+    page.goto(f"{server.url}#token={server.token}")
+    page.get_by_role("search").wait_for()
+    page.context.clear_cookies()
+    ask(page, "carcinoma")
+    page.get_by_label("Token").fill(server.token)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="Results").get_by_role("heading").first).to_contain_text("carcinoma")
+    watched.expect_complaint("401")
+
+
+def test_another_archive_is_asked_anew(page: Page, indexed: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(indexed, tmp_path / "other.archive")
+    with serving([indexed, other], tmp_path / "state") as server:
+        page.goto(f"{server.url}#token={server.token}")
+        page.get_by_role("search").wait_for()
+        ask(page, "carcinoma")
+        page.wait_for_url("**text=carcinoma**")
+        page.get_by_role("combobox", name="Archive").select_option("other")
+        page.wait_for_url("**archive=other**")
+        assert "carcinoma" not in page.url
+        page.reload()
+        expect(page.get_by_role("combobox", name="Archive")).to_have_value("other")
