@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from histoseek.errors import InputError
 from histoseek.server.feedback import FeedbackStore, Json, without_identifiers
+from histoseek.server.migrations import MIGRATIONS
 from histoseek.server.state import State
 
 QUERY: Json = {"kind": "text", "text": "clear cell carcinoma", "without": None, "patient_id": None}
@@ -66,9 +68,41 @@ def test_stored_texts_name_no_person(tmp_path: Path) -> None:
     written = b"".join(file.read_bytes() for file in (tmp_path / "state").iterdir())
     for word in (b"Jane", b"Doe", b"12.03", b"Miller", b"P-4711"):
         assert word not in written
-    kept = json.loads(state.read("SELECT query FROM judgements")[0]["query"])
+    kept = json.loads(state.read("SELECT query FROM judged_queries")[0]["query"])
     assert kept["text"].endswith("clear cell carcinoma")
     assert (kept["weight"], kept["image"]["slide"]) == (0.5, {"upload_id": "0" * 32})
+
+
+def test_a_query_is_kept_once_and_goes_with_its_last_judgement(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    store = FeedbackStore(state)
+    for slide_id in ("s1", "s2"):
+        store.judge("one", QUERY, slide_id, True, "ann")
+    for slide_id, left in (("s1", 1), ("s2", 0)):
+        assert len(state.read("SELECT * FROM judged_queries")) == 1
+        store.take_back("one", QUERY, slide_id, "ann")
+        assert len(state.read("SELECT * FROM judged_queries")) == left
+
+
+def test_a_judge_has_a_number_of_judgements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("histoseek.server.feedback.MOST_JUDGEMENTS", 2)
+    store = FeedbackStore(State(tmp_path / "state"))
+    for slide_id in ("s1", "s2"):
+        store.judge("one", QUERY, slide_id, True, "ann")
+    with pytest.raises(InputError, match="Take some back"):
+        store.judge("one", QUERY, "s3", True, "ann")
+    store.judge("one", QUERY, "s3", True, "bob")
+    assert len(store.of_query("one", store.query_key(QUERY))) == 3
+
+
+def test_judgements_of_earlier_versions_are_kept(tmp_path: Path) -> None:
+    earlier = State(tmp_path / "state", MIGRATIONS[:2])
+    with earlier.writing() as connection:
+        connection.execute("INSERT INTO judgements VALUES ('one', 'k', 's1', 'ann', '{}', 1, 5.0)")
+    earlier.close()
+    state = State(tmp_path / "state")
+    assert [one.slide_id for one in FeedbackStore(state).of_query("one", "k")] == ["s1"]
+    assert [tuple(row) for row in state.read("SELECT * FROM judged_queries")] == [("k", "{}")]
 
 
 def test_ids_of_slides_and_cases_are_kept_as_they_are() -> None:

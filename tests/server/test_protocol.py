@@ -6,10 +6,10 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from histoseek.server.security.protocol import BoundedProtocol
+from tests.server.listening import listening
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 DRIP_S = 0.05
@@ -33,14 +33,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(application, http=Hurried, lifespan="off", log_config=None, timeout_keep_alive=60)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    yield listening.getsockname()[1]
-    server.should_exit = True
-    thread.join()
+    with listening(application, Hurried) as port:
+        yield port
 
 
 def told(port: int, *parts: bytes) -> bytes:

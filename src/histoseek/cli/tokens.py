@@ -69,7 +69,11 @@ def _store(folder: Path | None) -> TokenStore:
 
 
 def _line(token: Token) -> str:
-    used = f"last used {token.last_used:%Y-%m-%d %H:%M}" if token.last_used else "never used"
+    used = (
+        f"last used {token.last_used:%Y-%m-%d} in the hour from {token.last_used:%H:%M}"
+        if token.last_used
+        else "never used"
+    )
     end = f", revoked {token.revoked:%Y-%m-%d %H:%M}" if token.revoked else ""
     return f"{token.name}: {token.role}, id {token.token_id}, made {token.created:%Y-%m-%d %H:%M}, {used}{end} (UTC)"
 

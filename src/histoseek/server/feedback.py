@@ -11,11 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from histoseek.errors import InputError
 from histoseek.server.clock import Clock, moment
 from histoseek.server.state import State
 
 Json = str | int | float | bool | None | Sequence["Json"] | Mapping[str, "Json"]
 """What JSON can hold."""
+
+MOST_JUDGEMENTS = 20_000
+"""Of one judge."""
 
 _NOT_TEXT = frozenset({"kind", "unit", "slide_id", "upload_id", "case_id"})
 _OF_PERSONS = frozenset({"patient_id"})
@@ -50,23 +54,36 @@ class FeedbackStore:
         return hmac.digest(self._key, canonical.encode(), hashlib.sha256)[:16].hex()
 
     def judge(self, archive: str, query: Json, slide_id: str, relevant: bool, by: str) -> StoredJudgement:
-        """Keep a judgement in place of an earlier one by the same judge; the query is kept without identifiers."""
+        """Keep a judgement in place of an earlier one by the same judge; the query is kept without identifiers.
+
+        Raises InputError when the judge has given very many.
+        """
         key, now = self.query_key(query), self._clock()
         kept = json.dumps(without_identifiers(query), sort_keys=True)
         with self._state.writing() as connection:
+            (given,) = connection.execute("SELECT count(*) FROM judgements WHERE judge = ?", (by,)).fetchone()
+            if given >= MOST_JUDGEMENTS:
+                raise InputError("feedback", f"{given} judgements are kept already", "Take some back first")
+            connection.execute("INSERT OR IGNORE INTO judged_queries VALUES (?, ?)", (key, kept))
             connection.execute(
-                "INSERT OR REPLACE INTO judgements (archive, query_key, slide_id, judge, query, relevant, at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (archive, key, slide_id, by, kept, relevant, now),
+                "INSERT OR REPLACE INTO judgements (archive, query_key, slide_id, judge, relevant, at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (archive, key, slide_id, by, relevant, now),
             )
         return StoredJudgement(key, slide_id, relevant, by, moment(now))
 
     def take_back(self, archive: str, query: Json, slide_id: str, by: str) -> None:
-        """Forget a judgement, if there is one."""
+        """Forget a judgement, if there is one, and the query with the last one on it."""
+        key = self.query_key(query)
         with self._state.writing() as connection:
             connection.execute(
                 "DELETE FROM judgements WHERE archive = ? AND query_key = ? AND slide_id = ? AND judge = ?",
-                (archive, self.query_key(query), slide_id, by),
+                (archive, key, slide_id, by),
+            )
+            connection.execute(
+                "DELETE FROM judged_queries WHERE query_key = ?1"
+                " AND NOT EXISTS (SELECT 1 FROM judgements WHERE query_key = ?1)",
+                (key,),
             )
 
     def of_query(self, archive: str, query_key: str) -> tuple[StoredJudgement, ...]:

@@ -31,4 +31,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             cancel INTEGER NOT NULL DEFAULT 0)""",
         "CREATE INDEX jobs_by_owner ON jobs (owner, created)",
     ),
+    (
+        "CREATE TABLE judged_queries (query_key TEXT PRIMARY KEY, query TEXT NOT NULL)",
+        "INSERT OR IGNORE INTO judged_queries SELECT query_key, query FROM judgements",
+        "ALTER TABLE judgements DROP COLUMN query",
+        "CREATE INDEX judgements_by_judge ON judgements (judge)",
+        "CREATE INDEX judgements_by_query ON judgements (query_key)",
+    ),
 )

@@ -30,7 +30,7 @@ Record = Callable[[Scope, int, float], None]
 """Told of each request that has ended: its scope, the answer's status, and how many seconds it took."""
 
 _LINGER_S = 5.0
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_REQUEST_ID = re.compile(r"[0-9A-Fa-f-]{8,64}")  # as proxies make them; no words, which would stand in logs
 _log = logging.getLogger(__name__)
 
 
