@@ -1,0 +1,52 @@
+"""One server for tests that leave it as it was, one that they may change, and tokens for both."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from histoseek.client.client import Client
+from histoseek.server.security.tokens import Role, TokenStore
+from histoseek.server.state import State
+from tests.server.running import RunningServer, serving
+
+_numbers = itertools.count()
+
+
+def new_client(server: RunningServer, role: Role = "write") -> Client:
+    """A client of a running server with a new token, which the server has not heard of before."""
+    state = State(server.state)
+    try:
+        return Client(server.url, TokenStore(state).add(f"client {next(_numbers)}", role).text)
+    finally:
+        state.close()
+
+
+@pytest.fixture(scope="session")
+def kept_server(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server of the archive "cohort" and a copy, "work"; the former is not to be changed."""
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "import").mkdir()
+    copy = folder / "work.archive"
+    shutil.copytree(indexed, copy)
+    options = ("--write", "--import-folder", str(folder / "import"))
+    with serving([indexed, copy], folder / "state", *options) as server:
+        yield server
+
+
+@pytest.fixture
+def client(kept_server: RunningServer) -> Iterator[Client]:
+    """A client that may change things."""
+    with new_client(kept_server) as made:
+        yield made
+
+
+@pytest.fixture
+def reader(kept_server: RunningServer) -> Iterator[Client]:
+    """A client that may only look and search."""
+    with new_client(kept_server, "read") as made:
+        yield made
