@@ -82,6 +82,7 @@ export const strings = {
     keys: "Key",
     does: "What it does",
     fields: "Keys work wherever the focus is but in a field.",
+    licences: "Licences of the software in this page",
     theme: "Switch between light and dark",
     focusSearch: "Go to the search field",
     view: (name: string) => `Go to ${name}`,
@@ -131,7 +132,7 @@ export const strings = {
     uploadedSlide: "Uploaded slide",
     uploaded: (count: number) => `Uploaded (${count})`,
     uploadedTitle: "Uploaded slides",
-    expires: (time: string) => `deleted at ${time}`,
+    expires: (time: string) => `deleted ${time}`,
     useUpload: "Use",
     deleteUpload: (name: string) => `Delete ${name}`,
     uploadDeleted: (name: string) => `${name} was deleted.`,
@@ -188,7 +189,6 @@ export const strings = {
   results: {
     title: "Results",
     searching: "Searching",
-    for: (query: string) => query,
     summary: (count: number, ms: number) => `${counted(count, "result", "results")} in ${Math.round(ms)} ms`,
     announced: (count: number, unlike: boolean) =>
       `${counted(count, "result", "results")}${unlike ? ". The query is unlike anything in this archive." : ""}`,
@@ -426,5 +426,42 @@ export const strings = {
     queryReport: "Asked with a report",
     without: "Without",
   },
-  overview: {},
+  overview: {
+    title: (archive: string) => `Archive ${archive}`,
+    counted: (slides: number, cases: number, patients: number) =>
+      [
+        counted(slides, "slide", "slides"),
+        counted(cases, "case", "cases"),
+        counted(patients, "patient", "patients"),
+      ].join(", "),
+    loading: "Making the map",
+    empty: "There are no slides in this archive yet.",
+    colourBy: "Colour by",
+    map: (slides: number) =>
+      `Map of ${counted(slides, "slide", "slides")}. Arrow keys move, + and - zoom, 0 shows all. Labels can be chosen in the table.`,
+    method: (method: string, shown: number, all: number) =>
+      `${method.toUpperCase()}: near are slides that look alike as a whole; distances between far groups mean little. ${
+        shown < all ? `${shown.toLocaleString("en")} of ${counted(all, "slide", "slides")}, drawn by chance.` : ""
+      }`,
+    lasso: "Lasso",
+    lassoTip: "Draw around slides to choose them; without this, hold Shift. Ctrl adds to those chosen before.",
+    chooseSeen: "Choose all in view",
+    chooseSeenTip: "Choose the slides that the map shows now; move and zoom it before, also by keys",
+    zoomIn: "Zoom in (+)",
+    zoomOut: "Zoom out (-)",
+    home: "Show all (0)",
+    side: "Labels and chosen slides",
+    counts: "Slides by label; tick a label to choose its slides",
+    label: "Label",
+    slides: "Slides",
+    share: "Share",
+    percent: (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`,
+    unknown: "not known",
+    rest: (count: number) => counted(count, "rarer label", "rarer labels"),
+    chosen: (count: number) => (count ? `${counted(count, "slide", "slides")} chosen` : "No slides chosen"),
+    how: "Click slides, draw a lasso around them, or tick labels.",
+    collect: "Add to a collection",
+    clear: "Clear",
+    notListed: (count: number) => `${counted(count, "more slide", "more slides")}`,
+  },
 } as const;

@@ -57,7 +57,7 @@ function Found(): JSX.Element {
   useAnnouncement(value);
   return (
     <section class="results-main" aria-label={words.title} aria-busy={loading}>
-      <Head response={value} />
+      <Head response={value} failed={error !== null} />
       <ActiveFilters />
       <MarksBar />
       {error && <ErrorPanel error={error} onRetry={found.reload} />}
@@ -73,11 +73,12 @@ function useAnnouncement(response: SearchResponse | null): void {
   }, [response]);
 }
 
-function Head({ response }: { response: SearchResponse | null }): JSX.Element {
+function Head({ response, failed }: { response: SearchResponse | null; failed: boolean }): JSX.Element {
+  const waiting = failed ? words.title : words.searching;
   return (
     <header class="results-head">
       <div>
-        <h1>{response ? words.for(describedQuery(response.query)) : words.searching}</h1>
+        <h1>{response ? describedQuery(response.query) : waiting}</h1>
         {response && <p class="faint">{words.summary(response.results.length, response.elapsed_ms)}</p>}
       </div>
       {response && response.results.length > 0 && (

@@ -28,7 +28,7 @@ export function UploadMenu(): JSX.Element | null {
 }
 
 function UploadEntry({ upload }: { upload: Upload }): JSX.Element {
-  const expires = new Date(upload.expires).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const expires = new Date(upload.expires).toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit" });
   return (
     <li>
       <img class="search-thumbnail" src={uploads.thumbnailUrl(upload.upload_id, 128)} width={32} height={32} alt="" />
