@@ -13,7 +13,7 @@ const COLOURS = {
 export const MOST_GROUPS = 16;
 
 export interface Group {
-  /** The label; null: of slides without one; "rest" is told by `rest`. */
+  /** Null: of slides without one; "" where `rest` says how many rarer labels it has. */
   readonly label: string | null;
   /** How many rarer labels are in it; 0: it is one label. */
   readonly rest: number;
