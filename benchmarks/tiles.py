@@ -2,10 +2,10 @@
 
 python benchmarks/tiles.py FOLDER [SLIDES ...] [--views 40] [--repeats 5]
 
-A simulated slide of 16,384 px is made in FOLDER once and kept there; SLIDES are further slides to measure. The tiles
-are those of screens at random places and magnifications, five by three tiles each. Both sides cut the same tiles and
-write JPEG of the same quality; neither keeps finished ones. They take turns; the medians are printed, with the lowest
-and highest ratio of a turn.
+A simulated slide of 16,384 px is made in FOLDER once and kept there; SLIDES are further slides to measure. "screens"
+are five by three tiles at random places and magnifications, "full" are tiles of the slide's own level, each once, row by
+row, and "half" those of the level below. Both sides cut the same tiles and write JPEG of the same quality; neither keeps
+finished ones. They take turns; the medians are printed, with the lowest and highest ratio of a turn.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from histoseek.slides.slide import open_slide
 
 SCREEN = Size(5, 3)
 SIMULATED_PX = 16_384
+MOST_TILES = 600
 SPACING_UM_PER_PX = 0.25
 
 Place = tuple[int, int, int]
@@ -43,6 +44,7 @@ class Work:
     """The tiles to make of a slide, and how many of them the slide stores as they are."""
 
     path: Path
+    kind: str
     tile_px: int
     places: list[Place]
     stored: int
@@ -55,12 +57,12 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=40)
     parser.add_argument("--repeats", type=int, default=5)
     given = parser.parse_args()
-    print("| slide | tile, px | tiles | stored | threads | service, tiles/s | OpenSlide, tiles/s | ratio |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("| slide | tile, px | which | tiles | stored | threads | service, tiles/s | OpenSlide, tiles/s | ratio |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for path in (*given.slides, simulated(given.folder)):
-        work = work_of(path, given.views)
-        for threads in (1, 2):
-            print(line(work, threads, given.repeats), flush=True)
+        for work in works_of(path, given.views):
+            for threads in (1, 2):
+                print(line(work, threads, given.repeats), flush=True)
 
 
 def simulated(folder: Path) -> Path:
@@ -71,13 +73,21 @@ def simulated(folder: Path) -> Path:
     return path
 
 
-def work_of(path: Path, views: int) -> Work:
+def works_of(path: Path, views: int) -> list[Work]:
     image = DeepZoom(open_slide(path, SPACING_UM_PER_PX))
-    places = screens(image, views)
-    stored = sum(image.stored_jpeg(*place) is not None for place in places)
-    work = Work(path, image.grid.tile_px, places, stored)
+    finest = image.grid.max_level
+    kinds = {"screens": screens(image, views), "full": rows(image, finest), "half": rows(image, finest - 1)}
+    works = [
+        Work(path, kind, image.grid.tile_px, places, sum(image.stored_jpeg(*place) is not None for place in places))
+        for kind, places in kinds.items()
+    ]
     image.close()
-    return work
+    return works
+
+
+def rows(image: DeepZoom, level: int) -> list[Place]:
+    tiles = image.grid.tiles(level)
+    return [(level, column, row) for row in range(tiles.height) for column in range(tiles.width)][:MOST_TILES]
 
 
 def screens(image: DeepZoom, views: int) -> list[Place]:
@@ -92,8 +102,8 @@ def screens(image: DeepZoom, views: int) -> list[Place]:
             rng.randint(0, max(0, tiles.width - SCREEN.width)),
             rng.randint(0, max(0, tiles.height - SCREEN.height)),
         )
-        columns, rows = range(left, tiles.width)[: SCREEN.width], range(top, tiles.height)[: SCREEN.height]
-        places += [(level, column, row) for row in rows for column in columns]
+        columns, lines = range(left, tiles.width)[: SCREEN.width], range(top, tiles.height)[: SCREEN.height]
+        places += [(level, column, row) for row in lines for column in columns]
     return places
 
 

@@ -25,7 +25,8 @@ class VipsSource:
     def __init__(self, path: Path, reference: OpenSlideSource, pages: tuple[int, ...]) -> None:
         vips = _vips()
         self._path = path
-        self._images = tuple(vips.Image.tiffload(str(path), page=page) for page in pages)
+        # libvips remembers pictures by file name, also when the file has changed since.
+        self._images = tuple(vips.Image.tiffload(str(path), page=page, revalidate=True) for page in pages)
         self._regions = threading.local()
         self.levels: tuple[Level, ...] = reference.levels
         self.spacing_um_per_px = reference.spacing_um_per_px
@@ -85,7 +86,8 @@ def matching_pages(path: Path, levels: tuple[Level, ...]) -> tuple[int, ...] | N
                 else None
                 for page in tiff.pages
             ]
-    except (tifffile.TiffFileError, OSError, ValueError):
+    except Exception:
+        # Tags of a wrong type or count show in many kinds of errors; OpenSlide then has the word.
         return None
     found = []
     for level in levels:

@@ -97,6 +97,14 @@ def test_a_changed_file_is_opened_again(watched: Watched, tmp_path: Path) -> Non
     assert (watched.opened["slide.tif"], watched.open["slide.tif"]) == (2, 1)
 
 
+def test_a_small_change_is_seen_too(tmp_path: Path) -> None:
+    path, slides, picture = tmp_path / "slide.tif", OpenSlides(2, 10**9), smooth_noise(300, 200)
+    for shade in (10, 200):
+        picture[3:9, 3:9] = shade
+        write_tiff(path, [picture], compression="zlib")
+        assert (look(slides, path)[3:9, 3:9] == shade).all()
+
+
 def test_what_cannot_be_opened_is_not_kept(watched: Watched, tmp_path: Path) -> None:
     path, slides = tmp_path / "slide.tif", OpenSlides(2, 10**9)
     with pytest.raises(SlideNotFound):
