@@ -14,7 +14,8 @@ export default defineConfig({
     // The content security policy forbids what these would write into the page: scripts and data: URIs.
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
-    reportCompressedSize: true,
+    // The licences of what is bundled ask to be kept with it.
+    license: { fileName: "licenses.txt" },
   },
   server: { proxy: { "/api": SERVER, "/metrics": SERVER } },
   test: { include: ["src/**/*.test.ts"], environment: "node" },

@@ -77,6 +77,14 @@ def test_the_keyboard_help_lists_keys_and_gives_the_focus_back(opened: Page) -> 
     expect(opened.get_by_role("button", name="Show keyboard shortcuts")).to_be_focused()
 
 
+def test_the_licences_of_what_is_in_the_page_are_kept_with_it(opened: Page) -> None:
+    opened.keyboard.press("?")
+    with opened.expect_popup() as popup:
+        opened.get_by_role("link", name="Licences").click()
+    for part in ("preact", "openseadragon", "MIT", "BSD-3-Clause"):
+        expect(popup.value.locator("body")).to_contain_text(part)
+
+
 def test_a_key_leads_to_the_search_field_and_selects_what_is_in_it(opened: Page) -> None:
     ask(opened, "carcinoma")
     opened.get_by_role("main").focus()

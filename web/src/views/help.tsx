@@ -21,6 +21,11 @@ export function HelpDialog(): JSX.Element {
           </>
         ))}
       </dl>
+      <p class="faint">
+        <a href="./licenses.txt" target="_blank" rel="noreferrer">
+          {strings.help.licences}
+        </a>
+      </p>
     </Dialog>
   );
 }
