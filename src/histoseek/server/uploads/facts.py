@@ -9,7 +9,8 @@ from pydantic import Field
 
 from histoseek.server.tiles.geometry import ImageInfo
 
-Edge = Annotated[int, Field(gt=0, lt=2**31)]
+LONGEST_PX = 2**31 - 1
+Edge = Annotated[int, Field(gt=0, le=LONGEST_PX)]
 """A length in px."""
 
 

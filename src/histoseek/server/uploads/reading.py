@@ -14,13 +14,13 @@ from safetensors.numpy import save
 
 from histoseek.encoders.bagging import encode_prepared, prepared_slide
 from histoseek.encoders.registry import TileEncoder, load_encoder
-from histoseek.errors import EncoderError, HistoseekError, InputError, MissingSpacing, SlideError
+from histoseek.errors import EncoderError, HistoseekError, InputError, MissingSpacing, SlideError, UnreadableSlide
 from histoseek.progress import Reporter
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.deepzoom import DeepZoom
 from histoseek.server.tiles.geometry import NoSuchTile
 from histoseek.server.tiles.service import THUMBNAIL_PX
-from histoseek.server.uploads.facts import LevelFacts, SlideFacts
+from histoseek.server.uploads.facts import LONGEST_PX, LevelFacts, SlideFacts
 from histoseek.server.uploads.messages import (
     Answer,
     Describe,
@@ -84,6 +84,8 @@ class Reader:
 
     def _facts(self, request: Describe) -> SlideFacts:
         opened = self._open(request.path)
+        if opened.slide.size.longer_edge > LONGEST_PX:
+            raise UnreadableSlide(request.path, f"an edge of {opened.slide.size.longer_edge} px")
         spacing = request.spacing_um_per_px
         if spacing is None and opened.slide.vendor != ImageSource.vendor:
             spacing = _own_spacing(request.path)
