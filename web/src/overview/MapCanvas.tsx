@@ -1,9 +1,9 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { isDark } from "../state/theme";
 import { strings } from "../strings";
-import { drawMap } from "./draw";
+import { drawMap, stampsOf } from "./draw";
 import type { Group } from "./groups";
 import { HoverCard } from "./HoverCard";
 import { type MapView, ZOOM_STEP } from "./map-view";
@@ -35,14 +35,15 @@ export function MapCanvas(props: MapCanvasProps): JSX.Element {
   const lasso = useSignal<readonly Spot[]>([]);
   const hovered = useSignal<number | null>(null);
   const window = view.window.value;
+  const stamps = useMemo(() => stampsOf(groups, isDark.value), [groups, isDark.value]);
   useEffect(() => observed(canvas.current, view), [view]);
   useEffect(() => {
     const frame = requestAnimationFrame(() => {
       if (!canvas.current || !window) return;
-      drawMap(canvas.current, window, { spots, groups, chosen, lasso: lasso.value, isDark: isDark.value });
+      drawMap(canvas.current, window, { spots, stamps, chosen, lasso: lasso.value, isDark: isDark.value });
     });
     return () => cancelAnimationFrame(frame);
-  }, [window, spots, groups, chosen, lasso.value, isDark.value]);
+  }, [window, spots, stamps, chosen, lasso.value, isDark.value]);
   const pointer = usePointer(props, lasso, hovered);
   const at = window && hovered.value !== null ? onScreen(window, spotAt(spots, hovered.value)) : null;
   return (

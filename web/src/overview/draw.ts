@@ -6,80 +6,90 @@ import { onScreen, type Spot, type Spots, type Window } from "./plane";
 
 export interface Scene {
   readonly spots: Spots;
-  readonly groups: readonly Group[];
+  readonly stamps: readonly Stamp[];
   readonly chosen: ReadonlySet<number>;
   /** On the screen. */
   readonly lasso: readonly Spot[];
   readonly isDark: boolean;
 }
 
-const MARK_PX = 9;
-const CROWDED = 1500;
-/** With many points each is smaller. */
-const SMALL_PX = 6;
+/** The look of a group, painted once to be copied to its places. */
+export interface Stamp {
+  readonly group: Group;
+  readonly mark: HTMLCanvasElement;
+  /** Its edge on the screen. */
+  readonly px: number;
+}
+
+const LEGEND_PX = 11;
 const FAINT = 0.3;
 
-/** Draw everything; each look is painted once, and then copied to its places. */
+/** The looks of groups; the more slides there are the smaller they are. */
+export function stampsOf(groups: readonly Group[], isDark: boolean): readonly Stamp[] {
+  const count = groups.reduce((sum, group) => sum + group.places.length, 0);
+  const px = count < 300 ? 11 : count < 1500 ? 9 : 6;
+  return groups.map((group) => stampOf(group, px, isDark));
+}
+
+/** Draw all that is seen; slides that are not chosen are faint as soon as some are. */
 export function drawMap(canvas: HTMLCanvasElement, window: Window, scene: Scene): void {
-  const density = devicePixelRatio;
-  canvas.width = Math.round(window.width * density);
-  canvas.height = Math.round(window.height * density);
-  const pen = canvas.getContext("2d");
+  const { spots, stamps, chosen } = scene;
+  const pen = clean(canvas, window);
   if (!pen) return;
-  pen.setTransform(density, 0, 0, density, 0, 0);
-  const edge = scene.spots.x.length > CROWDED ? SMALL_PX : MARK_PX;
-  const { chosen } = scene;
-  const stamps = scene.groups.map((group) => [group, stamp(group, edge, scene.isDark, density)] as const);
-  const put = (wanted: (place: number) => boolean): void => {
-    for (const [group, mark] of stamps) {
-      for (const place of group.places)
-        if (wanted(place)) putMark(pen, mark, onScreen(window, spotAt(scene.spots, place)), density);
+  const put = (isWanted: (place: number) => boolean): void => {
+    for (const { group, mark, px } of stamps) {
+      for (const place of group.places) {
+        if (!isWanted(place)) continue;
+        const { x, y } = onScreen(window, spotAt(spots, place));
+        if (x < -px || y < -px || x > window.width + px || y > window.height + px) continue;
+        pen.drawImage(mark, x - px / 2, y - px / 2, px, px);
+      }
     }
   };
   pen.globalAlpha = chosen.size ? FAINT : 1;
   put((place) => !chosen.has(place));
   pen.globalAlpha = 1;
-  put((place) => chosen.has(place));
+  if (chosen.size) put((place) => chosen.has(place));
   drawLasso(pen, scene);
+}
+
+function clean(canvas: HTMLCanvasElement, { width, height }: Window): CanvasRenderingContext2D | null {
+  const density = devicePixelRatio;
+  const [across, down] = [Math.round(width * density), Math.round(height * density)];
+  if (canvas.width !== across) canvas.width = across;
+  if (canvas.height !== down) canvas.height = down;
+  const pen = canvas.getContext("2d");
+  pen?.setTransform(density, 0, 0, density, 0, 0);
+  pen?.clearRect(0, 0, width, height);
+  return pen;
 }
 
 /** Draw one mark alone, for a legend. */
 export function drawMark(canvas: HTMLCanvasElement, group: Group, isDark: boolean): void {
-  const mark = stamp(group, MARK_PX + 2, isDark, devicePixelRatio);
+  const { mark } = stampOf(group, LEGEND_PX, isDark);
   canvas.width = mark.width;
   canvas.height = mark.height;
   canvas.getContext("2d")?.drawImage(mark, 0, 0);
 }
 
-function putMark(pen: CanvasRenderingContext2D, mark: HTMLCanvasElement, { x, y }: Spot, density: number): void {
-  const edge = mark.width / density;
-  pen.drawImage(mark, x - edge / 2, y - edge / 2, edge, edge);
-}
-
-function stamp(group: Group, edge: number, isDark: boolean, density: number): HTMLCanvasElement {
-  const canvas = document.createElement("canvas");
-  const size = edge + 4;
-  canvas.width = canvas.height = Math.ceil(size * density);
-  const pen = canvas.getContext("2d");
-  if (!pen) return canvas;
-  pen.scale(density, density);
-  pen.translate(size / 2, size / 2);
-  const outline = shapePath(group.shape, edge / 2);
-  const colour = groupColour(group, isDark);
+function stampOf(group: Group, edge: number, isDark: boolean): Stamp {
+  const mark = document.createElement("canvas");
+  const px = edge + 4;
+  mark.width = mark.height = Math.ceil(px * devicePixelRatio);
+  const pen = mark.getContext("2d");
+  if (!pen) return { group, mark, px };
+  pen.scale(devicePixelRatio, devicePixelRatio);
+  pen.translate(px / 2, px / 2);
   pen.lineJoin = "round";
-  if (group.shape === "ring" || group.shape === "cross") {
-    pen.strokeStyle = colour;
-    pen.lineWidth = 2;
-    pen.stroke(outline);
-    return canvas;
-  }
-  pen.fillStyle = colour;
-  pen.fill(outline);
+  const outline = shapePath(group.shape, edge / 2);
+  const isHollow = group.shape === "ring" || group.shape === "cross";
+  pen.fillStyle = groupColour(group, isDark);
+  if (!isHollow) pen.fill(outline);
   // A fine edge in the colour of the ground keeps neighbours apart.
-  pen.strokeStyle = isDark ? "#242424" : "#ffffff";
-  pen.lineWidth = 0.8;
+  pen.strokeStyle = isHollow ? pen.fillStyle : isDark ? "#242424" : "#ffffff";
+  pen.lineWidth = isHollow ? 2 : 0.8;
   pen.stroke(outline);
-  return canvas;
+  return { group, mark, px };
 }
 
 function shapePath(shape: Shape, radius: number): Path2D {
