@@ -306,7 +306,6 @@ export const strings = {
     undo: "Undo",
     count: (count: number) => counted(count, "slide", "slides"),
     facts: (count: number, changed: string) => `${counted(count, "slide", "slides")}, changed ${changed}`,
-    printed: (at: string) => `Printed ${at}`,
     addTitle: (count: number) => `Add ${counted(count, "slide", "slides")} to a collection`,
     added: (count: number, name: string) => `${counted(count, "slide was", "slides were")} added to ${name}.`,
     allThere: (name: string) => `${name} has them already.`,

@@ -8,7 +8,7 @@ import { Dialog } from "../ui/dialog";
 import { Field } from "../ui/field";
 import { Spinner } from "../ui/status";
 import { LONGEST_NAME } from "./edit";
-import { addSlides, collectionList, createCollection } from "./store";
+import { addSlides, collectionsNow, createCollection } from "./store";
 import "./collections.css";
 
 const words = strings.collections;
@@ -29,11 +29,11 @@ export function AddDialog({ slideIds, onClose }: AddDialogProps): JSX.Element {
 }
 
 function Choices({ slideIds, onDone }: { slideIds: readonly string[]; onDone: () => void }): JSX.Element {
-  const { value, loading } = collectionList.state.value;
-  const newestFirst = [...(value ?? [])].sort((a, b) => b.updated.localeCompare(a.updated));
+  const known = collectionsNow.value;
+  const newestFirst = [...(known ?? [])].sort((a, b) => b.updated.localeCompare(a.updated));
   return (
     <div class="collections-choices">
-      {!value && loading && <Spinner />}
+      {!known && <Spinner />}
       {newestFirst.map((collection) => (
         <Button
           key={collection.collection_id}

@@ -45,7 +45,15 @@ export function CollectedSlide(props: CollectedSlideProps): JSX.Element {
         )}
       </span>
       <div class="collections-what">
-        <h3>{missing ? words.missing : <a href={ask}>{slide?.diagnosis ?? item.slide_id}</a>}</h3>
+        <h3>
+          {missing ? (
+            words.missing
+          ) : (
+            <a href={ask} title={strings.results.likeThis}>
+              {slide?.diagnosis ?? item.slide_id}
+            </a>
+          )}
+        </h3>
         {facts && <p>{facts}</p>}
         <p class="collections-ids">
           <code>{item.slide_id}</code>
@@ -69,7 +77,7 @@ function Moves({ item, first, last, onMove, onRemove }: CollectedSlideProps): JS
     <div class="collections-moves screen-only">
       <IconButton icon="up" label={words.moveUp(item.slide_id)} disabled={first} onClick={() => onMove(-1)} />
       <IconButton icon="down" label={words.moveDown(item.slide_id)} disabled={last} onClick={() => onMove(1)} />
-      <IconButton icon="trash" label={words.removeSlide(item.slide_id)} onClick={onRemove} />
+      <IconButton icon="trash" label={words.removeSlide(item.slide_id)} data-remove onClick={onRemove} />
     </div>
   );
 }

@@ -9,13 +9,14 @@ import { Field } from "../ui/field";
 import { ErrorPanel, Note, Spinner } from "../ui/status";
 import { LONGEST_NAME } from "./edit";
 import { OneCollection } from "./one-collection";
-import { collectionList, createCollection } from "./store";
+import { collectionList, collectionsNow, createCollection } from "./store";
 import "./collections.css";
 
 const words = strings.collections;
 
 export function CollectionsView(): JSX.Element {
-  const { value, error, loading } = collectionList.state.value;
+  const { error, loading } = collectionList.state.value;
+  const value = collectionsNow.value;
   const open = value?.find(({ collection_id }) => collection_id === route.value.collection);
   return (
     <div class="collections">

@@ -1,13 +1,12 @@
 /** A collection with its slides. */
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { collections } from "../api/endpoints";
 import type { Collection, CollectionItem } from "../api/types";
 import { printPage } from "../export/print";
 import { useResource } from "../state/loading";
 import { go } from "../state/navigation";
-import { openedSession } from "../state/session";
 import { toast } from "../state/toasts";
 import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
@@ -16,7 +15,7 @@ import { ErrorPanel, Note } from "../ui/status";
 import { CollectedSlide } from "./collected-slide";
 import { LONGEST_NAME, plainItem, withInserted, withMoved, withNote, withoutSlide } from "./edit";
 import { slideKey, slidesOfItems } from "./slides";
-import { changeCollection, collectionList, deleteCollection } from "./store";
+import { changeCollection, deleteCollection } from "./store";
 
 const words = strings.collections;
 
@@ -25,7 +24,9 @@ export function OneCollection({ collection }: { collection: Collection }): JSX.E
   const places = items.map(({ archive, slide_id }) => ({ archive, slide_id, note: "" }));
   const { value: known, error, reload } = useResource(places, slidesOfItems);
   const list = useRef<HTMLOListElement>(null);
-  const change = (changed: CollectionItem[]) => changeCollection(collection, { items: changed });
+  const focusAt = useFocusAfterRemoval(list, items.length);
+  const change = (edit: (now: CollectionItem[]) => CollectionItem[]): void =>
+    void changeCollection(collection.collection_id, (now) => ({ items: edit(now.items.map(plainItem)) }));
   return (
     <section aria-label={collection.name}>
       <Head collection={collection} />
@@ -40,9 +41,12 @@ export function OneCollection({ collection }: { collection: Collection }): JSX.E
             missing={known !== null && !known.has(slideKey(item))}
             first={at === 0}
             last={at === items.length - 1}
-            onNote={(note) => void change(withNote(items, item, note))}
-            onMove={(by) => void change(withMoved(items, item, by))}
-            onRemove={() => void remove(collection, item, at)}
+            onNote={(note) => change((now) => withNote(now, item, note))}
+            onMove={(by) => change((now) => withMoved(now, item, by))}
+            onRemove={() => {
+              focusAt(at);
+              void remove(collection, item, at);
+            }}
           />
         ))}
       </ol>
@@ -51,14 +55,28 @@ export function OneCollection({ collection }: { collection: Collection }): JSX.E
 }
 
 /** Take a slide out, with the offer to put it back where it was. */
-async function remove(collection: Collection, item: CollectionItem, at: number): Promise<void> {
-  const left = withoutSlide(collection.items.map(plainItem), item);
-  if (!(await changeCollection(collection, { items: left }))) return;
-  const putBack = (): void => {
-    const now = collectionList.state.peek().value?.find((one) => one.collection_id === collection.collection_id);
-    if (now) void changeCollection(now, { items: withInserted(now.items.map(plainItem), item, at) });
-  };
+async function remove({ collection_id }: Collection, item: CollectionItem, at: number): Promise<void> {
+  const removed = await changeCollection(collection_id, ({ items }) => ({
+    items: withoutSlide(items.map(plainItem), item),
+  }));
+  if (!removed) return;
+  const putBack = (): void =>
+    void changeCollection(collection_id, ({ items }) => ({ items: withInserted(items.map(plainItem), item, at) }));
   toast(words.removed(item.slide_id), "info", { label: words.undo, run: putBack });
+}
+
+/** When the slide with the focus is taken out, the one in its place has it. */
+function useFocusAfterRemoval(list: { readonly current: HTMLElement | null }, count: number): (at: number) => void {
+  const place = useRef<number | null>(null);
+  useEffect(() => {
+    const at = place.current;
+    place.current = null;
+    if (at === null || document.activeElement !== document.body) return;
+    list.current?.children[Math.min(at, count - 1)]?.querySelector<HTMLElement>("[data-remove]")?.focus();
+  }, [list, count]);
+  return (at) => {
+    place.current = at;
+  };
 }
 
 function Head({ collection }: { collection: Collection }): JSX.Element {
@@ -88,8 +106,6 @@ function Head({ collection }: { collection: Collection }): JSX.Element {
           </h2>
         )}
         <p class="faint">{words.facts(collection.items.length, changed)}</p>
-        <p class="print-only">{openedSession()?.disclaimer}</p>
-        <p class="print-only">{words.printed(new Date().toLocaleString())}</p>
       </div>
       <div class="collections-tools screen-only">
         <ExportMenu collection={collection} />
@@ -111,7 +127,7 @@ function Rename({ collection, onDone }: { collection: Collection; onDone: () => 
   const rename = (event: Event): void => {
     event.preventDefault();
     const given = name.value.trim();
-    if (given && given !== collection.name) void changeCollection(collection, { name: given });
+    if (given && given !== collection.name) void changeCollection(collection.collection_id, () => ({ name: given }));
     onDone();
   };
   return (

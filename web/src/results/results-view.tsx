@@ -17,7 +17,6 @@ import { Icon } from "../ui/icons";
 import { ErrorPanel } from "../ui/status";
 import { ExportMenu } from "./export-menu";
 import { MarksBar } from "./marks-bar";
-import { PrintHead } from "./print-head";
 import { ResultList } from "./result-list";
 import { Skeleton } from "./skeleton";
 import { VotePanel } from "./vote-panel";
@@ -96,7 +95,6 @@ function Head({ response, failed }: { response: SearchResponse | null; failed: b
 function Answer({ response, loading }: { response: SearchResponse; loading: boolean }): JSX.Element {
   return (
     <div class={loading ? "results-stale" : undefined}>
-      <PrintHead />
       <Warnings warnings={response.warnings} />
       {response.results.length ? <ResultList response={response} onCollect={collect} /> : <Nothing />}
       <Pages response={response} />
