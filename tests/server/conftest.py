@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from histoseek.client.client import Client
@@ -17,13 +18,24 @@ from tests.server.running import RunningServer, serving
 _numbers = itertools.count()
 
 
-def new_client(server: RunningServer, role: Role = "write") -> Client:
-    """A client of a running server with a new token, which the server has not heard of before."""
+def new_token(server: RunningServer, role: Role = "write") -> str:
+    """A token that the server has not heard of before."""
     state = State(server.state)
     try:
-        return Client(server.url, TokenStore(state).add(f"client {next(_numbers)}", role).text)
+        return TokenStore(state).add(f"client {next(_numbers)}", role).text
     finally:
         state.close()
+
+
+def new_client(server: RunningServer, role: Role = "write") -> Client:
+    """A client of a running server with a token of its own."""
+    return Client(server.url, new_token(server, role))
+
+
+def raw_client(server: RunningServer, role: Role = "write") -> httpx2.Client:
+    """Sends requests as they are, with a token of its own."""
+    headers = {"Authorization": f"Bearer {new_token(server, role)}"}
+    return httpx2.Client(base_url=f"{server.url.rstrip('/')}/api/v1", headers=headers, timeout=60)
 
 
 @pytest.fixture(scope="session")
@@ -49,4 +61,11 @@ def client(kept_server: RunningServer) -> Iterator[Client]:
 def reader(kept_server: RunningServer) -> Iterator[Client]:
     """A client that may only look and search."""
     with new_client(kept_server, "read") as made:
+        yield made
+
+
+@pytest.fixture
+def raw(kept_server: RunningServer) -> Iterator[httpx2.Client]:
+    """Requests as they are, below /api/v1."""
+    with raw_client(kept_server) as made:
         yield made
