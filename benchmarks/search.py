@@ -112,7 +112,7 @@ def of_rows(slides: int) -> None:
         found = candidates(store, query.global_vector, count, where, Own((slide_name(number),)))
         if not len(found):
             return []
-        distances = found.distances(lambda block: distance(query, block))
+        (distances,) = found.distances(lambda block: distance(query, block))
         return found.slide_ids[best(found.slide_ids, distances.total, DEPTH)].tolist()
 
     report(slides, "ranking only", run)

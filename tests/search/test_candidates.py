@@ -81,7 +81,7 @@ def test_distances_are_those_of_the_candidates(store: LanceStore, where: str | N
         measured.append(len(block))
         return distance(query, block)
 
-    distances = found.distances(measure)
+    (distances,) = found.distances(measure)
     copied = distance(query, store.ranking_block([str(name) for name in found.slide_ids]))
     for part in ("total", "local", "global_"):
         np.testing.assert_allclose(getattr(distances, part), getattr(copied, part), atol=1e-6)

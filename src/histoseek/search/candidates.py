@@ -49,13 +49,14 @@ class Candidates:
         """Their signatures, copied unless these are all rows."""
         return self.rows.block if self._all else self.rows.block.take(self.places)
 
-    def distances(self, measure: Callable[[SignatureBlock], Distances]) -> Distances:
-        """Their distances by a measure of blocks. Where they are most of the rows, all rows are measured: that is
-        cheaper than copying them."""
+    def distances(self, *measures: Callable[[SignatureBlock], Distances]) -> list[Distances]:
+        """Their distances by each of some measures of blocks. Where they are most of the rows, all rows are measured:
+        that is cheaper than copying them."""
         if self._all or len(self) * 2 < len(self.rows):
-            return measure(self.block)
-        found = measure(self.rows.block)
-        return Distances(found.total[self.places], found.local[self.places], found.global_[self.places])
+            block = self.block
+            return [measure(block) for measure in measures]
+        every = [measure(self.rows.block) for measure in measures]
+        return [Distances(one.total[self.places], one.local[self.places], one.global_[self.places]) for one in every]
 
     @property
     def _all(self) -> bool:

@@ -84,7 +84,7 @@ def _meant(
     texts = list(dict.fromkeys(one.sentence.text for one in asked))
     if not texts:
         return [()] * len(reports)
-    cosines = dict(zip(texts, (archive.language.encoder.encode(texts) @ vector).tolist(), strict=True))
+    cosines = dict(zip(texts, (archive.language.sentences(texts) @ vector).tolist(), strict=True))
     return [
         _nearest([(one.sentence, cosines[one.sentence.text]) for one in asked if one.owner == owner])
         for owner in range(len(reports))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +62,7 @@ def rank(
     vector = signatures[0].global_vector
     count = count if len(signatures) == 1 else None
     found = candidates(store, vector, count, searchable.where, searchable.own)
-    each = [distances_to(store, signature, distance, found) for signature in signatures]
+    each = distances_to(store, signatures, distance, found)
     totals = np.stack([one.total for one in each])
     nearest = totals.argmin(axis=0)
     rows = np.arange(len(found))
@@ -69,15 +70,23 @@ def rank(
     return Ranked(found.slide_ids, Distances(totals[nearest, rows], local, apart), nearest)
 
 
-def distances_to(store: Store, query: Signature, distance: Distance, found: Candidates) -> Distances:
-    """The distances of some slides to a signature."""
+def distances_to(
+    store: Store, signatures: Sequence[Signature], distance: Distance, found: Candidates
+) -> list[Distances]:
+    """The distances of some slides to each of several signatures."""
     if not len(found):
-        return Distances(np.empty(0), np.empty(0), np.empty(0))
+        return [Distances(np.empty(0), np.empty(0), np.empty(0))] * len(signatures)
+    measures = [partial(distance, signature) for signature in signatures]
     if not distance.needs_mosaics:
-        return found.distances(lambda block: distance(query, block))
+        return found.distances(*measures)
     parts = []
     for some in found.parts(_MOSAICS_AT_ONCE):
-        mosaics = store.mosaics([str(one) for one in some.slide_ids])
-        parts.append(distance(query, replace(some.block, mosaics=mosaics)))
-    joined = (np.concatenate([getattr(part, name) for part in parts]) for name in ("total", "local", "global_"))
-    return Distances(*joined)
+        block = replace(some.block, mosaics=store.mosaics([str(one) for one in some.slide_ids]))
+        parts.append([measure(block) for measure in measures])
+    return [_joined(own) for own in zip(*parts, strict=True)]
+
+
+def _joined(parts: Sequence[Distances]) -> Distances:
+    return Distances(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("total", "local", "global_"))
+    )

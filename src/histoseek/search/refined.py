@@ -101,8 +101,8 @@ class _Marked:
     def ranking(self, signatures: Sequence[Signature], slide_ids: Sequence[str], weight: float) -> Ranking:
         """The slides of least mean distance to some signatures; slide_ids: are among them in any case."""
         found = self._near(signatures, slide_ids)
-        each = [distances_to(self.store, signature, self.distance, found).total for signature in signatures]
-        totals = np.mean(each, axis=0)
+        each = distances_to(self.store, signatures, self.distance, found)
+        totals = np.mean([one.total for one in each], axis=0)
         order = best(found.slide_ids, totals, len(found))
         ids = tuple(str(one) for one in found.slide_ids[order])
         return Ranking("marked slides", ids, tuple((1 - totals[order]).tolist()), weight)
@@ -112,9 +112,9 @@ class _Marked:
         mean = unit_rows(np.mean([one.global_vector for one in signatures], axis=0, keepdims=True))[0]
         vector, where, own = mean.astype(np.float32), self.searchable.where, self.searchable.own
         near = candidates(self.store, vector, self.count, where, own)
+        more = near.rows.places_of(slide_ids)
         allowed = candidates(self.store, vector, None, where, own).places
-        more = np.intersect1d(near.rows.places_of(slide_ids), allowed)
-        return Candidates.at(near.rows, np.union1d(near.places, more))
+        return Candidates.at(near.rows, np.union1d(near.places, more[np.isin(more, allowed)]))
 
 
 def _first(fused: Sequence[Fused], slide_ids: Collection[str]) -> list[Fused]:

@@ -107,9 +107,13 @@ class Searched:
 
 
 def without_report(store: Store, rankings: Sequence[Ranking]) -> set[str]:
-    """Which of the slides found have no report."""
-    found = {slide_id for ranking in rankings for slide_id in ranking.slide_ids}
-    return set(store.slides(both(in_list("slide_id", sorted(found)), "report IS NULL")))
+    """Which of the slides found have no report, where some of the rankings go through reports and others do not."""
+    through = [ranking for ranking in rankings if ranking.through_reports]
+    if not through:
+        return set()
+    read = {slide_id for ranking in through for slide_id in ranking.slide_ids}
+    found = {slide_id for ranking in rankings for slide_id in ranking.slide_ids} - read
+    return set(store.slides(both(in_list("slide_id", sorted(found)), "report IS NULL"))) if found else set()
 
 
 def shared_out(rankings: Sequence[Ranking], weight: float) -> list[Ranking]:
