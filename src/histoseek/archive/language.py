@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.archive.layout import ArchiveLayout
+from histoseek.archive.remembered import RememberedVectors
 from histoseek.archive.reports import read_report, windows_of
 from histoseek.archive.schema import LanguageVectors, StoredSlide
 from histoseek.archive.stores.base import VectorColumn
@@ -38,6 +39,11 @@ class Language:
             parts = self.space.text_weights, encoder.weights_hash
             raise SpaceMismatch(str(self.layout.root), f"text encoder ({self.spec})", *parts)
         return encoder
+
+    @cached_property
+    def sentences(self) -> RememberedVectors:
+        """Vectors of sentences, which are remembered for a while; raises as `encoder` does."""
+        return RememberedVectors(self.encoder.encode)
 
     @cached_property
     def alignment(self) -> Alignment | None:
