@@ -189,6 +189,7 @@ export const strings = {
   results: {
     title: "Results",
     searching: "Searching",
+    pasted: (what: string, beginning: string) => `${what} "${beginning} ..."`,
     summary: (count: number, ms: number) => `${counted(count, "result", "results")} in ${Math.round(ms)} ms`,
     announced: (count: number, unlike: boolean) =>
       `${counted(count, "result", "results")}${unlike ? ". The query is unlike anything in this archive." : ""}`,

@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { archiveName } from "../state/archives";
 import { toast } from "../state/toasts";
 import { strings } from "../strings";
@@ -30,9 +31,11 @@ export function AddDialog({ slideIds, onClose }: AddDialogProps): JSX.Element {
 
 function Choices({ slideIds, onDone }: { slideIds: readonly string[]; onDone: () => void }): JSX.Element {
   const known = collectionsNow.value;
+  const choices = useRef<HTMLDivElement>(null);
+  useEffect(() => choices.current?.querySelector<HTMLElement>("button, input")?.focus(), [known === null]);
   const newestFirst = [...(known ?? [])].sort((a, b) => b.updated.localeCompare(a.updated));
   return (
-    <div class="collections-choices">
+    <div ref={choices} class="collections-choices">
       {!known && <Spinner />}
       {newestFirst.map((collection) => (
         <Button

@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Result } from "../api/types";
 import { strings } from "../strings";
-import { excerptOf, type Segment } from "./highlight";
+import { excerptOf, type Segment, uncrowded } from "./highlight";
 
 const LENGTH = 260;
 
@@ -14,7 +14,7 @@ export function ReportExcerpt({ result }: { result: Result }): JSX.Element | nul
   return (
     <p class="results-excerpt">
       {excerpt.before && "… "}
-      {excerpt.segments.map((segment, at) => (
+      {uncrowded(excerpt.segments).map((segment, at) => (
         <Marked key={`${at} ${segment.text}`} segment={segment} />
       ))}
       {excerpt.after && " …"}

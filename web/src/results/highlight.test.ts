@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { excerptOf, segmentsOf } from "./highlight";
+import { excerptOf, segmentsOf, uncrowded } from "./highlight";
 
 const sentence = (start: number, end: number, score = 0.5) => ({ start, end, score, kind: "meaning" as const });
 const word = (start: number, end: number) => ({ start, end, score: 1, kind: "words" as const });
@@ -31,6 +31,20 @@ describe("segmentsOf", () => {
 
   it("gives nothing for no text", () => {
     expect(segmentsOf("", [])).toEqual([]);
+  });
+});
+
+describe("uncrowded", () => {
+  const segments = segmentsOf("Colon, biopsy: tumour. No more.", [word(0, 5), word(7, 13), sentence(0, 22)]);
+
+  it("keeps marked words while they are few", () => {
+    expect(uncrowded(segments)).toEqual(segments);
+  });
+
+  it("marks sentences only where most words are marked", () => {
+    const crowded = uncrowded(segmentsOf("Colon, biopsy: tumour.", [word(0, 13), word(15, 21), sentence(0, 22)]));
+    expect(crowded.some(({ words }) => words)).toBe(false);
+    expect(crowded.every(({ meaning }) => meaning)).toBe(true);
   });
 });
 

@@ -57,6 +57,17 @@ export function segmentsOf(text: string, phrases: readonly Phrase[], span?: Span
   return segments;
 }
 
+// A report that was asked with shares most of its words with any other: marking them all marks nothing.
+const CROWDED_SHARE = 0.4;
+
+/** Segments without marked words where those are most of the text. */
+export function uncrowded(segments: readonly Segment[]): readonly Segment[] {
+  const length = (some: readonly Segment[]) => some.reduce((sum, { text }) => sum + text.length, 0);
+  const marked = length(segments.filter(({ words }) => words));
+  if (marked <= CROWDED_SHARE * length(segments)) return segments;
+  return segments.map((segment) => ({ ...segment, words: false }));
+}
+
 /** The phrase to show first: the sentence nearest to the query, else its first word. */
 function leading(phrases: readonly Phrase[]): Phrase | undefined {
   const sentences = phrases.filter((phrase) => phrase.kind === "meaning");

@@ -88,7 +88,10 @@ function useKeptFocus(list: ListRef, lastAt: { current: number }, response: Sear
   useEffect(() => {
     const { selected } = route.peek();
     const at = itemsIn(list.current).findIndex((item) => item.dataset.slide === selected);
-    if (at >= 0) focusOn(list.current, at);
+    if (at < 0) return;
+    // After the page has put the focus on the view.
+    const frame = requestAnimationFrame(() => focusOn(list.current, at));
+    return () => cancelAnimationFrame(frame);
   }, [list]);
   useEffect(() => {
     if (lastAt.current < 0 || document.activeElement !== document.body) return;

@@ -23,6 +23,7 @@ import { VotePanel } from "./vote-panel";
 import "./results.css";
 
 const words = strings.results;
+const BEGINNING = 80;
 
 /** The slides that are about to be put into a collection. */
 const collecting = signal<readonly string[] | null>(null);
@@ -77,7 +78,7 @@ function Head({ response, failed }: { response: SearchResponse | null; failed: b
   return (
     <header class="results-head">
       <div>
-        <h1>{response ? describedQuery(response.query) : waiting}</h1>
+        <h1>{response ? titleOf(response) : waiting}</h1>
         {response && <p class="faint">{words.summary(response.results.length, response.elapsed_ms)}</p>}
       </div>
       {response && response.results.length > 0 && (
@@ -90,6 +91,13 @@ function Head({ response, failed }: { response: SearchResponse | null; failed: b
       )}
     </header>
   );
+}
+
+/** What was asked; of a pasted report its beginning, which only this tab knows. */
+function titleOf(response: SearchResponse): string {
+  const { query } = route.value;
+  const asked = describedQuery(response.query);
+  return query?.kind === "report" && query.text ? words.pasted(asked, query.text.slice(0, BEGINNING)) : asked;
 }
 
 function Answer({ response, loading }: { response: SearchResponse; loading: boolean }): JSX.Element {
