@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 $(PAGE_TOOLS): web/package-lock.json | $(STAMP)
-	$(NPM) ci --silent
+	$(NPM) ci --loglevel=error
 
 $(PAGE): $(PAGE_SOURCES) $(PAGE_TOOLS)
 	$(NPM) run --silent build

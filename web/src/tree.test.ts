@@ -1,5 +1,6 @@
 /** The tree's own rules. */
 import { describe, expect, it } from "vitest";
+import lock from "../package-lock.json";
 import { strings } from "./strings";
 
 const SOURCES: Readonly<Record<string, string>> = import.meta.glob(["./**/*.ts", "./**/*.tsx", "!./api/openapi.ts"], {
@@ -52,5 +53,19 @@ describe("the texts", () => {
 
   it.each(Object.entries(strings))("are all used: %s", (_, texts) => {
     expect(Object.keys(texts).filter((name) => !new RegExp(`\\b${name}\\b`).test(code))).toEqual([]);
+  });
+});
+
+describe("the lock file", () => {
+  const packages: [string, { optionalDependencies?: object; resolved?: string }][] = Object.entries(lock.packages);
+
+  it("has what other platforms need, or else they can't install", () => {
+    const wanted = packages.flatMap(([, { optionalDependencies = {} }]) => Object.keys(optionalDependencies));
+    const missing = wanted.filter((name) => !packages.some(([path]) => path.endsWith(`node_modules/${name}`)));
+    expect(missing).toEqual([]);
+  });
+
+  it("names no registry", () => {
+    expect(packages.filter(([, { resolved }]) => resolved !== undefined)).toEqual([]);
   });
 });
