@@ -1,6 +1,6 @@
 /** The tree's own rules. */
 import { describe, expect, it } from "vitest";
-import lock from "../package-lock.json";
+import lock from "../package-lock.json?raw";
 import { strings } from "./strings";
 
 const SOURCES: Readonly<Record<string, string>> = import.meta.glob(["./**/*.ts", "./**/*.tsx", "!./api/openapi.ts"], {
@@ -56,8 +56,13 @@ describe("the texts", () => {
   });
 });
 
+interface Locked {
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+  readonly resolved?: string;
+}
+
 describe("the lock file", () => {
-  const packages: [string, { optionalDependencies?: object; resolved?: string }][] = Object.entries(lock.packages);
+  const packages = Object.entries<Locked>(JSON.parse(lock).packages);
 
   it("has what other platforms need, or else they can't install", () => {
     const wanted = packages.flatMap(([, { optionalDependencies = {} }]) => Object.keys(optionalDependencies));
