@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
 _MACHINE = Path("/usr/bin/chromium")
+_FONTS = Path("/etc/fonts")
 
 FLAGS = (
     "--no-sandbox",
@@ -28,18 +31,32 @@ FLAGS = (
 )
 
 
+@dataclass(frozen=True)
+class Chromium:
+    """A program, and what of its environment differs from ours."""
+
+    path: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
 @lru_cache(maxsize=1)
-def find_chromium() -> Path | None:
+def find_chromium() -> Chromium | None:
     """The first that is there; None without any."""
     given = os.environ.get("HISTOSEEK_CHROMIUM")
     if given:
-        return Path(given)
-    return _of_node_modules() or (_MACHINE if _MACHINE.is_file() else None)
+        return Chromium(Path(given))
+    return _of_node_modules() or (Chromium(_MACHINE) if _MACHINE.is_file() else None)
 
 
-def _of_node_modules() -> Path | None:
+def _of_node_modules() -> Chromium | None:
     if not (WEB / "node_modules" / "@sparticuz" / "chromium").is_dir():
         return None
     asked = ["sh", str(WEB / "with-node"), "node", "scripts/chromium.mjs"]
     answer = subprocess.run(asked, capture_output=True, text=True, timeout=120, check=False)
-    return Path(answer.stdout.strip()) if answer.returncode == 0 else None
+    if answer.returncode != 0:
+        return None
+    path, libraries = answer.stdout.split()
+    environment = {"LD_LIBRARY_PATH": libraries}
+    if not _FONTS.is_dir():
+        environment["FONTCONFIG_PATH"] = str(Path(path).parent / "fonts")
+    return Chromium(Path(path), environment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,11 +17,13 @@ from tests.server.running import RunningServer, serving
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium without a window; tests are skipped where there is none."""
-    path = find_chromium()
-    if path is None:
+    program = find_chromium()
+    if program is None:
         pytest.skip("no Chromium: run `make page`, or set HISTOSEEK_CHROMIUM to one")
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        found = playwright.chromium.launch(
+            executable_path=program.path, args=list(FLAGS), env={**os.environ, **program.environment}
+        )
         yield found
         found.close()
 

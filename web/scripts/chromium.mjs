@@ -1,4 +1,4 @@
-// Prints the path of the Chromium of @sparticuz/chromium, unpacked into node_modules on first use.
+// Prints where the Chromium of @sparticuz/chromium is, and its libraries; unpacked into node_modules on first use.
 import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
@@ -9,6 +9,8 @@ const place = `${modules}.chromium`;
 async function unpack() {
   const own = mkdtempSync(`${place}-`);
   process.env.TMPDIR = own;
+  // The package brings the libraries that a bare machine lacks, but unpacks them only where this is set.
+  process.env.AWS_EXECUTION_ENV = "AWS_Lambda_nodejs22.x";
   const { default: chromium } = await import("@sparticuz/chromium");
   chromium.setGraphicsMode = false;
   await chromium.executablePath();
@@ -18,3 +20,4 @@ async function unpack() {
 
 if (!existsSync(place)) await unpack();
 console.log(`${place}/chromium`);
+console.log(`${place}/al2023/lib`);
