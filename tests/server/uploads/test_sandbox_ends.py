@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 
 from histoseek.encoders.recipe import Recipe
+from histoseek.server.settings import UploadLimits
 from histoseek.server.uploads.errors import RefusedSlide, SandboxFailure
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
 from histoseek.server.uploads.setup import ChildLimits
@@ -77,7 +79,8 @@ def test_computing_is_counted_for_each_request(folder: Path) -> None:
     with limited(folder, cpu_s=1.0) as sandbox:
         assert still_works(sandbox, folder)
         (process,) = readers(os.getpid())
-        while _cpu_s(process) < 3:
+        begun_s = _cpu_s(process)
+        while _cpu_s(process) < begun_s + 1.5:
             sandbox.thumbnail(folder / "usual.tiff", 1000)
         assert readers(os.getpid()) == [process]
 
@@ -128,6 +131,41 @@ def test_whoever_is_told_can_end_it(folder: Path) -> None:
         with pytest.raises(Cancelled):
             sandbox.encode(folder / "good.png", Recipe(), 0.5, told=told)
         assert len(sandbox.encode(folder / "good.png", Recipe(), 0.5)) > 0
+
+
+def test_a_slide_that_always_fails_is_not_opened_any_more(folder: Path) -> None:
+    with limited(folder, memory_bytes=2**27) as sandbox:
+        for _ in range(3):
+            with pytest.raises(SandboxFailure, match="memory"):
+                sandbox.describe(folder / "large.png")
+        assert still_works(sandbox, folder)
+        before = readers(os.getpid())
+        with pytest.raises(SandboxFailure, match="several times"):
+            sandbox.describe(folder / "large.png")
+        assert readers(os.getpid()) == before
+
+
+def test_deleted_slides_are_let_go(folder: Path) -> None:
+    path = folder / "deleted.tiff"
+    shutil.copy(folder / "usual.tiff", path)
+    with limited(folder) as sandbox:
+        sandbox.describe(path)
+        (process,) = readers(os.getpid())
+        assert str(path) in _open_files(process)
+        path.unlink()
+        assert still_works(sandbox, folder)
+        assert not [file for file in _open_files(process) if path.name in file]
+
+
+def _open_files(pid: int) -> set[str]:
+    return {str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+def test_limits_of_the_settings() -> None:
+    limits = SandboxLimits.of(UploadLimits(sandbox_s=7.0, sandbox_bytes=2**30))
+    assert (limits.reading.wall_s, limits.reading.cpu_s, limits.reading.memory_bytes) == (7.0, 7.0, 2**30)
+    assert limits.encoding.wall_s > limits.reading.wall_s
+    assert limits.encoding.memory_bytes == 2**30
 
 
 def test_close_leaves_no_process(folder: Path) -> None:

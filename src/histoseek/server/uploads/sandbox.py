@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from histoseek.encoders.bag import Bag, check_bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import BadFeatureFile, EncoderError, HistoseekError, InputError
 from histoseek.geometry import Rect
+from histoseek.server.settings import UploadLimits
 from histoseek.server.tiles.geometry import NoSuchTile
 from histoseek.server.uploads.errors import RefusedSlide, SandboxBusy, SandboxFailure
 from histoseek.server.uploads.facts import SlideFacts
@@ -33,8 +35,16 @@ from histoseek.server.uploads.messages import (
 from histoseek.server.uploads.process import ChildProcess
 from histoseek.server.uploads.setup import ChildLimits
 
+_ENCODING_TAKES = 10
+_ENCODING_THREADS = 2
+"""Computing time is counted over all threads; more than these are seldom busy at once."""
+
 _A = TypeVar("_A", Described, Picture, Encoded)
 
+_FAILURES_OF_ONE_SLIDE = 3
+"""A slide that cost so many processes is not opened again: others wait while it is."""
+
+_FAILURES_KEPT = 10_000
 _REQUESTS_OF_ONE_PROCESS = 5000
 """After so many it is replaced, so that nothing that leaks in a library adds up."""
 
@@ -50,6 +60,13 @@ class SandboxLimits:
     reading: ChildLimits = field(default_factory=lambda: ChildLimits(4 * 2**30, 30.0, 30.0))
     encoding: ChildLimits = field(default_factory=lambda: ChildLimits(4 * 2**30, 1200.0, 600.0))
     wait_s: float = 30.0
+
+    @classmethod
+    def of(cls, limits: UploadLimits) -> SandboxLimits:
+        """What the server's settings say; encoding a slide may take ten times what a look at it may."""
+        reading = ChildLimits(limits.sandbox_bytes, limits.sandbox_s, limits.sandbox_s)
+        encoding_s = _ENCODING_TAKES * limits.sandbox_s
+        return cls(reading, ChildLimits(limits.sandbox_bytes, _ENCODING_THREADS * encoding_s, encoding_s))
 
 
 class Sandbox:
@@ -121,6 +138,7 @@ class _Seat:
         self._guard = threading.Lock()
         self._child: ChildProcess | None = None
         self._closed = False
+        self._failures: Counter[Path] = Counter()
 
     def start(self, encoder: str | None) -> None:
         with self._turn:
@@ -135,6 +153,8 @@ class _Seat:
         told: Told = _untold,
     ) -> tuple[_A, bytes]:
         """The answer of the wanted kind and its bytes; raises what the process says is wrong."""
+        if self._failures[request.path] >= _FAILURES_OF_ONE_SLIDE:
+            raise SandboxFailure("reading it has failed several times")
         if not self._turn.acquire(timeout=self._wait_s):
             raise SandboxBusy
         try:
@@ -146,6 +166,9 @@ class _Seat:
                 child.kill()
                 raise SandboxFailure("reading it went wrong")
             return answer, payload
+        except SandboxFailure:
+            self._note_failure(request.path)
+            raise
         finally:
             self._turn.release()
 
@@ -154,6 +177,11 @@ class _Seat:
             self._closed = True
             if self._child is not None:
                 self._child.kill()
+
+    def _note_failure(self, path: Path) -> None:
+        if len(self._failures) >= _FAILURES_KEPT:
+            self._failures.clear()
+        self._failures[path] += 1
 
     def _ready(self, encoder: str | None) -> ChildProcess:
         """A process that can be asked, with this encoder."""
