@@ -80,11 +80,15 @@ REFUSED = (
     "organ\u00a0= 'a'",
     "case when organ = 'a' then true else false end",
     "(" * 11 + "true" + ")" * 11,
-    " OR ".join(["width=1"] * 70),
-    "=".join(["true"] * 200),
-    "organ" + " is null" * 140,
+    " OR ".join(["width=1"] * 40),
+    "=".join(["true"] * 70),
+    "organ" + " is null" * 70,
     "width = 1" + " " * MOST_CHARACTERS,
     "{fn now()} > created",
+    "report LIKE report",
+    "report ILIKE lower(organ)",
+    "report LIKE '" + "%a" * 21 + "'",
+    "date'2024-01-01' < created",
 )
 
 

@@ -12,8 +12,11 @@ from histoseek.errors import BadFilter
 
 MOST_CHARACTERS = 2000
 MOST_NESTED = 10
-MOST_COMPARED = 128
+MOST_COMPARED = 64
 """Comparisons and words that join them: an engine that takes them apart by recursion ends where its stack does."""
+
+MOST_WILDCARDS = 20
+"""Signs % of all texts: each is another loop over every character of every report."""
 
 PRIVATE_COLUMNS = ("uri", "file_fingerprint", *VECTOR_COLUMNS)
 """Where files lie, and what is derived from slides and reports."""
@@ -33,7 +36,7 @@ _TOKEN = re.compile(
     | (?P<text>'(?:[^']|'')*')
     | (?P<quoted>"[^"]*"|`[^`]*`)
     | (?P<number>-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.'"`]))
-    | (?P<word>[A-Za-z_][A-Za-z0-9_]*(?!['"`]))
+    | (?P<word>[A-Za-z_][A-Za-z0-9_]*+(?!['"`]))
     | (?P<operator><=|>=|<>|!=|[=<>(),])""",
     re.VERBOSE | re.ASCII,
 )
@@ -113,6 +116,8 @@ def _fault_of_name(token: _Token, behind: _Token) -> str | None:
         return f"names {token.name}, which is not public"
     if token.kind == "word" and token.name in _NEVER:
         return f"may not use {token.name.upper()}"
+    if token.kind == "word" and token.name in ("like", "ilike") and behind.kind != "text":
+        return "compares with LIKE what is no text"
     called = behind.text == "(" and not (token.kind == "word" and token.name in _COMPARING)
     if called and not (token.kind == "word" and token.name in FUNCTIONS):
         return f"may not call {token.name}; functions are: {', '.join(FUNCTIONS)}"
@@ -127,4 +132,6 @@ def _too_much(tokens: list[_Token]) -> str | None:
         return f"has more than {MOST_NESTED} parentheses in each other"
     if sum(token.compares for token in tokens) > MOST_COMPARED:
         return "has too many conditions"
+    if sum(token.text.count("%") for token in tokens) > MOST_WILDCARDS:
+        return f"has more than {MOST_WILDCARDS} signs %"
     return None
