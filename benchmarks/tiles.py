@@ -3,8 +3,8 @@
 python benchmarks/tiles.py FOLDER [SLIDES ...] [--views 40] [--repeats 5]
 
 A simulated slide of 16,384 px is made in FOLDER once and kept there; SLIDES are further slides to measure. "screens"
-are five by three tiles at random places and magnifications, "full" are tiles of the slide's own level, each once, row by
-row, and "half" those of the level below. Both sides cut the same tiles and write JPEG of the same quality; neither keeps
+are five by three tiles at random places and magnifications; "full" are tiles of the slide's own level, each once, row
+by row; "half" those of the level below. Both sides cut the same tiles and write JPEG of the same quality; neither keeps
 finished ones. They take turns; the medians are printed, with the lowest and highest ratio of a turn.
 """
 
@@ -98,10 +98,8 @@ def screens(image: DeepZoom, views: int) -> list[Place]:
     for _ in range(views):
         level = rng.choice(levels)
         tiles = image.grid.tiles(level)
-        left, top = (
-            rng.randint(0, max(0, tiles.width - SCREEN.width)),
-            rng.randint(0, max(0, tiles.height - SCREEN.height)),
-        )
+        left = rng.randint(0, max(0, tiles.width - SCREEN.width))
+        top = rng.randint(0, max(0, tiles.height - SCREEN.height))
         columns, lines = range(left, tiles.width)[: SCREEN.width], range(top, tiles.height)[: SCREEN.height]
         places += [(level, column, row) for row in lines for column in columns]
     return places
@@ -112,16 +110,8 @@ def line(work: Work, threads: int, repeats: int) -> str:
     ours, theirs = (statistics.median(side) for side in zip(*turns, strict=True))
     ratios = [one / other for one, other in turns]
     spread = f"{ours / theirs:.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
-    cells = (
-        work.path.name,
-        work.tile_px,
-        len(work.places),
-        work.stored,
-        threads,
-        f"{ours:.0f}",
-        f"{theirs:.0f}",
-        spread,
-    )
+    what = (work.path.name, work.tile_px, work.kind, len(work.places), work.stored, threads)
+    cells = (*what, f"{ours:.0f}", f"{theirs:.0f}", spread)
     return f"| {' | '.join(str(cell) for cell in cells)} |"
 
 
