@@ -251,6 +251,7 @@ export const strings = {
     vote: {
       title: "What the results say",
       column: "Vote on",
+      on: (column: string) => `Vote on ${column}`,
       nothing: "nothing",
       none: "Choose a column, and the results' patients vote on it.",
       voters: (patients: number) =>

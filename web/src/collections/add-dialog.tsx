@@ -32,7 +32,11 @@ export function AddDialog({ slideIds, onClose }: AddDialogProps): JSX.Element {
 function Choices({ slideIds, onDone }: { slideIds: readonly string[]; onDone: () => void }): JSX.Element {
   const known = collectionsNow.value;
   const choices = useRef<HTMLDivElement>(null);
-  useEffect(() => choices.current?.querySelector<HTMLElement>("button, input")?.focus(), [known === null]);
+  useEffect(() => {
+    // After the dialog has opened, which puts the focus on its first button.
+    const frame = requestAnimationFrame(() => choices.current?.querySelector<HTMLElement>("button, input")?.focus());
+    return () => cancelAnimationFrame(frame);
+  }, [known === null]);
   const newestFirst = [...(known ?? [])].sort((a, b) => b.updated.localeCompare(a.updated));
   return (
     <div ref={choices} class="collections-choices">

@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import { JudgeSlide } from "../results/judge-buttons";
 import { hrefTo } from "../state/navigation";
 import { strings } from "../strings";
 import { ProbabilityBar } from "../ui/bars";
@@ -38,6 +39,7 @@ export function CompareHeader({ shown, onPrevious, onNext }: CompareHeaderProps)
         </p>
       </div>
       <Numbers shown={shown} />
+      <JudgeSlide slideId={result.slide_id} />
       <div class="compare-steps">
         <IconButton icon="left" label={texts.previous} disabled={!onPrevious} onClick={() => onPrevious?.()} />
         <IconButton icon="right" label={texts.next} disabled={!onNext} onClick={() => onNext?.()} />

@@ -7,9 +7,9 @@ import { archiveName } from "../state/archives";
 import { hrefTo, route } from "../state/navigation";
 import { strings } from "../strings";
 import { ProbabilityBar } from "../ui/bars";
-import { Button, IconButton } from "../ui/button";
+import { IconButton } from "../ui/button";
 import { ReportExcerpt } from "./excerpt";
-import { pressMark } from "./judging";
+import { JudgeButtons } from "./judge-buttons";
 import { markOf } from "./marks";
 import { waysText } from "./ways";
 
@@ -19,10 +19,9 @@ const THUMBNAIL_PX = 112;
 export interface ResultItemProps {
   readonly result: Result;
   readonly calibratedFor: string | null;
-  readonly onCollect: (slideIds: readonly string[]) => void;
 }
 
-export function ResultItem({ result, calibratedFor, onCollect }: ResultItemProps): JSX.Element {
+export function ResultItem({ result, calibratedFor }: ResultItemProps): JSX.Element {
   const { slide_id, rank } = result;
   const mark = markOf(route.value.marks, slide_id);
   return (
@@ -38,7 +37,7 @@ export function ResultItem({ result, calibratedFor, onCollect }: ResultItemProps
       </div>
       <div class="results-side">
         <Numbers result={result} calibratedFor={calibratedFor} />
-        <Actions result={result} onCollect={onCollect} />
+        <Actions result={result} />
       </div>
     </li>
   );
@@ -138,28 +137,10 @@ function Numbers({ result, calibratedFor }: { result: Result; calibratedFor: str
   );
 }
 
-function Actions({ result, onCollect }: Pick<ResultItemProps, "result" | "onCollect">): JSX.Element {
-  const { slide_id, also } = result;
-  const mark = markOf(route.value.marks, slide_id);
+function Actions({ result: { slide_id, also } }: { result: Result }): JSX.Element {
   return (
-    <fieldset class="results-actions" aria-label={words.actions(slide_id)}>
-      <Button
-        icon="check"
-        title={words.relevantHint}
-        pressed={mark === "relevant"}
-        onClick={() => pressMark(slide_id, "relevant")}
-      >
-        {words.relevant}
-      </Button>
-      <Button
-        icon="minus"
-        title={words.irrelevantHint}
-        pressed={mark === "irrelevant"}
-        onClick={() => pressMark(slide_id, "irrelevant")}
-      >
-        {words.irrelevant}
-      </Button>
-      <IconButton icon="collection" label={words.collect} onClick={() => onCollect([slide_id, ...also])} />
+    <fieldset class="judge-buttons" aria-label={words.actions(slide_id)}>
+      <JudgeButtons slideId={slide_id} alsoCollected={also} />
       <IconButton icon="search" label={words.likeThis} onClick={() => askNow({ kind: "slide", slide: { slide_id } })} />
     </fieldset>
   );

@@ -1,7 +1,9 @@
 /** The results, with keys to go through them. */
+import { effect } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { SearchResponse } from "../api/types";
+import { collect } from "../collections/collecting";
 import { route } from "../state/navigation";
 import { useShortcuts } from "../state/shortcuts";
 import { strings } from "../strings";
@@ -11,15 +13,10 @@ import { ResultItem } from "./result-item";
 
 const words = strings.results.keys;
 
-export interface ResultListProps {
-  readonly response: SearchResponse;
-  readonly onCollect: (slideIds: readonly string[]) => void;
-}
-
-export function ResultList({ response, onCollect }: ResultListProps): JSX.Element {
+export function ResultList({ response }: { response: SearchResponse }): JSX.Element {
   const list = useRef<HTMLOListElement>(null);
   const lastAt = useRef(-1);
-  useListKeys(list, onCollect);
+  useListKeys(list);
   useKeptFocus(list, lastAt, response);
   return (
     <ol
@@ -31,12 +28,7 @@ export function ResultList({ response, onCollect }: ResultListProps): JSX.Elemen
       onKeyDown={(event) => onArrow(event, list.current)}
     >
       {response.results.map((result) => (
-        <ResultItem
-          key={result.slide_id}
-          result={result}
-          calibratedFor={response.calibrated_for}
-          onCollect={onCollect}
-        />
+        <ResultItem key={result.slide_id} result={result} calibratedFor={response.calibrated_for} />
       ))}
     </ol>
   );
@@ -65,7 +57,7 @@ function onArrow(event: KeyboardEvent, list: HTMLElement | null): void {
   focusOn(list, to);
 }
 
-function useListKeys(list: ListRef, onCollect: ResultListProps["onCollect"]): void {
+function useListKeys(list: ListRef): void {
   const shortcuts = useMemo(() => {
     const move = (by: number) => (): void => focusOn(list.current, Math.max(0, focusedAt(list.current) + by));
     const onSlide = (act: (slideId: string) => void) => (): void => {
@@ -75,22 +67,29 @@ function useListKeys(list: ListRef, onCollect: ResultListProps["onCollect"]): vo
     return [
       { key: "j", label: words.next, run: move(1) },
       { key: "k", label: words.previous, run: move(-1) },
-      { key: "c", label: words.collect, run: onSlide((slideId) => onCollect([slideId])) },
+      { key: "c", label: words.collect, run: onSlide((slideId) => collect([slideId])) },
       { key: "+", label: words.relevant, run: onSlide((slideId) => pressMark(slideId, "relevant")) },
       { key: "-", label: words.irrelevant, run: onSlide((slideId) => pressMark(slideId, "irrelevant")) },
     ];
-  }, [list, onCollect]);
+  }, [list]);
   useShortcuts(shortcuts);
 }
+
+/** The slide that was compared last: the address of the results does not have it. */
+let lastSelected: string | null = null;
+effect(() => {
+  lastSelected = route.value.selected ?? lastSelected;
+});
 
 /** Whoever comes back from a slide finds it; when the one with the focus is gone, the one in its place has it. */
 function useKeptFocus(list: ListRef, lastAt: { current: number }, response: SearchResponse): void {
   useEffect(() => {
-    const { selected } = route.peek();
-    const at = itemsIn(list.current).findIndex((item) => item.dataset.slide === selected);
+    const at = itemsIn(list.current).findIndex((item) => item.dataset.slide === lastSelected);
     if (at < 0) return;
-    // After the page has put the focus on the view.
-    const frame = requestAnimationFrame(() => focusOn(list.current, at));
+    // After the page has put the focus on the view; never away from a field.
+    const frame = requestAnimationFrame(() => {
+      if (document.activeElement?.matches("body, main")) focusOn(list.current, at);
+    });
     return () => cancelAnimationFrame(frame);
   }, [list]);
   useEffect(() => {

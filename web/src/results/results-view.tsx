@@ -1,9 +1,8 @@
 /** What was found: filters, the list, and what it votes for; before anything was asked, what can be done. */
-import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import type { SearchResponse } from "../api/types";
-import { AddDialog } from "../collections/add-dialog";
+import { collect } from "../collections/collecting";
 import { ActiveFilters, clearFilters } from "../facets/active-filters";
 import { FacetsPanel } from "../facets/facets-panel";
 import { Welcome } from "../search/welcome";
@@ -16,6 +15,7 @@ import { Button } from "../ui/button";
 import { Icon } from "../ui/icons";
 import { ErrorPanel } from "../ui/status";
 import { ExportMenu } from "./export-menu";
+import { CollectDialog } from "./judge-buttons";
 import { MarksBar } from "./marks-bar";
 import { ResultList } from "./result-list";
 import { Skeleton } from "./skeleton";
@@ -24,13 +24,6 @@ import "./results.css";
 
 const words = strings.results;
 const BEGINNING = 80;
-
-/** The slides that are about to be put into a collection. */
-const collecting = signal<readonly string[] | null>(null);
-
-function collect(slideIds: readonly string[]): void {
-  collecting.value = slideIds;
-}
 
 export function ResultsView(): JSX.Element {
   if (!route.value.query) return <Welcome />;
@@ -42,12 +35,7 @@ export function ResultsView(): JSX.Element {
       </div>
       <Found />
       <div class="results-aside">{value && <VotePanel response={value} />}</div>
-      <AddDialog
-        slideIds={collecting.value}
-        onClose={() => {
-          collecting.value = null;
-        }}
-      />
+      <CollectDialog />
     </div>
   );
 }
@@ -104,7 +92,7 @@ function Answer({ response, loading }: { response: SearchResponse; loading: bool
   return (
     <div class={loading ? "results-stale" : undefined}>
       <Warnings warnings={response.warnings} />
-      {response.results.length ? <ResultList response={response} onCollect={collect} /> : <Nothing />}
+      {response.results.length ? <ResultList response={response} /> : <Nothing />}
       <Pages response={response} />
     </div>
   );

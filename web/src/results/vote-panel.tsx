@@ -21,6 +21,7 @@ export function VotePanel({ response }: { response: SearchResponse }): JSX.Eleme
       <section class="results-card">
         <h2>{words.title}</h2>
         <ColumnChoice />
+        {vote && <p class="print-only">{words.on(vote.label_column)}</p>}
         {vote ? <Tallies vote={vote} /> : <p class="faint">{words.none}</p>}
       </section>
       {!unlike && novelty !== null && (
@@ -46,23 +47,25 @@ function Unlike({ novelty }: { novelty: number | null }): JSX.Element {
 function ColumnChoice(): JSX.Element {
   const columns = labelColumns(archive.value?.fields ?? []);
   return (
-    <Field label={words.column}>
-      {(id) => (
-        <select
-          id={id}
-          class="select"
-          value={route.value.settings.vote ?? ""}
-          onChange={(event) => set({ vote: event.currentTarget.value || null })}
-        >
-          <option value="">{words.nothing}</option>
-          {columns.map((name) => (
-            <option key={name} value={name}>
-              {name}
-            </option>
-          ))}
-        </select>
-      )}
-    </Field>
+    <div class="screen-only">
+      <Field label={words.column}>
+        {(id) => (
+          <select
+            id={id}
+            class="select"
+            value={route.value.settings.vote ?? ""}
+            onChange={(event) => set({ vote: event.currentTarget.value || null })}
+          >
+            <option value="">{words.nothing}</option>
+            {columns.map((name) => (
+              <option key={name} value={name}>
+                {name}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
+    </div>
   );
 }
 
