@@ -395,6 +395,7 @@ export const strings = {
     percent: (share: number) => `${Math.round(share * 100)} percent`,
     lock: "Lock zoom",
     lockTip: "Move and zoom both slides together, by the same length of tissue",
+    irrelevant: "Not relevant",
     searchSlide: "Search with this slide",
     searchRegions: (count: number) => `Search with ${counted(count, "region", "regions")}`,
     noPicture: "No picture",

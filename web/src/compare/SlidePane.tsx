@@ -18,8 +18,7 @@ export interface SlidePaneProps extends Shown {
   /** "Query" or "Result". */
   readonly role: string;
   readonly name: string;
-  /** Null: the slide has no picture. */
-  readonly of: PictureOf | null;
+  readonly of: PictureOf;
   /** How to ask with this slide. */
   readonly reference: SlideRef;
 }
@@ -27,7 +26,7 @@ export interface SlidePaneProps extends Shown {
 /** A slide with its name, and ways to search with it or with regions of it. */
 export function SlidePane({ role, name, of, reference, ...shown }: SlidePaneProps): JSX.Element {
   const { value, loading, error, reload } = useResource(of, picture);
-  const key = of && pictureKey(of);
+  const key = pictureKey(of);
   const source = value?.key === key ? value : null;
   const [regions, setRegions] = useState<readonly Rect[]>([]);
   useEffect(() => setRegions([]), [key]);

@@ -14,6 +14,7 @@ import { CompareHeader } from "./CompareHeader";
 import { Controls, OVERLAYS, type Overlay } from "./Controls";
 import { askedSlide, type Comparison, slideRef } from "./compared";
 import { framesOf, pairId } from "./frames";
+import { Judge } from "./Judge";
 import { useNeighbours } from "./neighbours";
 import { QueryWords } from "./QueryWords";
 import { SidePanel } from "./SidePanel";
@@ -80,7 +81,9 @@ export function Workplace({ shown, answer, error, onRetry }: WorkplaceProps): JS
           opacity.value = value;
         }}
         lock={asked ? lock : null}
-      />
+      >
+        <Judge slideId={result.slide_id} />
+      </Controls>
       <div class="compare-slides">
         {asked && (
           <SlidePane

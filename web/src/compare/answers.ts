@@ -13,22 +13,26 @@ export interface Explained {
 
 export const explained = kept(({ archive, request }: Explained, signal) => searches.explain(archive, request, signal));
 
-/** A slide of an archive, or an uploaded one; spacing_um_per_px: for pictures that do not say it. */
+/**
+ * A slide of an archive, or an uploaded one; spacing_um_per_px: for pictures that do not say it; hasImage: null where
+ * that is to be asked.
+ */
 export interface PictureOf {
   readonly archive: string;
   readonly slide_id: string | null;
   readonly upload_id: string | null;
   readonly spacing_um_per_px: number;
+  readonly hasImage: boolean | null;
 }
 
 export function pictureOf(archive: string, slide: QuerySlide): PictureOf {
   const { slide_id, upload_id, spacing_um_per_px } = slide;
-  return { archive, slide_id, upload_id, spacing_um_per_px };
+  return { archive, slide_id, upload_id, spacing_um_per_px, hasImage: null };
 }
 
-export function pictureOfResult(archive: string, slide: Slide): PictureOf | null {
+export function pictureOfResult(archive: string, slide: Slide): PictureOf {
   const { slide_id, has_image, spacing_um_per_px } = slide;
-  return has_image ? { archive, slide_id, upload_id: null, spacing_um_per_px } : null;
+  return { archive, slide_id, upload_id: null, spacing_um_per_px, hasImage: has_image };
 }
 
 /** Tells pictures apart: the key of their sources. */
@@ -45,8 +49,8 @@ export const picture = kept(async (of: PictureOf, signal): Promise<SlideSource |
 async function imageOf(of: PictureOf, signal: AbortSignal): Promise<ImageInfo | null> {
   if (of.upload_id !== null) return (await uploads.get(of.upload_id, signal)).image;
   if (of.slide_id === null) return null;
-  const slide = await slides.get(of.archive, of.slide_id, signal);
-  return slide.has_image ? slides.image(of.archive, of.slide_id, signal) : null;
+  const hasImage = of.hasImage ?? (await slides.get(of.archive, of.slide_id, signal)).has_image;
+  return hasImage ? slides.image(of.archive, of.slide_id, signal) : null;
 }
 
 function sourceOf(of: PictureOf, image: ImageInfo): SlideSource {

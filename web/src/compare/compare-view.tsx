@@ -1,4 +1,4 @@
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { archiveName } from "../state/archives";
 import { found, selectedResult } from "../state/found";
 import { useResource } from "../state/loading";
@@ -15,7 +15,13 @@ import "./compare.css";
 /** A result beside what was asked with; or a slide by itself where nothing was asked. */
 export function CompareView(): JSX.Element {
   const { query, selected } = route.value;
-  if (!selected) return <Note>{strings.compare.nothing}</Note>;
+  if (!selected) {
+    return (
+      <Bare>
+        <Note>{strings.compare.nothing}</Note>
+      </Bare>
+    );
+  }
   return query ? <Compared slideId={selected} /> : <SingleSlide slideId={selected} />;
 }
 
@@ -26,8 +32,11 @@ function Compared({ slideId }: { slideId: string }): JSX.Element {
   const { value: search, error: notFound } = found.state.value;
   const result = mergedResult(selectedResult.value, answer?.result ?? null);
   const query = search?.query;
-  if (notFound) return <ErrorPanel error={notFound} onRetry={found.reload} />;
-  if (!result || !query) return error ? <ErrorPanel error={error} onRetry={reload} /> : <Spinner />;
+  if (notFound || !result || !query) {
+    const told = notFound ?? error;
+    const retry = notFound ? found.reload : reload;
+    return <Bare>{told ? <ErrorPanel error={told} onRetry={retry} /> : <Spinner />}</Bare>;
+  }
   return (
     <Workplace
       shown={{ query, result, calibratedFor: search?.calibrated_for ?? null }}
@@ -35,5 +44,15 @@ function Compared({ slideId }: { slideId: string }): JSX.Element {
       error={error}
       onRetry={reload}
     />
+  );
+}
+
+/** The view while there is nothing to compare. */
+function Bare({ children }: { children: ComponentChildren }): JSX.Element {
+  return (
+    <div class="view-page">
+      <h1>{strings.app.views.compare}</h1>
+      {children}
+    </div>
   );
 }

@@ -64,6 +64,10 @@ export function SlideViewer(props: SlideViewerProps): JSX.Element {
     return () => onStage?.(null);
   }, [stage, onStage]);
   useEffect(() => setDrawing(null), [source?.key]);
+  const endDrawing = (): void => {
+    setDrawing(null);
+    root.current?.querySelector<HTMLElement>("[role=application]")?.focus();
+  };
   const toggleFullPage = () => toggleFullscreen(root.current);
   return (
     <section ref={root} class="viewer" aria-label={label}>
@@ -84,7 +88,7 @@ export function SlideViewer(props: SlideViewerProps): JSX.Element {
             umPerPx={source.umPerPx}
             byKeyboard={drawing === "keyboard"}
             onAdd={(rect) => onRegions([...regions, rect])}
-            onEnd={() => setDrawing(null)}
+            onEnd={endDrawing}
           />
         )}
         {!source && <div class="viewer-empty">{props.children}</div>}
