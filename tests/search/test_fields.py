@@ -164,6 +164,10 @@ def test_chosen_values_that_no_slide_has_are_there_with_none(archive: Archive) -
     found = {(one.source, one.field, one.value): one.count for one in facet_counts(archive, None, filters)}
     assert found["metadata", "diagnosis", "class 9"] == 0
     assert found["metadata", "diagnosis", "class 1"] > 0
+    spelled = [FieldFilter("metadata", "size", ("0.250",)), FieldFilter("report", "grade", (3.0, 9))]
+    grades = {one.value: one.count for one in facet_counts(archive, None, spelled, ["grade", "size"])}
+    assert (grades["9"], grades["0.25"] > 0) == (0, True)
+    assert not {"3.0", "0.250"} & set(grades)
 
 
 def test_wrong_filters_of_counts_are_refused(archive: Archive) -> None:

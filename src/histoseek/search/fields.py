@@ -78,7 +78,7 @@ def facet_counts(
         own = [one for one in filters if one.key == key]
         others = [one for one in filters if one.key != key]
         counted = _by_key(facets(store, both(where, condition_of(store, others)), [key[1]])).get(key, [])
-        found[key] = [*counted, *_missing(own, counted)]
+        found[key] = [*counted, *_missing(store, own, counted)]
     places = {name: place for place, name in enumerate(store.metadata_types())}
     order = sorted(
         found, key=lambda key: (key[0] == "report", places.get(key[1], 0) if key[0] == "metadata" else 0, key)
@@ -96,11 +96,17 @@ def _by_key(found: Iterable[Facet]) -> dict[Key, list[Facet]]:
     return groups
 
 
-def _missing(own: Sequence[FieldFilter], counted: Sequence[Facet]) -> list[Facet]:
-    """The chosen values that no slide has."""
+def _missing(store: Store, own: Sequence[FieldFilter], counted: Sequence[Facet]) -> list[Facet]:
+    """The chosen values of a field that no slide has, as `facets` would show them."""
+    source, field = own[0].key
     there = {facet.value for facet in counted}
-    chosen = dict.fromkeys(str(value) for one in own for value in one.values if value is not None)
-    return [Facet(own[0].source, own[0].field, value, 0) for value in chosen if value not in there]
+    given = (value for one in own for value in one.values if value is not None)
+    if source == "metadata":
+        kind = store.metadata_types()[field]
+        chosen = dict.fromkeys(str(_cast(field, value, kind)) for value in given)
+    else:
+        chosen = dict.fromkeys(_said(field, value) for value in given)
+    return [Facet(own[0].source, field, value, 0) for value in chosen if value not in there]
 
 
 def _condition(store: Store, key: Key, values: Sequence[MetadataValue]) -> str | None:
@@ -121,14 +127,15 @@ def _stated(field: str, values: Sequence[MetadataValue]) -> str:
     """That a report states any of some values, as the index looks it up."""
     if not is_fact_field(field):
         raise InputError(f"filter by {field}", "is no field of reports", "See docs/reports.md for the fields")
-    stated = []
-    for value in values:
-        if value is None or isinstance(value, bool | date):
-            raise InputError(f"filter by {field}", f"{value!r} is nothing that a report states", "Give a text")
-        stated.append(
-            quoted(_readable(field, f"{field}:{value:g}" if isinstance(value, float) else f"{field}:{value}"))
-        )
-    return f"array_has_any(report_facts, [{', '.join(stated)}])"
+    facts = (quoted(f"{field}:{_said(field, value)}") for value in values)
+    return f"array_has_any(report_facts, [{', '.join(facts)}])"
+
+
+def _said(field: str, value: MetadataValue) -> str:
+    """A value as facts have it."""
+    if value is None or isinstance(value, bool | date):
+        raise InputError(f"filter by {field}", f"{value!r} is nothing that a report states", "Give a text")
+    return f"{value:g}" if isinstance(value, float) else _readable(field, str(value))
 
 
 def _cast(field: str, value: MetadataValue, kind: pa.DataType) -> MetadataValue:

@@ -30,7 +30,7 @@ RELEVANT_WEIGHT = 2 / 3
 """How much the slides marked as relevant count; the query's own ways have the rest (benchmarks/feedback.py)."""
 
 IRRELEVANT_WEIGHT = 1 / 2
-"""How much is taken off for those marked as irrelevant, beside the two that make one."""
+"""How much is taken off for those marked as irrelevant; the other weights add up to 1."""
 
 
 def search_refined(
