@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager, nullcontext
 
-from histoseek.geometry import Rect, Size
+from histoseek.geometry import Level, Rect, Size
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.geometry import ImageInfo, TileGrid
 from histoseek.server.tiles.shrinking import block_means, shrink_to, shrunk
@@ -34,7 +35,8 @@ class DeepZoom:
         levels = range(self.grid.max_level + 1)
         self._shrinks = tuple(shrink_to(slide.levels, self.grid.downsample(level)) for level in levels)
         self._read = self._stored.read if self._stored else slide.read_level
-        self._overview_level = max(level for level in levels if self._is_held(level, overview_px))
+        self.overview_level = max(level for level in levels if self._is_held(level, overview_px))
+        """Tiles of this level and those below, and small thumbnails, are made from one picture that is then held."""
         self._overview: Pixels | None = None
         self._overview_lock = threading.Lock()
 
@@ -61,11 +63,18 @@ class DeepZoom:
         Raises NoSuchTile, or UnreadableSlide when the file is damaged there.
         """
         rect = self.grid.tile_rect(level, column, row)
-        if level > self._overview_level:
+        if level > self.overview_level:
             return shrunk(self._read, self._shrinks[level], rect)
-        block = 1 << (self._overview_level - level)
-        part = self._made_overview()[rect.y * block : rect.bottom * block, rect.x * block : rect.right * block]
+        block = 1 << (self.overview_level - level)
+        part = self._held()[rect.y * block : rect.bottom * block, rect.x * block : rect.right * block]
         return block_means(part, block)
+
+    def prepare(self, slot: AbstractContextManager[object]) -> None:
+        """Make what is held, unless it is there: it takes as long as reading the slide's coarsest level.
+
+        Only who makes it holds `slot` meanwhile, not those who wait for it.
+        """
+        self._held(slot)
 
     def stored_jpeg(self, level: int, column: int, row: int) -> bytes | None:
         """The tile's JPEG file as the slide stores it; None when it has to be made. Raises NoSuchTile."""
@@ -88,7 +97,13 @@ class DeepZoom:
         size = self._slide.size
         downsample = max(1.0, size.longer_edge / longer_edge_px)
         width, height = (max(1, round(edge / downsample)) for edge in (size.width, size.height))
-        return shrunk(self._read, shrink_to(self._slide.levels, downsample), Rect(0, 0, width, height))
+        rect, held_downsample = Rect(0, 0, width, height), self.grid.downsample(self.overview_level)
+        if downsample < held_downsample:
+            return shrunk(self._read, shrink_to(self._slide.levels, downsample), rect)
+        held = self._held()
+        level = Level(0, Size(held.shape[1], held.shape[0]), 1.0)
+        shrink = shrink_to((level,), downsample / held_downsample)
+        return shrunk(lambda _, x, y, width, height: held[y : y + height, x : x + width], shrink, rect)
 
     def close(self) -> None:
         """Close the slide."""
@@ -101,13 +116,12 @@ class DeepZoom:
         small = self.grid.level_size(level).longer_edge <= overview_px
         return level == 0 or (small and self._shrinks[level].source == self._slide.levels[-1])
 
-    def _made_overview(self) -> Pixels:
-        """The largest level that is held, made once: viewers begin with it, and each below would cost as much."""
+    def _held(self, slot: AbstractContextManager[object] | None = None) -> Pixels:
         with self._overview_lock:
             if self._overview is None:
-                size = self.grid.level_size(self._overview_level)
-                shrink = self._shrinks[self._overview_level]
-                self._overview = shrunk(self._read, shrink, Rect(0, 0, size.width, size.height))
+                size, shrink = self.grid.level_size(self.overview_level), self._shrinks[self.overview_level]
+                with slot or nullcontext():
+                    self._overview = shrunk(self._read, shrink, Rect(0, 0, size.width, size.height))
             return self._overview
 
 

@@ -28,14 +28,15 @@ class TileService:
     """Shows slides by path: the paths are the caller's, who takes them from an archive's records, not from a request.
 
     At most `max_open_slides` slides stay open, and finished JPEG files take at most `cache_mb` MB. Pixels are decoded
-    by as many threads at a time as there are cores; others wait. Label and macro images can't be reached: only levels
-    of a slide are read. All methods raise SlideNotFound or UnreadableSlide for a file that is missing or damaged.
+    by as many threads at a time as there are cores, at least two; a slide that takes long to open up keeps one of them.
+    Label and macro images can't be reached: only levels of a slide are read. All methods raise SlideNotFound or
+    UnreadableSlide for a file that is missing or damaged.
     """
 
     def __init__(self, max_open_slides: int, cache_mb: int) -> None:
         self._slides = OpenSlides(max_open_slides, _PICTURES_BYTES)
         self._finished = ByteCache(cache_mb * 2**20)
-        self._decoding = threading.BoundedSemaphore(len(os.sched_getaffinity(0)))
+        self._decoding = threading.BoundedSemaphore(max(2, len(os.sched_getaffinity(0))))
 
     def etag(self, path: Path) -> str:
         """The value of an ETag header for what is shown of this slide, quotes included: another after it changed."""
@@ -55,7 +56,11 @@ class TileService:
             return finished
         with self._slides.use(path) as image:
             stored = image.stored_jpeg(level, column, row)
-            return stored or self._make(key, lambda: jpeg.encode(image.tile(level, column, row)))
+            if stored is not None:
+                return stored
+            if level <= image.overview_level:
+                image.prepare(self._decoding)
+            return self._make(key, lambda: jpeg.encode(image.tile(level, column, row)))
 
     def thumbnail(self, path: Path, px: int) -> bytes:
         """The whole slide as a JPEG file with its longer edge as given. Raises InputError outside of THUMBNAIL_PX."""
@@ -66,6 +71,7 @@ class TileService:
         if finished is not None:
             return finished
         with self._slides.use(path) as image:
+            image.prepare(self._decoding)
             return self._make(key, lambda: jpeg.encode(image.thumbnail(px)))
 
     def close(self) -> None:
