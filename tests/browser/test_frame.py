@@ -11,6 +11,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.watched import Watched, accessibility_faults
 from tests.server.running import RunningServer, serving
 
+MAP_MS = 60_000
+"""The first map of an archive compiles code."""
 VIEWS = ["Search", "Compare", "Overview", "Collections", "History"]
 
 
@@ -113,7 +115,7 @@ def test_views_without_a_question_are_accessible(opened: Page, view: str, theme:
     opened.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     opened.get_by_role("navigation").get_by_role("link", name=view).click()
     expect(opened.get_by_role("main", name=view)).to_be_visible()
-    opened.wait_for_load_state("networkidle")
+    opened.wait_for_load_state("networkidle", timeout=MAP_MS)
     assert accessibility_faults(opened) == []
 
 

@@ -16,7 +16,7 @@ _RUN_AXE = "() => axe.run(document, { resultTypes: ['violations'] }).then((found
 
 @dataclass(slots=True)
 class Watched:
-    """A page; complaints: errors and warnings of its console; foreign: addresses of other hosts that it asked for."""
+    """A page; complaints: errors of its console; foreign: addresses of other hosts that it asked for."""
 
     page: Page
     complaints: list[str] = field(default_factory=list)
@@ -34,7 +34,7 @@ def watch(page: Page) -> Watched:
     seen = Watched(page)
 
     def on_console(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        if message.type == "error":
             seen.complaints.append(f"{message.text} ({message.location.get('url', '')})")
 
     def on_request(request: Request) -> None:
