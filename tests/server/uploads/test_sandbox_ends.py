@@ -149,7 +149,7 @@ def test_deleted_slides_are_let_go(folder: Path) -> None:
     path = folder / "deleted.tiff"
     shutil.copy(folder / "usual.tiff", path)
     with limited(folder) as sandbox:
-        sandbox.describe(path)
+        sandbox.thumbnail(path, 64)
         (process,) = readers(os.getpid())
         assert str(path) in _open_files(process)
         path.unlink()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import pyvips
 from safetensors.numpy import save
 
 from histoseek.encoders.bagging import encode_prepared, prepared_slide
@@ -66,6 +67,9 @@ class Reader:
         except HistoseekError as error:
             self._let_go(request.path)
             answer, payload = _failed(error), b""
+        finally:
+            # libvips keeps files of finished operations open, for whoever should ask for the same again.
+            pyvips.cache_set_max(0)
         send(self._channel, answer, payload)
 
     def let_go_of_deleted(self) -> None:
