@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import Message, Scope
 
+from histoseek.server.errors import TooSlow
 from histoseek.server.problems import install_problems
+from histoseek.server.security.bodies import BodyLimit, LimitedBody
 from histoseek.server.security.middleware import CLIENT_GONE, UPLOADS, Guard
 from histoseek.server.settings import Limits, ServerSettings, UploadLimits
 from tests.server.listening import listening
@@ -259,6 +261,21 @@ def test_uploads_have_a_limit_of_their_own(served: Served) -> None:
 def test_a_client_that_falls_silent_is_refused(served: Served, path: str) -> None:
     told = served.ask([b"{", float("inf")], method="POST", path=path)
     assert (told.status, problem(told)["type"]) == (408, "urn:histoseek:TooSlow")
+
+
+def test_silence_and_slowness_are_told_apart() -> None:
+    silent = LimitedBody(client([float("inf")]), BodyLimit(1000, pause_s=0.05, total_s=3600))
+    slow = LimitedBody(client([part for _ in range(9) for part in (b" ", 0.05)]), BodyLimit(1000, 3600, total_s=0.1))
+
+    async def read(body: LimitedBody) -> None:
+        async with asyncio.timeout(20):
+            while (await body.receive())["more_body"]:
+                pass
+
+    for body in (silent, slow):
+        with pytest.raises(TooSlow):
+            asyncio.run(read(body))
+        assert isinstance(body.refusal, TooSlow)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/json", UPLOADS])

@@ -92,4 +92,4 @@ def route_template(scope: Scope) -> str:
     # FastAPI keeps the whole path of routes of included routers here; the route alone has no prefix.
     effective = scope.get("fastapi", {}).get("effective_route_context")
     path = getattr(effective or scope.get("route"), "path", None)
-    return path if isinstance(path, str) and path else UNMATCHED
+    return path.replace(":path}", "}") if isinstance(path, str) and path else UNMATCHED
