@@ -6,6 +6,7 @@ import io
 from contextlib import suppress
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -15,7 +16,7 @@ from PIL import Image
 
 from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Size
-from histoseek.server.tiles import jpeg
+from histoseek.server.tiles import jpeg, jpeg2000
 from histoseek.server.tiles.deepzoom import DeepZoom
 from histoseek.server.tiles.stored import StoredTiles
 from histoseek.slides.slide import Slide, open_slide
@@ -129,6 +130,16 @@ def test_tiles_of_another_size_are_not_decoded() -> None:
     data = jpeg.encode(smooth_noise(128, 128))
     with pytest.raises(ValueError, match="another size"):
         jpeg.complete(data.replace(b"\x08\x00\x80\x00\x80\x03", b"\x08\xff\xff\xff\xff\x03"), b"", 1, Size(128, 128))
+
+
+def test_jpeg_2000_is_decoded_when_it_is_of_the_size_it_should_be() -> None:
+    picture = smooth_noise(64, 48)
+    data = imagecodecs.jpeg2k_encode(picture, level=0, codecformat="j2k", reversible=True, mct=False)
+    assert np.array_equal(jpeg2000.decode(data, Size(64, 48)), picture)
+    deep = imagecodecs.jpeg2k_encode(picture.astype(np.uint16), level=0, codecformat="j2k", reversible=True)
+    for wrong, size in ((data, Size(48, 64)), (data[:30], Size(64, 48)), (b"", Size(64, 48)), (deep, Size(64, 48))):
+        with pytest.raises(ValueError, match="another size or type"):
+            jpeg2000.decode(wrong, size)
 
 
 @settings(max_examples=200, deadline=None)
