@@ -5,6 +5,7 @@ import type { CollectionItem, Slide } from "../api/types";
 import { hrefTo, NEW_QUESTION } from "../state/navigation";
 import { strings } from "../strings";
 import { IconButton } from "../ui/button";
+import { Picture } from "../ui/picture";
 import { LONGEST_NOTE } from "./edit";
 
 const words = strings.collections;
@@ -35,12 +36,10 @@ export function CollectedSlide(props: CollectedSlideProps): JSX.Element {
     <li class="collections-slide">
       <span class="collections-thumbnail">
         {slide?.has_image && (
-          <img
+          <Picture
             src={slides.thumbnailUrl(item.archive, item.slide_id, 2 * THUMBNAIL_PX)}
             width={THUMBNAIL_PX}
             height={THUMBNAIL_PX}
-            alt=""
-            loading="lazy"
           />
         )}
       </span>

@@ -8,6 +8,7 @@ import { hrefTo, route } from "../state/navigation";
 import { strings } from "../strings";
 import { ProbabilityBar } from "../ui/bars";
 import { IconButton } from "../ui/button";
+import { Picture } from "../ui/picture";
 import { ReportExcerpt } from "./excerpt";
 import { JudgeButtons } from "./judge-buttons";
 import { markOf } from "./marks";
@@ -49,7 +50,9 @@ function Thumbnail({ result }: { result: Result }): JSX.Element {
   return (
     <span class="results-thumbnail">
       {slide.has_image ? (
-        <img {...size} src={slides.thumbnailUrl(archiveName.value, slide_id, 2 * THUMBNAIL_PX)} alt="" loading="lazy" />
+        <Picture {...size} src={slides.thumbnailUrl(archiveName.value, slide_id, 2 * THUMBNAIL_PX)}>
+          <span>{words.noImage}</span>
+        </Picture>
       ) : (
         <span>{words.noImage}</span>
       )}

@@ -1,12 +1,12 @@
 /** What is being asked: the draft in the search bar, which follows the address and leads to the next one. */
 import { computed, effect, signal } from "@preact/signals";
 import type { ArchiveInfo, ImageQuery, Query } from "../api/types";
-import { archive } from "../state/archives";
+import { archive, archiveName } from "../state/archives";
 import { found } from "../state/found";
 import { go, NEW_QUESTION, route } from "../state/navigation";
 import type { SearchSettings } from "../state/route";
 import { labelColumns } from "./columns";
-import { type Draft, draftWith, EMPTY_DRAFT, MODES, type Mode, modeOf, queryOf } from "./draft";
+import { type Draft, draftWith, EMPTY_DRAFT, MODES, type Mode, modeOf, queryOf, withoutArchived } from "./draft";
 
 export const draft = signal<Draft>(EMPTY_DRAFT);
 export const mode = signal<Mode>("text");
@@ -24,6 +24,11 @@ effect(() => {
   if (!query) return;
   draft.value = draftWith(draft.peek(), query);
   mode.value = modeOf(query);
+});
+
+effect(() => {
+  archiveName.value;
+  if (route.peek().query === null) draft.value = withoutArchived(draft.peek());
 });
 
 effect(() => {

@@ -4,6 +4,7 @@ import type { ImageQuery, SlideRef } from "../api/types";
 import { archive, archiveName } from "../state/archives";
 import { strings } from "../strings";
 import { IconButton } from "../ui/button";
+import { Picture } from "../ui/picture";
 import { slidesOf } from "./draft";
 import { EncodingProgress } from "./encoding-progress";
 import { uploadList } from "./uploads";
@@ -35,7 +36,7 @@ function Thumbnail({ slide }: { slide: SlideRef }): JSX.Element | null {
   const url = slide_id
     ? slides.thumbnailUrl(archiveName.value, slide_id, 128)
     : uploads.thumbnailUrl(upload_id ?? "", 128);
-  return <img class="search-thumbnail" src={url} width={32} height={32} alt="" />;
+  return <Picture class="search-thumbnail" src={url} width={32} height={32} />;
 }
 
 function nameOf(image: ImageQuery): string {

@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { ImageQuery, Query } from "../api/types";
-import { draftWith, EMPTY_DRAFT, modeOf, patientOf, queryOf, withoutUpload, withPatient } from "./draft";
+import {
+  draftWith,
+  EMPTY_DRAFT,
+  modeOf,
+  patientOf,
+  queryOf,
+  withoutArchived,
+  withoutUpload,
+  withPatient,
+} from "./draft";
 
 const UPLOAD = "0123456789abcdef0123456789abcdef";
 const archived: ImageQuery = { kind: "slide", slide: { slide_id: "S-1" } };
@@ -51,6 +60,15 @@ describe("the patient of an image", () => {
     expect(named).toEqual({ kind: "case", slides: [{ slide_id: "S-1" }, { upload_id: UPLOAD, patient_id: "P-1" }] });
     expect(patientOf(named)).toBe("P-1");
     expect(withPatient(named, "")).toEqual(both);
+  });
+});
+
+describe("withoutArchived", () => {
+  it("leaves words and uploads, which any archive can be asked with", () => {
+    const draft = { ...EMPTY_DRAFT, text: "words", reportOf: "S-1", image: archived };
+    expect(withoutArchived(draft)).toEqual({ ...EMPTY_DRAFT, text: "words" });
+    expect(withoutArchived({ ...EMPTY_DRAFT, image: uploaded }).image).toBe(uploaded);
+    expect(withoutArchived({ ...EMPTY_DRAFT, image: { kind: "case", case_id: "C-1" } }).image).toBeNull();
   });
 });
 

@@ -130,6 +130,13 @@ export function withPatient(image: ImageQuery, patient: string): ImageQuery {
   }
 }
 
+/** The draft without slides of an archive, for when another archive is asked. */
+export function withoutArchived(draft: Draft): Draft {
+  const uploaded =
+    draft.image && slidesOf(draft.image).length > 0 && slidesOf(draft.image).every((ref) => ref.upload_id);
+  return { ...draft, image: uploaded ? draft.image : null, reportOf: "" };
+}
+
 /** The image query without an uploaded slide that is no longer there; null when nothing is left of it. */
 export function withoutUpload(image: ImageQuery | null, uploadId: string): ImageQuery | null {
   if (!image || !slidesOf(image).some(({ upload_id }) => upload_id === uploadId)) return image;

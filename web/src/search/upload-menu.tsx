@@ -3,6 +3,7 @@ import { uploads } from "../api/endpoints";
 import type { Upload } from "../api/types";
 import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
+import { Picture } from "../ui/picture";
 import { choose } from "./asking";
 import { EncodingProgress } from "./encoding-progress";
 import { queryOfUpload, sizeText } from "./files";
@@ -31,7 +32,7 @@ function UploadEntry({ upload }: { upload: Upload }): JSX.Element {
   const expires = new Date(upload.expires).toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit" });
   return (
     <li>
-      <img class="search-thumbnail" src={uploads.thumbnailUrl(upload.upload_id, 128)} width={32} height={32} alt="" />
+      <Picture class="search-thumbnail" src={uploads.thumbnailUrl(upload.upload_id, 128)} width={32} height={32} />
       <div class="search-chosen-text">
         <strong>{upload.name}</strong>
         <span class="faint">{`${sizeText(upload.bytes)}, ${words.expires(expires)}`}</span>

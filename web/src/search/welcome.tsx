@@ -7,6 +7,7 @@ import { archive, archiveName } from "../state/archives";
 import { useResource } from "../state/loading";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
+import { Picture } from "../ui/picture";
 import { askNow } from "./asking";
 import { type Example, examplesOf } from "./examples";
 
@@ -94,7 +95,7 @@ function SlideExample({ example, slide }: { example: Example; slide: Slide }): J
   return (
     <button type="button" class="search-example-slide" onClick={() => askNow(example.query)}>
       <span class="visually-hidden">{words.like}</span>
-      {slide.has_image && <img src={url} width={128} height={96} alt="" loading="lazy" />}
+      {slide.has_image && <Picture src={url} width={128} height={96} />}
       <strong>{slide.diagnosis ?? slide.slide_id}</strong>
       <span class="faint">{[slide.organ, slide.stain].filter(Boolean).join(", ")}</span>
     </button>
