@@ -32,9 +32,9 @@ def new_client(server: RunningServer, role: Role = "write") -> Client:
     return Client(server.url, new_token(server, role))
 
 
-def raw_client(server: RunningServer, role: Role = "write") -> httpx2.Client:
-    """Sends requests as they are, with a token of its own."""
-    headers = {"Authorization": f"Bearer {new_token(server, role)}"}
+def raw_client(server: RunningServer, token: str) -> httpx2.Client:
+    """Sends requests as they are, below /api/v1."""
+    headers = {"Authorization": f"Bearer {token}"}
     return httpx2.Client(base_url=f"{server.url.rstrip('/')}/api/v1", headers=headers, timeout=60)
 
 
@@ -51,9 +51,22 @@ def kept_server(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture
-def client(kept_server: RunningServer) -> Iterator[Client]:
+def token(kept_server: RunningServer) -> str:
+    """A token that may change things: rate limits, quotas and uploads are each token's."""
+    return new_token(kept_server)
+
+
+@pytest.fixture
+def client(kept_server: RunningServer, token: str) -> Iterator[Client]:
     """A client that may change things."""
-    with new_client(kept_server) as made:
+    with Client(kept_server.url, token) as made:
+        yield made
+
+
+@pytest.fixture
+def raw(kept_server: RunningServer, token: str) -> Iterator[httpx2.Client]:
+    """Requests as they are, below /api/v1, with the token of `client`."""
+    with raw_client(kept_server, token) as made:
         yield made
 
 
@@ -61,11 +74,4 @@ def client(kept_server: RunningServer) -> Iterator[Client]:
 def reader(kept_server: RunningServer) -> Iterator[Client]:
     """A client that may only look and search."""
     with new_client(kept_server, "read") as made:
-        yield made
-
-
-@pytest.fixture
-def raw(kept_server: RunningServer) -> Iterator[httpx2.Client]:
-    """Requests as they are, below /api/v1."""
-    with raw_client(kept_server) as made:
         yield made

@@ -157,14 +157,25 @@ class Client:
         """Our uploads that are still there."""
         return self._all(Upload, "/uploads")
 
+    def uploaded(self, upload_id: str) -> Upload:
+        """One of our uploads."""
+        return self._get(Upload, _upload(upload_id))
+
+    def upload_thumbnail(self, upload_id: str, px: int = 256) -> bytes:
+        """An upload as a small JPEG picture, its longer edge in px."""
+        return self._ask("GET", f"{_upload(upload_id)}/thumbnail", px=px).content
+
+    def upload_tile(self, upload_id: str, level: int, column: int, row: int) -> bytes:
+        """One Deep Zoom tile of an upload as JPEG."""
+        return self._ask("GET", f"{_upload(upload_id)}/image_files/{level}/{column}_{row}.jpg").content
+
     def forget_upload(self, upload_id: str) -> None:
         """Delete an upload before its time."""
-        self._ask("DELETE", f"/uploads/{quote(upload_id, safe='')}")
+        self._ask("DELETE", _upload(upload_id))
 
     def encode(self, upload_id: str, archive: str) -> Job:
         """Encode an upload as an archive needs it."""
-        path = f"/uploads/{quote(upload_id, safe='')}/encode"
-        return self._send(Job, "POST", path, EncodeRequest(archive=archive))
+        return self._send(Job, "POST", f"{_upload(upload_id)}/encode", EncodeRequest(archive=archive))
 
     def index(self, archive: str, uploads: Sequence[UploadToIndex] = ()) -> Job:
         """Index uploads, or all of the server's import folder."""
@@ -173,6 +184,10 @@ class Client:
     def jobs(self) -> tuple[Job, ...]:
         """Our jobs, the newest first."""
         return self._all(Job, "/jobs")
+
+    def job(self, job_id: str) -> Job:
+        """One of our jobs as it is now."""
+        return self._get(Job, f"/jobs/{quote(job_id, safe='')}")
 
     def cancel(self, job_id: str) -> Job:
         """Ask a job to end."""
@@ -202,21 +217,25 @@ class Client:
         """Our collections."""
         return self._all(Collection, "/collections")
 
+    def collection(self, collection_id: str) -> Collection:
+        """One of our collections."""
+        return self._get(Collection, _collection(collection_id))
+
     def collect(self, content: CollectionContent) -> Collection:
         """Make a collection."""
         return self._send(Collection, "POST", "/collections", content)
 
     def replace_collection(self, collection_id: str, content: CollectionContent) -> Collection:
         """Put other content into a collection; its version must be the last one."""
-        return self._send(Collection, "PUT", f"/collections/{quote(collection_id, safe='')}", content)
+        return self._send(Collection, "PUT", _collection(collection_id), content)
 
     def drop_collection(self, collection_id: str) -> None:
         """Delete a collection; the slides stay in their archives."""
-        self._ask("DELETE", f"/collections/{quote(collection_id, safe='')}")
+        self._ask("DELETE", _collection(collection_id))
 
     def export(self, collection_id: str, as_: Literal["csv", "json"] = "csv") -> bytes:
         """A collection with its slides' metadata, as a file."""
-        return self._ask("GET", f"/collections/{quote(collection_id, safe='')}/export", format=as_).content
+        return self._ask("GET", f"{_collection(collection_id)}/export", format=as_).content
 
     def _get(self, model: type[Model], path: str, **parameters: Any) -> Model:
         return _read(model, self._ask("GET", path, **parameters))
@@ -249,6 +268,14 @@ def _archive(name: str) -> str:
 
 def _slide(archive: str, slide_id: str) -> str:
     return f"{_archive(archive)}/slides/{quote(slide_id, safe='')}"
+
+
+def _upload(upload_id: str) -> str:
+    return f"/uploads/{quote(upload_id, safe='')}"
+
+
+def _collection(collection_id: str) -> str:
+    return f"/collections/{quote(collection_id, safe='')}"
 
 
 def _read(model: type[Model], answer: httpx2.Response) -> Model:

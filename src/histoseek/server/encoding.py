@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from histoseek.archive.stores.sql import quoted
 from histoseek.encoders.bag import Bag, BagOrigin, load_bag, save_bag
@@ -34,7 +35,7 @@ class Encodings:
     """Bags of uploads, kept beside them; the same bag is never made twice at a time."""
 
     sandbox: Sandbox
-    _making: dict[Path, threading.Lock] = field(default_factory=dict)
+    _making: WeakValueDictionary[Path, threading.Lock] = field(default_factory=WeakValueDictionary)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def bag(
@@ -61,8 +62,6 @@ class Encodings:
             lock = self._making.setdefault(path, threading.Lock())
         with lock:
             yield
-        with self._guard:
-            self._making.pop(path, None)
 
 
 @dataclass(frozen=True, slots=True)

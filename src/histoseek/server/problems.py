@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -90,7 +91,9 @@ def detail_of(error: HistoseekError) -> str:
         return text
     if isinstance(error, BadFilter):
         return f"filter: {text}"
-    return f"{error.where}: {text}"
+    # Of tables and folders only the name is told.
+    where = Path(error.where).name if error.where.startswith("/") else error.where
+    return f"{where}: {text}"
 
 
 def _known(request: Request, error: Exception) -> Any:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import os
+import re
 import shutil
 import signal
 import sys
@@ -21,10 +23,10 @@ from types import FrameType
 
 from histoseek.api import Archive
 from histoseek.archive.ingest import IndexReport
-from histoseek.archive.journal import Refusal
 from histoseek.errors import HistoseekError
 from histoseek.progress import Reporter
 from histoseek.server.jobs.store import JobStore, Outcome, Refused, StoredJob
+from histoseek.server.jobs.supervisor import unexpected
 from histoseek.server.problems import detail_of
 from histoseek.server.settings import ServerSettings
 from histoseek.server.state import State
@@ -36,15 +38,18 @@ UPLOADED = "uploaded"
 """The folder below the import folder where indexed uploads are kept."""
 
 _TOLD_EVERY_S = 0.5
+_ABSOLUTE = re.compile(r"(?:^|[\s'\"(])/\w")
+"""A path of the server's, which is nobody else's business."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class NewSlide:
-    """A file to be indexed, with what is known of it."""
+    """A file to be indexed, what its user calls it, and what is known of it."""
 
     file: Path
+    name: str
     metadata: Mapping[str, str]
     report: str | None
 
@@ -115,29 +120,31 @@ def main(job_id: str) -> None:
     job = jobs.get(job_id)
     try:
         told = _Told(jobs, job_id)
-        report = run(settings, job, told)
+        outcome = run(settings, job, told)
         told.close()
-        jobs.end(job_id, "done", _outcome(report))
+        jobs.end(job_id, "done", outcome)
     except Cancelled:
         jobs.end(job_id, "cancelled")
     except HistoseekError as error:
         jobs.end(job_id, "failed", error=detail_of(error))
     except Exception as error:
         log.exception("job %s failed", job_id)
-        jobs.end(job_id, "failed", error=f"an unexpected {type(error).__name__}; the server's log has more")
+        jobs.end(job_id, "failed", error=unexpected(error))
 
 
-def run(settings: ServerSettings, job: StoredJob, reporter: Reporter) -> IndexReport:
-    """Index what the job names."""
+def run(settings: ServerSettings, job: StoredJob, reporter: Reporter) -> Outcome:
+    """Index what the job names; files are told as their users call them, or as they lie below the import folder."""
     archive = Archive.open(settings.archives[job.archive])
     if settings.import_folder is None:
         raise HistoseekError("server", "has no import folder", "Start it with --import-folder")
-    slides = [NewSlide(Path(one["file"]), one["metadata"], one["report"]) for one in json.loads(job.spec)["slides"]]
+    slides = [NewSlide(**{**one, "file": Path(one["file"])}) for one in json.loads(job.spec)["slides"]]
     if slides:
-        return _index_files(archive, slides, reporter)
+        names = {str(one.file): one.name for one in slides}
+        return _outcome(_index_files(archive, slides, reporter), settings.import_folder, names)
     tables = {name: settings.import_folder / name for name in (METADATA, REPORTS)}
     given = {name: path if path.is_file() else None for name, path in tables.items()}
-    return archive.index([settings.import_folder], given[METADATA], given[REPORTS], reporter=reporter)
+    report = archive.index([settings.import_folder], given[METADATA], given[REPORTS], reporter=reporter)
+    return _outcome(report, settings.import_folder, {})
 
 
 def _index_files(archive: Archive, slides: Sequence[NewSlide], reporter: Reporter) -> IndexReport:
@@ -160,20 +167,17 @@ def _table(path: Path, rows: Sequence[Mapping[str, str]]) -> Path:
     return path
 
 
-def _outcome(report: IndexReport) -> Outcome:
-    return Outcome(
-        report.added, report.updated, report.unchanged, tuple(map(_refused, report.refused)), _without_paths(report)
-    )
+def _outcome(report: IndexReport, folder: Path, names: Mapping[str, str]) -> Outcome:
+    """What was done; names: of files, by path."""
 
+    def told(text: str) -> str:
+        for path, name in names.items():
+            text = text.replace(path, name)
+        return text.replace(f"{folder}{os.sep}", "")
 
-def _refused(one: Refusal) -> Refused:
-    name = Path(one.path).name
-    return Refused(name, one.error, one.reason.replace(one.path, name))
-
-
-def _without_paths(report: IndexReport) -> tuple[str, ...]:
-    """Warnings that name no path of the server's."""
-    return tuple(text for text in report.warnings if "/" not in text)
+    refused = tuple(Refused(told(one.path), one.error, told(one.reason)) for one in report.refused)
+    warnings = tuple(text for text in map(told, report.warnings) if not _ABSOLUTE.search(text))
+    return Outcome(report.added, report.updated, report.unchanged, refused, warnings)
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:

@@ -22,6 +22,11 @@ Encode = Callable[[StoredJob, StillWanted], None]
 """Encodes the upload of a job; raises NotWanted when it is told not to go on."""
 
 
+def unexpected(error: Exception) -> str:
+    """What is told of an error that nobody foresaw."""
+    return f"an unexpected {type(error).__name__}; the server's log has more"
+
+
 class NotWanted(HistoseekError):
     """The job was cancelled."""
 
@@ -59,19 +64,32 @@ class Supervisor:
                 if job:
                     do(job)
                     continue
-            except HistoseekError as error:
-                log.warning("jobs: %s", error.kind)
+            except Exception as error:
+                # Whatever it was, this thread is the only one that does jobs of its kind here.
+                log.error("jobs of the kind %s", kind, exc_info=error)
             self._ending.wait(_LOOKS_EVERY_S)
 
     def _do_encode(self, job: StoredJob) -> None:
+        def still_wanted(done: int, total: int | None) -> bool:
+            return self._jobs.progress(job.job_id, done, total, None) and not self._ending.is_set()
+
         try:
-            self._encode(job, lambda done, total: self._jobs.progress(job.job_id, done, total, None))
-        except NotWanted:
-            self._jobs.end(job.job_id, "cancelled")
-        except HistoseekError as error:
-            self._jobs.end(job.job_id, "failed", error=detail_of(error))
+            self._encode(job, still_wanted)
+        except Exception as error:
+            self._end_encode(job, error)
         else:
             self._jobs.end(job.job_id, "done")
+
+    def _end_encode(self, job: StoredJob, error: Exception) -> None:
+        if self._ending.is_set():
+            self._jobs.give_back(job.job_id)
+        elif isinstance(error, NotWanted):
+            self._jobs.end(job.job_id, "cancelled")
+        elif isinstance(error, HistoseekError):
+            self._jobs.end(job.job_id, "failed", error=detail_of(error))
+        else:
+            log.error("job %s failed", job.job_id, exc_info=error)
+            self._jobs.end(job.job_id, "failed", error=unexpected(error))
 
     def _do_index(self, job: StoredJob) -> None:
         command = [sys.executable, "-m", "histoseek.server.jobs.runner", job.job_id]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from fastapi import Path as InPath
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
+from histoseek.errors import InputError
 from histoseek.rest.work import Job, JobRefusal, JobRequest, UploadToIndex
 from histoseek.server.context import Context
 from histoseek.server.dependencies import InContext, Reader, Served, Writer
@@ -28,6 +30,8 @@ router = APIRouter(tags=["jobs"])
 JobId = Annotated[str, InPath(pattern=r"^[0-9a-f]{16}$")]
 _LOOKS_EVERY_S = 0.5
 _PING_S = 15
+_OWN_FIELDS = frozenset({"file", "filename", "path", "slide", "slide_id", "report", "text"})
+"""Columns of tables that say which slide a row is about, and the report: not for metadata."""
 
 
 @router.post("/archives/{archive}/jobs", status_code=202)
@@ -103,13 +107,25 @@ async def _events(context: Context, job_id: str) -> AsyncIterator[ServerSentEven
 
 def _kept(context: Context, identity: Identity, one: UploadToIndex) -> dict[str, object]:
     """What a job needs to know of an upload, whose file goes where slides are kept."""
+    taken = sorted(_OWN_FIELDS & {name.strip().lower() for name in one.metadata})
+    if taken:
+        raise InputError(taken[0], "is no metadata", "Give slide_id and report beside the metadata")
     upload = context.uploads.get(one.upload_id, identity.name)
     folder = Path(context.settings.import_folder or "") / UPLOADED / one.upload_id
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / upload.path.name
     if not file.exists():
-        shutil.copyfile(upload.path, file)
-    metadata = {name: "" if value is None else str(value) for name, value in one.metadata.items()}
-    if one.slide_id:
-        metadata["slide_id"] = one.slide_id
-    return {"file": str(file), "metadata": metadata, "report": one.report}
+        _copy(upload.path, file)
+    known = {"spacing": upload.spacing_um_per_px, "slide_id": one.slide_id}
+    metadata = {name: str(value) for name, value in (known | one.metadata).items() if value is not None}
+    return {"file": str(file), "name": upload.name, "metadata": metadata, "report": one.report}
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file so that it is there whole or not at all."""
+    part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        shutil.copyfile(source, part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)

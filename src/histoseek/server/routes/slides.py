@@ -16,6 +16,7 @@ from histoseek.server.dependencies import InContext, Reader, Served, SlideIdInPa
 from histoseek.server.routes.pictures import Edge, JpegResponse, LevelInPath, PlaceInPath, XmlResponse, picture
 
 router = APIRouter(prefix="/archives/{archive}/slides", tags=["slides"])
+"""Ids may hold slashes, so what goes on behind an id is looked for first, and the slide itself last."""
 
 Where = Annotated[str | None, Query(max_length=2000, description="SQL filter over metadata.")]
 _FIXED = (
@@ -47,34 +48,13 @@ def list_slides(
     return Page(items=tuple(slide_answer(record) for record in records[:limit]), next=following)
 
 
-@router.get("/{slide_id}")
-def get_slide(identity: Reader, served: Served, slide_id: SlideIdInPath) -> Slide:
-    """One slide."""
-    return slide_answer(served.record(slide_id))
-
-
-@router.get("/{slide_id}/report")
+@router.get("/{slide_id:path}/report")
 def get_report(identity: Reader, served: Served, slide_id: SlideIdInPath) -> Report:
     """The report of a slide with its sections and what it states; empty where there is none."""
     return report_answer(served.record(slide_id))
 
 
-@router.patch("/{slide_id}")
-def change_slide(identity: Writer, served: Served, slide_id: SlideIdInPath, changes: SlideChanges) -> Slide:
-    """Set metadata of a slide; a new report loses names, dates and numbers of persons."""
-    fixed = sorted(set(changes.values) & set(_FIXED))
-    if fixed:
-        raise InputError(fixed[0], "can't be changed", "Change metadata: diagnosis, organ, case_id and the like")
-    return slide_answer(served.archive.update(slide_id, changes.values))
-
-
-@router.delete("/{slide_id}", status_code=204)
-def remove_slide(identity: Writer, served: Served, slide_id: SlideIdInPath) -> None:
-    """Take a slide out of the archive; its file stays."""
-    served.archive.remove([slide_id])
-
-
-@router.get("/{slide_id}/thumbnail", response_class=JpegResponse)
+@router.get("/{slide_id:path}/thumbnail", response_class=JpegResponse)
 def get_thumbnail(
     request: Request, context: InContext, identity: Viewer, served: Served, slide_id: SlideIdInPath, px: Edge = 256
 ) -> Response:
@@ -83,21 +63,21 @@ def get_thumbnail(
     return picture(request, tiles.etag(file.path), lambda: tiles.thumbnail(file.path, px))
 
 
-@router.get("/{slide_id}/image")
+@router.get("/{slide_id:path}/image")
 def get_image(context: InContext, identity: Viewer, served: Served, slide_id: SlideIdInPath) -> ImageInfo:
     """How to show the slide by Deep Zoom tiles."""
     file = context.files.of(served, slide_id)
     return ImageInfo.model_validate(context.tiles.info(file.path, file.spacing_um_per_px))
 
 
-@router.get("/{slide_id}/image.dzi", response_class=XmlResponse)
+@router.get("/{slide_id:path}/image.dzi", response_class=XmlResponse)
 def get_dzi(context: InContext, identity: Viewer, served: Served, slide_id: SlideIdInPath) -> Response:
     """The slide's Deep Zoom description, for viewers that know the format."""
     file = context.files.of(served, slide_id)
     return XmlResponse(context.tiles.info(file.path, file.spacing_um_per_px).dzi())
 
 
-@router.get("/{slide_id}/image_files/{level}/{column}_{row}.jpg", response_class=JpegResponse)
+@router.get("/{slide_id:path}/image_files/{level}/{column}_{row}.jpg", response_class=JpegResponse)
 def get_tile(
     request: Request,
     context: InContext,
@@ -111,3 +91,24 @@ def get_tile(
     """One Deep Zoom tile."""
     file, tiles = context.files.of(served, slide_id), context.tiles
     return picture(request, tiles.etag(file.path), lambda: context.tile(file.path, level, column, row))
+
+
+@router.get("/{slide_id:path}")
+def get_slide(identity: Reader, served: Served, slide_id: SlideIdInPath) -> Slide:
+    """One slide."""
+    return slide_answer(served.record(slide_id))
+
+
+@router.patch("/{slide_id:path}")
+def change_slide(identity: Writer, served: Served, slide_id: SlideIdInPath, changes: SlideChanges) -> Slide:
+    """Set metadata of a slide; a new report loses names, dates and numbers of persons."""
+    fixed = sorted(set(changes.values) & set(_FIXED))
+    if fixed:
+        raise InputError(fixed[0], "can't be changed", "Change metadata: diagnosis, organ, case_id and the like")
+    return slide_answer(served.archive.update(slide_id, changes.values))
+
+
+@router.delete("/{slide_id:path}", status_code=204)
+def remove_slide(identity: Writer, served: Served, slide_id: SlideIdInPath) -> None:
+    """Take a slide out of the archive; its file stays."""
+    served.archive.remove([slide_id])
