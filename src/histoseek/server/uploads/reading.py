@@ -121,7 +121,11 @@ class Reader:
             self._opened.move_to_end(path)
             return self._opened[path]
         slide = open_slide(path, _ANY_SPACING_UM_PER_PX)
-        self._opened[path] = _Opened(slide, DeepZoom(slide))
+        try:
+            self._opened[path] = _Opened(slide, DeepZoom(slide))
+        except HistoseekError:
+            slide.close()
+            raise
         self._make_room()
         return self._opened[path]
 

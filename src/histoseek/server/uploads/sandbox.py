@@ -193,7 +193,11 @@ class _Seat:
                 return old
             if old is not None:
                 old.kill()
-            self._child = ChildProcess(self._folder, encoder, self._limits)
+            try:
+                self._child = ChildProcess(self._folder, encoder, self._limits)
+            except OSError as error:
+                # The system has no room for one more process, or for its pipes.
+                raise SandboxBusy from error
             return self._child
 
 
