@@ -56,9 +56,12 @@ def _serve(settings: ServerSettings, place: socket.socket) -> None:
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
+    from histoseek.server.security.protocol import BoundedProtocol
+
     config = uvicorn.Config(
         "histoseek.server.app:from_environment",
         factory=True,
+        http=BoundedProtocol,
         workers=settings.workers,
         log_config=None,
         access_log=False,

@@ -20,7 +20,8 @@ def log_in(request: Request, response: Response, context: InContext, login: Logi
     """Begin a session with a token."""
     token, cookie = context.access.log_in(login.token, context.head(request))
     response.headers["Set-Cookie"] = cookie
-    return _session(context, Identity(token.token_id, token.name, token.role))
+    request.state.identity = Identity(token.token_id, token.name, token.role)
+    return _session(context, request.state.identity)
 
 
 @router.get("")

@@ -1,0 +1,77 @@
+"""Pictures of the page for its documentation, with simulated slides.
+
+    python -m tests.browser.screenshots docs/figures
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from histoseek.api import Archive
+from histoseek.simulate.cohort import CohortSpec, write_cohort
+from tests.browser.chromium import FLAGS, find_chromium
+from tests.server.running import serving
+
+SIZE = {"width": 1440, "height": 900}
+NAME = "simulated"
+
+
+def main(folder: Path) -> None:
+    program = find_chromium()
+    if program is None:
+        raise SystemExit("no Chromium: run `make page`")
+    with tempfile.TemporaryDirectory() as place:
+        archive = made(Path(place))
+        with serving([archive.path], Path(place) / "state") as server, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=program.path, args=list(FLAGS), env={**os.environ, **program.environment}
+            )
+            page = browser.new_page(viewport=SIZE, reduced_motion="reduce")
+            page.goto(f"{server.url}#token={server.token}")
+            page.get_by_role("search").wait_for()
+            take_all(page, folder, archive)
+            browser.close()
+
+
+def made(place: Path) -> Archive:
+    slides = place / "slides"
+    write_cohort(CohortSpec(patients=16, slides_per_patient=2, sites=2, size_px=2048), slides)
+    archive = Archive.create(place / f"{NAME}.archive")
+    archive.index([slides], slides / "metadata.csv", slides / "reports.csv")
+    archive.calibrate()
+    return archive
+
+
+def take_all(page: Page, folder: Path, archive: Archive) -> None:
+    query = archive.records("diagnosis = 'papillary carcinoma'")[0].slide_id
+    like = f"archive={NAME}&ask=slide&slide={query}&vote=diagnosis"
+    take(page, folder, "page-words", f"/results?archive={NAME}&ask=text&text=papillary carcinoma without necrosis")
+    take(page, folder, "page-results", f"/results?{like}")
+    page.locator("a[data-result]").first.click()
+    page.get_by_role("heading", name="What matched").wait_for()
+    shoot(page, folder, "page-compare")
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    page.get_by_text("Contribution", exact=True).first.click()
+    shoot(page, folder, "page-dark")
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    take(page, folder, "page-overview", f"/overview?archive={NAME}")
+
+
+def take(page: Page, folder: Path, name: str, address: str) -> None:
+    page.evaluate("address => { location.hash = address }", address)
+    shoot(page, folder, name)
+
+
+def shoot(page: Page, folder: Path, name: str) -> None:
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(1500)
+    page.screenshot(path=folder / f"{name}.jpg", type="jpeg", quality=80)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
