@@ -173,8 +173,11 @@ export const strings = {
     },
     welcome: {
       title: (archive: string) => `Search ${archive}`,
-      holds: (slides: number, cases: number, patients: number) =>
-        `${counted(slides, "slide", "slides")} of ${counted(cases, "case", "cases")} and ${counted(patients, "patient", "patients")}.`,
+      holds: (slides: number, cases: number, patients: number) => {
+        const of = [cases && counted(cases, "case", "cases"), patients && counted(patients, "patient", "patients")];
+        const known = of.filter(Boolean).join(" and ");
+        return `${counted(slides, "slide", "slides")}${known && ` of ${known}`}.`;
+      },
       words: "Write what to look for, as in a report.",
       slide: "Drop a slide or a picture of tissue anywhere on this page, or name a slide of the archive.",
       report: "Paste a report to find slides and reports that are like it.",
@@ -395,7 +398,6 @@ export const strings = {
     percent: (share: number) => `${Math.round(share * 100)} percent`,
     lock: "Lock zoom",
     lockTip: "Move and zoom both slides together, by the same length of tissue",
-    irrelevant: "Not relevant",
     searchSlide: "Search with this slide",
     searchRegions: (count: number) => `Search with ${counted(count, "region", "regions")}`,
     noPicture: "No picture",

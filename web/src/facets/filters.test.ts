@@ -89,6 +89,14 @@ describe("orderedFields", () => {
     expect(orderedFields(fields, 40, []).map(({ field }) => field)).toEqual(["diagnosis", "scanner"]);
   });
 
+  it("keeps diagnoses, also where nearly each slide has its own", () => {
+    const many = facet(
+      "diagnosis",
+      Array.from({ length: 30 }, (_, at) => [`D-${at}`, 1]),
+    );
+    expect(orderedFields([many], 40, [])).toEqual([many]);
+  });
+
   it("keeps a field that is narrowed", () => {
     const stain = facet("stain", [["H&E", 40]]);
     const filters = [{ source: "metadata" as const, field: "stain", values: ["H&E"] }];

@@ -56,7 +56,7 @@ export function shownValues(field: FacetField, chosen: readonly Value[], typed: 
   return { values, hidden: fitting.length - values.length };
 }
 
-// Identifiers of slides, cases and patients are no groups to choose from.
+// The usual groups. Other columns with a value for nearly every slide are identifiers, and no groups to choose from.
 const FIRST = ["diagnosis", "organ", "site", "stain", "grade"];
 
 /** Fields worth a list of values, the usual ones first; a field with one value for all slides narrows nothing. */
@@ -87,5 +87,5 @@ export function fieldsNow(fields: readonly FacetField[], counted: readonly Facet
 /** Whether nearly every slide has a value of its own, as with ids and dates. */
 function isIdentifier(field: FacetField, slides: number): boolean {
   const distinct = field.values.length + field.more;
-  return field.source === "metadata" && distinct > 20 && distinct > slides / 3;
+  return field.source === "metadata" && !FIRST.includes(field.field) && distinct > 20 && distinct > slides / 3;
 }

@@ -35,14 +35,21 @@ describe("segmentsOf", () => {
 });
 
 describe("uncrowded", () => {
-  const segments = segmentsOf("Colon, biopsy: tumour. No more.", [word(0, 5), word(7, 13), sentence(0, 22)]);
+  const text = "aaa bbb ccc ddd eee";
+  const each = [0, 4, 8, 12, 16].map((start) => word(start, start + 3));
 
-  it("keeps marked words while they are few", () => {
+  it("keeps few marked words, however long", () => {
+    const segments = segmentsOf(text, [word(0, 19)]);
+    expect(uncrowded(segments)).toEqual(segments);
+  });
+
+  it("keeps marked words that are a small part", () => {
+    const segments = segmentsOf(`${text}${" other".repeat(20)}`, each);
     expect(uncrowded(segments)).toEqual(segments);
   });
 
   it("marks sentences only where most words are marked", () => {
-    const crowded = uncrowded(segmentsOf("Colon, biopsy: tumour.", [word(0, 13), word(15, 21), sentence(0, 22)]));
+    const crowded = uncrowded(segmentsOf(text, [...each, sentence(0, 19)]));
     expect(crowded.some(({ words }) => words)).toBe(false);
     expect(crowded.every(({ meaning }) => meaning)).toBe(true);
   });

@@ -59,12 +59,13 @@ export function segmentsOf(text: string, phrases: readonly Phrase[], span?: Span
 
 // A report that was asked with shares most of its words with any other: marking them all marks nothing.
 const CROWDED_SHARE = 0.4;
+const CROWDED_WORDS = 5;
 
-/** Segments without marked words where those are most of the text. */
+/** Segments without marked words where those are many, and much of the text. */
 export function uncrowded(segments: readonly Segment[]): readonly Segment[] {
   const length = (some: readonly Segment[]) => some.reduce((sum, { text }) => sum + text.length, 0);
-  const marked = length(segments.filter(({ words }) => words));
-  if (marked <= CROWDED_SHARE * length(segments)) return segments;
+  const marked = segments.filter(({ words }) => words);
+  if (marked.length < CROWDED_WORDS || length(marked) <= CROWDED_SHARE * length(segments)) return segments;
   return segments.map((segment) => ({ ...segment, words: false }));
 }
 

@@ -18,6 +18,7 @@ export function ResultList({ response }: { response: SearchResponse }): JSX.Elem
   const lastAt = useRef(-1);
   useListKeys(list);
   useKeptFocus(list, lastAt, response);
+  useTopOfPage(list, response);
   return (
     <ol
       ref={list}
@@ -73,6 +74,19 @@ function useListKeys(list: ListRef): void {
     ];
   }, [list]);
   useShortcuts(shortcuts);
+}
+
+/** Another question, or another page of results, begins at its top; who asked for more goes on with its first. */
+function useTopOfPage(list: ListRef, response: SearchResponse): void {
+  const page = `${response.query_key} ${response.results[0]?.rank}`;
+  const shown = useRef(page);
+  useEffect(() => {
+    if (shown.current === page) return;
+    shown.current = page;
+    const askedForMore = document.activeElement?.closest(".results-pages") !== null;
+    list.current?.closest(".results-main")?.scrollTo({ top: 0 });
+    if (askedForMore) focusOn(list.current, 0);
+  }, [list, page]);
 }
 
 /** The slide that was compared last: the address of the results does not have it. */
