@@ -6,7 +6,7 @@ const OWN_HEADERS = { "X-Histoseek": "page" };
 
 type Parameters = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
-export interface RequestOptions {
+interface RequestOptions {
   readonly body?: unknown;
   readonly parameters?: Parameters;
   readonly signal?: AbortSignal | undefined;

@@ -10,8 +10,6 @@ import type {
   Facets,
   FacetsRequest,
   ImageInfo,
-  Job,
-  JobRequest,
   Judged,
   Judgement,
   Page,
@@ -77,23 +75,17 @@ export const searches = {
 };
 
 export const feedback = {
-  list: (archive: string, queryKey: string, signal?: Signal) =>
-    request<Judged[]>("GET", path`archives/${archive}/feedback`, { parameters: { query_key: queryKey }, signal }),
   judge: (archive: string, body: Judgement) =>
     request<Judged | null>("POST", path`archives/${archive}/feedback`, { body }),
 };
 
 export const jobs = {
-  list: (signal?: Signal) => request<Job[]>("GET", "jobs", { signal }),
-  start: (archive: string, body: JobRequest) => request<Job>("POST", path`archives/${archive}/jobs`, { body }),
-  cancel: (jobId: string) => request<Job>("DELETE", path`jobs/${jobId}`),
   /** For an EventSource: server-sent events of the job's progress. */
   eventsUrl: (jobId: string) => urlOf(path`jobs/${jobId}/events`),
 };
 
 export const collections = {
   list: (signal?: Signal) => request<Collection[]>("GET", "collections", { signal }),
-  get: (id: string, signal?: Signal) => request<Collection>("GET", path`collections/${id}`, { signal }),
   create: (body: CollectionContent) => request<Collection>("POST", "collections", { body }),
   change: (id: string, body: CollectionContent) => request<Collection>("PUT", path`collections/${id}`, { body }),
   remove: (id: string) => request<void>("DELETE", path`collections/${id}`),

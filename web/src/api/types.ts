@@ -3,7 +3,6 @@ import type * as api from "./openapi";
 
 export type {
   ArchiveInfo,
-  AttentionMap,
   Box,
   CollectedSlide,
   Collection,
@@ -19,10 +18,8 @@ export type {
   FieldInfo,
   ImageInfo,
   Job,
-  JobRequest,
   Judged,
   Judgement,
-  LabelShare,
   Match,
   PairShare,
   Phrase,
@@ -31,8 +28,6 @@ export type {
   QuerySlide,
   Region,
   Report,
-  ReportFact,
-  ReportSection,
   Result,
   SearchRequest,
   SearchResponse,
@@ -43,7 +38,6 @@ export type {
   Tally,
   TextRegion,
   Upload,
-  UploadToIndex,
   Vote,
   Way,
 } from "./openapi";

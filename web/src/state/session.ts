@@ -14,7 +14,7 @@ export const session = signal<SessionState>("unknown");
 export const sessionError = signal<ApiError | null>(null);
 
 /** Take the token out of a fragment "#token=..."; null when there is none. */
-export function tokenOf(fragment: string): string | null {
+function tokenOf(fragment: string): string | null {
   return fragment.startsWith("#token=") ? new URLSearchParams(fragment.slice(1)).get("token") : null;
 }
 

@@ -18,7 +18,7 @@ const TEXTS: readonly [string, readonly string[]][] = [
   ["accent", ["ground", "surface"]],
   ["accent-strong", ["surface", "accent-wash"]],
   ["on-accent", ["accent", "accent-strong"]],
-  ["danger", ["surface", "danger-wash"]],
+  ["danger", ["surface"]],
   ["warning", ["ground", "surface", "warning-wash"]],
   ["good", ["surface"]],
   ["on-mark", ["mark", "mark-words"]],

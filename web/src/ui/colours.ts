@@ -3,8 +3,3 @@ export const MATCH_COLOURS = ["#d81b60", "#1e88e5", "#e69f00"] as const;
 
 /** Frames of the parts of a slide that are near a text. */
 export const TEXT_COLOURS = ["#004d40", "#7b3fa0", "#000000"] as const;
-
-/** The colour of the match of a rank, from 0; null for those that have no frame. */
-export function matchColour(rank: number): string | null {
-  return MATCH_COLOURS[rank] ?? null;
-}
