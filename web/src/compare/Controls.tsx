@@ -1,4 +1,4 @@
-import type { ComponentChildren, JSX } from "preact";
+import type { JSX } from "preact";
 import { useId } from "preact/hooks";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
@@ -19,20 +19,10 @@ export interface ControlsProps {
   readonly onOpacity: (opacity: number) => void;
   /** Null where there is one slide only. */
   readonly lock: Lock | null;
-  /** What stands at the right. */
-  readonly children?: ComponentChildren;
 }
 
 /** What lies over the slides, and whether they move together. */
-export function Controls({
-  overlay,
-  hasMaps,
-  onOverlay,
-  opacity,
-  onOpacity,
-  lock,
-  children,
-}: ControlsProps): JSX.Element {
+export function Controls({ overlay, hasMaps, onOverlay, opacity, onOpacity, lock }: ControlsProps): JSX.Element {
   const slider = useId();
   return (
     <div class="compare-controls">
@@ -75,7 +65,6 @@ export function Controls({
           {texts.lock}
         </Button>
       )}
-      {children}
     </div>
   );
 }

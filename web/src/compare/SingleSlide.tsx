@@ -18,7 +18,7 @@ export function SingleSlide({ slideId }: { slideId: string }): JSX.Element {
   if (value?.slide.slide_id !== slideId) return <Spinner />;
   const { slide, report } = value;
   return (
-    <div class="compare compare-one">
+    <div class="compare compare-one compare-single">
       <header class="compare-head">
         <a class="compare-back" href={hrefTo({ view: "overview", selected: null })}>
           <Icon name="left" /> {texts.toOverview}
@@ -26,7 +26,8 @@ export function SingleSlide({ slideId }: { slideId: string }): JSX.Element {
         <div class="compare-names">
           <h1>{slide.diagnosis ?? slide.slide_id}</h1>
           <p>
-            {[slide.slide_id, slide.organ, slide.stain, slide.site]
+            {slide.slide_id}
+            {[slide.organ, slide.stain, slide.site]
               .filter((fact) => fact !== null)
               .map((fact) => (
                 <span key={fact} class="compare-fact">

@@ -8,6 +8,7 @@ import { type Heat, HeatLayer, HeatLegend } from "./HeatLayer";
 import { moveByKey } from "./keys";
 import { Navigator } from "./Navigator";
 import { RegionList, regionFrame } from "./RegionList";
+import { between } from "./regions";
 import { ScaleBar } from "./ScaleBar";
 import type { SlideSource } from "./source";
 import type { Stage } from "./stage";
@@ -48,7 +49,7 @@ export function SlideViewer(props: SlideViewerProps): JSX.Element {
   const { label, source, regions = NONE, onRegions, onStage } = props;
   const root = useRef<HTMLElement>(null);
   const [drawing, setDrawing] = useState<Drawing>(null);
-  const frames = [...(props.frames ?? NONE), ...regions.map(regionFrame)];
+  const frames = [...onSlide(props.frames ?? NONE, source), ...regions.map(regionFrame)];
   const go = (id: string): void => {
     const drawn = frames.find((frame) => frame.id === id && frame.kind === "drawn");
     if (drawn) handle.stage?.flyTo(drawn.rect);
@@ -162,6 +163,16 @@ function StageView(props: StageViewProps): JSX.Element {
       {props.children}
     </div>
   );
+}
+
+/** Frames cut to the slide: tiles at its edges reach beyond it. */
+function onSlide(frames: readonly Frame[], source: SlideSource | null): readonly Frame[] {
+  if (!source) return NONE;
+  return frames.flatMap((frame) => {
+    const { x, y, width, height } = frame.rect;
+    const rect = between(source.image, { x, y }, { x: x + width, y: y + height });
+    return rect ? [{ ...frame, rect }] : [];
+  });
 }
 
 function toggleFullscreen(element: HTMLElement | null): void {

@@ -5,7 +5,7 @@ import OpenSeadragon from "openseadragon";
 import type { Movable, Place } from "./lock";
 import { umPerScreenPx } from "./magnification";
 import { firstLevel, type SlideSource } from "./source";
-import { fitted, isHome, type Point, type Rect, toSlide, type View } from "./view";
+import { fitted, isHome, type Point, type Rect, type Size, toSlide, type View } from "./view";
 
 /** How much of the stage a region takes that was flown to. */
 const FLY_SHARE = 0.5;
@@ -43,7 +43,6 @@ export class Stage implements Movable {
     this.viewer = OpenSeadragon({ ...OPTIONS, element });
     this.viewer.addHandler("open", () => this.opened());
     this.viewer.addHandler("viewport-change", () => this.moved());
-    this.viewer.addHandler("resize", () => this.resized());
     this.viewer.addHandler("tile-load-failed", () => {
       this.failed.value = true;
     });
@@ -172,14 +171,13 @@ export class Stage implements Movable {
     this.moved();
   }
 
-  /** A slide that was shown as a whole before still is. */
-  private resized(): void {
-    const before = this.shown.peek();
-    if (before && this.source && isHome(before, this.source.image)) this.viewer.viewport.goHome(true);
-  }
-
   private moved(): void {
+    const before = this.shown.peek();
+    const image = this.source?.image;
     this.shown.value = this.current();
+    if (!before || !image || isSameSize(before.stage, this.shown.value?.stage)) return;
+    // Another size of the stage: a slide that was shown as a whole still is.
+    if (isHome(before, image)) this.viewer.viewport.goHome(true);
   }
 
   /** Where the viewport is now, be it not drawn yet. */
@@ -197,6 +195,10 @@ export class Stage implements Movable {
       stage: { width: size.x, height: size.y },
     };
   }
+}
+
+function isSameSize(a: Size, b: Size | undefined): boolean {
+  return a.width === b?.width && a.height === b.height;
 }
 
 /** How far the window around `centre` must go so that it holds a stretch; 0 when it does, or when it is too short. */

@@ -1,0 +1,52 @@
+import { useEffect, useMemo, useState } from "preact/hooks";
+import type { PairShare } from "../api/types";
+import type { Frame } from "../viewer/frame";
+import type { Stage } from "../viewer/stage";
+import type { Comparison } from "./compared";
+import { type Frames, framesOf, pairId } from "./frames";
+import { type Lock, useLock } from "./use-lock";
+
+/** What is framed on both slides, which frame is looked at, and the ways there. */
+export interface Places {
+  readonly frames: Frames;
+  readonly selected: string | null;
+  readonly lock: Lock;
+  select(id: string): void;
+  /** Lead both viewers to a frame. */
+  go(id: string): void;
+  /** Frame a pair of regions and go there. */
+  goToPair(pair: PairShare): void;
+  /** To be told the stages of both viewers. */
+  onQueryStage(stage: Stage | null): void;
+  onResultStage(stage: Stage | null): void;
+}
+
+export function usePlaces({ query, result }: Comparison): Places {
+  const [queryStage, onQueryStage] = useState<Stage | null>(null);
+  const [resultStage, onResultStage] = useState<Stage | null>(null);
+  const [selected, select] = useState<string | null>(null);
+  const [pair, setPair] = useState<PairShare | null>(null);
+  const lock = useLock(queryStage, resultStage);
+  const frames = useMemo(() => framesOf(query, result, pair), [query, result, pair]);
+  useEffect(() => {
+    select(null);
+    setPair(null);
+  }, [result.slide_id]);
+  const goAmong = (among: Frames, id: string): void => {
+    select(id);
+    lock.moveBoth((atOnce) => {
+      fly(queryStage, among.query, id, atOnce);
+      fly(resultStage, among.result, id, atOnce);
+    });
+  };
+  const goToPair = (wanted: PairShare): void => {
+    setPair(wanted);
+    goAmong(framesOf(query, result, wanted), pairId(wanted));
+  };
+  return { frames, selected, lock, select, go: (id) => goAmong(frames, id), goToPair, onQueryStage, onResultStage };
+}
+
+function fly(stage: Stage | null, frames: readonly Frame[], id: string, atOnce: boolean): void {
+  const frame = frames.find((one) => one.id === id);
+  if (frame) stage?.flyTo(frame.rect, atOnce || undefined);
+}
