@@ -85,6 +85,8 @@ REFUSED = (
     "organ" + " is null" * 70,
     "width = 1" + " " * MOST_CHARACTERS,
     "{fn now()} > created",
+    '`organ"uri"` = 1',
+    '" uri" IS NULL',
     "report LIKE report",
     "report ILIKE lower(organ)",
     "report LIKE '" + "%a" * 21 + "'",
