@@ -131,6 +131,13 @@ def test_a_lost_session_asks_for_the_token_and_goes_on_where_it_was(watched: Wat
     watched.expect_complaint("401")
 
 
+def test_a_server_without_tokens_asks_for_none(page: Page, indexed: Path, tmp_path: Path) -> None:
+    with serving([indexed], tmp_path / "state", "--no-token") as server:
+        page.goto(server.url)
+        expect(page.get_by_role("search")).to_be_visible()
+        expect(page.get_by_role("button", name="Log out")).to_have_count(0)
+
+
 def test_another_archive_is_asked_anew(page: Page, indexed: Path, tmp_path: Path) -> None:
     other = shutil.copytree(indexed, tmp_path / "other.archive")
     with serving([indexed, other], tmp_path / "state") as server:

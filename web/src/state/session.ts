@@ -4,6 +4,7 @@ import { onUnauthorised } from "../api/client";
 import { sessions } from "../api/endpoints";
 import { type ApiError, asApiError } from "../api/error";
 import type { Session } from "../api/types";
+import { toast } from "./toasts";
 
 /** "unknown" until the server has said; "none": a token is needed. */
 export type SessionState = Session | "unknown" | "none";
@@ -41,8 +42,21 @@ export async function logIn(token: string): Promise<void> {
 }
 
 export async function logOut(): Promise<void> {
-  await sessions.end();
-  session.value = "none";
+  try {
+    await sessions.end();
+    session.value = "none";
+  } catch (error) {
+    toast(asApiError(error).message, "error");
+  }
+}
+
+/** Who asks a server that asks for no token. */
+const ANONYMOUS = "anonymous";
+
+/** Who asks with a token, and so can log out. */
+export function namedSession(): Session | null {
+  const open = openedSession();
+  return open?.name === ANONYMOUS ? null : open;
 }
 
 /** The session, where there is one. */
