@@ -17,7 +17,7 @@ from PIL import Image
 
 from histoseek.encoders.recipe import Recipe
 from histoseek.server.settings import UploadLimits
-from histoseek.server.uploads.errors import RefusedSlide, SandboxFailure
+from histoseek.server.uploads.errors import RefusedSlide, SandboxBusy, SandboxFailure
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
 from histoseek.server.uploads.setup import ChildLimits
 from tests.server.uploads.files import write_flat_png, write_repeating_tiff
@@ -110,6 +110,21 @@ def test_killed_from_outside(folder: Path) -> None:
         assert still_works(sandbox, folder)
 
 
+def test_a_process_that_has_served_others_is_not_held_against_a_slide(folder: Path) -> None:
+    with limited(folder) as sandbox:
+        killed: list[int] = []
+
+        def kill_once(done: int, total: int | None) -> None:
+            for process in readers(os.getpid()) if not killed else ():
+                os.kill(process, signal.SIGKILL)
+                killed.append(process)
+
+        first = sandbox.encode(folder / "good.png", Recipe(), 0.5)
+        second = sandbox.encode(folder / "good.png", Recipe(), 0.5, told=kill_once)
+        assert len(killed) == 1
+        np.testing.assert_array_equal(first.features, second.features)
+
+
 def test_killed_between_requests(folder: Path) -> None:
     with limited(folder) as sandbox:
         assert still_works(sandbox, folder)
@@ -172,9 +187,11 @@ def test_close_leaves_no_process(folder: Path) -> None:
     before = readers(os.getpid())
     with limited(folder) as sandbox:
         sandbox.start("lite0")
+        assert still_works(sandbox, folder)
+        assert len(sandbox.encode(folder / "good.png", Recipe(), 0.5)) > 0
         assert len(readers(os.getpid())) == len(before) + 2
     assert readers(os.getpid()) == before
-    with pytest.raises(SandboxFailure, match="about to end"):
+    with pytest.raises(SandboxBusy, match="about to end"):
         still_works(sandbox, folder)
 
 

@@ -74,7 +74,7 @@ class SandboxFailure(RequestError):
 
 
 class SandboxBusy(Overloaded):
-    """Others are having their slides read."""
+    """No slide can be read now: others are, or the server is short of processes or about to end."""
 
-    def __init__(self) -> None:
-        super().__init__("slide", "other slides are being read at the moment", "Try again", retry_after_s=5)
+    def __init__(self, what: str = "other slides are being read at the moment") -> None:
+        super().__init__("slide", what, "Try again", retry_after_s=5)

@@ -33,11 +33,15 @@ _KEPT = (
 """All that the process is told of the server's environment: no tokens, no proxies, no addresses."""
 
 _SET = {"MALLOC_ARENA_MAX": "2", "PYTHONDONTWRITEBYTECODE": "1", "VIPS_CONCURRENCY": "1"}
-_ENDS = {
-    OUT_OF_MEMORY: "reading it needs more memory than is allowed",
-    -signal.SIGXCPU: "reading it takes more computing time than is allowed",
-}
 _REAPED_S = 5.0
+
+
+class ProcessEnded(Exception):
+    """It ended while it was asked; why: in words for whoever asked."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)
 
 
 class ChildProcess:
@@ -84,7 +88,10 @@ class ChildProcess:
         return self._process.poll() is None
 
     def ask(self, request: Request, told: Told) -> tuple[Answer, bytes]:
-        """The answer and its bytes; whatever else happens, the process is killed. Raises SandboxFailure."""
+        """The answer and its bytes; whatever else happens, the process is killed.
+
+        Raises SandboxFailure for what the request is to blame for, ProcessEnded when it may be earlier ones.
+        """
         until_s = time.monotonic() + self._limits.wall_s
         self.asked += 1
         try:
@@ -101,7 +108,7 @@ class ChildProcess:
             self.kill()
             raise SandboxFailure("reading it went wrong") from error
         except Ended as error:
-            raise SandboxFailure(self._end()) from error
+            raise self._end() from error
         except BaseException:
             # Whoever is told of progress may have had enough; the rest of the answer would come before the next one's.
             self.kill()
@@ -116,12 +123,15 @@ class ChildProcess:
         self._channel.close()
         self._lifeline.close()
 
-    def _end(self) -> str:
-        """Why it ended, in words."""
+    def _end(self) -> SandboxFailure | ProcessEnded:
+        """Why it ended."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_REAPED_S)
         self.kill()
-        return _ENDS.get(self._process.returncode, "reading it broke off")
+        if self._process.returncode == -signal.SIGXCPU:
+            return SandboxFailure("reading it takes more computing time than is allowed")
+        out_of_memory = self._process.returncode == OUT_OF_MEMORY
+        return ProcessEnded("reading it needs more memory than is allowed" if out_of_memory else "reading it broke off")
 
 
 def _environment(own: Mapping[str, str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from histoseek.server.tiles.geometry import NoSuchTile
 from histoseek.server.uploads.errors import RefusedSlide, SandboxBusy, SandboxFailure
 from histoseek.server.uploads.facts import SlideFacts
 from histoseek.server.uploads.messages import (
+    Answer,
     Describe,
     Described,
     Encode,
@@ -32,7 +33,7 @@ from histoseek.server.uploads.messages import (
     Tile,
     Told,
 )
-from histoseek.server.uploads.process import ChildProcess
+from histoseek.server.uploads.process import ChildProcess, ProcessEnded
 from histoseek.server.uploads.setup import ChildLimits
 
 _ENCODING_TAKES = 10
@@ -158,12 +159,11 @@ class _Seat:
         if not self._turn.acquire(timeout=self._wait_s):
             raise SandboxBusy
         try:
-            child = self._ready(encoder)
-            answer, payload = child.ask(request, told)
+            answer, payload = self._answer(request, encoder, told)
             if isinstance(answer, Failed):
                 raise _error(request, answer, name)
             if not isinstance(answer, wanted):
-                child.kill()
+                self._ready(encoder).kill()
                 raise SandboxFailure("reading it went wrong")
             return answer, payload
         except SandboxFailure:
@@ -178,6 +178,20 @@ class _Seat:
             if self._child is not None:
                 self._child.kill()
 
+    def _answer(self, request: Request, encoder: str | None, told: Told) -> tuple[Answer, bytes]:
+        """The answer of a process; of a second one, when the first had served others and may have ended for that."""
+        child = self._ready(encoder)
+        had_served = child.asked > 0
+        try:
+            return child.ask(request, told)
+        except ProcessEnded as error:
+            if not had_served:
+                raise SandboxFailure(error.why) from error
+        try:
+            return self._ready(encoder).ask(request, told)
+        except ProcessEnded as error:
+            raise SandboxFailure(error.why) from error
+
     def _note_failure(self, path: Path) -> None:
         if len(self._failures) >= _FAILURES_KEPT:
             self._failures.clear()
@@ -187,7 +201,7 @@ class _Seat:
         """A process that can be asked, with this encoder."""
         with self._guard:
             if self._closed:
-                raise SandboxFailure("the server is about to end")
+                raise SandboxBusy("the server is about to end")
             old = self._child
             if old is not None and old.is_running and old.encoder == encoder and old.asked < _REQUESTS_OF_ONE_PROCESS:
                 return old
@@ -196,8 +210,7 @@ class _Seat:
             try:
                 self._child = ChildProcess(self._folder, encoder, self._limits)
             except OSError as error:
-                # The system has no room for one more process, or for its pipes.
-                raise SandboxBusy from error
+                raise SandboxBusy("the server can't start one more process") from error
             return self._child
 
 
