@@ -12,13 +12,22 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from histoseek.client.client import Client
+from histoseek.server.settings import ServerSettings
 
 _OPEN = re.compile(r"Open (http://\S+?/)(?:#token=(\S+))?(?:\s|$)")
 _END_S = 30
+_START = """
+import sys
+from histoseek.server.run import run
+from histoseek.server.settings import ServerSettings
+
+run(ServerSettings.from_json(sys.argv[1]), lambda settings, token: print(
+    f"Open http://{settings.host}:{settings.port}/" + (f"#token={token}" if token else "")))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +55,28 @@ def serving(
     archives: Sequence[Path], state: Path, *options: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[RunningServer]:
     """A server that runs while the block does."""
-    command = [sys.executable, "-m", "histoseek", "serve", *map(str, archives), "--port", "0", "--state", str(state)]
+    command = ["-m", "histoseek", "serve", *map(str, archives), "--port", "0", "--state", str(state)]
+    with _running([*command, *options], state, environment or {}) as server:
+        yield server
+
+
+@contextmanager
+def serving_with(settings: ServerSettings) -> Iterator[RunningServer]:
+    """A server with settings that have no options, such as limits; on a free port."""
+    with _running(["-c", _START, replace(settings, port=0).to_json()], settings.state, {}) as server:
+        yield server
+
+
+@contextmanager
+def _running(command: Sequence[str], state: Path, environment: Mapping[str, str]) -> Iterator[RunningServer]:
     log = state.with_name(f"{state.name}.log")
     with log.open("w") as told:
         process = subprocess.Popen(
-            [*command, *options],
+            [sys.executable, *command],
             stdout=subprocess.PIPE,
             stderr=told,
             text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
         )
     try:
         url, token = _address(process, log)

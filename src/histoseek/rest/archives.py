@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from histoseek.rest.base import Answer, Request, ShortText
+from histoseek.rest.base import Answer, Request, ShortText, example
 
 Value = str | int | float | bool | None
 
@@ -68,6 +68,8 @@ class Slide(Answer):
 class SlideChanges(Request):
     """Metadata to set on a slide: by column; null empties a column."""
 
+    model_config = example({"values": {"diagnosis": "papillary renal cell carcinoma", "age": 61, "site": None}})
+
     values: dict[str, Value] = Field(min_length=1, max_length=100)
 
 
@@ -103,6 +105,8 @@ class Report(Answer):
 class FieldFilter(Request):
     """Slides that have any of some values in a field, of the metadata or of what reports state; null: no value."""
 
+    model_config = example({"field": "organ", "values": ["kidney", "bladder"]})
+
     source: Literal["metadata", "report"] = "metadata"
     field: ShortText
     values: tuple[Value, ...] = Field(min_length=1, max_length=200)
@@ -111,10 +115,14 @@ class FieldFilter(Request):
 class FacetsRequest(Request):
     """Count values of fields; a field's own filter does not narrow its own counts."""
 
+    model_config = example({"where": "age >= 50", "filters": [{"field": "organ", "values": ["kidney"]}], "most": 20})
+
     where: str | None = Field(default=None, max_length=2000, examples=["organ = 'kidney'"])
     filters: tuple[FieldFilter, ...] = Field(default=(), max_length=50)
     fields: tuple[ShortText, ...] | None = Field(default=None, max_length=50)
-    most: int = Field(default=50, ge=1, le=1000, description="Values a field at most, the most frequent first.")
+    most: int = Field(
+        default=50, ge=1, le=1000, strict=True, description="Values a field at most, the most frequent first."
+    )
 
 
 class FacetValue(Answer):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 Item = TypeVar("Item")
 
 SlideId = Annotated[str, Field(min_length=1, max_length=200, description="Id of a slide of the archive.")]
 UploadId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="Id of an uploaded slide.")]
 ShortText = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def example(*given: dict[str, JsonValue]) -> ConfigDict:
+    """The configuration of a model with examples, for the API's description."""
+    return ConfigDict(json_schema_extra={"examples": list(given)})
 
 
 class Request(BaseModel):

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, StrictBool, model_validator
 
 from histoseek.rest.archives import FieldFilter
-from histoseek.rest.base import Request, ShortText, SlideId, UploadId
+from histoseek.rest.base import Request, ShortText, SlideId, UploadId, example
 
 Words = Annotated[str, Field(min_length=1, max_length=4000)]
-Edge = Annotated[int, Field(ge=1, le=10_000_000)]
-Offset = Annotated[int, Field(ge=0, le=10_000_000)]
+Edge = Annotated[int, Field(ge=1, le=10_000_000, strict=True)]
+Offset = Annotated[int, Field(ge=0, le=10_000_000, strict=True)]
+
+_UPLOAD = "0123456789abcdef0123456789abcdef"
+_BOX: JsonValue = {"x": 100, "y": 250, "width": 500, "height": 400}
+_TEXT: JsonValue = {"kind": "text", "text": "papillary structures with foamy macrophages", "without": "necrosis"}
+_SLIDE: dict[str, JsonValue] = {"kind": "slide", "slide": {"slide_id": "SLIDE-1"}}
+_UPLOADED: JsonValue = {"kind": "slide", "slide": {"upload_id": _UPLOAD, "patient_id": "PATIENT-4"}}
 
 
 class SlideRef(Request):
@@ -139,24 +145,37 @@ class Marks(Request):
 class SearchRequest(Request):
     """A search; fields as in Python (docs/searching.md)."""
 
+    model_config = example(
+        {"query": _TEXT, "k": 5, "where": "stain = 'H&E'", "vote": "diagnosis"},
+        {"query": _SLIDE, "filters": [{"field": "organ", "values": ["kidney"]}], "by_case": True},
+        {"query": {"kind": "region", "slide": _SLIDE["slide"], "regions": [_BOX], "unit": "um"}},
+        {"query": {"kind": "picture", "upload_id": _UPLOAD, "spacing_um_per_px": 0.5}},
+        {"query": {"kind": "case", "case_id": "CASE-17"}},
+        {"query": {"kind": "report", "text": "Nephrectomy: papillary renal cell carcinoma, grade 2."}, "to": "reports"},
+        {"query": {"kind": "composed", "image": _UPLOADED, "text": "with necrosis", "weight": 0.3}},
+        {"query": _SLIDE, "marks": {"relevant": ["SLIDE-2"], "irrelevant": ["SLIDE-3"]}},
+    )
+
     query: Query
-    k: int = Field(default=10, ge=1, le=500)
-    offset: int = Field(default=0, ge=0, le=10_000)
+    k: int = Field(default=10, ge=1, le=500, strict=True)
+    offset: int = Field(default=0, ge=0, le=10_000, strict=True)
     to: Literal["slides", "reports"] = "slides"
     where: str | None = Field(default=None, max_length=2000)
     filters: tuple[FieldFilter, ...] = Field(default=(), max_length=50)
-    same_patient: bool = False
-    by_case: bool = False
+    same_patient: StrictBool = False
+    by_case: StrictBool = False
     distance: ShortText | None = None
-    exact: bool = False
+    exact: StrictBool = False
     min_probability: float | None = Field(default=None, ge=0, le=1)
     vote: ShortText | None = Field(default=None, description="The metadata column that results vote on.")
-    expand: bool = True
+    expand: StrictBool = True
     marks: Marks | None = None
 
 
 class ExplainRequest(Request):
     """Why one slide of the archive does, or does not, fit a query."""
+
+    model_config = example({"query": _SLIDE, "slide_id": "SLIDE-2"})
 
     query: Query
     slide_id: SlideId

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from histoseek.rest.archives import ImageInfo, Value
-from histoseek.rest.base import Answer, Request, ShortText, SlideId, UploadId
+from histoseek.rest.base import Answer, Request, ShortText, SlideId, UploadId, example
 from histoseek.rest.queries import Query
 
 Role = Literal["read", "write"]
@@ -17,6 +17,8 @@ ArchiveName = Annotated[str, Field(min_length=1, max_length=100)]
 
 class Login(Request):
     """A token, to be kept as a cookie that scripts can't read."""
+
+    model_config = example({"token": "hs_0123456789abcdef_..."})
 
     token: str = Field(min_length=1, max_length=200)
 
@@ -62,6 +64,20 @@ class UploadToIndex(Request):
 class JobRequest(Request):
     """Index uploads, or (without any) all that lies in the server's import folder."""
 
+    model_config = example(
+        {},
+        {
+            "uploads": [
+                {
+                    "upload_id": "0123456789abcdef0123456789abcdef",
+                    "slide_id": "SLIDE-9",
+                    "metadata": {"patient_id": "PATIENT-4", "organ": "kidney"},
+                    "report": "Nephrectomy: papillary renal cell carcinoma, grade 2.",
+                }
+            ]
+        },
+    )
+
     uploads: tuple[UploadToIndex, ...] = Field(default=(), max_length=100)
 
 
@@ -75,6 +91,8 @@ class JobRefusal(Answer):
 
 class EncodeRequest(Request):
     """Encode an uploaded slide as an archive needs it, so that searches with it answer at once."""
+
+    model_config = example({"archive": "kidney"})
 
     archive: ArchiveName
 
@@ -108,9 +126,11 @@ class Job(Answer):
 class Judgement(Request):
     """Whether a slide was relevant for a query; null takes an earlier judgement back."""
 
+    model_config = example({"query": {"kind": "text", "text": "necrosis"}, "slide_id": "SLIDE-2", "relevant": True})
+
     query: Query
     slide_id: SlideId
-    relevant: bool | None
+    relevant: StrictBool | None
 
 
 class Judged(Answer):
@@ -134,9 +154,17 @@ class CollectionItem(Request):
 class CollectionContent(Request):
     """What a collection is to hold; version: of the one that was changed, to notice changes by others."""
 
+    model_config = example(
+        {
+            "name": "for teaching",
+            "items": [{"archive": "kidney", "slide_id": "SLIDE-2", "note": "typical"}],
+            "version": 1,
+        }
+    )
+
     name: ShortText
     items: tuple[CollectionItem, ...] = Field(default=(), max_length=5000)
-    version: int = Field(default=0, ge=0)
+    version: int = Field(default=0, ge=0, strict=True)
 
 
 class CollectedSlide(Answer):

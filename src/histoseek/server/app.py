@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
 from histoseek._version import __version__
 from histoseek.server.context import Context
+from histoseek.server.description import completed
 from histoseek.server.logs import configure_logging
 from histoseek.server.page import add_page
 from histoseek.server.problems import PROBLEM_ANSWERS, install_problems
@@ -53,9 +55,19 @@ def create_app(settings: ServerSettings) -> FastAPI:
     return app
 
 
+class _Described(FastAPI):
+    """Says of itself also what its routes don't."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The description, made once."""
+        if not self.openapi_schema:
+            self.openapi_schema = completed(super().openapi())
+        return self.openapi_schema
+
+
 def described() -> FastAPI:
     """The application with its routes and no archives: enough for its OpenAPI description."""
-    app = FastAPI(
+    app = _Described(
         title="histoseek",
         version=__version__,
         description=_ABOUT,
@@ -69,7 +81,7 @@ def described() -> FastAPI:
     for part in (session, archives, slides, search, uploads, jobs, feedback, collections, operations):
         api.include_router(part.router)
     app.include_router(api)
-    app.include_router(operations.metrics_router)
+    app.include_router(operations.metrics_router, responses=PROBLEM_ANSWERS)
     return app
 
 

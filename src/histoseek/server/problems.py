@@ -42,13 +42,17 @@ _STATUS: Sequence[tuple[type[HistoseekError], int]] = (
 _MOST_FAULTS = 5
 
 PROBLEM_ANSWERS: dict[int | str, dict[str, Any]] = {
-    code: {"model": Problem, "description": text, "content": {MEDIA_TYPE: {}}}
+    code: {"model": Problem, "description": text}
     for code, text in (
+        (400, "Not understood"),
         (401, "No good token"),
         (403, "Not with this token, or not on this server"),
         (404, "Not there"),
+        (408, "The body did not arrive in time"),
         (409, "Somebody else is at work"),
         (413, "Too large"),
+        (414, "The address is too long"),
+        (421, "Not by this name"),
         (422, "The request can't be used"),
         (429, "Asked too often"),
         (501, "A part of histoseek is not installed"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
@@ -17,6 +17,7 @@ from histoseek.server.tables import Cell, to_csv, to_json
 router = APIRouter(prefix="/collections", tags=["collections"])
 
 CollectionId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+_FILES: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}, "application/json": {}}}}
 _COLUMNS = ("archive", "slide_id", "case_id", "patient_id", "diagnosis", "organ", "stain", "site", "note", "added")
 
 
@@ -53,7 +54,7 @@ def delete_collection(context: InContext, identity: Reader, collection_id: Colle
     context.collections.delete(identity.name, collection_id)
 
 
-@router.get("/{collection_id}/export", response_class=Response)
+@router.get("/{collection_id}/export", response_class=Response, responses=_FILES)
 def export_collection(
     context: InContext,
     identity: Reader,

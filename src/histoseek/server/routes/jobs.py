@@ -9,7 +9,7 @@ import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from fastapi import Path as InPath
@@ -30,6 +30,7 @@ router = APIRouter(tags=["jobs"])
 JobId = Annotated[str, InPath(pattern=r"^[0-9a-f]{16}$")]
 _LOOKS_EVERY_S = 0.5
 _PING_S = 15
+_EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 _OWN_FIELDS = frozenset({"file", "filename", "path", "slide", "slide_id", "report", "text"})
 """Columns of tables that say which slide a row is about, and the report: not for metadata."""
 
@@ -63,7 +64,7 @@ def cancel_job(context: InContext, identity: Reader, job_id: JobId) -> Job:
     return job_answer(context.jobs.get(job_id))
 
 
-@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse)
+@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=_EVENTS)
 async def watch_job(context: InContext, identity: Reader, job_id: JobId) -> EventSourceResponse:
     """Server-sent events: `job` with the job as JSON whenever it changes, until it has ended."""
     await run_in_threadpool(context.jobs.get, job_id, identity.name)

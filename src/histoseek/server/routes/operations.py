@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 
 from histoseek._version import __version__
 from histoseek.rest.work import Health
@@ -27,7 +28,7 @@ def get_ready(context: InContext) -> Health:
     return Health(status="ok", version=__version__)
 
 
-@metrics_router.get("/metrics", response_class=Response)
+@metrics_router.get("/metrics", response_class=PlainTextResponse)
 def get_metrics(context: InContext, identity: Reader) -> Response:
     """Counts and durations as Prometheus reads them."""
     for served in context.archives:

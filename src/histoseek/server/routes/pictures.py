@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
 
 LevelInPath = Annotated[int, Path(ge=0, le=40)]
 PlaceInPath = Annotated[int, Path(ge=0, le=10_000_000)]
 Edge = Annotated[int, Query(ge=16, le=2048, description="The longer edge in px.")]
+
+UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not changed since the ETag that was sent"}}
 
 _KEPT = "private, max-age=600"
 

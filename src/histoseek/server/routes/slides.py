@@ -13,7 +13,15 @@ from histoseek.rest.base import Page
 from histoseek.search.public import public_where
 from histoseek.server.answers import report_answer, slide_answer
 from histoseek.server.dependencies import InContext, Reader, Served, SlideIdInPath, Viewer, Writer
-from histoseek.server.routes.pictures import Edge, JpegResponse, LevelInPath, PlaceInPath, XmlResponse, picture
+from histoseek.server.routes.pictures import (
+    UNCHANGED,
+    Edge,
+    JpegResponse,
+    LevelInPath,
+    PlaceInPath,
+    XmlResponse,
+    picture,
+)
 
 router = APIRouter(prefix="/archives/{archive}/slides", tags=["slides"])
 """Ids may hold slashes, so what goes on behind an id is looked for first, and the slide itself last."""
@@ -54,7 +62,7 @@ def get_report(identity: Reader, served: Served, slide_id: SlideIdInPath) -> Rep
     return report_answer(served.record(slide_id))
 
 
-@router.get("/{slide_id:path}/thumbnail", response_class=JpegResponse)
+@router.get("/{slide_id:path}/thumbnail", response_class=JpegResponse, responses=UNCHANGED)
 def get_thumbnail(
     request: Request, context: InContext, identity: Viewer, served: Served, slide_id: SlideIdInPath, px: Edge = 256
 ) -> Response:
@@ -77,7 +85,7 @@ def get_dzi(context: InContext, identity: Viewer, served: Served, slide_id: Slid
     return XmlResponse(context.tiles.info(file.path, file.spacing_um_per_px).dzi())
 
 
-@router.get("/{slide_id:path}/image_files/{level}/{column}_{row}.jpg", response_class=JpegResponse)
+@router.get("/{slide_id:path}/image_files/{level}/{column}_{row}.jpg", response_class=JpegResponse, responses=UNCHANGED)
 def get_tile(
     request: Request,
     context: InContext,

@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from histoseek.rest.archives import ImageInfo
+from histoseek.rest.base import Problem
 from histoseek.rest.work import EncodeRequest, Job, Upload
 from histoseek.server.dependencies import InContext, Reader, Uploader, Viewer
 from histoseek.server.routes.jobs import job_answer
-from histoseek.server.routes.pictures import Edge, JpegResponse, LevelInPath, PlaceInPath, XmlResponse, picture
+from histoseek.server.routes.pictures import (
+    UNCHANGED,
+    Edge,
+    JpegResponse,
+    LevelInPath,
+    PlaceInPath,
+    XmlResponse,
+    picture,
+)
 from histoseek.server.uploads.store import Incoming, StoredUpload
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
 
 UploadIdInPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
-FileName = Annotated[str, Query(min_length=1, max_length=300, description="Its ending says the format.")]
+FileName = Annotated[
+    str, Query(min_length=1, max_length=300, description="Its ending says the format.", examples=["slide.svs"])
+]
 Spacing = Annotated[float | None, Query(gt=0.01, le=100, description="um/px, for files that don't say it.")]
 
-_BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+_BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": _BYTES}}}
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    415: {"model": Problem, "description": "The name does not end like a slide's"},
+    507: {"model": Problem, "description": "No room for it now"},
+}
 _WRITTEN_AT_ONCE = 2**20
 
 
-@router.post("", status_code=201, openapi_extra=_BODY)
+@router.post("", status_code=201, openapi_extra=_BODY, responses=_REFUSED)
 async def upload(
     request: Request,
     context: InContext,
@@ -71,7 +87,7 @@ def encode_upload(context: InContext, identity: Uploader, upload_id: UploadIdInP
     return job_answer(context.jobs.add("encode", served.name, identity.name, upload_id=upload_id))
 
 
-@router.get("/{upload_id}/thumbnail", response_class=JpegResponse)
+@router.get("/{upload_id}/thumbnail", response_class=JpegResponse, responses=UNCHANGED)
 def get_upload_thumbnail(
     request: Request, context: InContext, identity: Viewer, upload_id: UploadIdInPath, px: Edge = 256
 ) -> Response:
@@ -92,7 +108,7 @@ def get_upload_dzi(context: InContext, identity: Viewer, upload_id: UploadIdInPa
     return XmlResponse(context.uploads.dzi(context.uploads.get(upload_id, identity.name)))
 
 
-@router.get("/{upload_id}/image_files/{level}/{column}_{row}.jpg", response_class=JpegResponse)
+@router.get("/{upload_id}/image_files/{level}/{column}_{row}.jpg", response_class=JpegResponse, responses=UNCHANGED)
 def get_upload_tile(
     request: Request,
     context: InContext,
