@@ -69,7 +69,7 @@ class UploadLimits:
     identity_count: int = 20
     keep_s: float = 24 * 3600.0
     sandbox_s: float = 60.0
-    sandbox_bytes: int = 2 * 2**30
+    sandbox_bytes: int = 4 * 2**30
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from histoseek.server.settings import ServerSettings
 from histoseek.server.tiles.cache import ByteCache
 from histoseek.server.tiles.geometry import ImageInfo
 from histoseek.server.uploads.errors import SandboxFailure
-from histoseek.server.uploads.sandbox import Sandbox
+from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
 from histoseek.server.uploads.store import StoredUpload, UploadStore
 
 _FOLDER = "uploads"
@@ -43,7 +43,7 @@ class UploadedSlides:
     def of(cls, settings: ServerSettings, metrics: Metrics) -> Self:
         """Below the state folder."""
         store = UploadStore(settings.state / _FOLDER, settings.uploads)
-        sandbox = Sandbox(store.folder)
+        sandbox = Sandbox(store.folder, SandboxLimits.of(settings.uploads))
         return cls(store, sandbox, Encodings(sandbox), metrics, ByteCache(_PICTURES_BYTES), threading.Event())
 
     def start(self) -> None:
@@ -118,11 +118,19 @@ class UploadedSlides:
         self._pictures.put(key, picture)
         return picture
 
+    def _make_ready(self) -> None:
+        """Start what opens slides, so that the first upload need not wait for it."""
+        try:
+            self.sandbox.start()
+        except (HistoseekError, OSError) as error:
+            log.warning("the sandbox can't be started (%s)", type(error).__name__)
+
     def _note(self, error: HistoseekError) -> None:
         if isinstance(error, SandboxFailure):
             self.metrics.sandbox_failure(error.what)
 
     def _keep_order(self) -> None:
+        self._make_ready()
         while not self._ending.is_set():
             try:
                 self.store.sweep()

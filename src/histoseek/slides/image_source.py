@@ -13,6 +13,7 @@ from histoseek.geometry import Level, Rect, Size
 from histoseek.slides.source import Pixels, blank, read_clipped
 
 MAX_PIXELS = 13_000 * 13_000
+_FORMATS = ("PNG", "JPEG", "TIFF")
 _EIGHT_BIT_MODES = ("RGB", "RGBA", "L", "LA", "P", "CMYK", "1")
 
 
@@ -43,8 +44,8 @@ class ImageSource:
 def _load(path: Path) -> Pixels:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as picture:
+            warnings.simplefilter("ignore")  # size is checked below, and damage ends in an error
+            with Image.open(path, formats=_FORMATS) as picture:
                 return _rgb(picture, path)
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         reason = "unknown format" if isinstance(error, UnidentifiedImageError) else str(error).splitlines()[0]

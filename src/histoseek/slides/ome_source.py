@@ -31,8 +31,11 @@ class OmeTiffSource:
             self._tiff = tifffile.TiffFile(path)
             self._pages = _rgb_pages(self._tiff, path)
             self.spacing_um_per_px = _physical_size_um(self._tiff.ome_metadata or "")
-        except (tifffile.TiffFileError, OSError, ValueError, IndexError, ElementTree.ParseError) as error:
-            raise UnreadableSlide(path, str(error).splitlines()[0] or "damaged OME-TIFF") from error
+        except UnreadableSlide:
+            raise
+        except Exception as error:
+            # In damaged headers tifffile meets errors of every kind.
+            raise UnreadableSlide(path, _reason(error)) from error
         full = self._pages[0][0].imagewidth
         self.levels = tuple(
             Level(index, Size(planes[0].imagewidth, planes[0].imagelength), full / planes[0].imagewidth)
@@ -44,7 +47,10 @@ class OmeTiffSource:
         out = blank(width, height)
         for channel, page in enumerate(self._pages[level]):
             planes = slice(None) if len(self._pages[level]) == 1 else slice(channel, channel + 1)
-            self._paste(out[..., planes], level, channel, page, x, y)
+            try:
+                self._paste(out[..., planes], level, channel, page, x, y)
+            except (ArithmeticError, TypeError, ValueError) as error:
+                raise UnreadableSlide(self._path, _reason(error)) from error
         return out
 
     def close(self) -> None:
@@ -100,8 +106,14 @@ def is_ome_tiff(path: Path) -> bool:
     try:
         with tifffile.TiffFile(path) as tiff:
             return bool(tiff.is_ome)
-    except (tifffile.TiffFileError, OSError, ValueError):
+    except Exception:
+        # In damaged headers tifffile meets errors of every kind; the next reader says what is wrong.
         return False
+
+
+def _reason(error: Exception) -> str:
+    told = str(error).splitlines()
+    return f"damaged OME-TIFF ({told[0] if told and len(told[0]) > 3 else type(error).__name__})"
 
 
 def _rgb_pages(tiff: tifffile.TiffFile, path: Path) -> tuple[tuple[tifffile.TiffPage, ...], ...]:

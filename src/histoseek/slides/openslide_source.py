@@ -12,6 +12,7 @@ from histoseek.geometry import Level, Rect, Size
 from histoseek.slides.source import Pixels, read_clipped
 
 _CACHE_BYTES = 64 * 2**20
+_MOST_TILE_PIXELS = 2**26
 
 
 class OpenSlideSource:
@@ -24,6 +25,7 @@ class OpenSlideSource:
             self._slide.set_cache(openslide.OpenSlideCache(_CACHE_BYTES))
         except (openslide.OpenSlideError, OSError) as error:
             raise UnreadableSlide(path, _first_line(error)) from error
+        self._check_tiles()
         self.levels = tuple(
             Level(index, Size(*size), downsample)
             for index, (size, downsample) in enumerate(
@@ -32,6 +34,16 @@ class OpenSlideSource:
         )
         self.spacing_um_per_px = self._spacing()
         self.vendor = str(self._slide.properties.get(openslide.PROPERTY_NAME_VENDOR, "unknown"))
+
+    def _check_tiles(self) -> None:
+        """Refuse tiles of a size that no scanner writes: OpenSlide ends the whole process when it finds no memory."""
+        properties = self._slide.properties
+        for level in range(self._slide.level_count):
+            sides = (properties.get(f"openslide.level[{level}].tile-{side}", "0") for side in ("width", "height"))
+            width, height = (int(side) if side.isdecimal() else 0 for side in sides)
+            if width * height > _MOST_TILE_PIXELS:
+                self._slide.close()
+                raise UnreadableSlide(self._path, f"tiles of {width} x {height} px")
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
         """A region in the level's own pixels, composed over white."""
