@@ -64,6 +64,20 @@ def test_the_history_leads_back_to_a_search(opened: Page) -> None:
     opened.wait_for_url("**/#/results?**text=carcinoma**")
 
 
+def test_the_text_of_a_report_stays_in_its_tab(opened: Page, server: RunningServer) -> None:
+    opened.get_by_role("tab", name="Report").click()
+    opened.locator("textarea[data-search-field]").fill("Lymph node, biopsy: lymphoma.")
+    opened.get_by_role("search").get_by_role("button", name="Search", exact=True).click()
+    opened.wait_for_url("**ask=report**")
+    address = opened.url
+    assert "lymphoma" not in address.lower()
+    opened.reload()
+    expect(opened.get_by_role("region", name="Results")).to_be_visible()
+    other = opened.context.new_page()
+    other.goto(address)
+    expect(other.get_by_text("Only the tab where it was pasted has it")).to_have_count(1)
+
+
 def test_the_theme_follows_the_system_until_it_is_switched(opened: Page) -> None:
     opened.emulate_media(color_scheme="dark")
     expect(opened.locator("html")).to_have_attribute("data-theme", "dark")

@@ -25,6 +25,7 @@ export const strings = {
     archive: "Archive",
     noArchives: "This server has no archives.",
     unknownArchive: (name: string) => `There is no archive named ${name} here.`,
+    lostText: "This address asks with the text of a report. Only the tab where it was pasted has it: paste it again.",
     slides: (count: number) => counted(count, "slide", "slides"),
     close: "Close",
     loading: "Loading",
@@ -192,6 +193,7 @@ export const strings = {
   results: {
     title: "Results",
     searching: "Searching",
+    reportOf: (slideId: string) => `Report of ${slideId}`,
     pasted: (what: string, beginning: string) => `${what} "${beginning} ..."`,
     summary: (count: number, ms: number) => `${counted(count, "result", "results")} in ${Math.round(ms)} ms`,
     announced: (count: number, unlike: boolean) =>

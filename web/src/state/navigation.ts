@@ -1,12 +1,19 @@
 /** The route that is shown, and the ways to another one. Links (`<a href={hrefTo(...)}>`) work as they are. */
 import { computed, signal } from "@preact/signals";
 import type { Query } from "../api/types";
-import { formatRoute, NO_MARKS, parseRoute, type Route, type View } from "./route";
+import { strings } from "../strings";
+import { asksWithLostText, formatRoute, NO_MARKS, parseRoute, type Route, type View } from "./route";
 import { textStoreIn } from "./texts";
+import { toast } from "./toasts";
 
 const texts = textStoreIn(sessionStorage);
 
-const current = signal<Route>(parseRoute(location.hash, texts));
+const current = signal<Route>(readAddress());
+
+function readAddress(): Route {
+  if (asksWithLostText(location.hash, texts)) toast(strings.app.lostText, "error");
+  return parseRoute(location.hash, texts);
+}
 
 /** The route that is shown. */
 export const route = computed(() => current.value);
@@ -44,11 +51,9 @@ export function show(name: string, value: string | null, how: "push" | "replace"
   go({ shown: value === null ? others : { ...others, [name]: value } }, how);
 }
 
-/** Follow the back button and links; to be called once. */
+/** Follow the back button and links, which change nothing but the fragment; to be called once. */
 export function followAddress(): void {
-  const read = (): void => {
-    current.value = parseRoute(location.hash, texts);
-  };
-  addEventListener("popstate", read);
-  addEventListener("hashchange", read);
+  addEventListener("hashchange", () => {
+    current.value = readAddress();
+  });
 }

@@ -47,6 +47,12 @@ export function readQuery(from: URLSearchParams, texts: TextStore): Query | null
   return image && Object.keys(words).length ? { kind, image, ...words, ...weightOf(from) } : null;
 }
 
+/** Whether the text of a report is no longer kept that was asked with. */
+export function hasLostText(from: URLSearchParams, texts: TextStore): boolean {
+  const key = from.get("pasted");
+  return key !== null && texts.recall(key) === null;
+}
+
 function readReport(from: URLSearchParams, texts: TextStore): Query | null {
   const slide = given(from, "slide");
   if (slide) return { kind: "report", slide_id: slide };

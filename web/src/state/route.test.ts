@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Query } from "../api/types";
 import type { TextStore } from "./query-parameters";
-import { formatRoute, parseRoute, type Route, START, USUAL_SETTINGS } from "./route";
+import { asksWithLostText, formatRoute, parseRoute, type Route, START, USUAL_SETTINGS } from "./route";
 
 function memory(): TextStore {
   const texts = new Map<string, string>();
@@ -86,6 +86,8 @@ describe("addresses", () => {
   it("of a report whose text is no longer kept ask nothing", () => {
     const href = formatRoute({ ...START, query: { kind: "report", text: "a report" } }, memory());
     expect(parseRoute(href, memory()).query).toBeNull();
+    expect(asksWithLostText(href, memory())).toBe(true);
+    expect(asksWithLostText(formatRoute(START, memory()), memory())).toBe(false);
   });
 });
 

@@ -5,7 +5,7 @@
  * in no log of a server or proxy.
  */
 import type { FieldFilter, Marks, Query } from "../api/types";
-import { readQuery, type TextStore, writeQuery } from "./query-parameters";
+import { hasLostText, readQuery, type TextStore, writeQuery } from "./query-parameters";
 
 export const VIEWS = ["results", "compare", "overview", "collections", "history"] as const;
 export type View = (typeof VIEWS)[number];
@@ -93,8 +93,7 @@ export function formatRoute(route: Route, texts: TextStore): string {
 
 /** The route of a fragment; what can't be understood is as at the start. */
 export function parseRoute(fragment: string, texts: TextStore): Route {
-  const [, view = "", parameters = ""] = /^#?\/?([^?]*)\??(.*)$/s.exec(fragment) ?? [];
-  const from = new URLSearchParams(parameters);
+  const [view, from] = partsOf(fragment);
   return {
     view: VIEWS.find((known) => known === view) ?? START.view,
     archive: from.get("archive") || null,
@@ -109,6 +108,16 @@ export function parseRoute(fragment: string, texts: TextStore): Route {
       [...from].filter(([name]) => name.startsWith(SHOWN)).map(([name, value]) => [name.slice(SHOWN.length), value]),
     ),
   };
+}
+
+/** Whether a fragment asks with a report whose text is no longer kept. */
+export function asksWithLostText(fragment: string, texts: TextStore): boolean {
+  return hasLostText(partsOf(fragment)[1], texts);
+}
+
+function partsOf(fragment: string): [view: string, parameters: URLSearchParams] {
+  const [, view = "", parameters = ""] = /^#?\/?([^?]*)\??(.*)$/s.exec(fragment) ?? [];
+  return [view, new URLSearchParams(parameters)];
 }
 
 function writeFilters(filters: readonly FieldFilter[], to: URLSearchParams): void {

@@ -19,7 +19,11 @@ export const pastSearches = signal<readonly PastSearch[]>(stored());
 /** Note a search, the latest first; the same search again takes its former place away. */
 export function noteSearch(search: PastSearch): void {
   pastSearches.value = withSearch(pastSearches.peek(), search);
-  sessionStorage.setItem(KEY, JSON.stringify(pastSearches.value));
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify(pastSearches.value));
+  } catch {
+    // The storage is full: what is past is known until the page is loaded anew.
+  }
 }
 
 export function forgetSearches(): void {

@@ -3,16 +3,37 @@ import type { TextStore } from "./query-parameters";
 
 const PREFIX = "histoseek.text.";
 
-/** A store in `storage`; equal texts have equal keys, so that an address stays what it is. */
-export function textStoreIn(storage: Pick<Storage, "getItem" | "setItem">): TextStore {
+type Kept = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
+
+/**
+ * A store in `storage`; equal texts have equal keys, so that an address stays what it is. A full storage forgets the
+ * texts before.
+ */
+export function textStoreIn(storage: Kept): TextStore {
+  const keys = new Map<string, string>();
   return {
     keep(text) {
-      const key = digest(text);
-      storage.setItem(PREFIX + key, text);
+      const key = keys.get(text) ?? digest(text);
+      if (!keys.has(text)) write(storage, key, text);
+      keys.set(text, key);
       return key;
     },
     recall: (key) => storage.getItem(PREFIX + key),
   };
+}
+
+function write(storage: Kept, key: string, text: string): void {
+  try {
+    storage.setItem(PREFIX + key, text);
+  } catch {
+    forgetTexts(storage);
+    storage.setItem(PREFIX + key, text);
+  }
+}
+
+function forgetTexts(storage: Kept): void {
+  const names = Array.from({ length: storage.length }, (_, at) => storage.key(at) ?? "");
+  for (const name of names.filter((one) => one.startsWith(PREFIX))) storage.removeItem(name);
 }
 
 /** FNV-1a over UTF-16 units, twice with different starts: 64 bits that tell the texts of one tab apart. */
