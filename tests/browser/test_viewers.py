@@ -103,8 +103,8 @@ def test_a_match_leads_both_slides_there(compared: Page) -> None:
         expect(frame).to_have_count(1)
         box, around = frame.bounding_box(), whole.bounding_box()
         assert box and around
-        for at, size in (("x", "width"), ("y", "height")):
-            assert box[at] + box[size] / 2 == pytest.approx(around[at] + around[size] / 2, abs=3)
+        assert box["x"] + box["width"] / 2 == pytest.approx(around["x"] + around["width"] / 2, abs=3)
+        assert box["y"] + box["height"] / 2 == pytest.approx(around["y"] + around["height"] / 2, abs=3)
 
 
 def test_maps_of_weights_have_a_legend_and_an_opacity_that_stay_with_the_next_result(compared: Page) -> None:

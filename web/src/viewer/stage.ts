@@ -43,8 +43,8 @@ export class Stage implements Movable {
     this.viewer = OpenSeadragon({ ...OPTIONS, element });
     this.viewer.addHandler("open", () => this.opened());
     this.viewer.addHandler("viewport-change", () => this.moved());
-    this.viewer.addHandler("tile-load-failed", () => {
-      this.failed.value = true;
+    this.viewer.addHandler("tile-load-failed", ({ maxReached }) => {
+      if (maxReached) this.failed.value = true;
     });
     this.viewer.addHandler("canvas-click", (event) => {
       const view = this.shown.peek();
