@@ -18,5 +18,5 @@ export default defineConfig({
     license: { fileName: "licenses.txt" },
   },
   server: { proxy: { "/api": SERVER, "/metrics": SERVER } },
-  test: { include: ["src/**/*.test.ts"], environment: "node", css: true },
+  test: { include: ["src/**/*.test.ts"], environment: "node", css: true, isolate: false },
 });
