@@ -10,6 +10,7 @@ import type {
   Facets,
   FacetsRequest,
   ImageInfo,
+  Job,
   Judged,
   Judgement,
   Page,
@@ -80,6 +81,7 @@ export const feedback = {
 };
 
 export const jobs = {
+  list: (signal?: Signal) => request<Job[]>("GET", "jobs", { signal }),
   /** For an EventSource: server-sent events of the job's progress. */
   eventsUrl: (jobId: string) => urlOf(path`jobs/${jobId}/events`),
 };

@@ -81,11 +81,12 @@ function Head({ response, failed }: { response: SearchResponse | null; failed: b
   );
 }
 
-/** What was asked; of a pasted report its beginning, which only this tab knows. */
+/** What was asked; of a report whose it is, or its beginning, which only this tab knows. */
 function titleOf(response: SearchResponse): string {
   const { query } = route.value;
   const asked = describedQuery(response.query);
-  return query?.kind === "report" && query.text ? words.pasted(asked, query.text.slice(0, BEGINNING)) : asked;
+  if (query?.kind !== "report") return asked;
+  return query.text ? words.pasted(asked, query.text.slice(0, BEGINNING)) : words.reportOf(query.slide_id ?? "");
 }
 
 function Answer({ response, loading }: { response: SearchResponse; loading: boolean }): JSX.Element {

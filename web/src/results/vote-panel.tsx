@@ -73,7 +73,7 @@ function Tallies({ vote }: { vote: Vote }): JSX.Element {
   const { majority, distance_weighted, calibrated, patients, unlabelled } = vote;
   return (
     <>
-      <p>{words.voters(patients)}</p>
+      {patients > 0 && <p>{words.voters(patients)}</p>}
       {unlabelled > 0 && <p class="faint">{words.unlabelled(unlabelled)}</p>}
       {calibrated && <TallyOf title={words.calibrated} tally={calibrated} />}
       {distance_weighted && <TallyOf title={words.distanceWeighted} tally={distance_weighted} />}

@@ -14,6 +14,12 @@ export function isOver(job: Job): boolean {
   return OVER.includes(job.state);
 }
 
+/** Whether an upload was encoded for an archive before: then a search with it need not wait. */
+export async function isEncoded(uploadId: string, archive: string): Promise<boolean> {
+  const known = await jobs.list();
+  return known.some((job) => job.upload_id === uploadId && job.archive === archive && job.state === "done");
+}
+
 /** Have an upload encoded for an archive, and follow how far it is. */
 export async function encode(uploadId: string, archive: string): Promise<void> {
   const job = await request<Job>("POST", path`uploads/${uploadId}/encode`, { body: { archive } });

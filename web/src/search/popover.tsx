@@ -35,14 +35,14 @@ function whenLeft(root: HTMLElement, close: () => void): () => void {
   };
   const typed = (event: KeyboardEvent): void => {
     if (event.key !== "Escape") return;
-    event.stopPropagation();
+    const wasInside = root.contains(document.activeElement) || document.activeElement === document.body;
     close();
-    root.querySelector<HTMLElement>(":scope > button")?.focus();
+    if (wasInside) root.querySelector<HTMLElement>(":scope > button")?.focus();
   };
   document.addEventListener("pointerdown", pressed);
-  root.addEventListener("keydown", typed);
+  document.addEventListener("keydown", typed);
   return () => {
     document.removeEventListener("pointerdown", pressed);
-    root.removeEventListener("keydown", typed);
+    document.removeEventListener("keydown", typed);
   };
 }

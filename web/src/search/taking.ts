@@ -5,9 +5,9 @@ import type { ImageQuery, Upload } from "../api/types";
 import { archiveName } from "../state/archives";
 import { toast } from "../state/toasts";
 import { strings } from "../strings";
-import { change, draft, mode, submit } from "./asking";
+import { change, choose, draft, mode, submit } from "./asking";
 import { slidesOf, withoutUpload } from "./draft";
-import { encode, encodings, isOver } from "./encoding";
+import { encode, encodings, isEncoded, isOver } from "./encoding";
 import { queryOfUpload } from "./files";
 import { removeUpload, send, takeFile } from "./uploads";
 
@@ -26,10 +26,19 @@ export function askWithUpload(upload: Upload | null): void {
   if (!upload) return;
   const image = queryOfUpload(upload);
   change({ image });
-  if (image.kind === "picture") {
-    submitWith(image);
-    return;
-  }
+  if (image.kind === "picture") submitWith(image);
+  else encodeThenSubmit(upload, image);
+}
+
+/** Ask with an upload again, maybe another archive than before. */
+export async function askWithUploadAgain(upload: Upload): Promise<void> {
+  // Not knowing is no harm: an upload that is encoded already is encoded again in a moment.
+  const encoded = await isEncoded(upload.upload_id, archiveName.peek()).catch(() => false);
+  if (encoded) choose(queryOfUpload(upload));
+  else askWithUpload(upload);
+}
+
+function encodeThenSubmit(upload: Upload, image: ImageQuery): void {
   encode(upload.upload_id, archiveName.peek()).then(
     () => submitWhenEncoded(upload.upload_id, image),
     // A search encodes what is not encoded yet: it only takes longer and shows no progress.

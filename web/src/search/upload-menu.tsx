@@ -4,11 +4,10 @@ import type { Upload } from "../api/types";
 import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
 import { Picture } from "../ui/picture";
-import { choose } from "./asking";
 import { EncodingProgress } from "./encoding-progress";
-import { queryOfUpload, sizeText } from "./files";
+import { sizeText } from "./files";
 import { Popover } from "./popover";
-import { deleteUpload } from "./taking";
+import { askWithUploadAgain, deleteUpload } from "./taking";
 import { uploadList } from "./uploads";
 
 const words = strings.search;
@@ -38,7 +37,7 @@ function UploadEntry({ upload }: { upload: Upload }): JSX.Element {
         <span class="faint">{`${sizeText(upload.bytes)}, ${words.expires(expires)}`}</span>
         <EncodingProgress uploadId={upload.upload_id} />
       </div>
-      <Button onClick={() => choose(queryOfUpload(upload))}>{words.useUpload}</Button>
+      <Button onClick={() => void askWithUploadAgain(upload)}>{words.useUpload}</Button>
       <IconButton icon="trash" label={words.deleteUpload(upload.name)} onClick={() => void deleteUpload(upload)} />
     </li>
   );
