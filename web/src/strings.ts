@@ -54,8 +54,10 @@ export const strings = {
     retry: "Try again",
   },
   asked: {
-    image: (kind: string, names: readonly string[]) =>
-      `${kind === "region" ? "Regions of" : kind === "picture" ? "Picture" : "Slide"} ${names.join(", ")}`,
+    image: (kind: string, names: readonly string[]) => {
+      const kinds: Readonly<Record<string, string>> = { region: "Regions of", tile: "Picture", case: "Case with" };
+      return `${kinds[kind] ?? "Slide"} ${names.join(", ")}`;
+    },
     words: (text: string) => `"${text}"`,
     without: (text: string) => `without "${text}"`,
     filter: (field: string, values: readonly string[]) => `${field}: ${values.join(" or ")}`,
@@ -228,6 +230,7 @@ export const strings = {
     collect: "Add to a collection",
     collectAll: "Collect all",
     likeThis: "Search with this slide",
+    likeCase: "Search with this case",
     warnings: "What to know of these results",
     pages: "Pages of results",
     page: (page: number) => `Page ${page}`,

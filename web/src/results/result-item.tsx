@@ -4,7 +4,7 @@ import { slides } from "../api/endpoints";
 import type { Result } from "../api/types";
 import { askNow } from "../search/asking";
 import { archiveName } from "../state/archives";
-import { hrefTo, route } from "../state/navigation";
+import { hrefTo, NEW_QUESTION, route } from "../state/navigation";
 import { strings } from "../strings";
 import { ProbabilityBar } from "../ui/bars";
 import { IconButton } from "../ui/button";
@@ -104,7 +104,14 @@ function Ids({ result }: { result: Result }): JSX.Element {
       </span>
       {case_id && (
         <span>
-          {words.case} <code>{case_id}</code>
+          {words.case}{" "}
+          <a
+            class="results-case"
+            href={hrefTo({ ...NEW_QUESTION, query: { kind: "case", case_id } })}
+            title={words.likeCase}
+          >
+            <code>{case_id}</code>
+          </a>
         </span>
       )}
       {also.length > 0 && (

@@ -14,6 +14,7 @@ import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icons";
 import { ErrorPanel } from "../ui/status";
+import { answer } from "./answer";
 import { ExportMenu } from "./export-menu";
 import { CollectDialog } from "./judge-buttons";
 import { MarksBar } from "./marks-bar";
@@ -27,7 +28,7 @@ const BEGINNING = 80;
 
 export function ResultsView(): JSX.Element {
   if (!route.value.query) return <Welcome />;
-  const { value } = found.state.value;
+  const value = answer.value;
   return (
     <div class="results">
       <div class="results-filters screen-only">
@@ -41,7 +42,8 @@ export function ResultsView(): JSX.Element {
 }
 
 function Found(): JSX.Element {
-  const { loading, value, error } = found.state.value;
+  const { loading, error } = found.state.value;
+  const value = answer.value;
   useAnnouncement(value);
   return (
     <section class="results-main" aria-label={words.title} aria-busy={loading}>
