@@ -30,47 +30,12 @@ export interface DrawLayerProps {
 }
 
 /** Takes what the pointer and the keys do while regions are drawn. */
-export function DrawLayer({ stage, slide, umPerPx, byKeyboard, onAdd, onEnd }: DrawLayerProps): JSX.Element {
+export function DrawLayer(props: DrawLayerProps): JSX.Element {
+  const { stage, umPerPx } = props;
   const layer = useRef<HTMLDivElement>(null);
-  const from = useRef<Point | null>(null);
-  const [pending, setPending] = useState<Rect | null>(() => (byKeyboard ? first(stage.view.peek(), slide) : null));
+  const { pending, ...handlers } = useDrawing(props);
   const view = stage.view.value;
   useEffect(() => layer.current?.focus(), []);
-
-  const add = (rect: Rect | null): void => {
-    setPending(null);
-    if (rect) onAdd(rect);
-  };
-  const onPointer = (event: PointerEvent): void => {
-    if (!view || !layer.current) return;
-    const place = toSlide(view, pointIn(layer.current, event));
-    if (event.type === "pointerdown") {
-      if (event.button !== 0 || !event.isPrimary) return;
-      layer.current.setPointerCapture(event.pointerId);
-      from.current = place;
-    }
-    if (!from.current) return;
-    const drawn = between(slide, from.current, place);
-    if (event.type === "pointerup") {
-      from.current = null;
-      add(drawn && Math.max(drawn.width, drawn.height) >= LEAST_PX * view.scale ? drawn : null);
-    } else setPending(drawn);
-  };
-  const onKeyDown = (event: KeyboardEvent): void => {
-    const next = view && keyed(event, pending, view, slide);
-    if (event.key === "Escape") onEnd();
-    else if (event.key === "Enter" && pending) add(pending);
-    else if (next) {
-      setPending(next);
-      stage.reveal(next);
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
-  const onCancel = (): void => {
-    from.current = null;
-    setPending(null);
-  };
   return (
     <>
       <div
@@ -80,11 +45,7 @@ export function DrawLayer({ stage, slide, umPerPx, byKeyboard, onAdd, onEnd }: D
         aria-label={strings.viewer.drawing}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: keys draw here.
         tabIndex={0}
-        onPointerDown={onPointer}
-        onPointerMove={onPointer}
-        onPointerUp={onPointer}
-        onPointerCancel={onCancel}
-        onKeyDown={onKeyDown}
+        {...handlers}
       >
         {view && pending && <PendingBox box={rectToScreen(view, pending)} />}
       </div>
@@ -94,6 +55,55 @@ export function DrawLayer({ stage, slide, umPerPx, byKeyboard, onAdd, onEnd }: D
       </p>
     </>
   );
+}
+
+type Handlers = Pick<
+  JSX.IntrinsicElements["div"],
+  "onPointerDown" | "onPointerMove" | "onPointerUp" | "onPointerCancel" | "onKeyDown"
+>;
+
+/** The region that is being drawn, null while there is none, and what draws it. */
+function useDrawing({ stage, slide, byKeyboard, onAdd, onEnd }: DrawLayerProps): Handlers & { pending: Rect | null } {
+  const from = useRef<Point | null>(null);
+  const [pending, setPending] = useState<Rect | null>(() => (byKeyboard ? first(stage.view.peek(), slide) : null));
+  const finish = (drawn: Rect | null): void => {
+    from.current = null;
+    setPending(null);
+    if (drawn) onAdd(drawn);
+  };
+  const drawnTo = (event: PointerEvent, view: View): Rect | null =>
+    from.current && between(slide, from.current, toSlide(view, pointIn(event)));
+  return {
+    pending,
+    onPointerDown: (event) => {
+      const view = stage.view.peek();
+      if (!view || event.button !== 0 || !event.isPrimary) return;
+      event.currentTarget.setPointerCapture(event.pointerId);
+      from.current = toSlide(view, pointIn(event));
+    },
+    onPointerMove: (event) => {
+      const view = stage.view.peek();
+      if (view && from.current) setPending(drawnTo(event, view));
+    },
+    onPointerUp: (event) => {
+      const view = stage.view.peek();
+      const drawn = view && drawnTo(event, view);
+      finish(drawn && Math.max(drawn.width, drawn.height) >= LEAST_PX * view.scale ? drawn : null);
+    },
+    onPointerCancel: () => finish(null),
+    onKeyDown: (event) => {
+      const view = stage.view.peek();
+      const next = view && keyed(event, pending, view, slide);
+      if (event.key === "Escape") onEnd();
+      else if (event.key === "Enter" && pending) finish(pending);
+      else if (next) {
+        setPending(next);
+        stage.reveal(next);
+      } else return;
+      event.preventDefault();
+      event.stopPropagation();
+    },
+  };
 }
 
 function PendingBox({ box }: { box: Rect }): JSX.Element {
@@ -122,7 +132,8 @@ function first(view: View | null, slide: Size): Rect | null {
   return view && around(slide, view.centre, FIRST_SHARE * view.scale * Math.min(view.stage.width, view.stage.height));
 }
 
-function pointIn(element: HTMLElement, event: PointerEvent): Point {
-  const { left, top } = element.getBoundingClientRect();
+/** Where an event is in the element that listens to it. */
+function pointIn(event: PointerEvent): Point {
+  const { left, top } = (event.currentTarget as HTMLElement).getBoundingClientRect();
   return { x: event.clientX - left, y: event.clientY - top };
 }

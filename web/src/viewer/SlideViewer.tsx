@@ -14,7 +14,7 @@ import type { SlideSource } from "./source";
 import type { Stage } from "./stage";
 import { Toolbar } from "./Toolbar";
 import { type StageHandle, useStage } from "./use-stage";
-import type { Rect } from "./view";
+import type { Point, Rect } from "./view";
 import "./viewer.css";
 
 const NONE: readonly never[] = [];
@@ -55,15 +55,12 @@ export function SlideViewer(props: SlideViewerProps): JSX.Element {
     if (drawn) handle.stage?.flyTo(drawn.rect);
     else props.onGo?.(id);
   };
-  const handle = useStage(source, (place) => {
+  const onClick = (place: Point): void => {
     const frame = frameAt(frames, place);
     if (frame) go(frame.id);
-  });
+  };
+  const handle = useStage(source, onClick, onStage);
   const { stage } = handle;
-  useEffect(() => {
-    onStage?.(stage);
-    return () => onStage?.(null);
-  }, [stage, onStage]);
   useEffect(() => setDrawing(null), [source?.key]);
   const endDrawing = (): void => {
     setDrawing(null);

@@ -10,8 +10,15 @@ export interface StageHandle {
   readonly element: RefObject<HTMLDivElement | null>;
 }
 
-/** One stage for the life of a component, whatever it shows; it goes with it. onClick: with the place on the slide. */
-export function useStage(source: SlideSource | null, onClick: (place: Point) => void): StageHandle {
+/**
+ * One stage for the life of a component, whatever it shows; it goes with it. onClick: with the place on the slide;
+ * onStage: told the stage, and null when it goes.
+ */
+export function useStage(
+  source: SlideSource | null,
+  onClick: (place: Point) => void,
+  onStage?: (stage: Stage | null) => void,
+): StageHandle {
   const element = useRef<HTMLDivElement>(null);
   const [stage, setStage] = useState<Stage | null>(null);
   const click = useRef(onClick);
@@ -23,5 +30,9 @@ export function useStage(source: SlideSource | null, onClick: (place: Point) => 
     return () => made.destroy();
   }, []);
   useEffect(() => stage?.open(source), [stage, source]);
+  useEffect(() => {
+    onStage?.(stage);
+    return () => onStage?.(null);
+  }, [stage, onStage]);
   return { stage, element };
 }
