@@ -87,6 +87,7 @@ function Head({ response, failed }: { response: SearchResponse | null; failed: b
 function titleOf(response: SearchResponse): string {
   const { query } = route.value;
   const asked = describedQuery(response.query);
+  if (query?.kind === "case" && query.case_id) return `${words.case} ${query.case_id}`;
   if (query?.kind !== "report") return asked;
   return query.text ? words.pasted(asked, query.text.slice(0, BEGINNING)) : words.reportOf(query.slide_id ?? "");
 }
