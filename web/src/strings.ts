@@ -409,6 +409,7 @@ export const strings = {
     noPictureWhy: (name: string) =>
       `The image file of ${name} is not here: it was indexed from features, or its file was moved. Scores and the report are not affected.`,
     side: "Matches, score and report",
+    also: "Further slides of this case",
     matches: "What matched",
     noMatches: "No regions are known that matched.",
     match: (label: string) => `Match ${label}`,
@@ -422,7 +423,7 @@ export const strings = {
     part: "Part",
     gives: "Gives",
     sum: "Sum",
-    total: "Score",
+    slideScore: "Score of the slides alone",
     base: "Base",
     globalPart: "Whole slides",
     rest: (count: number) => counted(count, "other pair", "other pairs"),
@@ -433,6 +434,7 @@ export const strings = {
     words: "words of the question",
     queryText: "Asked with words",
     queryReport: "Asked with a report",
+    queryReportOf: (slideId: string) => `Asked with the report of ${slideId}`,
     without: "Without",
   },
   overview: {

@@ -67,11 +67,11 @@ function compareHref(slideId: string): string {
 function Title({ result }: { result: Result }): JSX.Element {
   const { slide, slide_id } = result;
   return (
-    <h3>
+    <h2>
       <a data-result href={compareHref(slide_id)} aria-label={words.compare(slide.diagnosis, slide_id, result.rank)}>
         {slide.diagnosis ?? slide_id}
       </a>
-    </h3>
+    </h2>
   );
 }
 
