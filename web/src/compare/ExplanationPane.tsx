@@ -8,11 +8,15 @@ import { matchId, pairId } from "./frames";
 import { type Part, type Step, span, waterfall } from "./waterfall";
 
 const MOST_PAIRS = 8;
+/** Shares add up to the score but for less. */
+const SAME = 1e-5;
 
 const texts = strings.compare;
 
 export interface ExplanationPaneProps {
   readonly explanation: Explanation;
+  /** Of the result; of several ways that led to it, only that of similar slides is explained. */
+  readonly score: number;
   readonly matches: readonly Match[];
   readonly selected: string | null;
   readonly onGo: (id: string) => void;
@@ -20,8 +24,10 @@ export interface ExplanationPaneProps {
 }
 
 /** How the score comes about: each part begins where the last one ended. */
-export function ExplanationPane({ explanation, matches, selected, onGo, onPair }: ExplanationPaneProps): JSX.Element {
+export function ExplanationPane(props: ExplanationPaneProps): JSX.Element {
+  const { explanation, score, matches, selected, onGo, onPair } = props;
   const steps = useMemo(() => waterfall(explanation, matches, MOST_PAIRS), [explanation, matches]);
+  const sum = steps.at(-1)?.to ?? 0;
   const { low, high } = span(steps);
   const place = (value: number) => (100 * (value - low)) / (high - low || 1);
   const go = ({ part }: Step): (() => void) | null => {
@@ -52,8 +58,8 @@ export function ExplanationPane({ explanation, matches, selected, onGo, onPair }
       </tbody>
       <tfoot>
         <tr>
-          <th scope="row">{texts.total}</th>
-          <td class="number">{texts.figure(steps.at(-1)?.to ?? 0)}</td>
+          <th scope="row">{Math.abs(sum - score) < SAME ? texts.score : texts.slideScore}</th>
+          <td class="number">{texts.figure(sum)}</td>
           <td />
         </tr>
       </tfoot>

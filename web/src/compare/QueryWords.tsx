@@ -1,21 +1,43 @@
 import type { JSX } from "preact";
-import type { QueryEcho } from "../api/types";
+import { slides } from "../api/endpoints";
+import type { Query, QueryEcho, Report } from "../api/types";
+import { archiveName } from "../state/archives";
+import { useResource } from "../state/loading";
 import { strings } from "../strings";
+import { ErrorPanel } from "../ui/status";
+import { kept, type SlideOf } from "./answers";
 
 const texts = strings.compare;
 
-/** The words asked with. */
-export function QueryWords({ query }: { query: QueryEcho }): JSX.Element | null {
-  if (!query.text && !query.without) return null;
+/** The words asked with: a sentence, a report, or the report of a slide. */
+export function QueryWords({ asked, query }: { asked: Query | null; query: QueryEcho }): JSX.Element | null {
+  if (asked?.kind === "report" && asked.slide_id) return <QueryReport slideId={asked.slide_id} />;
+  const text = query.text ?? (asked?.kind === "report" ? asked.text : null);
+  if (!text && !query.without) return null;
   return (
-    <div class="compare-query-words">
+    <section class="compare-query-words">
       <h2>{query.kind === "report" ? texts.queryReport : texts.queryText}</h2>
-      {query.text && <blockquote>{query.text}</blockquote>}
+      {text && <blockquote>{text}</blockquote>}
       {query.without && (
         <p>
           <b>{texts.without}</b> {query.without}
         </p>
       )}
-    </div>
+    </section>
+  );
+}
+
+const reportOf = kept(
+  ({ archive, slideId }: SlideOf, signal): Promise<Report> => slides.report(archive, slideId, signal),
+);
+
+function QueryReport({ slideId }: { slideId: string }): JSX.Element {
+  const { value, error, reload } = useResource({ archive: archiveName.value, slideId }, reportOf);
+  return (
+    <section class="compare-query-words">
+      <h2>{texts.queryReportOf(slideId)}</h2>
+      {error && <ErrorPanel error={error} onRetry={reload} />}
+      {value?.slide_id === slideId && <blockquote>{value.text}</blockquote>}
+    </section>
   );
 }

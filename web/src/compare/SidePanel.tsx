@@ -1,5 +1,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import type { PairShare, Result } from "../api/types";
+import { waysText } from "../results/ways";
+import { hrefTo } from "../state/navigation";
 import { strings } from "../strings";
 import { ExplanationPane } from "./ExplanationPane";
 import { MatchList } from "./MatchList";
@@ -18,19 +20,21 @@ export interface SidePanelProps {
 
 /** What matched, how the score comes about, and the report. */
 export function SidePanel({ result, selected, onGo, onPair, children }: SidePanelProps): JSX.Element {
-  const { matches, text_regions, explanation, report_text, phrases } = result;
+  const { matches, text_regions, explanation, report_text, phrases, also } = result;
   return (
     <aside class="compare-side" aria-label={texts.side}>
       {children}
       <section>
         <h2>{texts.matches}</h2>
         <MatchList matches={matches} textRegions={text_regions} selected={selected} onGo={onGo} />
+        <p class="faint">{waysText(result)}</p>
       </section>
       {explanation && (
         <section>
           <h2>{texts.explanation}</h2>
           <ExplanationPane
             explanation={explanation}
+            score={result.score}
             matches={matches}
             selected={selected}
             onGo={onGo}
@@ -42,6 +46,18 @@ export function SidePanel({ result, selected, onGo, onPair, children }: SidePane
         <h2>{texts.report}</h2>
         <ReportPane text={report_text} phrases={phrases} />
       </section>
+      {also.length > 0 && (
+        <section>
+          <h2>{texts.also}</h2>
+          <ul class="compare-also">
+            {also.map((id) => (
+              <li key={id}>
+                <a href={hrefTo({ selected: id })}>{id}</a>
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
     </aside>
   );
 }

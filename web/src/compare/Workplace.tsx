@@ -50,7 +50,7 @@ export function Workplace({ shown, answer, error, onRetry }: WorkplaceProps): JS
       />
       <Slides shown={shown} answer={answer} places={places} overlay={overlay} />
       <SidePanel result={result} selected={places.selected} onGo={places.go} onPair={places.goToPair}>
-        <QueryWords query={query} />
+        <QueryWords asked={route.value.query} query={query} />
         {error && <ErrorPanel error={error} onRetry={onRetry} />}
       </SidePanel>
     </div>

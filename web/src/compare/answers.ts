@@ -79,7 +79,7 @@ export const slideWithReport = kept(async ({ archive, slideId }: SlideOf, signal
 });
 
 /** A question whose last answers are kept, the oldest going first. */
-function kept<Key, Answer>(ask: (key: Key, signal: AbortSignal) => Promise<Answer>) {
+export function kept<Key, Answer>(ask: (key: Key, signal: AbortSignal) => Promise<Answer>) {
   const answers = new Map<string, Answer>();
   return async (key: Key, signal: AbortSignal): Promise<Answer> => {
     const written = JSON.stringify(key);
