@@ -32,6 +32,7 @@ from histoseek.server.warming import warm
 
 _OPEN_SLIDES = 64
 _TILE_CACHE_MB = 256
+_MAPS = "maps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Context:
             archives=archives,
             files=SlideFiles(),
             tiles=TileService(_OPEN_SLIDES, _TILE_CACHE_MB),
-            overviews=Overviews(),
+            overviews=Overviews(settings.state / _MAPS),
             uploads=uploads,
             jobs=jobs,
             supervisor=Supervisor(jobs, lambda job, told: uploads.encode(job, archives.get(job.archive), told)),
@@ -90,12 +91,13 @@ class Context:
         """Begin what runs beside requests."""
         self.supervisor.start()
         self.uploads.start()
-        warm(self.archives)
+        warm(self.archives, self.overviews)
 
     def close(self) -> None:
         """End it all, without losing anything."""
         self.ending.set()
         self.supervisor.close()
+        self.overviews.close()
         self.uploads.close()
         self.tiles.close()
         self.state.close()

@@ -10,22 +10,28 @@ from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedReport, ArchivedSlide, Query
 from histoseek.search.search import search
 from histoseek.server.archives import ServedArchive, ServedArchives
+from histoseek.server.overviews import Overviews
 
 log = logging.getLogger(__name__)
 
 
-def warm(archives: ServedArchives) -> None:
-    """Ask each archive with one of its own slides and its report, in a thread beside."""
-    threading.Thread(target=_warm, args=(archives,), name="warming", daemon=True).start()
+def warm(archives: ServedArchives, overviews: Overviews) -> None:
+    """Ask each archive with one of its own slides and its report, and for its map, in a thread beside."""
+    threading.Thread(target=_warm, args=(archives, overviews), name="warming", daemon=True).start()
 
 
-def _warm(archives: ServedArchives) -> None:
+def _warm(archives: ServedArchives, overviews: Overviews) -> None:
     for served in archives:
-        for query in _examples(served):
-            try:
+        try:
+            for query in _examples(served):
                 search(served.archive, query, SearchOptions(k=1))
-            except HistoseekError as error:
-                log.info("archive %s: not warmed up (%s)", served.name, error.kind)
+        except HistoseekError as error:
+            log.info("archive %s: not warmed up (%s)", served.name, error.kind)
+    for served in archives:
+        try:
+            overviews.of(served, None)
+        except HistoseekError as error:
+            log.info("archive %s: no map (%s)", served.name, error.kind)
 
 
 def _examples(served: ServedArchive) -> list[Query]:

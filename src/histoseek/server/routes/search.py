@@ -71,8 +71,7 @@ def get_map(
     label: Annotated[str | None, Query(max_length=200, description="The column of labels.")] = None,
 ) -> Map:
     """A 2-d map of the archive's slides: near are slides that look alike as a whole."""
-    with context.archives.turn():
-        return context.overviews.of(served, label)
+    return context.overviews.of(served, label)
 
 
 def _options(served: ServedArchive, request: SearchRequest) -> SearchOptions:
