@@ -277,7 +277,7 @@ export const strings = {
       unlikeWhy: "The nearest slides are far away. What they say need not hold for this query.",
       noveltyTitle: "Does the query belong here?",
       novelty: (percent: number) =>
-        `${percent} % of the archive's slides are as far from all other patients' slides as this query is.`,
+        `${percent < 1 ? "Less than 1" : percent} % of the archive's slides are as far from all other patients' slides as this query is.`,
     },
   },
   facets: {
