@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.watched import Watched, accessibility_faults
 from tests.server.running import RunningServer, serving
 
-MAP_MS = 60_000
+MAP_MS = 180_000
 """The first map of an archive compiles code."""
 VIEWS = ["Search", "Compare", "Overview", "Collections", "History"]
 
@@ -107,6 +107,13 @@ def test_a_key_leads_to_the_search_field_and_selects_what_is_in_it(opened: Page)
     opened.keyboard.press("/")
     opened.keyboard.type("necrosis")
     expect(opened.locator("[data-search-field]").first).to_have_value("necrosis")
+
+
+def test_the_key_leads_to_the_modes_where_a_slide_was_chosen(opened: Page) -> None:
+    opened.evaluate("location.hash = '#/results?ask=slide&slide=SIM-0000-00'")
+    opened.get_by_role("region", name="Results").get_by_role("heading").first.wait_for()
+    opened.keyboard.press("/")
+    expect(opened.get_by_role("tab", name="Slide", exact=True)).to_be_focused()
 
 
 def test_the_first_stop_of_the_tab_key_skips_to_the_content(opened: Page) -> None:

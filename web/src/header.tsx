@@ -112,9 +112,10 @@ function usePageShortcuts(): void {
   useShortcuts(own);
 }
 
-/** The search field is marked by the search room, which knows its fields. */
+/** The search field is marked by the search room; where a slide was chosen there is none, but the tabs of the modes. */
 function focusSearch(): void {
-  const field = document.querySelector<HTMLInputElement | HTMLTextAreaElement>("[data-search-field]");
-  field?.focus();
-  field?.select();
+  const search = document.querySelector(".header-search");
+  const field = search?.querySelector<HTMLInputElement | HTMLTextAreaElement>("[data-search-field]");
+  if (field) field.select();
+  (field ?? search?.querySelector<HTMLElement>("[role=tab][aria-selected=true]"))?.focus();
 }
