@@ -56,7 +56,7 @@ export function MapCanvas(props: MapCanvasProps): JSX.Element {
       onKeyDown={(event) => onKey(event, view)}
     >
       <canvas ref={canvas} class={props.lassoing ? "is-lassoing" : ""} {...pointer} />
-      {at && hovered.value !== null && <HoverCard at={at} {...nameOf(hovered.value)} />}
+      {at && window && hovered.value !== null && <HoverCard at={at} window={window} {...nameOf(hovered.value)} />}
     </div>
   );
 }
