@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from histoseek.reports.facts import above, concept_token, values
@@ -67,12 +68,18 @@ def tokens_of(text: str) -> tuple[str, ...]:
 def spans(text: str, wanted: Collection[str]) -> tuple[Span, ...]:
     """Where a text holds any of some tokens (those of a query), in order, those within another left out."""
     held = frozenset(wanted)
-    places = sorted({(term.start, -term.end) for term in analyse(text) if term.token in held})
+    places = sorted({(term.start, -term.end) for term in _read_lately(text) if term.token in held})
     found: list[Span] = []
     for start, end in places:
         if not found or -end > found[-1].end:
             found.append(Span(start, -end))
     return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _read_lately(text: str) -> tuple[Term, ...]:
+    """The same reports come up in one search after the other."""
+    return analyse(text)
 
 
 def _words(text: str, mentions: tuple[Mention, ...]) -> Iterator[Term]:
