@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from histoseek.server.page import STATIC
 from tests.browser.chromium import FLAGS, find_chromium
 from tests.browser.watched import Watched, watch
 from tests.server.running import RunningServer, serving
@@ -55,7 +56,9 @@ def page(watched: Watched) -> Page:
 
 @pytest.fixture(scope="session")
 def server(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """`histoseek serve` with an archive of ten simulated slides, named "cohort"."""
+    """`histoseek serve` with an archive of ten simulated slides, named "cohort"; skips without the built page."""
+    if not (STATIC / "index.html").is_file():
+        pytest.skip("the page is not built: run `make page`")
     with serving([indexed], tmp_path_factory.mktemp("serving") / "state") as running:
         yield running
 
