@@ -282,6 +282,7 @@ export const strings = {
   },
   facets: {
     title: "Filters",
+    allSlides: (count: number) => counted(count, "slide", "slides"),
     slides: (count: number) => `${counted(count, "slide satisfies", "slides satisfy")} them`,
     fromReports: "From reports",
     fields: {} as Readonly<Record<string, string>>,

@@ -18,7 +18,8 @@ const SEARCHABLE_FROM = 12;
 
 export function FacetsPanel(): JSX.Element {
   const counts = lastFacets.value;
-  const { filters } = route.value;
+  const { filters, settings } = route.value;
+  const narrowed = filters.length > 0 || settings.where !== null;
   const whole = wholeFacets.state.value.value;
   const fields = whole && counts ? fieldsNow(orderedFields(whole.fields, whole.slides, filters), counts.fields) : [];
   const groups = (["metadata", "report"] as const).map((source) => ({
@@ -28,7 +29,7 @@ export function FacetsPanel(): JSX.Element {
   return (
     <section class="facets" aria-label={words.title} aria-busy={facets.state.value.loading}>
       <h2>{words.title}</h2>
-      {counts && <p class="faint">{words.slides(counts.slides)}</p>}
+      {counts && <p class="faint">{narrowed ? words.slides(counts.slides) : words.allSlides(counts.slides)}</p>}
       {groups.map((group) => (
         <FacetGroup key={group.source} {...group} />
       ))}
