@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from histoseek.client.client import Client
 from histoseek.server.page import STATIC
 from tests.browser.chromium import FLAGS, find_chromium
 from tests.browser.watched import Watched, watch
 from tests.server.running import RunningServer, serving
+
+MAP_S = 300.0
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +72,11 @@ def opened(page: Page, server: RunningServer) -> Page:
     page.goto(f"{server.url}#token={server.token}")
     page.get_by_role("search").wait_for()
     return page
+
+
+@pytest.fixture(scope="session")
+def mapped(server: RunningServer) -> RunningServer:
+    """The server once it has made the archive's map, for which code is compiled."""
+    with Client(server.url, server.token, timeout_s=MAP_S) as client:
+        client.map("cohort")
+    return server

@@ -1,6 +1,6 @@
 """Pictures of the page for its documentation, with simulated slides.
 
-    python -m tests.browser.screenshots docs/figures
+python -m tests.browser.screenshots docs/figures
 """
 
 from __future__ import annotations

@@ -11,8 +11,6 @@ from playwright.sync_api import Page, expect
 from tests.browser.watched import Watched, accessibility_faults
 from tests.server.running import RunningServer, serving
 
-MAP_MS = 180_000
-"""The first map of an archive compiles code."""
 VIEWS = ["Search", "Compare", "Overview", "Collections", "History"]
 
 
@@ -132,11 +130,11 @@ def test_an_unknown_archive_is_told(opened: Page) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
-def test_views_without_a_question_are_accessible(opened: Page, view: str, theme: str) -> None:
+def test_views_without_a_question_are_accessible(mapped: RunningServer, opened: Page, view: str, theme: str) -> None:
     opened.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     opened.get_by_role("navigation").get_by_role("link", name=view).click()
     expect(opened.get_by_role("main", name=view)).to_be_visible()
-    opened.wait_for_load_state("networkidle", timeout=MAP_MS)
+    opened.wait_for_load_state("networkidle")
     assert accessibility_faults(opened) == []
 
 
