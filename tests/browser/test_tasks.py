@@ -283,7 +283,7 @@ def test_slides_are_collected_noted_and_taken_away(opened: Page, client: Client)
         opened.get_by_role("menuitem", name="JSON").click()
     rows = json.loads(Path(download.value.path()).read_text())
     assert [(row["slide_id"], row["note"]) for row in rows] == [(first, "typical")]
-    assert [one.name for one in client.collections()] == ["for the seminar"]
+    assert "for the seminar" in [one.name for one in client.collections()]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

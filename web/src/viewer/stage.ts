@@ -40,6 +40,7 @@ export class Stage implements Movable {
 
   constructor(element: HTMLElement, onClick: (place: Point) => void) {
     forgoOwnStyles();
+    keepQuiet();
     this.viewer = OpenSeadragon({ ...OPTIONS, element });
     this.viewer.addHandler("open", () => this.opened());
     this.viewer.addHandler("viewport-change", () => this.moved());
@@ -217,6 +218,11 @@ function forgoOwnStyles(): void {
   const style = document.createElementNS(null, "style");
   style.setAttribute(mark, "");
   document.head.append(style);
+}
+
+/** Tiles that come too late are no fault, though the library warns of each; what fails is told by `hasFailed`. */
+function keepQuiet(): void {
+  Object.assign(OpenSeadragon, { console: { ...console, warn: () => undefined } });
 }
 
 /** Whether the reader asked for less motion. */
