@@ -2,10 +2,11 @@
 import { computed } from "@preact/signals";
 import { searches } from "../api/endpoints";
 import type { Result, SearchRequest, SearchResponse } from "../api/types";
-import { archiveName } from "./archives";
+import { archive, archiveName } from "./archives";
 import { describedFilters, describedQuery } from "./described";
 import { resource } from "./loading";
 import { hrefTo, NEW_QUESTION, route } from "./navigation";
+import { Recent } from "./recent";
 import { searchRequestOf } from "./request";
 import { noteSearch } from "./searches";
 
@@ -15,13 +16,15 @@ interface Asked {
 }
 
 const asked = computed<Asked | null>(() => {
-  const request = searchRequestOf(route.value);
+  const request = searchRequestOf(route.value, archive.value);
   return request && archiveName.value ? { archive: archiveName.value, request } : null;
 });
 
-/** The answers of this visit, so that the back button need not ask again; the oldest goes first. */
-const answers = new Map<string, SearchResponse>();
 const MOST_ANSWERS = 20;
+const FRESH_MS = 10 * 60_000;
+
+/** The last answers, so that the back button need not ask again; archives change, so not for long. */
+const answers = new Recent<SearchResponse>(MOST_ANSWERS, FRESH_MS);
 
 export const found = resource(() => asked.value, answered);
 
@@ -33,10 +36,9 @@ export const selectedResult = computed<Result | null>(() => {
 
 async function answered({ archive, request }: Asked, signal: AbortSignal): Promise<SearchResponse> {
   const key = JSON.stringify([archive, request]);
-  const answer = answers.get(key) ?? (await searches.search(archive, request, signal));
-  answers.delete(key);
-  answers.set(key, answer);
-  for (const oldest of [...answers.keys()].slice(0, -MOST_ANSWERS)) answers.delete(oldest);
+  const kept = answers.get(key);
+  const answer = kept ?? (await searches.search(archive, request, signal));
+  if (!kept) answers.put(key, answer);
   if (!signal.aborted) note(archive, answer);
   return answer;
 }

@@ -69,6 +69,19 @@ describe("a resource", () => {
     expect(asked).toHaveLength(1);
   });
 
+  it("follows its key only, not what loading looks at", () => {
+    const other = signal(1);
+    let times = 0;
+    resource(
+      () => "a",
+      async () => {
+        times += other.value;
+      },
+    );
+    other.value = 2;
+    expect(times).toBe(1);
+  });
+
   it("does not ask again for an equal key", () => {
     const size = signal({ px: 1 });
     let times = 0;

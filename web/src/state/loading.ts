@@ -1,5 +1,5 @@
 /** Values that come from the server: on their way, here, or refused. */
-import { computed, effect, type ReadonlySignal, type Signal, signal, useSignal } from "@preact/signals";
+import { computed, effect, type ReadonlySignal, type Signal, signal, untracked, useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { type ApiError, asApiError, isAbort } from "../api/error";
 
@@ -61,7 +61,7 @@ type State<Value> = Signal<Loaded<Value>>;
 function started<Value>(state: State<Value>, load: (signal: AbortSignal) => Promise<Value>): () => void {
   const giveUp = new AbortController();
   state.value = { ...state.peek(), loading: true, error: null };
-  load(giveUp.signal).then(
+  untracked(() => load(giveUp.signal)).then(
     (value) => {
       if (!giveUp.signal.aborted) state.value = { loading: false, value, error: null };
     },

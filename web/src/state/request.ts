@@ -1,9 +1,10 @@
 /** The requests that a route stands for. */
-import type { ExplainRequest, SearchRequest } from "../api/types";
+import type { ArchiveInfo, ExplainRequest, SearchRequest } from "../api/types";
+import { usualVote } from "./columns";
 import type { Route } from "./route";
 
 /** The search of a route, null when nothing is asked. */
-export function searchRequestOf(route: Route): SearchRequest | null {
+export function searchRequestOf(route: Route, archive: ArchiveInfo | null): SearchRequest | null {
   if (!route.query) return null;
   const { settings } = route;
   const judged = route.marks.relevant.length + route.marks.irrelevant.length > 0;
@@ -19,7 +20,7 @@ export function searchRequestOf(route: Route): SearchRequest | null {
     exact: settings.exact,
     min_probability: settings.minProbability,
     distance: settings.distance,
-    vote: settings.vote,
+    vote: settings.vote === null ? (archive && usualVote(archive)) : settings.vote || null,
     expand: settings.expand,
     marks: judged ? route.marks : null,
   };

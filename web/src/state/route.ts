@@ -10,7 +10,7 @@ import { hasLostText, readQuery, type TextStore, writeQuery } from "./query-para
 export const VIEWS = ["results", "compare", "overview", "collections", "history"] as const;
 export type View = (typeof VIEWS)[number];
 
-/** How to search, as SearchRequest has it; null: as the server does it; perPage: results on a page. */
+/** How to search, as SearchRequest has it; null: as the server does it; perPage: results on a page; vote: "" for none. */
 export interface SearchSettings {
   readonly perPage: number;
   readonly to: "slides" | "reports";
@@ -144,7 +144,7 @@ function writeSettings(settings: SearchSettings, to: URLSearchParams): void {
   if (settings.where) to.set("where", settings.where);
   if (settings.minProbability !== null) to.set("least", String(settings.minProbability));
   if (settings.distance) to.set("distance", settings.distance);
-  if (settings.vote) to.set("vote", settings.vote);
+  if (settings.vote !== null) to.set("vote", settings.vote);
   if (!settings.expand) to.set("expand", "no");
 }
 
@@ -160,7 +160,7 @@ function readSettings(from: URLSearchParams): SearchSettings {
     where: from.get("where") || null,
     minProbability: least >= 0 && least <= 1 ? least : null,
     distance: from.get("distance") || null,
-    vote: from.get("vote") || null,
+    vote: from.get("vote"),
     expand: from.get("expand") !== "no",
   };
 }
