@@ -161,8 +161,6 @@ export const strings = {
       findSlides: "Slides",
       findReports: "Reports",
       perPage: "Results on a page",
-      vote: "Results vote on",
-      noVote: "nothing",
       least: (column: string) => `Least probability of the same ${column}`,
       any: "any",
       percent: (percent: number) => `${percent} %`,

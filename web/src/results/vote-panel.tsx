@@ -2,8 +2,8 @@
 import type { JSX } from "preact";
 import type { SearchResponse, Tally, Vote } from "../api/types";
 import { set } from "../search/asking";
-import { labelColumns } from "../search/columns";
 import { archive } from "../state/archives";
+import { labelColumns, usualVote } from "../state/columns";
 import { route } from "../state/navigation";
 import { strings } from "../strings";
 import { ShareBar } from "../ui/bars";
@@ -46,6 +46,7 @@ function Unlike({ novelty }: { novelty: number | null }): JSX.Element {
 
 function ColumnChoice(): JSX.Element {
   const columns = labelColumns(archive.value?.fields ?? []);
+  const usual = archive.value ? usualVote(archive.value) : null;
   return (
     <div class="screen-only">
       <Field label={words.column}>
@@ -53,8 +54,8 @@ function ColumnChoice(): JSX.Element {
           <select
             id={id}
             class="select"
-            value={route.value.settings.vote ?? ""}
-            onChange={(event) => set({ vote: event.currentTarget.value || null })}
+            value={route.value.settings.vote ?? usual ?? ""}
+            onChange={(event) => set({ vote: event.currentTarget.value })}
           >
             <option value="">{words.nothing}</option>
             {columns.map((name) => (

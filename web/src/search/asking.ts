@@ -1,11 +1,10 @@
 /** What is being asked: the draft in the search bar, which follows the address and leads to the next one. */
 import { computed, effect, signal } from "@preact/signals";
-import type { ArchiveInfo, ImageQuery, Query } from "../api/types";
+import type { ImageQuery, Query } from "../api/types";
 import { archive, archiveName } from "../state/archives";
 import { found } from "../state/found";
-import { go, NEW_QUESTION, route } from "../state/navigation";
+import { ask, go, route } from "../state/navigation";
 import type { SearchSettings } from "../state/route";
-import { labelColumns } from "./columns";
 import { type Draft, draftWith, EMPTY_DRAFT, MODES, type Mode, modeOf, queryOf, withoutArchived } from "./draft";
 
 export const draft = signal<Draft>(EMPTY_DRAFT);
@@ -40,7 +39,7 @@ export function change(part: Partial<Draft>): void {
   draft.value = { ...draft.peek(), ...part };
 }
 
-/** Ask what is drafted; asking the same again tries again where the last try failed. */
+/** Ask what is drafted. */
 export function submit(): void {
   const query = ready.peek();
   if (query) askNow(query);
@@ -52,20 +51,13 @@ export function choose(image: ImageQuery): void {
   if (mode.peek() === "slide") submit();
 }
 
-/** Ask something. The first question of a visit has the results vote, where there is something to vote on. */
+/** Ask something; asking the same again tries again where the last try failed. */
 export function askNow(query: Query): void {
-  const { query: before, settings } = route.peek();
-  const first = before === null && settings.vote === null;
-  go({ ...NEW_QUESTION, query, settings: first ? { ...settings, vote: usualVote(archive.peek()) } : settings });
+  ask(query);
   if (found.state.peek().error) found.reload();
 }
 
 /** Change how is searched; the results begin with the first page again. */
 export function set(part: Partial<SearchSettings>): void {
   go({ settings: { ...route.peek().settings, ...part }, page: 1 });
-}
-
-function usualVote(asked: ArchiveInfo | null): string | null {
-  const columns = labelColumns(asked?.fields ?? []);
-  return asked?.calibrated_for ?? (columns.includes("diagnosis") ? "diagnosis" : null);
 }

@@ -7,7 +7,6 @@ import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Checkbox, Field } from "../ui/field";
 import { set } from "./asking";
-import { labelColumns } from "./columns";
 import { Popover } from "./popover";
 
 const words = strings.search.options;
@@ -27,7 +26,7 @@ export function OptionsButton(): JSX.Element {
   );
 }
 
-// The vote has its own place, and the filter is in the column of filters.
+// The vote is chosen beside its outcome, and the condition among the filters.
 const COUNTED = ["perPage", "to", "byCase", "samePatient", "exact", "minProbability", "distance", "expand"] as const;
 
 function changedCount(): number {
@@ -60,7 +59,6 @@ function Options(): JSX.Element {
         choices={[...new Set([...PER_PAGE, settings.perPage])].sort((a, b) => a - b).map((n) => [String(n), String(n)])}
         onChoose={(count) => set({ perPage: Number(count) })}
       />
-      <VoteChoice />
       {column && <LeastProbability column={column} />}
       <Checkbox label={words.byCase} checked={settings.byCase} onChange={(byCase) => set({ byCase })} />
       <Checkbox
@@ -70,19 +68,6 @@ function Options(): JSX.Element {
       />
       <Advanced />
     </div>
-  );
-}
-
-/** The metadata column that results vote on. */
-function VoteChoice(): JSX.Element {
-  const columns = labelColumns(archive.value?.fields ?? []);
-  return (
-    <Choice
-      label={words.vote}
-      value={route.value.settings.vote ?? ""}
-      choices={[["", words.noVote], ...columns.map((name) => [name, name] as const)]}
-      onChoose={(column) => set({ vote: column || null })}
-    />
   );
 }
 

@@ -3,8 +3,10 @@ import type { ArchiveInfo, ExplainRequest, SearchRequest } from "../api/types";
 import { usualVote } from "./columns";
 import type { Route } from "./route";
 
+type Voting = Pick<ArchiveInfo, "fields" | "calibrated_for">;
+
 /** The search of a route, null when nothing is asked. */
-export function searchRequestOf(route: Route, archive: ArchiveInfo | null): SearchRequest | null {
+export function searchRequestOf(route: Route, archive: Voting | null): SearchRequest | null {
   if (!route.query) return null;
   const { settings } = route;
   const judged = route.marks.relevant.length + route.marks.irrelevant.length > 0;
@@ -20,7 +22,7 @@ export function searchRequestOf(route: Route, archive: ArchiveInfo | null): Sear
     exact: settings.exact,
     min_probability: settings.minProbability,
     distance: settings.distance,
-    vote: settings.vote === null ? (archive && usualVote(archive)) : settings.vote || null,
+    vote: settings.vote === null ? archive && usualVote(archive) : settings.vote || null,
     expand: settings.expand,
     marks: judged ? route.marks : null,
   };
