@@ -14,10 +14,11 @@ from weakref import WeakValueDictionary
 from histoseek.archive.stores.sql import quoted
 from histoseek.encoders.bag import Bag, BagOrigin, load_bag, save_bag
 from histoseek.encoders.recipe import Recipe
-from histoseek.errors import InputError
+from histoseek.errors import HistoseekError, InputError
 from histoseek.geometry import Rect
 from histoseek.search.queries import ArchivedSlide, EncodedSlide, ImageQuery, Region
 from histoseek.server.archives import ServedArchive
+from histoseek.server.errors import NotThere
 from histoseek.server.uploads.sandbox import Sandbox
 from histoseek.server.uploads.store import StoredUpload, UploadStore
 from histoseek.slides.fingerprint import fingerprint
@@ -46,13 +47,14 @@ class Encodings:
         spacing_um_per_px: float | None = None,
         told: Told = untold,
     ) -> Bag:
-        """The bag of an upload, or of its regions in level-0 px; raises SlideError, SandboxFailure."""
+        """The bag of an upload, or of its regions in level-0 px; raises SlideError, SandboxFailure, NotThere."""
         parts = (asdict(recipe), [str(rect) for rect in regions], spacing_um_per_px)
         key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
         path = upload.folder / f"bag-{key}.safetensors"
-        with self._alone(path):
+        with self._alone(path), _still_there(upload):
             if not path.is_file():
                 bag = self.sandbox.encode(upload.path, recipe, spacing_um_per_px, regions, told, upload.name)
+                _require(upload)
                 save_bag(bag, BagOrigin("", key, 0, 0, spacing_um_per_px or 0), path)
             return load_bag(path)
 
@@ -111,8 +113,26 @@ class AskedUploads:
 
     def known(self, upload: StoredUpload) -> str | None:
         """The id of the archive's slide with this very content."""
-        found = self.served.archive.records(f"file_fingerprint = {quoted(fingerprint(upload.path))}", limit=1)
+        with _still_there(upload):
+            content = fingerprint(upload.path)
+        found = self.served.archive.records(f"file_fingerprint = {quoted(content)}", limit=1)
         return found[0].slide_id if found else None
+
+
+def _require(upload: StoredUpload) -> None:
+    """Raise NotThere when an upload was deleted meanwhile: nothing more is to be kept of it."""
+    if not upload.path.exists():
+        raise NotThere("upload", "it has been deleted meanwhile", "Send it again")
+
+
+@contextmanager
+def _still_there(upload: StoredUpload) -> Iterator[None]:
+    """Let errors of the block be those of an upload that is there."""
+    try:
+        yield
+    except HistoseekError:
+        _require(upload)
+        raise
 
 
 def _spacing(upload: StoredUpload) -> float:

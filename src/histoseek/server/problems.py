@@ -14,8 +14,11 @@ from starlette.exceptions import HTTPException
 from histoseek.errors import (
     ArchiveBusy,
     ArchiveError,
+    ArchiveNotFound,
     ArchiveReadOnly,
     BadFilter,
+    DamagedArchive,
+    DiskFull,
     EncoderError,
     HistoseekError,
     MissingExtra,
@@ -37,7 +40,9 @@ _STATUS: Sequence[tuple[type[HistoseekError], int]] = (
     (ArchiveReadOnly, 403),
     (MissingExtra, 501),
     (EncoderError, 503),
-    (ArchiveError, 503),
+    (ArchiveNotFound, 503),
+    (DamagedArchive, 503),
+    (DiskFull, 503),
 )
 _MOST_FAULTS = 5
 
@@ -91,8 +96,10 @@ def status_of(error: HistoseekError) -> int:
 def detail_of(error: HistoseekError) -> str:
     """What is wrong and what to do, without what names a file of the server's."""
     text = f"{error.what}. {error.advice}" if error.advice else error.what
-    if isinstance(error, SlideError | ArchiveError | EncoderError):
+    if isinstance(error, SlideError | EncoderError):
         return text
+    if isinstance(error, ArchiveError):
+        return f"archive: {text}"
     if isinstance(error, BadFilter):
         return f"filter: {text}"
     # Of tables and folders only the name is told.

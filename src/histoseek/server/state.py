@@ -83,6 +83,12 @@ class State:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
 
+    def check(self) -> None:
+        """Raise Overloaded when the database can't be read, or was taken away: what is written now would be lost."""
+        self.read("SELECT 1")
+        if not self._path.exists():
+            raise Overloaded("server", "its state is gone", "Start it anew", 60)
+
     def key(self, purpose: str) -> bytes:
         """A secret of 32 bytes for one purpose, the same in all processes for as long as the state lives."""
         statement = "SELECT value FROM keys WHERE purpose = 'root'"

@@ -24,7 +24,7 @@ def get_ready(context: InContext) -> Health:
     """Whether all archives and the state can be read; needs no token."""
     for served in context.archives:
         served.archive.refresh()
-    context.state.read("SELECT 1")
+    context.state.check()
     return Health(status="ok", version=__version__)
 
 

@@ -58,6 +58,8 @@ def count_values(identity: Reader, served: Served, request: FacetsRequest) -> Fa
     archive, filters = served.archive, _filters(request.filters)
     archive.refresh()
     where = _public(request.where)
+    if archive.space is None:
+        return Facets(slides=0, fields=())
     counted = fields.facet_counts(archive, where, filters, request.fields)
     condition = both(where, fields.condition_of(archive.store, filters))
     return Facets(slides=archive.store.count(condition), fields=tuple(_fields(counted, request.most)))
