@@ -25,9 +25,11 @@ effect(() => {
   mode.value = modeOf(query);
 });
 
+let draftedFor = "";
 effect(() => {
-  archiveName.value;
-  if (route.peek().query === null) draft.value = withoutArchived(draft.peek());
+  const name = archiveName.value;
+  if (draftedFor && name !== draftedFor && route.peek().query === null) draft.value = withoutArchived(draft.peek());
+  draftedFor = name;
 });
 
 effect(() => {
@@ -47,7 +49,7 @@ export function submit(): void {
 
 /** Choose an image, and ask with it at once where nothing else is needed. */
 export function choose(image: ImageQuery): void {
-  change({ image });
+  change({ image, like: "" });
   if (mode.peek() === "slide") submit();
 }
 

@@ -44,6 +44,13 @@ describe("queryOf", () => {
     expect(queryOf(EMPTY_DRAFT, "report")).toBeNull();
   });
 
+  it("asks with an archived slide whose id was only typed", () => {
+    const draft = { ...EMPTY_DRAFT, like: " S-1 ", text: "with necrosis" };
+    expect(queryOf(draft, "slide")).toEqual(archived);
+    expect(queryOf(draft, "composed")).toMatchObject({ image: archived });
+    expect(queryOf({ ...draft, image: uploaded }, "slide")).toEqual(uploaded);
+  });
+
   it("names no patient for slides whose patient the archive knows", () => {
     expect(queryOf({ ...EMPTY_DRAFT, image: archived, patient: "P-1" }, "slide")).toEqual(archived);
     expect(queryOf({ ...EMPTY_DRAFT, reportOf: "S-1", patient: "P-1" }, "report")).toEqual({

@@ -12,6 +12,8 @@ export interface Draft {
   /** The slide of the archive whose report is asked with, "" for a pasted one. */
   readonly reportOf: string;
   readonly image: ImageQuery | null;
+  /** The id of an archived slide that is being typed, for when there is no image yet. */
+  readonly like: string;
   /** The patient that an uploaded slide, a picture or words are of, who is to be left out. */
   readonly patient: string;
   /** Of the words against the image, 0 to 1. */
@@ -24,6 +26,7 @@ export const EMPTY_DRAFT: Draft = Object.freeze({
   report: "",
   reportOf: "",
   image: null,
+  like: "",
   patient: "",
   weight: 0.5,
 });
@@ -56,11 +59,12 @@ export function draftWith(draft: Draft, query: Query): Draft {
         text: query.text ?? "",
         without: query.without ?? "",
         image: query.image,
+        like: "",
         patient: patientOf(query.image),
         weight: query.weight ?? EMPTY_DRAFT.weight,
       };
     default:
-      return { ...draft, image: query, patient: patientOf(query) };
+      return { ...draft, image: query, like: "", patient: patientOf(query) };
   }
 }
 
@@ -68,7 +72,7 @@ export function draftWith(draft: Draft, query: Query): Draft {
 export function queryOf(draft: Draft, mode: Mode): Query | null {
   const text = draft.text.trim();
   const without = draft.without.trim();
-  const image = draft.image && withPatient(draft.image, draft.patient.trim());
+  const image = imageOf(draft);
   switch (mode) {
     case "text":
       return text ? { kind: "text", text, ...given("without", without), ...patientIn(draft) } : null;
@@ -80,6 +84,12 @@ export function queryOf(draft: Draft, mode: Mode): Query | null {
       if (!image || !(text || without)) return null;
       return { kind: "composed", image, ...given("text", text), ...given("without", without), weight: draft.weight };
   }
+}
+
+function imageOf({ image, like, patient }: Draft): ImageQuery | null {
+  if (image) return withPatient(image, patient.trim());
+  const slide_id = like.trim();
+  return slide_id ? { kind: "slide", slide: { slide_id } } : null;
 }
 
 function reportQueryOf(draft: Draft): Query | null {
@@ -134,7 +144,7 @@ export function withPatient(image: ImageQuery, patient: string): ImageQuery {
 export function withoutArchived(draft: Draft): Draft {
   const uploaded =
     draft.image && slidesOf(draft.image).length > 0 && slidesOf(draft.image).every((ref) => ref.upload_id);
-  return { ...draft, image: uploaded ? draft.image : null, reportOf: "" };
+  return { ...draft, image: uploaded ? draft.image : null, like: "", reportOf: "" };
 }
 
 /** The image query without an uploaded slide that is no longer there; null when nothing is left of it. */

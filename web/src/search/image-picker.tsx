@@ -1,5 +1,4 @@
 /** The image to ask with: a file, an uploaded slide, or a slide of the archive. */
-import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 import { strings } from "../strings";
@@ -29,11 +28,6 @@ export function ImagePicker(): JSX.Element {
 }
 
 function Choices(): JSX.Element {
-  const typed = useSignal("");
-  const chosen = (slide_id: string): void => {
-    typed.value = "";
-    choose({ kind: "slide", slide: { slide_id } });
-  };
   return (
     <>
       <SlideFileButton />
@@ -42,12 +36,10 @@ function Choices(): JSX.Element {
       <SlideIdField
         label={words.like}
         placeholder={words.likeHint}
-        value={typed.value}
+        value={draft.value.like}
         isMain={mode.value === "slide"}
-        onInput={(value) => {
-          typed.value = value;
-        }}
-        onChoose={chosen}
+        onInput={(like) => change({ like })}
+        onChoose={(slide_id) => choose({ kind: "slide", slide: { slide_id } })}
       />
     </>
   );

@@ -25,7 +25,7 @@ export async function sendWithSpacing(file: File, spacingUmPerPx: number): Promi
 export function askWithUpload(upload: Upload | null): void {
   if (!upload) return;
   const image = queryOfUpload(upload);
-  change({ image });
+  change({ image, like: "" });
   if (image.kind === "picture") submitWith(image);
   else encodeThenSubmit(upload, image);
 }

@@ -24,7 +24,7 @@ export function Welcome(): JSX.Element | null {
       <h1 tabIndex={-1}>{words.title(shown.name)}</h1>
       <p>{words.holds(shown.slides, shown.cases, shown.patients)}</p>
       <Ways archive={shown} />
-      <Examples archive={shown} />
+      <Examples key={shown.name} archive={shown} />
     </section>
   );
 }
