@@ -17,6 +17,9 @@ from histoseek.search.places import Floats, Places, by_components, by_neighbours
 MOST_SHOWN = 5000
 """What a page draws at once, and what UMAP lays out in about ten seconds on two cores."""
 
+FEWEST_NEIGHBOURS = 40
+"""Of fewer slides, two directions of variance tell as much, and at once."""
+
 Method = Literal["umap", "pca"]
 Indices = NDArray[np.int64]
 
@@ -26,7 +29,7 @@ class Overview:
     """N slides on a map, sorted by id.
 
     x and y: float32 [N], without a unit; labels: [N], "" where not known; method: "umap" keeps near what is near,
-    "pca", the two directions of most variance, stands in where umap-learn is not installed and for a handful of slides;
+    "pca", the two directions of most variance, stands in where umap-learn is not installed and for few slides;
     slides: how many satisfy the filter, of which N were drawn; version: of the content that it shows
     (`Archive.content_version`).
     """
@@ -117,7 +120,7 @@ def _drawn(labels: NDArray[np.str_], most: int, seed: int) -> Indices:
 
 
 def _laid_out(vectors: Floats, seed: int) -> tuple[Places, Method]:
-    if can_be_neighbours(vectors):
+    if len(vectors) >= FEWEST_NEIGHBOURS and can_be_neighbours(vectors):
         try:
             return by_neighbours(vectors, seed), "umap"
         except MissingExtra:
