@@ -25,6 +25,7 @@ effect(() => {
   mode.value = modeOf(query);
 });
 
+// Slides of one archive can't be asked with in another; what the first archive to be known is asked is no change.
 let draftedFor = "";
 effect(() => {
   const name = archiveName.value;
