@@ -129,6 +129,20 @@ def test_an_upload_is_encoded_before_it_is_asked_with(client: Client, real: Path
     assert client.job(job.job_id) == job
 
 
+def test_of_an_upload_that_is_deleted_while_it_is_encoded_nothing_is_kept(
+    client: Client, kept_server: RunningServer, real: Path
+) -> None:
+    upload_id = client.upload(real / "TCGA-CR-7395-01A-01-TS1.svs", 0.5).upload_id
+    job = client.encode(upload_id, "cohort")
+    for told in client.watch(job.job_id):
+        if told.state == "running" and client.uploads():
+            client.forget_upload(upload_id)
+    assert not (kept_server.state / "uploads" / upload_id).exists()
+    with pytest.raises(ServerProblem) as caught:
+        client.search("cohort", SearchRequest(query=SlideQuery(slide=SlideRef(upload_id=upload_id))))
+    assert status_of(caught) == 404
+
+
 def test_an_upload_is_indexed_with_what_is_known_of_it(client: Client, reader: Client, real: Path) -> None:
     upload = client.upload(real / "CMU-1-Small-Region.svs")
     new = UploadToIndex(
@@ -167,7 +181,7 @@ def test_what_can_not_be_indexed_is_named_without_its_place(client: Client, real
     assert job.state == "done"
     refused = {one.name: one.reason for one in job.refused}
     assert {*refused} == {"boxes.tiff", "small.svs"}
-    assert "same content as small.svs" in refused["small.svs"]
+    assert refused["small.svs"].startswith("small.svs: has the same")
     assert not any(f"{place}/" in one.model_dump_json() for one in job.refused for place in ("import", "uploaded"))
 
 
