@@ -32,6 +32,7 @@ from histoseek.rest.results import (
     Way,
 )
 from histoseek.search import attention
+from histoseek.search.calibrated import NOT_CALIBRATED
 from histoseek.search.results import QueryInfo, SearchResult, SearchResults
 
 
@@ -95,7 +96,8 @@ def search_answer(results: SearchResults, asked: Sequence[SlideRef], key: str, k
         elapsed_ms=results.elapsed_ms,
         results=tuple(result_answer(result) for result in results),
         next_offset=results.query.offset + k if more else None,
-        warnings=results.warnings,
+        # Whoever shows probabilities learns from `calibrated_for` that there are none.
+        warnings=tuple(warning for warning in results.warnings if warning != NOT_CALIBRATED),
         calibrated_for=results.calibrated_for,
         novelty=results.novelty,
         unlike=is_novel(results.novelty),

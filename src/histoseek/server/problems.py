@@ -27,6 +27,7 @@ from histoseek.errors import (
     UnknownSlide,
 )
 from histoseek.rest.base import Problem
+from histoseek.search.public import PRIVATE_COLUMNS
 from histoseek.server.errors import RequestError, Retriable, Unauthorized
 from histoseek.server.tiles.geometry import NoSuchTile
 
@@ -101,7 +102,10 @@ def detail_of(error: HistoseekError) -> str:
     if isinstance(error, ArchiveError):
         return f"archive: {text}"
     if isinstance(error, BadFilter):
-        return f"filter: {text}"
+        columns = ", ".join(name for name in error.columns if name not in PRIVATE_COLUMNS)
+        return f"filter: {error.what}. Columns are: {columns}"
+    if isinstance(error, UnknownSlide | UnknownCase):
+        return f"{error.where}: {error.what}"
     # Of tables and folders only the name is told.
     where = Path(error.where).name if error.where.startswith("/") else error.where
     return f"{where}: {text}"
