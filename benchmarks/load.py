@@ -29,10 +29,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.server.running import RunningServer, serving
 
 from histoseek.api import Archive
+from histoseek.server.security.tokens import TokenStore
+from histoseek.server.state import State
 from histoseek.simulate.cohort import CohortSpec, write_cohort
 
 API = "/api/v1"
 TILES_A_SEARCH = 16
+CONNECTIONS = 6
+"""As many as browsers open to one host."""
 TEXTS = ("papillary carcinoma", "grade 3", "lymphoma with necrosis", "adenocarcinoma of the colon", "normal tissue")
 
 
@@ -60,18 +64,27 @@ async def main() -> None:
             seen = Seen()
             before = memory_mb(server)
             began = time.perf_counter()
-            async with httpx2.AsyncClient(
-                base_url=server.url,
-                headers={"Authorization": f"Bearer {server.token}"},
-                timeout=60,
-                limits=httpx2.Limits(max_connections=given.clients),
-            ) as client:
-                until = began + given.seconds
-                clients = (look(client, name, slides, seen, until, seed) for seed in range(given.clients))
-                await asyncio.gather(*clients)
+            until = began + given.seconds
+            persons = enumerate(tokens(server.state, given.clients))
+            await asyncio.gather(*(person(server.url, text, name, slides, seen, until, one) for one, text in persons))
             tell(seen, time.perf_counter() - began, given.clients)
             print(f"memory of the server: {before:.0f} MB before, {memory_mb(server):.0f} MB after")
             print(f"exit code of the server: {server.stop()}")
+
+
+def tokens(state: Path, count: int) -> list[str]:
+    """One for each person: the server limits how much one may ask for."""
+    opened = State(state)
+    made = [TokenStore(opened).add(f"person-{number}", "read").text for number in range(count)]
+    opened.close()
+    return made
+
+
+async def person(url: str, token: str, archive: str, slides: list, seen: Seen, until: float, seed: int) -> None:
+    limits = httpx2.Limits(max_connections=CONNECTIONS)
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=60, limits=limits) as client:
+        await look(client, archive, slides, seen, until, seed)
 
 
 async def look(client: httpx2.AsyncClient, archive: str, slides: list, seen: Seen, until: float, seed: int) -> None:

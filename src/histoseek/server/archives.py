@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import BoundedSemaphore
 
 from histoseek.api import Archive
 from histoseek.archive.calibration import read_calibration
@@ -14,7 +12,7 @@ from histoseek.archive.schema import SlideRecord
 from histoseek.archive.stores.sql import quoted
 from histoseek.errors import UnknownSlide
 from histoseek.rest.archives import ArchiveInfo, FieldInfo
-from histoseek.server.errors import NotThere, Overloaded
+from histoseek.server.errors import NotThere
 
 HIDDEN_COLUMNS = ("uri", "file_fingerprint")
 """Where slides lie is nobody's business beyond the server."""
@@ -64,13 +62,11 @@ class ServedArchive:
 
 
 class ServedArchives:
-    """All archives of a server, by name; searches take turns so that they don't slow each other down."""
+    """All archives of a server, by name."""
 
-    def __init__(self, folders: Mapping[str, Path], searches_at_once: int, wait_s: float) -> None:
-        """Open them; raises ArchiveNotFound, DamagedArchive. wait_s: how long a search waits for its turn."""
+    def __init__(self, folders: Mapping[str, Path]) -> None:
+        """Open them; raises ArchiveNotFound, DamagedArchive."""
         self._archives = {name: ServedArchive(name, Archive.open(path)) for name, path in folders.items()}
-        self._turns = BoundedSemaphore(searches_at_once)
-        self._wait_s = wait_s
 
     def __iter__(self) -> Iterator[ServedArchive]:
         return iter(self._archives.values())
@@ -81,13 +77,3 @@ class ServedArchives:
         if found is None:
             raise NotThere("archive", "there is none of this name", "GET /api/v1/archives lists them")
         return found
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for the turn to search; raises Overloaded."""
-        if not self._turns.acquire(timeout=self._wait_s):
-            raise Overloaded("search", "too many searches at the moment", "Try again in some seconds", 5)
-        try:
-            yield
-        finally:
-            self._turns.release()

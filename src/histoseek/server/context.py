@@ -27,12 +27,15 @@ from histoseek.server.security.tokens import Role, TokenStore
 from histoseek.server.settings import ServerSettings
 from histoseek.server.state import State
 from histoseek.server.tiles.service import TileService
+from histoseek.server.turns import Turns
 from histoseek.server.uploaded import UploadedSlides
 from histoseek.server.warming import warm
 
 _OPEN_SLIDES = 64
 _TILE_CACHE_MB = 256
 _MAPS = "maps"
+_READINGS_AT_ONCE = 8
+"""Queries that wait for uploads to be encoded: only the sandbox is at work then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Context:
     settings: ServerSettings
     state: State
     archives: ServedArchives
+    searches: Turns
+    readings: Turns
     files: SlideFiles
     tiles: TileService
     overviews: Overviews
@@ -62,7 +67,7 @@ class Context:
         metrics = Metrics(settings.metrics_folder if settings.workers > 1 else None)
         state = State(settings.state)
         limits = settings.limits
-        archives = ServedArchives(settings.archives, limits.searches, limits.search_s)
+        archives = ServedArchives(settings.archives)
         jobs = JobStore(state)
         uploads = UploadedSlides.of(settings, metrics)
         limiter = RateLimiter(limits.rates, settings.workers, refused=metrics.rate_limited)
@@ -72,6 +77,8 @@ class Context:
             settings=settings,
             state=state,
             archives=archives,
+            searches=Turns("search", limits.searches, limits.search_s),
+            readings=Turns("query", _READINGS_AT_ONCE, limits.search_s),
             files=SlideFiles(),
             tiles=TileService(_OPEN_SLIDES, _TILE_CACHE_MB),
             overviews=Overviews(settings.state / _MAPS),

@@ -56,7 +56,7 @@ class Limits:
     upload_s: float = 1800.0
     search_s: float = 60.0
     searches: int = 2
-    connections: int = 500
+    connections: int = 1000
 
 
 @dataclass(frozen=True, slots=True)

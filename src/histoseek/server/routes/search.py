@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Response
+from fastapi import Query as Parameter
+from pydantic import BaseModel
 
 from histoseek.archive.reports import Facet
 from histoseek.archive.stores.sql import both
+from histoseek.rest import queries as rest
 from histoseek.rest.archives import FacetField, Facets, FacetsRequest, FacetValue, FieldFilter, Map
 from histoseek.rest.queries import ExplainRequest, SearchRequest
 from histoseek.rest.results import ExplainResponse, SearchResponse
@@ -18,38 +21,39 @@ from histoseek.search import fields
 from histoseek.search.options import SearchOptions
 from histoseek.search.pair import explain_pair
 from histoseek.search.public import public_where
+from histoseek.search.queries import Query
 from histoseek.search.search import search
 from histoseek.server.answers import explain_answer, search_answer
 from histoseek.server.archives import ServedArchive
+from histoseek.server.context import Context
 from histoseek.server.dependencies import InContext, Reader, Searcher, Served
 from histoseek.server.questions import asked_slides, question
+from histoseek.server.security.access import Identity
 
 router = APIRouter(prefix="/archives/{archive}", tags=["search"])
 
 
-@router.post("/search")
-def search_archive(context: InContext, identity: Searcher, served: Served, request: SearchRequest) -> SearchResponse:
+@router.post("/search", response_model=SearchResponse)
+async def search_archive(context: InContext, identity: Searcher, served: Served, request: SearchRequest) -> Response:
     """The slides, or reports of slides, that are most like what is asked with; its own patient is left out.
 
     Ask with a slide, regions, a picture, a case, a sentence, a report, or an image and words together.
     """
     began = time.perf_counter()
-    query = question(request.query, context.uploads.asked(served, identity.name), request.marks)
-    options = _options(served, request)
-    with context.archives.turn():
-        results = search(served.archive, query, options)
+    query = await _query(context, identity, served, request.query, request.marks)
+    answer = await context.searches.run(lambda: _json(_searched(context, served, query, request)))
     context.metrics.search(request.query.kind, time.perf_counter() - began)
-    key = context.feedback.query_key(request.query.model_dump(mode="json"))
-    return search_answer(results, asked_slides(request.query), key, request.k)
+    return answer
 
 
-@router.post("/explain")
-def explain(context: InContext, identity: Searcher, served: Served, request: ExplainRequest) -> ExplainResponse:
+@router.post("/explain", response_model=ExplainResponse)
+async def explain(context: InContext, identity: Searcher, served: Served, request: ExplainRequest) -> Response:
     """Why a slide of the archive does, or does not, fit a query, found or not, and where both slides' vectors look."""
-    query = question(request.query, context.uploads.asked(served, identity.name))
+    query = await _query(context, identity, served, request.query)
     options = SearchOptions(to=request.to, distance=request.distance)
-    with context.archives.turn():
-        return explain_answer(explain_pair(served.archive, query, request.slide_id, options))
+    return await context.searches.run(
+        lambda: _json(explain_answer(explain_pair(served.archive, query, request.slide_id, options)))
+    )
 
 
 @router.post("/facets")
@@ -70,10 +74,31 @@ def get_map(
     context: InContext,
     identity: Searcher,
     served: Served,
-    label: Annotated[str | None, Query(max_length=200, description="The column of labels.")] = None,
+    label: Annotated[str | None, Parameter(max_length=200, description="The column of labels.")] = None,
 ) -> Map:
     """A 2-d map of the archive's slides: near are slides that look alike as a whole."""
     return context.overviews.of(served, label)
+
+
+async def _query(
+    context: Context, identity: Identity, served: ServedArchive, asked: rest.Query, marks: rest.Marks | None = None
+) -> Query:
+    """What to search with; uploads may have to be encoded first, which holds up nobody else."""
+    uploads = context.uploads.asked(served, identity.name)
+    if any(slide.upload_id for slide in asked_slides(asked)):
+        return await context.readings.run(lambda: question(asked, uploads, marks))
+    return question(asked, uploads, marks)
+
+
+def _json(answer: BaseModel) -> Response:
+    """The answer as bytes, made where it was found: the event loop has others to serve."""
+    return Response(answer.model_dump_json(by_alias=True), media_type="application/json")
+
+
+def _searched(context: Context, served: ServedArchive, query: Query, request: SearchRequest) -> SearchResponse:
+    results = search(served.archive, query, _options(served, request))
+    key = context.feedback.query_key(request.query.model_dump(mode="json"))
+    return search_answer(results, asked_slides(request.query), key, request.k)
 
 
 def _options(served: ServedArchive, request: SearchRequest) -> SearchOptions:

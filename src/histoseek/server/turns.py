@@ -1,0 +1,53 @@
+"""Whose turn it is: heavy work runs a few at a time, and whoever waits for it holds up nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+
+from histoseek.server.errors import Overloaded
+
+Result = TypeVar("Result")
+
+_MOST_WAITING = 200
+
+
+class Turns:
+    """Runs calls in threads of their own, `at_once` at a time, first come, first served.
+
+    The threads in which other requests are answered are left alone: waiting takes none. To be used in one event loop.
+    """
+
+    def __init__(self, what: str, at_once: int, wait_s: float) -> None:
+        """what: for messages; wait_s: how long a call waits for its turn."""
+        self._what = what
+        self._wait_s = wait_s
+        self._free = asyncio.Semaphore(at_once)
+        self._threads = CapacityLimiter(at_once)
+        self._waiting = 0
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """What a call returns; raises what it raises, and Overloaded when its turn does not come in time."""
+        await self._wait()
+        try:
+            return await run_sync(work, limiter=self._threads)
+        finally:
+            self._free.release()
+
+    async def _wait(self) -> None:
+        if self._waiting >= _MOST_WAITING:
+            raise self._overloaded()
+        self._waiting += 1
+        try:
+            await asyncio.wait_for(self._free.acquire(), self._wait_s)
+        except TimeoutError as error:
+            raise self._overloaded() from error
+        finally:
+            self._waiting -= 1
+
+    def _overloaded(self) -> Overloaded:
+        return Overloaded(self._what, "too many at the moment", "Try again in some seconds", 5)

@@ -1,0 +1,60 @@
+"""Heavy work takes turns: no more at a time than allowed, in the order of asking, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from histoseek.server.errors import Overloaded
+from histoseek.server.turns import Turns
+
+
+def test_no_more_run_at_a_time_than_allowed_and_all_get_their_answer() -> None:
+    running, most, guard = 0, 0, threading.Lock()
+    meeting = threading.Barrier(3, timeout=10)
+
+    def work(number: int) -> int:
+        nonlocal running, most
+        with guard:
+            running += 1
+            most = max(most, running)
+        meeting.wait()  # goes on only when three run at the same time
+        with guard:
+            running -= 1
+        return number
+
+    async def ask() -> list[int]:
+        turns = Turns("search", at_once=3, wait_s=30)
+        return await asyncio.gather(*(turns.run(lambda one=one: work(one)) for one in range(12)))
+
+    assert asyncio.run(ask()) == list(range(12))
+    assert most == 3
+
+
+def test_who_waits_too_long_is_told_to_come_back() -> None:
+    async def ask() -> None:
+        turns, done = Turns("search", at_once=1, wait_s=0.01), threading.Event()
+        first = asyncio.create_task(turns.run(lambda: done.wait(10)))
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded, match="too many"):
+            await turns.run(lambda: True)
+        done.set()
+        assert await first
+        assert await turns.run(lambda: "free again") == "free again"
+
+    asyncio.run(ask())
+
+
+def test_errors_free_the_turn() -> None:
+    def fail() -> None:
+        raise ValueError("as asked")
+
+    async def ask() -> None:
+        turns = Turns("search", at_once=1, wait_s=5)
+        for _ in range(3):
+            with pytest.raises(ValueError, match="as asked"):
+                await turns.run(fail)
+
+    asyncio.run(ask())
