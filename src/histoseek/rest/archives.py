@@ -44,10 +44,11 @@ class ArchiveInfo(Answer):
 class Slide(Answer):
     """A slide of an archive without its vectors; width and height in level-0 px, 0 when not known.
 
-    has_image: its file can be shown; extra: further metadata columns.
+    file_name: of its file, without the folder; has_image: its file can be shown; extra: further metadata columns.
     """
 
     slide_id: str
+    file_name: str
     case_id: str | None
     patient_id: str | None
     site: str | None

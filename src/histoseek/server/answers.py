@@ -40,6 +40,7 @@ def slide_answer(record: SlideRecord) -> Slide:
     """A slide without the path of its file and the text of its report."""
     return Slide(
         slide_id=record.slide_id,
+        file_name=Path(record.uri).name,
         case_id=record.case_id,
         patient_id=record.patient_id,
         site=record.site,
