@@ -1,5 +1,7 @@
 import type { JSX } from "preact";
+import type { Slide } from "../api/types";
 import { JudgeSlide } from "../results/judge-buttons";
+import { otherNamesOf } from "../state/naming";
 import { hrefTo } from "../state/navigation";
 import { strings } from "../strings";
 import { ProbabilityBar } from "../ui/bars";
@@ -29,14 +31,7 @@ export function CompareHeader({ shown, onPrevious, onNext }: CompareHeaderProps)
         <h1>
           <span class="compare-rank">{texts.rank(result.rank)}</span> {result.slide.diagnosis ?? result.slide_id}
         </h1>
-        <p>
-          {namesOf(shown)}
-          {factsOf(shown).map((fact) => (
-            <span key={fact} class="compare-fact">
-              {fact}
-            </span>
-          ))}
-        </p>
+        <Facts facts={[namesOf(shown), ...factsOf(result.slide)]} />
       </div>
       <Numbers shown={shown} />
       <JudgeSlide slideId={result.slide_id} />
@@ -48,13 +43,32 @@ export function CompareHeader({ shown, onPrevious, onNext }: CompareHeaderProps)
   );
 }
 
-function namesOf(shown: Comparison): string {
+/** Which slides these are; null where the title says it. */
+function namesOf(shown: Comparison): string | null {
+  const { slide_id, slide } = shown.result;
   const asked = askedSlide(shown);
-  return asked ? texts.names(asked.name, shown.result.slide_id) : texts.name(shown.result.slide_id);
+  if (asked) return texts.names(asked.name, slide_id);
+  return slide.diagnosis === null ? null : slide_id;
 }
 
-function factsOf({ result: { slide } }: Comparison): string[] {
-  return [slide.organ, slide.stain, slide.site].filter((fact) => fact !== null);
+/** What a slide is known by, and where it is from. */
+export function factsOf(slide: Slide): (string | null)[] {
+  return [...otherNamesOf(slide), slide.organ, slide.stain, slide.site];
+}
+
+/** Those facts that are known, on one line. */
+export function Facts({ facts }: { facts: readonly (string | null)[] }): JSX.Element {
+  return (
+    <p>
+      {facts
+        .filter((fact) => fact)
+        .map((fact) => (
+          <span key={fact} class="compare-fact">
+            {fact}
+          </span>
+        ))}
+    </p>
+  );
 }
 
 function Numbers({ shown: { result, calibratedFor } }: { shown: Comparison }): JSX.Element {

@@ -6,6 +6,7 @@ import { strings } from "../strings";
 import { Icon } from "../ui/icons";
 import { ErrorPanel, Spinner } from "../ui/status";
 import { pictureOfResult, slideWithReport } from "./answers";
+import { Facts, factsOf } from "./CompareHeader";
 import { ReportPane } from "./ReportPane";
 import { SlidePane } from "./SlidePane";
 
@@ -25,16 +26,7 @@ export function SingleSlide({ slideId }: { slideId: string }): JSX.Element {
         </a>
         <div class="compare-names">
           <h1>{slide.diagnosis ?? slide.slide_id}</h1>
-          <p>
-            {slide.slide_id}
-            {[slide.organ, slide.stain, slide.site]
-              .filter((fact) => fact !== null)
-              .map((fact) => (
-                <span key={fact} class="compare-fact">
-                  {fact}
-                </span>
-              ))}
-          </p>
+          <Facts facts={[slide.diagnosis && slide.slide_id, ...factsOf(slide)]} />
         </div>
       </header>
       <div class="compare-slides">

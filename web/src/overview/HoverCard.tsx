@@ -1,11 +1,15 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { slides } from "../api/endpoints";
+import { kept } from "../compare/answers";
 import { archive, archiveName } from "../state/archives";
+import { useResource } from "../state/loading";
+import { otherNamesOf } from "../state/naming";
+import { Picture } from "../ui/picture";
 import type { Spot, Window } from "./plane";
 
 const THUMBNAIL_PX = 128;
-/** Pictures of points that the pointer only passes are not asked for. */
+/** Points that the pointer only passes are not asked for. */
 const WAIT_MS = 150;
 
 const APART_PX = 12;
@@ -18,22 +22,37 @@ export interface HoverCardProps {
   readonly label: string;
 }
 
+interface SlideOf {
+  readonly archive: string;
+  readonly id: string;
+}
+
+const slideOf = kept(({ archive: name, id }: SlideOf, signal) => slides.get(name, id, signal));
+
 /** Which slide a point is. */
 export function HoverCard({ at, window, id, label }: HoverCardProps): JSX.Element {
-  const [pictured, setPictured] = useState<string | null>(null);
+  const [stayed, setStayed] = useState<string | null>(null);
   useEffect(() => {
-    if (!archive.value?.has_images) return;
-    const waiting = setTimeout(() => setPictured(id), WAIT_MS);
+    const waiting = setTimeout(() => setStayed(id), WAIT_MS);
     return () => clearTimeout(waiting);
   }, [id]);
+  const { value: slide } = useResource(stayed === id ? { archive: archiveName.value, id } : null, slideOf);
+  const names = slide?.slide_id === id ? otherNamesOf(slide) : [];
   const transform = `translate(${along(at.x, window.width)}, ${along(at.y, window.height)})`;
   return (
     <div class="overview-card" style={{ transform }} aria-hidden="true">
-      {pictured === id && (
-        <img src={slides.thumbnailUrl(archiveName.value, id, THUMBNAIL_PX)} alt="" onError={() => setPictured(null)} />
+      {stayed === id && archive.value?.has_images && (
+        <Picture
+          src={slides.thumbnailUrl(archiveName.value, id, THUMBNAIL_PX)}
+          width={THUMBNAIL_PX}
+          height={THUMBNAIL_PX}
+        />
       )}
       <b>{label}</b>
       <span>{id}</span>
+      {names.map((name) => (
+        <span key={name}>{name}</span>
+      ))}
     </div>
   );
 }

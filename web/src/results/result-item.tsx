@@ -4,6 +4,7 @@ import { slides } from "../api/endpoints";
 import type { Result } from "../api/types";
 import { askNow } from "../search/asking";
 import { archiveName } from "../state/archives";
+import { otherNamesOf } from "../state/naming";
 import { hrefTo, NEW_QUESTION, route } from "../state/navigation";
 import { strings } from "../strings";
 import { ProbabilityBar } from "../ui/bars";
@@ -96,12 +97,19 @@ function Facts({ result: { slide } }: { result: Result }): JSX.Element | null {
 }
 
 function Ids({ result }: { result: Result }): JSX.Element {
-  const { slide_id, case_id, also } = result;
+  const { slide_id, slide, case_id, also } = result;
   return (
     <p class="results-ids">
-      <span>
-        {words.slide} <code>{slide_id}</code>
-      </span>
+      {slide.diagnosis !== null && (
+        <span>
+          {words.slide} <code>{slide_id}</code>
+        </span>
+      )}
+      {otherNamesOf(slide).map((name) => (
+        <span key={name} class="results-name">
+          {name}
+        </span>
+      ))}
       {case_id && (
         <span>
           {words.case}{" "}

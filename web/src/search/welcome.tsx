@@ -5,6 +5,7 @@ import { archives, slides as slideEndpoints } from "../api/endpoints";
 import type { ArchiveInfo, Slide } from "../api/types";
 import { archive, archiveName } from "../state/archives";
 import { useResource } from "../state/loading";
+import { otherNamesOf } from "../state/naming";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Picture } from "../ui/picture";
@@ -97,6 +98,12 @@ function SlideExample({ example, slide }: { example: Example; slide: Slide }): J
       <span class="visually-hidden">{words.like}</span>
       {slide.has_image && <Picture src={url} width={128} height={96} />}
       <strong>{slide.diagnosis ?? slide.slide_id}</strong>
+      {slide.diagnosis !== null && <span class="faint">{slide.slide_id}</span>}
+      {otherNamesOf(slide).map((name) => (
+        <span key={name} class="faint">
+          {name}
+        </span>
+      ))}
       <span class="faint">{[slide.organ, slide.stain].filter(Boolean).join(", ")}</span>
     </button>
   );
