@@ -209,6 +209,7 @@ export const strings = {
     score: "score",
     scoreWhat: "Larger is more alike. Not a probability",
     probabilityOf: (column: string) => `same ${column}`,
+    unlabelled: (column: string) => `no ${column} is known`,
     regions: (count: number) => counted(count, "matched region", "matched regions"),
     found: (ways: string) => `Found by ${ways}`,
     way: (name: string, rank: number) => `${name} (${ordinal(rank)})`,
@@ -376,6 +377,7 @@ export const strings = {
     previous: "Previous result",
     next: "Next result",
     probability: (label: string | null) => (label ? `Shares the ${label}` : "Probability"),
+    unlabelled: "it has none",
     likelihood: {
       veryLikely: "very likely",
       likely: "likely",

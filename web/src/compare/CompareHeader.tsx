@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import type { Slide } from "../api/types";
 import { JudgeSlide } from "../results/judge-buttons";
-import { otherNamesOf } from "../state/naming";
+import { otherNamesOf, valueIn } from "../state/naming";
 import { hrefTo } from "../state/navigation";
 import { strings } from "../strings";
 import { ProbabilityBar } from "../ui/bars";
@@ -73,15 +73,20 @@ export function Facts({ facts }: { facts: readonly (string | null)[] }): JSX.Ele
 
 function Numbers({ shown: { result, calibratedFor } }: { shown: Comparison }): JSX.Element {
   const { score, probability, local, global } = result;
+  const isLabelled = calibratedFor === null || valueIn(result.slide, calibratedFor) !== null;
   return (
     <dl class="compare-numbers">
       {probability !== null && (
         <div class="compare-probability">
           <dt>{texts.probability(calibratedFor)}</dt>
-          <dd>
-            <ProbabilityBar value={probability} calibratedFor={calibratedFor} />
-            <span>{texts.likelihood[likelihood(probability)]}</span>
-          </dd>
+          {isLabelled ? (
+            <dd>
+              <ProbabilityBar value={probability} calibratedFor={calibratedFor} />
+              <span>{texts.likelihood[likelihood(probability)]}</span>
+            </dd>
+          ) : (
+            <dd class="compare-unlabelled">{texts.unlabelled}</dd>
+          )}
         </div>
       )}
       <Figure name={texts.score} tip={texts.scoreTip} value={score} />

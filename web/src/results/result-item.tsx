@@ -4,7 +4,7 @@ import { slides } from "../api/endpoints";
 import type { Result } from "../api/types";
 import { askNow } from "../search/asking";
 import { archiveName } from "../state/archives";
-import { otherNamesOf } from "../state/naming";
+import { otherNamesOf, valueIn } from "../state/naming";
 import { hrefTo, NEW_QUESTION, route } from "../state/navigation";
 import { strings } from "../strings";
 import { ProbabilityBar } from "../ui/bars";
@@ -139,18 +139,33 @@ function Ids({ result }: { result: Result }): JSX.Element {
 function Numbers({ result, calibratedFor }: { result: Result; calibratedFor: string | null }): JSX.Element {
   const { score, probability, matches, text_regions } = result;
   const regions = matches.length || text_regions.length;
+  const isLabelled = calibratedFor === null || valueIn(result.slide, calibratedFor) !== null;
   return (
     <div class="results-numbers">
       {probability !== null && (
-        <div class="results-probability">
-          <ProbabilityBar value={probability} calibratedFor={calibratedFor} />
-          {calibratedFor && <span class="faint">{words.probabilityOf(calibratedFor)}</span>}
-        </div>
+        <Probability value={probability} calibratedFor={calibratedFor} isLabelled={isLabelled} />
       )}
       <span title={words.scoreWhat}>
         <span class="faint">{words.score}</span> {score.toFixed(3)}
       </span>
       {regions > 0 && <span class="faint">{words.regions(regions)}</span>}
+    </div>
+  );
+}
+
+interface ProbabilityProps {
+  readonly value: number;
+  readonly calibratedFor: string | null;
+  readonly isLabelled: boolean;
+}
+
+/** How likely the result has the query's label; what has no label can't share it. */
+function Probability({ value, calibratedFor, isLabelled }: ProbabilityProps): JSX.Element {
+  if (calibratedFor && !isLabelled) return <span class="faint">{words.unlabelled(calibratedFor)}</span>;
+  return (
+    <div class="results-probability">
+      <ProbabilityBar value={value} calibratedFor={calibratedFor} />
+      {calibratedFor && <span class="faint">{words.probabilityOf(calibratedFor)}</span>}
     </div>
   );
 }
