@@ -1,9 +1,10 @@
 /** The header: search, views, archive, and what is of the page as a whole. */
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
+import { routeInArchive } from "./search/other-archive";
 import { SearchBar } from "./search/search-bar";
 import { archiveList, archiveName } from "./state/archives";
-import { go, hrefTo, view } from "./state/navigation";
+import { go, hrefTo, route, view } from "./state/navigation";
 import { START, VIEWS, type View } from "./state/route";
 import { logOut, namedSession } from "./state/session";
 import { helpOpen, useShortcuts } from "./state/shortcuts";
@@ -40,12 +41,16 @@ export function Header(): JSX.Element {
 function ArchivePicker(): JSX.Element | null {
   const known = archiveList.state.value.value ?? [];
   if (!known.length) return null;
+  const choose = (name: string): void => {
+    const chosen = known.find((one) => one.name === name);
+    if (chosen) go(routeInArchive(route.peek(), chosen));
+  };
   return (
     <select
       class="select"
       aria-label={strings.app.archive}
       value={archiveName.value}
-      onChange={(event) => go({ ...START, view: view.peek(), archive: event.currentTarget.value })}
+      onChange={(event) => choose(event.currentTarget.value)}
     >
       {known.map(({ name, slides }) => (
         <option key={name} value={name}>

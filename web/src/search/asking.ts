@@ -25,11 +25,16 @@ effect(() => {
   mode.value = modeOf(query);
 });
 
-// Slides of one archive can't be asked with in another; what the first archive to be known is asked is no change.
+// Slides of one archive can't be asked with in another, but for those of the address, which are of the archive named
+// there; what the first archive to be known is asked is no change.
 let draftedFor = "";
 effect(() => {
   const name = archiveName.value;
-  if (draftedFor && name !== draftedFor && route.peek().query === null) draft.value = withoutArchived(draft.peek());
+  const { query } = route.peek();
+  if (draftedFor && name !== draftedFor) {
+    const kept = withoutArchived(draft.peek());
+    draft.value = query ? draftWith(kept, query) : kept;
+  }
   draftedFor = name;
 });
 
