@@ -235,6 +235,12 @@ def test_a_misspelt_word_is_told(archive: Archive) -> None:
     assert not any("did you mean" in warning for warning in archive.search(text="perineural invasion", k=1).warnings)
 
 
+def test_words_that_no_report_has_are_told(archive: Archive) -> None:
+    assert "qqqzzz: no report has this word" in archive.search(text="carcinoma qqqzzz", k=1).warnings
+    for known in ("carcinoma", "astrocytoma"):  # of reports; of the vocabulary, which knows other names of it
+        assert not any("no report" in warning for warning in archive.search(text=known, k=1).warnings)
+
+
 def test_a_passage_of_a_long_report_finds_it(archive: Archive) -> None:
     passage = "amyloid deposits in the walls of arterioles"
     windows = windows_of(LONG, 256)

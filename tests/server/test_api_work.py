@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from histoseek.api import Archive
 from histoseek.client.client import Client
 from histoseek.client.errors import ServerProblem
 from histoseek.rest.queries import SearchRequest, SlideQuery, SlideRef, TextQuery
@@ -204,6 +205,20 @@ def test_the_import_folder_is_indexed_with_its_tables(
     assert "metadata.csv" in (failed.error or "")
     assert str(folder) not in (failed.error or "")
     (folder / "metadata.csv").unlink()
+
+
+def test_a_job_waits_while_somebody_else_writes_to_the_archive(
+    client: Client, kept_server: RunningServer, cohort: Path
+) -> None:
+    archive = Archive.open(kept_server.state.parent / "work.archive")
+    upload = client.upload(cohort / "SIM-0001-00.tiff")
+    with archive.writing():
+        with pytest.raises(ServerProblem, match="another process is writing"):
+            client.change("work", next(client.slides("work")).slide_id, {"organ": "liver"})
+        job = client.index("work", [UploadToIndex(upload_id=upload.upload_id, slide_id="waited")])
+        assert next(one.state for one in client.watch(job.job_id) if one.state != "waiting") == "running"
+    assert ended(client, job).state == "done"
+    client.remove("work", "waited")
 
 
 def test_a_job_can_be_cancelled(client: Client, reader: Client, cohort: Path) -> None:

@@ -68,9 +68,13 @@ def serve(
 
 def _say(settings: ServerSettings, token: str | None) -> None:
     """Tell where the page is, and the token if it is new: it is shown this once."""
+    from histoseek.server.page import is_built
+
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{shown}:{settings.port}/"
     print(f"Serving {', '.join(settings.archives)} for research and education; not a medical device.")
+    if not is_built():
+        print("The page is not built in this checkout of the sources: run `make page`. The REST API works.")
     if token:
         print(f"Open {address}#token={token}")
         print("This token is shown only now, and may do everything; `histoseek tokens add NAME` makes others.")

@@ -65,7 +65,7 @@ class AskedText:
 
 
 def spelling_warnings(store: Store, text: str) -> tuple[str, ...]:
-    """A better spelling for words that neither the vocabulary nor any report of the archive knows."""
+    """A better spelling for words that neither the vocabulary nor any report knows, or that there is none."""
     words = dict.fromkeys(match.group() for match in re.finditer(r"[^\W\d_]{4,}", text))
     said: list[str] = []
     for word in words if len(words) <= MOST_SPELLED else ():
@@ -73,8 +73,14 @@ def spelling_warnings(store: Store, text: str) -> tuple[str, ...]:
             continue
         form = next((term.token for term in analyse(word) if term.kind == "word"), word)
         near = {like for report in store.like_words(form, _REPORTS_LIKE) for like in _LETTERS.findall(report.lower())}
-        said += [f"{one.word}: did you mean {one.suggestion}?" for one in suggest(word, known_words=frozenset(near))]
+        better = [f"{one.word}: did you mean {one.suggestion}?" for one in suggest(word, known_words=frozenset(near))]
+        said += better or _unknown(word)
     return tuple(said)
+
+
+def _unknown(word: str) -> list[str]:
+    names_something = any(term.kind != "word" for term in analyse(word))
+    return [] if names_something else [f"{word}: no report has this word"]
 
 
 def analyser_warnings(store: Store) -> tuple[str, ...]:

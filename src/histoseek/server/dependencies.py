@@ -14,10 +14,15 @@ from histoseek.server.security.access import Identity
 from histoseek.server.security.limits import RequestKind
 
 
-def context_of(request: Request) -> Context:
-    """The context that the application was made with."""
+def _context(request: Request) -> Context:
     context: Context = request.app.state.context
     return context
+
+
+async def context_of(request: Request) -> Context:
+    """The context that the application was made with."""
+    # Not to be run in a thread, as what takes no time needs none.
+    return _context(request)
 
 
 InContext = Annotated[Context, Depends(context_of)]
@@ -27,7 +32,7 @@ def _asking(kind: RequestKind) -> Callable[[Request], Identity]:
     """Who asks, counted among requests of this kind; raises Unauthorized, Forbidden, TooManyRequests."""
 
     def identify(request: Request) -> Identity:
-        return context_of(request).identify(request, kind)
+        return _context(request).identify(request, kind)
 
     return identify
 
@@ -38,7 +43,7 @@ Viewer = Annotated[Identity, Depends(_asking(RequestKind.TILES))]
 Uploader = Annotated[Identity, Depends(_asking(RequestKind.UPLOAD))]
 
 
-def writer(context: InContext, identity: Reader) -> Identity:
+async def writer(context: InContext, identity: Reader) -> Identity:
     """Whoever may change archives; raises Forbidden also on a server that only reads."""
     identity.need("write")
     if not context.settings.write:
@@ -49,7 +54,7 @@ def writer(context: InContext, identity: Reader) -> Identity:
 Writer = Annotated[Identity, Depends(writer)]
 
 
-def served(context: InContext, archive: Annotated[str, Path(max_length=100)]) -> ServedArchive:
+async def served(context: InContext, archive: Annotated[str, Path(max_length=100)]) -> ServedArchive:
     """The archive that the path names; raises NotThere."""
     return context.archives.get(archive)
 

@@ -37,6 +37,8 @@ def configure_logging(json_lines: bool) -> None:
                 "histoseek": {"level": "INFO"},
                 "uvicorn": {"level": "INFO", "handlers": [], "propagate": True},
                 "uvicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
+                # It tells of damaged files, by their paths; the readers of slides tell of them, too.
+                "pyvips": {"level": "ERROR"},
                 _ACCESS: {"handlers": ["nowhere"], "propagate": False},
             },
         }

@@ -38,7 +38,12 @@ def add_page(app: FastAPI) -> None:
             app.add_api_route(f"/{file.name}", lambda file=file: FileResponse(file), include_in_schema=False)
 
 
+def is_built() -> bool:
+    """Whether there is a page: always in a wheel, after `make page` in a checkout."""
+    return (STATIC / "index.html").is_file()
+
+
 def _index() -> Response:
-    if not (STATIC / "index.html").is_file():
+    if not is_built():
         return HTMLResponse(_NOT_BUILT, 503)
     return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})

@@ -66,7 +66,7 @@ class UploadLimits:
     file_bytes: int = 4 * 2**30
     identity_bytes: int = 8 * 2**30
     total_bytes: int = 32 * 2**30
-    identity_count: int = 20
+    identity_count: int = 100
     keep_s: float = 24 * 3600.0
     sandbox_s: float = 60.0
     sandbox_bytes: int = 4 * 2**30

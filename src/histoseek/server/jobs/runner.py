@@ -15,7 +15,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from types import FrameType
 
 from histoseek.api import Archive
 from histoseek.archive.ingest import IndexReport
-from histoseek.errors import HistoseekError
+from histoseek.errors import ArchiveBusy, HistoseekError
 from histoseek.progress import Reporter
 from histoseek.server.jobs.store import JobStore, Outcome, Refused, StoredJob
 from histoseek.server.jobs.supervisor import unexpected
@@ -38,6 +38,7 @@ UPLOADED = "uploaded"
 """The folder below the import folder where indexed uploads are kept."""
 
 _TOLD_EVERY_S = 0.5
+_TRIED_EVERY_S = 2.0
 _ABSOLUTE = re.compile(r"(?:^|[\s'\"(])/\w")
 """A path of the server's, which is nobody else's business."""
 
@@ -120,7 +121,7 @@ def main(job_id: str) -> None:
     job = jobs.get(job_id)
     try:
         told = _Told(jobs, job_id)
-        outcome = run(settings, job, told)
+        outcome = _when_free(lambda: run(settings, job, told), told)
         told.close()
         jobs.end(job_id, "done", outcome)
     except Cancelled:
@@ -145,6 +146,16 @@ def run(settings: ServerSettings, job: StoredJob, reporter: Reporter) -> Outcome
     given = {name: path if path.is_file() else None for name, path in tables.items()}
     report = archive.index([settings.import_folder], given[METADATA], given[REPORTS], reporter=reporter)
     return _outcome(report, settings.import_folder, {})
+
+
+def _when_free(work: Callable[[], Outcome], told: _Told) -> Outcome:
+    """Do it as soon as nobody else writes to the archive."""
+    while True:
+        try:
+            return work()
+        except ArchiveBusy:
+            told.still_wanted()
+            time.sleep(_TRIED_EVERY_S)
 
 
 def _index_files(archive: Archive, slides: Sequence[NewSlide], reporter: Reporter) -> IndexReport:

@@ -22,7 +22,10 @@ class IncompleteUpload(RequestError):
     def __init__(self, announced_bytes: int, came_bytes: int) -> None:
         self.announced_bytes = announced_bytes
         self.came_bytes = came_bytes
-        super().__init__("upload", f"{came_bytes} of {announced_bytes} announced bytes came", "Send it again")
+        if not (announced_bytes or came_bytes):
+            super().__init__("upload", "the file is empty", "Choose another")
+        else:
+            super().__init__("upload", f"{came_bytes} of {announced_bytes} announced bytes came", "Send it again")
 
 
 class UnknownFormat(RequestError):
