@@ -1,6 +1,7 @@
 /** The header: search, views, archive, and what is of the page as a whole. */
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
+import { focusSearch } from "./search/focus";
 import { routeInArchive } from "./search/other-archive";
 import { SearchBar } from "./search/search-bar";
 import { archiveList, archiveName } from "./state/archives";
@@ -115,12 +116,4 @@ function usePageShortcuts(): void {
     [],
   );
   useShortcuts(own);
-}
-
-/** The search field is marked by the search room; where a slide was chosen there is none, but the tabs of the modes. */
-function focusSearch(): void {
-  const search = document.querySelector(".header-search");
-  const field = search?.querySelector<HTMLInputElement | HTMLTextAreaElement>("[data-search-field]");
-  if (field) field.select();
-  (field ?? search?.querySelector<HTMLElement>("[role=tab][aria-selected=true]"))?.focus();
 }

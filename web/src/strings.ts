@@ -38,7 +38,10 @@ export const strings = {
   },
   session: {
     title: "Open histoseek",
-    explain: "This server asks for a token. It was printed where the server was started.",
+    explain:
+      "This server asks for a token: the one that it printed when it was started, or one that was made for you with histoseek tokens add.",
+    ended:
+      "The session has ended: its time is over, or its token was taken back. With a token you go on where you were.",
     token: "Token",
     open: "Open",
     wrong: "The server does not know this token.",
@@ -320,7 +323,14 @@ export const strings = {
     addTitle: (count: number) => `Add ${counted(count, "slide", "slides")} to a collection`,
     added: (count: number, name: string) => `${counted(count, "slide was", "slides were")} added to ${name}.`,
     allThere: (name: string) => `${name} has them already.`,
-    changedMeanwhile: "This collection was changed elsewhere in the meantime. It is shown as it is now; try again.",
+    changedMeanwhile: "This collection is being changed elsewhere. It is shown as it is now; try again.",
+    notSaved: (why: string) => `Not saved. ${why}`,
+    noteConflict: (theirs: string) => `Not saved: this note was changed elsewhere too. It is now: ${theirs}`,
+    noteDeleted: "Not saved: this note was deleted elsewhere.",
+    keepMine: "Save this one",
+    takeTheirs: "Take the other",
+    homeless: "These notes are not saved: their slides are no longer in the collection. Copy what you need.",
+    discard: (slideId: string) => `Discard the note on ${slideId}`,
     missing: "No longer in the archive",
     note: "Note",
     noteOf: (slideId: string) => `Note on ${slideId}`,

@@ -14,6 +14,9 @@ export const session = signal<SessionState>("unknown");
 /** Why there is no session, when that is worth saying: a wrong token, a server that does not answer. */
 export const sessionError = signal<ApiError | null>(null);
 
+/** Whether a session was open until the server no longer knew it. */
+export const sessionEnded = signal(false);
+
 /** Take the token out of a fragment "#token=..."; null when there is none. */
 function tokenOf(fragment: string): string | null {
   return fragment.startsWith("#token=") ? new URLSearchParams(fragment.slice(1)).get("token") : null;
@@ -22,6 +25,7 @@ function tokenOf(fragment: string): string | null {
 /** Start with the token of the address if there is one, else go on with the session of the cookie. */
 export async function openSession(): Promise<void> {
   onUnauthorised(() => {
+    if (openedSession()) sessionEnded.value = true;
     session.value = "none";
   });
   const token = tokenOf(location.hash);
@@ -35,6 +39,7 @@ export async function logIn(token: string): Promise<void> {
   try {
     session.value = await sessions.start(token);
     sessionError.value = null;
+    sessionEnded.value = false;
   } catch (error) {
     session.value = "none";
     sessionError.value = asApiError(error);

@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { logIn, sessionError } from "../state/session";
+import { focusSearch } from "../search/focus";
+import { logIn, openedSession, sessionEnded, sessionError } from "../state/session";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Field } from "../ui/field";
@@ -15,6 +16,7 @@ export function Login(): JSX.Element {
     setWaiting(true);
     await logIn(token.trim());
     setWaiting(false);
+    if (openedSession()) requestAnimationFrame(focusSearch);
   };
   return (
     <main class="centred">
@@ -45,6 +47,6 @@ export function Login(): JSX.Element {
 
 function Refusal(): JSX.Element | null {
   const error = sessionError.value;
-  if (!error) return null;
+  if (!error) return sessionEnded.value ? <Note kind="warning">{strings.session.ended}</Note> : null;
   return error.status === 401 ? <Note kind="warning">{strings.session.wrong}</Note> : <ErrorPanel error={error} />;
 }
