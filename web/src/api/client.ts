@@ -19,6 +19,13 @@ export function onUnauthorised(callback: () => void): void {
   whenUnauthorised = callback;
 }
 
+let whenAnswered: () => void = () => undefined;
+
+/** Say what is to happen whenever the server has done what was asked. */
+export function onAnswered(callback: () => void): void {
+  whenAnswered = callback;
+}
+
 /** A path whose values are quoted: path`archives/${name}/slides/${id}`. */
 export function path(texts: TemplateStringsArray, ...values: readonly (string | number)[]): string {
   return texts.reduce((whole, text, at) => whole + encodeURIComponent(values[at - 1] ?? "") + text);
@@ -38,7 +45,9 @@ export async function request<Answer>(method: string, apiPath: string, options: 
   const answer = await sent(method, urlOf(apiPath, options.parameters), options);
   const text = await answer.text();
   if (!answer.ok) throw refused(answer.status, text, answer.headers.get("X-Request-Id"));
-  return (text ? JSON.parse(text) : undefined) as Answer;
+  const value = (text ? JSON.parse(text) : undefined) as Answer;
+  whenAnswered();
+  return value;
 }
 
 async function sent(method: string, url: string, { body, signal }: RequestOptions): Promise<Response> {

@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import { describe, expect, it } from "vitest";
 import { ApiError } from "../api/error";
-import { resource } from "./loading";
+import { reloadUnanswered, resource } from "./loading";
 
 /** A key that can be changed, and requests that are answered by hand. */
 function byHand() {
@@ -57,6 +57,23 @@ describe("a resource", () => {
     asked[1]?.answer("A");
     await settled();
     expect(made.state.value).toEqual({ loading: false, value: "A", error: null });
+  });
+
+  it("is asked for again with all others that had no answer", async () => {
+    const [lost, refused, gone] = [byHand(), byHand(), byHand()];
+    for (const { key } of [lost, refused, gone]) key.value = "a";
+    lost.asked[0]?.refuse(new TypeError("no network"));
+    refused.asked[0]?.refuse(new ApiError(404, "Not found", "", null));
+    gone.asked[0]?.refuse(new TypeError("no network"));
+    await settled();
+    gone.made.dispose();
+    reloadUnanswered();
+    expect([lost, refused, gone].map(({ asked }) => asked.length)).toEqual([2, 1, 1]);
+    lost.asked[1]?.answer("A");
+    await settled();
+    reloadUnanswered();
+    expect(lost.asked).toHaveLength(2);
+    expect(lost.made.state.value).toEqual({ loading: false, value: "A", error: null });
   });
 
   it("is empty again without a key, and asks no more once it is given up", async () => {

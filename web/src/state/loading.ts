@@ -18,6 +18,14 @@ export interface Resource<Value> {
   dispose(): void;
 }
 
+/** The resources whose last try had no answer, as functions that ask again. */
+const unanswered = new Set<() => void>();
+
+/** Ask again for everything that had no answer. */
+export function reloadUnanswered(): void {
+  for (const reload of [...unanswered]) reload();
+}
+
 /**
  * A value that follows `key`: asked for anew whenever the key changes (compared as JSON), given up when it changes
  * again; nothing is asked while the key is null.
@@ -29,16 +37,26 @@ export function resource<Key, Value>(
   const state = signal<Loaded<Value>>(NOTHING);
   const tries = signal(0);
   const written = computed(() => JSON.stringify(key()));
-  const dispose = effect(() => {
-    tries.value;
-    const wanted = JSON.parse(written.value) as Key | null;
-    if (wanted !== null) return started(state, (abort) => load(wanted, abort));
-    state.value = NOTHING;
-    return undefined;
-  });
   const reload = (): void => {
     tries.value += 1;
   };
+  const dispose = effect(() => {
+    tries.value;
+    const wanted = JSON.parse(written.value) as Key | null;
+    if (wanted === null) {
+      state.value = NOTHING;
+      return undefined;
+    }
+    const giveUp = started(
+      state,
+      (abort) => load(wanted, abort),
+      () => unanswered.add(reload),
+    );
+    return () => {
+      unanswered.delete(reload);
+      giveUp();
+    };
+  });
   return { state, reload, dispose };
 }
 
@@ -58,7 +76,11 @@ const NOTHING = Object.freeze({ loading: false, value: null, error: null });
 
 type State<Value> = Signal<Loaded<Value>>;
 
-function started<Value>(state: State<Value>, load: (signal: AbortSignal) => Promise<Value>): () => void {
+function started<Value>(
+  state: State<Value>,
+  load: (signal: AbortSignal) => Promise<Value>,
+  onUnanswered: () => void,
+): () => void {
   const giveUp = new AbortController();
   state.value = { ...state.peek(), loading: true, error: null };
   untracked(() => load(giveUp.signal)).then(
@@ -67,7 +89,9 @@ function started<Value>(state: State<Value>, load: (signal: AbortSignal) => Prom
     },
     (error: unknown) => {
       if (giveUp.signal.aborted || isAbort(error)) return;
-      state.value = { loading: false, value: null, error: asApiError(error) };
+      const told = asApiError(error);
+      state.value = { loading: false, value: null, error: told };
+      if (told.status === 0) onUnanswered();
     },
   );
   return () => giveUp.abort();

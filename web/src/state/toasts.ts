@@ -23,16 +23,22 @@ export const announcement = signal("");
 
 let last = 0;
 
-/** Show a message; errors stay until they are closed. */
+/** Show a message, in the place of an equal one; errors stay until they are closed. */
 export function toast(text: string, kind: Toast["kind"] = "info", action: ToastAction | null = null): void {
   last += 1;
   const id = last;
-  toasts.value = [...toasts.value, { id, kind, text, action }];
+  const others = toasts.value.filter((one) => one.text !== text || one.action);
+  toasts.value = [...others, { id, kind, text, action }];
   if (kind === "info") setTimeout(() => dismiss(id), action ? STAY_WITH_ACTION_MS : STAY_MS);
 }
 
 export function dismiss(id: number): void {
   toasts.value = toasts.value.filter((one) => one.id !== id);
+}
+
+/** Close the messages that say `text`, which holds no longer. */
+export function dismissText(text: string): void {
+  if (toasts.value.some((one) => one.text === text)) toasts.value = toasts.value.filter((one) => one.text !== text);
 }
 
 export function announce(text: string): void {
