@@ -1,6 +1,6 @@
 """Load on a running server: many clients that search and look at tiles for a while, from a process of their own.
 
-    python benchmarks/load.py [--archive FOLDER] [--clients 50] [--seconds 60] [--workers 1]
+    python benchmarks/load.py [--archive FOLDER] [--clients 50] [--seconds 60] [--workers 1] [--think 0]
 
 Starts `histoseek serve` on loopback with a new state folder, asks it as a page would (each client searches, then looks
 at sixteen tiles of a result), and prints counts, errors, and percentiles of latency. Without --archive it makes one of
@@ -54,6 +54,7 @@ async def main() -> None:
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--think", type=float, default=0, help="s between what a person does, on the average")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         archive = given.archive or simulated(Path(folder))
@@ -66,7 +67,9 @@ async def main() -> None:
             began = time.perf_counter()
             until = began + given.seconds
             persons = enumerate(tokens(server.state, given.clients))
-            await asyncio.gather(*(person(server.url, text, name, slides, seen, until, one) for one, text in persons))
+            await asyncio.gather(
+                *(person(server.url, text, name, slides, seen, until, one, given.think) for one, text in persons)
+            )
             tell(seen, time.perf_counter() - began, given.clients)
             print(f"memory of the server: {before:.0f} MB before, {memory_mb(server):.0f} MB after")
             print(f"exit code of the server: {server.stop()}")
@@ -80,17 +83,22 @@ def tokens(state: Path, count: int) -> list[str]:
     return made
 
 
-async def person(url: str, token: str, archive: str, slides: list, seen: Seen, until: float, seed: int) -> None:
+async def person(
+    url: str, token: str, archive: str, slides: list, seen: Seen, until: float, seed: int, think: float
+) -> None:
     limits = httpx2.Limits(max_connections=CONNECTIONS)
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=60, limits=limits) as client:
-        await look(client, archive, slides, seen, until, seed)
+        await look(client, archive, slides, seen, until, seed, think)
 
 
-async def look(client: httpx2.AsyncClient, archive: str, slides: list, seen: Seen, until: float, seed: int) -> None:
+async def look(
+    client: httpx2.AsyncClient, archive: str, slides: list, seen: Seen, until: float, seed: int, think: float
+) -> None:
     """One person: asks with a slide or a text, then looks at a result's tiles."""
     draw = random.Random(seed)
     while time.perf_counter() < until:
+        await asyncio.sleep(draw.expovariate(1 / think) if think else 0)
         if draw.random() < 0.5:
             query = {"kind": "slide", "slide": {"slide_id": draw.choice(slides).slide_id}}
         else:
