@@ -10,7 +10,12 @@ interface RequestOptions {
   readonly body?: unknown;
   readonly parameters?: Parameters;
   readonly signal?: AbortSignal | undefined;
+  /** Whether the page may be closed before the answer comes; the request goes on if it is small enough for browsers. */
+  readonly leaving?: boolean;
 }
+
+// Browsers refuse larger ones (Fetch standard, keepalive).
+const MOST_KEPT_ALIVE_BYTES = 60_000;
 
 let whenUnauthorised: () => void = () => undefined;
 
@@ -50,11 +55,13 @@ export async function request<Answer>(method: string, apiPath: string, options: 
   return value;
 }
 
-async function sent(method: string, url: string, { body, signal }: RequestOptions): Promise<Response> {
+async function sent(method: string, url: string, { body, signal, leaving }: RequestOptions): Promise<Response> {
   const headers = body === undefined ? OWN_HEADERS : { ...OWN_HEADERS, "Content-Type": "application/json" };
   const content = body === undefined ? null : JSON.stringify(body);
+  const keepalive = leaving === true && new Blob([content ?? ""]).size <= MOST_KEPT_ALIVE_BYTES;
+  const credentials = "same-origin";
   try {
-    return await fetch(url, { method, headers, body: content, signal: signal ?? null, credentials: "same-origin" });
+    return await fetch(url, { method, headers, body: content, signal: signal ?? null, credentials, keepalive });
   } catch (error) {
     throw isAbort(error) ? error : asApiError(error);
   }

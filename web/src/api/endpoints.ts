@@ -89,7 +89,9 @@ export const jobs = {
 export const collections = {
   list: (signal?: Signal) => request<Collection[]>("GET", "collections", { signal }),
   create: (body: CollectionContent) => request<Collection>("POST", "collections", { body }),
-  change: (id: string, body: CollectionContent) => request<Collection>("PUT", path`collections/${id}`, { body }),
+  /** leaving: the page may be closed before the answer comes. */
+  change: (id: string, body: CollectionContent, leaving = false) =>
+    request<Collection>("PUT", path`collections/${id}`, { body, leaving }),
   remove: (id: string) => request<void>("DELETE", path`collections/${id}`),
   exportUrl: (id: string, format: "csv" | "json") => urlOf(path`collections/${id}/export`, { format }),
 };

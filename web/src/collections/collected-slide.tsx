@@ -1,17 +1,17 @@
 import type { JSX } from "preact";
-import { useEffect, useId, useState } from "preact/hooks";
 import { slides } from "../api/endpoints";
 import type { CollectionItem, Slide } from "../api/types";
 import { hrefTo, NEW_QUESTION } from "../state/navigation";
 import { strings } from "../strings";
 import { IconButton } from "../ui/button";
 import { Picture } from "../ui/picture";
-import { LONGEST_NOTE } from "./edit";
+import { NoteField } from "./note-field";
 
 const words = strings.collections;
 const THUMBNAIL_PX = 96;
 
 export interface CollectedSlideProps {
+  readonly collectionId: string;
   readonly item: CollectionItem;
   /** What the archive knows of it; null: nothing, or nothing yet. */
   readonly slide: Slide | null;
@@ -19,13 +19,12 @@ export interface CollectedSlideProps {
   readonly missing: boolean;
   readonly first: boolean;
   readonly last: boolean;
-  readonly onNote: (note: string) => void;
   readonly onMove: (by: number) => void;
   readonly onRemove: () => void;
 }
 
 export function CollectedSlide(props: CollectedSlideProps): JSX.Element {
-  const { item, slide, missing, onNote } = props;
+  const { collectionId, item, slide, missing } = props;
   const facts = [slide?.organ, slide?.stain, slide?.site].filter(Boolean).join(", ");
   const ask = hrefTo({
     ...NEW_QUESTION,
@@ -64,7 +63,7 @@ export function CollectedSlide(props: CollectedSlideProps): JSX.Element {
           )}
           <span class="faint">{` ${item.archive}`}</span>
         </p>
-        <NoteField note={item.note ?? ""} slideId={item.slide_id} onNote={onNote} />
+        <NoteField place={{ collectionId, archive: item.archive, slide_id: item.slide_id }} note={item.note ?? ""} />
       </div>
       <Moves {...props} />
     </li>
@@ -78,28 +77,5 @@ function Moves({ item, first, last, onMove, onRemove }: CollectedSlideProps): JS
       <IconButton icon="down" label={words.moveDown(item.slide_id)} disabled={last} onClick={() => onMove(1)} />
       <IconButton icon="trash" label={words.removeSlide(item.slide_id)} data-remove onClick={onRemove} />
     </div>
-  );
-}
-
-/** A note is kept when its field is left. */
-function NoteField({ note, slideId, onNote }: { note: string; slideId: string; onNote: (note: string) => void }) {
-  const [typed, setTyped] = useState(note);
-  const id = useId();
-  useEffect(() => setTyped(note), [note]);
-  return (
-    <>
-      <textarea
-        id={id}
-        class="input collections-note screen-only"
-        rows={1}
-        maxLength={LONGEST_NOTE}
-        aria-label={words.noteOf(slideId)}
-        placeholder={words.note}
-        value={typed}
-        onInput={(event) => setTyped(event.currentTarget.value)}
-        onBlur={() => typed.trim() !== note && onNote(typed.trim())}
-      />
-      {note && <p class="print-only">{words.noted(note)}</p>}
-    </>
   );
 }

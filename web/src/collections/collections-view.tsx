@@ -8,6 +8,7 @@ import { Button } from "../ui/button";
 import { Field } from "../ui/field";
 import { ErrorPanel, Note, Spinner } from "../ui/status";
 import { LONGEST_NAME } from "./edit";
+import { HomelessNotes } from "./homeless-notes";
 import { OneCollection } from "./one-collection";
 import { collectionList, collectionsNow, createCollection } from "./store";
 import "./collections.css";
@@ -28,6 +29,7 @@ export function CollectionsView(): JSX.Element {
         <NewCollection />
       </nav>
       <div class="collections-open">
+        <HomelessNotes />
         {open ? (
           <OneCollection key={open.collection_id} collection={open} />
         ) : (

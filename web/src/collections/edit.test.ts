@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { contentOf, holds, withInserted, withMoved, withNote, withoutSlide, withSlides } from "./edit";
+import { contentOf, holds, withInserted, withMoved, withoutSlide, withSlides } from "./edit";
 
 const item = (slide_id: string, note = "") => ({ archive: "demo", slide_id, note });
 const ids = (items: readonly { slide_id: string }[]) => items.map(({ slide_id }) => slide_id).join("");
@@ -28,10 +28,6 @@ describe("items of a collection", () => {
     const taken = abc[1] as (typeof abc)[number];
     expect(withInserted(withoutSlide(abc, taken), taken, 1)).toEqual(abc);
     expect(withInserted(abc, taken, 0)).toEqual(abc);
-  });
-
-  it("cuts notes to what the server takes", () => {
-    expect(withNote(abc, item("a"), "x".repeat(3000))[0]?.note).toHaveLength(2000);
   });
 });
 

@@ -39,10 +39,6 @@ export function withoutSlide(items: Items, slide: Named): CollectionItem[] {
   return items.filter((item) => !sameSlide(item, slide));
 }
 
-export function withNote(items: Items, slide: Named, note: string): CollectionItem[] {
-  return items.map((item) => (sameSlide(item, slide) ? { ...item, note: note.slice(0, LONGEST_NOTE) } : item));
-}
-
 /** The items with one moved by some places; at the ends it stays. */
 export function withMoved(items: Items, slide: Named, by: number): CollectionItem[] {
   const from = items.findIndex((item) => sameSlide(item, slide));

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { collections } from "../api/endpoints";
 import type { Collection, CollectionItem } from "../api/types";
+import { downloadFrom } from "../export/download";
 import { printPage } from "../export/print";
 import { useResource } from "../state/loading";
 import { go } from "../state/navigation";
@@ -13,9 +14,9 @@ import { Button, IconButton } from "../ui/button";
 import { Menu } from "../ui/menu";
 import { ErrorPanel, Note } from "../ui/status";
 import { CollectedSlide } from "./collected-slide";
-import { LONGEST_NAME, plainItem, withInserted, withMoved, withNote, withoutSlide } from "./edit";
+import { LONGEST_NAME, plainItem, withInserted, withMoved, withoutSlide } from "./edit";
 import { slideKey, slidesOfItems } from "./slides";
-import { changeCollection, deleteCollection } from "./store";
+import { changeCollection, changesMade, deleteCollection } from "./store";
 
 const words = strings.collections;
 
@@ -36,12 +37,12 @@ export function OneCollection({ collection }: { collection: Collection }): JSX.E
         {items.map((item, at) => (
           <CollectedSlide
             key={slideKey(item)}
+            collectionId={collection.collection_id}
             item={item}
             slide={known?.get(slideKey(item)) ?? null}
             missing={known !== null && !known.has(slideKey(item))}
             first={at === 0}
             last={at === items.length - 1}
-            onNote={(note) => change((now) => withNote(now, item, note))}
             onMove={(by) => change((now) => withMoved(now, item, by))}
             onRemove={() => {
               focusAt(at);
@@ -162,10 +163,16 @@ function ExportMenu({ collection }: { collection: Collection }): JSX.Element {
       label={exported.title}
       icon="download"
       items={[
-        { label: exported.csv, run: () => location.assign(collections.exportUrl(collection_id, "csv")) },
-        { label: exported.json, run: () => location.assign(collections.exportUrl(collection_id, "json")) },
+        { label: exported.csv, run: () => void exportAs(collection_id, "csv") },
+        { label: exported.json, run: () => void exportAs(collection_id, "json") },
         { label: exported.print, icon: "print", run: () => void printPage() },
       ]}
     />
   );
+}
+
+/** The server makes the file, so what was changed here has to be there first. */
+async function exportAs(collectionId: string, format: "csv" | "json"): Promise<void> {
+  await changesMade();
+  downloadFrom(collections.exportUrl(collectionId, format));
 }

@@ -11,6 +11,10 @@ import { contentOf, plainItem, withSlides } from "./edit";
 
 const words = strings.collections;
 const CONFLICT = 409;
+const NOT_FOUND = 404;
+/** Somebody else changed the collection, or deleted it: what it is now is worth asking for. */
+const CHANGED_ELSEWHERE: ReadonlySet<number> = new Set([CONFLICT, NOT_FOUND]);
+const MOST_TRIES = 3;
 
 /** The collections as the server has them when it is asked. */
 export const collectionList = resource(
@@ -22,12 +26,13 @@ export const collectionList = resource(
 export const collectionsNow = signal<readonly Collection[] | null>(null);
 
 effect(() => {
-  const { value, error } = collectionList.state.value;
-  if (value || error) collectionsNow.value = value;
+  // Without an answer what was known stays on the page.
+  const { value } = collectionList.state.value;
+  if (value) collectionsNow.value = value;
 });
 
-/** What a change makes of the items, or the name, that a collection has when its turn comes. */
-export type Change = (collection: Collection) => Partial<Pick<CollectionContent, "name" | "items">>;
+/** What a change makes of the items, or the name, that a collection has when its turn comes; null: nothing is to do. */
+export type Change = (collection: Collection) => Partial<Pick<CollectionContent, "name" | "items">> | null;
 
 let last: Promise<unknown> = Promise.resolve();
 
@@ -39,13 +44,26 @@ export async function createCollection(name: string, items: CollectionItem[] = [
 }
 
 /**
- * Change a collection, after the changes before: each starts with what the one before left. Null when the server
- * refused, as it does when somebody else changed the collection in the meantime.
+ * Change a collection, after the changes before: each starts with what the one before left, and with what somebody
+ * else made of the collection in the meantime. Null when the server refused, which is told.
  */
 export function changeCollection(collectionId: string, change: Change): Promise<Collection | null> {
-  const turn = last.then(() => changedNow(collectionId, change));
-  last = turn;
+  return told(() => tryChange(collectionId, change));
+}
+
+/**
+ * The same, but throws ApiError when the server refused; null when there is no such collection. leaving: the page may
+ * be closed before the answer comes.
+ */
+export function tryChange(collectionId: string, change: Change, leaving = false): Promise<Collection | null> {
+  const turn = last.then(() => changedNow(collectionId, change, leaving));
+  last = turn.catch(() => undefined);
   return turn;
+}
+
+/** Waits for the changes that were asked for. */
+export async function changesMade(): Promise<void> {
+  await last;
 }
 
 /** Delete a collection, with the offer to undo that. */
@@ -72,13 +90,24 @@ export async function addSlides(collection: Collection, archive: string, slideId
   if (changed) toast(words.added(added, collection.name));
 }
 
-async function changedNow(collectionId: string, change: Change): Promise<Collection | null> {
-  const now = collectionsNow.peek() ?? [];
-  const collection = now.find((one) => one.collection_id === collectionId);
-  if (!collection) return null;
-  const changed = await told(() => collections.change(collectionId, contentOf(collection, change(collection))));
-  if (changed) collectionsNow.value = now.map((one) => (one === collection ? changed : one));
-  return changed;
+async function changedNow(collectionId: string, change: Change, leaving: boolean): Promise<Collection | null> {
+  for (let tries = 1; ; tries += 1) {
+    const collection = known(collectionId);
+    const changes = collection && change(collection);
+    if (!collection || !changes) return collection;
+    try {
+      const changed = await collections.change(collectionId, contentOf(collection, changes), leaving);
+      collectionsNow.value = (collectionsNow.peek() ?? []).map((one) => (one === collection ? changed : one));
+      return changed;
+    } catch (thrown) {
+      if (!CHANGED_ELSEWHERE.has(asApiError(thrown).status) || tries === MOST_TRIES) throw thrown;
+      collectionsNow.value = await collections.list();
+    }
+  }
+}
+
+function known(collectionId: string): Collection | null {
+  return collectionsNow.peek()?.find((one) => one.collection_id === collectionId) ?? null;
 }
 
 /** Tells what the server refused, and asks for the collections as they are there. */

@@ -1,0 +1,151 @@
+"""Notes on collected slides that can't be saved at once: nothing that was typed is lost without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Dialog, Locator, Page, Route, expect
+
+from histoseek.api import Archive
+from histoseek.client.client import Client
+from histoseek.rest.work import Collection, CollectionContent, CollectionItem
+from tests.browser.watched import Watched, accessibility_faults
+from tests.server.running import RunningServer
+
+COLLECTIONS = "**/api/v1/collections/*"
+
+
+@pytest.fixture
+def client(server: RunningServer) -> Iterator[Client]:
+    with Client(server.url, server.token) as made:
+        yield made
+
+
+@pytest.fixture
+def noted(client: Client, indexed: Path) -> Iterator[Collection]:
+    """A collection of two slides without notes."""
+    slides = [record.slide_id for record in Archive.open(indexed).records()[:2]]
+    items = tuple(CollectionItem(archive="cohort", slide_id=slide) for slide in slides)
+    made = client.collect(CollectionContent(name="with notes", items=items))
+    yield made
+    client.drop_collection(made.collection_id)
+
+
+@pytest.fixture
+def fields(opened: Page, noted: Collection) -> tuple[Locator, Locator]:
+    """The fields of its notes, on the opened page."""
+    address = f"/collections?archive=cohort&collection={noted.collection_id}"
+    opened.evaluate("address => { location.hash = address }", address)
+    opened.reload()
+    first, second = (opened.get_by_label(f"Note on {item.slide_id}", exact=True) for item in noted.items)
+    first.wait_for()
+    return first, second
+
+
+def notes(client: Client, collection: Collection) -> list[str]:
+    return [item.note for item in client.collection(collection.collection_id).items]
+
+
+def write_elsewhere(client: Client, collection: Collection, note: str) -> None:
+    """Note something on the first slide, as another tab would."""
+    now = client.collection(collection.collection_id)
+    items = [CollectionItem(archive=item.archive, slide_id=item.slide_id, note=item.note) for item in now.items]
+    items[0] = CollectionItem(archive=items[0].archive, slide_id=items[0].slide_id, note=note)
+    client.replace_collection(
+        collection.collection_id, CollectionContent(name=now.name, items=tuple(items), version=now.version)
+    )
+
+
+def type_into(field: Locator, text: str) -> None:
+    field.fill(text)
+    field.blur()
+
+
+def refuse_changes(page: Page) -> None:
+    def refuse(route: Route) -> None:
+        if route.request.method == "PUT":
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route(COLLECTIONS, refuse)
+
+
+def test_a_note_that_could_not_be_saved_stays_and_is_saved_later(
+    watched: Watched, opened: Page, client: Client, noted: Collection, fields: tuple[Locator, Locator]
+) -> None:
+    first, second = fields
+    refuse_changes(opened)
+    type_into(first, "see the margin")
+    expect(first).to_have_accessible_description(
+        "Not saved. The server does not answer. Look whether it runs, then try again. Try again"
+    )
+    expect(first).to_have_value("see the margin")
+    assert accessibility_faults(opened) == []
+    opened.get_by_role("button", name="Try again").click()
+    expect(opened.locator(".collections-unsaved")).to_be_visible()
+    assert notes(client, noted) == ["", ""]
+
+    opened.unroute(COLLECTIONS)
+    type_into(second, "typical")
+    expect(opened.locator(".collections-unsaved")).to_have_count(0)
+    expect(first).to_have_value("see the margin")
+    assert notes(client, noted) == ["see the margin", "typical"]
+    watched.expect_complaint("ERR_FAILED")
+
+
+def test_notes_of_two_tabs_are_merged_and_conflicts_are_chosen(
+    watched: Watched, opened: Page, client: Client, noted: Collection, fields: tuple[Locator, Locator]
+) -> None:
+    first, second = fields
+    write_elsewhere(client, noted, "theirs")
+    type_into(second, "mine")
+    expect(first).to_have_value("theirs")
+    assert notes(client, noted) == ["theirs", "mine"]
+
+    write_elsewhere(client, noted, "theirs again")
+    type_into(first, "mine too")
+    expect(opened.get_by_text("It is now: theirs again")).to_be_visible()
+    expect(first).to_have_value("mine too")
+    assert notes(client, noted) == ["theirs again", "mine"]
+    opened.get_by_role("button", name="Save this one").click()
+    expect(opened.get_by_text("It is now: theirs again")).to_have_count(0)
+    assert notes(client, noted) == ["mine too", "mine"]
+
+    write_elsewhere(client, noted, "theirs at last")
+    type_into(first, "mine at last")
+    opened.get_by_role("button", name="Take the other").click()
+    expect(first).to_have_value("theirs at last")
+    watched.expect_complaint("409")
+
+
+def test_the_page_is_not_left_with_a_typed_note_without_asking(
+    opened: Page, client: Client, noted: Collection, fields: tuple[Locator, Locator]
+) -> None:
+    asked: list[str] = []
+
+    def leave(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    opened.on("dialog", leave)
+    fields[0].press_sequentially("half a thou")
+    opened.reload()
+    fields[0].wait_for()
+    assert asked == ["beforeunload"]
+    expect(fields[0]).to_have_value("half a thou")
+    assert notes(client, noted) == ["half a thou", ""]
+
+
+def test_a_note_on_a_slide_that_was_taken_out_elsewhere_is_shown(
+    watched: Watched, opened: Page, client: Client, noted: Collection, fields: tuple[Locator, Locator]
+) -> None:
+    client.replace_collection(noted.collection_id, CollectionContent(name=noted.name, items=(), version=noted.version))
+    type_into(fields[0], "worth keeping")
+    lost = opened.get_by_role("alert")
+    expect(lost.get_by_label(f"Note on {noted.items[0].slide_id}")).to_have_value("worth keeping")
+    lost.get_by_role("button", name="Discard").click()
+    expect(lost).to_have_count(0)
+    watched.expect_complaint("409")
