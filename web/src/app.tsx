@@ -64,7 +64,7 @@ function Content(): JSX.Element {
   const first = useRef(true);
   useEffect(() => {
     document.title = strings.app.title(strings.app.views[shown]);
-    if (!first.current) main.current?.focus();
+    if (!first.current) begin(main.current);
     first.current = false;
   }, [shown]);
   return (
@@ -72,6 +72,12 @@ function Content(): JSX.Element {
       <ArchiveView shown={shown} />
     </main>
   );
+}
+
+/** Focus a view and show it from its top, with the header where that scrolls away. */
+function begin(main: HTMLElement | null): void {
+  main?.focus({ preventScroll: true });
+  main?.closest(".app")?.scrollTo({ top: 0 });
 }
 
 function ArchiveView({ shown }: { shown: View }): JSX.Element {

@@ -84,7 +84,8 @@ function useTopOfPage(list: ListRef, response: SearchResponse): void {
     if (shown.current === page) return;
     shown.current = page;
     const askedForMore = document.activeElement?.closest(".results-pages") !== null;
-    list.current?.closest(".results-main")?.scrollTo({ top: 0 });
+    // What scrolls is the column, and on small screens the page.
+    for (const scrolls of [".results-main", ".app"]) list.current?.closest(scrolls)?.scrollTo({ top: 0 });
     if (askedForMore) focusOn(list.current, 0);
   }, [list, page]);
 }

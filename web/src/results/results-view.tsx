@@ -25,17 +25,21 @@ import "./results.css";
 
 const words = strings.results;
 const BEGINNING = 80;
+const FILTERS = "results-filters";
+const VOTE = "results-vote";
 
 export function ResultsView(): JSX.Element {
   if (!route.value.query) return <Welcome />;
   const value = answer.value;
   return (
     <div class="results">
-      <div class="results-filters screen-only">
+      <div id={FILTERS} class="results-filters screen-only" tabIndex={-1}>
         <FacetsPanel />
       </div>
       <Found />
-      <div class="results-aside">{value && <VotePanel response={value} />}</div>
+      <div id={VOTE} class="results-aside" tabIndex={-1}>
+        {value && <VotePanel response={value} />}
+      </div>
       <CollectDialog />
     </div>
   );
@@ -48,11 +52,28 @@ function Found(): JSX.Element {
   return (
     <section class="results-main" aria-label={words.title} aria-busy={loading}>
       <Head response={value} failed={error !== null} />
+      <Jumps voted={value !== null} />
       <ActiveFilters />
       <MarksBar />
       {error && <ErrorPanel error={error} onRetry={found.reload} />}
       {value ? <Answer response={value} loading={loading} /> : loading && <Skeleton />}
     </section>
+  );
+}
+
+/** Ways to what narrow screens have below the list; links would change the address. */
+function Jumps({ voted }: { voted: boolean }): JSX.Element {
+  return (
+    <div class="results-jumps screen-only">
+      <Button icon="down" onClick={() => document.getElementById(FILTERS)?.focus()}>
+        {strings.facets.title}
+      </Button>
+      {voted && (
+        <Button icon="down" onClick={() => document.getElementById(VOTE)?.focus()}>
+          {words.vote.title}
+        </Button>
+      )}
+    </div>
   );
 }
 

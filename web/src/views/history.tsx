@@ -21,34 +21,36 @@ export function HistoryView(): JSX.Element {
 function Searches({ searches }: { searches: readonly PastSearch[] }): JSX.Element {
   return (
     <>
-      <table class="table">
-        <thead>
-          <tr>
-            <th scope="col">{words.what}</th>
-            <th scope="col">{words.filters}</th>
-            <th scope="col">{words.archive}</th>
-            <th scope="col" class="number">
-              {words.results}
-            </th>
-            <th scope="col">{words.when}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {searches.map(({ href, label, filters, archive, results, at }) => (
-            <tr key={href}>
-              <td>
-                <a href={href}>{label}</a>
-              </td>
-              <td>{filters}</td>
-              <td>{archive}</td>
-              <td class="number">{results}</td>
-              <td>
-                <time dateTime={at}>{new Date(at).toLocaleTimeString()}</time>
-              </td>
+      <div class="table-room">
+        <table class="table">
+          <thead>
+            <tr>
+              <th scope="col">{words.what}</th>
+              <th scope="col">{words.filters}</th>
+              <th scope="col">{words.archive}</th>
+              <th scope="col" class="number">
+                {words.results}
+              </th>
+              <th scope="col">{words.when}</th>
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {searches.map(({ href, label, filters, archive, results, at }) => (
+              <tr key={href}>
+                <td>
+                  <a href={href}>{label}</a>
+                </td>
+                <td>{filters}</td>
+                <td>{archive}</td>
+                <td class="number">{results}</td>
+                <td>
+                  <time dateTime={at}>{new Date(at).toLocaleTimeString()}</time>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
       <Button icon="trash" onClick={forgetSearches}>
         {words.forget}
       </Button>
