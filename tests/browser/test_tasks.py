@@ -281,6 +281,7 @@ def test_slides_are_collected_noted_and_taken_away(opened: Page, client: Client)
     opened.get_by_role("button", name="Export").click()
     with opened.expect_download() as download:
         opened.get_by_role("menuitem", name="JSON").click()
+    assert download.value.suggested_filename == "collection-for-the-seminar.json"
     rows = json.loads(Path(download.value.path()).read_text())
     assert [(row["slide_id"], row["note"]) for row in rows] == [(first, "typical")]
     assert "for the seminar" in [one.name for one in client.collections()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -264,7 +265,9 @@ def test_collections_notice_changes_by_others(client: Client, reader: Client) ->
     assert status_of(caught) == 409
     assert client.collection(made.collection_id) == changed
     assert (client.collections(), reader.collections()) == ((changed,), ())
-    rows = [*csv.DictReader(io.StringIO(client.export(made.collection_id).decode()))]
+    table = client.export(made.collection_id)
+    assert table.startswith(codecs.BOM_UTF8)
+    rows = [*csv.DictReader(io.StringIO(table.decode("utf-8-sig")))]
     assert [(row["slide_id"], row["organ"]) for row in rows] == [(SLIDE, "colon"), ("gone", "")]
     assert rows[0]["note"] == "'=1+1"
     assert [row["note"] for row in json.loads(client.export(made.collection_id, "json"))] == ["=1+1", ""]

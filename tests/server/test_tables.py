@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histoseek.server.tables import to_csv, to_json
+from histoseek.server.tables import file_name, to_csv, to_json
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 
@@ -41,3 +41,17 @@ def test_csv_brings_back_every_cell(rows: list[list[str]]) -> None:
 @given(st.lists(st.tuples(TEXTS, st.none() | st.integers() | st.booleans()), max_size=6))
 def test_json_brings_back_every_cell(rows: list[tuple[str, int | None]]) -> None:
     assert json.loads(to_json(["x", "y"], rows)) == [{"x": one, "y": other} for one, other in rows]
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("for the seminar", "collection-for-the-seminar.csv"),
+        ("Nieren, Frühjahr 2026", "collection-Nieren-Fruhjahr-2026.csv"),
+        ('../../x"; filename="y\r\nSet-Cookie: z', "collection-x-filename-y-Set-Cookie-z.csv"),
+        ("\u814e\u81d3", "collection.csv"),
+        ("x" * 200, f"collection-{'x' * 60}.csv"),
+    ],
+)
+def test_files_have_safe_names(name: str, file: str) -> None:
+    assert file_name("collection", name, "csv") == file

@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 Cell = str | int | float | bool | None
 
 # The last four are the full-width forms, which spreadsheets in Japanese take too.
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+_LONGEST_NAME = 60
 
 
 def to_csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
@@ -28,6 +32,13 @@ def to_csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
 def to_json(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """A JSON list of one object a row."""
     return json.dumps([dict(zip(columns, row, strict=True)) for row in rows], ensure_ascii=False, indent=1)
+
+
+def file_name(kind: str, name: str, suffix: str) -> str:
+    """A name for a file out of any text, safe in a header and in file systems: "kind-Name-of-it.suffix", in ASCII."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    words = re.sub(r"[^A-Za-z0-9]+", "-", plain)[:_LONGEST_NAME].strip("-")
+    return f"{kind}-{words}.{suffix}" if words else f"{kind}.{suffix}"
 
 
 def _harmless(cell: Cell) -> Cell:

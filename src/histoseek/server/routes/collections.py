@@ -12,7 +12,7 @@ from histoseek.server.collections import Item, NewItem, StoredCollection
 from histoseek.server.context import Context
 from histoseek.server.dependencies import InContext, Reader
 from histoseek.server.errors import NotThere
-from histoseek.server.tables import Cell, to_csv, to_json
+from histoseek.server.tables import Cell, file_name, to_csv, to_json
 
 router = APIRouter(prefix="/collections", tags=["collections"])
 
@@ -64,9 +64,10 @@ def export_collection(
     """A collection with its slides' metadata, to take away."""
     found = context.collections.get(identity.name, collection_id)
     rows = [_row(context, item) for item in found.items]
-    headers = {"Content-Disposition": f'attachment; filename="collection.{as_}"'}
+    headers = {"Content-Disposition": f'attachment; filename="{file_name("collection", found.name, as_)}"'}
     if as_ == "csv":
-        return Response(to_csv(_COLUMNS, rows), media_type="text/csv", headers=headers)
+        # Without a byte order mark spreadsheets take the file for text of an older encoding.
+        return Response(to_csv(_COLUMNS, rows).encode("utf-8-sig"), media_type="text/csv", headers=headers)
     return Response(to_json(_COLUMNS, rows), media_type="application/json", headers=headers)
 
 
