@@ -344,7 +344,8 @@ export const strings = {
     csv: "Table (CSV)",
     json: "JSON",
     print: "Print",
-    resultsOf: (archive: string) => `results of ${archive}`,
+    resultsOf: (archive: string, kind: string, date: string) => `${date} results of ${archive} by ${kind}`,
+    purpose: "for research and education",
   },
   viewer: {
     tools: "Zoom and regions",

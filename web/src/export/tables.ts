@@ -5,6 +5,7 @@ const COLUMNS: readonly (readonly [string, (result: Result) => Cell])[] = [
   ["rank", ({ rank }) => rank],
   ["slide_id", ({ slide_id }) => slide_id],
   ["case_id", ({ case_id }) => case_id],
+  ["patient_id", ({ slide }) => slide.patient_id],
   ["score", ({ score }) => score],
   ["probability", ({ probability }) => probability],
   ["diagnosis", ({ slide }) => slide.diagnosis],
@@ -15,6 +16,16 @@ const COLUMNS: readonly (readonly [string, (result: Result) => Cell])[] = [
   ["ways", ({ ways }) => ways.map(({ name, rank }) => `${name}: ${rank}`).join("; ")],
 ];
 
+/** Where results come from, in words; purpose: what the server says that they are for. */
+export interface Origin {
+  readonly archive: string;
+  readonly question: string;
+  readonly filters: string;
+  readonly where: string | null;
+  readonly exported: string;
+  readonly purpose: string | null;
+}
+
 /** Results as a table for spreadsheets; columns are named as in the REST API. */
 export function resultsCsv(results: readonly Result[]): string {
   return csvText(
@@ -23,7 +34,7 @@ export function resultsCsv(results: readonly Result[]): string {
   );
 }
 
-/** The whole answer of the server, to be read by programs. */
-export function resultsJson(response: SearchResponse): string {
-  return `${JSON.stringify(response, null, 2)}\n`;
+/** The whole answer of the server and where it comes from, to be read by programs. */
+export function resultsJson(response: SearchResponse, origin: Origin): string {
+  return `${JSON.stringify({ origin, ...response }, null, 2)}\n`;
 }
