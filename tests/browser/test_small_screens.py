@@ -1,0 +1,66 @@
+"""The page on a narrow screen, and on a low one, as when a page is zoomed."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.watched import accessibility_faults
+
+NARROW = {"width": 400, "height": 800}
+LOW = {"width": 1280, "height": 640}
+VIEWS = ["results?ask=text&text=carcinoma", "compare", "overview", "collections", "history"]
+
+WIDER_THAN_WINDOW = """() => [...document.querySelectorAll('.app, .main, .main > *')]
+    .filter((one) => one.scrollWidth > innerWidth + 1).map((one) => one.className)"""
+
+FOOTER_BELOW = """() => document.querySelector('.footer').getBoundingClientRect().top
+    >= document.querySelector('.results').getBoundingClientRect().bottom"""
+
+
+def go(page: Page, address: str) -> None:
+    page.evaluate("address => { location.hash = '/' + address }", address)
+
+
+def ask(page: Page) -> None:
+    go(page, "results?ask=text&text=carcinoma")
+    page.locator("[data-result]").first.wait_for()
+
+
+def header_bottom(page: Page) -> float:
+    return float(page.evaluate("document.querySelector('.header').getBoundingClientRect().bottom"))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_view_is_wider_than_a_narrow_screen(opened: Page, view: str) -> None:
+    opened.set_viewport_size(NARROW)
+    ask(opened)
+    if view == "compare":
+        opened.locator("[data-result]").first.click()
+    else:
+        go(opened, view)
+    opened.locator("h1").first.wait_for()
+    assert opened.evaluate(WIDER_THAN_WINDOW) == []
+
+
+@pytest.mark.parametrize("size", [NARROW, LOW], ids=["narrow", "low"])
+def test_the_header_scrolls_away_and_is_there_again_with_another_view(opened: Page, size: dict[str, int]) -> None:
+    opened.set_viewport_size(size)
+    ask(opened)
+    opened.locator("[data-result]").last.focus()
+    opened.locator("[data-result]").last.scroll_into_view_if_needed()
+    assert header_bottom(opened) <= 0
+    assert opened.evaluate(FOOTER_BELOW)
+    opened.keyboard.press("5")
+    expect(opened.get_by_role("heading", name="History")).to_be_visible()
+    assert header_bottom(opened) > 0
+
+
+def test_a_narrow_list_leads_to_the_vote_and_the_filters(opened: Page) -> None:
+    opened.set_viewport_size(NARROW)
+    ask(opened)
+    assert accessibility_faults(opened) == []
+    opened.get_by_role("button", name="What the results say").click()
+    expect(opened.get_by_role("complementary", name="What the results say")).to_be_in_viewport()
+    opened.get_by_role("button", name="Filters", exact=True).click()
+    expect(opened.get_by_role("heading", name="Filters")).to_be_in_viewport()
