@@ -1,11 +1,12 @@
 /** The page: a login where there is no session, else a header and the view of the address. */
 import type { ComponentType, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import type { ArchiveInfo } from "./api/types";
 import { Header } from "./header";
 import { ResultsView } from "./results/results-view";
 import { archive, archiveList, archiveName } from "./state/archives";
-import { route, view } from "./state/navigation";
-import type { View } from "./state/route";
+import { hrefTo, route, view } from "./state/navigation";
+import { START, type View } from "./state/route";
 import { openedSession, session } from "./state/session";
 import { strings } from "./strings";
 import { ErrorPanel, Note, Spinner, StatusRegion } from "./ui/status";
@@ -87,8 +88,23 @@ function ArchiveView({ shown }: { shown: View }): JSX.Element {
   const Shown = VIEW_COMPONENTS[shown];
   if (archive.value) return <Shown />;
   const wanted = route.value.archive;
-  const told = wanted === null ? strings.app.noArchives : strings.app.unknownArchive(wanted);
-  return <Note kind="warning">{told}</Note>;
+  if (wanted === null || !value.length) return <Note kind="warning">{strings.app.noArchives}</Note>;
+  return <UnknownArchive wanted={wanted} known={value} />;
+}
+
+function UnknownArchive({ wanted, known }: { wanted: string; known: readonly ArchiveInfo[] }): JSX.Element {
+  return (
+    <Note kind="warning">
+      {strings.app.unknownArchive(wanted)}
+      <ul>
+        {known.map(({ name }) => (
+          <li key={name}>
+            <a href={hrefTo({ ...START, archive: name })}>{name}</a>
+          </li>
+        ))}
+      </ul>
+    </Note>
+  );
 }
 
 /** Following the link would replace the route. */

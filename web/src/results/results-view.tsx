@@ -6,7 +6,7 @@ import { collect } from "../collections/collecting";
 import { ActiveFilters, clearFilters } from "../facets/active-filters";
 import { FacetsPanel } from "../facets/facets-panel";
 import { Welcome } from "../search/welcome";
-import { describedQuery } from "../state/described";
+import { describedQuestion } from "../state/described";
 import { found } from "../state/found";
 import { go, hrefTo, route } from "../state/navigation";
 import { announce } from "../state/toasts";
@@ -24,7 +24,6 @@ import { VotePanel } from "./vote-panel";
 import "./results.css";
 
 const words = strings.results;
-const BEGINNING = 80;
 const FILTERS = "results-filters";
 const VOTE = "results-vote";
 
@@ -89,7 +88,7 @@ function Head({ response, failed }: { response: SearchResponse | null; failed: b
   return (
     <header class="results-head">
       <div>
-        <h1>{response ? titleOf(response) : waiting}</h1>
+        <h1>{response ? describedQuestion(route.value.query, response.query) : waiting}</h1>
         {response && <p class="faint">{words.summary(response.results.length, response.elapsed_ms)}</p>}
       </div>
       {response && response.results.length > 0 && (
@@ -102,15 +101,6 @@ function Head({ response, failed }: { response: SearchResponse | null; failed: b
       )}
     </header>
   );
-}
-
-/** What was asked; of a report whose it is, or its beginning, which only this tab knows. */
-function titleOf(response: SearchResponse): string {
-  const { query } = route.value;
-  const asked = describedQuery(response.query);
-  if (query?.kind === "case" && query.case_id) return `${words.case} ${query.case_id}`;
-  if (query?.kind !== "report") return asked;
-  return query.text ? words.pasted(asked, query.text.slice(0, BEGINNING)) : words.reportOf(query.slide_id ?? "");
 }
 
 function Answer({ response, loading }: { response: SearchResponse; loading: boolean }): JSX.Element {
@@ -138,12 +128,30 @@ function Warnings({ warnings }: { warnings: readonly string[] }): JSX.Element | 
 }
 
 function Nothing(): JSX.Element {
-  const { filters, settings, page } = route.value;
+  const { page } = route.value;
+  return page > 1 ? <NothingMore page={page} /> : <NothingAtAll />;
+}
+
+/** Behind the last page. */
+function NothingMore({ page }: { page: number }): JSX.Element {
+  return (
+    <div class="panel results-nothing">
+      <div>
+        <h2>{words.nothingMore}</h2>
+        <p>{words.adviceBeyond(page)}</p>
+        <a href={hrefTo({ page: 1 })}>{words.firstPage}</a>
+      </div>
+    </div>
+  );
+}
+
+function NothingAtAll(): JSX.Element {
+  const { filters, settings } = route.value;
   const narrowed = filters.length > 0 || settings.where !== null;
   return (
     <div class="panel results-nothing">
       <div>
-        <h2>{page > 1 ? words.nothingMore : words.nothing}</h2>
+        <h2>{words.nothing}</h2>
         <ul>
           {narrowed && <li>{words.adviceFilters}</li>}
           {settings.minProbability !== null && <li>{words.adviceProbability}</li>}
@@ -158,7 +166,8 @@ function Nothing(): JSX.Element {
 
 function Pages({ response }: { response: SearchResponse }): JSX.Element | null {
   const { page } = route.value;
-  if (page === 1 && response.next_offset === null) return null;
+  const isOnly = page === 1 && response.next_offset === null;
+  if (isOnly || !response.results.length) return null;
   return (
     <nav class="results-pages screen-only" aria-label={words.pages}>
       {page > 1 && <a href={hrefTo({ page: page - 1 })}>{words.previous}</a>}

@@ -61,7 +61,7 @@ function SlideFileButton(): JSX.Element {
           event.currentTarget.value = "";
         }}
       />
-      <Button icon="upload" title={words.chooseFileHint} onClick={() => input.current?.click()}>
+      <Button data-file-chooser icon="upload" title={words.chooseFileHint} onClick={() => input.current?.click()}>
         {words.chooseFile}
       </Button>
     </>

@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
+import { useId } from "preact/hooks";
 import { strings } from "../strings";
 import { ProgressBar } from "../ui/bars";
 import { Button, IconButton } from "../ui/button";
@@ -21,9 +22,15 @@ export function SendingFile({ sending }: { sending: Sending }): JSX.Element {
       {needsSpacing && !error ? <SpacingField file={file} /> : null}
       {!needsSpacing && !error ? <Sent sending={sending} /> : null}
       {error && mayHelp(sending) ? <SpacingField file={file} /> : null}
-      <IconButton icon="close" label={error ? words.dismiss : words.cancelUpload} onClick={cancelSending} />
+      <IconButton icon="close" label={error ? words.dismiss : words.cancelUpload} onClick={cancel} />
     </div>
   );
+}
+
+/** Whoever gives a file up may want to choose another one. */
+function cancel(): void {
+  cancelSending();
+  requestAnimationFrame(() => document.querySelector<HTMLElement>("[data-file-chooser]")?.focus());
 }
 
 function Refused({ sending }: { sending: Sending }): JSX.Element {
@@ -55,6 +62,7 @@ function Sent({ sending }: { sending: Sending }): JSX.Element {
 
 function SpacingField({ file }: { file: File }): JSX.Element {
   const typed = useSignal("");
+  const why = useId();
   const spacing = spacingOf(typed.value);
   const wrong = typed.value.trim() !== "" && spacing === null;
   const sendNow = (): void => {
@@ -70,7 +78,7 @@ function SpacingField({ file }: { file: File }): JSX.Element {
         aria-label={words.spacing}
         aria-invalid={wrong}
         placeholder={words.spacingHint}
-        title={words.spacingWhy}
+        aria-describedby={why}
         value={typed.value}
         onInput={(event) => {
           typed.value = event.currentTarget.value;
@@ -85,6 +93,9 @@ function SpacingField({ file }: { file: File }): JSX.Element {
       <Button icon="upload" disabled={spacing === null} onClick={sendNow}>
         {words.upload}
       </Button>
+      <span id={why} role={wrong ? "alert" : undefined} class={wrong ? "search-refused" : "faint"}>
+        {wrong ? words.spacingWrong : words.spacingWhy}
+      </span>
     </span>
   );
 }

@@ -48,10 +48,21 @@ function encodeThenSubmit(upload: Upload, image: ImageQuery): void {
 
 /** Delete an upload, and take it out of the draft. */
 export async function deleteUpload(upload: Upload): Promise<void> {
+  await deleted([upload], strings.search.uploadDeleted(upload.name));
+}
+
+/** Delete uploads, and take them out of the draft. */
+export function deleteUploads(uploads: readonly Upload[]): Promise<void> {
+  return deleted(uploads, strings.search.allDeleted);
+}
+
+async function deleted(uploads: readonly Upload[], told: string): Promise<void> {
   try {
-    await removeUpload(upload.upload_id);
-    change({ image: withoutUpload(draft.peek().image, upload.upload_id) });
-    toast(strings.search.uploadDeleted(upload.name));
+    for (const { upload_id } of uploads) {
+      await removeUpload(upload_id);
+      change({ image: withoutUpload(draft.peek().image, upload_id) });
+    }
+    toast(told);
   } catch (error) {
     toast(asApiError(error).message, "error");
   }

@@ -1,3 +1,4 @@
+import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { uploads } from "../api/endpoints";
 import type { Upload } from "../api/types";
@@ -7,7 +8,7 @@ import { Picture } from "../ui/picture";
 import { EncodingProgress } from "./encoding-progress";
 import { sizeText } from "./files";
 import { Popover } from "./popover";
-import { askWithUploadAgain, deleteUpload } from "./taking";
+import { askWithUploadAgain, deleteUpload, deleteUploads } from "./taking";
 import { uploadList } from "./uploads";
 
 const words = strings.search;
@@ -23,7 +24,22 @@ export function UploadMenu(): JSX.Element | null {
           <UploadEntry key={upload.upload_id} upload={upload} />
         ))}
       </ul>
+      {known.length > 1 && <DeleteAll known={known} />}
     </Popover>
+  );
+}
+
+/** Asks once more: what is deleted has to be uploaded again. */
+function DeleteAll({ known }: { known: readonly Upload[] }): JSX.Element {
+  const asked = useSignal(false);
+  const press = (): void => {
+    if (asked.value) void deleteUploads(known);
+    asked.value = !asked.value;
+  };
+  return (
+    <Button kind="danger" icon="trash" onClick={press}>
+      {asked.value ? words.deleteAllNow(known.length) : words.deleteAll}
+    </Button>
   );
 }
 

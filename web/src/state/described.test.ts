@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { QueryEcho } from "../api/types";
-import { describedFilters, describedQuery } from "./described";
+import { describedFilters, describedQuery, describedQuestion } from "./described";
 
 const ECHO: QueryEcho = {
   kind: "text",
@@ -28,6 +28,24 @@ describe("a question in words", () => {
 
   it("has at least its kind", () => {
     expect(describedQuery({ ...ECHO, kind: "report" })).toBe("Report");
+  });
+});
+
+describe("a question of this tab in words", () => {
+  const report: QueryEcho = { ...ECHO, kind: "report" };
+
+  it("has the beginning of a pasted report on one line, or whose it is", () => {
+    const text = `Kidney, left:\n  clear cell carcinoma. ${"x".repeat(200)}`;
+    expect(describedQuestion({ kind: "report", text }, report)).toMatch(
+      /^Report "Kidney, left: clear cell .{20,60} \.\.\."$/,
+    );
+    expect(describedQuestion({ kind: "report", slide_id: "S1" }, report)).toBe("Report of S1");
+  });
+
+  it("has the case, and else what the server says", () => {
+    const slides = [SLIDE];
+    expect(describedQuestion({ kind: "case", case_id: "C1" }, { ...ECHO, kind: "case", slides })).toBe("Case C1");
+    expect(describedQuestion({ kind: "text", text: "tumour" }, { ...ECHO, text: "tumour" })).toBe('"tumour"');
   });
 });
 

@@ -1,5 +1,5 @@
 /** Questions in words. */
-import type { FieldFilter, QueryEcho } from "../api/types";
+import type { FieldFilter, Query, QueryEcho } from "../api/types";
 import { strings } from "../strings";
 
 /** What was asked, on one line. */
@@ -14,6 +14,17 @@ export function describedQuery(query: QueryEcho): string {
   const words = query.text ? asked.words(query.text) : null;
   const without = query.without ? asked.without(query.without) : null;
   return [image, words, without].filter(Boolean).join(" ") || asked.kind(query.kind);
+}
+
+const BEGINNING = 80;
+
+/** As `describedQuery`, with what only this tab knows: whose report it is, or its beginning, and the case. */
+export function describedQuestion(query: Query | null, echo: QueryEcho): string {
+  const { asked } = strings;
+  if (query?.kind === "case" && query.case_id) return asked.case(query.case_id);
+  if (query?.kind !== "report") return describedQuery(echo);
+  const text = query.text?.slice(0, BEGINNING).replace(/\s+/g, " ").trim();
+  return text ? asked.pasted(text) : asked.reportOf(query.slide_id ?? "");
 }
 
 /** What filters leave, on one line; "" without filters. */

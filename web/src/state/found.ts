@@ -3,7 +3,7 @@ import { computed } from "@preact/signals";
 import { searches } from "../api/endpoints";
 import type { Result, SearchRequest, SearchResponse } from "../api/types";
 import { archive, archiveName } from "./archives";
-import { describedFilters, describedQuery } from "./described";
+import { describedFilters, describedQuestion } from "./described";
 import { resource } from "./loading";
 import { hrefTo, NEW_QUESTION, route } from "./navigation";
 import { Recent } from "./recent";
@@ -44,8 +44,11 @@ async function answered({ archive, request }: Asked, signal: AbortSignal): Promi
 }
 
 function note(archive: string, answer: SearchResponse): void {
+  const { query, filters: filtered, page } = route.peek();
+  // A page behind the last says nothing of the search.
+  if (page > 1 && !answer.results.length) return;
   const href = hrefTo({ ...NEW_QUESTION, archive, collection: null, shown: {} });
-  const label = describedQuery(answer.query);
-  const filters = describedFilters(route.peek().filters);
+  const label = describedQuestion(query, answer.query);
+  const filters = describedFilters(filtered);
   noteSearch({ href, label, filters, archive, at: new Date().toISOString(), results: answer.results.length });
 }
