@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { slides } from "../api/endpoints";
 import type { CollectionItem, Slide } from "../api/types";
+import { otherNamesOf } from "../state/naming";
 import { hrefTo, NEW_QUESTION } from "../state/navigation";
 import { strings } from "../strings";
 import { IconButton } from "../ui/button";
@@ -55,6 +56,7 @@ export function CollectedSlide(props: CollectedSlideProps): JSX.Element {
         {facts && <p>{facts}</p>}
         <p class="collections-ids">
           <code>{item.slide_id}</code>
+          {slide && otherNamesOf(slide).map((name) => <span key={name}>{` ${name}`}</span>)}
           {slide?.case_id && (
             <>
               {` ${strings.results.case} `}

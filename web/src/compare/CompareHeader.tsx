@@ -24,7 +24,7 @@ export function CompareHeader({ shown, onPrevious, onNext }: CompareHeaderProps)
   const { result } = shown;
   return (
     <header class="compare-head">
-      <a class="compare-back" href={hrefTo({ view: "results", selected: null })}>
+      <a class="compare-back screen-only" href={hrefTo({ view: "results", selected: null })}>
         <Icon name="left" /> {texts.back}
       </a>
       <div class="compare-names">

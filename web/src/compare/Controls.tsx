@@ -25,46 +25,49 @@ export interface ControlsProps {
 export function Controls({ overlay, hasMaps, onOverlay, opacity, onOpacity, lock }: ControlsProps): JSX.Element {
   const slider = useId();
   return (
-    <div class="compare-controls">
-      <fieldset class="compare-overlays">
-        <legend>{texts.overlay}</legend>
-        {OVERLAYS.map((name) => (
+    <>
+      {overlay !== "off" && <p class="print-only">{[texts.overlay, texts.overlays[overlay]].join(": ")}</p>}
+      <div class="compare-controls screen-only">
+        <fieldset class="compare-overlays">
+          <legend>{texts.overlay}</legend>
+          {OVERLAYS.map((name) => (
+            <Button
+              key={name}
+              pressed={overlay === name}
+              disabled={!hasMaps && name !== "off"}
+              title={hasMaps ? texts.overlayTips[name] : texts.noMaps}
+              onClick={() => onOverlay(name)}
+            >
+              {texts.overlays[name]}
+            </Button>
+          ))}
+        </fieldset>
+        <div class="compare-opacity">
+          <label for={slider}>{texts.opacity}</label>
+          <input
+            id={slider}
+            type="range"
+            min={0}
+            max={100}
+            step={5}
+            value={Math.round(opacity * 100)}
+            disabled={overlay === "off"}
+            aria-valuetext={texts.percent(opacity)}
+            onInput={(event) => onOpacity(Number(event.currentTarget.value) / 100)}
+          />
+        </div>
+        {lock && (
           <Button
-            key={name}
-            pressed={overlay === name}
-            disabled={!hasMaps && name !== "off"}
-            title={hasMaps ? texts.overlayTips[name] : texts.noMaps}
-            onClick={() => onOverlay(name)}
+            icon={lock.isLocked ? "link" : "unlink"}
+            pressed={lock.isLocked}
+            disabled={!lock.canLock}
+            title={texts.lockTip}
+            onClick={() => lock.set(!lock.isLocked)}
           >
-            {texts.overlays[name]}
+            {texts.lock}
           </Button>
-        ))}
-      </fieldset>
-      <div class="compare-opacity">
-        <label for={slider}>{texts.opacity}</label>
-        <input
-          id={slider}
-          type="range"
-          min={0}
-          max={100}
-          step={5}
-          value={Math.round(opacity * 100)}
-          disabled={overlay === "off"}
-          aria-valuetext={texts.percent(opacity)}
-          onInput={(event) => onOpacity(Number(event.currentTarget.value) / 100)}
-        />
+        )}
       </div>
-      {lock && (
-        <Button
-          icon={lock.isLocked ? "link" : "unlink"}
-          pressed={lock.isLocked}
-          disabled={!lock.canLock}
-          title={texts.lockTip}
-          onClick={() => lock.set(!lock.isLocked)}
-        >
-          {texts.lock}
-        </Button>
-      )}
-    </div>
+    </>
   );
 }

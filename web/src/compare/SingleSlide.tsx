@@ -21,7 +21,7 @@ export function SingleSlide({ slideId }: { slideId: string }): JSX.Element {
   return (
     <div class="compare compare-one compare-single">
       <header class="compare-head">
-        <a class="compare-back" href={hrefTo({ view: "overview", selected: null })}>
+        <a class="compare-back screen-only" href={hrefTo({ view: "overview", selected: null })}>
           <Icon name="left" /> {texts.toOverview}
         </a>
         <div class="compare-names">
