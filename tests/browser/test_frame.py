@@ -144,8 +144,10 @@ def test_a_lost_session_asks_for_the_token_and_goes_on_where_it_was(watched: Wat
     page.get_by_role("search").wait_for()
     page.context.clear_cookies()
     page.evaluate("location.hash = '#/results?ask=text&text=carcinoma'")
+    expect(page.get_by_role("alert")).to_contain_text("session has ended")
     page.get_by_label("Token").fill(server.token)
     page.keyboard.press("Enter")
+    expect(page.locator("[data-search-field]").first).to_be_focused()
     expect(page.get_by_role("region", name="Results").get_by_role("heading").first).to_contain_text("carcinoma")
     watched.expect_complaint("401")
 
@@ -157,15 +159,47 @@ def test_a_server_without_tokens_asks_for_none(page: Page, indexed: Path, tmp_pa
         expect(page.get_by_role("button", name="Log out")).to_have_count(0)
 
 
-def test_another_archive_is_asked_anew(page: Page, indexed: Path, tmp_path: Path) -> None:
+def test_another_archive_is_asked_the_same_words_but_not_with_slides_of_the_first(
+    page: Page, indexed: Path, tmp_path: Path
+) -> None:
     other = shutil.copytree(indexed, tmp_path / "other.archive")
     with serving([indexed, other], tmp_path / "state") as server:
         page.goto(f"{server.url}#token={server.token}")
         page.get_by_role("search").wait_for()
         ask(page, "carcinoma")
         page.wait_for_url("**text=carcinoma**")
-        page.get_by_role("combobox", name="Archive").select_option("other")
-        page.wait_for_url("**archive=other**")
-        assert "carcinoma" not in page.url
+        picker = page.get_by_role("combobox", name="Archive")
+        picker.select_option("other")
+        page.wait_for_url("**archive=other**text=carcinoma**")
         page.reload()
-        expect(page.get_by_role("combobox", name="Archive")).to_have_value("other")
+        expect(picker).to_have_value("other")
+        page.get_by_role("button", name="Search with this slide").first.click()
+        page.wait_for_url("**ask=slide**")
+        picker.select_option("cohort")
+        page.wait_for_url("**archive=cohort")
+        expect(page.get_by_role("heading", name="Search cohort")).to_be_visible()
+
+
+def test_an_unknown_archive_leads_to_those_that_are_there(opened: Page) -> None:
+    opened.evaluate("location.hash = '/results?archive=nowhere'")
+    expect(opened.get_by_role("alert")).to_contain_text("no archive named nowhere")
+    opened.get_by_role("alert").get_by_role("link", name="cohort").click()
+    expect(opened.get_by_role("heading", name="Search cohort")).to_be_visible()
+
+
+def test_a_page_behind_the_last_leads_to_the_first_and_is_no_search_of_its_own(opened: Page) -> None:
+    opened.evaluate("location.hash = '/results?ask=text&text=carcinoma&page=99'")
+    expect(opened.get_by_role("heading", name="No further results")).to_be_visible()
+    assert opened.evaluate("sessionStorage.getItem('histoseek.searches')") is None
+    opened.get_by_role("link", name="First page").click()
+    expect(opened.locator("[data-result]").first).to_be_visible()
+
+
+def test_what_had_no_answer_is_asked_for_again_when_the_browser_is_online(watched: Watched, opened: Page) -> None:
+    opened.route("**/search", lambda route: route.abort())
+    ask(opened, "carcinoma")
+    expect(opened.get_by_role("alert")).to_contain_text("does not answer")
+    opened.unroute("**/search")
+    opened.evaluate("dispatchEvent(new Event('online'))")
+    expect(opened.locator("[data-result]").first).to_be_visible()
+    watched.expect_complaint("ERR_FAILED")
