@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Dialog, Locator, Page, Route, expect
+from playwright.sync_api import Dialog, Locator, Page, Response, Route, expect
 
 from histoseek.api import Archive
 from histoseek.client.client import Client
@@ -63,6 +63,10 @@ def type_into(field: Locator, text: str) -> None:
     field.blur()
 
 
+def is_saved(answer: Response) -> bool:
+    return answer.request.method == "PUT" and answer.ok
+
+
 def refuse_changes(page: Page) -> None:
     def refuse(route: Route) -> None:
         if route.request.method == "PUT":
@@ -101,7 +105,8 @@ def test_notes_of_two_tabs_are_merged_and_conflicts_are_chosen(
 ) -> None:
     first, second = fields
     write_elsewhere(client, noted, "theirs")
-    type_into(second, "mine")
+    with opened.expect_response(is_saved):
+        type_into(second, "mine")
     expect(first).to_have_value("theirs")
     assert notes(client, noted) == ["theirs", "mine"]
 
@@ -110,7 +115,8 @@ def test_notes_of_two_tabs_are_merged_and_conflicts_are_chosen(
     expect(opened.get_by_text("It is now: theirs again")).to_be_visible()
     expect(first).to_have_value("mine too")
     assert notes(client, noted) == ["theirs again", "mine"]
-    opened.get_by_role("button", name="Save this one").click()
+    with opened.expect_response(is_saved):
+        opened.get_by_role("button", name="Save this one").click()
     expect(opened.get_by_text("It is now: theirs again")).to_have_count(0)
     assert notes(client, noted) == ["mine too", "mine"]
 
@@ -149,3 +155,24 @@ def test_a_note_on_a_slide_that_was_taken_out_elsewhere_is_shown(
     lost.get_by_role("button", name="Discard").click()
     expect(lost).to_have_count(0)
     watched.expect_complaint("409")
+
+
+def test_the_list_stays_while_the_server_does_not_answer(
+    watched: Watched, opened: Page, client: Client, noted: Collection, fields: tuple[Locator, Locator]
+) -> None:
+    first, _ = fields
+    opened.route("**/api/v1/collections**", lambda route: route.abort())
+    opened.route(COLLECTIONS, lambda route: route.abort())
+    type_into(first, "still here")
+    opened.get_by_role("button", name=f"Move {noted.items[0].slide_id} down").click()
+    names = opened.get_by_role("navigation", name="Collections")
+    expect(names.get_by_role("alert")).to_contain_text("No answer")
+    expect(names.get_by_role("link", name="with notes")).to_be_visible()
+    expect(first).to_have_value("still here")
+
+    opened.unroute_all()
+    names.get_by_role("button", name="Try again").click()
+    expect(opened.locator(".collections-unsaved")).to_have_count(0)
+    expect(first).to_have_value("still here")
+    assert notes(client, noted) == ["still here", ""]
+    watched.expect_complaint("ERR_FAILED")

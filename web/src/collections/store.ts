@@ -97,7 +97,9 @@ async function changedNow(collectionId: string, change: Change, leaving: boolean
     if (!collection || !changes) return collection;
     try {
       const changed = await collections.change(collectionId, contentOf(collection, changes), leaving);
-      collectionsNow.value = (collectionsNow.peek() ?? []).map((one) => (one === collection ? changed : one));
+      collectionsNow.value = (collectionsNow.peek() ?? []).map((one) =>
+        one.collection_id === collectionId ? changed : one,
+      );
       return changed;
     } catch (thrown) {
       if (!CHANGED_ELSEWHERE.has(asApiError(thrown).status) || tries === MOST_TRIES) throw thrown;
