@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser.watched import accessibility_faults
 
-NARROW = {"width": 400, "height": 800}
-LOW = {"width": 1280, "height": 640}
+NARROW: ViewportSize = {"width": 400, "height": 800}
+LOW: ViewportSize = {"width": 1280, "height": 640}
 VIEWS = ["results?ask=text&text=carcinoma", "compare", "overview", "collections", "history"]
 
 WIDER_THAN_WINDOW = """() => [...document.querySelectorAll('.app, .main, .main > *')]
@@ -44,7 +44,7 @@ def test_no_view_is_wider_than_a_narrow_screen(opened: Page, view: str) -> None:
 
 
 @pytest.mark.parametrize("size", [NARROW, LOW], ids=["narrow", "low"])
-def test_the_header_scrolls_away_and_is_there_again_with_another_view(opened: Page, size: dict[str, int]) -> None:
+def test_the_header_scrolls_away_and_is_there_again_with_another_view(opened: Page, size: ViewportSize) -> None:
     opened.set_viewport_size(size)
     ask(opened)
     opened.locator("[data-result]").last.focus()
