@@ -18,9 +18,12 @@ from tests.server.running import RunningServer, serving
 MAP_S = 300.0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium without a window; tests are skipped where there is none."""
+    """Chromium without a window; tests are skipped where there is none.
+
+    Of one module: its event loop runs in this thread, where other tests want to run their own.
+    """
     program = find_chromium()
     if program is None:
         pytest.skip("no Chromium: run `make page`, or set HISTOSEEK_CHROMIUM to one")
