@@ -39,6 +39,33 @@ class SilentReporter:
         yield self
 
 
+class CountingReporter:
+    """Counts items done and to be done, and tells each time; parts count as the whole does."""
+
+    def __init__(self, total: int | None = None) -> None:
+        self.done = 0
+        self.total = total
+
+    def advance(self, items: int = 1) -> None:
+        """Some more items are done."""
+        self.done += items
+        self.tell()
+
+    def expect(self, total: int) -> None:
+        """So many items there will be."""
+        self.total = total
+        self.tell()
+
+    @contextmanager
+    def part(self, title: str, total: int) -> Iterator[Reporter]:
+        """The same reporter."""
+        yield self
+
+    def tell(self) -> None:
+        """Say how far it is; for those who extend this."""
+        raise NotImplementedError
+
+
 class _BarReporter:
     def __init__(self, bars: Progress, task: TaskID) -> None:
         self._bars = bars

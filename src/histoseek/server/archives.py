@@ -12,10 +12,8 @@ from histoseek.archive.schema import SlideRecord
 from histoseek.archive.stores.sql import quoted
 from histoseek.errors import UnknownSlide
 from histoseek.rest.archives import ArchiveInfo, FieldInfo
+from histoseek.search.public import PRIVATE_COLUMNS
 from histoseek.server.errors import NotThere
-
-HIDDEN_COLUMNS = ("uri", "file_fingerprint")
-"""Where slides lie is nobody's business beyond the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class ServedArchive:
             aligned=bool(space and space.has_alignment),
             has_images=not archive.recipe.imported,
             writable=writable,
-            fields=tuple(FieldInfo(name=n, type=str(kind)) for n, kind in types.items() if n not in HIDDEN_COLUMNS),
+            fields=tuple(FieldInfo(name=n, type=str(kind)) for n, kind in types.items() if n not in PRIVATE_COLUMNS),
         )
 
     def _different(self, column: str) -> int:

@@ -6,8 +6,9 @@ import json
 import logging
 import logging.config
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from types import TracebackType
+
+from histoseek.server.clock import moment
 
 request_id_now: ContextVar[str] = ContextVar("request_id_now", default="")
 """The id of the request that this thread or task works for."""
@@ -104,4 +105,4 @@ def _words(record: logging.LogRecord) -> str:
 
 
 def _time(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+    return moment(record.created).isoformat(timespec="milliseconds")

@@ -1,4 +1,3 @@
-import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { archiveName } from "../state/archives";
@@ -6,9 +5,8 @@ import { toast } from "../state/toasts";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
-import { Field } from "../ui/field";
 import { Spinner } from "../ui/status";
-import { LONGEST_NAME } from "./edit";
+import { NewCollectionForm } from "./new-collection-form";
 import { addSlides, collectionsNow, createCollection } from "./store";
 import "./collections.css";
 
@@ -59,34 +57,12 @@ function Choices({ slideIds, onDone }: { slideIds: readonly string[]; onDone: ()
 }
 
 function NewCollection({ slideIds, onDone }: { slideIds: readonly string[]; onDone: () => void }): JSX.Element {
-  const name = useSignal("");
-  const create = async (event: Event): Promise<void> => {
-    event.preventDefault();
-    const given = name.value.trim();
-    if (!given) return;
+  const create = async (name: string): Promise<boolean> => {
     onDone();
     const items = slideIds.map((slide_id) => ({ archive: archiveName.peek(), slide_id, note: "" }));
-    if (await createCollection(given, items)) toast(words.added(items.length, given));
+    const made = await createCollection(name, items);
+    if (made) toast(words.added(items.length, name));
+    return made !== null;
   };
-  return (
-    <form class="collections-new" onSubmit={create}>
-      <Field label={words.newName}>
-        {(id) => (
-          <input
-            id={id}
-            class="input"
-            maxLength={LONGEST_NAME}
-            autocomplete="off"
-            value={name.value}
-            onInput={(event) => {
-              name.value = event.currentTarget.value;
-            }}
-          />
-        )}
-      </Field>
-      <Button type="submit" kind="primary" disabled={!name.value.trim()}>
-        {words.create}
-      </Button>
-    </form>
-  );
+  return <NewCollectionForm kind="primary" onName={create} />;
 }

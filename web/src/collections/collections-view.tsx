@@ -1,14 +1,11 @@
 /** Collections: named lists of slides with notes. */
-import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { Collection } from "../api/types";
 import { go, hrefTo, route } from "../state/navigation";
 import { strings } from "../strings";
-import { Button } from "../ui/button";
-import { Field } from "../ui/field";
 import { ErrorPanel, Note, Spinner } from "../ui/status";
-import { LONGEST_NAME } from "./edit";
 import { HomelessNotes } from "./homeless-notes";
+import { NewCollectionForm } from "./new-collection-form";
 import { OneCollection } from "./one-collection";
 import { collectionList, collectionsNow, createCollection } from "./store";
 import "./collections.css";
@@ -26,7 +23,7 @@ export function CollectionsView(): JSX.Element {
         {error && <ErrorPanel error={error} onRetry={collectionList.reload} />}
         {!value && loading && <Spinner />}
         {value && <Names collections={value} />}
-        <NewCollection />
+        <NewCollectionForm onName={create} />
       </nav>
       <div class="collections-open">
         <HomelessNotes />
@@ -58,34 +55,8 @@ function Names({ collections }: { collections: readonly Collection[] }): JSX.Ele
   );
 }
 
-function NewCollection(): JSX.Element {
-  const name = useSignal("");
-  const create = async (event: Event): Promise<void> => {
-    event.preventDefault();
-    const made = name.value.trim() ? await createCollection(name.value.trim()) : null;
-    if (!made) return;
-    name.value = "";
-    go({ collection: made.collection_id });
-  };
-  return (
-    <form class="collections-new" onSubmit={create}>
-      <Field label={words.newName}>
-        {(id) => (
-          <input
-            id={id}
-            class="input"
-            maxLength={LONGEST_NAME}
-            autocomplete="off"
-            value={name.value}
-            onInput={(event) => {
-              name.value = event.currentTarget.value;
-            }}
-          />
-        )}
-      </Field>
-      <Button type="submit" disabled={!name.value.trim()}>
-        {words.create}
-      </Button>
-    </form>
-  );
+async function create(name: string): Promise<boolean> {
+  const made = await createCollection(name);
+  if (made) go({ collection: made.collection_id });
+  return made !== null;
 }

@@ -1,8 +1,7 @@
 /** The image to ask with: a file, an uploaded slide, or a slide of the archive. */
 import type { JSX } from "preact";
-import { useRef } from "preact/hooks";
 import { strings } from "../strings";
-import { Button } from "../ui/button";
+import { FileButton } from "../ui/file-button";
 import { change, choose, draft, mode } from "./asking";
 import { ChosenImage } from "./chosen-image";
 import { takesPatient } from "./draft";
@@ -30,7 +29,13 @@ export function ImagePicker(): JSX.Element {
 function Choices(): JSX.Element {
   return (
     <>
-      <SlideFileButton />
+      <FileButton
+        data-file-chooser
+        icon="upload"
+        label={words.chooseFile}
+        title={words.chooseFileHint}
+        onFile={(file) => void takeSlide(file)}
+      />
       <UploadMenu />
       <span class="search-or">{words.or}</span>
       <SlideIdField
@@ -41,29 +46,6 @@ function Choices(): JSX.Element {
         onInput={(like) => change({ like })}
         onChoose={(slide_id) => choose({ kind: "slide", slide: { slide_id } })}
       />
-    </>
-  );
-}
-
-function SlideFileButton(): JSX.Element {
-  const input = useRef<HTMLInputElement>(null);
-  return (
-    <>
-      <input
-        ref={input}
-        type="file"
-        class="visually-hidden"
-        tabIndex={-1}
-        aria-label={words.chooseFile}
-        onChange={(event) => {
-          const file = event.currentTarget.files?.[0];
-          if (file) void takeSlide(file);
-          event.currentTarget.value = "";
-        }}
-      />
-      <Button data-file-chooser icon="upload" title={words.chooseFileHint} onClick={() => input.current?.click()}>
-        {words.chooseFile}
-      </Button>
     </>
   );
 }

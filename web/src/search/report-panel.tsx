@@ -1,9 +1,8 @@
 /** A report to ask with: pasted, read from a file, or that of a slide of the archive. */
 import type { JSX } from "preact";
-import { useRef } from "preact/hooks";
 import { toast } from "../state/toasts";
 import { strings } from "../strings";
-import { Button } from "../ui/button";
+import { FileButton } from "../ui/file-button";
 import { change, draft } from "./asking";
 import { LONGEST_REPORT } from "./draft";
 import { PatientField } from "./patient-field";
@@ -34,7 +33,12 @@ export function ReportPanel(): JSX.Element {
         disabled={reportOf !== ""}
         onInput={(event) => change({ report: event.currentTarget.value })}
       />
-      <TextFileButton />
+      <FileButton
+        icon="report"
+        label={words.reportFile}
+        accept=".txt,text/plain"
+        onFile={(file) => void readReport(file)}
+      />
       <span class="search-or">{words.or}</span>
       <SlideIdField
         label={words.reportOf}
@@ -43,30 +47,6 @@ export function ReportPanel(): JSX.Element {
         onInput={(value) => change({ reportOf: value })}
       />
       {reportOf === "" && report !== "" && <PatientField />}
-    </>
-  );
-}
-
-function TextFileButton(): JSX.Element {
-  const input = useRef<HTMLInputElement>(null);
-  return (
-    <>
-      <input
-        ref={input}
-        type="file"
-        class="visually-hidden"
-        accept=".txt,text/plain"
-        tabIndex={-1}
-        aria-label={words.reportFile}
-        onChange={(event) => {
-          const file = event.currentTarget.files?.[0];
-          if (file) void readReport(file);
-          event.currentTarget.value = "";
-        }}
-      />
-      <Button icon="report" onClick={() => input.current?.click()}>
-        {words.reportFile}
-      </Button>
     </>
   );
 }

@@ -24,7 +24,7 @@ from types import FrameType
 from histoseek.api import Archive
 from histoseek.archive.ingest import IndexReport
 from histoseek.errors import ArchiveBusy, HistoseekError
-from histoseek.progress import Reporter
+from histoseek.progress import CountingReporter, Reporter
 from histoseek.server.jobs.store import JobStore, Outcome, Refused, StoredJob
 from histoseek.server.jobs.supervisor import unexpected
 from histoseek.server.problems import detail_of
@@ -59,22 +59,13 @@ class Cancelled(Exception):
     """The job is no longer wanted."""
 
 
-class _Told:
+class _Told(CountingReporter):
     """A Reporter that writes into the job, not more often than twice a second."""
 
     def __init__(self, jobs: JobStore, job_id: str) -> None:
+        super().__init__()
         self._jobs, self._job_id = jobs, job_id
-        self._done = 0
-        self._total: int | None = None
         self._next = 0.0
-
-    def advance(self, items: int = 1) -> None:
-        self._done += items
-        self._tell()
-
-    def expect(self, total: int) -> None:
-        self._total = total
-        self._tell()
 
     @contextmanager
     def part(self, title: str, total: int) -> Iterator[Reporter]:
@@ -82,17 +73,14 @@ class _Told:
 
     def close(self) -> None:
         """Tell what is done in the end."""
-        self._jobs.progress(self._job_id, self._done, self._total, None)
+        self._jobs.progress(self._job_id, self.done, self.total, None)
 
-    def still_wanted(self) -> None:
+    def tell(self) -> None:
         """Tell how far it is; raises Cancelled."""
-        self._tell()
-
-    def _tell(self) -> None:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _TOLD_EVERY_S
-        if not self._jobs.progress(self._job_id, self._done, self._total, None):
+        if not self._jobs.progress(self._job_id, self.done, self.total, None):
             raise Cancelled
 
 
@@ -103,10 +91,10 @@ class _Part:
         self._whole = whole
 
     def advance(self, items: int = 1) -> None:
-        self._whole.still_wanted()
+        self._whole.tell()
 
     def expect(self, total: int) -> None:
-        self._whole.still_wanted()
+        self._whole.tell()
 
     @contextmanager
     def part(self, title: str, total: int) -> Iterator[Reporter]:
@@ -154,7 +142,7 @@ def _when_free(work: Callable[[], Outcome], told: _Told) -> Outcome:
         try:
             return work()
         except ArchiveBusy:
-            told.still_wanted()
+            told.tell()
             time.sleep(_TRIED_EVERY_S)
 
 

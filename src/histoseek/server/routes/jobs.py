@@ -7,7 +7,6 @@ import json
 import secrets
 import shutil
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from histoseek.errors import InputError
 from histoseek.rest.work import Job, JobRefusal, JobRequest, UploadToIndex
+from histoseek.server.clock import moment
 from histoseek.server.context import Context
 from histoseek.server.dependencies import InContext, Reader, Served, Writer
 from histoseek.server.errors import Forbidden
@@ -79,9 +79,9 @@ def job_answer(job: StoredJob) -> Job:
         upload_id=job.upload_id,
         archive=job.archive,
         state=job.state,
-        created=datetime.fromtimestamp(job.created, UTC),
-        started=datetime.fromtimestamp(job.started, UTC) if job.started else None,
-        ended=datetime.fromtimestamp(job.ended, UTC) if job.ended else None,
+        created=moment(job.created),
+        started=moment(job.started) if job.started else None,
+        ended=moment(job.ended) if job.ended else None,
         done=job.done,
         total=job.total,
         part=job.part,

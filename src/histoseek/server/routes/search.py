@@ -17,7 +17,7 @@ from histoseek.rest import queries as rest
 from histoseek.rest.archives import FacetField, Facets, FacetsRequest, FacetValue, FieldFilter, Map
 from histoseek.rest.queries import ExplainRequest, SearchRequest
 from histoseek.rest.results import ExplainResponse, SearchResponse
-from histoseek.search import fields
+from histoseek.search.fields import FieldFilter as SearchedField
 from histoseek.search.options import SearchOptions
 from histoseek.search.pair import explain_pair
 from histoseek.search.public import public_where
@@ -64,8 +64,8 @@ def count_values(identity: Reader, served: Served, request: FacetsRequest) -> Fa
     where = _public(request.where)
     if archive.space is None:
         return Facets(slides=0, fields=())
-    counted = fields.facet_counts(archive, where, filters, request.fields)
-    condition = both(where, fields.condition_of(archive.store, filters))
+    counted = archive.facets(where, request.fields, filters)
+    condition = both(where, archive.condition(filters))
     return Facets(slides=archive.store.count(condition), fields=tuple(_fields(counted, request.most)))
 
 
@@ -102,8 +102,10 @@ def _searched(context: Context, served: ServedArchive, query: Query, request: Se
 
 
 def _options(served: ServedArchive, request: SearchRequest) -> SearchOptions:
-    served.archive.refresh()
-    condition = fields.condition_of(served.archive.store, _filters(request.filters)) if request.filters else None
+    condition = None
+    if request.filters:
+        served.archive.refresh()
+        condition = served.archive.condition(_filters(request.filters))
     return SearchOptions(
         k=request.k,
         offset=request.offset,
@@ -123,8 +125,8 @@ def _public(where: str | None) -> str | None:
     return public_where(where) if where is not None else None
 
 
-def _filters(given: Sequence[FieldFilter]) -> list[fields.FieldFilter]:
-    return [fields.FieldFilter(one.source, one.field, one.values) for one in given]
+def _filters(given: Sequence[FieldFilter]) -> list[SearchedField]:
+    return [SearchedField(one.source, one.field, one.values) for one in given]
 
 
 def _fields(counted: Sequence[Facet], most: int) -> list[FacetField]:

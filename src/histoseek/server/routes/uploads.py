@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -11,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from histoseek.rest.archives import ImageInfo
 from histoseek.rest.base import Problem
 from histoseek.rest.work import EncodeRequest, Job, Upload
+from histoseek.server.clock import moment
 from histoseek.server.dependencies import InContext, Reader, Uploader, Viewer
 from histoseek.server.routes.jobs import job_answer
 from histoseek.server.routes.pictures import (
@@ -145,7 +145,7 @@ def _answer(one: StoredUpload) -> Upload:
         upload_id=one.upload_id,
         name=one.name,
         bytes=one.size_bytes,
-        created=datetime.fromtimestamp(one.created_s, UTC),
-        expires=datetime.fromtimestamp(one.expires_s, UTC),
+        created=moment(one.created_s),
+        expires=moment(one.expires_s),
         image=ImageInfo.model_validate(one.facts),
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,7 +14,7 @@ from safetensors.numpy import save
 from histoseek.encoders.bagging import encode_prepared, prepared_slide
 from histoseek.encoders.registry import TileEncoder, load_encoder
 from histoseek.errors import EncoderError, HistoseekError, InputError, MissingSpacing, SlideError, UnreadableSlide
-from histoseek.progress import Reporter
+from histoseek.progress import CountingReporter
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.deepzoom import DeepZoom
 from histoseek.server.tiles.geometry import NoSuchTile
@@ -151,29 +149,16 @@ def _loaded(encoder: str) -> TileEncoder | HistoseekError:
         return error
 
 
-class _Telling:
+class _Telling(CountingReporter):
     """A Reporter that tells the server."""
 
     def __init__(self, channel: socket.socket, total: int) -> None:
+        super().__init__(total)
         self._channel = channel
-        self._done = 0
-        self._total: int | None = total
-        self._tell()
+        self.tell()
 
-    def advance(self, items: int = 1) -> None:
-        self._done += items
-        self._tell()
-
-    def expect(self, total: int) -> None:
-        self._total = total
-        self._tell()
-
-    @contextmanager
-    def part(self, title: str, total: int) -> Iterator[Reporter]:
-        yield self
-
-    def _tell(self) -> None:
-        send(self._channel, Progressed(self._done, self._total))
+    def tell(self) -> None:
+        send(self._channel, Progressed(self.done, self.total))
 
 
 def _own_spacing(path: Path) -> float | None:

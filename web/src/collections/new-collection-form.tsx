@@ -1,0 +1,45 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { strings } from "../strings";
+import { Button } from "../ui/button";
+import { Field } from "../ui/field";
+import { LONGEST_NAME } from "./edit";
+
+const words = strings.collections;
+
+interface NewCollectionFormProps {
+  readonly kind?: "primary" | "plain";
+  /** Makes the collection of this name; says whether the field can be emptied. */
+  readonly onName: (name: string) => Promise<boolean>;
+}
+
+/** The name of a collection that is to be made. */
+export function NewCollectionForm({ kind = "plain", onName }: NewCollectionFormProps): JSX.Element {
+  const name = useSignal("");
+  const submit = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    const given = name.value.trim();
+    if (given && (await onName(given))) name.value = "";
+  };
+  return (
+    <form class="collections-new" onSubmit={submit}>
+      <Field label={words.newName}>
+        {(id) => (
+          <input
+            id={id}
+            class="input"
+            maxLength={LONGEST_NAME}
+            autocomplete="off"
+            value={name.value}
+            onInput={(event) => {
+              name.value = event.currentTarget.value;
+            }}
+          />
+        )}
+      </Field>
+      <Button type="submit" kind={kind} disabled={!name.value.trim()}>
+        {words.create}
+      </Button>
+    </form>
+  );
+}
