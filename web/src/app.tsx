@@ -7,20 +7,20 @@ import { ResultsView } from "./results/results-view";
 import { archive, archiveList, archiveName } from "./state/archives";
 import { hrefTo, route, view } from "./state/navigation";
 import { START, type View } from "./state/route";
-import { openedSession, session } from "./state/session";
+import { currentSession, session } from "./state/session";
 import { strings } from "./strings";
 import { ErrorPanel, Note, Spinner, StatusRegion } from "./ui/status";
 import { HelpDialog } from "./views/help";
-import { later } from "./views/later";
+import { lazy } from "./views/lazy";
 import { Login } from "./views/login";
 
 /** The code of results comes with the page, since they are what is seen first; that of others when it is needed. */
 const VIEW_COMPONENTS: Record<View, ComponentType> = {
   results: ResultsView,
-  compare: later(() => import("./compare/compare-view").then((room) => room.CompareView)),
-  overview: later(() => import("./overview/overview-view").then((room) => room.OverviewView)),
-  collections: later(() => import("./collections/collections-view").then((room) => room.CollectionsView)),
-  history: later(() => import("./views/history").then((room) => room.HistoryView)),
+  compare: lazy(() => import("./compare/compare-view").then((room) => room.CompareView)),
+  overview: lazy(() => import("./overview/overview-view").then((room) => room.OverviewView)),
+  collections: lazy(() => import("./collections/collections-view").then((room) => room.CollectionsView)),
+  history: lazy(() => import("./views/history").then((room) => room.HistoryView)),
 };
 
 export function App(): JSX.Element {
@@ -53,7 +53,7 @@ function Footer(): JSX.Element {
   return (
     <footer class="footer">
       <span class="print-only">{strings.app.printed(archiveName.value, new Date().toLocaleString())}</span>
-      {openedSession()?.disclaimer}
+      {currentSession()?.disclaimer}
     </footer>
   );
 }

@@ -7,7 +7,7 @@ import { SearchBar } from "./search/search-bar";
 import { archiveList, archiveName } from "./state/archives";
 import { go, hrefTo, route, view } from "./state/navigation";
 import { START, VIEWS, type View } from "./state/route";
-import { logOut, namedSession } from "./state/session";
+import { logOut, tokenSession } from "./state/session";
 import { helpOpen, useShortcuts } from "./state/shortcuts";
 import { isDark, switchTheme } from "./state/theme";
 import { strings } from "./strings";
@@ -80,7 +80,7 @@ function Views(): JSX.Element {
 }
 
 function PageButtons(): JSX.Element {
-  const who = namedSession();
+  const who = tokenSession();
   const label = isDark.value ? strings.app.toLight : strings.app.toDark;
   return (
     <div class="header-end">

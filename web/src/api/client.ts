@@ -27,7 +27,7 @@ export function onUnauthorised(callback: () => void): void {
 let whenAnswered: () => void = () => undefined;
 
 /** Say what is to happen whenever the server has done what was asked. */
-export function onAnswered(callback: () => void): void {
+export function onResponse(callback: () => void): void {
   whenAnswered = callback;
 }
 

@@ -1,16 +1,16 @@
 import { expect, it } from "vitest";
-import { chunked } from "./chunks";
+import { splitIntoChunks } from "./chunks";
 
 const size = (text: string) => text.length;
 
 it("fills groups up to their size, in order", () => {
-  expect(chunked(["aa", "bb", "c", "dddd", "e"], size, 5)).toEqual([
+  expect(splitIntoChunks(["aa", "bb", "c", "dddd", "e"], size, 5)).toEqual([
     ["aa", "bb", "c"],
     ["dddd", "e"],
   ]);
 });
 
 it("leaves what is too large alone, and makes no empty groups", () => {
-  expect(chunked(["aaaaaaaa", "b"], size, 5)).toEqual([["aaaaaaaa"], ["b"]]);
-  expect(chunked([], size, 5)).toEqual([]);
+  expect(splitIntoChunks(["aaaaaaaa", "b"], size, 5)).toEqual([["aaaaaaaa"], ["b"]]);
+  expect(splitIntoChunks([], size, 5)).toEqual([]);
 });

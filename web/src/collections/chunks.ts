@@ -1,5 +1,5 @@
 /** Items in their order, in groups whose sizes add up to `most` at the utmost; one that is larger is alone. */
-export function chunked<Item>(items: readonly Item[], sizeOf: (item: Item) => number, most: number): Item[][] {
+export function splitIntoChunks<Item>(items: readonly Item[], sizeOf: (item: Item) => number, most: number): Item[][] {
   const chunks: Item[][] = [];
   let room = 0;
   for (const item of items) {

@@ -4,9 +4,9 @@ import type { Collection } from "../api/types";
 import { go, hrefTo, route } from "../state/navigation";
 import { strings } from "../strings";
 import { ErrorPanel, Note, Spinner } from "../ui/status";
-import { HomelessNotes } from "./homeless-notes";
+import { CollectionDetail } from "./collection-detail";
 import { NewCollectionForm } from "./new-collection-form";
-import { OneCollection } from "./one-collection";
+import { OrphanedNotes } from "./orphaned-notes";
 import { collectionList, collectionsNow, createCollection } from "./store";
 import "./collections.css";
 
@@ -26,9 +26,9 @@ export function CollectionsView(): JSX.Element {
         <NewCollectionForm onName={create} />
       </nav>
       <div class="collections-open">
-        <HomelessNotes />
+        <OrphanedNotes />
         {open ? (
-          <OneCollection key={open.collection_id} collection={open} />
+          <CollectionDetail key={open.collection_id} collection={open} />
         ) : (
           value && <Note>{value.length ? words.choose : words.none}</Note>
         )}

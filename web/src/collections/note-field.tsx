@@ -5,7 +5,7 @@ import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { type Draft, draftOf, type NotePlace, outcomeOf } from "./drafts";
 import { LONGEST_NOTE } from "./edit";
-import { discardNote, overwriteNote, saveNotes, typeNote, unsaved } from "./unsaved";
+import { discardNote, overwriteNote, saveNotes, typeNote, unsavedNotes } from "./unsaved-notes";
 
 const words = strings.collections;
 
@@ -19,10 +19,10 @@ export interface NoteFieldProps {
 export function NoteField({ place, note }: NoteFieldProps): JSX.Element {
   const field = useRef<HTMLTextAreaElement>(null);
   const about = useId();
-  const draft = draftOf(unsaved.value, place);
+  const draft = draftOf(unsavedNotes.value, place);
   const text = draft?.text ?? note;
   const save = (): void => {
-    if (draftOf(unsaved.peek(), place)) void saveNotes(place.collectionId);
+    if (draftOf(unsavedNotes.peek(), place)) void saveNotes(place.collectionId);
   };
   // Fields that are taken off the page are not told that they lose the focus.
   useEffect(() => save, []);

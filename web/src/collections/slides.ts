@@ -2,7 +2,7 @@
 import { path, request } from "../api/client";
 import type { CollectionItem, Page, Slide } from "../api/types";
 import { idsAmong } from "../search/conditions";
-import { chunked } from "./chunks";
+import { splitIntoChunks } from "./chunks";
 
 // A condition may have 2,000 characters; an id has up to 200, and quotes and commas besides.
 const MOST_CHARACTERS = 1900;
@@ -21,7 +21,7 @@ export async function slidesOfItems(items: readonly CollectionItem[], signal: Ab
   const known = new Map<string, Slide>();
   for (const archive of new Set(items.map((item) => item.archive))) {
     const ids = items.filter((item) => item.archive === archive).map(({ slide_id }) => slide_id);
-    for (const chunk of chunked(ids, (id) => id.length + AROUND_ID, MOST_CHARACTERS)) {
+    for (const chunk of splitIntoChunks(ids, (id) => id.length + AROUND_ID, MOST_CHARACTERS)) {
       const parameters = { where: idsAmong(chunk), limit: MOST_A_PAGE };
       const page = await request<Page<Slide>>("GET", path`archives/${archive}/slides`, { parameters, signal });
       for (const slide of page.items) known.set(slideKey({ archive, slide_id: slide.slide_id }), slide);

@@ -3,8 +3,8 @@ import { effect, signal } from "@preact/signals";
 import { collections } from "../api/endpoints";
 import { type ApiError, asApiError } from "../api/error";
 import type { Collection, CollectionContent, CollectionItem } from "../api/types";
-import { resource } from "../state/loading";
-import { openedSession } from "../state/session";
+import { resource } from "../state/resource";
+import { currentSession } from "../state/session";
 import { toast } from "../state/toasts";
 import { strings } from "../strings";
 import { contentOf, plainItem, withSlides } from "./edit";
@@ -18,7 +18,7 @@ const MOST_TRIES = 3;
 
 /** The collections as the server has them when it is asked. */
 export const collectionList = resource(
-  () => openedSession() && "collections",
+  () => currentSession() && "collections",
   (_, signal) => collections.list(signal),
 );
 
@@ -38,7 +38,7 @@ let last: Promise<unknown> = Promise.resolve();
 
 /** Make a collection; null when the server refused, which is told. */
 export async function createCollection(name: string, items: CollectionItem[] = []): Promise<Collection | null> {
-  const made = await told(() => collections.create({ name, items }));
+  const made = await withErrorToast(() => collections.create({ name, items }));
   if (made) collectionsNow.value = [...(collectionsNow.peek() ?? []), made];
   return made;
 }
@@ -48,7 +48,7 @@ export async function createCollection(name: string, items: CollectionItem[] = [
  * else made of the collection in the meantime. Null when the server refused, which is told.
  */
 export function changeCollection(collectionId: string, change: Change): Promise<Collection | null> {
-  return told(() => tryChange(collectionId, change));
+  return withErrorToast(() => tryChange(collectionId, change));
 }
 
 /**
@@ -56,20 +56,20 @@ export function changeCollection(collectionId: string, change: Change): Promise<
  * be closed before the answer comes.
  */
 export function tryChange(collectionId: string, change: Change, leaving = false): Promise<Collection | null> {
-  const turn = last.then(() => changedNow(collectionId, change, leaving));
+  const turn = last.then(() => applyChange(collectionId, change, leaving));
   last = turn.catch(() => undefined);
   return turn;
 }
 
 /** Waits for the changes that were asked for. */
-export async function changesMade(): Promise<void> {
+export async function waitForChanges(): Promise<void> {
   await last;
 }
 
 /** Delete a collection, with the offer to undo that. */
 export async function deleteCollection({ collection_id, name, items }: Collection): Promise<void> {
   await last;
-  const deleted = await told(() => collections.remove(collection_id).then(() => true));
+  const deleted = await withErrorToast(() => collections.remove(collection_id).then(() => true));
   if (!deleted) return;
   collectionsNow.value = (collectionsNow.peek() ?? []).filter((one) => one.collection_id !== collection_id);
   const undo = (): void => void createCollection(name, items.map(plainItem));
@@ -90,9 +90,9 @@ export async function addSlides(collection: Collection, archive: string, slideId
   if (changed) toast(words.added(added, collection.name));
 }
 
-async function changedNow(collectionId: string, change: Change, leaving: boolean): Promise<Collection | null> {
+async function applyChange(collectionId: string, change: Change, leaving: boolean): Promise<Collection | null> {
   for (let tries = 1; ; tries += 1) {
-    const collection = known(collectionId);
+    const collection = knownCollection(collectionId);
     const changes = collection && change(collection);
     if (!collection || !changes) return collection;
     try {
@@ -108,21 +108,21 @@ async function changedNow(collectionId: string, change: Change, leaving: boolean
   }
 }
 
-function known(collectionId: string): Collection | null {
+function knownCollection(collectionId: string): Collection | null {
   return collectionsNow.peek()?.find((one) => one.collection_id === collectionId) ?? null;
 }
 
 /** Tells what the server refused, and asks for the collections as they are there. */
-async function told<Value>(ask: () => Promise<Value>): Promise<Value | null> {
+async function withErrorToast<Value>(ask: () => Promise<Value>): Promise<Value | null> {
   try {
     return await ask();
   } catch (thrown) {
-    tell(asApiError(thrown));
+    showError(asApiError(thrown));
     collectionList.reload();
     return null;
   }
 }
 
-function tell(error: ApiError): void {
+function showError(error: ApiError): void {
   toast(error.status === CONFLICT ? words.changedMeanwhile : error.message, "error");
 }

@@ -1,15 +1,15 @@
 import type { ComponentChildren, JSX } from "preact";
 import { archiveName } from "../state/archives";
-import { found, selectedResult } from "../state/found";
-import { useResource } from "../state/loading";
 import { route } from "../state/navigation";
-import { explainRequestOf } from "../state/request";
+import { useResource } from "../state/resource";
+import { explainRequestOf } from "../state/search-request";
+import { searchResults, selectedResult } from "../state/search-results";
 import { strings } from "../strings";
 import { ErrorPanel, Note, Spinner } from "../ui/status";
-import { explained } from "./answers";
-import { answerFor, mergedResult } from "./compared";
-import { SingleSlide } from "./SingleSlide";
-import { Workplace } from "./Workplace";
+import { fetchExplanation } from "./cached-requests";
+import { explanationFor, mergeResults } from "./comparison";
+import { SingleSlide } from "./single-slide";
+import { Workspace } from "./workspace";
 import "./compare.css";
 
 /** A result beside what was asked with; or a slide by itself where nothing was asked. */
@@ -27,18 +27,18 @@ export function CompareView(): JSX.Element {
 
 function Compared({ slideId }: { slideId: string }): JSX.Element {
   const request = explainRequestOf(route.value);
-  const { value, error, reload } = useResource(request && { archive: archiveName.value, request }, explained);
-  const answer = answerFor(slideId, value);
-  const { value: search, error: notFound } = found.state.value;
-  const result = mergedResult(selectedResult.value, answer?.result ?? null);
+  const { value, error, reload } = useResource(request && { archive: archiveName.value, request }, fetchExplanation);
+  const answer = explanationFor(slideId, value);
+  const { value: search, error: notFound } = searchResults.state.value;
+  const result = mergeResults(selectedResult.value, answer?.result ?? null);
   const query = search?.query;
   if (notFound || !result || !query) {
-    const told = notFound ?? error;
-    const retry = notFound ? found.reload : reload;
-    return <Bare>{told ? <ErrorPanel error={told} onRetry={retry} /> : <Spinner />}</Bare>;
+    const failure = notFound ?? error;
+    const retry = notFound ? searchResults.reload : reload;
+    return <Bare>{failure ? <ErrorPanel error={failure} onRetry={retry} /> : <Spinner />}</Bare>;
   }
   return (
-    <Workplace
+    <Workspace
       shown={{ query, result, calibratedFor: search?.calibrated_for ?? null }}
       answer={answer}
       error={error}

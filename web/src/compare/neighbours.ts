@@ -1,6 +1,6 @@
 import { useMemo } from "preact/hooks";
-import { found } from "../state/found";
 import { go } from "../state/navigation";
+import { searchResults } from "../state/search-results";
 import { useShortcuts } from "../state/shortcuts";
 import { strings } from "../strings";
 
@@ -12,7 +12,7 @@ export interface Neighbours {
 
 /** The ways to the results before and after one, also by keys; the back button passes over them. */
 export function useNeighbours(slideId: string): Neighbours {
-  const ids = found.state.value.value?.results.map((result) => result.slide_id) ?? [];
+  const ids = searchResults.state.value.value?.results.map((result) => result.slide_id) ?? [];
   const place = ids.indexOf(slideId);
   const to = (id: string | undefined) => (place < 0 || id === undefined ? null : () => go({ selected: id }, "replace"));
   const neighbours = { onPrevious: to(ids[place - 1]), onNext: to(ids[place + 1]) };

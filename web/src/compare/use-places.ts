@@ -2,7 +2,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import type { PairShare } from "../api/types";
 import type { Frame } from "../viewer/frame";
 import type { Stage } from "../viewer/stage";
-import type { Comparison } from "./compared";
+import type { Comparison } from "./comparison";
 import { type Frames, framesOf, pairId } from "./frames";
 import { type Lock, useLock } from "./use-lock";
 

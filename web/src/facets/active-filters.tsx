@@ -1,11 +1,11 @@
 import type { JSX } from "preact";
-import { set } from "../search/asking";
+import { changeSettings } from "../search/query-form";
 import { go, route } from "../state/navigation";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icons";
 import { type Chip, chipsOf, withToggled } from "./filters";
-import { fieldTitle, valueTitle } from "./names";
+import { fieldTitle, valueTitle } from "./titles";
 import "./facets.css";
 
 const words = strings.facets;
@@ -20,7 +20,7 @@ export function ActiveFilters(): JSX.Element | null {
       {chips.map((chip) => (
         <FilterChip key={JSON.stringify(chip)} chip={chip} />
       ))}
-      {settings.where && <ChipButton text={settings.where} onRemove={() => set({ where: null })} />}
+      {settings.where && <ChipButton text={settings.where} onRemove={() => changeSettings({ where: null })} />}
       <Button kind="quiet" onClick={clearFilters}>
         {words.clear}
       </Button>

@@ -3,8 +3,8 @@ import { effect, signal } from "@preact/signals";
 import { archives } from "../api/endpoints";
 import type { Facets } from "../api/types";
 import { archiveName } from "../state/archives";
-import { resource } from "../state/loading";
 import { route } from "../state/navigation";
+import { resource } from "../state/resource";
 
 const MOST_VALUES = 200;
 

@@ -6,8 +6,8 @@ import { go, route } from "../state/navigation";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { facets, lastFacets, wholeFacets } from "./counts";
-import { chosenOf, fieldsNow, orderedFields, shownValues, withToggled } from "./filters";
-import { fieldTitle, valueTitle } from "./names";
+import { fieldsNow, orderFields, selectedValues, visibleValues, withToggled } from "./filters";
+import { fieldTitle, valueTitle } from "./titles";
 import { WhereField } from "./where-field";
 import "./facets.css";
 
@@ -21,7 +21,7 @@ export function FacetsPanel(): JSX.Element {
   const { filters, settings } = route.value;
   const narrowed = filters.length > 0 || settings.where !== null;
   const whole = wholeFacets.state.value.value;
-  const fields = whole && counts ? fieldsNow(orderedFields(whole.fields, whole.slides, filters), counts.fields) : [];
+  const fields = whole && counts ? fieldsNow(orderFields(whole.fields, whole.slides, filters), counts.fields) : [];
   const groups = (["metadata", "report"] as const).map((source) => ({
     source,
     fields: fields.filter((field) => field.source === source),
@@ -51,7 +51,7 @@ function FacetGroup({ source, fields }: { source: FacetField["source"]; fields: 
 }
 
 function Facet({ field, open }: { field: FacetField; open: boolean }): JSX.Element {
-  const chosen = chosenOf(route.value.filters, field);
+  const chosen = selectedValues(route.value.filters, field);
   return (
     <details class="facets-field" open={open || chosen.length > 0}>
       <summary>
@@ -66,9 +66,9 @@ function Facet({ field, open }: { field: FacetField; open: boolean }): JSX.Eleme
 function FacetValues({ field }: { field: FacetField }): JSX.Element {
   const typed = useSignal("");
   const unfolded = useSignal(false);
-  const chosen = chosenOf(route.value.filters, field);
+  const chosen = selectedValues(route.value.filters, field);
   const most = unfolded.value || typed.value ? Number.POSITIVE_INFINITY : FOLDED_VALUES;
-  const { values, hidden } = shownValues(field, chosen, typed.value, most);
+  const { values, hidden } = visibleValues(field, chosen, typed.value, most);
   return (
     <>
       {field.values.length >= SEARCHABLE_FROM && (

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { FacetField } from "../api/types";
-import { chipsOf, chosenOf, fieldsNow, orderedFields, shownValues, withToggled, withValues } from "./filters";
+import { chipsOf, fieldsNow, orderFields, selectedValues, visibleValues, withToggled, withValues } from "./filters";
 
 const organ = { source: "metadata" as const, field: "organ" };
 const reported = { source: "report" as const, field: "organ" };
@@ -22,7 +22,7 @@ describe("withToggled", () => {
   it("keeps metadata and report fields of the same name apart", () => {
     const both = withToggled(withToggled([], organ, "lung"), reported, "lung");
     expect(both).toHaveLength(2);
-    expect(chosenOf(withToggled(both, reported, "lung"), organ)).toEqual(["lung"]);
+    expect(selectedValues(withToggled(both, reported, "lung"), organ)).toEqual(["lung"]);
   });
 
   it("can ask for slides without a value", () => {
@@ -49,7 +49,7 @@ it("makes a chip of each value", () => {
   ]);
 });
 
-describe("shownValues", () => {
+describe("visibleValues", () => {
   const field = facet("diagnosis", [
     ["Adenocarcinoma", 5],
     ["Squamous cell carcinoma", 3],
@@ -57,21 +57,21 @@ describe("shownValues", () => {
   ]);
 
   it("folds what is beyond, but never what is chosen", () => {
-    const shown = shownValues(field, ["Benign"], "", 1);
+    const shown = visibleValues(field, ["Benign"], "", 1);
     expect(shown.values.map(({ value }) => value)).toEqual(["Adenocarcinoma", "Benign"]);
     expect(shown.hidden).toBe(1);
   });
 
   it("finds what was typed in any case", () => {
-    expect(shownValues(field, [], "CARC", 10).values).toHaveLength(2);
+    expect(visibleValues(field, [], "CARC", 10).values).toHaveLength(2);
   });
 
   it("shows a chosen value that no slide is left with", () => {
-    expect(shownValues(field, ["Gone"], "", 10).values[0]).toEqual({ value: "Gone", count: 0 });
+    expect(visibleValues(field, ["Gone"], "", 10).values[0]).toEqual({ value: "Gone", count: 0 });
   });
 });
 
-describe("orderedFields", () => {
+describe("orderFields", () => {
   it("puts the usual ones first and leaves out what narrows nothing", () => {
     const ids = facet(
       "block",
@@ -86,7 +86,7 @@ describe("orderedFields", () => {
       ids,
       facet("diagnosis", [["x", 9]]),
     ];
-    expect(orderedFields(fields, 40, []).map(({ field }) => field)).toEqual(["diagnosis", "scanner"]);
+    expect(orderFields(fields, 40, []).map(({ field }) => field)).toEqual(["diagnosis", "scanner"]);
   });
 
   it("keeps diagnoses, also where nearly each slide has its own", () => {
@@ -94,12 +94,12 @@ describe("orderedFields", () => {
       "diagnosis",
       Array.from({ length: 30 }, (_, at) => [`D-${at}`, 1]),
     );
-    expect(orderedFields([many], 40, [])).toEqual([many]);
+    expect(orderFields([many], 40, [])).toEqual([many]);
   });
 
   it("keeps a field that is narrowed", () => {
     const stain = facet("stain", [["H&E", 40]]);
     const filters = [{ source: "metadata" as const, field: "stain", values: ["H&E"] }];
-    expect(orderedFields([stain], 40, filters)).toEqual([stain]);
+    expect(orderFields([stain], 40, filters)).toEqual([stain]);
   });
 });

@@ -8,13 +8,13 @@ function isOf(filter: FieldFilter, field: Named): boolean {
 }
 
 /** The values that a field is narrowed to. */
-export function chosenOf(filters: Filters, field: Named): readonly Value[] {
+export function selectedValues(filters: Filters, field: Named): readonly Value[] {
   return filters.find((filter) => isOf(filter, field))?.values ?? [];
 }
 
 /** The filters with a value put in, or taken out where it was in. */
 export function withToggled(filters: Filters, field: Named, value: Value): FieldFilter[] {
-  const chosen = chosenOf(filters, field);
+  const chosen = selectedValues(filters, field);
   const values = chosen.includes(value) ? chosen.filter((other) => other !== value) : [...chosen, value];
   return withValues(filters, field, values);
 }
@@ -39,13 +39,13 @@ export function chipsOf(filters: Filters): Chip[] {
 }
 
 /** The values to show of a field. */
-export interface ShownValues {
+export interface VisibleValues {
   readonly values: readonly FacetValue[];
   readonly hidden: number;
 }
 
 /** Values that contain what was typed; chosen ones always, also when no slide is left with them. */
-export function shownValues(field: FacetField, chosen: readonly Value[], typed: string, most: number): ShownValues {
+export function visibleValues(field: FacetField, chosen: readonly Value[], typed: string, most: number): VisibleValues {
   const known = new Set(field.values.map(({ value }) => value));
   const gone = chosen.map(String).filter((value) => !known.has(value));
   const all = [...gone.map((value) => ({ value, count: 0 })), ...field.values];
@@ -60,10 +60,10 @@ export function shownValues(field: FacetField, chosen: readonly Value[], typed: 
 const FIRST = ["diagnosis", "organ", "site", "stain", "grade"];
 
 /** Fields worth a list of values, the usual ones first; a field with one value for all slides narrows nothing. */
-export function orderedFields(fields: readonly FacetField[], slides: number, filters: Filters): FacetField[] {
+export function orderFields(fields: readonly FacetField[], slides: number, filters: Filters): FacetField[] {
   const place = ({ field }: FacetField) => (FIRST.indexOf(field) + FIRST.length + 1) % (FIRST.length + 1);
   const narrows = (field: FacetField) =>
-    chosenOf(filters, field).length > 0 ||
+    selectedValues(filters, field).length > 0 ||
     (field.values.length > 0 && !isIdentifier(field, slides) && field.values.some(({ count }) => count < slides));
   return fields
     .filter(narrows)

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useEffect, useId, useState } from "preact/hooks";
-import { set } from "../search/asking";
+import { changeSettings } from "../search/query-form";
 import { route } from "../state/navigation";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
@@ -17,7 +17,7 @@ export function WhereField(): JSX.Element {
   const { error } = facets.state.value;
   const refused = where && error ? error.detail || error.title : null;
   const id = useId();
-  const apply = (): void => set({ where: typed.trim() || null });
+  const apply = (): void => changeSettings({ where: typed.trim() || null });
   return (
     <details class="facets-field" open={where !== null}>
       <summary>{words.advanced}</summary>

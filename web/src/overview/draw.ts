@@ -1,8 +1,8 @@
 /** Points of a map on a canvas. */
 
 import { type Group, groupColour, type Shape } from "./groups";
-import { spotAt } from "./picking";
-import { onScreen, type Spot, type Spots, type Window } from "./plane";
+import { spotAt } from "./hit-test";
+import { type Spot, type Spots, toScreen, type Window } from "./plane";
 
 export interface Scene {
   readonly spots: Spots;
@@ -40,7 +40,7 @@ export function drawMap(canvas: HTMLCanvasElement, window: Window, scene: Scene)
     for (const { group, mark, px } of stamps) {
       for (const place of group.places) {
         if (!isWanted(place)) continue;
-        const { x, y } = onScreen(window, spotAt(spots, place));
+        const { x, y } = toScreen(window, spotAt(spots, place));
         if (x < -px || y < -px || x > window.width + px || y > window.height + px) continue;
         pen.drawImage(mark, x - px / 2, y - px / 2, px, px);
       }

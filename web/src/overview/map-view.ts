@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { fitting, onMap, panned, type Spot, type Spots, type Window, zoomed } from "./plane";
+import { fitWindow, panWindow, type Spot, type Spots, toMap, type Window, zoomWindow } from "./plane";
 
 const MARGIN_PX = 28;
 
@@ -13,28 +13,28 @@ export class MapView {
 
   resize(width: number, height: number): void {
     const before = this.window.peek();
-    this.window.value = before ? { ...before, width, height } : fitting(this.spots, width, height, MARGIN_PX);
+    this.window.value = before ? { ...before, width, height } : fitWindow(this.spots, width, height, MARGIN_PX);
   }
 
   home(): void {
     const { window } = this;
-    if (window.value) window.value = fitting(this.spots, window.value.width, window.value.height, MARGIN_PX);
+    if (window.value) window.value = fitWindow(this.spots, window.value.width, window.value.height, MARGIN_PX);
   }
 
   zoom(factor: number, fixed?: Spot): void {
     const { window } = this;
     if (!window.value) return;
     const { width, height } = window.value;
-    window.value = zoomed(window.value, factor, fixed ?? { x: width / 2, y: height / 2 });
+    window.value = zoomWindow(window.value, factor, fixed ?? { x: width / 2, y: height / 2 });
   }
 
   pan(right: number, down: number): void {
-    if (this.window.value) this.window.value = panned(this.window.value, right, down);
+    if (this.window.value) this.window.value = panWindow(this.window.value, right, down);
   }
 
   /** Two opposite corners of what is seen, on the map. */
   corners(): readonly [Spot, Spot] | null {
     const seen = this.window.peek();
-    return seen && [onMap(seen, { x: 0, y: 0 }), onMap(seen, { x: seen.width, y: seen.height })];
+    return seen && [toMap(seen, { x: 0, y: 0 }), toMap(seen, { x: seen.width, y: seen.height })];
   }
 }

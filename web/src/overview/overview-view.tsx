@@ -3,18 +3,18 @@ import { useId, useMemo, useState } from "preact/hooks";
 import { archives } from "../api/endpoints";
 import type { ArchiveInfo, ArchiveMap } from "../api/types";
 import { archive } from "../state/archives";
-import { useResource } from "../state/loading";
 import { route, show } from "../state/navigation";
+import { useResource } from "../state/resource";
 import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
 import { ErrorPanel, Note, Spinner } from "../ui/status";
-import { Chosen } from "./Chosen";
-import { labelColumn, labelColumns } from "./columns";
+import { colourColumn, colourColumns } from "./colour-columns";
 import { type Group, groupsOf } from "./groups";
-import { Legend } from "./Legend";
-import { MapCanvas } from "./MapCanvas";
+import { placesInRectangle } from "./hit-test";
+import { Legend } from "./legend";
+import { MapCanvas } from "./map-canvas";
 import { MapView, ZOOM_STEP } from "./map-view";
-import { between } from "./picking";
+import { SelectedSlides } from "./selected-slides";
 import "./overview.css";
 
 const texts = strings.overview;
@@ -26,14 +26,14 @@ export function OverviewView(): JSX.Element {
 }
 
 function ArchiveOverview({ info }: { info: ArchiveInfo }): JSX.Element {
-  const column = labelColumn(info, route.value.shown.label ?? null);
+  const column = colourColumn(info, route.value.shown.label ?? null);
   const { value, error, loading, reload } = useResource({ name: info.name, column }, mapOf);
   return (
     <div class="overview">
       <header class="overview-head">
         <h1>{texts.title(info.name)}</h1>
         <p>{texts.counted(info.slides, info.cases, info.patients)}</p>
-        <LabelChoice columns={labelColumns(info)} chosen={column} />
+        <LabelChoice columns={colourColumns(info)} chosen={column} />
       </header>
       {error && <ErrorPanel error={error} onRetry={reload} />}
       {!value && loading && <Spinner label={texts.loading} />}
@@ -91,7 +91,7 @@ function Overview({ map }: { map: ArchiveMap }): JSX.Element {
   const toggle = (place: number): void => (chosen.has(place) ? leave([place]) : choose([place], true));
   const chooseSeen = (): void => {
     const corners = view.corners();
-    if (corners) choose(between(...corners, spots), false);
+    if (corners) choose(placesInRectangle(...corners, spots), false);
   };
   const nameOf = (place: number) => ({ id: map.slide_ids[place] ?? "", label: map.labels[place] || texts.unknown });
   return (
@@ -117,7 +117,7 @@ function Overview({ map }: { map: ArchiveMap }): JSX.Element {
           chosen={chosen}
           onChange={(group: Group, isChosen) => (isChosen ? choose(group.places, true) : leave(group.places))}
         />
-        <Chosen slides={[...chosen].sort((a, b) => a - b).map(nameOf)} onClear={() => setChosen(NONE)} />
+        <SelectedSlides slides={[...chosen].sort((a, b) => a - b).map(nameOf)} onClear={() => setChosen(NONE)} />
       </aside>
     </div>
   );

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { groupColour, groupsOf, MOST_GROUPS } from "./groups";
-import { between, isInside, nearest, within } from "./picking";
-import { fitting, onMap, onScreen, panned, type Spot, type Window, zoomed } from "./plane";
+import { isInside, nearestPlace, placesInPolygon, placesInRectangle } from "./hit-test";
+import { fitWindow, panWindow, type Spot, toMap, toScreen, type Window, zoomWindow } from "./plane";
 
 const WINDOW: Window = { centre: { x: 2, y: 3 }, unitsPerPx: 0.01, width: 400, height: 300 };
 
@@ -12,32 +12,32 @@ const close = (a: Spot, b: Spot) => {
 
 describe("window", () => {
   it("has its centre in the middle, and up is up", () => {
-    close(onScreen(WINDOW, { x: 2, y: 3 }), { x: 200, y: 150 });
-    close(onScreen(WINDOW, { x: 2, y: 3.5 }), { x: 200, y: 100 });
+    close(toScreen(WINDOW, { x: 2, y: 3 }), { x: 200, y: 150 });
+    close(toScreen(WINDOW, { x: 2, y: 3.5 }), { x: 200, y: 100 });
   });
 
   it("goes to the map and back", () => {
-    close(onScreen(WINDOW, onMap(WINDOW, { x: 17, y: 233 })), { x: 17, y: 233 });
+    close(toScreen(WINDOW, toMap(WINDOW, { x: 17, y: 233 })), { x: 17, y: 233 });
   });
 
   it("keeps what is under the pointer when it zooms", () => {
     const fixed = { x: 33, y: 260 };
-    const closer = zoomed(WINDOW, 2.5, fixed);
-    close(onMap(closer, fixed), onMap(WINDOW, fixed));
+    const closer = zoomWindow(WINDOW, 2.5, fixed);
+    close(toMap(closer, fixed), toMap(WINDOW, fixed));
     expect(closer.unitsPerPx).toBeCloseTo(0.004, 12);
   });
 
   it("moves what is seen by px", () => {
     const spot = { x: 2.2, y: 3.1 };
-    const before = onScreen(WINDOW, spot);
-    close(onScreen(panned(WINDOW, 30, -12), spot), { x: before.x + 30, y: before.y - 12 });
+    const before = toScreen(WINDOW, spot);
+    close(toScreen(panWindow(WINDOW, 30, -12), spot), { x: before.x + 30, y: before.y - 12 });
   });
 
   it("shows all places within its margin", () => {
     const spots = { x: [-5, 12, 3], y: [100, 101, 99] };
-    const window = fitting(spots, 500, 200, 20);
+    const window = fitWindow(spots, 500, 200, 20);
     for (const place of [0, 1, 2]) {
-      const { x, y } = onScreen(window, { x: spots.x[place] ?? 0, y: spots.y[place] ?? 0 });
+      const { x, y } = toScreen(window, { x: spots.x[place] ?? 0, y: spots.y[place] ?? 0 });
       expect(x).toBeGreaterThanOrEqual(20 - 1e-9);
       expect(x).toBeLessThanOrEqual(480 + 1e-9);
       expect(y).toBeGreaterThanOrEqual(20 - 1e-9);
@@ -46,8 +46,8 @@ describe("window", () => {
   });
 
   it("shows one place, and none", () => {
-    close(onScreen(fitting({ x: [7], y: [8] }, 100, 80, 10), { x: 7, y: 8 }), { x: 50, y: 40 });
-    expect(fitting({ x: [], y: [] }, 100, 80, 10).unitsPerPx).toBe(1);
+    close(toScreen(fitWindow({ x: [7], y: [8] }, 100, 80, 10), { x: 7, y: 8 }), { x: 50, y: 40 });
+    expect(fitWindow({ x: [], y: [] }, 100, 80, 10).unitsPerPx).toBe(1);
   });
 });
 
@@ -97,7 +97,7 @@ describe("picking", () => {
 
   it("takes what is within a lasso or a window", () => {
     expect(
-      within(
+      placesInPolygon(
         [
           { x: 0.5, y: 0.5 },
           { x: 2.5, y: 0.5 },
@@ -107,12 +107,12 @@ describe("picking", () => {
         spots,
       ),
     ).toEqual([1, 2]);
-    expect(between({ x: 3, y: 3 }, { x: 1.5, y: 0 }, spots)).toEqual([2, 3]);
+    expect(placesInRectangle({ x: 3, y: 3 }, { x: 1.5, y: 0 }, spots)).toEqual([2, 3]);
   });
 
   it("takes the nearest, if it is near", () => {
-    expect(nearest({ x: 1.2, y: 1.1 }, spots, 0.5)).toBe(1);
-    expect(nearest({ x: 10, y: 0 }, spots, 0.5)).toBeNull();
+    expect(nearestPlace({ x: 1.2, y: 1.1 }, spots, 0.5)).toBe(1);
+    expect(nearestPlace({ x: 10, y: 0 }, spots, 0.5)).toBeNull();
   });
 });
 

@@ -19,14 +19,14 @@ export interface Spots {
   readonly y: readonly number[];
 }
 
-export function onScreen(window: Window, spot: Spot): Spot {
+export function toScreen(window: Window, spot: Spot): Spot {
   return {
     x: window.width / 2 + (spot.x - window.centre.x) / window.unitsPerPx,
     y: window.height / 2 - (spot.y - window.centre.y) / window.unitsPerPx,
   };
 }
 
-export function onMap(window: Window, spot: Spot): Spot {
+export function toMap(window: Window, spot: Spot): Spot {
   return {
     x: window.centre.x + (spot.x - window.width / 2) * window.unitsPerPx,
     y: window.centre.y - (spot.y - window.height / 2) * window.unitsPerPx,
@@ -34,7 +34,7 @@ export function onMap(window: Window, spot: Spot): Spot {
 }
 
 /** The window that shows all places, with a margin in px around them. */
-export function fitting({ x, y }: Spots, width: number, height: number, margin: number): Window {
+export function fitWindow({ x, y }: Spots, width: number, height: number, margin: number): Window {
   const [across, up] = [extent(x), extent(y)];
   const room = (px: number) => Math.max(1, px - 2 * margin);
   const unitsPerPx = Math.max(across.length / room(width), up.length / room(height)) || 1;
@@ -42,16 +42,16 @@ export function fitting({ x, y }: Spots, width: number, height: number, margin: 
 }
 
 /** Zoomed in by a factor; what is at `fixed` on the screen stays there. */
-export function zoomed(window: Window, factor: number, fixed: Spot): Window {
-  const before = onMap(window, fixed);
+export function zoomWindow(window: Window, factor: number, fixed: Spot): Window {
+  const before = toMap(window, fixed);
   const closer = { ...window, unitsPerPx: window.unitsPerPx / factor };
-  const after = onMap(closer, fixed);
+  const after = toMap(closer, fixed);
   const centre = { x: closer.centre.x + before.x - after.x, y: closer.centre.y + before.y - after.y };
   return { ...closer, centre };
 }
 
 /** Moved so that what was seen goes by so many px to the right and down. */
-export function panned(window: Window, right: number, down: number): Window {
+export function panWindow(window: Window, right: number, down: number): Window {
   const { centre, unitsPerPx } = window;
   return { ...window, centre: { x: centre.x - right * unitsPerPx, y: centre.y + down * unitsPerPx } };
 }

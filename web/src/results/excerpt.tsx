@@ -3,7 +3,7 @@ import { useMemo } from "preact/hooks";
 import type { Result } from "../api/types";
 import { route } from "../state/navigation";
 import { strings } from "../strings";
-import { excerptOf, type Segment, uncrowded } from "./highlight";
+import { excerptOf, type Segment, thinOut } from "./highlight";
 
 const LENGTH = 260;
 // Of reports that were asked for.
@@ -21,7 +21,7 @@ export function ReportExcerpt({ result }: { result: Result }): JSX.Element | nul
   return (
     <p class="results-excerpt">
       {excerpt.before && "… "}
-      {uncrowded(excerpt.segments).map((segment, at) => (
+      {thinOut(excerpt.segments).map((segment, at) => (
         <Marked key={`${at} ${segment.text}`} segment={segment} />
       ))}
       {excerpt.after && " …"}

@@ -4,9 +4,9 @@ import { download, fileName } from "../export/download";
 import { printPage } from "../export/print";
 import { type Origin, resultsCsv, resultsJson } from "../export/tables";
 import { archiveName } from "../state/archives";
-import { describedFilters, describedQuery } from "../state/described";
 import { route } from "../state/navigation";
-import { openedSession } from "../state/session";
+import { describeFilters, describeQuery } from "../state/query-descriptions";
+import { currentSession } from "../state/session";
 import { strings } from "../strings";
 import { Menu } from "../ui/menu";
 
@@ -36,11 +36,11 @@ function originOf({ query }: SearchResponse): Origin {
   const { filters, settings } = route.peek();
   return {
     archive: archiveName.peek(),
-    question: describedQuery(query),
-    filters: describedFilters(filters),
+    question: describeQuery(query),
+    filters: describeFilters(filters),
     where: settings.where,
     exported: new Date().toISOString(),
-    purpose: openedSession()?.disclaimer ?? null,
+    purpose: currentSession()?.disclaimer ?? null,
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { excerptOf, segmentsOf, uncrowded } from "./highlight";
+import { excerptOf, segmentsOf, thinOut } from "./highlight";
 
 const sentence = (start: number, end: number, score = 0.5) => ({ start, end, score, kind: "meaning" as const });
 const word = (start: number, end: number) => ({ start, end, score: 1, kind: "words" as const });
@@ -34,22 +34,22 @@ describe("segmentsOf", () => {
   });
 });
 
-describe("uncrowded", () => {
+describe("thinOut", () => {
   const text = "aaa bbb ccc ddd eee";
   const each = [0, 4, 8, 12, 16].map((start) => word(start, start + 3));
 
   it("keeps few marked words, however long", () => {
     const segments = segmentsOf(text, [word(0, 19)]);
-    expect(uncrowded(segments)).toEqual(segments);
+    expect(thinOut(segments)).toEqual(segments);
   });
 
   it("keeps marked words that are a small part", () => {
     const segments = segmentsOf(`${text}${" other".repeat(20)}`, each);
-    expect(uncrowded(segments)).toEqual(segments);
+    expect(thinOut(segments)).toEqual(segments);
   });
 
   it("marks sentences only where most words are marked", () => {
-    const crowded = uncrowded(segmentsOf(text, [...each, sentence(0, 19)]));
+    const crowded = thinOut(segmentsOf(text, [...each, sentence(0, 19)]));
     expect(crowded.some(({ words }) => words)).toBe(false);
     expect(crowded.every(({ meaning }) => meaning)).toBe(true);
   });

@@ -62,7 +62,7 @@ const CROWDED_SHARE = 0.4;
 const CROWDED_WORDS = 5;
 
 /** Segments without marked words where those are many, and much of the text. */
-export function uncrowded(segments: readonly Segment[]): readonly Segment[] {
+export function thinOut(segments: readonly Segment[]): readonly Segment[] {
   const length = (some: readonly Segment[]) => some.reduce((sum, { text }) => sum + text.length, 0);
   const marked = segments.filter(({ words }) => words);
   if (marked.length < CROWDED_WORDS || length(marked) <= CROWDED_SHARE * length(segments)) return segments;

@@ -1,12 +1,12 @@
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { AddDialog } from "../collections/add-dialog";
-import { collect, collecting } from "../collections/collecting";
+import { openAddDialog, slidesToAdd } from "../collections/slides-to-add";
 import { route } from "../state/navigation";
 import { useShortcuts } from "../state/shortcuts";
 import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
-import { pressMark } from "./judging";
+import { pressMark } from "./judgements";
 import { markOf } from "./marks";
 import "./judge-buttons.css";
 
@@ -34,7 +34,7 @@ export function JudgeButtons(props: { slideId: string; alsoCollected?: readonly 
       >
         {words.irrelevant}
       </Button>
-      <IconButton icon="collection" label={words.collect} onClick={() => collect([slideId, ...alsoCollected])} />
+      <IconButton icon="collection" label={words.collect} onClick={() => openAddDialog([slideId, ...alsoCollected])} />
     </>
   );
 }
@@ -43,7 +43,7 @@ export function JudgeButtons(props: { slideId: string; alsoCollected?: readonly 
 export function JudgeSlide({ slideId }: { slideId: string }): JSX.Element {
   const keys = useMemo(
     () => [
-      { key: "c", label: words.keys.collect, run: () => collect([slideId]) },
+      { key: "c", label: words.keys.collect, run: () => openAddDialog([slideId]) },
       { key: "+", label: words.keys.relevant, run: () => pressMark(slideId, "relevant") },
       { key: "-", label: words.keys.irrelevant, run: () => pressMark(slideId, "irrelevant") },
     ],
@@ -61,7 +61,7 @@ export function JudgeSlide({ slideId }: { slideId: string }): JSX.Element {
 /** The dialog that asks which collection slides are to be put into, while some are; once in a view. */
 export function CollectDialog(): JSX.Element {
   const close = (): void => {
-    collecting.value = null;
+    slidesToAdd.value = null;
   };
-  return <AddDialog slideIds={collecting.value} onClose={close} />;
+  return <AddDialog slideIds={slidesToAdd.value} onClose={close} />;
 }

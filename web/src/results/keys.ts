@@ -1,5 +1,5 @@
 /** Where a key leads from place `at` in a list of `count`, without going round its ends; null for other keys. */
-export function movedTo(key: string, at: number, count: number): number | null {
+export function placeAfterKey(key: string, at: number, count: number): number | null {
   const last = Math.max(0, count - 1);
   switch (key) {
     case "ArrowDown":

@@ -3,7 +3,7 @@ import { route } from "../state/navigation";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icons";
-import { clearMarks, setMark } from "./judging";
+import { clearMarks, setMark } from "./judgements";
 import type { Mark } from "./marks";
 
 const words = strings.results.marks;

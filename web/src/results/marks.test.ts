@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { NO_MARKS } from "../state/route";
-import { markOf, toggled, withMark } from "./marks";
+import { markOf, toggleMark, withMark } from "./marks";
 
 describe("marks", () => {
   it("moves a slide from one list to the other", () => {
@@ -11,9 +11,9 @@ describe("marks", () => {
   });
 
   it("takes a mark back when the same button is pressed again", () => {
-    expect(toggled("relevant", "relevant")).toBeNull();
-    expect(toggled("irrelevant", "relevant")).toBe("relevant");
-    expect(toggled(null, "irrelevant")).toBe("irrelevant");
+    expect(toggleMark("relevant", "relevant")).toBeNull();
+    expect(toggleMark("irrelevant", "relevant")).toBe("relevant");
+    expect(toggleMark(null, "irrelevant")).toBe("irrelevant");
     expect(withMark({ relevant: ["a", "b"], irrelevant: [] }, "a", null)).toEqual({ relevant: ["b"], irrelevant: [] });
   });
 

@@ -25,6 +25,6 @@ export function withMark(marks: Marks, slideId: string, mark: Mark): Marks {
 }
 
 /** The mark after a button was pressed: pressing the same again takes it back. */
-export function toggled(current: Mark, pressed: Exclude<Mark, null>): Mark {
+export function toggleMark(current: Mark, pressed: Exclude<Mark, null>): Mark {
   return current === pressed ? null : pressed;
 }

@@ -2,18 +2,18 @@
 import type { JSX } from "preact";
 import { slides } from "../api/endpoints";
 import type { Result } from "../api/types";
-import { askNow } from "../search/asking";
+import { runQuery } from "../search/query-form";
 import { archiveName } from "../state/archives";
-import { otherNamesOf, valueIn } from "../state/naming";
 import { hrefTo, NEW_QUESTION, route } from "../state/navigation";
+import { otherNamesOf, valueIn } from "../state/slide-names";
 import { strings } from "../strings";
 import { ProbabilityBar } from "../ui/bars";
 import { IconButton } from "../ui/button";
 import { Picture } from "../ui/picture";
+import { channelsText } from "./channels";
 import { ReportExcerpt } from "./excerpt";
 import { JudgeButtons } from "./judge-buttons";
 import { markOf } from "./marks";
-import { waysText } from "./ways";
 
 const words = strings.results;
 const THUMBNAIL_PX = 112;
@@ -34,7 +34,7 @@ export function ResultItem({ result, calibratedFor }: ResultItemProps): JSX.Elem
         <Title result={result} />
         <Facts result={result} />
         <Ids result={result} />
-        <p class="results-ways">{waysText(result)}</p>
+        <p class="results-ways">{channelsText(result)}</p>
         <ReportExcerpt result={result} />
       </div>
       <div class="results-side">
@@ -174,7 +174,11 @@ function Actions({ result: { slide_id, also } }: { result: Result }): JSX.Elemen
   return (
     <fieldset class="judge-buttons" aria-label={words.actions(slide_id)}>
       <JudgeButtons slideId={slide_id} alsoCollected={also} />
-      <IconButton icon="search" label={words.likeThis} onClick={() => askNow({ kind: "slide", slide: { slide_id } })} />
+      <IconButton
+        icon="search"
+        label={words.likeThis}
+        onClick={() => runQuery({ kind: "slide", slide: { slide_id } })}
+      />
     </fieldset>
   );
 }

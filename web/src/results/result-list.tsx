@@ -3,12 +3,12 @@ import { effect } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { SearchResponse } from "../api/types";
-import { collect } from "../collections/collecting";
+import { openAddDialog } from "../collections/slides-to-add";
 import { route } from "../state/navigation";
 import { useShortcuts } from "../state/shortcuts";
 import { strings } from "../strings";
-import { pressMark } from "./judging";
-import { movedTo } from "./keys";
+import { pressMark } from "./judgements";
+import { placeAfterKey } from "./keys";
 import { ResultItem } from "./result-item";
 
 const words = strings.results.keys;
@@ -52,7 +52,7 @@ function focusOn(list: HTMLElement | null, at: number): void {
 }
 
 function onArrow(event: KeyboardEvent, list: HTMLElement | null): void {
-  const to = movedTo(event.key, focusedAt(list), itemsIn(list).length);
+  const to = placeAfterKey(event.key, focusedAt(list), itemsIn(list).length);
   if (to === null || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
   focusOn(list, to);
@@ -68,7 +68,7 @@ function useListKeys(list: ListRef): void {
     return [
       { key: "j", label: words.next, run: move(1) },
       { key: "k", label: words.previous, run: move(-1) },
-      { key: "c", label: words.collect, run: onSlide((slideId) => collect([slideId])) },
+      { key: "c", label: words.collect, run: onSlide((slideId) => openAddDialog([slideId])) },
       { key: "+", label: words.relevant, run: onSlide((slideId) => pressMark(slideId, "relevant")) },
       { key: "-", label: words.irrelevant, run: onSlide((slideId) => pressMark(slideId, "irrelevant")) },
     ];

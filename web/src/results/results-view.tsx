@@ -2,19 +2,19 @@
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import type { SearchResponse } from "../api/types";
-import { collect } from "../collections/collecting";
+import { openAddDialog } from "../collections/slides-to-add";
 import { ActiveFilters, clearFilters } from "../facets/active-filters";
 import { FacetsPanel } from "../facets/facets-panel";
 import { Welcome } from "../search/welcome";
-import { describedQuestion } from "../state/described";
-import { found } from "../state/found";
 import { go, hrefTo, route } from "../state/navigation";
+import { describeQuestion } from "../state/query-descriptions";
+import { searchResults } from "../state/search-results";
 import { announce } from "../state/toasts";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icons";
 import { ErrorPanel } from "../ui/status";
-import { answer } from "./answer";
+import { currentResponse } from "./current-response";
 import { ExportMenu } from "./export-menu";
 import { CollectDialog } from "./judge-buttons";
 import { MarksBar } from "./marks-bar";
@@ -29,7 +29,7 @@ const VOTE = "results-vote";
 
 export function ResultsView(): JSX.Element {
   if (!route.value.query) return <Welcome />;
-  const value = answer.value;
+  const value = currentResponse.value;
   return (
     <div class="results">
       <div id={FILTERS} class="results-filters screen-only" tabIndex={-1}>
@@ -45,8 +45,8 @@ export function ResultsView(): JSX.Element {
 }
 
 function Found(): JSX.Element {
-  const { loading, error } = found.state.value;
-  const value = answer.value;
+  const { loading, error } = searchResults.state.value;
+  const value = currentResponse.value;
   useAnnouncement(value);
   return (
     <section class="results-main" aria-label={words.title} aria-busy={loading}>
@@ -54,7 +54,7 @@ function Found(): JSX.Element {
       <Jumps voted={value !== null} />
       <ActiveFilters />
       <MarksBar />
-      {error && <ErrorPanel error={error} onRetry={found.reload} />}
+      {error && <ErrorPanel error={error} onRetry={searchResults.reload} />}
       {value ? <Answer response={value} loading={loading} /> : loading && <Skeleton />}
     </section>
   );
@@ -88,12 +88,12 @@ function Head({ response, failed }: { response: SearchResponse | null; failed: b
   return (
     <header class="results-head">
       <div>
-        <h1>{response ? describedQuestion(route.value.query, response.query) : waiting}</h1>
+        <h1>{response ? describeQuestion(route.value.query, response.query) : waiting}</h1>
         {response && <p class="faint">{words.summary(response.results.length, response.elapsed_ms)}</p>}
       </div>
       {response && response.results.length > 0 && (
         <div class="results-tools screen-only">
-          <Button icon="collection" onClick={() => collect(response.results.map(({ slide_id }) => slide_id))}>
+          <Button icon="collection" onClick={() => openAddDialog(response.results.map(({ slide_id }) => slide_id))}>
             {words.collectAll}
           </Button>
           <ExportMenu response={response} />

@@ -1,9 +1,9 @@
 /** What the results vote for, and whether the query belongs here at all. */
 import type { JSX } from "preact";
 import type { SearchResponse, Tally, Vote } from "../api/types";
-import { set } from "../search/asking";
+import { changeSettings } from "../search/query-form";
 import { archive } from "../state/archives";
-import { labelColumns, usualVote } from "../state/columns";
+import { labelColumns, usualVote } from "../state/label-columns";
 import { route } from "../state/navigation";
 import { strings } from "../strings";
 import { ShareBar } from "../ui/bars";
@@ -55,7 +55,7 @@ function ColumnChoice(): JSX.Element {
             id={id}
             class="select"
             value={route.value.settings.vote ?? usual ?? ""}
-            onChange={(event) => set({ vote: event.currentTarget.value })}
+            onChange={(event) => changeSettings({ vote: event.currentTarget.value })}
           >
             <option value="">{words.nothing}</option>
             {columns.map((name) => (

@@ -1,15 +1,15 @@
 import type { JSX } from "preact";
 import { strings } from "../strings";
 import { ProgressBar } from "../ui/bars";
-import { encodings, isOver } from "./encoding";
+import { encodingJobs, isFinished } from "./encoding-jobs";
 
 const words = strings.search;
 
 /** How far the encoding of an upload is; nothing once it is done, or where it was never begun. */
 export function EncodingProgress({ uploadId }: { uploadId: string }): JSX.Element | null {
-  const job = encodings.value.get(uploadId);
+  const job = encodingJobs.value.get(uploadId);
   if (!job || job.state === "done" || job.state === "cancelled") return null;
-  if (isOver(job)) return <span class="search-refused">{job.error ?? words.encodingFailed}</span>;
+  if (isFinished(job)) return <span class="search-refused">{job.error ?? words.encodingFailed}</span>;
   const text = words.encoding(job.done, job.total);
   return (
     <span class="search-progress">

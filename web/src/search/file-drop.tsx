@@ -3,9 +3,9 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { strings } from "../strings";
 import { Icon } from "../ui/icons";
-import { mode, modes } from "./asking";
+import { mode, modes } from "./query-form";
 import { readReport } from "./report-panel";
-import { takeSlide } from "./taking";
+import { uploadAndSearch } from "./upload-queries";
 
 const TEXT = /\.txt$/i;
 
@@ -57,5 +57,5 @@ function take(file: File): void {
     return;
   }
   if (mode.peek() !== "composed") mode.value = "slide";
-  void takeSlide(file);
+  void uploadAndSearch(file);
 }

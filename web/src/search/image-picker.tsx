@@ -2,25 +2,25 @@
 import type { JSX } from "preact";
 import { strings } from "../strings";
 import { FileButton } from "../ui/file-button";
-import { change, choose, draft, mode } from "./asking";
-import { ChosenImage } from "./chosen-image";
 import { takesPatient } from "./draft";
 import { PatientField } from "./patient-field";
-import { SendingFile } from "./sending-file";
+import { changeDraft, chooseImage, draft, mode } from "./query-form";
+import { SelectedImage } from "./selected-image";
 import { SlideIdField } from "./slide-id-field";
-import { takeSlide } from "./taking";
 import { UploadMenu } from "./upload-menu";
-import { sending } from "./uploads";
+import { UploadProgress } from "./upload-progress";
+import { uploadAndSearch } from "./upload-queries";
+import { pendingUpload } from "./uploads";
 
 const words = strings.search;
 
 export function ImagePicker(): JSX.Element {
   const { image } = draft.value;
-  if (sending.value) return <SendingFile sending={sending.value} />;
+  if (pendingUpload.value) return <UploadProgress sending={pendingUpload.value} />;
   if (!image) return <Choices />;
   return (
     <>
-      <ChosenImage image={image} onClear={() => change({ image: null })} />
+      <SelectedImage image={image} onClear={() => changeDraft({ image: null })} />
       {takesPatient(image) && <PatientField />}
     </>
   );
@@ -34,7 +34,7 @@ function Choices(): JSX.Element {
         icon="upload"
         label={words.chooseFile}
         title={words.chooseFileHint}
-        onFile={(file) => void takeSlide(file)}
+        onFile={(file) => void uploadAndSearch(file)}
       />
       <UploadMenu />
       <span class="search-or">{words.or}</span>
@@ -43,8 +43,8 @@ function Choices(): JSX.Element {
         placeholder={words.likeHint}
         value={draft.value.like}
         isMain={mode.value === "slide"}
-        onInput={(like) => change({ like })}
-        onChoose={(slide_id) => choose({ kind: "slide", slide: { slide_id } })}
+        onInput={(like) => changeDraft({ like })}
+        onChoose={(slide_id) => chooseImage({ kind: "slide", slide: { slide_id } })}
       />
     </>
   );

@@ -6,8 +6,8 @@ import { USUAL_SETTINGS } from "../state/route";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Checkbox, Field } from "../ui/field";
-import { set } from "./asking";
 import { Popover } from "./popover";
+import { changeSettings } from "./query-form";
 
 const words = strings.search.options;
 
@@ -21,7 +21,7 @@ export function OptionsButton(): JSX.Element {
   return (
     <Popover label={changed ? words.changed(changed) : words.title} title={words.title}>
       <Options />
-      {changed > 0 && <Button onClick={() => set(asUsual())}>{words.reset}</Button>}
+      {changed > 0 && <Button onClick={() => changeSettings(asUsual())}>{words.reset}</Button>}
     </Popover>
   );
 }
@@ -51,20 +51,20 @@ function Options(): JSX.Element {
           ["slides", words.findSlides],
           ["reports", words.findReports],
         ]}
-        onChoose={(to) => set({ to: to === "reports" ? "reports" : "slides" })}
+        onChoose={(to) => changeSettings({ to: to === "reports" ? "reports" : "slides" })}
       />
       <Choice
         label={words.perPage}
         value={String(settings.perPage)}
         choices={[...new Set([...PER_PAGE, settings.perPage])].sort((a, b) => a - b).map((n) => [String(n), String(n)])}
-        onChoose={(count) => set({ perPage: Number(count) })}
+        onChoose={(count) => changeSettings({ perPage: Number(count) })}
       />
       {column && <LeastProbability column={column} />}
-      <Checkbox label={words.byCase} checked={settings.byCase} onChange={(byCase) => set({ byCase })} />
+      <Checkbox label={words.byCase} checked={settings.byCase} onChange={(byCase) => changeSettings({ byCase })} />
       <Checkbox
         label={words.samePatient}
         checked={settings.samePatient}
-        onChange={(samePatient) => set({ samePatient })}
+        onChange={(samePatient) => changeSettings({ samePatient })}
       />
       <Advanced />
     </div>
@@ -79,7 +79,7 @@ function LeastProbability({ column }: { column: string }): JSX.Element {
       label={words.least(column)}
       value={String(percent)}
       choices={steps.map((step) => [String(step), step ? words.percent(step) : words.any])}
-      onChoose={(step) => set({ minProbability: Number(step) ? Number(step) / 100 : null })}
+      onChoose={(step) => changeSettings({ minProbability: Number(step) ? Number(step) / 100 : null })}
     />
   );
 }
@@ -95,10 +95,10 @@ function Advanced(): JSX.Element {
           label={words.distance}
           value={settings.distance ?? ""}
           choices={[["", words.usualDistance], ...DISTANCES.map((name) => [name, name] as const)]}
-          onChoose={(distance) => set({ distance: distance || null })}
+          onChoose={(distance) => changeSettings({ distance: distance || null })}
         />
-        <Checkbox label={words.exact} checked={settings.exact} onChange={(exact) => set({ exact })} />
-        <Checkbox label={words.expand} checked={settings.expand} onChange={(expand) => set({ expand })} />
+        <Checkbox label={words.exact} checked={settings.exact} onChange={(exact) => changeSettings({ exact })} />
+        <Checkbox label={words.expand} checked={settings.expand} onChange={(expand) => changeSettings({ expand })} />
       </div>
     </details>
   );

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { strings } from "../strings";
-import { change, draft } from "./asking";
+import { changeDraft, draft } from "./query-form";
 
 /** The patient of what is asked with, whose slides are to be left out. */
 export function PatientField(): JSX.Element {
@@ -14,7 +14,7 @@ export function PatientField(): JSX.Element {
       placeholder={strings.search.patientHint}
       title={strings.search.patient}
       value={draft.value.patient}
-      onInput={(event) => change({ patient: event.currentTarget.value })}
+      onInput={(event) => changeDraft({ patient: event.currentTarget.value })}
     />
   );
 }

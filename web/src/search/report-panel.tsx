@@ -3,9 +3,9 @@ import type { JSX } from "preact";
 import { toast } from "../state/toasts";
 import { strings } from "../strings";
 import { FileButton } from "../ui/file-button";
-import { change, draft } from "./asking";
 import { LONGEST_REPORT } from "./draft";
 import { PatientField } from "./patient-field";
+import { changeDraft, draft } from "./query-form";
 import { SlideIdField } from "./slide-id-field";
 
 const words = strings.search;
@@ -15,7 +15,7 @@ export async function readReport(file: File): Promise<void> {
   const text = await file.text();
   if (text.includes("\0")) return toast(words.reportNotText(file.name), "error");
   if (text.length > LONGEST_REPORT) return toast(words.reportTooLong(file.name), "error");
-  change({ report: text, reportOf: "" });
+  changeDraft({ report: text, reportOf: "" });
 }
 
 export function ReportPanel(): JSX.Element {
@@ -31,7 +31,7 @@ export function ReportPanel(): JSX.Element {
         placeholder={words.reportHint}
         value={report}
         disabled={reportOf !== ""}
-        onInput={(event) => change({ report: event.currentTarget.value })}
+        onInput={(event) => changeDraft({ report: event.currentTarget.value })}
       />
       <FileButton
         icon="report"
@@ -44,7 +44,7 @@ export function ReportPanel(): JSX.Element {
         label={words.reportOf}
         placeholder={words.reportOfHint}
         value={reportOf}
-        onInput={(value) => change({ reportOf: value })}
+        onInput={(value) => changeDraft({ reportOf: value })}
       />
       {reportOf === "" && report !== "" && <PatientField />}
     </>

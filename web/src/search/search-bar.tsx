@@ -5,11 +5,11 @@ import type { JSX } from "preact";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Tabs } from "../ui/tabs";
-import { change, draft, mode, modes, ready, submit } from "./asking";
 import { LONGEST_WORDS, type Mode } from "./draft";
 import { FileDrop } from "./file-drop";
 import { ImagePicker } from "./image-picker";
 import { OptionsButton } from "./options";
+import { changeDraft, draft, draftQuery, mode, modes, submitDraft } from "./query-form";
 import { ReportPanel } from "./report-panel";
 import "./search.css";
 
@@ -34,7 +34,7 @@ export function SearchBar(): JSX.Element {
 
 function onSubmit(event: Event): void {
   event.preventDefault();
-  submit();
+  submitDraft();
 }
 
 /** The down arrow leads from a field on one line to what was found. */
@@ -52,7 +52,7 @@ function select(name: Mode): void {
 }
 
 function SubmitButton(): JSX.Element {
-  const missing = useComputed(() => ready.value === null);
+  const missing = useComputed(() => draftQuery.value === null);
   return (
     <Button type="submit" kind="primary" icon="search" aria-disabled={missing.value} title={missingText(missing.value)}>
       {words.submit}
@@ -89,7 +89,7 @@ function WordsFields({ placeholder }: { placeholder: string }): JSX.Element {
         aria-label={words.text}
         placeholder={placeholder}
         value={draft.value.text}
-        onInput={(event) => change({ text: event.currentTarget.value })}
+        onInput={(event) => changeDraft({ text: event.currentTarget.value })}
       />
       <input
         class="input search-without"
@@ -99,7 +99,7 @@ function WordsFields({ placeholder }: { placeholder: string }): JSX.Element {
         aria-label={words.without}
         placeholder={words.withoutHint}
         value={draft.value.without}
-        onInput={(event) => change({ without: event.currentTarget.value })}
+        onInput={(event) => changeDraft({ without: event.currentTarget.value })}
       />
     </>
   );
@@ -124,7 +124,7 @@ function ComposedPanel(): JSX.Element {
           aria-label={words.weight}
           aria-valuetext={words.weightText(percent)}
           title={words.weightText(percent)}
-          onInput={(event) => change({ weight: Number(event.currentTarget.value) / 100 })}
+          onInput={(event) => changeDraft({ weight: Number(event.currentTarget.value) / 100 })}
         />
         <span aria-hidden="true">{words.weightEnds.words}</span>
       </label>

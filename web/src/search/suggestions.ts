@@ -6,7 +6,7 @@ import { idsLike } from "./conditions";
 const MOST = 12;
 
 /** The first slides of the archive whose id contains what was typed. */
-export async function suggestedSlides(archive: string, typed: string, signal: AbortSignal): Promise<readonly Slide[]> {
+export async function suggestSlides(archive: string, typed: string, signal: AbortSignal): Promise<readonly Slide[]> {
   const parameters = { where: idsLike(typed), limit: MOST };
   const page = await request<Page<Slide>>("GET", path`archives/${archive}/slides`, { parameters, signal });
   return page.items;

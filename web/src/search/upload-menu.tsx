@@ -8,7 +8,7 @@ import { Picture } from "../ui/picture";
 import { EncodingProgress } from "./encoding-progress";
 import { sizeText } from "./files";
 import { Popover } from "./popover";
-import { askWithUploadAgain, deleteUpload, deleteUploads } from "./taking";
+import { deleteUpload, deleteUploads, searchWithUploadAgain } from "./upload-queries";
 import { uploadList } from "./uploads";
 
 const words = strings.search;
@@ -53,7 +53,7 @@ function UploadEntry({ upload }: { upload: Upload }): JSX.Element {
         <span class="faint">{`${sizeText(upload.bytes)}, ${words.expires(expires)}`}</span>
         <EncodingProgress uploadId={upload.upload_id} />
       </div>
-      <Button onClick={() => void askWithUploadAgain(upload)}>{words.useUpload}</Button>
+      <Button onClick={() => void searchWithUploadAgain(upload)}>{words.useUpload}</Button>
       <IconButton icon="trash" label={words.deleteUpload(upload.name)} onClick={() => void deleteUpload(upload)} />
     </li>
   );

@@ -3,13 +3,13 @@ import { signal } from "@preact/signals";
 import { uploads } from "../api/endpoints";
 import { ApiError, asApiError, isAbort } from "../api/error";
 import type { Upload } from "../api/types";
-import { resource } from "../state/loading";
-import { openedSession } from "../state/session";
+import { resource } from "../state/resource";
+import { currentSession } from "../state/session";
 import { strings } from "../strings";
 import { isPicture, sizeText } from "./files";
 
 /** needsSpacing: the file waits for its um/px; share: what of it is sent, 0 to 1; error: why it was refused. */
-export interface Sending {
+export interface PendingUpload {
   readonly file: File;
   readonly needsSpacing: boolean;
   readonly share: number;
@@ -17,34 +17,34 @@ export interface Sending {
 }
 
 export const uploadList = resource(
-  () => openedSession() && "uploads",
+  () => currentSession() && "uploads",
   (_, signal) => uploads.list(signal),
 );
 
-export const sending = signal<Sending | null>(null);
+export const pendingUpload = signal<PendingUpload | null>(null);
 
 let giveUp: AbortController | null = null;
 
 /** Take a file to be sent: at once, or when its spacing was given where it is a picture. */
-export async function takeFile(file: File): Promise<Upload | null> {
-  cancelSending();
-  sending.value = { file, needsSpacing: isPicture(file.name), share: 0, error: tooLarge(file) };
-  return sending.value.needsSpacing || sending.value.error ? null : await send(file, null);
+export async function startUpload(file: File): Promise<Upload | null> {
+  cancelUpload();
+  pendingUpload.value = { file, needsSpacing: isPicture(file.name), share: 0, error: tooLarge(file) };
+  return pendingUpload.value.needsSpacing || pendingUpload.value.error ? null : await sendUpload(file, null);
 }
 
 /** Send the file that waits, with its spacing in um/px; null when it was refused or given up. */
-export async function send(file: File, spacingUmPerPx: number | null): Promise<Upload | null> {
+export async function sendUpload(file: File, spacingUmPerPx: number | null): Promise<Upload | null> {
   const own = new AbortController();
   giveUp = own;
-  sending.value = { file, needsSpacing: false, share: 0, error: null };
+  pendingUpload.value = { file, needsSpacing: false, share: 0, error: null };
   try {
     const upload = await uploads.send(file, spacingUmPerPx, {
       signal: own.signal,
       onProgress: (share) => {
-        if (!own.signal.aborted && sending.value) sending.value = { ...sending.value, share };
+        if (!own.signal.aborted && pendingUpload.value) pendingUpload.value = { ...pendingUpload.value, share };
       },
     });
-    sending.value = null;
+    pendingUpload.value = null;
     uploadList.reload();
     return upload;
   } catch (error) {
@@ -54,10 +54,10 @@ export async function send(file: File, spacingUmPerPx: number | null): Promise<U
 }
 
 /** Give up the file that waits or is on its way. */
-export function cancelSending(): void {
+export function cancelUpload(): void {
   giveUp?.abort();
   giveUp = null;
-  sending.value = null;
+  pendingUpload.value = null;
 }
 
 export async function removeUpload(uploadId: string): Promise<void> {
@@ -66,13 +66,13 @@ export async function removeUpload(uploadId: string): Promise<void> {
 }
 
 function tooLarge(file: File): ApiError | null {
-  const most = openedSession()?.upload_bytes ?? Number.POSITIVE_INFINITY;
+  const most = currentSession()?.upload_bytes ?? Number.POSITIVE_INFINITY;
   if (file.size <= most) return null;
   const { tooLargeTitle, tooLarge } = strings.search;
   return new ApiError(0, tooLargeTitle, tooLarge(sizeText(file.size), sizeText(most)), null);
 }
 
 function refuse(own: AbortController, error: unknown): void {
-  if (isAbort(error) || own.signal.aborted || !sending.value) return;
-  sending.value = { ...sending.value, share: 0, error: asApiError(error) };
+  if (isAbort(error) || own.signal.aborted || !pendingUpload.value) return;
+  pendingUpload.value = { ...pendingUpload.value, share: 0, error: asApiError(error) };
 }

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Slide } from "../api/types";
 import { archiveName } from "../state/archives";
-import { suggestedSlides } from "./suggestions";
+import { suggestSlides } from "./suggestions";
 
 const WAIT_MS = 150;
 
@@ -14,7 +14,7 @@ export function useSuggestions(typed: string | null): readonly Slide[] {
     const giveUp = new AbortController();
     const ask = (): void => {
       // Suggestions are a help: without them the field still takes any id.
-      suggestedSlides(archive, typed, giveUp.signal).then(setSlides, () => undefined);
+      suggestSlides(archive, typed, giveUp.signal).then(setSlides, () => undefined);
     };
     const timer = setTimeout(ask, WAIT_MS);
     return () => {

@@ -4,13 +4,13 @@ import { useMemo } from "preact/hooks";
 import { archives, slides as slideEndpoints } from "../api/endpoints";
 import type { ArchiveInfo, Slide } from "../api/types";
 import { archive, archiveName } from "../state/archives";
-import { useResource } from "../state/loading";
-import { otherNamesOf } from "../state/naming";
+import { useResource } from "../state/resource";
+import { otherNamesOf } from "../state/slide-names";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Picture } from "../ui/picture";
-import { askNow } from "./asking";
 import { type Example, examplesOf } from "./examples";
+import { runQuery } from "./query-form";
 
 const words = strings.search.welcome;
 const FIELDS = ["diagnosis", "organ", "finding"];
@@ -88,13 +88,13 @@ function Examples({ archive: shown }: { archive: ArchiveInfo }): JSX.Element | n
 }
 
 function TextExample({ example }: { example: Example }): JSX.Element {
-  return <Button onClick={() => askNow(example.query)}>{words.text(example.words, example.without)}</Button>;
+  return <Button onClick={() => runQuery(example.query)}>{words.text(example.words, example.without)}</Button>;
 }
 
 function SlideExample({ example, slide }: { example: Example; slide: Slide }): JSX.Element {
   const url = slideEndpoints.thumbnailUrl(archiveName.value, slide.slide_id, 256);
   return (
-    <button type="button" class="search-example-slide" onClick={() => askNow(example.query)}>
+    <button type="button" class="search-example-slide" onClick={() => runQuery(example.query)}>
       <span class="visually-hidden">{words.like}</span>
       {slide.has_image && <Picture src={url} width={128} height={96} />}
       <strong>{slide.diagnosis ?? slide.slide_id}</strong>

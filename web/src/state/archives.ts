@@ -2,12 +2,12 @@
 import { computed } from "@preact/signals";
 import { archives } from "../api/endpoints";
 import type { ArchiveInfo } from "../api/types";
-import { resource } from "./loading";
 import { route } from "./navigation";
-import { openedSession } from "./session";
+import { resource } from "./resource";
+import { currentSession } from "./session";
 
 export const archiveList = resource(
-  () => openedSession() && "archives",
+  () => currentSession() && "archives",
   (_, signal) => archives.list(signal),
 );
 

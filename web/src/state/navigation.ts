@@ -3,7 +3,7 @@ import { computed, signal } from "@preact/signals";
 import type { Query } from "../api/types";
 import { strings } from "../strings";
 import { asksWithLostText, formatRoute, NO_MARKS, parseRoute, type Route, type View } from "./route";
-import { textStoreIn } from "./texts";
+import { textStoreIn } from "./text-store";
 import { toast } from "./toasts";
 
 const texts = textStoreIn(sessionStorage);

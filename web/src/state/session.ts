@@ -25,7 +25,7 @@ function tokenOf(fragment: string): string | null {
 /** Start with the token of the address if there is one, else go on with the session of the cookie. */
 export async function openSession(): Promise<void> {
   onUnauthorised(() => {
-    if (openedSession()) sessionEnded.value = true;
+    if (currentSession()) sessionEnded.value = true;
     session.value = "none";
   });
   const token = tokenOf(location.hash);
@@ -59,13 +59,13 @@ export async function logOut(): Promise<void> {
 const ANONYMOUS = "anonymous";
 
 /** Who asks with a token, and so can log out. */
-export function namedSession(): Session | null {
-  const open = openedSession();
+export function tokenSession(): Session | null {
+  const open = currentSession();
   return open?.name === ANONYMOUS ? null : open;
 }
 
 /** The session, where there is one. */
-export function openedSession(): Session | null {
+export function currentSession(): Session | null {
   return typeof session.value === "string" ? null : session.value;
 }
 
@@ -73,8 +73,8 @@ async function resume(): Promise<void> {
   try {
     session.value = await sessions.current();
   } catch (error) {
-    const told = asApiError(error);
+    const failure = asApiError(error);
     session.value = "none";
-    sessionError.value = told.status === 401 ? null : told;
+    sessionError.value = failure.status === 401 ? null : failure;
   }
 }

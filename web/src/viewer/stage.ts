@@ -5,7 +5,7 @@ import OpenSeadragon from "openseadragon";
 import type { Movable, Place } from "./lock";
 import { umPerScreenPx } from "./magnification";
 import { firstLevel, type SlideSource } from "./source";
-import { fitted, isHome, type Point, type Rect, type Size, toSlide, type View } from "./view";
+import { fitView, isHome, type Point, type Rect, type Size, toSlide, type View } from "./view";
 
 /** How much of the stage a region takes that was flown to. */
 const FLY_SHARE = 0.5;
@@ -119,7 +119,7 @@ export class Stage implements Movable {
     const { source } = this;
     const view = this.shown.peek();
     if (!source || !view) return;
-    const { centre, scale, stage } = fitted(view.stage, rect, FLY_SHARE);
+    const { centre, scale, stage } = fitView(view.stage, rect, FLY_SHARE);
     const [width, height] = [stage.width * scale, stage.height * scale];
     const bounds = [centre.x - width / 2, centre.y - height / 2, width, height].map((px) => px / source.image.width);
     this.viewer.viewport.fitBounds(new OpenSeadragon.Rect(...bounds), atOnce);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { contains, fitted, isHome, isVisible, rectToScreen, toScreen, toSlide, type View } from "./view";
+import { contains, fitView, isHome, isVisible, rectToScreen, toScreen, toSlide, type View } from "./view";
 
 const VIEW: View = { centre: { x: 1000, y: 500 }, scale: 4, stage: { width: 400, height: 200 } };
 
@@ -22,12 +22,12 @@ describe("places", () => {
   });
 });
 
-describe("fitted", () => {
+describe("fitView", () => {
   it.each([
     { x: 10, y: 20, width: 800, height: 100 },
     { x: 10, y: 20, width: 100, height: 800 },
   ])("shows the whole of %o in the middle", (rect) => {
-    const shown = rectToScreen(fitted(VIEW.stage, rect, 0.5), rect);
+    const shown = rectToScreen(fitView(VIEW.stage, rect, 0.5), rect);
     expect(Math.max(shown.width / 400, shown.height / 200)).toBeCloseTo(0.5);
     expect([shown.x + shown.width / 2, shown.y + shown.height / 2]).toEqual([200, 100]);
   });
@@ -49,7 +49,7 @@ describe("rectangles", () => {
 
 describe("isHome", () => {
   const slide = { width: 3000, height: 2000 };
-  const home = fitted(VIEW.stage, { x: 0, y: 0, ...slide }, 1);
+  const home = fitView(VIEW.stage, { x: 0, y: 0, ...slide }, 1);
 
   it("is the whole slide in the middle, as large as it can be", () => {
     expect(isHome(home, slide)).toBe(true);

@@ -48,19 +48,19 @@ export function contains(rect: Rect, point: Point): boolean {
   return across >= 0 && down >= 0 && across < rect.width && down < rect.height;
 }
 
-export function middle(rect: Rect): Point {
+export function centreOf(rect: Rect): Point {
   return { x: rect.x + rect.width / 2, y: rect.y + rect.height / 2 };
 }
 
 /** The view in which a rectangle takes `share` of the stage's tighter side. */
-export function fitted(stage: Size, rect: Rect, share: number): View {
+export function fitView(stage: Size, rect: Rect, share: number): View {
   const scale = Math.max(rect.width / stage.width, rect.height / stage.height) / share;
-  return { centre: middle(rect), scale, stage };
+  return { centre: centreOf(rect), scale, stage };
 }
 
 /** Whether a view shows the whole slide, as large as it can be; but for rounding. */
 export function isHome(view: View, slide: Size): boolean {
-  const home = fitted(view.stage, { x: 0, y: 0, ...slide }, 1);
+  const home = fitView(view.stage, { x: 0, y: 0, ...slide }, 1);
   const most = 0.01 * home.scale * Math.min(view.stage.width, view.stage.height);
   return (
     Math.abs(view.scale / home.scale - 1) < 0.01 &&

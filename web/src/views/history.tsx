@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { forgetSearches, type PastSearch, pastSearches } from "../state/searches";
+import { forgetSearches, type PastSearch, pastSearches } from "../state/search-history";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Note } from "../ui/status";

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { focusSearch } from "../search/focus";
-import { logIn, openedSession, sessionEnded, sessionError } from "../state/session";
+import { currentSession, logIn, sessionEnded, sessionError } from "../state/session";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Field } from "../ui/field";
@@ -16,7 +16,7 @@ export function Login(): JSX.Element {
     setWaiting(true);
     await logIn(token.trim());
     setWaiting(false);
-    if (openedSession()) requestAnimationFrame(focusSearch);
+    if (currentSession()) requestAnimationFrame(focusSearch);
   };
   return (
     <main class="centred">

@@ -1,0 +1,59 @@
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { AddDialog } from "../collections/add-dialog";
+import { hrefTo } from "../state/navigation";
+import { announce } from "../state/toasts";
+import { strings } from "../strings";
+import { Button } from "../ui/button";
+
+const texts = strings.overview;
+
+/** More are not listed one by one. */
+const MOST_LISTED = 200;
+
+export interface SelectedSlide {
+  readonly id: string;
+  readonly label: string;
+}
+
+/** The slides that were chosen on the map. */
+export function SelectedSlides({
+  slides,
+  onClear,
+}: {
+  slides: readonly SelectedSlide[];
+  onClear: () => void;
+}): JSX.Element {
+  const [adding, setAdding] = useState<readonly string[] | null>(null);
+  useEffect(() => {
+    if (slides.length) announce(texts.chosen(slides.length));
+  }, [slides.length]);
+  const more = slides.length - MOST_LISTED;
+  return (
+    <section class="overview-chosen">
+      <div class="overview-chosen-head">
+        <h2>{texts.chosen(slides.length)}</h2>
+        {slides.length > 0 && (
+          <>
+            <Button icon="collection" onClick={() => setAdding(slides.map((slide) => slide.id))}>
+              {texts.collect}
+            </Button>
+            <Button kind="quiet" onClick={onClear}>
+              {texts.clear}
+            </Button>
+          </>
+        )}
+      </div>
+      {slides.length === 0 && <p class="faint">{texts.how}</p>}
+      <ul>
+        {slides.slice(0, MOST_LISTED).map(({ id, label }) => (
+          <li key={id}>
+            <a href={hrefTo({ view: "compare", query: null, selected: id })}>{id}</a> <span class="faint">{label}</span>
+          </li>
+        ))}
+      </ul>
+      {more > 0 && <p class="faint">{texts.notListed(more)}</p>}
+      <AddDialog slideIds={adding} onClose={() => setAdding(null)} />
+    </section>
+  );
+}

@@ -1,0 +1,90 @@
+/** From a file to a question: it is uploaded, encoded, and asked with. */
+import { effect } from "@preact/signals";
+import { asApiError } from "../api/error";
+import type { ImageQuery, Upload } from "../api/types";
+import { archiveName } from "../state/archives";
+import { toast } from "../state/toasts";
+import { strings } from "../strings";
+import { slidesOf, withoutUpload } from "./draft";
+import { encode, encodingJobs, isEncoded, isFinished } from "./encoding-jobs";
+import { queryOfUpload } from "./files";
+import { changeDraft, chooseImage, draft, mode, submitDraft } from "./query-form";
+import { removeUpload, sendUpload, startUpload } from "./uploads";
+
+/** Take a chosen or dropped file; a picture then waits for its spacing. */
+export async function uploadAndSearch(file: File): Promise<void> {
+  searchWithUpload(await startUpload(file));
+}
+
+/** Send the file that waited for its spacing in um/px. */
+export async function sendWithSpacing(file: File, spacingUmPerPx: number): Promise<void> {
+  searchWithUpload(await sendUpload(file, spacingUmPerPx));
+}
+
+/** Ask with an upload, once it is encoded. */
+export function searchWithUpload(upload: Upload | null): void {
+  if (!upload) return;
+  const image = queryOfUpload(upload);
+  changeDraft({ image, like: "" });
+  if (image.kind === "picture") submitWith(image);
+  else encodeThenSubmit(upload, image);
+}
+
+/** Ask with an upload again, maybe another archive than before. */
+export async function searchWithUploadAgain(upload: Upload): Promise<void> {
+  // Not knowing is no harm: an upload that is encoded already is encoded again in a moment.
+  const encoded = await isEncoded(upload.upload_id, archiveName.peek()).catch(() => false);
+  if (encoded) chooseImage(queryOfUpload(upload));
+  else searchWithUpload(upload);
+}
+
+function encodeThenSubmit(upload: Upload, image: ImageQuery): void {
+  encode(upload.upload_id, archiveName.peek()).then(
+    () => submitWhenEncoded(upload.upload_id, image),
+    // A search encodes what is not encoded yet: it only takes longer and shows no progress.
+    () => submitWith(image),
+  );
+}
+
+/** Delete an upload, and take it out of the draft. */
+export async function deleteUpload(upload: Upload): Promise<void> {
+  await deleteAll([upload], strings.search.uploadDeleted(upload.name));
+}
+
+/** Delete uploads, and take them out of the draft. */
+export function deleteUploads(uploads: readonly Upload[]): Promise<void> {
+  return deleteAll(uploads, strings.search.allDeleted);
+}
+
+async function deleteAll(uploads: readonly Upload[], message: string): Promise<void> {
+  try {
+    for (const { upload_id } of uploads) {
+      await removeUpload(upload_id);
+      changeDraft({ image: withoutUpload(draft.peek().image, upload_id) });
+    }
+    toast(message);
+  } catch (error) {
+    toast(asApiError(error).message, "error");
+  }
+}
+
+function submitWhenEncoded(uploadId: string, image: ImageQuery): void {
+  let over = false;
+  const stop = effect(() => {
+    const job = encodingJobs.value.get(uploadId);
+    if (over || (job && !isFinished(job))) return;
+    over = true;
+    // Not while the effect runs: what is asked reads signals that it would then depend on.
+    queueMicrotask(() => {
+      stop();
+      if (job?.state !== "cancelled") submitWith(image);
+    });
+  });
+}
+
+/** Ask, unless something else was chosen in the meantime. */
+function submitWith(image: ImageQuery): void {
+  const chosen = draft.peek().image;
+  const ids = (of: ImageQuery) => JSON.stringify(slidesOf(of).map(({ upload_id }) => upload_id));
+  if (mode.peek() === "slide" && chosen && ids(chosen) === ids(image)) submitDraft();
+}
