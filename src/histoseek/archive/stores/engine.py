@@ -7,14 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from histoseek.archive.stores.deferral import import_deferring
 from histoseek.errors import DamagedArchive
 
-os.environ.setdefault("LANCEDB_LOG", "error")
-import lancedb
-import lancedb.index
-import lancedb.query
-
 __all__ = ["TABLE", "lancedb", "open_table"]
+
+os.environ.setdefault("LANCEDB_LOG", "error")
+# The REST client is for databases behind a server, and costs more than all else that a short command does.
+lancedb = import_deferring(("lancedb", "lancedb.index", "lancedb.query"), "lance_namespace_urllib3_client")
 
 TABLE = "slides"
 
