@@ -19,7 +19,7 @@ from PIL import Image
 from real.run import TASKS, image_archive
 
 from histoseek.api import Archive
-from histoseek.archive.archive import Archive as StoredArchive
+from histoseek.archive.folder import Archive as StoredArchive
 from histoseek.archive.schema import SlideRecord, owner_of, value_of
 from histoseek.errors import SlideError
 from histoseek.mosaics.calibration import is_novel, reliability

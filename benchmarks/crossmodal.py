@@ -26,16 +26,16 @@ import numpy as np
 from rich.progress import track
 
 from histoseek.api import Archive
-from histoseek.clustering import unit_rows
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.registry import load_encoder
+from histoseek.encoders.tile.registry import load_encoder
 from histoseek.progress import terminal_progress
-from histoseek.training.closed_form import align
+from histoseek.statistics.clustering import unit_rows
+from histoseek.training.alignment.closed_form import align
 from histoseek.training.pairs import Pair, archive_pairs
 from histoseek.training.recall import Recall, recalls
-from histoseek.training.settings import TrainingSettings
+from histoseek.training.slides.settings import TrainingSettings
+from histoseek.training.slides.train import prepared_split, train
 from histoseek.training.split import Shares
-from histoseek.training.train import prepared_split, train
 
 NEIGHBOURS = 5
 TERMS = {

@@ -64,7 +64,7 @@ def indexed(slide: Path, budget: int | None) -> dict[str, float]:
     """Our pipeline on one slide; the encoder's own time is measured on tiles that lie ready, in the same process."""
     from histoseek.encoders.bagging import encode_prepared, prepare_slide
     from histoseek.encoders.recipe import Recipe
-    from histoseek.encoders.registry import batch_size, load_encoder
+    from histoseek.encoders.tile.registry import batch_size, load_encoder
 
     encoder = load_encoder("lite0")
     own_rate = encoder_rate(encoder, batch_size(encoder.card, 512))

@@ -30,7 +30,7 @@ from tests.server.running import RunningServer, serving
 
 from histoseek.api import Archive
 from histoseek.server.security.tokens import TokenStore
-from histoseek.server.state import State
+from histoseek.server.state.database import State
 from histoseek.simulate.cohort import CohortSpec, write_cohort
 
 API = "/api/v1"

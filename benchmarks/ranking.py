@@ -16,7 +16,7 @@ import numpy as np
 from crossmodal import real_archive
 from real.run import TASKS, image_archive
 
-from histoseek.archive.archive import Archive
+from histoseek.archive.folder import Archive
 from histoseek.evaluation.cohort import Cohort, load_cohort
 from histoseek.evaluation.intervals import compare
 from histoseek.evaluation.metrics import Scores, score

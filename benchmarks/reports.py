@@ -26,16 +26,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from histoseek.archive.reports import read_report, windows_of
+from histoseek.archive.report_index import read_report, windows_of
 from histoseek.archive.stores.engine import lancedb
 from histoseek.archive.stores.fulltext import token_hits
 from histoseek.archive.stores.indexes import index_tokens
 from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.evaluation.intervals import bootstrap
-from histoseek.reports.sentences import sentences
-from histoseek.reports.weighting import WORDS_ALONE, Weighting, token_weights
-from histoseek.search.ways import VECTORS_BESIDE_WORDS, Ranking, fuse
-from histoseek.search.words import AskedText
+from histoseek.reports.index.weighting import WORDS_ALONE, Weighting, token_weights
+from histoseek.reports.language.sentences import sentences
+from histoseek.search.encode.text import AskedText
+from histoseek.search.retrieve.fusion import VECTORS_BESIDE_WORDS, Ranking, fuse
 
 DEPTH = 10
 LOOKED_AT = 1000

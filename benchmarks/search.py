@@ -20,17 +20,17 @@ from pathlib import Path
 import numpy as np
 
 from histoseek.api import Archive
-from histoseek.archive.centre import BagMean
 from histoseek.archive.schema import SlideRecord, StoredSlide
+from histoseek.archive.space.centre import BagMean
 from histoseek.archive.stores.rows import RankingRows, quantised
 from histoseek.encoders.recipe import Recipe
 from histoseek.mosaics.barcodes import barcode_words, barcodes
 from histoseek.mosaics.distances import get_distance, squared_lengths
 from histoseek.mosaics.signature import MosaicTiles, Signature, signature_barcodes
-from histoseek.search.candidates import best, candidates
-from histoseek.search.filters import Own
+from histoseek.search.filters.exclusion import Own
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedSlide
+from histoseek.search.retrieve.candidates import best, candidates
 from histoseek.search.search import search
 
 BATCH = 5000

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from histoseek.api import Archive
-from histoseek.archive.centre import BagMean
 from histoseek.archive.schema import LanguageVectors, StoredSlide
+from histoseek.archive.space.centre import BagMean
 from histoseek.encoders.recipe import Recipe
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Query, ReportText, TextQuery

@@ -27,15 +27,15 @@ from numpy.typing import NDArray
 from histoseek.encoders.text.base import TextEncoder
 from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.progress import terminal_progress
-from histoseek.reports.document import Report, ReportPart, Source
-from histoseek.reports.negation import Status
-from histoseek.reports.terms import find_terms
-from histoseek.reports.vocabulary import Vocabulary, load_vocabulary
-from histoseek.training.text_adapt import adapt
-from histoseek.training.text_corpus import corpus_of, split_corpus
-from histoseek.training.text_facts import text_key
-from histoseek.training.text_folder import save_adaptation
-from histoseek.training.text_settings import AdaptSettings
+from histoseek.reports.concepts.terms import find_terms
+from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
+from histoseek.reports.files.document import Report, ReportPart, Source
+from histoseek.reports.language.negation import Status
+from histoseek.training.text.adapt import adapt
+from histoseek.training.text.corpus import corpus_of, split_corpus
+from histoseek.training.text.facts import text_key
+from histoseek.training.text.folder import save_adaptation
+from histoseek.training.text.settings import AdaptSettings
 
 HELD_SHARE, HELD_SEED, RESAMPLES = 0.4, 11, 2000
 SETS = ("reg", "patchgastric", "wsibench")

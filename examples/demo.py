@@ -11,7 +11,7 @@ from pathlib import Path
 
 from histoseek import Archive, HistoseekError, SearchResults
 from histoseek.progress import terminal_progress
-from histoseek.search.page import render_page
+from histoseek.search.present.page import render_page
 from histoseek.simulate.cohort import CohortSpec, write_cohort
 
 PATIENTS = 18

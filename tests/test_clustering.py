@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from histoseek.clustering import kmeans, sampled_kmeans
+from histoseek.statistics.clustering import kmeans, sampled_kmeans
 
 
 @settings(max_examples=30, deadline=None)

@@ -12,12 +12,12 @@ from histoseek._version import __version__
 
 if TYPE_CHECKING:
     from histoseek.api import Archive
-    from histoseek.archive.ingest import IndexReport
+    from histoseek.archive.indexing.ingest import IndexReport
     from histoseek.archive.schema import SlideRecord
     from histoseek.encoders.recipe import Recipe
     from histoseek.errors import HistoseekError
     from histoseek.geometry import Rect
-    from histoseek.search.fields import FieldFilter
+    from histoseek.search.filters.fields import FieldFilter
     from histoseek.search.queries import (
         ArchivedCase,
         ArchivedReport,
@@ -70,9 +70,9 @@ _HOMES = {
     "Case": "histoseek.search.queries",
     "Composed": "histoseek.search.queries",
     "EncodedSlide": "histoseek.search.queries",
-    "FieldFilter": "histoseek.search.fields",
+    "FieldFilter": "histoseek.search.filters.fields",
     "HistoseekError": "histoseek.errors",
-    "IndexReport": "histoseek.archive.ingest",
+    "IndexReport": "histoseek.archive.indexing.ingest",
     "Match": "histoseek.search.results",
     "Recipe": "histoseek.encoders.recipe",
     "Rect": "histoseek.geometry",

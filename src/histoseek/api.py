@@ -6,30 +6,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from histoseek.archive.archive import Archive as StoredArchive
 from histoseek.archive.calibration import Calibration
-from histoseek.archive.ingest import IndexReport, IndexRequest, index
+from histoseek.archive.folder import Archive as StoredArchive
+from histoseek.archive.indexing.ingest import IndexReport, IndexRequest, index
+from histoseek.archive.indexing.report_intake import load_reports, named_columns
+from histoseek.archive.indexing.report_texts import passed_changes
+from histoseek.archive.indexing.tables import load_table, require_unique
 from histoseek.archive.journal import Journal
-from histoseek.archive.report_intake import load_reports, named_columns
-from histoseek.archive.report_texts import passed_changes
-from histoseek.archive.reports import Facet, facets
 from histoseek.archive.schema import MetadataValue, SlideRecord, require_text
-from histoseek.archive.tables import load_table, require_unique
 from histoseek.archive.verify import Verification, verify
 from histoseek.encoders.features import discover_features
 from histoseek.errors import InputError
 from histoseek.mosaics.distances import DEFAULT_DISTANCE
 from histoseek.progress import Reporter
-from histoseek.reports.sections import Sections, sections
-from histoseek.search.calibrate import DEFAULT_LABEL, calibrate
-from histoseek.search.fields import FieldFilter, condition_of, facet_counts
+from histoseek.reports.language.sections import Sections, sections
+from histoseek.search.calibration.fit import DEFAULT_LABEL, calibrate
+from histoseek.search.filters.facets import Facet, facets
+from histoseek.search.filters.fields import FieldFilter, condition_of, facet_counts
+from histoseek.search.maps.overview import MOST_SHOWN, Overview, content_version, overview
 from histoseek.search.options import SearchOptions
-from histoseek.search.overview import MOST_SHOWN, Overview, content_version, overview
-from histoseek.search.pair import explain_pair
 from histoseek.search.queries import ArchivedSlide, Query, SlideFile, TextQuery
 from histoseek.search.recall import DEFAULT_DEPTH, DEFAULT_QUERIES, Recall, recall
 from histoseek.search.results import SearchResult, SearchResults
-from histoseek.search.search import search
+from histoseek.search.search import explain_pair, search
 from histoseek.slides.discover import discover
 
 PathLike = Path | str

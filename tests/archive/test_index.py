@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 
 from histoseek.api import Archive
-from histoseek.archive.ingest import IndexReport
-from histoseek.archive.lock import writer_lock
+from histoseek.archive.indexing.ingest import IndexReport
+from histoseek.archive.layout import writer_lock
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.bagging import PreparedSlide, encode_prepared
 from histoseek.encoders.recipe import Recipe
@@ -239,7 +239,7 @@ def test_a_writer_takes_in_what_another_did_since_it_opened(features: Path, tmp_
 def test_a_failure_nobody_foresaw_refuses_one_slide(
     cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from histoseek.archive import sources
+    from histoseek.archive.indexing import sources
 
     def sometimes(prepared: PreparedSlide, *rest: object) -> Bag:
         if prepared.slide.path.name == "SIM-0001-00.tiff":

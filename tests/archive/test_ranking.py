@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from histoseek.archive.stores.columns import TableSource
 from histoseek.archive.stores.lance import LanceStore
 from histoseek.archive.stores.ranking import RankingCache
-from histoseek.search.candidates import best, candidates
+from histoseek.search.retrieve.candidates import best, candidates
 from histoseek.settings import get_settings
 from tests.archive.test_store import DIMENSION, make_slide
 

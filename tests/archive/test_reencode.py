@@ -21,7 +21,7 @@ from histoseek.archive.spaces import Change
 from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.encoders.bag import load_bag
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.slide.trained import trained_encoder
+from histoseek.encoders.slide.registry import trained_encoder
 from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.errors import ArchiveError, DamagedArchive, SpaceMismatch, UnknownEncoder, UnusableBags, WeightsError
 from histoseek.progress import Reporter

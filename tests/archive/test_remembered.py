@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histoseek.archive.remembered import RememberedVectors
+from histoseek.archive.space.language import RememberedVectors
 
 
 def encode(texts: Sequence[str]) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from histoseek.api import Archive
-from histoseek.archive.ingest import IndexReport
+from histoseek.archive.indexing.ingest import IndexReport
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import BadTable, ConfigurationError, InputError
 from tests.reports.made_files import pdf, workbook
@@ -243,7 +243,7 @@ def test_an_update_passes_the_same_door(features: Path, archive: Archive, tmp_pa
 def test_a_text_that_cannot_be_cleaned_is_not_kept(
     features: Path, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from histoseek.archive import report_texts
+    from histoseek.archive.indexing import report_texts
 
     whole = report_texts.deidentify
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from histoseek.archive.joining import join
-from histoseek.archive.tables import SlideTable, load_table, require_unique
+from histoseek.archive.indexing.joining import join
+from histoseek.archive.indexing.tables import SlideTable, load_table, require_unique
 from histoseek.errors import BadTable
 
 

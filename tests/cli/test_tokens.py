@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from histoseek.cli.tokens import tokens
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.server.security.tokens import TokenStore
-from histoseek.server.state import State
+from histoseek.server.state.database import State
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from histoseek.encoders.registry import batch_size, encoder_card, load_encoder
 from histoseek.encoders.tile import lite0
+from histoseek.encoders.tile.registry import batch_size, encoder_card, load_encoder
 from histoseek.encoders.tile.runtimes import OnnxEncoder, TorchEncoder
 from histoseek.errors import ConfigurationError, EncoderError, UnknownEncoder
 from histoseek.settings import Settings, get_settings

@@ -14,7 +14,7 @@ import torch
 from histoseek.encoders.bag import UNKNOWN_POSITION, Bag
 from histoseek.encoders.features import read_features
 from histoseek.encoders.slide.architecture import Architecture, Mode
-from histoseek.encoders.slide.embedding import TILES_KEPT
+from histoseek.encoders.slide.base import TILES_KEPT
 from histoseek.encoders.slide.network import BagBatch, PathSearchNetwork
 from histoseek.encoders.slide.pathsearch import PathSearchEncoder, cells_of
 from histoseek.errors import EncoderError

@@ -17,7 +17,7 @@ from histoseek.encoders.bag import Bag
 from histoseek.encoders.checkpoints import ImportRequest, import_checkpoint
 from histoseek.encoders.library import add_to_library, find_weights, library_cards, library_names
 from histoseek.encoders.slide.architecture import Architecture
-from histoseek.encoders.slide.trained import trained_encoder
+from histoseek.encoders.slide.registry import trained_encoder
 from histoseek.encoders.text.registry import load_tower
 from histoseek.encoders.text.trained import trained_text_encoder
 from histoseek.encoders.weights import FeatureSpace, Metric, TextPart, Weights, load_weights, save_weights

@@ -11,15 +11,7 @@ from histoseek.evaluation.confounders import SiteCheck
 from histoseek.evaluation.intervals import compare
 from histoseek.evaluation.leaks import Leak
 from histoseek.evaluation.metrics import Metric, score
-from histoseek.evaluation.outcome import (
-    ArchiveMap,
-    Calibrated,
-    Evaluation,
-    MapPoint,
-    Subject,
-    SystemResult,
-    WorstQuery,
-)
+from histoseek.evaluation.outcome import ArchiveMap, Calibrated, Evaluation, MapPoint, Subject, SystemResult, WorstQuery
 from histoseek.evaluation.ranking import Fold, Neighbours, rank
 from histoseek.training.recall import Recall
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histoseek.evaluation.charts import (
+from histoseek.evaluation.report.charts import (
     Estimate,
     Series,
     bar_chart,
@@ -20,8 +20,8 @@ from histoseek.evaluation.charts import (
     dot_chart,
     risk_coverage_chart,
 )
-from histoseek.evaluation.scatter import GROUPS, map_chart
-from histoseek.evaluation.svg import COLOURS, DASH, Axis, clip, nice_step, share_bounds
+from histoseek.evaluation.report.scatter import GROUPS, map_chart
+from histoseek.evaluation.report.svg import COLOURS, DASH, Axis, clip, nice_step, share_bounds
 
 NAN = float("nan")
 HOSTILE = "</svg><script>alert(\"'&\x00\ud800')</script>"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from histoseek.errors import InputError, MissingExtra
-from histoseek.evaluation.embedding_map import PRIVATE_COLUMNS, archive_map
 from histoseek.evaluation.outcome import ArchiveMap
+from histoseek.evaluation.report.embedding_map import PRIVATE_COLUMNS, archive_map
 
 
 def clusters(count: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from histoseek.errors import ConfigurationError
 from histoseek.evaluation.intervals import bootstrap, compare, holm, permutation_test
 from histoseek.evaluation.metrics import Scores, score
-from histoseek.evaluation.resampling import percentile_interval
+from histoseek.statistics.intervals import percentile_interval
 from tests.evaluation.rankings import ranking
 
 

@@ -17,12 +17,12 @@ from histoseek.api import Archive
 from histoseek.errors import InputError
 from histoseek.evaluation.averages import SUMMARY_NAMES
 from histoseek.evaluation.confounders import Control, SiteCheck
-from histoseek.evaluation.glossary import glossary, meaning
 from histoseek.evaluation.intervals import Comparison
 from histoseek.evaluation.leaks import Leak
 from histoseek.evaluation.metrics import Metric
 from histoseek.evaluation.outcome import ArchiveMap, Evaluation, MapPoint, WorstQuery
-from histoseek.evaluation.page import (
+from histoseek.evaluation.report.glossary import glossary, meaning
+from histoseek.evaluation.report.page import (
     LEAKS_SHOWN,
     NEAREST_SHOWN,
     WORST_SHOWN,
@@ -30,9 +30,9 @@ from histoseek.evaluation.page import (
     worst_pictures,
     write_evaluation,
 )
-from histoseek.evaluation.svg import DASH
-from histoseek.evaluation.tables import best, verdicts
-from histoseek.evaluation.words import interval, p_value, signed, signed_interval, site_sentence
+from histoseek.evaluation.report.svg import DASH
+from histoseek.evaluation.report.tables import best, verdicts
+from histoseek.evaluation.report.words import interval, p_value, signed, signed_interval, site_sentence
 from tests.evaluation.archives import labelled_archive
 from tests.evaluation.evaluations import CLASSES, SYSTEMS, evaluation_of
 

@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.api import Archive
-from histoseek.clustering import kmeans
 from histoseek.encoders.bag import UNKNOWN_POSITION, Bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import ConfigurationError
@@ -26,6 +25,7 @@ from histoseek.evaluation.systems.base import System
 from histoseek.evaluation.systems.hamming import medians_of_minima
 from histoseek.evaluation.systems.registry import make_systems, system_names
 from histoseek.evaluation.systems.tile_mosaics import mosaic_tiles
+from histoseek.statistics.clustering import kmeans
 from tests.weights import write_table
 
 SEED = 3

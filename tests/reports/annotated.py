@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from histoseek.reports.negation import Status
-from histoseek.reports.structured import StructuredReport, extract
-from histoseek.reports.vocabulary import load_vocabulary
+from histoseek.reports.concepts.vocabulary import load_vocabulary
+from histoseek.reports.facts.structured import StructuredReport, extract
+from histoseek.reports.language.negation import Status
 
 # The question-and-answer lines are judged in these only.
 LINE_FIELDS = frozenset(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from histoseek.reports.deidentify import Span
+from histoseek.reports.privacy.deidentify import Span
 
 from .planted_values import Values
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from histoseek.reports.analyser import analyse, spans, tokens_of
-from histoseek.reports.facts import facts
-from histoseek.reports.structured import extract
-from histoseek.reports.vocabulary import load_vocabulary
-from histoseek.reports.weighting import MOST_TOKENS, WORDS_ALONE, Weighting, token_weights
-from histoseek.reports.word_forms import stem, word_forms
+from histoseek.reports.concepts.vocabulary import load_vocabulary
+from histoseek.reports.facts.facts import facts
+from histoseek.reports.facts.structured import extract
+from histoseek.reports.index.analyser import analyse, spans, tokens_of
+from histoseek.reports.index.weighting import MOST_TOKENS, WORDS_ALONE, Weighting, token_weights
+from histoseek.reports.language.word_forms import stem, word_forms
 
 ODD = st.one_of(
     st.text(max_size=300),

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from histoseek.reports.deidentify import KnownIdentifiers, add_counts, deidentify
-from histoseek.reports.identifiers.kinds import Kind
+from histoseek.reports.privacy.deidentify import KnownIdentifiers, add_counts, deidentify
+from histoseek.reports.privacy.identifiers.kinds import Kind
 
 
 def counted(text: str, known: KnownIdentifiers | None = None) -> dict[str, int]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from histoseek.reports.deidentify import deidentify
-from histoseek.reports.identifiers.lexicon import fold, lexicon
+from histoseek.reports.privacy.deidentify import deidentify
+from histoseek.reports.privacy.identifiers.lexicon import fold, lexicon
 
 from .planted import Document, documents, missed, score
 from .planted_layouts import TEST, TUNING

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from histoseek.reports.deidentify import KnownIdentifiers, deidentify
+from histoseek.reports.privacy.deidentify import KnownIdentifiers, deidentify
 
 from .planted import documents
 from .planted_layouts import TEST, TUNING

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from histoseek.reports.negation import Status
-from histoseek.reports.terms import find_terms
+from histoseek.reports.concepts.terms import find_terms
+from histoseek.reports.language.negation import Status
 
 _SIGNS = {"+": Status.AFFIRMED, "-": Status.NEGATED, "?": Status.UNCERTAIN, "<": Status.HISTORICAL}
 

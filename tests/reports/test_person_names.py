@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histoseek.reports.person_names import is_person_name, pseudonymous
+from histoseek.reports.privacy.person_names import is_person_name, pseudonymous
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoseek.errors import InputError
-from histoseek.reports.query import FieldTerm, ReportQuery, fact_of, is_fact_field, parse_query
+from histoseek.reports.index.query import FieldTerm, ReportQuery, fact_of, is_fact_field, parse_query
 
 
 @pytest.mark.parametrize(

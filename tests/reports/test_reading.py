@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoseek.errors import BadTable, ConfigurationError, InputError
-from histoseek.reports.columns import ReportColumns
-from histoseek.reports.document import Report, ReportsRead
-from histoseek.reports.encodings import clean_id, clean_text
-from histoseek.reports.reading import read_reports
-from histoseek.reports.report_files import LONGEST_TEXT
+from histoseek.reports.files.columns import ReportColumns
+from histoseek.reports.files.document import Report, ReportsRead
+from histoseek.reports.files.encodings import clean_id, clean_text
+from histoseek.reports.files.reader import read_reports
+from histoseek.reports.files.texts import LONGEST_TEXT
 
 from .made_files import pdf, workbook
 

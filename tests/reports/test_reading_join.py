@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from histoseek.reports.columns import ReportColumns
-from histoseek.reports.document import Report, ReportPart, Source
-from histoseek.reports.joining import Joined, JoinedBy, SlideKey, join_reports
-from histoseek.reports.reading import read_reports
+from histoseek.reports.files.columns import ReportColumns
+from histoseek.reports.files.document import Report, ReportPart, Source
+from histoseek.reports.files.joining import Joined, JoinedBy, SlideKey, join_reports
+from histoseek.reports.files.reader import read_reports
 
 QUESTIONS = ReportColumns.given({"Id": "case_id", "Answer": "report"})
 SLIDES = [

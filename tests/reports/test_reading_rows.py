@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoseek.errors import BadTable
-from histoseek.reports.encodings import clean_text
-from histoseek.reports.reading import read_reports
+from histoseek.reports.files.encodings import clean_text
+from histoseek.reports.files.reader import read_reports
 
 from .test_reading import read, texts
 

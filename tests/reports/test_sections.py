@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histoseek.reports.headings import packaged_headings
-from histoseek.reports.sections import Sections, sections
-from histoseek.reports.visible import verdicts
+from histoseek.reports.language.headings import packaged_headings
+from histoseek.reports.language.sections import Sections, sections
+from histoseek.reports.visible.rules import verdicts
 
 
 def outline(text: str) -> list[tuple[str, str | None, str]]:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from histoseek.reports.reading import read_reports
-from histoseek.reports.sentences import sentences, unwrapped
+from histoseek.reports.files.reader import read_reports
+from histoseek.reports.language.sentences import sentences, unwrapped
 
 
 def split(text: str) -> list[str]:

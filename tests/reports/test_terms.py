@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histoseek.reports.terms import find_terms
-from histoseek.reports.words import tokens, word_key
+from histoseek.reports.concepts.terms import find_terms
+from histoseek.reports.language.words import tokens, word_key
 
 _WORDS = st.sampled_from(
     [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from histoseek.reports.expansion import Expansion, expand, suggest
-from histoseek.reports.vocabulary import load_vocabulary
+from histoseek.reports.concepts.expansion import Expansion, expand, suggest
+from histoseek.reports.concepts.vocabulary import load_vocabulary
 
 
 def test_a_concept_brings_its_other_names_with_weights() -> None:

@@ -6,13 +6,19 @@ import itertools
 
 import pytest
 
-from histoseek.reports.grades import find_differentiation, find_gleason, find_grade_groups, find_grades, find_nottingham
-from histoseek.reports.measures import find_margins, find_sizes
-from histoseek.reports.negation import Status
-from histoseek.reports.staging import find_node_counts, find_stage_groups, find_tnm
-from histoseek.reports.stains import find_stains, ki67_of
-from histoseek.reports.structured import extract
-from histoseek.reports.vocabulary import load_vocabulary
+from histoseek.reports.concepts.vocabulary import load_vocabulary
+from histoseek.reports.facts.grades import (
+    find_differentiation,
+    find_gleason,
+    find_grade_groups,
+    find_grades,
+    find_nottingham,
+)
+from histoseek.reports.facts.measures import find_margins, find_sizes
+from histoseek.reports.facts.staging import find_node_counts, find_stage_groups, find_tnm
+from histoseek.reports.facts.stains import find_stains, ki67_of
+from histoseek.reports.facts.structured import extract
+from histoseek.reports.language.negation import Status
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from histoseek.errors import ConfigurationError, EncoderError
-from histoseek.reports.language_model import HttpJudge, judge_at
-from histoseek.reports.sections import sections
-from histoseek.reports.visible import JUDGED, load_rules, packaged_rules, verdicts, visible_text
+from histoseek.reports.language.sections import sections
+from histoseek.reports.visible.language_model import HttpJudge, judge_at
+from histoseek.reports.visible.rules import JUDGED, load_rules, packaged_rules, verdicts, visible_text
 
 
 def rule_of(sentence: str) -> str | None:

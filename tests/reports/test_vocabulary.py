@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from histoseek.errors import InputError
-from histoseek.reports.terms import find_terms
-from histoseek.reports.vocabulary import load_vocabulary
+from histoseek.reports.concepts.terms import find_terms
+from histoseek.reports.concepts.vocabulary import load_vocabulary
 
 VOCABULARY = load_vocabulary()
 

@@ -20,7 +20,7 @@ from histoseek.archive.spaces import Change
 from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.errors import ArchiveError, ConfigurationError, DamagedArchive, InputError
 from histoseek.search.options import SearchOptions
-from histoseek.search.page import render_page
+from histoseek.search.present.page import render_page
 from histoseek.search.queries import ArchivedSlide, SlideFile
 from histoseek.search.results import SearchResults
 from histoseek.search.search import search

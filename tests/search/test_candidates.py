@@ -14,9 +14,9 @@ from hypothesis.extra.numpy import arrays
 from histoseek.archive.stores.lance import LanceStore
 from histoseek.archive.stores.rows import quantised
 from histoseek.mosaics.distances import Distances, SignatureBlock, get_distance
-from histoseek.search.candidates import candidates
-from histoseek.search.filters import Own
-from histoseek.search.scan import inner, products
+from histoseek.search.filters.exclusion import Own
+from histoseek.search.retrieve.candidates import candidates
+from histoseek.search.retrieve.scan import inner, products
 from histoseek.settings import get_settings
 from tests.archive.test_store import DIMENSION, make_slide
 

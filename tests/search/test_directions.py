@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from histoseek.api import Archive
 from histoseek.archive.reencode import reencode
 from histoseek.archive.spaces import Change
-from histoseek.clustering import unit_rows
 from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.errors import ArchiveError, ConfigurationError, InputError
 from histoseek.search.options import SearchOptions
-from histoseek.search.page import render_page
+from histoseek.search.present.page import render_page
 from histoseek.search.queries import ReportFile, SlideFile, TextQuery
+from histoseek.search.retrieve.fusion import Ranking, fuse
 from histoseek.search.search import search
-from histoseek.search.ways import Ranking, fuse
+from histoseek.statistics.clustering import unit_rows
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from histoseek import ArchivedSlide, Case, Composed, EncodedSlide, Rect, Region,
 from histoseek.api import Archive
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.encoders.bagging import encode_prepared, prepared_slide
-from histoseek.encoders.registry import encoder_card, load_encoder
+from histoseek.encoders.tile.registry import encoder_card, load_encoder
 from histoseek.errors import BadFeatureFile, ConfigurationError, InputError, MixedPatients, NoTissue, SpaceMismatch
 from histoseek.progress import SilentReporter
 from histoseek.search.results import SearchResults

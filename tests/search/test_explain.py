@@ -15,12 +15,11 @@ from histoseek.errors import InputError, UnknownSlide
 from histoseek.mosaics.distances import DISTANCES, get_distance
 from histoseek.mosaics.signature import MosaicTiles, Signature
 from histoseek.search.attention import SlideAttention
-from histoseek.search.explain import explained
+from histoseek.search.explain.matches import explained
 from histoseek.search.options import SearchOptions
-from histoseek.search.pair import explain_pair
 from histoseek.search.queries import ArchivedCase, ArchivedSlide, Composed, Query, TextQuery
 from histoseek.search.results import SearchResult
-from histoseek.search.search import search
+from histoseek.search.search import explain_pair, search
 from tests.evaluation.archives import labelled_archive
 from tests.mosaics.signatures import cosine
 

@@ -11,16 +11,16 @@ import pytest
 from histoseek.api import Archive
 from histoseek.archive.reencode import reencode
 from histoseek.archive.spaces import Change
-from histoseek.clustering import unit_rows
 from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.encoders.text.registry import load_text_encoder
-from histoseek.search.explain import MOST_READ
+from histoseek.search.explain.matches import MOST_READ
+from histoseek.search.explain.phrases import MOST_SENTENCES, with_phrases
 from histoseek.search.explanation import Phrase
 from histoseek.search.options import SearchOptions
-from histoseek.search.phrases import MOST_SENTENCES, with_phrases
 from histoseek.search.queries import ArchivedSlide, Composed, ReportFile
 from histoseek.search.results import SearchResult
 from histoseek.search.search import search
+from histoseek.statistics.clustering import unit_rows
 from tests.evaluation.archives import labelled_archive
 
 REPORT = """DIAGNOSIS:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from histoseek.api import Archive
 from histoseek.archive.schema import MetadataValue, SlideRecord
 from histoseek.errors import BadFilter, InputError
-from histoseek.search.fields import FieldFilter, condition_of, facet_counts
+from histoseek.search.filters.fields import FieldFilter, condition_of, facet_counts
 from tests.evaluation.archives import labelled_archive
 
 TEXTS = ("it's", "a\\", '"quoted"', "Größe ß", "`x`", "1", "true", "a -- b;", "two\nlines", "%_", "null")

@@ -13,7 +13,7 @@ from histoseek.api import Archive
 from histoseek.archive.reencode import reencode
 from histoseek.archive.spaces import Change
 from histoseek.errors import ArchiveError, BadFilter, ConfigurationError, InputError
-from histoseek.search.overview import Overview
+from histoseek.search.maps.overview import Overview
 from tests.evaluation.archives import labelled_archive
 
 SLIDES = 60

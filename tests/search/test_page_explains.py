@@ -15,8 +15,13 @@ from histoseek.geometry import Rect
 from histoseek.search.attention import AttentionMap
 from histoseek.search.explanation import Phrase, TextRegion
 from histoseek.search.options import SearchOptions
-from histoseek.search.overlays import ATTENTION_SCALE, CONTRIBUTION_SCALE, attention_overlay, contribution_overlay
-from histoseek.search.page import marked, render_page
+from histoseek.search.present.page import marked, render_page
+from histoseek.search.present.pictures import (
+    ATTENTION_SCALE,
+    CONTRIBUTION_SCALE,
+    attention_overlay,
+    contribution_overlay,
+)
 from histoseek.search.queries import ArchivedSlide, Composed
 from histoseek.search.results import SearchResults
 from histoseek.search.search import search

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from histoseek.api import Archive
 from histoseek.archive.stores.base import Store
 from histoseek.errors import BadFilter
-from histoseek.search.public import MOST_CHARACTERS, PRIVATE_COLUMNS, PUBLIC_COLUMNS, public_where
+from histoseek.search.filters.public import MOST_CHARACTERS, PRIVATE_COLUMNS, PUBLIC_COLUMNS, public_where
 
 ALLOWED = (
     "organ = 'kidney'",

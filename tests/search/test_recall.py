@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from histoseek.api import Archive
 from histoseek.errors import ArchiveError, BadFilter, ConfigurationError
-from histoseek.search import by_image
-from histoseek.search.recall import wilson_interval
+from histoseek.search.retrieve import image as by_image
+from histoseek.statistics.intervals import wilson_interval
 from tests.cli.process import histoseek, refused
 from tests.evaluation.archives import labelled_archive
 

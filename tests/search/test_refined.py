@@ -11,10 +11,9 @@ from histoseek import ArchivedCase, ArchivedReport, ArchivedSlide, Composed, Rec
 from histoseek.api import Archive
 from histoseek.errors import BadFilter, ConfigurationError, InputError, UnknownSlide
 from histoseek.search.options import SearchOptions
-from histoseek.search.pair import explain_pair
 from histoseek.search.queries import MOST_MARKED, PlainQuery, Query
 from histoseek.search.results import SearchResults
-from histoseek.search.search import search
+from histoseek.search.search import explain_pair, search
 from tests.evaluation.archives import labelled_archive
 
 SLIDE = "SIM-0003-01"

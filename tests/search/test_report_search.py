@@ -14,13 +14,13 @@ import pytest
 
 from histoseek.api import Archive
 from histoseek.archive.reencode import reencode
-from histoseek.archive.reports import MOST_WINDOWS, windows_of
+from histoseek.archive.report_index import MOST_WINDOWS, windows_of
 from histoseek.archive.spaces import Change
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.errors import ConfigurationError, InputError, UnknownSlide
-from histoseek.reports.analyser import tokens_of
-from histoseek.reports.weighting import Weighting, token_weights
+from histoseek.reports.index.analyser import tokens_of
+from histoseek.reports.index.weighting import Weighting, token_weights
 from histoseek.search.queries import ArchivedReport, ArchivedSlide, Composed, ReportFile
 
 _SECTIONS = (
@@ -310,5 +310,5 @@ def test_changed_and_reencoded_reports_are_read_anew(tmp_path: Path) -> None:
 
 def test_an_older_analyser_is_told(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not any("reencode" in warning for warning in archive.search(text="carcinoma").warnings)
-    monkeypatch.setattr("histoseek.search.words.analyser_mark", lambda: "newer")
+    monkeypatch.setattr("histoseek.search.encode.text.analyser_mark", lambda: "newer")
     assert any("histoseek reencode" in warning for warning in archive.search(text="carcinoma").warnings)

@@ -12,10 +12,10 @@ from PIL import Image
 
 from histoseek.api import Archive
 from histoseek.errors import BadFilter, ConfigurationError, InputError, SlideNotFound, UnknownSlide
+from histoseek.jsonable import plain
 from histoseek.search.options import SearchOptions
-from histoseek.search.page import render_page
+from histoseek.search.present.page import render_page
 from histoseek.search.queries import ArchivedSlide, SlideFile
-from histoseek.search.results import plain
 from histoseek.search.search import search
 from histoseek.slides.slide import open_slide
 

@@ -11,7 +11,7 @@ from histoseek.api import Archive
 from histoseek.archive.calibration import read_calibration
 from histoseek.archive.fusion import distance_of, keep_fusion, last_fusion
 from histoseek.mosaics.fusion import ShareChoice
-from histoseek.search.calibrated import OTHER_WEIGHTS
+from histoseek.search.calibration.apply import OTHER_WEIGHTS
 from tests.evaluation.archives import labelled_archive
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from histoseek.client.client import Client
 from histoseek.server.security.tokens import Role, TokenStore
-from histoseek.server.state import State
+from histoseek.server.state.database import State
 from tests.server.running import RunningServer, serving
 
 _numbers = itertools.count()

@@ -12,7 +12,7 @@ from histoseek.server.security.limits import RateLimiter
 from histoseek.server.security.sessions import Sessions
 from histoseek.server.security.tokens import NewToken, TokenStore
 from histoseek.server.settings import Rates
-from histoseek.server.state import State
+from histoseek.server.state.database import State
 
 GET = RequestHead("GET", "127.0.0.1:8750", "127.0.0.1")
 POST = replace(GET, method="POST")

@@ -13,6 +13,7 @@ from histoseek.api import Archive
 from histoseek.client.client import Client
 from histoseek.client.errors import ServerProblem
 from histoseek.geometry import Rect
+from histoseek.jsonable import plain
 from histoseek.rest.archives import FieldFilter
 from histoseek.rest.queries import (
     Box,
@@ -30,7 +31,7 @@ from histoseek.rest.queries import (
     TextQuery,
 )
 from histoseek.search import queries as python
-from histoseek.search.results import SearchResults, plain
+from histoseek.search.results import SearchResults
 from tests.server.conftest import new_client
 from tests.server.running import RunningServer
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from histoseek.errors import InputError
-from histoseek.server.collections import (
+from histoseek.server.errors import Conflict, NotThere
+from histoseek.server.state.collections import (
     LONGEST_NAME,
     LONGEST_NOTE,
     MOST_COLLECTIONS,
@@ -14,8 +15,7 @@ from histoseek.server.collections import (
     CollectionStore,
     NewItem,
 )
-from histoseek.server.errors import Conflict, NotThere
-from histoseek.server.state import State
+from histoseek.server.state.database import State
 
 A, B, C = (NewItem("kidney", name, f"note on {name}") for name in "abc")
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoseek.errors import InputError
-from histoseek.server.feedback import FeedbackStore, Json, without_identifiers
-from histoseek.server.migrations import MIGRATIONS
-from histoseek.server.state import State
+from histoseek.server.state.database import State
+from histoseek.server.state.feedback import FeedbackStore, Json, without_identifiers
+from histoseek.server.state.migrations import MIGRATIONS
 
 QUERY: Json = {"kind": "text", "text": "clear cell carcinoma", "without": None, "patient_id": None}
 VALUES = st.recursive(
@@ -85,7 +85,7 @@ def test_a_query_is_kept_once_and_goes_with_its_last_judgement(tmp_path: Path) -
 
 
 def test_a_judge_has_a_number_of_judgements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("histoseek.server.feedback.MOST_JUDGEMENTS", 2)
+    monkeypatch.setattr("histoseek.server.state.feedback.MOST_JUDGEMENTS", 2)
     store = FeedbackStore(State(tmp_path / "state"))
     for slide_id in ("s1", "s2"):
         store.judge("one", QUERY, slide_id, True, "ann")

@@ -15,7 +15,7 @@ from histoseek.client.errors import NoServer, ServerProblem
 from histoseek.rest.queries import SearchRequest, SlideQuery, SlideRef, TextQuery
 from histoseek.rest.work import CollectionContent, CollectionItem, UploadToIndex
 from histoseek.server.security.tokens import TokenStore
-from histoseek.server.state import State
+from histoseek.server.state.database import State
 from tests.server.attacking import connect, request
 from tests.server.conftest import new_token
 from tests.server.running import RunningServer, serving

@@ -9,10 +9,10 @@ import pytest
 
 from histoseek.api import Archive
 from histoseek.errors import InputError
-from histoseek.search.overview import overview
-from histoseek.server.archives import ServedArchive
+from histoseek.search.maps.overview import overview
+from histoseek.server.archives.maps import Overviews
+from histoseek.server.archives.served import ServedArchive
 from histoseek.server.errors import Overloaded
-from histoseek.server.overviews import Overviews
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from histoseek.server.security.sessions import LIFETIME_S, Sessions
 from histoseek.server.security.tokens import NewToken, TokenStore
-from histoseek.server.state import State
+from histoseek.server.state.database import State
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pytest
 
 from histoseek.errors import ConfigurationError
 from histoseek.server.errors import Overloaded
-from histoseek.server.state import State
+from histoseek.server.state.database import State
 
 COUNTERS = (
     (
@@ -138,7 +138,7 @@ def test_keys_differ_by_purpose_and_by_state(tmp_path: Path) -> None:
 
 
 def test_others_that_write_for_too_long_are_an_overload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("histoseek.server.state._WAIT_S", 0.01)
+    monkeypatch.setattr("histoseek.server.state.database._WAIT_S", 0.01)
     state = State(tmp_path / "state", COUNTERS)
     busy = sqlite3.connect(tmp_path / "state" / "state.sqlite", isolation_level=None)
     busy.execute("BEGIN IMMEDIATE")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histoseek.server.tables import file_name, to_csv, to_json
+from histoseek.server.http.tables import file_name, to_csv, to_json
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 

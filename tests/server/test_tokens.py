@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from histoseek.errors import InputError
 from histoseek.server.security import tokens as module
 from histoseek.server.security.tokens import FIRST_NAME, TokenStore
-from histoseek.server.state import State
+from histoseek.server.state.database import State
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_use_is_noted_to_the_hour(state: State) -> None:
 
 
 def test_a_token_works_while_its_use_cannot_be_noted(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("histoseek.server.state._WAIT_S", 0.01)
+    monkeypatch.setattr("histoseek.server.state.database._WAIT_S", 0.01)
     text = TokenStore(state).add("one", "read").text
     other = State(state.folder)
     with state.writing():

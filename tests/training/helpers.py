@@ -19,10 +19,10 @@ from histoseek.encoders.text.tokens import TokenRows
 from histoseek.encoders.text.tower import TextTower
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.training.pairs import Pair
-from histoseek.training.result import TrainingResult
-from histoseek.training.session import run_training
-from histoseek.training.settings import TrainingSettings
-from histoseek.training.train import prepared_split
+from histoseek.training.slides.result import TrainingResult
+from histoseek.training.slides.session import run_training
+from histoseek.training.slides.settings import TrainingSettings
+from histoseek.training.slides.train import prepared_split
 
 FEATURES = 24
 WORDS = ("ductal", "lobular", "papillary", "mucinous", "clear", "squamous", "benign", "atypical")

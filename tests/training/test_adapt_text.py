@@ -27,17 +27,17 @@ from histoseek.cli.app import app  # noqa: E402
 from histoseek.encoders.text.registry import load_text_encoder, load_tower  # noqa: E402
 from histoseek.errors import ConfigurationError, EncoderError, HistoseekError, InputError, MissingExtra  # noqa: E402
 from histoseek.progress import SilentReporter  # noqa: E402
-from histoseek.reports.document import Report, ReportPart, Source  # noqa: E402
-from histoseek.reports.vocabulary import load_vocabulary  # noqa: E402
-from histoseek.training.text_adapt import Adaptation, adapt  # noqa: E402
-from histoseek.training.text_corpus import corpus_of, split_corpus  # noqa: E402
-from histoseek.training.text_draws import Draw, Drawer  # noqa: E402
-from histoseek.training.text_facts import facts_of, opposes, passage  # noqa: E402
-from histoseek.training.text_folder import CARD, save_adaptation  # noqa: E402
-from histoseek.training.text_loss import allowed_negatives, masked_info_nce, passages  # noqa: E402
-from histoseek.training.text_opposites import affirmed, denied, opposite, other_grade, siblings  # noqa: E402
-from histoseek.training.text_paraphrase import paraphrased  # noqa: E402
-from histoseek.training.text_settings import AdaptSettings  # noqa: E402
+from histoseek.reports.concepts.vocabulary import load_vocabulary  # noqa: E402
+from histoseek.reports.files.document import Report, ReportPart, Source  # noqa: E402
+from histoseek.training.text.adapt import Adaptation, adapt  # noqa: E402
+from histoseek.training.text.corpus import corpus_of, split_corpus  # noqa: E402
+from histoseek.training.text.draws import Draw, Drawer  # noqa: E402
+from histoseek.training.text.facts import facts_of, opposes, passage  # noqa: E402
+from histoseek.training.text.folder import CARD, save_adaptation  # noqa: E402
+from histoseek.training.text.loss import allowed_negatives, masked_info_nce, passages  # noqa: E402
+from histoseek.training.text.opposites import affirmed, denied, opposite, other_grade, siblings  # noqa: E402
+from histoseek.training.text.paraphrase import paraphrased  # noqa: E402
+from histoseek.training.text.settings import AdaptSettings  # noqa: E402
 
 VOCABULARY = load_vocabulary()
 SETTINGS = AdaptSettings(

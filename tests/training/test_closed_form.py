@@ -15,9 +15,9 @@ from histoseek.archive.reencode import reencode
 from histoseek.archive.spaces import Change
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import ArchiveError, TooFewPairs
-from histoseek.training.closed_form import align
+from histoseek.training.alignment.closed_form import align
+from histoseek.training.alignment.ridge import STRENGTHS, Ridge
 from histoseek.training.recall import value_of
-from histoseek.training.ridge import STRENGTHS, Ridge
 from tests.weights import small_weights, write_features, write_table
 
 REPORTS = (

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from histoseek.training.distributed import World
 from histoseek.training.pairs import read_pairs
+from histoseek.training.slides.distributed import World
 from tests.training.helpers import train_small, write_pairs
 
 ROOT = Path(__file__).resolve().parents[2]

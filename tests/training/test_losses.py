@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from histoseek.training.losses import alike_pairs, contrastive_loss, mosaic_similarity
-from histoseek.training.schedule import learning_rate
+from histoseek.training.loop import learning_rate
+from histoseek.training.slides.losses import alike_pairs, contrastive_loss, mosaic_similarity
 
 
 def _unit(rows: Tensor) -> Tensor:

@@ -12,8 +12,8 @@ import pytest
 from histoseek.api import Archive
 from histoseek.errors import BadTable, ConfigurationError, InputError, MissingExtra
 from histoseek.progress import SilentReporter
-from histoseek.training import train as training
 from histoseek.training.pairs import Pair, archive_pairs, load_pair_bag, read_pairs, visible_pairs
+from histoseek.training.slides import train as training
 from tests.training.helpers import SMALL, write_pairs
 
 

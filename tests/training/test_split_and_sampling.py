@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.errors import ConfigurationError, InputError
-from histoseek.training.loader import BagLoader, cut
 from histoseek.training.pairs import Pair
-from histoseek.training.sampling import CLUSTERS, TileClusters, cluster_tiles, quotas, sample_tiles
+from histoseek.training.slides.loader import BagLoader, cut
+from histoseek.training.slides.sampling import CLUSTERS, TileClusters, cluster_tiles, quotas, sample_tiles
 from histoseek.training.split import Shares, split_pairs
 from tests.training.helpers import write_pairs
 

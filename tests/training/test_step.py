@@ -10,12 +10,12 @@ from torch import Tensor
 
 from histoseek.errors import ConfigurationError, EncoderError
 from histoseek.training.compute import Compute, out_of_memory
-from histoseek.training.distributed import World
-from histoseek.training.evaluation import pair_codes
-from histoseek.training.loader import BagLoader
-from histoseek.training.model import SlideTextModel
 from histoseek.training.pairs import Pair
-from histoseek.training.step import Batch, ContrastiveStep
+from histoseek.training.slides.distributed import World
+from histoseek.training.slides.evaluation import pair_codes
+from histoseek.training.slides.loader import BagLoader
+from histoseek.training.slides.model import SlideTextModel
+from histoseek.training.slides.step import Batch, ContrastiveStep
 from tests.training.helpers import SMALL, tiny_tower, write_pairs
 from tests.training.test_losses import naive_contrastive
 

@@ -21,21 +21,21 @@ from PIL import Image
 from histoseek.encoders.slide.network import PathSearchNetwork
 from histoseek.errors import BadFeatureFile, ConfigurationError, EncoderError
 from histoseek.progress import SilentReporter
-from histoseek.training import train as training
-from histoseek.training.distributed import World
-from histoseek.training.evaluation import pair_codes
-from histoseek.training.history import EpochRow, Progress
-from histoseek.training.interrupts import interrupts_held
-from histoseek.training.loader import BagLoader
-from histoseek.training.losses import alike_pairs, contrastive_loss
+from histoseek.training.loop import interrupts_held
 from histoseek.training.pairs import Pair
 from histoseek.training.recall import value_of
-from histoseek.training.result import TrainingResult
-from histoseek.training.sampling import EVALUATION
-from histoseek.training.session import run_training
-from histoseek.training.settings import TrainingSettings
-from histoseek.training.train import prepared_split
-from histoseek.training.trainer import first_micro_batch
+from histoseek.training.slides import train as training
+from histoseek.training.slides.distributed import World
+from histoseek.training.slides.evaluation import pair_codes
+from histoseek.training.slides.history import EpochRow, Progress
+from histoseek.training.slides.loader import BagLoader
+from histoseek.training.slides.losses import alike_pairs, contrastive_loss
+from histoseek.training.slides.result import TrainingResult
+from histoseek.training.slides.sampling import EVALUATION
+from histoseek.training.slides.session import run_training
+from histoseek.training.slides.settings import TrainingSettings
+from histoseek.training.slides.train import prepared_split
+from histoseek.training.slides.trainer import first_micro_batch
 from tests.training.helpers import SMALL, InterruptingReporter, tiny_tower, train_small, write_pairs
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from histoseek.training.pairs import read_pairs
-from histoseek.training.train import is_first_process
+from histoseek.training.slides.train import is_first_process
 from tests.training.helpers import train_small
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.archive import Archive
+from histoseek.archive.folder import Archive
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import owner_of
 from histoseek.archive.stores.base import Store

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from histoseek.errors import ArchiveBusy
+from histoseek.files import as_archive_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +99,19 @@ class ArchiveLayout:
         """The bag of a slide; ids of any kind become safe names, and no id shows in a file name."""
         name = hashlib.sha256(slide_id.encode()).hexdigest()[:32]
         return self.bags / name[:2] / f"{name}.safetensors"
+
+
+@contextmanager
+def writer_lock(layout: ArchiveLayout) -> Iterator[None]:
+    """Hold the archive's write lock; the system frees it when the process dies.
+
+    Raises ArchiveBusy when another process holds it, ArchiveReadOnly when the folder can't be written.
+    """
+    with as_archive_errors(layout.root):
+        file = layout.lock.open("a")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ArchiveBusy(layout.root) from error
+        yield

@@ -10,14 +10,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from histoseek.archive.archive import Archive
+from histoseek.archive.folder import Archive
 from histoseek.archive.fusion import update_fusion
 from histoseek.archive.journal import Journal
-from histoseek.archive.language import Language
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.manifest import write_manifest
 from histoseek.archive.schema import LanguageVectors, SlideRecord, StoredSlide
-from histoseek.archive.signing import Signer, signer_of
+from histoseek.archive.space.language import Language
+from histoseek.archive.space.signing import Signer, signer_of
 from histoseek.archive.spaces import Change, begin_space, remove_old_spaces
 from histoseek.archive.stores.base import Store
 from histoseek.encoders.bag import load_bag

@@ -10,10 +10,9 @@ from datetime import date, datetime
 import numpy as np
 import pyarrow as pa
 
-from histoseek.archive.packing import pack_tiles, unpack_tiles
 from histoseek.errors import InputError
 from histoseek.mosaics.barcodes import barcode_words
-from histoseek.mosaics.signature import Signature
+from histoseek.mosaics.signature import MosaicTiles, Signature
 
 ANALYSER_KEY = b"analyser"
 
@@ -251,3 +250,33 @@ def _language(row: Mapping[str, pa.Scalar]) -> LanguageVectors:
 
 def _array(scalar: pa.Scalar) -> np.ndarray:
     return np.array(scalar.values.to_numpy(zero_copy_only=False))
+
+
+_INT, _FLOAT = np.dtype("<i4"), np.dtype("<f4")
+
+
+def pack_tiles(signature: Signature) -> bytes:
+    """The tiles of a signature as bytes.
+
+    Little-endian int32: the tiles' edge in level-0 px, the number M of mosaic vectors, the tiles of each [M], x and y
+    of all tiles [T, 2]; then float32 weights [T].
+    """
+    tiles = signature.mosaic_tiles
+    counts = [len(part.weights) for part in tiles]
+    head = np.array([signature.tile_size_level0, len(tiles), *counts], _INT)
+    coords = np.concatenate([part.coords for part in tiles]).astype(_INT)
+    weights = np.concatenate([part.weights for part in tiles]).astype(_FLOAT)
+    return head.tobytes() + coords.tobytes() + weights.tobytes()
+
+
+def unpack_tiles(packed: bytes) -> tuple[tuple[MosaicTiles, ...], int]:
+    """The tiles of each mosaic vector, and their edge in level-0 px."""
+    numbers = np.frombuffer(packed, _INT)
+    edge, vectors = int(numbers[0]), int(numbers[1])
+    counts = numbers[2 : 2 + vectors]
+    first, total = 2 + vectors, int(counts.sum())
+    coords = numbers[first : first + 2 * total].reshape(-1, 2).astype(np.int32)
+    weights = numbers[first + 2 * total :].view(_FLOAT).astype(np.float32)
+    ends = np.cumsum(counts)[:-1]
+    parts = zip(np.split(coords, ends), np.split(weights, ends), strict=True)
+    return tuple(MosaicTiles(*part) for part in parts), edge

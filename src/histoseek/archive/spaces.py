@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from histoseek.archive.archive import Archive
-from histoseek.archive.centre import BagMean
-from histoseek.archive.language import Language, aligned
+from histoseek.archive.folder import Archive
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import SlideRecord
+from histoseek.archive.space.centre import BagMean
+from histoseek.archive.space.language import Language, aligned
 from histoseek.encoders.alignment import Alignment
 from histoseek.encoders.bag import load_bag
 from histoseek.encoders.slide import pooled

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from histoseek.archive.archive import Archive
+from histoseek.archive.folder import Archive
 from histoseek.archive.schema import StoredSlide
 from histoseek.encoders.bag import load_bag, load_origin, sidecar_path
 from histoseek.encoders.space import EmbeddingSpace

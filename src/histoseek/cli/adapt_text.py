@@ -13,10 +13,10 @@ from histoseek.cli.options import JsonOption, pairs
 from histoseek.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
-    from histoseek.reports.document import ReportsRead
-    from histoseek.training.text_adapt import Adaptation
-    from histoseek.training.text_folder import AdaptationCard
-    from histoseek.training.text_settings import AdaptSettings
+    from histoseek.reports.files.document import ReportsRead
+    from histoseek.training.text.adapt import Adaptation
+    from histoseek.training.text.folder import AdaptationCard
+    from histoseek.training.text.settings import AdaptSettings
 
 _REFUSALS_SHOWN = 5
 
@@ -46,7 +46,7 @@ def adapt_text(
     Identifiers are replaced first. A share of the cases is held out and chooses the best epoch. Can be interrupted;
     the same command continues and ends with the same weights. Use the result with `--text-encoder`.
     """
-    from histoseek.training.text_settings import AdaptSettings
+    from histoseek.training.text.settings import AdaptSettings
 
     settings = AdaptSettings(
         epochs=epochs,
@@ -70,10 +70,10 @@ def adapt_text(
 def _check_out(out: Path) -> None:
     """Refuse what could not be written in the end, before hours are spent."""
     from histoseek.files import write_atomic
-    from histoseek.training.text_adapt import require_packages
+    from histoseek.training.text.adapt import require_packages
 
     require_packages()
-    from histoseek.training.text_folder import require_empty
+    from histoseek.training.text.folder import require_empty
 
     require_empty(out)
     work = _work(out)
@@ -92,8 +92,8 @@ def _work(out: Path) -> Path:
 
 
 def _read(reports: list[Path], column: list[str] | None) -> ReportsRead:
-    from histoseek.reports.columns import ReportColumns
-    from histoseek.reports.reading import read_reports
+    from histoseek.reports.files.columns import ReportColumns
+    from histoseek.reports.files.reader import read_reports
 
     columns = ReportColumns.given(pairs(column, "--column")) if column else None
     found = read_reports(reports, columns)
@@ -107,8 +107,8 @@ def _run(
     read: ReportsRead, out: Path, text_encoder: str, vocabulary: Path | None, settings: AdaptSettings
 ) -> Adaptation:
     from histoseek.progress import terminal_progress
-    from histoseek.reports.vocabulary import load_vocabulary
-    from histoseek.training.text_adapt import adapt
+    from histoseek.reports.concepts.vocabulary import load_vocabulary
+    from histoseek.training.text.adapt import adapt
 
     words = load_vocabulary(vocabulary)
     with terminal_progress("steps", total=None) as reporter:
@@ -116,14 +116,14 @@ def _run(
 
 
 def _save(adaptation: Adaptation, read: ReportsRead, out: Path, data: str, licence: str) -> AdaptationCard:
-    from histoseek.training.text_folder import save_adaptation
+    from histoseek.training.text.folder import save_adaptation
 
     hashes = [hashlib.sha256(file.path.read_bytes()).hexdigest() for file in read.files]
     return save_adaptation(adaptation, out, files_sha256=hashes, data=data, licence=licence)
 
 
 def _tell(adaptation: Adaptation, card: AdaptationCard, read: ReportsRead, out: Path, as_json: bool) -> None:
-    from histoseek.search.results import plain
+    from histoseek.jsonable import plain
 
     notes = (*adaptation.notes, *(str(refusal) for refusal in read.refused[:_REFUSALS_SHOWN]))
     if as_json:

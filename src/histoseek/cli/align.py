@@ -25,9 +25,9 @@ def align(
     Takes seconds. The recalls it prints are of slides and reports that the fit had not seen.
     """
     from histoseek.api import Archive
+    from histoseek.jsonable import plain
     from histoseek.progress import terminal_progress
-    from histoseek.search.results import plain
-    from histoseek.training.closed_form import align as run
+    from histoseek.training.alignment.closed_form import align as run
 
     with terminal_progress("slides", total=None) as reporter:
         report = run(Archive.open(archive), seed, reporter)

@@ -31,8 +31,8 @@ def calibrate(
     """
     from histoseek.api import Archive
     from histoseek.archive.fusion import last_fusion
+    from histoseek.jsonable import plain
     from histoseek.progress import terminal_progress
-    from histoseek.search.results import plain
 
     with terminal_progress("calibrate", total=None) as reporter:
         opened = Archive.open(archive)
@@ -72,7 +72,7 @@ def _print_share(parts: PartsOfDistance) -> None:
 
 def _print_label(label: LabelCalibration) -> None:
     from histoseek.mosaics.calibration import SHOWN
-    from histoseek.search.calibrate import DEPTH
+    from histoseek.search.calibration.fit import DEPTH
 
     fitted = label.fitted
     print(

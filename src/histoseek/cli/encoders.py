@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from histoseek.cli.options import JsonOption
 
 if TYPE_CHECKING:
-    from histoseek.encoders.registry import EncoderCard
     from histoseek.encoders.text.base import TextCard
+    from histoseek.encoders.tile.base import EncoderCard
 
 
 def encoders(as_json: JsonOption = False) -> None:
     """List the tile and text encoders with what each needs."""
-    from histoseek.encoders.registry import encoder_cards
     from histoseek.encoders.text.registry import text_cards
-    from histoseek.search.results import plain
+    from histoseek.encoders.tile.registry import encoder_cards
+    from histoseek.jsonable import plain
 
     if as_json:
         print(json.dumps({"tile": plain(encoder_cards()), "text": plain(text_cards())}, indent=1))

@@ -80,7 +80,7 @@ def _run(path: Path, spec: EvaluationSpec, out: Path | None) -> None:
     with terminal_progress("queries", total=None) as reporter:
         found = evaluate(archive, spec, reporter)
     if out is not None:
-        from histoseek.evaluation.page import write_evaluation
+        from histoseek.evaluation.report.page import write_evaluation
 
         write_evaluation(found, archive, out)
     _tell(found)

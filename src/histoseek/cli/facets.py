@@ -24,7 +24,7 @@ def facets(
 ) -> None:
     """Count the values of metadata columns and of what reports state."""
     from histoseek.api import Archive
-    from histoseek.search.results import plain
+    from histoseek.jsonable import plain
 
     if most < 1:
         raise InputError(f"-n {most}", "shows no value", "Give a number from 1 on")

@@ -26,7 +26,7 @@ from histoseek.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
     from histoseek.api import Archive
-    from histoseek.archive.ingest import IndexReport
+    from histoseek.archive.indexing.ingest import IndexReport
     from histoseek.encoders.recipe import Recipe
 
 
@@ -62,7 +62,7 @@ def index(
     Can be interrupted at any time; the same command goes on from there.
     """
     from histoseek.api import index_request
-    from histoseek.archive.ingest import index as run
+    from histoseek.archive.indexing.ingest import index as run
     from histoseek.progress import terminal_progress
 
     paths = _inputs(slides, features)
@@ -133,7 +133,7 @@ def _open_or_create(path: Path, changes: dict[str, object], weights: str | None,
 
 def _tell(report: IndexReport, archive: Archive, as_json: bool) -> None:
     """Print what was done; when no slide at all was good, that is an error."""
-    from histoseek.search.results import plain
+    from histoseek.jsonable import plain
 
     nothing = bool(report.refused) and not (report.added or report.updated or report.unchanged)
     if as_json:

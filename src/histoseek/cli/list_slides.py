@@ -23,7 +23,7 @@ def list_slides(
     from rich.table import Table
 
     from histoseek.api import Archive
-    from histoseek.search.results import plain
+    from histoseek.jsonable import plain
 
     records = Archive.open(archive).records(where, limit, offset)
     if as_json:

@@ -31,8 +31,8 @@ def reencode(
     """
     from histoseek.api import Archive
     from histoseek.archive.reencode import reencode as run
+    from histoseek.jsonable import plain
     from histoseek.progress import terminal_progress
-    from histoseek.search.results import plain
 
     change = _change(weights, untrained, text_encoder)
     with terminal_progress("slides", total=None) as reporter:

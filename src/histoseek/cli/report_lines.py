@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from histoseek.archive.report_intake import ReportsTaken
-    from histoseek.reports.deidentify import KindCount
-    from histoseek.reports.document import FileRead
+    from histoseek.archive.indexing.report_intake import ReportsTaken
+    from histoseek.reports.files.document import FileRead
+    from histoseek.reports.privacy.deidentify import KindCount
 
 _MOST_IDS = 5
 

@@ -13,7 +13,7 @@ from histoseek.cli.options import JsonOption, ReportColumnsOption, listed_pairs,
 from histoseek.errors import InputError
 
 if TYPE_CHECKING:
-    from histoseek.archive.report_check import ReportsCheck
+    from histoseek.archive.indexing.report_check import ReportsCheck
 
 reports = typer.Typer(no_args_is_help=True, help="Look into report files.")
 
@@ -31,10 +31,10 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Say how reports would be read, and what is found in them; nothing is stored, and no word of them is shown."""
-    from histoseek.archive.report_check import check_reports
-    from histoseek.archive.report_intake import named_columns
+    from histoseek.archive.indexing.report_check import check_reports
+    from histoseek.archive.indexing.report_intake import named_columns
+    from histoseek.jsonable import plain
     from histoseek.progress import terminal_progress
-    from histoseek.search.results import plain
 
     if not all(map(str.strip, paths)):
         raise InputError("PATHS", "an empty path", "Give report files or folders; the current one is '.'")
@@ -45,7 +45,7 @@ def check(
 
 
 def _lines(found: ReportsCheck) -> Iterator[str]:
-    from histoseek.archive.notices import of_patients
+    from histoseek.archive.indexing.notices import of_patients
     from histoseek.cli.report_lines import counts, file_lines, id_lines
 
     yield from (f"warning: {said}" for said in of_patients(found.files))

@@ -87,7 +87,7 @@ def _show(results: SearchResults, as_json: bool, html: Path | None) -> None:
 
 
 def _write_page(results: SearchResults, path: Path) -> None:
-    from histoseek.search.page import render_page
+    from histoseek.search.present.page import render_page
 
     try:
         path.write_text(render_page(results, "histoseek results"), encoding="utf-8")

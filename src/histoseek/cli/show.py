@@ -10,7 +10,7 @@ import typer
 from histoseek.cli.options import ArchiveOption, JsonOption
 
 if TYPE_CHECKING:
-    from histoseek.reports.sections import Sections
+    from histoseek.reports.language.sections import Sections
 
 
 def show(
@@ -20,7 +20,7 @@ def show(
 ) -> None:
     """Show a slide's metadata, the sections of its report, and what its signature is made of."""
     from histoseek.api import Archive
-    from histoseek.search.results import plain
+    from histoseek.jsonable import plain
 
     opened = Archive.open(archive)
     stored = opened.get(slide_id)

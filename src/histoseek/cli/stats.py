@@ -27,7 +27,7 @@ def stats(
     """Show counts, sizes, recipe and embedding space. --where is for --recall: the filter to search with."""
     from histoseek.api import Archive
     from histoseek.errors import InputError
-    from histoseek.search.results import plain
+    from histoseek.jsonable import plain
 
     if where is not None and not with_recall:
         raise InputError("--where", "goes with --recall", "Use `histoseek list --where` to list slides")

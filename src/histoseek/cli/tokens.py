@@ -63,7 +63,7 @@ def revoke(
 def _store(folder: Path | None) -> TokenStore:
     from histoseek.server.security.tokens import TokenStore
     from histoseek.server.settings import default_state
-    from histoseek.server.state import State
+    from histoseek.server.state.database import State
 
     return TokenStore(State(folder or default_state()))
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from histoseek.encoders.weights import FeatureSpace, Weights
     from histoseek.training.pairs import Pair
-    from histoseek.training.result import TrainingResult
-    from histoseek.training.settings import TrainingSettings
+    from histoseek.training.slides.result import TrainingResult
+    from histoseek.training.slides.settings import TrainingSettings
 
 _UNKNOWN = "unknown"
 
@@ -58,7 +58,7 @@ def train(
     interrupted; the same command continues and ends with the same weights. For several processes start it with
     `torchrun --nproc-per-node N -m histoseek train ...`.
     """
-    from histoseek.training.settings import TrainingSettings
+    from histoseek.training.slides.settings import TrainingSettings
 
     settings = TrainingSettings(
         epochs=epochs,
@@ -94,8 +94,8 @@ def _run(
     as_json: bool,
 ) -> None:
     from histoseek.progress import terminal_progress
-    from histoseek.training.card import weights_of
-    from histoseek.training.train import is_first_process, train
+    from histoseek.training.slides.card import weights_of
+    from histoseek.training.slides.train import is_first_process, train
 
     path = _weights_path(out)
     with terminal_progress("steps", total=None) as reporter:
@@ -129,7 +129,7 @@ def _pairs(
 
 def _visible(pairs: Sequence[Pair]) -> Sequence[Pair]:
     """The pairs with what a slide can show; a language model helps to tell where the settings name one."""
-    from histoseek.reports.language_model import judge_at
+    from histoseek.reports.visible.language_model import judge_at
     from histoseek.settings import get_settings
     from histoseek.training.pairs import visible_pairs
 
@@ -170,7 +170,7 @@ def _save(weights: Weights, path: Path) -> None:
 
 
 def _tell(result: TrainingResult, weights: Weights, path: Path, as_json: bool) -> None:
-    from histoseek.search.results import plain
+    from histoseek.jsonable import plain
 
     if as_json:
         parts = {"card": weights.card, "validation": result.validation, "test": result.test, "notes": result.notes}

@@ -12,8 +12,8 @@ from histoseek.cli.options import ArchiveOption, JsonOption
 def verify(archive: ArchiveOption, as_json: JsonOption = False) -> None:
     """Check every slide's vectors, cached features and file; exit code 1 when something is wrong."""
     from histoseek.api import Archive
+    from histoseek.jsonable import plain
     from histoseek.progress import terminal_progress
-    from histoseek.search.results import plain
 
     opened = Archive.open(archive)
     with terminal_progress("slides", total=len(opened)) as reporter:

@@ -60,7 +60,7 @@ def import_(
 def list_(as_json: JsonOption = False) -> None:
     """List the weights in the library."""
     from histoseek.encoders.library import library_cards
-    from histoseek.search.results import plain
+    from histoseek.jsonable import plain
 
     cards, faults = library_cards()
     for fault in faults:
@@ -79,7 +79,7 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
     """Show the card of weights: what they are, what they were trained on, how well they did."""
     from histoseek.encoders.library import weights_path
     from histoseek.encoders.weights import load_card
-    from histoseek.search.results import plain
+    from histoseek.jsonable import plain
 
     facts = plain(load_card(weights_path(name)))
     if as_json:

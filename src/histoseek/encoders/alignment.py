@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from histoseek.clustering import unit_rows
 from histoseek.errors import DamagedArchive
 from histoseek.files import write_atomic
+from histoseek.statistics.clustering import unit_rows
 
 Floats = NDArray[np.float32]
 Kind = Literal["projection", "ridge"]

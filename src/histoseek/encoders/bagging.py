@@ -11,7 +11,8 @@ import numpy as np
 
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.registry import TileEncoder, batch_size
+from histoseek.encoders.tile.base import TileEncoder
+from histoseek.encoders.tile.registry import batch_size
 from histoseek.geometry import Rect
 from histoseek.progress import Reporter
 from histoseek.settings import get_settings

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.evaluation.per_query import NAMES
-from histoseek.evaluation.resampling import ratio, totals
-from histoseek.unanimous import FEW_PATIENTS, unanimous_interval
+from histoseek.statistics.intervals import FEW_PATIENTS, ratio, totals, unanimous_interval
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.archive import Archive
+from histoseek.archive.folder import Archive
 from histoseek.archive.schema import SlideRecord, StoredSlide, value_of
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.errors import InputError

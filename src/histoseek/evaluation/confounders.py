@@ -14,7 +14,7 @@ from histoseek.evaluation.averages import mean_edge, over_classes, sums_by_class
 from histoseek.evaluation.cohort import codes
 from histoseek.evaluation.intervals import bootstrap
 from histoseek.evaluation.metrics import Metric, Scores
-from histoseek.evaluation.resampling import percentile_interval, ratio
+from histoseek.statistics.intervals import percentile_interval, ratio
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from histoseek.errors import ArchiveError
 from histoseek.evaluation.cohort import Cohort
-from histoseek.training.closed_form import held_out_recalls
+from histoseek.training.alignment.closed_form import held_out_recalls
 from histoseek.training.pairs import Pair
 from histoseek.training.recall import Recall, recalls
 

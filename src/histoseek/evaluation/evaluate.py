@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek._version import __version__
-from histoseek.archive.archive import Archive
+from histoseek.archive.folder import Archive
 from histoseek.encoders.slide import pooled
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.evaluation.calibration import calibration_error, risk_coverage
@@ -189,7 +189,7 @@ def _worst_query(cohort: Cohort, neighbours: Neighbours, row: int, shown: int = 
 def _map(cohort: Cohort, spec: EvaluationSpec) -> ArchiveMap | None:
     if not spec.map_columns:
         return None
-    from histoseek.evaluation.embedding_map import archive_map
+    from histoseek.evaluation.report.embedding_map import archive_map
 
     columns = {name: cohort.column(name) for name in spec.map_columns}
     return archive_map(cohort.global_vectors, cohort.slide_ids, columns, spec.seed)

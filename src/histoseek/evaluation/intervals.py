@@ -10,8 +10,14 @@ from numpy.typing import NDArray
 from histoseek.errors import ConfigurationError
 from histoseek.evaluation.metrics import Scores
 from histoseek.evaluation.per_query import SAME_AS_TOP_1
-from histoseek.evaluation.resampling import RESAMPLES, percentile_interval, ratio, totals
-from histoseek.unanimous import FEW_PATIENTS, unanimous_interval
+from histoseek.statistics.intervals import (
+    FEW_PATIENTS,
+    RESAMPLES,
+    percentile_interval,
+    ratio,
+    totals,
+    unanimous_interval,
+)
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -12,7 +12,7 @@ from histoseek.evaluation.averages import CLASS_NAMES, SUMMARY_NAMES, VOTE_DEPTH
 from histoseek.evaluation.chance import expected_values, label_counts, vote_quality_chance
 from histoseek.evaluation.per_query import NAMES, majority, top_labels, values
 from histoseek.evaluation.ranking import NOBODY, Neighbours
-from histoseek.evaluation.resampling import percentile_interval
+from histoseek.statistics.intervals import percentile_interval
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -24,7 +24,7 @@ class Metric:
     """A figure with its 95 % interval over patients and what a random order would give; nan where undefined.
 
     queries: how many it is the mean of. An interval needs queries of five patients; where all are right, or none, it is
-    exact (`histoseek.unanimous`).
+    exact (`histoseek.statistics.intervals`).
     """
 
     name: str

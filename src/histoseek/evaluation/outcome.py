@@ -17,7 +17,7 @@ from histoseek.evaluation.intervals import Comparison, compare
 from histoseek.evaluation.leaks import Leak
 from histoseek.evaluation.metrics import ClassMetrics, Metric, Scores
 from histoseek.files import write_atomic
-from histoseek.search.results import plain
+from histoseek.jsonable import plain
 from histoseek.training.recall import Recall
 
 Ints = NDArray[np.int64]

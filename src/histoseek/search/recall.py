@@ -8,18 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from histoseek.archive.archive import Archive
+from histoseek.archive.folder import Archive
 from histoseek.errors import ArchiveError, ConfigurationError
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedSlide
 from histoseek.search.results import SearchResults
 from histoseek.search.search import search
+from histoseek.statistics.intervals import wilson_interval
 
 DEFAULT_QUERIES = 200
 DEFAULT_DEPTH = 10
-
-_NORMAL_95 = 1.959964
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +88,6 @@ def _summed(pairs: list[tuple[SearchResults, SearchResults]], k: int, slides: in
         exact_ms=statistics.median(exact.elapsed_ms for _, exact in pairs),
         where=where,
     )
-
-
-def wilson_interval(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a mean of values between 0 and 1 (Wilson 1927), as wide as if each were 0 or 1.
-
-    That is the largest variance they can have, so the interval is no narrower than it should be; it has a width where
-    all values agree, which a bootstrap's has not.
-    """
-    extra = _NORMAL_95**2 / count
-    middle = (share + extra / 2) / (1 + extra)
-    half = _NORMAL_95 / (1 + extra) * math.sqrt(share * (1 - share) / count + extra / (4 * count))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _ids(results: SearchResults) -> set[str]:

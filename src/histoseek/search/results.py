@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
+import html
 import json
-import math
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from io import StringIO
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
 from histoseek.archive.schema import SlideRecord, owner_of, value_of
 from histoseek.geometry import Rect
+from histoseek.jsonable import NOT_IN_JSON, plain
 from histoseek.mosaics.calibration import is_novel
 from histoseek.search.attention import Attention
 from histoseek.search.explanation import Explanation, Phrase, TextRegion
-from histoseek.search.printed import as_html, as_text
 from histoseek.search.vote import Ballot, Vote, take_vote
-
-NOT_IN_JSON: Mapping[str, bool] = MappingProxyType({"json": False})
-"""Marks a field that is for Python only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,18 +177,71 @@ class SearchResults:
         return json.dumps(plain(self), indent=1, allow_nan=False)
 
 
-def plain(value: Any) -> Any:
-    """Dataclasses, mappings, sequences and dates as what JSON knows, which is no NaN and no infinity (null); a trailing
-    underscore of a field is dropped."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        told = [one.name for one in dataclasses.fields(value) if one.metadata.get("json", True)]
-        return {name.rstrip("_"): plain(getattr(value, name)) for name in told}
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value.isoformat() if isinstance(value, date) else value
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+
+
+def as_text(results: SearchResults) -> str:
+    """A table as wide as the terminal, with the vote and the warnings below."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    sheet = _sheet(results)
+    table = Table(box=None, pad_edge=False)
+    for heading in sheet.headings:
+        table.add_column(heading, overflow="fold", no_wrap=heading == "slide")
+    for row in sheet.rows:
+        # As they are: rich would take brackets in them for its own markup.
+        table.add_row(*(Text(cell) for cell in row))
+    out = StringIO()
+    console = Console(file=out, width=shutil.get_terminal_size().columns)
+    console.print(table)
+    for line in sheet.notes:
+        console.print(line, highlight=False, markup=False, emoji=False)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def as_html(results: SearchResults) -> str:
+    """A plain HTML table, with the vote and the warnings below."""
+    sheet = _sheet(results)
+    head = "".join(f"<th>{html.escape(heading)}</th>" for heading in sheet.headings)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in sheet.rows)
+    notes = "".join(f"<p>{html.escape(note)}</p>" for note in sheet.notes)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+
+
+def _sheet(results: SearchResults) -> _Sheet:
+    last = "report" if results.query.to == "reports" else "file"
+    likely = f"same {results.calibrated_for}" if results.calibrated_for else "probability"
+    return _Sheet(
+        headings=("rank", "slide", "score", likely, "how", "case", "diagnosis", last),
+        rows=tuple(_row(result, results.query.to == "reports") for result in results),
+        notes=(*_votes(results), *(f"note: {warning}" for warning in results.warnings)),
+    )
+
+
+def _row(result: SearchResult, to_reports: bool) -> tuple[str, ...]:
+    record = result.record
+    slide = f"{result.slide_id} (+{len(result.also)})" if result.also else result.slide_id
+    probability = "" if result.probability is None else f"{result.probability:.2f}"
+    last = (record.report or "") if to_reports else Path(record.uri).name
+    facts = (probability, _how(result), record.case_id or "", record.diagnosis or "", last)
+    return (str(result.rank), slide, f"{result.score:.3f}", *facts)
+
+
+def _how(result: SearchResult) -> str:
+    """The distance's parts between slides, else the ways with the rank on each."""
+    if len(result.ways) == 1 and result.local is not None and result.global_ is not None:
+        return f"local {result.local:.3f}, global {result.global_:.3f}"
+    return ", ".join(f"{'not ' if way.weight < 0 else ''}{way.name} {way.rank}" for way in result.ways)
+
+
+def _votes(results: SearchResults) -> Sequence[str]:
+    vote = results.vote_
+    if vote is None:
+        return ()
+    return [f"vote of {vote.patients} patients on {vote.label_column}, {name}: {tally}" for name, tally in vote.tallies]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from histoseek.archive.archive import Archive
+from histoseek.archive.folder import Archive
+from histoseek.archive.stores.sql import in_list
 from histoseek.errors import InputError
 from histoseek.progress import Reporter
-from histoseek.search.by_image import search_by_image
-from histoseek.search.by_text import search_by_text
-from histoseek.search.composed import search_composed
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Composed, Query, Refined, WordQuery
-from histoseek.search.refined import search_refined
-from histoseek.search.results import SearchResults
+from histoseek.search.results import SearchResult, SearchResults
+from histoseek.search.retrieve.composed import search_composed
+from histoseek.search.retrieve.image import search_by_image
+from histoseek.search.retrieve.refined import search_refined
+from histoseek.search.retrieve.text import search_by_text
 
 
 def search(
@@ -41,3 +42,37 @@ def _search(archive: Archive, query: Query, options: SearchOptions, reporter: Re
     if isinstance(query, WordQuery):
         return search_by_text(archive, query, options)
     return search_by_image(archive, query, options, reporter)
+
+
+def explain_pair(
+    archive: Archive,
+    query: Query,
+    slide_id: str,
+    options: SearchOptions | None = None,
+    reporter: Reporter | None = None,
+) -> SearchResult:
+    """The result that a slide of the archive is for a query, with its explanation, whether search would show it or not.
+
+    Of the options distance, to and workers count. Ranks are 1: the slide is alone; so is the fused score of words,
+    where `ways` tell how near it is. Raises what `search` raises, UnknownSlide, and InputError for the query's own
+    slide and for a slide that has nothing to be compared with the query.
+    """
+    archive.get(slide_id)
+    query = query.unmarked(slide_id) if isinstance(query, Refined) and slide_id in query.irrelevant else query
+    alone = replace(
+        options or SearchOptions(),
+        k=1,
+        offset=0,
+        where=in_list("slide_id", [slide_id]),
+        same_patient=True,
+        by_case=False,
+        exact=True,
+        min_probability=None,
+        vote=None,
+    )
+    results = search(archive, query, alone, reporter)
+    if results.results:
+        return results.results[0]
+    if slide_id in {slide.slide_id for slide in results.query.slides}:
+        raise InputError(slide_id, "is the query's own slide", "Compare it with another")
+    raise InputError(slide_id, "has no report that could be compared with the query", "Index its report (--reports)")

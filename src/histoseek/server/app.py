@@ -10,21 +10,11 @@ from fastapi import APIRouter, FastAPI
 
 from histoseek._version import __version__
 from histoseek.server.context import Context
-from histoseek.server.description import completed
+from histoseek.server.http.description import completed
 from histoseek.server.logs import configure_logging
 from histoseek.server.page import add_page
 from histoseek.server.problems import PROBLEM_ANSWERS, install_problems
-from histoseek.server.routes import (
-    archives,
-    collections,
-    feedback,
-    jobs,
-    operations,
-    search,
-    session,
-    slides,
-    uploads,
-)
+from histoseek.server.routes import archives, collections, feedback, jobs, operations, search, session, slides, uploads
 from histoseek.server.security.middleware import Guard
 from histoseek.server.security.recorder import Recorder
 from histoseek.server.settings import ServerSettings

@@ -10,14 +10,12 @@ from typing import Self
 
 from fastapi import Request
 
-from histoseek.server.archives import ServedArchives
-from histoseek.server.collections import CollectionStore
-from histoseek.server.feedback import FeedbackStore
-from histoseek.server.files import SlideFiles
+from histoseek.server.archives.files import SlideFiles
+from histoseek.server.archives.maps import Overviews
+from histoseek.server.archives.served import ServedArchives
 from histoseek.server.jobs.store import JobStore
 from histoseek.server.jobs.supervisor import Supervisor
 from histoseek.server.metrics import Metrics
-from histoseek.server.overviews import Overviews
 from histoseek.server.security.access import Access, Identity
 from histoseek.server.security.audit import AuditLog
 from histoseek.server.security.head import RequestHead
@@ -25,10 +23,12 @@ from histoseek.server.security.limits import RateLimiter, RequestKind
 from histoseek.server.security.sessions import Sessions
 from histoseek.server.security.tokens import Role, TokenStore
 from histoseek.server.settings import ServerSettings
-from histoseek.server.state import State
+from histoseek.server.state.collections import CollectionStore
+from histoseek.server.state.database import State
+from histoseek.server.state.feedback import FeedbackStore
 from histoseek.server.tiles.service import TileService
 from histoseek.server.turns import Turns
-from histoseek.server.uploaded import UploadedSlides
+from histoseek.server.uploads.service import UploadedSlides
 from histoseek.server.warming import warm
 
 _OPEN_SLIDES = 64

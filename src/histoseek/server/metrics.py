@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from histoseek.errors import ConfigurationError
-from histoseek.server.state import make_private_folder
+from histoseek.server.state.database import make_private_folder
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

@@ -27,7 +27,7 @@ from histoseek.errors import (
     UnknownSlide,
 )
 from histoseek.rest.base import Problem
-from histoseek.search.public import PRIVATE_COLUMNS
+from histoseek.search.filters.public import PRIVATE_COLUMNS
 from histoseek.server.errors import RequestError, Retriable, Unauthorized
 from histoseek.server.tiles.geometry import NoSuchTile
 

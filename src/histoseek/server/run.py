@@ -14,7 +14,7 @@ from histoseek.server.logs import configure_logging
 from histoseek.server.metrics import prepare_folder
 from histoseek.server.security.tokens import TokenStore
 from histoseek.server.settings import ServerSettings
-from histoseek.server.state import State
+from histoseek.server.state.database import State
 
 _GRACE_S = 10
 _KEEP_ALIVE_S = 20

@@ -9,8 +9,8 @@ from histoseek.errors import HistoseekError
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedReport, ArchivedSlide, Query
 from histoseek.search.search import search
-from histoseek.server.archives import ServedArchive, ServedArchives
-from histoseek.server.overviews import Overviews
+from histoseek.server.archives.maps import Overviews
+from histoseek.server.archives.served import ServedArchive, ServedArchives
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.clustering import Clustering, kmeans
 from histoseek.geometry import Size
+from histoseek.statistics.clustering import Clustering, kmeans
 from histoseek.tiles.grid import TileSet
 
 _CELL_PX = 14

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from histoseek.archive.archive import Archive
-from histoseek.archive.tables import TableRow, load_table, require_unique
+from histoseek.archive.folder import Archive
+from histoseek.archive.indexing.tables import TableRow, load_table, require_unique
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.encoders.features import discover_features, read_features
 from histoseek.errors import BadTable, InputError
-from histoseek.reports.deidentify import deidentify
-from histoseek.reports.sections import sections
-from histoseek.reports.visible import SentenceJudge, visible_text
+from histoseek.reports.language.sections import sections
+from histoseek.reports.privacy.deidentify import deidentify
+from histoseek.reports.visible.rules import SentenceJudge, visible_text
 
 _NAMED = 3
 """How many ids a message names."""

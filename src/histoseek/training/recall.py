@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.statistics.intervals import FEW_PATIENTS, unanimous_interval
 from histoseek.training.pairs import Pair
-from histoseek.unanimous import FEW_PATIENTS, unanimous_interval
 
 Direction = Literal["slide->slide", "slide->report", "text->slide", "text->report"]
 Answer = Literal["pair", "group", "diagnosis"]

@@ -13,7 +13,7 @@ import pytest
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.bagging import encode_prepared, prepared_slide
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.registry import load_encoder
+from histoseek.encoders.tile.registry import load_encoder
 from histoseek.errors import EncoderError, HistoseekError, InputError, SlideError
 from histoseek.geometry import Rect
 from histoseek.progress import SilentReporter

@@ -14,13 +14,7 @@ from hypothesis import strategies as st
 
 from histoseek.server.errors import NotThere, RequestError, TooSlow
 from histoseek.server.settings import UploadLimits
-from histoseek.server.uploads.errors import (
-    IncompleteUpload,
-    QuotaExceeded,
-    StorageFull,
-    UnknownFormat,
-    UploadTooLarge,
-)
+from histoseek.server.uploads.errors import IncompleteUpload, QuotaExceeded, StorageFull, UnknownFormat, UploadTooLarge
 from histoseek.server.uploads.facts import LevelFacts, SlideFacts
 from histoseek.server.uploads.store import StoredUpload, UploadStore
 

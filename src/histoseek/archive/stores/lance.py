@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from histoseek.archive.reports import analyser_mark
+from histoseek.archive.report_index import analyser_mark
 from histoseek.archive.schema import (
     ANALYSER_KEY,
     LANGUAGE_COLUMNS,

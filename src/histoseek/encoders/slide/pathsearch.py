@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from histoseek.encoders.bag import UNKNOWN_POSITION, Bag
 from histoseek.encoders.slide.architecture import Architecture, Mode
-from histoseek.encoders.slide.embedding import TILES_KEPT, MosaicPart, SlideEmbedding
+from histoseek.encoders.slide.base import TILES_KEPT, MosaicPart, SlideEmbedding
 from histoseek.encoders.slide.network import BagBatch, PathSearchNetwork, SlideVectors
 from histoseek.encoders.tile.runtimes import thread_count
 from histoseek.errors import ConfigurationError, EncoderError

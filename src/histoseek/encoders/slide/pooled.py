@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.clustering import kmeans, unit_rows
 from histoseek.encoders.bag import Bag
-from histoseek.encoders.slide.embedding import TILES_KEPT, Floats, MosaicPart, SlideEmbedding
+from histoseek.encoders.slide.base import TILES_KEPT, Floats, MosaicPart, SlideEmbedding
+from histoseek.statistics.clustering import kmeans, unit_rows
 
 NAME = "pooled-1"
 """Name and version, part of the embedding space."""

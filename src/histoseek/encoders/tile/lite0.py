@@ -9,7 +9,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
-from histoseek.encoders.registry import EncoderCard, TileEncoder
+from histoseek.encoders.tile.base import EncoderCard, TileEncoder
 from histoseek.encoders.tile.runtimes import file_hash, load_prepared
 from histoseek.errors import EncoderError, MissingExtra
 

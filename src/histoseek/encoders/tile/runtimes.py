@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.encoders.registry import EncoderCard, TileEncoder
+from histoseek.encoders.tile.base import EncoderCard, TileEncoder
 from histoseek.errors import ConfigurationError, EncoderError, MissingExtra
 from histoseek.files import write_atomic
 from histoseek.settings import Settings, get_settings

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.clustering import kmeans
 from histoseek.evaluation.cohort import Cohort
 from histoseek.evaluation.systems.bags import BagReader, Summaries, sample_tiles
 from histoseek.evaluation.systems.base import Floats, Ints
 from histoseek.evaluation.systems.hypergraph import Hypergraph
 from histoseek.evaluation.systems.interaction import Stack, similarities
+from histoseek.statistics.clustering import kmeans
 
 _CLUSTERS = 16
 _BITS = 256

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.clustering import unit_rows
 from histoseek.evaluation.cohort import Cohort
 from histoseek.evaluation.systems.base import Floats, Ints
 from histoseek.evaluation.systems.interaction import Stack, similarities
 from histoseek.evaluation.systems.modes import stored_slides
+from histoseek.statistics.clustering import unit_rows
 
 
 class MaxSim:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from histoseek.clustering import unit_rows
 from histoseek.evaluation.cohort import Cohort
 from histoseek.evaluation.systems.bags import BagReader, Summaries
 from histoseek.evaluation.systems.base import Floats, Ints
 from histoseek.evaluation.systems.modes import cosine_distances
+from histoseek.statistics.clustering import unit_rows
 
 
 class MeanPooled:

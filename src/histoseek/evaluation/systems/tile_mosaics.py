@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from histoseek.clustering import kmeans
 from histoseek.encoders.bag import UNKNOWN_POSITION, Bag
 from histoseek.evaluation.systems.base import Ints
+from histoseek.statistics.clustering import kmeans
 
 _CLUSTERS = 9
 _SHARE = 0.15

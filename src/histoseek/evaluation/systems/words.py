@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from histoseek.clustering import kmeans
 from histoseek.evaluation.cohort import Cohort
 from histoseek.evaluation.systems.bags import BagReader, Summaries, sample_tiles
 from histoseek.evaluation.systems.base import Floats, Ints
+from histoseek.statistics.clustering import kmeans
 
 _WORDS = 64
 _SAMPLED_TILES = 20_000

@@ -22,14 +22,14 @@ from pathlib import Path
 from types import FrameType
 
 from histoseek.api import Archive
-from histoseek.archive.ingest import IndexReport
+from histoseek.archive.indexing.ingest import IndexReport
 from histoseek.errors import ArchiveBusy, HistoseekError
 from histoseek.progress import CountingReporter, Reporter
 from histoseek.server.jobs.store import JobStore, Outcome, Refused, StoredJob
 from histoseek.server.jobs.supervisor import unexpected
 from histoseek.server.problems import detail_of
 from histoseek.server.settings import ServerSettings
-from histoseek.server.state import State
+from histoseek.server.state.database import State
 
 METADATA, REPORTS = "metadata.csv", "reports.csv"
 """Tables of these names in the import folder are read with its slides."""

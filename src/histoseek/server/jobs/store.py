@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from histoseek.server.errors import Conflict, NotThere
-from histoseek.server.state import State
+from histoseek.server.state.database import State
 
 Kind = Literal["index", "encode"]
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from histoseek.errors import ArchiveError
 from histoseek.rest.archives import ArchiveInfo
 from histoseek.server.context import Context
-from histoseek.server.dependencies import InContext, Reader, Served
+from histoseek.server.http.dependencies import InContext, Reader, Served
 from histoseek.server.security.access import Identity
 
 router = APIRouter(prefix="/archives", tags=["archives"])

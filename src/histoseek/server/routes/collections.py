@@ -8,11 +8,11 @@ from fastapi import APIRouter, Path, Query, Response
 
 from histoseek.errors import UnknownSlide
 from histoseek.rest.work import Collection, CollectionContent
-from histoseek.server.collections import Item, NewItem, StoredCollection
 from histoseek.server.context import Context
-from histoseek.server.dependencies import InContext, Reader
 from histoseek.server.errors import NotThere
-from histoseek.server.tables import Cell, file_name, to_csv, to_json
+from histoseek.server.http.dependencies import InContext, Reader
+from histoseek.server.http.tables import Cell, file_name, to_csv, to_json
+from histoseek.server.state.collections import Item, NewItem, StoredCollection
 
 router = APIRouter(prefix="/collections", tags=["collections"])
 

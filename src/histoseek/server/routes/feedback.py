@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from histoseek.rest.work import Judged, Judgement
-from histoseek.server.dependencies import InContext, Reader, Served
+from histoseek.server.http.dependencies import InContext, Reader, Served
 
 router = APIRouter(prefix="/archives/{archive}/feedback", tags=["feedback"])
 

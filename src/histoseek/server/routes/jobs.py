@@ -19,8 +19,8 @@ from histoseek.errors import InputError
 from histoseek.rest.work import Job, JobRefusal, JobRequest, UploadToIndex
 from histoseek.server.clock import moment
 from histoseek.server.context import Context
-from histoseek.server.dependencies import InContext, Reader, Served, Writer
 from histoseek.server.errors import Forbidden
+from histoseek.server.http.dependencies import InContext, Reader, Served, Writer
 from histoseek.server.jobs.runner import UPLOADED
 from histoseek.server.jobs.store import StoredJob
 from histoseek.server.security.access import Identity

@@ -7,7 +7,7 @@ from fastapi.responses import PlainTextResponse
 
 from histoseek._version import __version__
 from histoseek.rest.work import Health
-from histoseek.server.dependencies import InContext, Reader
+from histoseek.server.http.dependencies import InContext, Reader
 
 router = APIRouter(tags=["operations"])
 metrics_router = APIRouter(tags=["operations"])

@@ -11,23 +11,22 @@ from fastapi import APIRouter, Response
 from fastapi import Query as Parameter
 from pydantic import BaseModel
 
-from histoseek.archive.reports import Facet
 from histoseek.archive.stores.sql import both
 from histoseek.rest import queries as rest
 from histoseek.rest.archives import FacetField, Facets, FacetsRequest, FacetValue, FieldFilter, Map
 from histoseek.rest.queries import ExplainRequest, SearchRequest
 from histoseek.rest.results import ExplainResponse, SearchResponse
-from histoseek.search.fields import FieldFilter as SearchedField
+from histoseek.search.filters.facets import Facet
+from histoseek.search.filters.fields import FieldFilter as SearchedField
+from histoseek.search.filters.public import public_where
 from histoseek.search.options import SearchOptions
-from histoseek.search.pair import explain_pair
-from histoseek.search.public import public_where
 from histoseek.search.queries import Query
-from histoseek.search.search import search
-from histoseek.server.answers import explain_answer, search_answer
-from histoseek.server.archives import ServedArchive
+from histoseek.search.search import explain_pair, search
+from histoseek.server.archives.served import ServedArchive
 from histoseek.server.context import Context
-from histoseek.server.dependencies import InContext, Reader, Searcher, Served
-from histoseek.server.questions import asked_slides, question
+from histoseek.server.http.answers import explain_answer, search_answer
+from histoseek.server.http.dependencies import InContext, Reader, Searcher, Served
+from histoseek.server.http.questions import asked_slides, question
 from histoseek.server.security.access import Identity
 
 router = APIRouter(prefix="/archives/{archive}", tags=["search"])

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from histoseek._version import __version__
 from histoseek.rest.work import Login, Session
 from histoseek.server.context import Context
-from histoseek.server.dependencies import InContext, Reader
+from histoseek.server.http.dependencies import InContext, Reader
 from histoseek.server.security.access import Identity
 
 DISCLAIMER = "For research and education. Not a medical device: nothing here is a diagnosis."

@@ -10,9 +10,9 @@ from histoseek.archive.stores.sql import both, quoted
 from histoseek.errors import InputError
 from histoseek.rest.archives import ImageInfo, Report, Slide, SlideChanges
 from histoseek.rest.base import Page
-from histoseek.search.public import public_where
-from histoseek.server.answers import report_answer, slide_answer
-from histoseek.server.dependencies import InContext, Reader, Served, SlideIdInPath, Viewer, Writer
+from histoseek.search.filters.public import public_where
+from histoseek.server.http.answers import report_answer, slide_answer
+from histoseek.server.http.dependencies import InContext, Reader, Served, SlideIdInPath, Viewer, Writer
 from histoseek.server.routes.pictures import (
     UNCHANGED,
     Edge,

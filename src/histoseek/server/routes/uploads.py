@@ -11,7 +11,7 @@ from histoseek.rest.archives import ImageInfo
 from histoseek.rest.base import Problem
 from histoseek.rest.work import EncodeRequest, Job, Upload
 from histoseek.server.clock import moment
-from histoseek.server.dependencies import InContext, Reader, Uploader, Viewer
+from histoseek.server.http.dependencies import InContext, Reader, Uploader, Viewer
 from histoseek.server.routes.jobs import job_answer
 from histoseek.server.routes.pictures import (
     UNCHANGED,

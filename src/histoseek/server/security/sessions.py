@@ -10,7 +10,7 @@ import time
 
 from histoseek.server.clock import Clock
 from histoseek.server.security.tokens import Token, TokenStore
-from histoseek.server.state import State
+from histoseek.server.state.database import State
 
 LIFETIME_S = 12 * 3600
 _VALUE = re.compile(r"([0-9a-f]{16})\.([0-9a-f]{32})\.([0-9]{1,12})\.([0-9a-f]{64})")

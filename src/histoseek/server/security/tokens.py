@@ -16,7 +16,7 @@ from typing import Literal, get_args
 from histoseek.errors import InputError
 from histoseek.server.clock import Clock, moment
 from histoseek.server.errors import Overloaded
-from histoseek.server.state import State
+from histoseek.server.state.database import State
 
 Role = Literal["read", "write"]
 """What a token may do: look and search; or change archives too, where the server lets anyone."""

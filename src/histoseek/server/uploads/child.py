@@ -88,7 +88,7 @@ def _prepare_model(encoder: str) -> None:
     child = os.fork()
     if child == 0:
         try:
-            from histoseek.encoders.registry import load_encoder
+            from histoseek.encoders.tile.registry import load_encoder
 
             load_encoder(encoder)
         finally:

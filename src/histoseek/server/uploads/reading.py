@@ -12,7 +12,8 @@ import pyvips
 from safetensors.numpy import save
 
 from histoseek.encoders.bagging import encode_prepared, prepared_slide
-from histoseek.encoders.registry import TileEncoder, load_encoder
+from histoseek.encoders.tile.base import TileEncoder
+from histoseek.encoders.tile.registry import load_encoder
 from histoseek.errors import EncoderError, HistoseekError, InputError, MissingSpacing, SlideError, UnreadableSlide
 from histoseek.progress import CountingReporter
 from histoseek.server.tiles import jpeg

@@ -1,0 +1,293 @@
+"""The archive: slides with their signatures and metadata, in one embedding space, safe to kill at any moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from histoseek.archive.journal import Journal
+from histoseek.archive.layout import ArchiveLayout, writer_lock
+from histoseek.archive.manifest import Manifest, new_manifest, read_manifest, write_manifest
+from histoseek.archive.schema import LanguageVectors, MetadataValue, SlideRecord, StoredSlide
+from histoseek.archive.space.centre import BagMean, fit_centre, write_centre
+from histoseek.archive.space.language import Language
+from histoseek.archive.space.signing import Signer, signer_of, tile_part
+from histoseek.archive.stores.base import Store, StoreStats
+from histoseek.encoders.bag import sidecar_path
+from histoseek.encoders.recipe import Recipe
+from histoseek.encoders.slide import pooled
+from histoseek.encoders.space import EmbeddingSpace
+from histoseek.encoders.text.registry import check_text_encoder
+from histoseek.encoders.tile.registry import encoder_card
+from histoseek.encoders.weights import Weights, load_card, require_features, save_weights
+from histoseek.errors import ArchiveError, ArchiveNotFound, SpaceMismatch, UnknownSlide
+from histoseek.files import as_archive_errors
+
+DEFAULT_TEXT_ENCODER = "minilm"
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveStats:
+    """How large an archive is; bytes are those on disk."""
+
+    slides: int
+    patients: int
+    cases: int
+    tiles: int
+    store: StoreStats | None
+    bag_bytes: int
+
+
+class Archive:
+    """One folder that holds an archive. Readers need no lock; writers take turns.
+
+    Open with `Archive.open` or `Archive.create`; both take the folder.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+
+    @classmethod
+    def create(
+        cls,
+        path: Path | str,
+        recipe: Recipe | None = None,
+        *,
+        weights: Weights | None = None,
+        text_encoder: str | None = None,
+    ) -> Self:
+        """Make a new, empty archive, with trained weights or without.
+
+        text_encoder: for reports, or "none"; by default that of the weights, or else `minilm`. Raises ArchiveError when
+        there is one already, or other files; UnknownEncoder; SpaceMismatch for weights that were trained on other
+        features than the recipe makes.
+        """
+        layout, recipe = ArchiveLayout(Path(path)), recipe or Recipe()
+        if not recipe.imported:
+            encoder_card(recipe.encoder).check_spacing(recipe.spacing_um_per_px)
+        if weights:
+            require_features(weights.card, recipe)
+        texts = text_encoder or _text_encoder_of(weights)
+        check_text_encoder(texts)
+        if not _empty(layout):
+            raise ArchiveError(str(path), "exists already and is not empty", "Choose another folder")
+        with as_archive_errors(layout.root):
+            layout.root.mkdir(parents=True, exist_ok=True)
+            if weights:
+                save_weights(weights, layout.weights)
+        manifest = new_manifest(recipe, weights.card.slide_encoder if weights else pooled.NAME, texts)
+        write_manifest(layout, manifest)
+        return cls(layout.root, manifest)
+
+    @classmethod
+    def open(cls, path: Path | str) -> Self:
+        """Open an archive; raises ArchiveNotFound or DamagedArchive."""
+        layout = ArchiveLayout(Path(path))
+        if not layout.root.is_dir():
+            raise ArchiveNotFound(path)
+        return cls(layout.root, read_manifest(layout))
+
+    @property
+    def layout(self) -> ArchiveLayout:
+        """Where its files lie."""
+        return ArchiveLayout(self.path, self.manifest.number)
+
+    @property
+    def recipe(self) -> Recipe:
+        """How its slides become bags."""
+        return self.manifest.recipe
+
+    @property
+    def space(self) -> EmbeddingSpace | None:
+        """Its embedding space; None before the first slide is in."""
+        return self.manifest.space
+
+    def __len__(self) -> int:
+        return self.store.count(None) if self.space else 0
+
+    @cached_property
+    def store(self) -> Store:
+        """The store; raises ArchiveError while the archive is empty."""
+        from histoseek.archive.stores.lance import LanceStore
+
+        return LanceStore.open(self.layout.store, self.settled_space.dimension)
+
+    @cached_property
+    def signer(self) -> Signer:
+        """What makes signatures in this archive's space."""
+        return signer_of(self.layout, self.settled_space, self.recipe)
+
+    @cached_property
+    def language(self) -> Language:
+        """What ties its slides to texts."""
+        return Language(self.layout, self.manifest.text_encoder, self.settled_space)
+
+    @property
+    def settled_space(self) -> EmbeddingSpace:
+        """Its embedding space; raises ArchiveError while the archive is empty."""
+        if self.space is None:
+            raise ArchiveError(str(self.path), "the archive is empty", "Index some slides first")
+        return self.space
+
+    def records(self, where: str | None = None, limit: int | None = None, offset: int = 0) -> list[SlideRecord]:
+        """Records that satisfy an SQL filter, by slide id; raises BadFilter."""
+        return self.store.records(where, limit, offset) if self.space else []
+
+    def get(self, slide_id: str) -> StoredSlide:
+        """One slide with its signature; raises UnknownSlide."""
+        if self.space is None:
+            raise UnknownSlide(slide_id)
+        return self.store.get([slide_id])[0]
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the write lock, with what another writer did since the archive was opened taken in.
+
+        Raises ArchiveBusy, ArchiveReadOnly.
+        """
+        with writer_lock(self.layout):
+            self.refresh()
+            yield
+
+    def refresh(self) -> None:
+        """Take in what another process did to the archive as a whole, such as re-encoding it."""
+        manifest = read_manifest(self.layout)
+        if manifest != self.manifest:
+            self.adopt(manifest)
+
+    def adopt(self, manifest: Manifest) -> None:
+        """Go by another manifest from now on."""
+        self.manifest = manifest
+        for cached in ("store", "signer", "language"):
+            self.__dict__.pop(cached, None)
+
+    def update(self, slide_id: str, changes: Mapping[str, MetadataValue]) -> SlideRecord:
+        """Change metadata of a slide; raises UnknownSlide, or BadTable for columns that can't be set."""
+        with self.writing():
+            self.get(slide_id)
+            self.store.update_metadata(slide_id, changes)
+            if "report" in changes:
+                self.store.upsert(self.completed([replace(self.get(slide_id), language=LanguageVectors())]))
+            return self.get(slide_id).record
+
+    def remove(self, slide_ids: Sequence[str]) -> None:
+        """Take slides out with their cached features; raises UnknownSlide before anything is changed."""
+        with self.writing():
+            for slide_id in slide_ids:
+                self.get(slide_id)
+            self.drop(slide_ids)
+
+    def stats(self) -> ArchiveStats:
+        """Counts and sizes."""
+        records = self.records()
+        files = [path for path in self.layout.bags.rglob("*") if path.is_file()]
+        return ArchiveStats(
+            slides=len(records),
+            patients=len({r.patient_id for r in records if r.patient_id}),
+            cases=len({r.case_id for r in records if r.case_id}),
+            tiles=sum(r.tile_count for r in records),
+            store=self.store.stats() if self.space else None,
+            bag_bytes=sum(path.stat().st_size for path in files),
+        )
+
+    def drop(self, slide_ids: Sequence[str]) -> None:
+        """Take slides out while the write lock is held."""
+        self.store.delete(slide_ids)
+        for slide_id in slide_ids:
+            bag = self.layout.bag(slide_id)
+            sidecar_path(bag).unlink(missing_ok=True)
+            bag.unlink(missing_ok=True)
+        Journal(self.layout).removed(slide_ids)
+
+    def use_recipe(self, recipe: Recipe) -> None:
+        """Make bags differently from now on; the embedding space must stay the same.
+
+        Raises SpaceMismatch for another encoder or spacing.
+        """
+        if not recipe.imported:
+            encoder_card(recipe.encoder).check_spacing(recipe.spacing_um_per_px)
+        for name, part in (("encoder", "tile encoder"), ("spacing_um_per_px", "spacing um per px")):
+            mine, given = getattr(self.recipe, name), getattr(recipe, name)
+            if mine != given:
+                raise SpaceMismatch(str(self.path), part, str(mine), str(given))
+        if recipe != self.recipe:
+            with self.writing():
+                self.manifest = replace(self.manifest, recipe=recipe)
+                write_manifest(self.layout, self.manifest)
+
+    def require_encoders(self, weights: Weights | None, text_encoder: str | None) -> None:
+        """Raise SpaceMismatch when the archive was made with other weights or another text encoder than are given."""
+        trained = self.layout.weights.is_file()
+        mine = load_card(self.layout.weights).fingerprint if trained else "none"
+        if weights and weights.card.fingerprint != mine:
+            raise SpaceMismatch(str(self.path), "slide encoder", self.manifest.slide_encoder, weights.card.name)
+        if text_encoder not in (None, self.manifest.text_encoder):
+            raise SpaceMismatch(str(self.path), "text encoder", self.manifest.text_encoder, str(text_encoder))
+
+    def settle_space(self, means: Sequence[BagMean]) -> None:
+        """Fix the embedding space from the first bags: what its encoder needs, then the empty store, then the manifest.
+
+        Raises SpaceMismatch when the archive's weights take features of another dimension.
+        """
+        from histoseek.archive.stores.lance import LanceStore
+
+        space = self.space_for(self.layout, self.manifest.slide_encoder, means)
+        with as_archive_errors(self.path):
+            LanceStore.create(self.layout.store, space.dimension)
+        self._write(replace(self.manifest, space=space))
+
+    def space_for(self, layout: ArchiveLayout, slide_encoder: str, means: Sequence[BagMean]) -> EmbeddingSpace:
+        """The space of a slide encoder on such bags; an untrained one gets its centre here, written to `layout`."""
+        if slide_encoder == pooled.NAME:
+            centre = fit_centre(means)
+            weights, dimension = write_centre(layout, centre), len(centre)
+        else:
+            card = load_card(layout.weights)
+            weights, dimension = card.fingerprint, card.architecture.dimension
+        tile_encoder, tile_weights = tile_part(means[0].encoder, self.recipe)
+        return EmbeddingSpace(
+            tile_encoder=tile_encoder,
+            tile_encoder_weights=tile_weights,
+            tile_edge_px=0 if self.recipe.imported else encoder_card(self.recipe.encoder).input_px,
+            spacing_um_per_px=self.recipe.spacing_um_per_px,
+            slide_encoder=slide_encoder,
+            slide_weights=weights,
+            dimension=dimension,
+        )
+
+    def completed(self, slides: Sequence[StoredSlide]) -> list[StoredSlide]:
+        """The slides with all vectors that tie them to language; the first report settles with what it is read.
+
+        Raises EncoderError when the text encoder can't be loaded.
+        """
+        wanted = self.language.trained or any(slide.record.report for slide in slides)
+        if wanted and not self.settled_space.has_texts and self.manifest.text_encoder != "none":
+            self._settle_texts()
+        return self.language.complete(slides)
+
+    def _settle_texts(self) -> None:
+        """Let reports have vectors from now on: columns first, then the manifest."""
+        space = self.language.with_texts()
+        self.store.ensure_vectors(replace(self.language, space=space).dimensions)
+        self._write(replace(self.manifest, space=space))
+
+    def _write(self, manifest: Manifest) -> None:
+        write_manifest(self.layout, manifest)
+        self.adopt(manifest)
+
+
+def _text_encoder_of(weights: Weights | None) -> str:
+    return weights.card.text.encoder if weights and weights.card.text else DEFAULT_TEXT_ENCODER
+
+
+def _empty(layout: ArchiveLayout) -> bool:
+    """Whether an archive can be made here: nothing there, but for what a killed creation may have left."""
+    if not layout.root.exists():
+        return True
+    leftover = f".{layout.manifest.name}."
+    return layout.root.is_dir() and all(path.name.startswith(leftover) for path in layout.root.iterdir())

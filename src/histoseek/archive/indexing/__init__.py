@@ -1,0 +1,1 @@
+"""Bring an archive up to date with files, tables and reports."""

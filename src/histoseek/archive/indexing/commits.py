@@ -1,0 +1,76 @@
+"""Committing in batches, with the store's housekeeping going on between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from histoseek.archive.folder import Archive
+from histoseek.archive.indexing.plan import PlannedSlide
+from histoseek.archive.indexing.tables import SlideTable
+from histoseek.archive.journal import Journal
+from histoseek.archive.schema import StoredSlide
+
+_BATCH = 32
+_OPTIMIZE_EVERY = 16
+_READ_AT_ONCE = 256
+
+
+class Committer:
+    """Collects slides and commits them in batches; what is collected is committed even when the run is interrupted."""
+
+    def __init__(self, archive: Archive, journal: Journal, metadata: SlideTable | None) -> None:
+        self._archive = archive
+        self._journal = journal
+        self._columns = dict(metadata.extra_types) if metadata else {}
+        self._batch: list[StoredSlide] = []
+        self._commits = 0
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="optimize")
+        self._optimizing: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            if kind is None or issubclass(kind, KeyboardInterrupt):
+                self.flush()
+            self._finish_optimizing()
+            if kind is None and self._commits:
+                self._archive.store.optimize()
+        finally:
+            self._pool.shutdown()
+
+    def add(self, slide: StoredSlide) -> None:
+        """Take a slide; it is committed with its batch."""
+        self._batch.append(slide)
+        if len(self._batch) >= _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what is collected."""
+        if not self._batch:
+            return
+        self._finish_optimizing()
+        self._archive.store.ensure_columns(self._columns)
+        self._archive.store.upsert(self._archive.completed(self._batch))
+        self._journal.committed([slide.record.slide_id for slide in self._batch])
+        self._batch = []
+        self._commits += 1
+        if self._commits % _OPTIMIZE_EVERY == 0:
+            self._optimizing = self._pool.submit(self._archive.store.optimize)
+
+    def stored(self, slides: Sequence[PlannedSlide]) -> Iterator[tuple[PlannedSlide, StoredSlide]]:
+        """What the store holds of these slides, read in portions."""
+        if slides:
+            self._archive.store.ensure_columns(self._columns)
+        for start in range(0, len(slides), _READ_AT_ONCE):
+            part = slides[start : start + _READ_AT_ONCE]
+            yield from zip(part, self._archive.store.get([slide.slide_id for slide in part]), strict=True)
+
+    def _finish_optimizing(self) -> None:
+        if self._optimizing:
+            self._optimizing.result()
+            self._optimizing = None

@@ -1,0 +1,118 @@
+"""What a table says of a person: columns that are kept apart, and values to look for in the person's reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from histoseek.archive.indexing.tables import SlideTable, TableRow
+from histoseek.archive.schema import MetadataValue, SlideRecord
+from histoseek.reports.privacy.deidentify import KnownIdentifiers
+from histoseek.reports.privacy.person_names import is_person_name, pseudonymous
+
+_SHORTEST_ID = 5
+_NAME_WORDS = """
+name surname lastname last_name family_name familyname maiden_name middle_name birth_name
+firstname first_name given_name givenname forename full_name fullname nickname initials
+nachname vorname familienname geburtsname patientenname nom prenom pr_nom nom_patient
+naam achternaam voornaam nombre apellido apellidos cognome nome
+patient_name patient_surname patient_firstname patient_lastname patient_first_name patient_last_name pat_name
+physician_name doctor_name surgeon_name pathologist_name clinician_name mother_name father_name contact_name
+"""
+_CONTACT_WORDS = """
+phone phone_number telephone tel mobile fax email e_mail mail address street adresse telefon
+ssn social_security_number insurance_number birth_date birthdate date_of_birth dob birthday
+geburtsdatum date_de_naissance geboortedatum fecha_de_nacimiento
+"""
+_NUMBER_WORDS = """
+mrn accession accession_number accession_no accession_id record_number medical_record_number specimen_id
+specimen_number case_number report_id report_number hospital_number patient_number
+"""
+_PATIENT_WORDS = "table_patient_id patientid patient_number patient_no pat_id subject subject_id mrn"
+_NAMES = frozenset(_NAME_WORDS.split())
+_CONTACTS = frozenset(_CONTACT_WORDS.split())
+_NUMBERS = frozenset(_NUMBER_WORDS.split())
+_PATIENTS = frozenset(_PATIENT_WORDS.split())
+
+
+def identifying_columns(table: SlideTable) -> tuple[str, ...]:
+    """The columns that name a person or tell where to reach one, in the table's order."""
+    return tuple(column for column in table.extra_types if column in _CONTACTS or _is_of_names(table, column))
+
+
+def named_patients(table: SlideTable) -> tuple[int, ...]:
+    """The places of the rows whose id of a patient is the name of a person."""
+    return tuple(place for place, row in enumerate(table.rows) if is_person_name(row.texts.get("patient_id", "")))
+
+
+def set_apart(table: SlideTable) -> SlideTable:
+    """The table without its identifying columns, and with pseudonyms where ids of patients are names.
+
+    What the columns and the ids say is in each row's `known`.
+    """
+    columns = identifying_columns(table)
+    kept = {name: kind for name, kind in table.extra_types.items() if name not in columns}
+    rows = tuple(
+        replace(
+            row,
+            known=_known(row),
+            texts={name: pseudonymous(text) if name == "patient_id" else text for name, text in row.texts.items()},
+            extra={name: value for name, value in row.extra.items() if name in kept},
+        )
+        for row in table.rows
+    )
+    return replace(table, rows=rows, extra_types=kept)
+
+
+def known_of_record(record: SlideRecord) -> KnownIdentifiers:
+    """What the archive itself knows of the person behind a slide."""
+    return known_identifiers((record.slide_id, record.case_id), record.patient_id, record.extra)
+
+
+def known_identifiers(
+    ids: Iterable[str | None], patient_id: str | None, columns: Mapping[str, MetadataValue]
+) -> KnownIdentifiers:
+    """Ids of at least five characters with a digit, and the values of columns that hold names or numbers.
+
+    Shorter ids are left: a patient "A1" would take the block labels of every report. The id of a patient may be a name,
+    and so may a "Surname, Given" where other ids were expected.
+    """
+    names = [str(value) for column, value in columns.items() if column in _NAMES and value and not _digits(value)]
+    ids = tuple(ids)
+    names += [value for value in ids if value and "," in value and not _digits(value)]
+    patients = [str(value) for column, value in columns.items() if column in _PATIENTS and value]
+    names += [value for value in (patient_id, *patients) if value and is_person_name(value)]
+    told = (str(value) for column, value in columns.items() if column in _CONTACTS | _NUMBERS and value)
+    numbers = (value for value in (*ids, patient_id, *told) if value and _tells(value))
+    return KnownIdentifiers(tuple(names), tuple(dict.fromkeys(numbers)))
+
+
+def together(known: Iterable[KnownIdentifiers]) -> KnownIdentifiers:
+    """All that several tables and rows know, each once."""
+    names: dict[str, None] = {}
+    ids: dict[str, None] = {}
+    for one in known:
+        names.update(dict.fromkeys(one.names))
+        ids.update(dict.fromkeys(one.ids))
+    return KnownIdentifiers(tuple(names), tuple(ids))
+
+
+def _known(row: TableRow) -> KnownIdentifiers:
+    return known_identifiers((row.slide_id, row.case_id), row.texts.get("patient_id"), row.extra)
+
+
+def _is_of_names(table: SlideTable, column: str) -> bool:
+    """Whether a column holds names of persons; one that is just called `name` may as well name slides."""
+    if column in _PATIENTS:
+        return any(is_person_name(str(row.extra.get(column) or "")) for row in table.rows)
+    if column != "name":
+        return column in _NAMES
+    return not any(_digits(row.extra.get(column)) for row in table.rows)
+
+
+def _tells(value: str) -> bool:
+    return len(value) >= _SHORTEST_ID and _digits(value)
+
+
+def _digits(value: MetadataValue) -> bool:
+    return any(character.isdigit() for character in str(value))

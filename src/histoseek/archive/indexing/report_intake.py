@@ -1,0 +1,193 @@
+"""From report files to the text that the archive keeps of each slide, with an account that holds no content."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from histoseek.archive.indexing.identifying import known_identifiers, known_of_record, together
+from histoseek.archive.indexing.report_texts import ReportDoor
+from histoseek.archive.indexing.tables import SlideTable, TableRow
+from histoseek.archive.journal import ReportRefusal
+from histoseek.archive.schema import SlideRecord
+from histoseek.errors import InputError
+from histoseek.progress import Reporter, SilentReporter
+from histoseek.reports.files.columns import ReportColumns
+from histoseek.reports.files.document import FileRead, Report, ReportsRead, Source
+from histoseek.reports.files.joining import Joined, SlideKey, join_reports
+from histoseek.reports.files.reader import read_reports
+from histoseek.reports.privacy.deidentify import KindCount, KnownIdentifiers
+
+log = logging.getLogger(__name__)
+
+BAD_REPORT = "BadReport"
+"""What refused report files and rows are called where slides have the class of their error."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnjoinedReport:
+    """A report that belongs to no slide: its id, and why."""
+
+    report_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportsTaken:
+    """What became of the reports.
+
+    files: how each was read; folded: ids whose text came twice and is kept once; differing: ids with several texts,
+    all kept; reports: how many were read, joined: how many of them belong to a slide; slides: how many have a text, be
+    it of their metadata row; removed: identifiers replaced.
+    """
+
+    files: tuple[FileRead, ...]
+    refused: tuple[ReportRefusal, ...]
+    folded: tuple[str, ...]
+    differing: tuple[str, ...]
+    reports: int
+    joined: int
+    slides: int
+    unjoined: tuple[UnjoinedReport, ...]
+    slides_without_report: tuple[str, ...]
+    deidentified: bool
+    removed: tuple[KindCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SlideTexts:
+    """The text to keep of each file that has one; what became of the reports, None where there was none."""
+
+    of: Mapping[Path, str]
+    taken: ReportsTaken | None
+
+
+def named_columns(given: Mapping[str, str] | None, rename: Mapping[str, str] | None) -> ReportColumns | None:
+    """Columns as `--report-columns` and `--rename` name them. Raises ConfigurationError for an unknown role.
+
+    Each table must have the columns of the former; beside a rename, which may be for another table, none must.
+    """
+    renamed = ReportColumns.renamed(rename) if rename else None
+    named = ReportColumns.given(given) if given else None
+    if named and renamed and renamed.roles:
+        return ReportColumns((*named.roles, *renamed.roles), optional=True)
+    return named or renamed
+
+
+def load_reports(paths: Sequence[Path], columns: ReportColumns | None, reporter: Reporter | None = None) -> ReportsRead:
+    """Read reports; raises what `read_reports` raises, and InputError for folders without any report file."""
+    with (reporter or SilentReporter()).part("report files", 0) as part:
+        read = read_reports(paths, columns, part)
+    if not (read.files or read.refused):
+        advice = "Give tables, JSON, Excel, text or PDF files, or folders of them"
+        raise InputError(", ".join(map(str, paths)), "no report files in it", advice)
+    return read
+
+
+def known_of_report(report: Report) -> KnownIdentifiers:
+    """What a report's own ids say, and the names beside it."""
+    ids = (report.report_id.partition("#")[0], report.case_id, *report.slide_ids)
+    return together((known_identifiers(ids, report.patient_id, {}), KnownIdentifiers(names=report.persons)))
+
+
+def refusal_of(source: Source, reason: str) -> ReportRefusal:
+    """A refused file or row as it is logged; reason: in full, with its place."""
+    return ReportRefusal(str(source.path), source.row, BAD_REPORT, " ".join(reason.split()))
+
+
+@dataclass
+class ReportIntake:
+    """Joins reports to slide files and passes their texts through the door.
+
+    row_of: the metadata row of each file; records: what the archive holds, for files without a row.
+    """
+
+    files: Sequence[Path]
+    row_of: Mapping[Path, TableRow]
+    records: Sequence[SlideRecord]
+    metadata: SlideTable | None
+    deidentifies: bool
+    _refused: list[ReportRefusal] = field(default_factory=list, init=False)
+
+    def take(self, read: ReportsRead | None, reporter: Reporter) -> SlideTexts:
+        """The text of each file: its reports, or else the `report` of its metadata row."""
+        self._door = ReportDoor(self.deidentifies)
+        self._record_of = {record.uri: record for record in self.records}
+        if read is None:
+            of = self._of_rows({})
+            nothing = ReportsRead((), (), (), (), ())
+            return SlideTexts(of, self._account(nothing, None, len(of)) if of or self._refused else None)
+        self._refused += [refusal_of(one.source, str(one)) for one in read.refused]
+        joined = join_reports(read.reports, [self._key(path) for path in self.files])
+        of = self._of_rows(self._of_reports(read.reports, joined, reporter))
+        return SlideTexts(of, self._account(read, joined, len(of)))
+
+    def _key(self, path: Path) -> SlideKey:
+        row, record = self.row_of.get(path, TableRow()), self._record_of.get(str(path))
+        return SlideKey(
+            slide_id=row.slide_id or (record.slide_id if record else None),
+            file=path,
+            case_id=row.case_id or (record.case_id if record else None),
+            patient_id=row.texts.get("patient_id") or (record.patient_id if record else None),
+        )
+
+    def _of_reports(self, reports: Sequence[Report], joined: Joined, reporter: Reporter) -> dict[Path, str]:
+        """The clean texts of each file; a report of several files passes the door once."""
+        places: dict[int, list[int]] = defaultdict(list)
+        for pair in joined.pairs:
+            places[pair.report].append(pair.slide)
+        texts: dict[Path, list[str]] = defaultdict(list)
+        with reporter.part("reading reports", len(places)) as part:
+            for number, slides in places.items():
+                files = [self.files[slide] for slide in slides]
+                text = self._passed(reports[number].text, self._known(reports[number], files), reports[number].source)
+                for path in files if text else ():
+                    texts[path].append(text)
+                part.advance()
+        return {path: "\n\n".join(found) for path, found in texts.items()}
+
+    def _of_rows(self, of: dict[Path, str]) -> dict[Path, str]:
+        """The texts, with those of metadata rows where no report speaks of a file."""
+        clean: dict[int, str] = {}
+        for path, row in self.row_of.items():
+            if path in of or not row.report or self.metadata is None:
+                continue
+            if id(row) not in clean:
+                clean[id(row)] = self._passed(row.report, row.known, Source(self.metadata.path))
+            if clean[id(row)]:
+                of[path] = clean[id(row)]
+        return of
+
+    def _known(self, report: Report, files: Sequence[Path]) -> KnownIdentifiers:
+        rows = [self.row_of[path].known for path in files if path in self.row_of]
+        records = [self._record_of[str(path)] for path in files if str(path) in self._record_of]
+        return together((*rows, *map(known_of_record, records), known_of_report(report)))
+
+    def _passed(self, text: str, known: KnownIdentifiers, source: Source) -> str:
+        """The text as it may be stored, empty where that fails: what could not be cleaned is not kept."""
+        try:
+            return self._door.passed(text, known)
+        except Exception as error:
+            log.debug("unexpected %s while replacing identifiers", type(error).__name__)
+            what = f"{source.path}: its identifiers could not be replaced (unexpected {type(error).__name__})"
+            self._refused.append(refusal_of(source, f"{what}. Shorten the report, or leave it out"))
+            return ""
+
+    def _account(self, read: ReportsRead, joined: Joined | None, slides: int) -> ReportsTaken:
+        lost = joined.reports_without_slide if joined else ()
+        return ReportsTaken(
+            files=read.files,
+            refused=tuple(self._refused),
+            folded=read.folded,
+            differing=read.differing,
+            reports=len(read.reports),
+            joined=len(read.reports) - len(lost),
+            slides=slides,
+            unjoined=tuple(UnjoinedReport(one.report.report_id, one.why) for one in lost),
+            slides_without_report=tuple(str(self.files[i]) for i in joined.slides_without_report) if joined else (),
+            deidentified=self.deidentifies,
+            removed=self._door.removed,
+        )

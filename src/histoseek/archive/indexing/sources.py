@@ -1,0 +1,128 @@
+"""Where an indexing run gets its bags from: slides, feature files, or the archive's own cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from histoseek.archive.indexing.plan import PlannedSlide
+from histoseek.archive.layout import ArchiveLayout
+from histoseek.encoders.bag import Bag, BagOrigin, load_bag, load_origin, save_bag
+from histoseek.encoders.bagging import PreparedSlide, encode_prepared, prepare_slide
+from histoseek.encoders.features import FeatureFile, read_features
+from histoseek.encoders.recipe import Recipe
+from histoseek.encoders.tile.base import TileEncoder
+from histoseek.encoders.tile.registry import encoder_card, load_encoder
+from histoseek.errors import BadFeatureFile
+from histoseek.files import as_archive_errors
+from histoseek.progress import Reporter
+
+
+@dataclass(frozen=True, slots=True)
+class SourcedBag:
+    """A bag that lies complete in the cache, and what it was made from."""
+
+    bag: Bag
+    origin: BagOrigin
+
+
+Prepared = SourcedBag | PreparedSlide | FeatureFile
+
+
+class BagSource(Protocol):
+    """Makes bags in two steps: `prepare` may run ahead in another thread, `finish` runs in order."""
+
+    def prepare(self, slide: PlannedSlide) -> Prepared:
+        """Open, look, choose; raises SlideError."""
+
+    def finish(self, slide: PlannedSlide, prepared: Prepared, reporter: Reporter) -> SourcedBag:
+        """Compute the bag and put it into the cache; raises SlideError."""
+
+
+@dataclass
+class SlideBags:
+    """Bags encoded from slides. The encoder is loaded when the first slide needs it."""
+
+    layout: ArchiveLayout
+    recipe: Recipe
+    workers: int
+
+    @cached_property
+    def encoder(self) -> TileEncoder:
+        """The tile encoder of the recipe."""
+        return load_encoder(self.recipe.encoder)
+
+    def prepare(self, slide: PlannedSlide) -> Prepared:
+        """The cached bag if it is of this file and recipe, else the open slide with its tiles chosen."""
+        cached = cached_bag(self.layout, slide)
+        if cached:
+            return cached
+        edge_px = encoder_card(self.recipe.encoder).input_px
+        return prepare_slide(slide.path, self.recipe, edge_px, slide.spacing_um_per_px)
+
+    def finish(self, slide: PlannedSlide, prepared: Prepared, reporter: Reporter) -> SourcedBag:
+        """Encode the chosen tiles; closes the slide."""
+        if not isinstance(prepared, PreparedSlide):
+            return _as_cached(prepared)
+        source = prepared.slide
+        try:
+            with reporter.part(f"slide {slide.slide_id}, tiles", len(prepared.tiles)) as part:
+                bag = encode_prepared(prepared, self.encoder, self.workers, part)
+        finally:
+            source.close()
+        size, spacing = source.size, source.spacing_um_per_px
+        origin = BagOrigin(slide.file_fingerprint, slide.recipe, size.width, size.height, spacing)
+        return _cached(self.layout, slide, bag, origin)
+
+
+@dataclass(frozen=True)
+class FeatureBags:
+    """Bags read from feature files; no slide is opened."""
+
+    layout: ArchiveLayout
+    recipe: Recipe
+
+    def prepare(self, slide: PlannedSlide) -> Prepared:
+        """The cached bag if it is of this file, else the file's content."""
+        return cached_bag(self.layout, slide) or read_features(slide.path, self.recipe.encoder)
+
+    def finish(self, slide: PlannedSlide, prepared: Prepared, reporter: Reporter) -> SourcedBag:
+        """Copy the bag into the cache, so that the archive can be re-encoded without the file."""
+        if not isinstance(prepared, FeatureFile):
+            return _as_cached(prepared)
+        spacing = slide.spacing_um_per_px or prepared.slide_spacing_um_per_px
+        origin = BagOrigin(slide.file_fingerprint, slide.recipe, prepared.width, prepared.height, spacing)
+        return _cached(self.layout, slide, prepared.bag, origin)
+
+
+def cached_bag(layout: ArchiveLayout, slide: PlannedSlide) -> SourcedBag | None:
+    """The cached bag of a slide, None when there is none of this file and recipe, or it is damaged."""
+    path = layout.bag(slide.slide_id)
+    origin = load_origin(path)
+    if origin is None or (origin.file_fingerprint, origin.recipe) != (slide.file_fingerprint, slide.recipe):
+        return None
+    try:
+        return SourcedBag(load_bag(path), origin)
+    except BadFeatureFile:
+        return None
+
+
+def reload_bag(layout: ArchiveLayout, slide: PlannedSlide) -> SourcedBag:
+    """The cached bag of a slide that has one; raises BadFeatureFile when it is gone."""
+    found = cached_bag(layout, slide)
+    if found is None:
+        raise BadFeatureFile(slide.path, "its cached features vanished during the run")
+    return found
+
+
+def _cached(layout: ArchiveLayout, slide: PlannedSlide, bag: Bag, origin: BagOrigin) -> SourcedBag:
+    with as_archive_errors(layout.root):
+        save_bag(bag, origin, layout.bag(slide.slide_id))
+    return SourcedBag(bag, origin)
+
+
+def _as_cached(prepared: Prepared) -> SourcedBag:
+    if not isinstance(prepared, SourcedBag):
+        raise TypeError(f"a {type(prepared).__name__} came from another source")
+    return prepared

@@ -1,0 +1,1 @@
+"""Embedding spaces of an archive: centre, signatures, texts."""

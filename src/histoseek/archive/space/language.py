@@ -1,0 +1,175 @@
+"""What ties an archive's slides to language: what its reports say, and the space that slides and texts share."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.archive.layout import ArchiveLayout
+from histoseek.archive.report_index import read_report, windows_of
+from histoseek.archive.schema import LanguageVectors, StoredSlide
+from histoseek.archive.stores.base import VectorColumn
+from histoseek.encoders.alignment import Alignment, Floats, load_alignment
+from histoseek.encoders.space import EmbeddingSpace
+from histoseek.encoders.text.base import TextEncoder
+from histoseek.encoders.weights import TEXT_MODEL, load_card, load_weights
+from histoseek.errors import SpaceMismatch
+
+Halves = NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Language:
+    """Reads texts into one archive's spaces; spec: what its text encoder is loaded from, or "none"."""
+
+    layout: ArchiveLayout
+    spec: str
+    space: EmbeddingSpace
+
+    @cached_property
+    def encoder(self) -> TextEncoder:
+        """The text encoder, loaded when first asked for; raises EncoderError, or SpaceMismatch for another one."""
+        encoder = self._loaded()
+        if self.space.has_texts and encoder.weights_hash != self.space.text_weights:
+            parts = self.space.text_weights, encoder.weights_hash
+            raise SpaceMismatch(str(self.layout.root), f"text encoder ({self.spec})", *parts)
+        return encoder
+
+    @cached_property
+    def sentences(self) -> RememberedVectors:
+        """Vectors of sentences, which are remembered for a while; raises as `encoder` does."""
+        return RememberedVectors(self.encoder.encode)
+
+    @cached_property
+    def alignment(self) -> Alignment | None:
+        """The maps into the shared space, None when there is none; raises DamagedArchive."""
+        if not self.space.has_alignment:
+            return None
+        return load_alignment(self.layout.alignment, self.space.alignment_weights)
+
+    @property
+    def dimensions(self) -> dict[VectorColumn, int]:
+        """The vector columns that the space has, with their dimensions."""
+        found: dict[VectorColumn, int] = {"report_vector": self.space.text_dimension} if self.space.has_texts else {}
+        if self.space.has_alignment:
+            found |= {"shared_vector": self.space.shared_dimension, "shared_report_vector": self.space.shared_dimension}
+        return found
+
+    def with_texts(self) -> EmbeddingSpace:
+        """The space once reports are read with the text encoder, and into the shared space if weights bring one."""
+        encoder = self.encoder
+        space = replace(
+            self.space,
+            text_encoder=f"{encoder.card.name}-{encoder.card.version}",
+            text_weights=encoder.weights_hash,
+            text_dimension=encoder.card.dimension,
+        )
+        alignment = load_weights(self.layout.weights).alignment if self.trained else None
+        if alignment is None or self.space.has_alignment:
+            return space
+        alignment.save(self.layout.alignment)
+        return aligned(space, alignment)
+
+    @cached_property
+    def trained(self) -> bool:
+        """Whether slides and texts were trained together, so that slides can be found by text without reports."""
+        return self.layout.weights.is_file() and load_card(self.layout.weights).text is not None
+
+    def complete(self, slides: Sequence[StoredSlide]) -> list[StoredSlide]:
+        """The slides with what ties them to language, as far as they don't have it yet."""
+        new = [i for i, slide in enumerate(slides) if slide.record.report and slide.language.report_vector is None]
+        found = dict(zip(new, self._report_vectors([slides[i].record.report or "" for i in new]), strict=True))
+        in_parts = self._windows([slide for slide in slides if slide.language.report_windows is None])
+        return [
+            replace(slide, language=self._completed(slide, found.get(i, slide.language.report_vector), in_parts))
+            for i, slide in enumerate(slides)
+        ]
+
+    def _report_vectors(self, reports: Sequence[str]) -> Sequence[Floats | None]:
+        if not (reports and self.space.has_texts):
+            return [None] * len(reports)
+        return list(self.encoder.encode(reports))
+
+    def _windows(self, slides: Sequence[StoredSlide]) -> Mapping[str, Halves]:
+        """The vectors of the parts of reports that are longer than the encoder's context, by report."""
+        if not self.space.has_texts:
+            return {}
+        reports = dict.fromkeys(slide.record.report for slide in slides if slide.record.report)
+        parts = {report: windows_of(report, self.encoder.card.context_tokens) for report in reports}
+        parts = {report: own for report, own in parts.items() if len(own) > 1}
+        if not parts:
+            return {}
+        vectors = iter(self.encoder.encode([window for own in parts.values() for window in own]).astype(np.float16))
+        return {report: np.stack([next(vectors) for _ in own]) for report, own in parts.items()}
+
+    def _completed(self, slide: StoredSlide, report: Floats | None, in_parts: Mapping[str, Halves]) -> LanguageVectors:
+        language, text = replace(slide.language, report_vector=report), slide.record.report
+        if text and language.report_tokens is None:
+            tokens, stated = read_report(text)
+            language = replace(language, report_tokens=tokens, report_facts=stated)
+        if text and text in in_parts:
+            language = replace(language, report_windows=in_parts[text])
+        if self.alignment is None:
+            return language
+        shared = self.alignment.slides(slide.signature.global_vector[None])[0]
+        shared_report = self.alignment.texts(np.asarray(report)[None])[0] if report is not None else None
+        return replace(language, shared_vector=shared, shared_report_vector=shared_report)
+
+    def _loaded(self) -> TextEncoder:
+        if self.trained:
+            weights = load_weights(self.layout.weights)
+            if weights.part(TEXT_MODEL):
+                from histoseek.encoders.text.trained import trained_text_encoder
+
+                return trained_text_encoder(weights, self.spec)
+        from histoseek.encoders.text.registry import load_text_encoder
+
+        return load_text_encoder(self.spec)
+
+
+def aligned(space: EmbeddingSpace, alignment: Alignment) -> EmbeddingSpace:
+    """The space with slides and texts in the shared space of an alignment."""
+    return replace(
+        space,
+        alignment=alignment.kind,
+        alignment_weights=alignment.fingerprint,
+        shared_dimension=alignment.dimension(space.dimension),
+    )
+
+
+MOST_SENTENCES = 20_000
+"""About 30 MB with 384 numbers a vector."""
+
+
+class RememberedVectors:
+    """Reads texts, each once as long as it is remembered. Safe to use from several threads."""
+
+    def __init__(self, encode: Callable[[Sequence[str]], Floats], most: int = MOST_SENTENCES) -> None:
+        self._encode = encode
+        self._most = most
+        self._held: OrderedDict[str, Floats] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def __call__(self, texts: Sequence[str]) -> Floats:
+        """Vectors of some texts, at least one, float32 [N, T]."""
+        with self._guard:
+            known = {text: self._held[text] for text in texts if text in self._held}
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            known |= zip(new, self._encode(new), strict=True)
+        self._remember(texts, known)
+        return np.stack([known[text] for text in texts])
+
+    def _remember(self, texts: Sequence[str], known: dict[str, Floats]) -> None:
+        with self._guard:
+            for text in texts:
+                self._held[text] = known[text]
+                self._held.move_to_end(text)
+            while len(self._held) > self._most:
+                self._held.popitem(last=False)

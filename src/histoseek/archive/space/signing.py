@@ -1,0 +1,70 @@
+"""From a bag to the signature that the archive keeps, in the archive's own space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from histoseek.archive.layout import ArchiveLayout
+from histoseek.archive.space.centre import read_centre
+from histoseek.encoders.bag import Bag
+from histoseek.encoders.recipe import Recipe
+from histoseek.encoders.slide import pooled
+from histoseek.encoders.slide.base import SlideEncoder
+from histoseek.encoders.space import EmbeddingSpace
+from histoseek.encoders.weights import load_weights
+from histoseek.errors import DamagedArchive, SpaceMismatch
+from histoseek.mosaics.signature import MosaicTiles, Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Makes signatures in one embedding space; tile_encoder: fingerprint of what made its features."""
+
+    tile_encoder: str
+    slide_encoder: SlideEncoder
+
+    def sign(self, bag: Bag) -> Signature:
+        """The signature of a bag; raises SpaceMismatch for a bag of another encoder or dimension."""
+        self._require_same_space(bag)
+        embedding = self.slide_encoder.encode(bag)
+        return Signature.of(
+            global_vector=embedding.global_vector,
+            mosaic=np.stack([part.vector for part in embedding.parts]).astype(np.float16),
+            shares=np.array([part.share for part in embedding.parts], np.float32),
+            mosaic_tiles=tuple(MosaicTiles(part.coords, part.weights) for part in embedding.parts),
+            tile_size_level0=bag.tile_size_level0,
+        )
+
+    def _require_same_space(self, bag: Bag) -> None:
+        if bag.encoder != self.tile_encoder:
+            raise SpaceMismatch("bag of features", "tile encoder", self.tile_encoder, bag.encoder)
+        wanted, given = self.slide_encoder.input_dimension, bag.features.shape[1]
+        if wanted != given:
+            raise SpaceMismatch("bag of features", "dimension", str(wanted), str(given))
+
+
+def signer_of(layout: ArchiveLayout, space: EmbeddingSpace, recipe: Recipe) -> Signer:
+    """What makes signatures in the space of this layout; raises DamagedArchive when its files are not the space's."""
+    suffix = "" if recipe.imported else f"-{space.tile_encoder_weights}"
+    return Signer(space.tile_encoder + suffix, _slide_encoder(layout, space))
+
+
+def _slide_encoder(layout: ArchiveLayout, space: EmbeddingSpace) -> SlideEncoder:
+    if space.slide_encoder == pooled.NAME:
+        return pooled.PooledEncoder(read_centre(layout, space.slide_weights))
+    from histoseek.encoders.slide.registry import trained_encoder
+
+    weights = load_weights(layout.weights)
+    if weights.card.fingerprint != space.slide_weights:
+        raise DamagedArchive(layout.weights, "other weights than the embedding space's")
+    return trained_encoder(weights)
+
+
+def tile_part(encoder: str, recipe: Recipe) -> tuple[str, str]:
+    """Name and weights hash of a tile encoder from the fingerprint that its bags carry."""
+    if recipe.imported:
+        return encoder, "unknown"
+    name, _, weights = encoder.rpartition("-")
+    return name, weights

@@ -1,0 +1,1 @@
+"""The vocabulary: concepts, their names, kinds and places."""

@@ -1,0 +1,208 @@
+"""Finding the vocabulary's concepts in a text, each with its place and whether it is affirmed."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from histoseek.errors import InputError
+from histoseek.reports.concepts.vocabulary import Surface, Vocabulary, load_vocabulary
+from histoseek.reports.language.negation import Reach, Status, scopes
+from histoseek.reports.language.words import Span, Token, tokens
+
+_LINKS = frozenset({"or", "and", ",", "nor"})
+_TYPE = "type"
+_CIRCA = re.compile(r"\.\s*\d")
+
+
+# Start, end and concept of a term.
+_Found = tuple[int, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A concept named in a text: `text[start:end]`, its status, and the words that decide it (None: affirmed)."""
+
+    start: int
+    end: int
+    concept_id: str
+    status: Status
+    cue: Span | None
+
+
+class _Node:
+    """A word in the tree of terms: the words that can follow, and the concept that ends here."""
+
+    __slots__ = ("concept_id", "following")
+
+    def __init__(self) -> None:
+        self.concept_id = ""
+        self.following: dict[str, _Node] = {}
+
+
+class TermMatcher:
+    """All terms of a vocabulary as one tree of words; matching is linear in the text's length."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._words = vocabulary.words
+        self._root = _Node()
+        for concept_id in vocabulary.concepts:
+            for surface in vocabulary.surfaces(concept_id):
+                for words in _variants(surface, self._words):
+                    self._add(words, concept_id, surface.text)
+        for concept_id in vocabulary.concepts:
+            for words in _inverted(concept_id, vocabulary):
+                node = self._leaf(words)
+                node.concept_id = node.concept_id or concept_id
+
+    def _leaf(self, words: tuple[str, ...]) -> _Node:
+        node = self._root
+        for word in words:
+            node = node.following.setdefault(word, _Node())
+        return node
+
+    def _add(self, words: tuple[str, ...], concept_id: str, text: str) -> None:
+        node = self._leaf(words)
+        if node.concept_id not in {"", concept_id}:
+            advice = f"Remove it from one of them (remove = [{text!r}])"
+            raise InputError(f"entry {concept_id}", f"{text!r} is already a way to write {node.concept_id}", advice)
+        node.concept_id = concept_id
+
+    def find(self, text: str) -> tuple[_Found, ...]:
+        """Start, end and concept of each term in order, the longest at each place, none overlapping.
+
+        Of terms that share their last word ("vascular or perineural invasion") each is found.
+        """
+        words = tokens(text)
+        found: list[_Found] = []
+        position = 0
+        while position < len(words):
+            length, concept_id = self._longest(words, position, text)
+            if length:
+                if length > 1:
+                    _put_shared(found, self._sharing(words, position, length))
+                found.append((words[position].start, words[position + length - 1].end, concept_id))
+            position += max(length, 1)
+        return tuple(found)
+
+    def _sharing(self, words: tuple[Token, ...], position: int, length: int) -> list[_Found]:
+        """Terms of one word before this one that its last words complete ("ductal and lobular carcinoma in situ")."""
+        end, found = position + length, list[_Found]()
+        while position >= 2:
+            link = position - 1
+            while link > 0 and words[link].key in _LINKS:
+                link -= 1
+            completed = (self._completed(words[link], words[start:end]) for start in range(position + 1, end))
+            concept_id = next(filter(None, completed), "")
+            if link == position - 1 or not concept_id:
+                break
+            found.insert(0, (words[link].start, words[link].end, concept_id))
+            position = link
+        return found
+
+    def _completed(self, first: Token, rest: tuple[Token, ...]) -> str:
+        nodes = self._step([self._root], first)
+        for word in rest:
+            nodes = self._step(nodes, word)
+        return next((node.concept_id for node in nodes if node.concept_id), "")
+
+    def _longest(self, words: tuple[Token, ...], position: int, text: str) -> tuple[int, str]:
+        """How many words the longest term at this place has, and its concept; (0, "") where none begins."""
+        best, concept_id = 0, ""
+        nodes = [self._root]
+        for index in range(position, len(words)):
+            word = words[index]
+            if index > position and not word.joined:
+                break
+            nodes = self._step(nodes, word)
+            if not nodes:
+                break
+            ended = next((node.concept_id for node in nodes if node.concept_id), "")
+            if ended and not _is_circa(word, text):
+                best, concept_id = index - position + 1, ended
+        return best, concept_id
+
+    def _step(self, nodes: list[_Node], word: Token) -> list[_Node]:
+        exact, evened = "=" + word.raw, self._words.get(word.key, word.key)
+        return [node.following[key] for node in nodes for key in (exact, evened) if key in node.following]
+
+
+def _put_shared(found: list[_Found], shared: list[_Found]) -> None:
+    """Add terms that share a later one's last words, in the place of their bare first words."""
+    tail: list[_Found] = []
+    while shared and found and found[-1][1] > shared[0][0]:
+        tail.insert(0, found.pop())
+    inside = [one for one in shared if not any(other[0] < one[0] < other[1] for other in tail)]
+    starts = {one[0] for one in inside}
+    found.extend(sorted([*(one for one in tail if one[0] not in starts), *inside]))
+
+
+def _variants(surface: Surface, same: dict[str, str]) -> Iterator[tuple[str, ...]]:
+    """The word sequences of one way of writing: hyphenated words also joined ("non-invasive", "noninvasive")."""
+    written = [surface.text]
+    if "-" in surface.text and not surface.exact:
+        written.append(surface.text.replace("-", ""))
+    for text in written:
+        words = tokens(text)
+        if surface.exact:
+            yield tuple("=" + word.raw for word in words)
+            yield (*("=" + word.raw for word in words[:-1]), "=" + words[-1].raw + "s")
+        else:
+            yield tuple(same.get(word.key, word.key) for word in words)
+
+
+def _inverted(concept_id: str, vocabulary: Vocabulary) -> Iterator[tuple[str, ...]]:
+    """A diagnosis named by its parent with the type behind it ("renal cell carcinoma, papillary type")."""
+    concept = vocabulary[concept_id]
+    if concept.kind != "diagnosis":
+        return
+    own = {words for surface in vocabulary.surfaces(concept_id) for words in _plain(surface, vocabulary)}
+    heads = {
+        words
+        for ancestor in vocabulary.ancestors(concept_id)
+        for surface in vocabulary.surfaces(ancestor)
+        for words in _plain(surface, vocabulary)
+    }
+    pairs = {(words[: -len(head)], head) for words in own for head in heads if words[-len(head) :] == head}
+    parents = (surface for parent in concept.parents for surface in vocabulary.surfaces(parent))
+    above = {words for surface in parents for words in _plain(surface, vocabulary)}
+    for kind in {kind for kind, _ in pairs if kind}:
+        ending = kind if kind[-1] == _TYPE else (*kind, _TYPE)
+        for head in above | {head for other, head in pairs if other == kind}:
+            yield from ((*head, link, *ending) for link in (",", "of"))
+
+
+def _plain(surface: Surface, vocabulary: Vocabulary) -> Iterator[tuple[str, ...]]:
+    return iter(()) if surface.exact else _variants(surface, vocabulary.words)
+
+
+def _is_circa(word: Token, text: str) -> bool:
+    return word.raw == "ca" and _CIRCA.match(text, word.end) is not None
+
+
+@lru_cache(maxsize=8)
+def _matcher(vocabulary: Vocabulary) -> TermMatcher:
+    return TermMatcher(vocabulary)
+
+
+def find_terms(text: str, vocabulary: Vocabulary | None = None) -> tuple[Mention, ...]:
+    """The concepts named in a text, in order, the longest term at each place.
+
+    Words match in any case, number, hyphenation and spelling (British or American); abbreviations only as written.
+    """
+    found = _matcher(vocabulary or load_vocabulary()).find(text)
+    places = [Span(start, end) for start, end, _ in found]
+    reached = Reach(scope for scope in scopes(text) if not _is_part(scope.cue, places))
+    return tuple(
+        Mention(place.start, place.end, concept_id, *reached.status(place))
+        for place, (_, _, concept_id) in zip(places, found, strict=True)
+    )
+
+
+def _is_part(cue: Span, places: list[Span]) -> bool:
+    """Whether a cue is part of a term ("of no special type")."""
+    index = bisect_right(places, cue.start, key=lambda place: place.start)
+    return any(place.overlaps(cue) for place in places[max(0, index - 1) : index + 1])

@@ -1,0 +1,181 @@
+"""The vocabulary of surgical pathology: concepts with their names, their parents and their organ."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+from histoseek.errors import InputError
+from histoseek.reports.concepts.entries import Entry, Kind, VocabularyFile, read_vocabulary_file
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """One thing that reports speak of.
+
+    `synonyms` match in any case and number, `abbreviations` only as written. `parents` are the concepts it is a kind
+    of (organs: part of); `organ` is where it arises, "" where that can be anywhere.
+    """
+
+    id: str
+    kind: Kind
+    name: str
+    synonyms: tuple[str, ...]
+    abbreviations: tuple[str, ...]
+    parents: tuple[str, ...]
+    organ: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """A way to write a concept; `exact` surfaces match only in their own case."""
+
+    text: str
+    exact: bool
+
+
+class Vocabulary:
+    """Concepts by id, their tree (several parents are allowed), and words that mean the same.
+
+    `version` is that of the packaged files; `fingerprint` also changes with whatever a user's file adds.
+    """
+
+    def __init__(self, concepts: Mapping[str, Concept], words: Mapping[str, str], version: str) -> None:
+        self.concepts = dict(concepts)
+        self.words = dict(words)
+        self.version = version
+
+    def __getitem__(self, concept_id: str) -> Concept:
+        """The concept of this id. Raises InputError where there is none."""
+        if concept_id not in self.concepts:
+            raise InputError(
+                concept_id, "no such concept in the vocabulary", "Check the id, or add it to your own file"
+            )
+        return self.concepts[concept_id]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of all content, 16 hex digits."""
+        content = repr((sorted(self.concepts.items()), sorted(self.words.items())))
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    @cached_property
+    def children(self) -> Mapping[str, tuple[str, ...]]:
+        """The direct children of each concept that has any, in the order of the files."""
+        found: dict[str, list[str]] = {}
+        for concept in self.concepts.values():
+            for parent in concept.parents:
+                found.setdefault(parent, []).append(concept.id)
+        return {parent: tuple(below) for parent, below in found.items()}
+
+    @cached_property
+    def _ancestors(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    def ancestors(self, concept_id: str) -> frozenset[str]:
+        """Every concept above this one, without itself."""
+        known = self._ancestors.get(concept_id)
+        if known is None:
+            parents = self[concept_id].parents
+            known = frozenset(parents).union(*(self.ancestors(parent) for parent in parents))
+            self._ancestors[concept_id] = known
+        return known
+
+    def descendants(self, concept_id: str) -> frozenset[str]:
+        """Every concept below this one, without itself."""
+        return frozenset(other for other in self.concepts if concept_id in self.ancestors(other))
+
+    def depth(self, concept_id: str) -> int:
+        """Steps to the farthest root: 0 for a concept without parents."""
+        return max((1 + self.depth(parent) for parent in self[concept_id].parents), default=0)
+
+    def most_specific(self, concept_ids: Iterable[str]) -> tuple[str, ...]:
+        """The ids, first occurrence first, without those that stand above another one among them."""
+        given = tuple(dict.fromkeys(concept_ids))
+        above = frozenset().union(*(self.ancestors(concept_id) for concept_id in given))
+        return tuple(concept_id for concept_id in given if concept_id not in above)
+
+    def organ_of(self, concept_id: str) -> str:
+        """The whole organ that a part lies in, or a diagnosis arises in; "" where it is not bound to one."""
+        concept = self[concept_id]
+        if concept.kind != "organ":
+            return self.organ_of(concept.organ) if concept.organ else ""
+        return self.organ_of(concept.parents[0]) if concept.parents else concept.id
+
+    def surfaces(self, concept_id: str) -> tuple[Surface, ...]:
+        """All ways to write a concept: its name, synonyms and abbreviations."""
+        concept = self[concept_id]
+        spelled = dict.fromkeys((concept.name, *concept.synonyms))
+        return (*(Surface(text, False) for text in spelled), *(Surface(text, True) for text in concept.abbreviations))
+
+
+@lru_cache(maxsize=8)
+def load_vocabulary(own_file: Path | None = None) -> Vocabulary:
+    """The packaged vocabulary, with a user's file laid over it.
+
+    An entry of a new id adds a concept. One of a known id adds its synonyms and abbreviations, and replaces the name,
+    parents and organ it gives; `remove` takes ways of writing away. Raises InputError naming file and entry.
+    """
+    folder = files("histoseek.reports.concepts") / "vocabulary"
+    packaged = sorted((item for item in folder.iterdir() if item.name.endswith(".toml")), key=lambda item: item.name)
+    read = [read_vocabulary_file(item.name, item.read_bytes()) for item in packaged]
+    if own_file is not None:
+        read.append(read_vocabulary_file(str(own_file), _own_bytes(own_file)))
+    entries: dict[str, Entry] = {}
+    for file in read:
+        for entry in file.entries:
+            entries[entry.id] = entry if entry.id not in entries else entry.over(entries[entry.id])
+    concepts = {entry.id: _concept(entry) for entry in entries.values()}
+    _check(concepts, {entry.id: entry.file for entry in entries.values()})
+    return Vocabulary(concepts, _words(read), read[0].version)
+
+
+def _own_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(str(path), f"cannot be read ({error.strerror})", "Check the path") from error
+
+
+def _words(read: list[VocabularyFile]) -> dict[str, str]:
+    return {other: word for file in read for word, others in file.words.items() for other in others}
+
+
+def _concept(entry: Entry) -> Concept:
+    removed = set(entry.remove)
+    synonyms = tuple(text for text in dict.fromkeys(entry.synonyms) if text not in removed and text != entry.name)
+    abbreviations = tuple(text for text in dict.fromkeys(entry.abbreviations) if text not in removed)
+    name = entry.name or entry.id.replace("-", " ")
+    return Concept(entry.id, entry.kind, name, synonyms, abbreviations, entry.parents or (), entry.organ or "")
+
+
+def _check(concepts: Mapping[str, Concept], origin: Mapping[str, str]) -> None:
+    for concept in concepts.values():
+        where = f"{origin[concept.id]}, entry {concept.id}"
+        for parent in concept.parents:
+            if parent not in concepts:
+                raise InputError(where, f"parent {parent!r} is no concept", "Give the id of an entry")
+        if concept.organ and (concept.organ not in concepts or concepts[concept.organ].kind != "organ"):
+            raise InputError(where, f"organ {concept.organ!r} is no organ", "Give the id of an [organ] entry")
+    _check_cycles(concepts, origin)
+
+
+def _check_cycles(concepts: Mapping[str, Concept], origin: Mapping[str, str]) -> None:
+    done: set[str] = set()
+
+    def visit(concept_id: str, path: tuple[str, ...]) -> None:
+        if concept_id in path:
+            circle = " > ".join((*path[path.index(concept_id) :], concept_id))
+            where = f"{origin[concept_id]}, entry {concept_id}"
+            raise InputError(where, f"is its own ancestor ({circle})", "Take one of these parents away")
+        if concept_id not in done:
+            for parent in concepts[concept_id].parents:
+                visit(parent, (*path, concept_id))
+            done.add(concept_id)
+
+    for concept_id in concepts:
+        visit(concept_id, ())

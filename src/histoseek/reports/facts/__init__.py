@@ -1,0 +1,1 @@
+"""Structured facts that reports state: grades, stages, stains, markers, measures."""

@@ -1,0 +1,125 @@
+"""What a report states, as `field:value`: to filter by, to count and to search for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from histoseek.reports.concepts.terms import Mention
+from histoseek.reports.concepts.vocabulary import Vocabulary
+from histoseek.reports.facts.structured import StructuredReport
+from histoseek.reports.language.negation import Status
+from histoseek.reports.language.words import Span
+
+STATUS_FIELDS = {Status.NEGATED: "absent", Status.UNCERTAIN: "possible", Status.HISTORICAL: "past"}
+"""The fields of concepts that a report names and does not affirm; affirmed ones are in the field of their kind."""
+
+CONCEPT_FIELDS = ("organ", "anatomy", "tissue", "procedure", "laterality", "diagnosis", "finding", "stain")
+"""Fields whose values are ids of concepts; `organ` is where the specimen is from, `anatomy` any organ that is named."""
+
+VALUE_FIELDS = (
+    *("grade", "nottingham", "differentiation", "gleason", "gradegroup", "stage", "margin", "nodes"),
+    *(basis + axis for axis in "tnm" for basis in ("", "p", "c")),
+)
+"""Fields whose values are read from the text; those of stains are named after their markers ("her2", "ki67")."""
+
+_NO_NAME = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A field with its value, and where in the text it stands."""
+
+    field: str
+    value: str
+    span: Span
+
+    @property
+    def token(self) -> str:
+        """As archives keep it: "grade:3"."""
+        return f"{self.field}:{self.value}"
+
+
+def facts(report: StructuredReport, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """All that a report states, each once: concepts with what they are kinds of, and values.
+
+    A concept that is only denied is `absent:ID`, without what it is a kind of: no adenocarcinoma can be a carcinoma.
+    """
+    found = [token for mention in report.mentions for token in _of_mention(mention, report.organ, vocabulary)]
+    found += [f"organ:{report.organ}"] if report.organ else []
+    affirmed = {token.partition(":")[2] for token in found if token.partition(":")[0] in CONCEPT_FIELDS}
+    stated = (token for token in found if not (_is_unaffirmed(token) and token.partition(":")[2] in affirmed))
+    return tuple(dict.fromkeys((*stated, *(fact.token for fact in values(report)))))
+
+
+def concept_token(mention: Mention, concept_id: str, vocabulary: Vocabulary) -> str:
+    """The token of a concept, or of one above it, as a mention speaks of it."""
+    kind = vocabulary[concept_id].kind
+    field = STATUS_FIELDS.get(mention.status) or ("anatomy" if kind == "organ" else kind)
+    return f"{field}:{concept_id}"
+
+
+def above(mention: Mention, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """What is also said with a mention: the concepts that it is a kind of, but not where it is denied."""
+    return () if mention.status == Status.NEGATED else tuple(sorted(vocabulary.ancestors(mention.concept_id)))
+
+
+def values(report: StructuredReport) -> Iterator[Fact]:
+    """Grades, stages, margins, nodes and stains, where the text has them."""
+    for grade in report.grades:
+        yield Fact("grade", grade.value, grade.span)
+    if report.nottingham is not None and (stated := report.nottingham.grade or report.nottingham.implied_grade):
+        yield from (Fact(field, str(stated), report.nottingham.span) for field in ("grade", "nottingham"))
+    for level in report.differentiation:
+        yield Fact("differentiation", level.value, level.span)
+    for sum_ in report.gleason:
+        yield Fact("gleason", str(sum_.score), sum_.span)
+        yield Fact("gleason", f"{sum_.primary}+{sum_.secondary}", sum_.span)
+        yield Fact("gradegroup", str(sum_.grade_group), sum_.span)
+    for group in report.grade_groups:
+        yield Fact("gradegroup", str(group.value), group.span)
+    yield from _staging(report)
+    for margin in report.margins:
+        if margin.status is not None:
+            yield Fact("margin", margin.status, margin.span)
+    for count in report.nodes:
+        yield Fact("nodes", "positive" if count.positive else "negative", count.span)
+    yield from _stains(report)
+
+
+def _staging(report: StructuredReport) -> Iterator[Fact]:
+    """Categories with and without their letter: "ypT2a" is pt:2a, pt:2, t:2a and t:2."""
+    for category in report.tnm:
+        value = category.value.lower()
+        for field in dict.fromkeys((category.basis + category.axis.lower(), category.axis.lower())):
+            for known in dict.fromkeys((value, value[0] if value[0].isdigit() else value)):
+                yield Fact(field, known, category.span)
+    for group in report.stage_groups:
+        value = group.value.lower()
+        for known in dict.fromkeys((value, value[0])):
+            yield Fact("stage", known, group.span)
+
+
+def _stains(report: StructuredReport) -> Iterator[Fact]:
+    for stain in report.stains:
+        percent = None if stain.low_percent is None else f"{stain.low_percent:g}%"
+        for value in filter(None, (stain.result, stain.score, percent)):
+            yield Fact(marker_field(stain.marker), value, stain.span)
+
+
+def marker_field(marker: str) -> str:
+    """The field of a marker: "Ki-67" is ki67."""
+    return _NO_NAME.sub("", marker).lower()
+
+
+def _of_mention(mention: Mention, organ: str, vocabulary: Vocabulary) -> Iterable[str]:
+    for concept_id in (mention.concept_id, *above(mention, vocabulary)):
+        yield concept_token(mention, concept_id, vocabulary)
+        is_part = organ and mention.status == Status.AFFIRMED and vocabulary[concept_id].kind == "organ"
+        if is_part and vocabulary.organ_of(concept_id) == organ:
+            yield f"organ:{concept_id}"
+
+
+def _is_unaffirmed(token: str) -> bool:
+    return token.partition(":")[0] in STATUS_FIELDS.values()

@@ -1,0 +1,134 @@
+"""A report as fields: what is named in it, graded, staged and measured, each with its place in the text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from histoseek.reports.concepts.entries import Kind
+from histoseek.reports.concepts.labels import diagnosis_label
+from histoseek.reports.concepts.sites import main_organ
+from histoseek.reports.concepts.terms import Mention, find_terms
+from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
+from histoseek.reports.facts.grades import (
+    DifferentiationGrade,
+    Gleason,
+    Grade,
+    GradeGroup,
+    Nottingham,
+    find_differentiation,
+    find_gleason,
+    find_grade_groups,
+    find_grades,
+    find_nottingham,
+)
+from histoseek.reports.facts.measures import Margin, Size, find_margins, find_sizes
+from histoseek.reports.facts.staging import (
+    NodeCount,
+    StageCategory,
+    StageGroup,
+    find_node_counts,
+    find_stage_groups,
+    find_tnm,
+)
+from histoseek.reports.facts.stains import Ki67, Stain, find_stains, ki67_of
+from histoseek.reports.language.negation import Status
+from histoseek.reports.language.words import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two statements of a text that cannot both hold, in one line, and where the second stands."""
+
+    what: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class StructuredReport:
+    """The fields of one report.
+
+    `mentions` are all concepts named, in order; `organ` is the id of the organ the specimen comes from, "" where that
+    is not told; `nottingham` is None where there is none. The other fields hold one value for each statement, in order,
+    with its place.
+    """
+
+    mentions: tuple[Mention, ...]
+    organ: str
+    gleason: tuple[Gleason, ...]
+    grade_groups: tuple[GradeGroup, ...]
+    nottingham: Nottingham | None
+    differentiation: tuple[DifferentiationGrade, ...]
+    grades: tuple[Grade, ...]
+    tnm: tuple[StageCategory, ...]
+    stage_groups: tuple[StageGroup, ...]
+    nodes: tuple[NodeCount, ...]
+    sizes: tuple[Size, ...]
+    margins: tuple[Margin, ...]
+    stains: tuple[Stain, ...]
+    ki67: tuple[Ki67, ...]
+    conflicts: tuple[Conflict, ...]
+
+    def concepts(
+        self, kind: Kind, status: Status = Status.AFFIRMED, vocabulary: Vocabulary | None = None
+    ) -> tuple[str, ...]:
+        """The most specific concepts of a kind that the text names with a status, first mention first.
+
+        What is affirmed anywhere in the text counts as neither uncertain nor past.
+        """
+        known = vocabulary or load_vocabulary()
+        named = [mention for mention in self.mentions if known[mention.concept_id].kind == kind]
+        affirmed = {mention.concept_id for mention in named if mention.status == Status.AFFIRMED}
+        wanted = [mention.concept_id for mention in named if mention.status == status]
+        if status in {Status.UNCERTAIN, Status.HISTORICAL}:
+            above = affirmed.union(*(known.ancestors(one) for one in affirmed))
+            wanted = [one for one in wanted if one not in above]
+        return known.most_specific(wanted)
+
+    def label(self, level: int, vocabulary: Vocabulary | None = None) -> str:
+        """The report's diagnosis label at a level of the tree (see `labels.diagnosis_label`)."""
+        known = vocabulary or load_vocabulary()
+        return diagnosis_label(self.concepts("diagnosis", vocabulary=known), known, level)
+
+
+def extract(text: str, vocabulary: Vocabulary | None = None) -> StructuredReport:
+    """Read all fields of a report's text. Never raises for what a text says; an empty text has empty fields."""
+    known = vocabulary or load_vocabulary()
+    mentions = find_terms(text, known)
+    gleason, groups, nottingham = find_gleason(text), find_grade_groups(text), find_nottingham(text)
+    stains = find_stains(text)
+    return StructuredReport(
+        mentions=mentions,
+        organ=main_organ(text, mentions, known),
+        gleason=gleason,
+        grade_groups=groups,
+        nottingham=nottingham,
+        differentiation=find_differentiation(text),
+        grades=find_grades(text),
+        tnm=find_tnm(text),
+        stage_groups=find_stage_groups(text),
+        nodes=find_node_counts(text),
+        sizes=find_sizes(text),
+        margins=find_margins(text),
+        stains=stains,
+        ki67=ki67_of(stains),
+        conflicts=tuple(_conflicts(gleason, groups, nottingham)),
+    )
+
+
+def _conflicts(
+    gleason: tuple[Gleason, ...], groups: tuple[GradeGroup, ...], nottingham: Nottingham | None
+) -> Iterable[Conflict]:
+    for sum_ in gleason:
+        if not sum_.consistent:
+            what = f"Gleason {sum_.primary}+{sum_.secondary} is {sum_.score}, not {sum_.stated_score}"
+            yield Conflict(what, sum_.span)
+    for group in groups:
+        before = [sum_ for sum_ in gleason if sum_.span.start <= group.span.start] or list(gleason[:1])
+        if before and before[-1].grade_group != group.value:
+            last = before[-1]
+            what = f"Gleason {last.primary}+{last.secondary} is grade group {last.grade_group}, not {group.value}"
+            yield Conflict(what, group.span)
+    if nottingham is not None and not nottingham.consistent:
+        what = f"these scores are Nottingham grade {nottingham.implied_grade}, not {nottingham.grade}"
+        yield Conflict(what, nottingham.span)

@@ -1,0 +1,1 @@
+"""Read reports from files: tables, documents, folders."""

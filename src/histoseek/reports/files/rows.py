@@ -1,0 +1,161 @@
+"""One row or file as an entry: ids, texts, and its place among the addenda."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from histoseek.reports.files.columns import PART_NAMES, ColumnMapping, PartName, Role
+from histoseek.reports.files.document import Refusal, ReportPart, Source
+from histoseek.reports.files.encodings import clean_id, clean_text
+from histoseek.reports.files.tables import BadRow, RawRow, RawTable, is_null
+from histoseek.reports.files.texts import LONGEST_TEXT
+from histoseek.reports.privacy.person_names import is_person_name, pseudonymous
+
+_ADDENDUM = re.compile(r"addend|amend|supplement|nachtrag|erg[aä]nz|compl[eé]ment|aanvull", re.IGNORECASE)
+_SEVERAL_IDS = re.compile(r"[;|,\n]+")
+_SEVERAL_FILES = re.compile(r"[;|\n]+")
+_DATES = ("%d.%m.%Y", "%Y/%m/%d", "%Y%m%d", "%d-%m-%Y")
+_SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one row or file says. order: of a date or sequence column, larger is later; addendum: it says it is one;
+    persons: names beside the text."""
+
+    report_id: str | None
+    slide_ids: tuple[str, ...]
+    files: tuple[str, ...]
+    case_id: str | None
+    patient_id: str | None
+    parts: tuple[ReportPart, ...]
+    source: Source
+    order: float | None = None
+    addendum: bool = False
+    persons: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What entries of one report share: the report's id, else the case, slides, file or patient."""
+        named = (
+            ("report", self.report_id),
+            ("case", self.case_id),
+            ("slide", ";".join(self.slide_ids)),
+            ("file", ";".join(self.files)),
+            ("patient", pseudonymous(self.patient_id or "")),
+        )
+        return next((kind, value) for kind, value in named if value)
+
+    @property
+    def called(self) -> str:
+        """What a report that begins with this entry is called: its key, but its row where that is a person's name."""
+        kind, value = self.key
+        named = kind == "patient" and self.has_named_patient
+        return f"row {self.source.row} of {self.source.path.name}" if named else value
+
+    @property
+    def has_named_patient(self) -> bool:
+        """Whether the id of its patient is the name of a person."""
+        return self.patient_id is not None and is_person_name(self.patient_id)
+
+    @property
+    def text(self) -> tuple[tuple[PartName, str], ...]:
+        """The texts alone, to tell whether two entries say the same."""
+        return tuple((part.name, part.text) for part in self.parts)
+
+
+def entries_of(table: RawTable, mapping: ColumnMapping) -> Iterator[Entry | Refusal]:
+    """The rows of a table as entries; rows that cannot be used as refusals."""
+    by_role: dict[Role, list[int]] = {}
+    for found in mapping.roles:
+        by_role.setdefault(found.role, []).append(table.names.index(found.column))
+    for row in table.rows:
+        source = Source(table.path, row.number)
+        if isinstance(row, BadRow):
+            yield Refusal(source, row.what, row.advice)
+            continue
+        unread = next((found.column for found in mapping.roles if table.names.index(found.column) in row.faults), None)
+        if unread is not None:
+            what = f"{row.faults[table.names.index(unread)]} in {unread!r}"
+            yield Refusal(source, what, "Give one text, or a list of texts")
+            continue
+        excess = [cell for cell in row.cells[len(table.names) :] if cell]
+        if excess or len(row.cells) < len(table.names):
+            what = f"{len(row.cells)} cells where the header has {len(table.names)}"
+            yield Refusal(source, what, "Check the quotes around its text; quotes in it are doubled")
+        else:
+            yield _entry(row, by_role, source)
+
+
+def _entry(row: RawRow, by_role: dict[Role, list[int]], source: Source) -> Entry | Refusal:
+    def one(role: Role, clean: Callable[[str], str] = clean_id) -> str | None:
+        cell = next((row.cells[index] for index in by_role.get(role, ())), "")
+        return None if is_null(cell) else clean(cell) or None
+
+    parts = tuple(_parts(row.cells, by_role))
+    ids = one("report_id"), one("case_id"), one("patient_id")
+    slide_ids = _several(_SEVERAL_IDS, one("slide_id", str))
+    files = _several(_SEVERAL_FILES, one("file", str))
+    if not (any(ids) or slide_ids or files):
+        return Refusal(source, "a row has no id", "Fill in its slide_id, case_id or file, or remove the row")
+    if not parts:
+        return Refusal(source, "no text", "Fill it in, or remove the row")
+    longest = max(len(part.text) for part in parts)
+    if longest > LONGEST_TEXT:
+        what = f"{longest:,} characters; one report may have {LONGEST_TEXT:,}"
+        return Refusal(source, what, "Check for a quote that is not closed, or shorten it")
+    order = _order(one("sequence"), one("date"))
+    marked = bool(_ADDENDUM.search(one("kind") or "")) or all(part.name == "addendum" for part in parts)
+    persons = tuple(_persons(row.cells[index] for index in by_role.get("person", ())))
+    return Entry(ids[0], slide_ids, files, ids[1], ids[2], parts, source, order, marked, persons)
+
+
+def _persons(cells: Iterable[str]) -> Iterator[str]:
+    """Names of persons; what has digits is a number, or the name of a file."""
+    for name in map(clean_id, cells):
+        if name and not is_null(name) and not any(character.isdigit() for character in name):
+            yield name
+
+
+def _parts(cells: Sequence[str], by_role: dict[Role, list[int]]) -> Iterator[ReportPart]:
+    for name in PART_NAMES:
+        for index in by_role.get(name, ()):
+            text = "" if is_null(cells[index]) else clean_text(cells[index])
+            if text:
+                yield ReportPart(name, text, addendum=int(name == "addendum"))
+
+
+def _several(between: re.Pattern[str], cell: str | None) -> tuple[str, ...]:
+    ids = (clean_id(part) for part in between.split(cell or ""))
+    return tuple(dict.fromkeys(found for found in ids if found))
+
+
+def _order(sequence: str | None, day: str | None) -> float | None:
+    """A number that grows from earlier to later; None when neither column says anything that can be read."""
+    number = re.search(r"\d+(\.\d+)?", sequence or "")
+    if number:
+        return float(number.group())
+    return _days(day) if day else None
+
+
+def _days(text: str) -> float | None:
+    """Days since year 1. Dates with slashes are month first unless that is impossible."""
+    slashes = _SLASHES.match(text)
+    if slashes:
+        first, second, year = (int(part) for part in slashes.groups())
+        month, day = (second, first) if first > 12 else (first, second)
+        text = f"{year:04}-{month:02}-{day:02}"
+    for reading in (datetime.fromisoformat, *(_as(form) for form in _DATES)):
+        try:
+            moment = reading(text)
+        except ValueError:
+            continue
+        return moment.toordinal() + (moment.hour * 60 + moment.minute) / 1440
+    return None
+
+
+def _as(form: str) -> Callable[[str], datetime]:
+    return lambda text: datetime.strptime(text, form)

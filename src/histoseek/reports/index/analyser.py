@@ -1,0 +1,126 @@
+"""A text as the tokens that search for words compares: words, concepts and values, each as the text speaks of it."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from histoseek.reports.concepts.terms import Mention
+from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
+from histoseek.reports.facts.facts import above, concept_token, values
+from histoseek.reports.facts.structured import StructuredReport, extract
+from histoseek.reports.language.negation import Reach, Scope, Status, scopes
+from histoseek.reports.language.word_forms import word_forms
+from histoseek.reports.language.words import Span
+
+ANALYSER_VERSION = 1
+"""Counts up whenever a text may give other tokens than before."""
+
+WORD_PREFIX = {Status.AFFIRMED: "", Status.NEGATED: "not~", Status.UNCERTAIN: "maybe~", Status.HISTORICAL: "past~"}
+
+TermKind = Literal["word", "concept", "broader", "value"]
+
+_EMPTY_WORDS = frozenset(
+    (
+        *("a", "an", "and", "are", "as", "at", "be", "been", "but", "by", "for", "from", "has", "have", "if", "in"),
+        *("into", "is", "it", "its", "no", "not", "of", "on", "or", "such", "that", "the", "their", "then", "there"),
+        *("these", "they", "this", "to", "was", "were", "will", "with", "without"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A token and the place in the text that it comes from.
+
+    kind: a word's form ("not~necrosis" where it is denied), a concept ("finding:necrosis", "absent:necrosis"), one
+    that a named concept is a kind of, or a value ("grade:3").
+    """
+
+    token: str
+    start: int
+    end: int
+    kind: TermKind
+    status: Status
+
+
+def analyse(
+    text: str, report: StructuredReport | None = None, vocabulary: Vocabulary | None = None
+) -> tuple[Term, ...]:
+    """All terms of a text: first its words, then its concepts, then its values, each in the text's order.
+
+    report: the text's fields, where they were read already. Tokens hold no white space. Never raises for what a text
+    says; equal texts give equal terms.
+    """
+    known = vocabulary or load_vocabulary()
+    read = report or extract(text, known)
+    return (*_words(text, read.mentions), *_concepts(read, known), *_values(read))
+
+
+def tokens_of(text: str) -> tuple[str, ...]:
+    """The tokens of a text, as an archive keeps them."""
+    return tuple(term.token for term in analyse(text))
+
+
+def spans(text: str, wanted: Collection[str]) -> tuple[Span, ...]:
+    """Where a text holds any of some tokens (those of a query), in order, those within another left out."""
+    held = frozenset(wanted)
+    places = sorted({(term.start, -term.end) for term in _read_lately(text) if term.token in held})
+    found: list[Span] = []
+    for start, end in places:
+        if not found or -end > found[-1].end:
+            found.append(Span(start, -end))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _read_lately(text: str) -> tuple[Term, ...]:
+    """The same reports come up in one search after the other."""
+    return analyse(text)
+
+
+def _words(text: str, mentions: tuple[Mention, ...]) -> Iterator[Term]:
+    """Words with the status of the concept that they name, else of the scopes they are in; no words that deny."""
+    places = [Span(mention.start, mention.end) for mention in mentions]
+    reaching = [scope for scope in scopes(text) if _covering(scope.cue, places) is None]
+    reach = Reach(reaching)
+    denying = _denying(reaching)
+    for span, form in word_forms(text):
+        named = _covering(span, places)
+        if text[span.start : span.end].casefold() in _EMPTY_WORDS or (
+            named is None and _covering(span, denying) is not None
+        ):
+            continue
+        status = reach.status(span)[0] if named is None else mentions[named].status
+        yield Term(WORD_PREFIX[status] + form, span.start, span.end, "word", status)
+
+
+def _denying(reaching: list[Scope]) -> list[Span]:
+    cues = {(scope.cue.start, scope.cue.end) for scope in reaching if scope.status == Status.NEGATED}
+    return [Span(*cue) for cue in sorted(cues)]
+
+
+def _covering(span: Span, places: list[Span]) -> int | None:
+    """Which of some places in order, none overlapping, a span overlaps."""
+    index = bisect_right(places, span.start, key=lambda place: place.start)
+    around = range(max(0, index - 1), min(len(places), index + 1))
+    return next((one for one in around if places[one].overlaps(span)), None)
+
+
+def _concepts(report: StructuredReport, vocabulary: Vocabulary) -> Iterator[Term]:
+    for mention in report.mentions:
+        place = mention.start, mention.end
+        yield Term(concept_token(mention, mention.concept_id, vocabulary), *place, "concept", mention.status)
+        for concept_id in above(mention, vocabulary):
+            yield Term(concept_token(mention, concept_id, vocabulary), *place, "broader", mention.status)
+
+
+def _values(report: StructuredReport) -> Iterator[Term]:
+    for fact in values(report):
+        yield Term(fact.token, fact.span.start, fact.span.end, "value", Status.AFFIRMED)
+    for size in report.sizes:
+        for length_mm in size.dimensions_mm:
+            yield Term(f"size:{length_mm:g}mm", size.span.start, size.span.end, "value", Status.AFFIRMED)

@@ -1,0 +1,1 @@
+"""Sections, sentences, words and negation."""

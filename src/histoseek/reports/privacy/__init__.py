@@ -1,0 +1,1 @@
+"""Take identifiers of persons out of reports."""

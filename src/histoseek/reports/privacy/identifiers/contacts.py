@@ -1,0 +1,44 @@
+"""E-mail and web addresses, IP addresses, telephone and fax numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from histoseek.reports.privacy.identifiers.kinds import Found, Kind
+from histoseek.reports.privacy.identifiers.labels import Label
+from histoseek.reports.privacy.identifiers.tokens import Token
+
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}+\s?@\s?[^\W_](?:[\w-]{0,62}\.){1,6}[^\W\d_]{2,24}(?![\w@])")
+_BARE_AT = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}+@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
+_URL = re.compile(r"(?:\b(?:https?|ftp|file)://|(?<![\w@.])www\.)[^\s<>\"'\[\]]++", re.IGNORECASE)
+_IPV4 = re.compile(r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w]|\.\d)")
+_IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}(?![\w:])", re.IGNORECASE)
+_MAC = re.compile(r"(?<![\w:-])(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}(?![\w:-])", re.IGNORECASE)
+_PHONES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"(?<![\w.+-])(?:\+?1[-. ]?)?(?:\(\d{3}\)[ -]?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\w-]|\.\d)(?:,?\s?(?:x|"
+        r"ext\.?)\s?\d{1,6})?",
+        r"(?<!\w)(?:\+|00)[1-9]\d{0,2}[ ./-]?(?:\(0\)[ ]?)?\d{1,5}(?:[ ./-]{1,3}\d{2,8}){1,5}(?!\w)",
+        r"(?<![\w.,-])0\d(?:[ .]\d{2}){4}(?![\w]|[.,]\d)",
+        r"(?<![\w.,-])0\d{1,4}[ ]?[/-][ ]?\d{5,9}(?![\w-]|[.,]\d)",
+    )
+)
+_SENTENCE_MARKS = ".,;:!?)"
+_AFTER_LABEL = re.compile(r"[\s:.|#=]{0,6}(\(?\+?\d(?:[ ()./-]{0,3}\d){3,19}|(?<=\s)\d{4,6})(?!\w|[.,]\d)")
+
+
+def find_contacts(text: str) -> Iterator[Found]:
+    """Contact data that are recognised by their own shape."""
+    shapes = ((_EMAIL, Kind.EMAIL), (_BARE_AT, Kind.EMAIL), (_URL, Kind.URL), (_IPV4, Kind.IP), (_IPV6, Kind.IP))
+    for pattern, kind in (*shapes, (_MAC, Kind.IP), *((phone, Kind.PHONE) for phone in _PHONES)):
+        for found in pattern.finditer(text):
+            yield Found(found.start(), found.start() + len(found.group().rstrip(_SENTENCE_MARKS)), kind)
+
+
+def labelled_phone(text: str, tokens: list[Token], label: Label) -> Iterator[Found]:
+    """The number after "Tel:", "Fax" and the like, four digits or more."""
+    found = _AFTER_LABEL.match(text, tokens[label.end - 1].end)
+    if found:
+        yield Found(found.start(1), found.end(1), Kind.PHONE)

@@ -1,0 +1,136 @@
+"""Dates in the layouts of reports; a year alone is kept, as HIPAA Safe Harbor allows (45 CFR 164.514(b)(2)(i)(C))."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from histoseek.reports.privacy.identifiers.kinds import Found, Kind
+from histoseek.reports.privacy.identifiers.labels import Label
+from histoseek.reports.privacy.identifiers.lexicon import fold, read_words
+from histoseek.reports.privacy.identifiers.tokens import Token
+
+_MONTHS = read_words("months.txt")
+# Words of their own: taken for months only with a capital.
+_AMBIGUOUS = frozenset(("may", "mar", "mars", "mai", "march", "dec", "sep", "jan", "ago", "ene", "mei", "abr", "avr"))
+_MONTH = "(?:" + "|".join(sorted(map(re.escape, _MONTHS), key=len, reverse=True)) + r")\b\.?"
+_YEAR = r"(?:19|20)\d{2}"
+_TIME = (
+    r"(?:(?:,|\s+at|\s+um|\s+à|\s+om|T)?\s{0,2}\d{1,2}[:.h]\d{2}(?::\d{2})?"
+    r"(?:\s?(?i:[ap]\.?m)\b\.?)?(?:\s?(?:Uhr|hrs?|EST|EDT|UTC)\b)?Z?)?"
+)
+_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
+_ORDINAL = r"(?:st|nd|rd|th|\.|er|º|ª)?"
+_OF = r"(?:\s{1,2}(?:of|de|del|di)\s{1,2}|[\s-]{0,3})"
+_YEAR_AFTER = (
+    rf"(?:(?:\s{{1,2}}de|\s{{1,2}}del)?[,.\s-]{{0,3}}(?:{_YEAR}|'?\d{{2}}(?=\W|$))(?!\d|[.,]\d|\s?(?:mm|cm|x|%)\b))"
+)
+_DAY_MONTH = re.compile(
+    rf"(?<![\w.,/+-]){_DAY}{_ORDINAL}{_OF}(?P<month>{_MONTH}){_YEAR_AFTER}?(?![^\W\d_]){_TIME}", re.IGNORECASE
+)
+_MONTH_DAY = re.compile(
+    rf"(?<!\w)(?P<month>{_MONTH})[\s-]{{0,2}}{_DAY}(?:st|nd|rd|th)?(?![\w%]|[.,/]\d)(?:[,.\s-]{{1,3}}{_YEAR}"
+    rf"(?!\d))?{_TIME}",
+    re.IGNORECASE,
+)
+_MONTH_YEAR = re.compile(rf"(?<!\w)(?P<month>{_MONTH})(?:\s(?:of|de|del))?[,/\s-]{{1,2}}'?{_YEAR}(?!\d)", re.IGNORECASE)
+# A scan shows 0 and 1 as letters.
+_DIGIT = "[0-9OolI]"
+_NUMERIC = re.compile(
+    rf"(?<![\w/.-])(?P<a>{_DIGIT}{{1,4}})(?P<gap>\s?[/.-]\s?)(?P<b>{_DIGIT}{{1,2}})(?P=gap)(?P<c>{_DIGIT}{{4}}|"
+    rf"{_DIGIT}{{2}})"
+    rf"(?!\w|[/.-]\d|\s?(?:mm|cm|x)\b)"
+    rf"{_TIME}"
+)
+_ISO_TIME = re.compile(
+    rf"(?<![\w/.-]){_YEAR}-\d{{2}}-\d{{2}}T\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d{{1,6}})?)?(?:Z|[+-]\d{{2}}:?\d{{2}})?"
+)
+_COMPACT = re.compile(
+    r"(?<![\w.,-])(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[0-2]\d[0-5]\d(?:[0-5]\d)?)?(?![\w]|[.,]\d)"
+)
+_MONTH_NUMBER_YEAR = re.compile(rf"(?<![\w/.,-])(?:0?[1-9]|1[0-2])[/.-]{_YEAR}(?![\w/-]|[.,]\d)")
+_CHINESE = re.compile(
+    r"(?:\d{4}|[〇零一二三四五六七八九]{4})\s?[年년]\s?[\d一二三四五六七八九十]{1,3}\s?[月월]"
+    r"(?:\s?[\d一二三四五六七八九十]{1,3}\s?[日号號일])?"
+)
+_CHINESE_DAY = re.compile(r"(?<!\d)\d{1,2}\s?[月월]\s?\d{1,2}\s?[日号號일]")
+_PARTIAL = re.compile(r"[\s:.|=]{1,6}(\d{1,2}[/.-]\d{1,2}\.?)(?![\w/+-]|\.?\d|\s?(?:mm|cm|x|%|lymph|nodes?|cores?)\b)")
+_BIRTH_YEAR = re.compile(rf"[\s:.|=]{{1,6}}(?:in\s|im\sJahr\s|en\s)?({_YEAR})(?![\w/.-]\d|\d)")
+_BIRTH_LABELS = frozenset(
+    map(
+        fold,
+        (
+            "dob",
+            "d o b",
+            "date of birth",
+            "birth date",
+            "birthdate",
+            "born",
+            "geb",
+            "geboren",
+            "geburtsdatum",
+            "geboortedatum",
+        ),
+    )
+)
+_LINE_START = re.compile(r"^\s{0,3}((?:0[1-9]|[12]\d|3[01])[-/](?:0[1-9]|1[0-2]))(?=[,:]\s)", re.MULTILINE)
+_WEEKDAY = re.compile(
+    r"(?<!\w)(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:mon|diens|donners|frei|sams)tag|mittwoch),?\s{1,2}$",
+    re.IGNORECASE,
+)
+_WITH_YEAR = re.compile(rf"[^\d:]{_YEAR}(?!\d)")
+_NUMBERS = str.maketrans("OolI", "0011")
+
+
+def find_dates(text: str) -> Iterator[Found]:
+    """Full and partial dates that are recognised by their own shape, with a time of day beside them."""
+    for pattern in (_DAY_MONTH, _MONTH_DAY, _MONTH_YEAR):
+        for found in pattern.finditer(text):
+            if _is_month(found.group("month")) or (pattern is _DAY_MONTH and _WITH_YEAR.search(found.group())):
+                yield _with_weekday(text, found)
+    for found in _NUMERIC.finditer(text):
+        if _is_date(found.group("a"), found.group("b"), found.group("c"), found.group("gap")):
+            yield _with_weekday(text, found)
+    for pattern in (_ISO_TIME, _COMPACT, _MONTH_NUMBER_YEAR, _CHINESE, _CHINESE_DAY, _LINE_START):
+        for found in pattern.finditer(text):
+            yield Found(found.start(), found.end(), Kind.DATE)
+
+
+def labelled_date(text: str, tokens: list[Token], label: Label) -> Iterator[Found]:
+    """The day and month, or after a word for birth the year, that follow a label."""
+    at = tokens[label.end - 1].end
+    patterns = (_PARTIAL, _BIRTH_YEAR) if fold(label.phrase) in _BIRTH_LABELS else (_PARTIAL,)
+    for pattern in patterns:
+        found = pattern.match(text, at)
+        if found and (pattern is _BIRTH_YEAR or _is_day_and_month(found.group(1))):
+            yield Found(found.start(1), found.end(1), Kind.DATE)
+
+
+def _with_weekday(text: str, found: re.Match[str]) -> Found:
+    weekday = _WEEKDAY.search(text[max(0, found.start() - 14) : found.start()])
+    start = found.start() - (len(weekday.group()) if weekday else 0)
+    return Found(start, found.end(), Kind.DATE)
+
+
+@lru_cache(maxsize=256)
+def _is_month(written: str) -> bool:
+    return written[0].isupper() or written.rstrip(".").lower() not in _AMBIGUOUS
+
+
+def _is_date(a: str, b: str, c: str, gap: str) -> bool:
+    if sum(mark.isdigit() for mark in a + b + c) < (2 if len(c) == 4 else 3):
+        return False
+    first, second, third = (int(part.translate(_NUMBERS)) for part in (a, b, c))
+    if len(a) == 4:
+        return 1900 <= first < 2100 and 1 <= second <= 12 and 1 <= third <= 31 and len(c) == 2
+    if len(a) == 3 or (len(c) == 4 and not 1900 <= third < 2100):
+        return False
+    if len(c) == 2 and not (a + b + c).isdigit():
+        return False
+    return (1 <= first <= 31 and 1 <= second <= 12) or ("." not in gap and 1 <= first <= 12 and 1 <= second <= 31)
+
+
+def _is_day_and_month(written: str) -> bool:
+    first, second = (int(part) for part in re.split(r"[/.-]", written.rstrip(".")))
+    return (1 <= first <= 31 and 1 <= second <= 12) or (1 <= first <= 12 and 1 <= second <= 31)

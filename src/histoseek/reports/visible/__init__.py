@@ -1,0 +1,1 @@
+"""What of a report can be seen on an H&E slide."""

@@ -1,0 +1,97 @@
+"""What an archive's calibration says of the results of one search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from histoseek.archive.calibration import Calibration, has_older_calibration, read_calibration
+from histoseek.archive.folder import Archive
+from histoseek.archive.fusion import distance_of
+from histoseek.errors import ConfigurationError
+from histoseek.mosaics.calibration import UNLIKELY, Curve, is_novel, novelty
+from histoseek.search.options import SearchOptions
+from histoseek.search.results import SearchResult
+from histoseek.search.vote import UNLIKE_ANYTHING
+
+NOT_CALIBRATED = "scores are not calibrated: probability is null"
+OTHER_WEIGHTS = "the archive is calibrated for other weights: run `histoseek calibrate` again; probability is null"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """The calibration that a search goes by, None when there is none of its distance; warnings: what to know of it;
+    compares_slides: whether the results are slides ranked by that distance."""
+
+    calibration: Calibration | None
+    warnings: tuple[str, ...]
+    compares_slides: bool
+
+    @classmethod
+    def of(cls, archive: Archive, distance: str, *, compares_slides: bool) -> Calibrated:
+        """What an archive knows of a distance; raises DamagedArchive."""
+        found = read_calibration(archive.layout, archive.settled_space)
+        if found is None:
+            said = OTHER_WEIGHTS if has_older_calibration(archive.layout) else NOT_CALIBRATED
+            return cls(None, (said,), compares_slides)
+        if found.distance != distance:
+            said = f"the archive is calibrated for the distance {found.distance}: probability is null"
+            return cls(None, (said,), compares_slides)
+        if found.fusion != distance_of(archive, distance).fusion:
+            return cls(None, (OTHER_WEIGHTS,), compares_slides)
+        warnings = [] if found.label and compares_slides else [NOT_CALIBRATED]
+        slides = archive.store.count(None)
+        if found.outgrown(slides):
+            said = f"the archive had {found.slides} slides when it was calibrated and has {slides} now"
+            warnings.append(f"{said}: run `histoseek calibrate` again")
+        return cls(found, tuple(warnings), compares_slides)
+
+    @property
+    def column(self) -> str | None:
+        """The column that probabilities are of; None when there are none."""
+        found = self.calibration
+        return found.label.column if found and found.label and self.compares_slides else None
+
+    def judged(self, results: Sequence[SearchResult]) -> tuple[SearchResult, ...]:
+        """The results with their probabilities, as far as there are any."""
+        curve = self._curve
+        if curve is None:
+            return tuple(results)
+        probabilities = curve(1 - np.array([result.score for result in results])).tolist()
+        return tuple(replace(one, probability=value) for one, value in zip(results, probabilities, strict=True))
+
+    def likely(self, results: tuple[SearchResult, ...], least: float | None) -> tuple[SearchResult, ...]:
+        """The judged results whose probability is at least so large, all of them for None."""
+        return results if least is None else tuple(one for one in results if (one.probability or 0) >= least)
+
+    def novelty(self, nearest: float | None) -> float | None:
+        """The p-value of the distance to the nearest slide; None without a slide, or without a calibration."""
+        if self.calibration is None or nearest is None:
+            return None
+        return novelty(nearest, self.calibration.nearest)
+
+    def require_probabilities(self) -> None:
+        """Raise ConfigurationError when there are none to cut results by."""
+        if self._curve is None:
+            what = "needs a calibrated search from slide to slide"
+            raise ConfigurationError("--min-probability", what, "Run `histoseek calibrate`, or leave it out")
+
+    @property
+    def _curve(self) -> Curve | None:
+        found = self.calibration
+        return found.label.fitted.curve if found and found.label and self.compares_slides else None
+
+
+def refuse_probabilities(options: SearchOptions) -> None:
+    """Raise ConfigurationError for a probability to cut results by that are not of slides compared with a slide."""
+    if options.min_probability is not None:
+        raise ConfigurationError("--min-probability", "needs a search from slide to slide", "Leave it out")
+
+
+def novelty_warnings(value: float | None) -> tuple[str, ...]:
+    """What to say of a query's novelty."""
+    if not is_novel(value):
+        return ()
+    return (f"{UNLIKE_ANYTHING}: less than {UNLIKELY:.0%} of the archive's slides are as far from all others",)

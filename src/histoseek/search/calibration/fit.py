@@ -1,0 +1,231 @@
+"""Calibrating an archive: its own slides are the queries, and never meet their own patient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.archive.calibration import FORMAT, Calibration, LabelCalibration, write_calibration
+from histoseek.archive.folder import Archive
+from histoseek.archive.fusion import PartsOfDistance, block_for, compare_slides, distance_of, keep_fusion, measured
+from histoseek.archive.schema import SlideRecord, owner_of, value_of
+from histoseek.archive.stores.base import Store
+from histoseek.errors import ArchiveError
+from histoseek.mosaics.calibration import Pairs, fit
+from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance, get_distance
+from histoseek.mosaics.fusion import ComparedParts, ShareChoice, choose_share
+from histoseek.progress import Reporter, SilentReporter
+
+DEFAULT_LABEL = "diagnosis"
+DEPTH = 50
+"""Neighbours of each query that are looked at: what a search shows."""
+
+MIN_SLIDES, MIN_PATIENTS = 30, 10
+"""Labelled slides and their patients; with fewer there is nothing to check a curve on."""
+
+MIN_KNOWN = 20
+"""Slides whose nearest distance is known; with fewer no p-value falls below 0.05."""
+
+_MOST_QUERIES, _FEWEST_QUERIES = 1000, 200
+_MOST_COMPARISONS = 20_000_000
+_BLOCK, _BLOCK_WITH_MOSAICS = 20_000, 2_000
+_SHARE_QUERIES, _SHARE_SLIDES = 200, 2_000
+_NOBODY = -1
+
+Doubles = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Slides:
+    """Slides with codes of their owners and labels, int64 [n]; label 0 is none."""
+
+    ids: tuple[str, ...]
+    owners: Ints
+    labels: Ints
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def labelled(self) -> _Slides:
+        return self.part(np.flatnonzero(self.labels))
+
+    @property
+    def patients(self) -> int:
+        return len(np.unique(self.owners))
+
+    @property
+    def classes(self) -> int:
+        return len(np.unique(self.labels))
+
+    def part(self, rows: Ints) -> _Slides:
+        return _Slides(tuple(self.ids[row] for row in rows), self.owners[rows], self.labels[rows])
+
+
+@dataclass(slots=True)
+class _Neighbours:
+    """The nearest slides of other patients to each of Q queries, best first: distances float64 [Q, K], inf where there
+    are fewer, and places in the database, int64 [Q, K]."""
+
+    distances: Doubles
+    places: Ints
+
+    def take_in(self, row: int, distances: Doubles, start: int) -> None:
+        """Let a query's distances to the slides from place `start` on compete with what it has."""
+        joined = np.concatenate([self.distances[row], distances])
+        places = np.concatenate([self.places[row], np.arange(start, start + len(distances))])
+        order = np.argsort(joined, kind="stable")[: self.places.shape[1]]
+        self.distances[row], self.places[row] = joined[order], places[order]
+
+
+def calibrate(
+    archive: Archive,
+    label: str | None = DEFAULT_LABEL,
+    distance: str = DEFAULT_DISTANCE,
+    seed: int = 0,
+    reporter: Reporter | None = None,
+) -> Calibration:
+    """Learn from an archive how to weigh the parts of a distance and what it means, and keep both there.
+
+    label: the column of the labels that a probability is of; None: only what is unlike the archive is learned.
+    Raises ArchiveError for too few slides, labelled slides or patients, or a single label; InputError for a column
+    that the archive lacks; ConfigurationError for an unknown distance; ArchiveBusy, ArchiveReadOnly.
+    """
+    get_distance(distance)
+    with archive.writing():
+        space, store = archive.settled_space, archive.store.snapshot()
+        slides = _slides(store.records(None, None, 0), label)
+        if label:
+            _require_labels(archive, label, slides.labelled)
+        fused = _fused(archive, slides.labelled, label, distance, seed)
+        run = _Run(store, fused, seed, reporter or SilentReporter())
+        queries = run.drawn(slides)
+        neighbours = run.neighbours(queries, slides)
+        nearest = _nearest(archive, neighbours)
+        found = Calibration(
+            format=FORMAT,
+            space=space.slides_fingerprint,
+            distance=distance,
+            fusion=fused.fusion,
+            slides=len(slides),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            nearest=nearest,
+            label=_label(run, slides, label, (queries, neighbours)) if label else None,
+        )
+        write_calibration(archive.layout, found)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    store: Store
+    distance: Distance
+    seed: int
+    reporter: Reporter
+
+    def drawn(self, slides: _Slides) -> _Slides:
+        """As many queries as the time allows."""
+        wanted = int(np.clip(_MOST_COMPARISONS // max(1, len(slides)), _FEWEST_QUERIES, _MOST_QUERIES))
+        rows = np.random.default_rng(self.seed).permutation(len(slides))[:wanted]
+        return slides.part(np.sort(rows))
+
+    def neighbours(self, queries: _Slides, database: _Slides) -> _Neighbours:
+        """The nearest of other patients, database by blocks."""
+        signatures = [stored.signature for stored in self.store.get(queries.ids)] if len(queries) else []
+        shape = len(queries), DEPTH
+        best = _Neighbours(np.full(shape, np.inf), np.full(shape, _NOBODY))
+        size = _BLOCK_WITH_MOSAICS if self.distance.needs_mosaics else _BLOCK
+        starts = range(0, len(database), size)
+        with self.reporter.part("comparing slides", len(queries) * len(starts)) as part:
+            for start in starts:
+                block = block_for(self.store, self.distance, database.ids[start : start + size])
+                owners = database.owners[start : start + size]
+                for row, signature in enumerate(signatures):
+                    total = np.where(owners == queries.owners[row], np.inf, self.distance(signature, block).total)
+                    best.take_in(row, total, start)
+                    part.advance()
+        return best
+
+
+def _fused(archive: Archive, labelled: _Slides, column: str | None, name: str, seed: int) -> Distance:
+    """The distance with its parts measured anew, and weighed by labels where there are some; kept with the archive."""
+    made = measured(archive, seed)
+    if made and column:
+        chosen = _share(archive.store, labelled, made.of(name), seed)
+        made = made.with_choice(name, column, chosen) if chosen else made
+    keep_fusion(archive, made)
+    return distance_of(archive, name)
+
+
+def _share(store: Store, labelled: _Slides, known: PartsOfDistance | None, seed: int) -> ShareChoice | None:
+    """The local share that labels choose; None for a distance of fixed weights, or without a query to be answered."""
+    if known is None:
+        return None
+    drawn = np.random.default_rng(seed).permutation(len(labelled))
+    queries = labelled.part(np.sort(drawn[:_SHARE_QUERIES]))
+    database = labelled.part(np.sort(drawn[:_SHARE_SLIDES]))
+    local, global_ = compare_slides(store, get_distance(known.distance), queries.ids, database.ids)
+    parts = ComparedParts(local, global_, queries.owners, database.owners, queries.labels, database.labels)
+    return choose_share(parts, (known.local, known.global_), seed)
+
+
+def _label(run: _Run, slides: _Slides, column: str, known: tuple[_Slides, _Neighbours]) -> LabelCalibration:
+    """Fit the probability of sharing a label on pairs of labelled slides; known: queries and neighbours among all."""
+    labelled = slides.labelled
+    queries, neighbours = known
+    if len(labelled) < len(slides):
+        queries = run.drawn(labelled)
+        neighbours = run.neighbours(queries, labelled)
+    pairs = _pairs(queries, labelled, neighbours)
+    return LabelCalibration(
+        column=column,
+        slides=len(labelled),
+        patients=labelled.patients,
+        classes=labelled.classes,
+        queries=len(queries),
+        pairs=len(pairs),
+        fitted=fit(pairs, run.seed),
+    )
+
+
+def _nearest(archive: Archive, neighbours: _Neighbours) -> tuple[float, ...]:
+    """Distances of slides to the nearest of another patient, increasing."""
+    nearest = neighbours.distances[:, 0]
+    known = np.sort(nearest[np.isfinite(nearest)])
+    if len(known) < MIN_KNOWN:
+        what = f"too few to calibrate: {len(known)} slides have one of another patient to be compared with"
+        raise ArchiveError(str(archive.path), what, f"At least {MIN_KNOWN} are needed")
+    return tuple(known.tolist())
+
+
+def _slides(records: Sequence[SlideRecord], label: str | None) -> _Slides:
+    owners = np.unique([owner_of(record) for record in records], return_inverse=True)[1]
+    names = ["", *(value_of(record, label) if label else "" for record in records)]
+    labels = np.unique(names, return_inverse=True)[1][1:]
+    return _Slides(tuple(record.slide_id for record in records), owners.astype(np.int64), labels.astype(np.int64))
+
+
+def _pairs(queries: _Slides, database: _Slides, found: _Neighbours) -> Pairs:
+    rows, columns = np.nonzero(np.isfinite(found.distances))
+    places = found.places[rows, columns]
+    return Pairs(
+        distances=found.distances[rows, columns],
+        same=queries.labels[rows] == database.labels[places],
+        ranks=columns + 1,
+        queries=queries.owners[rows],
+        neighbours=database.owners[places],
+    )
+
+
+def _require_labels(archive: Archive, column: str, labelled: _Slides) -> None:
+    slides, patients, classes = len(labelled), labelled.patients, labelled.classes
+    if slides >= MIN_SLIDES and patients >= MIN_PATIENTS and classes > 1:
+        return
+    what = f"too few labels to calibrate: {slides} slides of {patients} patients with {classes} different {column}"
+    advice = f"At least {MIN_SLIDES} slides of {MIN_PATIENTS} patients with 2 are needed; see also --without-labels"
+    raise ArchiveError(str(archive.path), what, advice)

@@ -1,0 +1,237 @@
+"""From what a user asks with to what search needs of it: signatures in the archive's space, or a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.archive.folder import Archive
+from histoseek.archive.schema import StoredSlide
+from histoseek.archive.stores.sql import quoted
+from histoseek.encoders.bag import Bag, check_bag, load_bag
+from histoseek.encoders.bagging import encode_prepared, prepared_slide
+from histoseek.encoders.features import SUFFIXES, read_features
+from histoseek.encoders.tile.registry import encoder_card, load_encoder
+from histoseek.errors import (
+    BadFeatureFile,
+    InputError,
+    MissingSpacing,
+    MixedPatients,
+    NoTissue,
+    SlideNotFound,
+    SpaceMismatch,
+    UnknownCase,
+)
+from histoseek.geometry import Rect
+from histoseek.mosaics.signature import Signature
+from histoseek.progress import Reporter, SilentReporter
+from histoseek.search.queries import (
+    ArchivedCase,
+    ArchivedSlide,
+    Case,
+    EncodedSlide,
+    ImageQuery,
+    Region,
+    SlideFile,
+    SlideQuery,
+    TileImage,
+)
+from histoseek.search.results import QueryKind, QuerySlide
+from histoseek.slides.fingerprint import fingerprint
+from histoseek.slides.slide import open_slide
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedImage:
+    """An image query in the archive's space, and whose it is as far as known.
+
+    slides and signatures: one of each, several for a case; regions: in level-0 px.
+    """
+
+    kind: QueryKind
+    slides: tuple[QuerySlide, ...]
+    signatures: tuple[Signature, ...]
+    patient_id: str | None
+    case_id: str | None
+    regions: tuple[Rect, ...] = ()
+
+    @property
+    def slide_ids(self) -> tuple[str, ...]:
+        """Those of its slides that the archive has."""
+        return tuple(slide.slide_id for slide in self.slides if slide.slide_id)
+
+
+def prepare_image(
+    archive: Archive, query: ImageQuery, workers: int = 2, reporter: Reporter | None = None
+) -> PreparedImage:
+    """Bring an image query into the archive's space.
+
+    Raises SlideError (RegionOutside and NoTissue for a region), UnknownSlide, UnknownCase, and MixedPatients.
+    """
+    reading = _Reading(archive, workers, reporter or SilentReporter())
+    if isinstance(query, Region):
+        return reading.region(query)
+    if isinstance(query, TileImage):
+        slide = SlideFile(query.path, query.spacing_um_per_px, query.patient_id)
+        return replace(reading.slide(slide), kind="tile")
+    if isinstance(query, Case):
+        return _one_case([reading.any_slide(slide) for slide in query.slides])
+    if isinstance(query, ArchivedCase):
+        records = archive.records(f"case_id = {quoted(query.case_id)}")
+        if not records:
+            raise UnknownCase(query.case_id)
+        return _one_case([reading.slide(ArchivedSlide(record.slide_id)) for record in records])
+    return reading.any_slide(query)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    archive: Archive
+    workers: int
+    reporter: Reporter
+
+    def any_slide(self, query: SlideQuery | EncodedSlide) -> PreparedImage:
+        """A slide that has to be read, or was."""
+        return self.encoded(query) if isinstance(query, EncodedSlide) else self.slide(query)
+
+    def encoded(self, query: EncodedSlide) -> PreparedImage:
+        """A slide whose bag is at hand; raises SpaceMismatch for a bag that the archive would not make."""
+        check_bag(query.bag, Path(query.name))
+        if query.bag.weights.shape != (len(query.bag),):
+            raise BadFeatureFile(query.name, f"weights of shape {query.bag.weights.shape}")
+        recipe = self.archive.recipe
+        if not recipe.imported and query.bag.spacing_um_per_px != recipe.spacing_um_per_px:
+            spacings = str(recipe.spacing_um_per_px), str(query.bag.spacing_um_per_px)
+            raise SpaceMismatch(query.name, "spacing um per px", *spacings)
+        bag = _inside(query.bag, query.regions, query.name) if query.regions else query.bag
+        known = self._of_content(query.file_fingerprint) if query.file_fingerprint else None
+        slide = QuerySlide(known.slides[0].slide_id if known else None, query.name, query.spacing_um_per_px)
+        return PreparedImage(
+            kind="region" if query.regions else "tile" if query.picture else "slide",
+            slides=(slide,),
+            signatures=(self.archive.signer.sign(bag),),
+            patient_id=query.patient_id or (known.patient_id if known else None),
+            case_id=known.case_id if known else None,
+            regions=query.regions,
+        )
+
+    def slide(self, query: SlideQuery) -> PreparedImage:
+        """A slide of the archive or a file; a file that the archive knows is not read again."""
+        if isinstance(query, ArchivedSlide):
+            return _archived(self.archive.store.shown([query.slide_id])[0])
+        known = self._known(query)
+        if known and query.spacing_um_per_px is None:
+            return replace(known, patient_id=query.patient_id or known.patient_id)
+        bag, spacing = self._bag(query, ())
+        slide = QuerySlide(known.slides[0].slide_id if known else None, str(query.path), spacing)
+        patient = query.patient_id or (known.patient_id if known else None)
+        signature = self.archive.signer.sign(bag)
+        return PreparedImage("slide", (slide,), (signature,), patient, known.case_id if known else None)
+
+    def region(self, query: Region) -> PreparedImage:
+        """The regions of a slide, from its file, or from its cached features where there is no file."""
+        known = self._known(query.slide)
+        file = self._file(query.slide, known)
+        regions = _in_pixels(query, file, known)
+        if self.archive.recipe.imported or not file.path.is_file():
+            bag, spacing = self._features_of(query.slide, known)
+            bag = _inside(bag, regions, str(file.path))
+        else:
+            bag, spacing = self._bag(file, regions)
+        slide = QuerySlide(known.slides[0].slide_id if known else None, str(file.path), spacing)
+        patient = file.patient_id or (known.patient_id if known else None)
+        case = known.case_id if known else None
+        return PreparedImage("region", (slide,), (self.archive.signer.sign(bag),), patient, case, regions)
+
+    def _known(self, query: SlideQuery) -> PreparedImage | None:
+        """The archive's own slide of the same content; raises SlideNotFound, UnknownSlide."""
+        if isinstance(query, ArchivedSlide):
+            return _archived(self.archive.store.shown([query.slide_id])[0])
+        if not query.path.is_file():
+            raise SlideNotFound(query.path)
+        return self._of_content(fingerprint(query.path))
+
+    def _of_content(self, file_fingerprint: str) -> PreparedImage | None:
+        found = self.archive.records(f"file_fingerprint = {quoted(file_fingerprint)}", limit=1)
+        return _archived(self.archive.store.shown([found[0].slide_id])[0]) if found else None
+
+    def _file(self, query: SlideQuery, known: PreparedImage | None) -> SlideFile:
+        if isinstance(query, SlideFile):
+            return query
+        slide = known.slides[0] if known else QuerySlide(None, "", 0)
+        return SlideFile(Path(slide.uri), slide.spacing_um_per_px or None)
+
+    def _bag(self, query: SlideFile, regions: tuple[Rect, ...]) -> tuple[Bag, float]:
+        """The query's bag by the archive's own recipe, and the slide's spacing in um/px."""
+        recipe = self.archive.recipe
+        if recipe.imported:
+            found = read_features(query.path, recipe.encoder)
+            return found.bag, found.slide_spacing_um_per_px
+        if query.path.suffix.lower() in SUFFIXES:
+            what = "a feature file, but the archive was made from slides"
+            raise InputError(str(query.path), what, "Ask with a slide")
+        edge_px = encoder_card(recipe.encoder).input_px
+        with prepared_slide(query.path, recipe, edge_px, query.spacing_um_per_px, regions) as prepared:
+            bag = encode_prepared(prepared, load_encoder(recipe.encoder), self.workers, self.reporter)
+            return bag, prepared.slide.spacing_um_per_px
+
+    def _features_of(self, query: SlideQuery, known: PreparedImage | None) -> tuple[Bag, float]:
+        if isinstance(query, ArchivedSlide) and known:
+            return load_bag(self.archive.layout.bag(query.slide_id)), known.slides[0].spacing_um_per_px
+        return self._bag(self._file(query, known), ())
+
+
+def _archived(stored: StoredSlide) -> PreparedImage:
+    record = stored.record
+    slide = QuerySlide(record.slide_id, record.uri, record.spacing_um_per_px)
+    return PreparedImage("slide", (slide,), (stored.signature,), record.patient_id, record.case_id)
+
+
+def _one_case(slides: Sequence[PreparedImage]) -> PreparedImage:
+    owners = {slide.patient_id for slide in slides if slide.patient_id}
+    if len(owners) > 1:
+        raise MixedPatients([slide.slides[0].slide_id or Path(slide.slides[0].uri).name for slide in slides])
+    cases = {slide.case_id for slide in slides if slide.case_id}
+    return PreparedImage(
+        kind="case",
+        slides=tuple(part for slide in slides for part in slide.slides),
+        signatures=tuple(part for slide in slides for part in slide.signatures),
+        patient_id=next(iter(owners), None),
+        case_id=cases.pop() if len(cases) == 1 else None,
+    )
+
+
+def _in_pixels(query: Region, file: SlideFile, known: PreparedImage | None) -> tuple[Rect, ...]:
+    if query.unit == "px":
+        return query.regions
+    spacing = file.spacing_um_per_px or (known.slides[0].spacing_um_per_px if known else 0)
+    if not spacing:
+        with open_slide(file.path) as slide:
+            spacing = slide.spacing_um_per_px
+    if not spacing:
+        raise MissingSpacing(file.path)
+    return tuple(
+        Rect(*(round(um / spacing) for um in (rect.x, rect.y, rect.width, rect.height))) for rect in query.regions
+    )
+
+
+def _inside(bag: Bag, regions: Sequence[Rect], path: str) -> Bag:
+    """The tiles whose centres lie in a region, or, where there are none, those that reach into it."""
+    kept = np.zeros(len(bag), bool)
+    for rect in regions:
+        centres = bag.coords + np.float64(bag.tile_size_level0 / 2)
+        centred = _between(centres, rect, 0)
+        kept |= centred if centred.any() else _between(centres, rect, bag.tile_size_level0 / 2)
+    if not kept.any():
+        raise NoTissue(path, "none of its cached tiles lies in the region")
+    return replace(bag, features=bag.features[kept], coords=bag.coords[kept], weights=bag.weights[kept])
+
+
+def _between(points: NDArray[np.float64], rect: Rect, margin: float) -> NDArray[np.bool_]:
+    """Which points [N, 2] lie in a rectangle with a margin around it."""
+    low, high = np.array([rect.x, rect.y]) - margin, np.array([rect.right, rect.bottom]) + margin
+    return np.asarray(((points >= low) & (points < high)).all(axis=1))

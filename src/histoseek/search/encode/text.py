@@ -1,0 +1,241 @@
+"""From the words of a query to what the archive is asked for: tokens with weights, conditions, better spellings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+
+from histoseek.archive.folder import Archive
+from histoseek.archive.report_index import analyser_mark
+from histoseek.archive.schema import RECORD_COLUMNS, TEXT_COLUMNS, MetadataValue, cast_value
+from histoseek.archive.stores.base import Store
+from histoseek.archive.stores.sql import both, either, quoted, unless
+from histoseek.errors import (
+    InputError,
+)
+from histoseek.reports.concepts.expansion import suggest
+from histoseek.reports.concepts.terms import find_terms
+from histoseek.reports.concepts.vocabulary import load_vocabulary
+from histoseek.reports.facts.facts import CONCEPT_FIELDS, STATUS_FIELDS, VALUE_FIELDS
+from histoseek.reports.index.analyser import WORD_PREFIX, analyse
+from histoseek.reports.index.query import FieldTerm, ReportQuery, fact_of, is_fact_field, parse_query
+from histoseek.reports.index.weighting import WORDS_ALONE, Weighting, token_weights
+from histoseek.reports.language.negation import Status
+from histoseek.search.queries import (
+    ArchivedReport,
+    ReportText,
+    TextQuery,
+    WordQuery,
+)
+
+MOST_SPELLED = 16
+"""Different words of a query whose spelling is looked at; longer ones are pasted, not typed."""
+
+MOST_OPPOSED = 16
+"""Diagnoses and findings of a query whose opposites are left out; longer ones are reports."""
+
+_OPPOSED = ("diagnosis", "finding")
+_LETTERS = re.compile(r"[^\W_]+")
+_ASCII = re.compile(r"[A-Za-z0-9]")
+_REPORTS_LIKE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class AskedText:
+    """A text to ask with: what its vector is made of, the tokens to look for, and what results must satisfy.
+
+    conditions_alone: whether nothing but conditions was given, so that all that satisfies them is wanted.
+    """
+
+    text: str
+    tokens: Mapping[str, float]
+    where: str | None = None
+    conditions_alone: bool = False
+
+    @classmethod
+    def plain(cls, text: str, expand: bool) -> AskedText:
+        """Text as it is: a report."""
+        return cls(text, _tokens(text, expand))
+
+    @classmethod
+    def of_query(cls, store: Store, query: str, expand: bool) -> AskedText:
+        """A query in the language of `parse_query`; raises InputError for an unknown field."""
+        parsed = parse_query(query)
+        found = [(term, *_of_field(store, term)) for term in parsed.fields]
+        wanted = {token: 1.0 for term, token, _ in found if token and not term.excluded}
+        conditions = [unless(own) if term.excluded else own for term, _, own in found]
+        where = both(*conditions, *_said(parsed), *_opposed(parsed.text))
+        tokens = {**_tokens(parsed.text, expand), **wanted}
+        return cls(parsed.spoken or query, tokens, where, where is not None and not parsed.text)
+
+
+def spelling_warnings(store: Store, text: str) -> tuple[str, ...]:
+    """A better spelling for words that neither the vocabulary nor any report knows, or that there is none."""
+    words = dict.fromkeys(match.group() for match in re.finditer(r"[^\W\d_]{4,}", text))
+    said: list[str] = []
+    for word in words if len(words) <= MOST_SPELLED else ():
+        if _is_known(store, word):
+            continue
+        form = next((term.token for term in analyse(word) if term.kind == "word"), word)
+        near = {like for report in store.like_words(form, _REPORTS_LIKE) for like in _LETTERS.findall(report.lower())}
+        better = [f"{one.word}: did you mean {one.suggestion}?" for one in suggest(word, known_words=frozenset(near))]
+        said += better or _unknown(word)
+    return tuple(said)
+
+
+def _unknown(word: str) -> list[str]:
+    names_something = any(term.kind != "word" for term in analyse(word))
+    return [] if names_something else [f"{word}: no report has this word"]
+
+
+def analyser_warnings(store: Store) -> tuple[str, ...]:
+    """What to say of an archive whose reports were read by another version of the analyser."""
+    if store.analyser == analyser_mark():
+        return ()
+    return (
+        "reports were read into words by another version: run `histoseek reencode --text-encoder` to read them anew",
+    )
+
+
+def _tokens(text: str, expand: bool) -> dict[str, float]:
+    return token_weights(text, Weighting() if expand else WORDS_ALONE)
+
+
+def _is_known(store: Store, word: str) -> bool:
+    """Whether a report has a word; of the others, those of the vocabulary get no suggestion."""
+    forms = [term.token for term in analyse(word) if term.kind == "word"]
+    sought = {prefix + form: 1.0 for form in forms for prefix in WORD_PREFIX.values()}
+    return bool(store.text(sought, 1, None))
+
+
+def _of_field(store: Store, term: FieldTerm) -> tuple[str | None, str]:
+    """The fact that a field names, if any, and its condition: a metadata column, or what the report states."""
+    types = store.metadata_types()
+    column = next((name for name in types if name.lower() == term.field and _is_asked(name)), None)
+    fact = fact_of(term.field, term.value) if is_fact_field(term.field) else None
+    if column is None and fact is None:
+        columns = [name for name in types if _is_asked(name)]
+        known = ", ".join(dict.fromkeys((*columns, *CONCEPT_FIELDS, *STATUS_FIELDS.values(), *VALUE_FIELDS)))
+        advice = f"Fields are: {known}, and markers such as her2. Put text with a colon in quotes"
+        raise InputError(f"{term.field}:{term.value}", "no such field", advice)
+    in_column = _equals(column, term.value, types[column], fact is not None) if column else None
+    return fact, either(in_column, _has(fact) if fact else None) or "false"
+
+
+def _is_asked(column: str) -> bool:
+    return column not in RECORD_COLUMNS or column in (*TEXT_COLUMNS, "slide_id")
+
+
+def _equals(column: str, value: str, kind: pa.DataType, or_fact: bool) -> str | None:
+    """A column's condition; None for a value that does not fit the column, where it may be a fact."""
+    if pa.types.is_string(kind):
+        return f"lower(`{column}`) = {quoted(value.lower())}"
+    try:
+        return f"`{column}` = {_literal(cast_value(column, value, kind))}"
+    except InputError:
+        if or_fact:
+            return None
+        raise
+
+
+def _literal(value: MetadataValue) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    kind = "date" if isinstance(value, date) else "string"
+    return f"cast({quoted(str(value))} as {kind})"
+
+
+def _has(*facts: str) -> str:
+    """That a report states any of some facts, as the index looks it up."""
+    return f"array_has_any(report_facts, [{', '.join(quoted(fact) for fact in facts)}])"
+
+
+def _said(parsed: ReportQuery) -> Iterator[str | None]:
+    """Phrases that must be in the report, and what must not: a word counts as there only where it is affirmed."""
+    yield from (_phrase(one) for one in parsed.phrases)
+    yield from (unless(_phrase(one)) for one in parsed.excluded_phrases)
+    for word in parsed.excluded_words:
+        terms = [term for term in analyse(word) if term.kind != "broader"]
+        concepts = [f"contains(report_tokens, {quoted(f' {term.token} ')})" for term in terms if term.kind == "concept"]
+        words = [f"contains(report_tokens, {quoted(f' {term.token} ')})" for term in terms if term.kind == "word"]
+        yield unless(either(*concepts, both(*words)))
+
+
+def _phrase(phrase: str) -> str | None:
+    """That a report has some words one behind the other, in any case, with any spaces and hyphens between them."""
+    words = _LETTERS.findall(phrase)
+    if not words:
+        return None
+    first, last = (r"\b" if _ASCII.match(letter) else "" for letter in (words[0][0], words[-1][-1]))
+    pattern = "(?i)" + first + r"[\W_]+".join(words) + last
+    return f"regexp_like(report, {quoted(pattern)})"
+
+
+def _opposed(text: str) -> Iterator[str | None]:
+    """Leave out reports that say the opposite: affirm something that the text denies, or only deny all it affirms."""
+    vocabulary = load_vocabulary()
+    denials = []
+    named = [one for one in find_terms(text, vocabulary) if vocabulary[one.concept_id].kind in _OPPOSED]
+    for mention in named if len(named) <= MOST_OPPOSED else ():
+        concept_id, kind = mention.concept_id, vocabulary[mention.concept_id].kind
+        if mention.status == Status.NEGATED:
+            yield unless(_has(f"{kind}:{concept_id}"))
+        elif mention.status == Status.AFFIRMED:
+            denied = (concept_id, *sorted(vocabulary.ancestors(concept_id)))
+            denials.append(_has(*(f"absent:{one}" for one in denied)))
+    yield unless(both(*dict.fromkeys(denials)))
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedText:
+    """A text to ask with, the file or slide of the archive it is from, and whose it is as far as known.
+
+    is_report: the text is a report, to be taken as it is.
+    """
+
+    text: str
+    uri: str | None
+    patient_id: str | None
+    without: str | None = None
+    slide_id: str | None = None
+    case_id: str | None = None
+    is_report: bool = True
+
+
+def prepare_text(archive: Archive, query: WordQuery) -> PreparedText:
+    """The text of a query; raises InputError when there is none, or the file is no readable text; UnknownSlide."""
+    if isinstance(query, ArchivedReport):
+        record = archive.get(query.slide_id).record
+        if not record.report:
+            raise InputError(record.slide_id, "has no report", "Ask with a slide whose report was indexed (--reports)")
+        text = _cleaned(record.report)
+        return PreparedText(text, None, record.patient_id, slide_id=record.slide_id, case_id=record.case_id)
+    if isinstance(query, TextQuery):
+        without = _cleaned(query.without) if query.without else None
+        return PreparedText(_cleaned(query.text), None, query.patient_id, without, is_report=False)
+    if isinstance(query, ReportText):
+        return PreparedText(_cleaned(query.text), None, query.patient_id)
+    text = _cleaned(_read_report(query.path))
+    if not text:
+        raise InputError(str(query.path), "is empty", "Give a report with some words")
+    return PreparedText(text, str(query.path), query.patient_id)
+
+
+def _cleaned(text: str) -> str:
+    return text.replace("\0", " ").strip()
+
+
+def _read_report(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), "is not text in UTF-8", "Save the report as plain text in UTF-8") from error
+    except OSError as error:
+        raise InputError(str(path), error.strerror or "cannot be read", "Check the path") from error

@@ -1,0 +1,1 @@
+"""Which slides a search may return."""

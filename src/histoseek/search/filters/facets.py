@@ -1,0 +1,65 @@
+"""Reports as an archive keeps them beside their text: tokens, facts and windows; and the facts counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+from histoseek.archive.schema import RECORD_COLUMNS, TEXT_COLUMNS
+from histoseek.archive.stores.base import Store
+from histoseek.errors import InputError
+from histoseek.reports.index.query import is_fact_field
+
+_MOST_FACETS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """How many slides have a value in a field, which is a metadata column or a field of what reports state."""
+
+    source: Literal["metadata", "report"]
+    field: str
+    value: str
+    count: int
+
+
+def facets(store: Store, where: str | None, fields: Sequence[str] | None) -> tuple[Facet, ...]:
+    """How many slides of a filter have which values, per field, the most frequent first.
+
+    fields: metadata columns or fields of facts, by default all fields of facts and the archive's own text columns but
+    for ids. At most 10,000 values a field. Raises InputError for an unknown field, BadFilter.
+    """
+    types = store.metadata_types()
+    known = [name for name in types if name not in RECORD_COLUMNS or name in TEXT_COLUMNS]
+    for field in fields or ():
+        if field not in known and not is_fact_field(field):
+            what = "is neither a column of the archive nor a field of reports"
+            raise InputError(
+                f"field {field}", what, f"Columns are: {', '.join(known)}; for reports see docs/reports.md"
+            )
+    columns = [name for name in known if name in (fields or _NO_IDS)]
+    rows = store.columns([*columns, "report_facts"], where)
+    found = [facet for name in columns for facet in _counted(name, rows[name])]
+    stated: dict[str, Counter[str]] = {}
+    flat = rows["report_facts"].combine_chunks().flatten().value_counts()
+    for pair in flat.to_pylist():
+        field, _, value = pair["values"].partition(":")
+        if fields is None or field in fields:
+            stated.setdefault(field, Counter())[value] += pair["counts"]
+    return (*found, *(Facet("report", name, *pair) for name in sorted(stated) for pair in _ordered(stated[name])))
+
+
+_NO_IDS = tuple(name for name in TEXT_COLUMNS if not name.endswith("_id"))
+
+
+def _counted(name: str, values: pa.ChunkedArray) -> list[Facet]:
+    counts = {str(pair["values"]): pair["counts"] for pair in values.drop_null().value_counts().to_pylist()}
+    return [Facet("metadata", name, *pair) for pair in _ordered(Counter(counts))]
+
+
+def _ordered(counts: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST_FACETS]

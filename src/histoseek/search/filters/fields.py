@@ -1,0 +1,165 @@
+"""Filters by field and value, as people choose them from counted values; and the counts while they choose."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+import pyarrow as pa
+
+from histoseek.archive.folder import Archive
+from histoseek.archive.schema import RECORD_COLUMNS, TEXT_COLUMNS, MetadataValue, cast_value
+from histoseek.archive.stores.base import Store
+from histoseek.archive.stores.sql import both, either, quoted
+from histoseek.errors import InputError
+from histoseek.reports.index.query import is_fact_field
+from histoseek.search.filters.facets import Facet, facets
+
+Key = tuple[str, str]
+"""A filter's or a facet's source and field."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFilter:
+    """Slides with any of some values in a field: a metadata column, or a field of what reports state.
+
+    values: as columns and `facets` have them, where a text that says a number, a date, or true or false stands for it;
+    None: no value, of metadata only.
+    """
+
+    source: Literal["metadata", "report"]
+    field: str
+    values: tuple[MetadataValue, ...]
+
+    def __post_init__(self) -> None:
+        if self.source not in ("metadata", "report"):
+            raise InputError(f"filter by {self.field}", f"unknown source {self.source!r}", "Give metadata or report")
+        if not self.values:
+            raise InputError(f"filter by {self.field}", "has no values", "Give at least one, or leave the filter out")
+
+    @property
+    def key(self) -> Key:
+        """Which field it is about."""
+        return self.source, self.field
+
+
+def condition_of(store: Store, filters: Sequence[FieldFilter]) -> str | None:
+    """The filters as one condition for `where`: any value of a field, all fields together; None for no filters.
+
+    Filters of the same field are as one with all their values. Raises InputError for an unknown field and for a value
+    that its column can't hold.
+    """
+    values: dict[Key, dict[MetadataValue, None]] = {}
+    for one in filters:
+        values.setdefault(one.key, {}).update(dict.fromkeys(one.values))
+    return both(*(_condition(store, key, list(own)) for key, own in values.items()))
+
+
+def facet_counts(
+    archive: Archive, where: str | None, filters: Sequence[FieldFilter], fields: Sequence[str] | None = None
+) -> tuple[Facet, ...]:
+    """The values of fields with how many slides have them, per field, the most frequent first, as `Archive.facets`.
+
+    Counted are the slides of `where` that satisfy the filters of all other fields, so that the other values of a field
+    can still be chosen; its chosen values are there with 0 where no slide has them. Raises InputError, BadFilter.
+    """
+    store = archive.store.snapshot()
+    if where is not None:
+        store.count(where)
+    found = _by_key(facets(store, both(where, condition_of(store, filters)), fields))
+    for key in dict.fromkeys(one.key for one in filters):
+        if fields is None and key not in found and key[1] not in _SHOWN:
+            continue
+        if fields is not None and key[1] not in fields:
+            continue
+        own = [one for one in filters if one.key == key]
+        others = [one for one in filters if one.key != key]
+        counted = _by_key(facets(store, both(where, condition_of(store, others)), [key[1]])).get(key, [])
+        found[key] = [*counted, *_missing(store, own, counted)]
+    places = {name: place for place, name in enumerate(store.metadata_types())}
+    order = sorted(
+        found, key=lambda key: (key[0] == "report", places.get(key[1], 0) if key[0] == "metadata" else 0, key)
+    )
+    return tuple(facet for key in order for facet in found[key])
+
+
+_SHOWN = tuple(name for name in TEXT_COLUMNS if not name.endswith("_id"))
+
+
+def _by_key(found: Iterable[Facet]) -> dict[Key, list[Facet]]:
+    groups: dict[Key, list[Facet]] = {}
+    for facet in found:
+        groups.setdefault((facet.source, facet.field), []).append(facet)
+    return groups
+
+
+def _missing(store: Store, own: Sequence[FieldFilter], counted: Sequence[Facet]) -> list[Facet]:
+    """The chosen values of a field that no slide has, as `facets` would show them."""
+    source, field = own[0].key
+    there = {facet.value for facet in counted}
+    given = (value for one in own for value in one.values if value is not None)
+    if source == "metadata":
+        kind = store.metadata_types()[field]
+        chosen = dict.fromkeys(str(_cast(field, value, kind)) for value in given)
+    else:
+        chosen = dict.fromkeys(_said(field, value) for value in given)
+    return [Facet(own[0].source, field, value, 0) for value in chosen if value not in there]
+
+
+def _condition(store: Store, key: Key, values: Sequence[MetadataValue]) -> str | None:
+    source, field = key
+    if source == "report":
+        return _stated(field, values)
+    types = store.metadata_types()
+    known = [name for name in types if name not in RECORD_COLUMNS or name in (*TEXT_COLUMNS, "slide_id")]
+    if field not in known:
+        raise InputError(f"filter by {field}", "the archive has no such column", f"Columns are: {', '.join(known)}")
+    column = f"`{field}`"
+    given = [_literal(_cast(field, value, types[field])) for value in values if value is not None]
+    named = f"{column} IN ({', '.join(given)})" if given else None
+    return either(named, f"{column} IS NULL" if None in values else None)
+
+
+def _stated(field: str, values: Sequence[MetadataValue]) -> str:
+    """That a report states any of some values, as the index looks it up."""
+    if not is_fact_field(field):
+        raise InputError(f"filter by {field}", "is no field of reports", "See docs/reports.md for the fields")
+    facts = (quoted(f"{field}:{_said(field, value)}") for value in values)
+    return f"array_has_any(report_facts, [{', '.join(facts)}])"
+
+
+def _said(field: str, value: MetadataValue) -> str:
+    """A value as facts have it."""
+    if value is None or isinstance(value, bool | date):
+        raise InputError(f"filter by {field}", f"{value!r} is nothing that a report states", "Give a text")
+    return f"{value:g}" if isinstance(value, float) else _readable(field, str(value))
+
+
+def _cast(field: str, value: MetadataValue, kind: pa.DataType) -> MetadataValue:
+    if isinstance(value, str):
+        _readable(field, value)
+    try:
+        return cast_value(field, value, kind)
+    except OverflowError as error:
+        raise InputError(f"column {field}", f"{value!r} is too large", "Correct the value") from error
+
+
+def _readable(field: str, text: str) -> str:
+    """Text, unless it has halves of characters, which nothing stored has."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InputError(f"filter by {field}", "a value is no Unicode text", "Correct the value")
+    return text
+
+
+def _literal(value: MetadataValue) -> str:
+    """A value as SQL; numbers that SQL has no sign for by their names."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return repr(value) if math.isfinite(value) else f"cast('{value}' as double)"
+    if isinstance(value, date):
+        return f"cast({quoted(value.isoformat())} as date)"
+    return str(value) if isinstance(value, int) else quoted(str(value))

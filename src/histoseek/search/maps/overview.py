@@ -1,0 +1,128 @@
+"""A 2-d map of an archive's slides from their global vectors: what lies near looks alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.archive.folder import Archive
+from histoseek.archive.schema import RECORD_COLUMNS, TEXT_COLUMNS
+from histoseek.archive.stores.base import Store
+from histoseek.errors import ConfigurationError, InputError, MissingExtra
+from histoseek.search.maps.layout import Floats, Places, by_components, by_neighbours, can_be_neighbours
+
+MOST_SHOWN = 5000
+"""What a page draws at once, and what UMAP lays out in about ten seconds on two cores."""
+
+FEWEST_NEIGHBOURS = 40
+"""Of fewer slides, two directions of variance tell as much, and at once."""
+
+Method = Literal["umap", "pca"]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overview:
+    """N slides on a map, sorted by id.
+
+    x and y: float32 [N], without a unit; labels: [N], "" where not known; method: "umap" keeps near what is near,
+    "pca", the two directions of most variance, stands in where umap-learn is not installed and for few slides;
+    slides: how many satisfy the filter, of which N were drawn; version: of the content that it shows
+    (`Archive.content_version`).
+    """
+
+    slide_ids: tuple[str, ...]
+    x: Floats
+    y: Floats
+    labels: tuple[str, ...]
+    method: Method
+    slides: int
+    version: str
+
+    @property
+    def sampled(self) -> bool:
+        """Whether only some slides are on it."""
+        return len(self.slide_ids) < self.slides
+
+
+def overview(
+    archive: Archive, label: str | None = None, where: str | None = None, most: int = MOST_SHOWN, seed: int = 0
+) -> Overview:
+    """Lay out the slides of a filter by the cosine between their global vectors.
+
+    label: the metadata column that slides are labelled by; of more than `most` slides so many are drawn, each label's
+    share of them as in the archive, but at least one. The same content and seed give the same map. Raises BadFilter,
+    InputError for an unknown column, ArchiveError for an empty archive.
+    """
+    if most < 1:
+        raise ConfigurationError("overview", f"{most} slides are too few", "Ask for at least one")
+    archive.refresh()
+    store = archive.store.snapshot()
+    rows = store.ranking_rows()
+    places = store.ranking_places(where) if where is not None else np.arange(len(rows))
+    labels = _labels(store, label, where, rows.slide_ids[places])
+    drawn = _drawn(labels, most, seed)
+    laid_out, method = _laid_out(rows.global_vectors[places[drawn]], seed)
+    return Overview(
+        slide_ids=tuple(str(one) for one in rows.slide_ids[places[drawn]]),
+        x=laid_out[:, 0].astype(np.float32),
+        y=laid_out[:, 1].astype(np.float32),
+        labels=tuple(str(one) for one in labels[drawn]),
+        method=method,
+        slides=len(places),
+        version=_version(archive, store),
+    )
+
+
+def content_version(archive: Archive) -> str:
+    """What identifies an archive's content, cheaply: it changes with each commit, and when the archive is re-encoded.
+
+    Raises ArchiveError for an empty archive.
+    """
+    return _version(archive, archive.store)
+
+
+def _version(archive: Archive, store: Store) -> str:
+    return f"{archive.manifest.number}-{store.version}"
+
+
+def _labels(store: Store, label: str | None, where: str | None, slide_ids: NDArray[np.str_]) -> NDArray[np.str_]:
+    """The label of each slide, as `value_of` gives it."""
+    if label is None:
+        return np.zeros(len(slide_ids), np.str_)
+    known = [name for name in store.metadata_types() if name not in RECORD_COLUMNS or name in TEXT_COLUMNS]
+    if label not in known:
+        raise InputError(f"column {label}", "the archive has no such column", f"Columns are: {', '.join(known)}")
+    rows = store.columns(["slide_id", label], where)
+    values = ("" if value is None else str(value) for value in rows[label].to_pylist())
+    by_id = dict(zip(rows["slide_id"].to_pylist(), values, strict=True))
+    return np.array([by_id[str(one)] for one in slide_ids], np.str_)
+
+
+def _drawn(labels: NDArray[np.str_], most: int, seed: int) -> Indices:
+    """Which slides to show, ascending: all, or as many as wanted, drawn within each label."""
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(labels))
+    found, group, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    seen: Indices = np.zeros(len(found), np.int64)
+    turn = np.empty(len(labels))
+    for index in order:
+        # The k-th of a label's n slides comes at (k + 1/2) / n of the way; its first one at once.
+        own = group[index]
+        turn[index] = (seen[own] + 0.5) / counts[own] if seen[own] else 0
+        seen[own] += 1
+    return np.sort(order[np.argsort(turn[order], kind="stable")][:most])
+
+
+def _laid_out(vectors: Floats, seed: int) -> tuple[Places, Method]:
+    if len(vectors) >= FEWEST_NEIGHBOURS and can_be_neighbours(vectors):
+        try:
+            return by_neighbours(vectors, seed), "umap"
+        except MissingExtra:
+            return by_components(vectors), "pca"
+    return by_components(vectors), "pca"

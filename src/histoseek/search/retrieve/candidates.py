@@ -1,0 +1,117 @@
+"""Which slides are ranked for a query, and what ranking needs of them, from the rows that the store keeps at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.archive.stores.base import Store
+from histoseek.archive.stores.rows import RankingRows, quantised
+from histoseek.mosaics.distances import Distances, SignatureBlock
+from histoseek.search.filters.exclusion import Own
+
+Doubles = NDArray[np.float64]
+Ids = NDArray[np.str_]
+Places = NDArray[np.int64]
+
+_SCREENED_PER_CANDIDATE = 4
+"""Slides whose vectors are compared in full, for each candidate wanted, after a first look in eight bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Slides to be ranked, sorted by id: some places of the rows that the store keeps at hand, int64 [n], ascending,
+    and the ids there."""
+
+    rows: RankingRows
+    places: Places
+    slide_ids: Ids
+
+    @classmethod
+    def at(cls, rows: RankingRows, places: Places) -> Candidates:
+        """Those at some places."""
+        return cls(rows, places, rows.slide_ids if len(places) == len(rows) else rows.slide_ids[places])
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def parts(self, size: int) -> Iterator[Candidates]:
+        """The same slides, at most `size` at a time, for measures that need much memory for each."""
+        for start in range(0, len(self), size):
+            some = slice(start, start + size)
+            yield Candidates(self.rows, self.places[some], self.slide_ids[some])
+
+    @property
+    def block(self) -> SignatureBlock:
+        """Their signatures, copied unless these are all rows."""
+        return self.rows.block if self._all else self.rows.block.take(self.places)
+
+    def distances(self, *measures: Callable[[SignatureBlock], Distances]) -> list[Distances]:
+        """Their distances by each of some measures of blocks. Where they are most of the rows, all rows are measured:
+        that is cheaper than copying them."""
+        if self._all or len(self) * 2 < len(self.rows):
+            block = self.block
+            return [measure(block) for measure in measures]
+        every = [measure(self.rows.block) for measure in measures]
+        return [Distances(one.total[self.places], one.local[self.places], one.global_[self.places]) for one in every]
+
+    @property
+    def _all(self) -> bool:
+        return len(self.places) == len(self.rows)
+
+
+def candidates(
+    store: Store, global_vector: NDArray[np.float32], count: int | None, where: str | None, own: Own | None = None
+) -> Candidates:
+    """The `count` slides of a filter whose global vectors are nearest by cosine, all of them for None.
+
+    own: slides that are left out; kept apart from the filter, so that the store remembers the filter's slides between
+    queries. Every global vector of the filter is looked at in eight bits, and the nearest of those in full: no index
+    stands between. Raises BadFilter.
+    """
+    rows = store.ranking_rows()
+    places = _places(store, rows, where, own)
+    if count is None or len(places) <= count:
+        return Candidates.at(rows, places)
+    return Candidates.at(rows, _nearest(rows, global_vector, places, count))
+
+
+def best(slide_ids: Ids, totals: Doubles, count: int) -> Places:
+    """Places of the `count` least totals, ties by id."""
+    few = np.arange(len(totals))
+    if count < len(totals):
+        few = np.flatnonzero(totals <= np.partition(totals, count - 1)[count - 1])
+    return few[np.lexsort((slide_ids[few], totals[few]))][:count]
+
+
+def _places(store: Store, rows: RankingRows, where: str | None, own: Own | None) -> Places:
+    kept = np.arange(len(rows)) if where is None else store.ranking_places(where)
+    if own is None:
+        return kept
+    wanted = np.ones(len(rows), np.bool_)
+    wanted[rows.places_of(own.slide_ids)] = False
+    if own.patient_id:
+        wanted &= rows.patient_ids != own.patient_id
+    if own.case_id:
+        wanted &= rows.case_ids != own.case_id
+    return kept[wanted[kept]]
+
+
+def _nearest(rows: RankingRows, vector: NDArray[np.float32], places: Places, count: int) -> Places:
+    """The places among these whose vectors have the largest inner products with one, ascending."""
+    from histoseek.search.retrieve.scan import inner, products
+
+    codes, _ = quantised(vector[None])
+    screened = _largest(products(rows.codes, codes[0], places) * rows.scales[places], count * _SCREENED_PER_CANDIDATE)
+    near = places[screened]
+    return near[_largest(inner(rows.global_vectors, vector, near), count)]
+
+
+def _largest(values: NDArray[np.float32], count: int) -> Places:
+    """Where the `count` largest values are, ascending."""
+    if count >= len(values):
+        return np.arange(len(values))
+    return np.sort(np.argpartition(-values, count - 1)[:count])

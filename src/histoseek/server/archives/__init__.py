@@ -1,0 +1,1 @@
+"""The archives that are served, and what is made of them."""

@@ -1,0 +1,77 @@
+"""The archives that a server serves: opened once a process, asked by many threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from histoseek.api import Archive
+from histoseek.archive.calibration import read_calibration
+from histoseek.archive.schema import SlideRecord
+from histoseek.archive.stores.sql import quoted
+from histoseek.errors import UnknownSlide
+from histoseek.rest.archives import ArchiveInfo, FieldInfo
+from histoseek.search.filters.public import PRIVATE_COLUMNS
+from histoseek.server.errors import NotThere
+
+
+@dataclass(frozen=True, slots=True)
+class ServedArchive:
+    """An archive under the name that requests use."""
+
+    name: str
+    archive: Archive
+
+    def info(self, writable: bool) -> ArchiveInfo:
+        """The archive as a whole."""
+        archive = self.archive
+        archive.refresh()
+        space = archive.space
+        calibration = read_calibration(archive.layout, space) if space else None
+        types = archive.store.metadata_types() if space else {}
+        return ArchiveInfo(
+            name=self.name,
+            slides=len(archive),
+            patients=self._different("patient_id"),
+            cases=self._different("case_id"),
+            tile_encoder=archive.recipe.encoder,
+            spacing_um_per_px=archive.recipe.spacing_um_per_px,
+            calibrated_for=calibration.label.column if calibration and calibration.label else None,
+            reads_text=bool(space and space.has_texts),
+            aligned=bool(space and space.has_alignment),
+            has_images=not archive.recipe.imported,
+            writable=writable,
+            fields=tuple(FieldInfo(name=n, type=str(kind)) for n, kind in types.items() if n not in PRIVATE_COLUMNS),
+        )
+
+    def _different(self, column: str) -> int:
+        if self.archive.space is None:
+            return 0
+        return len(self.archive.store.columns([column], None)[column].drop_null().unique())
+
+    def record(self, slide_id: str) -> SlideRecord:
+        """A slide's record; raises UnknownSlide."""
+        self.archive.refresh()
+        found = self.archive.records(f"slide_id = {quoted(slide_id)}", limit=1)
+        if not found:
+            raise UnknownSlide(slide_id)
+        return found[0]
+
+
+class ServedArchives:
+    """All archives of a server, by name."""
+
+    def __init__(self, folders: Mapping[str, Path]) -> None:
+        """Open them; raises ArchiveNotFound, DamagedArchive."""
+        self._archives = {name: ServedArchive(name, Archive.open(path)) for name, path in folders.items()}
+
+    def __iter__(self) -> Iterator[ServedArchive]:
+        return iter(self._archives.values())
+
+    def get(self, name: str) -> ServedArchive:
+        """One by its name; raises NotThere."""
+        found = self._archives.get(name)
+        if found is None:
+            raise NotThere("archive", "there is none of this name", "GET /api/v1/archives lists them")
+        return found

@@ -1,0 +1,1 @@
+"""Between requests and the engine: parsing, responses, dependencies."""

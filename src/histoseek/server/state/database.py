@@ -1,0 +1,171 @@
+"""What a server remembers: one SQLite database in a private folder, shared by threads and processes."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import hmac
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from weakref import WeakSet
+
+from histoseek.errors import ConfigurationError
+from histoseek.files import fsync_path
+from histoseek.server.errors import Overloaded
+from histoseek.server.state.migrations import MIGRATIONS
+
+_WAIT_S = 10.0
+_FILE = "state.sqlite"
+_LOCK = "state.lock"
+
+_PASSING = {
+    sqlite3.SQLITE_BUSY: "its state is busy",
+    sqlite3.SQLITE_LOCKED: "its state is busy",
+    sqlite3.SQLITE_FULL: "its disk is full",
+}
+
+SqlValue = str | int | float | bytes | None
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that can be held weakly."""
+
+
+class State:
+    """The database, with one connection a thread. Not to be used after a fork: children open their own."""
+
+    def __init__(self, folder: Path, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
+        """Open it, and make what is missing.
+
+        Raises ConfigurationError when the folder is open to others or can't be written, or the database is damaged or
+        of a newer histoseek.
+        """
+        self.folder = folder
+        self._path = folder / _FILE
+        self._local = threading.local()
+        self._connections: WeakSet[_Connection] = WeakSet()
+        self._guard = threading.Lock()
+        make_private_folder(folder)
+        try:
+            with self._set_up_alone():
+                self._migrate(migrations)
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise ConfigurationError(
+                str(folder),
+                f"the server's state can't be used ({type(error).__name__})",
+                "Check the folder and its disk",
+            ) from error
+
+    def read(self, statement: str, values: Sequence[SqlValue] = ()) -> list[sqlite3.Row]:
+        """The rows that a statement gives; raises Overloaded while others write for too long."""
+        with _as_overload():
+            return self._connection().execute(statement, values).fetchall()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that no other process writes in: kept when the block ends, undone when it raises.
+
+        Raises Overloaded when others write for too long.
+        """
+        connection = self._connection()
+        with _as_overload():
+            connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            with _as_overload():
+                connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+    def check(self) -> None:
+        """Raise Overloaded when the database can't be read, or was taken away: what is written now would be lost."""
+        self.read("SELECT 1")
+        if not self._path.exists():
+            raise Overloaded("server", "its state is gone", "Start it anew", 60)
+
+    def key(self, purpose: str) -> bytes:
+        """A secret of 32 bytes for one purpose, the same in all processes for as long as the state lives."""
+        statement = "SELECT value FROM keys WHERE purpose = 'root'"
+        rows = self.read(statement)
+        if not rows:
+            with self.writing() as connection:
+                connection.execute("INSERT OR IGNORE INTO keys VALUES ('root', ?)", (secrets.token_bytes(32),))
+            rows = self.read(statement)
+        return hmac.digest(rows[0]["value"], purpose.encode(), hashlib.sha256)
+
+    def close(self) -> None:
+        """Close all connections; no thread may be using one."""
+        with self._guard:
+            for connection in list(self._connections):
+                connection.close()
+        self._local = threading.local()
+
+    def _connection(self) -> _Connection:
+        found: _Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = self._local.connection = self._connect()
+        return found
+
+    def _connect(self) -> _Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False, factory=_Connection
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        with self._guard:
+            self._connections.add(connection)
+        return connection
+
+    @contextmanager
+    def _set_up_alone(self) -> Iterator[None]:
+        """Hold off other processes: SQLite does not wait when two of them switch to a write-ahead log."""
+        with os.fdopen(_open_private(self.folder / _LOCK), "ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not self._path.exists():
+                os.close(_open_private(self._path))
+                fsync_path(self.folder)
+            yield
+
+    def _migrate(self, migrations: Sequence[Sequence[str]]) -> None:
+        connection = self._connection()
+        connection.execute("PRAGMA journal_mode = WAL")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(migrations):
+            raise ConfigurationError(str(self.folder), "written by a newer histoseek", "Update histoseek")
+        with self.writing():
+            for statement in (statement for step in migrations[version:] for statement in step):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {len(migrations)}")
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that only its owner may enter; raises ConfigurationError when it is there and open to others."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_mode & 0o077:
+            raise ConfigurationError(str(folder), "other users may enter this folder", f"Run: chmod 700 '{folder}'")
+    except OSError as error:
+        raise ConfigurationError(str(folder), "can't be made", "Give another folder with --state") from error
+
+
+def _open_private(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+
+
+@contextmanager
+def _as_overload() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        what = _PASSING.get(error.sqlite_errorcode & 0xFF)
+        if what is None:
+            raise
+        raise Overloaded("server", what, "Try again in some seconds", 5) from error

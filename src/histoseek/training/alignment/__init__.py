@@ -1,0 +1,1 @@
+"""Alignment of slides and texts in closed form."""

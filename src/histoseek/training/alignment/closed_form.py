@@ -1,0 +1,163 @@
+"""The alignment of an archive in closed form: seconds, no training, only the archive's own slide-report pairs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.archive.folder import Archive
+from histoseek.archive.reencode import reencode
+from histoseek.archive.spaces import Change
+from histoseek.encoders.alignment import Alignment, Floats
+from histoseek.errors import ArchiveError, TooFewPairs
+from histoseek.progress import Reporter, SilentReporter
+from histoseek.training.alignment.ridge import STRENGTHS, Ridge
+from histoseek.training.pairs import Pair, archive_pairs
+from histoseek.training.recall import Recall, recalls
+
+MIN_PAIRS, MIN_PATIENTS, MIN_TEXTS = 20, 10, 4
+"""With fewer there is nothing to choose a strength by."""
+
+FOLDS = 5
+MOST_SCORED = 2000
+"""Pairs that recalls are measured on; whole patients are drawn when there are more."""
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class AlignReport:
+    """What was fitted: pairs and patients, the ridge strength, recalls of slides and reports that the map had not
+    seen (each fold's strength chosen without it), on how many pairs they were measured."""
+
+    pairs: int
+    patients: int
+    strength: float
+    recalls: tuple[Recall, ...]
+    scored: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    slides: Floats
+    texts: Floats
+    patients: Ints
+    texts_same: Ints
+
+    def part(self, rows: Ints) -> _Data:
+        return _Data(self.slides[rows], self.texts[rows], self.patients[rows], self.texts_same[rows])
+
+
+def align(archive: Archive, seed: int = 0, reporter: Reporter | None = None) -> AlignReport:
+    """Fit slides to reports by ridge regression and give the archive the shared space that this makes.
+
+    The strength is chosen by cross-validation over patients; the recalls reported are of an outer cross-validation
+    that chooses anew in each fold. Raises TooFewPairs, ArchiveError for an archive without report vectors or with
+    trained weights, which have a shared space of their own.
+    """
+    started = time.monotonic()
+    _require_alignable(archive)
+    pairs = archive_pairs(archive)
+    _require_enough(archive, pairs)
+    data = _data(archive, pairs)
+    chosen = _strength(data, seed)
+    scored = _drawn(data.patients, seed)
+    measured = _held_out_recalls(data, pairs, scored, seed)
+    alignment = Ridge.of(data.slides, data.texts).alignment(chosen)
+    reencode(archive, Change(alignment=alignment), reporter or SilentReporter())
+    seconds = round(time.monotonic() - started, 3)
+    return AlignReport(len(pairs), int(data.patients.max()) + 1, chosen, measured, len(scored), seconds)
+
+
+def held_out_recalls(archive: Archive, pairs: Sequence[Pair], seed: int) -> tuple[Recall, ...]:
+    """What `align` would report for these pairs of an archive, fitted on others of them; raises TooFewPairs."""
+    _require_enough(archive, pairs)
+    data = _data(archive, pairs)
+    return _held_out_recalls(data, pairs, _drawn(data.patients, seed), seed)
+
+
+def _held_out_recalls(data: _Data, pairs: Sequence[Pair], scored: Ints, seed: int) -> tuple[Recall, ...]:
+    found = recalls(*_held_out(data, scored, seed), [pairs[i] for i in scored], seed)
+    return tuple(recall for recall in found if recall.queries)
+
+
+def _require_alignable(archive: Archive) -> None:
+    if archive.language.trained:
+        what = "its weights were trained with texts, so slides and reports share a space already"
+        raise ArchiveError(str(archive.path), what, "Search by text as it is")
+    if not archive.settled_space.has_texts:
+        advice = "Index reports, or give it a text encoder with `histoseek reencode --text-encoder minilm`"
+        raise ArchiveError(str(archive.path), "it has no report vectors to align to", advice)
+
+
+def _require_enough(archive: Archive, pairs: Sequence[Pair]) -> None:
+    patients, texts = len({pair.patient_id for pair in pairs}), len({pair.text_key for pair in pairs})
+    if len(pairs) < MIN_PAIRS or patients < MIN_PATIENTS or texts < MIN_TEXTS:
+        raise TooFewPairs(archive.path, len(pairs), patients, texts, (MIN_PAIRS, MIN_PATIENTS, MIN_TEXTS))
+
+
+def _data(archive: Archive, pairs: Sequence[Pair]) -> _Data:
+    ids = [pair.slide_id for pair in pairs]
+    return _Data(
+        archive.store.vectors(ids, "global_vector"),
+        archive.store.vectors(ids, "report_vector"),
+        _codes([pair.patient_id for pair in pairs]),
+        _codes([pair.text_key for pair in pairs]),
+    )
+
+
+def _strength(data: _Data, seed: int) -> float:
+    """The strength with the best mean reciprocal rank on patients that were left out; the larger of equal ones."""
+    ranks = np.zeros(len(STRENGTHS))
+    for held in _folds(data.patients, seed):
+        train, test = data.part(np.flatnonzero(~held)), data.part(np.flatnonzero(held))
+        ridge = Ridge.of(train.slides, train.texts)
+        for i, strength in enumerate(STRENGTHS):
+            ranks[i] += held.sum() * _reciprocal_rank(ridge.alignment(strength), test, train)
+    best = np.flatnonzero(ranks >= ranks.max() * (1 - 1e-9)).max()
+    return STRENGTHS[int(best)]
+
+
+def _reciprocal_rank(alignment: Alignment, test: _Data, train: _Data) -> float:
+    """Mean of 1 / rank of the right report text among all distinct ones, those trained on included."""
+    texts, codes = np.concatenate([test.texts, train.texts]), np.concatenate([test.texts_same, train.texts_same])
+    distinct, first = np.unique(codes, return_index=True)
+    similarity = alignment.slides(test.slides) @ alignment.texts(texts[first]).T
+    own = similarity[np.arange(len(test.slides)), np.searchsorted(distinct, test.texts_same)]
+    return float((1 / (1 + (similarity > own[:, None]).sum(1))).mean())
+
+
+def _held_out(data: _Data, scored: Ints, seed: int) -> tuple[Floats, Floats]:
+    """Slides and reports of the scored pairs in shared spaces that were fitted without their patients."""
+    size = data.texts.shape[1]
+    slides, texts = np.zeros((len(scored), size), np.float32), np.zeros((len(scored), size), np.float32)
+    for held in _folds(data.patients, seed + 1):
+        rest = data.part(np.flatnonzero(~held))
+        alignment = Ridge.of(rest.slides, rest.texts).alignment(_strength(rest, seed))
+        rows = np.flatnonzero(held[scored])
+        slides[rows] = alignment.slides(data.slides[scored[rows]])
+        texts[rows] = alignment.texts(data.texts[scored[rows]])
+    return slides, texts
+
+
+def _folds(patients: Ints, seed: int) -> list[NDArray[np.bool_]]:
+    """For each fold, which rows are held out; no patient is in two folds."""
+    distinct = np.unique(patients)
+    drawn = np.random.default_rng(seed).permutation(distinct)
+    return [np.isin(patients, part) for part in np.array_split(drawn, FOLDS)]
+
+
+def _drawn(patients: Ints, seed: int) -> Ints:
+    """Rows of as many whole patients as MOST_SCORED allows, in order."""
+    order = np.random.default_rng(seed).permutation(np.unique(patients))
+    counts = np.cumsum(np.bincount(patients, minlength=len(order))[order])
+    return np.flatnonzero(np.isin(patients, order[counts <= MOST_SCORED]))
+
+
+def _codes(names: Sequence[str]) -> Ints:
+    return np.unique(np.asarray(names), return_inverse=True)[1].astype(np.int64)

@@ -1,0 +1,53 @@
+"""A finished training as weights, with a card that says what it was and how well it does."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from histoseek._version import __version__
+from histoseek.encoders.weights import FeatureSpace, Metric, TextPart, Weights, WeightsCard
+from histoseek.training.recall import Recall
+
+if TYPE_CHECKING:
+    from histoseek.training.slides.result import TrainingResult
+
+UNSTATED = "not stated"
+
+
+def weights_of(
+    result: TrainingResult, name: str, text_spec: str, features: FeatureSpace, *, data: str, licence: str
+) -> Weights:
+    """Weights of a training result; text_spec: how its text encoder was loaded; metrics are those of the test part."""
+    tensors = {key: tensor.numpy() for key, tensor in result.state.items()}
+    card = WeightsCard(
+        name=name,
+        architecture=result.architecture,
+        mode="masked",
+        features=features,
+        text=TextPart(text_spec, int(tensors["text_projection.weight"].shape[1]), result.text_weights),
+        data=f"{_counts(result)}; {data}",
+        licence=licence,
+        source=f"trained by histoseek, best epoch {result.best_epoch} of {result.epochs}",
+        seed=result.settings.seed,
+        version=__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        metrics=tuple(_metric(recall) for recall in result.test.after.recalls if recall.queries),
+    )
+    return Weights.of(card, tensors)
+
+
+def _counts(result: TrainingResult) -> str:
+    split = result.split
+    parts = (("train", split.train), ("validation", split.validation), ("test", split.test))
+    counts = [f"{name} {len(part)} of {len({pair.patient_id for pair in part})} patients" for name, part in parts]
+    guessed = sum(not pair.patient_known for _, part in parts for pair in part)
+    note = f" ({guessed} pairs without a patient id: patients may be in several parts)" if guessed else ""
+    return f"slide-report pairs: {', '.join(counts)}{note}"
+
+
+def _metric(recall: Recall) -> Metric:
+    name = f"test {recall.direction} recall@{recall.k} by {recall.answer}"
+    low, high = (None if math.isnan(bound) else bound for bound in (recall.low, recall.high))
+    return Metric(name, recall.value, low, high, recall.chance)

@@ -1,0 +1,111 @@
+"""One training from beginning to end: build, train, and score the best weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from histoseek.encoders.text.tower import TextTower
+from histoseek.encoders.tile.runtimes import thread_count
+from histoseek.errors import ConfigurationError
+from histoseek.progress import Reporter, SilentReporter
+from histoseek.settings import get_settings
+from histoseek.training.compute import Compute, choose_compute
+from histoseek.training.loop import WorkFolder
+from histoseek.training.pairs import Pair
+from histoseek.training.slides.checkpoint import identity_of
+from histoseek.training.slides.distributed import joined_world
+from histoseek.training.slides.evaluation import Evaluator, PartScore
+from histoseek.training.slides.history import Progress
+from histoseek.training.slides.loader import BagLoader
+from histoseek.training.slides.model import SlideTextModel
+from histoseek.training.slides.result import BeforeAfter, TrainingResult
+from histoseek.training.slides.settings import TrainingSettings
+from histoseek.training.slides.trainer import Trainer
+from histoseek.training.split import Split
+
+
+def run_training(
+    pairs: Sequence[Pair],
+    split: Split,
+    tower: TextTower,
+    settings: TrainingSettings,
+    work: Path,
+    reporter: Reporter,
+) -> TrainingResult:
+    """Train and score, in all processes of the world; raises as `train` does."""
+    compute = choose_compute(settings.device, settings.precision)
+    truncated = tower.truncated([pair.report for pair in pairs])
+    threads = thread_count(get_settings())
+    if get_settings().threads:
+        torch.set_num_threads(threads)
+    with (
+        joined_world(compute.device) as world,
+        BagLoader(settings.tiles, settings.seed, settings.memory_mb * 2**20, threads) as loader,
+    ):
+        if settings.batch < world.size:
+            what = f"smaller than the {world.size} processes"
+            raise ConfigurationError(f"batch={settings.batch}", what, "Start fewer processes, or take a larger batch")
+        compute = Compute(world.device, compute.bf16)
+        model = _model(tower, settings, loader.dimension(split.train[0]), compute)
+        start = model.trained_state()
+        identity = identity_of(settings, pairs, f"{tower.card.name} {tower.card.version} {tower.weights_hash}")
+        watched = reporter if world.first else SilentReporter()
+        trainer = Trainer(model, loader, split, settings, world, compute, WorkFolder(work), identity, watched)
+        progress = trainer.run()
+        evaluator = Evaluator(loader, world, compute, settings.seed)
+        states = (start, progress.best_weights)
+        scores = [_scores(evaluator, model, state, split, progress.micro_batch) for state in states]
+    return _result(model, tower, truncated, split, settings, progress, scores)
+
+
+def _model(tower: TextTower, settings: TrainingSettings, input_dimension: int, compute: Compute) -> SlideTextModel:
+    with compute.seeded(settings.seed, 0, 0):
+        model = SlideTextModel(settings.architecture(input_dimension), tower, settings.text_layers, settings.dropout)
+    return model.to(compute.device)
+
+
+def _scores(
+    evaluator: Evaluator, model: SlideTextModel, state: Mapping[str, Tensor], split: Split, chunk: int
+) -> tuple[PartScore, PartScore]:
+    """Scores of the validation and the test part with these weights."""
+    model.load_trained_state(state)
+    return evaluator.score(model, split.validation, chunk), evaluator.score(model, split.test, chunk)
+
+
+def _result(
+    model: SlideTextModel,
+    tower: TextTower,
+    truncated: int,
+    split: Split,
+    settings: TrainingSettings,
+    progress: Progress,
+    scores: Sequence[tuple[PartScore, PartScore]],
+) -> TrainingResult:
+    (validation_before, test_before), (validation_after, test_after) = scores
+    stopped = progress.epoch <= settings.epochs
+    guessed = sum(not pair.patient_known for part in (split.train, split.validation, split.test) for pair in part)
+    unsafe = f"{guessed} pairs have no patient id: their cases count as patients, who may be in several parts"
+    notes = [
+        *([unsafe] if guessed else []),
+        *progress.notes,
+        *([f"{truncated} reports are longer than the text encoder reads, and were cut"] if truncated else []),
+        *([f"stopped early: no better validation recall in {settings.patience} epochs"] if stopped else []),
+    ]
+    return TrainingResult(
+        state=progress.best_weights,
+        architecture=model.visual.architecture,
+        text_encoder=tower.card.name,
+        text_weights=tower.weights_hash,
+        settings=settings,
+        split=split,
+        best_epoch=progress.best_epoch,
+        epochs=len(progress.rows),
+        validation=BeforeAfter(validation_before, validation_after),
+        test=BeforeAfter(test_before, test_after),
+        truncated_reports=truncated,
+        notes=tuple(notes),
+    )
