@@ -139,11 +139,11 @@ def reading(slide: Path) -> dict[str, float]:
     """Regions of 448 px at level 0, two threads: OpenSlide and libvips, same places."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from histoseek.slides.openslide_source import OpenSlideSource
-    from histoseek.slides.vips_source import fast_source
+    from histoseek.slides.readers.openslide import OpenSlideReader
+    from histoseek.slides.readers.vips import find_fast_reader
 
-    reference = OpenSlideSource(slide)
-    fast = fast_source(slide, reference)
+    reference = OpenSlideReader(slide)
+    fast = find_fast_reader(slide, reference)
     middle = reference.levels[0].size.width // 2
     places = [(middle + 448 * (i % 32), middle + 448 * (i // 32)) for i in range(32 * 24)]
     rates = {}

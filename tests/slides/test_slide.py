@@ -14,9 +14,9 @@ from PIL import Image
 
 from histoseek.errors import MissingSpacing, SlideNotFound, SpacingTooFine, UnreadableSlide
 from histoseek.geometry import Rect, Size
-from histoseek.slides.openslide_source import OpenSlideSource
+from histoseek.slides.readers.openslide import OpenSlideReader
+from histoseek.slides.readers.vips import VipsReader, find_fast_reader
 from histoseek.slides.slide import check_spacing, open_slide
-from histoseek.slides.vips_source import VipsSource, fast_source
 
 
 def noise_picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -66,9 +66,9 @@ def pyramid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_fast_path_shows_the_pixels_of_openslide(
     pyramid: Path, level: int, x: int, y: int, width: int, height: int
 ) -> None:
-    reference = OpenSlideSource(pyramid)
-    fast = fast_source(pyramid, reference)
-    assert isinstance(fast, VipsSource)
+    reference = OpenSlideReader(pyramid)
+    fast = find_fast_reader(pyramid, reference)
+    assert isinstance(fast, VipsReader)
     assert np.array_equal(fast.read(level, x, y, width, height), reference.read(level, x, y, width, height))
 
 

@@ -21,7 +21,7 @@ from histoseek.tissue.mask import TissueMask
 
 
 class Checkerboard:
-    """A PixelSource whose pixels tell their place."""
+    """A PixelReader whose pixels tell their place."""
 
     vendor = "test"
     spacing_um_per_px = 0.5

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from histoseek.errors import NoSlidesFound, SlideError, SlideNotFound
-from histoseek.slides.openslide_source import OpenSlideSource
-
-_WSI_SUFFIXES = (".svs", ".svslide", ".ndpi", ".vms", ".vmu", ".mrxs", ".scn", ".bif", ".dcm", ".tif", ".tiff", ".btf")
-_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
-SUFFIXES = frozenset((*_WSI_SUFFIXES, *_PICTURE_SUFFIXES))
+from histoseek.slides.readers.formats import SUFFIXES
+from histoseek.slides.readers.openslide import OpenSlideReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +82,10 @@ def _series(path: Path) -> str | None:
     if path.suffix.lower() != ".dcm":
         return None
     try:
-        source = OpenSlideSource(path)
+        reader = OpenSlideReader(path)
     except SlideError:
         return None
     try:
-        return source.series_uid()
+        return reader.series_uid()
     finally:
-        source.close()
+        reader.close()

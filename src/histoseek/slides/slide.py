@@ -10,28 +10,23 @@ from typing import Self
 import cv2
 import numpy as np
 
-from histoseek.errors import MissingSpacing, SlideNotFound, SpacingTooFine, UnreadableSlide
+from histoseek.errors import MissingSpacing, SlideNotFound, SpacingTooFine
 from histoseek.geometry import Level, Rect, Size
-from histoseek.slides.image_source import ImageSource
-from histoseek.slides.ome_source import OmeTiffSource, is_ome_tiff
-from histoseek.slides.openslide_source import OpenSlideSource
-from histoseek.slides.source import Pixels, PixelSource
-from histoseek.slides.vips_source import fast_source
+from histoseek.slides.readers.base import PixelReader, Pixels
+from histoseek.slides.readers.formats import open_reader
 
 _FINEST_UM_PER_PX = 0.01
 """Far below what light resolves; a smaller number is a mistake of units."""
 
 _COARSEST_UM_PER_PX = 100.0
 _STRIP_PIXELS = 4 * 2**20
-_TIFF_SUFFIXES = (".tif", ".tiff", ".btf")
-_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", *_TIFF_SUFFIXES)
 
 
 class Slide:
     """An open slide. Use `open_slide`; close it, or use it as a context manager. Safe to read from several threads."""
 
-    def __init__(self, path: Path, source: PixelSource, spacing_um_per_px: float) -> None:
-        self._source = source
+    def __init__(self, path: Path, reader: PixelReader, spacing_um_per_px: float) -> None:
+        self._reader = reader
         self.path = path
         self.spacing_um_per_px = spacing_um_per_px
         """Level-0 spacing in um/px."""
@@ -45,25 +40,25 @@ class Slide:
     @property
     def size(self) -> Size:
         """Width and height in level-0 px."""
-        return self._source.levels[0].size
+        return self._reader.levels[0].size
 
     @property
     def levels(self) -> tuple[Level, ...]:
         """The pyramid, finest first."""
-        return self._source.levels
+        return self._reader.levels
 
     @property
     def vendor(self) -> str:
         """The format's name."""
-        return self._source.vendor
+        return self._reader.vendor
 
     def close(self) -> None:
         """Let go of the file."""
-        self._source.close()
+        self._reader.close()
 
     def read_level(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
         """A region in the level's own pixels, uint8 [height, width, 3]; white outside of the slide."""
-        return self._source.read(level, x, y, width, height)
+        return self._reader.read(level, x, y, width, height)
 
     def read_at(self, spacing_um_per_px: float, rect: Rect, out: Size) -> Pixels:
         """The level-0 rectangle as uint8 [out.height, out.width, 3], from the next finer level, averaged by area.
@@ -74,7 +69,7 @@ class Slide:
         x, y = round(rect.x / level.downsample), round(rect.y / level.downsample)
         width = max(1, round(rect.right / level.downsample) - x)
         height = max(1, round(rect.bottom / level.downsample) - y)
-        return _resampled(self._source.read(level.index, x, y, width, height), out)
+        return _resampled(self._reader.read(level.index, x, y, width, height), out)
 
     def thumbnail(self, longer_edge_px: int) -> Pixels:
         """The whole slide, uint8 [h, w, 3] with the longer edge as given, read from the pyramid in strips."""
@@ -87,7 +82,7 @@ class Slide:
 
     def _strip(self, level: Level, out: Size, top: int, bottom: int) -> Pixels:
         first, last = (round(row * level.size.height / out.height) for row in (top, bottom))
-        pixels = self._source.read(level.index, 0, first, level.size.width, max(1, last - first))
+        pixels = self._reader.read(level.index, 0, first, level.size.width, max(1, last - first))
         return _resampled(pixels, Size(out.width, bottom - top))
 
     def _finer_level(self, downsample: float) -> Level:
@@ -103,12 +98,12 @@ def open_slide(path: Path, spacing_um_per_px: float | None = None) -> Slide:
     """
     if not path.is_file():
         raise SlideNotFound(path)
-    source = _open_source(path)
+    reader = open_reader(path)
     try:
-        spacing = spacing_um_per_px if spacing_um_per_px is not None else source.spacing_um_per_px
-        return Slide(path, source, _plausible(path, spacing))
+        spacing = spacing_um_per_px if spacing_um_per_px is not None else reader.spacing_um_per_px
+        return Slide(path, reader, _plausible(path, spacing))
     except BaseException:
-        source.close()
+        reader.close()
         raise
 
 
@@ -116,25 +111,6 @@ def check_spacing(slide: Slide, wanted_um_per_px: float, tolerance: float) -> No
     """Raise SpacingTooFine when the slide is coarser than wanted by more than `tolerance` (0.05 is 5 %)."""
     if slide.spacing_um_per_px > wanted_um_per_px * (1 + tolerance):
         raise SpacingTooFine(slide.path, wanted_um_per_px, slide.spacing_um_per_px)
-
-
-def _open_source(path: Path) -> PixelSource:
-    suffix = path.suffix.lower()
-    if suffix in _TIFF_SUFFIXES and is_ome_tiff(path):
-        return OmeTiffSource(path)
-    if suffix in (".png", ".jpg", ".jpeg"):
-        return ImageSource(path)
-    try:
-        reference = OpenSlideSource(path)
-    except UnreadableSlide:
-        if suffix in _PICTURE_SUFFIXES:
-            return ImageSource(path)
-        raise
-    fast = fast_source(path, reference)
-    if fast is None:
-        return reference
-    reference.close()
-    return fast
 
 
 def _plausible(path: Path, spacing_um_per_px: float | None) -> float:

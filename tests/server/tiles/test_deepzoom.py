@@ -18,12 +18,12 @@ from PIL import Image
 from histoseek.geometry import Level, Size
 from histoseek.server.tiles.deepzoom import DeepZoom
 from histoseek.server.tiles.geometry import NoSuchTile, TileGrid
+from histoseek.slides.readers.base import Pixels
 from histoseek.slides.slide import Slide, open_slide
-from histoseek.slides.source import Pixels
 from tests.server.tiles.pictures import halves, smooth_noise, write_tiff
 
 
-class ArraySource:
+class ArrayReader:
     """A pyramid in memory, of any steps."""
 
     spacing_um_per_px = 0.5
@@ -44,7 +44,7 @@ class ArraySource:
 
 
 def in_memory(pixels: list[Pixels], tile_px: int, overview_px: int = 2048) -> DeepZoom:
-    return DeepZoom(Slide(Path("slide"), ArraySource(pixels), 0.5), tile_px, overview_px)
+    return DeepZoom(Slide(Path("slide"), ArrayReader(pixels), 0.5), tile_px, overview_px)
 
 
 def put_together(image: DeepZoom, level: int) -> Pixels:

@@ -18,8 +18,8 @@ from histoseek.errors import InputError, SlideNotFound, UnreadableSlide
 from histoseek.server.tiles.deepzoom import DeepZoom
 from histoseek.server.tiles.geometry import ImageInfo, NoSuchTile
 from histoseek.server.tiles.service import TileService
+from histoseek.slides.readers.base import Pixels
 from histoseek.slides.slide import Slide
-from histoseek.slides.source import Pixels
 from tests.server.tiles.pictures import halves, smooth_noise, write_tiff
 
 

@@ -19,8 +19,8 @@ from histoseek.geometry import Size
 from histoseek.server.tiles import jpeg, jpeg2000
 from histoseek.server.tiles.deepzoom import DeepZoom
 from histoseek.server.tiles.stored import StoredTiles
+from histoseek.slides.readers.base import Pixels
 from histoseek.slides.slide import Slide, open_slide
-from histoseek.slides.source import Pixels
 from tests.server.tiles.pictures import halves, smooth_noise, write_tiff
 
 
@@ -122,7 +122,7 @@ def test_tiles_that_do_not_show_the_slide_are_not_taken(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "slide.tif", [smooth_noise(512, 512)])
     with open_slide(path, 0.5) as slide:
         assert StoredTiles.of(slide) is not None
-        assert StoredTiles.of(Negative(path, slide._source, 0.5)) is None
+        assert StoredTiles.of(Negative(path, slide._reader, 0.5)) is None
 
 
 def test_tiles_of_another_size_are_not_decoded() -> None:

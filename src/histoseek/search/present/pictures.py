@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from histoseek.errors import SlideError
 from histoseek.geometry import Rect, Size
 from histoseek.search.attention import AttentionMap, SlideAttention
+from histoseek.slides.readers.base import Pixels
 from histoseek.slides.slide import Slide, open_slide
-from histoseek.slides.source import Pixels
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.geometry import ImageInfo, TileGrid
 from histoseek.server.tiles.shrinking import block_means, shrink_to, shrunk
 from histoseek.server.tiles.stored import StoredTiles
-from histoseek.slides.image_source import ImageSource
+from histoseek.slides.readers.base import Pixels
+from histoseek.slides.readers.picture import PictureReader
 from histoseek.slides.slide import Slide
-from histoseek.slides.source import Pixels
 
 _TILE_PX = 512
 _STORED_TILE_PX = range(128, 1025)
@@ -50,7 +50,7 @@ class DeepZoom:
     def held_bytes(self) -> int:
         """Memory that the open slide holds: its overview and, when it is a picture without a pyramid, all of it."""
         size, overview = self._slide.size, self._overview
-        picture = 3 * size.width * size.height if self._slide.vendor == ImageSource.vendor else 0
+        picture = 3 * size.width * size.height if self._slide.vendor == PictureReader.vendor else 0
         return picture + (overview.nbytes if overview is not None else 0)
 
     def dzi(self) -> str:

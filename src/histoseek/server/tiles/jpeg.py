@@ -9,7 +9,7 @@ import imagecodecs
 import numpy as np
 
 from histoseek.geometry import Size
-from histoseek.slides.source import Pixels
+from histoseek.slides.readers.base import Pixels
 
 QUALITY = 85
 

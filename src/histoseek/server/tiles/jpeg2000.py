@@ -6,7 +6,7 @@ import imagecodecs
 import numpy as np
 
 from histoseek.geometry import Size
-from histoseek.slides.source import Pixels
+from histoseek.slides.readers.base import Pixels
 
 _START = b"\xff\x4f\xff\x51"
 """Start of a codestream, and of the segment with its size, which comes first (ITU-T T.800, A.5.1)."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.geometry import Level, Rect, Size
-from histoseek.slides.source import Pixels
+from histoseek.slides.readers.base import Pixels
 
 Read = Callable[[int, int, int, int, int], Pixels]
 """Reads level, x, y, width, height of a pyramid, in the level's own pixels."""

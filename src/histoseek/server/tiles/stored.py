@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Level, Rect, Size
 from histoseek.server.tiles import jpeg, jpeg2000
+from histoseek.slides.readers.base import Pixels, blank
+from histoseek.slides.readers.vips import matching_pages
 from histoseek.slides.slide import Slide
-from histoseek.slides.source import Pixels, blank
-from histoseek.slides.vips_source import matching_pages
 
 _PLAIN_TIFF_VENDORS = ("aperio", "generic-tiff")
 """Formats whose levels are pages of tiles side by side, without shifts and overlaps."""

@@ -6,7 +6,7 @@ import unicodedata
 from pathlib import PurePosixPath
 
 from histoseek.server.uploads.errors import UnknownFormat
-from histoseek.slides.discover import SUFFIXES
+from histoseek.slides.readers.formats import SUFFIXES
 
 _OF_SEVERAL_FILES = frozenset((".mrxs", ".vms", ".vmu"))
 UPLOAD_SUFFIXES = SUFFIXES - _OF_SEVERAL_FILES

@@ -35,7 +35,7 @@ from histoseek.server.uploads.messages import (
     Tile,
     send,
 )
-from histoseek.slides.image_source import ImageSource
+from histoseek.slides.readers.picture import PictureReader
 from histoseek.slides.slide import Slide, open_slide
 
 _OPEN_SLIDES = 4
@@ -90,7 +90,7 @@ class Reader:
         if opened.slide.size.longer_edge > LONGEST_PX:
             raise UnreadableSlide(request.path, f"an edge of {opened.slide.size.longer_edge} px")
         spacing = request.spacing_um_per_px
-        if spacing is None and opened.slide.vendor != ImageSource.vendor:
+        if spacing is None and opened.slide.vendor != PictureReader.vendor:
             spacing = _own_spacing(request.path)
         levels = tuple(LevelFacts(one.size.width, one.size.height, one.downsample) for one in opened.slide.levels)
         return SlideFacts.of(opened.image.info, spacing, levels, opened.slide.vendor)

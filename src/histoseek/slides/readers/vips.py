@@ -11,18 +11,18 @@ import numpy as np
 
 from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Level, Rect
-from histoseek.slides.openslide_source import OpenSlideSource
-from histoseek.slides.source import Pixels, read_clipped
+from histoseek.slides.readers.base import Pixels, read_clipped
+from histoseek.slides.readers.openslide import OpenSlideReader
 
 _PROBE_PX = 64
 _CACHED_OPERATIONS = 32
 _TIFF_VENDORS = ("aperio", "generic-tiff", "philips", "ventana", "leica")
 
 
-class VipsSource:
-    """A PixelSource over libvips: same levels and pixels as OpenSlide, several times its speed."""
+class VipsReader:
+    """A PixelReader over libvips: same levels and pixels as OpenSlide, several times its speed."""
 
-    def __init__(self, path: Path, reference: OpenSlideSource, pages: tuple[int, ...]) -> None:
+    def __init__(self, path: Path, reference: OpenSlideReader, pages: tuple[int, ...]) -> None:
         vips = _vips()
         self._path = path
         # libvips remembers pictures by file name, also when the file has changed since.
@@ -58,8 +58,8 @@ class VipsSource:
         return held[level]
 
 
-def fast_source(path: Path, reference: OpenSlideSource) -> VipsSource | None:
-    """A VipsSource for the file if all its levels are tiled 8-bit RGB pages with the pixels OpenSlide shows.
+def find_fast_reader(path: Path, reference: OpenSlideReader) -> VipsReader | None:
+    """A VipsReader for the file if all its levels are tiled 8-bit RGB pages with the pixels OpenSlide shows.
 
     Equality is probed at fixed places of every level; None means: stay with OpenSlide.
     """
@@ -68,7 +68,7 @@ def fast_source(path: Path, reference: OpenSlideSource) -> VipsSource | None:
     vips = _vips()
     try:
         pages = matching_pages(path, reference.levels)
-        candidate = VipsSource(path, reference, pages) if pages else None
+        candidate = VipsReader(path, reference, pages) if pages else None
         return candidate if candidate and _equal_pixels(candidate, reference) else None
     except (vips.Error, UnreadableSlide, ValueError):
         return None
@@ -98,7 +98,7 @@ def matching_pages(path: Path, levels: tuple[Level, ...]) -> tuple[int, ...] | N
     return tuple(found)
 
 
-def _equal_pixels(candidate: VipsSource, reference: OpenSlideSource) -> bool:
+def _equal_pixels(candidate: VipsReader, reference: OpenSlideReader) -> bool:
     for level in reference.levels:
         for share in (0.12, 0.5, 0.87):
             x = int(share * max(0, level.size.width - _PROBE_PX))

@@ -9,14 +9,14 @@ import openslide
 
 from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Level, Rect, Size
-from histoseek.slides.source import Pixels, read_clipped
+from histoseek.slides.readers.base import Pixels, read_clipped
 
 _CACHE_BYTES = 64 * 2**20
 _MOST_TILE_PIXELS = 2**26
 
 
-class OpenSlideSource:
-    """A PixelSource over OpenSlide; raises UnreadableSlide for what OpenSlide can't open or read."""
+class OpenSlideReader:
+    """A PixelReader over OpenSlide; raises UnreadableSlide for what OpenSlide can't open or read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

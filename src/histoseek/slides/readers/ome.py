@@ -12,14 +12,14 @@ import tifffile
 
 from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Level, Size
-from histoseek.slides.source import Pixels, blank
+from histoseek.slides.readers.base import Pixels, blank
 
 _UM_PER_UNIT = {"µm": 1.0, "um": 1.0, "μm": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4}
 _CACHED_SEGMENTS = 256
 
 
-class OmeTiffSource:
-    """A PixelSource over an 8-bit RGB OME-TIFF; only the tiles that a region touches are decoded."""
+class OmeTiffReader:
+    """A PixelReader over an 8-bit RGB OME-TIFF; only the tiles that a region touches are decoded."""
 
     vendor = "ome-tiff"
 

@@ -10,15 +10,15 @@ from PIL import Image, UnidentifiedImageError
 
 from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Level, Rect, Size
-from histoseek.slides.source import Pixels, blank, read_clipped
+from histoseek.slides.readers.base import Pixels, blank, read_clipped
 
 MAX_PIXELS = 13_000 * 13_000
 _FORMATS = ("PNG", "JPEG", "TIFF")
 _EIGHT_BIT_MODES = ("RGB", "RGBA", "L", "LA", "P", "CMYK", "1")
 
 
-class ImageSource:
-    """A PixelSource over a picture held in memory; printing resolutions in its tags are not trusted."""
+class PictureReader:
+    """A PixelReader over a picture held in memory; printing resolutions in its tags are not trusted."""
 
     spacing_um_per_px: float | None = None
     vendor = "image"

@@ -14,7 +14,7 @@ Pixels = NDArray[np.uint8]
 """RGB pixels, [height, width, 3]."""
 
 
-class PixelSource(Protocol):
+class PixelReader(Protocol):
     """Reads pixels of one slide. Safe to use from several threads; knows nothing of label or macro images."""
 
     @property
