@@ -10,9 +10,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HISTOSEEK_THREADS", "1")
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from histoseek.api import Archive
 from histoseek.simulate.cohort import CohortSpec, write_cohort
+
+# How long an example takes says nothing on a machine that does other things, too.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 
 def _shared_data() -> Path | None:

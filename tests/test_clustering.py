@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from histoseek.statistics.clustering import kmeans, sampled_kmeans
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 1000), st.booleans())
 def test_labels_are_nearest_centres_and_no_cluster_is_empty(count: int, k: int, seed: int, spherical: bool) -> None:
     points = np.random.default_rng(seed).standard_normal((count, 5)).astype(np.float32)
@@ -42,7 +42,7 @@ def test_same_seed_same_bits_and_identical_points_make_one_cluster() -> None:
     assert kmeans(np.ones((9, 4), np.float32), 5, 0).distances.max() == pytest.approx(0, abs=1e-6)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 3000), st.integers(1, 16), st.integers(0, 100))
 def test_sampled_clusters_hold_every_point_at_its_nearest_centre(count: int, k: int, seed: int) -> None:
     points = np.random.default_rng(count).standard_normal((count, 3)).astype(np.float32)

@@ -18,6 +18,7 @@ from histoseek.archive.stores.ranking import RankingCache
 from histoseek.search.retrieve.candidates import best, candidates
 from histoseek.settings import get_settings
 from tests.archive.test_store import DIMENSION, make_slide
+from tests.waiting import HANG_S
 
 steps = st.lists(
     st.tuples(st.sampled_from(["upsert", "delete", "update", "optimize"]), st.integers(0, 9), st.integers(0, 99)),
@@ -72,7 +73,7 @@ def test_cached_rows_equal_the_store_after_any_changes(cache_mb: int, monkeypatc
     chosen = get_settings().model_copy(update={"cache_mb": cache_mb})
     monkeypatch.setattr("histoseek.archive.stores.lance.get_settings", lambda: chosen)
 
-    @settings(max_examples=5, deadline=None)
+    @settings(max_examples=5)
     @given(steps)
     def check(taken: list[tuple[str, int, int]]) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -145,7 +146,7 @@ def test_two_processes_share_the_folder(tmp_path: Path) -> None:
     readers = [context.Process(target=_read, args=(store._folder, answers)) for _ in range(2)]
     for reader in readers:
         reader.start()
-    found = [answers.get(timeout=60) for _ in readers]
+    found = [answers.get(timeout=HANG_S) for _ in readers]
     for reader in readers:
         reader.join()
     assert found == [store.ranking_rows().global_vectors.tobytes()] * 2
@@ -154,7 +155,7 @@ def test_two_processes_share_the_folder(tmp_path: Path) -> None:
     assert_as_stored(store)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(1, 40))
 def test_best_equals_sorting(totals: list[int], count: int) -> None:
     ids = np.array([f"s{(i * 7) % 31:02d}" for i in range(len(totals))])

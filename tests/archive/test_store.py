@@ -55,7 +55,7 @@ def store(tmp_path: Path) -> LanceStore:
 ids = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(st.tuples(st.sampled_from(["upsert", "delete"]), st.lists(ids, min_size=1, max_size=4)), max_size=6))
 def test_store_behaves_like_a_dictionary(steps: list[tuple[str, list[str]]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -12,6 +12,7 @@ from histoseek.archive.stores.lance import LanceStore
 from histoseek.errors import BadFilter, UnknownSlide
 from histoseek.settings import get_settings
 from tests.archive.test_store import DIMENSION, make_slide, same
+from tests.waiting import HANG_S
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def test_a_commit_of_another_process_is_in_the_next_snapshot(store: LanceStore) 
     assert len(before.ranking_places("organ = 'o1'")) == 10
     writer = multiprocessing.get_context("spawn").Process(target=_commit, args=(store._folder,))
     writer.start()
-    writer.join(60)
+    writer.join(HANG_S)
     assert writer.exitcode == 0
     after = store.snapshot()
     assert after is not before

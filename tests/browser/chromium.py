@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from tests.waiting import HANG_S
+
 WEB = Path(__file__).resolve().parents[2] / "web"
 AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
 _MACHINE = Path("/usr/bin/chromium")
@@ -52,7 +54,7 @@ def _of_node_modules() -> Chromium | None:
     if not (WEB / "node_modules" / "@sparticuz" / "chromium").is_dir():
         return None
     asked = ["sh", str(WEB / "with-node"), "node", "scripts/chromium.mjs"]
-    answer = subprocess.run(asked, capture_output=True, text=True, timeout=120, check=False)
+    answer = subprocess.run(asked, capture_output=True, text=True, timeout=HANG_S, check=False)
     if answer.returncode != 0:
         return None
     path, libraries = answer.stdout.split()

@@ -7,15 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from histoseek.client.client import Client
 from histoseek.server.page import STATIC
 from tests.browser.chromium import FLAGS, find_chromium
 from tests.browser.watched import Watched, watch
 from tests.server.running import RunningServer, serving
+from tests.waiting import HANG_S
 
-MAP_S = 300.0
+MAP_S = 900.0
+
+expect.set_options(timeout=HANG_S * 1000)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,10 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no Chromium: run `make page`, or set HISTOSEEK_CHROMIUM to one")
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(
-            executable_path=program.path, args=list(FLAGS), env={**os.environ, **program.environment}
+            executable_path=program.path,
+            args=list(FLAGS),
+            env={**os.environ, **program.environment},
+            timeout=HANG_S * 1000,
         )
         yield found
         found.close()
@@ -39,7 +45,7 @@ def browser() -> Iterator[Browser]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A fresh profile with a large screen."""
     made = browser.new_context(viewport={"width": 1600, "height": 1000}, reduced_motion="reduce", locale="en")
-    made.set_default_timeout(15_000)
+    made.set_default_timeout(HANG_S * 1000)
     yield made
     made.close()
 

@@ -15,10 +15,12 @@ from playwright.sync_api import Page, sync_playwright
 from histoseek.api import Archive
 from histoseek.simulate.cohort import CohortSpec, write_cohort
 from tests.browser.chromium import FLAGS, find_chromium
+from tests.browser.watched import expect_loaded
 from tests.server.running import serving
 
 SIZE = {"width": 1440, "height": 900}
 NAME = "simulated"
+PICTURES_ARE_THERE = "() => [...document.images].every((one) => one.complete)"
 
 
 def main(folder: Path) -> None:
@@ -68,8 +70,8 @@ def take(page: Page, folder: Path, name: str, address: str) -> None:
 
 
 def shoot(page: Page, folder: Path, name: str) -> None:
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(1500)
+    expect_loaded(page)
+    page.wait_for_function(PICTURES_ARE_THERE)
     page.screenshot(path=folder / f"{name}.jpg", type="jpeg", quality=80)
 
 

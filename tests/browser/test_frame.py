@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.watched import Watched, accessibility_faults
+from tests.browser.watched import Watched, accessibility_faults, expect_loaded
 from tests.server.running import RunningServer, serving
 
 VIEWS = ["Search", "Compare", "Overview", "Collections", "History"]
@@ -103,6 +104,7 @@ def test_a_key_leads_to_the_search_field_and_selects_what_is_in_it(opened: Page)
     ask(opened, "carcinoma")
     opened.get_by_role("main").focus()
     opened.keyboard.press("/")
+    expect(opened.locator("[data-search-field]").first).to_be_focused()
     opened.keyboard.type("necrosis")
     expect(opened.locator("[data-search-field]").first).to_have_value("necrosis")
 
@@ -134,7 +136,7 @@ def test_views_without_a_question_are_accessible(mapped: RunningServer, opened: 
     opened.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     opened.get_by_role("navigation").get_by_role("link", name=view).click()
     expect(opened.get_by_role("main", name=view)).to_be_visible()
-    opened.wait_for_load_state("networkidle")
+    expect_loaded(opened)
     assert accessibility_faults(opened) == []
 
 
@@ -152,32 +154,44 @@ def test_a_lost_session_asks_for_the_token_and_goes_on_where_it_was(watched: Wat
     watched.expect_complaint("401")
 
 
-def test_a_server_without_tokens_asks_for_none(page: Page, indexed: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def open_server(indexed: Path, tmp_path: Path) -> Iterator[RunningServer]:
+    """Asks for no token."""
     with serving([indexed], tmp_path / "state", "--no-token") as server:
-        page.goto(server.url)
-        expect(page.get_by_role("search")).to_be_visible()
-        expect(page.get_by_role("button", name="Log out")).to_have_count(0)
+        yield server
+
+
+def test_a_server_without_tokens_asks_for_none(open_server: RunningServer, page: Page) -> None:
+    page.goto(open_server.url)
+    expect(page.get_by_role("search")).to_be_visible()
+    expect(page.get_by_role("button", name="Log out")).to_have_count(0)
+
+
+@pytest.fixture
+def double_server(indexed: Path, tmp_path: Path) -> Iterator[RunningServer]:
+    """Has two archives, "cohort" and "other"."""
+    other = shutil.copytree(indexed, tmp_path / "other.archive")
+    with serving([indexed, other], tmp_path / "state") as server:
+        yield server
 
 
 def test_another_archive_is_asked_the_same_words_but_not_with_slides_of_the_first(
-    page: Page, indexed: Path, tmp_path: Path
+    double_server: RunningServer, page: Page
 ) -> None:
-    other = shutil.copytree(indexed, tmp_path / "other.archive")
-    with serving([indexed, other], tmp_path / "state") as server:
-        page.goto(f"{server.url}#token={server.token}")
-        page.get_by_role("search").wait_for()
-        ask(page, "carcinoma")
-        page.wait_for_url("**text=carcinoma**")
-        picker = page.get_by_role("combobox", name="Archive")
-        picker.select_option("other")
-        page.wait_for_url("**archive=other**text=carcinoma**")
-        page.reload()
-        expect(picker).to_have_value("other")
-        page.get_by_role("button", name="Search with this slide").first.click()
-        page.wait_for_url("**ask=slide**")
-        picker.select_option("cohort")
-        page.wait_for_url("**archive=cohort")
-        expect(page.get_by_role("heading", name="Search cohort")).to_be_visible()
+    page.goto(f"{double_server.url}#token={double_server.token}")
+    page.get_by_role("search").wait_for()
+    ask(page, "carcinoma")
+    page.wait_for_url("**text=carcinoma**")
+    picker = page.get_by_role("combobox", name="Archive")
+    picker.select_option("other")
+    page.wait_for_url("**archive=other**text=carcinoma**")
+    page.reload()
+    expect(picker).to_have_value("other")
+    page.get_by_role("button", name="Search with this slide").first.click()
+    page.wait_for_url("**ask=slide**")
+    picker.select_option("cohort")
+    page.wait_for_url("**archive=cohort")
+    expect(page.get_by_role("heading", name="Search cohort")).to_be_visible()
 
 
 def test_an_unknown_archive_leads_to_those_that_are_there(opened: Page) -> None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from histoseek.api import Archive
-from tests.server.running import serving
+from tests.server.running import RunningServer, serving
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +22,17 @@ def unnamed(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def there(page: Page, unnamed: Path, tmp_path: Path) -> Iterator[Page]:
+def unnamed_server(unnamed: Path, tmp_path: Path) -> Iterator[RunningServer]:
     with serving([unnamed], tmp_path / "state") as server:
-        page.goto(f"{server.url}#token={server.token}")
-        page.get_by_role("search").wait_for()
-        yield page
+        yield server
+
+
+@pytest.fixture
+def there(unnamed_server: RunningServer, page: Page) -> Page:
+    """Closed before its server, of which it may still ask something."""
+    page.goto(f"{unnamed_server.url}#token={unnamed_server.token}")
+    page.get_by_role("search").wait_for()
+    return page
 
 
 def test_files_are_named_where_slides_are_shown(there: Page, unnamed: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from histoseek.api import Archive
+from tests.server.running import RunningServer
 
 
 @pytest.fixture
-def overview(opened: Page) -> Page:
+def overview(mapped: RunningServer, opened: Page) -> Page:
     opened.evaluate("location.hash = '/overview?archive=cohort'")
-    opened.get_by_role("application", name="Map of 10 slides").wait_for(timeout=60_000)
+    opened.get_by_role("application", name="Map of 10 slides").wait_for()
     return opened
 
 
@@ -34,6 +36,7 @@ def test_a_label_is_chosen_by_keys_and_leads_to_its_slides(overview: Page, index
     label = records[0].diagnosis or ""
     wanted = sorted(record.slide_id for record in records if record.diagnosis == label)
     overview.get_by_role("checkbox", name=label).press("Space")
+    expect(chosen(overview)).to_have_count(len(wanted))
     assert sorted(chosen(overview).get_by_role("link").all_inner_texts()) == wanted
     chosen(overview).get_by_role("link", name=wanted[0]).click()
     expect(overview.get_by_role("region", name=f"Slide {wanted[0]}")).to_be_visible()
@@ -75,4 +78,4 @@ def test_colours_follow_the_column_and_what_is_chosen_stays(overview: Page, inde
     expect(overview.get_by_role("checkbox")).to_have_count(len(organs))
     for organ in organs:
         expect(overview.get_by_role("checkbox", name=organ)).to_be_checked()
-    assert "v.label=organ" in overview.url
+    expect(overview).to_have_url(re.compile(r"v\.label=organ"))

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from histoseek.api import Archive
-from tests.browser.watched import Watched, accessibility_faults
+from tests.browser.watched import Watched, accessibility_faults, expect_loaded
 
 DROP = """([name, text]) => {
   const files = new DataTransfer();
@@ -36,6 +36,7 @@ def results(page: Page) -> Locator:
 
 def slide_ids(page: Page) -> list[str]:
     results(page).first.wait_for()
+    expect_loaded(page)
     return [one.get_attribute("data-slide") or "" for one in page.locator("li[data-slide]").all()]
 
 
@@ -78,7 +79,7 @@ def test_a_picture_waits_until_its_spacing_is_known(opened: Page, tmp_path: Path
     opened.get_by_label("Size of a pixel").fill("0,5")
     upload.click()
     results(opened).first.wait_for()
-    assert "spacing=0.5" in opened.url
+    expect(opened).to_have_url(re.compile(r"spacing=0\.5"))
 
 
 def test_an_upload_is_asked_with_again_and_deleted(opened: Page, cohort: Path, tmp_path: Path) -> None:
@@ -118,14 +119,17 @@ def test_keys_go_through_results_judge_them_and_come_back_to_their_place(opened:
 
 def test_a_refused_condition_is_told_at_its_field(watched: Watched, opened: Page, a_slide: str) -> None:
     go(opened, f"ask=slide&slide={a_slide}")
-    before = opened.get_by_role("region", name="Filters").get_by_role("checkbox").count()
+    boxes = opened.get_by_role("region", name="Filters").get_by_role("checkbox")
+    boxes.first.wait_for()
+    expect_loaded(opened)
+    before = boxes.count()
     opened.get_by_text("Condition in SQL").click()
     field = opened.get_by_label("Condition over the archive's columns")
     field.fill("organ = = 'x'")
     field.press("Enter")
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(opened.get_by_role("region", name="Filters").get_by_role("alert")).to_be_visible()
-    assert opened.get_by_role("region", name="Filters").get_by_role("checkbox").count() == before
+    expect(boxes).to_have_count(before)
     assert accessibility_faults(opened) == []
     watched.expect_complaint("422")
 
@@ -170,8 +174,9 @@ def test_collections_are_ordered_and_deletes_undone(opened: Page, a_slide: str) 
     go(opened, f"ask=slide&slide={a_slide}&k=3")
     wanted = slide_ids(opened)
     opened.get_by_role("button", name="Collect all").click()
-    opened.get_by_role("dialog").get_by_label("Name").fill("three")
-    opened.keyboard.press("Enter")
+    name = opened.get_by_role("dialog").get_by_label("Name")
+    name.fill("three")
+    name.press("Enter")
     opened.get_by_text("3 slides were added to three").wait_for()
     opened.get_by_role("navigation", name="Views").get_by_role("link", name="Collections").click()
     opened.get_by_role("link", name=re.compile("^three")).click()

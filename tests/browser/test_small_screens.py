@@ -5,11 +5,20 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
-from tests.browser.watched import accessibility_faults
+from tests.browser.watched import accessibility_faults, expect_loaded
+from tests.server.running import RunningServer
 
 NARROW: ViewportSize = {"width": 400, "height": 800}
 LOW: ViewportSize = {"width": 1280, "height": 640}
-VIEWS = ["results?ask=text&text=carcinoma", "compare", "overview", "collections", "history"]
+VIEWS = {
+    "results?ask=text&text=carcinoma": "Search",
+    "compare": "Compare",
+    "overview": "Overview",
+    "collections": "Collections",
+    "history": "History",
+}
+HEADER_IS_AWAY = "() => document.querySelector('.header').getBoundingClientRect().bottom <= 0"
+HEADER_IS_THERE = "() => document.querySelector('.header').getBoundingClientRect().bottom > 0"
 
 WIDER_THAN_WINDOW = """() => [...document.querySelectorAll('.app, .main, .main > *')]
     .filter((one) => one.scrollWidth > innerWidth + 1).map((one) => one.className)"""
@@ -27,19 +36,17 @@ def ask(page: Page) -> None:
     page.locator("[data-result]").first.wait_for()
 
 
-def header_bottom(page: Page) -> float:
-    return float(page.evaluate("document.querySelector('.header').getBoundingClientRect().bottom"))
-
-
 @pytest.mark.parametrize("view", VIEWS)
-def test_no_view_is_wider_than_a_narrow_screen(opened: Page, view: str) -> None:
+def test_no_view_is_wider_than_a_narrow_screen(mapped: RunningServer, opened: Page, view: str) -> None:
     opened.set_viewport_size(NARROW)
     ask(opened)
     if view == "compare":
         opened.locator("[data-result]").first.click()
     else:
         go(opened, view)
+    expect(opened.get_by_role("main", name=VIEWS[view])).to_be_visible()
     opened.locator("h1").first.wait_for()
+    expect_loaded(opened)
     assert opened.evaluate(WIDER_THAN_WINDOW) == []
 
 
@@ -49,11 +56,11 @@ def test_the_header_scrolls_away_and_is_there_again_with_another_view(opened: Pa
     ask(opened)
     opened.locator("[data-result]").last.focus()
     opened.locator("[data-result]").last.scroll_into_view_if_needed()
-    assert header_bottom(opened) <= 0
+    opened.wait_for_function(HEADER_IS_AWAY)
     assert opened.evaluate(FOOTER_BELOW)
     opened.keyboard.press("5")
     expect(opened.get_by_role("heading", name="History")).to_be_visible()
-    assert header_bottom(opened) > 0
+    opened.wait_for_function(HEADER_IS_THERE)
 
 
 def test_a_narrow_list_leads_to_the_vote_and_the_filters(opened: Page) -> None:

@@ -17,7 +17,7 @@ from histoseek.client.client import Client
 from histoseek.geometry import Rect, Size
 from histoseek.rest.queries import SearchRequest, SlideQuery, SlideRef
 from histoseek.slides.slide import open_slide
-from tests.browser.watched import Watched, accessibility_faults
+from tests.browser.watched import Watched, accessibility_faults, expect_loaded
 from tests.server.running import RunningServer
 
 ARCHIVE = "cohort"
@@ -49,6 +49,7 @@ def asked(page: Page) -> Locator:
 def slide_ids(page: Page) -> list[str]:
     """Of the results shown, in order."""
     results(page).first.wait_for()
+    expect_loaded(page)
     found = [re.search(r"slide (\S+):", one.get_attribute("aria-label") or "") for one in results(page).all()]
     return [match[1] for match in found if match]
 
@@ -98,14 +99,14 @@ def test_frames_lie_on_the_regions_that_matched(opened: Page, client: Client, in
     compare_first(opened)
     query = SearchRequest(query=SlideQuery(slide=SlideRef(slide_id=first.slide_id)), k=1)
     result = client.search(ARCHIVE, query).results[0]
-    opened.wait_for_load_state("networkidle")
-    opened.evaluate(HIDE_LABELS)
     for side, uri, regions in (
         ("Query", first.uri, [match.query_region for match in result.matches]),
         ("Result", archive.get(result.slide_id).record.uri, [match.result_region for match in result.matches]),
     ):
         frames = pane(opened, side).locator(".viewer-frame")
         expect(frames).to_have_count(len(regions))
+        expect_loaded(opened)
+        opened.evaluate(HIDE_LABELS)
         for number, region in enumerate(regions):
             assert region is not None
             shown = inside_of(opened, frames.nth(number))
@@ -215,10 +216,12 @@ def test_the_keyboard_alone_leads_from_the_login_to_a_comparison_and_back(
     page.goto(server.url)
     page.get_by_label("Token").wait_for()
     page.keyboard.press("Tab")
+    expect(page.get_by_label("Token")).to_be_focused()
     page.keyboard.type(server.token)
     page.keyboard.press("Enter")
     page.get_by_role("search").wait_for()
     page.keyboard.press("/")
+    expect(page.locator("[data-search-field]").first).to_be_focused()
     page.keyboard.type("squamous cell carcinoma")
     page.keyboard.press("Enter")
     results(page).first.wait_for()
@@ -288,7 +291,7 @@ def test_slides_are_collected_noted_and_taken_away(opened: Page, client: Client)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_results_and_comparison_are_accessible(opened: Page, indexed: Path, theme: str) -> None:
+def test_results_and_comparison_are_accessible(mapped: RunningServer, opened: Page, indexed: Path, theme: str) -> None:
     opened.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     like(opened, Archive.open(indexed).records()[0].slide_id)
     assert accessibility_faults(opened) == []
@@ -296,5 +299,5 @@ def test_results_and_comparison_are_accessible(opened: Page, indexed: Path, them
     assert accessibility_faults(opened) == []
     go(opened, f"/overview?archive={ARCHIVE}")
     opened.get_by_role("main", name="Overview").wait_for()
-    opened.wait_for_load_state("networkidle")
+    expect_loaded(opened)
     assert accessibility_faults(opened) == []

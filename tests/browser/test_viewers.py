@@ -9,7 +9,16 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from histoseek.api import Archive
+from tests.browser.watched import expect_loaded
 
+SELECTED_IN_THE_MIDDLE = """(pane) => {
+  const middle = (selector) => {
+    const { x, y, width, height } = pane.querySelector(selector).getBoundingClientRect();
+    return [x + width / 2, y + height / 2];
+  };
+  const [frame, stage] = [middle(".viewer-frame.is-selected"), middle("[role=application]")];
+  return Math.abs(frame[0] - stage[0]) <= 3 && Math.abs(frame[1] - stage[1]) <= 3;
+}"""
 PX = re.compile(r"translate\(([-\d.]+)px, ([-\d.]+)px\)")
 
 
@@ -74,6 +83,7 @@ def test_the_scale_bar_is_as_long_as_it_says(compared: Page, times: str, um_per_
 def test_locked_slides_move_by_the_same_length_of_tissue(compared: Page) -> None:
     query, result = pane(compared, "Query"), pane(compared, "Result")
     query.get_by_role("button", name="10\u00d7").click()
+    expect(magnification(query)).to_have_text("10\u00d7")
     result.get_by_role("button", name="5\u00d7", exact=True).click()
     expect(magnification(result)).to_have_text("5\u00d7")
     compared.get_by_role("button", name="Lock zoom").click()
@@ -99,12 +109,8 @@ def expect_moved(viewer: Locator, before: tuple[float, float]) -> None:
 def test_a_match_leads_both_slides_there(compared: Page) -> None:
     compared.get_by_role("button", name=re.compile("^Match 1 similarity")).click()
     for side in ("Query", "Result"):
-        frame, whole = pane(compared, side).locator(".viewer-frame.is-selected"), stage(pane(compared, side))
-        expect(frame).to_have_count(1)
-        box, around = frame.bounding_box(), whole.bounding_box()
-        assert box and around
-        assert box["x"] + box["width"] / 2 == pytest.approx(around["x"] + around["width"] / 2, abs=3)
-        assert box["y"] + box["height"] / 2 == pytest.approx(around["y"] + around["height"] / 2, abs=3)
+        expect(pane(compared, side).locator(".viewer-frame.is-selected")).to_have_count(1)
+        compared.wait_for_function(SELECTED_IN_THE_MIDDLE, arg=pane(compared, side).element_handle())
 
 
 def test_maps_of_weights_have_a_legend_and_an_opacity_that_stay_with_the_next_result(compared: Page) -> None:
@@ -116,7 +122,7 @@ def test_maps_of_weights_have_a_legend_and_an_opacity_that_stay_with_the_next_re
     slider.press("Home")
     expect(pane(compared, "Query").locator(".viewer-heat")).to_have_css("opacity", "0")
     slider.press("End")
-    assert "v.overlay=contribution" in compared.url
+    expect(compared).to_have_url(re.compile(r"v\.overlay=contribution"))
     compared.get_by_role("button", name="Next result").click()
     expect(pane(compared, "Result").locator(".viewer-heat")).to_have_css("opacity", "1")
 
@@ -148,12 +154,19 @@ def test_viewers_go_with_their_view(compared: Page) -> None:
 
 
 def test_what_was_asked_once_is_not_asked_again(compared: Page) -> None:
+    first = pane(compared, "Result").get_attribute("aria-label") or ""
     compared.get_by_role("button", name="Next result").click()
-    expect(compared.get_by_role("button", name="Attention")).to_be_enabled()
-    compared.wait_for_load_state("networkidle")
+    expect(pane(compared, "Result")).not_to_have_attribute("aria-label", first)
+    expect_all_there(compared)
     asked: list[str] = []
     compared.on("request", lambda request: asked.append(request.url))
     compared.get_by_role("button", name="Previous result").click()
-    expect(compared.get_by_role("button", name="Attention")).to_be_enabled()
-    compared.wait_for_load_state("networkidle")
+    expect(pane(compared, "Result")).to_have_attribute("aria-label", first)
+    expect_all_there(compared)
     assert [url for url in asked if "/image_files/" not in url] == []
+
+
+def expect_all_there(page: Page) -> None:
+    """Wait for the maps of weights, the pictures and the report of a comparison."""
+    expect(page.get_by_role("button", name="Attention")).to_be_enabled()
+    expect_loaded(page)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from playwright.sync_api import ConsoleMessage, Page, Request
+from playwright.sync_api import ConsoleMessage, Page, Request, expect
 
 from tests.browser.chromium import AXE
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _SERIOUS = {"serious", "critical"}
+_BUSY = "[aria-busy=true], .spinner"
 _RUN_AXE = "() => axe.run(document, { resultTypes: ['violations'] }).then((found) => found.violations)"
 
 
@@ -46,6 +47,11 @@ def watch(page: Page) -> Watched:
     page.on("pageerror", lambda error: seen.complaints.append(f"thrown: {error}"))
     page.on("request", on_request)
     return seen
+
+
+def expect_loaded(page: Page) -> None:
+    """Wait until nothing on the page says that it is still on its way."""
+    expect(page.locator(_BUSY)).to_have_count(0)
 
 
 def accessibility_faults(page: Page) -> list[str]:

@@ -128,7 +128,7 @@ def test_files_that_are_no_hdf5_are_refused(tmp_path: Path) -> None:
         read_features(tmp_path / "text.h5", "features:x")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 60), st.integers(0, 1000))
 def test_pooled_slide_embedding(count: int, seed: int) -> None:
     bag = make_bag(count, 12, seed)

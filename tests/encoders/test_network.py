@@ -201,7 +201,7 @@ def test_bags_of_a_batch_do_not_see_each_other_or_the_padding() -> None:
 
 
 @torch.no_grad()
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(count=st.integers(1, 60), spread=st.sampled_from([1, 2, 8, 1000, 10**6]), seed=st.integers(0, 2**16))
 def test_order_of_tiles_does_not_matter(count: int, spread: int, seed: int) -> None:
     network = network_of(SMALL, torch.float32)

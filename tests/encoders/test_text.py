@@ -256,7 +256,7 @@ def test_long_texts_are_the_mean_of_their_windows(short_context: Path, short_tow
     assert np.abs(single[0] - vectors[0]).max() < 1e-5
 
 
-@hypothesis_settings(max_examples=40, deadline=None)
+@hypothesis_settings(max_examples=40)
 @given(lengths=lists(integers(1, 90), min_size=1, max_size=6), seed=integers(0, 2**32 - 1))
 def test_no_vector_depends_on_the_others(short_tower: TextTower, lengths: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -19,7 +19,7 @@ def arrays(pairs: list[tuple[float, bool]]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([pair[0] for pair in pairs]), np.array([pair[1] for pair in pairs], bool)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(PAIRS)
 def test_calibration_error_is_the_naive_one(pairs: list[tuple[float, bool]]) -> None:
     total = 0.0
@@ -39,7 +39,7 @@ def test_calibration_error_by_hand() -> None:
     assert math.isnan(calibration_error(np.array([]), np.array([], bool)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from([0.2, 0.6, 1.0]), st.booleans()), min_size=1, max_size=6))
 def test_risk_is_the_mean_over_all_orders_of_ties(pairs: list[tuple[float, bool]]) -> None:
     curves = []

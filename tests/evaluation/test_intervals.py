@@ -43,7 +43,7 @@ def test_queries_of_one_patient_are_not_counted_as_independent() -> None:
     assert np.array(once) == pytest.approx(np.array(many))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(3, 9), st.integers(4, 16), st.integers(0, 10**6))
 def test_a_bootstrap_is_the_percentiles_over_drawn_patients(patients: int, queries: int, seed: int) -> None:
     """Naively: for every draw of patients, the mean over all their queries that have a value."""
@@ -107,7 +107,7 @@ def test_nothing_gives_no_interval() -> None:
     assert np.isnan(high).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 8), st.integers(1, 14), st.integers(0, 10**6))
 def test_few_patients_are_permuted_in_every_way(patients: int, queries: int, seed: int) -> None:
     """Against systems swapped patient by patient in all 2 ** P ways, with ties at the observed difference."""

@@ -42,7 +42,7 @@ class Table:
         return self.all[np.ix_(queries, database)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 12), st.integers(0, 999), st.integers(1, 14))
 def test_ranking_equals_a_naive_one(count: int, seed: int, depth: int) -> None:
     rng = np.random.default_rng(seed)

@@ -421,7 +421,7 @@ def test_a_tile_mosaic_is_spread_over_the_slide() -> None:
     assert (coords[mosaic_tiles(bag, SEED), 0] // 10_000).tolist() == list(range(10))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 9), st.lists(st.integers(1, 90), min_size=1, max_size=4), st.integers(1, 3), st.integers(0, 99))
 def test_medians_of_minima_equal_naive_ones(own: int, counts: list[int], words: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

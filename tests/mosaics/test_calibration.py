@@ -49,7 +49,7 @@ def drawn_pairs(patients: int = 60, each: int = 25, seed: int = 0, slope: float 
 
 
 @given(POINTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_isotonic_is_the_naive_one_falls_and_stays_within_0_and_1(points: list[tuple[int, bool, float]]) -> None:
     distances, values, weights = arrays(points)
     curve = isotonic(distances, values, weights)

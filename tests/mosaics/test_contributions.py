@@ -47,7 +47,7 @@ def as_pairs(parts: Contributions) -> Pairs:
     return dict(zip(keys, parts.pairs.shares.tolist(), strict=True))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(names, st.none() | archive_fusions | other_fusions, counts, counts, dimensions, seeds)
 def test_parts_add_up_to_the_score(
     name: str, fusion: Fusion | None, first: int, second: int, dimension: int, seed: int
@@ -60,7 +60,7 @@ def test_parts_add_up_to_the_score(
     assert parts.base + parts.global_ + sum(parts.pairs.shares) == pytest.approx(score, abs=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(names, archive_fusions, counts, seeds)
 def test_with_typical_parts_of_total_1_the_base_is_0(name: str, fusion: Fusion, count: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -99,7 +99,7 @@ def naive_pairs(name: str, query: Signature, other: Signature, fusion: Fusion) -
     return shares
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pairing_names, counts, counts, dimensions, seeds)
 def test_pairs_equal_naive_loops(name: str, first: int, second: int, dimension: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -110,7 +110,7 @@ def test_pairs_equal_naive_loops(name: str, first: int, second: int, dimension: 
     assert list(found.values()) == sorted(found.values(), reverse=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(["contained", "pathsearch-paper"]), counts, counts, seeds)
 def test_of_the_query_s_pairs_the_nearer_gives_more(name: str, first: int, second: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -120,7 +120,7 @@ def test_of_the_query_s_pairs_the_nearer_gives_more(name: str, first: int, secon
     assert sorted(pairs.queries) == list(range(first + (name == "pathsearch-paper")))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(["symmetric", "maxsim", "global"]), counts, counts, seeds)
 def test_symmetric_distances_are_explained_alike_from_both_sides(name: str, first: int, second: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -38,7 +38,7 @@ def close(value: float, rounding: float = 2e-4) -> object:
     return pytest.approx(value, rel=1e-5, abs=rounding)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(names, counts, counts, dimensions, seeds)
 def test_distances_equal_naive_loops(name: str, first: int, second: int, dimension: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -53,7 +53,7 @@ def test_distances_equal_naive_loops(name: str, first: int, second: int, dimensi
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(names, counts, counts, seeds)
 def test_a_slide_is_at_0_from_itself_and_others_never_below(name: str, first: int, second: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -65,7 +65,7 @@ def test_a_slide_is_at_0_from_itself_and_others_never_below(name: str, first: in
     assert found.local[0] == pytest.approx(0, abs=1e-5)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from(SYMMETRIC), counts, counts, seeds)
 def test_both_sides_agree(name: str, first: int, second: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -83,7 +83,7 @@ def test_the_paper_s_distance_and_containment_are_not_symmetric() -> None:
         assert there == 0 < back
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(names, counts, seeds)
 def test_the_order_of_mosaic_vectors_changes_nothing(name: str, count: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -100,7 +100,7 @@ def doubled(signature: Signature, rows: slice = slice(None)) -> Signature:
     return signature_of(np.concatenate([signature.mosaic, signature.mosaic[rows]]), signature.global_vector)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(names, st.integers(1, 8), seeds)
 def test_which_duplicates_change_nothing(name: str, count: int, seed: int) -> None:
     """One vector of the slide twice leaves the query's side as it is, so all that go one way; all vectors twice leave
@@ -116,7 +116,7 @@ def test_which_duplicates_change_nothing(name: str, count: int, seed: int) -> No
         assert distance(doubled(query), block_of([other])).total[0] == pytest.approx(before, abs=1e-6)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 11), max_size=9), seeds)
 def test_slides_taken_from_a_block_keep_their_distances(places: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -177,7 +177,7 @@ def test_weights_that_rank_nothing_are_refused(weights: tuple[float, float]) -> 
         Fusion(*weights)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 60), st.integers(1, 64), seeds)
 def test_medians_of_any_number_of_barcodes(queries: int, others: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -103,7 +103,7 @@ def test_a_denied_kind_does_not_deny_what_it_is_a_kind_of() -> None:
 
 
 @given(ODD)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_tokens_are_of_the_text_and_the_same_again(text: str) -> None:
     terms = analyse(text)
     assert terms == analyse(text)
@@ -112,7 +112,7 @@ def test_tokens_are_of_the_text_and_the_same_again(text: str) -> None:
 
 
 @given(ODD, ODD)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_spans_are_apart_and_in_order(text: str, query: str) -> None:
     found = spans(text, token_weights(query, Weighting()))
     assert all(one.start < one.end for one in found)

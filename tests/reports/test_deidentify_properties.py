@@ -127,14 +127,14 @@ def call_count(text: str) -> int:
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_passes_twice_alike(text: str) -> None:
     once = deidentify(text).text
     assert deidentify(once).text == once
 
 
 @given(JOINED)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_mix_of_identifiers_passes_twice_alike(text: str) -> None:
     known = KnownIdentifiers(names=("Oyelaran, Zed",), ids=("S19-12345",))
     once = deidentify(text, known)

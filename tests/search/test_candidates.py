@@ -106,7 +106,7 @@ def test_rows_are_mapped_beyond_the_bound_only(folder: Path, monkeypatch: pytest
         assert np.array_equal(getattr(found[0], name), getattr(found[64], name))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays(np.float32, (4, 9), elements=st.floats(-1e6, 1e6, width=32)))
 def test_codes_are_off_by_half_a_scale_at_most(vectors: np.ndarray) -> None:
     codes, scales = quantised(vectors)

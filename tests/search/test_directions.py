@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from histoseek.api import Archive
@@ -178,7 +178,6 @@ rankings = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(rankings)
 def test_fusion_equals_a_naive_weighted_sum(lists: list[tuple[float, list[str]]]) -> None:
     found = fuse([Ranking("report words", tuple(ids), tuple(0.0 for _ in ids), weight) for weight, ids in lists])

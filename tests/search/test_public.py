@@ -127,7 +127,6 @@ def spelled(name: str) -> st.SearchStrategy[str]:
     ),
     behind=st.sampled_from((" IS NULL", "='a'", " LIKE '%'", " IN ('')", ">organ", " is not null and organ = '")),
 )
-@settings(deadline=None)
 def test_private_columns_are_refused_in_any_spelling(name: str, before: str, behind: str) -> None:
     with pytest.raises(BadFilter):
         public_where(before + name + behind)
@@ -180,7 +179,7 @@ PIECES = (
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=14).map("".join))
 @example("'a'' OR uri = '''")
 @example("\"a\" = 'b' OR 'uri' = `organ`")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_whatever_passes_names_nothing_private_and_does_no_harm(store: Store, where: str) -> None:
     try:
         public_where(where)

@@ -6,13 +6,14 @@ import json
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from histoseek.api import Archive
 from histoseek.server.settings import Limits, Rates, ServerSettings, UploadLimits
 from tests.server.running import RunningServer, serving_with
+from tests.waiting import HANG_S
 
 SLIDE = "SIM-0000-00"
 API = "/api/v1"
@@ -22,7 +23,6 @@ JSON_BYTES = 20_000
 FILE_BYTES = 3_000_000
 CLOSE = ("Connection", "close")
 AS_JSON = ("Content-Type", "application/json")
-_WAIT_S = 30.0
 
 PLACES = (
     "/archives/{}",
@@ -144,7 +144,7 @@ def request(
 
 def connect(server: RunningServer) -> socket.socket:
     place = urlsplit(server.url)
-    return socket.create_connection((place.hostname or "", place.port or 0), timeout=_WAIT_S)
+    return socket.create_connection((place.hostname or "", place.port or 0), timeout=HANG_S)
 
 
 def exchange(server: RunningServer, sent: bytes, finish: bool = False) -> bytes:
@@ -183,11 +183,13 @@ def open_files(pid: int) -> int:
 
 
 @contextmanager
-def attacked(indexed: Path, folder: Path) -> Iterator[RunningServer]:
-    """A server that asks for patience only after wrong tokens, and has none with slow clients itself."""
+def attacked(indexed: Path, folder: Path, hurried: bool = False) -> Iterator[RunningServer]:
+    """A server that asks for patience only after wrong tokens; hurried: and has little with slow clients itself."""
     (folder / "import").mkdir()
     rates = Rates(_MANY, _MANY, _MANY, _MANY, failed_logins=20)
-    limits = Limits(rates, json_bytes=JSON_BYTES, body_pause_s=0.5, body_s=1.5, upload_s=1.5)
+    limits = Limits(rates, json_bytes=JSON_BYTES, body_pause_s=HANG_S, body_s=HANG_S, upload_s=HANG_S)
+    if hurried:
+        limits = replace(limits, body_pause_s=0.5, body_s=1.5, upload_s=1.5)
     uploads = UploadLimits(file_bytes=FILE_BYTES)
     settings = ServerSettings(
         {"cohort": indexed},

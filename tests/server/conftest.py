@@ -14,6 +14,7 @@ from histoseek.client.client import Client
 from histoseek.server.security.tokens import Role, TokenStore
 from histoseek.server.state.database import State
 from tests.server.running import RunningServer, serving
+from tests.waiting import HANG_S
 
 _numbers = itertools.count()
 
@@ -35,7 +36,7 @@ def new_client(server: RunningServer, role: Role = "write") -> Client:
 def raw_client(server: RunningServer, token: str) -> httpx2.Client:
     """Sends requests as they are, below /api/v1."""
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx2.Client(base_url=f"{server.url.rstrip('/')}/api/v1", headers=headers, timeout=60)
+    return httpx2.Client(base_url=f"{server.url.rstrip('/')}/api/v1", headers=headers, timeout=HANG_S)
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from histoseek.client.client import Client
 from histoseek.server.settings import ServerSettings
+from tests.waiting import HANG_S
 
 _OPEN = re.compile(r"Open (http://\S+?/)(?:#token=(\S+))?(?:\s|$)")
-_END_S = 30
 _START = """
 import sys
 from histoseek.server.run import run
@@ -42,12 +42,12 @@ class RunningServer:
 
     def client(self) -> Client:
         """A client with the first token."""
-        return Client(self.url, self.token or None)
+        return Client(self.url, self.token or None, timeout_s=HANG_S)
 
     def stop(self) -> int:
         """Ask it to end, as systemd would; its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(_END_S)
+        return self.process.wait(HANG_S)
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def _running(command: Sequence[str], state: Path, environment: Mapping[str, str]
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(_END_S)
+                process.wait(HANG_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -18,6 +18,7 @@ from histoseek.rest.work import UploadToIndex
 from histoseek.slides.slide import open_slide
 from tests.server.conftest import new_client, new_token
 from tests.server.running import RunningServer, serving
+from tests.waiting import HANG_S
 
 SLIDE = "SIM-0000-00"
 
@@ -160,7 +161,7 @@ def test_slides_can_be_removed_by_those_who_may(client: Client, reader: Client, 
 
 
 def test_readiness_and_counts_are_told(raw: httpx2.Client, kept_server: RunningServer) -> None:
-    with httpx2.Client(base_url=kept_server.url) as nobody:
+    with httpx2.Client(base_url=kept_server.url, timeout=HANG_S) as nobody:
         assert nobody.get("/api/v1/ready").json()["status"] == "ok"
         assert nobody.get("/metrics").status_code == 401
     counts = raw.get(f"{kept_server.url}metrics").text
@@ -177,7 +178,7 @@ def test_every_answer_has_an_id(raw: httpx2.Client) -> None:
 
 def test_browsers_get_a_session_for_a_token(kept_server: RunningServer) -> None:
     token = new_token(kept_server, "read")
-    with httpx2.Client(base_url=kept_server.url, headers={"X-Histoseek": "page"}) as browser:
+    with httpx2.Client(base_url=kept_server.url, headers={"X-Histoseek": "page"}, timeout=HANG_S) as browser:
         assert browser.post("/api/v1/session", json={"token": token}).json()["role"] == "read"
         assert browser.get("/api/v1/archives").status_code == 200
         assert token not in str(browser.cookies)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from histoseek.server.security.audit import AuditEntry, AuditLog
+from tests.waiting import HANG_S
 
 CHILD = """
 import sys
@@ -68,7 +69,7 @@ def test_the_newest_lines_are_kept(tmp_path: Path) -> None:
 
 def test_processes_lose_no_line(tmp_path: Path) -> None:
     children = [subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path), str(number)]) for number in range(3)]
-    assert [child.wait(timeout=60) for child in children] == [0, 0, 0]
+    assert [child.wait(timeout=HANG_S) for child in children] == [0, 0, 0]
     expected = {f"{child}-{number}" for child in range(3) for number in range(300)}
     found = [line["request_id"] for line in lines(tmp_path)]
     assert (len(found), set(found)) == (900, expected)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
@@ -19,6 +19,7 @@ from histoseek.server.state.database import State
 from tests.server.attacking import connect, request
 from tests.server.conftest import new_token
 from tests.server.running import RunningServer, serving
+from tests.waiting import HANG_S, wait_for
 
 SLIDE = "SIM-0000-00"
 
@@ -80,7 +81,7 @@ def test_counts_are_those_of_all_processes(several: RunningServer) -> None:
     headers = {"Authorization": f"Bearer {token}"}
 
     def asked() -> int:
-        text = httpx2.get(f"{several.url}metrics", headers=headers).text
+        text = httpx2.get(f"{several.url}metrics", headers=headers, timeout=HANG_S).text
         named = 'histoseek_requests_total{method="GET",route="/api/v1/archives",status="200"}'
         return next((int(float(line.split()[-1])) for line in text.splitlines() if line.startswith(named)), 0)
 
@@ -127,7 +128,7 @@ def test_the_end_waits_for_nobody_and_leaves_nothing_half_done(indexed: Path, tm
             sending.sendall(head + b"x" * 5000)
             wait_for(lambda: [*(state / "uploads").glob("*.part")])
             assert server.stop() == 0
-        watching.join(30)
+        watching.join(HANG_S)
         assert not watching.is_alive()
         assert watched
         with pytest.raises(NoServer):
@@ -161,13 +162,3 @@ def test_a_new_start_knows_what_was_kept(indexed: Path, tmp_path: Path, cohort: 
             "cohort", SearchRequest(query=SlideQuery(slide=SlideRef(upload_id=upload.upload_id)), k=2)
         )
         assert found.results
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    """Until something is so, half a minute at most."""
-    pause = threading.Event()
-    for _ in range(600):
-        if condition():
-            return
-        pause.wait(0.05)
-    raise AssertionError("it did not come to pass")

@@ -7,6 +7,8 @@ from datetime import datetime
 
 import pytest
 
+from tests.waiting import HANG_S
+
 SCRIPT = """
 import logging, sys, warnings
 from histoseek.server.logs import configure_logging, request_id_now
@@ -28,7 +30,9 @@ except Exception:
 
 
 def logged(form: str) -> list[str]:
-    done = subprocess.run([sys.executable, "-c", SCRIPT, form], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, form], capture_output=True, text=True, timeout=HANG_S, check=True
+    )
     assert done.stdout == ""
     return done.stderr.splitlines()
 

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from histoseek.errors import ConfigurationError
 from histoseek.server.metrics import Metrics, prepare_folder
+from tests.waiting import HANG_S
 
 WORKER = """
 import sys
@@ -76,7 +77,7 @@ def test_workers_are_counted_together(tmp_path: Path) -> None:
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"counted\n"
     for worker in workers:
-        found = samples(worker.communicate(b"\n", timeout=60)[0])
+        found = samples(worker.communicate(b"\n", timeout=HANG_S)[0])
         labels = (("method", "GET"), ("route", "/api/v1/x/{y}"), ("status", "200"))
         assert found["histoseek_requests_total", labels] == 30
         assert found["histoseek_search_seconds_count", (("kind", "text"),)] == 3

@@ -26,6 +26,7 @@ from histoseek.rest.queries import (
     TextQuery,
 )
 from tests.server.running import RunningServer, serving
+from tests.waiting import HANG_S
 
 SLIDE = "SIM-0000-00"
 OF_SLIDE = SlideQuery(slide=SlideRef(slide_id=SLIDE))
@@ -66,7 +67,7 @@ def refused(ask: Callable[[], object]) -> tuple[int, str]:
 
 def test_an_archive_that_is_gone_leaves_the_others_in_use(asking: Client, odd: RunningServer) -> None:
     assert [(one.name, one.slides) for one in asking.archives()] == [("empty", 0), ("mute", 3)]
-    assert httpx2.get(f"{odd.url}api/v1/ready").status_code == 503
+    assert httpx2.get(f"{odd.url}api/v1/ready", timeout=HANG_S).status_code == 503
     for ask in (lambda: asking.archive("going"), lambda: asking.search("going", SearchRequest(query=OF_SLIDE))):
         status, detail = refused(ask)
         assert status == 503

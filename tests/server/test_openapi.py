@@ -15,6 +15,7 @@ import pytest
 from histoseek.server.openapi import description
 from histoseek.server.settings import Limits, Rates, ServerSettings
 from tests.server.running import RunningServer, serving_with
+from tests.waiting import HANG_S
 
 _CHECKS = (
     "not_a_server_error",
@@ -90,10 +91,10 @@ def test_no_request_breaks_the_server_or_its_word(
         "--no-color",
     ]
     command += ["--max-examples", "10" if known else "3", "--seed", "1", "--generation-database", "none", "--no-shrink"]
-    command += ["--request-timeout", "120"]
+    command += ["--request-timeout", str(int(HANG_S))]
     command += ["--exclude-method", "DELETE", "--exclude-path", "/api/v1/jobs/{job_id}/events"]
     if known:
         command += ["-H", f"Authorization: Bearer {server.token}", "-H", "X-Histoseek: page"]
-    ended = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    ended = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=4 * HANG_S)
     assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
     assert server.process.poll() is None

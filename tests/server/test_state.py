@@ -11,6 +11,7 @@ import pytest
 from histoseek.errors import ConfigurationError
 from histoseek.server.errors import Overloaded
 from histoseek.server.state.database import State
+from tests.waiting import HANG_S
 
 COUNTERS = (
     (
@@ -122,7 +123,7 @@ def test_threads_lose_no_change(tmp_path: Path) -> None:
 def test_processes_share_one_state_from_the_first_moment(tmp_path: Path) -> None:
     command = [sys.executable, "-c", CHILD, str(tmp_path / "state")]
     children = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    keys = {child.communicate(timeout=60)[0] for child in children}
+    keys = {child.communicate(timeout=HANG_S)[0] for child in children}
     assert [child.returncode for child in children] == [0] * 4
     assert len(keys) == 1
     assert State(tmp_path / "state", COUNTERS).read("SELECT value FROM counters")[0]["value"] == 200

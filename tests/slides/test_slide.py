@@ -61,7 +61,7 @@ def pyramid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2), st.integers(-50, 1500), st.integers(-50, 1100), st.integers(1, 400), st.integers(1, 400))
 def test_fast_path_shows_the_pixels_of_openslide(
     pyramid: Path, level: int, x: int, y: int, width: int, height: int

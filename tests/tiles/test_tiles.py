@@ -48,7 +48,7 @@ def full_mask(width: int, height: int, scale: int = 16) -> TissueMask:
     return TissueMask(np.ones(shape, bool), np.full((*shape, 3), 200, np.uint8), 0.5 * scale, 0.0, 0.0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 3000), st.integers(1, 3000), st.sampled_from([64, 224]), st.sampled_from([0.5, 0.7, 1.0, 2.0]))
 def test_grid_covers_without_overlap_inside_the_slide(width: int, height: int, edge_px: int, spacing: float) -> None:
     tiles = tissue_grid(slide_of(width, height), full_mask(width, height), TileShape(edge_px, spacing))
@@ -82,7 +82,7 @@ def test_thin_tissue_still_gives_its_best_tiles_and_none_is_an_error() -> None:
         tissue_grid(slide_of(2240, 2240), mask, TileShape(224, 0.5))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 4))
 def test_batches_hold_all_tiles_in_order(count: int, batch: int, workers: int) -> None:
     slide = slide_of(4000, 4000)

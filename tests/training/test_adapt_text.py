@@ -233,7 +233,7 @@ def test_in_a_batch_no_positive_and_no_equal_text_is_a_negative(real_drawer: Dra
     assert 0.3 < float(allowed.float().mean()) < 1
 
 
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 @given(text=sampled_from(TEXTS), other=sampled_from(TEXTS), seed=integers(0, 2**32))
 def test_paraphrases_agree_and_opposites_oppose(text: str, other: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -246,7 +246,7 @@ def test_paraphrases_agree_and_opposites_oppose(text: str, other: str, seed: int
     assert made is None or (opposes(made, whole) and made.text != text)
 
 
-@hypothesis_settings(max_examples=40, deadline=None)
+@hypothesis_settings(max_examples=40)
 @given(seed=integers(0, 2**32), epoch=integers(0, 100))
 def test_draws_depend_on_seed_epoch_and_place_only(seed: int, epoch: int) -> None:
     texts = corpus_of(reports(), VOCABULARY).texts

@@ -49,7 +49,7 @@ def archive_of(folder: Path, labels: list[int], patients: list[int], *, shuffled
     return archive
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(3, 40), st.integers(2, 30), st.integers(1, 12), st.sampled_from(STRENGTHS), st.integers(0, 99))
 def test_ridge_solves_the_normal_equations(n: int, d: int, t: int, strength: float, seed: int) -> None:
     rng = np.random.default_rng(seed)

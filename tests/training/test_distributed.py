@@ -15,6 +15,7 @@ import torch
 from histoseek.training.pairs import read_pairs
 from histoseek.training.slides.distributed import World
 from tests.training.helpers import train_small, write_pairs
+from tests.waiting import HANG_S
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,7 +37,7 @@ def test_two_processes_give_the_loss_of_one(tmp_path: Path) -> None:
     arguments = [str(path) for path in (Path(__file__).with_name("worker.py"), table, features, together)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [*launch, *arguments], check=False, env=environment, capture_output=True, text=True, timeout=120
+        [*launch, *arguments], check=False, env=environment, capture_output=True, text=True, timeout=HANG_S
     )
     assert done.returncode == 0, done.stderr
     torch.set_num_threads(1)

@@ -33,7 +33,7 @@ def naive_contrastive(slides: Tensor, texts: Tensor, scale: float, cases: list[i
     return total / (2 * len(slides))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 9), st.integers(1, 6), st.integers(0, 1000))
 def test_contrastive_loss_leaves_out_what_is_alike(count: int, kinds: int, seed: int) -> None:
     rng = torch.Generator().manual_seed(seed)
@@ -54,7 +54,7 @@ def test_slides_of_one_case_do_not_push_each_other_away() -> None:
     assert loss.item() == 0 and not slides.grad.any()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 4), st.integers(1, 6), st.integers(0, 1000))
 def test_mosaic_similarity_is_the_mean_of_all_other_cosines(count: int, size: int, seed: int) -> None:
     mosaics = _unit(torch.randn(count, size, 5, generator=torch.Generator().manual_seed(seed)))

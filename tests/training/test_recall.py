@@ -22,7 +22,7 @@ def _pairs(patients: list[int], texts: list[int], diagnoses: list[str] | None = 
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 500))
 def test_ties_are_worth_their_mean_over_all_orders(count: int, k: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -46,7 +46,7 @@ def _naive(queries: np.ndarray, answers: np.ndarray, allowed: list[list[int]], r
     return float(np.mean(hits)) if hits else float("nan")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(4, 14), st.integers(0, 500), st.booleans())
 def test_all_directions_against_loops(count: int, seed: int, labelled: bool) -> None:
     rng = np.random.default_rng(seed)

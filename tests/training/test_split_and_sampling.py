@@ -21,7 +21,7 @@ def _pairs(patients: list[int]) -> list[Pair]:
     return [Pair(f"s{i}", f"s{i}", f"p{patient}", "text", Path("none")) for i, patient in enumerate(patients)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 40), min_size=3, max_size=80), st.integers(0, 99), st.randoms())
 def test_parts_share_no_patient_and_hold_every_pair_once(patients: list[int], seed: int, random: object) -> None:
     pairs = _pairs(patients)
@@ -53,7 +53,7 @@ def test_shares_that_are_none_are_refused(shares: tuple[float, float, float]) ->
         Shares(*shares)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=CLUSTERS), st.data())
 def test_quotas_fill_up_without_exceeding_any_cluster(sizes: list[int], data: st.DataObject) -> None:
     count = sum(sizes)
@@ -66,7 +66,7 @@ def test_quotas_fill_up_without_exceeding_any_cluster(sizes: list[int], data: st
     assert (abs(found - fair) < 1).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 400), st.integers(CLUSTERS, 128), st.integers(0, 5), st.integers(0, 9))
 def test_samples_hold_each_tile_once_and_some_of_every_cluster(count: int, tiles: int, seed: int, draw: int) -> None:
     features = np.random.default_rng(count).standard_normal((count, 6)).astype(np.float32)

@@ -70,7 +70,7 @@ def naive_level(picture: Pixels, downsample: int) -> np.ndarray:
 sizes = st.tuples(st.integers(1, 700), st.integers(1, 700))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sizes, st.integers(1, 300))
 def test_geometry_is_that_of_openslide(size: tuple[int, int], tile_px: int) -> None:
     reference = DeepZoomGenerator(openslide.ImageSlide(Image.new("RGB", size)), tile_px, 0)
@@ -89,7 +89,7 @@ def test_geometry_is_that_of_openslide(size: tuple[int, int], tile_px: int) -> N
 all_steps = st.sampled_from([(), (2,), (4,), (2, 2), (4, 4), (3,), (3, 3), (5, 2), (10,)])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sizes, all_steps, st.integers(16, 260), st.sampled_from([1, 50, 2048]))
 def test_levels_do_not_depend_on_how_they_are_cut(
     size: tuple[int, int], steps: tuple[int, ...], tile_px: int, overview_px: int
@@ -100,7 +100,7 @@ def test_levels_do_not_depend_on_how_they_are_cut(
         assert np.array_equal(put_together(cut, level), uncut.tile(level, 0, 0))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sizes, st.sampled_from([(), (2,), (4,), (2, 2)]), st.sampled_from([1, 2048]))
 def test_levels_are_averages_by_area(size: tuple[int, int], steps: tuple[int, ...], overview_px: int) -> None:
     width, height = (max(64, edge // 4 * 4) for edge in size) if steps else size

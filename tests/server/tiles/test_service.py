@@ -21,6 +21,7 @@ from histoseek.server.tiles.service import TileService
 from histoseek.slides.readers.base import Pixels
 from histoseek.slides.slide import Slide
 from tests.server.tiles.pictures import halves, smooth_noise, write_tiff
+from tests.waiting import HANG_S
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_a_slow_slide_does_not_hold_up_the_others(slide: Path, monkeypatch: pyte
     def read(self: Slide, *place: int) -> Pixels:
         if self.path == slow:
             reading.set()
-            assert go_on.wait(timeout=30)
+            assert go_on.wait(timeout=HANG_S)
         return read_level(self, *place)
 
     monkeypatch.setattr(Slide, "read_level", read)
@@ -79,14 +80,14 @@ def test_a_slow_slide_does_not_hold_up_the_others(slide: Path, monkeypatch: pyte
     with ThreadPoolExecutor(12) as pool:
         waiting = [pool.submit(service.tile, slow, level, 0, 0) for level in range(9)]
         waiting += [pool.submit(service.thumbnail, slow, 64)]
-        assert reading.wait(timeout=30)
+        assert reading.wait(timeout=HANG_S)
         try:
-            assert pool.submit(service.tile, slide, 0, 0, 0).result(timeout=20)
-            assert pool.submit(service.thumbnail, slide, 64).result(timeout=20)
+            assert pool.submit(service.tile, slide, 0, 0, 0).result(timeout=HANG_S)
+            assert pool.submit(service.thumbnail, slide, 64).result(timeout=HANG_S)
             assert not any(one.done() for one in waiting)
         finally:
             go_on.set()
-        assert all(one.result(timeout=30) for one in waiting)
+        assert all(one.result(timeout=HANG_S) for one in waiting)
 
 
 @pytest.mark.parametrize("px", [64, 250, 700])

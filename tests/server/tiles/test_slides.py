@@ -20,6 +20,7 @@ from histoseek.server.tiles.cache import ByteCache
 from histoseek.server.tiles.slides import OpenSlides
 from histoseek.slides.slide import Slide, open_slide
 from tests.server.tiles.pictures import smooth_noise, write_tiff
+from tests.waiting import HANG_S
 
 
 class Watched:
@@ -149,7 +150,7 @@ def test_many_readers_at_once(watched: Watched, files: list[Path]) -> None:
 
     def read(seed: int) -> None:
         rng = random.Random(seed)
-        start.wait(timeout=20)
+        start.wait(timeout=HANG_S)
         for _ in range(60):
             number = rng.randrange(len(files))
             assert np.array_equal(look(slides, files[number]), expected[number])
@@ -166,7 +167,7 @@ def test_a_slide_is_opened_once_for_all_who_wait(watched: Watched, files: list[P
     slides, start = OpenSlides(2, 10**9), threading.Barrier(6)
 
     def read() -> None:
-        start.wait(timeout=20)
+        start.wait(timeout=HANG_S)
         look(slides, files[0])
 
     with ThreadPoolExecutor(6) as pool:

@@ -142,7 +142,7 @@ def test_jpeg_2000_is_decoded_when_it_is_of_the_size_it_should_be() -> None:
             jpeg2000.decode(wrong, size)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_any_bytes_are_completed_or_refused(data: st.DataObject) -> None:
     whole = jpeg.encode(smooth_noise(32, 32))

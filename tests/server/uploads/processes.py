@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.waiting import HANG_S
+
 _PROGRAM = b"histoseek.server.uploads.child"
-_LONG_S = 20.0
 
 
 def readers(pid: int) -> list[int]:
@@ -32,4 +33,4 @@ def watched(pid: int) -> Iterator[select.poll]:
 
 def has_ended(poll: select.poll) -> bool:
     """Whether the watched process has ended, or does so in a while."""
-    return bool(poll.poll(_LONG_S * 1000))
+    return bool(poll.poll(HANG_S * 1000))

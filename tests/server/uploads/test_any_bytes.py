@@ -20,7 +20,7 @@ from histoseek.server.uploads.names import UPLOAD_SUFFIXES
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
 from histoseek.server.uploads.setup import ChildLimits
 
-_FEW = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+_FEW = settings(max_examples=25, derandomize=True, suppress_health_check=list(HealthCheck))
 _LIMITS = ChildLimits(2**30, 5.0, 10.0)
 _OME = (
     '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Pixels ID="Pixels:0" '

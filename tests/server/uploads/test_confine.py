@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from tests.waiting import HANG_S
+
 _TRIES = """
 import json, os, socket, subprocess, sys, threading
 from pathlib import Path
@@ -66,7 +68,7 @@ def allowed(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     inside.write_bytes(b"0")
     outside.write_bytes(b"0")
     done = subprocess.run(
-        [sys.executable, "-c", _TRIES, str(inside), str(outside)], capture_output=True, check=True, timeout=60
+        [sys.executable, "-c", _TRIES, str(inside), str(outside)], capture_output=True, check=True, timeout=HANG_S
     )
     return {name for name, can in json.loads(done.stdout).items() if can}
 

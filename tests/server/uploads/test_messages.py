@@ -27,6 +27,7 @@ from histoseek.server.uploads.messages import (
     Garbage,
     Picture,
     Progressed,
+    Ready,
     Request,
     Thumbnail,
     Tile,
@@ -36,6 +37,7 @@ from histoseek.server.uploads.messages import (
 )
 from histoseek.server.uploads.sandbox import Sandbox
 from tests.server.uploads.processes import readers
+from tests.waiting import HANG_S
 
 FACTS = SlideFacts(30, 20, None, 512, 0, 5, (LevelFacts(30, 20, 1.0),), "aperio")
 Pair = tuple[socket.socket, socket.socket]
@@ -49,7 +51,7 @@ def pair() -> Iterator[Pair]:
 
 
 def soon() -> float:
-    return time.monotonic() + 20
+    return time.monotonic() + HANG_S
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,7 @@ def test_requests_arrive_as_they_were_sent(pair: Pair, request_sent: Request) ->
 @pytest.mark.parametrize(
     ("answer", "payload"),
     [
+        (Ready(), b""),
         (Progressed(3, None), b""),
         (Described(FACTS), b""),
         (Picture(), bytes(range(256)) * 100),
@@ -126,7 +129,7 @@ def test_what_is_no_answer_is_refused(pair: Pair, header: bytes) -> None:
         receive_answer(pair[1], soon())
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=200))
 def test_no_bytes_are_an_answer_by_chance(content: bytes) -> None:
     one, other = socket.socketpair()

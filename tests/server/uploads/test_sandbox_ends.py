@@ -24,6 +24,7 @@ from tests.server.uploads.files import write_flat_png, write_repeating_tiff
 from tests.server.uploads.processes import has_ended, readers, watched
 
 LARGE_PX, HUGE_PX = 13_000, 100_000
+SHORT_S = 5.0
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +40,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def limited(folder: Path, memory_bytes: int = 2**31, cpu_s: float = 60.0, wall_s: float = 60.0) -> Iterator[Sandbox]:
-    limits = ChildLimits(memory_bytes, cpu_s, wall_s)
+def limited(
+    folder: Path, memory_bytes: int = 2**31, cpu_s: float = 600.0, wall_s: float = 600.0, start_s: float = 600.0
+) -> Iterator[Sandbox]:
+    limits = ChildLimits(memory_bytes, cpu_s, wall_s, start_s=start_s)
     sandbox = Sandbox(folder, SandboxLimits(limits, limits))
     try:
         yield sandbox
@@ -91,11 +94,21 @@ def _cpu_s(pid: int) -> float:
 
 
 def test_too_much_time(folder: Path) -> None:
-    with limited(folder, wall_s=2.0) as sandbox:
+    """A stopped process answers in no time, whatever the machine does else."""
+    with limited(folder, wall_s=SHORT_S) as sandbox:
         assert still_works(sandbox, folder)
+        (process,) = readers(os.getpid())
+        os.kill(process, signal.SIGSTOP)
         with pytest.raises(SandboxFailure, match="more time"):
             sandbox.thumbnail(folder / "huge.tiff", 256)
         assert still_works(sandbox, folder)
+
+
+def test_the_start_of_a_process_is_not_held_against_a_slide(folder: Path) -> None:
+    with limited(folder, start_s=0.001) as sandbox:
+        for _ in range(4):
+            with pytest.raises(SandboxBusy, match="start"):
+                sandbox.describe(folder / "good.png")
 
 
 def test_killed_from_outside(folder: Path) -> None:

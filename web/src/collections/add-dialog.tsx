@@ -32,7 +32,9 @@ function Choices({ slideIds, onDone }: { slideIds: readonly string[]; onDone: ()
   const choices = useRef<HTMLDivElement>(null);
   useEffect(() => {
     // After the dialog has opened, which puts the focus on its first button.
-    const frame = requestAnimationFrame(() => choices.current?.querySelector<HTMLElement>("button, input")?.focus());
+    const frame = requestAnimationFrame(() => {
+      if (!isTyping(choices.current)) choices.current?.querySelector<HTMLElement>("button, input")?.focus();
+    });
     return () => cancelAnimationFrame(frame);
   }, [known === null]);
   const newestFirst = [...(known ?? [])].sort((a, b) => b.updated.localeCompare(a.updated));
@@ -54,6 +56,12 @@ function Choices({ slideIds, onDone }: { slideIds: readonly string[]; onDone: ()
       <NewCollection slideIds={slideIds} onDone={onDone} />
     </div>
   );
+}
+
+/** Whoever has begun to type keeps the focus, also when the list comes late. */
+function isTyping(within: HTMLElement | null): boolean {
+  const focused = document.activeElement;
+  return focused instanceof HTMLInputElement && focused.value !== "" && within?.contains(focused) === true;
 }
 
 function NewCollection({ slideIds, onDone }: { slideIds: readonly string[]; onDone: () => void }): JSX.Element {

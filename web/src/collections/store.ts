@@ -36,7 +36,7 @@ export type Change = (collection: Collection) => Partial<Pick<CollectionContent,
 
 let last: Promise<unknown> = Promise.resolve();
 
-/** Make a collection; null when the server refused, which is told. */
+/** Make a collection; null, with a toast, when the server refused. */
 export async function createCollection(name: string, items: CollectionItem[] = []): Promise<Collection | null> {
   const made = await withErrorToast(() => collections.create({ name, items }));
   if (made) collectionsNow.value = [...(collectionsNow.peek() ?? []), made];
@@ -45,7 +45,7 @@ export async function createCollection(name: string, items: CollectionItem[] = [
 
 /**
  * Change a collection, after the changes before: each starts with what the one before left, and with what somebody
- * else made of the collection in the meantime. Null when the server refused, which is told.
+ * else made of the collection in the meantime. Null, with a toast, when the server refused.
  */
 export function changeCollection(collectionId: string, change: Change): Promise<Collection | null> {
   return withErrorToast(() => tryChange(collectionId, change));

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useId, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useState } from "preact/hooks";
 import { changeSettings } from "../search/query-form";
 import { route } from "../state/navigation";
 import { strings } from "../strings";
@@ -13,7 +13,7 @@ const LONGEST = 2000;
 export function WhereField(): JSX.Element {
   const { where } = route.value.settings;
   const [typed, setTyped] = useState(where ?? "");
-  useEffect(() => setTyped(where ?? ""), [where]);
+  useLayoutEffect(() => setTyped(where ?? ""), [where]);
   const { error } = facets.state.value;
   const refused = where && error ? error.detail || error.title : null;
   const id = useId();

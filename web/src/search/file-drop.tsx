@@ -1,6 +1,6 @@
 /** Files dropped anywhere on the page: slides are uploaded, texts are taken for reports. */
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { strings } from "../strings";
 import { Icon } from "../ui/icons";
 import { mode, modes } from "./query-form";
@@ -12,7 +12,7 @@ const TEXT = /\.txt$/i;
 /** Listens for files over the page, and says where they go while they hover. */
 export function FileDrop(): JSX.Element | null {
   const [hovering, setHovering] = useState(false);
-  useEffect(() => listen(setHovering), []);
+  useLayoutEffect(() => listen(setHovering), []);
   if (!hovering) return null;
   return (
     <div class="file-drop" aria-hidden="true">

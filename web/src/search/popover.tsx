@@ -1,5 +1,5 @@
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Button, type ButtonProps } from "../ui/button";
 
 export interface PopoverProps {
@@ -15,7 +15,7 @@ export function Popover({ label, icon, title, children }: PopoverProps): JSX.Ele
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const id = useId();
-  useEffect(() => (open && root.current ? whenLeft(root.current, () => setOpen(false)) : undefined), [open]);
+  useLayoutEffect(() => (open && root.current ? whenLeft(root.current, () => setOpen(false)) : undefined), [open]);
   return (
     <div ref={root} class="search-popover">
       <Button {...(icon ? { icon } : {})} aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}>

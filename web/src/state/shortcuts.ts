@@ -1,6 +1,6 @@
 /** Keys that do something, wherever the focus is but in a field. */
 import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 
 /** key: as KeyboardEvent.key has it; label: what it does, for the help. */
 export interface Shortcut {
@@ -16,7 +16,8 @@ export const helpOpen = signal(false);
 
 /** Have shortcuts while a component is shown; later ones go before earlier ones. */
 export function useShortcuts(own: readonly Shortcut[]): void {
-  useEffect(() => {
+  // Before the browser paints: whoever sees the component can use its keys.
+  useLayoutEffect(() => {
     shortcuts.value = [...shortcuts.peek(), ...own];
     return () => {
       shortcuts.value = shortcuts.peek().filter((one) => !own.includes(one));

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { strings } from "../strings";
 import { areaText } from "./lengths";
 import { moveRegion, regionAround, regionBetween, resizeRegion } from "./regions";
@@ -35,7 +35,7 @@ export function DrawLayer(props: DrawLayerProps): JSX.Element {
   const layer = useRef<HTMLDivElement>(null);
   const { pending, ...handlers } = useDrawing(props);
   const view = stage.view.value;
-  useEffect(() => layer.current?.focus(), []);
+  useLayoutEffect(() => layer.current?.focus(), []);
   return (
     <>
       <div

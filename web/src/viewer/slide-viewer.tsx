@@ -130,6 +130,7 @@ function StageView(props: StageViewProps): JSX.Element {
         class="viewer-slide"
         role="application"
         aria-label={strings.viewer.stage(label)}
+        aria-busy={source !== null && stage?.completeSource.value !== source.key}
         tabIndex={source ? 0 : -1}
         onKeyDown={onKeyDown}
       >

@@ -36,6 +36,7 @@ export class Stage implements Movable {
   private readonly viewer: OpenSeadragon.Viewer;
   private readonly shown = signal<View | null>(null);
   private readonly failed = signal(false);
+  private readonly complete = signal<string | null>(null);
   private source: SlideSource | null = null;
 
   constructor(element: HTMLElement, onClick: (place: Point) => void) {
@@ -63,12 +64,18 @@ export class Stage implements Movable {
     return this.failed;
   }
 
+  /** The key of the source all of whose tiles in view are there; null while some are on their way. */
+  get completeSource(): ReadonlySignal<string | null> {
+    return this.complete;
+  }
+
   /** Show another slide, or none, in the same viewer. */
   open(source: SlideSource | null): void {
     if (source?.key === this.source?.key) return;
     this.source = source;
     this.shown.value = null;
     this.failed.value = false;
+    this.complete.value = null;
     if (!source) {
       this.viewer.close();
       return;
@@ -169,7 +176,18 @@ export class Stage implements Movable {
     const umPerPx = this.source?.umPerPx;
     const least = umPerPx ? this.zoomOf(umPerScreenPx(1) / umPerPx) : Number.POSITIVE_INFINITY;
     Object.assign(viewport, { minZoomLevel: Math.min(viewport.getHomeZoom() / 2, least) });
+    this.followTiles();
     this.moved();
+  }
+
+  private followTiles(): void {
+    const key = this.source?.key ?? null;
+    const image = this.viewer.world.getItemAt(0);
+    const note = (isComplete: boolean): void => {
+      if (this.source?.key === key) this.complete.value = isComplete ? key : null;
+    };
+    image.addHandler("fully-loaded-change", ({ fullyLoaded }) => note(fullyLoaded));
+    note(image.getFullyLoaded());
   }
 
   private moved(): void {

@@ -40,11 +40,12 @@ def main(text: str) -> int:
 
 def _answer(channel: socket.socket, setup: Setup) -> None:
     # Only now are libraries loaded: their threads are as confined as the process then is.
-    from histoseek.server.uploads.messages import Ended, receive_request
+    from histoseek.server.uploads.messages import Ended, Ready, receive_request, send
     from histoseek.server.uploads.reading import Reader
 
     reader = Reader(channel, setup.encoder)
     _limit(setup.limits)
+    send(channel, Ready())
     while True:
         while not select.select([channel], [], [], _TIDIED_EVERY_S)[0]:
             reader.let_go_of_deleted()

@@ -70,6 +70,13 @@ class Encode:
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """The process has started, and takes requests."""
+
+    kind: Literal["ready"] = "ready"
+
+
+@dataclass(frozen=True, slots=True)
 class Progressed:
     """So many tiles are encoded; the answer is still to come."""
 
@@ -116,7 +123,7 @@ class Failed:
 
 
 Request = Annotated[Describe | Thumbnail | Tile | Encode, Field(discriminator="kind")]
-Answer = Annotated[Progressed | Described | Picture | Encoded | Failed, Field(discriminator="kind")]
+Answer = Annotated[Ready | Progressed | Described | Picture | Encoded | Failed, Field(discriminator="kind")]
 
 
 class Ended(Exception):

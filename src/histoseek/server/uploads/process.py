@@ -12,8 +12,18 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from histoseek.server.uploads.errors import SandboxFailure
-from histoseek.server.uploads.messages import Answer, Ended, Garbage, Progressed, Request, Told, receive_answer, send
+from histoseek.server.uploads.errors import SandboxBusy, SandboxFailure
+from histoseek.server.uploads.messages import (
+    Answer,
+    Ended,
+    Garbage,
+    Progressed,
+    Ready,
+    Request,
+    Told,
+    receive_answer,
+    send,
+)
 from histoseek.server.uploads.setup import OUT_OF_MEMORY, ChildLimits, Setup
 
 _KEPT = (
@@ -90,17 +100,14 @@ class ChildProcess:
     def ask(self, request: Request, told: Told) -> tuple[Answer, bytes]:
         """The answer and its bytes; whatever else happens, the process is killed.
 
-        Raises SandboxFailure for what the request is to blame for, ProcessEnded when it may be earlier ones.
+        Raises SandboxFailure for what the request is to blame for, ProcessEnded when it may be earlier ones, and
+        SandboxBusy when it does not start.
         """
-        until_s = time.monotonic() + self._limits.wall_s
         self.asked += 1
         try:
-            send(self._channel, request, until_s=until_s)
-            while True:
-                answer, payload = receive_answer(self._channel, until_s)
-                if not isinstance(answer, Progressed):
-                    return answer, payload
-                told(answer.done, answer.total)
+            if self.asked == 1:
+                self._await_start()
+            return self._exchange(request, told)
         except TimeoutError as error:
             self.kill()
             raise SandboxFailure("reading it takes more time than is allowed") from error
@@ -113,6 +120,25 @@ class ChildProcess:
             # Whoever is told of progress may have had enough; the rest of the answer would come before the next one's.
             self.kill()
             raise
+
+    def _await_start(self) -> None:
+        """Wait until it takes requests; raises Garbage and Ended, and SandboxBusy when that takes too long."""
+        try:
+            answer, _ = receive_answer(self._channel, time.monotonic() + self._limits.start_s)
+        except TimeoutError as error:
+            raise SandboxBusy("the server can't start one more process") from error
+        if not isinstance(answer, Ready):
+            raise Garbage
+
+    def _exchange(self, request: Request, told: Told) -> tuple[Answer, bytes]:
+        """Send a request and wait for its answer; raises Garbage, Ended and TimeoutError."""
+        until_s = time.monotonic() + self._limits.wall_s
+        send(self._channel, request, until_s=until_s)
+        while True:
+            answer, payload = receive_answer(self._channel, until_s)
+            if not isinstance(answer, Progressed):
+                return answer, payload
+            told(answer.done, answer.total)
 
     def kill(self) -> None:
         """End it, and all that it may have started, at once."""

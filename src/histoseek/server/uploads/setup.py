@@ -15,13 +15,15 @@ class ChildLimits:
     """What one process may take.
 
     memory_bytes: address space beyond that of the program itself; cpu_s: computing time of one request, over all
-    threads; wall_s: time for one request, the start of the process included; open_files: at the same time.
+    threads; wall_s: time for one request; open_files: at the same time; start_s: time until it takes requests, which
+    no slide is to blame for: on a busy machine, or while a model is downloaded, that is long.
     """
 
     memory_bytes: int
     cpu_s: float
     wall_s: float
     open_files: int = 128
+    start_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
