@@ -4,32 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from histoseek.archive.calibration import Calibration
 from histoseek.archive.folder import Archive as StoredArchive
-from histoseek.archive.indexing.ingest import IndexReport, IndexRequest, index
-from histoseek.archive.indexing.report_intake import load_reports, named_columns
-from histoseek.archive.indexing.report_texts import passed_changes
-from histoseek.archive.indexing.tables import load_table, require_unique
-from histoseek.archive.journal import Journal
-from histoseek.archive.schema import MetadataValue, SlideRecord, require_text
-from histoseek.archive.verify import Verification, verify
-from histoseek.encoders.features import discover_features
 from histoseek.errors import InputError
 from histoseek.mosaics.distances import DEFAULT_DISTANCE
-from histoseek.progress import Reporter
-from histoseek.reports.language.sections import Sections, sections
-from histoseek.search.calibration.fit import DEFAULT_LABEL, calibrate
-from histoseek.search.filters.facets import Facet, facets
-from histoseek.search.filters.fields import FieldFilter, condition_of, facet_counts
-from histoseek.search.maps.overview import MOST_SHOWN, Overview, content_version, overview
-from histoseek.search.options import SearchOptions
+from histoseek.search.maps.layout import MOST_SHOWN
+from histoseek.search.options import DEFAULT_DEPTH, DEFAULT_LABEL, DEFAULT_QUERIES, SearchOptions
 from histoseek.search.queries import ArchivedSlide, Query, SlideFile, TextQuery
-from histoseek.search.recall import DEFAULT_DEPTH, DEFAULT_QUERIES, Recall, recall
-from histoseek.search.results import SearchResult, SearchResults
-from histoseek.search.search import explain_pair, search
-from histoseek.slides.discover import discover
+
+# What one method needs is imported there: a command that lists slides should not wait for what reads them.
+if TYPE_CHECKING:
+    from histoseek.archive.calibration import Calibration
+    from histoseek.archive.indexing.ingest import IndexReport, IndexRequest
+    from histoseek.archive.schema import MetadataValue, SlideRecord
+    from histoseek.archive.verify import Verification
+    from histoseek.progress import Reporter
+    from histoseek.reports.language.sections import Sections
+    from histoseek.search.filters.facets import Facet
+    from histoseek.search.filters.fields import FieldFilter
+    from histoseek.search.maps.overview import Overview
+    from histoseek.search.recall import Recall
+    from histoseek.search.results import SearchResult, SearchResults
 
 PathLike = Path | str
 
@@ -64,6 +60,8 @@ class Archive(StoredArchive):
         Raises InputError for paths and tables, ArchiveError; bad slides are listed in the result's `refused`, bad
         reports in its `reports.refused`, both in the archive's refused.jsonl.
         """
+        from histoseek.archive.indexing.ingest import index
+
         request = index_request(
             paths,
             metadata,
@@ -104,6 +102,8 @@ class Archive(StoredArchive):
         UnknownSlide, BadFilter, EncoderError, ArchiveError, and
         ConfigurationError for a min_probability without a calibration.
         """
+        from histoseek.search.search import search
+
         options = SearchOptions(
             k=k,
             offset=offset,
@@ -132,6 +132,8 @@ class Archive(StoredArchive):
         The query is a slide file or query object. Raises what `search` raises, UnknownSlide, and InputError for the
         query's own slide and for one that has nothing to be compared with the query.
         """
+        from histoseek.search.search import explain_pair
+
         return explain_pair(self, _query(query, None, None), slide_id, SearchOptions(to=to, distance=distance))
 
     def facets(
@@ -142,10 +144,15 @@ class Archive(StoredArchive):
         filters: values that were chosen, of which a field's own do not narrow its counts. Raises ArchiveError for an
         empty archive, InputError for an unknown field, BadFilter.
         """
+        from histoseek.search.filters.facets import facets
+        from histoseek.search.filters.fields import facet_counts
+
         return facet_counts(self, where, filters, fields) if filters else facets(self.store, where, fields)
 
     def condition(self, filters: Sequence[FieldFilter]) -> str | None:
         """Chosen values as a filter for `where`; None for none. Raises InputError."""
+        from histoseek.search.filters.fields import condition_of
+
         return condition_of(self.store, filters)
 
     @property
@@ -154,6 +161,8 @@ class Archive(StoredArchive):
 
         Raises ArchiveError for an empty archive.
         """
+        from histoseek.search.maps.overview import content_version
+
         self.refresh()
         return content_version(self)
 
@@ -165,6 +174,8 @@ class Archive(StoredArchive):
         most: slides to draw, each label's share of them as in the archive. Raises BadFilter, InputError for an unknown
         column, ArchiveError for an empty archive.
         """
+        from histoseek.search.maps.overview import overview
+
         return overview(self, label, where, most, seed)
 
     def calibrate(
@@ -179,6 +190,8 @@ class Archive(StoredArchive):
 
         Raises ArchiveError for too few labels or slides, InputError for an unknown column, ArchiveBusy.
         """
+        from histoseek.search.calibration.fit import calibrate
+
         return calibrate(self, label, distance, seed, reporter)
 
     def recall(
@@ -194,6 +207,8 @@ class Archive(StoredArchive):
         Raises ArchiveError for an archive without slides to compare, ConfigurationError for less than one query,
         BadFilter.
         """
+        from histoseek.search.recall import recall
+
         return recall(self, queries, k, where, seed, reporter)
 
     def update(self, slide_id: str, changes: Mapping[str, MetadataValue], *, deidentify: bool = True) -> SlideRecord:
@@ -201,6 +216,10 @@ class Archive(StoredArchive):
         patient_id becomes a pseudonym; with deidentify=False both are kept. Raises UnknownSlide, or InputError for
         columns that can't be set and for values that are no text.
         """
+        from histoseek.archive.indexing.report_texts import passed_changes
+        from histoseek.archive.journal import Journal
+        from histoseek.archive.schema import require_text
+
         require_text(slide_id, changes)
         kept, removed = passed_changes(self.get(slide_id).record, changes, deidentify)
         record = super().update(slide_id, kept)
@@ -210,11 +229,15 @@ class Archive(StoredArchive):
 
     def sections(self, slide_id: str) -> Sections:
         """The sections of a slide's report, none where it has no report. Raises UnknownSlide."""
+        from histoseek.reports.language.sections import Sections, sections
+
         text = self.get(slide_id).record.report
         return sections(text) if text else Sections("", ())
 
     def verify(self, reporter: Reporter | None = None) -> Verification:
         """Check every slide's vectors, cached features and file."""
+        from histoseek.archive.verify import verify
+
         return verify(self, reporter)
 
 
@@ -236,6 +259,10 @@ def index_request(
     imported: the paths hold feature files. Raises SlideNotFound, NoSlidesFound, BadTable, ConfigurationError for
     unknown roles of columns, and InputError when nothing of a single report file can be used.
     """
+    from histoseek.archive.indexing.ingest import IndexRequest
+    from histoseek.archive.indexing.report_intake import load_reports, named_columns
+    from histoseek.archive.indexing.tables import load_table, require_unique
+
     rows = load_table(Path(metadata), rename) if metadata is not None else None
     if rows:
         require_unique(rows)
@@ -249,7 +276,11 @@ def index_request(
 def _files(paths: Sequence[Path], imported: bool) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """The files that the paths name, and what is to be said of those left out."""
     if imported:
+        from histoseek.encoders.features import discover_features
+
         return tuple(dict.fromkeys(file for path in paths for file in discover_features(path))), ()
+    from histoseek.slides.discover import discover
+
     found = discover(paths)
     return found.slides, tuple(f"{skip.path}: {skip.reason}" for skip in found.skipped)
 

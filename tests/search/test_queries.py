@@ -23,7 +23,8 @@ from histoseek.errors import (
 )
 from histoseek.search.results import SearchResults
 from histoseek.slides.slide import open_slide
-from histoseek.tissue.mask import TissueSettings, find_tissue
+from histoseek.tissue.mask import find_tissue
+from histoseek.tissue.settings import TissueSettings
 
 SLIDE = "SIM-0003-01"
 

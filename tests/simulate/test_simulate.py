@@ -16,7 +16,8 @@ from histoseek.simulate.cohort import CohortSpec, cohort_slides
 from histoseek.simulate.diagnoses import DIAGNOSES, report_text
 from histoseek.simulate.slide import SlideSpec, render_region, strips, write_slide
 from histoseek.slides.slide import open_slide
-from histoseek.tissue.mask import TissueSettings, find_tissue
+from histoseek.tissue.mask import find_tissue
+from histoseek.tissue.settings import TissueSettings
 
 SPEC = SlideSpec("s", Size(1500, 1200), 0.5, "adenocarcinoma", "site-0", "p0", seed=4)
 

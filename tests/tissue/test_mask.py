@@ -12,8 +12,9 @@ from PIL import Image
 
 from histoseek.errors import NoTissue
 from histoseek.slides.slide import open_slide
-from histoseek.tissue.mask import TissueSettings, find_tissue, tissue_mask
+from histoseek.tissue.mask import find_tissue, tissue_mask
 from histoseek.tissue.picture import mask_picture
+from histoseek.tissue.settings import TissueSettings
 
 PINK, GLASS, PEN = (215, 130, 190), (243, 243, 243), (30, 60, 170)
 

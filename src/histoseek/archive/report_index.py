@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from histoseek.reports.concepts.vocabulary import load_vocabulary
-from histoseek.reports.facts.facts import facts
-from histoseek.reports.facts.structured import extract
-from histoseek.reports.index.analyser import ANALYSER_VERSION, analyse
-from histoseek.reports.language.sentences import sentences
-
 MOST_WINDOWS = 8
 """Vectors that a report may have beside its own; the windows of longer reports are larger."""
 
@@ -22,12 +16,20 @@ _WINDOWS_IN_CONTEXT = 4
 
 def analyser_mark() -> str:
     """What decides the tokens and facts that a report gives: the analyser's version and the vocabulary's hash."""
+    from histoseek.reports.concepts.vocabulary import load_vocabulary
+    from histoseek.reports.index.analyser import ANALYSER_VERSION
+
     return f"{ANALYSER_VERSION}-{load_vocabulary().fingerprint}"
 
 
 @lru_cache(maxsize=4096)
 def read_report(text: str) -> tuple[str, tuple[str, ...]]:
     """A report's tokens, parted and enclosed by blanks, and its facts."""
+    from histoseek.reports.concepts.vocabulary import load_vocabulary
+    from histoseek.reports.facts.facts import facts
+    from histoseek.reports.facts.structured import extract
+    from histoseek.reports.index.analyser import analyse
+
     vocabulary = load_vocabulary()
     read = extract(text, vocabulary)
     tokens = (term.token for term in analyse(text, read, vocabulary))
@@ -39,6 +41,8 @@ def windows_of(text: str, context_tokens: int) -> tuple[str, ...]:
 
     None for a text that is no longer than two of them.
     """
+    from histoseek.reports.language.sentences import sentences
+
     length = context_tokens * _CHARACTERS_PER_TOKEN // _WINDOWS_IN_CONTEXT
     if len(text) <= 2 * length:
         return ()

@@ -20,8 +20,9 @@ def mask(
     from PIL import Image
 
     from histoseek.slides.slide import open_slide
-    from histoseek.tissue.mask import TissueSettings, find_tissue
+    from histoseek.tissue.mask import find_tissue
     from histoseek.tissue.picture import mask_picture
+    from histoseek.tissue.settings import TissueSettings
 
     settings = TissueSettings() if tissue_threshold is None else TissueSettings(threshold=tissue_threshold)
     with open_slide(slide, spacing) as opened:

@@ -20,7 +20,8 @@ from histoseek.slides.slide import Slide, check_spacing, open_slide
 from histoseek.tiles.grid import TileSet, TileShape, tissue_grid
 from histoseek.tiles.reader import read_batches
 from histoseek.tiles.representative import representatives
-from histoseek.tissue.mask import TissueSettings, find_tissue
+from histoseek.tissue.mask import find_tissue
+from histoseek.tissue.settings import TissueSettings
 
 
 @dataclass(frozen=True, slots=True)

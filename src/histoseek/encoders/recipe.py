@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from histoseek.errors import ConfigurationError
-from histoseek.tissue.mask import TissueSettings
+from histoseek.tissue.settings import TissueSettings
 
 
 @dataclass(frozen=True, slots=True)

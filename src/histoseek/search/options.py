@@ -9,6 +9,13 @@ from histoseek.errors import ConfigurationError
 
 MOST_RESULTS = 100_000
 
+DEFAULT_LABEL = "diagnosis"
+"""The metadata column that probabilities are of."""
+
+DEFAULT_QUERIES = 200
+DEFAULT_DEPTH = 10
+"""How many slides to measure the default search with, and how many results of each."""
+
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:

@@ -11,14 +11,11 @@ import numpy as np
 from histoseek.archive.folder import Archive
 from histoseek.errors import ArchiveError, ConfigurationError
 from histoseek.progress import Reporter, SilentReporter
-from histoseek.search.options import SearchOptions
+from histoseek.search.options import DEFAULT_DEPTH, DEFAULT_QUERIES, SearchOptions
 from histoseek.search.queries import ArchivedSlide
 from histoseek.search.results import SearchResults
 from histoseek.search.search import search
 from histoseek.statistics.intervals import wilson_interval
-
-DEFAULT_QUERIES = 200
-DEFAULT_DEPTH = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from histoseek.errors import NoTissue
 from histoseek.slides.slide import Slide
+from histoseek.tissue.settings import TissueSettings
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -20,19 +21,6 @@ _SHORTEST_EDGE_PX = 256
 _DARK_LEVEL = 60
 _DARK_SHARE = 0.6
 _EMPTY_SHARE = 0.001
-
-
-@dataclass(frozen=True, slots=True)
-class TissueSettings:
-    """What counts as tissue.
-
-    threshold: mean optical density above the glass (0.05 is faint fat, 0.3 solid tumour); min_speck_um2 and
-    min_hole_um2: smaller specks are dropped, smaller holes closed.
-    """
-
-    threshold: float = 0.06
-    min_speck_um2: float = 20_000.0
-    min_hole_um2: float = 40_000.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from histoseek.mosaics.calibration import Pairs, fit
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance, get_distance
 from histoseek.mosaics.fusion import ComparedParts, ShareChoice, choose_share
 from histoseek.progress import Reporter, SilentReporter
+from histoseek.search.options import DEFAULT_LABEL
 
-DEFAULT_LABEL = "diagnosis"
 DEPTH = 50
 """Neighbours of each query that are looked at: what a search shows."""
 

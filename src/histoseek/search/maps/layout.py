@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from histoseek.errors import MissingExtra
 from histoseek.statistics.clustering import unit_rows
 
+MOST_SHOWN = 5000
+"""Slides on a map: what a page draws at once, and what UMAP lays out in about ten seconds on two cores."""
+
 NEIGHBOURS = 15
 """How many nearest vectors each is kept close to; UMAP's own default."""
 

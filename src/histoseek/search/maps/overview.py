@@ -12,10 +12,7 @@ from histoseek.archive.folder import Archive
 from histoseek.archive.schema import RECORD_COLUMNS, TEXT_COLUMNS
 from histoseek.archive.stores.base import Store
 from histoseek.errors import ConfigurationError, InputError, MissingExtra
-from histoseek.search.maps.layout import Floats, Places, by_components, by_neighbours, can_be_neighbours
-
-MOST_SHOWN = 5000
-"""What a page draws at once, and what UMAP lays out in about ten seconds on two cores."""
+from histoseek.search.maps.layout import MOST_SHOWN, Floats, Places, by_components, by_neighbours, can_be_neighbours
 
 FEWEST_NEIGHBOURS = 40
 """Of fewer slides, two directions of variance tell as much, and at once."""

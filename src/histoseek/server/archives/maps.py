@@ -14,7 +14,8 @@ from histoseek.archive.folder import Archive
 from histoseek.errors import InputError
 from histoseek.rest.archives import Map
 from histoseek.search.filters.public import PRIVATE_COLUMNS
-from histoseek.search.maps.overview import MOST_SHOWN, content_version
+from histoseek.search.maps.layout import MOST_SHOWN
+from histoseek.search.maps.overview import content_version
 from histoseek.server.archives.served import ServedArchive
 from histoseek.server.errors import Overloaded
 from histoseek.server.state.database import make_private_folder
