@@ -304,7 +304,7 @@ def test_verify_finds_planted_damage(features: Path, tmp_path: Path) -> None:
 _KILLED_RUN = """
 import os, sys, signal
 from histoseek.api import Archive
-from histoseek.archive import commits, ingest
+from histoseek.archive.indexing import commits, ingest
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.bagging import PreparedSlide, encode_prepared
 from histoseek.encoders.recipe import Recipe

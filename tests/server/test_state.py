@@ -23,7 +23,7 @@ ADD = "INSERT INTO counters VALUES ('n', 1) ON CONFLICT (name) DO UPDATE SET val
 CHILD = f"""
 import sys
 from pathlib import Path
-from histoseek.server.state import State
+from histoseek.server.state.database import State
 state = State(Path(sys.argv[1]), {COUNTERS!r})
 for _ in range(50):
     with state.writing() as connection:
