@@ -27,7 +27,7 @@ from histoseek.encoders.recipe import Recipe
 from histoseek.mosaics.barcodes import barcode_words, barcodes
 from histoseek.mosaics.distances import get_distance, squared_lengths
 from histoseek.mosaics.signature import MosaicTiles, Signature, signature_barcodes
-from histoseek.search.filters.exclusion import Own
+from histoseek.search.filters.exclusion import Exclusions, SearchScope
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedSlide
 from histoseek.search.retrieve.candidates import best, candidates
@@ -109,7 +109,7 @@ def of_rows(slides: int) -> None:
     def run(number: int, where: str | None, exact: bool) -> list[str]:
         query = store.signature(number)
         count = None if exact else CANDIDATES
-        found = candidates(store, query.global_vector, count, where, Own((slide_name(number),)))
+        found = candidates(store, query.global_vector, count, SearchScope(where, Exclusions((slide_name(number),))))
         if not len(found):
             return []
         (distances,) = found.distances(lambda block: distance(query, block))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from histoseek.archive.stores.columns import TableSource
 from histoseek.archive.stores.lance import LanceStore
 from histoseek.archive.stores.ranking import RankingCache
+from histoseek.search.filters.exclusion import SearchScope
 from histoseek.search.retrieve.candidates import best, candidates
 from histoseek.settings import get_settings
 from tests.archive.test_store import DIMENSION, make_slide
@@ -91,7 +92,7 @@ def test_candidates_of_any_filter_equal_brute_force(tmp_path: Path, where: str, 
     store = filled(tmp_path / "store", 60)
     store.delete(["s011"])
     query = make_slide("q", 77).signature.global_vector
-    found = candidates(store.snapshot(), query, count, where)
+    found = candidates(store.snapshot(), query, count, SearchScope(where))
     ids = list(store.slides(where))
     vectors = {slide.record.slide_id: slide.signature.global_vector for slide in store.get(ids)} if ids else {}
     naive = sorted(ids, key=lambda slide_id: -float(vectors[slide_id].astype(float) @ query))[:count]

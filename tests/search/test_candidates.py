@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from histoseek.archive.stores.lance import LanceStore
 from histoseek.archive.stores.rows import quantised
 from histoseek.mosaics.distances import Distances, SignatureBlock, get_distance
-from histoseek.search.filters.exclusion import Own
+from histoseek.search.filters.exclusion import Exclusions, SearchScope
 from histoseek.search.retrieve.candidates import candidates
 from histoseek.search.retrieve.scan import inner, products
 from histoseek.settings import get_settings
@@ -58,7 +58,7 @@ def naive(store: LanceStore, vector: np.ndarray, count: int, where: str | None, 
 def test_candidates_are_those_of_brute_force(store: LanceStore, where: str | None, count: int) -> None:
     for seed in (3, 5000):
         vector = make_slide("q", seed).signature.global_vector
-        found = candidates(store, vector, count, where, Own(patient_id="p0"))
+        found = candidates(store, vector, count, SearchScope(where, Exclusions(patient_ids=("p0",))))
         expected = naive(store, vector, count, where, "p0")
         assert len(found) == len(expected)
         # The four slides that eight bits put first need not hold the one that is nearest.
@@ -70,7 +70,7 @@ def test_candidates_are_those_of_brute_force(store: LanceStore, where: str | Non
 @pytest.mark.parametrize("where", FILTERS)
 def test_distances_are_those_of_the_candidates(store: LanceStore, where: str | None, count: int | None) -> None:
     query = make_slide("q", 77).signature
-    found = candidates(store, query.global_vector, count, where, Own(("s0001", "s0002")))
+    found = candidates(store, query.global_vector, count, SearchScope(where, Exclusions(("s0001", "s0002"))))
     distance = get_distance("symmetric")
     if not len(found):
         assert where == "false"

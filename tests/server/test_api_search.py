@@ -181,6 +181,24 @@ def test_an_upload_of_a_slide_that_the_archive_has_is_that_slide(
     assert answered(client, request) == told(archive.search(like=SLIDE, k=3))
 
 
+def test_the_patient_named_with_an_upload_is_left_out_beside_the_one_that_the_archive_knows(
+    client: Client, archive: Archive, cohort: Path
+) -> None:
+    upload_id = client.upload(cohort / f"{SLIDE}.tiff").upload_id
+    known, named = archive.get(SLIDE).record.patient_id, "SIM-0-0003"
+    assert named != known
+    slide = SlideRef(upload_id=upload_id, patient_id=f" {named} ")
+    for query in (
+        SlideQuery(slide=slide),
+        RegionQuery(slide=slide, regions=(Box(x=0, y=0, width=700, height=700),)),
+        PictureQuery(upload_id=upload_id, spacing_um_per_px=0.5, patient_id=named),
+    ):
+        found = answered(client, SearchRequest(query=query, k=10))
+        patients = {archive.get(one["slide_id"]).record.patient_id for one in found}
+        assert len(patients) == 3
+        assert not {known, named} & patients
+
+
 def test_marks_rank_anew(asking: Client, archive: Archive) -> None:
     marks = Marks(relevant=("SIM-0002-00",), irrelevant=("SIM-0003-00",))
     request = SearchRequest(query=ARCHIVED["slide"][0], k=5, marks=marks)

@@ -14,6 +14,7 @@ from histoseek.archive.schema import SlideRecord, StoredSlide, value_of
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.errors import InputError
 from histoseek.mosaics.distances import SignatureBlock
+from histoseek.reports.privacy.person_names import patient_key
 
 Ints = NDArray[np.int64]
 
@@ -58,7 +59,11 @@ class Cohort:
     @cached_property
     def patients(self) -> Ints:
         """Codes of patients, int64 [n]: equal for slides of one patient."""
-        ids = self.slide_ids if self.patient_is_slide else [str(record.patient_id) for record in self.records]
+        ids = (
+            self.slide_ids
+            if self.patient_is_slide
+            else [patient_key(str(record.patient_id)) for record in self.records]
+        )
         return codes(ids)
 
     def column(self, name: str) -> tuple[str | None, ...]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.archive.schema import SlideRecord
+from histoseek.reports.privacy.person_names import patient_key
 
 Kind = Literal[
     "same file",
@@ -121,7 +122,9 @@ def _ids(records: Iterable[SlideRecord]) -> tuple[str, ...]:
 
 def _patients(records: Iterable[SlideRecord]) -> int:
     """How many there are, one more for each slide without."""
-    return len({(record.patient_id, "" if record.patient_id else record.slide_id) for record in records})
+    return len(
+        {(patient_key(record.patient_id or ""), "" if record.patient_id else record.slide_id) for record in records}
+    )
 
 
 def _named(ids: Sequence[str]) -> str:

@@ -27,9 +27,10 @@ class SlideFile:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedSlide:
-    """Ask with a slide of the archive."""
+    """Ask with a slide of the archive; its patient can be named to be left out where the archive does not know it."""
 
     slide_id: str
+    patient_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from histoseek.encoders.features import discover_features, read_features
 from histoseek.errors import BadTable, InputError
 from histoseek.reports.language.sections import sections
 from histoseek.reports.privacy.deidentify import deidentify
+from histoseek.reports.privacy.person_names import patient_key
 from histoseek.reports.visible.rules import SentenceJudge, visible_text
 
 _NAMED = 3
@@ -75,7 +76,7 @@ def archive_pairs(archive: Archive) -> tuple[Pair, ...]:
         Pair(
             slide_id=record.slide_id,
             case_id=record.case_id or record.slide_id,
-            patient_id=record.patient_id or record.case_id or record.slide_id,
+            patient_id=patient_key(record.patient_id or record.case_id or record.slide_id),
             report=(record.report or "").strip(),
             bag=archive.layout.bag(record.slide_id),
             diagnosis=record.diagnosis or "",
@@ -133,7 +134,7 @@ def _from_row(row: TableRow, bag: Path) -> Pair:
     return Pair(
         slide_id,
         case_id,
-        row.texts.get("patient_id", case_id),
+        patient_key(row.texts.get("patient_id", case_id)),
         row.report or "",
         bag,
         diagnosis,

@@ -11,6 +11,11 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def is_storable(text: str) -> bool:
+    """Whether it is Unicode text: no store holds halves of characters."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def in_list(column: str, values: Sequence[str]) -> str:
     """`column IN (...)`, false for no values."""
     return f"{column} IN ({', '.join(quoted(value) for value in values)})" if values else "false"

@@ -15,6 +15,8 @@ _WORD = r"[^\W\d_]+(?:['\u2019.-][^\W\d_]+)*\.?"
 _WORDS = re.compile(rf"{_WORD}(?:\s+{_WORD})+")
 _INVERTED = re.compile(rf"({_WORD}(?:\s+{_WORD})*)\s*[,^]\s*({_WORD})(?!\w)")
 _LETTERS = re.compile(r"[^\W\d_]+")
+_PLAIN_ID = re.compile(r"(?=[^0-9]*[0-9])[!-+\--\]_-~]+")
+"""Ids that are spelled in one way only: a digit, no space, no accent, and no sign that stands behind a surname."""
 _SIGNS = re.compile(r"[^\w]|_")
 _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]{2,6}")
 _ID_WORDS = """
@@ -63,6 +65,16 @@ def pseudonymous(patient_id: str) -> str:
     words = _SIGNS.sub(" ", f"{given} {surname}" if sign else plain).split()
     told = " ".join(map(fold, words)).encode("utf-8", "replace")
     return f"patient-{blake2b(told, digest_size=6, person=_PERSONALISATION).hexdigest()}"
+
+
+def patient_key(patient_id: str) -> str:
+    """What all spellings of a patient's id have in common: the pseudonym of a name, else the id with plain spaces.
+
+    Letters in upper and lower case are different ones in ids, not in names; composed and decomposed accents are alike.
+    """
+    if _PLAIN_ID.fullmatch(patient_id):
+        return patient_id
+    return pseudonymous(" ".join(unicodedata.normalize("NFC", patient_id).split()))
 
 
 def _plain(value: str) -> str:

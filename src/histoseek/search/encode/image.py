@@ -29,6 +29,8 @@ from histoseek.errors import (
 from histoseek.geometry import Rect
 from histoseek.mosaics.signature import Signature
 from histoseek.progress import Reporter, SilentReporter
+from histoseek.reports.privacy.person_names import patient_key
+from histoseek.search.filters.exclusion import Owner
 from histoseek.search.queries import (
     ArchivedCase,
     ArchivedSlide,
@@ -55,8 +57,7 @@ class PreparedImage:
     kind: QueryKind
     slides: tuple[QuerySlide, ...]
     signatures: tuple[Signature, ...]
-    patient_id: str | None
-    case_id: str | None
+    owner: Owner
     regions: tuple[Rect, ...] = ()
 
     @property
@@ -114,23 +115,21 @@ class _Reading:
             kind="region" if query.regions else "tile" if query.picture else "slide",
             slides=(slide,),
             signatures=(self.archive.signer.sign(bag),),
-            patient_id=query.patient_id or (known.patient_id if known else None),
-            case_id=known.case_id if known else None,
+            owner=_owner(query.patient_id, known),
             regions=query.regions,
         )
 
     def slide(self, query: SlideQuery) -> PreparedImage:
         """A slide of the archive or a file; a file that the archive knows is not read again."""
         if isinstance(query, ArchivedSlide):
-            return _archived(self.archive.store.shown([query.slide_id])[0])
+            return self._archived(query)
         known = self._known(query)
         if known and query.spacing_um_per_px is None:
-            return replace(known, patient_id=query.patient_id or known.patient_id)
+            return replace(known, owner=_owner(query.patient_id, known))
         bag, spacing = self._bag(query, ())
         slide = QuerySlide(known.slides[0].slide_id if known else None, str(query.path), spacing)
-        patient = query.patient_id or (known.patient_id if known else None)
         signature = self.archive.signer.sign(bag)
-        return PreparedImage("slide", (slide,), (signature,), patient, known.case_id if known else None)
+        return PreparedImage("slide", (slide,), (signature,), _owner(query.patient_id, known))
 
     def region(self, query: Region) -> PreparedImage:
         """The regions of a slide, from its file, or from its cached features where there is no file."""
@@ -143,17 +142,20 @@ class _Reading:
         else:
             bag, spacing = self._bag(file, regions)
         slide = QuerySlide(known.slides[0].slide_id if known else None, str(file.path), spacing)
-        patient = file.patient_id or (known.patient_id if known else None)
-        case = known.case_id if known else None
-        return PreparedImage("region", (slide,), (self.archive.signer.sign(bag),), patient, case, regions)
+        owner = _owner(query.slide.patient_id, known)
+        return PreparedImage("region", (slide,), (self.archive.signer.sign(bag),), owner, regions)
 
     def _known(self, query: SlideQuery) -> PreparedImage | None:
         """The archive's own slide of the same content; raises SlideNotFound, UnknownSlide."""
         if isinstance(query, ArchivedSlide):
-            return _archived(self.archive.store.shown([query.slide_id])[0])
+            return self._archived(query)
         if not query.path.is_file():
             raise SlideNotFound(query.path)
         return self._of_content(fingerprint(query.path))
+
+    def _archived(self, query: ArchivedSlide) -> PreparedImage:
+        known = _archived(self.archive.store.shown([query.slide_id])[0])
+        return replace(known, owner=_owner(query.patient_id, known))
 
     def _of_content(self, file_fingerprint: str) -> PreparedImage | None:
         found = self.archive.records(f"file_fingerprint = {quoted(file_fingerprint)}", limit=1)
@@ -188,20 +190,23 @@ class _Reading:
 def _archived(stored: StoredSlide) -> PreparedImage:
     record = stored.record
     slide = QuerySlide(record.slide_id, record.uri, record.spacing_um_per_px)
-    return PreparedImage("slide", (slide,), (stored.signature,), record.patient_id, record.case_id)
+    return PreparedImage("slide", (slide,), (stored.signature,), Owner.of(None, record))
+
+
+def _owner(patient_id: str | None, known: PreparedImage | None) -> Owner:
+    """The patient given with a slide, and whose it is in the archive."""
+    return Owner.of_all([Owner.of(patient_id), *([known.owner] if known else [])])
 
 
 def _one_case(slides: Sequence[PreparedImage]) -> PreparedImage:
-    owners = {slide.patient_id for slide in slides if slide.patient_id}
+    owners = {patient_key(slide.owner.patient_ids[0]) for slide in slides if slide.owner.patient_ids}
     if len(owners) > 1:
         raise MixedPatients([slide.slides[0].slide_id or Path(slide.slides[0].uri).name for slide in slides])
-    cases = {slide.case_id for slide in slides if slide.case_id}
     return PreparedImage(
         kind="case",
         slides=tuple(part for slide in slides for part in slide.slides),
         signatures=tuple(part for slide in slides for part in slide.signatures),
-        patient_id=next(iter(owners), None),
-        case_id=cases.pop() if len(cases) == 1 else None,
+        owner=Owner.of_all([slide.owner for slide in slides]),
     )
 
 

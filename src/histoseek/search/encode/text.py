@@ -26,6 +26,7 @@ from histoseek.reports.index.analyser import WORD_PREFIX, analyse
 from histoseek.reports.index.query import FieldTerm, ReportQuery, fact_of, is_fact_field, parse_query
 from histoseek.reports.index.weighting import WORDS_ALONE, Weighting, token_weights
 from histoseek.reports.language.negation import Status
+from histoseek.search.filters.exclusion import Owner
 from histoseek.search.queries import (
     ArchivedReport,
     ReportText,
@@ -202,10 +203,9 @@ class PreparedText:
 
     text: str
     uri: str | None
-    patient_id: str | None
+    owner: Owner
     without: str | None = None
     slide_id: str | None = None
-    case_id: str | None = None
     is_report: bool = True
 
 
@@ -216,16 +216,16 @@ def prepare_text(archive: Archive, query: WordQuery) -> PreparedText:
         if not record.report:
             raise InputError(record.slide_id, "has no report", "Ask with a slide whose report was indexed (--reports)")
         text = _cleaned(record.report)
-        return PreparedText(text, None, record.patient_id, slide_id=record.slide_id, case_id=record.case_id)
+        return PreparedText(text, None, Owner.of(None, record), slide_id=record.slide_id)
     if isinstance(query, TextQuery):
         without = _cleaned(query.without) if query.without else None
-        return PreparedText(_cleaned(query.text), None, query.patient_id, without, is_report=False)
+        return PreparedText(_cleaned(query.text), None, Owner.of(query.patient_id), without, is_report=False)
     if isinstance(query, ReportText):
-        return PreparedText(_cleaned(query.text), None, query.patient_id)
+        return PreparedText(_cleaned(query.text), None, Owner.of(query.patient_id))
     text = _cleaned(_read_report(query.path))
     if not text:
         raise InputError(str(query.path), "is empty", "Give a report with some words")
-    return PreparedText(text, str(query.path), query.patient_id)
+    return PreparedText(text, str(query.path), Owner.of(query.patient_id))
 
 
 def _cleaned(text: str) -> str:

@@ -2,69 +2,156 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from histoseek.archive.folder import Archive
+from histoseek.archive.schema import SlideRecord
 from histoseek.archive.stores.base import Store
-from histoseek.archive.stores.sql import both, either, in_list, unless
+from histoseek.archive.stores.rows import RankingRows
+from histoseek.archive.stores.sql import both, either, in_list, is_storable, unless
 from histoseek.errors import ArchiveError
-from histoseek.reports.privacy.person_names import pseudonymous
+from histoseek.reports.privacy.person_names import patient_key
 from histoseek.search.options import SearchOptions
 
 HAS_REPORT = "report IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
-    """The query's own slides, which it never finds: by id, and all of a patient or of a case.
+class Owner:
+    """Whose a query is, as far as known: patients by id or by name, as they were given and as the archive has them, and
+    the cases of slides whose patient the archive does not know."""
 
-    A patient may be named: archives keep a pseudonym in place of a name, some keep the name.
-    """
+    patient_ids: tuple[str, ...] = ()
+    case_ids: tuple[str, ...] = ()
 
-    slide_ids: tuple[str, ...] = ()
-    patient_id: str | None = None
-    case_id: str | None = None
+    @classmethod
+    def of(cls, patient_id: str | None, record: SlideRecord | None = None) -> Owner:
+        """The patient given with a query, and that of a slide of the archive."""
+        known = record.patient_id if record else None
+        patients = [one for one in (patient_id, known) if one and patient_key(one)]
+        cases = [record.case_id] if record and record.case_id and known not in patients else []
+        return cls(tuple(dict.fromkeys(patients)), tuple(cases))
+
+    @classmethod
+    def of_all(cls, owners: Sequence[Owner]) -> Owner:
+        """The patients and cases of several slides."""
+        patients = dict.fromkeys(one for owner in owners for one in owner.patient_ids)
+        return cls(tuple(patients), tuple(dict.fromkeys(one for owner in owners for one in owner.case_ids)))
 
     @property
-    def condition(self) -> str | None:
-        """What the own slides satisfy, None without any."""
-        patients = {self.patient_id, pseudonymous(self.patient_id)} if self.patient_id else ()
-        named = {"slide_id": self.slide_ids, "patient_id": sorted(patients), "case_id": (self.case_id,)}
-        return either(*(in_list(column, [v for v in values if v]) for column, values in named.items() if any(values)))
+    def is_known(self) -> bool:
+        """Whether anything is known."""
+        return bool(self.patient_ids or self.case_ids)
 
 
 @dataclass(frozen=True, slots=True)
-class Searchable:
-    """Which slides may be found: those that satisfy a filter, without the query's own."""
+class Exclusions:
+    """Slides that a search leaves out: by id, and all of some patients and cases, as the archive spells them.
 
-    where: str | None
-    own: Own
+    They are left out by a condition where the engine searches, by a mask where the arrays of a store are gone through.
+    """
 
-    @classmethod
-    def of(
-        cls,
-        options: SearchOptions,
-        patient_id: str | None,
-        case_id: str | None = None,
-        slide_ids: Sequence[str] = (),
-    ) -> Searchable:
-        """By the user's filter, without the query's slides and their patient (or, where that is not known, their
-        case)."""
-        own = Own(tuple(slide_ids))
-        if not options.same_patient:
-            own = Own(own.slide_ids, patient_id, None if patient_id else case_id)
-        where = both(options.where, HAS_REPORT) if options.to == "reports" else options.where
-        return cls(where, own)
+    slide_ids: tuple[str, ...] = ()
+    patient_ids: tuple[str, ...] = ()
+    case_ids: tuple[str, ...] = ()
 
     @property
     def condition(self) -> str | None:
-        """Both as one condition; empty columns are nobody's."""
-        return both(self.where, unless(self.own.condition))
+        """What these slides satisfy, None without any."""
+        columns = {"slide_id": self.slide_ids, "patient_id": self.patient_ids, "case_id": self.case_ids}
+        return either(*(in_list(column, values) for column, values in columns.items() if values))
 
-    def unfiltered(self) -> Searchable:
-        """All slides but the query's own."""
+    def kept(self, rows: RankingRows) -> NDArray[np.bool_]:
+        """Which rows are not left out, bool [S]."""
+        kept = np.ones(len(rows), np.bool_)
+        kept[rows.places_of(self.slide_ids)] = False
+        for column, values in ((rows.patient_ids, self.patient_ids), (rows.case_ids, self.case_ids)):
+            for value in values:
+                kept &= column != value
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
+class SearchScope:
+    """Which slides may be found: those that satisfy a filter, without some that are left out."""
+
+    where: str | None = None
+    exclusions: Exclusions = Exclusions()
+
+    @classmethod
+    def of(cls, store: Store, options: SearchOptions, owner: Owner, slide_ids: Sequence[str] = ()) -> SearchScope:
+        """By the user's filter, without the query's own slides and all others of their owner."""
+        exclusions = Exclusions(tuple(slide_ids))
+        if not options.same_patient:
+            exclusions = replace(
+                exclusions, patient_ids=stored_patients(store, owner.patient_ids), case_ids=owner.case_ids
+            )
+        where = both(options.where, HAS_REPORT) if options.to == "reports" else options.where
+        return cls(where, exclusions)
+
+    @property
+    def condition(self) -> str | None:
+        """The whole as one condition; empty columns are nobody's."""
+        return both(self.where, unless(self.exclusions.condition))
+
+    def places(self, store: Store) -> NDArray[np.int64]:
+        """Where its slides stand among the rows that the store keeps at hand, ascending.
+
+        The filter is asked for apart from what is left out, so that the store remembers it between queries.
+        Raises BadFilter.
+        """
+        rows = store.ranking_rows()
+        places = np.arange(len(rows)) if self.where is None else store.ranking_places(self.where)
+        return places if self.exclusions == Exclusions() else places[self.exclusions.kept(rows)[places]]
+
+    def unfiltered(self) -> SearchScope:
+        """All slides but those that are left out."""
         return replace(self, where=None)
+
+    def narrowed(self, *conditions: str | None) -> SearchScope:
+        """The slides that satisfy further conditions as well."""
+        return replace(self, where=both(self.where, *conditions))
+
+    def without(self, slide_ids: Sequence[str]) -> SearchScope:
+        """Without some more slides."""
+        own = self.exclusions
+        return replace(self, exclusions=replace(own, slide_ids=(*own.slide_ids, *slide_ids)))
+
+
+_UNUSUAL_ID = r"[^!-~]|[,^]|^[^0-9]*$"
+_spellings: WeakKeyDictionary[Store, tuple[int, Mapping[str, tuple[str, ...]]]] = WeakKeyDictionary()
+
+
+def stored_patients(store: Store, patient_ids: Sequence[str]) -> tuple[str, ...]:
+    """The ids that a store has for some patients, who may be given by name.
+
+    Archives keep a pseudonym in place of a name, some keep the name, in whatever way each table writes it.
+    """
+    if not patient_ids:
+        return ()
+    spellings = _unusual_spellings(store)
+    keys = dict.fromkeys(map(patient_key, patient_ids))
+    return tuple(dict.fromkeys(one for key in keys for one in (key, *spellings.get(key, ())) if is_storable(one)))
+
+
+def _unusual_spellings(store: Store) -> Mapping[str, tuple[str, ...]]:
+    """By the keys of patients, those ids in a store that are not their key; kept until the store changes."""
+    version, held = store.version, _spellings.get(store)
+    if held is None or held[0] != version:
+        ids = store.columns(["patient_id"], None)["patient_id"].unique()
+        found: dict[str, tuple[str, ...]] = {}
+        for stored in ids.filter(pc.match_substring_regex(ids, _UNUSUAL_ID)).to_pylist():
+            key = patient_key(stored)
+            if key and key != stored:
+                found[key] = (*found.get(key, ()), stored)
+        held = _spellings[store] = version, found
+    return held[1]
 
 
 def check_filter(store: Store, options: SearchOptions) -> None:

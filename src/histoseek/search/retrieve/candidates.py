@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from histoseek.archive.stores.base import Store
 from histoseek.archive.stores.rows import RankingRows, quantised
 from histoseek.mosaics.distances import Distances, SignatureBlock
-from histoseek.search.filters.exclusion import Own
+from histoseek.search.filters.exclusion import SearchScope
 
 Doubles = NDArray[np.float64]
 Ids = NDArray[np.str_]
@@ -63,17 +63,14 @@ class Candidates:
         return len(self.places) == len(self.rows)
 
 
-def candidates(
-    store: Store, global_vector: NDArray[np.float32], count: int | None, where: str | None, own: Own | None = None
-) -> Candidates:
-    """The `count` slides of a filter whose global vectors are nearest by cosine, all of them for None.
+def candidates(store: Store, global_vector: NDArray[np.float32], count: int | None, scope: SearchScope) -> Candidates:
+    """The `count` slides of a scope whose global vectors are nearest by cosine, all of them for None.
 
-    own: slides that are left out; kept apart from the filter, so that the store remembers the filter's slides between
-    queries. Every global vector of the filter is looked at in eight bits, and the nearest of those in full: no index
-    stands between. Raises BadFilter.
+    Every global vector of the scope is looked at in eight bits, and the nearest of those in full: no index stands
+    between. Raises BadFilter.
     """
     rows = store.ranking_rows()
-    places = _places(store, rows, where, own)
+    places = scope.places(store)
     if count is None or len(places) <= count:
         return Candidates.at(rows, places)
     return Candidates.at(rows, _nearest(rows, global_vector, places, count))
@@ -85,19 +82,6 @@ def best(slide_ids: Ids, totals: Doubles, count: int) -> Places:
     if count < len(totals):
         few = np.flatnonzero(totals <= np.partition(totals, count - 1)[count - 1])
     return few[np.lexsort((slide_ids[few], totals[few]))][:count]
-
-
-def _places(store: Store, rows: RankingRows, where: str | None, own: Own | None) -> Places:
-    kept = np.arange(len(rows)) if where is None else store.ranking_places(where)
-    if own is None:
-        return kept
-    wanted = np.ones(len(rows), np.bool_)
-    wanted[rows.places_of(own.slide_ids)] = False
-    if own.patient_id:
-        wanted &= rows.patient_ids != own.patient_id
-    if own.case_id:
-        wanted &= rows.case_ids != own.case_id
-    return kept[wanted[kept]]
 
 
 def _nearest(rows: RankingRows, vector: NDArray[np.float32], places: Places, count: int) -> Places:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from histoseek.archive.folder import Archive
 from histoseek.archive.stores.base import Store
-from histoseek.archive.stores.sql import both
 from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import NOT_CALIBRATED, refuse_probabilities
 from histoseek.search.encode.image import prepare_image
@@ -43,10 +42,9 @@ def found_by_both(archive: Archive, query: Composed, options: SearchOptions, rep
     vectors = read_texts(archive, [asked.text for asked, _ in given])
     started = time.perf_counter()
     check_filter(store, options)
-    searchable = image_filter(store, prepared, options)
-    searchable = replace(searchable, where=both(searchable.where, *(asked.where for asked, _ in given)))
-    ranked = rank(store, prepared.signatures, distance, candidate_count(distance, options), searchable)
-    searched = Searched(store, archive.language, searchable.condition, options.looked_at)
+    scope = image_filter(store, prepared, options).narrowed(*(asked.where for asked, _ in given))
+    ranked = rank(store, prepared.signatures, distance, candidate_count(distance, options), scope)
+    searched = Searched(store, archive.language, scope.condition, options.looked_at)
     rankings: list[Ranking] = [ranked.ranking(1 - query.weight)] if len(ranked) else []
     for (asked, sign), vector in zip(given, vectors, strict=True):
         rankings += shared_out(rankings_of(searched, asked, vector, options), sign * query.weight)
@@ -56,7 +54,7 @@ def found_by_both(archive: Archive, query: Composed, options: SearchOptions, rep
     return Found(
         started=started,
         store=store,
-        searchable=searchable,
+        scope=scope,
         rankings=rankings,
         info=replace(info, kind="composed", text=query.text, without=query.without, weight=query.weight),
         warnings=(

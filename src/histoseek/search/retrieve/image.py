@@ -15,7 +15,7 @@ from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import NOT_CALIBRATED, Calibrated, novelty_warnings, refuse_probabilities
 from histoseek.search.encode.image import PreparedImage, prepare_image
 from histoseek.search.explain.matches import explained
-from histoseek.search.filters.exclusion import Searchable, check_filter, require_words
+from histoseek.search.filters.exclusion import SearchScope, check_filter, require_words
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import EncodedSlide, ImageQuery, Region, TileImage
 from histoseek.search.results import QueryInfo, SearchResult, SearchResults, Way
@@ -35,7 +35,7 @@ class _Answered:
     store: Store
     prepared: PreparedImage
     distance: Distance
-    searchable: Searchable
+    scope: SearchScope
     ranked: Ranked
 
 
@@ -48,7 +48,7 @@ def search_by_image(
     answered = _answered(archive, query, distance, options, reporter)
     if by_report := _by_report(archive, answered, options):
         fused = fuse([answered.ranked.ranking(), *by_report])
-        results, mode = fused_results(answered.store, fused, options, answered.searchable.condition), "fused"
+        results, mode = fused_results(answered.store, fused, options, answered.scope.condition), "fused"
     else:
         results = _slides(answered, options)
         mode = "exact" if options.exact else "two-stage"
@@ -81,7 +81,7 @@ def found_by_image(archive: Archive, query: ImageQuery, options: SearchOptions, 
     return Found(
         started=answered.started,
         store=answered.store,
-        searchable=answered.searchable,
+        scope=answered.scope,
         rankings=[answered.ranked.ranking(most=options.looked_at), *_by_report(archive, answered, options)],
         info=image_info(answered.prepared, options, distance),
         warnings=(
@@ -127,18 +127,18 @@ def image_info(prepared: PreparedImage, options: SearchOptions, distance: Distan
 def image_warnings(archive: Archive, prepared: PreparedImage, options: SearchOptions) -> tuple[str, ...]:
     """What to know of results of an image."""
     said = []
-    if not options.same_patient and not (prepared.patient_id or prepared.case_id):
+    if not options.same_patient and not prepared.owner.is_known:
         said.append("the query's patient is not known: other slides of the same patient may be among the results")
     if options.to == "reports" and not archive.settled_space.has_alignment:
         said.append("the archive is not aligned: these are the reports of the most similar slides")
     return tuple(said)
 
 
-def image_filter(store: Store, prepared: PreparedImage, options: SearchOptions) -> Searchable:
+def image_filter(store: Store, prepared: PreparedImage, options: SearchOptions) -> SearchScope:
     """Which slides may be found for an image; raises BadFilter for a filter that becomes part of another."""
     if options.to == "reports":
         check_filter(store, options)
-    return Searchable.of(options, prepared.patient_id, prepared.case_id, prepared.slide_ids)
+    return SearchScope.of(store, options, prepared.owner, prepared.slide_ids)
 
 
 def _calibrated(archive: Archive, query: ImageQuery, distance: Distance, options: SearchOptions) -> Calibrated:
@@ -157,16 +157,16 @@ def _answered(
     prepared = prepare_image(archive, query, options.workers, reporter)
     started = time.perf_counter()
     store = archive.store.snapshot()
-    searchable = image_filter(store, prepared, options)
-    ranked = rank(store, prepared.signatures, distance, candidate_count(distance, options), searchable)
-    return _Answered(started, store, prepared, distance, searchable, ranked)
+    scope = image_filter(store, prepared, options)
+    ranked = rank(store, prepared.signatures, distance, candidate_count(distance, options), scope)
+    return _Answered(started, store, prepared, distance, scope, ranked)
 
 
 def _by_report(archive: Archive, answered: _Answered, options: SearchOptions) -> list[Ranking]:
     """The reports nearest to the image, where reports are asked for and the archive is aligned."""
     if options.to == "slides" or not len(answered.ranked):
         return []
-    searched = Searched(answered.store, archive.language, answered.searchable.condition, options.looked_at)
+    searched = Searched(answered.store, archive.language, answered.scope.condition, options.looked_at)
     return searched.reports_by_slide(answered.prepared.signatures[0].global_vector)
 
 
@@ -175,15 +175,15 @@ def _novelty(calibrated: Calibrated, answered: _Answered, options: SearchOptions
     if calibrated.calibration is None or answered.prepared.kind != "slide":
         return None
     ranked = answered.ranked
-    if answered.searchable.where is not None:
-        everything = answered.searchable.unfiltered()
+    if answered.scope.where is not None:
+        everything = answered.scope.unfiltered()
         count = candidate_count(answered.distance, options)
         ranked = rank(answered.store, answered.prepared.signatures, answered.distance, count, everything)
     return calibrated.novelty(ranked.nearest_distance)
 
 
 def _slides(answered: _Answered, options: SearchOptions) -> tuple[SearchResult, ...]:
-    store, where = answered.store, answered.searchable.condition
+    store, where = answered.store, answered.scope.condition
     places = page(store, answered.ranked.first, options, where)
     stored = store.shown([place.slide_id for place in places]) if places else []
     return tuple(_result(answered, place, slide) for place, slide in zip(places, stored, strict=True))

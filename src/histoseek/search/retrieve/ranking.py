@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from histoseek.archive.stores.base import Store
 from histoseek.mosaics.distances import Distance, Distances
 from histoseek.mosaics.signature import Signature
-from histoseek.search.filters.exclusion import Searchable
+from histoseek.search.filters.exclusion import SearchScope
 from histoseek.search.retrieve.candidates import Candidates, Ids, best, candidates
 from histoseek.search.retrieve.fusion import Ranking
 
@@ -53,7 +53,7 @@ class Ranked:
 
 
 def rank(
-    store: Store, signatures: Sequence[Signature], distance: Distance, count: int | None, searchable: Searchable
+    store: Store, signatures: Sequence[Signature], distance: Distance, count: int | None, scope: SearchScope
 ) -> Ranked:
     """Rank the `count` nearest candidates, all that may be found for None or for several signatures.
 
@@ -61,7 +61,7 @@ def rank(
     """
     vector = signatures[0].global_vector
     count = count if len(signatures) == 1 else None
-    found = candidates(store, vector, count, searchable.where, searchable.own)
+    found = candidates(store, vector, count, scope)
     each = distances_to(store, signatures, distance, found)
     totals = np.stack([one.total for one in each])
     nearest = totals.argmin(axis=0)

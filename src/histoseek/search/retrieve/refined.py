@@ -13,7 +13,7 @@ from histoseek.archive.stores.base import Store
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance
 from histoseek.mosaics.signature import Signature
 from histoseek.progress import Reporter
-from histoseek.search.filters.exclusion import Searchable
+from histoseek.search.filters.exclusion import SearchScope
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Composed, PlainQuery, Refined, WordQuery
 from histoseek.search.results import SearchResults
@@ -44,8 +44,8 @@ def search_refined(
     """
     marked = {slide.record.slide_id: slide.signature for slide in archive.store.shown(query.marked)}
     found = _found(archive, query.query, options, reporter)
-    found = replace(found, searchable=_leaving_out(found.searchable, query.irrelevant))
-    near = _Marked(found.store, _whole_slides(archive, options), found.searchable, options.looked_at)
+    found = replace(found, scope=found.scope.without(query.irrelevant))
+    near = _Marked(found.store, _whole_slides(archive, options), found.scope, options.looked_at)
     rankings = [_without(ranking, query.irrelevant) for ranking in found.rankings]
     if query.relevant:
         like = near.ranking([marked[one] for one in query.relevant], query.relevant, RELEVANT_WEIGHT)
@@ -72,11 +72,6 @@ def _whole_slides(archive: Archive, options: SearchOptions) -> Distance:
     return distance_of(archive, asked or DEFAULT_DISTANCE)
 
 
-def _leaving_out(searchable: Searchable, slide_ids: Sequence[str]) -> Searchable:
-    own = searchable.own
-    return replace(searchable, own=replace(own, slide_ids=(*own.slide_ids, *slide_ids)))
-
-
 def _without(ranking: Ranking, slide_ids: Collection[str]) -> Ranking:
     """A ranking in which some slides were never found."""
     kept = [pair for pair in zip(ranking.slide_ids, ranking.scores, strict=True) if pair[0] not in slide_ids]
@@ -95,7 +90,7 @@ class _Marked:
 
     store: Store
     distance: Distance
-    searchable: Searchable
+    scope: SearchScope
     count: int
 
     def ranking(self, signatures: Sequence[Signature], slide_ids: Sequence[str], weight: float) -> Ranking:
@@ -110,10 +105,9 @@ class _Marked:
     def _near(self, signatures: Sequence[Signature], slide_ids: Sequence[str]) -> Candidates:
         """The slides whose global vectors are nearest to the mean of the signatures' (Rocchio 1971), and some more."""
         mean = unit_rows(np.mean([one.global_vector for one in signatures], axis=0, keepdims=True))[0]
-        vector, where, own = mean.astype(np.float32), self.searchable.where, self.searchable.own
-        near = candidates(self.store, vector, self.count, where, own)
+        near = candidates(self.store, mean.astype(np.float32), self.count, self.scope)
         more = near.rows.places_of(slide_ids)
-        allowed = candidates(self.store, vector, None, where, own).places
+        allowed = self.scope.places(self.store)
         return Candidates.at(near.rows, np.union1d(near.places, more[np.isin(more, allowed)]))
 
 

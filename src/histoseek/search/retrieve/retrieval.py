@@ -14,7 +14,7 @@ from histoseek.mosaics.signature import Signature
 from histoseek.search.encode.image import PreparedImage
 from histoseek.search.explain.matches import TextRegions, explained
 from histoseek.search.explain.phrases import with_phrases
-from histoseek.search.filters.exclusion import Searchable
+from histoseek.search.filters.exclusion import SearchScope
 from histoseek.search.options import SearchOptions
 from histoseek.search.results import QueryInfo, SearchResult, SearchResults
 from histoseek.search.retrieve.fusion import Fused, Ranking, Vector, fuse, without_report
@@ -34,13 +34,13 @@ class Words:
 class Found:
     """The slides that a query's ways lead to.
 
-    started: when the search began, by time.perf_counter; store: as it stood then; searchable: which slides may be
+    started: when the search began, by time.perf_counter; store: as it stood then; scope: which slides may be
     found; compare: what results are told of slides; novelty: the query's, None where not known.
     """
 
     started: float
     store: Store
-    searchable: Searchable
+    scope: SearchScope
     rankings: Sequence[Ranking]
     info: QueryInfo
     warnings: tuple[str, ...]
@@ -54,7 +54,7 @@ class Found:
 
     def shown(self, archive: Archive, fused: Sequence[Fused], options: SearchOptions) -> SearchResults:
         """A page of some slides, best first."""
-        results = fused_results(self.store, fused, options, self.searchable.condition, self.compare)
+        results = fused_results(self.store, fused, options, self.scope.condition, self.compare)
         if self.words:
             results = with_phrases(archive, results, self.words.text, self.words.vector)
         return SearchResults(

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from histoseek.archive.folder import Archive
 from histoseek.archive.stores.base import Store
-from histoseek.archive.stores.sql import both
 from histoseek.search.calibration.apply import NOT_CALIBRATED, refuse_probabilities
 from histoseek.search.encode.text import AskedText, PreparedText, analyser_warnings, prepare_text, spelling_warnings
 from histoseek.search.explain.matches import TextRegions
-from histoseek.search.filters.exclusion import Searchable, check_filter, require_words
+from histoseek.search.filters.exclusion import SearchScope, check_filter, require_words
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import WordQuery
 from histoseek.search.results import QueryInfo, SearchResults
@@ -40,16 +38,15 @@ def found_by_text(archive: Archive, query: WordQuery, options: SearchOptions) ->
     started = time.perf_counter()
     check_filter(store, options)
     own = (prepared.slide_id,) if prepared.slide_id else ()
-    searchable = Searchable.of(options, prepared.patient_id, prepared.case_id, own)
-    searchable = replace(searchable, where=both(searchable.where, asked[0].where))
-    searched = Searched(store, archive.language, searchable.condition, options.looked_at)
+    scope = SearchScope.of(store, options, prepared.owner, own).narrowed(asked[0].where)
+    searched = Searched(store, archive.language, scope.condition, options.looked_at)
     rankings = rankings_of(searched, asked[0], vectors[0], options)
     for unwanted, vector in zip(asked[1:], vectors[1:], strict=True):
         rankings = [*shared_out(rankings, 1), *shared_out(rankings_of(searched, unwanted, vector, options), -1)]
     return Found(
         started=started,
         store=store,
-        searchable=searchable,
+        scope=scope,
         rankings=rankings,
         info=_info(prepared, options),
         warnings=(

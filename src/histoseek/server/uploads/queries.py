@@ -80,7 +80,7 @@ class AskedUploads:
         upload = self.upload(upload_id)
         known = self.known(upload)
         if known:
-            return ArchivedSlide(known)
+            return ArchivedSlide(known, patient_id)
         return EncodedSlide(self.whole(upload), upload.name, _spacing(upload), patient_id)
 
     def whole(self, upload: StoredUpload, told: Told = untold) -> Bag:
@@ -92,7 +92,7 @@ class AskedUploads:
         upload = self.upload(upload_id)
         known = self.known(upload)
         if known:
-            return Region(ArchivedSlide(known), tuple(boxes), "um" if unit == "um" else "px")
+            return Region(ArchivedSlide(known, patient_id), tuple(boxes), "um" if unit == "um" else "px")
         spacing = _spacing(upload)
         rects = tuple(_in_pixels(box, spacing) if unit == "um" else box for box in boxes)
         bag = self.encodings.bag(upload, self.served.archive.recipe, rects, upload.spacing_um_per_px)
@@ -102,7 +102,8 @@ class AskedUploads:
         """A picture of tissue of this spacing; raises NotThere, SlideError."""
         upload = self.upload(upload_id)
         bag = self.encodings.bag(upload, self.served.archive.recipe, (), spacing_um_per_px)
-        return EncodedSlide(bag, upload.name, spacing_um_per_px, patient_id, picture=True)
+        content = _content(upload)
+        return EncodedSlide(bag, upload.name, spacing_um_per_px, patient_id, picture=True, file_fingerprint=content)
 
     def upload(self, upload_id: str) -> StoredUpload:
         """An upload of the owner's; raises NotThere, and InputError for an archive that takes no slides."""
@@ -113,9 +114,7 @@ class AskedUploads:
 
     def known(self, upload: StoredUpload) -> str | None:
         """The id of the archive's slide with this very content."""
-        with _still_there(upload):
-            content = fingerprint(upload.path)
-        found = self.served.archive.records(f"file_fingerprint = {quoted(content)}", limit=1)
+        found = self.served.archive.records(f"file_fingerprint = {quoted(_content(upload))}", limit=1)
         return found[0].slide_id if found else None
 
 
@@ -123,6 +122,11 @@ def _require(upload: StoredUpload) -> None:
     """Raise NotThere when an upload was deleted meanwhile: nothing more is to be kept of it."""
     if not upload.path.exists():
         raise NotThere("upload", "it has been deleted meanwhile", "Send it again")
+
+
+def _content(upload: StoredUpload) -> str:
+    with _still_there(upload):
+        return fingerprint(upload.path)
 
 
 @contextmanager
