@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -152,13 +153,38 @@ def cast_value(column: str, value: MetadataValue, kind: pa.DataType) -> Metadata
     if value is None:
         return None
     try:
-        if pa.types.is_string(kind):
-            return value.isoformat() if isinstance(value, date) else str(value)
-        cast: MetadataValue = pa.scalar(value).cast(kind).as_py()
-        return cast
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
-        what = f"{value!r} does not fit, the column holds {kind}"
+        return _cast(value, kind)
+    except (ValueError, TypeError, OverflowError, NotImplementedError) as error:
+        shown = repr(value) if len(str(value)) <= _LONGEST_SHOWN else f"{str(value)[:_LONGEST_SHOWN]!r}..."
+        what = f"{shown} does not fit, the column holds {kind}"
         raise InputError(f"column {column}", what, "Correct the value, or use another column") from error
+
+
+def _cast(value: str | int | float | date, kind: pa.DataType) -> MetadataValue:
+    """Raises one of Python's or Arrow's errors for a value that would become another one."""
+    if pa.types.is_string(kind):
+        text = value.isoformat() if isinstance(value, date) else str(value)
+        text.encode()
+        return text
+    if isinstance(value, date) and not pa.types.is_temporal(kind):
+        raise TypeError("a date is no number")
+    cast: MetadataValue = pa.scalar(value).cast(kind).as_py()
+    if isinstance(value, int | float) and cast != value and str(cast) != str(value):
+        raise ValueError("not the same number")
+    if isinstance(value, str) and isinstance(cast, float) and math.isinf(cast) and "inf" not in value.lower():
+        raise OverflowError("too large for a number")
+    return cast
+
+
+def field_columns(types: Mapping[str, pa.DataType]) -> tuple[str, ...]:
+    """The columns that people ask for by name and value: what tables say of slides, and the slides' ids.
+
+    Not where files lie, what the archive measures itself, or whole reports. types: of the archive's columns.
+    """
+    return tuple(name for name in types if name not in RECORD_COLUMNS or name in (*TEXT_COLUMNS, "slide_id"))
+
+
+_LONGEST_SHOWN = 60
 
 
 def require_text(slide_id: str, changes: Mapping[str, MetadataValue]) -> None:

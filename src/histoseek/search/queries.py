@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from histoseek.archive.stores.sql import is_storable
 from histoseek.encoders.bag import Bag
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.geometry import Rect
@@ -219,3 +220,5 @@ def _require_areas(regions: Sequence[Rect]) -> None:
 def _require_words(name: str, text: str | None) -> None:
     if text is not None and not text.replace("\0", " ").strip():
         raise InputError(f"--{name}", "is empty", "Give some words")
+    if text is not None and not is_storable(text):
+        raise InputError(f"--{name}", "holds bytes that are no text", "Give it in UTF-8")

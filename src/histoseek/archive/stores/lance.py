@@ -36,7 +36,7 @@ from histoseek.archive.stores.fulltext import like_tokens, token_hits
 from histoseek.archive.stores.indexes import TOKENS, index_columns, index_tokens
 from histoseek.archive.stores.ranking import RankingCache
 from histoseek.archive.stores.rows import RankingRows
-from histoseek.archive.stores.sql import both, in_list
+from histoseek.archive.stores.sql import both, in_list, is_storable
 from histoseek.errors import UnknownSlide
 from histoseek.files import TreeSync, as_archive_errors
 from histoseek.mosaics.distances import SignatureBlock
@@ -276,9 +276,10 @@ class LanceStore:
                     .select(columns)
                     .to_arrow()
                 )
+        ids = [slide_id for slide_id in slide_ids if is_storable(slide_id)]
         parts = [
-            self._scan(columns, in_list("slide_id", slide_ids[start : start + _IDS_PER_QUERY]))
-            for start in range(0, max(1, len(slide_ids)), _IDS_PER_QUERY)
+            self._scan(columns, in_list("slide_id", ids[start : start + _IDS_PER_QUERY]))
+            for start in range(0, max(1, len(ids)), _IDS_PER_QUERY)
         ]
         return pa.concat_tables(parts)
 

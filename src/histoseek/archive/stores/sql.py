@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
+from datetime import date, datetime
+
+_LEAST_INTEGER = -(2**63)
 
 
 def quoted(text: str) -> str:
     """A text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def literal(value: str | int | float | date) -> str:
+    """A value as an SQL literal; see `equals`."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return repr(value) if math.isfinite(value) else f"cast('{value}' as double)"
+    if isinstance(value, int):
+        # The engine reads the sign on its own, and 2^63 is no integer to it.
+        return str(value) if value > _LEAST_INTEGER else f"cast('{value}' as bigint)"
+    if isinstance(value, date):
+        return f"cast('{value.isoformat()}' as {'timestamp' if isinstance(value, datetime) else 'date'})"
+    return quoted(value)
+
+
+def equals(column: str, values: Sequence[str | int | float | date]) -> str | None:
+    """True where a column holds one of some values of its type; None for no values."""
+    known = [value for value in values if not _is_nan(value)]
+    listed = f"`{column}` IN ({', '.join(map(literal, known))})" if known else None
+    # Two that are no numbers may differ in their sign, and then the engine calls them different.
+    return either(listed, f"isnan(`{column}`)" if len(known) < len(values) else None)
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def is_storable(text: str) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from histoseek.archive.folder import Archive
 from histoseek.archive.schema import StoredSlide
-from histoseek.archive.stores.sql import quoted
+from histoseek.archive.stores.sql import is_storable, quoted
 from histoseek.encoders.bag import Bag, check_bag, load_bag
 from histoseek.encoders.bagging import encode_prepared, prepared_slide
 from histoseek.encoders.features import SUFFIXES, read_features
@@ -82,7 +82,8 @@ def prepare_image(
     if isinstance(query, Case):
         return _one_case([reading.any_slide(slide) for slide in query.slides])
     if isinstance(query, ArchivedCase):
-        records = archive.records(f"case_id = {quoted(query.case_id)}")
+        own = f"case_id = {quoted(query.case_id)}"
+        records = archive.records(own) if is_storable(query.case_id) else []
         if not records:
             raise UnknownCase(query.case_id)
         return _one_case([reading.slide(ArchivedSlide(record.slide_id)) for record in records])

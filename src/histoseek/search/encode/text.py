@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 
 from histoseek.archive.folder import Archive
 from histoseek.archive.report_index import analyser_mark
-from histoseek.archive.schema import RECORD_COLUMNS, TEXT_COLUMNS, MetadataValue, cast_value
+from histoseek.archive.schema import cast_value, field_columns
 from histoseek.archive.stores.base import Store
-from histoseek.archive.stores.sql import both, either, quoted, unless
-from histoseek.errors import (
-    InputError,
-)
+from histoseek.archive.stores.sql import both, either, equals, in_list, literal, quoted, unless
+from histoseek.errors import InputError
 from histoseek.reports.concepts.expansion import suggest
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import load_vocabulary
@@ -26,7 +23,7 @@ from histoseek.reports.index.analyser import WORD_PREFIX, analyse
 from histoseek.reports.index.query import FieldTerm, ReportQuery, fact_of, is_fact_field, parse_query
 from histoseek.reports.index.weighting import WORDS_ALONE, Weighting, token_weights
 from histoseek.reports.language.negation import Status
-from histoseek.search.filters.exclusion import Owner
+from histoseek.search.filters.exclusion import Owner, stored_patients
 from histoseek.search.queries import (
     ArchivedReport,
     ReportText,
@@ -41,6 +38,15 @@ MOST_OPPOSED = 16
 """Diagnoses and findings of a query whose opposites are left out; longer ones are reports."""
 
 _OPPOSED = ("diagnosis", "finding")
+_HOLDS = {
+    "int64": "whole numbers",
+    "double": "numbers",
+    "bool": "true or false",
+    "date32[day]": "dates such as 2024-02-29",
+}
+_MOST_IN_PATTERN = 60
+"""Words of a phrase that are looked for by a pattern; the engine makes none that is much longer."""
+
 _LETTERS = re.compile(r"[^\W_]+")
 _ASCII = re.compile(r"[A-Za-z0-9]")
 _REPORTS_LIKE = 5
@@ -65,7 +71,7 @@ class AskedText:
 
     @classmethod
     def of_query(cls, store: Store, query: str, expand: bool) -> AskedText:
-        """A query in the language of `parse_query`; raises InputError for an unknown field."""
+        """A query in the language of `parse_query`; raises InputError for a field or a value that can't be."""
         parsed = parse_query(query)
         found = [(term, *_of_field(store, term)) for term in parsed.fields]
         wanted = {token: 1.0 for term, token, _ in found if token and not term.excluded}
@@ -117,40 +123,31 @@ def _is_known(store: Store, word: str) -> bool:
 def _of_field(store: Store, term: FieldTerm) -> tuple[str | None, str]:
     """The fact that a field names, if any, and its condition: a metadata column, or what the report states."""
     types = store.metadata_types()
-    column = next((name for name in types if name.lower() == term.field and _is_asked(name)), None)
+    columns = field_columns(types)
+    column = next((name for name in columns if name.lower() == term.field), None)
     fact = fact_of(term.field, term.value) if is_fact_field(term.field) else None
     if column is None and fact is None:
-        columns = [name for name in types if _is_asked(name)]
         known = ", ".join(dict.fromkeys((*columns, *CONCEPT_FIELDS, *STATUS_FIELDS.values(), *VALUE_FIELDS)))
         advice = f"Fields are: {known}, and markers such as her2. Put text with a colon in quotes"
         raise InputError(f"{term.field}:{term.value}", "no such field", advice)
-    in_column = _equals(column, term.value, types[column], fact is not None) if column else None
+    in_column = _equals(store, column, term.value, types[column], fact is not None) if column else None
     return fact, either(in_column, _has(fact) if fact else None) or "false"
 
 
-def _is_asked(column: str) -> bool:
-    return column not in RECORD_COLUMNS or column in (*TEXT_COLUMNS, "slide_id")
-
-
-def _equals(column: str, value: str, kind: pa.DataType, or_fact: bool) -> str | None:
+def _equals(store: Store, column: str, value: str, kind: pa.DataType, or_fact: bool) -> str | None:
     """A column's condition; None for a value that does not fit the column, where it may be a fact."""
     if pa.types.is_string(kind):
-        return f"lower(`{column}`) = {quoted(value.lower())}"
+        patients = stored_patients(store, [value]) if column == "patient_id" else ()
+        written = f"lower(`{column}`) = lower({literal(value)})"
+        return either(written, in_list(column, patients) if patients else None)
     try:
-        return f"`{column}` = {_literal(cast_value(column, value, kind))}"
-    except InputError:
+        fitting = cast_value(column, value, kind)
+    except InputError as error:
         if or_fact:
             return None
-        raise
-
-
-def _literal(value: MetadataValue) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return repr(value)
-    kind = "date" if isinstance(value, date) else "string"
-    return f"cast({quoted(str(value))} as {kind})"
+        what = f"the column {column} holds {_HOLDS.get(str(kind), str(kind))}"
+        raise InputError(f"{column}:{value}", what, "Correct the value, or put text with a colon in quotes") from error
+    return equals(column, [fitting]) if fitting is not None else None
 
 
 def _has(*facts: str) -> str:
@@ -174,6 +171,9 @@ def _phrase(phrase: str) -> str | None:
     words = _LETTERS.findall(phrase)
     if not words:
         return None
+    if len(words) > _MOST_IN_PATTERN:
+        plain = r"regexp_replace(concat(' ', lower(report), ' '), '[\W_]+', ' ', 'g')"
+        return f"contains({plain}, lower({quoted(f' {chr(32).join(words)} ')}))"
     first, last = (r"\b" if _ASCII.match(letter) else "" for letter in (words[0][0], words[-1][-1]))
     pattern = "(?i)" + first + r"[\W_]+".join(words) + last
     return f"regexp_like(report, {quoted(pattern)})"

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from histoseek.archive.schema import RECORD_COLUMNS, TEXT_COLUMNS
+from histoseek.archive.schema import TEXT_COLUMNS, field_columns
 from histoseek.archive.stores.base import Store
 from histoseek.errors import InputError
 from histoseek.reports.index.query import is_fact_field
@@ -34,7 +34,7 @@ def facets(store: Store, where: str | None, fields: Sequence[str] | None) -> tup
     for ids. At most 10,000 values a field. Raises InputError for an unknown field, BadFilter.
     """
     types = store.metadata_types()
-    known = [name for name in types if name not in RECORD_COLUMNS or name in TEXT_COLUMNS]
+    known = [name for name in field_columns(types) if name != "slide_id"]
     for field in fields or ():
         if field not in known and not is_fact_field(field):
             what = "is neither a column of the archive nor a field of reports"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,9 +10,9 @@ from typing import Literal
 import pyarrow as pa
 
 from histoseek.archive.folder import Archive
-from histoseek.archive.schema import RECORD_COLUMNS, TEXT_COLUMNS, MetadataValue, cast_value
+from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, cast_value, field_columns
 from histoseek.archive.stores.base import Store
-from histoseek.archive.stores.sql import both, either, quoted
+from histoseek.archive.stores.sql import both, either, equals, is_storable, quoted
 from histoseek.errors import InputError
 from histoseek.reports.index.query import is_fact_field
 from histoseek.search.filters.facets import Facet, facets
@@ -114,13 +113,12 @@ def _condition(store: Store, key: Key, values: Sequence[MetadataValue]) -> str |
     if source == "report":
         return _stated(field, values)
     types = store.metadata_types()
-    known = [name for name in types if name not in RECORD_COLUMNS or name in (*TEXT_COLUMNS, "slide_id")]
+    known = field_columns(types)
     if field not in known:
         raise InputError(f"filter by {field}", "the archive has no such column", f"Columns are: {', '.join(known)}")
-    column = f"`{field}`"
-    given = [_literal(_cast(field, value, types[field])) for value in values if value is not None]
-    named = f"{column} IN ({', '.join(given)})" if given else None
-    return either(named, f"{column} IS NULL" if None in values else None)
+    cast = (_cast(field, value, types[field]) for value in values)
+    named = equals(field, [value for value in cast if value is not None])
+    return either(named, f"`{field}` IS NULL" if None in values else None)
 
 
 def _stated(field: str, values: Sequence[MetadataValue]) -> str:
@@ -141,25 +139,11 @@ def _said(field: str, value: MetadataValue) -> str:
 def _cast(field: str, value: MetadataValue, kind: pa.DataType) -> MetadataValue:
     if isinstance(value, str):
         _readable(field, value)
-    try:
-        return cast_value(field, value, kind)
-    except OverflowError as error:
-        raise InputError(f"column {field}", f"{value!r} is too large", "Correct the value") from error
+    return cast_value(field, value, kind)
 
 
 def _readable(field: str, text: str) -> str:
     """Text, unless it has halves of characters, which nothing stored has."""
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not is_storable(text):
         raise InputError(f"filter by {field}", "a value is no Unicode text", "Correct the value")
     return text
-
-
-def _literal(value: MetadataValue) -> str:
-    """A value as SQL; numbers that SQL has no sign for by their names."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return repr(value) if math.isfinite(value) else f"cast('{value}' as double)"
-    if isinstance(value, date):
-        return f"cast({quoted(value.isoformat())} as date)"
-    return str(value) if isinstance(value, int) else quoted(str(value))

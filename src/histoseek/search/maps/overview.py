@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.archive.folder import Archive
-from histoseek.archive.schema import RECORD_COLUMNS, TEXT_COLUMNS
+from histoseek.archive.schema import field_columns
 from histoseek.archive.stores.base import Store
 from histoseek.errors import ConfigurationError, InputError, MissingExtra
 from histoseek.search.maps.layout import MOST_SHOWN, Floats, Places, by_components, by_neighbours, can_be_neighbours
@@ -90,7 +90,7 @@ def _labels(store: Store, label: str | None, where: str | None, slide_ids: NDArr
     """The label of each slide, as `value_of` gives it."""
     if label is None:
         return np.zeros(len(slide_ids), np.str_)
-    known = [name for name in store.metadata_types() if name not in RECORD_COLUMNS or name in TEXT_COLUMNS]
+    known = [name for name in field_columns(store.metadata_types()) if name != "slide_id"]
     if label not in known:
         raise InputError(f"column {label}", "the archive has no such column", f"Columns are: {', '.join(known)}")
     rows = store.columns(["slide_id", label], where)
