@@ -136,7 +136,7 @@ def stored_patients(store: Store, patient_ids: Sequence[str]) -> tuple[str, ...]
     if not patient_ids:
         return ()
     spellings = _unusual_spellings(store)
-    keys = dict.fromkeys(map(patient_key, patient_ids))
+    keys = dict.fromkeys(key for key in map(patient_key, patient_ids) if key)
     return tuple(dict.fromkeys(one for key in keys for one in (key, *spellings.get(key, ())) if is_storable(one)))
 
 
