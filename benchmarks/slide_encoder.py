@@ -23,8 +23,9 @@ from nystrom_attention import NystromAttention
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from histoseek.encoders.slide.architecture import Architecture
-from histoseek.encoders.slide.network import BagBatch, PathSearchNetwork
+from histoseek.encoders.slide.batches import BagBatch
+from histoseek.encoders.slide.pathsearch.family import PathSearchArchitecture
+from histoseek.encoders.slide.pathsearch.network import PathSearchNetwork
 
 WAYS = ("plain", "reference", "masked")
 TILES = (1_000, 5_000, 20_000, 100_000)
@@ -77,7 +78,7 @@ def encoding(way: str, tiles: int) -> Cost:
     if way == "plain":
         plain = Plain().eval()
         return measured(lambda: plain(features[None]), 3)
-    network = PathSearchNetwork(Architecture()).eval()
+    network = PathSearchNetwork(PathSearchArchitecture()).eval()
     bags = BagBatch(features[None], cells[None], torch.ones(1, tiles, dtype=torch.bool))
     return measured((lambda: network.reference(features)) if way == "reference" else (lambda: network(bags)), 5)
 
@@ -104,7 +105,7 @@ def training(way: str, slides: int) -> Cost:
     where = disc(5_000)
     cells = torch.stack([where[torch.randperm(len(where))[:TILES_IN_TRAINING]] for _ in range(slides)])
     bags = BagBatch(features, cells, torch.ones(slides, TILES_IN_TRAINING, dtype=torch.bool))
-    module = (Plain() if way == "plain" else PathSearchNetwork(Architecture())).train()
+    module = (Plain() if way == "plain" else PathSearchNetwork(PathSearchArchitecture())).train()
     optimizer = torch.optim.AdamW(module.parameters(), lr=8e-5)
 
     def step() -> None:

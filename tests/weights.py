@@ -8,17 +8,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from histoseek.encoders.slide.architecture import Architecture, Mode
+from histoseek.encoders.slide.pathsearch.family import Mode, PathSearchArchitecture
 from histoseek.encoders.weights import FeatureSpace, TextPart, Weights, WeightsCard
 
-SMALL = Architecture(input_dimension=24, dimension=32, mosaic_size=4, heads=4, gate_dimension=8)
+SMALL = PathSearchArchitecture(input_dimension=24, dimension=32, mosaic_size=4, heads=4, gate_dimension=8)
 
 
-def slide_tensors(architecture: Architecture, seed: int = 0) -> dict[str, np.ndarray]:
+def slide_tensors(architecture: PathSearchArchitecture, seed: int = 0) -> dict[str, np.ndarray]:
     """The tensors of an untrained slide network, under their published names."""
     import torch
 
-    from histoseek.encoders.slide.network import PathSearchNetwork
+    from histoseek.encoders.slide.pathsearch.network import PathSearchNetwork
 
     torch.manual_seed(seed)
     return {

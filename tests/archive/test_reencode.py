@@ -21,7 +21,6 @@ from histoseek.archive.spaces import Change
 from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.encoders.bag import load_bag
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.slide.registry import trained_encoder
 from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.errors import ArchiveError, DamagedArchive, SpaceMismatch, UnknownEncoder, UnusableBags, WeightsError
 from histoseek.progress import Reporter
@@ -86,7 +85,7 @@ def test_an_archive_moves_to_trained_weights(archive: Archive) -> None:
     space = archive.settled_space
     assert (space.slide_encoder, space.dimension, space.shared_dimension) == ("pathsearch-1-masked", 32, 32)
     assert (space.text_encoder, space.text_dimension, space.alignment) == ("minilm-1", 384, "projection")
-    encoder = trained_encoder(weights)
+    encoder = weights.build_slide_encoder()
     matrix, bias = weights.tensors["text_projection.weight"], weights.tensors["text_projection.bias"]
     texts = load_text_encoder("minilm")
     for stored in archive.store.get(archive.store.slides())[::9]:
@@ -116,7 +115,7 @@ def test_new_slides_are_encoded_by_the_weights_in_use(archive: Archive, tmp_path
         file.rename(more / f"new-{file.name}")
     assert Archive.open(archive.path).index([more]).added == 3
     stored = Archive.open(archive.path).get("new-slide-01")
-    naive = trained_encoder(weights).encode(load_bag(archive.layout.bag("new-slide-01")))
+    naive = weights.build_slide_encoder().encode(load_bag(archive.layout.bag("new-slide-01")))
     assert np.array_equal(stored.signature.global_vector, naive.global_vector)
 
 
@@ -175,7 +174,7 @@ def test_another_target_begins_anew(archive: Archive) -> None:
         reencode(archive, Change(weights=small_weights(seed=1)), StopsAfter(40))
     weights = small_weights(seed=2)
     assert reencode(archive, Change(weights=weights)).continued == 0
-    naive = trained_encoder(weights).encode(load_bag(archive.layout.bag("slide-05")))
+    naive = weights.build_slide_encoder().encode(load_bag(archive.layout.bag("slide-05")))
     assert np.array_equal(archive.get("slide-05").signature.global_vector, naive.global_vector)
 
 

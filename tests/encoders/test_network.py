@@ -9,20 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from histoseek.encoders.slide.architecture import Architecture
-from histoseek.encoders.slide.attention import EXACT_TILES
-from histoseek.encoders.slide.gated import GatedScores
-from histoseek.encoders.slide.network import BagBatch, PathSearchNetwork, SlideVectors
-from histoseek.encoders.slide.positions import compact
+from histoseek.encoders.slide.batches import BagBatch, SlideVectors
+from histoseek.encoders.slide.pathsearch.attention import EXACT_TILES
+from histoseek.encoders.slide.pathsearch.family import PathSearchArchitecture
+from histoseek.encoders.slide.pathsearch.gated import GatedScores
+from histoseek.encoders.slide.pathsearch.network import PathSearchNetwork
+from histoseek.encoders.slide.pathsearch.positions import compact
 from histoseek.errors import InputError
 from tests.encoders import naive_slide as naive
 
-SMALL = Architecture(input_dimension=20, dimension=32, mosaic_size=3, heads=4, gate_dimension=8)
+SMALL = PathSearchArchitecture(input_dimension=20, dimension=32, mosaic_size=3, heads=4, gate_dimension=8)
 COUNTS = (1, 2, 15, 16, 17, 530, 5000)
 
 
 def network_of(
-    architecture: Architecture, dtype: torch.dtype = torch.float64, sharpness: float = 2
+    architecture: PathSearchArchitecture, dtype: torch.dtype = torch.float64, sharpness: float = 2
 ) -> PathSearchNetwork:
     """Random weights, far enough from their initial values for every part to matter."""
     torch.manual_seed(3)
@@ -85,7 +86,7 @@ def test_parameters_are_named_as_in_the_published_checkpoint() -> None:
     wanted += [f"abmil.dim_reduction.norm_act.1.{part}" for part in norm]
     wanted += [f"abmil.attention.{m}.{part}" for m in range(16) for part in gate]
     wanted += [f"abmil.attention_2.{part}" for part in gate]
-    state = PathSearchNetwork(Architecture()).state_dict()
+    state = PathSearchNetwork(PathSearchArchitecture()).state_dict()
     assert sorted(state) == sorted(wanted)
     assert state["trans_layer1.attn.to_qkv.weight"].shape == (2304, 768)
     assert state["trans_layer2.attn.res_conv.weight"].shape == (8, 1, 33, 1)
@@ -146,7 +147,7 @@ def test_reference_mode(small: PathSearchNetwork, count: int) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("count", [17, 530])
 def test_reference_mode_at_full_size_in_single_precision(count: int) -> None:
-    network = network_of(Architecture(), torch.float32, sharpness=1)
+    network = network_of(PathSearchArchitecture(), torch.float32, sharpness=1)
     features = tokens_of(count, 768).float()
     wanted = naive.reference(features.double().numpy(), weights_of(network), mosaic_size=16, heads=8)
     assert_close(network.reference(features), wanted, 1e-5)
@@ -171,7 +172,7 @@ def test_masked_mode_of_large_bags_has_landmarks(small: PathSearchNetwork) -> No
 @torch.no_grad()
 def test_landmarks_come_close_to_exact_attention() -> None:
     count = EXACT_TILES + 1
-    layer = network_of(Architecture(dimension=256), torch.float32, sharpness=1).trans_layer1
+    layer = network_of(PathSearchArchitecture(dimension=256), torch.float32, sharpness=1).trans_layer1
     rows = tokens_of(count, 256).float()
     w = {f"trans_layer1.{name}": value.double().numpy() for name, value in layer.state_dict().items()}
     exact = torch.from_numpy(naive.masked_layer(rows.double().numpy(), w, "trans_layer1", heads=8))

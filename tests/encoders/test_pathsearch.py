@@ -13,13 +13,14 @@ import torch
 
 from histoseek.encoders.bag import UNKNOWN_POSITION, Bag
 from histoseek.encoders.features import read_features
-from histoseek.encoders.slide.architecture import Architecture, Mode
 from histoseek.encoders.slide.base import TILES_KEPT
-from histoseek.encoders.slide.network import BagBatch, PathSearchNetwork
-from histoseek.encoders.slide.pathsearch import PathSearchEncoder, cells_of
+from histoseek.encoders.slide.batches import BagBatch, cells_of
+from histoseek.encoders.slide.pathsearch.encoder import PathSearchEncoder
+from histoseek.encoders.slide.pathsearch.family import Mode, PathSearchArchitecture
+from histoseek.encoders.slide.pathsearch.network import PathSearchNetwork
 from histoseek.errors import EncoderError
 
-SMALL = Architecture(input_dimension=12, dimension=32, mosaic_size=4, heads=4, gate_dimension=8)
+SMALL = PathSearchArchitecture(input_dimension=12, dimension=32, mosaic_size=4, heads=4, gate_dimension=8)
 MODES: tuple[Mode, ...] = ("reference", "masked")
 
 
@@ -36,9 +37,9 @@ def make_bag(count: int, dimension: int = 12) -> Bag:
     )
 
 
-def encoder_of(mode: Mode, architecture: Architecture = SMALL) -> PathSearchEncoder:
+def encoder_of(mode: Mode, architecture: PathSearchArchitecture = SMALL) -> PathSearchEncoder:
     torch.manual_seed(5)
-    return PathSearchEncoder("trained-1", architecture, mode, PathSearchNetwork(architecture))
+    return PathSearchEncoder("trained-1", mode, PathSearchNetwork(architecture))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -73,7 +74,7 @@ def test_parts_name_the_tiles_that_carry_most() -> None:
                 torch.ones(1, 300, dtype=torch.bool),
             )
         )
-    embedding = PathSearchEncoder("x", SMALL, "masked", network).encode(bag)
+    embedding = PathSearchEncoder("x", "masked", network).encode(bag)
     for part, weights in zip(embedding.parts, vectors.tile_weights[0].numpy(), strict=True):
         order = sorted(range(300), key=lambda tile: -weights[tile])[:TILES_KEPT]
         assert part.coords.tolist() == bag.coords[order].tolist()
@@ -110,7 +111,7 @@ def test_features_of_another_dimension_are_refused() -> None:
 def test_real_bag_twice_the_same(shared_data: Path, mode: Mode) -> None:
     path = next((shared_data / "features").glob("*.pt"))
     bag = read_features(path, "conch").bag
-    encoder = encoder_of(mode, Architecture())
+    encoder = encoder_of(mode, PathSearchArchitecture())
     one, two = encoder.encode(bag), encoder.encode(bag)
     assert bag.features.shape == (1242, 768)
     assert len(one.parts) == 16
@@ -123,7 +124,7 @@ def test_real_bag_twice_the_same(shared_data: Path, mode: Mode) -> None:
 
 @pytest.mark.parametrize("package", ["torch", "nystrom_attention"])
 def test_missing_package_says_how_to_get_it(package: str) -> None:
-    code = f"import sys; sys.modules[{package!r}] = None; import histoseek.encoders.slide.pathsearch"
+    code = f"import sys; sys.modules[{package!r}] = None; import histoseek.encoders.slide.pathsearch.network"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     wanted = f"{package.replace('_', '-')}: is not installed. Install it with: pip install 'histoseek[train]'"
     assert wanted in run.stderr

@@ -16,8 +16,7 @@ import torch
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.checkpoints import ImportRequest, import_checkpoint
 from histoseek.encoders.library import add_to_library, find_weights, library_cards, library_names
-from histoseek.encoders.slide.architecture import Architecture
-from histoseek.encoders.slide.registry import trained_encoder
+from histoseek.encoders.slide.pathsearch.family import PathSearchArchitecture
 from histoseek.encoders.text.registry import load_tower
 from histoseek.encoders.text.trained import trained_text_encoder
 from histoseek.encoders.weights import FeatureSpace, Metric, TextPart, Weights, load_weights, save_weights
@@ -87,9 +86,9 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="has no card"):
         load_weights(path)
     other = small_weights()
-    wrong = Weights.of(replace(other.card, architecture=Architecture(24, 64, 4, 4, 8)), other.tensors)
+    wrong = Weights.of(replace(other.card, architecture=PathSearchArchitecture(24, 64, 4, 4, 8)), other.tensors)
     with pytest.raises(WeightsError, match="not those of its card's architecture"):
-        trained_encoder(wrong)
+        wrong.build_slide_encoder()
 
 
 def test_the_library_lists_finds_and_protects(library: Path, tmp_path: Path) -> None:
@@ -129,7 +128,7 @@ def test_published_checkpoints_are_imported(tmp_path: Path, wrapped: bool, prefi
     weights = import_checkpoint(path, REQUEST)
     assert weights.card.architecture == SMALL
     assert (weights.card.mode, weights.card.text, weights.card.features.tile_encoder) == ("reference", None, "test")
-    mine, theirs = trained_encoder(weights), trained_encoder(small_weights(mode="reference"))
+    mine, theirs = weights.build_slide_encoder(), small_weights(mode="reference").build_slide_encoder()
     assert np.array_equal(mine.encode(bag()).global_vector, theirs.encode(bag()).global_vector)
 
 

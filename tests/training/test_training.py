@@ -18,7 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
-from histoseek.encoders.slide.network import PathSearchNetwork
+from histoseek.encoders.slide.pathsearch.network import PathSearchNetwork
 from histoseek.errors import BadFeatureFile, ConfigurationError, EncoderError
 from histoseek.progress import SilentReporter
 from histoseek.training.loop import interrupts_held

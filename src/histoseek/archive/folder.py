@@ -19,7 +19,7 @@ from histoseek.archive.space.signing import Signer, signer_of, tile_part
 from histoseek.archive.stores.base import Store, StoreStats
 from histoseek.encoders.bag import sidecar_path
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.slide import pooled
+from histoseek.encoders.slide.registry import UNTRAINED, find_fitted
 from histoseek.encoders.space import EmbeddingSpace
 from histoseek.encoders.text.registry import check_text_encoder
 from histoseek.encoders.tile.registry import encoder_card
@@ -81,7 +81,7 @@ class Archive:
             layout.root.mkdir(parents=True, exist_ok=True)
             if weights:
                 save_weights(weights, layout.weights)
-        manifest = new_manifest(recipe, weights.card.slide_encoder if weights else pooled.NAME, texts)
+        manifest = new_manifest(recipe, weights.card.slide_encoder if weights else UNTRAINED.encoder_name, texts)
         write_manifest(layout, manifest)
         return cls(layout.root, manifest)
 
@@ -244,7 +244,7 @@ class Archive:
 
     def space_for(self, layout: ArchiveLayout, slide_encoder: str, means: Sequence[BagMean]) -> EmbeddingSpace:
         """The space of a slide encoder on such bags; an untrained one gets its centre here, written to `layout`."""
-        if slide_encoder == pooled.NAME:
+        if find_fitted(slide_encoder):
             centre = fit_centre(means)
             weights, dimension = write_centre(layout, centre), len(centre)
         else:

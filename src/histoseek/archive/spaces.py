@@ -16,7 +16,7 @@ from histoseek.archive.space.centre import BagMean
 from histoseek.archive.space.language import Language, aligned
 from histoseek.encoders.alignment import Alignment
 from histoseek.encoders.bag import load_bag
-from histoseek.encoders.slide import pooled
+from histoseek.encoders.slide.registry import UNTRAINED
 from histoseek.encoders.space import EmbeddingSpace
 from histoseek.encoders.weights import Weights, card_path, save_weights
 from histoseek.files import make_folder, write_atomic
@@ -60,7 +60,7 @@ class Target:
         if change.weights:
             return cls(change.weights.card.slide_encoder, change.weights.card.fingerprint, spec, alignment)
         if change.untrained:
-            return cls(pooled.NAME, "fitted anew", spec, alignment)
+            return cls(UNTRAINED.encoder_name, "fitted anew", spec, alignment)
         return cls(space.slide_encoder, space.slide_weights, spec, alignment)
 
 
@@ -109,7 +109,7 @@ def _signature_space(
     if change.weights:
         save_weights(change.weights, layout.weights)
         return archive.space_for(layout, change.weights.card.slide_encoder, [BagMean.of(load_bag(paths[0]))])
-    return archive.space_for(layout, pooled.NAME, [BagMean.of(load_bag(path)) for path in paths])
+    return archive.space_for(layout, UNTRAINED.encoder_name, [BagMean.of(load_bag(path)) for path in paths])
 
 
 def _with_language(archive: Archive, layout: ArchiveLayout, change: Change, space: EmbeddingSpace) -> EmbeddingSpace:

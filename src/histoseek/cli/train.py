@@ -32,6 +32,7 @@ def train(
     features: Annotated[Path | None, typer.Option(help="Folder of feature files for --pairs.")] = None,
     features_encoder: Annotated[str, typer.Option(help="What made the feature files.")] = _UNKNOWN,
     visible: Annotated[bool, typer.Option("--visible", help="Train on what a slide can show of each report.")] = False,
+    slide_encoder: Annotated[str, typer.Option(help="Family of the slide encoder.")] = "pathsearch",
     text_encoder: Annotated[str, typer.Option(help="Text encoder to begin with.")] = "minilm",
     text_layers: Annotated[int, typer.Option(help="Last layers of it that are trained.")] = 3,
     epochs: Annotated[int, typer.Option(help="Most epochs.")] = 200,
@@ -61,6 +62,7 @@ def train(
     from histoseek.training.slides.settings import TrainingSettings
 
     settings = TrainingSettings(
+        slide_encoder=slide_encoder,
         epochs=epochs,
         batch=batch,
         micro_batch=micro_batch,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,7 +26,7 @@ def import_(
     tile_encoder: Annotated[str, typer.Option(help="What its tile features were made with.")] = "conch_v1_5",
     spacing: Annotated[float, typer.Option(help="um/px of its tiles; 0 if not known.")] = 0.5,
     tile_px: Annotated[int, typer.Option(help="Edge of its tiles in px; 0 if not known.")] = 512,
-    mode: Annotated[Literal["reference", "masked"], typer.Option(help="How it is computed.")] = "reference",
+    mode: Annotated[str | None, typer.Option(help="How it is computed: reference or masked [reference].")] = None,
     text_encoder: Annotated[
         str, typer.Option(help="Where its text tower's tokenizer comes from; `none` leaves texts out.")
     ] = "biomedclip",

@@ -1,7 +1,8 @@
 """Published checkpoints: read without running what is in them, checked name by name, turned into weights.
 
-A PathSearch checkpoint is a state dict, at times under the key `model`, at times with the prefix `module.`, with the
-slide encoder under `visual.`, the text tower under `text_model.`, `text_projection` and `logit_scale`.
+A checkpoint is a state dict, at times under the key `model`, at times with the prefix `module.`, with the slide
+encoder under `visual.`, the text tower under `text_model.`, `text_projection` and `logit_scale`. The family of the
+slide encoder and its sizes show in the names and shapes of its tensors.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ import numpy as np
 from safetensors import SafetensorError
 
 from histoseek._version import __version__
-from histoseek.encoders.slide.architecture import Architecture, Mode
+from histoseek.encoders.slide.base import VISUAL, Architecture, Shapes, SlideEncoderFamily
+from histoseek.encoders.slide.registry import identify_family
 from histoseek.encoders.weights import (
     LOGIT_SCALE,
     TEXT_MODEL,
     TEXT_PROJECTION,
-    VISUAL,
     FeatureSpace,
     TextPart,
     Weights,
     WeightsCard,
 )
-from histoseek.errors import MissingExtra, SlideNotFound, WeightsError
+from histoseek.errors import ConfigurationError, MissingExtra, SlideNotFound, WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,13 +43,14 @@ _SHOWN = 3
 class ImportRequest:
     """What a checkpoint does not say of itself.
 
-    features: what its tiles were encoded with; text_encoder: where its text tower's tokenizer and shape come from
-    (`load_text_encoder`), None to leave the text part out.
+    features: what its tiles were encoded with; mode: how it is computed, None for the usual of its family;
+    text_encoder: where its text tower's tokenizer and shape come from (`load_text_encoder`), None to leave the text
+    part out.
     """
 
     name: str
     features: FeatureSpace
-    mode: Mode = "reference"
+    mode: str | None = None
     text_encoder: str | None = "biomedclip"
     licence: str = "unknown"
     data: str = "not stated"
@@ -64,8 +66,13 @@ def import_checkpoint(path: Path, request: ImportRequest) -> Weights:
     tensors = {name: value for name, value in _unwrapped(_read(path)).items() if _is_ours(name)}
     _require_values(path, tensors)
     visual = {name.removeprefix(VISUAL): value for name, value in tensors.items() if name.startswith(VISUAL)}
-    architecture = infer_architecture(path, visual)
-    _check(path, visual, _expected(architecture), "slide encoder")
+    shapes = _shapes(visual)
+    try:
+        family, architecture = identify_family(shapes)
+    except ValueError as error:
+        raise WeightsError(path, f"is {error}", "See docs/weights.md") from error
+    mode = _require_mode(family, request.mode)
+    _check(path, shapes, _expected(family, architecture), "slide encoder")
     kept = {f"{VISUAL}{name}": value for name, value in visual.items()}
     text = None
     if request.text_encoder and any(name.startswith(TEXT_MODEL) for name in tensors):
@@ -74,7 +81,7 @@ def import_checkpoint(path: Path, request: ImportRequest) -> Weights:
     card = WeightsCard(
         name=request.name,
         architecture=architecture,
-        mode=request.mode,
+        mode=mode,
         features=request.features,
         text=text,
         data=request.data,
@@ -87,17 +94,11 @@ def import_checkpoint(path: Path, request: ImportRequest) -> Weights:
     return Weights.of(card, {name: _array(value) for name, value in kept.items()})
 
 
-def infer_architecture(path: Path, visual: Mapping[str, Tensor]) -> Architecture:
-    """The sizes of a slide network from the shapes of its tensors; raises WeightsError when they are not there."""
-    try:
-        dimension, input_dimension = visual["proj.0.weight"].shape
-        heads = visual["trans_layer1.attn.res_conv.weight"].shape[0]
-        gate = visual["abmil.attention_2.attention_V.0.weight"].shape[0]
-    except (KeyError, ValueError) as error:
-        missing = f"no {VISUAL}{error.args[0]}" if isinstance(error, KeyError) else "tensors of other shapes"
-        raise WeightsError(path, f"is no PathSearch checkpoint ({missing})", "See docs/weights.md") from error
-    numbers = {int(name.split(".")[2]) for name in visual if name.startswith("abmil.attention.")}
-    return Architecture(int(input_dimension), int(dimension), len(numbers), int(heads), int(gate))
+def _require_mode(family: SlideEncoderFamily, mode: str | None) -> str:
+    if mode is not None and mode not in family.modes:
+        what = f"is not a mode of {family.name} slide encoders"
+        raise ConfigurationError(f"mode {mode}", what, f"Choose {' or '.join(family.modes)}")
+    return mode or family.modes[0]
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -154,24 +155,25 @@ def _require_values(path: Path, tensors: Mapping[str, Tensor]) -> None:
             raise WeightsError(path, f"{name} holds NaN or infinity")
 
 
-def _expected(architecture: Architecture) -> dict[str, tuple[int, ...]]:
+def _expected(family: SlideEncoderFamily, architecture: Architecture) -> Shapes:
     import torch
 
-    from histoseek.encoders.slide.network import PathSearchNetwork
-
     with torch.device("meta"):
-        network = PathSearchNetwork(architecture)
-    return {name: tuple(value.shape) for name, value in network.state_dict().items()}
+        return _shapes(family.network(architecture).state_dict())
 
 
-def _check(path: Path, given: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]], part: str) -> None:
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in tensors.items()}
+
+
+def _check(path: Path, given: Shapes, expected: Shapes, part: str) -> None:
     faults = {
         "missing": sorted(name for name in expected if name not in given),
         "extra": sorted(name for name in given if name not in expected),
         "of another shape": sorted(
-            f"{name} {list(given[name].shape)} instead of {list(shape)}"
+            f"{name} {list(given[name])} instead of {list(shape)}"
             for name, shape in expected.items()
-            if name in given and tuple(given[name].shape) != shape
+            if name in given and given[name] != shape
         ),
     }
     said = [f"{len(names)} {fault}: {_some(names)}" for fault, names in faults.items() if names]
@@ -186,9 +188,7 @@ def _text_part(path: Path, kept: Mapping[str, Tensor], spec: str, architecture: 
     tower = load_tower(spec)
     given = {name.removeprefix(TEXT_MODEL): value for name, value in kept.items() if name.startswith(TEXT_MODEL)}
     given = {name: value for name, value in given.items() if not name.endswith("position_ids")}
-    _check(
-        path, given, {name: tuple(value.shape) for name, value in tower.state_dict().items()}, f"text tower of {spec}"
-    )
+    _check(path, _shapes(given), _shapes(tower.state_dict()), f"text tower of {spec}")
     dimension = tower.card.dimension
     projection = kept.get(f"{TEXT_PROJECTION}weight")
     if projection is None or tuple(projection.shape) != (architecture.dimension, dimension):

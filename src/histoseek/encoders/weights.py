@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +15,15 @@ from safetensors.numpy import load, save
 
 from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.slide.architecture import Architecture, Mode
-from histoseek.errors import HistoseekError, SpaceMismatch, UnknownWeights, WeightsError
+from histoseek.encoders.slide.base import VISUAL, Architecture, SlideEncoder, SlideModel, Tensors
+from histoseek.encoders.slide.registry import FAMILIES, find_family
+from histoseek.errors import HistoseekError, SpaceMismatch, UnknownEncoder, UnknownWeights, WeightsError
 from histoseek.files import make_folder, write_atomic
 
 SUFFIX = ".safetensors"
-VISUAL = "visual."
 TEXT_MODEL = "text_model."
 TEXT_PROJECTION = "text_projection."
 LOGIT_SCALE = "logit_scale"
-
-Tensors = Mapping[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +64,16 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class WeightsCard:
-    """What a weights file says about itself; created: UTC; sha256: of the tensors' file."""
+    """What a weights file says about itself.
+
+    family: the kind of slide encoder, as its architecture has it; mode: in which of the family's ways it is computed;
+    created: UTC; sha256: of the tensors' file.
+    """
 
     name: str
+    family: str = field(init=False)
     architecture: Architecture
-    mode: Mode
+    mode: str
     features: FeatureSpace
     text: TextPart | None
     data: str
@@ -84,8 +86,9 @@ class WeightsCard:
     sha256: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "family", self.architecture.family)
         texts = (self.name, self.data, self.licence, self.source, self.features.tile_encoder, self.sha256)
-        if self.mode not in get_args(Mode) or not all(isinstance(text, str) for text in texts):
+        if self.mode not in find_family(self.family).modes or not all(isinstance(text, str) for text in texts):
             raise ValueError("mode or a text of the card is not what it should be")
 
     @property
@@ -96,7 +99,7 @@ class WeightsCard:
     @property
     def slide_encoder(self) -> str:
         """The name that archives know it by."""
-        return f"pathsearch-1-{self.mode}"
+        return find_family(self.family).encoder_name(self.mode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,12 @@ class Weights:
     def part(self, prefix: str) -> dict[str, NDArray[np.generic]]:
         """The tensors whose names begin with `prefix`, without it."""
         return {name.removeprefix(prefix): value for name, value in self.tensors.items() if name.startswith(prefix)}
+
+    def build_slide_encoder(self) -> SlideEncoder:
+        """The slide encoder of these weights; raises WeightsError when names or shapes don't fit the card."""
+        card = self.card
+        model = SlideModel(card.name, card.architecture, card.mode, self.part(VISUAL))
+        return find_family(card.family).build(model)
 
     @property
     def alignment(self) -> Alignment | None:
@@ -142,6 +151,9 @@ def load_card(path: Path) -> WeightsCard:
     except FileNotFoundError as error:
         advice = "Bring it in with `histoseek weights import`"
         raise WeightsError(path, f"has no card ({card_path(path).name}) beside it", advice) from error
+    except UnknownEncoder as error:
+        what = f"is for slide encoders of the family {error.name!r}, known are {', '.join(error.known)}"
+        raise WeightsError(card_path(path), what, "Update histoseek, or use other weights") from error
     except HistoseekError:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -187,10 +199,11 @@ def _serialised(tensors: Tensors) -> bytes:
 
 
 def _card(data: dict[str, Any]) -> WeightsCard:
+    family = find_family(data["family"] if "family" in data else FAMILIES[0].name)
     parts = {
-        "architecture": Architecture(**data["architecture"]),
+        "architecture": family.parse(data["architecture"]),
         "features": FeatureSpace(**data["features"]),
         "text": TextPart(**data["text"]) if data["text"] else None,
         "metrics": tuple(Metric(**metric) for metric in data["metrics"]),
     }
-    return WeightsCard(**{**data, **parts})
+    return WeightsCard(**{**{name: value for name, value in data.items() if name != "family"}, **parts})

@@ -10,8 +10,8 @@ from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.space.centre import read_centre
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.slide import pooled
 from histoseek.encoders.slide.base import SlideEncoder
+from histoseek.encoders.slide.registry import find_fitted
 from histoseek.encoders.space import EmbeddingSpace
 from histoseek.encoders.weights import load_weights
 from histoseek.errors import DamagedArchive, SpaceMismatch
@@ -52,14 +52,13 @@ def signer_of(layout: ArchiveLayout, space: EmbeddingSpace, recipe: Recipe) -> S
 
 
 def _slide_encoder(layout: ArchiveLayout, space: EmbeddingSpace) -> SlideEncoder:
-    if space.slide_encoder == pooled.NAME:
-        return pooled.PooledEncoder(read_centre(layout, space.slide_weights))
-    from histoseek.encoders.slide.registry import trained_encoder
-
+    fitted = find_fitted(space.slide_encoder)
+    if fitted:
+        return fitted.build(read_centre(layout, space.slide_weights))
     weights = load_weights(layout.weights)
     if weights.card.fingerprint != space.slide_weights:
         raise DamagedArchive(layout.weights, "other weights than the embedding space's")
-    return trained_encoder(weights)
+    return weights.build_slide_encoder()
 
 
 def tile_part(encoder: str, recipe: Recipe) -> tuple[str, str]:

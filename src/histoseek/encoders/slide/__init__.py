@@ -1,1 +1,1 @@
-"""Slide encoders, one file per model family."""
+"""Slide encoders: one file or folder for each family of models, and their registry."""

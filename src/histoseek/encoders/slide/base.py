@@ -1,19 +1,29 @@
-"""What a slide encoder makes of a bag."""
+"""What a slide encoder makes of a bag, and what a family of slide encoders provides."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.encoders.bag import Bag
 
+if TYPE_CHECKING:
+    from torch import nn
+
 TILES_KEPT = 16
 """Most tiles that are kept with a mosaic vector."""
 
+VISUAL = "visual."
+"""Prefix of a slide encoder's tensors in weights files and published checkpoints."""
+
 Floats = NDArray[np.float32]
+Tensors = Mapping[str, NDArray[np.generic]]
+Shapes = Mapping[str, tuple[int, ...]]
+"""Shapes of tensors by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +65,78 @@ class SlideEncoder(Protocol):
 
     def encode(self, bag: Bag) -> SlideEmbedding:
         """The embedding of a bag of any size from one tile on."""
+
+
+class Architecture(Protocol):
+    """The sizes of a slide network as a weights card states them: a frozen dataclass of its family's own."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    family: ClassVar[str]
+    """Name of the family that it belongs to."""
+
+    @property
+    def input_dimension(self) -> int:
+        """Dimension of the features it takes."""
+
+    @property
+    def dimension(self) -> int:
+        """Dimension of global and mosaic vectors."""
+
+    @property
+    def mosaic_size(self) -> int:
+        """Most mosaic vectors of a slide, at most 16."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlideModel:
+    """A trained slide network as its weights file has it; `name` is that of the weights, for messages."""
+
+    name: str
+    architecture: Architecture
+    mode: str
+    tensors: Tensors
+
+
+class SlideEncoderFamily(Protocol):
+    """Slide encoders of one kind, built from trained weights. A new one is a file with such a class, and a line in
+    the registry; reading a card must need no torch, so heavy imports belong into `network` and `build`."""
+
+    @property
+    def name(self) -> str:
+        """As weights cards state it."""
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The ways it can be computed; published weights are taken for the first, own trainings for the last."""
+
+    def encoder_name(self, mode: str) -> str:
+        """The name that embedding spaces know its encoders by: family, version, mode."""
+
+    def parse(self, sizes: Mapping[str, Any]) -> Architecture:
+        """The architecture from the sizes on a card; raises TypeError, ValueError or ConfigurationError."""
+
+    def infer(self, shapes: Shapes) -> Architecture:
+        """The architecture from the shapes of a published checkpoint's tensors; raises ValueError, which says what
+        is missing, when it is of another family."""
+
+    def design(self, sizes: Mapping[str, int]) -> Architecture:
+        """The architecture of a new training from the sizes in its settings, of which a family takes those it has;
+        raises ConfigurationError."""
+
+    def network(self, architecture: Architecture) -> nn.Module:
+        """A new network, as a training begins with it; its tensors have the names that weights files use."""
+
+    def build(self, model: SlideModel) -> SlideEncoder:
+        """The encoder of a weights file; raises WeightsError when names or shapes don't fit the architecture."""
+
+
+class FittedEncoderFamily(Protocol):
+    """Slide encoders that need no weights: an archive fits them to its own bags, by the centre of their features."""
+
+    @property
+    def encoder_name(self) -> str:
+        """The name that embedding spaces know its encoders by."""
+
+    def build(self, centre: Floats) -> SlideEncoder:
+        """The encoder for features around this centre, float32 [D]."""

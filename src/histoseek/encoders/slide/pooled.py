@@ -40,6 +40,16 @@ class PooledEncoder:
         return encode_bag(bag, self.centre)
 
 
+class PooledFamily:
+    """The encoders of archives that were not trained."""
+
+    encoder_name = NAME
+
+    def build(self, centre: Floats) -> PooledEncoder:
+        """The encoder for features around this centre, float32 [D]."""
+        return PooledEncoder(centre)
+
+
 def encode_bag(bag: Bag, centre: Floats) -> SlideEmbedding:
     """Encode a bag without training; `centre` [D] is subtracted from every feature first.
 

@@ -1,23 +1,41 @@
-"""A slide encoder from a weights file."""
+"""The registry of slide encoders: one line for each family."""
 
 from __future__ import annotations
 
-from histoseek.encoders.slide.network import PathSearchNetwork
-from histoseek.encoders.slide.pathsearch import PathSearchEncoder
-from histoseek.encoders.weights import VISUAL, Weights
-from histoseek.errors import WeightsError
+from histoseek.encoders.slide.base import Architecture, FittedEncoderFamily, Shapes, SlideEncoderFamily
+from histoseek.encoders.slide.pathsearch.family import PathSearchFamily
+from histoseek.encoders.slide.pooled import PooledFamily
+from histoseek.errors import UnknownEncoder
+
+FAMILIES: tuple[SlideEncoderFamily, ...] = (PathSearchFamily(),)
+"""Those that come with trained weights. Cards written before there were several name none: they are of the first."""
+
+UNTRAINED: FittedEncoderFamily = PooledFamily()
+"""What an archive without weights encodes slides with."""
 
 
-def trained_encoder(weights: Weights) -> PathSearchEncoder:
-    """The encoder whose tensors lie under `visual.`; raises WeightsError when names or shapes don't fit its card."""
-    import torch
+def find_family(name: str) -> SlideEncoderFamily:
+    """The family of trained slide encoders that a card names; raises UnknownEncoder, which names those there are."""
+    family = next((family for family in FAMILIES if family.name == name), None)
+    if family is None:
+        raise UnknownEncoder(name, tuple(family.name for family in FAMILIES))
+    return family
 
-    card = weights.card
-    network = PathSearchNetwork(card.architecture)
-    tensors = {name: torch.from_numpy(value.copy()) for name, value in weights.part(VISUAL).items()}
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        what = f"its tensors are not those of its card's architecture ({str(error).splitlines()[1].strip()[:120]})"
-        raise WeightsError(card.name, what, "Import the checkpoint again") from error
-    return PathSearchEncoder(card.slide_encoder, card.architecture, card.mode, network)
+
+def identify_family(shapes: Shapes) -> tuple[SlideEncoderFamily, Architecture]:
+    """Family and sizes of a published checkpoint from the shapes of its slide encoder's tensors.
+
+    Raises ValueError, which says why it is of no family.
+    """
+    faults = []
+    for family in FAMILIES:
+        try:
+            return family, family.infer(shapes)
+        except ValueError as error:
+            faults.append(str(error))
+    raise ValueError(", ".join(faults))
+
+
+def find_fitted(encoder_name: str) -> FittedEncoderFamily | None:
+    """The family of an embedding space's slide encoder if archives fit it themselves, None if it is trained."""
+    return UNTRAINED if encoder_name == UNTRAINED.encoder_name else None

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.encoders.devices import prepare_torch
 from histoseek.encoders.text.base import TextCard
 from histoseek.encoders.text.tokens import TextTokenizer, TokenRows
-from histoseek.encoders.tile.runtimes import thread_count
-from histoseek.errors import ConfigurationError, EncoderError
-from histoseek.settings import Settings, get_settings
+from histoseek.errors import EncoderError
+from histoseek.settings import get_settings
 
 if TYPE_CHECKING:
     from histoseek.encoders.text.tower import TextTower
@@ -28,11 +28,9 @@ class TowerEncoder:
     """
 
     def __init__(self, tower: TextTower, weights_hash: str | None = None) -> None:
-        settings = get_settings()
         self.card = tower.card
         self.weights_hash = weights_hash or tower.weights_hash
-        self._tower = tower.to(_device(settings))
-        _use_threads(settings)
+        self._tower = tower.to(prepare_torch(get_settings()))
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors [B, dimension] of length one; raises InputError for an empty text."""
@@ -86,17 +84,3 @@ def _directions(card: TextCard, sums: NDArray[np.float64]) -> NDArray[np.float32
     if not (np.isfinite(lengths).all() and (lengths > 0).all()):
         raise EncoderError(card.name, "yields no direction for a text", "Check the weights")
     return (sums / lengths).astype(np.float32)
-
-
-def _device(settings: Settings) -> str:
-    import torch
-
-    if settings.device == "cuda" and not torch.cuda.is_available():
-        raise ConfigurationError("HISTOSEEK_DEVICE=cuda", "torch finds no GPU", "Use HISTOSEEK_DEVICE=cpu")
-    return settings.device
-
-
-def _use_threads(settings: Settings) -> None:
-    import torch
-
-    torch.set_num_threads(thread_count(settings))

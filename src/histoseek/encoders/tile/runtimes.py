@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.encoders.devices import prepare_torch, thread_count
 from histoseek.encoders.tile.base import EncoderCard, TileEncoder
-from histoseek.errors import ConfigurationError, EncoderError, MissingExtra
+from histoseek.errors import EncoderError, MissingExtra
 from histoseek.files import write_atomic
 from histoseek.settings import Settings, get_settings
 
@@ -52,11 +52,6 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def thread_count(settings: Settings) -> int:
-    """Threads to compute with: as set, else the cores this process may use."""
-    return settings.threads or len(os.sched_getaffinity(0))
-
-
 class OnnxEncoder:
     """A tile encoder in ONNX Runtime on the CPU."""
 
@@ -86,12 +81,9 @@ class TorchEncoder:
     def __init__(self, card: EncoderCard, weights_hash: str, module: nn.Module, settings: Settings) -> None:
         import torch
 
-        if settings.device == "cuda" and not torch.cuda.is_available():
-            raise ConfigurationError("HISTOSEEK_DEVICE=cuda", "torch finds no GPU", "Use HISTOSEEK_DEVICE=cpu")
         self.card = card
         self.weights_hash = weights_hash
-        self._device = settings.device
-        torch.set_num_threads(thread_count(settings))
+        self._device = prepare_torch(settings)
         prepared = _with_normalisation(module, card).eval().to(self._device)
         self._module = prepared.to(memory_format=torch.channels_last)
 

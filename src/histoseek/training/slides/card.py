@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from histoseek._version import __version__
+from histoseek.encoders.slide.registry import find_family
 from histoseek.encoders.weights import FeatureSpace, Metric, TextPart, Weights, WeightsCard
 from histoseek.training.recall import Recall
 
@@ -24,7 +25,7 @@ def weights_of(
     card = WeightsCard(
         name=name,
         architecture=result.architecture,
-        mode="masked",
+        mode=find_family(result.architecture.family).modes[-1],
         features=features,
         text=TextPart(text_spec, int(tensors["text_projection.weight"].shape[1]), result.text_weights),
         data=f"{_counts(result)}; {data}",

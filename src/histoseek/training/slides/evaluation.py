@@ -54,7 +54,7 @@ class Evaluator:
     def _slides(self, model: SlideTextModel, pairs: Sequence[Pair], chunk: int) -> tuple[Tensor, Tensor]:
         """Global vectors [n, D] and the mosaics' own similarity [n]."""
         own = pairs[self._world.share(len(pairs))]
-        found = [torch.empty(0, model.visual.architecture.dimension, device=self._compute.device)]
+        found = [torch.empty(0, model.architecture.dimension, device=self._compute.device)]
         similarity = [torch.empty(0, device=self._compute.device)]
         for bags in self._loader.batches(list(_chunks(own, chunk)), EVALUATION):
             with self._compute.autocast():
@@ -69,7 +69,7 @@ class Evaluator:
         reports = [pairs[place].report for place in places]
         row = {key: i for i, key in enumerate(distinct)}
         own = reports[self._world.share(len(reports))]
-        found = [torch.empty(0, model.visual.architecture.dimension, device=self._compute.device)]
+        found = [torch.empty(0, model.architecture.dimension, device=self._compute.device)]
         for texts in _chunks(own, chunk):
             with self._compute.autocast():
                 found.append(model.texts(model.text_model.tokens(texts)).float())

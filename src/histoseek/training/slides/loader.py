@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from histoseek.encoders.slide.network import BagBatch
-from histoseek.encoders.slide.pathsearch import cells_of
+from histoseek.encoders.slide.batches import BagBatch, cells_of
 from histoseek.errors import InputError
 from histoseek.training.pairs import Pair, load_pair_bag
 from histoseek.training.slides.sampling import TileClusters, cluster_tiles, sample_tiles

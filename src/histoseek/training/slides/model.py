@@ -7,14 +7,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from histoseek.encoders.slide.architecture import Architecture
-from histoseek.encoders.slide.network import BagBatch, PathSearchNetwork, SlideVectors
+from histoseek.encoders.slide.base import Architecture
+from histoseek.encoders.slide.batches import BagBatch, SlideVectors
+from histoseek.encoders.slide.registry import find_family
 from histoseek.encoders.text.tower import TextTower, Tokens
 from histoseek.training.slides.losses import START_LOGIT_SCALE
 from histoseek.training.slides.statistics import steady_norms
-
-START_GATE_STD = 5.0
-"""Spread that the mosaic's attention weights start with; torch's own 0.05 lets every head see every tile alike."""
 
 
 class SlideTextModel(nn.Module):
@@ -25,9 +23,9 @@ class SlideTextModel(nn.Module):
 
     def __init__(self, architecture: Architecture, tower: TextTower, text_layers: int, dropout: float) -> None:
         super().__init__()
-        self.visual = PathSearchNetwork(architecture)
+        self.architecture = architecture
+        self.visual = find_family(architecture.family).network(architecture)
         steady_norms(self.visual)
-        _tell_heads_apart(self.visual)
         self.text_model = tower
         self.text_projection = nn.Linear(tower.card.dimension, architecture.dimension)
         self.logit_scale = nn.Parameter(torch.tensor(START_LOGIT_SCALE))
@@ -46,7 +44,8 @@ class SlideTextModel(nn.Module):
 
     def slides(self, bags: BagBatch) -> SlideVectors:
         """Slide vectors of length one."""
-        return self.visual(bags)
+        vectors: SlideVectors = self.visual(bags)
+        return vectors
 
     def texts(self, tokens: Tokens) -> Tensor:
         """Report vectors [B, D] of length one, in the space of the slides' global vectors."""
@@ -69,12 +68,3 @@ class SlideTextModel(nn.Module):
     def load_trained_state(self, state: Mapping[str, Tensor]) -> None:
         """Put back what `trained_state` gave."""
         self.load_state_dict({**self.state_dict(), **state})
-
-
-def _tell_heads_apart(visual: PathSearchNetwork) -> None:
-    """Start the mosaic's heads on different tiles: from nearly equal ones they part only in very long trainings.
-
-    Measured on real tiles (docs/decisions/0011): mean cosine between mosaic vectors after four epochs 0.52, not 1.00.
-    """
-    for head in visual.abmil.attention:
-        nn.init.normal_(head.attention_weights.weight, std=START_GATE_STD)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from histoseek.encoders.slide.architecture import Architecture
+from histoseek.encoders.slide.base import Architecture
 from histoseek.training.slides.evaluation import PartScore
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.split import Split

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from histoseek.encoders.devices import thread_count
 from histoseek.encoders.text.tower import TextTower
-from histoseek.encoders.tile.runtimes import thread_count
 from histoseek.errors import ConfigurationError
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.settings import get_settings
@@ -97,7 +97,7 @@ def _result(
     ]
     return TrainingResult(
         state=progress.best_weights,
-        architecture=model.visual.architecture,
+        architecture=model.architecture,
         text_encoder=tower.card.name,
         text_weights=tower.weights_hash,
         settings=settings,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from histoseek.encoders.slide.architecture import Architecture
+from histoseek.encoders.slide.base import Architecture
+from histoseek.encoders.slide.registry import FAMILIES, find_family
 from histoseek.errors import ConfigurationError
 from histoseek.training.compute import Device, Precision
 from histoseek.training.slides.sampling import CLUSTERS
@@ -15,13 +16,14 @@ from histoseek.training.split import Shares
 class TrainingSettings:
     """How to train; the defaults are those of PathSearch (arXiv 2510.23224) where it states any.
 
-    batch: pairs a step, over all processes; micro_batch: most pairs a forward pass, 0 for what fits (numbers don't
-    depend on it, but for dropout); tiles: drawn from a slide; warmup: share of the steps with a rising learning rate;
-    diversity: weight of the mosaic diversity loss; patience: epochs without a better validation recall before it
-    stops; checkpoint_steps: steps between checkpoints inside an epoch; memory_mb: for tile features kept between
-    epochs.
+    slide_encoder: family of the network; batch: pairs a step, over all processes; micro_batch: most pairs a forward
+    pass, 0 for what fits (numbers don't depend on it, but for dropout); tiles: drawn from a slide; warmup: share of the
+    steps with a rising learning rate; diversity: weight of the mosaic diversity loss; patience: epochs without a better
+    validation recall before it stops; checkpoint_steps: steps between checkpoints inside an epoch; memory_mb: for tile
+    features kept between epochs.
     """
 
+    slide_encoder: str = FAMILIES[0].name
     epochs: int = 200
     batch: int = 256
     micro_batch: int = 0
@@ -69,8 +71,10 @@ class TrainingSettings:
         self.architecture(1)
 
     def architecture(self, input_dimension: int) -> Architecture:
-        """The slide network for features of this dimension; raises ConfigurationError for sizes that don't fit."""
-        return Architecture(input_dimension, self.dimension, self.mosaic_size, self.heads, self.gate_dimension)
+        """The slide network for features of this dimension; raises ConfigurationError for sizes that don't fit, and
+        UnknownEncoder."""
+        sizes = {name: getattr(self, name) for name in ("dimension", "mosaic_size", "heads", "gate_dimension")}
+        return find_family(self.slide_encoder).design({"input_dimension": input_dimension, **sizes})
 
     def _require(self, holds: bool, name: str, what: str) -> None:
         if not holds:

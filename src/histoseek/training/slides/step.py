@@ -10,7 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from histoseek.encoders.slide.network import BagBatch
+from histoseek.encoders.slide.batches import BagBatch
 from histoseek.errors import ConfigurationError, EncoderError
 from histoseek.training.compute import Compute, out_of_memory
 from histoseek.training.slides.distributed import World

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from histoseek.encoders.slide.positions import REACH
+from histoseek.encoders.slide.pathsearch.positions import REACH
 from histoseek.errors import InputError
 
 

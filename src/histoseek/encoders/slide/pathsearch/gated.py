@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from histoseek.encoders.slide.products import by_rows, linear
+from histoseek.encoders.slide.pathsearch.products import by_rows, linear
 
 
 class GatedAttention(nn.Module):

@@ -1,0 +1,83 @@
+"""What slide networks take and give: bags of a batch as tensors, and the vectors made of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from histoseek.errors import MissingExtra
+
+try:
+    import torch
+except ImportError as error:
+    raise MissingExtra("torch", "train") from error
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from histoseek.encoders.bag import UNKNOWN_POSITION, Bag
+from histoseek.encoders.slide.base import TILES_KEPT, MosaicPart, SlideEmbedding
+
+
+@dataclass(frozen=True, slots=True)
+class BagBatch:
+    """Bags padded to one length.
+
+    features: float32 [B, N, D_in]; cells: int64 [B, N, 2], column and row on the tile grid; mask: bool [B, N], True
+    where there is a tile.
+    """
+
+    features: Tensor
+    cells: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class SlideVectors:
+    """What the network makes of a batch; all vectors of length one.
+
+    global_vectors: [B, D]; mosaics: [B, M, D]; tile_weights: [B, M, N], one in sum over the tiles, 0 on padding;
+    shares: [B, M], the weights of the mosaic vectors in the global one.
+    """
+
+    global_vectors: Tensor
+    mosaics: Tensor
+    tile_weights: Tensor
+    shares: Tensor
+
+
+def batch_of_one(bag: Bag, device: torch.device) -> BagBatch:
+    """A bag as a batch by itself."""
+    features, cells = (torch.from_numpy(each)[None].to(device) for each in (bag.features, cells_of(bag)))
+    return BagBatch(features, cells, torch.ones(1, len(bag), dtype=torch.bool, device=device))
+
+
+def cells_of(bag: Bag) -> NDArray[np.int64]:
+    """Column and row of each tile on the slide's tile grid, int64 [N, 2], starting at zero.
+
+    Bags whose tiles have no known place are laid out row by row on a square, in their order.
+    """
+    coords = bag.coords.astype(np.int64)
+    if bag.tile_size_level0 < 1 or (coords == UNKNOWN_POSITION).all(axis=1).any():
+        order = np.arange(len(bag))
+        side = math.ceil(math.sqrt(len(bag)))
+        return np.stack([order % side, order // side], axis=1)
+    return np.rint((coords - coords.min(axis=0)) / bag.tile_size_level0).astype(np.int64)
+
+
+def embedding_of(bag: Bag, vectors: SlideVectors) -> SlideEmbedding:
+    """The embedding of a bag from the vectors of a batch that it is alone in."""
+    mosaic, weights, shares = (
+        each[0].float().cpu().numpy() for each in (vectors.mosaics, vectors.tile_weights, vectors.shares)
+    )
+    parts = tuple(
+        _part(bag, vector, tile_weights, float(share))
+        for vector, tile_weights, share in zip(mosaic, weights, shares, strict=True)
+    )
+    return SlideEmbedding(vectors.global_vectors[0].float().cpu().numpy(), parts)
+
+
+def _part(bag: Bag, vector: NDArray[np.float32], weights: NDArray[np.float32], share: float) -> MosaicPart:
+    top = np.argsort(-weights, kind="stable")[:TILES_KEPT]
+    kept = weights[top] / weights[top].sum()
+    return MosaicPart(vector, bag.coords[top], kept, share)

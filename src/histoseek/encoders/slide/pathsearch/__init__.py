@@ -1,0 +1,1 @@
+"""The slide encoder of PathSearch (arXiv 2510.23224)."""
