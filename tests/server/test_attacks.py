@@ -34,6 +34,8 @@ from tests.server.attacking import (
 )
 from tests.server.running import RunningServer
 
+SAID_BYTES = 7
+
 
 @pytest.fixture(scope="module")
 def server(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
@@ -152,7 +154,9 @@ def bad_requests(server: RunningServer) -> list[bytes]:
     for method, path in TAKES_JSON:
         for body in NOT_JSON:
             found.append(request(method, API + path, (good, CLOSE, AS_JSON), body))
-            found.append(request(method, API + path, (good, CLOSE, ("Content-Length", "7")), body[:5000]))
+            if len(body) >= SAID_BYTES:
+                length = ("Content-Length", str(SAID_BYTES))
+                found.append(request(method, API + path, (good, CLOSE, length), body[:5000]))
             found.append(request("POST", f"{API}/session", (CLOSE, AS_JSON), body[:5000]))
     for number in range(200):
         name = f"{PATIENT_NAME}-{number}.{'svs' if number % 2 else 'tiff'}"
