@@ -32,8 +32,8 @@ from histoseek.archive.stores.fulltext import token_hits
 from histoseek.archive.stores.indexes import index_tokens
 from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.evaluation.intervals import bootstrap
-from histoseek.reports.index.weighting import WORDS_ALONE, Weighting, token_weights
-from histoseek.reports.language.sentences import sentences
+from histoseek.reports.index.weighting import WORDS_ONLY, Weighting, weigh_tokens
+from histoseek.reports.language.sentences import split_sentences
 from histoseek.search.encode.text import AskedText
 from histoseek.search.retrieve.fusion import VECTORS_BESIDE_WORDS, Ranking, fuse
 
@@ -159,7 +159,7 @@ class Corpus:
         return Ranking("report words", tuple(one for _, one in pairs), tuple(score for score, _ in pairs))
 
     def analysed(self, text: str, weighting: Weighting, where: str | None = None) -> Ranking:
-        hits = token_hits(self.table, token_weights(text, weighting), LOOKED_AT, where)
+        hits = token_hits(self.table, weigh_tokens(text, weighting), LOOKED_AT, where)
         return Ranking("report words", tuple(hit.slide_id for hit in hits), tuple(hit.score for hit in hits))
 
     def dense(self, text: str, in_windows: bool = False, among: frozenset[str] | None = None) -> Ranking:
@@ -199,14 +199,14 @@ def ids_of(*rankings: Ranking) -> list[str]:
 def systems(corpus: Corpus, is_report: bool) -> dict[str, Search]:
     return {
         "BM25 raw": lambda text: ids_of(corpus.raw(text)),
-        "BM25 analysed, words": lambda text: ids_of(corpus.analysed(text, WORDS_ALONE)),
+        "BM25 analysed, words": lambda text: ids_of(corpus.analysed(text, WORDS_ONLY)),
         "BM25 analysed, concepts": lambda text: ids_of(corpus.analysed(text, Weighting(broader=0))),
         "BM25 analysed, expanded": lambda text: ids_of(corpus.analysed(text, Weighting())),
         "dense, mean": lambda text: ids_of(corpus.dense(text)),
         "dense, windows": lambda text: ids_of(corpus.dense(text, in_windows=True)),
         "fused, raw + dense": lambda text: ids_of(corpus.dense(text), corpus.raw(text)),
         "fused equally, expanded + dense": lambda text: ids_of(*equally(corpus.as_shipped(text, None, is_report))),
-        "fused, words + dense": lambda text: ids_of(*corpus.as_shipped(text, WORDS_ALONE, is_report)),
+        "fused, words + dense": lambda text: ids_of(*corpus.as_shipped(text, WORDS_ONLY, is_report)),
         "fused, expanded + dense": lambda text: ids_of(*corpus.as_shipped(text, None, is_report)),
     }
 
@@ -324,7 +324,7 @@ def wsibench(data: Path, folder: Path) -> None:
         for key, text in texts.items()
     ]
     show("WSI-Bench (long texts), report to report", corpus, [one for one in queries if one.right], True)
-    passages = [(one.own, [part.text for part in sentences(one.text)]) for one in queries]
+    passages = [(one.own, [part.text for part in split_sentences(one.text)]) for one in queries]
     parts = [Asked(own[-2], frozenset({key})) for key, own in passages if len(own) > 2]
     show("WSI-Bench, a sentence finds its report", corpus, parts, True)
 
@@ -356,8 +356,8 @@ def speed(data: Path, folder: Path, count: int) -> None:
         "queries": [
             (one.tokens, one.where) for one in (AskedText.of_query(NoColumns(), text, True) for text in queries)
         ],  # type: ignore[arg-type]
-        "queries without conditions": [(token_weights(text, Weighting()), None) for text in queries],
-        "whole reports": [(token_weights(text, Weighting()), None) for text in reports],
+        "queries without conditions": [(weigh_tokens(text, Weighting()), None) for text in queries],
+        "whole reports": [(weigh_tokens(text, Weighting()), None) for text in reports],
         "an exact phrase": [
             (one.tokens, one.where) for one in [AskedText.of_query(NoColumns(), '"muscle proper" invasive', True)] * 10
         ],  # type: ignore[arg-type]

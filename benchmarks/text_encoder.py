@@ -29,7 +29,7 @@ from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.progress import terminal_progress
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
-from histoseek.reports.files.document import Report, ReportPart, Source
+from histoseek.reports.files.document import Report, ReportPart, ReportSource
 from histoseek.reports.language.negation import Status
 from histoseek.training.text.adapt import adapt
 from histoseek.training.text.corpus import corpus_of, split_corpus
@@ -93,7 +93,7 @@ def reg_label(report: str) -> str:
 
 
 def reports_of(items: Sequence[Item]) -> list[Report]:
-    source = Source(Path("benchmark"))
+    source = ReportSource(Path("benchmark"))
     parts = ((ReportPart("report", item.text),) for item in items)
     return [
         Report(str(place), (), (), item.case, None, part, source)
@@ -154,7 +154,7 @@ def query_tasks(held: Sequence[Item], vocabulary: Vocabulary) -> Iterator[tuple[
             continue
         right = np.array([concept_id in found for found in named])
         texts = [item.text.lower() for item, is_right in zip(held, right, strict=True) if is_right]
-        for surface in vocabulary.surfaces(concept_id):
+        for surface in vocabulary.list_surfaces(concept_id):
             if not any(surface.text.lower() in text for text in texts) and right.mean() <= 0.5:
                 yield f"synonym query, {'unseen' if is_hidden(concept_id) else 'seen'}", surface.text, right
 

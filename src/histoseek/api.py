@@ -229,10 +229,10 @@ class Archive(StoredArchive):
 
     def sections(self, slide_id: str) -> Sections:
         """The sections of a slide's report, none where it has no report. Raises UnknownSlide."""
-        from histoseek.reports.language.sections import Sections, sections
+        from histoseek.reports.language.sections import Sections, split_sections
 
         text = self.get(slide_id).record.report
-        return sections(text) if text else Sections("", ())
+        return split_sections(text) if text else Sections("", ())
 
     def verify(self, reporter: Reporter | None = None) -> Verification:
         """Check every slide's vectors, cached features and file."""

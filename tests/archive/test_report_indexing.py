@@ -176,7 +176,7 @@ def test_a_single_unusable_file_is_an_error_before_anything_starts(
 
 def test_columns_can_be_given_and_renamed(features: Path, archive: Archive, tmp_path: Path) -> None:
     table = write(tmp_path / "r.csv", "Nr,Freitext,note\nC3,Magen,not this\n")
-    with pytest.raises(ConfigurationError, match="no role 'txt'"):
+    with pytest.raises(ConfigurationError, match="'txt' is not a role"):
         archive.index([features], reports=table, report_columns={"Freitext": "txt"})
     with pytest.raises(BadTable, match="no column 'Text'"):
         archive.index([features], reports=table, report_columns={"Text": "report"})

@@ -51,7 +51,7 @@ def test_semicolons(tmp_path: Path) -> None:
         ("slide_id,slide\na,b\n", "two columns"),
         ("slide_id,mpp\na,fine\n", "the spacing of 'a' is 'fine'"),
         ("slide_id,mpp\na,-1\n", "the spacing of 'a'"),
-        ("slide_id,organ\n,lung\n", "a row has no id"),
+        ("slide_id,organ\n,lung\n", "the row has no id"),
         ('slide_id,report\na,"one\nb,"two"\n', "a quote opened in line 2 is not closed"),
         ('slide_id,report\na,one\nb,"two\nc,three\n', "a quote opened in line 3 is not closed"),
     ],

@@ -43,7 +43,7 @@ def test_check_says_how_reports_would_be_read_and_shows_none_of_them(folder: Pat
     assert "lab.csv (table in utf-8, 3 texts): Fall = case_id, Freitext = report" in done.stdout
     assert "reports: files of one text each: 1 (text in utf-8)" in done.stdout
     assert "the same text twice, kept once: C1" in done.stdout
-    assert "no text but binary data" in done.stdout
+    assert "not text but binary data" in done.stdout
     assert "3 reports, 1 of them with labelled specimens" in done.stdout
     assert "gleason in 1" in done.stdout
     assert "identifiers that would be replaced: 1 name, 1 date" in done.stdout
@@ -65,7 +65,7 @@ def test_check_in_json(folder: Path) -> None:
 def test_check_refuses_what_indexing_would(folder: Path) -> None:
     assert "binary data" in refused("reports", "check", folder / "reports" / "scan.txt")
     unknown = refused("reports", "check", folder / "reports", "--report-columns", "Fall=txt")
-    assert unknown.startswith("error: --report-columns Fall=txt: no role 'txt'. Roles are: ")
+    assert unknown.startswith("error: --report-columns Fall=txt: 'txt' is not a role. The roles are: ")
     assert "an empty path" in refused("reports", "check", "", cwd=str(folder / "reports"))
     assert "an empty path" in refused("reports", "check", folder / "reports", " ", cwd=str(folder / "reports"))
     assert "is not NAME=VALUE" in refused("reports", "check", folder / "reports", "--report-columns", "Fall")
@@ -132,5 +132,5 @@ def test_facets_and_texts_that_ask_for_nothing_are_one_line(folder: Path) -> Non
     archive = ("--archive", folder / "archive")
     histoseek("index", "--features", folder / "features", *archive, "--text-encoder", "none", "--reports", folder)
     assert refused("facets", *archive, "-n", "0").startswith("error: -n 0: shows no value")
-    assert "no letter or digit in it" in refused("search", "--text", "?!", *archive)
+    assert "contains no letter or digit" in refused("search", "--text", "?!", *archive)
     assert "grade:: a field without a value" in refused("search", "--text", "grade:", *archive)

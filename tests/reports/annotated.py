@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from histoseek.reports.concepts.vocabulary import load_vocabulary
-from histoseek.reports.facts.structured import StructuredReport, extract
+from histoseek.reports.facts.structured import StructuredReport, extract_facts
 from histoseek.reports.language.negation import Status
 
 # The question-and-answer lines are judged in these only.
@@ -54,14 +54,14 @@ def load_texts(shared: Path) -> dict[tuple[str, str], str]:
 
 def fields_of(text: str) -> dict[str, set[str]]:
     """What is extracted from a text, as sets of labels by field."""
-    report = extract(text)
+    report = extract_facts(text)
     return {field: set(read(report)) for field, read in _READ.items()}
 
 
 def _findings(report: StructuredReport, status: Status) -> set[str]:
     vocabulary = load_vocabulary()
     named = {mention.concept_id for mention in report.mentions if mention.status == status}
-    with_ancestors = named.union(*(vocabulary.ancestors(one) for one in named))
+    with_ancestors = named.union(*(vocabulary.find_ancestors(one) for one in named))
     return with_ancestors & set(_FINDINGS)
 
 

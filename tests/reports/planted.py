@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from histoseek.reports.privacy.deidentify import Span
+from histoseek.reports.privacy.identifiers.kinds import Identifier
 
 from .planted_values import Values
 
@@ -80,7 +80,7 @@ class Score:
         return self.removed_right / self.removed
 
 
-def missed(document: Document, spans: Iterable[Span]) -> list[Planted]:
+def missed(document: Document, spans: Iterable[Identifier]) -> list[Planted]:
     """What is still readable, in full or in part."""
     gone = bytearray(len(document.text))
     for span in spans:
@@ -92,12 +92,12 @@ def missed(document: Document, spans: Iterable[Span]) -> list[Planted]:
     ]
 
 
-def wrong(document: Document, spans: Iterable[Span]) -> list[Span]:
+def wrong(document: Document, spans: Iterable[Identifier]) -> list[Identifier]:
     """Removed spans that touch no planted identifier."""
     return [span for span in spans if not any(p.start < span.end and span.start < p.end for p in document.planted)]
 
 
-def score(scored: Iterable[tuple[Document, tuple[Span, ...]]]) -> Score:
+def score(scored: Iterable[tuple[Document, tuple[Identifier, ...]]]) -> Score:
     """Totals over documents and what was removed from each."""
     planted = found = removed = right = 0
     for document, spans in scored:

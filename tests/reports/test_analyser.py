@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.reports.concepts.vocabulary import load_vocabulary
-from histoseek.reports.facts.facts import facts
-from histoseek.reports.facts.structured import extract
-from histoseek.reports.index.analyser import analyse, spans, tokens_of
-from histoseek.reports.index.weighting import MOST_TOKENS, WORDS_ALONE, Weighting, token_weights
-from histoseek.reports.language.word_forms import stem, word_forms
+from histoseek.reports.facts.report_facts import list_facts
+from histoseek.reports.facts.structured import extract_facts
+from histoseek.reports.index.analyser import analyse, find_spans, list_tokens
+from histoseek.reports.index.weighting import MOST_TOKENS, WORDS_ONLY, Weighting, weigh_tokens
+from histoseek.reports.language.word_forms import list_word_forms, stem
 
 ODD = st.one_of(
     st.text(max_size=300),
@@ -25,7 +25,7 @@ ODD = st.one_of(
 
 
 def same(first: str, second: str) -> bool:
-    return set(tokens_of(first)) == set(tokens_of(second))
+    return set(list_tokens(first)) == set(list_tokens(second))
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def same(first: str, second: str) -> bool:
     ],
 )
 def test_ways_of_writing_share_a_token(first: str, second: str) -> None:
-    words = {form for _, form in word_forms(first)}
-    assert {form for _, form in word_forms(second)} & words
-    assert same(first, second) or set(tokens_of(second)) & set(tokens_of(first))
+    words = {form for _, form in list_word_forms(first)}
+    assert {form for _, form in list_word_forms(second)} & words
+    assert same(first, second) or set(list_tokens(second)) & set(list_tokens(first))
 
 
 @pytest.mark.parametrize(
@@ -73,33 +73,33 @@ def test_ways_of_writing_share_a_token(first: str, second: str) -> None:
     ],
 )
 def test_a_text_gives_a_token(text: str, token: str) -> None:
-    assert token in tokens_of(text)
+    assert token in list_tokens(text)
 
 
 @pytest.mark.parametrize("text", ["no necrosis", "without necrosis", "Necrosis: Absent", "necrosis is not identified"])
 def test_what_is_denied_is_no_plain_token(text: str) -> None:
-    tokens = tokens_of(text)
+    tokens = list_tokens(text)
     assert "not~necrosis" in tokens and "absent:necrosis" in tokens
     assert not {"necrosis", "finding:necrosis"} & set(tokens)
 
 
 def test_the_pronoun_is_no_number() -> None:
-    assert "1" not in tokens_of("I think so")
+    assert "1" not in list_tokens("I think so")
 
 
 def test_a_cue_that_is_part_of_a_term_denies_nothing() -> None:
-    assert not any(token.startswith(("not~", "absent:")) for token in tokens_of("carcinoma of no special type"))
+    assert not any(token.startswith(("not~", "absent:")) for token in list_tokens("carcinoma of no special type"))
 
 
 def test_what_is_affirmed_once_is_not_absent() -> None:
     text = "A: necrosis is present. B: no necrosis."
-    stated = facts(extract(text), load_vocabulary())
+    stated = list_facts(extract_facts(text), load_vocabulary())
     assert "finding:necrosis" in stated and "absent:necrosis" not in stated
 
 
 def test_a_denied_kind_does_not_deny_what_it_is_a_kind_of() -> None:
-    assert "absent:carcinoma" not in tokens_of("no adenocarcinoma")
-    assert "absent:carcinoma" in token_weights("no adenocarcinoma", Weighting())
+    assert "absent:carcinoma" not in list_tokens("no adenocarcinoma")
+    assert "absent:carcinoma" in weigh_tokens("no adenocarcinoma", Weighting())
 
 
 @given(ODD)
@@ -114,7 +114,7 @@ def test_tokens_are_of_the_text_and_the_same_again(text: str) -> None:
 @given(ODD, ODD)
 @settings(max_examples=100)
 def test_spans_are_apart_and_in_order(text: str, query: str) -> None:
-    found = spans(text, token_weights(query, Weighting()))
+    found = find_spans(text, weigh_tokens(query, Weighting()))
     assert all(one.start < one.end for one in found)
     assert [(one.start, one.end) for one in found] == sorted((one.start, one.end) for one in found)
     assert all(one.end < other.end for one, other in pairwise(found))
@@ -127,21 +127,23 @@ def test_a_stem_is_bounded_and_the_same_in_capitals(word: str) -> None:
 
 def test_spans_leave_out_what_is_denied() -> None:
     text = "Necrosis is seen in A. B shows no necrosis."
-    assert [text[one.start : one.end] for one in spans(text, token_weights("necrosis", Weighting()))] == ["Necrosis"]
+    assert [text[one.start : one.end] for one in find_spans(text, weigh_tokens("necrosis", Weighting()))] == [
+        "Necrosis"
+    ]
 
 
 def test_weights_are_those_asked_for() -> None:
     weighting = Weighting(concept=0.5, broader=0.25, value=0.75, uncertain=0.5, past=0.0)
-    weights = token_weights("adenocarcinoma grade 3", weighting)
+    weights = weigh_tokens("adenocarcinoma grade 3", weighting)
     assert weights["adenocarcinoma"] == 1 and weights["maybe~adenocarcinoma"] == 0.5
     assert weights["diagnosis:adenocarcinoma"] == 0.5 and weights["possible:adenocarcinoma"] == 0.25
     assert weights["diagnosis:carcinoma"] == 0.125 and weights["grade:3"] == 0.75
     assert not any(token.startswith("past") for token in weights)
-    assert not any(token.startswith("diagnosis:") for token in token_weights("adenocarcinoma", WORDS_ALONE))
+    assert not any(token.startswith("diagnosis:") for token in weigh_tokens("adenocarcinoma", WORDS_ONLY))
 
 
 def test_a_long_query_is_cut_and_keeps_its_concepts() -> None:
     rng = random.Random(0)
     words = " ".join("".join(rng.choices("abcdefghij", k=9)) for _ in range(10_000))
-    weights = token_weights(f"{words} adenocarcinoma", Weighting())
+    weights = weigh_tokens(f"{words} adenocarcinoma", Weighting())
     assert len(weights) <= MOST_TOKENS and "diagnosis:adenocarcinoma" in weights

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from histoseek.reports.privacy.deidentify import KnownIdentifiers, add_counts, deidentify
-from histoseek.reports.privacy.identifiers.kinds import Kind
+from histoseek.reports.privacy.identifiers.kinds import IdentifierKind
 
 
 def counted(text: str, known: KnownIdentifiers | None = None) -> dict[str, int]:
@@ -99,7 +99,10 @@ def test_spans_are_places_of_the_original() -> None:
         rebuilt += text[at : span.start] + span.kind.placeholder
         at = span.end
     assert rebuilt + text[at:] == result.text
-    assert [text[span.start : span.end] for span in result.spans if span.kind is Kind.ID] == ["1234567", "S19-12345"]
+    assert [text[span.start : span.end] for span in result.spans if span.kind is IdentifierKind.ID] == [
+        "1234567",
+        "S19-12345",
+    ]
 
 
 def test_tells_counts_and_no_text() -> None:

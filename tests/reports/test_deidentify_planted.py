@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from histoseek.reports.privacy.deidentify import deidentify
-from histoseek.reports.privacy.identifiers.lexicon import fold, lexicon
+from histoseek.reports.privacy.identifiers.lexicon import fold, load_lexicon
 
 from .planted import Document, documents, missed, score
 from .planted_layouts import TEST, TUNING
@@ -23,8 +23,8 @@ def replaced(layouts: dict[str, str]) -> list[tuple[Document, tuple[object, ...]
 
 
 def test_names_are_listed_and_unlisted_as_said() -> None:
-    lists = lexicon()
-    assert all(fold(name) in lists.given for name in LISTED_GIVEN)
+    lists = load_lexicon()
+    assert all(fold(name) in lists.given_names for name in LISTED_GIVEN)
     assert all(fold(name) in lists.surnames for name in LISTED_SURNAMES)
     assert not any(lists.is_listed(fold(name)) for name in (*UNLISTED_GIVEN, *UNLISTED_SURNAMES))
 

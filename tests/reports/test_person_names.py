@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histoseek.reports.privacy.person_names import is_person_name, pseudonymous
+from histoseek.reports.privacy.person_names import is_person_name, make_pseudonym
 
 
 @pytest.mark.parametrize(
@@ -19,11 +19,11 @@ from histoseek.reports.privacy.person_names import is_person_name, pseudonymous
 )
 def test_names_are_told_from_ids(value: str) -> None:
     assert is_person_name(value)
-    pseudonym = pseudonymous(value)
+    pseudonym = make_pseudonym(value)
     assert pseudonym.startswith("patient-")
     assert len(pseudonym) == len("patient-") + 12
     assert not is_person_name(pseudonym)
-    assert pseudonymous(pseudonym) == pseudonym
+    assert make_pseudonym(pseudonym) == pseudonym
 
 
 @pytest.mark.parametrize(
@@ -35,23 +35,23 @@ def test_names_are_told_from_ids(value: str) -> None:
 )
 def test_ids_stay_ids(value: str) -> None:
     assert not is_person_name(value)
-    assert pseudonymous(value) == value
+    assert make_pseudonym(value) == value
 
 
 def test_a_person_has_one_pseudonym_however_the_name_is_written() -> None:
     written = ("Anna Müller", "Müller, Anna", "MÜLLER^ANNA", "  anna  müller ", "Mu\u0308ller,Anna")
-    assert len({pseudonymous(one) for one in written}) == 1
-    assert pseudonymous("Müller Anna") != pseudonymous("Anna Müller")
-    assert pseudonymous("Anna Mueller") != pseudonymous("Anna Müller")
+    assert len({make_pseudonym(one) for one in written}) == 1
+    assert make_pseudonym("Müller Anna") != make_pseudonym("Anna Müller")
+    assert make_pseudonym("Anna Mueller") != make_pseudonym("Anna Müller")
 
 
 @given(st.text(max_size=200))
 def test_any_value_has_one_token_and_no_more(value: str) -> None:
-    once = pseudonymous(value)
-    assert pseudonymous(once) == once
+    once = make_pseudonym(value)
+    assert make_pseudonym(once) == once
     assert (once != value) == is_person_name(value)
 
 
 @given(st.from_regex(r"[A-Za-z]{0,4}[-_ ]?[0-9]{1,9}[-_ A-Za-z0-9]{0,8}", fullmatch=True))
 def test_what_has_digits_is_an_id(value: str) -> None:
-    assert pseudonymous(value) == value
+    assert make_pseudonym(value) == value

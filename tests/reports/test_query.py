@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoseek.errors import InputError
-from histoseek.reports.index.query import FieldTerm, ReportQuery, fact_of, is_fact_field, parse_query
+from histoseek.reports.index.query import FieldTerm, ReportQuery, is_fact_field, make_fact, parse_query
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ def test_a_query_is_taken_apart(query: str, parsed: ReportQuery) -> None:
 
 
 def test_fields_alone_are_spoken_by_their_values() -> None:
-    assert parse_query('grade:3 -organ:lung diagnosis:"small cell carcinoma"').spoken == "3 small cell carcinoma"
-    assert parse_query("grade:3 tumour").spoken == "tumour"
+    assert parse_query('grade:3 -organ:lung diagnosis:"small cell carcinoma"').plain_text == "3 small cell carcinoma"
+    assert parse_query("grade:3 tumour").plain_text == "tumour"
 
 
 @given(st.text(st.sampled_from('ab:" -.,\n\0é中'), max_size=60))
@@ -61,7 +61,7 @@ def test_any_text_is_a_query_that_asks_for_something_or_is_refused(query: str) -
 
 @pytest.mark.parametrize("query", ["", " ", '""', "...", "-", "?!", "_", '"" -""', "🙂"])
 def test_a_query_without_a_word_is_refused(query: str) -> None:
-    with pytest.raises(InputError, match="no letter or digit in it"):
+    with pytest.raises(InputError, match="contains no letter or digit"):
         parse_query(query)
 
 
@@ -102,7 +102,7 @@ def test_a_very_long_query_is_taken_apart(query: str) -> None:
 )
 def test_a_field_names_a_fact(field: str, value: str, fact: str) -> None:
     assert is_fact_field(field)
-    assert fact_of(field, value) == fact
+    assert make_fact(field, value) == fact
 
 
 @pytest.mark.parametrize("field", ["colour", "x", "patient_id", "nosuchmarker"])

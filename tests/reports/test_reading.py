@@ -11,27 +11,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoseek.errors import BadTable, ConfigurationError, InputError
-from histoseek.reports.files.columns import ReportColumns
-from histoseek.reports.files.document import Report, ReportsRead
+from histoseek.reports.files.document import Report, ReportBatch
 from histoseek.reports.files.encodings import clean_id, clean_text
-from histoseek.reports.files.reader import read_reports
+from histoseek.reports.files.report_columns import ReportColumns
+from histoseek.reports.files.report_reader import read_reports
 from histoseek.reports.files.texts import LONGEST_TEXT
 
 from .made_files import pdf, workbook
 
 
-def read(folder: Path, name: str, content: str | bytes, columns: ReportColumns | None = None) -> ReportsRead:
+def read(folder: Path, name: str, content: str | bytes, columns: ReportColumns | None = None) -> ReportBatch:
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return read_reports([path], columns)
 
 
-def only(found: ReportsRead) -> Report:
+def only(found: ReportBatch) -> Report:
     (report,) = found.reports
     return report
 
 
-def texts(found: ReportsRead) -> dict[str, str]:
+def texts(found: ReportBatch) -> dict[str, str]:
     return {report.report_id: report.text for report in found.reports}
 
 
@@ -109,14 +109,14 @@ def test_a_folder_is_read_and_one_bad_file_stops_no_other(tmp_path: Path) -> Non
     assert all(refusal.advice for refusal in found.refused)
     assert {refusal.source.path.name: refusal.what for refusal in found.refused} == {
         "empty.txt": "empty",
-        "lost folder": "a link to a file that is not there",
-        "lost.txt": "a link to a file that is not there",
+        "lost folder": "a link to a file that does not exist",
+        "lost.txt": "a link to a file that does not exist",
         "more": "a link to a folder",
-        "old.DOC": "no plain text but a Word file",
-        "open.odt": "no plain text but an OpenDocument text",
-        "picture.txt": "no text but binary data",
-        "rich.rtf": "no plain text but a Rich Text file",
-        "words.docx": "no plain text but a Word file",
+        "old.DOC": "not plain text but a Word file",
+        "open.odt": "not plain text but an OpenDocument text",
+        "picture.txt": "not text but binary data",
+        "rich.rtf": "not plain text but a Rich Text file",
+        "words.docx": "not plain text but a Word file",
         "wrong.csv": "no id column among: name, organ",
     }
 
@@ -127,19 +127,19 @@ def test_a_folder_is_read_and_one_bad_file_stops_no_other(tmp_path: Path) -> Non
         ("r.csv", "slide_id,organ\na,lung\n", "no report column among: slide_id, organ"),
         ("r.csv", "slide_id,report\n", "no rows"),
         ("r.csv", "", "empty"),
-        ("r.csv", "slide_id,slide,report\na,b,c\n", "two columns for 'slide_id': slide_id, slide"),
-        ("r.csv", "report,text,id\na,b,c\n", "two columns for 'report'"),
+        ("r.csv", "slide_id,slide,report\na,b,c\n", "two columns have the role 'slide_id': slide_id, slide"),
+        ("r.csv", "report,text,id\na,b,c\n", "two columns have the role 'report'"),
         ("r.csv", "id,comment,comment\na,b,c\n", "two columns are called 'comment'"),
         ("r.json", '{"a": ', "not readable as JSON"),
-        ("r.json", '["a", "b"]', "JSON of another shape"),
+        ("r.json", '["a", "b"]', "JSON of an unexpected shape"),
         ("r.json", "[" * 100_000, "not readable as JSON"),
-        ("r.jsonl", '[1]\n{"id": 1', "line 1 is no JSON object"),
+        ("r.jsonl", '[1]\n{"id": 1', "line 1 is not a JSON object"),
         ("r.csv", 'slide_id,"report\na,b\n', "a quote opened in line 1 is not closed"),
-        ("r.txt", b"\x89PNG\r\n\x1a\n\x00\x00", "no text but binary data"),
+        ("r.txt", b"\x89PNG\r\n\x1a\n\x00\x00", "not text but binary data"),
         ("r.txt", b"{\\rtf1 text}", "a Rich Text file"),
         ("r.docx", b"PK\x03\x04abc", "a Word file"),
-        ("r.txt", "x" * (LONGEST_TEXT + 1), "1,000,001 characters; one report may have 1,000,000"),
-        ("r.txt", "x" * 5_000_000, "5.0 MB; one report may have"),
+        ("r.txt", "x" * (LONGEST_TEXT + 1), "1,000,001 characters; a report may have at most 1,000,000"),
+        ("r.txt", "x" * 5_000_000, "5.0 MB; a report may have at most"),
     ],
 )
 def test_a_single_unusable_file_is_raised(tmp_path: Path, name: str, content: str | bytes, said: str) -> None:
@@ -170,20 +170,20 @@ def test_columns_are_recognised_shown_and_become_parts(tmp_path: Path) -> None:
 def test_a_table_without_a_header_does_not_spill_its_text(tmp_path: Path) -> None:
     with pytest.raises(BadTable) as raised:
         read(tmp_path, "r.csv", 'S1,"A long report\nof Jane Doe, who came to the clinic."\nS2,"More text."\n')
-    assert "no id column among: 2 columns, none of a known name" in str(raised.value)
+    assert "no id column among: 2 columns, none with a known name" in str(raised.value)
     assert "Jane" not in str(raised.value)
 
 
 def test_columns_can_be_given(tmp_path: Path) -> None:
     table = "Nr,Text A,Text B,report\n7,alpha,beta,gamma\n"
-    named = ReportColumns.given({"Nr": "slide_id", "Text B": "diagnosis"})
+    named = ReportColumns.from_roles({"Nr": "slide_id", "Text B": "diagnosis"})
     assert only(read(tmp_path, "r.csv", table, named)).text == "DIAGNOSIS:\nbeta"
-    renamed = ReportColumns.renamed({"Nr": "slide", "Text A": "report", "Klinik": "site", "absent": "report"})
+    renamed = ReportColumns.from_renames({"Nr": "slide", "Text A": "report", "Klinik": "site", "absent": "report"})
     assert only(read(tmp_path, "r.csv", table, renamed)).text == "alpha"
-    with pytest.raises(BadTable, match=r"no column 'Nummer'. Columns are: Nr, Text A, Text B, report"):
-        read(tmp_path, "r.csv", table, ReportColumns.given({"Nummer": "slide_id"}))
-    with pytest.raises(ConfigurationError, match="no role 'slidesid'"):
-        ReportColumns.given({"Nr": "slidesid"})
+    with pytest.raises(BadTable, match=r"no column 'Nummer'. The columns are: Nr, Text A, Text B, report"):
+        read(tmp_path, "r.csv", table, ReportColumns.from_roles({"Nummer": "slide_id"}))
+    with pytest.raises(ConfigurationError, match="'slidesid' is not a role"):
+        ReportColumns.from_roles({"Nr": "slidesid"})
 
 
 def test_rows_that_cannot_be_used_are_refused_with_their_numbers(tmp_path: Path) -> None:
@@ -191,14 +191,14 @@ def test_rows_that_cannot_be_used_are_refused_with_their_numbers(tmp_path: Path)
     found = read(tmp_path, "r.csv", f'slide_id,report\na,one\n,two\nb,N/A\nc,{long}\nd,three,x\n"e,four\nf,five\n')
     assert texts(found) == {"a": "one"}
     assert [(refusal.source.row, refusal.what) for refusal in found.refused] == [
-        (3, "a row has no id"),
+        (3, "the row has no id"),
         (4, "no text"),
-        (5, "1,000,001 characters; one report may have 1,000,000"),
+        (5, "1,000,001 characters; a report may have at most 1,000,000"),
         (6, "3 cells where the header has 2"),
         (7, "a quote opened in line 7 is not closed"),
     ]
     assert str(found.refused[3]).endswith("row 6: 3 cells where the header has 2. Check the quotes around its text; "
-                                          "quotes in it are doubled")  # fmt: skip
+                                          "quotes inside it must be doubled")  # fmt: skip
 
 
 def test_the_same_text_is_folded_and_differing_texts_are_kept(tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from histoseek.reports.files.columns import ReportColumns
-from histoseek.reports.files.document import Report, ReportPart, Source
-from histoseek.reports.files.joining import Joined, JoinedBy, SlideKey, join_reports
-from histoseek.reports.files.reader import read_reports
+from histoseek.reports.files.document import Report, ReportPart, ReportSource
+from histoseek.reports.files.report_columns import ReportColumns
+from histoseek.reports.files.report_join import JoinKey, ReportJoin, SlideKey, join_reports
+from histoseek.reports.files.report_reader import read_reports
 
-QUESTIONS = ReportColumns.given({"Id": "case_id", "Answer": "report"})
+QUESTIONS = ReportColumns.from_roles({"Id": "case_id", "Answer": "report"})
 SLIDES = [
     SlideKey(file=Path("/x/one/s.svs")),
     SlideKey(file=Path("/x/two/s.svs")),
@@ -30,14 +30,16 @@ def report(
     patient_id: str | None = None,
 ) -> Report:
     name = report_id or next(filter(None, (case_id, *slide_ids, *files, patient_id)))
-    return Report(name, slide_ids, files, case_id, patient_id, (ReportPart("report", "t"),), Source(Path("/r/t.csv")))
+    return Report(
+        name, slide_ids, files, case_id, patient_id, (ReportPart("report", "t"),), ReportSource(Path("/r/t.csv"))
+    )
 
 
-def places(found: Joined) -> list[tuple[int, JoinedBy]]:
+def places(found: ReportJoin) -> list[tuple[int, JoinKey]]:
     return [(pair.slide, pair.by) for pair in found.pairs]
 
 
-def joined(**ids: object) -> list[tuple[int, JoinedBy]]:
+def joined(**ids: object) -> list[tuple[int, JoinKey]]:
     return places(join_reports([report(**ids)], SLIDES))  # type: ignore[arg-type]
 
 
@@ -49,7 +51,7 @@ def test_by_file() -> None:
 
 
 def test_a_file_beside_the_table_comes_first() -> None:
-    beside = Report("s", (), ("s.svs",), None, None, (), Source(Path("/x/two/t.csv")))
+    beside = Report("s", (), ("s.svs",), None, None, (), ReportSource(Path("/x/two/t.csv")))
     assert places(join_reports([beside], SLIDES)) == [(1, "file")]
 
 
@@ -86,8 +88,8 @@ def test_a_tcga_patient_in_the_slide_column() -> None:
 def test_what_did_not_join_is_listed_both_ways() -> None:
     reports = [report(files=("s.svs",)), report(case_id="nowhere"), report(slide_ids=("S-7",)), report("gone")]
     found = join_reports(reports, SLIDES)
-    assert [(lost.report.report_id, lost.why) for lost in found.reports_without_slide] == [
-        ("s.svs", "'s.svs' fits several slides"),
+    assert [(lost.report.report_id, lost.reason) for lost in found.reports_without_slide] == [
+        ("s.svs", "'s.svs' matches several slides"),
         ("nowhere", "no slide of case 'nowhere'"),
         ("gone", "no slide or case 'gone'"),
     ]

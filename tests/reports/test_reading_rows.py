@@ -1,4 +1,4 @@
-"""Rows that are not what they seem: quotes that are not closed, lines that are no JSON, values within values."""
+"""Rows that are not what they seem: quotes that are not closed, lines that are no JSON, nested values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from histoseek.errors import BadTable
 from histoseek.reports.files.encodings import clean_text
-from histoseek.reports.files.reader import read_reports
+from histoseek.reports.files.report_reader import read_reports
 
 from .test_reading import read, texts
 
@@ -108,15 +108,15 @@ def test_a_bad_line_of_json_is_refused_and_the_others_are_read(tmp_path: Path) -
     found = read(tmp_path, "r.jsonl", "\n".join(lines))
     assert texts(found) == {"a": "one", "c": "three"}
     assert [refusal.source.row for refusal in found.refused] == [2, 3]
-    assert found.refused[0].what.startswith("line 2 is no JSON (")
-    assert found.refused[1].what == "line 3 is no JSON object"
+    assert found.refused[0].what.startswith("line 2 is not JSON (")
+    assert found.refused[1].what == "line 3 is not a JSON object"
 
 
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ('["one", {"more": "two"}]', "values within values in 'report'"),
-        ('["one", ["two"]]', "values within values in 'report'"),
+        ('["one", {"more": "two"}]', "nested values in 'report'"),
+        ('["one", ["two"]]', "nested values in 'report'"),
         ("1e400", "a number out of range in 'report'"),
         ("[1e400]", "a number out of range in 'report'"),
     ],
@@ -138,4 +138,4 @@ def test_a_section_that_holds_values_within_values_is_refused(tmp_path: Path) ->
     rows = '[{"id": "a", "parts": {"diagnosis": "x"}}, {"id": "b", "parts": {"diagnosis": {"text": "y"}}}]'
     found = read(tmp_path, "r.json", rows)
     assert texts(found) == {"a": "DIAGNOSIS:\nx"}
-    assert [(one.source.row, one.what) for one in found.refused] == [(2, "values within values in 'parts.diagnosis'")]
+    assert [(one.source.row, one.what) for one in found.refused] == [(2, "nested values in 'parts.diagnosis'")]

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histoseek.reports.language.headings import packaged_headings
-from histoseek.reports.language.sections import Sections, sections
-from histoseek.reports.visible.rules import verdicts
+from histoseek.reports.language.headings import load_headings
+from histoseek.reports.language.sections import Sections, split_sections
+from histoseek.reports.visible.rules import judge_sentences
 
 
 def outline(text: str) -> list[tuple[str, str | None, str]]:
     """Name, specimen and words of each section."""
     return [
         (part.name, part.specimen, " | ".join(sentence.text for sentence in part.sentences))
-        for part in sections(text).sections
+        for part in split_sections(text).sections
     ]
 
 
@@ -52,10 +52,10 @@ def test_a_full_report() -> None:
         ("ancillary", None, "TTF-1 positive."),
         ("addendum", None, "EGFR wild type."),
     ]
-    found = sections(FULL)
+    found = split_sections(FULL)
     assert found.specimens == ("A", "B")
-    assert [part.name for part in found.of_specimen("B")] == ["gross", "diagnosis"]
-    assert [part.heading for part in found.named("microscopy", "comment")] == ["MICROSCOPIC DESCRIPTION", "Comment"]
+    assert [part.name for part in found.select_specimen("B")] == ["gross", "diagnosis"]
+    assert [part.heading for part in found.select("microscopy", "comment")] == ["MICROSCOPIC DESCRIPTION", "Comment"]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_full_report() -> None:
     ],
 )
 def test_headings_in_many_words(heading: str, name: str) -> None:
-    found = sections(f"{heading}\nSome text here.")
+    found = split_sections(f"{heading}\nSome text here.")
     assert [(part.name, len(part.sentences)) for part in found.sections] == [(name, 1)]
     assert found.sections[0].sentences[0].text == "Some text here."
 
@@ -97,7 +97,7 @@ def test_headings_in_many_words(heading: str, name: str) -> None:
     ["Tumor size: 3 cm", "PROSTATE, NEEDLE BIOPSY:", "The diagnosis is carcinoma.", "Necrosis: absent", "Grade: 2"],
 )
 def test_lines_that_are_no_headings(line: str) -> None:
-    assert [part.heading for part in sections(f"MICROSCOPY:\nGlands.\n{line}\nmore").sections] == ["MICROSCOPY"]
+    assert [part.heading for part in split_sections(f"MICROSCOPY:\nGlands.\n{line}\nmore").sections] == ["MICROSCOPY"]
 
 
 def test_headings_within_a_line() -> None:
@@ -137,7 +137,7 @@ def test_text_without_headings() -> None:
     ],
 )
 def test_specimens(lines: str, labels: list[str]) -> None:
-    assert list(sections(f"DIAGNOSIS:\n{lines}").specimens) == labels
+    assert list(split_sections(f"DIAGNOSIS:\n{lines}").specimens) == labels
 
 
 def test_text_before_the_first_specimen_belongs_to_none() -> None:
@@ -176,7 +176,7 @@ def covers(found: Sections) -> bool:
 
 @given(st.one_of(LINES.map("\n".join), st.text()))
 def test_sections_touch_and_cover_the_text(text: str) -> None:
-    found = sections(text)
+    found = split_sections(text)
     assert covers(found)
     for part in found.sections:
         spoken = "".join(text[sentence.start : sentence.end] for sentence in part.sentences)
@@ -186,21 +186,21 @@ def test_sections_touch_and_cover_the_text(text: str) -> None:
 @pytest.mark.parametrize("piece", ["a", " ", "A ", "-", ".", ". ", "- ", "A.\n", "1) x\n", "ab-\n", "(", "1 ", '."'])
 def test_long_texts_of_one_kind_are_read_in_one_go(piece: str) -> None:
     text = piece * (200_000 // len(piece))
-    found = sections(text)
+    found = split_sections(text)
     assert covers(found)
-    assert len(verdicts(found)) == sum(len(part.sentences) for part in found.sections)
+    assert len(judge_sentences(found)) == sum(len(part.sentences) for part in found.sections)
 
 
 def test_every_packaged_heading_is_found_alone() -> None:
-    words = packaged_headings()
+    words = load_headings()
     for title, name in words.section_of.items():
-        assert words.section(title.upper()) == name
+        assert words.find_section(title.upper()) == name
 
 
 def test_real_reports_with_headings(shared_data: Path) -> None:
     written = (shared_data / "reports" / "dragon" / "Task011_prostate_pathology_clf.md").read_text()
-    found = sections(written)
+    found = split_sections(written)
     names = {part.name for part in found.sections}
     assert {"history", "gross", "microscopy", "diagnosis"} <= names
-    assert len({part.specimen for part in found.named("microscopy")} - {None}) == 6
+    assert len({part.specimen for part in found.select("microscopy")} - {None}) == 6
     assert covers(found)

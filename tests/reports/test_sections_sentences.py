@@ -9,12 +9,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from histoseek.reports.files.reader import read_reports
-from histoseek.reports.language.sentences import sentences, unwrapped
+from histoseek.reports.files.report_reader import read_reports
+from histoseek.reports.language.sentences import split_sentences, unwrap
 
 
 def split(text: str) -> list[str]:
-    return [found.text for found in sentences(text)]
+    return [found.text for found in split_sentences(text)]
 
 
 @pytest.mark.parametrize(
@@ -71,13 +71,13 @@ REPORTLIKE = st.lists(st.sampled_from(PIECES)).map("".join)
 @given(st.one_of(st.text(), REPORTLIKE))
 @example("...\n. .\n-\na")
 def test_nothing_but_white_space_is_lost(text: str) -> None:
-    found = sentences(text)
+    found = split_sentences(text)
     place = 0
     for sentence in found:
         assert not text[place : sentence.start].strip()
         raw = text[sentence.start : sentence.end]
         assert raw == raw.strip() != ""
-        assert sentence.text == unwrapped(raw)
+        assert sentence.text == unwrap(raw)
         place = sentence.end
     assert not text[place:].strip()
 
@@ -85,7 +85,7 @@ def test_nothing_but_white_space_is_lost(text: str) -> None:
 @given(st.text(), st.integers(0, 20), st.integers(0, 20))
 def test_a_part_of_a_text_keeps_the_places_of_the_whole(text: str, start: int, length: int) -> None:
     end = start + length
-    found = sentences(text, min(start, len(text)), min(end, len(text)))
+    found = split_sentences(text, min(start, len(text)), min(end, len(text)))
     assert all(start <= sentence.start < sentence.end <= end for sentence in found)
     spoken = "".join(text[sentence.start : sentence.end] for sentence in found)
     assert "".join(spoken.split()) == "".join(text[start:end].split())
@@ -99,4 +99,4 @@ def test_real_reports_keep_all_their_words(shared_data: Path) -> None:
         for entry in json.loads((shared_data / "reports" / "wsibench_report_test.json").read_text())
     ]
     for text in texts:
-        assert "".join("".join(text[s.start : s.end] for s in sentences(text)).split()) == "".join(text.split())
+        assert "".join("".join(text[s.start : s.end] for s in split_sentences(text)).split()) == "".join(text.split())

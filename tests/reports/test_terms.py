@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoseek.reports.concepts.terms import find_terms
-from histoseek.reports.language.words import tokens, word_key
+from histoseek.reports.language.words import normalise_word, split_words
 
 _WORDS = st.sampled_from(
     [
@@ -94,7 +94,7 @@ def test_places_are_in_the_text_in_order_and_apart(text: str) -> None:
 def test_any_text_is_read(text: str) -> None:
     for mention in find_terms(text):
         assert 0 <= mention.start < mention.end <= len(text)
-    assert [text[token.start : token.end] for token in tokens(text)] == [token.raw for token in tokens(text)]
+    assert [text[token.start : token.end] for token in split_words(text)] == [token.raw for token in split_words(text)]
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,12 @@ def test_any_text_is_read(text: str) -> None:
     ],
 )  # fmt: skip
 def test_spellings_and_numbers_are_evened_out(one: str, other: str) -> None:
-    assert word_key(one) == word_key(other)
+    assert normalise_word(one) == normalise_word(other)
 
 
 @pytest.mark.parametrize(("one", "other"), [("ileum", "ilium"), ("basal", "basaloid"), ("papilla", "papillary")])
 def test_different_words_stay_different(one: str, other: str) -> None:
-    assert word_key(one) != word_key(other)
+    assert normalise_word(one) != normalise_word(other)
 
 
 def test_long_texts_are_read_to_their_end() -> None:

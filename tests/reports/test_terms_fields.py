@@ -16,8 +16,8 @@ from histoseek.reports.facts.grades import (
 )
 from histoseek.reports.facts.measures import find_margins, find_sizes
 from histoseek.reports.facts.staging import find_node_counts, find_stage_groups, find_tnm
-from histoseek.reports.facts.stains import find_stains, ki67_of
-from histoseek.reports.facts.structured import extract
+from histoseek.reports.facts.stains import find_stains, select_ki67
+from histoseek.reports.facts.structured import extract_facts
 from histoseek.reports.language.negation import Status
 
 
@@ -58,7 +58,7 @@ def test_grade_groups_as_written() -> None:
     ],
 )
 def test_statements_that_cannot_both_hold_are_told(text: str, conflicts: int) -> None:
-    assert len(extract(text).conflicts) == conflicts
+    assert len(extract_facts(text).conflicts) == conflicts
 
 
 def test_nottingham_grades_follow_from_the_scores() -> None:
@@ -72,7 +72,7 @@ def test_nottingham_grades_follow_from_the_scores() -> None:
 def test_nottingham_by_its_name() -> None:
     grade = find_nottingham("Nottingham histologic grade II with a total score of 6 out of 9")
     assert grade is not None
-    assert (grade.grade, grade.tubules, grade.total, grade.consistent) == (2, None, 6, True)
+    assert (grade.grade, grade.tubules, grade.total, grade.is_consistent) == (2, None, 6, True)
     assert find_nottingham("Nuclear grade: 3") is None
 
 
@@ -209,7 +209,7 @@ def test_scores_and_percentages_of_stains() -> None:
     ("text", "ends"), [("Ki-67: 15-20 %", (15, 20)), ("MIB-1 < 5%", (0, 5)), ("Ki67 index 12%", (12, 12))]
 )
 def test_ki67_with_its_range(text: str, ends: tuple[float, float]) -> None:
-    (index,) = ki67_of(find_stains(text))
+    (index,) = select_ki67(find_stains(text))
     assert (index.low_percent, index.high_percent) == ends
 
 
@@ -218,7 +218,7 @@ def test_a_report_as_fields() -> None:
         "Left breast, core-needle biopsy;\n 1. Invasive lobular carcinoma, 12 mm, ER 95 % positive\n"
         " 2. Fibroadenoma\nNo ductal carcinoma in situ. History of melanoma. Suspicious for lymphovascular invasion."
     )
-    report = extract(text)
+    report = extract_facts(text)
     assert report.organ == "breast"
     assert report.concepts("diagnosis") == ("invasive-lobular-carcinoma", "fibroadenoma")
     assert report.concepts("diagnosis", Status.NEGATED) == ("ductal-carcinoma-in-situ",)
@@ -231,11 +231,11 @@ def test_a_report_as_fields() -> None:
 
 
 def test_the_label_of_a_report_is_that_of_its_gravest_diagnosis() -> None:
-    report = extract("Fibroadenoma. Ductal carcinoma in situ. Acinar adenocarcinoma of the prostate.")
-    labels = [report.label(level) for level in range(7)]
+    report = extract_facts("Fibroadenoma. Ductal carcinoma in situ. Acinar adenocarcinoma of the prostate.")
+    labels = [report.make_label(level) for level in range(7)]
     assert labels[:4] == ["neoplasm", "malignant-neoplasm", "carcinoma", "adenocarcinoma"]
     assert labels[-1] == "acinar-adenocarcinoma-of-prostate"
-    assert extract("Breast, biopsy").label(2) == ""
+    assert extract_facts("Breast, biopsy").make_label(2) == ""
 
 
 def test_every_diagnosis_has_a_label_at_every_level_that_stands_above_it() -> None:
@@ -243,18 +243,18 @@ def test_every_diagnosis_has_a_label_at_every_level_that_stands_above_it() -> No
     for concept in vocabulary.concepts.values():
         if concept.kind == "diagnosis":
             for level in range(3):
-                label = extract(concept.name).label(level)
-                assert label in vocabulary.ancestors(concept.id) | {concept.id}
+                label = extract_facts(concept.name).make_label(level)
+                assert label in vocabulary.find_ancestors(concept.id) | {concept.id}
 
 
 def test_the_organ_is_where_the_specimen_comes_from() -> None:
-    assert extract("Lung, biopsy; Metastatic carcinoma, from breast primary").organ == "lung"
-    assert extract("Metastatic colonic adenocarcinoma in the liver; liver parenchyma").organ == "liver"
-    assert extract("The diagnosis is hepatocellular carcinoma.").organ == "liver"
-    assert extract("Clinical: lung nodule\nType of Material: Bone\nCarcinoma").organ == "bone"
-    assert extract("Adenocarcinoma").organ == ""
+    assert extract_facts("Lung, biopsy; Metastatic carcinoma, from breast primary").organ == "lung"
+    assert extract_facts("Metastatic colonic adenocarcinoma in the liver; liver parenchyma").organ == "liver"
+    assert extract_facts("The diagnosis is hepatocellular carcinoma.").organ == "liver"
+    assert extract_facts("Clinical: lung nodule\nType of Material: Bone\nCarcinoma").organ == "bone"
+    assert extract_facts("Adenocarcinoma").organ == ""
 
 
 def test_an_empty_text_has_empty_fields() -> None:
-    report = extract("")
+    report = extract_facts("")
     assert (report.mentions, report.organ, report.sizes, report.nottingham) == ((), "", (), None)

@@ -12,15 +12,21 @@ from pathlib import Path
 import pytest
 
 from histoseek.errors import ConfigurationError, EncoderError
-from histoseek.reports.language.sections import sections
-from histoseek.reports.visible.language_model import HttpJudge, judge_at
-from histoseek.reports.visible.rules import JUDGED, load_rules, packaged_rules, verdicts, visible_text
+from histoseek.reports.language.sections import split_sections
+from histoseek.reports.visible.language_model import HttpJudge, create_judge
+from histoseek.reports.visible.rules import (
+    LANGUAGE_MODEL_RULE,
+    judge_sentences,
+    load_packaged_rules,
+    load_rules,
+    select_visible_text,
+)
 
 
 def rule_of(sentence: str) -> str | None:
     """The rule that speaks first against a sentence that stands in a microscopic description."""
-    found = verdicts(sections(f"MICROSCOPIC DESCRIPTION:\n{sentence}"))
-    return next((verdict.rule for verdict in found if not verdict.visible), None)
+    found = judge_sentences(split_sections(f"MICROSCOPIC DESCRIPTION:\n{sentence}"))
+    return next((verdict.rule for verdict in found if not verdict.is_visible), None)
 
 
 HIDDEN = {
@@ -91,10 +97,10 @@ def test_what_a_slide_shows_is_kept(sentence: str) -> None:
 
 
 def test_every_packaged_rule_has_an_example() -> None:
-    by_section = {rule.name for rule in packaged_rules() if rule.sections}
+    by_section = {rule.name for rule in load_packaged_rules() if rule.sections}
     assert by_section == {"history", "gross description", "ancillary result", "administrative section"}
-    assert {rule.name for rule in packaged_rules()} - by_section == set(HIDDEN)
-    assert all(rule.why for rule in packaged_rules())
+    assert {rule.name for rule in load_packaged_rules()} - by_section == set(HIDDEN)
+    assert all(rule.why for rule in load_packaged_rules())
 
 
 REPORT = """CLINICAL HISTORY: Cough for weeks.
@@ -106,36 +112,36 @@ B. Pleura, biopsy: Fibrosis."""
 
 
 def test_the_visible_text_of_a_report() -> None:
-    report = sections(REPORT)
-    assert visible_text(report) == (
+    report = split_sections(REPORT)
+    assert select_visible_text(report) == (
         "Sheets of atypical cells. Necrosis is present.\nA. Lung, biopsy: Adenocarcinoma.\nB. Pleura, biopsy: Fibrosis."
     )
-    assert [verdict.rule for verdict in verdicts(report)] == [
+    assert [verdict.rule for verdict in judge_sentences(report)] == [
         *("history", "gross description", None, "immunohistochemistry result", None, None, None)
     ]
 
 
 def test_unheaded_text_is_judged_by_its_words_alone() -> None:
-    assert visible_text(sections("Atypical cells form ducts.")) == "Atypical cells form ducts."
-    assert visible_text(sections("")) == ""
+    assert select_visible_text(split_sections("Atypical cells form ducts.")) == "Atypical cells form ducts."
+    assert select_visible_text(split_sections("")) == ""
 
 
 def test_rules_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "rules.toml"
     path.write_text('[[rule]]\nname = "cells"\nwhy = "a test"\npattern = "atypical\\n cells"\nunless = "no "\n')
     rules = load_rules(path)
-    report = sections("Atypical cells. No atypical cells. Ki-67 is low.")
-    assert visible_text(report, rules) == "No atypical cells. Ki-67 is low."
+    report = split_sections("Atypical cells. No atypical cells. Ki-67 is low.")
+    assert select_visible_text(report, rules) == "No atypical cells. Ki-67 is low."
 
 
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("rule = 3", "no rules"),
-        ("[[rule]", "no rules"),
+        ("rule = 3", "not a file of rules"),
+        ("[[rule]", "not a file of rules"),
         ('[[rule]]\nname = "a"\nwhy = ""', "fits everything"),
         ('[[rule]]\nname = "a"\nwhy = ""\nsections = ["grosss"]', "unknown sections"),
-        ('[[rule]]\nname = "a"\nwhy = ""\npattern = "("', "no regular expression"),
+        ('[[rule]]\nname = "a"\nwhy = ""\npattern = "("', "not a regular expression"),
     ],
 )
 def test_bad_rules_say_why(tmp_path: Path, written: str, said: str) -> None:
@@ -195,12 +201,12 @@ def judge(endpoint: Endpoint, batch: int = 20) -> HttpJudge:
 
 def test_the_model_is_asked_about_what_the_rules_leave() -> None:
     with serving(reply("Thinking of [9] ... The answer is [1, 3]")) as endpoint:
-        found = verdicts(sections(REPORT), judge=judge(endpoint))
-    assert [verdict.rule for verdict in found if verdict.rule == JUDGED or verdict.visible] == [
+        found = judge_sentences(split_sections(REPORT), judge=judge(endpoint))
+    assert [verdict.rule for verdict in found if verdict.rule == LANGUAGE_MODEL_RULE or verdict.is_visible] == [
         None,
-        JUDGED,
+        LANGUAGE_MODEL_RULE,
         None,
-        JUDGED,
+        LANGUAGE_MODEL_RULE,
     ]
     (body,), (path,) = endpoint.bodies, endpoint.paths
     messages = body["messages"]
@@ -214,7 +220,7 @@ def test_the_model_is_asked_about_what_the_rules_leave() -> None:
 
 def test_sentences_go_in_batches_and_busy_servers_are_tried_again() -> None:
     with serving(reply("[1]"), (503, "busy"), (429, "slow down"), reply("[]")) as endpoint:
-        assert judge(endpoint, batch=2).visible(["a", "b", "c"]) == (True, False, False)
+        assert judge(endpoint, batch=2).judge(["a", "b", "c"]) == (True, False, False)
     assert len(endpoint.bodies) == 4
 
 
@@ -226,12 +232,12 @@ def test_sentences_go_in_batches_and_busy_servers_are_tried_again() -> None:
         ([(302, "http://127.0.0.1:9/elsewhere")], "answered with status 302"),
         ([(200, "no json")], "without an array"),
         ([reply("I cannot tell.")], "without an array"),
-        ([reply("[7]")], r"not asked \(\[7\]\)"),
+        ([reply("[7]")], r"not sent \(\[7\]\)"),
     ],
 )
 def test_unusable_answers_say_why(answers: list[tuple[int, str]], said: str) -> None:
     with serving(*answers) as endpoint, pytest.raises(EncoderError, match=said):
-        judge(endpoint).visible(["a", "b"])
+        judge(endpoint).judge(["a", "b"])
     assert not endpoint.answers
 
 
@@ -239,12 +245,12 @@ def test_no_server_is_said() -> None:
     with serving() as endpoint:
         url = endpoint.url
     with pytest.raises(EncoderError, match=r"gave no answer .*2 times"):
-        HttpJudge(url, "model", timeout_s=5.0, retries=1, pause_s=0.0).visible(["a"])
+        HttpJudge(url, "model", timeout_s=5.0, retries=1, pause_s=0.0).judge(["a"])
 
 
 def test_the_model_is_off_unless_both_settings_are_given() -> None:
-    assert judge_at("", "") is None
-    assert judge_at("http://localhost:8080/v1", "m") == HttpJudge("http://localhost:8080/v1", "m")
+    assert create_judge("", "") is None
+    assert create_judge("http://localhost:8080/v1", "m") == HttpJudge("http://localhost:8080/v1", "m")
 
 
 @pytest.mark.parametrize(
@@ -253,4 +259,4 @@ def test_the_model_is_off_unless_both_settings_are_given() -> None:
 )
 def test_settings_that_do_not_fit(url: str, name: str) -> None:
     with pytest.raises(ConfigurationError):
-        judge_at(url, name)
+        create_judge(url, name)

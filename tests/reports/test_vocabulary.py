@@ -22,7 +22,7 @@ def _own(tmp_path: Path, content: str) -> Path:
 
 def test_it_covers_surgical_pathology_widely() -> None:
     kinds = Counter(concept.kind for concept in VOCABULARY.concepts.values())
-    organs = {VOCABULARY.organ_of(concept.id) for concept in VOCABULARY.concepts.values() if concept.kind == "organ"}
+    organs = {VOCABULARY.find_organ(concept.id) for concept in VOCABULARY.concepts.values() if concept.kind == "organ"}
     assert len(VOCABULARY.concepts) >= 900
     assert len(organs) >= 60
     assert kinds["diagnosis"] >= 400
@@ -31,20 +31,22 @@ def test_it_covers_surgical_pathology_widely() -> None:
 
 
 def test_every_way_to_write_a_concept_finds_it_and_nothing_else() -> None:
-    ways = [(concept_id, way.text) for concept_id in VOCABULARY.concepts for way in VOCABULARY.surfaces(concept_id)]
+    ways = [
+        (concept_id, way.text) for concept_id in VOCABULARY.concepts for way in VOCABULARY.list_surfaces(concept_id)
+    ]
     found = {way: [mention.concept_id for mention in find_terms(way[1])] for way in ways}
     assert {way: ids for way, ids in found.items() if ids != [way[0]]} == {}
 
 
 def test_ancestors_go_up_to_the_root() -> None:
-    above = VOCABULARY.ancestors("acinar-adenocarcinoma-of-prostate")
+    above = VOCABULARY.find_ancestors("acinar-adenocarcinoma-of-prostate")
     assert {"prostatic-adenocarcinoma", "adenocarcinoma", "carcinoma", "malignant-neoplasm", "neoplasm"} == above
-    assert VOCABULARY.depth("acinar-adenocarcinoma-of-prostate") == 5
+    assert VOCABULARY.measure_depth("acinar-adenocarcinoma-of-prostate") == 5
 
 
 def test_descendants_are_the_inverse_of_ancestors() -> None:
-    below = VOCABULARY.descendants("adenocarcinoma")
-    naive = {one for one in VOCABULARY.concepts if "adenocarcinoma" in VOCABULARY.ancestors(one)}
+    below = VOCABULARY.find_descendants("adenocarcinoma")
+    naive = {one for one in VOCABULARY.concepts if "adenocarcinoma" in VOCABULARY.find_ancestors(one)}
     assert below == naive
     assert "lung-adenocarcinoma" in below
     assert "adenocarcinoma" not in below
@@ -52,13 +54,13 @@ def test_descendants_are_the_inverse_of_ancestors() -> None:
 
 def test_most_specific_drops_what_stands_above() -> None:
     given = ["carcinoma", "fibrosis", "lung-adenocarcinoma", "adenocarcinoma", "carcinoma"]
-    assert VOCABULARY.most_specific(given) == ("fibrosis", "lung-adenocarcinoma")
+    assert VOCABULARY.keep_most_specific(given) == ("fibrosis", "lung-adenocarcinoma")
 
 
 def test_parts_and_diagnoses_lead_to_their_organ() -> None:
-    assert VOCABULARY.organ_of("gastric-antrum") == "stomach"
-    assert VOCABULARY.organ_of("hepatocellular-carcinoma") == "liver"
-    assert VOCABULARY.organ_of("sarcoma") == ""
+    assert VOCABULARY.find_organ("gastric-antrum") == "stomach"
+    assert VOCABULARY.find_organ("hepatocellular-carcinoma") == "liver"
+    assert VOCABULARY.find_organ("sarcoma") == ""
 
 
 def test_an_unknown_concept_is_refused() -> None:
@@ -76,7 +78,7 @@ def test_a_users_file_adds_concepts_and_ways_to_write(tmp_path: Path) -> None:
     vocabulary = load_vocabulary(own)
     found = find_terms("Glioma of our house. Fibroadenoma mammae, FBA, fba.", vocabulary)
     assert [mention.concept_id for mention in found] == ["glioma-of-our-house", "fibroadenoma", "fibroadenoma"]
-    assert "malignant-neoplasm" not in vocabulary.ancestors("glioma-of-our-house")
+    assert "malignant-neoplasm" not in vocabulary.find_ancestors("glioma-of-our-house")
     assert vocabulary["fibroadenoma"].parents == VOCABULARY["fibroadenoma"].parents
     assert vocabulary.fingerprint != VOCABULARY.fingerprint
 
@@ -93,15 +95,18 @@ def test_a_users_file_takes_a_way_to_write_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("version = ", "own.toml: is no TOML file"),
+        ("version = ", "own.toml: is not a TOML file"),
         ('[diagnosis]\na = { name = "a" }', "own.toml: has no version"),
-        ('version = "1"\n[disease]\na = { name = "a" }', "own.toml: [disease] is no kind of concept"),
+        ('version = "1"\n[disease]\na = { name = "a" }', "own.toml: [disease] is not a kind of concept"),
         ('version = "1"\n[diagnosis]\naa = { nme = "a" }', "own.toml, entry aa: unknown key 'nme'"),
-        ('version = "1"\n[diagnosis]\naa = { synonyms = "a" }', "own.toml, entry aa: synonyms is no list"),
-        ('version = "1"\n[diagnosis]\naa = { synonyms = [1] }', "own.toml, entry aa: synonyms is no text"),
-        ('version = "1"\n[diagnosis]\naa = "a"', "own.toml, entry aa: the entry is no table"),
-        ('version = "1"\n[diagnosis]\naa = { parents = ["bb"] }', "own.toml, entry aa: parent 'bb' is no concept"),
-        ('version = "1"\n[diagnosis]\naa = { organ = "fibrosis" }', "own.toml, entry aa: organ 'fibrosis' is no organ"),
+        ('version = "1"\n[diagnosis]\naa = { synonyms = "a" }', "own.toml, entry aa: synonyms is not a list"),
+        ('version = "1"\n[diagnosis]\naa = { synonyms = [1] }', "own.toml, entry aa: synonyms is not a text"),
+        ('version = "1"\n[diagnosis]\naa = "a"', "own.toml, entry aa: the entry is not a table"),
+        ('version = "1"\n[diagnosis]\naa = { parents = ["bb"] }', "own.toml, entry aa: parent 'bb' is not a concept"),
+        (
+            'version = "1"\n[diagnosis]\naa = { organ = "fibrosis" }',
+            "own.toml, entry aa: organ 'fibrosis' is not an organ",
+        ),
         ('version = "1"\n[finding]\nlymphoma = { name = "a" }', "own.toml, entry lymphoma: is under [finding]"),
         ('version = "1"\n[diagnosis]\ncarcinoma = { parents = ["adenocarcinoma"] }', "is its own ancestor"),
     ],

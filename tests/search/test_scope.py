@@ -29,7 +29,7 @@ from histoseek.api import Archive
 from histoseek.archive.stores.lance import LanceStore
 from histoseek.encoders.bag import load_bag
 from histoseek.errors import MixedPatients
-from histoseek.reports.privacy.person_names import patient_key
+from histoseek.reports.privacy.person_names import make_patient_key
 from histoseek.search.filters.exclusion import Owner, SearchScope
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedReport, Query, Refined
@@ -101,7 +101,7 @@ def test_no_query_finds_its_own_patient_by_any_name(archive: Archive, copies: Se
         for options in ({}, {"exact": True}, {"to": "reports"}, {"by_case": True}):
             nobodys = archive.search(KINDS[kind](archive, copies[patient], None), k=10, **options)
             assert own & {result.slide_id for result in nobodys}
-            for name in (GIVEN[patient], PATIENTS[patient], patient_key(PATIENTS[patient])):
+            for name in (GIVEN[patient], PATIENTS[patient], make_patient_key(PATIENTS[patient])):
                 query = KINDS[kind](archive, copies[patient], name)
                 found = archive.search(query, k=10, **options)
                 assert not own & {one for result in found for one in (result.slide_id, *result.also)}
@@ -197,13 +197,13 @@ def test_the_filter_and_the_arrays_leave_out_the_same(
     scope = SearchScope.of(store, options, Owner(tuple(patients), tuple(cases)), slides)
     by_filter = list(store.slides(scope.condition))
     assert store.ranking_rows().slide_ids[scope.places(store)].tolist() == by_filter
-    keys = set(map(patient_key, patients)) - {""} if not same_patient else set()
+    keys = set(map(make_patient_key, patients)) - {""} if not same_patient else set()
     records = store.records(where, None, 0)
     assert by_filter == [
         one.slide_id
         for one in records
         if one.slide_id not in slides
-        and patient_key(one.patient_id or "") not in keys
+        and make_patient_key(one.patient_id or "") not in keys
         and (same_patient or one.case_id not in cases)
     ]
 

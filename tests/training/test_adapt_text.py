@@ -28,7 +28,7 @@ from histoseek.encoders.text.registry import load_text_encoder, load_tower  # no
 from histoseek.errors import ConfigurationError, EncoderError, HistoseekError, InputError, MissingExtra  # noqa: E402
 from histoseek.progress import SilentReporter  # noqa: E402
 from histoseek.reports.concepts.vocabulary import load_vocabulary  # noqa: E402
-from histoseek.reports.files.document import Report, ReportPart, Source  # noqa: E402
+from histoseek.reports.files.document import Report, ReportPart, ReportSource  # noqa: E402
 from histoseek.training.text.adapt import Adaptation, adapt  # noqa: E402
 from histoseek.training.text.corpus import corpus_of, split_corpus  # noqa: E402
 from histoseek.training.text.draws import Draw, Drawer  # noqa: E402
@@ -61,7 +61,7 @@ TEXTS = tuple(
 
 
 def reports(texts: tuple[str, ...] = TEXTS) -> list[Report]:
-    source = Source(Path("reports.csv"))
+    source = ReportSource(Path("reports.csv"))
     return [
         Report(f"r{place}", (), (), f"case {place}", None, (ReportPart("report", text),), source)
         for place, text in enumerate(texts)

@@ -149,7 +149,7 @@ class _Judge:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def visible(self, sentences: Sequence[str]) -> tuple[bool, ...]:
+    def judge(self, sentences: Sequence[str]) -> tuple[bool, ...]:
         self.asked += sentences
         return tuple("cyst" not in sentence for sentence in sentences)
 

@@ -26,7 +26,7 @@ from histoseek.encoders.tile.registry import encoder_card
 from histoseek.encoders.weights import Weights, load_card, require_features, save_weights
 from histoseek.errors import ArchiveError, ArchiveNotFound, SpaceMismatch, UnknownSlide
 from histoseek.files import as_archive_errors
-from histoseek.reports.privacy.person_names import patient_key
+from histoseek.reports.privacy.person_names import make_patient_key
 
 DEFAULT_TEXT_ENCODER = "minilm"
 
@@ -189,7 +189,7 @@ class Archive:
         files = [path for path in self.layout.bags.rglob("*") if path.is_file()]
         return ArchiveStats(
             slides=len(records),
-            patients=len({patient_key(r.patient_id) for r in records if r.patient_id}),
+            patients=len({make_patient_key(r.patient_id) for r in records if r.patient_id}),
             cases=len({r.case_id for r in records if r.case_id}),
             tiles=sum(r.tile_count for r in records),
             store=self.store.stats() if self.space else None,

@@ -26,14 +26,14 @@ def analyser_mark() -> str:
 def read_report(text: str) -> tuple[str, tuple[str, ...]]:
     """A report's tokens, parted and enclosed by blanks, and its facts."""
     from histoseek.reports.concepts.vocabulary import load_vocabulary
-    from histoseek.reports.facts.facts import facts
-    from histoseek.reports.facts.structured import extract
+    from histoseek.reports.facts.report_facts import list_facts
+    from histoseek.reports.facts.structured import extract_facts
     from histoseek.reports.index.analyser import analyse
 
     vocabulary = load_vocabulary()
-    read = extract(text, vocabulary)
+    read = extract_facts(text, vocabulary)
     tokens = (term.token for term in analyse(text, read, vocabulary))
-    return f" {' '.join(tokens)} ", facts(read, vocabulary)
+    return f" {' '.join(tokens)} ", list_facts(read, vocabulary)
 
 
 def windows_of(text: str, context_tokens: int) -> tuple[str, ...]:
@@ -41,14 +41,14 @@ def windows_of(text: str, context_tokens: int) -> tuple[str, ...]:
 
     None for a text that is no longer than two of them.
     """
-    from histoseek.reports.language.sentences import sentences
+    from histoseek.reports.language.sentences import split_sentences
 
     length = context_tokens * _CHARACTERS_PER_TOKEN // _WINDOWS_IN_CONTEXT
     if len(text) <= 2 * length:
         return ()
     length = max(length, -(-len(text) // (MOST_WINDOWS - 1)))
     windows: list[str] = []
-    for sentence in sentences(text):
+    for sentence in split_sentences(text):
         if windows and (len(windows) == MOST_WINDOWS or len(windows[-1]) + len(sentence.text) < length):
             windows[-1] += " " + sentence.text
         else:

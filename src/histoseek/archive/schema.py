@@ -14,7 +14,7 @@ import pyarrow as pa
 from histoseek.errors import InputError
 from histoseek.mosaics.barcodes import barcode_words
 from histoseek.mosaics.signature import MosaicTiles, Signature
-from histoseek.reports.privacy.person_names import patient_key
+from histoseek.reports.privacy.person_names import make_patient_key
 
 ANALYSER_KEY = b"analyser"
 
@@ -142,7 +142,7 @@ def value_of(record: SlideRecord, column: str) -> str:
 
 def owner_of(record: SlideRecord) -> str:
     """Whose slide it is, as far as known: the patient's, else the case's, else its own."""
-    patient = patient_key(record.patient_id or "")
+    patient = make_patient_key(record.patient_id or "")
     if patient:
         return f"patient {patient}"
     return f"case {record.case_id}" if record.case_id else f"slide {record.slide_id}"

@@ -13,7 +13,7 @@ from histoseek.cli.options import JsonOption, pairs
 from histoseek.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
-    from histoseek.reports.files.document import ReportsRead
+    from histoseek.reports.files.document import ReportBatch
     from histoseek.training.text.adapt import Adaptation
     from histoseek.training.text.folder import AdaptationCard
     from histoseek.training.text.settings import AdaptSettings
@@ -91,11 +91,11 @@ def _work(out: Path) -> Path:
     return out.with_name(out.name + ".training")
 
 
-def _read(reports: list[Path], column: list[str] | None) -> ReportsRead:
-    from histoseek.reports.files.columns import ReportColumns
-    from histoseek.reports.files.reader import read_reports
+def _read(reports: list[Path], column: list[str] | None) -> ReportBatch:
+    from histoseek.reports.files.report_columns import ReportColumns
+    from histoseek.reports.files.report_reader import read_reports
 
-    columns = ReportColumns.given(pairs(column, "--column")) if column else None
+    columns = ReportColumns.from_roles(pairs(column, "--column")) if column else None
     found = read_reports(reports, columns)
     if not found.reports:
         refused = f"; {found.refused[0]}" if found.refused else ""
@@ -104,7 +104,7 @@ def _read(reports: list[Path], column: list[str] | None) -> ReportsRead:
 
 
 def _run(
-    read: ReportsRead, out: Path, text_encoder: str, vocabulary: Path | None, settings: AdaptSettings
+    read: ReportBatch, out: Path, text_encoder: str, vocabulary: Path | None, settings: AdaptSettings
 ) -> Adaptation:
     from histoseek.progress import terminal_progress
     from histoseek.reports.concepts.vocabulary import load_vocabulary
@@ -115,14 +115,14 @@ def _run(
         return adapt(read.reports, text_encoder, settings, words, _work(out), reporter)
 
 
-def _save(adaptation: Adaptation, read: ReportsRead, out: Path, data: str, licence: str) -> AdaptationCard:
+def _save(adaptation: Adaptation, read: ReportBatch, out: Path, data: str, licence: str) -> AdaptationCard:
     from histoseek.training.text.folder import save_adaptation
 
     hashes = [hashlib.sha256(file.path.read_bytes()).hexdigest() for file in read.files]
     return save_adaptation(adaptation, out, files_sha256=hashes, data=data, licence=licence)
 
 
-def _tell(adaptation: Adaptation, card: AdaptationCard, read: ReportsRead, out: Path, as_json: bool) -> None:
+def _tell(adaptation: Adaptation, card: AdaptationCard, read: ReportBatch, out: Path, as_json: bool) -> None:
     from histoseek.jsonable import plain
 
     notes = (*adaptation.notes, *(str(refusal) for refusal in read.refused[:_REFUSALS_SHOWN]))

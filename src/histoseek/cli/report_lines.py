@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from histoseek.archive.indexing.report_intake import ReportsTaken
-    from histoseek.reports.files.document import FileRead
-    from histoseek.reports.privacy.deidentify import KindCount
+    from histoseek.reports.files.document import ReportFileSummary
+    from histoseek.reports.privacy.deidentify import IdentifierCount
 
 _MOST_IDS = 5
 
 
-def file_lines(files: Sequence[FileRead]) -> Iterator[str]:
+def file_lines(files: Sequence[ReportFileSummary]) -> Iterator[str]:
     """One line a table with how its columns were taken; files of one text are counted by format and encoding."""
     single: Counter[str] = Counter()
     for file in files:
@@ -48,7 +48,7 @@ def taken_lines(taken: ReportsTaken) -> Iterator[str]:
         yield f"refused: {refusal.reason}"
 
 
-def counts(removed: Sequence[KindCount]) -> str:
+def counts(removed: Sequence[IdentifierCount]) -> str:
     """Counts by kind: "3 name, 1 date"."""
     return ", ".join(f"{one.count} {one.kind.value}" for one in removed) or "none"
 

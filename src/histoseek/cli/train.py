@@ -131,12 +131,12 @@ def _pairs(
 
 def _visible(pairs: Sequence[Pair]) -> Sequence[Pair]:
     """The pairs with what a slide can show; a language model helps to tell where the settings name one."""
-    from histoseek.reports.visible.language_model import judge_at
+    from histoseek.reports.visible.language_model import create_judge
     from histoseek.settings import get_settings
     from histoseek.training.pairs import visible_pairs
 
     settings = get_settings()
-    judge = judge_at(settings.language_model_url, settings.language_model_name)
+    judge = create_judge(settings.language_model_url, settings.language_model_name)
     if judge and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         what = "a language model may answer each process differently"
         raise ConfigurationError("--visible", what, "Unset HISTOSEEK_LANGUAGE_MODEL_URL, or train in one process")

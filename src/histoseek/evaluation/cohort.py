@@ -14,7 +14,7 @@ from histoseek.archive.schema import SlideRecord, StoredSlide, value_of
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.errors import InputError
 from histoseek.mosaics.distances import SignatureBlock
-from histoseek.reports.privacy.person_names import patient_key
+from histoseek.reports.privacy.person_names import make_patient_key
 
 Ints = NDArray[np.int64]
 
@@ -62,7 +62,7 @@ class Cohort:
         ids = (
             self.slide_ids
             if self.patient_is_slide
-            else [patient_key(str(record.patient_id)) for record in self.records]
+            else [make_patient_key(str(record.patient_id)) for record in self.records]
         )
         return codes(ids)
 

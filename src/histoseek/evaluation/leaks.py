@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.archive.schema import SlideRecord
-from histoseek.reports.privacy.person_names import patient_key
+from histoseek.reports.privacy.person_names import make_patient_key
 
 Kind = Literal[
     "same file",
@@ -123,7 +123,10 @@ def _ids(records: Iterable[SlideRecord]) -> tuple[str, ...]:
 def _patients(records: Iterable[SlideRecord]) -> int:
     """How many there are, one more for each slide without."""
     return len(
-        {(patient_key(record.patient_id or ""), "" if record.patient_id else record.slide_id) for record in records}
+        {
+            (make_patient_key(record.patient_id or ""), "" if record.patient_id else record.slide_id)
+            for record in records
+        }
     )
 
 

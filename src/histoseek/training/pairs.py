@@ -12,10 +12,10 @@ from histoseek.archive.indexing.tables import TableRow, load_table, require_uniq
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.encoders.features import discover_features, read_features
 from histoseek.errors import BadTable, InputError
-from histoseek.reports.language.sections import sections
+from histoseek.reports.language.sections import split_sections
 from histoseek.reports.privacy.deidentify import deidentify
-from histoseek.reports.privacy.person_names import patient_key
-from histoseek.reports.visible.rules import SentenceJudge, visible_text
+from histoseek.reports.privacy.person_names import make_patient_key
+from histoseek.reports.visible.rules import SentenceJudge, select_visible_text
 
 _NAMED = 3
 """How many ids a message names."""
@@ -76,7 +76,7 @@ def archive_pairs(archive: Archive) -> tuple[Pair, ...]:
         Pair(
             slide_id=record.slide_id,
             case_id=record.case_id or record.slide_id,
-            patient_id=patient_key(record.patient_id or record.case_id or record.slide_id),
+            patient_id=make_patient_key(record.patient_id or record.case_id or record.slide_id),
             report=(record.report or "").strip(),
             bag=archive.layout.bag(record.slide_id),
             diagnosis=record.diagnosis or "",
@@ -103,7 +103,7 @@ def visible_pairs(pairs: Sequence[Pair], judge: SentenceJudge | None = None) -> 
 
 def _visible(report: str, judge: SentenceJudge | None) -> str:
     text = deidentify(report).text if judge else report
-    return visible_text(sections(text), judge=judge) or text
+    return select_visible_text(split_sections(text), judge=judge) or text
 
 
 def require_contrast(pairs: Iterable[Pair], where: str) -> None:
@@ -134,7 +134,7 @@ def _from_row(row: TableRow, bag: Path) -> Pair:
     return Pair(
         slide_id,
         case_id,
-        patient_key(row.texts.get("patient_id", case_id)),
+        make_patient_key(row.texts.get("patient_id", case_id)),
         row.report or "",
         bag,
         diagnosis,

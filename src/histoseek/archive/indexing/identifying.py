@@ -8,7 +8,7 @@ from dataclasses import replace
 from histoseek.archive.indexing.tables import SlideTable, TableRow
 from histoseek.archive.schema import MetadataValue, SlideRecord
 from histoseek.reports.privacy.deidentify import KnownIdentifiers
-from histoseek.reports.privacy.person_names import is_person_name, pseudonymous
+from histoseek.reports.privacy.person_names import is_person_name, make_pseudonym
 
 _SHORTEST_ID = 5
 _NAME_WORDS = """
@@ -56,7 +56,7 @@ def set_apart(table: SlideTable) -> SlideTable:
         replace(
             row,
             known=_known(row),
-            texts={name: pseudonymous(text) if name == "patient_id" else text for name, text in row.texts.items()},
+            texts={name: make_pseudonym(text) if name == "patient_id" else text for name, text in row.texts.items()},
             extra={name: value for name, value in row.extra.items() if name in kept},
         )
         for row in table.rows

@@ -31,7 +31,7 @@ from histoseek.encoders.bagging import PreparedSlide
 from histoseek.encoders.slide.registry import find_fitted
 from histoseek.errors import HistoseekError, SlideError, SpaceMismatch, UnreadableSlide
 from histoseek.progress import Reporter, SilentReporter
-from histoseek.reports.files.document import ReportsRead
+from histoseek.reports.files.document import ReportBatch
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class IndexRequest:
 
     files: tuple[Path, ...]
     metadata: SlideTable | None = None
-    reports: ReportsRead | None = None
+    reports: ReportBatch | None = None
     spacing_of: Mapping[str, float] = field(default_factory=dict)
     workers: int = 2
     notes: tuple[str, ...] = ()

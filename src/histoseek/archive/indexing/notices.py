@@ -10,7 +10,7 @@ from histoseek.archive.indexing.joining import Joined
 from histoseek.archive.indexing.report_intake import ReportsTaken
 from histoseek.archive.indexing.tables import SlideTable
 from histoseek.archive.journal import Unmatched
-from histoseek.reports.files.document import FileRead
+from histoseek.reports.files.document import ReportFileSummary
 
 _KEPT = "identifiers are kept as they are: whoever reads the archive can see who the patients are"
 
@@ -34,7 +34,7 @@ def _left_out(metadata: SlideTable) -> Iterator[str]:
         yield f"{metadata.path}: column {metadata.patient_column!r} holds {rows}: {stored}"
 
 
-def of_patients(files: Sequence[FileRead]) -> tuple[str, ...]:
+def of_patients(files: Sequence[ReportFileSummary]) -> tuple[str, ...]:
     """Which columns of report tables hold names of persons as ids of patients."""
     said = []
     for file in files:

@@ -11,12 +11,12 @@ from histoseek.archive.indexing.report_intake import known_of_report, load_repor
 from histoseek.archive.indexing.report_texts import ReportDoor
 from histoseek.archive.journal import ReportRefusal
 from histoseek.progress import Reporter, SilentReporter
-from histoseek.reports.facts.structured import StructuredReport, extract
-from histoseek.reports.files.columns import ReportColumns
-from histoseek.reports.files.document import FileRead
-from histoseek.reports.language.sections import sections
-from histoseek.reports.privacy.deidentify import KindCount
-from histoseek.reports.visible.rules import verdicts
+from histoseek.reports.facts.structured import StructuredReport, extract_facts
+from histoseek.reports.files.document import ReportFileSummary
+from histoseek.reports.files.report_columns import ReportColumns
+from histoseek.reports.language.sections import split_sections
+from histoseek.reports.privacy.deidentify import IdentifierCount
+from histoseek.reports.visible.rules import judge_sentences
 
 _FIELDS = (
     *("gleason", "grade_groups", "nottingham", "differentiation", "grades", "tnm", "stage_groups", "nodes"),
@@ -38,7 +38,7 @@ class ReportsCheck:
     sentences and visible_sentences: of all reports together."""
 
     reports: int
-    files: tuple[FileRead, ...]
+    files: tuple[ReportFileSummary, ...]
     refused: tuple[ReportRefusal, ...]
     folded: tuple[str, ...]
     differing: tuple[str, ...]
@@ -47,7 +47,7 @@ class ReportsCheck:
     sentences: int
     visible_sentences: int
     terms: tuple[NamedCount, ...]
-    identifiers: tuple[KindCount, ...]
+    identifiers: tuple[IdentifierCount, ...]
 
 
 def check_reports(
@@ -63,13 +63,13 @@ def check_reports(
     specimens = sentences = visible = 0
     for report in read.reports:
         text = door.passed(report.text, known_of_report(report))
-        found = sections(text)
-        judged = verdicts(found)
+        found = split_sections(text)
+        judged = judge_sentences(found)
         named.update({section.name for section in found.sections})
-        terms.update(set(_stated(extract(text))))
+        terms.update(set(_stated(extract_facts(text))))
         specimens += bool(found.specimens)
         sentences += len(judged)
-        visible += sum(verdict.visible for verdict in judged)
+        visible += sum(verdict.is_visible for verdict in judged)
         reporter.advance()
     return ReportsCheck(
         reports=len(read.reports),

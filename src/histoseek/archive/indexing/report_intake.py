@@ -15,11 +15,11 @@ from histoseek.archive.journal import ReportRefusal
 from histoseek.archive.schema import SlideRecord
 from histoseek.errors import InputError
 from histoseek.progress import Reporter, SilentReporter
-from histoseek.reports.files.columns import ReportColumns
-from histoseek.reports.files.document import FileRead, Report, ReportsRead, Source
-from histoseek.reports.files.joining import Joined, SlideKey, join_reports
-from histoseek.reports.files.reader import read_reports
-from histoseek.reports.privacy.deidentify import KindCount, KnownIdentifiers
+from histoseek.reports.files.document import Report, ReportBatch, ReportFileSummary, ReportSource
+from histoseek.reports.files.report_columns import ReportColumns
+from histoseek.reports.files.report_join import ReportJoin, SlideKey, join_reports
+from histoseek.reports.files.report_reader import read_reports
+from histoseek.reports.privacy.deidentify import IdentifierCount, KnownIdentifiers
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class ReportsTaken:
     it of their metadata row; removed: identifiers replaced.
     """
 
-    files: tuple[FileRead, ...]
+    files: tuple[ReportFileSummary, ...]
     refused: tuple[ReportRefusal, ...]
     folded: tuple[str, ...]
     differing: tuple[str, ...]
@@ -54,7 +54,7 @@ class ReportsTaken:
     unjoined: tuple[UnjoinedReport, ...]
     slides_without_report: tuple[str, ...]
     deidentified: bool
-    removed: tuple[KindCount, ...]
+    removed: tuple[IdentifierCount, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +70,14 @@ def named_columns(given: Mapping[str, str] | None, rename: Mapping[str, str] | N
 
     Each table must have the columns of the former; beside a rename, which may be for another table, none must.
     """
-    renamed = ReportColumns.renamed(rename) if rename else None
-    named = ReportColumns.given(given) if given else None
+    renamed = ReportColumns.from_renames(rename) if rename else None
+    named = ReportColumns.from_roles(given) if given else None
     if named and renamed and renamed.roles:
         return ReportColumns((*named.roles, *renamed.roles), optional=True)
     return named or renamed
 
 
-def load_reports(paths: Sequence[Path], columns: ReportColumns | None, reporter: Reporter | None = None) -> ReportsRead:
+def load_reports(paths: Sequence[Path], columns: ReportColumns | None, reporter: Reporter | None = None) -> ReportBatch:
     """Read reports; raises what `read_reports` raises, and InputError for folders without any report file."""
     with (reporter or SilentReporter()).part("report files", 0) as part:
         read = read_reports(paths, columns, part)
@@ -93,7 +93,7 @@ def known_of_report(report: Report) -> KnownIdentifiers:
     return together((known_identifiers(ids, report.patient_id, {}), KnownIdentifiers(names=report.persons)))
 
 
-def refusal_of(source: Source, reason: str) -> ReportRefusal:
+def refusal_of(source: ReportSource, reason: str) -> ReportRefusal:
     """A refused file or row as it is logged; reason: in full, with its place."""
     return ReportRefusal(str(source.path), source.row, BAD_REPORT, " ".join(reason.split()))
 
@@ -112,13 +112,13 @@ class ReportIntake:
     deidentifies: bool
     _refused: list[ReportRefusal] = field(default_factory=list, init=False)
 
-    def take(self, read: ReportsRead | None, reporter: Reporter) -> SlideTexts:
+    def take(self, read: ReportBatch | None, reporter: Reporter) -> SlideTexts:
         """The text of each file: its reports, or else the `report` of its metadata row."""
         self._door = ReportDoor(self.deidentifies)
         self._record_of = {record.uri: record for record in self.records}
         if read is None:
             of = self._of_rows({})
-            nothing = ReportsRead((), (), (), (), ())
+            nothing = ReportBatch((), (), (), (), ())
             return SlideTexts(of, self._account(nothing, None, len(of)) if of or self._refused else None)
         self._refused += [refusal_of(one.source, str(one)) for one in read.refused]
         joined = join_reports(read.reports, [self._key(path) for path in self.files])
@@ -134,7 +134,7 @@ class ReportIntake:
             patient_id=row.texts.get("patient_id") or (record.patient_id if record else None),
         )
 
-    def _of_reports(self, reports: Sequence[Report], joined: Joined, reporter: Reporter) -> dict[Path, str]:
+    def _of_reports(self, reports: Sequence[Report], joined: ReportJoin, reporter: Reporter) -> dict[Path, str]:
         """The clean texts of each file; a report of several files passes the door once."""
         places: dict[int, list[int]] = defaultdict(list)
         for pair in joined.pairs:
@@ -156,7 +156,7 @@ class ReportIntake:
             if path in of or not row.report or self.metadata is None:
                 continue
             if id(row) not in clean:
-                clean[id(row)] = self._passed(row.report, row.known, Source(self.metadata.path))
+                clean[id(row)] = self._passed(row.report, row.known, ReportSource(self.metadata.path))
             if clean[id(row)]:
                 of[path] = clean[id(row)]
         return of
@@ -166,7 +166,7 @@ class ReportIntake:
         records = [self._record_of[str(path)] for path in files if str(path) in self._record_of]
         return together((*rows, *map(known_of_record, records), known_of_report(report)))
 
-    def _passed(self, text: str, known: KnownIdentifiers, source: Source) -> str:
+    def _passed(self, text: str, known: KnownIdentifiers, source: ReportSource) -> str:
         """The text as it may be stored, empty where that fails: what could not be cleaned is not kept."""
         try:
             return self._door.passed(text, known)
@@ -176,7 +176,7 @@ class ReportIntake:
             self._refused.append(refusal_of(source, f"{what}. Shorten the report, or leave it out"))
             return ""
 
-    def _account(self, read: ReportsRead, joined: Joined | None, slides: int) -> ReportsTaken:
+    def _account(self, read: ReportBatch, joined: ReportJoin | None, slides: int) -> ReportsTaken:
         lost = joined.reports_without_slide if joined else ()
         return ReportsTaken(
             files=read.files,
@@ -186,7 +186,7 @@ class ReportIntake:
             reports=len(read.reports),
             joined=len(read.reports) - len(lost),
             slides=slides,
-            unjoined=tuple(UnjoinedReport(one.report.report_id, one.why) for one in lost),
+            unjoined=tuple(UnjoinedReport(one.report.report_id, one.reason) for one in lost),
             slides_without_report=tuple(str(self.files[i]) for i in joined.slides_without_report) if joined else (),
             deidentified=self.deidentifies,
             removed=self._door.removed,

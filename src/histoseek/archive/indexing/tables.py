@@ -13,7 +13,7 @@ import pyarrow.csv as pc
 
 from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, cast_value, extra_column_name
 from histoseek.errors import BadTable
-from histoseek.reports.files.quotes import first_open_quote
+from histoseek.reports.files.quotes import find_open_quote
 from histoseek.reports.privacy.deidentify import KnownIdentifiers
 
 _ALIASES = {
@@ -83,12 +83,12 @@ def load_table(path: Path, rename: Mapping[str, str] | None = None) -> SlideTabl
     if not present:
         usual = (*_TEXTS, "spacing", "name")
         has_header = any(name in usual for name in table.column_names)
-        found = ", ".join(table.column_names) if has_header else f"{table.num_columns} columns, none of a known name"
+        found = ", ".join(table.column_names) if has_header else f"{table.num_columns} columns, none with a known name"
         raise BadTable(
             path, f"no id column among: {found}", "Name one 'slide_id', 'case_id' or 'file', or use --rename"
         )
     if not table.num_rows:
-        raise BadTable(path, "no rows", "Give a table with one row a slide or case")
+        raise BadTable(path, "no rows", "Give a table with one row per slide or case")
     known = (*_TEXTS, "spacing")
     extra = {name: table.schema.field(name).type for name in table.column_names if name not in known}
     rows = tuple(_row(row, extra, path) for row in table.to_pylist())
@@ -159,11 +159,11 @@ def _read(path: Path, rename: Mapping[str, str]) -> pa.Table:
 def _require_closed_quotes(path: Path, text: str, delimiter: str) -> None:
     """Raise BadTable for a quote that would take further rows into its cell."""
     try:
-        found = first_open_quote(io.StringIO(text, newline=""), delimiter)
+        found = find_open_quote(io.StringIO(text, newline=""), delimiter)
     except csv.Error as error:
         raise BadTable(path, f"not a readable table ({error})", "Save it as CSV or TSV in UTF-8") from error
     if found:
-        raise BadTable(path, found.what, "Close it, and double the quotes within texts")
+        raise BadTable(path, found.what, "Close it, and double the quotes inside texts")
 
 
 def _without_content(fault: str) -> str:
@@ -200,7 +200,7 @@ def _simple(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _row(row: Mapping[str, MetadataValue], extra: Mapping[str, pa.DataType], path: Path) -> TableRow:
     texts = {name: str(row[name]).strip() for name in _TEXTS if row.get(name) is not None}
     if not any(name in texts for name in _IDS):
-        raise BadTable(path, "a row has no id", "Fill in its slide_id, case_id or file, or remove the row")
+        raise BadTable(path, "the row has no id", "Fill in its slide_id, case_id or file, or remove the row")
     key = next(texts[name] for name in _IDS if name in texts)
     return TableRow(
         file=texts.get("file"),

@@ -13,7 +13,7 @@ from rapidfuzz import fuzz, process
 from histoseek.reports.concepts.terms import Mention, find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.language.negation import Status
-from histoseek.reports.language.words import word_key
+from histoseek.reports.language.words import normalise_word
 
 Relation = Literal["named", "synonym", "broader", "narrower"]
 
@@ -57,7 +57,7 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
-class ExpandedQuery:
+class ConceptQuery:
     """A query as concepts.
 
     `concepts` are those asked for and `excluded` those denied in it ("no necrosis"), most specific first named;
@@ -74,86 +74,95 @@ class ExpandedQuery:
     suggestions: tuple[Suggestion, ...]
 
 
-def expand(
+def expand_query(
     query: str,
     vocabulary: Vocabulary | None = None,
     expansion: Expansion | None = None,
     known_words: frozenset[str] = frozenset(),
-) -> ExpandedQuery:
+) -> ConceptQuery:
     """Widen a query; `known_words` (those of an archive's reports, say) are not taken for misspelt."""
-    known, how = vocabulary or load_vocabulary(), expansion or Expansion()
-    mentions = find_terms(query, known)
+    vocabulary, weights = vocabulary or load_vocabulary(), expansion or Expansion()
+    mentions = find_terms(query, vocabulary)
     denied = {mention.concept_id for mention in mentions if mention.status == Status.NEGATED}
-    asked = known.most_specific(mention.concept_id for mention in mentions if mention.concept_id not in denied)
+    concepts = vocabulary.keep_most_specific(
+        mention.concept_id for mention in mentions if mention.concept_id not in denied
+    )
     excluded = tuple(dict.fromkeys(mention.concept_id for mention in mentions if mention.concept_id in denied))
-    whole = Expansion(synonym=1.0, broader=0.0, narrower=1.0, steps=len(known.concepts))
-    return ExpandedQuery(
+    whole = Expansion(synonym=1.0, broader=0.0, narrower=1.0, steps=len(vocabulary.concepts))
+    return ConceptQuery(
         text=query,
-        concepts=asked,
+        concepts=concepts,
         excluded=excluded,
-        terms=_terms(asked, known, how),
-        excluded_terms=_terms(excluded, known, whole),
-        rest=_rest(query, mentions),
-        suggestions=suggest(query, known, known_words),
+        terms=_weigh_terms(concepts, vocabulary, weights),
+        excluded_terms=_weigh_terms(excluded, vocabulary, whole),
+        rest=_remove_mentions(query, mentions),
+        suggestions=suggest_words(query, vocabulary, known_words),
     )
 
 
-def suggest(
+def suggest_words(
     query: str, vocabulary: Vocabulary | None = None, known_words: frozenset[str] = frozenset()
 ) -> tuple[Suggestion, ...]:
     """The nearest known word for each word of four letters or more that is known nowhere ("adenocarcinma").
 
     Nearness is the normalised similarity of rapidfuzz's `ratio`; nothing is suggested below 85 of 100.
     """
-    spelled = _vocabulary_words(vocabulary or load_vocabulary())
-    keys = _keys(known_words)
-    found = []
+    spellings = _index_vocabulary_words(vocabulary or load_vocabulary())
+    keys = _normalise_words(known_words)
+    suggestions = []
     for match in _WORD.finditer(query):
         word = match.group()
-        if word_key(word) in spelled or word_key(word) in keys:
+        if normalise_word(word) in spellings or normalise_word(word) in keys:
             continue
         best = process.extractOne(
-            word.lower(), [*spelled.values(), *known_words], scorer=fuzz.ratio, score_cutoff=_CLOSE_ENOUGH
+            word.lower(), [*spellings.values(), *known_words], scorer=fuzz.ratio, score_cutoff=_CLOSE_ENOUGH
         )
         if best is not None:
-            found.append(Suggestion(match.start(), match.end(), word, best[0], round(best[1], 1)))
-    return tuple(found)
+            suggestions.append(Suggestion(match.start(), match.end(), word, best[0], round(best[1], 1)))
+    return tuple(suggestions)
 
 
-def _terms(concept_ids: tuple[str, ...], vocabulary: Vocabulary, how: Expansion) -> tuple[WeightedTerm, ...]:
+def _weigh_terms(
+    concept_ids: tuple[str, ...], vocabulary: Vocabulary, expansion: Expansion
+) -> tuple[WeightedTerm, ...]:
     """The ways to write some concepts and their relatives, heaviest first; of equal spellings the heaviest stays."""
     best: dict[str, WeightedTerm] = {}
-    for term in (term for concept_id in concept_ids for term in _relatives(concept_id, vocabulary, how)):
-        held = best.get(term.text.lower())
-        if held is None or held.weight < term.weight:
+    for term in (term for concept_id in concept_ids for term in _weigh_relatives(concept_id, vocabulary, expansion)):
+        best_term = best.get(term.text.lower())
+        if best_term is None or best_term.weight < term.weight:
             best[term.text.lower()] = term
     return tuple(sorted(best.values(), key=lambda term: -term.weight))
 
 
-def _relatives(concept_id: str, vocabulary: Vocabulary, how: Expansion) -> Iterator[WeightedTerm]:
-    yield from _spellings(concept_id, vocabulary, "named", 1.0, how.synonym)
-    for relation, share in (("broader", how.broader), ("narrower", how.narrower)):
-        reached = {concept_id}
+def _weigh_relatives(concept_id: str, vocabulary: Vocabulary, expansion: Expansion) -> Iterator[WeightedTerm]:
+    yield from _weigh_spellings(concept_id, vocabulary, "named", 1.0, expansion.synonym)
+    for relation, share in (("broader", expansion.broader), ("narrower", expansion.narrower)):
+        visited = {concept_id}
         level, weight = [concept_id], 1.0
-        for _ in range(how.steps if share else 0):
+        for _ in range(expansion.steps if share else 0):
             above = relation == "broader"
-            beside = [near for one in level for near in _near(one, vocabulary, above) if near not in reached]
-            level, weight = list(dict.fromkeys(beside)), weight * share
+            neighbours = [
+                neighbour
+                for concept in level
+                for neighbour in _list_neighbours(concept, vocabulary, above)
+                if neighbour not in visited
+            ]
+            level, weight = list(dict.fromkeys(neighbours)), weight * share
             if not level:
                 break
-            reached.update(level)
-            for one in level:
-                yield from _spellings(one, vocabulary, "broader" if above else "narrower", weight, 1.0)
+            visited.update(level)
+            for concept in level:
+                yield from _weigh_spellings(concept, vocabulary, "broader" if above else "narrower", weight, 1.0)
 
 
-def _near(concept_id: str, vocabulary: Vocabulary, above: bool) -> tuple[str, ...]:
+def _list_neighbours(concept_id: str, vocabulary: Vocabulary, above: bool) -> tuple[str, ...]:
     return vocabulary[concept_id].parents if above else vocabulary.children.get(concept_id, ())
 
 
-def _spellings(
+def _weigh_spellings(
     concept_id: str, vocabulary: Vocabulary, relation: Relation, weight: float, synonym: float
 ) -> Iterator[WeightedTerm]:
-    for index, surface in enumerate(vocabulary.surfaces(concept_id)):
+    for index, surface in enumerate(vocabulary.list_surfaces(concept_id)):
         if index == 0:
             yield WeightedTerm(surface.text, concept_id, relation, weight, surface.exact)
         elif synonym:
@@ -161,29 +170,29 @@ def _spellings(
             yield WeightedTerm(surface.text, concept_id, other, weight * synonym, surface.exact)
 
 
-def _rest(query: str, mentions: tuple[Mention, ...]) -> str:
+def _remove_mentions(query: str, mentions: tuple[Mention, ...]) -> str:
     """What no concept and no denying word takes up."""
     places = [(mention.start, mention.end) for mention in mentions]
     places += [
         (mention.cue.start, mention.cue.end) for mention in mentions if mention.cue and mention.status == Status.NEGATED
     ]
-    left = list(query)
+    characters = list(query)
     for start, end in places:
-        left[start:end] = " " * (end - start)
-    return re.sub(r"[\s,;.]+", " ", "".join(left)).strip()
+        characters[start:end] = " " * (end - start)
+    return re.sub(r"[\s,;.]+", " ", "".join(characters)).strip()
 
 
 @lru_cache(maxsize=4)
-def _keys(words: frozenset[str]) -> frozenset[str]:
-    return frozenset(word_key(word) for word in words)
+def _normalise_words(words: frozenset[str]) -> frozenset[str]:
+    return frozenset(normalise_word(word) for word in words)
 
 
 @lru_cache(maxsize=8)
-def _vocabulary_words(vocabulary: Vocabulary) -> dict[str, str]:
+def _index_vocabulary_words(vocabulary: Vocabulary) -> dict[str, str]:
     """Each word of four letters or more by its evened form."""
     words: dict[str, str] = {}
     for concept_id in vocabulary.concepts:
-        for surface in vocabulary.surfaces(concept_id):
+        for surface in vocabulary.list_surfaces(concept_id):
             for word in () if surface.exact else _WORD.findall(surface.text):
-                words.setdefault(word_key(word), word.lower())
+                words.setdefault(normalise_word(word), word.lower())
     return words

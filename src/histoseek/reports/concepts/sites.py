@@ -20,45 +20,47 @@ _FROM = re.compile(r"(?:from|origin\s+in|primary\s+in)\s+(?:the\s+|an?\s+)?$", r
 _WEIGHTS = {"pleura": 0.4, "lymph-node": 0.3, "blood-vessel": 0.3, "peripheral-nerve": 0.3, "peritoneum": 0.5}
 
 
-def main_organ(text: str, mentions: Sequence[Mention], vocabulary: Vocabulary) -> str:
+def find_main_organ(text: str, mentions: Sequence[Mention], vocabulary: Vocabulary) -> str:
     """The id of the organ that the specimen comes from, "" where the text does not tell.
 
     An organ under a specimen heading, or the first word of the text, decides. Else each organ named counts 1, or 3
     where a procedure follows it, and each organ that a diagnosis is bound to 2, unless there are metastases.
     """
-    named = [mention for mention in mentions if vocabulary[mention.concept_id].kind == "organ"]
-    for mention in named:
-        if _HEADING.search(text, max(0, mention.start - 80), mention.start) or _opens(text, mention):
-            return vocabulary.organ_of(mention.concept_id)
+    organ_mentions = [mention for mention in mentions if vocabulary[mention.concept_id].kind == "organ"]
+    for mention in organ_mentions:
+        if _HEADING.search(text, max(0, mention.start - 80), mention.start) or _opens_text(text, mention):
+            return vocabulary.find_organ(mention.concept_id)
     votes: Counter[str] = Counter()
-    for organ, weight in (*_of_organs(text, mentions, vocabulary), *_of_diagnoses(mentions, vocabulary)):
+    for organ, weight in (*_weigh_organs(text, mentions, vocabulary), *_weigh_diagnoses(mentions, vocabulary)):
         votes[organ] += weight * _WEIGHTS.get(organ, 1.0)  # type: ignore[assignment]
     return max(votes, key=lambda organ: votes[organ], default="")
 
 
-def _opens(text: str, mention: Mention) -> bool:
+def _opens_text(text: str, mention: Mention) -> bool:
     return mention.start < 40 and not text[: mention.start].strip()
 
 
-def _of_organs(text: str, mentions: Sequence[Mention], vocabulary: Vocabulary) -> Iterator[tuple[str, float]]:
+def _weigh_organs(text: str, mentions: Sequence[Mention], vocabulary: Vocabulary) -> Iterator[tuple[str, float]]:
     for index, mention in enumerate(mentions):
         if vocabulary[mention.concept_id].kind != "organ" or mention.status != Status.AFFIRMED:
             continue
         if _ELSEWHERE.match(text, mention.end) or _FROM.search(text[max(0, mention.start - 20) : mention.start]):
             continue
         following = mentions[index + 1] if index + 1 < len(mentions) else None
-        sampled = (
+        is_sampled = (
             following is not None
             and following.start - mention.end < 15
             and vocabulary[following.concept_id].kind == "procedure"
         )
-        yield vocabulary.organ_of(mention.concept_id), 3.0 if sampled else 1.0
+        yield vocabulary.find_organ(mention.concept_id), 3.0 if is_sampled else 1.0
 
 
-def _of_diagnoses(mentions: Sequence[Mention], vocabulary: Vocabulary) -> Iterator[tuple[str, float]]:
+def _weigh_diagnoses(mentions: Sequence[Mention], vocabulary: Vocabulary) -> Iterator[tuple[str, float]]:
     affirmed = [mention.concept_id for mention in mentions if mention.status == Status.AFFIRMED]
-    if any(one == "metastasis" or "metastasis" in vocabulary.ancestors(one) for one in affirmed):
+    if any(
+        concept_id == "metastasis" or "metastasis" in vocabulary.find_ancestors(concept_id) for concept_id in affirmed
+    ):
         return
     for concept_id in affirmed:
         if vocabulary[concept_id].kind == "diagnosis" and vocabulary[concept_id].organ:
-            yield vocabulary.organ_of(concept_id), 2.0
+            yield vocabulary.find_organ(concept_id), 2.0

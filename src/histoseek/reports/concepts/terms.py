@@ -10,8 +10,8 @@ from functools import lru_cache
 
 from histoseek.errors import InputError
 from histoseek.reports.concepts.vocabulary import Surface, Vocabulary, load_vocabulary
-from histoseek.reports.language.negation import Reach, Status, scopes
-from histoseek.reports.language.words import Span, Token, tokens
+from histoseek.reports.language.negation import ScopeIndex, Status, find_scopes
+from histoseek.reports.language.words import Span, Word, split_words
 
 _LINKS = frozenset({"or", "and", ",", "nor"})
 _TYPE = "type"
@@ -19,7 +19,7 @@ _CIRCA = re.compile(r"\.\s*\d")
 
 
 # Start, end and concept of a term.
-_Found = tuple[int, int, str]
+_TermMatch = tuple[int, int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class Mention:
 class _Node:
     """A word in the tree of terms: the words that can follow, and the concept that ends here."""
 
-    __slots__ = ("concept_id", "following")
+    __slots__ = ("concept_id", "next_words")
 
     def __init__(self) -> None:
         self.concept_id = ""
-        self.following: dict[str, _Node] = {}
+        self.next_words: dict[str, _Node] = {}
 
 
 class TermMatcher:
@@ -50,141 +50,143 @@ class TermMatcher:
         self._words = vocabulary.words
         self._root = _Node()
         for concept_id in vocabulary.concepts:
-            for surface in vocabulary.surfaces(concept_id):
-                for words in _variants(surface, self._words):
+            for surface in vocabulary.list_surfaces(concept_id):
+                for words in _list_variants(surface, self._words):
                     self._add(words, concept_id, surface.text)
         for concept_id in vocabulary.concepts:
-            for words in _inverted(concept_id, vocabulary):
-                node = self._leaf(words)
+            for words in _list_inversions(concept_id, vocabulary):
+                node = self._add_path(words)
                 node.concept_id = node.concept_id or concept_id
 
-    def _leaf(self, words: tuple[str, ...]) -> _Node:
+    def _add_path(self, words: tuple[str, ...]) -> _Node:
         node = self._root
         for word in words:
-            node = node.following.setdefault(word, _Node())
+            node = node.next_words.setdefault(word, _Node())
         return node
 
     def _add(self, words: tuple[str, ...], concept_id: str, text: str) -> None:
-        node = self._leaf(words)
+        node = self._add_path(words)
         if node.concept_id not in {"", concept_id}:
             advice = f"Remove it from one of them (remove = [{text!r}])"
             raise InputError(f"entry {concept_id}", f"{text!r} is already a way to write {node.concept_id}", advice)
         node.concept_id = concept_id
 
-    def find(self, text: str) -> tuple[_Found, ...]:
+    def find(self, text: str) -> tuple[_TermMatch, ...]:
         """Start, end and concept of each term in order, the longest at each place, none overlapping.
 
         Of terms that share their last word ("vascular or perineural invasion") each is found.
         """
-        words = tokens(text)
-        found: list[_Found] = []
+        words = split_words(text)
+        matches: list[_TermMatch] = []
         position = 0
         while position < len(words):
-            length, concept_id = self._longest(words, position, text)
+            length, concept_id = self._find_longest(words, position, text)
             if length:
                 if length > 1:
-                    _put_shared(found, self._sharing(words, position, length))
-                found.append((words[position].start, words[position + length - 1].end, concept_id))
+                    _insert_shared(matches, self._find_sharing(words, position, length))
+                matches.append((words[position].start, words[position + length - 1].end, concept_id))
             position += max(length, 1)
-        return tuple(found)
+        return tuple(matches)
 
-    def _sharing(self, words: tuple[Token, ...], position: int, length: int) -> list[_Found]:
+    def _find_sharing(self, words: tuple[Word, ...], position: int, length: int) -> list[_TermMatch]:
         """Terms of one word before this one that its last words complete ("ductal and lobular carcinoma in situ")."""
-        end, found = position + length, list[_Found]()
+        end, matches = position + length, list[_TermMatch]()
         while position >= 2:
             link = position - 1
             while link > 0 and words[link].key in _LINKS:
                 link -= 1
-            completed = (self._completed(words[link], words[start:end]) for start in range(position + 1, end))
-            concept_id = next(filter(None, completed), "")
+            concept_ids = (self._complete_term(words[link], words[start:end]) for start in range(position + 1, end))
+            concept_id = next(filter(None, concept_ids), "")
             if link == position - 1 or not concept_id:
                 break
-            found.insert(0, (words[link].start, words[link].end, concept_id))
+            matches.insert(0, (words[link].start, words[link].end, concept_id))
             position = link
-        return found
+        return matches
 
-    def _completed(self, first: Token, rest: tuple[Token, ...]) -> str:
+    def _complete_term(self, first: Word, rest: tuple[Word, ...]) -> str:
         nodes = self._step([self._root], first)
         for word in rest:
             nodes = self._step(nodes, word)
         return next((node.concept_id for node in nodes if node.concept_id), "")
 
-    def _longest(self, words: tuple[Token, ...], position: int, text: str) -> tuple[int, str]:
+    def _find_longest(self, words: tuple[Word, ...], position: int, text: str) -> tuple[int, str]:
         """How many words the longest term at this place has, and its concept; (0, "") where none begins."""
         best, concept_id = 0, ""
         nodes = [self._root]
         for index in range(position, len(words)):
             word = words[index]
-            if index > position and not word.joined:
+            if index > position and not word.is_joined:
                 break
             nodes = self._step(nodes, word)
             if not nodes:
                 break
-            ended = next((node.concept_id for node in nodes if node.concept_id), "")
-            if ended and not _is_circa(word, text):
-                best, concept_id = index - position + 1, ended
+            end_concept = next((node.concept_id for node in nodes if node.concept_id), "")
+            if end_concept and not _is_circa(word, text):
+                best, concept_id = index - position + 1, end_concept
         return best, concept_id
 
-    def _step(self, nodes: list[_Node], word: Token) -> list[_Node]:
-        exact, evened = "=" + word.raw, self._words.get(word.key, word.key)
-        return [node.following[key] for node in nodes for key in (exact, evened) if key in node.following]
+    def _step(self, nodes: list[_Node], word: Word) -> list[_Node]:
+        exact, plain = "=" + word.raw, self._words.get(word.key, word.key)
+        return [node.next_words[key] for node in nodes for key in (exact, plain) if key in node.next_words]
 
 
-def _put_shared(found: list[_Found], shared: list[_Found]) -> None:
+def _insert_shared(matches: list[_TermMatch], shared: list[_TermMatch]) -> None:
     """Add terms that share a later one's last words, in the place of their bare first words."""
-    tail: list[_Found] = []
-    while shared and found and found[-1][1] > shared[0][0]:
-        tail.insert(0, found.pop())
-    inside = [one for one in shared if not any(other[0] < one[0] < other[1] for other in tail)]
-    starts = {one[0] for one in inside}
-    found.extend(sorted([*(one for one in tail if one[0] not in starts), *inside]))
+    tail: list[_TermMatch] = []
+    while shared and matches and matches[-1][1] > shared[0][0]:
+        tail.insert(0, matches.pop())
+    inner = [match for match in shared if not any(other[0] < match[0] < other[1] for other in tail)]
+    starts = {match[0] for match in inner}
+    matches.extend(sorted([*(match for match in tail if match[0] not in starts), *inner]))
 
 
-def _variants(surface: Surface, same: dict[str, str]) -> Iterator[tuple[str, ...]]:
+def _list_variants(surface: Surface, synonyms: dict[str, str]) -> Iterator[tuple[str, ...]]:
     """The word sequences of one way of writing: hyphenated words also joined ("non-invasive", "noninvasive")."""
-    written = [surface.text]
+    spellings = [surface.text]
     if "-" in surface.text and not surface.exact:
-        written.append(surface.text.replace("-", ""))
-    for text in written:
-        words = tokens(text)
+        spellings.append(surface.text.replace("-", ""))
+    for text in spellings:
+        words = split_words(text)
         if surface.exact:
             yield tuple("=" + word.raw for word in words)
             yield (*("=" + word.raw for word in words[:-1]), "=" + words[-1].raw + "s")
         else:
-            yield tuple(same.get(word.key, word.key) for word in words)
+            yield tuple(synonyms.get(word.key, word.key) for word in words)
 
 
-def _inverted(concept_id: str, vocabulary: Vocabulary) -> Iterator[tuple[str, ...]]:
+def _list_inversions(concept_id: str, vocabulary: Vocabulary) -> Iterator[tuple[str, ...]]:
     """A diagnosis named by its parent with the type behind it ("renal cell carcinoma, papillary type")."""
     concept = vocabulary[concept_id]
     if concept.kind != "diagnosis":
         return
-    own = {words for surface in vocabulary.surfaces(concept_id) for words in _plain(surface, vocabulary)}
+    own_words = {
+        words for surface in vocabulary.list_surfaces(concept_id) for words in _list_plain_variants(surface, vocabulary)
+    }
     heads = {
         words
-        for ancestor in vocabulary.ancestors(concept_id)
-        for surface in vocabulary.surfaces(ancestor)
-        for words in _plain(surface, vocabulary)
+        for ancestor in vocabulary.find_ancestors(concept_id)
+        for surface in vocabulary.list_surfaces(ancestor)
+        for words in _list_plain_variants(surface, vocabulary)
     }
-    pairs = {(words[: -len(head)], head) for words in own for head in heads if words[-len(head) :] == head}
-    parents = (surface for parent in concept.parents for surface in vocabulary.surfaces(parent))
-    above = {words for surface in parents for words in _plain(surface, vocabulary)}
+    pairs = {(words[: -len(head)], head) for words in own_words for head in heads if words[-len(head) :] == head}
+    parents = (surface for parent in concept.parents for surface in vocabulary.list_surfaces(parent))
+    above = {words for surface in parents for words in _list_plain_variants(surface, vocabulary)}
     for kind in {kind for kind, _ in pairs if kind}:
         ending = kind if kind[-1] == _TYPE else (*kind, _TYPE)
         for head in above | {head for other, head in pairs if other == kind}:
             yield from ((*head, link, *ending) for link in (",", "of"))
 
 
-def _plain(surface: Surface, vocabulary: Vocabulary) -> Iterator[tuple[str, ...]]:
-    return iter(()) if surface.exact else _variants(surface, vocabulary.words)
+def _list_plain_variants(surface: Surface, vocabulary: Vocabulary) -> Iterator[tuple[str, ...]]:
+    return iter(()) if surface.exact else _list_variants(surface, vocabulary.words)
 
 
-def _is_circa(word: Token, text: str) -> bool:
+def _is_circa(word: Word, text: str) -> bool:
     return word.raw == "ca" and _CIRCA.match(text, word.end) is not None
 
 
 @lru_cache(maxsize=8)
-def _matcher(vocabulary: Vocabulary) -> TermMatcher:
+def _get_matcher(vocabulary: Vocabulary) -> TermMatcher:
     return TermMatcher(vocabulary)
 
 
@@ -193,12 +195,12 @@ def find_terms(text: str, vocabulary: Vocabulary | None = None) -> tuple[Mention
 
     Words match in any case, number, hyphenation and spelling (British or American); abbreviations only as written.
     """
-    found = _matcher(vocabulary or load_vocabulary()).find(text)
-    places = [Span(start, end) for start, end, _ in found]
-    reached = Reach(scope for scope in scopes(text) if not _is_part(scope.cue, places))
+    matches = _get_matcher(vocabulary or load_vocabulary()).find(text)
+    places = [Span(start, end) for start, end, _ in matches]
+    scope_index = ScopeIndex(scope for scope in find_scopes(text) if not _is_part(scope.cue, places))
     return tuple(
-        Mention(place.start, place.end, concept_id, *reached.status(place))
-        for place, (_, _, concept_id) in zip(places, found, strict=True)
+        Mention(place.start, place.end, concept_id, *scope_index.find_status(place))
+        for place, (_, _, concept_id) in zip(places, matches, strict=True)
     )
 
 

@@ -10,7 +10,12 @@ from importlib.resources import files
 from pathlib import Path
 
 from histoseek.errors import InputError
-from histoseek.reports.concepts.entries import Entry, Kind, VocabularyFile, read_vocabulary_file
+from histoseek.reports.concepts.vocabulary_files import (
+    ConceptKind,
+    VocabularyEntry,
+    VocabularyFile,
+    read_vocabulary_file,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,7 @@ class Concept:
     """
 
     id: str
-    kind: Kind
+    kind: ConceptKind
     name: str
     synonyms: tuple[str, ...]
     abbreviations: tuple[str, ...]
@@ -66,55 +71,55 @@ class Vocabulary:
     @cached_property
     def children(self) -> Mapping[str, tuple[str, ...]]:
         """The direct children of each concept that has any, in the order of the files."""
-        found: dict[str, list[str]] = {}
+        children: dict[str, list[str]] = {}
         for concept in self.concepts.values():
             for parent in concept.parents:
-                found.setdefault(parent, []).append(concept.id)
-        return {parent: tuple(below) for parent, below in found.items()}
+                children.setdefault(parent, []).append(concept.id)
+        return {parent: tuple(child_ids) for parent, child_ids in children.items()}
 
     @cached_property
-    def _ancestors(self) -> dict[str, frozenset[str]]:
+    def _known_ancestors(self) -> dict[str, frozenset[str]]:
         return {}
 
-    def ancestors(self, concept_id: str) -> frozenset[str]:
+    def find_ancestors(self, concept_id: str) -> frozenset[str]:
         """Every concept above this one, without itself."""
-        known = self._ancestors.get(concept_id)
-        if known is None:
+        ancestors = self._known_ancestors.get(concept_id)
+        if ancestors is None:
             parents = self[concept_id].parents
-            known = frozenset(parents).union(*(self.ancestors(parent) for parent in parents))
-            self._ancestors[concept_id] = known
-        return known
+            ancestors = frozenset(parents).union(*(self.find_ancestors(parent) for parent in parents))
+            self._known_ancestors[concept_id] = ancestors
+        return ancestors
 
-    def descendants(self, concept_id: str) -> frozenset[str]:
+    def find_descendants(self, concept_id: str) -> frozenset[str]:
         """Every concept below this one, without itself."""
-        return frozenset(other for other in self.concepts if concept_id in self.ancestors(other))
+        return frozenset(other for other in self.concepts if concept_id in self.find_ancestors(other))
 
-    def depth(self, concept_id: str) -> int:
+    def measure_depth(self, concept_id: str) -> int:
         """Steps to the farthest root: 0 for a concept without parents."""
-        return max((1 + self.depth(parent) for parent in self[concept_id].parents), default=0)
+        return max((1 + self.measure_depth(parent) for parent in self[concept_id].parents), default=0)
 
-    def most_specific(self, concept_ids: Iterable[str]) -> tuple[str, ...]:
+    def keep_most_specific(self, concept_ids: Iterable[str]) -> tuple[str, ...]:
         """The ids, first occurrence first, without those that stand above another one among them."""
-        given = tuple(dict.fromkeys(concept_ids))
-        above = frozenset().union(*(self.ancestors(concept_id) for concept_id in given))
-        return tuple(concept_id for concept_id in given if concept_id not in above)
+        unique_ids = tuple(dict.fromkeys(concept_ids))
+        above = frozenset().union(*(self.find_ancestors(concept_id) for concept_id in unique_ids))
+        return tuple(concept_id for concept_id in unique_ids if concept_id not in above)
 
-    def organ_of(self, concept_id: str) -> str:
+    def find_organ(self, concept_id: str) -> str:
         """The whole organ that a part lies in, or a diagnosis arises in; "" where it is not bound to one."""
         concept = self[concept_id]
         if concept.kind != "organ":
-            return self.organ_of(concept.organ) if concept.organ else ""
-        return self.organ_of(concept.parents[0]) if concept.parents else concept.id
+            return self.find_organ(concept.organ) if concept.organ else ""
+        return self.find_organ(concept.parents[0]) if concept.parents else concept.id
 
-    def surfaces(self, concept_id: str) -> tuple[Surface, ...]:
+    def list_surfaces(self, concept_id: str) -> tuple[Surface, ...]:
         """All ways to write a concept: its name, synonyms and abbreviations."""
         concept = self[concept_id]
-        spelled = dict.fromkeys((concept.name, *concept.synonyms))
-        return (*(Surface(text, False) for text in spelled), *(Surface(text, True) for text in concept.abbreviations))
+        names = dict.fromkeys((concept.name, *concept.synonyms))
+        return (*(Surface(text, False) for text in names), *(Surface(text, True) for text in concept.abbreviations))
 
 
 @lru_cache(maxsize=8)
-def load_vocabulary(own_file: Path | None = None) -> Vocabulary:
+def load_vocabulary(user_file: Path | None = None) -> Vocabulary:
     """The packaged vocabulary, with a user's file laid over it.
 
     An entry of a new id adds a concept. One of a known id adds its synonyms and abbreviations, and replaces the name,
@@ -122,30 +127,30 @@ def load_vocabulary(own_file: Path | None = None) -> Vocabulary:
     """
     folder = files("histoseek.reports.concepts") / "vocabulary"
     packaged = sorted((item for item in folder.iterdir() if item.name.endswith(".toml")), key=lambda item: item.name)
-    read = [read_vocabulary_file(item.name, item.read_bytes()) for item in packaged]
-    if own_file is not None:
-        read.append(read_vocabulary_file(str(own_file), _own_bytes(own_file)))
-    entries: dict[str, Entry] = {}
-    for file in read:
+    vocabulary_files = [read_vocabulary_file(item.name, item.read_bytes()) for item in packaged]
+    if user_file is not None:
+        vocabulary_files.append(read_vocabulary_file(str(user_file), _read_user_file(user_file)))
+    entries: dict[str, VocabularyEntry] = {}
+    for file in vocabulary_files:
         for entry in file.entries:
-            entries[entry.id] = entry if entry.id not in entries else entry.over(entries[entry.id])
-    concepts = {entry.id: _concept(entry) for entry in entries.values()}
-    _check(concepts, {entry.id: entry.file for entry in entries.values()})
-    return Vocabulary(concepts, _words(read), read[0].version)
+            entries[entry.id] = entry if entry.id not in entries else entry.merge_onto(entries[entry.id])
+    concepts = {entry.id: _make_concept(entry) for entry in entries.values()}
+    _check_references(concepts, {entry.id: entry.file for entry in entries.values()})
+    return Vocabulary(concepts, _merge_words(vocabulary_files), vocabulary_files[0].version)
 
 
-def _own_bytes(path: Path) -> bytes:
+def _read_user_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise InputError(str(path), f"cannot be read ({error.strerror})", "Check the path") from error
 
 
-def _words(read: list[VocabularyFile]) -> dict[str, str]:
-    return {other: word for file in read for word, others in file.words.items() for other in others}
+def _merge_words(vocabulary_files: list[VocabularyFile]) -> dict[str, str]:
+    return {other: word for file in vocabulary_files for word, others in file.words.items() for other in others}
 
 
-def _concept(entry: Entry) -> Concept:
+def _make_concept(entry: VocabularyEntry) -> Concept:
     removed = set(entry.remove)
     synonyms = tuple(text for text in dict.fromkeys(entry.synonyms) if text not in removed and text != entry.name)
     abbreviations = tuple(text for text in dict.fromkeys(entry.abbreviations) if text not in removed)
@@ -153,29 +158,29 @@ def _concept(entry: Entry) -> Concept:
     return Concept(entry.id, entry.kind, name, synonyms, abbreviations, entry.parents or (), entry.organ or "")
 
 
-def _check(concepts: Mapping[str, Concept], origin: Mapping[str, str]) -> None:
+def _check_references(concepts: Mapping[str, Concept], source: Mapping[str, str]) -> None:
     for concept in concepts.values():
-        where = f"{origin[concept.id]}, entry {concept.id}"
+        where = f"{source[concept.id]}, entry {concept.id}"
         for parent in concept.parents:
             if parent not in concepts:
-                raise InputError(where, f"parent {parent!r} is no concept", "Give the id of an entry")
+                raise InputError(where, f"parent {parent!r} is not a concept", "Give the id of an entry")
         if concept.organ and (concept.organ not in concepts or concepts[concept.organ].kind != "organ"):
-            raise InputError(where, f"organ {concept.organ!r} is no organ", "Give the id of an [organ] entry")
-    _check_cycles(concepts, origin)
+            raise InputError(where, f"organ {concept.organ!r} is not an organ", "Give the id of an [organ] entry")
+    _check_cycles(concepts, source)
 
 
-def _check_cycles(concepts: Mapping[str, Concept], origin: Mapping[str, str]) -> None:
-    done: set[str] = set()
+def _check_cycles(concepts: Mapping[str, Concept], source: Mapping[str, str]) -> None:
+    checked: set[str] = set()
 
     def visit(concept_id: str, path: tuple[str, ...]) -> None:
         if concept_id in path:
             circle = " > ".join((*path[path.index(concept_id) :], concept_id))
-            where = f"{origin[concept_id]}, entry {concept_id}"
-            raise InputError(where, f"is its own ancestor ({circle})", "Take one of these parents away")
-        if concept_id not in done:
+            where = f"{source[concept_id]}, entry {concept_id}"
+            raise InputError(where, f"is its own ancestor ({circle})", "Remove one of these parents")
+        if concept_id not in checked:
             for parent in concepts[concept_id].parents:
                 visit(parent, (*path, concept_id))
-            done.add(concept_id)
+            checked.add(concept_id)
 
     for concept_id in concepts:
         visit(concept_id, ())

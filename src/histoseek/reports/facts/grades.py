@@ -43,12 +43,12 @@ _SCHEMES: tuple[tuple[Scheme, str], ...] = (
     ("figo", r"\bfigo\b"),
     ("nuclear", r"\bnuclear\b"),
 )
-_NUMBERED = re.compile(
+_NUMBERED_GRADE = re.compile(
     rf"\b(?:grade|g)(?:[ ]of)?[ ]?[:=-]?[ ]?(?P<number>{_NUMBER})(?:\s*(?:-|to)\s*(?P<to>{_NUMBER})(?![\w.]))?"
     r"(?:\s*(?:/|\(?of|out\s+of)\s*\(?(?:[2-5]|i{1,3}|iv)\)?)?"
     r"(?![\w])(?!\s*(?:group|\(|\+))",
 )
-_QUALIFIED = re.compile(
+_NAMED_GRADE = re.compile(
     r"\b(?:(?P<level>low|intermediate|high)[\s-]+(?:nuclear[\s-]+)?grade\b|(?:nuclear\s+)?grade\s*[:=]\s*l?(?P<after>low|intermediate|high)\b)"
     r"(?!\s+(?:dysplasia|dysplastic|pin\b|prostatic\s+intra|squamous\s+intra|intraepithelial))"
 )
@@ -78,7 +78,7 @@ class Gleason:
         return 4 if self.score == 8 else 5
 
     @property
-    def consistent(self) -> bool:
+    def is_consistent(self) -> bool:
         """Whether the written sum, if any, is that of the patterns."""
         return self.stated_score in {None, self.score}
 
@@ -110,7 +110,7 @@ class Nottingham:
         return None if total is None else 1 if total <= 5 else 2 if total <= 7 else 3
 
     @property
-    def consistent(self) -> bool:
+    def is_consistent(self) -> bool:
         """Whether the written grade is the one that the scores stand for."""
         return None in {self.grade, self.implied_grade} or self.grade == self.implied_grade
 
@@ -135,43 +135,43 @@ class Grade:
 def find_gleason(text: str) -> tuple[Gleason, ...]:
     """Gleason patterns ("Gleason score 7 (3+4)", "3 + 4 = 7"): a sum needs the name before it, or its result."""
     lower = text.lower()
-    found = []
+    patterns = []
     for match in _SUM.finditer(lower):
         before = lower[max(0, match.start() - 80) : match.start()]
         if "gleason" not in before and match.group(3) is None:
             continue
         primary, secondary = int(match.group(1)), int(match.group(2))
-        written = match.group(3) or next(iter(_SCORE_BEFORE.findall(before)), None)
-        found.append(Gleason(primary, secondary, int(written) if written else None, Span(*match.span())))
-    return tuple(found)
+        stated = match.group(3) or next(iter(_SCORE_BEFORE.findall(before)), None)
+        patterns.append(Gleason(primary, secondary, int(stated) if stated else None, Span(*match.span())))
+    return tuple(patterns)
 
 
 def find_grade_groups(text: str) -> tuple[GradeGroup, ...]:
     """Grade groups of the prostate as written ("grade group 2"; "ISUP 2" where the text is of the prostate)."""
     lower = text.lower()
-    of_prostate = _PROSTATE.search(lower) is not None
+    is_prostate = _PROSTATE.search(lower) is not None
     return tuple(
-        GradeGroup(_number(next(group for group in match.groups() if group)), Span(*match.span()))
+        GradeGroup(_parse_number(next(group for group in match.groups() if group)), Span(*match.span()))
         for match in _GRADE_GROUP.finditer(lower)
-        if of_prostate or match.group(2) is None
+        if is_prostate or match.group(2) is None
     )
 
 
 def find_nottingham(text: str) -> Nottingham | None:
     """The Nottingham (Bloom-Richardson) grade of a text, named or given by its three scores; None without either."""
     lower = text.lower()
-    named = _NOTTINGHAM_NAME.search(lower)
-    scores, places = _scores(lower, named)
-    if named is None and None in scores:
+    name_match = _NOTTINGHAM_NAME.search(lower)
+    scores, places = _find_scores(lower, name_match)
+    if name_match is None and None in scores:
         return None
-    places += [named.span()] if named else []
+    places += [name_match.span()] if name_match else []
     start = min(place[0] for place in places)
-    anchor = named.start() if named else max(0, start - 30)
+    anchor = name_match.start() if name_match else max(0, start - 30)
     grade = _GRADE_NUMBER.search(lower, anchor, min(len(lower), anchor + 90))
-    total = _TOTAL.search(lower, max(0, start - 60)) if named else None
+    total = _TOTAL.search(lower, max(0, start - 60)) if name_match else None
     places += [match.span() for match in (grade, total) if match]
     return Nottingham(
-        grade=_number(grade.group(1)) if grade else None,
+        grade=_parse_number(grade.group(1)) if grade else None,
         tubules=scores[0],
         nuclei=scores[1],
         mitoses=scores[2],
@@ -180,31 +180,31 @@ def find_nottingham(text: str) -> Nottingham | None:
     )
 
 
-def _scores(lower: str, named: re.Match[str] | None) -> tuple[list[int | None], list[tuple[int, int]]]:
+def _find_scores(lower: str, name_match: re.Match[str] | None) -> tuple[list[int | None], list[tuple[int, int]]]:
     """The scores of tubules, nuclei and mitoses with their places: as a sum behind the name, else each by its word.
 
     Of several places the first behind the name counts, else the first of the text.
     """
-    summed = _SCORES.search(lower, named.end(), min(len(lower), named.end() + 60)) if named else None
-    if summed:
-        return [int(score) for score in summed.groups()], [summed.span()]
-    behind = named.end() if named else 0
-    found = [part.search(lower, behind) or part.search(lower) for part in (_TUBULES, _NUCLEI, _MITOSES)]
-    return [int(match.group(1)) if match else None for match in found], [match.span() for match in found if match]
+    sum_match = _SCORES.search(lower, name_match.end(), min(len(lower), name_match.end() + 60)) if name_match else None
+    if sum_match:
+        return [int(score) for score in sum_match.groups()], [sum_match.span()]
+    behind = name_match.end() if name_match else 0
+    matches = [part.search(lower, behind) or part.search(lower) for part in (_TUBULES, _NUCLEI, _MITOSES)]
+    return [int(match.group(1)) if match else None for match in matches], [match.span() for match in matches if match]
 
 
 def find_differentiation(text: str) -> tuple[DifferentiationGrade, ...]:
     """How far a tumour is differentiated ("moderately to poorly differentiated", "poor differentiation")."""
-    found = []
+    grades = []
     for match in _DIFFERENTIATED.finditer(text.lower()):
         for word in (match.group("first"), match.group("second")):
-            value = _level(word)
+            value = _parse_level(word)
             if value:
-                found.append(DifferentiationGrade(value, Span(*match.span())))
-    return tuple(found)
+                grades.append(DifferentiationGrade(value, Span(*match.span())))
+    return tuple(grades)
 
 
-def _level(word: str | None) -> Differentiation | None:
+def _parse_level(word: str | None) -> Differentiation | None:
     if not word or word == "slightly":
         return None
     return "well" if word == "well" else "moderate" if word.startswith("moderate") else "poor"
@@ -217,18 +217,20 @@ def find_grades(text: str) -> tuple[Grade, ...]:
     """
     lower = text.lower()
     nottingham = find_nottingham(text)
-    taken = [group.span for group in find_grade_groups(text)] + ([nottingham.span] if nottingham else [])
-    found = []
-    for match in sorted((*_NUMBERED.finditer(lower), *_QUALIFIED.finditer(lower)), key=lambda match: match.start()):
+    spans = [group.span for group in find_grade_groups(text)] + ([nottingham.span] if nottingham else [])
+    grades = []
+    for match in sorted(
+        (*_NUMBERED_GRADE.finditer(lower), *_NAMED_GRADE.finditer(lower)), key=lambda match: match.start()
+    ):
         span = Span(*match.span())
-        if any(span.overlaps(other) for other in taken) or _is_bare_letter(match, text):
+        if any(span.overlaps(other) for other in spans) or _is_bare_letter(match, text):
             continue
         fields = match.groupdict()
-        named = (fields.get("level") or fields.get("after"),)
+        levels = (fields.get("level") or fields.get("after"),)
         numbers = (fields.get("number"), fields.get("to"))
-        values = (*filter(None, named), *(str(_number(number)) for number in numbers if number))
-        found += [Grade(_scheme(lower, span), value, span) for value in values]
-    return tuple(found)
+        values = (*filter(None, levels), *(str(_parse_number(number)) for number in numbers if number))
+        grades += [Grade(_find_scheme(lower, span), value, span) for value in values]
+    return tuple(grades)
 
 
 def _is_bare_letter(match: re.Match[str], text: str) -> bool:
@@ -238,7 +240,7 @@ def _is_bare_letter(match: re.Match[str], text: str) -> bool:
     )
 
 
-def _scheme(lower: str, span: Span) -> Scheme:
+def _find_scheme(lower: str, span: Span) -> Scheme:
     around = lower[max(0, span.start - 25) : span.end]
     behind = lower[span.end : span.end + 25]
     for scheme, name in _SCHEMES:
@@ -247,5 +249,5 @@ def _scheme(lower: str, span: Span) -> Scheme:
     return "general"
 
 
-def _number(text: str) -> int:
+def _parse_number(text: str) -> int:
     return int(text) if text.isdigit() else _ROMAN[text]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # Marker: further ways to write it, as patterns, in any case.
-_WRITTEN: dict[str, str] = {
+_SPELLINGS: dict[str, str] = {
     "ER": r"o?estrogen(?:\s+receptors?)?",
     "PR": r"progesterone(?:\s+receptors?)?|PgR",
     "myeloperoxidase": r"MPO|myeloperoxidase",
@@ -42,7 +42,7 @@ _WRITTEN: dict[str, str] = {
     "cyclin D1": r"cyclin\s?D1",
     "beta-catenin": r"(?:beta|β)-?catenin",
 }
-_AS_WRITTEN = (
+_NAMES = (
     "p53", "p63", "p40", "p57", "p120", "ALK", "ROS1", "BRAF", "MLH1",
     "MSH2", "MSH6", "PMS2", "PAX2", "PAX8", "CDX2", "SATB2", "NKX3.1", "PSA",
     "PSMA", "PSAP", "ERG", "calretinin", "vimentin", "desmin", "caldesmon", "calponin", "myogenin",
@@ -63,27 +63,27 @@ _AS_WRITTEN = (
 _KERATIN = r"(?:CK|cytokeratin)[\s-]?\d{1,2}(?:\s?[,/]\s?\d{1,2})*(?:\s?/\s?\d{1,2})?"
 
 
-def _pattern() -> re.Pattern[str]:
-    known = sorted((re.escape(name) for name in _AS_WRITTEN), key=len, reverse=True)
-    cased = r"ER|PR|AR"
-    free = "|".join((*_WRITTEN.values(), *known, _KERATIN))
-    return re.compile(rf"(?<![\w-])(?:{cased}|(?i:{free}))(?![A-Za-z0-9])(?!-positive\s+T)")
+def _make_pattern() -> re.Pattern[str]:
+    names = sorted((re.escape(name) for name in _NAMES), key=len, reverse=True)
+    exact_case = r"ER|PR|AR"
+    any_case = "|".join((*_SPELLINGS.values(), *names, _KERATIN))
+    return re.compile(rf"(?<![\w-])(?:{exact_case}|(?i:{any_case}))(?![A-Za-z0-9])(?!-positive\s+T)")
 
 
-MARKER = _pattern()
-_READ = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _WRITTEN.items())
-_BY_LOWER = {name.lower(): name for name in _AS_WRITTEN}
+MARKER = _make_pattern()
+_SPELLING_PATTERNS = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _SPELLINGS.items())
+_BY_LOWER = {name.lower(): name for name in _NAMES}
 
 
-def markers_of(written: str) -> tuple[str, ...]:
+def name_markers(text: str) -> tuple[str, ...]:
     """The markers that a matched text stands for: one, or several for a list of keratins."""
-    for name, pattern in _READ:
-        if pattern.fullmatch(written):
+    for name, pattern in _SPELLING_PATTERNS:
+        if pattern.fullmatch(text):
             return (name,)
-    lower = written.lower()
+    lower = text.lower()
     if lower.startswith(("ck", "cytokeratin")):
-        numbers = re.findall(r"\d+", written)
+        numbers = re.findall(r"\d+", text)
         if numbers[:2] == ["5", "6"]:
             return ("CK5/6", *(f"CK{number}" for number in numbers[2:]))
         return tuple(f"CK{number}" for number in numbers)
-    return (_BY_LOWER.get(lower, written),)
+    return (_BY_LOWER.get(lower, text),)

@@ -26,21 +26,21 @@ _MARGIN = re.compile(
     re.IGNORECASE,
 )
 _PUSHING = re.compile(r"\b(?:pushing|expansile|tumou?r|infiltrating|irregular|invasive|ulcer)\s+\Z", re.IGNORECASE)
-_FREE = re.compile(
+_FREE_MARGIN = re.compile(
     r"\b(?:free|negative|clear|uninvolved|not\s+involved|not\s+reach\w*|no\s+tumou?r\s+at|complete(?:ly)?\s+excis\w+)\b|"
     r"\binvolved\s*[?:]\s*no\b",
     re.IGNORECASE,
 )
-_INVOLVED = re.compile(
+_INVOLVED_MARGIN = re.compile(
     r"\b(?:involved|positive|not\s+free|reach(?:es|ed)|present\s+at|at\s+the\s+(?:\w+\s+)?margin|extends?\s+to|"
     r"incomplete(?:ly)?\s+excis\w+|transected)\b",
     re.IGNORECASE,
 )
-_CLOSE = re.compile(r"\bclose\b", re.IGNORECASE)
+_CLOSE_MARGIN = re.compile(r"\bclose\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class Measurement:
     """One to three lengths in mm, in the order written."""
 
     dimensions_mm: tuple[float, ...]
@@ -61,39 +61,39 @@ class Margin:
     span: Span
 
 
-def find_sizes(text: str) -> tuple[Size, ...]:
+def find_sizes(text: str) -> tuple[Measurement, ...]:
     """Every length with a unit ("2.2 x 1.9 x 1.6 cm", "5 mm") that is not the distance of a margin."""
-    distances = {distance.span for _, _, distance in _margin_places(text) if distance is not None}
-    return tuple(size for size in _lengths(text) if size.span not in distances)
+    distances = {distance.span for _, _, distance in _find_margin_sentences(text) if distance is not None}
+    return tuple(size for size in _find_lengths(text) if size.span not in distances)
 
 
 def find_margins(text: str) -> tuple[Margin, ...]:
     """Resection margins, one value for each sentence that says their status or a distance."""
-    found = []
-    for sentence, status, distance in _margin_places(text):
+    margins = []
+    for sentence, status, distance in _find_margin_sentences(text):
         if status is not None or distance is not None:
-            found.append(Margin(status, distance.dimensions_mm[0] if distance else None, sentence))
-    return tuple(found)
+            margins.append(Margin(status, distance.dimensions_mm[0] if distance else None, sentence))
+    return tuple(margins)
 
 
-def _lengths(text: str) -> list[Size]:
-    return [size for match in _SIZE.finditer(text) if (size := _size(match)) is not None]
+def _find_lengths(text: str) -> list[Measurement]:
+    return [size for match in _SIZE.finditer(text) if (size := _parse_size(match)) is not None]
 
 
-def _size(match: re.Match[str]) -> Size | None:
+def _parse_size(match: re.Match[str]) -> Measurement | None:
     units = [match[f"u{axis}"] for axis in "abc"]
     last = next((unit for unit in reversed(units) if unit), None)
     if last is None:
         return None
     values = [(match[axis], unit or last) for axis, unit in zip("abc", units, strict=True) if match[axis]]
     lengths = tuple(round(float(value.replace(",", ".")) * _MM_PER[unit.lower()], 4) for value, unit in values)
-    return Size(lengths, Span(*match.span()))
+    return Measurement(lengths, Span(*match.span()))
 
 
-def _margin_places(text: str) -> list[tuple[Span, MarginStatus | None, Size | None]]:
+def _find_margin_sentences(text: str) -> list[tuple[Span, MarginStatus | None, Measurement | None]]:
     """Each sentence about margins, with their status and nearest distance."""
-    sizes = [size for size in _lengths(text) if len(size.dimensions_mm) == 1]
-    places: list[tuple[Span, MarginStatus | None, Size | None]] = []
+    sizes = [size for size in _find_lengths(text) if len(size.dimensions_mm) == 1]
+    places: list[tuple[Span, MarginStatus | None, Measurement | None]] = []
     start = 0
     for end in (*(match.end() for match in _PLACE_END.finditer(text)), len(text)):
         words = [
@@ -106,8 +106,8 @@ def _margin_places(text: str) -> list[tuple[Span, MarginStatus | None, Size | No
             last = bisect_left(sizes, end, key=lambda size: size.span.start)
             near = [size for size in sizes[first:last] if _is_distance(text, size.span, words)]
             nearest = min(near, key=lambda size: size.largest_mm, default=None)
-            about = max(text.rfind(mark, start, words[0].start()) for mark in ",:")
-            places.append((Span(start, end), _status(text[max(start, about) : end]), nearest))
+            clause_start = max(text.rfind(mark, start, words[0].start()) for mark in ",:")
+            places.append((Span(start, end), _find_status(text[max(start, clause_start) : end]), nearest))
         start = end
     return places
 
@@ -121,16 +121,16 @@ def _is_distance(text: str, size: Span, words: list[re.Match[str]]) -> bool:
     return following <= size.end + 60 and "," not in text[size.end : following]
 
 
-def _status(sentence: str) -> MarginStatus | None:
-    free, involved = _FREE.search(sentence), _INVOLVED.search(sentence)
-    if free and involved and not free.start() <= involved.start() < free.end():
-        return "involved" if "not free" in involved.group().lower() else _first(free, involved)
-    if free:
+def _find_status(sentence: str) -> MarginStatus | None:
+    free_match, involved_match = _FREE_MARGIN.search(sentence), _INVOLVED_MARGIN.search(sentence)
+    if free_match and involved_match and not free_match.start() <= involved_match.start() < free_match.end():
+        return "involved" if "not free" in involved_match.group().lower() else _choose_first(free_match, involved_match)
+    if free_match:
         return "free"
-    if involved:
+    if involved_match:
         return "involved"
-    return "close" if _CLOSE.search(sentence) else None
+    return "close" if _CLOSE_MARGIN.search(sentence) else None
 
 
-def _first(free: re.Match[str], involved: re.Match[str]) -> MarginStatus:
-    return "free" if free.start() < involved.start() else "involved"
+def _choose_first(free_match: re.Match[str], involved_match: re.Match[str]) -> MarginStatus:
+    return "free" if free_match.start() < involved_match.start() else "involved"

@@ -75,30 +75,30 @@ class NodeCount:
 def find_tnm(text: str) -> tuple[StageCategory, ...]:
     """TNM categories ("pT2a pN1(sn) M0", "ypT0"); a T without p or c counts only where an N follows it."""
     axes: tuple[Axis, ...] = ("T", "N", "M")
-    found: list[StageCategory] = []
+    categories: list[StageCategory] = []
     for match in _TNM.finditer(text):
-        if _is_named(match) or _is_plain(match):
-            found.extend(_category(match, axis) for axis in axes if match[f"{axis}value"])
+        if _has_basis(match) or _has_n_category(match):
+            categories.extend(_make_category(match, axis) for axis in axes if match[f"{axis}value"])
     alone: tuple[tuple[Axis, re.Pattern[str]], ...] = (("N", _N_ALONE), ("M", _M_ALONE))
     for axis, pattern in alone:
         for match in pattern.finditer(text):
-            category = _category(match, axis)
-            if not any(category.span.overlaps(other.span) for other in found):
-                found.append(category)
-    return tuple(sorted(found, key=lambda category: category.span.start))
+            category = _make_category(match, axis)
+            if not any(category.span.overlaps(other.span) for other in categories):
+                categories.append(category)
+    return tuple(sorted(categories, key=lambda category: category.span.start))
 
 
-def _is_named(match: re.Match[str]) -> bool:
+def _has_basis(match: re.Match[str]) -> bool:
     """A T with p or c before it; with a blank behind it only in its own case ("pT 2", but no prothrombin, "PT 4")."""
     return bool(match["Tmod"]) and (match["Tmod"].islower() or " " not in match.group()[:4])
 
 
-def _is_plain(match: re.Match[str]) -> bool:
+def _has_n_category(match: re.Match[str]) -> bool:
     """A T without p or c counts only in capitals, with an N behind it ("T2 N0", not "to no")."""
     return bool(match["Nvalue"]) and bool(re.fullmatch(r"T\s?(?:is|X|x|\d).*N\s?[\dXx].*", match.group(), re.DOTALL))
 
 
-def _category(match: re.Match[str], axis: Axis) -> StageCategory:
+def _make_category(match: re.Match[str], axis: Axis) -> StageCategory:
     fields = match.groupdict()
     modifiers = (fields[f"{axis}mod"] or fields.get("Tmod") or "").lower()
     value = fields[f"{axis}value"].lower().replace("o", "0").replace("x", "X")
@@ -113,12 +113,12 @@ def _category(match: re.Match[str], axis: Axis) -> StageCategory:
 def find_stage_groups(text: str) -> tuple[StageGroup, ...]:
     """Stage groups ("stage IIIA", "FIGO stage IB2")."""
     return tuple(
-        StageGroup(_stage_value(match), match["figo"] is not None, Span(*match.span()))
+        StageGroup(_format_stage(match), match["figo"] is not None, Span(*match.span()))
         for match in _STAGE.finditer(text)
     )
 
 
-def _stage_value(match: re.Match[str]) -> str:
+def _format_stage(match: re.Match[str]) -> str:
     number = match["number"].lower()
     return _ROMAN.get(number, number) + (match["letter"] or "").upper() + (match["digit"] or "")
 
@@ -126,19 +126,23 @@ def _stage_value(match: re.Match[str]) -> str:
 def find_node_counts(text: str) -> tuple[NodeCount, ...]:
     """Counts of lymph nodes ("2/14 lymph nodes", "pN2a(5/15)"): a ratio beside the word, or right behind an N."""
     after_n = {category.span.end for category in find_tnm(text) if category.axis == "N"}
-    found = []
+    counts = []
     for match in _RATIO.finditer(text):
         positive, examined = int(match.group(1)), int(match.group(2))
-        if positive <= examined and examined > 0 and (_beside_nodes(text, match) or _opens_at(text, match, after_n)):
-            found.append(NodeCount(positive, examined, Span(*match.span())))
-    return tuple(found)
+        if (
+            positive <= examined
+            and examined > 0
+            and (_is_beside_nodes(text, match) or _opens_after(text, match, after_n))
+        ):
+            counts.append(NodeCount(positive, examined, Span(*match.span())))
+    return tuple(counts)
 
 
-def _beside_nodes(text: str, match: re.Match[str]) -> bool:
+def _is_beside_nodes(text: str, match: re.Match[str]) -> bool:
     before = re.split(r"[.;\n]", text[max(0, match.start() - 70) : match.start()])[-1]
     behind = re.split(r"[.;\n]", text[match.end() : match.end() + 45])[0]
     return _NODE.search(before) is not None or _NODE.search(behind) is not None
 
 
-def _opens_at(text: str, match: re.Match[str], places: set[int]) -> bool:
+def _opens_after(text: str, match: re.Match[str], places: set[int]) -> bool:
     return any(text[place : match.start()].strip() == "(" for place in places)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from histoseek.reports.facts.markers import MARKER, markers_of
+from histoseek.reports.facts.markers import MARKER, name_markers
 from histoseek.reports.language.words import Span
 
 StainResult = Literal["positive", "negative", "equivocal", "retained", "lost"]
@@ -51,7 +51,7 @@ class Stain:
 
 
 @dataclass(slots=True)
-class _Group:
+class _MarkerGroup:
     """Markers of one list ("ER, PR and HER2") and where the list stands."""
 
     names: list[str]
@@ -61,55 +61,62 @@ class _Group:
 
 def find_stains(text: str) -> tuple[Stain, ...]:
     """Immunohistochemical results, before or behind a marker or a list of them, in one sentence."""
-    found: list[Stain] = []
+    stains: list[Stain] = []
     start = 0
     for end in (*(match.end() for match in _SENTENCE_END.finditer(text)), len(text)):
-        groups = _groups(text, start, end)
+        groups = _group_markers(text, start, end)
         for index, group in enumerate(groups):
             before = groups[index - 1].end if index else start
             behind = groups[index + 1].start if index + 1 < len(groups) else end
-            found.extend(_read(text, group, before, behind))
+            stains.extend(_read_results(text, group, before, behind))
         start = end
-    return tuple(found)
+    return tuple(stains)
 
 
-def _groups(text: str, start: int, end: int) -> list[_Group]:
-    groups: list[_Group] = []
+def _group_markers(text: str, start: int, end: int) -> list[_MarkerGroup]:
+    groups: list[_MarkerGroup] = []
     for match in MARKER.finditer(text, start, end):
-        names = markers_of(match.group())
+        names = name_markers(match.group())
         if groups and _LIST_GAP.fullmatch(text, groups[-1].end, match.start()):
             groups[-1].names.extend(names)
             groups[-1].end = match.end()
         else:
-            groups.append(_Group(list(names), match.start(), match.end()))
+            groups.append(_MarkerGroup(list(names), match.start(), match.end()))
     return groups
 
 
-def _read(text: str, group: _Group, before: int, behind: int) -> list[Stain]:
+def _read_results(text: str, group: _MarkerGroup, before: int, behind: int) -> list[Stain]:
     """The results of a list of markers, from what stands between its neighbours."""
-    ahead = list(_RESULT.finditer(text, group.end, behind))
+    results_behind = list(_RESULT.finditer(text, group.end, behind))
     # A result that leads straight to the next list belongs to that one ("positive ER, negative HER2").
-    if ahead and behind < len(text) and _leads(text, ahead[-1].end(), behind) and MARKER.match(text, behind):
-        ahead.pop()
-    leading = [match for match in _RESULT.finditer(text, before, group.start) if _leads(text, match.end(), group.start)]
-    result = leading[-1] if leading else ahead[0] if ahead else None
+    if (
+        results_behind
+        and behind < len(text)
+        and _leads_to(text, results_behind[-1].end(), behind)
+        and MARKER.match(text, behind)
+    ):
+        results_behind.pop()
+    results_before = [
+        match for match in _RESULT.finditer(text, before, group.start) if _leads_to(text, match.end(), group.start)
+    ]
+    result = results_before[-1] if results_before else results_behind[0] if results_behind else None
     score = _SCORE.search(text, group.end, behind)
     percent = _PERCENT.search(text, group.end, behind)
     if result is None and score is None and percent is None:
         return []
     ends = [match.end() for match in (result, score, percent) if match] + [group.end]
     span = Span(min(group.start, result.start() if result else group.start), max(ends))
-    low, high = _ends(percent) if percent else (None, None)
-    named: StainResult | None = result.lastgroup if result else None  # type: ignore[assignment]
-    written = f"{score.group(1) or score.group(2)}+" if score else None
-    return [Stain(name, named, written, low, high, span) for name in dict.fromkeys(group.names)]
+    low, high = _parse_range(percent) if percent else (None, None)
+    result_name: StainResult | None = result.lastgroup if result else None  # type: ignore[assignment]
+    score_text = f"{score.group(1) or score.group(2)}+" if score else None
+    return [Stain(name, result_name, score_text, low, high, span) for name in dict.fromkeys(group.names)]
 
 
-def _leads(text: str, start: int, end: int) -> bool:
+def _leads_to(text: str, start: int, end: int) -> bool:
     return _LEADS.fullmatch(text, start, end) is not None
 
 
-def _ends(percent: re.Match[str]) -> tuple[float, float]:
+def _parse_range(percent: re.Match[str]) -> tuple[float, float]:
     low = float(percent["low"].replace(",", "."))
     high = float(percent["high"]) if percent["high"] else low
     bound = (percent["bound"] or "").strip()
@@ -127,7 +134,7 @@ class Ki67:
     span: Span
 
 
-def ki67_of(stains: Iterable[Stain]) -> tuple[Ki67, ...]:
+def select_ki67(stains: Iterable[Stain]) -> tuple[Ki67, ...]:
     """The Ki-67 indices among some stains, with their ranges."""
     return tuple(
         Ki67(stain.low_percent, stain.high_percent, stain.span)

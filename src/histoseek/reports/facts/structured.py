@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from histoseek.reports.concepts.entries import Kind
-from histoseek.reports.concepts.labels import diagnosis_label
-from histoseek.reports.concepts.sites import main_organ
+from histoseek.reports.concepts.diagnosis import make_diagnosis_label
+from histoseek.reports.concepts.sites import find_main_organ
 from histoseek.reports.concepts.terms import Mention, find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
+from histoseek.reports.concepts.vocabulary_files import ConceptKind
 from histoseek.reports.facts.grades import (
     DifferentiationGrade,
     Gleason,
@@ -22,7 +22,7 @@ from histoseek.reports.facts.grades import (
     find_grades,
     find_nottingham,
 )
-from histoseek.reports.facts.measures import Margin, Size, find_margins, find_sizes
+from histoseek.reports.facts.measures import Margin, Measurement, find_margins, find_sizes
 from histoseek.reports.facts.staging import (
     NodeCount,
     StageCategory,
@@ -31,13 +31,13 @@ from histoseek.reports.facts.staging import (
     find_stage_groups,
     find_tnm,
 )
-from histoseek.reports.facts.stains import Ki67, Stain, find_stains, ki67_of
+from histoseek.reports.facts.stains import Ki67, Stain, find_stains, select_ki67
 from histoseek.reports.language.negation import Status
 from histoseek.reports.language.words import Span
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class Contradiction:
     """Two statements of a text that cannot both hold, in one line, and where the second stands."""
 
     what: str
@@ -63,43 +63,43 @@ class StructuredReport:
     tnm: tuple[StageCategory, ...]
     stage_groups: tuple[StageGroup, ...]
     nodes: tuple[NodeCount, ...]
-    sizes: tuple[Size, ...]
+    sizes: tuple[Measurement, ...]
     margins: tuple[Margin, ...]
     stains: tuple[Stain, ...]
     ki67: tuple[Ki67, ...]
-    conflicts: tuple[Conflict, ...]
+    conflicts: tuple[Contradiction, ...]
 
     def concepts(
-        self, kind: Kind, status: Status = Status.AFFIRMED, vocabulary: Vocabulary | None = None
+        self, kind: ConceptKind, status: Status = Status.AFFIRMED, vocabulary: Vocabulary | None = None
     ) -> tuple[str, ...]:
         """The most specific concepts of a kind that the text names with a status, first mention first.
 
         What is affirmed anywhere in the text counts as neither uncertain nor past.
         """
-        known = vocabulary or load_vocabulary()
-        named = [mention for mention in self.mentions if known[mention.concept_id].kind == kind]
-        affirmed = {mention.concept_id for mention in named if mention.status == Status.AFFIRMED}
-        wanted = [mention.concept_id for mention in named if mention.status == status]
+        vocabulary = vocabulary or load_vocabulary()
+        mentions = [mention for mention in self.mentions if vocabulary[mention.concept_id].kind == kind]
+        affirmed = {mention.concept_id for mention in mentions if mention.status == Status.AFFIRMED}
+        concept_ids = [mention.concept_id for mention in mentions if mention.status == status]
         if status in {Status.UNCERTAIN, Status.HISTORICAL}:
-            above = affirmed.union(*(known.ancestors(one) for one in affirmed))
-            wanted = [one for one in wanted if one not in above]
-        return known.most_specific(wanted)
+            excluded = affirmed.union(*(vocabulary.find_ancestors(concept_id) for concept_id in affirmed))
+            concept_ids = [concept_id for concept_id in concept_ids if concept_id not in excluded]
+        return vocabulary.keep_most_specific(concept_ids)
 
-    def label(self, level: int, vocabulary: Vocabulary | None = None) -> str:
-        """The report's diagnosis label at a level of the tree (see `labels.diagnosis_label`)."""
-        known = vocabulary or load_vocabulary()
-        return diagnosis_label(self.concepts("diagnosis", vocabulary=known), known, level)
+    def make_label(self, level: int, vocabulary: Vocabulary | None = None) -> str:
+        """The report's diagnosis label at a level of the tree (see `make_diagnosis_label`)."""
+        vocabulary = vocabulary or load_vocabulary()
+        return make_diagnosis_label(self.concepts("diagnosis", vocabulary=vocabulary), vocabulary, level)
 
 
-def extract(text: str, vocabulary: Vocabulary | None = None) -> StructuredReport:
+def extract_facts(text: str, vocabulary: Vocabulary | None = None) -> StructuredReport:
     """Read all fields of a report's text. Never raises for what a text says; an empty text has empty fields."""
-    known = vocabulary or load_vocabulary()
-    mentions = find_terms(text, known)
+    vocabulary = vocabulary or load_vocabulary()
+    mentions = find_terms(text, vocabulary)
     gleason, groups, nottingham = find_gleason(text), find_grade_groups(text), find_nottingham(text)
     stains = find_stains(text)
     return StructuredReport(
         mentions=mentions,
-        organ=main_organ(text, mentions, known),
+        organ=find_main_organ(text, mentions, vocabulary),
         gleason=gleason,
         grade_groups=groups,
         nottingham=nottingham,
@@ -111,24 +111,24 @@ def extract(text: str, vocabulary: Vocabulary | None = None) -> StructuredReport
         sizes=find_sizes(text),
         margins=find_margins(text),
         stains=stains,
-        ki67=ki67_of(stains),
-        conflicts=tuple(_conflicts(gleason, groups, nottingham)),
+        ki67=select_ki67(stains),
+        conflicts=tuple(_find_contradictions(gleason, groups, nottingham)),
     )
 
 
-def _conflicts(
+def _find_contradictions(
     gleason: tuple[Gleason, ...], groups: tuple[GradeGroup, ...], nottingham: Nottingham | None
-) -> Iterable[Conflict]:
+) -> Iterable[Contradiction]:
     for sum_ in gleason:
-        if not sum_.consistent:
+        if not sum_.is_consistent:
             what = f"Gleason {sum_.primary}+{sum_.secondary} is {sum_.score}, not {sum_.stated_score}"
-            yield Conflict(what, sum_.span)
+            yield Contradiction(what, sum_.span)
     for group in groups:
         before = [sum_ for sum_ in gleason if sum_.span.start <= group.span.start] or list(gleason[:1])
         if before and before[-1].grade_group != group.value:
             last = before[-1]
             what = f"Gleason {last.primary}+{last.secondary} is grade group {last.grade_group}, not {group.value}"
-            yield Conflict(what, group.span)
-    if nottingham is not None and not nottingham.consistent:
+            yield Contradiction(what, group.span)
+    if nottingham is not None and not nottingham.is_consistent:
         what = f"these scores are Nottingham grade {nottingham.implied_grade}, not {nottingham.grade}"
-        yield Conflict(what, nottingham.span)
+        yield Contradiction(what, nottingham.span)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from histoseek.reports.files.columns import ColumnMapping, PartName
+from histoseek.reports.files.report_columns import ColumnMapping, PartName
 
 Format = Literal["table", "json", "json lines", "workbook", "text", "pdf"]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ReportSource:
     """Where a text was read: row counts as a spreadsheet shows it (the header is row 1), None in a file of one text."""
 
     path: Path
@@ -45,15 +45,15 @@ class Report:
     case_id: str | None
     patient_id: str | None = field(repr=False)
     parts: tuple[ReportPart, ...]
-    source: Source
+    source: ReportSource
     persons: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def text(self) -> str:
         """All parts in order; a part that came from a column or an addendum begins with its heading."""
-        return "\n\n".join(self._headed())
+        return "\n\n".join(self._format_parts())
 
-    def _headed(self) -> Iterator[str]:
+    def _format_parts(self) -> Iterator[str]:
         addendum = 0
         for part in self.parts:
             if part.addendum > addendum:
@@ -64,10 +64,10 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ReportRefusal:
     """A file, or one row of it, that was left out: what is wrong and the next step."""
 
-    source: Source
+    source: ReportSource
     what: str
     advice: str
 
@@ -77,7 +77,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class FileRead:
+class ReportFileSummary:
     """A file that was read.
 
     encoding: as found, None where the format fixes it; mapping: None in a file of one text; texts: how many were read;
@@ -93,7 +93,7 @@ class FileRead:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportsRead:
+class ReportBatch:
     """Reports in the order of the files, and what was noticed.
 
     refused: files and rows left out. folded: ids whose text came more than once and is kept once.
@@ -101,7 +101,7 @@ class ReportsRead:
     """
 
     reports: tuple[Report, ...]
-    files: tuple[FileRead, ...]
-    refused: tuple[Refusal, ...]
+    files: tuple[ReportFileSummary, ...]
+    refused: tuple[ReportRefusal, ...]
     folded: tuple[str, ...]
     differing: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Bytes of unknown encoding to clean text; what is no text at all is told apart."""
+"""Bytes of unknown encoding to clean text; what is not text at all is refused."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Encoding:
     name: str
 
 
-def file_encoding(path: Path) -> Encoding:
+def find_encoding(path: Path) -> Encoding:
     """Find a file's encoding: its mark, UTF-8, UTF-16 without a mark, then single-byte and East Asian code pages.
 
     UTF-8 with stray bytes of Windows' western code page in it is read as both ("utf-8 with cp1252").
@@ -53,15 +53,15 @@ def file_encoding(path: Path) -> Encoding:
         head = file.read(8192)
     if not head.strip(b"\x00 \t\r\n"):
         raise InputError(str(path), "empty", "Give a file with text in it")
-    marked = next((codec for mark, codec in _MARKS if head.startswith(mark)), None)
-    if marked:
-        return _checked(path, Encoding(marked, "replace", marked.removesuffix("-sig")))
-    wide = _utf16_without_mark(head)
+    mark_codec = next((codec for mark, codec in _MARKS if head.startswith(mark)), None)
+    if mark_codec:
+        return _check_decodes(path, Encoding(mark_codec, "replace", mark_codec.removesuffix("-sig")))
+    wide = _guess_utf16(head)
     if wide:
-        return _checked(path, Encoding(wide, "replace", wide))
+        return _check_decodes(path, Encoding(wide, "replace", wide))
     if len(head.translate(None, _CONTROL_BYTES)) < len(head):
-        raise InputError(str(path), "no text but binary data", "Save it as text, a table, Excel or PDF")
-    return _unmarked(path)
+        raise InputError(str(path), "not text but binary data", "Save it as text, a table, Excel or PDF")
+    return _detect_unmarked(path)
 
 
 def clean_text(text: str) -> str:
@@ -79,17 +79,17 @@ def clean_id(text: str) -> str:
     return "".join(c for c in composed if unicodedata.category(c) not in ("Cc", "Cf", "Cs")).strip()
 
 
-def _checked(path: Path, encoding: Encoding) -> Encoding:
+def _check_decodes(path: Path, encoding: Encoding) -> Encoding:
     with path.open(encoding=encoding.codec, errors=encoding.errors) as file:
         head = file.read(4096)
     if "\x00" in head or head.count("\ufffd") > len(head) // 50:
-        raise InputError(str(path), f"no text, though it is marked as {encoding.name}", "Save it again as UTF-8")
+        raise InputError(str(path), f"not text, although it is marked as {encoding.name}", "Save it again as UTF-8")
     if not head.strip():
         raise InputError(str(path), "empty", "Give a file with text in it")
     return encoding
 
 
-def _utf16_without_mark(head: bytes) -> str | None:
+def _guess_utf16(head: bytes) -> str | None:
     """UTF-16 of mostly western text has a zero in every other byte."""
     pairs = len(head) // 2
     for codec, zeros, others in (("utf-16-le", head[1::2], head[::2]), ("utf-16-be", head[::2], head[1::2])):
@@ -98,7 +98,7 @@ def _utf16_without_mark(head: bytes) -> str | None:
     return None
 
 
-def _unmarked(path: Path) -> Encoding:
+def _detect_unmarked(path: Path) -> Encoding:
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         with path.open("rb") as file:
@@ -106,33 +106,33 @@ def _unmarked(path: Path) -> Encoding:
                 decoder.decode(chunk)
             decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return _other(path)
+        return _detect_code_page(path)
     return Encoding("utf-8", "strict", "utf-8")
 
 
-def _other(path: Path) -> Encoding:
-    lines = tuple(_lines_beyond_ascii(path))
+def _detect_code_page(path: Path) -> Encoding:
+    lines = tuple(_sample_lines(path))
     utf8 = sum(_is_utf8(line) for line in lines)
     if utf8 and utf8 * 4 >= len(lines) - utf8:
         return Encoding("utf-8", _MIXED, "utf-8 with cp1252")
     sample = b"\n".join(lines)
     western = sample.decode("cp1252", errors="replace")
-    beyond = [character for character in western if not character.isascii()]
-    if set(beyond) <= _WESTERN and len(beyond) < 0.25 * len(western) and not _SUPERSCRIPT_IN_WORD.search(western):
+    accented = [character for character in western if not character.isascii()]
+    if set(accented) <= _WESTERN and len(accented) < 0.25 * len(western) and not _SUPERSCRIPT_IN_WORD.search(western):
         return Encoding("cp1252", "replace", "cp1252")
     best = from_bytes(sample, cp_isolation=list(_CANDIDATES), threshold=0.9).best()
     codec = best.encoding if best else "cp1252"
     return Encoding(codec, "replace", codec)
 
 
-def _lines_beyond_ascii(path: Path) -> Iterator[bytes]:
-    left = _SAMPLE_BYTES
+def _sample_lines(path: Path) -> Iterator[bytes]:
+    budget = _SAMPLE_BYTES
     with path.open("rb") as file:
         for line in file:
             if not line.isascii():
-                yield line[:left].rstrip(b"\r\n")
-                left -= len(line)
-            if left <= 0:
+                yield line[:budget].rstrip(b"\r\n")
+                budget -= len(line)
+            if budget <= 0:
                 return
 
 
@@ -144,11 +144,11 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def _western(error: UnicodeError) -> tuple[str, int]:
-    """Read the bytes that are no UTF-8 in Windows' western code page."""
+def _decode_western(error: UnicodeError) -> tuple[str, int]:
+    """Decode the bytes that are not UTF-8 by Windows' western code page."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return error.object[error.start : error.end].decode("cp1252", errors="replace"), error.end
 
 
-codecs.register_error(_MIXED, _western)
+codecs.register_error(_MIXED, _decode_western)

@@ -15,7 +15,7 @@ _BAD_END = "expected after"
 
 @dataclass(frozen=True, slots=True)
 class OpenQuote:
-    """Lines that are no row, since a quote is not closed: that of the quote, and the first and last left out."""
+    """Lines left out because a quote is not closed: the line of the quote, and the first and last line left out."""
 
     line: int
     first: int
@@ -30,10 +30,10 @@ class OpenQuote:
     def advice(self) -> str:
         """The next step, and what is lost."""
         lines = f"lines {self.first} to {self.last} are" if self.last > self.first else f"line {self.first} is"
-        return f"Close it, and double the quotes within texts: {lines} left out"
+        return f"Close it, and double the quotes inside texts: {lines} left out"
 
 
-def records(lines: Iterable[str], delimiter: str) -> Iterator[list[str] | OpenQuote]:
+def read_rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str] | OpenQuote]:
     """The rows of a table's lines as cells, with an OpenQuote in place of those that a quote makes unreadable.
 
     A row over several lines needs a proper end of each quoted cell: a quote with a delimiter or the line's end behind
@@ -49,16 +49,16 @@ def records(lines: Iterable[str], delimiter: str) -> Iterator[list[str] | OpenQu
         csv.reader(map(partial(blanks.sub, '"'), source), delimiter=delimiter, strict=True),
     )
     while True:
-        source.begin()
-        row = _row(source, readers, delimiter)
+        source.start_row()
+        row = _read_row(source, readers, delimiter)
         if row is None:
             return
         yield row
 
 
-def first_open_quote(lines: Iterable[str], delimiter: str) -> OpenQuote | None:
+def find_open_quote(lines: Iterable[str], delimiter: str) -> OpenQuote | None:
     """The first fault of a whole table; None when there is none. Raises csv.Error."""
-    return next((found for found in records(lines, delimiter) if isinstance(found, OpenQuote)), None)
+    return next((row for row in read_rows(lines, delimiter) if isinstance(row, OpenQuote)), None)
 
 
 class _Lines(Iterator[str]):
@@ -66,79 +66,79 @@ class _Lines(Iterator[str]):
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
-        self._back: list[str] = []
-        self._before = 0
-        self.taken: list[str] = []
+        self._returned_lines: list[str] = []
+        self._lines_before = 0
+        self.row_lines: list[str] = []
 
     @property
     def first(self) -> int:
         """The number of the row's first line, from 1."""
-        return self._before + 1
+        return self._lines_before + 1
 
     def __next__(self) -> str:
-        line = self._back.pop() if self._back else next(self._lines)
-        self.taken.append(line)
+        line = self._returned_lines.pop() if self._returned_lines else next(self._lines)
+        self.row_lines.append(line)
         return line
 
-    def begin(self) -> None:
+    def start_row(self) -> None:
         """Go on to the next row."""
-        self._before += len(self.taken)
-        self.taken = []
+        self._lines_before += len(self.row_lines)
+        self.row_lines = []
 
-    def keep(self, count: int) -> None:
+    def keep_lines(self, count: int) -> None:
         """Give back all lines of the row but the first ones."""
-        self._back += reversed(self.taken[count:])
-        del self.taken[count:]
+        self._returned_lines += reversed(self.row_lines[count:])
+        del self.row_lines[count:]
 
 
-def _row(source: _Lines, readers: Iterable[Iterator[list[str]]], delimiter: str) -> list[str] | OpenQuote | None:
+def _read_row(source: _Lines, readers: Iterable[Iterator[list[str]]], delimiter: str) -> list[str] | OpenQuote | None:
     """The next row by the first reader that takes it, None behind the last one."""
     fault = ""
     for reader in readers:
-        source.keep(0)
+        source.keep_lines(0)
         try:
             return next(reader, None)
         except csv.Error as error:
-            fault = _of_quotes(error)
-    return _one_line(source, fault, delimiter) or _left_out(source, fault, delimiter)
+            fault = _read_quote_error(error)
+    return _read_one_line(source, fault, delimiter) or _leave_out(source, fault, delimiter)
 
 
-def _of_quotes(error: csv.Error) -> str:
+def _read_quote_error(error: csv.Error) -> str:
     """What is said of quotes; any other error is raised again."""
     if _CUT_OFF in str(error) or _BAD_END in str(error):
         return str(error)
     raise error
 
 
-def _one_line(source: _Lines, fault: str, delimiter: str) -> list[str] | None:
+def _read_one_line(source: _Lines, fault: str, delimiter: str) -> list[str] | None:
     """The cells of a row whose quotes go wrong but are in pairs and end with the cell, all in one line."""
-    if len(source.taken) > 1 or _CUT_OFF in fault or source.taken[0].count('"') % 2:
+    if len(source.row_lines) > 1 or _CUT_OFF in fault or source.row_lines[0].count('"') % 2:
         return None
-    reader = csv.reader([*source.taken, ""], delimiter=delimiter)
+    reader = csv.reader([*source.row_lines, ""], delimiter=delimiter)
     cells = next(reader)
     whole = all(cell.endswith('"') for cell in cells if '"' in cell)
     return cells if whole and reader.line_num == 1 else None
 
 
-def _left_out(source: _Lines, fault: str, delimiter: str) -> OpenQuote:
+def _leave_out(source: _Lines, fault: str, delimiter: str) -> OpenQuote:
     """Leave out the lines of a row whose quotes go wrong in the last one that was taken."""
-    opened = source.first + _opening(source.taken, delimiter)
+    opening_line = source.first + _find_opening_line(source.row_lines, delimiter)
     if _CUT_OFF not in fault:
-        if _begins_row(source.taken, delimiter):
-            source.keep(len(source.taken) - 1)
+        if _begins_row(source.row_lines, delimiter):
+            source.keep_lines(len(source.row_lines) - 1)
         else:
-            _skip_to_end_of_cell(source, delimiter)
-    return OpenQuote(opened, source.first, source.first + len(source.taken) - 1)
+            _skip_to_cell_end(source, delimiter)
+    return OpenQuote(opening_line, source.first, source.first + len(source.row_lines) - 1)
 
 
-def _skip_to_end_of_cell(source: _Lines, delimiter: str) -> None:
+def _skip_to_cell_end(source: _Lines, delimiter: str) -> None:
     end = re.compile(rf'"[ ]*(?:{re.escape(delimiter)}|[\r\n]*$)')
-    while not end.search(source.taken[-1]):
+    while not end.search(source.row_lines[-1]):
         if next(source, None) is None:
             return
 
 
-def _opening(lines: list[str], delimiter: str) -> int:
+def _find_opening_line(lines: list[str], delimiter: str) -> int:
     """The place of the line in which the cell was opened that goes on in the last one."""
     inner = range(len(lines) - 2, 0, -1)
     return next((place for place in inner if len(next(csv.reader([f'"{lines[place]}'], delimiter=delimiter))) > 1), 0)

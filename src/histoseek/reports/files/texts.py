@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from histoseek.errors import InputError
-from histoseek.reports.files.encodings import clean_text, file_encoding
+from histoseek.reports.files.encodings import clean_text, find_encoding
 
 LONGEST_TEXT = 1_000_000
 """Most characters of one report: about 300 pages. Longer ones are refused; they are exports gone wrong."""
@@ -25,7 +25,7 @@ _OFFICE = {
     ".rtf": "a Rich Text file",
     ".odt": "an OpenDocument text",
 }
-_KNOWN = TABLE_SUFFIXES | WORKBOOK_SUFFIXES | TEXT_SUFFIXES | _LINES_SUFFIXES | {".json", ".pdf", *_OFFICE}
+_REPORT_SUFFIXES = TABLE_SUFFIXES | WORKBOOK_SUFFIXES | TEXT_SUFFIXES | _LINES_SUFFIXES | {".json", ".pdf", *_OFFICE}
 _MOST_BYTES_A_CHARACTER = 4
 _LARGEST_PDF_BYTES = 50_000_000
 _FOREIGN = {
@@ -37,7 +37,7 @@ _FOREIGN = {
 }
 
 
-def report_files(path: Path) -> Iterator[Path]:
+def list_report_files(path: Path) -> Iterator[Path]:
     """The file itself, or in a folder all files of a known kind, in order; hidden ones and lock files are left out.
 
     Among them are office texts and links that lead nowhere or to other folders, for `require_readable` to refuse.
@@ -45,67 +45,67 @@ def report_files(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    for found in sorted(path.rglob("*")):
-        hidden = any(part.startswith((".", "~$")) for part in found.relative_to(path).parts)
-        is_report = found.is_file() and found.suffix.lower() in _KNOWN
-        if not hidden and (is_report or (found.is_symlink() and not found.is_file())):
-            yield found
+    for file in sorted(path.rglob("*")):
+        is_hidden = any(part.startswith((".", "~$")) for part in file.relative_to(path).parts)
+        is_report = file.is_file() and file.suffix.lower() in _REPORT_SUFFIXES
+        if not is_hidden and (is_report or (file.is_symlink() and not file.is_file())):
+            yield file
 
 
 def require_readable(path: Path) -> None:
     """Raise InputError for links that lead to no file."""
     if path.is_symlink() and not path.exists():
-        raise InputError(str(path), "a link to a file that is not there", "Mend the link, or give the file itself")
+        raise InputError(str(path), "a link to a file that does not exist", "Fix the link, or give the file itself")
     if path.is_dir():
         raise InputError(str(path), "a link to a folder", "Give the folder itself")
 
 
-def whole_text(path: Path) -> tuple[str, str]:
+def read_text(path: Path) -> tuple[str, str]:
     """The text of a plain file, and its encoding. Raises InputError: no text, too long, another kind of file."""
     with path.open("rb") as file:
         head = file.read(32)
-    foreign = next((what for mark, what in _FOREIGN.items() if head.lower().startswith(mark.lower())), None)
+    foreign = next((kind for mark, kind in _FOREIGN.items() if head.lower().startswith(mark.lower())), None)
     if foreign:
-        what = _OFFICE.get(path.suffix.lower(), foreign)
-        raise InputError(str(path), f"no plain text but {what}", "Save it as plain text or PDF")
+        kind = _OFFICE.get(path.suffix.lower(), foreign)
+        raise InputError(str(path), f"not plain text but {kind}", "Save it as plain text or PDF")
     size_bytes = path.stat().st_size
     if size_bytes > LONGEST_TEXT * _MOST_BYTES_A_CHARACTER:
-        raise _too_long(path, f"{size_bytes / 1e6:.1f} MB")
-    encoding = file_encoding(path)
-    return _checked(path, path.read_text(encoding=encoding.codec, errors=encoding.errors)), encoding.name
+        raise _refuse_length(path, f"{size_bytes / 1e6:.1f} MB")
+    encoding = find_encoding(path)
+    return _check_text(path, path.read_text(encoding=encoding.codec, errors=encoding.errors)), encoding.name
 
 
-def pdf_text(path: Path) -> str:
+def read_pdf(path: Path) -> str:
     """The text layer of a PDF, its pages in order. Raises InputError: damaged, locked, too large, pictures only."""
     from pypdf import PdfReader
 
     if path.stat().st_size > _LARGEST_PDF_BYTES:
-        raise _too_long(path, f"{path.stat().st_size / 1e6:.0f} MB")
+        raise _refuse_length(path, f"{path.stat().st_size / 1e6:.0f} MB")
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
         reader = PdfReader(path)
-        locked = reader.is_encrypted and not reader.decrypt("")
-        pages = [] if locked else [page.extract_text() for page in reader.pages]
+        is_locked = reader.is_encrypted and not reader.decrypt("")
+        pages = [] if is_locked else [page.extract_text() for page in reader.pages]
     except Exception as error:  # a damaged PDF makes the reader fail in many ways, and some quote what they read
         what = f"not a readable PDF ({type(error).__name__})"
         raise InputError(str(path), what, "Print it to PDF again") from error
-    if locked:
-        raise InputError(str(path), "a PDF locked by a password", "Save it without the password")
+    if is_locked:
+        raise InputError(str(path), "a PDF protected by a password", "Save it without the password")
     if not any(page.strip() for page in pages):
         advice = "Run text recognition (OCR) over it first, or give the report as text"
         raise InputError(str(path), f"a PDF without text: {len(pages)} pages of pictures only", advice)
-    return _checked(path, "\n\n".join(pages))
+    return _check_text(path, "\n\n".join(pages))
 
 
-def _checked(path: Path, text: str) -> str:
+def _check_text(path: Path, text: str) -> str:
     text = clean_text(text)
     if not text:
         raise InputError(str(path), "empty", "Give a file with text in it")
     if len(text) > LONGEST_TEXT:
-        raise _too_long(path, f"{len(text):,} characters")
+        raise _refuse_length(path, f"{len(text):,} characters")
     return text
 
 
-def _too_long(path: Path, size: str) -> InputError:
-    advice = "Give one report a file, or a table with one report a row"
-    return InputError(str(path), f"{size}; one report may have {LONGEST_TEXT:,} characters", advice)
+def _refuse_length(path: Path, size: str) -> InputError:
+    advice = "Give one report per file, or a table with one report per row"
+    return InputError(str(path), f"{size}; a report may have at most {LONGEST_TEXT:,} characters", advice)

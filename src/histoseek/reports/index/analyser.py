@@ -10,10 +10,10 @@ from typing import Literal
 
 from histoseek.reports.concepts.terms import Mention
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
-from histoseek.reports.facts.facts import above, concept_token, values
-from histoseek.reports.facts.structured import StructuredReport, extract
-from histoseek.reports.language.negation import Reach, Scope, Status, scopes
-from histoseek.reports.language.word_forms import word_forms
+from histoseek.reports.facts.report_facts import list_broader, list_values, make_concept_token
+from histoseek.reports.facts.structured import StructuredReport, extract_facts
+from histoseek.reports.language.negation import Scope, ScopeIndex, Status, find_scopes
+from histoseek.reports.language.word_forms import list_word_forms
 from histoseek.reports.language.words import Span
 
 ANALYSER_VERSION = 1
@@ -55,71 +55,71 @@ def analyse(
     report: the text's fields, where they were read already. Tokens hold no white space. Never raises for what a text
     says; equal texts give equal terms.
     """
-    known = vocabulary or load_vocabulary()
-    read = report or extract(text, known)
-    return (*_words(text, read.mentions), *_concepts(read, known), *_values(read))
+    vocabulary = vocabulary or load_vocabulary()
+    report = report or extract_facts(text, vocabulary)
+    return (*_list_words(text, report.mentions), *_list_concepts(report, vocabulary), *_list_values(report))
 
 
-def tokens_of(text: str) -> tuple[str, ...]:
+def list_tokens(text: str) -> tuple[str, ...]:
     """The tokens of a text, as an archive keeps them."""
     return tuple(term.token for term in analyse(text))
 
 
-def spans(text: str, wanted: Collection[str]) -> tuple[Span, ...]:
+def find_spans(text: str, tokens: Collection[str]) -> tuple[Span, ...]:
     """Where a text holds any of some tokens (those of a query), in order, those within another left out."""
-    held = frozenset(wanted)
-    places = sorted({(term.start, -term.end) for term in _read_lately(text) if term.token in held})
-    found: list[Span] = []
+    wanted = frozenset(tokens)
+    places = sorted({(term.start, -term.end) for term in _analyse_cached(text) if term.token in wanted})
+    spans: list[Span] = []
     for start, end in places:
-        if not found or -end > found[-1].end:
-            found.append(Span(start, -end))
-    return tuple(found)
+        if not spans or -end > spans[-1].end:
+            spans.append(Span(start, -end))
+    return tuple(spans)
 
 
 @lru_cache(maxsize=1024)
-def _read_lately(text: str) -> tuple[Term, ...]:
+def _analyse_cached(text: str) -> tuple[Term, ...]:
     """The same reports come up in one search after the other."""
     return analyse(text)
 
 
-def _words(text: str, mentions: tuple[Mention, ...]) -> Iterator[Term]:
+def _list_words(text: str, mentions: tuple[Mention, ...]) -> Iterator[Term]:
     """Words with the status of the concept that they name, else of the scopes they are in; no words that deny."""
     places = [Span(mention.start, mention.end) for mention in mentions]
-    reaching = [scope for scope in scopes(text) if _covering(scope.cue, places) is None]
-    reach = Reach(reaching)
-    denying = _denying(reaching)
-    for span, form in word_forms(text):
-        named = _covering(span, places)
+    scopes = [scope for scope in find_scopes(text) if _find_covering(scope.cue, places) is None]
+    scope_index = ScopeIndex(scopes)
+    denying_cues = _list_denying_cues(scopes)
+    for span, form in list_word_forms(text):
+        mention_index = _find_covering(span, places)
         if text[span.start : span.end].casefold() in _EMPTY_WORDS or (
-            named is None and _covering(span, denying) is not None
+            mention_index is None and _find_covering(span, denying_cues) is not None
         ):
             continue
-        status = reach.status(span)[0] if named is None else mentions[named].status
+        status = scope_index.find_status(span)[0] if mention_index is None else mentions[mention_index].status
         yield Term(WORD_PREFIX[status] + form, span.start, span.end, "word", status)
 
 
-def _denying(reaching: list[Scope]) -> list[Span]:
-    cues = {(scope.cue.start, scope.cue.end) for scope in reaching if scope.status == Status.NEGATED}
+def _list_denying_cues(scopes: list[Scope]) -> list[Span]:
+    cues = {(scope.cue.start, scope.cue.end) for scope in scopes if scope.status == Status.NEGATED}
     return [Span(*cue) for cue in sorted(cues)]
 
 
-def _covering(span: Span, places: list[Span]) -> int | None:
+def _find_covering(span: Span, places: list[Span]) -> int | None:
     """Which of some places in order, none overlapping, a span overlaps."""
     index = bisect_right(places, span.start, key=lambda place: place.start)
     around = range(max(0, index - 1), min(len(places), index + 1))
-    return next((one for one in around if places[one].overlaps(span)), None)
+    return next((candidate for candidate in around if places[candidate].overlaps(span)), None)
 
 
-def _concepts(report: StructuredReport, vocabulary: Vocabulary) -> Iterator[Term]:
+def _list_concepts(report: StructuredReport, vocabulary: Vocabulary) -> Iterator[Term]:
     for mention in report.mentions:
         place = mention.start, mention.end
-        yield Term(concept_token(mention, mention.concept_id, vocabulary), *place, "concept", mention.status)
-        for concept_id in above(mention, vocabulary):
-            yield Term(concept_token(mention, concept_id, vocabulary), *place, "broader", mention.status)
+        yield Term(make_concept_token(mention, mention.concept_id, vocabulary), *place, "concept", mention.status)
+        for concept_id in list_broader(mention, vocabulary):
+            yield Term(make_concept_token(mention, concept_id, vocabulary), *place, "broader", mention.status)
 
 
-def _values(report: StructuredReport) -> Iterator[Term]:
-    for fact in values(report):
+def _list_values(report: StructuredReport) -> Iterator[Term]:
+    for fact in list_values(report):
         yield Term(fact.token, fact.span.start, fact.span.end, "value", Status.AFFIRMED)
     for size in report.sizes:
         for length_mm in size.dimensions_mm:

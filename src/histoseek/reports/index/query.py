@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from histoseek.errors import InputError
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
-from histoseek.reports.facts.facts import CONCEPT_FIELDS, STATUS_FIELDS, VALUE_FIELDS, marker_field
-from histoseek.reports.facts.markers import MARKER, markers_of
+from histoseek.reports.facts.markers import MARKER, name_markers
+from histoseek.reports.facts.report_facts import CONCEPT_FIELDS, STATUS_FIELDS, VALUE_FIELDS, name_marker_field
 
 FACT_FIELDS = (*CONCEPT_FIELDS, *STATUS_FIELDS.values(), *VALUE_FIELDS)
 """Fields that every archive has from its reports; markers of stains are fields as well ("her2:2+")."""
 
-_QUOTED = r'"(?P<{}>[^"]{{0,1000}})"'
+_QUOTATION = r'"(?P<{}>[^"]{{0,1000}})"'
 _PART = re.compile(
-    rf"(?<!\S)(?P<minus>-)?(?:(?P<field>[^\W\d]\w{{0,62}}):(?:{_QUOTED.format('quoted')}|(?P<value>(?!//)[^\s\"]+))|"
-    rf"{_QUOTED.format('phrase')}|(?P<word>(?<=-)[^\W_][^\s\":]*))(?=[\s,;.]|$)"
+    rf"(?<!\S)(?P<minus>-)?(?:(?P<field>[^\W\d]\w{{0,62}}):(?:{_QUOTATION.format('quoted')}|(?P<value>(?!//)[^\s\"]+))|"
+    rf"{_QUOTATION.format('phrase')}|(?P<word>(?<=-)[^\W_][^\s\":]*))(?=[\s,;.]|$)"
 )
 _WORD = re.compile(r"[^\W_]+")
 _WITHOUT_VALUE = re.compile(r"(?<!\S)-?([^\W\d_]\w{0,62}):\s*\Z")
@@ -50,16 +50,16 @@ class ReportQuery:
     fields: tuple[FieldTerm, ...] = ()
 
     @property
-    def spoken(self) -> str:
+    def plain_text(self) -> str:
         """What is wanted, as a text to be near to: the text, or else the values of the fields."""
         return self.text or " ".join(term.value for term in self.fields if not term.excluded)
 
 
 def parse_query(query: str) -> ReportQuery:
-    """Take a query apart; what is no field, phrase or excluded word (a lone quote) is plain text.
+    """Take a query apart; what is not a field, phrase or excluded word (such as a lone quote) is plain text.
 
-    Raises InputError for a field without a value, and for a query without a letter or digit: nothing would be asked,
-    and all slides would be found.
+    Raises InputError for a field without a value, and for a query without a letter or digit: it would ask for nothing,
+    and every slide would match.
     """
     _require_words(query)
     phrases: list[str] = []
@@ -73,7 +73,7 @@ def parse_query(query: str) -> ReportQuery:
         excluded, phrase = match["minus"] is not None, match["phrase"]
         if match["field"] is not None:
             value = match["value"] if match["quoted"] is None else match["quoted"]
-            fields.append(FieldTerm(match["field"].lower(), _value(match["field"], value), excluded))
+            fields.append(FieldTerm(match["field"].lower(), _require_value(match["field"], value), excluded))
         elif match["word"] is not None:
             excluded_words.append(match["word"])
         elif _WORD.search(phrase):
@@ -92,14 +92,14 @@ def parse_query(query: str) -> ReportQuery:
 
 def _require_words(query: str) -> None:
     if not _WORD.search(query):
-        raise InputError("text", "no letter or digit in it", 'Give some words, a "phrase", or FIELD:VALUE')
+        raise InputError("text", "contains no letter or digit", 'Give some words, a "phrase", or FIELD:VALUE')
     without_value = _WITHOUT_VALUE.search(query)
     if without_value:
-        _value(without_value[1], "")
+        _require_value(without_value[1], "")
 
 
-def _value(field: str, written: str) -> str:
-    value = written.rstrip(",;.").strip()
+def _require_value(field: str, text: str) -> str:
+    value = text.rstrip(",;.").strip()
     if not value:
         raise InputError(f"{field}:", "a field without a value", f'Write {field}:VALUE, or "{field}" in quotes')
     return value
@@ -107,46 +107,46 @@ def _value(field: str, written: str) -> str:
 
 def is_fact_field(field: str) -> bool:
     """Whether reports can have such facts: a field of their own, or a marker of a stain."""
-    return field in FACT_FIELDS or marker_of(field) is not None
+    return field in FACT_FIELDS or find_marker_field(field) is not None
 
 
-def marker_of(field: str) -> str | None:
-    """The field of a marker as facts name it ("mib1" is "ki67"); None for what is no marker."""
+def find_marker_field(field: str) -> str | None:
+    """The field of a marker as facts name it ("mib1" is "ki67"); None where it is not a marker."""
     match = MARKER.fullmatch(field) or MARKER.fullmatch(field.upper())
-    return marker_field(markers_of(match.group())[0]) if match else None
+    return name_marker_field(name_markers(match.group())[0]) if match else None
 
 
-def fact_of(field: str, value: str, vocabulary: Vocabulary | None = None) -> str:
+def make_fact(field: str, value: str, vocabulary: Vocabulary | None = None) -> str:
     """The fact that a field and a value name: ("grade", "III") is "grade:3", ("pt", "pT2a") is "pt:2a".
 
     Concepts may be named in any way that the vocabulary knows. What it does not know is a fact that no report has.
     """
-    known = vocabulary or load_vocabulary()
+    vocabulary = vocabulary or load_vocabulary()
     if field in CONCEPT_FIELDS or field in STATUS_FIELDS.values():
-        return f"{field}:{_concept(field, value, known)}"
+        return f"{field}:{_find_concept(field, value, vocabulary)}"
     plain = "".join(value.lower().split())
     if field not in VALUE_FIELDS:
-        return f"{marker_of(field) or field}:{plain}"
+        return f"{find_marker_field(field) or field}:{plain}"
     if field[-1] in "tnm" and len(field) <= 2:
         return f"{field}:{_TNM.sub('', plain)}"
-    return f"{field}:{_number(field, plain)}"
+    return f"{field}:{_parse_number(field, plain)}"
 
 
-def _number(field: str, value: str) -> str:
+def _parse_number(field: str, value: str) -> str:
     stage = _STAGE.fullmatch(value) if field == "stage" else None
     if stage is not None:
         return _ROMAN.get(stage[1], stage[1]) + stage[2]
     return _ROMAN.get(value, value)
 
 
-def _concept(field: str, value: str, vocabulary: Vocabulary) -> str:
+def _find_concept(field: str, value: str, vocabulary: Vocabulary) -> str:
     """The concept of the right kind that a value names; else the value as an id."""
     kind = "organ" if field == "anatomy" else field
     slug = "-".join(_WORD.findall(value.lower()))
     mentions = find_terms(value, vocabulary) or find_terms(value.upper(), vocabulary)
-    named = [mention.concept_id for mention in mentions if kind == vocabulary[mention.concept_id].kind]
+    concept_ids = [mention.concept_id for mention in mentions if kind == vocabulary[mention.concept_id].kind]
     if field in STATUS_FIELDS.values():
-        named = [mention.concept_id for mention in mentions]
+        concept_ids = [mention.concept_id for mention in mentions]
     if slug in vocabulary.concepts:
         return slug
-    return vocabulary.most_specific(named)[0] if named else slug
+    return vocabulary.keep_most_specific(concept_ids)[0] if concept_ids else slug

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
-from histoseek.reports.facts.facts import STATUS_FIELDS, concept_token
+from histoseek.reports.facts.report_facts import STATUS_FIELDS, make_concept_token
 from histoseek.reports.index.analyser import WORD_PREFIX, Term, analyse
 from histoseek.reports.language.negation import Status
 
@@ -30,27 +30,27 @@ class Weighting:
     past: float = 0.2
 
 
-WORDS_ALONE = Weighting(concept=0.0, broader=0.0)
+WORDS_ONLY = Weighting(concept=0.0, broader=0.0)
 
 
-def token_weights(text: str, weighting: Weighting, vocabulary: Vocabulary | None = None) -> dict[str, float]:
+def weigh_tokens(text: str, weighting: Weighting, vocabulary: Vocabulary | None = None) -> dict[str, float]:
     """The tokens to look for, and how much each counts: the largest of its weights in the text.
 
     What the text denies ("no necrosis") is looked for where reports deny it, or deny what it is a kind of.
     """
-    known = vocabulary or load_vocabulary()
-    found: dict[str, float] = {}
-    terms = sorted(analyse(text, vocabulary=known), key=lambda term: term.kind == "word")
+    vocabulary = vocabulary or load_vocabulary()
+    weights: dict[str, float] = {}
+    terms = sorted(analyse(text, vocabulary=vocabulary), key=lambda term: term.kind == "word")
     for term in terms:
-        for token, weight in _of_term(term, weighting):
-            found[token] = max(weight, found.get(token, 0.0))
-    for token, weight in _relatives(text, weighting, known):
-        found[token] = max(weight, found.get(token, 0.0))
-    weighed = [(token, weight) for token, weight in found.items() if weight > 0]
-    return dict(weighed[:MOST_TOKENS])
+        for token, weight in _weigh_term(term, weighting):
+            weights[token] = max(weight, weights.get(token, 0.0))
+    for token, weight in _weigh_broader(text, weighting, vocabulary):
+        weights[token] = max(weight, weights.get(token, 0.0))
+    positive = [(token, weight) for token, weight in weights.items() if weight > 0]
+    return dict(positive[:MOST_TOKENS])
 
 
-def _of_term(term: Term, weighting: Weighting) -> list[tuple[str, float]]:
+def _weigh_term(term: Term, weighting: Weighting) -> list[tuple[str, float]]:
     if term.kind == "value":
         return [(term.token, weighting.value)]
     if term.kind == "broader":
@@ -70,13 +70,16 @@ def _of_term(term: Term, weighting: Weighting) -> list[tuple[str, float]]:
     ]
 
 
-def _relatives(text: str, weighting: Weighting, vocabulary: Vocabulary) -> list[tuple[str, float]]:
+def _weigh_broader(text: str, weighting: Weighting, vocabulary: Vocabulary) -> list[tuple[str, float]]:
     """Concepts above those named, each for its steps up the tree; for denied ones, where they are denied as well."""
-    found = []
+    weights = []
     for mention in find_terms(text, vocabulary) if weighting.broader else ():
         level, weight = vocabulary[mention.concept_id].parents, weighting.broader
         while level:
-            found += [(concept_token(mention, one, vocabulary), weighting.concept * weight) for one in level]
-            level = tuple(dict.fromkeys(parent for one in level for parent in vocabulary[one].parents))
+            weights += [
+                (make_concept_token(mention, concept_id, vocabulary), weighting.concept * weight)
+                for concept_id in level
+            ]
+            level = tuple(dict.fromkeys(parent for concept_id in level for parent in vocabulary[concept_id].parents))
             weight *= weighting.broader
-    return found
+    return weights

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-BEFORE, AFTER, EITHER, IDLE = "before", "after", "either", "idle"
+BEFORE, AFTER, BOTH_SIDES, PSEUDO_CUE = "before", "after", "either", "idle"
 _NEGATED, _UNCERTAIN, _HISTORICAL = "negated", "uncertain", "historical"
 
 # BEFORE: the cue stands before what it is about; AFTER: behind it; EITHER: between; IDLE: looks like a cue and is none.
@@ -47,14 +47,14 @@ _PHRASES: dict[tuple[str, str], tuple[str, ...]] = {
         "not mentioned", "not assessed", "not assessable", "cannot be assessed", "not specified", "not evaluated",
         "not applicable", "indeterminate", "is questionable", "to be excluded", "should be excluded",
     ),
-    (_UNCERTAIN, EITHER): (
+    (_UNCERTAIN, BOTH_SIDES): (
         "vs", "vs.", "versus",
     ),
     (_HISTORICAL, BEFORE): (
         "history of", "past history of", "known history of", "previous", "previously diagnosed", "prior",
         "status post", "s/p", "known", "former", "formerly", "status after", "treated for", "background history of",
     ),
-    ("", IDLE): (
+    ("", PSEUDO_CUE): (
         "no increase", "no significant increase", "no change", "no further", "no doubt", "not only",
         "not necessarily", "not just", "not limited to", "not otherwise specified", "no special type",
         "no specific type", "prior to", "without difficulty", "known as", "likely to", "no significant change",
@@ -63,17 +63,17 @@ _PHRASES: dict[tuple[str, str], tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def _pattern(phrases: list[str]) -> str:
+def _make_pattern(phrases: list[str]) -> str:
     """One alternation, longest first; its branches begin with plain letters, which is what makes it fast."""
     words = sorted((phrase for phrase in phrases if phrase[0] not in ":-"), key=len, reverse=True)
     spaced = (r"\s+".join(re.escape(word) for word in phrase.split()) for phrase in words)
-    marked = (re.escape(phrase).replace(r"\ ", r"\s*") for phrase in phrases if phrase[0] in ":-")
-    return rf"(?<![\w-])(?:{'|'.join(spaced)})(?!\w)|(?:{'|'.join(marked)})(?!\w)"
+    punctuated = (re.escape(phrase).replace(r"\ ", r"\s*") for phrase in phrases if phrase[0] in ":-")
+    return rf"(?<![\w-])(?:{'|'.join(spaced)})(?!\w)|(?:{'|'.join(punctuated)})(?!\w)"
 
 
-_MEANING = {phrase: meaning for meaning, phrases in _PHRASES.items() for phrase in phrases}
+_MEANINGS = {phrase: meaning for meaning, phrases in _PHRASES.items() for phrase in phrases}
 # These are for lower-case text.
-CUE = re.compile(_pattern(list(_MEANING)))
+CUE = re.compile(_make_pattern(list(_MEANINGS)))
 _END = (
     r"\b(?:but|however|although|though|except|apart\s+from|other\s+than|yet|whereas|while|which|because|since|"
     r"there\s+(?:is|are)|shows?|showing|reveals?|arising|and\s+with|in\s+(?:a|the)\s+background|due\s+to|"
@@ -85,8 +85,8 @@ FORWARD_END = re.compile(_END + r"|\b(?:(?:consistent|compatible)\s+with|suspici
 SOFT_END = re.compile(_END + r"|,(?!\s*(?:or|and|versus|vs)\b)|\)")
 
 
-def cue_of(text: str) -> tuple[str, str]:
+def look_up_cue(text: str) -> tuple[str, str]:
     """Status and side of a matched cue."""
-    evened = re.sub(r"\s+", " ", text.lower()).strip()
-    known = _MEANING.get(evened)
-    return known if known is not None else _MEANING[re.sub(r"^:\s*", ": ", evened)]
+    plain = re.sub(r"\s+", " ", text.lower()).strip()
+    meaning = _MEANINGS.get(plain)
+    return meaning if meaning is not None else _MEANINGS[re.sub(r"^:\s*", ": ", plain)]

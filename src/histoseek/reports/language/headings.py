@@ -27,13 +27,13 @@ class Headings:
     specimen_words: tuple[str, ...]
     specimen_names: re.Pattern[str]
 
-    def section(self, title: str) -> SectionName | None:
-        """The section that a title opens, or None when it is no heading.
+    def find_section(self, title: str) -> SectionName | None:
+        """The section that a title opens, or None when it is not a heading.
 
         It is one of the file's headings, or begins or ends with one and has only qualifiers beside it. A title in
         capitals may have any words before a heading of two words or more ("HOSPITAL X CLINICAL HISTORY").
         """
-        plain = plain_title(title)
+        plain = normalise_title(title)
         if plain in self.section_of:
             return self.section_of[plain]
         words = plain.split()
@@ -43,18 +43,18 @@ class Headings:
             words.pop()
         for length in range(len(words), 0, -1):
             for core, rest in ((words[-length:], words[:-length]), (words[:length], words[length:])):
-                found = self.section_of.get(" ".join(core))
-                shouted = title.isupper() and length > 1 and core == words[-length:]
-                if found and (shouted or all(word in self.qualifiers for word in rest)):
-                    return found
+                section = self.section_of.get(" ".join(core))
+                is_upper = title.isupper() and length > 1 and core == words[-length:]
+                if section and (is_upper or all(word in self.qualifiers for word in rest)):
+                    return section
         return None
 
     def names_specimen(self, line: str) -> bool:
-        """Whether a line tells how a specimen was taken, as "Prostate, left apex, needle biopsy" does."""
+        """Whether a line says how a specimen was taken, as "Prostate, left apex, needle biopsy" does."""
         return bool(self.specimen_names.search(line))
 
 
-def plain_title(title: str) -> str:
+def normalise_title(title: str) -> str:
     """A title in lower case without marks, numbering and what stands in parentheses."""
     plain = _PARENTHESES.sub("", title).strip(" \t#*_=-:.").lower()
     plain = _NUMBER.sub("", plain)
@@ -62,11 +62,13 @@ def plain_title(title: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def packaged_headings() -> Headings:
-    """The headings that come with the package (rules/headings.toml)."""
+def load_headings() -> Headings:
+    """The headings that come with the package (language/headings.toml)."""
     data = tomllib.loads((resources.files("histoseek.reports.language") / "headings.toml").read_text("utf-8"))
     section_of = {
-        plain_title(title): cast("SectionName", name) for name, titles in data["sections"].items() for title in titles
+        normalise_title(title): cast("SectionName", name)
+        for name, titles in data["sections"].items()
+        for title in titles
     }
     names = "|".join(re.escape(word) for word in data["specimens"]["named_by"])
     return Headings(

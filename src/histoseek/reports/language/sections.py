@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from histoseek.reports.language.headings import Headings, SectionName, packaged_headings
-from histoseek.reports.language.sentences import Sentence, sentences
-from histoseek.reports.language.specimens import specimen_starts
+from histoseek.reports.language.headings import Headings, SectionName, load_headings
+from histoseek.reports.language.sentences import Sentence, split_sentences
+from histoseek.reports.language.specimens import find_specimens
 
 _LINE = re.compile(r"[^\n]+")
 _TITLED = re.compile(
@@ -45,7 +45,7 @@ class Sections:
     text: str
     sections: tuple[Section, ...]
 
-    def named(self, *names: SectionName) -> tuple[Section, ...]:
+    def select(self, *names: SectionName) -> tuple[Section, ...]:
         """The sections of these names, in order."""
         return tuple(section for section in self.sections if section.name in names)
 
@@ -54,7 +54,7 @@ class Sections:
         """The labels of all specimens, in the order they come in."""
         return tuple(dict.fromkeys(section.specimen for section in self.sections if section.specimen))
 
-    def of_specimen(self, label: str) -> tuple[Section, ...]:
+    def select_specimen(self, label: str) -> tuple[Section, ...]:
         """The sections that speak of one specimen."""
         return tuple(section for section in self.sections if section.specimen == label)
 
@@ -67,32 +67,32 @@ class _Heading:
     body: int
 
 
-def sections(text: str) -> Sections:
+def split_sections(text: str) -> Sections:
     """Find a report's sections by its headings, and its specimens by their labels.
 
     Headings are known words before a colon or alone on a line (in any case of letters, with markdown's marks or
     numbers), and, within a line, behind the end of a sentence. Text before the first heading is "other", or
     "diagnosis" when it begins as a diagnosis does ("Prostate, needle biopsy:"). Offsets are those of `text`.
     """
-    words = packaged_headings()
-    found = list(_headings(text, words))
-    if found and not text[: found[0].start].strip():
-        found[0] = replace(found[0], start=0)
+    words = load_headings()
+    headings = list(_find_headings(text, words))
+    if headings and not text[: headings[0].start].strip():
+        headings[0] = replace(headings[0], start=0)
     else:
         lead: SectionName = "diagnosis" if _begins_as_diagnosis(text, words) else "other"
-        found.insert(0, _Heading(lead, "", 0, 0))
-    ends = [heading.start for heading in found[1:]] + [len(text)]
-    spans = [(heading.body, end) for heading, end in zip(found, ends, strict=True)]
-    labelled = specimen_starts(text, spans, words)
+        headings.insert(0, _Heading(lead, "", 0, 0))
+    ends = [heading.start for heading in headings[1:]] + [len(text)]
+    spans = [(heading.body, end) for heading, end in zip(headings, ends, strict=True)]
+    specimens = find_specimens(text, spans, words)
     parts = tuple(
         part
-        for heading, end, labels in zip(found, ends, labelled, strict=True)
-        for part in _parts(text, heading, end, labels)
+        for heading, end, labels in zip(headings, ends, specimens, strict=True)
+        for part in _split_specimens(text, heading, end, labels)
     )
     return Sections(text, parts)
 
 
-def _parts(text: str, heading: _Heading, end: int, labels: Sequence[tuple[int, str]]) -> Iterator[Section]:
+def _split_specimens(text: str, heading: _Heading, end: int, labels: Sequence[tuple[int, str]]) -> Iterator[Section]:
     """A section as one part a specimen; what stands before the first label belongs to none."""
     cuts = [(start, label) for start, label in labels if start > heading.body]
     first = next((label for start, label in labels if start <= heading.body), None)
@@ -102,36 +102,36 @@ def _parts(text: str, heading: _Heading, end: int, labels: Sequence[tuple[int, s
     for place, (body, label) in enumerate(starts):
         last = starts[place + 1][0] if place + 1 < len(starts) else end
         start = heading.start if place == 0 else body
-        yield Section(heading.name, heading.title, label, start, body, last, sentences(text, body, last))
+        yield Section(heading.name, heading.title, label, start, body, last, split_sentences(text, body, last))
 
 
-def _headings(text: str, words: Headings) -> Iterator[_Heading]:
+def _find_headings(text: str, words: Headings) -> Iterator[_Heading]:
     current: SectionName = "other"
     for line in _LINE.finditer(text):
-        for heading, alone in _headings_of_line(line, words):
+        for heading, alone in _find_line_headings(line, words):
             is_field = heading.name == "other" and current in _HOLDS_FIELDS and not alone
             if not is_field:
                 current = heading.name
                 yield heading
 
 
-def _headings_of_line(line: re.Match[str], words: Headings) -> Iterator[tuple[_Heading, bool]]:
+def _find_line_headings(line: re.Match[str], words: Headings) -> Iterator[tuple[_Heading, bool]]:
     """Headings of one line, each with whether it stands alone on it."""
-    written = line.group()
-    titled = _TITLED.match(written)
-    name = words.section(titled["title"]) if titled else None
+    text = line.group()
+    title_match = _TITLED.match(text)
+    name = words.find_section(title_match["title"]) if title_match else None
     behind = 0
-    if titled and name:
-        behind = titled.end()
-        alone = not written[behind:].strip(" *_")
-        behind = len(written) if alone else behind
-        yield _Heading(name, titled["title"].strip(" *_"), line.start(), line.start() + behind), alone
-    elif _may_be_title(written) and (name := words.section(written)):
-        yield _Heading(name, written.strip(" #*_=:-\t"), line.start(), line.end()), True
+    if title_match and name:
+        behind = title_match.end()
+        alone = not text[behind:].strip(" *_")
+        behind = len(text) if alone else behind
+        yield _Heading(name, title_match["title"].strip(" *_"), line.start(), line.start() + behind), alone
+    elif _may_be_title(text) and (name := words.find_section(text)):
+        yield _Heading(name, text.strip(" #*_=:-\t"), line.start(), line.end()), True
         return
-    for match in _INSIDE.finditer(written, behind):
+    for match in _INSIDE.finditer(text, behind):
         kind = "title" if match["title"] else "caps"
-        inner = words.section(match[kind])
+        inner = words.find_section(match[kind])
         if inner and inner != "other":
             place = line.start() + match.start(kind)
             yield _Heading(inner, match[kind], place, line.start() + match.end()), False
@@ -139,11 +139,11 @@ def _headings_of_line(line: re.Match[str], words: Headings) -> Iterator[tuple[_H
 
 def _may_be_title(line: str) -> bool:
     """Whether a line without a colon looks like a heading: marked, in capitals, or one or two capitalised words."""
-    bare = line.strip()
-    if len(bare) > _LONGEST_TITLE:
+    title = line.strip()
+    if len(title) > _LONGEST_TITLE:
         return False
-    short = len(bare.split()) <= 3 and bare[:1].isupper() and not bare.endswith((".", ",", ";"))
-    return bool(_MARKED.match(line)) or bare.isupper() or short
+    is_short = len(title.split()) <= 3 and title[:1].isupper() and not title.endswith((".", ",", ";"))
+    return bool(_MARKED.match(line)) or title.isupper() or is_short
 
 
 def _begins_as_diagnosis(text: str, words: Headings) -> bool:

@@ -23,12 +23,12 @@ _LINE = re.compile(r"[^\n]*\n?")
 _MARKER = re.compile(r"(?:[-*•–·▪◦+>]|\(?\d{1,2}[.)]|\(?[A-Za-z](?:[-–,&][A-Z])?[.)]|\(?[ivxIVX]{1,4}[.)])(?=\s|$)")  # noqa: RUF001
 _BEFORE_INITIAL = re.compile(r"(?:^|:|\b(?:[Dd]rs?|[Pp]rof|[Mm]rs?|[Bb]y)\.?)\s*$")
 _FIELD = re.compile(r"[A-ZÄÖÜ0-9][^:.;\n]{0,60}:(?=\s|$)")
-_ENDED = re.compile(r"""[.!?:;。！？]["')\]”’]*\s*$""")  # noqa: RUF001
+_LINE_END = re.compile(r"""[.!?:;。！？]["')\]”’]*\s*$""")  # noqa: RUF001
 _CUT_WORD = re.compile(r"\w[-\u00ad\u2010]\s*$")
 _STAGE = re.compile(r"[ycra]{0,2}p?[TNM][0-4Xi]")
 _WRAP_CHARACTERS = 50
 _WINDOW = 80
-_HYPHENATED = re.compile(r"(?<![^\W\d_])([^\W\d_]++)[-\u2010\u00ad]\s*\n\s*(?=([^\W_]))")
+_LINE_END_HYPHEN = re.compile(r"(?<![^\W\d_])([^\W\d_]++)[-\u2010\u00ad]\s*\n\s*(?=([^\W_]))")
 _KEEPS_HYPHEN = frozenset(
     (
         *("non", "well", "ill", "poorly", "moderately", "high", "low", "core", "needle", "post", "pre", "semi", "half"),
@@ -47,35 +47,35 @@ class Sentence:
     text: str
 
 
-def sentences(text: str, start: int = 0, end: int | None = None) -> tuple[Sentence, ...]:
+def split_sentences(text: str, start: int = 0, end: int | None = None) -> tuple[Sentence, ...]:
     """The sentences and list items of text[start:end], in order, with their places in the whole text.
 
     Between two of them, before the first and behind the last there is nothing but white space. A line break ends a
     sentence before a blank line, a list marker, a field ("Grade: 2"), and behind a line that is too short to have
     been wrapped; otherwise the line goes on. A full stop ends none in decimals, stages and known abbreviations.
     """
-    found = []
-    for block_start, block_end in _blocks(text, start, len(text) if end is None else end):
-        for first, last in _split(text, block_start, block_end):
-            trimmed = _trimmed(text, first, last)
-            if trimmed:
-                found.append(Sentence(*trimmed, unwrapped(text[slice(*trimmed)])))
-    return tuple(found)
+    sentences = []
+    for block_start, block_end in _split_blocks(text, start, len(text) if end is None else end):
+        for first, last in _split_block(text, block_start, block_end):
+            bounds = _strip_span(text, first, last)
+            if bounds:
+                sentences.append(Sentence(*bounds, unwrap(text[slice(*bounds)])))
+    return tuple(sentences)
 
 
-def unwrapped(raw: str) -> str:
+def unwrap(raw: str) -> str:
     """Text on one line: words that a line end parted are mended, runs of white space become one space."""
-    return " ".join(_HYPHENATED.sub(_mended, raw).split())
+    return " ".join(_LINE_END_HYPHEN.sub(_mend_hyphen, raw).split())
 
 
-def _mended(parted: re.Match[str]) -> str:
+def _mend_hyphen(match: re.Match[str]) -> str:
     """Drop a hyphen at a line end, unless it belongs to the word: "well-|differentiated", "CK-|7"."""
-    before, after = parted.groups()
+    before, after = match.groups()
     belongs = before.lower() in _KEEPS_HYPHEN or not after.islower() or before.isupper()
     return f"{before}-" if belongs else before
 
 
-def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _split_blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Runs of lines that one sentence may go across."""
     block = start
     before = ""
@@ -97,12 +97,12 @@ def _begins_anew(before: str, line: str) -> bool:
         return False
     if _MARKER.match(line + " ") or _FIELD.match(line) or line.startswith("#"):
         return True
-    if _ENDED.search(before):
+    if _LINE_END.search(before):
         return not _ends_in_abbreviation(before.rstrip()) or not line[0].islower()
     return not line[0].islower() and len(before.rstrip()) < _WRAP_CHARACTERS and not before.rstrip().endswith(",")
 
 
-def _split(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _split_block(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     first = start
     for match in _END.finditer(text, start, end):
         if match.end() < end and _ends_sentence(text, first, match, end):
@@ -137,7 +137,7 @@ def _ends_in_abbreviation(before: str, next_is_digit: bool = False) -> bool:
     return last in _ABBREVIATIONS or initial
 
 
-def _trimmed(text: str, first: int, last: int) -> tuple[int, int] | None:
+def _strip_span(text: str, first: int, last: int) -> tuple[int, int] | None:
     raw = text[first:last]
     start = first + len(raw) - len(raw.lstrip())
     return (start, first + len(raw.rstrip())) if raw.strip() else None

@@ -7,10 +7,10 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-from histoseek.reports.language.words import Span, word_key
+from histoseek.reports.language.words import Span, normalise_word
 
 MOST_CHARACTERS = 64
-"""Longer runs of letters are no words; they are cut."""
+"""Longer runs of letters are not words and are cut off."""
 
 _MARKS = "".join(chr(code) for code in range(0x0300, 0x1B00) if unicodedata.category(chr(code))[0] == "M")
 # Scripts that put no blanks between words: Thai to Lao, Myanmar, Khmer, kana, Han, Hangul.
@@ -27,15 +27,17 @@ _LETTERS_OF_NAME = re.compile(r"[A-Z]{1,4}|ck|cd|ki|her|p")
 _NUMBER_OF_NAME = re.compile(r"\d{1,3}[A-Za-z]?")
 _ROMAN = {"II": "2", "III": "3", "IV": "4", "VI": "6", "VII": "7", "VIII": "8", "IX": "9"}
 _ROMAN_ALONE = {"I": "1", "V": "5"}
-_COUNTED = frozenset(("grade", "stage", "type", "class", "level", "group", "figo", "category", "phase", "pattern"))
+_NUMBERED_NOUNS = frozenset(
+    ("grade", "stage", "type", "class", "level", "group", "figo", "category", "phase", "pattern")
+)
 _ENDINGS = re.compile(
     r"(?<=[^\W\d_]{4})(?:ations?|at(?:ed|es|ing|ely|e)|i(?:ons?|vely|ves?|ngly|ngs?|cally|ed|ous|cs?)|ments?|ness|"
     r"ously|ous|ally|als?|edly|ed|ly|e|y)$"
 )
-_DOUBLED = re.compile(r"(?<=[^\W\d_]{3})([bdgmnprt])\1$")
+_DOUBLE_CONSONANT = re.compile(r"(?<=[^\W\d_]{3})([bdgmnprt])\1$")
 
 
-def word_forms(text: str) -> Iterator[tuple[Span, str]]:
+def list_word_forms(text: str) -> Iterator[tuple[Span, str]]:
     """Each word's place and form, in order.
 
     Words are lower case, singular, American, without accents and endings (see `stem`). Parts of a compound are given
@@ -46,34 +48,34 @@ def word_forms(text: str) -> Iterator[tuple[Span, str]]:
     before: re.Match[str] | None = None
     for match in _WORD.finditer(text):
         if match.lastgroup == "unspaced":
-            yield from _pairs(match)
+            yield from _list_letter_pairs(match)
             before = None
             continue
         span, raw = Span(*match.span()), match.group()
-        yield from _given(span, _form(raw, before))
+        yield from _yield_form(span, _normalise_form(raw, before))
         if before is not None and _is_one_word(before, match, text):
-            yield from _given(Span(before.start(), match.end()), stem(before.group() + raw))
+            yield from _yield_form(Span(before.start(), match.end()), stem(before.group() + raw))
         before = match
 
 
-def _given(span: Span, form: str) -> Iterator[tuple[Span, str]]:
+def _yield_form(span: Span, form: str) -> Iterator[tuple[Span, str]]:
     if form:
         yield span, form
 
 
-def _pairs(match: re.Match[str]) -> Iterator[tuple[Span, str]]:
+def _list_letter_pairs(match: re.Match[str]) -> Iterator[tuple[Span, str]]:
     letters = match.group()
     for index in range(len(letters)):
-        at = match.start() + index
-        yield from _given(Span(at, at + 1), _plain(letters[index]))
+        start = match.start() + index
+        yield from _yield_form(Span(start, start + 1), _fold(letters[index]))
         if index + 1 < len(letters):
-            yield from _given(Span(at, at + 2), _plain(letters[index : index + 2]))
+            yield from _yield_form(Span(start, start + 2), _fold(letters[index : index + 2]))
 
 
-def _form(raw: str, before: re.Match[str] | None) -> str:
+def _normalise_form(raw: str, before: re.Match[str] | None) -> str:
     if raw in _ROMAN:
         return _ROMAN[raw]
-    if raw in _ROMAN_ALONE and before is not None and word_key(before.group()) in _COUNTED:
+    if raw in _ROMAN_ALONE and before is not None and normalise_word(before.group()) in _NUMBERED_NOUNS:
         return _ROMAN_ALONE[raw]
     return stem(raw.replace(",", "."))
 
@@ -93,9 +95,9 @@ def _is_one_word(before: re.Match[str], match: re.Match[str], text: str) -> bool
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """A word without its commonest ending: "invasive" and "invasion" are "invas"."""
-    return _DOUBLED.sub(r"\1", _ENDINGS.sub("", _plain(word_key(_plain(word)))))
+    return _DOUBLE_CONSONANT.sub(r"\1", _ENDINGS.sub("", _fold(normalise_word(_fold(word)))))
 
 
-def _plain(text: str) -> str:
+def _fold(text: str) -> str:
     """Compatible forms made one, lower case, no blanks, of bounded length."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())[:MOST_CHARACTERS]

@@ -45,39 +45,39 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class Word:
     """One word: its place, as written, its evened form, and whether it follows the token before without a break."""
 
     start: int
     end: int
     raw: str
     key: str
-    joined: bool
+    is_joined: bool
 
 
-def tokens(text: str) -> tuple[Token, ...]:
+def split_words(text: str) -> tuple[Word, ...]:
     """The words and commas of a text; a dash between blanks counts as a comma, and "the" after "of" is passed over."""
-    found: list[Token] = []
+    words: list[Word] = []
     end, joined = 0, True
     for match in _TOKEN.finditer(text):
         raw = match.group()
-        joined = joined and _continues(text[end : match.start()], found)
+        joined = joined and _continues_run(text[end : match.start()], words)
         end = match.end()
-        if raw.lower() == "the" and found and found[-1].key == "of":
+        if raw.lower() == "the" and words and words[-1].key == "of":
             continue
-        found.append(Token(match.start(), end, raw, word_key(raw), joined))
+        words.append(Word(match.start(), end, raw, normalise_word(raw), joined))
         joined = True
-    return tuple(found)
+    return tuple(words)
 
 
-def _continues(gap: str, before: list[Token]) -> bool:
+def _continues_run(gap: str, words: list[Word]) -> bool:
     if _GAP.fullmatch(gap):
-        return bool(before)
-    return bool(before) and len(before[-1].raw) == 1 and gap in {".", ". "}
+        return bool(words)
+    return bool(words) and len(words[-1].raw) == 1 and gap in {".", ". "}
 
 
 @lru_cache(maxsize=65536)
-def word_key(word: str) -> str:
+def normalise_word(word: str) -> str:
     """The evened form of one word: lower case, singular, American, without accents ("Tumours" gives "tumor")."""
     if word in {"-", "\u2013"}:
         return ","
@@ -85,8 +85,8 @@ def word_key(word: str) -> str:
     if not key.isascii():
         key = "".join(letter for letter in unicodedata.normalize("NFKD", key) if not unicodedata.combining(letter))
     for pattern, singular in _PLURALS:
-        key, changed = pattern.subn(singular, key)
-        if changed:
+        key, count = pattern.subn(singular, key)
+        if count:
             break
     for pattern, spelling in _SPELLINGS:
         key = pattern.sub(spelling, key)

@@ -12,23 +12,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from histoseek.reports.privacy.identifiers.ages import find_ages
-from histoseek.reports.privacy.identifiers.contacts import find_contacts, labelled_phone
-from histoseek.reports.privacy.identifiers.dates import find_dates, labelled_date
-from histoseek.reports.privacy.identifiers.kinds import PLACEHOLDER, Found, Kind
+from histoseek.reports.privacy.identifiers.contacts import find_contacts, find_labelled_phone
+from histoseek.reports.privacy.identifiers.dates import find_dates, find_labelled_date
+from histoseek.reports.privacy.identifiers.kinds import PLACEHOLDER, Identifier, IdentifierKind
 from histoseek.reports.privacy.identifiers.known import find_known_ids, find_known_names
 from histoseek.reports.privacy.identifiers.labels import Label, find_labels
+from histoseek.reports.privacy.identifiers.name_tokens import NameToken, tokenise
 from histoseek.reports.privacy.identifiers.names import find_names
-from histoseek.reports.privacy.identifiers.numbers import find_numbers, labelled_number
-from histoseek.reports.privacy.identifiers.places import find_places, labelled_place
+from histoseek.reports.privacy.identifiers.numbers import find_labelled_number, find_numbers
+from histoseek.reports.privacy.identifiers.places import find_labelled_place, find_places
 from histoseek.reports.privacy.identifiers.scripts import find_in_scripts
-from histoseek.reports.privacy.identifiers.tokens import Token, tokenise
 
-_LABELLED = {
-    "id": labelled_number,
-    "phone": labelled_phone,
-    "date": labelled_date,
-    "address": labelled_place,
-    "institution": labelled_place,
+_LABEL_RULES = {
+    "id": find_labelled_number,
+    "phone": find_labelled_phone,
+    "date": find_labelled_date,
+    "address": find_labelled_place,
+    "institution": find_labelled_place,
 }
 
 
@@ -41,89 +41,86 @@ class KnownIdentifiers:
 
 
 @dataclass(frozen=True, slots=True)
-class KindCount:
+class IdentifierCount:
     """How many identifiers of a kind were replaced."""
 
-    kind: Kind
+    kind: IdentifierKind
     count: int
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Where in the original text an identifier stood: half-open range of characters."""
-
-    start: int
-    end: int
-    kind: Kind
-
-
-@dataclass(frozen=True, slots=True)
-class Deidentified:
+class DeidentifiedText:
     """The text with placeholders, counts by kind, and the replaced places of the original in order."""
 
     text: str = field(repr=False)
-    counts: tuple[KindCount, ...]
-    spans: tuple[Span, ...] = field(repr=False)
+    counts: tuple[IdentifierCount, ...]
+    spans: tuple[Identifier, ...] = field(repr=False)
 
 
-def deidentify(text: str, known: KnownIdentifiers | None = None) -> Deidentified:
+def deidentify(text: str, known: KnownIdentifiers | None = None) -> DeidentifiedText:
     """The text with names, dates, ids, contact data, addresses, institutions and ages over 89 replaced.
 
     Rules run until they find nothing more, so a second call changes nothing. Placeholders already in the text stay.
     """
-    given = known or KnownIdentifiers()
-    pieces = _Pieces(text)
-    while found := _without_placeholders(pieces.text, _find(pieces.text, given)):
-        pieces = pieces.replaced(found)
+    known_identifiers = known or KnownIdentifiers()
+    pieces = _PartialText(text)
+    while identifiers := _merge_identifiers(pieces.text, _find_identifiers(pieces.text, known_identifiers)):
+        pieces = pieces.replace(identifiers)
     spans = pieces.spans()
     totals = Counter(span.kind for span in spans)
-    return Deidentified(pieces.text, tuple(KindCount(kind, totals[kind]) for kind in Kind if totals[kind]), spans)
+    return DeidentifiedText(
+        pieces.text, tuple(IdentifierCount(kind, totals[kind]) for kind in IdentifierKind if totals[kind]), spans
+    )
 
 
-def add_counts(results: Iterable[Deidentified]) -> tuple[KindCount, ...]:
+def add_counts(results: Iterable[DeidentifiedText]) -> tuple[IdentifierCount, ...]:
     """Totals by kind over several texts, for a report of counts."""
-    totals: Counter[Kind] = Counter()
+    totals: Counter[IdentifierKind] = Counter()
     for result in results:
-        totals.update({one.kind: one.count for one in result.counts})
-    return tuple(KindCount(kind, totals[kind]) for kind in Kind if totals[kind])
+        totals.update({count.kind: count.count for count in result.counts})
+    return tuple(IdentifierCount(kind, totals[kind]) for kind in IdentifierKind if totals[kind])
 
 
-class _Pieces:
+class _PartialText:
     """A text some ranges of which stand for other ranges of the original."""
 
-    def __init__(self, text: str, replaced: tuple[tuple[int, Span], ...] = ()) -> None:
+    def __init__(self, text: str, placeholders: tuple[tuple[int, Identifier], ...] = ()) -> None:
         self.text = text
-        self._replaced = replaced  # place of each placeholder in `text`, with the range of the original it stands for
+        self._placeholders = (
+            placeholders  # place of each placeholder in `text`, with the range of the original it stands for
+        )
 
-    def spans(self) -> tuple[Span, ...]:
-        return tuple(span for _, span in self._replaced)
+    def spans(self) -> tuple[Identifier, ...]:
+        return tuple(span for _, span in self._placeholders)
 
-    def replaced(self, found: list[Found]) -> _Pieces:
+    def replace(self, identifiers: list[Identifier]) -> _PartialText:
         """The pieces with further ranges of the present text replaced; `found` in order and apart from each other."""
-        starts = [at for at, _ in self._replaced]
+        starts = [position for position, _ in self._placeholders]
         parts: list[str] = []
-        events = [(one.start, one.end, self._original(starts, one)) for one in found]
-        events += [(at, at + len(span.kind.placeholder), span) for at, span in self._replaced]
-        moved: list[tuple[int, Span]] = []
-        done = length = 0
+        events = [
+            (identifier.start, identifier.end, self._find_original(starts, identifier)) for identifier in identifiers
+        ]
+        events += [(position, position + len(span.kind.placeholder), span) for position, span in self._placeholders]
+        placeholders: list[tuple[int, Identifier]] = []
+        copied = length = 0
         for start, end, span in sorted(events, key=lambda event: event[0]):
-            parts += [self.text[done:start], span.kind.placeholder]
-            length += start - done
-            moved.append((length, span))
+            parts += [self.text[copied:start], span.kind.placeholder]
+            length += start - copied
+            placeholders.append((length, span))
             length += len(span.kind.placeholder)
-            done = end
-        return _Pieces("".join([*parts, self.text[done:]]), tuple(moved))
+            copied = end
+        return _PartialText("".join([*parts, self.text[copied:]]), tuple(placeholders))
 
-    def _original(self, starts: list[int], found: Found) -> Span:
-        before = bisect_right(starts, found.start)
+    def _find_original(self, starts: list[int], identifier: Identifier) -> Identifier:
+        before = bisect_right(starts, identifier.start)
         shift = 0
         if before:
-            at, span = self._replaced[before - 1]
-            shift = span.end - (at + len(span.kind.placeholder))
-        return Span(found.start + shift, found.end + shift, found.kind)
+            position, span = self._placeholders[before - 1]
+            shift = span.end - (position + len(span.kind.placeholder))
+        return Identifier(identifier.start + shift, identifier.end + shift, identifier.kind)
 
 
-def _find(text: str, known: KnownIdentifiers) -> Iterator[Found]:
+def _find_identifiers(text: str, known: KnownIdentifiers) -> Iterator[Identifier]:
     tokens = tokenise(text)
     labels = list(find_labels(tokens))
     yield from find_known_ids(text, known.ids)
@@ -134,36 +131,40 @@ def _find(text: str, known: KnownIdentifiers) -> Iterator[Found]:
     yield from find_numbers(text)
     yield from find_places(text)
     yield from find_in_scripts(text)
-    yield from _labelled(text, tokens, labels)
+    yield from _find_labelled(text, tokens, labels)
     yield from find_names(text, tokens, labels)
 
 
-def _labelled(text: str, tokens: list[Token], labels: list[Label]) -> Iterator[Found]:
+def _find_labelled(text: str, tokens: list[NameToken], labels: list[Label]) -> Iterator[Identifier]:
     for label in labels:
-        rule = _LABELLED.get(label.announces)
+        rule = _LABEL_RULES.get(label.kind)
         if rule:
             yield from rule(text, tokens, label)
 
 
-def _without_placeholders(text: str, found: Iterable[Found]) -> list[Found]:
+def _merge_identifiers(text: str, identifiers: Iterable[Identifier]) -> list[Identifier]:
     """The ranges in order, overlapping ones joined under the longest's kind, none that touches a placeholder."""
-    taken = [(match.start(), match.end()) for match in PLACEHOLDER.finditer(text)]
-    starts = [start for start, _ in taken]
-    free = [one for one in found if one.end > one.start and not _touches(taken, starts, one)]
-    joined: list[Found] = []
+    placeholders = [(match.start(), match.end()) for match in PLACEHOLDER.finditer(text)]
+    starts = [start for start, _ in placeholders]
+    candidates = [
+        identifier
+        for identifier in identifiers
+        if identifier.end > identifier.start and not _touches_placeholder(placeholders, starts, identifier)
+    ]
+    merged: list[Identifier] = []
     longest = 0
-    for one in sorted(free, key=lambda one: (one.start, -one.end)):
-        if not joined or one.start >= joined[-1].end:
-            joined.append(one)
-            longest = one.end - one.start
+    for identifier in sorted(candidates, key=lambda identifier: (identifier.start, -identifier.end)):
+        if not merged or identifier.start >= merged[-1].end:
+            merged.append(identifier)
+            longest = identifier.end - identifier.start
             continue
-        last = joined[-1]
-        kind = one.kind if one.end - one.start > longest else last.kind
-        longest = max(longest, one.end - one.start)
-        joined[-1] = Found(last.start, max(last.end, one.end), kind)
-    return joined
+        last = merged[-1]
+        kind = identifier.kind if identifier.end - identifier.start > longest else last.kind
+        longest = max(longest, identifier.end - identifier.start)
+        merged[-1] = Identifier(last.start, max(last.end, identifier.end), kind)
+    return merged
 
 
-def _touches(taken: list[tuple[int, int]], starts: list[int], one: Found) -> bool:
-    at = bisect_right(starts, one.end - 1)
-    return at > 0 and taken[at - 1][1] > one.start
+def _touches_placeholder(placeholders: list[tuple[int, int]], starts: list[int], identifier: Identifier) -> bool:
+    at = bisect_right(starts, identifier.end - 1)
+    return at > 0 and placeholders[at - 1][1] > identifier.start

@@ -7,7 +7,7 @@ import unicodedata
 from functools import lru_cache
 from hashlib import blake2b
 
-from histoseek.reports.privacy.identifiers.lexicon import fold, lexicon
+from histoseek.reports.privacy.identifiers.lexicon import fold, load_lexicon
 
 _LONGEST_NAME = 120
 _PERSONALISATION = b"histoseek name"
@@ -23,7 +23,7 @@ _ID_WORDS = """
 anonymous anonymised anonymized arm case cases cohort control donor group healthy id individual known male female
 missing mouse not pat patient pseudonym rat sample series site slide specimen study subject test volunteer
 """
-_OF_IDS = frozenset(_ID_WORDS.split())
+_WORDS_OF_IDS = frozenset(_ID_WORDS.split())
 
 
 @lru_cache(maxsize=1 << 14)
@@ -38,7 +38,7 @@ def is_person_name(value: str) -> bool:
     """
     if len(value) > _LONGEST_NAME:
         return False
-    plain = _plain(value)
+    plain = _strip_marks(value)
     inverted = _INVERTED.match(plain)
     if inverted:
         return _can_be_name(inverted.group())
@@ -52,7 +52,7 @@ def is_person_name(value: str) -> bool:
     return bool(_WORDS.fullmatch(plain)) and max(map(len, words)) > 1 and _can_be_name(plain)
 
 
-def pseudonymous(patient_id: str) -> str:
+def make_pseudonym(patient_id: str) -> str:
     """The id as it is, or for the name of a person "patient-" and 12 hex digits, the same for each way to write it.
 
     Case, accents and signs do not count, and "Schmidt, Anna" is "Anna Schmidt". The digest has no key (BLAKE2b,
@@ -60,35 +60,35 @@ def pseudonymous(patient_id: str) -> str:
     """
     if not is_person_name(patient_id):
         return patient_id
-    plain = _plain(patient_id)
-    surname, sign, given = plain.replace("^", ",").partition(",")
-    words = _SIGNS.sub(" ", f"{given} {surname}" if sign else plain).split()
-    told = " ".join(map(fold, words)).encode("utf-8", "replace")
-    return f"patient-{blake2b(told, digest_size=6, person=_PERSONALISATION).hexdigest()}"
+    value = _strip_marks(patient_id)
+    surname, separator, given_name = value.replace("^", ",").partition(",")
+    words = _SIGNS.sub(" ", f"{given_name} {surname}" if separator else value).split()
+    plain_name = " ".join(map(fold, words)).encode("utf-8", "replace")
+    return f"patient-{blake2b(plain_name, digest_size=6, person=_PERSONALISATION).hexdigest()}"
 
 
-def patient_key(patient_id: str) -> str:
+def make_patient_key(patient_id: str) -> str:
     """What all spellings of a patient's id have in common: the pseudonym of a name, else the id with plain spaces.
 
     Letters in upper and lower case are different ones in ids, not in names; composed and decomposed accents are alike.
     """
     if _PLAIN_ID.fullmatch(patient_id):
         return patient_id
-    return pseudonymous(" ".join(unicodedata.normalize("NFC", patient_id).split()))
+    return make_pseudonym(" ".join(unicodedata.normalize("NFC", patient_id).split()))
 
 
-def _plain(value: str) -> str:
-    """A value without marks of accents and vowels, which are no letters to patterns."""
-    apart = unicodedata.normalize("NFD", value.strip()) if not value.isascii() else value.strip()
-    return unicodedata.normalize("NFC", "".join(c for c in apart if unicodedata.category(c)[0] != "M"))
+def _strip_marks(value: str) -> str:
+    """A value without marks of accents and vowels, which regular expressions do not take for letters."""
+    decomposed = unicodedata.normalize("NFD", value.strip()) if not value.isascii() else value.strip()
+    return unicodedata.normalize("NFC", "".join(c for c in decomposed if unicodedata.category(c)[0] != "M"))
 
 
 def _can_be_name(text: str) -> bool:
     words = [fold(word) for word in _LETTERS.findall(text)]
     if any(map(_is_listed, words)):
         return True
-    return _OF_IDS.isdisjoint(words) and not all(map(lexicon().is_ordinary, words))
+    return _WORDS_OF_IDS.isdisjoint(words) and not all(map(load_lexicon().is_ordinary, words))
 
 
 def _is_listed(word: str) -> bool:
-    return lexicon().is_listed(word)
+    return load_lexicon().is_listed(word)

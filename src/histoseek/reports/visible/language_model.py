@@ -47,52 +47,52 @@ class HttpJudge:
     pause_s: float = 1.0
     batch: int = 20
 
-    def visible(self, sentences: Sequence[str]) -> tuple[bool, ...]:
+    def judge(self, sentences: Sequence[str]) -> tuple[bool, ...]:
         """Whether a slide can show each sentence. Raises EncoderError: no connection, refused, no usable answer."""
         answers: list[bool] = []
         for start in range(0, len(sentences), self.batch):
-            answers += self._batch(sentences[start : start + self.batch])
+            answers += self._judge_batch(sentences[start : start + self.batch])
         return tuple(answers)
 
-    def _batch(self, sentences: Sequence[str]) -> list[bool]:
-        listed = "\n".join(f"{number}. {sentence}" for number, sentence in enumerate(sentences, start=1))
-        messages = [{"role": "system", "content": _INSTRUCTION}, {"role": "user", "content": listed}]
+    def _judge_batch(self, sentences: Sequence[str]) -> list[bool]:
+        numbered = "\n".join(f"{number}. {sentence}" for number, sentence in enumerate(sentences, start=1))
+        messages = [{"role": "system", "content": _INSTRUCTION}, {"role": "user", "content": numbered}]
         body = json.dumps({"model": self.name, "temperature": 0, "messages": messages}).encode()
-        seen = self._numbers(self._posted(body))
-        if not seen <= set(range(1, len(sentences) + 1)):
-            raise self._fault(f"an answer about sentences that were not asked ({sorted(seen)})")
-        return [number in seen for number in range(1, len(sentences) + 1)]
+        visible_numbers = self._parse_numbers(self._post(body))
+        if not visible_numbers <= set(range(1, len(sentences) + 1)):
+            raise self._make_error(f"an answer about sentences that were not sent ({sorted(visible_numbers)})")
+        return [number in visible_numbers for number in range(1, len(sentences) + 1)]
 
-    def _posted(self, body: bytes) -> bytes:
+    def _post(self, body: bytes) -> bytes:
         address = f"{self.url.rstrip('/')}/chat/completions"
         request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
         for attempt in range(self.retries + 1):
             try:
-                with _direct().open(request, timeout=self.timeout_s) as answer:
+                with _build_opener().open(request, timeout=self.timeout_s) as answer:
                     return answer.read(_LONGEST_ANSWER_BYTES)
             except urllib.error.HTTPError as error:
                 fault = f"answered with status {error.code}"
                 if error.code not in _BUSY:
-                    raise self._fault(fault) from error
+                    raise self._make_error(fault) from error
             except (OSError, http.client.HTTPException) as error:
                 fault = f"gave no answer ({getattr(error, 'reason', None) or error or type(error).__name__})"
             if attempt < self.retries:
                 time.sleep(self.pause_s * 2**attempt)
-        raise self._fault(f"{fault}, {self.retries + 1} times")
+        raise self._make_error(f"{fault}, {self.retries + 1} times")
 
-    def _numbers(self, answer: bytes) -> set[int]:
+    def _parse_numbers(self, answer: bytes) -> set[int]:
         """The last array of numbers in what the model says; models may think aloud before it."""
         try:
             content = json.loads(answer)["choices"][0]["message"]["content"]
             return set(json.loads(_ARRAY.findall(content)[-1]))
         except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise self._fault("an answer without an array of sentence numbers") from error
+            raise self._make_error("an answer without an array of sentence numbers") from error
 
-    def _fault(self, what: str) -> EncoderError:
+    def _make_error(self, what: str) -> EncoderError:
         return EncoderError(f"{self.name} at {self.url}", what, "Check HISTOSEEK_LANGUAGE_MODEL_URL and _NAME")
 
 
-def judge_at(url: str, name: str) -> HttpJudge | None:
+def create_judge(url: str, name: str) -> HttpJudge | None:
     """The judge that the settings name; None when neither is set.
 
     Raises ConfigurationError: one without the other, an address that is not http or https or that holds a password.
@@ -101,11 +101,11 @@ def judge_at(url: str, name: str) -> HttpJudge | None:
         return None
     if not url or not name:
         missing = "HISTOSEEK_LANGUAGE_MODEL_NAME" if url else "HISTOSEEK_LANGUAGE_MODEL_URL"
-        raise ConfigurationError(missing, "not set, though the other is", "Set both, or neither")
+        raise ConfigurationError(missing, "not set, although the other is", "Set both, or neither")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
         advice = "Give an address as http://localhost:8080/v1"
-        raise ConfigurationError("HISTOSEEK_LANGUAGE_MODEL_URL", "no plain http or https address", advice)
+        raise ConfigurationError("HISTOSEEK_LANGUAGE_MODEL_URL", "not a plain http or https address", advice)
     return HttpJudge(url, name)
 
 
@@ -124,5 +124,5 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _direct() -> urllib.request.OpenerDirector:
+def _build_opener() -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())

@@ -21,14 +21,14 @@ from histoseek.reports.language.headings import SECTION_NAMES, SectionName
 from histoseek.reports.language.sections import Section, Sections
 from histoseek.reports.language.sentences import Sentence
 
-JUDGED = "language model"
+LANGUAGE_MODEL_RULE = "language model"
 
 
 class SentenceJudge(Protocol):
-    """Says of sentences whether a stained slide can show them."""
+    """Decides which sentences a stained slide can show."""
 
-    def visible(self, sentences: Sequence[str]) -> tuple[bool, ...]:
-        """One answer a sentence, in order. Raises EncoderError when there is no usable answer."""
+    def judge(self, sentences: Sequence[str]) -> tuple[bool, ...]:
+        """One answer per sentence, in order. Raises EncoderError when there is no usable answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,12 @@ class Verdict:
     rule: str | None
 
     @property
-    def visible(self) -> bool:
+    def is_visible(self) -> bool:
         """Whether a slide can show it."""
         return self.rule is None
 
 
-def verdicts(
+def judge_sentences(
     report: Sections, rules: Sequence[Rule] | None = None, judge: SentenceJudge | None = None
 ) -> tuple[Verdict, ...]:
     """One verdict for each sentence, in order; rules: those of the package unless given.
@@ -76,75 +76,81 @@ def verdicts(
     judge: asked only about sentences that the rules leave; its noes carry the rule name "language model". Give it
     only text that was de-identified before.
     """
-    rules = packaged_rules() if rules is None else rules
-    found = [
-        Verdict(sentence, section, _first_fitting(rules, sentence.text, section))
+    rules = load_packaged_rules() if rules is None else rules
+    verdicts = [
+        Verdict(sentence, section, _find_rule(rules, sentence.text, section))
         for section in report.sections
         for sentence in section.sentences
     ]
-    left = [place for place, verdict in enumerate(found) if verdict.visible] if judge else []
-    if judge and left:
-        answers = judge.visible([found[place].sentence.text for place in left])
-        for place, is_visible in zip(left, answers, strict=True):
-            verdict = found[place]
-            found[place] = Verdict(verdict.sentence, verdict.section, None if is_visible else JUDGED)
-    return tuple(found)
+    open_places = [place for place, verdict in enumerate(verdicts) if verdict.is_visible] if judge else []
+    if judge and open_places:
+        answers = judge.judge([verdicts[place].sentence.text for place in open_places])
+        for place, is_visible in zip(open_places, answers, strict=True):
+            verdict = verdicts[place]
+            verdicts[place] = Verdict(verdict.sentence, verdict.section, None if is_visible else LANGUAGE_MODEL_RULE)
+    return tuple(verdicts)
 
 
-def visible_text(report: Sections, rules: Sequence[Rule] | None = None, judge: SentenceJudge | None = None) -> str:
+def select_visible_text(
+    report: Sections, rules: Sequence[Rule] | None = None, judge: SentenceJudge | None = None
+) -> str:
     """The sentences that a slide can show, one section (or specimen of one) a line; "" when there is none."""
-    kept = [verdict for verdict in verdicts(report, rules, judge) if verdict.visible]
-    by_section = groupby(kept, key=lambda verdict: id(verdict.section))
+    visible = [verdict for verdict in judge_sentences(report, rules, judge) if verdict.is_visible]
+    by_section = groupby(visible, key=lambda verdict: id(verdict.section))
     return "\n".join(" ".join(verdict.sentence.text for verdict in group) for _, group in by_section)
 
 
 @lru_cache(maxsize=1)
-def packaged_rules() -> tuple[Rule, ...]:
-    """The rules that come with the package (rules/visible.toml)."""
-    written = (resources.files("histoseek.reports.visible") / "rules.toml").read_text("utf-8")
-    return tuple(_rules(written, "rules/visible.toml"))
+def load_packaged_rules() -> tuple[Rule, ...]:
+    """The rules that come with the package (visible/rules.toml)."""
+    text = (resources.files("histoseek.reports.visible") / "rules.toml").read_text("utf-8")
+    return tuple(_parse_rules(text, "visible/rules.toml"))
 
 
 def load_rules(path: Path) -> tuple[Rule, ...]:
     """Rules from a file in the packaged one's layout. Raises ConfigurationError naming what is wrong in it."""
     try:
-        return tuple(_rules(path.read_text("utf-8"), str(path)))
+        return tuple(_parse_rules(path.read_text("utf-8"), str(path)))
     except OSError as error:
         raise ConfigurationError(str(path), error.strerror or "cannot be read", "Check the path") from error
 
 
-def _rules(written: str, where: str) -> Iterator[Rule]:
+def _parse_rules(text: str, where: str) -> Iterator[Rule]:
     try:
-        entries = tomllib.loads(written)["rule"]
+        entries = tomllib.loads(text)["rule"]
         for entry in entries:
-            yield _rule(entry, where)
+            yield _parse_rule(entry, where)
     except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigurationError(where, f"no rules ({error})", "See the packaged rules/visible.toml") from error
+        raise ConfigurationError(
+            where, f"not a file of rules ({error})", "See the packaged reports/visible/rules.toml"
+        ) from error
 
 
-def _rule(entry: dict[str, object], where: str) -> Rule:
+def _parse_rule(entry: dict[str, object], where: str) -> Rule:
     name = str(entry["name"])
     sections = entry.get("sections", [])
-    named = tuple(found for found in SECTION_NAMES if isinstance(sections, list) and found in sections)
-    if not isinstance(sections, list) or len(named) < len(sections):
-        advice = f"Sections are: {', '.join(SECTION_NAMES)}"
+    section_names = tuple(
+        section_name for section_name in SECTION_NAMES if isinstance(sections, list) and section_name in sections
+    )
+    if not isinstance(sections, list) or len(section_names) < len(sections):
+        advice = f"The sections are: {', '.join(SECTION_NAMES)}"
         raise ConfigurationError(where, f"rule {name!r} has unknown sections {sections}", advice)
-    pattern, unless = _pattern(entry, "pattern", where), _pattern(entry, "unless", where)
-    if not named and not pattern:
+    pattern, unless = _parse_pattern(entry, "pattern", where), _parse_pattern(entry, "unless", where)
+    if not section_names and not pattern:
         raise ConfigurationError(where, f"rule {name!r} fits everything", "Give it a pattern or sections")
-    return Rule(name, str(entry["why"]), named, pattern, unless)
+    return Rule(name, str(entry["why"]), section_names, pattern, unless)
 
 
-def _pattern(entry: dict[str, object], field: str, where: str) -> re.Pattern[str] | None:
+def _parse_pattern(entry: dict[str, object], field: str, where: str) -> re.Pattern[str] | None:
     """A pattern, which may be written over several lines."""
     if field not in entry:
         return None
     try:
         return re.compile(str(entry[field]).replace("\n", ""), re.IGNORECASE)
     except re.error as error:
-        fault = f"{field} of rule {entry['name']!r} is no regular expression ({error})"
-        raise ConfigurationError(where, fault, "Mend it") from error
+        fault = f"{field} of rule {entry['name']!r} is not a regular expression ({error})"
+        raise ConfigurationError(where, fault, "Correct it") from error
 
 
-def _first_fitting(rules: Sequence[Rule], sentence: str, section: Section) -> str | None:
+def _find_rule(rules: Sequence[Rule], sentence: str, section: Section) -> str | None:
     return next((rule.name for rule in rules if rule.fits(sentence, section)), None)

@@ -29,7 +29,7 @@ from histoseek.errors import (
 from histoseek.geometry import Rect
 from histoseek.mosaics.signature import Signature
 from histoseek.progress import Reporter, SilentReporter
-from histoseek.reports.privacy.person_names import patient_key
+from histoseek.reports.privacy.person_names import make_patient_key
 from histoseek.search.filters.exclusion import Owner
 from histoseek.search.queries import (
     ArchivedCase,
@@ -200,7 +200,7 @@ def _owner(patient_id: str | None, known: PreparedImage | None) -> Owner:
 
 
 def _one_case(slides: Sequence[PreparedImage]) -> PreparedImage:
-    owners = {patient_key(slide.owner.patient_ids[0]) for slide in slides if slide.owner.patient_ids}
+    owners = {make_patient_key(slide.owner.patient_ids[0]) for slide in slides if slide.owner.patient_ids}
     if len(owners) > 1:
         raise MixedPatients([slide.slides[0].slide_id or Path(slide.slides[0].uri).name for slide in slides])
     return PreparedImage(

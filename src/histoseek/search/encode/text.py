@@ -15,13 +15,13 @@ from histoseek.archive.schema import cast_value, field_columns
 from histoseek.archive.stores.base import Store
 from histoseek.archive.stores.sql import both, either, equals, in_list, literal, quoted, unless
 from histoseek.errors import InputError
-from histoseek.reports.concepts.expansion import suggest
+from histoseek.reports.concepts.expansion import suggest_words
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import load_vocabulary
-from histoseek.reports.facts.facts import CONCEPT_FIELDS, STATUS_FIELDS, VALUE_FIELDS
+from histoseek.reports.facts.report_facts import CONCEPT_FIELDS, STATUS_FIELDS, VALUE_FIELDS
 from histoseek.reports.index.analyser import WORD_PREFIX, analyse
-from histoseek.reports.index.query import FieldTerm, ReportQuery, fact_of, is_fact_field, parse_query
-from histoseek.reports.index.weighting import WORDS_ALONE, Weighting, token_weights
+from histoseek.reports.index.query import FieldTerm, ReportQuery, is_fact_field, make_fact, parse_query
+from histoseek.reports.index.weighting import WORDS_ONLY, Weighting, weigh_tokens
 from histoseek.reports.language.negation import Status
 from histoseek.search.filters.exclusion import Owner, stored_patients
 from histoseek.search.queries import (
@@ -78,7 +78,7 @@ class AskedText:
         conditions = [unless(own) if term.excluded else own for term, _, own in found]
         where = both(*conditions, *_said(parsed), *_opposed(parsed.text))
         tokens = {**_tokens(parsed.text, expand), **wanted}
-        return cls(parsed.spoken or query, tokens, where, where is not None and not parsed.text)
+        return cls(parsed.plain_text or query, tokens, where, where is not None and not parsed.text)
 
 
 def spelling_warnings(store: Store, text: str) -> tuple[str, ...]:
@@ -90,7 +90,9 @@ def spelling_warnings(store: Store, text: str) -> tuple[str, ...]:
             continue
         form = next((term.token for term in analyse(word) if term.kind == "word"), word)
         near = {like for report in store.like_words(form, _REPORTS_LIKE) for like in _LETTERS.findall(report.lower())}
-        better = [f"{one.word}: did you mean {one.suggestion}?" for one in suggest(word, known_words=frozenset(near))]
+        better = [
+            f"{one.word}: did you mean {one.suggestion}?" for one in suggest_words(word, known_words=frozenset(near))
+        ]
         said += better or _unknown(word)
     return tuple(said)
 
@@ -110,7 +112,7 @@ def analyser_warnings(store: Store) -> tuple[str, ...]:
 
 
 def _tokens(text: str, expand: bool) -> dict[str, float]:
-    return token_weights(text, Weighting() if expand else WORDS_ALONE)
+    return weigh_tokens(text, Weighting() if expand else WORDS_ONLY)
 
 
 def _is_known(store: Store, word: str) -> bool:
@@ -125,7 +127,7 @@ def _of_field(store: Store, term: FieldTerm) -> tuple[str | None, str]:
     types = store.metadata_types()
     columns = field_columns(types)
     column = next((name for name in columns if name.lower() == term.field), None)
-    fact = fact_of(term.field, term.value) if is_fact_field(term.field) else None
+    fact = make_fact(term.field, term.value) if is_fact_field(term.field) else None
     if column is None and fact is None:
         known = ", ".join(dict.fromkeys((*columns, *CONCEPT_FIELDS, *STATUS_FIELDS.values(), *VALUE_FIELDS)))
         advice = f"Fields are: {known}, and markers such as her2. Put text with a colon in quotes"
@@ -189,7 +191,7 @@ def _opposed(text: str) -> Iterator[str | None]:
         if mention.status == Status.NEGATED:
             yield unless(_has(f"{kind}:{concept_id}"))
         elif mention.status == Status.AFFIRMED:
-            denied = (concept_id, *sorted(vocabulary.ancestors(concept_id)))
+            denied = (concept_id, *sorted(vocabulary.find_ancestors(concept_id)))
             denials.append(_has(*(f"absent:{one}" for one in denied)))
     yield unless(both(*dict.fromkeys(denials)))
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.archive.folder import Archive
-from histoseek.reports.index.analyser import analyse, spans
-from histoseek.reports.language.sentences import Sentence, sentences
+from histoseek.reports.index.analyser import analyse, find_spans
+from histoseek.reports.language.sentences import Sentence, split_sentences
 from histoseek.reports.language.words import Span
 from histoseek.search.explain.matches import MOST_READ
 from histoseek.search.explanation import Phrase
@@ -50,7 +50,7 @@ def with_phrases(
     read = results[:MOST_READ]
     reports = [result.record.report or "" for result in read]
     wanted = _tokens(text)
-    words = [spans(report, wanted) if wanted else () for report in reports]
+    words = [find_spans(report, wanted) if wanted else () for report in reports]
     meant = _meant(archive, reports, words, vector) if vector is not None else [()] * len(read)
     told = (
         replace(result, phrases=_in_order([*own, *(Phrase(one.start, one.end, 1.0, "words") for one in found)]))
@@ -93,7 +93,7 @@ def _meant(
 
 def _readable(report: str, words: Sequence[Span]) -> Sequence[Sentence]:
     """The report's sentences, those with most of the words first; headings and lone words are no sentences."""
-    found = [one for one in sentences(report) if " " in one.text and not one.text.endswith(":")]
+    found = [one for one in split_sentences(report) if " " in one.text and not one.text.endswith(":")]
     held = [sum(Span(one.start, one.end).overlaps(word) for word in words) for one in found]
     return [found[place] for place in sorted(range(len(found)), key=lambda place: -held[place])]
 

@@ -16,7 +16,7 @@ from histoseek.archive.stores.base import Store
 from histoseek.archive.stores.rows import RankingRows
 from histoseek.archive.stores.sql import both, either, in_list, is_storable, unless
 from histoseek.errors import ArchiveError
-from histoseek.reports.privacy.person_names import patient_key
+from histoseek.reports.privacy.person_names import make_patient_key
 from histoseek.search.options import SearchOptions
 
 HAS_REPORT = "report IS NOT NULL"
@@ -34,7 +34,7 @@ class Owner:
     def of(cls, patient_id: str | None, record: SlideRecord | None = None) -> Owner:
         """The patient given with a query, and that of a slide of the archive."""
         known = record.patient_id if record else None
-        patients = [one for one in (patient_id, known) if one and patient_key(one)]
+        patients = [one for one in (patient_id, known) if one and make_patient_key(one)]
         cases = [record.case_id] if record and record.case_id and known not in patients else []
         return cls(tuple(dict.fromkeys(patients)), tuple(cases))
 
@@ -136,7 +136,7 @@ def stored_patients(store: Store, patient_ids: Sequence[str]) -> tuple[str, ...]
     if not patient_ids:
         return ()
     spellings = _unusual_spellings(store)
-    keys = dict.fromkeys(key for key in map(patient_key, patient_ids) if key)
+    keys = dict.fromkeys(key for key in map(make_patient_key, patient_ids) if key)
     return tuple(dict.fromkeys(one for key in keys for one in (key, *spellings.get(key, ())) if is_storable(one)))
 
 
@@ -147,7 +147,7 @@ def _unusual_spellings(store: Store) -> Mapping[str, tuple[str, ...]]:
         ids = store.columns(["patient_id"], None)["patient_id"].unique()
         found: dict[str, tuple[str, ...]] = {}
         for stored in ids.filter(pc.match_substring_regex(ids, _UNUSUAL_ID)).to_pylist():
-            key = patient_key(stored)
+            key = make_patient_key(stored)
             if key and key != stored:
                 found[key] = (*found.get(key, ()), stored)
         held = _spellings[store] = version, found

@@ -10,9 +10,9 @@ from pathlib import Path
 from histoseek.archive.schema import MetadataValue, SlideRecord
 from histoseek.mosaics.calibration import is_novel
 from histoseek.reports.concepts.vocabulary import load_vocabulary
-from histoseek.reports.facts.facts import concept_token, values
-from histoseek.reports.facts.structured import extract
-from histoseek.reports.language.sections import sections
+from histoseek.reports.facts.report_facts import list_values, make_concept_token
+from histoseek.reports.facts.structured import extract_facts
+from histoseek.reports.language.sections import split_sections
 from histoseek.rest.archives import Report, ReportFact, ReportSection, Slide, Value
 from histoseek.rest.base import Region
 from histoseek.rest.queries import SlideRef
@@ -72,18 +72,18 @@ def report_answer(record: SlideRecord) -> Report:
     return Report(
         slide_id=record.slide_id,
         text=text,
-        sections=tuple(ReportSection.model_validate(one) for one in sections(text).sections) if text else (),
+        sections=tuple(ReportSection.model_validate(one) for one in split_sections(text).sections) if text else (),
         facts=tuple(_facts(text)) if text else (),
     )
 
 
 def _facts(text: str) -> Iterator[ReportFact]:
     vocabulary = load_vocabulary()
-    read = extract(text, vocabulary)
+    read = extract_facts(text, vocabulary)
     for mention in read.mentions:
-        field, _, value = concept_token(mention, mention.concept_id, vocabulary).partition(":")
+        field, _, value = make_concept_token(mention, mention.concept_id, vocabulary).partition(":")
         yield ReportFact(field=field, value=value, start=mention.start, end=mention.end)
-    for fact in values(read):
+    for fact in list_values(read):
         yield ReportFact(field=fact.field, value=fact.value, start=fact.span.start, end=fact.span.end)
 
 

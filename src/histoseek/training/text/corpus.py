@@ -12,7 +12,7 @@ import numpy as np
 from histoseek.errors import InputError
 from histoseek.reports.concepts.vocabulary import Vocabulary
 from histoseek.reports.files.document import Report
-from histoseek.reports.language.sections import sections
+from histoseek.reports.language.sections import split_sections
 from histoseek.reports.privacy.deidentify import deidentify
 from histoseek.training.text.facts import Passage, passage, text_key
 
@@ -110,7 +110,7 @@ def _prepared(text: str, group: int, vocabulary: Vocabulary) -> ReportText:
 
 
 def _parts(text: str) -> Iterator[tuple[str, ...]]:
-    for section in sections(text).sections:
+    for section in split_sections(text).sections:
         found = tuple(sentence.text for sentence in section.sentences)
         if found:
             yield found

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from histoseek.reports.concepts.vocabulary import Vocabulary
-from histoseek.reports.facts.structured import StructuredReport, extract
+from histoseek.reports.facts.structured import StructuredReport, extract_facts
 from histoseek.reports.language.negation import Status
 
 _KINDS = frozenset({"organ", "diagnosis", "finding", "stain"})
@@ -61,7 +61,7 @@ def facts_of(text: str, vocabulary: Vocabulary) -> frozenset[str]:
     What holds of a concept holds of those above it, and what is denied of one is denied of those below it. How tissue
     was taken, from which side, and figures in percent and mm are left out: reports that differ there alone agree.
     """
-    report = extract(text, vocabulary)
+    report = extract_facts(text, vocabulary)
     return frozenset((*_concepts(report, vocabulary), *_grades(report)))
 
 
@@ -71,7 +71,7 @@ def _concepts(report: StructuredReport, vocabulary: Vocabulary) -> Iterator[str]
         if vocabulary[concept_id].kind not in _KINDS:
             continue
         denied = mention.status == Status.NEGATED
-        related = vocabulary.descendants(concept_id) if denied else vocabulary.ancestors(concept_id)
+        related = vocabulary.find_descendants(concept_id) if denied else vocabulary.find_ancestors(concept_id)
         yield sign + concept_id
         yield from (sign + other for other in related)
 

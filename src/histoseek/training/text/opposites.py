@@ -94,7 +94,7 @@ def other_diagnosis(text: str, rng: Rng, vocabulary: Vocabulary) -> str:
     others = siblings(mention.concept_id, vocabulary)
     if not others:
         return text
-    surfaces = vocabulary.surfaces(others[int(rng.integers(len(others)))])
+    surfaces = vocabulary.list_surfaces(others[int(rng.integers(len(others)))])
     return replaced(text, mention.start, mention.end, surfaces[int(rng.integers(len(surfaces)))])
 
 
@@ -107,9 +107,9 @@ def siblings(concept_id: str, vocabulary: Vocabulary) -> tuple[str, ...]:
         same = [
             one.id for one in vocabulary.concepts.values() if (one.organ, one.kind) == (concept.organ, concept.kind)
         ]
-    related = vocabulary.ancestors(concept_id) | {concept_id}
+    related = vocabulary.find_ancestors(concept_id) | {concept_id}
     return tuple(
-        one for one in dict.fromkeys(same) if one not in related and concept_id not in vocabulary.ancestors(one)
+        one for one in dict.fromkeys(same) if one not in related and concept_id not in vocabulary.find_ancestors(one)
     )
 
 

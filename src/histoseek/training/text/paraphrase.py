@@ -57,7 +57,7 @@ def with_synonyms(text: str, rng: Rng, vocabulary: Vocabulary) -> str:
     for mention in reversed(find_terms(text, vocabulary)):
         others = [
             surface
-            for surface in vocabulary.surfaces(mention.concept_id)
+            for surface in vocabulary.list_surfaces(mention.concept_id)
             if surface.text.lower() != text[mention.start : mention.end].lower()
         ]
         if others and rng.random() < _REPLACED_SHARE:

@@ -51,7 +51,7 @@ def statement_triple(
 def query_about(whole: Passage, rng: Rng, vocabulary: Vocabulary) -> Passage | None:
     """A short query that a report answers: one or two of the most specific concepts it affirms, in any wording."""
     named = [fact[1:] for fact in whole.facts if fact.startswith("+")]
-    found = sorted(one for one in vocabulary.most_specific(sorted(named)) if vocabulary[one].kind in _STATED)
+    found = sorted(one for one in vocabulary.keep_most_specific(sorted(named)) if vocabulary[one].kind in _STATED)
     if not found:
         return None
     count = min(len(found), 1 + int(rng.integers(2)))
@@ -64,5 +64,5 @@ def _worded(forms: Sequence[str], concept_id: str, rng: Rng, vocabulary: Vocabul
 
 
 def _surface(concept_id: str, rng: Rng, vocabulary: Vocabulary) -> str:
-    surfaces = vocabulary.surfaces(concept_id)
+    surfaces = vocabulary.list_surfaces(concept_id)
     return surfaces[int(rng.integers(len(surfaces)))].text

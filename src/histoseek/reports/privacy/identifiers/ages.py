@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from histoseek.reports.privacy.identifiers.kinds import Found, Kind
+from histoseek.reports.privacy.identifiers.kinds import Identifier, IdentifierKind
 
 _OLD = r"(?:9\d|1[01]\d)"
 _WORDS = (
@@ -27,8 +27,8 @@ _CHINESE = re.compile(rf"年\s?[龄齡]\s?[:\uff1a]?\s?({_OLD})(?!\d)")
 _WITH_SEX = re.compile(rf"(?<![\w.,/-])({_OLD})(?=\s?[/-]?\s?(?:[MF]\b|male\b|female\b))")
 
 
-def find_ages(text: str) -> Iterator[Found]:
+def find_ages(text: str) -> Iterator[Identifier]:
     """Ages from 90 to 119, in digits or words; the number only, so that "-year-old" stays readable."""
     for pattern in (_BEFORE_UNIT, _AFTER_LABEL, _CHINESE, _WITH_SEX):
-        for found in pattern.finditer(text):
-            yield Found(found.start(1), found.end(1), Kind.AGE)
+        for match in pattern.finditer(text):
+            yield Identifier(match.start(1), match.end(1), IdentifierKind.AGE)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from histoseek.reports.privacy.identifiers.kinds import Found, Kind
+from histoseek.reports.privacy.identifiers.kinds import Identifier, IdentifierKind
 from histoseek.reports.privacy.identifiers.labels import Label
-from histoseek.reports.privacy.identifiers.tokens import Token
+from histoseek.reports.privacy.identifiers.name_tokens import NameToken
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}+\s?@\s?[^\W_](?:[\w-]{0,62}\.){1,6}[^\W\d_]{2,24}(?![\w@])")
 _BARE_AT = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}+@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
@@ -29,16 +29,22 @@ _SENTENCE_MARKS = ".,;:!?)"
 _AFTER_LABEL = re.compile(r"[\s:.|#=]{0,6}(\(?\+?\d(?:[ ()./-]{0,3}\d){3,19}|(?<=\s)\d{4,6})(?!\w|[.,]\d)")
 
 
-def find_contacts(text: str) -> Iterator[Found]:
+def find_contacts(text: str) -> Iterator[Identifier]:
     """Contact data that are recognised by their own shape."""
-    shapes = ((_EMAIL, Kind.EMAIL), (_BARE_AT, Kind.EMAIL), (_URL, Kind.URL), (_IPV4, Kind.IP), (_IPV6, Kind.IP))
-    for pattern, kind in (*shapes, (_MAC, Kind.IP), *((phone, Kind.PHONE) for phone in _PHONES)):
-        for found in pattern.finditer(text):
-            yield Found(found.start(), found.start() + len(found.group().rstrip(_SENTENCE_MARKS)), kind)
+    shapes = (
+        (_EMAIL, IdentifierKind.EMAIL),
+        (_BARE_AT, IdentifierKind.EMAIL),
+        (_URL, IdentifierKind.URL),
+        (_IPV4, IdentifierKind.IP),
+        (_IPV6, IdentifierKind.IP),
+    )
+    for pattern, kind in (*shapes, (_MAC, IdentifierKind.IP), *((phone, IdentifierKind.PHONE) for phone in _PHONES)):
+        for match in pattern.finditer(text):
+            yield Identifier(match.start(), match.start() + len(match.group().rstrip(_SENTENCE_MARKS)), kind)
 
 
-def labelled_phone(text: str, tokens: list[Token], label: Label) -> Iterator[Found]:
+def find_labelled_phone(text: str, tokens: list[NameToken], label: Label) -> Iterator[Identifier]:
     """The number after "Tel:", "Fax" and the like, four digits or more."""
-    found = _AFTER_LABEL.match(text, tokens[label.end - 1].end)
-    if found:
-        yield Found(found.start(1), found.end(1), Kind.PHONE)
+    match = _AFTER_LABEL.match(text, tokens[label.end - 1].end)
+    if match:
+        yield Identifier(match.start(1), match.end(1), IdentifierKind.PHONE)

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from histoseek.reports.privacy.identifiers.kinds import Found, Kind
+from histoseek.reports.privacy.identifiers.kinds import Identifier, IdentifierKind
 from histoseek.reports.privacy.identifiers.labels import Label
 from histoseek.reports.privacy.identifiers.lexicon import fold, read_words
-from histoseek.reports.privacy.identifiers.tokens import Token
+from histoseek.reports.privacy.identifiers.name_tokens import NameToken
 
 _MONTHS = read_words("months.txt")
 # Words of their own: taken for months only with a capital.
@@ -83,39 +83,39 @@ _WITH_YEAR = re.compile(rf"[^\d:]{_YEAR}(?!\d)")
 _NUMBERS = str.maketrans("OolI", "0011")
 
 
-def find_dates(text: str) -> Iterator[Found]:
+def find_dates(text: str) -> Iterator[Identifier]:
     """Full and partial dates that are recognised by their own shape, with a time of day beside them."""
     for pattern in (_DAY_MONTH, _MONTH_DAY, _MONTH_YEAR):
-        for found in pattern.finditer(text):
-            if _is_month(found.group("month")) or (pattern is _DAY_MONTH and _WITH_YEAR.search(found.group())):
-                yield _with_weekday(text, found)
-    for found in _NUMERIC.finditer(text):
-        if _is_date(found.group("a"), found.group("b"), found.group("c"), found.group("gap")):
-            yield _with_weekday(text, found)
+        for match in pattern.finditer(text):
+            if _is_month(match.group("month")) or (pattern is _DAY_MONTH and _WITH_YEAR.search(match.group())):
+                yield _include_weekday(text, match)
+    for match in _NUMERIC.finditer(text):
+        if _is_date(match.group("a"), match.group("b"), match.group("c"), match.group("gap")):
+            yield _include_weekday(text, match)
     for pattern in (_ISO_TIME, _COMPACT, _MONTH_NUMBER_YEAR, _CHINESE, _CHINESE_DAY, _LINE_START):
-        for found in pattern.finditer(text):
-            yield Found(found.start(), found.end(), Kind.DATE)
+        for match in pattern.finditer(text):
+            yield Identifier(match.start(), match.end(), IdentifierKind.DATE)
 
 
-def labelled_date(text: str, tokens: list[Token], label: Label) -> Iterator[Found]:
+def find_labelled_date(text: str, tokens: list[NameToken], label: Label) -> Iterator[Identifier]:
     """The day and month, or after a word for birth the year, that follow a label."""
-    at = tokens[label.end - 1].end
+    start = tokens[label.end - 1].end
     patterns = (_PARTIAL, _BIRTH_YEAR) if fold(label.phrase) in _BIRTH_LABELS else (_PARTIAL,)
     for pattern in patterns:
-        found = pattern.match(text, at)
-        if found and (pattern is _BIRTH_YEAR or _is_day_and_month(found.group(1))):
-            yield Found(found.start(1), found.end(1), Kind.DATE)
+        match = pattern.match(text, start)
+        if match and (pattern is _BIRTH_YEAR or _is_day_and_month(match.group(1))):
+            yield Identifier(match.start(1), match.end(1), IdentifierKind.DATE)
 
 
-def _with_weekday(text: str, found: re.Match[str]) -> Found:
-    weekday = _WEEKDAY.search(text[max(0, found.start() - 14) : found.start()])
-    start = found.start() - (len(weekday.group()) if weekday else 0)
-    return Found(start, found.end(), Kind.DATE)
+def _include_weekday(text: str, match: re.Match[str]) -> Identifier:
+    weekday = _WEEKDAY.search(text[max(0, match.start() - 14) : match.start()])
+    start = match.start() - (len(weekday.group()) if weekday else 0)
+    return Identifier(start, match.end(), IdentifierKind.DATE)
 
 
 @lru_cache(maxsize=256)
-def _is_month(written: str) -> bool:
-    return written[0].isupper() or written.rstrip(".").lower() not in _AMBIGUOUS
+def _is_month(word: str) -> bool:
+    return word[0].isupper() or word.rstrip(".").lower() not in _AMBIGUOUS
 
 
 def _is_date(a: str, b: str, c: str, gap: str) -> bool:
@@ -131,6 +131,6 @@ def _is_date(a: str, b: str, c: str, gap: str) -> bool:
     return (1 <= first <= 31 and 1 <= second <= 12) or ("." not in gap and 1 <= first <= 12 and 1 <= second <= 31)
 
 
-def _is_day_and_month(written: str) -> bool:
-    first, second = (int(part) for part in re.split(r"[/.-]", written.rstrip(".")))
+def _is_day_and_month(text: str) -> bool:
+    first, second = (int(part) for part in re.split(r"[/.-]", text.rstrip(".")))
     return (1 <= first <= 31 and 1 <= second <= 12) or (1 <= first <= 12 and 1 <= second <= 31)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class IdentifierKind(StrEnum):
     """What an identifier is; the value names it in counts."""
 
     NAME = "name"
@@ -28,12 +28,12 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Identifier:
     """One identifier: half-open range of characters, and its kind."""
 
     start: int
     end: int
-    kind: Kind
+    kind: IdentifierKind
 
 
-PLACEHOLDER = re.compile("|".join(re.escape(kind.placeholder) for kind in Kind))
+PLACEHOLDER = re.compile("|".join(re.escape(kind.placeholder) for kind in IdentifierKind))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from histoseek.reports.privacy.identifiers.lexicon import read_lines
-from histoseek.reports.privacy.identifiers.tokens import Token, tokenise
+from histoseek.reports.privacy.identifiers.name_tokens import NameToken, tokenise
 
 # Scans mix these up, also inside labels ("Pat1ent").
 _LOOKALIKES = str.maketrans("l10", "iio")
@@ -17,7 +17,7 @@ _LOOKALIKES = str.maketrans("l10", "iio")
 class Label:
     """One label in a text: what it announces, and the half-open range of its tokens."""
 
-    announces: str
+    kind: str
     phrase: str
     first: int
     end: int
@@ -25,49 +25,54 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class _Phrase:
-    announces: str
+    kind: str
     phrase: str
     words: tuple[str, ...]
 
 
-def find_labels(tokens: list[Token]) -> Iterator[Label]:
+def find_labels(tokens: list[NameToken]) -> Iterator[Label]:
     """The labels of a text, the longest at each place; a phrase that announces several kinds comes once for each."""
-    phrases = _phrases()
-    keys = [_key(token) for token in tokens]
-    at = 0
-    while at < len(tokens):
-        found = _longest(phrases.get(keys[at], ()), keys, at)
-        yield from (Label(phrase.announces, phrase.phrase, at, at + len(phrase.words)) for phrase in found)
-        if not found:
-            yield from _broken(phrases, tokens, keys, at)
-        at += len(found[0].words) if found else 1
+    phrases = _load_phrases()
+    keys = [_make_key(token) for token in tokens]
+    start = 0
+    while start < len(tokens):
+        longest_phrases = _select_longest(phrases.get(keys[start], ()), keys, start)
+        yield from (Label(phrase.kind, phrase.phrase, start, start + len(phrase.words)) for phrase in longest_phrases)
+        if not longest_phrases:
+            yield from _find_broken(phrases, tokens, keys, start)
+        start += len(longest_phrases[0].words) if longest_phrases else 1
 
 
-def _key(token: Token) -> str:
-    return token.folded if token.folded.isdigit() else token.folded.translate(_LOOKALIKES)
+def _make_key(token: NameToken) -> str:
+    return token.plain if token.plain.isdigit() else token.plain.translate(_LOOKALIKES)
 
 
-def _longest(candidates: tuple[_Phrase, ...], keys: list[str], at: int) -> list[_Phrase]:
-    fitting = [phrase for phrase in candidates if tuple(keys[at : at + len(phrase.words)]) == phrase.words]
+def _select_longest(candidates: tuple[_Phrase, ...], keys: list[str], start: int) -> list[_Phrase]:
+    fitting = [phrase for phrase in candidates if tuple(keys[start : start + len(phrase.words)]) == phrase.words]
     return [phrase for phrase in fitting if len(phrase.words) == len(fitting[0].words)]
 
 
-def _broken(phrases: dict[str, tuple[_Phrase, ...]], tokens: list[Token], keys: list[str], at: int) -> Iterator[Label]:
+def _find_broken(
+    phrases: dict[str, tuple[_Phrase, ...]], tokens: list[NameToken], keys: list[str], start: int
+) -> Iterator[Label]:
     """Labels that a scan has torn in two ("Phys ician")."""
-    if at + 1 == len(tokens) or tokens[at + 1].start - tokens[at].end != 1:
+    if start + 1 == len(tokens) or tokens[start + 1].start - tokens[start].end != 1:
         return
-    for phrase in phrases.get(keys[at] + keys[at + 1], ()):
+    for phrase in phrases.get(keys[start] + keys[start + 1], ()):
         if len(phrase.words) == 1 and len(phrase.words[0]) > 4:
-            yield Label(phrase.announces, phrase.phrase, at, at + 2)
+            yield Label(phrase.kind, phrase.phrase, start, start + 2)
 
 
 @lru_cache(maxsize=1)
-def _phrases() -> dict[str, tuple[_Phrase, ...]]:
+def _load_phrases() -> dict[str, tuple[_Phrase, ...]]:
     by_first: dict[str, list[_Phrase]] = {}
     for line in read_lines("labels.txt"):
         announces, _, phrases = line.partition(" = ")
         for phrase in phrases.split(" | "):
-            words = tuple(_key(token) for token in tokenise(phrase))
+            words = tuple(_make_key(token) for token in tokenise(phrase))
             if words:
                 by_first.setdefault(words[0], []).append(_Phrase(announces, phrase, words))
-    return {first: tuple(sorted(some, key=lambda one: -len(one.words))) for first, some in by_first.items()}
+    return {
+        first: tuple(sorted(same_start, key=lambda phrase: -len(phrase.words)))
+        for first, same_start in by_first.items()
+    }

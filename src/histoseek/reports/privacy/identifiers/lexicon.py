@@ -38,24 +38,24 @@ def fold(word: str) -> str:
 class Lexicon:
     """Folded words: given names, surnames, eponyms that are to be kept, and ordinary words of reports."""
 
-    given: frozenset[str]
+    given_names: frozenset[str]
     surnames: frozenset[str]
     eponyms: frozenset[str]
     ordinary: frozenset[str]
 
-    def is_given(self, word: str) -> bool:
+    def is_given_name(self, word: str) -> bool:
         """Whether a folded word, or the first part of a hyphenated one, is a listed given name."""
-        bare = word.removesuffix("'s")
-        return bare in self.given or bare.split("-")[0] in self.given
+        stem = word.removesuffix("'s")
+        return stem in self.given_names or stem.split("-")[0] in self.given_names
 
     def is_surname(self, word: str) -> bool:
         """Whether a folded word, or a part of a hyphenated one, is a listed surname."""
-        bare = word.removesuffix("'s")
-        return bare in self.surnames or any(part in self.surnames for part in bare.split("-"))
+        stem = word.removesuffix("'s")
+        return stem in self.surnames or any(part in self.surnames for part in stem.split("-"))
 
     def is_listed(self, word: str) -> bool:
         """Whether a folded word is a listed name of either sort."""
-        return self.is_given(word) or self.is_surname(word)
+        return self.is_given_name(word) or self.is_surname(word)
 
     def is_eponym(self, word: str) -> bool:
         """Whether a folded word, or what its genitive is of, is an eponym."""
@@ -68,11 +68,16 @@ class Lexicon:
         return "-" in word and all(part in self.ordinary for part in word.split("-"))
 
 
-def _words(name: str) -> frozenset[str]:
+def _fold_words(name: str) -> frozenset[str]:
     return frozenset(map(fold, read_words(name)))
 
 
 @lru_cache(maxsize=1)
-def lexicon() -> Lexicon:
+def load_lexicon() -> Lexicon:
     """The word lists, read once."""
-    return Lexicon(_words("given_names.txt"), _words("surnames.txt"), _words("eponyms.txt"), _words("ordinary.txt"))
+    return Lexicon(
+        _fold_words("given_names.txt"),
+        _fold_words("surnames.txt"),
+        _fold_words("eponyms.txt"),
+        _fold_words("ordinary.txt"),
+    )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from histoseek.reports.privacy.identifiers.kinds import Found, Kind
+from histoseek.reports.privacy.identifiers.kinds import Identifier, IdentifierKind
 from histoseek.reports.privacy.identifiers.labels import Label
 from histoseek.reports.privacy.identifiers.lexicon import fold, read_words
-from histoseek.reports.privacy.identifiers.tokens import Token
+from histoseek.reports.privacy.identifiers.name_tokens import NameToken
 
 _SHAPES = tuple(
     re.compile(pattern)
@@ -43,21 +43,21 @@ _UNIT = re.compile(r"\s?(?:mm|cm|ml|mg|g|kg|x|%|years?|months?|days?)\b", re.IGN
 _WEAK = frozenset(read_words("everyday_labels.txt"))
 
 
-def find_numbers(text: str) -> Iterator[Found]:
+def find_numbers(text: str) -> Iterator[Identifier]:
     """Numbers that are recognised by their own shape."""
     for pattern in _SHAPES:
-        for found in pattern.finditer(text):
-            if not _REFERENCE_SEQUENCE.match(found.group()):
-                yield Found(found.start(), found.end(), Kind.ID)
+        for match in pattern.finditer(text):
+            if not _REFERENCE_SEQUENCE.match(match.group()):
+                yield Identifier(match.start(), match.end(), IdentifierKind.ID)
 
 
-def labelled_number(text: str, tokens: list[Token], label: Label) -> Iterator[Found]:
+def find_labelled_number(text: str, tokens: list[NameToken], label: Label) -> Iterator[Identifier]:
     """The value after "MRN:", "Accession #" and the like: three digits or more, after everyday words four."""
     if tokens[label.first].word in {"see", "id", "ins", "nie"}:
         return
-    found = _VALUE.match(text, tokens[label.end - 1].end)
-    if not found or "\n\n" in found.group() or _UNIT.match(text, found.end()):
+    match = _VALUE.match(text, tokens[label.end - 1].end)
+    if not match or "\n\n" in match.group() or _UNIT.match(text, match.end()):
         return
-    digits = sum(mark.isdigit() for mark in found.group(1))
+    digits = sum(mark.isdigit() for mark in match.group(1))
     if digits >= (4 if fold(label.phrase) in _WEAK else 3):
-        yield Found(found.start(1), found.end(1), Kind.ID)
+        yield Identifier(match.start(1), match.end(1), IdentifierKind.ID)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from histoseek.reports.privacy.identifiers.kinds import Found, Kind
+from histoseek.reports.privacy.identifiers.kinds import Identifier, IdentifierKind
 from histoseek.reports.privacy.identifiers.labels import Label
-from histoseek.reports.privacy.identifiers.lexicon import fold, lexicon
-from histoseek.reports.privacy.identifiers.tokens import Token
+from histoseek.reports.privacy.identifiers.lexicon import fold, load_lexicon
+from histoseek.reports.privacy.identifiers.name_tokens import NameToken
 
 _UPPER = "A-ZÀ-ÖØ-Þ"
 _CAP = rf"(?:(?i:ste?|mt|ft|[nsew])\.|[{_UPPER}][\w'\u2019-]{{0,30}})"
@@ -68,64 +68,64 @@ _CELL_GAP = re.compile(r":|[ ][|]|=")
 _CELL = re.compile(r"[ :|=]{1,4}(\S(?:[^\n|]{0,120}?))(?=[ ]{2,}|\s*\||\n|\t|$)")
 
 
-def find_places(text: str) -> Iterator[Found]:
+def find_places(text: str) -> Iterator[Identifier]:
     """Addresses and institutions that are recognised by their own shape."""
     for pattern in _ADDRESSES:
-        for found in pattern.finditer(text):
-            words = found.groupdict().get("words")
+        for match in pattern.finditer(text):
+            words = match.groupdict().get("words")
             if not words or _is_proper(words):
-                yield Found(found.start(), found.end(), Kind.ADDRESS)
-    yield from _named_before(text)
-    yield from _named_after(text)
+                yield Identifier(match.start(), match.end(), IdentifierKind.ADDRESS)
+    yield from _find_names_before(text)
+    yield from _find_names_after(text)
 
 
-def labelled_place(text: str, tokens: list[Token], label: Label) -> Iterator[Found]:
+def find_labelled_place(text: str, tokens: list[NameToken], label: Label) -> Iterator[Identifier]:
     """The rest of the line or cell after "Address:" or "Facility:"."""
-    at = tokens[label.end - 1].end
-    found = _CELL.match(text, at)
-    if found and _CELL_GAP.search(text[at : found.start(1)]) and (_is_proper(found.group(1)[:60])):
-        kind = Kind.ADDRESS if label.announces == "address" else Kind.INSTITUTION
-        yield Found(found.start(1), found.end(1), kind)
+    start = tokens[label.end - 1].end
+    match = _CELL.match(text, start)
+    if match and _CELL_GAP.search(text[start : match.start(1)]) and (_is_proper(match.group(1)[:60])):
+        kind = IdentifierKind.ADDRESS if label.kind == "address" else IdentifierKind.INSTITUTION
+        yield Identifier(match.start(1), match.end(1), kind)
 
 
-def _named_before(text: str) -> Iterator[Found]:
+def _find_names_before(text: str) -> Iterator[Identifier]:
     for keyword in _BEFORE.finditer(text):
-        from_at = max(0, keyword.start() - 80)
-        before = _PRECEDING.search(text[from_at : keyword.start()])
+        window_start = max(0, keyword.start() - 80)
+        before = _PRECEDING.search(text[window_start : keyword.start()])
         if before and _is_proper(before.group()):
-            start = from_at + before.start() + _generic_length(before.group())
-            yield Found(start, keyword.end(), Kind.INSTITUTION)
+            start = window_start + before.start() + _measure_generic(before.group())
+            yield Identifier(start, keyword.end(), IdentifierKind.INSTITUTION)
 
 
-def _named_after(text: str) -> Iterator[Found]:
-    for found in _AFTER.finditer(text):
-        words = found.group("words")
+def _find_names_after(text: str) -> Iterator[Identifier]:
+    for match in _AFTER.finditer(text):
+        words = match.group("words")
         if not _is_generic(words.split()[0]):
-            length = _proper_length(words)
-            yield Found(found.start(), found.start("words") + length, Kind.INSTITUTION)
+            length = _measure_proper(words)
+            yield Identifier(match.start(), match.start("words") + length, IdentifierKind.INSTITUTION)
 
 
 def _is_generic(word: str) -> bool:
-    return lexicon().is_ordinary(fold(word.strip(".,'\u2019-")))
+    return load_lexicon().is_ordinary(fold(word.strip(".,'\u2019-")))
 
 
 def _is_proper(words: str) -> bool:
     return any(word[0].isupper() and not _is_generic(word) for word in re.findall(r"[^\W\d_][\w'\u2019-]*", words))
 
 
-def _generic_length(words: str) -> int:
+def _measure_generic(words: str) -> int:
     """Length of the ordinary words at the start ("Received from Outside Mercy" keeps "Mercy")."""
     length = 0
-    for found in re.finditer(r"\S+\s*", words):
-        if not _is_generic(found.group().strip()):
+    for match in re.finditer(r"\S+\s*", words):
+        if not _is_generic(match.group().strip()):
             return length
-        length = found.end()
+        length = match.end()
     return length
 
 
-def _proper_length(words: str) -> int:
+def _measure_proper(words: str) -> int:
     """Length of the words up to the first ordinary one."""
-    for found in re.finditer(r"\S+", words):
-        if found.start() and found.group()[0].isupper() and _is_generic(found.group()):
-            return len(words[: found.start()].rstrip())
+    for match in re.finditer(r"\S+", words):
+        if match.start() and match.group()[0].isupper() and _is_generic(match.group()):
+            return len(words[: match.start()].rstrip())
     return len(words.rstrip(".,"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from histoseek.reports.privacy.identifiers.kinds import Found, Kind
+from histoseek.reports.privacy.identifiers.kinds import Identifier, IdentifierKind
 
 _CJK = r"[\u3400-\u9fff\uf900-\ufaff]"
 _KANA = r"[\u3400-\u9fff\u3040-\u30ff]"
@@ -34,15 +34,15 @@ _PHONES = re.compile(r"(?:电话|電話|手机|联系电话|전화|هاتف|טל
 _PLACES = re.compile(rf"{_CJK}{{2,12}}(?:医院|醫院|病院)")
 
 
-def find_in_scripts(text: str) -> Iterator[Found]:
+def find_in_scripts(text: str) -> Iterator[Identifier]:
     """What labels of these scripts announce, and Chinese and Japanese hospitals; dates are found with all others."""
     if text.isascii():
         return
     for pattern in _NAMES:
-        for found in pattern.finditer(text):
-            yield Found(found.start(1), found.end(1), Kind.NAME)
-    for pattern, kind in ((_NUMBERS, Kind.ID), (_PHONES, Kind.PHONE)):
-        for found in pattern.finditer(text):
-            yield Found(found.start(1), found.end(1), kind)
-    for found in _PLACES.finditer(text):
-        yield Found(found.start(), found.end(), Kind.INSTITUTION)
+        for match in pattern.finditer(text):
+            yield Identifier(match.start(1), match.end(1), IdentifierKind.NAME)
+    for pattern, kind in ((_NUMBERS, IdentifierKind.ID), (_PHONES, IdentifierKind.PHONE)):
+        for match in pattern.finditer(text):
+            yield Identifier(match.start(1), match.end(1), kind)
+    for match in _PLACES.finditer(text):
+        yield Identifier(match.start(), match.end(), IdentifierKind.INSTITUTION)

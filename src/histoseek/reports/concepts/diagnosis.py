@@ -10,22 +10,26 @@ from histoseek.reports.concepts.vocabulary import Vocabulary
 _RANKS = ("malignant-neoplasm", "carcinoma-in-situ", "precancerous-lesion", "neoplasm")
 
 
-def primary_diagnosis(concept_ids: Iterable[str], vocabulary: Vocabulary) -> str:
+def select_diagnosis(concept_ids: Iterable[str], vocabulary: Vocabulary) -> str:
     """The gravest of some diagnoses, then the most specific, then the first; "" where there is none.
 
     Malignant stands before in situ, that before precancerous, that before other neoplasms, and those before the rest.
     """
-    diagnoses = [one for one in dict.fromkeys(concept_ids) if vocabulary[one].kind == "diagnosis"]
-    return min(diagnoses, key=lambda one: (_rank(one, vocabulary), -vocabulary.depth(one)), default="")
+    diagnoses = [concept_id for concept_id in dict.fromkeys(concept_ids) if vocabulary[concept_id].kind == "diagnosis"]
+    return min(
+        diagnoses,
+        key=lambda concept_id: (_rank_diagnosis(concept_id, vocabulary), -vocabulary.measure_depth(concept_id)),
+        default="",
+    )
 
 
-def diagnosis_label(concept_ids: Iterable[str], vocabulary: Vocabulary, level: int) -> str:
+def make_diagnosis_label(concept_ids: Iterable[str], vocabulary: Vocabulary, level: int) -> str:
     """The ancestor of the primary diagnosis `level` steps below its root (0: the root), or the diagnosis itself where
     its branch is shorter; "" where there is no diagnosis.
 
     Of several parents the first counts, so that a concept has one label at each level.
     """
-    primary = primary_diagnosis(concept_ids, vocabulary)
+    primary = select_diagnosis(concept_ids, vocabulary)
     if not primary:
         return ""
     path = [primary]
@@ -34,6 +38,6 @@ def diagnosis_label(concept_ids: Iterable[str], vocabulary: Vocabulary, level: i
     return path[min(level, len(path) - 1)]
 
 
-def _rank(concept_id: str, vocabulary: Vocabulary) -> int:
-    above = vocabulary.ancestors(concept_id) | {concept_id}
+def _rank_diagnosis(concept_id: str, vocabulary: Vocabulary) -> int:
+    above = vocabulary.find_ancestors(concept_id) | {concept_id}
     return next((rank for rank, group in enumerate(_RANKS) if group in above), len(_RANKS))

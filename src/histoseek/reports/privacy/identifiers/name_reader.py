@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from histoseek.reports.privacy.identifiers.lexicon import DEGREES, PARTICLES, SUFFIXES, Lexicon
-from histoseek.reports.privacy.identifiers.tokens import Token, gap
+from histoseek.reports.privacy.identifiers.name_tokens import NameToken, find_gap
 
 _LONGEST = 8
 _JOINS = re.compile(r"\.?[ ]?|\.-|\^{1,2}|-")
@@ -18,84 +18,84 @@ class NameReader:
     """Reads names in one text."""
 
     text: str
-    tokens: list[Token]
+    tokens: list[NameToken]
     words: Lexicon
 
-    def read(self, at: int, comma: bool) -> int:
+    def read_name(self, at: int, comma: bool) -> int:
         """End of the name that starts at token `at`, or `at` when there is none; `comma`: "Last, First" may follow.
 
         Capitalised words count as names unless they are ordinary words of reports, initials and particles in between.
         """
-        end, named, seen_comma = at, False, False
+        end, has_name, has_comma = at, False, False
         while end < len(self.tokens) and end - at < _LONGEST:
-            between = gap(self.text, self.tokens, end) if end > at else ""
+            between = find_gap(self.text, self.tokens, end) if end > at else ""
             is_comma = bool(_COMMA.fullmatch(between)) and end > at
-            if end > at and not self._joined(end) and not (is_comma and comma and named and not seen_comma):
+            if end > at and not self._joins_previous(end) and not (is_comma and comma and has_name and not has_comma):
                 break
-            if not self._continues(end, named, is_comma):
+            if not self._continues(end, has_name, is_comma):
                 break
-            seen_comma = seen_comma or is_comma
-            named = named or self.is_name_like(self.tokens[end])
+            has_comma = has_comma or is_comma
+            has_name = has_name or self.is_name_like(self.tokens[end])
             end += 1
-        return self._trimmed(at, end) if named else at
+        return self._drop_particles(at, end) if has_name else at
 
-    def read_listed(self, at: int) -> int:
+    def read_listed_names(self, at: int) -> int:
         """End of the run of listed names from token `at` on, in any case, up to four words."""
         end = at
         while (
             end < len(self.tokens)
             and end - at < 4
-            and (end == at or self._joined(end) or _COMMA.fullmatch(self.gap(end)))
+            and (end == at or self._joins_previous(end) or _COMMA.fullmatch(self.text_before(end)))
         ):
             token = self.tokens[end]
-            known = self.words.is_listed(token.folded) and token.folded not in self.words.ordinary
-            if not known and not (token.folded in PARTICLES and token.word.islower() and len(token.word) > 1):
+            is_known = self.words.is_listed(token.plain) and token.plain not in self.words.ordinary
+            if not is_known and not (token.plain in PARTICLES and token.word.islower() and len(token.word) > 1):
                 break
             end += 1
-        return self._trimmed(at, end)
+        return self._drop_particles(at, end)
 
-    def is_name_like(self, token: Token) -> bool:
+    def is_name_like(self, token: NameToken) -> bool:
         """Whether a capitalised word may be a name: listed, or not an ordinary word."""
         if not token.is_capitalised or len(token.word) < 2 or self.is_degree(token):
             return False
-        return self.words.is_listed(token.folded) or not self.words.is_ordinary(token.folded)
+        return self.words.is_listed(token.plain) or not self.words.is_ordinary(token.plain)
 
-    def is_proper(self, token: Token) -> bool:
+    def is_proper(self, token: NameToken) -> bool:
         """Whether a capitalised word is neither ordinary nor an eponym."""
         return (
             token.is_capitalised
             and len(token.word) > 1
             and not self.is_degree(token)
-            and not self.words.is_ordinary(token.folded)
-            and not self.words.is_eponym(token.folded)
+            and not self.words.is_ordinary(token.plain)
+            and not self.words.is_eponym(token.plain)
         )
 
-    def is_degree(self, token: Token) -> bool:
+    def is_degree(self, token: NameToken) -> bool:
         """Whether a word is a degree after a name ("MD", "FRCPath")."""
-        return token.folded in DEGREES and not token.word.islower() and token.word != token.word.capitalize()
+        return token.plain in DEGREES and not token.word.islower() and token.word != token.word.capitalize()
 
-    def gap(self, index: int) -> str:
+    def text_before(self, index: int) -> str:
         """What stands before token `index`."""
-        return gap(self.text, self.tokens, index)
+        return find_gap(self.text, self.tokens, index)
 
-    def _continues(self, at: int, named: bool, after_comma: bool) -> bool:
+    def _continues(self, at: int, has_name: bool, after_comma: bool) -> bool:
         token = self.tokens[at]
         if self.is_name_like(token):
             return True
         if token.is_initial:
             return not self._starts_degree(at)
-        if named and token.folded in SUFFIXES:
+        if has_name and token.plain in SUFFIXES:
             return True
-        return token.folded in PARTICLES and not after_comma and self._leads_on(at + 1)
+        return token.plain in PARTICLES and not after_comma and self._leads_on(at + 1)
 
     def _leads_on(self, at: int) -> bool:
         """Whether a name follows the particle before token `at`, another particle between them or not."""
         for index in range(at, min(at + 2, len(self.tokens))):
-            if self.gap(index) not in {" ", "-", "'", "\u2019", ". "}:
+            if self.text_before(index) not in {" ", "-", "'", "\u2019", ". "}:
                 return False
             if self.is_name_like(self.tokens[index]):
                 return True
-            if self.tokens[index].folded not in PARTICLES:
+            if self.tokens[index].plain not in PARTICLES:
                 return False
         return False
 
@@ -105,21 +105,21 @@ class NameReader:
             return False
         return self.tokens[at].word + self.tokens[at + 1].word in {"MD", "DO"} and at > 0
 
-    def _joined(self, at: int) -> bool:
+    def _joins_previous(self, at: int) -> bool:
         """Whether a token goes on with the words before it; a full stop ends them unless it shortens a word."""
-        between = self.gap(at)
+        between = self.text_before(at)
         return bool(_JOINS.fullmatch(between)) and ("." not in between or len(self.tokens[at - 1].word) <= 2)
 
-    def _trimmed(self, at: int, end: int) -> int:
+    def _drop_particles(self, at: int, end: int) -> int:
         """The end without particles that lead to nothing."""
         while end > at:
             last = self.tokens[end - 1]
-            if last.folded not in PARTICLES or last.is_initial or self.is_name_like(last):
+            if last.plain not in PARTICLES or last.is_initial or self.is_name_like(last):
                 break
             end -= 1
         return end
 
 
-def span_of(tokens: list[Token], first: int, end: int) -> tuple[int, int]:
+def find_span(tokens: list[NameToken], first: int, end: int) -> tuple[int, int]:
     """Range of characters of the tokens `first` to `end`."""
     return tokens[first].start, tokens[end - 1].end

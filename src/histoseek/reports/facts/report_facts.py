@@ -41,36 +41,36 @@ class Fact:
         return f"{self.field}:{self.value}"
 
 
-def facts(report: StructuredReport, vocabulary: Vocabulary) -> tuple[str, ...]:
+def list_facts(report: StructuredReport, vocabulary: Vocabulary) -> tuple[str, ...]:
     """All that a report states, each once: concepts with what they are kinds of, and values.
 
     A concept that is only denied is `absent:ID`, without what it is a kind of: no adenocarcinoma can be a carcinoma.
     """
-    found = [token for mention in report.mentions for token in _of_mention(mention, report.organ, vocabulary)]
-    found += [f"organ:{report.organ}"] if report.organ else []
-    affirmed = {token.partition(":")[2] for token in found if token.partition(":")[0] in CONCEPT_FIELDS}
-    stated = (token for token in found if not (_is_unaffirmed(token) and token.partition(":")[2] in affirmed))
-    return tuple(dict.fromkeys((*stated, *(fact.token for fact in values(report)))))
+    tokens = [token for mention in report.mentions for token in _list_mention_tokens(mention, report.organ, vocabulary)]
+    tokens += [f"organ:{report.organ}"] if report.organ else []
+    affirmed = {token.partition(":")[2] for token in tokens if token.partition(":")[0] in CONCEPT_FIELDS}
+    stated = (token for token in tokens if not (_is_unaffirmed(token) and token.partition(":")[2] in affirmed))
+    return tuple(dict.fromkeys((*stated, *(fact.token for fact in list_values(report)))))
 
 
-def concept_token(mention: Mention, concept_id: str, vocabulary: Vocabulary) -> str:
+def make_concept_token(mention: Mention, concept_id: str, vocabulary: Vocabulary) -> str:
     """The token of a concept, or of one above it, as a mention speaks of it."""
     kind = vocabulary[concept_id].kind
     field = STATUS_FIELDS.get(mention.status) or ("anatomy" if kind == "organ" else kind)
     return f"{field}:{concept_id}"
 
 
-def above(mention: Mention, vocabulary: Vocabulary) -> tuple[str, ...]:
+def list_broader(mention: Mention, vocabulary: Vocabulary) -> tuple[str, ...]:
     """What is also said with a mention: the concepts that it is a kind of, but not where it is denied."""
-    return () if mention.status == Status.NEGATED else tuple(sorted(vocabulary.ancestors(mention.concept_id)))
+    return () if mention.status == Status.NEGATED else tuple(sorted(vocabulary.find_ancestors(mention.concept_id)))
 
 
-def values(report: StructuredReport) -> Iterator[Fact]:
+def list_values(report: StructuredReport) -> Iterator[Fact]:
     """Grades, stages, margins, nodes and stains, where the text has them."""
     for grade in report.grades:
         yield Fact("grade", grade.value, grade.span)
-    if report.nottingham is not None and (stated := report.nottingham.grade or report.nottingham.implied_grade):
-        yield from (Fact(field, str(stated), report.nottingham.span) for field in ("grade", "nottingham"))
+    if report.nottingham is not None and (grade_value := report.nottingham.grade or report.nottingham.implied_grade):
+        yield from (Fact(field, str(grade_value), report.nottingham.span) for field in ("grade", "nottingham"))
     for level in report.differentiation:
         yield Fact("differentiation", level.value, level.span)
     for sum_ in report.gleason:
@@ -79,45 +79,45 @@ def values(report: StructuredReport) -> Iterator[Fact]:
         yield Fact("gradegroup", str(sum_.grade_group), sum_.span)
     for group in report.grade_groups:
         yield Fact("gradegroup", str(group.value), group.span)
-    yield from _staging(report)
+    yield from _list_stages(report)
     for margin in report.margins:
         if margin.status is not None:
             yield Fact("margin", margin.status, margin.span)
     for count in report.nodes:
         yield Fact("nodes", "positive" if count.positive else "negative", count.span)
-    yield from _stains(report)
+    yield from _list_stains(report)
 
 
-def _staging(report: StructuredReport) -> Iterator[Fact]:
+def _list_stages(report: StructuredReport) -> Iterator[Fact]:
     """Categories with and without their letter: "ypT2a" is pt:2a, pt:2, t:2a and t:2."""
     for category in report.tnm:
         value = category.value.lower()
         for field in dict.fromkeys((category.basis + category.axis.lower(), category.axis.lower())):
-            for known in dict.fromkeys((value, value[0] if value[0].isdigit() else value)):
-                yield Fact(field, known, category.span)
+            for variant in dict.fromkeys((value, value[0] if value[0].isdigit() else value)):
+                yield Fact(field, variant, category.span)
     for group in report.stage_groups:
         value = group.value.lower()
-        for known in dict.fromkeys((value, value[0])):
-            yield Fact("stage", known, group.span)
+        for variant in dict.fromkeys((value, value[0])):
+            yield Fact("stage", variant, group.span)
 
 
-def _stains(report: StructuredReport) -> Iterator[Fact]:
+def _list_stains(report: StructuredReport) -> Iterator[Fact]:
     for stain in report.stains:
         percent = None if stain.low_percent is None else f"{stain.low_percent:g}%"
         for value in filter(None, (stain.result, stain.score, percent)):
-            yield Fact(marker_field(stain.marker), value, stain.span)
+            yield Fact(name_marker_field(stain.marker), value, stain.span)
 
 
-def marker_field(marker: str) -> str:
+def name_marker_field(marker: str) -> str:
     """The field of a marker: "Ki-67" is ki67."""
     return _NO_NAME.sub("", marker).lower()
 
 
-def _of_mention(mention: Mention, organ: str, vocabulary: Vocabulary) -> Iterable[str]:
-    for concept_id in (mention.concept_id, *above(mention, vocabulary)):
-        yield concept_token(mention, concept_id, vocabulary)
+def _list_mention_tokens(mention: Mention, organ: str, vocabulary: Vocabulary) -> Iterable[str]:
+    for concept_id in (mention.concept_id, *list_broader(mention, vocabulary)):
+        yield make_concept_token(mention, concept_id, vocabulary)
         is_part = organ and mention.status == Status.AFFIRMED and vocabulary[concept_id].kind == "organ"
-        if is_part and vocabulary.organ_of(concept_id) == organ:
+        if is_part and vocabulary.find_organ(concept_id) == organ:
             yield f"organ:{concept_id}"
 
 

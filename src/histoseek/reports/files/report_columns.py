@@ -21,13 +21,13 @@ PART_NAMES: tuple[PartName, ...] = get_args(PartName)
 _SECTIONS = frozenset(PART_NAMES) - {"report", "addendum"}
 ID_ROLES: tuple[IdRole, ...] = get_args(IdRole)
 _ORDER_ROLES: tuple[OrderRole, ...] = get_args(OrderRole)
-_USUAL = frozenset(("organ", "site", "stain", "age", "sex"))
-_SHOWN_CHARACTERS = 30
-_SHOWN_NAMES = 40
-_SEVERAL = (frozenset(PART_NAMES) | {"person"}) - {"report"}
+_COMMON_NAMES = frozenset(("organ", "site", "stain", "age", "sex"))
+_NAME_CHARACTERS = 30
+_MOST_NAMES = 40
+_REPEATABLE_ROLES = (frozenset(PART_NAMES) | {"person"}) - {"report"}
 _ROLES: Mapping[str, Role] = {role: role for role in (*PART_NAMES, *ID_ROLES, *_ORDER_ROLES, *get_args(PersonRole))}
 
-_NAMES: Mapping[Role, str] = {
+_COLUMN_NAMES: Mapping[Role, str] = {
     "report_id": "id report_number report_no reportid document_id note_id befund_nr befundnummer",
     "slide_id": "slide slide_ids slides slideid slide_name wsi wsi_id wsi_name image image_id image_name",
     "case_id": "case caseid case_number case_no accession accession_number accession_no accession_id specimen_id "
@@ -54,7 +54,7 @@ _NAMES: Mapping[Role, str] = {
     "addendum": "addenda addendum_text amendment supplementary_report supplement nachtrag aanvulling complement",
 }  # fmt: skip
 _ALIASES: Mapping[str, Role] = {
-    **{name: role for role, names in _NAMES.items() for name in names.split()},
+    **{name: role for role, names in _COLUMN_NAMES.items() for name in names.split()},
     **_ROLES,
 }
 
@@ -79,19 +79,19 @@ class ReportColumns:
     optional: bool = False
 
     @classmethod
-    def renamed(cls, rename: Mapping[str, str]) -> ReportColumns:
+    def from_renames(cls, rename: Mapping[str, str]) -> ReportColumns:
         """From pairs of a table's name and ours, as `--rename OLD=NEW` gives them; names not ours are passed over."""
-        known = {old: _ALIASES.get(_plain(new)) for old, new in rename.items()}
-        return cls(tuple(ColumnRole(old.strip(), role) for old, role in known.items() if role), optional=True)
+        roles = {old: _ALIASES.get(_normalise_name(new)) for old, new in rename.items()}
+        return cls(tuple(ColumnRole(old.strip(), role) for old, role in roles.items() if role), optional=True)
 
     @classmethod
-    def given(cls, pairs: Mapping[str, str]) -> ReportColumns:
+    def from_roles(cls, pairs: Mapping[str, str]) -> ReportColumns:
         """From pairs of a table's name and a role. Raises ConfigurationError for a role that does not exist."""
         unknown = next(((column, role) for column, role in pairs.items() if role not in _ROLES), None)
         if unknown is not None:
             column, role = unknown
             where = f"--report-columns {column}={role}"
-            raise ConfigurationError(where, f"no role {role!r}", f"Roles are: {', '.join(_ROLES)}")
+            raise ConfigurationError(where, f"{role!r} is not a role", f"The roles are: {', '.join(_ROLES)}")
         return cls(tuple(ColumnRole(column, _ROLES[role]) for column, role in pairs.items()))
 
 
@@ -103,71 +103,74 @@ class ColumnMapping:
     ignored: tuple[str, ...]
 
     def __str__(self) -> str:
-        read = ", ".join(f"{found.column} = {found.role}" for found in self.roles)
-        return f"{read}; not read: {_listed(self.ignored)}" if self.ignored else read
+        text = ", ".join(f"{assignment.column} = {assignment.role}" for assignment in self.roles)
+        return f"{text}; not read: {_join_names(self.ignored)}" if self.ignored else text
 
 
-def mapped_columns(path: Path, names: Sequence[str], columns: ReportColumns | None) -> ColumnMapping:
+def map_columns(path: Path, names: Sequence[str], columns: ReportColumns | None) -> ColumnMapping:
     """Give each column its role. Raises BadTable: a named column is missing, no id, no text, one role twice."""
-    given = _given(path, names, columns)
-    only_given_texts = any(role in PART_NAMES for role in given.values())
-    roles = dict(given)
+    user_roles = _take_user_roles(path, names, columns)
+    has_user_text = any(role in PART_NAMES for role in user_roles.values())
+    roles = dict(user_roles)
     for name in names:
-        role = _ALIASES.get(_plain(name.rpartition(".")[2]))
-        taken = role in given.values() or (only_given_texts and role in PART_NAMES)
-        if role and name not in roles and not taken:
+        role = _ALIASES.get(_normalise_name(name.rpartition(".")[2]))
+        is_taken = role in user_roles.values() or (has_user_text and role in PART_NAMES)
+        if role and name not in roles and not is_taken:
             roles[name] = role
     if "report" in roles.values():
         # Beside whole reports a column of such a name is a label, and labels must not leak into texts.
-        roles = {name: role for name, role in roles.items() if name in given or role not in _SECTIONS}
-    found = tuple(ColumnRole(name, roles[name]) for name in names if name in roles)
-    _check(path, names, found)
-    return ColumnMapping(found, tuple(name for name in names if name and name not in roles))
+        roles = {name: role for name, role in roles.items() if name in user_roles or role not in _SECTIONS}
+    assignments = tuple(ColumnRole(name, roles[name]) for name in names if name in roles)
+    _check_roles(path, names, assignments)
+    return ColumnMapping(assignments, tuple(name for name in names if name and name not in roles))
 
 
-def _given(path: Path, names: Sequence[str], columns: ReportColumns | None) -> dict[str, Role]:
+def _take_user_roles(path: Path, names: Sequence[str], columns: ReportColumns | None) -> dict[str, Role]:
     if columns is None:
         return {}
-    missing = [found.column for found in columns.roles if found.column not in names]
+    missing = [assignment.column for assignment in columns.roles if assignment.column not in names]
     if missing and not columns.optional:
-        raise BadTable(path, f"no column {missing[0]!r}", f"Columns are: {_header(names)}")
-    return {found.column: found.role for found in columns.roles if found.column in names}
+        raise BadTable(path, f"there is no column {missing[0]!r}", f"The columns are: {_describe_header(names)}")
+    return {assignment.column: assignment.role for assignment in columns.roles if assignment.column in names}
 
 
-def _check(path: Path, names: Sequence[str], found: Sequence[ColumnRole]) -> None:
-    there = _header(names)
-    named_twice = next((column.column for column in found if names.count(column.column) > 1), None)
-    if named_twice:
-        raise BadTable(path, f"two columns are called {named_twice!r}", "Rename one of them")
+def _check_roles(path: Path, names: Sequence[str], assignments: Sequence[ColumnRole]) -> None:
+    header = _describe_header(names)
+    duplicate = next((column.column for column in assignments if names.count(column.column) > 1), None)
+    if duplicate:
+        raise BadTable(path, f"two columns are called {duplicate!r}", "Rename one of them")
     by_role: dict[Role, list[str]] = defaultdict(list)
-    for column in found:
+    for column in assignments:
         by_role[column.role].append(column.column)
-    twice = next((columns for role, columns in by_role.items() if len(columns) > 1 and role not in _SEVERAL), None)
-    if twice:
-        fault = f"two columns for {next(c.role for c in found if c.column == twice[0])!r}: {', '.join(twice)}"
+    rivals = next(
+        (columns for role, columns in by_role.items() if len(columns) > 1 and role not in _REPEATABLE_ROLES), None
+    )
+    if rivals:
+        role = next(assignment.role for assignment in assignments if assignment.column == rivals[0])
+        fault = f"two columns have the role {role!r}: {', '.join(rivals)}"
         raise BadTable(path, fault, "Rename one of them, or use --rename OLD=NEW")
     if not any(role in by_role for role in ID_ROLES):
-        advice = "Name one 'slide_id', 'case_id', 'file' or 'id', or use --rename"
-        raise BadTable(path, f"no id column among: {there}", advice)
+        advice = "Rename one to 'slide_id', 'case_id', 'file' or 'id', or use --rename"
+        raise BadTable(path, f"no id column among: {header}", advice)
     if not any(role in by_role for role in PART_NAMES):
-        raise BadTable(path, f"no report column among: {there}", "Name one 'report', or use --rename")
+        raise BadTable(path, f"no report column among: {header}", "Rename one to 'report', or use --rename")
 
 
-def _header(names: Sequence[str]) -> str:
+def _describe_header(names: Sequence[str]) -> str:
     """The names of a header; only how many there are where none is known, as it may be a patient's row instead."""
-    if any(_plain(name) in _ALIASES or _plain(name) in _USUAL for name in names):
-        return _listed(names)
-    return f"{len(names)} columns, none of a known name"
+    if any(_normalise_name(name) in _ALIASES or _normalise_name(name) in _COMMON_NAMES for name in names):
+        return _join_names(names)
+    return f"{len(names)} columns, none with a known name"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     """Names on one line, long ones cut."""
-    short = [" ".join(name[:_SHOWN_CHARACTERS].split()) + "..." * (len(name) > _SHOWN_CHARACTERS) for name in names]
-    more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
-    return ", ".join(short[:_SHOWN_NAMES]) + more
+    short = [" ".join(name[:_NAME_CHARACTERS].split()) + "..." * (len(name) > _NAME_CHARACTERS) for name in names]
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(short[:_MOST_NAMES]) + more
 
 
-def _plain(name: str) -> str:
+def _normalise_name(name: str) -> str:
     """A column's name in lower case with single underscores: "Slide ID" and "slideId" become slide_id."""
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
-    return re.sub(r"[\W_]+", "_", parted).strip("_").lower()
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
+    return re.sub(r"[\W_]+", "_", spaced).strip("_").lower()

@@ -9,35 +9,49 @@ from pathlib import Path
 
 from histoseek.errors import BadTable, InputError
 from histoseek.progress import Reporter, SilentReporter
-from histoseek.reports.files.columns import ReportColumns, mapped_columns
-from histoseek.reports.files.document import FileRead, Format, Refusal, ReportPart, ReportsRead, Source
+from histoseek.reports.files.document import (
+    Format,
+    ReportBatch,
+    ReportFileSummary,
+    ReportPart,
+    ReportRefusal,
+    ReportSource,
+)
 from histoseek.reports.files.encodings import clean_id
-from histoseek.reports.files.grouping import grouped
-from histoseek.reports.files.rows import Entry, entries_of
-from histoseek.reports.files.tables import RawTable, json_file, json_lines, looks_separated, separated, workbook
+from histoseek.reports.files.grouping import group_entries
+from histoseek.reports.files.raw_tables import (
+    RawTable,
+    looks_separated,
+    read_json,
+    read_json_lines,
+    read_separated,
+    read_workbook,
+)
+from histoseek.reports.files.report_columns import ReportColumns, map_columns
+from histoseek.reports.files.report_entries import ReportEntry, read_entries
 from histoseek.reports.files.texts import (
     TABLE_SUFFIXES,
     TEXT_SUFFIXES,
     WORKBOOK_SUFFIXES,
-    pdf_text,
-    report_files,
+    list_report_files,
+    read_pdf,
+    read_text,
     require_readable,
-    whole_text,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class _Content:
+class _FileContent:
     """What one file gave."""
 
-    files: tuple[FileRead, ...]
-    entries: tuple[Entry, ...]
-    refused: tuple[Refusal, ...]
+    files: tuple[ReportFileSummary, ...]
+    entries: tuple[ReportEntry, ...]
+    refused: tuple[ReportRefusal, ...]
 
 
 def read_reports(
     paths: Sequence[Path], columns: ReportColumns | None = None, reporter: Reporter | None = None
-) -> ReportsRead:
+) -> ReportBatch:
     """Read reports from tables (CSV, TSV, JSON, JSON Lines, Excel), texts (plain, Markdown, PDF) and folders of them.
 
     columns: what a table's columns hold, as far as their names do not say it. A file or row that cannot be used is
@@ -45,50 +59,50 @@ def read_reports(
     can be used: no such file, no id or text column, no text.
     """
     reporter = reporter or SilentReporter()
-    files = [file for path in paths for file in report_files(path)]
+    files = [file for path in paths for file in list_report_files(path)]
     reporter.expect(len(files))
-    contents: list[_Content] = []
+    contents: list[_FileContent] = []
     for file in files:
         try:
-            contents.append(_content(file, columns))
+            contents.append(_read_file(file, columns))
         except InputError as error:
             if len(files) == 1:
                 raise
-            contents.append(_Content((), (), (Refusal(Source(file), error.what, error.advice),)))
+            contents.append(_FileContent((), (), (ReportRefusal(ReportSource(file), error.what, error.advice),)))
         reporter.advance()
-    found = grouped(entry for content in contents for entry in content.entries)
-    return ReportsRead(
-        reports=found.reports,
+    groups = group_entries(entry for content in contents for entry in content.entries)
+    return ReportBatch(
+        reports=groups.reports,
         files=tuple(file for content in contents for file in content.files),
         refused=tuple(refusal for content in contents for refusal in content.refused),
-        folded=found.folded,
-        differing=found.differing,
+        folded=groups.folded,
+        differing=groups.differing,
     )
 
 
-def _content(path: Path, columns: ReportColumns | None) -> _Content:
+def _read_file(path: Path, columns: ReportColumns | None) -> _FileContent:
     """Read one file by its kind. Raises InputError when nothing of it can be used."""
     require_readable(path)
     try:
         suffix = path.suffix.lower()
         if suffix in WORKBOOK_SUFFIXES:
-            return _sheets(path, columns)
-        opened = _table_reader(path)
-        if opened:
-            return _rows(opened(path), columns)
-        return _one_text(path, is_pdf=_begins_as_pdf(path))
+            return _read_sheets(path, columns)
+        read_table = _choose_table_reader(path)
+        if read_table:
+            return _read_rows(read_table(path), columns)
+        return _read_text(path, is_pdf=_begins_as_pdf(path))
     except OSError as error:
         raise BadTable(path, error.strerror or "cannot be read", "Check the path") from error
 
 
-def _table_reader(path: Path) -> Callable[[Path], RawTable] | None:
+def _choose_table_reader(path: Path) -> Callable[[Path], RawTable] | None:
     suffix = path.suffix.lower()
     if suffix == ".json":
-        return json_file
+        return read_json
     if suffix in (".jsonl", ".ndjson"):
-        return json_lines
+        return read_json_lines
     tabular = suffix in TABLE_SUFFIXES or (suffix in TEXT_SUFFIXES - {".md"} and _is_table(path))
-    return separated if tabular else None
+    return read_separated if tabular else None
 
 
 def _is_table(path: Path) -> bool:
@@ -96,7 +110,7 @@ def _is_table(path: Path) -> bool:
     if _begins_as_pdf(path) or not looks_separated(path):
         return False
     try:
-        mapped_columns(path, separated(path).names, None)
+        map_columns(path, read_separated(path).names, None)
     except BadTable:
         return False
     return True
@@ -107,37 +121,37 @@ def _begins_as_pdf(path: Path) -> bool:
         return file.read(1024).lstrip().startswith(b"%PDF-")
 
 
-def _one_text(path: Path, is_pdf: bool) -> _Content:
-    text, encoding = (pdf_text(path), None) if is_pdf else whole_text(path)
+def _read_text(path: Path, is_pdf: bool) -> _FileContent:
+    text, encoding = (read_pdf(path), None) if is_pdf else read_text(path)
     kind: Format = "pdf" if is_pdf else "text"
     name = clean_id(path.stem)
-    entry = Entry(name, (), (), None, None, (ReportPart("report", text),), Source(path))
-    return _Content((FileRead(path, kind, encoding, None, 1),), (entry,), ())
+    entry = ReportEntry(name, (), (), None, None, (ReportPart("report", text),), ReportSource(path))
+    return _FileContent((ReportFileSummary(path, kind, encoding, None, 1),), (entry,), ())
 
 
-def _rows(table: RawTable, columns: ReportColumns | None) -> _Content:
-    mapping = mapped_columns(table.path, table.names, columns)
-    found = tuple(entries_of(table, mapping))
-    entries = tuple(entry for entry in found if isinstance(entry, Entry))
-    if not found:
-        raise BadTable(table.path, "no rows", "Give a table with one row a slide or case")
-    named = sum(entry.has_named_patient for entry in entries)
-    read = FileRead(table.path, table.format, table.encoding, mapping, len(entries), named)
-    return _Content((read,), entries, tuple(row for row in found if isinstance(row, Refusal)))
+def _read_rows(table: RawTable, columns: ReportColumns | None) -> _FileContent:
+    mapping = map_columns(table.path, table.names, columns)
+    items = tuple(read_entries(table, mapping))
+    entries = tuple(entry for entry in items if isinstance(entry, ReportEntry))
+    if not items:
+        raise BadTable(table.path, "no rows", "Give a table with one row per slide or case")
+    named_patients = sum(entry.has_named_patient for entry in entries)
+    summary = ReportFileSummary(table.path, table.format, table.encoding, mapping, len(entries), named_patients)
+    return _FileContent((summary,), entries, tuple(row for row in items if isinstance(row, ReportRefusal)))
 
 
-def _sheets(path: Path, columns: ReportColumns | None) -> _Content:
+def _read_sheets(path: Path, columns: ReportColumns | None) -> _FileContent:
     """All sheets that hold reports; the first sheet's fault is raised when none does."""
-    contents: list[_Content] = []
+    contents: list[_FileContent] = []
     fault = BadTable(path, "an empty workbook", "Give one with a sheet of reports")
-    for number, table in enumerate(workbook(path)):
+    for number, table in enumerate(read_workbook(path)):
         try:
-            contents.append(_rows(table, columns))
+            contents.append(_read_rows(table, columns))
         except BadTable as error:
             fault = error if number == 0 else fault
     if not contents:
         raise fault
-    return _Content(
+    return _FileContent(
         files=tuple(chain.from_iterable(content.files for content in contents)),
         entries=tuple(chain.from_iterable(content.entries for content in contents)),
         refused=tuple(chain.from_iterable(content.refused for content in contents)),

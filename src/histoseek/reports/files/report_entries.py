@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from histoseek.reports.files.columns import PART_NAMES, ColumnMapping, PartName, Role
-from histoseek.reports.files.document import Refusal, ReportPart, Source
+from histoseek.reports.files.document import ReportPart, ReportRefusal, ReportSource
 from histoseek.reports.files.encodings import clean_id, clean_text
-from histoseek.reports.files.tables import BadRow, RawRow, RawTable, is_null
+from histoseek.reports.files.raw_tables import BadRow, RawRow, RawTable, is_null
+from histoseek.reports.files.report_columns import PART_NAMES, ColumnMapping, PartName, Role
 from histoseek.reports.files.texts import LONGEST_TEXT
-from histoseek.reports.privacy.person_names import is_person_name, pseudonymous
+from histoseek.reports.privacy.person_names import is_person_name, make_pseudonym
 
 _ADDENDUM = re.compile(r"addend|amend|supplement|nachtrag|erg[aä]nz|compl[eé]ment|aanvull", re.IGNORECASE)
 _SEVERAL_IDS = re.compile(r"[;|,\n]+")
@@ -22,7 +22,7 @@ _SLASHES = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ReportEntry:
     """What one row or file says. order: of a date or sequence column, larger is later; addendum: it says it is one;
     persons: names beside the text."""
 
@@ -32,7 +32,7 @@ class Entry:
     case_id: str | None
     patient_id: str | None
     parts: tuple[ReportPart, ...]
-    source: Source
+    source: ReportSource
     order: float | None = None
     addendum: bool = False
     persons: tuple[str, ...] = ()
@@ -40,21 +40,21 @@ class Entry:
     @property
     def key(self) -> tuple[str, str]:
         """What entries of one report share: the report's id, else the case, slides, file or patient."""
-        named = (
+        keys = (
             ("report", self.report_id),
             ("case", self.case_id),
             ("slide", ";".join(self.slide_ids)),
             ("file", ";".join(self.files)),
-            ("patient", pseudonymous(self.patient_id or "")),
+            ("patient", make_pseudonym(self.patient_id or "")),
         )
-        return next((kind, value) for kind, value in named if value)
+        return next((kind, value) for kind, value in keys if value)
 
     @property
-    def called(self) -> str:
+    def report_name(self) -> str:
         """What a report that begins with this entry is called: its key, but its row where that is a person's name."""
         kind, value = self.key
-        named = kind == "patient" and self.has_named_patient
-        return f"row {self.source.row} of {self.source.path.name}" if named else value
+        is_person = kind == "patient" and self.has_named_patient
+        return f"row {self.source.row} of {self.source.path.name}" if is_person else value
 
     @property
     def has_named_patient(self) -> bool:
@@ -67,60 +67,63 @@ class Entry:
         return tuple((part.name, part.text) for part in self.parts)
 
 
-def entries_of(table: RawTable, mapping: ColumnMapping) -> Iterator[Entry | Refusal]:
+def read_entries(table: RawTable, mapping: ColumnMapping) -> Iterator[ReportEntry | ReportRefusal]:
     """The rows of a table as entries; rows that cannot be used as refusals."""
     by_role: dict[Role, list[int]] = {}
-    for found in mapping.roles:
-        by_role.setdefault(found.role, []).append(table.names.index(found.column))
+    for assignment in mapping.roles:
+        by_role.setdefault(assignment.role, []).append(table.names.index(assignment.column))
     for row in table.rows:
-        source = Source(table.path, row.number)
+        source = ReportSource(table.path, row.number)
         if isinstance(row, BadRow):
-            yield Refusal(source, row.what, row.advice)
+            yield ReportRefusal(source, row.what, row.advice)
             continue
-        unread = next((found.column for found in mapping.roles if table.names.index(found.column) in row.faults), None)
-        if unread is not None:
-            what = f"{row.faults[table.names.index(unread)]} in {unread!r}"
-            yield Refusal(source, what, "Give one text, or a list of texts")
+        faulty_column = next(
+            (assignment.column for assignment in mapping.roles if table.names.index(assignment.column) in row.faults),
+            None,
+        )
+        if faulty_column is not None:
+            what = f"{row.faults[table.names.index(faulty_column)]} in {faulty_column!r}"
+            yield ReportRefusal(source, what, "Give one text, or a list of texts")
             continue
         excess = [cell for cell in row.cells[len(table.names) :] if cell]
         if excess or len(row.cells) < len(table.names):
             what = f"{len(row.cells)} cells where the header has {len(table.names)}"
-            yield Refusal(source, what, "Check the quotes around its text; quotes in it are doubled")
+            yield ReportRefusal(source, what, "Check the quotes around its text; quotes inside it must be doubled")
         else:
-            yield _entry(row, by_role, source)
+            yield _make_entry(row, by_role, source)
 
 
-def _entry(row: RawRow, by_role: dict[Role, list[int]], source: Source) -> Entry | Refusal:
-    def one(role: Role, clean: Callable[[str], str] = clean_id) -> str | None:
+def _make_entry(row: RawRow, by_role: dict[Role, list[int]], source: ReportSource) -> ReportEntry | ReportRefusal:
+    def read_cell(role: Role, clean: Callable[[str], str] = clean_id) -> str | None:
         cell = next((row.cells[index] for index in by_role.get(role, ())), "")
         return None if is_null(cell) else clean(cell) or None
 
-    parts = tuple(_parts(row.cells, by_role))
-    ids = one("report_id"), one("case_id"), one("patient_id")
-    slide_ids = _several(_SEVERAL_IDS, one("slide_id", str))
-    files = _several(_SEVERAL_FILES, one("file", str))
+    parts = tuple(_read_parts(row.cells, by_role))
+    ids = read_cell("report_id"), read_cell("case_id"), read_cell("patient_id")
+    slide_ids = _split_ids(_SEVERAL_IDS, read_cell("slide_id", str))
+    files = _split_ids(_SEVERAL_FILES, read_cell("file", str))
     if not (any(ids) or slide_ids or files):
-        return Refusal(source, "a row has no id", "Fill in its slide_id, case_id or file, or remove the row")
+        return ReportRefusal(source, "the row has no id", "Fill in its slide_id, case_id or file, or remove the row")
     if not parts:
-        return Refusal(source, "no text", "Fill it in, or remove the row")
+        return ReportRefusal(source, "no text", "Fill it in, or remove the row")
     longest = max(len(part.text) for part in parts)
     if longest > LONGEST_TEXT:
-        what = f"{longest:,} characters; one report may have {LONGEST_TEXT:,}"
-        return Refusal(source, what, "Check for a quote that is not closed, or shorten it")
-    order = _order(one("sequence"), one("date"))
-    marked = bool(_ADDENDUM.search(one("kind") or "")) or all(part.name == "addendum" for part in parts)
-    persons = tuple(_persons(row.cells[index] for index in by_role.get("person", ())))
-    return Entry(ids[0], slide_ids, files, ids[1], ids[2], parts, source, order, marked, persons)
+        what = f"{longest:,} characters; a report may have at most {LONGEST_TEXT:,}"
+        return ReportRefusal(source, what, "Check for a quote that is not closed, or shorten it")
+    order = _read_order(read_cell("sequence"), read_cell("date"))
+    is_addendum = bool(_ADDENDUM.search(read_cell("kind") or "")) or all(part.name == "addendum" for part in parts)
+    persons = tuple(_read_persons(row.cells[index] for index in by_role.get("person", ())))
+    return ReportEntry(ids[0], slide_ids, files, ids[1], ids[2], parts, source, order, is_addendum, persons)
 
 
-def _persons(cells: Iterable[str]) -> Iterator[str]:
+def _read_persons(cells: Iterable[str]) -> Iterator[str]:
     """Names of persons; what has digits is a number, or the name of a file."""
     for name in map(clean_id, cells):
         if name and not is_null(name) and not any(character.isdigit() for character in name):
             yield name
 
 
-def _parts(cells: Sequence[str], by_role: dict[Role, list[int]]) -> Iterator[ReportPart]:
+def _read_parts(cells: Sequence[str], by_role: dict[Role, list[int]]) -> Iterator[ReportPart]:
     for name in PART_NAMES:
         for index in by_role.get(name, ()):
             text = "" if is_null(cells[index]) else clean_text(cells[index])
@@ -128,27 +131,27 @@ def _parts(cells: Sequence[str], by_role: dict[Role, list[int]]) -> Iterator[Rep
                 yield ReportPart(name, text, addendum=int(name == "addendum"))
 
 
-def _several(between: re.Pattern[str], cell: str | None) -> tuple[str, ...]:
+def _split_ids(between: re.Pattern[str], cell: str | None) -> tuple[str, ...]:
     ids = (clean_id(part) for part in between.split(cell or ""))
-    return tuple(dict.fromkeys(found for found in ids if found))
+    return tuple(dict.fromkeys(item for item in ids if item))
 
 
-def _order(sequence: str | None, day: str | None) -> float | None:
+def _read_order(sequence: str | None, day: str | None) -> float | None:
     """A number that grows from earlier to later; None when neither column says anything that can be read."""
     number = re.search(r"\d+(\.\d+)?", sequence or "")
     if number:
         return float(number.group())
-    return _days(day) if day else None
+    return _count_days(day) if day else None
 
 
-def _days(text: str) -> float | None:
+def _count_days(text: str) -> float | None:
     """Days since year 1. Dates with slashes are month first unless that is impossible."""
     slashes = _SLASHES.match(text)
     if slashes:
         first, second, year = (int(part) for part in slashes.groups())
         month, day = (second, first) if first > 12 else (first, second)
         text = f"{year:04}-{month:02}-{day:02}"
-    for reading in (datetime.fromisoformat, *(_as(form) for form in _DATES)):
+    for reading in (datetime.fromisoformat, *(_make_date_parser(form) for form in _DATES)):
         try:
             moment = reading(text)
         except ValueError:
@@ -157,5 +160,5 @@ def _days(text: str) -> float | None:
     return None
 
 
-def _as(form: str) -> Callable[[str], datetime]:
+def _make_date_parser(form: str) -> Callable[[str], datetime]:
     return lambda text: datetime.strptime(text, form)

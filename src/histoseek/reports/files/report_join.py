@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from histoseek.reports.files.document import Report
-from histoseek.reports.privacy.person_names import is_person_name, pseudonymous
+from histoseek.reports.privacy.person_names import is_person_name, make_pseudonym
 
-JoinedBy = Literal["file", "slide id", "case id", "patient id"]
+JoinKey = Literal["file", "slide id", "case id", "patient id"]
 _TCGA_PATIENT_LENGTH = 12
 _SLIDE_SUFFIXES = frozenset(
     (
@@ -37,32 +37,32 @@ class SlideKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ReportSlidePair:
     """A report and a slide it speaks of, by their places in the two lists, and what joined them."""
 
     report: int
     slide: int
-    by: JoinedBy
+    by: JoinKey
 
 
 @dataclass(frozen=True, slots=True)
-class Unjoined:
+class OrphanReport:
     """A report that belongs to no slide, and why."""
 
     report: Report
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class ReportJoin:
     """Pairs in the order of the reports; the reports and the slides (by their places) that are in no pair."""
 
-    pairs: tuple[Pair, ...]
-    reports_without_slide: tuple[Unjoined, ...]
+    pairs: tuple[ReportSlidePair, ...]
+    reports_without_slide: tuple[OrphanReport, ...]
     slides_without_report: tuple[int, ...]
 
 
-def join_reports(reports: Sequence[Report], slides: Sequence[SlideKey]) -> Joined:
+def join_reports(reports: Sequence[Report], slides: Sequence[SlideKey]) -> ReportJoin:
     """Find the slides of each report; case of letters is ignored.
 
     A report with files or slide ids belongs to these slides alone: to a file by its path from some folder on, or to a
@@ -73,16 +73,16 @@ def join_reports(reports: Sequence[Report], slides: Sequence[SlideKey]) -> Joine
     patients are compared by their pseudonyms, which a slide may have instead.
     """
     index = _Index(slides)
-    pairs: list[Pair] = []
-    lost: list[Unjoined] = []
+    pairs: list[ReportSlidePair] = []
+    orphans: list[OrphanReport] = []
     for number, report in enumerate(reports):
-        found = index.slides_of(report)
-        pairs += [Pair(number, slide, by) for slide, by in found]
-        if not found:
-            lost.append(Unjoined(report, index.why_not(report)))
+        slides_of_report = index.find_slides(report)
+        pairs += [ReportSlidePair(number, slide, by) for slide, by in slides_of_report]
+        if not slides_of_report:
+            orphans.append(OrphanReport(report, index.explain_failure(report)))
     with_report = {pair.slide for pair in pairs}
-    without = tuple(place for place in range(len(slides)) if place not in with_report)
-    return Joined(tuple(pairs), tuple(lost), without)
+    slides_without_report = tuple(place for place in range(len(slides)) if place not in with_report)
+    return ReportJoin(tuple(pairs), tuple(orphans), slides_without_report)
 
 
 class _Index:
@@ -94,38 +94,38 @@ class _Index:
         self._by_case: dict[str, list[int]] = defaultdict(list)
         self._by_patient: dict[str, list[int]] = defaultdict(list)
         for place, slide in enumerate(slides):
-            for name in set(_slide_names(slide)):
+            for name in set(_list_slide_names(slide)):
                 self._by_name[name].append(place)
-            for name in set(_case_names(slide)):
+            for name in set(_list_case_names(slide)):
                 self._by_case[name].append(place)
-            for name in set(_patient_names(slide)):
+            for name in set(_list_patient_names(slide)):
                 self._by_patient[name].append(place)
 
-    def slides_of(self, report: Report) -> list[tuple[int, JoinedBy]]:
+    def find_slides(self, report: Report) -> list[tuple[int, JoinKey]]:
         """The slides that a report speaks of, each once."""
         if report.files or report.slide_ids:
-            found: list[tuple[int, JoinedBy]] = [(slide, "file") for slide in self._of_files(report)]
-            found += [(slide, "slide id") for slide in self._of_slide_ids(report)]
-            return list({slide: (slide, by) for slide, by in found}.values())
+            slides: list[tuple[int, JoinKey]] = [(slide, "file") for slide in self._find_by_files(report)]
+            slides += [(slide, "slide id") for slide in self._find_by_slide_ids(report)]
+            return list({slide: (slide, by) for slide, by in slides}.values())
         if report.case_id:
-            return [(slide, "case id") for slide in self._of_case(report.case_id)]
+            return [(slide, "case id") for slide in self._find_by_case(report.case_id)]
         if report.report_id != report.patient_id:
-            own = self._named(report.report_id)
-            if len(own) == 1:
-                return [(own[0], "slide id")]
-            cases = self._of_case(report.report_id)
+            named_slides = self._find_by_name(report.report_id)
+            if len(named_slides) == 1:
+                return [(named_slides[0], "slide id")]
+            cases = self._find_by_case(report.report_id)
             if cases:
                 return [(slide, "case id") for slide in cases]
-        patient = _folded(pseudonymous(report.patient_id or ""))
+        patient = _fold(make_pseudonym(report.patient_id or ""))
         return [(slide, "patient id") for slide in self._by_patient.get(patient, [])]
 
-    def why_not(self, report: Report) -> str:
-        """Why `slides_of` found none."""
-        several = [name for name in (*report.files, *report.slide_ids) if len(self._named(Path(name).name)) > 1]
+    def explain_failure(self, report: Report) -> str:
+        """Why `find_slides` finds no slide."""
+        several = [name for name in (*report.files, *report.slide_ids) if len(self._find_by_name(Path(name).name)) > 1]
         if several:
-            return f"{several[0]!r} fits several slides"
+            return f"{several[0]!r} matches several slides"
         if report.files:
-            return f"no slide of file {report.files[0]!r}"
+            return f"no slide from file {report.files[0]!r}"
         if report.slide_ids:
             return f"no slide {report.slide_ids[0]!r}"
         if report.case_id:
@@ -134,48 +134,50 @@ class _Index:
             return "no slide of the patient whose name it gives as an id"
         return f"no slide or case {report.report_id!r}"
 
-    def _named(self, name: str) -> list[int]:
+    def _find_by_name(self, name: str) -> list[int]:
         """Slides of this name; the name may have a slide file's ending, or be longer behind its first dot."""
-        for spelling in _spellings(name):
+        for spelling in _list_spellings(name):
             if spelling in self._by_name:
                 return self._by_name[spelling]
         return []
 
-    def _of_slide_ids(self, report: Report) -> Iterator[int]:
+    def _find_by_slide_ids(self, report: Report) -> Iterator[int]:
         for name in report.slide_ids:
-            found = self._named(name)
-            if len(found) == 1:
-                yield found[0]
-            elif not found:
-                yield from self._of_tcga_patient(name)
+            slides = self._find_by_name(name)
+            if len(slides) == 1:
+                yield slides[0]
+            elif not slides:
+                yield from self._find_by_tcga_patient(name)
 
-    def _of_case(self, name: str) -> list[int]:
-        return self._by_case.get(_folded(name), []) or self._of_tcga_patient(name)
+    def _find_by_case(self, name: str) -> list[int]:
+        return self._by_case.get(_fold(name), []) or self._find_by_tcga_patient(name)
 
-    def _of_tcga_patient(self, name: str) -> list[int]:
+    def _find_by_tcga_patient(self, name: str) -> list[int]:
         """Slides of a TCGA patient, whether the id given is that of a patient, a sample or a case of one."""
         is_sample = len(name) <= len("TCGA-AA-0000-01Z") and _is_tcga(name)
-        return self._by_case.get(_folded(name[:_TCGA_PATIENT_LENGTH]), []) if is_sample else []
+        return self._by_case.get(_fold(name[:_TCGA_PATIENT_LENGTH]), []) if is_sample else []
 
-    def _of_files(self, report: Report) -> Iterator[int]:
+    def _find_by_files(self, report: Report) -> Iterator[int]:
         for name in report.files:
-            wanted = _parts(Path(name.replace("\\", "/")))
-            named = [place for place in self._by_name.get(wanted[-1], []) if self._ends_with(place, wanted)]
-            beside = [place for place in named if self._slides[place].file == report.source.path.parent / name]
-            exact = beside or named
-            if len(exact) == 1:
-                yield exact[0]
+            path_parts = _fold_parts(Path(name.replace("\\", "/")))
+            candidates = [
+                place for place in self._by_name.get(path_parts[-1], []) if self._file_ends_with(place, path_parts)
+            ]
+            beside = [place for place in candidates if self._slides[place].file == report.source.path.parent / name]
+            matches = beside or candidates
+            if len(matches) == 1:
+                yield matches[0]
 
-    def _ends_with(self, place: int, wanted: tuple[str, ...]) -> bool:
+    def _file_ends_with(self, place: int, path_parts: tuple[str, ...]) -> bool:
         file = self._slides[place].file
-        return file is not None and _parts(file)[-len(wanted) :] == wanted
+        return file is not None and _fold_parts(file)[-len(path_parts) :] == path_parts
 
 
-def _folded(name: str) -> str:
+def _fold(name: str) -> str:
     return name.strip().casefold()
 
 
-def _parts(path: Path) -> tuple[str, ...]:
+def _fold_parts(path: Path) -> tuple[str, ...]:
     return tuple(part.casefold() for part in path.parts)
 
 
@@ -183,38 +185,38 @@ def _is_tcga(name: str) -> bool:
     return len(name) >= _TCGA_PATIENT_LENGTH and name[:5].upper() == "TCGA-" and name[7] == "-"
 
 
-def _spellings(name: str) -> Iterator[str]:
+def _list_spellings(name: str) -> Iterator[str]:
     """A name as given, without a slide file's ending, and up to its first dot."""
-    folded = _folded(name)
-    yield folded
-    if Path(folded).suffix in _SLIDE_SUFFIXES:
-        yield Path(folded).stem
-    yield folded.partition(".")[0]
+    plain_name = _fold(name)
+    yield plain_name
+    if Path(plain_name).suffix in _SLIDE_SUFFIXES:
+        yield Path(plain_name).stem
+    yield plain_name.partition(".")[0]
 
 
-def _slide_names(slide: SlideKey) -> Iterator[str]:
+def _list_slide_names(slide: SlideKey) -> Iterator[str]:
     if slide.slide_id:
-        yield from _spellings(slide.slide_id)
+        yield from _list_spellings(slide.slide_id)
     if slide.file:
-        name = _folded(slide.file.name)
+        name = _fold(slide.file.name)
         yield from (name, Path(name).stem, name.partition(".")[0])
 
 
-def _case_names(slide: SlideKey) -> Iterator[str]:
+def _list_case_names(slide: SlideKey) -> Iterator[str]:
     """The given case, and all beginnings of the slide's names that end before a separator."""
     if slide.case_id:
-        yield _folded(slide.case_id)
-    stems = [_folded(slide.slide_id)] if slide.slide_id else []
-    stems += [_folded(slide.file.stem)] if slide.file else []
+        yield _fold(slide.case_id)
+    stems = [_fold(slide.slide_id)] if slide.slide_id else []
+    stems += [_fold(slide.file.stem)] if slide.file else []
     for stem in stems:
         yield stem
         yield from (stem[:end] for end, character in enumerate(stem) if end and not character.isalnum())
 
 
-def _patient_names(slide: SlideKey) -> Iterator[str]:
-    """The given patient; of TCGA slides also the patient that their name tells."""
+def _list_patient_names(slide: SlideKey) -> Iterator[str]:
+    """The given patient; of TCGA slides also the patient whose barcode their name begins with."""
     if slide.patient_id:
-        yield _folded(pseudonymous(slide.patient_id))
+        yield _fold(make_pseudonym(slide.patient_id))
     for name in (slide.slide_id, slide.case_id, slide.file.name if slide.file else None):
         if name and _is_tcga(name):
-            yield _folded(name[:_TCGA_PATIENT_LENGTH])
+            yield _fold(name[:_TCGA_PATIENT_LENGTH])

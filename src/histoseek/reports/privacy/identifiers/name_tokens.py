@@ -13,13 +13,13 @@ _TOKEN = re.compile(f"{PLACEHOLDER.pattern}|{_WORD}")
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class NameToken:
     """One word: its half-open range of characters, itself, and its folded form ("" for a placeholder)."""
 
     start: int
     end: int
     word: str
-    folded: str
+    plain: str
 
     @property
     def is_capitalised(self) -> bool:
@@ -37,15 +37,15 @@ class Token:
         return len(self.word) > 1 and self.word.isupper()
 
 
-def tokenise(text: str) -> list[Token]:
+def tokenise(text: str) -> list[NameToken]:
     """The words of a text; placeholders come as tokens that match nothing."""
     return [
-        Token(found.start(), found.end(), word, "" if word[0] == "[" else fold(word))
-        for found in _TOKEN.finditer(text)
-        for word in (found.group(),)
+        NameToken(match.start(), match.end(), word, "" if word[0] == "[" else fold(word))
+        for match in _TOKEN.finditer(text)
+        for word in (match.group(),)
     ]
 
 
-def gap(text: str, tokens: list[Token], index: int) -> str:
+def find_gap(text: str, tokens: list[NameToken], index: int) -> str:
     """What stands between token `index` and the one before it; the text's start before the first."""
     return text[tokens[index - 1].end if index else 0 : tokens[index].start]
