@@ -110,11 +110,13 @@ class Workplace:
 
     def make_plain(self, path: Path) -> None:
         """An archive that is neither aligned nor calibrated; one slide has no report."""
-        tables = self.slides / "metadata.csv", self.slides / "reports.csv"
-        report = Archive.create(path).index([self.slides], *tables, workers=1)
+        # Not taken out afterwards: an index of words in several parts adds scores up in an order of its own.
+        rows = (self.slides / "reports.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+        reports = self.folder / "reports.csv"
+        reports.write_text("".join(row for row in rows if not row.startswith(WITHOUT_REPORT)), encoding="utf-8")
+        report = Archive.create(path).index([self.slides], self.slides / "metadata.csv", reports, workers=1)
         if report.refused:
             raise SystemExit(f"refused: {report.refused}")
-        Archive.open(path).update(WITHOUT_REPORT, {"report": None})
 
     def make_full(self, path: Path) -> None:
         """The same, aligned and calibrated."""
@@ -175,14 +177,16 @@ def run_to_json(run: Run) -> object:
         result = run()
     except HistoseekError as error:
         return {"error": type(error).__name__}
-    return drop_times(json.loads(result.to_json()) if hasattr(result, "to_json") else result)
+    return settle(json.loads(result.to_json()) if hasattr(result, "to_json") else result)
 
 
-def drop_times(value: Any) -> Any:
-    """JSON without times and sizes."""
+def settle(value: Any) -> Any:
+    """JSON without times and sizes; scores of words, which the engine adds up in any order, to some digits."""
     if isinstance(value, dict):
-        return {key: drop_times(item) for key, item in value.items() if not TIMES_AND_SIZES.fullmatch(key)}
-    return [drop_times(item) for item in value] if isinstance(value, list) else value
+        if value.get("name") == "report words":
+            value = {**value, "score": float(f"{value['score']:.5g}")}
+        return {key: settle(item) for key, item in value.items() if not TIMES_AND_SIZES.fullmatch(key)}
+    return [settle(item) for item in value] if isinstance(value, list) else value
 
 
 def list_image_searches(archive: Archive, place: Workplace) -> dict[str, Run]:
