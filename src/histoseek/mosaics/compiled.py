@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numba
-import numpy as np
-
-Array = np.ndarray[Any, Any]
 
 _MANY_SLIDES = 1 << 14
 """Beyond, a second thread pays; with fewer, waking it and waiting for it costs more than it gives."""
@@ -33,24 +30,3 @@ def threads_for(slides: int) -> int:
 def use_threads(wanted: int) -> None:
     """Let the next kernel of this thread have so many threads, as far as there are."""
     numba.set_num_threads(max(1, min(wanted, numba.config.NUMBA_NUM_THREADS)))
-
-
-def inner_products(vectors: Array, query: Array) -> Array:
-    """Inner products of float32 vectors [S, D] with a query's [D], float32 [S].
-
-    As `vectors @ query`, but with no more threads than pay: those of a BLAS stay busy for a while after each small
-    product, and hold up what comes next.
-    """
-    out = np.empty(len(vectors), np.float32)
-    use_threads(threads_for(len(vectors)))
-    _inner_products(vectors, query, out)
-    return out
-
-
-@compiled(parallel=True, fastmath=True)
-def _inner_products(vectors: Array, query: Array, out: Array) -> None:
-    for i in numba.prange(len(vectors)):
-        total = np.float32(0)
-        for j in range(len(query)):
-            total += vectors[i, j] * query[j]
-        out[i] = total

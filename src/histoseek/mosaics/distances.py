@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from histoseek.errors import ConfigurationError
 from histoseek.mosaics.barcodes import Words
+from histoseek.mosaics.kernel_choice import kernels_for
 from histoseek.mosaics.late_interaction import mean_largest_cosines
 from histoseek.mosaics.signature import Signature
 
@@ -147,18 +148,14 @@ def squared_lengths(vectors: NDArray[np.float32]) -> Doubles:
 def _paper_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
     """Of PathSearch (arXiv 2510.23224): the median over the query's barcodes of the minimum Hamming distance to the
     slide's, in bits, and the Euclidean distance of the global vectors. Not symmetric."""
-    from histoseek.mosaics.kernels import query_medians
-
-    medians = query_medians(query.barcodes, block.barcodes, block.offsets)
+    medians = kernels_for(len(block)).query_medians(query.barcodes, block.barcodes, block.offsets)
     return medians, _euclidean_distances(query, block)
 
 
 def _symmetric_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
     """The mean of both directional medians of minimum Hamming distances over half the number of bits, about 1 for
     unrelated vectors, and the cosine distance. Equal from both sides."""
-    from histoseek.mosaics.kernels import directional_medians
-
-    medians = directional_medians(query.barcodes, block.barcodes, block.offsets)
+    medians = kernels_for(len(block)).directional_medians(query.barcodes, block.barcodes, block.offsets)
     return medians.mean(axis=1) / _half_the_bits(query), _cosine_distances(query, block)
 
 
@@ -178,9 +175,7 @@ def _global_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Dou
 def _contained_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
     """How much of the query is somewhere in the slide: the median over its mosaic's barcodes of the minimum Hamming
     distance to those of the slide's mosaic, over half the number of bits; and the cosine distance. Not symmetric."""
-    from histoseek.mosaics.kernels import query_medians
-
-    medians = query_medians(query.barcodes[:-1], block.barcodes, block.offsets, left_out=1)
+    medians = kernels_for(len(block)).query_medians(query.barcodes[:-1], block.barcodes, block.offsets, left_out=1)
     return medians / _half_the_bits(query), _cosine_distances(query, block)
 
 
@@ -228,6 +223,4 @@ def _euclidean_distances(query: Signature, block: SignatureBlock) -> Doubles:
 
 
 def _inner_products(query: Signature, block: SignatureBlock) -> Doubles:
-    from histoseek.mosaics.compiled import inner_products
-
-    return inner_products(block.global_vectors, query.global_vector).astype(np.float64)
+    return kernels_for(len(block)).inner_products(block.global_vectors, query.global_vector).astype(np.float64)

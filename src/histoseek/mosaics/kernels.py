@@ -1,4 +1,4 @@
-"""Popcount kernels over packed barcodes, compiled by numba, parallel over candidates."""
+"""Popcounts over packed barcodes and inner products of vectors, compiled by numba, parallel over candidates."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from histoseek.errors import ConfigurationError
 from histoseek.mosaics.barcodes import Words
 from histoseek.mosaics.compiled import compiled, threads_for, use_threads
+from histoseek.mosaics.plain import LANES, MOST_BARCODES, check_counts
 
 _CHUNK = 256
 """Slides that share one set of buffers."""
@@ -25,7 +25,10 @@ _TRIPLE = 3
 """Vectors of the query's barcodes that are compared together: as many as the usual 17 fill."""
 
 _WORD_BYTES = 8
-_MOST_BARCODES = 64
+_FLOAT_BYTES = 4
+_SUMS = 4
+"""Vectors that an inner product is gathered in: as many as hide how long each addition takes."""
+
 _FAR = np.uint64(1 << 30)
 
 Array = np.ndarray[Any, Any]
@@ -74,12 +77,49 @@ def _comparison(builder: Any, groups: int, query: Any, step: Any, barcode: Any, 
     return _call(builder, "llvm.vector.reduce.umin.v8i64", word, least)
 
 
+@intrinsic  # type: ignore[misc, unused-ignore]
+def _whole_product(typing: Any, row: Any, query: Any, steps: Any) -> Any:
+    """The inner product of the first 64 * `steps` floats at two addresses, in the order that `plain` states."""
+    signature = types.float32(types.uintp, types.uintp, types.intp)
+    return signature, lambda _, builder, __, arguments: _summed(builder, *arguments)
+
+
+@intrinsic  # type: ignore[misc, unused-ignore]
+def _multiply_add(typing: Any, factor: Any, other: Any, addend: Any) -> Any:
+    """factor * other + addend, rounded once."""
+    signature = types.float32(types.float32, types.float32, types.float32)
+    return signature, lambda _, builder, __, arguments: _call(builder, "llvm.fma.f32", ir.FloatType(), *arguments)
+
+
+def _summed(builder: Any, row: Any, query: Any, steps: Any) -> Any:
+    number, lane, lanes = ir.FloatType(), ir.IntType(32), LANES // _SUMS
+    vector = ir.VectorType(number, lanes)
+    row, query = (builder.inttoptr(place, vector.as_pointer()) for place in (row, query))
+    sums = [cgutils.alloca_once(builder, vector) for _ in range(_SUMS)]
+    for total in sums:
+        builder.store(ir.Constant(vector, [0.0] * lanes), total)
+    with cgutils.for_range(builder, steps) as loop:
+        first = builder.mul(loop.index, ir.Constant(loop.index.type, _SUMS))
+        for place, total in enumerate(sums):
+            at = [builder.add(first, ir.Constant(loop.index.type, place))]
+            factors = [_load(builder, builder.gep(start, at), _FLOAT_BYTES) for start in (row, query)]
+            builder.store(_call(builder, f"llvm.fma.v{lanes}f32", vector, *factors, builder.load(total)), total)
+    first_two, last_two = (builder.fadd(builder.load(sums[i]), builder.load(sums[i + 1])) for i in (0, 2))
+    total, lanes = builder.fadd(first_two, last_two), lanes // 2
+    while lanes:
+        low, high = (ir.Constant(ir.VectorType(lane, lanes), [*range(start, start + lanes)]) for start in (0, lanes))
+        nothing = ir.Constant(total.type, ir.Undefined)
+        halves = (builder.shuffle_vector(total, nothing, mask) for mask in (low, high))
+        total, lanes = builder.fadd(*halves), lanes // 2
+    return builder.extract_element(total, ir.Constant(lane, 0))
+
+
 _nearest_of_8, _nearest_of_24 = _nearest_of(1), _nearest_of(_TRIPLE)
 
 
-def _load(builder: Any, place: Any) -> Any:
+def _load(builder: Any, place: Any, align: int = _WORD_BYTES) -> Any:
     loaded = builder.load(place)
-    loaded.align = _WORD_BYTES
+    loaded.align = align
     return loaded
 
 
@@ -116,7 +156,7 @@ def _fill_medians(lanes: Array, queries: int, words: Array, offsets: Array, left
     width = lanes.shape[0]
     for chunk in numba.prange((slides + _CHUNK - 1) // _CHUNK):
         nearest_to_query = np.empty(lanes.shape[1], np.uint64)
-        nearest_to_slide = np.empty(_MOST_BARCODES, np.uint64)
+        nearest_to_slide = np.empty(MOST_BARCODES, np.uint64)
         for slide in range(chunk * _CHUNK, min(slides, (chunk + 1) * _CHUNK)):
             count = offsets[slide + 1] - offsets[slide] - left_out
             nearest_to_query[:] = _FAR
@@ -162,11 +202,31 @@ def query_medians(
 
 
 def _medians(query: Words, words: Words, offsets: Array, out: Array, left_out: int, threads: int | None) -> Array:
-    counts = np.diff(offsets)
-    if len(counts) and not left_out < counts.min() <= counts.max() <= _MOST_BARCODES:
-        raise ConfigurationError(
-            "barcodes", f"a slide with none, or with more than {_MOST_BARCODES}", "Give 1 to 63 mosaic vectors"
-        )
-    use_threads(threads or threads_for(len(counts)))
+    check_counts(offsets, left_out)
+    use_threads(threads or threads_for(len(out)))
     _fill_medians(_in_lanes(query), len(query), np.ascontiguousarray(words), offsets, left_out, out)
+    return out
+
+
+@compiled(parallel=True)
+def _fill_products(vectors: Array, query: Array, out: Array) -> None:
+    dimension = len(query)
+    steps = dimension // LANES
+    for i in numba.prange(len(vectors)):
+        row = vectors.ctypes.data + i * dimension * _FLOAT_BYTES
+        total = _whole_product(row, query.ctypes.data, steps)
+        for j in range(steps * LANES, dimension):
+            total = _multiply_add(vectors[i, j], query[j], total)
+        out[i] = total
+
+
+def inner_products(vectors: Array, query: Array) -> Array:
+    """Inner products of float32 vectors [S, D] with a query's [D], float32 [S].
+
+    As `vectors @ query`, but in one order on every processor, and with no more threads than pay: those of a BLAS stay
+    busy for a while after each small product, and hold up what comes next.
+    """
+    out = np.empty(len(vectors), np.float32)
+    use_threads(threads_for(len(vectors)))
+    _fill_products(np.ascontiguousarray(vectors), np.ascontiguousarray(query), out)
     return out

@@ -11,10 +11,6 @@ from histoseek.progress import Reporter
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Composed, Query, Refined, WordQuery
 from histoseek.search.results import SearchResult, SearchResults
-from histoseek.search.retrieve.composed import search_composed
-from histoseek.search.retrieve.image import search_by_image
-from histoseek.search.retrieve.refined import search_refined
-from histoseek.search.retrieve.text import search_by_text
 
 
 def search(
@@ -36,11 +32,19 @@ def search(
 
 def _search(archive: Archive, query: Query, options: SearchOptions, reporter: Reporter | None) -> SearchResults:
     if isinstance(query, Refined):
+        from histoseek.search.retrieve.refined import search_refined
+
         return search_refined(archive, query, options, reporter)
     if isinstance(query, Composed):
+        from histoseek.search.retrieve.composed import search_composed
+
         return search_composed(archive, query, options, reporter)
     if isinstance(query, WordQuery):
+        from histoseek.search.retrieve.text import search_by_text
+
         return search_by_text(archive, query, options)
+    from histoseek.search.retrieve.image import search_by_image
+
     return search_by_image(archive, query, options, reporter)
 
 

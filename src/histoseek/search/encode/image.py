@@ -13,9 +13,6 @@ from histoseek.archive.folder import Archive
 from histoseek.archive.schema import StoredSlide
 from histoseek.archive.stores.sql import is_storable, quoted
 from histoseek.encoders.bag import Bag, check_bag, load_bag
-from histoseek.encoders.bagging import encode_prepared, prepared_slide
-from histoseek.encoders.features import SUFFIXES, read_features
-from histoseek.encoders.tile.registry import encoder_card, load_encoder
 from histoseek.errors import (
     BadFeatureFile,
     InputError,
@@ -43,8 +40,6 @@ from histoseek.search.queries import (
     TileImage,
 )
 from histoseek.search.results import QueryKind, QuerySlide
-from histoseek.slides.fingerprint import fingerprint
-from histoseek.slides.slide import open_slide
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +147,8 @@ class _Reading:
             return self._archived(query)
         if not query.path.is_file():
             raise SlideNotFound(query.path)
+        from histoseek.slides.fingerprint import fingerprint
+
         return self._of_content(fingerprint(query.path))
 
     def _archived(self, query: ArchivedSlide) -> PreparedImage:
@@ -170,6 +167,10 @@ class _Reading:
 
     def _bag(self, query: SlideFile, regions: tuple[Rect, ...]) -> tuple[Bag, float]:
         """The query's bag by the archive's own recipe, and the slide's spacing in um/px."""
+        from histoseek.encoders.bagging import encode_prepared, prepared_slide
+        from histoseek.encoders.features import SUFFIXES, read_features
+        from histoseek.encoders.tile.registry import encoder_card, load_encoder
+
         recipe = self.archive.recipe
         if recipe.imported:
             found = read_features(query.path, recipe.encoder)
@@ -216,6 +217,8 @@ def _in_pixels(query: Region, file: SlideFile, known: PreparedImage | None) -> t
         return query.regions
     spacing = file.spacing_um_per_px or (known.slides[0].spacing_um_per_px if known else 0)
     if not spacing:
+        from histoseek.slides.slide import open_slide
+
         with open_slide(file.path) as slide:
             spacing = slide.spacing_um_per_px
     if not spacing:

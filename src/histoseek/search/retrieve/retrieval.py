@@ -13,7 +13,6 @@ from histoseek.mosaics.distances import Distance
 from histoseek.mosaics.signature import Signature
 from histoseek.search.encode.image import PreparedImage
 from histoseek.search.explain.matches import TextRegions, explained
-from histoseek.search.explain.phrases import with_phrases
 from histoseek.search.filters.exclusion import SearchScope
 from histoseek.search.options import SearchOptions
 from histoseek.search.results import QueryInfo, SearchResult, SearchResults
@@ -56,6 +55,8 @@ class Found:
         """A page of some slides, best first."""
         results = fused_results(self.store, fused, options, self.scope.condition, self.compare)
         if self.words:
+            from histoseek.search.explain.phrases import with_phrases
+
             results = with_phrases(archive, results, self.words.text, self.words.vector)
         return SearchResults(
             query=self.info,

@@ -1,0 +1,43 @@
+"""Compiled kernels, or the same in plain numpy while a process has compared few slides."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.mosaics import plain
+from histoseek.mosaics.barcodes import Words
+
+Array = np.ndarray[Any, Any]
+Doubles = NDArray[np.float64]
+
+_MOST_COMPARED_PLAINLY = 4096
+"""Slides compared by a process until compiled kernels, which take half a second to import, save time."""
+
+_compared = 0
+
+
+class Kernels(Protocol):
+    """What distances are made of."""
+
+    def directional_medians(self, query: Words, words: Words, offsets: Array) -> Doubles:
+        """Medians of minimum Hamming distances between a query and S slides, both ways, float64 [S, 2]."""
+
+    def query_medians(self, query: Words, words: Words, offsets: Array, left_out: int = 0) -> Doubles:
+        """The first of them, float64 [S], without the last `left_out` barcodes of each slide."""
+
+    def inner_products(self, vectors: NDArray[np.float32], query: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Inner products of vectors [S, D] with a query's [D], float32 [S]."""
+
+
+def kernels_for(slides: int) -> Kernels:
+    """What to compare so many slides with: both give the same numbers."""
+    global _compared  # noqa: PLW0603
+    _compared += slides
+    if _compared <= _MOST_COMPARED_PLAINLY:
+        return plain
+    from histoseek.mosaics import kernels
+
+    return kernels
