@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from histoseek.cli.options import ArchiveOption, JsonOption
+from histoseek.terminal import Column, as_table, terminal_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,13 +42,10 @@ def align(
 
 def print_recalls(recalls: Sequence[Recall]) -> None:
     """A table of recalls with intervals and chance."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("direction", "right is", "k", "recall", "95 %", "chance", "queries"):
-        table.add_column(heading)
+    columns = [Column(name, "text") for name in ("direction", "right is")]
+    columns += [Column(name) for name in ("k", "recall", "95 %", "chance", "queries")]
+    rows = []
     for one in recalls:
         figures = (f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}", f"{one.chance:.3f}", str(one.queries))
-        table.add_row(one.direction, one.answer, str(one.k), *figures)
-    Console().print(table)
+        rows.append((one.direction, one.answer, str(one.k), *figures))
+    print(as_table(columns, rows, terminal_width()))

@@ -10,6 +10,7 @@ import typer
 from histoseek.cli.align import print_recalls
 from histoseek.cli.options import WhereOption
 from histoseek.errors import ConfigurationError
+from histoseek.terminal import Column, as_table, terminal_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,9 +90,6 @@ def _run(path: Path, spec: EvaluationSpec, out: Path | None) -> None:
 
 
 def _tell(found: Evaluation) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     subject = found.subject
     print(
         f"{subject.slides} slides of {subject.patients} patients, {len(subject.classes)} labels ({subject.label}), "
@@ -101,13 +99,12 @@ def _tell(found: Evaluation) -> None:
         print(f"leak: {leak.what}")
     for warning in found.warnings:
         print(f"note: {warning}")
-    table = Table(box=None, pad_edge=False)
-    for heading in ("system", *_SHOWN):
-        table.add_column(heading)
-    for result in found.results:
-        table.add_row(result.name, *(_cell(_metric(result.scores.metrics, name)) for name in _SHOWN))
-    table.add_row("chance", *(f"{_metric(found.results[0].scores.metrics, name).chance:.3f}" for name in _SHOWN))
-    Console().print(table)
+    rows = [
+        (result.name, *(_cell(_metric(result.scores.metrics, name)) for name in _SHOWN)) for result in found.results
+    ]
+    chance = found.results[0].scores.metrics
+    rows.append(("chance", *(f"{_metric(chance, name).chance:.3f}" for name in _SHOWN)))
+    print(as_table([Column("system", "name"), *(Column(name, "text") for name in _SHOWN)], rows, terminal_width()))
     for check in found.site_checks:
         print(check.sentence)
     if found.cross_modal:
@@ -131,13 +128,9 @@ def _compare(first: Path, second: Path, seed: int) -> None:
 
 
 def _print_comparisons(found: Sequence[Comparison]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("metric", "difference", "95 %", "p", "p (Holm)"):
-        table.add_column(heading)
+    columns = [Column(name) for name in ("metric", "difference", "95 %", "p", "p (Holm)")]
+    rows = []
     for one in found:
         interval = f"{one.low:+.3f} to {one.high:+.3f}"
-        table.add_row(one.metric, f"{one.difference:+.3f}", interval, f"{one.p:.4f}", f"{one.p_holm:.4f}")
-    Console().print(table)
+        rows.append((one.metric, f"{one.difference:+.3f}", interval, f"{one.p:.4f}", f"{one.p_holm:.4f}"))
+    print(as_table(columns, rows, terminal_width()))

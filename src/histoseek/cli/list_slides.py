@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from histoseek.cli.options import ArchiveOption, JsonOption, WhereOption, cells
+from histoseek.cli.options import ArchiveOption, JsonOption, WhereOption
+from histoseek.terminal import Column, as_table, terminal_width
+
+_COLUMNS = (
+    Column("slide", "name"),
+    Column("case", "name", drop=4),
+    Column("patient", "name", drop=3),
+    Column("organ", "text", drop=5),
+    Column("diagnosis", "text"),
+    Column("tiles", drop=2),
+    Column("file", "name", drop=1),
+)
 
 
 def list_slides(
@@ -19,9 +30,6 @@ def list_slides(
     as_json: JsonOption = False,
 ) -> None:
     """List slides, sorted by id."""
-    from rich.console import Console
-    from rich.table import Table
-
     from histoseek.api import Archive
     from histoseek.jsonable import plain
 
@@ -29,10 +37,8 @@ def list_slides(
     if as_json:
         print(json.dumps(plain(records), indent=1))
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("slide", "case", "patient", "organ", "diagnosis", "tiles", "file"):
-        table.add_column(heading, overflow="fold", no_wrap=heading == "slide")
+    rows = []
     for record in records:
-        texts = (record.case_id, record.patient_id, record.organ, record.diagnosis, str(record.tile_count))
-        table.add_row(*cells(record.slide_id, *texts, Path(record.uri).name))
-    Console().print(table)
+        facts = (record.case_id, record.patient_id, record.organ, record.diagnosis)
+        rows.append((record.slide_id, *(fact or "" for fact in facts), str(record.tile_count), Path(record.uri).name))
+    print(as_table(_COLUMNS, rows, terminal_width()))

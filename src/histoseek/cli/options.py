@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from histoseek.errors import InputError
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 ArchiveOption = Annotated[
     Path, typer.Option("--archive", envvar="HISTOSEEK_ARCHIVE", help="The archive's folder.", show_default=False)
@@ -51,13 +48,6 @@ def pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:
 def listed_pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:
     """`NAME=VALUE,NAME=VALUE` texts as a mapping; raises InputError naming the option."""
     return pairs([part for text in texts or () for part in text.split(",")], option)
-
-
-def cells(*texts: str | None) -> list[Text]:
-    """Texts as cells of a table, as they are: rich would take brackets in them for its own markup."""
-    from rich.text import Text
-
-    return [Text(text or "") for text in texts]
 
 
 def spacings(texts: Sequence[str] | None) -> dict[str, float]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import html
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +16,7 @@ from histoseek.mosaics.calibration import is_novel
 from histoseek.search.attention import Attention
 from histoseek.search.explanation import Explanation, Phrase, TextRegion
 from histoseek.search.vote import Ballot, Vote, take_vote
+from histoseek.terminal import Column, as_table, terminal_width
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,47 +178,41 @@ class SearchResults:
 
 @dataclass(frozen=True, slots=True)
 class _Sheet:
-    headings: tuple[str, ...]
+    columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]
 
 
 def as_text(results: SearchResults) -> str:
-    """A table as wide as the terminal, with the vote and the warnings below."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
+    """A table that fits the terminal, with the vote and the warnings below."""
     sheet = _sheet(results)
-    table = Table(box=None, pad_edge=False)
-    for heading in sheet.headings:
-        table.add_column(heading, overflow="fold", no_wrap=heading == "slide")
-    for row in sheet.rows:
-        # As they are: rich would take brackets in them for its own markup.
-        table.add_row(*(Text(cell) for cell in row))
-    out = StringIO()
-    console = Console(file=out, width=shutil.get_terminal_size().columns)
-    console.print(table)
-    for line in sheet.notes:
-        console.print(line, highlight=False, markup=False, emoji=False)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+    return "\n".join((as_table(sheet.columns, sheet.rows, terminal_width()), *sheet.notes))
 
 
 def as_html(results: SearchResults) -> str:
     """A plain HTML table, with the vote and the warnings below."""
     sheet = _sheet(results)
-    head = "".join(f"<th>{html.escape(heading)}</th>" for heading in sheet.headings)
+    head = "".join(f"<th>{html.escape(column.heading)}</th>" for column in sheet.columns)
     body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in sheet.rows)
     notes = "".join(f"<p>{html.escape(note)}</p>" for note in sheet.notes)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
 
 
 def _sheet(results: SearchResults) -> _Sheet:
-    last = "report" if results.query.to == "reports" else "file"
+    to_reports = results.query.to == "reports"
     likely = f"same {results.calibrated_for}" if results.calibrated_for else "probability"
     return _Sheet(
-        headings=("rank", "slide", "score", likely, "how", "case", "diagnosis", last),
-        rows=tuple(_row(result, results.query.to == "reports") for result in results),
+        columns=(
+            Column("rank"),
+            Column("slide", "name"),
+            Column("score"),
+            Column(likely, drop=5),
+            Column("how", "text", drop=3),
+            Column("case", "name", drop=2),
+            Column("diagnosis", "text", drop=6),
+            Column("report", "text") if to_reports else Column("file", "name", drop=1),
+        ),
+        rows=tuple(_row(result, to_reports) for result in results),
         notes=(*_votes(results), *(f"note: {warning}" for warning in results.warnings)),
     )
 

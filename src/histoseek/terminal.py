@@ -1,0 +1,174 @@
+"""Tables for a terminal: on a narrow one less important columns go first, then long names lose their middle, and texts
+break between words. Where the output is no terminal, every value is whole and every row one line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+_GAP = "  "
+_ELLIPSIS = "…"
+_MOST_LINES = 4
+"""Lines of a text in a row; longer ones end with an ellipsis."""
+
+_COMFORT = {"name": 24, "text": 24}
+"""Widths up to which other columns are dropped rather than these made narrower."""
+
+_LEAST = {"name": 9, "text": 8}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """kind: names (ids, files) may lose their middle, texts break between words, figures stay whole; drop: which column
+    goes first where there is no room, from 1; 0 for one that stays."""
+
+    heading: str
+    kind: Literal["figure", "name", "text"] = "figure"
+    drop: int = 0
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that standard output is, or what COLUMNS says; None where there is no limit."""
+    stated = os.environ.get("COLUMNS", "")
+    if stated.isdecimal() and int(stated):
+        return int(stated)
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def as_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> str:
+    """A table at most so wide, with what was left out in a line below."""
+    cells = [[_plain(cell) for cell in row] for row in rows]
+    natural = [
+        max(_cells(column.heading), *(_cells(row[at]) for row in cells)) if cells else _cells(column.heading)
+        for at, column in enumerate(columns)
+    ]
+    if width is None:
+        kept, widths = list(range(len(columns))), natural
+    else:
+        kept, widths = _fitted(columns, cells, natural, width)
+    lines = [line for row in ([one.heading for one in columns], *cells) for line in _row(columns, row, kept, widths)]
+    missing = [one.heading for at, one in enumerate(columns) if at not in kept and not _is_empty(cells, at)]
+    if missing and width is not None:
+        lines += _wrapped(f"no room for: {', '.join(missing)}", width)
+    return "\n".join(lines)
+
+
+def _fitted(
+    columns: Sequence[Column], cells: Sequence[Sequence[str]], natural: Sequence[int], width: int
+) -> tuple[list[int], list[int]]:
+    """Which columns stay, and how wide each of them is."""
+    least = [_least(column, [row[at] for row in cells], natural[at]) for at, column in enumerate(columns)]
+    comfort = [
+        max(least[at], min(natural[at], _COMFORT.get(column.kind, natural[at]))) for at, column in enumerate(columns)
+    ]
+    order = [at for at, one in enumerate(columns) if one.drop]
+    order.sort(key=lambda at: (not _is_empty(cells, at), columns[at].drop))
+    choices = [[at for at in range(len(columns)) if at not in order[:gone]] for gone in range(len(order) + 1)]
+    for wanted in (comfort, least):
+        for kept in choices:
+            if _total([wanted[at] for at in kept]) <= width:
+                return kept, _grown([wanted[at] for at in kept], [natural[at] for at in kept], width)
+    kept = choices[-1]
+    return kept, _squeezed([least[at] for at in kept], width)
+
+
+def _is_empty(cells: Sequence[Sequence[str]], at: int) -> bool:
+    return not any(row[at] for row in cells)
+
+
+def _least(column: Column, cells: Sequence[str], natural: int) -> int:
+    """The least width of a column: that of its longest word, within reason, where it is of texts."""
+    if column.kind == "figure":
+        words = [_cells(word) for word in column.heading.split()]
+        return max([*words, *map(_cells, cells)], default=0)
+    if column.kind == "name":
+        return min(natural, max(_LEAST["name"], _cells(column.heading)))
+    words = [_cells(word) for text in (column.heading, *cells) for word in text.split()]
+    return min(natural, _COMFORT["text"], max([_LEAST["text"], *words]))
+
+
+def _grown(widths: Sequence[int], natural: Sequence[int], width: int) -> list[int]:
+    """What room is left, given to the columns that lack most, one cell at a time."""
+    found = list(widths)
+    for _ in range(width - _total(found)):
+        lacking = [wanted - own for wanted, own in zip(natural, found, strict=True)]
+        if max(lacking) <= 0:
+            break
+        found[lacking.index(max(lacking))] += 1
+    return found
+
+
+def _squeezed(widths: Sequence[int], width: int) -> list[int]:
+    """Widths for a terminal that is too narrow even for the columns that stay."""
+    found = list(widths)
+    while _total(found) > width and max(found) > 1:
+        found[found.index(max(found))] -= 1
+    return found
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
+
+
+def _row(columns: Sequence[Column], row: Sequence[str], kept: Sequence[int], widths: Sequence[int]) -> list[str]:
+    """A row's lines; a heading is a text in every column."""
+    parts = []
+    for at, width in zip(kept, widths, strict=True):
+        text = row[at]
+        is_text = columns[at].kind == "text" or text == columns[at].heading
+        parts.append(_wrapped(text, width) if is_text else [shorten_middle(text, width)])
+    lines = []
+    for number in range(max(map(len, parts))):
+        own = (part[number] if number < len(part) else "" for part in parts)
+        padded = (text + " " * (width - _cells(text)) for text, width in zip(own, widths, strict=True))
+        lines.append(_GAP.join(padded).rstrip())
+    return lines
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """A text in lines of whole words; a word that is wider than a line loses its middle."""
+    lines = [""]
+    for word in text.split():
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if _cells(joined) <= width:
+            lines[-1] = joined
+        elif lines[-1]:
+            lines.append(shorten_middle(word, width))
+        else:
+            lines[-1] = shorten_middle(word, width)
+    if len(lines) > _MOST_LINES:
+        last = lines[_MOST_LINES - 1]
+        while last and _cells(last) + 2 > width:
+            last = last.rpartition(" ")[0]
+        lines = [*lines[: _MOST_LINES - 1], f"{last} {_ELLIPSIS}".strip()]
+    return lines
+
+
+def shorten_middle(text: str, width: int) -> str:
+    """A name at most so wide: its beginning, an ellipsis, and its end, which tells files of one slide apart."""
+    if _cells(text) <= width:
+        return text
+    end = (width - 1) // 2
+    head, tail = text, text
+    while _cells(head) > width - 1 - end:
+        head = head[:-1]
+    while _cells(tail) > end:
+        tail = tail[1:]
+    return head + _ELLIPSIS + tail
+
+
+def _plain(text: str) -> str:
+    """One line without control characters, which a terminal would obey."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
+
+
+def _cells(text: str) -> int:
+    """How many cells of a terminal a text takes: two for wide letters, none for combining marks."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(one) else 1 + (unicodedata.east_asian_width(one) in "WF") for one in text)
