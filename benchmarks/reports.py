@@ -34,8 +34,9 @@ from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.evaluation.intervals import bootstrap
 from histoseek.reports.index.weighting import WORDS_ONLY, Weighting, weigh_tokens
 from histoseek.reports.language.sentences import split_sentences
-from histoseek.search.encode.text import AskedText
-from histoseek.search.retrieve.fusion import VECTORS_BESIDE_WORDS, Ranking, fuse
+from histoseek.search.encode.text import ParsedText
+from histoseek.search.retrieve.channels import VECTORS_BESIDE_WORDS, Channel
+from histoseek.search.retrieve.fusion import reciprocal_rank_fusion
 
 DEPTH = 10
 LOOKED_AT = 1000
@@ -149,20 +150,20 @@ class Corpus:
             return np.zeros((0, self.vectors.shape[1]), np.float32), np.zeros(0, np.int64)
         return self.encoder.encode([part for _, part in parts]), np.array([row for row, _ in parts])
 
-    def raw(self, text: str) -> Ranking:
+    def raw(self, text: str) -> Channel:
         """The report's text in the engine's own analyser."""
         found = self.table.search(text, query_type="fts", fts_columns="report").limit(LOOKED_AT)
         rows = found.select(["slide_id", "_score"]).to_arrow()
         pairs = sorted(
             zip(rows["_score"].to_pylist(), rows["slide_id"].to_pylist(), strict=True), key=lambda p: (-p[0], p[1])
         )
-        return Ranking("report words", tuple(one for _, one in pairs), tuple(score for score, _ in pairs))
+        return Channel("report words", tuple(one for _, one in pairs), tuple(score for score, _ in pairs))
 
-    def analysed(self, text: str, weighting: Weighting, where: str | None = None) -> Ranking:
+    def analysed(self, text: str, weighting: Weighting, where: str | None = None) -> Channel:
         hits = token_hits(self.table, weigh_tokens(text, weighting), LOOKED_AT, where)
-        return Ranking("report words", tuple(hit.slide_id for hit in hits), tuple(hit.score for hit in hits))
+        return Channel("report words", tuple(hit.slide_id for hit in hits), tuple(hit.score for hit in hits))
 
-    def dense(self, text: str, in_windows: bool = False, among: frozenset[str] | None = None) -> Ranking:
+    def dense(self, text: str, in_windows: bool = False, among: frozenset[str] | None = None) -> Channel:
         if text not in self.read:
             self.read[text] = self.encoder.encode([text])[0]
         query = self.read[text]
@@ -172,13 +173,13 @@ class Corpus:
             np.maximum.at(scores, rows, windows @ query)
         order = [int(row) for row in np.argsort(-scores, kind="stable") if among is None or self.ids[row] in among]
         order = order[:LOOKED_AT]
-        return Ranking(
+        return Channel(
             "report vectors", tuple(self.ids[row] for row in order), tuple(float(scores[row]) for row in order)
         )
 
-    def as_shipped(self, text: str, weighting: Weighting | None = None, is_report: bool = False) -> list[Ranking]:
+    def as_shipped(self, text: str, weighting: Weighting | None = None, is_report: bool = False) -> list[Channel]:
         """Both ways, without reports that say the opposite of a query."""
-        where = None if is_report else AskedText.of_query(NoColumns(), text, True).where  # type: ignore[arg-type]
+        where = None if is_report else ParsedText.from_query(NoColumns(), text, True).where  # type: ignore[arg-type]
         rows = self.table.search().where(where or "true").select(["slide_id"]).limit(None).to_arrow()
         among = frozenset(rows["slide_id"].to_pylist())
         dense = replace(self.dense(text, in_windows=True, among=among), weight=VECTORS_BESIDE_WORDS)
@@ -192,8 +193,8 @@ class NoColumns:
         return {}
 
 
-def ids_of(*rankings: Ranking) -> list[str]:
-    return [one.slide_id for one in fuse(rankings)]
+def ids_of(*rankings: Channel) -> list[str]:
+    return [one.slide_id for one in reciprocal_rank_fusion(rankings)]
 
 
 def systems(corpus: Corpus, is_report: bool) -> dict[str, Search]:
@@ -211,7 +212,7 @@ def systems(corpus: Corpus, is_report: bool) -> dict[str, Search]:
     }
 
 
-def equally(rankings: Sequence[Ranking]) -> list[Ranking]:
+def equally(rankings: Sequence[Channel]) -> list[Channel]:
     return [replace(ranking, weight=1.0) for ranking in rankings]
 
 
@@ -354,12 +355,13 @@ def speed(data: Path, folder: Path, count: int) -> None:
     reports = rng.sample(reg_texts, 20)
     asked: dict[str, list[tuple[Mapping[str, float], str | None]]] = {
         "queries": [
-            (one.tokens, one.where) for one in (AskedText.of_query(NoColumns(), text, True) for text in queries)
+            (one.tokens, one.where) for one in (ParsedText.from_query(NoColumns(), text, True) for text in queries)
         ],  # type: ignore[arg-type]
         "queries without conditions": [(weigh_tokens(text, Weighting()), None) for text in queries],
         "whole reports": [(weigh_tokens(text, Weighting()), None) for text in reports],
         "an exact phrase": [
-            (one.tokens, one.where) for one in [AskedText.of_query(NoColumns(), '"muscle proper" invasive', True)] * 10
+            (one.tokens, one.where)
+            for one in [ParsedText.from_query(NoColumns(), '"muscle proper" invasive', True)] * 10
         ],  # type: ignore[arg-type]
     }
     for name, own in asked.items():

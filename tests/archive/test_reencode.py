@@ -125,7 +125,7 @@ def test_an_archive_can_begin_with_weights(tmp_path: Path) -> None:
     archive.index([write_features(tmp_path / "features", 3)])
     assert archive.settled_space.slide_weights == weights.card.fingerprint
     found = archive.search(text="any text", k=3)
-    assert {way.name for result in found for way in result.ways} == {"shared space"}
+    assert {way.name for result in found for way in result.channels} == {"shared space"}
     with pytest.raises(SpaceMismatch, match="tile encoder"):
         Archive.create(tmp_path / "other", Recipe(encoder="features:uni"), weights=weights)
     with pytest.raises(UnknownEncoder, match="bert"):

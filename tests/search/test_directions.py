@@ -20,7 +20,8 @@ from histoseek.errors import ArchiveError, ConfigurationError, InputError
 from histoseek.search.options import SearchOptions
 from histoseek.search.present.page import render_page
 from histoseek.search.queries import ReportFile, SlideFile, TextQuery
-from histoseek.search.retrieve.fusion import Ranking, fuse
+from histoseek.search.retrieve.channels import Channel
+from histoseek.search.retrieve.fusion import reciprocal_rank_fusion
 from histoseek.search.search import search
 from histoseek.statistics.clustering import unit_rows
 
@@ -52,7 +53,7 @@ def test_a_text_finds_the_reports_nearest_to_it_and_their_slides(archive: Archiv
     cosines = encoder.encode([r.report or "" for r in records]) @ encoder.encode(["invasive tumour with necrosis"])[0]
     for to in ("slides", "reports"):
         found = archive.search(text="invasive tumour with necrosis", to=to, k=10)  # type: ignore[arg-type]
-        by_vector = {r.slide_id: w for r in found for w in r.ways if w.name == "report vectors"}
+        by_vector = {r.slide_id: w for r in found for w in r.channels if w.name == "report vectors"}
         assert len(by_vector) == 10
         for record, cosine in zip(records, cosines, strict=True):
             assert by_vector[record.slide_id].score == pytest.approx(float(cosine), abs=1e-5)
@@ -68,7 +69,7 @@ def test_words_of_a_report_find_it(archive: Archive, cohort: Path, tmp_path: Pat
     same = [r.slide_id for r in found if r.record.report == report]
     assert slide_id in same
     assert [r.slide_id for r in found][: len(same)] == same
-    assert {way.name for way in found.results[0].ways} == {"report vectors", "report words"}
+    assert {way.name for way in found.results[0].channels} == {"report vectors", "report words"}
     assert found.query.text is None
     assert found.query.kind == "report"
 
@@ -91,7 +92,7 @@ def test_a_slide_finds_reports_through_similar_slides(archive: Archive) -> None:
     slides = archive.search(like="SIM-0002-00", k=4)
     reports = archive.search(like="SIM-0002-00", k=4, to="reports")
     assert [r.slide_id for r in reports] == [r.slide_id for r in slides]
-    assert {way.name for r in reports for way in r.ways} == {"similar slides"}
+    assert {way.name for r in reports for way in r.channels} == {"similar slides"}
     assert any("not aligned" in warning for warning in reports.warnings)
 
 
@@ -105,12 +106,12 @@ def test_the_shared_space_adds_a_way(aligned: Archive) -> None:
     matrix = np.random.default_rng(0).standard_normal((1280, 384)).astype(np.float32)
     naive = unit_rows(slides @ matrix) @ encoder.encode([text])[0]
     found = aligned.search(text=text, k=10)
-    ways = {r.slide_id: {w.name: w for w in r.ways} for r in found}
+    ways = {r.slide_id: {w.name: w for w in r.channels} for r in found}
     for record, cosine in zip(records, naive, strict=True):
         assert ways[record.slide_id]["shared space"].score == pytest.approx(float(cosine), abs=1e-5)
     assert {"shared space", "report vectors"} <= set(ways[records[0].slide_id])
     to_reports = aligned.search(like=records[0].slide_id, to="reports", k=8)
-    assert {w.name for r in to_reports for w in r.ways} == {"shared space", "similar slides"}
+    assert {w.name for r in to_reports for w in r.channels} == {"shared space", "similar slides"}
     assert records[0].case_id not in {r.case_id for r in to_reports}
     assert not any("not aligned" in warning for warning in to_reports.warnings)
 
@@ -148,7 +149,7 @@ def test_without_a_text_encoder_reports_are_found_by_words(cohort: Path, tmp_pat
     archive.index([cohort], cohort / "metadata.csv", cohort / "reports.csv")
     assert not archive.settled_space.has_texts
     found = archive.search(text=str(archive.records()[0].report), to="reports", k=3)
-    assert {way.name for r in found for way in r.ways} == {"report words"}
+    assert {way.name for r in found for way in r.channels} == {"report words"}
     assert any("no text encoder" in warning for warning in found.warnings)
 
 
@@ -160,10 +161,10 @@ def test_a_slide_without_a_report_is_found_through_the_shared_space(aligned: Arc
     alignment = aligned.language.alignment
     assert alignment and alone is not None
     best = aligned.search(text=text, k=10)
-    rank = next(w.rank for r in best for w in r.ways if r.slide_id == "SIM-0004-01" and w.name == "shared space")
+    rank = next(w.rank for r in best for w in r.channels if r.slide_id == "SIM-0004-01" and w.name == "shared space")
     found = next(r for r in best if r.slide_id == "SIM-0004-01")
     assert found.score == pytest.approx(61 / (60 + rank))
-    assert [w.name for w in found.ways] == ["shared space"]
+    assert [w.name for w in found.channels] == ["shared space"]
 
 
 def test_a_named_patient_is_left_out_for_an_archived_file(archive: Archive, cohort: Path) -> None:
@@ -180,7 +181,9 @@ rankings = st.lists(
 
 @given(rankings)
 def test_fusion_equals_a_naive_weighted_sum(lists: list[tuple[float, list[str]]]) -> None:
-    found = fuse([Ranking("report words", tuple(ids), tuple(0.0 for _ in ids), weight) for weight, ids in lists])
+    found = reciprocal_rank_fusion(
+        [Channel("report words", tuple(ids), tuple(0.0 for _ in ids), weight) for weight, ids in lists]
+    )
     in_all = sum(weight for weight, _ in lists if weight > 0)
     naive = {
         name: sum(weight * 61 / (60 + ids.index(name) + 1) for weight, ids in lists if name in ids) / in_all

@@ -15,7 +15,7 @@ from histoseek.errors import InputError, UnknownSlide
 from histoseek.mosaics.distances import DISTANCES, get_distance
 from histoseek.mosaics.signature import MosaicTiles, Signature
 from histoseek.search.attention import SlideAttention
-from histoseek.search.explain.matches import explained
+from histoseek.search.explain.matches import explain_match
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedCase, ArchivedSlide, Composed, Query, TextQuery
 from histoseek.search.results import SearchResult
@@ -107,7 +107,7 @@ def test_the_json_explains(archive: Archive) -> None:
 def test_the_image_s_part_of_a_composed_query_is_explained(archive: Archive) -> None:
     query = Composed(ArchivedSlide("SIM-0000-00"), "invasive carcinoma")
     for result in search(archive, query, SearchOptions(k=8)):
-        by_image = next(way for way in result.ways if way.name == "similar slides")
+        by_image = next(way for way in result.channels if way.name == "similar slides")
         assert result.explanation
         assert result.explanation.score == pytest.approx(by_image.score, abs=1e-6)
         assert result.phrases
@@ -163,7 +163,7 @@ def test_vectors_without_a_place_match_without_regions() -> None:
     shares = np.full(3, 1 / 3, np.float32)
     query, slide = (Signature.of(v[3], v[:3].astype(np.float16), shares, (nowhere,) * 3, 0) for v in vectors)
     blank = SearchResult(1, "a", None, 0, None, 0, 0.5, (), (), None)  # type: ignore[arg-type]
-    found = explained(blank, query, slide, get_distance("symmetric"))
+    found = explain_match(blank, query, slide, get_distance("symmetric"))
     assert found.matches
     assert all(match.query_region is None and match.result_region is None for match in found.matches)
     assert found.attention
@@ -197,7 +197,7 @@ def test_a_slide_of_the_query_s_own_patient_can_be_explained(archive: Archive) -
 def test_a_text_and_a_slide_are_explained(archive: Archive) -> None:
     record = archive.records()[4]
     alone = archive.explain(TextQuery(str(record.report)), record.slide_id, to="reports")
-    by_vector = next(way for way in alone.ways if way.name == "report vectors")
+    by_vector = next(way for way in alone.channels if way.name == "report vectors")
     assert by_vector.score == pytest.approx(1, abs=1e-4)
     assert alone.phrases
 

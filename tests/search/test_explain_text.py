@@ -14,7 +14,7 @@ from histoseek.archive.spaces import Change
 from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.search.explain.matches import MOST_READ
-from histoseek.search.explain.phrases import MOST_SENTENCES, with_phrases
+from histoseek.search.explain.phrases import MOST_SENTENCES, add_phrases
 from histoseek.search.explanation import Phrase
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedSlide, Composed, ReportFile
@@ -67,7 +67,7 @@ def test_what_a_report_denies_is_no_word_of_the_text(archive: Archive) -> None:
         replace(result, record=replace(result.record, report=report))
         for result, report in zip(some, reports, strict=True)
     ]
-    found = with_phrases(archive, told, "tumour with necrosis", None)
+    found = add_phrases(archive, told, "tumour with necrosis", None)
     words = [[report[one.start : one.end] for one in r.phrases] for r, report in zip(found, reports, strict=True)]
     assert words == [["Necrosis"], [], ["necrosis"]]
 
@@ -107,7 +107,7 @@ def test_without_a_text_encoder_there_are_words(tmp_path: Path) -> None:
     words = (Phrase(20, 28, 1.0, "words"),)
     assert [result.phrases for result in results] == [words] * 15
     many = tuple(results.results) * 2
-    read = with_phrases(archive, many, "carcinoma", None)
+    read = add_phrases(archive, many, "carcinoma", None)
     assert [result.phrases for result in read[:MOST_READ]] == [(Phrase(0, 18, 1.0, "words"),)] * MOST_READ
     assert read[MOST_READ:] == many[MOST_READ:]
 
@@ -158,5 +158,5 @@ def test_results_without_a_report_have_no_phrases(archive: Archive) -> None:
     blank = SearchResult(1, "a", None, 0, None, None, None, (), (), archive.records()[0])
     silent = replace(blank, record=replace(blank.record, report=None))
     vector = load_text_encoder("minilm").encode(["necrosis"])[0]
-    assert with_phrases(archive, [silent], "necrosis", vector)[0].phrases == ()
-    assert with_phrases(archive, [], "necrosis", vector) == ()
+    assert add_phrases(archive, [silent], "necrosis", vector)[0].phrases == ()
+    assert add_phrases(archive, [], "necrosis", vector) == ()

@@ -18,7 +18,7 @@ from histoseek.archive.schema import MetadataValue
 from histoseek.archive.stores.lance import LanceStore
 from histoseek.archive.stores.sql import equals, literal
 from histoseek.errors import InputError, UnknownCase, UnknownSlide
-from histoseek.search.encode.text import AskedText
+from histoseek.search.encode.text import ParsedText
 from histoseek.search.filters.fields import FieldFilter, condition_of
 from tests.archive.test_store import DIMENSION, make_slide
 
@@ -104,9 +104,9 @@ def test_a_text_asked_for_by_field_is_found_in_any_case(store: LanceStore, text:
     store.update_metadata("slide", {"word": value})
     for spelled in (value, value.lower()):
         if spelled.lower() == value.lower():
-            asked = AskedText.of_query(store, f'word:"{spelled}" a', expand=True)
+            asked = ParsedText.from_query(store, f'word:"{spelled}" a', expand=True)
             assert store.slides(asked.where) == ["slide"]
-    asked = AskedText.of_query(store, f'word:"{value}x" a', expand=True)
+    asked = ParsedText.from_query(store, f'word:"{value}x" a', expand=True)
     assert store.slides(asked.where) == []
 
 
@@ -136,9 +136,9 @@ def test_values_written_as_text_are_those_of_the_column(
 ) -> None:
     store.update_metadata("slide", {field: own})
     wanted = ["slide"] if finds else []
-    assert store.slides(AskedText.of_query(store, f"{field}:{asked} kidney", expand=True).where) == wanted
+    assert store.slides(ParsedText.from_query(store, f"{field}:{asked} kidney", expand=True).where) == wanted
     assert store.slides(condition_of(store, [FieldFilter("metadata", field, (asked,))])) == wanted
-    excluded = AskedText.of_query(store, f"-{field}:{asked} kidney", expand=True).where
+    excluded = ParsedText.from_query(store, f"-{field}:{asked} kidney", expand=True).where
     assert store.slides(excluded) == sorted({"empty", "slide"} - set(wanted))
 
 
@@ -154,7 +154,7 @@ def test_values_written_as_text_are_those_of_the_column(
 def test_a_value_that_does_not_fit_is_named_with_its_field(store: LanceStore, field: str, value: str) -> None:
     for query in (f"{field}:{value} kidney", f'-{field}:"{value}"'):
         with pytest.raises(InputError, match=f"^{field}:{value}: the column {field} holds "):
-            AskedText.of_query(store, query, expand=True)
+            ParsedText.from_query(store, query, expand=True)
     with pytest.raises(InputError, match=f"^column {field}: '{value}' does not fit"):
         condition_of(store, [FieldFilter("metadata", field, (value,))])
 
@@ -187,21 +187,21 @@ def test_columns_that_are_not_to_be_asked_for_are_no_fields(store: LanceStore, f
     assert "uri" not in str(refused.value).partition("Columns are")[2]
     if field[0] != "_":
         with pytest.raises(InputError, match="no such field") as refused:
-            AskedText.of_query(store, f"{field}:a kidney", expand=True)
+            ParsedText.from_query(store, f"{field}:a kidney", expand=True)
         assert "uri" not in str(refused.value).partition("Fields are")[2]
 
 
 def test_a_patient_may_be_named_in_a_field(store: LanceStore) -> None:
     for name in ("Schmidt, Anna", "anna SCHMIDT", "schmidt, anna"):
-        assert store.slides(AskedText.of_query(store, f'patient_id:"{name}" a', expand=True).where) == ["slide"]
-        assert store.slides(AskedText.of_query(store, f'-patient_id:"{name}" a', expand=True).where) == ["empty"]
+        assert store.slides(ParsedText.from_query(store, f'patient_id:"{name}" a', expand=True).where) == ["slide"]
+        assert store.slides(ParsedText.from_query(store, f'-patient_id:"{name}" a', expand=True).where) == ["empty"]
 
 
 def test_phrases_may_be_long(store: LanceStore) -> None:
     words = " ".join(f"w{number} \u00e9," for number in range(120))
     for report, finds in ((f"A.\n{words.upper()} end", True), (words.replace("w99", "w98"), False)):
         store.upsert([make_slide("slide", 1, report=report)])
-        asked = AskedText.of_query(store, f'"{words}"', expand=True)
+        asked = ParsedText.from_query(store, f'"{words}"', expand=True)
         assert store.slides(asked.where) == (["slide"] if finds else [])
 
 

@@ -157,7 +157,7 @@ def test_a_weight_moves_from_the_image_to_the_words(archive: Archive) -> None:
     between = archive.search(Composed(image, text, weight=0.5), k=8)
     assert (between.query.kind, between.query.weight, between.query.text) == ("composed", 0.5, text)
     for result in between:
-        naive = sum(way.weight * 61 / (60 + way.rank) for way in result.ways)
+        naive = sum(way.weight * 61 / (60 + way.rank) for way in result.channels)
         assert result.score == pytest.approx(naive)
         assert result.matches
 
@@ -172,7 +172,7 @@ def test_what_is_not_wanted_falls(archive: Archive) -> None:
         for order in (plain, [r.record.diagnosis for r in without])
     ]
     assert np.mean(places[1]) > np.mean(places[0])
-    assert any(way.weight < 0 for result in without for way in result.ways)
+    assert any(way.weight < 0 for result in without for way in result.channels)
     texts = archive.search(TextQuery("carcinoma", patient, without=diagnosis), k=8)
     assert texts.query.without == diagnosis
     assert texts.results[0].record.diagnosis != diagnosis

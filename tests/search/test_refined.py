@@ -67,7 +67,7 @@ def test_scores_and_explanations_stay_what_they_say(archive: Archive) -> None:
     own = {result.slide_id: result for result in plain}
     assert (found.mode, found.calibrated_for) == ("fused", None)
     for result in found:
-        ways = {way.name: way for way in result.ways}
+        ways = {way.name: way for way in result.channels}
         assert set(ways) == {"similar slides", "marked slides"}
         assert result.probability is None
         assert ways["similar slides"].score == pytest.approx(own[result.slide_id].score)
@@ -86,7 +86,7 @@ def test_the_way_of_marked_slides_is_the_mean_distance_to_them(archive: Archive)
         for one in relevant
     ]
     for result in found:
-        (way,) = (one for one in result.ways if one.name == "marked slides")
+        (way,) = (one for one in result.channels if one.name == "marked slides")
         scores = [from_one.get(result.slide_id, 1.0) for from_one in from_each]
         assert way.score == pytest.approx(float(np.mean(scores)), abs=1e-6)
 
@@ -96,12 +96,12 @@ def test_what_is_like_irrelevant_slides_falls(archive: Archive) -> None:
     plain = ids(archive.search(like=SLIDE, k=10))
     found = archive.search(Refined(ArchivedSlide(SLIDE), (), (plain[0],)), k=10)
     assert set(ids(found)) == set(plain) - {plain[0]}
-    nearest = min(found, key=lambda result: next(way.rank for way in result.ways if way.weight < 0))
+    nearest = min(found, key=lambda result: next(way.rank for way in result.channels if way.weight < 0))
     assert ids(found).index(nearest.slide_id) > plain[1:].index(nearest.slide_id)
     for result in found:
-        named = [way.name for way in result.ways if way.weight > 0]
+        named = [way.name for way in result.channels if way.weight > 0]
         assert named == ["similar slides"]
-        fused = sum(way.weight * 61 / (60 + way.rank) for way in result.ways)
+        fused = sum(way.weight * 61 / (60 + way.rank) for way in result.channels)
         assert result.score == pytest.approx(fused)
 
 
@@ -128,7 +128,7 @@ def test_words_and_marks_reach_slides_without_a_report(classes: Archive) -> None
     assert len(found) == 80
     assert ids(found)[:3] == sorted(ids(plain)[:3], key=ids(found).index)
     beyond = [result for result in found if not result.record.report]
-    assert {way.name for result in beyond for way in result.ways} == {"marked slides"}
+    assert {way.name for result in beyond for way in result.channels} == {"marked slides"}
     assert beyond[0].local is None
     first = [result.record.diagnosis for result in beyond[:10]]
     assert first.count("class 1") > 5
@@ -156,7 +156,7 @@ def test_filters_patients_and_pages_hold(archive: Archive) -> None:
 def test_a_refined_search_is_explained_slide_by_slide(archive: Archive) -> None:
     query = Refined(ArchivedSlide(SLIDE), ("SIM-0001-00",), ("SIM-0002-00",))
     own = explain_pair(archive, query, "SIM-0004-00")
-    assert {way.name for way in own.ways} == {"similar slides", "marked slides"}
+    assert {way.name for way in own.channels} == {"similar slides", "marked slides"}
     assert own.explanation
     gone = explain_pair(archive, query, "SIM-0002-00")
     assert gone.slide_id == "SIM-0002-00"

@@ -86,7 +86,7 @@ def found(archive: Archive, text: str, **options: object) -> list[str]:
 
 def by_words(archive: Archive, text: str, **options: object) -> list[str]:
     results = archive.search(text=text, k=20, **options)  # type: ignore[arg-type]
-    ranked = {way.rank: one.slide_id for one in results for way in one.ways if way.name == "report words"}
+    ranked = {way.rank: one.slide_id for one in results for way in one.channels if way.name == "report words"}
     return [ranked[rank] for rank in sorted(ranked)]
 
 
@@ -248,7 +248,7 @@ def test_a_passage_of_a_long_report_finds_it(archive: Archive) -> None:
     way = next(
         way
         for result in archive.search(text=passage, k=20)
-        for way in result.ways
+        for way in result.channels
         if result.slide_id == "long" and way.name == "report vectors"
     )
     encoder = load_text_encoder("minilm")

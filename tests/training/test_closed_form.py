@@ -80,7 +80,7 @@ def test_pairs_that_belong_together_align(tmp_path: Path) -> None:
         assert recall.chance == pytest.approx(5 / 60)
         assert recall.low > 2 * recall.chance
     results = archive.search(text="squamous carcinoma", k=10)
-    ways = [(r.record.slide_id, w.rank) for r in results for w in r.ways if w.name == "shared space"]
+    ways = [(r.record.slide_id, w.rank) for r in results for w in r.channels if w.name == "shared space"]
     best = sorted(ways, key=lambda pair: pair[1])[:5]
     assert sum(labels[int(slide_id[-2:])] == 1 for slide_id, _ in best) >= 4
     assert archive.verify().problems == ()

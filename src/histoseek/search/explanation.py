@@ -29,9 +29,9 @@ class Contribution:
 class Explanation:
     """Of what the score between two slides is made: base + global_ + the shares of all pairs = 1 - distance.
 
-    That is the result's score, or, where several ways led to it, the score of its way "similar slides". Parts count
-    from a typical pair of unrelated slides, whose score is 0: above 0 for what is nearer than there. The base is 0
-    then, and other than 0 for distances that know of no typical pair (see `mosaics.contributions`). global_: what the
+    That is the result's score, or, where several channels led to it, its score in the channel "similar slides". Parts
+    count from a typical pair of unrelated slides, whose score is 0: above 0 for what is nearer than there. The base is
+    0 then, and other than 0 for distances that know of no typical pair (see `mosaics.contributions`). global_: what the
     vectors of the whole slides gave in the distance's global part; pairs: largest share first.
     """
 

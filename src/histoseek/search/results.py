@@ -11,7 +11,7 @@ from typing import Literal
 
 from histoseek.archive.schema import SlideRecord, owner_of, value_of
 from histoseek.geometry import Rect
-from histoseek.jsonable import NOT_IN_JSON, plain
+from histoseek.jsonable import NOT_IN_JSON, json_name, plain
 from histoseek.mosaics.calibration import is_novel
 from histoseek.search.attention import Attention
 from histoseek.search.explanation import Explanation, Phrase, TextRegion
@@ -36,19 +36,19 @@ class Match:
     contribution: float | None = None
 
 
-WayName = Literal["similar slides", "shared space", "report vectors", "report words", "marked slides"]
+ChannelName = Literal["similar slides", "shared space", "report vectors", "report words", "marked slides"]
 """How a result was reached: by mosaics and global vectors; by vectors in the space that slides and texts share; by
 vectors of texts; by the words of the report (BM25); by its distance to slides that were marked as relevant."""
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """One way that led to a result: its rank there, from 1, and its score there (cosine, BM25, or 1 - distance).
+class ChannelRank:
+    """A result's place in one channel that led to it: its rank, from 1, and its score (cosine, BM25, or 1 - distance).
 
     weight: its part in the fused score, below 0 for what was not wanted.
     """
 
-    name: WayName
+    name: ChannelName
     rank: int
     score: float
     weight: float = 1.0
@@ -58,14 +58,15 @@ class Way:
 class SearchResult:
     """One slide, or the report of one slide, found.
 
-    score: larger is more alike; 1 - distance between slides, the cosine where a single way of vectors led here, and
-    the fused rank (docs/json.md) where there were several; local and global_: the distance's two parts, None unless
-    slides were compared; probability: that the label (`calibrated_for`) is the query's, None where not calibrated;
-    matches: best first; ways: how it was reached; query_slide: which of the query's slides it is nearest to, from 0;
-    also: the other slides of its case, where cases are results; explanation: of what the score between slides is made,
-    None unless slides were compared; phrases and text_regions: what of its report and of the slide is nearest to a
-    text that was asked with, of the first results only; attention: where its vectors lie on the query and on the slide,
-    None unless slides were compared; not in the JSON.
+    score: larger is more alike; 1 - distance between slides, the cosine where a single channel of vectors led here,
+    and the fused rank (docs/json.md) where there were several; local and global_: the distance's two parts, None
+    unless slides were compared; probability: that the label (`calibrated_for`) is the query's, None where not
+    calibrated; matches: best first; channels: how it was reached, `ways` in the JSON; query_slide: which of the
+    query's slides it is nearest to, from 0; also: the other slides of its case, where cases are results;
+    explanation: of what the score between slides is made, None unless slides were compared; phrases and
+    text_regions: what of its report and of the slide is nearest to a text that was asked with, of the first results
+    only; attention: where its vectors lie on the query and on the slide, None unless slides were compared; not in
+    the JSON.
     """
 
     rank: int
@@ -76,7 +77,7 @@ class SearchResult:
     local: float | None
     global_: float | None
     matches: tuple[Match, ...]
-    ways: tuple[Way, ...]
+    channels: tuple[ChannelRank, ...] = field(metadata=json_name("ways"))
     record: SlideRecord
     query_slide: int = 0
     also: tuple[str, ...] = ()
@@ -227,10 +228,10 @@ def _row(result: SearchResult, to_reports: bool) -> tuple[str, ...]:
 
 
 def _how(result: SearchResult) -> str:
-    """The distance's parts between slides, else the ways with the rank on each."""
-    if len(result.ways) == 1 and result.local is not None and result.global_ is not None:
+    """The distance's parts between slides, else the channels with the rank in each."""
+    if len(result.channels) == 1 and result.local is not None and result.global_ is not None:
         return f"local {result.local:.3f}, global {result.global_:.3f}"
-    return ", ".join(f"{'not ' if way.weight < 0 else ''}{way.name} {way.rank}" for way in result.ways)
+    return ", ".join(f"{'not ' if place.weight < 0 else ''}{place.name} {place.rank}" for place in result.channels)
 
 
 def _votes(results: SearchResults) -> Sequence[str]:

@@ -8,9 +8,13 @@ from histoseek.archive.folder import Archive
 from histoseek.archive.stores.sql import in_list
 from histoseek.errors import InputError
 from histoseek.progress import Reporter
+from histoseek.search.calibration.apply import refuse_probabilities
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Composed, Query, Refined, WordQuery
 from histoseek.search.results import SearchResult, SearchResults
+from histoseek.search.retrieve.image import retrieve_by_image
+from histoseek.search.retrieve.refined import read_marked, refine
+from histoseek.search.retrieve.retrieval import Retrieval, present
 
 
 def search(
@@ -26,26 +30,24 @@ def search(
     _ = archive.settled_space
     if options.vote is not None and options.vote not in archive.store.metadata_types():
         raise InputError(f"--vote {options.vote}", "the archive has no such column", "`histoseek show ID` names them")
-    results = _search(archive, query, options, reporter)
-    return replace(results, vote_=results.vote(options.vote)) if options.vote else results
+    return present(archive, retrieve(archive, query, options, reporter), options)
 
 
-def _search(archive: Archive, query: Query, options: SearchOptions, reporter: Reporter | None) -> SearchResults:
+def retrieve(archive: Archive, query: Query, options: SearchOptions, reporter: Reporter | None = None) -> Retrieval:
+    """The hits of a query of any kind, before a page of them is presented; raises what `search` raises."""
     if isinstance(query, Refined):
-        from histoseek.search.retrieve.refined import search_refined
-
-        return search_refined(archive, query, options, reporter)
+        marked = read_marked(archive, query)
+        refuse_probabilities(options)
+        return refine(archive, query, marked, retrieve(archive, query.query, options, reporter), options)
     if isinstance(query, Composed):
-        from histoseek.search.retrieve.composed import search_composed
+        from histoseek.search.retrieve.composed import retrieve_by_both
 
-        return search_composed(archive, query, options, reporter)
+        return retrieve_by_both(archive, query, options, reporter)
     if isinstance(query, WordQuery):
-        from histoseek.search.retrieve.text import search_by_text
+        from histoseek.search.retrieve.text import retrieve_by_text
 
-        return search_by_text(archive, query, options)
-    from histoseek.search.retrieve.image import search_by_image
-
-    return search_by_image(archive, query, options, reporter)
+        return retrieve_by_text(archive, query, options)
+    return retrieve_by_image(archive, query, options, reporter)
 
 
 def explain_pair(
@@ -58,7 +60,7 @@ def explain_pair(
     """The result that a slide of the archive is for a query, with its explanation, whether search would show it or not.
 
     Of the options distance, to and workers count. Ranks are 1: the slide is alone; so is the fused score of words,
-    where `ways` tell how near it is. Raises what `search` raises, UnknownSlide, and InputError for the query's own
+    where `channels` tell how near it is. Raises what `search` raises, UnknownSlide, and InputError for the query's own
     slide and for a slide that has nothing to be compared with the query.
     """
     archive.get(slide_id)

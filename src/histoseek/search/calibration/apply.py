@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from histoseek.archive.calibration import Calibration, has_older_calibration, read_calibration
+from histoseek.archive.calibration import Calibration, LabelCalibration, has_older_calibration, read_calibration
 from histoseek.archive.folder import Archive
 from histoseek.archive.fusion import distance_of
 from histoseek.errors import ConfigurationError
@@ -21,7 +21,7 @@ OTHER_WEIGHTS = "the archive is calibrated for other weights: run `histoseek cal
 
 
 @dataclass(frozen=True, slots=True)
-class Calibrated:
+class AppliedCalibration:
     """The calibration that a search goes by, None when there is none of its distance; warnings: what to know of it;
     compares_slides: whether the results are slides ranked by that distance."""
 
@@ -30,43 +30,43 @@ class Calibrated:
     compares_slides: bool
 
     @classmethod
-    def of(cls, archive: Archive, distance: str, *, compares_slides: bool) -> Calibrated:
+    def load(cls, archive: Archive, distance: str, *, compares_slides: bool) -> AppliedCalibration:
         """What an archive knows of a distance; raises DamagedArchive."""
-        found = read_calibration(archive.layout, archive.settled_space)
-        if found is None:
-            said = OTHER_WEIGHTS if has_older_calibration(archive.layout) else NOT_CALIBRATED
-            return cls(None, (said,), compares_slides)
-        if found.distance != distance:
-            said = f"the archive is calibrated for the distance {found.distance}: probability is null"
-            return cls(None, (said,), compares_slides)
-        if found.fusion != distance_of(archive, distance).fusion:
+        calibration = read_calibration(archive.layout, archive.settled_space)
+        if calibration is None:
+            warning = OTHER_WEIGHTS if has_older_calibration(archive.layout) else NOT_CALIBRATED
+            return cls(None, (warning,), compares_slides)
+        if calibration.distance != distance:
+            warning = f"the archive is calibrated for the distance {calibration.distance}: probability is null"
+            return cls(None, (warning,), compares_slides)
+        if calibration.fusion != distance_of(archive, distance).fusion:
             return cls(None, (OTHER_WEIGHTS,), compares_slides)
-        warnings = [] if found.label and compares_slides else [NOT_CALIBRATED]
+        warnings = [] if calibration.label and compares_slides else [NOT_CALIBRATED]
         slides = archive.store.count(None)
-        if found.outgrown(slides):
-            said = f"the archive had {found.slides} slides when it was calibrated and has {slides} now"
-            warnings.append(f"{said}: run `histoseek calibrate` again")
-        return cls(found, tuple(warnings), compares_slides)
+        if calibration.outgrown(slides):
+            growth = f"the archive had {calibration.slides} slides when it was calibrated and has {slides} now"
+            warnings.append(f"{growth}: run `histoseek calibrate` again")
+        return cls(calibration, tuple(warnings), compares_slides)
 
     @property
     def column(self) -> str | None:
         """The column that probabilities are of; None when there are none."""
-        found = self.calibration
-        return found.label.column if found and found.label and self.compares_slides else None
+        label = self._label
+        return label.column if label else None
 
-    def judged(self, results: Sequence[SearchResult]) -> tuple[SearchResult, ...]:
+    def add_probabilities(self, results: Sequence[SearchResult]) -> tuple[SearchResult, ...]:
         """The results with their probabilities, as far as there are any."""
         curve = self._curve
         if curve is None:
             return tuple(results)
         probabilities = curve(1 - np.array([result.score for result in results])).tolist()
-        return tuple(replace(one, probability=value) for one, value in zip(results, probabilities, strict=True))
+        return tuple(replace(result, probability=p) for result, p in zip(results, probabilities, strict=True))
 
-    def likely(self, results: tuple[SearchResult, ...], least: float | None) -> tuple[SearchResult, ...]:
-        """The judged results whose probability is at least so large, all of them for None."""
-        return results if least is None else tuple(one for one in results if (one.probability or 0) >= least)
+    def keep_likely(self, results: tuple[SearchResult, ...], least: float | None) -> tuple[SearchResult, ...]:
+        """The results whose probability is at least so large, all of them for None."""
+        return results if least is None else tuple(r for r in results if (r.probability or 0) >= least)
 
-    def novelty(self, nearest: float | None) -> float | None:
+    def measure_novelty(self, nearest: float | None) -> float | None:
         """The p-value of the distance to the nearest slide; None without a slide, or without a calibration."""
         if self.calibration is None or nearest is None:
             return None
@@ -80,8 +80,16 @@ class Calibrated:
 
     @property
     def _curve(self) -> Curve | None:
-        found = self.calibration
-        return found.label.fitted.curve if found and found.label and self.compares_slides else None
+        label = self._label
+        return label.fitted.curve if label else None
+
+    @property
+    def _label(self) -> LabelCalibration | None:
+        return self.calibration.label if self.calibration and self.compares_slides else None
+
+
+UNCALIBRATED = AppliedCalibration(None, (NOT_CALIBRATED,), compares_slides=False)
+"""For scores that no distance gave: those of texts, and of several channels together."""
 
 
 def refuse_probabilities(options: SearchOptions) -> None:

@@ -53,8 +53,8 @@ _REPORTS_LIKE = 5
 
 
 @dataclass(frozen=True, slots=True)
-class AskedText:
-    """A text to ask with: what its vector is made of, the tokens to look for, and what results must satisfy.
+class ParsedText:
+    """A text as it is searched for: what its vector is made of, the tokens to look for, and what results must satisfy.
 
     conditions_alone: whether nothing but conditions was given, so that all that satisfies them is wanted.
     """
@@ -65,12 +65,12 @@ class AskedText:
     conditions_alone: bool = False
 
     @classmethod
-    def plain(cls, text: str, expand: bool) -> AskedText:
-        """Text as it is: a report."""
+    def from_report(cls, text: str, expand: bool) -> ParsedText:
+        """A report, or other text to be taken as it is."""
         return cls(text, _tokens(text, expand))
 
     @classmethod
-    def of_query(cls, store: Store, query: str, expand: bool) -> AskedText:
+    def from_query(cls, store: Store, query: str, expand: bool) -> ParsedText:
         """A query in the language of `parse_query`; raises InputError for a field or a value that can't be."""
         parsed = parse_query(query)
         found = [(term, *_of_field(store, term)) for term in parsed.fields]

@@ -23,7 +23,7 @@ MOST_READ = 20
 """First results that are compared with a text in detail: that takes longer than finding them."""
 
 
-def explained(result: SearchResult, query: Signature, slide: Signature, distance: Distance) -> SearchResult:
+def explain_match(result: SearchResult, query: Signature, slide: Signature, distance: Distance) -> SearchResult:
     """The result of comparing two slides with what it has in common with the query; its global_ must be known.
 
     Matches are the pairs of mosaic vectors that gave the score most, each vector used once, so there may be fewer than
@@ -41,7 +41,7 @@ def explained(result: SearchResult, query: Signature, slide: Signature, distance
 
 @dataclass(frozen=True, slots=True)
 class TextRegions:
-    """Says of the first results which of their mosaic vectors are nearest to a text in the shared space.
+    """Explains of the first results which of their mosaic vectors are nearest to a text in the shared space.
 
     vector: the text's there, float32 [S]; last_rank: of the results that are looked at.
     """
@@ -51,14 +51,14 @@ class TextRegions:
     last_rank: int
 
     @classmethod
-    def of(cls, alignment: Alignment | None, text: NDArray[np.float32] | None, offset: int) -> TextRegions | None:
+    def create(cls, alignment: Alignment | None, text: NDArray[np.float32] | None, offset: int) -> TextRegions | None:
         """For a text's vector as its encoder gives it, and results from rank offset + 1 on; None without a shared
         space or vector."""
         if alignment is None or text is None:
             return None
         return cls(alignment, alignment.texts(text[None])[0], offset + MOST_READ)
 
-    def __call__(self, result: SearchResult, slide: Signature) -> SearchResult:
+    def explain(self, result: SearchResult, slide: Signature) -> SearchResult:
         """The result with its regions, nearest first, ties by number."""
         if result.rank > self.last_rank:
             return result
@@ -78,9 +78,9 @@ def _matches(
 ) -> tuple[Match, ...]:
     if compared and len(pairs):
         regional = (pairs.queries < len(query.mosaic)) & (pairs.results < len(slide.mosaic))
-        found = one_to_one(pairs.queries[regional], pairs.results[regional], MATCHES_SHOWN)
+        matched = one_to_one(pairs.queries[regional], pairs.results[regional], MATCHES_SHOWN)
     else:
-        found = closest_pairs(query.mosaic, slide.mosaic, MATCHES_SHOWN)
+        matched = closest_pairs(query.mosaic, slide.mosaic, MATCHES_SHOWN)
     shares = dict(zip(zip(pairs.queries.tolist(), pairs.results.tolist(), strict=True), pairs.shares, strict=True))
     return tuple(
         Match(
@@ -91,7 +91,7 @@ def _matches(
             result_region=sides[1][j],
             contribution=float(shares[i, j]) if compared and (i, j) in shares else None,
         )
-        for i, j in found
+        for i, j in matched
     )
 
 
@@ -117,5 +117,5 @@ def _regions(signature: Signature) -> Sequence[Rect | None]:
     """The tile that carries each mosaic vector most, and None behind them for the whole slide."""
     edge = signature.tile_size_level0
     corners = [(int(part.coords[0, 0]), int(part.coords[0, 1])) for part in signature.mosaic_tiles]
-    found = [None if UNKNOWN_POSITION in corner or not edge else Rect(*corner, edge, edge) for corner in corners]
-    return [*found, None]
+    tiles = [None if UNKNOWN_POSITION in corner or not edge else Rect(*corner, edge, edge) for corner in corners]
+    return [*tiles, None]

@@ -30,13 +30,13 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A sentence of the report of result number `owner`."""
+    """A sentence of the report of a result, by its number."""
 
-    owner: int
+    result: int
     sentence: Sentence
 
 
-def with_phrases(
+def add_phrases(
     archive: Archive, results: Sequence[SearchResult], text: str, vector: Vector | None
 ) -> tuple[SearchResult, ...]:
     """The results with what in their reports fits the text; only the first MOST_READ are read.
@@ -51,12 +51,12 @@ def with_phrases(
     reports = [result.record.report or "" for result in read]
     wanted = _tokens(text)
     words = [find_spans(report, wanted) if wanted else () for report in reports]
-    meant = _meant(archive, reports, words, vector) if vector is not None else [()] * len(read)
-    told = (
-        replace(result, phrases=_in_order([*own, *(Phrase(one.start, one.end, 1.0, "words") for one in found)]))
-        for result, own, found in zip(read, meant, words, strict=True)
+    meanings = _nearest_sentences(archive, reports, words, vector) if vector is not None else [()] * len(read)
+    marked = (
+        replace(result, phrases=_sort([*meaning, *(Phrase(span.start, span.end, 1.0, "words") for span in matched)]))
+        for result, meaning, matched in zip(read, meanings, words, strict=True)
     )
-    return (*told, *results[MOST_READ:])
+    return (*marked, *results[MOST_READ:])
 
 
 def _tokens(text: str) -> frozenset[str]:
@@ -67,35 +67,37 @@ def _tokens(text: str) -> frozenset[str]:
     return frozenset(term.token for term in terms)
 
 
-def _in_order(phrases: Sequence[Phrase]) -> tuple[Phrase, ...]:
-    return tuple(sorted(phrases, key=lambda one: (one.start, -one.end)))
+def _sort(phrases: Sequence[Phrase]) -> tuple[Phrase, ...]:
+    return tuple(sorted(phrases, key=lambda phrase: (phrase.start, -phrase.end)))
 
 
-def _meant(
+def _nearest_sentences(
     archive: Archive, reports: Sequence[str], words: Sequence[Sequence[Span]], vector: Vector
 ) -> Sequence[Sequence[Phrase]]:
     """For each report its sentences that are nearest to a vector."""
     share = MOST_SENTENCES // max(1, len(reports))
-    asked = [
-        _Candidate(owner, sentence)
-        for owner, (report, found) in enumerate(zip(reports, words, strict=True))
-        for sentence in _readable(report, found)[:share]
+    candidates = [
+        _Candidate(result, sentence)
+        for result, (report, matched) in enumerate(zip(reports, words, strict=True))
+        for sentence in _readable_sentences(report, matched)[:share]
     ]
-    texts = list(dict.fromkeys(one.sentence.text for one in asked))
+    texts = list(dict.fromkeys(candidate.sentence.text for candidate in candidates))
     if not texts:
         return [()] * len(reports)
     cosines = dict(zip(texts, (archive.language.sentences(texts) @ vector).tolist(), strict=True))
     return [
-        _nearest([(one.sentence, cosines[one.sentence.text]) for one in asked if one.owner == owner])
-        for owner in range(len(reports))
+        _nearest([(c.sentence, cosines[c.sentence.text]) for c in candidates if c.result == result])
+        for result in range(len(reports))
     ]
 
 
-def _readable(report: str, words: Sequence[Span]) -> Sequence[Sentence]:
+def _readable_sentences(report: str, words: Sequence[Span]) -> Sequence[Sentence]:
     """The report's sentences, those with most of the words first; headings and lone words are no sentences."""
-    found = [one for one in split_sentences(report) if " " in one.text and not one.text.endswith(":")]
-    held = [sum(Span(one.start, one.end).overlaps(word) for word in words) for one in found]
-    return [found[place] for place in sorted(range(len(found)), key=lambda place: -held[place])]
+    readable = [
+        sentence for sentence in split_sentences(report) if " " in sentence.text and not sentence.text.endswith(":")
+    ]
+    counts = [sum(Span(sentence.start, sentence.end).overlaps(word) for word in words) for sentence in readable]
+    return [readable[place] for place in sorted(range(len(readable)), key=lambda place: -counts[place])]
 
 
 def _nearest(scored: Sequence[tuple[Sentence, float]]) -> Sequence[Phrase]:
@@ -104,4 +106,5 @@ def _nearest(scored: Sequence[tuple[Sentence, float]]) -> Sequence[Phrase]:
         return ()
     mean = sum(cosine for _, cosine in scored) / len(scored)
     best = sorted(scored, key=lambda pair: -pair[1])[:SENTENCES_SHOWN]
-    return [Phrase(one.start, one.end, cosine, "meaning") for one, cosine in best if cosine >= max(mean - _ROUNDING, 0)]
+    least = max(mean - _ROUNDING, 0)
+    return [Phrase(sentence.start, sentence.end, cosine, "meaning") for sentence, cosine in best if cosine >= least]

@@ -1,4 +1,4 @@
-"""What a query found, before a page of it is shown: so that other ways can be laid beside its own."""
+"""What every query gives before a page of it is presented, and the one place where results are made of it."""
 
 from __future__ import annotations
 
@@ -11,133 +11,159 @@ from histoseek.archive.schema import SlideRecord
 from histoseek.archive.stores.base import Store
 from histoseek.mosaics.distances import Distance
 from histoseek.mosaics.signature import Signature
+from histoseek.search.calibration.apply import UNCALIBRATED, AppliedCalibration, novelty_warnings
 from histoseek.search.encode.image import PreparedImage
-from histoseek.search.explain.matches import TextRegions, explained
+from histoseek.search.explain.matches import TextRegions, explain_match
 from histoseek.search.filters.exclusion import SearchScope
 from histoseek.search.options import SearchOptions
-from histoseek.search.results import QueryInfo, SearchResult, SearchResults
-from histoseek.search.retrieve.fusion import Fused, Ranking, Vector, fuse, without_report
-from histoseek.search.retrieve.paging import Place, page
-from histoseek.search.retrieve.ranking import Ranked
+from histoseek.search.results import ChannelRank, QueryInfo, SearchResult, SearchResults
+from histoseek.search.retrieve.channels import Channel, Vector
+from histoseek.search.retrieve.fusion import Hit, reciprocal_rank_fusion, slides_without_report
+from histoseek.search.retrieve.paging import BestHits, take_page
+from histoseek.search.retrieve.ranking import RankedSlides
+
+Explainer = Callable[[SearchResult, Signature], SearchResult]
+"""Adds to a result what the query has in common with its signature."""
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """A text that results are told about: which phrases of their reports fit it; vector: as its encoder gives it."""
+class ImageRanking:
+    """The slides that were ranked for an image, and by which distance; regions: of a text beside it."""
+
+    image: PreparedImage
+    slides: RankedSlides
+    distance: Distance
+    regions: TextRegions | None = None
+
+    def explain(self, result: SearchResult, signature: Signature) -> SearchResult:
+        """The result with its regions near the text and, where the image led to it, the parts of its distance and what
+        it has in common with the image."""
+        result = self.regions.explain(result, signature) if self.regions else result
+        if "similar slides" not in {channel.name for channel in result.channels}:
+            return result
+        row = self.slides.row(result.slide_id)
+        query_slide = int(self.slides.nearest[row])
+        result = replace(
+            result,
+            local=float(self.slides.distances.local[row]),
+            global_=float(self.slides.distances.global_[row]),
+            query_slide=query_slide,
+        )
+        return explain_match(result, self.image.signatures[query_slide], signature, self.distance)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryText:
+    """A text whose phrases are marked in the results' reports; vector: as its encoder gives it, float32 [T]."""
 
     text: str
     vector: Vector | None
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The slides that a query's ways lead to.
+class Retrieval:
+    """The hits of a query, before a page of them is presented.
 
     started: when the search began, by time.perf_counter; store: as it stood then; scope: which slides may be
-    found; compare: what results are told of slides; novelty: the query's, None where not known.
+    returned; image: the slides ranked for the query's image, None for words alone; channels: what is fused, none where
+    the ranking for the image stands alone; foremost: ids that come before all others; explain: what results say beyond
+    their scores; text: a text beside them; calibration: for probabilities; novelty: of the query, None where not known.
     """
 
     started: float
     store: Store
     scope: SearchScope
-    rankings: Sequence[Ranking]
     info: QueryInfo
     warnings: tuple[str, ...]
-    compare: Compare | None = None
-    words: Words | None = None
+    image: ImageRanking | None = None
+    channels: tuple[Channel, ...] = ()
+    foremost: tuple[str, ...] = ()
+    explain: Explainer | None = None
+    text: QueryText | None = None
+    calibration: AppliedCalibration = UNCALIBRATED
     novelty: float | None = None
 
-    def fused(self) -> list[Fused]:
-        """All slides, best first."""
-        return fuse(self.rankings, without_report(self.store, self.rankings))
+    @property
+    def is_fused(self) -> bool:
+        """Whether scores are of fused channels rather than of one distance."""
+        return bool(self.channels) or self.image is None
 
-    def shown(self, archive: Archive, fused: Sequence[Fused], options: SearchOptions) -> SearchResults:
-        """A page of some slides, best first."""
-        results = fused_results(self.store, fused, options, self.scope.condition, self.compare)
-        if self.words:
-            from histoseek.search.explain.phrases import with_phrases
-
-            results = with_phrases(archive, results, self.words.text, self.words.vector)
-        return SearchResults(
-            query=self.info,
-            mode="fused",
-            elapsed_ms=elapsed_ms(self.started),
-            results=results,
-            warnings=(*self.warnings, *too_few(options, len(results))),
-            novelty=self.novelty,
-        )
+    def best_hits(self) -> BestHits:
+        """The way to the n best hits; channels are fused once."""
+        if self.image is not None and not self.channels:
+            return self.image.slides.hits
+        hits = reciprocal_rank_fusion(self.channels, slides_without_report(self.store, self.channels))
+        hits.sort(key=lambda hit: hit.slide_id not in self.foremost)
+        return lambda count: hits[:count]
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """Says of results what the image has in common with them, where it led to them, and where they fit the words."""
+def present(archive: Archive, retrieval: Retrieval, options: SearchOptions) -> SearchResults:
+    """A page of a retrieval's hits as results, with records, explanations, probabilities and warnings.
 
-    prepared: PreparedImage
-    ranked: Ranked
-    distance: Distance
-    regions: TextRegions | None = None
-
-    def __call__(self, result: SearchResult, signature: Signature) -> SearchResult:
-        """The result with its parts, its explanation, and its regions near the words."""
-        result = self.regions(result, signature) if self.regions else result
-        if "similar slides" not in {way.name for way in result.ways}:
-            return result
-        row = self.ranked.place(result.slide_id)
-        own = int(self.ranked.nearest[row])
-        compared = replace(
-            result,
-            local=float(self.ranked.distances.local[row]),
-            global_=float(self.ranked.distances.global_[row]),
-            query_slide=own,
-        )
-        return explained(compared, self.prepared.signatures[own], signature, self.distance)
-
-
-Compare = Callable[[SearchResult, Signature], SearchResult]
-"""Adds to a result what an image or a text has in common with its signature."""
+    Raises InputError for a vote on a column that is not there.
+    """
+    calibration = retrieval.calibration
+    page = _explain_page(archive, retrieval, options)
+    results = calibration.keep_likely(calibration.add_probabilities(page), options.min_probability)
+    presented = SearchResults(
+        query=retrieval.info,
+        mode="fused" if retrieval.is_fused else "exact" if options.exact else "two-stage",
+        elapsed_ms=round((time.perf_counter() - retrieval.started) * 1000, 3),
+        results=results,
+        warnings=(
+            *calibration.warnings,
+            *novelty_warnings(retrieval.novelty),
+            *retrieval.warnings,
+            *_too_few(options, len(page)),
+            *_cut(options, len(page), len(results)),
+        ),
+        calibrated_for=calibration.column,
+        novelty=retrieval.novelty,
+    )
+    return replace(presented, vote_=presented.vote(options.vote)) if options.vote else presented
 
 
-def fused_results(
-    store: Store,
-    found: Sequence[Fused],
-    options: SearchOptions,
-    where: str | None,
-    compare: Compare | None = None,
-) -> tuple[SearchResult, ...]:
-    """A page of slides that several ways led to."""
-    by_id = {one.slide_id: one for one in found}
-    ids = list(by_id)
-    places = page(store, lambda count: ids[:count], options, where)
-    stored = store.shown([place.slide_id for place in places]) if places else []
-    results = [_result(place, by_id[place.slide_id], slide.record) for place, slide in zip(places, stored, strict=True)]
-    if compare is None:
-        return tuple(results)
-    return tuple(compare(result, slide.signature) for result, slide in zip(results, stored, strict=True))
+def _explain_page(archive: Archive, retrieval: Retrieval, options: SearchOptions) -> tuple[SearchResult, ...]:
+    store = retrieval.store
+    hits = take_page(store, retrieval.best_hits(), options, retrieval.scope.condition)
+    slides = store.shown([hit.slide_id for hit in hits]) if hits else []
+    results = [
+        _make_result(rank, hit, slide.record)
+        for rank, (hit, slide) in enumerate(zip(hits, slides, strict=True), start=options.offset + 1)
+    ]
+    if retrieval.explain:
+        results = [retrieval.explain(result, slide.signature) for result, slide in zip(results, slides, strict=True)]
+    if retrieval.text:
+        from histoseek.search.explain.phrases import add_phrases
+
+        return add_phrases(archive, results, retrieval.text.text, retrieval.text.vector)
+    return tuple(results)
 
 
-def _result(place: Place, found: Fused, record: SlideRecord) -> SearchResult:
+def _make_result(rank: int, hit: Hit, record: SlideRecord) -> SearchResult:
     return SearchResult(
-        rank=place.rank,
-        slide_id=place.slide_id,
+        rank=rank,
+        slide_id=hit.slide_id,
         case_id=record.case_id,
-        score=found.score,
+        score=hit.score,
         probability=None,
         local=None,
         global_=None,
         matches=(),
-        ways=found.ways,
+        channels=hit.channels or (ChannelRank("similar slides", rank, hit.score),),
         record=record,
-        also=place.also,
+        also=hit.also,
     )
 
 
-def elapsed_ms(started: float) -> float:
-    """Milliseconds since `time.perf_counter()` said `started`."""
-    return round((time.perf_counter() - started) * 1000, 3)
-
-
-def too_few(options: SearchOptions, found: int) -> tuple[str, ...]:
-    """What to say when there are fewer results than were asked for."""
+def _too_few(options: SearchOptions, count: int) -> Sequence[str]:
+    """What to say when there are fewer results than are wanted."""
     what = f"cases with {options.to}" if options.by_case else options.to
     beyond = f" beyond the first {options.offset}" if options.offset else ""
-    return (f"only {found} {what} fit the query and the filter{beyond}",) if found < options.k else ()
+    return (f"only {count} {what} fit the query and the filter{beyond}",) if count < options.k else ()
+
+
+def _cut(options: SearchOptions, count: int, likely: int) -> Sequence[str]:
+    if likely == count:
+        return ()
+    return (f"{likely} of {count} have a probability of at least {options.min_probability}",)

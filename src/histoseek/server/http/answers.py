@@ -150,7 +150,7 @@ def result_answer(result: SearchResult) -> Result:
         local=result.local,
         global_=result.global_,
         matches=tuple(Match.model_validate(match) for match in result.matches),
-        ways=tuple(Way.model_validate(way) for way in result.ways),
+        ways=tuple(Way.model_validate(place) for place in result.channels),
         query_slide=result.query_slide,
         also=result.also,
         explanation=Explanation.model_validate(result.explanation) if result.explanation else None,

@@ -1,0 +1,107 @@
+"""The channels that lead from a query to slides and reports: ranked lists, each with its own scores."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.archive.space.language import Language
+from histoseek.archive.stores.base import Store, VectorColumn
+from histoseek.archive.stores.sql import both
+from histoseek.search.results import ChannelName
+
+Vector = NDArray[np.float32]
+
+READ_IN_WINDOWS = 256
+"""Reports nearest to a text of which long ones are also compared window by window."""
+
+VECTORS_BESIDE_WORDS = 1 / 3
+"""How much report vectors count beside report words: from a tenth to a half, little changes (benchmarks/reports.py)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One ranked list, best first: slide ids and their scores there; weight: below 0 for what is not wanted."""
+
+    name: ChannelName
+    slide_ids: tuple[str, ...]
+    scores: tuple[float, ...]
+    weight: float = 1.0
+
+    @property
+    def through_reports(self) -> bool:
+        """Whether only slides with a report can be reached this way."""
+        return self.name in ("report vectors", "report words")
+
+    def without(self, slide_ids: Collection[str]) -> Channel:
+        """The channel as if some slides were not in the archive."""
+        kept = [pair for pair in zip(self.slide_ids, self.scores, strict=True) if pair[0] not in slide_ids]
+        return replace(self, slide_ids=tuple(i for i, _ in kept), scores=tuple(score for _, score in kept))
+
+
+def share_weight(channels: Sequence[Channel], weight: float) -> list[Channel]:
+    """The channels weighing as they do now to each other, those of what is wanted `weight` together."""
+    whole = sum(channel.weight for channel in channels if channel.weight > 0) or 1.0
+    return [replace(channel, weight=weight * channel.weight / whole) for channel in channels]
+
+
+@dataclass(frozen=True, slots=True)
+class Retriever:
+    """Opens channels in a store as it stood when the search began.
+
+    language: the archive's spaces of texts; where: the filter; count: most slides of a channel.
+    """
+
+    store: Store
+    language: Language
+    where: str | None
+    count: int
+
+    def slides_by_text(self, tokens: Mapping[str, float], vector: Vector | None) -> list[Channel]:
+        """text -> slides: through the shared space where there is one, and through the slides' reports.
+
+        tokens: the text's, with their weights; vector: the text's, float32 [T], None where the archive has none.
+        """
+        alignment = self.language.alignment
+        if alignment is None or vector is None:
+            return self.reports_by_text(tokens, vector)
+        shared = self._nearest("shared space", alignment.texts(vector[None])[0], "shared_vector")
+        return [shared, *self.reports_by_text(tokens, vector)]
+
+    def reports_by_text(self, tokens: Mapping[str, float], vector: Vector | None) -> list[Channel]:
+        """text -> reports: by their vectors and by their words; tokens and vector as above."""
+        channels = [] if vector is None else [self._nearest_in_windows(vector)]
+        hits = self.store.text(tokens, self.count, self.where)
+        if hits and channels:
+            channels = [replace(channels[0], weight=VECTORS_BESIDE_WORDS)]
+        words = Channel("report words", tuple(hit.slide_id for hit in hits), tuple(hit.score for hit in hits))
+        return [channel for channel in (*channels, words) if channel.slide_ids]
+
+    def reports_by_slide(self, global_vector: Vector) -> list[Channel]:
+        """slide -> reports: through the shared space where there is one."""
+        alignment = self.language.alignment
+        if alignment is None:
+            return []
+        return [self._nearest("shared space", alignment.slides(global_vector[None])[0], "shared_report_vector")]
+
+    def list_reports(self) -> Channel:
+        """All reports of the filter by the ids of their slides, none better than another."""
+        slide_ids = self.store.slides(both(self.where, "report IS NOT NULL"))[: self.count]
+        return Channel("report words", tuple(slide_ids), (0.0,) * len(slide_ids))
+
+    def _nearest_in_windows(self, vector: Vector) -> Channel:
+        """Reports by their vectors; of the nearest, long ones by that of their windows which is nearest, if nearer."""
+        whole = self._nearest("report vectors", vector, "report_vector")
+        scores = dict(zip(whole.slide_ids, whole.scores, strict=True))
+        for slide_id, flat in self.store.windows(whole.slide_ids[:READ_IN_WINDOWS]).items():
+            windows = flat.astype(np.float32).reshape(-1, len(vector))
+            scores[slide_id] = max(scores[slide_id], float((windows @ vector).max()))
+        ranked = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
+        return replace(whole, slide_ids=tuple(i for i, _ in ranked), scores=tuple(score for _, score in ranked))
+
+    def _nearest(self, name: ChannelName, vector: Vector, column: VectorColumn) -> Channel:
+        near = self.store.nearest(vector, self.count, self.where, column)
+        return Channel(name, tuple(n.slide_id for n in near), tuple(1 - n.cosine_distance for n in near))
