@@ -67,7 +67,7 @@ def answers(archive: StoredArchive, label: str, out: Path) -> list[Answer]:
     part = Archive.open(_copy(archive.path, out / f"{archive.path.name}.part"))
     part.remove([record.slide_id for record in held])
     part.calibrate(label)
-    asked = [SlideFile(Path(record.uri), record.spacing_um_per_px or None, record.patient_id) for record in held]
+    asked = [SlideFile(record.uri, record.spacing_um_per_px or None, record.patient_id) for record in held]
     labels = {value_of(record, label) for record in known}
     return [
         Answer(value_of(record, label), part.search(query, k=VOTERS, vote=label))

@@ -65,11 +65,12 @@ def indexed(slide: Path, budget: int | None) -> dict[str, float]:
     from histoseek.encoders.bagging import encode_prepared, prepare_slide
     from histoseek.encoders.recipe import Recipe
     from histoseek.encoders.tile.registry import batch_size, load_encoder
+    from histoseek.slides.sources.file import FileSource
 
     encoder = load_encoder("lite0")
     own_rate = encoder_rate(encoder, batch_size(encoder.card, 512))
     start = time.perf_counter()
-    prepared = prepare_slide(slide, Recipe(tile_budget=budget), encoder.card.input_px, None)
+    prepared = prepare_slide(FileSource(slide), Recipe(tile_budget=budget), encoder.card.input_px, None)
     ready = time.perf_counter()
     bag = encode_prepared(prepared, encoder, 2, SilentReporter())
     wall = time.perf_counter() - start
@@ -114,8 +115,9 @@ def naive(slide: Path) -> dict[str, float]:
     from histoseek.encoders.bagging import prepare_slide
     from histoseek.encoders.recipe import Recipe
     from histoseek.encoders.tile import lite0
+    from histoseek.slides.sources.file import FileSource
 
-    prepared = prepare_slide(slide, Recipe(tile_budget=None), 224, None)
+    prepared = prepare_slide(FileSource(slide), Recipe(tile_budget=None), 224, None)
     coords, edge = prepared.tiles.coords, prepared.tiles.edge_level0
     module = lite0._module(lite0._packaged_weights()).eval()
     reader = openslide.OpenSlide(str(slide))

@@ -29,6 +29,7 @@ from histoseek.server.tiles.jpeg import QUALITY
 from histoseek.server.tiles.service import TileService
 from histoseek.simulate.slide import SlideSpec, write_slide
 from histoseek.slides.slide import open_slide
+from histoseek.slides.sources.file import FileSource
 
 SCREEN = Size(5, 3)
 SIMULATED_PX = 16_384
@@ -126,8 +127,9 @@ def rate(side: Callable[[Work], Tile], work: Work, threads: int) -> float:
 
 def of_service(work: Work) -> Tile:
     service = TileService(max_open_slides=4, cache_mb=0)
-    service.info(work.path, SPACING_UM_PER_PX)
-    return lambda level, column, row: service.tile(work.path, level, column, row)
+    source = FileSource(work.path)
+    service.info(source, SPACING_UM_PER_PX)
+    return lambda level, column, row: service.tile(source, level, column, row)
 
 
 def of_openslide(work: Work) -> Tile:

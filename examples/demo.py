@@ -13,6 +13,7 @@ from histoseek import Archive, HistoseekError, SearchResults
 from histoseek.progress import terminal_progress
 from histoseek.search.present.page import render_page
 from histoseek.simulate.cohort import CohortSpec, write_cohort
+from histoseek.slides.sources.registry import source_name
 
 PATIENTS = 18
 SLIDES_PER_PATIENT = 2
@@ -70,7 +71,7 @@ def show(results: SearchResults) -> None:
     print(f"\nMost like {results.query.slide_id or repr(results.query.text)}:")
     for result in results:
         record = result.record
-        said = record.diagnosis or Path(record.uri).name
+        said = record.diagnosis or source_name(record.uri)
         print(f"  {result.rank}. {result.slide_id}  score {result.score:.3f}  {said}  (patient {record.patient_id})")
 
 

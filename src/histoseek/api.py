@@ -12,6 +12,9 @@ from histoseek.mosaics.distances import DEFAULT_DISTANCE
 from histoseek.search.maps.layout import MOST_SHOWN
 from histoseek.search.options import DEFAULT_DEPTH, DEFAULT_LABEL, DEFAULT_QUERIES, SearchOptions
 from histoseek.search.queries import ArchivedSlide, Query, SlideFile, TextQuery
+from histoseek.slides.sources.base import SlideSource
+from histoseek.slides.sources.file import FileSource
+from histoseek.slides.sources.registry import SourceLike, discover, parse_source, require_local
 
 # What one method needs is imported there: a command that lists slides should not wait for what reads them.
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ class Archive(StoredArchive):
 
     def index(
         self,
-        paths: Sequence[PathLike],
+        paths: Sequence[SourceLike],
         metadata: PathLike | None = None,
         reports: PathLike | Sequence[PathLike] | None = None,
         *,
@@ -77,7 +80,7 @@ class Archive(StoredArchive):
 
     def search(
         self,
-        query: PathLike | Query | None = None,
+        query: SourceLike | Query | None = None,
         *,
         like: str | None = None,
         text: str | None = None,
@@ -121,7 +124,7 @@ class Archive(StoredArchive):
 
     def explain(
         self,
-        query: PathLike | Query,
+        query: SourceLike | Query,
         slide_id: str,
         *,
         to: Literal["slides", "reports"] = "slides",
@@ -242,7 +245,7 @@ class Archive(StoredArchive):
 
 
 def index_request(
-    paths: Sequence[PathLike],
+    paths: Sequence[SourceLike],
     metadata: PathLike | None,
     reports: PathLike | Sequence[PathLike] | None,
     *,
@@ -254,7 +257,7 @@ def index_request(
     workers: int = 2,
     reporter: Reporter | None = None,
 ) -> IndexRequest:
-    """Find the files, read the table and the reports, so that mistakes show before an archive is touched.
+    """Find the slides, read the table and the reports, so that mistakes show before an archive is touched.
 
     imported: the paths hold feature files. Raises SlideNotFound, NoSlidesFound, BadTable, ConfigurationError for
     unknown roles of columns, and InputError when nothing of a single report file can be used.
@@ -266,26 +269,26 @@ def index_request(
     rows = load_table(Path(metadata), rename) if metadata is not None else None
     if rows:
         require_unique(rows)
-    files, notes = _files([Path(path) for path in paths], imported)
+    sources, notes = _sources(paths, imported)
     given = [reports] if isinstance(reports, str | Path) else list(reports or ())
     columns = named_columns(report_columns, rename)
     read = load_reports([Path(path) for path in given], columns, reporter) if given else None
-    return IndexRequest(files, rows, read, dict(spacing_of or {}), workers, notes, deidentify)
+    return IndexRequest(sources, rows, read, dict(spacing_of or {}), workers, notes, deidentify)
 
 
-def _files(paths: Sequence[Path], imported: bool) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """The files that the paths name, and what is to be said of those left out."""
+def _sources(paths: Sequence[SourceLike], imported: bool) -> tuple[tuple[SlideSource, ...], tuple[str, ...]]:
+    """The slides that the paths name, and what is to be said of those left out."""
     if imported:
         from histoseek.encoders.features import discover_features
 
-        return tuple(dict.fromkeys(file for path in paths for file in discover_features(path))), ()
-    from histoseek.slides.discover import discover
+        folders = [require_local(parse_source(path)) for path in paths]
+        files = dict.fromkeys(file for folder in folders for file in discover_features(folder))
+        return tuple(map(FileSource, files)), ()
+    discovery = discover(paths)
+    return discovery.slides, tuple(f"{skip.source.uri}: {skip.reason}" for skip in discovery.skipped)
 
-    found = discover(paths)
-    return found.slides, tuple(f"{skip.path}: {skip.reason}" for skip in found.skipped)
 
-
-def _query(query: PathLike | Query | None, like: str | None, text: str | None) -> Query:
+def _query(query: SourceLike | Query | None, like: str | None, text: str | None) -> Query:
     given = [one for one in (query, like, text) if one is not None]
     if len(given) != 1:
         advice = "Give one of the three"
@@ -294,4 +297,4 @@ def _query(query: PathLike | Query | None, like: str | None, text: str | None) -
         return ArchivedSlide(like)
     if text is not None:
         return TextQuery(text)
-    return SlideFile(Path(query)) if isinstance(query, str | Path) else query  # type: ignore[return-value]
+    return SlideFile(query) if isinstance(query, str | Path | SlideSource) else query  # type: ignore[return-value]

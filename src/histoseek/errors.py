@@ -59,81 +59,90 @@ class ConfigurationError(HistoseekError):
 class SlideError(InputError):
     """One slide cannot be used; a batch goes on without it."""
 
-    def __init__(self, path: Path | str, what: str, advice: str = "") -> None:
-        self.path = Path(path)
-        super().__init__(str(path), what, advice)
+    def __init__(self, uri: Path | str, what: str, advice: str = "") -> None:
+        self.uri = str(uri)
+        super().__init__(self.uri, what, advice)
+
+
+class UnknownScheme(SlideError):
+    """An address begins with a scheme that slides can't be opened from."""
+
+    def __init__(self, uri: str, scheme: str, known: Sequence[str]) -> None:
+        self.scheme = scheme
+        self.known = tuple(known)
+        what = f"slides cannot be opened from {scheme}:// addresses"
+        super().__init__(uri, what, f"Give a path, or an address that begins with {' or '.join(known)}://")
 
 
 class SlideNotFound(SlideError):
     """The file or folder does not exist."""
 
-    def __init__(self, path: Path | str) -> None:
-        super().__init__(path, "no such file or folder", "Check the path")
+    def __init__(self, uri: Path | str) -> None:
+        super().__init__(uri, "no such file or folder", "Check the path")
 
 
 class NoSlidesFound(InputError):
     """A folder holds no file that looks like a slide."""
 
-    def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
-        super().__init__(str(path), "no slide files in it", "Give a folder with WSIs, or the files themselves")
+    def __init__(self, uri: Path | str) -> None:
+        self.uri = str(uri)
+        super().__init__(self.uri, "no slide files in it", "Give a folder with WSIs, or the files themselves")
 
 
 class UnreadableSlide(SlideError):
     """The file is no slide, or it is damaged."""
 
-    def __init__(self, path: Path | str, reason: str) -> None:
+    def __init__(self, uri: Path | str, reason: str) -> None:
         self.reason = reason
-        super().__init__(path, f"cannot be read as a slide ({reason})", "Check the file, or export it again")
+        super().__init__(uri, f"cannot be read as a slide ({reason})", "Check the file, or export it again")
 
 
 class MissingSpacing(SlideError):
-    """The file does not say how many um one pixel is."""
+    """The file does not say how many um one pixel is; name: what `--spacing-of` may call it."""
 
-    def __init__(self, path: Path | str, reason: str = "the file does not say how many um a pixel is") -> None:
-        name = Path(path).name
+    def __init__(self, uri: str, name: str, reason: str = "the file does not say how many um a pixel is") -> None:
         advice = f"Give it with --spacing-of '{name}=0.25', or in a metadata column 'spacing'"
-        super().__init__(path, f"no spacing: {reason}", advice)
+        super().__init__(uri, f"no spacing: {reason}", advice)
 
 
 class SpacingTooFine(SlideError):
     """Tiles are wanted at a finer spacing than the slide was scanned at."""
 
-    def __init__(self, path: Path | str, wanted_um_per_px: float, finest_um_per_px: float) -> None:
+    def __init__(self, uri: str, wanted_um_per_px: float, finest_um_per_px: float) -> None:
         self.wanted_um_per_px = wanted_um_per_px
         self.finest_um_per_px = finest_um_per_px
         what = f"scanned at {finest_um_per_px:.4g} um/px, which is coarser than the wanted {wanted_um_per_px:.4g} um/px"
-        super().__init__(path, what, "Leave it out, or build an archive with a larger --spacing")
+        super().__init__(uri, what, "Leave it out, or build an archive with a larger --spacing")
 
 
 class NoTissue(SlideError):
     """The tissue mask is empty."""
 
-    def __init__(self, path: Path | str, reason: str = "the mask is empty") -> None:
+    def __init__(self, uri: Path | str, reason: str = "the mask is empty") -> None:
         self.reason = reason
         super().__init__(
-            path, f"no tissue found ({reason})", "Look at `histoseek mask FILE`, or lower --tissue-threshold"
+            uri, f"no tissue found ({reason})", "Look at `histoseek mask FILE`, or lower --tissue-threshold"
         )
 
 
 class RegionOutside(SlideError):
     """A region reaches beyond its slide."""
 
-    def __init__(self, path: Path | str, region: str, size: tuple[int, int]) -> None:
+    def __init__(self, uri: str, region: str, size: tuple[int, int]) -> None:
         self.region = region
         self.size = size
         what = f"region {region} (level-0 px) is not inside its {size[0]} x {size[1]} px"
-        super().__init__(path, what, "Give x,y,width,height in level-0 px, or in um with `um` behind them")
+        super().__init__(uri, what, "Give x,y,width,height in level-0 px, or in um with `um` behind them")
 
 
 class DuplicateSlide(SlideError):
     """Two files of one run have the same content, or were given the same id."""
 
-    def __init__(self, path: Path | str, first: Path, same_id: bool) -> None:
+    def __init__(self, uri: str, first: str, same_id: bool) -> None:
         self.first = first
         self.same_id = same_id
         what = f"has the same {'slide id' if same_id else 'content'} as {first}"
-        super().__init__(path, what, "Keep one of the two" if not same_id else "Give each file an id of its own")
+        super().__init__(uri, what, "Keep one of the two" if not same_id else "Give each file an id of its own")
 
 
 class UnknownEncoder(EncoderError):

@@ -242,7 +242,7 @@ def test_a_failure_nobody_foresaw_refuses_one_slide(
     from histoseek.archive.indexing import sources
 
     def sometimes(prepared: PreparedSlide, *rest: object) -> Bag:
-        if prepared.slide.path.name == "SIM-0001-00.tiff":
+        if prepared.slide.source.name == "SIM-0001-00.tiff":
             raise ZeroDivisionError
         return encode_prepared(prepared, *rest)  # type: ignore[arg-type]
 

@@ -11,6 +11,7 @@ import pytest
 from histoseek.archive.indexing.joining import join
 from histoseek.archive.indexing.tables import SlideTable, load_table, require_unique
 from histoseek.errors import BadTable
+from histoseek.slides.sources.file import FileSource
 
 
 def table(folder: Path, text: str, rename: dict[str, str] | None = None) -> SlideTable:
@@ -68,28 +69,29 @@ def test_an_id_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_rows_find_files_by_file_slide_or_case(tmp_path: Path) -> None:
-    files = [
-        Path(p) for p in ("/x/one/s.svs", "/x/two/s.svs", "/x/T-1.ABC.svs", "/x/C9-A.svs", "/x/C9-B.svs", "/x/C99.svs")
+    sources = [
+        FileSource(Path(p))
+        for p in ("/x/one/s.svs", "/x/two/s.svs", "/x/T-1.ABC.svs", "/x/C9-A.svs", "/x/C9-B.svs", "/x/C99.svs")
     ]
     rows = table(
         tmp_path,
         "file,slide_id,case_id,organ\none/s.svs,first,,a\ns.svs,,,b\n,T-1,,c\n,,C9,d\n,nowhere,,e\n",
     )
-    found = join(files, rows)
-    organs = [found.row_of[path].texts.get("organ") if path in found.row_of else None for path in files]
+    found = join(sources, rows)
+    organs = [found.row_of[one].texts.get("organ") if one in found.row_of else None for one in sources]
     assert organs == ["a", None, "c", "d", "d", None]
-    assert found.row_of[files[0]].slide_id == "first"
+    assert found.row_of[sources[0]].slide_id == "first"
     assert found.unmatched_rows == ("s.svs", "nowhere")
-    assert found.files_without_row == (files[1], files[5])
+    assert found.sources_without_row == (sources[1], sources[5])
 
 
 def test_the_manifest_of_the_real_data(shared_data: Path) -> None:
     rows = load_table(shared_data / "manifest.csv", {"patient_or_group": "patient_id"})
-    files = sorted(path for path in (shared_data / "tiles").rglob("*") if path.is_file())
-    found = join(files, rows)
+    sources = [FileSource(path) for path in sorted((shared_data / "tiles").rglob("*")) if path.is_file()]
+    found = join(sources, rows)
     assert not found.unmatched_rows
-    assert not found.files_without_row
-    field = next(path for path in files if path.name.startswith("TCGA-18-5592"))
+    assert not found.sources_without_row
+    field = next(one for one in sources if one.name.startswith("TCGA-18-5592"))
     assert found.row_of[field].spacing_um_per_px == 0.25
     assert found.row_of[field].texts["patient_id"] == "TCGA-18-5592"
     assert found.row_of[field].extra["table_width"] == 1000

@@ -16,7 +16,7 @@ from histoseek.encoders.tile.registry import encoder_card, load_encoder
 from histoseek.errors import BadFeatureFile, ConfigurationError, InputError, MixedPatients, NoTissue, SpaceMismatch
 from histoseek.progress import SilentReporter
 from histoseek.search.results import SearchResults
-from histoseek.slides.fingerprint import fingerprint
+from histoseek.slides.sources.file import FileSource
 from tests.evaluation.archives import labelled_archive
 
 SLIDE = "SIM-0003-01"
@@ -38,7 +38,7 @@ def order(results: SearchResults) -> list[tuple[str, float]]:
 
 def test_an_encoded_slide_finds_what_its_file_finds(archive: Archive, cohort: Path, bag: Bag) -> None:
     file = cohort / f"{SLIDE}.tiff"
-    known = EncodedSlide(bag, "upload 7", 0.5, file_fingerprint=fingerprint(file))
+    known = EncodedSlide(bag, "upload 7", 0.5, file_fingerprint=FileSource(file).fingerprint())
     found = archive.search(known, k=10)
     assert order(found) == order(archive.search(file, k=10))
     assert (found.query.kind, found.query.slide_id, found.query.uri) == ("slide", SLIDE, "upload 7")
@@ -73,9 +73,9 @@ def test_regions_of_an_encoded_slide_are_regions(archive: Archive, cohort: Path,
 def test_a_region_encoded_on_its_own_is_the_region_of_the_file(archive: Archive, cohort: Path, region: Rect) -> None:
     """Also at the rim, where the tiles of a narrow region lie beside it."""
     file, recipe = cohort / f"{SLIDE}.tiff", archive.recipe
-    with prepared_slide(file, recipe, encoder_card(recipe.encoder).input_px, 0.5, (region,)) as prepared:
+    with prepared_slide(FileSource(file), recipe, encoder_card(recipe.encoder).input_px, 0.5, (region,)) as prepared:
         own = encode_prepared(prepared, load_encoder(recipe.encoder), 1, SilentReporter())
-    encoded = EncodedSlide(own, "upload", 0.5, regions=(region,), file_fingerprint=fingerprint(file))
+    encoded = EncodedSlide(own, "upload", 0.5, regions=(region,), file_fingerprint=FileSource(file).fingerprint())
     assert order(archive.search(encoded, k=10)) == order(archive.search(Region(SlideFile(file), (region,)), k=10))
 
 

@@ -33,8 +33,8 @@ from histoseek.reports.privacy.person_names import make_patient_key
 from histoseek.search.filters.exclusion import Owner, SearchScope
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedReport, Query, Refined
-from histoseek.slides.fingerprint import fingerprint
 from histoseek.slides.slide import open_slide
+from histoseek.slides.sources.file import FileSource
 from tests.archive.test_store import DIMENSION, make_slide
 
 PATIENTS = ("Müller, Anna", "Zumwalt, Iolanthe", "山田太郎", "P-3 a", "P-4")
@@ -127,7 +127,7 @@ def test_the_patient_given_is_left_out_beside_the_one_that_the_archive_knows(arc
         ArchivedSlide(name_of(4, 0), GIVEN[0]),
         Region(ArchivedSlide(name_of(4, 0), GIVEN[0]), (Rect(0, 0, 700, 700),)),
         Region(SlideFile(path, None, GIVEN[0]), (Rect(0, 0, 700, 700),)),
-        EncodedSlide(bag, "upload", 0.5, GIVEN[0], file_fingerprint=fingerprint(path)),
+        EncodedSlide(bag, "upload", 0.5, GIVEN[0], file_fingerprint=FileSource(path).fingerprint()),
     ):
         found = {result.slide_id for result in archive.search(query, k=10)}
         assert found == {name_of(patient, number) for patient in (1, 2, 3) for number in (0, 1)}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from histoseek.errors import NoSlidesFound, SlideNotFound
-from histoseek.slides.discover import discover
-from histoseek.slides.fingerprint import WHOLE_BYTES, fingerprint
+from histoseek.slides.sources.file import WHOLE_BYTES, FileSource
+from histoseek.slides.sources.registry import discover
 
 
 def test_folders_are_walked_and_names_decide(tmp_path: Path) -> None:
@@ -16,7 +16,7 @@ def test_folders_are_walked_and_names_decide(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     found = discover([tmp_path, tmp_path / "b.svs", tmp_path / "notes.txt"])
-    assert [path.relative_to(tmp_path).as_posix() for path in found.slides] == [
+    assert [source.local_path().relative_to(tmp_path).as_posix() for source in found.slides] == [
         "b.svs",
         "deep/a.TIFF",
         "notes.txt",
@@ -28,8 +28,8 @@ def test_broken_links_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.svs").touch()
     (tmp_path / "b.svs").symlink_to(tmp_path / "nowhere.svs")
     found = discover([tmp_path])
-    assert [path.name for path in found.slides] == ["a.svs"]
-    assert [(skip.path.name, "leads nowhere" in skip.reason) for skip in found.skipped] == [("b.svs", True)]
+    assert [source.name for source in found.slides] == ["a.svs"]
+    assert [(skip.source.name, "leads nowhere" in skip.reason) for skip in found.skipped] == [("b.svs", True)]
 
 
 def test_missing_and_empty(tmp_path: Path) -> None:
@@ -41,8 +41,12 @@ def test_missing_and_empty(tmp_path: Path) -> None:
 
 def test_a_dicom_series_counts_once(shared_data: Path) -> None:
     found = discover([shared_data / "slides" / "openslide_dicom"])
-    assert [path.name for path in found.slides] == ["boxes_0.dcm"]
-    assert [(skip.path.name, "boxes_0.dcm" in skip.reason) for skip in found.skipped] == [("boxes_1.dcm", True)]
+    assert [source.name for source in found.slides] == ["boxes_0.dcm"]
+    assert [(skip.source.name, "boxes_0.dcm" in skip.reason) for skip in found.skipped] == [("boxes_1.dcm", True)]
+
+
+def fingerprint(path: Path) -> str:
+    return FileSource(path).fingerprint()
 
 
 def test_fingerprint_follows_content_not_place(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 from histoseek.errors import NoTissue
 from histoseek.geometry import Rect, Size
 from histoseek.slides.slide import Slide, open_slide
+from histoseek.slides.sources.file import FileSource
 from histoseek.tiles.grid import TileSet, TileShape, tissue_grid
 from histoseek.tiles.reader import read_batches, read_tile
 from histoseek.tiles.representative import representatives
@@ -40,7 +41,7 @@ class Checkerboard:
 
 
 def slide_of(width: int, height: int) -> Slide:
-    return Slide(Path("board"), Checkerboard(width, height), 0.5)
+    return Slide(FileSource(Path("board")), Checkerboard(width, height), 0.5)
 
 
 def full_mask(width: int, height: int, scale: int = 16) -> TissueMask:

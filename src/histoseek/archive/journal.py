@@ -16,17 +16,17 @@ from histoseek.files import as_archive_errors, write_atomic
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A file that was not taken: its path, the error's class and its one-line reason."""
+    """A file that was not taken: its path or address, the error's class and its one-line reason."""
 
     path: str
     error: str
     reason: str
 
     @classmethod
-    def of(cls, path: Path, error: Exception) -> Refusal:
+    def of(cls, uri: str, error: Exception) -> Refusal:
         """From the error that a file caused."""
         kind = error.kind if isinstance(error, HistoseekError) else type(error).__name__
-        return cls(str(path), kind, " ".join(str(error).split()))
+        return cls(uri, kind, " ".join(str(error).split()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,8 @@ TEXT_COLUMNS = ("case_id", "patient_id", "site", "stain", "organ", "diagnosis")
 class SlideRecord:
     """A slide without its vectors.
 
-    uri: path of the file; width and height in level-0 px and spacing in um/px, 0 when unknown (feature files);
-    tile_count: tiles in its bag; times in UTC; extra: further typed metadata columns.
+    uri: of its source, for a file its path; width and height in level-0 px and spacing in um/px, 0 when unknown
+    (feature files); tile_count: tiles in its bag; times in UTC; extra: further typed metadata columns.
     """
 
     slide_id: str

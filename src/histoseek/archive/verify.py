@@ -13,9 +13,9 @@ from histoseek.archive.folder import Archive
 from histoseek.archive.schema import StoredSlide
 from histoseek.encoders.bag import load_bag, load_origin, sidecar_path
 from histoseek.encoders.space import EmbeddingSpace
-from histoseek.errors import BadFeatureFile, SlideError
+from histoseek.errors import BadFeatureFile, SlideError, UnknownScheme
 from histoseek.progress import Reporter, SilentReporter
-from histoseek.slides.fingerprint import fingerprint
+from histoseek.slides.sources.registry import parse_source
 
 _AT_ONCE = 128
 
@@ -93,8 +93,10 @@ def _bag_faults(archive: Archive, stored: StoredSlide) -> Iterator[str]:
 def _file_faults(stored: StoredSlide) -> Iterator[str]:
     record = stored.record
     try:
-        if fingerprint(Path(record.uri)) != record.file_fingerprint:
+        if parse_source(record.uri).fingerprint() != record.file_fingerprint:
             yield "its file has changed since it was indexed"
+    except UnknownScheme as error:
+        yield f"its file cannot be checked: {error.what}"
     except SlideError:
         yield "its file is no longer there"
 

@@ -20,10 +20,10 @@ _REGION = re.compile(r"\s*".join([r"(-?[\d.]+)", ",", r"(-?[\d.]+)", ",", r"([\d
 class Images:
     """The image that was typed: slide files, ids of archived slides, a case, a picture, regions, um/px."""
 
-    slides: Sequence[Path]
+    slides: Sequence[str]
     likes: Sequence[str]
     case: str | None
-    picture: Path | None
+    picture: str | None
     regions: Sequence[str]
     spacing: float | None
 

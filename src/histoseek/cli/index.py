@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 def index(
     archive: ArchiveOption,
-    slides: Annotated[list[Path] | None, typer.Argument(help="Slide files and folders.")] = None,
+    slides: Annotated[list[str] | None, typer.Argument(metavar="FILE", help="Slide files and folders.")] = None,
     features: Annotated[Path | None, typer.Option(help="Folder of feature files instead of slides (.h5, .pt).")] = None,
     features_encoder: Annotated[str, typer.Option(help="Which encoder made the feature files.")] = "unnamed",
     metadata: Annotated[Path | None, typer.Option(help="CSV or TSV with slide_id, case_id or file.")] = None,
@@ -91,7 +92,7 @@ def index(
     _tell(report, opened, as_json)
 
 
-def _inputs(slides: list[Path] | None, features: Path | None) -> list[Path]:
+def _inputs(slides: list[str] | None, features: Path | None) -> Sequence[Path | str]:
     if bool(slides) == (features is not None):
         raise InputError("index", "needs either slides or --features", "Give slide files or folders, or --features DIR")
     return [features] if features is not None else slides or []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,6 +31,7 @@ def list_slides(
     """List slides, sorted by id."""
     from histoseek.api import Archive
     from histoseek.jsonable import plain
+    from histoseek.slides.sources.registry import source_name
 
     records = Archive.open(archive).records(where, limit, offset)
     if as_json:
@@ -40,5 +40,5 @@ def list_slides(
     rows = []
     for record in records:
         facts = (record.case_id, record.patient_id, record.organ, record.diagnosis)
-        rows.append((record.slide_id, *(fact or "" for fact in facts), str(record.tile_count), Path(record.uri).name))
+        rows.append((record.slide_id, *(fact or "" for fact in facts), str(record.tile_count), source_name(record.uri)))
     print(as_table(_COLUMNS, rows, terminal_width()))

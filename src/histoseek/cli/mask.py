@@ -11,7 +11,7 @@ from histoseek.errors import InputError
 
 
 def mask(
-    slide: Annotated[Path, typer.Argument(help="A slide file.")],
+    slide: Annotated[str, typer.Argument(metavar="FILE", help="A slide file.")],
     out: Annotated[Path, typer.Option(help="Where to write the picture (.png or .jpg).")] = Path("mask.png"),
     spacing: Annotated[float | None, typer.Option(help="um/px of the slide, if its file does not say.")] = None,
     tissue_threshold: Annotated[float | None, typer.Option(help="Optical density that counts as tissue.")] = None,

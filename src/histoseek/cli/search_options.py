@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 import typer
 
 SlidesOption = Annotated[
-    list[Path] | None, typer.Option("--slide", help="Ask with this slide file; several are a case.")
+    list[str] | None, typer.Option("--slide", metavar="FILE", help="Ask with this slide file; several are a case.")
 ]
 LikesOption = Annotated[list[str] | None, typer.Option("--like", help="Ask with this slide of the archive.")]
 CaseOption = Annotated[str | None, typer.Option(help="Ask with the slides of this case of the archive.")]
-ImageOption = Annotated[Path | None, typer.Option(help="Ask with a picture of tissue; needs --spacing.")]
+ImageOption = Annotated[str | None, typer.Option(metavar="FILE", help="Ask with a picture of tissue; needs --spacing.")]
 RegionsOption = Annotated[
     list[str] | None,
     typer.Option("--region", metavar="X,Y,W,H[um]", help="Only this part of the slide; may be repeated."),

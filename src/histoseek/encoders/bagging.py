@@ -1,11 +1,10 @@
-"""From a slide file to its bag: open, find tissue, lay tiles, encode."""
+"""From a slide to its bag: open, find tissue, lay tiles, encode."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from histoseek.geometry import Rect
 from histoseek.progress import Reporter
 from histoseek.settings import get_settings
 from histoseek.slides.slide import Slide, check_spacing, open_slide
+from histoseek.slides.sources.base import SlideSource
 from histoseek.tiles.grid import TileSet, TileShape, tissue_grid
 from histoseek.tiles.reader import read_batches
 from histoseek.tiles.representative import representatives
@@ -33,13 +33,17 @@ class PreparedSlide:
 
 
 def prepare_slide(
-    path: Path, recipe: Recipe, tile_edge_px: int, spacing_um_per_px: float | None, regions: Sequence[Rect] = ()
+    source: SlideSource,
+    recipe: Recipe,
+    tile_edge_px: int,
+    spacing_um_per_px: float | None,
+    regions: Sequence[Rect] = (),
 ) -> PreparedSlide:
     """Open a slide and choose its tiles, those of the regions if there are any; the caller closes `slide`.
 
     Raises SlideError: unreadable, no spacing, too coarse, no tissue, a region that is not on the slide.
     """
-    slide = open_slide(path, spacing_um_per_px)
+    slide = open_slide(source, spacing_um_per_px)
     try:
         check_spacing(slide, recipe.spacing_um_per_px, recipe.spacing_tolerance)
         tissue = find_tissue(slide, TissueSettings(threshold=recipe.tissue_threshold))
@@ -78,10 +82,14 @@ def encoder_fingerprint(encoder: TileEncoder) -> str:
 
 @contextmanager
 def prepared_slide(
-    path: Path, recipe: Recipe, tile_edge_px: int, spacing_um_per_px: float | None, regions: Sequence[Rect] = ()
+    source: SlideSource,
+    recipe: Recipe,
+    tile_edge_px: int,
+    spacing_um_per_px: float | None,
+    regions: Sequence[Rect] = (),
 ) -> Iterator[PreparedSlide]:
     """`prepare_slide` that closes the slide."""
-    prepared = prepare_slide(path, recipe, tile_edge_px, spacing_um_per_px, regions)
+    prepared = prepare_slide(source, recipe, tile_edge_px, spacing_um_per_px, regions)
     try:
         yield prepared
     finally:

@@ -12,6 +12,8 @@ from histoseek.archive.stores.sql import is_storable
 from histoseek.encoders.bag import Bag
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.geometry import Rect
+from histoseek.slides.sources.base import SlideSource
+from histoseek.slides.sources.registry import SourceLike, parse_source
 
 MOST_MARKED = 1000
 """Slides that can be marked: each is compared with all candidates."""
@@ -19,11 +21,22 @@ MOST_MARKED = 1000
 
 @dataclass(frozen=True, slots=True)
 class SlideFile:
-    """Ask with a slide file (or a feature file, for an archive of such); its patient can be named to be left out."""
+    """Ask with a slide file (or a feature file, for an archive of such); its patient can be named to be left out.
 
-    path: Path
+    path: or another address that slides are opened from; raises UnknownScheme for one that they are not.
+    """
+
+    path: SourceLike
     spacing_um_per_px: float | None = None
     patient_id: str | None = None
+
+    def __post_init__(self) -> None:
+        parse_source(self.path)
+
+    @property
+    def source(self) -> SlideSource:
+        """What the slide is opened from."""
+        return parse_source(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +66,17 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class TileImage:
-    """Ask with a picture of tissue, such as a crop of a slide, of known spacing in um/px."""
+    """Ask with a picture of tissue, such as a crop of a slide, of known spacing in um/px.
 
-    path: Path
+    path: or another address that slides are opened from; raises UnknownScheme for one that they are not.
+    """
+
+    path: SourceLike
     spacing_um_per_px: float
     patient_id: str | None = None
+
+    def __post_init__(self) -> None:
+        parse_source(self.path)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +86,8 @@ class EncodedSlide:
     bag: of the slide, or of its regions; name: for people; spacing_um_per_px: of its level 0, 0 when not known;
     regions: what of it is asked with, in level-0 px: the tiles whose centres lie there; picture: it is a crop, to be
     looked for anywhere on other slides, as with `TileImage`; file_fingerprint: of the file it is from
-    (`slides.fingerprint`), so that a slide of the archive of the same content is not found; its patient can be named to
-    be left out.
+    (`SlideSource.fingerprint`), so that a slide of the archive of the same content is not found; its patient can be
+    named to be left out.
     """
 
     bag: Bag

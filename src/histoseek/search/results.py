@@ -6,7 +6,6 @@ import html
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from histoseek.archive.schema import SlideRecord, owner_of, value_of
@@ -16,6 +15,7 @@ from histoseek.mosaics.calibration import is_novel
 from histoseek.search.attention import Attention
 from histoseek.search.explanation import Explanation, Phrase, TextRegion
 from histoseek.search.vote import Ballot, Vote, take_vote
+from histoseek.slides.sources.registry import source_name
 from histoseek.terminal import Column, as_table, terminal_width
 
 
@@ -222,7 +222,7 @@ def _row(result: SearchResult, to_reports: bool) -> tuple[str, ...]:
     record = result.record
     slide = f"{result.slide_id} (+{len(result.also)})" if result.also else result.slide_id
     probability = "" if result.probability is None else f"{result.probability:.2f}"
-    last = (record.report or "") if to_reports else Path(record.uri).name
+    last = (record.report or "") if to_reports else source_name(record.uri)
     facts = (probability, _how(result), record.case_id or "", record.diagnosis or "", last)
     return (str(result.rank), slide, f"{result.score:.3f}", *facts)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 from fastapi import Request
 
-from histoseek.server.archives.files import SlideFiles
+from histoseek.server.archives.images import SlideImages
 from histoseek.server.archives.maps import Overviews
 from histoseek.server.archives.served import ServedArchives
 from histoseek.server.jobs.store import JobStore
@@ -30,6 +29,7 @@ from histoseek.server.tiles.service import TileService
 from histoseek.server.turns import Turns
 from histoseek.server.uploads.service import UploadedSlides
 from histoseek.server.warming import warm
+from histoseek.slides.sources.base import SlideSource
 
 _OPEN_SLIDES = 64
 _TILE_CACHE_MB = 256
@@ -47,7 +47,7 @@ class Context:
     archives: ServedArchives
     searches: Turns
     readings: Turns
-    files: SlideFiles
+    images: SlideImages
     tiles: TileService
     overviews: Overviews
     uploads: UploadedSlides
@@ -79,7 +79,7 @@ class Context:
             archives=archives,
             searches=Turns("search", limits.searches, limits.search_s),
             readings=Turns("query", _READINGS_AT_ONCE, limits.search_s),
-            files=SlideFiles(),
+            images=SlideImages(),
             tiles=TileService(_OPEN_SLIDES, _TILE_CACHE_MB),
             overviews=Overviews(settings.state / _MAPS),
             uploads=uploads,
@@ -124,9 +124,9 @@ class Context:
         """Whether this identity may change archives here."""
         return self.settings.write and identity.role == "write"
 
-    def tile(self, path: Path, level: int, column: int, row: int) -> bytes:
+    def tile(self, source: SlideSource, level: int, column: int, row: int) -> bytes:
         """A tile of an archive's slide, timed; raises NoSuchTile, SlideError."""
         began = time.perf_counter()
-        made = self.tiles.tile(path, level, column, row)
+        made = self.tiles.tile(source, level, column, row)
         self.metrics.tile(time.perf_counter() - began)
         return made

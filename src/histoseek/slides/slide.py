@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import cv2
 import numpy as np
 
-from histoseek.errors import MissingSpacing, SlideNotFound, SpacingTooFine
+from histoseek.errors import MissingSpacing, SpacingTooFine
 from histoseek.geometry import Level, Rect, Size
 from histoseek.slides.readers.base import PixelReader, Pixels
-from histoseek.slides.readers.formats import open_reader
+from histoseek.slides.sources.base import SlideSource
+from histoseek.slides.sources.registry import SourceLike, parse_source
 
 _FINEST_UM_PER_PX = 0.01
 """Far below what light resolves; a smaller number is a mistake of units."""
@@ -25,9 +25,9 @@ _STRIP_PIXELS = 4 * 2**20
 class Slide:
     """An open slide. Use `open_slide`; close it, or use it as a context manager. Safe to read from several threads."""
 
-    def __init__(self, path: Path, reader: PixelReader, spacing_um_per_px: float) -> None:
+    def __init__(self, source: SlideSource, reader: PixelReader, spacing_um_per_px: float) -> None:
         self._reader = reader
-        self.path = path
+        self.source = source
         self.spacing_um_per_px = spacing_um_per_px
         """Level-0 spacing in um/px."""
 
@@ -91,17 +91,16 @@ class Slide:
         return fine_enough[-1] if fine_enough else self.levels[0]
 
 
-def open_slide(path: Path, spacing_um_per_px: float | None = None) -> Slide:
-    """Open a slide of any known format; a spacing given here wins over the file's.
+def open_slide(source: SourceLike, spacing_um_per_px: float | None = None) -> Slide:
+    """Open a slide of any known format, by its source or address; a spacing given here wins over the file's.
 
-    Raises SlideNotFound, UnreadableSlide, or MissingSpacing when neither side gives a plausible spacing.
+    Raises UnknownScheme, SlideNotFound, UnreadableSlide, or MissingSpacing when neither side gives a plausible spacing.
     """
-    if not path.is_file():
-        raise SlideNotFound(path)
-    reader = open_reader(path)
+    source = parse_source(source)
+    reader = source.open()
     try:
         spacing = spacing_um_per_px if spacing_um_per_px is not None else reader.spacing_um_per_px
-        return Slide(path, reader, _plausible(path, spacing))
+        return Slide(source, reader, _plausible(source, spacing))
     except BaseException:
         reader.close()
         raise
@@ -110,16 +109,16 @@ def open_slide(path: Path, spacing_um_per_px: float | None = None) -> Slide:
 def check_spacing(slide: Slide, wanted_um_per_px: float, tolerance: float) -> None:
     """Raise SpacingTooFine when the slide is coarser than wanted by more than `tolerance` (0.05 is 5 %)."""
     if slide.spacing_um_per_px > wanted_um_per_px * (1 + tolerance):
-        raise SpacingTooFine(slide.path, wanted_um_per_px, slide.spacing_um_per_px)
+        raise SpacingTooFine(slide.source.uri, wanted_um_per_px, slide.spacing_um_per_px)
 
 
-def _plausible(path: Path, spacing_um_per_px: float | None) -> float:
+def _plausible(source: SlideSource, spacing_um_per_px: float | None) -> float:
     if spacing_um_per_px is None:
-        raise MissingSpacing(path)
+        raise MissingSpacing(source.uri, source.name)
     if math.isnan(spacing_um_per_px):
-        raise MissingSpacing(path, "the file's pixels are not square, or their unit is unknown")
+        raise MissingSpacing(source.uri, source.name, "the file's pixels are not square, or their unit is unknown")
     if not _FINEST_UM_PER_PX <= spacing_um_per_px <= _COARSEST_UM_PER_PX:
-        raise MissingSpacing(path, f"{spacing_um_per_px:.4g} um/px is not a microscope's")
+        raise MissingSpacing(source.uri, source.name, f"{spacing_um_per_px:.4g} um/px is not a microscope's")
     return spacing_um_per_px
 
 

@@ -56,7 +56,7 @@ def tissue_grid(slide: Slide, mask: TissueMask, shape: TileShape, regions: Seque
     coords = _grid_of_regions(slide, regions, edge) if regions else _grid(slide.size, edge)
     kept = coords[_covered(tissue_share(mask, slide, coords, edge))]
     if not len(kept):
-        raise NoTissue(slide.path, "no tile of the region shows tissue" if regions else "no tile shows tissue")
+        raise NoTissue(slide.source.uri, "no tile of the region shows tissue" if regions else "no tile shows tissue")
     return TileSet(kept, edge, shape, np.ones(len(kept), np.float32))
 
 
@@ -76,7 +76,7 @@ def _grid_of_regions(slide: Slide, regions: Sequence[Rect], edge: int) -> NDArra
     grids = []
     for region in regions:
         if region.x < 0 or region.y < 0 or region.right > slide.size.width or region.bottom > slide.size.height:
-            raise RegionOutside(slide.path, str(region), (slide.size.width, slide.size.height))
+            raise RegionOutside(slide.source.uri, str(region), (slide.size.width, slide.size.height))
         # A region smaller than a tile gets the tile around it.
         centred = [min(0, length - edge) // 2 for length in (region.width, region.height)]
         grids.append(_grid(Size(region.width, region.height), edge) + np.array([region.x, region.y]) + centred)

@@ -52,11 +52,11 @@ def find_tissue(slide: Slide, settings: TissueSettings) -> TissueMask:
     edge = int(np.clip(wanted, min(_SHORTEST_EDGE_PX, slide.size.longer_edge), _LONGEST_EDGE_PX))
     thumbnail = slide.thumbnail(edge)
     if _dark_background(thumbnail):
-        raise NoTissue(slide.path, "dark background: it looks like fluorescence, and brightfield is expected")
+        raise NoTissue(slide.source.uri, "dark background: it looks like fluorescence, and brightfield is expected")
     spacing = slide.spacing_um_per_px * slide.size.longer_edge / max(thumbnail.shape[:2])
     tissue = tissue_mask(thumbnail, spacing, settings)
     if tissue.share < _EMPTY_SHARE:
-        raise NoTissue(slide.path, _emptiness(tissue))
+        raise NoTissue(slide.source.uri, _emptiness(tissue))
     return tissue
 
 

@@ -20,6 +20,7 @@ from histoseek.server.tiles.deepzoom import DeepZoom
 from histoseek.server.tiles.geometry import NoSuchTile, TileGrid
 from histoseek.slides.readers.base import Pixels
 from histoseek.slides.slide import Slide, open_slide
+from histoseek.slides.sources.file import FileSource
 from tests.server.tiles.pictures import halves, smooth_noise, write_tiff
 
 
@@ -44,7 +45,7 @@ class ArrayReader:
 
 
 def in_memory(pixels: list[Pixels], tile_px: int, overview_px: int = 2048) -> DeepZoom:
-    return DeepZoom(Slide(Path("slide"), ArrayReader(pixels), 0.5), tile_px, overview_px)
+    return DeepZoom(Slide(FileSource(Path("slide")), ArrayReader(pixels), 0.5), tile_px, overview_px)
 
 
 def put_together(image: DeepZoom, level: int) -> Pixels:

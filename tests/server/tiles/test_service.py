@@ -20,13 +20,14 @@ from histoseek.server.tiles.geometry import ImageInfo, NoSuchTile
 from histoseek.server.tiles.service import TileService
 from histoseek.slides.readers.base import Pixels
 from histoseek.slides.slide import Slide
+from histoseek.slides.sources.file import FileSource
 from tests.server.tiles.pictures import halves, smooth_noise, write_tiff
 from tests.waiting import HANG_S
 
 
 @pytest.fixture
-def slide(tmp_path: Path) -> Path:
-    return write_tiff(tmp_path / "slide.tif", halves(smooth_noise(700, 500, patch_px=150), 2))
+def slide(tmp_path: Path) -> FileSource:
+    return FileSource(write_tiff(tmp_path / "slide.tif", halves(smooth_noise(700, 500, patch_px=150), 2)))
 
 
 def shown(data: bytes) -> np.ndarray:
@@ -35,7 +36,7 @@ def shown(data: bytes) -> np.ndarray:
         return np.asarray(picture).astype(float)
 
 
-def test_tiles_and_what_to_know_of_them(slide: Path) -> None:
+def test_tiles_and_what_to_know_of_them(slide: FileSource) -> None:
     service = TileService(2, 16)
     info = service.info(slide, 0.31)
     assert (info.width, info.height, info.spacing_um_per_px) == (700, 500, 0.31)
@@ -47,7 +48,7 @@ def test_tiles_and_what_to_know_of_them(slide: Path) -> None:
     service.close()
 
 
-def test_finished_tiles_are_made_once(slide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_tiles_are_made_once(slide: FileSource, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     original = DeepZoom.tile
     monkeypatch.setattr(DeepZoom, "tile", lambda self, *place: made.append(place) or original(self, *place))
@@ -64,13 +65,13 @@ def test_finished_tiles_are_made_once(slide: Path, monkeypatch: pytest.MonkeyPat
     assert len(made) == before + 1
 
 
-def test_a_slow_slide_does_not_hold_up_the_others(slide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = write_tiff(slide.with_name("slow.tif"), [smooth_noise(300, 200)], compression="zlib")
+def test_a_slow_slide_does_not_hold_up_the_others(slide: FileSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = FileSource(write_tiff(slide.path.with_name("slow.tif"), [smooth_noise(300, 200)], compression="zlib"))
     go_on, reading = Event(), Event()
     read_level = Slide.read_level
 
     def read(self: Slide, *place: int) -> Pixels:
-        if self.path == slow:
+        if self.source == slow:
             reading.set()
             assert go_on.wait(timeout=HANG_S)
         return read_level(self, *place)
@@ -91,7 +92,7 @@ def test_a_slow_slide_does_not_hold_up_the_others(slide: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("px", [64, 250, 700])
-def test_thumbnails(slide: Path, px: int) -> None:
+def test_thumbnails(slide: FileSource, px: int) -> None:
     service = TileService(2, 16)
     data = service.thumbnail(slide, px)
     expected = cv2.resize(smooth_noise(700, 500, patch_px=150), (px, round(px * 5 / 7)), interpolation=cv2.INTER_AREA)
@@ -100,12 +101,12 @@ def test_thumbnails(slide: Path, px: int) -> None:
 
 
 @pytest.mark.parametrize("px", [-1, 0, 15, 2049, 10**9])
-def test_thumbnails_of_other_sizes_are_refused(slide: Path, px: int) -> None:
+def test_thumbnails_of_other_sizes_are_refused(slide: FileSource, px: int) -> None:
     with pytest.raises(InputError, match="16 to 2048"):
         TileService(2, 16).thumbnail(slide, px)
 
 
-def test_faults(slide: Path, tmp_path: Path) -> None:
+def test_faults(slide: FileSource, tmp_path: Path) -> None:
     service = TileService(2, 16)
     for place in ((11, 0, 0), (-1, 0, 0), (10, 6, 0), (10, 0, -1), (10**9, 10**9, 10**9)):
         with pytest.raises(NoSuchTile):
@@ -118,17 +119,17 @@ def test_faults(slide: Path, tmp_path: Path) -> None:
             lambda p: service.info(p, 1),
         ):
             with pytest.raises(error):
-                ask(path)
+                ask(FileSource(path))
     with pytest.raises(SlideNotFound):
-        service.etag(tmp_path / "none.tif")
+        service.etag(FileSource(tmp_path / "none.tif"))
 
 
-def test_the_etag_follows_the_file(slide: Path) -> None:
+def test_the_etag_follows_the_file(slide: FileSource) -> None:
     service = TileService(2, 16)
     first, tile = service.etag(slide), service.tile(slide, 8, 0, 0)
     assert first == TileService(1, 1).etag(slide)
     assert first[0] == first[-1] == '"' and len(first) == 34
-    write_tiff(slide, halves(smooth_noise(700, 500, seed=9), 2))
+    write_tiff(slide.path, halves(smooth_noise(700, 500, seed=9), 2))
     assert service.etag(slide) != first
     assert service.tile(slide, 8, 0, 0) != tile
 
@@ -140,13 +141,14 @@ def test_label_and_macro_are_never_shown(shared_data: Path) -> None:
         with openslide.OpenSlide(str(path)) as raw:
             hidden = [small(np.asarray(raw.associated_images[kind].convert("RGB"))) for kind in ("label", "macro")]
             slide = np.asarray(raw.get_thumbnail((512, 512)).convert("RGB"))
-        info = service.info(path, 0.5)
-        pictures = [shown(service.thumbnail(path, px)) for px in (16, 256, 2048)]
-        pictures += [shown(service.tile(path, *place)) for place in places(info)]
+        source = FileSource(path)
+        info = service.info(source, 0.5)
+        pictures = [shown(service.thumbnail(source, px)) for px in (16, 256, 2048)]
+        pictures += [shown(service.tile(source, *place)) for place in places(info)]
         assert len(pictures) > info.max_level
         sizeable = [picture for picture in pictures if min(picture.shape[:2]) >= 16]
         assert max(likeness(picture, secret) for picture in sizeable for secret in hidden) < 0.9, name
-        assert likeness(shown(service.thumbnail(path, 256)), slide) > 0.9
+        assert likeness(shown(service.thumbnail(source, 256)), slide) > 0.9
 
 
 def places(info: ImageInfo) -> list[tuple[int, int, int]]:

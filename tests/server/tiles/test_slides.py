@@ -19,6 +19,7 @@ from histoseek.server.tiles import slides as module
 from histoseek.server.tiles.cache import ByteCache
 from histoseek.server.tiles.slides import OpenSlides
 from histoseek.slides.slide import Slide, open_slide
+from histoseek.slides.sources.file import FileSource
 from tests.server.tiles.pictures import smooth_noise, write_tiff
 from tests.waiting import HANG_S
 
@@ -31,18 +32,18 @@ class Watched:
         self.opened: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def open_slide(self, path: Path, spacing_um_per_px: float) -> Slide:
-        slide = open_slide(path, spacing_um_per_px)
+    def open_slide(self, source: FileSource, spacing_um_per_px: float) -> Slide:
+        slide = open_slide(source, spacing_um_per_px)
         close = slide.close
-        slide.close = lambda: (self._count(path, -1), close())  # type: ignore[method-assign, assignment]
-        self._count(path, 1)
+        slide.close = lambda: (self._count(source, -1), close())  # type: ignore[method-assign, assignment]
+        self._count(source, 1)
         return slide
 
-    def _count(self, path: Path, change: int) -> None:
+    def _count(self, source: FileSource, change: int) -> None:
         with self._lock:
-            self.open[path.name] += change
-            self.opened[path.name] += max(0, change)
-            assert self.open[path.name] >= 0, "closed twice"
+            self.open[source.name] += change
+            self.opened[source.name] += max(0, change)
+            assert self.open[source.name] >= 0, "closed twice"
 
     def names(self) -> set[str]:
         return set(+self.open)
@@ -62,7 +63,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def look(slides: OpenSlides, path: Path) -> np.ndarray:
-    with slides.use(path) as image:
+    with slides.use(FileSource(path)) as image:
         return image.tile(image.grid.max_level, 0, 0)
 
 
@@ -78,7 +79,7 @@ def test_the_least_recently_used_goes_first(watched: Watched, files: list[Path])
 
 def test_no_slide_is_closed_under_its_reader(watched: Watched, files: list[Path]) -> None:
     slides = OpenSlides(1, 10**9)
-    with slides.use(files[0]) as image:
+    with slides.use(FileSource(files[0])) as image:
         before = image.tile(9, 0, 0)
         look(slides, files[1])
         assert watched.names() == {"0.tif", "1.tif"}
@@ -123,11 +124,11 @@ def test_what_cannot_be_opened_is_not_kept(watched: Watched, tmp_path: Path) -> 
 
 def test_a_slide_that_turns_out_damaged_is_opened_anew(watched: Watched, files: list[Path]) -> None:
     slides = OpenSlides(2, 10**9)
-    with pytest.raises(UnreadableSlide), slides.use(files[0]):
+    with pytest.raises(UnreadableSlide), slides.use(FileSource(files[0])):
         raise UnreadableSlide(files[0], "damaged tile")
     assert watched.names() == set()
     assert look(slides, files[0]).shape == (128, 128, 3)
-    with pytest.raises(KeyError), slides.use(files[0]):
+    with pytest.raises(KeyError), slides.use(FileSource(files[0])):
         raise KeyError("of the caller's own")
     assert watched.opened["0.tif"] == 2
 

@@ -122,7 +122,7 @@ def test_tiles_that_do_not_show_the_slide_are_not_taken(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "slide.tif", [smooth_noise(512, 512)])
     with open_slide(path, 0.5) as slide:
         assert StoredTiles.of(slide) is not None
-        assert StoredTiles.of(Negative(path, slide._reader, 0.5)) is None
+        assert StoredTiles.of(Negative(slide.source, slide._reader, 0.5)) is None
 
 
 def test_tiles_of_another_size_are_not_decoded() -> None:

@@ -24,6 +24,7 @@ from histoseek.server.uploads.errors import RefusedSlide, SandboxBusy
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
 from histoseek.server.uploads.setup import ChildLimits
 from histoseek.slides.slide import open_slide
+from histoseek.slides.sources.file import FileSource
 from tests.server.uploads.processes import readers
 
 SLIDES = ("TCGA-5P-A9K0_3.svs", "CMU-1-Small-Region.svs", "boxes.tiff", "sm_image.dcm", "test3-DAPI-2-387.ndpi")
@@ -100,7 +101,7 @@ def test_encodes_as_indexing_does(sandbox: Sandbox, shared_data: Path, regions: 
 
 def _encoded_here(path: Path, regions: tuple[Rect, ...]) -> Bag:
     encoder = load_encoder(RECIPE.encoder)
-    with prepared_slide(path, RECIPE, encoder.card.input_px, None, regions) as prepared:
+    with prepared_slide(FileSource(path), RECIPE, encoder.card.input_px, None, regions) as prepared:
         return encode_prepared(prepared, encoder, 1, SilentReporter())
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
 
 from histoseek.archive.folder import Archive
 from histoseek.archive.fusion import update_fusion
@@ -32,6 +31,7 @@ from histoseek.encoders.slide.registry import find_fitted
 from histoseek.errors import HistoseekError, SlideError, SpaceMismatch, UnreadableSlide
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.reports.files.document import ReportBatch
+from histoseek.slides.sources.base import SlideSource
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +46,10 @@ _FEW = (
 
 @dataclass(frozen=True, slots=True)
 class IndexRequest:
-    """What to index: files found, a table about them and reports, spacings in um/px by file name, path or pattern,
+    """What to index: slides, a table about them and reports, spacings in um/px by file name, path or pattern,
     reading threads, what is to be said of files that were left out, and whether texts lose what tells of a person."""
 
-    files: tuple[Path, ...]
+    sources: tuple[SlideSource, ...]
     metadata: SlideTable | None = None
     reports: ReportBatch | None = None
     spacing_of: Mapping[str, float] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class IndexReport:
 
 
 def index(archive: Archive, request: IndexRequest, reporter: Reporter | None = None) -> IndexReport:
-    """Bring the archive up to date with the files.
+    """Bring the archive up to date with the slides.
 
     Bags are cached as they are made and rows committed in batches, so a run that is killed is continued by the same
     call. Raises ArchiveError (busy, read-only, disk full); a bad slide is refused and does not stop the run.
@@ -82,22 +82,22 @@ def index(archive: Archive, request: IndexRequest, reporter: Reporter | None = N
     with archive.writing():
         of_columns = of_persons(request.metadata, request.deidentify, bool(request.reports))
         request = replace(request, metadata=_fitting(archive, request))
-        joined = join(request.files, request.metadata)
+        joined = join(request.sources, request.metadata)
         records = archive.records()
-        intake = ReportIntake(request.files, joined.row_of, records, request.metadata, request.deidentify)
+        intake = ReportIntake(request.sources, joined.row_of, records, request.metadata, request.deidentify)
         texts = intake.take(request.reports, reporter)
         planner = Planner(
             layout=archive.layout,
             recipe=archive.recipe,
             records=records,
             metadata={
-                path: SlideMetadata.of(joined.row_of.get(path, TableRow()), texts.of.get(path))
-                for path in request.files
+                source: SlideMetadata.of(joined.row_of.get(source, TableRow()), texts.of.get(source))
+                for source in request.sources
             },
             spacing_of=request.spacing_of,
             stems_are_ids=archive.recipe.imported,
         )
-        plan = planner.plan(request.files, request.workers, reporter)
+        plan = planner.plan(request.sources, request.workers, reporter)
         run = _Run(archive, request, plan, texts.taken, reporter)
         run.execute()
         update_fusion(archive)
@@ -138,7 +138,7 @@ class _Run:
             self.unchanged = len(self.plan.current)
             return
         self._journal = Journal(self.archive.layout)
-        self._journal.started(len(self.request.files))
+        self._journal.started(len(self.request.sources))
         self._refuse(self.plan.refused)
         if self.reports:
             if bad_reports:
@@ -165,7 +165,7 @@ class _Run:
             try:
                 self._take(slide, self._sourced(slide, prepared))
             except (SlideError, SpaceMismatch) as error:
-                self._refuse([Refusal.of(slide.path, error)])
+                self._refuse([Refusal.of(slide.source.uri, error)])
             self.reporter.advance()
         self._settle()
 
@@ -184,7 +184,7 @@ class _Run:
             raise
         except Exception as error:
             log.debug("unexpected failure of slide %s", slide.slide_id, exc_info=True)
-            raise UnreadableSlide(slide.path, f"unexpected {type(error).__name__}") from error
+            raise UnreadableSlide(slide.source.uri, f"unexpected {type(error).__name__}") from error
 
     def _take(self, slide: PlannedSlide, sourced: SourcedBag) -> None:
         """Sign and commit a bag; before the archive has its space, only note its mean."""
@@ -209,7 +209,7 @@ class _Run:
             try:
                 self._commit(slide, reload_bag(self.archive.layout, slide))
             except (SlideError, SpaceMismatch) as error:
-                self._refuse([Refusal.of(slide.path, error)])
+                self._refuse([Refusal.of(slide.source.uri, error)])
 
     def _commit(self, slide: PlannedSlide, sourced: SourcedBag) -> None:
         signature = self.archive.signer.sign(sourced.bag)

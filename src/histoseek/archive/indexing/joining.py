@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from histoseek.archive.indexing.tables import SlideTable, TableRow
 from histoseek.archive.schema import MetadataValue
+from histoseek.slides.sources.base import SlideSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +30,15 @@ class SlideMetadata:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The row of each file that has one; keys of rows that belong to no file; files no row speaks of."""
+    """The row of each slide that has one; keys of rows that belong to no slide; slides no row speaks of."""
 
-    row_of: Mapping[Path, TableRow]
+    row_of: Mapping[SlideSource, TableRow]
     unmatched_rows: tuple[str, ...]
-    files_without_row: tuple[Path, ...]
+    sources_without_row: tuple[SlideSource, ...]
 
 
-def join(files: Sequence[Path], metadata: SlideTable | None) -> Joined:
-    """Find each file's row; the first, where several fit.
+def join(sources: Sequence[SlideSource], metadata: SlideTable | None) -> Joined:
+    """Find each slide's row; the first, where several fit.
 
     A row names a file by its path (absolute, or its end from some folder on), or its plain name; by a slide id equal
     to the file's stem or to the stem up to its first dot; or by a case id that the stem begins with. Where a name
@@ -45,35 +46,35 @@ def join(files: Sequence[Path], metadata: SlideTable | None) -> Joined:
     """
     if metadata is None:
         return Joined({}, (), ())
-    names = _Names(files, metadata.folder)
-    row_of: dict[Path, TableRow] = {}
+    names = _Names(sources, metadata.folder)
+    row_of: dict[SlideSource, TableRow] = {}
     unmatched = []
     for row in metadata.rows:
-        found = names.files(row)
-        for path in found:
-            row_of.setdefault(path, row)
-        if not found:
+        named = names.sources(row)
+        for source in named:
+            row_of.setdefault(source, row)
+        if not named:
             unmatched.append(row.key)
-    return Joined(row_of, tuple(unmatched), tuple(path for path in files if path not in row_of))
+    return Joined(row_of, tuple(unmatched), tuple(source for source in sources if source not in row_of))
 
 
 class _Names:
-    """Files by all names that a row may call them."""
+    """Slides by all names that a row may call them."""
 
-    def __init__(self, files: Sequence[Path], folder: Path) -> None:
+    def __init__(self, sources: Sequence[SlideSource], folder: Path) -> None:
         self._folder = folder
-        self._by_name: dict[str, list[Path]] = defaultdict(list)
-        self._by_id: dict[str, list[Path]] = defaultdict(list)
-        self._by_case: dict[str, list[Path]] = defaultdict(list)
-        for path in files:
-            self._by_name[path.name].append(path)
-            for slide_id in {path.stem, path.name.partition(".")[0]}:
-                self._by_id[slide_id].append(path)
-            for case_id in set(_case_prefixes(path.stem)):
-                self._by_case[case_id].append(path)
+        self._by_name: dict[str, list[SlideSource]] = defaultdict(list)
+        self._by_id: dict[str, list[SlideSource]] = defaultdict(list)
+        self._by_case: dict[str, list[SlideSource]] = defaultdict(list)
+        for source in sources:
+            self._by_name[source.name].append(source)
+            for slide_id in {source.stem, source.name.partition(".")[0]}:
+                self._by_id[slide_id].append(source)
+            for case_id in set(_case_prefixes(source.stem)):
+                self._by_case[case_id].append(source)
 
-    def files(self, row: TableRow) -> Sequence[Path]:
-        """The files that a row speaks of."""
+    def sources(self, row: TableRow) -> Sequence[SlideSource]:
+        """The slides that a row speaks of."""
         if row.file:
             return self._by_file(row.file)
         if row.slide_id:
@@ -81,11 +82,11 @@ class _Names:
             return named if len(named) == 1 else []
         return self._by_case.get(row.case_id or "", [])
 
-    def _by_file(self, name: str) -> Sequence[Path]:
-        wanted = Path(name)
+    def _by_file(self, name: str) -> Sequence[SlideSource]:
+        wanted = PurePath(name)
         candidates = self._by_name.get(wanted.name, [])
-        ends = [path for path in candidates if path.parts[-len(wanted.parts) :] == wanted.parts]
-        beside = [path for path in ends if path == self._folder / wanted]
+        ends = [source for source in candidates if source.parts[-len(wanted.parts) :] == wanted.parts]
+        beside = [source for source in ends if source.parts == (self._folder / wanted).parts]
         exact = beside or ends
         return exact if len(exact) == 1 else []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from histoseek.archive.indexing.identifying import identifying_columns, named_patients
 from histoseek.archive.indexing.joining import Joined
@@ -11,6 +10,7 @@ from histoseek.archive.indexing.report_intake import ReportsTaken
 from histoseek.archive.indexing.tables import SlideTable
 from histoseek.archive.journal import Unmatched
 from histoseek.reports.files.document import ReportFileSummary
+from histoseek.slides.sources.registry import source_name
 
 _KEPT = "identifiers are kept as they are: whoever reads the archive can see who the patients are"
 
@@ -59,12 +59,12 @@ def of_matches(metadata: SlideTable | None, joined: Joined, reports: ReportsTake
     if reports and reports.unjoined:
         ids = [one.report_id for one in reports.unjoined]
         said.append(f"reports: {len(ids)} of {reports.reports} match no slide: {_some(ids)}")
-    if joined.files_without_row:
-        names = [path.name for path in joined.files_without_row]
+    if joined.sources_without_row:
+        names = [source.name for source in joined.sources_without_row]
         slides = len(names) + len(joined.row_of)
         said.append(f"{len(names)} of {slides} slides have no row in the metadata: {_some(names)}")
     if reports and reports.slides_without_report:
-        names = [Path(path).name for path in reports.slides_without_report]
+        names = [source_name(uri) for uri in reports.slides_without_report]
         said.append(f"{len(names)} slides have no report: {_some(names)}")
     return tuple(said)
 
@@ -74,7 +74,7 @@ def unmatched(joined: Joined, reports: ReportsTaken | None) -> Unmatched:
     return Unmatched(
         metadata_rows=joined.unmatched_rows,
         report_rows=tuple(one.report_id for one in reports.unjoined) if reports else (),
-        files_without_row=tuple(map(str, joined.files_without_row)),
+        files_without_row=tuple(source.uri for source in joined.sources_without_row),
         files_without_report=reports.slides_without_report if reports else (),
     )
 

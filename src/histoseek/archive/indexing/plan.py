@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from pathlib import Path
 
 from histoseek.archive.indexing.joining import SlideMetadata
 from histoseek.archive.journal import Refusal
@@ -16,18 +15,18 @@ from histoseek.encoders.bag import load_origin
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import DuplicateSlide, SlideError
 from histoseek.progress import Reporter
-from histoseek.slides.fingerprint import fingerprint
+from histoseek.slides.sources.base import SlideSource
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedSlide:
-    """One file with all that is known of it before it is opened.
+    """One slide with all that is known of it before it is opened.
 
     spacing_um_per_px: as the user gave it, else None; recipe: hash of how its bag is made; known: its record in the
     archive, if it is there.
     """
 
-    path: Path
+    source: SlideSource
     slide_id: str
     file_fingerprint: str
     spacing_um_per_px: float | None
@@ -50,49 +49,54 @@ class IndexPlan:
 class Planner:
     """Sorts files into what is new, changed and unchanged.
 
-    spacing_of: um/px as the user gave them, by file name, path or pattern of paths ("*/scans/*.png");
+    spacing_of: um/px as the user gave them, by name, path or pattern of paths ("*/scans/*.png");
     stems_are_ids: feature files are named by slide.
     """
 
     layout: ArchiveLayout
     recipe: Recipe
     records: Sequence[SlideRecord]
-    metadata: Mapping[Path, SlideMetadata]
+    metadata: Mapping[SlideSource, SlideMetadata]
     spacing_of: Mapping[str, float]
     stems_are_ids: bool = False
     _encode: list[PlannedSlide] = field(default_factory=list)
     _current: list[PlannedSlide] = field(default_factory=list)
     _refused: list[Refusal] = field(default_factory=list)
-    _taken: dict[str, Path] = field(default_factory=dict)
+    _taken: dict[str, SlideSource] = field(default_factory=dict)
 
-    def plan(self, files: Sequence[Path], workers: int, reporter: Reporter) -> IndexPlan:
-        """Fingerprint the files and decide; files that can't be read are refused."""
+    def plan(self, sources: Sequence[SlideSource], workers: int, reporter: Reporter) -> IndexPlan:
+        """Fingerprint the slides and decide; those that can't be read are refused."""
         by_id = {record.slide_id: record for record in self.records}
         by_fingerprint = {record.file_fingerprint: record for record in self.records}
-        for path, found in zip(files, _fingerprints(files, workers, reporter), strict=True):
+        for source, found in zip(sources, _fingerprints(sources, workers, reporter), strict=True):
             if isinstance(found, SlideError):
-                self._refused.append(Refusal.of(path, found))
+                self._refused.append(Refusal.of(source.uri, found))
             else:
-                self._place(path, found, by_id, by_fingerprint)
+                self._place(source, found, by_id, by_fingerprint)
         superseded = self._superseded()
         return IndexPlan(tuple(self._encode), tuple(self._current), superseded, tuple(self._refused))
 
     def _place(
-        self, path: Path, file_fingerprint: str, by_id: Mapping[str, SlideRecord], by_print: Mapping[str, SlideRecord]
+        self,
+        source: SlideSource,
+        file_fingerprint: str,
+        by_id: Mapping[str, SlideRecord],
+        by_print: Mapping[str, SlideRecord],
     ) -> None:
-        metadata = self.metadata[path]
+        metadata = self.metadata[source]
         same_content = by_print.get(file_fingerprint)
         slide_id = metadata.slide_id or (same_content.slide_id if same_content else None)
-        slide_id = slide_id or (path.stem if self.stems_are_ids else derived_id(file_fingerprint))
+        slide_id = slide_id or (source.stem if self.stems_are_ids else derived_id(file_fingerprint))
         for key in (slide_id, file_fingerprint):
             if key in self._taken:
-                self._refused.append(Refusal.of(path, DuplicateSlide(path, self._taken[key], key == slide_id)))
+                error = DuplicateSlide(source.uri, self._taken[key].uri, key == slide_id)
+                self._refused.append(Refusal.of(source.uri, error))
                 return
-            self._taken[key] = path
-        spacing = self._given_spacing(path, metadata)
+            self._taken[key] = source
+        spacing = self._given_spacing(source, metadata)
         recipe = self.recipe.fingerprint(spacing)
         known = by_id.get(slide_id)
-        slide = PlannedSlide(path, slide_id, file_fingerprint, spacing, recipe, metadata, known)
+        slide = PlannedSlide(source, slide_id, file_fingerprint, spacing, recipe, metadata, known)
         (self._current if self._is_current(slide) else self._encode).append(slide)
 
     def _is_current(self, slide: PlannedSlide) -> bool:
@@ -101,20 +105,20 @@ class Planner:
         origin = load_origin(self.layout.bag(slide.slide_id))
         return origin is not None and origin.recipe == slide.recipe
 
-    def _given_spacing(self, path: Path, metadata: SlideMetadata) -> float | None:
-        """As given for this very file, else by a table, else by the first pattern that fits."""
-        for key in (str(path), path.name, path.stem):
+    def _given_spacing(self, source: SlideSource, metadata: SlideMetadata) -> float | None:
+        """As given for this very slide, else by a table, else by the first pattern that fits."""
+        for key in (source.uri, source.name, source.stem):
             if key in self.spacing_of:
                 return self.spacing_of[key]
         if metadata.spacing_um_per_px is not None:
             return metadata.spacing_um_per_px
-        fitting = (um_per_px for pattern, um_per_px in self.spacing_of.items() if fnmatch(str(path), pattern))
+        fitting = (um_per_px for pattern, um_per_px in self.spacing_of.items() if fnmatch(source.uri, pattern))
         return next(fitting, None)
 
     def _superseded(self) -> tuple[str, ...]:
         """Ids of records whose file now goes under another id."""
         planned = self._encode + self._current
-        places = {str(slide.path) for slide in planned}
+        places = {slide.source.uri for slide in planned}
         contents = {slide.file_fingerprint for slide in planned}
         ids = {slide.slide_id for slide in planned}
         return tuple(
@@ -129,14 +133,14 @@ def derived_id(file_fingerprint: str) -> str:
     return file_fingerprint.rpartition("-")[2][:16]
 
 
-def _fingerprints(files: Sequence[Path], workers: int, reporter: Reporter) -> list[str | SlideError]:
-    def take(path: Path) -> str | SlideError:
+def _fingerprints(sources: Sequence[SlideSource], workers: int, reporter: Reporter) -> list[str | SlideError]:
+    def take(source: SlideSource) -> str | SlideError:
         try:
-            return fingerprint(path)
+            return source.fingerprint()
         except SlideError as error:
             return error
         finally:
             part.advance()
 
-    with reporter.part("looking at files", len(files)) as part, ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(take, files))
+    with reporter.part("looking at files", len(sources)) as part, ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(take, sources))

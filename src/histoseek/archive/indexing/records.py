@@ -16,7 +16,7 @@ def new_record(slide: PlannedSlide, sourced: SourcedBag) -> SlideRecord:
     origin = sourced.origin
     record = SlideRecord(
         slide_id=slide.slide_id,
-        uri=str(slide.path),
+        uri=slide.source.uri,
         file_fingerprint=slide.file_fingerprint,
         width=origin.width,
         height=origin.height,
@@ -30,7 +30,7 @@ def new_record(slide: PlannedSlide, sourced: SourcedBag) -> SlideRecord:
 
 def changed_record(slide: PlannedSlide, known: SlideRecord) -> SlideRecord | None:
     """The record of an unchanged slide with new metadata or place; None when nothing is new."""
-    record = _with_metadata(replace(known, uri=str(slide.path)), slide)
+    record = _with_metadata(replace(known, uri=slide.source.uri), slide)
     return None if record == known else replace(record, updated=datetime.now(UTC))
 
 

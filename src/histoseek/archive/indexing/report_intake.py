@@ -6,7 +6,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from histoseek.archive.indexing.identifying import known_identifiers, known_of_record, together
 from histoseek.archive.indexing.report_texts import ReportDoor
@@ -20,6 +20,7 @@ from histoseek.reports.files.report_columns import ReportColumns
 from histoseek.reports.files.report_join import ReportJoin, SlideKey, join_reports
 from histoseek.reports.files.report_reader import read_reports
 from histoseek.reports.privacy.deidentify import IdentifierCount, KnownIdentifiers
+from histoseek.slides.sources.base import SlideSource
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +60,9 @@ class ReportsTaken:
 
 @dataclass(frozen=True, slots=True)
 class SlideTexts:
-    """The text to keep of each file that has one; what became of the reports, None where there was none."""
+    """The text to keep of each slide that has one; what became of the reports, None where there was none."""
 
-    of: Mapping[Path, str]
+    of: Mapping[SlideSource, str]
     taken: ReportsTaken | None
 
 
@@ -100,20 +101,20 @@ def refusal_of(source: ReportSource, reason: str) -> ReportRefusal:
 
 @dataclass
 class ReportIntake:
-    """Joins reports to slide files and passes their texts through the door.
+    """Joins reports to slides and passes their texts through the door.
 
-    row_of: the metadata row of each file; records: what the archive holds, for files without a row.
+    row_of: the metadata row of each slide; records: what the archive holds, for slides without a row.
     """
 
-    files: Sequence[Path]
-    row_of: Mapping[Path, TableRow]
+    sources: Sequence[SlideSource]
+    row_of: Mapping[SlideSource, TableRow]
     records: Sequence[SlideRecord]
     metadata: SlideTable | None
     deidentifies: bool
     _refused: list[ReportRefusal] = field(default_factory=list, init=False)
 
     def take(self, read: ReportBatch | None, reporter: Reporter) -> SlideTexts:
-        """The text of each file: its reports, or else the `report` of its metadata row."""
+        """The text of each slide: its reports, or else the `report` of its metadata row."""
         self._door = ReportDoor(self.deidentifies)
         self._record_of = {record.uri: record for record in self.records}
         if read is None:
@@ -121,49 +122,49 @@ class ReportIntake:
             nothing = ReportBatch((), (), (), (), ())
             return SlideTexts(of, self._account(nothing, None, len(of)) if of or self._refused else None)
         self._refused += [refusal_of(one.source, str(one)) for one in read.refused]
-        joined = join_reports(read.reports, [self._key(path) for path in self.files])
+        joined = join_reports(read.reports, [self._key(source) for source in self.sources])
         of = self._of_rows(self._of_reports(read.reports, joined, reporter))
         return SlideTexts(of, self._account(read, joined, len(of)))
 
-    def _key(self, path: Path) -> SlideKey:
-        row, record = self.row_of.get(path, TableRow()), self._record_of.get(str(path))
+    def _key(self, source: SlideSource) -> SlideKey:
+        row, record = self.row_of.get(source, TableRow()), self._record_of.get(source.uri)
         return SlideKey(
             slide_id=row.slide_id or (record.slide_id if record else None),
-            file=path,
+            file=PurePath(source.uri),
             case_id=row.case_id or (record.case_id if record else None),
             patient_id=row.texts.get("patient_id") or (record.patient_id if record else None),
         )
 
-    def _of_reports(self, reports: Sequence[Report], joined: ReportJoin, reporter: Reporter) -> dict[Path, str]:
-        """The clean texts of each file; a report of several files passes the door once."""
+    def _of_reports(self, reports: Sequence[Report], joined: ReportJoin, reporter: Reporter) -> dict[SlideSource, str]:
+        """The clean texts of each slide; a report of several slides passes the door once."""
         places: dict[int, list[int]] = defaultdict(list)
         for pair in joined.pairs:
             places[pair.report].append(pair.slide)
-        texts: dict[Path, list[str]] = defaultdict(list)
+        texts: dict[SlideSource, list[str]] = defaultdict(list)
         with reporter.part("reading reports", len(places)) as part:
             for number, slides in places.items():
-                files = [self.files[slide] for slide in slides]
-                text = self._passed(reports[number].text, self._known(reports[number], files), reports[number].source)
-                for path in files if text else ():
-                    texts[path].append(text)
+                sources = [self.sources[slide] for slide in slides]
+                text = self._passed(reports[number].text, self._known(reports[number], sources), reports[number].source)
+                for source in sources if text else ():
+                    texts[source].append(text)
                 part.advance()
-        return {path: "\n\n".join(found) for path, found in texts.items()}
+        return {source: "\n\n".join(parts) for source, parts in texts.items()}
 
-    def _of_rows(self, of: dict[Path, str]) -> dict[Path, str]:
-        """The texts, with those of metadata rows where no report speaks of a file."""
+    def _of_rows(self, of: dict[SlideSource, str]) -> dict[SlideSource, str]:
+        """The texts, with those of metadata rows where no report speaks of a slide."""
         clean: dict[int, str] = {}
-        for path, row in self.row_of.items():
-            if path in of or not row.report or self.metadata is None:
+        for source, row in self.row_of.items():
+            if source in of or not row.report or self.metadata is None:
                 continue
             if id(row) not in clean:
                 clean[id(row)] = self._passed(row.report, row.known, ReportSource(self.metadata.path))
             if clean[id(row)]:
-                of[path] = clean[id(row)]
+                of[source] = clean[id(row)]
         return of
 
-    def _known(self, report: Report, files: Sequence[Path]) -> KnownIdentifiers:
-        rows = [self.row_of[path].known for path in files if path in self.row_of]
-        records = [self._record_of[str(path)] for path in files if str(path) in self._record_of]
+    def _known(self, report: Report, sources: Sequence[SlideSource]) -> KnownIdentifiers:
+        rows = [self.row_of[source].known for source in sources if source in self.row_of]
+        records = [self._record_of[source.uri] for source in sources if source.uri in self._record_of]
         return together((*rows, *map(known_of_record, records), known_of_report(report)))
 
     def _passed(self, text: str, known: KnownIdentifiers, source: ReportSource) -> str:
@@ -187,7 +188,7 @@ class ReportIntake:
             joined=len(read.reports) - len(lost),
             slides=slides,
             unjoined=tuple(UnjoinedReport(one.report.report_id, one.reason) for one in lost),
-            slides_without_report=tuple(str(self.files[i]) for i in joined.slides_without_report) if joined else (),
+            slides_without_report=tuple(self.sources[i].uri for i in joined.slides_without_report) if joined else (),
             deidentified=self.deidentifies,
             removed=self._door.removed,
         )

@@ -17,6 +17,7 @@ from histoseek.encoders.tile.registry import encoder_card, load_encoder
 from histoseek.errors import BadFeatureFile
 from histoseek.files import as_archive_errors
 from histoseek.progress import Reporter
+from histoseek.slides.sources.registry import require_local
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +60,19 @@ class SlideBags:
         if cached:
             return cached
         edge_px = encoder_card(self.recipe.encoder).input_px
-        return prepare_slide(slide.path, self.recipe, edge_px, slide.spacing_um_per_px)
+        return prepare_slide(slide.source, self.recipe, edge_px, slide.spacing_um_per_px)
 
     def finish(self, slide: PlannedSlide, prepared: Prepared, reporter: Reporter) -> SourcedBag:
         """Encode the chosen tiles; closes the slide."""
         if not isinstance(prepared, PreparedSlide):
             return _as_cached(prepared)
-        source = prepared.slide
+        opened = prepared.slide
         try:
             with reporter.part(f"slide {slide.slide_id}, tiles", len(prepared.tiles)) as part:
                 bag = encode_prepared(prepared, self.encoder, self.workers, part)
         finally:
-            source.close()
-        size, spacing = source.size, source.spacing_um_per_px
+            opened.close()
+        size, spacing = opened.size, opened.spacing_um_per_px
         origin = BagOrigin(slide.file_fingerprint, slide.recipe, size.width, size.height, spacing)
         return _cached(self.layout, slide, bag, origin)
 
@@ -85,7 +86,7 @@ class FeatureBags:
 
     def prepare(self, slide: PlannedSlide) -> Prepared:
         """The cached bag if it is of this file, else the file's content."""
-        return cached_bag(self.layout, slide) or read_features(slide.path, self.recipe.encoder)
+        return cached_bag(self.layout, slide) or read_features(require_local(slide.source), self.recipe.encoder)
 
     def finish(self, slide: PlannedSlide, prepared: Prepared, reporter: Reporter) -> SourcedBag:
         """Copy the bag into the cache, so that the archive can be re-encoded without the file."""
@@ -112,7 +113,7 @@ def reload_bag(layout: ArchiveLayout, slide: PlannedSlide) -> SourcedBag:
     """The cached bag of a slide that has one; raises BadFeatureFile when it is gone."""
     found = cached_bag(layout, slide)
     if found is None:
-        raise BadFeatureFile(slide.path, "its cached features vanished during the run")
+        raise BadFeatureFile(slide.source.uri, "its cached features vanished during the run")
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from histoseek.reports.files.document import Report
@@ -26,7 +26,7 @@ class SlideKey:
     """What a slide is known by: its own id as far as given, its file, its case and patient."""
 
     slide_id: str | None = None
-    file: Path | None = None
+    file: PurePath | None = None
     case_id: str | None = None
     patient_id: str | None = None
 
@@ -177,7 +177,7 @@ def _fold(name: str) -> str:
     return name.strip().casefold()
 
 
-def _fold_parts(path: Path) -> tuple[str, ...]:
+def _fold_parts(path: PurePath) -> tuple[str, ...]:
     return tuple(part.casefold() for part in path.parts)
 
 

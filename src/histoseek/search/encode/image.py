@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from histoseek.encoders.bag import Bag, check_bag, load_bag
 from histoseek.errors import (
     BadFeatureFile,
     InputError,
-    MissingSpacing,
     MixedPatients,
     NoTissue,
     SlideNotFound,
@@ -40,6 +39,7 @@ from histoseek.search.queries import (
     TileImage,
 )
 from histoseek.search.results import QueryKind, QuerySlide
+from histoseek.slides.sources.registry import existing_source, require_local, source_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +123,23 @@ class _Reading:
         if known and query.spacing_um_per_px is None:
             return replace(known, owner=_owner(query.patient_id, known))
         bag, spacing = self._bag(query, ())
-        slide = QuerySlide(known.slides[0].slide_id if known else None, str(query.path), spacing)
+        slide = QuerySlide(known.slides[0].slide_id if known else None, query.source.uri, spacing)
         signature = self.archive.signer.sign(bag)
         return PreparedImage("slide", (slide,), (signature,), _owner(query.patient_id, known))
 
     def region(self, query: Region) -> PreparedImage:
-        """The regions of a slide, from its file, or from its cached features where there is no file."""
+        """The regions of a slide, from its source, or from its cached features where it is gone."""
         known = self._known(query.slide)
-        file = self._file(query.slide, known)
-        regions = _in_pixels(query, file, known)
-        if self.archive.recipe.imported or not file.path.is_file():
-            bag, spacing = self._features_of(query.slide, known)
-            bag = _inside(bag, regions, str(file.path))
+        archived = known.slides[0] if known else QuerySlide(None, "", 0)
+        file = query.slide if isinstance(query.slide, SlideFile) else _file_of(archived)
+        uri = query.slide.source.uri if isinstance(query.slide, SlideFile) else archived.uri
+        regions = _in_pixels(query, file, archived)
+        if file is None or self.archive.recipe.imported:
+            bag, spacing = self._features_of(query.slide, archived)
+            bag = _inside(bag, regions, uri)
         else:
             bag, spacing = self._bag(file, regions)
-        slide = QuerySlide(known.slides[0].slide_id if known else None, str(file.path), spacing)
+        slide = QuerySlide(archived.slide_id, uri, spacing)
         owner = _owner(query.slide.patient_id, known)
         return PreparedImage("region", (slide,), (self.archive.signer.sign(bag),), owner, regions)
 
@@ -145,11 +147,9 @@ class _Reading:
         """The archive's own slide of the same content; raises SlideNotFound, UnknownSlide."""
         if isinstance(query, ArchivedSlide):
             return self._archived(query)
-        if not query.path.is_file():
-            raise SlideNotFound(query.path)
-        from histoseek.slides.fingerprint import fingerprint
-
-        return self._of_content(fingerprint(query.path))
+        if not query.source.exists():
+            raise SlideNotFound(query.source.uri)
+        return self._of_content(query.source.fingerprint())
 
     def _archived(self, query: ArchivedSlide) -> PreparedImage:
         known = _archived(self.archive.store.shown([query.slide_id])[0])
@@ -159,12 +159,6 @@ class _Reading:
         found = self.archive.records(f"file_fingerprint = {quoted(file_fingerprint)}", limit=1)
         return _archived(self.archive.store.shown([found[0].slide_id])[0]) if found else None
 
-    def _file(self, query: SlideQuery, known: PreparedImage | None) -> SlideFile:
-        if isinstance(query, SlideFile):
-            return query
-        slide = known.slides[0] if known else QuerySlide(None, "", 0)
-        return SlideFile(Path(slide.uri), slide.spacing_um_per_px or None)
-
     def _bag(self, query: SlideFile, regions: tuple[Rect, ...]) -> tuple[Bag, float]:
         """The query's bag by the archive's own recipe, and the slide's spacing in um/px."""
         from histoseek.encoders.bagging import encode_prepared, prepared_slide
@@ -173,20 +167,20 @@ class _Reading:
 
         recipe = self.archive.recipe
         if recipe.imported:
-            found = read_features(query.path, recipe.encoder)
-            return found.bag, found.slide_spacing_um_per_px
-        if query.path.suffix.lower() in SUFFIXES:
+            features = read_features(require_local(query.source), recipe.encoder)
+            return features.bag, features.slide_spacing_um_per_px
+        if PurePath(query.source.name).suffix.lower() in SUFFIXES:
             what = "a feature file, but the archive was made from slides"
-            raise InputError(str(query.path), what, "Ask with a slide")
+            raise InputError(query.source.uri, what, "Ask with a slide")
         edge_px = encoder_card(recipe.encoder).input_px
-        with prepared_slide(query.path, recipe, edge_px, query.spacing_um_per_px, regions) as prepared:
+        with prepared_slide(query.source, recipe, edge_px, query.spacing_um_per_px, regions) as prepared:
             bag = encode_prepared(prepared, load_encoder(recipe.encoder), self.workers, self.reporter)
             return bag, prepared.slide.spacing_um_per_px
 
-    def _features_of(self, query: SlideQuery, known: PreparedImage | None) -> tuple[Bag, float]:
-        if isinstance(query, ArchivedSlide) and known:
-            return load_bag(self.archive.layout.bag(query.slide_id)), known.slides[0].spacing_um_per_px
-        return self._bag(self._file(query, known), ())
+    def _features_of(self, query: SlideQuery, archived: QuerySlide) -> tuple[Bag, float]:
+        if isinstance(query, ArchivedSlide):
+            return load_bag(self.archive.layout.bag(query.slide_id)), archived.spacing_um_per_px
+        return self._bag(query, ())
 
 
 def _archived(stored: StoredSlide) -> PreparedImage:
@@ -200,10 +194,16 @@ def _owner(patient_id: str | None, known: PreparedImage | None) -> Owner:
     return Owner.of_all([Owner.of(patient_id), *([known.owner] if known else [])])
 
 
+def _file_of(archived: QuerySlide) -> SlideFile | None:
+    """What the pixels of a slide of the archive are read from; None where that is gone."""
+    source = existing_source(archived.uri)
+    return SlideFile(source, archived.spacing_um_per_px or None) if source else None
+
+
 def _one_case(slides: Sequence[PreparedImage]) -> PreparedImage:
     owners = {make_patient_key(slide.owner.patient_ids[0]) for slide in slides if slide.owner.patient_ids}
     if len(owners) > 1:
-        raise MixedPatients([slide.slides[0].slide_id or Path(slide.slides[0].uri).name for slide in slides])
+        raise MixedPatients([slide.slides[0].slide_id or source_name(slide.slides[0].uri) for slide in slides])
     return PreparedImage(
         kind="case",
         slides=tuple(part for slide in slides for part in slide.slides),
@@ -212,17 +212,17 @@ def _one_case(slides: Sequence[PreparedImage]) -> PreparedImage:
     )
 
 
-def _in_pixels(query: Region, file: SlideFile, known: PreparedImage | None) -> tuple[Rect, ...]:
+def _in_pixels(query: Region, file: SlideFile | None, archived: QuerySlide) -> tuple[Rect, ...]:
     if query.unit == "px":
         return query.regions
-    spacing = file.spacing_um_per_px or (known.slides[0].spacing_um_per_px if known else 0)
+    spacing = (file.spacing_um_per_px if file else None) or archived.spacing_um_per_px
     if not spacing:
         from histoseek.slides.slide import open_slide
 
-        with open_slide(file.path) as slide:
+        if file is None:
+            raise SlideNotFound(archived.uri)
+        with open_slide(file.source) as slide:
             spacing = slide.spacing_um_per_px
-    if not spacing:
-        raise MissingSpacing(file.path)
     return tuple(
         Rect(*(round(um / spacing) for um in (rect.x, rect.y, rect.width, rect.height))) for rect in query.regions
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
@@ -13,6 +12,7 @@ from histoseek._version import __version__
 from histoseek.search.explanation import Contribution, Phrase, TextRegion
 from histoseek.search.present.pictures import COLOURS, TEXT_COLOURS, Frame, MapPicture, SlidePictures, slide_pictures
 from histoseek.search.results import Match, QueryInfo, SearchResult, SearchResults
+from histoseek.slides.sources.registry import source_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def _page_result(results: SearchResults, result: SearchResult) -> PageResult:
     record = result.record
     return PageResult(
         result=result,
-        name=Path(record.uri).name,
+        name=source_name(record.uri),
         query_thumbnail=own.thumbnail if own else None,
         thumbnail=found.thumbnail if found else None,
         matches=tuple(
@@ -130,7 +130,7 @@ def _result_pictures(result: SearchResult) -> SlidePictures | None:
 
 
 def _query_name(query: QueryInfo) -> str:
-    return Path(query.uri).name if query.uri else query.text or ""
+    return source_name(query.uri) if query.uri else query.text or ""
 
 
 def _picture(pictures: SlidePictures | None, number: int) -> str | None:

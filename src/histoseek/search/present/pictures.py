@@ -6,7 +6,6 @@ import base64
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -63,7 +62,7 @@ def slide_pictures(
 ) -> SlidePictures | None:
     """Read a slide's pictures from its pyramid; None when the file is no longer there or can't be read."""
     try:
-        with open_slide(Path(uri), spacing_um_per_px or None) as slide:
+        with open_slide(uri, spacing_um_per_px or None) as slide:
             thumbnail = slide.thumbnail(THUMBNAIL_PX)
             return SlidePictures(
                 _data_uri(_framed(slide, thumbnail, frames)),

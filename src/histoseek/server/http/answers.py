@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from datetime import date
-from pathlib import Path
 
 from histoseek.archive.schema import MetadataValue, SlideRecord
 from histoseek.mosaics.calibration import is_novel
@@ -34,13 +33,14 @@ from histoseek.rest.results import (
 from histoseek.search import attention
 from histoseek.search.calibration.apply import NOT_CALIBRATED
 from histoseek.search.results import QueryInfo, SearchResult, SearchResults
+from histoseek.slides.sources.registry import existing_source, source_name
 
 
 def slide_answer(record: SlideRecord) -> Slide:
-    """A slide without the path of its file and the text of its report."""
+    """A slide without the address of its file and the text of its report."""
     return Slide(
         slide_id=record.slide_id,
-        file_name=Path(record.uri).name,
+        file_name=source_name(record.uri),
         case_id=record.case_id,
         patient_id=record.patient_id,
         site=record.site,
@@ -54,7 +54,7 @@ def slide_answer(record: SlideRecord) -> Slide:
         created=record.created,
         updated=record.updated,
         has_report=bool(record.report),
-        has_image=bool(record.width) and Path(record.uri).is_file(),
+        has_image=bool(record.width) and existing_source(record.uri) is not None,
         extra={name: value_answer(value) for name, value in record.extra.items()},
     )
 
@@ -126,7 +126,7 @@ def query_answer(info: QueryInfo, asked: Sequence[SlideRef]) -> QueryEcho:
             QuerySlide(
                 slide_id=slide.slide_id,
                 upload_id=upload,
-                name=slide.slide_id or Path(slide.uri).name,
+                name=slide.slide_id or source_name(slide.uri),
                 spacing_um_per_px=slide.spacing_um_per_px,
             )
             for slide, upload in zip(info.slides, uploads, strict=True)

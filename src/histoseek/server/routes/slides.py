@@ -67,22 +67,22 @@ def get_thumbnail(
     request: Request, context: InContext, identity: Viewer, served: Served, slide_id: SlideIdInPath, px: Edge = 256
 ) -> Response:
     """The whole slide as a small picture."""
-    file, tiles = context.files.of(served, slide_id), context.tiles
-    return picture(request, tiles.etag(file.path), lambda: tiles.thumbnail(file.path, px))
+    image, tiles = context.images.find(served, slide_id), context.tiles
+    return picture(request, tiles.etag(image.source), lambda: tiles.thumbnail(image.source, px))
 
 
 @router.get("/{slide_id:path}/image")
 def get_image(context: InContext, identity: Viewer, served: Served, slide_id: SlideIdInPath) -> ImageInfo:
     """How to show the slide by Deep Zoom tiles."""
-    file = context.files.of(served, slide_id)
-    return ImageInfo.model_validate(context.tiles.info(file.path, file.spacing_um_per_px))
+    image = context.images.find(served, slide_id)
+    return ImageInfo.model_validate(context.tiles.info(image.source, image.spacing_um_per_px))
 
 
 @router.get("/{slide_id:path}/image.dzi", response_class=XmlResponse)
 def get_dzi(context: InContext, identity: Viewer, served: Served, slide_id: SlideIdInPath) -> Response:
     """The slide's Deep Zoom description, for viewers that know the format."""
-    file = context.files.of(served, slide_id)
-    return XmlResponse(context.tiles.info(file.path, file.spacing_um_per_px).dzi())
+    image = context.images.find(served, slide_id)
+    return XmlResponse(context.tiles.info(image.source, image.spacing_um_per_px).dzi())
 
 
 @router.get("/{slide_id:path}/image_files/{level}/{column}_{row}.jpg", response_class=JpegResponse, responses=UNCHANGED)
@@ -97,8 +97,8 @@ def get_tile(
     row: PlaceInPath,
 ) -> Response:
     """One Deep Zoom tile."""
-    file, tiles = context.files.of(served, slide_id), context.tiles
-    return picture(request, tiles.etag(file.path), lambda: context.tile(file.path, level, column, row))
+    image, tiles = context.images.find(served, slide_id), context.tiles
+    return picture(request, tiles.etag(image.source), lambda: context.tile(image.source, level, column, row))
 
 
 @router.get("/{slide_id:path}")

@@ -6,14 +6,14 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Hashable
-from dataclasses import astuple, replace
-from pathlib import Path
+from dataclasses import replace
 
 from histoseek.errors import InputError
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.cache import ByteCache
 from histoseek.server.tiles.geometry import ImageInfo
-from histoseek.server.tiles.slides import FileState, OpenSlides
+from histoseek.server.tiles.slides import OpenSlides
+from histoseek.slides.sources.base import SlideSource
 
 THUMBNAIL_PX = range(16, 2049)
 """Lengths of a thumbnail's longer edge that can be asked for."""
@@ -25,12 +25,12 @@ _PICTURES_BYTES = 2**30
 
 
 class TileService:
-    """Shows slides by path: the paths are the caller's, who takes them from an archive's records, not from a request.
+    """Shows slides by source: the sources are the caller's, from an archive's records and never from a request.
 
     At most `max_open_slides` slides stay open, and finished JPEG files take at most `cache_mb` MB. Pixels are decoded
     by as many threads at a time as there are cores, at least two; a slide that takes long to open up keeps one of them.
     Label and macro images can't be reached: only levels of a slide are read. All methods raise SlideNotFound or
-    UnreadableSlide for a file that is missing or damaged.
+    UnreadableSlide for a slide that is missing or damaged.
     """
 
     def __init__(self, max_open_slides: int, cache_mb: int) -> None:
@@ -38,23 +38,23 @@ class TileService:
         self._finished = ByteCache(cache_mb * 2**20)
         self._decoding = threading.BoundedSemaphore(max(2, len(os.sched_getaffinity(0))))
 
-    def etag(self, path: Path) -> str:
+    def etag(self, source: SlideSource) -> str:
         """The value of an ETag header for what is shown of this slide, quotes included: another after it changed."""
-        state = ":".join(str(number) for number in (_VERSION, *astuple(FileState.of(path))))
+        state = f"{_VERSION}:{source.state()}"
         return f'"{hashlib.sha256(state.encode()).hexdigest()[:32]}"'
 
-    def info(self, path: Path, spacing_um_per_px: float) -> ImageInfo:
+    def info(self, source: SlideSource, spacing_um_per_px: float) -> ImageInfo:
         """What a client needs to ask for tiles; the spacing is the archive's, which may know better than the file."""
-        with self._slides.use(path) as image:
+        with self._slides.use(source) as image:
             return replace(image.info, spacing_um_per_px=spacing_um_per_px)
 
-    def tile(self, path: Path, level: int, column: int, row: int) -> bytes:
+    def tile(self, source: SlideSource, level: int, column: int, row: int) -> bytes:
         """A tile as a JPEG file. Raises NoSuchTile outside of the image."""
-        key = (path, FileState.of(path), level, column, row)
+        key = (source, source.state(), level, column, row)
         finished = self._finished.get(key)
         if finished is not None:
             return finished
-        with self._slides.use(path) as image:
+        with self._slides.use(source) as image:
             stored = image.stored_jpeg(level, column, row)
             if stored is not None:
                 return stored
@@ -62,15 +62,15 @@ class TileService:
                 image.prepare(self._decoding)
             return self._make(key, lambda: jpeg.encode(image.tile(level, column, row)))
 
-    def thumbnail(self, path: Path, px: int) -> bytes:
+    def thumbnail(self, source: SlideSource, px: int) -> bytes:
         """The whole slide as a JPEG file with its longer edge as given. Raises InputError outside of THUMBNAIL_PX."""
         if px not in THUMBNAIL_PX:
             raise InputError(f"px={px}", f"a thumbnail has {THUMBNAIL_PX.start} to {THUMBNAIL_PX.stop - 1} px")
-        key = (path, FileState.of(path), px)
+        key = (source, source.state(), px)
         finished = self._finished.get(key)
         if finished is not None:
             return finished
-        with self._slides.use(path) as image:
+        with self._slides.use(source) as image:
             image.prepare(self._decoding)
             return self._make(key, lambda: jpeg.encode(image.thumbnail(px)))
 

@@ -7,12 +7,11 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Self
 
 from histoseek.errors import SlideNotFound, UnreadableSlide
 from histoseek.server.tiles.deepzoom import DeepZoom
 from histoseek.slides.slide import open_slide
+from histoseek.slides.sources.base import SlideSource
 
 _ANY_SPACING_UM_PER_PX = 1.0
 """Tiles are counted in px; the spacing to show is the caller's."""
@@ -21,32 +20,12 @@ _OPENED_AT_A_TIME = 2
 """Opening a picture without a pyramid decodes all of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileState:
-    """What changes when a file is replaced or written to."""
-
-    inode: int
-    size_bytes: int
-    mtime_ns: int
-
-    @classmethod
-    def of(cls, path: Path) -> Self:
-        """The file's state now. Raises SlideNotFound, or UnreadableSlide when the system refuses to look."""
-        try:
-            found = path.stat()
-        except FileNotFoundError as error:
-            raise SlideNotFound(path) from error
-        except OSError as error:
-            raise UnreadableSlide(path, error.strerror or type(error).__name__) from error
-        return cls(found.st_ino, found.st_size, found.st_mtime_ns)
-
-
 @dataclass(slots=True)
 class _Entry:
     """A slide that is open or being opened, and by how many it is used."""
 
-    path: Path
-    state: FileState
+    source: SlideSource
+    state: str
     users: int = 0
     dropped: bool = False
     opening: threading.Lock = field(default_factory=threading.Lock)
@@ -55,7 +34,7 @@ class _Entry:
     def opened(self) -> DeepZoom:
         with self.opening:
             if self.image is None:
-                self.image = DeepZoom(open_slide(self.path, _ANY_SPACING_UM_PER_PX))
+                self.image = DeepZoom(open_slide(self.source, _ANY_SPACING_UM_PER_PX))
             return self.image
 
     def close(self) -> None:
@@ -65,7 +44,7 @@ class _Entry:
 
 
 class OpenSlides:
-    """Slides by path, at most `most` of them open beside those in use. Safe to use from several threads.
+    """Slides by source, at most `most` of them open beside those in use. Safe to use from several threads.
 
     The least recently used are let go first, also when the pixels they hold in memory take more than `most_bytes`.
     """
@@ -75,15 +54,15 @@ class OpenSlides:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
         self._opening = threading.BoundedSemaphore(_OPENED_AT_A_TIME)
-        self._entries: OrderedDict[Path, _Entry] = OrderedDict()
+        self._entries: OrderedDict[SlideSource, _Entry] = OrderedDict()
 
     @contextmanager
-    def use(self, path: Path) -> Iterator[DeepZoom]:
-        """The slide, open until the block ends; opened anew when its file has changed.
+    def use(self, source: SlideSource) -> Iterator[DeepZoom]:
+        """The slide, open until the block ends; opened anew when its content has changed.
 
         Raises SlideNotFound, UnreadableSlide. A slide that turns out damaged in the block is not kept.
         """
-        entry = self._enter(path, FileState.of(path))
+        entry = self._enter(source, source.state())
         try:
             image = entry.image or self._opened(entry)
             self._make_room(entry)
@@ -101,15 +80,15 @@ class OpenSlides:
             entries = list(self._entries.values())
         self._drop(entries)
 
-    def _enter(self, path: Path, state: FileState) -> _Entry:
+    def _enter(self, source: SlideSource, state: str) -> _Entry:
         with self._lock:
-            entry = self._entries.get(path)
+            entry = self._entries.get(source)
             stale = [entry] if entry is not None and entry.state != state else []
             if entry is None or stale:
-                entry = _Entry(path, state)
+                entry = _Entry(source, state)
             entry.users += 1
-            self._entries[path] = entry
-            self._entries.move_to_end(path)
+            self._entries[source] = entry
+            self._entries.move_to_end(source)
             closing = self._unlisted(stale)
         _close(closing)
         return entry
@@ -147,8 +126,8 @@ class OpenSlides:
         """Take entries out, and return those that nobody uses: to be closed once the lock is free."""
         for entry in entries:
             entry.dropped = True
-            if self._entries.get(entry.path) is entry:
-                del self._entries[entry.path]
+            if self._entries.get(entry.source) is entry:
+                del self._entries[entry.source]
         return [entry for entry in entries if entry.users == 0]
 
 

@@ -48,20 +48,21 @@ class _Page:
 class StoredTiles:
     """The coded tiles of an open slide. Safe to use from several threads; holds the file open until closed."""
 
-    def __init__(self, slide: Slide, pages: tuple[_Page, ...]) -> None:
+    def __init__(self, slide: Slide, path: Path, pages: tuple[_Page, ...]) -> None:
         self._slide = slide
         self._pages = pages
-        self._file = os.open(slide.path, os.O_RDONLY)
+        self._file = os.open(path, os.O_RDONLY)
 
     @classmethod
     def of(cls, slide: Slide) -> Self | None:
         """The stored tiles of a slide whose pixels they are proved to be, in places of every level; None otherwise."""
-        if slide.vendor not in _PLAIN_TIFF_VENDORS:
+        path = slide.source.local_path()
+        if path is None or slide.vendor not in _PLAIN_TIFF_VENDORS:
             return None
-        pages = _pages(slide.path, slide.levels)
+        pages = _pages(path, slide.levels)
         if pages is None:
             return None
-        tiles = cls(slide, pages)
+        tiles = cls(slide, path, pages)
         if all(tiles._is_proved(level) for level in slide.levels):
             return tiles
         tiles.close()

@@ -21,7 +21,7 @@ from histoseek.server.archives.served import ServedArchive
 from histoseek.server.errors import NotThere
 from histoseek.server.uploads.sandbox import Sandbox
 from histoseek.server.uploads.store import StoredUpload, UploadStore
-from histoseek.slides.fingerprint import fingerprint
+from histoseek.slides.sources.file import FileSource
 
 Told = Callable[[int, int | None], None]
 """Is told how many tiles are done, and of how many."""
@@ -126,7 +126,7 @@ def _require(upload: StoredUpload) -> None:
 
 def _content(upload: StoredUpload) -> str:
     with _still_there(upload):
-        return fingerprint(upload.path)
+        return FileSource(upload.path).fingerprint()
 
 
 @contextmanager

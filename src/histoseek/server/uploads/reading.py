@@ -37,6 +37,7 @@ from histoseek.server.uploads.messages import (
 )
 from histoseek.slides.readers.picture import PictureReader
 from histoseek.slides.slide import Slide, open_slide
+from histoseek.slides.sources.file import FileSource
 
 _OPEN_SLIDES = 4
 _PICTURES_BYTES = 2**29
@@ -107,7 +108,7 @@ class Reader:
             raise self._encoder
         edge_px = self._encoder.card.input_px
         with prepared_slide(
-            request.path, request.recipe, edge_px, request.spacing_um_per_px, request.regions
+            FileSource(request.path), request.recipe, edge_px, request.spacing_um_per_px, request.regions
         ) as prepared:
             reporter = _Telling(self._channel, len(prepared.tiles))
             bag = encode_prepared(prepared, self._encoder, _WORKERS, reporter)
@@ -119,7 +120,7 @@ class Reader:
         if path in self._opened:
             self._opened.move_to_end(path)
             return self._opened[path]
-        slide = open_slide(path, _ANY_SPACING_UM_PER_PX)
+        slide = open_slide(FileSource(path), _ANY_SPACING_UM_PER_PX)
         try:
             self._opened[path] = _Opened(slide, DeepZoom(slide))
         except HistoseekError:
@@ -165,7 +166,7 @@ class _Telling(CountingReporter):
 def _own_spacing(path: Path) -> float | None:
     """What the file itself says, in um/px."""
     try:
-        with open_slide(path) as slide:
+        with open_slide(FileSource(path)) as slide:
             return slide.spacing_um_per_px
     except MissingSpacing:
         return None
