@@ -19,7 +19,7 @@ from PIL import Image
 from real.run import TASKS, image_archive
 
 from histoseek.api import Archive
-from histoseek.archive.folder import Archive as StoredArchive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import SlideRecord, owner_of, value_of
 from histoseek.errors import SlideError
 from histoseek.mosaics.calibration import is_novel, reliability
@@ -61,7 +61,7 @@ def main() -> None:
     print("\n" + "\n".join(strangers(lung, given.data, given.out)))
 
 
-def answers(archive: StoredArchive, label: str, out: Path) -> list[Answer]:
+def answers(archive: ArchiveFolder, label: str, out: Path) -> list[Answer]:
     """The archive without the held-out patients, asked with their slides."""
     known, held = split(archive.records(), label)
     part = Archive.open(_copy(archive.path, out / f"{archive.path.name}.part"))
@@ -112,7 +112,7 @@ def curve(name: str, some: Sequence[Answer]) -> str:
     return f"| {name} | {' | '.join(f'{share:.3f}' for share in shares)} | {abstained:.3f} |"
 
 
-def strangers(lung: StoredArchive, data: Path, out: Path) -> list[str]:
+def strangers(lung: ArchiveFolder, data: Path, out: Path) -> list[str]:
     """What the archive of lung tiles says of other organs, of a fluorescence slide, and of pictures without tissue."""
     archive = Archive.open(_copy(lung.path, out / "lung.calibrated"))
     archive.calibrate(None)

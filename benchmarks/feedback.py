@@ -19,7 +19,7 @@ import numpy as np
 from crossmodal import real_archive
 from real.run import TASKS, image_archive
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import SlideRecord, owner_of, value_of
 from histoseek.evaluation.intervals import bootstrap
 from histoseek.search.options import SearchOptions
@@ -38,7 +38,7 @@ Ask = Callable[[str], PlainQuery]
 @dataclass(frozen=True)
 class Question:
     name: str
-    archive: Archive
+    archive: ArchiveFolder
     label: str
     ask: Ask
 

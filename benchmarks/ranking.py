@@ -16,7 +16,7 @@ import numpy as np
 from crossmodal import real_archive
 from real.run import TASKS, image_archive
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.evaluation.cohort import Cohort, load_cohort
 from histoseek.evaluation.intervals import compare
 from histoseek.evaluation.metrics import Scores, score
@@ -43,7 +43,7 @@ DEPTH = 10
 @dataclass(frozen=True)
 class Question:
     name: str
-    archive: Archive
+    archive: ArchiveFolder
     label: str
     where: str | None = None
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Unpack
 
-from histoseek.archive.folder import Archive as StoredArchive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.errors import InputError
 from histoseek.mosaics.distances import DEFAULT_DISTANCE
 from histoseek.search.maps.layout import MOST_SHOWN
-from histoseek.search.options import DEFAULT_DEPTH, DEFAULT_LABEL, DEFAULT_QUERIES, SearchOptions
+from histoseek.search.options import (
+    DEFAULT_DEPTH,
+    DEFAULT_LABEL,
+    DEFAULT_QUERIES,
+    ExplainKeywords,
+    SearchKeywords,
+    SearchOptions,
+    choose_options,
+)
 from histoseek.search.queries import ArchivedSlide, Query, SlideFile, TextQuery
 from histoseek.slides.sources.base import SlideSource
 from histoseek.slides.sources.file import FileSource
@@ -33,7 +41,7 @@ if TYPE_CHECKING:
 PathLike = Path | str
 
 
-class Archive(StoredArchive):
+class Archive(ArchiveFolder):
     """An archive of whole-slide images: one folder, safe to kill at any moment, searched by slide.
 
     >>> archive = Archive.create("my.archive")              # doctest: +SKIP
@@ -81,63 +89,43 @@ class Archive(StoredArchive):
     def search(
         self,
         query: SourceLike | Query | None = None,
+        options: SearchOptions | None = None,
         *,
         like: str | None = None,
         text: str | None = None,
-        to: Literal["slides", "reports"] = "slides",
-        k: int = 5,
-        offset: int = 0,
-        where: str | None = None,
-        same_patient: bool = False,
-        by_case: bool = False,
-        distance: str | None = None,
-        exact: bool = False,
-        min_probability: float | None = None,
-        vote: str | None = None,
-        expand: bool = True,
+        reporter: Reporter | None = None,
+        **keywords: Unpack[SearchKeywords],
     ) -> SearchResults:
-        """The k slides (or reports) most like a slide file or query object, the archive's slide `like`, or a text.
+        """The slides (or reports) most like a slide file or query object, the archive's slide `like`, or a text.
 
-        offset: how many better ones to pass over; where: an SQL filter over metadata; same_patient: let other slides
-        of the query's patient be found; by_case: one result a case; distance: None for the one that suits the query;
-        min_probability: leave out results that are less likely to share the query's label; vote: the metadata column
-        that results vote on; expand: also find what a text names in other words, and kinds of it. Raises SlideError,
-        UnknownSlide, BadFilter, EncoderError, ArchiveError, and
-        ConfigurationError for a min_probability without a calibration.
+        options: how to search, or the same as keywords (`SearchOptions`: k, where, by_case, ...). Raises SlideError,
+        UnknownSlide, BadFilter, EncoderError, ArchiveError, and ConfigurationError for a min_probability without a
+        calibration.
         """
         from histoseek.search.search import search
 
-        options = SearchOptions(
-            k=k,
-            offset=offset,
-            to=to,
-            where=where,
-            same_patient=same_patient,
-            by_case=by_case,
-            distance=distance,
-            exact=exact,
-            min_probability=min_probability,
-            vote=vote,
-            expand=expand,
-        )
-        return search(self, _query(query, like, text), options)
+        return search(self, _make_query(query, like, text), choose_options(options, **keywords), reporter)
 
     def explain(
         self,
         query: SourceLike | Query,
         slide_id: str,
+        options: SearchOptions | None = None,
         *,
-        to: Literal["slides", "reports"] = "slides",
-        distance: str | None = None,
+        reporter: Reporter | None = None,
+        **keywords: Unpack[ExplainKeywords],
     ) -> SearchResult:
-        """The result that one slide of the archive is for a query, with its explanation, found or not.
+        """The result that one slide of the archive is for a query, with its explanation, whether search returns it or
+        not.
 
-        The query is a slide file or query object. Raises what `search` raises, UnknownSlide, and InputError for the
-        query's own slide and for one that has nothing to be compared with the query.
+        The query is a slide file or query object; of the options to, distance, workers and expand matter. Raises what
+        `search` raises, UnknownSlide, and InputError for the query's own slide and for one that has nothing to be
+        compared with the query.
         """
         from histoseek.search.search import explain_pair
 
-        return explain_pair(self, _query(query, None, None), slide_id, SearchOptions(to=to, distance=distance))
+        options = choose_options(options, **keywords)
+        return explain_pair(self, _make_query(query, None, None), slide_id, options, reporter)
 
     def facets(
         self, where: str | None = None, fields: Sequence[str] | None = None, filters: Sequence[FieldFilter] = ()
@@ -288,9 +276,8 @@ def _sources(paths: Sequence[SourceLike], imported: bool) -> tuple[tuple[SlideSo
     return discovery.slides, tuple(f"{skip.source.uri}: {skip.reason}" for skip in discovery.skipped)
 
 
-def _query(query: SourceLike | Query | None, like: str | None, text: str | None) -> Query:
-    given = [one for one in (query, like, text) if one is not None]
-    if len(given) != 1:
+def _make_query(query: SourceLike | Query | None, like: str | None, text: str | None) -> Query:
+    if sum(each is not None for each in (query, like, text)) != 1:
         advice = "Give one of the three"
         raise InputError("search", "needs a slide file or query, the id of an archived slide, or a text", advice)
     if like is not None:

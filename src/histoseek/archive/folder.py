@@ -43,10 +43,10 @@ class ArchiveStats:
     bag_bytes: int
 
 
-class Archive:
+class ArchiveFolder:
     """One folder that holds an archive. Readers need no lock; writers take turns.
 
-    Open with `Archive.open` or `Archive.create`; both take the folder.
+    Open with `open` or `create`; both take the folder.
     """
 
     def __init__(self, path: Path, manifest: Manifest) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import owner_of
 from histoseek.archive.stores.base import Store
@@ -83,7 +83,7 @@ class ArchiveFusion:
         return abs(slides - self.slides) > _GROWTH_NOTED * self.slides
 
 
-def distance_of(archive: Archive, name: str) -> Distance:
+def distance_of(archive: ArchiveFolder, name: str) -> Distance:
     """The distance of this name with the archive's weights, else the stated ones.
 
     Raises ConfigurationError for an unknown name, DamagedArchive.
@@ -96,7 +96,7 @@ def distance_of(archive: Archive, name: str) -> Distance:
     return distance.with_fusion(found.fusion) if found else distance
 
 
-def update_fusion(archive: Archive) -> None:
+def update_fusion(archive: ArchiveFolder) -> None:
     """Measure the parts if that was never done or the archive has changed by half; shares that labels chose stay.
 
     Cheap if not. The write lock must be held. Raises ArchiveReadOnly, DiskFull.
@@ -109,7 +109,7 @@ def update_fusion(archive: Archive) -> None:
     keep_fusion(archive, measured(archive))
 
 
-def measured(archive: Archive, seed: int = 0) -> ArchiveFusion | None:
+def measured(archive: ArchiveFolder, seed: int = 0) -> ArchiveFusion | None:
     """The parts measured on slides drawn from the archive, with the shares chosen before; None for too few slides."""
     space, store = archive.settled_space, archive.store.snapshot()
     records = store.records(None, None, 0)
@@ -159,7 +159,7 @@ def block_for(store: Store, distance: Distance, slide_ids: Sequence[str]) -> Sig
     return replace(block, mosaics=store.mosaics(slide_ids)) if distance.needs_mosaics else block
 
 
-def keep_fusion(archive: Archive, made: ArchiveFusion | None) -> None:
+def keep_fusion(archive: ArchiveFolder, made: ArchiveFusion | None) -> None:
     """Put what was measured in the place of what was known, in one step; of None, only take away what is damaged.
 
     The write lock must be held. Raises ArchiveReadOnly, DiskFull.
@@ -187,7 +187,7 @@ def read_fusion(layout: ArchiveLayout, space: EmbeddingSpace) -> ArchiveFusion |
     return found if found and found.space == space.slides_fingerprint else None
 
 
-def last_fusion(archive: Archive) -> ArchiveFusion | None:
+def last_fusion(archive: ArchiveFolder) -> ArchiveFusion | None:
     """What is known, None also when it is damaged: for those who make it anew."""
     try:
         return read_fusion(archive.layout, archive.settled_space)

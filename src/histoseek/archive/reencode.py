@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.fusion import update_fusion
 from histoseek.archive.journal import Journal
 from histoseek.archive.layout import ArchiveLayout
@@ -41,7 +41,7 @@ class ReencodeReport:
     notes: tuple[str, ...] = ()
 
 
-def reencode(archive: Archive, change: Change, reporter: Reporter | None = None) -> ReencodeReport:
+def reencode(archive: ArchiveFolder, change: Change, reporter: Reporter | None = None) -> ReencodeReport:
     """Bring all slides into another space and switch to it when all are in; the same call continues a killed one.
 
     Raises ArchiveError (empty, busy, read-only, disk full), SpaceMismatch for weights of other features, EncoderError,
@@ -65,7 +65,7 @@ def reencode(archive: Archive, change: Change, reporter: Reporter | None = None)
 
 @dataclass
 class _Run:
-    archive: Archive
+    archive: ArchiveFolder
     change: Change
     reporter: Reporter
     slides: int = 0

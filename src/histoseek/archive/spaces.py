@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import SlideRecord
 from histoseek.archive.space.centre import BagMean
@@ -53,7 +53,7 @@ class Target:
     alignment: str
 
     @classmethod
-    def of(cls, archive: Archive, change: Change) -> Target:
+    def of(cls, archive: ArchiveFolder, change: Change) -> Target:
         """The target of a change to an archive."""
         space, spec = archive.settled_space, change.text_encoder or archive.manifest.text_encoder
         alignment = change.alignment.fingerprint if change.alignment else "none"
@@ -65,7 +65,7 @@ class Target:
 
 
 def begin_space(
-    archive: Archive, layout: ArchiveLayout, change: Change, records: Sequence[SlideRecord]
+    archive: ArchiveFolder, layout: ArchiveLayout, change: Change, records: Sequence[SlideRecord]
 ) -> EmbeddingSpace:
     """The space that the folder of `layout` is for: continued when it was begun for the same, else begun anew."""
     target = Target.of(archive, change)
@@ -79,7 +79,7 @@ def begin_space(
     return space
 
 
-def remove_old_spaces(archive: Archive) -> None:
+def remove_old_spaces(archive: ArchiveFolder) -> None:
     """Remove the folders of spaces that were left longer ago than any reader is expected to need them."""
     age_s = time.time() - archive.layout.manifest.stat().st_mtime
     if not archive.layout.spaces.is_dir() or age_s < get_settings().history_minutes * 60:
@@ -98,7 +98,7 @@ def _begun(layout: ArchiveLayout) -> tuple[Target, EmbeddingSpace] | None:
 
 
 def _signature_space(
-    archive: Archive, layout: ArchiveLayout, change: Change, records: Sequence[SlideRecord]
+    archive: ArchiveFolder, layout: ArchiveLayout, change: Change, records: Sequence[SlideRecord]
 ) -> EmbeddingSpace:
     """The space without its language part; what its slide encoder needs is written to the folder."""
     if change.keeps_signatures:
@@ -112,7 +112,9 @@ def _signature_space(
     return archive.space_for(layout, UNTRAINED.encoder_name, [BagMean.of(load_bag(path)) for path in paths])
 
 
-def _with_language(archive: Archive, layout: ArchiveLayout, change: Change, space: EmbeddingSpace) -> EmbeddingSpace:
+def _with_language(
+    archive: ArchiveFolder, layout: ArchiveLayout, change: Change, space: EmbeddingSpace
+) -> EmbeddingSpace:
     """The space with texts, where there are reports or they were trained with the slides, and with the alignment."""
     spec = change.text_encoder or archive.manifest.text_encoder
     language = Language(layout, spec, space)

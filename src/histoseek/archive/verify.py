@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import StoredSlide
 from histoseek.encoders.bag import load_bag, load_origin, sidecar_path
 from histoseek.encoders.space import EmbeddingSpace
@@ -37,7 +37,7 @@ class Verification:
     orphans: tuple[Path, ...]
 
 
-def verify(archive: Archive, reporter: Reporter | None = None) -> Verification:
+def verify(archive: ArchiveFolder, reporter: Reporter | None = None) -> Verification:
     """Check every slide's vectors, its cached bag and its file; raises DamagedArchive when nothing can be read."""
     reporter = reporter or SilentReporter()
     ids = archive.store.slides() if archive.space else ()
@@ -54,7 +54,7 @@ def verify(archive: Archive, reporter: Reporter | None = None) -> Verification:
     return Verification(len(ids), tuple(problems), tuple(path for path in cached if path not in kept))
 
 
-def _faults(archive: Archive, stored: StoredSlide) -> Iterator[str]:
+def _faults(archive: ArchiveFolder, stored: StoredSlide) -> Iterator[str]:
     if archive.space is not None:
         yield from _vector_faults(stored, archive.space)
     yield from _bag_faults(archive, stored)
@@ -73,7 +73,7 @@ def _vector_faults(stored: StoredSlide, space: EmbeddingSpace) -> Iterator[str]:
         yield f"global vector of length {length:.3g}, wanted 1"
 
 
-def _bag_faults(archive: Archive, stored: StoredSlide) -> Iterator[str]:
+def _bag_faults(archive: ArchiveFolder, stored: StoredSlide) -> Iterator[str]:
     record, path = stored.record, archive.layout.bag(stored.record.slide_id)
     origin = load_origin(path)
     if origin is None:

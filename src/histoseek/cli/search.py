@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from histoseek.cli import search_options as opt
 from histoseek.cli.ask import Asked, Images
 from histoseek.cli.options import DEFAULT_WORKERS, ArchiveOption, JsonOption, WhereOption, WorkersOption
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def search(
+    context: typer.Context,
     archive: ArchiveOption,
     slide: opt.SlidesOption = None,
     like: opt.LikesOption = None,
@@ -29,17 +32,17 @@ def search(
     weight: opt.WeightOption = None,
     report: opt.ReportOption = None,
     report_of: opt.ReportOfOption = None,
-    expand: opt.ExpandOption = True,
-    to: opt.ToOption = "slides",
+    expand: opt.ExpandOption = opt.DEFAULTS.expand,
+    to: opt.ToOption = opt.DEFAULTS.to,
     spacing: opt.SpacingOption = None,
     patient: opt.PatientOption = None,
-    k: opt.CountOption = 5,
-    offset: opt.OffsetOption = 0,
+    k: opt.CountOption = opt.DEFAULTS.k,
+    offset: opt.OffsetOption = opt.DEFAULTS.offset,
     where: WhereOption = None,
-    same_patient: opt.SamePatientOption = False,
-    by_case: opt.ByCaseOption = False,
+    same_patient: opt.SamePatientOption = opt.DEFAULTS.same_patient,
+    by_case: opt.ByCaseOption = opt.DEFAULTS.by_case,
     distance: opt.DistanceOption = None,
-    exact: opt.ExactOption = False,
+    exact: opt.ExactOption = opt.DEFAULTS.exact,
     min_probability: opt.ProbabilityOption = None,
     vote: opt.VoteOption = None,
     workers: WorkersOption = DEFAULT_WORKERS,
@@ -47,35 +50,18 @@ def search(
     html: opt.PageOption = None,
 ) -> None:
     """Find slides or reports; the query's own slides and patient are left out."""
-    from histoseek.search.options import SearchOptions
-
     images = Images(slide or (), like or (), case, image, region or (), spacing)
-    asked = Asked(images, text, without, report, report_of, weight, patient)
-    options = SearchOptions(
-        k=k,
-        offset=offset,
-        to=to,
-        where=where,
-        same_patient=same_patient,
-        by_case=by_case,
-        distance=distance,
-        exact=exact,
-        workers=workers,
-        min_probability=min_probability,
-        vote=vote,
-        expand=expand,
-    )
-    results = _results(archive, asked.query(), options)
+    query = Asked(images, text, without, report, report_of, weight, patient).query()
+    results = _search(archive, query, opt.read_options(context))
     _show(results, as_json, html)
 
 
-def _results(archive: Path, query: Query, options: SearchOptions) -> SearchResults:
+def _search(archive: Path, query: Query, options: SearchOptions) -> SearchResults:
     from histoseek.api import Archive
     from histoseek.progress import terminal_progress
-    from histoseek.search.search import search as run
 
     with terminal_progress("query", total=None) as reporter:
-        return run(Archive.open(archive), query, options, reporter)
+        return Archive.open(archive).search(query, options, reporter=reporter)
 
 
 def _show(results: SearchResults, as_json: bool, html: Path | None) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+from histoseek.search.options import SearchOptions
+
+DEFAULTS = SearchOptions()
 
 SlidesOption = Annotated[
     list[str] | None, typer.Option("--slide", metavar="FILE", help="Ask with this slide file; several are a case.")
@@ -46,3 +51,9 @@ ProbabilityOption = Annotated[
 ]
 VoteOption = Annotated[str | None, typer.Option(metavar="COLUMN", help="Let the results' patients vote on it.")]
 PageOption = Annotated[Path | None, typer.Option("--html", help="Write a page with pictures to this file.")]
+
+
+def read_options(context: typer.Context) -> SearchOptions:
+    """The options of a command whose parameters bear the names of SearchOptions; raises ConfigurationError."""
+    names = [field.name for field in fields(SearchOptions)]
+    return SearchOptions(**{name: context.params[name] for name in names if name in context.params})

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import SlideRecord, StoredSlide, value_of
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.errors import InputError
@@ -32,7 +32,7 @@ class Cohort:
     without_label: slides that were left out for want of a label.
     """
 
-    archive: Archive
+    archive: ArchiveFolder
     records: tuple[SlideRecord, ...]
     label_column: str
     patient_is_slide: bool = False
@@ -90,7 +90,7 @@ class Cohort:
 
 
 def load_cohort(
-    archive: Archive, label_column: str, where: str | None = None, *, patient_is_slide: bool = False
+    archive: ArchiveFolder, label_column: str, where: str | None = None, *, patient_is_slide: bool = False
 ) -> Cohort:
     """The slides of an archive that have a label.
 

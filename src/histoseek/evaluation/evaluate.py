@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek._version import __version__
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.encoders.slide.registry import find_fitted
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.evaluation.calibration import calibration_error, risk_coverage
@@ -68,7 +68,7 @@ class EvaluationSpec:
             raise ConfigurationError("--systems", "names none", "Name at least one")
 
 
-def evaluate(archive: Archive, spec: EvaluationSpec, reporter: Reporter | None = None) -> Evaluation:
+def evaluate(archive: ArchiveFolder, spec: EvaluationSpec, reporter: Reporter | None = None) -> Evaluation:
     """Evaluate the retrieval of an archive; a query never meets its own patient.
 
     Raises InputError for labels, patients, sites or sets that are missing, ConfigurationError for unknown systems,

@@ -8,12 +8,14 @@ from pydantic import Field, JsonValue, StrictBool, model_validator
 
 from histoseek.rest.archives import FieldFilter
 from histoseek.rest.base import Request, ShortText, SlideId, UploadId, example
+from histoseek.search.options import SearchOptions
 
 Words = Annotated[str, Field(min_length=1, max_length=4000)]
 Edge = Annotated[int, Field(ge=1, le=10_000_000, strict=True)]
 Offset = Annotated[int, Field(ge=0, le=10_000_000, strict=True)]
 
 _UPLOAD = "0123456789abcdef0123456789abcdef"
+_DEFAULTS = SearchOptions()
 _BOX: JsonValue = {"x": 100, "y": 250, "width": 500, "height": 400}
 _TEXT: JsonValue = {"kind": "text", "text": "papillary structures with foamy macrophages", "without": "necrosis"}
 _SLIDE: dict[str, JsonValue] = {"kind": "slide", "slide": {"slide_id": "SLIDE-1"}}
@@ -157,18 +159,18 @@ class SearchRequest(Request):
     )
 
     query: Query
-    k: int = Field(default=10, ge=1, le=500, strict=True)
-    offset: int = Field(default=0, ge=0, le=10_000, strict=True)
+    k: int = Field(default=_DEFAULTS.k, ge=1, le=500, strict=True)
+    offset: int = Field(default=_DEFAULTS.offset, ge=0, le=10_000, strict=True)
     to: Literal["slides", "reports"] = "slides"
     where: str | None = Field(default=None, max_length=2000)
     filters: tuple[FieldFilter, ...] = Field(default=(), max_length=50)
-    same_patient: StrictBool = False
-    by_case: StrictBool = False
+    same_patient: StrictBool = _DEFAULTS.same_patient
+    by_case: StrictBool = _DEFAULTS.by_case
     distance: ShortText | None = None
-    exact: StrictBool = False
+    exact: StrictBool = _DEFAULTS.exact
     min_probability: float | None = Field(default=None, ge=0, le=1)
     vote: ShortText | None = Field(default=None, description="The metadata column that results vote on.")
-    expand: StrictBool = True
+    expand: StrictBool = _DEFAULTS.expand
     marks: Marks | None = None
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
-from histoseek.errors import ConfigurationError
+from histoseek.errors import ConfigurationError, InputError
 
 MOST_RESULTS = 100_000
 
@@ -64,3 +64,40 @@ class SearchOptions:
     def looked_at(self) -> int:
         """How many candidates each way may give."""
         return max(self.candidates, self.last)
+
+
+class SearchKeywords(TypedDict, total=False):
+    """SearchOptions spelt as keywords; what is left out has the default there."""
+
+    k: int
+    offset: int
+    to: Literal["slides", "reports"]
+    where: str | None
+    same_patient: bool
+    distance: str | None
+    exact: bool
+    candidates: int
+    by_case: bool
+    workers: int
+    min_probability: float | None
+    vote: str | None
+    expand: bool
+
+
+class ExplainKeywords(TypedDict, total=False):
+    """Those of SearchKeywords that matter when a query is compared with one slide."""
+
+    to: Literal["slides", "reports"]
+    distance: str | None
+    workers: int
+    expand: bool
+
+
+def choose_options(options: SearchOptions | None, **keywords: Unpack[SearchKeywords]) -> SearchOptions:
+    """The options, or those that keywords spell; raises InputError for both, ConfigurationError for values."""
+    if options is None:
+        return SearchOptions(**keywords)
+    if keywords:
+        given = ", ".join(sorted(keywords))
+        raise InputError("search", f"has options and {given} beside them", "Give either options or keywords")
+    return options

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.errors import ArchiveError, ConfigurationError
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.search.options import DEFAULT_DEPTH, DEFAULT_QUERIES, SearchOptions
@@ -38,7 +38,7 @@ class Recall:
 
 
 def recall(
-    archive: Archive,
+    archive: ArchiveFolder,
     queries: int = DEFAULT_QUERIES,
     k: int = DEFAULT_DEPTH,
     where: str | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.stores.sql import in_list
 from histoseek.errors import InputError
 from histoseek.progress import Reporter
@@ -18,7 +18,7 @@ from histoseek.search.retrieve.retrieval import Retrieval, present
 
 
 def search(
-    archive: Archive, query: Query, options: SearchOptions | None = None, reporter: Reporter | None = None
+    archive: ArchiveFolder, query: Query, options: SearchOptions | None = None, reporter: Reporter | None = None
 ) -> SearchResults:
     """What the archive has that is most like the query; the query's own slides are never among it.
 
@@ -33,7 +33,9 @@ def search(
     return present(archive, retrieve(archive, query, options, reporter), options)
 
 
-def retrieve(archive: Archive, query: Query, options: SearchOptions, reporter: Reporter | None = None) -> Retrieval:
+def retrieve(
+    archive: ArchiveFolder, query: Query, options: SearchOptions, reporter: Reporter | None = None
+) -> Retrieval:
     """The hits of a query of any kind, before a page of them is presented; raises what `search` raises."""
     if isinstance(query, Refined):
         marked = read_marked(archive, query)
@@ -51,7 +53,7 @@ def retrieve(archive: Archive, query: Query, options: SearchOptions, reporter: R
 
 
 def explain_pair(
-    archive: Archive,
+    archive: ArchiveFolder,
     query: Query,
     slide_id: str,
     options: SearchOptions | None = None,
@@ -59,9 +61,9 @@ def explain_pair(
 ) -> SearchResult:
     """The result that a slide of the archive is for a query, with its explanation, whether search would show it or not.
 
-    Of the options distance, to and workers count. Ranks are 1: the slide is alone; so is the fused score of words,
-    where `channels` tell how near it is. Raises what `search` raises, UnknownSlide, and InputError for the query's own
-    slide and for a slide that has nothing to be compared with the query.
+    Of the options distance, to, workers and expand matter. Ranks are 1: the slide is alone; so is the fused score of
+    words, where `channels` tell how near it is. Raises what `search` raises, UnknownSlide, and InputError for the
+    query's own slide and for a slide that has nothing to be compared with the query.
     """
     archive.get(slide_id)
     query = query.unmarked(slide_id) if isinstance(query, Refined) and slide_id in query.irrelevant else query

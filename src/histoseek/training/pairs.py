@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.indexing.tables import TableRow, load_table, require_unique
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.encoders.features import discover_features, read_features
@@ -63,7 +63,7 @@ def read_pairs(table: Path, features: Path) -> tuple[Pair, ...]:
     return tuple(sorted((_from_row(row, paths[_id(row)]) for row in found.rows), key=lambda pair: pair.slide_id))
 
 
-def archive_pairs(archive: Archive) -> tuple[Pair, ...]:
+def archive_pairs(archive: ArchiveFolder) -> tuple[Pair, ...]:
     """Pairs of an archive: its slides that have a report, by slide id.
 
     Raises InputError when there are none, or when their cached features are not there.

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.indexing.plan import PlannedSlide
 from histoseek.archive.indexing.tables import SlideTable
 from histoseek.archive.journal import Journal
@@ -21,7 +21,7 @@ _READ_AT_ONCE = 256
 class Committer:
     """Collects slides and commits them in batches; what is collected is committed even when the run is interrupted."""
 
-    def __init__(self, archive: Archive, journal: Journal, metadata: SlideTable | None) -> None:
+    def __init__(self, archive: ArchiveFolder, journal: Journal, metadata: SlideTable | None) -> None:
         self._archive = archive
         self._journal = journal
         self._columns = dict(metadata.extra_types) if metadata else {}

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.fusion import update_fusion
 from histoseek.archive.indexing.commits import Committer
 from histoseek.archive.indexing.identifying import set_apart
@@ -71,7 +71,7 @@ class IndexReport:
     reports: ReportsTaken | None = None
 
 
-def index(archive: Archive, request: IndexRequest, reporter: Reporter | None = None) -> IndexReport:
+def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | None = None) -> IndexReport:
     """Bring the archive up to date with the slides.
 
     Bags are cached as they are made and rows committed in batches, so a run that is killed is continued by the same
@@ -108,7 +108,7 @@ def index(archive: Archive, request: IndexRequest, reporter: Reporter | None = N
     return IndexReport(run.added, run.updated, run.unchanged, tuple(run.refused), seconds, warnings, texts.taken)
 
 
-def _fitting(archive: Archive, request: IndexRequest) -> SlideTable | None:
+def _fitting(archive: ArchiveFolder, request: IndexRequest) -> SlideTable | None:
     """The metadata as it may be stored: without what names persons, in the types of the archive's columns."""
     table = request.metadata
     if table and request.deidentify:
@@ -118,7 +118,7 @@ def _fitting(archive: Archive, request: IndexRequest) -> SlideTable | None:
 
 @dataclass
 class _Run:
-    archive: Archive
+    archive: ArchiveFolder
     request: IndexRequest
     plan: IndexPlan
     reports: ReportsTaken | None

@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.errors import InputError
 from histoseek.evaluation.metrics import Metric
 from histoseek.evaluation.outcome import ArchiveMap, Evaluation, SystemResult, WorstQuery, save_evaluation
@@ -78,7 +78,7 @@ class PageQuery:
     nearest: tuple[PageSlide, ...]
 
 
-def write_evaluation(evaluation: Evaluation, archive: Archive, folder: Path) -> None:
+def write_evaluation(evaluation: Evaluation, archive: ArchiveFolder, folder: Path) -> None:
     """Write evaluation.json and evaluation.html into a folder, which is made; raises InputError when it can't be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ def write_evaluation(evaluation: Evaluation, archive: Archive, folder: Path) -> 
         raise InputError(str(page), error.strerror or "cannot be written", "Choose another place") from error
 
 
-def worst_pictures(archive: Archive, evaluation: Evaluation) -> dict[str, str]:
+def worst_pictures(archive: ArchiveFolder, evaluation: Evaluation) -> dict[str, str]:
     """Thumbnails, as data URIs by slide id, of the slides that the page shows among its worst queries.
 
     Slides whose file is not at hand are left out. Raises UnknownSlide when the archive no longer has one.

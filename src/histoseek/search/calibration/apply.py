@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from histoseek.archive.calibration import Calibration, LabelCalibration, has_older_calibration, read_calibration
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.fusion import distance_of
 from histoseek.errors import ConfigurationError
 from histoseek.mosaics.calibration import UNLIKELY, Curve, is_novel, novelty
@@ -30,7 +30,7 @@ class AppliedCalibration:
     compares_slides: bool
 
     @classmethod
-    def load(cls, archive: Archive, distance: str, *, compares_slides: bool) -> AppliedCalibration:
+    def load(cls, archive: ArchiveFolder, distance: str, *, compares_slides: bool) -> AppliedCalibration:
         """What an archive knows of a distance; raises DamagedArchive."""
         calibration = read_calibration(archive.layout, archive.settled_space)
         if calibration is None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.archive.calibration import FORMAT, Calibration, LabelCalibration, write_calibration
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.fusion import PartsOfDistance, block_for, compare_slides, distance_of, keep_fusion, measured
 from histoseek.archive.schema import SlideRecord, owner_of, value_of
 from histoseek.archive.stores.base import Store
@@ -84,7 +84,7 @@ class _Neighbours:
 
 
 def calibrate(
-    archive: Archive,
+    archive: ArchiveFolder,
     label: str | None = DEFAULT_LABEL,
     distance: str = DEFAULT_DISTANCE,
     seed: int = 0,
@@ -152,7 +152,7 @@ class _Run:
         return best
 
 
-def _fused(archive: Archive, labelled: _Slides, column: str | None, name: str, seed: int) -> Distance:
+def _fused(archive: ArchiveFolder, labelled: _Slides, column: str | None, name: str, seed: int) -> Distance:
     """The distance with its parts measured anew, and weighed by labels where there are some; kept with the archive."""
     made = measured(archive, seed)
     if made and column:
@@ -193,7 +193,7 @@ def _label(run: _Run, slides: _Slides, column: str, known: tuple[_Slides, _Neigh
     )
 
 
-def _nearest(archive: Archive, neighbours: _Neighbours) -> tuple[float, ...]:
+def _nearest(archive: ArchiveFolder, neighbours: _Neighbours) -> tuple[float, ...]:
     """Distances of slides to the nearest of another patient, increasing."""
     nearest = neighbours.distances[:, 0]
     known = np.sort(nearest[np.isfinite(nearest)])
@@ -222,7 +222,7 @@ def _pairs(queries: _Slides, database: _Slides, found: _Neighbours) -> Pairs:
     )
 
 
-def _require_labels(archive: Archive, column: str, labelled: _Slides) -> None:
+def _require_labels(archive: ArchiveFolder, column: str, labelled: _Slides) -> None:
     slides, patients, classes = len(labelled), labelled.patients, labelled.classes
     if slides >= MIN_SLIDES and patients >= MIN_PATIENTS and classes > 1:
         return

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import StoredSlide
 from histoseek.archive.stores.sql import is_storable, quoted
 from histoseek.encoders.bag import Bag, check_bag, load_bag
@@ -62,7 +62,7 @@ class PreparedImage:
 
 
 def prepare_image(
-    archive: Archive, query: ImageQuery, workers: int = 2, reporter: Reporter | None = None
+    archive: ArchiveFolder, query: ImageQuery, workers: int = 2, reporter: Reporter | None = None
 ) -> PreparedImage:
     """Bring an image query into the archive's space.
 
@@ -87,7 +87,7 @@ def prepare_image(
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    archive: Archive
+    archive: ArchiveFolder
     workers: int
     reporter: Reporter
 

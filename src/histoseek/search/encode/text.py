@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.report_index import analyser_mark
 from histoseek.archive.schema import cast_value, field_columns
 from histoseek.archive.stores.base import Store
@@ -211,7 +211,7 @@ class PreparedText:
     is_report: bool = True
 
 
-def prepare_text(archive: Archive, query: WordQuery) -> PreparedText:
+def prepare_text(archive: ArchiveFolder, query: WordQuery) -> PreparedText:
     """The text of a query; raises InputError when there is none, or the file is no readable text; UnknownSlide."""
     if isinstance(query, ArchivedReport):
         record = archive.get(query.slide_id).record

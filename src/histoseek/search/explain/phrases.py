@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.reports.index.analyser import analyse, find_spans
 from histoseek.reports.language.sentences import Sentence, split_sentences
 from histoseek.reports.language.words import Span
@@ -37,7 +37,7 @@ class _Candidate:
 
 
 def add_phrases(
-    archive: Archive, results: Sequence[SearchResult], text: str, vector: Vector | None
+    archive: ArchiveFolder, results: Sequence[SearchResult], text: str, vector: Vector | None
 ) -> tuple[SearchResult, ...]:
     """The results with what in their reports fits the text; only the first MOST_READ are read.
 
@@ -72,7 +72,7 @@ def _sort(phrases: Sequence[Phrase]) -> tuple[Phrase, ...]:
 
 
 def _nearest_sentences(
-    archive: Archive, reports: Sequence[str], words: Sequence[Sequence[Span]], vector: Vector
+    archive: ArchiveFolder, reports: Sequence[str], words: Sequence[Sequence[Span]], vector: Vector
 ) -> Sequence[Sequence[Phrase]]:
     """For each report its sentences that are nearest to a vector."""
     share = MOST_SENTENCES // max(1, len(reports))

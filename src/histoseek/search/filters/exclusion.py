@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import SlideRecord
 from histoseek.archive.stores.base import Store
 from histoseek.archive.stores.rows import RankingRows
@@ -160,7 +160,7 @@ def check_filter(store: Store, options: SearchOptions) -> None:
         store.count(options.where)
 
 
-def require_words(archive: Archive, options: SearchOptions) -> None:
+def require_words(archive: ArchiveFolder, options: SearchOptions) -> None:
     """Raise ArchiveError when there is nothing that a text, or a search for reports, could be compared with."""
     if archive.store.count(HAS_REPORT) or (archive.settled_space.has_alignment and options.to == "slides"):
         return

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, cast_value, field_columns
 from histoseek.archive.stores.base import Store
 from histoseek.archive.stores.sql import both, either, equals, is_storable, quoted
@@ -58,7 +58,7 @@ def condition_of(store: Store, filters: Sequence[FieldFilter]) -> str | None:
 
 
 def facet_counts(
-    archive: Archive, where: str | None, filters: Sequence[FieldFilter], fields: Sequence[str] | None = None
+    archive: ArchiveFolder, where: str | None, filters: Sequence[FieldFilter], fields: Sequence[str] | None = None
 ) -> tuple[Facet, ...]:
     """The values of fields with how many slides have them, per field, the most frequent first, as `Archive.facets`.
 

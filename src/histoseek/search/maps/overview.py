@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import field_columns
 from histoseek.archive.stores.base import Store
 from histoseek.errors import ConfigurationError, InputError, MissingExtra
@@ -46,7 +46,7 @@ class Overview:
 
 
 def overview(
-    archive: Archive, label: str | None = None, where: str | None = None, most: int = MOST_SHOWN, seed: int = 0
+    archive: ArchiveFolder, label: str | None = None, where: str | None = None, most: int = MOST_SHOWN, seed: int = 0
 ) -> Overview:
     """Lay out the slides of a filter by the cosine between their global vectors.
 
@@ -74,7 +74,7 @@ def overview(
     )
 
 
-def content_version(archive: Archive) -> str:
+def content_version(archive: ArchiveFolder) -> str:
     """What identifies an archive's content, cheaply: it changes with each commit, and when the archive is re-encoded.
 
     Raises ArchiveError for an empty archive.
@@ -82,7 +82,7 @@ def content_version(archive: Archive) -> str:
     return _version(archive, archive.store)
 
 
-def _version(archive: Archive, store: Store) -> str:
+def _version(archive: ArchiveFolder, store: Store) -> str:
     return f"{archive.manifest.number}-{store.version}"
 
 

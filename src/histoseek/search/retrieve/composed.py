@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.stores.base import Store
 from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import refuse_probabilities
@@ -21,7 +21,9 @@ from histoseek.search.retrieve.retrieval import QueryText, Retrieval
 from histoseek.search.retrieve.text import encode_texts, open_channels, text_warnings
 
 
-def retrieve_by_both(archive: Archive, query: Composed, options: SearchOptions, reporter: Reporter | None) -> Retrieval:
+def retrieve_by_both(
+    archive: ArchiveFolder, query: Composed, options: SearchOptions, reporter: Reporter | None
+) -> Retrieval:
     """The slides, or reports of slides, that are like the image and fit the words; see `search`."""
     refuse_probabilities(options)
     require_words(archive, options)

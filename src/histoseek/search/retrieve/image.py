@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.fusion import distance_of
 from histoseek.archive.stores.base import Store
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance
@@ -23,7 +23,7 @@ REGION_DISTANCE = "contained"
 
 
 def retrieve_by_image(
-    archive: Archive, query: ImageQuery, options: SearchOptions, reporter: Reporter | None
+    archive: ArchiveFolder, query: ImageQuery, options: SearchOptions, reporter: Reporter | None
 ) -> Retrieval:
     """The slides, or reports of slides, that are most like the query; see `search`."""
     distance = image_distance(archive, query, options)
@@ -63,7 +63,7 @@ def candidate_count(distance: Distance, options: SearchOptions) -> int | None:
     return None if options.exact or distance.name == REGION_DISTANCE else options.looked_at
 
 
-def image_distance(archive: Archive, query: ImageQuery, options: SearchOptions) -> Distance:
+def image_distance(archive: ArchiveFolder, query: ImageQuery, options: SearchOptions) -> Distance:
     """The distance that is wanted, else the one that suits the query: regions are looked for anywhere on a slide."""
     partial = isinstance(query, Region | TileImage) or (
         isinstance(query, EncodedSlide) and (query.picture or len(query.regions) > 0)
@@ -95,7 +95,7 @@ def image_info(image: PreparedImage, options: SearchOptions, distance: Distance)
     )
 
 
-def image_warnings(archive: Archive, image: PreparedImage, options: SearchOptions) -> tuple[str, ...]:
+def image_warnings(archive: ArchiveFolder, image: PreparedImage, options: SearchOptions) -> tuple[str, ...]:
     """What to know of results of an image."""
     warnings = []
     if not options.same_patient and not image.owner.is_known:
@@ -105,7 +105,7 @@ def image_warnings(archive: Archive, image: PreparedImage, options: SearchOption
     return tuple(warnings)
 
 
-def _load_calibration(archive: Archive, distance: Distance, options: SearchOptions) -> AppliedCalibration:
+def _load_calibration(archive: ArchiveFolder, distance: Distance, options: SearchOptions) -> AppliedCalibration:
     whole_slides = distance.name != REGION_DISTANCE and options.to == "slides"
     calibration = AppliedCalibration.load(archive, distance.name, compares_slides=whole_slides)
     if options.min_probability is not None:
@@ -114,7 +114,7 @@ def _load_calibration(archive: Archive, distance: Distance, options: SearchOptio
 
 
 def _channels_to_reports(
-    archive: Archive, store: Store, ranking: ImageRanking, options: SearchOptions, scope: SearchScope
+    archive: ArchiveFolder, store: Store, ranking: ImageRanking, options: SearchOptions, scope: SearchScope
 ) -> list[Channel]:
     """The reports nearest to the image, where reports are wanted and the archive is aligned."""
     if options.to == "slides" or not len(ranking.slides):

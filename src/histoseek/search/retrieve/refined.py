@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.fusion import distance_of
 from histoseek.archive.stores.base import Store
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance
@@ -32,13 +32,13 @@ IRRELEVANT_WEIGHT = 1 / 2
 Signatures = Mapping[str, Signature]
 
 
-def read_marked(archive: Archive, query: Refined) -> Signatures:
+def read_marked(archive: ArchiveFolder, query: Refined) -> Signatures:
     """The signatures of the slides that were marked, by id; raises UnknownSlide."""
     return {slide.record.slide_id: slide.signature for slide in archive.store.shown(query.marked)}
 
 
 def refine(
-    archive: Archive, query: Refined, marked: Signatures, retrieval: Retrieval, options: SearchOptions
+    archive: ArchiveFolder, query: Refined, marked: Signatures, retrieval: Retrieval, options: SearchOptions
 ) -> Retrieval:
     """What the query without marks gave, ranked anew; see `search`.
 
@@ -71,7 +71,7 @@ def _fusible_channels(retrieval: Retrieval) -> Sequence[Channel]:
     return [retrieval.image.slides.channel()] if alone and retrieval.image else retrieval.channels
 
 
-def _whole_slide_distance(archive: Archive, options: SearchOptions) -> Distance:
+def _whole_slide_distance(archive: ArchiveFolder, options: SearchOptions) -> Distance:
     """The distance that is wanted, where it compares whole slides: what was marked is such."""
     wanted = None if options.distance == REGION_DISTANCE else options.distance
     return distance_of(archive, wanted or DEFAULT_DISTANCE)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import SlideRecord
 from histoseek.archive.stores.base import Store
 from histoseek.mosaics.distances import Distance
@@ -97,7 +97,7 @@ class Retrieval:
         return lambda count: hits[:count]
 
 
-def present(archive: Archive, retrieval: Retrieval, options: SearchOptions) -> SearchResults:
+def present(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions) -> SearchResults:
     """A page of a retrieval's hits as results, with records, explanations, probabilities and warnings.
 
     Raises InputError for a vote on a column that is not there.
@@ -123,7 +123,7 @@ def present(archive: Archive, retrieval: Retrieval, options: SearchOptions) -> S
     return replace(presented, vote_=presented.vote(options.vote)) if options.vote else presented
 
 
-def _explain_page(archive: Archive, retrieval: Retrieval, options: SearchOptions) -> tuple[SearchResult, ...]:
+def _explain_page(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions) -> tuple[SearchResult, ...]:
     store = retrieval.store
     hits = take_page(store, retrieval.best_hits(), options, retrieval.scope.condition)
     slides = store.shown([hit.slide_id for hit in hits]) if hits else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.stores.base import Store
 from histoseek.search.calibration.apply import refuse_probabilities
 from histoseek.search.encode.text import ParsedText, PreparedText, analyser_warnings, prepare_text, spelling_warnings
@@ -21,7 +21,7 @@ MOST_ENCODED = 8192
 """Characters of a text that its vector is made of: about two seconds on two processor cores, and most whole reports."""
 
 
-def retrieve_by_text(archive: Archive, query: WordQuery, options: SearchOptions) -> Retrieval:
+def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOptions) -> Retrieval:
     """The slides, or reports of slides, that a text speaks of; see `search`."""
     refuse_probabilities(options)
     prepared = prepare_text(archive, query)
@@ -56,7 +56,7 @@ def retrieve_by_text(archive: Archive, query: WordQuery, options: SearchOptions)
     )
 
 
-def encode_texts(archive: Archive, texts: Sequence[str]) -> Sequence[Vector | None]:
+def encode_texts(archive: ArchiveFolder, texts: Sequence[str]) -> Sequence[Vector | None]:
     """The vectors of texts, of their first MOST_ENCODED characters, None when the archive has no text encoder."""
     if not archive.settled_space.has_texts:
         return [None] * len(texts)
@@ -72,7 +72,7 @@ def open_channels(
     return [retriever.list_reports()] if text.conditions_alone and vector is None else channels
 
 
-def text_warnings(archive: Archive, without_report: int, options: SearchOptions) -> tuple[str, ...]:
+def text_warnings(archive: ArchiveFolder, without_report: int, options: SearchOptions) -> tuple[str, ...]:
     """What to know of results of a text."""
     warnings = []
     space = archive.settled_space

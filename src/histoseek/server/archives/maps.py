@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.errors import InputError
 from histoseek.rest.archives import Map
 from histoseek.search.filters.public import PRIVATE_COLUMNS
@@ -100,7 +100,7 @@ class Overviews:
             path.unlink(missing_ok=True)
 
 
-def _labels(archive: Archive, column: str) -> dict[str, str]:
+def _labels(archive: ArchiveFolder, column: str) -> dict[str, str]:
     rows = archive.store.columns(["slide_id", column], None).to_pydict()
     values = ("" if value is None else str(value) for value in rows[column])
     return dict(zip(rows["slide_id"], values, strict=True))

@@ -21,7 +21,6 @@ from histoseek.search.filters.fields import FieldFilter as SearchedField
 from histoseek.search.filters.public import public_where
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Query
-from histoseek.search.search import explain_pair, search
 from histoseek.server.archives.served import ServedArchive
 from histoseek.server.context import Context
 from histoseek.server.http.answers import explain_answer, search_answer
@@ -51,7 +50,7 @@ async def explain(context: InContext, identity: Searcher, served: Served, reques
     query = await _query(context, identity, served, request.query)
     options = SearchOptions(to=request.to, distance=request.distance)
     return await context.searches.run(
-        lambda: _json(explain_answer(explain_pair(served.archive, query, request.slide_id, options)))
+        lambda: _json(explain_answer(served.archive.explain(query, request.slide_id, options)))
     )
 
 
@@ -95,7 +94,7 @@ def _json(answer: BaseModel) -> Response:
 
 
 def _searched(context: Context, served: ServedArchive, query: Query, request: SearchRequest) -> SearchResponse:
-    results = search(served.archive, query, _options(served, request))
+    results = served.archive.search(query, _options(served, request))
     key = context.feedback.query_key(request.query.model_dump(mode="json"))
     return search_answer(results, asked_slides(request.query), key, request.k)
 

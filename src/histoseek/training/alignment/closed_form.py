@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.folder import Archive
+from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.reencode import reencode
 from histoseek.archive.spaces import Change
 from histoseek.encoders.alignment import Alignment, Floats
@@ -53,7 +53,7 @@ class _Data:
         return _Data(self.slides[rows], self.texts[rows], self.patients[rows], self.texts_same[rows])
 
 
-def align(archive: Archive, seed: int = 0, reporter: Reporter | None = None) -> AlignReport:
+def align(archive: ArchiveFolder, seed: int = 0, reporter: Reporter | None = None) -> AlignReport:
     """Fit slides to reports by ridge regression and give the archive the shared space that this makes.
 
     The strength is chosen by cross-validation over patients; the recalls reported are of an outer cross-validation
@@ -74,7 +74,7 @@ def align(archive: Archive, seed: int = 0, reporter: Reporter | None = None) -> 
     return AlignReport(len(pairs), int(data.patients.max()) + 1, chosen, measured, len(scored), seconds)
 
 
-def held_out_recalls(archive: Archive, pairs: Sequence[Pair], seed: int) -> tuple[Recall, ...]:
+def held_out_recalls(archive: ArchiveFolder, pairs: Sequence[Pair], seed: int) -> tuple[Recall, ...]:
     """What `align` would report for these pairs of an archive, fitted on others of them; raises TooFewPairs."""
     _require_enough(archive, pairs)
     data = _data(archive, pairs)
@@ -86,7 +86,7 @@ def _held_out_recalls(data: _Data, pairs: Sequence[Pair], scored: Ints, seed: in
     return tuple(recall for recall in found if recall.queries)
 
 
-def _require_alignable(archive: Archive) -> None:
+def _require_alignable(archive: ArchiveFolder) -> None:
     if archive.language.trained:
         what = "its weights were trained with texts, so slides and reports share a space already"
         raise ArchiveError(str(archive.path), what, "Search by text as it is")
@@ -95,13 +95,13 @@ def _require_alignable(archive: Archive) -> None:
         raise ArchiveError(str(archive.path), "it has no report vectors to align to", advice)
 
 
-def _require_enough(archive: Archive, pairs: Sequence[Pair]) -> None:
+def _require_enough(archive: ArchiveFolder, pairs: Sequence[Pair]) -> None:
     patients, texts = len({pair.patient_id for pair in pairs}), len({pair.text_key for pair in pairs})
     if len(pairs) < MIN_PAIRS or patients < MIN_PATIENTS or texts < MIN_TEXTS:
         raise TooFewPairs(archive.path, len(pairs), patients, texts, (MIN_PAIRS, MIN_PATIENTS, MIN_TEXTS))
 
 
-def _data(archive: Archive, pairs: Sequence[Pair]) -> _Data:
+def _data(archive: ArchiveFolder, pairs: Sequence[Pair]) -> _Data:
     ids = [pair.slide_id for pair in pairs]
     return _Data(
         archive.store.vectors(ids, "global_vector"),
