@@ -28,6 +28,7 @@ from histoseek.slides.sources.registry import SourceLike, discover, parse_source
 if TYPE_CHECKING:
     from histoseek.archive.calibration import Calibration
     from histoseek.archive.indexing.ingest import IndexReport, IndexRequest
+    from histoseek.archive.indexing.tables import SlideTable
     from histoseek.archive.schema import MetadataValue, SlideRecord
     from histoseek.archive.verify import Verification
     from histoseek.progress import Reporter
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from histoseek.search.results import SearchResult, SearchResults
 
 PathLike = Path | str
+MetadataRow = Mapping[str, "MetadataValue"]
+ReportRow = Mapping[str, object]
+"""Rows of tables by the names of their columns."""
 
 
 class Archive(ArchiveFolder):
@@ -53,8 +57,8 @@ class Archive(ArchiveFolder):
     def index(
         self,
         paths: Sequence[SourceLike],
-        metadata: PathLike | None = None,
-        reports: PathLike | Sequence[PathLike] | None = None,
+        metadata: PathLike | Sequence[MetadataRow] | None = None,
+        reports: PathLike | Sequence[PathLike] | Sequence[ReportRow] | None = None,
         *,
         spacing_of: Mapping[str, float] | None = None,
         rename: Mapping[str, str] | None = None,
@@ -65,7 +69,7 @@ class Archive(ArchiveFolder):
     ) -> IndexReport:
         """Bring the archive up to date with slide files and folders (or feature files, for an archive of such).
 
-        metadata: a CSV or TSV table; reports: files and folders of reports (`reports.reading.read_reports`);
+        metadata: a CSV or TSV table, or its rows; reports: files and folders of reports, or their rows;
         spacing_of: um/px by file name; rename: column names of the tables; report_columns: what columns of report
         tables hold; deidentify=False: keep names, dates and numbers of persons. Can be killed and called again.
         Raises InputError for paths and tables, ArchiveError; bad slides are listed in the result's `refused`, bad
@@ -234,8 +238,8 @@ class Archive(ArchiveFolder):
 
 def index_request(
     paths: Sequence[SourceLike],
-    metadata: PathLike | None,
-    reports: PathLike | Sequence[PathLike] | None,
+    metadata: PathLike | Sequence[MetadataRow] | None,
+    reports: PathLike | Sequence[PathLike] | Sequence[ReportRow] | None,
     *,
     imported: bool,
     spacing_of: Mapping[str, float] | None = None,
@@ -252,16 +256,24 @@ def index_request(
     """
     from histoseek.archive.indexing.ingest import IndexRequest
     from histoseek.archive.indexing.report_intake import load_reports, named_columns
-    from histoseek.archive.indexing.tables import load_table, require_unique
+    from histoseek.archive.indexing.tables import require_unique
 
-    rows = load_table(Path(metadata), rename) if metadata is not None else None
-    if rows:
-        require_unique(rows)
+    table = _load_metadata(metadata, rename) if metadata is not None else None
+    if table:
+        require_unique(table)
     sources, notes = _sources(paths, imported)
     given = [reports] if isinstance(reports, str | Path) else list(reports or ())
-    columns = named_columns(report_columns, rename)
-    read = load_reports([Path(path) for path in given], columns, reporter) if given else None
-    return IndexRequest(sources, rows, read, dict(spacing_of or {}), workers, notes, deidentify)
+    items = [Path(item) if isinstance(item, str | Path) else item for item in given]
+    read = load_reports(items, named_columns(report_columns, rename), reporter) if items else None
+    return IndexRequest(sources, table, read, dict(spacing_of or {}), workers, notes, deidentify)
+
+
+def _load_metadata(metadata: PathLike | Sequence[MetadataRow], rename: Mapping[str, str] | None) -> SlideTable:
+    from histoseek.archive.indexing.tables import load_table, make_table
+
+    if isinstance(metadata, str | Path):
+        return load_table(Path(metadata), rename)
+    return make_table(metadata, rename)
 
 
 def _sources(paths: Sequence[SourceLike], imported: bool) -> tuple[tuple[SlideSource, ...], tuple[str, ...]]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import tempfile
 from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from histoseek.api import Archive
 from histoseek.archive.indexing.joining import join
-from histoseek.archive.indexing.tables import SlideTable, load_table, require_unique
-from histoseek.errors import BadTable
+from histoseek.archive.indexing.tables import SlideTable, load_table, make_table, require_unique
+from histoseek.errors import BadTable, InputError
 from histoseek.slides.sources.file import FileSource
 
 
@@ -108,3 +113,68 @@ def test_long_cells_over_several_lines_are_read(tmp_path: Path) -> None:
     found = table(tmp_path, f'slide_id,report,organ\na,"{report}",lung\n')
     assert found.rows[0].report == report.strip()
     assert found.rows[0].texts == {"organ": "lung"}
+
+
+CELLS = st.one_of(
+    st.none(),
+    st.sampled_from(
+        ["", "NA", "007", "1", "-3", "1e5", "inf", "nan", "TRUE", "false", "2024-02-29", "2024-13-01", " x "]
+    ),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5),
+)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=6))
+def test_rows_are_read_like_the_file_that_has_them(cells: list[tuple[str | None, ...]]) -> None:
+    rows = [{"slide_id": f"s{i}", "diagnosis": a, "batch": b, "x, y": c} for i, (a, b, c) in enumerate(cells)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+        by_file = load_table(path)
+    by_rows = make_table(rows)
+    assert repr(by_rows.rows) == repr(by_file.rows)
+    assert by_rows.extra_types == by_file.extra_types
+
+
+def test_rows_keep_the_types_of_their_values() -> None:
+    rows = [
+        {
+            "slide_id": "a",
+            "age": 61,
+            "ki67": 0.5,
+            "seen": date(2024, 5, 6),
+            "frozen": True,
+            "mixed": 1,
+            "spacing": 0.25,
+        },
+        {"Slide": None, "slide_id": "b", "mixed": "two"},
+    ]
+    with pytest.raises(BadTable, match="metadata: two columns are called 'slide_id'"):
+        make_table(rows)
+    one, two = make_table([rows[0], {"slide_id": "b", "mixed": "two"}]).rows
+    assert one.extra == {"age": 61, "ki67": 0.5, "seen": date(2024, 5, 6), "frozen": True, "mixed": "1"}
+    assert one.spacing_um_per_px == 0.25
+    assert two.extra == {"age": None, "ki67": None, "seen": None, "frozen": None, "mixed": "two"}
+    with pytest.raises(BadTable, match="metadata: no rows"):
+        make_table([])
+    with pytest.raises(BadTable, match="metadata: no id column"):
+        make_table([{"age": 3}])
+
+
+def test_an_archive_is_indexed_from_rows(cohort: Path, indexed: Path, tmp_path: Path) -> None:
+    def read(name: str) -> list[dict[str, str]]:
+        with (cohort / name).open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    archive = Archive.create(tmp_path / "rows.archive")
+    report = archive.index([cohort], read("metadata.csv"), read("reports.csv"))
+    assert (report.added, report.refused) == (10, ())
+    ours, theirs = archive.records(), Archive.open(indexed).records()
+    assert [(r.slide_id, r.patient_id, r.diagnosis, r.report, r.extra) for r in ours] == [
+        (r.slide_id, r.patient_id, r.diagnosis, r.report, r.extra) for r in theirs
+    ]
+    with pytest.raises(InputError, match="paths and rows mixed"):
+        archive.index([cohort], reports=[cohort / "reports.csv", {"slide_id": "a", "report": "b"}])  # type: ignore[list-item]

@@ -18,11 +18,14 @@ from histoseek.progress import Reporter, SilentReporter
 from histoseek.reports.files.document import Report, ReportBatch, ReportFileSummary, ReportSource
 from histoseek.reports.files.report_columns import ReportColumns
 from histoseek.reports.files.report_join import ReportJoin, SlideKey, join_reports
-from histoseek.reports.files.report_reader import read_reports
+from histoseek.reports.files.report_reader import read_report_rows, read_reports
 from histoseek.reports.privacy.deidentify import IdentifierCount, KnownIdentifiers
 from histoseek.slides.sources.base import SlideSource
 
 log = logging.getLogger(__name__)
+
+Row = Mapping[str, object]
+"""A report with its ids, by the names of columns."""
 
 BAD_REPORT = "BadReport"
 """What refused report files and rows are called where slides have the class of their error."""
@@ -78,8 +81,17 @@ def named_columns(given: Mapping[str, str] | None, rename: Mapping[str, str] | N
     return named or renamed
 
 
-def load_reports(paths: Sequence[Path], columns: ReportColumns | None, reporter: Reporter | None = None) -> ReportBatch:
-    """Read reports; raises what `read_reports` raises, and InputError for folders without any report file."""
+def load_reports(
+    reports: Sequence[Path | Row], columns: ReportColumns | None, reporter: Reporter | None = None
+) -> ReportBatch:
+    """Read reports from files and folders, or from rows; raises what `read_reports` raises, and InputError for folders
+    without any report file and for paths and rows mixed."""
+    paths = [report for report in reports if isinstance(report, Path)]
+    rows = [report for report in reports if not isinstance(report, Path)]
+    if paths and rows:
+        raise InputError("reports", "are paths and rows mixed", "Give one or the other")
+    if rows:
+        return read_report_rows(rows, columns)
     with (reporter or SilentReporter()).part("report files", 0) as part:
         read = read_reports(paths, columns, part)
     if not (read.files or read.refused):

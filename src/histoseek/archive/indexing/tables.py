@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -77,8 +77,36 @@ def load_table(path: Path, rename: Mapping[str, str] | None = None) -> SlideTabl
     Columns are typed: ids and the standard columns are text, others integers, floats, booleans, dates or text.
     Raises BadTable: unreadable, empty, no id column, an id twice, a spacing that is no positive number.
     """
-    written = _read(path, rename or {})
-    table = _with_our_names(written, path, rename or {})
+    return _make_table(_read(path, rename or {}), path, rename or {})
+
+
+def make_table(rows: Sequence[Mapping[str, MetadataValue]], rename: Mapping[str, str] | None = None) -> SlideTable:
+    """A table from rows that a program has at hand; texts are typed as those of a file are. Raises BadTable as
+    `load_table` does, calling the table "metadata"."""
+    path, rename = Path("metadata"), rename or {}
+    if not rows:
+        raise BadTable(path, "no rows", "Give one row per slide or case")
+    columns = {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
+    texts = {name: values for name, values in columns.items() if all(isinstance(v, str | None) for v in values)}
+    typed = _parse(_write_csv(texts), ",", path, rename) if texts else pa.table({})
+    arrays = [typed[name] if name in texts else pa.chunked_array([_make_column(columns[name])]) for name in columns]
+    return _make_table(pa.table(arrays, names=list(columns)), path, rename)
+
+
+def _write_csv(columns: Mapping[str, Sequence[MetadataValue]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows([columns.keys(), *zip(*columns.values(), strict=True)])
+    return text.getvalue()
+
+
+def _make_column(values: Sequence[MetadataValue]) -> pa.Array:
+    """Values that are not all texts: as they are, or as texts where they are of several types."""
+    same = len({type(value) for value in values if value is not None}) == 1
+    return pa.array(values if same else [None if value is None else str(value) for value in values])
+
+
+def _make_table(written: pa.Table, path: Path, rename: Mapping[str, str]) -> SlideTable:
+    table = _with_our_names(written, path, rename)
     present = [name for name in _IDS if name in table.column_names]
     if not present:
         usual = (*_TEXTS, "spacing", "name")
@@ -92,7 +120,7 @@ def load_table(path: Path, rename: Mapping[str, str] | None = None) -> SlideTabl
     known = (*_TEXTS, "spacing")
     extra = {name: table.schema.field(name).type for name in table.column_names if name not in known}
     rows = tuple(_row(row, extra, path) for row in table.to_pylist())
-    of_patients = (name for name in written.column_names if _our_name(name, rename or {}) == "patient_id")
+    of_patients = (name for name in written.column_names if _our_name(name, rename) == "patient_id")
     return SlideTable(path, rows, extra, next(of_patients, "patient_id"))
 
 
@@ -138,8 +166,16 @@ def _read(path: Path, rename: Mapping[str, str]) -> pa.Table:
         raise BadTable(path, error.strerror or "cannot be read", "Check the path") from error
     text = _decoded(data)
     head = text.partition("\n")[0]
-    parse = pc.ParseOptions(delimiter=max(",\t;", key=head.count), newlines_in_values=True)
-    names = [name.strip() for name in next(csv.reader([head.rstrip("\r")], delimiter=parse.delimiter))]
+    delimiter = max(",\t;", key=head.count)
+    _require_closed_quotes(path, text, delimiter)
+    return _parse(text, delimiter, path, rename)
+
+
+def _parse(text: str, delimiter: str, path: Path, rename: Mapping[str, str]) -> pa.Table:
+    """Typed columns of a table's text."""
+    head = text.partition("\n")[0]
+    parse = pc.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+    names = [name.strip() for name in next(csv.reader([head.rstrip("\r")], delimiter=delimiter))]
     texts = {name: pa.string() for name in names if _our_name(name, rename) in _TEXTS}
     convert = pc.ConvertOptions(
         column_types=texts,
@@ -148,7 +184,6 @@ def _read(path: Path, rename: Mapping[str, str]) -> pa.Table:
         timestamp_parsers=[],
         quoted_strings_can_be_null=True,
     )
-    _require_closed_quotes(path, text, parse.delimiter)
     try:
         return pc.read_csv(io.BytesIO(text.encode()), parse_options=parse, convert_options=convert)
     except pa.ArrowInvalid as error:

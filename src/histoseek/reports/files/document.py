@@ -9,7 +9,7 @@ from typing import Literal
 
 from histoseek.reports.files.report_columns import ColumnMapping, PartName
 
-Format = Literal["table", "json", "json lines", "workbook", "text", "pdf"]
+Format = Literal["rows", "table", "json", "json lines", "workbook", "text", "pdf"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,16 @@ def read_json(path: Path) -> RawTable:
     return _make_table(path, "json", encoding.name, rows)
 
 
+def table_of_rows(rows: Sequence[Mapping[str, object]], name: str) -> RawTable:
+    """Rows that a program has at hand, as if they came from a list of JSON objects; name: for messages.
+
+    Raises BadTable when there are none.
+    """
+    if not rows:
+        raise BadTable(Path(name), "no rows", "Give at least one row, or none at all")
+    return _make_table(Path(name), "rows", None, [_JsonRow(number, row) for number, row in enumerate(rows, start=1)])
+
+
 def read_workbook(path: Path) -> Iterator[RawTable]:
     """The sheets of an Excel or OpenDocument workbook that hold anything. Raises BadTable when it cannot be read."""
     from python_calamine import CalamineError, CalamineWorkbook
@@ -206,7 +216,7 @@ def _describe_shape(tree: object) -> str:
     return "an object with values of several kinds" if isinstance(tree, dict) else f"a single {type(tree).__name__}"
 
 
-def _make_table(path: Path, kind: Format, encoding: str, records: Sequence[_JsonRow | BadRow]) -> RawTable:
+def _make_table(path: Path, kind: Format, encoding: str | None, records: Sequence[_JsonRow | BadRow]) -> RawTable:
     flat = [row if isinstance(row, BadRow) else _JsonRow(row.number, dict(_flatten(row.values))) for row in records]
     names = tuple(dict.fromkeys(name for row in flat if isinstance(row, _JsonRow) for name in row.values))
     rows = (row if isinstance(row, BadRow) else _make_row(row, names) for row in flat)

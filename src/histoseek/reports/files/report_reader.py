@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -26,6 +26,7 @@ from histoseek.reports.files.raw_tables import (
     read_json_lines,
     read_separated,
     read_workbook,
+    table_of_rows,
 )
 from histoseek.reports.files.report_columns import ReportColumns, map_columns
 from histoseek.reports.files.report_entries import ReportEntry, read_entries
@@ -70,6 +71,16 @@ def read_reports(
                 raise
             contents.append(_FileContent((), (), (ReportRefusal(ReportSource(file), error.what, error.advice),)))
         reporter.advance()
+    return _batch(contents)
+
+
+def read_report_rows(rows: Sequence[Mapping[str, object]], columns: ReportColumns | None = None) -> ReportBatch:
+    """Reports from rows that a program has at hand, one mapping of column names to values each, read as those of a
+    table; raises BadTable when none of them can be used."""
+    return _batch([_read_rows(table_of_rows(rows, "reports"), columns)])
+
+
+def _batch(contents: Sequence[_FileContent]) -> ReportBatch:
     groups = group_entries(entry for content in contents for entry in content.entries)
     return ReportBatch(
         reports=groups.reports,

@@ -5,15 +5,12 @@ The server stays small and answers on; a job that dies takes nothing with it.
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 import os
 import re
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -147,23 +144,9 @@ def _when_free(work: Callable[[], Outcome], told: _Told) -> Outcome:
 
 
 def _index_files(archive: Archive, slides: Sequence[NewSlide], reporter: Reporter) -> IndexReport:
-    folder = Path(tempfile.mkdtemp(prefix="histoseek-job-"))
-    try:
-        metadata = _table(folder / METADATA, [{"file": str(one.file), **one.metadata} for one in slides])
-        told = [{"file": str(one.file), "report": one.report} for one in slides if one.report]
-        reports = _table(folder / REPORTS, told) if told else None
-        return archive.index([one.file for one in slides], metadata, reports, reporter=reporter)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _table(path: Path, rows: Sequence[Mapping[str, str]]) -> Path:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
+    metadata = [{"file": str(slide.file), **slide.metadata} for slide in slides]
+    reports = [{"file": str(slide.file), "report": slide.report} for slide in slides if slide.report]
+    return archive.index([slide.file for slide in slides], metadata, reports, reporter=reporter)
 
 
 def _outcome(report: IndexReport, folder: Path, names: Mapping[str, str]) -> Outcome:
