@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import unicodedata
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from histoseek.progress import terminal_progress
 from histoseek.terminal import Column, as_table, shorten_middle, terminal_width
 
 COLUMNS = (
@@ -93,3 +95,16 @@ def test_the_width_is_that_of_the_terminal_or_stated(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("COLUMNS")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
     assert terminal_width() is None
+
+
+def test_bars_are_shown_from_the_first_report_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = io.StringIO()
+    errors.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", errors)
+    with terminal_progress("slides", total=2):
+        pass
+    assert errors.getvalue() == ""
+    with terminal_progress("slides", total=2) as reporter:
+        reporter.advance(2)
+    assert "slides" in errors.getvalue()
+    assert "2/2" in errors.getvalue()

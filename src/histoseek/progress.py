@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -86,19 +87,48 @@ class _BarReporter:
             self._bars.remove_task(task)
 
 
+class _LateReporter:
+    """Shows bars from the first report on: work that is done at once needs none, and importing them takes a while."""
+
+    def __init__(self, start: Callable[[], Reporter]) -> None:
+        self._start = start
+        self._lock = Lock()
+        self._reporter: Reporter | None = None
+
+    @property
+    def _started(self) -> Reporter:
+        with self._lock:
+            self._reporter = self._reporter or self._start()
+            return self._reporter
+
+    def advance(self, items: int = 1) -> None:
+        self._started.advance(items)
+
+    def expect(self, total: int) -> None:
+        self._started.expect(total)
+
+    def part(self, title: str, total: int) -> AbstractContextManager[Reporter]:
+        return self._started.part(title, total)
+
+
 @contextmanager
 def terminal_progress(title: str, total: int | None) -> Iterator[Reporter]:
     """A bar on standard error for `total` items (None: told later), or silence when that is no terminal."""
     if not sys.stderr.isatty():
         yield SilentReporter()
         return
+    with ExitStack() as stack:
+        yield _LateReporter(lambda: _started_bars(stack, title, total))
+
+
+def _started_bars(stack: ExitStack, title: str, total: int | None) -> Reporter:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     text = TextColumn("{task.description}")
     columns = (text, BarColumn(), MofNCompleteColumn(), _rate_column(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        yield _BarReporter(bars, bars.add_task(title, total=total))
+    bars = stack.enter_context(Progress(*columns, console=Console(stderr=True)))
+    return _BarReporter(bars, bars.add_task(title, total=total))
 
 
 def _rate_column() -> ProgressColumn:

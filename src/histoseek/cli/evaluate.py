@@ -104,7 +104,7 @@ def _tell(found: Evaluation) -> None:
     ]
     chance = found.results[0].scores.metrics
     rows.append(("chance", *(f"{_metric(chance, name).chance:.3f}" for name in _SHOWN)))
-    print(as_table([Column("system", "name"), *(Column(name, "text") for name in _SHOWN)], rows, terminal_width()))
+    print(as_table([Column("system", "text"), *(Column(name, "text") for name in _SHOWN)], rows, terminal_width()))
     for check in found.site_checks:
         print(check.sentence)
     if found.cross_modal:
