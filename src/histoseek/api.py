@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.errors import InputError
 from histoseek.mosaics.distances import DEFAULT_DISTANCE
-from histoseek.search.maps.layout import MOST_SHOWN
+from histoseek.search.maps.layout import MOST_SLIDES
 from histoseek.search.options import (
     DEFAULT_DEPTH,
     DEFAULT_LABEL,
@@ -162,7 +162,7 @@ class Archive(ArchiveFolder):
         return content_version(self)
 
     def overview(
-        self, label: str | None = None, where: str | None = None, most: int = MOST_SHOWN, seed: int = 0
+        self, label: str | None = None, where: str | None = None, most: int = MOST_SLIDES, seed: int = 0
     ) -> Overview:
         """A 2-d map of the slides of a filter by their global vectors, labelled by a metadata column.
 

@@ -34,7 +34,7 @@ def test_slides_that_look_alike_lie_near_and_the_map_is_the_same_again(archive: 
     found = archive.overview("diagnosis")
     assert found.slide_ids == tuple(sorted(one.slide_id for one in archive.records()))
     assert found.labels == tuple(str(one.diagnosis) for one in archive.records())
-    assert (found.method, found.sampled, found.slides) == ("umap", False, SLIDES)
+    assert (found.method, found.is_sample, found.slides) == ("umap", False, SLIDES)
     assert (found.x.dtype, found.x.shape) == (np.float32, (SLIDES,))
     gaps = np.linalg.norm(places(found)[:, None] - places(found)[None], axis=2)
     np.fill_diagonal(gaps, np.inf)
@@ -46,7 +46,7 @@ def test_slides_that_look_alike_lie_near_and_the_map_is_the_same_again(archive: 
 
 def test_a_large_archive_is_sampled_by_label(archive: Archive) -> None:
     found = archive.overview("diagnosis", most=20)
-    assert (len(found.slide_ids), found.sampled, found.slides) == (20, True, SLIDES)
+    assert (len(found.slide_ids), found.is_sample, found.slides) == (20, True, SLIDES)
     counts = Counter(found.labels)
     everything = Counter(one.diagnosis for one in archive.records())
     assert set(counts) == set(everything)

@@ -15,7 +15,7 @@ from histoseek.geometry import Rect
 from histoseek.search.attention import AttentionMap
 from histoseek.search.explanation import Phrase, TextRegion
 from histoseek.search.options import SearchOptions
-from histoseek.search.present.page import marked, render_page
+from histoseek.search.present.page import cut_at_phrases, render_page
 from histoseek.search.present.pictures import (
     ATTENTION_SCALE,
     CONTRIBUTION_SCALE,
@@ -119,7 +119,7 @@ def test_regions_near_a_text_are_framed(archive: Archive) -> None:
 
 def test_reports_are_cut_where_phrases_begin_and_end() -> None:
     phrases = [Phrase(2, 8, 0.4, "meaning"), Phrase(4, 6, 1, "words"), Phrase(9, 10, 1, "words")]
-    assert [(one.text, one.kinds) for one in marked("0123456789", phrases)] == [
+    assert [(one.text, one.kinds) for one in cut_at_phrases("0123456789", phrases)] == [
         ("01", ()),
         ("23", ("meaning",)),
         ("45", ("meaning", "words")),
@@ -127,8 +127,8 @@ def test_reports_are_cut_where_phrases_begin_and_end() -> None:
         ("8", ()),
         ("9", ("words",)),
     ]
-    assert [(one.text, one.kinds) for one in marked("whole", ())] == [("whole", ())]
-    assert marked("", ()) == ()
+    assert [(one.text, one.kinds) for one in cut_at_phrases("whole", ())] == [("whole", ())]
+    assert cut_at_phrases("", ()) == ()
 
 
 def test_a_map_colours_its_tiles_and_nothing_else() -> None:

@@ -53,10 +53,10 @@ class SlideAttention:
     def _map(self, by_vector: Doubles) -> AttentionMap:
         coords = np.concatenate([part.coords for part in self.tiles])
         each = [part.weights * weight for part, weight in zip(self.tiles, by_vector, strict=True)]
-        known = (coords != UNKNOWN_POSITION).all(axis=1) & (self.edge_level0 > 0)
-        places, tile = np.unique(coords[known], axis=0, return_inverse=True)
+        placed = (coords != UNKNOWN_POSITION).all(axis=1) & (self.edge_level0 > 0)
+        places, tile = np.unique(coords[placed], axis=0, return_inverse=True)
         return AttentionMap(
-            places, self.edge_level0, _summed(tile.reshape(-1), np.concatenate(each)[known], len(places))
+            places, self.edge_level0, _sum_by_place(tile.reshape(-1), np.concatenate(each)[placed], len(places))
         )
 
 
@@ -68,17 +68,17 @@ class Attention:
     result: SlideAttention
 
 
-def attention_of(query: Signature, result: Signature, pairs: VectorPairs) -> Attention:
+def map_attention(query: Signature, result: Signature, pairs: VectorPairs) -> Attention:
     """Where both slides' vectors lie and what they gave by these pairs."""
-    return Attention(_one(query, pairs.queries, pairs.shares), _one(result, pairs.results, pairs.shares))
+    return Attention(_attend(query, pairs.queries, pairs.shares), _attend(result, pairs.results, pairs.shares))
 
 
-def _one(signature: Signature, vectors: NDArray[np.int64], shares: Doubles) -> SlideAttention:
+def _attend(signature: Signature, vectors: NDArray[np.int64], shares: Doubles) -> SlideAttention:
     count = len(signature.mosaic)
-    contributed = _summed(vectors, shares, count + 1)[:count]
+    contributed = _sum_by_place(vectors, shares, count + 1)[:count]
     return SlideAttention(signature.mosaic_tiles, signature.shares, contributed, signature.tile_size_level0)
 
 
-def _summed(places: NDArray[np.int64], values: Doubles, count: int) -> Doubles:
+def _sum_by_place(places: NDArray[np.int64], values: Doubles, count: int) -> Doubles:
     """Sums of the values [n] at each of `count` places."""
     return np.asarray(np.bincount(places, values, minlength=count), np.float64)

@@ -61,8 +61,8 @@ class SearchOptions:
         return self.offset + self.k
 
     @property
-    def looked_at(self) -> int:
-        """How many candidates each way may give."""
+    def candidate_count(self) -> int:
+        """How many candidates to rank, and how many slides a channel may give."""
         return max(self.candidates, self.last)
 
 
@@ -98,6 +98,6 @@ def choose_options(options: SearchOptions | None, **keywords: Unpack[SearchKeywo
     if options is None:
         return SearchOptions(**keywords)
     if keywords:
-        given = ", ".join(sorted(keywords))
-        raise InputError("search", f"has options and {given} beside them", "Give either options or keywords")
+        names = ", ".join(sorted(keywords))
+        raise InputError("search", f"has options and {names} beside them", "Give either options or keywords")
     return options

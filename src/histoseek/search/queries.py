@@ -219,10 +219,10 @@ class Refined:
         """All slides that were judged, each once."""
         return tuple(dict.fromkeys((*self.relevant, *self.irrelevant)))
 
-    def unmarked(self, slide_id: str) -> Query:
+    def unmark(self, slide_id: str) -> Query:
         """The same without a slide's mark; the plain query when there is no other."""
         relevant, irrelevant = (
-            tuple(one for one in marked if one != slide_id) for marked in (self.relevant, self.irrelevant)
+            tuple(i for i in marked if i != slide_id) for marked in (self.relevant, self.irrelevant)
         )
         return replace(self, relevant=relevant, irrelevant=irrelevant) if relevant or irrelevant else self.query
 

@@ -56,22 +56,22 @@ def recall(
     exact = SearchOptions(k=k, where=where, exact=True)
     _ = archive.settled_space
     ids = archive.store.slides()
-    drawn = np.random.default_rng(seed).permutation(len(ids))[:queries]
+    sample = np.random.default_rng(seed).permutation(len(ids))[:queries]
     pairs = []
-    with (reporter or SilentReporter()).part("searching both ways", len(drawn)) as part:
-        for place in drawn:
+    with (reporter or SilentReporter()).part("searching both ways", len(sample)) as part:
+        for place in sample:
             query = ArchivedSlide(ids[place])
             pairs.append((search(archive, query, options), search(archive, query, exact)))
             part.advance()
-    known = [(fast, all_) for fast, all_ in pairs if len(all_)]
-    if not known:
+    answerable = [(fast, exact_) for fast, exact_ in pairs if len(exact_)]
+    if not answerable:
         what = "no query finds a slide of another patient"
         raise ArchiveError(str(archive.path), what, "Index more slides, or use a wider filter")
-    return _summed(known, k, len(ids), where)
+    return _sum_up(answerable, k, len(ids), where)
 
 
-def _summed(pairs: list[tuple[SearchResults, SearchResults]], k: int, slides: int, where: str | None) -> Recall:
-    shares = [len(_ids(fast) & _ids(exact)) / len(exact) for fast, exact in pairs]
+def _sum_up(pairs: list[tuple[SearchResults, SearchResults]], k: int, slides: int, where: str | None) -> Recall:
+    shares = [len(_slide_ids(fast) & _slide_ids(exact)) / len(exact) for fast, exact in pairs]
     value = math.fsum(shares) / len(shares)
     low, high = wilson_interval(value, len(shares))
     return Recall(
@@ -87,5 +87,5 @@ def _summed(pairs: list[tuple[SearchResults, SearchResults]], k: int, slides: in
     )
 
 
-def _ids(results: SearchResults) -> set[str]:
+def _slide_ids(results: SearchResults) -> set[str]:
     return {result.slide_id for result in results}

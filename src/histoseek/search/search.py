@@ -66,7 +66,7 @@ def explain_pair(
     query's own slide and for a slide that has nothing to be compared with the query.
     """
     archive.get(slide_id)
-    query = query.unmarked(slide_id) if isinstance(query, Refined) and slide_id in query.irrelevant else query
+    query = query.unmark(slide_id) if isinstance(query, Refined) and slide_id in query.irrelevant else query
     alone = replace(
         options or SearchOptions(),
         k=1,

@@ -12,7 +12,7 @@ SHARE_NEEDED = 0.5
 UNLIKE_ANYTHING = "the query is unlike anything here"
 
 _NEAREST = 1e-6
-_SHOWN = 3
+_SHARES_PRINTED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Tally:
     shares: tuple[LabelShare, ...]
 
     def __str__(self) -> str:
-        shares = ", ".join(f"{one.label} {one.share:.2f}" for one in self.shares[:_SHOWN])
+        shares = ", ".join(f"{share.label} {share.share:.2f}" for share in self.shares[:_SHARES_PRINTED])
         verdict = f"abstains, {self.abstains}" if self.abstains else str(self.label)
         return f"{verdict} ({shares})" if shares else verdict
 
@@ -84,15 +84,15 @@ def take_vote(label_column: str, ballots: Sequence[Ballot], unlabelled: int, nov
     for ballot in ballots:
         by_owner.setdefault(ballot.owner, ballot)
     first = list(by_owner.values())
-    apart = [ballot.distance for ballot in first if ballot.distance is not None]
+    distances = [ballot.distance for ballot in first if ballot.distance is not None]
     likely = [ballot.probability for ballot in first if ballot.probability is not None]
     return Vote(
         label_column=label_column,
         patients=len(first),
         unlabelled=unlabelled,
         majority=_tally(first, [1.0] * len(first), novel),
-        distance_weighted=_tally(first, [1 / max(one, _NEAREST) for one in apart], novel)
-        if len(apart) == len(first) > 0
+        distance_weighted=_tally(first, [1 / max(distance, _NEAREST) for distance in distances], novel)
+        if len(distances) == len(first) > 0
         else None,
         calibrated=_tally(first, likely, novel) if len(likely) == len(first) > 0 else None,
     )
@@ -103,9 +103,9 @@ def _tally(ballots: Sequence[Ballot], weights: Sequence[float], novel: bool) -> 
     for ballot, weight in zip(ballots, weights, strict=True):
         by_label.setdefault(ballot.label, []).append(weight)
     total = math.fsum(weights)
-    shares = [LabelShare(label, math.fsum(own) / total) for label, own in by_label.items()]
+    shares = [LabelShare(label, math.fsum(weights_) / total) for label, weights_ in by_label.items()]
     # Labels come in the order of their nearest slides, and sorting keeps it among equal shares.
-    shares.sort(key=lambda one: -one.share)
+    shares.sort(key=lambda share: -share.share)
     share = shares[0].share if shares else 0.0
     abstains = _abstention(share, len(ballots), novel)
     return Tally(None if abstains else shares[0].label, share, abstains, tuple(shares))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from histoseek.errors import InputError
 from histoseek.evaluation.cohort import PRIVATE_COLUMNS
 from histoseek.evaluation.outcome import ArchiveMap, MapPoint
-from histoseek.search.maps.layout import by_components, by_neighbours, can_be_neighbours
+from histoseek.search.maps.layout import can_be_neighbours, lay_out_by_components, lay_out_by_neighbours
 
 Floats = NDArray[np.float32]
 
@@ -29,7 +29,7 @@ def archive_map(
         raise InputError(
             f"column {private}", "tells of patients, which no page may", "Colour the map by another column"
         )
-    places = by_neighbours(vectors, seed) if can_be_neighbours(vectors) else by_components(vectors)
+    places = lay_out_by_neighbours(vectors, seed) if can_be_neighbours(vectors) else lay_out_by_components(vectors)
     points = (
         MapPoint(slide_id, round(float(x), 4), round(float(y), 4), tuple(of[row] or "" for of in columns.values()))
         for row, (slide_id, (x, y)) in enumerate(zip(slide_ids, places, strict=True))

@@ -52,7 +52,7 @@ class _Slides:
         return len(self.ids)
 
     @property
-    def labelled(self) -> _Slides:
+    def with_label(self) -> _Slides:
         return self.part(np.flatnonzero(self.labels))
 
     @property
@@ -101,24 +101,24 @@ def calibrate(
         space, store = archive.settled_space, archive.store.snapshot()
         slides = _slides(store.records(None, None, 0), label)
         if label:
-            _require_labels(archive, label, slides.labelled)
-        fused = _fused(archive, slides.labelled, label, distance, seed)
-        run = _Run(store, fused, seed, reporter or SilentReporter())
-        queries = run.drawn(slides)
+            _require_labels(archive, label, slides.with_label)
+        fitted = _fit_distance(archive, slides.with_label, label, distance, seed)
+        run = _Run(store, fitted, seed, reporter or SilentReporter())
+        queries = run.draw(slides)
         neighbours = run.neighbours(queries, slides)
         nearest = _nearest(archive, neighbours)
-        found = Calibration(
+        calibration = Calibration(
             format=FORMAT,
             space=space.slides_fingerprint,
             distance=distance,
-            fusion=fused.fusion,
+            fusion=fitted.fusion,
             slides=len(slides),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             nearest=nearest,
-            label=_label(run, slides, label, (queries, neighbours)) if label else None,
+            label=_fit_label(run, slides, label, (queries, neighbours)) if label else None,
         )
-        write_calibration(archive.layout, found)
-    return found
+        write_calibration(archive.layout, calibration)
+    return calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +128,10 @@ class _Run:
     seed: int
     reporter: Reporter
 
-    def drawn(self, slides: _Slides) -> _Slides:
+    def draw(self, slides: _Slides) -> _Slides:
         """As many queries as the time allows."""
-        wanted = int(np.clip(_MOST_COMPARISONS // max(1, len(slides)), _FEWEST_QUERIES, _MOST_QUERIES))
-        rows = np.random.default_rng(self.seed).permutation(len(slides))[:wanted]
+        count = int(np.clip(_MOST_COMPARISONS // max(1, len(slides)), _FEWEST_QUERIES, _MOST_QUERIES))
+        rows = np.random.default_rng(self.seed).permutation(len(slides))[:count]
         return slides.part(np.sort(rows))
 
     def neighbours(self, queries: _Slides, database: _Slides) -> _Neighbours:
@@ -152,34 +152,37 @@ class _Run:
         return best
 
 
-def _fused(archive: ArchiveFolder, labelled: _Slides, column: str | None, name: str, seed: int) -> Distance:
+def _fit_distance(archive: ArchiveFolder, labelled: _Slides, column: str | None, name: str, seed: int) -> Distance:
     """The distance with its parts measured anew, and weighed by labels where there are some; kept with the archive."""
-    made = measured(archive, seed)
-    if made and column:
-        chosen = _share(archive.store, labelled, made.of(name), seed)
-        made = made.with_choice(name, column, chosen) if chosen else made
-    keep_fusion(archive, made)
+    fusion = measured(archive, seed)
+    if fusion and column:
+        choice = _choose_share(archive.store, labelled, fusion.of(name), seed)
+        fusion = fusion.with_choice(name, column, choice) if choice else fusion
+    keep_fusion(archive, fusion)
     return distance_of(archive, name)
 
 
-def _share(store: Store, labelled: _Slides, known: PartsOfDistance | None, seed: int) -> ShareChoice | None:
+def _choose_share(store: Store, labelled: _Slides, parts: PartsOfDistance | None, seed: int) -> ShareChoice | None:
     """The local share that labels choose; None for a distance of fixed weights, or without a query to be answered."""
-    if known is None:
+    if parts is None:
         return None
-    drawn = np.random.default_rng(seed).permutation(len(labelled))
-    queries = labelled.part(np.sort(drawn[:_SHARE_QUERIES]))
-    database = labelled.part(np.sort(drawn[:_SHARE_SLIDES]))
-    local, global_ = compare_slides(store, get_distance(known.distance), queries.ids, database.ids)
-    parts = ComparedParts(local, global_, queries.owners, database.owners, queries.labels, database.labels)
-    return choose_share(parts, (known.local, known.global_), seed)
+    order = np.random.default_rng(seed).permutation(len(labelled))
+    queries = labelled.part(np.sort(order[:_SHARE_QUERIES]))
+    database = labelled.part(np.sort(order[:_SHARE_SLIDES]))
+    local, global_ = compare_slides(store, get_distance(parts.distance), queries.ids, database.ids)
+    compared = ComparedParts(local, global_, queries.owners, database.owners, queries.labels, database.labels)
+    return choose_share(compared, (parts.local, parts.global_), seed)
 
 
-def _label(run: _Run, slides: _Slides, column: str, known: tuple[_Slides, _Neighbours]) -> LabelCalibration:
-    """Fit the probability of sharing a label on pairs of labelled slides; known: queries and neighbours among all."""
-    labelled = slides.labelled
-    queries, neighbours = known
+def _fit_label(run: _Run, slides: _Slides, column: str, all_slides: tuple[_Slides, _Neighbours]) -> LabelCalibration:
+    """Fit the probability of sharing a label on pairs of labelled slides.
+
+    all_slides: queries and their neighbours among all slides.
+    """
+    labelled = slides.with_label
+    queries, neighbours = all_slides
     if len(labelled) < len(slides):
-        queries = run.drawn(labelled)
+        queries = run.draw(labelled)
         neighbours = run.neighbours(queries, labelled)
     pairs = _pairs(queries, labelled, neighbours)
     return LabelCalibration(
@@ -196,11 +199,11 @@ def _label(run: _Run, slides: _Slides, column: str, known: tuple[_Slides, _Neigh
 def _nearest(archive: ArchiveFolder, neighbours: _Neighbours) -> tuple[float, ...]:
     """Distances of slides to the nearest of another patient, increasing."""
     nearest = neighbours.distances[:, 0]
-    known = np.sort(nearest[np.isfinite(nearest)])
-    if len(known) < MIN_KNOWN:
-        what = f"too few to calibrate: {len(known)} slides have one of another patient to be compared with"
+    finite = np.sort(nearest[np.isfinite(nearest)])
+    if len(finite) < MIN_KNOWN:
+        what = f"too few to calibrate: {len(finite)} slides have one of another patient to be compared with"
         raise ArchiveError(str(archive.path), what, f"At least {MIN_KNOWN} are needed")
-    return tuple(known.tolist())
+    return tuple(finite.tolist())
 
 
 def _slides(records: Sequence[SlideRecord], label: str | None) -> _Slides:
@@ -210,11 +213,11 @@ def _slides(records: Sequence[SlideRecord], label: str | None) -> _Slides:
     return _Slides(tuple(record.slide_id for record in records), owners.astype(np.int64), labels.astype(np.int64))
 
 
-def _pairs(queries: _Slides, database: _Slides, found: _Neighbours) -> Pairs:
-    rows, columns = np.nonzero(np.isfinite(found.distances))
-    places = found.places[rows, columns]
+def _pairs(queries: _Slides, database: _Slides, neighbours: _Neighbours) -> Pairs:
+    rows, columns = np.nonzero(np.isfinite(neighbours.distances))
+    places = neighbours.places[rows, columns]
     return Pairs(
-        distances=found.distances[rows, columns],
+        distances=neighbours.distances[rows, columns],
         same=queries.labels[rows] == database.labels[places],
         ranks=columns + 1,
         queries=queries.owners[rows],

@@ -75,13 +75,13 @@ def prepare_image(
         slide = SlideFile(query.path, query.spacing_um_per_px, query.patient_id)
         return replace(reading.slide(slide), kind="tile")
     if isinstance(query, Case):
-        return _one_case([reading.any_slide(slide) for slide in query.slides])
+        return _join_case([reading.any_slide(slide) for slide in query.slides])
     if isinstance(query, ArchivedCase):
         own = f"case_id = {quoted(query.case_id)}"
         records = archive.records(own) if is_storable(query.case_id) else []
         if not records:
             raise UnknownCase(query.case_id)
-        return _one_case([reading.slide(ArchivedSlide(record.slide_id)) for record in records])
+        return _join_case([reading.slide(ArchivedSlide(record.slide_id)) for record in records])
     return reading.any_slide(query)
 
 
@@ -93,9 +93,9 @@ class _Reading:
 
     def any_slide(self, query: SlideQuery | EncodedSlide) -> PreparedImage:
         """A slide that has to be read, or was."""
-        return self.encoded(query) if isinstance(query, EncodedSlide) else self.slide(query)
+        return self.sign_encoded(query) if isinstance(query, EncodedSlide) else self.slide(query)
 
-    def encoded(self, query: EncodedSlide) -> PreparedImage:
+    def sign_encoded(self, query: EncodedSlide) -> PreparedImage:
         """A slide whose bag is at hand; raises SpaceMismatch for a bag that the archive would not make."""
         check_bag(query.bag, Path(query.name))
         if query.bag.weights.shape != (len(query.bag),):
@@ -104,8 +104,8 @@ class _Reading:
         if not recipe.imported and query.bag.spacing_um_per_px != recipe.spacing_um_per_px:
             spacings = str(recipe.spacing_um_per_px), str(query.bag.spacing_um_per_px)
             raise SpaceMismatch(query.name, "spacing um per px", *spacings)
-        bag = _inside(query.bag, query.regions, query.name) if query.regions else query.bag
-        known = self._of_content(query.file_fingerprint) if query.file_fingerprint else None
+        bag = _keep_inside(query.bag, query.regions, query.name) if query.regions else query.bag
+        known = self._find_by_content(query.file_fingerprint) if query.file_fingerprint else None
         slide = QuerySlide(known.slides[0].slide_id if known else None, query.name, query.spacing_um_per_px)
         return PreparedImage(
             kind="region" if query.regions else "tile" if query.picture else "slide",
@@ -118,8 +118,8 @@ class _Reading:
     def slide(self, query: SlideQuery) -> PreparedImage:
         """A slide of the archive or a file; a file that the archive knows is not read again."""
         if isinstance(query, ArchivedSlide):
-            return self._archived(query)
-        known = self._known(query)
+            return self._read_archived(query)
+        known = self._find(query)
         if known and query.spacing_um_per_px is None:
             return replace(known, owner=_owner(query.patient_id, known))
         bag, spacing = self._bag(query, ())
@@ -129,35 +129,35 @@ class _Reading:
 
     def region(self, query: Region) -> PreparedImage:
         """The regions of a slide, from its source, or from its cached features where it is gone."""
-        known = self._known(query.slide)
+        known = self._find(query.slide)
         archived = known.slides[0] if known else QuerySlide(None, "", 0)
-        file = query.slide if isinstance(query.slide, SlideFile) else _file_of(archived)
+        file = query.slide if isinstance(query.slide, SlideFile) else _open_file(archived)
         uri = query.slide.source.uri if isinstance(query.slide, SlideFile) else archived.uri
         regions = _in_pixels(query, file, archived)
         if file is None or self.archive.recipe.imported:
             bag, spacing = self._features_of(query.slide, archived)
-            bag = _inside(bag, regions, uri)
+            bag = _keep_inside(bag, regions, uri)
         else:
             bag, spacing = self._bag(file, regions)
         slide = QuerySlide(archived.slide_id, uri, spacing)
         owner = _owner(query.slide.patient_id, known)
         return PreparedImage("region", (slide,), (self.archive.signer.sign(bag),), owner, regions)
 
-    def _known(self, query: SlideQuery) -> PreparedImage | None:
+    def _find(self, query: SlideQuery) -> PreparedImage | None:
         """The archive's own slide of the same content; raises SlideNotFound, UnknownSlide."""
         if isinstance(query, ArchivedSlide):
-            return self._archived(query)
+            return self._read_archived(query)
         if not query.source.exists():
             raise SlideNotFound(query.source.uri)
-        return self._of_content(query.source.fingerprint())
+        return self._find_by_content(query.source.fingerprint())
 
-    def _archived(self, query: ArchivedSlide) -> PreparedImage:
-        known = _archived(self.archive.store.shown([query.slide_id])[0])
+    def _read_archived(self, query: ArchivedSlide) -> PreparedImage:
+        known = _sign_archived(self.archive.store.shown([query.slide_id])[0])
         return replace(known, owner=_owner(query.patient_id, known))
 
-    def _of_content(self, file_fingerprint: str) -> PreparedImage | None:
-        found = self.archive.records(f"file_fingerprint = {quoted(file_fingerprint)}", limit=1)
-        return _archived(self.archive.store.shown([found[0].slide_id])[0]) if found else None
+    def _find_by_content(self, file_fingerprint: str) -> PreparedImage | None:
+        records = self.archive.records(f"file_fingerprint = {quoted(file_fingerprint)}", limit=1)
+        return _sign_archived(self.archive.store.shown([records[0].slide_id])[0]) if records else None
 
     def _bag(self, query: SlideFile, regions: tuple[Rect, ...]) -> tuple[Bag, float]:
         """The query's bag by the archive's own recipe, and the slide's spacing in um/px."""
@@ -183,7 +183,7 @@ class _Reading:
         return self._bag(query, ())
 
 
-def _archived(stored: StoredSlide) -> PreparedImage:
+def _sign_archived(stored: StoredSlide) -> PreparedImage:
     record = stored.record
     slide = QuerySlide(record.slide_id, record.uri, record.spacing_um_per_px)
     return PreparedImage("slide", (slide,), (stored.signature,), Owner.of(None, record))
@@ -194,13 +194,13 @@ def _owner(patient_id: str | None, known: PreparedImage | None) -> Owner:
     return Owner.of_all([Owner.of(patient_id), *([known.owner] if known else [])])
 
 
-def _file_of(archived: QuerySlide) -> SlideFile | None:
+def _open_file(archived: QuerySlide) -> SlideFile | None:
     """What the pixels of a slide of the archive are read from; None where that is gone."""
     source = existing_source(archived.uri)
     return SlideFile(source, archived.spacing_um_per_px or None) if source else None
 
 
-def _one_case(slides: Sequence[PreparedImage]) -> PreparedImage:
+def _join_case(slides: Sequence[PreparedImage]) -> PreparedImage:
     owners = {make_patient_key(slide.owner.patient_ids[0]) for slide in slides if slide.owner.patient_ids}
     if len(owners) > 1:
         raise MixedPatients([slide.slides[0].slide_id or source_name(slide.slides[0].uri) for slide in slides])
@@ -228,16 +228,16 @@ def _in_pixels(query: Region, file: SlideFile | None, archived: QuerySlide) -> t
     )
 
 
-def _inside(bag: Bag, regions: Sequence[Rect], path: str) -> Bag:
+def _keep_inside(bag: Bag, regions: Sequence[Rect], path: str) -> Bag:
     """The tiles whose centres lie in a region, or, where there are none, those that reach into it."""
-    kept = np.zeros(len(bag), bool)
+    inside = np.zeros(len(bag), bool)
     for rect in regions:
         centres = bag.coords + np.float64(bag.tile_size_level0 / 2)
         centred = _between(centres, rect, 0)
-        kept |= centred if centred.any() else _between(centres, rect, bag.tile_size_level0 / 2)
-    if not kept.any():
+        inside |= centred if centred.any() else _between(centres, rect, bag.tile_size_level0 / 2)
+    if not inside.any():
         raise NoTissue(path, "none of its cached tiles lies in the region")
-    return replace(bag, features=bag.features[kept], coords=bag.coords[kept], weights=bag.weights[kept])
+    return replace(bag, features=bag.features[inside], coords=bag.coords[inside], weights=bag.weights[inside])
 
 
 def _between(points: NDArray[np.float64], rect: Rect, margin: float) -> NDArray[np.bool_]:

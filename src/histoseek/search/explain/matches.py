@@ -14,7 +14,7 @@ from histoseek.geometry import Rect
 from histoseek.mosaics.contributions import VectorPairs, closest_pairs, contributions, cosine, one_to_one
 from histoseek.mosaics.distances import Distance
 from histoseek.mosaics.signature import Signature
-from histoseek.search.attention import attention_of
+from histoseek.search.attention import map_attention
 from histoseek.search.explanation import Contribution, Explanation, TextRegion
 from histoseek.search.results import Match, SearchResult
 
@@ -35,7 +35,7 @@ def explain_match(result: SearchResult, query: Signature, slide: Signature, dist
         result,
         matches=_matches(query, slide, parts.pairs, sides, compared=distance.fusion.local_weight > 0),
         explanation=Explanation(parts.base, parts.global_, _contributions(parts.pairs, sides)),
-        attention=attention_of(query, slide, parts.pairs),
+        attention=map_attention(query, slide, parts.pairs),
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from histoseek.errors import MissingExtra
 from histoseek.statistics.clustering import unit_rows
 
-MOST_SHOWN = 5000
+MOST_SLIDES = 5000
 """Slides on a map: what a page draws at once, and what UMAP lays out in about ten seconds on two cores."""
 
 NEIGHBOURS = 15
@@ -36,7 +36,7 @@ def can_be_neighbours(vectors: Floats) -> bool:
     return len(vectors) >= FEWEST and not bool((vectors == vectors[0]).all())
 
 
-def by_neighbours(vectors: Floats, seed: int) -> Places:
+def lay_out_by_neighbours(vectors: Floats, seed: int) -> Places:
     """Places [n, 2] in which vectors float32 [n, D] of large cosine are near (UMAP; McInnes, Healy and Melville 2018).
 
     Neighbours are found exactly; one thread and a start from principal components leave nothing to chance, so the same
@@ -46,24 +46,24 @@ def by_neighbours(vectors: Floats, seed: int) -> Places:
         from umap import UMAP
     except ImportError as error:
         raise MissingExtra("umap-learn", "evaluation") from error
-    found = (*_nearest(vectors, min(NEIGHBOURS, len(vectors) - 1)), None)
+    nearest = (*_nearest(vectors, min(NEIGHBOURS, len(vectors) - 1)), None)
     with warnings.catch_warnings():
         # It warns that new vectors can't be placed beside these.
         warnings.simplefilter("ignore")
         reducer = UMAP(
-            n_neighbors=found[0].shape[1],
+            n_neighbors=nearest[0].shape[1],
             min_dist=SPACING,
             metric="cosine",
             init="pca",
             n_epochs=EPOCHS,
             random_state=seed,
             n_jobs=1,
-            precomputed_knn=found,
+            precomputed_knn=nearest,
         )
         return np.asarray(reducer.fit_transform(vectors), np.float64)
 
 
-def by_components(vectors: Floats) -> Places:
+def lay_out_by_components(vectors: Floats) -> Places:
     """The first two principal components of vectors [n, D], [n, 2], each with its largest value positive; zeros where
     there are none."""
     places = np.zeros((len(vectors), 2))
@@ -71,12 +71,12 @@ def by_components(vectors: Floats) -> Places:
         return places
     centred = vectors.astype(np.float64) - vectors.mean(0)
     if vectors.shape[1] < len(vectors):
-        found = centred @ np.linalg.eigh(centred.T @ centred)[1][:, :-3:-1]
+        components = centred @ np.linalg.eigh(centred.T @ centred)[1][:, :-3:-1]
     else:
         squares, left = np.linalg.eigh(centred @ centred.T)
-        found = (left * np.sqrt(np.maximum(squares, 0)))[:, :-3:-1]
-    signs = np.sign(found[np.abs(found).argmax(0), np.arange(found.shape[1])])
-    places[:, : found.shape[1]] = found * np.where(signs == 0, 1, signs)
+        components = (left * np.sqrt(np.maximum(squares, 0)))[:, :-3:-1]
+    signs = np.sign(components[np.abs(components).argmax(0), np.arange(components.shape[1])])
+    places[:, : components.shape[1]] = components * np.where(signs == 0, 1, signs)
     return places
 
 
@@ -86,8 +86,8 @@ def _nearest(vectors: Floats, count: int) -> tuple[NDArray[np.int64], Floats]:
     parts = []
     for start in range(0, len(unit), _COMPARED_AT_ONCE):
         distances = 1 - unit[start : start + _COMPARED_AT_ONCE] @ unit.T
-        own = np.arange(len(distances))
-        distances[own, own + start] = -1
+        rows = np.arange(len(distances))
+        distances[rows, rows + start] = -1
         near = np.argpartition(distances, count - 1, axis=1)[:, :count]
         order = np.argsort(np.take_along_axis(distances, near, 1), axis=1, kind="stable")
         near = np.take_along_axis(near, order, 1)

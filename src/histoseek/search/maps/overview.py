@@ -12,7 +12,14 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import field_columns
 from histoseek.archive.stores.base import Store
 from histoseek.errors import ConfigurationError, InputError, MissingExtra
-from histoseek.search.maps.layout import MOST_SHOWN, Floats, Places, by_components, by_neighbours, can_be_neighbours
+from histoseek.search.maps.layout import (
+    MOST_SLIDES,
+    Floats,
+    Places,
+    can_be_neighbours,
+    lay_out_by_components,
+    lay_out_by_neighbours,
+)
 
 FEWEST_NEIGHBOURS = 40
 """Of fewer slides, two directions of variance tell as much, and at once."""
@@ -40,13 +47,13 @@ class Overview:
     version: str
 
     @property
-    def sampled(self) -> bool:
+    def is_sample(self) -> bool:
         """Whether only some slides are on it."""
         return len(self.slide_ids) < self.slides
 
 
 def overview(
-    archive: ArchiveFolder, label: str | None = None, where: str | None = None, most: int = MOST_SHOWN, seed: int = 0
+    archive: ArchiveFolder, label: str | None = None, where: str | None = None, most: int = MOST_SLIDES, seed: int = 0
 ) -> Overview:
     """Lay out the slides of a filter by the cosine between their global vectors.
 
@@ -61,13 +68,13 @@ def overview(
     rows = store.ranking_rows()
     places = store.ranking_places(where) if where is not None else np.arange(len(rows))
     labels = _labels(store, label, where, rows.slide_ids[places])
-    drawn = _drawn(labels, most, seed)
-    laid_out, method = _laid_out(rows.global_vectors[places[drawn]], seed)
+    sample = _draw_sample(labels, most, seed)
+    positions, method = _lay_out(rows.global_vectors[places[sample]], seed)
     return Overview(
-        slide_ids=tuple(str(one) for one in rows.slide_ids[places[drawn]]),
-        x=laid_out[:, 0].astype(np.float32),
-        y=laid_out[:, 1].astype(np.float32),
-        labels=tuple(str(one) for one in labels[drawn]),
+        slide_ids=tuple(str(i) for i in rows.slide_ids[places[sample]]),
+        x=positions[:, 0].astype(np.float32),
+        y=positions[:, 1].astype(np.float32),
+        labels=tuple(str(label) for label in labels[sample]),
         method=method,
         slides=len(places),
         version=_version(archive, store),
@@ -90,36 +97,36 @@ def _labels(store: Store, label: str | None, where: str | None, slide_ids: NDArr
     """The label of each slide, as `value_of` gives it."""
     if label is None:
         return np.zeros(len(slide_ids), np.str_)
-    known = [name for name in field_columns(store.metadata_types()) if name != "slide_id"]
-    if label not in known:
-        raise InputError(f"column {label}", "the archive has no such column", f"Columns are: {', '.join(known)}")
+    columns = [name for name in field_columns(store.metadata_types()) if name != "slide_id"]
+    if label not in columns:
+        raise InputError(f"column {label}", "the archive has no such column", f"Columns are: {', '.join(columns)}")
     rows = store.columns(["slide_id", label], where)
     values = ("" if value is None else str(value) for value in rows[label].to_pylist())
     by_id = dict(zip(rows["slide_id"].to_pylist(), values, strict=True))
-    return np.array([by_id[str(one)] for one in slide_ids], np.str_)
+    return np.array([by_id[str(i)] for i in slide_ids], np.str_)
 
 
-def _drawn(labels: NDArray[np.str_], most: int, seed: int) -> Indices:
+def _draw_sample(labels: NDArray[np.str_], most: int, seed: int) -> Indices:
     """Which slides to show, ascending: all, or as many as wanted, drawn within each label."""
     if len(labels) <= most:
         return np.arange(len(labels))
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(labels))
-    found, group, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    seen: Indices = np.zeros(len(found), np.int64)
+    names, group, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    taken: Indices = np.zeros(len(names), np.int64)
     turn = np.empty(len(labels))
     for index in order:
         # The k-th of a label's n slides comes at (k + 1/2) / n of the way; its first one at once.
-        own = group[index]
-        turn[index] = (seen[own] + 0.5) / counts[own] if seen[own] else 0
-        seen[own] += 1
+        label = group[index]
+        turn[index] = (taken[label] + 0.5) / counts[label] if taken[label] else 0
+        taken[label] += 1
     return np.sort(order[np.argsort(turn[order], kind="stable")][:most])
 
 
-def _laid_out(vectors: Floats, seed: int) -> tuple[Places, Method]:
+def _lay_out(vectors: Floats, seed: int) -> tuple[Places, Method]:
     if len(vectors) >= FEWEST_NEIGHBOURS and can_be_neighbours(vectors):
         try:
-            return by_neighbours(vectors, seed), "umap"
+            return lay_out_by_neighbours(vectors, seed), "umap"
         except MissingExtra:
-            return by_components(vectors), "pca"
-    return by_components(vectors), "pca"
+            return lay_out_by_components(vectors), "pca"
+    return lay_out_by_components(vectors), "pca"

@@ -17,7 +17,7 @@ from histoseek.slides.sources.registry import source_name
 
 @dataclass(frozen=True, slots=True)
 class PageMatch:
-    """A match as shown: its colour and both regions' pictures."""
+    """A match on the page: its colour and both regions' pictures."""
 
     match: Match
     colour: str
@@ -27,24 +27,24 @@ class PageMatch:
 
 @dataclass(frozen=True, slots=True)
 class PageTextRegion:
-    """A region near the text as shown: its colour and picture."""
+    """A region near the text on the page: its colour and picture."""
 
-    found: TextRegion
+    region: TextRegion
     colour: str
     picture: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class PageMap:
-    """A map as shown, and what it is of."""
+    """A map on the page, and what it is of."""
 
     caption: str
-    shown: MapPicture
+    picture: MapPicture
 
 
 @dataclass(frozen=True, slots=True)
 class PagePair:
-    """A pair of vectors as shown: its names, the colour of its frames if it has some, and how long its bar is, in
+    """A pair of vectors on the page: its names, the colour of its frames if it has some, and how long its bar is, in
     percent of the longest."""
 
     pair: Contribution
@@ -63,7 +63,7 @@ class PageText:
 
 @dataclass(frozen=True, slots=True)
 class PageResult:
-    """A result as shown; thumbnail is None when the slide's file can't be read."""
+    """A result on the page; thumbnail is None when the slide's file can't be read."""
 
     result: SearchResult
     name: str
@@ -82,33 +82,33 @@ def render_page(results: SearchResults, title: str) -> str:
     environment = Environment(
         loader=PackageLoader("histoseek.search.present", "templates"), autoescape=select_autoescape(("html", "j2"))
     )
-    shown = [_page_result(results, result) for result in results]
+    cards = [_page_result(results, result) for result in results]
     return environment.get_template("results.html.j2").render(
-        results=results, shown=shown, title=title, query_name=_query_name(results.query), version=__version__
+        results=results, cards=cards, title=title, query_name=_query_name(results.query), version=__version__
     )
 
 
 def _page_result(results: SearchResults, result: SearchResult) -> PageResult:
-    own, found = _query_pictures(results.query, result), _result_pictures(result)
+    of_query, of_result = _query_pictures(results.query, result), _result_pictures(result)
     record = result.record
     return PageResult(
         result=result,
         name=source_name(record.uri),
-        query_thumbnail=own.thumbnail if own else None,
-        thumbnail=found.thumbnail if found else None,
+        query_thumbnail=of_query.thumbnail if of_query else None,
+        thumbnail=of_result.thumbnail if of_result else None,
         matches=tuple(
-            PageMatch(match, colour, _picture(own, number), _picture(found, number))
+            PageMatch(match, colour, _picture(of_query, number), _picture(of_result, number))
             for number, (match, colour) in enumerate(zip(result.matches, COLOURS, strict=False))
         ),
         text_regions=tuple(
-            PageTextRegion(region, colour, _picture(found, number))
+            PageTextRegion(region, colour, _picture(of_result, number))
             for number, (region, colour) in enumerate(
                 zip(result.text_regions, TEXT_COLOURS, strict=False), start=len(result.matches)
             )
         ),
-        maps=_maps(own, found),
+        maps=_maps(of_query, of_result),
         pairs=_pairs(result),
-        report=marked(record.report or "", result.phrases),
+        report=cut_at_phrases(record.report or "", result.phrases),
         facts=_facts(result),
     )
 
@@ -116,10 +116,10 @@ def _page_result(results: SearchResults, result: SearchResult) -> PageResult:
 def _query_pictures(query: QueryInfo, result: SearchResult) -> SlidePictures | None:
     if not query.slides:
         return None
-    asked = query.slides[result.query_slide]
+    slide = query.slides[result.query_slide]
     frames = [Frame(match.query_region, colour) for match, colour in zip(result.matches, COLOURS, strict=False)]
     attention = result.attention.query if result.attention else None
-    return slide_pictures(asked.uri, asked.spacing_um_per_px, frames, attention)
+    return slide_pictures(slide.uri, slide.spacing_um_per_px, frames, attention)
 
 
 def _result_pictures(result: SearchResult) -> SlidePictures | None:
@@ -137,14 +137,14 @@ def _picture(pictures: SlidePictures | None, number: int) -> str | None:
     return pictures.regions[number] if pictures else None
 
 
-def _maps(own: SlidePictures | None, found: SlidePictures | None) -> tuple[PageMap, ...]:
-    named = (
-        ("What the query's vectors look at", own.attention if own else None),
-        ("What the result's vectors look at", found.attention if found else None),
-        ("What of the query made the score", own.contribution if own else None),
-        ("What of the result made the score", found.contribution if found else None),
+def _maps(of_query: SlidePictures | None, of_result: SlidePictures | None) -> tuple[PageMap, ...]:
+    captions = (
+        ("What the query's vectors look at", of_query.attention if of_query else None),
+        ("What the result's vectors look at", of_result.attention if of_result else None),
+        ("What of the query made the score", of_query.contribution if of_query else None),
+        ("What of the result made the score", of_result.contribution if of_result else None),
     )
-    return tuple(PageMap(caption, shown) for caption, shown in named if shown)
+    return tuple(PageMap(caption, picture) for caption, picture in captions if picture)
 
 
 def _pairs(result: SearchResult) -> tuple[PagePair, ...]:
@@ -170,18 +170,20 @@ def _vector(mosaic: int | None) -> str:
     return "whole slide" if mosaic is None else str(mosaic)
 
 
-def marked(report: str, phrases: Sequence[Phrase]) -> tuple[PageText, ...]:
+def cut_at_phrases(report: str, phrases: Sequence[Phrase]) -> tuple[PageText, ...]:
     """A report cut at the ends of its phrases, which may overlap."""
-    cuts = sorted({0, len(report), *(end for one in phrases for end in (one.start, one.end))})
+    cuts = sorted({0, len(report), *(end for phrase in phrases for end in (phrase.start, phrase.end))})
     return tuple(
-        PageText(report[start:end], tuple(sorted({one.kind for one in phrases if one.start <= start < one.end})))
+        PageText(
+            report[start:end], tuple(sorted({phrase.kind for phrase in phrases if phrase.start <= start < phrase.end}))
+        )
         for start, end in pairwise(cuts)
     )
 
 
 def _facts(result: SearchResult) -> tuple[tuple[str, str], ...]:
     record = result.record
-    named = (
+    facts = (
         ("Diagnosis", record.diagnosis),
         ("Organ", record.organ),
         ("Case", record.case_id),
@@ -190,4 +192,4 @@ def _facts(result: SearchResult) -> tuple[tuple[str, str], ...]:
         ("Report", record.report),
     )
     extra = ((name.replace("_", " "), value) for name, value in record.extra.items())
-    return tuple((name, str(value)) for name, value in (*named, *extra) if value is not None)
+    return tuple((name, str(value)) for name, value in (*facts, *extra) if value is not None)

@@ -27,6 +27,48 @@ COLOURS = ("#d81b60", "#1e88e5", "#e69f00")
 TEXT_COLOURS = ("#004d40", "#7b3fa0", "#000000")
 """Frames of the first, second and third region that is near a text."""
 
+_OPACITY = 0.75
+_FAINTNESS = 0.5
+"""How far the slide below a map is moved towards white, so that the map's colours stand out."""
+
+_LEAST_TILE_PX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ColourScale:
+    """Colours of values from 0 to 1, evenly apart, with straight lines between them."""
+
+    colours: tuple[str, ...]
+
+    def paint(self, values: NDArray[np.float64]) -> Pixels:
+        """Colours of values [T], uint8 [T, 3] in red, green, blue."""
+        stops = np.array([rgb(colour) for colour in self.colours], np.float64)
+        places = np.linspace(0, 1, len(stops))
+        mixed = np.stack([np.interp(values, places, channel) for channel in stops.T], axis=1)
+        return np.asarray(mixed.round(), np.uint8)
+
+    @property
+    def css(self) -> str:
+        """The same colours as a background of CSS."""
+        return f"linear-gradient(to right, {', '.join(self.colours)})"
+
+
+ATTENTION_SCALE = ColourScale(("#00224e", "#35456c", "#666970", "#948e77", "#c8b866", "#fee838"))
+"""From little to much: cividis (Nunez, Anderton and Renslow 2018), which looks alike with any colour vision."""
+
+CONTRIBUTION_SCALE = ColourScale(("#2166ac", "#92c5de", "#f7f7f7", "#fdb863", "#b35806"))
+"""From what sets two slides apart to what they share: blue to orange, told apart with any colour vision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """A map over a thumbnail, uint8 [h, w, 3], with the values at both ends of its colour scale."""
+
+    picture: Pixels
+    low: float
+    high: float
+    scale: ColourScale
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -65,7 +107,7 @@ def slide_pictures(
         with open_slide(uri, spacing_um_per_px or None) as slide:
             thumbnail = slide.thumbnail(THUMBNAIL_PX)
             return SlidePictures(
-                _data_uri(_framed(slide, thumbnail, frames)),
+                _data_uri(_draw_frames(slide, thumbnail, frames)),
                 tuple(_region(slide, frame.region) for frame in frames),
                 *_maps(slide, thumbnail, attention),
             )
@@ -80,8 +122,8 @@ def _maps(
     if attention is None:
         return None, None
     scale = thumbnail.shape[1] / slide.size.width
-    looked_at = attention_overlay(thumbnail, scale, attention.attention())
-    return _map(looked_at), _map(contribution_overlay(thumbnail, scale, attention.contribution()))
+    looks = attention_overlay(thumbnail, scale, attention.attention())
+    return _map(looks), _map(contribution_overlay(thumbnail, scale, attention.contribution()))
 
 
 def _map(overlay: Overlay | None) -> MapPicture | None:
@@ -90,7 +132,7 @@ def _map(overlay: Overlay | None) -> MapPicture | None:
     return MapPicture(_data_uri(overlay.picture), overlay.low, overlay.high, overlay.scale.css)
 
 
-def _framed(slide: Slide, thumbnail: Pixels, frames: Sequence[Frame]) -> Pixels:
+def _draw_frames(slide: Slide, thumbnail: Pixels, frames: Sequence[Frame]) -> Pixels:
     picture = thumbnail.copy()
     scale = thumbnail.shape[1] / slide.size.width
     for frame in frames:
@@ -117,56 +159,13 @@ def _data_uri(pixels: Pixels) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
 
 
-_OPACITY = 0.75
-_FAINTNESS = 0.5
-"""How far the slide below a map is moved towards white, so that the map's colours stand out."""
-
-_LEAST_TILE_PX = 4
-
-
-@dataclass(frozen=True, slots=True)
-class ColourScale:
-    """Colours of values from 0 to 1, evenly apart, with straight lines between them."""
-
-    colours: tuple[str, ...]
-
-    def at(self, values: NDArray[np.float64]) -> Pixels:
-        """Colours of values [T], uint8 [T, 3] in red, green, blue."""
-        known = np.array([rgb(colour) for colour in self.colours], np.float64)
-        places = np.linspace(0, 1, len(known))
-        mixed = np.stack([np.interp(values, places, channel) for channel in known.T], axis=1)
-        return np.asarray(mixed.round(), np.uint8)
-
-    @property
-    def css(self) -> str:
-        """The same colours as a background of CSS."""
-        return f"linear-gradient(to right, {', '.join(self.colours)})"
-
-
-ATTENTION_SCALE = ColourScale(("#00224e", "#35456c", "#666970", "#948e77", "#c8b866", "#fee838"))
-"""From little to much: cividis (Nunez, Anderton and Renslow 2018), which looks alike with any colour vision."""
-
-CONTRIBUTION_SCALE = ColourScale(("#2166ac", "#92c5de", "#f7f7f7", "#fdb863", "#b35806"))
-"""From what sets two slides apart to what they share: blue to orange, told apart with any colour vision."""
-
-
-@dataclass(frozen=True, slots=True)
-class Overlay:
-    """A map over a thumbnail, uint8 [h, w, 3], with the values at both ends of its colour scale."""
-
-    picture: Pixels
-    low: float
-    high: float
-    scale: ColourScale
-
-
 def attention_overlay(thumbnail: Pixels, px_per_level0: float, attention: AttentionMap) -> Overlay | None:
     """Weights from 0 to the largest; None without tiles. px_per_level0: thumbnail pixels in one of level 0."""
     if not len(attention):
         return None
     high = float(attention.weights.max())
     placed = attention.weights / high if high > 0 else np.zeros(len(attention))
-    picture = _drawn(thumbnail, px_per_level0, attention, placed, ATTENTION_SCALE)
+    picture = _draw_map(thumbnail, px_per_level0, attention, placed, ATTENTION_SCALE)
     return Overlay(picture, 0.0, high, ATTENTION_SCALE)
 
 
@@ -176,7 +175,7 @@ def contribution_overlay(thumbnail: Pixels, px_per_level0: float, attention: Att
     if most == 0:
         return None
     placed = 0.5 + 0.5 * attention.weights / most
-    picture = _drawn(thumbnail, px_per_level0, attention, placed, CONTRIBUTION_SCALE)
+    picture = _draw_map(thumbnail, px_per_level0, attention, placed, CONTRIBUTION_SCALE)
     return Overlay(picture, -most, most, CONTRIBUTION_SCALE)
 
 
@@ -186,13 +185,13 @@ def rgb(colour: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _drawn(
+def _draw_map(
     thumbnail: Pixels, px_per_level0: float, attention: AttentionMap, placed: NDArray[np.float64], scale: ColourScale
 ) -> Pixels:
     """Tiles in the colours of values 0 to 1 over the slide in grey; of those that overlap the heaviest is on top."""
     grey = cv2.cvtColor(np.ascontiguousarray(thumbnail), cv2.COLOR_RGB2GRAY).astype(np.float64)
     ground = np.repeat((grey + _FAINTNESS * (255 - grey))[..., None], 3, axis=2)
-    picture, colours = ground.copy(), scale.at(placed)
+    picture, colours = ground.copy(), scale.paint(placed)
     corners = np.floor(attention.coords * px_per_level0).astype(int)
     edge = max(_LEAST_TILE_PX, round(attention.edge_level0 * px_per_level0))
     for tile in np.argsort(np.abs(attention.weights), kind="stable"):

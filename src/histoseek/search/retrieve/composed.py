@@ -36,7 +36,7 @@ def retrieve_by_both(
     check_filter(store, options)
     scope = image_scope(store, image, options).narrowed(*(text.where for text, _ in texts))
     ranking = rank_for_image(store, image, distance, options, scope)
-    retriever = Retriever(store, archive.language, scope.condition, options.looked_at)
+    retriever = Retriever(store, archive.language, scope.condition, options.candidate_count)
     channels: list[Channel] = [ranking.slides.channel(1 - query.weight)] if len(ranking.slides) else []
     for (text, sign), vector in zip(texts, vectors, strict=True):
         channels += share_weight(open_channels(retriever, text, vector, options), sign * query.weight)

@@ -60,7 +60,7 @@ def rank_for_image(
 
 def candidate_count(distance: Distance, options: SearchOptions) -> int | None:
     """How many candidates to rank; all where the vector of the whole slide says nothing of what is looked for."""
-    return None if options.exact or distance.name == REGION_DISTANCE else options.looked_at
+    return None if options.exact or distance.name == REGION_DISTANCE else options.candidate_count
 
 
 def image_distance(archive: ArchiveFolder, query: ImageQuery, options: SearchOptions) -> Distance:
@@ -119,7 +119,7 @@ def _channels_to_reports(
     """The reports nearest to the image, where reports are wanted and the archive is aligned."""
     if options.to == "slides" or not len(ranking.slides):
         return []
-    retriever = Retriever(store, archive.language, scope.condition, options.looked_at)
+    retriever = Retriever(store, archive.language, scope.condition, options.candidate_count)
     return retriever.reports_by_slide(ranking.image.signatures[0].global_vector)
 
 

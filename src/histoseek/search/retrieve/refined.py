@@ -47,7 +47,7 @@ def refine(
     slides without a report as well. Slides that are near the irrelevant ones fall.
     """
     scope = retrieval.scope.without(query.irrelevant)
-    near = _NearMarked(retrieval.store, _whole_slide_distance(archive, options), scope, options.looked_at)
+    near = _NearMarked(retrieval.store, _whole_slide_distance(archive, options), scope, options.candidate_count)
     channels = [channel.without(query.irrelevant) for channel in _fusible_channels(retrieval)]
     if query.relevant:
         like = near.channel([marked[i] for i in query.relevant], query.relevant, RELEVANT_WEIGHT)

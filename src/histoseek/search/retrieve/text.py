@@ -33,7 +33,7 @@ def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOp
     check_filter(store, options)
     query_slides = (prepared.slide_id,) if prepared.slide_id else ()
     scope = SearchScope.of(store, options, prepared.owner, query_slides).narrowed(wanted.where)
-    retriever = Retriever(store, archive.language, scope.condition, options.looked_at)
+    retriever = Retriever(store, archive.language, scope.condition, options.candidate_count)
     channels = open_channels(retriever, wanted, vectors[0], options)
     for text, vector in zip(unwanted, vectors[1:], strict=True):
         opposed = open_channels(retriever, text, vector, options)

@@ -29,7 +29,7 @@ def main(archive: Path, path: Path, label: str | None) -> None:
         labels=found.labels,
         label=label,
         method=found.method,
-        sampled=found.sampled,
+        sampled=found.is_sample,
         slides=found.slides,
     )
     write_atomic(path, made.model_dump_json().encode())

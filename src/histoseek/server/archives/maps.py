@@ -14,7 +14,7 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.errors import InputError
 from histoseek.rest.archives import Map
 from histoseek.search.filters.public import PRIVATE_COLUMNS
-from histoseek.search.maps.layout import MOST_SHOWN
+from histoseek.search.maps.layout import MOST_SLIDES
 from histoseek.search.maps.overview import content_version
 from histoseek.server.archives.served import ServedArchive
 from histoseek.server.errors import Overloaded
@@ -45,7 +45,7 @@ class Overviews:
         if label is not None and (label not in archive.store.metadata_types() or label in PRIVATE_COLUMNS):
             raise InputError(f"label {label}", "the archive has no such column", "GET the archive: it lists its fields")
         # Which slides of a large archive are drawn depends on their labels; where they lie does not.
-        drawn_by = label if len(archive) > MOST_SHOWN else None
+        drawn_by = label if len(archive) > MOST_SLIDES else None
         found = self._laid_out(served, version, drawn_by)
         if label is None:
             return found
