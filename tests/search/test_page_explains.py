@@ -175,12 +175,12 @@ def test_tiles_at_the_edge_stay_on_the_picture() -> None:
 @pytest.mark.parametrize("scale", [ATTENTION_SCALE, CONTRIBUTION_SCALE])
 def test_the_legend_shows_the_colours_that_are_drawn(scale: object) -> None:
     assert isinstance(scale, type(ATTENTION_SCALE))
-    drawn = scale.at(np.linspace(0, 1, len(scale.colours)))
+    drawn = scale.paint(np.linspace(0, 1, len(scale.colours)))
     assert ["#" + bytes(row.tolist()).hex() for row in drawn] == list(scale.colours)
     assert scale.css == f"linear-gradient(to right, {', '.join(scale.colours)})"
 
 
 def test_attention_is_told_by_lightness_alone() -> None:
     """So that it reads alike with any colour vision."""
-    red, green, blue = (ATTENTION_SCALE.at(np.linspace(0, 1, 50)).astype(float) / 255).T ** 2.2
+    red, green, blue = (ATTENTION_SCALE.paint(np.linspace(0, 1, 50)).astype(float) / 255).T ** 2.2
     assert (np.diff(0.2126 * red + 0.7152 * green + 0.0722 * blue) > 0).all()
