@@ -35,7 +35,7 @@ def test_two_processes_give_the_loss_of_one(tmp_path: Path) -> None:
     table.write_text("\n".join(["slide_id,case_id,patient_id,report", *lines]) + "\n", encoding="utf-8")
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     arguments = [str(path) for path in (Path(__file__).with_name("worker.py"), table, features, together)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [*launch, *arguments], check=False, env=environment, capture_output=True, text=True, timeout=HANG_S
     )

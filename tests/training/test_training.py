@@ -23,19 +23,20 @@ from histoseek.errors import BadFeatureFile, ConfigurationError, EncoderError
 from histoseek.progress import SilentReporter
 from histoseek.training.loop import interrupts_held
 from histoseek.training.pairs import Pair
+from histoseek.training.progress import Progress
 from histoseek.training.recall import value_of
 from histoseek.training.slides import train as training
 from histoseek.training.slides.distributed import World
 from histoseek.training.slides.evaluation import pair_codes
-from histoseek.training.slides.history import EpochRow, Progress
+from histoseek.training.slides.history import EpochRow
 from histoseek.training.slides.loader import BagLoader
 from histoseek.training.slides.losses import alike_pairs, contrastive_loss
 from histoseek.training.slides.result import TrainingResult
 from histoseek.training.slides.sampling import EVALUATION
 from histoseek.training.slides.session import run_training
 from histoseek.training.slides.settings import TrainingSettings
+from histoseek.training.slides.task import first_micro_batch
 from histoseek.training.slides.train import prepared_split
-from histoseek.training.slides.trainer import first_micro_batch
 from tests.training.helpers import SMALL, InterruptingReporter, tiny_tower, train_small, write_pairs
 
 
@@ -240,6 +241,18 @@ def test_a_checkpoint_with_a_flipped_bit_or_without_a_part_is_refused(
         (tmp_path / "checkpoint.pt").write_bytes(hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
         with pytest.raises(EncoderError, match="not a readable checkpoint"):
             train_small(pairs, tmp_path)
+
+
+def test_a_checkpoint_of_another_version_is_refused_with_what_to_do(
+    pairs: tuple[Pair, ...], undisturbed: tuple[TrainingResult, Path], tmp_path: Path
+) -> None:
+    old = {**_content(undisturbed[1] / "checkpoint.pt"), "format": 2, "progress": {"micro_batch": 12}}
+    buffer = io.BytesIO()
+    torch.save(old, buffer)
+    (tmp_path / "checkpoint.pt").write_bytes(hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
+    with pytest.raises(ConfigurationError, match="format 2, this histoseek reads 3. Finish that training") as caught:
+        train_small(pairs, tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_truncated_checkpoint_is_refused(

@@ -1,11 +1,10 @@
-"""What a training remembers of its epochs, and where it stands."""
+"""What the training of a slide encoder notes of its epochs."""
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass
 
-from torch import Tensor
-
+from histoseek.training.loop import Moment
 from histoseek.training.recall import Direction, value_of
 from histoseek.training.slides.distributed import World
 from histoseek.training.slides.evaluation import PartScore
@@ -36,57 +35,25 @@ class EpochRow:
         """What the best epoch is chosen by: recall at 5, mean of both directions between slides and reports."""
         return (self.slide_to_report_r5 + self.text_to_slide_r5) / 2
 
-
-@dataclass(slots=True)
-class Progress:
-    """Where a training stands: in `epoch` (from 1), after `step` of its steps, whose losses add up in the sums.
-
-    best_weights: the trained tensors of the best epoch so far, 0 before the first has ended; notes: what the user
-    should know in the end.
-    """
-
-    micro_batch: int
-    epoch: int = 1
-    step: int = 0
-    contrastive_sum: float = 0.0
-    diversity_sum: float = 0.0
-    seconds: float = 0.0
-    rows: list[EpochRow] = field(default_factory=list)
-    best_epoch: int = 0
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-    def better(self, row: EpochRow) -> bool:
-        """Whether a new epoch beats the best so far: by recall, ties by validation loss."""
-        if not self.best_epoch:
-            return True
-        best = self.rows[self.best_epoch - 1]
-        return (row.recall, -row.validation_contrastive) > (best.recall, -best.validation_contrastive)
-
-    def close_epoch(self, row: EpochRow) -> None:
-        """Go on to the next epoch."""
-        self.rows.append(row)
-        self.epoch, self.step, self.contrastive_sum, self.diversity_sum = self.epoch + 1, 0, 0.0, 0.0
-
-    @property
-    def epochs_without_gain(self) -> int:
-        """Epochs since the best one."""
-        return len(self.rows) - self.best_epoch
+    def better_than(self, other: EpochRow) -> bool:
+        """By recall, ties by validation loss."""
+        return (self.recall, -self.validation_contrastive) > (other.recall, -other.validation_contrastive)
 
 
-def epoch_row(progress: Progress, step: int, learning_rate: float, logit_scale: float, score: PartScore) -> EpochRow:
+def epoch_row(moment: Moment, logit_scale: float, score: PartScore) -> EpochRow:
     """The row of the epoch that has just been stepped through."""
 
     def recall(direction: Direction, k: int) -> float:
         return value_of(score.recalls, direction, "group", k)
 
+    contrastive, diversity = moment.losses
     return EpochRow(
-        epoch=progress.epoch,
-        step=step,
-        learning_rate=learning_rate,
+        epoch=moment.epoch,
+        step=moment.step,
+        learning_rate=moment.learning_rate,
         logit_scale=logit_scale,
-        train_contrastive=progress.contrastive_sum / progress.step,
-        train_diversity=progress.diversity_sum / progress.step,
+        train_contrastive=contrastive,
+        train_diversity=diversity,
         validation_contrastive=score.contrastive,
         validation_diversity=score.diversity,
         slide_to_slide_r1=recall("slide->slide", 1),
@@ -95,7 +62,7 @@ def epoch_row(progress: Progress, step: int, learning_rate: float, logit_scale: 
         slide_to_report_r5=recall("slide->report", 5),
         text_to_slide_r1=recall("text->slide", 1),
         text_to_slide_r5=recall("text->slide", 5),
-        seconds=progress.seconds,
+        seconds=moment.seconds,
     )
 
 

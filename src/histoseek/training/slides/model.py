@@ -11,8 +11,8 @@ from histoseek.encoders.slide.base import Architecture
 from histoseek.encoders.slide.batches import BagBatch, SlideVectors
 from histoseek.encoders.slide.registry import find_family
 from histoseek.encoders.text.tower import TextTower, Tokens
+from histoseek.training.slides.batch_norm import steady_norms
 from histoseek.training.slides.losses import START_LOGIT_SCALE
-from histoseek.training.slides.statistics import steady_norms
 
 
 class SlideTextModel(nn.Module):

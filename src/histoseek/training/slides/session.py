@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -13,19 +14,23 @@ from histoseek.encoders.text.tower import TextTower
 from histoseek.errors import ConfigurationError
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.settings import get_settings
+from histoseek.training.checkpoint import Identity, hash_parts
 from histoseek.training.compute import Compute, choose_compute
-from histoseek.training.loop import WorkFolder
+from histoseek.training.loop import TrainingLoop, WorkFolder
 from histoseek.training.pairs import Pair
-from histoseek.training.slides.checkpoint import identity_of
+from histoseek.training.progress import Progress
 from histoseek.training.slides.distributed import joined_world
 from histoseek.training.slides.evaluation import Evaluator, PartScore
-from histoseek.training.slides.history import Progress
+from histoseek.training.slides.history import EpochRow
 from histoseek.training.slides.loader import BagLoader
 from histoseek.training.slides.model import SlideTextModel
 from histoseek.training.slides.result import BeforeAfter, TrainingResult
 from histoseek.training.slides.settings import TrainingSettings
-from histoseek.training.slides.trainer import Trainer
+from histoseek.training.slides.task import SlideTask
 from histoseek.training.split import Split
+
+_FREE = ("micro_batch", "device", "precision", "checkpoint_steps", "memory_mb")
+"""Settings that may change on the way: they decide how it is computed, not what."""
 
 
 def run_training(
@@ -52,14 +57,23 @@ def run_training(
         compute = Compute(world.device, compute.bf16)
         model = _model(tower, settings, loader.dimension(split.train[0]), compute)
         start = model.trained_state()
-        identity = identity_of(settings, pairs, f"{tower.card.name} {tower.card.version} {tower.weights_hash}")
+        identity = identify_training(settings, pairs, f"{tower.card.name} {tower.card.version} {tower.weights_hash}")
         watched = reporter if world.first else SilentReporter()
-        trainer = Trainer(model, loader, split, settings, world, compute, WorkFolder(work), identity, watched)
-        progress = trainer.run()
+        task = SlideTask(model, loader, split, settings, world, compute)
+        loop = TrainingLoop(task, settings, WorkFolder(work), identity, watched, writes=world.first)
+        progress = loop.run()
         evaluator = Evaluator(loader, world, compute, settings.seed)
         states = (start, progress.best_weights)
         scores = [_scores(evaluator, model, state, split, progress.micro_batch) for state in states]
     return _result(model, tower, truncated, split, settings, progress, scores)
+
+
+def identify_training(settings: TrainingSettings, pairs: Sequence[Pair], text_encoder: str) -> Identity:
+    """What a training is; the pairs' reports enter as a hash, their feature files by slide id only."""
+    chosen = {name: value for name, value in asdict(settings).items() if name not in _FREE}
+    ids = sorted((pair.slide_id, pair.case_id, pair.patient_id, pair.diagnosis, pair.report) for pair in pairs)
+    parts = {"settings": hash_parts(chosen), "pairs": hash_parts(ids), "text_encoder": text_encoder}
+    return {"kind": "slides", **parts}
 
 
 def _model(tower: TextTower, settings: TrainingSettings, input_dimension: int, compute: Compute) -> SlideTextModel:
@@ -82,7 +96,7 @@ def _result(
     truncated: int,
     split: Split,
     settings: TrainingSettings,
-    progress: Progress,
+    progress: Progress[EpochRow],
     scores: Sequence[tuple[PartScore, PartScore]],
 ) -> TrainingResult:
     (validation_before, test_before), (validation_after, test_after) = scores

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from histoseek.encoders.slide.batches import BagBatch
-from histoseek.errors import ConfigurationError, EncoderError
+from histoseek.errors import ConfigurationError
 from histoseek.training.compute import Compute, out_of_memory
+from histoseek.training.loop import require_finite
+from histoseek.training.slides.batch_norm import BatchStatistics
 from histoseek.training.slides.distributed import World
 from histoseek.training.slides.loader import cut, moved
 from histoseek.training.slides.losses import alike_pairs, contrastive_loss, mosaic_similarity
 from histoseek.training.slides.model import SlideTextModel
-from histoseek.training.slides.statistics import BatchStatistics
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -136,7 +137,7 @@ class ContrastiveStep:
         diversity = mosaic_similarity(mosaics).sum() / count
         (contrastive + self._diversity * diversity).backward()
         loss = StepLoss(float(contrastive.detach()), float(self._world.sum(diversity)))
-        _require_finite(loss)
+        require_finite((loss.contrastive, loss.diversity))
         return loss, [slides.grad[share], texts.grad[share], mosaics.grad]
 
     def _backward(
@@ -169,8 +170,3 @@ class ContrastiveStep:
         if self._compute.device.type == "cuda":
             torch.cuda.empty_cache()
         log.warning("out of memory: going on with micro-batches of %d", self.micro_batch)
-
-
-def _require_finite(loss: StepLoss) -> None:
-    if not torch.isfinite(torch.tensor([loss.contrastive, loss.diversity])).all():
-        raise EncoderError("training", "the loss is no longer finite", "Lower the learning rate, or take fp32")

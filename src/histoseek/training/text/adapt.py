@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from histoseek.encoders.text.tower import TextTower
-    from histoseek.training.text.progress import AdaptEpoch
+    from histoseek.training.checkpoint import Identity
+    from histoseek.training.text.history import AdaptEpoch
+
+_FREE = ("device", "checkpoint_steps", "blend")
+"""Settings that may change on the way: they decide how it is computed, or what is made of it in the end."""
 
 _PACKAGES = {"torch": "torch", "transformers": "transformers", "tokenizers": "tokenizers"}
 
@@ -100,20 +104,18 @@ def _adapted(
     reporter: Reporter,
 ) -> Adaptation:
     from histoseek.training.compute import choose_compute
-    from histoseek.training.loop import WorkFolder
+    from histoseek.training.loop import TrainingLoop, WorkFolder
     from histoseek.training.text.draws import Drawer
-    from histoseek.training.text.progress import adapt_identity
-    from histoseek.training.text.trainer import AdaptTrainer
+    from histoseek.training.text.task import AdaptTask
 
     base = {name: value.detach().cpu().clone() for name, value in tower.state_dict().items()}
     named = f"{tower.card.name} {tower.card.version} {tower.weights_hash}"
     train, validation = (
         Drawer(part, vocabulary, settings.statements, settings.seed) for part in (split.train, split.validation)
     )
-    identity = adapt_identity(settings, corpus, vocabulary.fingerprint, named)
-    compute = choose_compute(settings.device)
-    trainer = AdaptTrainer(tower, train, validation, settings, compute, WorkFolder(work), identity, reporter)
-    progress = trainer.run()
+    identity = identify_adaptation(settings, corpus, vocabulary.fingerprint, named)
+    task = AdaptTask(tower, train, validation, settings, choose_compute(settings.device))
+    progress = TrainingLoop(task, settings, WorkFolder(work), identity, reporter).run()
     tower.load_state_dict({**base, **_blended(base, progress.best_weights, settings.blend)})
     return Adaptation(
         tower=tower.to("cpu").eval(),
@@ -127,6 +129,16 @@ def _adapted(
         epochs=tuple(progress.rows),
         seconds=progress.seconds,
     )
+
+
+def identify_adaptation(settings: AdaptSettings, corpus: Corpus, vocabulary: str, text_encoder: str) -> Identity:
+    """What an adaptation is; texts enter as one hash."""
+    from histoseek.training.checkpoint import hash_parts
+
+    chosen = {name: value for name, value in asdict(settings).items() if name not in _FREE}
+    texts = hash_parts([corpus.sha256, [text.group for text in corpus.texts]])
+    parts = {"settings": hash_parts(chosen), "texts": texts, "vocabulary": vocabulary, "text_encoder": text_encoder}
+    return {"kind": "texts", **parts}
 
 
 def _blended(base: dict[str, Tensor], adapted: dict[str, Tensor], share: float) -> dict[str, Tensor]:

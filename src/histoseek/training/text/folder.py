@@ -20,7 +20,7 @@ from histoseek.errors import ConfigurationError, EncoderError
 from histoseek.files import fsync_path, make_folder, write_atomic
 from histoseek.training.text.adapt import Adaptation
 from histoseek.training.text.corpus import ReplacedKind, ReportText
-from histoseek.training.text.progress import AdaptEpoch
+from histoseek.training.text.history import AdaptEpoch
 from histoseek.training.text.settings import AdaptSettings
 
 CARD = "adaptation.json"

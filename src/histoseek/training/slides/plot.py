@@ -1,28 +1,14 @@
-"""The training log as CSV, and its picture."""
+"""The course of a training as a picture."""
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
 
 from histoseek.errors import MissingExtra
 from histoseek.files import write_atomic
 from histoseek.training.slides.history import EpochRow
-
-
-def write_log(rows: Sequence[EpochRow], path: Path) -> None:
-    """Write all epochs so far as CSV."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, [field.name for field in fields(EpochRow)], lineterminator="\n")
-    table.writeheader()
-    table.writerows(
-        {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in asdict(row).items()}
-        for row in rows
-    )
-    write_atomic(path, text.getvalue().encode())
 
 
 def write_plot(rows: Sequence[EpochRow], best_epoch: int, path: Path) -> None:

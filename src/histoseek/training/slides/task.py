@@ -1,0 +1,124 @@
+"""What the training of a slide encoder gives to the loop: batches of pairs, their gradients, validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from histoseek.training.compute import Compute
+from histoseek.training.loop import Moment, TrainingTask
+from histoseek.training.progress import Progress
+from histoseek.training.slides.distributed import World
+from histoseek.training.slides.evaluation import Evaluator, pair_codes
+from histoseek.training.slides.history import EpochRow, agreed_row, epoch_row
+from histoseek.training.slides.loader import BagLoader
+from histoseek.training.slides.losses import MOST_LOGIT_SCALE
+from histoseek.training.slides.model import SlideTextModel
+from histoseek.training.slides.plot import write_plot
+from histoseek.training.slides.settings import TrainingSettings
+from histoseek.training.slides.step import Batch, ContrastiveStep
+from histoseek.training.split import Split
+
+_CPU_BYTES = 4 * 2**30
+"""What the activations of a micro-batch may take on a CPU, unless the settings say otherwise."""
+
+_FLOATS_PER_TILE = 50
+"""Activations of a training pass, a tile and dimension: 24 slides of 512 tiles took 1.65 GiB, which is 47."""
+
+
+class SlideTask(TrainingTask[Batch, EpochRow]):
+    """Trains a model on the train part, measures it on the validation part; never sees the test part."""
+
+    row_type = EpochRow
+
+    def __init__(
+        self,
+        model: SlideTextModel,
+        loader: BagLoader,
+        split: Split,
+        settings: TrainingSettings,
+        world: World,
+        compute: Compute,
+    ) -> None:
+        self._model, self._loader, self._settings = model, loader, settings
+        self._train, self._validation = split.train, split.validation
+        self._world = world
+        self._codes = pair_codes(split.train)
+        self._evaluator = Evaluator(loader, world, compute, settings.seed)
+        micro_batch = first_micro_batch(settings, world)
+        self._progress = Progress[EpochRow](micro_batch)
+        self._step = ContrastiveStep(model, world, compute, settings.diversity, settings.seed, micro_batch)
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch; pairs that do not fill a last batch wait for another epoch's order."""
+        return len(self._train) // self._settings.batch
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Those of the model."""
+        return self._model.trained_parameters()
+
+    def state(self) -> dict[str, Tensor]:
+        """That of the model, under published names."""
+        return self._model.trained_state()
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Put back what `state` gave."""
+        self._model.load_trained_state(state)
+
+    def resume(self, progress: Progress[EpochRow]) -> None:
+        """Go on with micro-batches as small as they had become."""
+        self._step.micro_batch = min(self._step.micro_batch, progress.micro_batch or self._step.micro_batch)
+        progress.micro_batch = self._step.micro_batch
+        self._progress = progress
+
+    def batches(self, epoch: int, begin: int) -> Iterator[Batch]:
+        """All pairs in an order of the epoch's own; of each batch this process loads its share."""
+        order = np.random.default_rng([self._settings.seed, epoch]).permutation(len(self._train))
+        size = self._settings.batch
+        batches = [order[at * size : (at + 1) * size] for at in range(begin, self.steps)]
+        own = [[self._train[i] for i in rows[self._world.share(size)]] for rows in batches]
+        for rows, pairs, bags in zip(batches, own, self._loader.batches(own, epoch), strict=True):
+            codes = (code[torch.from_numpy(rows)] for code in self._codes)
+            yield Batch(bags, tuple(pair.report for pair in pairs), *codes)
+
+    def backward(self, batch: Batch, step: int) -> tuple[float, ...]:
+        """Contrastive loss and diversity; notes when memory ran out on the way."""
+        loss = self._step.gradients(batch, step)
+        if self._step.micro_batch != self._progress.micro_batch:
+            self._progress.micro_batch = self._step.micro_batch
+            self._progress.notes.append(
+                f"memory ran out in step {step + 1}: from there on, micro-batches of {self._step.micro_batch}"
+            )
+        return loss.contrastive, loss.diversity
+
+    def finish_step(self) -> None:
+        """Stop the temperature at its limit and move the normalisation's statistics."""
+        with torch.no_grad():
+            self._model.logit_scale.clamp_(max=MOST_LOGIT_SCALE)
+        self._step.update_statistics()
+
+    def measure(self, moment: Moment) -> EpochRow:
+        """Losses and recalls of the validation part, the same in all processes."""
+        score = self._evaluator.score(self._model, self._validation, self._progress.micro_batch)
+        scale = float(self._model.logit_scale.detach().exp())
+        return agreed_row(epoch_row(moment, scale, score), self._world)
+
+    def plot(self, progress: Progress[EpochRow], path: Path) -> None:
+        """Losses and recalls over the epochs."""
+        write_plot(progress.rows, progress.best_epoch, path)
+
+
+def first_micro_batch(settings: TrainingSettings, world: World) -> int:
+    """The micro-batch to begin with: as set, else a process's whole share of the batch, on a CPU what is safe there.
+
+    A GPU says when memory runs out; on a CPU the system ends the process without a word.
+    """
+    share = -(-settings.batch // world.size)
+    slide_bytes = _FLOATS_PER_TILE * 4 * settings.dimension * settings.tiles
+    safe = max(1, _CPU_BYTES // slide_bytes) if world.device.type == "cpu" else share
+    return min(settings.micro_batch or safe, share)
