@@ -27,7 +27,7 @@ from rich.progress import track
 
 from histoseek.api import Archive
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.tile.registry import load_encoder
+from histoseek.encoders.tile.registry import load_tile_encoder
 from histoseek.progress import terminal_progress
 from histoseek.statistics.clustering import unit_rows
 from histoseek.training.alignment.closed_form import align
@@ -211,7 +211,7 @@ def real_archive(data: Path, out: Path) -> Archive:
     features = out / "features"
     features.mkdir(exist_ok=True)
     slides = pseudo_slides(data)
-    encoder = load_encoder("lite0")
+    encoder = load_tile_encoder("lite0")
     for slide in track(slides, "encoding"):
         write_features(slide, encoder, features / f"{slide.name}.h5")
     texts = reports(slides, data)

@@ -64,11 +64,11 @@ def indexed(slide: Path, budget: int | None) -> dict[str, float]:
     """Our pipeline on one slide; the encoder's own time is measured on tiles that lie ready, in the same process."""
     from histoseek.encoders.bagging import encode_prepared, prepare_slide
     from histoseek.encoders.recipe import Recipe
-    from histoseek.encoders.tile.registry import batch_size, load_encoder
+    from histoseek.encoders.tile.registry import load_tile_encoder
     from histoseek.slides.sources.file import FileSource
 
-    encoder = load_encoder("lite0")
-    own_rate = encoder_rate(encoder, batch_size(encoder.card, 512))
+    encoder = load_tile_encoder("lite0")
+    own_rate = encoder_rate(encoder, encoder.card.batch_size(512))
     start = time.perf_counter()
     prepared = prepare_slide(FileSource(slide), Recipe(tile_budget=budget), encoder.card.input_px, None)
     ready = time.perf_counter()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from histoseek.encoders.tile import lite0
-from histoseek.encoders.tile.registry import batch_size, encoder_card, load_encoder
+from histoseek.encoders.tile.registry import find_tile_card, load_tile_encoder
 from histoseek.encoders.tile.runtimes import OnnxEncoder, TorchEncoder
 from histoseek.errors import ConfigurationError, EncoderError, UnknownEncoder
 from histoseek.settings import Settings, get_settings
@@ -36,11 +36,11 @@ def test_features_equal_a_plain_forward_pass(monkeypatch: pytest.MonkeyPatch) ->
     with torch.inference_mode():
         expected = network.extract_features(images).mean((2, 3)).numpy()
     settings_of(monkeypatch, runtime="torch")
-    plain = load_encoder("lite0")
+    plain = load_tile_encoder("lite0")
     assert isinstance(plain, TorchEncoder)
     assert np.abs(plain.encode(PIXELS) - expected).max() < 1e-4
     settings_of(monkeypatch, runtime="onnx")
-    quick = load_encoder("lite0")
+    quick = load_tile_encoder("lite0")
     assert isinstance(quick, OnnxEncoder)
     found = quick.encode(PIXELS)
     assert found.shape == (3, 1280)
@@ -49,7 +49,7 @@ def test_features_equal_a_plain_forward_pass(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_features_do_not_depend_on_the_batch() -> None:
-    encoder = load_encoder("lite0")
+    encoder = load_tile_encoder("lite0")
     together = encoder.encode(PIXELS)
     alone = np.concatenate([encoder.encode(PIXELS[i : i + 1]) for i in range(3)])
     assert np.abs(together - alone).max() < 1e-5
@@ -57,9 +57,9 @@ def test_features_do_not_depend_on_the_batch() -> None:
 
 def test_unknown_encoders_and_wrong_weights(tmp_path: Path) -> None:
     with pytest.raises(UnknownEncoder, match="lite0"):
-        encoder_card("resnet50000")
+        find_tile_card("resnet50000")
     with pytest.raises(EncoderError, match="no such weights file"):
-        load_encoder(f"lite0@{tmp_path / 'none.pth'}")
+        load_tile_encoder(f"lite0@{tmp_path / 'none.pth'}")
     (tmp_path / "wrong.pth").write_bytes(b"not weights")
     with pytest.raises(EncoderError, match="not weights of EfficientNet-Lite0"):
         lite0.load(tmp_path / "wrong.pth").encode(PIXELS)
@@ -77,10 +77,10 @@ def test_a_gpu_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
         pytest.skip("this machine has a GPU")
     settings_of(monkeypatch, device="cuda")
     with pytest.raises(ConfigurationError, match="no GPU"):
-        load_encoder("lite0")
+        load_tile_encoder("lite0")
 
 
 def test_batches_follow_memory() -> None:
-    assert batch_size(lite0.CARD, 16) == 1
-    assert 1 < batch_size(lite0.CARD, 512) <= 64
-    assert batch_size(lite0.CARD, 10**6) == 64
+    assert lite0.CARD.batch_size(16) == 1
+    assert 1 < lite0.CARD.batch_size(512) <= 64
+    assert lite0.CARD.batch_size(10**6) == 64

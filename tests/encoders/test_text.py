@@ -20,7 +20,7 @@ from hypothesis.strategies import integers, lists
 from numpy.typing import NDArray
 
 from histoseek.encoders.text.base import TextEncoder
-from histoseek.encoders.text.registry import load_text_encoder, load_tower, text_cards
+from histoseek.encoders.text.registry import list_text_cards, load_text_encoder, load_tower
 from histoseek.encoders.text.runtimes import OnnxTextEncoder
 from histoseek.errors import ConfigurationError, EncoderError, InputError, MissingExtra, UnknownEncoder
 from histoseek.settings import get_settings
@@ -313,7 +313,7 @@ def test_unknown_encoders_name_the_known() -> None:
 
 
 def test_cards(minilm: TextTower) -> None:
-    cards = {card.name: card for card in text_cards()}
+    cards = {card.name: card for card in list_text_cards()}
     assert set(cards) == {"minilm", "biomedclip"}
     assert (cards["minilm"].dimension, cards["minilm"].context_tokens, cards["minilm"].pooling) == (384, 256, "mean")
     assert (cards["biomedclip"].dimension, cards["biomedclip"].pooling) == (512, "cls")

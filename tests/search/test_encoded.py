@@ -12,7 +12,7 @@ from histoseek import ArchivedSlide, Case, Composed, EncodedSlide, Rect, Region,
 from histoseek.api import Archive
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.encoders.bagging import encode_prepared, prepared_slide
-from histoseek.encoders.tile.registry import encoder_card, load_encoder
+from histoseek.encoders.tile.registry import find_tile_card, load_tile_encoder
 from histoseek.errors import BadFeatureFile, ConfigurationError, InputError, MixedPatients, NoTissue, SpaceMismatch
 from histoseek.progress import SilentReporter
 from histoseek.search.results import SearchResults
@@ -73,8 +73,8 @@ def test_regions_of_an_encoded_slide_are_regions(archive: Archive, cohort: Path,
 def test_a_region_encoded_on_its_own_is_the_region_of_the_file(archive: Archive, cohort: Path, region: Rect) -> None:
     """Also at the rim, where the tiles of a narrow region lie beside it."""
     file, recipe = cohort / f"{SLIDE}.tiff", archive.recipe
-    with prepared_slide(FileSource(file), recipe, encoder_card(recipe.encoder).input_px, 0.5, (region,)) as prepared:
-        own = encode_prepared(prepared, load_encoder(recipe.encoder), 1, SilentReporter())
+    with prepared_slide(FileSource(file), recipe, find_tile_card(recipe.encoder).input_px, 0.5, (region,)) as prepared:
+        own = encode_prepared(prepared, load_tile_encoder(recipe.encoder), 1, SilentReporter())
     encoded = EncodedSlide(own, "upload", 0.5, regions=(region,), file_fingerprint=FileSource(file).fingerprint())
     assert order(archive.search(encoded, k=10)) == order(archive.search(Region(SlideFile(file), (region,)), k=10))
 

@@ -21,8 +21,8 @@ from histoseek.encoders.bag import sidecar_path
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.registry import UNTRAINED, find_fitted
 from histoseek.encoders.space import EmbeddingSpace
-from histoseek.encoders.text.registry import check_text_encoder
-from histoseek.encoders.tile.registry import encoder_card
+from histoseek.encoders.text.registry import require_text_encoder
+from histoseek.encoders.tile.registry import find_tile_card
 from histoseek.encoders.weights import Weights, load_card, require_features, save_weights
 from histoseek.errors import ArchiveError, ArchiveNotFound, SpaceMismatch, UnknownSlide
 from histoseek.files import as_archive_errors
@@ -70,11 +70,11 @@ class ArchiveFolder:
         """
         layout, recipe = ArchiveLayout(Path(path)), recipe or Recipe()
         if not recipe.imported:
-            encoder_card(recipe.encoder).check_spacing(recipe.spacing_um_per_px)
+            find_tile_card(recipe.encoder).check_spacing(recipe.spacing_um_per_px)
         if weights:
             require_features(weights.card, recipe)
         texts = text_encoder or _text_encoder_of(weights)
-        check_text_encoder(texts)
+        require_text_encoder(texts)
         if not _empty(layout):
             raise ArchiveError(str(path), "exists already and is not empty", "Choose another folder")
         with as_archive_errors(layout.root):
@@ -211,7 +211,7 @@ class ArchiveFolder:
         Raises SpaceMismatch for another encoder or spacing.
         """
         if not recipe.imported:
-            encoder_card(recipe.encoder).check_spacing(recipe.spacing_um_per_px)
+            find_tile_card(recipe.encoder).check_spacing(recipe.spacing_um_per_px)
         for name, part in (("encoder", "tile encoder"), ("spacing_um_per_px", "spacing um per px")):
             mine, given = getattr(self.recipe, name), getattr(recipe, name)
             if mine != given:
@@ -254,7 +254,7 @@ class ArchiveFolder:
         return EmbeddingSpace(
             tile_encoder=tile_encoder,
             tile_encoder_weights=tile_weights,
-            tile_edge_px=0 if self.recipe.imported else encoder_card(self.recipe.encoder).input_px,
+            tile_edge_px=0 if self.recipe.imported else find_tile_card(self.recipe.encoder).input_px,
             spacing_um_per_px=self.recipe.spacing_um_per_px,
             slide_encoder=slide_encoder,
             slide_weights=weights,

@@ -9,30 +9,30 @@ from histoseek.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from histoseek.encoders.text.base import TextCard
-    from histoseek.encoders.tile.base import EncoderCard
+    from histoseek.encoders.tile.base import TileCard
 
 
 def encoders(as_json: JsonOption = False) -> None:
     """List the tile and text encoders with what each needs."""
-    from histoseek.encoders.text.registry import text_cards
-    from histoseek.encoders.tile.registry import encoder_cards
+    from histoseek.encoders.text.registry import list_text_cards
+    from histoseek.encoders.tile.registry import list_tile_cards
     from histoseek.jsonable import plain
 
     if as_json:
-        print(json.dumps({"tile": plain(encoder_cards()), "text": plain(text_cards())}, indent=1))
+        print(json.dumps({"tile": plain(list_tile_cards()), "text": plain(list_text_cards())}, indent=1))
         return
     print("tile encoders (--encoder):")
-    for card in encoder_cards():
+    for card in list_tile_cards():
         low, high = card.spacings_um_per_px
         tiles = f"tiles of {card.input_px} px at {low:g} to {high:g} um/px"
         _show(card, f"{card.dimension}-d, {tiles}, {card.precision}")
     print("text encoders (--text-encoder):")
-    for text in text_cards():
+    for text in list_text_cards():
         _show(text, f"{text.dimension}-d, {text.context_tokens} tokens at once, {text.pooling} pooling")
     print("  transformers@/folder: any transformers model from a local folder")
 
 
-def _show(card: EncoderCard | TextCard, what: str) -> None:
+def _show(card: TileCard | TextCard, what: str) -> None:
     print(f"  {card.name}: {what}")
     print(f"    from {card.source}, {card.licence}{', gated' if card.gated else ''}; pip extra: {card.extra}")
     print(f"    offline: {card.offline}")

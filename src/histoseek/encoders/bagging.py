@@ -11,7 +11,6 @@ import numpy as np
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.tile.base import TileEncoder
-from histoseek.encoders.tile.registry import batch_size
 from histoseek.geometry import Rect
 from histoseek.progress import Reporter
 from histoseek.settings import get_settings
@@ -60,7 +59,7 @@ def prepare_slide(
 def encode_prepared(prepared: PreparedSlide, encoder: TileEncoder, workers: int, reporter: Reporter) -> Bag:
     """Read and encode the chosen tiles, in bounded memory, reading ahead while the encoder computes."""
     tiles = prepared.tiles
-    batch = batch_size(encoder.card, get_settings().batch_memory_mb)
+    batch = encoder.card.batch_size(get_settings().batch_memory_mb)
     parts = []
     for pixels in read_batches(prepared.slide, tiles, batch, workers):
         parts.append(encoder.encode(pixels))

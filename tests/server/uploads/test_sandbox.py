@@ -13,7 +13,7 @@ import pytest
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.bagging import encode_prepared, prepared_slide
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.tile.registry import load_encoder
+from histoseek.encoders.tile.registry import load_tile_encoder
 from histoseek.errors import EncoderError, HistoseekError, InputError, SlideError
 from histoseek.geometry import Rect
 from histoseek.progress import SilentReporter
@@ -100,7 +100,7 @@ def test_encodes_as_indexing_does(sandbox: Sandbox, shared_data: Path, regions: 
 
 
 def _encoded_here(path: Path, regions: tuple[Rect, ...]) -> Bag:
-    encoder = load_encoder(RECIPE.encoder)
+    encoder = load_tile_encoder(RECIPE.encoder)
     with prepared_slide(FileSource(path), RECIPE, encoder.card.input_px, None, regions) as prepared:
         return encode_prepared(prepared, encoder, 1, SilentReporter())
 

@@ -13,7 +13,7 @@ from histoseek.encoders.bagging import PreparedSlide, encode_prepared, prepare_s
 from histoseek.encoders.features import FeatureFile, read_features
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.tile.base import TileEncoder
-from histoseek.encoders.tile.registry import encoder_card, load_encoder
+from histoseek.encoders.tile.registry import find_tile_card, load_tile_encoder
 from histoseek.errors import BadFeatureFile
 from histoseek.files import as_archive_errors
 from histoseek.progress import Reporter
@@ -52,14 +52,14 @@ class SlideBags:
     @cached_property
     def encoder(self) -> TileEncoder:
         """The tile encoder of the recipe."""
-        return load_encoder(self.recipe.encoder)
+        return load_tile_encoder(self.recipe.encoder)
 
     def prepare(self, slide: PlannedSlide) -> Prepared:
         """The cached bag if it is of this file and recipe, else the open slide with its tiles chosen."""
         cached = cached_bag(self.layout, slide)
         if cached:
             return cached
-        edge_px = encoder_card(self.recipe.encoder).input_px
+        edge_px = find_tile_card(self.recipe.encoder).input_px
         return prepare_slide(slide.source, self.recipe, edge_px, slide.spacing_um_per_px)
 
     def finish(self, slide: PlannedSlide, prepared: Prepared, reporter: Reporter) -> SourcedBag:

@@ -1,30 +1,27 @@
-"""The registry of text encoders."""
+"""The registry of text encoders: one line for each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from histoseek.encoders.text.base import TextCard, TextEncoder
+from histoseek.encoders.text import biomedclip, local, minilm
+from histoseek.encoders.text.base import TextCard, TextEncoder, TextEncoderFamily
 from histoseek.errors import UnknownEncoder
 
 if TYPE_CHECKING:
     from histoseek.encoders.text.tower import TextTower
 
+FAMILIES: tuple[TextEncoderFamily, ...] = (
+    TextEncoderFamily(minilm.CARD.name, minilm.CARD, minilm.load, minilm.load_tower),
+    TextEncoderFamily(biomedclip.CARD.name, biomedclip.CARD, biomedclip.load, biomedclip.load_tower),
+    TextEncoderFamily(local.NAME, None, local.load, local.load_tower),
+)
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    load: Callable[[Path | None], TextEncoder]
-    load_tower: Callable[[Path | None], TextTower]
 
-
-def text_cards() -> tuple[TextCard, ...]:
+def list_text_cards() -> tuple[TextCard, ...]:
     """The declarations of the registered encoders; that of transformers@/folder depends on the folder."""
-    from histoseek.encoders.text import biomedclip, minilm
-
-    return minilm.CARD, biomedclip.CARD
+    return tuple(family.card for family in FAMILIES if family.card)
 
 
 def load_text_encoder(spec: str) -> TextEncoder:
@@ -33,19 +30,19 @@ def load_text_encoder(spec: str) -> TextEncoder:
     Raises UnknownEncoder, MissingExtra, and EncoderError for a folder without the right files or damaged ones.
     """
     name, folder = _split(spec)
-    return _entry(name).load(folder)
+    return _find_family(name).load(folder)
 
 
-def check_text_encoder(spec: str) -> None:
+def require_text_encoder(spec: str) -> None:
     """Raise UnknownEncoder unless `spec` names a registered encoder, or is "none"; nothing is loaded."""
     if spec != "none":
-        _entry(_split(spec)[0])
+        _find_family(_split(spec)[0])
 
 
 def load_tower(spec: str) -> TextTower:
     """Load a text encoder's torch module, for training; `spec` and errors as for load_text_encoder."""
     name, folder = _split(spec)
-    return _entry(name).load_tower(folder)
+    return _find_family(name).load_tower(folder)
 
 
 def _split(spec: str) -> tuple[str, Path | None]:
@@ -53,14 +50,9 @@ def _split(spec: str) -> tuple[str, Path | None]:
     return name, Path(folder) if folder else None
 
 
-def _entry(name: str) -> _Entry:
-    from histoseek.encoders.text import biomedclip, local, minilm
-
-    entries = {
-        minilm.CARD.name: _Entry(minilm.load, minilm.load_tower),
-        biomedclip.CARD.name: _Entry(biomedclip.load, biomedclip.load_tower),
-        local.NAME: _Entry(local.load, local.load_tower),
-    }
-    if name not in entries:
-        raise UnknownEncoder(name, (minilm.CARD.name, biomedclip.CARD.name, f"{local.NAME}@/folder"))
-    return entries[name]
+def _find_family(name: str) -> TextEncoderFamily:
+    family = next((family for family in FAMILIES if family.name == name), None)
+    if family is None:
+        known = tuple(family.name if family.card else f"{family.name}@/folder" for family in FAMILIES)
+        raise UnknownEncoder(name, known)
+    return family

@@ -1,8 +1,10 @@
-"""The registry of tile encoders: what each needs is declared here, before any tile is read."""
+"""What a tile encoder declares and does."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +14,7 @@ from histoseek.errors import EncoderError
 
 
 @dataclass(frozen=True, slots=True)
-class EncoderCard:
+class TileCard:
     """What a tile encoder declares about itself.
 
     input_px: edge of its input tiles; spacings_um_per_px: the range it may be used at; mean and std: normalisation
@@ -34,6 +36,10 @@ class EncoderCard:
     extra: str
     offline: str
 
+    def batch_size(self, memory_mb: int) -> int:
+        """Tiles per batch so that the encoder's working memory stays within `memory_mb`; 1 to 64."""
+        return min(max(memory_mb * 2**20 // self.tile_bytes, 1), 64)
+
     def check_spacing(self, spacing_um_per_px: float) -> None:
         """Raise EncoderError when tiles of this spacing are outside of what the encoder is declared for."""
         low, high = self.spacings_um_per_px
@@ -46,7 +52,7 @@ class TileEncoder(Protocol):
     """A loaded tile encoder."""
 
     @property
-    def card(self) -> EncoderCard:
+    def card(self) -> TileCard:
         """Its declaration."""
 
     @property
@@ -59,3 +65,11 @@ class TileEncoder(Protocol):
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features [B, dimension] of tiles [B, input_px, input_px, 3], RGB."""
+
+
+@dataclass(frozen=True, slots=True)
+class TileEncoderFamily:
+    """Tile encoders of one architecture; load: from a weights file, or None for the usual source."""
+
+    card: TileCard
+    load: Callable[[Path | None], TileEncoder]

@@ -9,14 +9,14 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
-from histoseek.encoders.tile.base import EncoderCard, TileEncoder
+from histoseek.encoders.tile.base import TileCard, TileEncoder
 from histoseek.encoders.tile.runtimes import file_hash, load_prepared
 from histoseek.errors import EncoderError, MissingExtra
 
 if TYPE_CHECKING:
     from torch import nn
 
-CARD = EncoderCard(
+CARD = TileCard(
     name="lite0",
     version="1",
     dimension=1280,

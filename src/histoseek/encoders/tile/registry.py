@@ -1,42 +1,30 @@
-"""The registry of tile encoders: what each needs is declared here, before any tile is read."""
+"""The registry of tile encoders: one line for each; what it needs is declared before any tile is read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from histoseek.encoders.tile.base import EncoderCard, TileEncoder
+from histoseek.encoders.tile import lite0
+from histoseek.encoders.tile.base import TileCard, TileEncoder, TileEncoderFamily
 from histoseek.errors import UnknownEncoder
 
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    card: EncoderCard
-    load: Callable[[Path | None], TileEncoder]
+FAMILIES: tuple[TileEncoderFamily, ...] = (TileEncoderFamily(lite0.CARD, lite0.load),)
 
 
-def encoder_cards() -> tuple[EncoderCard, ...]:
+def list_tile_cards() -> tuple[TileCard, ...]:
     """The declarations of all registered encoders."""
-    return tuple(entry.card for entry in _entries().values())
+    return tuple(family.card for family in FAMILIES)
 
 
-def encoder_card(spec: str) -> EncoderCard:
+def find_tile_card(spec: str) -> TileCard:
     """The declaration of the encoder in `spec` ("name" or "name@/path/of/weights"); raises UnknownEncoder."""
-    return _entry(_split(spec)[0]).card
+    return _find_family(_split(spec)[0]).card
 
 
-def load_encoder(spec: str) -> TileEncoder:
+def load_tile_encoder(spec: str) -> TileEncoder:
     """Load an encoder by name, from its usual source or from the weights file named behind an @."""
     name, weights = _split(spec)
-    return _entry(name).load(weights)
-
-
-def batch_size(card: EncoderCard, memory_mb: int) -> int:
-    """Tiles per batch so that the encoder's working memory stays within `memory_mb`; 1 to 64."""
-    return int(np.clip(memory_mb * 2**20 // card.tile_bytes, 1, 64))
+    return _find_family(name).load(weights)
 
 
 def _split(spec: str) -> tuple[str, Path | None]:
@@ -44,14 +32,8 @@ def _split(spec: str) -> tuple[str, Path | None]:
     return name, Path(weights) if weights else None
 
 
-def _entry(name: str) -> _Entry:
-    entries = _entries()
-    if name not in entries:
-        raise UnknownEncoder(name, tuple(entries))
-    return entries[name]
-
-
-def _entries() -> dict[str, _Entry]:
-    from histoseek.encoders.tile import lite0
-
-    return {lite0.CARD.name: _Entry(lite0.CARD, lite0.load)}
+def _find_family(name: str) -> TileEncoderFamily:
+    family = next((family for family in FAMILIES if family.card.name == name), None)
+    if family is None:
+        raise UnknownEncoder(name, tuple(family.card.name for family in FAMILIES))
+    return family

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.encoders.devices import prepare_torch, thread_count
-from histoseek.encoders.tile.base import EncoderCard, TileEncoder
+from histoseek.encoders.tile.base import TileCard, TileEncoder
 from histoseek.errors import EncoderError, MissingExtra
 from histoseek.files import write_atomic
 from histoseek.settings import Settings, get_settings
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def load_prepared(card: EncoderCard, weights_hash: str, module: Callable[[], nn.Module]) -> TileEncoder:
+def load_prepared(card: TileCard, weights_hash: str, module: Callable[[], nn.Module]) -> TileEncoder:
     """The encoder in the runtime that the settings ask for; `module` maps normalised [B, 3, S, S] to [B, D].
 
     "auto" takes ONNX Runtime (8 times torch's rate for lite0 on a CPU, see benchmarks/RESULTS.md) and falls back to
@@ -57,7 +57,7 @@ class OnnxEncoder:
 
     runtime = "onnx"
 
-    def __init__(self, card: EncoderCard, weights_hash: str, model: Path, settings: Settings) -> None:
+    def __init__(self, card: TileCard, weights_hash: str, model: Path, settings: Settings) -> None:
         import onnxruntime as ort
 
         self.card = card
@@ -78,7 +78,7 @@ class TorchEncoder:
 
     runtime = "torch"
 
-    def __init__(self, card: EncoderCard, weights_hash: str, module: nn.Module, settings: Settings) -> None:
+    def __init__(self, card: TileCard, weights_hash: str, module: nn.Module, settings: Settings) -> None:
         import torch
 
         self.card = card
@@ -96,7 +96,7 @@ class TorchEncoder:
         return features.float().cpu().numpy()
 
 
-def _with_normalisation(module: nn.Module, card: EncoderCard) -> nn.Module:
+def _with_normalisation(module: nn.Module, card: TileCard) -> nn.Module:
     import torch
 
     class Normalised(torch.nn.Module):
@@ -117,7 +117,7 @@ def _with_normalisation(module: nn.Module, card: EncoderCard) -> nn.Module:
     return Normalised()
 
 
-def _exported(card: EncoderCard, weights_hash: str, module: Callable[[], nn.Module], cache: Path) -> Path:
+def _exported(card: TileCard, weights_hash: str, module: Callable[[], nn.Module], cache: Path) -> Path:
     path = cache / "onnx" / f"{card.name}-{card.version}-{weights_hash}.onnx"
     if not path.is_file():
         try:
@@ -129,7 +129,7 @@ def _exported(card: EncoderCard, weights_hash: str, module: Callable[[], nn.Modu
     return path
 
 
-def _export(module: nn.Module, card: EncoderCard) -> bytes:
+def _export(module: nn.Module, card: TileCard) -> bytes:
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401

@@ -163,7 +163,7 @@ class _Reading:
         """The query's bag by the archive's own recipe, and the slide's spacing in um/px."""
         from histoseek.encoders.bagging import encode_prepared, prepared_slide
         from histoseek.encoders.features import SUFFIXES, read_features
-        from histoseek.encoders.tile.registry import encoder_card, load_encoder
+        from histoseek.encoders.tile.registry import find_tile_card, load_tile_encoder
 
         recipe = self.archive.recipe
         if recipe.imported:
@@ -172,9 +172,9 @@ class _Reading:
         if PurePath(query.source.name).suffix.lower() in SUFFIXES:
             what = "a feature file, but the archive was made from slides"
             raise InputError(query.source.uri, what, "Ask with a slide")
-        edge_px = encoder_card(recipe.encoder).input_px
+        edge_px = find_tile_card(recipe.encoder).input_px
         with prepared_slide(query.source, recipe, edge_px, query.spacing_um_per_px, regions) as prepared:
-            bag = encode_prepared(prepared, load_encoder(recipe.encoder), self.workers, self.reporter)
+            bag = encode_prepared(prepared, load_tile_encoder(recipe.encoder), self.workers, self.reporter)
             return bag, prepared.slide.spacing_um_per_px
 
     def _features_of(self, query: SlideQuery, archived: QuerySlide) -> tuple[Bag, float]:

@@ -89,9 +89,9 @@ def _prepare_model(encoder: str) -> None:
     child = os.fork()
     if child == 0:
         try:
-            from histoseek.encoders.tile.registry import load_encoder
+            from histoseek.encoders.tile.registry import load_tile_encoder
 
-            load_encoder(encoder)
+            load_tile_encoder(encoder)
         finally:
             os._exit(0)
     os.waitpid(child, 0)

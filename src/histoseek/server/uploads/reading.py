@@ -13,7 +13,7 @@ from safetensors.numpy import save
 
 from histoseek.encoders.bagging import encode_prepared, prepared_slide
 from histoseek.encoders.tile.base import TileEncoder
-from histoseek.encoders.tile.registry import load_encoder
+from histoseek.encoders.tile.registry import load_tile_encoder
 from histoseek.errors import EncoderError, HistoseekError, InputError, MissingSpacing, SlideError, UnreadableSlide
 from histoseek.progress import CountingReporter
 from histoseek.server.tiles import jpeg
@@ -146,7 +146,7 @@ class Reader:
 def _loaded(encoder: str) -> TileEncoder | HistoseekError:
     """The encoder, or why there is none, to be told to whoever wants to encode."""
     try:
-        return load_encoder(encoder)
+        return load_tile_encoder(encoder)
     except HistoseekError as error:
         return error
 
