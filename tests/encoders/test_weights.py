@@ -18,7 +18,7 @@ from histoseek.encoders.checkpoints import ImportRequest, import_checkpoint
 from histoseek.encoders.library import add_to_library, find_weights, library_cards, library_names
 from histoseek.encoders.slide.pathsearch.family import PathSearchArchitecture
 from histoseek.encoders.text.registry import load_tower
-from histoseek.encoders.text.trained import trained_text_encoder
+from histoseek.encoders.text.trained import build_text_encoder
 from histoseek.encoders.weights import FeatureSpace, Metric, TextPart, Weights, load_weights, save_weights
 from histoseek.errors import ConfigurationError, SlideNotFound, SpaceMismatch, UnknownWeights, WeightsError
 from histoseek.settings import get_settings
@@ -213,7 +213,7 @@ def test_a_text_tower_is_imported_with_the_slide_encoder(tmp_path: Path) -> None
     tower.eval()
     with torch.inference_mode():
         naive = tower(tower.tokens(["invasive carcinoma"])).numpy()
-    encoder = trained_text_encoder(weights, "minilm")
+    encoder = build_text_encoder(weights, "minilm")
     assert np.allclose(encoder.encode(["invasive carcinoma"]), naive, atol=1e-5)
     assert encoder.weights_hash != load_tower("minilm").weights_hash
     del state["text_model.transformer.embeddings.word_embeddings.weight"]
@@ -230,10 +230,10 @@ def test_trained_texts_need_the_tower_they_were_trained_with(tmp_path: Path) -> 
     weights = small_weights(texts=True)
     card = replace(weights.card, text=TextPart("minilm", 384, "0123456789abcdef"))
     with pytest.raises(SpaceMismatch, match="text encoder"):
-        trained_text_encoder(Weights(card, weights.tensors), "minilm")
+        build_text_encoder(Weights(card, weights.tensors), "minilm")
     odd = {**weights.tensors, "text_model.transformer.nothing": np.zeros(1, np.float32)}
     with pytest.raises(WeightsError, match="does not fit minilm"):
-        trained_text_encoder(Weights(weights.card, odd), "minilm")
+        build_text_encoder(Weights(weights.card, odd), "minilm")
 
 
 def test_the_card_is_plain_json(tmp_path: Path) -> None:

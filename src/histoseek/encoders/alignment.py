@@ -56,13 +56,13 @@ class Alignment:
     @property
     def fingerprint(self) -> str:
         """Hash of the maps, 16 hex digits."""
-        return hashlib.sha256(self._serialised()).hexdigest()[:16]
+        return hashlib.sha256(self._serialise()).hexdigest()[:16]
 
     def save(self, path: Path) -> None:
         """Write it as safetensors."""
-        write_atomic(path, self._serialised())
+        write_atomic(path, self._serialise())
 
-    def _serialised(self) -> bytes:
+    def _serialise(self) -> bytes:
         parts = (("slide", self.slide), ("text", self.text))
         arrays = {
             f"{name}.{field}": np.ascontiguousarray(getattr(part, field))
@@ -84,9 +84,9 @@ def load_alignment(path: Path, expected_hash: str) -> Alignment:
                 else None
                 for part in ("slide", "text")
             )
-            found = Alignment((file.metadata() or {})["kind"], slide, text)
+            alignment = Alignment((file.metadata() or {})["kind"], slide, text)
     except (OSError, KeyError, SafetensorError) as error:
         raise DamagedArchive(path, "not a readable alignment") from error
-    if found.fingerprint != expected_hash:
+    if alignment.fingerprint != expected_hash:
         raise DamagedArchive(path, "its hash differs from the embedding space's")
-    return found
+    return alignment

@@ -80,7 +80,7 @@ def encoder_fingerprint(encoder: TileEncoder) -> str:
 
 
 @contextmanager
-def prepared_slide(
+def open_prepared(
     source: SlideSource,
     recipe: Recipe,
     tile_edge_px: int,

@@ -63,7 +63,7 @@ def import_checkpoint(path: Path, request: ImportRequest) -> Weights:
     architecture (it names what is missing, extra or of another shape); EncoderError when the text tower can't be
     loaded; MissingExtra.
     """
-    tensors = {name: value for name, value in _unwrapped(_read(path)).items() if _is_ours(name)}
+    tensors = {name: value for name, value in _unwrap(_read(path)).items() if _is_known(name)}
     _require_values(path, tensors)
     visual = {name.removeprefix(VISUAL): value for name, value in tensors.items() if name.startswith(VISUAL)}
     shapes = _shapes(visual)
@@ -91,7 +91,7 @@ def import_checkpoint(path: Path, request: ImportRequest) -> Weights:
         version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return Weights.of(card, {name: _array(value) for name, value in kept.items()})
+    return Weights.of(card, {name: _to_array(value) for name, value in kept.items()})
 
 
 def _require_mode(family: SlideEncoderFamily, mode: str | None) -> str:
@@ -114,29 +114,29 @@ def _read(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         what = "holds more than tensors (code could run from it), so it was not loaded"
         raise WeightsError(path, what, "Ask its authors for safetensors, or a plain state dict") from error
     except (RuntimeError, ValueError, KeyError, OSError, EOFError, SafetensorError) as error:
         raise WeightsError(path, f"is damaged, or no checkpoint ({type(error).__name__})", "Get it again") from error
-    if not isinstance(found, dict):
-        raise WeightsError(path, f"holds a {type(found).__name__}, not a state dict")
-    return found
+    if not isinstance(content, dict):
+        raise WeightsError(path, f"holds a {type(content).__name__}, not a state dict")
+    return content
 
 
-def _unwrapped(found: Mapping[str, object]) -> dict[str, Tensor]:
+def _unwrap(content: Mapping[str, object]) -> dict[str, Tensor]:
     import torch
 
     for wrapper in _WRAPPERS:
-        inner = found.get(wrapper)
+        inner = content.get(wrapper)
         if isinstance(inner, dict):
-            found = inner
-    named = {str(name).removeprefix("module."): value for name, value in found.items()}
-    return {name: value for name, value in named.items() if isinstance(value, torch.Tensor) or _is_ours(name)}
+            content = inner
+    named = {str(name).removeprefix("module."): value for name, value in content.items()}
+    return {name: value for name, value in named.items() if isinstance(value, torch.Tensor) or _is_known(name)}
 
 
-def _is_ours(name: str) -> bool:
+def _is_known(name: str) -> bool:
     return name.startswith(VISUAL) or _is_text(name)
 
 
@@ -176,9 +176,9 @@ def _check(path: Path, given: Shapes, expected: Shapes, part: str) -> None:
             if name in given and given[name] != shape
         ),
     }
-    said = [f"{len(names)} {fault}: {_some(names)}" for fault, names in faults.items() if names]
-    if said:
-        raise WeightsError(path, f"does not fit the {part} ({'; '.join(said)})", "See docs/weights.md")
+    lines = [f"{len(names)} {fault}: {_list_some(names)}" for fault, names in faults.items() if names]
+    if lines:
+        raise WeightsError(path, f"does not fit the {part} ({'; '.join(lines)})", "See docs/weights.md")
 
 
 def _text_part(path: Path, kept: Mapping[str, Tensor], spec: str, architecture: Architecture) -> TextPart:
@@ -201,10 +201,10 @@ def _is_text(name: str) -> bool:
     return name.startswith((TEXT_MODEL, TEXT_PROJECTION)) or name == LOGIT_SCALE
 
 
-def _some(names: list[str]) -> str:
+def _list_some(names: list[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
 
 
-def _array(tensor: Tensor) -> np.ndarray:
+def _to_array(tensor: Tensor) -> np.ndarray:
     return np.asarray((tensor.float() if tensor.is_floating_point() else tensor).numpy())

@@ -37,18 +37,18 @@ def discover_features(folder: Path) -> tuple[Path, ...]:
         return (folder,)
     if not folder.is_dir():
         raise SlideNotFound(folder)
-    found = tuple(sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()))
-    if not found:
+    files = tuple(sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()))
+    if not files:
         raise NoSlidesFound(folder)
-    return found
+    return files
 
 
 def read_features(path: Path, encoder: str) -> FeatureFile:
     """Read a feature file; raises BadFeatureFile, or MissingExtra when a `.pt` is given without torch."""
     read = _read_pt if path.suffix.lower() in (".pt", ".pth") else _read_hdf5
-    found = read(path, encoder)
-    check_bag(found.bag, path)
-    return found
+    features = read(path, encoder)
+    check_bag(features.bag, path)
+    return features
 
 
 def write_features(bag: Bag, path: Path) -> None:

@@ -29,8 +29,8 @@ def weights_path(spec: str) -> Path:
 def library_names() -> tuple[str, ...]:
     """The names in the library, sorted."""
     folder = get_settings().weights_dir
-    found = sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
-    return tuple(path.stem for path in found if card_path(path).is_file())
+    files = sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
+    return tuple(path.stem for path in files if card_path(path).is_file())
 
 
 def library_cards() -> tuple[tuple[WeightsCard, ...], tuple[WeightsError, ...]]:

@@ -112,7 +112,7 @@ class Weights:
     @classmethod
     def of(cls, card: WeightsCard, tensors: Tensors) -> Weights:
         """New weights, with the checksum of the tensors on their card."""
-        return cls(replace(card, sha256=hashlib.sha256(_serialised(tensors)).hexdigest()), tensors)
+        return cls(replace(card, sha256=hashlib.sha256(_serialise(tensors)).hexdigest()), tensors)
 
     def part(self, prefix: str) -> dict[str, NDArray[np.generic]]:
         """The tensors whose names begin with `prefix`, without it."""
@@ -138,7 +138,7 @@ class Weights:
 def save_weights(weights: Weights, path: Path) -> None:
     """Write the tensors (.safetensors) and then the card (.json)."""
     make_folder(path.parent)
-    write_atomic(path, _serialised(weights.tensors))
+    write_atomic(path, _serialise(weights.tensors))
     write_atomic(card_path(path), json.dumps(asdict(weights.card), indent=1).encode())
 
 
@@ -174,17 +174,17 @@ def load_weights(path: Path) -> Weights:
 
 def require_features(card: WeightsCard, recipe: Recipe) -> None:
     """Raise SpaceMismatch when a recipe makes other features than the weights were trained on."""
-    mine = recipe.encoder.removeprefix("features:")
-    theirs = card.features.tile_encoder
-    if theirs != "unknown" and _plain(mine) != _plain(theirs):
-        raise SpaceMismatch(f"weights {card.name}", "tile encoder", mine, theirs)
+    own = recipe.encoder.removeprefix("features:")
+    trained_on = card.features.tile_encoder
+    if trained_on != "unknown" and _simplify(own) != _simplify(trained_on):
+        raise SpaceMismatch(f"weights {card.name}", "tile encoder", own, trained_on)
     spacing = card.features.spacing_um_per_px
     if spacing and abs(spacing - recipe.spacing_um_per_px) > 0.01 * spacing:
         parts = f"{recipe.spacing_um_per_px:g}", f"{spacing:g}"
         raise SpaceMismatch(f"weights {card.name}", "spacing in um/px", *parts)
 
 
-def _plain(name: str) -> str:
+def _simplify(name: str) -> str:
     """An encoder's name without what people write differently: "CONCH v1.5" is "conch_v15"."""
     return "".join(character for character in name.lower() if character.isalnum())
 
@@ -194,7 +194,7 @@ def card_path(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def _serialised(tensors: Tensors) -> bytes:
+def _serialise(tensors: Tensors) -> bytes:
     return save({name: np.asarray(value, order="C") for name, value in tensors.items()})
 
 

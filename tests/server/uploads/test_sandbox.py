@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from histoseek.encoders.bag import Bag
-from histoseek.encoders.bagging import encode_prepared, prepared_slide
+from histoseek.encoders.bagging import encode_prepared, open_prepared
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.tile.registry import load_tile_encoder
 from histoseek.errors import EncoderError, HistoseekError, InputError, SlideError
@@ -101,7 +101,7 @@ def test_encodes_as_indexing_does(sandbox: Sandbox, shared_data: Path, regions: 
 
 def _encoded_here(path: Path, regions: tuple[Rect, ...]) -> Bag:
     encoder = load_tile_encoder(RECIPE.encoder)
-    with prepared_slide(FileSource(path), RECIPE, encoder.card.input_px, None, regions) as prepared:
+    with open_prepared(FileSource(path), RECIPE, encoder.card.input_px, None, regions) as prepared:
         return encode_prepared(prepared, encoder, 1, SilentReporter())
 
 

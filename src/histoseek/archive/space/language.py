@@ -125,9 +125,9 @@ class Language:
         if self.trained:
             weights = load_weights(self.layout.weights)
             if weights.part(TEXT_MODEL):
-                from histoseek.encoders.text.trained import trained_text_encoder
+                from histoseek.encoders.text.trained import build_text_encoder
 
-                return trained_text_encoder(weights, self.spec)
+                return build_text_encoder(weights, self.spec)
         from histoseek.encoders.text.registry import load_text_encoder
 
         return load_text_encoder(self.spec)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from histoseek.encoders.text.base import Pooling, TextCard, TextEncoder
 from histoseek.encoders.text.encoding import TowerEncoder
-from histoseek.encoders.text.folder import ModelFolder, fingerprint
+from histoseek.encoders.text.folder import ModelFolder, hash_files
 from histoseek.errors import EncoderError, MissingExtra
 
 if TYPE_CHECKING:
@@ -45,18 +45,18 @@ _POOLERS: dict[str, Pooling] = {"cls_last_hidden_state_pooler": "cls", "mean_poo
 
 def load_tower(path: Path | None) -> TextTower:
     """Load the torch module from a folder, or else from the hub; raises MissingExtra, EncoderError."""
-    from histoseek.encoders.text.pretrained import require_packages, tokenizer_for
+    from histoseek.encoders.text.pretrained import load_tokenizer, require_packages
 
     require_packages()
     from histoseek.encoders.text.tower import TextTower
 
-    folder = path or _downloaded()
-    weights = _weights_file(folder)
-    card = _card(folder)
-    transformer, proj = _modules(folder, card)
-    tokenizer = tokenizer_for(folder, card.context_tokens, transformer)
+    folder = path or _download()
+    weights = _find_weights(folder)
+    card = _read_card(folder)
+    transformer, proj = _make_modules(folder, card)
+    tokenizer = load_tokenizer(folder, card.context_tokens, transformer)
     files = [weights, folder / _CONFIG, folder / "config.json", folder / "tokenizer.json", folder / "vocab.txt"]
-    tower = TextTower(card, fingerprint(files), tokenizer, transformer, proj)
+    tower = TextTower(card, hash_files(files), tokenizer, transformer, proj)
     _fill(tower, weights)
     return tower.eval()
 
@@ -66,7 +66,7 @@ def load(path: Path | None) -> TextEncoder:
     return TowerEncoder(load_tower(path))
 
 
-def _downloaded() -> Path:
+def _download() -> Path:
     try:
         from huggingface_hub import snapshot_download
     except ImportError as error:
@@ -78,7 +78,7 @@ def _downloaded() -> Path:
         raise EncoderError(CARD.source, what, f"Without network: {CARD.offline}") from error
 
 
-def _weights_file(folder: Path) -> Path:
+def _find_weights(folder: Path) -> Path:
     if not folder.is_dir():
         raise EncoderError(str(folder), "no such folder", _ADVICE)
     for name in _WEIGHTS:
@@ -87,7 +87,7 @@ def _weights_file(folder: Path) -> Path:
     raise EncoderError(str(folder), f"no {_WEIGHTS[-1]} in it", _ADVICE)
 
 
-def _card(folder: Path) -> TextCard:
+def _read_card(folder: Path) -> TextCard:
     stated = ModelFolder(folder).config(_CONFIG)
     try:
         config = stated["model_cfg"]
@@ -100,7 +100,7 @@ def _card(folder: Path) -> TextCard:
     return replace(CARD, dimension=dimension, context_tokens=context, pooling=_POOLERS[pooler])
 
 
-def _modules(folder: Path, card: TextCard) -> tuple[nn.Module, nn.Module]:
+def _make_modules(folder: Path, card: TextCard) -> tuple[nn.Module, nn.Module]:
     """Empty transformer and projection; the transformer's shape is in config.json, or else that of PubMedBERT."""
     from torch import nn
     from transformers import BertConfig, BertModel

@@ -50,7 +50,7 @@ class ModelFolder:
     def pooling(self) -> Pooling:
         """As histoseek.json or sentence-transformers' files say, else "mean"; EncoderError for another kind."""
         self._refuse_other_modules()
-        stated = self.config(_OWN).get("pooling") or _stated_pooling(self.config("1_Pooling/config.json"))
+        stated = self.config(_OWN).get("pooling") or _read_pooling(self.config("1_Pooling/config.json"))
         if stated not in ("mean", "cls"):
             raise EncoderError(str(self.path), f"pooling {stated!r} is not supported", "Use a model with mean or cls")
         return "mean" if stated == "mean" else "cls"
@@ -75,7 +75,7 @@ class ModelFolder:
     def fingerprint(self, *facts: object) -> str:
         """Hash of what decides on the vectors: weights, config, tokenizer, and `facts`; 16 hex digits."""
         files = [*self.weights(), self.path / "config.json", self.path / "tokenizer.json", self.path / "vocab.txt"]
-        return fingerprint(files, *facts)
+        return hash_files(files, *facts)
 
     def _refuse_other_modules(self) -> None:
         modules = self._json("modules.json", [])
@@ -97,7 +97,7 @@ class ModelFolder:
             raise EncoderError(str(path), "not JSON", _AGAIN) from error
 
 
-def fingerprint(files: list[Path], *facts: object) -> str:
+def hash_files(files: list[Path], *facts: object) -> str:
     """SHA-256 over those of the files that exist, and over `facts`; first 16 hex digits."""
     total = hashlib.sha256(repr(facts).encode())
     for path in files:
@@ -107,7 +107,7 @@ def fingerprint(files: list[Path], *facts: object) -> str:
     return total.hexdigest()[:16]
 
 
-def _stated_pooling(config: dict[str, Any]) -> object:
+def _read_pooling(config: dict[str, Any]) -> object:
     """From both the older (one flag per mode) and the newer form of sentence-transformers' pooling file."""
     if not config:
         return "mean"

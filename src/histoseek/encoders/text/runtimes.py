@@ -44,7 +44,9 @@ def load_prepared(
     if settings.device == "cuda" or settings.runtime == "torch":
         return TowerEncoder(tower())
     try:
-        return OnnxTextEncoder(card, weights_hash, tokenizer, _exported(card, weights_hash, tower, settings), settings)
+        return OnnxTextEncoder(
+            card, weights_hash, tokenizer, _export_once(card, weights_hash, tower, settings), settings
+        )
     except MissingExtra as error:
         if settings.runtime == "onnx" or error.package not in ("onnx", "onnxscript"):
             raise
@@ -80,7 +82,7 @@ class OnnxTextEncoder:
         return vectors
 
 
-def _exported(card: TextCard, weights_hash: str, tower: Callable[[], TextTower], settings: Settings) -> Path:
+def _export_once(card: TextCard, weights_hash: str, tower: Callable[[], TextTower], settings: Settings) -> Path:
     path = settings.cache_dir / "onnx" / f"{card.name}-{card.version}-{weights_hash}.onnx"
     if not path.is_file():
         _require_exporter()
@@ -117,7 +119,7 @@ def _export(tower: TextTower) -> bytes:
 
     sizes = {0: torch.export.Dim("texts"), 1: torch.export.Dim("tokens", max=tower.card.context_tokens)}
     example = (torch.ones((2, 8), dtype=torch.int64), torch.ones((2, 8), dtype=torch.bool))
-    with _silenced():
+    with _silence_exporter():
         program = torch.onnx.export(
             OfTensors().eval(),
             example,
@@ -132,7 +134,7 @@ def _export(tower: TextTower) -> bytes:
 
 
 @contextmanager
-def _silenced() -> Iterator[None]:
+def _silence_exporter() -> Iterator[None]:
     """Without the exporter's warnings, which users can do nothing about."""
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level

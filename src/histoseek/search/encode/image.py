@@ -161,7 +161,7 @@ class _Reading:
 
     def _bag(self, query: SlideFile, regions: tuple[Rect, ...]) -> tuple[Bag, float]:
         """The query's bag by the archive's own recipe, and the slide's spacing in um/px."""
-        from histoseek.encoders.bagging import encode_prepared, prepared_slide
+        from histoseek.encoders.bagging import encode_prepared, open_prepared
         from histoseek.encoders.features import SUFFIXES, read_features
         from histoseek.encoders.tile.registry import find_tile_card, load_tile_encoder
 
@@ -173,7 +173,7 @@ class _Reading:
             what = "a feature file, but the archive was made from slides"
             raise InputError(query.source.uri, what, "Ask with a slide")
         edge_px = find_tile_card(recipe.encoder).input_px
-        with prepared_slide(query.source, recipe, edge_px, query.spacing_um_per_px, regions) as prepared:
+        with open_prepared(query.source, recipe, edge_px, query.spacing_um_per_px, regions) as prepared:
             bag = encode_prepared(prepared, load_tile_encoder(recipe.encoder), self.workers, self.reporter)
             return bag, prepared.slide.spacing_um_per_px
 

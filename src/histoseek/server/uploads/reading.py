@@ -11,7 +11,7 @@ from typing import Literal
 import pyvips
 from safetensors.numpy import save
 
-from histoseek.encoders.bagging import encode_prepared, prepared_slide
+from histoseek.encoders.bagging import encode_prepared, open_prepared
 from histoseek.encoders.tile.base import TileEncoder
 from histoseek.encoders.tile.registry import load_tile_encoder
 from histoseek.errors import EncoderError, HistoseekError, InputError, MissingSpacing, SlideError, UnreadableSlide
@@ -107,7 +107,7 @@ class Reader:
         if isinstance(self._encoder, HistoseekError):
             raise self._encoder
         edge_px = self._encoder.card.input_px
-        with prepared_slide(
+        with open_prepared(
             FileSource(request.path), request.recipe, edge_px, request.spacing_um_per_px, request.regions
         ) as prepared:
             reporter = _Telling(self._channel, len(prepared.tiles))

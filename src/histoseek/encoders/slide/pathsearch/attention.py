@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from histoseek.encoders.slide.pathsearch.nystrom import Projections, mixing, segment_means
+from histoseek.encoders.slide.pathsearch.nystrom import Projections, prepare_mixing, segment_means
 from histoseek.encoders.slide.pathsearch.products import as_image, as_rows, by_rows, linear
 from histoseek.errors import MissingExtra
 
@@ -44,26 +44,26 @@ class AttentionLayer(nn.Module):
         normed = F.pad(self.norm(tokens), (0, 0, padding, 0))
         means = normed.unflatten(0, (landmarks, -1)).mean(dim=1)
         values = linear(normed, self._projections().value)
-        mix = mixing(normed, means, values, self._projections())
+        mix = prepare_mixing(normed, means, values, self._projections())
         mixed = by_rows(mix, normed[padding:][wanted])
         mixed += self._along(values)[padding:][wanted]
         return self._out(mixed).add_(tokens[wanted])
 
     def masked(self, rows: Tensor, lengths: tuple[int, ...]) -> Tensor:
         """Rows [R, D] of bags of these lengths, one after the other, each attending within its bag."""
-        mixed = [self._mixed(bag) for bag in self.norm(rows).split(lengths)]
+        mixed = [self._mix(bag) for bag in self.norm(rows).split(lengths)]
         return self._out(torch.cat(mixed) if len(mixed) > 1 else mixed[0]).add_(rows)
 
-    def _mixed(self, normed: Tensor) -> Tensor:
+    def _mix(self, normed: Tensor) -> Tensor:
         if len(normed) <= EXACT_TILES:
-            return self._exact(normed)
+            return self._attend_exactly(normed)
         values = linear(normed, self._projections().value)
         means = segment_means(normed, min(self.attn.num_landmarks, _LANDMARKS))
-        mixed = by_rows(mixing(normed, means, values, self._projections()), normed)
+        mixed = by_rows(prepare_mixing(normed, means, values, self._projections()), normed)
         mixed += self._along(values)
         return mixed
 
-    def _exact(self, normed: Tensor) -> Tensor:
+    def _attend_exactly(self, normed: Tensor) -> Tensor:
         projected = linear(normed, self.attn.to_qkv.weight)
         query, key, value = projected.unflatten(1, (3, self.heads, -1)).permute(1, 2, 0, 3)[:, None]
         attended = F.scaled_dot_product_attention(query, key, value)[0]

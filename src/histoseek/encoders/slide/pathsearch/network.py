@@ -75,27 +75,27 @@ class PathSearchNetwork(nn.Module):
     def forward(self, bags: BagBatch) -> SlideVectors:
         """Vectors of a batch of bags, each as if it were alone and whatever the order of its tiles."""
         packed = pack(bags.features, bags.cells, bags.mask)
-        rows = self.trans_layer1.masked(self._projected(packed.features), packed.lengths)
+        rows = self.trans_layer1.masked(self._project(packed.features), packed.lengths)
         rows = self.pos_layer.on_cells(rows, packed.cells)
         rows = self.trans_layer2.masked(rows, packed.lengths)
-        return self._pooled(rows, packed.lengths, packed.places, bags.mask.shape[1])
+        return self._pool(rows, packed.lengths, packed.places, bags.mask.shape[1])
 
     def reference(self, features: Tensor) -> SlideVectors:
         """Vectors of one bag [N, D_in], in the order given, as published weights expect it; B is 1."""
         count = len(features)
         side = math.ceil(math.sqrt(count))
-        rows = self._projected(features)
+        rows = self._project(features)
         tokens = torch.cat([self.cls_token[0], rows, rows[: side * side - count]])
         tokens = self.trans_layer1.reference(tokens, slice(None))
         tokens = torch.cat([tokens[:1], self.pos_layer.on_square(tokens[1:], side)])
         rows = self.trans_layer2.reference(tokens, slice(1, count + 1))
-        return self._pooled(rows, (count,), torch.arange(count, device=rows.device), count)
+        return self._pool(rows, (count,), torch.arange(count, device=rows.device), count)
 
-    def _projected(self, features: Tensor) -> Tensor:
+    def _project(self, features: Tensor) -> Tensor:
         layer = self.proj[0]
         return linear(features, layer.weight, layer.bias).relu_()
 
-    def _pooled(self, rows: Tensor, lengths: tuple[int, ...], places: Tensor, width: int) -> SlideVectors:
+    def _pool(self, rows: Tensor, lengths: tuple[int, ...], places: Tensor, width: int) -> SlideVectors:
         """Pool rows of bags of these lengths; places: where each row stands in its bag, padded to this width."""
         hidden = self.abmil.dim_reduction(rows)
         scores = GatedScores(self.abmil.attention).of(hidden).split(lengths)

@@ -44,7 +44,7 @@ class Mixing:
         return per_head(attention, self.summary, self.heads)
 
 
-def mixing(rows: Tensor, means: Tensor, values: Tensor, projections: Projections) -> Mixing:
+def prepare_mixing(rows: Tensor, means: Tensor, values: Tensor, projections: Projections) -> Mixing:
     """Prepare attention to normed rows [N, D] and their values [N, D], with m landmarks from their means [m, D]."""
     heads = projections.heads
     query = projections.query * (len(projections.query) // heads) ** -0.5

@@ -32,7 +32,7 @@ def pack(features: Tensor, cells: Tensor, mask: Tensor) -> Packed:
     chosen = [_raster_order(features[b], cells[b], mask[b].nonzero()[:, 0]) for b in range(len(mask))]
     return Packed(
         features=torch.cat([features[b, places] for b, places in enumerate(chosen)]),
-        cells=_stacked([cells[b, places] for b, places in enumerate(chosen)]),
+        cells=_stack([cells[b, places] for b, places in enumerate(chosen)]),
         lengths=tuple(len(places) for places in chosen),
         places=torch.cat(chosen),
     )
@@ -49,11 +49,11 @@ def _raster_order(features: Tensor, cells: Tensor, places: Tensor) -> Tensor:
     return places[keys.argsort(stable=True)]
 
 
-def _stacked(cells: list[Tensor]) -> Tensor:
-    moved, below = [], 0
+def _stack(cells: list[Tensor]) -> Tensor:
+    shifted, below = [], 0
     for each in cells:
         inside = each - each.amin(dim=0)
         inside[:, 1] += below
         below = int(inside[:, 1].amax()) + 1 + REACH
-        moved.append(inside)
-    return torch.cat(moved)
+        shifted.append(inside)
+    return torch.cat(shifted)

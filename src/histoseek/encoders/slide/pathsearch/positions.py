@@ -43,19 +43,19 @@ class PositionalBlock(nn.Module):
             return rows + self._convolve(grid.view(height, width, -1)).index_select(0, index)
         return rows + self._gather(_means(rows, which, counts), keys, width).index_select(0, which)
 
-    def _merged(self) -> tuple[Tensor, Tensor]:
+    def _merge_kernels(self) -> tuple[Tensor, Tensor]:
         weight = self.proj.weight + F.pad(self.proj1.weight, (1,) * 4) + F.pad(self.proj2.weight, (2,) * 4)
         return weight, self.proj.bias + self.proj1.bias + self.proj2.bias
 
     def _convolve(self, grid: Tensor) -> Tensor:
         """Grid [H, W, D] to [H * W, D]."""
-        weight, bias = self._merged()
+        weight, bias = self._merge_kernels()
         around = F.conv2d(grid[None].permute(0, 3, 1, 2), weight, bias, padding=REACH, groups=len(weight))
         return around[0].permute(1, 2, 0).flatten(0, 1)
 
     def _gather(self, held: Tensor, keys: Tensor, width: int) -> Tensor:
         """The same for occupied cells alone: held [C, D] at ascending keys row * width + column."""
-        weight, bias = self._merged()
+        weight, bias = self._merge_kernels()
         taps = weight.flatten(1).T
         tap, here, there = _neighbours(keys, width)
         around = bias.expand(len(held), -1).clone()
@@ -90,6 +90,6 @@ def _neighbours(keys: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
     offsets = torch.arange(-REACH, REACH + 1, device=keys.device)
     shifts = (offsets[:, None] * (width + REACH) + offsets).flatten()
     wanted = spaced + shifts[:, None]
-    found = torch.searchsorted(spaced, wanted).clamp_(max=len(keys) - 1)
-    tap, here = (spaced[found] == wanted).nonzero(as_tuple=True)
-    return tap, here, found[tap, here]
+    position = torch.searchsorted(spaced, wanted).clamp_(max=len(keys) - 1)
+    tap, here = (spaced[position] == wanted).nonzero(as_tuple=True)
+    return tap, here, position[tap, here]
