@@ -34,7 +34,7 @@ from histoseek.training.alignment.closed_form import align
 from histoseek.training.pairs import Pair, archive_pairs
 from histoseek.training.recall import Recall, recalls
 from histoseek.training.slides.settings import TrainingSettings
-from histoseek.training.slides.train import prepared_split, train
+from histoseek.training.slides.train import prepare_split, train
 from histoseek.training.split import Shares
 
 NEIGHBOURS = 5
@@ -119,7 +119,7 @@ def main() -> None:
 
 def run(archive: Archive, settings: TrainingSettings, out: Path) -> None:
     pairs = archive_pairs(archive)
-    split = prepared_split(pairs, settings)
+    split = prepare_split(pairs, settings)
     assert not {p.text_key for p in split.test} & {p.text_key for p in split.train} or "cohort" in archive.path.name
     counts = [
         f"{len(part)} of {len({p.patient_id for p in part})}" for part in (split.train, split.validation, split.test)

@@ -32,7 +32,7 @@ from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.files.document import Report, ReportPart, ReportSource
 from histoseek.reports.language.negation import Status
 from histoseek.training.text.adapt import adapt
-from histoseek.training.text.corpus import corpus_of, split_corpus
+from histoseek.training.text.corpus import build_corpus, split_corpus
 from histoseek.training.text.facts import text_key
 from histoseek.training.text.folder import save_adaptation
 from histoseek.training.text.settings import AdaptSettings
@@ -103,7 +103,7 @@ def reports_of(items: Sequence[Item]) -> list[Report]:
 
 def train_and_held(items: Sequence[Item], vocabulary: Vocabulary) -> tuple[list[Item], list[Item]]:
     """Items to train on, and one item a text to test on; the two share neither a case nor a text."""
-    split = split_corpus(corpus_of(reports_of(items), vocabulary), HELD_SHARE, HELD_SEED)
+    split = split_corpus(build_corpus(reports_of(items), vocabulary), HELD_SHARE, HELD_SEED)
     held = {text.whole.key for text in split.validation}
     by_key = {text_key(item.text): item for item in items}
     return [item for item in items if text_key(item.text) not in held], [by_key[key] for key in sorted(held)]

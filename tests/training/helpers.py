@@ -22,7 +22,7 @@ from histoseek.training.pairs import Pair
 from histoseek.training.slides.result import TrainingResult
 from histoseek.training.slides.session import run_training
 from histoseek.training.slides.settings import TrainingSettings
-from histoseek.training.slides.train import prepared_split
+from histoseek.training.slides.train import prepare_split
 
 FEATURES = 24
 WORDS = ("ductal", "lobular", "papillary", "mucinous", "clear", "squamous", "benign", "atypical")
@@ -104,7 +104,7 @@ def train_small(
 ) -> TrainingResult:
     settings = replace(SMALL, **changes)
     return run_training(
-        pairs, prepared_split(pairs, settings), tiny_tower(), settings, work, reporter or SilentReporter()
+        pairs, prepare_split(pairs, settings), tiny_tower(), settings, work, reporter or SilentReporter()
     )
 
 

@@ -30,13 +30,13 @@ from histoseek.progress import SilentReporter  # noqa: E402
 from histoseek.reports.concepts.vocabulary import load_vocabulary  # noqa: E402
 from histoseek.reports.files.document import Report, ReportPart, ReportSource  # noqa: E402
 from histoseek.training.text.adapt import Adaptation, adapt  # noqa: E402
-from histoseek.training.text.corpus import corpus_of, split_corpus  # noqa: E402
+from histoseek.training.text.corpus import build_corpus, split_corpus  # noqa: E402
 from histoseek.training.text.draws import Draw, Drawer  # noqa: E402
-from histoseek.training.text.facts import facts_of, opposes, passage  # noqa: E402
+from histoseek.training.text.facts import extract_facts, opposes, read_passage  # noqa: E402
 from histoseek.training.text.folder import CARD, save_adaptation  # noqa: E402
-from histoseek.training.text.loss import allowed_negatives, masked_info_nce, passages  # noqa: E402
-from histoseek.training.text.opposites import affirmed, denied, opposite, other_grade, siblings  # noqa: E402
-from histoseek.training.text.paraphrase import paraphrased  # noqa: E402
+from histoseek.training.text.loss import find_negatives, list_passages, masked_info_nce  # noqa: E402
+from histoseek.training.text.opposites import affirm, change_grade, deny, find_opposite, find_siblings  # noqa: E402
+from histoseek.training.text.paraphrase import paraphrase_sentences  # noqa: E402
 from histoseek.training.text.settings import AdaptSettings  # noqa: E402
 
 VOCABULARY = load_vocabulary()
@@ -178,12 +178,12 @@ def test_without_gain_the_weights_stay_and_a_note_says_so(base: str, tmp_path: P
 
 def test_identifiers_are_replaced_before_anything_is_learnt() -> None:
     texts = tuple(f"Patient name: Maria Kowalski\nMRN: 4471{place}02\n{text}" for place, text in enumerate(TEXTS))
-    corpus = corpus_of(reports(texts), VOCABULARY)
+    corpus = build_corpus(reports(texts), VOCABULARY)
     assert {one.kind: one.count for one in corpus.replaced}["name"] >= len(TEXTS)
     drawer = Drawer(corpus.texts, VOCABULARY, 0.0, 0)
     for place in range(len(drawer)):
         draw = drawer.draw(place, 1)
-        assert draw is None or not any("Kowalski" in one.text for one in passages([draw]))
+        assert draw is None or not any("Kowalski" in one.text for one in list_passages([draw]))
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +193,7 @@ def real_drawer(shared_data: Path) -> Drawer:
         texts = (
             sorted({row["report"] for row in rows})[::4] + sorted({row["text"] for row in csv.DictReader(file)})[::4]
         )
-    return Drawer(corpus_of(reports(tuple(texts)), VOCABULARY).texts, VOCABULARY, 1.0, 0)
+    return Drawer(build_corpus(reports(tuple(texts)), VOCABULARY).texts, VOCABULARY, 1.0, 0)
 
 
 def check_draw(draw: Draw) -> None:
@@ -223,8 +223,8 @@ def test_draws_of_real_reports_never_contradict_themselves(real_drawer: Drawer) 
 
 def test_in_a_batch_no_positive_and_no_equal_text_is_a_negative(real_drawer: Drawer) -> None:
     draws = [draw for place in range(0, 400, 5) if (draw := real_drawer.draw(place, 2)) is not None]
-    seen = passages(draws)
-    allowed = allowed_negatives(seen[: len(draws)], seen[len(draws) :])
+    seen = list_passages(draws)
+    allowed = find_negatives(seen[: len(draws)], seen[len(draws) :])
     for row, draw in enumerate(draws):
         for column, candidate in enumerate(seen[len(draws) :]):
             if allowed[row, column]:
@@ -237,19 +237,19 @@ def test_in_a_batch_no_positive_and_no_equal_text_is_a_negative(real_drawer: Dra
 @given(text=sampled_from(TEXTS), other=sampled_from(TEXTS), seed=integers(0, 2**32))
 def test_paraphrases_agree_and_opposites_oppose(text: str, other: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    whole, another = passage(text, VOCABULARY), passage(other, VOCABULARY)
+    whole, another = read_passage(text, VOCABULARY), read_passage(other, VOCABULARY)
     assert opposes(whole, another) == opposes(another, whole)
     assert not opposes(whole, whole)
-    said = paraphrased(text.split("\n"), rng, VOCABULARY)
-    assert facts_of(said, VOCABULARY) == whole.facts
-    made = opposite(whole, rng, VOCABULARY)
+    said = paraphrase_sentences(text.split("\n"), rng, VOCABULARY)
+    assert extract_facts(said, VOCABULARY) == whole.facts
+    made = find_opposite(whole, rng, VOCABULARY)
     assert made is None or (opposes(made, whole) and made.text != text)
 
 
 @hypothesis_settings(max_examples=40)
 @given(seed=integers(0, 2**32), epoch=integers(0, 100))
 def test_draws_depend_on_seed_epoch_and_place_only(seed: int, epoch: int) -> None:
-    texts = corpus_of(reports(), VOCABULARY).texts
+    texts = build_corpus(reports(), VOCABULARY).texts
     one, again = (Drawer(texts, VOCABULARY, 1.0, seed) for _ in range(2))
     place = seed % len(one)
     assert one.draw(place, epoch) == again.draw(place, epoch)
@@ -264,9 +264,9 @@ def test_draws_depend_on_seed_epoch_and_place_only(seed: int, epoch: int) -> Non
     ],
 )
 def test_denied(text: str, expected: str) -> None:
-    made = denied(text, np.random.default_rng(0), VOCABULARY)
+    made = deny(text, np.random.default_rng(0), VOCABULARY)
     assert re.fullmatch(expected, made)
-    assert "-necrosis" in facts_of(made, VOCABULARY) and "+necrosis" in facts_of(text, VOCABULARY)
+    assert "-necrosis" in extract_facts(made, VOCABULARY) and "+necrosis" in extract_facts(text, VOCABULARY)
 
 
 @pytest.mark.parametrize(
@@ -278,23 +278,23 @@ def test_denied(text: str, expected: str) -> None:
     ],
 )
 def test_affirmed(text: str, expected: str) -> None:
-    assert affirmed(text, np.random.default_rng(0), VOCABULARY) == expected
-    assert "-necrosis" in facts_of(text, VOCABULARY) and "+necrosis" in facts_of(expected, VOCABULARY)
+    assert affirm(text, np.random.default_rng(0), VOCABULARY) == expected
+    assert "-necrosis" in extract_facts(text, VOCABULARY) and "+necrosis" in extract_facts(expected, VOCABULARY)
 
 
 def test_other_grades() -> None:
     rng = np.random.default_rng(1)
-    assert other_grade("carcinoma, grade II", rng, VOCABULARY) in ("carcinoma, grade I", "carcinoma, grade III")
-    sums = {other_grade("Gleason score 7 (3+4)", rng, VOCABULARY) for _ in range(20)}
+    assert change_grade("carcinoma, grade II", rng, VOCABULARY) in ("carcinoma, grade I", "carcinoma, grade III")
+    sums = {change_grade("Gleason score 7 (3+4)", rng, VOCABULARY) for _ in range(20)}
     assert sums == {"Gleason score 8 (4+4)", "Gleason score 9 (5+4)"}
-    assert "invasive-lobular-carcinoma" in siblings("invasive-carcinoma-nst", VOCABULARY)
+    assert "invasive-lobular-carcinoma" in find_siblings("invasive-carcinoma-nst", VOCABULARY)
 
 
 def test_more_specific_texts_do_not_oppose_what_they_entail() -> None:
-    specific = passage("papillary renal cell carcinoma, no necrosis", VOCABULARY)
-    assert not opposes(passage("renal cell carcinoma", VOCABULARY), specific)
-    assert opposes(passage("necrosis", VOCABULARY), specific)
-    assert not opposes(passage("Thank you for sending this.", VOCABULARY), specific)
+    specific = read_passage("papillary renal cell carcinoma, no necrosis", VOCABULARY)
+    assert not opposes(read_passage("renal cell carcinoma", VOCABULARY), specific)
+    assert opposes(read_passage("necrosis", VOCABULARY), specific)
+    assert not opposes(read_passage("Thank you for sending this.", VOCABULARY), specific)
 
 
 def test_loss_against_a_naive_computation() -> None:
@@ -318,16 +318,16 @@ def test_split_shares_neither_case_nor_text() -> None:
         replace(report, case_id=f"case {place // 3}", parts=(ReportPart("report", TEXTS[(place * 7) % len(TEXTS)]),))
         for place, report in enumerate(reports(TEXTS * 2))
     ]
-    corpus = corpus_of(chained, VOCABULARY)
+    corpus = build_corpus(chained, VOCABULARY)
     groups = {text.whole.text: text.group for text in corpus.texts}
     for one, other in product(chained, chained):
         if one.case_id == other.case_id:
             assert groups[one.text] == groups[other.text]
-    plain = corpus_of(reports(), VOCABULARY)
+    plain = build_corpus(reports(), VOCABULARY)
     split = split_corpus(plain, 0.3, 0)
     assert {text.group for text in split.train}.isdisjoint(text.group for text in split.validation)
     assert len(split.train) + len(split.validation) == len(plain.texts)
-    assert split_corpus(corpus_of(reports()[::-1], VOCABULARY), 0.3, 0).validation == split.validation
+    assert split_corpus(build_corpus(reports()[::-1], VOCABULARY), 0.3, 0).validation == split.validation
 
 
 @contextmanager

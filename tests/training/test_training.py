@@ -21,7 +21,7 @@ from PIL import Image
 from histoseek.encoders.slide.pathsearch.network import PathSearchNetwork
 from histoseek.errors import BadFeatureFile, ConfigurationError, EncoderError
 from histoseek.progress import SilentReporter
-from histoseek.training.loop import interrupts_held
+from histoseek.training.loop import hold_interrupts
 from histoseek.training.pairs import Pair
 from histoseek.training.progress import Progress
 from histoseek.training.recall import value_of
@@ -35,8 +35,8 @@ from histoseek.training.slides.result import TrainingResult
 from histoseek.training.slides.sampling import EVALUATION
 from histoseek.training.slides.session import run_training
 from histoseek.training.slides.settings import TrainingSettings
-from histoseek.training.slides.task import first_micro_batch
-from histoseek.training.slides.train import prepared_split
+from histoseek.training.slides.task import choose_micro_batch
+from histoseek.training.slides.train import prepare_split
 from tests.training.helpers import SMALL, InterruptingReporter, tiny_tower, train_small, write_pairs
 
 
@@ -289,22 +289,22 @@ def test_memory_running_out_is_in_the_notes(
 def test_the_first_micro_batch_is_safe_on_a_cpu_and_the_share_on_a_gpu() -> None:
     paper = TrainingSettings()
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
-    assert 16 <= first_micro_batch(paper, World(0, 1, cpu)) <= 128
-    assert first_micro_batch(replace(paper, tiles=10_000_000), World(0, 1, cpu)) == 1
-    assert first_micro_batch(paper, World(0, 1, gpu)) == 256 and first_micro_batch(paper, World(1, 3, gpu)) == 86
-    assert first_micro_batch(replace(paper, micro_batch=10), World(0, 1, cpu)) == 10
-    assert first_micro_batch(replace(paper, micro_batch=999), World(0, 2, gpu)) == 128
+    assert 16 <= choose_micro_batch(paper, World(0, 1, cpu)) <= 128
+    assert choose_micro_batch(replace(paper, tiles=10_000_000), World(0, 1, cpu)) == 1
+    assert choose_micro_batch(paper, World(0, 1, gpu)) == 256 and choose_micro_batch(paper, World(1, 3, gpu)) == 86
+    assert choose_micro_batch(replace(paper, micro_batch=10), World(0, 1, cpu)) == 10
+    assert choose_micro_batch(replace(paper, micro_batch=999), World(0, 2, gpu)) == 128
 
 
 def test_a_work_folder_that_cannot_be_written_is_an_error(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here")
     with pytest.raises(ConfigurationError, match="cannot be written"):
-        run_training(pairs, prepared_split(pairs, SMALL), tiny_tower(), SMALL, tmp_path / "file", SilentReporter())
+        run_training(pairs, prepare_split(pairs, SMALL), tiny_tower(), SMALL, tmp_path / "file", SilentReporter())
 
 
 def test_interrupts_wait_for_the_end_of_what_must_not_be_cut() -> None:
     done = []
-    with pytest.raises(KeyboardInterrupt), interrupts_held():
+    with pytest.raises(KeyboardInterrupt), hold_interrupts():
         signal.raise_signal(signal.SIGINT)
         done.append("whole")
     assert done == ["whole"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -336,4 +336,4 @@ def test_the_whole_way_in_uses_the_registered_text_encoder(
     settings: TrainingSettings = replace(SMALL, epochs=1)
     result = training.train(pairs, "tiny", settings, tmp_path / "new" / "work", SilentReporter())
     assert asked == ["tiny"] and result.text_encoder == "tiny" and training.is_first_process()
-    assert result.split == prepared_split(pairs, settings) and result.architecture.input_dimension == 24
+    assert result.split == prepare_split(pairs, settings) and result.architecture.input_dimension == 24

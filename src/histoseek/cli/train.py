@@ -96,7 +96,7 @@ def _run(
     as_json: bool,
 ) -> None:
     from histoseek.progress import terminal_progress
-    from histoseek.training.slides.card import weights_of
+    from histoseek.training.slides.card import make_weights
     from histoseek.training.slides.train import is_first_process, train
 
     path = _weights_path(out)
@@ -104,7 +104,7 @@ def _run(
         result = train(pairs, text_encoder, settings, path.with_suffix(".training"), reporter)
     if not is_first_process():
         return
-    weights = weights_of(result, path.stem, text_encoder, space, data=data, licence=licence)
+    weights = make_weights(result, path.stem, text_encoder, space, data=data, licence=licence)
     _save(weights, path)
     _tell(result, weights, path, as_json)
 

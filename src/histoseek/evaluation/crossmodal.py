@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from histoseek.errors import ArchiveError
 from histoseek.evaluation.cohort import Cohort
-from histoseek.training.alignment.closed_form import held_out_recalls
+from histoseek.training.alignment.closed_form import measure_held_out_recalls
 from histoseek.training.pairs import Pair
 from histoseek.training.recall import Recall, recalls
 
@@ -21,7 +21,7 @@ def cross_modal(cohort: Cohort, seed: int) -> tuple[tuple[Recall, ...], tuple[st
         return (), ()
     if space.alignment == "ridge":
         try:
-            return held_out_recalls(archive, pairs, seed), ()
+            return measure_held_out_recalls(archive, pairs, seed), ()
         except ArchiveError as error:
             return (), (f"no figures between slides and reports: {error.what}",)
     ids = [pair.slide_id for pair in pairs]

@@ -64,18 +64,18 @@ def load_checkpoint(path: Path, identity: Identity, row_type: type[E]) -> Checkp
     if not path.is_file():
         return None
     try:
-        content = _checked(path.read_bytes())
+        content = _verify(path.read_bytes())
         _require_format(path, content["format"])
-        made, progress = content["identity"], content["progress"]
+        stored, progress = content["identity"], content["progress"]
         rows = [row_type(**row) for row in progress["rows"]]
-        checkpoint = Checkpoint(made, content["model"], content["optimizer"], Progress(**{**progress, "rows": rows}))
+        checkpoint = Checkpoint(stored, content["model"], content["optimizer"], Progress(**{**progress, "rows": rows}))
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
         raise EncoderError(str(path), "not a readable checkpoint", "Remove it to start over") from error
-    _require_same(path, made, identity)
+    _require_same(path, stored, identity)
     return checkpoint
 
 
-def _checked(data: bytes) -> dict[str, Any]:
+def _verify(data: bytes) -> dict[str, Any]:
     """The content behind its checksum, which torch does not check; raises ValueError when they don't fit."""
     digest, data = data[:_DIGEST], data[_DIGEST:]
     if hashlib.sha256(data).digest() != digest:
@@ -91,8 +91,8 @@ def _require_format(path: Path, version: int) -> None:
         raise ConfigurationError(str(path), what, advice)
 
 
-def _require_same(path: Path, made: Identity, wanted: Identity) -> None:
-    other = [name.replace("_", " ") for name, value in wanted.items() if made.get(name) != value]
-    if other:
-        what = f"the checkpoint there was made with other {' and '.join(other)}"
+def _require_same(path: Path, stored: Identity, wanted: Identity) -> None:
+    differing = [name.replace("_", " ") for name, value in wanted.items() if stored.get(name) != value]
+    if differing:
+        what = f"the checkpoint there was made with other {' and '.join(differing)}"
         raise ConfigurationError(str(path), what, "Use the same to go on, or remove it to start over")

@@ -31,7 +31,7 @@ class Compute:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     @contextmanager
-    def seeded(self, seed: int, step: int, row: int) -> Iterator[None]:
+    def seed_random(self, seed: int, step: int, row: int) -> Iterator[None]:
         """Random numbers that depend on these three alone; those of the rest of the program go on as before."""
         import torch
 

@@ -137,7 +137,7 @@ class TrainingLoop(Generic[Batch, E]):
         self._task, self._settings, self._work, self._identity = task, settings, work, identity
         self._reporter, self._writes = reporter, writes
         self._optimizer = build_optimizer(task.parameters(), settings)
-        self.progress = self._resumed()
+        self.progress = self._resume()
         task.resume(self.progress)
         self._clock = perf_counter()
         self._plotted = -_PLOT_SECONDS
@@ -148,7 +148,7 @@ class TrainingLoop(Generic[Batch, E]):
         self._reporter.advance(self._done)
         try:
             if self._task.measures_start and not self.progress.rows:
-                self.progress.rows.append(self._measured(Moment(0, 0, 0.0, (), self.progress.seconds)))
+                self.progress.rows.append(self._measure(Moment(0, 0, 0.0, (), self.progress.seconds)))
             while self.progress.epoch <= self._settings.epochs and not self._exhausted:
                 self._run_epoch()
         except KeyboardInterrupt:
@@ -157,7 +157,7 @@ class TrainingLoop(Generic[Batch, E]):
         self._plot()
         return self.progress
 
-    def _resumed(self) -> Progress[E]:
+    def _resume(self) -> Progress[E]:
         begun = load_checkpoint(self._work.checkpoint, self._identity, self._task.row_type)
         if begun is None:
             return Progress()
@@ -176,7 +176,7 @@ class TrainingLoop(Generic[Batch, E]):
     def _run_epoch(self) -> None:
         for batch in self._task.batches(self.progress.epoch, self.progress.step):
             losses = self._task.backward(batch, self._done)
-            with interrupts_held():
+            with hold_interrupts():
                 self._apply(losses)
             if self.progress.step % self._settings.checkpoint_steps == 0:
                 self._save()
@@ -198,26 +198,26 @@ class TrainingLoop(Generic[Batch, E]):
     def _close_epoch(self) -> None:
         progress, done = self.progress, self._done
         moment = Moment(progress.epoch, done, self._rate(done - 1), progress.mean_losses, progress.seconds)
-        row = self._measured(moment)
-        with interrupts_held():
+        row = self._measure(moment)
+        with hold_interrupts():
             if progress.better(row):
                 progress.best_epoch, progress.best_weights = row.epoch, self._task.state()
             progress.close_epoch(row)
             self._save()
         if self._writes:
-            with self._work.written():
+            with self._work.guard_writes():
                 write_log(progress.rows, self._work.log)
         if perf_counter() - self._plotted >= _PLOT_SECONDS:
             self._plot()
 
-    def _measured(self, moment: Moment) -> E:
+    def _measure(self, moment: Moment) -> E:
         row = self._task.measure(moment)
         self._tick()
         return replace(row, seconds=self.progress.seconds)
 
     def _plot(self) -> None:
         if self._writes:
-            with self._work.written():
+            with self._work.guard_writes():
                 self._task.plot(self.progress, self._work.plot)
         self._plotted = perf_counter()
 
@@ -225,7 +225,7 @@ class TrainingLoop(Generic[Batch, E]):
         self._tick()
         if self._writes:
             checkpoint = Checkpoint(self._identity, self._task.state(), self._optimizer.state_dict(), self.progress)
-            with self._work.written():
+            with self._work.guard_writes():
                 save_checkpoint(checkpoint, self._work.checkpoint)
 
     def _tick(self) -> None:
@@ -235,7 +235,7 @@ class TrainingLoop(Generic[Batch, E]):
 
 
 @contextmanager
-def interrupts_held() -> Iterator[None]:
+def hold_interrupts() -> Iterator[None]:
     """Hold Ctrl-C back while something must happen as a whole, then let it through. In the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -272,7 +272,7 @@ class WorkFolder:
         return self.root / "log.png"
 
     @contextmanager
-    def written(self) -> Iterator[None]:
+    def guard_writes(self) -> Iterator[None]:
         """Make the folder if need be; raises ConfigurationError when it, or what is written there, fails."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)

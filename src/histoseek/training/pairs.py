@@ -49,18 +49,18 @@ def read_pairs(table: Path, features: Path) -> tuple[Pair, ...]:
     The feature file of a slide is that with its id as stem. Raises BadTable: no such columns, an id twice, empty
     reports, slides without a feature file or with two.
     """
-    found = load_table(table)
-    _refuse_any(table, [r.key for r in found.rows if not r.slide_id], "rows without a slide_id", "Give every row one")
-    require_unique(found)
-    empty = [_id(row) for row in found.rows if not row.report]
+    entries = load_table(table)
+    _refuse_any(table, [r.key for r in entries.rows if not r.slide_id], "rows without a slide_id", "Give every row one")
+    require_unique(entries)
+    empty = [_id(row) for row in entries.rows if not row.report]
     _refuse_any(table, empty, "slides without a report", "Fill in the column 'report', or remove these rows")
     files = discover_features(features)
     times = Counter(path.stem for path in files)
-    ids = [_id(row) for row in found.rows]
+    ids = [_id(row) for row in entries.rows]
     _refuse_any(table, [i for i in ids if not times[i]], "slides without a feature file", "Name the files by slide_id")
     _refuse_any(table, [i for i in ids if times[i] > 1], "slides with two feature files", "Keep one file a slide")
     paths = {path.stem: path for path in files}
-    return tuple(sorted((_from_row(row, paths[_id(row)]) for row in found.rows), key=lambda pair: pair.slide_id))
+    return tuple(sorted((_from_row(row, paths[_id(row)]) for row in entries.rows), key=lambda pair: pair.slide_id))
 
 
 def archive_pairs(archive: ArchiveFolder) -> tuple[Pair, ...]:
@@ -86,7 +86,7 @@ def archive_pairs(archive: ArchiveFolder) -> tuple[Pair, ...]:
     )
     missing = [pair.slide_id for pair in pairs if not pair.bag.is_file()]
     if missing:
-        what = _listed(missing, "slides without cached features")
+        what = _list_ids(missing, "slides without cached features")
         raise InputError(str(archive.path), what, "Run `histoseek index` on them again")
     return pairs
 
@@ -97,11 +97,11 @@ def visible_pairs(pairs: Sequence[Pair], judge: SentenceJudge | None = None) -> 
     judge: asked about what the rules leave; it sees texts without identifiers only. Each text is looked at once.
     Raises EncoderError when the judge gives no usable answer.
     """
-    seen = {report: _visible(report, judge) for report in dict.fromkeys(pair.report for pair in pairs)}
+    seen = {report: _keep_visible(report, judge) for report in dict.fromkeys(pair.report for pair in pairs)}
     return tuple(replace(pair, report=seen[pair.report]) for pair in pairs)
 
 
-def _visible(report: str, judge: SentenceJudge | None) -> str:
+def _keep_visible(report: str, judge: SentenceJudge | None) -> str:
     text = deidentify(report).text if judge else report
     return select_visible_text(split_sections(text), judge=judge) or text
 
@@ -118,7 +118,7 @@ def require_each_once(pairs: Sequence[Pair], where: str) -> None:
     """Raise InputError when a slide is in two pairs."""
     twice = [slide_id for slide_id, times in Counter(pair.slide_id for pair in pairs).items() if times > 1]
     if twice:
-        raise InputError(where, _listed(twice, "slides in more than one pair"), "Keep one report a slide")
+        raise InputError(where, _list_ids(twice, "slides in more than one pair"), "Keep one report a slide")
 
 
 def load_pair_bag(pair: Pair) -> Bag:
@@ -148,9 +148,9 @@ def _id(row: TableRow) -> str:
 
 def _refuse_any(table: Path, ids: Sequence[str], what: str, advice: str) -> None:
     if ids:
-        raise BadTable(table, _listed(ids, what), advice)
+        raise BadTable(table, _list_ids(ids, what), advice)
 
 
-def _listed(ids: Sequence[str], what: str) -> str:
+def _list_ids(ids: Sequence[str], what: str) -> str:
     more = ", ..." if len(ids) > _NAMED else ""
     return f"{len(ids)} {what} ({', '.join(ids[:_NAMED])}{more})"

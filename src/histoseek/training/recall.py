@@ -70,20 +70,24 @@ def recalls(
     patients = _codes([pair.patient_id for pair in pairs])
     count = int(patients.max()) + 1
     draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), _RESAMPLES)
-    found = []
+    measured = []
     for task in _tasks(slides.astype(np.float64), texts.astype(np.float64), pairs, patients):
-        asked = (task.right & task.allowed).any(1)
+        answerable = (task.right & task.allowed).any(1)
         for k in DEPTHS:
-            hits = expected_hits(task.similarity[asked], task.allowed[asked], task.right[asked], k)
-            luck = expected_hits(np.zeros_like(task.similarity[asked]), task.allowed[asked], task.right[asked], k)
-            low, high = _interval(hits, patients[asked], draws)
-            found.append(Recall(task.direction, task.answer, k, _mean(hits), low, high, _mean(luck), int(asked.sum())))
-    return tuple(found)
+            hits = expected_hits(task.similarity[answerable], task.allowed[answerable], task.right[answerable], k)
+            luck = expected_hits(
+                np.zeros_like(task.similarity[answerable]), task.allowed[answerable], task.right[answerable], k
+            )
+            low, high = _interval(hits, patients[answerable], draws)
+            measured.append(
+                Recall(task.direction, task.answer, k, _mean(hits), low, high, _mean(luck), int(answerable.sum()))
+            )
+    return tuple(measured)
 
 
-def value_of(found: Sequence[Recall], direction: Direction, answer: Answer, k: int) -> float:
+def value_of(measured: Sequence[Recall], direction: Direction, answer: Answer, k: int) -> float:
     """One value out of all recalls."""
-    return next(r.value for r in found if (r.direction, r.answer, r.k) == (direction, answer, k))
+    return next(r.value for r in measured if (r.direction, r.answer, r.k) == (direction, answer, k))
 
 
 def expected_hits(similarity: Floats, allowed: Booleans, right: Booleans, k: int) -> Floats:
@@ -138,12 +142,12 @@ def _interval(hits: Floats, patients: NDArray[np.int64], draws: NDArray[np.int64
 
     NaN for too few patients; exact where all queries agree.
     """
-    asked = len(np.unique(patients))
-    if asked < FEW_PATIENTS:
+    count = len(np.unique(patients))
+    if count < FEW_PATIENTS:
         return float("nan"), float("nan")
     if (hits == hits[0]).all() and hits[0] in (0, 1):
-        return unanimous_interval(float(hits[0]), asked)
+        return unanimous_interval(float(hits[0]), count)
     total = draws @ np.bincount(patients, hits, draws.shape[1])
-    count = draws @ np.bincount(patients, minlength=draws.shape[1])
-    low, high = np.percentile(total[count > 0] / count[count > 0], (2.5, 97.5))
+    counts = draws @ np.bincount(patients, minlength=draws.shape[1])
+    low, high = np.percentile(total[counts > 0] / counts[counts > 0], (2.5, 97.5))
     return float(low), float(high)

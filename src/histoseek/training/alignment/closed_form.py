@@ -65,25 +65,25 @@ def align(archive: ArchiveFolder, seed: int = 0, reporter: Reporter | None = Non
     pairs = archive_pairs(archive)
     _require_enough(archive, pairs)
     data = _data(archive, pairs)
-    chosen = _strength(data, seed)
-    scored = _drawn(data.patients, seed)
-    measured = _held_out_recalls(data, pairs, scored, seed)
+    chosen = _choose_strength(data, seed)
+    scored = _draw_rows(data.patients, seed)
+    measured = _measure_recalls(data, pairs, scored, seed)
     alignment = Ridge.of(data.slides, data.texts).alignment(chosen)
     reencode(archive, Change(alignment=alignment), reporter or SilentReporter())
     seconds = round(time.monotonic() - started, 3)
     return AlignReport(len(pairs), int(data.patients.max()) + 1, chosen, measured, len(scored), seconds)
 
 
-def held_out_recalls(archive: ArchiveFolder, pairs: Sequence[Pair], seed: int) -> tuple[Recall, ...]:
+def measure_held_out_recalls(archive: ArchiveFolder, pairs: Sequence[Pair], seed: int) -> tuple[Recall, ...]:
     """What `align` would report for these pairs of an archive, fitted on others of them; raises TooFewPairs."""
     _require_enough(archive, pairs)
     data = _data(archive, pairs)
-    return _held_out_recalls(data, pairs, _drawn(data.patients, seed), seed)
+    return _measure_recalls(data, pairs, _draw_rows(data.patients, seed), seed)
 
 
-def _held_out_recalls(data: _Data, pairs: Sequence[Pair], scored: Ints, seed: int) -> tuple[Recall, ...]:
-    found = recalls(*_held_out(data, scored, seed), [pairs[i] for i in scored], seed)
-    return tuple(recall for recall in found if recall.queries)
+def _measure_recalls(data: _Data, pairs: Sequence[Pair], scored: Ints, seed: int) -> tuple[Recall, ...]:
+    measured_recalls = recalls(*_project_held_out(data, scored, seed), [pairs[i] for i in scored], seed)
+    return tuple(recall for recall in measured_recalls if recall.queries)
 
 
 def _require_alignable(archive: ArchiveFolder) -> None:
@@ -111,10 +111,10 @@ def _data(archive: ArchiveFolder, pairs: Sequence[Pair]) -> _Data:
     )
 
 
-def _strength(data: _Data, seed: int) -> float:
+def _choose_strength(data: _Data, seed: int) -> float:
     """The strength with the best mean reciprocal rank on patients that were left out; the larger of equal ones."""
     ranks = np.zeros(len(STRENGTHS))
-    for held in _folds(data.patients, seed):
+    for held in _split_folds(data.patients, seed):
         train, test = data.part(np.flatnonzero(~held)), data.part(np.flatnonzero(held))
         ridge = Ridge.of(train.slides, train.texts)
         for i, strength in enumerate(STRENGTHS):
@@ -132,27 +132,27 @@ def _reciprocal_rank(alignment: Alignment, test: _Data, train: _Data) -> float:
     return float((1 / (1 + (similarity > own[:, None]).sum(1))).mean())
 
 
-def _held_out(data: _Data, scored: Ints, seed: int) -> tuple[Floats, Floats]:
+def _project_held_out(data: _Data, scored: Ints, seed: int) -> tuple[Floats, Floats]:
     """Slides and reports of the scored pairs in shared spaces that were fitted without their patients."""
     size = data.texts.shape[1]
     slides, texts = np.zeros((len(scored), size), np.float32), np.zeros((len(scored), size), np.float32)
-    for held in _folds(data.patients, seed + 1):
+    for held in _split_folds(data.patients, seed + 1):
         rest = data.part(np.flatnonzero(~held))
-        alignment = Ridge.of(rest.slides, rest.texts).alignment(_strength(rest, seed))
+        alignment = Ridge.of(rest.slides, rest.texts).alignment(_choose_strength(rest, seed))
         rows = np.flatnonzero(held[scored])
         slides[rows] = alignment.slides(data.slides[scored[rows]])
         texts[rows] = alignment.texts(data.texts[scored[rows]])
     return slides, texts
 
 
-def _folds(patients: Ints, seed: int) -> list[NDArray[np.bool_]]:
+def _split_folds(patients: Ints, seed: int) -> list[NDArray[np.bool_]]:
     """For each fold, which rows are held out; no patient is in two folds."""
     distinct = np.unique(patients)
     drawn = np.random.default_rng(seed).permutation(distinct)
     return [np.isin(patients, part) for part in np.array_split(drawn, FOLDS)]
 
 
-def _drawn(patients: Ints, seed: int) -> Ints:
+def _draw_rows(patients: Ints, seed: int) -> Ints:
     """Rows of as many whole patients as MOST_SCORED allows, in order."""
     order = np.random.default_rng(seed).permutation(np.unique(patients))
     counts = np.cumsum(np.bincount(patients, minlength=len(order))[order])

@@ -20,21 +20,21 @@ class SteadyNorm(nn.BatchNorm1d):
     whole batch (see BatchStatistics). What is lost is the gradient through the batch's own mean and variance.
     """
 
-    noted: Tensor | None = None
+    sums: Tensor | None = None
     """Row count, sums and sums of squares of what went in since it was set to zeros, float64 [1 + 2 C]."""
 
     def forward(self, rows: Tensor) -> Tensor:
         """Normalised rows."""
-        if self.noted is not None:
+        if self.sums is not None:
             plain, exact = rows.detach().float(), torch.float64
-            self.noted[0] += len(plain)
-            self.noted[1:] += torch.cat([plain.sum(0, dtype=exact), plain.square().sum(0, dtype=exact)])
+            self.sums[0] += len(plain)
+            self.sums[1:] += torch.cat([plain.sum(0, dtype=exact), plain.square().sum(0, dtype=exact)])
         return functional.batch_norm(
             rows, self.running_mean, self.running_var, self.weight, self.bias, training=False, eps=self.eps
         )
 
 
-def steady_norms(network: nn.Module) -> None:
+def install_steady_norms(network: nn.Module) -> None:
     """Put a SteadyNorm in the place of every batch norm of a network, with its values."""
     for module in list(network.modules()):
         for name, child in module.named_children():
@@ -56,22 +56,22 @@ class BatchStatistics:
         self._batch: list[Tensor] = []
 
     @contextmanager
-    def observed(self) -> Iterator[None]:
+    def observe(self) -> Iterator[None]:
         """Note what goes into the layers."""
         for norm in self._norms:
-            norm.noted = torch.zeros(1 + 2 * norm.num_features, dtype=torch.float64, device=norm.weight.device)
+            norm.sums = torch.zeros(1 + 2 * norm.num_features, dtype=torch.float64, device=norm.weight.device)
         try:
             yield
         finally:
-            self._batch = [norm.noted for norm in self._norms]
+            self._batch = [norm.sums for norm in self._norms]
             for norm in self._norms:
-                norm.noted = None
+                norm.sums = None
 
     @torch.no_grad()
     def update(self, world: World) -> None:
         """Move the running statistics towards those of the batch last observed."""
-        for norm, noted in zip(self._norms, self._batch, strict=True):
-            count, total, squares = world.sum(noted).split([1, norm.num_features, norm.num_features])
+        for norm, sums in zip(self._norms, self._batch, strict=True):
+            count, total, squares = world.sum(sums).split([1, norm.num_features, norm.num_features])
             mean = total / count
             variance = (squares / count - mean.square()).clamp(min=0) * count / (count - 1).clamp(min=1)
             norm.num_batches_tracked += 1

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 UNSTATED = "not stated"
 
 
-def weights_of(
+def make_weights(
     result: TrainingResult, name: str, text_spec: str, features: FeatureSpace, *, data: str, licence: str
 ) -> Weights:
     """Weights of a training result; text_spec: how its text encoder was loaded; metrics are those of the test part."""

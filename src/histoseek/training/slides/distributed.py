@@ -73,7 +73,7 @@ class World:
 
 
 @contextmanager
-def joined_world(device: torch.device) -> Iterator[World]:
+def join_world(device: torch.device) -> Iterator[World]:
     """The world that torchrun set up in the environment, or this process alone; gloo on a CPU, nccl on GPUs."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:

@@ -14,7 +14,7 @@ from histoseek.training.compute import Compute
 from histoseek.training.pairs import Pair
 from histoseek.training.recall import Recall, recalls
 from histoseek.training.slides.distributed import World
-from histoseek.training.slides.loader import BagLoader, moved
+from histoseek.training.slides.loader import BagLoader, move_bags
 from histoseek.training.slides.losses import alike_pairs, contrastive_loss, mosaic_similarity
 from histoseek.training.slides.model import SlideTextModel
 from histoseek.training.slides.sampling import EVALUATION
@@ -48,20 +48,20 @@ class Evaluator:
         texts = self._texts(model, pairs, chunk)
         alike = alike_pairs(*pair_codes(pairs)).to(slides.device)
         contrastive = float(contrastive_loss(slides, texts, model.logit_scale, alike))
-        found = recalls(slides.cpu().numpy(), texts.cpu().numpy(), pairs, self._seed)
-        return PartScore(contrastive, float(similarity.mean()), found)
+        measured = recalls(slides.cpu().numpy(), texts.cpu().numpy(), pairs, self._seed)
+        return PartScore(contrastive, float(similarity.mean()), measured)
 
     def _slides(self, model: SlideTextModel, pairs: Sequence[Pair], chunk: int) -> tuple[Tensor, Tensor]:
         """Global vectors [n, D] and the mosaics' own similarity [n]."""
         own = pairs[self._world.share(len(pairs))]
-        found = [torch.empty(0, model.architecture.dimension, device=self._compute.device)]
+        rows = [torch.empty(0, model.architecture.dimension, device=self._compute.device)]
         similarity = [torch.empty(0, device=self._compute.device)]
         for bags in self._loader.batches(list(_chunks(own, chunk)), EVALUATION):
             with self._compute.autocast():
-                vectors = model.slides(moved(bags, self._compute.device))
-            found.append(vectors.global_vectors.float())
+                vectors = model.slides(move_bags(bags, self._compute.device))
+            rows.append(vectors.global_vectors.float())
             similarity.append(mosaic_similarity(vectors.mosaics))
-        return self._world.gather(torch.cat(found)), self._world.gather(torch.cat(similarity))
+        return self._world.gather(torch.cat(rows)), self._world.gather(torch.cat(similarity))
 
     def _texts(self, model: SlideTextModel, pairs: Sequence[Pair], chunk: int) -> Tensor:
         """Report vectors [n, D]; equal texts are embedded once, so that they tie exactly."""
@@ -69,11 +69,11 @@ class Evaluator:
         reports = [pairs[place].report for place in places]
         row = {key: i for i, key in enumerate(distinct)}
         own = reports[self._world.share(len(reports))]
-        found = [torch.empty(0, model.architecture.dimension, device=self._compute.device)]
+        rows = [torch.empty(0, model.architecture.dimension, device=self._compute.device)]
         for texts in _chunks(own, chunk):
             with self._compute.autocast():
-                found.append(model.texts(model.text_model.tokens(texts)).float())
-        return self._world.gather(torch.cat(found))[[row[pair.text_key] for pair in pairs]]
+                rows.append(model.texts(model.text_model.tokens(texts)).float())
+        return self._world.gather(torch.cat(rows))[[row[pair.text_key] for pair in pairs]]
 
 
 def pair_codes(pairs: Sequence[Pair]) -> tuple[Tensor, Tensor]:

@@ -66,7 +66,7 @@ def epoch_row(moment: Moment, logit_scale: float, score: PartScore) -> EpochRow:
     )
 
 
-def agreed_row(row: EpochRow, world: World) -> EpochRow:
+def agree_on_row(row: EpochRow, world: World) -> EpochRow:
     """The first process's row, so that all choose and stop alike."""
     epoch, step, *rest = world.from_first(astuple(row))
     return EpochRow(int(epoch), int(step), *rest)

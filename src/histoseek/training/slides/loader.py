@@ -60,7 +60,7 @@ class BagLoader:
 
         Raises BadFeatureFile, or InputError for features of another dimension than the first's.
         """
-        return _padded(list(self._readers.map(lambda pair: self._sampled(pair, draw), pairs)))
+        return _pad(list(self._readers.map(lambda pair: self._sample(pair, draw), pairs)))
 
     def batches(self, chunks: Iterable[Sequence[Pair]], draw: int) -> Iterator[BagBatch]:
         """The bags of each chunk of pairs, the next being read while one is in use."""
@@ -73,7 +73,7 @@ class BagLoader:
         if waiting is not None:
             yield waiting.result()
 
-    def _sampled(self, pair: Pair, draw: int) -> SlideTiles:
+    def _sample(self, pair: Pair, draw: int) -> SlideTiles:
         slide = self._slide(pair)
         if slide.features.shape[1] != (self._dimension or slide.features.shape[1]):
             what = f"features of dimension {slide.features.shape[1]}, the others have {self._dimension}"
@@ -96,18 +96,18 @@ class BagLoader:
         return slide
 
 
-def cut(bags: BagBatch, rows: slice) -> BagBatch:
+def cut_bags(bags: BagBatch, rows: slice) -> BagBatch:
     """Some of the bags, without the padding that only the others needed."""
     longest = int(bags.mask[rows].sum(1).max())
     return BagBatch(bags.features[rows, :longest], bags.cells[rows, :longest], bags.mask[rows, :longest])
 
 
-def moved(bags: BagBatch, device: torch.device) -> BagBatch:
+def move_bags(bags: BagBatch, device: torch.device) -> BagBatch:
     """The bags on another device."""
     return BagBatch(bags.features.to(device), bags.cells.to(device), bags.mask.to(device))
 
 
-def _padded(slides: Sequence[SlideTiles]) -> BagBatch:
+def _pad(slides: Sequence[SlideTiles]) -> BagBatch:
     longest = max(len(slide.features) for slide in slides)
     features = torch.zeros(len(slides), longest, slides[0].features.shape[1])
     cells = torch.zeros(len(slides), longest, 2, dtype=torch.int64)

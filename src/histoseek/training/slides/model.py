@@ -11,7 +11,7 @@ from histoseek.encoders.slide.base import Architecture
 from histoseek.encoders.slide.batches import BagBatch, SlideVectors
 from histoseek.encoders.slide.registry import find_family
 from histoseek.encoders.text.tower import TextTower, Tokens
-from histoseek.training.slides.batch_norm import steady_norms
+from histoseek.training.slides.batch_norm import install_steady_norms
 from histoseek.training.slides.losses import START_LOGIT_SCALE
 
 
@@ -25,7 +25,7 @@ class SlideTextModel(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.visual = find_family(architecture.family).network(architecture)
-        steady_norms(self.visual)
+        install_steady_norms(self.visual)
         self.text_model = tower
         self.text_projection = nn.Linear(tower.card.dimension, architecture.dimension)
         self.logit_scale = nn.Parameter(torch.tensor(START_LOGIT_SCALE))

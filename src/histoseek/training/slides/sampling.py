@@ -35,9 +35,9 @@ class TileClusters:
 
 def cluster_tiles(features: NDArray[np.float32], slide_id: str, seed: int) -> TileClusters:
     """Group the tiles of a slide, float32 [N, D], by k-means; fewer than CLUSTERS groups when few are distinct."""
-    found = sampled_kmeans(features, CLUSTERS, int(_random(seed, EVALUATION, slide_id).integers(2**31)))
-    order = np.lexsort((found.distances, found.labels)).astype(np.int32)
-    sizes = np.bincount(found.labels, minlength=len(found.centres))
+    groups = sampled_kmeans(features, CLUSTERS, int(_random(seed, EVALUATION, slide_id).integers(2**31)))
+    order = np.lexsort((groups.distances, groups.labels)).astype(np.int32)
+    sizes = np.bincount(groups.labels, minlength=len(groups.centres))
     return TileClusters(order, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
 
 

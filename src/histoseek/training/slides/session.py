@@ -19,7 +19,7 @@ from histoseek.training.compute import Compute, choose_compute
 from histoseek.training.loop import TrainingLoop, WorkFolder
 from histoseek.training.pairs import Pair
 from histoseek.training.progress import Progress
-from histoseek.training.slides.distributed import joined_world
+from histoseek.training.slides.distributed import join_world
 from histoseek.training.slides.evaluation import Evaluator, PartScore
 from histoseek.training.slides.history import EpochRow
 from histoseek.training.slides.loader import BagLoader
@@ -48,7 +48,7 @@ def run_training(
     if get_settings().threads:
         torch.set_num_threads(threads)
     with (
-        joined_world(compute.device) as world,
+        join_world(compute.device) as world,
         BagLoader(settings.tiles, settings.seed, settings.memory_mb * 2**20, threads) as loader,
     ):
         if settings.batch < world.size:
@@ -77,7 +77,7 @@ def identify_training(settings: TrainingSettings, pairs: Sequence[Pair], text_en
 
 
 def _model(tower: TextTower, settings: TrainingSettings, input_dimension: int, compute: Compute) -> SlideTextModel:
-    with compute.seeded(settings.seed, 0, 0):
+    with compute.seed_random(settings.seed, 0, 0):
         model = SlideTextModel(settings.architecture(input_dimension), tower, settings.text_layers, settings.dropout)
     return model.to(compute.device)
 

@@ -16,7 +16,7 @@ from histoseek.training.compute import Compute, out_of_memory
 from histoseek.training.loop import require_finite
 from histoseek.training.slides.batch_norm import BatchStatistics
 from histoseek.training.slides.distributed import World
-from histoseek.training.slides.loader import cut, moved
+from histoseek.training.slides.loader import cut_bags, move_bags
 from histoseek.training.slides.losses import alike_pairs, contrastive_loss, mosaic_similarity
 from histoseek.training.slides.model import SlideTextModel
 
@@ -106,7 +106,7 @@ class ContrastiveStep:
         self._model.zero_grad(set_to_none=True)
         pieces = self._pieces(batch)
         once = len(pieces) == 1
-        with self._statistics.observed(), torch.set_grad_enabled(once):
+        with self._statistics.observe(), torch.set_grad_enabled(once):
             embedded = self._together(lambda: [self._embed(piece, step) for piece in pieces])
         loss, gradients = self._loss(batch, embedded)
         self._together(lambda: self._backward(pieces, embedded if once else [], gradients, step))
@@ -116,13 +116,13 @@ class ContrastiveStep:
     def _pieces(self, batch: Batch) -> list[_Piece]:
         begin, count = self._world.share(len(batch.cases)).start, len(batch.reports)
         cuts = [slice(at, min(at + self.micro_batch, count)) for at in range(0, count, self.micro_batch)]
-        return [_Piece(cut(batch.bags, rows), batch.reports[rows], begin + rows.start) for rows in cuts]
+        return [_Piece(cut_bags(batch.bags, rows), batch.reports[rows], begin + rows.start) for rows in cuts]
 
     def _embed(self, piece: _Piece, step: int) -> _Embedded:
         distinct = list(dict.fromkeys(piece.reports))
         places = [distinct.index(report) for report in piece.reports]
-        with self._compute.seeded(self._seed, step, piece.row), self._compute.autocast():
-            slides = self._model.slides(moved(piece.bags, self._compute.device))
+        with self._compute.seed_random(self._seed, step, piece.row), self._compute.autocast():
+            slides = self._model.slides(move_bags(piece.bags, self._compute.device))
             texts = self._model.texts(self._model.text_model.tokens(distinct))[places]
         return _Embedded(slides.global_vectors.float(), texts.float(), slides.mosaics.float())
 

@@ -14,7 +14,7 @@ from histoseek.training.loop import Moment, TrainingTask
 from histoseek.training.progress import Progress
 from histoseek.training.slides.distributed import World
 from histoseek.training.slides.evaluation import Evaluator, pair_codes
-from histoseek.training.slides.history import EpochRow, agreed_row, epoch_row
+from histoseek.training.slides.history import EpochRow, agree_on_row, epoch_row
 from histoseek.training.slides.loader import BagLoader
 from histoseek.training.slides.losses import MOST_LOGIT_SCALE
 from histoseek.training.slides.model import SlideTextModel
@@ -49,7 +49,7 @@ class SlideTask(TrainingTask[Batch, EpochRow]):
         self._world = world
         self._codes = pair_codes(split.train)
         self._evaluator = Evaluator(loader, world, compute, settings.seed)
-        micro_batch = first_micro_batch(settings, world)
+        micro_batch = choose_micro_batch(settings, world)
         self._progress = Progress[EpochRow](micro_batch)
         self._step = ContrastiveStep(model, world, compute, settings.diversity, settings.seed, micro_batch)
 
@@ -106,14 +106,14 @@ class SlideTask(TrainingTask[Batch, EpochRow]):
         """Losses and recalls of the validation part, the same in all processes."""
         score = self._evaluator.score(self._model, self._validation, self._progress.micro_batch)
         scale = float(self._model.logit_scale.detach().exp())
-        return agreed_row(epoch_row(moment, scale, score), self._world)
+        return agree_on_row(epoch_row(moment, scale, score), self._world)
 
     def plot(self, progress: Progress[EpochRow], path: Path) -> None:
         """Losses and recalls over the epochs."""
         write_plot(progress.rows, progress.best_epoch, path)
 
 
-def first_micro_batch(settings: TrainingSettings, world: World) -> int:
+def choose_micro_batch(settings: TrainingSettings, world: World) -> int:
     """The micro-batch to begin with: as set, else a process's whole share of the batch, on a CPU what is safe there.
 
     A GPU says when memory runs out; on a CPU the system ends the process without a word.

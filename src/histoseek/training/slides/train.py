@@ -31,7 +31,7 @@ def train(
     EncoderError. KeyboardInterrupt passes through, with a checkpoint left behind.
     """
     require_packages()
-    split = prepared_split(pairs, settings)
+    split = prepare_split(pairs, settings)
     from histoseek.encoders.text.registry import load_tower
     from histoseek.training.slides.session import run_training
 
@@ -47,7 +47,7 @@ def require_packages() -> None:
             raise MissingExtra(package, "train") from error
 
 
-def prepared_split(pairs: Sequence[Pair], settings: TrainingSettings) -> Split:
+def prepare_split(pairs: Sequence[Pair], settings: TrainingSettings) -> Split:
     """The parts of a training, checked: raises InputError or ConfigurationError as `train` does."""
     require_each_once(pairs, "pairs")
     require_contrast(pairs, "pairs")

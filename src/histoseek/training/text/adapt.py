@@ -12,7 +12,7 @@ from histoseek.errors import ConfigurationError, MissingExtra
 from histoseek.progress import Reporter
 from histoseek.reports.concepts.vocabulary import Vocabulary
 from histoseek.reports.files.document import Report
-from histoseek.training.text.corpus import Corpus, CorpusSplit, corpus_of, split_corpus
+from histoseek.training.text.corpus import Corpus, CorpusSplit, build_corpus, split_corpus
 from histoseek.training.text.settings import AdaptSettings
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ class Adaptation:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know."""
-        found = []
+        lines = []
         if not self.best_epoch:
-            found.append("no epoch was better on the validation part: the weights are those of the plain encoder")
+            lines.append("no epoch was better on the validation part: the weights are those of the plain encoder")
         elif len(self.epochs) - 1 < self.settings.epochs:
-            found.append(f"stopped early: no lower validation loss in {self.settings.patience} epochs")
+            lines.append(f"stopped early: no lower validation loss in {self.settings.patience} epochs")
         if len(self.split.train) < 200:
-            found.append(f"only {len(self.split.train)} different texts: gains may not carry over to other reports")
-        return tuple(found)
+            lines.append(f"only {len(self.split.train)} different texts: gains may not carry over to other reports")
+        return tuple(lines)
 
 
 def adapt(
@@ -75,13 +75,13 @@ def adapt(
     UnknownEncoder, EncoderError. KeyboardInterrupt passes through, with a checkpoint left behind.
     """
     require_packages()
-    corpus = corpus_of(reports, vocabulary)
+    corpus = build_corpus(reports, vocabulary)
     split = split_corpus(corpus, settings.validation, settings.seed)
     from histoseek.encoders.text.registry import load_tower
 
     tower = load_tower(text_encoder)
     _require_plain(tower, text_encoder)
-    return _adapted(tower, text_encoder, settings, corpus, split, vocabulary, work, reporter)
+    return _run(tower, text_encoder, settings, corpus, split, vocabulary, work, reporter)
 
 
 def require_packages() -> None:
@@ -93,7 +93,7 @@ def require_packages() -> None:
             raise MissingExtra(package, "train") from error
 
 
-def _adapted(
+def _run(
     tower: TextTower,
     text_encoder: str,
     settings: AdaptSettings,
@@ -116,7 +116,7 @@ def _adapted(
     identity = identify_adaptation(settings, corpus, vocabulary.fingerprint, named)
     task = AdaptTask(tower, train, validation, settings, choose_compute(settings.device))
     progress = TrainingLoop(task, settings, WorkFolder(work), identity, reporter).run()
-    tower.load_state_dict({**base, **_blended(base, progress.best_weights, settings.blend)})
+    tower.load_state_dict({**base, **_blend(base, progress.best_weights, settings.blend)})
     return Adaptation(
         tower=tower.to("cpu").eval(),
         text_encoder=text_encoder,
@@ -141,7 +141,7 @@ def identify_adaptation(settings: AdaptSettings, corpus: Corpus, vocabulary: str
     return {"kind": "texts", **parts}
 
 
-def _blended(base: dict[str, Tensor], adapted: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+def _blend(base: dict[str, Tensor], adapted: dict[str, Tensor], share: float) -> dict[str, Tensor]:
     return {name: base[name] + share * (value - base[name]) for name, value in adapted.items()}
 
 

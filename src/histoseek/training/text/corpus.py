@@ -14,7 +14,7 @@ from histoseek.reports.concepts.vocabulary import Vocabulary
 from histoseek.reports.files.document import Report
 from histoseek.reports.language.sections import split_sections
 from histoseek.reports.privacy.deidentify import deidentify
-from histoseek.training.text.facts import Passage, passage, text_key
+from histoseek.training.text.facts import Passage, read_passage, text_key
 
 LEAST_TEXTS = 8
 """Fewer different texts teach nothing that lasts."""
@@ -68,13 +68,13 @@ class CorpusSplit:
     validation: tuple[ReportText, ...]
 
 
-def corpus_of(reports: Sequence[Report], vocabulary: Vocabulary) -> Corpus:
+def build_corpus(reports: Sequence[Report], vocabulary: Vocabulary) -> Corpus:
     """Prepare reports; raises InputError when fewer than LEAST_TEXTS different texts are among them."""
     replaced: Counter[str] = Counter()
     texts, cases = dict[str, str](), list[tuple[str, str]]()
     for number, report in enumerate(reports):
         cleaned = deidentify(report.text)
-        replaced.update({str(one.kind): one.count for one in cleaned.counts})
+        replaced.update({str(count.kind): count.count for count in cleaned.counts})
         key = text_key(cleaned.text)
         if key:
             texts.setdefault(key, cleaned.text)
@@ -83,7 +83,7 @@ def corpus_of(reports: Sequence[Report], vocabulary: Vocabulary) -> Corpus:
         what = f"{len(reports)} reports with {len(texts)} different texts are too few to learn from"
         raise InputError("reports", what, f"Give at least {LEAST_TEXTS} different texts; hundreds are better")
     groups = _groups(cases)
-    prepared = tuple(_prepared(texts[key], groups[key], vocabulary) for key in sorted(texts))
+    prepared = tuple(_prepare(texts[key], groups[key], vocabulary) for key in sorted(texts))
     counts = tuple(ReplacedKind(kind, count) for kind, count in sorted(replaced.items()))
     return Corpus(prepared, len(reports), counts)
 
@@ -105,15 +105,15 @@ def split_corpus(corpus: Corpus, share: float, seed: int) -> CorpusSplit:
     )
 
 
-def _prepared(text: str, group: int, vocabulary: Vocabulary) -> ReportText:
-    return ReportText(passage(text, vocabulary), tuple(_parts(text)), group)
+def _prepare(text: str, group: int, vocabulary: Vocabulary) -> ReportText:
+    return ReportText(read_passage(text, vocabulary), tuple(_parts(text)), group)
 
 
 def _parts(text: str) -> Iterator[tuple[str, ...]]:
     for section in split_sections(text).sections:
-        found = tuple(sentence.text for sentence in section.sentences)
-        if found:
-            yield found
+        sentences = tuple(sentence.text for sentence in section.sentences)
+        if sentences:
+            yield sentences
 
 
 def _groups(cases: Sequence[tuple[str, str]]) -> dict[str, int]:

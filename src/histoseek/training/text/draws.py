@@ -11,10 +11,10 @@ import numpy as np
 
 from histoseek.reports.concepts.vocabulary import Vocabulary
 from histoseek.training.text.corpus import ReportText
-from histoseek.training.text.facts import Passage, opposes, passage, tells_of_disease
-from histoseek.training.text.opposites import opposite
-from histoseek.training.text.paraphrase import paraphrased
-from histoseek.training.text.statements import query_about, stated_concepts, statement_triple
+from histoseek.training.text.facts import Passage, names_disease, opposes, read_passage
+from histoseek.training.text.opposites import find_opposite
+from histoseek.training.text.paraphrase import paraphrase_sentences
+from histoseek.training.text.statements import list_stated_concepts, query_about, statement_triple
 
 Rng = np.random.Generator
 DrawKind = Literal["parts", "paraphrase", "facts", "query", "statement"]
@@ -48,7 +48,7 @@ class Drawer:
 
     def __init__(self, texts: Sequence[ReportText], vocabulary: Vocabulary, statements: float, seed: int) -> None:
         self._texts, self._vocabulary, self._seed = texts, vocabulary, seed
-        self._concepts = stated_concepts(vocabulary)
+        self._concepts = list_stated_concepts(vocabulary)
         self._statements = round(statements * len(texts)) if self._concepts else 0
         self._same_facts: dict[frozenset[str], list[int]] = defaultdict(list)
         for place, text in enumerate(texts):
@@ -63,31 +63,31 @@ class Drawer:
         """The draw at a place of an epoch, None where its text yields none."""
         rng = np.random.default_rng([self._seed, epoch, place])
         for _ in range(_TRIES):
-            made = self._statement(rng) if place >= len(self._texts) else self._of_report(place, rng)
+            made = self._draw_statement(rng) if place >= len(self._texts) else self._draw_from_report(place, rng)
             if made is not None and made.anchor.key != made.positive.key:
                 return made
         return None
 
-    def _statement(self, rng: Rng) -> Draw | None:
-        found = statement_triple(self._concepts[int(rng.integers(len(self._concepts)))], rng, self._vocabulary)
-        return Draw("statement", *found) if found else None
+    def _draw_statement(self, rng: Rng) -> Draw | None:
+        triple = statement_triple(self._concepts[int(rng.integers(len(self._concepts)))], rng, self._vocabulary)
+        return Draw("statement", *triple) if triple else None
 
-    def _of_report(self, place: int, rng: Rng) -> Draw | None:
+    def _draw_from_report(self, place: int, rng: Rng) -> Draw | None:
         text = self._texts[place]
         kind = rng.choice(list(_SHARES), p=list(_SHARES.values()))
         if kind == "parts":
-            return self._of_parts(text, rng)
+            return self._draw_parts(text, rng)
         if kind == "facts":
-            return self._of_same_facts(place, rng)
-        seen = self._seen(text, rng)
+            return self._draw_same_facts(place, rng)
+        seen = self._shorten(text, rng)
         if kind == "query":
             query = query_about(seen, rng, self._vocabulary)
-            return None if query is None else Draw("query", query, seen, self._against(query, seen, rng))
-        written = paraphrased(seen.text.split("\n"), rng, self._vocabulary)
-        other = passage(written, self._vocabulary, text.whole)
-        return Draw("paraphrase", seen, other, self._against(seen, seen, rng))
+            return None if query is None else Draw("query", query, seen, self._oppose(query, seen, rng))
+        written = paraphrase_sentences(seen.text.split("\n"), rng, self._vocabulary)
+        other = read_passage(written, self._vocabulary, text.whole)
+        return Draw("paraphrase", seen, other, self._oppose(seen, seen, rng))
 
-    def _of_parts(self, text: ReportText, rng: Rng) -> Draw | None:
+    def _draw_parts(self, text: ReportText, rng: Rng) -> Draw | None:
         """Two sections, or the sentences dealt out in two."""
         if len(text.parts) > 1 and rng.random() < 0.5:
             first, second = rng.permutation(len(text.parts))[:2]
@@ -102,32 +102,32 @@ class Drawer:
                 for chosen in (True, False)
             ]
         views = [self._view(_cut(half, rng), text) for half in halves]
-        if not all(tells_of_disease(view, self._vocabulary) for view in views):
+        if not all(names_disease(view, self._vocabulary) for view in views):
             return None
-        return Draw("parts", views[0], views[1], self._against(views[0], views[1], rng))
+        return Draw("parts", views[0], views[1], self._oppose(views[0], views[1], rng))
 
-    def _of_same_facts(self, place: int, rng: Rng) -> Draw | None:
+    def _draw_same_facts(self, place: int, rng: Rng) -> Draw | None:
         text = self._texts[place]
-        others = [one for one in self._same_facts.get(text.whole.facts, ()) if one != place]
+        others = [number for number in self._same_facts.get(text.whole.facts, ()) if number != place]
         if not others:
             return None
         other = self._texts[others[int(rng.integers(len(others)))]]
-        anchor = self._seen(text, rng)
-        return Draw("facts", anchor, self._seen(other, rng), self._against(anchor, anchor, rng))
+        anchor = self._shorten(text, rng)
+        return Draw("facts", anchor, self._shorten(other, rng), self._oppose(anchor, anchor, rng))
 
-    def _against(self, anchor: Passage, like: Passage, rng: Rng) -> tuple[Passage, ...]:
+    def _oppose(self, anchor: Passage, like: Passage, rng: Rng) -> tuple[Passage, ...]:
         """A passage like a given one, changed so that it opposes the anchor."""
-        made = opposite(like, rng, self._vocabulary)
+        made = find_opposite(like, rng, self._vocabulary)
         return (made,) if made is not None and opposes(made, anchor) else ()
 
-    def _seen(self, text: ReportText, rng: Rng) -> Passage:
+    def _shorten(self, text: ReportText, rng: Rng) -> Passage:
         """The report, or of a long one some sentences."""
         if _words(text.sentences) <= _LONGEST_WORDS:
             return text.whole
         return self._view(_cut(text.sentences, rng), text)
 
     def _view(self, sentences: Sequence[str], text: ReportText) -> Passage:
-        return passage("\n".join(sentences), self._vocabulary, text.whole)
+        return read_passage("\n".join(sentences), self._vocabulary, text.whole)
 
 
 def _words(sentences: Sequence[str]) -> int:

@@ -27,9 +27,9 @@ class Passage:
     source_facts: frozenset[str]
 
 
-def passage(text: str, vocabulary: Vocabulary, source: Passage | None = None) -> Passage:
+def read_passage(text: str, vocabulary: Vocabulary, source: Passage | None = None) -> Passage:
     """Read a text's facts; source: the report that it is a part of."""
-    facts = facts_of(text, vocabulary)
+    facts = extract_facts(text, vocabulary)
     return Passage(text, text_key(text), facts, facts | (source.source_facts if source else frozenset()))
 
 
@@ -38,24 +38,24 @@ def text_key(text: str) -> str:
     return " ".join(text.lower().split()).rstrip(".,;: ")
 
 
-def opposes(one: Passage, other: Passage) -> bool:
+def opposes(passage: Passage, other: Passage) -> bool:
     """Whether two passages may be held apart: other words, and neither says only what the other's report says too.
 
     A text without facts opposes nothing. So "adenocarcinoma" does not oppose "papillary adenocarcinoma, no necrosis",
     which says that and more, while "squamous cell carcinoma" and "necrosis" do.
     """
-    if one.key == other.key:
+    if passage.key == other.key:
         return False
-    return not (one.facts <= other.source_facts or other.facts <= one.source_facts)
+    return not (passage.facts <= other.source_facts or other.facts <= passage.source_facts)
 
 
-def tells_of_disease(one: Passage, vocabulary: Vocabulary) -> bool:
+def names_disease(passage: Passage, vocabulary: Vocabulary) -> bool:
     """Whether a passage says more than which organ it is about."""
-    kinds = (vocabulary.concepts[fact[1:]].kind for fact in one.facts if fact[1:] in vocabulary.concepts)
+    kinds = (vocabulary.concepts[fact[1:]].kind for fact in passage.facts if fact[1:] in vocabulary.concepts)
     return any(kind in ("diagnosis", "finding") for kind in kinds)
 
 
-def facts_of(text: str, vocabulary: Vocabulary) -> frozenset[str]:
+def extract_facts(text: str, vocabulary: Vocabulary) -> frozenset[str]:
     """Concepts with their status, grades, stages and stains.
 
     What holds of a concept holds of those above it, and what is denied of one is denied of those below it. How tissue

@@ -12,9 +12,9 @@ from histoseek.training.text.draws import Draw
 from histoseek.training.text.facts import Passage, opposes
 
 
-def allowed_negatives(anchors: Sequence[Passage], candidates: Sequence[Passage]) -> Tensor:
+def find_negatives(anchors: Sequence[Passage], candidates: Sequence[Passage]) -> Tensor:
     """Which candidates may be held apart from which anchors, bool [anchors, candidates]."""
-    return torch.tensor([[opposes(one, other) for other in candidates] for one in anchors], dtype=torch.bool)
+    return torch.tensor([[opposes(anchor, other) for other in candidates] for anchor in anchors], dtype=torch.bool)
 
 
 def masked_info_nce(anchors: Tensor, candidates: Tensor, negatives: Tensor, temperature: float) -> Tensor:
@@ -32,14 +32,14 @@ def draws_loss(draws: Sequence[Draw], vectors: Tensor, temperature: float) -> Te
     """Both directions' mean for B draws; vectors [2 B + N, D] of their `passages`, of length one."""
     count = len(draws)
     anchors, positives, others = vectors[:count], vectors[count : 2 * count], vectors[count:]
-    seen = passages(draws)
-    negatives = allowed_negatives(seen[:count], seen[count:]).to(vectors.device)
-    back = allowed_negatives(seen[count : 2 * count], seen[:count]).to(vectors.device)
+    seen = list_passages(draws)
+    negatives = find_negatives(seen[:count], seen[count:]).to(vectors.device)
+    back = find_negatives(seen[count : 2 * count], seen[:count]).to(vectors.device)
     forth = masked_info_nce(anchors, others, negatives, temperature)
     return (forth + masked_info_nce(positives, anchors, back, temperature)) / 2
 
 
-def passages(draws: Sequence[Draw]) -> list[Passage]:
+def list_passages(draws: Sequence[Draw]) -> list[Passage]:
     """All anchors, then all positives, then all negatives."""
     return [
         *(draw.anchor for draw in draws),

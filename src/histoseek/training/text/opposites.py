@@ -10,8 +10,8 @@ import numpy as np
 from histoseek.reports.concepts.terms import Mention, find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary
 from histoseek.reports.language.negation import Status
-from histoseek.training.text.facts import Passage, opposes, passage
-from histoseek.training.text.paraphrase import replaced
+from histoseek.training.text.facts import Passage, opposes, read_passage
+from histoseek.training.text.paraphrase import put_surface
 
 Rng = np.random.Generator
 Change = Callable[[str, Rng, Vocabulary], str]
@@ -32,20 +32,20 @@ _GLEASON = re.compile(r"\b(?P<sum>\d{1,2})?(?P<gap>\s*\(?)(?P<first>[3-5])\s*\+\
 _HEIGHT = re.compile(r"\b(?P<value>high|low)(?=[ -]grade)", re.I)
 
 
-def opposite(whole: Passage, rng: Rng, vocabulary: Vocabulary) -> Passage | None:
+def find_opposite(whole: Passage, rng: Rng, vocabulary: Vocabulary) -> Passage | None:
     """A text like this one that opposes it, None where no rule yields any."""
-    rules: tuple[Change, ...] = (denied, affirmed, other_grade, other_diagnosis)
+    rules: tuple[Change, ...] = (deny, affirm, change_grade, change_diagnosis)
     for _ in range(_CHANGES_TRIED):
         rule = rules[int(rng.integers(len(rules)))]
-        made = passage(rule(whole.text, rng, vocabulary), vocabulary)
+        made = read_passage(rule(whole.text, rng, vocabulary), vocabulary)
         if opposes(made, whole):
             return made
     return None
 
 
-def denied(text: str, rng: Rng, vocabulary: Vocabulary) -> str:
+def deny(text: str, rng: Rng, vocabulary: Vocabulary) -> str:
     """One affirmed finding or diagnosis denied; the text itself where there is none."""
-    mention = _one_of(text, rng, vocabulary, Status.AFFIRMED)
+    mention = _draw_mention(text, rng, vocabulary, Status.AFFIRMED)
     if mention is None:
         return text
     behind, term = text[mention.end :], text[mention.start : mention.end]
@@ -62,9 +62,9 @@ def denied(text: str, rng: Rng, vocabulary: Vocabulary) -> str:
     return text[: mention.start] + written + behind
 
 
-def affirmed(text: str, rng: Rng, vocabulary: Vocabulary) -> str:
+def affirm(text: str, rng: Rng, vocabulary: Vocabulary) -> str:
     """One denied finding or diagnosis affirmed; the text itself where there is none."""
-    mention = _one_of(text, rng, vocabulary, Status.NEGATED)
+    mention = _draw_mention(text, rng, vocabulary, Status.NEGATED)
     if mention is None or mention.cue is None:
         return text
     cue, behind = mention.cue, text[mention.end :]
@@ -75,9 +75,9 @@ def affirmed(text: str, rng: Rng, vocabulary: Vocabulary) -> str:
     return text[: mention.end] + _NEGATED_AFTER.sub(" is present", behind, count=1)
 
 
-def other_grade(text: str, rng: Rng, _: Vocabulary) -> str:
+def change_grade(text: str, rng: Rng, _: Vocabulary) -> str:
     """All mentions of one way of grading moved to another grade."""
-    rules = (_grade_number, _level, _gleason, _height)
+    rules = (_change_number, _change_level, _change_gleason, _change_height)
     for place in rng.permutation(len(rules)):
         changed = rules[int(place)](text, rng)
         if changed != text:
@@ -85,82 +85,84 @@ def other_grade(text: str, rng: Rng, _: Vocabulary) -> str:
     return text
 
 
-def other_diagnosis(text: str, rng: Rng, vocabulary: Vocabulary) -> str:
+def change_diagnosis(text: str, rng: Rng, vocabulary: Vocabulary) -> str:
     """One diagnosis replaced by a sibling of its organ; the text itself where there is none."""
-    found = [one for one in find_terms(text, vocabulary) if vocabulary[one.concept_id].kind == "diagnosis"]
-    if not found:
+    mentions = [term for term in find_terms(text, vocabulary) if vocabulary[term.concept_id].kind == "diagnosis"]
+    if not mentions:
         return text
-    mention = found[int(rng.integers(len(found)))]
-    others = siblings(mention.concept_id, vocabulary)
+    mention = mentions[int(rng.integers(len(mentions)))]
+    others = find_siblings(mention.concept_id, vocabulary)
     if not others:
         return text
     surfaces = vocabulary.list_surfaces(others[int(rng.integers(len(others)))])
-    return replaced(text, mention.start, mention.end, surfaces[int(rng.integers(len(surfaces)))])
+    return put_surface(text, mention.start, mention.end, surfaces[int(rng.integers(len(surfaces)))])
 
 
-def siblings(concept_id: str, vocabulary: Vocabulary) -> tuple[str, ...]:
+def find_siblings(concept_id: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     """Concepts that share a parent with this one, or else its organ, and are neither above nor below it."""
     concept = vocabulary[concept_id]
     near = [child for parent in concept.parents for child in vocabulary.children[parent]]
-    same = [one for one in near if vocabulary[one].organ in ("", concept.organ) or not concept.organ]
+    same = [other for other in near if vocabulary[other].organ in ("", concept.organ) or not concept.organ]
     if not same and concept.organ:
         same = [
-            one.id for one in vocabulary.concepts.values() if (one.organ, one.kind) == (concept.organ, concept.kind)
+            other.id
+            for other in vocabulary.concepts.values()
+            if (other.organ, other.kind) == (concept.organ, concept.kind)
         ]
     related = vocabulary.find_ancestors(concept_id) | {concept_id}
     return tuple(
-        one for one in dict.fromkeys(same) if one not in related and concept_id not in vocabulary.find_ancestors(one)
+        other for other in dict.fromkeys(same) if other not in related and concept_id not in vocabulary.find_ancestors(other)
     )
 
 
-def _one_of(text: str, rng: Rng, vocabulary: Vocabulary, status: Status) -> Mention | None:
+def _draw_mention(text: str, rng: Rng, vocabulary: Vocabulary, status: Status) -> Mention | None:
     kinds = ("finding", "diagnosis")
-    found = [
+    mentions = [
         mention
         for mention in find_terms(text, vocabulary)
         if mention.status == status and vocabulary[mention.concept_id].kind in kinds
     ]
-    return found[int(rng.integers(len(found)))] if found else None
+    return mentions[int(rng.integers(len(mentions)))] if mentions else None
 
 
-def _grade_number(text: str, rng: Rng) -> str:
+def _change_number(text: str, rng: Rng) -> str:
     step = 1 + int(rng.integers(2))
 
-    def moved(match: re.Match[str]) -> str:
+    def shift(match: re.Match[str]) -> str:
         value = match["value"].upper()
         if value in _ROMAN:
             return f"{match['word']} {_ROMAN[(_ROMAN.index(value) + step) % 3]}"
         highest = 5 if "group" in match["word"].lower() else 3
         return f"{match['word']} {(int(value) - 1 + step) % highest + 1}"
 
-    return _GRADE.sub(moved, text)
+    return _GRADE.sub(shift, text)
 
 
-def _level(text: str, rng: Rng) -> str:
+def _change_level(text: str, rng: Rng) -> str:
     step = 1 + int(rng.integers(2))
 
-    def moved(match: re.Match[str]) -> str:
+    def shift(match: re.Match[str]) -> str:
         word = _LEVELS[(_LEVELS.index(match["value"].lower()) + step) % 3]
         return word.capitalize() if match["value"][0].isupper() else word
 
-    return _LEVEL.sub(moved, text)
+    return _LEVEL.sub(shift, text)
 
 
-def _gleason(text: str, rng: Rng) -> str:
+def _change_gleason(text: str, rng: Rng) -> str:
     step = 1 + int(rng.integers(2))
 
-    def moved(match: re.Match[str]) -> str:
+    def shift(match: re.Match[str]) -> str:
         first = (int(match["first"]) - 3 + step) % 3 + 3
         second = int(match["second"])
         total = str(first + second) if match["sum"] else ""
         return f"{total}{match['gap']}{first}+{second}"
 
-    return _GLEASON.sub(moved, text)
+    return _GLEASON.sub(shift, text)
 
 
-def _height(text: str, _: Rng) -> str:
-    def moved(match: re.Match[str]) -> str:
+def _change_height(text: str, _: Rng) -> str:
+    def shift(match: re.Match[str]) -> str:
         word = "low" if match["value"].lower() == "high" else "high"
         return word.capitalize() if match["value"][0].isupper() else word
 
-    return _HEIGHT.sub(moved, text)
+    return _HEIGHT.sub(shift, text)

@@ -9,7 +9,7 @@ import numpy as np
 
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import Surface, Vocabulary
-from histoseek.training.text.facts import facts_of
+from histoseek.training.text.facts import extract_facts
 
 Rng = np.random.Generator
 Rule = Callable[[str, Rng], str]
@@ -31,16 +31,16 @@ _SPELLINGS = (
 )  # fmt: skip
 
 
-def paraphrased(sentences: Sequence[str], rng: Rng, vocabulary: Vocabulary) -> str:
+def paraphrase_sentences(sentences: Sequence[str], rng: Rng, vocabulary: Vocabulary) -> str:
     """The sentences in other words, with the same facts; a rule that would change them is left out."""
     return _with_rules("\n".join(sentences), _rules(vocabulary), rng, vocabulary)
 
 
 def _with_rules(text: str, rules: Sequence[Rule], rng: Rng, vocabulary: Vocabulary) -> str:
-    facts = facts_of(text, vocabulary)
+    facts = extract_facts(text, vocabulary)
     for rule in rules:
         changed = rule(text, rng)
-        if changed != text and facts_of(changed, vocabulary) == facts:
+        if changed != text and extract_facts(changed, vocabulary) == facts:
             text = changed
     return text
 
@@ -49,7 +49,7 @@ def _rules(vocabulary: Vocabulary) -> tuple[Rule, ...]:
     def synonyms(text: str, rng: Rng) -> str:
         return with_synonyms(text, rng, vocabulary)
 
-    return synonyms, respelled, renumbered, relevelled, reordered
+    return synonyms, respell, renumber, relevel, reorder
 
 
 def with_synonyms(text: str, rng: Rng, vocabulary: Vocabulary) -> str:
@@ -62,18 +62,18 @@ def with_synonyms(text: str, rng: Rng, vocabulary: Vocabulary) -> str:
         ]
         if others and rng.random() < _REPLACED_SHARE:
             chosen = others[int(rng.integers(len(others)))]
-            text = replaced(text, mention.start, mention.end, chosen)
+            text = put_surface(text, mention.start, mention.end, chosen)
     return text
 
 
-def replaced(text: str, start: int, end: int, surface: Surface) -> str:
+def put_surface(text: str, start: int, end: int, surface: Surface) -> str:
     """text[start:end] written otherwise, with a capital where it had one."""
     was_capital = text[start].isupper() and not surface.exact
     written = surface.text[0].upper() + surface.text[1:] if was_capital else surface.text
     return text[:start] + written + text[end:]
 
 
-def respelled(text: str, rng: Rng) -> str:
+def respell(text: str, rng: Rng) -> str:
     """All words in British or all in American spelling, half of the time each."""
     to_american = rng.random() < 0.5
     for pair in _SPELLINGS:
@@ -82,21 +82,21 @@ def respelled(text: str, rng: Rng) -> str:
     return text
 
 
-def renumbered(text: str, rng: Rng) -> str:
+def renumber(text: str, rng: Rng) -> str:
     """Grades and stages in Roman or in Arabic numerals."""
     to_arabic = rng.random() < 0.5
     table = dict(_NUMERALS) if to_arabic else {arabic: roman for roman, arabic in _NUMERALS}
     return _GRADE.sub(lambda match: f"{match['word']} {table.get(match['value'], match['value'])}", text)
 
 
-def relevelled(text: str, rng: Rng) -> str:
+def relevel(text: str, rng: Rng) -> str:
     """ "Well differentiated adenocarcinoma" as "adenocarcinoma, well differentiated", and back."""
     if rng.random() < 0.5:
         return _LEVEL_FIRST.sub(r"\g<what>, \g<level>", text)
     return _LEVEL_LAST.sub(r"\g<level> \g<what>", text)
 
 
-def reordered(text: str, rng: Rng) -> str:
+def reorder(text: str, rng: Rng) -> str:
     """List items in another order without their numbers; the specimen behind the diagnosis."""
     lines = [line for line in text.split("\n") if line.strip()]
     items = [place for place, line in enumerate(lines) if _MARKER.match(line)]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from histoseek.reports.concepts.vocabulary import Vocabulary
-from histoseek.training.text.facts import Passage, opposes, passage
-from histoseek.training.text.opposites import siblings
+from histoseek.training.text.facts import Passage, opposes, read_passage
+from histoseek.training.text.opposites import find_siblings
 
 Rng = np.random.Generator
 
@@ -24,9 +24,9 @@ _DENIED_SHARE = 0.3
 _STATED = ("diagnosis", "finding")
 
 
-def stated_concepts(vocabulary: Vocabulary) -> tuple[str, ...]:
+def list_stated_concepts(vocabulary: Vocabulary) -> tuple[str, ...]:
     """The concepts that statements are about: diagnoses and findings."""
-    return tuple(sorted(one.id for one in vocabulary.concepts.values() if one.kind in _STATED))
+    return tuple(sorted(concept.id for concept in vocabulary.concepts.values() if concept.kind in _STATED))
 
 
 def statement_triple(
@@ -36,30 +36,32 @@ def statement_triple(
     contrary; None where wording alone cannot tell them apart."""
     is_denied = rng.random() < _DENIED_SHARE
     same, contrary = (DENYING, AFFIRMING) if is_denied else (AFFIRMING, DENYING)
-    first = passage(_worded(same, concept_id, rng, vocabulary), vocabulary)
-    second = passage(_worded(same, concept_id, rng, vocabulary), vocabulary)
-    others = siblings(concept_id, vocabulary)
-    near = [passage(_worded(contrary, concept_id, rng, vocabulary), vocabulary)]
+    first = read_passage(_fill_in(same, concept_id, rng, vocabulary), vocabulary)
+    second = read_passage(_fill_in(same, concept_id, rng, vocabulary), vocabulary)
+    others = find_siblings(concept_id, vocabulary)
+    near = [read_passage(_fill_in(contrary, concept_id, rng, vocabulary), vocabulary)]
     if others:
         chosen = others[int(rng.integers(len(others)))]
-        near.append(passage(_worded(same, chosen, rng, vocabulary), vocabulary))
+        near.append(read_passage(_fill_in(same, chosen, rng, vocabulary), vocabulary))
     if first.key == second.key or first.facts != second.facts:
         return None
-    return first, second, tuple(one for one in near if opposes(one, first))
+    return first, second, tuple(other for other in near if opposes(other, first))
 
 
 def query_about(whole: Passage, rng: Rng, vocabulary: Vocabulary) -> Passage | None:
     """A short query that a report answers: one or two of the most specific concepts it affirms, in any wording."""
     named = [fact[1:] for fact in whole.facts if fact.startswith("+")]
-    found = sorted(one for one in vocabulary.keep_most_specific(sorted(named)) if vocabulary[one].kind in _STATED)
-    if not found:
+    concepts = sorted(
+        concept for concept in vocabulary.keep_most_specific(sorted(named)) if vocabulary[concept].kind in _STATED
+    )
+    if not concepts:
         return None
-    count = min(len(found), 1 + int(rng.integers(2)))
-    chosen = [found[int(place)] for place in rng.permutation(len(found))[:count]]
-    return passage(" with ".join(_surface(one, rng, vocabulary) for one in chosen), vocabulary, whole)
+    count = min(len(concepts), 1 + int(rng.integers(2)))
+    chosen = [concepts[int(place)] for place in rng.permutation(len(concepts))[:count]]
+    return read_passage(" with ".join(_surface(concept, rng, vocabulary) for concept in chosen), vocabulary, whole)
 
 
-def _worded(forms: Sequence[str], concept_id: str, rng: Rng, vocabulary: Vocabulary) -> str:
+def _fill_in(forms: Sequence[str], concept_id: str, rng: Rng, vocabulary: Vocabulary) -> str:
     return forms[int(rng.integers(len(forms)))].format(_surface(concept_id, rng, vocabulary))
 
 

@@ -13,7 +13,7 @@ from histoseek.training.compute import Compute
 from histoseek.training.loop import Moment, TrainingTask, require_finite
 from histoseek.training.text.draws import Draw, Drawer
 from histoseek.training.text.history import AdaptEpoch
-from histoseek.training.text.loss import draws_loss, passages
+from histoseek.training.text.loss import draws_loss, list_passages
 from histoseek.training.text.settings import AdaptSettings
 
 _PIECE = 16
@@ -34,7 +34,7 @@ class AdaptTask(TrainingTask[list[Draw], AdaptEpoch]):
     ) -> None:
         self._tower, self._train, self._validation = tower.to(compute.device), train, validation
         self._settings, self._compute = settings, compute
-        self._trained = _set_trained(tower, settings.layers)
+        self._trained = _freeze_others(tower, settings.layers)
 
     @property
     def steps(self) -> int:
@@ -58,7 +58,7 @@ class AdaptTask(TrainingTask[list[Draw], AdaptEpoch]):
         order = np.random.default_rng([self._settings.seed, epoch]).permutation(len(self._train))
         size = self._settings.batch
         for at in range(begin, self.steps):
-            yield _drawn(self._train, order[at * size : (at + 1) * size], epoch)
+            yield _draw_all(self._train, order[at * size : (at + 1) * size], epoch)
 
     def backward(self, batch: list[Draw], step: int) -> tuple[float, ...]:
         """The loss; a single draw has nothing to be told apart from, and gives none."""
@@ -66,7 +66,7 @@ class AdaptTask(TrainingTask[list[Draw], AdaptEpoch]):
         self._tower.zero_grad(set_to_none=True)
         if len(batch) < 2:
             return (0.0,)
-        with self._compute.seeded(self._settings.seed, step, 0), self._compute.autocast():
+        with self._compute.seed_random(self._settings.seed, step, 0), self._compute.autocast():
             loss = self._loss(batch)
         loss.backward()
         value = float(loss.detach())
@@ -80,7 +80,7 @@ class AdaptTask(TrainingTask[list[Draw], AdaptEpoch]):
 
     def _loss(self, draws: Sequence[Draw]) -> Tensor:
         """The loss of some draws; equal texts are encoded once, and those of like length together."""
-        texts = [passage.text for passage in passages(draws)]
+        texts = [passage.text for passage in list_passages(draws)]
         distinct = sorted(dict.fromkeys(texts), key=len)
         rows = {text: place for place, text in enumerate(distinct)}
         pieces = [distinct[start : start + _PIECE] for start in range(0, len(distinct), _PIECE)]
@@ -99,17 +99,17 @@ class AdaptTask(TrainingTask[list[Draw], AdaptEpoch]):
 
     def _validation_batches(self) -> Iterator[list[Draw]]:
         order = np.random.default_rng(self._settings.seed).permutation(len(self._validation))
-        drawn = _drawn(self._validation, order, _VALIDATION_EPOCH)
+        drawn = _draw_all(self._validation, order, _VALIDATION_EPOCH)
         for start in range(0, len(drawn), self._settings.batch):
             yield drawn[start : start + self._settings.batch]
 
 
-def _drawn(drawer: Drawer, places: Sequence[int] | np.ndarray, epoch: int) -> list[Draw]:
+def _draw_all(drawer: Drawer, places: Sequence[int] | np.ndarray, epoch: int) -> list[Draw]:
     made = (drawer.draw(int(place), epoch) for place in places)
     return [draw for draw in made if draw is not None]
 
 
-def _set_trained(tower: TextTower, layers: int) -> dict[str, nn.Parameter]:
+def _freeze_others(tower: TextTower, layers: int) -> dict[str, nn.Parameter]:
     """The parameters to train by name; all others are frozen."""
     chosen = {id(parameter) for parameter in tower.last_layers(layers)}
     for parameter in tower.parameters():
