@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from histoseek.encoders.slide.batches import BagBatch
-from histoseek.encoders.slide.pathsearch.family import PathSearchArchitecture
+from histoseek.encoders.slide.pathsearch.architecture import PathSearchArchitecture
 from histoseek.encoders.slide.pathsearch.network import PathSearchNetwork
 
 WAYS = ("plain", "reference", "masked")

@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from histoseek.encoders.slide.pathsearch.family import Mode, PathSearchArchitecture
+from histoseek.encoders.slide.pathsearch.architecture import Mode, PathSearchArchitecture
 from histoseek.encoders.weights import FeatureSpace, TextPart, Weights, WeightsCard
 
 SMALL = PathSearchArchitecture(input_dimension=24, dimension=32, mosaic_size=4, heads=4, gate_dimension=8)

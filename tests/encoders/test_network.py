@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from histoseek.encoders.slide.batches import BagBatch, SlideVectors
+from histoseek.encoders.slide.pathsearch.architecture import PathSearchArchitecture
 from histoseek.encoders.slide.pathsearch.attention import EXACT_TILES
-from histoseek.encoders.slide.pathsearch.family import PathSearchArchitecture
 from histoseek.encoders.slide.pathsearch.gated import GatedScores
 from histoseek.encoders.slide.pathsearch.network import PathSearchNetwork
 from histoseek.encoders.slide.pathsearch.positions import compact

@@ -15,8 +15,8 @@ from histoseek.encoders.bag import UNKNOWN_POSITION, Bag
 from histoseek.encoders.features import read_features
 from histoseek.encoders.slide.base import TILES_KEPT
 from histoseek.encoders.slide.batches import BagBatch, cells_of
+from histoseek.encoders.slide.pathsearch.architecture import Mode, PathSearchArchitecture
 from histoseek.encoders.slide.pathsearch.encoder import PathSearchEncoder
-from histoseek.encoders.slide.pathsearch.family import Mode, PathSearchArchitecture
 from histoseek.encoders.slide.pathsearch.network import PathSearchNetwork
 from histoseek.errors import EncoderError
 

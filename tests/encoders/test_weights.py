@@ -16,7 +16,7 @@ import torch
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.checkpoints import ImportRequest, import_checkpoint
 from histoseek.encoders.library import add_to_library, find_weights, library_cards, library_names
-from histoseek.encoders.slide.pathsearch.family import PathSearchArchitecture
+from histoseek.encoders.slide.pathsearch.architecture import PathSearchArchitecture
 from histoseek.encoders.text.registry import load_tower
 from histoseek.encoders.text.trained import build_text_encoder
 from histoseek.encoders.weights import FeatureSpace, Metric, TextPart, Weights, load_weights, save_weights

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from histoseek.encoders.text.tower import TextTower
 
 Pooling = Literal["mean", "cls"]
 
@@ -50,16 +46,3 @@ class TextEncoder(Protocol):
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors [B, dimension] of length one; texts longer than the context are read in overlapping windows, and
         the direction of the windows' mean stands for them. Raises InputError for an empty text."""
-
-
-@dataclass(frozen=True, slots=True)
-class TextEncoderFamily:
-    """Text encoders that are loaded alike, from their usual source (None) or a folder.
-
-    card: None where it depends on the folder, which must be given then; load_tower: gives the torch module, to train.
-    """
-
-    name: str
-    card: TextCard | None
-    load: Callable[[Path | None], TextEncoder]
-    load_tower: Callable[[Path | None], TextTower]

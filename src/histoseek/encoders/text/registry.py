@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from histoseek.encoders.text import biomedclip, local, minilm
-from histoseek.encoders.text.base import TextCard, TextEncoder, TextEncoderFamily
+from histoseek.encoders.text.base import TextCard, TextEncoder
 from histoseek.errors import UnknownEncoder
 
 if TYPE_CHECKING:
     from histoseek.encoders.text.tower import TextTower
+
+
+@dataclass(frozen=True, slots=True)
+class TextEncoderFamily:
+    """Text encoders that are loaded alike, from their usual source (None) or a folder.
+
+    card: None where it depends on the folder, which must be given then; load_tower: gives the torch module, to train.
+    """
+
+    name: str
+    card: TextCard | None
+    load: Callable[[Path | None], TextEncoder]
+    load_tower: Callable[[Path | None], TextTower]
+
 
 FAMILIES: tuple[TextEncoderFamily, ...] = (
     TextEncoderFamily(minilm.CARD.name, minilm.CARD, minilm.load, minilm.load_tower),

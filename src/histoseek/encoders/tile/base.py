@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -65,11 +63,3 @@ class TileEncoder(Protocol):
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features [B, dimension] of tiles [B, input_px, input_px, 3], RGB."""
-
-
-@dataclass(frozen=True, slots=True)
-class TileEncoderFamily:
-    """Tile encoders of one architecture; load: from a weights file, or None for the usual source."""
-
-    card: TileCard
-    load: Callable[[Path | None], TileEncoder]

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from histoseek.encoders.tile import lite0
-from histoseek.encoders.tile.base import TileCard, TileEncoder, TileEncoderFamily
+from histoseek.encoders.tile.base import TileCard, TileEncoder
 from histoseek.errors import UnknownEncoder
+
+
+@dataclass(frozen=True, slots=True)
+class TileEncoderFamily:
+    """Tile encoders of one architecture; load: from a weights file, or None for the usual source."""
+
+    card: TileCard
+    load: Callable[[Path | None], TileEncoder]
+
 
 FAMILIES: tuple[TileEncoderFamily, ...] = (TileEncoderFamily(lite0.CARD, lite0.load),)
 

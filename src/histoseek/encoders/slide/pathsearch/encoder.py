@@ -6,7 +6,7 @@ from histoseek.encoders.bag import Bag
 from histoseek.encoders.devices import prepare_torch
 from histoseek.encoders.slide.base import SlideEmbedding, SlideModel
 from histoseek.encoders.slide.batches import SlideVectors, batch_of_one, embedding_of
-from histoseek.encoders.slide.pathsearch.family import PathSearchArchitecture
+from histoseek.encoders.slide.pathsearch.architecture import PathSearchArchitecture
 from histoseek.encoders.slide.pathsearch.network import PathSearchNetwork
 from histoseek.errors import EncoderError, WeightsError
 from histoseek.settings import get_settings

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from histoseek.encoders.slide.batches import BagBatch, SlideVectors
+from histoseek.encoders.slide.pathsearch.architecture import PathSearchArchitecture
 from histoseek.encoders.slide.pathsearch.attention import AttentionLayer
-from histoseek.encoders.slide.pathsearch.family import PathSearchArchitecture
 from histoseek.encoders.slide.pathsearch.gated import GatedAttention, GatedScores
 from histoseek.encoders.slide.pathsearch.packing import pack
 from histoseek.encoders.slide.pathsearch.positions import PositionalBlock
