@@ -31,8 +31,8 @@ from histoseek.encoders.tile.registry import load_tile_encoder
 from histoseek.progress import terminal_progress
 from histoseek.statistics.clustering import unit_rows
 from histoseek.training.alignment.closed_form import align
-from histoseek.training.pairs import Pair, archive_pairs
-from histoseek.training.recall import Recall, recalls
+from histoseek.training.pairs import TrainingPair, archive_pairs
+from histoseek.training.recall import RecallAtK, recalls
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.slides.train import prepare_split, train
 from histoseek.training.split import Shares
@@ -139,7 +139,7 @@ def run(archive: Archive, settings: TrainingSettings, out: Path) -> None:
         print(f"note: {note}")
 
 
-def before(archive: Archive, known: Sequence[Pair], test: Sequence[Pair]) -> list[Recall]:
+def before(archive: Archive, known: Sequence[TrainingPair], test: Sequence[TrainingPair]) -> list[RecallAtK]:
     """Without any alignment: a slide stands for the mean report of the nearest slides with reports."""
     slides, texts = vectors(archive, known)
     queries, reports = vectors(archive, test)
@@ -150,8 +150,8 @@ def before(archive: Archive, known: Sequence[Pair], test: Sequence[Pair]) -> lis
 
 
 def after_align(
-    archive: Archive, known: Sequence[Pair], test: Sequence[Pair], out: Path
-) -> tuple[Sequence[Recall], float]:
+    archive: Archive, known: Sequence[TrainingPair], test: Sequence[TrainingPair], out: Path
+) -> tuple[Sequence[RecallAtK], float]:
     """`align` on an archive of the known pairs alone; the test pairs go through its maps."""
     copy = Archive.create(out / f"known-{time.time_ns()}", Recipe(encoder="features:lite0"))
     folder, table = exported(archive, known, copy.path.with_name(copy.path.name + "-features"))
@@ -167,7 +167,7 @@ def after_align(
     return recalls(alignment.slides(slides), alignment.texts(vectors(archive, test)[1]), test, 0), seconds
 
 
-def exported(archive: Archive, pairs: Sequence[Pair], folder: Path) -> tuple[Path, Path]:
+def exported(archive: Archive, pairs: Sequence[TrainingPair], folder: Path) -> tuple[Path, Path]:
     from histoseek.training.pairs import load_pair_bag
 
     folder.mkdir(parents=True)
@@ -180,22 +180,22 @@ def exported(archive: Archive, pairs: Sequence[Pair], folder: Path) -> tuple[Pat
     return folder, folder.with_suffix(".csv")
 
 
-def write_table(path: Path, pairs: Sequence[Pair]) -> None:
+def write_table(path: Path, pairs: Sequence[TrainingPair]) -> None:
     with path.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["slide_id", "patient_id", "diagnosis", "report"])
         table.writerows([p.slide_id, p.patient_id, p.diagnosis, p.report] for p in pairs)
 
 
-def vectors(archive: Archive, pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:
+def vectors(archive: Archive, pairs: Sequence[TrainingPair]) -> tuple[np.ndarray, np.ndarray]:
     ids = [pair.slide_id for pair in pairs]
     return archive.store.vectors(ids, "global_vector"), archive.store.vectors(ids, "report_vector")
 
 
-def show(title: str, found: Sequence[Recall]) -> None:
+def show(title: str, found: Sequence[RecallAtK]) -> None:
     print(f"\n{title}\n\n| direction | right is | R@1 | 95 % | chance | R@5 | 95 % | chance | queries |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    rows: dict[tuple[str, str], list[Recall]] = defaultdict(list)
+    rows: dict[tuple[str, str], list[RecallAtK]] = defaultdict(list)
     for recall in found:
         if recall.queries:
             rows[(recall.direction, recall.answer)].append(recall)
@@ -216,7 +216,8 @@ def real_archive(data: Path, out: Path) -> Archive:
         write_features(slide, encoder, features / f"{slide.name}.h5")
     texts = reports(slides, data)
     pairs = [
-        Pair(s.name, s.name, s.patient, text, features, s.diagnosis) for s, text in zip(slides, texts, strict=True)
+        TrainingPair(s.name, s.name, s.patient, text, features, s.diagnosis)
+        for s, text in zip(slides, texts, strict=True)
     ]
     write_table(out / "slides.csv", pairs)
     archive = Archive.create(path, Recipe(encoder="features:lite0"))

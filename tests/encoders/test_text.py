@@ -250,7 +250,7 @@ def test_long_texts_are_the_mean_of_their_windows(short_context: Path, short_tow
     weights = np.array([len(window) for window in windows])
     tower = short_tower
     assert np.abs(TowerEncoder(tower).encode([text])[0] - unit(weights @ vectors)).max() < 1e-5
-    assert tower.truncated([text, "lung"]) == (words > 30)
+    assert tower.count_truncated([text, "lung"]) == (words > 30)
     single = tower(tower.tokens([text])).detach().numpy()
     assert tower.tokens([text]).ids.shape == (1, min(words + 2, 32))
     assert np.abs(single[0] - vectors[0]).max() < 1e-5
@@ -271,13 +271,13 @@ def test_the_last_sentence_of_a_long_text_counts(torch_runtime: None, minilm: Te
     start = "The specimen was received in formalin and cut into thin slices. " * 24
     ends = ["Diagnosis: clear cell carcinoma of the kidney.", "Diagnosis: no tumour."]
     vectors = encoder.encode([start + end for end in ends])
-    assert minilm.truncated([start]) == 1
+    assert minilm.count_truncated([start]) == 1
     assert np.abs(vectors[0] - vectors[1]).max() > 1e-3
 
 
 @pytest.mark.parametrize("text", ["", "  \n\t ", "\x00", "\ud800 secret"])
 def test_texts_without_words_are_refused_and_not_quoted(torch_runtime: None, minilm: TextTower, text: str) -> None:
-    for encode in (TowerEncoder(minilm).encode, minilm.tokens, minilm.truncated):
+    for encode in (TowerEncoder(minilm).encode, minilm.tokens, minilm.count_truncated):
         with pytest.raises(InputError, match=r"^text: ") as caught:
             encode(["a private text", text])
         assert "private" not in str(caught.value) and "secret" not in str(caught.value)

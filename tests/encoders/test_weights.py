@@ -19,7 +19,7 @@ from histoseek.encoders.library import add_to_library, find_weights, library_car
 from histoseek.encoders.slide.pathsearch.architecture import PathSearchArchitecture
 from histoseek.encoders.text.registry import load_tower
 from histoseek.encoders.text.trained import build_text_encoder
-from histoseek.encoders.weights import FeatureSpace, Metric, TextPart, Weights, load_weights, save_weights
+from histoseek.encoders.weights import CardMetric, FeatureSpace, TextPart, Weights, load_weights, save_weights
 from histoseek.errors import ConfigurationError, SlideNotFound, SpaceMismatch, UnknownWeights, WeightsError
 from histoseek.settings import get_settings
 from tests.weights import SMALL, slide_tensors, small_weights
@@ -48,7 +48,7 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_weights_come_back_to_the_bit(tmp_path: Path) -> None:
     weights = small_weights(texts=True)
-    metrics = (Metric("text->slide recall@5", 0.5, 0.4, 0.6, 0.1), Metric("loss", 1.5))
+    metrics = (CardMetric("text->slide recall@5", 0.5, 0.4, 0.6, 0.1), CardMetric("loss", 1.5))
     weights = replace(weights, card=replace(weights.card, metrics=metrics))
     save_weights(weights, tmp_path / "w.safetensors")
     found = load_weights(tmp_path / "w.safetensors")

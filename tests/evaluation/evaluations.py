@@ -13,7 +13,7 @@ from histoseek.evaluation.leaks import Leak
 from histoseek.evaluation.metrics import Metric, score
 from histoseek.evaluation.outcome import ArchiveMap, Calibrated, Evaluation, MapPoint, Subject, SystemResult, WorstQuery
 from histoseek.evaluation.ranking import Fold, Neighbours, rank
-from histoseek.training.recall import Recall
+from histoseek.training.recall import RecallAtK
 
 CLASSES = (
     "lung adenocarcinoma",
@@ -95,9 +95,9 @@ def evaluation_of(
         comparisons=tuple((other.name, compare(results[0].scores, other.scores, owners, 0)) for other in results[1:]),
         site_checks=(_site_check(),),
         cross_modal=(
-            Recall("slide->report", "pair", 1, 0.21, 0.14, 0.29, 1 / 120, 120),
-            Recall("text->slide", "group", 5, 0.62, 0.53, 0.71, 0.08, 120),
-            Recall("text->report", "group", 5, 0.7, float("nan"), float("nan"), 0.3, 1),
+            RecallAtK("slide->report", "pair", 1, 0.21, 0.14, 0.29, 1 / 120, 120),
+            RecallAtK("text->slide", "group", 5, 0.62, 0.53, 0.71, 0.08, 120),
+            RecallAtK("text->report", "group", 5, 0.7, float("nan"), float("nan"), 0.3, 1),
         ),
         leaks=(
             Leak(

@@ -18,7 +18,7 @@ from histoseek.encoders.text.base import TextCard
 from histoseek.encoders.text.tokens import TokenRows
 from histoseek.encoders.text.tower import TextTower
 from histoseek.progress import Reporter, SilentReporter
-from histoseek.training.pairs import Pair
+from histoseek.training.pairs import TrainingPair
 from histoseek.training.slides.result import TrainingResult
 from histoseek.training.slides.session import run_training
 from histoseek.training.slides.settings import TrainingSettings
@@ -82,7 +82,7 @@ def tiny_tower() -> TextTower:
 
 def write_pairs(
     folder: Path, patients: int = 40, slides: int = 1, tiles: int = 24, prefix: str = "s"
-) -> tuple[Pair, ...]:
+) -> tuple[TrainingPair, ...]:
     """Patients with slides of one of eight kinds each; a third of a slide's tiles show its kind, the rest noise."""
     rng = np.random.default_rng(5)
     kinds = rng.standard_normal((len(WORDS), FEATURES)) * 2
@@ -95,12 +95,12 @@ def write_pairs(
             features[: tiles // 3] += kinds[kind]
             write_features(_bag(features.astype(np.float32)), folder / f"{name}.h5")
             report = f"{WORDS[kind]} carcinoma"
-            pairs.append(Pair(name, f"c{patient:03d}", f"p{patient:03d}", report, folder / f"{name}.h5"))
+            pairs.append(TrainingPair(name, f"c{patient:03d}", f"p{patient:03d}", report, folder / f"{name}.h5"))
     return tuple(pairs)
 
 
 def train_small(
-    pairs: Sequence[Pair], work: Path, reporter: Reporter | None = None, **changes: object
+    pairs: Sequence[TrainingPair], work: Path, reporter: Reporter | None = None, **changes: object
 ) -> TrainingResult:
     settings = replace(SMALL, **changes)
     return run_training(

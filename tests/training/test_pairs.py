@@ -12,7 +12,7 @@ import pytest
 from histoseek.api import Archive
 from histoseek.errors import BadTable, ConfigurationError, InputError, MissingExtra
 from histoseek.progress import SilentReporter
-from histoseek.training.pairs import Pair, archive_pairs, load_pair_bag, read_pairs, visible_pairs
+from histoseek.training.pairs import TrainingPair, archive_pairs, load_pair_bag, read_pairs, visible_pairs
 from histoseek.training.slides import train as training
 from tests.training.helpers import SMALL, write_pairs
 
@@ -118,7 +118,7 @@ def test_what_teaches_nothing_is_refused(tmp_path: Path, features: Path) -> None
 @pytest.mark.parametrize("package", ["torch", "nystrom_attention", "matplotlib"])
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, package: str) -> None:
     monkeypatch.setitem(__import__("sys").modules, package, None)
-    pairs = [Pair(str(i), str(i), str(i), str(i), tmp_path / "none") for i in range(9)]
+    pairs = [TrainingPair(str(i), str(i), str(i), str(i), tmp_path / "none") for i in range(9)]
     with pytest.raises(MissingExtra, match=r"histoseek\[train\]"):
         training.train(pairs, "minilm", SMALL, tmp_path, SilentReporter())
 
@@ -156,7 +156,7 @@ class _Judge:
 
 def test_visible_pairs_keep_what_a_slide_shows() -> None:
     report = "Glands are fused. A cyst is lined by mucosa. Margins are free. Electronically signed by Dr. John Smith."
-    whole = Pair("a", "a", "a", report, Path("a.h5"))
+    whole = TrainingPair("a", "a", "a", report, Path("a.h5"))
     nothing = replace(whole, slide_id="b", report="Margins are free.")
     assert [pair.report for pair in visible_pairs([whole, nothing])] == [
         "Glands are fused. A cyst is lined by mucosa.",

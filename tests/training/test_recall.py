@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from histoseek.training.pairs import Pair
+from histoseek.training.pairs import TrainingPair
 from histoseek.training.recall import Answer, Direction, expected_hits, recalls, value_of
 
 
-def _pairs(patients: list[int], texts: list[int], diagnoses: list[str] | None = None) -> list[Pair]:
+def _pairs(patients: list[int], texts: list[int], diagnoses: list[str] | None = None) -> list[TrainingPair]:
     names = diagnoses or [""] * len(texts)
     return [
-        Pair(f"s{i}", f"s{i}", f"p{p}", f"text {t}", Path("none"), name)
+        TrainingPair(f"s{i}", f"s{i}", f"p{p}", f"text {t}", Path("none"), name)
         for i, (p, t, name) in enumerate(zip(patients, texts, names, strict=True))
     ]
 

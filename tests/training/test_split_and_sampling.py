@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.errors import ConfigurationError, InputError
-from histoseek.training.pairs import Pair
+from histoseek.training.pairs import TrainingPair
 from histoseek.training.slides.loader import BagLoader, cut
 from histoseek.training.slides.sampling import CLUSTERS, TileClusters, cluster_tiles, quotas, sample_tiles
 from histoseek.training.split import Shares, split_pairs
 from tests.training.helpers import write_pairs
 
 
-def _pairs(patients: list[int]) -> list[Pair]:
-    return [Pair(f"s{i}", f"s{i}", f"p{patient}", "text", Path("none")) for i, patient in enumerate(patients)]
+def _pairs(patients: list[int]) -> list[TrainingPair]:
+    return [TrainingPair(f"s{i}", f"s{i}", f"p{patient}", "text", Path("none")) for i, patient in enumerate(patients)]
 
 
 @settings(max_examples=60)
@@ -133,7 +133,7 @@ def test_features_of_another_dimension_are_refused(tmp_path: Path) -> None:
 
     pairs = write_pairs(tmp_path, patients=1)
     torch.save(torch.ones(4, 9), tmp_path / "odd.pt")
-    odd = Pair("odd", "odd", "odd", "text", tmp_path / "odd.pt")
+    odd = TrainingPair("odd", "odd", "odd", "text", tmp_path / "odd.pt")
     with BagLoader(32, 0, 0, 1) as loader:
         assert loader.dimension(pairs[0]) == 24
         with pytest.raises(InputError, match="dimension 9, the others have 24"):

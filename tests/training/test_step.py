@@ -10,7 +10,7 @@ from torch import Tensor
 
 from histoseek.errors import ConfigurationError, EncoderError
 from histoseek.training.compute import Compute, out_of_memory
-from histoseek.training.pairs import Pair
+from histoseek.training.pairs import TrainingPair
 from histoseek.training.slides.distributed import World
 from histoseek.training.slides.evaluation import pair_codes
 from histoseek.training.slides.loader import BagLoader
@@ -28,7 +28,7 @@ def _model(dropout: float = 0.0) -> SlideTextModel:
         return SlideTextModel(SMALL.architecture(24), tiny_tower(), 1, dropout)
 
 
-def _batch(pairs: Sequence[Pair]) -> Batch:
+def _batch(pairs: Sequence[TrainingPair]) -> Batch:
     with BagLoader(16, 0, 0, 1) as loader:
         bags = loader.batch(pairs, 1)
     return Batch(bags, tuple(pair.report for pair in pairs), *pair_codes(pairs))

@@ -22,7 +22,7 @@ from histoseek.encoders.slide.pathsearch.network import PathSearchNetwork
 from histoseek.errors import BadFeatureFile, ConfigurationError, EncoderError
 from histoseek.progress import SilentReporter
 from histoseek.training.loop import hold_interrupts
-from histoseek.training.pairs import Pair
+from histoseek.training.pairs import TrainingPair
 from histoseek.training.progress import Progress
 from histoseek.training.recall import value_of
 from histoseek.training.slides import train as training
@@ -46,12 +46,14 @@ def one_thread() -> None:
 
 
 @pytest.fixture(scope="module")
-def pairs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pair, ...]:
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingPair, ...]:
     return write_pairs(tmp_path_factory.mktemp("pairs"), patients=56)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(pairs: tuple[Pair, ...], tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingResult, Path]:
+def undisturbed(
+    pairs: tuple[TrainingPair, ...], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[TrainingResult, Path]:
     work = tmp_path_factory.mktemp("undisturbed")
     return train_small(pairs, work), work
 
@@ -67,7 +69,7 @@ def _same(one: TrainingResult, other: TrainingResult) -> None:
         torch.testing.assert_close(other.state[name], tensor, rtol=0, atol=1e-6, msg=name)
 
 
-def test_training_learns_what_new_patients_show(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+def test_training_learns_what_new_patients_show(pairs: tuple[TrainingPair, ...], tmp_path: Path) -> None:
     result = train_small(pairs, tmp_path, epochs=12)
     for part in (result.validation, result.test):
         for direction in ("slide->report", "text->slide"):
@@ -80,7 +82,7 @@ def test_training_learns_what_new_patients_show(pairs: tuple[Pair, ...], tmp_pat
 
 @pytest.mark.parametrize("stops", [(2, 3), (3, 5)])
 def test_interrupted_twice_and_resumed_is_as_undisturbed(
-    pairs: tuple[Pair, ...], undisturbed: tuple[TrainingResult, Path], tmp_path: Path, stops: tuple[int, int]
+    pairs: tuple[TrainingPair, ...], undisturbed: tuple[TrainingResult, Path], tmp_path: Path, stops: tuple[int, int]
 ) -> None:
     """Epochs have three steps: the stops lie within epochs and at their ends."""
     for stop in stops:
@@ -99,7 +101,7 @@ def _content(path: Path) -> dict[str, Any]:
     return content
 
 
-def test_an_interrupt_between_checkpoints_loses_no_step(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+def test_an_interrupt_between_checkpoints_loses_no_step(pairs: tuple[TrainingPair, ...], tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train_small(pairs, tmp_path, InterruptingReporter(2), checkpoint_steps=1000)
     content = _content(tmp_path / "checkpoint.pt")
@@ -107,14 +109,14 @@ def test_an_interrupt_between_checkpoints_loses_no_step(pairs: tuple[Pair, ...],
 
 
 def test_a_finished_training_gives_its_result_again(
-    pairs: tuple[Pair, ...], undisturbed: tuple[TrainingResult, Path]
+    pairs: tuple[TrainingPair, ...], undisturbed: tuple[TrainingResult, Path]
 ) -> None:
     again = train_small(pairs, undisturbed[1])
     _same(undisturbed[0], again)
     assert again.epochs == SMALL.epochs
 
 
-def test_micro_batches_and_memory_do_not_change_the_result(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+def test_micro_batches_and_memory_do_not_change_the_result(pairs: tuple[TrainingPair, ...], tmp_path: Path) -> None:
     whole = train_small(pairs, tmp_path / "whole", epochs=1, dropout=0.0)
     pieces = train_small(pairs, tmp_path / "pieces", epochs=1, dropout=0.0, micro_batch=5, memory_mb=0)
     assert pieces.test.after.contrastive == pytest.approx(whole.test.after.contrastive, abs=1e-4)
@@ -122,7 +124,7 @@ def test_micro_batches_and_memory_do_not_change_the_result(pairs: tuple[Pair, ..
 
 
 def test_the_slide_network_loads_strictly_and_gives_the_scored_vectors(
-    pairs: tuple[Pair, ...], undisturbed: tuple[TrainingResult, Path]
+    pairs: tuple[TrainingPair, ...], undisturbed: tuple[TrainingResult, Path]
 ) -> None:
     result = undisturbed[0]
     network = PathSearchNetwork(result.architecture).eval()
@@ -159,7 +161,7 @@ def _recall(row: dict[str, str]) -> float:
 
 
 def test_the_test_part_decides_nothing(
-    pairs: tuple[Pair, ...], undisturbed: tuple[TrainingResult, Path], tmp_path: Path
+    pairs: tuple[TrainingPair, ...], undisturbed: tuple[TrainingResult, Path], tmp_path: Path
 ) -> None:
     test = {pair.slide_id for pair in undisturbed[0].split.test}
     changed = [replace(pair, report="another text") if pair.slide_id in test else pair for pair in pairs]
@@ -169,7 +171,9 @@ def test_the_test_part_decides_nothing(
     assert result.test.after.contrastive != undisturbed[0].test.after.contrastive
 
 
-def test_it_stops_when_validation_no_longer_gains_and_keeps_the_best(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+def test_it_stops_when_validation_no_longer_gains_and_keeps_the_best(
+    pairs: tuple[TrainingPair, ...], tmp_path: Path
+) -> None:
     result = train_small(pairs, tmp_path, epochs=50, learning_rate=0.3, patience=2)
     rows = _rows(tmp_path)
     assert len(rows) == result.epochs == result.best_epoch + 2 < 50
@@ -201,10 +205,10 @@ def test_the_best_epoch_is_by_recall_then_by_loss() -> None:
     ],
 )
 def test_checkpoints_of_another_training_are_refused(
-    pairs: tuple[Pair, ...],
+    pairs: tuple[TrainingPair, ...],
     undisturbed: tuple[TrainingResult, Path],
     monkeypatch: pytest.MonkeyPatch,
-    change: Callable[[tuple[Pair, ...]], dict[str, object]],
+    change: Callable[[tuple[TrainingPair, ...]], dict[str, object]],
     reason: str,
 ) -> None:
     monkeypatch.setattr("histoseek.encoders.text.registry.load_tower", lambda spec: tiny_tower())
@@ -219,14 +223,16 @@ class _Malicious:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", pickle.dumps(_Malicious(), 2), b"PK\x03\x04 cut"])
-def test_damaged_or_hostile_checkpoints_are_refused(pairs: tuple[Pair, ...], tmp_path: Path, content: bytes) -> None:
+def test_damaged_or_hostile_checkpoints_are_refused(
+    pairs: tuple[TrainingPair, ...], tmp_path: Path, content: bytes
+) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(content)
     with pytest.raises(EncoderError, match="not a readable checkpoint"):
         train_small(pairs, tmp_path)
 
 
 def test_a_checkpoint_with_a_flipped_bit_or_without_a_part_is_refused(
-    pairs: tuple[Pair, ...], undisturbed: tuple[TrainingResult, Path], tmp_path: Path
+    pairs: tuple[TrainingPair, ...], undisturbed: tuple[TrainingResult, Path], tmp_path: Path
 ) -> None:
     whole = bytearray((undisturbed[1] / "checkpoint.pt").read_bytes())
     whole[len(whole) // 2] ^= 0x80
@@ -244,7 +250,7 @@ def test_a_checkpoint_with_a_flipped_bit_or_without_a_part_is_refused(
 
 
 def test_a_checkpoint_of_another_version_is_refused_with_what_to_do(
-    pairs: tuple[Pair, ...], undisturbed: tuple[TrainingResult, Path], tmp_path: Path
+    pairs: tuple[TrainingPair, ...], undisturbed: tuple[TrainingResult, Path], tmp_path: Path
 ) -> None:
     old = {**_content(undisturbed[1] / "checkpoint.pt"), "format": 2, "progress": {"micro_batch": 12}}
     buffer = io.BytesIO()
@@ -256,7 +262,7 @@ def test_a_checkpoint_of_another_version_is_refused_with_what_to_do(
 
 
 def test_a_truncated_checkpoint_is_refused(
-    pairs: tuple[Pair, ...], undisturbed: tuple[TrainingResult, Path], tmp_path: Path
+    pairs: tuple[TrainingPair, ...], undisturbed: tuple[TrainingResult, Path], tmp_path: Path
 ) -> None:
     whole = (undisturbed[1] / "checkpoint.pt").read_bytes()
     (tmp_path / "checkpoint.pt").write_bytes(whole[: len(whole) // 2])
@@ -264,7 +270,7 @@ def test_a_truncated_checkpoint_is_refused(
         train_small(pairs, tmp_path)
 
 
-def test_an_unreadable_bag_stops_the_training_by_name(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+def test_an_unreadable_bag_stops_the_training_by_name(pairs: tuple[TrainingPair, ...], tmp_path: Path) -> None:
     broken = tmp_path / "s000-0.h5"
     broken.write_bytes(b"nothing")
     with pytest.raises(BadFeatureFile, match=r"s000-0\.h5"):
@@ -272,7 +278,7 @@ def test_an_unreadable_bag_stops_the_training_by_name(pairs: tuple[Pair, ...], t
 
 
 def test_memory_running_out_is_in_the_notes(
-    pairs: tuple[Pair, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: tuple[TrainingPair, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forward = PathSearchNetwork.forward
 
@@ -296,7 +302,7 @@ def test_the_first_micro_batch_is_safe_on_a_cpu_and_the_share_on_a_gpu() -> None
     assert choose_micro_batch(replace(paper, micro_batch=999), World(0, 2, gpu)) == 128
 
 
-def test_a_work_folder_that_cannot_be_written_is_an_error(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+def test_a_work_folder_that_cannot_be_written_is_an_error(pairs: tuple[TrainingPair, ...], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here")
     with pytest.raises(ConfigurationError, match="cannot be written"):
         run_training(pairs, prepare_split(pairs, SMALL), tiny_tower(), SMALL, tmp_path / "file", SilentReporter())
@@ -310,14 +316,14 @@ def test_interrupts_wait_for_the_end_of_what_must_not_be_cut() -> None:
     assert done == ["whole"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_long_reports_are_counted_and_noted(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+def test_long_reports_are_counted_and_noted(pairs: tuple[TrainingPair, ...], tmp_path: Path) -> None:
     longer = [replace(pairs[0], report=pairs[0].report + " with many more words than it can read"), *pairs[1:]]
     result = train_small(longer, tmp_path, epochs=1)
     assert result.truncated_reports == 1 and "1 reports are longer" in result.notes[0]
 
 
 def test_files_and_logs_hold_no_report_path_or_patient(
-    pairs: tuple[Pair, ...], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    pairs: tuple[TrainingPair, ...], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG, "histoseek"):
         train_small(pairs, tmp_path, epochs=1)
@@ -329,7 +335,7 @@ def test_files_and_logs_hold_no_report_path_or_patient(
 
 
 def test_the_whole_way_in_uses_the_registered_text_encoder(
-    pairs: tuple[Pair, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: tuple[TrainingPair, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr("histoseek.encoders.text.registry.load_tower", lambda spec: asked.append(spec) or tiny_tower())

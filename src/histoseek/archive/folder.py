@@ -19,7 +19,7 @@ from histoseek.archive.space.signing import Signer, signer_of, tile_part
 from histoseek.archive.stores.base import Store, StoreStats
 from histoseek.encoders.bag import sidecar_path
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.slide.registry import UNTRAINED, find_fitted
+from histoseek.encoders.slide.registry import UNTRAINED, find_fitted_family
 from histoseek.encoders.space import EmbeddingSpace
 from histoseek.encoders.text.registry import require_text_encoder
 from histoseek.encoders.tile.registry import find_tile_card
@@ -244,7 +244,7 @@ class ArchiveFolder:
 
     def space_for(self, layout: ArchiveLayout, slide_encoder: str, means: Sequence[BagMean]) -> EmbeddingSpace:
         """The space of a slide encoder on such bags; an untrained one gets its centre here, written to `layout`."""
-        if find_fitted(slide_encoder):
+        if find_fitted_family(slide_encoder):
             centre = fit_centre(means)
             weights, dimension = write_centre(layout, centre), len(centre)
         else:

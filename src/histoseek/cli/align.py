@@ -13,7 +13,7 @@ from histoseek.terminal import Column, as_table, terminal_width
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from histoseek.training.recall import Recall
+    from histoseek.training.recall import RecallAtK
 
 
 def align(
@@ -40,7 +40,7 @@ def align(
     print_recalls(report.recalls)
 
 
-def print_recalls(recalls: Sequence[Recall]) -> None:
+def print_recalls(recalls: Sequence[RecallAtK]) -> None:
     """A table of recalls with intervals and chance."""
     columns = [Column(name, "text") for name in ("direction", "right is")]
     columns += [Column(name) for name in ("k", "recall", "95 %", "chance", "queries")]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from histoseek.encoders.weights import FeatureSpace, Weights
-    from histoseek.training.pairs import Pair
+    from histoseek.training.pairs import TrainingPair
     from histoseek.training.slides.result import TrainingResult
     from histoseek.training.slides.settings import TrainingSettings
 
@@ -86,7 +86,7 @@ def train(
 
 def _run(
     out: Path,
-    pairs: Sequence[Pair],
+    pairs: Sequence[TrainingPair],
     space: FeatureSpace,
     text_encoder: str,
     settings: TrainingSettings,
@@ -111,7 +111,7 @@ def _run(
 
 def _pairs(
     archive: Path | None, table: Path | None, features: Path | None, features_encoder: str
-) -> tuple[Sequence[Pair], FeatureSpace]:
+) -> tuple[Sequence[TrainingPair], FeatureSpace]:
     """The pairs, and what their features are."""
     from histoseek.encoders.weights import FeatureSpace
     from histoseek.training.pairs import archive_pairs, read_pairs
@@ -129,7 +129,7 @@ def _pairs(
     return archive_pairs(opened), made
 
 
-def _visible(pairs: Sequence[Pair]) -> Sequence[Pair]:
+def _visible(pairs: Sequence[TrainingPair]) -> Sequence[TrainingPair]:
     """The pairs with what a slide can show; a language model helps to tell where the settings name one."""
     from histoseek.reports.visible.language_model import create_judge
     from histoseek.settings import get_settings

@@ -72,7 +72,7 @@ def import_checkpoint(path: Path, request: ImportRequest) -> Weights:
     except ValueError as error:
         raise WeightsError(path, f"is {error}", "See docs/weights.md") from error
     mode = _require_mode(family, request.mode)
-    _check(path, shapes, _expected(family, architecture), "slide encoder")
+    _check(path, shapes, _make_shapes(family, architecture), "slide encoder")
     kept = {f"{VISUAL}{name}": value for name, value in visual.items()}
     text = None
     if request.text_encoder and any(name.startswith(TEXT_MODEL) for name in tensors):
@@ -155,7 +155,7 @@ def _require_values(path: Path, tensors: Mapping[str, Tensor]) -> None:
             raise WeightsError(path, f"{name} holds NaN or infinity")
 
 
-def _expected(family: SlideEncoderFamily, architecture: Architecture) -> Shapes:
+def _make_shapes(family: SlideEncoderFamily, architecture: Architecture) -> Shapes:
     import torch
 
     with torch.device("meta"):

@@ -52,7 +52,7 @@ class TextPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class CardMetric:
     """A measured figure with its 95 % interval and what chance gives; None where that is not defined."""
 
     name: str
@@ -82,7 +82,7 @@ class WeightsCard:
     seed: int | None
     version: str
     created: str
-    metrics: tuple[Metric, ...] = ()
+    metrics: tuple[CardMetric, ...] = ()
     sha256: str = ""
 
     def __post_init__(self) -> None:
@@ -204,6 +204,6 @@ def _card(data: dict[str, Any]) -> WeightsCard:
         "architecture": family.parse(data["architecture"]),
         "features": FeatureSpace(**data["features"]),
         "text": TextPart(**data["text"]) if data["text"] else None,
-        "metrics": tuple(Metric(**metric) for metric in data["metrics"]),
+        "metrics": tuple(CardMetric(**metric) for metric in data["metrics"]),
     }
     return WeightsCard(**{**{name: value for name, value in data.items() if name != "family"}, **parts})

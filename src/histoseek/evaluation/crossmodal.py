@@ -5,11 +5,11 @@ from __future__ import annotations
 from histoseek.errors import ArchiveError
 from histoseek.evaluation.cohort import Cohort
 from histoseek.training.alignment.closed_form import measure_held_out_recalls
-from histoseek.training.pairs import Pair
-from histoseek.training.recall import Recall, recalls
+from histoseek.training.pairs import TrainingPair
+from histoseek.training.recall import RecallAtK, recalls
 
 
-def cross_modal(cohort: Cohort, seed: int) -> tuple[tuple[Recall, ...], tuple[str, ...]]:
+def cross_modal(cohort: Cohort, seed: int) -> tuple[tuple[RecallAtK, ...], tuple[str, ...]]:
     """Recalls in four directions over the cohort's slides that have a report, and what is to be said of them.
 
     An alignment in closed form was fitted on these very pairs, so it is fitted anew in patient-wise folds. Whether
@@ -31,9 +31,9 @@ def cross_modal(cohort: Cohort, seed: int) -> tuple[tuple[Recall, ...], tuple[st
     return found, (note,)
 
 
-def _pairs(cohort: Cohort) -> list[Pair]:
+def _pairs(cohort: Cohort) -> list[TrainingPair]:
     return [
-        Pair(
+        TrainingPair(
             slide_id=record.slide_id,
             case_id=record.case_id or record.slide_id,
             patient_id=str(cohort.patients[place]),

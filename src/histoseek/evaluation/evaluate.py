@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from histoseek._version import __version__
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.encoders.slide.registry import find_fitted
+from histoseek.encoders.slide.registry import find_fitted_family
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.evaluation.calibration import calibration_error, risk_coverage
 from histoseek.evaluation.cohort import Cohort, load_cohort
@@ -222,7 +222,7 @@ def _warnings(cohort: Cohort, scores: Scores) -> tuple[str, ...]:
         said.append("there is one label only: any system is right")
     if cohort.without_label:
         said.append(f"{cohort.without_label} slides have no label and take no part")
-    if find_fitted(cohort.archive.manifest.slide_encoder) is None:
+    if find_fitted_family(cohort.archive.manifest.slide_encoder) is None:
         said.append("the slide encoder was trained: if it has seen these patients, all its figures are too good")
     if cohort.patient_is_slide:
         said.append("every slide counts as its own patient: other slides of a patient may be among the answers")

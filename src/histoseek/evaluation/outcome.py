@@ -18,7 +18,7 @@ from histoseek.evaluation.leaks import Leak
 from histoseek.evaluation.metrics import ClassMetrics, Metric, Scores
 from histoseek.files import write_atomic
 from histoseek.jsonable import plain
-from histoseek.training.recall import Recall
+from histoseek.training.recall import RecallAtK
 
 Ints = NDArray[np.int64]
 
@@ -117,7 +117,7 @@ class Evaluation:
     results: tuple[SystemResult, ...]
     comparisons: tuple[tuple[str, tuple[Comparison, ...]], ...]
     site_checks: tuple[SiteCheck, ...]
-    cross_modal: tuple[Recall, ...]
+    cross_modal: tuple[RecallAtK, ...]
     leaks: tuple[Leak, ...]
     worst: tuple[WorstQuery, ...]
     map: ArchiveMap | None

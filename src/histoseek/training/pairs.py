@@ -22,7 +22,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class TrainingPair:
     """A slide with its report; bag: the file of its tile features.
 
     diagnosis: a label, for evaluation only; patient_known: False where the case, or the slide, had to stand for the
@@ -43,7 +43,7 @@ class Pair:
         return " ".join(self.report.split()).casefold()
 
 
-def read_pairs(table: Path, features: Path) -> tuple[Pair, ...]:
+def read_pairs(table: Path, features: Path) -> tuple[TrainingPair, ...]:
     """Pairs of a table with columns slide_id and report, perhaps case_id, patient_id and diagnosis, by slide id.
 
     The feature file of a slide is that with its id as stem. Raises BadTable: no such columns, an id twice, empty
@@ -63,7 +63,7 @@ def read_pairs(table: Path, features: Path) -> tuple[Pair, ...]:
     return tuple(sorted((_from_row(row, paths[_id(row)]) for row in entries.rows), key=lambda pair: pair.slide_id))
 
 
-def archive_pairs(archive: ArchiveFolder) -> tuple[Pair, ...]:
+def archive_pairs(archive: ArchiveFolder) -> tuple[TrainingPair, ...]:
     """Pairs of an archive: its slides that have a report, by slide id.
 
     Raises InputError when there are none, or when their cached features are not there.
@@ -73,7 +73,7 @@ def archive_pairs(archive: ArchiveFolder) -> tuple[Pair, ...]:
         advice = "Give reports when indexing: histoseek index SLIDES --reports reports.csv"
         raise InputError(str(archive.path), "no slide in it has a report", advice)
     pairs = tuple(
-        Pair(
+        TrainingPair(
             slide_id=record.slide_id,
             case_id=record.case_id or record.slide_id,
             patient_id=make_patient_key(record.patient_id or record.case_id or record.slide_id),
@@ -91,7 +91,7 @@ def archive_pairs(archive: ArchiveFolder) -> tuple[Pair, ...]:
     return pairs
 
 
-def visible_pairs(pairs: Sequence[Pair], judge: SentenceJudge | None = None) -> tuple[Pair, ...]:
+def visible_pairs(pairs: Sequence[TrainingPair], judge: SentenceJudge | None = None) -> tuple[TrainingPair, ...]:
     """The pairs with only those sentences of their reports that a slide can show; where there are none, all.
 
     judge: asked about what the rules leave; it sees texts without identifiers only. Each text is looked at once.
@@ -106,7 +106,7 @@ def _keep_visible(report: str, judge: SentenceJudge | None) -> str:
     return select_visible_text(split_sections(text), judge=judge) or text
 
 
-def require_contrast(pairs: Iterable[Pair], where: str) -> None:
+def require_contrast(pairs: Iterable[TrainingPair], where: str) -> None:
     """Raise InputError unless there are two different reports: with one text there is nothing to tell apart."""
     texts = {pair.text_key for pair in pairs}
     if len(texts) < 2:
@@ -114,24 +114,24 @@ def require_contrast(pairs: Iterable[Pair], where: str) -> None:
         raise InputError(where, what, "Training needs pairs of at least two different reports")
 
 
-def require_each_once(pairs: Sequence[Pair], where: str) -> None:
+def require_each_once(pairs: Sequence[TrainingPair], where: str) -> None:
     """Raise InputError when a slide is in two pairs."""
     twice = [slide_id for slide_id, times in Counter(pair.slide_id for pair in pairs).items() if times > 1]
     if twice:
         raise InputError(where, _list_ids(twice, "slides in more than one pair"), "Keep one report a slide")
 
 
-def load_pair_bag(pair: Pair) -> Bag:
+def load_pair_bag(pair: TrainingPair) -> Bag:
     """The bag of a pair; raises BadFeatureFile."""
     cached = pair.bag.suffix == ".safetensors"
     return load_bag(pair.bag) if cached else read_features(pair.bag, "features").bag
 
 
-def _from_row(row: TableRow, bag: Path) -> Pair:
+def _from_row(row: TableRow, bag: Path) -> TrainingPair:
     slide_id = _id(row)
     case_id = row.case_id or slide_id
     diagnosis = row.texts.get("diagnosis", "")
-    return Pair(
+    return TrainingPair(
         slide_id,
         case_id,
         make_patient_key(row.texts.get("patient_id", case_id)),

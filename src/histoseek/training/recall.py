@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.statistics.intervals import FEW_PATIENTS, unanimous_interval
-from histoseek.training.pairs import Pair
+from histoseek.training.pairs import TrainingPair
 
 Direction = Literal["slide->slide", "slide->report", "text->slide", "text->report"]
 Answer = Literal["pair", "group", "diagnosis"]
@@ -28,7 +28,7 @@ Booleans = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Recall:
+class RecallAtK:
     """The share of queries with a right answer among the first k, over the queries that have one at all.
 
     answer: what is right. "pair": the query's own slide or report. "group": for reports that of the same text,
@@ -61,8 +61,8 @@ class _Task:
 
 
 def recalls(
-    slides: NDArray[np.float32], texts: NDArray[np.float32], pairs: Sequence[Pair], seed: int
-) -> tuple[Recall, ...]:
+    slides: NDArray[np.float32], texts: NDArray[np.float32], pairs: Sequence[TrainingPair], seed: int
+) -> tuple[RecallAtK, ...]:
     """All recalls of n pairs from their vectors [n, D] of length one; every pair is a query.
 
     Ties are worth their expectation under a random order, so that identical reports earn nothing by their place.
@@ -80,12 +80,12 @@ def recalls(
             )
             low, high = _interval(hits, patients[answerable], draws)
             measured.append(
-                Recall(task.direction, task.answer, k, _mean(hits), low, high, _mean(luck), int(answerable.sum()))
+                RecallAtK(task.direction, task.answer, k, _mean(hits), low, high, _mean(luck), int(answerable.sum()))
             )
     return tuple(measured)
 
 
-def value_of(measured: Sequence[Recall], direction: Direction, answer: Answer, k: int) -> float:
+def value_of(measured: Sequence[RecallAtK], direction: Direction, answer: Answer, k: int) -> float:
     """One value out of all recalls."""
     return next(r.value for r in measured if (r.direction, r.answer, r.k) == (direction, answer, k))
 
@@ -109,7 +109,7 @@ def expected_hits(similarity: Floats, allowed: Booleans, right: Booleans, k: int
     return 1 - missed
 
 
-def _tasks(slides: Floats, texts: Floats, pairs: Sequence[Pair], patients: NDArray[np.int64]) -> list[_Task]:
+def _tasks(slides: Floats, texts: Floats, pairs: Sequence[TrainingPair], patients: NDArray[np.int64]) -> list[_Task]:
     keys = _codes([pair.text_key for pair in pairs])
     labels = _codes([pair.diagnosis or pair.text_key for pair in pairs])
     first = np.unique(keys, return_index=True)[1]

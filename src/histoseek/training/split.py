@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from histoseek.errors import ConfigurationError, InputError
-from histoseek.training.pairs import Pair
+from histoseek.training.pairs import TrainingPair
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class Shares:
 class Split:
     """The three parts; no patient is in two of them, and the test part is for the last evaluation alone."""
 
-    train: tuple[Pair, ...]
-    validation: tuple[Pair, ...]
-    test: tuple[Pair, ...]
+    train: tuple[TrainingPair, ...]
+    validation: tuple[TrainingPair, ...]
+    test: tuple[TrainingPair, ...]
 
 
-def split_pairs(pairs: Sequence[Pair], seed: int, shares: Shares) -> Split:
+def split_pairs(pairs: Sequence[TrainingPair], seed: int, shares: Shares) -> Split:
     """Split by patients, the same for any order of the pairs; raises InputError when a part would be empty."""
     patients = sorted({pair.patient_id for pair in pairs})
     held_out = [max(1, round(share * len(patients))) for share in (shares.validation, shares.test)]

@@ -27,7 +27,7 @@ from histoseek.archive.schema import LanguageVectors, StoredSlide
 from histoseek.archive.space.centre import CENTRE_SLIDES, FEW_CENTRE_SLIDES, BagMean
 from histoseek.archive.spaces import remove_old_spaces
 from histoseek.encoders.bagging import PreparedSlide
-from histoseek.encoders.slide.registry import find_fitted
+from histoseek.encoders.slide.registry import find_fitted_family
 from histoseek.errors import HistoseekError, SlideError, SpaceMismatch, UnreadableSlide
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.reports.files.document import ReportBatch
@@ -202,7 +202,7 @@ class _Run:
         kinds = Counter(mean.kind for _, mean in self._waiting)
         usual = kinds.most_common(1)[0][0]
         self.archive.settle_space([mean for _, mean in self._waiting if mean.kind == usual])
-        if kinds[usual] < FEW_CENTRE_SLIDES and find_fitted(self.archive.manifest.slide_encoder):
+        if kinds[usual] < FEW_CENTRE_SLIDES and find_fitted_family(self.archive.manifest.slide_encoder):
             self.notes.append(_FEW.format(kinds[usual]))
         waiting, self._waiting = self._waiting, []
         for slide, _ in waiting:

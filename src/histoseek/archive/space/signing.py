@@ -11,7 +11,7 @@ from histoseek.archive.space.centre import read_centre
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.base import SlideEncoder
-from histoseek.encoders.slide.registry import find_fitted
+from histoseek.encoders.slide.registry import find_fitted_family
 from histoseek.encoders.space import EmbeddingSpace
 from histoseek.encoders.weights import load_weights
 from histoseek.errors import DamagedArchive, SpaceMismatch
@@ -52,7 +52,7 @@ def signer_of(layout: ArchiveLayout, space: EmbeddingSpace, recipe: Recipe) -> S
 
 
 def _slide_encoder(layout: ArchiveLayout, space: EmbeddingSpace) -> SlideEncoder:
-    fitted = find_fitted(space.slide_encoder)
+    fitted = find_fitted_family(space.slide_encoder)
     if fitted:
         return fitted.build(read_centre(layout, space.slide_weights))
     weights = load_weights(layout.weights)

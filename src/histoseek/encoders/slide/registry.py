@@ -36,6 +36,6 @@ def identify_family(shapes: Shapes) -> tuple[SlideEncoderFamily, Architecture]:
     raise ValueError(", ".join(faults))
 
 
-def find_fitted(encoder_name: str) -> FittedEncoderFamily | None:
+def find_fitted_family(encoder_name: str) -> FittedEncoderFamily | None:
     """The family of an embedding space's slide encoder if archives fit it themselves, None if it is trained."""
     return UNTRAINED if encoder_name == UNTRAINED.encoder_name else None

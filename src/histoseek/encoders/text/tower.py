@@ -49,7 +49,7 @@ class TextTower(nn.Module):
         device = next(self.parameters()).device
         return Tokens(torch.from_numpy(rows.ids).to(device), torch.from_numpy(rows.mask).to(device))
 
-    def truncated(self, texts: Sequence[str]) -> int:
+    def count_truncated(self, texts: Sequence[str]) -> int:
         """How many of the texts `tokens` would cut."""
         return self.tokenizer.longer_than_context(texts)
 

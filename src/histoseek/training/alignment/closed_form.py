@@ -16,8 +16,8 @@ from histoseek.encoders.alignment import Alignment, Floats
 from histoseek.errors import ArchiveError, TooFewPairs
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.training.alignment.ridge import STRENGTHS, Ridge
-from histoseek.training.pairs import Pair, archive_pairs
-from histoseek.training.recall import Recall, recalls
+from histoseek.training.pairs import TrainingPair, archive_pairs
+from histoseek.training.recall import RecallAtK, recalls
 
 MIN_PAIRS, MIN_PATIENTS, MIN_TEXTS = 20, 10, 4
 """With fewer there is nothing to choose a strength by."""
@@ -37,7 +37,7 @@ class AlignReport:
     pairs: int
     patients: int
     strength: float
-    recalls: tuple[Recall, ...]
+    recalls: tuple[RecallAtK, ...]
     scored: int
     seconds: float
 
@@ -74,14 +74,14 @@ def align(archive: ArchiveFolder, seed: int = 0, reporter: Reporter | None = Non
     return AlignReport(len(pairs), int(data.patients.max()) + 1, chosen, measured, len(scored), seconds)
 
 
-def measure_held_out_recalls(archive: ArchiveFolder, pairs: Sequence[Pair], seed: int) -> tuple[Recall, ...]:
+def measure_held_out_recalls(archive: ArchiveFolder, pairs: Sequence[TrainingPair], seed: int) -> tuple[RecallAtK, ...]:
     """What `align` would report for these pairs of an archive, fitted on others of them; raises TooFewPairs."""
     _require_enough(archive, pairs)
     data = _data(archive, pairs)
     return _measure_recalls(data, pairs, _draw_rows(data.patients, seed), seed)
 
 
-def _measure_recalls(data: _Data, pairs: Sequence[Pair], scored: Ints, seed: int) -> tuple[Recall, ...]:
+def _measure_recalls(data: _Data, pairs: Sequence[TrainingPair], scored: Ints, seed: int) -> tuple[RecallAtK, ...]:
     measured_recalls = recalls(*_project_held_out(data, scored, seed), [pairs[i] for i in scored], seed)
     return tuple(recall for recall in measured_recalls if recall.queries)
 
@@ -95,13 +95,13 @@ def _require_alignable(archive: ArchiveFolder) -> None:
         raise ArchiveError(str(archive.path), "it has no report vectors to align to", advice)
 
 
-def _require_enough(archive: ArchiveFolder, pairs: Sequence[Pair]) -> None:
+def _require_enough(archive: ArchiveFolder, pairs: Sequence[TrainingPair]) -> None:
     patients, texts = len({pair.patient_id for pair in pairs}), len({pair.text_key for pair in pairs})
     if len(pairs) < MIN_PAIRS or patients < MIN_PATIENTS or texts < MIN_TEXTS:
         raise TooFewPairs(archive.path, len(pairs), patients, texts, (MIN_PAIRS, MIN_PATIENTS, MIN_TEXTS))
 
 
-def _data(archive: ArchiveFolder, pairs: Sequence[Pair]) -> _Data:
+def _data(archive: ArchiveFolder, pairs: Sequence[TrainingPair]) -> _Data:
     ids = [pair.slide_id for pair in pairs]
     return _Data(
         archive.store.vectors(ids, "global_vector"),

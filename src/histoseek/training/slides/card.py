@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from histoseek._version import __version__
 from histoseek.encoders.slide.registry import find_family
-from histoseek.encoders.weights import FeatureSpace, Metric, TextPart, Weights, WeightsCard
-from histoseek.training.recall import Recall
+from histoseek.encoders.weights import CardMetric, FeatureSpace, TextPart, Weights, WeightsCard
+from histoseek.training.recall import RecallAtK
 
 if TYPE_CHECKING:
     from histoseek.training.slides.result import TrainingResult
@@ -48,7 +48,7 @@ def _counts(result: TrainingResult) -> str:
     return f"slide-report pairs: {', '.join(counts)}{note}"
 
 
-def _metric(recall: Recall) -> Metric:
+def _metric(recall: RecallAtK) -> CardMetric:
     name = f"test {recall.direction} recall@{recall.k} by {recall.answer}"
     low, high = (None if math.isnan(bound) else bound for bound in (recall.low, recall.high))
-    return Metric(name, recall.value, low, high, recall.chance)
+    return CardMetric(name, recall.value, low, high, recall.chance)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from histoseek.training.compute import Compute
-from histoseek.training.pairs import Pair
-from histoseek.training.recall import Recall, recalls
+from histoseek.training.pairs import TrainingPair
+from histoseek.training.recall import RecallAtK, recalls
 from histoseek.training.slides.distributed import World
 from histoseek.training.slides.loader import BagLoader, move_bags
 from histoseek.training.slides.losses import alike_pairs, contrastive_loss, mosaic_similarity
@@ -28,7 +28,7 @@ class PartScore:
 
     contrastive: float
     diversity: float
-    recalls: tuple[Recall, ...]
+    recalls: tuple[RecallAtK, ...]
 
 
 class Evaluator:
@@ -41,7 +41,7 @@ class Evaluator:
         self._seed = seed
 
     @torch.no_grad()
-    def score(self, model: SlideTextModel, pairs: Sequence[Pair], chunk: int) -> PartScore:
+    def score(self, model: SlideTextModel, pairs: Sequence[TrainingPair], chunk: int) -> PartScore:
         """The score of some pairs; every process embeds its share, and all get the same score."""
         model.eval()
         slides, similarity = self._slides(model, pairs, chunk)
@@ -51,7 +51,7 @@ class Evaluator:
         measured = recalls(slides.cpu().numpy(), texts.cpu().numpy(), pairs, self._seed)
         return PartScore(contrastive, float(similarity.mean()), measured)
 
-    def _slides(self, model: SlideTextModel, pairs: Sequence[Pair], chunk: int) -> tuple[Tensor, Tensor]:
+    def _slides(self, model: SlideTextModel, pairs: Sequence[TrainingPair], chunk: int) -> tuple[Tensor, Tensor]:
         """Global vectors [n, D] and the mosaics' own similarity [n]."""
         own = pairs[self._world.share(len(pairs))]
         rows = [torch.empty(0, model.architecture.dimension, device=self._compute.device)]
@@ -63,7 +63,7 @@ class Evaluator:
             similarity.append(mosaic_similarity(vectors.mosaics))
         return self._world.gather(torch.cat(rows)), self._world.gather(torch.cat(similarity))
 
-    def _texts(self, model: SlideTextModel, pairs: Sequence[Pair], chunk: int) -> Tensor:
+    def _texts(self, model: SlideTextModel, pairs: Sequence[TrainingPair], chunk: int) -> Tensor:
         """Report vectors [n, D]; equal texts are embedded once, so that they tie exactly."""
         distinct, places = np.unique([pair.text_key for pair in pairs], return_index=True)
         reports = [pairs[place].report for place in places]
@@ -76,7 +76,7 @@ class Evaluator:
         return self._world.gather(torch.cat(rows))[[row[pair.text_key] for pair in pairs]]
 
 
-def pair_codes(pairs: Sequence[Pair]) -> tuple[Tensor, Tensor]:
+def pair_codes(pairs: Sequence[TrainingPair]) -> tuple[Tensor, Tensor]:
     """Case and text codes of pairs, int64 [n] each; equal codes mean the same case or text."""
     names = ([pair.case_id for pair in pairs], [pair.text_key for pair in pairs])
     cases, texts = (torch.from_numpy(np.unique(each, return_inverse=True)[1]) for each in names)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from histoseek.encoders.slide.batches import BagBatch, cells_of
 from histoseek.errors import InputError
-from histoseek.training.pairs import Pair, load_pair_bag
+from histoseek.training.pairs import TrainingPair, load_pair_bag
 from histoseek.training.slides.sampling import TileClusters, cluster_tiles, sample_tiles
 
 
@@ -50,19 +50,19 @@ class BagLoader:
         for pool in (self._ahead, self._readers):
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def dimension(self, pair: Pair) -> int:
+    def dimension(self, pair: TrainingPair) -> int:
         """Dimension of the features, which all slides must share, from one of them."""
         self._dimension = self._slide(pair).features.shape[1]
         return self._dimension
 
-    def batch(self, pairs: Sequence[Pair], draw: int) -> BagBatch:
+    def batch(self, pairs: Sequence[TrainingPair], draw: int) -> BagBatch:
         """The sampled bags of B pairs on the CPU, padded to the largest of them.
 
         Raises BadFeatureFile, or InputError for features of another dimension than the first's.
         """
         return _pad(list(self._readers.map(lambda pair: self._sample(pair, draw), pairs)))
 
-    def batches(self, chunks: Iterable[Sequence[Pair]], draw: int) -> Iterator[BagBatch]:
+    def batches(self, chunks: Iterable[Sequence[TrainingPair]], draw: int) -> Iterator[BagBatch]:
         """The bags of each chunk of pairs, the next being read while one is in use."""
         waiting = None
         for chunk in chunks:
@@ -73,7 +73,7 @@ class BagLoader:
         if waiting is not None:
             yield waiting.result()
 
-    def _sample(self, pair: Pair, draw: int) -> SlideTiles:
+    def _sample(self, pair: TrainingPair, draw: int) -> SlideTiles:
         slide = self._slide(pair)
         if slide.features.shape[1] != (self._dimension or slide.features.shape[1]):
             what = f"features of dimension {slide.features.shape[1]}, the others have {self._dimension}"
@@ -83,7 +83,7 @@ class BagLoader:
         chosen = sample_tiles(self._clusters[pair.slide_id], self._tiles, pair.slide_id, self._seed, draw)
         return SlideTiles(slide.features[chosen], slide.cells[chosen])
 
-    def _slide(self, pair: Pair) -> SlideTiles:
+    def _slide(self, pair: TrainingPair) -> SlideTiles:
         if pair.slide_id in self._kept:
             return self._kept[pair.slide_id]
         bag = load_pair_bag(pair)

@@ -17,7 +17,7 @@ from histoseek.settings import get_settings
 from histoseek.training.checkpoint import Identity, hash_parts
 from histoseek.training.compute import Compute, choose_compute
 from histoseek.training.loop import TrainingLoop, WorkFolder
-from histoseek.training.pairs import Pair
+from histoseek.training.pairs import TrainingPair
 from histoseek.training.progress import Progress
 from histoseek.training.slides.distributed import join_world
 from histoseek.training.slides.evaluation import Evaluator, PartScore
@@ -34,7 +34,7 @@ _FREE = ("micro_batch", "device", "precision", "checkpoint_steps", "memory_mb")
 
 
 def run_training(
-    pairs: Sequence[Pair],
+    pairs: Sequence[TrainingPair],
     split: Split,
     tower: TextTower,
     settings: TrainingSettings,
@@ -43,7 +43,7 @@ def run_training(
 ) -> TrainingResult:
     """Train and score, in all processes of the world; raises as `train` does."""
     compute = choose_compute(settings.device, settings.precision)
-    truncated = tower.truncated([pair.report for pair in pairs])
+    truncated = tower.count_truncated([pair.report for pair in pairs])
     threads = thread_count(get_settings())
     if get_settings().threads:
         torch.set_num_threads(threads)
@@ -68,7 +68,7 @@ def run_training(
     return _result(model, tower, truncated, split, settings, progress, scores)
 
 
-def identify_training(settings: TrainingSettings, pairs: Sequence[Pair], text_encoder: str) -> Identity:
+def identify_training(settings: TrainingSettings, pairs: Sequence[TrainingPair], text_encoder: str) -> Identity:
     """What a training is; the pairs' reports enter as a hash, their feature files by slide id only."""
     chosen = {name: value for name, value in asdict(settings).items() if name not in _FREE}
     ids = sorted((pair.slide_id, pair.case_id, pair.patient_id, pair.diagnosis, pair.report) for pair in pairs)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from histoseek.errors import ConfigurationError, MissingExtra
 from histoseek.progress import Reporter
-from histoseek.training.pairs import Pair, require_contrast, require_each_once
+from histoseek.training.pairs import TrainingPair, require_contrast, require_each_once
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.split import Split, split_pairs
 
@@ -21,7 +21,7 @@ _PACKAGES = {"torch": "torch", "nystrom_attention": "nystrom-attention", "matplo
 
 
 def train(
-    pairs: Sequence[Pair], text_spec: str, settings: TrainingSettings, work: Path, reporter: Reporter
+    pairs: Sequence[TrainingPair], text_spec: str, settings: TrainingSettings, work: Path, reporter: Reporter
 ) -> TrainingResult:
     """Train on pairs with the text encoder `text_spec`; goes on from the checkpoint in `work` when there is one.
 
@@ -47,7 +47,7 @@ def require_packages() -> None:
             raise MissingExtra(package, "train") from error
 
 
-def prepare_split(pairs: Sequence[Pair], settings: TrainingSettings) -> Split:
+def prepare_split(pairs: Sequence[TrainingPair], settings: TrainingSettings) -> Split:
     """The parts of a training, checked: raises InputError or ConfigurationError as `train` does."""
     require_each_once(pairs, "pairs")
     require_contrast(pairs, "pairs")

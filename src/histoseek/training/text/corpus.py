@@ -21,7 +21,7 @@ LEAST_TEXTS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class ReportText:
+class CorpusText:
     """One text with its parts in order (sections, of them sentences).
 
     group: texts of one case, and cases that share a text, have the same number.
@@ -49,7 +49,7 @@ class ReplacedKind:
 class Corpus:
     """All texts, in the order of their keys; reports: how many were read; replaced: identifiers taken out."""
 
-    texts: tuple[ReportText, ...]
+    texts: tuple[CorpusText, ...]
     reports: int
     replaced: tuple[ReplacedKind, ...]
 
@@ -64,8 +64,8 @@ class Corpus:
 class CorpusSplit:
     """Two parts that share neither a case nor a text."""
 
-    train: tuple[ReportText, ...]
-    validation: tuple[ReportText, ...]
+    train: tuple[CorpusText, ...]
+    validation: tuple[CorpusText, ...]
 
 
 def build_corpus(reports: Sequence[Report], vocabulary: Vocabulary) -> Corpus:
@@ -105,8 +105,8 @@ def split_corpus(corpus: Corpus, share: float, seed: int) -> CorpusSplit:
     )
 
 
-def _prepare(text: str, group: int, vocabulary: Vocabulary) -> ReportText:
-    return ReportText(read_passage(text, vocabulary), tuple(_parts(text)), group)
+def _prepare(text: str, group: int, vocabulary: Vocabulary) -> CorpusText:
+    return CorpusText(read_passage(text, vocabulary), tuple(_parts(text)), group)
 
 
 def _parts(text: str) -> Iterator[tuple[str, ...]]:

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from histoseek.reports.concepts.vocabulary import Vocabulary
-from histoseek.training.text.corpus import ReportText
+from histoseek.training.text.corpus import CorpusText
 from histoseek.training.text.facts import Passage, names_disease, opposes, read_passage
 from histoseek.training.text.opposites import find_opposite
 from histoseek.training.text.paraphrase import paraphrase_sentences
@@ -46,7 +46,7 @@ class Draw:
 class Drawer:
     """Makes the draws of an epoch; which ones depends on seed, epoch and place only."""
 
-    def __init__(self, texts: Sequence[ReportText], vocabulary: Vocabulary, statements: float, seed: int) -> None:
+    def __init__(self, texts: Sequence[CorpusText], vocabulary: Vocabulary, statements: float, seed: int) -> None:
         self._texts, self._vocabulary, self._seed = texts, vocabulary, seed
         self._concepts = list_stated_concepts(vocabulary)
         self._statements = round(statements * len(texts)) if self._concepts else 0
@@ -87,7 +87,7 @@ class Drawer:
         other = read_passage(written, self._vocabulary, text.whole)
         return Draw("paraphrase", seen, other, self._oppose(seen, seen, rng))
 
-    def _draw_parts(self, text: ReportText, rng: Rng) -> Draw | None:
+    def _draw_parts(self, text: CorpusText, rng: Rng) -> Draw | None:
         """Two sections, or the sentences dealt out in two."""
         if len(text.parts) > 1 and rng.random() < 0.5:
             first, second = rng.permutation(len(text.parts))[:2]
@@ -120,13 +120,13 @@ class Drawer:
         made = find_opposite(like, rng, self._vocabulary)
         return (made,) if made is not None and opposes(made, anchor) else ()
 
-    def _shorten(self, text: ReportText, rng: Rng) -> Passage:
+    def _shorten(self, text: CorpusText, rng: Rng) -> Passage:
         """The report, or of a long one some sentences."""
         if _words(text.sentences) <= _LONGEST_WORDS:
             return text.whole
         return self._view(_cut(text.sentences, rng), text)
 
-    def _view(self, sentences: Sequence[str], text: ReportText) -> Passage:
+    def _view(self, sentences: Sequence[str], text: CorpusText) -> Passage:
         return read_passage("\n".join(sentences), self._vocabulary, text.whole)
 
 

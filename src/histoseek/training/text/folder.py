@@ -19,7 +19,7 @@ from histoseek.encoders.text.tower import TextTower
 from histoseek.errors import ConfigurationError, EncoderError
 from histoseek.files import fsync_path, make_folder, write_atomic
 from histoseek.training.text.adapt import Adaptation
-from histoseek.training.text.corpus import ReplacedKind, ReportText
+from histoseek.training.text.corpus import CorpusText, ReplacedKind
 from histoseek.training.text.history import AdaptEpoch
 from histoseek.training.text.settings import AdaptSettings
 
@@ -159,5 +159,5 @@ def _card(
     )
 
 
-def _count(texts: Sequence[ReportText]) -> PartCount:
+def _count(texts: Sequence[CorpusText]) -> PartCount:
     return PartCount(len(texts), len({text.group for text in texts}))

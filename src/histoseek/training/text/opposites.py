@@ -111,7 +111,9 @@ def find_siblings(concept_id: str, vocabulary: Vocabulary) -> tuple[str, ...]:
         ]
     related = vocabulary.find_ancestors(concept_id) | {concept_id}
     return tuple(
-        other for other in dict.fromkeys(same) if other not in related and concept_id not in vocabulary.find_ancestors(other)
+        other
+        for other in dict.fromkeys(same)
+        if other not in related and concept_id not in vocabulary.find_ancestors(other)
     )
 
 
