@@ -32,7 +32,7 @@ from histoseek.reports.files.document import Report, ReportPart, ReportSource  #
 from histoseek.training.text.adapt import Adaptation, adapt  # noqa: E402
 from histoseek.training.text.corpus import build_corpus, split_corpus  # noqa: E402
 from histoseek.training.text.draws import Draw, Drawer  # noqa: E402
-from histoseek.training.text.facts import extract_facts, opposes, read_passage  # noqa: E402
+from histoseek.training.text.facts import list_facts, opposes, read_passage  # noqa: E402
 from histoseek.training.text.folder import CARD, save_adaptation  # noqa: E402
 from histoseek.training.text.loss import find_negatives, list_passages, masked_info_nce  # noqa: E402
 from histoseek.training.text.opposites import affirm, change_grade, deny, find_opposite, find_siblings  # noqa: E402
@@ -241,7 +241,7 @@ def test_paraphrases_agree_and_opposites_oppose(text: str, other: str, seed: int
     assert opposes(whole, another) == opposes(another, whole)
     assert not opposes(whole, whole)
     said = paraphrase_sentences(text.split("\n"), rng, VOCABULARY)
-    assert extract_facts(said, VOCABULARY) == whole.facts
+    assert list_facts(said, VOCABULARY) == whole.facts
     made = find_opposite(whole, rng, VOCABULARY)
     assert made is None or (opposes(made, whole) and made.text != text)
 
@@ -266,7 +266,7 @@ def test_draws_depend_on_seed_epoch_and_place_only(seed: int, epoch: int) -> Non
 def test_denied(text: str, expected: str) -> None:
     made = deny(text, np.random.default_rng(0), VOCABULARY)
     assert re.fullmatch(expected, made)
-    assert "-necrosis" in extract_facts(made, VOCABULARY) and "+necrosis" in extract_facts(text, VOCABULARY)
+    assert "-necrosis" in list_facts(made, VOCABULARY) and "+necrosis" in list_facts(text, VOCABULARY)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_denied(text: str, expected: str) -> None:
 )
 def test_affirmed(text: str, expected: str) -> None:
     assert affirm(text, np.random.default_rng(0), VOCABULARY) == expected
-    assert "-necrosis" in extract_facts(text, VOCABULARY) and "+necrosis" in extract_facts(expected, VOCABULARY)
+    assert "-necrosis" in list_facts(text, VOCABULARY) and "+necrosis" in list_facts(expected, VOCABULARY)
 
 
 def test_other_grades() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.training.pairs import TrainingPair
-from histoseek.training.slides.loader import BagLoader, cut
+from histoseek.training.slides.loader import BagLoader, cut_bags
 from histoseek.training.slides.sampling import CLUSTERS, TileClusters, cluster_tiles, quotas, sample_tiles
 from histoseek.training.split import Shares, split_pairs
 from tests.training.helpers import write_pairs
@@ -100,7 +100,7 @@ def test_batches_do_not_depend_on_order_threads_or_memory(tmp_path: Path) -> Non
         with BagLoader(32, 7, memory, threads) as loader:
             for _ in range(2):
                 batch = loader.batch(order, 3)
-                found.append({pair.slide_id: cut(batch, slice(i, i + 1)) for i, pair in enumerate(order)})
+                found.append({pair.slide_id: cut_bags(batch, slice(i, i + 1)) for i, pair in enumerate(order)})
     for pair in pairs:
         first, *others = (batch[pair.slide_id] for batch in found)
         assert first.features.shape[1] == (32 if pair.slide_id.startswith("s") else 5)

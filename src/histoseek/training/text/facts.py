@@ -29,7 +29,7 @@ class Passage:
 
 def read_passage(text: str, vocabulary: Vocabulary, source: Passage | None = None) -> Passage:
     """Read a text's facts; source: the report that it is a part of."""
-    facts = extract_facts(text, vocabulary)
+    facts = list_facts(text, vocabulary)
     return Passage(text, text_key(text), facts, facts | (source.source_facts if source else frozenset()))
 
 
@@ -55,7 +55,7 @@ def names_disease(passage: Passage, vocabulary: Vocabulary) -> bool:
     return any(kind in ("diagnosis", "finding") for kind in kinds)
 
 
-def extract_facts(text: str, vocabulary: Vocabulary) -> frozenset[str]:
+def list_facts(text: str, vocabulary: Vocabulary) -> frozenset[str]:
     """Concepts with their status, grades, stages and stains.
 
     What holds of a concept holds of those above it, and what is denied of one is denied of those below it. How tissue

@@ -9,7 +9,7 @@ import numpy as np
 
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import Surface, Vocabulary
-from histoseek.training.text.facts import extract_facts
+from histoseek.training.text.facts import list_facts
 
 Rng = np.random.Generator
 Rule = Callable[[str, Rng], str]
@@ -37,10 +37,10 @@ def paraphrase_sentences(sentences: Sequence[str], rng: Rng, vocabulary: Vocabul
 
 
 def _with_rules(text: str, rules: Sequence[Rule], rng: Rng, vocabulary: Vocabulary) -> str:
-    facts = extract_facts(text, vocabulary)
+    facts = list_facts(text, vocabulary)
     for rule in rules:
         changed = rule(text, rng)
-        if changed != text and extract_facts(changed, vocabulary) == facts:
+        if changed != text and list_facts(changed, vocabulary) == facts:
             text = changed
     return text
 
