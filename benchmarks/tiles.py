@@ -79,7 +79,9 @@ def works_of(path: Path, views: int) -> list[Work]:
     finest = image.grid.max_level
     kinds = {"screens": screens(image, views), "full": rows(image, finest), "half": rows(image, finest - 1)}
     works = [
-        Work(path, kind, image.grid.tile_px, places, sum(image.stored_jpeg(*place) is not None for place in places))
+        Work(
+            path, kind, image.grid.tile_px, places, sum(image.read_stored_jpeg(*place) is not None for place in places)
+        )
         for kind, places in kinds.items()
     ]
     image.close()
@@ -87,18 +89,18 @@ def works_of(path: Path, views: int) -> list[Work]:
 
 
 def rows(image: DeepZoom, level: int) -> list[Place]:
-    tiles = image.grid.tiles(level)
+    tiles = image.grid.count_tiles(level)
     return [(level, column, row) for row in range(tiles.height) for column in range(tiles.width)][:MOST_TILES]
 
 
 def screens(image: DeepZoom, views: int) -> list[Place]:
     """Level, column and row of the tiles of screens on levels that have more than one tile."""
     rng = random.Random(0)
-    levels = [n for n in range(image.grid.max_level + 1) if image.grid.tiles(n) != Size(1, 1)]
+    levels = [n for n in range(image.grid.max_level + 1) if image.grid.count_tiles(n) != Size(1, 1)]
     places: list[Place] = []
     for _ in range(views):
         level = rng.choice(levels)
-        tiles = image.grid.tiles(level)
+        tiles = image.grid.count_tiles(level)
         left = rng.randint(0, max(0, tiles.width - SCREEN.width))
         top = rng.randint(0, max(0, tiles.height - SCREEN.height))
         columns, lines = range(left, tiles.width)[: SCREEN.width], range(top, tiles.height)[: SCREEN.height]
@@ -128,8 +130,8 @@ def rate(side: Callable[[Work], Tile], work: Work, threads: int) -> float:
 def of_service(work: Work) -> Tile:
     service = TileService(max_open_slides=4, cache_mb=0)
     source = FileSource(work.path)
-    service.info(source, SPACING_UM_PER_PX)
-    return lambda level, column, row: service.tile(source, level, column, row)
+    service.describe(source, SPACING_UM_PER_PX)
+    return lambda level, column, row: service.make_tile(source, level, column, row)
 
 
 def of_openslide(work: Work) -> Tile:

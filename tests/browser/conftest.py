@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from histoseek.client.client import Client
-from histoseek.server.page import STATIC
+from histoseek.server.web_page import STATIC
 from tests.browser.chromium import FLAGS, find_chromium
 from tests.browser.watched import Watched, watch
 from tests.server.running import RunningServer, serving

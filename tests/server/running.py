@@ -22,10 +22,10 @@ from tests.waiting import HANG_S
 _OPEN = re.compile(r"Open (http://\S+?/)(?:#token=(\S+))?(?:\s|$)")
 _START = """
 import sys
-from histoseek.server.run import run
+from histoseek.server.run import run_server
 from histoseek.server.settings import ServerSettings
 
-run(ServerSettings.from_json(sys.argv[1]), lambda settings, token: print(
+run_server(ServerSettings.from_json(sys.argv[1]), lambda settings, token: print(
     f"Open http://{settings.host}:{settings.port}/" + (f"#token={token}" if token else "")))
 """
 

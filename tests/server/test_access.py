@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from histoseek.server.errors import Forbidden, RequestError, TooManyRequests, Unauthorized
-from histoseek.server.security.access import ANONYMOUS, Access, Identity
+from histoseek.server.security.access import ANONYMOUS, Access, Caller
 from histoseek.server.security.head import RequestHead
 from histoseek.server.security.limits import RateLimiter
 from histoseek.server.security.sessions import Sessions
@@ -46,7 +46,7 @@ def bearer(head: RequestHead, text: str) -> RequestHead:
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_a_bearer_token_says_who_asks(desk: Desk, method: str) -> None:
     head = bearer(replace(GET, method=method, origin="https://elsewhere.org"), desk.token.text)
-    assert desk.access.identify(head) == Identity(desk.token.token.token_id, "one", "read")
+    assert desk.access.identify(head) == Caller(desk.token.token.token_id, "one", "read")
 
 
 @pytest.mark.parametrize("given", [None, "", "Basic b25lOnR3bw==", "Bearer", "Bearer ", "Bearer hs_x", "Bearer  "])
@@ -90,7 +90,7 @@ def test_browsers_say_when_another_site_asks(desk: Desk, site: str) -> None:
 
 
 def test_without_tokens_anyone_on_the_machine_gets_in_but_no_other_page(desk: Desk) -> None:
-    assert desk.open_access.identify(GET) == Identity(ANONYMOUS, ANONYMOUS, "read")
+    assert desk.open_access.identify(GET) == Caller(ANONYMOUS, ANONYMOUS, "read")
     assert desk.open_access.identify(replace(POST, page="page")).token_id == ANONYMOUS
     with pytest.raises(Forbidden):
         desk.open_access.identify(POST)
@@ -134,12 +134,12 @@ def test_a_revoked_token_ends_everything(desk: Desk) -> None:
 
 
 def test_roles() -> None:
-    reader, writer = Identity("1", "r", "read"), Identity("2", "w", "write")
-    reader.need("read")
-    writer.need("read")
-    writer.need("write")
+    reader, writer = Caller("1", "r", "read"), Caller("2", "w", "write")
+    reader.require("read")
+    writer.require("read")
+    writer.require("write")
     with pytest.raises(Forbidden) as caught:
-        reader.need("write")
+        reader.require("write")
     assert caught.value.status == 403
 
 
@@ -150,20 +150,20 @@ def scope(*headers: tuple[str, str], scheme: str = "http") -> dict[str, object]:
 
 def test_what_a_proxy_says_counts_only_when_it_is_trusted() -> None:
     said = scope(("host", "a"), ("x-forwarded-for", "1.1.1.1, 2.2.2.2"), ("x-forwarded-proto", "https"))
-    alone, behind = RequestHead.of_scope(said, trust_proxy=False), RequestHead.of_scope(said, trust_proxy=True)
+    alone, behind = RequestHead.from_scope(said, trust_proxy=False), RequestHead.from_scope(said, trust_proxy=True)
     assert (alone.address, alone.secure) == ("10.0.0.7", False)
     assert (behind.address, behind.secure) == ("2.2.2.2", True)
-    assert RequestHead.of_scope(scope(scheme="https"), trust_proxy=False).secure
+    assert RequestHead.from_scope(scope(scheme="https"), trust_proxy=False).secure
 
 
 @pytest.mark.parametrize("name", ["host", "authorization", "origin"])
 def test_headers_that_decide_stand_once(name: str) -> None:
     with pytest.raises(RequestError, match="twice"):
-        RequestHead.of_scope(scope((name, "a"), (name, "b")), trust_proxy=False)
+        RequestHead.from_scope(scope((name, "a"), (name, "b")), trust_proxy=False)
 
 
 def test_credentials_are_not_shown_by_accident() -> None:
-    head = RequestHead.of_scope(
+    head = RequestHead.from_scope(
         scope(("authorization", "Bearer hs_1"), ("cookie", "a=hs_2"), ("cookie", "b=hs_3")), False
     )
     assert head.cookie == "a=hs_2; b=hs_3"

@@ -159,7 +159,7 @@ def test_a_picture_finds_what_its_file_finds(kept_server: RunningServer, archive
         upload = client.upload(path)
         request = SearchRequest(query=PictureQuery(upload_id=upload.upload_id, spacing_um_per_px=0.25), k=3)
         assert answered(client, request) == told(archive.search(python.TileImage(path, 0.25), k=3))
-        with pytest.raises(ServerProblem, match="um"):
+        with pytest.raises(ServerProblem, match="µm"):
             answered(client, SearchRequest(query=SlideQuery(slide=SlideRef(upload_id=upload.upload_id))))
 
 

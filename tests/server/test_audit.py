@@ -17,7 +17,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from histoseek.server.security.audit import AuditEntry, AuditLog
-log = AuditLog(Path(sys.argv[1]), most_bytes=2_000, kept=200)
+log = AuditLog(Path(sys.argv[1]), most_bytes=2_000, max_files=200)
 for number in range(300):
     log.write(AuditEntry(datetime.now(UTC), f"{sys.argv[2]}-{number}", "t", "read", "GET", "/x", "a", "s", 200, 1.0))
 """
@@ -55,7 +55,7 @@ def test_an_entry_is_one_line(tmp_path: Path) -> None:
 
 
 def test_the_newest_lines_are_kept(tmp_path: Path) -> None:
-    log = AuditLog(tmp_path, most_bytes=1000, kept=3)
+    log = AuditLog(tmp_path, most_bytes=1000, max_files=3)
     for number in range(100):
         log.write(entry(str(number)))
     files = sorted(file.name for file in tmp_path.glob("audit.jsonl*"))

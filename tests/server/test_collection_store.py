@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from histoseek.errors import InputError
-from histoseek.server.errors import Conflict, NotThere
+from histoseek.server.errors import Conflict, NotFound
 from histoseek.server.state.collections import (
-    LONGEST_NAME,
-    LONGEST_NOTE,
-    MOST_COLLECTIONS,
-    MOST_ITEMS,
+    MAX_COLLECTIONS,
+    MAX_ITEMS,
+    MAX_NAME_LENGTH,
+    MAX_NOTE_LENGTH,
     CollectionStore,
     NewItem,
 )
@@ -49,7 +49,7 @@ def test_nobody_else_finds_it(store: CollectionStore) -> None:
         lambda: store.replace("bob", key, 1, "his", []),
         lambda: store.get("ann", "0" * 32),
     ):
-        with pytest.raises(NotThere):
+        with pytest.raises(NotFound):
             attempt()
     assert store.get("ann", key).name == "mine"
 
@@ -103,7 +103,7 @@ def test_renaming_keeps_the_items(store: CollectionStore) -> None:
 def test_a_deleted_collection_is_gone_with_its_items(store: CollectionStore, tmp_path: Path) -> None:
     key = store.create("ann", "x", [A]).collection_id
     store.delete("ann", key)
-    with pytest.raises(NotThere):
+    with pytest.raises(NotFound):
         store.delete("ann", key)
     assert State(tmp_path / "state").read("SELECT * FROM collection_items") == []
 
@@ -113,10 +113,10 @@ def test_a_deleted_collection_is_gone_with_its_items(store: CollectionStore, tmp
     [
         ("", []),
         ("  ", []),
-        ("n" * (LONGEST_NAME + 1), []),
-        ("x", [NewItem("kidney", "a", "n" * (LONGEST_NOTE + 1))]),
+        ("n" * (MAX_NAME_LENGTH + 1), []),
+        ("x", [NewItem("kidney", "a", "n" * (MAX_NOTE_LENGTH + 1))]),
         ("x", [A, NewItem("kidney", "a", "again")]),
-        ("x", [NewItem("kidney", str(number)) for number in range(MOST_ITEMS + 1)]),
+        ("x", [NewItem("kidney", str(number)) for number in range(MAX_ITEMS + 1)]),
     ],
 )
 def test_what_is_too_much_is_refused(store: CollectionStore, name: str, items: list[NewItem]) -> None:
@@ -134,9 +134,9 @@ def test_one_slide_id_of_two_archives_is_two_slides(store: CollectionStore) -> N
 
 
 def test_an_owner_has_a_number_of_collections(store: CollectionStore) -> None:
-    for number in range(MOST_COLLECTIONS):
+    for number in range(MAX_COLLECTIONS):
         store.create("ann", str(number))
     with pytest.raises(InputError, match="already"):
         store.create("ann", "one more")
     store.create("bob", "his first")
-    assert [one.name for one in store.list("ann")] == [str(number) for number in range(MOST_COLLECTIONS)]
+    assert [one.name for one in store.list("ann")] == [str(number) for number in range(MAX_COLLECTIONS)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from histoseek.errors import InputError
 from histoseek.server.state.database import State
-from histoseek.server.state.feedback import FeedbackStore, Json, without_identifiers
+from histoseek.server.state.feedback import FeedbackStore, Json, remove_identifiers
 from histoseek.server.state.migrations import MIGRATIONS
 
 QUERY: Json = {"kind": "text", "text": "clear cell carcinoma", "without": None, "patient_id": None}
@@ -27,13 +27,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> FeedbackStore:
 
 
 def test_judgements_are_kept_by_query_slide_and_judge(store: FeedbackStore) -> None:
-    key = store.query_key(QUERY)
+    key = store.compute_query_key(QUERY)
     store.judge("one", QUERY, "s1", True, "ann")
     store.judge("one", QUERY, "s1", False, "bob")
     store.judge("one", QUERY, "s2", False, "ann")
     store.judge("other", QUERY, "s3", True, "ann")
     store.judge("one", {"kind": "text", "text": "oncocytoma"}, "s4", True, "ann")
-    found = store.of_query("one", key)
+    found = store.list_for_query("one", key)
     assert [(one.slide_id, one.relevant, one.by) for one in found] == [
         ("s1", True, "ann"),
         ("s1", False, "bob"),
@@ -46,12 +46,12 @@ def test_the_last_judgement_counts_and_can_be_taken_back(store: FeedbackStore) -
     query: Json = {"kind": "slide", "slide": {"slide_id": "q"}}
     store.judge("one", query, "s1", True, "ann")
     kept = store.judge("one", query, "s1", False, "ann")
-    assert store.of_query("one", store.query_key(query)) == (kept,)
+    assert store.list_for_query("one", store.compute_query_key(query)) == (kept,)
     store.take_back("one", query, "s1", "bob")
-    assert store.of_query("one", kept.query_key) == (kept,)
+    assert store.list_for_query("one", kept.query_key) == (kept,)
     for _ in range(2):
         store.take_back("one", query, "s1", "ann")
-    assert store.of_query("one", kept.query_key) == ()
+    assert store.list_for_query("one", kept.query_key) == ()
 
 
 def test_stored_texts_name_no_person(tmp_path: Path) -> None:
@@ -85,29 +85,29 @@ def test_a_query_is_kept_once_and_goes_with_its_last_judgement(tmp_path: Path) -
 
 
 def test_a_judge_has_a_number_of_judgements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("histoseek.server.state.feedback.MOST_JUDGEMENTS", 2)
+    monkeypatch.setattr("histoseek.server.state.feedback.MAX_JUDGEMENTS", 2)
     store = FeedbackStore(State(tmp_path / "state"))
     for slide_id in ("s1", "s2"):
         store.judge("one", QUERY, slide_id, True, "ann")
-    with pytest.raises(InputError, match="Take some back"):
+    with pytest.raises(InputError, match="Withdraw some"):
         store.judge("one", QUERY, "s3", True, "ann")
     store.judge("one", QUERY, "s3", True, "bob")
-    assert len(store.of_query("one", store.query_key(QUERY))) == 3
+    assert len(store.list_for_query("one", store.compute_query_key(QUERY))) == 3
 
 
 def test_judgements_of_earlier_versions_are_kept(tmp_path: Path) -> None:
     earlier = State(tmp_path / "state", MIGRATIONS[:2])
-    with earlier.writing() as connection:
+    with earlier.open_transaction() as connection:
         connection.execute("INSERT INTO judgements VALUES ('one', 'k', 's1', 'ann', '{}', 1, 5.0)")
     earlier.close()
     state = State(tmp_path / "state")
-    assert [one.slide_id for one in FeedbackStore(state).of_query("one", "k")] == ["s1"]
+    assert [one.slide_id for one in FeedbackStore(state).list_for_query("one", "k")] == ["s1"]
     assert [tuple(row) for row in state.read("SELECT * FROM judged_queries")] == [("k", "{}")]
 
 
 def test_ids_of_slides_and_cases_are_kept_as_they_are() -> None:
     query: Json = {"kind": "case", "case_id": "S12-34567", "slides": [{"slide_id": "Dr. Jane Miller 12.03.1950"}]}
-    assert without_identifiers(query) == query
+    assert remove_identifiers(query) == query
 
 
 @given(VALUES, st.randoms())
@@ -121,7 +121,7 @@ def test_equal_queries_share_a_key(store: FeedbackStore, value: Json, random: ob
             return [rewritten(inner) for inner in value]
         return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
-    assert store.query_key(rewritten(value)) == store.query_key(value)
+    assert store.compute_query_key(rewritten(value)) == store.compute_query_key(value)
 
 
 @given(VALUES, VALUES)
@@ -129,15 +129,17 @@ def test_keys_tell_queries_apart(store: FeedbackStore, one: Json, other: Json) -
     def plain(value: Json) -> str:
         return json.dumps(value, sort_keys=True)
 
-    if store.query_key({"q": one}) == store.query_key({"q": other}):
+    if store.compute_query_key({"q": one}) == store.compute_query_key({"q": other}):
         assert json.loads(plain(one)) == json.loads(plain(other)) or "null" in plain([one, other])
 
 
 def test_composed_letters_make_no_difference(store: FeedbackStore) -> None:
-    assert store.query_key("Ko\N{LATIN SMALL LETTER E WITH ACUTE}") == store.query_key("Koe\N{COMBINING ACUTE ACCENT}")
+    assert store.compute_query_key("Ko\N{LATIN SMALL LETTER E WITH ACUTE}") == store.compute_query_key(
+        "Koe\N{COMBINING ACUTE ACCENT}"
+    )
 
 
 def test_a_key_says_nothing_to_another_server(store: FeedbackStore, tmp_path: Path) -> None:
     other = FeedbackStore(State(tmp_path / "state"))
-    assert other.query_key(QUERY) != store.query_key(QUERY)
-    assert len(store.query_key(QUERY)) == 32
+    assert other.compute_query_key(QUERY) != store.compute_query_key(QUERY)
+    assert len(store.compute_query_key(QUERY)) == 32

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoseek.server.security.errors import WrongHost
-from histoseek.server.security.hosts import Hosts, same_origin
+from histoseek.server.security.hosts import Hosts, is_same_origin
 
 
 @pytest.mark.parametrize(
@@ -79,4 +79,4 @@ def test_any_host_header_is_read(host: str) -> None:
     ],
 )
 def test_same_origin_is_same_host_and_port(origin: str, host: str, secure: bool, expected: bool) -> None:
-    assert same_origin(origin, host, secure) is expected
+    assert is_same_origin(origin, host, secure) is expected

@@ -68,7 +68,7 @@ def test_a_token_that_is_revoked_is_so_everywhere(several: RunningServer) -> Non
     token = new_token(several)
     assert all(client.session().role == "write" for client in fresh(several, token, 8))
     store = TokenStore(State(several.state))
-    revoked = next(one for one in store.all() if token.startswith(f"hs_{one.token_id}_"))
+    revoked = next(one for one in store.list_tokens() if token.startswith(f"hs_{one.token_id}_"))
     store.revoke(revoked.token_id)
     for client in fresh(several, token, 8):
         with pytest.raises(ServerProblem) as caught:

@@ -29,7 +29,7 @@ def taken(limiter: RateLimiter, kind: RequestKind, who: str, tries: int) -> int:
     done = 0
     for _ in range(tries):
         try:
-            limiter.request(kind, who)
+            limiter.count_request(kind, who)
         except TooManyRequests:
             continue
         done += 1
@@ -47,14 +47,14 @@ def test_who_is_turned_away_hears_when_to_come_again() -> None:
     limiter = RateLimiter(Rates(searches=6), clock=hand)
     assert taken(limiter, RequestKind.SEARCH, "a", 6) == 6
     with pytest.raises(TooManyRequests) as caught:
-        limiter.request(RequestKind.SEARCH, "a")
+        limiter.count_request(RequestKind.SEARCH, "a")
     assert caught.value.retry_after_s == 10
     hand.now += 9.9
     with pytest.raises(TooManyRequests) as caught:
-        limiter.request(RequestKind.SEARCH, "a")
+        limiter.count_request(RequestKind.SEARCH, "a")
     assert caught.value.retry_after_s == 1
     hand.now += 0.2
-    limiter.request(RequestKind.SEARCH, "a")
+    limiter.count_request(RequestKind.SEARCH, "a")
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.sampled_from("abc")), max_size=150), st.integers(1, 20))
@@ -81,43 +81,43 @@ def test_workers_share_what_is_allowed() -> None:
 
 def test_memory_is_bounded() -> None:
     hand = Hand()
-    limiter = RateLimiter(Rates(others=1), clock=hand, most_buckets=100)
+    limiter = RateLimiter(Rates(others=1), clock=hand, max_buckets=100)
     for number in range(1000):
-        limiter.request(RequestKind.OTHER, str(number))
+        limiter.count_request(RequestKind.OTHER, str(number))
         assert len(limiter) <= 100
     with pytest.raises(TooManyRequests):
-        limiter.request(RequestKind.OTHER, "999")
+        limiter.count_request(RequestKind.OTHER, "999")
     hand.now += 61
-    limiter.request(RequestKind.OTHER, "new")
+    limiter.count_request(RequestKind.OTHER, "new")
     assert len(limiter) == 1
 
 
 def test_failed_logins_are_counted_by_address() -> None:
     limiter = RateLimiter(Rates(failed_logins=2), clock=Hand())
     for _ in range(2):
-        limiter.failed_login("10.0.0.1")
+        limiter.count_failed_login("10.0.0.1")
     with pytest.raises(TooManyRequests):
-        limiter.failed_login("10.0.0.1")
-    limiter.failed_login("10.0.0.2")
+        limiter.count_failed_login("10.0.0.1")
+    limiter.count_failed_login("10.0.0.2")
 
 
 def test_a_site_of_ipv6_has_one_bucket() -> None:
     limiter = RateLimiter(Rates(failed_logins=2), clock=Hand())
-    limiter.failed_login("2001:db8:1:2::1")
-    limiter.failed_login("2001:db8:1:2:ffff::9")
+    limiter.count_failed_login("2001:db8:1:2::1")
+    limiter.count_failed_login("2001:db8:1:2:ffff::9")
     with pytest.raises(TooManyRequests):
-        limiter.failed_login("2001:db8:1:2::77")
-    limiter.failed_login("2001:db8:1:3::1")
-    limiter.failed_login("no address")
+        limiter.count_failed_login("2001:db8:1:2::77")
+    limiter.count_failed_login("2001:db8:1:3::1")
+    limiter.count_failed_login("no address")
 
 
 def test_each_refusal_is_told() -> None:
     told: list[RequestKind] = []
-    limiter = RateLimiter(replace(Rates(), searches=1, failed_logins=1), clock=Hand(), refused=told.append)
+    limiter = RateLimiter(replace(Rates(), searches=1, failed_logins=1), clock=Hand(), on_refusal=told.append)
     taken(limiter, RequestKind.SEARCH, "a", 3)
     for _ in range(2):
         with suppress(TooManyRequests):
-            limiter.failed_login("10.0.0.1")
+            limiter.count_failed_login("10.0.0.1")
     assert told == [RequestKind.SEARCH, RequestKind.SEARCH, RequestKind.FAILED_LOGIN]
 
 

@@ -11,10 +11,10 @@ from tests.waiting import HANG_S
 
 SCRIPT = """
 import logging, sys, warnings
-from histoseek.server.logs import configure_logging, request_id_now
+from histoseek.server.logs import configure_logging, current_request_id
 configure_logging(json_lines=sys.argv[1] == "json")
 configure_logging(json_lines=sys.argv[1] == "json")
-request_id_now.set("0815")
+current_request_id.set("0815")
 logging.getLogger("uvicorn.access").info('10.0.0.1 - "GET /?text=Jane+Doe"')
 logging.getLogger("uvicorn.access").critical('10.0.0.1 - "GET /?text=Jane+Doe"')
 logging.getLogger("uvicorn.error").info("Application startup complete.")

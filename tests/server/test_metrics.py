@@ -8,18 +8,18 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from histoseek.errors import ConfigurationError
-from histoseek.server.metrics import Metrics, prepare_folder
+from histoseek.server.telemetry import Metrics, prepare_folder
 from tests.waiting import HANG_S
 
 WORKER = """
 import sys
 from pathlib import Path
-from histoseek.server.metrics import Metrics
+from histoseek.server.telemetry import Metrics
 metrics = Metrics(Path(sys.argv[1]))
 for _ in range(10):
-    metrics.request("/api/v1/x/{y}", "GET", 200, 0.02)
-metrics.search("text", 0.2)
-metrics.archive_slides("kidney", 12)
+    metrics.count_request("/api/v1/x/{y}", "GET", 200, 0.02)
+metrics.count_search("text", 0.2)
+metrics.set_archive_slides("kidney", 12)
 print("counted", flush=True)
 sys.stdin.readline()
 sys.stdout.buffer.write(metrics.render()[0])
@@ -36,15 +36,15 @@ def samples(text: bytes) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 def test_what_happened_is_counted() -> None:
     metrics = Metrics()
-    metrics.request("/api/v1/x/{y}", "GET", 200, 0.02)
-    metrics.request("/api/v1/x/{y}", "GET", 200, 0.3)
-    metrics.request("unmatched", "BREW-A-COFFEE", 404, 0.01)
-    metrics.search("text", 0.2)
-    metrics.tile(0.004)
-    metrics.upload("kept")
-    metrics.sandbox_failure("memory")
-    metrics.rate_limited("search")
-    metrics.archive_slides("kidney", 12)
+    metrics.count_request("/api/v1/x/{y}", "GET", 200, 0.02)
+    metrics.count_request("/api/v1/x/{y}", "GET", 200, 0.3)
+    metrics.count_request("unmatched", "BREW-A-COFFEE", 404, 0.01)
+    metrics.count_search("text", 0.2)
+    metrics.count_tile(0.004)
+    metrics.count_upload("kept")
+    metrics.count_sandbox_failure("memory")
+    metrics.count_rate_limit("search")
+    metrics.set_archive_slides("kidney", 12)
     text, kind = metrics.render()
     found = samples(text)
     route = (("method", "GET"), ("route", "/api/v1/x/{y}"))
@@ -64,7 +64,7 @@ def test_what_happened_is_counted() -> None:
 
 def test_two_servers_in_one_process_count_apart() -> None:
     one, other = Metrics(), Metrics()
-    one.upload("kept")
+    one.count_upload("kept")
     assert b"kept" not in other.render()[0]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from histoseek.server.openapi import description
+from histoseek.server.openapi import dump_description
 from histoseek.server.settings import Limits, Rates, ServerSettings
 from tests.server.running import RunningServer, serving_with
 from tests.waiting import HANG_S
@@ -40,7 +40,7 @@ _MANY = 10**7
 
 @pytest.fixture(scope="module")
 def told() -> dict[str, Any]:
-    return json.loads(description())
+    return json.loads(dump_description())
 
 
 @pytest.fixture(scope="module")

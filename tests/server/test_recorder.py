@@ -8,14 +8,14 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.testclient import TestClient
 from starlette.types import Scope
 
-from histoseek.server.errors import NotThere, Unauthorized
-from histoseek.server.metrics import Metrics
+from histoseek.server.errors import NotFound, Unauthorized
 from histoseek.server.problems import install_problems
-from histoseek.server.security.access import Identity
+from histoseek.server.security.access import Caller
 from histoseek.server.security.audit import AuditLog
 from histoseek.server.security.middleware import Guard
-from histoseek.server.security.recorder import UNMATCHED, Recorder, route_template
+from histoseek.server.security.recorder import UNMATCHED, Recorder, find_route_template
 from histoseek.server.settings import ServerSettings
+from histoseek.server.telemetry import Metrics
 
 SLIDE = "/api/v1/archives/{archive}/slides/{slide_id}"
 
@@ -45,13 +45,13 @@ def application() -> FastAPI:
     def identify(request: Request) -> None:
         if "authorization" not in request.headers:
             raise Unauthorized("token", "none given")
-        request.state.identity = Identity("1", request.headers["authorization"], "read")
+        request.state.caller = Caller("1", request.headers["authorization"], "read")
 
     @router.get("/slides/{slide_id}")
     def slide(request: Request, archive: str, slide_id: str) -> str:
         identify(request)
         if archive != "kidney" or slide_id != "s1":
-            raise NotThere("slide", "none")
+            raise NotFound("slide", "none")
         return "slide"
 
     @router.get("/slides/{slide_id}/image_files/{level}/{tile}")
@@ -141,4 +141,4 @@ def test_probes_and_the_page_are_not_audited(desk: Desk) -> None:
 
 def test_a_scope_without_route_is_unmatched() -> None:
     scope: Scope = {"type": "http", "path": "/x"}
-    assert route_template(scope) == UNMATCHED
+    assert find_route_template(scope) == UNMATCHED

@@ -51,33 +51,33 @@ def test_scripts_and_other_sites_have_no_use_of_the_cookie(desk: Desk) -> None:
 @pytest.mark.parametrize("secure", [False, True])
 def test_a_session_stands_for_its_token(desk: Desk, secure: bool) -> None:
     cookie = f'theme=dark; {desk.started(secure)}; other="odd'
-    found = desk.sessions.token(cookie, secure)
+    found = desk.sessions.find_token(cookie, secure)
     assert found is not None
     assert found.token_id == desk.token.token.token_id
-    assert desk.sessions.token(cookie, not secure) is None
+    assert desk.sessions.find_token(cookie, not secure) is None
 
 
 def test_every_process_knows_a_session(desk: Desk) -> None:
     cookie = desk.started()
     other = State(desk.state.folder)
-    assert Sessions(other, TokenStore(other), 8750, lambda: desk.now[0]).token(cookie, False) is not None
-    assert Sessions(other, TokenStore(other), 9000, lambda: desk.now[0]).token(cookie, False) is None
+    assert Sessions(other, TokenStore(other), 8750, lambda: desk.now[0]).find_token(cookie, False) is not None
+    assert Sessions(other, TokenStore(other), 9000, lambda: desk.now[0]).find_token(cookie, False) is None
 
 
 def test_a_session_ends_after_its_time(tmp_path: Path) -> None:
     desk = make_desk(tmp_path / "state")
     cookie = desk.started()
     desk.now[0] += LIFETIME_S - 1
-    assert desk.sessions.token(cookie, False) is not None
+    assert desk.sessions.find_token(cookie, False) is not None
     desk.now[0] += 1
-    assert desk.sessions.token(cookie, False) is None
+    assert desk.sessions.find_token(cookie, False) is None
 
 
 def test_a_session_ends_with_its_token(tmp_path: Path) -> None:
     desk = make_desk(tmp_path / "state")
     cookie = desk.started()
     desk.tokens.revoke("one")
-    assert desk.sessions.token(cookie, False) is None
+    assert desk.sessions.find_token(cookie, False) is None
 
 
 def test_a_session_that_was_ended_stays_so(tmp_path: Path) -> None:
@@ -85,8 +85,8 @@ def test_a_session_that_was_ended_stays_so(tmp_path: Path) -> None:
     one, other = desk.started(), desk.started()
     gone = desk.sessions.end(one, False)
     assert gone.startswith("histoseek-8750=; Max-Age=0")
-    assert desk.sessions.token(one, False) is None
-    assert desk.sessions.token(other, False) is not None
+    assert desk.sessions.find_token(one, False) is None
+    assert desk.sessions.find_token(other, False) is not None
     assert desk.sessions.end("", False) == gone
     desk.now[0] += LIFETIME_S + 1
     desk.sessions.end(desk.started(), False)
@@ -98,14 +98,14 @@ def test_no_changed_cookie_is_a_session(desk: Desk, at: int, letter: str) -> Non
     name, _, value = desk.started().partition("=")
     at %= len(value)
     if value[at] != letter:
-        assert desk.sessions.token(f"{name}={value[:at]}{letter}{value[at + 1 :]}", False) is None
+        assert desk.sessions.find_token(f"{name}={value[:at]}{letter}{value[at + 1 :]}", False) is None
 
 
 def test_another_states_key_signs_no_session_here(desk: Desk, tmp_path: Path) -> None:
     forged = Sessions(State(tmp_path / "other"), desk.tokens, 8750, lambda: desk.now[0]).start(desk.token.token, False)
-    assert desk.sessions.token(forged.partition(";")[0], False) is None
+    assert desk.sessions.find_token(forged.partition(";")[0], False) is None
 
 
 @given(st.text(max_size=300))
 def test_any_cookie_header_is_read(desk: Desk, header: str) -> None:
-    assert desk.sessions.token(header, False) is None
+    assert desk.sessions.find_token(header, False) is None

@@ -15,7 +15,7 @@ from histoseek.server.settings import (
     ServerSettings,
     UploadLimits,
     is_loopback,
-    named_archives,
+    name_archives,
 )
 
 counts = st.integers(1, 10**9)
@@ -43,7 +43,7 @@ def test_workers_get_the_same_settings(settings: ServerSettings) -> None:
 def test_settings_travel_through_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENVIRONMENT, "")
     settings = ServerSettings({"kidney": Path("/data/kidney.archive")}, workers=3)
-    settings.to_environment()
+    settings.write_to_environment()
     assert ServerSettings.from_environment() == settings
     monkeypatch.delenv(ENVIRONMENT)
     with pytest.raises(ConfigurationError, match="histoseek serve"):
@@ -70,7 +70,7 @@ def test_what_does_not_fit_together_is_refused() -> None:
 
 
 def test_archives_are_named_after_their_folders(tmp_path: Path) -> None:
-    found = named_archives([tmp_path / "kidney.archive", tmp_path / "lung"])
+    found = name_archives([tmp_path / "kidney.archive", tmp_path / "lung"])
     assert found == {"kidney": tmp_path / "kidney.archive", "lung": tmp_path / "lung"}
 
 
@@ -78,13 +78,13 @@ def test_archives_are_named_after_their_folders(tmp_path: Path) -> None:
     "name", ["my slides", "a%2f", "..archive", ".archive", "niere\N{LATIN SMALL LETTER A WITH DIAERESIS}"]
 )
 def test_names_that_cannot_stand_in_an_address_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigurationError, match="address"):
-        named_archives([tmp_path / name])
+    with pytest.raises(ConfigurationError, match="URL"):
+        name_archives([tmp_path / name])
 
 
 def test_two_archives_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="is taken"):
-        named_archives([tmp_path / "a" / "kidney.archive", tmp_path / "b" / "kidney"])
+        name_archives([tmp_path / "a" / "kidney.archive", tmp_path / "b" / "kidney"])
 
 
 @pytest.mark.parametrize(

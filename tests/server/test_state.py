@@ -26,9 +26,9 @@ from pathlib import Path
 from histoseek.server.state.database import State
 state = State(Path(sys.argv[1]), {COUNTERS!r})
 for _ in range(50):
-    with state.writing() as connection:
+    with state.open_transaction() as connection:
         connection.execute({ADD!r})
-print(state.key("purpose").hex())
+print(state.derive_key("purpose").hex())
 """
 
 
@@ -39,7 +39,7 @@ def mode(path: Path) -> int:
 def test_only_the_owner_can_read_the_state(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "state"
     state = State(folder)
-    state.key("anything")
+    state.derive_key("anything")
     assert mode(folder) == 0o700
     files = ("state.sqlite", "state.sqlite-wal", "state.sqlite-shm", "state.lock")
     assert {file.name: mode(file) for file in folder.iterdir()} == dict.fromkeys(files, 0o600)
@@ -54,7 +54,7 @@ def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("x")
-    with pytest.raises(ConfigurationError, match="can't be made"):
+    with pytest.raises(ConfigurationError, match="can't be created"):
         State(tmp_path / "state")
 
 
@@ -94,11 +94,11 @@ def test_the_state_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
 def test_a_transaction_that_raises_is_undone(tmp_path: Path) -> None:
     state = State(tmp_path / "state", COUNTERS)
-    with pytest.raises(ZeroDivisionError), state.writing() as connection:
+    with pytest.raises(ZeroDivisionError), state.open_transaction() as connection:
         connection.execute(ADD)
         raise ZeroDivisionError
     assert state.read("SELECT * FROM counters") == []
-    with state.writing() as connection:
+    with state.open_transaction() as connection:
         connection.execute(ADD)
     assert [row["value"] for row in state.read("SELECT * FROM counters")] == [1]
 
@@ -108,7 +108,7 @@ def test_threads_lose_no_change(tmp_path: Path) -> None:
 
     def count() -> None:
         for _ in range(25):
-            with state.writing() as connection:
+            with state.open_transaction() as connection:
                 (before,) = connection.execute("SELECT coalesce(max(value), 0) FROM counters").fetchone()
                 connection.execute("INSERT OR REPLACE INTO counters VALUES ('n', ?)", (before + 1,))
 
@@ -131,11 +131,11 @@ def test_processes_share_one_state_from_the_first_moment(tmp_path: Path) -> None
 
 def test_keys_differ_by_purpose_and_by_state(tmp_path: Path) -> None:
     one, other = State(tmp_path / "one"), State(tmp_path / "other")
-    keys = {one.key("a"), one.key("b"), other.key("a")}
+    keys = {one.derive_key("a"), one.derive_key("b"), other.derive_key("a")}
     assert len(keys) == 3
     assert {len(key) for key in keys} == {32}
     one.close()
-    assert State(tmp_path / "one").key("a") in keys
+    assert State(tmp_path / "one").derive_key("a") in keys
 
 
 def test_others_that_write_for_too_long_are_an_overload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +143,7 @@ def test_others_that_write_for_too_long_are_an_overload(tmp_path: Path, monkeypa
     state = State(tmp_path / "state", COUNTERS)
     busy = sqlite3.connect(tmp_path / "state" / "state.sqlite", isolation_level=None)
     busy.execute("BEGIN IMMEDIATE")
-    with pytest.raises(Overloaded) as caught, state.writing():
+    with pytest.raises(Overloaded) as caught, state.open_transaction():
         pass
     busy.close()
     assert (caught.value.status, caught.value.retry_after_s) == (503, 5)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histoseek.server.http.tables import file_name, to_csv, to_json
+from histoseek.server.http.downloads import make_file_name, to_csv, to_json
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 
@@ -54,4 +54,4 @@ def test_json_brings_back_every_cell(rows: list[tuple[str, int | None]]) -> None
     ],
 )
 def test_files_have_safe_names(name: str, file: str) -> None:
-    assert file_name("collection", name, "csv") == file
+    assert make_file_name("collection", name, "csv") == file

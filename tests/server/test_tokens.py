@@ -81,19 +81,19 @@ def test_a_revoked_token_is_useless_and_its_name_free(store: TokenStore) -> None
     revoked = store.revoke("one")
     assert revoked.revoked is not None
     assert store.verify(first.text) is None
-    assert store.in_use(first.token.token_id) is None
+    assert store.find_active(first.token.token_id) is None
     assert store.verify(second.text) is not None
     again = store.add("one", "read")
     assert store.verify(again.text) is not None
     assert store.verify(first.text) is None
-    assert [token.name for token in store.all()] == ["one", "two", "one"]
+    assert [token.name for token in store.list_tokens()] == ["one", "two", "one"]
 
 
 def test_tokens_are_revoked_by_id_too(store: TokenStore) -> None:
     made = store.add("one", "read")
     store.revoke(made.token.token_id)
     assert store.verify(made.text) is None
-    with pytest.raises(InputError, match="none in use"):
+    with pytest.raises(InputError, match="no token in use"):
         store.revoke(made.token.token_id)
 
 
@@ -101,7 +101,7 @@ def test_tokens_are_revoked_by_id_too(store: TokenStore) -> None:
     "name", ["", " x", "a\nb", "a" * 65, "=1+1", "a/b", "M\N{LATIN SMALL LETTER U WITH DIAERESIS}ller"]
 )
 def test_odd_names_are_refused(store: TokenStore, name: str) -> None:
-    with pytest.raises(InputError, match="no name"):
+    with pytest.raises(InputError, match="not a valid name"):
         store.add(name, "read")
 
 
@@ -118,7 +118,7 @@ def test_unknown_roles_are_refused(store: TokenStore) -> None:
 
 def test_the_first_token_is_made_once(state: State) -> None:
     found: list[str | None] = []
-    threads = [threading.Thread(target=lambda: found.append(TokenStore(state).ensure_first())) for _ in range(6)]
+    threads = [threading.Thread(target=lambda: found.append(TokenStore(state).create_first())) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -129,18 +129,18 @@ def test_the_first_token_is_made_once(state: State) -> None:
     assert first is not None
     assert (first.name, first.role) == (FIRST_NAME, "write")
     store.revoke(FIRST_NAME)
-    assert store.ensure_first() is None
+    assert store.create_first() is None
 
 
 def test_use_is_noted_to_the_hour(state: State) -> None:
     now = [7_200_000.0]
     store = TokenStore(state, lambda: now[0])
     text = store.add("one", "read").text
-    assert store.all()[0].last_used is None
+    assert store.list_tokens()[0].last_used is None
     seen = []
     for now[0] in (7_200_010.0, 7_203_000.0, 7_205_000.0):
         store.verify(text)
-        last = store.all()[0].last_used
+        last = store.list_tokens()[0].last_used
         assert last is not None
         seen.append(last.timestamp())
     assert seen == [7_200_000.0, 7_200_000.0, 7_203_600.0]
@@ -150,13 +150,13 @@ def test_a_token_works_while_its_use_cannot_be_noted(state: State, monkeypatch: 
     monkeypatch.setattr("histoseek.server.state.database._WAIT_S", 0.01)
     text = TokenStore(state).add("one", "read").text
     other = State(state.folder)
-    with state.writing():
+    with state.open_transaction():
         found = TokenStore(other).verify(text)
     assert found is not None
-    assert TokenStore(other).all()[0].last_used is None
+    assert TokenStore(other).list_tokens()[0].last_used is None
 
 
 def test_sessions_count_as_use(store: TokenStore) -> None:
     made = store.add("one", "read")
-    store.in_use(made.token.token_id)
-    assert store.all()[0].last_used is not None
+    store.find_active(made.token.token_id)
+    assert store.list_tokens()[0].last_used is not None

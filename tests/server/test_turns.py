@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from histoseek.server.errors import Overloaded
-from histoseek.server.turns import Turns
+from histoseek.server.work_queue import WorkQueue
 from tests.waiting import HANG_S
 
 
@@ -36,7 +36,7 @@ def test_no_more_run_at_a_time_than_allowed_and_all_get_their_answer() -> None:
         return number
 
     async def ask() -> list[int]:
-        turns = Turns("search", at_once=3, wait_s=HANG_S)
+        turns = WorkQueue("search", at_once=3, wait_s=HANG_S)
         return await asyncio.gather(*(turns.run(lambda one=one: work(one)) for one in range(12)))
 
     assert outcome(ask()) == list(range(12))
@@ -45,7 +45,7 @@ def test_no_more_run_at_a_time_than_allowed_and_all_get_their_answer() -> None:
 
 def test_who_waits_too_long_is_told_to_come_back() -> None:
     async def ask() -> None:
-        turns, done = Turns("search", at_once=1, wait_s=0.01), threading.Event()
+        turns, done = WorkQueue("search", at_once=1, wait_s=0.01), threading.Event()
         first = asyncio.create_task(turns.run(lambda: done.wait(HANG_S)))
         await asyncio.sleep(0)
         with pytest.raises(Overloaded, match="too many"):
@@ -62,7 +62,7 @@ def test_errors_free_the_turn() -> None:
         raise ValueError("as asked")
 
     async def ask() -> None:
-        turns = Turns("search", at_once=1, wait_s=HANG_S)
+        turns = WorkQueue("search", at_once=1, wait_s=HANG_S)
         for _ in range(3):
             with pytest.raises(ValueError, match="as asked"):
                 await turns.run(fail)

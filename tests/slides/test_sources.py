@@ -16,9 +16,9 @@ from histoseek.geometry import Level, Rect, Size
 from histoseek.search.present.page import render_page
 from histoseek.search.queries import ArchivedSlide, Region, SlideFile
 from histoseek.server.archives.images import SlideImages
-from histoseek.server.archives.served import ServedArchives
-from histoseek.server.errors import NotThere
-from histoseek.server.http.answers import slide_answer
+from histoseek.server.archives.registry import ArchiveRegistry
+from histoseek.server.errors import NotFound
+from histoseek.server.http.responses import to_slide
 from histoseek.server.tiles.service import TileService
 from histoseek.slides.readers.base import Pixels, read_clipped
 from histoseek.slides.slide import open_slide
@@ -130,12 +130,12 @@ def test_it_is_discovered_indexed_searched_shown_and_verified(
     assert page.count("data:image/jpeg") == render_page(files.search(file), "results").count("data:image/jpeg") > 4
     assert f"{KEPT[0]}.tiff" in page
 
-    served = ServedArchives({"memory": archive.path}).get("memory")
+    served = ArchiveRegistry({"memory": archive.path}).get("memory")
     image, tiles = SlideImages().find(served, KEPT[0]), TileService(2, 16)
     assert tiles.tile(image.source, 10, 0, 0).startswith(b"\xff\xd8")
     assert tiles.info(image.source, image.spacing_um_per_px).width == 768
     before = tiles.etag(image.source)
-    told = slide_answer(served.record(KEPT[0]))
+    told = to_slide(served.record(KEPT[0]))
     assert (told.file_name, told.has_image) == (f"{KEPT[0]}.tiff", True)
 
     assert archive.verify().problems == ()
@@ -160,10 +160,10 @@ def test_an_archive_of_a_scheme_that_is_not_known_is_still_listed_and_searched(
     assert len(archive.search(Region(ArchivedSlide(KEPT[0]), (Rect(200, 200, 300, 300),))).results) == 3
     with pytest.raises(UnknownScheme):
         archive.search(f"{FOLDER}/{KEPT[0]}.tiff")
-    told = slide_answer(archive.get(KEPT[0]).record)
+    told = to_slide(archive.get(KEPT[0]).record)
     assert (told.file_name, told.has_image) == (f"{KEPT[0]}.tiff", False)
-    with pytest.raises(NotThere):
-        SlideImages().find(ServedArchives({"memory": archive.path}).get("memory"), KEPT[0])
+    with pytest.raises(NotFound):
+        SlideImages().find(ArchiveRegistry({"memory": archive.path}).get("memory"), KEPT[0])
     assert {problem.what for problem in archive.verify().problems} == {
         "its file cannot be checked: slides cannot be opened from memory:// addresses"
     }

@@ -46,12 +46,12 @@ def serve(
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise MissingExtra("uvicorn", "server") from error
-    from histoseek.server.run import run
-    from histoseek.server.settings import ServerSettings, UploadLimits, default_state, named_archives
+    from histoseek.server.run import run_server
+    from histoseek.server.settings import ServerSettings, UploadLimits, get_default_state_folder, name_archives
 
     settings = ServerSettings(
-        archives=named_archives(archives),
-        state=(state or default_state()).absolute(),
+        archives=name_archives(archives),
+        state=(state or get_default_state_folder()).absolute(),
         host=host,
         port=port,
         workers=workers,
@@ -63,12 +63,12 @@ def serve(
         json_logs=json_logs,
         uploads=UploadLimits(file_bytes=upload_mb * 2**20),
     )
-    run(settings, _say)
+    run_server(settings, _say)
 
 
 def _say(settings: ServerSettings, token: str | None) -> None:
     """Tell where the page is, and the token if it is new: it is shown this once."""
-    from histoseek.server.page import is_built
+    from histoseek.server.web_page import is_built
 
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{shown}:{settings.port}/"

@@ -41,7 +41,7 @@ def add(
 @tokens.command("list")
 def list_(state: StateOption = None, as_json: JsonOption = False) -> None:
     """List tokens: names, roles, when made, last used (to the hour) and revoked."""
-    found = _store(state).all()
+    found = _store(state).list_tokens()
     if as_json:
         print(json.dumps([_facts(token) for token in found], indent=1))
         return
@@ -62,10 +62,10 @@ def revoke(
 
 def _store(folder: Path | None) -> TokenStore:
     from histoseek.server.security.tokens import TokenStore
-    from histoseek.server.settings import default_state
+    from histoseek.server.settings import get_default_state_folder
     from histoseek.server.state.database import State
 
-    return TokenStore(State(folder or default_state()))
+    return TokenStore(State(folder or get_default_state_folder()))
 
 
 def _line(token: Token) -> str:

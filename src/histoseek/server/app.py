@@ -10,14 +10,13 @@ from fastapi import APIRouter, FastAPI
 
 from histoseek._version import __version__
 from histoseek.server.context import Context
-from histoseek.server.http.description import completed
 from histoseek.server.logs import configure_logging
-from histoseek.server.page import add_page
-from histoseek.server.problems import PROBLEM_ANSWERS, install_problems
+from histoseek.server.problems import MEDIA_TYPE, PROBLEM_RESPONSES, install_problems
 from histoseek.server.routes import archives, collections, feedback, jobs, operations, search, session, slides, uploads
 from histoseek.server.security.middleware import Guard
 from histoseek.server.security.recorder import Recorder
 from histoseek.server.settings import ServerSettings
+from histoseek.server.web_page import add_page
 
 API = "/api/v1"
 _ABOUT = (
@@ -25,8 +24,20 @@ _ABOUT = (
     "For research and education; not a medical device."
 )
 
+_ANYBODY = ("/api/v1/health", "/api/v1/ready")
+_SCHEMES = {
+    "token": {"type": "http", "scheme": "bearer", "description": "A token made with `histoseek tokens add`."},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "histoseek-8750",
+        "description": "Started with POST /session.",
+    },
+}
+_WITH_SESSION: list[dict[str, list[str]]] = [{"token": []}, {"session": []}]
 
-def from_environment() -> FastAPI:
+
+def create_app_from_environment() -> FastAPI:
     """The application of a worker process that `histoseek serve` started; raises ConfigurationError."""
     settings = ServerSettings.from_environment()
     configure_logging(settings.json_logs)
@@ -35,8 +46,8 @@ def from_environment() -> FastAPI:
 
 def create_app(settings: ServerSettings) -> FastAPI:
     """The application for these settings; raises ConfigurationError, ArchiveError."""
-    context = Context.of(settings)
-    app = described()
+    context = Context.from_settings(settings)
+    app = create_bare_app()
     app.state.context = context
     app.router.lifespan_context = _lifespan
     record = Recorder(context.audit, context.metrics, settings.archives)
@@ -45,19 +56,19 @@ def create_app(settings: ServerSettings) -> FastAPI:
     return app
 
 
-class _Described(FastAPI):
-    """Says of itself also what its routes don't."""
+class _App(FastAPI):
+    """The application, whose OpenAPI description also says what routes leave out."""
 
     def openapi(self) -> dict[str, Any]:
         """The description, made once."""
         if not self.openapi_schema:
-            self.openapi_schema = completed(super().openapi())
+            self.openapi_schema = complete_description(super().openapi())
         return self.openapi_schema
 
 
-def described() -> FastAPI:
+def create_bare_app() -> FastAPI:
     """The application with its routes and no archives: enough for its OpenAPI description."""
-    app = _Described(
+    app = _App(
         title="histoseek",
         version=__version__,
         description=_ABOUT,
@@ -67,11 +78,11 @@ def described() -> FastAPI:
         redoc_url=None,
     )
     install_problems(app)
-    api = APIRouter(prefix=API, responses=PROBLEM_ANSWERS)
+    api = APIRouter(prefix=API, responses=PROBLEM_RESPONSES)
     for part in (session, archives, slides, search, uploads, jobs, feedback, collections, operations):
         api.include_router(part.router)
     app.include_router(api)
-    app.include_router(operations.metrics_router, responses=PROBLEM_ANSWERS)
+    app.include_router(operations.metrics_router, responses=PROBLEM_RESPONSES)
     return app
 
 
@@ -83,3 +94,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         context.close()
+
+
+def complete_description(description: dict[str, Any]) -> dict[str, Any]:
+    """The description with security schemes, and errors under the media type that they have."""
+    description["components"]["securitySchemes"] = _SCHEMES
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            if path not in _ANYBODY and (path, method) != ("/api/v1/session", "post"):
+                operation["security"] = _WITH_SESSION
+            for status, response in operation["responses"].items():
+                if status >= "400" and "content" in response:
+                    (problem,) = response["content"].values()
+                    response["content"] = {MEDIA_TYPE: problem}
+    return description

@@ -9,6 +9,6 @@ Clock = Callable[[], float]
 """Seconds: since 1970 where moments are kept, since anything where only differences count."""
 
 
-def moment(seconds: float) -> datetime:
+def to_datetime(seconds: float) -> datetime:
     """A time of a clock that counts from 1970, in UTC."""
     return datetime.fromtimestamp(seconds, UTC)

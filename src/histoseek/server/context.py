@@ -10,12 +10,11 @@ from typing import Self
 from fastapi import Request
 
 from histoseek.server.archives.images import SlideImages
-from histoseek.server.archives.maps import Overviews
-from histoseek.server.archives.served import ServedArchives
+from histoseek.server.archives.maps import MapStore
+from histoseek.server.archives.registry import ArchiveRegistry
 from histoseek.server.jobs.store import JobStore
 from histoseek.server.jobs.supervisor import Supervisor
-from histoseek.server.metrics import Metrics
-from histoseek.server.security.access import Access, Identity
+from histoseek.server.security.access import Access, Caller
 from histoseek.server.security.audit import AuditLog
 from histoseek.server.security.head import RequestHead
 from histoseek.server.security.limits import RateLimiter, RequestKind
@@ -25,16 +24,17 @@ from histoseek.server.settings import ServerSettings
 from histoseek.server.state.collections import CollectionStore
 from histoseek.server.state.database import State
 from histoseek.server.state.feedback import FeedbackStore
+from histoseek.server.telemetry import Metrics
 from histoseek.server.tiles.service import TileService
-from histoseek.server.turns import Turns
-from histoseek.server.uploads.service import UploadedSlides
-from histoseek.server.warming import warm
+from histoseek.server.uploads.uploaded_slides import UploadedSlides
+from histoseek.server.warm_up import warm_up
+from histoseek.server.work_queue import WorkQueue
 from histoseek.slides.sources.base import SlideSource
 
 _OPEN_SLIDES = 64
 _TILE_CACHE_MB = 256
-_MAPS = "maps"
-_READINGS_AT_ONCE = 8
+_MAPS_FOLDER = "maps"
+_MAX_UPLOAD_QUERIES = 8
 """Queries that wait for uploads to be encoded: only the sandbox is at work then."""
 
 
@@ -44,12 +44,12 @@ class Context:
 
     settings: ServerSettings
     state: State
-    archives: ServedArchives
-    searches: Turns
-    readings: Turns
+    archives: ArchiveRegistry
+    search_queue: WorkQueue
+    upload_queue: WorkQueue
     images: SlideImages
     tiles: TileService
-    overviews: Overviews
+    maps: MapStore
     uploads: UploadedSlides
     jobs: JobStore
     supervisor: Supervisor
@@ -59,74 +59,76 @@ class Context:
     limiter: RateLimiter
     metrics: Metrics
     audit: AuditLog
-    ending: threading.Event
+    shutdown: threading.Event
 
     @classmethod
-    def of(cls, settings: ServerSettings) -> Self:
+    def from_settings(cls, settings: ServerSettings) -> Self:
         """Open what the settings name; raises ConfigurationError, ArchiveNotFound, DamagedArchive."""
         metrics = Metrics(settings.metrics_folder if settings.workers > 1 else None)
         state = State(settings.state)
         limits = settings.limits
-        archives = ServedArchives(settings.archives)
+        archives = ArchiveRegistry(settings.archives)
         jobs = JobStore(state)
-        uploads = UploadedSlides.of(settings, metrics)
-        limiter = RateLimiter(limits.rates, settings.workers, refused=metrics.rate_limited)
+        uploads = UploadedSlides.create(settings, metrics)
+        limiter = RateLimiter(limits.rates, settings.workers, on_refusal=metrics.count_rate_limit)
         tokens = TokenStore(state)
         anonymous: Role | None = ("write" if settings.write else "read") if settings.allow_anonymous else None
         return cls(
             settings=settings,
             state=state,
             archives=archives,
-            searches=Turns("search", limits.searches, limits.search_s),
-            readings=Turns("query", _READINGS_AT_ONCE, limits.search_s),
+            search_queue=WorkQueue("search", limits.searches, limits.search_s),
+            upload_queue=WorkQueue("query", _MAX_UPLOAD_QUERIES, limits.search_s),
             images=SlideImages(),
             tiles=TileService(_OPEN_SLIDES, _TILE_CACHE_MB),
-            overviews=Overviews(settings.state / _MAPS),
+            maps=MapStore(settings.state / _MAPS_FOLDER),
             uploads=uploads,
             jobs=jobs,
-            supervisor=Supervisor(jobs, lambda job, told: uploads.encode(job, archives.get(job.archive), told)),
+            supervisor=Supervisor(
+                jobs, lambda job, on_progress: uploads.encode(job, archives.get(job.archive), on_progress)
+            ),
             feedback=FeedbackStore(state),
             collections=CollectionStore(state),
             access=Access(tokens, Sessions(state, tokens, settings.port), limiter, anonymous),
             limiter=limiter,
             metrics=metrics,
             audit=AuditLog(settings.state),
-            ending=threading.Event(),
+            shutdown=threading.Event(),
         )
 
     def start(self) -> None:
         """Begin what runs beside requests."""
         self.supervisor.start()
         self.uploads.start()
-        warm(self.archives, self.overviews)
+        warm_up(self.archives, self.maps)
 
     def close(self) -> None:
         """End it all, without losing anything."""
-        self.ending.set()
+        self.shutdown.set()
         self.supervisor.close()
-        self.overviews.close()
+        self.maps.close()
         self.uploads.close()
         self.tiles.close()
         self.state.close()
 
-    def head(self, request: Request) -> RequestHead:
-        """What of a request decides who asks."""
-        return RequestHead.of_scope(request.scope, self.settings.trust_proxy)
+    def read_head(self, request: Request) -> RequestHead:
+        """What of a request decides who sends it."""
+        return RequestHead.from_scope(request.scope, self.settings.trust_proxy)
 
-    def identify(self, request: Request, kind: RequestKind = RequestKind.OTHER) -> Identity:
-        """Who asks, counted; raises Unauthorized, Forbidden, TooManyRequests."""
-        identity = self.access.identify(self.head(request))
-        request.state.identity = identity
-        self.limiter.request(kind, identity.token_id)
-        return identity
+    def identify(self, request: Request, kind: RequestKind = RequestKind.OTHER) -> Caller:
+        """Who sends a request, counted; raises Unauthorized, Forbidden, TooManyRequests."""
+        caller = self.access.identify(self.read_head(request))
+        request.state.caller = caller
+        self.limiter.count_request(kind, caller.token_id)
+        return caller
 
-    def may_write(self, identity: Identity) -> bool:
+    def may_write(self, caller: Caller) -> bool:
         """Whether this identity may change archives here."""
-        return self.settings.write and identity.role == "write"
+        return self.settings.write and caller.role == "write"
 
-    def tile(self, source: SlideSource, level: int, column: int, row: int) -> bytes:
+    def make_tile(self, source: SlideSource, level: int, column: int, row: int) -> bytes:
         """A tile of an archive's slide, timed; raises NoSuchTile, SlideError."""
         began = time.perf_counter()
-        made = self.tiles.tile(source, level, column, row)
-        self.metrics.tile(time.perf_counter() - began)
-        return made
+        tile = self.tiles.make_tile(source, level, column, row)
+        self.metrics.count_tile(time.perf_counter() - began)
+        return tile

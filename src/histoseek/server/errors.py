@@ -2,13 +2,13 @@
 
 HistoseekError
 +-- RequestError          the request can't be answered
-    +-- Unauthorized      no token, or not a good one
+    +-- Unauthorized      no valid token
     +-- Forbidden         not with this token, or not on this server
-    +-- NotThere          no such archive, upload, job or collection
-    +-- Conflict          somebody else was quicker, or is at work
+    +-- NotFound          no such archive, upload, job or collection
+    +-- Conflict          it clashes with what somebody else did or is doing
     +-- TooLarge          more bytes than allowed
     +-- TooSlow           the request's body did not arrive in time
-    +-- TooManyRequests   asked too often
+    +-- TooManyRequests   too many requests in a short time
     +-- Overloaded        no capacity at the moment
 """
 
@@ -26,7 +26,7 @@ class RequestError(HistoseekError):
 
 
 class Unauthorized(RequestError):
-    """No token, or not a good one."""
+    """No valid token."""
 
     status = 401
 
@@ -37,14 +37,14 @@ class Forbidden(RequestError):
     status = 403
 
 
-class NotThere(RequestError):
-    """No such archive, upload, job or collection, or not the asker's."""
+class NotFound(RequestError):
+    """No such archive, upload, job or collection, or not the caller's."""
 
     status = 404
 
 
 class Conflict(RequestError):
-    """Somebody else was quicker, or is at work."""
+    """It clashes with what somebody else did or is doing."""
 
     status = 409
 
@@ -62,7 +62,7 @@ class TooSlow(RequestError):
 
 
 class Retriable(RequestError):
-    """Can succeed after some seconds."""
+    """May succeed when it is repeated after some seconds."""
 
     def __init__(self, where: str, what: str, advice: str = "", retry_after_s: int = 1) -> None:
         self.retry_after_s = max(1, retry_after_s)
@@ -70,7 +70,7 @@ class Retriable(RequestError):
 
 
 class TooManyRequests(Retriable):
-    """Asked too often."""
+    """Too many requests in a short time."""
 
     status = 429
 

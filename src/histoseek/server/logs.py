@@ -8,9 +8,9 @@ import logging.config
 from contextvars import ContextVar
 from types import TracebackType
 
-from histoseek.server.clock import moment
+from histoseek.server.clock import to_datetime
 
-request_id_now: ContextVar[str] = ContextVar("request_id_now", default="")
+current_request_id: ContextVar[str] = ContextVar("request_id_now", default="")
 """The id of the request that this thread or task works for."""
 
 _OURS = ("histoseek", "uvicorn")
@@ -38,7 +38,7 @@ def configure_logging(json_lines: bool) -> None:
                 "histoseek": {"level": "INFO"},
                 "uvicorn": {"level": "INFO", "handlers": [], "propagate": True},
                 "uvicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
-                # It tells of damaged files, by their paths; the readers of slides tell of them, too.
+                # It names damaged files by their paths; the readers of slides report them, too.
                 "pyvips": {"level": "ERROR"},
                 _ACCESS: {"handlers": ["nowhere"], "propagate": False},
             },
@@ -48,7 +48,7 @@ def configure_logging(json_lines: bool) -> None:
 
 
 class PrivacyFilter(logging.Filter):
-    """Lets our own words through; of other packages only that they said something, as they name files."""
+    """Lets our own words through; withholds those of other packages, as they may name files."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Always true; the record's words may be replaced."""
@@ -62,7 +62,14 @@ class PlainFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
-        parts = [_time(record), record.levelname, record.name, request_id_now.get(), _words(record), _error(record)]
+        parts = [
+            _format_time(record),
+            record.levelname,
+            record.name,
+            current_request_id.get(),
+            _flatten_message(record),
+            _format_error(record),
+        ]
         return " ".join(part for part in parts if part)
 
 
@@ -72,17 +79,17 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         parts = {
-            "time": _time(record),
+            "time": _format_time(record),
             "level": record.levelname,
             "logger": record.name,
-            "request_id": request_id_now.get(),
-            "message": _words(record),
-            "error": _error(record),
+            "request_id": current_request_id.get(),
+            "message": _flatten_message(record),
+            "error": _format_error(record),
         }
         return json.dumps({name: part for name, part in parts.items() if part})
 
 
-def place_of(error: BaseException) -> str:
+def locate_error(error: BaseException) -> str:
     """The type of an error and the innermost of our modules it came through, as `ValueError at ranking:120`."""
     place = ""
     trace: TracebackType | None = error.__traceback__
@@ -94,15 +101,15 @@ def place_of(error: BaseException) -> str:
     return f"{type(error).__name__}{place}"
 
 
-def _error(record: logging.LogRecord) -> str:
+def _format_error(record: logging.LogRecord) -> str:
     error = record.exc_info[1] if record.exc_info else None
-    return place_of(error) if error else ""
+    return locate_error(error) if error else ""
 
 
-def _words(record: logging.LogRecord) -> str:
+def _flatten_message(record: logging.LogRecord) -> str:
     """The message on one line, whatever it holds."""
     return " ".join(record.getMessage().split())
 
 
-def _time(record: logging.LogRecord) -> str:
-    return moment(record.created).isoformat(timespec="milliseconds")
+def _format_time(record: logging.LogRecord) -> str:
+    return to_datetime(record.created).isoformat(timespec="milliseconds")

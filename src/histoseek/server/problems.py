@@ -29,7 +29,7 @@ from histoseek.errors import (
 from histoseek.rest.base import Problem
 from histoseek.search.filters.public import PRIVATE_COLUMNS
 from histoseek.server.errors import RequestError, Retriable, Unauthorized
-from histoseek.server.tiles.geometry import NoSuchTile
+from histoseek.server.tiles.grid import NoSuchTile
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -45,24 +45,24 @@ _STATUS: Sequence[tuple[type[HistoseekError], int]] = (
     (DamagedArchive, 503),
     (DiskFull, 503),
 )
-_MOST_FAULTS = 5
+_MAX_FAULTS = 5
 
-PROBLEM_ANSWERS: dict[int | str, dict[str, Any]] = {
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     code: {"model": Problem, "description": text}
     for code, text in (
-        (400, "Not understood"),
-        (401, "No good token"),
-        (403, "Not with this token, or not on this server"),
-        (404, "Not there"),
+        (400, "The request is not valid"),
+        (401, "No valid token"),
+        (403, "Not allowed with this token, or on this server"),
+        (404, "Not found"),
         (408, "The body did not arrive in time"),
-        (409, "Somebody else is at work"),
+        (409, "In conflict with another change, or the archive is being written to"),
         (413, "Too large"),
-        (414, "The address is too long"),
-        (421, "Not by this name"),
-        (422, "The request can't be used"),
-        (429, "Asked too often"),
+        (414, "The URL is too long"),
+        (421, "The server does not answer to this host name"),
+        (422, "The request can't be processed"),
+        (429, "Too many requests"),
         (501, "A part of histoseek is not installed"),
-        (503, "Not at the moment"),
+        (503, "Not available at the moment"),
     )
 }
 """How the routes may fail, for the OpenAPI description."""
@@ -70,16 +70,18 @@ PROBLEM_ANSWERS: dict[int | str, dict[str, Any]] = {
 
 def install_problems(app: FastAPI) -> None:
     """Let every error of the application end as a problem."""
-    app.add_exception_handler(HistoseekError, _known)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HistoseekError, _handle_known_error)
+    app.add_exception_handler(RequestValidationError, _handle_invalid_request)
+    app.add_exception_handler(HTTPException, _handle_http_error)
 
 
-def problem(request: Request, kind: str, status: int, detail: str, headers: dict[str, str] | None = None) -> Any:
-    """The answer that says what is wrong."""
+def make_problem_response(
+    request: Request, kind: str, status: int, detail: str, headers: dict[str, str] | None = None
+) -> Any:
+    """The response that says what is wrong."""
     body = Problem(
         type=f"urn:histoseek:{kind}",
-        title=_title(kind),
+        title=_make_title(kind),
         status=status,
         detail=detail,
         request_id=str(getattr(request.state, "request_id", "")),
@@ -87,14 +89,14 @@ def problem(request: Request, kind: str, status: int, detail: str, headers: dict
     return JSONResponse(body.model_dump(), status, headers, MEDIA_TYPE)
 
 
-def status_of(error: HistoseekError) -> int:
+def get_status(error: HistoseekError) -> int:
     """HTTP's status for an error; 422 for whatever the user gave."""
     if isinstance(error, RequestError):
         return error.status
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 422)
 
 
-def detail_of(error: HistoseekError) -> str:
+def format_detail(error: HistoseekError) -> str:
     """What is wrong and what to do, without what names a file of the server's."""
     text = f"{error.what}. {error.advice}" if error.advice else error.what
     if isinstance(error, SlideError | EncoderError):
@@ -106,35 +108,37 @@ def detail_of(error: HistoseekError) -> str:
         return f"filter: {error.what}. Columns are: {columns}"
     if isinstance(error, UnknownSlide | UnknownCase):
         return f"{error.where}: {error.what}"
-    # Of tables and folders only the name is told.
+    # Of tables and folders only the name is sent.
     where = Path(error.where).name if error.where.startswith("/") else error.where
     return f"{where}: {text}"
 
 
-def _known(request: Request, error: Exception) -> Any:
+def _handle_known_error(request: Request, error: Exception) -> Any:
     if not isinstance(error, HistoseekError):
         raise error
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Retriable) else {}
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
-    return problem(request, error.kind, status_of(error), detail_of(error), headers)
+    return make_problem_response(request, error.kind, get_status(error), format_detail(error), headers)
 
 
-def _invalid(request: Request, error: Exception) -> Any:
+def _handle_invalid_request(request: Request, error: Exception) -> Any:
     if not isinstance(error, RequestValidationError):
         raise error
-    faults = [f"{'.'.join(str(part) for part in one['loc'][1:]) or 'body'}: {one['msg']}" for one in error.errors()]
-    more = f"; and {len(faults) - _MOST_FAULTS} more" if len(faults) > _MOST_FAULTS else ""
-    return problem(request, "InvalidRequest", 422, "; ".join(faults[:_MOST_FAULTS]) + more)
+    faults = [
+        f"{'.'.join(str(part) for part in fault['loc'][1:]) or 'body'}: {fault['msg']}" for fault in error.errors()
+    ]
+    more = f"; and {len(faults) - _MAX_FAULTS} more" if len(faults) > _MAX_FAULTS else ""
+    return make_problem_response(request, "InvalidRequest", 422, "; ".join(faults[:_MAX_FAULTS]) + more)
 
 
-def _http(request: Request, error: Exception) -> Any:
+def _handle_http_error(request: Request, error: Exception) -> Any:
     if not isinstance(error, HTTPException):
         raise error
-    return problem(request, "HttpError", error.status_code, str(error.detail), dict(error.headers or {}))
+    return make_problem_response(request, "HttpError", error.status_code, str(error.detail), dict(error.headers or {}))
 
 
-def _title(kind: str) -> str:
+def _make_title(kind: str) -> str:
     """A class's name as words."""
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind).strip()
     return words.capitalize()

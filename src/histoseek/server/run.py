@@ -11,20 +11,20 @@ from dataclasses import replace
 from histoseek.api import Archive
 from histoseek.errors import ConfigurationError, SlideNotFound
 from histoseek.server.logs import configure_logging
-from histoseek.server.metrics import prepare_folder
 from histoseek.server.security.tokens import TokenStore
 from histoseek.server.settings import ServerSettings
 from histoseek.server.state.database import State
+from histoseek.server.telemetry import prepare_folder
 
 _GRACE_S = 10
 _KEEP_ALIVE_S = 20
 _WAITING_CONNECTIONS = 512
 
-Say = Callable[[ServerSettings, str | None], None]
-"""Told the settings, and the text of the first token when it was made just now."""
+Announce = Callable[[ServerSettings, str | None], None]
+"""Takes the settings, and the text of the first token if it was made just now."""
 
 
-def run(settings: ServerSettings, say: Say) -> None:
+def run_server(settings: ServerSettings, announce: Announce) -> None:
     """Serve until interrupted; what can't work is refused before anything listens. Port 0 takes a free one.
 
     Raises ArchiveNotFound, DamagedArchive, SlideNotFound, ConfigurationError.
@@ -33,33 +33,33 @@ def run(settings: ServerSettings, say: Say) -> None:
         Archive.open(path)
     if settings.import_folder and not settings.import_folder.is_dir():
         raise SlideNotFound(settings.import_folder)
-    with _listening(settings.host, settings.port) as place:
-        settings = replace(settings, port=place.getsockname()[1])
-        token = _first_token(settings)
+    with _open_socket(settings.host, settings.port) as listener:
+        settings = replace(settings, port=listener.getsockname()[1])
+        token = _create_first_token(settings)
         if settings.workers > 1:
             prepare_folder(settings.metrics_folder)
         configure_logging(settings.json_logs)
-        settings.to_environment()
-        say(settings, token)
-        _serve(settings, place)
+        settings.write_to_environment()
+        announce(settings, token)
+        _serve(settings, listener)
 
 
-def _first_token(settings: ServerSettings) -> str | None:
+def _create_first_token(settings: ServerSettings) -> str | None:
     state = State(settings.state)
     try:
-        return None if settings.allow_anonymous else TokenStore(state).ensure_first()
+        return None if settings.allow_anonymous else TokenStore(state).create_first()
     finally:
         state.close()
 
 
-def _serve(settings: ServerSettings, place: socket.socket) -> None:
+def _serve(settings: ServerSettings, listener: socket.socket) -> None:
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
     from histoseek.server.security.protocol import BoundedProtocol
 
     config = uvicorn.Config(
-        "histoseek.server.app:from_environment",
+        "histoseek.server.app:create_app_from_environment",
         factory=True,
         http=BoundedProtocol,
         workers=settings.workers,
@@ -76,21 +76,21 @@ def _serve(settings: ServerSettings, place: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: sys.exit(0))
     if settings.workers > 1:
-        Multiprocess(config, sockets=[place]).run()
+        Multiprocess(config, sockets=[listener]).run()
     else:
-        uvicorn.Server(config).run(sockets=[place])
+        uvicorn.Server(config).run(sockets=[listener])
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _open_socket(host: str, port: int) -> socket.socket:
     """A socket that takes connections from now on, before anybody answers them."""
-    place = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        place.bind((host, port))
-        place.listen(_WAITING_CONNECTIONS)
+        listener.bind((host, port))
+        listener.listen(_WAITING_CONNECTIONS)
     except OSError as error:
-        place.close()
+        listener.close()
         advice = "Is another server running? Choose another --port, or --host"
-        raise ConfigurationError(f"{host}:{port}", f"can't be listened on ({error.strerror})", advice) from error
-    place.set_inheritable(True)
-    return place
+        raise ConfigurationError(f"{host}:{port}", f"can't listen here ({error.strerror})", advice) from error
+    listener.set_inheritable(True)
+    return listener

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 ENVIRONMENT = "HISTOSEEK_SERVER_SETTINGS"
-"""Through this variable `histoseek serve` tells its worker processes the settings."""
+"""The variable in which `histoseek serve` hands the settings to its worker processes."""
 
 _SUFFIX = ".archive"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,99}")
 
 
-def default_state() -> Path:
-    """Where a server keeps its state unless told otherwise."""
+def get_default_state_folder() -> Path:
+    """Where a server keeps its state by default."""
     return Path.home() / ".local" / "share" / "histoseek" / "server"
 
 
@@ -77,14 +77,14 @@ class ServerSettings:
     """How one server runs.
 
     archives: folder by the name that requests use; state: folder of tokens, uploads and judgements; write: archives may
-    be changed; import_folder: what index jobs may read; allow_anonymous: no token is asked for; allowed_hosts: names by
-    which browsers may ask beside loopback ones; trust_proxy: X-Forwarded-For and -Proto come from an own proxy.
+    be changed; import_folder: what index jobs may read; allow_anonymous: no token is required; allowed_hosts: host
+    names to answer to beside loopback ones; trust_proxy: X-Forwarded-For and -Proto come from a proxy of yours.
 
     Raises ConfigurationError for what does not fit together.
     """
 
     archives: Mapping[str, Path]
-    state: Path = field(default_factory=default_state)
+    state: Path = field(default_factory=get_default_state_folder)
     host: str = "127.0.0.1"
     port: int = 8750
     workers: int = 1
@@ -105,11 +105,11 @@ class ServerSettings:
                 "--no-token", f"would open {self.host} to everyone", "Leave it out, or listen on 127.0.0.1"
             )
         if not 0 <= self.port <= 65_535:
-            raise ConfigurationError("--port", f"{self.port} is no port", "Give one from 1 to 65535")
+            raise ConfigurationError("--port", f"{self.port} is not a port number", "Give one from 1 to 65535")
         if self.workers < 1:
-            raise ConfigurationError("--workers", "a server needs at least one", "Give 1 or more")
+            raise ConfigurationError("--workers", "a server needs at least one worker", "Give 1 or more")
         if self.import_folder and not self.write:
-            raise ConfigurationError("--import-folder", "nothing is indexed by a read-only server", "Add --write")
+            raise ConfigurationError("--import-folder", "a read-only server indexes nothing", "Add --write")
 
     @property
     def metrics_folder(self) -> Path:
@@ -118,7 +118,7 @@ class ServerSettings:
 
     def to_json(self) -> str:
         """The settings as one line."""
-        return _adapter().dump_json(self).decode()
+        return _get_adapter().dump_json(self).decode()
 
     @classmethod
     def from_json(cls, text: str) -> ServerSettings:
@@ -126,10 +126,10 @@ class ServerSettings:
         from pydantic import ValidationError
 
         try:
-            return _adapter().validate_json(text)
+            return _get_adapter().validate_json(text)
         except ValidationError as error:
             raise ConfigurationError(
-                ENVIRONMENT, f"{error.error_count()} faults", "Start with `histoseek serve`"
+                ENVIRONMENT, f"{error.error_count()} errors in the settings", "Start with `histoseek serve`"
             ) from error
 
     @classmethod
@@ -140,24 +140,24 @@ class ServerSettings:
             raise ConfigurationError(ENVIRONMENT, "is not set", "Start with `histoseek serve`")
         return cls.from_json(text)
 
-    def to_environment(self) -> None:
+    def write_to_environment(self) -> None:
         """Leave the settings for the workers that this process starts."""
         os.environ[ENVIRONMENT] = self.to_json()
 
 
-def named_archives(folders: Iterable[Path]) -> dict[str, Path]:
+def name_archives(folders: Iterable[Path]) -> dict[str, Path]:
     """Archives by the names of their folders, without `.archive`; raises ConfigurationError for equal or odd names."""
-    found: dict[str, Path] = {}
+    archives: dict[str, Path] = {}
     for folder in folders:
         path = folder.resolve()
         name = path.name.removesuffix(_SUFFIX)
         _check_name(name)
-        if name in found:
+        if name in archives:
             raise ConfigurationError(
-                str(folder), f"the name {name!r} is taken by {found[name]}", "Rename one of the folders"
+                str(folder), f"the name {name!r} is taken by {archives[name]}", "Rename one of the folders"
             )
-        found[name] = path
-    return found
+        archives[name] = path
+    return archives
 
 
 def is_loopback(host: str) -> bool:
@@ -173,12 +173,12 @@ def is_loopback(host: str) -> bool:
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise ConfigurationError(
-            f"archive {name!r}", "its name can't stand in an address", "Use letters, digits and . _ - in the folder's"
+            f"archive {name!r}", "this name can't be part of a URL", "Rename the folder: use letters, digits and . _ -"
         )
 
 
 @lru_cache(maxsize=1)
-def _adapter() -> TypeAdapter[ServerSettings]:
+def _get_adapter() -> TypeAdapter[ServerSettings]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(ServerSettings)

@@ -17,7 +17,7 @@ from PIL import Image
 
 from histoseek.geometry import Level, Size
 from histoseek.server.tiles.deepzoom import DeepZoom
-from histoseek.server.tiles.geometry import NoSuchTile, TileGrid
+from histoseek.server.tiles.grid import NoSuchTile, TileGrid
 from histoseek.slides.readers.base import Pixels
 from histoseek.slides.slide import Slide, open_slide
 from histoseek.slides.sources.file import FileSource
@@ -49,9 +49,9 @@ def in_memory(pixels: list[Pixels], tile_px: int, overview_px: int = 2048) -> De
 
 
 def put_together(image: DeepZoom, level: int) -> Pixels:
-    tiles, size = image.grid.tiles(level), image.grid.level_size(level)
+    tiles, size = image.grid.count_tiles(level), image.grid.measure_level(level)
     rows = [
-        np.concatenate([image.tile(level, column, row) for column in range(tiles.width)], axis=1)
+        np.concatenate([image.read_tile(level, column, row) for column in range(tiles.width)], axis=1)
         for row in range(tiles.height)
     ]
     whole = np.concatenate(rows)
@@ -78,11 +78,11 @@ def test_geometry_is_that_of_openslide(size: tuple[int, int], tile_px: int) -> N
     grid = TileGrid(Size(*size), tile_px)
     assert grid.max_level == reference.level_count - 1
     for level in range(reference.level_count):
-        assert grid.level_size(level) == Size(*reference.level_dimensions[level])
-        tiles = grid.tiles(level)
+        assert grid.measure_level(level) == Size(*reference.level_dimensions[level])
+        tiles = grid.count_tiles(level)
         assert tiles == Size(*reference.level_tiles[level])
         for column, row in {(0, 0), (tiles.width - 1, tiles.height - 1), (tiles.width // 2, tiles.height // 2)}:
-            rect = grid.tile_rect(level, column, row)
+            rect = grid.locate_tile(level, column, row)
             assert (rect.x, rect.y) == (column * tile_px, row * tile_px)
             assert (rect.width, rect.height) == reference.get_tile_dimensions(level, (column, row))
 
@@ -98,7 +98,7 @@ def test_levels_do_not_depend_on_how_they_are_cut(
     pixels = halves(smooth_noise(*size), *(steps if min(size) >= 50 else ()))
     cut, uncut = in_memory(pixels, tile_px, overview_px), in_memory(pixels, 1024, overview_px)
     for level in range(cut.grid.max_level + 1):
-        assert np.array_equal(put_together(cut, level), uncut.tile(level, 0, 0))
+        assert np.array_equal(put_together(cut, level), uncut.read_tile(level, 0, 0))
 
 
 @settings(max_examples=30)
@@ -108,7 +108,7 @@ def test_levels_are_averages_by_area(size: tuple[int, int], steps: tuple[int, ..
     picture = smooth_noise(width, height)
     image = in_memory(halves(picture, *steps), 64, overview_px)
     for level in range(image.grid.max_level + 1):
-        downsample = image.grid.downsample(level)
+        downsample = image.grid.get_downsample(level)
         difference = np.abs(put_together(image, level) - naive_level(picture, downsample))
         whole = difference[: height // downsample, : width // downsample]
         # Rounded to whole values in each level of the pyramid, and in the overview.
@@ -123,7 +123,7 @@ def test_steps_that_are_no_powers_of_two_are_averaged_in_place() -> None:
     slope = np.dstack([across, down, 255 - across]).round().astype(np.uint8)
     image = in_memory(halves(slope, 3), 64)
     for level in range(4, image.grid.max_level + 1):
-        downsample, size = image.grid.downsample(level), image.grid.level_size(level)
+        downsample, size = image.grid.get_downsample(level), image.grid.measure_level(level)
         shown = put_together(image, level).astype(float)
         middles = (np.arange(size.width) + 0.5) * downsample - 0.5
         expected = middles * 255 / 899
@@ -133,21 +133,21 @@ def test_steps_that_are_no_powers_of_two_are_averaged_in_place() -> None:
 
 def test_a_slide_of_one_pixel() -> None:
     image = in_memory([np.full((1, 1, 3), 7, np.uint8)], 256)
-    assert (image.grid.max_level, image.tile(0, 0, 0).tolist()) == (0, [[[7, 7, 7]]])
-    assert image.thumbnail(16).shape == (1, 1, 3)
+    assert (image.grid.max_level, image.read_tile(0, 0, 0).tolist()) == (0, [[[7, 7, 7]]])
+    assert image.make_thumbnail(16).shape == (1, 1, 3)
 
 
 @pytest.mark.parametrize("place", [(-1, 0, 0), (10, 0, 0), (9, 3, 0), (9, 0, 3), (9, -1, 0), (9, 0, -1), (0, 1, 0)])
 def test_tiles_outside_are_refused(place: tuple[int, int, int]) -> None:
     image = in_memory([smooth_noise(300, 257)], 128)
     assert image.grid.max_level == 9
-    for ask in (image.tile, image.jpeg, image.stored_jpeg):
+    for ask in (image.read_tile, image.encode_tile, image.read_stored_jpeg):
         with pytest.raises(NoSuchTile):
             ask(*place)
 
 
 def test_description_is_that_of_the_format() -> None:
-    root = ElementTree.fromstring(in_memory([smooth_noise(300, 200)], 256).dzi().encode())
+    root = ElementTree.fromstring(in_memory([smooth_noise(300, 200)], 256).to_dzi().encode())
     assert root.tag == "{http://schemas.microsoft.com/deepzoom/2008}Image"
     assert root.attrib == {"TileSize": "256", "Overlap": "0", "Format": "jpg"}
     assert root[0].attrib == {"Width": "300", "Height": "200"}
@@ -156,7 +156,7 @@ def test_description_is_that_of_the_format() -> None:
 @pytest.mark.parametrize("px", [1, 16, 100, 333, 600, 2048])
 def test_thumbnails_show_the_whole_slide(px: int) -> None:
     picture = smooth_noise(600, 450, patch_px=200)
-    shown = in_memory(halves(picture, 2), 128).thumbnail(px)
+    shown = in_memory(halves(picture, 2), 128).make_thumbnail(px)
     width = min(px, 600)
     height = max(1, round(width * 450 / 600))
     expected = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(float)
@@ -184,10 +184,10 @@ def test_real_slides_show_the_pixels_of_openslide(shared_data: Path) -> None:
     for name in names:
         image = DeepZoom(open_slide(shared_data / "slides" / name, 0.5))
         with openslide.OpenSlide(str(shared_data / "slides" / name)) as reference:
-            rect = image.grid.tile_rect(image.grid.max_level, 0, 0)
+            rect = image.grid.locate_tile(image.grid.max_level, 0, 0)
             region = np.asarray(reference.read_region((0, 0), 0, (rect.width, rect.height)))[..., :3]
-            assert np.array_equal(image.tile(image.grid.max_level, 0, 0), region), name
+            assert np.array_equal(image.read_tile(image.grid.max_level, 0, 0), region), name
             small = DeepZoomGenerator(reference, image.grid.tile_px, 0).get_tile(image.grid.max_level - 2, (0, 0))
-        ours = image.tile(image.grid.max_level - 2, 0, 0).astype(float)
+        ours = image.read_tile(image.grid.max_level - 2, 0, 0).astype(float)
         assert np.abs(ours - np.asarray(small)).mean() < 4, name
         image.close()

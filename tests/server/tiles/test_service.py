@@ -16,7 +16,7 @@ from PIL import Image
 
 from histoseek.errors import InputError, SlideNotFound, UnreadableSlide
 from histoseek.server.tiles.deepzoom import DeepZoom
-from histoseek.server.tiles.geometry import ImageInfo, NoSuchTile
+from histoseek.server.tiles.grid import ImageInfo, NoSuchTile
 from histoseek.server.tiles.service import TileService
 from histoseek.slides.readers.base import Pixels
 from histoseek.slides.slide import Slide
@@ -38,11 +38,11 @@ def shown(data: bytes) -> np.ndarray:
 
 def test_tiles_and_what_to_know_of_them(slide: FileSource) -> None:
     service = TileService(2, 16)
-    info = service.info(slide, 0.31)
+    info = service.describe(slide, 0.31)
     assert (info.width, info.height, info.spacing_um_per_px) == (700, 500, 0.31)
     assert (info.tile_size_px, info.overlap_px, info.max_level) == (128, 0, 10)
     picture = smooth_noise(700, 500, patch_px=150)
-    whole = np.concatenate([np.hstack([shown(service.tile(slide, 10, x, y)) for x in range(6)]) for y in range(4)])
+    whole = np.concatenate([np.hstack([shown(service.make_tile(slide, 10, x, y)) for x in range(6)]) for y in range(4)])
     assert whole.shape == (500, 700, 3)
     assert np.abs(whole - picture).mean() < 3
     service.close()
@@ -50,18 +50,18 @@ def test_tiles_and_what_to_know_of_them(slide: FileSource) -> None:
 
 def test_finished_tiles_are_made_once(slide: FileSource, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
-    original = DeepZoom.tile
-    monkeypatch.setattr(DeepZoom, "tile", lambda self, *place: made.append(place) or original(self, *place))
+    original = DeepZoom.read_tile
+    monkeypatch.setattr(DeepZoom, "read_tile", lambda self, *place: made.append(place) or original(self, *place))
     service = TileService(2, 16)
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda place: service.tile(slide, *place), [(8, 1, 0), (8, 0, 0)] * 20))
+        answers = list(pool.map(lambda place: service.make_tile(slide, *place), [(8, 1, 0), (8, 0, 0)] * 20))
     assert len(set(answers)) == 2
     assert len(made) <= 2 * max(2, len(os.sched_getaffinity(0)))
     before = len(made)
-    assert service.tile(slide, 8, 1, 0) == answers[0]
+    assert service.make_tile(slide, 8, 1, 0) == answers[0]
     assert len(made) == before
     service.close()
-    assert service.tile(slide, 8, 1, 0) == answers[0]
+    assert service.make_tile(slide, 8, 1, 0) == answers[0]
     assert len(made) == before + 1
 
 
@@ -79,12 +79,12 @@ def test_a_slow_slide_does_not_hold_up_the_others(slide: FileSource, monkeypatch
     monkeypatch.setattr(Slide, "read_level", read)
     service = TileService(4, 16)
     with ThreadPoolExecutor(12) as pool:
-        waiting = [pool.submit(service.tile, slow, level, 0, 0) for level in range(9)]
-        waiting += [pool.submit(service.thumbnail, slow, 64)]
+        waiting = [pool.submit(service.make_tile, slow, level, 0, 0) for level in range(9)]
+        waiting += [pool.submit(service.make_thumbnail, slow, 64)]
         assert reading.wait(timeout=HANG_S)
         try:
-            assert pool.submit(service.tile, slide, 0, 0, 0).result(timeout=HANG_S)
-            assert pool.submit(service.thumbnail, slide, 64).result(timeout=HANG_S)
+            assert pool.submit(service.make_tile, slide, 0, 0, 0).result(timeout=HANG_S)
+            assert pool.submit(service.make_thumbnail, slide, 64).result(timeout=HANG_S)
             assert not any(one.done() for one in waiting)
         finally:
             go_on.set()
@@ -94,44 +94,44 @@ def test_a_slow_slide_does_not_hold_up_the_others(slide: FileSource, monkeypatch
 @pytest.mark.parametrize("px", [64, 250, 700])
 def test_thumbnails(slide: FileSource, px: int) -> None:
     service = TileService(2, 16)
-    data = service.thumbnail(slide, px)
+    data = service.make_thumbnail(slide, px)
     expected = cv2.resize(smooth_noise(700, 500, patch_px=150), (px, round(px * 5 / 7)), interpolation=cv2.INTER_AREA)
     assert np.abs(shown(data) - expected).mean() < 8
-    assert service.thumbnail(slide, px) is data
+    assert service.make_thumbnail(slide, px) is data
 
 
 @pytest.mark.parametrize("px", [-1, 0, 15, 2049, 10**9])
 def test_thumbnails_of_other_sizes_are_refused(slide: FileSource, px: int) -> None:
     with pytest.raises(InputError, match="16 to 2048"):
-        TileService(2, 16).thumbnail(slide, px)
+        TileService(2, 16).make_thumbnail(slide, px)
 
 
 def test_faults(slide: FileSource, tmp_path: Path) -> None:
     service = TileService(2, 16)
     for place in ((11, 0, 0), (-1, 0, 0), (10, 6, 0), (10, 0, -1), (10**9, 10**9, 10**9)):
         with pytest.raises(NoSuchTile):
-            service.tile(slide, *place)
+            service.make_tile(slide, *place)
     (tmp_path / "text.svs").write_text("no slide")
     for path, error in ((tmp_path / "none.tif", SlideNotFound), (tmp_path / "text.svs", UnreadableSlide)):
         for ask in (
-            lambda p: service.tile(p, 0, 0, 0),
-            lambda p: service.thumbnail(p, 64),
-            lambda p: service.info(p, 1),
+            lambda p: service.make_tile(p, 0, 0, 0),
+            lambda p: service.make_thumbnail(p, 64),
+            lambda p: service.describe(p, 1),
         ):
             with pytest.raises(error):
                 ask(FileSource(path))
     with pytest.raises(SlideNotFound):
-        service.etag(FileSource(tmp_path / "none.tif"))
+        service.compute_etag(FileSource(tmp_path / "none.tif"))
 
 
 def test_the_etag_follows_the_file(slide: FileSource) -> None:
     service = TileService(2, 16)
-    first, tile = service.etag(slide), service.tile(slide, 8, 0, 0)
-    assert first == TileService(1, 1).etag(slide)
+    first, tile = service.compute_etag(slide), service.make_tile(slide, 8, 0, 0)
+    assert first == TileService(1, 1).compute_etag(slide)
     assert first[0] == first[-1] == '"' and len(first) == 34
     write_tiff(slide.path, halves(smooth_noise(700, 500, seed=9), 2))
-    assert service.etag(slide) != first
-    assert service.tile(slide, 8, 0, 0) != tile
+    assert service.compute_etag(slide) != first
+    assert service.make_tile(slide, 8, 0, 0) != tile
 
 
 def test_label_and_macro_are_never_shown(shared_data: Path) -> None:
@@ -142,13 +142,13 @@ def test_label_and_macro_are_never_shown(shared_data: Path) -> None:
             hidden = [small(np.asarray(raw.associated_images[kind].convert("RGB"))) for kind in ("label", "macro")]
             slide = np.asarray(raw.get_thumbnail((512, 512)).convert("RGB"))
         source = FileSource(path)
-        info = service.info(source, 0.5)
-        pictures = [shown(service.thumbnail(source, px)) for px in (16, 256, 2048)]
-        pictures += [shown(service.tile(source, *place)) for place in places(info)]
+        info = service.describe(source, 0.5)
+        pictures = [shown(service.make_thumbnail(source, px)) for px in (16, 256, 2048)]
+        pictures += [shown(service.make_tile(source, *place)) for place in places(info)]
         assert len(pictures) > info.max_level
         sizeable = [picture for picture in pictures if min(picture.shape[:2]) >= 16]
         assert max(likeness(picture, secret) for picture in sizeable for secret in hidden) < 0.9, name
-        assert likeness(shown(service.thumbnail(source, 256)), slide) > 0.9
+        assert likeness(shown(service.make_thumbnail(source, 256)), slide) > 0.9
 
 
 def places(info: ImageInfo) -> list[tuple[int, int, int]]:

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from histoseek.errors import SlideNotFound, UnreadableSlide
-from histoseek.server.tiles import slides as module
+from histoseek.server.tiles import open_slides as module
 from histoseek.server.tiles.cache import ByteCache
-from histoseek.server.tiles.slides import OpenSlides
+from histoseek.server.tiles.open_slides import OpenSlides
 from histoseek.slides.slide import Slide, open_slide
 from histoseek.slides.sources.file import FileSource
 from tests.server.tiles.pictures import smooth_noise, write_tiff
@@ -64,7 +64,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def look(slides: OpenSlides, path: Path) -> np.ndarray:
     with slides.use(FileSource(path)) as image:
-        return image.tile(image.grid.max_level, 0, 0)
+        return image.read_tile(image.grid.max_level, 0, 0)
 
 
 def test_the_least_recently_used_goes_first(watched: Watched, files: list[Path]) -> None:
@@ -80,11 +80,11 @@ def test_the_least_recently_used_goes_first(watched: Watched, files: list[Path])
 def test_no_slide_is_closed_under_its_reader(watched: Watched, files: list[Path]) -> None:
     slides = OpenSlides(1, 10**9)
     with slides.use(FileSource(files[0])) as image:
-        before = image.tile(9, 0, 0)
+        before = image.read_tile(9, 0, 0)
         look(slides, files[1])
         assert watched.names() == {"0.tif", "1.tif"}
         slides.close()
-        assert np.array_equal(image.tile(9, 0, 0), before)
+        assert np.array_equal(image.read_tile(9, 0, 0), before)
         assert watched.names() == {"0.tif"}
     assert watched.names() == set()
 
@@ -186,6 +186,6 @@ def test_bytes_are_kept_up_to_a_bound() -> None:
     assert (cache.get("a"), cache.get("b"), cache.get("c")) == (b"1234", None, b"12345")
     cache.put("c", b"1")
     cache.put("large", b"12345678901")
-    assert (cache.held_bytes, cache.get("large")) == (5, None)
+    assert (cache.size_bytes, cache.get("large")) == (5, None)
     cache.clear()
-    assert (cache.held_bytes, cache.get("a")) == (0, None)
+    assert (cache.size_bytes, cache.get("a")) == (0, None)

@@ -18,7 +18,7 @@ from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Size
 from histoseek.server.tiles import jpeg, jpeg2000
 from histoseek.server.tiles.deepzoom import DeepZoom
-from histoseek.server.tiles.stored import StoredTiles
+from histoseek.server.tiles.stored_tiles import StoredTiles
 from histoseek.slides.readers.base import Pixels
 from histoseek.slides.slide import Slide, open_slide
 from tests.server.tiles.pictures import halves, smooth_noise, write_tiff
@@ -44,11 +44,11 @@ def test_stored_tiles_are_handed_on_with_their_colours(tmp_path: Path, stored_as
         image, handed_on = DeepZoom(slide), 0
         assert image.info.tile_size_px == 128
         for level, native in ((10, 0), (8, 1)):
-            tiles = image.grid.tiles(level)
+            tiles = image.grid.count_tiles(level)
             for column in range(tiles.width):
                 for row in range(tiles.height):
-                    data = image.stored_jpeg(level, column, row)
-                    rect = image.grid.tile_rect(level, column, row)
+                    data = image.read_stored_jpeg(level, column, row)
+                    rect = image.grid.locate_tile(level, column, row)
                     assert (data is not None) == ((rect.width, rect.height) == (128, 128))
                     if data is not None:
                         handed_on += 1
@@ -61,12 +61,12 @@ def test_stored_rgb_without_a_marker_keeps_its_colours(shared_data: Path) -> Non
     # Aperio stores RGB in JPEG tiles that don't say so: a browser would take them for YCbCr.
     with open_slide(shared_data / "slides" / "CMU-1-Small-Region.svs") as slide:
         image = DeepZoom(slide)
-        data = image.stored_jpeg(12, 4, 7)
+        data = image.read_stored_jpeg(12, 4, 7)
         assert data is not None
         assert np.array_equal(as_browsers_decode(data), slide.read_level(0, 960, 1680, 240, 240))
         start = data.index(b"Adobe") - 4
         unmarked = data[:start] + data[start + 16 :]
-        assert np.abs(as_browsers_decode(unmarked) - image.tile(12, 4, 7).astype(float)).mean() > 30
+        assert np.abs(as_browsers_decode(unmarked) - image.read_tile(12, 4, 7).astype(float)).mean() > 30
 
 
 def test_nothing_but_the_picture_is_handed_on(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_nothing_but_the_picture_is_handed_on(tmp_path: Path) -> None:
     comment = b"\xff\xfe\x00\x10Name: Jane Doe"
     with open_slide(path, 0.5) as slide:
         image = DeepZoom(slide)
-        data = image.stored_jpeg(9, 1, 1)
+        data = image.read_stored_jpeg(9, 1, 1)
     assert data is not None
     assert set(markers(data)) <= {0xEE, 0xC0, 0xC4, 0xDB, 0xDD, 0xDA}
     assert b"JFIF" in whole and b"JFIF" not in data
@@ -86,7 +86,7 @@ def test_nothing_but_the_picture_is_handed_on(tmp_path: Path) -> None:
 def test_tiles_at_the_edges_are_cut(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "slide.tif", [smooth_noise(300, 290)])
     with open_slide(path, 0.5) as slide:
-        corner = DeepZoom(slide).jpeg(9, 2, 2)
+        corner = DeepZoom(slide).encode_tile(9, 2, 2)
         shown = slide.read_level(0, 256, 256, 44, 34)
     assert as_browsers_decode(corner).shape == (34, 44, 3)
     assert np.abs(as_browsers_decode(corner).astype(float) - shown).mean() < 8
@@ -100,10 +100,10 @@ def test_tiles_that_cannot_be_used_are_left_to_the_reader(tmp_path: Path, broken
         lengths[5] = 0 if broken == "missing" else 200
         tiff.pages[0].tags["TileByteCounts"].overwrite(lengths)
     with open_slide(path, 0.5) as slide:
-        stored = StoredTiles.of(slide)
+        stored = StoredTiles.open(slide)
         assert stored is not None
-        assert stored.jpeg(0, 1, 1) is None
-        assert stored.jpeg(0, 2, 1) is not None
+        assert stored.read_jpeg(0, 1, 1) is None
+        assert stored.read_jpeg(0, 2, 1) is not None
         try:
             expected = slide.read_level(0, 100, 100, 300, 300)
         except UnreadableSlide:
@@ -121,8 +121,8 @@ def test_tiles_that_do_not_show_the_slide_are_not_taken(tmp_path: Path) -> None:
 
     path = write_tiff(tmp_path / "slide.tif", [smooth_noise(512, 512)])
     with open_slide(path, 0.5) as slide:
-        assert StoredTiles.of(slide) is not None
-        assert StoredTiles.of(Negative(slide.source, slide._reader, 0.5)) is None
+        assert StoredTiles.open(slide) is not None
+        assert StoredTiles.open(Negative(slide.source, slide._reader, 0.5)) is None
 
 
 def test_tiles_of_another_size_are_not_decoded() -> None:

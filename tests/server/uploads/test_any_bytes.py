@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from histoseek.encoders.recipe import Recipe
+from histoseek.server.uploads.child_setup import ChildLimits
 from histoseek.server.uploads.errors import RefusedSlide, SandboxFailure
-from histoseek.server.uploads.names import UPLOAD_SUFFIXES
+from histoseek.server.uploads.file_names import UPLOAD_SUFFIXES
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
-from histoseek.server.uploads.setup import ChildLimits
 
 _FEW = settings(max_examples=25, derandomize=True, suppress_health_check=list(HealthCheck))
 _LIMITS = ChildLimits(2**30, 5.0, 10.0)
@@ -68,7 +68,7 @@ def sandbox(folder: Path) -> Iterator[Sandbox]:
 def test_the_files_are_good_before_they_are_changed(sandbox: Sandbox, folder: Path, suffix: str) -> None:
     facts = sandbox.describe(folder / f"good{suffix}")
     assert (facts.width, facts.height) == (96, 64)
-    assert sandbox.tile(folder / f"good{suffix}", facts.max_level, 0, 0).startswith(b"\xff\xd8")
+    assert sandbox.make_tile(folder / f"good{suffix}", facts.max_level, 0, 0).startswith(b"\xff\xd8")
 
 
 def _new(folder: Path, suffix: str, content: bytes) -> Path:
@@ -102,8 +102,8 @@ def test_altered_slides_do_no_harm(
     path = _new(folder, suffix, content[: int(kept * len(content))])
     try:
         facts = sandbox.describe(path)
-        assert sandbox.thumbnail(path, 64).startswith(b"\xff\xd8")
-        assert sandbox.tile(path, facts.max_level, 0, 0).startswith(b"\xff\xd8")
+        assert sandbox.make_thumbnail(path, 64).startswith(b"\xff\xd8")
+        assert sandbox.make_tile(path, facts.max_level, 0, 0).startswith(b"\xff\xd8")
     except (RefusedSlide, SandboxFailure) as error:
         assert str(folder) not in str(error)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoseek.server.uploads.errors import UnknownFormat
-from histoseek.server.uploads.names import UPLOAD_SUFFIXES, display_name, known_suffix
+from histoseek.server.uploads.file_names import UPLOAD_SUFFIXES, make_display_name, require_suffix
 
 
 @pytest.mark.parametrize(
@@ -23,18 +23,18 @@ from histoseek.server.uploads.names import UPLOAD_SUFFIXES, display_name, known_
     ],
 )
 def test_shows_the_last_part_without_control_characters(given_name: str, shown: str) -> None:
-    assert display_name(given_name) == shown
+    assert make_display_name(given_name) == shown
 
 
 def test_shortens_and_keeps_the_ending() -> None:
-    shown = display_name("x" * 500 + ".svs")
+    shown = make_display_name("x" * 500 + ".svs")
     assert len(shown) == 120
     assert shown.endswith("x.svs")
 
 
 @given(st.text(max_size=400))
 def test_whatever_the_name_it_can_be_shown(name: str) -> None:
-    shown = display_name(name)
+    shown = make_display_name(name)
     assert 1 <= len(shown) <= 120
     assert not {"/", "\\"} & set(shown)
     assert all(letter.isprintable() or letter.isspace() for letter in shown)
@@ -43,10 +43,10 @@ def test_whatever_the_name_it_can_be_shown(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["A.SVS", "b.tif", "c.dcm", "d.jpeg", "x/y.ndpi"])
 def test_takes_slides_in_one_file(name: str) -> None:
-    assert known_suffix(name) in UPLOAD_SUFFIXES
+    assert require_suffix(name) in UPLOAD_SUFFIXES
 
 
 @pytest.mark.parametrize("name", ["slide", "a.exe", "a.svs/", ".svs", "a.mrxs", "a.vms", "a.svs.html"])
 def test_refuses_other_endings(name: str) -> None:
     with pytest.raises(UnknownFormat, match="svs"):
-        known_suffix(name)
+        require_suffix(name)

@@ -19,10 +19,10 @@ from histoseek.geometry import Rect
 from histoseek.progress import SilentReporter
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.deepzoom import DeepZoom
-from histoseek.server.tiles.geometry import NoSuchTile
+from histoseek.server.tiles.grid import NoSuchTile
+from histoseek.server.uploads.child_setup import ChildLimits
 from histoseek.server.uploads.errors import RefusedSlide, SandboxBusy
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
-from histoseek.server.uploads.setup import ChildLimits
 from histoseek.slides.slide import open_slide
 from histoseek.slides.sources.file import FileSource
 from tests.server.uploads.processes import readers
@@ -74,10 +74,10 @@ def test_pictures_are_those_of_the_slide(sandbox: Sandbox, shared_data: Path, na
     image = DeepZoom(open_slide(path, 1.0))
     try:
         for level in (0, image.grid.max_level // 2, image.grid.max_level):
-            last = image.grid.tiles(level)
+            last = image.grid.count_tiles(level)
             for column, row in {(0, 0), (last.width - 1, last.height - 1)}:
-                assert sandbox.tile(path, level, column, row) == image.jpeg(level, column, row)
-        assert sandbox.thumbnail(path, 200) == jpeg.encode(image.thumbnail(200))
+                assert sandbox.make_tile(path, level, column, row) == image.encode_tile(level, column, row)
+        assert sandbox.make_thumbnail(path, 200) == jpeg.encode(image.make_thumbnail(200))
     finally:
         image.close()
 
@@ -127,7 +127,7 @@ def test_damage_inside_is_found_where_it_is_read(sandbox: Sandbox, shared_data: 
     facts = sandbox.describe(path)
     for _ in range(2):
         with pytest.raises(RefusedSlide) as caught:
-            sandbox.tile(path, facts.max_level, 0, 0, name="mine.svs")
+            sandbox.make_tile(path, facts.max_level, 0, 0, name="mine.svs")
         assert caught.value.kind == "UnreadableSlide"
         _says_no_path(caught.value, shared_data, "mine.svs")
 
@@ -165,12 +165,12 @@ def _says_no_path(error: HistoseekError, folder: Path, name: str) -> None:
 def test_tiles_that_are_not_there(sandbox: Sandbox, shared_data: Path) -> None:
     for level, column, row in ((40, 0, 0), (-1, 0, 0), (0, 1, 0), (0, 0, -1)):
         with pytest.raises(NoSuchTile, match=f"{level}/{column}_{row}"):
-            sandbox.tile(shared_data / "slides" / REAL, level, column, row)
+            sandbox.make_tile(shared_data / "slides" / REAL, level, column, row)
 
 
 def test_a_thumbnail_has_bounds(sandbox: Sandbox, shared_data: Path) -> None:
     with pytest.raises(InputError, match="px=100000"):
-        sandbox.thumbnail(shared_data / "slides" / REAL, 100_000)
+        sandbox.make_thumbnail(shared_data / "slides" / REAL, 100_000)
 
 
 def test_encoders_that_cannot_be_used(sandbox: Sandbox, shared_data: Path) -> None:
@@ -188,14 +188,16 @@ def test_several_threads_share_it(sandbox: Sandbox, shared_data: Path) -> None:
     places = [(column, row) for column in range(4) for row in range(4)]
     found: dict[tuple[int, int], bytes] = {}
     threads = [
-        threading.Thread(target=lambda place=place: found.update({place: sandbox.tile(path, facts.max_level, *place)}))
+        threading.Thread(
+            target=lambda place=place: found.update({place: sandbox.make_tile(path, facts.max_level, *place)})
+        )
         for place in places
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == {place: image.jpeg(facts.max_level, *place) for place in places}
+    assert found == {place: image.encode_tile(facts.max_level, *place) for place in places}
     image.close()
 
 
@@ -208,7 +210,7 @@ def test_whoever_waits_too_long_is_told(shared_data: Path) -> None:
         with pytest.raises(SandboxBusy):
             sandbox.encode(path, RECIPE)
 
-    assert len(sandbox.encode(path, RECIPE, told=told)) > 0
+    assert len(sandbox.encode(path, RECIPE, on_progress=told)) > 0
     sandbox.close()
 
 

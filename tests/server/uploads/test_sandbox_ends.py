@@ -17,9 +17,9 @@ from PIL import Image
 
 from histoseek.encoders.recipe import Recipe
 from histoseek.server.settings import UploadLimits
+from histoseek.server.uploads.child_setup import ChildLimits
 from histoseek.server.uploads.errors import RefusedSlide, SandboxBusy, SandboxFailure
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
-from histoseek.server.uploads.setup import ChildLimits
 from tests.server.uploads.files import write_flat_png, write_repeating_tiff
 from tests.server.uploads.processes import has_ended, readers, watched
 
@@ -74,7 +74,7 @@ def test_too_much_computing(folder: Path) -> None:
     with limited(folder, cpu_s=1.0) as sandbox:
         assert sandbox.describe(folder / "huge.tiff").width == HUGE_PX
         with pytest.raises(SandboxFailure, match="computing time"):
-            sandbox.thumbnail(folder / "huge.tiff", 256)
+            sandbox.make_thumbnail(folder / "huge.tiff", 256)
         assert still_works(sandbox, folder)
 
 
@@ -84,7 +84,7 @@ def test_computing_is_counted_for_each_request(folder: Path) -> None:
         (process,) = readers(os.getpid())
         begun_s = _cpu_s(process)
         while _cpu_s(process) < begun_s + 1.5:
-            sandbox.thumbnail(folder / "usual.tiff", 1000)
+            sandbox.make_thumbnail(folder / "usual.tiff", 1000)
         assert readers(os.getpid()) == [process]
 
 
@@ -99,8 +99,8 @@ def test_too_much_time(folder: Path) -> None:
         assert still_works(sandbox, folder)
         (process,) = readers(os.getpid())
         os.kill(process, signal.SIGSTOP)
-        with pytest.raises(SandboxFailure, match="more time"):
-            sandbox.thumbnail(folder / "huge.tiff", 256)
+        with pytest.raises(SandboxFailure, match="too long"):
+            sandbox.make_thumbnail(folder / "huge.tiff", 256)
         assert still_works(sandbox, folder)
 
 
@@ -118,8 +118,8 @@ def test_killed_from_outside(folder: Path) -> None:
             for process in readers(os.getpid()):
                 os.kill(process, signal.SIGKILL)
 
-        with pytest.raises(SandboxFailure, match="broke off"):
-            sandbox.encode(folder / "good.png", Recipe(), 0.5, told=kill)
+        with pytest.raises(SandboxFailure, match="interrupted"):
+            sandbox.encode(folder / "good.png", Recipe(), 0.5, on_progress=kill)
         assert still_works(sandbox, folder)
 
 
@@ -133,7 +133,7 @@ def test_a_process_that_has_served_others_is_not_held_against_a_slide(folder: Pa
                 killed.append(process)
 
         first = sandbox.encode(folder / "good.png", Recipe(), 0.5)
-        second = sandbox.encode(folder / "good.png", Recipe(), 0.5, told=kill_once)
+        second = sandbox.encode(folder / "good.png", Recipe(), 0.5, on_progress=kill_once)
         assert len(killed) == 1
         np.testing.assert_array_equal(first.features, second.features)
 
@@ -157,7 +157,7 @@ def test_whoever_is_told_can_end_it(folder: Path) -> None:
 
     with limited(folder) as sandbox:
         with pytest.raises(Cancelled):
-            sandbox.encode(folder / "good.png", Recipe(), 0.5, told=told)
+            sandbox.encode(folder / "good.png", Recipe(), 0.5, on_progress=told)
         assert len(sandbox.encode(folder / "good.png", Recipe(), 0.5)) > 0
 
 
@@ -177,7 +177,7 @@ def test_deleted_slides_are_let_go(folder: Path) -> None:
     path = folder / "deleted.tiff"
     shutil.copy(folder / "usual.tiff", path)
     with limited(folder) as sandbox:
-        sandbox.thumbnail(path, 64)
+        sandbox.make_thumbnail(path, 64)
         (process,) = readers(os.getpid())
         assert str(path) in _open_files(process)
         path.unlink()
@@ -190,7 +190,7 @@ def _open_files(pid: int) -> set[str]:
 
 
 def test_limits_of_the_settings() -> None:
-    limits = SandboxLimits.of(UploadLimits(sandbox_s=7.0, sandbox_bytes=2**30))
+    limits = SandboxLimits.from_upload_limits(UploadLimits(sandbox_s=7.0, sandbox_bytes=2**30))
     assert (limits.reading.wall_s, limits.reading.cpu_s, limits.reading.memory_bytes) == (7.0, 7.0, 2**30)
     assert limits.encoding.wall_s > limits.reading.wall_s
     assert limits.encoding.memory_bytes == 2**30
@@ -204,7 +204,7 @@ def test_close_leaves_no_process(folder: Path) -> None:
         assert len(sandbox.encode(folder / "good.png", Recipe(), 0.5)) > 0
         assert len(readers(os.getpid())) == len(before) + 2
     assert readers(os.getpid()) == before
-    with pytest.raises(SandboxBusy, match="about to end"):
+    with pytest.raises(SandboxBusy, match="shutting down"):
         still_works(sandbox, folder)
 
 
@@ -215,7 +215,7 @@ from histoseek.server.uploads.sandbox import Sandbox
 folder = Path(sys.argv[1])
 sandbox = Sandbox(folder)
 sandbox.describe(folder / "huge.tiff")
-threading.Thread(target=sandbox.thumbnail, args=(folder / "huge.tiff", 256), daemon=True).start()
+threading.Thread(target=sandbox.make_thumbnail, args=(folder / "huge.tiff", 256), daemon=True).start()
 print("busy", flush=True)
 threading.Event().wait()
 """

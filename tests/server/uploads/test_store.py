@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histoseek.server.errors import NotThere, RequestError, TooSlow
+from histoseek.server.errors import NotFound, RequestError, TooSlow
 from histoseek.server.settings import UploadLimits
 from histoseek.server.uploads.errors import IncompleteUpload, QuotaExceeded, StorageFull, UnknownFormat, UploadTooLarge
-from histoseek.server.uploads.facts import LevelFacts, SlideFacts
+from histoseek.server.uploads.slide_facts import LevelFacts, SlideFacts
 from histoseek.server.uploads.store import StoredUpload, UploadStore
 
 LIMITS = UploadLimits(file_bytes=1000, identity_bytes=2500, total_bytes=4000, identity_count=3, keep_s=100.0)
@@ -92,7 +92,7 @@ def test_facts_are_kept(store: UploadStore) -> None:
 def test_facts_of_a_deleted_upload_are_refused(store: UploadStore) -> None:
     stored = upload(store)
     store.delete(stored.upload_id, "ada")
-    with pytest.raises(NotThere):
+    with pytest.raises(NotFound):
         store.keep_facts(stored, FACTS)
     assert left_in(store) == []
 
@@ -187,7 +187,7 @@ def test_some_of_the_disk_stays_free(tmp_path: Path) -> None:
 def test_others_uploads_are_not_there(store: UploadStore) -> None:
     stored = upload(store)
     for ask in (store.get, store.delete):
-        with pytest.raises(NotThere):
+        with pytest.raises(NotFound):
             ask(stored.upload_id, "bob")
     assert store.list("bob") == ()
     assert store.list("ada") == (stored,)
@@ -201,7 +201,7 @@ def test_an_id_is_taken_only_as_it_was_given(store: UploadStore, spell: Callable
     stored = upload(store)
     while stored.upload_id.isdigit():
         stored = upload(store, owner=stored.upload_id)
-    with pytest.raises(NotThere):
+    with pytest.raises(NotFound):
         store.get(spell(stored.upload_id), stored.owner)
 
 
@@ -209,16 +209,16 @@ def test_a_half_written_upload_has_no_id(store: UploadStore) -> None:
     with store.begin("ada", "a.svs", 1):
         (folder,) = left_in(store)
         for text in (folder.name, folder.stem):
-            with pytest.raises(NotThere):
+            with pytest.raises(NotFound):
                 store.get(text, "ada")
 
 
 @given(text=st.text(max_size=50) | st.from_regex(r"[./0-9a-f]{1,40}", fullmatch=True))
 def test_no_text_reaches_another_file(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     store = UploadStore(tmp_path_factory.getbasetemp() / "empty", LIMITS)
-    with pytest.raises(NotThere):
+    with pytest.raises(NotFound):
         store.get(text, "ada")
-    with pytest.raises(NotThere):
+    with pytest.raises(NotFound):
         store.delete(text, "ada")
 
 
@@ -227,7 +227,7 @@ def test_uploads_expire(store: UploadStore, now: Now) -> None:
     now.s += LIMITS.keep_s / 2
     young = upload(store)
     now.s += LIMITS.keep_s / 2
-    with pytest.raises(NotThere):
+    with pytest.raises(NotFound):
         store.get(old.upload_id, "ada")
     assert store.list("ada") == (young,)
     assert old.path.exists()
@@ -252,7 +252,7 @@ def test_half_written_uploads_are_given_up_when_nothing_comes(store: UploadStore
 def test_a_damaged_record_hides_an_upload_until_it_is_swept(store: UploadStore) -> None:
     stored = upload(store)
     (stored.folder / "upload.json").write_text('{"owner": "ada"')
-    with pytest.raises(NotThere):
+    with pytest.raises(NotFound):
         store.get(stored.upload_id, "ada")
     assert store.list("ada") == ()
     store.sweep()

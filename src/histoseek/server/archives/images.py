@@ -7,14 +7,14 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from histoseek.server.archives.served import ServedArchive
+from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.clock import Clock
-from histoseek.server.errors import NotThere
+from histoseek.server.errors import NotFound
 from histoseek.slides.sources.base import SlideSource
 from histoseek.slides.sources.registry import existing_source
 
-_KNOWN_S = 30.0
-_MOST = 4096
+_LIFETIME_S = 30.0
+_MAX_ENTRIES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +30,31 @@ class SlideImages:
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
-        self._known: OrderedDict[tuple[str, str], tuple[float, SlideImage]] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, str], tuple[float, SlideImage]] = OrderedDict()
         self._guard = threading.Lock()
 
-    def find(self, served: ServedArchive, slide_id: str) -> SlideImage:
-        """The image of a slide; raises UnknownSlide, and NotThere when its file is gone or was never there."""
-        key, now = (served.name, slide_id), self._clock()
+    def find(self, entry: ArchiveEntry, slide_id: str) -> SlideImage:
+        """The image of a slide; raises UnknownSlide, and NotFound when its file is gone or was never there."""
+        key, now = (entry.name, slide_id), self._clock()
         with self._guard:
-            until, image = self._known.get(key, (0.0, None))
+            until, image = self._entries.get(key, (0.0, None))
         if image is None or until < now:
-            image = _look_up(served, slide_id)
+            image = _look_up(entry, slide_id)
             with self._guard:
-                self._known[key] = (now + _KNOWN_S, image)
-                self._known.move_to_end(key)
-                while len(self._known) > _MOST:
-                    self._known.popitem(last=False)
+                self._entries[key] = (now + _LIFETIME_S, image)
+                self._entries.move_to_end(key)
+                while len(self._entries) > _MAX_ENTRIES:
+                    self._entries.popitem(last=False)
         return image
 
 
-def _look_up(served: ServedArchive, slide_id: str) -> SlideImage:
-    record = served.record(slide_id)
-    source = None if served.archive.recipe.imported else existing_source(record.uri)
+def _look_up(entry: ArchiveEntry, slide_id: str) -> SlideImage:
+    record = entry.get_record(slide_id)
+    source = None if entry.archive.recipe.imported else existing_source(record.uri)
     if source is None:
-        raise NotThere(slide_id, "the archive has no picture of this slide", "Its file was moved, or never indexed")
+        raise NotFound(
+            slide_id,
+            "the image of this slide is not available",
+            "Its file was moved or deleted, or the slide was indexed from features",
+        )
     return SlideImage(source, record.spacing_um_per_px)

@@ -16,77 +16,79 @@ from histoseek.rest.archives import Map
 from histoseek.search.filters.public import PRIVATE_COLUMNS
 from histoseek.search.maps.layout import MOST_SLIDES
 from histoseek.search.maps.overview import content_version
-from histoseek.server.archives.served import ServedArchive
+from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.errors import Overloaded
 from histoseek.server.state.database import make_private_folder
 
-_KEPT = 32
-_MADE_WITHIN_S = 900.0
+_MAX_FILES = 32
+_TIMEOUT_S = 900.0
 _WAIT_S = 30.0
 
 
-class Overviews:
+class MapStore:
     """Maps below a folder that worker processes share; a process makes one at a time."""
 
     def __init__(self, folder: Path) -> None:
         make_private_folder(folder)
         self._folder = folder
-        self._making = threading.Lock()
+        self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
 
-    def of(self, served: ServedArchive, label: str | None) -> Map:
+    def get(self, entry: ArchiveEntry, label: str | None) -> Map:
         """The map of an archive as it is now, with the labels of a column.
 
         Raises InputError for an unknown column, ArchiveError for an empty archive, Overloaded.
         """
-        archive = served.archive
+        archive = entry.archive
         archive.refresh()
         version = content_version(archive)
         if label is not None and (label not in archive.store.metadata_types() or label in PRIVATE_COLUMNS):
-            raise InputError(f"label {label}", "the archive has no such column", "GET the archive: it lists its fields")
+            raise InputError(
+                f"label {label}", "the archive has no such column", "GET /api/v1/archives/NAME lists its fields"
+            )
         # Which slides of a large archive are drawn depends on their labels; where they lie does not.
-        drawn_by = label if len(archive) > MOST_SLIDES else None
-        found = self._laid_out(served, version, drawn_by)
+        sampling_label = label if len(archive) > MOST_SLIDES else None
+        archive_map = self._load_or_create(entry, version, sampling_label)
         if label is None:
-            return found
-        labels = _labels(archive, label)
-        named = tuple(labels.get(slide_id) or "" for slide_id in found.slide_ids)
-        return found.model_copy(update={"label": label, "labels": named})
+            return archive_map
+        labels = _read_labels(archive, label)
+        column_labels = tuple(labels.get(slide_id) or "" for slide_id in archive_map.slide_ids)
+        return archive_map.model_copy(update={"label": label, "labels": column_labels})
 
-    def _laid_out(self, served: ServedArchive, version: str, drawn_by: str | None) -> Map:
-        key = "\n".join((served.name, version, drawn_by or ""))
+    def _load_or_create(self, entry: ArchiveEntry, version: str, sampling_label: str | None) -> Map:
+        key = "\n".join((entry.name, version, sampling_label or ""))
         path = self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
         if not path.is_file():
-            with self._alone():
+            with self._lock_creation():
                 if not path.is_file():
-                    self._make(served.archive.path, drawn_by, path)
-                    self._forget_old()
+                    self._create(entry.archive.path, sampling_label, path)
+                    self._delete_old()
         return Map.model_validate_json(path.read_bytes())
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        if not self._making.acquire(timeout=_WAIT_S):
-            raise Overloaded("map", "another map is being made", "Ask again in some seconds", 10)
+    def _lock_creation(self) -> Iterator[None]:
+        if not self._lock.acquire(timeout=_WAIT_S):
+            raise Overloaded("map", "another map is being made", "Try again in some seconds", 10)
         try:
             yield
         finally:
-            self._making.release()
+            self._lock.release()
 
-    def _make(self, archive: Path, drawn_by: str | None, path: Path) -> None:
-        """Have a map made: compiling and layout would hold up the answers of this process."""
-        told = [str(archive), str(path), *([drawn_by] if drawn_by else [])]
+    def _create(self, archive: Path, sampling_label: str | None, path: Path) -> None:
+        """Have a map made in another process: compiling and layout would hold up the responses of this one."""
+        arguments = [str(archive), str(path), *([sampling_label] if sampling_label else [])]
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "histoseek.server.archives.map_process", *told],
+            [sys.executable, "-m", "histoseek.server.archives.map_process", *arguments],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
         try:
-            failed = self._child.wait(_MADE_WITHIN_S) != 0
+            has_failed = self._child.wait(_TIMEOUT_S) != 0
         except subprocess.TimeoutExpired:
-            failed = True
+            has_failed = True
             self._child.kill()
             self._child.wait()
-        if failed:
+        if has_failed:
             raise Overloaded("map", "it could not be made", "The server's log says why", 60)
 
     def close(self) -> None:
@@ -94,13 +96,13 @@ class Overviews:
         if self._child is not None and self._child.poll() is None:
             self._child.kill()
 
-    def _forget_old(self) -> None:
-        made = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
-        for path in made[:-_KEPT]:
+    def _delete_old(self) -> None:
+        paths = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+        for path in paths[:-_MAX_FILES]:
             path.unlink(missing_ok=True)
 
 
-def _labels(archive: ArchiveFolder, column: str) -> dict[str, str]:
+def _read_labels(archive: ArchiveFolder, column: str) -> dict[str, str]:
     rows = archive.store.columns(["slide_id", column], None).to_pydict()
     values = ("" if value is None else str(value) for value in rows[column])
     return dict(zip(rows["slide_id"], values, strict=True))

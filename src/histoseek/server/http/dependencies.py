@@ -1,4 +1,4 @@
-"""What routes ask for: the process's context, who asks, and what they may do."""
+"""What routes depend on: the process's context, the caller, and what callers may do."""
 
 from __future__ import annotations
 
@@ -7,59 +7,59 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
-from histoseek.server.archives.served import ServedArchive
+from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.context import Context
 from histoseek.server.errors import Forbidden
-from histoseek.server.security.access import Identity
+from histoseek.server.security.access import Caller
 from histoseek.server.security.limits import RequestKind
 
 
-def _context(request: Request) -> Context:
+def _find_context(request: Request) -> Context:
     context: Context = request.app.state.context
     return context
 
 
-async def context_of(request: Request) -> Context:
+async def get_context(request: Request) -> Context:
     """The context that the application was made with."""
     # Not to be run in a thread, as what takes no time needs none.
-    return _context(request)
+    return _find_context(request)
 
 
-InContext = Annotated[Context, Depends(context_of)]
+InContext = Annotated[Context, Depends(get_context)]
 
 
-def _asking(kind: RequestKind) -> Callable[[Request], Identity]:
-    """Who asks, counted among requests of this kind; raises Unauthorized, Forbidden, TooManyRequests."""
+def _identify_for(kind: RequestKind) -> Callable[[Request], Caller]:
+    """The caller, counted among requests of this kind; raises Unauthorized, Forbidden, TooManyRequests."""
 
-    def identify(request: Request) -> Identity:
-        return _context(request).identify(request, kind)
+    def identify(request: Request) -> Caller:
+        return _find_context(request).identify(request, kind)
 
     return identify
 
 
-Reader = Annotated[Identity, Depends(_asking(RequestKind.OTHER))]
-Searcher = Annotated[Identity, Depends(_asking(RequestKind.SEARCH))]
-Viewer = Annotated[Identity, Depends(_asking(RequestKind.TILES))]
-Uploader = Annotated[Identity, Depends(_asking(RequestKind.UPLOAD))]
+Reader = Annotated[Caller, Depends(_identify_for(RequestKind.OTHER))]
+Searcher = Annotated[Caller, Depends(_identify_for(RequestKind.SEARCH))]
+Viewer = Annotated[Caller, Depends(_identify_for(RequestKind.TILES))]
+Uploader = Annotated[Caller, Depends(_identify_for(RequestKind.UPLOAD))]
 
 
-async def writer(context: InContext, identity: Reader) -> Identity:
-    """Whoever may change archives; raises Forbidden also on a server that only reads."""
-    identity.need("write")
+async def require_writer(context: InContext, caller: Reader) -> Caller:
+    """A caller who may change archives; raises Forbidden also on a server that only reads."""
+    caller.require("write")
     if not context.settings.write:
         raise Forbidden("server", "serves its archives read-only", "Start it with --write")
-    return identity
+    return caller
 
 
-Writer = Annotated[Identity, Depends(writer)]
+Writer = Annotated[Caller, Depends(require_writer)]
 
 
-async def served(context: InContext, archive: Annotated[str, Path(max_length=100)]) -> ServedArchive:
-    """The archive that the path names; raises NotThere."""
+async def get_entry(context: InContext, archive: Annotated[str, Path(max_length=100)]) -> ArchiveEntry:
+    """The archive that the path names; raises NotFound."""
     return context.archives.get(archive)
 
 
-Served = Annotated[ServedArchive, Depends(served)]
-"""To be named after who asks: whoever may not ask is not told which archives there are."""
+EntryInPath = Annotated[ArchiveEntry, Depends(get_entry)]
+"""To stand after the caller among a route's parameters: who has no access does not learn which archives there are."""
 
 SlideIdInPath = Annotated[str, Path(min_length=1, max_length=200)]

@@ -1,1 +1,1 @@
-"""Long work: slides are indexed, uploads encoded; told in the state, so that every worker process can answer."""
+"""Long work: slides are indexed, uploads encoded; progress is kept in the state, for all worker processes."""

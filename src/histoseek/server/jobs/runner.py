@@ -22,20 +22,20 @@ from histoseek.api import Archive
 from histoseek.archive.indexing.ingest import IndexReport
 from histoseek.errors import ArchiveBusy, HistoseekError
 from histoseek.progress import CountingReporter, Reporter
-from histoseek.server.jobs.store import JobStore, Outcome, Refused, StoredJob
-from histoseek.server.jobs.supervisor import unexpected
-from histoseek.server.problems import detail_of
+from histoseek.server.jobs.store import JobStore, Outcome, StoredJob, StoredRefusal
+from histoseek.server.jobs.supervisor import describe_unexpected
+from histoseek.server.problems import format_detail
 from histoseek.server.settings import ServerSettings
 from histoseek.server.state.database import State
 
 METADATA, REPORTS = "metadata.csv", "reports.csv"
 """Tables of these names in the import folder are read with its slides."""
 
-UPLOADED = "uploaded"
+UPLOADS_FOLDER = "uploaded"
 """The folder below the import folder where indexed uploads are kept."""
 
-_TOLD_EVERY_S = 0.5
-_TRIED_EVERY_S = 2.0
+_REPORT_EVERY_S = 0.5
+_RETRY_S = 2.0
 _ABSOLUTE = re.compile(r"(?:^|[\s'\"(])/\w")
 """A path of the server's, which is nobody else's business."""
 
@@ -52,11 +52,11 @@ class NewSlide:
     report: str | None
 
 
-class Cancelled(Exception):
+class IndexingCancelled(Exception):
     """The job is no longer wanted."""
 
 
-class _Told(CountingReporter):
+class _JobReporter(CountingReporter):
     """A Reporter that writes into the job, not more often than twice a second."""
 
     def __init__(self, jobs: JobStore, job_id: str) -> None:
@@ -66,25 +66,25 @@ class _Told(CountingReporter):
 
     @contextmanager
     def part(self, title: str, total: int) -> Iterator[Reporter]:
-        yield _Part(self)
+        yield _TileReporter(self)
 
     def close(self) -> None:
-        """Tell what is done in the end."""
-        self._jobs.progress(self._job_id, self.done, self.total, None)
+        """Report what is done in the end."""
+        self._jobs.report_progress(self._job_id, self.done, self.total, None)
 
     def tell(self) -> None:
-        """Tell how far it is; raises Cancelled."""
+        """Report how far it is; raises IndexingCancelled."""
         if time.monotonic() < self._next:
             return
-        self._next = time.monotonic() + _TOLD_EVERY_S
-        if not self._jobs.progress(self._job_id, self.done, self.total, None):
-            raise Cancelled
+        self._next = time.monotonic() + _REPORT_EVERY_S
+        if not self._jobs.report_progress(self._job_id, self.done, self.total, None):
+            raise IndexingCancelled
 
 
-class _Part:
-    """Tiles of a slide: they say only that there is life."""
+class _TileReporter:
+    """Tiles of a slide: they show only that the job is alive."""
 
-    def __init__(self, whole: _Told) -> None:
+    def __init__(self, whole: _JobReporter) -> None:
         self._whole = whole
 
     def advance(self, items: int = 1) -> None:
@@ -105,42 +105,44 @@ def main(job_id: str) -> None:
     jobs = JobStore(State(settings.state))
     job = jobs.get(job_id)
     try:
-        told = _Told(jobs, job_id)
-        outcome = _when_free(lambda: run(settings, job, told), told)
-        told.close()
+        reporter = _JobReporter(jobs, job_id)
+        outcome = _retry_while_busy(lambda: run_job(settings, job, reporter), reporter)
+        reporter.close()
         jobs.end(job_id, "done", outcome)
-    except Cancelled:
+    except IndexingCancelled:
         jobs.end(job_id, "cancelled")
     except HistoseekError as error:
-        jobs.end(job_id, "failed", error=detail_of(error))
+        jobs.end(job_id, "failed", error=format_detail(error))
     except Exception as error:
         log.exception("job %s failed", job_id)
-        jobs.end(job_id, "failed", error=unexpected(error))
+        jobs.end(job_id, "failed", error=describe_unexpected(error))
 
 
-def run(settings: ServerSettings, job: StoredJob, reporter: Reporter) -> Outcome:
-    """Index what the job names; files are told as their users call them, or as they lie below the import folder."""
+def run_job(settings: ServerSettings, job: StoredJob, reporter: Reporter) -> Outcome:
+    """Index what the job names; files are named as their users do, or by their place below the import folder."""
     archive = Archive.open(settings.archives[job.archive])
     if settings.import_folder is None:
         raise HistoseekError("server", "has no import folder", "Start it with --import-folder")
-    slides = [NewSlide(**{**one, "file": Path(one["file"])}) for one in json.loads(job.spec)["slides"]]
+    slides = [NewSlide(**{**slide, "file": Path(slide["file"])}) for slide in json.loads(job.spec)["slides"]]
     if slides:
-        names = {str(one.file): one.name for one in slides}
-        return _outcome(_index_files(archive, slides, reporter), settings.import_folder, names)
+        names = {str(slide.file): slide.name for slide in slides}
+        return _summarise(_index_files(archive, slides, reporter), settings.import_folder, names)
     tables = {name: settings.import_folder / name for name in (METADATA, REPORTS)}
-    given = {name: path if path.is_file() else None for name, path in tables.items()}
-    report = archive.index([settings.import_folder], given[METADATA], given[REPORTS], reporter=reporter)
-    return _outcome(report, settings.import_folder, {})
+    tables_present = {name: path if path.is_file() else None for name, path in tables.items()}
+    report = archive.index(
+        [settings.import_folder], tables_present[METADATA], tables_present[REPORTS], reporter=reporter
+    )
+    return _summarise(report, settings.import_folder, {})
 
 
-def _when_free(work: Callable[[], Outcome], told: _Told) -> Outcome:
+def _retry_while_busy(work: Callable[[], Outcome], reporter: _JobReporter) -> Outcome:
     """Do it as soon as nobody else writes to the archive."""
     while True:
         try:
             return work()
         except ArchiveBusy:
-            told.tell()
-            time.sleep(_TRIED_EVERY_S)
+            reporter.tell()
+            time.sleep(_RETRY_S)
 
 
 def _index_files(archive: Archive, slides: Sequence[NewSlide], reporter: Reporter) -> IndexReport:
@@ -149,16 +151,18 @@ def _index_files(archive: Archive, slides: Sequence[NewSlide], reporter: Reporte
     return archive.index([slide.file for slide in slides], metadata, reports, reporter=reporter)
 
 
-def _outcome(report: IndexReport, folder: Path, names: Mapping[str, str]) -> Outcome:
+def _summarise(report: IndexReport, folder: Path, names: Mapping[str, str]) -> Outcome:
     """What was done; names: of files, by path."""
 
-    def told(text: str) -> str:
+    def hide_paths(text: str) -> str:
         for path, name in names.items():
             text = text.replace(path, name)
         return text.replace(f"{folder}{os.sep}", "")
 
-    refused = tuple(Refused(told(one.path), one.error, told(one.reason)) for one in report.refused)
-    warnings = tuple(text for text in map(told, report.warnings) if not _ABSOLUTE.search(text))
+    refused = tuple(
+        StoredRefusal(hide_paths(refusal.path), refusal.error, hide_paths(refusal.reason)) for refusal in report.refused
+    )
+    warnings = tuple(text for text in map(hide_paths, report.warnings) if not _ABSOLUTE.search(text))
     return Outcome(report.added, report.updated, report.unchanged, refused, warnings)
 
 

@@ -1,4 +1,4 @@
-"""Jobs as the state keeps them: who works on one tells here how far it is, and learns here that it is cancelled."""
+"""Jobs as the state keeps them: who works on one reports progress here, and learns here that it is cancelled."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from histoseek.server.errors import Conflict, NotThere
+from histoseek.server.errors import Conflict, NotFound
 from histoseek.server.state.database import State
 
-Kind = Literal["index", "encode"]
+JobKind = Literal["index", "encode"]
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 ENDED: tuple[JobState, ...] = ("done", "failed", "cancelled")
 
-_MOST_OPEN = 50
-_KEPT = 500
+_MAX_OPEN = 50
+_MAX_STORED = 500
 _STALE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """A slide that was not taken, by its name."""
+class StoredRefusal:
+    """A slide that was not taken in, by its name."""
 
     name: str
     error: str
@@ -38,7 +38,7 @@ class Outcome:
     added: int = 0
     updated: int = 0
     unchanged: int = 0
-    refused: tuple[Refused, ...] = ()
+    refused: tuple[StoredRefusal, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -47,7 +47,7 @@ class StoredJob:
     """A job; times in seconds since 1970; spec: what is to be done, as JSON."""
 
     job_id: str
-    kind: Kind
+    kind: JobKind
     archive: str
     owner: str
     upload_id: str | None
@@ -75,15 +75,13 @@ class JobStore:
         self._state = state
         self._clock = clock
 
-    def add(self, kind: Kind, archive: str, owner: str, spec: str = "{}", upload_id: str | None = None) -> StoredJob:
+    def add(self, kind: JobKind, archive: str, owner: str, spec: str = "{}", upload_id: str | None = None) -> StoredJob:
         """Put a job into the queue; raises Conflict when its owner has too many open ones."""
         job_id = secrets.token_hex(8)
-        with self._state.writing() as connection:
-            found = connection.execute(
-                "SELECT count(*) FROM jobs WHERE owner = ? AND ended IS NULL", (owner,)
-            ).fetchone()
-            if found[0] >= _MOST_OPEN:
-                raise Conflict("jobs", f"{found[0]} of yours have not ended", "Wait for them, or cancel some")
+        with self._state.open_transaction() as connection:
+            row = connection.execute("SELECT count(*) FROM jobs WHERE owner = ? AND ended IS NULL", (owner,)).fetchone()
+            if row[0] >= _MAX_OPEN:
+                raise Conflict("jobs", f"you have {row[0]} unfinished jobs", "Wait for them, or cancel some")
             connection.execute(
                 "INSERT INTO jobs (job_id, kind, archive, owner, upload_id, spec, state, created, done)"
                 " VALUES (?, ?, ?, ?, ?, ?, 'waiting', ?, 0)",
@@ -92,31 +90,31 @@ class JobStore:
             connection.execute(
                 "DELETE FROM jobs WHERE ended IS NOT NULL AND job_id NOT IN"
                 " (SELECT job_id FROM jobs ORDER BY created DESC LIMIT ?)",
-                (_KEPT,),
+                (_MAX_STORED,),
             )
         return self.get(job_id)
 
     def get(self, job_id: str, owner: str | None = None) -> StoredJob:
-        """One job, of this owner (None: whose ever); raises NotThere."""
+        """One job, of this owner (None: of anybody); raises NotFound."""
         rows = self._state.read("SELECT * FROM jobs WHERE job_id = ? AND owner = coalesce(?, owner)", (job_id, owner))
         if not rows:
-            raise NotThere("job", "there is none of this id", "GET /api/v1/jobs lists yours")
-        return _job(rows[0])
+            raise NotFound("job", "there is no job of this id", "GET /api/v1/jobs lists yours")
+        return _parse_job(rows[0])
 
-    def list(self, owner: str | None = None, most: int = 100) -> Sequence[StoredJob]:
+    def list(self, owner: str | None = None, limit: int = 100) -> Sequence[StoredJob]:
         """The newest jobs first."""
         rows = self._state.read(
-            "SELECT * FROM jobs WHERE owner = coalesce(?, owner) ORDER BY created DESC LIMIT ?", (owner, most)
+            "SELECT * FROM jobs WHERE owner = coalesce(?, owner) ORDER BY created DESC LIMIT ?", (owner, limit)
         )
-        return [_job(row) for row in rows]
+        return [_parse_job(row) for row in rows]
 
-    def claim(self, kind: Kind) -> StoredJob | None:
+    def claim(self, kind: JobKind) -> StoredJob | None:
         """Take the oldest waiting job for this process, of indexing one an archive at a time.
 
         Jobs that nobody has worked on for a minute are waiting again.
         """
         now = self._clock()
-        with self._state.writing() as connection:
+        with self._state.open_transaction() as connection:
             connection.execute(
                 "UPDATE jobs SET state = 'waiting' WHERE state = 'running' AND beat < ?", (now - _STALE_S,)
             )
@@ -137,13 +135,13 @@ class JobStore:
 
     def beat(self, job_id: str) -> bool:
         """Say that a job is being worked on; whether it is still wanted."""
-        with self._state.writing() as connection:
+        with self._state.open_transaction() as connection:
             connection.execute("UPDATE jobs SET beat = ? WHERE job_id = ?", (self._clock(), job_id))
             return bool(connection.execute("SELECT cancel = 0 FROM jobs WHERE job_id = ?", (job_id,)).fetchone()[0])
 
-    def progress(self, job_id: str, done: int, total: int | None, part: str | None) -> bool:
+    def report_progress(self, job_id: str, done: int, total: int | None, part: str | None) -> bool:
         """Say how far a job is; whether it is still wanted."""
-        with self._state.writing() as connection:
+        with self._state.open_transaction() as connection:
             connection.execute(
                 "UPDATE jobs SET done = ?, total = ?, part = ?, beat = ? WHERE job_id = ?",
                 (done, total, part, self._clock(), job_id),
@@ -152,21 +150,21 @@ class JobStore:
 
     def end(self, job_id: str, state: JobState, outcome: Outcome | None = None, error: str | None = None) -> None:
         """Say how a job ended; the first to say so is right."""
-        with self._state.writing() as connection:
+        with self._state.open_transaction() as connection:
             connection.execute(
                 "UPDATE jobs SET state = ?, ended = ?, outcome = ?, error = ?, part = NULL"
                 " WHERE job_id = ? AND ended IS NULL",
                 (state, self._clock(), json.dumps(asdict(outcome or Outcome())), error, job_id),
             )
 
-    def give_back(self, job_id: str) -> None:
+    def release(self, job_id: str) -> None:
         """Let a job that this process can't go on with wait for another one."""
-        with self._state.writing() as connection:
+        with self._state.open_transaction() as connection:
             connection.execute("UPDATE jobs SET state = 'waiting' WHERE job_id = ? AND ended IS NULL", (job_id,))
 
     def cancel(self, job_id: str) -> None:
         """Ask for an end: at once for a waiting job, soon for a running one."""
-        with self._state.writing() as connection:
+        with self._state.open_transaction() as connection:
             connection.execute("UPDATE jobs SET cancel = 1 WHERE job_id = ?", (job_id,))
             connection.execute(
                 "UPDATE jobs SET state = 'cancelled', ended = ? WHERE job_id = ? AND state = 'waiting'",
@@ -174,10 +172,10 @@ class JobStore:
             )
 
 
-def _job(row: sqlite3.Row) -> StoredJob:
-    told = json.loads(row["outcome"]) if row["outcome"] else {}
-    refused = tuple(Refused(**one) for one in told.pop("refused", ()))
+def _parse_job(row: sqlite3.Row) -> StoredJob:
+    outcome = json.loads(row["outcome"]) if row["outcome"] else {}
+    refused = tuple(StoredRefusal(**refusal) for refusal in outcome.pop("refused", ()))
     return StoredJob(
         **{name: row[name] for name in StoredJob.__slots__ if name != "outcome"},
-        outcome=Outcome(**{**told, "refused": refused, "warnings": tuple(told.get("warnings", ()))}),
+        outcome=Outcome(**{**outcome, "refused": refused, "warnings": tuple(outcome.get("warnings", ()))}),
     )

@@ -9,25 +9,25 @@ import threading
 from collections.abc import Callable
 
 from histoseek.errors import HistoseekError
-from histoseek.server.jobs.store import JobStore, Kind, StoredJob
-from histoseek.server.problems import detail_of
+from histoseek.server.jobs.store import JobKind, JobStore, StoredJob
+from histoseek.server.problems import format_detail
 
-_LOOKS_EVERY_S = 0.5
+_POLL_S = 0.5
 _GRACE_S = 10.0
 
-StillWanted = Callable[[int, int | None], bool]
+ProgressCallback = Callable[[int, int | None], bool]
 """Takes how many tiles are done, and of how many; says whether to go on."""
 
-Encode = Callable[[StoredJob, StillWanted], None]
-"""Encodes the upload of a job; raises NotWanted when it is told not to go on."""
+Encode = Callable[[StoredJob, ProgressCallback], None]
+"""Encodes the upload of a job; raises EncodingCancelled when it is not to go on."""
 
 
-def unexpected(error: Exception) -> str:
-    """What is told of an error that nobody foresaw."""
-    return f"an unexpected {type(error).__name__}; the server's log has more"
+def describe_unexpected(error: Exception) -> str:
+    """The text for an error that nobody foresaw."""
+    return f"unexpected {type(error).__name__}; see the server's log"
 
 
-class NotWanted(HistoseekError):
+class EncodingCancelled(HistoseekError):
     """The job was cancelled."""
 
 
@@ -55,9 +55,9 @@ class Supervisor:
         self._ending.set()
         for thread in self._threads:
             if thread.is_alive():
-                thread.join(_GRACE_S + _LOOKS_EVERY_S)
+                thread.join(_GRACE_S + _POLL_S)
 
-    def _work(self, kind: Kind, do: Callable[[StoredJob], None]) -> None:
+    def _work(self, kind: JobKind, do: Callable[[StoredJob], None]) -> None:
         while not self._ending.is_set():
             try:
                 job = self._jobs.claim(kind)
@@ -67,14 +67,14 @@ class Supervisor:
             except Exception as error:
                 # Whatever it was, this thread is the only one that does jobs of its kind here.
                 log.error("jobs of the kind %s", kind, exc_info=error)
-            self._ending.wait(_LOOKS_EVERY_S)
+            self._ending.wait(_POLL_S)
 
     def _do_encode(self, job: StoredJob) -> None:
-        def still_wanted(done: int, total: int | None) -> bool:
-            return self._jobs.progress(job.job_id, done, total, None) and not self._ending.is_set()
+        def report_progress(done: int, total: int | None) -> bool:
+            return self._jobs.report_progress(job.job_id, done, total, None) and not self._ending.is_set()
 
         try:
-            self._encode(job, still_wanted)
+            self._encode(job, report_progress)
         except Exception as error:
             self._end_encode(job, error)
         else:
@@ -82,30 +82,30 @@ class Supervisor:
 
     def _end_encode(self, job: StoredJob, error: Exception) -> None:
         if self._ending.is_set():
-            self._jobs.give_back(job.job_id)
-        elif isinstance(error, NotWanted):
+            self._jobs.release(job.job_id)
+        elif isinstance(error, EncodingCancelled):
             self._jobs.end(job.job_id, "cancelled")
         elif isinstance(error, HistoseekError):
-            self._jobs.end(job.job_id, "failed", error=detail_of(error))
+            self._jobs.end(job.job_id, "failed", error=format_detail(error))
         else:
             log.error("job %s failed", job.job_id, exc_info=error)
-            self._jobs.end(job.job_id, "failed", error=unexpected(error))
+            self._jobs.end(job.job_id, "failed", error=describe_unexpected(error))
 
     def _do_index(self, job: StoredJob) -> None:
         command = [sys.executable, "-m", "histoseek.server.jobs.runner", job.job_id]
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         while child.poll() is None:
-            if self._ending.wait(_LOOKS_EVERY_S) or not self._jobs.beat(job.job_id):
-                _end(child)
+            if self._ending.wait(_POLL_S) or not self._jobs.beat(job.job_id):
+                _terminate(child)
         if self._ending.is_set():
-            self._jobs.give_back(job.job_id)
+            self._jobs.release(job.job_id)
         elif not self._jobs.get(job.job_id).has_ended:
-            wanted = self._jobs.beat(job.job_id)
-            error = "its process ended early: run it again, it goes on from there" if wanted else None
-            self._jobs.end(job.job_id, "failed" if wanted else "cancelled", error=error)
+            is_wanted = self._jobs.beat(job.job_id)
+            error = "its process ended early. Start it again: it goes on from there" if is_wanted else None
+            self._jobs.end(job.job_id, "failed" if is_wanted else "cancelled", error=error)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _terminate(child: subprocess.Popen[bytes]) -> None:
     child.terminate()
     try:
         child.wait(_GRACE_S)

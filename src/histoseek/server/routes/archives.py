@@ -1,4 +1,4 @@
-"""Archives as a whole: what there is, counts of values, the map."""
+"""Archives as a whole."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from fastapi import APIRouter
 from histoseek.errors import ArchiveError
 from histoseek.rest.archives import ArchiveInfo
 from histoseek.server.context import Context
-from histoseek.server.http.dependencies import InContext, Reader, Served
-from histoseek.server.security.access import Identity
+from histoseek.server.http.dependencies import EntryInPath, InContext, Reader
+from histoseek.server.security.access import Caller
 
 router = APIRouter(prefix="/archives", tags=["archives"])
 log = logging.getLogger(__name__)
 
 
 @router.get("")
-def list_archives(context: InContext, identity: Reader) -> tuple[ArchiveInfo, ...]:
+def list_archives(context: InContext, caller: Reader) -> tuple[ArchiveInfo, ...]:
     """All archives that this server serves and can read."""
-    return tuple(_readable(context, identity))
+    return tuple(_list_readable(context, caller))
 
 
 @router.get("/{archive}")
-def get_archive(context: InContext, identity: Reader, served: Served) -> ArchiveInfo:
+def get_archive(context: InContext, caller: Reader, entry: EntryInPath) -> ArchiveInfo:
     """One archive."""
-    return served.info(context.may_write(identity))
+    return entry.describe(context.may_write(caller))
 
 
-def _readable(context: Context, identity: Identity) -> Iterator[ArchiveInfo]:
+def _list_readable(context: Context, caller: Caller) -> Iterator[ArchiveInfo]:
     """The archives that can be read: one that can't leaves the others in use, and the server not ready."""
-    for one in context.archives:
+    for entry in context.archives:
         try:
-            yield one.info(context.may_write(identity))
+            yield entry.describe(context.may_write(caller))
         except ArchiveError as error:
-            log.error("archive %s: %s", one.name, error.kind)
+            log.error("archive %s: %s", entry.name, error.kind)

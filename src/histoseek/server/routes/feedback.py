@@ -1,4 +1,4 @@
-"""What users judged: kept beside the archive, never in it."""
+"""Judgements of users: kept beside the archive, never in it."""
 
 from __future__ import annotations
 
@@ -7,32 +7,34 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from histoseek.rest.work import Judged, Judgement
-from histoseek.server.http.dependencies import InContext, Reader, Served
+from histoseek.server.http.dependencies import EntryInPath, InContext, Reader
 
 router = APIRouter(prefix="/archives/{archive}/feedback", tags=["feedback"])
 
 
 @router.post("")
-def judge(context: InContext, identity: Reader, served: Served, judgement: Judgement) -> Judged | None:
-    """Keep whether a slide was relevant for a query, without what its texts tell of persons; null takes that back.
+def judge(context: InContext, caller: Reader, entry: EntryInPath, judgement: Judgement) -> Judged | None:
+    """Store whether a slide is relevant for a query; identifiers are removed from its text. null withdraws a judgement.
 
-    To have results ranked anew, search with `marks`.
+    To rerank results by judgements, search with `marks`.
     """
-    served.record(judgement.slide_id)
+    entry.get_record(judgement.slide_id)
     query, store = judgement.query.model_dump(mode="json"), context.feedback
     if judgement.relevant is None:
-        store.take_back(served.name, query, judgement.slide_id, identity.name)
+        store.take_back(entry.name, query, judgement.slide_id, caller.name)
         return None
-    kept = store.judge(served.name, query, judgement.slide_id, judgement.relevant, identity.name)
-    return Judged.model_validate(kept)
+    judgement_kept = store.judge(entry.name, query, judgement.slide_id, judgement.relevant, caller.name)
+    return Judged.model_validate(judgement_kept)
 
 
 @router.get("")
 def list_judgements(
     context: InContext,
-    identity: Reader,
-    served: Served,
-    query_key: Annotated[str, Query(min_length=1, max_length=64, description="From a search's answer.")],
+    caller: Reader,
+    entry: EntryInPath,
+    query_key: Annotated[str, Query(min_length=1, max_length=64, description="From the response of a search.")],
 ) -> tuple[Judged, ...]:
-    """What everybody judged on a query."""
-    return tuple(Judged.model_validate(one) for one in context.feedback.of_query(served.name, query_key))
+    """All judgements on a query, of all users."""
+    return tuple(
+        Judged.model_validate(judgement) for judgement in context.feedback.list_for_query(entry.name, query_key)
+    )

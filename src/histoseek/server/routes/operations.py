@@ -1,4 +1,4 @@
-"""For those who run the server: is it alive, can it answer, what does it count."""
+"""For those who run the server: health, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ metrics_router = APIRouter(tags=["operations"])
 
 @router.get("/health")
 def get_health() -> Health:
-    """Whether the server runs; needs no token."""
+    """Whether the server is running; needs no token."""
     return Health(status="ok", version=__version__)
 
 
 @router.get("/ready")
 def get_ready(context: InContext) -> Health:
-    """Whether all archives and the state can be read; needs no token."""
-    for served in context.archives:
-        served.archive.refresh()
-    context.state.check()
+    """Whether all archives and the server's state can be read; needs no token."""
+    for entry in context.archives:
+        entry.archive.refresh()
+    context.state.check_readable()
     return Health(status="ok", version=__version__)
 
 
 @metrics_router.get("/metrics", response_class=PlainTextResponse)
-def get_metrics(context: InContext, identity: Reader) -> Response:
-    """Counts and durations as Prometheus reads them."""
-    for served in context.archives:
-        context.metrics.archive_slides(served.name, len(served.archive))
+def get_metrics(context: InContext, caller: Reader) -> Response:
+    """Metrics in the format of Prometheus."""
+    for entry in context.archives:
+        context.metrics.set_archive_slides(entry.name, len(entry.archive))
     body, media_type = context.metrics.render()
     return Response(body, media_type=media_type)

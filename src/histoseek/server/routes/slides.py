@@ -11,16 +11,16 @@ from histoseek.errors import InputError
 from histoseek.rest.archives import ImageInfo, Report, Slide, SlideChanges
 from histoseek.rest.base import Page
 from histoseek.search.filters.public import public_where
-from histoseek.server.http.answers import report_answer, slide_answer
-from histoseek.server.http.dependencies import InContext, Reader, Served, SlideIdInPath, Viewer, Writer
-from histoseek.server.routes.pictures import (
+from histoseek.server.http.dependencies import EntryInPath, InContext, Reader, SlideIdInPath, Viewer, Writer
+from histoseek.server.http.responses import to_report, to_slide
+from histoseek.server.routes.images import (
     UNCHANGED,
     Edge,
     JpegResponse,
     LevelInPath,
     PlaceInPath,
     XmlResponse,
-    picture,
+    respond_with_picture,
 )
 
 router = APIRouter(prefix="/archives/{archive}/slides", tags=["slides"])
@@ -42,81 +42,87 @@ _FIXED = (
 
 @router.get("")
 def list_slides(
-    identity: Reader,
-    served: Served,
+    caller: Reader,
+    entry: EntryInPath,
     where: Where = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
+    after: Annotated[str | None, Query(max_length=200, description="`next` of the previous page.")] = None,
 ) -> Page[Slide]:
-    """Slides by their ids, page by page."""
-    asked = public_where(where) if where is not None else None
-    condition = both(asked, f"slide_id > {quoted(after)}" if after else None)
-    records = served.archive.records(condition, limit + 1)
+    """Slides in the order of their ids, page by page."""
+    user_filter = public_where(where) if where is not None else None
+    condition = both(user_filter, f"slide_id > {quoted(after)}" if after else None)
+    records = entry.archive.records(condition, limit + 1)
     following = records[limit - 1].slide_id if len(records) > limit else None
-    return Page(items=tuple(slide_answer(record) for record in records[:limit]), next=following)
+    return Page(items=tuple(to_slide(record) for record in records[:limit]), next=following)
 
 
 @router.get("/{slide_id:path}/report")
-def get_report(identity: Reader, served: Served, slide_id: SlideIdInPath) -> Report:
-    """The report of a slide with its sections and what it states; empty where there is none."""
-    return report_answer(served.record(slide_id))
+def get_report(caller: Reader, entry: EntryInPath, slide_id: SlideIdInPath) -> Report:
+    """The report of a slide with its sections and facts; empty if it has none."""
+    return to_report(entry.get_record(slide_id))
 
 
 @router.get("/{slide_id:path}/thumbnail", response_class=JpegResponse, responses=UNCHANGED)
 def get_thumbnail(
-    request: Request, context: InContext, identity: Viewer, served: Served, slide_id: SlideIdInPath, px: Edge = 256
+    request: Request, context: InContext, caller: Viewer, entry: EntryInPath, slide_id: SlideIdInPath, px: Edge = 256
 ) -> Response:
-    """The whole slide as a small picture."""
-    image, tiles = context.images.find(served, slide_id), context.tiles
-    return picture(request, tiles.etag(image.source), lambda: tiles.thumbnail(image.source, px))
+    """A thumbnail of the whole slide."""
+    image, tiles = context.images.find(entry, slide_id), context.tiles
+    return respond_with_picture(
+        request, tiles.compute_etag(image.source), lambda: tiles.make_thumbnail(image.source, px)
+    )
 
 
 @router.get("/{slide_id:path}/image")
-def get_image(context: InContext, identity: Viewer, served: Served, slide_id: SlideIdInPath) -> ImageInfo:
-    """How to show the slide by Deep Zoom tiles."""
-    image = context.images.find(served, slide_id)
-    return ImageInfo.model_validate(context.tiles.info(image.source, image.spacing_um_per_px))
+def get_image(context: InContext, caller: Viewer, entry: EntryInPath, slide_id: SlideIdInPath) -> ImageInfo:
+    """What a viewer needs to show the slide by Deep Zoom tiles."""
+    image = context.images.find(entry, slide_id)
+    return ImageInfo.model_validate(context.tiles.describe(image.source, image.spacing_um_per_px))
 
 
 @router.get("/{slide_id:path}/image.dzi", response_class=XmlResponse)
-def get_dzi(context: InContext, identity: Viewer, served: Served, slide_id: SlideIdInPath) -> Response:
-    """The slide's Deep Zoom description, for viewers that know the format."""
-    image = context.images.find(served, slide_id)
-    return XmlResponse(context.tiles.info(image.source, image.spacing_um_per_px).dzi())
+def get_dzi(context: InContext, caller: Viewer, entry: EntryInPath, slide_id: SlideIdInPath) -> Response:
+    """The slide's Deep Zoom description (DZI)."""
+    image = context.images.find(entry, slide_id)
+    return XmlResponse(context.tiles.describe(image.source, image.spacing_um_per_px).to_dzi())
 
 
 @router.get("/{slide_id:path}/image_files/{level}/{column}_{row}.jpg", response_class=JpegResponse, responses=UNCHANGED)
 def get_tile(
     request: Request,
     context: InContext,
-    identity: Viewer,
-    served: Served,
+    caller: Viewer,
+    entry: EntryInPath,
     slide_id: SlideIdInPath,
     level: LevelInPath,
     column: PlaceInPath,
     row: PlaceInPath,
 ) -> Response:
     """One Deep Zoom tile."""
-    image, tiles = context.images.find(served, slide_id), context.tiles
-    return picture(request, tiles.etag(image.source), lambda: context.tile(image.source, level, column, row))
+    image, tiles = context.images.find(entry, slide_id), context.tiles
+    return respond_with_picture(
+        request, tiles.compute_etag(image.source), lambda: context.make_tile(image.source, level, column, row)
+    )
 
 
 @router.get("/{slide_id:path}")
-def get_slide(identity: Reader, served: Served, slide_id: SlideIdInPath) -> Slide:
+def get_slide(caller: Reader, entry: EntryInPath, slide_id: SlideIdInPath) -> Slide:
     """One slide."""
-    return slide_answer(served.record(slide_id))
+    return to_slide(entry.get_record(slide_id))
 
 
 @router.patch("/{slide_id:path}")
-def change_slide(identity: Writer, served: Served, slide_id: SlideIdInPath, changes: SlideChanges) -> Slide:
-    """Set metadata of a slide; a new report loses names, dates and numbers of persons."""
-    fixed = sorted(set(changes.values) & set(_FIXED))
-    if fixed:
-        raise InputError(fixed[0], "can't be changed", "Change metadata: diagnosis, organ, case_id and the like")
-    return slide_answer(served.archive.update(slide_id, changes.values))
+def change_slide(caller: Writer, entry: EntryInPath, slide_id: SlideIdInPath, changes: SlideChanges) -> Slide:
+    """Set metadata of a slide; identifiers are removed from a new report."""
+    fixed_columns = sorted(set(changes.values) & set(_FIXED))
+    if fixed_columns:
+        raise InputError(
+            fixed_columns[0], "can't be changed", "Change metadata: diagnosis, organ, case_id and the like"
+        )
+    return to_slide(entry.archive.update(slide_id, changes.values))
 
 
 @router.delete("/{slide_id:path}", status_code=204)
-def remove_slide(identity: Writer, served: Served, slide_id: SlideIdInPath) -> None:
-    """Take a slide out of the archive; its file stays."""
-    served.archive.remove([slide_id])
+def remove_slide(caller: Writer, entry: EntryInPath, slide_id: SlideIdInPath) -> None:
+    """Remove a slide from the archive; its file stays."""
+    entry.archive.remove([slide_id])

@@ -12,8 +12,8 @@ from pathlib import Path
 
 _FILE = "audit.jsonl"
 _LOCK = "audit.lock"
-_MOST_BYTES = 16 * 2**20
-_KEPT = 20
+_MAX_BYTES = 16 * 2**20
+_MAX_FILES = 20
 _log = logging.getLogger(__name__)
 
 
@@ -40,11 +40,11 @@ class AuditLog:
     the server says so.
     """
 
-    def __init__(self, folder: Path, most_bytes: int = _MOST_BYTES, kept: int = _KEPT) -> None:
+    def __init__(self, folder: Path, most_bytes: int = _MAX_BYTES, max_files: int = _MAX_FILES) -> None:
         self._path = folder / _FILE
         self._lock = folder / _LOCK
         self._most_bytes = most_bytes
-        self._kept = kept
+        self._max_files = max_files
 
     def write(self, entry: AuditEntry) -> None:
         """Append an entry."""
@@ -71,13 +71,13 @@ class AuditLog:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if self._path.stat().st_size <= self._most_bytes:
                 return  # another process was quicker
-            for number in range(self._kept - 1, 1, -1):
-                older = self._numbered(number - 1)
+            for number in range(self._max_files - 1, 1, -1):
+                older = self._name_rotated(number - 1)
                 if older.exists():
-                    older.replace(self._numbered(number))
-            self._path.replace(self._numbered(1))
+                    older.replace(self._name_rotated(number))
+            self._path.replace(self._name_rotated(1))
 
-    def _numbered(self, number: int) -> Path:
+    def _name_rotated(self, number: int) -> Path:
         return self._path.with_name(f"{_FILE}.{number}")
 
 

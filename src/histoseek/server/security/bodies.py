@@ -35,9 +35,9 @@ class LimitedBody:
         if content_length is None:
             return
         if not (content_length.isascii() and content_length.isdigit()):
-            raise self._refused(RequestError("Content-Length", "is no number", "Send the body's size in bytes"))
+            raise self._refuse(RequestError("Content-Length", "is not a number", "Send the body's size in bytes"))
         if len(content_length) > 18 or int(content_length) > self._limit.most_bytes:
-            raise self._refused(self._too_large())
+            raise self._refuse(self._make_size_error())
 
     async def receive(self) -> Message:
         """The next message; raises TooLarge or TooSlow, and the same again ever after."""
@@ -45,12 +45,12 @@ class LimitedBody:
             raise self.refusal
         if self._complete:
             return await self._receive()
-        message = await self._in_time()
+        message = await self._receive_in_time()
         if message["type"] == "http.request":
             self._bytes += len(message.get("body", b""))
             self._complete = not message.get("more_body", False)
             if self._bytes > self._limit.most_bytes:
-                raise self._refused(self._too_large())
+                raise self._refuse(self._make_size_error())
         return message
 
     async def discard(self, seconds: float) -> None:
@@ -63,7 +63,7 @@ class LimitedBody:
         except TimeoutError:
             return
 
-    async def _in_time(self) -> Message:
+    async def _receive_in_time(self) -> Message:
         now = asyncio.get_running_loop().time()
         if self._ends_at is None:
             self._ends_at = now + self._limit.total_s
@@ -71,11 +71,11 @@ class LimitedBody:
             async with asyncio.timeout(min(self._limit.pause_s, self._ends_at - now)):
                 return await self._receive()
         except TimeoutError as error:
-            raise self._refused(TooSlow("body", "did not arrive in time", "Send it faster")) from error
+            raise self._refuse(TooSlow("body", "did not arrive in time", "Send it faster")) from error
 
-    def _too_large(self) -> TooLarge:
+    def _make_size_error(self) -> TooLarge:
         return TooLarge("body", f"more than {self._limit.most_bytes} bytes", "Send less")
 
-    def _refused(self, error: RequestError) -> RequestError:
+    def _refuse(self, error: RequestError) -> RequestError:
         self.refusal = error
         return error

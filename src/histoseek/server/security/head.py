@@ -1,4 +1,4 @@
-"""What of a request decides who asks: read from its headers once."""
+"""What of a request decides who sends it: read from its headers once."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class RequestHead:
     page: str | None = None
 
     @classmethod
-    def of_scope(cls, scope: Scope, trust_proxy: bool) -> RequestHead:
-        """The head of an ASGI request; raises RequestError for a header that stands twice.
+    def from_scope(cls, scope: Scope, trust_proxy: bool) -> RequestHead:
+        """The head of an ASGI request; raises RequestError for a header that is there twice.
 
         trust_proxy: a proxy of ours has set X-Forwarded-Proto, and added the client's address to X-Forwarded-For.
         """
         headers = Headers(scope=scope)
         for name in _ONCE:
             if len(headers.getlist(name)) > 1:
-                raise RequestError(name, "this header stands twice", "Send it once")
+                raise RequestError(name, "the header is there twice", "Send it once")
         client = scope.get("client")
         address, scheme = client[0] if client else "", scope["scheme"]
         if trust_proxy:

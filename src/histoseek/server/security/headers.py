@@ -1,4 +1,4 @@
-"""What every answer tells browsers: to run, show and embed nothing that is not this server's own."""
+"""Headers of every response: browsers run, show and embed nothing that is not this server's own."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ALWAYS = (
 _UNCACHED = ("/api/", "/metrics")
 
 
-def protect_answer(headers: MutableHeaders, path: str) -> None:
+def protect_response(headers: MutableHeaders, path: str) -> None:
     """Add the headers; answers of the API are kept in no cache unless their route says otherwise."""
     for name, value in _ALWAYS:
         headers[name] = value

@@ -1,4 +1,4 @@
-"""How often one may ask: token buckets for each identity and kind of request, and for addresses that fail to log in."""
+"""How many requests are served: token buckets by caller and kind of request, and by address for failed logins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from histoseek.server.errors import TooManyRequests
 from histoseek.server.settings import Rates
 
 _MINUTE_S = 60.0
-_MOST_BUCKETS = 20_000
+_MAX_BUCKETS = 20_000
 _SITE_BITS = 64
 
 
@@ -47,10 +47,10 @@ class RateLimiter:
         rates: Rates,
         workers: int = 1,
         clock: Clock = time.monotonic,
-        refused: Callable[[RequestKind], None] = lambda kind: None,
-        most_buckets: int = _MOST_BUCKETS,
+        on_refusal: Callable[[RequestKind], None] = lambda kind: None,
+        max_buckets: int = _MAX_BUCKETS,
     ) -> None:
-        """refused: told of each request that is turned away; most_buckets: beyond these, the oldest are forgotten."""
+        """on_refusal: called for each refused request; max_buckets: beyond these, the oldest are forgotten."""
         per_minute = {
             RequestKind.SEARCH: rates.searches,
             RequestKind.TILES: rates.tiles,
@@ -60,37 +60,37 @@ class RateLimiter:
         }
         self._sizes = {kind: max(1.0, rate / workers) for kind, rate in per_minute.items()}
         self._clock = clock
-        self._refused = refused
-        self._most = most_buckets
+        self._on_refusal = on_refusal
+        self._max_buckets = max_buckets
         self._buckets: OrderedDict[tuple[RequestKind, str], _Bucket] = OrderedDict()
         self._guard = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def request(self, kind: RequestKind, token_id: str) -> None:
-        """Count a request of an identity; raises TooManyRequests, which says when the next one will do."""
+    def count_request(self, kind: RequestKind, token_id: str) -> None:
+        """Count a request of a caller; raises TooManyRequests, which says when the next one will do."""
         self._take(kind, token_id)
 
-    def failed_login(self, address: str) -> None:
+    def count_failed_login(self, address: str) -> None:
         """Count credentials that were wrong; raises TooManyRequests when that happens too often from there."""
-        self._take(RequestKind.FAILED_LOGIN, _site(address))
+        self._take(RequestKind.FAILED_LOGIN, _find_network(address))
 
-    def _take(self, kind: RequestKind, who: str) -> None:
+    def _take(self, kind: RequestKind, caller: str) -> None:
         size = self._sizes[kind]
         with self._guard:
-            bucket = self._filled(kind, who)
+            bucket = self._refill(kind, caller)
             short = 1.0 - bucket.level
             if short <= 0:
                 bucket.level -= 1.0
         if short > 0:
-            self._refused(kind)
+            self._on_refusal(kind)
             wait_s = math.ceil(short * _MINUTE_S / size)
             raise TooManyRequests("requests", "too many in a short time", f"Try again in {wait_s} s", wait_s)
 
-    def _filled(self, kind: RequestKind, who: str) -> _Bucket:
+    def _refill(self, kind: RequestKind, caller: str) -> _Bucket:
         """The bucket with what has flowed in since; it becomes the newest."""
-        now, size, key = self._clock(), self._sizes[kind], (kind, who)
+        now, size, key = self._clock(), self._sizes[kind], (kind, caller)
         bucket = self._buckets.pop(key, None) or _Bucket(size, now)
         bucket.level = min(size, bucket.level + (now - bucket.at) * size / _MINUTE_S)
         bucket.at = now
@@ -101,17 +101,17 @@ class RateLimiter:
     def _forget(self, now: float) -> None:
         while self._buckets:
             oldest = next(iter(self._buckets))
-            if now - self._buckets[oldest].at < _MINUTE_S and len(self._buckets) < self._most:
+            if now - self._buckets[oldest].at < _MINUTE_S and len(self._buckets) < self._max_buckets:
                 return
             del self._buckets[oldest]
 
 
-def _site(address: str) -> str:
+def _find_network(address: str) -> str:
     """The address; of IPv6 the network that one site has whole, so that it can't take a new address each time."""
     try:
-        found = ipaddress.ip_address(address)
+        ip = ipaddress.ip_address(address)
     except ValueError:
         return address
-    if found.version == 4 or found.is_loopback:
-        return str(found)
-    return str(ipaddress.ip_network((found, _SITE_BITS), strict=False))
+    if ip.version == 4 or ip.is_loopback:
+        return str(ip)
+    return str(ipaddress.ip_network((ip, _SITE_BITS), strict=False))

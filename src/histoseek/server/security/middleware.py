@@ -14,11 +14,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from histoseek.server.errors import RequestError, TooLarge, TooSlow
-from histoseek.server.logs import request_id_now
-from histoseek.server.problems import detail_of, problem
+from histoseek.server.logs import current_request_id
+from histoseek.server.problems import format_detail, make_problem_response
 from histoseek.server.security.bodies import BodyLimit, LimitedBody
 from histoseek.server.security.errors import AddressTooLong
-from histoseek.server.security.headers import protect_answer
+from histoseek.server.security.headers import protect_response
 from histoseek.server.security.hosts import Hosts
 from histoseek.server.settings import ServerSettings
 
@@ -27,7 +27,7 @@ CLIENT_GONE = 499
 """The status recorded for clients that left before the answer."""
 
 Record = Callable[[Scope, int, float], None]
-"""Told of each request that has ended: its scope, the answer's status, and how many seconds it took."""
+"""Takes each request that has ended: its scope, the response's status, and how many seconds it took."""
 
 _LINGER_S = 5.0
 _REQUEST_ID = re.compile(r"[0-9A-Fa-f-]{8,64}")  # as proxies make them; no words, which would stand in logs
@@ -62,24 +62,24 @@ class Guard:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        request_id = _request_id(Headers(scope=scope))
+        request_id = _choose_request_id(Headers(scope=scope))
         scope["state"] = {**scope.get("state", {}), "request_id": request_id}
-        noted = request_id_now.set(request_id)
+        log_token = current_request_id.set(request_id)
         body = LimitedBody(receive, self._upload_limit if _is_upload(scope) else self._limit)
-        answer = _Answer(send, scope["path"], request_id, body)
+        sender = _ResponseSender(send, scope["path"], request_id, body)
         try:
-            error = await self._outcome(scope, body, answer)
-            if error is not None and not answer.status:
-                await answer.refuse(scope, error)
+            error = await self._run_app(scope, body, sender)
+            if error is not None and not sender.status:
+                await sender.refuse(scope, error)
         finally:
-            self._record(scope, answer.status or CLIENT_GONE, time.perf_counter() - began)
-            request_id_now.reset(noted)
+            self._record(scope, sender.status or CLIENT_GONE, time.perf_counter() - began)
+            current_request_id.reset(log_token)
 
-    async def _outcome(self, scope: Scope, body: LimitedBody, answer: _Answer) -> Exception | None:
+    async def _run_app(self, scope: Scope, body: LimitedBody, sender: _ResponseSender) -> Exception | None:
         """Let the application answer; the error that ended that, if any."""
         try:
             self._check(scope, body)
-            await self._app(scope, body.receive, answer.send)
+            await self._app(scope, body.receive, sender.send)
         except ClientDisconnect:
             return body.refusal
         except Exception as error:
@@ -91,12 +91,12 @@ class Guard:
     def _check(self, scope: Scope, body: LimitedBody) -> None:
         headers = Headers(scope=scope)
         if len(scope.get("raw_path") or scope["path"].encode()) + len(scope["query_string"]) > self._address_bytes:
-            raise AddressTooLong("address", f"longer than {self._address_bytes} bytes", "Ask with POST, or for less")
+            raise AddressTooLong("address", f"longer than {self._address_bytes} bytes", "Use POST, or shorten it")
         self._hosts.check(headers.get("host", ""))
         body.check_declared(headers.get("content-length"))
 
 
-class _Answer:
+class _ResponseSender:
     """The `send` of one request; drops what the application says once its body was refused."""
 
     def __init__(self, send: Send, path: str, request_id: str, body: LimitedBody) -> None:
@@ -113,14 +113,14 @@ class _Answer:
 
     async def refuse(self, scope: Scope, error: Exception) -> None:
         """Answer with a problem instead of the application."""
-        await _problem(Request(scope), error)(scope, self._body.receive, self._pass_on_then_linger)
+        await _make_problem(Request(scope), error)(scope, self._body.receive, self._pass_on_then_linger)
 
     async def _pass_on(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["X-Request-Id"] = self._request_id
-            protect_answer(headers, self._path)
+            protect_response(headers, self._path)
         await self._send(message)
 
     async def _pass_on_then_linger(self, message: Message) -> None:
@@ -132,17 +132,19 @@ class _Answer:
         await self._pass_on(message)
 
 
-def _problem(request: Request, error: Exception) -> Response:
+def _make_problem(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestError):
         headers = {"Connection": "close"} if isinstance(error, TooLarge | TooSlow) else None
-        return problem(request, error.kind, error.status, detail_of(error), headers)
-    return problem(request, "InternalError", 500, "something went wrong; the log has it under this request's id")
+        return make_problem_response(request, error.kind, error.status, format_detail(error), headers)
+    return make_problem_response(
+        request, "InternalError", 500, "something went wrong; see the server's log under this request's id"
+    )
 
 
-def _request_id(headers: Headers) -> str:
+def _choose_request_id(headers: Headers) -> str:
     """The id that a proxy or client gave, when it is one; a new one otherwise."""
-    given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    header = headers.get("x-request-id", "")
+    return header if _REQUEST_ID.fullmatch(header) else secrets.token_hex(16)
 
 
 def _is_upload(scope: Scope) -> bool:

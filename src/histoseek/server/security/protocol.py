@@ -19,7 +19,7 @@ class BoundedProtocol(HttpToolsProtocol):
     head_s = 30.0
     head_bytes = 64 * 1024
     _waiting: TimerHandle | None = None
-    _undecided = 0
+    _pending_bytes = 0
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """A client has connected."""
@@ -33,20 +33,20 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
-        self._undecided += len(data)
+        self._pending_bytes += len(data)
         super().data_received(data)
-        if self._undecided > self.head_bytes:
+        if self._pending_bytes > self.head_bytes:
             self.transport.close()
 
     def on_headers_complete(self) -> None:
         """A head is whole."""
-        self._undecided = 0
+        self._pending_bytes = 0
         self._stop_waiting()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """A part of a body has come."""
-        self._undecided = 0
+        self._pending_bytes = 0
         super().on_body(body)
 
     def on_response_complete(self) -> None:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from histoseek.errors import InputError
-from histoseek.server.clock import Clock, moment
+from histoseek.server.clock import Clock, to_datetime
 from histoseek.server.errors import Overloaded
 from histoseek.server.state.database import State
 
@@ -60,93 +60,97 @@ class TokenStore:
 
         Raises InputError for a name that is odd, or that a token in use has.
         """
-        with self._state.writing() as connection:
+        with self._state.open_transaction() as connection:
             return self._insert(connection, name, role)
 
-    def ensure_first(self) -> str | None:
+    def create_first(self) -> str | None:
         """The text of a new token with all rights when there has never been one; None when there has."""
-        with self._state.writing() as connection:
+        with self._state.open_transaction() as connection:
             if connection.execute("SELECT 1 FROM tokens LIMIT 1").fetchone():
                 return None
             return self._insert(connection, FIRST_NAME, "write").text
 
-    def all(self) -> tuple[Token, ...]:
+    def list_tokens(self) -> tuple[Token, ...]:
         """All tokens, also revoked ones, in the order in which they were made."""
-        return tuple(_token(row) for row in self._state.read("SELECT * FROM tokens ORDER BY created, token_id"))
+        return tuple(_parse_token(row) for row in self._state.read("SELECT * FROM tokens ORDER BY created, token_id"))
 
     def revoke(self, name_or_id: str) -> Token:
         """Make a token useless from now on, with the sessions begun with it; raises InputError when there is none."""
-        with self._state.writing() as connection:
+        with self._state.open_transaction() as connection:
             rows = connection.execute(
                 "UPDATE tokens SET revoked = ? WHERE revoked IS NULL AND (token_id = ? OR name = ?) RETURNING *",
                 (self._clock(), name_or_id, name_or_id),
             ).fetchall()
         if not rows:
-            raise InputError(f"token {name_or_id!r}", "none in use has this name or id", "See `histoseek tokens list`")
-        return _token(rows[0])
+            raise InputError(
+                f"token {name_or_id!r}", "no token in use has this name or id", "See `histoseek tokens list`"
+            )
+        return _parse_token(rows[0])
 
     def verify(self, text: str) -> Token | None:
         """The token whose text this is; None when it is no token, or a revoked one."""
         shape = _SHAPE.fullmatch(text)
-        rows = self._rows(shape[1]) if shape else []
+        rows = self._select(shape[1]) if shape else []
         digest = rows[0]["digest"] if rows else _NO_DIGEST
-        if not hmac.compare_digest(_digest(text), digest) or not rows:
+        if not hmac.compare_digest(_compute_digest(text), digest) or not rows:
             return None
         self._note_use(rows[0])
-        return _token(rows[0])
+        return _parse_token(rows[0])
 
-    def in_use(self, token_id: str) -> Token | None:
+    def find_active(self, token_id: str) -> Token | None:
         """The token of this id, for a session that began with it, unless it is revoked."""
-        rows = self._rows(token_id)
+        rows = self._select(token_id)
         if not rows:
             return None
         self._note_use(rows[0])
-        return _token(rows[0])
+        return _parse_token(rows[0])
 
-    def _rows(self, token_id: str) -> list[sqlite3.Row]:
+    def _select(self, token_id: str) -> list[sqlite3.Row]:
         return self._state.read("SELECT * FROM tokens WHERE token_id = ? AND revoked IS NULL", (token_id,))
 
     def _insert(self, connection: sqlite3.Connection, name: str, role: Role) -> NewToken:
-        _check(name, role)
+        _check_name_and_role(name, role)
         token_id = secrets.token_hex(8)
         text = f"hs_{token_id}_{secrets.token_urlsafe(32)}"
         try:
             row = connection.execute(
                 "INSERT INTO tokens (token_id, name, role, digest, created) VALUES (?, ?, ?, ?, ?) RETURNING *",
-                (token_id, name, role, _digest(text), self._clock()),
+                (token_id, name, role, _compute_digest(text), self._clock()),
             ).fetchone()
         except sqlite3.IntegrityError as error:
             raise InputError(
-                f"token {name!r}", "there is one of this name", "Revoke it first, or take another"
+                f"token {name!r}", "there is one of this name already", "Revoke it first, or choose another name"
             ) from error
-        return NewToken(_token(row), text)
+        return NewToken(_parse_token(row), text)
 
     def _note_use(self, row: sqlite3.Row) -> None:
         hour = self._clock() // _COARSE_S * _COARSE_S
         if row["last_used"] is None or row["last_used"] < hour:
-            with suppress(Overloaded), self._state.writing() as connection:
+            with suppress(Overloaded), self._state.open_transaction() as connection:
                 connection.execute("UPDATE tokens SET last_used = ? WHERE token_id = ?", (hour, row["token_id"]))
 
 
-def _check(name: str, role: str) -> None:
+def _check_name_and_role(name: str, role: str) -> None:
     if not _NAME.fullmatch(name):
-        raise InputError(f"token {name!r}", "no name for a token", "Use up to 64 letters, digits, blanks and . _ @ -")
+        raise InputError(
+            f"token {name!r}", "not a valid name for a token", "Use up to 64 letters, digits, spaces and . _ @ -"
+        )
     if role not in get_args(Role):
-        raise InputError(f"role {role!r}", "there is none of this name", f"Known are: {', '.join(get_args(Role))}")
+        raise InputError(f"role {role!r}", "there is no such role", f"Choose one of: {', '.join(get_args(Role))}")
 
 
-def _digest(text: str) -> bytes:
+def _compute_digest(text: str) -> bytes:
     """SHA-256 is enough: texts have 256 random bits, so there is nothing to guess that a slow hash would slow down."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
 
 
-def _token(row: sqlite3.Row) -> Token:
+def _parse_token(row: sqlite3.Row) -> Token:
     last_used, revoked = row["last_used"], row["revoked"]
     return Token(
         row["token_id"],
         row["name"],
         row["role"],
-        moment(row["created"]),
-        None if last_used is None else moment(last_used),
-        None if revoked is None else moment(revoked),
+        to_datetime(row["created"]),
+        None if last_used is None else to_datetime(last_used),
+        None if revoked is None else to_datetime(revoked),
     )

@@ -52,7 +52,7 @@ class State:
         self._guard = threading.Lock()
         make_private_folder(folder)
         try:
-            with self._set_up_alone():
+            with self._lock_setup():
                 self._migrate(migrations)
         except (OSError, sqlite3.DatabaseError) as error:
             raise ConfigurationError(
@@ -63,38 +63,38 @@ class State:
 
     def read(self, statement: str, values: Sequence[SqlValue] = ()) -> list[sqlite3.Row]:
         """The rows that a statement gives; raises Overloaded while others write for too long."""
-        with _as_overload():
-            return self._connection().execute(statement, values).fetchall()
+        with _translate_busy():
+            return self._get_connection().execute(statement, values).fetchall()
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def open_transaction(self) -> Iterator[sqlite3.Connection]:
         """A transaction that no other process writes in: kept when the block ends, undone when it raises.
 
         Raises Overloaded when others write for too long.
         """
-        connection = self._connection()
-        with _as_overload():
+        connection = self._get_connection()
+        with _translate_busy():
             connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
-            with _as_overload():
+            with _translate_busy():
                 connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
 
-    def check(self) -> None:
+    def check_readable(self) -> None:
         """Raise Overloaded when the database can't be read, or was taken away: what is written now would be lost."""
         self.read("SELECT 1")
         if not self._path.exists():
-            raise Overloaded("server", "its state is gone", "Start it anew", 60)
+            raise Overloaded("server", "its state is gone", "Restart it", 60)
 
-    def key(self, purpose: str) -> bytes:
+    def derive_key(self, purpose: str) -> bytes:
         """A secret of 32 bytes for one purpose, the same in all processes for as long as the state lives."""
         statement = "SELECT value FROM keys WHERE purpose = 'root'"
         rows = self.read(statement)
         if not rows:
-            with self.writing() as connection:
+            with self.open_transaction() as connection:
                 connection.execute("INSERT OR IGNORE INTO keys VALUES ('root', ?)", (secrets.token_bytes(32),))
             rows = self.read(statement)
         return hmac.digest(rows[0]["value"], purpose.encode(), hashlib.sha256)
@@ -106,11 +106,11 @@ class State:
                 connection.close()
         self._local = threading.local()
 
-    def _connection(self) -> _Connection:
-        found: _Connection | None = getattr(self._local, "connection", None)
-        if found is None:
-            found = self._local.connection = self._connect()
-        return found
+    def _get_connection(self) -> _Connection:
+        connection: _Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._connect()
+        return connection
 
     def _connect(self) -> _Connection:
         connection = sqlite3.connect(
@@ -124,7 +124,7 @@ class State:
         return connection
 
     @contextmanager
-    def _set_up_alone(self) -> Iterator[None]:
+    def _lock_setup(self) -> Iterator[None]:
         """Hold off other processes: SQLite does not wait when two of them switch to a write-ahead log."""
         with os.fdopen(_open_private(self.folder / _LOCK), "ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -134,26 +134,26 @@ class State:
             yield
 
     def _migrate(self, migrations: Sequence[Sequence[str]]) -> None:
-        connection = self._connection()
+        connection = self._get_connection()
         connection.execute("PRAGMA journal_mode = WAL")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > len(migrations):
             raise ConfigurationError(str(self.folder), "written by a newer histoseek", "Update histoseek")
-        with self.writing():
+        with self.open_transaction():
             for statement in (statement for step in migrations[version:] for statement in step):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {len(migrations)}")
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder that only its owner may enter; raises ConfigurationError when it is there and open to others."""
+    """Make a folder that only its owner may enter; raises ConfigurationError when it exists and is open to others."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.stat().st_mode & 0o077:
             raise ConfigurationError(str(folder), "other users may enter this folder", f"Run: chmod 700 '{folder}'")
     except OSError as error:
-        raise ConfigurationError(str(folder), "can't be made", "Give another folder with --state") from error
+        raise ConfigurationError(str(folder), "can't be created", "Choose another folder with --state") from error
 
 
 def _open_private(path: Path) -> int:
@@ -161,7 +161,7 @@ def _open_private(path: Path) -> int:
 
 
 @contextmanager
-def _as_overload() -> Iterator[None]:
+def _translate_busy() -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:

@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from histoseek.errors import InputError
-from histoseek.server.clock import Clock, moment
+from histoseek.server.clock import Clock, to_datetime
 from histoseek.server.state.database import State
 
 Json = str | int | float | bool | None | Sequence["Json"] | Mapping[str, "Json"]
 """What JSON can hold."""
 
-MOST_JUDGEMENTS = 20_000
+MAX_JUDGEMENTS = 20_000
 """Of one judge."""
 
 _NOT_TEXT = frozenset({"kind", "unit", "slide_id", "upload_id", "case_id"})
-_OF_PERSONS = frozenset({"patient_id"})
+_PERSON_FIELDS = frozenset({"patient_id"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,41 +41,41 @@ class FeedbackStore:
 
     def __init__(self, state: State, clock: Clock = time.time) -> None:
         self._state = state
-        self._key = state.key("query")
+        self._key = state.derive_key("query")
         self._clock = clock
 
-    def query_key(self, query: Json) -> str:
+    def compute_query_key(self, query: Json) -> str:
         """What equal queries share: 128 bits, keyed, so that nobody can tell a query from its key by guessing.
 
         Equal are queries that differ in the order of fields, in fields that are null, in how a number is written
         (1 and 1.0), or in how Unicode composes letters.
         """
-        canonical = json.dumps(_canonical(query), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hmac.digest(self._key, canonical.encode(), hashlib.sha256)[:16].hex()
+        normalised = json.dumps(_normalise(query), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hmac.digest(self._key, normalised.encode(), hashlib.sha256)[:16].hex()
 
     def judge(self, archive: str, query: Json, slide_id: str, relevant: bool, by: str) -> StoredJudgement:
         """Keep a judgement in place of an earlier one by the same judge; the query is kept without identifiers.
 
         Raises InputError when the judge has given very many.
         """
-        key, now = self.query_key(query), self._clock()
-        kept = json.dumps(without_identifiers(query), sort_keys=True)
-        with self._state.writing() as connection:
-            (given,) = connection.execute("SELECT count(*) FROM judgements WHERE judge = ?", (by,)).fetchone()
-            if given >= MOST_JUDGEMENTS:
-                raise InputError("feedback", f"{given} judgements are kept already", "Take some back first")
-            connection.execute("INSERT OR IGNORE INTO judged_queries VALUES (?, ?)", (key, kept))
+        key, now = self.compute_query_key(query), self._clock()
+        stored_query = json.dumps(remove_identifiers(query), sort_keys=True)
+        with self._state.open_transaction() as connection:
+            (count,) = connection.execute("SELECT count(*) FROM judgements WHERE judge = ?", (by,)).fetchone()
+            if count >= MAX_JUDGEMENTS:
+                raise InputError("feedback", f"you have {count} judgements already", "Withdraw some first")
+            connection.execute("INSERT OR IGNORE INTO judged_queries VALUES (?, ?)", (key, stored_query))
             connection.execute(
                 "INSERT OR REPLACE INTO judgements (archive, query_key, slide_id, judge, relevant, at)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 (archive, key, slide_id, by, relevant, now),
             )
-        return StoredJudgement(key, slide_id, relevant, by, moment(now))
+        return StoredJudgement(key, slide_id, relevant, by, to_datetime(now))
 
     def take_back(self, archive: str, query: Json, slide_id: str, by: str) -> None:
         """Forget a judgement, if there is one, and the query with the last one on it."""
-        key = self.query_key(query)
-        with self._state.writing() as connection:
+        key = self.compute_query_key(query)
+        with self._state.open_transaction() as connection:
             connection.execute(
                 "DELETE FROM judgements WHERE archive = ? AND query_key = ? AND slide_id = ? AND judge = ?",
                 (archive, key, slide_id, by),
@@ -86,19 +86,21 @@ class FeedbackStore:
                 (key,),
             )
 
-    def of_query(self, archive: str, query_key: str) -> tuple[StoredJudgement, ...]:
+    def list_for_query(self, archive: str, query_key: str) -> tuple[StoredJudgement, ...]:
         """All judgements on a query, in the order in which they were given."""
         rows = self._state.read(
             "SELECT * FROM judgements WHERE archive = ? AND query_key = ? ORDER BY at, slide_id, judge",
             (archive, query_key),
         )
         return tuple(
-            StoredJudgement(row["query_key"], row["slide_id"], bool(row["relevant"]), row["judge"], moment(row["at"]))
+            StoredJudgement(
+                row["query_key"], row["slide_id"], bool(row["relevant"]), row["judge"], to_datetime(row["at"])
+            )
             for row in rows
         )
 
 
-def without_identifiers(query: Json) -> Json:
+def remove_identifiers(query: Json) -> Json:
     """The query with identifiers in its texts replaced by placeholders, and without its fields of patient ids."""
     from histoseek.reports.privacy.deidentify import deidentify
 
@@ -106,20 +108,20 @@ def without_identifiers(query: Json) -> Json:
         return deidentify(query).text
     if isinstance(query, Mapping):
         return {
-            name: value if name in _NOT_TEXT else without_identifiers(value)
+            name: value if name in _NOT_TEXT else remove_identifiers(value)
             for name, value in query.items()
-            if name not in _OF_PERSONS
+            if name not in _PERSON_FIELDS
         }
     if isinstance(query, Sequence):
-        return [without_identifiers(value) for value in query]
+        return [remove_identifiers(value) for value in query]
     return query
 
 
-def _canonical(query: Json) -> Json:
+def _normalise(query: Json) -> Json:
     if isinstance(query, str):
         return unicodedata.normalize("NFC", query)
     if isinstance(query, Mapping):
-        return {name: _canonical(value) for name, value in query.items() if value is not None}
+        return {name: _normalise(value) for name, value in query.items() if value is not None}
     if isinstance(query, Sequence):
-        return [_canonical(value) for value in query]
+        return [_normalise(value) for value in query]
     return int(query) if isinstance(query, float) and query.is_integer() else query

@@ -14,12 +14,12 @@ class ByteCache:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
         self._pieces: OrderedDict[Hashable, bytes] = OrderedDict()
-        self._held_bytes = 0
+        self._size_bytes = 0
 
     @property
-    def held_bytes(self) -> int:
+    def size_bytes(self) -> int:
         """What all pieces take."""
-        return self._held_bytes
+        return self._size_bytes
 
     def get(self, key: Hashable) -> bytes | None:
         """The piece of this key, if it is still there."""
@@ -33,14 +33,14 @@ class ByteCache:
         if len(piece) > self._most_bytes:
             return
         with self._lock:
-            self._held_bytes += len(piece) - len(self._pieces.pop(key, b""))
+            self._size_bytes += len(piece) - len(self._pieces.pop(key, b""))
             self._pieces[key] = piece
-            while self._held_bytes > self._most_bytes:
+            while self._size_bytes > self._most_bytes:
                 _, oldest = self._pieces.popitem(last=False)
-                self._held_bytes -= len(oldest)
+                self._size_bytes -= len(oldest)
 
     def clear(self) -> None:
         """Forget all pieces."""
         with self._lock:
             self._pieces.clear()
-            self._held_bytes = 0
+            self._size_bytes = 0

@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager, nullcontext
 
 from histoseek.geometry import Level, Rect, Size
 from histoseek.server.tiles import jpeg
-from histoseek.server.tiles.geometry import ImageInfo, TileGrid
-from histoseek.server.tiles.shrinking import block_means, shrink_to, shrunk
-from histoseek.server.tiles.stored import StoredTiles
+from histoseek.server.tiles.downsampling import average_blocks, choose_shrink, shrink_region
+from histoseek.server.tiles.grid import ImageInfo, TileGrid
+from histoseek.server.tiles.stored_tiles import StoredTiles
 from histoseek.slides.readers.base import Pixels
 from histoseek.slides.readers.picture import PictureReader
 from histoseek.slides.slide import Slide
@@ -30,12 +30,12 @@ class DeepZoom:
 
     def __init__(self, slide: Slide, tile_px: int | None = None, overview_px: int = _OVERVIEW_PX) -> None:
         self._slide = slide
-        self._stored = StoredTiles.of(slide)
-        self.grid = TileGrid(slide.size, tile_px or _tile_px(self._stored))
+        self._stored_tiles = StoredTiles.open(slide)
+        self.grid = TileGrid(slide.size, tile_px or _choose_tile_px(self._stored_tiles))
         levels = range(self.grid.max_level + 1)
-        self._shrinks = tuple(shrink_to(slide.levels, self.grid.downsample(level)) for level in levels)
-        self._read = self._stored.read if self._stored else slide.read_level
-        self.overview_level = max(level for level in levels if self._is_held(level, overview_px))
+        self._shrinks = tuple(choose_shrink(slide.levels, self.grid.get_downsample(level)) for level in levels)
+        self._read = self._stored_tiles.read if self._stored_tiles else slide.read_level
+        self.overview_level = max(level for level in levels if self._fits_overview(level, overview_px))
         """Tiles of this level and those below, and small thumbnails, are made from one picture that is then held."""
         self._overview: Pixels | None = None
         self._overview_lock = threading.Lock()
@@ -47,49 +47,49 @@ class DeepZoom:
         return ImageInfo(size.width, size.height, spacing, self.grid.tile_px, _OVERLAP_PX, self.grid.max_level)
 
     @property
-    def held_bytes(self) -> int:
+    def memory_bytes(self) -> int:
         """Memory that the open slide holds: its overview and, when it is a picture without a pyramid, all of it."""
         size, overview = self._slide.size, self._overview
         picture = 3 * size.width * size.height if self._slide.vendor == PictureReader.vendor else 0
         return picture + (overview.nbytes if overview is not None else 0)
 
-    def dzi(self) -> str:
+    def to_dzi(self) -> str:
         """The description file of the Deep Zoom format, XML."""
-        return self.info.dzi()
+        return self.info.to_dzi()
 
-    def tile(self, level: int, column: int, row: int) -> Pixels:
+    def read_tile(self, level: int, column: int, row: int) -> Pixels:
         """A tile, uint8 [height, width, 3], smaller at the right and lower edges.
 
         Raises NoSuchTile, or UnreadableSlide when the file is damaged there.
         """
-        rect = self.grid.tile_rect(level, column, row)
+        rect = self.grid.locate_tile(level, column, row)
         if level > self.overview_level:
-            return shrunk(self._read, self._shrinks[level], rect)
+            return shrink_region(self._read, self._shrinks[level], rect)
         block = 1 << (self.overview_level - level)
-        part = self._held()[rect.y * block : rect.bottom * block, rect.x * block : rect.right * block]
-        return block_means(part, block)
+        part = self._load_overview()[rect.y * block : rect.bottom * block, rect.x * block : rect.right * block]
+        return average_blocks(part, block)
 
     def prepare(self, slot: AbstractContextManager[object]) -> None:
         """Make what is held, unless it is there: it takes as long as reading the slide's coarsest level.
 
         Only who makes it holds `slot` meanwhile, not those who wait for it.
         """
-        self._held(slot)
+        self._load_overview(slot)
 
-    def stored_jpeg(self, level: int, column: int, row: int) -> bytes | None:
+    def read_stored_jpeg(self, level: int, column: int, row: int) -> bytes | None:
         """The tile's JPEG file as the slide stores it; None when it has to be made. Raises NoSuchTile."""
-        rect, shrink = self.grid.tile_rect(level, column, row), self._shrinks[level]
-        if self._stored is None or not shrink.is_copy:
+        rect, shrink = self.grid.locate_tile(level, column, row), self._shrinks[level]
+        if self._stored_tiles is None or not shrink.is_copy:
             return None
-        whole = Size(rect.width, rect.height) == self._stored.tile_size(shrink.source.index)
+        whole = Size(rect.width, rect.height) == self._stored_tiles.get_tile_size(shrink.source.index)
         inside = rect.right <= shrink.source.size.width and rect.bottom <= shrink.source.size.height
-        return self._stored.jpeg(shrink.source.index, column, row) if whole and inside else None
+        return self._stored_tiles.read_jpeg(shrink.source.index, column, row) if whole and inside else None
 
-    def jpeg(self, level: int, column: int, row: int) -> bytes:
+    def encode_tile(self, level: int, column: int, row: int) -> bytes:
         """A tile as a JPEG file. Raises NoSuchTile, or UnreadableSlide when the file is damaged there."""
-        return self.stored_jpeg(level, column, row) or jpeg.encode(self.tile(level, column, row))
+        return self.read_stored_jpeg(level, column, row) or jpeg.encode(self.read_tile(level, column, row))
 
-    def thumbnail(self, longer_edge_px: int) -> Pixels:
+    def make_thumbnail(self, longer_edge_px: int) -> Pixels:
         """The whole slide, uint8 [height, width, 3], its longer edge as given, or the slide's own when that is less.
 
         Raises UnreadableSlide when the file is damaged.
@@ -97,34 +97,34 @@ class DeepZoom:
         size = self._slide.size
         downsample = max(1.0, size.longer_edge / longer_edge_px)
         width, height = (max(1, round(edge / downsample)) for edge in (size.width, size.height))
-        rect, held_downsample = Rect(0, 0, width, height), self.grid.downsample(self.overview_level)
-        if downsample < held_downsample:
-            return shrunk(self._read, shrink_to(self._slide.levels, downsample), rect)
-        held = self._held()
-        level = Level(0, Size(held.shape[1], held.shape[0]), 1.0)
-        shrink = shrink_to((level,), downsample / held_downsample)
-        return shrunk(lambda _, x, y, width, height: held[y : y + height, x : x + width], shrink, rect)
+        rect, overview_downsample = Rect(0, 0, width, height), self.grid.get_downsample(self.overview_level)
+        if downsample < overview_downsample:
+            return shrink_region(self._read, choose_shrink(self._slide.levels, downsample), rect)
+        overview = self._load_overview()
+        level = Level(0, Size(overview.shape[1], overview.shape[0]), 1.0)
+        shrink = choose_shrink((level,), downsample / overview_downsample)
+        return shrink_region(lambda _, x, y, width, height: overview[y : y + height, x : x + width], shrink, rect)
 
     def close(self) -> None:
         """Close the slide."""
-        if self._stored is not None:
-            self._stored.close()
+        if self._stored_tiles is not None:
+            self._stored_tiles.close()
         self._slide.close()
 
-    def _is_held(self, level: int, overview_px: int) -> bool:
+    def _fits_overview(self, level: int, overview_px: int) -> bool:
         """Whether a level is small and, as all below it, made from the coarsest level of the slide."""
-        small = self.grid.level_size(level).longer_edge <= overview_px
+        small = self.grid.measure_level(level).longer_edge <= overview_px
         return level == 0 or (small and self._shrinks[level].source == self._slide.levels[-1])
 
-    def _held(self, slot: AbstractContextManager[object] | None = None) -> Pixels:
+    def _load_overview(self, slot: AbstractContextManager[object] | None = None) -> Pixels:
         with self._overview_lock:
             if self._overview is None:
-                size, shrink = self.grid.level_size(self.overview_level), self._shrinks[self.overview_level]
+                size, shrink = self.grid.measure_level(self.overview_level), self._shrinks[self.overview_level]
                 with slot or nullcontext():
-                    self._overview = shrunk(self._read, shrink, Rect(0, 0, size.width, size.height))
+                    self._overview = shrink_region(self._read, shrink, Rect(0, 0, size.width, size.height))
             return self._overview
 
 
-def _tile_px(stored: StoredTiles | None) -> int:
-    tile = stored.tile_size(0) if stored else Size(_TILE_PX, _TILE_PX)
+def _choose_tile_px(stored: StoredTiles | None) -> int:
+    tile = stored.get_tile_size(0) if stored else Size(_TILE_PX, _TILE_PX)
     return tile.width if tile.width == tile.height and tile.width in _STORED_TILE_PX else _TILE_PX

@@ -46,23 +46,23 @@ def complete(stored: bytes, tables: bytes, transform: ColourTransform, size: Siz
     ValueError for what is not a sequential JPEG of this size and of three components in one scan.
     """
     frame = bytes([8]) + size.height.to_bytes(2) + size.width.to_bytes(2) + bytes([3])
-    shared = [segment for kind, segment, _ in _segments(tables) if kind != _SCAN] if tables else []
-    own: list[bytes] = []
-    for kind, segment, end in _segments(stored):
+    shared = [segment for kind, segment, _ in _split_segments(tables) if kind != _SCAN] if tables else []
+    segments: list[bytes] = []
+    for kind, segment, end in _split_segments(stored):
         if kind in _FRAMES and segment[4:10] != frame:
             raise ValueError("a JPEG of another size or type than the rest")
         if kind != _SCAN:
-            own.append(segment)
+            segments.append(segment)
             continue
         finish = stored.find(_END, end)
         if segment[4:5] != b"\x03" or finish < 0:
             raise ValueError("a JPEG of several scans, or cut off")
         adobe = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00" + bytes([transform])
-        return b"".join((_START, adobe, *shared, *own, segment, stored[end:finish], _END))
+        return b"".join((_START, adobe, *shared, *segments, segment, stored[end:finish], _END))
     raise ValueError("a JPEG without pixels")
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
+def _split_segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
     """Marker, bytes and end of the needed segments of a JPEG, up to the first scan's header."""
     if data[:2] != _START:
         raise ValueError("no JPEG")

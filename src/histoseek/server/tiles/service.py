@@ -11,8 +11,8 @@ from dataclasses import replace
 from histoseek.errors import InputError
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.cache import ByteCache
-from histoseek.server.tiles.geometry import ImageInfo
-from histoseek.server.tiles.slides import OpenSlides
+from histoseek.server.tiles.grid import ImageInfo
+from histoseek.server.tiles.open_slides import OpenSlides
 from histoseek.slides.sources.base import SlideSource
 
 THUMBNAIL_PX = range(16, 2049)
@@ -35,53 +35,55 @@ class TileService:
 
     def __init__(self, max_open_slides: int, cache_mb: int) -> None:
         self._slides = OpenSlides(max_open_slides, _PICTURES_BYTES)
-        self._finished = ByteCache(cache_mb * 2**20)
+        self._cache = ByteCache(cache_mb * 2**20)
         self._decoding = threading.BoundedSemaphore(max(2, len(os.sched_getaffinity(0))))
 
-    def etag(self, source: SlideSource) -> str:
+    def compute_etag(self, source: SlideSource) -> str:
         """The value of an ETag header for what is shown of this slide, quotes included: another after it changed."""
         state = f"{_VERSION}:{source.state()}"
         return f'"{hashlib.sha256(state.encode()).hexdigest()[:32]}"'
 
-    def info(self, source: SlideSource, spacing_um_per_px: float) -> ImageInfo:
+    def describe(self, source: SlideSource, spacing_um_per_px: float) -> ImageInfo:
         """What a client needs to ask for tiles; the spacing is the archive's, which may know better than the file."""
         with self._slides.use(source) as image:
             return replace(image.info, spacing_um_per_px=spacing_um_per_px)
 
-    def tile(self, source: SlideSource, level: int, column: int, row: int) -> bytes:
+    def make_tile(self, source: SlideSource, level: int, column: int, row: int) -> bytes:
         """A tile as a JPEG file. Raises NoSuchTile outside of the image."""
         key = (source, source.state(), level, column, row)
-        finished = self._finished.get(key)
-        if finished is not None:
-            return finished
+        picture = self._cache.get(key)
+        if picture is not None:
+            return picture
         with self._slides.use(source) as image:
-            stored = image.stored_jpeg(level, column, row)
+            stored = image.read_stored_jpeg(level, column, row)
             if stored is not None:
                 return stored
             if level <= image.overview_level:
                 image.prepare(self._decoding)
-            return self._make(key, lambda: jpeg.encode(image.tile(level, column, row)))
+            return self._make(key, lambda: jpeg.encode(image.read_tile(level, column, row)))
 
-    def thumbnail(self, source: SlideSource, px: int) -> bytes:
+    def make_thumbnail(self, source: SlideSource, px: int) -> bytes:
         """The whole slide as a JPEG file with its longer edge as given. Raises InputError outside of THUMBNAIL_PX."""
         if px not in THUMBNAIL_PX:
-            raise InputError(f"px={px}", f"a thumbnail has {THUMBNAIL_PX.start} to {THUMBNAIL_PX.stop - 1} px")
+            raise InputError(
+                f"px={px}", f"a thumbnail is {THUMBNAIL_PX.start} to {THUMBNAIL_PX.stop - 1} px wide or high"
+            )
         key = (source, source.state(), px)
-        finished = self._finished.get(key)
-        if finished is not None:
-            return finished
+        picture = self._cache.get(key)
+        if picture is not None:
+            return picture
         with self._slides.use(source) as image:
             image.prepare(self._decoding)
-            return self._make(key, lambda: jpeg.encode(image.thumbnail(px)))
+            return self._make(key, lambda: jpeg.encode(image.make_thumbnail(px)))
 
     def close(self) -> None:
         """Close all slides, those in use after their last reader, and free the memory."""
         self._slides.close()
-        self._finished.clear()
+        self._cache.clear()
 
     def _make(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
         with self._decoding:
-            # Whoever waited here may find that another request has made the same.
-            made = self._finished.get(key) or make()
-        self._finished.put(key, made)
-        return made
+            # While this waited, another request may have made the same.
+            picture = self._cache.get(key) or make()
+        self._cache.put(key, picture)
+        return picture

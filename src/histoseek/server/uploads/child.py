@@ -15,11 +15,11 @@ import socket
 import sys
 from pathlib import Path
 
+from histoseek.server.uploads.child_setup import OUT_OF_MEMORY, ChildLimits, Setup
 from histoseek.server.uploads.confine import confine
-from histoseek.server.uploads.setup import OUT_OF_MEMORY, ChildLimits, Setup
 
 _FILE_BYTES = 2**16
-_TIDIED_EVERY_S = 15.0
+_TIDY_EVERY_S = 15.0
 _PAGE_BYTES = resource.getpagesize()
 
 
@@ -27,35 +27,35 @@ def main(text: str) -> int:
     """Answer until the server has gone; return an exit code."""
     setup = Setup.from_json(text)
     _die_with(setup.lifeline)
-    channel = _taken_over()
+    channel = _take_over_channel()
     if setup.encoder is not None:
         _prepare_model(setup.encoder)
     confine(setup.folder, setup.encoder)
     try:
-        _answer(channel, setup)
+        _serve(channel, setup)
     except MemoryError:
         return OUT_OF_MEMORY
     return 0
 
 
-def _answer(channel: socket.socket, setup: Setup) -> None:
+def _serve(channel: socket.socket, setup: Setup) -> None:
     # Only now are libraries loaded: their threads are as confined as the process then is.
-    from histoseek.server.uploads.messages import Ended, Ready, receive_request, send
-    from histoseek.server.uploads.reading import Reader
+    from histoseek.server.uploads.messages import ChannelClosed, Ready, receive_request, send
+    from histoseek.server.uploads.slide_reader import UploadReader
 
-    reader = Reader(channel, setup.encoder)
-    _limit(setup.limits)
+    reader = UploadReader(channel, setup.encoder)
+    _limit_resources(setup.limits)
     send(channel, Ready())
     while True:
-        while not select.select([channel], [], [], _TIDIED_EVERY_S)[0]:
-            reader.let_go_of_deleted()
+        while not select.select([channel], [], [], _TIDY_EVERY_S)[0]:
+            reader.close_deleted()
         try:
             request = receive_request(channel)
-        except Ended:
+        except ChannelClosed:
             return
         _limit_cpu(setup.limits.cpu_s)
-        reader.let_go_of_deleted()
-        reader.answer(request)
+        reader.close_deleted()
+        reader.handle(request)
 
 
 def _die_with(lifeline: int) -> None:
@@ -74,7 +74,7 @@ def _die_with(lifeline: int) -> None:
         pass
 
 
-def _taken_over() -> socket.socket:
+def _take_over_channel() -> socket.socket:
     """The channel on standard input and output, out of reach for libraries that print."""
     channel = socket.socket(fileno=os.dup(0))
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -97,12 +97,12 @@ def _prepare_model(encoder: str) -> None:
     os.waitpid(child, 0)
 
 
-def _limit(limits: ChildLimits) -> None:
+def _limit_resources(limits: ChildLimits) -> None:
     """Memory beyond what is mapped already, open files, no files of any size, no core files."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_NOFILE, (limits.open_files, limits.open_files))
-    memory = _mapped_bytes() + limits.memory_bytes
+    memory = _count_mapped_bytes() + limits.memory_bytes
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 
@@ -113,7 +113,7 @@ def _limit_cpu(cpu_s: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (until_s, resource.RLIM_INFINITY))
 
 
-def _mapped_bytes() -> int:
+def _count_mapped_bytes() -> int:
     try:
         return int(Path("/proc/self/statm").read_text().split()[0]) * _PAGE_BYTES
     except OSError:

@@ -45,7 +45,7 @@ _ALLOW, _REFUSE, _UNKNOWN = 0x7FFF0000, 0x00050000 | errno.EACCES, 0x00050000 | 
 class _Calls:
     """Numbers of system calls; forbidden: socket, execve, execveat, io_uring_setup, and fork and vfork where they are.
 
-    clone3 is said to be unknown, as its flags can't be looked at: threads are then made by clone.
+    clone3 is reported as unknown, as its flags can't be checked: threads are then made by clone.
     """
 
     architecture: int
@@ -81,17 +81,19 @@ def confine(folder: str, encoder: str | None) -> None:
     kernel = ctypes.CDLL(None, use_errno=True)
     if kernel.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0:
         return
-    _restrict_files(kernel, [folder, *_program(), *(_models(encoder) if encoder is not None else ())])
+    _restrict_files(
+        kernel, [folder, *_list_program_paths(), *(_list_model_paths(encoder) if encoder is not None else ())]
+    )
     _filter_calls(kernel)
 
 
-def _program() -> Iterator[str]:
+def _list_program_paths() -> Iterator[str]:
     """Where Python, its packages and the system's libraries lie."""
     yield from (sys.prefix, sys.base_prefix, *site.getsitepackages(), *(part for part in sys.path if part), *_SYSTEM)
     yield str(Path(__file__).parents[2])
 
 
-def _models(encoder: str) -> Iterator[str]:
+def _list_model_paths(encoder: str) -> Iterator[str]:
     """Where encoders lie; settings are not yet to be read through their own class, which loads much."""
     _, _, weights = encoder.partition("@")
     if weights:
@@ -134,31 +136,31 @@ def _filter_calls(kernel: ctypes.CDLL) -> None:
     machine = platform.machine()
     if machine not in _CALLS:
         return
-    steps = _steps(_CALLS[machine])
+    steps = _build_filter(_CALLS[machine])
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in steps))
     program = struct.pack("@HP", len(steps), ctypes.addressof(code))
     kernel.prctl(_SET_SECCOMP, _FILTER, program, 0, 0)
 
 
-def _steps(calls: _Calls) -> list[tuple[int, int, int, int]]:
+def _build_filter(calls: _Calls) -> list[tuple[int, int, int, int]]:
     """The filter: operation, steps to jump over when it holds and when not, operand."""
     first = 8
     allow = first + len(calls.forbidden)
     refuse, unknown = allow + 1, allow + 2
 
-    def to(place: int, target: int) -> int:
+    def jump(place: int, target: int) -> int:
         return target - place - 1
 
     return [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),
-        (_EQUAL, 0, to(1, refuse), calls.architecture),
+        (_EQUAL, 0, jump(1, refuse), calls.architecture),
         (_LOAD, 0, 0, _NUMBER_AT),
-        (_AT_LEAST, to(3, refuse), 0, _X32_CALLS),
-        (_EQUAL, to(4, unknown), 0, _CLONE3),
-        (_EQUAL, 0, to(5, first), calls.clone),
+        (_AT_LEAST, jump(3, refuse), 0, _X32_CALLS),
+        (_EQUAL, jump(4, unknown), 0, _CLONE3),
+        (_EQUAL, 0, jump(5, first), calls.clone),
         (_LOAD, 0, 0, _FIRST_ARGUMENT_AT),
-        (_ANY_BIT, to(7, allow), to(7, refuse), _CLONE_THREAD),
-        *((_EQUAL, to(first + place, refuse), 0, call) for place, call in enumerate(calls.forbidden)),
+        (_ANY_BIT, jump(7, allow), jump(7, refuse), _CLONE_THREAD),
+        *((_EQUAL, jump(first + place, refuse), 0, call) for place, call in enumerate(calls.forbidden)),
         (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, _REFUSE),
         (_RETURN, 0, 0, _UNKNOWN),

@@ -25,7 +25,7 @@ class IncompleteUpload(RequestError):
         if not (announced_bytes or came_bytes):
             super().__init__("upload", "the file is empty", "Choose another")
         else:
-            super().__init__("upload", f"{came_bytes} of {announced_bytes} announced bytes came", "Send it again")
+            super().__init__("upload", f"only {came_bytes} of {announced_bytes} bytes arrived", "Send it again")
 
 
 class UnknownFormat(RequestError):
@@ -33,25 +33,29 @@ class UnknownFormat(RequestError):
 
     status = 415
 
-    def __init__(self, known: tuple[str, ...]) -> None:
-        self.known = known
-        super().__init__("upload", "its name does not end like a slide's", f"Known endings: {', '.join(known)}")
+    def __init__(self, suffixes: tuple[str, ...]) -> None:
+        self.suffixes = suffixes
+        super().__init__(
+            "upload",
+            "the file name has no suffix of a slide format",
+            f"Choose a file of these formats: {', '.join(suffixes)}",
+        )
 
 
 class QuotaExceeded(Conflict):
-    """Its owner has no more room for uploads."""
+    """Its owner's space for uploads is used up."""
 
     def __init__(self, what: str) -> None:
         super().__init__("upload", what, "Delete some of your uploads")
 
 
 class StorageFull(Overloaded):
-    """The server has no more room for uploads."""
+    """The server's space for uploads is used up."""
 
     status = 507
 
     def __init__(self) -> None:
-        super().__init__("upload", "the server has no room for it now", "Try again later", retry_after_s=600)
+        super().__init__("upload", "the server has no space for it now", "Try again later", retry_after_s=600)
 
 
 class RefusedSlide(SlideError):

@@ -1,4 +1,4 @@
-"""What the server and a sandbox's process say to each other: a JSON header and bytes, each with its length in front.
+"""What the server and a sandbox's process send each other: a JSON header and bytes, each with its length in front.
 
 Nothing is unpickled. What comes back from the process is checked as if a stranger had sent it.
 """
@@ -18,19 +18,23 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from histoseek.encoders.recipe import Recipe
 from histoseek.geometry import Rect
-from histoseek.server.uploads.facts import SlideFacts
+from histoseek.server.uploads.slide_facts import SlideFacts
 
 _LENGTHS = struct.Struct("!IQ")
-_MOST_HEADER = 2**20
-_MOST_PAYLOAD = 2**30
+_MAX_HEADER = 2**20
+_MAX_PAYLOAD = 2**30
 _PIECE = 2**20
 
-Told = Callable[[int, int | None], object]
-"""Is told how many tiles are done, and of how many."""
+OnProgress = Callable[[int, int | None], object]
+"""Takes how many tiles are done, and of how many."""
+
+
+def ignore_progress(done: int, total: int | None) -> None:
+    """Nobody follows the progress."""
 
 
 @dataclass(frozen=True, slots=True)
-class Describe:
+class DescribeRequest:
     """Look at a slide; a spacing given here wins over the file's."""
 
     path: Path
@@ -39,7 +43,7 @@ class Describe:
 
 
 @dataclass(frozen=True, slots=True)
-class Thumbnail:
+class ThumbnailRequest:
     """The whole slide as a JPEG file with this longer edge."""
 
     path: Path
@@ -48,7 +52,7 @@ class Thumbnail:
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
+class TileRequest:
     """A Deep Zoom tile as a JPEG file."""
 
     path: Path
@@ -59,7 +63,7 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
-class Encode:
+class EncodeRequest:
     """The bag of a slide, or of regions of it in level-0 px."""
 
     path: Path
@@ -77,7 +81,7 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Progressed:
+class Progress:
     """So many tiles are encoded; the answer is still to come."""
 
     done: int
@@ -86,7 +90,7 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class SlideDescription:
     """What is known of a slide."""
 
     facts: SlideFacts
@@ -101,7 +105,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedBag:
     """The bytes behind this are the arrays of a bag as safetensors."""
 
     tile_size_level0: int
@@ -111,7 +115,7 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class Failure:
     """An error that a user can meet; error: its class, family: what of the ways to fail it belongs to."""
 
     error: Annotated[str, Field(pattern=r"^[A-Za-z]{1,60}$")]
@@ -122,22 +126,22 @@ class Failed:
     kind: Literal["failed"] = "failed"
 
 
-Request = Annotated[Describe | Thumbnail | Tile | Encode, Field(discriminator="kind")]
-Answer = Annotated[Ready | Progressed | Described | Picture | Encoded | Failed, Field(discriminator="kind")]
+Request = Annotated[DescribeRequest | ThumbnailRequest | TileRequest | EncodeRequest, Field(discriminator="kind")]
+Reply = Annotated[Ready | Progress | SlideDescription | Picture | EncodedBag | Failure, Field(discriminator="kind")]
 
 
-class Ended(Exception):
+class ChannelClosed(Exception):
     """The other side has gone."""
 
 
-class Garbage(Exception):
+class InvalidMessage(Exception):
     """The other side sent what is no message."""
 
 
-def send(channel: socket.socket, message: Request | Answer, payload: bytes = b"", until_s: float | None = None) -> None:
-    """Send a message with its bytes; raises Ended, or TimeoutError after `until_s` of the monotonic clock."""
-    header = _messages().dump_json(message)
-    channel.settimeout(_left_s(until_s))
+def send(channel: socket.socket, message: Request | Reply, payload: bytes = b"", until_s: float | None = None) -> None:
+    """Send a message with its bytes; raises ChannelClosed, or TimeoutError after `until_s` of the monotonic clock."""
+    header = _get_message_adapter().dump_json(message)
+    channel.settimeout(_compute_timeout(until_s))
     try:
         channel.sendall(_LENGTHS.pack(len(header), len(payload)) + header)
         if payload:
@@ -145,49 +149,49 @@ def send(channel: socket.socket, message: Request | Answer, payload: bytes = b""
     except TimeoutError:
         raise
     except OSError as error:
-        raise Ended from error
+        raise ChannelClosed from error
 
 
 def receive_request(channel: socket.socket) -> Request:
-    """Wait for a request; raises Ended."""
+    """Wait for a request; raises ChannelClosed."""
     header, _ = _receive(channel, None)
-    return _requests().validate_json(header)
+    return _get_request_adapter().validate_json(header)
 
 
-def receive_answer(channel: socket.socket, until_s: float) -> tuple[Answer, bytes]:
-    """An answer and its bytes; raises Ended, Garbage, or TimeoutError after `until_s` of the monotonic clock."""
+def receive_reply(channel: socket.socket, until_s: float) -> tuple[Reply, bytes]:
+    """A reply and its bytes; raises ChannelClosed, InvalidMessage, TimeoutError after `until_s` (monotonic clock)."""
     header, payload = _receive(channel, until_s)
     try:
-        return _answers().validate_json(header), payload
+        return _get_reply_adapter().validate_json(header), payload
     except ValidationError as error:
-        raise Garbage from error
+        raise InvalidMessage from error
 
 
 def _receive(channel: socket.socket, until_s: float | None) -> tuple[bytes, bytes]:
-    header_bytes, payload_bytes = _LENGTHS.unpack(_exactly(channel, _LENGTHS.size, until_s))
-    if header_bytes > _MOST_HEADER or payload_bytes > _MOST_PAYLOAD:
-        raise Garbage
-    return _exactly(channel, header_bytes, until_s), _exactly(channel, payload_bytes, until_s)
+    header_bytes, payload_bytes = _LENGTHS.unpack(_receive_exactly(channel, _LENGTHS.size, until_s))
+    if header_bytes > _MAX_HEADER or payload_bytes > _MAX_PAYLOAD:
+        raise InvalidMessage
+    return _receive_exactly(channel, header_bytes, until_s), _receive_exactly(channel, payload_bytes, until_s)
 
 
-def _exactly(channel: socket.socket, length: int, until_s: float | None) -> bytes:
+def _receive_exactly(channel: socket.socket, length: int, until_s: float | None) -> bytes:
     # What is said to come is not set aside in advance: a lie about it costs nothing.
     parts = bytearray()
     while len(parts) < length:
-        channel.settimeout(_left_s(until_s))
+        channel.settimeout(_compute_timeout(until_s))
         try:
             piece = channel.recv(min(_PIECE, length - len(parts)))
         except TimeoutError:
             raise
         except OSError as error:
-            raise Ended from error
+            raise ChannelClosed from error
         if not piece:
-            raise Ended
+            raise ChannelClosed
         parts += piece
     return bytes(parts)
 
 
-def _left_s(until_s: float | None) -> float | None:
+def _compute_timeout(until_s: float | None) -> float | None:
     if until_s is None:
         return None
     left_s = until_s - time.monotonic()
@@ -197,15 +201,15 @@ def _left_s(until_s: float | None) -> float | None:
 
 
 @lru_cache(maxsize=1)
-def _requests() -> TypeAdapter[Request]:
+def _get_request_adapter() -> TypeAdapter[Request]:
     return TypeAdapter(Request)
 
 
 @lru_cache(maxsize=1)
-def _answers() -> TypeAdapter[Answer]:
-    return TypeAdapter(Answer)
+def _get_reply_adapter() -> TypeAdapter[Reply]:
+    return TypeAdapter(Reply)
 
 
 @lru_cache(maxsize=1)
-def _messages() -> TypeAdapter[Request | Answer]:
-    return TypeAdapter(Request | Answer)
+def _get_message_adapter() -> TypeAdapter[Request | Reply]:
+    return TypeAdapter(Request | Reply)

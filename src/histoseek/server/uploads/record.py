@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from histoseek.files import write_atomic
-from histoseek.server.uploads.facts import SlideFacts
+from histoseek.server.uploads.slide_facts import SlideFacts
 
 _NAME = "upload.json"
 
@@ -28,18 +28,18 @@ class Record:
 
 
 def write_record(folder: Path, record: Record) -> None:
-    """Write the record of an upload's folder, in one step for whoever reads."""
-    write_atomic(folder / _NAME, _adapter().dump_json(record))
+    """Write the record of an upload's folder, in one step for readers."""
+    write_atomic(folder / _NAME, _get_adapter().dump_json(record))
 
 
 def read_record(folder: Path) -> Record | None:
     """The record of an upload's folder; None when it has none, or not a whole one."""
     try:
-        return _adapter().validate_json((folder / _NAME).read_bytes())
+        return _get_adapter().validate_json((folder / _NAME).read_bytes())
     except (OSError, ValidationError):
         return None
 
 
 @lru_cache(maxsize=1)
-def _adapter() -> TypeAdapter[Record]:
+def _get_adapter() -> TypeAdapter[Record]:
     return TypeAdapter(Record)

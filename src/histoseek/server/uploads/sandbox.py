@@ -17,30 +17,31 @@ from histoseek.encoders.recipe import Recipe
 from histoseek.errors import BadFeatureFile, EncoderError, HistoseekError, InputError
 from histoseek.geometry import Rect
 from histoseek.server.settings import UploadLimits
-from histoseek.server.tiles.geometry import NoSuchTile
+from histoseek.server.tiles.grid import NoSuchTile
+from histoseek.server.uploads.child_process import ChildProcess, ProcessExit
+from histoseek.server.uploads.child_setup import ChildLimits
 from histoseek.server.uploads.errors import RefusedSlide, SandboxBusy, SandboxFailure
-from histoseek.server.uploads.facts import SlideFacts
 from histoseek.server.uploads.messages import (
-    Answer,
-    Describe,
-    Described,
-    Encode,
-    Encoded,
-    Failed,
+    DescribeRequest,
+    EncodedBag,
+    EncodeRequest,
+    Failure,
+    OnProgress,
     Picture,
+    Reply,
     Request,
-    Thumbnail,
-    Tile,
-    Told,
+    SlideDescription,
+    ThumbnailRequest,
+    TileRequest,
+    ignore_progress,
 )
-from histoseek.server.uploads.process import ChildProcess, ProcessEnded
-from histoseek.server.uploads.setup import ChildLimits
+from histoseek.server.uploads.slide_facts import SlideFacts
 
 _ENCODING_TAKES = 10
 _ENCODING_THREADS = 2
 """Computing time is counted over all threads; more than these are seldom busy at once."""
 
-_A = TypeVar("_A", Described, Picture, Encoded)
+_A = TypeVar("_A", SlideDescription, Picture, EncodedBag)
 
 _FAILURES_OF_ONE_SLIDE = 3
 """A slide that cost so many processes is not opened again: others wait while it is."""
@@ -48,10 +49,6 @@ _FAILURES_OF_ONE_SLIDE = 3
 _FAILURES_KEPT = 10_000
 _REQUESTS_OF_ONE_PROCESS = 5000
 """After so many it is replaced, so that nothing that leaks in a library adds up."""
-
-
-def _untold(done: int, total: int | None) -> None:
-    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ class SandboxLimits:
     wait_s: float = 30.0
 
     @classmethod
-    def of(cls, limits: UploadLimits) -> SandboxLimits:
+    def from_upload_limits(cls, limits: UploadLimits) -> SandboxLimits:
         """What the server's settings say; encoding a slide may take ten times what a look at it may."""
         reading = ChildLimits(limits.sandbox_bytes, limits.sandbox_s, limits.sandbox_s)
         encoding_s = _ENCODING_TAKES * limits.sandbox_s
@@ -80,8 +77,8 @@ class Sandbox:
     def __init__(self, folder: Path, limits: SandboxLimits | None = None) -> None:
         limits = limits or SandboxLimits()
         folder = folder.absolute()
-        self._reading = _Seat(folder, limits.reading, limits.wait_s)
-        self._encoding = _Seat(folder, limits.encoding, limits.wait_s)
+        self._reading = _ProcessSlot(folder, limits.reading, limits.wait_s)
+        self._encoding = _ProcessSlot(folder, limits.encoding, limits.wait_s)
 
     def start(self, encoder: str | None = None) -> None:
         """Start the process that reads, and with an encoder the one that encodes, so that the first need not wait."""
@@ -91,16 +88,16 @@ class Sandbox:
 
     def describe(self, path: Path, spacing_um_per_px: float | None = None, name: str | None = None) -> SlideFacts:
         """Look at a slide; a spacing given here wins over the file's, which may say none."""
-        answer, _ = self._reading.ask(Describe(path, spacing_um_per_px), Described, name)
-        return answer.facts
+        reply, _ = self._reading.ask(DescribeRequest(path, spacing_um_per_px), SlideDescription, name)
+        return reply.facts
 
-    def thumbnail(self, path: Path, px: int, name: str | None = None) -> bytes:
+    def make_thumbnail(self, path: Path, px: int, name: str | None = None) -> bytes:
         """The whole slide as a JPEG file with its longer edge as given; raises InputError for an odd length."""
-        return self._reading.ask(Thumbnail(path, px), Picture, name)[1]
+        return self._reading.ask(ThumbnailRequest(path, px), Picture, name)[1]
 
-    def tile(self, path: Path, level: int, column: int, row: int, name: str | None = None) -> bytes:
+    def make_tile(self, path: Path, level: int, column: int, row: int, name: str | None = None) -> bytes:
         """A Deep Zoom tile as a JPEG file; raises NoSuchTile outside of the image."""
-        return self._reading.ask(Tile(path, level, column, row), Picture, name)[1]
+        return self._reading.ask(TileRequest(path, level, column, row), Picture, name)[1]
 
     def encode(
         self,
@@ -108,19 +105,19 @@ class Sandbox:
         recipe: Recipe,
         spacing_um_per_px: float | None = None,
         regions: Sequence[Rect] = (),
-        told: Told = _untold,
+        on_progress: OnProgress = ignore_progress,
         name: str | None = None,
     ) -> Bag:
         """The bag of a slide by an archive's recipe, or of regions in level-0 px, as indexing would make it.
 
-        What `told` raises ends the work and is passed on. Raises EncoderError for a model that can't be used.
+        What `on_progress` raises ends the work and is passed on. Raises EncoderError for a model that can't be used.
         """
         if recipe.imported:
-            what = "is of feature files, and knows no way from a slide to features"
-            raise InputError("archive", what, "Ask with its own slides, or with words")
-        request = Encode(path, recipe, spacing_um_per_px, tuple(regions))
-        answer, payload = self._encoding.ask(request, Encoded, name, recipe.encoder, told)
-        return _bag(answer, payload)
+            what = "was made from feature files: slides can't be encoded for it"
+            raise InputError("archive", what, "Search with its own slides, or with text")
+        request = EncodeRequest(path, recipe, spacing_um_per_px, tuple(regions))
+        reply, payload = self._encoding.ask(request, EncodedBag, name, recipe.encoder, on_progress)
+        return _parse_bag(reply, payload)
 
     def close(self) -> None:
         """End both processes, also while they work."""
@@ -128,7 +125,7 @@ class Sandbox:
         self._encoding.close()
 
 
-class _Seat:
+class _ProcessSlot:
     """A place for one process, which is started when it is needed, and for one request at a time."""
 
     def __init__(self, folder: Path, limits: ChildLimits, wait_s: float) -> None:
@@ -138,34 +135,34 @@ class _Seat:
         self._turn = threading.Lock()
         self._guard = threading.Lock()
         self._child: ChildProcess | None = None
-        self._closed = False
+        self._is_closed = False
         self._failures: Counter[Path] = Counter()
 
     def start(self, encoder: str | None) -> None:
         with self._turn:
-            self._ready(encoder)
+            self._get_process(encoder)
 
     def ask(
         self,
         request: Request,
-        wanted: type[_A],
+        reply_type: type[_A],
         name: str | None,
         encoder: str | None = None,
-        told: Told = _untold,
+        on_progress: OnProgress = ignore_progress,
     ) -> tuple[_A, bytes]:
         """The answer of the wanted kind and its bytes; raises what the process says is wrong."""
         if self._failures[request.path] >= _FAILURES_OF_ONE_SLIDE:
-            raise SandboxFailure("reading it has failed several times")
+            raise SandboxFailure("reading it failed several times")
         if not self._turn.acquire(timeout=self._wait_s):
             raise SandboxBusy
         try:
-            answer, payload = self._answer(request, encoder, told)
-            if isinstance(answer, Failed):
-                raise _error(request, answer, name)
-            if not isinstance(answer, wanted):
-                self._ready(encoder).kill()
-                raise SandboxFailure("reading it went wrong")
-            return answer, payload
+            reply, payload = self._exchange(request, encoder, on_progress)
+            if isinstance(reply, Failure):
+                raise _to_error(request, reply, name)
+            if not isinstance(reply, reply_type):
+                self._get_process(encoder).kill()
+                raise SandboxFailure("it could not be read")
+            return reply, payload
         except SandboxFailure:
             self._note_failure(request.path)
             raise
@@ -174,69 +171,74 @@ class _Seat:
 
     def close(self) -> None:
         with self._guard:
-            self._closed = True
+            self._is_closed = True
             if self._child is not None:
                 self._child.kill()
 
-    def _answer(self, request: Request, encoder: str | None, told: Told) -> tuple[Answer, bytes]:
+    def _exchange(self, request: Request, encoder: str | None, on_progress: OnProgress) -> tuple[Reply, bytes]:
         """The answer of a process; of a second one, when the first had served others and may have ended for that."""
-        child = self._ready(encoder)
-        had_served = child.asked > 0
+        child = self._get_process(encoder)
+        had_served = child.request_count > 0
         try:
-            return child.ask(request, told)
-        except ProcessEnded as error:
+            return child.ask(request, on_progress)
+        except ProcessExit as error:
             if not had_served:
-                raise SandboxFailure(error.why) from error
+                raise SandboxFailure(error.reason) from error
         try:
-            return self._ready(encoder).ask(request, told)
-        except ProcessEnded as error:
-            raise SandboxFailure(error.why) from error
+            return self._get_process(encoder).ask(request, on_progress)
+        except ProcessExit as error:
+            raise SandboxFailure(error.reason) from error
 
     def _note_failure(self, path: Path) -> None:
         if len(self._failures) >= _FAILURES_KEPT:
             self._failures.clear()
         self._failures[path] += 1
 
-    def _ready(self, encoder: str | None) -> ChildProcess:
+    def _get_process(self, encoder: str | None) -> ChildProcess:
         """A process that can be asked, with this encoder."""
         with self._guard:
-            if self._closed:
-                raise SandboxBusy("the server is about to end")
+            if self._is_closed:
+                raise SandboxBusy("the server is shutting down")
             old = self._child
-            if old is not None and old.is_running and old.encoder == encoder and old.asked < _REQUESTS_OF_ONE_PROCESS:
+            if (
+                old is not None
+                and old.is_running
+                and old.encoder == encoder
+                and old.request_count < _REQUESTS_OF_ONE_PROCESS
+            ):
                 return old
             if old is not None:
                 old.kill()
             try:
                 self._child = ChildProcess(self._folder, encoder, self._limits)
             except OSError as error:
-                raise SandboxBusy("the server can't start one more process") from error
+                raise SandboxBusy("the server can't start another process") from error
             return self._child
 
 
-def _error(request: Request, failed: Failed, name: str | None) -> HistoseekError:
+def _to_error(request: Request, failure: Failure, name: str | None) -> HistoseekError:
     """What the process says is wrong, without the server's path."""
     name = name or request.path.name
     where, what, advice = (
-        _shown(
+        _clean(
             text.replace(str(request.path), name).replace(str(request.path.parent), "").replace(request.path.name, name)
         )
-        for text in (failed.where, failed.what, failed.advice)
+        for text in (failure.where, failure.what, failure.advice)
     )
-    if failed.family == "tile" and isinstance(request, Tile):
+    if failure.family == "tile" and isinstance(request, TileRequest):
         return NoSuchTile(request.level, request.column, request.row)
-    if failed.family == "slide":
-        return RefusedSlide(failed.error, name, what, advice)
-    kind = EncoderError if failed.family == "encoder" else InputError
+    if failure.family == "slide":
+        return RefusedSlide(failure.error, name, what, advice)
+    kind = EncoderError if failure.family == "encoder" else InputError
     return kind(where, what, advice)
 
 
-def _shown(text: str) -> str:
+def _clean(text: str) -> str:
     """One line without control characters, whoever wrote it."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def _bag(answer: Encoded, payload: bytes) -> Bag:
+def _parse_bag(reply: EncodedBag, payload: bytes) -> Bag:
     """The bag in an answer; raises SandboxFailure when it is none."""
     try:
         arrays = load(payload)
@@ -244,14 +246,14 @@ def _bag(answer: Encoded, payload: bytes) -> Bag:
             features=arrays["features"],
             coords=arrays["coords"],
             weights=arrays["weights"],
-            tile_size_level0=answer.tile_size_level0,
-            spacing_um_per_px=answer.spacing_um_per_px,
-            encoder=answer.encoder,
+            tile_size_level0=reply.tile_size_level0,
+            spacing_um_per_px=reply.spacing_um_per_px,
+            encoder=reply.encoder,
         )
         check_bag(bag, Path("bag"))
     except (SafetensorError, KeyError, ValueError, TypeError, BadFeatureFile) as error:
-        raise SandboxFailure("encoding it went wrong") from error
+        raise SandboxFailure("it could not be encoded") from error
     types = [array.dtype.name for array in (bag.features, bag.coords, bag.weights)]
     if types != ["float32", "int32", "float32"] or bag.weights.shape != (len(bag),):
-        raise SandboxFailure("encoding it went wrong")
+        raise SandboxFailure("it could not be encoded")
     return bag

@@ -21,13 +21,21 @@ from typing import Self
 
 from histoseek.files import fsync_path
 from histoseek.server.clock import Clock
-from histoseek.server.errors import NotThere, TooSlow
+from histoseek.server.errors import NotFound, TooSlow
 from histoseek.server.settings import UploadLimits
 from histoseek.server.uploads.errors import IncompleteUpload, QuotaExceeded, StorageFull, UploadTooLarge
-from histoseek.server.uploads.facts import SlideFacts
-from histoseek.server.uploads.holdings import GONE, PART, Held, check_room, folders_in, held_in, is_upload_id
-from histoseek.server.uploads.names import display_name, known_suffix
+from histoseek.server.uploads.file_names import make_display_name, require_suffix
+from histoseek.server.uploads.folders import (
+    GONE,
+    PART,
+    UploadFolder,
+    check_room,
+    find_uploads,
+    is_upload_id,
+    list_folders,
+)
 from histoseek.server.uploads.record import Record, read_record, write_record
+from histoseek.server.uploads.slide_facts import SlideFacts
 
 RESERVE_BYTES = 2 * 2**30
 """Of the disk, left free whatever the limits say."""
@@ -46,7 +54,7 @@ class StoredUpload:
     """An uploaded file: where it lies, the name to show, its size, and times in s since 1970.
 
     folder: of it alone, for what is made from it, and deleted with it; spacing_um_per_px: given with it or found in it;
-    facts: None until it was looked at.
+    facts: None until it was inspected.
     """
 
     upload_id: str
@@ -66,7 +74,7 @@ class StoredUpload:
 
 
 class UploadStore:
-    """Uploads of all owners. Safe to use from several threads and processes; raises NotThere for others' uploads."""
+    """Uploads of all owners. Safe to use from several threads and processes; raises NotFound for others' uploads."""
 
     def __init__(
         self, folder: Path, limits: UploadLimits, reserve_bytes: int = RESERVE_BYTES, clock: Clock = time.time
@@ -84,22 +92,22 @@ class UploadStore:
 
     def begin(
         self, owner: str, filename: str, expected_bytes: int | None = None, spacing_um_per_px: float | None = None
-    ) -> Incoming:
+    ) -> IncomingUpload:
         """Start an upload, to be used as a context; expected_bytes: as announced, checked at the end.
 
         Raises UnknownFormat, UploadTooLarge, QuotaExceeded, StorageFull.
         """
-        suffix = known_suffix(filename)
+        suffix = require_suffix(filename)
         if expected_bytes is not None and expected_bytes > self._limits.file_bytes:
             raise UploadTooLarge(self._limits.file_bytes)
         upload_id = secrets.token_hex(16)
         folder = self._folder / f"{upload_id}{PART}"
-        record = Record(owner, display_name(filename), suffix, self._clock(), 0, spacing_um_per_px, None)
+        record = Record(owner, make_display_name(filename), suffix, self._clock(), 0, spacing_um_per_px, None)
         try:
-            with _refused_by_disk():
+            with _translate_disk_errors():
                 folder.mkdir(mode=0o700)
                 self.claim(folder, record, expected_bytes or 0)
-                return Incoming(self, folder, record, expected_bytes)
+                return IncomingUpload(self, folder, record, expected_bytes)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -127,70 +135,76 @@ class UploadStore:
         target = folder.with_suffix("")
         folder.rename(target)
         fsync_path(self._folder)
-        return self._stored(Held(target, record))
+        return self._to_upload(UploadFolder(target, record))
 
     def get(self, upload_id: str, owner: str) -> StoredUpload:
-        """An upload of this owner's; raises NotThere, also for an id that is none."""
-        held = self._held(upload_id)
-        if held is None or held.record.owner != owner or self._is_expired(held.record, self._clock()):
-            raise NotThere("upload", "there is none with this id", "It may have been deleted after its time")
-        return self._stored(held)
+        """An upload of this owner's; raises NotFound, also for an id that is none."""
+        folder_record = self._find(upload_id)
+        if (
+            folder_record is None
+            or folder_record.record.owner != owner
+            or self._is_expired(folder_record.record, self._clock())
+        ):
+            raise NotFound("upload", "there is no upload of this id", "It may have expired: upload the file again")
+        return self._to_upload(folder_record)
 
     def list(self, owner: str) -> tuple[StoredUpload, ...]:
         """All uploads of an owner, the newest first."""
         now = self._clock()
-        own = [
-            self._stored(held)
-            for held in held_in(self._folder)
-            if held.folder.suffix != PART and held.record.owner == owner and not self._is_expired(held.record, now)
+        uploads = [
+            self._to_upload(folder_record)
+            for folder_record in find_uploads(self._folder)
+            if folder_record.folder.suffix != PART
+            and folder_record.record.owner == owner
+            and not self._is_expired(folder_record.record, now)
         ]
-        return tuple(sorted(own, key=lambda upload: (-upload.created_s, upload.upload_id)))
+        return tuple(sorted(uploads, key=lambda upload: (-upload.created_s, upload.upload_id)))
 
     def keep_facts(self, upload: StoredUpload, facts: SlideFacts) -> StoredUpload:
-        """Keep what the sandbox found out about an upload; raises NotThere when it has gone."""
-        held = self._held(upload.upload_id)
-        if held is None:
-            raise NotThere("upload", "it has been deleted")
-        record = replace(held.record, spacing_um_per_px=facts.spacing_um_per_px, facts=facts)
+        """Keep what the sandbox found out about an upload; raises NotFound when it has gone."""
+        folder_record = self._find(upload.upload_id)
+        if folder_record is None:
+            raise NotFound("upload", "it has been deleted")
+        record = replace(folder_record.record, spacing_um_per_px=facts.spacing_um_per_px, facts=facts)
         try:
-            write_record(held.folder, record)
+            write_record(folder_record.folder, record)
         except FileNotFoundError as error:
-            raise NotThere("upload", "it has been deleted") from error
-        return self._stored(Held(held.folder, record))
+            raise NotFound("upload", "it has been deleted") from error
+        return self._to_upload(UploadFolder(folder_record.folder, record))
 
     def delete(self, upload_id: str, owner: str) -> None:
-        """Delete an upload and all that was made from it; raises NotThere."""
+        """Delete an upload and all that was made from it; raises NotFound."""
         _remove(self.get(upload_id, owner).folder)
 
     def sweep(self, now: float | None = None) -> int:
         """Delete what has expired, was given up half-written or half-deleted; return how many uploads had expired."""
         now = self._clock() if now is None else now
-        expired = 0
-        for folder in folders_in(self._folder):
+        count = 0
+        for folder in list_folders(self._folder):
             if folder.suffix in (PART, GONE):
-                if folder.suffix == GONE or now - _last_written_s(folder) > _IDLE_S:
+                if folder.suffix == GONE or now - _find_last_write_s(folder) > _IDLE_S:
                     shutil.rmtree(folder, ignore_errors=True)
                 continue
             record = read_record(folder)
             if record is None or self._is_expired(record, now):
                 _remove(folder)
-                expired += 1
-        return expired
+                count += 1
+        return count
 
-    def _held(self, upload_id: str) -> Held | None:
+    def _find(self, upload_id: str) -> UploadFolder | None:
         if not is_upload_id(upload_id):
             return None
         folder = self._folder / upload_id
         record = read_record(folder)
-        return Held(folder, record) if record is not None else None
+        return UploadFolder(folder, record) if record is not None else None
 
-    def _stored(self, held: Held) -> StoredUpload:
-        record = held.record
+    def _to_upload(self, folder_record: UploadFolder) -> StoredUpload:
+        record = folder_record.record
         return StoredUpload(
-            upload_id=held.folder.name,
+            upload_id=folder_record.folder.name,
             owner=record.owner,
             name=record.name,
-            path=held.file,
+            path=folder_record.file,
             size_bytes=record.claimed_bytes,
             created_s=record.created_s,
             expires_s=record.created_s + self._limits.keep_s,
@@ -202,7 +216,7 @@ class UploadStore:
         return now >= record.created_s + self._limits.keep_s
 
 
-class Incoming:
+class IncomingUpload:
     """An upload that is being written: a context that leaves nothing behind unless `finish` was reached."""
 
     def __init__(self, store: UploadStore, folder: Path, record: Record, expected_bytes: int | None) -> None:
@@ -212,7 +226,7 @@ class Incoming:
         self._expected_bytes = expected_bytes
         self._claimed_bytes = expected_bytes or 0
         self._written_bytes = 0
-        handle = os.open(Held(folder, record).file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(UploadFolder(folder, record).file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._file = os.fdopen(handle, "wb", buffering=0)
         self._finished = False
 
@@ -233,9 +247,9 @@ class Incoming:
         if wanted_bytes > self._claimed_bytes:
             if self._expected_bytes is not None:
                 raise IncompleteUpload(self._expected_bytes, wanted_bytes)
-            with _refused_by_disk():
+            with _translate_disk_errors():
                 self._claim(wanted_bytes)
-        with _refused_by_disk():
+        with _translate_disk_errors():
             view = memoryview(chunk)
             while view:
                 view = view[self._file.write(view) :]
@@ -248,7 +262,7 @@ class Incoming:
         """
         if self._written_bytes != (self._expected_bytes or self._written_bytes) or not self._written_bytes:
             raise IncompleteUpload(self._expected_bytes or 0, self._written_bytes)
-        with _refused_by_disk():
+        with _translate_disk_errors():
             os.fsync(self._file.fileno())
             self._file.close()
             stored = self._store.publish(self._folder, replace(self._record, claimed_bytes=self._written_bytes))
@@ -265,12 +279,12 @@ class Incoming:
 
 
 @contextmanager
-def _refused_by_disk() -> Iterator[None]:
+def _translate_disk_errors() -> Iterator[None]:
     """Turn a full disk into StorageFull, and an upload that was swept away meanwhile into TooSlow."""
     try:
         yield
     except FileNotFoundError as error:
-        raise TooSlow("upload", "it was given up, as nothing came for too long", "Send it again") from error
+        raise TooSlow("upload", "it was dropped, as nothing arrived for too long", "Send it again") from error
     except OSError as error:
         if error.errno in _FULL:
             raise StorageFull from error
@@ -279,13 +293,13 @@ def _refused_by_disk() -> Iterator[None]:
 
 def _remove(folder: Path) -> None:
     """Take a folder out of sight at once, then delete it."""
-    gone = folder.with_suffix(GONE)
+    target = folder.with_suffix(GONE)
     with suppress(OSError):
-        folder.rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)
+        folder.rename(target)
+    shutil.rmtree(target, ignore_errors=True)
 
 
-def _last_written_s(folder: Path) -> float:
+def _find_last_write_s(folder: Path) -> float:
     """When something in a folder was last written, s since 1970."""
     times = [0.0]
     with suppress(OSError):

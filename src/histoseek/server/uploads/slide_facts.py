@@ -1,4 +1,4 @@
-"""What is known of an uploaded slide once the sandbox has looked at it."""
+"""What is known of an uploaded slide once the sandbox has inspected it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from histoseek.server.tiles.geometry import ImageInfo
+from histoseek.server.tiles.grid import ImageInfo
 
 LONGEST_PX = 2**31 - 1
 Edge = Annotated[int, Field(gt=0, le=LONGEST_PX)]
@@ -37,7 +37,7 @@ class SlideFacts:
     vendor: Annotated[str, Field(max_length=100)]
 
     @classmethod
-    def of(
+    def from_info(
         cls, info: ImageInfo, spacing_um_per_px: float | None, levels: tuple[LevelFacts, ...], vendor: str
     ) -> SlideFacts:
         """The facts of an image that is open at whatever spacing."""

@@ -24,7 +24,7 @@ class Metrics:
     def __init__(self, folder: Path | None = None) -> None:
         """folder: of `prepare_folder`, needed with several workers.
 
-        Raises ConfigurationError when prometheus_client was imported before this could tell it the folder.
+        Raises ConfigurationError when prometheus_client was imported before it could learn of the folder here.
         """
         if folder is not None:
             os.environ[_FOLDER] = str(folder)  # read by the package when it is imported
@@ -33,55 +33,59 @@ class Metrics:
         if folder is not None and not values.ValueClass._multiprocess:
             raise ConfigurationError("metrics", "prometheus_client was imported too early", "Import it in Metrics only")
         self._folder = folder
-        own = self._registry = CollectorRegistry()
-        self._requests = Counter("histoseek_requests", "Requests answered", ("route", "method", "status"), registry=own)
+        registry = self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "histoseek_requests", "Requests answered", ("route", "method", "status"), registry=registry
+        )
         self._seconds = Histogram(
-            "histoseek_request_seconds", "Time of requests", ("route", "method"), buckets=_SECONDS, registry=own
+            "histoseek_request_seconds", "Time of requests", ("route", "method"), buckets=_SECONDS, registry=registry
         )
         self._searches = Histogram(
-            "histoseek_search_seconds", "Time of searches", ("kind",), buckets=_SECONDS, registry=own
+            "histoseek_search_seconds", "Time of searches", ("kind",), buckets=_SECONDS, registry=registry
         )
-        self._tiles = Histogram("histoseek_tile_seconds", "Time to make a tile", buckets=_SECONDS, registry=own)
-        self._uploads = Counter("histoseek_uploads", "Uploads by outcome", ("outcome",), registry=own)
+        self._tiles = Histogram("histoseek_tile_seconds", "Time to make a tile", buckets=_SECONDS, registry=registry)
+        self._uploads = Counter("histoseek_uploads", "Uploads by outcome", ("outcome",), registry=registry)
         self._sandbox = Counter(
-            "histoseek_sandbox_failures", "Uploads that broke their sandbox", ("reason",), registry=own
+            "histoseek_sandbox_failures", "Uploads that broke their sandbox", ("reason",), registry=registry
         )
-        self._limited = Counter("histoseek_rate_limited", "Requests turned away as too many", ("kind",), registry=own)
+        self._limited = Counter(
+            "histoseek_rate_limited", "Requests turned away as too many", ("kind",), registry=registry
+        )
         self._slides = Gauge(
             "histoseek_archive_slides",
             "Slides of an archive",
             ("archive",),
-            registry=own,
+            registry=registry,
             multiprocess_mode="mostrecent",
         )
 
-    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+    def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request by the template of its path, its method and the answer's status."""
-        method = known_method(method)
+        method = normalise_method(method)
         self._requests.labels(route, method, str(status)).inc()
         self._seconds.labels(route, method).observe(seconds)
 
-    def search(self, kind: str, seconds: float) -> None:
+    def count_search(self, kind: str, seconds: float) -> None:
         """Count a search; kind as in the request's query, such as "text"."""
         self._searches.labels(kind).observe(seconds)
 
-    def tile(self, seconds: float) -> None:
+    def count_tile(self, seconds: float) -> None:
         """Count a tile that was made."""
         self._tiles.observe(seconds)
 
-    def upload(self, outcome: str) -> None:
+    def count_upload(self, outcome: str) -> None:
         """Count an upload, by a word such as "kept" or "refused"."""
         self._uploads.labels(outcome).inc()
 
-    def sandbox_failure(self, reason: str) -> None:
+    def count_sandbox_failure(self, reason: str) -> None:
         """Count an upload that could not be opened safely, by a word such as "memory" or "time"."""
         self._sandbox.labels(reason).inc()
 
-    def rate_limited(self, kind: str) -> None:
+    def count_rate_limit(self, kind: str) -> None:
         """Count a request that was turned away."""
         self._limited.labels(kind).inc()
 
-    def archive_slides(self, archive: str, slides: int) -> None:
+    def set_archive_slides(self, archive: str, slides: int) -> None:
         """Say how many slides an archive has now."""
         self._slides.labels(archive).set(slides)
 
@@ -89,20 +93,20 @@ class Metrics:
         """All counts as Prometheus reads them, and their content type."""
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-        return generate_latest(self._all_processes()), CONTENT_TYPE_LATEST
+        return generate_latest(self._collect_processes()), CONTENT_TYPE_LATEST
 
-    def _all_processes(self) -> CollectorRegistry:
+    def _collect_processes(self) -> CollectorRegistry:
         if self._folder is None:
             return self._registry
         from prometheus_client import CollectorRegistry
         from prometheus_client.multiprocess import MultiProcessCollector
 
-        together = CollectorRegistry()
-        MultiProcessCollector(together, str(self._folder))  # type: ignore[no-untyped-call]
-        return together
+        collected = CollectorRegistry()
+        MultiProcessCollector(collected, str(self._folder))  # type: ignore[no-untyped-call]
+        return collected
 
 
-def known_method(method: str) -> str:
+def normalise_method(method: str) -> str:
     """The method, or "other": a client can send any word."""
     return method if method in _METHODS else "other"
 

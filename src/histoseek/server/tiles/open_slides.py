@@ -16,7 +16,7 @@ from histoseek.slides.sources.base import SlideSource
 _ANY_SPACING_UM_PER_PX = 1.0
 """Tiles are counted in px; the spacing to show is the caller's."""
 
-_OPENED_AT_A_TIME = 2
+_MAX_OPENING = 2
 """Opening a picture without a pyramid decodes all of it."""
 
 
@@ -27,11 +27,11 @@ class _Entry:
     source: SlideSource
     state: str
     users: int = 0
-    dropped: bool = False
+    is_dropped: bool = False
     opening: threading.Lock = field(default_factory=threading.Lock)
     image: DeepZoom | None = None
 
-    def opened(self) -> DeepZoom:
+    def open(self) -> DeepZoom:
         with self.opening:
             if self.image is None:
                 self.image = DeepZoom(open_slide(self.source, _ANY_SPACING_UM_PER_PX))
@@ -49,11 +49,11 @@ class OpenSlides:
     The least recently used are let go first, also when the pixels they hold in memory take more than `most_bytes`.
     """
 
-    def __init__(self, most: int, most_bytes: int) -> None:
-        self._most = most
-        self._most_bytes = most_bytes
+    def __init__(self, max_slides: int, max_bytes: int) -> None:
+        self._max_slides = max_slides
+        self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._opening = threading.BoundedSemaphore(_OPENED_AT_A_TIME)
+        self._opening = threading.BoundedSemaphore(_MAX_OPENING)
         self._entries: OrderedDict[SlideSource, _Entry] = OrderedDict()
 
     @contextmanager
@@ -64,7 +64,7 @@ class OpenSlides:
         """
         entry = self._enter(source, source.state())
         try:
-            image = entry.image or self._opened(entry)
+            image = entry.image or self._open(entry)
             self._make_room(entry)
             yield image
         except (SlideNotFound, UnreadableSlide):
@@ -89,52 +89,52 @@ class OpenSlides:
             entry.users += 1
             self._entries[source] = entry
             self._entries.move_to_end(source)
-            closing = self._unlisted(stale)
-        _close(closing)
+            closing = self._take_out(stale)
+        _close_all(closing)
         return entry
 
-    def _opened(self, entry: _Entry) -> DeepZoom:
+    def _open(self, entry: _Entry) -> DeepZoom:
         with self._opening:
-            return entry.opened()
+            return entry.open()
 
     def _leave(self, entry: _Entry) -> None:
         with self._lock:
             entry.users -= 1
-            closing = [entry] if entry.dropped and entry.users == 0 else []
-        _close(closing)
+            closing = [entry] if entry.is_dropped and entry.users == 0 else []
+        _close_all(closing)
 
     def _make_room(self, newest: _Entry) -> None:
         """Let go of the least recently used until the bounds hold; the newest stays."""
         with self._lock:
             leaving = []
-            count, held = len(self._entries), sum(_held_bytes(entry) for entry in self._entries.values())
+            count, memory_bytes = len(self._entries), sum(_measure_memory(entry) for entry in self._entries.values())
             for entry in self._entries.values():
-                if count <= self._most and held <= self._most_bytes:
+                if count <= self._max_slides and memory_bytes <= self._max_bytes:
                     break
                 if entry is not newest:
                     leaving.append(entry)
-                    count, held = count - 1, held - _held_bytes(entry)
-            closing = self._unlisted(leaving)
-        _close(closing)
+                    count, memory_bytes = count - 1, memory_bytes - _measure_memory(entry)
+            closing = self._take_out(leaving)
+        _close_all(closing)
 
     def _drop(self, entries: list[_Entry]) -> None:
         with self._lock:
-            closing = self._unlisted(entries)
-        _close(closing)
+            closing = self._take_out(entries)
+        _close_all(closing)
 
-    def _unlisted(self, entries: list[_Entry]) -> list[_Entry]:
+    def _take_out(self, entries: list[_Entry]) -> list[_Entry]:
         """Take entries out, and return those that nobody uses: to be closed once the lock is free."""
         for entry in entries:
-            entry.dropped = True
+            entry.is_dropped = True
             if self._entries.get(entry.source) is entry:
                 del self._entries[entry.source]
         return [entry for entry in entries if entry.users == 0]
 
 
-def _held_bytes(entry: _Entry) -> int:
-    return entry.image.held_bytes if entry.image is not None else 0
+def _measure_memory(entry: _Entry) -> int:
+    return entry.image.memory_bytes if entry.image is not None else 0
 
 
-def _close(entries: list[_Entry]) -> None:
+def _close_all(entries: list[_Entry]) -> None:
     for entry in entries:
         entry.close()

@@ -1,4 +1,4 @@
-"""Whose turn it is: heavy work runs a few at a time, and whoever waits for it holds up nobody else."""
+"""A queue for heavy work: a few calls run at a time, and those that wait hold up nobody else."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from histoseek.server.errors import Overloaded
 
 Result = TypeVar("Result")
 
-_MOST_WAITING = 200
+_MAX_WAITING = 200
 
 
-class Turns:
+class WorkQueue:
     """Runs calls in threads of their own, `at_once` at a time, first come, first served.
 
     The threads in which other requests are answered are left alone: waiting takes none. To be used in one event loop.
@@ -39,15 +39,15 @@ class Turns:
             self._free.release()
 
     async def _wait(self) -> None:
-        if self._waiting >= _MOST_WAITING:
-            raise self._overloaded()
+        if self._waiting >= _MAX_WAITING:
+            raise self._make_overload()
         self._waiting += 1
         try:
             await asyncio.wait_for(self._free.acquire(), self._wait_s)
         except TimeoutError as error:
-            raise self._overloaded() from error
+            raise self._make_overload() from error
         finally:
             self._waiting -= 1
 
-    def _overloaded(self) -> Overloaded:
-        return Overloaded(self._what, "too many at the moment", "Try again in some seconds", 5)
+    def _make_overload(self) -> Overloaded:
+        return Overloaded(self._what, "too many at the same time", "Try again in some seconds", 5)

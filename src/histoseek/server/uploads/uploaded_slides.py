@@ -1,4 +1,4 @@
-"""All that a server does with uploaded slides: keep them, show them, ask with them, and delete them in time."""
+"""All that a server does with uploaded slides: keep them, show them, make queries of them, and delete them in time."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from typing import Self
 
 from histoseek.errors import HistoseekError
-from histoseek.server.archives.served import ServedArchive
-from histoseek.server.errors import NotThere
+from histoseek.server.archives.registry import ArchiveEntry
+from histoseek.server.errors import NotFound
 from histoseek.server.jobs.store import StoredJob
-from histoseek.server.jobs.supervisor import NotWanted, StillWanted
-from histoseek.server.metrics import Metrics
+from histoseek.server.jobs.supervisor import EncodingCancelled, ProgressCallback
 from histoseek.server.settings import ServerSettings
+from histoseek.server.telemetry import Metrics
 from histoseek.server.tiles.cache import ByteCache
-from histoseek.server.tiles.geometry import ImageInfo
+from histoseek.server.tiles.grid import ImageInfo
 from histoseek.server.uploads.errors import SandboxFailure
-from histoseek.server.uploads.queries import AskedUploads, Encodings
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
 from histoseek.server.uploads.store import StoredUpload, UploadStore
+from histoseek.server.uploads.upload_queries import Encodings, UploadQueries
 
 _FOLDER = "uploads"
 _SWEPT_EVERY_S = 300.0
@@ -40,97 +40,97 @@ class UploadedSlides:
     _ending: threading.Event
 
     @classmethod
-    def of(cls, settings: ServerSettings, metrics: Metrics) -> Self:
+    def create(cls, settings: ServerSettings, metrics: Metrics) -> Self:
         """Below the state folder."""
         store = UploadStore(settings.state / _FOLDER, settings.uploads)
-        sandbox = Sandbox(store.folder, SandboxLimits.of(settings.uploads))
+        sandbox = Sandbox(store.folder, SandboxLimits.from_upload_limits(settings.uploads))
         return cls(store, sandbox, Encodings(sandbox), metrics, ByteCache(_PICTURES_BYTES), threading.Event())
 
     def start(self) -> None:
         """Begin to delete what has expired, and make ready to open what comes."""
-        threading.Thread(target=self._keep_order, name="uploads", daemon=True).start()
+        threading.Thread(target=self._sweep_regularly, name="uploads", daemon=True).start()
 
     def close(self) -> None:
         """End the sandbox; uploads stay for the next start."""
         self._ending.set()
         self.sandbox.close()
 
-    def looked_at(self, stored: StoredUpload) -> StoredUpload:
+    def inspect(self, stored: StoredUpload) -> StoredUpload:
         """A new upload with what is in it; one that can't be opened is deleted. Raises RefusedSlide, SandboxFailure."""
         try:
             facts = self.sandbox.describe(stored.path, stored.spacing_um_per_px, stored.name)
         except HistoseekError as error:
             self.store.delete(stored.upload_id, stored.owner)
-            self.metrics.upload("refused")
-            self._note(error)
+            self.metrics.count_upload("refused")
+            self._count_failure(error)
             raise
-        self.metrics.upload("kept")
+        self.metrics.count_upload("kept")
         return self.store.keep_facts(stored, facts)
 
     def get(self, upload_id: str, owner: str) -> StoredUpload:
-        """An upload that was looked at; raises NotThere."""
-        found = self.store.get(upload_id, owner)
-        if found.facts is None:
-            raise NotThere("upload", "it is being looked at", "Ask again in some seconds")
-        return found
+        """An upload that was inspected; raises NotFound."""
+        upload = self.store.get(upload_id, owner)
+        if upload.facts is None:
+            raise NotFound("upload", "it is still being checked", "Try again in some seconds")
+        return upload
 
-    def dzi(self, upload: StoredUpload) -> str:
+    def make_dzi(self, upload: StoredUpload) -> str:
         """The Deep Zoom description of an upload."""
         facts = upload.facts
         if facts is None:
-            raise NotThere("upload", "it is being looked at", "Ask again in some seconds")
+            raise NotFound("upload", "it is still being checked", "Try again in some seconds")
         spacing = facts.spacing_um_per_px or 0.0
-        shown = ImageInfo(facts.width, facts.height, spacing, facts.tile_size_px, facts.overlap_px, facts.max_level)
-        return shown.dzi()
+        info = ImageInfo(facts.width, facts.height, spacing, facts.tile_size_px, facts.overlap_px, facts.max_level)
+        return info.to_dzi()
 
-    def thumbnail(self, upload: StoredUpload, px: int) -> bytes:
+    def make_thumbnail(self, upload: StoredUpload, px: int) -> bytes:
         """The whole slide as JPEG, its longer edge in px; raises RefusedSlide, SandboxFailure, SandboxBusy."""
         key = (upload.upload_id, px)
-        return self._pictures.get(key) or self._kept(key, self.sandbox.thumbnail(upload.path, px, upload.name))
+        return self._pictures.get(key) or self._cache(key, self.sandbox.make_thumbnail(upload.path, px, upload.name))
 
-    def tile(self, upload: StoredUpload, level: int, column: int, row: int) -> bytes:
+    def make_tile(self, upload: StoredUpload, level: int, column: int, row: int) -> bytes:
         """A Deep Zoom tile as JPEG; raises NoSuchTile, RefusedSlide, SandboxFailure, SandboxBusy."""
         key = (upload.upload_id, level, column, row)
-        found = self._pictures.get(key)
-        return found or self._kept(key, self.sandbox.tile(upload.path, level, column, row, upload.name))
+        picture = self._pictures.get(key)
+        return picture or self._cache(key, self.sandbox.make_tile(upload.path, level, column, row, upload.name))
 
-    def asked(self, served: ServedArchive, owner: str) -> AskedUploads:
+    def create_queries(self, entry: ArchiveEntry, owner: str) -> UploadQueries:
         """The uploads of one owner as queries to an archive."""
-        return AskedUploads(self.store, self.encodings, served, owner)
+        return UploadQueries(self.store, self.encodings, entry, owner)
 
-    def encode(self, job: StoredJob, served: ServedArchive, still_wanted: StillWanted) -> None:
-        """Encode the upload of a job, unless the archive has the very same slide; raises NotWanted, SlideError."""
+    def encode(self, job: StoredJob, entry: ArchiveEntry, report_progress: ProgressCallback) -> None:
+        """Encode the upload of a job, unless the archive has the same slide; raises EncodingCancelled, SlideError."""
 
-        def told(done: int, total: int | None) -> None:
-            if not still_wanted(done, total):
-                raise NotWanted("job", "was cancelled")
+        def on_progress(done: int, total: int | None) -> None:
+            if not report_progress(done, total):
+                raise EncodingCancelled("job", "was cancelled")
 
-        asked = self.asked(served, job.owner)
-        upload = asked.upload(job.upload_id or "")
+        queries = self.create_queries(entry, job.owner)
+        upload = queries.get_upload(job.upload_id or "")
         try:
-            if asked.known(upload) is None:
-                asked.whole(upload, told)
+            if queries.find_archived(upload) is None:
+                queries.encode_whole_slide(upload, on_progress)
         except SandboxFailure as error:
-            self._note(error)
+            self._count_failure(error)
             raise
 
-    def _kept(self, key: tuple[str | int, ...], picture: bytes) -> bytes:
+    def _cache(self, key: tuple[str | int, ...], picture: bytes) -> bytes:
         self._pictures.put(key, picture)
         return picture
 
-    def _make_ready(self) -> None:
+    def _start_sandbox(self) -> None:
         """Start what opens slides, so that the first upload need not wait for it."""
         try:
             self.sandbox.start()
         except (HistoseekError, OSError) as error:
             log.warning("the sandbox can't be started (%s)", type(error).__name__)
 
-    def _note(self, error: HistoseekError) -> None:
+    def _count_failure(self, error: HistoseekError) -> None:
         if isinstance(error, SandboxFailure):
-            self.metrics.sandbox_failure(error.what)
+            self.metrics.count_sandbox_failure(error.what)
 
-    def _keep_order(self) -> None:
-        self._make_ready()
+    def _sweep_regularly(self) -> None:
+        self._start_sandbox()
         while not self._ending.is_set():
             try:
                 self.store.sweep()

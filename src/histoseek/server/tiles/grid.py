@@ -35,7 +35,7 @@ class ImageInfo:
     overlap_px: int
     max_level: int
 
-    def dzi(self) -> str:
+    def to_dzi(self) -> str:
         """The description file of the Deep Zoom format, XML; tiles are named .jpg."""
         facts = {"TileSize": str(self.tile_size_px), "Overlap": str(self.overlap_px), "Format": "jpg"}
         image = ElementTree.Element("Image", facts, xmlns=_NAMESPACE)
@@ -55,26 +55,26 @@ class TileGrid:
         """The level that has the image's own size: ceil(log2(longer edge))."""
         return (self.size.longer_edge - 1).bit_length()
 
-    def downsample(self, level: int) -> int:
+    def get_downsample(self, level: int) -> int:
         """How many pixels of the image one pixel of the level stands for, along an edge."""
         return 1 << (self.max_level - level)
 
-    def level_size(self, level: int) -> Size:
+    def measure_level(self, level: int) -> Size:
         """The level's width and height in its own px, rounded up."""
-        downsample = self.downsample(level)
+        downsample = self.get_downsample(level)
         return Size(-(-self.size.width // downsample), -(-self.size.height // downsample))
 
-    def tiles(self, level: int) -> Size:
+    def count_tiles(self, level: int) -> Size:
         """How many columns and rows of tiles the level has."""
-        size = self.level_size(level)
+        size = self.measure_level(level)
         return Size(-(-size.width // self.tile_px), -(-size.height // self.tile_px))
 
-    def tile_rect(self, level: int, column: int, row: int) -> Rect:
+    def locate_tile(self, level: int, column: int, row: int) -> Rect:
         """The tile's place in the level's own px; tiles at the right and lower edges are smaller. Raises NoSuchTile."""
         if not 0 <= level <= self.max_level:
             raise NoSuchTile(level, column, row)
-        tiles = self.tiles(level)
+        tiles = self.count_tiles(level)
         if not (0 <= column < tiles.width and 0 <= row < tiles.height):
             raise NoSuchTile(level, column, row)
-        size, x, y = self.level_size(level), column * self.tile_px, row * self.tile_px
+        size, x, y = self.measure_level(level), column * self.tile_px, row * self.tile_px
         return Rect(x, y, min(self.tile_px, size.width - x), min(self.tile_px, size.height - y))

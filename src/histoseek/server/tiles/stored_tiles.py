@@ -54,25 +54,25 @@ class StoredTiles:
         self._file = os.open(path, os.O_RDONLY)
 
     @classmethod
-    def of(cls, slide: Slide) -> Self | None:
+    def open(cls, slide: Slide) -> Self | None:
         """The stored tiles of a slide whose pixels they are proved to be, in places of every level; None otherwise."""
         path = slide.source.local_path()
         if path is None or slide.vendor not in _PLAIN_TIFF_VENDORS:
             return None
-        pages = _pages(path, slide.levels)
+        pages = _read_pages(path, slide.levels)
         if pages is None:
             return None
         tiles = cls(slide, path, pages)
-        if all(tiles._is_proved(level) for level in slide.levels):
+        if all(tiles._is_proven(level) for level in slide.levels):
             return tiles
         tiles.close()
         return None
 
-    def tile_size(self, level: int) -> Size:
+    def get_tile_size(self, level: int) -> Size:
         """Width and height of the tiles of a level of the slide, in px."""
         return self._pages[level].tile
 
-    def jpeg(self, level: int, column: int, row: int) -> bytes | None:
+    def read_jpeg(self, level: int, column: int, row: int) -> bytes | None:
         """A tile's JPEG file as it was stored; None when it is coded in another way.
 
         Tiles at the right and lower edge reach beyond the slide.
@@ -81,7 +81,7 @@ class StoredTiles:
         if page.transform is None:
             return None
         with suppress(*_DAMAGE):
-            return jpeg.complete(self._bytes(page, column, row), page.tables, page.transform, page.tile)
+            return jpeg.complete(self._read_bytes(page, column, row), page.tables, page.transform, page.tile)
         return None
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
@@ -89,13 +89,13 @@ class StoredTiles:
 
         Places whose tiles are missing or can't be decoded are left to that reader.
         """
-        page, asked = self._pages[level], Rect(x, y, width, height)
+        page, region = self._pages[level], Rect(x, y, width, height)
         out = blank(width, height)
-        for column, row in _touched(page.tile, asked):
+        for column, row in _list_tiles(page.tile, region):
             tile = Rect(column * page.tile.width, row * page.tile.height, page.tile.width, page.tile.height)
-            x0, y0, x1, y1 = _common(tile, asked)
+            x0, y0, x1, y1 = _intersect(tile, region)
             try:
-                pixels = self._decoded(page, column, row)[y0 - tile.y : y1 - tile.y, x0 - tile.x : x1 - tile.x]
+                pixels = self._decode(page, column, row)[y0 - tile.y : y1 - tile.y, x0 - tile.x : x1 - tile.x]
             except _DAMAGE:
                 pixels = self._slide.read_level(level, x0, y0, x1 - x0, y1 - y0)
             if pixels.shape == out.shape:
@@ -107,17 +107,17 @@ class StoredTiles:
         """Close the file."""
         os.close(self._file)
 
-    def _bytes(self, page: _Page, column: int, row: int) -> bytes:
+    def _read_bytes(self, page: _Page, column: int, row: int) -> bytes:
         index = row * page.columns + column
         return os.pread(self._file, int(page.lengths[index]), int(page.offsets[index]))
 
-    def _decoded(self, page: _Page, column: int, row: int) -> Pixels:
-        data = self._bytes(page, column, row)
+    def _decode(self, page: _Page, column: int, row: int) -> Pixels:
+        data = self._read_bytes(page, column, row)
         if page.transform is not None:
             return jpeg.decode(jpeg.complete(data, page.tables, page.transform, page.tile))
         return jpeg2000.decode(data, page.tile)
 
-    def _is_proved(self, level: Level) -> bool:
+    def _is_proven(self, level: Level) -> bool:
         """Whether the first tile and one in the middle show what the slide's reader shows."""
         page = self._pages[level.index]
         rows = len(page.offsets) // page.columns
@@ -133,24 +133,24 @@ class StoredTiles:
             return True
         width, height = min(page.tile.width, level.size.width - x), min(page.tile.height, level.size.height - y)
         expected = self._slide.read_level(level.index, x, y, width, height)
-        return np.array_equal(self._decoded(page, column, row)[:height, :width], expected)
+        return np.array_equal(self._decode(page, column, row)[:height, :width], expected)
 
 
-def _pages(path: Path, levels: tuple[Level, ...]) -> tuple[_Page, ...] | None:
+def _read_pages(path: Path, levels: tuple[Level, ...]) -> tuple[_Page, ...] | None:
     """The pages of the levels; None when one of them is not of tiles that we decode."""
     numbers = matching_pages(path, levels)
     if numbers is None:
         return None
     try:
         with tifffile.TiffFile(path) as tiff:
-            pages = tuple(_page(tiff.pages[number], path.stat().st_size) for number in numbers)
+            pages = tuple(_parse_page(tiff.pages[number], path.stat().st_size) for number in numbers)
     except Exception:
         # A damaged header shows in many kinds of errors; the slide's own reader is then asked for everything.
         return None
     return tuple(page for page in pages if page is not None) if None not in pages else None
 
 
-def _page(page: tifffile.TiffPage, file_bytes: int) -> _Page | None:
+def _parse_page(page: tifffile.TiffPage, file_bytes: int) -> _Page | None:
     transform = _TRANSFORMS.get(page.photometric) if page.compression == _JPEG else None
     if transform is None and page.compression != _JPEG_2000:
         return None
@@ -161,13 +161,13 @@ def _page(page: tifffile.TiffPage, file_bytes: int) -> _Page | None:
     return _Page(Size(page.tilewidth, page.tilelength), columns, offsets, lengths, page.jpegtables or b"", transform)
 
 
-def _touched(tile: Size, rect: Rect) -> Iterator[tuple[int, int]]:
+def _list_tiles(tile: Size, rect: Rect) -> Iterator[tuple[int, int]]:
     for row in range(rect.y // tile.height, -(-rect.bottom // tile.height)):
         for column in range(rect.x // tile.width, -(-rect.right // tile.width)):
             yield column, row
 
 
-def _common(one: Rect, other: Rect) -> tuple[int, int, int, int]:
+def _intersect(first: Rect, second: Rect) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of what two rectangles share."""
-    right, bottom = min(one.right, other.right), min(one.bottom, other.bottom)
-    return max(one.x, other.x), max(one.y, other.y), right, bottom
+    right, bottom = min(first.right, second.right), min(first.bottom, second.bottom)
+    return max(first.x, second.x), max(first.y, second.y), right, bottom

@@ -21,7 +21,7 @@ _STEM = "slide"
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class UploadFolder:
     """A folder with its record, of a complete upload or of one in the making."""
 
     folder: Path
@@ -46,31 +46,31 @@ def is_upload_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def folders_in(folder: Path) -> tuple[Path, ...]:
+def list_folders(folder: Path) -> tuple[Path, ...]:
     """The folders of uploads, in whatever state."""
     return tuple(path for path in folder.iterdir() if is_upload_id(path.stem))
 
 
-def held_in(folder: Path) -> Iterator[Held]:
+def find_uploads(folder: Path) -> Iterator[UploadFolder]:
     """Complete uploads and those in the making."""
-    for listed in folders_in(folder):
+    for folder_path in list_folders(folder):
         # One in the making may have been completed since the folder was listed.
-        for path in (listed, listed.with_suffix("")) if listed.suffix != GONE else ():
+        for path in (folder_path, folder_path.with_suffix("")) if folder_path.suffix != GONE else ():
             record = read_record(path)
             if record is not None:
-                yield Held(path, record)
+                yield UploadFolder(path, record)
                 break
 
 
 def check_room(folder: Path, owner: str, limits: UploadLimits, reserve_bytes: int) -> None:
     """Raise QuotaExceeded or StorageFull when all that is claimed by now is too much for an owner, or the server."""
-    held = list(held_in(folder))
-    own = [one for one in held if one.record.owner == owner]
-    if len(own) > limits.identity_count:
-        raise QuotaExceeded(f"you have {limits.identity_count} uploads, no more are kept at a time")
-    if sum(one.record.claimed_bytes for one in own) > limits.identity_bytes:
-        raise QuotaExceeded(f"yours would take more than {limits.identity_bytes / 2**20:,.0f} MB")
-    if sum(one.record.claimed_bytes for one in held) > limits.total_bytes:
+    uploads = list(find_uploads(folder))
+    own_uploads = [upload for upload in uploads if upload.record.owner == owner]
+    if len(own_uploads) > limits.identity_count:
+        raise QuotaExceeded(f"you have {limits.identity_count} uploads, which is the limit")
+    if sum(upload.record.claimed_bytes for upload in own_uploads) > limits.identity_bytes:
+        raise QuotaExceeded(f"your uploads would take more than {limits.identity_bytes / 2**20:,.0f} MB")
+    if sum(upload.record.claimed_bytes for upload in uploads) > limits.total_bytes:
         raise StorageFull
-    if shutil.disk_usage(folder).free - sum(one.to_come_bytes for one in held) < reserve_bytes:
+    if shutil.disk_usage(folder).free - sum(upload.to_come_bytes for upload in uploads) < reserve_bytes:
         raise StorageFull

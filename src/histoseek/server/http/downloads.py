@@ -1,4 +1,4 @@
-"""Tables to take away: CSV that spreadsheets open without running anything, and JSON."""
+"""Tables to download: CSV that spreadsheets open without running anything, and JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Cell = str | int | float | bool | None
 # The last four are the full-width forms, which spreadsheets in Japanese take too.
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
-_LONGEST_NAME = 60
+_MAX_NAME = 60
 
 
 def to_csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
@@ -24,8 +24,8 @@ def to_csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow([_harmless(column) for column in columns])
-    writer.writerows([_harmless(cell) for cell in row] for row in rows)
+    writer.writerow([_escape_formula(column) for column in columns])
+    writer.writerows([_escape_formula(cell) for cell in row] for row in rows)
     return text.getvalue()
 
 
@@ -34,14 +34,14 @@ def to_json(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     return json.dumps([dict(zip(columns, row, strict=True)) for row in rows], ensure_ascii=False, indent=1)
 
 
-def file_name(kind: str, name: str, suffix: str) -> str:
+def make_file_name(kind: str, name: str, suffix: str) -> str:
     """A name for a file out of any text, safe in a header and in file systems: "kind-Name-of-it.suffix", in ASCII."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    words = re.sub(r"[^A-Za-z0-9]+", "-", plain)[:_LONGEST_NAME].strip("-")
+    words = re.sub(r"[^A-Za-z0-9]+", "-", plain)[:_MAX_NAME].strip("-")
     return f"{kind}-{words}.{suffix}" if words else f"{kind}.{suffix}"
 
 
-def _harmless(cell: Cell) -> Cell:
+def _escape_formula(cell: Cell) -> Cell:
     if isinstance(cell, str) and cell.lstrip(" ").startswith(_FORMULA_SIGNS):
         return f"'{cell}"
     return cell

@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 STATIC = Path(__file__).parent / "static"
-_NAMED_BY_CONTENT = "public, max-age=31536000, immutable"
+_IMMUTABLE = "public, max-age=31536000, immutable"
 _NOT_BUILT = (
     "<!doctype html><html lang=en><title>histoseek</title><h1>The page is not built</h1>"
     "<p>This is a checkout of the sources. Build the page with <code>make page</code>; the REST API needs none.</p>"
@@ -24,13 +24,13 @@ class _Assets(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
         if response.status_code == 200:
-            response.headers["Cache-Control"] = _NAMED_BY_CONTENT
+            response.headers["Cache-Control"] = _IMMUTABLE
         return response
 
 
 def add_page(app: FastAPI) -> None:
     """Serve the page at / and its files; its views are parts of the address behind `?` and `#`."""
-    app.add_api_route("/", _index, include_in_schema=False)
+    app.add_api_route("/", _get_index, include_in_schema=False)
     if (STATIC / "assets").is_dir():
         app.mount("/assets", _Assets(directory=STATIC / "assets"), name="assets")
     for file in STATIC.glob("*.*") if STATIC.is_dir() else ():
@@ -43,7 +43,7 @@ def is_built() -> bool:
     return (STATIC / "index.html").is_file()
 
 
-def _index() -> Response:
+def _get_index() -> Response:
     if not is_built():
         return HTMLResponse(_NOT_BUILT, 503)
     return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})

@@ -1,4 +1,4 @@
-"""Pictures over HTTP: tiles, thumbnails and what describes them, with what lets browsers keep them a while."""
+"""Images over HTTP: tiles, thumbnails and their descriptions, cached by browsers for a while."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Edge = Annotated[int, Query(ge=16, le=2048, description="The longer edge in px."
 
 UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not changed since the ETag that was sent"}}
 
-_KEPT = "private, max-age=600"
+_CACHE_CONTROL = "private, max-age=600"
 
 
 class JpegResponse(Response):
@@ -28,9 +28,9 @@ class XmlResponse(Response):
     media_type = "application/xml"
 
 
-def picture(request: Request, tag: str, make: Callable[[], bytes]) -> Response:
+def respond_with_picture(request: Request, tag: str, make: Callable[[], bytes]) -> Response:
     """A picture; tag: an ETag header's value, another when the slide's file changes."""
-    headers = {"ETag": tag, "Cache-Control": _KEPT}
+    headers = {"ETag": tag, "Cache-Control": _CACHE_CONTROL}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return JpegResponse(make(), headers=headers)

@@ -1,4 +1,4 @@
-"""The archives that a server serves: opened once a process, asked by many threads."""
+"""The archives of a server: opened once a process, used by many threads."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from histoseek.archive.stores.sql import quoted
 from histoseek.errors import UnknownSlide
 from histoseek.rest.archives import ArchiveInfo, FieldInfo
 from histoseek.search.filters.public import PRIVATE_COLUMNS
-from histoseek.server.errors import NotThere
+from histoseek.server.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True)
-class ServedArchive:
+class ArchiveEntry:
     """An archive under the name that requests use."""
 
     name: str
     archive: Archive
 
-    def info(self, writable: bool) -> ArchiveInfo:
+    def describe(self, writable: bool) -> ArchiveInfo:
         """The archive as a whole."""
         archive = self.archive
         archive.refresh()
@@ -33,8 +33,8 @@ class ServedArchive:
         return ArchiveInfo(
             name=self.name,
             slides=len(archive),
-            patients=self._different("patient_id"),
-            cases=self._different("case_id"),
+            patients=self._count_distinct("patient_id"),
+            cases=self._count_distinct("case_id"),
             tile_encoder=archive.recipe.encoder,
             spacing_um_per_px=archive.recipe.spacing_um_per_px,
             calibrated_for=calibration.label.column if calibration and calibration.label else None,
@@ -45,33 +45,33 @@ class ServedArchive:
             fields=tuple(FieldInfo(name=n, type=str(kind)) for n, kind in types.items() if n not in PRIVATE_COLUMNS),
         )
 
-    def _different(self, column: str) -> int:
+    def _count_distinct(self, column: str) -> int:
         if self.archive.space is None:
             return 0
         return len(self.archive.store.columns([column], None)[column].drop_null().unique())
 
-    def record(self, slide_id: str) -> SlideRecord:
+    def get_record(self, slide_id: str) -> SlideRecord:
         """A slide's record; raises UnknownSlide."""
         self.archive.refresh()
-        found = self.archive.records(f"slide_id = {quoted(slide_id)}", limit=1)
-        if not found:
+        records = self.archive.records(f"slide_id = {quoted(slide_id)}", limit=1)
+        if not records:
             raise UnknownSlide(slide_id)
-        return found[0]
+        return records[0]
 
 
-class ServedArchives:
+class ArchiveRegistry:
     """All archives of a server, by name."""
 
     def __init__(self, folders: Mapping[str, Path]) -> None:
         """Open them; raises ArchiveNotFound, DamagedArchive."""
-        self._archives = {name: ServedArchive(name, Archive.open(path)) for name, path in folders.items()}
+        self._archives = {name: ArchiveEntry(name, Archive.open(path)) for name, path in folders.items()}
 
-    def __iter__(self) -> Iterator[ServedArchive]:
+    def __iter__(self) -> Iterator[ArchiveEntry]:
         return iter(self._archives.values())
 
-    def get(self, name: str) -> ServedArchive:
-        """One by its name; raises NotThere."""
-        found = self._archives.get(name)
-        if found is None:
-            raise NotThere("archive", "there is none of this name", "GET /api/v1/archives lists them")
-        return found
+    def get(self, name: str) -> ArchiveEntry:
+        """One by its name; raises NotFound."""
+        records = self._archives.get(name)
+        if records is None:
+            raise NotFound("archive", "there is no archive of this name", "GET /api/v1/archives lists them")
+        return records

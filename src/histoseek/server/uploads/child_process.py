@@ -1,4 +1,4 @@
-"""One process of a sandbox, seen from the server: started, asked, and killed when it does not answer as it should."""
+"""One process of a sandbox, seen from the server: started, given requests, and killed when it fails to reply."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from histoseek.server.uploads.child_setup import OUT_OF_MEMORY, ChildLimits, Setup
 from histoseek.server.uploads.errors import SandboxBusy, SandboxFailure
 from histoseek.server.uploads.messages import (
-    Answer,
-    Ended,
-    Garbage,
-    Progressed,
+    ChannelClosed,
+    InvalidMessage,
+    OnProgress,
+    Progress,
     Ready,
+    Reply,
     Request,
-    Told,
-    receive_answer,
+    receive_reply,
     send,
 )
-from histoseek.server.uploads.setup import OUT_OF_MEMORY, ChildLimits, Setup
 
-_KEPT = (
+_KEPT_VARIABLES = (
     "HOME",
     "LANG",
     "LC_ALL",
@@ -40,29 +40,29 @@ _KEPT = (
     "HISTOSEEK_WEIGHTS_DIR",
     "OMP_NUM_THREADS",
 )
-"""All that the process is told of the server's environment: no tokens, no proxies, no addresses."""
+"""All that the process gets of the server's environment: no tokens, no proxies, no addresses."""
 
-_SET = {"MALLOC_ARENA_MAX": "2", "PYTHONDONTWRITEBYTECODE": "1", "VIPS_CONCURRENCY": "1"}
-_REAPED_S = 5.0
+_NEW_VARIABLES = {"MALLOC_ARENA_MAX": "2", "PYTHONDONTWRITEBYTECODE": "1", "VIPS_CONCURRENCY": "1"}
+_REAP_S = 5.0
 
 
-class ProcessEnded(Exception):
-    """It ended while it was asked; why: in words for whoever asked."""
+class ProcessExit(Exception):
+    """The process ended during a request; reason: a text for users."""
 
-    def __init__(self, why: str) -> None:
-        self.why = why
-        super().__init__(why)
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
 
 
 class ChildProcess:
     """A process that reads slides below `folder`, and encodes them if it is given an encoder.
 
-    It is asked by one thread at a time; `kill` may come from any.
+    It serves one thread at a time; `kill` may come from any.
     """
 
     def __init__(self, folder: Path, encoder: str | None, limits: ChildLimits) -> None:
         self.encoder = encoder
-        self.asked = 0
+        self.request_count = 0
         self._limits = limits
         ours, theirs = socket.socketpair()
         listening, holding = os.pipe()
@@ -75,7 +75,7 @@ class ChildProcess:
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=subprocess.DEVNULL,
-                env=_environment(os.environ),
+                env=_build_environment(os.environ),
                 start_new_session=True,
                 pass_fds=(listening,),
             )
@@ -97,48 +97,48 @@ class ChildProcess:
         """Whether it can be asked."""
         return self._process.poll() is None
 
-    def ask(self, request: Request, told: Told) -> tuple[Answer, bytes]:
+    def ask(self, request: Request, on_progress: OnProgress) -> tuple[Reply, bytes]:
         """The answer and its bytes; whatever else happens, the process is killed.
 
-        Raises SandboxFailure for what the request is to blame for, ProcessEnded when it may be earlier ones, and
+        Raises SandboxFailure for what the request is to blame for, ProcessExit when it may be earlier ones, and
         SandboxBusy when it does not start.
         """
-        self.asked += 1
+        self.request_count += 1
         try:
-            if self.asked == 1:
+            if self.request_count == 1:
                 self._await_start()
-            return self._exchange(request, told)
+            return self._exchange(request, on_progress)
         except TimeoutError as error:
             self.kill()
-            raise SandboxFailure("reading it takes more time than is allowed") from error
-        except Garbage as error:
+            raise SandboxFailure("reading it takes too long") from error
+        except InvalidMessage as error:
             self.kill()
-            raise SandboxFailure("reading it went wrong") from error
-        except Ended as error:
-            raise self._end() from error
+            raise SandboxFailure("it could not be read") from error
+        except ChannelClosed as error:
+            raise self._explain_end() from error
         except BaseException:
-            # Whoever is told of progress may have had enough; the rest of the answer would come before the next one's.
+            # Who follows the progress may have had enough; the rest of the reply would come before the next one's.
             self.kill()
             raise
 
     def _await_start(self) -> None:
-        """Wait until it takes requests; raises Garbage and Ended, and SandboxBusy when that takes too long."""
+        """Wait until it takes requests; raises InvalidMessage, ChannelClosed, SandboxBusy when that takes too long."""
         try:
-            answer, _ = receive_answer(self._channel, time.monotonic() + self._limits.start_s)
+            reply, _ = receive_reply(self._channel, time.monotonic() + self._limits.start_s)
         except TimeoutError as error:
-            raise SandboxBusy("the server can't start one more process") from error
-        if not isinstance(answer, Ready):
-            raise Garbage
+            raise SandboxBusy("the server can't start another process") from error
+        if not isinstance(reply, Ready):
+            raise InvalidMessage
 
-    def _exchange(self, request: Request, told: Told) -> tuple[Answer, bytes]:
-        """Send a request and wait for its answer; raises Garbage, Ended and TimeoutError."""
+    def _exchange(self, request: Request, on_progress: OnProgress) -> tuple[Reply, bytes]:
+        """Send a request and wait for its answer; raises InvalidMessage, ChannelClosed and TimeoutError."""
         until_s = time.monotonic() + self._limits.wall_s
         send(self._channel, request, until_s=until_s)
         while True:
-            answer, payload = receive_answer(self._channel, until_s)
-            if not isinstance(answer, Progressed):
-                return answer, payload
-            told(answer.done, answer.total)
+            reply, payload = receive_reply(self._channel, until_s)
+            if not isinstance(reply, Progress):
+                return reply, payload
+            on_progress(reply.done, reply.total)
 
     def kill(self) -> None:
         """End it, and all that it may have started, at once."""
@@ -149,16 +149,16 @@ class ChildProcess:
         self._channel.close()
         self._lifeline.close()
 
-    def _end(self) -> SandboxFailure | ProcessEnded:
+    def _explain_end(self) -> SandboxFailure | ProcessExit:
         """Why it ended."""
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_REAPED_S)
+            self._process.wait(_REAP_S)
         self.kill()
         if self._process.returncode == -signal.SIGXCPU:
-            return SandboxFailure("reading it takes more computing time than is allowed")
+            return SandboxFailure("reading it takes too much computing time")
         out_of_memory = self._process.returncode == OUT_OF_MEMORY
-        return ProcessEnded("reading it needs more memory than is allowed" if out_of_memory else "reading it broke off")
+        return ProcessExit("reading it needs too much memory" if out_of_memory else "reading it was interrupted")
 
 
-def _environment(own: Mapping[str, str]) -> dict[str, str]:
-    return {**{name: own[name] for name in _KEPT if name in own}, **_SET}
+def _build_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    return {**{name: environment[name] for name in _KEPT_VARIABLES if name in environment}, **_NEW_VARIABLES}

@@ -1,4 +1,4 @@
-"""From what the archive and search give to what the REST API answers, less what names files."""
+"""From records and results to responses of the REST API, less what names files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from histoseek.search.results import QueryInfo, SearchResult, SearchResults
 from histoseek.slides.sources.registry import existing_source, source_name
 
 
-def slide_answer(record: SlideRecord) -> Slide:
+def to_slide(record: SlideRecord) -> Slide:
     """A slide without the address of its file and the text of its report."""
     return Slide(
         slide_id=record.slide_id,
@@ -55,47 +55,49 @@ def slide_answer(record: SlideRecord) -> Slide:
         updated=record.updated,
         has_report=bool(record.report),
         has_image=bool(record.width) and existing_source(record.uri) is not None,
-        extra={name: value_answer(value) for name, value in record.extra.items()},
+        extra={name: to_value(value) for name, value in record.extra.items()},
     )
 
 
-def value_answer(value: MetadataValue) -> Value:
+def to_value(value: MetadataValue) -> Value:
     """A metadata value as JSON has it: dates in ISO 8601, null for what is no number."""
     if isinstance(value, date):
         return value.isoformat()
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def report_answer(record: SlideRecord) -> Report:
+def to_report(record: SlideRecord) -> Report:
     """The report of a slide with its sections and what it states; empty where there is none."""
     text = record.report or ""
     return Report(
         slide_id=record.slide_id,
         text=text,
-        sections=tuple(ReportSection.model_validate(one) for one in split_sections(text).sections) if text else (),
-        facts=tuple(_facts(text)) if text else (),
+        sections=tuple(ReportSection.model_validate(section) for section in split_sections(text).sections)
+        if text
+        else (),
+        facts=tuple(_list_facts(text)) if text else (),
     )
 
 
-def _facts(text: str) -> Iterator[ReportFact]:
+def _list_facts(text: str) -> Iterator[ReportFact]:
     vocabulary = load_vocabulary()
-    read = extract_facts(text, vocabulary)
-    for mention in read.mentions:
+    report = extract_facts(text, vocabulary)
+    for mention in report.mentions:
         field, _, value = make_concept_token(mention, mention.concept_id, vocabulary).partition(":")
         yield ReportFact(field=field, value=value, start=mention.start, end=mention.end)
-    for fact in list_values(read):
+    for fact in list_values(report):
         yield ReportFact(field=fact.field, value=fact.value, start=fact.span.start, end=fact.span.end)
 
 
-def search_answer(results: SearchResults, asked: Sequence[SlideRef], key: str, k: int) -> SearchResponse:
-    """The results; asked: the slides that the request named, in order; key: of the query, for feedback."""
+def to_search_response(results: SearchResults, refs: Sequence[SlideRef], key: str, k: int) -> SearchResponse:
+    """The results; refs: the slides that the request named, in order; key: of the query, for feedback."""
     more = len(results) >= k
     return SearchResponse(
-        query=query_answer(results.query, asked),
+        query=to_query_echo(results.query, refs),
         query_key=key,
         mode=results.mode,
         elapsed_ms=results.elapsed_ms,
-        results=tuple(result_answer(result) for result in results),
+        results=tuple(to_result(result) for result in results),
         next_offset=results.query.offset + k if more else None,
         # Whoever shows probabilities learns from `calibrated_for` that there are none.
         warnings=tuple(warning for warning in results.warnings if warning != NOT_CALIBRATED),
@@ -106,19 +108,19 @@ def search_answer(results: SearchResults, asked: Sequence[SlideRef], key: str, k
     )
 
 
-def explain_answer(result: SearchResult) -> ExplainResponse:
+def to_explain_response(result: SearchResult) -> ExplainResponse:
     """A result with its attention maps."""
     maps = result.attention
     return ExplainResponse(
-        result=result_answer(result),
-        query_attention=_attention(maps.query) if maps else None,
-        result_attention=_attention(maps.result) if maps else None,
+        result=to_result(result),
+        query_attention=_to_slide_attention(maps.query) if maps else None,
+        result_attention=_to_slide_attention(maps.result) if maps else None,
     )
 
 
-def query_answer(info: QueryInfo, asked: Sequence[SlideRef]) -> QueryEcho:
-    """What was asked; slides of the request's own order keep their upload's id."""
-    uploads = [ref.upload_id for ref in asked] if len(asked) == len(info.slides) else [None] * len(info.slides)
+def to_query_echo(info: QueryInfo, refs: Sequence[SlideRef]) -> QueryEcho:
+    """The query as it was understood; slides in the request's order keep their upload's id."""
+    uploads = [ref.upload_id for ref in refs] if len(refs) == len(info.slides) else [None] * len(info.slides)
     return QueryEcho(
         kind=info.kind,
         to=info.to,
@@ -139,7 +141,7 @@ def query_answer(info: QueryInfo, asked: Sequence[SlideRef]) -> QueryEcho:
     )
 
 
-def result_answer(result: SearchResult) -> Result:
+def to_result(result: SearchResult) -> Result:
     """One result."""
     return Result(
         rank=result.rank,
@@ -156,16 +158,18 @@ def result_answer(result: SearchResult) -> Result:
         explanation=Explanation.model_validate(result.explanation) if result.explanation else None,
         phrases=tuple(Phrase.model_validate(phrase) for phrase in result.phrases),
         text_regions=tuple(TextRegion.model_validate(region) for region in result.text_regions),
-        slide=slide_answer(result.record),
+        slide=to_slide(result.record),
         report_text=result.record.report,
     )
 
 
-def _attention(slide: attention.SlideAttention) -> SlideAttention:
-    return SlideAttention(attention=_map(slide.attention()), contribution=_map(slide.contribution()))
+def _to_slide_attention(slide: attention.SlideAttention) -> SlideAttention:
+    return SlideAttention(
+        attention=_to_attention_map(slide.attention()), contribution=_to_attention_map(slide.contribution())
+    )
 
 
-def _map(tiles: attention.AttentionMap) -> AttentionMap:
+def _to_attention_map(tiles: attention.AttentionMap) -> AttentionMap:
     return AttentionMap(
         x=tuple(tiles.coords[:, 0].tolist()),
         y=tuple(tiles.coords[:, 1].tolist()),

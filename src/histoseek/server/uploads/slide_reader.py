@@ -1,0 +1,188 @@
+"""What a sandbox's process does with slides. Only ever imported there."""
+
+from __future__ import annotations
+
+import socket
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyvips
+from safetensors.numpy import save
+
+from histoseek.encoders.bagging import encode_prepared, open_prepared
+from histoseek.encoders.tile.base import TileEncoder
+from histoseek.encoders.tile.registry import load_tile_encoder
+from histoseek.errors import EncoderError, HistoseekError, InputError, MissingSpacing, SlideError, UnreadableSlide
+from histoseek.progress import CountingReporter
+from histoseek.server.tiles import jpeg
+from histoseek.server.tiles.deepzoom import DeepZoom
+from histoseek.server.tiles.grid import NoSuchTile
+from histoseek.server.tiles.service import THUMBNAIL_PX
+from histoseek.server.uploads.messages import (
+    DescribeRequest,
+    EncodedBag,
+    EncodeRequest,
+    Failure,
+    Picture,
+    Progress,
+    Reply,
+    Request,
+    SlideDescription,
+    ThumbnailRequest,
+    TileRequest,
+    send,
+)
+from histoseek.server.uploads.slide_facts import LONGEST_PX, LevelFacts, SlideFacts
+from histoseek.slides.readers.picture import PictureReader
+from histoseek.slides.slide import Slide, open_slide
+from histoseek.slides.sources.file import FileSource
+
+_OPEN_SLIDES = 4
+_PICTURES_BYTES = 2**29
+_ANY_SPACING_UM_PER_PX = 1.0
+_WORKERS = 2
+_LONGEST_TEXT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenSlide:
+    slide: Slide
+    image: DeepZoom
+
+
+class UploadReader:
+    """Answers requests on a channel, one after the other, and keeps a few slides open for those to come."""
+
+    def __init__(self, channel: socket.socket, encoder: str | None) -> None:
+        self._channel = channel
+        self._encoder = _try_load(encoder) if encoder is not None else None
+        self._slides: OrderedDict[Path, _OpenSlide] = OrderedDict()
+
+    def handle(self, request: Request) -> None:
+        """Answer one; errors that users can meet are answers, too, and others end the process."""
+        try:
+            reply, payload = self._dispatch(request)
+        except HistoseekError as error:
+            self._close(request.path)
+            reply, payload = _to_failure(error), b""
+        finally:
+            # libvips keeps files of finished operations open, for the case that the same is wanted again.
+            pyvips.cache_set_max(0)
+        send(self._channel, reply, payload)
+
+    def close_deleted(self) -> None:
+        """Close slides whose uploads were deleted: their bytes stay on the disk for as long as they are open."""
+        for path in [path for path in self._slides if not path.exists()]:
+            self._close(path)
+
+    def _dispatch(self, request: Request) -> tuple[Reply, bytes]:
+        if isinstance(request, DescribeRequest):
+            return SlideDescription(self._describe(request)), b""
+        if isinstance(request, ThumbnailRequest):
+            return Picture(), self._make_thumbnail(request)
+        if isinstance(request, TileRequest):
+            return Picture(), self._open(request.path).image.encode_tile(request.level, request.column, request.row)
+        return self._encode(request)
+
+    def _describe(self, request: DescribeRequest) -> SlideFacts:
+        slide = self._open(request.path)
+        if slide.slide.size.longer_edge > LONGEST_PX:
+            raise UnreadableSlide(request.path, f"its longer edge of {slide.slide.size.longer_edge} px is too long")
+        spacing = request.spacing_um_per_px
+        if spacing is None and slide.slide.vendor != PictureReader.vendor:
+            spacing = _read_spacing(request.path)
+        levels = tuple(
+            LevelFacts(level.size.width, level.size.height, level.downsample) for level in slide.slide.levels
+        )
+        return SlideFacts.from_info(slide.image.info, spacing, levels, slide.slide.vendor)
+
+    def _make_thumbnail(self, request: ThumbnailRequest) -> bytes:
+        if request.px not in THUMBNAIL_PX:
+            raise InputError(
+                f"px={request.px}", f"a thumbnail is {THUMBNAIL_PX.start} to {THUMBNAIL_PX.stop - 1} px wide or high"
+            )
+        return jpeg.encode(self._open(request.path).image.make_thumbnail(request.px))
+
+    def _encode(self, request: EncodeRequest) -> tuple[EncodedBag, bytes]:
+        if self._encoder is None:
+            raise EncoderError(request.recipe.encoder, "is not loaded")
+        if isinstance(self._encoder, HistoseekError):
+            raise self._encoder
+        edge_px = self._encoder.card.input_px
+        with open_prepared(
+            FileSource(request.path), request.recipe, edge_px, request.spacing_um_per_px, request.regions
+        ) as prepared:
+            reporter = _ChannelReporter(self._channel, len(prepared.tiles))
+            bag = encode_prepared(prepared, self._encoder, _WORKERS, reporter)
+        arrays = {"features": bag.features, "coords": bag.coords, "weights": bag.weights}
+        return EncodedBag(bag.tile_size_level0, bag.spacing_um_per_px, bag.encoder), save(arrays)
+
+    def _open(self, path: Path) -> _OpenSlide:
+        """The slide, at whatever spacing: pixels are asked for by level."""
+        if path in self._slides:
+            self._slides.move_to_end(path)
+            return self._slides[path]
+        slide = open_slide(FileSource(path), _ANY_SPACING_UM_PER_PX)
+        try:
+            self._slides[path] = _OpenSlide(slide, DeepZoom(slide))
+        except HistoseekError:
+            slide.close()
+            raise
+        self._make_room()
+        return self._slides[path]
+
+    def _make_room(self) -> None:
+        """Close the slides used least recently; the newest stays."""
+        while len(self._slides) > 1 and (
+            len(self._slides) > _OPEN_SLIDES
+            or sum(slide.image.memory_bytes for slide in self._slides.values()) > _PICTURES_BYTES
+        ):
+            self._close(next(iter(self._slides)))
+
+    def _close(self, path: Path) -> None:
+        slide = self._slides.pop(path, None)
+        if slide is not None:
+            slide.image.close()
+
+
+def _try_load(encoder: str) -> TileEncoder | HistoseekError:
+    """The encoder, or why there is none, for those who want to encode."""
+    try:
+        return load_tile_encoder(encoder)
+    except HistoseekError as error:
+        return error
+
+
+class _ChannelReporter(CountingReporter):
+    """A Reporter that sends progress to the server."""
+
+    def __init__(self, channel: socket.socket, total: int) -> None:
+        super().__init__(total)
+        self._channel = channel
+        self.tell()
+
+    def tell(self) -> None:
+        send(self._channel, Progress(self.done, self.total))
+
+
+def _read_spacing(path: Path) -> float | None:
+    """What the file itself says, in um/px."""
+    try:
+        with open_slide(FileSource(path)) as slide:
+            return slide.spacing_um_per_px
+    except MissingSpacing:
+        return None
+
+
+def _to_failure(error: HistoseekError) -> Failure:
+    family: Literal["slide", "tile", "encoder", "other"] = "other"
+    if isinstance(error, SlideError):
+        family = "slide"
+    elif isinstance(error, NoSuchTile):
+        family = "tile"
+    elif isinstance(error, EncoderError):
+        family = "encoder"
+    where, what, advice = (text[:_LONGEST_TEXT] for text in (error.where, error.what, error.advice))
+    return Failure(error.kind, family, where, what, advice)
