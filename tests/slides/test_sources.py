@@ -132,16 +132,16 @@ def test_it_is_discovered_indexed_searched_shown_and_verified(
 
     served = ArchiveRegistry({"memory": archive.path}).get("memory")
     image, tiles = SlideImages().find(served, KEPT[0]), TileService(2, 16)
-    assert tiles.tile(image.source, 10, 0, 0).startswith(b"\xff\xd8")
-    assert tiles.info(image.source, image.spacing_um_per_px).width == 768
-    before = tiles.etag(image.source)
-    told = to_slide(served.record(KEPT[0]))
+    assert tiles.make_tile(image.source, 10, 0, 0).startswith(b"\xff\xd8")
+    assert tiles.describe(image.source, image.spacing_um_per_px).width == 768
+    before = tiles.compute_etag(image.source)
+    told = to_slide(served.get_record(KEPT[0]))
     assert (told.file_name, told.has_image) == (f"{KEPT[0]}.tiff", True)
 
     assert archive.verify().problems == ()
     memory[f"{FOLDER}/{KEPT[0]}.tiff"] = memory[f"{FOLDER}/{KEPT[1]}.tiff"]
     del memory[f"{FOLDER}/{KEPT[2]}.tiff"]
-    assert tiles.etag(image.source) != before
+    assert tiles.compute_etag(image.source) != before
     assert {problem.slide_id: problem.what for problem in archive.verify().problems} == {
         KEPT[0]: "its file has changed since it was indexed",
         KEPT[2]: "its file is no longer there",
