@@ -128,6 +128,36 @@ def test_bad_queries_are_one_line_each(archive: Path, cohort: Path, tmp_path: Pa
     assert "spacing um per px" in refused("index", cohort, "--archive", archive, "--spacing", "1.0")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("search",), "--archive: this option is required. Give it, or set HISTOSEEK_ARCHIVE; see"),
+        (("mask",), "FILE: this argument is required. Give it; see `histoseek mask --help`"),
+        (("list", "--archive", "x", "--limit", "abc"), "--limit: 'abc' is not a whole number. Give one, such as 10"),
+        (("list", "--archive", "x", "--limit", "0"), "--limit: '0' is too small. Give at least 1"),
+        (("search", "--archive", "x", "--workers", "65"), "--workers: '65' is too large. Give at most 64"),
+        (("search", "--archive", "x", "--spacing", "abc"), "--spacing: 'abc' is not a number. Give one, such as 0.5"),
+        (("search", "--archive", "x", "--to", "foo"), "--to: 'foo' is not a choice. Give slides or reports"),
+        (("search", "--archiv", "x"), "--archiv: no such option. Did you mean --archive? See `histoseek search"),
+        (("search", "--archive"), "--archive: needs a value. See"),
+        (("search", "--exact=1"), "--exact: takes no value. See"),
+        (("evaluate", "--compare", "a"), "--compare: needs 2 values. See"),
+        (("stats", "--archive", "x", "y"), "histoseek stats: unexpected argument: y. See `histoseek stats --help`"),
+        (("serch",), "histoseek: no such command: serch. Did you mean search or serve? See `histoseek --help`"),
+        (("zzz",), "histoseek: no such command: zzz. See `histoseek --help`"),
+        (("tokens", "add", "--role", "all", "me"), "--role: 'all' is not a choice. Give read or write"),
+    ],
+)
+def test_mistakes_in_the_command_line_are_one_line_each(arguments: tuple[str, ...], line: str) -> None:
+    assert refused(*arguments).startswith(f"error: {line}")
+
+
+def test_without_a_command_there_is_help() -> None:
+    done = histoseek()
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "Usage: histoseek [OPTIONS] COMMAND" in done.stdout
+
+
 _AS_NOBODY = """
 import os, sys
 from histoseek.api import Archive

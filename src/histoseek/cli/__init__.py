@@ -11,14 +11,24 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line."""
+    import typer
+
     from histoseek.cli.app import app
 
     try:
-        app()
+        code = app(prog_name="histoseek", standalone_mode=False) or 0
     except HistoseekError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except SystemExit as leaving:
-        if leaving.code == _INTERRUPTED:
-            print("interrupted: what is done is kept, the same command goes on from here", file=sys.stderr)
-        raise
+        code = _print_error(error)
+    except typer.TyperException as error:
+        from histoseek.cli.usage import make_usage_error
+
+        # Without a message it is a bare `histoseek`, which has printed its help.
+        code = _print_error(make_usage_error(error)) if error.format_message() else 2
+    if code == _INTERRUPTED:
+        print("interrupted: what is done is kept, the same command goes on from here", file=sys.stderr)
+    sys.exit(code)
+
+
+def _print_error(error: HistoseekError) -> int:
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    return error.exit_code
