@@ -22,7 +22,7 @@ from histoseek.api import Archive
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import SlideRecord, owner_of, value_of
 from histoseek.errors import SlideError
-from histoseek.mosaics.calibration import is_novel, reliability
+from histoseek.mosaics.calibration import is_novel, measure_reliability
 from histoseek.search.queries import SlideFile
 from histoseek.search.results import SearchResults
 
@@ -93,7 +93,10 @@ def figures(name: str, some: Sequence[Answer]) -> str:
     said = np.array([probability for probability, _ in pairs], float)
     same = np.array([right for _, right in pairs])
     each = np.ones(len(pairs))
-    found, base = reliability(said, same, each), reliability(np.full(len(pairs), same.mean()), same, each)
+    found, base = (
+        measure_reliability(said, same, each),
+        measure_reliability(np.full(len(pairs), same.mean()), same, each),
+    )
     novel = np.mean([is_novel(one.results.novelty) for one in some])
     return (
         f"| {name} | {len(some)} | {same.mean():.3f} | {found.ece:.3f} | {found.brier:.3f} | {base.brier:.3f} "

@@ -29,7 +29,7 @@ from histoseek.api import Archive
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.tile.registry import load_tile_encoder
 from histoseek.progress import terminal_progress
-from histoseek.statistics.clustering import unit_rows
+from histoseek.statistics.clustering import normalise_rows
 from histoseek.training.alignment.closed_form import align
 from histoseek.training.pairs import TrainingPair, archive_pairs
 from histoseek.training.recall import RecallAtK, recalls
@@ -144,7 +144,7 @@ def before(archive: Archive, known: Sequence[TrainingPair], test: Sequence[Train
     slides, texts = vectors(archive, known)
     queries, reports = vectors(archive, test)
     nearest = np.argsort(-(queries @ slides.T), axis=1, kind="stable")[:, :NEIGHBOURS]
-    across = recalls(unit_rows(texts[nearest].mean(1)), reports, test, 0)
+    across = recalls(normalise_rows(texts[nearest].mean(1)), reports, test, 0)
     within = [r for r in recalls(queries, queries, test, 0) if r.direction == "slide->slide"]
     return [*within, *(r for r in across if r.direction != "slide->slide")]
 

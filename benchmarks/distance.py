@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from bitarray import bitarray
 
-from histoseek.mosaics.barcodes import barcodes
-from histoseek.mosaics.distances import SignatureBlock, get_distance, squared_lengths
-from histoseek.mosaics.kernels import query_medians
+from histoseek.mosaics.barcodes import make_barcodes
+from histoseek.mosaics.distances import SignatureBlock, compute_squared_lengths, get_distance
+from histoseek.mosaics.kernels import compute_query_medians
 from histoseek.mosaics.signature import MosaicTiles, Signature
 
 COUNT = 17
@@ -51,13 +51,13 @@ def make(dimension: int, slides: int) -> Setting:
     vectors = rng.standard_normal((200, dimension)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     chosen = rng.integers(0, 200, slides * COUNT)
-    words = barcodes(vectors)[chosen]
+    words = make_barcodes(vectors)[chosen]
     globals_ = vectors[rng.integers(0, 200, slides)]
     offsets = np.arange(slides + 1, dtype=np.int64) * COUNT
-    block = SignatureBlock(words, offsets, globals_, squared_lengths(globals_))
+    block = SignatureBlock(words, offsets, globals_, compute_squared_lengths(globals_))
     tiles = tuple(MosaicTiles(np.zeros((1, 2), np.int32), np.ones(1, np.float32)) for _ in range(COUNT - 1))
     shares = np.full(COUNT - 1, 1 / (COUNT - 1), np.float32)
-    query = Signature.of(vectors[0], vectors[1:COUNT].astype(np.float16), shares, tiles, 448)
+    query = Signature.create(vectors[0], vectors[1:COUNT].astype(np.float16), shares, tiles, 448)
     return Setting(query, block, dimension)
 
 
@@ -80,7 +80,7 @@ def local_parts(setting: Setting) -> None:
     assert counted[:20] == naive
     for slides, threads in product(sizes(block), (1, 2)):
         some = setting.first(slides)
-        medians = partial(query_medians, query.barcodes, some.barcodes, some.offsets, threads=threads)
+        medians = partial(compute_query_medians, query.barcodes, some.barcodes, some.offsets, threads=threads)
         seconds, found = per_pair(medians, slides, times=20)
         assert found[:300].tolist() == counted[: len(found)]
         rows.append((f"kernel, {threads} thread{'s' * (threads > 1)}", slides, seconds))

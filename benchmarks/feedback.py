@@ -21,7 +21,7 @@ from real.run import TASKS, image_archive
 
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import SlideRecord, owner_of, value_of
-from histoseek.evaluation.intervals import bootstrap
+from histoseek.evaluation.significance import bootstrap
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedReport, ArchivedSlide, PlainQuery, Query, Refined
 from histoseek.search.search import search

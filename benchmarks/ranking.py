@@ -18,10 +18,10 @@ from real.run import TASKS, image_archive
 
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.evaluation.cohort import Cohort, load_cohort
-from histoseek.evaluation.intervals import compare
-from histoseek.evaluation.metrics import Scores, score
+from histoseek.evaluation.neighbours import rank
 from histoseek.evaluation.protocols import ProtocolSpec, make_folds
-from histoseek.evaluation.ranking import rank
+from histoseek.evaluation.scores import Scores, score
+from histoseek.evaluation.significance import compare
 from histoseek.mosaics.distances import DISTANCES, SignatureBlock
 from histoseek.mosaics.fusion import (
     DEFAULT_SHARE,
@@ -30,7 +30,7 @@ from histoseek.mosaics.fusion import (
     PartStatistics,
     choose_share,
     fuse_parts,
-    part_statistics,
+    measure_parts,
 )
 
 SHOWN = ("mMV@1", "mMV@3", "mMV@5")
@@ -97,11 +97,11 @@ def questions(data: Path, out: Path) -> list[Question]:
 
 def section(question: Question) -> str:
     cohort = load_cohort(question.archive, question.label, question.where)
-    signatures = [stored.signature for stored in cohort.stored(range(len(cohort)))]
-    block = SignatureBlock.of_signatures(signatures)
+    signatures = [stored.signature for stored in cohort.read_slides(range(len(cohort)))]
+    block = SignatureBlock.from_signatures(signatures)
     parts = {name: compared([distance.parts(one, block) for one in signatures]) for name, distance in DISTANCES.items()}
     apart = cohort.patients[:, None] != cohort.patients
-    statistics = {name: part_statistics(parts[name].local, parts[name].global_, apart) for name in FUSED}
+    statistics = {name: measure_parts(parts[name].local, parts[name].global_, apart) for name in FUSED}
     raw = {name: distance.fusion.total(parts[name].local, parts[name].global_) for name, distance in DISTANCES.items()}
     grids = {name: by_share(parts[name], statistics[name]) for name in FUSED}
     shown = {f"{name}, as it is" if name in FUSED else name: total for name, total in raw.items()}
@@ -115,7 +115,7 @@ def section(question: Question) -> str:
     for name in FUSED:
         found = [scored(total, cohort) for total in grids[name]]
         for column in (SHOWN[0], SHOWN[2]):
-            lines.append(f"| {name}, {column} | {' | '.join(f'{one.metric(column).value:.3f}' for one in found)} |")
+            lines.append(f"| {name}, {column} | {' | '.join(f'{one.get_metric(column).value:.3f}' for one in found)} |")
     return "\n".join([*lines, "", *(choice(name, parts[name], statistics[name], cohort) for name in FUSED), ""])
 
 
@@ -138,7 +138,7 @@ def table(totals: dict[str, np.ndarray], cohort: Cohort) -> list[str]:
     found = {name: scored(total, cohort) for name, total in totals.items()}
     lines = [f"| distance | {' | '.join(SHOWN)} | mMV@5 less that of {BASE} |", "| --- " * (len(SHOWN) + 2) + "|"]
     for name, one in found.items():
-        cells = [f"{m.value:.3f} ({m.low:.2f} to {m.high:.2f})" for m in (one.metric(column) for column in SHOWN)]
+        cells = [f"{m.value:.3f} ({m.low:.2f} to {m.high:.2f})" for m in (one.get_metric(column) for column in SHOWN)]
         pairs = {pair.metric: pair for pair in compare(one, found[BASE], cohort.patients, 0)}
         pair = pairs["mMV@5"]
         apart = "" if name == BASE else f"{pair.difference:+.3f} ({pair.low:+.3f} to {pair.high:+.3f}), p {pair.p:.2f}"

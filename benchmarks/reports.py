@@ -31,7 +31,7 @@ from histoseek.archive.stores.engine import lancedb
 from histoseek.archive.stores.fulltext import token_hits
 from histoseek.archive.stores.indexes import index_tokens
 from histoseek.encoders.text.registry import load_text_encoder
-from histoseek.evaluation.intervals import bootstrap
+from histoseek.evaluation.significance import bootstrap
 from histoseek.reports.index.weighting import WORDS_ONLY, Weighting, weigh_tokens
 from histoseek.reports.language.sentences import split_sentences
 from histoseek.search.encode.text import ParsedText

@@ -24,9 +24,9 @@ from histoseek.archive.schema import SlideRecord, StoredSlide
 from histoseek.archive.space.centre import BagMean
 from histoseek.archive.stores.rows import RankingRows, quantised
 from histoseek.encoders.recipe import Recipe
-from histoseek.mosaics.barcodes import barcode_words, barcodes
-from histoseek.mosaics.distances import get_distance, squared_lengths
-from histoseek.mosaics.signature import MosaicTiles, Signature, signature_barcodes
+from histoseek.mosaics.barcodes import count_barcode_words, make_barcodes
+from histoseek.mosaics.distances import compute_squared_lengths, get_distance
+from histoseek.mosaics.signature import MosaicTiles, Signature, make_signature_barcodes
 from histoseek.search.filters.exclusion import Exclusions, SearchScope
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedSlide
@@ -172,9 +172,9 @@ class RowsOnly:
         }
         kinds = rng.standard_normal((KINDS, MOSAIC + 1, DIMENSION), np.float32)
         vectors = np.empty((slides, DIMENSION), np.float32)
-        words = np.empty((slides, MOSAIC + 1, barcode_words(DIMENSION)), np.uint64)
+        words = np.empty((slides, MOSAIC + 1, count_barcode_words(DIMENSION)), np.uint64)
         codes, scales = np.empty((slides, DIMENSION), np.int8), np.empty(slides, np.float32)
-        kind_words = np.stack([barcodes(kind) for kind in kinds])
+        kind_words = np.stack([make_barcodes(kind) for kind in kinds])
         for start in range(0, slides, 4 * BATCH):
             part = np.arange(start, min(slides, start + 4 * BATCH))
             near = kinds[part % KINDS, MOSAIC] + 0.8 * rng.standard_normal((len(part), DIMENSION), np.float32)
@@ -182,7 +182,7 @@ class RowsOnly:
             codes[part], scales[part] = quantised(vectors[part])
             flips = [rng.integers(0, 2**64, words[part].shape, np.uint64) for _ in range(2)]
             words[part] = kind_words[part % KINDS] ^ (flips[0] & flips[1])
-            words[part, MOSAIC] = barcodes(vectors[part])
+            words[part, MOSAIC] = make_barcodes(vectors[part])
         self._rows = RankingRows(
             slide_ids=np.array([slide_name(number) for number in range(slides)]),
             patient_ids=np.zeros(slides, np.str_),
@@ -192,7 +192,7 @@ class RowsOnly:
             barcodes=words.reshape(-1, words.shape[2]),
             offsets=np.arange(slides + 1) * (MOSAIC + 1),
             global_vectors=vectors,
-            squares=squared_lengths(vectors),
+            squares=compute_squared_lengths(vectors),
             codes=codes,
             scales=scales,
         )
@@ -227,7 +227,7 @@ def simulated(number: int, kinds: np.ndarray, rng: np.random.Generator) -> Store
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     tiles = tuple(MosaicTiles(np.zeros((1, 2), np.int32), np.ones(1, np.float32)) for _ in range(MOSAIC))
     mosaic, shares = vectors[:MOSAIC].astype(np.float16), np.full(MOSAIC, 1 / MOSAIC, np.float32)
-    codes = signature_barcodes(mosaic, vectors[MOSAIC])
+    codes = make_signature_barcodes(mosaic, vectors[MOSAIC])
     signature = Signature(vectors[MOSAIC], mosaic, shares, codes, tiles, 448)
     now = datetime.now(UTC)
     record = SlideRecord(

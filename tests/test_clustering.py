@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from histoseek.statistics.clustering import kmeans, sampled_kmeans
+from histoseek.statistics.clustering import cluster_sample, kmeans
 
 
 @settings(max_examples=30)
@@ -46,8 +46,8 @@ def test_same_seed_same_bits_and_identical_points_make_one_cluster() -> None:
 @given(st.integers(1, 3000), st.integers(1, 16), st.integers(0, 100))
 def test_sampled_clusters_hold_every_point_at_its_nearest_centre(count: int, k: int, seed: int) -> None:
     points = np.random.default_rng(count).standard_normal((count, 3)).astype(np.float32)
-    found = sampled_kmeans(points, k, seed)
+    found = cluster_sample(points, k, seed)
     naive = ((points[:, None] - found.centres[None]) ** 2).sum(-1)
     assert np.allclose(naive[np.arange(count), found.labels], naive.min(axis=1), atol=1e-4)
     assert set(found.labels.tolist()) == set(range(len(found.centres))) and len(found.centres) <= min(k, count)
-    assert np.array_equal(found.labels, sampled_kmeans(points, k, seed).labels)
+    assert np.array_equal(found.labels, cluster_sample(points, k, seed).labels)

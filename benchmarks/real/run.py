@@ -23,13 +23,13 @@ from rich.progress import track
 from histoseek.api import Archive
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.text.registry import load_text_encoder
-from histoseek.evaluation.cohort import codes, load_cohort
+from histoseek.evaluation.cohort import load_cohort, make_codes
 from histoseek.evaluation.evaluate import EvaluationSpec, evaluate
-from histoseek.evaluation.metrics import Metric, score
+from histoseek.evaluation.neighbours import Fold, rank
 from histoseek.evaluation.outcome import Evaluation, save_evaluation
 from histoseek.evaluation.protocols import ProtocolSpec
-from histoseek.evaluation.ranking import Fold, rank
-from histoseek.evaluation.systems.registry import make_systems, system_names
+from histoseek.evaluation.scores import MetricEstimate, score
+from histoseek.evaluation.systems.registry import list_systems, make_systems
 
 SHOWN = ("top-1", "mMV@3", "mMV@5", "MAP@5", "macro-F1")
 RENAME = {"patient_or_group": "patient_id", "source_dataset": "site"}
@@ -115,7 +115,7 @@ def image_spec(task: Task, archive: Archive, out: Path) -> EvaluationSpec:
             for record in archive.records():
                 writer.writerow([record.slide_id, "query" if task.query_site in str(record.site) else "database"])
         protocol = ProtocolSpec("fixed", sets=table)
-    systems = ("symmetric", *(name for name in system_names() if name != "symmetric"))
+    systems = ("symmetric", *(name for name in list_systems() if name != "symmetric"))
     return EvaluationSpec(label=task.label, systems=systems, protocol=protocol, where=task.where)
 
 
@@ -147,7 +147,7 @@ def text_section(name: str, texts: Sequence[str], labels: Sequence[str], cases: 
     archive = text_archive(name, [texts[i] for i in kept], [labels[i] for i in kept], [cases[i] for i in kept], out)
     cohort = load_cohort(archive, "diagnosis")
     everyone = np.arange(len(cohort), dtype=np.int64)
-    fold = Fold(everyone, everyone, (cohort.patients, codes([r.file_fingerprint for r in cohort.records])))
+    fold = Fold(everyone, everyone, (cohort.patients, make_codes([r.file_fingerprint for r in cohort.records])))
     rows = []
     for system in make_systems(REPORT_SYSTEMS, cohort, 0):
         scores = score(rank(system, fold, cohort.labels, 10), cohort.labels, cohort.classes, cohort.patients)
@@ -227,11 +227,11 @@ def header(first: str = "system") -> list[str]:
     return [f"| {first} | {' | '.join(SHOWN)} |", "| --- " * (len(SHOWN) + 1) + "|"]
 
 
-def metric(metrics: Sequence[Metric], name: str) -> Metric:
+def metric(metrics: Sequence[MetricEstimate], name: str) -> MetricEstimate:
     return next(one for one in metrics if one.name == name)
 
 
-def cell(one: Metric) -> str:
+def cell(one: MetricEstimate) -> str:
     return f"{one.value:.3f} ({one.low:.2f} to {one.high:.2f})"
 
 

@@ -98,9 +98,9 @@ class UnreadableSlide(SlideError):
 
 
 class MissingSpacing(SlideError):
-    """The file does not say how many um one pixel is; name: what `--spacing-of` may call it."""
+    """The file does not say how many µm one pixel is; name: what `--spacing-of` may call it."""
 
-    def __init__(self, uri: str, name: str, reason: str = "the file does not say how many um a pixel is") -> None:
+    def __init__(self, uri: str, name: str, reason: str = "the file does not say how many µm a pixel is") -> None:
         advice = f"Give it with --spacing-of '{name}=0.25', or in a metadata column 'spacing'"
         super().__init__(uri, f"no spacing: {reason}", advice)
 
@@ -111,7 +111,9 @@ class SpacingTooFine(SlideError):
     def __init__(self, uri: str, wanted_um_per_px: float, finest_um_per_px: float) -> None:
         self.wanted_um_per_px = wanted_um_per_px
         self.finest_um_per_px = finest_um_per_px
-        what = f"scanned at {finest_um_per_px:.4g} um/px, which is coarser than the wanted {wanted_um_per_px:.4g} um/px"
+        what = (
+            f"scanned at {finest_um_per_px:.4g} µm/px, which is coarser than the requested {wanted_um_per_px:.4g} µm/px"
+        )
         super().__init__(uri, what, "Leave it out, or build an archive with a larger --spacing")
 
 

@@ -31,7 +31,7 @@ def make_slide(slide_id: str, seed: int = 0, **record: object) -> StoredSlide:
         MosaicTiles(rng.integers(0, 9999, (kept, 2)).astype(np.int32), rng.random(kept).astype(np.float32))
         for kept in rng.integers(1, 12, count)
     )
-    signature = Signature.of(
+    signature = Signature.create(
         vectors[-1], vectors[:-1].astype(np.float16), rng.random(count).astype(np.float32), tiles, 448
     )
     facts = SlideRecord(slide_id, f"/s/{slide_id}.svs", "f1-x", 100, 80, 0.25, 12, NOW, NOW, **record)  # type: ignore[arg-type]

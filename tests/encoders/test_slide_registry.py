@@ -24,7 +24,7 @@ from histoseek.encoders.slide.base import MosaicPart, Shapes, SlideEmbedding, Sl
 from histoseek.encoders.weights import FeatureSpace, Weights, WeightsCard, load_weights, save_weights
 from histoseek.errors import ConfigurationError, WeightsError
 from histoseek.evaluation.evaluate import EvaluationSpec, evaluate
-from histoseek.statistics.clustering import unit_rows
+from histoseek.statistics.clustering import normalise_rows
 from tests.cli.process import refused
 from tests.evaluation.archives import labelled_archive
 from tests.weights import small_weights
@@ -58,10 +58,10 @@ class ToyEncoder:
 
     def encode(self, bag: Bag) -> SlideEmbedding:
         halves = np.array_split(np.arange(len(bag)), 2)
-        vectors = unit_rows(np.stack([bag.features[half].mean(0) @ self.matrix.T for half in halves]))
+        vectors = normalise_rows(np.stack([bag.features[half].mean(0) @ self.matrix.T for half in halves]))
         one = np.ones(1, np.float32)
         parts = tuple(MosaicPart(vectors[i], bag.coords[halves[i][:1]], one, 0.5) for i in range(2))
-        return SlideEmbedding(unit_rows(vectors.mean(0)[None])[0], parts)
+        return SlideEmbedding(normalise_rows(vectors.mean(0)[None])[0], parts)
 
 
 class ToyFamily:

@@ -6,13 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from histoseek.evaluation.calibration import calibration_error, risk_coverage
 from histoseek.evaluation.confounders import SiteCheck
-from histoseek.evaluation.intervals import compare
 from histoseek.evaluation.leaks import Leak
-from histoseek.evaluation.metrics import Metric, score
-from histoseek.evaluation.outcome import ArchiveMap, Calibrated, Evaluation, MapPoint, Subject, SystemResult, WorstQuery
-from histoseek.evaluation.ranking import Fold, Neighbours, rank
+from histoseek.evaluation.neighbours import Fold, Neighbours, rank
+from histoseek.evaluation.outcome import (
+    ArchiveMap,
+    Evaluation,
+    MapPoint,
+    Subject,
+    SystemResult,
+    VoteCalibration,
+    WorstQuery,
+)
+from histoseek.evaluation.scores import MetricEstimate, score
+from histoseek.evaluation.significance import compare
+from histoseek.evaluation.vote_confidence import calibration_error, risk_coverage
 from histoseek.training.recall import RecallAtK
 
 CLASSES = (
@@ -131,17 +139,21 @@ def _result(
     cmc = np.maximum.accumulate(hits, axis=1).mean(0)
     error = calibration_error(scores.confidence, right)
     return SystemResult(
-        name, scores, tuple(cmc.tolist()), Calibrated(error, area, tuple(coverage.tolist()), tuple(risk.tolist())), 1.5
+        name,
+        scores,
+        tuple(cmc.tolist()),
+        VoteCalibration(error, area, tuple(coverage.tolist()), tuple(risk.tolist())),
+        1.5,
     )
 
 
 def _site_check() -> SiteCheck:
     return SiteCheck(
         column="site",
-        predictability=Metric("balanced accuracy", 0.71, 0.63, 0.78, 1 / 3, 120),
-        from_label=Metric("balanced accuracy", 0.38, 0.3, 0.46, 1 / 3, 120),
-        with_same=Metric("mMV@5", 0.83, 0.76, 0.89, 0.31, 112),
-        without_same=Metric("mMV@5", 0.69, 0.6, 0.77, 0.3, 112),
+        predictability=MetricEstimate("balanced accuracy", 0.71, 0.63, 0.78, 1 / 3, 120),
+        from_label=MetricEstimate("balanced accuracy", 0.38, 0.3, 0.46, 1 / 3, 120),
+        with_same=MetricEstimate("mMV@5", 0.83, 0.76, 0.89, 0.31, 112),
+        without_same=MetricEstimate("mMV@5", 0.69, 0.6, 0.77, 0.3, 112),
         fall=0.14,
         low=0.08,
         high=0.2,

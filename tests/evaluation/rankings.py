@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from histoseek.evaluation.ranking import NOBODY, Neighbours
+from histoseek.evaluation.neighbours import NOBODY, Neighbours
 
 
 def ranking(

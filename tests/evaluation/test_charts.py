@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from histoseek.evaluation.report.charts import (
     Estimate,
     Series,
-    bar_chart,
-    cmc_chart,
-    confusion_chart,
-    dot_chart,
-    risk_coverage_chart,
+    draw_bar_chart,
+    draw_cmc_chart,
+    draw_confusion_chart,
+    draw_dot_chart,
+    draw_risk_coverage_chart,
 )
-from histoseek.evaluation.report.scatter import GROUPS, map_chart
-from histoseek.evaluation.report.svg import COLOURS, DASH, Axis, clip, nice_step, share_bounds
+from histoseek.evaluation.report.scatter import GROUPS, draw_map
+from histoseek.evaluation.report.svg import COLOURS, DASH, Axis, choose_share_bounds, choose_step, clip
 
 NAN = float("nan")
 HOSTILE = "</svg><script>alert(\"'&\x00\ud800')</script>"
@@ -57,7 +57,7 @@ def number(mark: ElementTree.Element, name: str) -> float:
 
 
 def test_cumulative_match_curves_rise_to_the_right() -> None:
-    chart = parsed(cmc_chart([("one", (0.2, 0.5, 0.5, 1.0)), ("two", (0.1, 0.3, 0.4, 0.9))]))
+    chart = parsed(draw_cmc_chart([("one", (0.2, 0.5, 0.5, 1.0)), ("two", (0.1, 0.3, 0.4, 0.9))]))
     one, two = (points(line) for line in all_of(chart, "polyline"))
     assert len(one) == len(two) == 4
     steps = [b[0] - a[0] for a, b in itertools.pairwise(one)]
@@ -71,29 +71,29 @@ def test_cumulative_match_curves_rise_to_the_right() -> None:
 
 
 def test_more_systems_than_colours_can_be_told_apart() -> None:
-    chart = parsed(cmc_chart([(str(i), (0.1, 0.2)) for i in range(2 * COLOURS)]))
+    chart = parsed(draw_cmc_chart([(str(i), (0.1, 0.2)) for i in range(2 * COLOURS)]))
     looks = [(line.get("stroke"), line.get("stroke-dasharray")) for line in all_of(chart, "polyline")]
     assert len(set(looks)) == 2 * COLOURS
 
 
 def test_long_curves_are_thinned_but_keep_their_ends() -> None:
     x = tuple(i / 5000 for i in range(1, 5001))
-    chart = parsed(risk_coverage_chart([Series("s", x, tuple(v / 2 for v in x)), Series("none", (), ())]))
+    chart = parsed(draw_risk_coverage_chart([Series("s", x, tuple(v / 2 for v in x)), Series("none", (), ())]))
     long, none = (points(line) for line in all_of(chart, "polyline"))
     assert len(long) <= 201
     assert long[0][0] < long[-1][0]
-    full = parsed(risk_coverage_chart([Series("s", (x[0], 0.5, 1.0), (0.0, 0.2, 0.5))]))
+    full = parsed(draw_risk_coverage_chart([Series("s", (x[0], 0.5, 1.0), (0.0, 0.2, 0.5))]))
     assert long[-1] == points(all_of(full, "polyline")[0])[-1]
     assert none == []
 
 
 def test_undefined_points_of_a_curve_are_left_out() -> None:
-    chart = parsed(risk_coverage_chart([Series("s", (0.1, 0.5, 1.0), (NAN, 0.2, 0.5))]))
+    chart = parsed(draw_risk_coverage_chart([Series("s", (0.1, 0.5, 1.0), (NAN, 0.2, 0.5))]))
     assert len(points(all_of(chart, "polyline")[0])) == 2
 
 
 def test_bars_are_as_long_as_their_values() -> None:
-    chart = parsed(bar_chart("by class", ROWS))
+    chart = parsed(draw_bar_chart("by class", ROWS))
     bars = all_of(chart, "rect", "bar")
     assert len(bars) == 3
     widths = [number(bar, "width") for bar in bars]
@@ -109,7 +109,7 @@ def test_bars_are_as_long_as_their_values() -> None:
 
 
 def test_dots_lie_within_their_intervals() -> None:
-    chart = parsed(dot_chart("mMV@5", ROWS))
+    chart = parsed(draw_dot_chart("mMV@5", ROWS))
     dots = [number(dot, "cx") for dot in all_of(chart, "circle", "dot")]
     assert len(dots) == 3
     assert dots[1] < dots[2] < dots[0]
@@ -121,7 +121,7 @@ def test_dots_lie_within_their_intervals() -> None:
 
 def test_a_confusion_shows_every_count() -> None:
     counts = [[8, 2, 0], [1, 3, 0], [0, 0, 0]]
-    chart = parsed(confusion_chart(("x", "y", "z"), ("x", "y", "z"), counts))
+    chart = parsed(draw_confusion_chart(("x", "y", "z"), ("x", "y", "z"), counts))
     cells = all_of(chart, "rect", "heat")
     assert len(cells) == 9
     assert [text for text in texts(chart) if text.isdigit()] == ["8", "2", "1", "3"]
@@ -135,7 +135,7 @@ def test_a_confusion_shows_every_count() -> None:
 
 def test_a_map_has_a_marker_for_each_slide_where_it_belongs() -> None:
     places = [(0.0, 0.0), (4.0, 0.0), (4.0, 2.0), (1.0, 1.0)]
-    chart = parsed(map_chart("organ", ["a", "b", "c", "d"], places, ["lung", "lung", "colon", ""]))
+    chart = parsed(draw_map("organ", ["a", "b", "c", "d"], places, ["lung", "lung", "colon", ""]))
     marks = {str(mark[0].text).split(":")[0]: mark for mark in all_of(chart, "circle", "mark") if len(mark)}
     x, y = ({name: number(mark, side) for name, mark in marks.items()} for side in ("cx", "cy"))
     assert set(marks) == {"a", "b", "c", "d"}
@@ -150,7 +150,7 @@ def test_a_map_of_many_values_keeps_them_apart() -> None:
     values = [f"grade {i}" for i in range(GROUPS + 3)]
     many = [*values[:GROUPS], *values]
     places = [(float(i), float(i % 5)) for i in range(len(many))]
-    chart = parsed(map_chart("grade", [f"s{i}" for i in range(len(many))], places, many))
+    chart = parsed(draw_map("grade", [f"s{i}" for i in range(len(many))], places, many))
     marks = [mark for tag in ("circle", "path") for mark in all_of(chart, tag, "mark") if len(mark)]
     assert len(marks) == len(many)
     looks = {(mark.tag, mark.get("fill"), re.sub(r"[\d.]+", "", str(mark.get("d")))) for mark in marks}
@@ -162,19 +162,19 @@ def test_a_map_of_many_values_keeps_them_apart() -> None:
 
 
 def test_a_map_of_one_slide_or_none_is_drawn() -> None:
-    assert len(all_of(parsed(map_chart("organ", ["a"], [(3.0, 3.0)], ["lung"])), "circle", "mark")) == 2
-    assert not all_of(parsed(map_chart("organ", [], [], [])), "circle", "mark")
+    assert len(all_of(parsed(draw_map("organ", ["a"], [(3.0, 3.0)], ["lung"])), "circle", "mark")) == 2
+    assert not all_of(parsed(draw_map("organ", [], [], [])), "circle", "mark")
 
 
 def test_names_can_not_break_out_of_a_chart() -> None:
     rows = [Estimate(HOSTILE, 0.5, 0.4, 0.6, 0.1)]
     charts = (
-        cmc_chart([(HOSTILE, (0.1, 0.2))]),
-        risk_coverage_chart([Series(HOSTILE, (0.5, 1.0), (0.1, 0.2))]),
-        bar_chart(HOSTILE, rows),
-        dot_chart(HOSTILE, rows),
-        confusion_chart([HOSTILE], [HOSTILE], [[3]]),
-        map_chart(HOSTILE, [HOSTILE], [(0.0, 0.0)], [HOSTILE]),
+        draw_cmc_chart([(HOSTILE, (0.1, 0.2))]),
+        draw_risk_coverage_chart([Series(HOSTILE, (0.5, 1.0), (0.1, 0.2))]),
+        draw_bar_chart(HOSTILE, rows),
+        draw_dot_chart(HOSTILE, rows),
+        draw_confusion_chart([HOSTILE], [HOSTILE], [[3]]),
+        draw_map(HOSTILE, [HOSTILE], [(0.0, 0.0)], [HOSTILE]),
     )
     for chart in charts:
         assert "<script" not in chart
@@ -191,20 +191,20 @@ def test_ticks_lie_on_the_axis_at_even_steps(start: float, span: float) -> None:
     assert 1 <= len(ticks) <= 7
     assert all(axis.start - 1e-3 * span <= tick <= axis.end + 1e-3 * span for tick in ticks)
     gaps = [b - a for a, b in itertools.pairwise(ticks)]
-    assert gaps == pytest.approx([nice_step((axis.end - axis.start) / 5)] * len(gaps), rel=1e-3)
+    assert gaps == pytest.approx([choose_step((axis.end - axis.start) / 5)] * len(gaps), rel=1e-3)
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_bounds_hold_what_they_are_for(one: float, other: float) -> None:
-    low, high = share_bounds(min(one, other), max(one, other))
+    low, high = choose_share_bounds(min(one, other), max(one, other))
     assert 0 <= low <= min(one, other)
     assert max(one, other) <= high <= 1
     assert low < high
 
 
 def test_steps_are_round() -> None:
-    assert [nice_step(rough) for rough in (0.2, 0.21, 3, 51, 0, -1)] == pytest.approx([0.2, 0.5, 5, 100, 1, 1])
-    assert not math.isnan(nice_step(1e-12))
+    assert [choose_step(rough) for rough in (0.2, 0.21, 3, 51, 0, -1)] == pytest.approx([0.2, 0.5, 5, 100, 1, 1])
+    assert not math.isnan(choose_step(1e-12))
 
 
 def test_long_names_are_cut() -> None:

@@ -12,12 +12,12 @@ import pytest
 from histoseek.errors import ConfigurationError
 from histoseek.evaluation.confounders import (
     SiteCheck,
-    predictability,
-    predictability_from_labels,
-    shuffled_values,
-    site_check,
+    check_site,
+    measure_label_predictability,
+    measure_predictability,
+    shuffle_values,
 )
-from histoseek.evaluation.metrics import score
+from histoseek.evaluation.scores import score
 from tests.evaluation.rankings import ranking
 
 COUNT, CLASSES, SITES = 96, 2, 3
@@ -40,22 +40,22 @@ class Simulated:
     def check(self) -> SiteCheck:
         distances = 1.0 - self.vectors @ self.vectors.T
         same = self.sites[:, None] == self.sites
-        dealt = shuffled_values(self.sites, self.labels, self.patients, 0)
+        dealt = shuffle_values(self.sites, self.labels, self.patients, 0)
         found = []
         for barred in (np.zeros_like(same), same, dealt[:, None] == dealt):
             parts = ranking(np.where(barred, math.inf, distances), self.labels, self.patients)
             allowed = (self.patients[:, None] != self.patients) & ~barred
             relevant = (allowed & (self.labels[:, None] == self.labels)).sum(1)
-            counted = replace(parts, allowed=allowed.sum(1), relevant=relevant)
+            counted = replace(parts, eligible=allowed.sum(1), relevant=relevant)
             found.append(score(counted, self.labels, ["a", "b"], self.patients))
-        told = predictability(self.vectors, self.names, self.patients, 0)
-        alone = predictability_from_labels(self.labels, self.names, self.patients, 0)
-        return site_check("site", told, alone, found[0], found[1], self.patients, 0, shuffled=found[2])
+        told = measure_predictability(self.vectors, self.names, self.patients, 0)
+        alone = measure_label_predictability(self.labels, self.names, self.patients, 0)
+        return check_site("site", told, alone, found[0], found[1], self.patients, 0, control_scores=found[2])
 
 
 def test_a_planted_site_effect_is_found() -> None:
     slides = Simulated(0.5, 1.0, 0)
-    found = predictability(slides.vectors, slides.names, slides.patients, 0)
+    found = measure_predictability(slides.vectors, slides.names, slides.patients, 0)
     assert found.value > 0.95
     assert found.low > 0.7
     assert found.chance == pytest.approx(1 / SITES)
@@ -67,7 +67,7 @@ def test_without_a_site_effect_the_interval_covers_chance() -> None:
     found = []
     for seed in range(60):
         slides = Simulated(0.5, 0.0, seed)
-        found.append(predictability(slides.vectors, slides.names, slides.patients, seed))
+        found.append(measure_predictability(slides.vectors, slides.names, slides.patients, seed))
     assert sum(one.low <= one.chance <= one.high for one in found) >= 54
     assert np.mean([one.value for one in found]) == pytest.approx(1 / SITES, abs=0.03)
 
@@ -78,18 +78,18 @@ def test_patients_are_never_split() -> None:
     patients = np.arange(COUNT) // 4
     vectors = rng.standard_normal((COUNT, 64))[4 * patients] + 0.01 * rng.standard_normal((COUNT, 64))
     names = [f"site {site}" for site in rng.integers(0, 2, COUNT)[patients]]
-    assert predictability(vectors.astype(np.float32), names, patients, 0).value < 0.75
-    assert predictability(vectors.astype(np.float32), names, np.arange(COUNT), 0).value > 0.99
+    assert measure_predictability(vectors.astype(np.float32), names, patients, 0).value < 0.75
+    assert measure_predictability(vectors.astype(np.float32), names, np.arange(COUNT), 0).value > 0.99
 
 
 def test_unequal_sites_do_not_raise_chance() -> None:
     """Nine of ten slides from one site: saying that site always is worth a half, not nine tenths."""
     rng = np.random.default_rng(0)
     names = ["small" if i % 10 == 0 else "large" for i in range(200)]
-    found = predictability(rng.standard_normal((200, 16)).astype(np.float32), names, np.arange(200), 0)
+    found = measure_predictability(rng.standard_normal((200, 16)).astype(np.float32), names, np.arange(200), 0)
     assert found.chance == 0.5
     assert found.low <= 0.5 <= found.high
-    constant = predictability(np.ones((200, 16), np.float32), names, np.arange(200), 0)
+    constant = measure_predictability(np.ones((200, 16), np.float32), names, np.arange(200), 0)
     assert constant.value == pytest.approx(0.5)
 
 
@@ -99,7 +99,7 @@ def test_a_small_site_is_found_among_large_ones() -> None:
     small = np.arange(300) % 10 == 0
     vectors = rng.standard_normal((300, 8)) + 0.8 * small[:, None]
     names = ["small" if one else "large" for one in small]
-    found = predictability(vectors.astype(np.float32), names, np.arange(300), 0)
+    found = measure_predictability(vectors.astype(np.float32), names, np.arange(300), 0)
     assert found.low > 0.6
 
 
@@ -107,9 +107,9 @@ def test_missing_and_lonely_values_are_left_out() -> None:
     slides = Simulated(0.0, 1.0, 2)
     names = [None if i < 6 else name for i, name in enumerate(slides.names)]
     names[6] = names[7] = "a site with one patient"
-    found = predictability(slides.vectors, names, slides.patients, 0)
+    found = measure_predictability(slides.vectors, names, slides.patients, 0)
     kept = np.arange(8, COUNT)
-    same = predictability(slides.vectors[kept], slides.names[8:], slides.patients[kept], 0)
+    same = measure_predictability(slides.vectors[kept], slides.names[8:], slides.patients[kept], 0)
     assert found.queries == COUNT - 8
     assert (found.value, found.low, found.high, found.chance) == (same.value, same.low, same.high, same.chance)
 
@@ -117,7 +117,7 @@ def test_missing_and_lonely_values_are_left_out() -> None:
 @pytest.mark.parametrize("names", [[None] * COUNT, ["one"] * COUNT, [f"patient {i // 2}" for i in range(COUNT)]])
 def test_nothing_to_tell_is_undefined(names: list[str | None]) -> None:
     slides = Simulated(0.0, 1.0, 2)
-    found = predictability(slides.vectors, names, slides.patients, 0)
+    found = measure_predictability(slides.vectors, names, slides.patients, 0)
     assert math.isnan(found.value)
     assert found.queries == 0
 
@@ -164,7 +164,7 @@ def test_a_site_that_vectors_know_nothing_of_is_not_blamed() -> None:
 
 def test_shuffled_values_keep_their_number_by_label_and_their_patients() -> None:
     slides = Simulated(0.0, 0.0, 8, tied=0.5)
-    dealt = shuffled_values(slides.sites, slides.labels, slides.patients, 0)
+    dealt = shuffle_values(slides.sites, slides.labels, slides.patients, 0)
     assert (dealt != slides.sites).any()
     assert (dealt[::2] == dealt[1::2]).all()
     before, after = (Counter(zip(slides.labels.tolist(), v.tolist(), strict=True)) for v in (slides.sites, dealt))
@@ -174,7 +174,7 @@ def test_shuffled_values_keep_their_number_by_label_and_their_patients() -> None
 def test_the_check_is_one_line() -> None:
     found = Simulated(0.5, 1.0, 6).check()
     assert found.sentence.startswith(
-        f"site: told from the vectors with a balanced accuracy of {found.predictability.value:.2f}"
+        f"site: predicted from the vectors with a balanced accuracy of {found.predictability.value:.2f}"
     )
     assert f"chance {found.with_same.chance:.2f} and {found.without_same.chance:.2f}" in found.sentence
     assert f"over {found.with_same.queries} queries" in found.sentence
@@ -191,7 +191,7 @@ def test_no_answers_left_and_no_site_to_tell_are_said() -> None:
     found = slides.check()
     assert found.with_same.queries == 0
     assert math.isnan(found.fall)
-    assert "nothing can be told" in found.sentence
+    assert "the vectors cannot be checked" in found.sentence
     assert "no query has a right answer left" in found.sentence
 
 
@@ -202,6 +202,6 @@ def test_rankings_of_other_queries_are_refused() -> None:
         score(ranking(distances, labels, owners, queries=queries), labels, ["a", "b"], owners)
         for queries in (range(20), range(10))
     )
-    told = predictability(distances.astype(np.float32), ["x", "y"] * 10, owners, 0)
+    told = measure_predictability(distances.astype(np.float32), ["x", "y"] * 10, owners, 0)
     with pytest.raises(ConfigurationError, match="different queries"):
-        site_check("site", told, told, all_, some, owners, 0)
+        check_site("site", told, told, all_, some, owners, 0)

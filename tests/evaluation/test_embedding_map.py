@@ -9,7 +9,7 @@ import pytest
 
 from histoseek.errors import InputError, MissingExtra
 from histoseek.evaluation.outcome import ArchiveMap
-from histoseek.evaluation.report.embedding_map import PRIVATE_COLUMNS, archive_map
+from histoseek.evaluation.report.embedding_map import PRIVATE_COLUMNS, make_archive_map
 
 
 def clusters(count: int) -> np.ndarray:
@@ -21,7 +21,9 @@ def clusters(count: int) -> np.ndarray:
 
 def mapped(vectors: np.ndarray) -> ArchiveMap:
     ids = [f"s{i}" for i in range(len(vectors))]
-    return archive_map(vectors, ids, {"organ": ["lung", *[None] * (len(vectors) - 1)], "stain": ["HE"] * len(ids)}, 0)
+    return make_archive_map(
+        vectors, ids, {"organ": ["lung", *[None] * (len(vectors) - 1)], "stain": ["HE"] * len(ids)}, 0
+    )
 
 
 def places(found: ArchiveMap) -> np.ndarray:
@@ -55,15 +57,15 @@ def test_few_slides_lie_by_their_principal_components() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 2, 9])
 def test_slides_that_are_all_alike_lie_in_one_place(count: int) -> None:
-    where = places(archive_map(np.ones((count, 6), np.float32), [str(i) for i in range(count)], {}, 0))
+    where = places(make_archive_map(np.ones((count, 6), np.float32), [str(i) for i in range(count)], {}, 0))
     assert (where == 0).all()
     assert len(where) == count
 
 
 @pytest.mark.parametrize("column", PRIVATE_COLUMNS)
 def test_no_map_tells_of_patients(column: str) -> None:
-    with pytest.raises(InputError, match="tells of patients"):
-        archive_map(clusters(3), ["a", "b", "c"], {column: ["x", "y", "z"]}, 0)
+    with pytest.raises(InputError, match="holds data of patients"):
+        make_archive_map(clusters(3), ["a", "b", "c"], {column: ["x", "y", "z"]}, 0)
 
 
 def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,14 +33,14 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 
 def value(evaluation: object, system: str, metric: str) -> float:
     results = {result.name: result for result in evaluation.results}  # type: ignore[attr-defined]
-    return float(results[system].scores.metric(metric).value)
+    return float(results[system].scores.get_metric(metric).value)
 
 
 def test_separated_classes_are_found_and_random_is_at_chance(archive: Archive) -> None:
     found = evaluate(archive, EvaluationSpec(systems=SYSTEMS))
     assert (found.subject.slides, found.subject.patients, found.subject.protocol) == (48, 24, "leave-one-patient-out")
     assert value(found, "symmetric", "top-1") > 0.9
-    random = next(r for r in found.results if r.name == "random").scores.metric("top-1")
+    random = next(r for r in found.results if r.name == "random").scores.get_metric("top-1")
     assert random.low <= random.chance <= random.high
     assert found.query_ids == tuple(sorted(found.query_ids))
     assert [name for name, _ in found.comparisons] == ["global", "random"]
@@ -128,7 +128,7 @@ def test_evaluations_under_other_rules_are_not_paired(archive: Archive, tmp_path
 
 @pytest.mark.parametrize("column", ["report", "patient_id", "case_id"])
 def test_private_columns_are_no_labels(archive: Archive, column: str) -> None:
-    with pytest.raises(InputError, match="is no label"):
+    with pytest.raises(InputError, match="is not a label"):
         evaluate(archive, EvaluationSpec(label=column))
 
 
@@ -138,7 +138,7 @@ def test_what_was_left_out_is_said(archive: Archive, tmp_path: Path) -> None:
     found = evaluate(partly, EvaluationSpec(systems=("symmetric",), where="site = 'site 0'"))
     assert (found.subject.without_label, found.subject.where) == (1, "site = 'site 0'")
     assert any("1 slides have no label" in warning for warning in found.warnings)
-    with pytest.raises(InputError, match="leaves no slide"):
+    with pytest.raises(InputError, match="no slide matches"):
         evaluate(archive, EvaluationSpec(where="site = 'moon'"))
 
 
@@ -152,17 +152,17 @@ def test_chance_of_a_vote_counts_the_database_that_was_met(archive: Archive, tmp
     table = write_table(tmp_path / "sets.csv", [dict(row) for row in rows])
     spec = EvaluationSpec(systems=("global",), protocol=ProtocolSpec("fixed", sets=table))
     scores = evaluate(archive, spec).results[0].scores
-    assert scores.metric("top-1").chance == pytest.approx(1 / 4)
-    assert scores.metric("mMV@5").chance == pytest.approx(0)
+    assert scores.get_metric("top-1").chance == pytest.approx(1 / 4)
+    assert scores.get_metric("mMV@5").chance == pytest.approx(0)
 
 
 def test_labels_with_one_patient_and_one_label_alone_are_said(archive: Archive, tmp_path: Path) -> None:
     labels = [3 if i in (0, 1) else LABELS[i] for i in range(COUNT)]
     lonely = labelled_archive(tmp_path / "lonely", labels, PATIENTS)
     found = evaluate(lonely, EvaluationSpec(systems=("symmetric",)))
-    assert any("2 of 48 queries may meet no other slide of their label" in warning for warning in found.warnings)
+    assert any("2 of 48 queries have no other slide of their label" in warning for warning in found.warnings)
     one = evaluate(archive, EvaluationSpec(systems=("symmetric",), where="diagnosis = 'class 1'"))
-    assert any("one label only" in warning for warning in one.warnings)
+    assert any("only one label" in warning for warning in one.warnings)
     assert value(one, "symmetric", "top-1") == 1
     with pytest.raises(ConfigurationError, match="symmetric"):
         evaluate(archive, EvaluationSpec(systems=("sextant",)))
@@ -194,7 +194,7 @@ def test_saved_evaluations_are_compared(archive: Archive, tmp_path: Path) -> Non
     with pytest.raises(InputError, match="other queries"):
         compare_saved(paths[0], other, 0)
     (tmp_path / "none.json").write_text("{}")
-    with pytest.raises(InputError, match="is no saved evaluation"):
+    with pytest.raises(InputError, match="is not a saved evaluation"):
         load_first_system(tmp_path / "none.json")
 
 
@@ -212,6 +212,6 @@ def test_the_command_line_evaluates_and_compares(archive: Archive, tmp_path: Pat
     done = histoseek("evaluate", "--compare", saved, saved)
     assert "+0.000" in done.stdout
     assert "no such column" in refused(*given, "--label", "grade")
-    assert "is none" in refused(*given, "--protocol", "leave-one-slide-out")
+    assert "is not a protocol" in refused(*given, "--protocol", "leave-one-slide-out")
     assert "needs --archive" in refused("evaluate")
-    assert "is no saved evaluation" in refused("evaluate", "--compare", archive.layout.manifest, saved)
+    assert "is not a saved evaluation" in refused("evaluate", "--compare", archive.layout.manifest, saved)

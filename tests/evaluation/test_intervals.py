@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.errors import ConfigurationError
-from histoseek.evaluation.intervals import bootstrap, compare, holm, permutation_test
-from histoseek.evaluation.metrics import Scores, score
+from histoseek.evaluation.scores import Scores, score
+from histoseek.evaluation.significance import bootstrap, compare, holm, permutation_test
 from histoseek.statistics.intervals import percentile_interval
 from tests.evaluation.rankings import ranking
 
@@ -164,7 +164,7 @@ def test_a_better_system_is_told_from_a_random_one() -> None:
     found = {one.metric: one for one in compare(good, random, owners, 0)}
     assert set(found) == set(good.names) - {"mMV@1", "recall@1", "MAP@1", "nDCG@1"}
     top = found["top-1"]
-    assert top.difference == pytest.approx(good.metric("top-1").value - random.metric("top-1").value)
+    assert top.difference == pytest.approx(good.get_metric("top-1").value - random.get_metric("top-1").value)
     assert 0 < top.low < top.difference < top.high
     assert top.p == pytest.approx(1 / 10_001, abs=2e-4)
     assert top.p < top.p_holm <= 17 * top.p
@@ -203,5 +203,5 @@ def test_only_queries_with_an_answer_in_both_are_compared() -> None:
 def test_other_queries_cannot_be_compared() -> None:
     good, random, owners = systems()
     half = replace(random, queries=random.queries[:20], per_query=random.per_query[:20])
-    with pytest.raises(ConfigurationError, match="not asked the same queries"):
+    with pytest.raises(ConfigurationError, match="do not have the same queries"):
         compare(good, half, owners, 0)

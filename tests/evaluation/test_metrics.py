@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.errors import ConfigurationError
-from histoseek.evaluation.metrics import Scores, score, vote
-from histoseek.evaluation.ranking import NOBODY, Neighbours
+from histoseek.evaluation.neighbours import NOBODY, Neighbours
+from histoseek.evaluation.scores import Scores, score, vote
 from tests.evaluation.rankings import labels_of, naive_values, naive_vote, ranking
 
 
@@ -88,11 +88,11 @@ def test_averages_and_confusion_are_the_naive_ones(
         assert all(math.isnan(metric.value) and metric.queries == 0 for metric in scores.metrics)
         return
     for column, name in enumerate(scores.names):
-        assert scores.metric(name).value == pytest.approx(np.mean([scores.per_query[row, column] for row in asked]))
+        assert scores.get_metric(name).value == pytest.approx(np.mean([scores.per_query[row, column] for row in asked]))
         by_class = [scores.classes[code].metrics[column].value for code in present]
-        assert scores.metric(f"macro {name}").value == pytest.approx(np.mean(by_class))
-    assert scores.metric("balanced accuracy").value == scores.metric("macro mMV@5").value
-    assert scores.metric("macro-F1").value == pytest.approx(np.mean(f1s))
+        assert scores.get_metric(f"macro {name}").value == pytest.approx(np.mean(by_class))
+    assert scores.get_metric("balanced accuracy").value == scores.get_metric("macro mMV@5").value
+    assert scores.get_metric("macro-F1").value == pytest.approx(np.mean(f1s))
 
 
 @settings(max_examples=40)
@@ -109,8 +109,8 @@ def test_balanced_accuracy_and_f1_are_those_of_scikit_learn(count: int, classes:
     if set(votes) <= set(truth) and len(set(truth)) > 1:
         assert recall == pytest.approx(metrics.balanced_accuracy_score(truth, votes))
     f1 = metrics.f1_score(truth, votes, labels=np.unique(truth), average="macro", zero_division=0)
-    assert scores.metric("balanced accuracy").value == pytest.approx(recall)
-    assert scores.metric("macro-F1").value == pytest.approx(f1)
+    assert scores.get_metric("balanced accuracy").value == pytest.approx(recall)
+    assert scores.get_metric("macro-F1").value == pytest.approx(f1)
     labelled = metrics.confusion_matrix(truth, votes, labels=[*range(classes), NOBODY])
     assert (scores.confusion == labelled[:classes]).all()
 
@@ -164,7 +164,7 @@ def test_chance_of_precision_and_f1_is_that_of_random_votes() -> None:
     found = [{metric.name: metric.chance for metric in each.metrics} for each in scores.classes]
     assert [each["precision"] for each in found] == pytest.approx(np.nanmean(precisions, 0), abs=0.02)
     assert [each["F1"] for each in found] == pytest.approx(np.mean(f1s, 0), abs=0.02)
-    assert scores.metric("macro-F1").chance == pytest.approx(np.mean(f1s), abs=0.015)
+    assert scores.get_metric("macro-F1").chance == pytest.approx(np.mean(f1s), abs=0.015)
 
 
 def test_a_class_with_one_patient_is_left_out_and_counted() -> None:
@@ -176,16 +176,16 @@ def test_a_class_with_one_patient_is_left_out_and_counted() -> None:
     lonely = scores.classes[2]
     assert (lonely.slides, lonely.patients) == (2, 1)
     assert all(math.isnan(metric.value) and metric.queries == 0 for metric in lonely.metrics)
-    assert scores.metric("top-1").value == scores.metric("macro top-1").value == 1
+    assert scores.get_metric("top-1").value == scores.get_metric("macro top-1").value == 1
     assert scores.confusion[2].sum() == 0
-    assert scores.metric("top-1").queries == 5
+    assert scores.get_metric("top-1").queries == 5
 
 
 def test_one_class_is_always_right_by_chance_too() -> None:
     labels = np.zeros(8, np.int64)
     scores = scored(ranking(np.ones((8, 8)), labels, np.arange(8)), labels, np.arange(8), 1)
     for name in ("top-1", "mMV@5", "recall@10", "MAP@10", "nDCG@3", "balanced accuracy", "macro-F1"):
-        metric = scores.metric(name)
+        metric = scores.get_metric(name)
         assert (metric.value, metric.high) == (1, 1)
         assert metric.low == pytest.approx(0.025 ** (1 / 8))
         assert metric.chance == pytest.approx(1)
@@ -229,7 +229,7 @@ def test_few_patients_give_values_without_intervals() -> None:
     labels, owners = np.array([0] * 6 + [1] * 2), np.array([0, 0, 1, 2, 3, 4, 5, 6])
     distances = (labels[:, None] != labels).astype(np.float64)
     scores = scored(ranking(distances, labels, owners), labels, owners, 2)
-    few = scored(ranking(distances, labels, owners, queries=[0, 1, 2]), labels, owners, 2).metric("top-1")
+    few = scored(ranking(distances, labels, owners, queries=[0, 1, 2]), labels, owners, 2).get_metric("top-1")
     assert few.value == 1
     assert math.isnan(few.low)
     assert math.isnan(few.high)
@@ -237,9 +237,9 @@ def test_few_patients_give_values_without_intervals() -> None:
     assert (large.value, small.value) == (1, 1)
     assert large.low == pytest.approx(0.025 ** (1 / 5))
     assert math.isnan(small.low)
-    assert scores.metric("top-1").low == pytest.approx(0.025 ** (1 / 7))
-    assert scores.metric("macro top-1").low == pytest.approx((0.025 ** (1 / 5) + 0.025 ** (1 / 2)) / 2)
-    turned = scored(ranking(1 - distances, labels, owners), labels, owners, 2).metric("top-1")
+    assert scores.get_metric("top-1").low == pytest.approx(0.025 ** (1 / 7))
+    assert scores.get_metric("macro top-1").low == pytest.approx((0.025 ** (1 / 5) + 0.025 ** (1 / 2)) / 2)
+    turned = scored(ranking(1 - distances, labels, owners), labels, owners, 2).get_metric("top-1")
     assert (turned.value, turned.low) == (0, 0)
     assert turned.high == pytest.approx(1 - 0.025 ** (1 / 7))
 
@@ -265,5 +265,5 @@ def test_the_seed_alone_decides() -> None:
     names = [str(i) for i in range(classes)]
     first, again, other = (score(neighbours, labels, names, owners, seed) for seed in (1, 1, 2))
     assert first.metrics == again.metrics
-    assert first.metric("top-1") != other.metric("top-1")
-    assert first.metric("top-1").value == other.metric("top-1").value
+    assert first.get_metric("top-1") != other.get_metric("top-1")
+    assert first.get_metric("top-1").value == other.get_metric("top-1").value

@@ -17,22 +17,28 @@ from histoseek.api import Archive
 from histoseek.errors import InputError
 from histoseek.evaluation.averages import SUMMARY_NAMES
 from histoseek.evaluation.confounders import Control, SiteCheck
-from histoseek.evaluation.intervals import Comparison
 from histoseek.evaluation.leaks import Leak
-from histoseek.evaluation.metrics import Metric
 from histoseek.evaluation.outcome import ArchiveMap, Evaluation, MapPoint, WorstQuery
-from histoseek.evaluation.report.glossary import glossary, meaning
-from histoseek.evaluation.report.page import (
-    LEAKS_SHOWN,
-    NEAREST_SHOWN,
-    WORST_SHOWN,
+from histoseek.evaluation.report.evaluation_page import (
+    MOST_LEAKS,
+    MOST_NEAREST,
+    MOST_WORST_QUERIES,
+    load_worst_pictures,
     render_evaluation,
-    worst_pictures,
     write_evaluation,
 )
+from histoseek.evaluation.report.figure_tables import find_best, find_significances
+from histoseek.evaluation.report.figure_text import (
+    describe_site_check,
+    format_interval,
+    format_p,
+    format_signed,
+    format_signed_interval,
+)
+from histoseek.evaluation.report.glossary import explain_metric, list_glossary
 from histoseek.evaluation.report.svg import DASH
-from histoseek.evaluation.report.tables import best, verdicts
-from histoseek.evaluation.report.words import interval, p_value, signed, signed_interval, site_sentence
+from histoseek.evaluation.scores import MetricEstimate
+from histoseek.evaluation.significance import Comparison
 from tests.evaluation.archives import labelled_archive
 from tests.evaluation.evaluations import CLASSES, SYSTEMS, evaluation_of
 
@@ -125,7 +131,7 @@ def test_every_system_and_metric_is_there(evaluation: Evaluation, html: str) -> 
     for result in evaluation.results:
         row = by_name[result.name] if result is evaluation.results[0] else _first(rows, result.name)
         for name in ("top-1", "mMV@5", "MAP@5", "balanced accuracy", "macro-F1"):
-            metric = result.scores.metric(name)
+            metric = result.scores.get_metric(name)
             cell = row[headings.index(name)]
             assert cell.startswith(f"{metric.value:.3f}")
             assert f"{metric.low:.2f} to {metric.high:.2f}" in cell
@@ -145,8 +151,8 @@ def test_comparisons_show_difference_interval_and_both_p(evaluation: Evaluation,
     assert cell == " | ".join(
         (
             f"{found.difference:+.3f}",
-            signed_interval(found.low, found.high),
-            f"p {p_value(found.p)}, Holm {p_value(found.p_holm)}",
+            format_signed_interval(found.low, found.high),
+            f"p {format_p(found.p)}, Holm {format_p(found.p_holm)}",
         )
     )
 
@@ -160,7 +166,7 @@ def test_leaks_are_named_before_any_figure(html: str) -> None:
 
 def test_many_leaks_fold_but_none_is_lost(evaluation: Evaluation) -> None:
     leaks = tuple(
-        Leak("same file", (f"one-{i}", f"two-{i}"), f"one-{i}, two-{i} are one file") for i in range(LEAKS_SHOWN + 3)
+        Leak("same file", (f"one-{i}", f"two-{i}"), f"one-{i}, two-{i} are one file") for i in range(MOST_LEAKS + 3)
     )
     page = Page(render_evaluation(replace(evaluation, leaks=leaks)))
     assert all(leak.what in page.text for leak in leaks)
@@ -211,7 +217,7 @@ def _compared(
     evaluation: Evaluation, values: Sequence[float], differences: Sequence[float], p: Sequence[float]
 ) -> Evaluation:
     results = tuple(
-        replace(result, scores=replace(result.scores, metrics=(Metric("MAP@5", value, NAN, NAN, 0.1, 9),)))
+        replace(result, scores=replace(result.scores, metrics=(MetricEstimate("MAP@5", value, NAN, NAN, 0.1, 9),)))
         for result, value in zip(evaluation.results, values, strict=False)
     )
     comparisons = tuple(
@@ -242,54 +248,54 @@ def test_only_what_the_tests_set_apart_is_called_best(
     expected: int | None,
 ) -> None:
     made = _compared(evaluation, values, differences, p)
-    assert best(made, "MAP@5") == expected
+    assert find_best(made, "MAP@5") == expected
 
 
 def test_verdicts_follow_the_sign_of_significant_differences(evaluation: Evaluation) -> None:
     made = _compared(evaluation, (0.5, 0.6, 0.4, 0.3), (-0.1, 0.1, 0.2), (0.01, 0.01, 0.9))
-    assert verdicts(made, "MAP@5") == ("", "above", "below", "")
+    assert find_significances(made, "MAP@5") == ("", "above", "below", "")
 
 
 def test_every_metric_is_explained(html: str) -> None:
-    assert all(meaning(name) for name in SUMMARY_NAMES)
-    assert "first 5" in meaning("mMV@5")
-    terms = [name for name, _ in glossary(SUMMARY_NAMES)]
+    assert all(explain_metric(name) for name in SUMMARY_NAMES)
+    assert "first 5" in explain_metric("mMV@5")
+    terms = [name for name, _ in list_glossary(SUMMARY_NAMES)]
     assert len(terms) == len(set(terms))
     assert {"top-1", "mMV@k", "MAP@k", "nDCG@k", "macro ...", "p (Holm)", "risk-coverage"} <= set(terms)
     text = Page(html).text
-    assert all(said in text for _, said in glossary(SUMMARY_NAMES))
+    assert all(said in text for _, said in list_glossary(SUMMARY_NAMES))
 
 
 def test_figures_are_short() -> None:
-    assert (p_value(0.0004), p_value(0.04), p_value(NAN)) == ("< 0.001", "0.040", DASH)
-    assert (signed(-0.1234), signed(0.5), signed(NAN)) == (f"{MINUS}0.123", "+0.500", DASH)
-    assert (interval(0.123, 0.987), interval(NAN, 1.0)) == ("0.12 to 0.99", "")
+    assert (format_p(0.0004), format_p(0.04), format_p(NAN)) == ("< 0.001", "0.040", DASH)
+    assert (format_signed(-0.1234), format_signed(0.5), format_signed(NAN)) == (f"{MINUS}0.123", "+0.500", DASH)
+    assert (format_interval(0.123, 0.987), format_interval(NAN, 1.0)) == ("0.12 to 0.99", "")
 
 
 def _check(told: float, low: float, fall: float, fall_low: float) -> SiteCheck:
     return SiteCheck(
         "scanner",
-        Metric("balanced accuracy", told, low, 0.99, 0.25, 50),
-        Metric("balanced accuracy", 0.4, 0.3, 0.5, 0.25, 50),
-        Metric("mMV@5", 0.8, 0.7, 0.9, 0.3, 40),
-        Metric("mMV@5", 0.8 - fall, 0.5, 0.7, 0.3, 40),
+        MetricEstimate("balanced accuracy", told, low, 0.99, 0.25, 50),
+        MetricEstimate("balanced accuracy", 0.4, 0.3, 0.5, 0.25, 50),
+        MetricEstimate("mMV@5", 0.8, 0.7, 0.9, 0.3, 40),
+        MetricEstimate("mMV@5", 0.8 - fall, 0.5, 0.7, 0.3, 40),
         fall,
         fall_low,
         0.3,
-        Control(Metric("mMV@5", 0.75, 0.6, 0.9, 0.3, 40), fall - 0.05, fall_low - 0.05, 0.25),
+        Control(MetricEstimate("mMV@5", 0.75, 0.6, 0.9, 0.3, 40), fall - 0.05, fall_low - 0.05, 0.25),
     )
 
 
 def test_the_site_check_is_said_in_plain_words() -> None:
-    clear = site_sentence(_check(0.9, 0.8, 0.2, 0.1))
-    assert "balanced accuracy of 0.900 (0.80 to 0.99); guessing gives 0.250, knowing the label alone 0.400" in clear
+    clear = describe_site_check(_check(0.9, 0.8, 0.2, 0.1))
+    assert "balanced accuracy of 0.900 (0.80 to 0.99); chance is 0.250, the label alone gives 0.400" in clear
     assert "mMV@5 falls by 0.200 (0.10 to 0.30), from 0.800 to 0.600" in clear
-    assert "part of the accuracy comes with the scanner" in clear
-    unclear = site_sentence(_check(0.5, 0.35, 0.1, -0.1))
-    assert "no clear sign" in unclear
-    assert "from anywhere leaves 0.750. That is no clear sign" in unclear
-    assert "rises by 0.100" in site_sentence(_check(0.5, 0.35, -0.1, -0.2))
-    assert site_sentence(_check(NAN, NAN, NAN, NAN)).count("not known") == 2
+    assert "part of the accuracy depends on the scanner" in clear
+    unclear = describe_site_check(_check(0.5, 0.35, 0.1, -0.1))
+    assert "not clear evidence" in unclear
+    assert "regardless of scanner gives 0.750. This is not clear evidence" in unclear
+    assert "rises by 0.100" in describe_site_check(_check(0.5, 0.35, -0.1, -0.2))
+    assert describe_site_check(_check(NAN, NAN, NAN, NAN)).count("is unknown") == 2
 
 
 def test_worst_queries_have_pictures_where_their_files_are(
@@ -299,12 +305,12 @@ def test_worst_queries_have_pictures_where_their_files_are(
     ids = tuple(archive.store.slides())
     one = WorstQuery(ids[0], "a", ids[1:8], ("b",) * 7, (0.5,) * 7)
     beyond = WorstQuery(ids[9], "a", ids[8:9], ("b",), (0.5,))
-    shown = replace(evaluation, worst=(*(one,) * WORST_SHOWN, beyond))
-    pictures = worst_pictures(archive, shown)
-    assert set(pictures) == set(ids[: NEAREST_SHOWN + 1])
+    shown = replace(evaluation, worst=(*(one,) * MOST_WORST_QUERIES, beyond))
+    pictures = load_worst_pictures(archive, shown)
+    assert set(pictures) == set(ids[: MOST_NEAREST + 1])
     page = Page(render_evaluation(shown, pictures))
     images = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert len(images) == WORST_SHOWN * (1 + NEAREST_SHOWN)
+    assert len(images) == MOST_WORST_QUERIES * (1 + MOST_NEAREST)
     assert images[0]["src"] == pictures[ids[0]]
     write_evaluation(shown, archive, tmp_path / "new" / "folder")
     assert pictures[ids[1]] in (tmp_path / "new" / "folder" / "evaluation.html").read_text(encoding="utf-8")
@@ -315,11 +321,11 @@ def test_worst_queries_have_pictures_where_their_files_are(
 def test_slides_without_a_file_have_a_placeholder(evaluation: Evaluation, tmp_path: Path) -> None:
     archive = labelled_archive(tmp_path, [0, 1], [0, 1])
     worst = (WorstQuery("slide-000", "a", ("slide-001",), ("a",), (0.5,)),)
-    assert worst_pictures(archive, replace(evaluation, worst=worst)) == {}
+    assert load_worst_pictures(archive, replace(evaluation, worst=worst)) == {}
     page = Page(render_evaluation(replace(evaluation, worst=worst), {}))
-    assert page.text.count("the file is not at hand") == 2
+    assert page.text.count("the file is not available") == 2
     assert page.text.count("\N{CHECK MARK}") == 2
-    assert worst_pictures(archive, replace(evaluation, worst=())) == {}
+    assert load_worst_pictures(archive, replace(evaluation, worst=())) == {}
 
 
 def test_a_folder_that_can_not_be_made_is_said(evaluation: Evaluation, tmp_path: Path) -> None:
@@ -331,7 +337,7 @@ def test_a_folder_that_can_not_be_made_is_said(evaluation: Evaluation, tmp_path:
 
 def test_a_single_class_is_drawn() -> None:
     made = evaluation_of(("only",), SYSTEMS[:1], 4)
-    assert np.isfinite(made.results[0].scores.metric("top-1").value)
+    assert np.isfinite(made.results[0].scores.get_metric("top-1").value)
     assert "only" in Page(render_evaluation(made)).text
 
 

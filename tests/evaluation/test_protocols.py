@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from histoseek.api import Archive
 from histoseek.errors import BadTable, ConfigurationError, InputError
 from histoseek.evaluation.cohort import Cohort, load_cohort
+from histoseek.evaluation.neighbours import NOBODY, Fold, join_neighbours, rank
 from histoseek.evaluation.protocols import ProtocolSpec, make_folds
-from histoseek.evaluation.ranking import NOBODY, Fold, join, rank
 from tests.evaluation.archives import labelled_archive
 from tests.weights import write_features, write_table
 
@@ -59,7 +59,7 @@ def test_ranking_equals_a_naive_one(count: int, seed: int, depth: int) -> None:
         assert len(set(row)) == len(row)
         assert set(row) <= set(allowed)
         assert np.isinf(found.distances[query, len(best) :]).all()
-        assert found.allowed[query] == len(allowed)
+        assert found.eligible[query] == len(allowed)
         assert found.relevant[query] == sum(labels[c] == labels[query] for c in allowed)
 
 
@@ -78,11 +78,11 @@ def test_blocks_and_folds_join(monkeypatch: pytest.MonkeyPatch) -> None:
     system, labels = Table(rng.random((9, 9))), rng.integers(0, 3, 9)
     fold = Fold(np.arange(9), np.arange(9), (np.arange(9) // 2,))
     whole = rank(system, fold, labels, 5)
-    monkeypatch.setattr("histoseek.evaluation.ranking._BLOCK_CELLS", 20)
+    monkeypatch.setattr("histoseek.evaluation.neighbours._BLOCK_CELLS", 20)
     blocks = rank(system, fold, labels, 5)
     assert np.array_equal(whole.slides, blocks.slides)
     narrow = rank(system, Fold(np.arange(2), np.arange(5, 8), ()), labels, 5)
-    both = join([narrow, whole])
+    both = join_neighbours([narrow, whole])
     assert both.slides.shape == (11, 5)
     assert (both.slides[:2, 3:] == NOBODY).all()
 
@@ -105,7 +105,7 @@ def test_k_folds_share_no_patient_and_ask_everybody_once(cohort: Cohort) -> None
         assert not {PATIENTS[q] for q in fold.queries} & {PATIENTS[c] for c in fold.database}
     again = make_folds(cohort, ProtocolSpec("k-fold", folds=3))
     assert all(np.array_equal(a.queries, b.queries) for a, b in zip(folds, again, strict=True))
-    with pytest.raises(InputError, match="6 patients make no 7 folds"):
+    with pytest.raises(InputError, match="6 patients are too few for 7 folds"):
         make_folds(cohort, ProtocolSpec("k-fold", folds=7))
 
 
@@ -119,7 +119,7 @@ def test_fixed_sets_are_read_and_checked(cohort: Cohort, tmp_path: Path) -> None
     found = rank(Table(np.zeros((12, 12))), fold, cohort.labels, 3)
     assert found.slides.tolist() == [[4, NOBODY]]
     for rows, reason in (
-        ([("slide-000", "both")], "line 2: the role 'both'"),
+        ([("slide-000", "both")], "line 2: 'both' is not a role"),
         ([("nobody", "query")], "line 2: the archive has no labelled slide nobody"),
         ([("slide-000", "query")], "no query or no database"),
     ):
@@ -134,7 +134,7 @@ def test_fixed_sets_are_read_and_checked(cohort: Cohort, tmp_path: Path) -> None
 
 def test_wrong_protocols_are_refused(cohort: Cohort, tmp_path: Path) -> None:
     for wrong, reason in (
-        ({"name": "leave-one-slide-out"}, "is none"),
+        ({"name": "leave-one-slide-out"}, "is not a protocol"),
         ({"name": "k-fold", "folds": 1}, "too few"),
         ({"name": "fixed"}, "goes with"),
         ({"sets": Path("x.csv")}, "goes with"),

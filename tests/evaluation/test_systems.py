@@ -19,12 +19,12 @@ from histoseek.encoders.bag import UNKNOWN_POSITION, Bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import ConfigurationError
 from histoseek.evaluation.cohort import Cohort, load_cohort
-from histoseek.evaluation.ranking import Fold, rank
+from histoseek.evaluation.neighbours import Fold, rank
 from histoseek.evaluation.systems.bags import BagReader
 from histoseek.evaluation.systems.base import System
 from histoseek.evaluation.systems.hamming import medians_of_minima
-from histoseek.evaluation.systems.registry import make_systems, system_names
-from histoseek.evaluation.systems.tile_mosaics import mosaic_tiles
+from histoseek.evaluation.systems.registry import list_systems, make_systems
+from histoseek.evaluation.systems.tile_mosaics import select_mosaic_tiles
 from histoseek.statistics.clustering import kmeans
 from tests.weights import write_table
 
@@ -34,7 +34,7 @@ ONE_TILE = (25, 26)
 COPY, ORIGINAL = 24, 0
 CLASSES = 3
 CHANCE = ("majority", "random")
-LOOKING = tuple(name for name in system_names() if name not in CHANCE)
+LOOKING = tuple(name for name in list_systems() if name not in CHANCE)
 
 Ints = np.ndarray
 
@@ -98,7 +98,7 @@ def median_of_minima(query: list[np.ndarray], slide: list[np.ndarray]) -> float:
 
 
 def signature_bits(cohort: Cohort, place: int) -> list[np.ndarray]:
-    (stored,) = cohort.stored([place])
+    (stored,) = cohort.read_slides([place])
     return [bits(vector) for vector in (*stored.signature.mosaic, stored.signature.global_vector)]
 
 
@@ -122,7 +122,7 @@ def naive_paper(cohort: Cohort, q: int, c: int) -> float:
 
 
 def naive_maxsim(cohort: Cohort, q: int, c: int) -> float:
-    own, other = (slide.signature.mosaic.astype(np.float64) for slide in cohort.stored([q, c]))
+    own, other = (slide.signature.mosaic.astype(np.float64) for slide in cohort.read_slides([q, c]))
 
     def cosine(a: np.ndarray, b: np.ndarray) -> float:
         return float(a @ b / np.sqrt((a @ a) * (b @ b)))
@@ -166,7 +166,7 @@ def naive_words(cohort: Cohort, queries: Ints, database: Ints) -> np.ndarray:
 
 def mosaic_features(cohort: Cohort, place: int) -> np.ndarray:
     bag = cohort.bag(place)
-    return bag.features[mosaic_tiles(bag, SEED)]
+    return bag.features[select_mosaic_tiles(bag, SEED)]
 
 
 def naive_yottixel(cohort: Cohort, queries: Ints, database: Ints) -> np.ndarray:
@@ -304,7 +304,7 @@ def test_a_copy_is_the_nearest(name: str, cohort: Cohort) -> None:
                 assert (row >= 0).all()
 
 
-@pytest.mark.parametrize("name", system_names())
+@pytest.mark.parametrize("name", list_systems())
 def test_same_input_same_distances_and_no_memory_of_another_fold(name: str, cohort: Cohort) -> None:
     first, second, queries = np.arange(12), np.arange(8, 24), np.arange(20, 27)
     system = made(name, cohort)
@@ -316,7 +316,7 @@ def test_same_input_same_distances_and_no_memory_of_another_fold(name: str, coho
     np.testing.assert_allclose(system.distances(queries[2:3], second), found[2:3], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", system_names())
+@pytest.mark.parametrize("name", list_systems())
 def test_neither_labels_of_queries_nor_slides_outside_the_database_matter(name: str, cohort: Cohort) -> None:
     queries, database, outside = np.array([20, 22, 26]), np.arange(14), 17
     found = fitted(name, cohort, queries, database)
@@ -345,7 +345,7 @@ def test_classes_are_found_far_above_chance(name: str, cohort: Cohort) -> None:
     assert right.mean() >= 0.75
 
 
-@pytest.mark.parametrize("name", system_names())
+@pytest.mark.parametrize("name", list_systems())
 def test_slides_of_one_tile_and_databases_of_one_slide(name: str, cohort: Cohort) -> None:
     everyone, single = np.arange(len(cohort)), np.array(ONE_TILE)
     for queries, database in ((single, everyone), (everyone, single), (everyone, single[:1]), (single, np.array([3]))):
@@ -378,10 +378,10 @@ def test_the_majority_of_the_database_comes_first(cohort: Cohort) -> None:
 
 
 def test_systems_are_made_by_name(cohort: Cohort) -> None:
-    assert [system.name for system in make_systems(["all"], cohort, 0)] == list(system_names())
+    assert [system.name for system in make_systems(["all"], cohort, 0)] == list(list_systems())
     assert [system.name for system in make_systems(["hshr", "global", "hshr"], cohort, 0)] == ["hshr", "global"]
-    assert len(make_systems(["random", "all"], cohort, 0)) == len(system_names())
-    with pytest.raises(ConfigurationError, match=r"yotixel: no such system.*yottixel.*all"):
+    assert len(make_systems(["random", "all"], cohort, 0)) == len(list_systems())
+    with pytest.raises(ConfigurationError, match=r"yotixel: there is no such system.*yottixel.*all"):
         make_systems(["global", "yotixel"], cohort, 0)
 
 
@@ -404,11 +404,11 @@ def test_a_tile_mosaic_takes_a_share_of_every_cluster(known: bool) -> None:
     bag = Bag(
         features.astype(np.float32), coords.astype(np.int32), np.ones(len(features), np.float32), 448, 0.5, "test"
     )
-    tiles = mosaic_tiles(bag, SEED)
+    tiles = select_mosaic_tiles(bag, SEED)
     clusters = np.repeat(np.arange(len(sizes)), sizes)[tiles]
     assert np.bincount(clusters).tolist() == [30, 15, 9, 6, 4, 5, 5, 5, 5]
     assert len(np.unique(tiles)) == len(tiles)
-    np.testing.assert_array_equal(tiles, mosaic_tiles(bag, SEED))
+    np.testing.assert_array_equal(tiles, select_mosaic_tiles(bag, SEED))
 
 
 def test_a_tile_mosaic_is_spread_over_the_slide() -> None:
@@ -418,7 +418,7 @@ def test_a_tile_mosaic_is_spread_over_the_slide() -> None:
     coords = np.stack([places, 0 * places], axis=1) + rng.integers(0, 50, (len(places), 2))
     features = np.zeros((len(places), 4), np.float32)
     bag = Bag(features, coords.astype(np.int32), np.ones(len(places), np.float32), 448, 0.5, "test")
-    assert (coords[mosaic_tiles(bag, SEED), 0] // 10_000).tolist() == list(range(10))
+    assert (coords[select_mosaic_tiles(bag, SEED), 0] // 10_000).tolist() == list(range(10))
 
 
 @settings(max_examples=20)

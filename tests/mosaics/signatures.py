@@ -19,7 +19,9 @@ def uniform(count: int) -> np.ndarray:
 
 def signature_of(mosaic: np.ndarray, global_vector: np.ndarray) -> Signature:
     tiles = tuple(MosaicTiles(np.zeros((1, 2), np.int32), np.ones(1, np.float32)) for _ in mosaic)
-    return Signature.of(global_vector.astype(np.float32), mosaic.astype(np.float16), uniform(len(tiles)), tiles, 224)
+    return Signature.create(
+        global_vector.astype(np.float32), mosaic.astype(np.float16), uniform(len(tiles)), tiles, 224
+    )
 
 
 def make_signature(rng: np.random.Generator, count: int, dimension: int) -> Signature:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from histoseek.mosaics.contributions import Contributions, closest_pairs, contributions, one_to_one
+from histoseek.mosaics.contributions import Contributions, compute_contributions, find_closest_pairs, match_one_to_one
 from histoseek.mosaics.distances import DISTANCES, Fusion, SignatureBlock, get_distance
 from histoseek.mosaics.fusion import PartStatistics, fuse_parts
 from histoseek.mosaics.signature import Signature
@@ -38,8 +38,8 @@ def explained(
     """The parts, and the score that ranking gives."""
     distance = get_distance(name)
     distance = distance.with_fusion(fusion) if fusion else distance
-    found = distance(query, SignatureBlock.of_signatures([other]))
-    return contributions(query, other, distance, float(found.global_[0])), float(1 - found.total[0])
+    found = distance(query, SignatureBlock.from_signatures([other]))
+    return compute_contributions(query, other, distance, float(found.global_[0])), float(1 - found.total[0])
 
 
 def as_pairs(parts: Contributions) -> Pairs:
@@ -143,7 +143,7 @@ def test_a_slide_compared_with_itself_pairs_every_vector_with_itself() -> None:
 def test_ties_go_to_the_lowest_index() -> None:
     rng = np.random.default_rng(3)
     query, other = make_signature(rng, 1, 200), make_signature(rng, 1, 200)
-    twice = Signature.of(
+    twice = Signature.create(
         other.global_vector,
         np.repeat(other.mosaic, 3, axis=0),
         np.full(3, 1 / 3, np.float32),
@@ -160,27 +160,27 @@ def test_the_global_distance_has_no_pairs() -> None:
     assert (len(parts.pairs), parts.base) == (0, 0)
     assert parts.global_ == pytest.approx(score)
     weighed = replace(get_distance("global"), fusion=Fusion(0.5, 0.5))
-    total = weighed(query, SignatureBlock.of_signatures([other])).total[0]
-    apart = float(weighed.parts(query, SignatureBlock.of_signatures([other]))[1][0])
-    assert contributions(query, other, weighed, apart).score == pytest.approx(1 - total, abs=1e-9)
+    total = weighed(query, SignatureBlock.from_signatures([other])).total[0]
+    apart = float(weighed.parts(query, SignatureBlock.from_signatures([other]))[1][0])
+    assert compute_contributions(query, other, weighed, apart).score == pytest.approx(1 - total, abs=1e-9)
 
 
 def test_closest_pairs_are_one_to_one_and_best_first() -> None:
     rng = np.random.default_rng(1)
     query, result = (rng.standard_normal((count, 40)).astype(np.float16) for count in (6, 4))
     cosines = np.array([[cosine(one, two) for two in result] for one in query])
-    found = closest_pairs(query, result, 10)
+    found = find_closest_pairs(query, result, 10)
     assert len(found) == 4
     assert len({i for i, _ in found}) == len({j for _, j in found}) == 4
     left = cosines.copy()
     for i, j in found:
         assert cosines[i, j] == left.max()
         left[i], left[:, j] = -np.inf, -np.inf
-    assert closest_pairs(query, result, 2) == found[:2]
+    assert find_closest_pairs(query, result, 2) == found[:2]
 
 
 def test_one_to_one_keeps_the_first_of_each() -> None:
     queries, results = np.array([2, 2, 0, 1, 3]), np.array([1, 0, 1, 3, 2])
-    assert one_to_one(queries, results, 5) == [(2, 1), (1, 3), (3, 2)]
-    assert one_to_one(queries, results, 1) == [(2, 1)]
-    assert one_to_one(queries[:0], results[:0], 3) == []
+    assert match_one_to_one(queries, results, 5) == [(2, 1), (1, 3), (3, 2)]
+    assert match_one_to_one(queries, results, 1) == [(2, 1)]
+    assert match_one_to_one(queries[:0], results[:0], 3) == []

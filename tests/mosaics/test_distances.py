@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from histoseek.errors import ConfigurationError, EncoderError
 from histoseek.mosaics import late_interaction
-from histoseek.mosaics.barcodes import barcodes
-from histoseek.mosaics.distances import DISTANCES, Fusion, SignatureBlock, get_distance, squared_lengths
-from histoseek.mosaics.kernels import directional_medians, query_medians
+from histoseek.mosaics.barcodes import make_barcodes
+from histoseek.mosaics.distances import DISTANCES, Fusion, SignatureBlock, compute_squared_lengths, get_distance
+from histoseek.mosaics.kernels import compute_directional_medians, compute_query_medians
 from histoseek.mosaics.signature import Signature
 from tests.mosaics.signatures import NAIVE, make_signature, signature_of
 
@@ -27,7 +27,7 @@ WEIGHTS = {
     "pathsearch-paper": (1, 200),
 }
 
-block_of = SignatureBlock.of_signatures
+block_of = SignatureBlock.from_signatures
 names = st.sampled_from(ALL)
 counts, seeds = st.integers(1, 16), st.integers(0, 2**32 - 1)
 dimensions = st.sampled_from([2, 33, 64, 65, 66, 130, 200])
@@ -122,7 +122,7 @@ def test_slides_taken_from_a_block_keep_their_distances(places: list[int], seed:
     rng = np.random.default_rng(seed)
     many = [make_signature(rng, int(rng.integers(1, 6)), 70) for _ in range(12)]
     block = block_of(many)
-    block = replace(block, squares=squared_lengths(block.global_vectors))
+    block = replace(block, squares=compute_squared_lengths(block.global_vectors))
     taken = block.take(np.array(places, np.int64))
     assert len(taken) == len(places)
     for name in ALL:
@@ -144,7 +144,7 @@ def test_a_block_without_mosaics_has_no_maxsim() -> None:
     with pytest.raises(ConfigurationError, match="mosaics"):
         get_distance("maxsim")(one, bare)
     with pytest.raises(ConfigurationError, match="same slides"):
-        SignatureBlock.of([one.barcodes], one.global_vector[None], [one.mosaic[:2]])
+        SignatureBlock.from_parts([one.barcodes], one.global_vector[None], [one.mosaic[:2]])
     empty = replace(bare, barcodes=bare.barcodes[:1], offsets=np.array([0, 1]), mosaics=one.mosaic[:0])
     with pytest.raises(ConfigurationError, match="without a mosaic"):
         get_distance("maxsim")(one, empty)
@@ -183,10 +183,10 @@ def test_medians_of_any_number_of_barcodes(queries: int, others: int, seed: int)
     rng = np.random.default_rng(seed)
     own, words = (rng.integers(0, 2**63, (count, 3), np.uint64) for count in (queries, others))
     counts = np.bitwise_count(own[:, None] ^ words[None]).sum(axis=2)
-    found = directional_medians(own, words, np.array([0, others]))
+    found = compute_directional_medians(own, words, np.array([0, others]))
     assert found.tolist() == [[np.median(counts.min(axis=1)), np.median(counts.min(axis=0))]]
     if others > 1:
-        without = query_medians(own, words, np.array([0, others]), left_out=1)
+        without = compute_query_medians(own, words, np.array([0, others]), left_out=1)
         assert without[0] == np.median(counts[:, :-1].min(axis=1))
 
 
@@ -194,22 +194,22 @@ def test_threads_do_not_change_the_result() -> None:
     rng = np.random.default_rng(5)
     many = [make_signature(rng, int(rng.integers(1, 17)), 300) for _ in range(200)]
     block = block_of(many)
-    single = directional_medians(many[0].barcodes, block.barcodes, block.offsets, threads=1)
-    double = directional_medians(many[0].barcodes, block.barcodes, block.offsets, threads=2)
+    single = compute_directional_medians(many[0].barcodes, block.barcodes, block.offsets, threads=1)
+    double = compute_directional_medians(many[0].barcodes, block.barcodes, block.offsets, threads=2)
     assert np.array_equal(single, double)
 
 
 def test_barcode_layout() -> None:
     vector = np.zeros((1, 70))
     vector[0, 1], vector[0, 66] = -1, -1
-    words = barcodes(vector)
+    words = make_barcodes(vector)
     assert words.shape == (1, 2)
     assert words[0].tolist() == [1, 1 << (65 - 64)]
 
 
 def test_barcodes_refuse_what_is_no_table_of_vectors() -> None:
     with pytest.raises(ConfigurationError, match="D >= 2"):
-        barcodes(np.zeros((3, 1)))
+        make_barcodes(np.zeros((3, 1)))
 
 
 def test_unknown_distance_names_the_known() -> None:
@@ -221,6 +221,6 @@ def test_signature_refuses_parts_that_do_not_fit() -> None:
     rng = np.random.default_rng(0)
     good = make_signature(rng, 3, 50)
     with pytest.raises(EncoderError, match="NaN"):
-        Signature.of(np.full(50, np.nan, np.float32), good.mosaic, good.shares, good.mosaic_tiles, 224)
+        Signature.create(np.full(50, np.nan, np.float32), good.mosaic, good.shares, good.mosaic_tiles, 224)
     with pytest.raises(EncoderError, match="tiles"):
-        Signature.of(good.global_vector, good.mosaic, good.shares, good.mosaic_tiles[:2], 224)
+        Signature.create(good.global_vector, good.mosaic, good.shares, good.mosaic_tiles[:2], 224)

@@ -18,7 +18,7 @@ from histoseek.mosaics.fusion import (
     PartStatistics,
     choose_share,
     fuse_parts,
-    part_statistics,
+    measure_parts,
 )
 
 positive = st.floats(0.01, 100)
@@ -27,7 +27,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 @given(st.lists(st.floats(0, 2), min_size=1, max_size=30))
 def test_statistics_are_the_median_and_its_deviation(values: list[float]) -> None:
-    found = PartStatistics.of(np.array(values))
+    found = PartStatistics.from_values(np.array(values))
     middle = statistics.median(values)
     assert found.median == pytest.approx(middle)
     assert found.spread == pytest.approx(1.4826 * statistics.median(abs(value - middle) for value in values))
@@ -38,13 +38,13 @@ def test_a_tenth_of_wild_values_hardly_moves_them_and_barred_pairs_do_not() -> N
     local, global_ = rng.normal(0.8, 0.1, (50, 40)), rng.normal(1.0, 0.2, (50, 40))
     wild, allowed = local.copy(), np.ones((50, 40), bool)
     wild[:5] = 1e6
-    found, moved = part_statistics(local, global_, allowed), part_statistics(wild, global_, allowed)
+    found, moved = measure_parts(local, global_, allowed), measure_parts(wild, global_, allowed)
     assert found[0].spread == pytest.approx(0.1, rel=0.05)
     assert found[1].spread == pytest.approx(0.2, rel=0.05)
     assert moved[0].median == pytest.approx(found[0].median, abs=0.02)
     assert moved[0].spread == pytest.approx(found[0].spread, rel=0.2)
     allowed[:5] = False
-    assert part_statistics(wild, global_, allowed) == part_statistics(local, global_, allowed)
+    assert measure_parts(wild, global_, allowed) == measure_parts(local, global_, allowed)
 
 
 @given(positive, positive, positive, positive, st.floats(0, 1))
@@ -59,7 +59,7 @@ def test_a_typical_pair_is_at_1_and_the_same_slide_at_0(a: float, b: float, c: f
 def test_it_ranks_as_a_weighted_sum_of_standardised_parts(seed: int, share: float) -> None:
     rng = np.random.default_rng(seed)
     local, global_ = rng.gamma(2, 0.4, 200), rng.gamma(3, 0.3, 200)
-    first, second = PartStatistics.of(local), PartStatistics.of(global_)
+    first, second = PartStatistics.from_values(local), PartStatistics.from_values(global_)
     scores = share * (local - first.median) / first.spread + (1 - share) * (global_ - second.median) / second.spread
     total = fuse_parts(first, second, share).total(local, global_)
     assert np.array_equal(np.argsort(total), np.argsort(scores))
@@ -95,7 +95,7 @@ def naive_hits(parts: ComparedParts, total: np.ndarray) -> list[float]:
 def test_labels_choose_the_part_that_tells_them_apart() -> None:
     for noise, wanted in (((0.15, 5.0), "local"), ((5.0, 0.15), "global")):
         parts = parts_of(1, 60, *noise)
-        found = choose_share(parts, part_statistics(parts.local, parts.global_, parts.allowed))
+        found = choose_share(parts, measure_parts(parts.local, parts.global_, parts.eligible))
         assert found
         assert (found.share > DEFAULT_SHARE) if wanted == "local" else (found.share < DEFAULT_SHARE)
         assert found.fitted - found.stated > found.error > 0
@@ -104,8 +104,8 @@ def test_labels_choose_the_part_that_tells_them_apart() -> None:
 
 def test_the_stated_share_is_worth_what_a_naive_count_says() -> None:
     parts = parts_of(2, 25, 0.4, 0.3)
-    found = choose_share(parts, part_statistics(parts.local, parts.global_, parts.allowed))
-    fusion = fuse_parts(*part_statistics(parts.local, parts.global_, parts.allowed), DEFAULT_SHARE)
+    found = choose_share(parts, measure_parts(parts.local, parts.global_, parts.eligible))
+    fusion = fuse_parts(*measure_parts(parts.local, parts.global_, parts.eligible), DEFAULT_SHARE)
     assert found
     assert found.stated == pytest.approx(np.mean(naive_hits(parts, fusion.total(parts.local, parts.global_))))
 
@@ -115,11 +115,11 @@ def test_labels_that_say_nothing_mostly_leave_the_stated_share() -> None:
     kept = []
     for seed in range(40):
         parts = parts_of(seed, 12, 50.0, 50.0)
-        found = choose_share(parts, part_statistics(parts.local, parts.global_, parts.allowed), seed)
+        found = choose_share(parts, measure_parts(parts.local, parts.global_, parts.eligible), seed)
         kept.append(found is not None and found.share == DEFAULT_SHARE)
     assert np.mean(kept) > 0.7
 
 
 def test_without_an_answer_nothing_is_chosen() -> None:
     parts = parts_of(3, 5, 0.1, 0.1, classes=5)
-    assert choose_share(parts, part_statistics(parts.local, parts.global_, parts.allowed)) is None
+    assert choose_share(parts, measure_parts(parts.local, parts.global_, parts.eligible)) is None

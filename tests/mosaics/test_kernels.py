@@ -42,10 +42,10 @@ def test_medians_are_the_same(own: int, slides: int, words: int, left_out: int, 
     counts = rng.integers(1 + left_out, 65, slides)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     query, barcodes = (rng.integers(0, 2**64, (n, words), np.uint64) for n in (own, int(offsets[-1])))
-    both = plain.directional_medians(query, barcodes, offsets)
-    assert np.array_equal(both, kernels.directional_medians(query, barcodes, offsets))
-    one = plain.query_medians(query, barcodes, offsets, left_out)
-    assert np.array_equal(one, kernels.query_medians(query, barcodes, offsets, left_out))
+    both = plain.compute_directional_medians(query, barcodes, offsets)
+    assert np.array_equal(both, kernels.compute_directional_medians(query, barcodes, offsets))
+    one = plain.compute_query_medians(query, barcodes, offsets, left_out)
+    assert np.array_equal(one, kernels.compute_query_medians(query, barcodes, offsets, left_out))
 
 
 @pytest.mark.parametrize("kind", [plain, kernels])
@@ -53,7 +53,7 @@ def test_medians_are_the_same(own: int, slides: int, words: int, left_out: int, 
 def test_no_barcodes_and_too_many_are_refused(kind: object, count: int) -> None:
     words = np.zeros((count, 1), np.uint64)
     with pytest.raises(ConfigurationError, match="with none, or with more than 64"):
-        kind.directional_medians(np.zeros((1, 1), np.uint64), words, np.array([0, count]))  # type: ignore[attr-defined]
+        kind.compute_directional_medians(np.zeros((1, 1), np.uint64), words, np.array([0, count]))  # type: ignore[attr-defined]
 
 
 def test_sums_half_way_between_two_numbers_are_rounded_once() -> None:

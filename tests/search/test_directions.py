@@ -23,7 +23,7 @@ from histoseek.search.queries import ReportFile, SlideFile, TextQuery
 from histoseek.search.retrieve.channels import Channel
 from histoseek.search.retrieve.fusion import reciprocal_rank_fusion
 from histoseek.search.search import search
-from histoseek.statistics.clustering import unit_rows
+from histoseek.statistics.clustering import normalise_rows
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_the_shared_space_adds_a_way(aligned: Archive) -> None:
     records = aligned.records()
     slides = np.stack([aligned.get(r.slide_id).signature.global_vector for r in records])
     matrix = np.random.default_rng(0).standard_normal((1280, 384)).astype(np.float32)
-    naive = unit_rows(slides @ matrix) @ encoder.encode([text])[0]
+    naive = normalise_rows(slides @ matrix) @ encoder.encode([text])[0]
     found = aligned.search(text=text, k=10)
     ways = {r.slide_id: {w.name: w for w in r.channels} for r in found}
     for record, cosine in zip(records, naive, strict=True):

@@ -161,7 +161,7 @@ def test_vectors_without_a_place_match_without_regions() -> None:
     nowhere = MosaicTiles(np.full((1, 2), UNKNOWN_POSITION, np.int32), np.ones(1, np.float32))
     vectors = [rng.standard_normal((4, 60)).astype(np.float32) for _ in range(2)]
     shares = np.full(3, 1 / 3, np.float32)
-    query, slide = (Signature.of(v[3], v[:3].astype(np.float16), shares, (nowhere,) * 3, 0) for v in vectors)
+    query, slide = (Signature.create(v[3], v[:3].astype(np.float16), shares, (nowhere,) * 3, 0) for v in vectors)
     blank = SearchResult(1, "a", None, 0, None, 0, 0.5, (), (), None)  # type: ignore[arg-type]
     found = explain_match(blank, query, slide, get_distance("symmetric"))
     assert found.matches

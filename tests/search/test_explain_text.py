@@ -20,7 +20,7 @@ from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedSlide, Composed, ReportFile
 from histoseek.search.results import SearchResult
 from histoseek.search.search import search
-from histoseek.statistics.clustering import unit_rows
+from histoseek.statistics.clustering import normalise_rows
 from tests.evaluation.archives import labelled_archive
 
 REPORT = """DIAGNOSIS:
@@ -127,7 +127,7 @@ def test_regions_nearest_to_a_text_come_from_the_shared_space(two: Archive) -> N
     vector = load_text_encoder("minilm").encode([text])[0]
     for result in two.search(text=text, k=2):
         signature = two.get(result.slide_id).signature
-        naive = unit_rows(signature.mosaic.astype(np.float32) @ matrix + 0.1) @ vector
+        naive = normalise_rows(signature.mosaic.astype(np.float32) @ matrix + 0.1) @ vector
         order = np.argsort(-naive)[:3]
         assert [one.mosaic for one in result.text_regions] == order.tolist()
         assert [one.similarity for one in result.text_regions] == pytest.approx(naive[order].tolist(), abs=1e-4)

@@ -12,9 +12,9 @@ import pytest
 
 from histoseek.errors import ConfigurationError
 from histoseek.geometry import Size
-from histoseek.simulate.cohort import CohortSpec, cohort_slides
-from histoseek.simulate.diagnoses import DIAGNOSES, report_text
-from histoseek.simulate.slide import SlideSpec, render_region, strips, write_slide
+from histoseek.simulate.cohort import CohortSpec, plan_slides
+from histoseek.simulate.diagnoses import DIAGNOSES, write_report
+from histoseek.simulate.slide import SlideSpec, render_region, render_strips, write_slide
 from histoseek.slides.slide import open_slide
 from histoseek.tissue.mask import find_tissue
 from histoseek.tissue.settings import TissueSettings
@@ -44,7 +44,7 @@ def test_the_file_shows_what_is_rendered(written: Path) -> None:
 
 
 def test_strips_are_bounded_and_make_up_the_slide() -> None:
-    parts = list(strips(SPEC))
+    parts = list(render_strips(SPEC))
     assert max(len(part) for part in parts) <= 1024
     whole = np.concatenate(parts)
     assert whole.shape == (1200, 1500, 3)
@@ -60,7 +60,7 @@ def test_same_spec_same_bytes_other_seed_other_slide(written: Path, tmp_path: Pa
 
 
 def mean_colour(spec: SlideSpec) -> np.ndarray:
-    picture = np.concatenate(list(strips(spec))).reshape(-1, 3)
+    picture = np.concatenate(list(render_strips(spec))).reshape(-1, 3)
     tissue = picture[picture.min(axis=1) < 200]
     return tissue.mean(axis=0)
 
@@ -93,7 +93,7 @@ def test_pen_marks_are_left_out_of_the_tissue(tmp_path: Path) -> None:
 
 def test_reports_name_the_diagnosis() -> None:
     for name in DIAGNOSES:
-        texts = {report_text(name, seed) for seed in range(12)}
+        texts = {write_report(name, seed) for seed in range(12)}
         assert all(name in text for text in texts)
         assert len(texts) > 1
 
@@ -111,4 +111,4 @@ def test_cohort_tables_fit_the_files(cohort: Path) -> None:
 
 def test_unknown_diagnoses_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="lymphoma"):
-        cohort_slides(CohortSpec(1, 1, 1, 600, diagnoses=("gout",)), tmp_path)
+        plan_slides(CohortSpec(1, 1, 1, 600, diagnoses=("gout",)), tmp_path)

@@ -15,9 +15,9 @@ from histoseek.errors import NoTissue
 from histoseek.geometry import Rect, Size
 from histoseek.slides.slide import Slide, open_slide
 from histoseek.slides.sources.file import FileSource
-from histoseek.tiles.grid import TileSet, TileShape, tissue_grid
+from histoseek.tiles.grid import TileSet, TileShape, lay_tissue_grid
 from histoseek.tiles.reader import read_batches, read_tile
-from histoseek.tiles.representative import representatives
+from histoseek.tiles.representative import select_representatives
 from histoseek.tissue.mask import TissueMask
 
 
@@ -52,7 +52,7 @@ def full_mask(width: int, height: int, scale: int = 16) -> TissueMask:
 @settings(max_examples=60)
 @given(st.integers(1, 3000), st.integers(1, 3000), st.sampled_from([64, 224]), st.sampled_from([0.5, 0.7, 1.0, 2.0]))
 def test_grid_covers_without_overlap_inside_the_slide(width: int, height: int, edge_px: int, spacing: float) -> None:
-    tiles = tissue_grid(slide_of(width, height), full_mask(width, height), TileShape(edge_px, spacing))
+    tiles = lay_tissue_grid(slide_of(width, height), full_mask(width, height), TileShape(edge_px, spacing))
     edge = tiles.edge_level0
     assert edge == round(edge_px * spacing / 0.5)
     assert len(tiles) == max(1, width // edge) * max(1, height // edge)
@@ -67,7 +67,7 @@ def test_grid_covers_without_overlap_inside_the_slide(width: int, height: int, e
 def test_tiles_without_tissue_are_left_out() -> None:
     mask = full_mask(2240, 2240)
     mask.mask[:, : mask.mask.shape[1] // 2] = False
-    tiles = tissue_grid(slide_of(2240, 2240), mask, TileShape(224, 0.5))
+    tiles = lay_tissue_grid(slide_of(2240, 2240), mask, TileShape(224, 0.5))
     assert len(tiles) == 50
     assert tiles.coords[:, 0].min() == 1120
 
@@ -76,11 +76,11 @@ def test_thin_tissue_still_gives_its_best_tiles_and_none_is_an_error() -> None:
     mask = full_mask(2240, 2240)
     mask.mask[:] = False
     mask.mask[10, 20:40] = True
-    tiles = tissue_grid(slide_of(2240, 2240), mask, TileShape(224, 0.5))
+    tiles = lay_tissue_grid(slide_of(2240, 2240), mask, TileShape(224, 0.5))
     assert 1 <= len(tiles) <= 4
     mask.mask[:] = False
     with pytest.raises(NoTissue, match="no tile"):
-        tissue_grid(slide_of(2240, 2240), mask, TileShape(224, 0.5))
+        lay_tissue_grid(slide_of(2240, 2240), mask, TileShape(224, 0.5))
 
 
 @settings(max_examples=15)
@@ -115,7 +115,7 @@ def test_a_slide_smaller_than_a_tile_is_mirrored(tmp_path: Path) -> None:
     Image.fromarray(picture).save(tmp_path / "small.png")
     with open_slide(tmp_path / "small.png", 0.5) as slide:
         mask = TissueMask(np.ones((50, 80), bool), picture, 0.5, 0.0, 0.0)
-        tiles = tissue_grid(slide, mask, TileShape(100, 0.5))
+        tiles = lay_tissue_grid(slide, mask, TileShape(100, 0.5))
         tile = read_tile(slide, tiles, 0)
     assert np.array_equal(tile, np.pad(picture, ((0, 50), (0, 20), (0, 0)), mode="symmetric"))
 
@@ -148,7 +148,7 @@ def three_kinds(per_side: int = 40) -> tuple[TileSet, np.ndarray, Size]:
 @pytest.mark.parametrize("budget", [1, 3, 16, 100, 256])
 def test_representatives_keep_to_the_budget_and_stand_for_all(budget: int) -> None:
     tiles, picture, size = three_kinds()
-    chosen = representatives(tiles, picture, size, budget, seed=1)
+    chosen = select_representatives(tiles, picture, size, budget, seed=1)
     assert len(chosen) == budget
     assert chosen.weights.sum() == pytest.approx(len(tiles), rel=1e-4)
     everywhere = {tuple(place) for place in tiles.coords.tolist()}
@@ -157,7 +157,7 @@ def test_representatives_keep_to_the_budget_and_stand_for_all(budget: int) -> No
 
 def test_rare_kinds_are_represented_in_proportion() -> None:
     tiles, picture, size = three_kinds()
-    chosen = representatives(tiles, picture, size, 100, seed=1)
+    chosen = select_representatives(tiles, picture, size, 100, seed=1)
     share = chosen.coords[:, 0] / size.width
     counts = [((share >= low) & (share < high)).sum() for low, high in ((0, 0.8), (0.8, 0.95), (0.95, 1))]
     assert counts[0] == pytest.approx(80, abs=8)
@@ -167,6 +167,6 @@ def test_rare_kinds_are_represented_in_proportion() -> None:
 
 def test_same_seed_same_tiles_and_no_budget_needed_means_all() -> None:
     tiles, picture, size = three_kinds()
-    one, two = (representatives(tiles, picture, size, 64, seed=3) for _ in range(2))
+    one, two = (select_representatives(tiles, picture, size, 64, seed=3) for _ in range(2))
     assert np.array_equal(one.coords, two.coords)
-    assert representatives(tiles, picture, size, len(tiles), seed=0) is tiles
+    assert select_representatives(tiles, picture, size, len(tiles), seed=0) is tiles

@@ -12,8 +12,8 @@ from PIL import Image
 
 from histoseek.errors import NoTissue
 from histoseek.slides.slide import open_slide
-from histoseek.tissue.mask import find_tissue, tissue_mask
-from histoseek.tissue.picture import mask_picture
+from histoseek.tissue.mask import find_tissue, make_tissue_mask
+from histoseek.tissue.picture import draw_mask
 from histoseek.tissue.settings import TissueSettings
 
 PINK, GLASS, PEN = (215, 130, 190), (243, 243, 243), (30, 60, 170)
@@ -29,7 +29,7 @@ def glass_with(shapes: list[tuple[tuple[int, int], int, tuple[int, int, int]]]) 
 
 def test_tissue_is_kept_and_pen_specks_and_glass_are_not() -> None:
     picture = glass_with([((150, 200), 100, PINK), ((420, 120), 60, PEN), ((500, 330), 4, PINK)])
-    found = tissue_mask(picture, 8.0, TissueSettings())
+    found = make_tissue_mask(picture, 8.0, TissueSettings())
     assert found.mask[200, 150]
     assert not found.mask[120, 420], "the pen mark"
     assert not found.mask[330, 500], "the speck"
@@ -40,15 +40,15 @@ def test_tissue_is_kept_and_pen_specks_and_glass_are_not() -> None:
 
 def test_small_holes_are_closed_and_large_ones_stay() -> None:
     picture = glass_with([((200, 200), 150, PINK), ((140, 200), 5, GLASS), ((260, 200), 60, GLASS)])
-    found = tissue_mask(picture, 8.0, TissueSettings())
+    found = make_tissue_mask(picture, 8.0, TissueSettings())
     assert found.mask[200, 140]
     assert not found.mask[200, 260]
 
 
 def test_threshold_decides_about_faint_tissue() -> None:
     picture = glass_with([((300, 200), 120, (236, 224, 236))])
-    assert tissue_mask(picture, 8.0, TissueSettings(threshold=0.02)).mask[200, 300]
-    assert not tissue_mask(picture, 8.0, TissueSettings(threshold=0.2)).mask.any()
+    assert make_tissue_mask(picture, 8.0, TissueSettings(threshold=0.02)).mask[200, 300]
+    assert not make_tissue_mask(picture, 8.0, TissueSettings(threshold=0.2)).mask.any()
 
 
 def test_empty_glass_and_dark_pictures_are_reported(tmp_path: Path) -> None:
@@ -63,8 +63,8 @@ def test_empty_glass_and_dark_pictures_are_reported(tmp_path: Path) -> None:
 
 
 def test_the_picture_shows_the_mask() -> None:
-    found = tissue_mask(glass_with([((150, 200), 100, PINK)]), 8.0, TissueSettings())
-    picture = mask_picture(found)
+    found = make_tissue_mask(glass_with([((150, 200), 100, PINK)]), 8.0, TissueSettings())
+    picture = draw_mask(found)
     assert picture.shape == found.thumbnail.shape
     assert np.array_equal(picture[200, 150], found.thumbnail[200, 150])
     assert (np.abs(picture.astype(int) - (0, 170, 80)).sum(-1) == 0).sum() > 300, "the outline"

@@ -12,7 +12,7 @@ from histoseek.archive.layout import ArchiveLayout
 from histoseek.encoders.space import EmbeddingSpace
 from histoseek.errors import DamagedArchive
 from histoseek.files import as_archive_errors, write_atomic
-from histoseek.mosaics.calibration import Curve, FittedCurve, Reliability
+from histoseek.mosaics.calibration import CalibrationCurve, Curve, Reliability
 from histoseek.mosaics.distances import Fusion
 
 FORMAT = 2
@@ -35,7 +35,7 @@ class LabelCalibration:
     classes: int
     queries: int
     pairs: int
-    fitted: FittedCurve
+    fitted: CalibrationCurve
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +113,4 @@ def _label(data: dict[str, Any]) -> LabelCalibration:
     fitted = data["fitted"]
     curve = Curve(*(tuple(fitted["curve"][name]) for name in ("distances", "probabilities")))
     figures = {name: Reliability(**fitted[name]) for name in ("held_out", "deep", "score", "base")}
-    return LabelCalibration(**{**data, "fitted": FittedCurve(**{**fitted, "curve": curve, **figures})})
+    return LabelCalibration(**{**data, "fitted": CalibrationCurve(**{**fitted, "curve": curve, **figures})})

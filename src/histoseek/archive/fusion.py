@@ -21,7 +21,7 @@ from histoseek.encoders.space import EmbeddingSpace
 from histoseek.errors import DamagedArchive
 from histoseek.files import as_archive_errors, write_atomic
 from histoseek.mosaics.distances import Distance, Fusion, SignatureBlock, get_distance
-from histoseek.mosaics.fusion import DEFAULT_SHARE, PartStatistics, ShareChoice, fuse_parts, part_statistics
+from histoseek.mosaics.fusion import DEFAULT_SHARE, PartStatistics, ShareChoice, fuse_parts, measure_parts
 
 FORMAT = 1
 
@@ -141,7 +141,7 @@ def measure(
     if not allowed.any():
         return None
     parts = compare_slides(store, distance, [slide_ids[i] for i in queries], [slide_ids[i] for i in database])
-    return part_statistics(*parts, allowed)
+    return measure_parts(*parts, allowed)
 
 
 def compare_slides(

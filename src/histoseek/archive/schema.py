@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from histoseek.errors import InputError
-from histoseek.mosaics.barcodes import barcode_words
+from histoseek.mosaics.barcodes import count_barcode_words
 from histoseek.mosaics.signature import MosaicTiles, Signature
 from histoseek.reports.privacy.person_names import make_patient_key
 
@@ -258,7 +258,7 @@ def _signature(row: Mapping[str, pa.Scalar]) -> Signature:
         global_vector=values["global_vector"],
         mosaic=values["mosaic"].reshape(-1, dimension),
         shares=values["shares"],
-        barcodes=values["barcodes"].reshape(-1, barcode_words(dimension)),
+        barcodes=values["barcodes"].reshape(-1, count_barcode_words(dimension)),
         mosaic_tiles=tiles,
         tile_size_level0=edge_level0,
     )

@@ -71,7 +71,7 @@ def _print_share(parts: PartsOfDistance) -> None:
 
 
 def _print_label(label: LabelCalibration) -> None:
-    from histoseek.mosaics.calibration import SHOWN
+    from histoseek.mosaics.calibration import TOP_RANKS
     from histoseek.search.calibration.fit import DEPTH
 
     fitted = label.fitted
@@ -80,7 +80,7 @@ def _print_label(label: LabelCalibration) -> None:
         f"({label.slides} labelled, {label.patients} patients, {label.classes} labels); base rate "
         f"{fitted.base_rate:.3f}"
     )
-    print(f"on patients held out, first {SHOWN} results:")
+    print(f"on patients held out, first {TOP_RANKS} results:")
     print(_line("calibrated", fitted.held_out))
     print(_line("score as it is", fitted.score))
     print(_line("base rate", fitted.base))

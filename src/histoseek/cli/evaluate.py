@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from histoseek.evaluation.evaluate import EvaluationSpec
-    from histoseek.evaluation.intervals import Comparison
-    from histoseek.evaluation.metrics import Metric
     from histoseek.evaluation.outcome import Evaluation
+    from histoseek.evaluation.scores import MetricEstimate
+    from histoseek.evaluation.significance import Comparison
 
 _SHOWN = ("top-1", "mMV@3", "mMV@5", "recall@5", "MAP@5", "macro-F1")
 
@@ -81,7 +81,7 @@ def _run(path: Path, spec: EvaluationSpec, out: Path | None) -> None:
     with terminal_progress("queries", total=None) as reporter:
         found = evaluate(archive, spec, reporter)
     if out is not None:
-        from histoseek.evaluation.report.page import write_evaluation
+        from histoseek.evaluation.report.evaluation_page import write_evaluation
 
         write_evaluation(found, archive, out)
     _tell(found)
@@ -111,11 +111,11 @@ def _tell(found: Evaluation) -> None:
         print_recalls(found.cross_modal)
 
 
-def _metric(metrics: Sequence[Metric], name: str) -> Metric:
+def _metric(metrics: Sequence[MetricEstimate], name: str) -> MetricEstimate:
     return next(metric for metric in metrics if metric.name == name)
 
 
-def _cell(metric: Metric) -> str:
+def _cell(metric: MetricEstimate) -> str:
     return f"{metric.value:.3f} ({metric.low:.2f} to {metric.high:.2f})"
 
 

@@ -21,14 +21,14 @@ def mask(
 
     from histoseek.slides.slide import open_slide
     from histoseek.tissue.mask import find_tissue
-    from histoseek.tissue.picture import mask_picture
+    from histoseek.tissue.picture import draw_mask
     from histoseek.tissue.settings import TissueSettings
 
     settings = TissueSettings() if tissue_threshold is None else TissueSettings(threshold=tissue_threshold)
     with open_slide(slide, spacing) as opened:
         found = find_tissue(opened, settings)
     try:
-        Image.fromarray(mask_picture(found)).save(out)
+        Image.fromarray(draw_mask(found)).save(out)
     except (OSError, ValueError) as error:
         raise InputError(str(out), "cannot be written as a picture", "Name a .png or .jpg file") from error
     left_out = f"{found.pen_share:.1%} left out as pen marks, {found.blur_share:.1%} as out of focus"

@@ -14,7 +14,7 @@ from safetensors.numpy import save
 
 from histoseek.errors import DamagedArchive
 from histoseek.files import write_atomic
-from histoseek.statistics.clustering import unit_rows
+from histoseek.statistics.clustering import normalise_rows
 
 Floats = NDArray[np.float32]
 Kind = Literal["projection", "ridge"]
@@ -43,11 +43,11 @@ class Alignment:
 
     def slides(self, vectors: Floats) -> Floats:
         """Slide vectors [B, D] in the shared space, [B, S], of length one."""
-        return unit_rows(self.slide(vectors) if self.slide else vectors)
+        return normalise_rows(self.slide(vectors) if self.slide else vectors)
 
     def texts(self, vectors: Floats) -> Floats:
         """Text vectors [B, T] in the shared space, [B, S], of length one."""
-        return unit_rows(self.text(vectors) if self.text else vectors)
+        return normalise_rows(self.text(vectors) if self.text else vectors)
 
     def dimension(self, slide_dimension: int) -> int:
         """Dimension of the shared space for slide vectors of this dimension."""

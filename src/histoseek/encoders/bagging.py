@@ -16,9 +16,9 @@ from histoseek.progress import Reporter
 from histoseek.settings import get_settings
 from histoseek.slides.slide import Slide, check_spacing, open_slide
 from histoseek.slides.sources.base import SlideSource
-from histoseek.tiles.grid import TileSet, TileShape, tissue_grid
+from histoseek.tiles.grid import TileSet, TileShape, lay_tissue_grid
 from histoseek.tiles.reader import read_batches
-from histoseek.tiles.representative import representatives
+from histoseek.tiles.representative import select_representatives
 from histoseek.tissue.mask import find_tissue
 from histoseek.tissue.settings import TissueSettings
 
@@ -47,9 +47,9 @@ def prepare_slide(
         check_spacing(slide, recipe.spacing_um_per_px, recipe.spacing_tolerance)
         tissue = find_tissue(slide, TissueSettings(threshold=recipe.tissue_threshold))
         shape = TileShape(tile_edge_px, recipe.spacing_um_per_px)
-        tiles = tissue_grid(slide, tissue, shape, regions)
+        tiles = lay_tissue_grid(slide, tissue, shape, regions)
         if recipe.tile_budget is not None:
-            tiles = representatives(tiles, tissue.thumbnail, slide.size, recipe.tile_budget, recipe.seed)
+            tiles = select_representatives(tiles, tissue.thumbnail, slide.size, recipe.tile_budget, recipe.seed)
         return PreparedSlide(slide, tiles)
     except BaseException:
         slide.close()

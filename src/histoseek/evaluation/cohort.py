@@ -18,7 +18,7 @@ from histoseek.reports.privacy.person_names import make_patient_key
 
 Ints = NDArray[np.int64]
 
-_SOME = 3
+_MOST_EXAMPLES = 3
 
 PRIVATE_COLUMNS = ("patient_id", "case_id", "report")
 """Columns whose values never appear in an evaluation."""
@@ -64,9 +64,9 @@ class Cohort:
             if self.patient_is_slide
             else [make_patient_key(str(record.patient_id)) for record in self.records]
         )
-        return codes(ids)
+        return make_codes(ids)
 
-    def column(self, name: str) -> tuple[str | None, ...]:
+    def read_column(self, name: str) -> tuple[str | None, ...]:
         """A metadata column as texts, None where empty; raises InputError for one that the archive lacks."""
         return tuple(None if (value := value_of(record, name)) == "" else value for record in self.records)
 
@@ -80,7 +80,7 @@ class Cohort:
         """Global vectors, float32 [n, D], of length one."""
         return self.archive.store.vectors(self.slide_ids, "global_vector")
 
-    def stored(self, places: Sequence[int]) -> list[StoredSlide]:
+    def read_slides(self, places: Sequence[int]) -> list[StoredSlide]:
         """Slides with their signatures (mosaics, tiles), read from the store."""
         return self.archive.store.get([self.slide_ids[place] for place in places])
 
@@ -98,23 +98,25 @@ def load_cohort(
     patient id and `patient_is_slide` was not said; BadFilter.
     """
     if label_column in PRIVATE_COLUMNS:
-        what = f"the column {label_column!r} is no label, and its values are not to be shown"
+        what = f"the column {label_column!r} is not a label, and its values must not be shown"
         raise InputError(str(archive.path), what, "Name a column of labels with --label")
     records = archive.store.records(where, None, 0)
     if where is not None and not records:
-        raise InputError(f"--where {where!r}", "leaves no slide", "Choose another filter")
-    labelled = tuple(record for record in records if value_of(record, label_column))
-    if len(labelled) < 2:
-        what = f"{len(labelled)} slides have a value in the column {label_column!r}"
+        raise InputError(f"--where {where!r}", "no slide matches", "Choose another filter")
+    labelled_records = tuple(record for record in records if value_of(record, label_column))
+    if len(labelled_records) < 2:
+        what = f"{len(labelled_records)} slides have a value in the column {label_column!r}"
         raise InputError(str(archive.path), what, "Name a column of labels with --label")
-    nobody = [record.slide_id for record in labelled if not record.patient_id]
-    if nobody and not patient_is_slide:
-        some = ", ".join(nobody[:_SOME]) + (", ..." if len(nobody) > _SOME else "")
+    without_patient = [record.slide_id for record in labelled_records if not record.patient_id]
+    if without_patient and not patient_is_slide:
+        examples = ", ".join(without_patient[:_MOST_EXAMPLES]) + (
+            ", ..." if len(without_patient) > _MOST_EXAMPLES else ""
+        )
         advice = "Add a patient_id column to the metadata, or say --patient-is-slide if each slide is its own patient"
-        raise InputError(str(archive.path), f"{len(nobody)} slides have no patient id ({some})", advice)
-    return Cohort(archive, labelled, label_column, patient_is_slide, len(records) - len(labelled))
+        raise InputError(str(archive.path), f"{len(without_patient)} slides have no patient id ({examples})", advice)
+    return Cohort(archive, labelled_records, label_column, patient_is_slide, len(records) - len(labelled_records))
 
 
-def codes(names: Sequence[str]) -> Ints:
+def make_codes(names: Sequence[str]) -> Ints:
     """Codes of names, int64 [n], equal for equal names."""
     return np.unique(np.asarray(names), return_inverse=True)[1].astype(np.int64)

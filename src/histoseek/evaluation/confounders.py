@@ -1,4 +1,4 @@
-"""Does retrieval live off where slides come from? How well vectors tell a site, and what its exclusion costs."""
+"""Does retrieval depend on where slides come from? How well vectors predict a site, and what excluding it costs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.errors import ConfigurationError
-from histoseek.evaluation.averages import mean_edge, over_classes, sums_by_class, weighted
-from histoseek.evaluation.cohort import codes
-from histoseek.evaluation.intervals import bootstrap
-from histoseek.evaluation.metrics import Metric, Scores
-from histoseek.statistics.intervals import percentile_interval, ratio
+from histoseek.evaluation.averages import average_classes, average_unanimous_edge, sum_by_class, weigh_sums
+from histoseek.evaluation.cohort import make_codes
+from histoseek.evaluation.scores import MetricEstimate, Scores
+from histoseek.evaluation.significance import bootstrap
+from histoseek.statistics.intervals import divide, percentile_interval
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -37,12 +37,12 @@ simulated cohorts with and without effects the widened interval covers in 94 to 
 class Control:
     """What leaving out as many slides of the same labels costs, whatever their value.
 
-    shuffled: retrieval without slides of a value that was dealt out anew, see `shuffled_values`. own: the part of the
+    shuffled: retrieval without slides of a value that was dealt out anew, see `shuffle_values`. own: the part of the
     fall that the value itself has to answer for, shuffled minus without_same; low, high: its 95 % interval, too narrow
     where the exclusion leaves few slides of a label, which then answer every query.
     """
 
-    shuffled: Metric
+    shuffled: MetricEstimate
     own: float
     low: float
     high: float
@@ -50,7 +50,7 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class SiteCheck:
-    """What a column (site, scanner, data set) has to do with the figures.
+    """How a column (site, scanner, data set) influences the figures.
 
     predictability: of the column from the vectors; from_label: from the label alone. Only what the first has beyond
     the second do the vectors know of the column by themselves. with_same, without_same: retrieval with and without
@@ -61,10 +61,10 @@ class SiteCheck:
     """
 
     column: str
-    predictability: Metric
-    from_label: Metric
-    with_same: Metric
-    without_same: Metric
+    predictability: MetricEstimate
+    from_label: MetricEstimate
+    with_same: MetricEstimate
+    without_same: MetricEstimate
     fall: float
     low: float
     high: float
@@ -73,71 +73,76 @@ class SiteCheck:
     @property
     def sentence(self) -> str:
         """The check in one line."""
-        return f"{self.column}: {self._told}; {self._lost}{self._own}"
+        return f"{self.column}: {self._predictability_text}; {self._fall_text}{self._control_text}"
 
     @property
-    def _told(self) -> str:
-        told = self.predictability
-        if math.isnan(told.value):
-            return "fewer than two values with two patients each, so that nothing can be told from the vectors"
+    def _predictability_text(self) -> str:
+        metric = self.predictability
+        if math.isnan(metric.value):
+            return "fewer than two values have two patients each, so the vectors cannot be checked"
+        accuracy = _format_interval(metric.value, metric.low, metric.high)
         return (
-            f"told from the vectors with a balanced accuracy of {_spread(told.value, told.low, told.high)}, from the "
-            f"label alone {self.from_label.value:.2f}, chance {told.chance:.2f}"
+            f"predicted from the vectors with a balanced accuracy of {accuracy}, "
+            f"from the label alone with {self.from_label.value:.2f}, chance is {metric.chance:.2f}"
         )
 
     @property
-    def _lost(self) -> str:
+    def _fall_text(self) -> str:
         first, second = self.with_same, self.without_same
         if not first.queries:
-            return f"no query has a right answer left without those of its own {self.column}"
+            return f"without slides of its own {self.column} no query has a right answer left"
+        fall = _format_interval(self.fall, self.low, self.high)
         return (
-            f"{first.name} {first.value:.2f} with answers of the same {self.column}, {second.value:.2f} without, "
-            f"chance {first.chance:.2f} and {second.chance:.2f}: a fall of {_spread(self.fall, self.low, self.high)} "
-            f"over {first.queries} queries"
+            f"{first.name} is {first.value:.2f} with slides of the same {self.column} and {second.value:.2f} without "
+            f"(chance {first.chance:.2f} and {second.chance:.2f}), a fall of {fall} over {first.queries} queries"
         )
 
     @property
-    def _own(self) -> str:
+    def _control_text(self) -> str:
         if self.control is None or not self.with_same.queries:
             return ""
-        own = _spread(self.control.own, self.control.low, self.control.high)
-        return f", of which {own} are the {self.column}'s own and not for want of slides of the label"
+        amount = _format_interval(self.control.own, self.control.low, self.control.high)
+        return f", of which {amount} is due to the {self.column} itself and not to fewer slides of the label"
 
 
-def predictability(vectors: NDArray[np.float32], names: Sequence[str | None], patients: Ints, seed: int) -> Metric:
-    """How well a linear classifier tells a column's values from vectors [n, D] of patients that it has not seen.
+def measure_predictability(
+    vectors: NDArray[np.float32], names: Sequence[str | None], patients: Ints, seed: int
+) -> MetricEstimate:
+    """How well a linear classifier predicts a column's values from vectors [n, D] of patients it has not seen.
 
     Balanced accuracy of ridge regression to one-hot values (each value of equal weight in all), cross-validated in
     five folds of whole patients, drawn value by value with the seed. The interval is over patients, widened for what
     cross-validation adds. chance: one over the number of values. Slides without a value (None) and values with fewer
     than two patients are left out; nan when fewer than two values are left.
     """
-    kept, targets = _usable(names, patients)
+    rows, targets = _select_usable(names, patients)
     count = int(targets.max(initial=-1)) + 1
     if count < 2:
-        return Metric("balanced accuracy", math.nan, math.nan, math.nan, math.nan, 0)
-    owners = np.unique(patients[kept], return_inverse=True)[1]
-    right = _cross_validated(vectors[kept].astype(np.float64), targets, owners, count, seed) == targets
-    by_value = sums_by_class(right[:, None] * 1.0, targets, owners, count)
+        return MetricEstimate("balanced accuracy", math.nan, math.nan, math.nan, math.nan, 0)
+    owners = np.unique(patients[rows], return_inverse=True)[1]
+    is_correct = _cross_validate(vectors[rows].astype(np.float64), targets, owners, count, seed) == targets
+    by_value = sum_by_class(is_correct[:, None] * 1.0, targets, owners, count)
 
-    def balanced(weights: Floats) -> Floats:
-        sums, slides = weighted(weights, by_value)
-        return over_classes(ratio(sums, slides[:, :, None]))
+    def average_accuracy(weights: Floats) -> Floats:
+        sums, slides = weigh_sums(weights, by_value)
+        return average_classes(divide(sums, slides[:, :, None]))
 
-    everyone = int(owners.max()) + 1
-    value = float(balanced(np.ones((1, everyone)))[0, 0])
-    ends = np.concatenate(percentile_interval(balanced, everyone, seed))
+    patient_count = int(owners.max()) + 1
+    value = float(average_accuracy(np.ones((1, patient_count)))[0, 0])
+    ends = np.concatenate(percentile_interval(average_accuracy, patient_count, seed))
     low, high = np.clip(value + _WIDENING * (ends - value), 0, 1).tolist()
-    low = mean_edge(by_value) if value == 1 else low
-    return Metric("balanced accuracy", value, low, high, 1 / count, len(targets))
+    low = average_unanimous_edge(by_value) if value == 1 else low
+    return MetricEstimate("balanced accuracy", value, low, high, 1 / count, len(targets))
 
 
-def predictability_from_labels(labels: Ints, names: Sequence[str | None], patients: Ints, seed: int) -> Metric:
+def measure_label_predictability(
+    labels: Ints, names: Sequence[str | None], patients: Ints, seed: int
+) -> MetricEstimate:
     """The same from nothing but the label of each slide [n]: what a column shares with the diagnosis anyway."""
-    return predictability(np.eye(int(labels.max()) + 1, dtype=np.float32)[labels], names, patients, seed)
+    return measure_predictability(np.eye(int(labels.max()) + 1, dtype=np.float32)[labels], names, patients, seed)
 
 
-def shuffled_values(values: Ints, labels: Ints, patients: Ints, seed: int) -> Ints:
+def shuffle_values(values: Ints, labels: Ints, patients: Ints, seed: int) -> Ints:
     """Values of a column [n] dealt out anew among the patients of each label, for the control of a site check.
 
     Slides of one patient, label and value stay together. Whoever leaves out a query's own shuffled value leaves out
@@ -145,71 +150,80 @@ def shuffled_values(values: Ints, labels: Ints, patients: Ints, seed: int) -> In
     """
     units, rows = np.unique(np.stack([labels, patients, values]), axis=1, return_inverse=True)
     rng = np.random.default_rng(seed)
-    dealt = units[2].copy()
+    new_values = units[2].copy()
     for label in np.unique(units[0]):
-        own = np.flatnonzero(units[0] == label)
-        dealt[own] = rng.permutation(dealt[own])
-    return dealt[rows.ravel()]
+        members = np.flatnonzero(units[0] == label)
+        new_values[members] = rng.permutation(new_values[members])
+    return new_values[rows.ravel()]
 
 
-def site_check(
+def check_site(
     column: str,
-    told: Metric,
-    from_label: Metric,
+    from_vectors: MetricEstimate,
+    from_label: MetricEstimate,
     with_same: Scores,
     without_same: Scores,
     patients: Ints,
     seed: int,
     metric: str = "mMV@5",
-    shuffled: Scores | None = None,
+    control_scores: Scores | None = None,
 ) -> SiteCheck:
-    """Set beside each other how well a column is told and what retrieval loses without the query's own value.
+    """Compare how well a column is predicted with what retrieval loses without the query's own value.
 
-    told, from_label: as of `predictability` and `predictability_from_labels`. with_same, without_same: one system's
-    scores of the same queries, with slides of the query's own value in the database and without; shuffled: without
-    those of `shuffled_values`. patients: codes of all slides [n]. metric: one of `Scores.names`. Raises
-    ConfigurationError when the queries differ.
+    from_vectors, from_label: of `measure_predictability` and `measure_label_predictability`. with_same, without_same: a
+    system's scores of the same queries, with slides of the query's own value in the database and without;
+    control_scores: without those of `shuffle_values`. patients: codes of all slides [n]. metric: one of `Scores.names`.
+    Raises ConfigurationError when the queries differ.
     """
-    rankings = (with_same, without_same, *(() if shuffled is None else (shuffled,)))
+    rankings = (with_same, without_same, *(() if control_scores is None else (control_scores,)))
     if not all(np.array_equal(with_same.queries, each.queries) for each in rankings):
-        what = "the rankings are of different queries"
+        what = "the rankings have different queries"
         raise ConfigurationError(f"check of {column}", what, "Rank the same queries with and without")
-    asked = np.all([each.answerable for each in rankings], axis=0)
-    at = with_same.names.index(metric)
-    owners = patients[with_same.queries][asked]
-    found = [each.per_query[asked, at] for each in rankings]
+    is_answerable = np.all([each.answerable for each in rankings], axis=0)
+    metric_column = with_same.names.index(metric)
+    owners = patients[with_same.queries][is_answerable]
+    values_of_rankings = [each.per_query[is_answerable, metric_column] for each in rankings]
     figures = [
-        Metric(metric, *_with_interval(values, owners, seed), _mean(each.chances[asked, at]), len(values))
-        for values, each in zip(found, rankings, strict=True)
+        MetricEstimate(
+            metric,
+            *_estimate_mean(values, owners, seed),
+            _average(each.chances[is_answerable, metric_column]),
+            len(values),
+        )
+        for values, each in zip(values_of_rankings, rankings, strict=True)
     ]
-    control = Control(figures[2], *_with_interval(found[2] - found[1], owners, seed, -1)) if shuffled else None
-    fall = _with_interval(found[0] - found[1], owners, seed, -1)
-    return SiteCheck(column, told, from_label, figures[0], figures[1], *fall, control)
+    control = (
+        Control(figures[2], *_estimate_mean(values_of_rankings[2] - values_of_rankings[1], owners, seed, -1))
+        if control_scores
+        else None
+    )
+    fall = _estimate_mean(values_of_rankings[0] - values_of_rankings[1], owners, seed, -1)
+    return SiteCheck(column, from_vectors, from_label, figures[0], figures[1], *fall, control)
 
 
-def _usable(names: Sequence[str | None], patients: Ints) -> tuple[Ints, Ints]:
+def _select_usable(names: Sequence[str | None], patients: Ints) -> tuple[Ints, Ints]:
     """Places of slides whose value two patients have or more, and codes of these values."""
     owners: dict[str, set[int]] = {}
     for name, patient in zip(names, patients.tolist(), strict=True):
         if name is not None:
             owners.setdefault(name, set()).add(patient)
-    kept = [i for i, name in enumerate(names) if name is not None and len(owners[name]) > 1]
-    if not kept:
+    rows = [i for i, name in enumerate(names) if name is not None and len(owners[name]) > 1]
+    if not rows:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    return np.array(kept, np.int64), codes([str(names[i]) for i in kept])
+    return np.array(rows, np.int64), make_codes([str(names[i]) for i in rows])
 
 
-def _cross_validated(vectors: Floats, targets: Ints, owners: Ints, count: int, seed: int) -> Ints:
+def _cross_validate(vectors: Floats, targets: Ints, owners: Ints, count: int, seed: int) -> Ints:
     """Predicted codes, each from a classifier that has seen no slide of the patient."""
-    folds = _folds(targets, owners, seed)[owners]
-    predicted = np.empty(len(targets), np.int64)
+    folds = _assign_folds(targets, owners, seed)[owners]
+    predictions = np.empty(len(targets), np.int64)
     for fold in np.unique(folds):
-        held = folds == fold
-        predicted[held] = _ridge_predictions(vectors[~held], targets[~held], vectors[held], count)
-    return predicted
+        is_test = folds == fold
+        predictions[is_test] = _predict_ridge(vectors[~is_test], targets[~is_test], vectors[is_test], count)
+    return predictions
 
 
-def _folds(targets: Ints, owners: Ints, seed: int) -> Ints:
+def _assign_folds(targets: Ints, owners: Ints, seed: int) -> Ints:
     """A fold for each patient: patients of one value (that of their first slide) are dealt out in turn, at random."""
     first = targets[np.unique(owners, return_index=True)[1]]
     order = np.random.default_rng(seed).permutation(len(first))
@@ -219,7 +233,7 @@ def _folds(targets: Ints, owners: Ints, seed: int) -> Ints:
     return folds
 
 
-def _ridge_predictions(train: Floats, targets: Ints, held: Floats, count: int) -> Ints:
+def _predict_ridge(train: Floats, targets: Ints, test_vectors: Floats, count: int) -> Ints:
     """Codes that ridge regression, with values weighted to equal mass, gives to held vectors [h, D]."""
     sizes = np.bincount(targets, minlength=count)
     weights = 1 / (np.maximum(sizes, 1)[targets] * (sizes > 0).sum())
@@ -231,18 +245,18 @@ def _ridge_predictions(train: Floats, targets: Ints, held: Floats, count: int) -
     gram = centred.T @ centred
     strength = _RIDGE * max(float(np.trace(gram)) / len(gram), _LEAST_VARIANCE)
     slopes = np.linalg.solve(gram + strength * np.eye(len(gram)), centred.T @ aims)
-    return ((held - mean) @ slopes + base).argmax(1)
+    return ((test_vectors - mean) @ slopes + base).argmax(1)
 
 
-def _with_interval(values: Floats, owners: Ints, seed: int, least: float = 0.0) -> tuple[float, float, float]:
+def _estimate_mean(values: Floats, owners: Ints, seed: int, least: float = 0.0) -> tuple[float, float, float]:
     """Mean, low and high over patients."""
     low, high = bootstrap(values[:, None], owners, seed, least=least)
-    return _mean(values), float(low[0]), float(high[0])
+    return _average(values), float(low[0]), float(high[0])
 
 
-def _mean(values: Floats) -> float:
+def _average(values: Floats) -> float:
     return float(values.mean()) if len(values) else math.nan
 
 
-def _spread(value: float, low: float, high: float) -> str:
+def _format_interval(value: float, low: float, high: float) -> str:
     return f"{value:.2f} ({low:.2f} to {high:.2f})"

@@ -9,14 +9,14 @@ from histoseek.training.pairs import TrainingPair
 from histoseek.training.recall import RecallAtK, recalls
 
 
-def cross_modal(cohort: Cohort, seed: int) -> tuple[tuple[RecallAtK, ...], tuple[str, ...]]:
+def measure_cross_modal(cohort: Cohort, seed: int) -> tuple[tuple[RecallAtK, ...], tuple[str, ...]]:
     """Recalls in four directions over the cohort's slides that have a report, and what is to be said of them.
 
     An alignment in closed form was fitted on these very pairs, so it is fitted anew in patient-wise folds. Whether
     trained weights have seen them can't be known here, which is said.
     """
     archive, space = cohort.archive, cohort.archive.settled_space
-    pairs = _pairs(cohort)
+    pairs = _make_pairs(cohort)
     if not (space.has_alignment and len(pairs) > 1):
         return (), ()
     if space.alignment == "ridge":
@@ -26,12 +26,12 @@ def cross_modal(cohort: Cohort, seed: int) -> tuple[tuple[RecallAtK, ...], tuple
             return (), (f"no figures between slides and reports: {error.what}",)
     ids = [pair.slide_id for pair in pairs]
     slides, texts = (archive.store.vectors(ids, name) for name in ("shared_vector", "shared_report_vector"))
-    found = tuple(recall for recall in recalls(slides, texts, pairs, seed) if recall.queries)
+    recall_figures = tuple(recall for recall in recalls(slides, texts, pairs, seed) if recall.queries)
     note = "the figures between slides and reports mean little if the weights were trained on these patients"
-    return found, (note,)
+    return recall_figures, (note,)
 
 
-def _pairs(cohort: Cohort) -> list[TrainingPair]:
+def _make_pairs(cohort: Cohort) -> list[TrainingPair]:
     return [
         TrainingPair(
             slide_id=record.slide_id,

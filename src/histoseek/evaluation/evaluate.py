@@ -14,24 +14,24 @@ from histoseek._version import __version__
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.encoders.slide.registry import find_fitted_family
 from histoseek.errors import ConfigurationError, InputError
-from histoseek.evaluation.calibration import calibration_error, risk_coverage
 from histoseek.evaluation.cohort import Cohort, load_cohort
 from histoseek.evaluation.confounders import (
     SiteCheck,
-    predictability,
-    predictability_from_labels,
-    shuffled_values,
-    site_check,
+    check_site,
+    measure_label_predictability,
+    measure_predictability,
+    shuffle_values,
 )
-from histoseek.evaluation.crossmodal import cross_modal
-from histoseek.evaluation.intervals import Comparison, compare, holm
+from histoseek.evaluation.crossmodal import measure_cross_modal
 from histoseek.evaluation.leaks import find_leaks, find_twins
-from histoseek.evaluation.metrics import Scores, score
-from histoseek.evaluation.outcome import ArchiveMap, Calibrated, Evaluation, Subject, SystemResult, WorstQuery
-from histoseek.evaluation.protocols import ProtocolSpec, design_of, make_folds, site_codes
-from histoseek.evaluation.ranking import NOBODY, Fold, Neighbours, join, rank
+from histoseek.evaluation.neighbours import NOBODY, Fold, Neighbours, join_neighbours, rank
+from histoseek.evaluation.outcome import ArchiveMap, Evaluation, Subject, SystemResult, VoteCalibration, WorstQuery
+from histoseek.evaluation.protocols import ProtocolSpec, hash_design, make_folds, make_site_codes
+from histoseek.evaluation.scores import Scores, score
+from histoseek.evaluation.significance import Comparison, compare, holm
 from histoseek.evaluation.systems.base import System
 from histoseek.evaluation.systems.registry import make_systems
+from histoseek.evaluation.vote_confidence import calibration_error, risk_coverage
 from histoseek.progress import Reporter, SilentReporter
 
 DEFAULT_SYSTEMS = ("symmetric", "pathsearch-paper", "global", "maxsim", "mean-pooled", "majority", "random")
@@ -65,7 +65,7 @@ class EvaluationSpec:
 
     def __post_init__(self) -> None:
         if not self.systems:
-            raise ConfigurationError("--systems", "names none", "Name at least one")
+            raise ConfigurationError("--systems", "names no system", "Name at least one")
 
 
 def evaluate(archive: ArchiveFolder, spec: EvaluationSpec, reporter: Reporter | None = None) -> Evaluation:
@@ -79,103 +79,124 @@ def evaluate(archive: ArchiveFolder, spec: EvaluationSpec, reporter: Reporter | 
     folds = make_folds(cohort, spec.protocol)
     systems = make_systems(spec.systems, cohort, spec.seed)
     reporter.expect(len(systems) * sum(len(fold.queries) for fold in folds))
-    ranked = [_ranked(system, folds, cohort, reporter) for system in systems]
-    results = tuple(_result(system, cohort, found, spec.seed) for system, found in zip(systems, ranked, strict=True))
-    first, neighbours = results[0], ranked[0][0]
-    found_cross_modal, notes = cross_modal(cohort, spec.seed)
-    checks, skipped = _site_checks(cohort, systems[0], folds, first.scores, spec)
+    rankings = [_rank_folds(system, folds, cohort, reporter) for system in systems]
+    results = tuple(
+        _score_system(system, cohort, ranking, spec.seed) for system, ranking in zip(systems, rankings, strict=True)
+    )
+    first, neighbours = results[0], rankings[0][0]
+    recalls, notes = measure_cross_modal(cohort, spec.seed)
+    checks, skip_notes = _check_sites(cohort, systems[0], folds, first.scores, spec)
     return Evaluation(
-        subject=_subject(cohort, folds, spec),
+        subject=_describe_subject(cohort, folds, spec),
         query_ids=tuple(cohort.slide_ids[place] for place in first.scores.queries),
         patients=cohort.patients[first.scores.queries],
         results=results,
-        comparisons=_comparisons(results, cohort, spec.seed),
+        comparisons=_compare_systems(results, cohort, spec.seed),
         site_checks=checks,
-        cross_modal=found_cross_modal,
+        cross_modal=recalls,
         leaks=(*find_leaks(cohort.records), *find_twins(cohort.records, cohort.global_vectors)),
-        worst=_worst(cohort, neighbours, spec.worst),
-        map=_map(cohort, spec),
-        warnings=(*_warnings(cohort, first.scores), *notes, *skipped),
+        worst=_find_worst(cohort, neighbours, spec.worst),
+        map=_make_map(cohort, spec),
+        warnings=(*_collect_warnings(cohort, first.scores), *notes, *skip_notes),
     )
 
 
-def _ranked(system: System, folds: Sequence[Fold], cohort: Cohort, reporter: Reporter) -> tuple[Neighbours, float]:
+def _rank_folds(system: System, folds: Sequence[Fold], cohort: Cohort, reporter: Reporter) -> tuple[Neighbours, float]:
     started = time.perf_counter()
-    found = join([rank(system, fold, cohort.labels, DEPTH, reporter) for fold in folds])
-    return found, round(time.perf_counter() - started, 3)
+    neighbours = join_neighbours([rank(system, fold, cohort.labels, DEPTH, reporter) for fold in folds])
+    return neighbours, round(time.perf_counter() - started, 3)
 
 
-def _result(system: System, cohort: Cohort, ranked: tuple[Neighbours, float], seed: int) -> SystemResult:
-    neighbours, seconds = ranked
+def _score_system(system: System, cohort: Cohort, ranking: tuple[Neighbours, float], seed: int) -> SystemResult:
+    neighbours, seconds = ranking
     scores = score(neighbours, cohort.labels, cohort.classes, cohort.patients, seed)
     answerable = scores.answerable
-    right = (scores.votes == cohort.labels[scores.queries])[answerable]
+    is_correct = (scores.votes == cohort.labels[scores.queries])[answerable]
     confidence = scores.confidence[answerable]
-    coverage, risk, area = risk_coverage(confidence, right)
-    kept = np.unique(np.linspace(0, len(coverage) - 1, CURVE).astype(np.int64)) if len(coverage) else np.array([], int)
-    calibrated = Calibrated(
-        calibration_error(confidence, right), area, tuple(coverage[kept].tolist()), tuple(risk[kept].tolist())
+    coverage, risk, area = risk_coverage(confidence, is_correct)
+    points = (
+        np.unique(np.linspace(0, len(coverage) - 1, CURVE).astype(np.int64)) if len(coverage) else np.array([], int)
     )
-    return SystemResult(system.name, scores, _cmc(neighbours, cohort.labels), calibrated, seconds)
+    calibration = VoteCalibration(
+        calibration_error(confidence, is_correct), area, tuple(coverage[points].tolist()), tuple(risk[points].tolist())
+    )
+    return SystemResult(system.name, scores, _compute_cmc(neighbours, cohort.labels), calibration, seconds)
 
 
-def _cmc(neighbours: Neighbours, labels: Ints) -> tuple[float, ...]:
+def _compute_cmc(neighbours: Neighbours, labels: Ints) -> tuple[float, ...]:
     """The share of queries, of those with a right answer at all, that have one among the first 1, 2, ... DEPTH."""
-    asked = neighbours.relevant > 0
-    if not asked.any():
+    is_answerable = neighbours.relevant > 0
+    if not is_answerable.any():
         return ()
-    right = (neighbours.slides != NOBODY) & (labels[neighbours.slides] == labels[neighbours.queries][:, None])
-    return tuple(np.maximum.accumulate(right[asked], axis=1).mean(0).tolist())
+    is_correct = (neighbours.slides != NOBODY) & (labels[neighbours.slides] == labels[neighbours.queries][:, None])
+    return tuple(np.maximum.accumulate(is_correct[is_answerable], axis=1).mean(0).tolist())
 
 
-def _site_checks(
+def _check_sites(
     cohort: Cohort, system: System, folds: Sequence[Fold], scores: Scores, spec: EvaluationSpec
 ) -> tuple[tuple[SiteCheck, ...], tuple[str, ...]]:
     """How far each site column can be predicted, and what is left of the first system without same-site answers."""
     checks, notes = [], []
     for column in spec.site_columns:
         try:
-            sites = site_codes(cohort, column)
+            sites = make_site_codes(cohort, column)
         except InputError as error:
-            notes.append(f"no site check by {column!r}: {error.what}")
+            notes.append(f"no site check for {column!r}: {error.what}")
             continue
-        dealt = shuffled_values(sites, cohort.labels, cohort.patients, spec.seed)
-        others, control = (_scores_without(cohort, system, folds, values, spec.seed) for values in (sites, dealt))
-        names = cohort.column(column)
-        told = predictability(cohort.global_vectors, names, cohort.patients, spec.seed)
-        alone = predictability_from_labels(cohort.labels, names, cohort.patients, spec.seed)
-        checks.append(site_check(column, told, alone, scores, others, cohort.patients, spec.seed, shuffled=control))
+        shuffled_sites = shuffle_values(sites, cohort.labels, cohort.patients, spec.seed)
+        without_same, control = (
+            _score_without(cohort, system, folds, values, spec.seed) for values in (sites, shuffled_sites)
+        )
+        names = cohort.read_column(column)
+        from_vectors = measure_predictability(cohort.global_vectors, names, cohort.patients, spec.seed)
+        from_labels = measure_label_predictability(cohort.labels, names, cohort.patients, spec.seed)
+        checks.append(
+            check_site(
+                column,
+                from_vectors,
+                from_labels,
+                scores,
+                without_same,
+                cohort.patients,
+                spec.seed,
+                control_scores=control,
+            )
+        )
     return tuple(checks), tuple(notes)
 
 
-def _scores_without(cohort: Cohort, system: System, folds: Sequence[Fold], values: Ints, seed: int) -> Scores:
+def _score_without(cohort: Cohort, system: System, folds: Sequence[Fold], values: Ints, seed: int) -> Scores:
     """The system's scores when a query meets no slide of its own value."""
-    barred = [Fold(fold.queries, fold.database, (*fold.barred, values)) for fold in folds]
-    found = join([rank(system, fold, cohort.labels, DEPTH) for fold in barred])
-    return score(found, cohort.labels, cohort.classes, cohort.patients, seed)
+    exclusive_folds = [Fold(fold.queries, fold.database, (*fold.exclusions, values)) for fold in folds]
+    neighbours = join_neighbours([rank(system, fold, cohort.labels, DEPTH) for fold in exclusive_folds])
+    return score(neighbours, cohort.labels, cohort.classes, cohort.patients, seed)
 
 
-def _comparisons(
+def _compare_systems(
     results: Sequence[SystemResult], cohort: Cohort, seed: int
 ) -> tuple[tuple[str, tuple[Comparison, ...]], ...]:
     """Each system against the first, corrected for all metrics of all systems together."""
     first = results[0].scores
-    found = [(other.name, compare(first, other.scores, cohort.patients, seed)) for other in results[1:]]
-    corrected = iter(holm(np.array([one.p for _, ones in found for one in ones], np.float64)).tolist())
-    return tuple((name, tuple(replace(one, p_holm=next(corrected)) for one in ones)) for name, ones in found)
+    comparisons = [(other.name, compare(first, other.scores, cohort.patients, seed)) for other in results[1:]]
+    p_values = iter(
+        holm(np.array([comparison.p for _, group in comparisons for comparison in group], np.float64)).tolist()
+    )
+    return tuple(
+        (name, tuple(replace(comparison, p_holm=next(p_values)) for comparison in group)) for name, group in comparisons
+    )
 
 
-def _worst(cohort: Cohort, neighbours: Neighbours, count: int) -> tuple[WorstQuery, ...]:
+def _find_worst(cohort: Cohort, neighbours: Neighbours, count: int) -> tuple[WorstQuery, ...]:
     """Queries with a right answer somewhere and none among the nearest, those that looked surest first."""
     labels = cohort.labels
-    right = (neighbours.slides != NOBODY) & (labels[neighbours.slides] == labels[neighbours.queries][:, None])
-    missed = np.flatnonzero((neighbours.relevant > 0) & ~right[:, :3].any(1))
-    order = missed[np.argsort(neighbours.distances[missed, 0], kind="stable")][:count]
-    return tuple(_worst_query(cohort, neighbours, int(row)) for row in order)
+    is_correct = (neighbours.slides != NOBODY) & (labels[neighbours.slides] == labels[neighbours.queries][:, None])
+    misses = np.flatnonzero((neighbours.relevant > 0) & ~is_correct[:, :3].any(1))
+    order = misses[np.argsort(neighbours.distances[misses, 0], kind="stable")][:count]
+    return tuple(_make_worst_query(cohort, neighbours, int(row)) for row in order)
 
 
-def _worst_query(cohort: Cohort, neighbours: Neighbours, row: int, shown: int = 4) -> WorstQuery:
-    places = [int(place) for place in neighbours.slides[row, :shown] if place != NOBODY]
+def _make_worst_query(cohort: Cohort, neighbours: Neighbours, row: int, depth: int = 4) -> WorstQuery:
+    places = [int(place) for place in neighbours.slides[row, :depth] if place != NOBODY]
     query = int(neighbours.queries[row])
     return WorstQuery(
         slide_id=cohort.slide_ids[query],
@@ -186,16 +207,16 @@ def _worst_query(cohort: Cohort, neighbours: Neighbours, row: int, shown: int = 
     )
 
 
-def _map(cohort: Cohort, spec: EvaluationSpec) -> ArchiveMap | None:
+def _make_map(cohort: Cohort, spec: EvaluationSpec) -> ArchiveMap | None:
     if not spec.map_columns:
         return None
-    from histoseek.evaluation.report.embedding_map import archive_map
+    from histoseek.evaluation.report.embedding_map import make_archive_map
 
-    columns = {name: cohort.column(name) for name in spec.map_columns}
-    return archive_map(cohort.global_vectors, cohort.slide_ids, columns, spec.seed)
+    columns = {name: cohort.read_column(name) for name in spec.map_columns}
+    return make_archive_map(cohort.global_vectors, cohort.slide_ids, columns, spec.seed)
 
 
-def _subject(cohort: Cohort, folds: Sequence[Fold], spec: EvaluationSpec) -> Subject:
+def _describe_subject(cohort: Cohort, folds: Sequence[Fold], spec: EvaluationSpec) -> Subject:
     return Subject(
         archive=cohort.archive.path.name,
         space=cohort.archive.settled_space.fingerprint,
@@ -206,24 +227,24 @@ def _subject(cohort: Cohort, folds: Sequence[Fold], spec: EvaluationSpec) -> Sub
         without_label=cohort.without_label,
         where=spec.where,
         protocol=spec.protocol.name,
-        design=design_of(cohort, folds, cohort.classes),
+        design=hash_design(cohort, folds, cohort.classes),
         seed=spec.seed,
         version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
-def _warnings(cohort: Cohort, scores: Scores) -> tuple[str, ...]:
-    said = []
+def _collect_warnings(cohort: Cohort, scores: Scores) -> tuple[str, ...]:
+    warnings = []
     if scores.without_answer:
-        what = "queries may meet no other slide of their label and are left out of the figures"
-        said.append(f"{scores.without_answer} of {len(scores.queries)} {what}")
+        what = "queries have no other slide of their label to find and are left out of the figures"
+        warnings.append(f"{scores.without_answer} of {len(scores.queries)} {what}")
     if len(cohort.classes) == 1:
-        said.append("there is one label only: any system is right")
+        warnings.append("there is only one label, so any system is right")
     if cohort.without_label:
-        said.append(f"{cohort.without_label} slides have no label and take no part")
+        warnings.append(f"{cohort.without_label} slides have no label and are left out")
     if find_fitted_family(cohort.archive.manifest.slide_encoder) is None:
-        said.append("the slide encoder was trained: if it has seen these patients, all its figures are too good")
+        warnings.append("the slide encoder was trained: if it has seen these patients, its figures are all too good")
     if cohort.patient_is_slide:
-        said.append("every slide counts as its own patient: other slides of a patient may be among the answers")
-    return tuple(said)
+        warnings.append("every slide counts as its own patient: other slides of a patient may be among the answers")
+    return tuple(warnings)

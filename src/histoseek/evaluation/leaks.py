@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from histoseek.archive.schema import SlideRecord
 from histoseek.reports.privacy.person_names import make_patient_key
 
-Kind = Literal[
+LeakKind = Literal[
     "same file",
     "same file, other patient",
     "same report, other patient",
@@ -24,7 +24,7 @@ Kind = Literal[
     "no patient",
 ]
 
-_SHOWN = 5
+_MOST_NAMES = 5
 _BLOCK = 1024
 _TWIN = 1e-6
 
@@ -33,7 +33,7 @@ _TWIN = 1e-6
 class Leak:
     """Slides that share what they should not; what: one line that names them, without the text of any report."""
 
-    kind: Kind
+    kind: LeakKind
     slide_ids: tuple[str, ...]
     what: str
 
@@ -46,8 +46,13 @@ def find_leaks(records: Sequence[SlideRecord]) -> tuple[Leak, ...]:
     "patient ids alike": ids that differ in case, punctuation or leading zeros only; "no patient": slides without a
     patient id, all in one leak. A slide without a patient counts as a patient of its own.
     """
-    found = (*_files(records), *_reports(records), *_spellings(records), *_nobody(records))
-    return tuple(sorted(found, key=lambda leak: (leak.kind, leak.slide_ids)))
+    leaks = (
+        *_find_shared_files(records),
+        *_find_shared_reports(records),
+        *_find_similar_ids(records),
+        *_find_missing_patients(records),
+    )
+    return tuple(sorted(leaks, key=lambda leak: (leak.kind, leak.slide_ids)))
 
 
 def find_twins(records: Sequence[SlideRecord], vectors: NDArray[np.float32]) -> tuple[Leak, ...]:
@@ -60,67 +65,67 @@ def find_twins(records: Sequence[SlideRecord], vectors: NDArray[np.float32]) -> 
         close = vectors[start : start + _BLOCK] @ vectors.T > 1 - _TWIN
         for row, first in enumerate(close.argmax(1).tolist(), start=start):
             groups[first].append(records[row])
-    found = [(_ids(group), _patients(group)) for group in groups.values()]
+    members = [(_list_ids(group), _count_patients(group)) for group in groups.values()]
     return tuple(
-        Leak("same vector", ids, f"{_named(ids)} have the same vector under {patients} patients")
-        for ids, patients in found
+        Leak("same vector", ids, f"{_join_ids(ids)} have the same vector under {patients} patients")
+        for ids, patients in members
         if len(ids) > 1 and patients > 1
     )
 
 
-def _files(records: Sequence[SlideRecord]) -> Iterator[Leak]:
-    for group in _groups(records, lambda record: record.file_fingerprint):
+def _find_shared_files(records: Sequence[SlideRecord]) -> Iterator[Leak]:
+    for group in _group_records(records, lambda record: record.file_fingerprint):
         if len(group) < 2:
             continue
-        ids, patients = _ids(group), _patients(group)
+        ids, patients = _list_ids(group), _count_patients(group)
         if patients > 1:
-            yield Leak("same file, other patient", ids, f"{_named(ids)} are one file under {patients} patients")
+            yield Leak("same file, other patient", ids, f"{_join_ids(ids)} are one file under {patients} patients")
         else:
-            yield Leak("same file", ids, f"{_named(ids)} are one file under {len(ids)} slide ids")
+            yield Leak("same file", ids, f"{_join_ids(ids)} are one file under {len(ids)} slide ids")
 
 
-def _reports(records: Sequence[SlideRecord]) -> Iterator[Leak]:
-    for group in _groups(records, lambda record: " ".join((record.report or "").split()).casefold()):
-        ids, patients = _ids(group), _patients(group)
+def _find_shared_reports(records: Sequence[SlideRecord]) -> Iterator[Leak]:
+    for group in _group_records(records, lambda record: " ".join((record.report or "").split()).casefold()):
+        ids, patients = _list_ids(group), _count_patients(group)
         if patients > 1:
-            what = f"{_named(ids)} have the same report text under {patients} patients"
+            what = f"{_join_ids(ids)} have the same report text under {patients} patients"
             yield Leak("same report, other patient", ids, what)
 
 
-def _spellings(records: Sequence[SlideRecord]) -> Iterator[Leak]:
+def _find_similar_ids(records: Sequence[SlideRecord]) -> Iterator[Leak]:
     """Patients whose ids differ in case, width, punctuation or leading zeros only."""
-    for group in _groups(records, lambda record: _plain(record.patient_id or "")):
-        ids, patients = _ids(group), _patients(group)
+    for group in _group_records(records, lambda record: _normalise_id(record.patient_id or "")):
+        ids, patients = _list_ids(group), _count_patients(group)
         if patients > 1:
-            what = f"{_named(ids)} have patient ids that differ in spelling only, and count as {patients} patients"
+            what = f"{_join_ids(ids)} have patient ids that differ only in spelling, and count as {patients} patients"
             yield Leak("patient ids alike", ids, what)
 
 
-def _plain(patient: str) -> str:
-    folded = unicodedata.normalize("NFKC", patient).casefold()
-    return "".join(part.lstrip("0") or "0" for part in re.findall(r"\d+|[^\W\d_]+", folded))
+def _normalise_id(patient: str) -> str:
+    text = unicodedata.normalize("NFKC", patient).casefold()
+    return "".join(part.lstrip("0") or "0" for part in re.findall(r"\d+|[^\W\d_]+", text))
 
 
-def _nobody(records: Sequence[SlideRecord]) -> Iterator[Leak]:
-    ids = _ids([record for record in records if not record.patient_id])
+def _find_missing_patients(records: Sequence[SlideRecord]) -> Iterator[Leak]:
+    ids = _list_ids([record for record in records if not record.patient_id])
     if ids:
-        yield Leak("no patient", ids, f"{_named(ids)} have no patient id: copies of a patient can't be kept apart")
+        yield Leak("no patient", ids, f"{_join_ids(ids)} have no patient id: slides of one patient can't be kept apart")
 
 
-def _groups(records: Iterable[SlideRecord], key: Callable[[SlideRecord], str]) -> list[list[SlideRecord]]:
+def _group_records(records: Iterable[SlideRecord], key: Callable[[SlideRecord], str]) -> list[list[SlideRecord]]:
     """Records with equal keys; an empty key groups with none."""
-    found: dict[str, list[SlideRecord]] = defaultdict(list)
+    groups: dict[str, list[SlideRecord]] = defaultdict(list)
     for record in records:
         if key(record):
-            found[key(record)].append(record)
-    return list(found.values())
+            groups[key(record)].append(record)
+    return list(groups.values())
 
 
-def _ids(records: Iterable[SlideRecord]) -> tuple[str, ...]:
+def _list_ids(records: Iterable[SlideRecord]) -> tuple[str, ...]:
     return tuple(sorted(record.slide_id for record in records))
 
 
-def _patients(records: Iterable[SlideRecord]) -> int:
+def _count_patients(records: Iterable[SlideRecord]) -> int:
     """How many there are, one more for each slide without."""
     return len(
         {
@@ -130,5 +135,5 @@ def _patients(records: Iterable[SlideRecord]) -> int:
     )
 
 
-def _named(ids: Sequence[str]) -> str:
-    return ", ".join(ids[:_SHOWN]) + (f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else "")
+def _join_ids(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:_MOST_NAMES]) + (f" and {len(ids) - _MOST_NAMES} more" if len(ids) > _MOST_NAMES else "")

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from histoseek.errors import InputError
 from histoseek.evaluation.confounders import SiteCheck
-from histoseek.evaluation.intervals import Comparison, compare
 from histoseek.evaluation.leaks import Leak
-from histoseek.evaluation.metrics import ClassMetrics, Metric, Scores
+from histoseek.evaluation.scores import ClassMetrics, MetricEstimate, Scores
+from histoseek.evaluation.significance import Comparison, compare
 from histoseek.files import write_atomic
 from histoseek.jsonable import plain
 from histoseek.training.recall import RecallAtK
@@ -51,7 +51,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibrated:
+class VoteCalibration:
     """How far the share of the vote can be believed.
 
     error: expected calibration error; area: under the risk-coverage curve; coverage, risk: that curve: shares of the
@@ -71,7 +71,7 @@ class SystemResult:
     name: str
     scores: Scores
     cmc: tuple[float, ...]
-    calibration: Calibrated
+    calibration: VoteCalibration
     seconds: float
 
 
@@ -126,7 +126,7 @@ class Evaluation:
 
 def save_evaluation(evaluation: Evaluation, path: Path) -> None:
     """Write it as JSON; what is undefined (NaN) is null. Raises InputError when it can't be written."""
-    text = json.dumps(_jsonable(plain(evaluation)), indent=1, allow_nan=False)
+    text = json.dumps(_make_jsonable(plain(evaluation)), indent=1, allow_nan=False)
     try:
         write_atomic(path, text.encode())
     except OSError as error:
@@ -147,17 +147,17 @@ class SavedSystem:
 def load_first_system(path: Path) -> SavedSystem:
     """The first system of a saved evaluation; raises InputError for a file that is none."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        first = found["results"][0]
-        subject = Subject(**{**found["subject"], "classes": tuple(found["subject"]["classes"])})
-        scores = _scores(first["scores"])
+        data = json.loads(path.read_text(encoding="utf-8"))
+        system = data["results"][0]
+        subject = Subject(**{**data["subject"], "classes": tuple(data["subject"]["classes"])})
+        scores = _parse_scores(system["scores"])
         return SavedSystem(
-            first["name"], subject, tuple(found["query_ids"]), scores, np.array(found["patients"], np.int64)
+            system["name"], subject, tuple(data["query_ids"]), scores, np.array(data["patients"], np.int64)
         )
     except OSError as error:
         raise InputError(str(path), error.strerror or "cannot be read", "Check the path") from error
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise InputError(str(path), "is no saved evaluation", "Write one with `histoseek evaluate --out`") from error
+        raise InputError(str(path), "is not a saved evaluation", "Write one with `histoseek evaluate --out`") from error
 
 
 def compare_saved(first: Path, second: Path, seed: int) -> tuple[tuple[str, str], tuple[Comparison, ...]]:
@@ -165,42 +165,44 @@ def compare_saved(first: Path, second: Path, seed: int) -> tuple[tuple[str, str]
 
     Raises InputError when a file is no evaluation, or the two did not ask the same queries by the same protocol.
     """
-    one, two = load_first_system(first), load_first_system(second)
-    if (one.query_ids, one.subject.design) != (two.query_ids, two.subject.design):
-        what = f"other queries, database, patients, labels or protocol than {first}"
+    left, right = load_first_system(first), load_first_system(second)
+    if (left.query_ids, left.subject.design) != (right.query_ids, right.subject.design):
+        what = f"has other queries, database, patients, labels or protocol than {first}"
         raise InputError(str(second), what, "Evaluate both on the same slides, by the same label and protocol")
-    patients = np.full(int(one.scores.queries.max()) + 1, -1, np.int64)
-    patients[one.scores.queries] = one.patients
-    return (one.name, two.name), compare(one.scores, replace(two.scores, queries=one.scores.queries), patients, seed)
+    patients = np.full(int(left.scores.queries.max()) + 1, -1, np.int64)
+    patients[left.scores.queries] = left.patients
+    return (left.name, right.name), compare(
+        left.scores, replace(right.scores, queries=left.scores.queries), patients, seed
+    )
 
 
-def _scores(data: dict[str, Any]) -> Scores:
-    kept = {field.name for field in fields(Scores)} - set(_INTS) - set(_FLOATS)
+def _parse_scores(data: dict[str, Any]) -> Scores:
+    plain_names = {field.name for field in fields(Scores)} - set(_INTS) - set(_FLOATS)
     arrays: dict[str, Any] = {name: np.array(data[name], np.int64) for name in _INTS}
     arrays |= {name: np.array(data[name], np.float64) for name in _FLOATS}
-    rest: dict[str, Any] = {name: data[name] for name in kept}
+    rest: dict[str, Any] = {name: data[name] for name in plain_names}
     rest["names"] = tuple(data["names"])
-    rest["metrics"] = tuple(_metric(metric) for metric in data["metrics"])
+    rest["metrics"] = tuple(_parse_metric(metric) for metric in data["metrics"])
     rest["classes"] = tuple(
-        ClassMetrics(**{**each, "metrics": tuple(_metric(metric) for metric in each["metrics"])})
+        ClassMetrics(**{**each, "metrics": tuple(_parse_metric(metric) for metric in each["metrics"])})
         for each in data["classes"]
     )
     return Scores(**arrays, **rest)
 
 
-def _metric(data: dict[str, Any]) -> Metric:
-    given: dict[str, Any] = {name: math.nan if value is None else value for name, value in data.items()}
-    return Metric(**given)
+def _parse_metric(data: dict[str, Any]) -> MetricEstimate:
+    values: dict[str, Any] = {name: math.nan if value is None else value for name, value in data.items()}
+    return MetricEstimate(**values)
 
 
-def _jsonable(value: Any) -> Any:
+def _make_jsonable(value: Any) -> Any:
     """Arrays as lists, NaN as null."""
     if isinstance(value, np.ndarray):
-        return _jsonable(value.tolist())
+        return _make_jsonable(value.tolist())
     if isinstance(value, dict):
-        return {key: _jsonable(item) for key, item in value.items()}
+        return {key: _make_jsonable(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_jsonable(item) for item in value]
+        return [_make_jsonable(item) for item in value]
     if isinstance(value, np.generic):
-        return _jsonable(value.item())
+        return _make_jsonable(value.item())
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.errors import ConfigurationError
-from histoseek.evaluation.ranking import NOBODY, Neighbours
+from histoseek.evaluation.neighbours import NOBODY, Neighbours
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -18,7 +18,7 @@ NAMES = (
     "top-1",
     *(f"{family}@{k}" for family in ("mMV", "recall", "fraction", "MAP", "nDCG") for k in DEPTHS),
 )
-"""The metrics of a query; their meaning is said at `values`."""
+"""The metrics of a query; their meaning is said at `compute_values`."""
 
 SAME_AS_TOP_1 = ("mMV@1", "recall@1", "MAP@1", "nDCG@1")
 
@@ -26,7 +26,7 @@ DISCOUNTS: Floats = 1 / np.log2(np.arange(2, max(DEPTHS) + 2))
 """Gain of a relevant slide at each place (Järvelin and Kekäläinen 2002)."""
 
 
-def values(neighbours: Neighbours, labels: Ints) -> Floats:
+def compute_values(neighbours: Neighbours, labels: Ints) -> Floats:
     """Each query by each of NAMES, float64 [Q, M]; nan for queries that no allowed slide could answer.
 
     With R relevant slides, hits h_i (1 where the i-th neighbour has the query's label) and P_i the share of hits among
@@ -37,38 +37,38 @@ def values(neighbours: Neighbours, labels: Ints) -> Floats:
     labels: int64 [n], of all slides of the cohort. Raises ConfigurationError when the ranking was cut before the
     deepest metric.
     """
-    found = top_labels(neighbours, labels, max(DEPTHS))
-    own = labels[neighbours.queries]
-    hits = (found == own[:, None]).astype(np.float64)
+    neighbour_labels = find_top_labels(neighbours, labels, max(DEPTHS))
+    query_labels = labels[neighbours.queries]
+    hits = (neighbour_labels == query_labels[:, None]).astype(np.float64)
     relevant = neighbours.relevant.astype(np.float64)[:, None]
-    some = np.maximum(relevant, 1)
-    reached = hits.cumsum(1)
-    best = np.minimum(some, np.array(DEPTHS))
-    at = np.array(DEPTHS) - 1
-    precision = (hits * reached / np.arange(1, max(DEPTHS) + 1)).cumsum(1)[:, at] / best
-    gain = (hits * DISCOUNTS).cumsum(1)[:, at] / DISCOUNTS.cumsum()[best.astype(np.int64) - 1]
-    votes = np.stack([majority(found[:, :k])[0] == own for k in DEPTHS], axis=1)
-    families = (hits[:, :1], votes, reached[:, at] > 0, reached[:, at] / some, precision, gain)
+    divisors = np.maximum(relevant, 1)
+    hit_counts = hits.cumsum(1)
+    best = np.minimum(divisors, np.array(DEPTHS))
+    columns = np.array(DEPTHS) - 1
+    precision = (hits * hit_counts / np.arange(1, max(DEPTHS) + 1)).cumsum(1)[:, columns] / best
+    gain = (hits * DISCOUNTS).cumsum(1)[:, columns] / DISCOUNTS.cumsum()[best.astype(np.int64) - 1]
+    votes = np.stack([find_majority(neighbour_labels[:, :k])[0] == query_labels for k in DEPTHS], axis=1)
+    families = (hits[:, :1], votes, hit_counts[:, columns] > 0, hit_counts[:, columns] / divisors, precision, gain)
     return np.where(relevant > 0, np.concatenate(families, axis=1), np.nan)
 
 
-def top_labels(neighbours: Neighbours, labels: Ints, k: int) -> Ints:
+def find_top_labels(neighbours: Neighbours, labels: Ints, k: int) -> Ints:
     """Labels of the first k neighbours, int64 [Q, k], NOBODY where there is none; raises ConfigurationError."""
-    slides, most = neighbours.slides[:, :k], int(neighbours.allowed.max(initial=0))
-    if slides.shape[1] < min(k, most):
-        what = f"{slides.shape[1]} neighbours a query were ranked, {k} are looked at"
+    slides, largest = neighbours.slides[:, :k], int(neighbours.eligible.max(initial=0))
+    if slides.shape[1] < min(k, largest):
+        what = f"{slides.shape[1]} neighbours were ranked per query, but {k} are needed"
         raise ConfigurationError("depth of the ranking", what, f"Rank at least {k}")
-    padded = np.pad(slides, ((0, 0), (0, k - slides.shape[1])), constant_values=NOBODY)
-    return np.where(padded == NOBODY, NOBODY, labels[padded])
+    places = np.pad(slides, ((0, 0), (0, k - slides.shape[1])), constant_values=NOBODY)
+    return np.where(places == NOBODY, NOBODY, labels[places])
 
 
-def majority(found: Ints) -> tuple[Ints, Floats]:
+def find_majority(labels: Ints) -> tuple[Ints, Floats]:
     """The most frequent label of each row [Q, k] and its share of the neighbours there are, both [Q].
 
     Of equally frequent labels that with the nearest neighbour wins. NOBODY and 0 for a row without neighbours.
     """
-    there = found != NOBODY
-    counts = ((found[:, :, None] == found[:, None, :]).sum(2)) * there
+    is_neighbour = labels != NOBODY
+    counts = ((labels[:, :, None] == labels[:, None, :]).sum(2)) * is_neighbour
     first = counts.argmax(1)[:, None]
-    label = np.take_along_axis(found, first, 1)[:, 0]
-    return label, np.take_along_axis(counts, first, 1)[:, 0] / np.maximum(there.sum(1), 1)
+    label = np.take_along_axis(labels, first, 1)[:, 0]
+    return label, np.take_along_axis(counts, first, 1)[:, 0] / np.maximum(is_neighbour.sum(1), 1)

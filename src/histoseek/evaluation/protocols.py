@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.errors import BadTable, ConfigurationError, InputError
-from histoseek.evaluation.cohort import Cohort, codes
-from histoseek.evaluation.ranking import Fold
+from histoseek.evaluation.cohort import Cohort, make_codes
+from histoseek.evaluation.neighbours import Fold
 
 ProtocolName = Literal["leave-one-patient-out", "leave-one-site-out", "k-fold", "fixed"]
 PROTOCOLS: tuple[ProtocolName, ...] = ("leave-one-patient-out", "leave-one-site-out", "k-fold", "fixed")
@@ -41,7 +41,9 @@ class ProtocolSpec:
 
     def __post_init__(self) -> None:
         if self.name not in PROTOCOLS:
-            raise ConfigurationError("--protocol", f"{self.name!r} is none", f"Known are: {', '.join(PROTOCOLS)}")
+            raise ConfigurationError(
+                "--protocol", f"{self.name!r} is not a protocol", f"Choose from: {', '.join(PROTOCOLS)}"
+            )
         if self.folds < 2:
             raise ConfigurationError("--folds", f"{self.folds} is too few", "Ask for at least two")
         if (self.name == "fixed") != (self.sets is not None):
@@ -53,26 +55,26 @@ def make_folds(cohort: Cohort, spec: ProtocolSpec) -> tuple[Fold, ...]:
 
     Raises InputError when sites are missing or there are too few patients, BadTable for the sets.
     """
-    barred = (cohort.patients, codes([record.file_fingerprint for record in cohort.records]))
-    everyone = np.arange(len(cohort), dtype=np.int64)
+    exclusions = (cohort.patients, make_codes([record.file_fingerprint for record in cohort.records]))
+    all_slides = np.arange(len(cohort), dtype=np.int64)
     if spec.name == "leave-one-patient-out":
-        return (Fold(everyone, everyone, barred),)
+        return (Fold(all_slides, all_slides, exclusions),)
     if spec.name == "leave-one-site-out":
-        return (Fold(everyone, everyone, (*barred, site_codes(cohort, spec.site_column))),)
+        return (Fold(all_slides, all_slides, (*exclusions, make_site_codes(cohort, spec.site_column))),)
     if spec.name == "k-fold":
-        return _by_patients(cohort, spec, barred)
-    queries, database = _fixed(cohort, spec.sets or Path())
-    return (Fold(queries, database, barred),)
+        return _split_patients(cohort, spec, exclusions)
+    queries, database = _read_sets(cohort, spec.sets or Path())
+    return (Fold(queries, database, exclusions),)
 
 
-def design_of(cohort: Cohort, folds: Sequence[Fold], classes: Sequence[str]) -> str:
+def hash_design(cohort: Cohort, folds: Sequence[Fold], classes: Sequence[str]) -> str:
     """Hash of who asks, who is found, who is barred from whom and what is right, by slide id; 16 hex digits."""
     ids = cohort.slide_ids
     parts = [
         {
             "queries": [ids[place] for place in fold.queries],
             "database": sorted(ids[place] for place in fold.database),
-            "barred": [_first_of(groups) for groups in fold.barred],
+            "barred": [_find_first_members(groups) for groups in fold.exclusions],
         }
         for fold in folds
     ]
@@ -80,51 +82,51 @@ def design_of(cohort: Cohort, folds: Sequence[Fold], classes: Sequence[str]) -> 
     return hashlib.sha256(json.dumps([ids, right, parts]).encode()).hexdigest()[:16]
 
 
-def _first_of(groups: Ints) -> list[int]:
+def _find_first_members(groups: Ints) -> list[int]:
     """For each slide the first of its group: equal for equal groups, however they are named."""
     _, first, back = np.unique(groups, return_index=True, return_inverse=True)
     return [int(place) for place in first[back]]
 
 
-def site_codes(cohort: Cohort, column: str) -> Ints:
+def make_site_codes(cohort: Cohort, column: str) -> Ints:
     """Codes of sites, int64 [n]; raises InputError when a slide has none, or all have the same."""
-    sites = cohort.column(column)
+    sites = cohort.read_column(column)
     missing = sum(site is None for site in sites)
     if missing:
         what = f"{missing} of {len(cohort)} labelled slides have no value in the column {column!r}"
-        raise InputError(str(cohort.archive.path), what, "Fill it in, or name another with --site-column")
+        raise InputError(str(cohort.archive.path), what, "Fill it in, or name another column with --site-column")
     if len(set(sites)) < 2:
-        raise InputError(str(cohort.archive.path), f"all slides have the same {column}", "Take another protocol")
-    return codes([str(site) for site in sites])
+        raise InputError(str(cohort.archive.path), f"all slides have the same {column}", "Choose another protocol")
+    return make_codes([str(site) for site in sites])
 
 
-def _by_patients(cohort: Cohort, spec: ProtocolSpec, barred: tuple[Ints, ...]) -> tuple[Fold, ...]:
+def _split_patients(cohort: Cohort, spec: ProtocolSpec, exclusions: tuple[Ints, ...]) -> tuple[Fold, ...]:
     patients = np.unique(cohort.patients)
     if len(patients) < spec.folds:
-        what = f"{len(patients)} patients make no {spec.folds} folds"
+        what = f"{len(patients)} patients are too few for {spec.folds} folds"
         raise InputError(str(cohort.archive.path), what, "Ask for fewer --folds")
-    drawn = np.random.default_rng(spec.seed).permutation(patients)
-    held = [np.isin(cohort.patients, part) for part in np.array_split(drawn, spec.folds)]
-    return tuple(Fold(np.flatnonzero(part), np.flatnonzero(~part), barred) for part in held)
+    order = np.random.default_rng(spec.seed).permutation(patients)
+    is_query = [np.isin(cohort.patients, part) for part in np.array_split(order, spec.folds)]
+    return tuple(Fold(np.flatnonzero(part), np.flatnonzero(~part), exclusions) for part in is_query)
 
 
-def _fixed(cohort: Cohort, table: Path) -> tuple[Ints, Ints]:
-    place = {slide_id: i for i, slide_id in enumerate(cohort.slide_ids)}
-    found: dict[str, list[int]] = {role: [] for role in _ROLES}
-    for line, (slide_id, role) in enumerate(_rows(table), start=2):
-        if role not in found:
-            raise BadTable(table, f"line {line}: the role {role!r}", "Roles are query and database")
-        if slide_id not in place:
+def _read_sets(cohort: Cohort, table: Path) -> tuple[Ints, Ints]:
+    place_of_id = {slide_id: i for i, slide_id in enumerate(cohort.slide_ids)}
+    places_of_role: dict[str, list[int]] = {role: [] for role in _ROLES}
+    for line, (slide_id, role) in enumerate(_read_rows(table), start=2):
+        if role not in places_of_role:
+            raise BadTable(table, f"line {line}: {role!r} is not a role", "The roles are query and database")
+        if slide_id not in place_of_id:
             what = f"line {line}: the archive has no labelled slide {slide_id}"
             raise BadTable(table, what, "`histoseek list` shows the ids")
-        found[role].append(place[slide_id])
-    if not all(found.values()):
+        places_of_role[role].append(place_of_id[slide_id])
+    if not all(places_of_role.values()):
         raise BadTable(table, "has no query or no database slide", "Give some of both")
-    queries, database = (np.array(sorted(set(places)), np.int64) for places in found.values())
+    queries, database = (np.array(sorted(set(places)), np.int64) for places in places_of_role.values())
     return queries, database
 
 
-def _rows(table: Path) -> list[tuple[str, str]]:
+def _read_rows(table: Path) -> list[tuple[str, str]]:
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))

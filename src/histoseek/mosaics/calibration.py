@@ -18,7 +18,7 @@ MethodName = Literal["isotonic", "logistic"]
 FOLDS = 5
 BINS = 10
 
-SHOWN = 5
+TOP_RANKS = 5
 """Neighbours of each query that figures are of: what a search shows unless more is asked for."""
 
 UNLIKELY = 0.05
@@ -31,7 +31,7 @@ _LEAST_PROBABILITY = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class NeighbourPairs:
     """P pairs of a query and one of its neighbours, which is never of the query's patient.
 
     distances: float64 [P]; same: bool [P], whether both have the same label; ranks: int64 [P], the neighbour's place
@@ -50,23 +50,25 @@ class Pairs:
     @property
     def weights(self) -> Doubles:
         """What pairs weigh in a fit, float64 [P]: 1 / rank, as first results matter most; 1 in all for each patient."""
-        return self._shared(1.0 / self.ranks)
+        return self._share_by_patient(1.0 / self.ranks)
 
     @property
     def equal_weights(self) -> Doubles:
         """What pairs weigh in figures, float64 [P]: the same within a patient, 1 in all for each patient."""
-        return self._shared(np.ones(len(self)))
+        return self._share_by_patient(np.ones(len(self)))
 
     @property
     def shown(self) -> Booleans:
         """Which pairs a search would show, bool [P]."""
-        return self.ranks <= SHOWN
+        return self.ranks <= TOP_RANKS
 
-    def part(self, rows: Booleans) -> Pairs:
+    def part(self, rows: Booleans) -> NeighbourPairs:
         """The pairs of these rows, bool [P]."""
-        return Pairs(self.distances[rows], self.same[rows], self.ranks[rows], self.queries[rows], self.neighbours[rows])
+        return NeighbourPairs(
+            self.distances[rows], self.same[rows], self.ranks[rows], self.queries[rows], self.neighbours[rows]
+        )
 
-    def _shared(self, weights: Doubles) -> Doubles:
+    def _share_by_patient(self, weights: Doubles) -> Doubles:
         patient = np.unique(self.queries, return_inverse=True)[1]
         shares: Doubles = weights / np.bincount(patient, weights)[patient]
         return shares
@@ -83,7 +85,7 @@ class Curve:
         """Probabilities, float64 [P], for distances [P]."""
         return np.interp(distances, self.distances, self.probabilities)
 
-    def bounded(self, patients: int) -> Curve:
+    def limit_certainty(self, patients: int) -> Curve:
         """No surer than so many patients allow: within 1 / (n + 2) of 0 and 1 (Laplace's rule of succession)."""
         least = 1 / (patients + 2)
         return Curve(self.distances, tuple(np.clip(self.probabilities, least, 1 - least).tolist()))
@@ -103,7 +105,7 @@ class Reliability:
 
 
 @dataclass(frozen=True, slots=True)
-class FittedCurve:
+class CalibrationCurve:
     """A curve, its method, and how reliable it is on patients whose pairs, on either side, it was not fitted on.
 
     Over the first five neighbours of each query: held_out: of the curve; score: of 1 - distance, taken as a
@@ -120,7 +122,7 @@ class FittedCurve:
     base: Reliability
 
 
-def isotonic(distances: Doubles, values: Doubles, weights: Doubles) -> Curve:
+def fit_isotonic(distances: Doubles, values: Doubles, weights: Doubles) -> Curve:
     """The falling step function of least squares (pool adjacent violators; Ayer et al. 1955), as a curve.
 
     distances, values, weights: [P], weights positive. Runs of neighbours in the wrong order are pooled all at once:
@@ -144,7 +146,7 @@ def isotonic(distances: Doubles, values: Doubles, weights: Doubles) -> Curve:
     return Curve(tuple(places[knots[order]].tolist()), tuple(heights[order].tolist()))
 
 
-def logistic(distances: Doubles, values: Doubles, weights: Doubles) -> Curve:
+def fit_logistic(distances: Doubles, values: Doubles, weights: Doubles) -> Curve:
     """A falling logistic curve by Newton's method (Platt 1999), flat where a rising one would fit better.
 
     distances, values, weights: [P]. The slope has a standard normal prior, in standard deviations of the distance, so
@@ -154,40 +156,40 @@ def logistic(distances: Doubles, values: Doubles, weights: Doubles) -> Curve:
     scale = float(np.sqrt(np.average((distances - centre) ** 2, weights=weights))) or 1.0
     design = np.stack([np.ones_like(distances), (distances - centre) / scale])
     prior = np.array([_LEAST_PROBABILITY, 1.0])
-    found = np.zeros(2)
+    coefficients = np.zeros(2)
     for _ in range(_NEWTON_STEPS):
-        expected = _sigmoid(found @ design)
-        gradient = design @ (weights * (expected - values)) + prior * found
-        hessian = (design * (weights * expected * (1 - expected))) @ design.T + np.diag(prior)
-        found = found - np.clip(np.linalg.solve(hessian, gradient), -_LARGEST_STEP, _LARGEST_STEP)
-    if found[1] >= 0:
-        return _flat(float(np.average(values, weights=weights)))
+        predictions = _sigmoid(coefficients @ design)
+        gradient = design @ (weights * (predictions - values)) + prior * coefficients
+        hessian = (design * (weights * predictions * (1 - predictions))) @ design.T + np.diag(prior)
+        coefficients = coefficients - np.clip(np.linalg.solve(hessian, gradient), -_LARGEST_STEP, _LARGEST_STEP)
+    if coefficients[1] >= 0:
+        return _make_flat(float(np.average(values, weights=weights)))
     knots = np.linspace(distances.min(), distances.max(), _LOGISTIC_KNOTS)
-    heights = _sigmoid(found[0] + found[1] * (knots - centre) / scale)
+    heights = _sigmoid(coefficients[0] + coefficients[1] * (knots - centre) / scale)
     return Curve(tuple(knots.tolist()), tuple(heights.tolist()))
 
 
-def fit(pairs: Pairs, seed: int = 0) -> FittedCurve:
+def fit_curve(pairs: NeighbourPairs, seed: int = 0) -> CalibrationCurve:
     """The curve whose method has the smaller log loss on patients that were held out; logistic if they are equal.
 
     The figures are of that same cross-validation, in which two methods were compared and nothing else was chosen.
     """
     weights, shown = pairs.weights, pairs.part(pairs.shown)
-    said = {method: _held_out(pairs, weights, fitted, seed) for method, fitted in _METHODS.items()}
-    method = min(said, key=lambda name: reliability(said[name], pairs.same, weights).log_loss)
+    said = {method: _predict_held_out(pairs, weights, fitted, seed) for method, fitted in _METHODS.items()}
+    method = min(said, key=lambda name: measure_reliability(said[name], pairs.same, weights).log_loss)
     each = shown.equal_weights
-    return FittedCurve(
-        curve=_fitted(_METHODS[method], pairs, weights),
+    return CalibrationCurve(
+        curve=_fit_limited(_METHODS[method], pairs, weights),
         method=method,
-        held_out=reliability(said[method][pairs.shown], shown.same, each),
-        deep=reliability(said[method], pairs.same, pairs.equal_weights),
-        score=reliability(np.clip(1 - shown.distances, 0, 1), shown.same, each),
+        held_out=measure_reliability(said[method][pairs.shown], shown.same, each),
+        deep=measure_reliability(said[method], pairs.same, pairs.equal_weights),
+        score=measure_reliability(np.clip(1 - shown.distances, 0, 1), shown.same, each),
         base_rate=float(np.average(shown.same, weights=each)),
-        base=reliability(_held_out(shown, each, _base_rate, seed), shown.same, each),
+        base=measure_reliability(_predict_held_out(shown, each, _fit_base_rate, seed), shown.same, each),
     )
 
 
-def reliability(probabilities: Doubles, same: Booleans, weights: Doubles) -> Reliability:
+def measure_reliability(probabilities: Doubles, same: Booleans, weights: Doubles) -> Reliability:
     """Figures of probabilities [P] of what was so or not, bool [P]; weights [P]."""
     shares = weights / weights.sum()
     likely = np.clip(probabilities, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
@@ -200,7 +202,7 @@ def reliability(probabilities: Doubles, same: Booleans, weights: Doubles) -> Rel
     )
 
 
-def novelty(nearest: float, known: Sequence[float]) -> float:
+def measure_novelty(nearest: float, known: Sequence[float]) -> float:
     """The conformal p-value of a query's nearest distance: small when the archive's own slides are nearer to it.
 
     known: nearest distances of the archive's slides to other patients' slides, increasing. The share of these that
@@ -218,32 +220,32 @@ def is_novel(p_value: float | None) -> bool:
 Method = Callable[[Doubles, Doubles, Doubles], Curve]
 
 
-def _base_rate(_: Doubles, values: Doubles, weights: Doubles) -> Curve:
-    return _flat(float(np.average(values, weights=weights)))
+def _fit_base_rate(_: Doubles, values: Doubles, weights: Doubles) -> Curve:
+    return _make_flat(float(np.average(values, weights=weights)))
 
 
-_METHODS: dict[MethodName, Method] = {"logistic": logistic, "isotonic": isotonic}
+_METHODS: dict[MethodName, Method] = {"logistic": fit_logistic, "isotonic": fit_isotonic}
 
 
-def _fitted(method: Method, pairs: Pairs, weights: Doubles) -> Curve:
+def _fit_limited(method: Method, pairs: NeighbourPairs, weights: Doubles) -> Curve:
     curve = method(pairs.distances, pairs.same.astype(np.float64), weights)
-    return curve.bounded(len(np.unique(pairs.queries)))
+    return curve.limit_certainty(len(np.unique(pairs.queries)))
 
 
-def _held_out(pairs: Pairs, weights: Doubles, method: Method, seed: int) -> Doubles:
+def _predict_held_out(pairs: NeighbourPairs, weights: Doubles, method: Method, seed: int) -> Doubles:
     """The probability of each pair by a curve that saw the query's patient neither as query nor as neighbour."""
     patients = np.random.default_rng(seed).permutation(np.unique(pairs.queries))
-    found = np.empty(len(pairs))
+    probabilities = np.empty(len(pairs))
     for part in np.array_split(patients, min(FOLDS, len(patients))):
-        held = np.isin(pairs.queries, part)
-        rest = ~held & ~np.isin(pairs.neighbours, part)
+        is_held_out = np.isin(pairs.queries, part)
+        rest = ~is_held_out & ~np.isin(pairs.neighbours, part)
         # A patient with most of the slides may be everyone's neighbour.
-        rest = rest if rest.any() else ~held
-        found[held] = _fitted(method, pairs.part(rest), weights[rest])(pairs.distances[held])
-    return found
+        rest = rest if rest.any() else ~is_held_out
+        probabilities[is_held_out] = _fit_limited(method, pairs.part(rest), weights[rest])(pairs.distances[is_held_out])
+    return probabilities
 
 
-def _flat(height: float) -> Curve:
+def _make_flat(height: float) -> Curve:
     return Curve((0.0,), (height,))
 
 

@@ -10,7 +10,7 @@ _MANY_SLIDES = 1 << 14
 """Beyond, a second thread pays; with fewer, waking it and waiting for it costs more than it gives."""
 
 
-def compiled(**options: Any) -> Any:
+def compile_kernel(**options: Any) -> Any:
     """numba.njit with its cache on disk, or without where no folder for it can be written."""
 
     def decorate(function: Any) -> Any:
@@ -22,11 +22,11 @@ def compiled(**options: Any) -> Any:
     return decorate
 
 
-def threads_for(slides: int) -> int:
+def count_threads(slides: int) -> int:
     """How many threads pay for so many slides."""
     return 2 if slides > _MANY_SLIDES else 1
 
 
-def use_threads(wanted: int) -> None:
+def use_threads(count: int) -> None:
     """Let the next kernel of this thread have so many threads, as far as there are."""
-    numba.set_num_threads(max(1, min(wanted, numba.config.NUMBA_NUM_THREADS)))
+    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))

@@ -67,7 +67,7 @@ class _Pairing:
     by_median: bool
 
 
-def contributions(query: Signature, result: Signature, distance: Distance, global_part: float) -> Contributions:
+def compute_contributions(query: Signature, result: Signature, distance: Distance, global_part: float) -> Contributions:
     """The parts of the score that `distance` gives two slides; global_part: the unweighted global part, as measured.
 
     Where typical parts have the total 1, which holds for an archive's own weights, each part counts by how much nearer
@@ -79,58 +79,58 @@ def contributions(query: Signature, result: Signature, distance: Distance, globa
     into its terms. A median does not: the n distances d of a direction with the mean m and the median M get
     (d + M - m) / n each, which grows with d and sums to M exactly.
     """
-    typical_local, typical_global = _reference(distance.fusion)
+    typical_local, typical_global = _find_reference(distance.fusion)
     local_weight, global_weight = distance.fusion.local_weight, distance.fusion.global_weight
     pairing = _PAIRINGS.get(distance.name)
-    pairs = _pairs(pairing, query, result, local_weight, typical_local) if pairing else _NO_PAIRS
+    pairs = _make_pairs(pairing, query, result, local_weight, typical_local) if pairing else _NO_PAIRS
     typical = global_weight * typical_global + (local_weight * typical_local if pairing else 0)
     return Contributions(round(1 - typical, 12), global_weight * (typical_global - global_part), pairs)
 
 
-def closest_pairs(query: NDArray[np.float16], result: NDArray[np.float16], limit: int) -> list[tuple[int, int]]:
+def find_closest_pairs(query: NDArray[np.float16], result: NDArray[np.float16], limit: int) -> list[tuple[int, int]]:
     """The `limit` pairs of mosaics [Mq, D] and [Mr, D] of largest cosine, each vector used once, best first.
 
     Ties go to the lower query index, then the lower result index.
     """
-    cosines = _cosines(query, result)
+    cosines = _compute_cosines(query, result)
     queries, results = np.divmod(np.argsort(-cosines, axis=None, kind="stable"), cosines.shape[1])
-    return one_to_one(queries, results, limit)
+    return match_one_to_one(queries, results, limit)
 
 
-def one_to_one(queries: Ints, results: Ints, limit: int) -> list[tuple[int, int]]:
+def match_one_to_one(queries: Ints, results: Ints, limit: int) -> list[tuple[int, int]]:
     """Of pairs in order the first `limit` that use each vector once."""
-    found: dict[int, int] = {}
-    taken: set[int] = set()
+    pairs: dict[int, int] = {}
+    used_results: set[int] = set()
     for query, result in zip(queries.tolist(), results.tolist(), strict=True):
-        if len(found) == limit:
+        if len(pairs) == limit:
             break
-        if query not in found and result not in taken:
-            found[query] = result
-            taken.add(result)
-    return list(found.items())
+        if query not in pairs and result not in used_results:
+            pairs[query] = result
+            used_results.add(result)
+    return list(pairs.items())
 
 
-def cosine(one: NDArray[np.floating], two: NDArray[np.floating]) -> float:
+def cosine(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
     """The cosine between two vectors."""
-    return float(_cosines(one[None], two[None])[0, 0])
+    return float(_compute_cosines(first[None], second[None])[0, 0])
 
 
-def _reference(fusion: Fusion) -> tuple[float, float]:
+def _find_reference(fusion: Fusion) -> tuple[float, float]:
     """The parts that count as neither near nor far."""
     typical = fusion.local_weight * fusion.typical_local + fusion.global_weight * fusion.typical_global
     return (fusion.typical_local, fusion.typical_global) if math.isclose(typical, 1, rel_tol=1e-9) else (0.0, 0.0)
 
 
-def _pairs(pairing: _Pairing, query: Signature, result: Signature, weight: float, typical: float) -> VectorPairs:
+def _make_pairs(pairing: _Pairing, query: Signature, result: Signature, weight: float, typical: float) -> VectorPairs:
     between = pairing.between(query, result)
     rows, columns = between.shape
     nearest = between.argmin(axis=1)
     places = np.arange(rows) * columns + nearest
-    values = _terms(between[np.arange(rows), nearest], pairing.by_median)
+    values = _weigh_terms(between[np.arange(rows), nearest], pairing.by_median)
     shares = weight * (typical / rows - values)
     if pairing.both_ways:
         nearest = between.argmin(axis=0)
-        values = _terms(between[nearest, np.arange(columns)], pairing.by_median)
+        values = _weigh_terms(between[nearest, np.arange(columns)], pairing.by_median)
         places = np.concatenate([places, nearest * columns + np.arange(columns)])
         shares = 0.5 * np.concatenate([shares, weight * (typical / columns - values)])
     met, place = np.unique(places, return_inverse=True)
@@ -140,47 +140,49 @@ def _pairs(pairing: _Pairing, query: Signature, result: Signature, weight: float
     return VectorPairs(queries, results, between[queries, results], merged[order])
 
 
-def _terms(distances: Doubles, by_median: bool) -> Doubles:
+def _weigh_terms(distances: Doubles, by_median: bool) -> Doubles:
     """Nearest distances [n] as parts of their mean or, with what all lack of it shared equally, of their median."""
     correction = np.median(distances) - distances.mean() if by_median else 0.0
     return np.asarray((distances + correction) / len(distances), np.float64)
 
 
 def _cosine_distances(query: Signature, result: Signature) -> Doubles:
-    return 1 - _cosines(query.mosaic, result.mosaic)
+    return 1 - _compute_cosines(query.mosaic, result.mosaic)
 
 
-def _bits_apart(query: Words, result: Words) -> Doubles:
+def _count_different_bits(query: Words, result: Words) -> Doubles:
     """Hamming distances between barcodes [Q, W] and [R, W]."""
     return np.bitwise_count(query[:, None] ^ result).sum(axis=2, dtype=np.float64)
 
 
-def _half_the_bits(signature: Signature) -> float:
+def _count_half_bits(signature: Signature) -> float:
     return 0.5 * (len(signature.global_vector) - 1)
 
 
-def _cosines(one: NDArray[np.floating], two: NDArray[np.floating]) -> Doubles:
+def _compute_cosines(first: NDArray[np.floating], second: NDArray[np.floating]) -> Doubles:
     """Cosines between rows [Q, D] and [R, D], float64 [Q, R]."""
-    wide = one.astype(np.float64), two.astype(np.float64)
+    wide = first.astype(np.float64), second.astype(np.float64)
     lengths = [np.maximum(np.sqrt(np.einsum("rd,rd->r", rows, rows)), _LEAST_LENGTH) for rows in wide]
     return np.asarray(wide[0] @ wide[1].T / np.outer(*lengths), np.float64)
 
 
-def _barcodes(query: Signature, result: Signature) -> Doubles:
-    return _bits_apart(query.barcodes, result.barcodes) / _half_the_bits(query)
+def _stack_barcodes(query: Signature, result: Signature) -> Doubles:
+    return _count_different_bits(query.barcodes, result.barcodes) / _count_half_bits(query)
 
 
-def _mosaic_barcodes(query: Signature, result: Signature) -> Doubles:
-    return _bits_apart(query.barcodes[:-1], result.barcodes[:-1]) / _half_the_bits(query)
+def _stack_mosaic_barcodes(query: Signature, result: Signature) -> Doubles:
+    return _count_different_bits(query.barcodes[:-1], result.barcodes[:-1]) / _count_half_bits(query)
 
 
 _PAIRINGS: Mapping[str, _Pairing] = MappingProxyType(
     {
-        "symmetric": _Pairing(_barcodes, both_ways=True, by_median=True),
+        "symmetric": _Pairing(_stack_barcodes, both_ways=True, by_median=True),
         "maxsim": _Pairing(_cosine_distances, both_ways=True, by_median=False),
-        "contained": _Pairing(_mosaic_barcodes, both_ways=False, by_median=True),
+        "contained": _Pairing(_stack_mosaic_barcodes, both_ways=False, by_median=True),
         "pathsearch-paper": _Pairing(
-            lambda query, result: _bits_apart(query.barcodes, result.barcodes), both_ways=False, by_median=True
+            lambda query, result: _count_different_bits(query.barcodes, result.barcodes),
+            both_ways=False,
+            by_median=True,
         ),
     }
 )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from histoseek.errors import ConfigurationError
 from histoseek.mosaics.barcodes import Words
 from histoseek.mosaics.kernel_choice import kernels_for
-from histoseek.mosaics.late_interaction import mean_largest_cosines
+from histoseek.mosaics.late_interaction import compute_mean_largest_cosines
 from histoseek.mosaics.signature import Signature
 
 Doubles = NDArray[np.float64]
@@ -49,17 +49,17 @@ class SignatureBlock:
 
     def take(self, places: Ints) -> SignatureBlock:
         """The slides at these places, in this order."""
-        offsets, words = _taken(self.offsets, places)
+        offsets, words = _take_rows(self.offsets, places)
         return SignatureBlock(
             self.barcodes[words],
             offsets,
             self.global_vectors[places],
             None if self.squares is None else self.squares[places],
-            None if self.mosaics is None else self.mosaics[_taken(self.mosaic_offsets, places)[1]],
+            None if self.mosaics is None else self.mosaics[_take_rows(self.mosaic_offsets, places)[1]],
         )
 
     @classmethod
-    def of(
+    def from_parts(
         cls,
         barcodes: Sequence[Words],
         global_vectors: NDArray[np.float32],
@@ -70,19 +70,21 @@ class SignatureBlock:
         Raises ConfigurationError when mosaics and barcodes are not of the same slides.
         """
         offsets = np.concatenate([[0], np.cumsum([len(words) for words in barcodes])]).astype(np.int64)
-        joined = np.concatenate(barcodes) if len(barcodes) else np.zeros((0, 1), np.uint64)
+        words = np.concatenate(barcodes) if len(barcodes) else np.zeros((0, 1), np.uint64)
         if mosaics is None:
-            return cls(joined, offsets, global_vectors)
+            return cls(words, offsets, global_vectors)
         if [len(rows) + 1 for rows in mosaics] != [len(words) for words in barcodes]:
             raise ConfigurationError("mosaics", "do not fit the barcodes", "Give those of the same slides")
         rows = np.concatenate(mosaics) if len(mosaics) else np.zeros((0, global_vectors.shape[1]), np.float16)
-        return cls(joined, offsets, global_vectors, mosaics=rows)
+        return cls(words, offsets, global_vectors, mosaics=rows)
 
     @classmethod
-    def of_signatures(cls, signatures: Sequence[Signature]) -> SignatureBlock:
+    def from_signatures(cls, signatures: Sequence[Signature]) -> SignatureBlock:
         """Of at least one signature, with the mosaics."""
-        globals_ = np.stack([one.global_vector for one in signatures])
-        return cls.of([one.barcodes for one in signatures], globals_, [one.mosaic for one in signatures])
+        globals_ = np.stack([signature.global_vector for signature in signatures])
+        return cls.from_parts(
+            [signature.barcodes for signature in signatures], globals_, [signature.mosaic for signature in signatures]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Fusion:
     def __post_init__(self) -> None:
         weights = self.local_weight, self.global_weight
         if not all(math.isfinite(weight) and weight >= 0 for weight in weights) or not any(weights):
-            raise ConfigurationError("weights of the parts", f"{weights} are none", "Give two of 0 or more")
+            raise ConfigurationError("weights of the parts", f"{weights} are not weights", "Give two of 0 or more")
 
     def total(self, local: Doubles, global_: Doubles) -> Doubles:
         """The distance from its parts, float64 [S] each."""
@@ -139,55 +141,57 @@ class Distance:
         return replace(self, fusion=fusion)
 
 
-def squared_lengths(vectors: NDArray[np.float32]) -> Doubles:
+def compute_squared_lengths(vectors: NDArray[np.float32]) -> Doubles:
     """Squared lengths of vectors [S, D], summed in float64."""
     squares: Doubles = np.einsum("sd,sd->s", vectors, vectors, dtype=np.float64)
     return squares
 
 
-def _paper_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
+def _compute_paper_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
     """Of PathSearch (arXiv 2510.23224): the median over the query's barcodes of the minimum Hamming distance to the
     slide's, in bits, and the Euclidean distance of the global vectors. Not symmetric."""
-    medians = kernels_for(len(block)).query_medians(query.barcodes, block.barcodes, block.offsets)
-    return medians, _euclidean_distances(query, block)
+    medians = kernels_for(len(block)).compute_query_medians(query.barcodes, block.barcodes, block.offsets)
+    return medians, _compute_euclidean_distances(query, block)
 
 
-def _symmetric_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
+def _compute_symmetric_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
     """The mean of both directional medians of minimum Hamming distances over half the number of bits, about 1 for
     unrelated vectors, and the cosine distance. Equal from both sides."""
-    medians = kernels_for(len(block)).directional_medians(query.barcodes, block.barcodes, block.offsets)
-    return medians.mean(axis=1) / _half_the_bits(query), _cosine_distances(query, block)
+    medians = kernels_for(len(block)).compute_directional_medians(query.barcodes, block.barcodes, block.offsets)
+    return medians.mean(axis=1) / _count_half_bits(query), _compute_cosine_distances(query, block)
 
 
-def _maxsim_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
+def _compute_maxsim_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
     """1 - the mean of both directional means of the largest cosine, and the cosine distance. Equal from both sides."""
     if block.mosaics is None:
         raise ConfigurationError("maxsim", "needs the slides' mosaics", "Read them with the block")
-    cosines = mean_largest_cosines(query.mosaic, block.mosaics, block.mosaic_offsets)
-    return np.clip(1.0 - cosines.mean(axis=1), 0.0, 2.0), _cosine_distances(query, block)
+    cosines = compute_mean_largest_cosines(query.mosaic, block.mosaics, block.mosaic_offsets)
+    return np.clip(1.0 - cosines.mean(axis=1), 0.0, 2.0), _compute_cosine_distances(query, block)
 
 
-def _global_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
+def _compute_global_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
     """Nothing, and the cosine distance."""
-    return np.zeros(len(block)), _cosine_distances(query, block)
+    return np.zeros(len(block)), _compute_cosine_distances(query, block)
 
 
-def _contained_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
+def _compute_contained_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
     """How much of the query is somewhere in the slide: the median over its mosaic's barcodes of the minimum Hamming
     distance to those of the slide's mosaic, over half the number of bits; and the cosine distance. Not symmetric."""
-    medians = kernels_for(len(block)).query_medians(query.barcodes[:-1], block.barcodes, block.offsets, left_out=1)
-    return medians / _half_the_bits(query), _cosine_distances(query, block)
+    medians = kernels_for(len(block)).compute_query_medians(
+        query.barcodes[:-1], block.barcodes, block.offsets, left_out=1
+    )
+    return medians / _count_half_bits(query), _compute_cosine_distances(query, block)
 
 
 DISTANCES: Mapping[str, Distance] = MappingProxyType(
     {
         one.name: one
         for one in (
-            Distance("symmetric", Fusion(0.5, 0.5), False, _symmetric_parts),
-            Distance("maxsim", Fusion(0.5, 0.5), True, _maxsim_parts),
-            Distance("global", Fusion(0.0, 1.0), False, _global_parts),
-            Distance("contained", Fusion(1.0, 0.0), False, _contained_parts),
-            Distance("pathsearch-paper", Fusion(1.0, PAPER_GLOBAL_WEIGHT), False, _paper_parts),
+            Distance("symmetric", Fusion(0.5, 0.5), False, _compute_symmetric_parts),
+            Distance("maxsim", Fusion(0.5, 0.5), True, _compute_maxsim_parts),
+            Distance("global", Fusion(0.0, 1.0), False, _compute_global_parts),
+            Distance("contained", Fusion(1.0, 0.0), False, _compute_contained_parts),
+            Distance("pathsearch-paper", Fusion(1.0, PAPER_GLOBAL_WEIGHT), False, _compute_paper_parts),
         )
     }
 )
@@ -196,31 +200,31 @@ DISTANCES: Mapping[str, Distance] = MappingProxyType(
 def get_distance(name: str) -> Distance:
     """The distance of this name with its stated weights; raises ConfigurationError naming the known ones."""
     if name not in DISTANCES:
-        raise ConfigurationError(name, "no such distance", f"Known are: {', '.join(DISTANCES)}")
+        raise ConfigurationError(name, "there is no such distance", f"Choose from: {', '.join(DISTANCES)}")
     return DISTANCES[name]
 
 
-def _taken(offsets: Ints, places: Ints) -> tuple[Ints, Ints]:
+def _take_rows(offsets: Ints, places: Ints) -> tuple[Ints, Ints]:
     """Offsets of the slides at these places, and the rows that are theirs."""
     counts = np.diff(offsets)[places]
-    taken = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return taken, np.arange(taken[-1]) + np.repeat(offsets[:-1][places] - taken[:-1], counts)
+    new_offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return new_offsets, np.arange(new_offsets[-1]) + np.repeat(offsets[:-1][places] - new_offsets[:-1], counts)
 
 
-def _half_the_bits(query: Signature) -> float:
+def _count_half_bits(query: Signature) -> float:
     return 0.5 * (len(query.global_vector) - 1)
 
 
-def _cosine_distances(query: Signature, block: SignatureBlock) -> Doubles:
-    return np.clip(1.0 - _inner_products(query, block), 0.0, 2.0)
+def _compute_cosine_distances(query: Signature, block: SignatureBlock) -> Doubles:
+    return np.clip(1.0 - _compute_inner_products(query, block), 0.0, 2.0)
 
 
-def _euclidean_distances(query: Signature, block: SignatureBlock) -> Doubles:
-    squares = squared_lengths(block.global_vectors) if block.squares is None else block.squares
-    cross = _inner_products(query, block)
+def _compute_euclidean_distances(query: Signature, block: SignatureBlock) -> Doubles:
+    squares = compute_squared_lengths(block.global_vectors) if block.squares is None else block.squares
+    cross = _compute_inner_products(query, block)
     own = float(query.global_vector.astype(np.float64) @ query.global_vector)
     return np.sqrt(np.maximum(squares + own - 2 * cross, 0))
 
 
-def _inner_products(query: Signature, block: SignatureBlock) -> Doubles:
+def _compute_inner_products(query: Signature, block: SignatureBlock) -> Doubles:
     return kernels_for(len(block)).inner_products(block.global_vectors, query.global_vector).astype(np.float64)

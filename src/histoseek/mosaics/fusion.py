@@ -48,7 +48,7 @@ class PartStatistics:
     spread: float
 
     @classmethod
-    def of(cls, values: Doubles) -> PartStatistics:
+    def from_values(cls, values: Doubles) -> PartStatistics:
         """Of the part's values, [P], at least one."""
         median = float(np.median(values))
         return cls(median, _NORMAL * float(np.median(np.abs(values - median))))
@@ -84,7 +84,7 @@ class ComparedParts:
     labels: Ints
 
     @property
-    def allowed(self) -> Booleans:
+    def eligible(self) -> Booleans:
         """Which slides a query may meet, bool [Q, C]: those of other owners."""
         return self.query_owners[:, None] != self.owners
 
@@ -104,9 +104,9 @@ def fuse_parts(local: PartStatistics, global_: PartStatistics, local_share: floa
     return Fusion(scaled[0], scaled[1], local.median, global_.median)
 
 
-def part_statistics(local: Doubles, global_: Doubles, allowed: Booleans) -> tuple[PartStatistics, PartStatistics]:
+def measure_parts(local: Doubles, global_: Doubles, eligible: Booleans) -> tuple[PartStatistics, PartStatistics]:
     """Of both parts [Q, C], over the allowed pairs, bool [Q, C], of which there must be some."""
-    return PartStatistics.of(local[allowed]), PartStatistics.of(global_[allowed])
+    return PartStatistics.from_values(local[eligible]), PartStatistics.from_values(global_[eligible])
 
 
 def choose_share(
@@ -119,22 +119,22 @@ def choose_share(
     fold's queries. The best share on all is taken if this beats the stated share by more than its standard error; so
     few patients keep the stated one. None when no query can be answered.
     """
-    answerable = ((parts.query_labels[:, None] == parts.labels) & parts.allowed).any(axis=1)
+    answerable = ((parts.query_labels[:, None] == parts.labels) & parts.eligible).any(axis=1)
     if not answerable.any():
         return None
-    hits = _hits_by_share(parts, statistics, parts.allowed)
+    hits = _count_hits_by_share(parts, statistics, parts.eligible)
     owners, stated = parts.query_owners, SHARES.index(DEFAULT_SHARE)
     held_out = hits[:, stated].copy()
-    for fold in _folds(owners[answerable], seed):
-        held = np.isin(owners, fold)
-        apart = parts.allowed & ~np.isin(parts.owners, fold)
-        inner = _hits_by_share(parts, statistics, apart)[answerable & ~held]
-        held_out[held] = hits[held, _best(inner)]
+    for fold in _make_folds(owners[answerable], seed):
+        is_held_out = np.isin(owners, fold)
+        other_patients = parts.eligible & ~np.isin(parts.owners, fold)
+        inner = _count_hits_by_share(parts, statistics, other_patients)[answerable & ~is_held_out]
+        held_out[is_held_out] = hits[is_held_out, _find_best(inner)]
     fitted, plain = held_out[answerable], hits[answerable, stated]
-    error = _standard_error(fitted - plain, owners[answerable])
+    error = _estimate_standard_error(fitted - plain, owners[answerable])
     better = fitted.mean() - plain.mean() > error
     return ShareChoice(
-        share=SHARES[_best(hits[answerable])] if better else DEFAULT_SHARE,
+        share=SHARES[_find_best(hits[answerable])] if better else DEFAULT_SHARE,
         queries=int(answerable.sum()),
         patients=len(np.unique(owners[answerable])),
         fitted=float(fitted.mean()),
@@ -143,34 +143,34 @@ def choose_share(
     )
 
 
-def _hits_by_share(
-    parts: ComparedParts, statistics: tuple[PartStatistics, PartStatistics], allowed: Booleans
+def _count_hits_by_share(
+    parts: ComparedParts, statistics: tuple[PartStatistics, PartStatistics], eligible: Booleans
 ) -> Doubles:
     """For each query and share how many of the first five have the query's label, of five, float64 [Q, shares]."""
-    same = (parts.query_labels[:, None] == parts.labels) & allowed
-    found = np.empty((len(same), len(SHARES)))
+    same = (parts.query_labels[:, None] == parts.labels) & eligible
+    hits = np.empty((len(same), len(SHARES)))
     for column, share in enumerate(SHARES):
         total = fuse_parts(*statistics, share).total(parts.local, parts.global_)
-        total = np.where(allowed, total, np.inf)
+        total = np.where(eligible, total, np.inf)
         count = min(DEPTH, total.shape[1])
         first = np.argpartition(total, count - 1, axis=1)[:, :count]
-        found[:, column] = np.take_along_axis(same, first, axis=1).sum(axis=1) / DEPTH
-    return found
+        hits[:, column] = np.take_along_axis(same, first, axis=1).sum(axis=1) / DEPTH
+    return hits
 
 
-def _best(hits: Doubles) -> int:
+def _find_best(hits: Doubles) -> int:
     """The share with the most hits, hits [Q, shares]; of equal ones that nearest to the stated."""
     means = hits.mean(axis=0) if len(hits) else np.zeros(len(SHARES))
     apart = np.abs(np.array(SHARES) - DEFAULT_SHARE)
     return int(np.lexsort((apart, -np.round(means, 9)))[0])
 
 
-def _folds(owners: Ints, seed: int) -> Sequence[Ints]:
+def _make_folds(owners: Ints, seed: int) -> Sequence[Ints]:
     patients = np.random.default_rng(seed).permutation(np.unique(owners))
     return np.array_split(patients, min(FOLDS, len(patients)))
 
 
-def _standard_error(differences: Doubles, owners: Ints) -> float:
+def _estimate_standard_error(differences: Doubles, owners: Ints) -> float:
     """Of the mean of queries' differences [Q], whose patients are independent and not they; inf for one patient."""
     rows = np.unique(owners, return_inverse=True)[1]
     patients = int(rows.max()) + 1

@@ -22,10 +22,10 @@ _compared = 0
 class Kernels(Protocol):
     """What distances are made of."""
 
-    def directional_medians(self, query: Words, words: Words, offsets: Array) -> Doubles:
+    def compute_directional_medians(self, query: Words, words: Words, offsets: Array) -> Doubles:
         """Medians of minimum Hamming distances between a query and S slides, both ways, float64 [S, 2]."""
 
-    def query_medians(self, query: Words, words: Words, offsets: Array, left_out: int = 0) -> Doubles:
+    def compute_query_medians(self, query: Words, words: Words, offsets: Array, left_out: int = 0) -> Doubles:
         """The first of them, float64 [S], without the last `left_out` barcodes of each slide."""
 
     def inner_products(self, vectors: NDArray[np.float32], query: NDArray[np.float32]) -> NDArray[np.float32]:

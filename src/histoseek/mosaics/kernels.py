@@ -12,7 +12,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from histoseek.mosaics.barcodes import Words
-from histoseek.mosaics.compiled import compiled, threads_for, use_threads
+from histoseek.mosaics.compiled import compile_kernel, count_threads, use_threads
 from histoseek.mosaics.plain import LANES, MOST_BARCODES, check_counts
 
 _CHUNK = 256
@@ -34,7 +34,7 @@ _FAR = np.uint64(1 << 30)
 Array = np.ndarray[Any, Any]
 
 
-def _nearest_of(groups: int) -> Any:
+def _make_nearest(groups: int) -> Any:
     """An intrinsic that compares `groups` times eight of the query's barcodes with one of a slide."""
 
     def compare(typing: Any, query: Any, step: Any, barcode: Any, words: Any, nearest: Any) -> Any:
@@ -45,12 +45,12 @@ def _nearest_of(groups: int) -> Any:
         brought up to date. Returns the least distance.
         """
         signature = types.uint64(types.uintp, types.intp, types.uintp, types.intp, types.uintp)
-        return signature, lambda _, builder, __, arguments: _comparison(builder, groups, *arguments)
+        return signature, lambda _, builder, __, arguments: _build_comparison(builder, groups, *arguments)
 
     return intrinsic(compare)
 
 
-def _comparison(builder: Any, groups: int, query: Any, step: Any, barcode: Any, words: Any, nearest: Any) -> Any:
+def _build_comparison(builder: Any, groups: int, query: Any, step: Any, barcode: Any, words: Any, nearest: Any) -> Any:
     word, lane = ir.IntType(64), ir.IntType(32)
     vector = ir.VectorType(word, _LANES)
     query, nearest = (builder.inttoptr(place, vector.as_pointer()) for place in (query, nearest))
@@ -70,10 +70,10 @@ def _comparison(builder: Any, groups: int, query: Any, step: Any, barcode: Any, 
             builder.store(builder.add(builder.load(total), counts), total)
     least = None
     for group, total in enumerate(totals):
-        found, place = builder.load(total), builder.gep(nearest, [ir.Constant(word, group)])
-        nearer = _call(builder, "llvm.umin.v8i64", vector, _load(builder, place), found)
+        stored, place = builder.load(total), builder.gep(nearest, [ir.Constant(word, group)])
+        nearer = _call(builder, "llvm.umin.v8i64", vector, _load(builder, place), stored)
         builder.store(nearer, place).align = _WORD_BYTES
-        least = found if least is None else _call(builder, "llvm.umin.v8i64", vector, least, found)
+        least = stored if least is None else _call(builder, "llvm.umin.v8i64", vector, least, stored)
     return _call(builder, "llvm.vector.reduce.umin.v8i64", word, least)
 
 
@@ -114,7 +114,7 @@ def _summed(builder: Any, row: Any, query: Any, steps: Any) -> Any:
     return builder.extract_element(total, ir.Constant(lane, 0))
 
 
-_nearest_of_8, _nearest_of_24 = _nearest_of(1), _nearest_of(_TRIPLE)
+_nearest_of_8, _nearest_of_24 = _make_nearest(1), _make_nearest(_TRIPLE)
 
 
 def _load(builder: Any, place: Any, align: int = _WORD_BYTES) -> Any:
@@ -123,34 +123,34 @@ def _load(builder: Any, place: Any, align: int = _WORD_BYTES) -> Any:
     return loaded
 
 
-def _call(builder: Any, name: str, returned: Any, *arguments: Any) -> Any:
-    kind = ir.FunctionType(returned, [argument.type for argument in arguments])
+def _call(builder: Any, name: str, return_type: Any, *arguments: Any) -> Any:
+    kind = ir.FunctionType(return_type, [argument.type for argument in arguments])
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
 
 
-@compiled(inline="always")
-def _ranked(values: Array, count: int, rank: int) -> int:
+@compile_kernel(inline="always")
+def _select_rank(values: Array, count: int, rank: int) -> int:
     """The value with exactly `rank` others before it; for few values this beats sorting, as it has no branches."""
-    found = values[0]
+    value = values[0]
     for i in range(count):
         before = 0
         for j in range(count):
             before += (values[j] < values[i]) | ((values[j] == values[i]) & (j < i))
         if before == rank:
-            found = values[i]
-    return found
+            value = values[i]
+    return value
 
 
-@compiled(inline="always")
+@compile_kernel(inline="always")
 def _median(values: Array, count: int) -> float:
     """Median of the first `count` values."""
     middle = count // 2
     if count % 2:
-        return float(_ranked(values, count, middle))
-    return 0.5 * (_ranked(values, count, middle - 1) + _ranked(values, count, middle))
+        return float(_select_rank(values, count, middle))
+    return 0.5 * (_select_rank(values, count, middle - 1) + _select_rank(values, count, middle))
 
 
-@compiled(parallel=True, error_model="numpy")
+@compile_kernel(parallel=True, error_model="numpy")
 def _fill_medians(lanes: Array, queries: int, words: Array, offsets: Array, left_out: int, out: Array) -> None:
     slides, step = len(offsets) - 1, lanes.shape[1] // _LANES
     width = lanes.shape[0]
@@ -178,37 +178,41 @@ def _fill_medians(lanes: Array, queries: int, words: Array, offsets: Array, left
                 out[slide, 1] = _median(nearest_to_slide, count)
 
 
-def _in_lanes(query: Words) -> Words:
+def _arrange_in_lanes(query: Words) -> Words:
     """Barcodes [Q, W] side by side, [W, Q rounded up to whole vectors]; the first fills up, and changes no minimum."""
     filling = np.repeat(query[:1], -len(query) % _LANES, axis=0)
     return np.ascontiguousarray(np.concatenate([query, filling]).T)
 
 
-def directional_medians(query: Words, words: Words, offsets: np.ndarray[Any, Any], threads: int | None = None) -> Any:
+def compute_directional_medians(
+    query: Words, words: Words, offsets: np.ndarray[Any, Any], threads: int | None = None
+) -> Any:
     """Medians of minimum Hamming distances between a query and S slides, float64 [S, 2].
 
     query: uint64 [Q, W]; words: uint64 [total, W], the barcodes of slide s at offsets[s]:offsets[s + 1]. Column 0 is
     the median over the query's barcodes of the nearest of the slide, column 1 the other way round. A slide has at most
     64 barcodes, and at least one. threads: None takes two for many slides.
     """
-    return _medians(query, words, offsets, np.empty((len(offsets) - 1, 2)), 0, threads)
+    return _compute_medians(query, words, offsets, np.empty((len(offsets) - 1, 2)), 0, threads)
 
 
-def query_medians(
+def compute_query_medians(
     query: Words, words: Words, offsets: np.ndarray[Any, Any], left_out: int = 0, threads: int | None = None
 ) -> Any:
-    """Column 0 of `directional_medians` alone, float64 [S]; the last `left_out` barcodes of each slide don't count."""
-    return _medians(query, words, offsets, np.empty((len(offsets) - 1, 1)), left_out, threads)[:, 0]
+    """Column 0 of `compute_directional_medians`, float64 [S]; each slide's last `left_out` barcodes don't count."""
+    return _compute_medians(query, words, offsets, np.empty((len(offsets) - 1, 1)), left_out, threads)[:, 0]
 
 
-def _medians(query: Words, words: Words, offsets: Array, out: Array, left_out: int, threads: int | None) -> Array:
+def _compute_medians(
+    query: Words, words: Words, offsets: Array, out: Array, left_out: int, threads: int | None
+) -> Array:
     check_counts(offsets, left_out)
-    use_threads(threads or threads_for(len(out)))
-    _fill_medians(_in_lanes(query), len(query), np.ascontiguousarray(words), offsets, left_out, out)
+    use_threads(threads or count_threads(len(out)))
+    _fill_medians(_arrange_in_lanes(query), len(query), np.ascontiguousarray(words), offsets, left_out, out)
     return out
 
 
-@compiled(parallel=True)
+@compile_kernel(parallel=True)
 def _fill_products(vectors: Array, query: Array, out: Array) -> None:
     dimension = len(query)
     steps = dimension // LANES
@@ -227,6 +231,6 @@ def inner_products(vectors: Array, query: Array) -> Array:
     busy for a while after each small product, and hold up what comes next.
     """
     out = np.empty(len(vectors), np.float32)
-    use_threads(threads_for(len(vectors)))
+    use_threads(count_threads(len(vectors)))
     _fill_products(np.ascontiguousarray(vectors), np.ascontiguousarray(query), out)
     return out

@@ -19,7 +19,7 @@ _MOST_CELLS = 500_000
 _LEAST_LENGTH = np.float32(1e-12)
 
 
-def mean_largest_cosines(query: NDArray[np.float16], mosaics: NDArray[np.float16], offsets: Ints) -> Doubles:
+def compute_mean_largest_cosines(query: NDArray[np.float16], mosaics: NDArray[np.float16], offsets: Ints) -> Doubles:
     """Means of the largest cosines between a query's mosaic and those of S slides, float64 [S, 2].
 
     query: [Q, D]; mosaics: [total, D], those of slide s at offsets[s]:offsets[s + 1], at least one. Column 0 is the
@@ -28,20 +28,20 @@ def mean_largest_cosines(query: NDArray[np.float16], mosaics: NDArray[np.float16
     """
     if len(offsets) > 1 and np.diff(offsets).min() < 1:
         raise ConfigurationError("mosaics", "a slide without a mosaic vector", "Give at least one")
-    own = _unit(query)
-    found = np.empty((len(offsets) - 1, 2))
-    for first, last in _runs(offsets, max(1, _MOST_CELLS // max(1, mosaics.shape[1]))):
+    own = _normalise(query)
+    means = np.empty((len(offsets) - 1, 2))
+    for first, last in _split_runs(offsets, max(1, _MOST_CELLS // max(1, mosaics.shape[1]))):
         vectors = mosaics[offsets[first] : offsets[last]].astype(np.float32)
         lengths = np.sqrt(np.einsum("td,td->t", vectors, vectors))
         cosines = own @ vectors.T / np.maximum(lengths, _LEAST_LENGTH)
         starts = offsets[first:last] - offsets[first]
         counts = np.diff(offsets[first : last + 1])
-        found[first:last, 0] = np.maximum.reduceat(cosines, starts, axis=1).mean(axis=0, dtype=np.float64)
-        found[first:last, 1] = np.add.reduceat(cosines.max(axis=0), starts, dtype=np.float64) / counts
-    return found
+        means[first:last, 0] = np.maximum.reduceat(cosines, starts, axis=1).mean(axis=0, dtype=np.float64)
+        means[first:last, 1] = np.add.reduceat(cosines.max(axis=0), starts, dtype=np.float64) / counts
+    return means
 
 
-def _runs(offsets: Ints, most: int) -> Iterator[tuple[int, int]]:
+def _split_runs(offsets: Ints, most: int) -> Iterator[tuple[int, int]]:
     """Runs of slides, first and behind the last, of at most so many vectors, or of one slide."""
     first, slides = 0, len(offsets) - 1
     while first < slides:
@@ -51,6 +51,6 @@ def _runs(offsets: Ints, most: int) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _unit(rows: NDArray[np.float16]) -> NDArray[np.float32]:
+def _normalise(rows: NDArray[np.float16]) -> NDArray[np.float32]:
     wide = rows.astype(np.float32)
     return np.asarray(wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), _LEAST_LENGTH), np.float32)

@@ -33,8 +33,8 @@ def check_counts(offsets: Array, left_out: int = 0) -> None:
         raise ConfigurationError("barcodes", what, "Give 1 to 63 mosaic vectors")
 
 
-def directional_medians(query: Words, words: Words, offsets: Array) -> Doubles:
-    """As `kernels.directional_medians`."""
+def compute_directional_medians(query: Words, words: Words, offsets: Array) -> Doubles:
+    """As `kernels.compute_directional_medians`."""
     check_counts(offsets)
     distances = _hamming(query, words)
     nearest, counts = distances.min(axis=0), np.diff(offsets)
@@ -45,8 +45,8 @@ def directional_medians(query: Words, words: Words, offsets: Array) -> Doubles:
     return np.stack([_medians_over_query(distances, offsets[:-1]), own], axis=1)
 
 
-def query_medians(query: Words, words: Words, offsets: Array, left_out: int = 0) -> Doubles:
-    """As `kernels.query_medians`."""
+def compute_query_medians(query: Words, words: Words, offsets: Array, left_out: int = 0) -> Doubles:
+    """As `kernels.compute_query_medians`."""
     check_counts(offsets, left_out)
     distances = _hamming(query, words)
     if left_out:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.errors import EncoderError
-from histoseek.mosaics.barcodes import Words, barcodes
+from histoseek.mosaics.barcodes import Words, make_barcodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Signature:
     tile_size_level0: int
 
     @classmethod
-    def of(
+    def create(
         cls,
         global_vector: NDArray[np.float32],
         mosaic: NDArray[np.float16],
@@ -47,7 +47,7 @@ class Signature:
         tile_size_level0: int,
     ) -> Signature:
         """Compute the barcodes and check all parts; raises EncoderError when they don't fit together."""
-        codes = signature_barcodes(mosaic, global_vector)
+        codes = make_signature_barcodes(mosaic, global_vector)
         signature = cls(global_vector, mosaic, shares, codes, mosaic_tiles, tile_size_level0)
         fault = signature.fault()
         if fault:
@@ -64,13 +64,13 @@ class Signature:
             return f"{count} mosaic vectors with tiles for {len(self.mosaic_tiles)}"
         if not (np.isfinite(self.global_vector).all() and np.isfinite(self.mosaic).all()):
             return "vectors hold NaN or infinity"
-        if not np.array_equal(self.barcodes, signature_barcodes(self.mosaic, self.global_vector)):
+        if not np.array_equal(self.barcodes, make_signature_barcodes(self.mosaic, self.global_vector)):
             return "barcodes do not belong to the vectors"
         if any(tiles.coords.shape != (len(tiles.weights), 2) or not len(tiles.weights) for tiles in self.mosaic_tiles):
             return "a mosaic vector without tiles"
         return None
 
 
-def signature_barcodes(mosaic: NDArray[np.float16], global_vector: NDArray[np.float32]) -> Words:
+def make_signature_barcodes(mosaic: NDArray[np.float16], global_vector: NDArray[np.float32]) -> Words:
     """Barcodes [M + 1, W] of a mosaic as stored, then of the global vector."""
-    return np.concatenate([barcodes(mosaic), barcodes(global_vector[None])])
+    return np.concatenate([make_barcodes(mosaic), make_barcodes(global_vector[None])])

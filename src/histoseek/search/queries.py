@@ -101,7 +101,7 @@ class EncodedSlide:
     def __post_init__(self) -> None:
         _require_areas(self.regions)
         if not (math.isfinite(self.spacing_um_per_px) and self.spacing_um_per_px >= 0):
-            what = f"a spacing of {self.spacing_um_per_px} um/px"
+            what = f"a spacing of {self.spacing_um_per_px} µm/px"
             raise ConfigurationError("encoded slide", what, "Give a positive number, or 0 when it is not known")
 
 

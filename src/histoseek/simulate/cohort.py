@@ -11,7 +11,7 @@ import numpy as np
 
 from histoseek.geometry import Size
 from histoseek.progress import Reporter, SilentReporter
-from histoseek.simulate.diagnoses import DIAGNOSES, diagnosis, report_text
+from histoseek.simulate.diagnoses import DIAGNOSES, get_diagnosis, write_report
 from histoseek.simulate.slide import SlideSpec, write_slide
 
 
@@ -39,11 +39,11 @@ class SimulatedSlide:
     age: int
 
 
-def cohort_slides(spec: CohortSpec, folder: Path) -> tuple[SimulatedSlide, ...]:
+def plan_slides(spec: CohortSpec, folder: Path) -> tuple[SimulatedSlide, ...]:
     """The slides of a cohort, not yet written; raises ConfigurationError for an unknown diagnosis."""
     slides = []
     for patient in range(spec.patients):
-        name = diagnosis(spec.diagnoses[patient % len(spec.diagnoses)]).name
+        name = get_diagnosis(spec.diagnoses[patient % len(spec.diagnoses)]).name
         age = int(np.random.default_rng([spec.seed, patient]).integers(25, 90))
         for number in range(spec.slides_per_patient):
             seed = spec.seed * 1_000_003 + patient * 101 + number
@@ -57,7 +57,7 @@ def cohort_slides(spec: CohortSpec, folder: Path) -> tuple[SimulatedSlide, ...]:
                 seed=seed,
                 site_effect=spec.site_effect,
             )
-            slides.append(SimulatedSlide(slide, folder / f"{slide.slide_id}.tiff", report_text(name, seed), age))
+            slides.append(SimulatedSlide(slide, folder / f"{slide.slide_id}.tiff", write_report(name, seed), age))
     return tuple(slides)
 
 
@@ -65,7 +65,7 @@ def write_cohort(spec: CohortSpec, folder: Path, reporter: Reporter | None = Non
     """Write the slides with metadata.csv and reports.csv; slides that are there already are kept."""
     reporter = reporter or SilentReporter()
     folder.mkdir(parents=True, exist_ok=True)
-    slides = cohort_slides(spec, folder)
+    slides = plan_slides(spec, folder)
     for slide in slides:
         if not slide.path.exists():
             write_slide(slide.spec, slide.path)
@@ -80,7 +80,7 @@ def _write_tables(slides: Sequence[SimulatedSlide], folder: Path) -> None:
         rows.writerow(["slide_id", "case_id", "patient_id", "site", "stain", "organ", "diagnosis", "age"])
         for slide in slides:
             made = slide.spec
-            organ = diagnosis(made.diagnosis).organ
+            organ = get_diagnosis(made.diagnosis).organ
             rows.writerow(
                 [made.slide_id, made.slide_id[:8], made.patient, made.site, "H&E", organ, made.diagnosis, slide.age]
             )

@@ -21,7 +21,7 @@ class Diagnosis:
     findings: tuple[str, ...]
 
 
-def _diagnosis(name: str, organ: str, findings: tuple[str, ...], **mixture: float) -> Diagnosis:
+def _make_diagnosis(name: str, organ: str, findings: tuple[str, ...], **mixture: float) -> Diagnosis:
     return Diagnosis(name, organ, MappingProxyType(mixture), findings)
 
 
@@ -29,7 +29,7 @@ DIAGNOSES: Mapping[str, Diagnosis] = MappingProxyType(
     {
         made.name: made
         for made in (
-            _diagnosis(
+            _make_diagnosis(
                 "adenocarcinoma",
                 "colon",
                 ("irregular glands infiltrating the stroma", "gland-forming tumour", "fused atypical glands"),
@@ -39,7 +39,7 @@ DIAGNOSES: Mapping[str, Diagnosis] = MappingProxyType(
                 necrosis=0.08,
                 fat=0.04,
             ),
-            _diagnosis(
+            _make_diagnosis(
                 "squamous cell carcinoma",
                 "lung",
                 ("solid sheets of atypical cells", "confluent nests without gland formation"),
@@ -48,7 +48,7 @@ DIAGNOSES: Mapping[str, Diagnosis] = MappingProxyType(
                 necrosis=0.1,
                 lymphocytes=0.06,
             ),
-            _diagnosis(
+            _make_diagnosis(
                 "papillary carcinoma",
                 "thyroid",
                 ("papillary fronds with fibrovascular cores", "branching papillae lined by atypical cells"),
@@ -57,7 +57,7 @@ DIAGNOSES: Mapping[str, Diagnosis] = MappingProxyType(
                 lymphocytes=0.04,
                 fat=0.06,
             ),
-            _diagnosis(
+            _make_diagnosis(
                 "lymphoma",
                 "lymph node",
                 ("diffuse infiltrate of small lymphoid cells", "effaced architecture with a monotonous infiltrate"),
@@ -65,7 +65,7 @@ DIAGNOSES: Mapping[str, Diagnosis] = MappingProxyType(
                 stroma=0.14,
                 fat=0.08,
             ),
-            _diagnosis(
+            _make_diagnosis(
                 "normal tissue",
                 "breast",
                 ("fat and fibrous stroma with regular glands", "unremarkable lobules in fatty stroma"),
@@ -78,17 +78,17 @@ DIAGNOSES: Mapping[str, Diagnosis] = MappingProxyType(
 )
 
 
-def diagnosis(name: str) -> Diagnosis:
+def get_diagnosis(name: str) -> Diagnosis:
     """The diagnosis of this name; raises ConfigurationError naming the known ones."""
     if name not in DIAGNOSES:
-        raise ConfigurationError(name, "no such simulated diagnosis", f"Known are: {', '.join(DIAGNOSES)}")
+        raise ConfigurationError(name, "there is no such simulated diagnosis", f"Choose from: {', '.join(DIAGNOSES)}")
     return DIAGNOSES[name]
 
 
-def report_text(name: str, seed: int) -> str:
+def write_report(name: str, seed: int) -> str:
     """A short report that fits the diagnosis; the same for the same seed."""
-    found, rng = diagnosis(name), np.random.default_rng([seed, 3])
-    opening = rng.choice([f"{found.organ.capitalize()}, biopsy: {name}.", f"Diagnosis: {name} of the {found.organ}."])
-    finding = rng.choice(list(found.findings))
-    necrosis = "Necrosis is present." if "necrosis" in found.mixture else "No necrosis is seen."
+    case, rng = get_diagnosis(name), np.random.default_rng([seed, 3])
+    opening = rng.choice([f"{case.organ.capitalize()}, biopsy: {name}.", f"Diagnosis: {name} of the {case.organ}."])
+    finding = rng.choice(list(case.findings))
+    necrosis = "Necrosis is present." if "necrosis" in case.mixture else "No necrosis is seen."
     return f"{opening} Sections show {finding}. {necrosis}"

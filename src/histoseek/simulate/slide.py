@@ -14,9 +14,9 @@ import tifffile
 from numpy.typing import NDArray
 
 from histoseek.geometry import Size
-from histoseek.simulate.diagnoses import diagnosis
-from histoseek.simulate.staining import Staining, colour, glass, staining
-from histoseek.simulate.textures import EDGE_PX, texture
+from histoseek.simulate.diagnoses import get_diagnosis
+from histoseek.simulate.staining import Staining, make_staining, render_glass, render_texture
+from histoseek.simulate.textures import EDGE_PX, make_texture
 
 Pixels = NDArray[np.uint8]
 
@@ -57,7 +57,7 @@ def write_slide(spec: SlideSpec, path: Path) -> None:
             while next_level is not None:
                 _write_level(tiff, spec, next_level, downsample)
                 downsample *= _LEVEL_STEP
-                next_level = _shrunk(next_level) if max(next_level.shape[:2]) > _SMALLEST_LEVEL_PX else None
+                next_level = _shrink(next_level) if max(next_level.shape[:2]) > _SMALLEST_LEVEL_PX else None
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -68,7 +68,7 @@ def render_region(spec: SlideSpec, x: int, y: int, width: int, height: int) -> P
     return _Painter(spec).paint(x, y, width, height)
 
 
-def strips(spec: SlideSpec) -> Iterator[Pixels]:
+def render_strips(spec: SlideSpec) -> Iterator[Pixels]:
     """The whole slide at level 0 in strips of at most 1024 rows, top to bottom."""
     painter = _Painter(spec)
     return (painter.strip(top) for top in range(0, spec.size.height, _STRIP_PX))
@@ -77,18 +77,18 @@ def strips(spec: SlideSpec) -> Iterator[Pixels]:
 class _Painter:
     def __init__(self, spec: SlideSpec) -> None:
         self.spec = spec
-        self._components = tuple(diagnosis(spec.diagnosis).mixture)
+        self._components = tuple(get_diagnosis(spec.diagnosis).mixture)
 
     @cached_property
     def _staining(self) -> Staining:
-        return staining(_number(self.spec.site), _number(self.spec.patient), self.spec.site_effect)
+        return make_staining(_hash_name(self.spec.site), _hash_name(self.spec.patient), self.spec.site_effect)
 
     @cached_property
     def _textures(self) -> tuple[Pixels, ...]:
         """Glass first, then the diagnosis' components, in colour."""
-        made = [texture(name, self.spec.seed, self.spec.spacing_um_per_px) for name in self._components]
-        empty = glass(self.spec.seed, self._staining, EDGE_PX)
-        return (empty, *(colour(one, self._staining) for one in made))
+        made = [make_texture(name, self.spec.seed, self.spec.spacing_um_per_px) for name in self._components]
+        empty = render_glass(self.spec.seed, self._staining, EDGE_PX)
+        return (empty, *(render_texture(one, self._staining) for one in made))
 
     @cached_property
     def _scores(self) -> NDArray[np.float32]:
@@ -100,12 +100,12 @@ class _Painter:
             int(spec.size.width * edge / spec.size.longer_edge) + 2,
         )
         rng = np.random.default_rng([spec.seed, 4])
-        patient = np.random.default_rng([_number(spec.patient), 5])
-        shares = np.array(list(diagnosis(spec.diagnosis).mixture.values()))
+        patient = np.random.default_rng([_hash_name(spec.patient), 5])
+        shares = np.array(list(get_diagnosis(spec.diagnosis).mixture.values()))
         shares = shares * np.exp(0.25 * patient.standard_normal(len(shares)))
         bias = np.log(shares / shares.sum())
-        fields = [_smooth(rng, shape, 300 / _MAP_UM) + 0.9 * b for b in bias]
-        outside = 30 * (_outline(rng, shape) - 1.0) - 3
+        fields = [_make_smooth_field(rng, shape, 300 / _MAP_UM) + 0.9 * b for b in bias]
+        outside = 30 * (_make_outline(rng, shape) - 1.0) - 3
         return np.dstack([outside, *fields]).astype(np.float32)
 
     def strip(self, top: int) -> Pixels:
@@ -158,15 +158,15 @@ def _write_full_level(tiff: tifffile.TiffWriter, painter: _Painter) -> Pixels | 
     def tiles() -> Iterator[Pixels]:
         for top in range(0, spec.size.height, _STRIP_PX):
             strip = painter.strip(top)
-            smaller.append(_shrunk(strip))
-            yield from _tiles(strip)
+            smaller.append(_shrink(strip))
+            yield from _split_tiles(strip)
 
     _write_tiles(tiff, spec, spec.size, 1, tiles())
     return np.concatenate(smaller) if spec.size.longer_edge > _SMALLEST_LEVEL_PX else None
 
 
 def _write_level(tiff: tifffile.TiffWriter, spec: SlideSpec, pixels: Pixels, downsample: int) -> None:
-    _write_tiles(tiff, spec, Size(pixels.shape[1], pixels.shape[0]), downsample, _tiles(pixels))
+    _write_tiles(tiff, spec, Size(pixels.shape[1], pixels.shape[0]), downsample, _split_tiles(pixels))
 
 
 def _write_tiles(
@@ -189,7 +189,7 @@ def _write_tiles(
     )
 
 
-def _tiles(pixels: Pixels) -> Iterator[Pixels]:
+def _split_tiles(pixels: Pixels) -> Iterator[Pixels]:
     height, width = pixels.shape[:2]
     padded = np.pad(pixels, ((0, -height % _TILE_PX), (0, -width % _TILE_PX), (0, 0)), mode="edge")
     for y in range(0, height, _TILE_PX):
@@ -197,18 +197,18 @@ def _tiles(pixels: Pixels) -> Iterator[Pixels]:
             yield padded[y : y + _TILE_PX, x : x + _TILE_PX]
 
 
-def _shrunk(pixels: Pixels) -> Pixels:
+def _shrink(pixels: Pixels) -> Pixels:
     height, width = (max(1, length // _LEVEL_STEP) for length in pixels.shape[:2])
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _smooth(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> NDArray[np.float32]:
+def _make_smooth_field(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> NDArray[np.float32]:
     field = cv2.GaussianBlur(rng.standard_normal(shape).astype(np.float32), (0, 0), sigma)
     fine = cv2.GaussianBlur(rng.standard_normal(shape).astype(np.float32), (0, 0), 1.0)
     return np.asarray(field / field.std() + 0.25 * fine / fine.std(), np.float32)
 
 
-def _outline(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float32]:
+def _make_outline(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float32]:
     """Below 1 inside of one to three irregular pieces of tissue."""
     ys, xs = np.mgrid[0 : shape[0], 0 : shape[1]]
     pieces = int(rng.integers(1, 4))
@@ -222,5 +222,5 @@ def _outline(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.flo
     return np.asarray(distance + 0.1 * wobble / wobble.std(), np.float32)
 
 
-def _number(name: str) -> int:
+def _hash_name(name: str) -> int:
     return zlib.crc32(name.encode())

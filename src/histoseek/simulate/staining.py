@@ -25,7 +25,7 @@ class Staining:
     blur_px: float
 
 
-def staining(site_seed: int, patient_seed: int, site_effect: float) -> Staining:
+def make_staining(site_seed: int, patient_seed: int, site_effect: float) -> Staining:
     """The staining of a site, and a little of it by patient; site_effect 0 makes all sites the same."""
     site, patient = np.random.default_rng([site_seed, 1]), np.random.default_rng([patient_seed, 2])
     tilt = 0.10 * site_effect * site.standard_normal((2, 3)) + 0.02 * patient.standard_normal((2, 3))
@@ -38,7 +38,7 @@ def staining(site_seed: int, patient_seed: int, site_effect: float) -> Staining:
     return Staining(haematoxylin, eosin, glass, blur)  # type: ignore[arg-type]
 
 
-def colour(texture: Texture, stain: Staining) -> NDArray[np.uint8]:
+def render_texture(texture: Texture, stain: Staining) -> NDArray[np.uint8]:
     """A texture as RGB, uint8 [h, w, 3], by Beer and Lambert; still wraps around."""
     density = texture.haematoxylin[..., None] * np.array(stain.haematoxylin, np.float32)
     density = density + texture.eosin[..., None] * np.array(stain.eosin, np.float32)
@@ -49,7 +49,7 @@ def colour(texture: Texture, stain: Staining) -> NDArray[np.uint8]:
     return np.clip(blurred + 0.5, 0, 255).astype(np.uint8)
 
 
-def glass(seed: int, stain: Staining, edge_px: int) -> NDArray[np.uint8]:
+def render_glass(seed: int, stain: Staining, edge_px: int) -> NDArray[np.uint8]:
     """Empty glass with a little noise, uint8 [edge, edge, 3]."""
     noise = np.random.default_rng([seed, 99]).normal(0, 0.8, (edge_px, edge_px, 1))
     return np.clip(stain.glass + noise + np.zeros(3), 0, 255).astype(np.uint8)

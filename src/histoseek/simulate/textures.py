@@ -43,7 +43,7 @@ class Canvas:
         field = np.fft.irfft2(np.fft.rfft2(white) * spectrum, s=white.shape)
         return ((field - field.mean()) / field.std()).astype(np.float32)
 
-    def scattered(self, spacing_um: float) -> NDArray[np.float64]:
+    def scatter(self, spacing_um: float) -> NDArray[np.float64]:
         """Places [K, 2] in px on a jittered grid of about this spacing."""
         count = max(1, round(EDGE_PX / (spacing_um * self.px_per_um)))
         grid = np.stack(np.meshgrid(np.arange(count), np.arange(count)), -1).reshape(-1, 2)
@@ -86,22 +86,22 @@ def _full(field: Field) -> Field:
 
 def _stroma(canvas: Canvas) -> Texture:
     fibres = canvas.noise(4, stretch=8)
-    nuclei = canvas.nuclei(canvas.scattered(28), 2.6, 0.2, elongation=2.2)
+    nuclei = canvas.nuclei(canvas.scatter(28), 2.6, 0.2, elongation=2.2)
     return Texture(0.9 * nuclei + 0.05, 0.45 + 0.16 * fibres + 0.08 * canvas.noise(60))
 
 
 def _sheets(canvas: Canvas) -> Texture:
-    nuclei = canvas.nuclei(canvas.scattered(13), 4.6, 0.35)
+    nuclei = canvas.nuclei(canvas.scatter(13), 4.6, 0.35)
     return Texture(
         0.95 * nuclei + 0.18 + 0.04 * canvas.noise(5), 0.5 + 0.08 * canvas.noise(12) + 0.05 * canvas.noise(80)
     )
 
 
 def _glands(canvas: Canvas) -> Texture:
-    nearest, second = canvas.distances(canvas.scattered(95))
+    nearest, second = canvas.distances(canvas.scatter(95))
     wall = second - nearest + 6 * canvas.noise(25)
     lumen, epithelium = wall > 62, (wall > 18) & (wall <= 62)
-    places = canvas.scattered(8.5)
+    places = canvas.scatter(8.5)
     basal = np.abs(wall - 30) < 13
     chosen = places[basal[places[:, 1].astype(int) % EDGE_PX, places[:, 0].astype(int) % EDGE_PX]]
     nuclei = canvas.nuclei(chosen, 3.6, 0.2, elongation=1.6)
@@ -114,7 +114,7 @@ def _glands(canvas: Canvas) -> Texture:
 def _papillae(canvas: Canvas) -> Texture:
     fronds = canvas.noise(75, stretch=2.5)
     tissue, core = fronds > -0.1, fronds > 0.75
-    places = canvas.scattered(8)
+    places = canvas.scatter(8)
     rim = tissue & (fronds < 0.6)
     chosen = places[rim[places[:, 1].astype(int) % EDGE_PX, places[:, 0].astype(int) % EDGE_PX]]
     nuclei = canvas.nuclei(chosen, 3.4, 0.2)
@@ -124,22 +124,22 @@ def _papillae(canvas: Canvas) -> Texture:
 
 
 def _fat(canvas: Canvas) -> Texture:
-    nearest, second = canvas.distances(canvas.scattered(62))
+    nearest, second = canvas.distances(canvas.scatter(62))
     membrane = np.exp(-(((second - nearest) / 3.0) ** 2))
-    nuclei = canvas.nuclei(canvas.scattered(110), 2.4, 0.2, elongation=2.0)
+    nuclei = canvas.nuclei(canvas.scatter(110), 2.4, 0.2, elongation=2.0)
     return Texture(
         (0.08 * membrane + 0.5 * nuclei * (membrane > 0.2)).astype(np.float32), (0.32 * membrane).astype(np.float32)
     )
 
 
 def _necrosis(canvas: Canvas) -> Texture:
-    debris = canvas.nuclei(canvas.scattered(24), 1.2, 0.5)
+    debris = canvas.nuclei(canvas.scatter(24), 1.2, 0.5)
     grain = canvas.noise(2.5)
     return Texture(0.1 + 0.5 * debris + 0.03 * grain, 0.62 + 0.12 * grain + 0.1 * canvas.noise(40))
 
 
 def _lymphocytes(canvas: Canvas) -> Texture:
-    nuclei = canvas.nuclei(canvas.scattered(7.5), 2.9, 0.1, elongation=1.05)
+    nuclei = canvas.nuclei(canvas.scatter(7.5), 2.9, 0.1, elongation=1.05)
     return Texture(1.05 * nuclei + 0.12, 0.22 + 0.04 * canvas.noise(10))
 
 
@@ -156,7 +156,7 @@ COMPONENTS: Mapping[str, Callable[[Canvas], Texture]] = MappingProxyType(
 )
 
 
-def texture(component: str, seed: int, spacing_um_per_px: float) -> Texture:
+def make_texture(component: str, seed: int, spacing_um_per_px: float) -> Texture:
     """The texture of a component; the same for the same seed and spacing."""
     number = list(COMPONENTS).index(component)
     made = COMPONENTS[component](Canvas(np.random.default_rng([seed, number]), 1 / spacing_um_per_px))

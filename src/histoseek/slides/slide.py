@@ -29,7 +29,7 @@ class Slide:
         self._reader = reader
         self.source = source
         self.spacing_um_per_px = spacing_um_per_px
-        """Level-0 spacing in um/px."""
+        """Level-0 spacing in µm/px."""
 
     def __enter__(self) -> Self:
         return self
@@ -118,7 +118,7 @@ def _plausible(source: SlideSource, spacing_um_per_px: float | None) -> float:
     if math.isnan(spacing_um_per_px):
         raise MissingSpacing(source.uri, source.name, "the file's pixels are not square, or their unit is unknown")
     if not _FINEST_UM_PER_PX <= spacing_um_per_px <= _COARSEST_UM_PER_PX:
-        raise MissingSpacing(source.uri, source.name, f"{spacing_um_per_px:.4g} um/px is not a microscope's")
+        raise MissingSpacing(source.uri, source.name, f"{spacing_um_per_px:.4g} µm/px is not a microscope's")
     return spacing_um_per_px
 
 

@@ -31,7 +31,7 @@ def kmeans(points: Floats, clusters: int, seed: int, *, spherical: bool = False,
     """
     points = np.ascontiguousarray(points, dtype=np.float32)
     if spherical:
-        points = unit_rows(points)
+        points = normalise_rows(points)
     centres = _seed_centres(points, clusters, np.random.default_rng(seed))
     labels, distances = _assign(points, centres)
     for _ in range(iterations):
@@ -40,47 +40,47 @@ def kmeans(points: Floats, clusters: int, seed: int, *, spherical: bool = False,
         if np.array_equal(moved, labels):
             break
         labels = moved
-    return _without_empty(centres, labels, distances)
+    return _drop_empty(centres, labels, distances)
 
 
-def sampled_kmeans(points: Floats, clusters: int, seed: int, sample: int = 1024, iterations: int = 10) -> Clustering:
+def cluster_sample(points: Floats, clusters: int, seed: int, sample: int = 1024, iterations: int = 10) -> Clustering:
     """Like `kmeans`, with centres found in a few iterations on a sample of the points: rough, and fast for many."""
     points = np.ascontiguousarray(points, dtype=np.float32)
-    chosen = np.arange(len(points))
+    sample_rows = np.arange(len(points))
     if len(points) > sample:
-        chosen = np.sort(np.random.default_rng(seed).choice(len(points), sample, replace=False))
-    centres = kmeans(points[chosen], clusters, seed, iterations=iterations).centres
-    return _without_empty(centres, *_assign(points, centres))
+        sample_rows = np.sort(np.random.default_rng(seed).choice(len(points), sample, replace=False))
+    centres = kmeans(points[sample_rows], clusters, seed, iterations=iterations).centres
+    return _drop_empty(centres, *_assign(points, centres))
 
 
-def unit_rows(rows: Floats) -> Floats:
+def normalise_rows(rows: Floats) -> Floats:
     """Rows [N, D] scaled to length one; all-zero rows stay zero."""
     norms = np.linalg.norm(rows, axis=-1, keepdims=True)
     return (rows / np.maximum(norms, np.finfo(np.float32).tiny)).astype(np.float32, copy=False)
 
 
 def _seed_centres(points: Floats, clusters: int, rng: np.random.Generator) -> Floats:
-    chosen = [int(rng.integers(len(points)))]
-    nearest = _squared_distances(points, points[chosen])[:, 0].astype(np.float64)
-    while len(chosen) < min(clusters, len(points)):
-        nearest[chosen] = 0.0
+    centre_rows = [int(rng.integers(len(points)))]
+    nearest = _compute_squared_distances(points, points[centre_rows])[:, 0].astype(np.float64)
+    while len(centre_rows) < min(clusters, len(points)):
+        nearest[centre_rows] = 0.0
         total = nearest.sum()
         if total <= 1e-9:
             break
         pick = int(np.searchsorted(np.cumsum(nearest), rng.random() * total, side="right"))
-        chosen.append(min(pick, len(points) - 1))
-        nearest = np.minimum(nearest, _squared_distances(points, points[chosen[-1:]])[:, 0])
-    return points[chosen].copy()
+        centre_rows.append(min(pick, len(points) - 1))
+        nearest = np.minimum(nearest, _compute_squared_distances(points, points[centre_rows[-1:]])[:, 0])
+    return points[centre_rows].copy()
 
 
-def _squared_distances(points: Floats, centres: Floats) -> Floats:
+def _compute_squared_distances(points: Floats, centres: Floats) -> Floats:
     cross = points @ centres.T
     squares = np.einsum("nd,nd->n", points, points)[:, None] + np.einsum("kd,kd->k", centres, centres)[None, :]
     return np.maximum(squares - 2 * cross, 0).astype(np.float32, copy=False)
 
 
 def _assign(points: Floats, centres: Floats) -> tuple[Ints, Floats]:
-    distances = _squared_distances(points, centres)
+    distances = _compute_squared_distances(points, centres)
     labels = distances.argmin(axis=1)
     return labels.astype(np.int64), distances[np.arange(len(points)), labels]
 
@@ -89,12 +89,12 @@ def _move_centres(points: Floats, centres: Floats, labels: Ints, spherical: bool
     member = np.zeros((len(centres), len(points)), dtype=np.float32)
     member[labels, np.arange(len(points))] = 1.0
     counts = member.sum(axis=1)
-    moved = centres.copy()
-    filled = counts > 0
-    moved[filled] = (member @ points)[filled] / counts[filled, None]
-    return unit_rows(moved) if spherical else moved
+    new_centres = centres.copy()
+    is_filled = counts > 0
+    new_centres[is_filled] = (member @ points)[is_filled] / counts[is_filled, None]
+    return normalise_rows(new_centres) if spherical else new_centres
 
 
-def _without_empty(centres: Floats, labels: Ints, distances: Floats) -> Clustering:
-    used, compact = np.unique(labels, return_inverse=True)
-    return Clustering(centres[used], compact.reshape(-1).astype(np.int64), distances)
+def _drop_empty(centres: Floats, labels: Ints, distances: Floats) -> Clustering:
+    is_used, compact = np.unique(labels, return_inverse=True)
+    return Clustering(centres[is_used], compact.reshape(-1).astype(np.int64), distances)

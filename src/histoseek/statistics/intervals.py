@@ -37,28 +37,28 @@ def percentile_interval(
     statistic: from weights [r, P], how often each of P patients was drawn, to values [r, M], nan where a draw gives
     none; such draws are left out. Returns low and high, [M].
     """
-    values = np.concatenate([statistic(weights) for weights in _draws(patients, seed, resamples)])
-    found = np.full((2, values.shape[1]), np.nan)
-    for column, drawn in enumerate(values.T):
-        known = drawn[~np.isnan(drawn)]
-        if len(known):
-            found[:, column] = np.percentile(known, (2.5, 97.5))
-    return found[0], found[1]
+    values = np.concatenate([statistic(weights) for weights in _draw_weights(patients, seed, resamples)])
+    bounds = np.full((2, values.shape[1]), np.nan)
+    for column, resampled in enumerate(values.T):
+        finite = resampled[~np.isnan(resampled)]
+        if len(finite):
+            bounds[:, column] = np.percentile(finite, (2.5, 97.5))
+    return bounds[0], bounds[1]
 
 
-def totals(values: Floats, rows: Ints, count: int) -> Floats:
+def sum_by_row(values: Floats, rows: Ints, count: int) -> Floats:
     """Sums of values [Q, M] over the queries of each row (patient), [count, M]."""
-    found = np.zeros((count, values.shape[1]))
-    np.add.at(found, rows, values)
-    return found
+    sums = np.zeros((count, values.shape[1]))
+    np.add.at(sums, rows, values)
+    return sums
 
 
-def ratio(above: Floats, below: Floats) -> Floats:
+def divide(above: Floats, below: Floats) -> Floats:
     """The quotient, nan where nothing is below."""
     return np.divide(above, below, out=np.full(np.broadcast(above, below).shape, np.nan), where=below > 0)
 
 
-def _draws(patients: int, seed: int, resamples: int) -> Iterator[Floats]:
+def _draw_weights(patients: int, seed: int, resamples: int) -> Iterator[Floats]:
     """Weights of resamples in blocks [r, P] that bound memory; independent of the size of the blocks."""
     rng = np.random.default_rng(seed)
     size = max(1, _BLOCK_CELLS // max(1, patients))

@@ -46,32 +46,34 @@ class TileSet:
         return replace(self, coords=self.coords[indices], weights=weights)
 
 
-def tissue_grid(slide: Slide, mask: TissueMask, shape: TileShape, regions: Sequence[Rect] = ()) -> TileSet:
+def lay_tissue_grid(slide: Slide, mask: TissueMask, shape: TileShape, regions: Sequence[Rect] = ()) -> TileSet:
     """Lay a grid without overlap, centred on the slide or on each region, and keep the tiles that show tissue.
 
     A slide smaller than a tile gets one tile, and so does a region. Whether the slide is fine enough for the tiles'
     spacing is checked before (`check_spacing`). Raises NoTissue when no tile shows tissue, and RegionOutside.
     """
     edge = level0_edge_px(shape.edge_px, UmPerPx(shape.spacing_um_per_px), UmPerPx(slide.spacing_um_per_px))
-    coords = _grid_of_regions(slide, regions, edge) if regions else _grid(slide.size, edge)
-    kept = coords[_covered(tissue_share(mask, slide, coords, edge))]
+    coords = _lay_region_grids(slide, regions, edge) if regions else _lay_grid(slide.size, edge)
+    kept = coords[_is_covered(measure_tissue_share(mask, slide, coords, edge))]
     if not len(kept):
         raise NoTissue(slide.source.uri, "no tile of the region shows tissue" if regions else "no tile shows tissue")
     return TileSet(kept, edge, shape, np.ones(len(kept), np.float32))
 
 
-def tissue_share(mask: TissueMask, slide: Slide, coords: NDArray[np.int32], edge_level0: int) -> NDArray[np.float64]:
+def measure_tissue_share(
+    mask: TissueMask, slide: Slide, coords: NDArray[np.int32], edge_level0: int
+) -> NDArray[np.float64]:
     """Share of tissue [N] in each tile, from the mask's pixels."""
     height, width = mask.mask.shape
     summed = np.zeros((height + 1, width + 1), np.int64)
     summed[1:, 1:] = mask.mask.cumsum(0).cumsum(1)
-    left, right = _pixel_range(coords[:, 0], edge_level0, slide.size.width, width)
-    top, bottom = _pixel_range(coords[:, 1], edge_level0, slide.size.height, height)
+    left, right = _find_pixel_range(coords[:, 0], edge_level0, slide.size.width, width)
+    top, bottom = _find_pixel_range(coords[:, 1], edge_level0, slide.size.height, height)
     inside = summed[bottom, right] - summed[top, right] - summed[bottom, left] + summed[top, left]
     return inside / ((right - left) * (bottom - top))
 
 
-def _grid_of_regions(slide: Slide, regions: Sequence[Rect], edge: int) -> NDArray[np.int32]:
+def _lay_region_grids(slide: Slide, regions: Sequence[Rect], edge: int) -> NDArray[np.int32]:
     """The grids of several regions, each tile once, moved into the slide where they reach over its rim."""
     grids = []
     for region in regions:
@@ -79,24 +81,24 @@ def _grid_of_regions(slide: Slide, regions: Sequence[Rect], edge: int) -> NDArra
             raise RegionOutside(slide.source.uri, str(region), (slide.size.width, slide.size.height))
         # A region smaller than a tile gets the tile around it.
         centred = [min(0, length - edge) // 2 for length in (region.width, region.height)]
-        grids.append(_grid(Size(region.width, region.height), edge) + np.array([region.x, region.y]) + centred)
+        grids.append(_lay_grid(Size(region.width, region.height), edge) + np.array([region.x, region.y]) + centred)
     last = np.maximum([slide.size.width - edge, slide.size.height - edge], 0)
     inside = np.clip(np.concatenate(grids), 0, last)
     return np.unique(inside, axis=0).astype(np.int32)
 
 
-def _grid(size: Size, edge: int) -> NDArray[np.int32]:
-    xs, ys = (_starts(length, edge) for length in (size.width, size.height))
+def _lay_grid(size: Size, edge: int) -> NDArray[np.int32]:
+    xs, ys = (_list_starts(length, edge) for length in (size.width, size.height))
     return np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2).astype(np.int32)
 
 
-def _starts(length: int, edge: int) -> NDArray[np.int64]:
+def _list_starts(length: int, edge: int) -> NDArray[np.int64]:
     count = max(1, length // edge)
     margin = max(0, (length - count * edge) // 2)
     return margin + edge * np.arange(count, dtype=np.int64)
 
 
-def _pixel_range(
+def _find_pixel_range(
     starts: NDArray[np.int32], edge: int, length: int, pixels: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     scale = pixels / length
@@ -105,7 +107,7 @@ def _pixel_range(
     return first, last
 
 
-def _covered(share: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _is_covered(share: NDArray[np.float64]) -> NDArray[np.bool_]:
     # Thin biopsies can cover less than MIN_TISSUE of every tile: then the best of them stand in.
     best = float(share.max())
     return share >= min(MIN_TISSUE, best / 2) if best > 0 else np.zeros(len(share), bool)

@@ -41,12 +41,12 @@ def read_batches(slide: Slide, tiles: TileSet, batch: int, workers: int) -> Iter
     ahead = max(workers, 2 * -(-batch // _CHUNK))
     pool = ThreadPoolExecutor(workers, thread_name_prefix="tiles")
     try:
-        yield from _regroup(_in_order(pool, slide, tiles, chunks, ahead), batch)
+        yield from _regroup(_read_in_order(pool, slide, tiles, chunks, ahead), batch)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _in_order(
+def _read_in_order(
     pool: ThreadPoolExecutor, slide: Slide, tiles: TileSet, chunks: list[range], ahead: int
 ) -> Iterator[Pixels]:
     def read(chunk: range) -> Pixels:

@@ -51,27 +51,27 @@ def find_tissue(slide: Slide, settings: TissueSettings) -> TissueMask:
     wanted = slide.size.longer_edge * slide.spacing_um_per_px / _SPACING_UM_PER_PX
     edge = int(np.clip(wanted, min(_SHORTEST_EDGE_PX, slide.size.longer_edge), _LONGEST_EDGE_PX))
     thumbnail = slide.thumbnail(edge)
-    if _dark_background(thumbnail):
+    if _has_dark_background(thumbnail):
         raise NoTissue(slide.source.uri, "dark background: it looks like fluorescence, and brightfield is expected")
     spacing = slide.spacing_um_per_px * slide.size.longer_edge / max(thumbnail.shape[:2])
-    tissue = tissue_mask(thumbnail, spacing, settings)
+    tissue = make_tissue_mask(thumbnail, spacing, settings)
     if tissue.share < _EMPTY_SHARE:
-        raise NoTissue(slide.source.uri, _emptiness(tissue))
+        raise NoTissue(slide.source.uri, _explain_emptiness(tissue))
     return tissue
 
 
-def tissue_mask(thumbnail: Pixels, spacing_um_per_px: float, settings: TissueSettings) -> TissueMask:
+def make_tissue_mask(thumbnail: Pixels, spacing_um_per_px: float, settings: TissueSettings) -> TissueMask:
     """Mask of tissue on a picture of known spacing: stained, not pen, not far out of focus, not a speck."""
     smooth = cv2.GaussianBlur(thumbnail, (0, 0), 1.0)
-    stained = _stained(smooth, settings.threshold)
-    pen = _pen(smooth)
-    blurred = _out_of_focus(thumbnail, stained, spacing_um_per_px)
-    mask = _cleaned(stained & ~pen & ~blurred, spacing_um_per_px, settings)
+    stained = _find_stained(smooth, settings.threshold)
+    pen = _find_pen(smooth)
+    blurred = _find_out_of_focus(thumbnail, stained, spacing_um_per_px)
+    mask = _clean(stained & ~pen & ~blurred, spacing_um_per_px, settings)
     shares = float((pen & stained).mean()), float((blurred & stained).mean())
     return TissueMask(mask, thumbnail, spacing_um_per_px, *shares)
 
 
-def _stained(picture: Pixels, threshold: float) -> Mask:
+def _find_stained(picture: Pixels, threshold: float) -> Mask:
     """Pixels darker than the glass by `threshold` in mean optical density, or clearly coloured."""
     glass = np.maximum(np.percentile(picture.reshape(-1, 3), 99, axis=0), 200.0).astype(np.float32)
     table = -np.log((np.arange(256, dtype=np.float32)[:, None] + 1) / (glass + 1))
@@ -82,7 +82,7 @@ def _stained(picture: Pixels, threshold: float) -> Mask:
     return stained
 
 
-def _pen(picture: Pixels) -> Mask:
+def _find_pen(picture: Pixels) -> Mask:
     """Marker ink: saturated green, cyan and blue, and black; H&E has none of these hues so pure, nor true black."""
     hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)
     hue, saturation, value = hsv[..., 0], hsv[..., 1], hsv[..., 2]
@@ -93,7 +93,7 @@ def _pen(picture: Pixels) -> Mask:
     return cv2.dilate(opened, np.ones((5, 5), np.uint8)).astype(bool)
 
 
-def _out_of_focus(picture: Pixels, stained: Mask, spacing_um_per_px: float) -> Mask:
+def _find_out_of_focus(picture: Pixels, stained: Mask, spacing_um_per_px: float) -> Mask:
     """Large stained areas without any edge; only sought where the picture is fine enough to show edges."""
     if spacing_um_per_px > 12.0:
         return np.zeros(stained.shape, bool)
@@ -102,7 +102,7 @@ def _out_of_focus(picture: Pixels, stained: Mask, spacing_um_per_px: float) -> M
     return np.asarray(energy < 1.0, bool)
 
 
-def _cleaned(mask: Mask, spacing_um_per_px: float, settings: TissueSettings) -> Mask:
+def _clean(mask: Mask, spacing_um_per_px: float, settings: TissueSettings) -> Mask:
     pixel_um2 = spacing_um_per_px**2
     area_um2 = mask.size * pixel_um2
     # On a small field the limits shrink with it, so that a biopsy's only fragment is no speck.
@@ -111,21 +111,21 @@ def _cleaned(mask: Mask, spacing_um_per_px: float, settings: TissueSettings) -> 
     radius = max(1, round(16 / spacing_um_per_px)) if min(mask.shape) > 64 else 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, kernel).astype(bool)
-    return ~_without_small(~_without_small(closed, specks), holes)
+    return ~_drop_small(~_drop_small(closed, specks), holes)
 
 
-def _without_small(mask: Mask, least_pixels: float) -> Mask:
+def _drop_small(mask: Mask, least_pixels: float) -> Mask:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     keep = stats[:, cv2.CC_STAT_AREA] >= least_pixels
     keep[0] = False
     return keep[labels] if count > 1 else mask
 
 
-def _dark_background(thumbnail: Pixels) -> bool:
+def _has_dark_background(thumbnail: Pixels) -> bool:
     return float((thumbnail.max(-1) < _DARK_LEVEL).mean()) > _DARK_SHARE
 
 
-def _emptiness(tissue: TissueMask) -> str:
+def _explain_emptiness(tissue: TissueMask) -> str:
     if tissue.pen_share > _EMPTY_SHARE:
         return f"the mask is empty; {tissue.pen_share:.1%} of the slide was left out as pen marks"
     if tissue.blur_share > _EMPTY_SHARE:

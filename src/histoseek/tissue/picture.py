@@ -10,7 +10,7 @@ from histoseek.tissue.mask import Pixels, TissueMask
 _OUTLINE = (0, 170, 80)
 
 
-def mask_picture(tissue: TissueMask) -> Pixels:
+def draw_mask(tissue: TissueMask) -> Pixels:
     """The thumbnail, uint8 [h, w, 3], with what was left out faded and the tissue outlined in green."""
     faded = (0.35 * tissue.thumbnail + 0.65 * 255).astype(np.uint8)
     picture = np.where(tissue.mask[..., None], tissue.thumbnail, faded)

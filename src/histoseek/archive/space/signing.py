@@ -29,7 +29,7 @@ class Signer:
         """The signature of a bag; raises SpaceMismatch for a bag of another encoder or dimension."""
         self._require_same_space(bag)
         embedding = self.slide_encoder.encode(bag)
-        return Signature.of(
+        return Signature.create(
             global_vector=embedding.global_vector,
             mosaic=np.stack([part.vector for part in embedding.parts]).astype(np.float16),
             shares=np.array([part.share for part in embedding.parts], np.float32),

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from histoseek.archive.stores.ranking import RankingPart
 from histoseek.archive.stores.rows import Outline
-from histoseek.mosaics.barcodes import barcode_words
+from histoseek.mosaics.barcodes import count_barcode_words
 from histoseek.mosaics.distances import SignatureBlock
 
 SIGNATURE = ["barcodes", "global_vector"]
@@ -54,7 +54,7 @@ def with_signatures(rows: pa.Table, block: SignatureBlock) -> pa.Table:
 def signature_block(rows: pa.Table, dimension: int) -> SignatureBlock:
     """Barcodes and global vectors."""
     globals_ = flat(rows["global_vector"]).reshape(rows.num_rows, dimension)
-    words = flat(rows["barcodes"]).reshape(-1, barcode_words(dimension))
+    words = flat(rows["barcodes"]).reshape(-1, count_barcode_words(dimension))
     counts = rows["barcodes"].combine_chunks().value_lengths().to_numpy() // words.shape[1]
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     return SignatureBlock(words, offsets, globals_)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.mosaics.barcodes import Words, barcode_words
-from histoseek.mosaics.distances import SignatureBlock, squared_lengths
+from histoseek.mosaics.barcodes import Words, count_barcode_words
+from histoseek.mosaics.distances import SignatureBlock, compute_squared_lengths
 
 _LARGEST_CODE = 127
 
@@ -50,7 +50,7 @@ class Outline:
             "case_ids": ((slides,), self.case_ids.dtype),
             "row_ids": ((slides,), np.dtype(np.uint64)),
             "row_order": ((slides,), np.dtype(np.int64)),
-            "barcodes": ((total, barcode_words(self.dimension)), np.dtype(np.uint64)),
+            "barcodes": ((total, count_barcode_words(self.dimension)), np.dtype(np.uint64)),
             "offsets": ((slides + 1,), np.dtype(np.int64)),
             "global_vectors": ((slides, self.dimension), np.dtype(np.float32)),
             "squares": ((slides,), np.dtype(np.float64)),
@@ -124,7 +124,7 @@ class RankingRows:
         words = np.arange(block.offsets[-1]) + np.repeat(self.offsets[:-1][places] - block.offsets[:-1], counts)
         self.barcodes[words] = block.barcodes
         self.global_vectors[places] = block.global_vectors
-        self.squares[places] = squared_lengths(block.global_vectors)
+        self.squares[places] = compute_squared_lengths(block.global_vectors)
         self.codes[places], self.scales[places] = quantised(block.global_vectors)
 
     def _places(self, row_ids: NDArray[np.uint64]) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.slide.base import TILES_KEPT, Floats, MosaicPart, SlideEmbedding
-from histoseek.statistics.clustering import kmeans, unit_rows
+from histoseek.statistics.clustering import kmeans, normalise_rows
 
 NAME = "pooled-1"
 """Name and version, part of the embedding space."""
@@ -57,7 +57,7 @@ def encode_bag(bag: Bag, centre: Floats) -> SlideEmbedding:
     direction of the weighted mean of all tiles. A slide with fewer than MOSAIC_SIZE distinct tiles has fewer parts.
     """
     centred = bag.features - centre
-    unit = unit_rows(centred)
+    unit = normalise_rows(centred)
     groups = kmeans(unit, MOSAIC_SIZE, _SEED, spherical=True)
     mass = np.bincount(groups.labels, weights=bag.weights)
     order = np.argsort(-mass, kind="stable")
@@ -79,4 +79,4 @@ def _part(bag: Bag, unit: Floats, members: NDArray[np.int64], share: float) -> M
 
 def _direction(rows: Floats, weights: Floats) -> Floats:
     mean = (weights / weights.sum()) @ rows
-    return unit_rows(mean[None])[0]
+    return normalise_rows(mean[None])[0]

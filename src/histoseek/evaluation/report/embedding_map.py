@@ -15,7 +15,7 @@ from histoseek.search.maps.layout import can_be_neighbours, lay_out_by_component
 Floats = NDArray[np.float32]
 
 
-def archive_map(
+def make_archive_map(
     vectors: Floats, slide_ids: Sequence[str], columns: Mapping[str, Sequence[str | None]], seed: int
 ) -> ArchiveMap:
     """Place slides by the cosine between their global vectors (`search.places`).
@@ -27,11 +27,13 @@ def archive_map(
     private = next((name for name in columns if name in PRIVATE_COLUMNS), None)
     if private is not None:
         raise InputError(
-            f"column {private}", "tells of patients, which no page may", "Colour the map by another column"
+            f"column {private}", "holds data of patients, which no page may show", "Colour the map by another column"
         )
     places = lay_out_by_neighbours(vectors, seed) if can_be_neighbours(vectors) else lay_out_by_components(vectors)
     points = (
-        MapPoint(slide_id, round(float(x), 4), round(float(y), 4), tuple(of[row] or "" for of in columns.values()))
+        MapPoint(
+            slide_id, round(float(x), 4), round(float(y), 4), tuple(values[row] or "" for values in columns.values())
+        )
         for row, (slide_id, (x, y)) in enumerate(zip(slide_ids, places, strict=True))
     )
     return ArchiveMap(tuple(columns), tuple(points))

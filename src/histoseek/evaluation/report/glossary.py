@@ -17,7 +17,7 @@ _MEANINGS = {
 }
 
 TERMS = (
-    ("95 % interval", "from resampling whole patients; slides of one patient are no independent evidence"),
+    ("95 % interval", "from resampling whole patients; slides of one patient are not independent evidence"),
     ("chance", "what a random order of the same slides would give"),
     ("p", "how often a difference as large arises when the two systems are swapped at random, patient by patient"),
     ("p (Holm)", "p corrected for all metrics of all systems compared; below 0.05 a difference is called significant"),
@@ -29,23 +29,23 @@ TERMS = (
 """Further terms of the page, each with its meaning."""
 
 
-def meaning(metric: str) -> str:
+def explain_metric(metric: str) -> str:
     """What a metric is, by its name with or without "@k"; "" for an unknown one."""
     if metric in _MEANINGS:
         return _MEANINGS[metric]
     if metric.startswith("macro "):
-        return f"{_MEANINGS['macro']}: {meaning(metric.removeprefix('macro '))}"
+        return f"{_MEANINGS['macro']}: {explain_metric(metric.removeprefix('macro '))}"
     family, _, depth = metric.partition("@")
     return _MEANINGS.get(family, "").replace("first k", f"first {depth}" if depth else "first k")
 
 
-def glossary(metrics: Iterable[str]) -> tuple[tuple[str, str], ...]:
+def list_glossary(metrics: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """A line for each family of metrics, in the order met, and then for the further terms."""
-    families = dict.fromkeys("macro ..." if name.startswith("macro ") else _family(name) for name in metrics)
+    families = dict.fromkeys("macro ..." if name.startswith("macro ") else _name_family(name) for name in metrics)
     lines = ((name, _MEANINGS.get(name.removesuffix(" ...").removesuffix("@k"), "")) for name in families)
-    return (*((name, said) for name, said in lines if said), *TERMS)
+    return (*((name, text) for name, text in lines if text), *TERMS)
 
 
-def _family(metric: str) -> str:
+def _name_family(metric: str) -> str:
     family, at, _ = metric.partition("@")
     return f"{family}@k" if at else family

@@ -21,27 +21,29 @@ CHAR_PX = 7.0
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def clean(text: str) -> str:
+def escape_xml(text: str) -> str:
     """A text as it can stand in XML: escaped, and without characters that XML forbids."""
     return escape(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
-def element(tag: str, *content: str, **attributes: str | float) -> str:
+def make_element(tag: str, *content: str, **attributes: str | float) -> str:
     """An element around ready markup; underscores in names of attributes are hyphens, values are escaped."""
-    given = "".join(f' {name.strip("_").replace("_", "-")}="{_value(value)}"' for name, value in attributes.items())
-    return f"<{tag}{given}>{''.join(content)}</{tag}>" if content else f"<{tag}{given}/>"
+    attribute_text = "".join(
+        f' {name.strip("_").replace("_", "-")}="{_format_value(value)}"' for name, value in attributes.items()
+    )
+    return f"<{tag}{attribute_text}>{''.join(content)}</{tag}>" if content else f"<{tag}{attribute_text}/>"
 
 
-def label(text: str, x: float, y: float, **attributes: str | float) -> str:
-    """A text at a place; attributes as of `element`."""
-    return element("text", clean(text), x=x, y=y, **attributes)
+def draw_text(text: str, x: float, y: float, **attributes: str | float) -> str:
+    """A text at a place; attributes as of `make_element`."""
+    return make_element("text", escape_xml(text), x=x, y=y, **attributes)
 
 
-def short_label(text: str, chars: int, x: float, y: float, **attributes: str | float) -> str:
+def draw_short_text(text: str, chars: int, x: float, y: float, **attributes: str | float) -> str:
     """A text cut to so many characters, whole when pointed at."""
-    shown = clip(text, chars)
-    hover = element("title", clean(text)) if shown != text else ""
-    return element("text", hover, clean(shown), x=x, y=y, **attributes)
+    short_text = clip(text, chars)
+    hover = make_element("title", escape_xml(text)) if short_text != text else ""
+    return make_element("text", hover, escape_xml(short_text), x=x, y=y, **attributes)
 
 
 def clip(text: str, chars: int) -> str:
@@ -49,27 +51,27 @@ def clip(text: str, chars: int) -> str:
     return text if len(text) <= chars else text[: max(1, chars - 1)].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def chart(title: str, width: float, height: float, *content: str) -> str:
+def draw_chart(title: str, width: float, height: float, *content: str) -> str:
     """A whole chart; title: what it shows, for those who hear it and as a hover text."""
-    return element(
+    return make_element(
         "svg",
-        element("title", clean(title)),
+        make_element("title", escape_xml(title)),
         *content,
         xmlns="http://www.w3.org/2000/svg",
         class_="chart",
         role="img",
         aria_label=title,
-        viewBox=f"0 0 {_value(width)} {_value(height)}",
-        style=f"max-width:{_value(width)}px",
+        viewBox=f"0 0 {_format_value(width)} {_format_value(height)}",
+        style=f"max-width:{_format_value(width)}px",
     )
 
 
-def colour(number: int) -> str:
+def pick_colour(number: int) -> str:
     """The colour of the series of this number, as a CSS value; they come round after COLOURS."""
     return f"var(--c{number % COLOURS})"
 
 
-def figure(value: float) -> str:
+def format_figure(value: float) -> str:
     """A share or score with three decimals, a dash where it is not defined."""
     return f"{value:.3f}".replace("-", MINUS) if math.isfinite(value) else DASH
 
@@ -90,12 +92,12 @@ class Axis:
 
     def ticks(self, about: int = 5) -> tuple[float, ...]:
         """Round values along the axis, about so many."""
-        step = nice_step((self.end - self.start) / about)
+        step = choose_step((self.end - self.start) / about)
         first, last = math.ceil(self.start / step - 1e-9), math.floor(self.end / step + 1e-9)
         return tuple(round(number * step, 10) for number in range(first, last + 1))
 
 
-def nice_step(rough: float) -> float:
+def choose_step(rough: float) -> float:
     """The smallest of 1, 2, 5 times a power of ten that is not below `rough`; 1 when that is not positive."""
     if rough <= 0:
         return 1.0
@@ -103,18 +105,18 @@ def nice_step(rough: float) -> float:
     return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * (1 - 1e-9))
 
 
-def share_bounds(low: float, high: float) -> tuple[float, float]:
+def choose_share_bounds(low: float, high: float) -> tuple[float, float]:
     """Round bounds within 0 to 1 that hold shares from low to high, with some room."""
-    step = nice_step(max(high - low, 0.02) / 4)
+    step = choose_step(max(high - low, 0.02) / 4)
     return max(0.0, math.floor(low / step - 0.25) * step), min(1.0, math.ceil(high / step + 0.25) * step)
 
 
-def tick_text(value: float) -> str:
+def format_tick(value: float) -> str:
     """A tick's number, as short as it can be."""
     return f"{value:.6g}"
 
 
-def _value(value: str | float) -> str:
+def _format_value(value: str | float) -> str:
     if isinstance(value, str):
-        return clean(value)
+        return escape_xml(value)
     return f"{value:.2f}".rstrip("0").rstrip(".") if "." in f"{value:.2f}" else str(value)

@@ -24,18 +24,18 @@ class BagReader:
     def __init__(self, cohort: Cohort, memory_bytes: int = _MEMORY_BYTES) -> None:
         self._cohort = cohort
         self._room = memory_bytes
-        self._kept: OrderedDict[int, Bag] = OrderedDict()
+        self._bags_in_memory: OrderedDict[int, Bag] = OrderedDict()
 
     def __getitem__(self, place: int) -> Bag:
         """The bag of a slide; raises BadFeatureFile."""
-        if place in self._kept:
-            self._kept.move_to_end(place)
-            return self._kept[place]
+        if place in self._bags_in_memory:
+            self._bags_in_memory.move_to_end(place)
+            return self._bags_in_memory[place]
         bag = self._cohort.bag(place)
-        self._kept[place] = bag
+        self._bags_in_memory[place] = bag
         self._room -= bag.features.nbytes
         while self._room < 0:
-            self._room += self._kept.popitem(last=False)[1].features.nbytes
+            self._room += self._bags_in_memory.popitem(last=False)[1].features.nbytes
         return bag
 
 
@@ -44,15 +44,15 @@ class Summaries(Generic[Summary]):
 
     def __init__(self, summarise: Callable[[int], Summary]) -> None:
         self._summarise = summarise
-        self._made: dict[int, Summary] = {}
+        self._summaries: dict[int, Summary] = {}
 
     def __getitem__(self, place: int) -> Summary:
         """The summary of one slide."""
-        if place not in self._made:
-            self._made[place] = self._summarise(place)
-        return self._made[place]
+        if place not in self._summaries:
+            self._summaries[place] = self._summarise(place)
+        return self._summaries[place]
 
-    def of(self, places: Ints) -> list[Summary]:
+    def get_many(self, places: Ints) -> list[Summary]:
         """Summaries of several slides, in their order."""
         return [self[int(place)] for place in places]
 
@@ -65,9 +65,9 @@ def slide_generator(seed: int, slide_id: str) -> np.random.Generator:
 def sample_tiles(bags: BagReader, cohort: Cohort, database: Ints, tiles: int, seed: int) -> Floats:
     """Features of about `tiles` tiles of a database, float32 [T, D], as many from each slide as it has of its share."""
     share = -(-tiles // len(database))
-    drawn = []
+    samples = []
     for place in database:
         features = bags[int(place)].features
         order = slide_generator(seed, cohort.slide_ids[place]).permutation(len(features))
-        drawn.append(features[np.sort(order[:share])])
-    return np.concatenate(drawn)
+        samples.append(features[np.sort(order[:share])])
+    return np.concatenate(samples)

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 
 from histoseek.evaluation.cohort import Cohort
-from histoseek.evaluation.mixing import mixed
+from histoseek.evaluation.mixing import mix_bits
 from histoseek.evaluation.systems.base import Floats, Ints
 
 
@@ -18,14 +18,14 @@ class RandomOrder:
 
     def __init__(self, cohort: Cohort, seed: int) -> None:
         ids = np.array([zlib.crc32(slide_id.encode()) for slide_id in cohort.slide_ids], np.uint64)
-        self._drawn = mixed(ids + np.uint64(seed) * np.uint64(2**32))
+        self._numbers = mix_bits(ids + np.uint64(seed) * np.uint64(2**32))
 
     def fit(self, database: Ints) -> None:
         """Nothing is fitted."""
 
     def distances(self, queries: Ints, database: Ints) -> Floats:
         """Uniform numbers; those of two slides depend on no third."""
-        pairs = mixed(self._drawn[queries][:, None] + (self._drawn[database] >> np.uint64(1)))
+        pairs = mix_bits(self._numbers[queries][:, None] + (self._numbers[database] >> np.uint64(1)))
         return (pairs >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
 
 

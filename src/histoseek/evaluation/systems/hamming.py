@@ -35,7 +35,7 @@ def medians_of_minima(query: Words, words: Words, offsets: Ints) -> NDArray[np.f
 
 
 @numba.njit(inline="always")  # type: ignore[misc, unused-ignore]
-def _ones(word: Any) -> Any:
+def _count_bits(word: Any) -> Any:
     """How many bits are set, by sums of ever wider fields, which compilers turn into vector instructions."""
     word = word - ((word >> _ONE) & _PAIRS)
     word = (word & _NIBBLES) + ((word >> _TWO) & _NIBBLES)
@@ -53,8 +53,8 @@ def _minima(query: Array, words: Array, offsets: Array) -> Any:
             distances = np.zeros(count, np.uint64)
             for place in range(width):
                 word = words[row, place]
-                for own in range(count):
-                    distances[own] += _ones(query[place, own] ^ word)
-            for own in range(count):
-                nearest[slide, own] = min(nearest[slide, own], distances[own])
+                for column in range(count):
+                    distances[column] += _count_bits(query[place, column] ^ word)
+            for column in range(count):
+                nearest[slide, column] = min(nearest[slide, column], distances[column])
     return nearest

@@ -19,7 +19,7 @@ from histoseek.evaluation.cohort import Cohort
 from histoseek.evaluation.systems.bags import BagReader, Summaries, sample_tiles
 from histoseek.evaluation.systems.base import Floats, Ints
 from histoseek.evaluation.systems.hypergraph import Hypergraph
-from histoseek.evaluation.systems.interaction import Stack, similarities
+from histoseek.evaluation.systems.interaction import Stack, compute_similarities
 from histoseek.statistics.clustering import kmeans
 
 _CLUSTERS = 16
@@ -31,7 +31,7 @@ _OUTSIDE = -1
 
 
 @dataclass(frozen=True, slots=True)
-class _Hashed:
+class _HashCodes:
     """The k clusters of a slide: the signs of their codes, int8 [k, 256], and their sizes, float32 [k], in tiles."""
 
     signs: NDArray[np.int8]
@@ -57,35 +57,35 @@ class Hshr:
         tiles = sample_tiles(self._bags, self._cohort, database, _SAMPLED_TILES, self._seed)
         self._centre = tiles.mean(axis=0)
         self._directions = np.random.default_rng(self._seed).standard_normal((len(self._centre), _BITS), np.float32)
-        self._hashed = Summaries(self._hash)
+        self._codes = Summaries(self._hash)
         self._columns = np.full(len(self._cohort), _OUTSIDE)
         self._columns[database] = np.arange(len(database))
         self._database = database
-        self._graph = Hypergraph.of(self._rows(database), len(database))
+        self._graph = Hypergraph.from_likeness(self._iterate_likeness(database), len(database))
 
     def distances(self, queries: Ints, database: Ints) -> Floats:
         """Query by query; each slide of `database` must be of the one fitted."""
         columns = self._columns[database]
-        found = np.empty((len(queries), len(database)), np.float32)
-        for row, (query, likeness) in enumerate(zip(queries, self._rows(queries), strict=True)):
-            related = self._graph.cosines(likeness, inside=bool(self._columns[query] != _OUTSIDE))
-            found[row] = (1 - 0.5 * (likeness + related))[columns]
-        return np.maximum(found, 0)
+        rows = np.empty((len(queries), len(database)), np.float32)
+        for row, (query, likeness) in enumerate(zip(queries, self._iterate_likeness(queries), strict=True)):
+            cosines = self._graph.compute_cosines(likeness, inside=bool(self._columns[query] != _OUTSIDE))
+            rows[row] = (1 - 0.5 * (likeness + cosines))[columns]
+        return np.maximum(rows, 0)
 
-    def _rows(self, places: Ints) -> Iterator[Floats]:
+    def _iterate_likeness(self, places: Ints) -> Iterator[Floats]:
         """Likeness of slides to the whole database, 0 to 1, row by row [C]."""
         for start in range(0, len(places), _ROWS_AT_ONCE):
-            cosines = similarities(places[start : start + _ROWS_AT_ONCE], self._database, self._stacked)
+            cosines = compute_similarities(places[start : start + _ROWS_AT_ONCE], self._database, self._make_stack)
             yield from 0.5 + 0.5 * cosines
 
-    def _stacked(self, places: Ints) -> Stack:
-        slides = self._hashed.of(places)
+    def _make_stack(self, places: Ints) -> Stack:
+        slides = self._codes.get_many(places)
         unit = np.float32(_BITS**-0.5)
-        return Stack.of([slide.signs * unit for slide in slides], [slide.sizes for slide in slides])
+        return Stack.from_slides([slide.signs * unit for slide in slides], [slide.sizes for slide in slides])
 
-    def _hash(self, place: int) -> _Hashed:
+    def _hash(self, place: int) -> _HashCodes:
         bag = self._bags[place]
         groups = kmeans(bag.features, _CLUSTERS, self._seed, iterations=_ITERATIONS)
-        projected = (groups.centres - self._centre) @ self._directions
+        projections = (groups.centres - self._centre) @ self._directions
         sizes = np.bincount(groups.labels, bag.weights).astype(np.float32)
-        return _Hashed(np.where(projected < 0, -1, 1).astype(np.int8), sizes)
+        return _HashCodes(np.where(projections < 0, -1, 1).astype(np.int8), sizes)

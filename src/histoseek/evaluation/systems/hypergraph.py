@@ -27,39 +27,39 @@ class Hypergraph:
     lengths: NDArray[np.float64]
 
     @classmethod
-    def of(cls, likeness: Iterable[Floats], slides: int) -> Hypergraph:
+    def from_likeness(cls, likeness: Iterable[Floats], slides: int) -> Hypergraph:
         """From the likeness of each slide to all, row by row, [C] each: positive, largest to itself."""
         size = min(_EDGE_SIZE, slides)
-        nearest = [_nearest(row, size) for row in likeness]
+        nearest = [_find_nearest(row, size) for row in likeness]
         members = np.array([edge for edge, _ in nearest])
         memberships = np.array([values for _, values in nearest])
-        return cls(members, memberships, _summed(members, memberships * memberships, slides))
+        return cls(members, memberships, _sum_members(members, memberships * memberships, slides))
 
-    def cosines(self, likeness: Floats, *, inside: bool) -> NDArray[np.float64]:
+    def compute_cosines(self, likeness: Floats, *, inside: bool) -> NDArray[np.float64]:
         """Cosines [C] between the memberships of one slide and those of all, from its likeness [C] to all.
 
         It belongs to each edge of which it is as like as the least like member. One that is not inside adds an edge
         of its own, as those inside have.
         """
-        own = np.where(likeness >= self.memberships[:, -1] - _ROUNDING, likeness, 0)
-        edges = np.flatnonzero(own)
-        shared = own[edges, None] * self.memberships[edges]
-        products = _summed(self.members[edges], shared, len(likeness))
-        length, lengths = np.square(own, dtype=np.float64).sum(), self.lengths
+        membership = np.where(likeness >= self.memberships[:, -1] - _ROUNDING, likeness, 0)
+        edges = np.flatnonzero(membership)
+        weights = membership[edges, None] * self.memberships[edges]
+        products = _sum_members(self.members[edges], weights, len(likeness))
+        length, lengths = np.square(membership, dtype=np.float64).sum(), self.lengths
         if not inside:
-            added = np.zeros(len(likeness))
-            members, memberships = _nearest(likeness, self.members.shape[1] - 1)
-            added[members] = memberships
-            products, length, lengths = products + added, length + 1, lengths + added**2
+            extra = np.zeros(len(likeness))
+            members, memberships = _find_nearest(likeness, self.members.shape[1] - 1)
+            extra[members] = memberships
+            products, length, lengths = products + extra, length + 1, lengths + extra**2
         return products / np.sqrt(length * lengths)
 
 
-def _nearest(likeness: Floats, count: int) -> tuple[Ints, Floats]:
+def _find_nearest(likeness: Floats, count: int) -> tuple[Ints, Floats]:
     """The `count` largest, ties by place, and their values."""
     members = np.argsort(-likeness, kind="stable")[:count]
     return members, likeness[members]
 
 
-def _summed(members: Ints, values: Floats, slides: int) -> NDArray[np.float64]:
+def _sum_members(members: Ints, values: Floats, slides: int) -> NDArray[np.float64]:
     """For each slide the sum of the values at the places where it is a member, [C]."""
     return np.asarray(np.bincount(members.ravel(), values.ravel(), slides), np.float64)

@@ -26,33 +26,33 @@ class Stack:
     starts: Ints
 
     @classmethod
-    def of(cls, vectors: Sequence[Floats], weights: Sequence[Floats]) -> Stack:
+    def from_slides(cls, vectors: Sequence[Floats], weights: Sequence[Floats]) -> Stack:
         """From each slide's unit vectors and positive weights of any sum."""
         starts = np.cumsum([0, *(len(rows) for rows in vectors[:-1])]).astype(np.int64)
-        shares = [own / own.sum() for own in weights]
+        shares = [slide_weights / slide_weights.sum() for slide_weights in weights]
         return cls(np.concatenate(vectors), np.concatenate(shares).astype(np.float32), starts)
 
 
-def similarities(queries: Ints, database: Ints, stacked: Callable[[Ints], Stack]) -> Floats:
+def compute_similarities(queries: Ints, database: Ints, make_stack: Callable[[Ints], Stack]) -> Floats:
     """float32 [Q, C]: the mean of both directions of: weighted mean, over one slide's vectors, of the largest cosine
     to the other's. `stacked` gives the vectors of slides; it is asked for at most 256 at once."""
-    found = np.empty((len(queries), len(database)), np.float32)
+    values = np.empty((len(queries), len(database)), np.float32)
     for left in range(0, len(database), _SLIDES_AT_ONCE):
         columns = slice(left, left + _SLIDES_AT_ONCE)
-        slides = stacked(database[columns])
+        slides = make_stack(database[columns])
         for top in range(0, len(queries), _QUERIES_AT_ONCE):
             rows = slice(top, top + _QUERIES_AT_ONCE)
-            found[rows, columns] = _both_ways(stacked(queries[rows]), slides)
-    return found
+            values[rows, columns] = _average_directions(make_stack(queries[rows]), slides)
+    return values
 
 
-def _both_ways(queries: Stack, slides: Stack) -> Floats:
+def _average_directions(queries: Stack, slides: Stack) -> Floats:
     cosines = queries.vectors @ slides.vectors.T
-    there = _weighted(np.maximum.reduceat(cosines, slides.starts, axis=1), queries)
-    back = _weighted(np.maximum.reduceat(cosines, queries.starts, axis=0).T, slides).T
-    return np.asarray(0.5 * (there + back), np.float32)
+    forward = _average_rows(np.maximum.reduceat(cosines, slides.starts, axis=1), queries)
+    backward = _average_rows(np.maximum.reduceat(cosines, queries.starts, axis=0).T, slides).T
+    return np.asarray(0.5 * (forward + backward), np.float32)
 
 
-def _weighted(largest: Floats, stack: Stack) -> Floats:
+def _average_rows(largest: Floats, stack: Stack) -> Floats:
     """Weighted means of the rows [T, X] of each slide of a stack, [S, X]."""
     return np.asarray(np.add.reduceat(largest * stack.weights[:, None], stack.starts, axis=0), np.float32)

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from histoseek.evaluation.cohort import Cohort
 from histoseek.evaluation.systems.base import Floats, Ints
-from histoseek.evaluation.systems.interaction import Stack, similarities
-from histoseek.evaluation.systems.modes import stored_slides
-from histoseek.statistics.clustering import unit_rows
+from histoseek.evaluation.systems.interaction import Stack, compute_similarities
+from histoseek.evaluation.systems.modes import read_slides
+from histoseek.statistics.clustering import normalise_rows
 
 
 class MaxSim:
@@ -32,13 +32,13 @@ class MaxSim:
     def distances(self, queries: Ints, database: Ints) -> Floats:
         """By products of blocks of queries and blocks of slides."""
         self._read(np.union1d(queries, database))
-        return np.maximum(1.0 - similarities(queries, database, self._stacked), 0.0)
+        return np.maximum(1.0 - compute_similarities(queries, database, self._make_stack), 0.0)
 
     def _read(self, places: Ints) -> None:
         missing = np.array([place for place in places if int(place) not in self._mosaics], np.int64)
-        for place, slide in zip(missing, stored_slides(self._cohort, missing), strict=True):
+        for place, slide in zip(missing, read_slides(self._cohort, missing), strict=True):
             self._mosaics[int(place)] = slide.signature.mosaic
 
-    def _stacked(self, places: Ints) -> Stack:
-        vectors = [unit_rows(self._mosaics[int(place)].astype(np.float32)) for place in places]
-        return Stack.of(vectors, [np.ones(len(rows), np.float32) for rows in vectors])
+    def _make_stack(self, places: Ints) -> Stack:
+        vectors = [normalise_rows(self._mosaics[int(place)].astype(np.float32)) for place in places]
+        return Stack.from_slides(vectors, [np.ones(len(rows), np.float32) for rows in vectors])

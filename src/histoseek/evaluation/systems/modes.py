@@ -14,7 +14,7 @@ from histoseek.evaluation.systems.base import Floats, Ints
 from histoseek.mosaics.distances import SignatureBlock, get_distance
 from histoseek.mosaics.fusion import DEFAULT_SHARE, fuse_parts
 
-_SLIDES_READ_AT_ONCE = 256
+_BLOCK_SLIDES = 256
 
 
 class MosaicMatching:
@@ -42,12 +42,12 @@ class MosaicMatching:
 
     def distances(self, queries: Ints, database: Ints) -> Floats:
         """Those of `histoseek.mosaics.distances`; 0 for a slide and itself."""
-        block = block_of(self._cohort.block, database)
-        found = np.empty((len(queries), len(database)), np.float32)
-        for row, slide in enumerate(stored_slides(self._cohort, queries)):
+        block = select_block(self._cohort.block, database)
+        rows = np.empty((len(queries), len(database)), np.float32)
+        for row, slide in enumerate(read_slides(self._cohort, queries)):
             distances = self._distance(slide.signature, block)
-            found[row] = distances.local if self._local_only else distances.total
-        return found
+            rows[row] = distances.local if self._local_only else distances.total
+        return rows
 
 
 class GlobalCosine:
@@ -67,13 +67,13 @@ class GlobalCosine:
         return cosine_distances(vectors[queries], vectors[database])
 
 
-def stored_slides(cohort: Cohort, places: Ints) -> Iterator[StoredSlide]:
+def read_slides(cohort: Cohort, places: Ints) -> Iterator[StoredSlide]:
     """Slides with their signatures, read in parts."""
-    for start in range(0, len(places), _SLIDES_READ_AT_ONCE):
-        yield from cohort.stored(places[start : start + _SLIDES_READ_AT_ONCE].tolist())
+    for start in range(0, len(places), _BLOCK_SLIDES):
+        yield from cohort.read_slides(places[start : start + _BLOCK_SLIDES].tolist())
 
 
-def block_of(block: SignatureBlock, places: Ints) -> SignatureBlock:
+def select_block(block: SignatureBlock, places: Ints) -> SignatureBlock:
     """The signatures of some slides of a block, in the order of `places`."""
     return block if np.array_equal(places, np.arange(len(block))) else block.take(places)
 

@@ -13,10 +13,10 @@ from histoseek.evaluation.systems.base import System
 from histoseek.evaluation.systems.chance import MajorityClass, RandomOrder
 from histoseek.evaluation.systems.hshr import Hshr
 from histoseek.evaluation.systems.maxsim import MaxSim
+from histoseek.evaluation.systems.mean_pooling import MeanPooled
 from histoseek.evaluation.systems.modes import GlobalCosine, MosaicMatching
-from histoseek.evaluation.systems.pooled import MeanPooled
 from histoseek.evaluation.systems.sish import Sish
-from histoseek.evaluation.systems.words import VisualWords
+from histoseek.evaluation.systems.visual_words import VisualWords
 from histoseek.evaluation.systems.yottixel import Yottixel
 
 ALL = "all"
@@ -50,7 +50,7 @@ _SYSTEMS: Mapping[str, Callable[[_Parts], System]] = MappingProxyType(
 )
 
 
-def system_names() -> tuple[str, ...]:
+def list_systems() -> tuple[str, ...]:
     """The names of all systems, ours first."""
     return tuple(_SYSTEMS)
 
@@ -60,9 +60,11 @@ def make_systems(names: Sequence[str], cohort: Cohort, seed: int) -> list[System
 
     Raises ConfigurationError for an unknown name.
     """
-    wanted = dict.fromkeys(known for name in names for known in (system_names() if name == ALL else (name,)))
-    unknown = next((name for name in wanted if name not in _SYSTEMS), None)
-    if unknown is not None:
-        raise ConfigurationError(unknown, "no such system", f"Known are: {', '.join((*_SYSTEMS, ALL))}")
+    unique_names = dict.fromkeys(
+        system_name for name in names for system_name in (list_systems() if name == ALL else (name,))
+    )
+    unknown_name = next((name for name in unique_names if name not in _SYSTEMS), None)
+    if unknown_name is not None:
+        raise ConfigurationError(unknown_name, "there is no such system", f"Choose from: {', '.join((*_SYSTEMS, ALL))}")
     parts = _Parts(cohort, BagReader(cohort), seed)
-    return [_SYSTEMS[name](parts) for name in wanted]
+    return [_SYSTEMS[name](parts) for name in unique_names]

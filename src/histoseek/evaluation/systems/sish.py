@@ -21,8 +21,8 @@ from histoseek.evaluation.cohort import Cohort
 from histoseek.evaluation.systems.bags import BagReader, Summaries, sample_tiles
 from histoseek.evaluation.systems.base import Floats, Ints
 from histoseek.evaluation.systems.tile_codes import STEPS, TileCoder
-from histoseek.evaluation.systems.tile_mosaics import mosaic_tiles
-from histoseek.mosaics.barcodes import Words, barcodes
+from histoseek.evaluation.systems.tile_mosaics import select_mosaic_tiles
+from histoseek.mosaics.barcodes import Words, make_barcodes
 
 _SAMPLED_TILES = 4096
 _SAMPLED_PAIRS = 10_000
@@ -68,49 +68,51 @@ class Sish:
         self._cohort = cohort
         self._bags = bags
         self._seed = seed
-        self._tiles = Summaries(lambda place: mosaic_tiles(bags[place], seed))
+        self._tiles = Summaries(lambda place: select_mosaic_tiles(bags[place], seed))
 
     def fit(self, database: Ints) -> None:
         """Fit the codes."""
         coder = TileCoder.fit(sample_tiles(self._bags, self._cohort, database, _SAMPLED_TILES, self._seed))
         self._bits = coder.dimension - 1
-        self._mosaics = Summaries(lambda place: self._mosaic(place, coder))
+        self._mosaics = Summaries(lambda place: self._make_mosaic(place, coder))
 
     def distances(self, queries: Ints, database: Ints) -> Floats:
         """Query by query."""
-        index = _indexed(self._mosaics.of(database), self._seed)
-        return np.array([self._from(own, index) for own in self._mosaics.of(queries)], np.float32)
+        index = _build_index(self._mosaics.get_many(database), self._seed)
+        return np.array(
+            [self._measure_distances(mosaic, index) for mosaic in self._mosaics.get_many(queries)], np.float32
+        )
 
-    def _mosaic(self, place: int, coder: TileCoder) -> _Mosaic:
+    def _make_mosaic(self, place: int, coder: TileCoder) -> _Mosaic:
         features = self._bags[place].features[self._tiles[place]]
-        return _Mosaic(coder.codes(features), barcodes(features))
+        return _Mosaic(coder.codes(features), make_barcodes(features))
 
-    def _from(self, query: _Mosaic, index: _Index) -> Floats:
+    def _measure_distances(self, query: _Mosaic, index: _Index) -> Floats:
         likeness, weights = np.zeros(index.slides), 0.0
         for code, barcode in zip(query.codes, query.barcodes, strict=True):
-            found = _candidates(int(code), index.codes)
-            apart = _hamming(barcode, index.barcodes[found])
-            hits, apart = found[apart <= index.limit], apart[apart <= index.limit]
+            candidates = _find_candidates(int(code), index.codes)
+            distances = _hamming_distances(barcode, index.barcodes[candidates])
+            hits, distances = candidates[distances <= index.limit], distances[distances <= index.limit]
             owners = index.owners[hits]
             weight = 1 / (1 + _entropy(np.bincount(owners)))
             nearest = np.zeros(index.slides)
-            np.maximum.at(nearest, owners, 1 - apart / self._bits)
+            np.maximum.at(nearest, owners, 1 - distances / self._bits)
             likeness += weight * nearest
             weights += weight
         return np.asarray(1 - likeness / weights, np.float32)
 
 
-def _indexed(mosaics: list[_Mosaic], seed: int) -> _Index:
+def _build_index(mosaics: list[_Mosaic], seed: int) -> _Index:
     codes = np.concatenate([mosaic.codes for mosaic in mosaics])
     words = np.concatenate([mosaic.barcodes for mosaic in mosaics])
     owners = np.repeat(np.arange(len(mosaics)), [len(mosaic.codes) for mosaic in mosaics])
     order = np.argsort(codes, kind="stable")
-    one, other = np.random.default_rng(seed).integers(len(words), size=(2, _SAMPLED_PAIRS))
-    limit = float(np.quantile(_hamming(words[one], words[other]), _NEAR_PAIRS))
+    first, second = np.random.default_rng(seed).integers(len(words), size=(2, _SAMPLED_PAIRS))
+    limit = float(np.quantile(_hamming_distances(words[first], words[second]), _NEAR_PAIRS))
     return _Index(codes[order], words[order], owners[order], len(mosaics), limit)
 
 
-def _candidates(code: int, codes: Ints) -> Ints:
+def _find_candidates(code: int, codes: Ints) -> Ints:
     """Which of the sorted codes are next to `code` or to a probe at a step of the most significant digit."""
     probes = code + STEPS**2 * np.arange(-_PROBES, _PROBES + 1)
     first = np.maximum(np.searchsorted(codes, probes, side="left") - _NEIGHBOURS, 0)
@@ -119,8 +121,8 @@ def _candidates(code: int, codes: Ints) -> Ints:
     return np.concatenate([np.arange(*ends) for ends in zip(first, after, strict=True)])
 
 
-def _hamming(some: Words, others: Words) -> NDArray[np.int64]:
-    return np.bitwise_count(some ^ others).sum(axis=-1, dtype=np.int64)
+def _hamming_distances(words: Words, other_words: Words) -> NDArray[np.int64]:
+    return np.bitwise_count(words ^ other_words).sum(axis=-1, dtype=np.int64)
 
 
 def _entropy(counts: Ints) -> float:

@@ -45,6 +45,6 @@ class TileCoder:
 
     def codes(self, tiles: Floats) -> Ints:
         """int64 [T], from 0 to STEPS^3 - 1."""
-        projected = (tiles - self.mean) @ self.components
-        digits = [np.searchsorted(edges, values) for edges, values in zip(self.edges, projected.T, strict=True)]
+        projections = (tiles - self.mean) @ self.components
+        digits = [np.searchsorted(edges, values) for edges, values in zip(self.edges, projections.T, strict=True)]
         return np.asarray(digits[0] * STEPS**2 + digits[1] * STEPS + digits[2], np.int64)

@@ -16,7 +16,7 @@ _LEAST_OF_CLUSTER = 5
 _ITERATIONS = 10
 
 
-def mosaic_tiles(bag: Bag, seed: int) -> Ints:
+def select_mosaic_tiles(bag: Bag, seed: int) -> Ints:
     """Which tiles make the mosaic, int64 [m], sorted: 15 % of each of nine clusters, but five (or all) at least.
 
     Yottixel clusters tiles by colour. Of a bag only features are left, so they are clustered instead. Its minimum is
@@ -24,10 +24,10 @@ def mosaic_tiles(bag: Bag, seed: int) -> Ints:
     """
     labels = kmeans(bag.features, _CLUSTERS, seed, iterations=_ITERATIONS).labels
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    return np.sort(np.concatenate([_spread(bag, own, seed) for own in members]))
+    return np.sort(np.concatenate([_spread_tiles(bag, cluster, seed) for cluster in members]))
 
 
-def _spread(bag: Bag, members: Ints, seed: int) -> Ints:
+def _spread_tiles(bag: Bag, members: Ints, seed: int) -> Ints:
     """Of a cluster's tiles those nearest to the centres of k-means on their positions; any where none are known."""
     count = max(_LEAST_OF_CLUSTER, math.ceil(_SHARE * len(members)))
     if count >= len(members):

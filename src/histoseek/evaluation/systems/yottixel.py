@@ -6,8 +6,8 @@ import numpy as np
 
 from histoseek.evaluation.systems.bags import BagReader, Summaries
 from histoseek.evaluation.systems.base import Floats, Ints
-from histoseek.evaluation.systems.tile_mosaics import mosaic_tiles
-from histoseek.mosaics.barcodes import Words, barcodes
+from histoseek.evaluation.systems.tile_mosaics import select_mosaic_tiles
+from histoseek.mosaics.barcodes import Words, make_barcodes
 
 
 class Yottixel:
@@ -22,7 +22,7 @@ class Yottixel:
     def __init__(self, bags: BagReader, seed: int) -> None:
         self._bags = bags
         self._seed = seed
-        self._barcodes = Summaries(self._of_slide)
+        self._barcodes = Summaries(self._make_barcodes)
 
     def fit(self, database: Ints) -> None:
         """Nothing is fitted."""
@@ -31,12 +31,12 @@ class Yottixel:
         """Query by query; 0 for a slide and itself."""
         from histoseek.evaluation.systems.hamming import medians_of_minima
 
-        slides = self._barcodes.of(database)
+        slides = self._barcodes.get_many(database)
         offsets = np.cumsum([0, *(len(words) for words in slides)]).astype(np.int64)
-        joined = np.concatenate(slides)
-        found = [medians_of_minima(own, joined, offsets) for own in self._barcodes.of(queries)]
-        return np.array(found, np.float32)
+        all_words = np.concatenate(slides)
+        medians = [medians_of_minima(words, all_words, offsets) for words in self._barcodes.get_many(queries)]
+        return np.array(medians, np.float32)
 
-    def _of_slide(self, place: int) -> Words:
+    def _make_barcodes(self, place: int) -> Words:
         bag = self._bags[place]
-        return barcodes(bag.features[mosaic_tiles(bag, self._seed)])
+        return make_barcodes(bag.features[select_mosaic_tiles(bag, self._seed)])

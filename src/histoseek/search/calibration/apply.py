@@ -11,7 +11,7 @@ from histoseek.archive.calibration import Calibration, LabelCalibration, has_old
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.fusion import distance_of
 from histoseek.errors import ConfigurationError
-from histoseek.mosaics.calibration import UNLIKELY, Curve, is_novel, novelty
+from histoseek.mosaics.calibration import UNLIKELY, Curve, is_novel, measure_novelty
 from histoseek.search.options import SearchOptions
 from histoseek.search.results import SearchResult
 from histoseek.search.vote import UNLIKE_ANYTHING
@@ -70,7 +70,7 @@ class AppliedCalibration:
         """The p-value of the distance to the nearest slide; None without a slide, or without a calibration."""
         if self.calibration is None or nearest is None:
             return None
-        return novelty(nearest, self.calibration.nearest)
+        return measure_novelty(nearest, self.calibration.nearest)
 
     def require_probabilities(self) -> None:
         """Raise ConfigurationError when there are none to cut results by."""

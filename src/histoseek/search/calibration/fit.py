@@ -15,7 +15,7 @@ from histoseek.archive.fusion import PartsOfDistance, block_for, compare_slides,
 from histoseek.archive.schema import SlideRecord, owner_of, value_of
 from histoseek.archive.stores.base import Store
 from histoseek.errors import ArchiveError
-from histoseek.mosaics.calibration import Pairs, fit
+from histoseek.mosaics.calibration import NeighbourPairs, fit_curve
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance, get_distance
 from histoseek.mosaics.fusion import ComparedParts, ShareChoice, choose_share
 from histoseek.progress import Reporter, SilentReporter
@@ -192,7 +192,7 @@ def _fit_label(run: _Run, slides: _Slides, column: str, all_slides: tuple[_Slide
         classes=labelled.classes,
         queries=len(queries),
         pairs=len(pairs),
-        fitted=fit(pairs, run.seed),
+        fitted=fit_curve(pairs, run.seed),
     )
 
 
@@ -213,10 +213,10 @@ def _slides(records: Sequence[SlideRecord], label: str | None) -> _Slides:
     return _Slides(tuple(record.slide_id for record in records), owners.astype(np.int64), labels.astype(np.int64))
 
 
-def _pairs(queries: _Slides, database: _Slides, neighbours: _Neighbours) -> Pairs:
+def _pairs(queries: _Slides, database: _Slides, neighbours: _Neighbours) -> NeighbourPairs:
     rows, columns = np.nonzero(np.isfinite(neighbours.distances))
     places = neighbours.places[rows, columns]
-    return Pairs(
+    return NeighbourPairs(
         distances=neighbours.distances[rows, columns],
         same=queries.labels[rows] == database.labels[places],
         ranks=columns + 1,

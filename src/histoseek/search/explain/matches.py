@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from histoseek.encoders.alignment import Alignment
 from histoseek.encoders.bag import UNKNOWN_POSITION
 from histoseek.geometry import Rect
-from histoseek.mosaics.contributions import VectorPairs, closest_pairs, contributions, cosine, one_to_one
+from histoseek.mosaics.contributions import (
+    VectorPairs,
+    compute_contributions,
+    cosine,
+    find_closest_pairs,
+    match_one_to_one,
+)
 from histoseek.mosaics.distances import Distance
 from histoseek.mosaics.signature import Signature
 from histoseek.search.attention import map_attention
@@ -29,7 +35,7 @@ def explain_match(result: SearchResult, query: Signature, slide: Signature, dist
     Matches are the pairs of mosaic vectors that gave the score most, each vector used once, so there may be fewer than
     MATCHES_SHOWN; for a distance that does not look at mosaics, the pairs of largest cosine.
     """
-    parts = contributions(query, slide, distance, result.global_ or 0.0)
+    parts = compute_contributions(query, slide, distance, result.global_ or 0.0)
     sides = _regions(query), _regions(slide)
     return replace(
         result,
@@ -78,9 +84,9 @@ def _matches(
 ) -> tuple[Match, ...]:
     if compared and len(pairs):
         regional = (pairs.queries < len(query.mosaic)) & (pairs.results < len(slide.mosaic))
-        matched = one_to_one(pairs.queries[regional], pairs.results[regional], MATCHES_SHOWN)
+        matched = match_one_to_one(pairs.queries[regional], pairs.results[regional], MATCHES_SHOWN)
     else:
-        matched = closest_pairs(query.mosaic, slide.mosaic, MATCHES_SHOWN)
+        matched = find_closest_pairs(query.mosaic, slide.mosaic, MATCHES_SHOWN)
     shares = dict(zip(zip(pairs.queries.tolist(), pairs.results.tolist(), strict=True), pairs.shares, strict=True))
     return tuple(
         Match(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.errors import MissingExtra
-from histoseek.statistics.clustering import unit_rows
+from histoseek.statistics.clustering import normalise_rows
 
 MOST_SLIDES = 5000
 """Slides on a map: what a page draws at once, and what UMAP lays out in about ten seconds on two cores."""
@@ -82,7 +82,7 @@ def lay_out_by_components(vectors: Floats) -> Places:
 
 def _nearest(vectors: Floats, count: int) -> tuple[NDArray[np.int64], Floats]:
     """Each vector and the count - 1 nearest to it, nearest first: their places and cosine distances, [n, count]."""
-    unit = unit_rows(vectors).astype(np.float32)
+    unit = normalise_rows(vectors).astype(np.float32)
     parts = []
     for start in range(0, len(unit), _COMPARED_AT_ONCE):
         distances = 1 - unit[start : start + _COMPARED_AT_ONCE] @ unit.T

@@ -21,7 +21,7 @@ from histoseek.search.retrieve.channels import Channel, share_weight
 from histoseek.search.retrieve.image import REGION_DISTANCE
 from histoseek.search.retrieve.ranking import measure_distances
 from histoseek.search.retrieve.retrieval import Retrieval
-from histoseek.statistics.clustering import unit_rows
+from histoseek.statistics.clustering import normalise_rows
 
 RELEVANT_WEIGHT = 2 / 3
 """How much the slides marked as relevant count; the query's own channels have the rest (benchmarks/feedback.py)."""
@@ -97,7 +97,7 @@ class _NearMarked:
 
     def _candidates(self, signatures: Sequence[Signature], slide_ids: Sequence[str]) -> Candidates:
         """The slides whose global vectors are nearest to the mean of the signatures' (Rocchio 1971), and some more."""
-        mean = unit_rows(np.mean([s.global_vector for s in signatures], axis=0, keepdims=True))[0]
+        mean = normalise_rows(np.mean([s.global_vector for s in signatures], axis=0, keepdims=True))[0]
         near = candidates(self.store, mean.astype(np.float32), self.count, self.scope)
         more = near.rows.places_of(slide_ids)
         allowed = self.scope.places(self.store)

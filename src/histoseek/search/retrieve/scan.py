@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.mosaics.compiled import compiled
+from histoseek.mosaics.compiled import compile_kernel
 
 Array = np.ndarray[Any, Any]
 
@@ -20,7 +20,7 @@ _SLIDES_PER_THREAD = 50_000
 """With fewer, waiting for another thread takes longer than its work."""
 
 
-@compiled(parallel=True)
+@compile_kernel(parallel=True)
 def _products(codes: Array, query: Array, places: Array, out: Array) -> None:
     for i in numba.prange(len(places)):
         total = np.int32(0)
@@ -30,7 +30,7 @@ def _products(codes: Array, query: Array, places: Array, out: Array) -> None:
         out[i] = total
 
 
-@compiled(fastmath=True)
+@compile_kernel(fastmath=True)
 def _inner(vectors: Array, query: Array, places: Array, out: Array) -> None:
     for i in range(len(places)):
         total = np.float32(0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.statistics.clustering import sampled_kmeans
+from histoseek.statistics.clustering import cluster_sample
 
 CLUSTERS = 16
 """Kinds of tiles that are told apart in a slide."""
@@ -35,7 +35,7 @@ class TileClusters:
 
 def cluster_tiles(features: NDArray[np.float32], slide_id: str, seed: int) -> TileClusters:
     """Group the tiles of a slide, float32 [N, D], by k-means; fewer than CLUSTERS groups when few are distinct."""
-    groups = sampled_kmeans(features, CLUSTERS, int(_random(seed, EVALUATION, slide_id).integers(2**31)))
+    groups = cluster_sample(features, CLUSTERS, int(_random(seed, EVALUATION, slide_id).integers(2**31)))
     order = np.lexsort((groups.distances, groups.labels)).astype(np.int32)
     sizes = np.bincount(groups.labels, minlength=len(groups.centres))
     return TileClusters(order, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))

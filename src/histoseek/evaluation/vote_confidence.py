@@ -37,6 +37,6 @@ def risk_coverage(confidence: Floats, correct: Booleans) -> tuple[Floats, Floats
     count = len(confidence)
     _, group, sizes = np.unique(-confidence, return_inverse=True, return_counts=True)
     rate = np.bincount(group, ~correct, len(sizes)) / sizes
-    kept = np.arange(1, count + 1)
-    risk = np.repeat(rate, sizes).cumsum() / kept
-    return kept / max(1, count), risk, float(risk.mean()) if count else math.nan
+    counts = np.arange(1, count + 1)
+    risk = np.repeat(rate, sizes).cumsum() / counts
+    return counts / max(1, count), risk, float(risk.mean()) if count else math.nan

@@ -28,20 +28,20 @@ class VisualWords:
         self._bags = bags
         self._seed = seed
         self._words: Floats = np.zeros((0, 0), np.float32)
-        self._histograms = Summaries(self._histogram)
+        self._histograms = Summaries(self._make_histogram)
 
     def fit(self, database: Ints) -> None:
         """Make the codebook."""
         tiles = sample_tiles(self._bags, self._cohort, database, _SAMPLED_TILES, self._seed)
         self._words = kmeans(tiles, _WORDS, self._seed).centres
-        self._histograms = Summaries(self._histogram)
+        self._histograms = Summaries(self._make_histogram)
 
     def distances(self, queries: Ints, database: Ints) -> Floats:
         """Chi-squared."""
-        slides = np.array(self._histograms.of(database))
-        return np.array([_chi_squared(own, slides) for own in self._histograms.of(queries)])
+        slides = np.array(self._histograms.get_many(database))
+        return np.array([_chi_squared_distances(histogram, slides) for histogram in self._histograms.get_many(queries)])
 
-    def _histogram(self, place: int) -> Floats:
+    def _make_histogram(self, place: int) -> Floats:
         bag = self._bags[place]
         squares = np.einsum("kd,kd->k", self._words, self._words)
         nearest = (squares - 2 * bag.features @ self._words.T).argmin(axis=1)
@@ -49,7 +49,7 @@ class VisualWords:
         return (counts / counts.sum()).astype(np.float32)
 
 
-def _chi_squared(own: Floats, slides: Floats) -> Floats:
+def _chi_squared_distances(histogram: Floats, slides: Floats) -> Floats:
     """Distances [C] of a histogram [K] from others [C, K]."""
-    apart, both = own - slides, own + slides
-    return np.asarray(0.5 * (apart * apart / np.maximum(both, _LEAST)).sum(axis=1), np.float32)
+    difference, total = histogram - slides, histogram + slides
+    return np.asarray(0.5 * (difference * difference / np.maximum(total, _LEAST)).sum(axis=1), np.float32)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.evaluation.averages import CLASS_NAMES, SUMMARY_NAMES, VOTE_DEPTH, Tally, over_classes
-from histoseek.evaluation.chance import expected_values, label_counts, vote_quality_chance
-from histoseek.evaluation.per_query import NAMES, majority, top_labels, values
-from histoseek.evaluation.ranking import NOBODY, Neighbours
+from histoseek.evaluation.averages import CLASS_NAMES, SUMMARY_NAMES, VOTE_DEPTH, PatientSums, average_classes
+from histoseek.evaluation.chance_levels import compute_chance_values, count_labels, simulate_vote_quality
+from histoseek.evaluation.neighbours import NOBODY, Neighbours
+from histoseek.evaluation.per_query import NAMES, compute_values, find_majority, find_top_labels
 from histoseek.statistics.intervals import percentile_interval
 
 Ints = NDArray[np.int64]
@@ -20,7 +20,7 @@ Booleans = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class MetricEstimate:
     """A figure with its 95 % interval over patients and what a random order would give; nan where undefined.
 
     queries: how many it is the mean of. An interval needs queries of five patients; where all are right, or none, it is
@@ -45,14 +45,14 @@ class ClassMetrics:
     label: str
     slides: int
     patients: int
-    metrics: tuple[Metric, ...]
+    metrics: tuple[MetricEstimate, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
     """All figures of one system under one protocol.
 
-    Queries that have no relevant slide at all (of a class with one patient, say) can't be answered by any system: they
+    Queries that have no relevant slide at all (of a class with one patient, say) cannot be answered by any system: they
     are nan in `per_query`, left out of every average and of `confusion`, and counted in `without_answer`.
 
     queries: int64 [Q], places in the cohort as in Neighbours; per_query: float64 [Q, M], columns as in `names`.
@@ -66,7 +66,7 @@ class Scores:
     queries: Ints
     per_query: Floats
     names: tuple[str, ...]
-    metrics: tuple[Metric, ...]
+    metrics: tuple[MetricEstimate, ...]
     classes: tuple[ClassMetrics, ...]
     confusion: Ints
     votes: Ints
@@ -79,10 +79,10 @@ class Scores:
         """Which queries have a relevant slide, bool [Q]."""
         return ~np.isnan(self.per_query[:, 0])
 
-    def metric(self, name: str) -> Metric:
+    def get_metric(self, name: str) -> MetricEstimate:
         """One of `metrics`; raises KeyError."""
-        found = {metric.name: metric for metric in self.metrics}
-        return found[name]
+        by_name = {metric.name: metric for metric in self.metrics}
+        return by_name[name]
 
 
 def vote(neighbours: Neighbours, labels: Ints, k: int) -> tuple[Ints, Floats]:
@@ -92,7 +92,7 @@ def vote(neighbours: Neighbours, labels: Ints, k: int) -> tuple[Ints, Floats]:
     fewer than k, the share is of those there are. labels: of all slides [n]. Raises ConfigurationError when the
     ranking was cut before k.
     """
-    return majority(top_labels(neighbours, labels, k))
+    return find_majority(find_top_labels(neighbours, labels, k))
 
 
 def score(neighbours: Neighbours, labels: Ints, classes: Sequence[str], patients: Ints, seed: int = 0) -> Scores:
@@ -103,69 +103,75 @@ def score(neighbours: Neighbours, labels: Ints, classes: Sequence[str], patients
     database would give; the database is not drawn anew. Raises ConfigurationError when the ranking was cut
     before the deepest metric.
     """
-    per_query = values(neighbours, labels)
+    per_query = compute_values(neighbours, labels)
     votes, confidence = vote(neighbours, labels, VOTE_DEPTH)
-    asked, truth = neighbours.relevant > 0, labels[neighbours.queries]
-    tally = Tally.of(per_query[asked], truth[asked], votes[asked], patients[neighbours.queries][asked], len(classes))
-    chances = expected_values(neighbours, labels)
-    counts = label_counts(neighbours, labels, len(classes))
-    luck = _luck(chances[asked], truth[asked], counts[asked], seed)
-    figures = np.stack([*_values_and_intervals(tally, seed), luck], axis=1)
+    is_answerable, truth = neighbours.relevant > 0, labels[neighbours.queries]
+    tally = PatientSums.from_queries(
+        per_query[is_answerable],
+        truth[is_answerable],
+        votes[is_answerable],
+        patients[neighbours.queries][is_answerable],
+        len(classes),
+    )
+    chances = compute_chance_values(neighbours, labels)
+    counts = count_labels(neighbours, labels, len(classes))
+    chance = _compute_chance(chances[is_answerable], truth[is_answerable], counts[is_answerable], seed)
+    figures = np.stack([*_estimate_averages(tally, seed), chance], axis=1)
     return Scores(
         queries=neighbours.queries,
         per_query=per_query,
         names=NAMES,
-        metrics=_metrics(SUMMARY_NAMES, figures, int(asked.sum())),
-        classes=_class_metrics(figures[len(SUMMARY_NAMES) :], labels, classes, patients, truth[asked]),
-        confusion=_confusion(truth[asked], votes[asked], len(classes)),
+        metrics=_make_metrics(SUMMARY_NAMES, figures, int(is_answerable.sum())),
+        classes=_make_class_metrics(figures[len(SUMMARY_NAMES) :], labels, classes, patients, truth[is_answerable]),
+        confusion=_count_confusion(truth[is_answerable], votes[is_answerable], len(classes)),
         votes=votes,
         confidence=confidence,
-        without_answer=int((~asked).sum()),
+        without_answer=int((~is_answerable).sum()),
         chances=chances,
     )
 
 
-def _values_and_intervals(tally: Tally, seed: int) -> tuple[Floats, Floats, Floats]:
+def _estimate_averages(tally: PatientSums, seed: int) -> tuple[Floats, Floats, Floats]:
     """Averages with low and high ends, each in the order of `Tally.averages`."""
-    found = tally.averages(np.ones((1, tally.patients)))[0]
+    averages = tally.compute_averages(np.ones((1, tally.patients)))[0]
     if not tally.patients:
-        return found, found, found
-    low, high = percentile_interval(tally.averages, tally.patients, seed)
-    enough, edges = tally.enough_patients(), tally.unanimous_edges()
-    low, high = np.where(found == 1, edges, low), np.where(found == 0, 1 - edges, high)
-    return found, np.where(enough, low, np.nan), np.where(enough, high, np.nan)
+        return averages, averages, averages
+    low, high = percentile_interval(tally.compute_averages, tally.patients, seed)
+    enough, edges = tally.find_enough_patients(), tally.find_unanimous_edges()
+    low, high = np.where(averages == 1, edges, low), np.where(averages == 0, 1 - edges, high)
+    return averages, np.where(enough, low, np.nan), np.where(enough, high, np.nan)
 
 
-def _luck(chances: Floats, truth: Ints, counts: Ints, seed: int) -> Floats:
+def _compute_chance(chances: Floats, truth: Ints, counts: Ints, seed: int) -> Floats:
     """What a random order would give, in the order of `Tally.averages`; chances [Q, M], counts [Q, C] of queries."""
     rows, classes = np.arange(len(truth)), counts.shape[1]
-    tally = Tally.of(chances, truth, np.full(len(truth), NOBODY), rows, classes)
-    found = tally.averages(np.ones((1, len(rows))))[0]
-    by_class = found[len(SUMMARY_NAMES) :].reshape(classes, len(CLASS_NAMES))
-    by_class[:, -2], by_class[:, -1] = vote_quality_chance(counts, truth, VOTE_DEPTH, seed)
-    found[len(SUMMARY_NAMES) - 1] = over_classes(by_class[None, :, -1:])[0, 0]
-    return found
+    tally = PatientSums.from_queries(chances, truth, np.full(len(truth), NOBODY), rows, classes)
+    averages = tally.compute_averages(np.ones((1, len(rows))))[0]
+    by_class = averages[len(SUMMARY_NAMES) :].reshape(classes, len(CLASS_NAMES))
+    by_class[:, -2], by_class[:, -1] = simulate_vote_quality(counts, truth, VOTE_DEPTH, seed)
+    averages[len(SUMMARY_NAMES) - 1] = average_classes(by_class[None, :, -1:])[0, 0]
+    return averages
 
 
-def _class_metrics(
+def _make_class_metrics(
     figures: Floats, labels: Ints, classes: Sequence[str], patients: Ints, truth: Ints
 ) -> tuple[ClassMetrics, ...]:
     """figures: [C * metrics, 4], class by class; truth: labels of the queries with an answer."""
-    found = []
+    class_metrics = []
     for code, label in enumerate(classes):
-        own = labels == code
-        metrics = _metrics(CLASS_NAMES, figures[code * len(CLASS_NAMES) :], int((truth == code).sum()))
-        found.append(ClassMetrics(label, int(own.sum()), len(np.unique(patients[own])), metrics))
-    return tuple(found)
+        is_member = labels == code
+        metrics = _make_metrics(CLASS_NAMES, figures[code * len(CLASS_NAMES) :], int((truth == code).sum()))
+        class_metrics.append(ClassMetrics(label, int(is_member.sum()), len(np.unique(patients[is_member])), metrics))
+    return tuple(class_metrics)
 
 
-def _metrics(names: Sequence[str], figures: Floats, queries: int) -> tuple[Metric, ...]:
+def _make_metrics(names: Sequence[str], figures: Floats, queries: int) -> tuple[MetricEstimate, ...]:
     """From rows of value, low, high and chance; rows beyond the names are left."""
     rows = zip(names, figures.tolist(), strict=False)
-    return tuple(Metric(name, value, low, high, chance, queries) for name, (value, low, high, chance) in rows)
+    return tuple(MetricEstimate(name, value, low, high, chance, queries) for name, (value, low, high, chance) in rows)
 
 
-def _confusion(truth: Ints, votes: Ints, classes: int) -> Ints:
+def _count_confusion(truth: Ints, votes: Ints, classes: int) -> Ints:
     """int64 [C, C + 1], abstentions last."""
     columns = np.where(votes == NOBODY, classes, votes)
     return np.bincount(truth * (classes + 1) + columns, minlength=classes * (classes + 1)).reshape(classes, classes + 1)

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.errors import ConfigurationError
-from histoseek.evaluation.metrics import Scores
 from histoseek.evaluation.per_query import SAME_AS_TOP_1
+from histoseek.evaluation.scores import Scores
 from histoseek.statistics.intervals import (
     FEW_PATIENTS,
     RESAMPLES,
+    divide,
     percentile_interval,
-    ratio,
-    totals,
+    sum_by_row,
     unanimous_interval,
 )
 
@@ -60,19 +60,21 @@ def bootstrap(
     """
     if not len(per_query):
         return np.full(per_query.shape[1], np.nan), np.full(per_query.shape[1], np.nan)
-    found, rows = np.unique(patients, return_inverse=True)
-    known = ~np.isnan(per_query)
-    sums = totals(np.where(known, per_query, 0), rows, len(found))
-    counts = totals(known.astype(np.float64), rows, len(found))
-    low, high = percentile_interval(lambda drawn: ratio(drawn @ sums, drawn @ counts), len(found), seed, resamples)
-    asked = (counts > 0).sum(0)
-    for column in np.flatnonzero(asked >= FEW_PATIENTS):
-        values = np.unique(per_query[known[:, column], column])
+    patient_codes, rows = np.unique(patients, return_inverse=True)
+    is_known = ~np.isnan(per_query)
+    sums = sum_by_row(np.where(is_known, per_query, 0), rows, len(patient_codes))
+    counts = sum_by_row(is_known.astype(np.float64), rows, len(patient_codes))
+    low, high = percentile_interval(
+        lambda weights: divide(weights @ sums, weights @ counts), len(patient_codes), seed, resamples
+    )
+    patient_counts = (counts > 0).sum(0)
+    for column in np.flatnonzero(patient_counts >= FEW_PATIENTS):
+        values = np.unique(per_query[is_known[:, column], column])
         if len(values) == 1 and values[0] in {-1, 0, 1}:
-            others = unanimous_interval(0.0, int(asked[column]))[1]
-            low[column], high[column] = values[0] * (1 - others) + others * np.array([least, 1])
-    few = asked < FEW_PATIENTS
-    return np.where(few, np.nan, low), np.where(few, np.nan, high)
+            deviation = unanimous_interval(0.0, int(patient_counts[column]))[1]
+            low[column], high[column] = values[0] * (1 - deviation) + deviation * np.array([least, 1])
+    is_too_few = patient_counts < FEW_PATIENTS
+    return np.where(is_too_few, np.nan, low), np.where(is_too_few, np.nan, high)
 
 
 def compare(first: Scores, second: Scores, patients: Ints, seed: int) -> tuple[Comparison, ...]:
@@ -81,15 +83,15 @@ def compare(first: Scores, second: Scores, patients: Ints, seed: int) -> tuple[C
     Metrics that are top-1 by another name are left out, so that they don't count in the correction. Raises
     ConfigurationError when the systems were asked different queries.
     """
-    left, right, queries = _paired(first, second)
+    left, right, queries = _pair_queries(first, second)
     columns = [i for i, name in enumerate(first.names) if name not in SAME_AS_TOP_1]
     differences = (left - right)[:, columns]
     low, high = bootstrap(differences, patients[queries], seed, least=-1)
     p = permutation_test(differences, patients[queries], seed)
     rows = zip(columns, differences.T, low, high, p, holm(p), strict=True)
     return tuple(
-        Comparison(first.names[column], _mean(values), float(a), float(b), float(one), float(all_))
-        for column, values, a, b, one, all_ in rows
+        Comparison(first.names[column], _average(values), float(a), float(b), float(p_value), float(p_holm))
+        for column, values, a, b, p_value, p_holm in rows
     )
 
 
@@ -101,42 +103,42 @@ def permutation_test(differences: Floats, patients: Ints, seed: int) -> Floats:
     flip is counted; else PERMUTATIONS random ones and the observed one, p = (1 + as extreme) / (1 + drawn)
     (Phipson and Smyth 2010). Nan where a column has no value.
     """
-    found, rows = np.unique(patients, return_inverse=True)
-    sums = totals(np.nan_to_num(differences), rows, len(found))
+    patient_codes, rows = np.unique(patients, return_inverse=True)
+    sums = sum_by_row(np.nan_to_num(differences), rows, len(patient_codes))
     observed = np.abs(sums.sum(0)) - _ROUNDING * np.abs(sums).sum(0)
-    few = (sums != 0).sum(0) <= EXACT_PATIENTS
-    p = np.full(len(few), np.nan)
-    p[~few] = _random_p(sums[:, ~few], observed[~few], seed)
-    p[few] = [_exact_p(sums[:, column], observed[column]) for column in np.flatnonzero(few)]
+    is_small = (sums != 0).sum(0) <= EXACT_PATIENTS
+    p = np.full(len(is_small), np.nan)
+    p[~is_small] = _estimate_p(sums[:, ~is_small], observed[~is_small], seed)
+    p[is_small] = [_compute_exact_p(sums[:, column], observed[column]) for column in np.flatnonzero(is_small)]
     return np.where(np.isnan(differences).all(0), np.nan, p)
 
 
 def holm(p: Floats) -> Floats:
     """p-values corrected for their number (Holm 1979), nan where they are nan."""
-    corrected = np.full(len(p), np.nan)
+    adjusted = np.full(len(p), np.nan)
     order = [i for i in np.argsort(p, kind="stable") if not np.isnan(p[i])]
     steps = p[order] * (len(order) - np.arange(len(order)))
-    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
-    return corrected
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return adjusted
 
 
-def _paired(first: Scores, second: Scores) -> tuple[Floats, Floats, Ints]:
+def _pair_queries(first: Scores, second: Scores) -> tuple[Floats, Floats, Ints]:
     """Values of both, [Q, M] each, in the order of the queries' places."""
     if first.names != second.names or not np.array_equal(np.sort(first.queries), np.sort(second.queries)):
-        what = "the two were not asked the same queries"
+        what = "the two do not have the same queries"
         raise ConfigurationError("comparison", what, "Evaluate both on the same slides with the same protocol")
-    one, other = (np.argsort(scores.queries, kind="stable") for scores in (first, second))
-    return first.per_query[one], second.per_query[other], first.queries[one]
+    first_order, second_order = (np.argsort(scores.queries, kind="stable") for scores in (first, second))
+    return first.per_query[first_order], second.per_query[second_order], first.queries[first_order]
 
 
-def _exact_p(sums: Floats, observed: float) -> float:
+def _compute_exact_p(sums: Floats, observed: float) -> float:
     """The share of all sign flips of a few patients' sums [P] that reach the observed size."""
-    some = sums[sums != 0]
-    signs = np.where(np.arange(2 ** len(some))[:, None] >> np.arange(len(some)) & 1, -1.0, 1.0)
-    return float((np.abs(signs @ some) >= observed).mean())
+    nonzero = sums[sums != 0]
+    signs = np.where(np.arange(2 ** len(nonzero))[:, None] >> np.arange(len(nonzero)) & 1, -1.0, 1.0)
+    return float((np.abs(signs @ nonzero) >= observed).mean())
 
 
-def _random_p(sums: Floats, observed: Floats, seed: int) -> Floats:
+def _estimate_p(sums: Floats, observed: Floats, seed: int) -> Floats:
     """The share of PERMUTATIONS random sign flips and the observed one that reach it; sums [P, M], observed [M]."""
     if not sums.size:
         return np.empty(sums.shape[1])
@@ -144,11 +146,11 @@ def _random_p(sums: Floats, observed: Floats, seed: int) -> Floats:
     size = max(1, _BLOCK_CELLS // len(sums))
     extreme = np.ones(sums.shape[1])
     for start in range(0, PERMUTATIONS, size):
-        flipped = rng.integers(2, size=(min(size, PERMUTATIONS - start), len(sums)), dtype=np.int8)
-        extreme += (np.abs(sums.sum(0) - 2 * (flipped.astype(np.float64) @ sums)) >= observed).sum(0)
+        flips = rng.integers(2, size=(min(size, PERMUTATIONS - start), len(sums)), dtype=np.int8)
+        extreme += (np.abs(sums.sum(0) - 2 * (flips.astype(np.float64) @ sums)) >= observed).sum(0)
     return extreme / (1 + PERMUTATIONS)
 
 
-def _mean(values: Floats) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
+def _average(values: Floats) -> float:
+    finite = values[~np.isnan(values)]
+    return float(finite.mean()) if len(finite) else float("nan")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.evaluation.mixing import mixed
+from histoseek.evaluation.mixing import mix_bits
 from histoseek.evaluation.systems.base import System
 from histoseek.progress import Reporter, SilentReporter
 
@@ -28,7 +28,7 @@ class Fold:
 
     queries: Ints
     database: Ints
-    barred: tuple[Ints, ...]
+    exclusions: tuple[Ints, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Neighbours:
     queries: Ints
     slides: Ints
     distances: Floats
-    allowed: Ints
+    eligible: Ints
     relevant: Ints
     counts: Ints | None = None
 
@@ -56,63 +56,63 @@ def rank(system: System, fold: Fold, labels: Ints, depth: int, reporter: Reporte
     size = max(1, _BLOCK_CELLS // max(1, len(fold.database)))
     parts = []
     for start in range(0, len(fold.queries), size):
-        parts.append(_ranked(system, fold, fold.queries[start : start + size], labels, depth))
+        parts.append(_rank_block(system, fold, fold.queries[start : start + size], labels, depth))
         reporter.advance(len(parts[-1].queries))
-    return join(parts)
+    return join_neighbours(parts)
 
 
-def join(parts: Sequence[Neighbours]) -> Neighbours:
+def join_neighbours(parts: Sequence[Neighbours]) -> Neighbours:
     """The neighbours of several sets of queries (blocks or folds) as one, narrower ones padded."""
     depth = max((part.slides.shape[1] for part in parts), default=0)
     return Neighbours(
         np.concatenate([part.queries for part in parts]),
-        np.concatenate([_padded(part.slides, depth, NOBODY) for part in parts]),
-        np.concatenate([_padded(part.distances, depth, np.inf) for part in parts]),
-        np.concatenate([part.allowed for part in parts]),
+        np.concatenate([_pad(part.slides, depth, NOBODY) for part in parts]),
+        np.concatenate([_pad(part.distances, depth, np.inf) for part in parts]),
+        np.concatenate([part.eligible for part in parts]),
         np.concatenate([part.relevant for part in parts]),
-        _joined([part.counts for part in parts]),
+        _join_counts([part.counts for part in parts]),
     )
 
 
-def _ranked(system: System, fold: Fold, queries: Ints, labels: Ints, depth: int) -> Neighbours:
+def _rank_block(system: System, fold: Fold, queries: Ints, labels: Ints, depth: int) -> Neighbours:
     distances = np.array(system.distances(queries, fold.database), np.float32)
-    allowed = queries[:, None] != fold.database
-    for shared in fold.barred:
-        allowed &= shared[queries][:, None] != shared[fold.database]
-    distances[~allowed] = np.inf
-    order = _nearest(distances, _tie_breakers(queries, fold.database), min(depth, len(fold.database)))
-    kept = np.take_along_axis(distances, order, 1)
-    slides = np.where(np.isfinite(kept), fold.database[order], NOBODY)
+    is_eligible = queries[:, None] != fold.database
+    for codes in fold.exclusions:
+        is_eligible &= codes[queries][:, None] != codes[fold.database]
+    distances[~is_eligible] = np.inf
+    order = _find_nearest(distances, _make_tie_breakers(queries, fold.database), min(depth, len(fold.database)))
+    nearest_distances = np.take_along_axis(distances, order, 1)
+    slides = np.where(np.isfinite(nearest_distances), fold.database[order], NOBODY)
     kinds = np.eye(int(labels.max(initial=0)) + 1, dtype=np.float32)[labels[fold.database]]
-    counts = (allowed.astype(np.float32) @ kinds).astype(np.int64)
+    counts = (is_eligible.astype(np.float32) @ kinds).astype(np.int64)
     relevant = counts[np.arange(len(queries)), labels[queries]]
-    return Neighbours(queries, slides, kept, allowed.sum(1), relevant, counts)
+    return Neighbours(queries, slides, nearest_distances, is_eligible.sum(1), relevant, counts)
 
 
-def _nearest(distances: Floats, ties: NDArray[np.uint32], depth: int) -> Ints:
+def _find_nearest(distances: Floats, ties: NDArray[np.uint32], depth: int) -> Ints:
     """Columns of the smallest values of each row, sorted, equal ones by their tie breakers; int64 [Q, depth]."""
     if depth < distances.shape[1]:
-        edge = np.partition(distances, depth - 1, axis=1)[:, depth - 1 : depth]
-        ties = np.where(distances <= edge, ties, np.iinfo(np.uint32).max)
-        distances = np.where(distances <= edge, distances, np.inf)
+        limit = np.partition(distances, depth - 1, axis=1)[:, depth - 1 : depth]
+        ties = np.where(distances <= limit, ties, np.iinfo(np.uint32).max)
+        distances = np.where(distances <= limit, distances, np.inf)
     return np.lexsort((ties, distances), axis=1)[:, :depth]
 
 
-def _tie_breakers(queries: Ints, database: Ints) -> NDArray[np.uint32]:
+def _make_tie_breakers(queries: Ints, database: Ints) -> NDArray[np.uint32]:
     """A number for each pair, [Q, C], that tells nothing of either slide.
 
     Places follow slide ids, and these often follow classes or sites: a system of few distinct distances would live
     off them if equal ones went by place.
     """
-    own = mixed(queries.astype(np.uint64) + np.uint64(2**40))[:, None]
-    pairs = mixed(own + mixed(database.astype(np.uint64)))
+    query_bits = mix_bits(queries.astype(np.uint64) + np.uint64(2**40))[:, None]
+    pairs = mix_bits(query_bits + mix_bits(database.astype(np.uint64)))
     return (pairs >> np.uint64(32)).astype(np.uint32)
 
 
-def _joined(parts: Sequence[Ints | None]) -> Ints | None:
-    known = [part for part in parts if part is not None]
-    return np.concatenate(known) if parts and len(known) == len(parts) else None
+def _join_counts(parts: Sequence[Ints | None]) -> Ints | None:
+    counts = [part for part in parts if part is not None]
+    return np.concatenate(counts) if parts and len(counts) == len(parts) else None
 
 
-def _padded(rows: NDArray[np.generic], depth: int, value: float) -> NDArray[np.generic]:
+def _pad(rows: NDArray[np.generic], depth: int, value: float) -> NDArray[np.generic]:
     return np.pad(rows, ((0, 0), (0, depth - rows.shape[1])), constant_values=value)
