@@ -60,8 +60,8 @@ async def main() -> None:
         archive = given.archive or simulated(Path(folder))
         with serving([archive], Path(folder) / "state", "--workers", str(given.workers)) as server:
             with server.client() as client:
-                name = client.archives()[0].name
-                slides = [one for one in client.slides(name) if one.has_image]
+                name = client.list_archives()[0].name
+                slides = [one for one in client.list_slides(name) if one.has_image]
             seen = Seen()
             before = memory_mb(server)
             began = time.perf_counter()

@@ -87,5 +87,5 @@ def opened(page: Page, server: RunningServer) -> Page:
 def mapped(server: RunningServer) -> RunningServer:
     """The server once it has made the archive's map, for which code is compiled."""
     with Client(server.url, server.token, timeout_s=MAP_S) as client:
-        client.map("cohort")
+        client.get_map("cohort")
     return server

@@ -29,9 +29,9 @@ def noted(client: Client, indexed: Path) -> Iterator[Collection]:
     """A collection of two slides without notes."""
     slides = [record.slide_id for record in Archive.open(indexed).records()[:2]]
     items = tuple(CollectionItem(archive="cohort", slide_id=slide) for slide in slides)
-    made = client.collect(CollectionContent(name="with notes", items=items))
+    made = client.create_collection(CollectionContent(name="with notes", items=items))
     yield made
-    client.drop_collection(made.collection_id)
+    client.delete_collection(made.collection_id)
 
 
 @pytest.fixture
@@ -46,12 +46,12 @@ def fields(opened: Page, noted: Collection) -> tuple[Locator, Locator]:
 
 
 def notes(client: Client, collection: Collection) -> list[str]:
-    return [item.note for item in client.collection(collection.collection_id).items]
+    return [item.note for item in client.get_collection(collection.collection_id).items]
 
 
 def write_elsewhere(client: Client, collection: Collection, note: str) -> None:
     """Note something on the first slide, as another tab would."""
-    now = client.collection(collection.collection_id)
+    now = client.get_collection(collection.collection_id)
     items = [CollectionItem(archive=item.archive, slide_id=item.slide_id, note=item.note) for item in now.items]
     items[0] = CollectionItem(archive=items[0].archive, slide_id=items[0].slide_id, note=note)
     client.replace_collection(

@@ -23,7 +23,7 @@ def test_collections_print_patients_cases_and_notes_in_their_lines(
     slide = Archive.open(indexed).records()[0]
     item = CollectionItem(archive="cohort", slide_id=slide.slide_id, note="first line\nsecond line")
     with Client(server.url, server.token) as client:
-        made = client.collect(CollectionContent(name="on paper", items=(item,)))
+        made = client.create_collection(CollectionContent(name="on paper", items=(item,)))
         open_address(opened, f"/collections?archive=cohort&collection={made.collection_id}")
         ids = opened.locator(".collections-ids")
         expect(ids).to_contain_text(f"Patient {slide.patient_id}")
@@ -31,7 +31,7 @@ def test_collections_print_patients_cases_and_notes_in_their_lines(
         expect(ids).to_contain_text(f"Case {slide.case_id}")
         expect(opened.get_by_role("textbox")).to_have_count(0)
         assert "first line\nsecond line" in opened.locator(".collections-printed").inner_text()
-        client.drop_collection(made.collection_id)
+        client.delete_collection(made.collection_id)
 
 
 def test_a_comparison_prints_without_its_controls(opened: Page, indexed: Path) -> None:

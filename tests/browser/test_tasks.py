@@ -176,15 +176,17 @@ def test_filters_narrow_the_results_and_their_counts_say_how_much(opened: Page, 
 
 
 def test_a_judged_result_is_kept_and_ranks_anew(opened: Page, server: RunningServer, client: Client) -> None:
-    like(opened, next(client.slides(ARCHIVE)).slide_id)
+    like(opened, next(client.list_slides(ARCHIVE)).slide_id)
     before = slide_ids(opened)
     wanted, unwanted = before[3], before[0]
     opened.get_by_role("group", name=f"Slide {wanted}").get_by_role("button", name="Relevant", exact=True).click()
     expect(results(opened).first).to_have_attribute("aria-label", re.compile(f"slide {wanted}:"))
     opened.get_by_role("group", name=f"Slide {unwanted}").get_by_role("button", name="Not", exact=True).click()
     expect(opened.get_by_role("group", name=f"Slide {unwanted}")).to_have_count(0)
-    query = SearchRequest(query=SlideQuery(slide=SlideRef(slide_id=next(client.slides(ARCHIVE)).slide_id)))
-    judged = {one.slide_id: one.relevant for one in client.judged(ARCHIVE, client.search(ARCHIVE, query).query_key)}
+    query = SearchRequest(query=SlideQuery(slide=SlideRef(slide_id=next(client.list_slides(ARCHIVE)).slide_id)))
+    judged = {
+        one.slide_id: one.relevant for one in client.list_judgements(ARCHIVE, client.search(ARCHIVE, query).query_key)
+    }
     assert judged == {wanted: True, unwanted: False}
     opened.reload()
     assert slide_ids(opened)[0] == wanted
@@ -287,7 +289,7 @@ def test_slides_are_collected_noted_and_taken_away(opened: Page, client: Client)
     assert download.value.suggested_filename == "collection-for-the-seminar.json"
     rows = json.loads(Path(download.value.path()).read_text())
     assert [(row["slide_id"], row["note"]) for row in rows] == [(first, "typical")]
-    assert "for the seminar" in [one.name for one in client.collections()]
+    assert "for the seminar" in [one.name for one in client.list_collections()]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

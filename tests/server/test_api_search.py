@@ -279,7 +279,7 @@ def test_a_pair_is_explained_as_python_does(asking: Client, archive: Archive) ->
 
 
 def test_facets_count_what_python_counts(asking: Client, archive: Archive) -> None:
-    facets = asking.facets("cohort", where="organ = 'colon'")
+    facets = asking.count_facets("cohort", where="organ = 'colon'")
     expected = archive.facets("organ = 'colon'")
     found = {(one.source, one.field, value.value): value.count for one in facets.fields for value in one.values}
     assert found == {(one.source, one.field, one.value): one.count for one in expected}
@@ -287,19 +287,19 @@ def test_facets_count_what_python_counts(asking: Client, archive: Archive) -> No
 
 
 def test_what_a_field_was_filtered_by_leaves_its_own_counts(asking: Client) -> None:
-    chosen = asking.facets("cohort", filters=(FieldFilter(field="organ", values=("colon",)),))
-    free = asking.facets("cohort")
+    chosen = asking.count_facets("cohort", filters=(FieldFilter(field="organ", values=("colon",)),))
+    free = asking.count_facets("cohort")
     organs = [next(one for one in facets.fields if one.field == "organ") for facets in (chosen, free)]
     assert organs[0].values == organs[1].values
     assert chosen.slides < free.slides == 10
 
 
 def test_the_map_has_every_slide(asking: Client) -> None:
-    found = asking.map("cohort", label="organ")
+    found = asking.get_map("cohort", label="organ")
     assert len({*found.slide_ids}) == len(found.x) == len(found.y) == len(found.labels) == found.slides == 10
-    assert {*found.labels} == {slide.organ for slide in asking.slides("cohort")}
+    assert {*found.labels} == {slide.organ for slide in asking.list_slides("cohort")}
     with pytest.raises(ServerProblem, match="no such column"):
-        asking.map("cohort", label="uri")
+        asking.get_map("cohort", label="uri")
 
 
 @pytest.mark.parametrize(

@@ -36,20 +36,20 @@ def means(image: np.ndarray, edge: int) -> np.ndarray:
 
 
 def test_the_server_tells_who_asks_and_what_it_is(client: Client, reader: Client) -> None:
-    assert client.health().status == "ok"
-    assert (client.session().role, client.session().write) == ("write", True)
-    assert (reader.session().role, reader.session().write) == ("read", False)
-    assert "not a medical device" in client.session().disclaimer.lower()
+    assert client.get_health().status == "ok"
+    assert (client.get_session().role, client.get_session().write) == ("write", True)
+    assert (reader.get_session().role, reader.get_session().write) == ("read", False)
+    assert "not a medical device" in client.get_session().disclaimer.lower()
 
 
 def test_archives_are_listed_with_what_they_are(reader: Client, client: Client, indexed: Path) -> None:
-    assert [one.name for one in reader.archives()] == ["cohort", "work"]
-    one, archive = reader.archive("cohort"), Archive.open(indexed)
+    assert [one.name for one in reader.list_archives()] == ["cohort", "work"]
+    one, archive = reader.get_archive("cohort"), Archive.open(indexed)
     assert (one.slides, one.patients, one.cases, one.writable) == (10, 5, 5, False)
     assert (one.tile_encoder, one.spacing_um_per_px) == (archive.recipe.encoder, archive.recipe.spacing_um_per_px)
     assert {"diagnosis", "age"} < {field.name for field in one.fields}
     assert not {"uri", "file_fingerprint"} & {field.name for field in one.fields}
-    assert client.archive("cohort").writable
+    assert client.get_archive("cohort").writable
 
 
 def test_slides_come_page_by_page(raw: httpx2.Client, reader: Client) -> None:
@@ -61,9 +61,9 @@ def test_slides_come_page_by_page(raw: httpx2.Client, reader: Client) -> None:
         if after is None:
             break
     assert found == sorted(found)
-    assert found == [slide.slide_id for slide in reader.slides("cohort")]
+    assert found == [slide.slide_id for slide in reader.list_slides("cohort")]
     assert len(found) == 10
-    colon = list(reader.slides("cohort", where="organ = 'colon'"))
+    colon = list(reader.list_slides("cohort", where="organ = 'colon'"))
     assert {slide.organ for slide in colon} == {"colon"}
 
 
@@ -82,7 +82,7 @@ def test_a_slide_is_told_without_its_file(raw: httpx2.Client, indexed: Path) -> 
 
 
 def test_a_report_has_its_text_sections_and_facts(reader: Client, indexed: Path) -> None:
-    report = reader.report("cohort", SLIDE)
+    report = reader.get_report("cohort", SLIDE)
     assert report.text == Archive.open(indexed).get(SLIDE).record.report
     assert report.sections
     assert report.text[report.sections[0].start :].startswith(report.sections[0].heading)
@@ -90,18 +90,18 @@ def test_a_report_has_its_text_sections_and_facts(reader: Client, indexed: Path)
 
 
 def test_tiles_and_thumbnails_show_the_slide(reader: Client, cohort: Path) -> None:
-    image = reader.image("cohort", SLIDE)
+    image = reader.get_image("cohort", SLIDE)
     edge, level = image.tile_size_px, image.max_level
     assert (image.width, image.height, image.overlap_px) == (768, 768, 0)
     with open_slide(cohort / f"{SLIDE}.tiff", 0.5) as slide:
         for column, row in ((0, 0), ((image.width - 1) // edge, (image.height - 1) // edge)):
-            tile = pixels(reader.tile("cohort", SLIDE, level, column, row))
+            tile = pixels(reader.get_tile("cohort", SLIDE, level, column, row))
             x, y = column * edge, row * edge
             shown = slide.read_level(0, x, y, min(edge, 768 - x), min(edge, 768 - y)).astype(np.int16)
             assert tile.shape == shown.shape
             assert np.abs(tile - shown).mean() < 3
         whole = slide.read_level(0, 0, 0, 768, 768)
-    thumbnail = pixels(reader.thumbnail("cohort", SLIDE, 128))
+    thumbnail = pixels(reader.get_thumbnail("cohort", SLIDE, 128))
     assert thumbnail.shape == (128, 128, 3)
     assert np.abs(means(thumbnail, 16) - means(whole, 96)).max() < 4
 
@@ -131,33 +131,35 @@ def test_tiles_outside_are_not_there(raw: httpx2.Client, place: str) -> None:
 
 def test_metadata_can_be_changed_by_those_who_may(client: Client, reader: Client) -> None:
     with pytest.raises(ServerProblem, match="may only read"):
-        reader.change("work", SLIDE, {"diagnosis": "normal"})
-    changed = client.change("work", SLIDE, {"diagnosis": "normal", "age": 81, "report": "Diagnosis: none. John Doe."})
+        reader.change_slide("work", SLIDE, {"diagnosis": "normal"})
+    changed = client.change_slide(
+        "work", SLIDE, {"diagnosis": "normal", "age": 81, "report": "Diagnosis: none. John Doe."}
+    )
     assert (changed.diagnosis, changed.extra["age"]) == ("normal", 81)
-    assert reader.slide("work", SLIDE) == changed
-    assert reader.report("work", SLIDE).text.startswith("Diagnosis: none.")
-    assert reader.slide("cohort", SLIDE).diagnosis != "normal"
+    assert reader.get_slide("work", SLIDE) == changed
+    assert reader.get_report("work", SLIDE).text.startswith("Diagnosis: none.")
+    assert reader.get_slide("cohort", SLIDE).diagnosis != "normal"
 
 
 @pytest.mark.parametrize("column", ["slide_id", "uri", "file_fingerprint", "width", "mosaic", "report_facts", "../x"])
 def test_what_describes_the_file_can_not_be_changed(client: Client, column: str) -> None:
     with pytest.raises(ServerProblem) as caught:
-        client.change("work", SLIDE, {column: "x"})
+        client.change_slide("work", SLIDE, {column: "x"})
     assert caught.value.problem.status == 422
 
 
 def test_slides_can_be_removed_by_those_who_may(client: Client, reader: Client, cohort: Path) -> None:
     with pytest.raises(ServerProblem, match="may only read"):
-        reader.remove("work", "SIM-0004-01")
-    client.remove("work", "SIM-0004-01")
+        reader.remove_slide("work", "SIM-0004-01")
+    client.remove_slide("work", "SIM-0004-01")
     with pytest.raises(ServerProblem) as caught:
-        reader.slide("work", "SIM-0004-01")
+        reader.get_slide("work", "SIM-0004-01")
     assert caught.value.problem.status == 404
     with pytest.raises(ServerProblem) as caught:
-        client.remove("work", "SIM-0004-01")
+        client.remove_slide("work", "SIM-0004-01")
     assert caught.value.problem.status == 404
     assert (cohort / "SIM-0004-01.tiff").is_file()
-    assert len([*reader.slides("cohort")]) == 10
+    assert len([*reader.list_slides("cohort")]) == 10
 
 
 def test_readiness_and_counts_are_told(raw: httpx2.Client, kept_server: RunningServer) -> None:
@@ -188,16 +190,16 @@ def test_browsers_get_a_session_for_a_token(kept_server: RunningServer) -> None:
 
 def test_a_server_without_write_changes_nothing(indexed: Path, tmp_path: Path, cohort: Path) -> None:
     with serving([indexed], tmp_path / "state") as server, new_client(server) as client:
-        assert not client.session().write
-        assert not client.archive("cohort").writable
+        assert not client.get_session().write
+        assert not client.get_archive("cohort").writable
         upload = client.upload(cohort / f"{SLIDE}.tiff")
         for change in (
-            lambda: client.change("cohort", SLIDE, {"diagnosis": "x"}),
-            lambda: client.remove("cohort", SLIDE),
+            lambda: client.change_slide("cohort", SLIDE, {"diagnosis": "x"}),
+            lambda: client.remove_slide("cohort", SLIDE),
             lambda: client.index("cohort"),
             lambda: client.index("cohort", [UploadToIndex(upload_id=upload.upload_id)]),
         ):
             with pytest.raises(ServerProblem, match="read-only") as caught:
                 change()
             assert caught.value.problem.status == 403
-        assert client.slide("cohort", SLIDE).diagnosis != "x"
+        assert client.get_slide("cohort", SLIDE).diagnosis != "x"

@@ -43,7 +43,7 @@ def coarse(image: np.ndarray) -> np.ndarray:
 
 
 def ended(client: Client, job: Job) -> Job:
-    return [*client.watch(job.job_id)][-1]
+    return [*client.watch_job(job.job_id)][-1]
 
 
 def status_of(caught: pytest.ExceptionInfo[ServerProblem]) -> int:
@@ -57,12 +57,12 @@ def test_an_upload_is_described_listed_and_deleted(client: Client, reader: Clien
     assert (upload.image.width, upload.image.height) == (2220, 2967)
     assert upload.image.spacing_um_per_px == pytest.approx(0.499)
     assert timedelta(hours=23) < upload.expires - upload.created <= timedelta(hours=24)
-    assert client.uploads() == (upload,)
-    assert reader.uploads() == ()
-    client.forget_upload(upload.upload_id)
-    assert client.uploads() == ()
+    assert client.list_uploads() == (upload,)
+    assert reader.list_uploads() == ()
+    client.delete_upload(upload.upload_id)
+    assert client.list_uploads() == ()
     with pytest.raises(ServerProblem) as caught:
-        client.forget_upload(upload.upload_id)
+        client.delete_upload(upload.upload_id)
     assert status_of(caught) == 404
 
 
@@ -72,10 +72,10 @@ def test_uploads_are_their_owner_s_alone(client: Client, reader: Client, real: P
     for ask in (
         lambda: reader.search("cohort", request),
         lambda: reader.encode(upload_id, "cohort"),
-        lambda: reader.forget_upload(upload_id),
-        lambda: reader.uploaded(upload_id),
-        lambda: reader.upload_thumbnail(upload_id),
-        lambda: reader.upload_tile(upload_id, 0, 0, 0),
+        lambda: reader.delete_upload(upload_id),
+        lambda: reader.get_upload(upload_id),
+        lambda: reader.get_upload_thumbnail(upload_id),
+        lambda: reader.get_upload_tile(upload_id, 0, 0, 0),
     ):
         with pytest.raises(ServerProblem) as caught:
             ask()
@@ -87,9 +87,9 @@ def test_of_an_upload_the_slide_is_shown_and_nothing_else_of_the_file(
     client: Client, raw: httpx2.Client, real: Path, name: str
 ) -> None:
     upload = client.upload(real / name)
-    thumbnail = pixels(client.upload_thumbnail(upload.upload_id, 256))
+    thumbnail = pixels(client.get_upload_thumbnail(upload.upload_id, 256))
     edge, level = upload.image.tile_size_px, upload.image.max_level
-    tile = pixels(client.upload_tile(upload.upload_id, level, 0, 0))
+    tile = pixels(client.get_upload_tile(upload.upload_id, level, 0, 0))
     with open_slide(real / name, 1.0) as slide:
         size = (thumbnail.shape[1], thumbnail.shape[0])
         whole = slide.read_level(len(slide.levels) - 1, 0, 0, slide.levels[-1].size.width, slide.levels[-1].size.height)
@@ -112,14 +112,14 @@ def test_what_is_no_slide_is_refused_and_not_kept(client: Client, real: Path, na
     if name == "broken/unreadable.svs":
         upload = client.upload(real / name)  # its head is good, its pixels are not
         with pytest.raises(ServerProblem) as caught:
-            client.upload_thumbnail(upload.upload_id)
-        client.forget_upload(upload.upload_id)
+            client.get_upload_thumbnail(upload.upload_id)
+        client.delete_upload(upload.upload_id)
     else:
         with pytest.raises(ServerProblem) as caught:
             client.upload(real / name)
     assert status_of(caught) == status
     assert str(real) not in str(caught.value)
-    assert client.uploads() == ()
+    assert client.list_uploads() == ()
 
 
 def test_an_upload_is_encoded_before_it_is_asked_with(client: Client, real: Path) -> None:
@@ -128,7 +128,7 @@ def test_an_upload_is_encoded_before_it_is_asked_with(client: Client, real: Path
     assert (job.state, job.kind, job.upload_id, job.error) == ("done", "encode", upload.upload_id, None)
     assert job.done == job.total
     assert job.done > 10
-    assert client.job(job.job_id) == job
+    assert client.get_job(job.job_id) == job
 
 
 def test_of_an_upload_that_is_deleted_while_it_is_encoded_nothing_is_kept(
@@ -136,9 +136,9 @@ def test_of_an_upload_that_is_deleted_while_it_is_encoded_nothing_is_kept(
 ) -> None:
     upload_id = client.upload(real / "TCGA-CR-7395-01A-01-TS1.svs", 0.5).upload_id
     job = client.encode(upload_id, "cohort")
-    for told in client.watch(job.job_id):
-        if told.state == "running" and client.uploads():
-            client.forget_upload(upload_id)
+    for told in client.watch_job(job.job_id):
+        if told.state == "running" and client.list_uploads():
+            client.delete_upload(upload_id)
     assert not (kept_server.state / "uploads" / upload_id).exists()
     with pytest.raises(ServerProblem) as caught:
         client.search("cohort", SearchRequest(query=SlideQuery(slide=SlideRef(upload_id=upload_id))))
@@ -155,15 +155,15 @@ def test_an_upload_is_indexed_with_what_is_known_of_it(client: Client, reader: C
     )
     with pytest.raises(ServerProblem, match="may only read"):
         reader.index("work", [new])
-    told = [*client.watch(client.index("work", [new]).job_id)]
+    told = [*client.watch_job(client.index("work", [new]).job_id)]
     assert [one.state for one in told if one.state not in ("waiting", "running")] == ["done"]
     assert (told[-1].added, told[-1].refused, told[-1].error) == (1, (), None)
-    client.forget_upload(upload.upload_id)
-    slide = reader.slide("work", "new slide/räum 1")
+    client.delete_upload(upload.upload_id)
+    slide = reader.get_slide("work", "new slide/räum 1")
     assert (slide.diagnosis, slide.patient_id, slide.extra["age"]) == ("naevus", "P-77", 44)
     assert slide.has_image
-    assert reader.report("work", "new slide/räum 1").text.startswith("Diagnosis: naevus")
-    assert pixels(reader.thumbnail("work", "new slide/räum 1")).shape[0] == 256
+    assert reader.get_report("work", "new slide/räum 1").text.startswith("Diagnosis: naevus")
+    assert pixels(reader.get_thumbnail("work", "new slide/räum 1")).shape[0] == 256
     found = reader.search("work", SearchRequest(query=TextQuery(text="naevus of the skin"), k=1))
     assert [one.slide_id for one in found.results] == ["new slide/räum 1"]
 
@@ -193,12 +193,12 @@ def test_the_import_folder_is_indexed_with_its_tables(
     folder = kept_server.state.parent / "import"
     (folder / "new").mkdir()
     shutil.copyfile(cohort / "SIM-0002-00.tiff", folder / "new" / "a.tiff")
-    before = reader.slide("work", "SIM-0002-00")
+    before = reader.get_slide("work", "SIM-0002-00")
     (folder / "metadata.csv").write_text("file,slide_id,diagnosis\nnew/a.tiff,SIM-0002-00,told anew\n")
     job = ended(client, client.index("work"))
     assert (job.state, job.error) == ("done", None)
     assert str(folder) not in job.model_dump_json()
-    after = reader.slide("work", "SIM-0002-00")
+    after = reader.get_slide("work", "SIM-0002-00")
     assert (before.diagnosis != "told anew", after.diagnosis, after.has_image) == (True, "told anew", True)
     (folder / "metadata.csv").write_text("no,columns\nthat,help\n")
     failed = ended(client, client.index("work"))
@@ -215,24 +215,24 @@ def test_a_job_waits_while_somebody_else_writes_to_the_archive(
     upload = client.upload(cohort / "SIM-0001-00.tiff")
     with archive.writing():
         with pytest.raises(ServerProblem, match="another process is writing"):
-            client.change("work", next(client.slides("work")).slide_id, {"organ": "liver"})
+            client.change_slide("work", next(client.list_slides("work")).slide_id, {"organ": "liver"})
         job = client.index("work", [UploadToIndex(upload_id=upload.upload_id, slide_id="waited")])
-        assert next(one.state for one in client.watch(job.job_id) if one.state != "waiting") == "running"
+        assert next(one.state for one in client.watch_job(job.job_id) if one.state != "waiting") == "running"
     assert ended(client, job).state == "done"
-    client.remove("work", "waited")
+    client.remove_slide("work", "waited")
 
 
 def test_a_job_can_be_cancelled(client: Client, reader: Client, cohort: Path) -> None:
     upload = client.upload(cohort / f"{SLIDE}.tiff")
     job = client.index("work", [UploadToIndex(upload_id=upload.upload_id)])
     with pytest.raises(ServerProblem) as caught:
-        reader.cancel(job.job_id)
+        reader.cancel_job(job.job_id)
     assert status_of(caught) == 404
-    client.cancel(job.job_id)
+    client.cancel_job(job.job_id)
     assert ended(client, job).state in ("cancelled", "done")
-    assert client.cancel(job.job_id) == client.job(job.job_id)
-    assert reader.jobs() == ()
-    assert [one.job_id for one in client.jobs()] == [job.job_id]
+    assert client.cancel_job(job.job_id) == client.get_job(job.job_id)
+    assert reader.list_jobs() == ()
+    assert [one.job_id for one in client.list_jobs()] == [job.job_id]
 
 
 def test_judgements_are_kept_by_query_and_can_be_taken_back(client: Client, reader: Client) -> None:
@@ -241,12 +241,12 @@ def test_judgements_are_kept_by_query_and_can_be_taken_back(client: Client, read
     judged = client.judge("cohort", query, SLIDE, True)
     assert judged
     assert (judged.query_key, judged.slide_id, judged.relevant) == (key, SLIDE, True)
-    assert reader.judged("cohort", key) == (judged,)
+    assert reader.list_judgements("cohort", key) == (judged,)
     reader.judge("cohort", query, SLIDE, False)
-    assert [one.relevant for one in client.judged("cohort", key)] == [True, False]
+    assert [one.relevant for one in client.list_judgements("cohort", key)] == [True, False]
     assert client.judge("cohort", query, SLIDE, None) is None
-    assert [one.relevant for one in client.judged("cohort", key)] == [False]
-    assert client.judged("work", key) == ()
+    assert [one.relevant for one in client.list_judgements("cohort", key)] == [False]
+    assert client.list_judgements("work", key) == ()
     with pytest.raises(ServerProblem) as caught:
         client.judge("cohort", query, "nowhere", True)
     assert status_of(caught) == 404
@@ -254,7 +254,7 @@ def test_judgements_are_kept_by_query_and_can_be_taken_back(client: Client, read
 
 def test_collections_notice_changes_by_others(client: Client, reader: Client) -> None:
     items = (CollectionItem(archive="cohort", slide_id=SLIDE, note="=1+1"),)
-    made = client.collect(CollectionContent(name="for teaching", items=items))
+    made = client.create_collection(CollectionContent(name="for teaching", items=items))
     more = (*items, CollectionItem(archive="cohort", slide_id="gone"))
     changed = client.replace_collection(
         made.collection_id, CollectionContent(name="teaching", items=more, version=made.version)
@@ -263,16 +263,16 @@ def test_collections_notice_changes_by_others(client: Client, reader: Client) ->
     with pytest.raises(ServerProblem) as caught:
         client.replace_collection(made.collection_id, CollectionContent(name="mine", version=made.version))
     assert status_of(caught) == 409
-    assert client.collection(made.collection_id) == changed
-    assert (client.collections(), reader.collections()) == ((changed,), ())
-    table = client.export(made.collection_id)
+    assert client.get_collection(made.collection_id) == changed
+    assert (client.list_collections(), reader.list_collections()) == ((changed,), ())
+    table = client.export_collection(made.collection_id)
     assert table.startswith(codecs.BOM_UTF8)
     rows = [*csv.DictReader(io.StringIO(table.decode("utf-8-sig")))]
     assert [(row["slide_id"], row["organ"]) for row in rows] == [(SLIDE, "colon"), ("gone", "")]
     assert rows[0]["note"] == "'=1+1"
-    assert [row["note"] for row in json.loads(client.export(made.collection_id, "json"))] == ["=1+1", ""]
+    assert [row["note"] for row in json.loads(client.export_collection(made.collection_id, "json"))] == ["=1+1", ""]
     with pytest.raises(ServerProblem) as caught:
-        reader.export(made.collection_id)
+        reader.export_collection(made.collection_id)
     assert status_of(caught) == 404
-    client.drop_collection(made.collection_id)
-    assert client.collections() == ()
+    client.delete_collection(made.collection_id)
+    assert client.list_collections() == ()

@@ -108,8 +108,8 @@ def test_filters_reach_nothing_private(server: RunningServer, where: str) -> Non
     query = SlideQuery(slide=SlideRef(slide_id=SLIDE))
     with server.client() as client:
         for ask in (
-            lambda: [*client.slides("cohort", where)],
-            lambda: client.facets("cohort", where),
+            lambda: [*client.list_slides("cohort", where)],
+            lambda: client.count_facets("cohort", where),
             lambda: client.search("cohort", SearchRequest(query=query, where=where)),
         ):
             with pytest.raises(ServerProblem) as caught:
@@ -124,10 +124,10 @@ def test_private_columns_are_no_field(server: RunningServer, column: str) -> Non
     query = SlideQuery(slide=SlideRef(slide_id=SLIDE))
     with server.client() as client:
         for ask in (
-            lambda: client.facets("cohort", filters=[FieldFilter(field=column, values=("x",))]),
-            lambda: client.facets("cohort", filters=[FieldFilter(source="report", field=column, values=("x",))]),
+            lambda: client.count_facets("cohort", filters=[FieldFilter(field=column, values=("x",))]),
+            lambda: client.count_facets("cohort", filters=[FieldFilter(source="report", field=column, values=("x",))]),
             lambda: client.search("cohort", SearchRequest(query=query, vote=column)),
-            lambda: client.map("cohort", label=column),
+            lambda: client.get_map("cohort", label=column),
         ):
             with pytest.raises(ServerProblem) as caught:
                 ask()
@@ -205,7 +205,7 @@ def test_nothing_private_was_written_down(server: RunningServer, indexed: Path) 
             "cohort", SearchRequest(query=TextQuery(text=f"carcinoma of {PATIENT_NAME}", patient_id="SIM-0-0001"))
         )
         with pytest.raises(ServerProblem):
-            client.slide("cohort", f"{PATIENT_NAME}/etc/passwd")
+            client.get_slide("cohort", f"{PATIENT_NAME}/etc/passwd")
     written = server.log.read_text() + (server.state / "audit.jsonl").read_text()
     assert "/api/v1/archives/{archive}/search" in written
     assert not {word for word in private if word in written}

@@ -48,31 +48,31 @@ def test_what_one_process_takes_all_of_them_know(several: RunningServer, cohort:
     query = TextQuery(text="necrosis")
     with Client(several.url, token) as client:
         upload = client.upload(cohort / f"{SLIDE}.tiff")
-        collection = client.collect(CollectionContent(name="shared"))
+        collection = client.create_collection(CollectionContent(name="shared"))
         judged = client.judge("cohort", query, SLIDE, True)
         job = client.encode(upload.upload_id, "cohort")
     assert judged
     request_ = SearchRequest(query=SlideQuery(slide=SlideRef(upload_id=upload.upload_id)), k=2)
     found = set()
     for client in fresh(several, token, 8):
-        assert client.uploaded(upload.upload_id) == upload
-        assert client.collection(collection.collection_id) == collection
-        assert client.judged("cohort", judged.query_key) == (judged,)
-        assert [*client.watch(job.job_id)][-1].state == "done"
-        assert client.upload_thumbnail(upload.upload_id).startswith(b"\xff\xd8")
+        assert client.get_upload(upload.upload_id) == upload
+        assert client.get_collection(collection.collection_id) == collection
+        assert client.list_judgements("cohort", judged.query_key) == (judged,)
+        assert [*client.watch_job(job.job_id)][-1].state == "done"
+        assert client.get_upload_thumbnail(upload.upload_id).startswith(b"\xff\xd8")
         found.add(tuple(one.slide_id for one in client.search("cohort", request_).results))
     assert len(found) == 1
 
 
 def test_a_token_that_is_revoked_is_so_everywhere(several: RunningServer) -> None:
     token = new_token(several)
-    assert all(client.session().role == "write" for client in fresh(several, token, 8))
+    assert all(client.get_session().role == "write" for client in fresh(several, token, 8))
     store = TokenStore(State(several.state))
     revoked = next(one for one in store.list_tokens() if token.startswith(f"hs_{one.token_id}_"))
     store.revoke(revoked.token_id)
     for client in fresh(several, token, 8):
         with pytest.raises(ServerProblem) as caught:
-            client.session()
+            client.get_session()
         assert caught.value.problem.status in (401, 429)
 
 
@@ -87,14 +87,14 @@ def test_counts_are_those_of_all_processes(several: RunningServer) -> None:
 
     before = asked()
     for client in fresh(several, token, 10):
-        client.archives()
+        client.list_archives()
     assert {asked() for _ in range(6)} == {before + 10}
 
 
 def test_several_processes_end_together(indexed: Path, tmp_path: Path) -> None:
     with serving([indexed], tmp_path / "state", "--workers", "2") as server:
         with server.client() as client:
-            client.archives()
+            client.list_archives()
         workers = processes(server)
         assert len(workers) >= 2
         assert server.stop() == 0
@@ -116,7 +116,7 @@ def test_the_end_waits_for_nobody_and_leaves_nothing_half_done(indexed: Path, tm
 
         def watch() -> None:
             try:
-                watched.extend(one.state for one in client.watch(job.job_id))
+                watched.extend(one.state for one in client.watch_job(job.job_id))
             except Exception as error:
                 watched.append(type(error).__name__)
 
@@ -132,12 +132,12 @@ def test_the_end_waits_for_nobody_and_leaves_nothing_half_done(indexed: Path, tm
         assert not watching.is_alive()
         assert watched
         with pytest.raises(NoServer):
-            client.archives()
+            client.list_archives()
     assert not [*(state / "uploads").glob("*.part")]
     assert "Traceback" not in server.log.read_text()
     with serving([copy], state, *options) as server, Client(server.url, token) as again:
-        assert [one.upload_id for one in again.uploads()] == [upload.upload_id]
-        assert [*again.watch(job.job_id)][-1].state == "done"
+        assert [one.upload_id for one in again.list_uploads()] == [upload.upload_id]
+        assert [*again.watch_job(job.job_id)][-1].state == "done"
 
 
 def test_a_new_start_knows_what_was_kept(indexed: Path, tmp_path: Path, cohort: Path) -> None:
@@ -147,17 +147,19 @@ def test_a_new_start_knows_what_was_kept(indexed: Path, tmp_path: Path, cohort: 
         token = server.token
         with server.client() as client:
             upload = client.upload(cohort / f"{SLIDE}.tiff")
-            job = [*client.watch(client.encode(upload.upload_id, "cohort").job_id)][-1]
+            job = [*client.watch_job(client.encode(upload.upload_id, "cohort").job_id)][-1]
             items = (CollectionItem(archive="cohort", slide_id=SLIDE),)
-            collection = client.collect(CollectionContent(name="kept", items=items))
+            collection = client.create_collection(CollectionContent(name="kept", items=items))
             judged = client.judge("cohort", query, SLIDE, True)
         assert server.stop() == 0
     with serving([indexed], state) as server, Client(server.url, token) as client:
         assert server.token == ""
-        assert client.uploads() == (upload,)
-        assert client.jobs() == (job,)
-        assert client.collections() == (collection,)
-        assert client.judged("cohort", client.search("cohort", SearchRequest(query=query)).query_key) == (judged,)
+        assert client.list_uploads() == (upload,)
+        assert client.list_jobs() == (job,)
+        assert client.list_collections() == (collection,)
+        assert client.list_judgements("cohort", client.search("cohort", SearchRequest(query=query)).query_key) == (
+            judged,
+        )
         found = client.search(
             "cohort", SearchRequest(query=SlideQuery(slide=SlideRef(upload_id=upload.upload_id)), k=2)
         )

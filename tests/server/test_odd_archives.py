@@ -48,7 +48,7 @@ def odd(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runn
     names = ("empty", "mute", "going")
     with serving([folder / f"{name}.archive" for name in names], folder / "state") as server:
         with server.client() as client:
-            client.archives()
+            client.list_archives()
         shutil.rmtree(folder / "going.archive")
         yield server
 
@@ -66,9 +66,9 @@ def refused(ask: Callable[[], object]) -> tuple[int, str]:
 
 
 def test_an_archive_that_is_gone_leaves_the_others_in_use(asking: Client, odd: RunningServer) -> None:
-    assert [(one.name, one.slides) for one in asking.archives()] == [("empty", 0), ("mute", 3)]
+    assert [(one.name, one.slides) for one in asking.list_archives()] == [("empty", 0), ("mute", 3)]
     assert httpx2.get(f"{odd.url}api/v1/ready", timeout=HANG_S).status_code == 503
-    for ask in (lambda: asking.archive("going"), lambda: asking.search("going", SearchRequest(query=OF_SLIDE))):
+    for ask in (lambda: asking.get_archive("going"), lambda: asking.search("going", SearchRequest(query=OF_SLIDE))):
         status, detail = refused(ask)
         assert status == 503
         assert str(odd.state.parent) not in detail
@@ -76,14 +76,14 @@ def test_an_archive_that_is_gone_leaves_the_others_in_use(asking: Client, odd: R
 
 @pytest.mark.parametrize("query", [OF_SLIDE, TextQuery(text="necrosis"), CaseQuery(case_id="SIM-0001")], ids=str)
 def test_of_no_slides_none_are_found(asking: Client, query: Query) -> None:
-    assert [*asking.slides("empty")] == []
-    assert asking.facets("empty").slides == 0
+    assert [*asking.list_slides("empty")] == []
+    assert asking.count_facets("empty").slides == 0
     assert refused(lambda: asking.search("empty", SearchRequest(query=query))) == (
         422,
         "archive: the archive is empty. Index some slides first",
     )
-    assert refused(lambda: asking.map("empty"))[0] == 422
-    assert refused(lambda: asking.thumbnail("empty", SLIDE))[0] == 404
+    assert refused(lambda: asking.get_map("empty"))[0] == 422
+    assert refused(lambda: asking.get_thumbnail("empty", SLIDE))[0] == 404
 
 
 @pytest.mark.parametrize("query", [TextQuery(text="necrosis"), ReportQuery(slide_id=SLIDE)], ids=str)
@@ -91,20 +91,20 @@ def test_without_reports_words_find_nothing(asking: Client, query: Query) -> Non
     status, detail = refused(lambda: asking.search("mute", SearchRequest(query=query)))
     assert status == 422
     assert "report" in detail
-    assert (asking.report("mute", SLIDE).text, asking.archive("mute").reads_text) == ("", False)
+    assert (asking.get_report("mute", SLIDE).text, asking.get_archive("mute").reads_text) == ("", False)
 
 
 def test_slides_that_were_moved_are_found_and_not_shown(asking: Client) -> None:
-    assert [one.has_image for one in asking.slides("mute")] == [False] * 3
+    assert [one.has_image for one in asking.list_slides("mute")] == [False] * 3
     found = asking.search("mute", SearchRequest(query=OF_SLIDE)).results
     assert {one.slide_id for one in found} == {"SIM-0001-00", "SIM-0002-00"}
     region = RegionQuery(slide=SlideRef(slide_id=SLIDE), regions=(Box(x=50, y=50, width=500, height=500),))
     assert asking.search("mute", SearchRequest(query=region)).results
     assert asking.explain("mute", ExplainRequest(query=OF_SLIDE, slide_id="SIM-0001-00")).result_attention
     for ask in (
-        lambda: asking.image("mute", SLIDE),
-        lambda: asking.thumbnail("mute", SLIDE),
-        lambda: asking.tile("mute", SLIDE, 0, 0, 0),
+        lambda: asking.get_image("mute", SLIDE),
+        lambda: asking.get_thumbnail("mute", SLIDE),
+        lambda: asking.get_tile("mute", SLIDE, 0, 0, 0),
     ):
         assert refused(ask)[0] == 404
 
@@ -114,10 +114,10 @@ def test_feature_files_are_searched_and_have_no_pictures(shared_data: Path, tmp_
     archive = Archive.create(path, Recipe(encoder="features:unnamed"))
     archive.index([shared_data / "features"])
     with serving([path], tmp_path / "state") as server, server.client() as client:
-        (slide,) = client.slides("features")
-        assert not client.archive("features").has_images
+        (slide,) = client.list_slides("features")
+        assert not client.get_archive("features").has_images
         assert not slide.has_image
-        assert refused(lambda: client.thumbnail("features", slide.slide_id))[0] == 404
+        assert refused(lambda: client.get_thumbnail("features", slide.slide_id))[0] == 404
         query = SlideQuery(slide=SlideRef(slide_id=slide.slide_id))
         assert client.search("features", SearchRequest(query=query)).results == ()
         upload_id = client.upload(cohort / f"{SLIDE}.tiff").upload_id
@@ -125,5 +125,5 @@ def test_feature_files_are_searched_and_have_no_pictures(shared_data: Path, tmp_
             lambda: client.search("features", SearchRequest(query=SlideQuery(slide=SlideRef(upload_id=upload_id))))
         )
         assert (status, "feature files" in detail) == (422, True)
-        job = [*client.watch(client.encode(upload_id, "features").job_id)][-1]
+        job = [*client.watch_job(client.encode(upload_id, "features").job_id)][-1]
         assert (job.state, "feature files" in (job.error or "")) == ("failed", True)

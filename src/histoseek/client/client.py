@@ -36,9 +36,9 @@ from histoseek.rest.work import (
     Health,
     Job,
     JobRequest,
-    Judged,
     Judgement,
     Session,
+    StoredJudgement,
     Upload,
     UploadToIndex,
 )
@@ -51,10 +51,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Client:
-    """Asks one server. Close it, or use it as a context manager. Safe to use from several threads.
+    """A client of one server. Close it, or use it as a context manager. Safe to use from several threads.
 
     >>> with Client("http://127.0.0.1:8750", token) as client:                   # doctest: +SKIP
-    ...     found = client.search("kidney", SearchRequest(query=TextQuery(text="papillary")))
+    ...     response = client.search("kidney", SearchRequest(query=TextQuery(text="papillary")))
     """
 
     def __init__(self, url: str, token: str | None = None, timeout_s: float = _TIMEOUT_S) -> None:
@@ -71,224 +71,234 @@ class Client:
         """Let go of the connections."""
         self._http.close()
 
-    def health(self) -> Health:
+    def get_health(self) -> Health:
         """Whether the server runs."""
         return self._get(Health, "/health")
 
-    def session(self) -> Session:
-        """Who the token says we are, and what the server allows."""
+    def get_session(self) -> Session:
+        """Who you are by your token, and what the server allows."""
         return self._get(Session, "/session")
 
-    def archives(self) -> tuple[ArchiveInfo, ...]:
+    def list_archives(self) -> tuple[ArchiveInfo, ...]:
         """All archives of the server."""
-        return self._all(ArchiveInfo, "/archives")
+        return self._get_all(ArchiveInfo, "/archives")
 
-    def archive(self, archive: str) -> ArchiveInfo:
+    def get_archive(self, archive: str) -> ArchiveInfo:
         """One archive; raises ServerProblem, as all methods do."""
-        return self._get(ArchiveInfo, _archive(archive))
+        return self._get(ArchiveInfo, _make_archive_path(archive))
 
-    def slides(self, archive: str, where: str | None = None) -> Iterator[Slide]:
+    def list_slides(self, archive: str, where: str | None = None) -> Iterator[Slide]:
         """All slides that satisfy an SQL filter, by id, fetched page by page."""
         after: str | None = None
         while True:
-            page = self._get(Page[Slide], f"{_archive(archive)}/slides", where=where, after=after, limit=500)
+            page = self._get(Page[Slide], f"{_make_archive_path(archive)}/slides", where=where, after=after, limit=500)
             yield from page.items
             after = page.next
             if after is None:
                 return
 
-    def slide(self, archive: str, slide_id: str) -> Slide:
+    def get_slide(self, archive: str, slide_id: str) -> Slide:
         """One slide."""
-        return self._get(Slide, _slide(archive, slide_id))
+        return self._get(Slide, _make_slide_path(archive, slide_id))
 
-    def report(self, archive: str, slide_id: str) -> Report:
+    def get_report(self, archive: str, slide_id: str) -> Report:
         """The report of a slide."""
-        return self._get(Report, f"{_slide(archive, slide_id)}/report")
+        return self._get(Report, f"{_make_slide_path(archive, slide_id)}/report")
 
-    def change(self, archive: str, slide_id: str, values: Mapping[str, Value]) -> Slide:
+    def change_slide(self, archive: str, slide_id: str, values: Mapping[str, Value]) -> Slide:
         """Set metadata of a slide."""
-        return self._send(Slide, "PATCH", _slide(archive, slide_id), SlideChanges(values=dict(values)))
+        return self._send(Slide, "PATCH", _make_slide_path(archive, slide_id), SlideChanges(values=dict(values)))
 
-    def remove(self, archive: str, slide_id: str) -> None:
-        """Take a slide out of the archive."""
-        self._ask("DELETE", _slide(archive, slide_id))
+    def remove_slide(self, archive: str, slide_id: str) -> None:
+        """Remove a slide from the archive."""
+        self._request("DELETE", _make_slide_path(archive, slide_id))
 
-    def image(self, archive: str, slide_id: str) -> ImageInfo:
-        """How to show a slide."""
-        return self._get(ImageInfo, f"{_slide(archive, slide_id)}/image")
+    def get_image(self, archive: str, slide_id: str) -> ImageInfo:
+        """What a viewer needs to show a slide."""
+        return self._get(ImageInfo, f"{_make_slide_path(archive, slide_id)}/image")
 
-    def thumbnail(self, archive: str, slide_id: str, px: int = 256) -> bytes:
+    def get_thumbnail(self, archive: str, slide_id: str, px: int = 256) -> bytes:
         """A slide as a small JPEG picture, its longer edge in px."""
-        return self._ask("GET", f"{_slide(archive, slide_id)}/thumbnail", px=px).content
+        return self._request("GET", f"{_make_slide_path(archive, slide_id)}/thumbnail", px=px).content
 
-    def tile(self, archive: str, slide_id: str, level: int, column: int, row: int) -> bytes:
+    def get_tile(self, archive: str, slide_id: str, level: int, column: int, row: int) -> bytes:
         """One Deep Zoom tile as JPEG."""
-        return self._ask("GET", f"{_slide(archive, slide_id)}/image_files/{level}/{column}_{row}.jpg").content
+        return self._request(
+            "GET", f"{_make_slide_path(archive, slide_id)}/image_files/{level}/{column}_{row}.jpg"
+        ).content
 
     def search(self, archive: str, request: SearchRequest) -> SearchResponse:
         """Search."""
-        return self._send(SearchResponse, "POST", f"{_archive(archive)}/search", request)
+        return self._send(SearchResponse, "POST", f"{_make_archive_path(archive)}/search", request)
 
     def explain(self, archive: str, request: ExplainRequest) -> ExplainResponse:
-        """Why one slide does, or does not, fit a query."""
-        return self._send(ExplainResponse, "POST", f"{_archive(archive)}/explain", request)
+        """Why one slide does, or does not, match a query."""
+        return self._send(ExplainResponse, "POST", f"{_make_archive_path(archive)}/explain", request)
 
-    def facets(self, archive: str, where: str | None = None, filters: Sequence[FieldFilter] = ()) -> Facets:
+    def count_facets(self, archive: str, where: str | None = None, filters: Sequence[FieldFilter] = ()) -> Facets:
         """How many slides have which values."""
         request = FacetsRequest(where=where, filters=tuple(filters))
-        return self._send(Facets, "POST", f"{_archive(archive)}/facets", request)
+        return self._send(Facets, "POST", f"{_make_archive_path(archive)}/facets", request)
 
-    def map(self, archive: str, label: str | None = None) -> Map:
+    def get_map(self, archive: str, label: str | None = None) -> Map:
         """The 2-d map of an archive."""
-        return self._get(Map, f"{_archive(archive)}/map", label=label)
+        return self._get(Map, f"{_make_archive_path(archive)}/map", label=label)
 
     def upload(self, path: Path, spacing_um_per_px: float | None = None) -> Upload:
-        """Send a slide to ask with; raises SlideNotFound."""
+        """Upload a slide to search with; raises SlideNotFound."""
         if not path.is_file():
             raise SlideNotFound(path)
         with path.open("rb") as file:
             chunks = iter(lambda: file.read(_CHUNK), b"")
-            answer = self._ask(
+            response = self._request(
                 "POST", "/uploads", content=chunks, filename=path.name, spacing_um_per_px=spacing_um_per_px
             )
-        return _read(Upload, answer)
+        return _parse(Upload, response)
 
-    def uploads(self) -> tuple[Upload, ...]:
-        """Our uploads that are still there."""
-        return self._all(Upload, "/uploads")
+    def list_uploads(self) -> tuple[Upload, ...]:
+        """Your uploads that have not expired."""
+        return self._get_all(Upload, "/uploads")
 
-    def uploaded(self, upload_id: str) -> Upload:
-        """One of our uploads."""
-        return self._get(Upload, _upload(upload_id))
+    def get_upload(self, upload_id: str) -> Upload:
+        """One of your uploads."""
+        return self._get(Upload, _make_upload_path(upload_id))
 
-    def upload_thumbnail(self, upload_id: str, px: int = 256) -> bytes:
+    def get_upload_thumbnail(self, upload_id: str, px: int = 256) -> bytes:
         """An upload as a small JPEG picture, its longer edge in px."""
-        return self._ask("GET", f"{_upload(upload_id)}/thumbnail", px=px).content
+        return self._request("GET", f"{_make_upload_path(upload_id)}/thumbnail", px=px).content
 
-    def upload_tile(self, upload_id: str, level: int, column: int, row: int) -> bytes:
+    def get_upload_tile(self, upload_id: str, level: int, column: int, row: int) -> bytes:
         """One Deep Zoom tile of an upload as JPEG."""
-        return self._ask("GET", f"{_upload(upload_id)}/image_files/{level}/{column}_{row}.jpg").content
+        return self._request("GET", f"{_make_upload_path(upload_id)}/image_files/{level}/{column}_{row}.jpg").content
 
-    def forget_upload(self, upload_id: str) -> None:
-        """Delete an upload before its time."""
-        self._ask("DELETE", _upload(upload_id))
+    def delete_upload(self, upload_id: str) -> None:
+        """Delete an upload before it expires."""
+        self._request("DELETE", _make_upload_path(upload_id))
 
     def encode(self, upload_id: str, archive: str) -> Job:
         """Encode an upload as an archive needs it."""
-        return self._send(Job, "POST", f"{_upload(upload_id)}/encode", EncodeRequest(archive=archive))
+        return self._send(Job, "POST", f"{_make_upload_path(upload_id)}/encode", EncodeRequest(archive=archive))
 
     def index(self, archive: str, uploads: Sequence[UploadToIndex] = ()) -> Job:
         """Index uploads, or all of the server's import folder."""
-        return self._send(Job, "POST", f"{_archive(archive)}/jobs", JobRequest(uploads=tuple(uploads)))
+        return self._send(Job, "POST", f"{_make_archive_path(archive)}/jobs", JobRequest(uploads=tuple(uploads)))
 
-    def jobs(self) -> tuple[Job, ...]:
-        """Our jobs, the newest first."""
-        return self._all(Job, "/jobs")
+    def list_jobs(self) -> tuple[Job, ...]:
+        """Your jobs, the newest first."""
+        return self._get_all(Job, "/jobs")
 
-    def job(self, job_id: str) -> Job:
-        """One of our jobs as it is now."""
+    def get_job(self, job_id: str) -> Job:
+        """One of your jobs as it is now."""
         return self._get(Job, f"/jobs/{quote(job_id, safe='')}")
 
-    def cancel(self, job_id: str) -> Job:
-        """Ask a job to end."""
-        return _read(Job, self._ask("DELETE", f"/jobs/{quote(job_id, safe='')}"))
+    def cancel_job(self, job_id: str) -> Job:
+        """Cancel a job."""
+        return _parse(Job, self._request("DELETE", f"/jobs/{quote(job_id, safe='')}"))
 
-    def watch(self, job_id: str) -> Iterator[Job]:
+    def watch_job(self, job_id: str) -> Iterator[Job]:
         """A job whenever it changes, until it has ended."""
-        with self._http.stream("GET", f"{API}/jobs/{quote(job_id, safe='')}/events") as answer:
-            if answer.is_error:
-                answer.read()
-                raise _problem(answer)
-            for line in answer.iter_lines():
+        with self._http.stream("GET", f"{API}/jobs/{quote(job_id, safe='')}/events") as response:
+            if response.is_error:
+                response.read()
+                raise _make_problem(response)
+            for line in response.iter_lines():
                 if line.startswith("data:"):
                     yield Job.model_validate_json(line.removeprefix("data:").strip())
 
-    def judge(self, archive: str, query: Query, slide_id: str, relevant: bool | None) -> Judged | None:
-        """Say whether a slide was relevant for a query; None takes that back."""
+    def judge(self, archive: str, query: Query, slide_id: str, relevant: bool | None) -> StoredJudgement | None:
+        """Say whether a slide is relevant for a query; None withdraws the judgement."""
         request = Judgement(query=query, slide_id=slide_id, relevant=relevant)
-        answer = self._ask("POST", f"{_archive(archive)}/feedback", content=request.model_dump_json())
-        return _read(Judged, answer) if answer.content not in (b"", b"null") else None
+        response = self._request("POST", f"{_make_archive_path(archive)}/feedback", content=request.model_dump_json())
+        return _parse(StoredJudgement, response) if response.content not in (b"", b"null") else None
 
-    def judged(self, archive: str, query_key: str) -> tuple[Judged, ...]:
-        """What everybody judged on a query; the key is in a search's answer."""
-        return self._all(Judged, f"{_archive(archive)}/feedback", query_key=query_key)
+    def list_judgements(self, archive: str, query_key: str) -> tuple[StoredJudgement, ...]:
+        """All judgements on a query; its key is in the response of a search."""
+        return self._get_all(StoredJudgement, f"{_make_archive_path(archive)}/feedback", query_key=query_key)
 
-    def collections(self) -> tuple[Collection, ...]:
-        """Our collections."""
-        return self._all(Collection, "/collections")
+    def list_collections(self) -> tuple[Collection, ...]:
+        """Your collections."""
+        return self._get_all(Collection, "/collections")
 
-    def collection(self, collection_id: str) -> Collection:
-        """One of our collections."""
-        return self._get(Collection, _collection(collection_id))
+    def get_collection(self, collection_id: str) -> Collection:
+        """One of your collections."""
+        return self._get(Collection, _make_collection_path(collection_id))
 
-    def collect(self, content: CollectionContent) -> Collection:
-        """Make a collection."""
+    def create_collection(self, content: CollectionContent) -> Collection:
+        """Create a collection."""
         return self._send(Collection, "POST", "/collections", content)
 
     def replace_collection(self, collection_id: str, content: CollectionContent) -> Collection:
         """Put other content into a collection; its version must be the last one."""
-        return self._send(Collection, "PUT", _collection(collection_id), content)
+        return self._send(Collection, "PUT", _make_collection_path(collection_id), content)
 
-    def drop_collection(self, collection_id: str) -> None:
+    def delete_collection(self, collection_id: str) -> None:
         """Delete a collection; the slides stay in their archives."""
-        self._ask("DELETE", _collection(collection_id))
+        self._request("DELETE", _make_collection_path(collection_id))
 
-    def export(self, collection_id: str, as_: Literal["csv", "json"] = "csv") -> bytes:
+    def export_collection(self, collection_id: str, as_: Literal["csv", "json"] = "csv") -> bytes:
         """A collection with its slides' metadata, as a file."""
-        return self._ask("GET", f"{_collection(collection_id)}/export", format=as_).content
+        return self._request("GET", f"{_make_collection_path(collection_id)}/export", format=as_).content
 
     def _get(self, model: type[Model], path: str, **parameters: Any) -> Model:
-        return _read(model, self._ask("GET", path, **parameters))
+        return _parse(model, self._request("GET", path, **parameters))
 
-    def _all(self, model: type[Model], path: str, **parameters: Any) -> tuple[Model, ...]:
-        return TypeAdapter(tuple[model, ...]).validate_json(self._ask("GET", path, **parameters).content)  # type: ignore[valid-type]
+    def _get_all(self, model: type[Model], path: str, **parameters: Any) -> tuple[Model, ...]:
+        return TypeAdapter(tuple[model, ...]).validate_json(self._request("GET", path, **parameters).content)  # type: ignore[valid-type]
 
     def _send(self, model: type[Model], method: str, path: str, request: BaseModel) -> Model:
-        return _read(model, self._ask(method, path, content=request.model_dump_json()))
+        return _parse(model, self._request(method, path, content=request.model_dump_json()))
 
-    def _ask(self, method: str, path: str, content: Any = None, **parameters: Any) -> httpx2.Response:
-        given = {name: value for name, value in parameters.items() if value is not None}
+    def _request(self, method: str, path: str, content: Any = None, **parameters: Any) -> httpx2.Response:
+        present_parameters = {name: value for name, value in parameters.items() if value is not None}
         kind = "application/json" if isinstance(content, str) else "application/octet-stream"
         headers = {"Content-Type": kind} if content is not None else {}
         try:
-            answer = self._http.request(method, f"{API}{path}", params=given, content=content, headers=headers)
+            response = self._http.request(
+                method, f"{API}{path}", params=present_parameters, content=content, headers=headers
+            )
         except httpx2.TransportError as error:
-            what = f"does not answer ({type(error).__name__})"
+            what = f"does not respond ({type(error).__name__})"
             raise NoServer(
-                str(self._http.base_url), what, "Check the address, and that `histoseek serve` runs"
+                str(self._http.base_url), what, "Check the address, and that `histoseek serve` is running"
             ) from error
-        if answer.is_error:
-            raise _problem(answer)
-        return answer
+        if response.is_error:
+            raise _make_problem(response)
+        return response
 
 
-def _archive(name: str) -> str:
+def _make_archive_path(name: str) -> str:
     return f"/archives/{quote(name, safe='')}"
 
 
-def _slide(archive: str, slide_id: str) -> str:
-    return f"{_archive(archive)}/slides/{quote(slide_id, safe='')}"
+def _make_slide_path(archive: str, slide_id: str) -> str:
+    return f"{_make_archive_path(archive)}/slides/{quote(slide_id, safe='')}"
 
 
-def _upload(upload_id: str) -> str:
+def _make_upload_path(upload_id: str) -> str:
     return f"/uploads/{quote(upload_id, safe='')}"
 
 
-def _collection(collection_id: str) -> str:
+def _make_collection_path(collection_id: str) -> str:
     return f"/collections/{quote(collection_id, safe='')}"
 
 
-def _read(model: type[Model], answer: httpx2.Response) -> Model:
+def _parse(model: type[Model], response: httpx2.Response) -> Model:
     try:
-        return model.model_validate_json(answer.content)
+        return model.model_validate_json(response.content)
     except ValidationError as error:
         raise NoServer(
-            str(answer.url), "answers in words we don't know", "Use the client of the server's version"
+            str(response.url),
+            "sent a response that this client does not understand",
+            "Use a client of the server's version",
         ) from error
 
 
-def _problem(answer: httpx2.Response) -> ServerProblem | NoServer:
+def _make_problem(response: httpx2.Response) -> ServerProblem | NoServer:
     try:
-        return ServerProblem(Problem.model_validate(json.loads(answer.content)))
+        return ServerProblem(Problem.model_validate(json.loads(response.content)))
     except (ValueError, ValidationError):
-        return NoServer(str(answer.url), f"answers with status {answer.status_code}", "Is this a histoseek server?")
+        return NoServer(
+            str(response.url),
+            f"responded with status {response.status_code}",
+            "Check that the address is that of a histoseek server",
+        )

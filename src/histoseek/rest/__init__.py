@@ -1,1 +1,1 @@
-"""The words that both sides of the REST API speak: requests and answers as typed models, under /api/v1."""
+"""What both sides of the REST API share: requests and responses as typed models, under /api/v1."""

@@ -1,4 +1,4 @@
-"""Archives, their slides and reports, and what they hold in numbers."""
+"""Archives, their slides and reports, and counts of what they hold."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Literal
 
 from pydantic import Field
 
-from histoseek.rest.base import Answer, Request, ShortText, example
+from histoseek.rest.base import Request, Response, ShortText, make_example_config
 
 Value = str | int | float | bool | None
 
 
-class FieldInfo(Answer):
-    """A metadata column that a filter may name; type as the archive holds it, such as "string"."""
+class FieldInfo(Response):
+    """A metadata column that filters can use; type: as stored in the archive, such as "string"."""
 
     name: str
     type: str
 
 
-class ArchiveInfo(Answer):
+class ArchiveInfo(Response):
     """An archive as a whole.
 
-    spacing_um_per_px: at which tiles are read; calibrated_for: the column that probabilities are of; reads_text: texts
-    can be asked with; aligned: slides and texts have vectors in a shared space; has_images: slide files can be shown;
-    writable: this server may change it.
+    spacing_um_per_px: spacing in µm/px at which tiles are read; calibrated_for: the column of probabilities;
+    reads_text: text can be searched with; aligned: slides and texts have vectors in a shared space; has_images: slides
+    can be displayed; writable: this server may change it.
     """
 
     name: str
@@ -41,10 +41,10 @@ class ArchiveInfo(Answer):
     fields: tuple[FieldInfo, ...]
 
 
-class Slide(Answer):
-    """A slide of an archive without its vectors; width and height in level-0 px, 0 when not known.
+class Slide(Response):
+    """A slide of an archive without its vectors; width and height in level-0 px, 0 if unknown.
 
-    file_name: of its file, without the folder; has_image: its file can be shown; extra: further metadata columns.
+    file_name: without the folder; has_image: the slide can be displayed; extra: further metadata columns.
     """
 
     slide_id: str
@@ -67,15 +67,17 @@ class Slide(Answer):
 
 
 class SlideChanges(Request):
-    """Metadata to set on a slide: by column; null empties a column."""
+    """Metadata to set on a slide, by column; null clears a column."""
 
-    model_config = example({"values": {"diagnosis": "papillary renal cell carcinoma", "age": 61, "site": None}})
+    model_config = make_example_config(
+        {"values": {"diagnosis": "papillary renal cell carcinoma", "age": 61, "site": None}}
+    )
 
     values: dict[str, Value] = Field(min_length=1, max_length=100)
 
 
-class ReportSection(Answer):
-    """A section of a report, text[start:end]; body: where what is behind its heading begins."""
+class ReportSection(Response):
+    """A section of a report, text[start:end]; body: offset at which the text after its heading begins."""
 
     name: str
     heading: str
@@ -85,8 +87,8 @@ class ReportSection(Answer):
     end: int
 
 
-class ReportFact(Answer):
-    """What a report states, text[start:end] says so."""
+class ReportFact(Response):
+    """A fact that a report states in text[start:end]."""
 
     field: str
     value: str
@@ -94,8 +96,8 @@ class ReportFact(Answer):
     end: int
 
 
-class Report(Answer):
-    """The report of a slide, cleaned as it was when it was indexed."""
+class Report(Response):
+    """The report of a slide, without the identifiers that were removed when it was indexed."""
 
     slide_id: str
     text: str
@@ -104,9 +106,9 @@ class Report(Answer):
 
 
 class FieldFilter(Request):
-    """Slides that have any of some values in a field, of the metadata or of what reports state; null: no value."""
+    """Slides that have one of these values in a field of the metadata or of facts from reports; null: no value."""
 
-    model_config = example({"field": "organ", "values": ["kidney", "bladder"]})
+    model_config = make_example_config({"field": "organ", "values": ["kidney", "bladder"]})
 
     source: Literal["metadata", "report"] = "metadata"
     field: ShortText
@@ -116,25 +118,31 @@ class FieldFilter(Request):
 class FacetsRequest(Request):
     """Count values of fields; a field's own filter does not narrow its own counts."""
 
-    model_config = example({"where": "age >= 50", "filters": [{"field": "organ", "values": ["kidney"]}], "most": 20})
+    model_config = make_example_config(
+        {"where": "age >= 50", "filters": [{"field": "organ", "values": ["kidney"]}], "most": 20}
+    )
 
     where: str | None = Field(default=None, max_length=2000, examples=["organ = 'kidney'"])
     filters: tuple[FieldFilter, ...] = Field(default=(), max_length=50)
     fields: tuple[ShortText, ...] | None = Field(default=None, max_length=50)
     most: int = Field(
-        default=50, ge=1, le=1000, strict=True, description="Values a field at most, the most frequent first."
+        default=50,
+        ge=1,
+        le=1000,
+        strict=True,
+        description="The largest number of values per field, most frequent first.",
     )
 
 
-class FacetValue(Answer):
+class FacetValue(Response):
     """A value and how many slides have it."""
 
     value: str
     count: int
 
 
-class FacetField(Answer):
-    """A field with its values; more: how many further values there are."""
+class FacetField(Response):
+    """A field with its values; more: how many further values it has."""
 
     source: Literal["metadata", "report"]
     field: str
@@ -142,15 +150,15 @@ class FacetField(Answer):
     more: int
 
 
-class Facets(Answer):
-    """slides: how many satisfy all filters."""
+class Facets(Response):
+    """slides: how many match all filters."""
 
     slides: int
     fields: tuple[FacetField, ...]
 
 
-class Map(Answer):
-    """A 2-d map of the archive's slides, in columns; sampled: whether only some slides are on it."""
+class Map(Response):
+    """A 2-d map of the archive's slides, in columns; sampled: whether it shows only a sample of the slides."""
 
     slide_ids: tuple[str, ...]
     x: tuple[float, ...]
@@ -162,8 +170,8 @@ class Map(Answer):
     slides: int
 
 
-class ImageInfo(Answer):
-    """How to show a slide by Deep Zoom tiles: sizes in px, levels 0 (one pixel) to max_level (level 0 of the slide)."""
+class ImageInfo(Response):
+    """What a viewer needs for Deep Zoom tiles: sizes in px, levels from 0 (one pixel) to max_level (full size)."""
 
     width: int
     height: int

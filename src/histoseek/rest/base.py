@@ -13,31 +13,31 @@ UploadId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="Id of an
 ShortText = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-def example(*given: dict[str, JsonValue]) -> ConfigDict:
+def make_example_config(*examples: dict[str, JsonValue]) -> ConfigDict:
     """The configuration of a model with examples, for the API's description."""
-    return ConfigDict(json_schema_extra={"examples": list(given)})
+    return ConfigDict(json_schema_extra={"examples": list(examples)})
 
 
 class Request(BaseModel):
-    """Something that a client sends: fields that are not known are refused."""
+    """A request body; unknown fields are rejected."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Answer(BaseModel):
-    """Something that the server sends; can be made from an object with the same attributes."""
+class Response(BaseModel):
+    """A response body; can be made from an object with the same attributes."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True, populate_by_name=True)
 
 
-class Page(Answer, Generic[Item]):
+class Page(Response, Generic[Item]):
     """One page of a longer list; next: the cursor of the next page (`after`), null at the end."""
 
     items: tuple[Item, ...]
     next: str | None = None
 
 
-class Region(Answer):
+class Region(Response):
     """A rectangle on a slide in level-0 px; x, y is its top-left corner."""
 
     x: int
@@ -46,8 +46,8 @@ class Region(Answer):
     height: int
 
 
-class Problem(Answer):
-    """An error as RFC 9457 has it: type names its kind, detail says what is wrong and what to do."""
+class Problem(Response):
+    """An error as defined by RFC 9457: type names its kind, detail says what is wrong and what to do."""
 
     type: str
     title: str

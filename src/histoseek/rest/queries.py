@@ -1,4 +1,4 @@
-"""What can be searched with."""
+"""Queries and search requests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, JsonValue, StrictBool, model_validator
 
 from histoseek.rest.archives import FieldFilter
-from histoseek.rest.base import Request, ShortText, SlideId, UploadId, example
+from histoseek.rest.base import Request, ShortText, SlideId, UploadId, make_example_config
 from histoseek.search.options import SearchOptions
 
 Words = Annotated[str, Field(min_length=1, max_length=4000)]
@@ -23,23 +23,23 @@ _UPLOADED: JsonValue = {"kind": "slide", "slide": {"upload_id": _UPLOAD, "patien
 
 
 class SlideRef(Request):
-    """A slide of the archive, or an uploaded one, whose patient can be named to be left out."""
+    """A slide of the archive, or an uploaded one; patient_id of an upload: leave out the slides of this patient."""
 
     slide_id: SlideId | None = None
     upload_id: UploadId | None = None
     patient_id: ShortText | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> Self:
+    def _check_exclusive(self) -> Self:
         if (self.slide_id is None) == (self.upload_id is None):
             raise ValueError("give either slide_id or upload_id")
         if self.slide_id is not None and self.patient_id is not None:
-            raise ValueError("the patient of an archived slide is known to the archive")
+            raise ValueError("patient_id is for uploads only: the archive knows the patients of its slides")
         return self
 
 
 class Box(Request):
-    """A rectangle on the slide asked with."""
+    """A rectangle on the query slide."""
 
     x: Offset
     y: Offset
@@ -48,14 +48,14 @@ class Box(Request):
 
 
 class SlideQuery(Request):
-    """Ask with a slide."""
+    """Search with a slide."""
 
     kind: Literal["slide"] = "slide"
     slide: SlideRef
 
 
 class RegionQuery(Request):
-    """Ask with regions of a slide; unit: level-0 px, or um from the slide's top-left corner."""
+    """Search with regions of a slide; unit: level-0 px, or µm ("um") from the slide's top-left corner."""
 
     kind: Literal["region"] = "region"
     slide: SlideRef
@@ -64,7 +64,7 @@ class RegionQuery(Request):
 
 
 class PictureQuery(Request):
-    """Ask with an uploaded picture of tissue of known spacing."""
+    """Search with an uploaded picture of tissue of known spacing."""
 
     kind: Literal["picture"] = "picture"
     upload_id: UploadId
@@ -73,21 +73,21 @@ class PictureQuery(Request):
 
 
 class CaseQuery(Request):
-    """Ask with a case of the archive, or with several slides of one patient."""
+    """Search with a case of the archive, or with several slides of one patient."""
 
     kind: Literal["case"] = "case"
     case_id: ShortText | None = None
     slides: tuple[SlideRef, ...] = Field(default=(), max_length=50)
 
     @model_validator(mode="after")
-    def _one(self) -> Self:
+    def _check_exclusive(self) -> Self:
         if (self.case_id is None) == (not self.slides):
             raise ValueError("give either case_id or slides")
         return self
 
 
 class TextQuery(Request):
-    """Ask with a sentence; without: what is not wanted."""
+    """Search with text; without: what results should not show."""
 
     kind: Literal["text"] = "text"
     text: Words
@@ -96,7 +96,7 @@ class TextQuery(Request):
 
 
 class ReportQuery(Request):
-    """Ask with a report: its text, or that of a slide of the archive."""
+    """Search with a report: its text, or the report of a slide of the archive."""
 
     kind: Literal["report"] = "report"
     text: Annotated[str, Field(min_length=1, max_length=200_000)] | None = None
@@ -104,11 +104,11 @@ class ReportQuery(Request):
     patient_id: ShortText | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> Self:
+    def _check_exclusive(self) -> Self:
         if (self.text is None) == (self.slide_id is None):
             raise ValueError("give either text or slide_id")
         if self.slide_id is not None and self.patient_id is not None:
-            raise ValueError("the patient of an archived slide is known to the archive")
+            raise ValueError("patient_id is for uploads only: the archive knows the patients of its slides")
         return self
 
 
@@ -116,7 +116,7 @@ ImageQuery = Annotated[SlideQuery | RegionQuery | PictureQuery | CaseQuery, Fiel
 
 
 class ComposedQuery(Request):
-    """Ask with an image and words: like this, but with `text`, or without what `without` says; weight: of the words."""
+    """Search with an image and text: like the image, but with `text`, or without `without`; weight: of the text."""
 
     kind: Literal["composed"] = "composed"
     image: ImageQuery
@@ -125,7 +125,7 @@ class ComposedQuery(Request):
     weight: float = Field(default=0.5, ge=0, le=1)
 
     @model_validator(mode="after")
-    def _some(self) -> Self:
+    def _check_words(self) -> Self:
         if self.text is None and self.without is None:
             raise ValueError("give text, without, or both")
         return self
@@ -138,7 +138,7 @@ Query = Annotated[
 
 
 class Marks(Request):
-    """Slides that were judged: results are ranked anew towards the relevant ones; irrelevant ones go."""
+    """Judged slides: results are reranked towards the relevant ones; irrelevant ones are left out."""
 
     relevant: tuple[SlideId, ...] = Field(default=(), max_length=100)
     irrelevant: tuple[SlideId, ...] = Field(default=(), max_length=500)
@@ -147,7 +147,7 @@ class Marks(Request):
 class SearchRequest(Request):
     """A search; fields as in Python (docs/searching.md)."""
 
-    model_config = example(
+    model_config = make_example_config(
         {"query": _TEXT, "k": 5, "where": "stain = 'H&E'", "vote": "diagnosis"},
         {"query": _SLIDE, "filters": [{"field": "organ", "values": ["kidney"]}], "by_case": True},
         {"query": {"kind": "region", "slide": _SLIDE["slide"], "regions": [_BOX], "unit": "um"}},
@@ -175,9 +175,9 @@ class SearchRequest(Request):
 
 
 class ExplainRequest(Request):
-    """Why one slide of the archive does, or does not, fit a query."""
+    """Explain why a slide of the archive does, or does not, match a query."""
 
-    model_config = example({"query": _SLIDE, "slide_id": "SLIDE-2"})
+    model_config = make_example_config({"query": _SLIDE, "slide_id": "SLIDE-2"})
 
     query: Query
     slide_id: SlideId

@@ -7,11 +7,11 @@ from typing import Literal
 from pydantic import AliasChoices, Field
 
 from histoseek.rest.archives import Slide
-from histoseek.rest.base import Answer, Region
+from histoseek.rest.base import Region, Response
 
 
-class Match(Answer):
-    """Two regions that meet: mosaic vectors by number, their cosine, and what the pair gave the score."""
+class Match(Response):
+    """Two matching regions: numbers of their mosaic vectors, cosine similarity, contribution to the score."""
 
     query_mosaic: int
     result_mosaic: int
@@ -21,8 +21,8 @@ class Match(Answer):
     contribution: float | None
 
 
-class Way(Answer):
-    """One way that led to a result: its rank and score there, and its weight, below 0 for what was not wanted."""
+class Channel(Response):
+    """A channel that found a result: its rank and score there, and the channel's weight, negative for `without`."""
 
     name: str
     rank: int
@@ -30,8 +30,8 @@ class Way(Answer):
     weight: float
 
 
-class PairShare(Answer):
-    """What one pair of vectors gave the score; null numbers stand for the vector of the whole slide."""
+class PairContribution(Response):
+    """The contribution of one pair of vectors to the score; null numbers stand for the vector of the whole slide."""
 
     query_mosaic: int | None
     result_mosaic: int | None
@@ -41,16 +41,16 @@ class PairShare(Answer):
     result_region: Region | None
 
 
-class Explanation(Answer):
-    """Of what the score between two slides is made: base + global + the shares of all pairs."""
+class Explanation(Response):
+    """The parts of the score of two slides: base + global + the shares of all pairs."""
 
     base: float
     global_: float = Field(validation_alias=AliasChoices("global_", "global"), serialization_alias="global")
-    pairs: tuple[PairShare, ...]
+    pairs: tuple[PairContribution, ...]
 
 
-class Phrase(Answer):
-    """A part of the report that the text speaks of, report_text[start:end]."""
+class Phrase(Response):
+    """A phrase of the report that matches the query text, report_text[start:end]."""
 
     start: int
     end: int
@@ -58,16 +58,16 @@ class Phrase(Answer):
     kind: Literal["meaning", "words"]
 
 
-class TextRegion(Answer):
-    """A part of the slide that is near the text, by its mosaic vector."""
+class TextRegion(Response):
+    """A region of the slide whose mosaic vector is near the query text."""
 
     mosaic: int
     similarity: float
     region: Region | None
 
 
-class Result(Answer):
-    """One slide, or the report of one slide, found; report_text: null where it has none."""
+class Result(Response):
+    """One result, a slide or its report; report_text: null if it has none."""
 
     rank: int
     slide_id: str
@@ -77,7 +77,7 @@ class Result(Answer):
     local: float | None
     global_: float | None = Field(validation_alias=AliasChoices("global_", "global"), serialization_alias="global")
     matches: tuple[Match, ...]
-    ways: tuple[Way, ...]
+    ways: tuple[Channel, ...]
     query_slide: int
     also: tuple[str, ...]
     explanation: Explanation | None
@@ -87,8 +87,8 @@ class Result(Answer):
     report_text: str | None
 
 
-class QuerySlide(Answer):
-    """A slide asked with: of the archive, or uploaded (then by its display name)."""
+class QuerySlide(Response):
+    """A slide of the query: of the archive, or uploaded (then by its display name)."""
 
     slide_id: str | None
     upload_id: str | None
@@ -96,8 +96,8 @@ class QuerySlide(Answer):
     spacing_um_per_px: float
 
 
-class QueryEcho(Answer):
-    """What was asked, with what is not of its kind null or empty."""
+class QueryEcho(Response):
+    """The query as understood; fields that its kind does not have are null or empty."""
 
     kind: str
     to: Literal["slides", "reports"]
@@ -109,15 +109,15 @@ class QueryEcho(Answer):
     distance: str | None
 
 
-class LabelShare(Answer):
+class LabelShare(Response):
     """A label and its share of a vote."""
 
     label: str
     share: float
 
 
-class Tally(Answer):
-    """The outcome of one way to count; label: null when it abstains, and `abstains` says why."""
+class Tally(Response):
+    """The outcome of one way of counting; label: null if it abstains, for the reason in `abstains`."""
 
     label: str | None
     share: float
@@ -125,8 +125,8 @@ class Tally(Answer):
     shares: tuple[LabelShare, ...]
 
 
-class Vote(Answer):
-    """What the results' patients vote for; the last two are null without distances or probabilities."""
+class Vote(Response):
+    """How the results' patients vote; the last two are null without distances or probabilities."""
 
     label_column: str
     patients: int
@@ -136,10 +136,10 @@ class Vote(Answer):
     calibrated: Tally | None
 
 
-class SearchResponse(Answer):
-    """All that a search gave.
+class SearchResponse(Response):
+    """The response to a search.
 
-    query_key: under which feedback on it is kept; next_offset: of the next page, null when there is none; unlike: the
+    query_key: key under which feedback is stored; next_offset: offset of the next page, null on the last; unlike: the
     query is unlike anything in the archive.
     """
 
@@ -156,7 +156,7 @@ class SearchResponse(Answer):
     vote: Vote | None
 
 
-class AttentionMap(Answer):
+class AttentionMap(Response):
     """Weights of tiles: top-left corners in level-0 px, the tiles' edge, and a weight each."""
 
     x: tuple[int, ...]
@@ -165,15 +165,15 @@ class AttentionMap(Answer):
     weights: tuple[float, ...]
 
 
-class SlideAttention(Answer):
-    """What a slide's vectors look at, and what its tiles gave the score."""
+class SlideAttention(Response):
+    """Attention of a slide's vectors, and contributions of its tiles to the score."""
 
     attention: AttentionMap
     contribution: AttentionMap
 
 
-class ExplainResponse(Answer):
-    """The result that a slide is for the query, and where both slides' vectors lie (null without compared slides)."""
+class ExplainResponse(Response):
+    """The slide as a result of the query, and attention maps of both slides (null if no slides were compared)."""
 
     result: Result
     query_attention: SlideAttention | None

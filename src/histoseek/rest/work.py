@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool
 
 from histoseek.rest.archives import ImageInfo, Value
-from histoseek.rest.base import Answer, Request, ShortText, SlideId, UploadId, example
+from histoseek.rest.base import Request, Response, ShortText, SlideId, UploadId, make_example_config
 from histoseek.rest.queries import Query
 
 Role = Literal["read", "write"]
@@ -16,15 +16,15 @@ ArchiveName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class Login(Request):
-    """A token, to be kept as a cookie that scripts can't read."""
+    """A token, exchanged for a cookie that scripts can't read."""
 
-    model_config = example({"token": "hs_0123456789abcdef_..."})
+    model_config = make_example_config({"token": "hs_0123456789abcdef_..."})
 
     token: str = Field(min_length=1, max_length=200)
 
 
-class Session(Answer):
-    """Who asks, and what this server is; disclaimer: to be shown."""
+class Session(Response):
+    """The user and the server; disclaimer: to be displayed."""
 
     name: str
     role: Role
@@ -34,14 +34,14 @@ class Session(Answer):
     disclaimer: str
 
 
-class Health(Answer):
-    """Whether the server runs."""
+class Health(Response):
+    """Whether the server is running."""
 
     status: Literal["ok"]
     version: str
 
 
-class Upload(Answer):
+class Upload(Response):
     """An uploaded slide: its display name, size in bytes, when it will be deleted, and how to show it."""
 
     upload_id: str
@@ -53,7 +53,7 @@ class Upload(Answer):
 
 
 class UploadToIndex(Request):
-    """An uploaded slide that is to be kept, its id in the archive (by default from its content) and its metadata."""
+    """An uploaded slide to index; slide_id: its id in the archive, by default derived from its content."""
 
     upload_id: UploadId
     slide_id: SlideId | None = None
@@ -62,9 +62,9 @@ class UploadToIndex(Request):
 
 
 class JobRequest(Request):
-    """Index uploads, or (without any) all that lies in the server's import folder."""
+    """Index uploads or, without any, everything in the server's import folder."""
 
-    model_config = example(
+    model_config = make_example_config(
         {},
         {
             "uploads": [
@@ -81,8 +81,8 @@ class JobRequest(Request):
     uploads: tuple[UploadToIndex, ...] = Field(default=(), max_length=100)
 
 
-class JobRefusal(Answer):
-    """A slide that was not taken, by its name, and why."""
+class JobRefusal(Response):
+    """A slide that was not taken in, and why."""
 
     name: str
     error: str
@@ -90,18 +90,18 @@ class JobRefusal(Answer):
 
 
 class EncodeRequest(Request):
-    """Encode an uploaded slide as an archive needs it, so that searches with it answer at once."""
+    """Encode an uploaded slide for an archive, so that searches with it start at once."""
 
-    model_config = example({"archive": "kidney"})
+    model_config = make_example_config({"archive": "kidney"})
 
     archive: ArchiveName
 
 
-class Job(Answer):
+class Job(Response):
     """Long work: slides are indexed, or an uploaded one is encoded (upload_id).
 
-    done and total count slides, or tiles when encoding; part: what is being worked on, in words; refused: names of
-    slides that were not taken, and why.
+    done and total count slides, or tiles when encoding; part: the current step as text; refused: names of slides that
+    were not taken in, and why.
     """
 
     job_id: str
@@ -124,17 +124,19 @@ class Job(Answer):
 
 
 class Judgement(Request):
-    """Whether a slide was relevant for a query; null takes an earlier judgement back."""
+    """Whether a slide is relevant for a query; null withdraws an earlier judgement."""
 
-    model_config = example({"query": {"kind": "text", "text": "necrosis"}, "slide_id": "SLIDE-2", "relevant": True})
+    model_config = make_example_config(
+        {"query": {"kind": "text", "text": "necrosis"}, "slide_id": "SLIDE-2", "relevant": True}
+    )
 
     query: Query
     slide_id: SlideId
     relevant: StrictBool | None
 
 
-class Judged(Answer):
-    """A judgement that is kept."""
+class StoredJudgement(Response):
+    """A stored judgement."""
 
     query_key: str
     slide_id: str
@@ -152,9 +154,9 @@ class CollectionItem(Request):
 
 
 class CollectionContent(Request):
-    """What a collection is to hold; version: of the one that was changed, to notice changes by others."""
+    """New content of a collection; version: the version it is based on, so that changes by others are noticed."""
 
-    model_config = example(
+    model_config = make_example_config(
         {
             "name": "for teaching",
             "items": [{"archive": "kidney", "slide_id": "SLIDE-2", "note": "typical"}],
@@ -167,8 +169,8 @@ class CollectionContent(Request):
     version: int = Field(default=0, ge=0, strict=True)
 
 
-class CollectedSlide(Answer):
-    """A slide that is in a collection."""
+class CollectionSlide(Response):
+    """A slide in a collection."""
 
     archive: str
     slide_id: str
@@ -176,12 +178,12 @@ class CollectedSlide(Answer):
     added: datetime
 
 
-class Collection(Answer):
-    """A named list of slides of its owner's."""
+class Collection(Response):
+    """A named list of slides, private to its owner."""
 
     collection_id: str
     name: str
-    items: tuple[CollectedSlide, ...]
+    items: tuple[CollectionSlide, ...]
     version: int
     created: datetime
     updated: datetime

@@ -11,7 +11,7 @@ import type {
   FacetsRequest,
   ImageInfo,
   Job,
-  Judged,
+  StoredJudgement,
   Judgement,
   Page,
   Report,
@@ -77,7 +77,7 @@ export const searches = {
 
 export const feedback = {
   judge: (archive: string, body: Judgement) =>
-    request<Judged | null>("POST", path`archives/${archive}/feedback`, { body }),
+    request<StoredJudgement | null>("POST", path`archives/${archive}/feedback`, { body }),
 };
 
 export const jobs = {

@@ -4,7 +4,7 @@ import type * as api from "./openapi";
 export type {
   ArchiveInfo,
   Box,
-  CollectedSlide,
+  CollectionSlide,
   Collection,
   CollectionContent,
   CollectionItem,
@@ -18,10 +18,10 @@ export type {
   FieldInfo,
   ImageInfo,
   Job,
-  Judged,
+  StoredJudgement,
   Judgement,
   Match,
-  PairShare,
+  PairContribution,
   Phrase,
   Problem,
   QueryEcho,
@@ -39,7 +39,7 @@ export type {
   TextRegion,
   Upload,
   Vote,
-  Way,
+  Channel,
 } from "./openapi";
 
 /** A 2-d map of an archive's slides. */

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
-import type { Explanation, Match, PairShare } from "../api/types";
+import type { Explanation, Match, PairContribution } from "../api/types";
 import { strings } from "../strings";
 import { MATCH_COLOURS } from "../ui/colours";
 import { inkOn } from "../viewer/frame";
@@ -20,7 +20,7 @@ export interface ExplanationPaneProps {
   readonly matches: readonly Match[];
   readonly selected: string | null;
   readonly onGo: (id: string) => void;
-  readonly onPair: (pair: PairShare) => void;
+  readonly onPair: (pair: PairContribution) => void;
 }
 
 /** How the score comes about: each part begins where the last one ended. */
@@ -116,7 +116,7 @@ function PartName({ part }: { part: Part }): JSX.Element {
   );
 }
 
-function pairName({ query_mosaic, result_mosaic }: PairShare): string {
+function pairName({ query_mosaic, result_mosaic }: PairContribution): string {
   const [query, result] = [query_mosaic, result_mosaic].map((mosaic) => (mosaic === null ? null : mosaic + 1));
   return texts.pair(query ?? null, result ?? null);
 }

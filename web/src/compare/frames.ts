@@ -1,6 +1,6 @@
 /** Frames around what matched, on both slides. */
 
-import type { PairShare, QueryEcho, Region, Result } from "../api/types";
+import type { PairContribution, QueryEcho, Region, Result } from "../api/types";
 import { strings } from "../strings";
 import { MATCH_COLOURS, TEXT_COLOURS } from "../ui/colours";
 import type { Frame } from "../viewer/frame";
@@ -13,7 +13,7 @@ export interface Frames {
 }
 
 /** Frames of matches, of regions near a text, of the regions asked with, and of one more pair that is looked at. */
-export function framesOf(query: QueryEcho, result: Result, pair: PairShare | null): Frames {
+export function framesOf(query: QueryEcho, result: Result, pair: PairContribution | null): Frames {
   const matches = result.matches.map((match, place) => matchFrames(place, match.query_region, match.result_region));
   const texts = result.text_regions.map(({ region }, place) => {
     const label = textLabel(place);
@@ -40,7 +40,7 @@ export function textLabel(place: number): string {
   return `T${place + 1}`;
 }
 
-export function pairId(pair: PairShare): string {
+export function pairId(pair: PairContribution): string {
   return `pair-${pair.query_mosaic}-${pair.result_mosaic}`;
 }
 
@@ -53,7 +53,7 @@ function matchFrames(place: number, query: Region | null, result: Region | null)
   return { query: framed(query, look), result: framed(result, look) };
 }
 
-function pairFrames(pair: PairShare): Frames {
+function pairFrames(pair: PairContribution): Frames {
   const name = strings.compare.pairFrame;
   const look = { id: pairId(pair), colour: OTHER_COLOUR, label: "+", name, kind: "match" } as const;
   return { query: framed(pair.query_region, look), result: framed(pair.result_region, look) };

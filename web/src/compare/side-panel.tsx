@@ -1,5 +1,5 @@
 import type { ComponentChildren, JSX } from "preact";
-import type { PairShare, Result } from "../api/types";
+import type { PairContribution, Result } from "../api/types";
 import { channelsText } from "../results/channels";
 import { hrefTo } from "../state/navigation";
 import { strings } from "../strings";
@@ -13,7 +13,7 @@ export interface SidePanelProps {
   readonly result: Result;
   readonly selected: string | null;
   readonly onGo: (id: string) => void;
-  readonly onPair: (pair: PairShare) => void;
+  readonly onPair: (pair: PairContribution) => void;
   /** What stands above all. */
   readonly children?: ComponentChildren;
 }

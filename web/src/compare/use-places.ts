@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
-import type { PairShare } from "../api/types";
+import type { PairContribution } from "../api/types";
 import type { Frame } from "../viewer/frame";
 import type { Stage } from "../viewer/stage";
 import type { Comparison } from "./comparison";
@@ -15,7 +15,7 @@ export interface Places {
   /** Lead both viewers to a frame. */
   go(id: string): void;
   /** Frame a pair of regions and go there. */
-  goToPair(pair: PairShare): void;
+  goToPair(pair: PairContribution): void;
   /** To be told the stages of both viewers. */
   onQueryStage(stage: Stage | null): void;
   onResultStage(stage: Stage | null): void;
@@ -25,7 +25,7 @@ export function usePlaces({ query, result }: Comparison): Places {
   const [queryStage, onQueryStage] = useState<Stage | null>(null);
   const [resultStage, onResultStage] = useState<Stage | null>(null);
   const [selected, select] = useState<string | null>(null);
-  const [pair, setPair] = useState<PairShare | null>(null);
+  const [pair, setPair] = useState<PairContribution | null>(null);
   const lock = useLock(queryStage, resultStage);
   const frames = useMemo(() => framesOf(query, result, pair), [query, result, pair]);
   useEffect(() => {
@@ -39,7 +39,7 @@ export function usePlaces({ query, result }: Comparison): Places {
       fly(resultStage, among.result, id, atOnce);
     });
   };
-  const goToPair = (wanted: PairShare): void => {
+  const goToPair = (wanted: PairContribution): void => {
     setPair(wanted);
     goAmong(framesOf(query, result, wanted), pairId(wanted));
   };

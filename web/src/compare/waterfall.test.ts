@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { Match, PairShare } from "../api/types";
+import type { Match, PairContribution } from "../api/types";
 import { span, waterfall } from "./waterfall";
 
-const pair = (query: number | null, result: number | null, share: number): PairShare => ({
+const pair = (query: number | null, result: number | null, share: number): PairContribution => ({
   query_mosaic: query,
   result_mosaic: result,
   distance: 0.3,

@@ -1,11 +1,11 @@
 /** How a score comes about: its parts one after the other, from 0 to the score. */
 
-import type { Explanation, Match, PairShare } from "../api/types";
+import type { Explanation, Match, PairContribution } from "../api/types";
 
 export type Part =
   | { readonly kind: "base" | "global" }
   /** match: which of the shown matches this pair is, from 0; null: none of them. */
-  | { readonly kind: "pair"; readonly pair: PairShare; readonly match: number | null }
+  | { readonly kind: "pair"; readonly pair: PairContribution; readonly match: number | null }
   | { readonly kind: "rest"; readonly count: number };
 
 /** A part, what it gives the score, and the sums before and after it. */
@@ -42,7 +42,7 @@ export function span(steps: readonly Step[]): { readonly low: number; readonly h
   return { low: Math.min(0, ...ends), high: Math.max(0, ...ends) };
 }
 
-function matchOf(pair: PairShare, matches: readonly Match[]): number | null {
+function matchOf(pair: PairContribution, matches: readonly Match[]): number | null {
   const place = matches.findIndex(
     (match) => match.query_mosaic === pair.query_mosaic && match.result_mosaic === pair.result_mosaic,
   );

@@ -1,4 +1,4 @@
-import type { Result, Way } from "../api/types";
+import type { Result, Channel } from "../api/types";
 import { strings } from "../strings";
 
 const words = strings.results;
@@ -12,11 +12,11 @@ export function channelsText({ ways, query_slide }: Pick<Result, "ways" | "query
   return parts.length + nearest.length ? words.found([...parts, ...nearest].join(", ")) : "";
 }
 
-function wayText({ name, rank }: Way): string {
+function wayText({ name, rank }: Channel): string {
   return words.way(nameOf(name), rank);
 }
 
-function unwantedText({ name, rank }: Way): string {
+function unwantedText({ name, rank }: Channel): string {
   return words.unwantedWay(nameOf(name), rank);
 }
 

@@ -17,6 +17,7 @@ from histoseek.rest.base import Region
 from histoseek.rest.queries import SlideRef
 from histoseek.rest.results import (
     AttentionMap,
+    Channel,
     ExplainResponse,
     Explanation,
     Match,
@@ -28,7 +29,6 @@ from histoseek.rest.results import (
     SlideAttention,
     TextRegion,
     Vote,
-    Way,
 )
 from histoseek.search import attention
 from histoseek.search.calibration.apply import NOT_CALIBRATED
@@ -152,7 +152,7 @@ def to_result(result: SearchResult) -> Result:
         local=result.local,
         global_=result.global_,
         matches=tuple(Match.model_validate(match) for match in result.matches),
-        ways=tuple(Way.model_validate(place) for place in result.channels),
+        ways=tuple(Channel.model_validate(place) for place in result.channels),
         query_slide=result.query_slide,
         also=result.also,
         explanation=Explanation.model_validate(result.explanation) if result.explanation else None,

@@ -6,14 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from histoseek.rest.work import Judged, Judgement
+from histoseek.rest.work import Judgement, StoredJudgement
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader
 
 router = APIRouter(prefix="/archives/{archive}/feedback", tags=["feedback"])
 
 
 @router.post("")
-def judge(context: InContext, caller: Reader, entry: EntryInPath, judgement: Judgement) -> Judged | None:
+def judge(context: InContext, caller: Reader, entry: EntryInPath, judgement: Judgement) -> StoredJudgement | None:
     """Store whether a slide is relevant for a query; identifiers are removed from its text. null withdraws a judgement.
 
     To rerank results by judgements, search with `marks`.
@@ -24,7 +24,7 @@ def judge(context: InContext, caller: Reader, entry: EntryInPath, judgement: Jud
         store.take_back(entry.name, query, judgement.slide_id, caller.name)
         return None
     judgement_kept = store.judge(entry.name, query, judgement.slide_id, judgement.relevant, caller.name)
-    return Judged.model_validate(judgement_kept)
+    return StoredJudgement.model_validate(judgement_kept)
 
 
 @router.get("")
@@ -33,8 +33,9 @@ def list_judgements(
     caller: Reader,
     entry: EntryInPath,
     query_key: Annotated[str, Query(min_length=1, max_length=64, description="From the response of a search.")],
-) -> tuple[Judged, ...]:
+) -> tuple[StoredJudgement, ...]:
     """All judgements on a query, of all users."""
     return tuple(
-        Judged.model_validate(judgement) for judgement in context.feedback.list_for_query(entry.name, query_key)
+        StoredJudgement.model_validate(judgement)
+        for judgement in context.feedback.list_for_query(entry.name, query_key)
     )
