@@ -11,7 +11,6 @@ import type {
   FacetsRequest,
   ImageInfo,
   Job,
-  StoredJudgement,
   Judgement,
   Page,
   Report,
@@ -19,6 +18,7 @@ import type {
   SearchResponse,
   Session,
   Slide,
+  StoredJudgement,
   Upload,
 } from "./types";
 

@@ -4,10 +4,11 @@ import type * as api from "./openapi";
 export type {
   ArchiveInfo,
   Box,
-  CollectionSlide,
+  Channel,
   Collection,
   CollectionContent,
   CollectionItem,
+  CollectionSlide,
   ExplainRequest,
   ExplainResponse,
   Explanation,
@@ -18,7 +19,6 @@ export type {
   FieldInfo,
   ImageInfo,
   Job,
-  StoredJudgement,
   Judgement,
   Match,
   PairContribution,
@@ -35,11 +35,11 @@ export type {
   Slide,
   SlideAttention,
   SlideRef,
+  StoredJudgement,
   Tally,
   TextRegion,
   Upload,
   Vote,
-  Channel,
 } from "./openapi";
 
 /** A 2-d map of an archive's slides. */

@@ -1,4 +1,4 @@
-import type { Result, Channel } from "../api/types";
+import type { Channel, Result } from "../api/types";
 import { strings } from "../strings";
 
 const words = strings.results;
