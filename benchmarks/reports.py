@@ -27,9 +27,9 @@ import numpy as np
 import pyarrow as pa
 
 from histoseek.archive.report_index import read_report, windows_of
-from histoseek.archive.stores.engine import lancedb
-from histoseek.archive.stores.fulltext import token_hits
-from histoseek.archive.stores.indexes import index_tokens
+from histoseek.archive.stores.lance.engine import lancedb
+from histoseek.archive.stores.lance.fulltext import token_hits
+from histoseek.archive.stores.lance.indexes import index_tokens
 from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.evaluation.significance import bootstrap
 from histoseek.reports.index.weighting import WORDS_ONLY, Weighting, weigh_tokens

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from histoseek.archive.stores.deferral import import_deferring
+from histoseek.archive.stores.lance.deferral import import_deferring
 
 _DEPENDENCY = """
 class Model:
@@ -99,7 +99,7 @@ def test_an_error_of_the_package_is_its_own(packages: Path) -> None:
 def test_the_engine_works_without_and_with_its_client(tmp_path: Path) -> None:
     code = f"""
 import sys
-from histoseek.archive.stores.engine import lancedb
+from histoseek.archive.stores.lance.engine import lancedb
 client = "lance_namespace_urllib3_client"
 database = lancedb.connect({str(tmp_path)!r})
 database.create_table("slides", [{{"slide_id": "a"}}])

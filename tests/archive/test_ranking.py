@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from histoseek.archive.stores.columns import TableSource
-from histoseek.archive.stores.lance import LanceStore
+from histoseek.archive.stores.lance.columns import TableSource
+from histoseek.archive.stores.lance.store import LanceStore
 from histoseek.archive.stores.ranking import RankingCache
 from histoseek.search.filters.exclusion import SearchScope
 from histoseek.search.retrieve.candidates import best, candidates
@@ -30,7 +30,9 @@ steps = st.lists(
 
 @pytest.fixture
 def mapped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("histoseek.archive.stores.lance.get_settings", lambda: get_settings().model_copy(update=BOUND))
+    monkeypatch.setattr(
+        "histoseek.archive.stores.lance.store.get_settings", lambda: get_settings().model_copy(update=BOUND)
+    )
 
 
 BOUND = {"cache_mb": 0}
@@ -72,7 +74,7 @@ def act(store: LanceStore, action: str, number: int, seed: int) -> None:
 @pytest.mark.parametrize("cache_mb", [0, 64])
 def test_cached_rows_equal_the_store_after_any_changes(cache_mb: int, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = get_settings().model_copy(update={"cache_mb": cache_mb})
-    monkeypatch.setattr("histoseek.archive.stores.lance.get_settings", lambda: chosen)
+    monkeypatch.setattr("histoseek.archive.stores.lance.store.get_settings", lambda: chosen)
 
     @settings(max_examples=5)
     @given(steps)

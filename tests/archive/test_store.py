@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.archive.schema import SlideRecord, StoredSlide
-from histoseek.archive.stores.lance import LanceStore
+from histoseek.archive.stores.lance.store import LanceStore
 from histoseek.errors import BadFilter, DamagedArchive, InputError, UnknownSlide
 from histoseek.mosaics.signature import MosaicTiles, Signature
 
@@ -153,7 +153,7 @@ def test_history_stays_bounded_and_long_readers_see_new_commits(
 ) -> None:
     from histoseek.settings import Settings
 
-    monkeypatch.setattr("histoseek.archive.stores.lance.get_settings", lambda: Settings(history_minutes=0))
+    monkeypatch.setattr("histoseek.archive.stores.lance.store.get_settings", lambda: Settings(history_minutes=0))
     reader = LanceStore.open(store._folder, DIMENSION)
     for number in range(12):
         store.upsert([make_slide(f"s{number}", number)])

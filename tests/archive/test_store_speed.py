@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from histoseek.archive.stores.lance import LanceStore
+from histoseek.archive.stores.lance.store import LanceStore
 from histoseek.errors import BadFilter, UnknownSlide
 from histoseek.settings import get_settings
 from tests.archive.test_store import DIMENSION, make_slide, same
@@ -95,7 +95,7 @@ def test_without_room_on_the_disk_rows_are_in_memory(
     tmp_path: Path, store: LanceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bounded = get_settings().model_copy(update={"cache_mb": 0})
-    monkeypatch.setattr("histoseek.archive.stores.lance.get_settings", lambda: bounded)
+    monkeypatch.setattr("histoseek.archive.stores.lance.store.get_settings", lambda: bounded)
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 10})())
     rows = LanceStore.open(store._folder, DIMENSION).ranking_rows()
     assert len(rows) == 30

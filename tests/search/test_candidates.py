@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from histoseek.archive.stores.lance import LanceStore
+from histoseek.archive.stores.lance.store import LanceStore
 from histoseek.archive.stores.rows import quantised
 from histoseek.mosaics.distances import Distances, SignatureBlock, get_distance
 from histoseek.search.filters.exclusion import Exclusions, SearchScope
@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=[0, 64], ids=["mapped", "in memory"])
 def store(folder: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> LanceStore:
     bounded = get_settings().model_copy(update={"cache_mb": request.param})
-    monkeypatch.setattr("histoseek.archive.stores.lance.get_settings", lambda: bounded)
+    monkeypatch.setattr("histoseek.archive.stores.lance.store.get_settings", lambda: bounded)
     # A version that is on disk already is taken from there, whatever the bound.
     shutil.rmtree(folder / "ranking", ignore_errors=True)
     return LanceStore.open(folder, DIMENSION).snapshot()
@@ -98,7 +98,7 @@ def test_rows_are_mapped_beyond_the_bound_only(folder: Path, monkeypatch: pytest
     found = {}
     for cache_mb in (64, 0):
         bounded = get_settings().model_copy(update={"cache_mb": cache_mb})
-        monkeypatch.setattr("histoseek.archive.stores.lance.get_settings", lambda bounded=bounded: bounded)
+        monkeypatch.setattr("histoseek.archive.stores.lance.store.get_settings", lambda bounded=bounded: bounded)
         found[cache_mb] = LanceStore.open(folder, DIMENSION).ranking_rows()
     for name in found[0].__slots__:
         assert isinstance(getattr(found[0], name), np.memmap)

@@ -114,7 +114,7 @@ class ArchiveFolder:
     @cached_property
     def store(self) -> Store:
         """The store; raises ArchiveError while the archive is empty."""
-        from histoseek.archive.stores.lance import LanceStore
+        from histoseek.archive.stores.lance.store import LanceStore
 
         return LanceStore.open(self.layout.store, self.settled_space.dimension)
 
@@ -235,7 +235,7 @@ class ArchiveFolder:
 
         Raises SpaceMismatch when the archive's weights take features of another dimension.
         """
-        from histoseek.archive.stores.lance import LanceStore
+        from histoseek.archive.stores.lance.store import LanceStore
 
         space = self.space_for(self.layout, self.manifest.slide_encoder, means)
         with as_archive_errors(self.path):

@@ -109,7 +109,7 @@ class _Run:
         store.optimize()
 
     def _store(self, layout: ArchiveLayout, space: EmbeddingSpace, language: Language) -> Store:
-        from histoseek.archive.stores.lance import LanceStore
+        from histoseek.archive.stores.lance.store import LanceStore
 
         begun = layout.store.is_dir() and any(layout.store.iterdir())
         with as_archive_errors(self.archive.path):

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from histoseek.archive.stores.deferral import import_deferring
+from histoseek.archive.stores.lance.deferral import import_deferring
 from histoseek.errors import DamagedArchive
 
 __all__ = ["TABLE", "lancedb", "open_table"]

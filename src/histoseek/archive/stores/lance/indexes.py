@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from histoseek.archive.stores.engine import lancedb
+from histoseek.archive.stores.lance.engine import lancedb
 
 TOKENS = "report_tokens"
 _FACTS = "report_facts"

@@ -29,11 +29,11 @@ from histoseek.archive.schema import (
 )
 from histoseek.archive.stores.base import Neighbour, StoreStats, TextHit, VectorColumn
 from histoseek.archive.stores.changes import changed
-from histoseek.archive.stores.columns import SIGNATURE, TableSource, flat, lists, signature_block, with_signatures
-from histoseek.archive.stores.engine import TABLE, lancedb, open_table
-from histoseek.archive.stores.faults import filtering, reading_whole
-from histoseek.archive.stores.fulltext import like_tokens, token_hits
-from histoseek.archive.stores.indexes import TOKENS, index_columns, index_tokens
+from histoseek.archive.stores.lance.columns import SIGNATURE, TableSource, flat, lists, signature_block, with_signatures
+from histoseek.archive.stores.lance.engine import TABLE, lancedb, open_table
+from histoseek.archive.stores.lance.faults import filtering, reading_whole
+from histoseek.archive.stores.lance.fulltext import like_tokens, token_hits
+from histoseek.archive.stores.lance.indexes import TOKENS, index_columns, index_tokens
 from histoseek.archive.stores.ranking import RankingCache
 from histoseek.archive.stores.rows import RankingRows
 from histoseek.archive.stores.sql import both, in_list, is_storable

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from histoseek.archive.stores.base import TextHit
-from histoseek.archive.stores.engine import lancedb
-from histoseek.archive.stores.indexes import TOKENS
+from histoseek.archive.stores.lance.engine import lancedb
+from histoseek.archive.stores.lance.indexes import TOKENS
 
 _query = lancedb.query
 

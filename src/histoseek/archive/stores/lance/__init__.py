@@ -1,0 +1,1 @@
+"""The embedded store: a LanceDB table in the archive's folder."""

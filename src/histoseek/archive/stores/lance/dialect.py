@@ -1,0 +1,140 @@
+"""Filters in the engine's SQL: the one place where expressions and values become text for it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+from histoseek.archive.filters.expression import (
+    And,
+    Call,
+    Column,
+    Comparison,
+    Expression,
+    HasAny,
+    HasPhrase,
+    In,
+    IsNull,
+    IsTrue,
+    Like,
+    Literal,
+    Not,
+    Or,
+    Value,
+)
+from histoseek.archive.filters.kinds import Types, is_whole, kind_of
+
+_ASCII = re.compile(r"[A-Za-z0-9]")
+
+
+def to_sql(expression: Expression, types: Types) -> str:
+    """A filter, checked before, that the engine takes; types: of all columns."""
+    return _Writer(types).write(expression)
+
+
+def quoted(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+class _Writer:
+    """Writes expressions over columns of these types."""
+
+    def __init__(self, types: Types) -> None:
+        self._types = types
+        self._equated: set[str] = set()
+
+    def write(self, expression: Expression) -> str:  # noqa: PLR0911
+        """Any expression."""
+        match expression:
+            case Column(name):
+                return f"`{name}`"
+            case Literal(value):
+                return _literal(value)
+            case Call(function, arguments):
+                return f"{function}({', '.join(self._alike(arguments))})"
+            case Comparison(left, operator, right):
+                one, two = self._alike((left, right))
+                return f"{self._apart(one) if operator in ('=', '<>') else one} {operator} {two}"
+            case In(operand, values):
+                one, *given = self._alike((operand, *(Literal(value) for value in values)))
+                return f"{self._apart(one)} IN ({', '.join(given)})"
+            case Like(operand, pattern, ignore_case):
+                return f"{self._closed(operand)} {'ILIKE' if ignore_case else 'LIKE'} {quoted(pattern)}"
+            case HasAny(column, values):
+                return f"array_has_any({self.write(column)}, [{', '.join(quoted(value) for value in values)}])"
+            case HasPhrase(operand, words):
+                return f"regexp_like({self.write(operand)}, {quoted(_phrase(words))})"
+            case IsNull(operand):
+                return f"{self._closed(operand)} IS NULL"
+            case IsTrue(operand):
+                return f"{self._closed(operand)} IS TRUE"
+            case And(conditions) | Or(conditions):
+                return self._joined(conditions, "AND" if isinstance(expression, And) else "OR")
+            case Not(condition):
+                return f"NOT {self._closed(condition)}"
+        raise TypeError(f"no filter: {expression!r}")
+
+    def _apart(self, operand: str) -> str:
+        """What is compared, where it was compared before in another look: the engine joins lists of one operand, and
+        then takes `x IN (1) AND x IN (2)` to be false where x is empty, which a NOT around it makes true."""
+        seen = "`" in operand and operand in self._equated
+        self._equated.add(operand)
+        return f"nullif({operand}, NULL)" if seen else operand
+
+    def _joined(self, conditions: Sequence[Expression], word: str) -> str:
+        """Halved again and again: the engine works by recursion, and ends where its stack does."""
+        if len(conditions) == 1:
+            return self._closed(conditions[0])
+        half = len(conditions) // 2
+        halves = (self._joined(some, word) for some in (conditions[:half], conditions[half:]))
+        return "(" + f" {word} ".join(halves) + ")"
+
+    def _closed(self, expression: Expression) -> str:
+        """In parentheses, where it needs some."""
+        text = self.write(expression)
+        closed = isinstance(expression, Column | Literal | Call | HasAny | HasPhrase | And | Or)
+        return text if closed else f"({text})"
+
+    def _alike(self, values: Sequence[Expression]) -> list[str]:
+        """Values of one type, which the engine wants where it compares."""
+        kinds = {kind_of(value, self._types) for value in values}
+        if "time" in kinds and "date" in kinds:
+            return [self._as_time(value) for value in values]
+        if kinds & {"number"} and not all(is_whole(value, self._types) for value in values):
+            return [self._as_double(value) for value in values]
+        return [self._closed(value) for value in values]
+
+    def _as_double(self, value: Expression) -> str:
+        if isinstance(value, Literal) and value.value is not None:
+            return _literal(float(value.value))  # type: ignore[arg-type]
+        return f"cast({self.write(value)} as double)" if is_whole(value, self._types) else self._closed(value)
+
+    def _as_time(self, value: Expression) -> str:
+        if isinstance(value, Literal) and type(value.value) is date:
+            return _literal(datetime(*value.value.timetuple()[:3], tzinfo=UTC))
+        is_date = kind_of(value, self._types) == "date"
+        return f"cast({self.write(value)} as timestamp)" if is_date else self._closed(value)
+
+
+def _literal(value: Value) -> str:
+    """A value; numbers that SQL has no sign for by their names."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return repr(value) if math.isfinite(value) else f"cast('{value}' as double)"
+    if isinstance(value, datetime):
+        return f"timestamp {quoted(value.isoformat())}"
+    if isinstance(value, date):
+        return f"cast({quoted(value.isoformat())} as date)"
+    return quoted(value) if isinstance(value, str) else str(value)
+
+
+def _phrase(words: Sequence[str]) -> str:
+    """A pattern of words in any case; at the ends of words that have such."""
+    first, last = (r"\b" if _ASCII.match(letter) else "" for letter in (words[0][0], words[-1][-1]))
+    return "(?i)" + first + r"[\W_]+".join(words) + last
