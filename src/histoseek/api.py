@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from histoseek.archive.filters.expression import Expression, Where
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.errors import InputError
 from histoseek.mosaics.distances import DEFAULT_DISTANCE
@@ -132,7 +133,7 @@ class Archive(ArchiveFolder):
         return explain_pair(self, _make_query(query, None, None), slide_id, options, reporter)
 
     def facets(
-        self, where: str | None = None, fields: Sequence[str] | None = None, filters: Sequence[FieldFilter] = ()
+        self, where: Where = None, fields: Sequence[str] | None = None, filters: Sequence[FieldFilter] = ()
     ) -> tuple[Facet, ...]:
         """How many slides have which values: metadata, and what reports state; fields: None for all.
 
@@ -144,7 +145,7 @@ class Archive(ArchiveFolder):
 
         return facet_counts(self, where, filters, fields) if filters else facets(self.store, where, fields)
 
-    def condition(self, filters: Sequence[FieldFilter]) -> str | None:
+    def condition(self, filters: Sequence[FieldFilter]) -> Expression | None:
         """Chosen values as a filter for `where`; None for none. Raises InputError."""
         from histoseek.search.filters.fields import condition_of
 
@@ -162,7 +163,7 @@ class Archive(ArchiveFolder):
         return content_version(self)
 
     def overview(
-        self, label: str | None = None, where: str | None = None, most: int = MOST_SLIDES, seed: int = 0
+        self, label: str | None = None, where: Where = None, most: int = MOST_SLIDES, seed: int = 0
     ) -> Overview:
         """A 2-d map of the slides of a filter by their global vectors, labelled by a metadata column.
 
@@ -193,7 +194,7 @@ class Archive(ArchiveFolder):
         self,
         queries: int = DEFAULT_QUERIES,
         k: int = DEFAULT_DEPTH,
-        where: str | None = None,
+        where: Where = None,
         seed: int = 0,
         reporter: Reporter | None = None,
     ) -> Recall:

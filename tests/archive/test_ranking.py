@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from histoseek.archive.stores.lance.columns import TableSource
-from histoseek.archive.stores.lance.store import LanceStore
 from histoseek.archive.stores.ranking import RankingCache
+from histoseek.archive.stores.slides import SlideTable, StoreSource
 from histoseek.search.filters.exclusion import SearchScope
 from histoseek.search.retrieve.candidates import best, candidates
 from histoseek.settings import get_settings
-from tests.archive.test_store import DIMENSION, make_slide
+from tests.archive.tables import DIMENSION, create_table, folder_of, open_table
+from tests.archive.test_store import make_slide
 from tests.waiting import HANG_S
 
 steps = st.lists(
@@ -31,24 +31,24 @@ steps = st.lists(
 @pytest.fixture
 def mapped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "histoseek.archive.stores.lance.store.get_settings", lambda: get_settings().model_copy(update=BOUND)
+        "histoseek.archive.stores.registry.get_settings", lambda: get_settings().model_copy(update=BOUND)
     )
 
 
 BOUND = {"cache_mb": 0}
 
 
-def filled(folder: Path, count: int) -> LanceStore:
-    store = LanceStore.create(folder, DIMENSION)
+def filled(folder: Path, count: int) -> SlideTable:
+    store = create_table(folder)
     store.upsert([make_slide(f"s{i:03d}", i, organ=f"o{i % 10}") for i in range(count)])
     return store
 
 
-def folders(store: LanceStore) -> list[str]:
-    return sorted(path.name for path in (store._folder / "ranking").iterdir())
+def folders(store: SlideTable) -> list[str]:
+    return sorted(path.name for path in (folder_of(store) / "ranking").iterdir())
 
 
-def assert_as_stored(store: LanceStore) -> None:
+def assert_as_stored(store: SlideTable) -> None:
     rows, ids = store.snapshot().ranking_rows(), list(store.slides())
     stored = store.get(ids)
     assert rows.slide_ids.tolist() == ids
@@ -59,7 +59,7 @@ def assert_as_stored(store: LanceStore) -> None:
         assert rows.squares[place] == pytest.approx(float(np.sum(slide.signature.global_vector.astype(float) ** 2)))
 
 
-def act(store: LanceStore, action: str, number: int, seed: int) -> None:
+def act(store: SlideTable, action: str, number: int, seed: int) -> None:
     slide_id = f"s{number}"
     if action == "upsert":
         store.upsert([make_slide(slide_id, seed)])
@@ -74,13 +74,13 @@ def act(store: LanceStore, action: str, number: int, seed: int) -> None:
 @pytest.mark.parametrize("cache_mb", [0, 64])
 def test_cached_rows_equal_the_store_after_any_changes(cache_mb: int, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = get_settings().model_copy(update={"cache_mb": cache_mb})
-    monkeypatch.setattr("histoseek.archive.stores.lance.store.get_settings", lambda: chosen)
+    monkeypatch.setattr("histoseek.archive.stores.registry.get_settings", lambda: chosen)
 
     @settings(max_examples=5)
     @given(steps)
     def check(taken: list[tuple[str, int, int]]) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            store = LanceStore.create(Path(folder) / "store", DIMENSION)
+            store = create_table(Path(folder) / "store")
             for step in taken:
                 act(store, *step)
                 assert_as_stored(store)
@@ -121,11 +121,11 @@ def test_beyond_the_bound_rows_are_mapped_and_stale_ones_removed(tmp_path: Path,
 def test_a_damaged_file_is_made_again(tmp_path: Path, mapped: None, name: str) -> None:
     store = filled(tmp_path / "store", 20)
     store.ranking_rows()
-    path = store._folder / "ranking" / folders(store)[-1] / name
+    path = folder_of(store) / "ranking" / folders(store)[-1] / name
     damaged = bytearray(path.read_bytes())
     damaged[-3] ^= 255
     path.write_bytes(damaged)
-    again = LanceStore.open(store._folder, DIMENSION)
+    again = open_table(folder_of(store))
     assert_as_stored(again)
     assert path.read_bytes() != damaged
 
@@ -133,12 +133,12 @@ def test_a_damaged_file_is_made_again(tmp_path: Path, mapped: None, name: str) -
 def test_within_the_bound_nothing_is_written(tmp_path: Path) -> None:
     store = filled(tmp_path / "store", 20)
     assert store.snapshot().ranking_rows() is store.snapshot().ranking_rows()
-    assert not (store._folder / "ranking").exists()
+    assert not (folder_of(store) / "ranking").exists()
 
 
 def _read(folder: Path, answers: multiprocessing.Queue[bytes]) -> None:
     cache = RankingCache(folder / "ranking", 0)
-    store = LanceStore(folder, LanceStore.open(folder, DIMENSION)._table, DIMENSION, cache)
+    store = SlideTable(open_table(folder)._store, cache)
     answers.put(store.ranking_rows().global_vectors.tobytes())
 
 
@@ -146,7 +146,7 @@ def test_two_processes_share_the_folder(tmp_path: Path) -> None:
     store = filled(tmp_path / "store", 20)
     context = multiprocessing.get_context("spawn")
     answers: multiprocessing.Queue[bytes] = context.Queue()
-    readers = [context.Process(target=_read, args=(store._folder, answers)) for _ in range(2)]
+    readers = [context.Process(target=_read, args=(folder_of(store), answers)) for _ in range(2)]
     for reader in readers:
         reader.start()
     found = [answers.get(timeout=HANG_S) for _ in readers]
@@ -154,7 +154,7 @@ def test_two_processes_share_the_folder(tmp_path: Path) -> None:
         reader.join()
     assert found == [store.ranking_rows().global_vectors.tobytes()] * 2
     assert len(folders(store)) == 1
-    shutil.rmtree(store._folder / "ranking")
+    shutil.rmtree(folder_of(store) / "ranking")
     assert_as_stored(store)
 
 
@@ -169,4 +169,4 @@ def test_best_equals_sorting(totals: list[int], count: int) -> None:
 def test_an_outline_foretells_the_size_of_the_rows(tmp_path: Path) -> None:
     store = filled(tmp_path / "store", 20)
     rows = store.ranking_rows()
-    assert TableSource(store._table, DIMENSION).outline().bytes == rows.bytes
+    assert StoreSource(store._store, DIMENSION).outline().bytes == rows.bytes

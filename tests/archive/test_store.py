@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.archive.schema import SlideRecord, StoredSlide
-from histoseek.archive.stores.lance.store import LanceStore
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import BadFilter, DamagedArchive, InputError, UnknownSlide
 from histoseek.mosaics.signature import MosaicTiles, Signature
+from tests.archive.tables import DIMENSION, create_table, folder_of, open_table
 
-DIMENSION = 20
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 
@@ -48,8 +48,8 @@ def same(one: StoredSlide, two: StoredSlide) -> bool:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> LanceStore:
-    return LanceStore.create(tmp_path / "store", DIMENSION)
+def store(tmp_path: Path) -> SlideTable:
+    return create_table(tmp_path / "store")
 
 
 ids = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
@@ -59,7 +59,7 @@ ids = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1,
 @given(st.lists(st.tuples(st.sampled_from(["upsert", "delete"]), st.lists(ids, min_size=1, max_size=4)), max_size=6))
 def test_store_behaves_like_a_dictionary(steps: list[tuple[str, list[str]]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        store, model = LanceStore.create(Path(folder), DIMENSION), {}
+        store, model = create_table(Path(folder)), {}
         for number, (action, names) in enumerate(steps):
             if action == "upsert":
                 slides = {name: make_slide(name, number, diagnosis=f"it's {name}") for name in names}
@@ -74,19 +74,19 @@ def test_store_behaves_like_a_dictionary(steps: list[tuple[str, list[str]]]) -> 
         assert all(same(one, two) for one, two in zip(found, model.values(), strict=True))
 
 
-def test_round_trip_is_exact_with_extra_columns(store: LanceStore) -> None:
+def test_round_trip_is_exact_with_extra_columns(store: SlideTable) -> None:
     store.ensure_columns({"age": pa.int64(), "ki67": pa.float64(), "seen": pa.date32(), "ok": pa.bool_()})
     extra = {"age": 61, "ki67": 0.25, "seen": date(2024, 5, 6), "ok": True}
     one = make_slide("a", 1, report='Line one\n"quoted" µm', patient_id="007", extra=extra)
     two = make_slide("b", 2, extra=dict.fromkeys(extra))
     store.upsert([one, two])
     assert all(same(x, y) for x, y in zip(store.get(["b", "a"]), [two, one], strict=True))
-    reopened = LanceStore.open(store._folder, DIMENSION)
+    reopened = open_table(folder_of(store))
     assert [record.slide_id for record in reopened.records(None, None, 0)] == ["a", "b"]
     assert store.records("age = 61 AND seen > date '2024-01-01' AND ok", None, 0)[0].slide_id == "a"
 
 
-def test_nearest_equals_naive_cosine(store: LanceStore) -> None:
+def test_nearest_equals_naive_cosine(store: SlideTable) -> None:
     slides = [make_slide(f"s{i:03d}", i, organ="lung" if i % 3 else "colon") for i in range(120)]
     store.upsert(slides)
     query = slides[7].signature.global_vector
@@ -99,7 +99,7 @@ def test_nearest_equals_naive_cosine(store: LanceStore) -> None:
     assert [near.slide_id for near in store.nearest(query, 5, "organ = 'lung'")] == lung
 
 
-def test_ranking_block_keeps_the_order_asked(store: LanceStore) -> None:
+def test_ranking_block_keeps_the_order_asked(store: SlideTable) -> None:
     slides = [make_slide(f"s{i}", i) for i in range(9)]
     store.upsert(slides)
     order = [5, 0, 8]
@@ -120,7 +120,7 @@ def test_ranking_block_keeps_the_order_asked(store: LanceStore) -> None:
         ("", "."),
     ],
 )
-def test_bad_filters_are_one_line_with_the_columns(store: LanceStore, where: str, said: str) -> None:
+def test_bad_filters_are_one_line_with_the_columns(store: SlideTable, where: str, said: str) -> None:
     store.upsert([make_slide("a")])
     with pytest.raises(BadFilter, match=said) as caught:
         store.records(where, None, 0)
@@ -133,7 +133,7 @@ def test_bad_filters_are_one_line_with_the_columns(store: LanceStore, where: str
         store.nearest(make_slide("a").signature.global_vector, 3, where)
 
 
-def test_update_changes_what_it_may_and_no_more(store: LanceStore) -> None:
+def test_update_changes_what_it_may_and_no_more(store: SlideTable) -> None:
     store.ensure_columns({"age": pa.int64()})
     slide = make_slide("a", extra={"age": 5})
     store.upsert([slide])
@@ -149,12 +149,12 @@ def test_update_changes_what_it_may_and_no_more(store: LanceStore) -> None:
 
 
 def test_history_stays_bounded_and_long_readers_see_new_commits(
-    store: LanceStore, monkeypatch: pytest.MonkeyPatch
+    store: SlideTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from histoseek.settings import Settings
 
     monkeypatch.setattr("histoseek.archive.stores.lance.store.get_settings", lambda: Settings(history_minutes=0))
-    reader = LanceStore.open(store._folder, DIMENSION)
+    reader = open_table(folder_of(store))
     for number in range(12):
         store.upsert([make_slide(f"s{number}", number)])
         assert reader.count(None) == number + 1
@@ -164,7 +164,7 @@ def test_history_stays_bounded_and_long_readers_see_new_commits(
     assert store.count(None) == 12
 
 
-def test_a_snapshot_stays_as_it_is(store: LanceStore) -> None:
+def test_a_snapshot_stays_as_it_is(store: SlideTable) -> None:
     store.upsert([make_slide("a", 1), make_slide("b", 2)])
     before = store.snapshot()
     store.delete(["a"])
@@ -175,25 +175,25 @@ def test_a_snapshot_stays_as_it_is(store: LanceStore) -> None:
     assert same(before.get(["a"])[0], make_slide("a", 1))
     assert "age" not in before.metadata_types()
     assert list(store.slides()) == ["b", "c"]
-    assert "age" in LanceStore.open(store._folder, DIMENSION).metadata_types()
+    assert "age" in open_table(folder_of(store)).metadata_types()
 
 
-def test_an_open_store_sees_columns_that_others_add(store: LanceStore) -> None:
-    reader = LanceStore.open(store._folder, DIMENSION)
+def test_an_open_store_sees_columns_that_others_add(store: SlideTable) -> None:
+    reader = open_table(folder_of(store))
     store.ensure_columns({"age": pa.int64()})
     assert "age" in reader.metadata_types()
 
 
 def test_missing_table_is_damage(tmp_path: Path) -> None:
     with pytest.raises(DamagedArchive):
-        LanceStore.open(tmp_path, DIMENSION)
+        open_table(tmp_path)
 
 
-def test_damaged_files_are_said_to_be_damaged(store: LanceStore) -> None:
+def test_damaged_files_are_said_to_be_damaged(store: SlideTable) -> None:
     store.upsert([make_slide(f"s{i}", i) for i in range(5)])
-    for path in store._folder.rglob("data/*.lance"):
+    for path in folder_of(store).rglob("data/*.lance"):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    again = LanceStore.open(store._folder, DIMENSION)
+    again = open_table(folder_of(store))
     for read in (
         lambda: again.records(None, None, 0),
         lambda: again.records("organ = 'lung'", None, 0),
@@ -206,7 +206,7 @@ def test_damaged_files_are_said_to_be_damaged(store: LanceStore) -> None:
         assert ".rs" not in str(caught.value)
 
 
-def test_records_page_by_id(store: LanceStore) -> None:
+def test_records_page_by_id(store: SlideTable) -> None:
     store.upsert([make_slide(f"s{i}", i) for i in (3, 1, 2, 0)])
     assert [record.slide_id for record in store.records(None, 2, 1)] == ["s1", "s2"]
     assert dataclasses.replace(store.records(None, 1, 0)[0], organ=None) == make_slide("s0").record

@@ -8,29 +8,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from histoseek.archive.stores.lance.store import LanceStore
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import BadFilter, UnknownSlide
 from histoseek.settings import get_settings
-from tests.archive.test_store import DIMENSION, make_slide, same
+from tests.archive.tables import create_table, engine_table_of, folder_of, open_table
+from tests.archive.test_store import make_slide, same
 from tests.waiting import HANG_S
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> LanceStore:
-    store = LanceStore.create(tmp_path / "store", DIMENSION)
+def store(tmp_path: Path) -> SlideTable:
+    store = create_table(tmp_path / "store")
     store.upsert([make_slide(f"s{i:03d}", i, organ=f"o{i % 3}", patient_id=f"p{i // 2}") for i in range(30)])
     return store
 
 
 def _commit(folder: Path) -> None:
-    LanceStore.open(folder, DIMENSION).upsert([make_slide("new", 99, organ="o1")])
+    open_table(folder).upsert([make_slide("new", 99, organ="o1")])
 
 
-def test_a_commit_of_another_process_is_in_the_next_snapshot(store: LanceStore) -> None:
+def test_a_commit_of_another_process_is_in_the_next_snapshot(store: SlideTable) -> None:
     before = store.snapshot()
     assert store.snapshot() is before
     assert len(before.ranking_places("organ = 'o1'")) == 10
-    writer = multiprocessing.get_context("spawn").Process(target=_commit, args=(store._folder,))
+    writer = multiprocessing.get_context("spawn").Process(target=_commit, args=(folder_of(store),))
     writer.start()
     writer.join(HANG_S)
     assert writer.exitcode == 0
@@ -42,7 +43,7 @@ def test_a_commit_of_another_process_is_in_the_next_snapshot(store: LanceStore) 
     assert len(before.ranking_places("organ = 'o1'")) == 10
 
 
-def test_places_of_filters_are_right_in_any_order_and_number(store: LanceStore) -> None:
+def test_places_of_filters_are_right_in_any_order_and_number(store: SlideTable) -> None:
     view = store.snapshot()
     ids = view.ranking_rows().slide_ids
     for _ in range(2):
@@ -56,7 +57,7 @@ def test_places_of_filters_are_right_in_any_order_and_number(store: LanceStore) 
     assert "s001" not in store.snapshot().ranking_rows().slide_ids[store.snapshot().ranking_places("organ = 'o1'")]
 
 
-def test_indexed_columns_show_every_change(store: LanceStore) -> None:
+def test_indexed_columns_show_every_change(store: SlideTable) -> None:
     store.optimize()
     store.update_metadata("s004", {"patient_id": "p9"})
     store.upsert([make_slide("s031", 31, patient_id="p9"), make_slide("s006", 66, patient_id="p9")])
@@ -71,17 +72,17 @@ def test_indexed_columns_show_every_change(store: LanceStore) -> None:
         store.get(["s018"])
 
 
-def test_an_older_store_gets_its_indexes(store: LanceStore) -> None:
-    for index in store._table.list_indices():
+def test_an_older_store_gets_its_indexes(store: SlideTable) -> None:
+    for index in engine_table_of(store).list_indices():
         if index.columns != ["report"]:
-            store._table.drop_index(index.name)
+            engine_table_of(store).drop_index(index.name)
     assert store.get(["s002"])[0].record.slide_id == "s002"
     store.optimize()
-    indexed = {column for index in store._table.list_indices() for column in index.columns}
+    indexed = {column for index in engine_table_of(store).list_indices() for column in index.columns}
     assert {"slide_id", "patient_id", "case_id"} <= indexed
 
 
-def test_mosaics_come_side_by_side_in_the_order_asked(store: LanceStore) -> None:
+def test_mosaics_come_side_by_side_in_the_order_asked(store: SlideTable) -> None:
     order = ["s007", "s000", "s029"]
     found = store.mosaics(order)
     naive = np.concatenate([make_slide(name, int(name[1:])).signature.mosaic for name in order])
@@ -92,18 +93,18 @@ def test_mosaics_come_side_by_side_in_the_order_asked(store: LanceStore) -> None
 
 
 def test_without_room_on_the_disk_rows_are_in_memory(
-    tmp_path: Path, store: LanceStore, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, store: SlideTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bounded = get_settings().model_copy(update={"cache_mb": 0})
-    monkeypatch.setattr("histoseek.archive.stores.lance.store.get_settings", lambda: bounded)
+    monkeypatch.setattr("histoseek.archive.stores.registry.get_settings", lambda: bounded)
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 10})())
-    rows = LanceStore.open(store._folder, DIMENSION).ranking_rows()
+    rows = open_table(folder_of(store)).ranking_rows()
     assert len(rows) == 30
     assert not isinstance(rows.global_vectors, np.memmap)
-    assert list((store._folder / "ranking").iterdir()) == []
+    assert list((folder_of(store) / "ranking").iterdir()) == []
 
 
-def test_rows_are_the_same_whether_their_numbers_are_at_hand_or_not(store: LanceStore) -> None:
+def test_rows_are_the_same_whether_their_numbers_are_at_hand_or_not(store: SlideTable) -> None:
     store.update_metadata("s007", {"organ": "o9"})
     order = ["s028", "s007", "s000", "s007"]
     before = store.get(order)

@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from histoseek.archive.stores.lance.store import LanceStore
 from histoseek.archive.stores.rows import quantised
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import Distances, SignatureBlock, get_distance
 from histoseek.search.filters.exclusion import Exclusions, SearchScope
 from histoseek.search.retrieve.candidates import candidates
 from histoseek.search.retrieve.scan import inner, products
 from histoseek.settings import get_settings
-from tests.archive.test_store import DIMENSION, make_slide
+from tests.archive.tables import create_table, open_table
+from tests.archive.test_store import make_slide
 
 SLIDES = 1200
 FILTERS = [None, "organ = 'o1'", "site = 's7'", "slide_id = 's0003'", "false"]
@@ -27,7 +28,7 @@ FILTERS = [None, "organ = 'o1'", "site = 's7'", "slide_id = 's0003'", "false"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("candidates") / "store"
-    store = LanceStore.create(folder, DIMENSION)
+    store = create_table(folder)
     store.upsert(
         [
             make_slide(f"s{i:04d}", i, organ=f"o{i % 10}", site=f"s{i % 100}", patient_id=f"p{i // 4}")
@@ -38,15 +39,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=[0, 64], ids=["mapped", "in memory"])
-def store(folder: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> LanceStore:
+def store(folder: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> SlideTable:
     bounded = get_settings().model_copy(update={"cache_mb": request.param})
-    monkeypatch.setattr("histoseek.archive.stores.lance.store.get_settings", lambda: bounded)
+    monkeypatch.setattr("histoseek.archive.stores.registry.get_settings", lambda: bounded)
     # A version that is on disk already is taken from there, whatever the bound.
     shutil.rmtree(folder / "ranking", ignore_errors=True)
-    return LanceStore.open(folder, DIMENSION).snapshot()
+    return open_table(folder).snapshot()
 
 
-def naive(store: LanceStore, vector: np.ndarray, count: int, where: str | None, patient: str | None) -> list[str]:
+def naive(store: SlideTable, vector: np.ndarray, count: int, where: str | None, patient: str | None) -> list[str]:
     records = [one for one in store.records(where, None, 0) if one.patient_id != patient]
     slides = store.get([one.slide_id for one in records]) if records else []
     cosines = {one.record.slide_id: float(one.signature.global_vector.astype(float) @ vector) for one in slides}
@@ -55,7 +56,7 @@ def naive(store: LanceStore, vector: np.ndarray, count: int, where: str | None, 
 
 @pytest.mark.parametrize("where", FILTERS)
 @pytest.mark.parametrize("count", [1, 10, 100])
-def test_candidates_are_those_of_brute_force(store: LanceStore, where: str | None, count: int) -> None:
+def test_candidates_are_those_of_brute_force(store: SlideTable, where: str | None, count: int) -> None:
     for seed in (3, 5000):
         vector = make_slide("q", seed).signature.global_vector
         found = candidates(store, vector, count, SearchScope(where, Exclusions(patient_ids=("p0",))))
@@ -68,7 +69,7 @@ def test_candidates_are_those_of_brute_force(store: LanceStore, where: str | Non
 
 @pytest.mark.parametrize("count", [20, None])
 @pytest.mark.parametrize("where", FILTERS)
-def test_distances_are_those_of_the_candidates(store: LanceStore, where: str | None, count: int | None) -> None:
+def test_distances_are_those_of_the_candidates(store: SlideTable, where: str | None, count: int | None) -> None:
     query = make_slide("q", 77).signature
     found = candidates(store, query.global_vector, count, SearchScope(where, Exclusions(("s0001", "s0002"))))
     distance = get_distance("symmetric")
@@ -98,8 +99,8 @@ def test_rows_are_mapped_beyond_the_bound_only(folder: Path, monkeypatch: pytest
     found = {}
     for cache_mb in (64, 0):
         bounded = get_settings().model_copy(update={"cache_mb": cache_mb})
-        monkeypatch.setattr("histoseek.archive.stores.lance.store.get_settings", lambda bounded=bounded: bounded)
-        found[cache_mb] = LanceStore.open(folder, DIMENSION).ranking_rows()
+        monkeypatch.setattr("histoseek.archive.stores.registry.get_settings", lambda bounded=bounded: bounded)
+        found[cache_mb] = open_table(folder).ranking_rows()
     for name in found[0].__slots__:
         assert isinstance(getattr(found[0], name), np.memmap)
         assert not isinstance(getattr(found[64], name), np.memmap)

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from histoseek import ArchivedCase, ArchivedSlide, Composed, ReportText, TextQuery
 from histoseek.api import Archive
+from histoseek.archive.filters.expression import compare, one_of
 from histoseek.archive.schema import MetadataValue
-from histoseek.archive.stores.lance import LanceStore
-from histoseek.archive.stores.sql import equals, literal
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import InputError, UnknownCase, UnknownSlide
 from histoseek.search.encode.text import ParsedText
 from histoseek.search.filters.fields import FieldFilter, condition_of
-from tests.archive.test_store import DIMENSION, make_slide
+from tests.archive.tables import create_table
+from tests.archive.test_store import make_slide
 
 KINDS = {
     "word": pa.string(),
@@ -43,9 +44,9 @@ VALUES: dict[str, st.SearchStrategy[MetadataValue]] = {
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> LanceStore:
+def store(tmp_path_factory: pytest.TempPathFactory) -> SlideTable:
     """Two slides with columns of all types; the second has no values."""
-    store = LanceStore.create(tmp_path_factory.mktemp("literals") / "store", DIMENSION)
+    store = create_table(tmp_path_factory.mktemp("literals") / "store")
     store.ensure_columns(KINDS)
     store.upsert([make_slide("empty", 2), make_slide("slide", 1, patient_id="Schmidt, Anna", organ="lung")])
     return store
@@ -77,16 +78,16 @@ def equal(one: MetadataValue, other: MetadataValue) -> bool:
 @example(("word", "İSTANBUL ß Σ", "ΟΔΟΣ"))
 @settings(max_examples=150, deadline=None)
 def test_a_slide_with_the_value_is_found_and_one_without_is_not(
-    store: LanceStore, values: tuple[str, MetadataValue, MetadataValue]
+    store: SlideTable, values: tuple[str, MetadataValue, MetadataValue]
 ) -> None:
     name, own, other = values
     store.update_metadata("slide", {name: own})
     for asked in (own, other):
         assert asked is not None
         wanted = ["slide"] if equal(own, asked) else []
-        assert store.slides(equals(name, [asked])) == wanted
+        assert store.slides(one_of(name, [asked])) == wanted
         if str(asked) != "nan":
-            assert store.slides(f"{name} = {literal(asked)}") == wanted
+            assert store.slides(compare(name, "=", asked)) == wanted
         assert store.slides(condition_of(store, [FieldFilter("metadata", name, (asked,))])) == wanted
 
 
@@ -97,7 +98,7 @@ def test_a_slide_with_the_value_is_found_and_one_without_is_not(
 @example("ΟΔΟΣ")
 @example("a; -- b)")
 @settings(max_examples=80, deadline=None)
-def test_a_text_asked_for_by_field_is_found_in_any_case(store: LanceStore, text: str) -> None:
+def test_a_text_asked_for_by_field_is_found_in_any_case(store: SlideTable, text: str) -> None:
     if not text.rstrip(",;.").strip():
         return
     value = text.rstrip(",;.").strip()
@@ -132,7 +133,7 @@ def test_a_text_asked_for_by_field_is_found_in_any_case(store: LanceStore, text:
     ],
 )
 def test_values_written_as_text_are_those_of_the_column(
-    store: LanceStore, field: str, own: MetadataValue, asked: str, finds: bool
+    store: SlideTable, field: str, own: MetadataValue, asked: str, finds: bool
 ) -> None:
     store.update_metadata("slide", {field: own})
     wanted = ["slide"] if finds else []
@@ -151,7 +152,7 @@ def test_values_written_as_text_are_those_of_the_column(
         *(("day", value) for value in ("2023-02-29", "1", "soon", "10000-01-01")),
     ],
 )
-def test_a_value_that_does_not_fit_is_named_with_its_field(store: LanceStore, field: str, value: str) -> None:
+def test_a_value_that_does_not_fit_is_named_with_its_field(store: SlideTable, field: str, value: str) -> None:
     for query in (f"{field}:{value} kidney", f'-{field}:"{value}"'):
         with pytest.raises(InputError, match=f"^{field}:{value}: the column {field} holds "):
             ParsedText.from_query(store, query, expand=True)
@@ -172,7 +173,7 @@ def test_a_value_that_does_not_fit_is_named_with_its_field(store: LanceStore, fi
     ],
 )
 def test_a_typed_value_that_would_become_another_is_refused(
-    store: LanceStore, field: str, value: MetadataValue
+    store: SlideTable, field: str, value: MetadataValue
 ) -> None:
     with pytest.raises(InputError, match=f"column {field}: .* does not fit"):
         condition_of(store, [FieldFilter("metadata", field, (value,))])
@@ -181,7 +182,7 @@ def test_a_typed_value_that_would_become_another_is_refused(
 @pytest.mark.parametrize(
     "field", ["uri", "URI", "file_fingerprint", "width", "created", "report", "global_vector", "report_facts", "_rowid"]
 )
-def test_columns_that_are_not_to_be_asked_for_are_no_fields(store: LanceStore, field: str) -> None:
+def test_columns_that_are_not_to_be_asked_for_are_no_fields(store: SlideTable, field: str) -> None:
     with pytest.raises(InputError, match="no such column") as refused:
         condition_of(store, [FieldFilter("metadata", field, ("a",))])
     assert "uri" not in str(refused.value).partition("Columns are")[2]
@@ -191,13 +192,13 @@ def test_columns_that_are_not_to_be_asked_for_are_no_fields(store: LanceStore, f
         assert "uri" not in str(refused.value).partition("Fields are")[2]
 
 
-def test_a_patient_may_be_named_in_a_field(store: LanceStore) -> None:
+def test_a_patient_may_be_named_in_a_field(store: SlideTable) -> None:
     for name in ("Schmidt, Anna", "anna SCHMIDT", "schmidt, anna"):
         assert store.slides(ParsedText.from_query(store, f'patient_id:"{name}" a', expand=True).where) == ["slide"]
         assert store.slides(ParsedText.from_query(store, f'-patient_id:"{name}" a', expand=True).where) == ["empty"]
 
 
-def test_phrases_may_be_long(store: LanceStore) -> None:
+def test_phrases_may_be_long(store: SlideTable) -> None:
     words = " ".join(f"w{number} \u00e9," for number in range(120))
     for report, finds in ((f"A.\n{words.upper()} end", True), (words.replace("w99", "w98"), False)):
         store.upsert([make_slide("slide", 1, report=report)])

@@ -10,9 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from histoseek.api import Archive
-from histoseek.archive.stores.base import Store
+from histoseek.archive.filters.parser import parse_filter
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import BadFilter
-from histoseek.search.filters.public import MOST_CHARACTERS, PRIVATE_COLUMNS, PUBLIC_COLUMNS, public_where
+from histoseek.search.filters.public import MOST_CHARACTERS, PRIVATE_COLUMNS, PUBLIC_COLUMNS, public_filter
 
 ALLOWED = (
     "organ = 'kidney'",
@@ -95,20 +96,20 @@ REFUSED = (
 
 
 @pytest.fixture(scope="module")
-def store(indexed: Path) -> Store:
+def store(indexed: Path) -> SlideTable:
     return Archive.open(indexed).store
 
 
 @pytest.mark.parametrize("where", ALLOWED)
-def test_what_people_write_is_allowed_and_means_the_same(store: Store, where: str) -> None:
-    assert public_where(where) == where
+def test_what_people_write_is_allowed_and_means_the_same(store: SlideTable, where: str) -> None:
+    assert public_filter(where) == parse_filter(where, ())
     assert store.count(where) >= 0
 
 
 @pytest.mark.parametrize("where", REFUSED)
 def test_anything_else_is_refused(where: str) -> None:
     with pytest.raises(BadFilter) as refused:
-        public_where(where)
+        public_filter(where)
     assert refused.value.columns == PUBLIC_COLUMNS
     assert not set(PUBLIC_COLUMNS) & set(PRIVATE_COLUMNS)
 
@@ -129,7 +130,7 @@ def spelled(name: str) -> st.SearchStrategy[str]:
 )
 def test_private_columns_are_refused_in_any_spelling(name: str, before: str, behind: str) -> None:
     with pytest.raises(BadFilter):
-        public_where(before + name + behind)
+        public_filter(before + name + behind)
 
 
 PIECES = (
@@ -180,23 +181,23 @@ PIECES = (
 @example("'a'' OR uri = '''")
 @example("\"a\" = 'b' OR 'uri' = `organ`")
 @settings(max_examples=400)
-def test_whatever_passes_names_nothing_private_and_does_no_harm(store: Store, where: str) -> None:
+def test_whatever_passes_names_nothing_private_and_does_no_harm(store: SlideTable, where: str) -> None:
     try:
-        public_where(where)
+        public = public_filter(where)
     except BadFilter:
         return
     outside = re.sub(r"'[^']*'", " ", where).lower()
     assert not any(re.search(rf"\b{name}\b", outside) for name in PRIVATE_COLUMNS)
     assert outside.count("'") == 0
     try:
-        store.count(where)
+        store.count(public)
     except BadFilter as refused:
         assert refused.reason
 
 
-def test_faults_while_rows_are_read_do_not_quote_them(store: Store) -> None:
+def test_faults_while_rows_are_read_do_not_quote_them(store: SlideTable) -> None:
     for where in ("width = report", "age > organ", "created = report", "organ = date '2024-01-01'"):
-        assert public_where(where) == where
+        assert public_filter(where) == parse_filter(where, ())
         with pytest.raises(BadFilter) as refused:
             store.count(where)
         assert "different types" in refused.value.reason

@@ -26,7 +26,7 @@ from histoseek import (
     TileImage,
 )
 from histoseek.api import Archive
-from histoseek.archive.stores.lance import LanceStore
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.bag import load_bag
 from histoseek.errors import MixedPatients
 from histoseek.reports.privacy.person_names import make_patient_key
@@ -35,7 +35,8 @@ from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedReport, Query, Refined
 from histoseek.slides.slide import open_slide
 from histoseek.slides.sources.file import FileSource
-from tests.archive.test_store import DIMENSION, make_slide
+from tests.archive.tables import create_table
+from tests.archive.test_store import make_slide
 
 PATIENTS = ("Müller, Anna", "Zumwalt, Iolanthe", "山田太郎", "P-3 a", "P-4")
 OTHERWISE = ("anna mu\u0308ller", "Iolanthe ZUMWALT", " 山田太郎 ", "P-3  a", "P-4")
@@ -165,8 +166,8 @@ WHERE = (None, "organ = 'o1'", "case_id IS NULL", "false")
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> LanceStore:
-    store = LanceStore.create(tmp_path_factory.mktemp("scope") / "store", DIMENSION)
+def store(tmp_path_factory: pytest.TempPathFactory) -> SlideTable:
+    store = create_table(tmp_path_factory.mktemp("scope") / "store")
     slides = [(patient, case) for patient in SPELLINGS for case in CASES]
     store.upsert(
         [
@@ -186,7 +187,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> LanceStore:
 )
 @settings(max_examples=150, deadline=None)
 def test_the_filter_and_the_arrays_leave_out_the_same(
-    store: LanceStore,
+    store: SlideTable,
     patients: list[str],
     cases: list[str],
     slides: list[str],
@@ -209,7 +210,7 @@ def test_the_filter_and_the_arrays_leave_out_the_same(
 
 
 def test_names_that_are_added_later_are_left_out(tmp_path: Path) -> None:
-    store = LanceStore.create(tmp_path / "store", DIMENSION)
+    store = create_table(tmp_path / "store")
     for number, name in enumerate(("Müller, Anna", "Anna Muller", "anna müller")):
         store.upsert([make_slide(f"s{number}", number, patient_id=name)])
         scope = SearchScope.of(store, SearchOptions(), Owner.of("ANNA MÜLLER"))

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+from histoseek.archive.filters.expression import Where
 from histoseek.archive.journal import Journal
 from histoseek.archive.layout import ArchiveLayout, writer_lock
 from histoseek.archive.manifest import Manifest, new_manifest, read_manifest, write_manifest
@@ -16,7 +17,9 @@ from histoseek.archive.schema import LanguageVectors, MetadataValue, SlideRecord
 from histoseek.archive.space.centre import BagMean, fit_centre, write_centre
 from histoseek.archive.space.language import Language
 from histoseek.archive.space.signing import Signer, signer_of, tile_part
-from histoseek.archive.stores.base import Store, StoreStats
+from histoseek.archive.stores.base import StoreStats
+from histoseek.archive.stores.registry import create_slides, open_slides, require_engine
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.bag import sidecar_path
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.registry import UNTRAINED, find_fitted_family
@@ -68,6 +71,7 @@ class ArchiveFolder:
         there is one already, or other files; UnknownEncoder; SpaceMismatch for weights that were trained on other
         features than the recipe makes.
         """
+        require_engine(path)
         layout, recipe = ArchiveLayout(Path(path)), recipe or Recipe()
         if not recipe.imported:
             find_tile_card(recipe.encoder).check_spacing(recipe.spacing_um_per_px)
@@ -87,7 +91,8 @@ class ArchiveFolder:
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
-        """Open an archive; raises ArchiveNotFound or DamagedArchive."""
+        """Open an archive; raises ArchiveNotFound, DamagedArchive, ConfigurationError for an address of no store."""
+        require_engine(path)
         layout = ArchiveLayout(Path(path))
         if not layout.root.is_dir():
             raise ArchiveNotFound(path)
@@ -112,11 +117,10 @@ class ArchiveFolder:
         return self.store.count(None) if self.space else 0
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> SlideTable:
         """The store; raises ArchiveError while the archive is empty."""
-        from histoseek.archive.stores.lance.store import LanceStore
-
-        return LanceStore.open(self.layout.store, self.settled_space.dimension)
+        _ = self.settled_space
+        return open_slides(self.path, self.layout.store)
 
     @cached_property
     def signer(self) -> Signer:
@@ -135,8 +139,8 @@ class ArchiveFolder:
             raise ArchiveError(str(self.path), "the archive is empty", "Index some slides first")
         return self.space
 
-    def records(self, where: str | None = None, limit: int | None = None, offset: int = 0) -> list[SlideRecord]:
-        """Records that satisfy an SQL filter, by slide id; raises BadFilter."""
+    def records(self, where: Where = None, limit: int | None = None, offset: int = 0) -> list[SlideRecord]:
+        """Records that satisfy a filter, by slide id; raises BadFilter."""
         return self.store.records(where, limit, offset) if self.space else []
 
     def get(self, slide_id: str) -> StoredSlide:
@@ -235,11 +239,9 @@ class ArchiveFolder:
 
         Raises SpaceMismatch when the archive's weights take features of another dimension.
         """
-        from histoseek.archive.stores.lance.store import LanceStore
-
         space = self.space_for(self.layout, self.manifest.slide_encoder, means)
         with as_archive_errors(self.path):
-            LanceStore.create(self.layout.store, space.dimension)
+            create_slides(self.path, self.layout.store, space.dimension)
         self._write(replace(self.manifest, space=space))
 
     def space_for(self, layout: ArchiveLayout, slide_encoder: str, means: Sequence[BagMean]) -> EmbeddingSpace:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import owner_of
-from histoseek.archive.stores.base import Store
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.space import EmbeddingSpace
 from histoseek.errors import DamagedArchive
 from histoseek.files import as_archive_errors, write_atomic
@@ -127,7 +127,7 @@ def measured(archive: ArchiveFolder, seed: int = 0) -> ArchiveFusion | None:
 
 
 def measure(
-    store: Store, distance: Distance, slide_ids: Sequence[str], owners: NDArray[np.int64], seed: int = 0
+    store: SlideTable, distance: Distance, slide_ids: Sequence[str], owners: NDArray[np.int64], seed: int = 0
 ) -> tuple[PartStatistics, PartStatistics] | None:
     """The local and the global part of a distance on slides drawn from these, of owners int64 [S]; None for too few.
 
@@ -145,7 +145,7 @@ def measure(
 
 
 def compare_slides(
-    store: Store, distance: Distance, queries: Sequence[str], database: Sequence[str]
+    store: SlideTable, distance: Distance, queries: Sequence[str], database: Sequence[str]
 ) -> tuple[Doubles, Doubles]:
     """The local and the global part of a distance between slides, float64 [Q, C] each; raises UnknownSlide."""
     block = block_for(store, distance, database)
@@ -153,7 +153,7 @@ def compare_slides(
     return np.stack([local for local, _ in parts]), np.stack([global_ for _, global_ in parts])
 
 
-def block_for(store: Store, distance: Distance, slide_ids: Sequence[str]) -> SignatureBlock:
+def block_for(store: SlideTable, distance: Distance, slide_ids: Sequence[str]) -> SignatureBlock:
     """What this distance needs of slides, in the order asked; raises UnknownSlide."""
     block = store.ranking_block(slide_ids)
     return replace(block, mosaics=store.mosaics(slide_ids)) if distance.needs_mosaics else block

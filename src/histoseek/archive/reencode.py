@@ -19,7 +19,8 @@ from histoseek.archive.schema import LanguageVectors, SlideRecord, StoredSlide
 from histoseek.archive.space.language import Language
 from histoseek.archive.space.signing import Signer, signer_of
 from histoseek.archive.spaces import Change, begin_space, remove_old_spaces
-from histoseek.archive.stores.base import Store
+from histoseek.archive.stores.registry import create_slides, open_slides
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.bag import load_bag
 from histoseek.encoders.space import EmbeddingSpace
 from histoseek.encoders.weights import require_features
@@ -108,12 +109,14 @@ class _Run:
             raise UnusableBags(self.archive.path, self._unusable)
         store.optimize()
 
-    def _store(self, layout: ArchiveLayout, space: EmbeddingSpace, language: Language) -> Store:
-        from histoseek.archive.stores.lance.store import LanceStore
-
+    def _store(self, layout: ArchiveLayout, space: EmbeddingSpace, language: Language) -> SlideTable:
         begun = layout.store.is_dir() and any(layout.store.iterdir())
         with as_archive_errors(self.archive.path):
-            store = (LanceStore.open if begun else LanceStore.create)(layout.store, space.dimension)
+            store = (
+                open_slides(self.archive.path, layout.store)
+                if begun
+                else create_slides(self.archive.path, layout.store, space.dimension)
+            )
         store.ensure_columns(self.archive.store.metadata_types())
         store.ensure_vectors(language.dimensions)
         return store
@@ -156,7 +159,7 @@ class _Run:
         return self.change.text_encoder or self.archive.manifest.text_encoder
 
 
-def _todo(store: Store, records: Sequence[SlideRecord]) -> list[str]:
+def _todo(store: SlideTable, records: Sequence[SlideRecord]) -> list[str]:
     """Slides that the new store lacks or that changed since; those that the archive lost are taken out of it."""
     done = {record.slide_id: record for record in store.records(None, None, 0)}
     wanted = {record.slide_id: record for record in records}

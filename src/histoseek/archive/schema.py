@@ -187,12 +187,17 @@ def field_columns(types: Mapping[str, pa.DataType]) -> tuple[str, ...]:
 _LONGEST_SHOWN = 60
 
 
+def is_storable(text: str) -> bool:
+    """Whether it is Unicode text: no store holds halves of characters."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def require_text(slide_id: str, changes: Mapping[str, MetadataValue]) -> None:
     """Raise InputError when an id, a column or a value holds what is no text, as a command line's stray bytes."""
     texts = {"the slide's id": slide_id, "a column's name": "".join(changes)}
     texts |= {f"column {column}": value for column, value in changes.items() if isinstance(value, str)}
     for where, text in texts.items():
-        if any("\ud800" <= character <= "\udfff" for character in text):
+        if not is_storable(text):
             raise InputError(where, "holds bytes that are no text", "Give it in UTF-8")
 
 

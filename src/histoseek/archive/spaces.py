@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from histoseek.archive.filters.expression import HAS_REPORT
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import SlideRecord
@@ -118,7 +119,7 @@ def _with_language(
     """The space with texts, where there are reports or they were trained with the slides, and with the alignment."""
     spec = change.text_encoder or archive.manifest.text_encoder
     language = Language(layout, spec, space)
-    if spec != "none" and (language.trained or archive.store.count("report IS NOT NULL")):
+    if spec != "none" and (language.trained or archive.store.count(HAS_REPORT)):
         space = language.with_texts()
     if change.alignment is None:
         return space

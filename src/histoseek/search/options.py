@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypedDict, Unpack
 
+from histoseek.archive.filters.expression import Where
 from histoseek.errors import ConfigurationError, InputError
 
 MOST_RESULTS = 100_000
@@ -21,7 +22,7 @@ DEFAULT_DEPTH = 10
 class SearchOptions:
     """How to search.
 
-    k: results wanted; offset: how many better ones to pass over; to: what to find; where: SQL filter over metadata;
+    k: results wanted; offset: how many better ones to pass over; to: what to find; where: filter (docs/metadata.md);
     same_patient: let the query's patient (or, where that is not known, its case) be found; distance: between slides,
     None for the one that suits the query; exact: rank all slides instead of `candidates`; by_case: one result a case,
     its nearest slide; workers: threads that read the query; min_probability: leave out results that are less likely
@@ -32,7 +33,7 @@ class SearchOptions:
     k: int = 5
     offset: int = 0
     to: Literal["slides", "reports"] = "slides"
-    where: str | None = None
+    where: Where = None
     same_patient: bool = False
     distance: str | None = None
     exact: bool = False
@@ -65,6 +66,11 @@ class SearchOptions:
         """How many candidates to rank, and how many slides a channel may give."""
         return max(self.candidates, self.last)
 
+    @property
+    def where_text(self) -> str | None:
+        """The filter as text."""
+        return str(self.where) if self.where is not None else None
+
 
 class SearchKeywords(TypedDict, total=False):
     """SearchOptions spelt as keywords; what is left out has the default there."""
@@ -72,7 +78,7 @@ class SearchKeywords(TypedDict, total=False):
     k: int
     offset: int
     to: Literal["slides", "reports"]
-    where: str | None
+    where: Where
     same_patient: bool
     distance: str | None
     exact: bool

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from histoseek.archive.stores.sql import is_storable
+from histoseek.archive.schema import is_storable
 from histoseek.encoders.bag import Bag
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.geometry import Rect

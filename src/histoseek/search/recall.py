@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from histoseek.archive.filters.expression import Where
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.errors import ArchiveError, ConfigurationError
 from histoseek.progress import Reporter, SilentReporter
@@ -41,7 +42,7 @@ def recall(
     archive: ArchiveFolder,
     queries: int = DEFAULT_QUERIES,
     k: int = DEFAULT_DEPTH,
-    where: str | None = None,
+    where: Where = None,
     seed: int = 0,
     reporter: Reporter | None = None,
 ) -> Recall:
@@ -70,7 +71,7 @@ def recall(
     return _sum_up(answerable, k, len(ids), where)
 
 
-def _sum_up(pairs: list[tuple[SearchResults, SearchResults]], k: int, slides: int, where: str | None) -> Recall:
+def _sum_up(pairs: list[tuple[SearchResults, SearchResults]], k: int, slides: int, where: Where) -> Recall:
     shares = [len(_slide_ids(fast) & _slide_ids(exact)) / len(exact) for fast, exact in pairs]
     value = math.fsum(shares) / len(shares)
     low, high = wilson_interval(value, len(shares))
@@ -83,7 +84,7 @@ def _sum_up(pairs: list[tuple[SearchResults, SearchResults]], k: int, slides: in
         slides=slides,
         default_ms=statistics.median(fast.elapsed_ms for fast, _ in pairs),
         exact_ms=statistics.median(exact.elapsed_ms for _, exact in pairs),
-        where=where,
+        where=str(where) if where is not None else None,
     )
 
 

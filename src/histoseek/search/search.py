@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from histoseek.archive.filters.expression import one_of
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.stores.sql import in_list
 from histoseek.errors import InputError
 from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import refuse_probabilities
@@ -71,7 +71,7 @@ def explain_pair(
         options or SearchOptions(),
         k=1,
         offset=0,
-        where=in_list("slide_id", [slide_id]),
+        where=one_of("slide_id", [slide_id]),
         same_patient=True,
         by_case=False,
         exact=True,

@@ -225,6 +225,9 @@ class Not(Expression):
         return f"NOT {f'({self.condition})' if isinstance(self.condition, And | Or) else self.condition}"
 
 
+Where = str | Expression | None
+"""A filter, or its text; None: all slides. Whatever takes one raises BadFilter."""
+
 HAS_REPORT = Not(IsNull(Column("report")))
 NO_REPORT = IsNull(Column("report"))
 

@@ -51,13 +51,13 @@ _TOKEN = re.compile(
 )
 
 
-def parse_filter(text: str, columns: Sequence[str]) -> Expression:
+def parse_filter(text: str, columns: Sequence[str], most_nested: int = MOST_NESTED) -> Expression:
     """The expression of a filter's text; raises BadFilter, which names these columns, for what the language lacks.
 
     Whether columns are there, and types fit, is not looked at.
     """
     try:
-        return _Parser(tuple(_tokens(text))).parse()
+        return _Parser(tuple(_tokens(text)), most_nested).parse()
     except _Fault as fault:
         raise BadFilter(text, str(fault), columns) from None
 
@@ -104,8 +104,9 @@ def _unreadable(text: str, place: int) -> str:
 class _Parser:
     """Takes tokens apart by recursion: OR, AND, NOT, conditions, values."""
 
-    def __init__(self, tokens: Sequence[_Token]) -> None:
+    def __init__(self, tokens: Sequence[_Token], most_nested: int) -> None:
         self._tokens = tokens
+        self._most_nested = most_nested
         self._place = 0
         self._depth = 0
 
@@ -147,8 +148,8 @@ class _Parser:
 
     def _deeper(self, parse: Callable[[], Expression]) -> Expression:
         self._depth += 1
-        if self._depth > MOST_NESTED:
-            raise _Fault(f"has more than {MOST_NESTED} parentheses, functions and NOTs in each other")
+        if self._depth > self._most_nested:
+            raise _Fault(f"has more than {self._most_nested} parentheses, functions and NOTs in each other")
         expression = parse()
         self._depth -= 1
         return expression

@@ -1,18 +1,24 @@
-"""The narrow interface behind which every store sits. Ranking, voting and explaining live above it."""
+"""What an engine must do to hold an archive's slides. Ranking, voting and explaining live above it.
+
+The rows are those of `archive.schema`, as Arrow tables; filters are expressions that the engine puts into its own
+words. `tests/archive/test_store_contract.py` says in full what is expected.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from histoseek.archive.schema import MetadataValue, SlideRecord, StoredSlide
-from histoseek.archive.stores.rows import RankingRows
-from histoseek.mosaics.distances import SignatureBlock
+from histoseek.archive.filters.expression import Expression
+
+ROW = "_row"
+"""A column that every scan can give: uint64, the number of a row in one version of a store, for `take`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,90 +49,78 @@ class StoreStats:
     versions: int
 
 
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What not every engine can do: full_text: `text`; spelling: `text` of words that are spelled almost alike."""
+
+    full_text: bool = True
+    spelling: bool = True
+
+
 class Store(Protocol):
-    """Holds slides. Every write is durable, and seen as a whole or not at all, when the call returns."""
+    """Holds rows of slides. Every write is durable, and seen as a whole or not at all, when the call returns.
+
+    Filters were checked (`check_filter`); None: all rows. Where an engine still can't take one, it raises BadFilter.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this engine can do."""
 
     @property
     def version(self) -> int:
         """Of the last commit, or of a snapshot: what was read at one version is the same as long as that is."""
 
-    def snapshot(self) -> Store:
-        """A view that stays as it is now, whatever others write, for reads that belong together."""
+    @property
+    def schema(self) -> pa.Schema:
+        """All columns; that of the tokens says what read the reports (`schema.ANALYSER_KEY`)."""
 
-    def upsert(self, slides: Sequence[StoredSlide]) -> None:
-        """Insert slides or replace those of the same id, in one step. Extra columns must exist."""
+    def snapshot(self) -> Store:
+        """A view that stays as it is now, whatever others write: the same object until something is committed."""
+
+    def add_columns(self, columns: Mapping[str, pa.DataType]) -> None:
+        """Add columns that are not there yet, empty."""
+
+    def upsert(self, rows: pa.Table) -> None:
+        """Insert rows of all columns, or replace those of the same slide_id, in one step."""
 
     def delete(self, slide_ids: Sequence[str]) -> None:
         """Take slides out; unknown ids are ignored."""
 
-    def get(self, slide_ids: Sequence[str]) -> list[StoredSlide]:
-        """Slides in the order asked; raises UnknownSlide."""
+    def count(self, where: Expression | None) -> int:
+        """How many rows satisfy a filter."""
 
-    def shown(self, slide_ids: Sequence[str]) -> list[StoredSlide]:
-        """As `get`, but without what ties slides to language: what searches show."""
+    def scan(self, columns: Sequence[str], where: Expression | None) -> Iterator[pa.RecordBatch]:
+        """Columns of the rows of a filter, in no order, some rows at a time, at least one batch."""
 
-    def slides(self, where: str | None = None) -> Sequence[str]:
-        """Ids of the slides that satisfy a filter, sorted; raises BadFilter."""
-
-    def records(self, where: str | None, limit: int | None, offset: int) -> list[SlideRecord]:
-        """Records sorted by id; raises BadFilter."""
+    def take(self, rows: NDArray[np.uint64], columns: Sequence[str]) -> pa.Table:
+        """Columns of rows by their numbers in this version, in no order; of a snapshot only."""
 
     def nearest(
-        self, vector: NDArray[np.float32], count: int, where: str | None, column: VectorColumn = "global_vector"
+        self, vector: NDArray[np.float32], count: int, where: Expression | None, column: VectorColumn
     ) -> list[Neighbour]:
-        """The slides with a vector in this column nearest to `vector`, among those of a filter; raises BadFilter."""
+        """The rows with a vector in this column nearest to `vector`, among those of a filter; ties by id."""
 
-    def text(self, tokens: Mapping[str, float], count: int, where: str | None) -> list[TextHit]:
-        """The slides of a filter whose reports have any of some tokens, best first: BM25, each token times its weight.
+    def text(
+        self, tokens: Mapping[str, float], count: int, where: Expression | None, spelling: bool = False
+    ) -> list[TextHit]:
+        """The rows of a filter that have any of some tokens, best first: BM25, each token times its weight; ties by id.
 
-        Raises BadFilter.
+        spelling: tokens that are spelled almost alike count as well.
         """
-
-    def like_words(self, token: str, count: int) -> list[str]:
-        """A few reports with a word that is spelled almost like a token."""
-
-    @property
-    def analyser(self) -> str:
-        """What read the reports into tokens and facts (`analyser_mark`)."""
-
-    def columns(self, names: Sequence[str], where: str | None) -> pa.Table:
-        """Columns of the slides of a filter, in no order; raises BadFilter."""
-
-    def windows(self, slide_ids: Sequence[str]) -> Mapping[str, NDArray[np.float16]]:
-        """By slide id, the vectors of a report's windows one after the other, where it has more than one."""
-
-    def ranking_block(self, slide_ids: Sequence[str]) -> SignatureBlock:
-        """What exact ranking needs of these slides, in the order asked; raises UnknownSlide."""
-
-    def ranking_rows(self) -> RankingRows:
-        """What exact ranking needs of all slides, kept between searches until the store changes."""
-
-    def ranking_places(self, where: str) -> NDArray[np.int64]:
-        """Where the slides of a filter stand in `ranking_rows`, ascending; raises BadFilter. Ask a snapshot."""
-
-    def mosaics(self, slide_ids: Sequence[str]) -> NDArray[np.float16]:
-        """Mosaic vectors of these slides one after the other, [total, D], in the order asked; raises UnknownSlide."""
-
-    def vectors(self, slide_ids: Sequence[str], column: VectorColumn) -> NDArray[np.float32]:
-        """One vector of each slide, [n, D], in the order asked; raises UnknownSlide."""
-
-    def update_metadata(self, slide_id: str, changes: Mapping[str, MetadataValue]) -> None:
-        """Change metadata of one slide; raises UnknownSlide, InputError for a value that does not fit."""
-
-    def ensure_columns(self, columns: Mapping[str, pa.DataType]) -> None:
-        """Add the metadata columns that are not there yet."""
-
-    def ensure_vectors(self, dimensions: Mapping[VectorColumn, int]) -> None:
-        """Add the vector columns of these dimensions that are not there yet."""
-
-    def metadata_types(self) -> Mapping[str, pa.DataType]:
-        """All columns a filter may name, with their types."""
-
-    def count(self, where: str | None) -> int:
-        """How many slides satisfy a filter; raises BadFilter."""
 
     def stats(self) -> StoreStats:
         """Sizes."""
 
     def optimize(self) -> None:
-        """Join small files and drop versions that are older than readers may need."""
+        """Join small files, bring indexes up to date, drop versions that are older than readers may need."""
+
+
+class Engine(Protocol):
+    """Makes and opens the stores of one kind; dimension: of the slides' global vectors."""
+
+    def create(self, folder: Path, schema: pa.Schema) -> Store:
+        """Make an empty store for an archive's embedding space, in place of one that a crash left empty."""
+
+    def open(self, folder: Path) -> Store:
+        """Open a store that always shows the last commit; raises DamagedArchive when it is not there."""

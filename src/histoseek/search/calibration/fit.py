@@ -13,7 +13,7 @@ from histoseek.archive.calibration import FORMAT, Calibration, LabelCalibration,
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.fusion import PartsOfDistance, block_for, compare_slides, distance_of, keep_fusion, measured
 from histoseek.archive.schema import SlideRecord, owner_of, value_of
-from histoseek.archive.stores.base import Store
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import ArchiveError
 from histoseek.mosaics.calibration import NeighbourPairs, fit_curve
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance, get_distance
@@ -123,7 +123,7 @@ def calibrate(
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    store: Store
+    store: SlideTable
     distance: Distance
     seed: int
     reporter: Reporter
@@ -162,7 +162,7 @@ def _fit_distance(archive: ArchiveFolder, labelled: _Slides, column: str | None,
     return distance_of(archive, name)
 
 
-def _choose_share(store: Store, labelled: _Slides, parts: PartsOfDistance | None, seed: int) -> ShareChoice | None:
+def _choose_share(store: SlideTable, labelled: _Slides, parts: PartsOfDistance | None, seed: int) -> ShareChoice | None:
     """The local share that labels choose; None for a distance of fixed weights, or without a query to be answered."""
     if parts is None:
         return None

@@ -9,9 +9,9 @@ from pathlib import Path, PurePath
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.archive.filters.expression import compare
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.schema import StoredSlide
-from histoseek.archive.stores.sql import is_storable, quoted
+from histoseek.archive.schema import StoredSlide, is_storable
 from histoseek.encoders.bag import Bag, check_bag, load_bag
 from histoseek.errors import (
     BadFeatureFile,
@@ -77,7 +77,7 @@ def prepare_image(
     if isinstance(query, Case):
         return _join_case([reading.any_slide(slide) for slide in query.slides])
     if isinstance(query, ArchivedCase):
-        own = f"case_id = {quoted(query.case_id)}"
+        own = compare("case_id", "=", query.case_id)
         records = archive.records(own) if is_storable(query.case_id) else []
         if not records:
             raise UnknownCase(query.case_id)
@@ -156,7 +156,7 @@ class _Reading:
         return replace(known, owner=_owner(query.patient_id, known))
 
     def _find_by_content(self, file_fingerprint: str) -> PreparedImage | None:
-        records = self.archive.records(f"file_fingerprint = {quoted(file_fingerprint)}", limit=1)
+        records = self.archive.records(compare("file_fingerprint", "=", file_fingerprint), limit=1)
         return _sign_archived(self.archive.store.shown([records[0].slide_id])[0]) if records else None
 
     def _bag(self, query: SlideFile, regions: tuple[Rect, ...]) -> tuple[Bag, float]:

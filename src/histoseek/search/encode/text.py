@@ -9,11 +9,23 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from histoseek.archive.filters.expression import (
+    Call,
+    Column,
+    Comparison,
+    Expression,
+    HasAny,
+    HasPhrase,
+    Literal,
+    all_of,
+    any_of,
+    not_true,
+    one_of,
+)
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.report_index import analyser_mark
 from histoseek.archive.schema import cast_value, field_columns
-from histoseek.archive.stores.base import Store
-from histoseek.archive.stores.sql import both, either, equals, in_list, literal, quoted, unless
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import InputError
 from histoseek.reports.concepts.expansion import suggest_words
 from histoseek.reports.concepts.terms import find_terms
@@ -44,11 +56,7 @@ _HOLDS = {
     "bool": "true or false",
     "date32[day]": "dates such as 2024-02-29",
 }
-_MOST_IN_PATTERN = 60
-"""Words of a phrase that are looked for by a pattern; the engine makes none that is much longer."""
-
 _LETTERS = re.compile(r"[^\W_]+")
-_ASCII = re.compile(r"[A-Za-z0-9]")
 _REPORTS_LIKE = 5
 
 
@@ -61,7 +69,7 @@ class ParsedText:
 
     text: str
     tokens: Mapping[str, float]
-    where: str | None = None
+    where: Expression | None = None
     conditions_alone: bool = False
 
     @classmethod
@@ -70,18 +78,18 @@ class ParsedText:
         return cls(text, _tokens(text, expand))
 
     @classmethod
-    def from_query(cls, store: Store, query: str, expand: bool) -> ParsedText:
+    def from_query(cls, store: SlideTable, query: str, expand: bool) -> ParsedText:
         """A query in the language of `parse_query`; raises InputError for a field or a value that can't be."""
         parsed = parse_query(query)
         found = [(term, *_of_field(store, term)) for term in parsed.fields]
         wanted = {token: 1.0 for term, token, _ in found if token and not term.excluded}
-        conditions = [unless(own) if term.excluded else own for term, _, own in found]
-        where = both(*conditions, *_said(parsed), *_opposed(parsed.text))
+        conditions = [not_true(own) if term.excluded else own for term, _, own in found]
+        where = all_of(*conditions, *_said(parsed), *_opposed(parsed.text))
         tokens = {**_tokens(parsed.text, expand), **wanted}
         return cls(parsed.plain_text or query, tokens, where, where is not None and not parsed.text)
 
 
-def spelling_warnings(store: Store, text: str) -> tuple[str, ...]:
+def spelling_warnings(store: SlideTable, text: str) -> tuple[str, ...]:
     """A better spelling for words that neither the vocabulary nor any report knows, or that there is none."""
     words = dict.fromkeys(match.group() for match in re.finditer(r"[^\W\d_]{4,}", text))
     said: list[str] = []
@@ -102,7 +110,7 @@ def _unknown(word: str) -> list[str]:
     return [] if names_something else [f"{word}: no report has this word"]
 
 
-def analyser_warnings(store: Store) -> tuple[str, ...]:
+def analyser_warnings(store: SlideTable) -> tuple[str, ...]:
     """What to say of an archive whose reports were read by another version of the analyser."""
     if store.analyser == analyser_mark():
         return ()
@@ -115,14 +123,14 @@ def _tokens(text: str, expand: bool) -> dict[str, float]:
     return weigh_tokens(text, Weighting() if expand else WORDS_ONLY)
 
 
-def _is_known(store: Store, word: str) -> bool:
+def _is_known(store: SlideTable, word: str) -> bool:
     """Whether a report has a word; of the others, those of the vocabulary get no suggestion."""
     forms = [term.token for term in analyse(word) if term.kind == "word"]
     sought = {prefix + form: 1.0 for form in forms for prefix in WORD_PREFIX.values()}
     return bool(store.text(sought, 1, None))
 
 
-def _of_field(store: Store, term: FieldTerm) -> tuple[str | None, str]:
+def _of_field(store: SlideTable, term: FieldTerm) -> tuple[str | None, Expression]:
     """The fact that a field names, if any, and its condition: a metadata column, or what the report states."""
     types = store.metadata_types()
     columns = field_columns(types)
@@ -133,15 +141,15 @@ def _of_field(store: Store, term: FieldTerm) -> tuple[str | None, str]:
         advice = f"Fields are: {known}, and markers such as her2. Put text with a colon in quotes"
         raise InputError(f"{term.field}:{term.value}", "no such field", advice)
     in_column = _equals(store, column, term.value, types[column], fact is not None) if column else None
-    return fact, either(in_column, _has(fact) if fact else None) or "false"
+    return fact, any_of(in_column, _has(fact) if fact else None) or Literal(False)
 
 
-def _equals(store: Store, column: str, value: str, kind: pa.DataType, or_fact: bool) -> str | None:
+def _equals(store: SlideTable, column: str, value: str, kind: pa.DataType, or_fact: bool) -> Expression | None:
     """A column's condition; None for a value that does not fit the column, where it may be a fact."""
     if pa.types.is_string(kind):
         patients = stored_patients(store, [value]) if column == "patient_id" else ()
-        written = f"lower(`{column}`) = lower({literal(value)})"
-        return either(written, in_list(column, patients) if patients else None)
+        written = Comparison(Call("lower", (Column(column),)), "=", Call("lower", (Literal(value),)))
+        return any_of(written, one_of(column, patients) if patients else None)
     try:
         fitting = cast_value(column, value, kind)
     except InputError as error:
@@ -149,39 +157,36 @@ def _equals(store: Store, column: str, value: str, kind: pa.DataType, or_fact: b
             return None
         what = f"the column {column} holds {_HOLDS.get(str(kind), str(kind))}"
         raise InputError(f"{column}:{value}", what, "Correct the value, or put text with a colon in quotes") from error
-    return equals(column, [fitting]) if fitting is not None else None
+    return one_of(column, [fitting]) if fitting is not None else None
 
 
-def _has(*facts: str) -> str:
+def _has(*facts: str) -> Expression:
     """That a report states any of some facts, as the index looks it up."""
-    return f"array_has_any(report_facts, [{', '.join(quoted(fact) for fact in facts)}])"
+    return HasAny(Column("report_facts"), facts)
 
 
-def _said(parsed: ReportQuery) -> Iterator[str | None]:
+def _said(parsed: ReportQuery) -> Iterator[Expression | None]:
     """Phrases that must be in the report, and what must not: a word counts as there only where it is affirmed."""
     yield from (_phrase(one) for one in parsed.phrases)
-    yield from (unless(_phrase(one)) for one in parsed.excluded_phrases)
+    yield from (not_true(_phrase(one)) for one in parsed.excluded_phrases)
     for word in parsed.excluded_words:
         terms = [term for term in analyse(word) if term.kind != "broader"]
-        concepts = [f"contains(report_tokens, {quoted(f' {term.token} ')})" for term in terms if term.kind == "concept"]
-        words = [f"contains(report_tokens, {quoted(f' {term.token} ')})" for term in terms if term.kind == "word"]
-        yield unless(either(*concepts, both(*words)))
+        concepts = [_has_token(term.token) for term in terms if term.kind == "concept"]
+        words = [_has_token(term.token) for term in terms if term.kind == "word"]
+        yield not_true(any_of(*concepts, all_of(*words)))
 
 
-def _phrase(phrase: str) -> str | None:
+def _has_token(token: str) -> Expression:
+    return Call("contains", (Column("report_tokens"), Literal(f" {token} ")))
+
+
+def _phrase(phrase: str) -> Expression | None:
     """That a report has some words one behind the other, in any case, with any spaces and hyphens between them."""
     words = _LETTERS.findall(phrase)
-    if not words:
-        return None
-    if len(words) > _MOST_IN_PATTERN:
-        plain = r"regexp_replace(concat(' ', lower(report), ' '), '[\W_]+', ' ', 'g')"
-        return f"contains({plain}, lower({quoted(f' {chr(32).join(words)} ')}))"
-    first, last = (r"\b" if _ASCII.match(letter) else "" for letter in (words[0][0], words[-1][-1]))
-    pattern = "(?i)" + first + r"[\W_]+".join(words) + last
-    return f"regexp_like(report, {quoted(pattern)})"
+    return HasPhrase(Column("report"), tuple(words)) if words else None
 
 
-def _opposed(text: str) -> Iterator[str | None]:
+def _opposed(text: str) -> Iterator[Expression | None]:
     """Leave out reports that say the opposite: affirm something that the text denies, or only deny all it affirms."""
     vocabulary = load_vocabulary()
     denials = []
@@ -189,11 +194,11 @@ def _opposed(text: str) -> Iterator[str | None]:
     for mention in named if len(named) <= MOST_OPPOSED else ():
         concept_id, kind = mention.concept_id, vocabulary[mention.concept_id].kind
         if mention.status == Status.NEGATED:
-            yield unless(_has(f"{kind}:{concept_id}"))
+            yield not_true(_has(f"{kind}:{concept_id}"))
         elif mention.status == Status.AFFIRMED:
             denied = (concept_id, *sorted(vocabulary.find_ancestors(concept_id)))
             denials.append(_has(*(f"absent:{one}" for one in denied)))
-    yield unless(both(*dict.fromkeys(denials)))
+    yield not_true(all_of(*dict.fromkeys(denials)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,14 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from histoseek.archive.filters.expression import HAS_REPORT, Expression, all_of, any_of, not_true, one_of
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.schema import SlideRecord
-from histoseek.archive.stores.base import Store
+from histoseek.archive.schema import SlideRecord, is_storable
 from histoseek.archive.stores.rows import RankingRows
-from histoseek.archive.stores.sql import both, either, in_list, is_storable, unless
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import ArchiveError
 from histoseek.reports.privacy.person_names import make_patient_key
 from histoseek.search.options import SearchOptions
-
-HAS_REPORT = "report IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +60,10 @@ class Exclusions:
     case_ids: tuple[str, ...] = ()
 
     @property
-    def condition(self) -> str | None:
+    def condition(self) -> Expression | None:
         """What these slides satisfy, None without any."""
         columns = {"slide_id": self.slide_ids, "patient_id": self.patient_ids, "case_id": self.case_ids}
-        return either(*(in_list(column, values) for column, values in columns.items() if values))
+        return any_of(*(one_of(column, values) for column, values in columns.items() if values))
 
     def kept(self, rows: RankingRows) -> NDArray[np.bool_]:
         """Which rows are not left out, bool [S]."""
@@ -81,42 +79,41 @@ class Exclusions:
 class SearchScope:
     """Which slides may be found: those that satisfy a filter, without some that are left out."""
 
-    where: str | None = None
+    where: Expression | None = None
     exclusions: Exclusions = Exclusions()
 
     @classmethod
-    def of(cls, store: Store, options: SearchOptions, owner: Owner, slide_ids: Sequence[str] = ()) -> SearchScope:
-        """By the user's filter, without the query's own slides and all others of their owner."""
+    def of(cls, store: SlideTable, options: SearchOptions, owner: Owner, slide_ids: Sequence[str] = ()) -> SearchScope:
+        """By the user's filter, without the query's own slides and all others of their owner; raises BadFilter."""
         exclusions = Exclusions(tuple(slide_ids))
         if not options.same_patient:
             exclusions = replace(
                 exclusions, patient_ids=stored_patients(store, owner.patient_ids), case_ids=owner.case_ids
             )
-        where = both(options.where, HAS_REPORT) if options.to == "reports" else options.where
-        return cls(where, exclusions)
+        return cls(all_of(store.filter(options.where), HAS_REPORT if options.to == "reports" else None), exclusions)
 
     @property
-    def condition(self) -> str | None:
+    def condition(self) -> Expression | None:
         """The whole as one condition; empty columns are nobody's."""
-        return both(self.where, unless(self.exclusions.condition))
+        return all_of(self.where, not_true(self.exclusions.condition))
 
-    def places(self, store: Store) -> NDArray[np.int64]:
+    def places(self, store: SlideTable) -> NDArray[np.int64]:
         """Where its slides stand among the rows that the store keeps at hand, ascending.
 
         The filter is asked for apart from what is left out, so that the store remembers it between queries.
         Raises BadFilter.
         """
         rows = store.ranking_rows()
-        places = np.arange(len(rows)) if self.where is None else store.ranking_places(self.where)
+        places = store.ranking_places(self.where)
         return places if self.exclusions == Exclusions() else places[self.exclusions.kept(rows)[places]]
 
     def unfiltered(self) -> SearchScope:
         """All slides but those that are left out."""
         return replace(self, where=None)
 
-    def narrowed(self, *conditions: str | None) -> SearchScope:
+    def narrowed(self, *conditions: Expression | None) -> SearchScope:
         """The slides that satisfy further conditions as well."""
-        return replace(self, where=both(self.where, *conditions))
+        return replace(self, where=all_of(self.where, *conditions))
 
     def without(self, slide_ids: Sequence[str]) -> SearchScope:
         """Without some more slides."""
@@ -125,10 +122,10 @@ class SearchScope:
 
 
 _UNUSUAL_ID = r"[^!-~]|[,^]|^[^0-9]*$"
-_spellings: WeakKeyDictionary[Store, tuple[int, Mapping[str, tuple[str, ...]]]] = WeakKeyDictionary()
+_spellings: WeakKeyDictionary[SlideTable, tuple[int, Mapping[str, tuple[str, ...]]]] = WeakKeyDictionary()
 
 
-def stored_patients(store: Store, patient_ids: Sequence[str]) -> tuple[str, ...]:
+def stored_patients(store: SlideTable, patient_ids: Sequence[str]) -> tuple[str, ...]:
     """The ids that a store has for some patients, who may be given by name.
 
     Archives keep a pseudonym in place of a name, some keep the name, in whatever way each table writes it.
@@ -140,7 +137,7 @@ def stored_patients(store: Store, patient_ids: Sequence[str]) -> tuple[str, ...]
     return tuple(dict.fromkeys(one for key in keys for one in (key, *spellings.get(key, ())) if is_storable(one)))
 
 
-def _unusual_spellings(store: Store) -> Mapping[str, tuple[str, ...]]:
+def _unusual_spellings(store: SlideTable) -> Mapping[str, tuple[str, ...]]:
     """By the keys of patients, those ids in a store that are not their key; kept until the store changes."""
     version, held = store.version, _spellings.get(store)
     if held is None or held[0] != version:
@@ -152,12 +149,6 @@ def _unusual_spellings(store: Store) -> Mapping[str, tuple[str, ...]]:
                 found[key] = (*found.get(key, ()), stored)
         held = _spellings[store] = version, found
     return held[1]
-
-
-def check_filter(store: Store, options: SearchOptions) -> None:
-    """Look at the user's filter on its own, before it becomes part of another; raises BadFilter."""
-    if options.where is not None:
-        store.count(options.where)
 
 
 def require_words(archive: ArchiveFolder, options: SearchOptions) -> None:

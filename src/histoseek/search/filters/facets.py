@@ -9,8 +9,9 @@ from typing import Literal
 
 import pyarrow as pa
 
+from histoseek.archive.filters.expression import Where
 from histoseek.archive.schema import TEXT_COLUMNS, field_columns
-from histoseek.archive.stores.base import Store
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import InputError
 from histoseek.reports.index.query import is_fact_field
 
@@ -27,7 +28,7 @@ class Facet:
     count: int
 
 
-def facets(store: Store, where: str | None, fields: Sequence[str] | None) -> tuple[Facet, ...]:
+def facets(store: SlideTable, where: Where, fields: Sequence[str] | None) -> tuple[Facet, ...]:
     """How many slides of a filter have which values, per field, the most frequent first.
 
     fields: metadata columns or fields of facts, by default all fields of facts and the archive's own text columns but

@@ -9,10 +9,10 @@ from typing import Literal
 
 import pyarrow as pa
 
+from histoseek.archive.filters.expression import Column, Expression, HasAny, IsNull, Where, all_of, any_of, one_of
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, cast_value, field_columns
-from histoseek.archive.stores.base import Store
-from histoseek.archive.stores.sql import both, either, equals, is_storable, quoted
+from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, cast_value, field_columns, is_storable
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import InputError
 from histoseek.reports.index.query import is_fact_field
 from histoseek.search.filters.facets import Facet, facets
@@ -45,8 +45,8 @@ class FieldFilter:
         return self.source, self.field
 
 
-def condition_of(store: Store, filters: Sequence[FieldFilter]) -> str | None:
-    """The filters as one condition for `where`: any value of a field, all fields together; None for no filters.
+def condition_of(store: SlideTable, filters: Sequence[FieldFilter]) -> Expression | None:
+    """The filters as one: any value of a field, all fields together; None for no filters.
 
     Filters of the same field are as one with all their values. Raises InputError for an unknown field and for a value
     that its column can't hold.
@@ -54,11 +54,11 @@ def condition_of(store: Store, filters: Sequence[FieldFilter]) -> str | None:
     values: dict[Key, dict[MetadataValue, None]] = {}
     for one in filters:
         values.setdefault(one.key, {}).update(dict.fromkeys(one.values))
-    return both(*(_condition(store, key, list(own)) for key, own in values.items()))
+    return all_of(*(_condition(store, key, list(own)) for key, own in values.items()))
 
 
 def facet_counts(
-    archive: ArchiveFolder, where: str | None, filters: Sequence[FieldFilter], fields: Sequence[str] | None = None
+    archive: ArchiveFolder, where: Where, filters: Sequence[FieldFilter], fields: Sequence[str] | None = None
 ) -> tuple[Facet, ...]:
     """The values of fields with how many slides have them, per field, the most frequent first, as `Archive.facets`.
 
@@ -66,9 +66,8 @@ def facet_counts(
     can still be chosen; its chosen values are there with 0 where no slide has them. Raises InputError, BadFilter.
     """
     store = archive.store.snapshot()
-    if where is not None:
-        store.count(where)
-    found = _by_key(facets(store, both(where, condition_of(store, filters)), fields))
+    base = store.filter(where)
+    found = _by_key(facets(store, all_of(base, condition_of(store, filters)), fields))
     for key in dict.fromkeys(one.key for one in filters):
         if fields is None and key not in found and key[1] not in _SHOWN:
             continue
@@ -76,7 +75,7 @@ def facet_counts(
             continue
         own = [one for one in filters if one.key == key]
         others = [one for one in filters if one.key != key]
-        counted = _by_key(facets(store, both(where, condition_of(store, others)), [key[1]])).get(key, [])
+        counted = _by_key(facets(store, all_of(base, condition_of(store, others)), [key[1]])).get(key, [])
         found[key] = [*counted, *_missing(store, own, counted)]
     places = {name: place for place, name in enumerate(store.metadata_types())}
     order = sorted(
@@ -95,7 +94,7 @@ def _by_key(found: Iterable[Facet]) -> dict[Key, list[Facet]]:
     return groups
 
 
-def _missing(store: Store, own: Sequence[FieldFilter], counted: Sequence[Facet]) -> list[Facet]:
+def _missing(store: SlideTable, own: Sequence[FieldFilter], counted: Sequence[Facet]) -> list[Facet]:
     """The chosen values of a field that no slide has, as `facets` would show them."""
     source, field = own[0].key
     there = {facet.value for facet in counted}
@@ -108,7 +107,7 @@ def _missing(store: Store, own: Sequence[FieldFilter], counted: Sequence[Facet])
     return [Facet(own[0].source, field, value, 0) for value in chosen if value not in there]
 
 
-def _condition(store: Store, key: Key, values: Sequence[MetadataValue]) -> str | None:
+def _condition(store: SlideTable, key: Key, values: Sequence[MetadataValue]) -> Expression | None:
     source, field = key
     if source == "report":
         return _stated(field, values)
@@ -117,16 +116,16 @@ def _condition(store: Store, key: Key, values: Sequence[MetadataValue]) -> str |
     if field not in known:
         raise InputError(f"filter by {field}", "the archive has no such column", f"Columns are: {', '.join(known)}")
     cast = (_cast(field, value, types[field]) for value in values)
-    named = equals(field, [value for value in cast if value is not None])
-    return either(named, f"`{field}` IS NULL" if None in values else None)
+    named = [value for value in cast if value is not None]
+    empty = IsNull(Column(field)) if None in values else None
+    return any_of(one_of(field, named) if named else None, empty)
 
 
-def _stated(field: str, values: Sequence[MetadataValue]) -> str:
+def _stated(field: str, values: Sequence[MetadataValue]) -> Expression:
     """That a report states any of some values, as the index looks it up."""
     if not is_fact_field(field):
         raise InputError(f"filter by {field}", "is no field of reports", "See docs/reports.md for the fields")
-    facts = (quoted(f"{field}:{_said(field, value)}") for value in values)
-    return f"array_has_any(report_facts, [{', '.join(facts)}])"
+    return HasAny(Column("report_facts"), tuple(f"{field}:{_said(field, value)}" for value in values))
 
 
 def _said(field: str, value: MetadataValue) -> str:

@@ -8,9 +8,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.archive.filters.expression import Where
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import field_columns
-from histoseek.archive.stores.base import Store
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import ConfigurationError, InputError, MissingExtra
 from histoseek.search.maps.layout import (
     MOST_SLIDES,
@@ -53,7 +54,7 @@ class Overview:
 
 
 def overview(
-    archive: ArchiveFolder, label: str | None = None, where: str | None = None, most: int = MOST_SLIDES, seed: int = 0
+    archive: ArchiveFolder, label: str | None = None, where: Where = None, most: int = MOST_SLIDES, seed: int = 0
 ) -> Overview:
     """Lay out the slides of a filter by the cosine between their global vectors.
 
@@ -66,7 +67,7 @@ def overview(
     archive.refresh()
     store = archive.store.snapshot()
     rows = store.ranking_rows()
-    places = store.ranking_places(where) if where is not None else np.arange(len(rows))
+    places = store.ranking_places(where)
     labels = _labels(store, label, where, rows.slide_ids[places])
     sample = _draw_sample(labels, most, seed)
     positions, method = _lay_out(rows.global_vectors[places[sample]], seed)
@@ -89,11 +90,11 @@ def content_version(archive: ArchiveFolder) -> str:
     return _version(archive, archive.store)
 
 
-def _version(archive: ArchiveFolder, store: Store) -> str:
+def _version(archive: ArchiveFolder, store: SlideTable) -> str:
     return f"{archive.manifest.number}-{store.version}"
 
 
-def _labels(store: Store, label: str | None, where: str | None, slide_ids: NDArray[np.str_]) -> NDArray[np.str_]:
+def _labels(store: SlideTable, label: str | None, where: Where, slide_ids: NDArray[np.str_]) -> NDArray[np.str_]:
     """The label of each slide, as `value_of` gives it."""
     if label is None:
         return np.zeros(len(slide_ids), np.str_)

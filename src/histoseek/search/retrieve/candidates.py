@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.stores.base import Store
 from histoseek.archive.stores.rows import RankingRows, quantised
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import Distances, SignatureBlock
 from histoseek.search.filters.exclusion import SearchScope
 
@@ -63,7 +63,9 @@ class Candidates:
         return len(self.places) == len(self.rows)
 
 
-def candidates(store: Store, global_vector: NDArray[np.float32], count: int | None, scope: SearchScope) -> Candidates:
+def candidates(
+    store: SlideTable, global_vector: NDArray[np.float32], count: int | None, scope: SearchScope
+) -> Candidates:
     """The `count` slides of a scope whose global vectors are nearest by cosine, all of them for None.
 
     Every global vector of the scope is looked at in eight bits, and the nearest of those in full: no index stands

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.archive.filters.expression import HAS_REPORT, Expression, all_of
 from histoseek.archive.space.language import Language
-from histoseek.archive.stores.base import Store, VectorColumn
-from histoseek.archive.stores.sql import both
+from histoseek.archive.stores.base import VectorColumn
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.search.results import ChannelName
 
 Vector = NDArray[np.float32]
@@ -55,9 +56,9 @@ class Retriever:
     language: the archive's spaces of texts; where: the filter; count: most slides of a channel.
     """
 
-    store: Store
+    store: SlideTable
     language: Language
-    where: str | None
+    where: Expression | None
     count: int
 
     def slides_by_text(self, tokens: Mapping[str, float], vector: Vector | None) -> list[Channel]:
@@ -89,7 +90,7 @@ class Retriever:
 
     def list_reports(self) -> Channel:
         """All reports of the filter by the ids of their slides, none better than another."""
-        slide_ids = self.store.slides(both(self.where, "report IS NOT NULL"))[: self.count]
+        slide_ids = self.store.slides(all_of(self.where, HAS_REPORT))[: self.count]
         return Channel("report words", tuple(slide_ids), (0.0,) * len(slide_ids))
 
     def _nearest_in_windows(self, vector: Vector) -> Channel:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from histoseek.archive.filters.expression import NO_REPORT
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.stores.base import Store
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import refuse_probabilities
 from histoseek.search.encode.image import prepare_image
 from histoseek.search.encode.text import ParsedText, analyser_warnings
 from histoseek.search.explain.matches import TextRegions
-from histoseek.search.filters.exclusion import check_filter, require_words
+from histoseek.search.filters.exclusion import require_words
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Composed
 from histoseek.search.retrieve.channels import Channel, Retriever, share_weight
@@ -33,7 +34,6 @@ def retrieve_by_both(
     texts = _parse(store, query, options)
     vectors = encode_texts(archive, [text.text for text, _ in texts])
     started = time.perf_counter()
-    check_filter(store, options)
     scope = image_scope(store, image, options).narrowed(*(text.where for text, _ in texts))
     ranking = rank_for_image(store, image, distance, options, scope)
     retriever = Retriever(store, archive.language, scope.condition, options.candidate_count)
@@ -52,7 +52,7 @@ def retrieve_by_both(
         info=replace(info, kind="composed", text=query.text, without=query.without, weight=query.weight),
         warnings=(
             *image_warnings(archive, image, options),
-            *text_warnings(archive, store.count("report IS NULL"), options),
+            *text_warnings(archive, store.count(NO_REPORT), options),
             *analyser_warnings(store),
         ),
         channels=tuple(channels),
@@ -61,7 +61,7 @@ def retrieve_by_both(
     )
 
 
-def _parse(store: Store, query: Composed, options: SearchOptions) -> list[tuple[ParsedText, int]]:
+def _parse(store: SlideTable, query: Composed, options: SearchOptions) -> list[tuple[ParsedText, int]]:
     """What is wanted and what is not, with 1 and -1."""
     wanted = [(ParsedText.from_query(store, query.text, options.expand), 1)] if query.text else []
     unwanted = [(ParsedText.from_report(query.without, options.expand), -1)] if query.without else []

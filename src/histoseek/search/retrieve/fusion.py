@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from histoseek.archive.stores.base import Store
-from histoseek.archive.stores.sql import both, in_list
+from histoseek.archive.filters.expression import NO_REPORT, all_of, one_of
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.search.results import ChannelRank
 from histoseek.search.retrieve.channels import Channel
 
@@ -54,14 +54,14 @@ def reciprocal_rank_fusion(channels: Sequence[Channel], without_report: Collecti
     return sorted(hits, key=lambda hit: (-hit.score, hit.slide_id))
 
 
-def slides_without_report(store: Store, channels: Sequence[Channel]) -> set[str]:
+def slides_without_report(store: SlideTable, channels: Sequence[Channel]) -> set[str]:
     """Which slides of the channels have no report, where some channels go through reports and others do not."""
     through = [channel for channel in channels if channel.through_reports]
     if not through:
         return set()
     read = {slide_id for channel in through for slide_id in channel.slide_ids}
     others = {slide_id for channel in channels for slide_id in channel.slide_ids} - read
-    return set(store.slides(both(in_list("slide_id", sorted(others)), "report IS NULL"))) if others else set()
+    return set(store.slides(all_of(one_of("slide_id", sorted(others)), NO_REPORT))) if others else set()
 
 
 def _fuse(ranks: Sequence[ChannelRank], weights: float) -> float:

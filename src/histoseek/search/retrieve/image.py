@@ -6,12 +6,12 @@ import time
 
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.fusion import distance_of
-from histoseek.archive.stores.base import Store
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance
 from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import AppliedCalibration
 from histoseek.search.encode.image import PreparedImage, prepare_image
-from histoseek.search.filters.exclusion import SearchScope, check_filter, require_words
+from histoseek.search.filters.exclusion import SearchScope, require_words
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import EncodedSlide, ImageQuery, Region, TileImage
 from histoseek.search.results import QueryInfo
@@ -51,7 +51,7 @@ def retrieve_by_image(
 
 
 def rank_for_image(
-    store: Store, image: PreparedImage, distance: Distance, options: SearchOptions, scope: SearchScope
+    store: SlideTable, image: PreparedImage, distance: Distance, options: SearchOptions, scope: SearchScope
 ) -> ImageRanking:
     """The slides of a scope ranked for an image; raises BadFilter."""
     count = candidate_count(distance, options)
@@ -71,10 +71,8 @@ def image_distance(archive: ArchiveFolder, query: ImageQuery, options: SearchOpt
     return distance_of(archive, options.distance or (REGION_DISTANCE if partial else DEFAULT_DISTANCE))
 
 
-def image_scope(store: Store, image: PreparedImage, options: SearchOptions) -> SearchScope:
-    """Which slides may be returned for an image; raises BadFilter for a filter that becomes part of another."""
-    if options.to == "reports":
-        check_filter(store, options)
+def image_scope(store: SlideTable, image: PreparedImage, options: SearchOptions) -> SearchScope:
+    """Which slides may be returned for an image; raises BadFilter."""
     return SearchScope.of(store, options, image.owner, image.slide_ids)
 
 
@@ -89,7 +87,7 @@ def image_info(image: PreparedImage, options: SearchOptions, distance: Distance)
         spacing_um_per_px=first.spacing_um_per_px,
         slides=image.slides,
         regions=image.regions,
-        where=options.where,
+        where=options.where_text,
         distance=distance.name,
         offset=options.offset,
     )
@@ -114,7 +112,7 @@ def _load_calibration(archive: ArchiveFolder, distance: Distance, options: Searc
 
 
 def _channels_to_reports(
-    archive: ArchiveFolder, store: Store, ranking: ImageRanking, options: SearchOptions, scope: SearchScope
+    archive: ArchiveFolder, store: SlideTable, ranking: ImageRanking, options: SearchOptions, scope: SearchScope
 ) -> list[Channel]:
     """The reports nearest to the image, where reports are wanted and the archive is aligned."""
     if options.to == "slides" or not len(ranking.slides):
@@ -124,7 +122,11 @@ def _channels_to_reports(
 
 
 def _measure_novelty(
-    calibration: AppliedCalibration, store: Store, ranking: ImageRanking, options: SearchOptions, scope: SearchScope
+    calibration: AppliedCalibration,
+    store: SlideTable,
+    ranking: ImageRanking,
+    options: SearchOptions,
+    scope: SearchScope,
 ) -> float | None:
     """Whatever the filter: the archive may know what the filter leaves out."""
     if calibration.calibration is None or ranking.image.kind != "slide":

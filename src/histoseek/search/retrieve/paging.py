@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from histoseek.archive.filters.expression import Expression, all_of, one_of
 from histoseek.archive.schema import SlideRecord
-from histoseek.archive.stores.base import Store
-from histoseek.archive.stores.sql import both, in_list
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.search.options import SearchOptions
 from histoseek.search.retrieve.fusion import Hit
 
@@ -18,14 +18,18 @@ BestHits = Callable[[int], Sequence[Hit]]
 """The n best hits, best first, fewer when there are no more."""
 
 
-def take_page(store: Store, best_hits: BestHits, options: SearchOptions, where: str | None) -> Sequence[Hit]:
+def take_page(
+    store: SlideTable, best_hits: BestHits, options: SearchOptions, where: Expression | None
+) -> Sequence[Hit]:
     """The hits of ranks offset + 1 to offset + k; where: the filter that was searched."""
     if options.by_case:
         return _take_cases(store, best_hits, options, where)
     return best_hits(options.last)[options.offset :]
 
 
-def _take_cases(store: Store, best_hits: BestHits, options: SearchOptions, where: str | None) -> Sequence[Hit]:
+def _take_cases(
+    store: SlideTable, best_hits: BestHits, options: SearchOptions, where: Expression | None
+) -> Sequence[Hit]:
     wanted = _AHEAD * options.last
     while True:
         hits = best_hits(wanted)
@@ -41,10 +45,10 @@ def _take_cases(store: Store, best_hits: BestHits, options: SearchOptions, where
     ]
 
 
-def _best_of_cases(store: Store, hits: Sequence[Hit]) -> list[tuple[SlideRecord, Hit]]:
+def _best_of_cases(store: SlideTable, hits: Sequence[Hit]) -> list[tuple[SlideRecord, Hit]]:
     """The best hit of each case with its record, in the order of the hits; a slide without a case stands for itself."""
     slide_ids = [hit.slide_id for hit in hits]
-    records = {r.slide_id: r for r in store.records(in_list("slide_id", slide_ids), None, 0)} if slide_ids else {}
+    records = {r.slide_id: r for r in store.records(one_of("slide_id", slide_ids), None, 0)} if slide_ids else {}
     cases: dict[str, tuple[SlideRecord, Hit]] = {}
     for hit in hits:
         record = records[hit.slide_id]
@@ -53,9 +57,9 @@ def _best_of_cases(store: Store, hits: Sequence[Hit]) -> list[tuple[SlideRecord,
     return list(cases.values())
 
 
-def _slides_of_cases(store: Store, cases: Sequence[str], where: str | None) -> dict[str, list[str]]:
+def _slides_of_cases(store: SlideTable, cases: Sequence[str], where: Expression | None) -> dict[str, list[str]]:
     members: dict[str, list[str]] = {}
     if cases:
-        for record in store.records(both(where, in_list("case_id", cases)), None, 0):
+        for record in store.records(all_of(where, one_of("case_id", cases)), None, 0):
             members.setdefault(record.case_id or "", []).append(record.slide_id)
     return members

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.stores.base import Store
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import Distance, Distances
 from histoseek.mosaics.signature import Signature
 from histoseek.search.filters.exclusion import SearchScope
@@ -57,7 +57,7 @@ class RankedSlides:
 
 
 def rerank(
-    store: Store, signatures: Sequence[Signature], distance: Distance, count: int | None, scope: SearchScope
+    store: SlideTable, signatures: Sequence[Signature], distance: Distance, count: int | None, scope: SearchScope
 ) -> RankedSlides:
     """The `count` nearest candidates in the order of their distances, all of the scope for None or several signatures.
 
@@ -74,7 +74,7 @@ def rerank(
 
 
 def measure_distances(
-    store: Store, signatures: Sequence[Signature], distance: Distance, slides: Candidates
+    store: SlideTable, signatures: Sequence[Signature], distance: Distance, slides: Candidates
 ) -> list[Distances]:
     """The distances of some slides to each of several signatures."""
     if not len(slides):

@@ -9,7 +9,7 @@ import numpy as np
 
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.fusion import distance_of
-from histoseek.archive.stores.base import Store
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance
 from histoseek.mosaics.signature import Signature
 from histoseek.search.calibration.apply import UNCALIBRATED
@@ -81,7 +81,7 @@ def _whole_slide_distance(archive: ArchiveFolder, options: SearchOptions) -> Dis
 class _NearMarked:
     """Where slides like marked ones are looked for: by which distance, among which slides, how many."""
 
-    store: Store
+    store: SlideTable
     distance: Distance
     scope: SearchScope
     count: int

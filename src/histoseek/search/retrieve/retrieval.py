@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import SlideRecord
-from histoseek.archive.stores.base import Store
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import Distance
 from histoseek.mosaics.signature import Signature
 from histoseek.search.calibration.apply import UNCALIBRATED, AppliedCalibration, novelty_warnings
@@ -71,7 +71,7 @@ class Retrieval:
     """
 
     started: float
-    store: Store
+    store: SlideTable
     scope: SearchScope
     info: QueryInfo
     warnings: tuple[str, ...]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from histoseek.archive.filters.expression import NO_REPORT
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.stores.base import Store
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.search.calibration.apply import refuse_probabilities
 from histoseek.search.encode.text import ParsedText, PreparedText, analyser_warnings, prepare_text, spelling_warnings
 from histoseek.search.explain.matches import TextRegions
-from histoseek.search.filters.exclusion import SearchScope, check_filter, require_words
+from histoseek.search.filters.exclusion import SearchScope, require_words
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import WordQuery
 from histoseek.search.results import QueryInfo
@@ -30,7 +31,6 @@ def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOp
     wanted, unwanted = _parse(store, prepared, options)
     vectors = encode_texts(archive, [text.text for text in (wanted, *unwanted)])
     started = time.perf_counter()
-    check_filter(store, options)
     query_slides = (prepared.slide_id,) if prepared.slide_id else ()
     scope = SearchScope.of(store, options, prepared.owner, query_slides).narrowed(wanted.where)
     retriever = Retriever(store, archive.language, scope.condition, options.candidate_count)
@@ -45,7 +45,7 @@ def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOp
         scope=scope,
         info=_describe(prepared, options),
         warnings=(
-            *text_warnings(archive, store.count("report IS NULL"), options),
+            *text_warnings(archive, store.count(NO_REPORT), options),
             *analyser_warnings(store),
             *_length_warnings(wanted.text),
             *(() if prepared.is_report else spelling_warnings(store, wanted.text)),
@@ -84,7 +84,7 @@ def text_warnings(archive: ArchiveFolder, without_report: int, options: SearchOp
     return tuple(warnings)
 
 
-def _parse(store: Store, prepared: PreparedText, options: SearchOptions) -> tuple[ParsedText, list[ParsedText]]:
+def _parse(store: SlideTable, prepared: PreparedText, options: SearchOptions) -> tuple[ParsedText, list[ParsedText]]:
     """What is wanted and, where there is such, what is not."""
     if prepared.is_report:
         return ParsedText.from_report(prepared.text, options.expand), []
@@ -106,6 +106,6 @@ def _describe(prepared: PreparedText, options: SearchOptions) -> QueryInfo:
         uri=prepared.uri,
         text=None if prepared.is_report else prepared.text,
         without=prepared.without,
-        where=options.where,
+        where=options.where_text,
         offset=options.offset,
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from histoseek.api import Archive
 from histoseek.archive.calibration import read_calibration
+from histoseek.archive.filters.expression import compare
 from histoseek.archive.schema import SlideRecord
-from histoseek.archive.stores.sql import quoted
 from histoseek.errors import UnknownSlide
 from histoseek.rest.archives import ArchiveInfo, FieldInfo
 from histoseek.search.filters.public import PRIVATE_COLUMNS
@@ -53,7 +53,7 @@ class ArchiveEntry:
     def get_record(self, slide_id: str) -> SlideRecord:
         """A slide's record; raises UnknownSlide."""
         self.archive.refresh()
-        records = self.archive.records(f"slide_id = {quoted(slide_id)}", limit=1)
+        records = self.archive.records(compare("slide_id", "=", slide_id), limit=1)
         if not records:
             raise UnknownSlide(slide_id)
         return records[0]

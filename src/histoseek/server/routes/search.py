@@ -11,14 +11,14 @@ from fastapi import APIRouter, Response
 from fastapi import Query as Parameter
 from pydantic import BaseModel
 
-from histoseek.archive.stores.sql import both
+from histoseek.archive.filters.expression import Expression, all_of
 from histoseek.rest import queries as rest
 from histoseek.rest.archives import FacetField, Facets, FacetsRequest, FacetValue, FieldFilter, Map
 from histoseek.rest.queries import ExplainRequest, SearchRequest
 from histoseek.rest.results import ExplainResponse, SearchResponse
 from histoseek.search.filters.facets import Facet
 from histoseek.search.filters.fields import FieldFilter as SearchedField
-from histoseek.search.filters.public import public_where
+from histoseek.search.filters.public import public_filter
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Query
 from histoseek.server.archives.registry import ArchiveEntry
@@ -63,7 +63,7 @@ def count_values(caller: Reader, entry: EntryInPath, request: FacetsRequest) -> 
     if archive.space is None:
         return Facets(slides=0, fields=())
     facets = archive.facets(where, request.fields, filters)
-    condition = both(where, archive.condition(filters))
+    condition = all_of(where, archive.condition(filters))
     return Facets(slides=archive.store.count(condition), fields=tuple(_group_facets(facets, request.most)))
 
 
@@ -102,7 +102,7 @@ def _search(context: Context, entry: ArchiveEntry, query: Query, request: Search
 
 
 def _to_options(entry: ArchiveEntry, request: SearchRequest) -> SearchOptions:
-    condition = None
+    where, condition = _check_where(request.where), None
     if request.filters:
         entry.archive.refresh()
         condition = entry.archive.condition(_to_filters(request.filters))
@@ -110,7 +110,7 @@ def _to_options(entry: ArchiveEntry, request: SearchRequest) -> SearchOptions:
         k=request.k,
         offset=request.offset,
         to=request.to,
-        where=both(_check_where(request.where), condition),
+        where=all_of(where, condition) if condition is not None else request.where,
         same_patient=request.same_patient,
         distance=request.distance,
         exact=request.exact,
@@ -121,8 +121,8 @@ def _to_options(entry: ArchiveEntry, request: SearchRequest) -> SearchOptions:
     )
 
 
-def _check_where(where: str | None) -> str | None:
-    return public_where(where) if where is not None else None
+def _check_where(where: str | None) -> Expression | None:
+    return public_filter(where) if where is not None else None
 
 
 def _to_filters(filters: Sequence[FieldFilter]) -> list[SearchedField]:

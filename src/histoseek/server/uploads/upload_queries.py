@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from histoseek.archive.stores.sql import quoted
+from histoseek.archive.filters.expression import compare
 from histoseek.encoders.bag import Bag, BagOrigin, load_bag, save_bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import HistoseekError, InputError
@@ -108,7 +108,8 @@ class UploadQueries:
 
     def find_archived(self, upload: StoredUpload) -> str | None:
         """The id of the archive's slide with this very content."""
-        records = self.entry.archive.records(f"file_fingerprint = {quoted(_compute_fingerprint(upload))}", limit=1)
+        same = compare("file_fingerprint", "=", _compute_fingerprint(upload))
+        records = self.entry.archive.records(same, limit=1)
         return records[0].slide_id if records else None
 
 

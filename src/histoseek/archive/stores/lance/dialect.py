@@ -27,6 +27,9 @@ from histoseek.archive.filters.expression import (
 from histoseek.archive.filters.kinds import Types, is_whole, kind_of
 
 _ASCII = re.compile(r"[A-Za-z0-9]")
+_LEAST_INTEGER = -(2**63)
+_MOST_IN_PATTERN = 60
+"""Words of a phrase that are looked for by a pattern; the engine makes none that is much longer."""
 
 
 def to_sql(expression: Expression, types: Types) -> str:
@@ -59,14 +62,13 @@ class _Writer:
                 one, two = self._alike((left, right))
                 return f"{self._apart(one) if operator in ('=', '<>') else one} {operator} {two}"
             case In(operand, values):
-                one, *given = self._alike((operand, *(Literal(value) for value in values)))
-                return f"{self._apart(one)} IN ({', '.join(given)})"
+                return self._in(operand, values)
             case Like(operand, pattern, ignore_case):
                 return f"{self._closed(operand)} {'ILIKE' if ignore_case else 'LIKE'} {quoted(pattern)}"
             case HasAny(column, values):
                 return f"array_has_any({self.write(column)}, [{', '.join(quoted(value) for value in values)}])"
             case HasPhrase(operand, words):
-                return f"regexp_like({self.write(operand)}, {quoted(_phrase(words))})"
+                return _phrase(self.write(operand), words)
             case IsNull(operand):
                 return f"{self._closed(operand)} IS NULL"
             case IsTrue(operand):
@@ -76,6 +78,13 @@ class _Writer:
             case Not(condition):
                 return f"NOT {self._closed(condition)}"
         raise TypeError(f"no filter: {expression!r}")
+
+    def _in(self, operand: Expression, values: Sequence[Value]) -> str:
+        known = [value for value in values if not _is_nan(value)]
+        one, *given = self._alike((operand, *(Literal(value) for value in known)))
+        listed = f"{self._apart(one)} IN ({', '.join(given)})" if given else "false"
+        # Two that are no numbers may differ in their sign, and then the engine calls them different.
+        return f"({listed} OR isnan({one}))" if len(known) < len(values) else listed
 
     def _apart(self, operand: str) -> str:
         """What is compared, where it was compared before in another look: the engine joins lists of one operand, and
@@ -119,7 +128,7 @@ class _Writer:
         return f"cast({self.write(value)} as timestamp)" if is_date else self._closed(value)
 
 
-def _literal(value: Value) -> str:
+def _literal(value: Value) -> str:  # noqa: PLR0911
     """A value; numbers that SQL has no sign for by their names."""
     if value is None:
         return "NULL"
@@ -127,14 +136,26 @@ def _literal(value: Value) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return repr(value) if math.isfinite(value) else f"cast('{value}' as double)"
+    if isinstance(value, int):
+        # The engine reads the sign on its own, and 2^63 is no integer to it.
+        return str(value) if value > _LEAST_INTEGER else f"cast('{value}' as bigint)"
     if isinstance(value, datetime):
-        return f"timestamp {quoted(value.isoformat())}"
+        utc = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        return f"cast('{utc.isoformat()}' as timestamp)"
     if isinstance(value, date):
-        return f"cast({quoted(value.isoformat())} as date)"
-    return quoted(value) if isinstance(value, str) else str(value)
+        return f"cast('{value.isoformat()}' as date)"
+    return quoted(value)
 
 
-def _phrase(words: Sequence[str]) -> str:
-    """A pattern of words in any case; at the ends of words that have such."""
+def _is_nan(value: Value) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _phrase(text: str, words: Sequence[str]) -> str:
+    """A pattern of words in any case, at the ends of words that have such."""
+    if len(words) > _MOST_IN_PATTERN:
+        plain = rf"regexp_replace(concat(' ', lower({text}), ' '), '[\W_]+', ' ', 'g')"
+        return f"contains({plain}, lower({quoted(f' {chr(32).join(words)} ')}))"
     first, last = (r"\b" if _ASCII.match(letter) else "" for letter in (words[0][0], words[-1][-1]))
-    return "(?i)" + first + r"[\W_]+".join(words) + last
+    pattern = "(?i)" + first + r"[\W_]+".join(words) + last
+    return f"regexp_like({text}, {quoted(pattern)})"

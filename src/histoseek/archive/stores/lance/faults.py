@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from histoseek.archive.stores import sql
 from histoseek.errors import BadFilter, DamagedArchive
 from histoseek.files import as_archive_errors
 
@@ -25,10 +24,7 @@ def reading_whole(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def filtering(folder: Path, where: str | None, columns: Callable[[], Sequence[str]]) -> Iterator[None]:
-    """Turn what is wrong with a filter, and what the engine says of it, into BadFilter, which names the columns."""
-    wrong = sql.fault(where) if where is not None else None
-    if wrong:
-        raise BadFilter(str(where), wrong, columns())
+    """Turn what the engine says of a filter into BadFilter, which names the columns."""
     try:
         with reading_whole(folder), as_archive_errors(folder.parent):
             yield

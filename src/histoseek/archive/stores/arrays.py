@@ -1,46 +1,14 @@
-"""Columns of the slides' table as contiguous arrays."""
+"""Columns of slides' tables as contiguous arrays."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from histoseek.archive.stores.ranking import RankingPart
-from histoseek.archive.stores.rows import Outline
 from histoseek.mosaics.barcodes import count_barcode_words
 from histoseek.mosaics.distances import SignatureBlock
 
-SIGNATURE = ["barcodes", "global_vector"]
-
-
-_IDS = ("slide_id", "patient_id", "case_id")
-
-
-@dataclass(frozen=True, slots=True)
-class TableSource:
-    """The rows of a LanceDB table for ranking; dimension: of its global vectors."""
-
-    table: Any
-    dimension: int
-
-    def outline(self) -> Outline:
-        """Ids and counts only: a slide has one barcode for each share, and one of its global vector."""
-        columns = [*_IDS, "shares"]
-        rows = self.table.search().select(columns).with_row_id(True).limit(None).to_arrow()
-        ids, patients, cases = (np.array([one or "" for one in rows[name].to_pylist()], np.str_) for name in _IDS)
-        shares = rows["shares"].combine_chunks().value_lengths().to_numpy()
-        counts = shares.astype(np.int64) + 1
-        return Outline(ids, patients, cases, rows["_rowid"].to_numpy(), counts, self.dimension)
-
-    def parts(self) -> Iterator[RankingPart]:
-        """As the engine reads them."""
-        for batch in self.table.search().select(SIGNATURE).with_row_id(True).limit(None).to_batches():
-            rows = pa.Table.from_batches([batch])
-            yield RankingPart(rows["_rowid"].to_numpy(), signature_block(rows, self.dimension))
+SIGNATURE = ("barcodes", "global_vector")
 
 
 def with_signatures(rows: pa.Table, block: SignatureBlock) -> pa.Table:

@@ -1,0 +1,56 @@
+"""Which engine holds an archive's slides: that of the scheme of the archive's address."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from histoseek.archive.report_index import analyser_mark
+from histoseek.archive.schema import slides_schema
+from histoseek.archive.stores.base import Engine, Store
+from histoseek.archive.stores.ranking import RankingCache
+from histoseek.archive.stores.slides import SlideTable
+from histoseek.errors import ConfigurationError
+from histoseek.settings import get_settings
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+_RANKING = "ranking"
+
+
+def _lance() -> Engine:
+    from histoseek.archive.stores.lance.store import LanceStore
+
+    return LanceStore
+
+
+ENGINES: Mapping[str, Callable[[], Engine]] = {"": _lance}
+"""What loads an engine, by the scheme of addresses; "" is a folder's plain path."""
+
+
+def require_engine(address: Path | str) -> str:
+    """The scheme of an archive's address, "" of a plain path; raises ConfigurationError for one without an engine."""
+    match = _SCHEME.match(str(address))
+    scheme = match.group(1).lower() if match else ""
+    if scheme not in ENGINES:
+        supported = ", ".join(f"{name}:// addresses" if name else "paths of folders" for name in ENGINES)
+        raise ConfigurationError(str(address), f"no store for {scheme}:// addresses", f"Supported are: {supported}")
+    return scheme
+
+
+def create_slides(address: Path | str, folder: Path, dimension: int) -> SlideTable:
+    """Make an empty store for the embedding space of an archive whose files lie in `folder`.
+
+    address: the archive's; dimension: of the slides' global vectors. Raises ConfigurationError.
+    """
+    engine = ENGINES[require_engine(address)]()
+    return _table(folder, engine.create(folder, slides_schema(dimension, analyser_mark())))
+
+
+def open_slides(address: Path | str, folder: Path) -> SlideTable:
+    """The slides of an archive's embedding space; raises ConfigurationError, DamagedArchive where there are none."""
+    return _table(folder, ENGINES[require_engine(address)]().open(folder))
+
+
+def _table(folder: Path, store: Store) -> SlideTable:
+    return SlideTable(store, RankingCache(folder / _RANKING, get_settings().cache_mb * 2**20))

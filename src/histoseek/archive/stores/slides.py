@@ -1,0 +1,287 @@
+"""The slides of a store as records, signatures and arrays, with what ranking needs of them kept at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from histoseek.archive.filters.expression import HAS_REPORT, Column, Expression, IsNull, Not, Where, all_of, one_of
+from histoseek.archive.filters.kinds import check_filter
+from histoseek.archive.filters.parser import parse_filter
+from histoseek.archive.schema import (
+    ANALYSER_KEY,
+    LANGUAGE_COLUMNS,
+    RECORD_COLUMNS,
+    VECTOR_COLUMNS,
+    MetadataValue,
+    SlideRecord,
+    StoredSlide,
+    cast_value,
+    is_storable,
+    to_records,
+    to_slides,
+    to_table,
+)
+from histoseek.archive.stores.arrays import SIGNATURE, flat, lists, signature_block, with_signatures
+from histoseek.archive.stores.base import ROW, Capabilities, Neighbour, Store, StoreStats, TextHit, VectorColumn
+from histoseek.archive.stores.ranking import RankingCache, RankingPart
+from histoseek.archive.stores.rows import Outline, RankingRows
+from histoseek.errors import InputError, UnknownSlide
+from histoseek.mosaics.distances import SignatureBlock
+
+_IDS = ("slide_id", "patient_id", "case_id")
+_IDS_PER_QUERY = 500
+_FIXED = ("slide_id", "uri", "file_fingerprint", "width", "height", "spacing_um_per_px", "tile_count", "created")
+
+
+class SlideTable:
+    """The slides of an archive, whatever engine holds them."""
+
+    def __init__(self, store: Store, cache: RankingCache) -> None:
+        """cache: of what ranking needs, shared by the snapshots of a store."""
+        self._store = store
+        self._cache = cache
+        self._snapshot: SlideTable | None = None
+
+    @property
+    def version(self) -> int:
+        """Of the last commit, or of a snapshot: what was read at one version is the same as long as that is."""
+        return self._store.version
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine can do."""
+        return self._store.capabilities
+
+    @property
+    def analyser(self) -> str:
+        """What read the reports into tokens and facts (`analyser_mark`)."""
+        return str((self._store.schema.field("report_tokens").metadata or {}).get(ANALYSER_KEY, b"").decode())
+
+    def snapshot(self) -> SlideTable:
+        """A view that stays as it is now, whatever others write, for reads that belong together."""
+        store = self._store.snapshot()
+        if store is self._store:
+            return self
+        held = self._snapshot
+        if held is None or held._store is not store:
+            held = self._snapshot = SlideTable(store, self._cache)
+        return held
+
+    def filter(self, where: Where) -> Expression | None:
+        """A filter over the columns there are; raises BadFilter."""
+        if where is None:
+            return None
+        schema = self._schema
+        named = [name for name in schema.names if name not in VECTOR_COLUMNS]
+        expression = parse_filter(where, named) if isinstance(where, str) else where
+        check_filter(expression, {column.name: column.type for column in schema}, named)
+        return expression
+
+    def upsert(self, slides: Sequence[StoredSlide]) -> None:
+        """Insert slides or replace those of the same id, in one step. Extra columns must exist."""
+        if slides:
+            self._store.upsert(to_table(slides, self._store.schema))
+
+    def delete(self, slide_ids: Sequence[str]) -> None:
+        """Take slides out; unknown ids are ignored."""
+        if slide_ids:
+            self._store.delete(slide_ids)
+
+    def get(self, slide_ids: Sequence[str]) -> list[StoredSlide]:
+        """Slides in the order asked; raises UnknownSlide."""
+        view = self.snapshot()
+        return to_slides(view._rows(slide_ids, view._schema.names))
+
+    def shown(self, slide_ids: Sequence[str]) -> list[StoredSlide]:
+        """As `get`, but without what ties slides to language: what searches show.
+
+        What ranking has at hand is not read again, as each column takes its time.
+        """
+        view = self.snapshot()
+        held = view._held
+        left_out = (*LANGUAGE_COLUMNS, *(SIGNATURE if held else ()))
+        rows = view._rows(slide_ids, [name for name in view._schema.names if name not in left_out])
+        return to_slides(with_signatures(rows, held.block.take(held.places_of(slide_ids))) if held else rows)
+
+    def slides(self, where: Where = None) -> Sequence[str]:
+        """Ids of the slides that satisfy a filter, sorted."""
+        ids: list[str] = self.columns(["slide_id"], where)["slide_id"].to_pylist()
+        return sorted(ids)
+
+    def records(self, where: Where, limit: int | None, offset: int) -> list[SlideRecord]:
+        """Records sorted by id."""
+        rows = self.columns(list(self.metadata_types()), where).sort_by("slide_id")
+        return to_records(rows.slice(offset, limit))
+
+    def columns(self, names: Sequence[str], where: Where) -> pa.Table:
+        """Columns of the slides of a filter, in no order."""
+        view = self.snapshot()
+        return pa.Table.from_batches(view._store.scan(names, view.filter(where)))
+
+    def count(self, where: Where) -> int:
+        """How many slides satisfy a filter."""
+        return self._store.count(self.filter(where))
+
+    def nearest(
+        self, vector: NDArray[np.float32], count: int, where: Where, column: VectorColumn = "global_vector"
+    ) -> list[Neighbour]:
+        """The slides with a vector in this column nearest to `vector`, among those of a filter."""
+        return self._store.nearest(vector, count, self.filter(where), column)
+
+    def text(self, tokens: Mapping[str, float], count: int, where: Where) -> list[TextHit]:
+        """The slides of a filter whose reports have any of some tokens, best first; none without full-text search."""
+        if not tokens or not self.capabilities.full_text:
+            return []
+        return self._store.text(tokens, count, self.filter(where))
+
+    def like_words(self, token: str, count: int) -> list[str]:
+        """A few reports with a word that is spelled almost like a token."""
+        if not self.capabilities.spelling:
+            return []
+        view = self.snapshot()
+        ids = [hit.slide_id for hit in view._store.text({token: 1.0}, count, None, spelling=True)]
+        rows = view.columns(["report"], all_of(one_of("slide_id", ids), HAS_REPORT))
+        return rows["report"].to_pylist()
+
+    def windows(self, slide_ids: Sequence[str]) -> Mapping[str, NDArray[np.float16]]:
+        """By slide id, the vectors of a report's windows one after the other, where it has more than one."""
+        where = all_of(one_of("slide_id", slide_ids), Not(IsNull(Column("report_windows"))))
+        return lists(self.columns(["slide_id", "report_windows"], where))
+
+    def ranking_block(self, slide_ids: Sequence[str]) -> SignatureBlock:
+        """What exact ranking needs of these slides but for the mosaics, in the order asked; raises UnknownSlide."""
+        return signature_block(self._rows(slide_ids, ["slide_id", *SIGNATURE]), self._dimension)
+
+    def mosaics(self, slide_ids: Sequence[str]) -> NDArray[np.float16]:
+        """Mosaic vectors of these slides one after the other, [total, D], in the order asked; raises UnknownSlide."""
+        return flat(self._rows(slide_ids, ["slide_id", "mosaic"])["mosaic"]).reshape(-1, self._dimension)
+
+    def vectors(self, slide_ids: Sequence[str], column: VectorColumn) -> NDArray[np.float32]:
+        """One vector of each slide, [n, D], in the order asked; raises UnknownSlide."""
+        return flat(self._rows(slide_ids, ["slide_id", column])[column]).reshape(len(slide_ids), -1)
+
+    def ranking_rows(self) -> RankingRows:
+        """What exact ranking needs of all slides, kept between searches until the store changes."""
+        view = self.snapshot()
+        return self._cache.rows(view._version, StoreSource(view._store, view._dimension))
+
+    def ranking_places(self, where: Where) -> NDArray[np.int64]:
+        """Where the slides of a filter stand in `ranking_rows`, ascending; ask a snapshot.
+
+        Those of the last few filters are kept.
+        """
+        view = self.snapshot()
+        rows, condition = view.ranking_rows(), view.filter(where)
+        if condition is None:
+            return np.arange(len(rows))
+        return self._cache.places(
+            view._version, str(condition), lambda: rows.places(view.columns([ROW], condition)[ROW].to_numpy())
+        )
+
+    def update_metadata(self, slide_id: str, changes: Mapping[str, MetadataValue]) -> None:
+        """Change metadata of one slide; raises UnknownSlide, InputError for a value that does not fit."""
+        self.upsert([changed(self.get([slide_id])[0], changes, self.metadata_types())])
+
+    def ensure_columns(self, columns: Mapping[str, pa.DataType]) -> None:
+        """Add the metadata columns that are not there yet."""
+        self._store.add_columns(columns)
+
+    def ensure_vectors(self, dimensions: Mapping[VectorColumn, int]) -> None:
+        """Add the vector columns of these dimensions that are not there yet."""
+        self._store.add_columns({name: pa.list_(pa.float32(), size) for name, size in dimensions.items()})
+
+    def metadata_types(self) -> Mapping[str, pa.DataType]:
+        """All columns that hold metadata, with their types."""
+        return {column.name: column.type for column in self._schema if column.name not in VECTOR_COLUMNS}
+
+    def stats(self) -> StoreStats:
+        """Sizes."""
+        return self._store.stats()
+
+    def optimize(self) -> None:
+        """Join small files and drop versions that are older than readers may need."""
+        self._store.optimize()
+
+    @property
+    def _schema(self) -> pa.Schema:
+        """Of a snapshot it is read once."""
+        return self._store.schema
+
+    @cached_property
+    def _version(self) -> int:
+        """Of a snapshot."""
+        return self._store.version
+
+    @property
+    def _held(self) -> RankingRows | None:
+        """What ranking needs of the slides of a snapshot, if it is at hand."""
+        return self._cache.held(self._version)
+
+    @cached_property
+    def _dimension(self) -> int:
+        return int(self._store.schema.field("global_vector").type.list_size)
+
+    def _rows(self, slide_ids: Sequence[str], columns: list[str]) -> pa.Table:
+        """Rows in the order of the ids; raises UnknownSlide."""
+        rows = self.snapshot()._unordered(slide_ids, columns).combine_chunks()
+        place = {slide_id: row for row, slide_id in enumerate(rows["slide_id"].to_pylist())}
+        missing = next((slide_id for slide_id in slide_ids if slide_id not in place), None)
+        if missing is not None:
+            raise UnknownSlide(missing)
+        return rows.take(pa.array([place[slide_id] for slide_id in slide_ids], pa.int64()))
+
+    def _unordered(self, slide_ids: Sequence[str], columns: list[str]) -> pa.Table:
+        """A snapshot's rows of these ids, as far as there are any: by number where the numbers are at hand."""
+        held = self._held
+        if held is not None:
+            return self._store.take(held.row_ids[held.places_of(slide_ids)], columns)
+        ids = [slide_id for slide_id in slide_ids if is_storable(slide_id)]
+        parts = (ids[start : start + _IDS_PER_QUERY] for start in range(0, max(1, len(ids)), _IDS_PER_QUERY))
+        return pa.concat_tables([self.columns(columns, one_of("slide_id", part)) for part in parts])
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSource:
+    """The rows of a snapshot for ranking; dimension: of its global vectors."""
+
+    store: Store
+    dimension: int
+
+    def outline(self) -> Outline:
+        """Ids and counts only: a slide has one barcode for each share, and one of its global vector."""
+        rows = pa.Table.from_batches(self.store.scan([*_IDS, "shares", ROW], None))
+        ids, patients, cases = (np.array([one or "" for one in rows[name].to_pylist()], np.str_) for name in _IDS)
+        shares = rows["shares"].combine_chunks().value_lengths().to_numpy()
+        counts = shares.astype(np.int64) + 1
+        return Outline(ids, patients, cases, rows[ROW].to_numpy(), counts, self.dimension)
+
+    def parts(self) -> Iterator[RankingPart]:
+        """As the engine reads them."""
+        for batch in self.store.scan([*SIGNATURE, ROW], None):
+            rows = pa.Table.from_batches([batch])
+            yield RankingPart(rows[ROW].to_numpy(), signature_block(rows, self.dimension))
+
+
+def changed(slide: StoredSlide, changes: Mapping[str, MetadataValue], types: Mapping[str, pa.DataType]) -> StoredSlide:
+    """A slide with changed metadata; types: of the archive's columns.
+
+    Raises InputError for a column that is not there or can't be set, and for a value that does not fit.
+    """
+    for column in changes:
+        if column in _FIXED or column == "updated":
+            raise InputError(f"column {column}", "is set by the archive itself", "Index the slide again")
+        if column not in types:
+            known = ", ".join(name for name in types if name not in _FIXED)
+            raise InputError(f"column {column}", "the archive has no such column", f"Columns are: {known}")
+    cast = {column: cast_value(column, value, types[column]) for column, value in changes.items()}
+    own: dict[str, Any] = {name: value for name, value in cast.items() if name in RECORD_COLUMNS}
+    extra = {**slide.record.extra, **{name: value for name, value in cast.items() if name not in own}}
+    return replace(slide, record=replace(slide.record, **own, extra=extra, updated=datetime.now(UTC)))

@@ -1,0 +1,31 @@
+"""Slides in a store of the default engine, without an archive around it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from histoseek.archive.stores.registry import create_slides, open_slides
+from histoseek.archive.stores.slides import SlideTable
+
+DIMENSION = 20
+
+
+def create_table(folder: Path) -> SlideTable:
+    """An empty table."""
+    return create_slides(folder, folder, DIMENSION)
+
+
+def open_table(folder: Path) -> SlideTable:
+    """One that is there."""
+    return open_slides(folder, folder)
+
+
+def folder_of(store: SlideTable) -> Path:
+    """Where its files lie."""
+    return store._store._folder  # type: ignore[attr-defined]
+
+
+def engine_table_of(store: SlideTable) -> Any:
+    """The engine's own table."""
+    return store._store._table  # type: ignore[attr-defined]
