@@ -27,6 +27,7 @@ import numpy as np
 import pyarrow as pa
 
 from histoseek.archive.report_index import read_report, windows_of
+from histoseek.archive.stores.lance.dialect import to_sql
 from histoseek.archive.stores.lance.engine import lancedb
 from histoseek.archive.stores.lance.fulltext import token_hits
 from histoseek.archive.stores.lance.indexes import index_tokens
@@ -179,7 +180,7 @@ class Corpus:
 
     def as_shipped(self, text: str, weighting: Weighting | None = None, is_report: bool = False) -> list[Channel]:
         """Both ways, without reports that say the opposite of a query."""
-        where = None if is_report else ParsedText.from_query(NoColumns(), text, True).where  # type: ignore[arg-type]
+        where = None if is_report else _parsed(text, self.table)[1]
         rows = self.table.search().where(where or "true").select(["slide_id"]).limit(None).to_arrow()
         among = frozenset(rows["slide_id"].to_pylist())
         dense = replace(self.dense(text, in_windows=True, among=among), weight=VECTORS_BESIDE_WORDS)
@@ -354,21 +355,23 @@ def speed(data: Path, folder: Path, count: int) -> None:
     queries = [*rng.sample(sorted(set(queries)), 40), *SPECIAL]
     reports = rng.sample(reg_texts, 20)
     asked: dict[str, list[tuple[Mapping[str, float], str | None]]] = {
-        "queries": [
-            (one.tokens, one.where) for one in (ParsedText.from_query(NoColumns(), text, True) for text in queries)
-        ],  # type: ignore[arg-type]
+        "queries": [_parsed(text, store) for text in queries],
         "queries without conditions": [(weigh_tokens(text, Weighting()), None) for text in queries],
         "whole reports": [(weigh_tokens(text, Weighting()), None) for text in reports],
-        "an exact phrase": [
-            (one.tokens, one.where)
-            for one in [ParsedText.from_query(NoColumns(), '"muscle proper" invasive', True)] * 10
-        ],  # type: ignore[arg-type]
+        "an exact phrase": [_parsed('"muscle proper" invasive', store)] * 10,
     }
     for name, own in asked.items():
         for tokens, where in own[:3]:
             token_hits(store, tokens, LOOKED_AT, where)
         times = [_ms(partial(token_hits, store, tokens, LOOKED_AT, where)) for tokens, where in own]
         print(f"{name}: p50 {np.percentile(times, 50):.1f} ms, p95 {np.percentile(times, 95):.1f} ms", flush=True)
+
+
+def _parsed(query: str, table: Any) -> tuple[Mapping[str, float], str | None]:
+    """The tokens of a query and its conditions in the engine's words."""
+    parsed = ParsedText.from_query(NoColumns(), query, True)  # type: ignore[arg-type]
+    types = {column.name: column.type for column in table.schema}
+    return parsed.tokens, to_sql(parsed.where, types) if parsed.where is not None else None
 
 
 def _ms(call: Callable[[], object]) -> float:
