@@ -102,6 +102,14 @@ def test_several_processes_end_together(indexed: Path, tmp_path: Path) -> None:
     assert "Traceback" not in server.log.read_text()
 
 
+def test_a_server_ends_well_while_it_warms_up(indexed: Path, tmp_path: Path) -> None:
+    with serving([indexed], tmp_path / "state") as server:
+        with server.client() as client:
+            client.archives()
+        assert server.stop() == 0
+    assert "Traceback" not in server.log.read_text()
+
+
 def test_the_end_waits_for_nobody_and_leaves_nothing_half_done(indexed: Path, tmp_path: Path, cohort: Path) -> None:
     """A job is watched, a slide is being sent, another encoded, and a connection idles when the server is to end."""
     copy, imported = tmp_path / "cohort.archive", tmp_path / "import"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from types import FrameType
+from typing import NoReturn
 
 from histoseek.api import Archive
 from histoseek.errors import ConfigurationError, SlideNotFound
@@ -74,11 +78,22 @@ def _serve(settings: ServerSettings, listener: socket.socket) -> None:
     )
     # uvicorn raises the signal that ended it once more when all is done: that is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: sys.exit(0))
+        signal.signal(number, _leave)
     if settings.workers > 1:
         Multiprocess(config, sockets=[listener]).run()
     else:
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    """End at once, with success.
+
+    Threads may still compute, such as those that warm up: native code that meets the end of the interpreter aborts.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(0)
 
 
 def _open_socket(host: str, port: int) -> socket.socket:
