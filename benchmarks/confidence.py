@@ -22,7 +22,7 @@ from histoseek.api import Archive
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import SlideRecord, owner_of, value_of
 from histoseek.errors import SlideError
-from histoseek.mosaics.calibration import is_novel, measure_reliability
+from histoseek.mosaics.calibration_curves import is_novel, measure_reliability
 from histoseek.search.queries import SlideFile
 from histoseek.search.results import SearchResults
 

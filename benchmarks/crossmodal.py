@@ -295,7 +295,7 @@ def class_terms(diagnosis: str) -> list[str]:
 
 
 def cohort_archive(count: int, out: Path) -> Archive:
-    from histoseek.simulate.cohort import CohortSpec, write_cohort
+    from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
 
     path = out / "cohort.archive"
     if not path.exists():

@@ -31,7 +31,7 @@ from tests.server.running import RunningServer, serving
 from histoseek.api import Archive
 from histoseek.server.security.tokens import TokenStore
 from histoseek.server.state.database import State
-from histoseek.simulate.cohort import CohortSpec, write_cohort
+from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
 
 API = "/api/v1"
 TILES_A_SEARCH = 16

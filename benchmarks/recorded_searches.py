@@ -54,7 +54,7 @@ from histoseek import (
     TextQuery,
     TileImage,
 )
-from histoseek.simulate.cohort import CohortSpec, write_cohort
+from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
 
 PATIENTS, SLIDES_PER_PATIENT, SIZE_PX, SPACING = 16, 2, 1024, 0.5
 WITHOUT_REPORT = "SIM-0004-01"

@@ -12,7 +12,7 @@ from pathlib import Path
 from histoseek import Archive, HistoseekError, SearchResults
 from histoseek.progress import terminal_progress
 from histoseek.search.present.page import render_page
-from histoseek.simulate.cohort import CohortSpec, write_cohort
+from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
 from histoseek.slides.sources.registry import source_name
 
 PATIENTS = 18

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from histoseek.api import Archive
-from histoseek.simulate.cohort import CohortSpec, write_cohort
+from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
 
 # How long an example takes says nothing on a machine that does other things, too.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])

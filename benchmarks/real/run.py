@@ -184,7 +184,7 @@ def text_archive(name: str, texts: Sequence[str], labels: Sequence[str], cases: 
 
 def budget(out: Path) -> str:
     """What 64 and 16 representative tiles lose against all of them, on simulated slides of 4,096 px."""
-    from histoseek.simulate.cohort import CohortSpec, write_cohort
+    from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
 
     folder = out / "simulated"
     if not folder.exists():

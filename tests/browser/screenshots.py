@@ -13,7 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from histoseek.api import Archive
-from histoseek.simulate.cohort import CohortSpec, write_cohort
+from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
 from tests.browser.chromium import FLAGS, find_chromium
 from tests.browser.watched import expect_loaded
 from tests.server.running import serving

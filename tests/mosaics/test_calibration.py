@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from histoseek.mosaics.calibration import (
+from histoseek.mosaics.calibration_curves import (
     Curve,
     NeighbourPairs,
     fit_curve,

@@ -12,7 +12,7 @@ import pytest
 
 from histoseek.errors import ConfigurationError
 from histoseek.geometry import Size
-from histoseek.simulate.cohort import CohortSpec, plan_slides
+from histoseek.simulate.cohort_spec import CohortSpec, plan_slides
 from histoseek.simulate.diagnoses import DIAGNOSES, write_report
 from histoseek.simulate.slide import SlideSpec, render_region, render_strips, write_slide
 from histoseek.slides.slide import open_slide

@@ -12,7 +12,7 @@ from histoseek.archive.layout import ArchiveLayout
 from histoseek.encoders.space import EmbeddingSpace
 from histoseek.errors import DamagedArchive
 from histoseek.files import as_archive_errors, write_atomic
-from histoseek.mosaics.calibration import CalibrationCurve, Curve, Reliability
+from histoseek.mosaics.calibration_curves import CalibrationCurve, Curve, Reliability
 from histoseek.mosaics.distances import Fusion
 
 FORMAT = 2

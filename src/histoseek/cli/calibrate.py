@@ -12,7 +12,7 @@ from histoseek.cli.options import ArchiveOption, JsonOption
 if TYPE_CHECKING:
     from histoseek.archive.calibration import Calibration, LabelCalibration
     from histoseek.archive.fusion import PartsOfDistance
-    from histoseek.mosaics.calibration import Reliability
+    from histoseek.mosaics.calibration_curves import Reliability
 
 
 def calibrate(
@@ -71,7 +71,7 @@ def _print_share(parts: PartsOfDistance) -> None:
 
 
 def _print_label(label: LabelCalibration) -> None:
-    from histoseek.mosaics.calibration import TOP_RANKS
+    from histoseek.mosaics.calibration_curves import TOP_RANKS
     from histoseek.search.calibration.fit import DEPTH
 
     fitted = label.fitted

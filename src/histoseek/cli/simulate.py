@@ -20,7 +20,7 @@ def simulate(
 ) -> None:
     """Write a cohort of simulated H&E slides with matching reports: no real tissue, no patients."""
     from histoseek.progress import terminal_progress
-    from histoseek.simulate.cohort import CohortSpec, write_cohort
+    from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
 
     spec = CohortSpec(patients, slides_per_patient, sites, size, spacing, seed, site_effect)
     with terminal_progress("simulated slides", total=patients * slides_per_patient) as reporter:

@@ -183,20 +183,15 @@ def check_site(
     metric_column = with_same.names.index(metric)
     owners = patients[with_same.queries][is_answerable]
     values_of_rankings = [each.per_query[is_answerable, metric_column] for each in rankings]
+    chances = [_average(each.chances[is_answerable, metric_column]) for each in rankings]
     figures = [
-        MetricEstimate(
-            metric,
-            *_estimate_mean(values, owners, seed),
-            _average(each.chances[is_answerable, metric_column]),
-            len(values),
-        )
-        for values, each in zip(values_of_rankings, rankings, strict=True)
+        MetricEstimate(metric, *_estimate_mean(values, owners, seed), chance, len(values))
+        for values, chance in zip(values_of_rankings, chances, strict=True)
     ]
-    control = (
-        Control(figures[2], *_estimate_mean(values_of_rankings[2] - values_of_rankings[1], owners, seed, -1))
-        if control_scores
-        else None
-    )
+    control = None
+    if control_scores is not None:
+        cost = values_of_rankings[2] - values_of_rankings[1]
+        control = Control(figures[2], *_estimate_mean(cost, owners, seed, -1))
     fall = _estimate_mean(values_of_rankings[0] - values_of_rankings[1], owners, seed, -1)
     return SiteCheck(column, from_vectors, from_label, figures[0], figures[1], *fall, control)
 

@@ -81,7 +81,7 @@ def _build_comparison(builder: Any, groups: int, query: Any, step: Any, barcode:
 def _whole_product(typing: Any, row: Any, query: Any, steps: Any) -> Any:
     """The inner product of the first 64 * `steps` floats at two addresses, in the order that `plain` states."""
     signature = types.float32(types.uintp, types.uintp, types.intp)
-    return signature, lambda _, builder, __, arguments: _summed(builder, *arguments)
+    return signature, lambda _, builder, __, arguments: _build_sum(builder, *arguments)
 
 
 @intrinsic  # type: ignore[misc, unused-ignore]
@@ -91,7 +91,7 @@ def _multiply_add(typing: Any, factor: Any, other: Any, addend: Any) -> Any:
     return signature, lambda _, builder, __, arguments: _call(builder, "llvm.fma.f32", ir.FloatType(), *arguments)
 
 
-def _summed(builder: Any, row: Any, query: Any, steps: Any) -> Any:
+def _build_sum(builder: Any, row: Any, query: Any, steps: Any) -> Any:
     number, lane, lanes = ir.FloatType(), ir.IntType(32), LANES // _SUMS
     vector = ir.VectorType(number, lanes)
     row, query = (builder.inttoptr(place, vector.as_pointer()) for place in (row, query))

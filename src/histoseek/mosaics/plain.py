@@ -82,11 +82,11 @@ def multiply_add(factor: Array, other: Array, addend: Array) -> Array:
     doubtful = (wide.view(np.int64) & _BELOW_FLOAT32) == _HALF_WAY
     doubtful |= np.abs(wide) < _LEAST_NORMAL
     if doubtful.any():
-        wide = _rounded_to_odd(product, addend, wide)
+        wide = _round_to_odd(product, addend, wide)
     return wide.astype(np.float32)
 
 
-def _rounded_to_odd(first: Array, second: Array, total: Array) -> Array:
+def _round_to_odd(first: Array, second: Array, total: Array) -> Array:
     """The sum, moved to the neighbour with an odd last bit where it is not exact: that rounds as the exact sum does."""
     shifted = total - first
     rest = (first - (total - shifted)) + (second - shifted)

@@ -11,7 +11,7 @@ from typing import Literal
 from histoseek.archive.schema import SlideRecord, owner_of, value_of
 from histoseek.geometry import Rect
 from histoseek.jsonable import NOT_IN_JSON, json_name, plain
-from histoseek.mosaics.calibration import is_novel
+from histoseek.mosaics.calibration_curves import is_novel
 from histoseek.search.attention import Attention
 from histoseek.search.explanation import Explanation, Phrase, TextRegion
 from histoseek.search.vote import Ballot, Vote, take_vote

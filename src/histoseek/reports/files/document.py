@@ -64,7 +64,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportRefusal:
+class FileRefusal:
     """A file, or one row of it, that was left out: what is wrong and the next step."""
 
     source: ReportSource
@@ -102,6 +102,6 @@ class ReportBatch:
 
     reports: tuple[Report, ...]
     files: tuple[ReportFileSummary, ...]
-    refused: tuple[ReportRefusal, ...]
+    refused: tuple[FileRefusal, ...]
     folded: tuple[str, ...]
     differing: tuple[str, ...]

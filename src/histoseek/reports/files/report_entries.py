@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from histoseek.reports.files.document import ReportPart, ReportRefusal, ReportSource
+from histoseek.reports.files.document import FileRefusal, ReportPart, ReportSource
 from histoseek.reports.files.encodings import clean_id, clean_text
 from histoseek.reports.files.raw_tables import BadRow, RawRow, RawTable, is_null
 from histoseek.reports.files.report_columns import PART_NAMES, ColumnMapping, PartName, Role
@@ -67,7 +67,7 @@ class ReportEntry:
         return tuple((part.name, part.text) for part in self.parts)
 
 
-def read_entries(table: RawTable, mapping: ColumnMapping) -> Iterator[ReportEntry | ReportRefusal]:
+def read_entries(table: RawTable, mapping: ColumnMapping) -> Iterator[ReportEntry | FileRefusal]:
     """The rows of a table as entries; rows that cannot be used as refusals."""
     by_role: dict[Role, list[int]] = {}
     for assignment in mapping.roles:
@@ -75,7 +75,7 @@ def read_entries(table: RawTable, mapping: ColumnMapping) -> Iterator[ReportEntr
     for row in table.rows:
         source = ReportSource(table.path, row.number)
         if isinstance(row, BadRow):
-            yield ReportRefusal(source, row.what, row.advice)
+            yield FileRefusal(source, row.what, row.advice)
             continue
         faulty_column = next(
             (assignment.column for assignment in mapping.roles if table.names.index(assignment.column) in row.faults),
@@ -83,17 +83,17 @@ def read_entries(table: RawTable, mapping: ColumnMapping) -> Iterator[ReportEntr
         )
         if faulty_column is not None:
             what = f"{row.faults[table.names.index(faulty_column)]} in {faulty_column!r}"
-            yield ReportRefusal(source, what, "Give one text, or a list of texts")
+            yield FileRefusal(source, what, "Give one text, or a list of texts")
             continue
         excess = [cell for cell in row.cells[len(table.names) :] if cell]
         if excess or len(row.cells) < len(table.names):
             what = f"{len(row.cells)} cells where the header has {len(table.names)}"
-            yield ReportRefusal(source, what, "Check the quotes around its text; quotes inside it must be doubled")
+            yield FileRefusal(source, what, "Check the quotes around its text; quotes inside it must be doubled")
         else:
             yield _make_entry(row, by_role, source)
 
 
-def _make_entry(row: RawRow, by_role: dict[Role, list[int]], source: ReportSource) -> ReportEntry | ReportRefusal:
+def _make_entry(row: RawRow, by_role: dict[Role, list[int]], source: ReportSource) -> ReportEntry | FileRefusal:
     def read_cell(role: Role, clean: Callable[[str], str] = clean_id) -> str | None:
         cell = next((row.cells[index] for index in by_role.get(role, ())), "")
         return None if is_null(cell) else clean(cell) or None
@@ -103,13 +103,13 @@ def _make_entry(row: RawRow, by_role: dict[Role, list[int]], source: ReportSourc
     slide_ids = _split_ids(_SEVERAL_IDS, read_cell("slide_id", str))
     files = _split_ids(_SEVERAL_FILES, read_cell("file", str))
     if not (any(ids) or slide_ids or files):
-        return ReportRefusal(source, "the row has no id", "Fill in its slide_id, case_id or file, or remove the row")
+        return FileRefusal(source, "the row has no id", "Fill in its slide_id, case_id or file, or remove the row")
     if not parts:
-        return ReportRefusal(source, "no text", "Fill it in, or remove the row")
+        return FileRefusal(source, "no text", "Fill it in, or remove the row")
     longest = max(len(part.text) for part in parts)
     if longest > LONGEST_TEXT:
         what = f"{longest:,} characters; a report may have at most {LONGEST_TEXT:,}"
-        return ReportRefusal(source, what, "Check for a quote that is not closed, or shorten it")
+        return FileRefusal(source, what, "Check for a quote that is not closed, or shorten it")
     order = _read_order(read_cell("sequence"), read_cell("date"))
     is_addendum = bool(_ADDENDUM.search(read_cell("kind") or "")) or all(part.name == "addendum" for part in parts)
     persons = tuple(_read_persons(row.cells[index] for index in by_role.get("person", ())))

@@ -10,11 +10,11 @@ from pathlib import Path
 from histoseek.errors import BadTable, InputError
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.reports.files.document import (
+    FileRefusal,
     Format,
     ReportBatch,
     ReportFileSummary,
     ReportPart,
-    ReportRefusal,
     ReportSource,
 )
 from histoseek.reports.files.encodings import clean_id
@@ -47,7 +47,7 @@ class _FileContent:
 
     files: tuple[ReportFileSummary, ...]
     entries: tuple[ReportEntry, ...]
-    refused: tuple[ReportRefusal, ...]
+    refused: tuple[FileRefusal, ...]
 
 
 def read_reports(
@@ -69,7 +69,7 @@ def read_reports(
         except InputError as error:
             if len(files) == 1:
                 raise
-            contents.append(_FileContent((), (), (ReportRefusal(ReportSource(file), error.what, error.advice),)))
+            contents.append(_FileContent((), (), (FileRefusal(ReportSource(file), error.what, error.advice),)))
         reporter.advance()
     return _batch(contents)
 
@@ -148,7 +148,7 @@ def _read_rows(table: RawTable, columns: ReportColumns | None) -> _FileContent:
         raise BadTable(table.path, "no rows", "Give a table with one row per slide or case")
     named_patients = sum(entry.has_named_patient for entry in entries)
     summary = ReportFileSummary(table.path, table.format, table.encoding, mapping, len(entries), named_patients)
-    return _FileContent((summary,), entries, tuple(row for row in items if isinstance(row, ReportRefusal)))
+    return _FileContent((summary,), entries, tuple(row for row in items if isinstance(row, FileRefusal)))
 
 
 def _read_sheets(path: Path, columns: ReportColumns | None) -> _FileContent:

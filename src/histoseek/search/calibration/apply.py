@@ -11,7 +11,7 @@ from histoseek.archive.calibration import Calibration, LabelCalibration, has_old
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.fusion import distance_of
 from histoseek.errors import ConfigurationError
-from histoseek.mosaics.calibration import UNLIKELY, Curve, is_novel, measure_novelty
+from histoseek.mosaics.calibration_curves import UNLIKELY, Curve, is_novel, measure_novelty
 from histoseek.search.options import SearchOptions
 from histoseek.search.results import SearchResult
 from histoseek.search.vote import UNLIKE_ANYTHING

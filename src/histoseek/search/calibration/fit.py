@@ -15,7 +15,7 @@ from histoseek.archive.fusion import PartsOfDistance, block_for, compare_slides,
 from histoseek.archive.schema import SlideRecord, owner_of, value_of
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import ArchiveError
-from histoseek.mosaics.calibration import NeighbourPairs, fit_curve
+from histoseek.mosaics.calibration_curves import NeighbourPairs, fit_curve
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance, get_distance
 from histoseek.mosaics.fusion import ComparedParts, ShareChoice, choose_share
 from histoseek.progress import Reporter, SilentReporter

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from histoseek.archive.schema import MetadataValue, SlideRecord
-from histoseek.mosaics.calibration import is_novel
+from histoseek.mosaics.calibration_curves import is_novel
 from histoseek.reports.concepts.vocabulary import load_vocabulary
 from histoseek.reports.facts.report_facts import list_values, make_concept_token
 from histoseek.reports.facts.structured import extract_facts

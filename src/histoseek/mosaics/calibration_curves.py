@@ -58,7 +58,7 @@ class NeighbourPairs:
         return self._share_by_patient(np.ones(len(self)))
 
     @property
-    def shown(self) -> Booleans:
+    def is_top_ranked(self) -> Booleans:
         """Which pairs a search would show, bool [P]."""
         return self.ranks <= TOP_RANKS
 
@@ -174,18 +174,18 @@ def fit_curve(pairs: NeighbourPairs, seed: int = 0) -> CalibrationCurve:
 
     The figures are of that same cross-validation, in which two methods were compared and nothing else was chosen.
     """
-    weights, shown = pairs.weights, pairs.part(pairs.shown)
+    weights, top_pairs = pairs.weights, pairs.part(pairs.is_top_ranked)
     said = {method: _predict_held_out(pairs, weights, fitted, seed) for method, fitted in _METHODS.items()}
     method = min(said, key=lambda name: measure_reliability(said[name], pairs.same, weights).log_loss)
-    each = shown.equal_weights
+    each = top_pairs.equal_weights
     return CalibrationCurve(
         curve=_fit_limited(_METHODS[method], pairs, weights),
         method=method,
-        held_out=measure_reliability(said[method][pairs.shown], shown.same, each),
+        held_out=measure_reliability(said[method][pairs.is_top_ranked], top_pairs.same, each),
         deep=measure_reliability(said[method], pairs.same, pairs.equal_weights),
-        score=measure_reliability(np.clip(1 - shown.distances, 0, 1), shown.same, each),
-        base_rate=float(np.average(shown.same, weights=each)),
-        base=measure_reliability(_predict_held_out(shown, each, _fit_base_rate, seed), shown.same, each),
+        score=measure_reliability(np.clip(1 - top_pairs.distances, 0, 1), top_pairs.same, each),
+        base_rate=float(np.average(top_pairs.same, weights=each)),
+        base=measure_reliability(_predict_held_out(top_pairs, each, _fit_base_rate, seed), top_pairs.same, each),
     )
 
 
