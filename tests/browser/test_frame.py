@@ -33,7 +33,7 @@ def test_a_wrong_token_is_told_and_a_right_one_opens(watched: Watched, server: R
     page.goto(server.url)
     page.get_by_label("Token").fill("no-such-token")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("does not know this token")
+    expect(page.get_by_role("alert")).to_contain_text("not valid")
     assert accessibility_faults(page) == []
     page.get_by_label("Token").fill(server.token)
     page.get_by_role("button", name="Open").click()
@@ -74,7 +74,7 @@ def test_the_text_of_a_report_stays_in_its_tab(opened: Page, server: RunningServ
     expect(opened.get_by_role("region", name="Results")).to_be_visible()
     other = opened.context.new_page()
     other.goto(address)
-    expect(other.get_by_text("Only the tab where it was pasted has it")).to_have_count(1)
+    expect(other.get_by_text("kept only in the tab where it was pasted")).to_have_count(1)
 
 
 def test_the_theme_follows_the_system_until_it_is_switched(opened: Page) -> None:
@@ -212,7 +212,7 @@ def test_a_page_behind_the_last_leads_to_the_first_and_is_no_search_of_its_own(o
 def test_what_had_no_answer_is_asked_for_again_when_the_browser_is_online(watched: Watched, opened: Page) -> None:
     opened.route("**/search", lambda route: route.abort())
     ask(opened, "carcinoma")
-    expect(opened.get_by_role("alert")).to_contain_text("does not answer")
+    expect(opened.get_by_role("alert")).to_contain_text("does not respond")
     opened.unroute("**/search")
     opened.evaluate("dispatchEvent(new Event('online'))")
     expect(opened.locator("[data-result]").first).to_be_visible()

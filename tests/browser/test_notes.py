@@ -85,7 +85,7 @@ def test_a_note_that_could_not_be_saved_stays_and_is_saved_later(
     refuse_changes(opened)
     type_into(first, "see the margin")
     expect(first).to_have_accessible_description(
-        "Not saved. The server does not answer. Look whether it runs, then try again. Try again"
+        "Not saved. The server does not respond. Check that it is running, then try again. Try again"
     )
     expect(first).to_have_value("see the margin")
     assert accessibility_faults(opened) == []
@@ -117,13 +117,13 @@ def test_notes_of_two_tabs_are_merged_and_conflicts_are_chosen(
     expect(first).to_have_value("mine too")
     assert notes(client, noted) == ["theirs again", "mine"]
     with opened.expect_response(is_saved):
-        opened.get_by_role("button", name="Save this one").click()
+        opened.get_by_role("button", name="Save mine").click()
     expect(opened.get_by_text("It is now: theirs again")).to_have_count(0)
     assert notes(client, noted) == ["mine too", "mine"]
 
     write_elsewhere(client, noted, "theirs at last")
     type_into(first, "mine at last")
-    opened.get_by_role("button", name="Take the other").click()
+    opened.get_by_role("button", name="Use theirs").click()
     expect(first).to_have_value("theirs at last")
     watched.expect_complaint("409")
 
@@ -170,7 +170,7 @@ def test_the_list_stays_while_the_server_does_not_answer(
     type_into(first, "still here")
     opened.get_by_role("button", name=f"Move {noted.items[0].slide_id} down").click()
     names = opened.get_by_role("navigation", name="Collections")
-    expect(names.get_by_role("alert")).to_contain_text("No answer")
+    expect(names.get_by_role("alert")).to_contain_text("No response")
     expect(names.get_by_role("link", name="with notes")).to_be_visible()
     expect(first).to_have_value("still here")
 

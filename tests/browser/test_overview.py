@@ -60,21 +60,21 @@ def test_a_lasso_around_all_chooses_all_and_a_click_leaves_one_out(overview: Pag
 
 
 def test_all_in_view_are_chosen_after_moving_by_keys(overview: Page) -> None:
-    overview.get_by_role("button", name="Choose all in view").click()
+    overview.get_by_role("button", name="Select all in view").click()
     expect(chosen(overview)).to_have_count(10)
     for key in ["ArrowRight"] * 60:
         overview.get_by_role("application").press(key)
-    overview.get_by_role("button", name="Choose all in view").click()
+    overview.get_by_role("button", name="Select all in view").click()
     expect(chosen(overview)).to_have_count(0)
     overview.get_by_role("application").press("0")
-    overview.get_by_role("button", name="Choose all in view").click()
+    overview.get_by_role("button", name="Select all in view").click()
     expect(chosen(overview)).to_have_count(10)
 
 
 def test_colours_follow_the_column_and_what_is_chosen_stays(overview: Page, indexed: Path) -> None:
-    overview.get_by_role("button", name="Choose all in view").click()
+    overview.get_by_role("button", name="Select all in view").click()
     overview.get_by_label("Colour by").select_option("organ")
-    organs = {record.organ or "not known" for record in Archive.open(indexed).records()}
+    organs = {record.organ or "unknown" for record in Archive.open(indexed).records()}
     expect(overview.get_by_role("checkbox")).to_have_count(len(organs))
     for organ in organs:
         expect(overview.get_by_role("checkbox", name=organ)).to_be_checked()

@@ -57,5 +57,5 @@ def test_results_print_patients_cases_filters_and_the_vote(opened: Page, indexed
     found = records[first.get_attribute("data-slide") or ""]
     expect(first).to_contain_text(f"Patient {found.patient_id}")
     expect(first).to_contain_text(f"Case {found.case_id}")
-    expect(opened.get_by_label("Filters in force")).to_be_visible()
+    expect(opened.get_by_label("Active filters")).to_be_visible()
     expect(opened.get_by_text("Vote on diagnosis")).to_be_visible()

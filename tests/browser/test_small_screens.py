@@ -67,7 +67,7 @@ def test_a_narrow_list_leads_to_the_vote_and_the_filters(opened: Page) -> None:
     opened.set_viewport_size(NARROW)
     ask(opened)
     assert accessibility_faults(opened) == []
-    opened.get_by_role("button", name="What the results say").click()
-    expect(opened.get_by_role("complementary", name="What the results say")).to_be_in_viewport()
+    opened.get_by_role("button", name="Vote of the results").click()
+    expect(opened.get_by_role("complementary", name="Vote of the results")).to_be_in_viewport()
     opened.get_by_role("button", name="Filters", exact=True).click()
     expect(opened.get_by_role("heading", name="Filters")).to_be_in_viewport()

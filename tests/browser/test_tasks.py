@@ -171,7 +171,7 @@ def test_filters_narrow_the_results_and_their_counts_say_how_much(opened: Page, 
     wanted = [one for one in before if records[one].organ == organ]
     expect(results(opened)).to_have_count(len(wanted))
     assert slide_ids(opened) == wanted
-    opened.get_by_role("button", name=re.compile("Take the filter Organ")).click()
+    opened.get_by_role("button", name=re.compile("Remove the filter Organ")).click()
     expect(results(opened)).to_have_count(len(before))
 
 
@@ -190,7 +190,7 @@ def test_a_judged_result_is_kept_and_ranks_anew(opened: Page, server: RunningSer
     assert judged == {wanted: True, unwanted: False}
     opened.reload()
     assert slide_ids(opened)[0] == wanted
-    opened.get_by_role("button", name="Take all back").click()
+    opened.get_by_role("button", name="Undo all").click()
     expect(results(opened)).to_have_count(len(before))
     assert slide_ids(opened) == before
 
@@ -275,7 +275,7 @@ def test_slides_are_collected_noted_and_taken_away(opened: Page, client: Client)
     opened.get_by_role("group", name=f"Slide {first}").get_by_role("button", name="Add to a collection").click()
     dialog = opened.get_by_role("dialog")
     dialog.get_by_label("Name").fill("for the seminar")
-    dialog.get_by_role("button", name="Make collection").click()
+    dialog.get_by_role("button", name="Create collection").click()
     expect(dialog).to_have_count(0)
     opened.get_by_role("navigation", name="Views").get_by_role("link", name="Collections").click()
     opened.get_by_role("link", name=re.compile("for the seminar")).click()

@@ -37,7 +37,7 @@ def test_added_as_json(folder: Path) -> None:
 
 
 def test_listed_tokens_are_no_secrets(folder: Path) -> None:
-    assert "no tokens" in run(folder, "list")
+    assert "No tokens" in run(folder, "list")
     text = run(folder, "add", "ann").strip()
     plain, listed = run(folder, "list"), json.loads(run(folder, "list", "--json"))
     assert plain.startswith("ann: read, id ")

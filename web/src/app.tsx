@@ -61,16 +61,16 @@ function Footer(): JSX.Element {
 /** The view of the address; a change of view puts the focus on it, so that screen readers say where they are. */
 function Content(): JSX.Element {
   const main = useRef<HTMLElement>(null);
-  const shown = view.value;
+  const currentView = view.value;
   const first = useRef(true);
   useEffect(() => {
-    document.title = strings.app.title(strings.app.views[shown]);
+    document.title = strings.app.title(strings.app.views[currentView]);
     if (!first.current) begin(main.current);
     first.current = false;
-  }, [shown]);
+  }, [currentView]);
   return (
-    <main id="content" class="main" ref={main} tabIndex={-1} aria-label={strings.app.views[shown]}>
-      <ArchiveView shown={shown} />
+    <main id="content" class="main" ref={main} tabIndex={-1} aria-label={strings.app.views[currentView]}>
+      <ArchiveView currentView={currentView} />
     </main>
   );
 }
@@ -81,11 +81,11 @@ function begin(main: HTMLElement | null): void {
   main?.closest(".app")?.scrollTo({ top: 0 });
 }
 
-function ArchiveView({ shown }: { shown: View }): JSX.Element {
+function ArchiveView({ currentView }: { currentView: View }): JSX.Element {
   const { loading, value, error } = archiveList.state.value;
   if (error) return <ErrorPanel error={error} onRetry={archiveList.reload} />;
   if (!value) return <>{loading && <Spinner />}</>;
-  const Shown = VIEW_COMPONENTS[shown];
+  const Shown = VIEW_COMPONENTS[currentView];
   if (archive.value) return <Shown />;
   const wanted = route.value.archive;
   if (wanted === null || !value.length) return <Note kind="warning">{strings.app.noArchives}</Note>;

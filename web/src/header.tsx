@@ -40,10 +40,10 @@ export function Header(): JSX.Element {
 }
 
 function ArchivePicker(): JSX.Element | null {
-  const known = archiveList.state.value.value ?? [];
-  if (!known.length) return null;
+  const archives = archiveList.state.value.value ?? [];
+  if (!archives.length) return null;
   const choose = (name: string): void => {
-    const chosen = known.find((one) => one.name === name);
+    const chosen = archives.find((one) => one.name === name);
     if (chosen) go(routeInArchive(route.peek(), chosen));
   };
   return (
@@ -53,7 +53,7 @@ function ArchivePicker(): JSX.Element | null {
       value={archiveName.value}
       onChange={(event) => choose(event.currentTarget.value)}
     >
-      {known.map(({ name, slides }) => (
+      {archives.map(({ name, slides }) => (
         <option key={name} value={name}>
           {`${name} (${strings.app.slides(slides)})`}
         </option>

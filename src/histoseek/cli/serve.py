@@ -19,24 +19,24 @@ def serve(
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8750,
-    workers: Annotated[int, typer.Option(help="Processes that answer.")] = 1,
+    workers: Annotated[int, typer.Option(help="Number of server processes.")] = 1,
     state: Annotated[
         Path | None,
-        typer.Option(help="Folder of tokens, uploads, feedback.  [default: ~/.local/share/histoseek/server]"),
+        typer.Option(help="Folder for tokens, uploads and feedback.  [default: ~/.local/share/histoseek/server]"),
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="Let tokens of the role write change archives.")] = False,
     import_folder: Annotated[
-        Path | None, typer.Option(help="Folder whose slides may be indexed, and where indexed uploads are kept.")
+        Path | None, typer.Option(help="Folder whose slides may be indexed, and in which indexed uploads are kept.")
     ] = None,
     upload_mb: Annotated[int, typer.Option(min=1, help="The largest slide that may be uploaded.")] = 4096,
-    no_token: Annotated[bool, typer.Option("--no-token", help="Ask for no token; only on loopback addresses.")] = False,
+    no_token: Annotated[bool, typer.Option("--no-token", help="Require no token; only on loopback addresses.")] = False,
     allowed_host: Annotated[
-        list[str] | None, typer.Option(help="A further name by which browsers may ask; repeatable.")
+        list[str] | None, typer.Option(help="A further host name to answer to; repeatable.")
     ] = None,
     trust_proxy: Annotated[
-        bool, typer.Option("--trust-proxy", help="X-Forwarded-For and -Proto come from an own proxy.")
+        bool, typer.Option("--trust-proxy", help="Trust X-Forwarded-For and -Proto, which your proxy sets.")
     ] = False,
-    json_logs: Annotated[bool, typer.Option("--json-logs", help="Log JSON lines.")] = False,
+    json_logs: Annotated[bool, typer.Option("--json-logs", help="Log in JSON lines.")] = False,
 ) -> None:
     """Serve archives: a page for browsers, and a REST API. Archives are only read, unless --write is given.
 
@@ -67,18 +67,18 @@ def serve(
 
 
 def _say(settings: ServerSettings, token: str | None) -> None:
-    """Tell where the page is, and the token if it is new: it is shown this once."""
+    """Print where the page is, and the token if it is new: it is shown only this once."""
     from histoseek.server.web_page import is_built
 
-    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"http://{shown}:{settings.port}/"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{host}:{settings.port}/"
     print(f"Serving {', '.join(settings.archives)} for research and education; not a medical device.")
     if not is_built():
-        print("The page is not built in this checkout of the sources: run `make page`. The REST API works.")
+        print("The page is not built in this checkout: run `make page`. The REST API works without it.")
     if token:
         print(f"Open {address}#token={token}")
-        print("This token is shown only now, and may do everything; `histoseek tokens add NAME` makes others.")
+        print("This token is shown only once and has all rights; `histoseek tokens add NAME` makes others.")
     elif settings.allow_anonymous:
-        print(f"Open {address} (no token is asked for)")
+        print(f"Open {address} (no token is required)")
     else:
         print(f"Open {address} with a token; `histoseek tokens add NAME` makes one")

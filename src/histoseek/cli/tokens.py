@@ -1,4 +1,4 @@
-"""`histoseek tokens`: who may ask the server."""
+"""`histoseek tokens`: who may use the server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from histoseek.cli.options import JsonOption
 if TYPE_CHECKING:
     from histoseek.server.security.tokens import Token, TokenStore
 
-tokens = typer.Typer(no_args_is_help=True, help="Tokens with which programs and persons ask the server.")
+tokens = typer.Typer(no_args_is_help=True, help="Tokens with which programs and people use the server.")
 
 StateOption = Annotated[
     Path | None,
@@ -23,32 +23,32 @@ StateOption = Annotated[
 
 @tokens.callback()
 def root() -> None:
-    """Tokens with which programs and persons ask the server."""
+    """Tokens with which programs and people use the server."""
 
 
 @tokens.command()
 def add(
-    name: Annotated[str, typer.Argument(help="Whose it is; stands in the audit log.")],
-    role: Annotated[Literal["read", "write"], typer.Option(help="read: look and search; write: change too.")] = "read",
+    name: Annotated[str, typer.Argument(help="Whose it is; appears in the audit log.")],
+    role: Annotated[Literal["read", "write"], typer.Option(help="read: search; write: also change archives.")] = "read",
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a token and print it. It can't be shown again: the server keeps a digest only."""
-    made = _store(state).add(name, role)
-    print(json.dumps({"token": made.text, **_facts(made.token)}, indent=1) if as_json else made.text)
+    """Make a token and print it. It can't be shown again: the server keeps only a digest."""
+    new = _store(state).add(name, role)
+    print(json.dumps({"token": new.text, **_facts(new.token)}, indent=1) if as_json else new.text)
 
 
 @tokens.command("list")
 def list_(state: StateOption = None, as_json: JsonOption = False) -> None:
     """List tokens: names, roles, when made, last used (to the hour) and revoked."""
-    found = _store(state).list_tokens()
+    all_tokens = _store(state).list_tokens()
     if as_json:
-        print(json.dumps([_facts(token) for token in found], indent=1))
+        print(json.dumps([_facts(token) for token in all_tokens], indent=1))
         return
-    for token in found:
+    for token in all_tokens:
         print(_line(token))
-    if not found:
-        print("no tokens: `histoseek tokens add NAME` makes one")
+    if not all_tokens:
+        print("No tokens. Make one with `histoseek tokens add NAME`.")
 
 
 @tokens.command()
@@ -56,7 +56,7 @@ def revoke(
     name: Annotated[str, typer.Argument(help="Name or id of the token.")],
     state: StateOption = None,
 ) -> None:
-    """Make a token useless, with the browser sessions begun with it, also for servers that run."""
+    """Revoke a token and its browser sessions, also for servers that are running."""
     print(_line(_store(state).revoke(name)))
 
 

@@ -29,7 +29,7 @@ from histoseek.errors import (
 from histoseek.rest.base import Problem
 from histoseek.search.filters.public import PRIVATE_COLUMNS
 from histoseek.server.errors import RequestError, Retriable, Unauthorized
-from histoseek.server.tiles.grid import NoSuchTile
+from histoseek.server.tiles.tile_grid import NoSuchTile
 
 MEDIA_TYPE = "application/problem+json"
 

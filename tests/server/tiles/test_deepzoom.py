@@ -17,7 +17,7 @@ from PIL import Image
 
 from histoseek.geometry import Level, Size
 from histoseek.server.tiles.deepzoom import DeepZoom
-from histoseek.server.tiles.grid import NoSuchTile, TileGrid
+from histoseek.server.tiles.tile_grid import NoSuchTile, TileGrid
 from histoseek.slides.readers.base import Pixels
 from histoseek.slides.slide import Slide, open_slide
 from histoseek.slides.sources.file import FileSource

@@ -16,8 +16,8 @@ from PIL import Image
 
 from histoseek.errors import InputError, SlideNotFound, UnreadableSlide
 from histoseek.server.tiles.deepzoom import DeepZoom
-from histoseek.server.tiles.grid import ImageInfo, NoSuchTile
 from histoseek.server.tiles.service import TileService
+from histoseek.server.tiles.tile_grid import ImageInfo, NoSuchTile
 from histoseek.slides.readers.base import Pixels
 from histoseek.slides.slide import Slide
 from histoseek.slides.sources.file import FileSource

@@ -23,7 +23,7 @@ from histoseek.server.uploads.messages import (
     Failure,
     InvalidMessage,
     Picture,
-    Progress,
+    ProgressReply,
     Ready,
     Reply,
     Request,
@@ -71,7 +71,7 @@ def test_requests_arrive_as_they_were_sent(pair: Pair, request_sent: Request) ->
     ("answer", "payload"),
     [
         (Ready(), b""),
-        (Progress(3, None), b""),
+        (ProgressReply(3, None), b""),
         (SlideDescription(FACTS), b""),
         (Picture(), bytes(range(256)) * 100),
         (Failure("NoTissue", "slide", "a", "b", ""), b""),

@@ -19,7 +19,7 @@ from histoseek.geometry import Rect
 from histoseek.progress import SilentReporter
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.deepzoom import DeepZoom
-from histoseek.server.tiles.grid import NoSuchTile
+from histoseek.server.tiles.tile_grid import NoSuchTile
 from histoseek.server.uploads.child_setup import ChildLimits
 from histoseek.server.uploads.errors import RefusedSlide, SandboxBusy
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits

@@ -28,7 +28,7 @@ export function AddDialog({ slideIds, onClose }: AddDialogProps): JSX.Element {
 }
 
 function Choices({ slideIds, onDone }: { slideIds: readonly string[]; onDone: () => void }): JSX.Element {
-  const known = collectionsNow.value;
+  const collections = collectionsNow.value;
   const choices = useRef<HTMLDivElement>(null);
   useEffect(() => {
     // After the dialog has opened, which puts the focus on its first button.
@@ -36,11 +36,11 @@ function Choices({ slideIds, onDone }: { slideIds: readonly string[]; onDone: ()
       if (!isTyping(choices.current)) choices.current?.querySelector<HTMLElement>("button, input")?.focus();
     });
     return () => cancelAnimationFrame(frame);
-  }, [known === null]);
-  const newestFirst = [...(known ?? [])].sort((a, b) => b.updated.localeCompare(a.updated));
+  }, [collections === null]);
+  const newestFirst = [...(collections ?? [])].sort((a, b) => b.updated.localeCompare(a.updated));
   return (
     <div ref={choices} class="collections-choices">
-      {!known && <Spinner />}
+      {!collections && <Spinner />}
       {newestFirst.map((collection) => (
         <Button
           key={collection.collection_id}

@@ -23,7 +23,7 @@ const words = strings.collections;
 export function CollectionDetail({ collection }: { collection: Collection }): JSX.Element {
   const items = collection.items.map(plainItem);
   const places = items.map(({ archive, slide_id }) => ({ archive, slide_id, note: "" }));
-  const { value: known, error, reload } = useResource(places, slidesOfItems);
+  const { value: slides, error, reload } = useResource(places, slidesOfItems);
   const list = useRef<HTMLOListElement>(null);
   const focusAt = useFocusAfterRemoval(list, items.length);
   const change = (edit: (now: CollectionItem[]) => CollectionItem[]): void =>
@@ -39,8 +39,8 @@ export function CollectionDetail({ collection }: { collection: Collection }): JS
             key={slideKey(item)}
             collectionId={collection.collection_id}
             item={item}
-            slide={known?.get(slideKey(item)) ?? null}
-            missing={known !== null && !known.has(slideKey(item))}
+            slide={slides?.get(slideKey(item)) ?? null}
+            missing={slides !== null && !slides.has(slideKey(item))}
             first={at === 0}
             last={at === items.length - 1}
             onMove={(by) => change((now) => withMoved(now, item, by))}
@@ -127,8 +127,8 @@ function Rename({ collection, onDone }: { collection: Collection; onDone: () => 
   const name = useSignal(collection.name);
   const rename = (event: Event): void => {
     event.preventDefault();
-    const given = name.value.trim();
-    if (given && given !== collection.name) void changeCollection(collection.collection_id, () => ({ name: given }));
+    const text = name.value.trim();
+    if (text && text !== collection.name) void changeCollection(collection.collection_id, () => ({ name: text }));
     onDone();
   };
   return (

@@ -42,9 +42,9 @@ export function draftOf(drafts: Drafts, place: NotePlace): Draft | null {
 
 /** The drafts with another text at a place whose saved note is `saved`; without one when the text is that. */
 export function withTyped(drafts: Drafts, place: NotePlace, text: string, saved: string): Drafts {
-  const known = draftOf(drafts, place);
-  if (text === saved) return drafts.filter((draft) => draft !== known);
-  if (known) return drafts.map((draft) => (draft === known ? { ...draft, text } : draft));
+  const current = draftOf(drafts, place);
+  if (text === saved) return drafts.filter((draft) => draft !== current);
+  if (current) return drafts.map((draft) => (draft === current ? { ...draft, text } : draft));
   const { collectionId, archive, slide_id } = place;
   return [...drafts, { collectionId, archive, slide_id, base: saved, text, problem: null }];
 }

@@ -18,8 +18,8 @@ export function NewCollectionForm({ kind = "plain", onName }: NewCollectionFormP
   const name = useSignal("");
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
-    const given = name.value.trim();
-    if (given && (await onName(given))) name.value = "";
+    const text = name.value.trim();
+    if (text && (await onName(text))) name.value = "";
   };
   return (
     <form class="collections-new" onSubmit={submit}>

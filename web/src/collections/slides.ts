@@ -18,14 +18,14 @@ export function slideKey({ archive, slide_id }: Pick<CollectionItem, "archive" |
 
 /** The slides of items, without those that are in no archive any more. */
 export async function slidesOfItems(items: readonly CollectionItem[], signal: AbortSignal): Promise<KnownSlides> {
-  const known = new Map<string, Slide>();
+  const slides = new Map<string, Slide>();
   for (const archive of new Set(items.map((item) => item.archive))) {
     const ids = items.filter((item) => item.archive === archive).map(({ slide_id }) => slide_id);
     for (const chunk of splitIntoChunks(ids, (id) => id.length + AROUND_ID, MOST_CHARACTERS)) {
       const parameters = { where: idsAmong(chunk), limit: MOST_A_PAGE };
       const page = await request<Page<Slide>>("GET", path`archives/${archive}/slides`, { parameters, signal });
-      for (const slide of page.items) known.set(slideKey({ archive, slide_id: slide.slide_id }), slide);
+      for (const slide of page.items) slides.set(slideKey({ archive, slide_id: slide.slide_id }), slide);
     }
   }
-  return known;
+  return slides;
 }

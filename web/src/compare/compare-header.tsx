@@ -13,15 +13,15 @@ import { likelihood } from "./likelihood";
 const texts = strings.compare;
 
 export interface CompareHeaderProps {
-  readonly shown: Comparison;
+  readonly comparison: Comparison;
   /** Null at the ends of the list. */
   readonly onPrevious: (() => void) | null;
   readonly onNext: (() => void) | null;
 }
 
 /** Which slides are compared, and how alike they are. */
-export function CompareHeader({ shown, onPrevious, onNext }: CompareHeaderProps): JSX.Element {
-  const { result } = shown;
+export function CompareHeader({ comparison, onPrevious, onNext }: CompareHeaderProps): JSX.Element {
+  const { result } = comparison;
   return (
     <header class="compare-head">
       <a class="compare-back screen-only" href={hrefTo({ view: "results", selected: null })}>
@@ -31,9 +31,9 @@ export function CompareHeader({ shown, onPrevious, onNext }: CompareHeaderProps)
         <h1>
           <span class="compare-rank">{texts.rank(result.rank)}</span> {result.slide.diagnosis ?? result.slide_id}
         </h1>
-        <Facts facts={[namesOf(shown), ...factsOf(result.slide)]} />
+        <Facts facts={[namesOf(comparison), ...factsOf(result.slide)]} />
       </div>
-      <Numbers shown={shown} />
+      <Numbers comparison={comparison} />
       <JudgeSlide slideId={result.slide_id} />
       <div class="compare-steps">
         <IconButton icon="left" label={texts.previous} disabled={!onPrevious} onClick={() => onPrevious?.()} />
@@ -44,10 +44,10 @@ export function CompareHeader({ shown, onPrevious, onNext }: CompareHeaderProps)
 }
 
 /** Which slides these are; null where the title says it. */
-function namesOf(shown: Comparison): string | null {
-  const { slide_id, slide } = shown.result;
-  const asked = querySlide(shown);
-  if (asked) return texts.names(asked.name, slide_id);
+function namesOf(comparison: Comparison): string | null {
+  const { slide_id, slide } = comparison.result;
+  const slideOfQuery = querySlide(comparison);
+  if (slideOfQuery) return texts.names(slideOfQuery.name, slide_id);
   return slide.diagnosis === null ? null : slide_id;
 }
 
@@ -71,7 +71,7 @@ export function Facts({ facts }: { facts: readonly (string | null)[] }): JSX.Ele
   );
 }
 
-function Numbers({ shown: { result, calibratedFor } }: { shown: Comparison }): JSX.Element {
+function Numbers({ comparison: { result, calibratedFor } }: { comparison: Comparison }): JSX.Element {
   const { score, probability, local, global } = result;
   const isLabelled = calibratedFor === null || valueIn(result.slide, calibratedFor) !== null;
   return (

@@ -39,7 +39,7 @@ function Compared({ slideId }: { slideId: string }): JSX.Element {
   }
   return (
     <Workspace
-      shown={{ query, result, calibratedFor: search?.calibrated_for ?? null }}
+      comparison={{ query, result, calibratedFor: search?.calibrated_for ?? null }}
       answer={answer}
       error={error}
       onRetry={reload}

@@ -20,10 +20,10 @@ export function framesOf(query: QueryEcho, result: Result, pair: PairContributio
     const colour = TEXT_COLOURS[place] ?? OTHER_COLOUR;
     return framed(region, { id: textId(place), colour, label, name: strings.compare.textRegion(label), kind: "text" });
   });
-  const asked = query.regions.map((region, place) => askedFrame(region, place));
+  const drawn = query.regions.map((region, place) => queryFrame(region, place));
   const other = pair ? pairFrames(pair) : NONE;
   return {
-    query: [...asked, ...matches.flatMap((match) => match.query), ...other.query],
+    query: [...drawn, ...matches.flatMap((match) => match.query), ...other.query],
     result: [...matches.flatMap((match) => match.result), ...texts.flat(), ...other.result],
   };
 }
@@ -59,9 +59,16 @@ function pairFrames(pair: PairContribution): Frames {
   return { query: framed(pair.query_region, look), result: framed(pair.result_region, look) };
 }
 
-function askedFrame(rect: Region, place: number): Frame {
+function queryFrame(rect: Region, place: number): Frame {
   const label = `Q${place + 1}`;
-  return { id: `asked-${place}`, rect, colour: "#ffffff", label, name: strings.compare.asked(label), kind: "drawn" };
+  return {
+    id: `asked-${place}`,
+    rect,
+    colour: "#ffffff",
+    label,
+    name: strings.compare.queryRegion(label),
+    kind: "drawn",
+  };
 }
 
 function framed(region: Region | null, look: Omit<Frame, "rect">): readonly Frame[] {

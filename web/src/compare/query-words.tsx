@@ -9,10 +9,10 @@ import { type ArchivedSlide, withCache } from "./cached-requests";
 
 const texts = strings.compare;
 
-/** The words asked with: a sentence, a report, or the report of a slide. */
-export function QueryWords({ asked, query }: { asked: Query | null; query: QueryEcho }): JSX.Element | null {
-  if (asked?.kind === "report" && asked.slide_id) return <QueryReport slideId={asked.slide_id} />;
-  const text = query.text ?? (asked?.kind === "report" ? asked.text : null);
+/** The words request with: a sentence, a report, or the report of a slide. */
+export function QueryWords({ request, query }: { request: Query | null; query: QueryEcho }): JSX.Element | null {
+  if (request?.kind === "report" && request.slide_id) return <QueryReport slideId={request.slide_id} />;
+  const text = query.text ?? (request?.kind === "report" ? request.text : null);
   if (!text && !query.without) return null;
   return (
     <section class="compare-query-words">

@@ -24,7 +24,7 @@ export interface SlidePaneProps extends Shown {
 }
 
 /** A slide with its name, and ways to search with it or with regions of it. */
-export function SlidePane({ role, name, of, reference, ...shown }: SlidePaneProps): JSX.Element {
+export function SlidePane({ role, name, of, reference, ...paneProps }: SlidePaneProps): JSX.Element {
   const { value, loading, error, reload } = useResource(of, fetchPicture);
   const key = pictureKey(of);
   const source = value?.key === key ? value : null;
@@ -43,7 +43,7 @@ export function SlidePane({ role, name, of, reference, ...shown }: SlidePaneProp
         </Button>
       </div>
       <SlideViewer
-        {...shown}
+        {...paneProps}
         label={`${role} ${name}`}
         source={source}
         regions={regions}

@@ -4,7 +4,7 @@ import type { Explanation, Match, PairContribution } from "../api/types";
 
 export type Part =
   | { readonly kind: "base" | "global" }
-  /** match: which of the shown matches this pair is, from 0; null: none of them. */
+  /** match: which of the largest matches this pair is, from 0; null: none of them. */
   | { readonly kind: "pair"; readonly pair: PairContribution; readonly match: number | null }
   | { readonly kind: "rest"; readonly count: number };
 
@@ -19,12 +19,12 @@ export interface Step {
 /** The parts that weigh most, at most `most` pairs of them, and all other pairs as one; the last step ends at the score. */
 export function waterfall(explanation: Explanation, matches: readonly Match[], most: number): readonly Step[] {
   const byWeight = [...explanation.pairs].sort((a, b) => Math.abs(b.share) - Math.abs(a.share));
-  const shown = byWeight.slice(0, most).sort((a, b) => b.share - a.share);
+  const largest = byWeight.slice(0, most).sort((a, b) => b.share - a.share);
   const rest = byWeight.slice(most);
   const parts: [Part, number][] = [
     [{ kind: "base" }, explanation.base],
     [{ kind: "global" }, explanation.global],
-    ...shown.map((pair): [Part, number] => [{ kind: "pair", pair, match: matchOf(pair, matches) }, pair.share]),
+    ...largest.map((pair): [Part, number] => [{ kind: "pair", pair, match: matchOf(pair, matches) }, pair.share]),
     [{ kind: "rest", count: rest.length }, rest.reduce((sum, pair) => sum + pair.share, 0)],
   ];
   let sum = 0;

@@ -22,7 +22,7 @@ import { type Places, usePlaces } from "./use-places";
 const opacity = signal(0.6);
 
 export interface WorkspaceProps {
-  readonly shown: Comparison;
+  readonly comparison: Comparison;
   /** Null until it has come. */
   readonly answer: ExplainResponse | null;
   readonly error: ApiError | null;
@@ -30,14 +30,14 @@ export interface WorkspaceProps {
 }
 
 /** Both slides, what they have in common, and the report. */
-export function Workspace({ shown, answer, error, onRetry }: WorkspaceProps): JSX.Element {
-  const { query, result } = shown;
-  const places = usePlaces(shown);
-  const asked = querySlide(shown);
+export function Workspace({ comparison, answer, error, onRetry }: WorkspaceProps): JSX.Element {
+  const { query, result } = comparison;
+  const places = usePlaces(comparison);
+  const slideOfQuery = querySlide(comparison);
   const overlay = OVERLAYS.find((one) => one === route.value.shown.overlay) ?? "off";
   return (
-    <div class={`compare ${asked ? "" : "compare-one"}`}>
-      <CompareHeader shown={shown} {...useNeighbours(result.slide_id)} />
+    <div class={`compare ${slideOfQuery ? "" : "compare-one"}`}>
+      <CompareHeader comparison={comparison} {...useNeighbours(result.slide_id)} />
       <Controls
         overlay={overlay}
         hasMaps={Boolean(answer?.query_attention || answer?.result_attention)}
@@ -46,11 +46,11 @@ export function Workspace({ shown, answer, error, onRetry }: WorkspaceProps): JS
         onOpacity={(value) => {
           opacity.value = value;
         }}
-        lock={asked ? places.lock : null}
+        lock={slideOfQuery ? places.lock : null}
       />
-      <Slides shown={shown} answer={answer} places={places} overlay={overlay} />
+      <Slides comparison={comparison} answer={answer} places={places} overlay={overlay} />
       <SidePanel result={result} selected={places.selected} onGo={places.go} onPair={places.goToPair}>
-        <QueryWords asked={route.value.query} query={query} />
+        <QueryWords request={route.value.query} query={query} />
         {error && <ErrorPanel error={error} onRetry={onRetry} />}
       </SidePanel>
     </div>
@@ -58,30 +58,30 @@ export function Workspace({ shown, answer, error, onRetry }: WorkspaceProps): JS
 }
 
 interface SlidesProps {
-  readonly shown: Comparison;
+  readonly comparison: Comparison;
   readonly answer: ExplainResponse | null;
   readonly places: Places;
   readonly overlay: Overlay;
 }
 
-/** The slide asked with, where there is one, and the result. */
-function Slides({ shown, answer, places, overlay }: SlidesProps): JSX.Element {
-  const { result } = shown;
+/** The slide slideOfQuery with, where there is one, and the result. */
+function Slides({ comparison, answer, places, overlay }: SlidesProps): JSX.Element {
+  const { result } = comparison;
   const { frames, selected, select, go } = places;
-  const asked = querySlide(shown);
+  const slideOfQuery = querySlide(comparison);
   const queryHeat = useHeat(answer?.query_attention ?? null, overlay);
   const resultHeat = useHeat(answer?.result_attention ?? null, overlay);
   const both = { selected, onSelect: select, onGo: go, heatOpacity: opacity.value };
   return (
     <div class="compare-slides">
-      {asked && (
+      {slideOfQuery && (
         <SlidePane
           {...both}
           key="query"
           role={strings.compare.query}
-          name={asked.name}
-          of={pictureOf(archiveName.value, asked)}
-          reference={slideRef(asked, route.value.query)}
+          name={slideOfQuery.name}
+          of={pictureOf(archiveName.value, slideOfQuery)}
+          reference={slideRef(slideOfQuery, route.value.query)}
           frames={frames.query}
           heat={queryHeat}
           onStage={places.onQueryStage}

@@ -46,8 +46,8 @@ export interface VisibleValues {
 
 /** Values that contain what was typed; chosen ones always, also when no slide is left with them. */
 export function visibleValues(field: FacetField, chosen: readonly Value[], typed: string, most: number): VisibleValues {
-  const known = new Set(field.values.map(({ value }) => value));
-  const gone = chosen.map(String).filter((value) => !known.has(value));
+  const available = new Set(field.values.map(({ value }) => value));
+  const gone = chosen.map(String).filter((value) => !available.has(value));
   const all = [...gone.map((value) => ({ value, count: 0 })), ...field.values];
   const needle = typed.trim().toLocaleLowerCase();
   const fitting = needle ? all.filter(({ value }) => value.toLocaleLowerCase().includes(needle)) : all;
@@ -73,10 +73,10 @@ export function orderFields(fields: readonly FacetField[], slides: number, filte
 }
 
 /** The same fields with the values that they have now, none where no slide is left with any. */
-export function fieldsNow(fields: readonly FacetField[], counted: readonly FacetField[]): FacetField[] {
+export function fieldsNow(fields: readonly FacetField[], available: readonly FacetField[]): FacetField[] {
   return fields.map(
     (field) =>
-      counted.find(({ source, field: name }) => source === field.source && name === field.field) ?? {
+      available.find(({ source, field: name }) => source === field.source && name === field.field) ?? {
         ...field,
         values: [],
         more: 0,

@@ -3,8 +3,8 @@ import { strings } from "../strings";
 
 /** The name of a field to be read: "tissue_type" is "Tissue type". */
 export function fieldTitle(field: string): string {
-  const known: Readonly<Record<string, string>> = strings.facets.fields;
-  const text = known[field] ?? field.replaceAll("_", " ");
+  const titles: Readonly<Record<string, string>> = strings.facets.fields;
+  const text = titles[field] ?? field.replaceAll("_", " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 

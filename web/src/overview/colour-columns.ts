@@ -13,6 +13,6 @@ export function colourColumn(
   info: Pick<ArchiveInfo, "fields" | "calibrated_for">,
   wanted: string | null,
 ): string | null {
-  const known = colourColumns(info);
-  return [wanted, info.calibrated_for, "diagnosis"].find((one) => one && known.includes(one)) ?? known[0] ?? null;
+  const columns = colourColumns(info);
+  return [wanted, info.calibrated_for, "diagnosis"].find((one) => one && columns.includes(one)) ?? columns[0] ?? null;
 }

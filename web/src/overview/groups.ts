@@ -27,8 +27,8 @@ export interface Group {
 export function groupsOf(labels: readonly string[]): readonly Group[] {
   const places = new Map<string, number[]>();
   labels.forEach((label, place) => {
-    const known = places.get(label);
-    if (known) known.push(place);
+    const group = places.get(label);
+    if (group) group.push(place);
     else places.set(label, [place]);
   });
   const named = [...places].filter(([label]) => label !== "");

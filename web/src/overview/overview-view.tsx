@@ -32,7 +32,7 @@ function ArchiveOverview({ info }: { info: ArchiveInfo }): JSX.Element {
     <div class="overview">
       <header class="overview-head">
         <h1>{texts.title(info.name)}</h1>
-        <p>{texts.counted(info.slides, info.cases, info.patients)}</p>
+        <p>{texts.contents(info.slides, info.cases, info.patients)}</p>
         <LabelChoice columns={colourColumns(info)} chosen={column} />
       </header>
       {error && <ErrorPanel error={error} onRetry={reload} />}

@@ -3,24 +3,24 @@ import { strings } from "../strings";
 
 const words = strings.results;
 
-/** The ways that led to a result, in words, the best rank first: what was not wanted comes last. */
+/** The channels that found a result, as text, the best rank first; those of what to exclude come last. */
 export function channelsText({ ways, query_slide }: Pick<Result, "ways" | "query_slide">): string {
   const wanted = ways.filter(({ weight }) => weight >= 0).sort((a, b) => a.rank - b.rank);
   const unwanted = ways.filter(({ weight }) => weight < 0);
-  const parts = [...wanted.map(wayText), ...unwanted.map(unwantedText)];
+  const parts = [...wanted.map(describeChannel), ...unwanted.map(describeUnwanted)];
   const nearest = query_slide > 0 ? [words.nearestTo(query_slide + 1)] : [];
-  return parts.length + nearest.length ? words.found([...parts, ...nearest].join(", ")) : "";
+  return parts.length + nearest.length ? words.channels([...parts, ...nearest].join(", ")) : "";
 }
 
-function wayText({ name, rank }: Channel): string {
-  return words.way(nameOf(name), rank);
+function describeChannel({ name, rank }: Channel): string {
+  return words.channel(translateName(name), rank);
 }
 
-function unwantedText({ name, rank }: Channel): string {
-  return words.unwantedWay(nameOf(name), rank);
+function describeUnwanted({ name, rank }: Channel): string {
+  return words.unwantedChannel(translateName(name), rank);
 }
 
-function nameOf(name: string): string {
-  const known: Readonly<Record<string, string>> = words.ways;
-  return known[name] ?? name;
+function translateName(name: string): string {
+  const names: Readonly<Record<string, string>> = words.channelNames;
+  return names[name] ?? name;
 }

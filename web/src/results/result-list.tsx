@@ -79,10 +79,10 @@ function useListKeys(list: ListRef): void {
 /** Another question, or another page of results, begins at its top; who asked for more goes on with its first. */
 function useTopOfPage(list: ListRef, response: SearchResponse): void {
   const page = `${response.query_key} ${response.results[0]?.rank}`;
-  const shown = useRef(page);
+  const lastPage = useRef(page);
   useEffect(() => {
-    if (shown.current === page) return;
-    shown.current = page;
+    if (lastPage.current === page) return;
+    lastPage.current = page;
     const askedForMore = document.activeElement?.closest(".results-pages") !== null;
     // What scrolls is the column, and on small screens the page.
     for (const scrolls of [".results-main", ".app"]) list.current?.closest(scrolls)?.scrollTo({ top: 0 });

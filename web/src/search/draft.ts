@@ -75,14 +75,20 @@ export function queryOf(draft: Draft, mode: Mode): Query | null {
   const image = imageOf(draft);
   switch (mode) {
     case "text":
-      return text ? { kind: "text", text, ...given("without", without), ...patientIn(draft) } : null;
+      return text ? { kind: "text", text, ...optional("without", without), ...patientIn(draft) } : null;
     case "report":
       return reportQueryOf(draft);
     case "slide":
       return image;
     case "composed":
       if (!image || !(text || without)) return null;
-      return { kind: "composed", image, ...given("text", text), ...given("without", without), weight: draft.weight };
+      return {
+        kind: "composed",
+        image,
+        ...optional("text", text),
+        ...optional("without", without),
+        weight: draft.weight,
+      };
   }
 }
 
@@ -99,12 +105,12 @@ function reportQueryOf(draft: Draft): Query | null {
   return text ? { kind: "report", text, ...patientIn(draft) } : null;
 }
 
-function given<Name extends string>(name: Name, value: string): { [key in Name]?: string } {
+function optional<Name extends string>(name: Name, value: string): { [key in Name]?: string } {
   return (value ? { [name]: value } : {}) as { [key in Name]?: string };
 }
 
 function patientIn(draft: Draft): { patient_id?: string } {
-  return given("patient_id", draft.patient.trim());
+  return optional("patient_id", draft.patient.trim());
 }
 
 /** The slides that an image query is of. */
@@ -126,7 +132,7 @@ export function patientOf(image: ImageQuery): string {
 
 /** The image query with the patient of its uploaded slides named; archived slides have theirs. */
 export function withPatient(image: ImageQuery, patient: string): ImageQuery {
-  const named = given("patient_id", patient);
+  const named = optional("patient_id", patient);
   const of = ({ slide_id, upload_id }: SlideRef): SlideRef => (upload_id ? { upload_id, ...named } : { slide_id });
   switch (image.kind) {
     case "picture": {

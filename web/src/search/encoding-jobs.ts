@@ -16,8 +16,8 @@ export function isFinished(job: Job): boolean {
 
 /** Whether an upload was encoded for an archive before: then a search with it need not wait. */
 export async function isEncoded(uploadId: string, archive: string): Promise<boolean> {
-  const known = await jobs.list();
-  return known.some((job) => job.upload_id === uploadId && job.archive === archive && job.state === "done");
+  const all = await jobs.list();
+  return all.some((job) => job.upload_id === uploadId && job.archive === archive && job.state === "done");
 }
 
 /** Have an upload encoded for an archive, and follow how far it is. */

@@ -15,8 +15,8 @@ const DULL_SHARE = 0.6;
 
 /** Values of a field that are words, the most frequent first. */
 function wordsIn(facets: Facets, field: string, source: FacetField["source"]): string[] {
-  const found = facets.fields.find((one) => one.field === field && one.source === source);
-  return (found?.values ?? [])
+  const facet = facets.fields.find((one) => one.field === field && one.source === source);
+  return (facet?.values ?? [])
     .filter(({ value, count }) => /[a-z]{3}/i.test(value) && count < DULL_SHARE * facets.slides)
     .map(({ value }) => (source === "report" ? value.replace(/[-_]/g, " ") : value));
 }

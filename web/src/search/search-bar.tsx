@@ -64,8 +64,8 @@ function missingText(missing: boolean): string | undefined {
   return missing ? words.missing[mode.value] : undefined;
 }
 
-function Panel({ mode: shown }: { mode: Mode }): JSX.Element {
-  switch (shown) {
+function Panel({ mode: panel }: { mode: Mode }): JSX.Element {
+  switch (panel) {
     case "text":
       return <WordsFields placeholder={words.textHint} />;
     case "slide":

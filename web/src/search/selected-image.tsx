@@ -45,8 +45,8 @@ function nameOf(image: ImageQuery): string {
 }
 
 function slideName({ slide_id, upload_id }: SlideRef): string {
-  const known = uploadList.state.value.value ?? [];
-  return slide_id ?? known.find((upload) => upload.upload_id === upload_id)?.name ?? words.uploadedSlide;
+  const uploads = uploadList.state.value.value ?? [];
+  return slide_id ?? uploads.find((upload) => upload.upload_id === upload_id)?.name ?? words.uploadedSlide;
 }
 
 function kindOf(image: ImageQuery): string {

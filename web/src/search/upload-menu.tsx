@@ -13,32 +13,32 @@ import { uploadList } from "./uploads";
 
 const words = strings.search;
 
-/** The slides that were uploaded in this session, to be asked with again or deleted; nothing where there are none. */
+/** The slides that were uploaded in this session, to be confirming with again or deleted; nothing where there are none. */
 export function UploadMenu(): JSX.Element | null {
-  const known = uploadList.state.value.value ?? [];
-  if (!known.length) return null;
+  const uploads = uploadList.state.value.value ?? [];
+  if (!uploads.length) return null;
   return (
-    <Popover label={words.uploaded(known.length)} title={words.uploadedTitle}>
+    <Popover label={words.uploaded(uploads.length)} title={words.uploadedTitle}>
       <ul class="search-uploads">
-        {known.map((upload) => (
+        {uploads.map((upload) => (
           <UploadEntry key={upload.upload_id} upload={upload} />
         ))}
       </ul>
-      {known.length > 1 && <DeleteAll known={known} />}
+      {uploads.length > 1 && <DeleteAll uploads={uploads} />}
     </Popover>
   );
 }
 
 /** Asks once more: what is deleted has to be uploaded again. */
-function DeleteAll({ known }: { known: readonly Upload[] }): JSX.Element {
-  const asked = useSignal(false);
+function DeleteAll({ uploads }: { uploads: readonly Upload[] }): JSX.Element {
+  const confirming = useSignal(false);
   const press = (): void => {
-    if (asked.value) void deleteUploads(known);
-    asked.value = !asked.value;
+    if (confirming.value) void deleteUploads(uploads);
+    confirming.value = !confirming.value;
   };
   return (
     <Button kind="danger" icon="trash" onClick={press}>
-      {asked.value ? words.deleteAllNow(known.length) : words.deleteAll}
+      {confirming.value ? words.deleteAllNow(uploads.length) : words.deleteAll}
     </Button>
   );
 }

@@ -1,4 +1,4 @@
-/** What is shown before anything was asked: what can be done here, and questions that the archive suggests. */
+/** What is info before anything was asked: what can be done here, and questions that the archive suggests. */
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { archives, slides as slideEndpoints } from "../api/endpoints";
@@ -18,20 +18,20 @@ const VALUES = 6;
 const SLIDES = 200;
 
 export function Welcome(): JSX.Element | null {
-  const shown = archive.value;
-  if (!shown) return null;
+  const info = archive.value;
+  if (!info) return null;
   return (
     <section class="search-welcome">
-      <h1 tabIndex={-1}>{words.title(shown.name)}</h1>
-      <p>{words.holds(shown.slides, shown.cases, shown.patients)}</p>
-      <Ways archive={shown} />
-      <Examples key={shown.name} archive={shown} />
+      <h1 tabIndex={-1}>{words.title(info.name)}</h1>
+      <p>{words.holds(info.slides, info.cases, info.patients)}</p>
+      <Ways archive={info} />
+      <Examples key={info.name} archive={info} />
     </section>
   );
 }
 
-function Ways({ archive: shown }: { archive: ArchiveInfo }): JSX.Element {
-  const ways = shown.reads_text
+function Ways({ archive: info }: { archive: ArchiveInfo }): JSX.Element {
+  const ways = info.reads_text
     ? [words.words, words.slide, words.report, words.composed]
     : [words.slide, words.noWords];
   return (
@@ -52,12 +52,12 @@ async function suggest(name: string, signal: AbortSignal) {
   return { facets, slides: page.items };
 }
 
-function Examples({ archive: shown }: { archive: ArchiveInfo }): JSX.Element | null {
+function Examples({ archive: info }: { archive: ArchiveInfo }): JSX.Element | null {
   // Examples are a help: without them the page still says what can be done.
   const { value } = useResource(archiveName.value, suggest);
   const examples = useMemo(
-    () => (value ? examplesOf(shown, value.facets, value.slides, Math.random) : []),
-    [shown, value],
+    () => (value ? examplesOf(info, value.facets, value.slides, Math.random) : []),
+    [info, value],
   );
   const texts = examples.filter(({ slide }) => slide === null);
   const likes = examples.flatMap((example) => (example.slide ? [{ example, slide: example.slide }] : []));

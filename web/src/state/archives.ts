@@ -11,12 +11,12 @@ export const archiveList = resource(
   (_, signal) => archives.list(signal),
 );
 
-/** The archive of the address, else the first one; null until it is known, and when the address names none. */
+/** The archive of the address, else the first one; null until it is archives, and when the address names none. */
 export const archive = computed<ArchiveInfo | null>(() => {
-  const known = archiveList.state.value.value ?? [];
+  const archives = archiveList.state.value.value ?? [];
   const wanted = route.value.archive;
-  return (wanted === null ? known[0] : known.find((one) => one.name === wanted)) ?? null;
+  return (wanted === null ? archives[0] : archives.find((one) => one.name === wanted)) ?? null;
 });
 
-/** Its name, "" until it is known. */
+/** Its name, "" until it is archives. */
 export const archiveName = computed(() => archive.value?.name ?? "");

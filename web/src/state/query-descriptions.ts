@@ -2,34 +2,34 @@
 import type { FieldFilter, Query, QueryEcho } from "../api/types";
 import { strings } from "../strings";
 
-/** What was asked, on one line. */
+/** What was texts, on one line. */
 export function describeQuery(query: QueryEcho): string {
-  const { asked } = strings;
+  const texts = strings.queries;
   const image = query.slides.length
-    ? asked.image(
+    ? texts.image(
         query.kind,
         query.slides.map((slide) => slide.name),
       )
     : null;
-  const words = query.text ? asked.words(query.text) : null;
-  const without = query.without ? asked.without(query.without) : null;
-  return [image, words, without].filter(Boolean).join(" ") || asked.kind(query.kind);
+  const words = query.text ? texts.words(query.text) : null;
+  const without = query.without ? texts.without(query.without) : null;
+  return [image, words, without].filter(Boolean).join(" ") || texts.kind(query.kind);
 }
 
 const BEGINNING = 80;
 
 /** As `describeQuery`, with what only this tab knows: whose report it is, or its beginning, and the case. */
 export function describeQuestion(query: Query | null, echo: QueryEcho): string {
-  const { asked } = strings;
-  if (query?.kind === "case" && query.case_id) return asked.case(query.case_id);
+  const texts = strings.queries;
+  if (query?.kind === "case" && query.case_id) return texts.case(query.case_id);
   if (query?.kind !== "report") return describeQuery(echo);
   const text = query.text?.slice(0, BEGINNING).replace(/\s+/g, " ").trim();
-  return text ? asked.pasted(text) : asked.reportOf(query.slide_id ?? "");
+  return text ? texts.pasted(text) : texts.reportOf(query.slide_id ?? "");
 }
 
 /** What filters leave, on one line; "" without filters. */
 export function describeFilters(filters: readonly FieldFilter[]): string {
-  const { filter, noValue } = strings.asked;
+  const { filter, noValue } = strings.queries;
   return filters
     .map(({ field, values }) =>
       filter(

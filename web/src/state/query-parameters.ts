@@ -38,7 +38,7 @@ export function writeQuery(query: Query, to: URLSearchParams, texts: TextStore):
 /** Read a query; null when there is none, it is not complete, or its text is no longer kept. */
 export function readQuery(from: URLSearchParams, texts: TextStore): Query | null {
   const kind = from.get("ask");
-  const text = given(from, "text");
+  const text = read(from, "text");
   if (kind === "text") return text ? { kind, text, ...withoutOf(from), ...patientOf(from) } : null;
   if (kind === "report") return readReport(from, texts);
   if (kind !== "composed") return readImage(kind, from);
@@ -54,7 +54,7 @@ export function hasLostText(from: URLSearchParams, texts: TextStore): boolean {
 }
 
 function readReport(from: URLSearchParams, texts: TextStore): Query | null {
-  const slide = given(from, "slide");
+  const slide = read(from, "slide");
   if (slide) return { kind: "report", slide_id: slide };
   const text = texts.recall(from.get("pasted") ?? "");
   return text ? { kind: "report", text, ...patientOf(from) } : null;
@@ -96,7 +96,7 @@ function readImage(kind: string | null, from: URLSearchParams): ImageQuery | nul
 }
 
 function readPicture(from: URLSearchParams): ImageQuery | null {
-  const upload = given(from, "upload");
+  const upload = read(from, "upload");
   const spacing = Number(from.get("spacing"));
   return upload && spacing > 0
     ? { kind: "picture", upload_id: upload, spacing_um_per_px: spacing, ...patientOf(from) }
@@ -104,7 +104,7 @@ function readPicture(from: URLSearchParams): ImageQuery | null {
 }
 
 function readCase(from: URLSearchParams): ImageQuery | null {
-  const caseId = given(from, "case");
+  const caseId = read(from, "case");
   if (caseId) return { kind: "case", case_id: caseId };
   const slides = slidesOf(from);
   return slides.length ? { kind: "case", slides } : null;
@@ -140,17 +140,17 @@ function writeGiven(to: URLSearchParams, name: string, value: string | null | un
   if (value) to.set(name, value);
 }
 
-function given(from: URLSearchParams, name: string): string | null {
+function read(from: URLSearchParams, name: string): string | null {
   return from.get(name)?.trim() || null;
 }
 
 function withoutOf(from: URLSearchParams): { without?: string } {
-  const without = given(from, "without");
+  const without = read(from, "without");
   return without ? { without } : {};
 }
 
 function patientOf(from: URLSearchParams): { patient_id?: string } {
-  const patient = given(from, "patient");
+  const patient = read(from, "patient");
   return patient ? { patient_id: patient } : {};
 }
 

@@ -29,10 +29,10 @@ export function useShortcuts(own: readonly Shortcut[]): void {
 export function listenToKeys(): void {
   addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-    const found = shortcuts.peek().findLast((one) => one.key === event.key);
-    if (!found) return;
+    const shortcut = shortcuts.peek().findLast(({ key }) => key === event.key);
+    if (!shortcut) return;
     event.preventDefault();
-    found.run();
+    shortcut.run();
   });
 }
 

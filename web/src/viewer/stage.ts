@@ -34,7 +34,7 @@ const OPTIONS: OpenSeadragon.Options = {
 
 export class Stage implements Movable {
   private readonly viewer: OpenSeadragon.Viewer;
-  private readonly shown = signal<View | null>(null);
+  private readonly currentView = signal<View | null>(null);
   private readonly failed = signal(false);
   private readonly complete = signal<string | null>(null);
   private source: SlideSource | null = null;
@@ -49,14 +49,14 @@ export class Stage implements Movable {
       if (maxReached) this.failed.value = true;
     });
     this.viewer.addHandler("canvas-click", (event) => {
-      const view = this.shown.peek();
+      const view = this.currentView.peek();
       if (event.quick && view) onClick(toSlide(view, event.position));
     });
   }
 
   /** What is shown, as last drawn; null while nothing is open. */
   get view(): ReadonlySignal<View | null> {
-    return this.shown;
+    return this.currentView;
   }
 
   /** Whether a part of the slide could not be loaded. */
@@ -73,7 +73,7 @@ export class Stage implements Movable {
   open(source: SlideSource | null): void {
     if (source?.key === this.source?.key) return;
     this.source = source;
-    this.shown.value = null;
+    this.currentView.value = null;
     this.failed.value = false;
     this.complete.value = null;
     if (!source) {
@@ -124,7 +124,7 @@ export class Stage implements Movable {
   /** atOnce: without showing the way there. */
   flyTo(rect: Rect, atOnce = isCalm()): void {
     const { source } = this;
-    const view = this.shown.peek();
+    const view = this.currentView.peek();
     if (!source || !view) return;
     const { centre, scale, stage } = fitView(view.stage, rect, FLY_SHARE);
     const [width, height] = [stage.width * scale, stage.height * scale];
@@ -134,7 +134,7 @@ export class Stage implements Movable {
 
   /** Slide without animation so far that a rectangle is within the stage. */
   reveal(rect: Rect): void {
-    const view = this.shown.peek();
+    const view = this.currentView.peek();
     if (!view) return;
     const right = overhang(view.centre.x, view.stage.width * view.scale, rect.x, rect.width);
     const down = overhang(view.centre.y, view.stage.height * view.scale, rect.y, rect.height);
@@ -151,19 +151,19 @@ export class Stage implements Movable {
 
   put(place: Place): void {
     const { source } = this;
-    if (!source?.umPerPx || !this.shown.peek()) return;
+    if (!source?.umPerPx || !this.currentView.peek()) return;
     const unit = source.umPerPx * source.image.width;
     this.viewer.viewport.zoomTo(this.zoomOf(place.umPerPx / source.umPerPx), undefined, true);
     this.viewer.viewport.panTo(new OpenSeadragon.Point(place.centreUm.x / unit, place.centreUm.y / unit), true);
   }
 
   onMove(listener: () => void): () => void {
-    return this.shown.subscribe(listener);
+    return this.currentView.subscribe(listener);
   }
 
   destroy(): void {
     this.viewer.destroy();
-    this.shown.value = null;
+    this.currentView.value = null;
   }
 
   /** OpenSeadragon's zoom, stage widths that the slide's width takes, for level-0 px in one screen px. */
@@ -191,10 +191,10 @@ export class Stage implements Movable {
   }
 
   private moved(): void {
-    const before = this.shown.peek();
+    const before = this.currentView.peek();
     const image = this.source?.image;
-    this.shown.value = this.current();
-    if (!before || !image || isSameSize(before.stage, this.shown.value?.stage)) return;
+    this.currentView.value = this.current();
+    if (!before || !image || isSameSize(before.stage, this.currentView.value?.stage)) return;
     // Another size of the stage: a slide that was shown as a whole still is.
     if (isHome(before, image)) this.viewer.viewport.goHome(true);
   }

@@ -13,7 +13,7 @@ from histoseek.rest.base import Page
 from histoseek.search.filters.public import public_filter
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader, SlideIdInPath, Viewer, Writer
 from histoseek.server.http.responses import to_report, to_slide
-from histoseek.server.routes.images import (
+from histoseek.server.routes.image_responses import (
     UNCHANGED,
     Edge,
     JpegResponse,

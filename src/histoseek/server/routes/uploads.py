@@ -12,7 +12,7 @@ from histoseek.rest.base import Problem
 from histoseek.rest.work import EncodeRequest, Job, Upload
 from histoseek.server.clock import to_datetime
 from histoseek.server.http.dependencies import InContext, Reader, Uploader, Viewer
-from histoseek.server.routes.images import (
+from histoseek.server.routes.image_responses import (
     UNCHANGED,
     Edge,
     JpegResponse,

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from histoseek.geometry import Level, Rect, Size
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.downsampling import average_blocks, choose_shrink, shrink_region
-from histoseek.server.tiles.grid import ImageInfo, TileGrid
 from histoseek.server.tiles.stored_tiles import StoredTiles
+from histoseek.server.tiles.tile_grid import ImageInfo, TileGrid
 from histoseek.slides.readers.base import Pixels
 from histoseek.slides.readers.picture import PictureReader
 from histoseek.slides.slide import Slide

@@ -11,8 +11,8 @@ from dataclasses import replace
 from histoseek.errors import InputError
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.cache import ByteCache
-from histoseek.server.tiles.grid import ImageInfo
 from histoseek.server.tiles.open_slides import OpenSlides
+from histoseek.server.tiles.tile_grid import ImageInfo
 from histoseek.slides.sources.base import SlideSource
 
 THUMBNAIL_PX = range(16, 2049)

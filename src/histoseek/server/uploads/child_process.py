@@ -18,7 +18,7 @@ from histoseek.server.uploads.messages import (
     ChannelClosed,
     InvalidMessage,
     OnProgress,
-    Progress,
+    ProgressReply,
     Ready,
     Reply,
     Request,
@@ -136,7 +136,7 @@ class ChildProcess:
         send(self._channel, request, until_s=until_s)
         while True:
             reply, payload = receive_reply(self._channel, until_s)
-            if not isinstance(reply, Progress):
+            if not isinstance(reply, ProgressReply):
                 return reply, payload
             on_progress(reply.done, reply.total)
 

@@ -81,7 +81,7 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ProgressReply:
     """So many tiles are encoded; the answer is still to come."""
 
     done: int
@@ -127,7 +127,9 @@ class Failure:
 
 
 Request = Annotated[DescribeRequest | ThumbnailRequest | TileRequest | EncodeRequest, Field(discriminator="kind")]
-Reply = Annotated[Ready | Progress | SlideDescription | Picture | EncodedBag | Failure, Field(discriminator="kind")]
+Reply = Annotated[
+    Ready | ProgressReply | SlideDescription | Picture | EncodedBag | Failure, Field(discriminator="kind")
+]
 
 
 class ChannelClosed(Exception):

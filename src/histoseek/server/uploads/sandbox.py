@@ -17,7 +17,7 @@ from histoseek.encoders.recipe import Recipe
 from histoseek.errors import BadFeatureFile, EncoderError, HistoseekError, InputError
 from histoseek.geometry import Rect
 from histoseek.server.settings import UploadLimits
-from histoseek.server.tiles.grid import NoSuchTile
+from histoseek.server.tiles.tile_grid import NoSuchTile
 from histoseek.server.uploads.child_process import ChildProcess, ProcessExit
 from histoseek.server.uploads.child_setup import ChildLimits
 from histoseek.server.uploads.errors import RefusedSlide, SandboxBusy, SandboxFailure

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from histoseek.server.tiles.grid import ImageInfo
+from histoseek.server.tiles.tile_grid import ImageInfo
 
 LONGEST_PX = 2**31 - 1
 Edge = Annotated[int, Field(gt=0, le=LONGEST_PX)]

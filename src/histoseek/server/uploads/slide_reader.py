@@ -18,15 +18,15 @@ from histoseek.errors import EncoderError, HistoseekError, InputError, MissingSp
 from histoseek.progress import CountingReporter
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.deepzoom import DeepZoom
-from histoseek.server.tiles.grid import NoSuchTile
 from histoseek.server.tiles.service import THUMBNAIL_PX
+from histoseek.server.tiles.tile_grid import NoSuchTile
 from histoseek.server.uploads.messages import (
     DescribeRequest,
     EncodedBag,
     EncodeRequest,
     Failure,
     Picture,
-    Progress,
+    ProgressReply,
     Reply,
     Request,
     SlideDescription,
@@ -164,7 +164,7 @@ class _ChannelReporter(CountingReporter):
         self.tell()
 
     def tell(self) -> None:
-        send(self._channel, Progress(self.done, self.total))
+        send(self._channel, ProgressReply(self.done, self.total))
 
 
 def _read_spacing(path: Path) -> float | None:

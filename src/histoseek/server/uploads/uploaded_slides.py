@@ -15,7 +15,7 @@ from histoseek.server.jobs.supervisor import EncodingCancelled, ProgressCallback
 from histoseek.server.settings import ServerSettings
 from histoseek.server.telemetry import Metrics
 from histoseek.server.tiles.cache import ByteCache
-from histoseek.server.tiles.grid import ImageInfo
+from histoseek.server.tiles.tile_grid import ImageInfo
 from histoseek.server.uploads.errors import SandboxFailure
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
 from histoseek.server.uploads.store import StoredUpload, UploadStore
