@@ -105,7 +105,7 @@ def test_several_processes_end_together(indexed: Path, tmp_path: Path) -> None:
 def test_a_server_ends_well_while_it_warms_up(indexed: Path, tmp_path: Path) -> None:
     with serving([indexed], tmp_path / "state") as server:
         with server.client() as client:
-            client.archives()
+            client.list_archives()
         assert server.stop() == 0
     assert "Traceback" not in server.log.read_text()
 
