@@ -19,8 +19,9 @@ from real.run import TASKS, image_archive
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.evaluation.cohort import Cohort, load_cohort
 from histoseek.evaluation.neighbours import rank
-from histoseek.evaluation.protocols import ProtocolSpec, make_folds
+from histoseek.evaluation.protocols import make_folds
 from histoseek.evaluation.scores import Scores, score
+from histoseek.evaluation.settings import ProtocolSpec
 from histoseek.evaluation.significance import compare
 from histoseek.mosaics.distances import DISTANCES, SignatureBlock
 from histoseek.mosaics.fusion import (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "histoseek"
 MOST_LINES_OF_A_MODULE = 500
-MOST_LINES_OF_A_FUNCTION = 60
+MOST_LINES_OF_A_FUNCTION = 40
 FEW_LINES = 60
 
 

@@ -24,11 +24,11 @@ from histoseek.api import Archive
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.evaluation.cohort import load_cohort, make_codes
-from histoseek.evaluation.evaluate import EvaluationSpec, evaluate
+from histoseek.evaluation.evaluate import evaluate
 from histoseek.evaluation.neighbours import Fold, rank
 from histoseek.evaluation.outcome import Evaluation, save_evaluation
-from histoseek.evaluation.protocols import ProtocolSpec
 from histoseek.evaluation.scores import MetricEstimate, score
+from histoseek.evaluation.settings import EvaluationSpec, ProtocolSpec
 from histoseek.evaluation.systems.registry import list_systems, make_systems
 
 SHOWN = ("top-1", "mMV@3", "mMV@5", "MAP@5", "macro-F1")

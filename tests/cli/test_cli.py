@@ -55,9 +55,9 @@ def test_bad_slides_are_one_line_each(cohort: Path, tmp_path: Path) -> None:
     assert "no spacing" in refused("index", tmp_path / "field.png", *archive)
     assert "coarser than the requested" in refused("index", tmp_path / "field.png", "--spacing-of", "*=2", *archive)
     assert "no such encoder" in refused("index", cohort, "--archive", tmp_path / "b", "--encoder", "resnet9000")
-    assert "is no positive number" in refused("index", cohort, *archive, "--spacing-of", "a.svs=x")
+    assert "is not a positive number" in refused("index", cohort, *archive, "--spacing-of", "a.svs=x")
     assert "not made for tiles at" in refused("index", cohort, *archive, "--spacing", "50")
-    assert "is no number" in refused("index", cohort, *archive, "--tiles", "many")
+    assert "is not a number" in refused("index", cohort, *archive, "--tiles", "many")
     (tmp_path / "meta.csv").write_text("name,organ\na,lung\n")
     assert "no id column" in refused("index", cohort, *archive, "--metadata", tmp_path / "meta.csv")
     assert "either slides or --features" in refused("index", *archive)
@@ -85,7 +85,7 @@ def test_ctrl_c_keeps_what_is_done(cohort: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", _INTERRUPTED_RUN, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 130
-    assert done.stderr.splitlines() == ["interrupted: what is done is kept, the same command goes on from here"]
+    assert done.stderr.splitlines() == ["interrupted: what is done is kept, and the same command continues from here"]
     assert len(list((tmp_path / "archive" / "bags").rglob("*.safetensors"))) == 3
     assert json.loads(histoseek(*arguments).stdout)["added"] == 10
 
@@ -105,17 +105,19 @@ def test_bad_queries_are_one_line_each(archive: Path, cohort: Path, tmp_path: Pa
     assert "Columns are" in refused(*search, "--like", "SIM-0000-00", "--where", "organ = ")
     assert "no such distance" in refused(*search, "--like", "SIM-0000-00", "--distance", "euclid")
     assert "needs one of --slide, --like, --case, --image, --text, --report and --report-of" in refused(*search)
-    assert "stands alone" in refused(*search, "--like", "SIM-0000-00", "--report", good)
-    assert "can't be asked with together" in refused(*search, "--like", "SIM-0000-00", "--case", "SIM-0001")
+    assert "cannot be combined with another query" in refused(*search, "--like", "SIM-0000-00", "--report", good)
+    assert "cannot combine slides, a case and a picture" in refused(
+        *search, "--like", "SIM-0000-00", "--case", "SIM-0001"
+    )
     assert "slides of different patients" in refused(*search, "--like", "SIM-0000-00", "--like", "SIM-0001-00")
     assert "no slide of this case" in refused(*search, "--case", "moon")
     assert "not inside its 768 x 768" in refused(*search, "--like", "SIM-0000-00", "--region", "700,700,90,90")
-    assert "is no region" in refused(*search, "--like", "SIM-0000-00", "--region", "1,2,3")
-    assert "is of one slide" in refused(*search, "--text", "gland", "--region", "1,2,3,4")
-    assert "has no scale" in refused(*search, "--image", tmp_path / "field.png")
+    assert "is not a region" in refused(*search, "--like", "SIM-0000-00", "--region", "1,2,3")
+    assert "needs exactly one slide" in refused(*search, "--text", "gland", "--region", "1,2,3,4")
+    assert "does not state its scale" in refused(*search, "--image", tmp_path / "field.png")
     assert "not from 0 to 1" in refused(*search, "--like", "SIM-0000-00", "--text", "gland", "--weight", "2")
     assert "beside an image" in refused(*search, "--text", "gland", "--weight", "0.2")
-    assert "needs something that is wanted" in refused(*search, "--without", "gland")
+    assert "does not say what you want to find" in refused(*search, "--without", "gland")
     assert "is too few" in refused(*search, "--like", "SIM-0000-00", "-k", "-1")
     assert "below 0" in refused(*search, "--like", "SIM-0000-00", "--offset", "-1")
     assert "is empty" in refused(*search, "--text", "  ")

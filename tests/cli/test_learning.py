@@ -57,7 +57,7 @@ def test_train_import_use_and_search(data: Path, archive: Path, tmp_path: Path) 
     with (tmp_path / "mine.training" / "log.csv").open() as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
     assert (tmp_path / "mine.training" / "log.png").read_bytes().startswith(b"\x89PNG")
-    assert "is there already" in refused("train", "--archive", archive, "--out", out, *SMALL_TRAINING)
+    assert "already exists" in refused("train", "--archive", archive, "--out", out, *SMALL_TRAINING)
     assert "mine: " in histoseek("weights", "import", out, **library).stdout
     assert "in the library already" in refused("weights", "import", out, **library)
     card = json.loads(histoseek("weights", "show", "mine", "--json", **library).stdout)

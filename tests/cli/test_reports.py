@@ -41,8 +41,8 @@ def test_check_says_how_reports_would_be_read_and_shows_none_of_them(folder: Pat
     done = histoseek("reports", "check", folder / "reports", *COLUMNS)
     assert done.returncode == 0, done.stderr
     assert "lab.csv (table in utf-8, 3 texts): Fall = case_id, Freitext = report" in done.stdout
-    assert "reports: files of one text each: 1 (text in utf-8)" in done.stdout
-    assert "the same text twice, kept once: C1" in done.stdout
+    assert "reports: files with one text each: 1 (text in utf-8)" in done.stdout
+    assert "identical texts, kept once: C1" in done.stdout
     assert "not text but binary data" in done.stdout
     assert "3 reports, 1 of them with labelled specimens" in done.stdout
     assert "gleason in 1" in done.stdout
@@ -66,8 +66,8 @@ def test_check_refuses_what_indexing_would(folder: Path) -> None:
     assert "binary data" in refused("reports", "check", folder / "reports" / "scan.txt")
     unknown = refused("reports", "check", folder / "reports", "--report-columns", "Fall=txt")
     assert unknown.startswith("error: --report-columns Fall=txt: 'txt' is not a role. The roles are: ")
-    assert "an empty path" in refused("reports", "check", "", cwd=str(folder / "reports"))
-    assert "an empty path" in refused("reports", "check", folder / "reports", " ", cwd=str(folder / "reports"))
+    assert "PATH: is empty" in refused("reports", "check", "", cwd=str(folder / "reports"))
+    assert "PATH: is empty" in refused("reports", "check", folder / "reports", " ", cwd=str(folder / "reports"))
     assert "is not NAME=VALUE" in refused("reports", "check", folder / "reports", "--report-columns", "Fall")
 
 
@@ -76,7 +76,7 @@ def test_index_tells_of_reports_and_show_of_sections(folder: Path) -> None:
     given = ("index", "--features", folder / "features", *archive, "--text-encoder", "none", *COLUMNS)
     done = histoseek(*given, "--reports", folder / "reports" / "lab.csv", "--reports", folder / "reports" / "C2.txt")
     assert done.returncode == 0, done.stderr
-    assert "reports: 2 of 3 belong to slides; 2 slides have a text from this run" in done.stdout
+    assert "reports: 2 of 3 belong to slides; 2 slides have a report from this run" in done.stdout
     assert "warning: reports: 1 of 3 match no slide: C7" in done.stdout
     assert "reports: identifiers replaced: 1 name, 1 date" in done.stdout
     shown = histoseek("show", "C1-A", *archive).stdout
@@ -116,7 +116,7 @@ def test_names_in_a_column_of_patients_are_warned_of_and_not_shown(folder: Path)
     table.write_text('Patient,report\n"Zumwalt, Iolanthe",Adenoma of Mrs. Zumwalt.\nIolanthe Zumwalt,Another.\n')
     done = histoseek("reports", "check", table)
     assert f"warning: {table}: column 'Patient' holds names of persons in 2 of 2 rows" in done.stdout
-    assert "different texts under one id, all kept: row 2 of named.csv" in done.stdout
+    assert "different texts with the same id, all kept: row 2 of named.csv" in done.stdout
     assert "identifiers that would be replaced: 1 name" in done.stdout
     assert "zumwalt" not in (done.stdout + done.stderr).lower()
 
@@ -131,6 +131,6 @@ def test_an_update_with_stray_bytes_is_one_line(folder: Path) -> None:
 def test_facets_and_texts_that_ask_for_nothing_are_one_line(folder: Path) -> None:
     archive = ("--archive", folder / "archive")
     histoseek("index", "--features", folder / "features", *archive, "--text-encoder", "none", "--reports", folder)
-    assert refused("facets", *archive, "-n", "0").startswith("error: -n 0: shows no value")
+    assert refused("facets", *archive, "-n", "0").startswith("error: -n 0: would show no values")
     assert "contains no letter or digit" in refused("search", "--text", "?!", *archive)
     assert "grade:: a field without a value" in refused("search", "--text", "grade:", *archive)

@@ -23,7 +23,8 @@ from histoseek.encoders.slide import registry
 from histoseek.encoders.slide.base import MosaicPart, Shapes, SlideEmbedding, SlideModel
 from histoseek.encoders.weights import FeatureSpace, Weights, WeightsCard, load_weights, save_weights
 from histoseek.errors import ConfigurationError, WeightsError
-from histoseek.evaluation.evaluate import EvaluationSpec, evaluate
+from histoseek.evaluation.evaluate import evaluate
+from histoseek.evaluation.settings import EvaluationSpec
 from histoseek.statistics.clustering import normalise_rows
 from tests.cli.process import refused
 from tests.evaluation.archives import labelled_archive

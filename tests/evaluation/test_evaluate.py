@@ -11,9 +11,9 @@ import pytest
 
 from histoseek.api import Archive
 from histoseek.errors import ConfigurationError, InputError
-from histoseek.evaluation.evaluate import EvaluationSpec, evaluate
+from histoseek.evaluation.evaluate import evaluate
 from histoseek.evaluation.outcome import compare_saved, load_first_system, save_evaluation
-from histoseek.evaluation.protocols import ProtocolSpec
+from histoseek.evaluation.settings import EvaluationSpec, ProtocolSpec
 from tests.cli.process import histoseek, refused
 from tests.evaluation.archives import labelled_archive
 from tests.weights import write_table

@@ -13,7 +13,8 @@ from histoseek.api import Archive
 from histoseek.errors import BadTable, ConfigurationError, InputError
 from histoseek.evaluation.cohort import Cohort, load_cohort
 from histoseek.evaluation.neighbours import NOBODY, Fold, join_neighbours, rank
-from histoseek.evaluation.protocols import ProtocolSpec, make_folds
+from histoseek.evaluation.protocols import make_folds
+from histoseek.evaluation.settings import ProtocolSpec
 from tests.evaluation.archives import labelled_archive
 from tests.weights import write_features, write_table
 

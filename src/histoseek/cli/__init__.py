@@ -25,7 +25,7 @@ def main() -> None:
         # Without a message it is a bare `histoseek`, which has printed its help.
         code = _print_error(make_usage_error(error)) if error.format_message() else 2
     if code == _INTERRUPTED:
-        print("interrupted: what is done is kept, the same command goes on from here", file=sys.stderr)
+        print("interrupted: what is done is kept, and the same command continues from here", file=sys.stderr)
     sys.exit(code)
 
 

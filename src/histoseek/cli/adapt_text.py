@@ -5,70 +5,95 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from histoseek.cli.options import JsonOption, pairs
+from histoseek.cli.options import (
+    BaseTextEncoderOption,
+    DataOption,
+    EpochsOption,
+    JsonOption,
+    LearningRateOption,
+    LicenceOption,
+    PatienceOption,
+    TrainingSeedOption,
+    parse_pairs,
+    read_defaults,
+    read_settings,
+)
 from histoseek.errors import ConfigurationError, InputError
+from histoseek.training.compute import Device
+from histoseek.training.text.settings import AdaptSettings
 
 if TYPE_CHECKING:
     from histoseek.reports.files.document import ReportBatch
     from histoseek.training.text.adapt import Adaptation
     from histoseek.training.text.folder import AdaptationCard
-    from histoseek.training.text.settings import AdaptSettings
 
-_REFUSALS_SHOWN = 5
+DEFAULTS = read_defaults(AdaptSettings)
+_MOST_REFUSALS = 5
+
+ReportsOption = Annotated[
+    list[Path],
+    typer.Option(metavar="PATH", help="Report file or folder: tables, JSON, Excel, text, PDF. Repeatable."),
+]
+OutOption = Annotated[Path, typer.Option(metavar="FOLDER", help="New folder for the adapted encoder.")]
+ColumnOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=ROLE", help="What a column of report tables holds, e.g. Text=report. Repeatable."),
+]
+VocabularyOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Your own vocabulary, which extends the one of histoseek.")
+]
+BatchOption = Annotated[int, typer.Option(help="Pairs per step.")]
+LayersOption = Annotated[int, typer.Option(help="Number of last layers to train.")]
+TemperatureOption = Annotated[float, typer.Option(help="Temperature of the contrastive loss.")]
+StatementsOption = Annotated[
+    float, typer.Option(help="Number of short statements from the vocabulary to train on for each report.")
+]
+BlendOption = Annotated[
+    float, typer.Option(help="Share of the adapted weights in the result, above 0; the rest are the original ones.")
+]
+DeviceOption = Annotated[Device, typer.Option(help="auto: the GPU if there is one.")]
 
 
 def adapt_text(
-    reports: Annotated[list[Path], typer.Option(help="Reports: tables, texts, PDFs, folders. Several times.")],
-    out: Annotated[Path, typer.Option(help="New folder for the adapted encoder.")],
-    column: Annotated[list[str] | None, typer.Option(help="What a column holds: NAME=ROLE. Several times.")] = None,
-    text_encoder: Annotated[str, typer.Option(help="Text encoder to begin with.")] = "minilm",
-    vocabulary: Annotated[Path | None, typer.Option(help="Your own vocabulary file, laid over ours.")] = None,
-    epochs: Annotated[int, typer.Option(help="Most epochs.")] = 5,
-    batch: Annotated[int, typer.Option(help="Pairs a step.")] = 32,
-    layers: Annotated[int, typer.Option(help="Last layers that are trained.")] = 6,
-    learning_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 5e-5,
-    temperature: Annotated[float, typer.Option(help="Of the contrastive loss.")] = 0.05,
-    statements: Annotated[float, typer.Option(help="Short statements of the vocabulary for each report.")] = 1.0,
-    blend: Annotated[float, typer.Option(help="Share of the adapted weights, above 0; the rest: those before.")] = 0.5,
-    patience: Annotated[int, typer.Option(help="Epochs without gain before it stops.")] = 2,
-    seed: Annotated[int, typer.Option(help="Same seed, same result on a CPU.")] = 0,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="auto: the GPU, if there is one.")] = "auto",
-    data: Annotated[str, typer.Option(help="What the reports are, for the card.")] = "not stated",
-    licence: Annotated[str, typer.Option(help="The weights' licence, for the card.")] = "not stated",
+    context: typer.Context,
+    reports: ReportsOption,
+    out: OutOption,
+    column: ColumnOption = None,
+    text_encoder: BaseTextEncoderOption = "minilm",
+    vocabulary: VocabularyOption = None,
+    epochs: EpochsOption = DEFAULTS.epochs,
+    batch: BatchOption = DEFAULTS.batch,
+    layers: LayersOption = DEFAULTS.layers,
+    learning_rate: LearningRateOption = DEFAULTS.learning_rate,
+    temperature: TemperatureOption = DEFAULTS.temperature,
+    statements: StatementsOption = DEFAULTS.statements,
+    blend: BlendOption = DEFAULTS.blend,
+    patience: PatienceOption = DEFAULTS.patience,
+    seed: TrainingSeedOption = DEFAULTS.seed,
+    device: DeviceOption = DEFAULTS.device,
+    data: DataOption = "not stated",
+    licence: LicenceOption = "not stated",
     as_json: JsonOption = False,
 ) -> None:
-    """Adapt a text encoder to your own reports, with the vocabulary's help.
+    """Adapt a text encoder to the language of your own reports, with the help of the vocabulary.
 
-    Identifiers are replaced first. A share of the cases is held out and chooses the best epoch. Can be interrupted;
-    the same command continues and ends with the same weights. Use the result with `--text-encoder`.
+    Identifiers are replaced first. Some of the cases are held out to choose the best epoch. You can interrupt it; the
+    same command continues and ends with the same weights. Use the result with `--text-encoder`.
     """
-    from histoseek.training.text.settings import AdaptSettings
-
-    settings = AdaptSettings(
-        epochs=epochs,
-        batch=batch,
-        layers=layers,
-        learning_rate=learning_rate,
-        temperature=temperature,
-        statements=statements,
-        blend=blend,
-        patience=patience,
-        seed=seed,
-        device=device,
-    )
+    settings = read_settings(context, AdaptSettings)
     _check_out(out)
-    read = _read(reports, column)
-    adaptation = _run(read, out, text_encoder, vocabulary, settings)
-    card = _save(adaptation, read, out, data, licence)
-    _tell(adaptation, card, read, out, as_json)
+    report_batch = _read_reports(reports, column)
+    adaptation = _run(report_batch, out, text_encoder, vocabulary, settings)
+    card = _save(adaptation, report_batch, out, data, licence)
+    _print_adaptation(adaptation, card, report_batch, out, as_json)
 
 
 def _check_out(out: Path) -> None:
-    """Refuse what could not be written in the end, before hours are spent."""
+    """Raise ConfigurationError for a folder that could not be written in the end, before hours are spent."""
     from histoseek.files import write_atomic
     from histoseek.training.text.adapt import require_packages
 
@@ -76,7 +101,7 @@ def _check_out(out: Path) -> None:
     from histoseek.training.text.folder import require_empty
 
     require_empty(out)
-    work = _work(out)
+    work = _name_work_folder(out)
     try:
         work.mkdir(parents=True, exist_ok=True)
         write_atomic(work / ".writable", b"")
@@ -87,24 +112,24 @@ def _check_out(out: Path) -> None:
         raise ConfigurationError(f"--out {out}", error.strerror or "cannot be written", "Choose another") from error
 
 
-def _work(out: Path) -> Path:
+def _name_work_folder(out: Path) -> Path:
     return out.with_name(out.name + ".training")
 
 
-def _read(reports: list[Path], column: list[str] | None) -> ReportBatch:
+def _read_reports(reports: list[Path], column: list[str] | None) -> ReportBatch:
     from histoseek.reports.files.report_columns import ReportColumns
     from histoseek.reports.files.report_reader import read_reports
 
-    columns = ReportColumns.from_roles(pairs(column, "--column")) if column else None
-    found = read_reports(reports, columns)
-    if not found.reports:
-        refused = f"; {found.refused[0]}" if found.refused else ""
-        raise InputError("--reports", f"no report in what was given{refused}", "Give files or folders with reports")
-    return found
+    columns = ReportColumns.from_roles(parse_pairs(column, "--column")) if column else None
+    batch = read_reports(reports, columns)
+    if not batch.reports:
+        refused = f"; {batch.refused[0]}" if batch.refused else ""
+        raise InputError("--reports", f"hold no usable report{refused}", "Give files or folders with reports")
+    return batch
 
 
 def _run(
-    read: ReportBatch, out: Path, text_encoder: str, vocabulary: Path | None, settings: AdaptSettings
+    reports: ReportBatch, out: Path, text_encoder: str, vocabulary: Path | None, settings: AdaptSettings
 ) -> Adaptation:
     from histoseek.progress import terminal_progress
     from histoseek.reports.concepts.vocabulary import load_vocabulary
@@ -112,27 +137,29 @@ def _run(
 
     words = load_vocabulary(vocabulary)
     with terminal_progress("steps", total=None) as reporter:
-        return adapt(read.reports, text_encoder, settings, words, _work(out), reporter)
+        return adapt(reports.reports, text_encoder, settings, words, _name_work_folder(out), reporter)
 
 
-def _save(adaptation: Adaptation, read: ReportBatch, out: Path, data: str, licence: str) -> AdaptationCard:
+def _save(adaptation: Adaptation, reports: ReportBatch, out: Path, data: str, licence: str) -> AdaptationCard:
     from histoseek.training.text.folder import save_adaptation
 
-    hashes = [hashlib.sha256(file.path.read_bytes()).hexdigest() for file in read.files]
+    hashes = [hashlib.sha256(file.path.read_bytes()).hexdigest() for file in reports.files]
     return save_adaptation(adaptation, out, files_sha256=hashes, data=data, licence=licence)
 
 
-def _tell(adaptation: Adaptation, card: AdaptationCard, read: ReportBatch, out: Path, as_json: bool) -> None:
+def _print_adaptation(
+    adaptation: Adaptation, card: AdaptationCard, reports: ReportBatch, out: Path, as_json: bool
+) -> None:
     from histoseek.jsonable import plain
 
-    notes = (*adaptation.notes, *(str(refusal) for refusal in read.refused[:_REFUSALS_SHOWN]))
+    notes = (*adaptation.notes, *(str(refusal) for refusal in reports.refused[:_MOST_REFUSALS]))
     if as_json:
-        print(json.dumps(plain({"card": card, "notes": notes, "refused": len(read.refused)}), indent=1))
+        print(json.dumps(plain({"card": card, "notes": notes, "refused": len(reports.refused)}), indent=1))
         return
     for note in notes:
         print(f"note: {note}")
     first, best = (adaptation.epochs[epoch].validation_loss for epoch in (0, adaptation.best_epoch))
-    print(f"{card.reports} reports; different texts: {card.train.texts} to train, {card.validation.texts} held out")
+    print(f"{card.reports} reports; distinct texts: {card.train.texts} to train on, {card.validation.texts} held out")
     print(f"validation loss {first:.3f} before, {best:.3f} in epoch {card.best_epoch} of {len(card.epochs) - 1}")
-    print(f"encoder and card: {out}; log and checkpoint: {_work(out)}")
+    print(f"encoder and card: {out}; log and checkpoint: {_name_work_folder(out)}")
     print(f"use it with: histoseek reencode --archive DIR --text-encoder {card.load_with}")

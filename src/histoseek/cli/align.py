@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 def align(
     archive: ArchiveOption,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same folds.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same folds.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Fit slides to the archive's own reports, so that texts find slides and slides find reports.
+    """Align slides with the reports of the archive, so that texts find slides and slides find reports.
 
-    Takes seconds. The recalls it prints are of slides and reports that the fit had not seen.
+    This takes seconds. The recalls that it prints are measured on patients that were held out.
     """
     from histoseek.api import Archive
     from histoseek.jsonable import plain
@@ -41,11 +41,16 @@ def align(
 
 
 def print_recalls(recalls: Sequence[RecallAtK]) -> None:
-    """A table of recalls with intervals and chance."""
+    """Print a table of recalls with their intervals and chance."""
     columns = [Column(name, "text") for name in ("direction", "right is")]
     columns += [Column(name) for name in ("k", "recall", "95 %", "chance", "queries")]
     rows = []
-    for one in recalls:
-        figures = (f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}", f"{one.chance:.3f}", str(one.queries))
-        rows.append((one.direction, one.answer, str(one.k), *figures))
+    for recall in recalls:
+        figures = (
+            f"{recall.value:.3f}",
+            f"{recall.low:.3f} to {recall.high:.3f}",
+            f"{recall.chance:.3f}",
+            str(recall.queries),
+        )
+        rows.append((recall.direction, recall.answer, str(recall.k), *figures))
     print(as_table(columns, rows, terminal_width()))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+
 import typer
 
 from histoseek._version import __version__
@@ -29,6 +32,13 @@ from histoseek.cli.update import update
 from histoseek.cli.verify import verify
 from histoseek.cli.weights import weights
 
+
+def _join_lines(command: Callable[..., None]) -> str:
+    """The help of a command, its paragraphs without the line breaks of the source."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
 app = typer.Typer(name="histoseek", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
 for command in (
@@ -52,14 +62,14 @@ for command in (
     simulate,
     serve,
 ):
-    app.command()(command)
+    app.command(help=_join_lines(command))(command)
 app.command("list")(list_slides)
 app.add_typer(weights, name="weights")
 app.add_typer(reports, name="reports")
 app.add_typer(tokens, name="tokens")
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"histoseek {__version__}")
         raise typer.Exit
@@ -67,6 +77,6 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def root(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Say the version."),
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
 ) -> None:
     """Search your own archive of whole-slide images. For research and education; not a medical device."""

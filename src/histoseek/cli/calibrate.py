@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from histoseek.cli.options import ArchiveOption, JsonOption
+from histoseek.cli.options import ArchiveOption, JsonOption, LabelOption
+from histoseek.search.options import DEFAULT_LABEL
 
 if TYPE_CHECKING:
     from histoseek.archive.calibration import Calibration, LabelCalibration
@@ -17,17 +18,20 @@ if TYPE_CHECKING:
 
 def calibrate(
     archive: ArchiveOption,
-    label: Annotated[str, typer.Option(help="Metadata column of the labels.")] = "diagnosis",
+    label: LabelOption = DEFAULT_LABEL,
     without_labels: Annotated[
-        bool, typer.Option("--without-labels", help="Only learn what is unlike anything in the archive.")
+        bool, typer.Option("--without-labels", help="Only learn which queries are unlike anything in the archive.")
     ] = False,
-    distance: Annotated[str, typer.Option(help="symmetric, maxsim, global or pathsearch-paper.")] = "symmetric",
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same queries and folds.")] = 0,
+    distance: Annotated[
+        str, typer.Option(help="How slides are compared: symmetric, maxsim, global or pathsearch-paper.")
+    ] = "symmetric",
+    seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same queries and folds.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Let searches say how probable it is that a result shares the query's label, and when a query is like nothing
-    in the archive; weigh the parts of the distance by the labels. The figures it prints are of patients that the fit
-    had not seen.
+    """Let searches state how probable it is that a result shares the query's label.
+
+    They also say when a query is unlike anything in the archive, and the labels decide how the parts of the distance
+    are weighted. The figures that it prints are measured on patients that were held out.
     """
     from histoseek.api import Archive
     from histoseek.archive.fusion import last_fusion
@@ -36,21 +40,24 @@ def calibrate(
 
     with terminal_progress("calibrate", total=None) as reporter:
         opened = Archive.open(archive)
-        found = opened.calibrate(None if without_labels else label, distance, seed, reporter)
+        calibration = opened.calibrate(None if without_labels else label, distance, seed, reporter)
     if as_json:
-        print(json.dumps(plain(found), indent=1))
+        print(json.dumps(plain(calibration), indent=1))
         return
     fusion = last_fusion(opened)
-    print_calibration(found, fusion.of(distance) if fusion else None)
+    print_calibration(calibration, fusion.of(distance) if fusion else None)
 
 
-def print_calibration(found: Calibration, parts: PartsOfDistance | None = None) -> None:
-    """What was learned, and how good it is."""
+def print_calibration(calibration: Calibration, parts: PartsOfDistance | None = None) -> None:
+    """Print what was learned, and how good it is."""
     if parts:
         _print_share(parts)
-    print(f"distance {found.distance}, {found.slides} slides; nearest slides of other patients of {len(found.nearest)}")
-    if found.label:
-        _print_label(found.label)
+    print(
+        f"distance {calibration.distance}, {calibration.slides} slides; nearest slides of other patients for "
+        f"{len(calibration.nearest)} of them"
+    )
+    if calibration.label:
+        _print_label(calibration.label)
 
 
 def _print_share(parts: PartsOfDistance) -> None:
@@ -58,15 +65,16 @@ def _print_share(parts: PartsOfDistance) -> None:
 
     choice = parts.choice
     if choice is None:
-        print(f"local share {DEFAULT_SHARE}: as stated")
+        print(f"local share {DEFAULT_SHARE}: the default")
         return
-    way = "as stated, which is as good here" if choice.share == DEFAULT_SHARE else "chosen by labels"
+    origin = "the default, which is as good here" if choice.share == DEFAULT_SHARE else "chosen by the labels"
     print(
-        f"local share {choice.share}: {way} (on {parts.column}, {choice.queries} slides of {choice.patients} patients)"
+        f"local share {choice.share}: {origin} "
+        f"(on {parts.column}, {choice.queries} slides of {choice.patients} patients)"
     )
     print(
         f"  patients held out, first 5 results with the same {parts.column}: chosen {choice.fitted:.3f}, "
-        f"stated {choice.stated:.3f}, standard error of the difference {choice.error:.3f}"
+        f"default {choice.stated:.3f}, standard error of the difference {choice.error:.3f}"
     )
 
 
@@ -81,14 +89,14 @@ def _print_label(label: LabelCalibration) -> None:
         f"{fitted.base_rate:.3f}"
     )
     print(f"on patients held out, first {TOP_RANKS} results:")
-    print(_line("calibrated", fitted.held_out))
-    print(_line("score as it is", fitted.score))
-    print(_line("base rate", fitted.base))
+    print(_format_line("calibrated", fitted.held_out))
+    print(_format_line("raw score", fitted.score))
+    print(_format_line("base rate", fitted.base))
     print(f"on patients held out, first {DEPTH} results:")
-    print(_line("calibrated", fitted.deep))
+    print(_format_line("calibrated", fitted.deep))
     if fitted.held_out.brier >= fitted.base.brier:
         print(f"note: no better than the base rate; distances of first results say little about {label.column} here")
 
 
-def _line(name: str, figures: Reliability) -> str:
+def _format_line(name: str, figures: Reliability) -> str:
     return f"  {name:15}ECE {figures.ece:.3f}  Brier {figures.brier:.3f}  log loss {figures.log_loss:.3f}"

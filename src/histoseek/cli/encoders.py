@@ -1,4 +1,4 @@
-"""`histoseek encoders`: what can encode tiles and texts."""
+"""`histoseek encoders`: the models that encode tiles and texts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def encoders(as_json: JsonOption = False) -> None:
-    """List the tile and text encoders with what each needs."""
+    """List the tile and text encoders, and what each of them needs."""
     from histoseek.encoders.text.registry import list_text_cards
     from histoseek.encoders.tile.registry import list_tile_cards
     from histoseek.jsonable import plain
@@ -24,15 +24,15 @@ def encoders(as_json: JsonOption = False) -> None:
     print("tile encoders (--encoder):")
     for card in list_tile_cards():
         low, high = card.spacings_um_per_px
-        tiles = f"tiles of {card.input_px} px at {low:g} to {high:g} um/px"
-        _show(card, f"{card.dimension}-d, {tiles}, {card.precision}")
+        tiles = f"tiles of {card.input_px} px at {low:g} to {high:g} µm/px"
+        _print_card(card, f"{card.dimension}-d, {tiles}, {card.precision}")
     print("text encoders (--text-encoder):")
     for text in list_text_cards():
-        _show(text, f"{text.dimension}-d, {text.context_tokens} tokens at once, {text.pooling} pooling")
+        _print_card(text, f"{text.dimension}-d, {text.context_tokens} tokens per text, {text.pooling} pooling")
     print("  transformers@/folder: any transformers model from a local folder")
 
 
-def _show(card: TileCard | TextCard, what: str) -> None:
-    print(f"  {card.name}: {what}")
+def _print_card(card: TileCard | TextCard, summary: str) -> None:
+    print(f"  {card.name}: {summary}")
     print(f"    from {card.source}, {card.licence}{', gated' if card.gated else ''}; pip extra: {card.extra}")
     print(f"    offline: {card.offline}")

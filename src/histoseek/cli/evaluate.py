@@ -1,4 +1,4 @@
-"""`histoseek evaluate`: how well an archive retrieves, judged so that it can't flatter itself."""
+"""`histoseek evaluate`: how well an archive retrieves, measured so that it cannot flatter itself."""
 
 from __future__ import annotations
 
@@ -8,66 +8,91 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from histoseek.cli.align import print_recalls
-from histoseek.cli.options import WhereOption
+from histoseek.cli.options import LabelOption, WhereOption, read_defaults, read_settings
 from histoseek.errors import ConfigurationError
+from histoseek.evaluation.settings import DEFAULT_SYSTEMS, EvaluationSpec, ProtocolName, ProtocolSpec
 from histoseek.terminal import Column, as_table, terminal_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from histoseek.evaluation.evaluate import EvaluationSpec
     from histoseek.evaluation.outcome import Evaluation
     from histoseek.evaluation.scores import MetricEstimate
     from histoseek.evaluation.significance import Comparison
 
-_SHOWN = ("top-1", "mMV@3", "mMV@5", "recall@5", "MAP@5", "macro-F1")
+DEFAULTS = read_defaults(EvaluationSpec)
+PROTOCOL = ProtocolSpec()
+_METRICS = ("top-1", "mMV@3", "mMV@5", "recall@5", "MAP@5", "macro-F1")
+
+ArchiveOption = Annotated[
+    Path | None, typer.Option("--archive", envvar="HISTOSEEK_ARCHIVE", help="Folder of the archive.")
+]
+SystemsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,...|all",
+        help="Systems to evaluate; the others are compared with the first.",
+        show_default=", ".join(DEFAULT_SYSTEMS),
+    ),
+]
+ProtocolOption = Annotated[ProtocolName, typer.Option(help="Which slides are queries, and what they may retrieve.")]
+SiteColumnOption = Annotated[
+    str, typer.Option(metavar="COLUMN", help="Metadata column of sites, scanners or data sets.")
+]
+FoldsOption = Annotated[int, typer.Option(help="Number of folds for --protocol k-fold.")]
+SetsOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="CSV with slide_id and role (query or database) for --protocol fixed."),
+]
+PatientIsSlideOption = Annotated[
+    bool, typer.Option("--patient-is-slide", help="State that each slide is of another patient.")
+]
+ColourOption = Annotated[
+    list[str] | None,
+    typer.Option("--colour", metavar="COLUMN", help="Metadata column to colour the map of the archive by. Repeatable."),
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same figures.")]
+OutOption = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Folder for evaluation.html and evaluation.json.")
+]
+CompareOption = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option(metavar="FILE FILE", help="Compare the first systems of two evaluation.json files instead."),
+]
 
 
 def evaluate(
-    archive: Annotated[
-        Path | None, typer.Option("--archive", envvar="HISTOSEEK_ARCHIVE", help="The archive's folder.")
-    ] = None,
-    label: Annotated[str, typer.Option(help="Metadata column of the right answers.")] = "diagnosis",
-    systems: Annotated[
-        str | None, typer.Option(help="Comma-separated; the first is compared with the others; `all` for all.")
-    ] = None,
-    protocol: Annotated[
-        str, typer.Option(help="leave-one-patient-out, leave-one-site-out, k-fold or fixed.")
-    ] = "leave-one-patient-out",
-    site_column: Annotated[str, typer.Option(help="Column of sites, scanners or data sets.")] = "site",
-    folds: Annotated[int, typer.Option(help="Of k-fold.")] = 5,
-    sets: Annotated[Path | None, typer.Option(help="CSV with slide_id and role (query, database) for `fixed`.")] = None,
+    context: typer.Context,
+    archive: ArchiveOption = None,
+    label: LabelOption = DEFAULTS.label,
+    systems: SystemsOption = None,
+    protocol: ProtocolOption = PROTOCOL.name,
+    site_column: SiteColumnOption = PROTOCOL.site_column,
+    folds: FoldsOption = PROTOCOL.folds,
+    sets: SetsOption = None,
     where: WhereOption = None,
-    patient_is_slide: Annotated[
-        bool, typer.Option("--patient-is-slide", help="Each slide is its own patient: only if that is true.")
-    ] = False,
-    colour: Annotated[
-        list[str] | None, typer.Option("--colour", help="Column to colour the map of the archive by; repeatable.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same figures.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder for evaluation.json and evaluation.html.")] = None,
-    compare: Annotated[
-        tuple[Path, Path] | None, typer.Option(help="Compare the first systems of two evaluation.json.")
-    ] = None,
+    patient_is_slide: PatientIsSlideOption = DEFAULTS.patient_is_slide,
+    colour: ColourOption = None,
+    seed: SeedOption = DEFAULTS.seed,
+    out: OutOption = None,
+    compare: CompareOption = None,
 ) -> None:
-    """Evaluate retrieval: leave one patient out, 95 % intervals over patients, chance, baselines, and a site check."""
+    """Measure how well an archive retrieves slides of the same label from other patients.
+
+    Figures have 95 % intervals over patients and stand beside chance, baselines and a check for effects of the site.
+    """
     if compare is not None:
         _compare(*compare, seed)
         return
-    from histoseek.evaluation.evaluate import DEFAULT_SYSTEMS, EvaluationSpec
-    from histoseek.evaluation.protocols import ProtocolSpec
-
     if archive is None:
-        raise ConfigurationError("evaluate", "needs --archive or --compare", "Name an archive's folder")
-    spec = EvaluationSpec(
-        label=label,
+        raise ConfigurationError("evaluate", "needs --archive or --compare", "Give the folder of an archive")
+    spec = read_settings(
+        context,
+        EvaluationSpec,
         systems=tuple(name.strip() for name in systems.split(",") if name.strip()) if systems else DEFAULT_SYSTEMS,
-        protocol=ProtocolSpec(protocol, site_column, folds, sets, seed),  # type: ignore[arg-type]
-        where=where,
-        patient_is_slide=patient_is_slide,
+        protocol=read_settings(context, ProtocolSpec, name=protocol),
         site_columns=(site_column,),
         map_columns=tuple(colour or ()),
-        seed=seed,
     )
     _run(archive, spec, out)
 
@@ -79,58 +104,60 @@ def _run(path: Path, spec: EvaluationSpec, out: Path | None) -> None:
 
     archive = Archive.open(path)
     with terminal_progress("queries", total=None) as reporter:
-        found = evaluate(archive, spec, reporter)
+        evaluation = evaluate(archive, spec, reporter)
     if out is not None:
         from histoseek.evaluation.report.evaluation_page import write_evaluation
 
-        write_evaluation(found, archive, out)
-    _tell(found)
+        write_evaluation(evaluation, archive, out)
+    _print_evaluation(evaluation)
     if out is not None:
         print(f"page: {out / 'evaluation.html'}; figures: {out / 'evaluation.json'}")
 
 
-def _tell(found: Evaluation) -> None:
-    subject = found.subject
+def _print_evaluation(evaluation: Evaluation) -> None:
+    subject = evaluation.subject
     print(
         f"{subject.slides} slides of {subject.patients} patients, {len(subject.classes)} labels ({subject.label}), "
         f"{subject.protocol}{f', where {subject.where}' if subject.where else ''}; 95 % intervals over patients"
     )
-    for leak in found.leaks:
+    for leak in evaluation.leaks:
         print(f"leak: {leak.what}")
-    for warning in found.warnings:
+    for warning in evaluation.warnings:
         print(f"note: {warning}")
     rows = [
-        (result.name, *(_cell(_metric(result.scores.metrics, name)) for name in _SHOWN)) for result in found.results
+        (result.name, *(_format(_select(result.scores.metrics, name)) for name in _METRICS))
+        for result in evaluation.results
     ]
-    chance = found.results[0].scores.metrics
-    rows.append(("chance", *(f"{_metric(chance, name).chance:.3f}" for name in _SHOWN)))
-    print(as_table([Column("system", "text"), *(Column(name, "text") for name in _SHOWN)], rows, terminal_width()))
-    for check in found.site_checks:
+    chance = evaluation.results[0].scores.metrics
+    rows.append(("chance", *(f"{_select(chance, name).chance:.3f}" for name in _METRICS)))
+    print(as_table([Column("system", "text"), *(Column(name, "text") for name in _METRICS)], rows, terminal_width()))
+    for check in evaluation.site_checks:
         print(check.sentence)
-    if found.cross_modal:
-        print_recalls(found.cross_modal)
+    if evaluation.cross_modal:
+        print_recalls(evaluation.cross_modal)
 
 
-def _metric(metrics: Sequence[MetricEstimate], name: str) -> MetricEstimate:
+def _select(metrics: Sequence[MetricEstimate], name: str) -> MetricEstimate:
     return next(metric for metric in metrics if metric.name == name)
 
 
-def _cell(metric: MetricEstimate) -> str:
+def _format(metric: MetricEstimate) -> str:
     return f"{metric.value:.3f} ({metric.low:.2f} to {metric.high:.2f})"
 
 
 def _compare(first: Path, second: Path, seed: int) -> None:
     from histoseek.evaluation.outcome import compare_saved
 
-    names, found = compare_saved(first, second, seed)
+    names, comparisons = compare_saved(first, second, seed)
     print(f"{names[0]} minus {names[1]}, paired by query, patients permuted:")
-    _print_comparisons(found)
+    _print_comparisons(comparisons)
 
 
-def _print_comparisons(found: Sequence[Comparison]) -> None:
+def _print_comparisons(comparisons: Sequence[Comparison]) -> None:
     columns = [Column(name) for name in ("metric", "difference", "95 %", "p", "p (Holm)")]
     rows = []
-    for one in found:
-        interval = f"{one.low:+.3f} to {one.high:+.3f}"
-        rows.append((one.metric, f"{one.difference:+.3f}", interval, f"{one.p:.4f}", f"{one.p_holm:.4f}"))
+    for comparison in comparisons:
+        interval = f"{comparison.low:+.3f} to {comparison.high:+.3f}"
+        p_values = (f"{comparison.p:.4f}", f"{comparison.p_holm:.4f}")
+        rows.append((comparison.metric, f"{comparison.difference:+.3f}", interval, *p_values))
     print(as_table(columns, rows, terminal_width()))

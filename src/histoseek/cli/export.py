@@ -11,11 +11,11 @@ from histoseek.cli.options import ArchiveOption, WhereOption
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="Where to write one .h5 file a slide.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write one .h5 file per slide to.")],
     archive: ArchiveOption,
     where: WhereOption = None,
 ) -> None:
-    """Write tile features and coordinates in TRIDENT's HDF5 layout, named by slide id."""
+    """Export tile features and coordinates as HDF5 files in the layout of TRIDENT, named by slide id."""
     from urllib.parse import quote
 
     from histoseek.api import Archive

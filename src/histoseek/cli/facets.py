@@ -16,24 +16,26 @@ def facets(
     archive: ArchiveOption,
     field: Annotated[
         list[str] | None,
-        typer.Option("--field", help="Only this field (organ, diagnosis, grade, a column ...); may be repeated."),
+        typer.Option(
+            "--field", metavar="NAME", help="Only this field: organ, diagnosis, grade, a column ... Repeatable."
+        ),
     ] = None,
     where: WhereOption = None,
-    most: Annotated[int, typer.Option("-n", help="Values to show of each field.")] = 20,
+    most: Annotated[int, typer.Option("-n", help="Maximum number of values per field.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """Count the values of metadata columns and of what reports state."""
+    """Count the values of metadata columns and of the fields that reports state."""
     from histoseek.api import Archive
     from histoseek.jsonable import plain
 
     if most < 1:
-        raise InputError(f"-n {most}", "shows no value", "Give a number from 1 on")
-    found = Archive.open(archive).facets(where, field)
-    shown = [list(own)[:most] for _, own in groupby(found, key=lambda facet: (facet.source, facet.field))]
+        raise InputError(f"-n {most}", "would show no values", "Give at least 1")
+    counts = Archive.open(archive).facets(where, field)
+    fields = [list(group)[:most] for _, group in groupby(counts, key=lambda facet: (facet.source, facet.field))]
     if as_json:
-        print(json.dumps([plain(facet) for own in shown for facet in own], indent=1))
+        print(json.dumps([plain(facet) for group in fields for facet in group], indent=1))
         return
-    for own in shown:
-        print(f"{own[0].field} ({own[0].source})")
-        for facet in own:
+    for group in fields:
+        print(f"{group[0].field} ({group[0].source})")
+        for facet in group:
             print(f"{facet.count:>8}  {facet.value}")

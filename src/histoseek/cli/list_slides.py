@@ -24,11 +24,11 @@ _COLUMNS = (
 def list_slides(
     archive: ArchiveOption,
     where: WhereOption = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
-    offset: Annotated[int, typer.Option(min=0, help="Pass over so many first.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of slides.")] = None,
+    offset: Annotated[int, typer.Option(min=0, help="Number of slides to skip.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """List slides, sorted by id."""
+    """List the slides of an archive, sorted by id."""
     from histoseek.api import Archive
     from histoseek.jsonable import plain
     from histoseek.slides.sources.registry import source_name

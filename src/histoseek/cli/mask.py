@@ -1,4 +1,4 @@
-"""`histoseek mask`: look at what the tissue mask keeps of a slide."""
+"""`histoseek mask`: see what the tissue mask keeps of a slide."""
 
 from __future__ import annotations
 
@@ -8,28 +8,35 @@ from typing import Annotated
 import typer
 
 from histoseek.errors import InputError
+from histoseek.tissue.settings import TissueSettings
 
 
 def mask(
     slide: Annotated[str, typer.Argument(metavar="FILE", help="A slide file.")],
-    out: Annotated[Path, typer.Option(help="Where to write the picture (.png or .jpg).")] = Path("mask.png"),
-    spacing: Annotated[float | None, typer.Option(help="um/px of the slide, if its file does not say.")] = None,
-    tissue_threshold: Annotated[float | None, typer.Option(help="Optical density that counts as tissue.")] = None,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Picture to write (.png or .jpg).")] = Path("mask.png"),
+    spacing: Annotated[
+        float | None, typer.Option(help="Spacing of the slide in µm/px, if its file does not state it.")
+    ] = None,
+    tissue_threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Optical density above which a pixel is tissue.", show_default=f"{TissueSettings().threshold:g}"
+        ),
+    ] = None,
 ) -> None:
-    """Write a picture of the tissue mask over the slide."""
+    """Write a picture of the slide with its tissue mask."""
     from PIL import Image
 
     from histoseek.slides.slide import open_slide
     from histoseek.tissue.mask import find_tissue
     from histoseek.tissue.picture import draw_mask
-    from histoseek.tissue.settings import TissueSettings
 
     settings = TissueSettings() if tissue_threshold is None else TissueSettings(threshold=tissue_threshold)
     with open_slide(slide, spacing) as opened:
-        found = find_tissue(opened, settings)
+        tissue = find_tissue(opened, settings)
     try:
-        Image.fromarray(draw_mask(found)).save(out)
+        Image.fromarray(draw_mask(tissue)).save(out)
     except (OSError, ValueError) as error:
         raise InputError(str(out), "cannot be written as a picture", "Name a .png or .jpg file") from error
-    left_out = f"{found.pen_share:.1%} left out as pen marks, {found.blur_share:.1%} as out of focus"
-    print(f"{found.share:.1%} tissue, {left_out}; picture: {out}")
+    left_out = f"{tissue.pen_share:.1%} left out as pen marks, {tissue.blur_share:.1%} as out of focus"
+    print(f"{tissue.share:.1%} tissue, {left_out}; picture: {out}")

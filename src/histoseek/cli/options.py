@@ -1,64 +1,104 @@
-"""Options that several commands share, and how their texts become values."""
+"""Options that several commands share, and how the values of options become settings."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Annotated
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
 from histoseek.errors import InputError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Settings = TypeVar("Settings", bound=DataclassInstance)
+
 ArchiveOption = Annotated[
-    Path, typer.Option("--archive", envvar="HISTOSEEK_ARCHIVE", help="The archive's folder.", show_default=False)
+    Path, typer.Option("--archive", envvar="HISTOSEEK_ARCHIVE", help="Folder of the archive.", show_default=False)
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 WhereOption = Annotated[
-    str | None, typer.Option("--where", help="SQL filter over metadata, e.g. \"organ = 'lung' AND age > 50\".")
+    str | None, typer.Option("--where", help="SQL filter on the metadata, e.g. \"organ = 'lung' AND age > 50\".")
 ]
-WorkersOption = Annotated[int, typer.Option("--workers", min=1, max=64, help="Threads that read tiles.")]
+WorkersOption = Annotated[int, typer.Option("--workers", min=1, max=64, help="Number of threads that read tiles.")]
 ReportsOption = Annotated[
     list[Path] | None,
-    typer.Option("--reports", help="Reports: tables, JSON, Excel, text, PDF, or folders of them; repeatable."),
+    typer.Option("--reports", help="Report file or folder: tables, JSON, Excel, text, PDF. Repeatable."),
 ]
 ReportColumnsOption = Annotated[
     list[str] | None,
-    typer.Option("--report-columns", help="What columns of report tables hold: NAME=report,NAME=case_id; repeatable."),
+    typer.Option(
+        "--report-columns",
+        metavar="NAME=ROLE,...",
+        help="What the columns of report tables hold, e.g. Text=report,Case=case_id. Repeatable.",
+    ),
+]
+RenameOption = Annotated[
+    list[str] | None, typer.Option("--rename", metavar="OLD=NEW", help="Rename a column of the tables. Repeatable.")
 ]
 KeepIdentifiersOption = Annotated[
-    bool, typer.Option("--keep-identifiers", help="Keep names, dates and numbers of persons in what is stored.")
+    bool,
+    typer.Option("--keep-identifiers", help="Store reports without replacing names, dates and numbers of people."),
 ]
+LabelOption = Annotated[str, typer.Option(metavar="COLUMN", help="Metadata column with the labels.")]
+EpochsOption = Annotated[int, typer.Option(help="Maximum number of epochs.")]
+LearningRateOption = Annotated[float, typer.Option(help="Peak learning rate.")]
+PatienceOption = Annotated[int, typer.Option(help="Stop after this many epochs without improvement.")]
+TrainingSeedOption = Annotated[int, typer.Option(help="Random seed; the same seed gives the same result on a CPU.")]
+BaseTextEncoderOption = Annotated[str, typer.Option("--text-encoder", help="Text encoder to start from.")]
+DataOption = Annotated[str, typer.Option(help="Description of the data, for the card.")]
+LicenceOption = Annotated[str, typer.Option(help="Licence of the weights, for the card.")]
 
 DEFAULT_WORKERS = min(4, os.cpu_count() or 1)
 
 
-def pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:
+def read_settings(context: typer.Context, kind: type[Settings], **others: Any) -> Settings:
+    """Settings from the parameters of a command that bear the names of their fields, and others; raises what the
+    settings raise for values that they refuse."""
+    values = {field.name: context.params[field.name] for field in fields(kind) if field.name in context.params}
+    return kind(**{**values, **others})
+
+
+def read_defaults(kind: type[Settings]) -> Settings:
+    """The defaults of settings by the names of their fields: of those, too, that have fields without a default, or
+    import much when they are made."""
+    defaults = {
+        field.name: field.default if field.default_factory is MISSING else field.default_factory()
+        for field in fields(kind)
+    }
+    return cast("Settings", SimpleNamespace(**defaults))
+
+
+def parse_pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:
     """`NAME=VALUE` texts as a mapping; raises InputError naming the option."""
-    found = {}
+    pairs = {}
     for text in texts or ():
         name, equals, value = text.rpartition("=") if option == "--spacing-of" else text.partition("=")
         if not (name and equals):
             raise InputError(f"{option} {text!r}", "is not NAME=VALUE", f"Write for instance {option} name=value")
-        found[name] = value
-    return found
+        pairs[name] = value
+    return pairs
 
 
-def listed_pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:
+def parse_pair_lists(texts: Sequence[str] | None, option: str) -> dict[str, str]:
     """`NAME=VALUE,NAME=VALUE` texts as a mapping; raises InputError naming the option."""
-    return pairs([part for text in texts or () for part in text.split(",")], option)
+    return parse_pairs([part for text in texts or () for part in text.split(",")], option)
 
 
-def spacings(texts: Sequence[str] | None) -> dict[str, float]:
-    """`FILE=0.25` texts as um/px by file; raises InputError for what is no positive number."""
-    found = {}
-    for name, value in pairs(texts, "--spacing-of").items():
+def parse_spacings(texts: Sequence[str] | None) -> dict[str, float]:
+    """`FILE=0.25` texts as um/px by file; raises InputError for what is not a positive number."""
+    spacings = {}
+    for name, value in parse_pairs(texts, "--spacing-of").items():
         try:
             spacing = float(value)
         except ValueError:
             spacing = 0.0
         if not 0 < spacing < float("inf"):
-            raise InputError(f"--spacing-of '{name}={value}'", "is no positive number of um/px", "Write FILE=0.25")
-        found[name] = spacing
-    return found
+            raise InputError(f"--spacing-of '{name}={value}'", "is not a positive number of µm/px", "Write FILE=0.25")
+        spacings[name] = spacing
+    return spacings

@@ -16,25 +16,28 @@ if TYPE_CHECKING:
 
 def reencode(
     archive: ArchiveOption,
-    weights: Annotated[str | None, typer.Option(help="Trained weights: a name in the library, or a file.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="Trained slide encoder: a name in the library, or a file.")
+    ] = None,
     untrained: Annotated[
-        bool, typer.Option("--untrained", help="The encoder that needs no training; its centre is fitted anew.")
+        bool, typer.Option("--untrained", help="Use the slide encoder that needs no training, fitted to the archive.")
     ] = False,
     text_encoder: Annotated[
-        str | None, typer.Option(help="Text encoder for reports, or `none`; see `histoseek encoders`.")
+        str | None, typer.Option(help="Text encoder for reports, or `none`; `histoseek encoders` lists them.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Encode an archive's slides anew from its cached features, without the slides.
+    """Encode the slides of an archive with another encoder, from its cached features.
 
-    Can be interrupted; the same command continues. The archive is used as it was until all slides are done.
+    The slide files are not needed. You can interrupt it; the same command continues. Until all slides are done,
+    searches use the archive as it was.
     """
     from histoseek.api import Archive
     from histoseek.archive.reencode import reencode as run
     from histoseek.jsonable import plain
     from histoseek.progress import terminal_progress
 
-    change = _change(weights, untrained, text_encoder)
+    change = _read_change(weights, untrained, text_encoder)
     with terminal_progress("slides", total=None) as reporter:
         report = run(Archive.open(archive), change, reporter)
     if as_json:
@@ -48,16 +51,16 @@ def reencode(
         print(f"note: {note}")
 
 
-def _change(weights: str | None, untrained: bool, text_encoder: str | None) -> Change:
+def _read_change(weights: str | None, untrained: bool, text_encoder: str | None) -> Change:
     from histoseek.archive.spaces import Change
     from histoseek.encoders.library import find_weights
 
     if weights is not None and untrained:
-        raise ConfigurationError("--weights and --untrained", "exclude each other", "Give one of the two")
+        raise ConfigurationError("--weights and --untrained", "exclude each other", "Give only one of them")
     if weights is None and not untrained and text_encoder is None:
         advice = "Give --weights, --untrained or --text-encoder"
-        raise ConfigurationError("reencode", "nothing to change was named", advice)
-    found = find_weights(weights) if weights is not None else None
-    if found and found.card.text and text_encoder is None:
-        text_encoder = found.card.text.encoder
-    return Change(found, untrained, text_encoder)
+        raise ConfigurationError("reencode", "there is nothing to change", advice)
+    trained = find_weights(weights) if weights is not None else None
+    if trained and trained.card.text and text_encoder is None:
+        text_encoder = trained.card.text.encoder
+    return Change(trained, untrained, text_encoder)

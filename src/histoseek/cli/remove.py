@@ -1,4 +1,4 @@
-"""`histoseek remove`: take slides out of an archive."""
+"""`histoseek remove`: remove slides from an archive."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import typer
 from histoseek.cli.options import ArchiveOption
 
 
-def remove(slide_ids: Annotated[list[str], typer.Argument(help="Ids of the slides.")], archive: ArchiveOption) -> None:
-    """Take slides out, with their cached features; the slide files themselves are not touched."""
+def remove(
+    slide_ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids of the slides.")], archive: ArchiveOption
+) -> None:
+    """Remove slides and their cached features from an archive; the slide files themselves stay."""
     from histoseek.api import Archive
 
     Archive.open(archive).remove(slide_ids)

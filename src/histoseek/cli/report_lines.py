@@ -1,4 +1,4 @@
-"""How report files and what became of them are told in lines, without a word of their content."""
+"""Lines about report files and what became of them, without a word of their content."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _MOST_IDS = 5
 
 
-def file_lines(files: Sequence[ReportFileSummary]) -> Iterator[str]:
-    """One line a table with how its columns were taken; files of one text are counted by format and encoding."""
+def describe_files(files: Sequence[ReportFileSummary]) -> Iterator[str]:
+    """One line per table with how its columns are read; files of one text are counted by format and encoding."""
     single: Counter[str] = Counter()
     for file in files:
         kind = f"{file.format} in {file.encoding}" if file.encoding else file.format
@@ -24,36 +24,36 @@ def file_lines(files: Sequence[ReportFileSummary]) -> Iterator[str]:
         else:
             single[kind] += 1
     for kind, count in single.items():
-        yield f"reports: files of one text each: {count} ({kind})"
+        yield f"reports: files with one text each: {count} ({kind})"
 
 
-def id_lines(folded: Sequence[str], differing: Sequence[str]) -> Iterator[str]:
-    """Ids that came more than once."""
+def describe_ids(folded: Sequence[str], differing: Sequence[str]) -> Iterator[str]:
+    """Ids that several reports have."""
     if folded:
-        yield f"reports: the same text twice, kept once: {some(folded)}"
+        yield f"reports: identical texts, kept once: {shorten_list(folded)}"
     if differing:
-        yield f"reports: different texts under one id, all kept: {some(differing)}"
+        yield f"reports: different texts with the same id, all kept: {shorten_list(differing)}"
 
 
-def taken_lines(taken: ReportsTaken) -> Iterator[str]:
+def describe_intake(intake: ReportsTaken) -> Iterator[str]:
     """What an indexing run did with reports."""
-    yield from file_lines(taken.files)
-    yield from id_lines(taken.folded, taken.differing)
-    if taken.files:
-        joined = f"{taken.joined} of {taken.reports} belong to slides"
-        yield f"reports: {joined}; {taken.slides} slides have a text from this run"
-    if taken.deidentified:
-        yield f"reports: identifiers replaced: {counts(taken.removed)}"
-    for refusal in taken.refused:
+    yield from describe_files(intake.files)
+    yield from describe_ids(intake.folded, intake.differing)
+    if intake.files:
+        joined = f"{intake.joined} of {intake.reports} belong to slides"
+        yield f"reports: {joined}; {intake.slides} slides have a report from this run"
+    if intake.deidentified:
+        yield f"reports: identifiers replaced: {format_counts(intake.removed)}"
+    for refusal in intake.refused:
         yield f"refused: {refusal.reason}"
 
 
-def counts(removed: Sequence[IdentifierCount]) -> str:
+def format_counts(removed: Sequence[IdentifierCount]) -> str:
     """Counts by kind: "3 name, 1 date"."""
-    return ", ".join(f"{one.count} {one.kind.value}" for one in removed) or "none"
+    return ", ".join(f"{count.count} {count.kind.value}" for count in removed) or "none"
 
 
-def some(names: Sequence[str]) -> str:
+def shorten_list(names: Sequence[str]) -> str:
     """The first few names and how many more there are."""
     more = f" and {len(names) - _MOST_IDS} more" if len(names) > _MOST_IDS else ""
     return ", ".join(names[:_MOST_IDS]) + more

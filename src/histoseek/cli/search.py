@@ -4,67 +4,99 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from histoseek.cli import search_options as opt
-from histoseek.cli.ask import Asked, Images
-from histoseek.cli.options import DEFAULT_WORKERS, ArchiveOption, JsonOption, WhereOption, WorkersOption
+from histoseek.cli import query_options as query
+from histoseek.cli.options import (
+    DEFAULT_WORKERS,
+    ArchiveOption,
+    JsonOption,
+    WhereOption,
+    WorkersOption,
+    read_settings,
+)
 from histoseek.errors import InputError
+from histoseek.search.options import SearchOptions
 
 if TYPE_CHECKING:
-    from histoseek.search.options import SearchOptions
-    from histoseek.search.queries import Query
     from histoseek.search.results import SearchResults
+
+DEFAULTS = SearchOptions()
+
+ExpandOption = Annotated[
+    bool, typer.Option("--expand/--no-expand", help="Also find synonyms and subtypes of what --text names.")
+]
+ToOption = Annotated[Literal["slides", "reports"], typer.Option(help="What to find.")]
+CountOption = Annotated[int, typer.Option("-k", help="Number of results.")]
+OffsetOption = Annotated[int, typer.Option(help="Number of top results to skip.")]
+SamePatientOption = Annotated[bool, typer.Option("--same-patient", help="Keep slides of the query's own patient.")]
+ByCaseOption = Annotated[bool, typer.Option("--by-case", help="Return one result per case: its most similar slide.")]
+DistanceOption = Annotated[
+    str | None,
+    typer.Option(
+        help="How slides are compared: symmetric, maxsim, global, contained or pathsearch-paper.",
+        show_default="symmetric; contained for regions and pictures",
+    ),
+]
+ExactOption = Annotated[bool, typer.Option("--exact", help="Rank every slide, not only the best candidates.")]
+ProbabilityOption = Annotated[
+    float | None,
+    typer.Option(metavar="0-1", help="Leave out results that are less likely to share the query's label."),
+]
+VoteOption = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Let the patients of the results vote on this metadata column."),
+]
+PageOption = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Also write the results to a page with pictures.")
+]
 
 
 def search(
     context: typer.Context,
     archive: ArchiveOption,
-    slide: opt.SlidesOption = None,
-    like: opt.LikesOption = None,
-    case: opt.CaseOption = None,
-    image: opt.ImageOption = None,
-    region: opt.RegionsOption = None,
-    text: opt.TextOption = None,
-    without: opt.WithoutOption = None,
-    weight: opt.WeightOption = None,
-    report: opt.ReportOption = None,
-    report_of: opt.ReportOfOption = None,
-    expand: opt.ExpandOption = opt.DEFAULTS.expand,
-    to: opt.ToOption = opt.DEFAULTS.to,
-    spacing: opt.SpacingOption = None,
-    patient: opt.PatientOption = None,
-    k: opt.CountOption = opt.DEFAULTS.k,
-    offset: opt.OffsetOption = opt.DEFAULTS.offset,
+    slide: query.SlideOption = None,
+    like: query.LikeOption = None,
+    case: query.CaseOption = None,
+    image: query.ImageOption = None,
+    region: query.RegionOption = None,
+    text: query.TextOption = None,
+    without: query.WithoutOption = None,
+    weight: query.WeightOption = None,
+    report: query.ReportOption = None,
+    report_of: query.ReportOfOption = None,
+    expand: ExpandOption = DEFAULTS.expand,
+    to: ToOption = DEFAULTS.to,
+    spacing: query.SpacingOption = None,
+    patient: query.PatientOption = None,
+    k: CountOption = DEFAULTS.k,
+    offset: OffsetOption = DEFAULTS.offset,
     where: WhereOption = None,
-    same_patient: opt.SamePatientOption = opt.DEFAULTS.same_patient,
-    by_case: opt.ByCaseOption = opt.DEFAULTS.by_case,
-    distance: opt.DistanceOption = None,
-    exact: opt.ExactOption = opt.DEFAULTS.exact,
-    min_probability: opt.ProbabilityOption = None,
-    vote: opt.VoteOption = None,
+    same_patient: SamePatientOption = DEFAULTS.same_patient,
+    by_case: ByCaseOption = DEFAULTS.by_case,
+    distance: DistanceOption = None,
+    exact: ExactOption = DEFAULTS.exact,
+    min_probability: ProbabilityOption = None,
+    vote: VoteOption = None,
     workers: WorkersOption = DEFAULT_WORKERS,
     as_json: JsonOption = False,
-    html: opt.PageOption = None,
+    html: PageOption = None,
 ) -> None:
-    """Find slides or reports; the query's own slides and patient are left out."""
-    images = Images(slide or (), like or (), case, image, region or (), spacing)
-    query = Asked(images, text, without, report, report_of, weight, patient).query()
-    results = _search(archive, query, opt.read_options(context))
-    _show(results, as_json, html)
-
-
-def _search(archive: Path, query: Query, options: SearchOptions) -> SearchResults:
+    """Find similar slides or reports; the query's own slides and patient are left out."""
     from histoseek.api import Archive
     from histoseek.progress import terminal_progress
 
+    parsed = query.parse_query(read_settings(context, query.QueryOptions))
+    options = read_settings(context, SearchOptions)
     with terminal_progress("query", total=None) as reporter:
-        return Archive.open(archive).search(query, options, reporter=reporter)
+        results = Archive.open(archive).search(parsed, options, reporter=reporter)
+    print_results(results, as_json, html)
 
 
-def _show(results: SearchResults, as_json: bool, html: Path | None) -> None:
+def print_results(results: SearchResults, as_json: bool, html: Path | None) -> None:
+    """Print results, after writing them to a page where one is wanted."""
     if html:
         _write_page(results, html)
     print(results.to_json() if as_json else results)
@@ -78,4 +110,4 @@ def _write_page(results: SearchResults, path: Path) -> None:
     try:
         path.write_text(render_page(results, "histoseek results"), encoding="utf-8")
     except OSError as error:
-        raise InputError(str(path), error.strerror or "cannot be written", "Choose another place for --html") from error
+        raise InputError(str(path), error.strerror or "cannot be written", "Choose another file for --html") from error

@@ -3,71 +3,87 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from histoseek.cli.options import read_defaults, read_settings
 from histoseek.errors import MissingExtra
+from histoseek.server.settings import ServerSettings, UploadLimits, get_default_state_folder, name_archives
 
-if TYPE_CHECKING:
-    from histoseek.server.settings import ServerSettings
+DEFAULTS = read_defaults(ServerSettings)
+
+ArchivesArgument = Annotated[list[Path], typer.Argument(metavar="ARCHIVE", help="Folders of the archives to serve.")]
+HostOption = Annotated[
+    str, typer.Option(help="Address to listen on; any address but a loopback one needs a proxy with TLS.")
+]
+PortOption = Annotated[int, typer.Option(help="Port to listen on; 0 for any that is free.")]
+WorkersOption = Annotated[int, typer.Option(help="Number of server processes.")]
+StateOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder for tokens, uploads and feedback.",
+        show_default="~/.local/share/histoseek/server",
+    ),
+]
+WriteOption = Annotated[bool, typer.Option("--write", help="Let tokens with the role `write` change archives.")]
+ImportFolderOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Folder whose slides may be indexed, and where indexed uploads are kept."),
+]
+UploadOption = Annotated[int, typer.Option(min=1, help="Size of the largest slide that may be uploaded, in MB.")]
+AnonymousOption = Annotated[bool, typer.Option("--no-token", help="Require no token; only on loopback addresses.")]
+AllowedHostsOption = Annotated[
+    list[str] | None,
+    typer.Option("--allowed-host", metavar="NAME", help="Another host name to answer to. Repeatable."),
+]
+TrustProxyOption = Annotated[
+    bool, typer.Option("--trust-proxy", help="Trust X-Forwarded-For and X-Forwarded-Proto: they come from your proxy.")
+]
+JsonLogsOption = Annotated[bool, typer.Option("--json-logs", help="Write logs as JSON lines.")]
 
 
 def serve(
-    archives: Annotated[list[Path], typer.Argument(metavar="ARCHIVE...", help="Folders of archives.")],
-    host: Annotated[str, typer.Option(help="The address to listen on; others than loopback need a proxy with TLS.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8750,
-    workers: Annotated[int, typer.Option(help="Number of server processes.")] = 1,
-    state: Annotated[
-        Path | None,
-        typer.Option(help="Folder for tokens, uploads and feedback.  [default: ~/.local/share/histoseek/server]"),
-    ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Let tokens of the role write change archives.")] = False,
-    import_folder: Annotated[
-        Path | None, typer.Option(help="Folder whose slides may be indexed, and in which indexed uploads are kept.")
-    ] = None,
-    upload_mb: Annotated[int, typer.Option(min=1, help="The largest slide that may be uploaded.")] = 4096,
-    no_token: Annotated[bool, typer.Option("--no-token", help="Require no token; only on loopback addresses.")] = False,
-    allowed_host: Annotated[
-        list[str] | None, typer.Option(help="A further host name to answer to; repeatable.")
-    ] = None,
-    trust_proxy: Annotated[
-        bool, typer.Option("--trust-proxy", help="Trust X-Forwarded-For and -Proto, which your proxy sets.")
-    ] = False,
-    json_logs: Annotated[bool, typer.Option("--json-logs", help="Log in JSON lines.")] = False,
+    context: typer.Context,
+    archives: ArchivesArgument,
+    host: HostOption = DEFAULTS.host,
+    port: PortOption = DEFAULTS.port,
+    workers: WorkersOption = DEFAULTS.workers,
+    state: StateOption = None,
+    write: WriteOption = DEFAULTS.write,
+    import_folder: ImportFolderOption = None,
+    upload_mb: UploadOption = DEFAULTS.uploads.file_bytes // 2**20,
+    allow_anonymous: AnonymousOption = DEFAULTS.allow_anonymous,
+    allowed_hosts: AllowedHostsOption = None,
+    trust_proxy: TrustProxyOption = DEFAULTS.trust_proxy,
+    json_logs: JsonLogsOption = DEFAULTS.json_logs,
 ) -> None:
-    """Serve archives: a page for browsers, and a REST API. Archives are only read, unless --write is given.
+    """Serve archives to browsers and programs: a web page and a REST API.
 
-    The first start makes a token and shows it once; `histoseek tokens` makes more.
+    Archives are read-only unless you give --write. The first start makes a token and prints it once; `histoseek tokens`
+    makes more.
     """
     try:
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise MissingExtra("uvicorn", "server") from error
     from histoseek.server.run import run_server
-    from histoseek.server.settings import ServerSettings, UploadLimits, get_default_state_folder, name_archives
 
-    settings = ServerSettings(
+    settings = read_settings(
+        context,
+        ServerSettings,
         archives=name_archives(archives),
         state=(state or get_default_state_folder()).absolute(),
-        host=host,
-        port=port,
-        workers=workers,
-        write=write,
         import_folder=import_folder.resolve() if import_folder else None,
-        allow_anonymous=no_token,
-        allowed_hosts=tuple(allowed_host or ()),
-        trust_proxy=trust_proxy,
-        json_logs=json_logs,
+        allowed_hosts=tuple(allowed_hosts or ()),
         uploads=UploadLimits(file_bytes=upload_mb * 2**20),
     )
-    run_server(settings, _say)
+    run_server(settings, _print_address)
 
 
-def _say(settings: ServerSettings, token: str | None) -> None:
-    """Print where the page is, and the token if it is new: it is shown only this once."""
+def _print_address(settings: ServerSettings, token: str | None) -> None:
+    """Print where the page is, and the token if it is new: it is printed this once."""
     from histoseek.server.web_page import is_built
 
     host = f"[{settings.host}]" if ":" in settings.host else settings.host

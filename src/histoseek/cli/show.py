@@ -1,4 +1,4 @@
-"""`histoseek show`: all that is known of one slide."""
+"""`histoseek show`: everything an archive knows about a slide."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 def show(
-    slide_id: Annotated[str, typer.Argument(help="The slide's id.")],
+    slide_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the slide.")],
     archive: ArchiveOption,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a slide's metadata, the sections of its report, and what its signature is made of."""
+    """Show the metadata of a slide, the sections of its report, and the size of its signature."""
     from histoseek.api import Archive
     from histoseek.jsonable import plain
 
     opened = Archive.open(archive)
     stored = opened.get(slide_id)
     facts = plain(stored.record)
-    facts["sections"] = section_names(opened.sections(slide_id))
+    facts["sections"] = list_section_names(opened.sections(slide_id))
     facts["mosaic_vectors"] = len(stored.signature.mosaic)
     facts["dimension"] = len(stored.signature.global_vector)
     if as_json:
@@ -36,9 +36,9 @@ def show(
         print(f"{name}: {'' if value is None else value}")
 
 
-def section_names(found: Sections) -> list[str]:
+def list_section_names(sections: Sections) -> list[str]:
     """The sections in order, each with its specimens: "diagnosis (A, B)"."""
     specimens: dict[str, dict[str, None]] = {}
-    for section in found.sections:
+    for section in sections.sections:
         specimens.setdefault(section.name, {}).update({section.specimen: None} if section.specimen else {})
     return [f"{name} ({', '.join(labels)})" if labels else name for name, labels in specimens.items()]

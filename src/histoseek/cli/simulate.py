@@ -9,16 +9,18 @@ import typer
 
 
 def simulate(
-    folder: Annotated[Path, typer.Argument(help="Where to write slides, metadata.csv and reports.csv.")],
-    patients: Annotated[int, typer.Option(min=1, help="Patients.")] = 12,
-    slides_per_patient: Annotated[int, typer.Option(min=1, help="Slides of each.")] = 2,
-    sites: Annotated[int, typer.Option(min=1, help="Hospitals, each with its own stain and blur.")] = 2,
-    size: Annotated[int, typer.Option(min=512, help="Edge of a slide in px.")] = 3000,
-    spacing: Annotated[float, typer.Option(help="um/px of the slides.")] = 0.5,
-    site_effect: Annotated[float, typer.Option(min=0.0, help="How much sites differ; 0 is not at all.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Same seed, same slides.")] = 0,
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder to write slides, metadata.csv and reports.csv to.")
+    ],
+    patients: Annotated[int, typer.Option(min=1, help="Number of patients.")] = 12,
+    slides_per_patient: Annotated[int, typer.Option(min=1, help="Number of slides per patient.")] = 2,
+    sites: Annotated[int, typer.Option(min=1, help="Number of hospitals, each with its own stain and blur.")] = 2,
+    size: Annotated[int, typer.Option(min=512, help="Width and height of a slide in px.")] = 3000,
+    spacing: Annotated[float, typer.Option(help="Spacing of the slides in µm/px.")] = 0.5,
+    site_effect: Annotated[float, typer.Option(min=0.0, help="How much the sites differ; 0 for not at all.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same slides.")] = 0,
 ) -> None:
-    """Write a cohort of simulated H&E slides with matching reports: no real tissue, no patients."""
+    """Write simulated H&E slides with matching reports: no real tissue, no patients."""
     from histoseek.progress import terminal_progress
     from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from histoseek.cli.options import ArchiveOption, JsonOption, WhereOption
+from histoseek.cli.options import ArchiveOption, JsonOption
 
 if TYPE_CHECKING:
     from histoseek.api import Archive
@@ -18,24 +18,26 @@ def stats(
     archive: ArchiveOption,
     with_recall: Annotated[
         bool,
-        typer.Option("--recall", help="Measure the default search against exact ranking."),
+        typer.Option("--recall", help="Also measure how often the fast search finds what exact ranking finds."),
     ] = False,
-    queries: Annotated[int, typer.Option(min=1, help="For --recall: how many slides to ask with.")] = 200,
-    where: WhereOption = None,
+    queries: Annotated[int, typer.Option(min=1, help="Number of slides to search with for --recall.")] = 200,
+    where: Annotated[
+        str | None, typer.Option(help="SQL filter on the metadata, applied in the searches of --recall.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show counts, sizes, recipe and embedding space. --where is for --recall: the filter to search with."""
+    """Show the size of an archive, the recipe of its features and its embedding space."""
     from histoseek.api import Archive
     from histoseek.errors import InputError
     from histoseek.jsonable import plain
 
     if where is not None and not with_recall:
-        raise InputError("--where", "goes with --recall", "Use `histoseek list --where` to list slides")
+        raise InputError("--where", "only applies with --recall", "Use `histoseek list --where` to list slides")
     opened = Archive.open(archive)
     facts = plain(opened.stats())
     facts["recipe"] = plain(opened.recipe)
     facts["space"] = {**plain(opened.space), "fingerprint": opened.space.fingerprint} if opened.space else None
-    recall = _measured(opened, queries, where) if with_recall else None
+    recall = _measure_recall(opened, queries, where) if with_recall else None
     if as_json:
         print(json.dumps({**facts, **({"recall": plain(recall)} if recall else {})}, indent=1))
         return
@@ -44,7 +46,7 @@ def stats(
         _print_recall(recall)
 
 
-def _measured(archive: Archive, queries: int, where: str | None) -> Recall:
+def _measure_recall(archive: Archive, queries: int, where: str | None) -> Recall:
     from histoseek.progress import terminal_progress
 
     with terminal_progress("recall", total=None) as reporter:

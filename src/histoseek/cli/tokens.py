@@ -13,51 +13,58 @@ from histoseek.cli.options import JsonOption
 if TYPE_CHECKING:
     from histoseek.server.security.tokens import Token, TokenStore
 
-tokens = typer.Typer(no_args_is_help=True, help="Tokens with which programs and people use the server.")
+tokens = typer.Typer(no_args_is_help=True, help="Manage the access tokens of the server.")
 
 StateOption = Annotated[
     Path | None,
-    typer.Option("--state", help="The server's state folder.", show_default="~/.local/share/histoseek/server"),
+    typer.Option(
+        "--state",
+        metavar="FOLDER",
+        help="Folder where the server keeps its state.",
+        show_default="~/.local/share/histoseek/server",
+    ),
 ]
 
 
 @tokens.callback()
 def root() -> None:
-    """Tokens with which programs and people use the server."""
+    """Manage the access tokens of the server."""
 
 
 @tokens.command()
 def add(
-    name: Annotated[str, typer.Argument(help="Whose it is; appears in the audit log.")],
-    role: Annotated[Literal["read", "write"], typer.Option(help="read: search; write: also change archives.")] = "read",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Owner of the token, as the audit log names it.")],
+    role: Annotated[
+        Literal["read", "write"], typer.Option(help="read: browse and search; write: also change archives.")
+    ] = "read",
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a token and print it. It can't be shown again: the server keeps only a digest."""
+    """Make a token and print it. It cannot be shown again: the server keeps only a digest."""
     new = _store(state).add(name, role)
-    print(json.dumps({"token": new.text, **_facts(new.token)}, indent=1) if as_json else new.text)
+    print(json.dumps({"token": new.text, **_describe(new.token)}, indent=1) if as_json else new.text)
 
 
 @tokens.command("list")
 def list_(state: StateOption = None, as_json: JsonOption = False) -> None:
-    """List tokens: names, roles, when made, last used (to the hour) and revoked."""
+    """List the tokens with their roles and when they were made, last used and revoked."""
     all_tokens = _store(state).list_tokens()
     if as_json:
-        print(json.dumps([_facts(token) for token in all_tokens], indent=1))
+        print(json.dumps([_describe(token) for token in all_tokens], indent=1))
         return
     for token in all_tokens:
-        print(_line(token))
+        print(_format_token(token))
     if not all_tokens:
         print("No tokens. Make one with `histoseek tokens add NAME`.")
 
 
 @tokens.command()
 def revoke(
-    name: Annotated[str, typer.Argument(help="Name or id of the token.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name or id of the token.")],
     state: StateOption = None,
 ) -> None:
-    """Revoke a token and its browser sessions, also for servers that are running."""
-    print(_line(_store(state).revoke(name)))
+    """Revoke a token and its browser sessions at once, on running servers too."""
+    print(_format_token(_store(state).revoke(name)))
 
 
 def _store(folder: Path | None) -> TokenStore:
@@ -68,7 +75,7 @@ def _store(folder: Path | None) -> TokenStore:
     return TokenStore(State(folder or get_default_state_folder()))
 
 
-def _line(token: Token) -> str:
+def _format_token(token: Token) -> str:
     used = (
         f"last used {token.last_used:%Y-%m-%d} in the hour from {token.last_used:%H:%M}"
         if token.last_used
@@ -78,7 +85,7 @@ def _line(token: Token) -> str:
     return f"{token.name}: {token.role}, id {token.token_id}, made {token.created:%Y-%m-%d %H:%M}, {used}{end} (UTC)"
 
 
-def _facts(token: Token) -> dict[str, str | None]:
+def _describe(token: Token) -> dict[str, str | None]:
     return {
         "token_id": token.token_id,
         "name": token.name,

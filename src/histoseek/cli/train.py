@@ -6,13 +6,26 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from histoseek.cli.align import print_recalls
-from histoseek.cli.options import JsonOption
+from histoseek.cli.options import (
+    BaseTextEncoderOption,
+    DataOption,
+    EpochsOption,
+    JsonOption,
+    LearningRateOption,
+    LicenceOption,
+    PatienceOption,
+    TrainingSeedOption,
+    read_defaults,
+    read_settings,
+)
 from histoseek.errors import ConfigurationError, WeightsError
+from histoseek.training.compute import Device, Precision
+from histoseek.training.slides.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,68 +33,82 @@ if TYPE_CHECKING:
     from histoseek.encoders.weights import FeatureSpace, Weights
     from histoseek.training.pairs import TrainingPair
     from histoseek.training.slides.result import TrainingResult
-    from histoseek.training.slides.settings import TrainingSettings
 
+DEFAULTS = read_defaults(TrainingSettings)
 _UNKNOWN = "unknown"
+
+OutOption = Annotated[
+    Path, typer.Option(metavar="FILE", help="File for the weights (.safetensors); their card is written beside it.")
+]
+ArchiveOption = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Train on the slides and reports of this archive.")
+]
+PairsOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Train on this CSV table: slide_id, report and, if known, patient_id."),
+]
+FeaturesOption = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of the feature files for --pairs.")]
+FeaturesEncoderOption = Annotated[
+    str, typer.Option(metavar="NAME", help="Tile encoder that the feature files were made with.")
+]
+VisibleOption = Annotated[
+    bool, typer.Option("--visible", help="Train only on what can be seen on a slide, not on the rest of each report.")
+]
+SlideEncoderOption = Annotated[str, typer.Option(help="Family of the slide encoder.")]
+TextLayersOption = Annotated[int, typer.Option(help="Number of last layers of the text encoder to train.")]
+BatchOption = Annotated[int, typer.Option(help="Pairs per step, over all processes.")]
+MicroBatchOption = Annotated[
+    int, typer.Option(help="Maximum number of pairs per forward pass; 0 for as many as fit into memory.")
+]
+TilesOption = Annotated[int, typer.Option(help="Tiles drawn from each slide per step.")]
+WeightDecayOption = Annotated[float, typer.Option(help="Weight decay of the AdamW optimizer.")]
+DropoutOption = Annotated[float, typer.Option(help="Dropout rate in the slide encoder.")]
+DiversityOption = Annotated[float, typer.Option(help="Weight of the loss that keeps mosaic vectors diverse.")]
+DimensionOption = Annotated[int, typer.Option(help="Dimension of the space that slides and texts share.")]
+MosaicSizeOption = Annotated[int, typer.Option(help="Number of mosaic vectors per slide.")]
+PrecisionOption = Annotated[Precision, typer.Option(help="auto: bf16 on a GPU that has it, fp32 elsewhere.")]
+DeviceOption = Annotated[Device, typer.Option(help="auto: the GPU if there is one.")]
 
 
 def train(
-    out: Annotated[Path, typer.Option(help="Where the weights go: FILE.safetensors, with a card beside it.")],
-    archive: Annotated[Path | None, typer.Option(help="Train on the slides and reports of this archive.")] = None,
-    pairs: Annotated[Path | None, typer.Option(help="CSV with slide_id, report, and perhaps patient_id.")] = None,
-    features: Annotated[Path | None, typer.Option(help="Folder of feature files for --pairs.")] = None,
-    features_encoder: Annotated[str, typer.Option(help="What made the feature files.")] = _UNKNOWN,
-    visible: Annotated[bool, typer.Option("--visible", help="Train on what a slide can show of each report.")] = False,
-    slide_encoder: Annotated[str, typer.Option(help="Family of the slide encoder.")] = "pathsearch",
-    text_encoder: Annotated[str, typer.Option(help="Text encoder to begin with.")] = "minilm",
-    text_layers: Annotated[int, typer.Option(help="Last layers of it that are trained.")] = 3,
-    epochs: Annotated[int, typer.Option(help="Most epochs.")] = 200,
-    batch: Annotated[int, typer.Option(help="Pairs a step, over all processes.")] = 256,
-    micro_batch: Annotated[int, typer.Option(help="Most pairs a pass [what fits].")] = 0,
-    tiles: Annotated[int, typer.Option(help="Tiles drawn from a slide in a step.")] = 512,
-    learning_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 8e-5,
-    weight_decay: Annotated[float, typer.Option(help="Of AdamW.")] = 0.05,
-    dropout: Annotated[float, typer.Option(help="In the slide encoder.")] = 0.1,
-    diversity: Annotated[float, typer.Option(help="Weight of the mosaic diversity loss.")] = 1.0,
-    dimension: Annotated[int, typer.Option(help="Dimension of the shared space.")] = 768,
-    mosaic_size: Annotated[int, typer.Option(help="Mosaic vectors of a slide.")] = 16,
-    patience: Annotated[int, typer.Option(help="Epochs without gain before it stops.")] = 20,
-    seed: Annotated[int, typer.Option(help="Same seed, same result on a CPU.")] = 0,
-    precision: Annotated[Literal["auto", "fp32", "bf16"], typer.Option(help="auto: bf16 on a GPU.")] = "auto",
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="auto: the GPU, if there is one.")] = "auto",
-    data: Annotated[str, typer.Option(help="What the data are, for the card.")] = "not stated",
-    licence: Annotated[str, typer.Option(help="The weights' licence, for the card.")] = "not stated",
+    context: typer.Context,
+    out: OutOption,
+    archive: ArchiveOption = None,
+    pairs: PairsOption = None,
+    features: FeaturesOption = None,
+    features_encoder: FeaturesEncoderOption = _UNKNOWN,
+    visible: VisibleOption = False,
+    slide_encoder: SlideEncoderOption = DEFAULTS.slide_encoder,
+    text_encoder: BaseTextEncoderOption = "minilm",
+    text_layers: TextLayersOption = DEFAULTS.text_layers,
+    epochs: EpochsOption = DEFAULTS.epochs,
+    batch: BatchOption = DEFAULTS.batch,
+    micro_batch: MicroBatchOption = DEFAULTS.micro_batch,
+    tiles: TilesOption = DEFAULTS.tiles,
+    learning_rate: LearningRateOption = DEFAULTS.learning_rate,
+    weight_decay: WeightDecayOption = DEFAULTS.weight_decay,
+    dropout: DropoutOption = DEFAULTS.dropout,
+    diversity: DiversityOption = DEFAULTS.diversity,
+    dimension: DimensionOption = DEFAULTS.dimension,
+    mosaic_size: MosaicSizeOption = DEFAULTS.mosaic_size,
+    patience: PatienceOption = DEFAULTS.patience,
+    seed: TrainingSeedOption = DEFAULTS.seed,
+    precision: PrecisionOption = DEFAULTS.precision,
+    device: DeviceOption = DEFAULTS.device,
+    data: DataOption = "not stated",
+    licence: LicenceOption = "not stated",
     as_json: JsonOption = False,
 ) -> None:
-    """Train a slide encoder together with the last layers of a text encoder.
+    """Train a slide encoder on slides and their reports.
 
-    Patients are split into train, validation and test parts; the test part is used once, in the end. Can be
-    interrupted; the same command continues and ends with the same weights. For several processes start it with
-    `torchrun --nproc-per-node N -m histoseek train ...`.
+    The last layers of a text encoder are trained with it. Patients are split into a training, a validation and a test
+    part; the test part is used once, at the end. You can interrupt it; the same command continues and ends with the
+    same weights. To use several processes, start it with `torchrun --nproc-per-node N -m histoseek train ...`.
     """
-    from histoseek.training.slides.settings import TrainingSettings
-
-    settings = TrainingSettings(
-        slide_encoder=slide_encoder,
-        epochs=epochs,
-        batch=batch,
-        micro_batch=micro_batch,
-        tiles=tiles,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        dropout=dropout,
-        diversity=diversity,
-        text_layers=text_layers,
-        dimension=dimension,
-        mosaic_size=mosaic_size,
-        patience=patience,
-        seed=seed,
-        precision=precision,
-        device=device,
-    )
-    found, space = _pairs(archive, pairs, features, features_encoder)
-    found = _visible(found) if visible else found
-    _run(out, found, space, text_encoder, settings, data=data, licence=licence, as_json=as_json)
+    settings = read_settings(context, TrainingSettings)
+    pair_list, space = _load_pairs(archive, pairs, features, features_encoder)
+    pair_list = _select_visible(pair_list) if visible else pair_list
+    _run(out, pair_list, space, text_encoder, settings, data=data, licence=licence, as_json=as_json)
 
 
 def _run(
@@ -99,17 +126,17 @@ def _run(
     from histoseek.training.slides.card import make_weights
     from histoseek.training.slides.train import is_first_process, train
 
-    path = _weights_path(out)
+    path = _prepare_path(out)
     with terminal_progress("steps", total=None) as reporter:
         result = train(pairs, text_encoder, settings, path.with_suffix(".training"), reporter)
     if not is_first_process():
         return
     weights = make_weights(result, path.stem, text_encoder, space, data=data, licence=licence)
     _save(weights, path)
-    _tell(result, weights, path, as_json)
+    _print_result(result, weights, path, as_json)
 
 
-def _pairs(
+def _load_pairs(
     archive: Path | None, table: Path | None, features: Path | None, features_encoder: str
 ) -> tuple[Sequence[TrainingPair], FeatureSpace]:
     """The pairs, and what their features are."""
@@ -125,12 +152,12 @@ def _pairs(
 
     opened = Archive.open(archive or Path())
     space, recipe = opened.settled_space, opened.recipe
-    made = FeatureSpace(recipe.encoder.removeprefix("features:"), recipe.spacing_um_per_px, space.tile_edge_px)
-    return archive_pairs(opened), made
+    feature_space = FeatureSpace(recipe.encoder.removeprefix("features:"), recipe.spacing_um_per_px, space.tile_edge_px)
+    return archive_pairs(opened), feature_space
 
 
-def _visible(pairs: Sequence[TrainingPair]) -> Sequence[TrainingPair]:
-    """The pairs with what a slide can show; a language model helps to tell where the settings name one."""
+def _select_visible(pairs: Sequence[TrainingPair]) -> Sequence[TrainingPair]:
+    """The pairs with what a slide can show; a language model helps to decide where the settings name one."""
     from histoseek.reports.visible.language_model import create_judge
     from histoseek.settings import get_settings
     from histoseek.training.pairs import visible_pairs
@@ -143,13 +170,14 @@ def _visible(pairs: Sequence[TrainingPair]) -> Sequence[TrainingPair]:
     return visible_pairs(pairs, judge)
 
 
-def _weights_path(out: Path) -> Path:
+def _prepare_path(out: Path) -> Path:
+    """The file of the weights; raises ConfigurationError, before hours are spent, where it can't be written."""
     from histoseek.encoders.weights import SUFFIX
     from histoseek.files import write_atomic
 
     path = out if out.suffix == SUFFIX else out.with_name(out.name + SUFFIX)
     if path.exists():
-        raise ConfigurationError(f"--out {path}", "is there already", "Choose another name, or move it away")
+        raise ConfigurationError(f"--out {path}", "already exists", "Choose another name, or move it away")
     try:
         path.with_suffix(".training").mkdir(parents=True, exist_ok=True)
         write_atomic(path.with_suffix(".training") / ".writable", b"")
@@ -171,27 +199,27 @@ def _save(weights: Weights, path: Path) -> None:
         raise WeightsError(path, error.strerror or "cannot be written", advice) from error
 
 
-def _tell(result: TrainingResult, weights: Weights, path: Path, as_json: bool) -> None:
+def _print_result(result: TrainingResult, weights: Weights, path: Path, as_json: bool) -> None:
     from histoseek.jsonable import plain
 
     if as_json:
         parts = {"card": weights.card, "validation": result.validation, "test": result.test, "notes": result.notes}
-        print(json.dumps(_without_nan(plain(parts)), indent=1))
+        print(json.dumps(_replace_nan(plain(parts)), indent=1))
         return
     for note in result.notes:
         print(f"note: {note}")
     print(f"best epoch {result.best_epoch} of {result.epochs}; {weights.card.data}")
     for title, score in (("untrained", result.test.before), ("trained", result.test.after)):
-        print(f"test part, {title} (contrastive loss {score.contrastive:.3f}):")
+        print(f"test part, {title} encoder (contrastive loss {score.contrastive:.3f}):")
         print_recalls([recall for recall in score.recalls if recall.queries])
     print(f"weights: {path}; log, plot and checkpoint: {path.with_suffix('.training')}")
     print(f"use them with: histoseek reencode --archive DIR --weights {path}")
 
 
-def _without_nan(value: object) -> object:
+def _replace_nan(value: object) -> object:
     """JSON knows no NaN: a figure without queries is null."""
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: _replace_nan(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_nan(item) for item in value]
+        return [_replace_nan(item) for item in value]
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -6,18 +6,20 @@ from typing import Annotated
 
 import typer
 
-from histoseek.cli.options import ArchiveOption, KeepIdentifiersOption, pairs
+from histoseek.cli.options import ArchiveOption, KeepIdentifiersOption, parse_pairs
 
 
 def update(
-    slide_id: Annotated[str, typer.Argument(help="The slide's id.")],
-    changes: Annotated[list[str], typer.Argument(help="KEY=VALUE; an empty value removes it.")],
+    slide_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the slide.")],
+    changes: Annotated[
+        list[str], typer.Argument(metavar="KEY=VALUE", help="Column and new value; leave the value empty to delete it.")
+    ],
     archive: ArchiveOption,
     keep_identifiers: KeepIdentifiersOption = False,
 ) -> None:
-    """Change metadata of one slide; a new report loses names, dates and numbers of persons."""
+    """Change the metadata of a slide; names, dates and numbers of people in a new report are replaced."""
     from histoseek.api import Archive
 
-    values = {key: value or None for key, value in pairs(changes, "update").items()}
+    values = {key: value or None for key, value in parse_pairs(changes, "update").items()}
     record = Archive.open(archive).update(slide_id, values, deidentify=not keep_identifiers)
     print(f"{record.slide_id}: {', '.join(values)} updated")

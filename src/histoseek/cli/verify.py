@@ -10,19 +10,22 @@ from histoseek.cli.options import ArchiveOption, JsonOption
 
 
 def verify(archive: ArchiveOption, as_json: JsonOption = False) -> None:
-    """Check every slide's vectors, cached features and file; exit code 1 when something is wrong."""
+    """Check the vectors, the cached features and the file of every slide; exit code 1 if something is wrong."""
     from histoseek.api import Archive
     from histoseek.jsonable import plain
     from histoseek.progress import terminal_progress
 
     opened = Archive.open(archive)
     with terminal_progress("slides", total=len(opened)) as reporter:
-        found = opened.verify(reporter)
+        verification = opened.verify(reporter)
     if as_json:
-        print(json.dumps(plain(found), indent=1))
+        print(json.dumps(plain(verification), indent=1))
     else:
-        for problem in found.problems:
+        for problem in verification.problems:
             print(f"{problem.slide_id or 'archive'}: {problem.what}")
-        print(f"{found.checked} slides checked, {len(found.problems)} problems, {len(found.orphans)} leftover files")
-    if found.problems:
+        print(
+            f"{verification.checked} slides checked, {len(verification.problems)} problems, "
+            f"{len(verification.orphans)} leftover files"
+        )
+    if verification.problems:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`histoseek weights`: bring in, list, show and use trained slide encoders."""
+"""`histoseek weights`: import, list, show and use trained slide encoders."""
 
 from __future__ import annotations
 
@@ -14,46 +14,52 @@ from histoseek.cli.options import ArchiveOption, JsonOption
 if TYPE_CHECKING:
     from histoseek.encoders.weights import WeightsCard
 
-weights = typer.Typer(no_args_is_help=True, help="Trained slide encoders: import, list, show, use.")
+weights = typer.Typer(no_args_is_help=True, help="Manage trained slide encoders.")
 
-NameArgument = Annotated[str, typer.Argument(help="A name in the library, or a path ending in .safetensors.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME|FILE", help="A name in the library, or a .safetensors file.")
+]
 
 
 @weights.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="A PathSearch checkpoint, or weights that `train` wrote.")],
-    name: Annotated[str | None, typer.Option(help="Name in the library [the file's].")] = None,
-    tile_encoder: Annotated[str, typer.Option(help="What its tile features were made with.")] = "conch_v1_5",
-    spacing: Annotated[float, typer.Option(help="um/px of its tiles; 0 if not known.")] = 0.5,
-    tile_px: Annotated[int, typer.Option(help="Edge of its tiles in px; 0 if not known.")] = 512,
-    mode: Annotated[str | None, typer.Option(help="How it is computed: reference or masked [reference].")] = None,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A PathSearch checkpoint, or weights from `histoseek train`.")
+    ],
+    name: Annotated[str | None, typer.Option(help="Name in the library.", show_default="that of the file")] = None,
+    tile_encoder: Annotated[str, typer.Option(help="Tile encoder that it was trained with.")] = "conch_v1_5",
+    spacing: Annotated[float, typer.Option(help="Spacing of its tiles in µm/px; 0 if unknown.")] = 0.5,
+    tile_px: Annotated[int, typer.Option(help="Width of its tiles in px; 0 if unknown.")] = 512,
+    mode: Annotated[
+        str | None, typer.Option(help="How it is computed: reference or masked.", show_default="reference")
+    ] = None,
     text_encoder: Annotated[
-        str, typer.Option(help="Where its text tower's tokenizer comes from; `none` leaves texts out.")
+        str, typer.Option(help="Text encoder whose tokenizer its text tower uses; `none` to leave texts out.")
     ] = "biomedclip",
-    licence: Annotated[str, typer.Option(help="The licence its publisher states.")] = "unknown",
-    replace: Annotated[bool, typer.Option("--replace", help="Replace weights of this name.")] = False,
+    licence: Annotated[str, typer.Option(help="Licence that its publisher states.")] = "unknown",
+    replace: Annotated[bool, typer.Option("--replace", help="Replace weights with the same name.")] = False,
 ) -> None:
-    """Bring weights into the library: every name and shape is checked, and nothing in the file is run.
+    """Import weights into the library: every name and shape is checked, and no code in the file is run.
 
-    A file with a histoseek card beside it is taken as the card says.
+    If a histoseek card lies beside the file, the card is followed.
     """
-    from dataclasses import replace as with_
+    from dataclasses import replace as change
 
     from histoseek.encoders.checkpoints import ImportRequest, import_checkpoint
     from histoseek.encoders.library import add_to_library
     from histoseek.encoders.weights import FeatureSpace, Weights, card_path, load_weights
 
     if file.suffix == ".safetensors" and card_path(file).is_file():
-        found = load_weights(file)
-        found = Weights(with_(found.card, name=found.card.name if name is None else name), found.tensors)
+        trained = load_weights(file)
+        trained = Weights(change(trained.card, name=trained.card.name if name is None else name), trained.tensors)
     else:
         features = FeatureSpace(tile_encoder, spacing, tile_px)
-        wanted = None if text_encoder == "none" else text_encoder
-        found = import_checkpoint(
-            file, ImportRequest(file.stem if name is None else name, features, mode, wanted, licence)
+        tokenizer = None if text_encoder == "none" else text_encoder
+        trained = import_checkpoint(
+            file, ImportRequest(file.stem if name is None else name, features, mode, tokenizer, licence)
         )
-    path = add_to_library(found, replace=replace)
-    print(f"{found.card.name}: {len(found.tensors)} tensors, {_summary(found.card)}; in {path}")
+    path = add_to_library(trained, replace=replace)
+    print(f"{trained.card.name}: {len(trained.tensors)} tensors, {_summarize(trained.card)}; in {path}")
 
 
 @weights.command("list")
@@ -69,14 +75,14 @@ def list_(as_json: JsonOption = False) -> None:
         print(json.dumps(plain(cards), indent=1))
         return
     for card in cards:
-        print(f"{card.name}: {_summary(card)}")
+        print(f"{card.name}: {_summarize(card)}")
     if not cards:
         print("no weights in the library: `histoseek weights import FILE` or `histoseek train`")
 
 
 @weights.command()
 def show(name: NameArgument, as_json: JsonOption = False) -> None:
-    """Show the card of weights: what they are, what they were trained on, how well they did."""
+    """Show the card of weights: what they are, what they were trained on, and how well they perform."""
     from histoseek.encoders.library import weights_path
     from histoseek.encoders.weights import load_card
     from histoseek.jsonable import plain
@@ -90,25 +96,31 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
         text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
         print(f"{key.replace('_', ' ')}: {'' if text is None else text}")
     for metric in metrics:
-        print(f"  {metric['name']}: {_figure(metric)}")
+        print(f"  {metric['name']}: {_format_metric(metric)}")
 
 
 @weights.command()
-def use(name: NameArgument, archive: ArchiveOption, text_encoder: Annotated[str | None, typer.Option()] = None) -> None:
-    """Re-encode an archive to these weights, from its cached features (as `histoseek reencode --weights`)."""
+def use(
+    name: NameArgument,
+    archive: ArchiveOption,
+    text_encoder: Annotated[
+        str | None, typer.Option(help="Text encoder for reports, or `none`.", show_default="that of the weights")
+    ] = None,
+) -> None:
+    """Re-encode an archive with these weights, as `histoseek reencode --weights` does."""
     from histoseek.cli.reencode import reencode
 
     reencode(archive, weights=name, text_encoder=text_encoder)
 
 
-def _summary(card: WeightsCard) -> str:
+def _summarize(card: WeightsCard) -> str:
     sizes = card.architecture
     texts = f"texts by {card.text.encoder}" if card.text else "no texts"
     takes = f"{sizes.input_dimension}-d features of {card.features.tile_encoder}"
     return f"{card.mode} mode, {takes} to {sizes.mosaic_size} x {sizes.dimension}, {texts}, licence {card.licence}"
 
 
-def _figure(metric: dict[str, float | None]) -> str:
+def _format_metric(metric: dict[str, float | None]) -> str:
     interval = f" (95 % {metric['low']:.3f} to {metric['high']:.3f})" if metric["low"] is not None else ""
     chance = f", chance {metric['chance']:.3f}" if metric["chance"] is not None else ""
     return f"{metric['value']:.3f}{interval}{chance}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from histoseek._version import __version__
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.encoders.slide.registry import find_fitted_family
-from histoseek.errors import ConfigurationError, InputError
+from histoseek.errors import InputError
 from histoseek.evaluation.cohort import Cohort, load_cohort
 from histoseek.evaluation.confounders import (
     SiteCheck,
@@ -26,15 +26,15 @@ from histoseek.evaluation.crossmodal import measure_cross_modal
 from histoseek.evaluation.leaks import find_leaks, find_twins
 from histoseek.evaluation.neighbours import NOBODY, Fold, Neighbours, join_neighbours, rank
 from histoseek.evaluation.outcome import ArchiveMap, Evaluation, Subject, SystemResult, VoteCalibration, WorstQuery
-from histoseek.evaluation.protocols import ProtocolSpec, hash_design, make_folds, make_site_codes
+from histoseek.evaluation.protocols import hash_design, make_folds, make_site_codes
 from histoseek.evaluation.scores import Scores, score
+from histoseek.evaluation.settings import EvaluationSpec
 from histoseek.evaluation.significance import Comparison, compare, holm
 from histoseek.evaluation.systems.base import System
 from histoseek.evaluation.systems.registry import make_systems
 from histoseek.evaluation.vote_confidence import calibration_error, risk_coverage
 from histoseek.progress import Reporter, SilentReporter
 
-DEFAULT_SYSTEMS = ("symmetric", "pathsearch-paper", "global", "maxsim", "mean-pooled", "majority", "random")
 DEPTH = 10
 """Deepest neighbour that a metric looks at."""
 
@@ -42,30 +42,6 @@ CURVE = 50
 """Points of a risk-coverage curve that are kept."""
 
 Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationSpec:
-    """What to evaluate.
-
-    label: column of the right answers; systems: the first is the one that others are compared with; site_columns: what
-    could give a data set away, checked where the archive has it; map_columns: to colour the 2-d map by, none for no
-    map; worst: how many of the first system's worst queries are kept.
-    """
-
-    label: str = "diagnosis"
-    systems: tuple[str, ...] = DEFAULT_SYSTEMS
-    protocol: ProtocolSpec = field(default_factory=ProtocolSpec)
-    where: str | None = None
-    patient_is_slide: bool = False
-    site_columns: tuple[str, ...] = ("site",)
-    map_columns: tuple[str, ...] = ()
-    worst: int = 6
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not self.systems:
-            raise ConfigurationError("--systems", "names no system", "Name at least one")
 
 
 def evaluate(archive: ArchiveFolder, spec: EvaluationSpec, reporter: Reporter | None = None) -> Evaluation:

@@ -6,48 +6,19 @@ import csv
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.errors import BadTable, ConfigurationError, InputError
+from histoseek.errors import BadTable, InputError
 from histoseek.evaluation.cohort import Cohort, make_codes
 from histoseek.evaluation.neighbours import Fold
-
-ProtocolName = Literal["leave-one-patient-out", "leave-one-site-out", "k-fold", "fixed"]
-PROTOCOLS: tuple[ProtocolName, ...] = ("leave-one-patient-out", "leave-one-site-out", "k-fold", "fixed")
+from histoseek.evaluation.settings import ProtocolSpec
 
 Ints = NDArray[np.int64]
 
 _ROLES = ("query", "database")
-
-
-@dataclass(frozen=True, slots=True)
-class ProtocolSpec:
-    """How to split.
-
-    site_column: what counts as a site in leave-one-site-out; folds: of k-fold, drawn by patients with the seed; sets:
-    CSV with slide_id and role (query or database) for fixed sets.
-    """
-
-    name: ProtocolName = "leave-one-patient-out"
-    site_column: str = "site"
-    folds: int = 5
-    sets: Path | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.name not in PROTOCOLS:
-            raise ConfigurationError(
-                "--protocol", f"{self.name!r} is not a protocol", f"Choose from: {', '.join(PROTOCOLS)}"
-            )
-        if self.folds < 2:
-            raise ConfigurationError("--folds", f"{self.folds} is too few", "Ask for at least two")
-        if (self.name == "fixed") != (self.sets is not None):
-            raise ConfigurationError("--sets", "goes with --protocol fixed, and only with it", "Give both or neither")
 
 
 def make_folds(cohort: Cohort, spec: ProtocolSpec) -> tuple[Fold, ...]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from histoseek.errors import ConfigurationError, InputError
-from histoseek.training.pairs import TrainingPair
+
+if TYPE_CHECKING:
+    from histoseek.training.pairs import TrainingPair
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Split:
 
 def split_pairs(pairs: Sequence[TrainingPair], seed: int, shares: Shares) -> Split:
     """Split by patients, the same for any order of the pairs; raises InputError when a part would be empty."""
+    import numpy as np
+
     patients = sorted({pair.patient_id for pair in pairs})
     held_out = [max(1, round(share * len(patients))) for share in (shares.validation, shares.test)]
     if len(patients) <= sum(held_out):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from histoseek.encoders.slide.base import Architecture
-from histoseek.encoders.slide.registry import FAMILIES, find_family
 from histoseek.errors import ConfigurationError
 from histoseek.training.compute import Device, Precision
-from histoseek.training.slides.sampling import CLUSTERS
 from histoseek.training.split import Shares
+
+# `histoseek train --help` reads the defaults here: what computes is imported by the checks.
+if TYPE_CHECKING:
+    from histoseek.encoders.slide.base import Architecture
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class TrainingSettings:
     features kept between epochs.
     """
 
-    slide_encoder: str = FAMILIES[0].name
+    slide_encoder: str = "pathsearch"
     epochs: int = 200
     batch: int = 256
     micro_batch: int = 0
@@ -48,6 +50,8 @@ class TrainingSettings:
     memory_mb: int = 4096
 
     def __post_init__(self) -> None:
+        from histoseek.training.slides.sampling import CLUSTERS
+
         self._require(self.epochs >= 1, "epochs", "must be at least 1")
         self._require(self.batch >= 2, "batch", "must be at least 2: a pair is told apart from the others in it")
         self._require(self.micro_batch >= 0, "micro_batch", "must not be negative")
@@ -73,6 +77,8 @@ class TrainingSettings:
     def architecture(self, input_dimension: int) -> Architecture:
         """The slide network for features of this dimension; raises ConfigurationError for sizes that don't fit, and
         UnknownEncoder."""
+        from histoseek.encoders.slide.registry import find_family
+
         sizes = {name: getattr(self, name) for name in ("dimension", "mosaic_size", "heads", "gate_dimension")}
         return find_family(self.slide_encoder).design({"input_dimension": input_dimension, **sizes})
 
