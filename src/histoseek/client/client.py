@@ -88,7 +88,7 @@ class Client:
         return self._get(ArchiveInfo, _make_archive_path(archive))
 
     def list_slides(self, archive: str, where: str | None = None) -> Iterator[Slide]:
-        """All slides that satisfy an SQL filter, by id, fetched page by page."""
+        """All slides that satisfy a filter, by id, fetched page by page."""
         after: str | None = None
         while True:
             page = self._get(Page[Slide], f"{_make_archive_path(archive)}/slides", where=where, after=after, limit=500)

@@ -9,7 +9,7 @@ import { facets } from "./counts";
 const words = strings.facets;
 const LONGEST = 2000;
 
-/** A condition in SQL, for those who know the archive's columns. */
+/** A condition, for those who know the archive's columns. */
 export function WhereField(): JSX.Element {
   const { where } = route.value.settings;
   const [typed, setTyped] = useState(where ?? "");

@@ -1,6 +1,6 @@
-/** SQL conditions over slides. */
+/** Filters over slides, as text. */
 
-/** Text as SQL has it, with its quotes. */
+/** Text as a filter has it, with its quotes. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }

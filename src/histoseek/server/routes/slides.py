@@ -26,7 +26,7 @@ from histoseek.server.routes.image_responses import (
 router = APIRouter(prefix="/archives/{archive}/slides", tags=["slides"])
 """Ids may hold slashes, so what goes on behind an id is looked for first, and the slide itself last."""
 
-Where = Annotated[str | None, Query(max_length=2000, description="SQL filter over metadata.")]
+Where = Annotated[str | None, Query(max_length=2000, description="Filter over metadata.")]
 _FIXED = (
     "slide_id",
     "uri",
