@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from histoseek import Archive
 from histoseek.archive.filters.expression import (
     HAS_REPORT,
     And,
@@ -259,9 +260,14 @@ def test_every_registered_engine_is_tried_here() -> None:
 
 @pytest.mark.parametrize("address", ["postgresql://host/archive", "milvus:/host", "S3://bucket/archive"])
 def test_an_address_without_an_engine_is_refused_in_one_line(tmp_path: Path, address: str) -> None:
-    for opening in (lambda: open_slides(address, tmp_path), lambda: create_slides(address, tmp_path, DIMENSION)):
+    for opening in (
+        lambda: open_slides(address, tmp_path),
+        lambda: create_slides(address, tmp_path, DIMENSION),
+        lambda: Archive.open(address),
+        lambda: Archive.create(Path(address)),
+    ):
         with pytest.raises(ConfigurationError, match="Supported are: paths of folders") as refused:
             opening()
-        assert address in str(refused.value)
+        assert f"no store for {address.split(':')[0].lower()}:// addresses" in str(refused.value)
         assert "\n" not in str(refused.value)
     assert list(tmp_path.iterdir()) == []
