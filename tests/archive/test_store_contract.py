@@ -268,6 +268,6 @@ def test_an_address_without_an_engine_is_refused_in_one_line(tmp_path: Path, add
     ):
         with pytest.raises(ConfigurationError, match="Supported are: paths of folders") as refused:
             opening()
-        assert f"no store for {address.split(':')[0].lower()}:// addresses" in str(refused.value)
+        assert f"no store for {address.split(':', maxsplit=1)[0].lower()}:// addresses" in str(refused.value)
         assert "\n" not in str(refused.value)
     assert list(tmp_path.iterdir()) == []
