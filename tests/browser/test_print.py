@@ -40,7 +40,7 @@ def test_a_comparison_prints_without_its_controls(opened: Page, indexed: Path) -
     opened.locator("a[data-result]").first.click()
     slider = opened.get_by_label("Opacity")
     slider.wait_for()
-    opened.get_by_role("button", name="Contribution").click()
+    opened.get_by_role("button", name="Contribution", exact=True).click()
     opened.emulate_media(media="print")
     expect(slider).to_be_hidden()
     expect(opened.get_by_text("Overlay", exact=True)).to_be_hidden()

@@ -114,7 +114,7 @@ def test_a_match_leads_both_slides_there(compared: Page) -> None:
 
 
 def test_maps_of_weights_have_a_legend_and_an_opacity_that_stay_with_the_next_result(compared: Page) -> None:
-    compared.get_by_role("button", name="Contribution").click()
+    compared.get_by_role("button", name="Contribution", exact=True).click()
     for side in ("Query", "Result"):
         expect(pane(compared, side).get_by_text("Contribution of tiles to the score")).to_be_visible()
     slider = compared.get_by_label("Opacity")
