@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from histoseek.archive.report_index import read_report, windows_of
+from histoseek.archive.report_index import read_report, split_windows
 from histoseek.archive.stores.lance.dialect import to_sql
 from histoseek.archive.stores.lance.engine import lancedb
 from histoseek.archive.stores.lance.fulltext import token_hits
@@ -145,7 +145,7 @@ class Corpus:
     @cached_property
     def windows(self) -> tuple[Any, Any]:
         parts = [
-            (row, part) for row, text in enumerate(self.texts.values()) for part in windows_of(text, CONTEXT_TOKENS)
+            (row, part) for row, text in enumerate(self.texts.values()) for part in split_windows(text, CONTEXT_TOKENS)
         ]
         if not parts:
             return np.zeros((0, self.vectors.shape[1]), np.float32), np.zeros(0, np.int64)

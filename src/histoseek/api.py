@@ -29,7 +29,7 @@ from histoseek.slides.sources.registry import SourceLike, discover, parse_source
 if TYPE_CHECKING:
     from histoseek.archive.calibration import Calibration
     from histoseek.archive.indexing.ingest import IndexReport, IndexRequest
-    from histoseek.archive.indexing.tables import SlideTable
+    from histoseek.archive.indexing.metadata_table import MetadataTable
     from histoseek.archive.schema import MetadataValue, SlideRecord
     from histoseek.archive.verify import Verification
     from histoseek.progress import Reporter
@@ -212,15 +212,15 @@ class Archive(ArchiveFolder):
         patient_id becomes a pseudonym; with deidentify=False both are kept. Raises UnknownSlide, or InputError for
         columns that can't be set and for values that are no text.
         """
-        from histoseek.archive.indexing.report_texts import passed_changes
+        from histoseek.archive.indexing.report_cleaner import clean_changes
         from histoseek.archive.journal import Journal
         from histoseek.archive.schema import require_text
 
         require_text(slide_id, changes)
-        kept, removed = passed_changes(self.get(slide_id).record, changes, deidentify)
+        kept, removed = clean_changes(self.get(slide_id).record, changes, deidentify)
         record = super().update(slide_id, kept)
         if changes.get("report"):
-            Journal(self.layout).reports(1, deidentify, {one.kind.value: one.count for one in removed})
+            Journal(self.layout).record_reports(1, deidentify, {one.kind.value: one.count for one in removed})
         return record
 
     def sections(self, slide_id: str) -> Sections:
@@ -256,8 +256,8 @@ def index_request(
     unknown roles of columns, and InputError when nothing of a single report file can be used.
     """
     from histoseek.archive.indexing.ingest import IndexRequest
-    from histoseek.archive.indexing.report_intake import load_reports, named_columns
-    from histoseek.archive.indexing.tables import require_unique
+    from histoseek.archive.indexing.metadata_table import require_unique
+    from histoseek.archive.indexing.report_intake import load_reports, make_report_columns
 
     table = _load_metadata(metadata, rename) if metadata is not None else None
     if table:
@@ -265,12 +265,12 @@ def index_request(
     sources, notes = _sources(paths, imported)
     given = [reports] if isinstance(reports, str | Path) else list(reports or ())
     items = [Path(item) if isinstance(item, str | Path) else item for item in given]
-    read = load_reports(items, named_columns(report_columns, rename), reporter) if items else None
+    read = load_reports(items, make_report_columns(report_columns, rename), reporter) if items else None
     return IndexRequest(sources, table, read, dict(spacing_of or {}), workers, notes, deidentify)
 
 
-def _load_metadata(metadata: PathLike | Sequence[MetadataRow], rename: Mapping[str, str] | None) -> SlideTable:
-    from histoseek.archive.indexing.tables import load_table, make_table
+def _load_metadata(metadata: PathLike | Sequence[MetadataRow], rename: Mapping[str, str] | None) -> MetadataTable:
+    from histoseek.archive.indexing.metadata_table import load_table, make_table
 
     if isinstance(metadata, str | Path):
         return load_table(Path(metadata), rename)

@@ -239,14 +239,14 @@ def test_a_writer_takes_in_what_another_did_since_it_opened(features: Path, tmp_
 def test_a_failure_nobody_foresaw_refuses_one_slide(
     cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from histoseek.archive.indexing import sources
+    from histoseek.archive.indexing import bag_providers
 
     def sometimes(prepared: PreparedSlide, *rest: object) -> Bag:
         if prepared.slide.source.name == "SIM-0001-00.tiff":
             raise ZeroDivisionError
         return encode_prepared(prepared, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sources, "encode_prepared", sometimes)
+    monkeypatch.setattr(bag_providers, "encode_prepared", sometimes)
     report = Archive.create(tmp_path / "archive").index(sorted(cohort.glob("SIM-000[01]-*.tiff")))
     assert report.added == 3
     assert [(Path(r.path).name, r.reason.count("ZeroDivisionError")) for r in report.refused] == [

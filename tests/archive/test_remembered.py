@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histoseek.archive.space.language import RememberedVectors
+from histoseek.archive.space.language import VectorCache
 
 
 def encode(texts: Sequence[str]) -> np.ndarray:
@@ -17,7 +17,7 @@ def encode(texts: Sequence[str]) -> np.ndarray:
 
 @given(st.lists(st.lists(st.sampled_from("abcdefghij"), min_size=1), max_size=8), st.integers(1, 12))
 def test_what_is_remembered_is_what_would_be_read(asked: list[list[str]], most: int) -> None:
-    vectors = RememberedVectors(encode, most)
+    vectors = VectorCache(encode, most)
     for texts in asked:
         assert np.array_equal(vectors(texts), encode(texts))
 
@@ -29,7 +29,7 @@ def test_a_sentence_is_read_once_until_it_is_forgotten() -> None:
         read.extend(texts)
         return encode(texts)
 
-    vectors = RememberedVectors(noted, most=2)
+    vectors = VectorCache(noted, most=2)
     vectors(["a", "b", "a"])
     vectors(["b", "a"])
     assert read == ["a", "b"]

@@ -243,16 +243,16 @@ def test_an_update_passes_the_same_door(features: Path, archive: Archive, tmp_pa
 def test_a_text_that_cannot_be_cleaned_is_not_kept(
     features: Path, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from histoseek.archive.indexing import report_texts
+    from histoseek.archive.indexing import report_cleaner
 
-    whole = report_texts.deidentify
+    whole = report_cleaner.deidentify
 
     def failing(text: str, known: object) -> object:
         if "Roe" in text:
             raise ZeroDivisionError(text)
         return whole(text, known)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(report_texts, "deidentify", failing)
+    monkeypatch.setattr(report_cleaner, "deidentify", failing)
     run = archive.index([features], reports=write(tmp_path / "r.csv", "case_id,report\nC1,Jane Roe\nC3,fine\n"))
     assert reports(archive)["C1-A"] is None
     assert reports(archive)["C3"] == "fine"

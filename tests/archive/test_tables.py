@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoseek.api import Archive
-from histoseek.archive.indexing.joining import join
-from histoseek.archive.indexing.tables import SlideTable, load_table, make_table, require_unique
+from histoseek.archive.indexing.metadata_join import join_metadata
+from histoseek.archive.indexing.metadata_table import MetadataTable, load_table, make_table, require_unique
 from histoseek.errors import BadTable, InputError
 from histoseek.slides.sources.file import FileSource
 
 
-def table(folder: Path, text: str, rename: dict[str, str] | None = None) -> SlideTable:
+def table(folder: Path, text: str, rename: dict[str, str] | None = None) -> MetadataTable:
     (folder / "t.csv").write_text(text, encoding="utf-8")
     return load_table(folder / "t.csv", rename)
 
@@ -82,7 +82,7 @@ def test_rows_find_files_by_file_slide_or_case(tmp_path: Path) -> None:
         tmp_path,
         "file,slide_id,case_id,organ\none/s.svs,first,,a\ns.svs,,,b\n,T-1,,c\n,,C9,d\n,nowhere,,e\n",
     )
-    found = join(sources, rows)
+    found = join_metadata(sources, rows)
     organs = [found.row_of[one].texts.get("organ") if one in found.row_of else None for one in sources]
     assert organs == ["a", None, "c", "d", "d", None]
     assert found.row_of[sources[0]].slide_id == "first"
@@ -93,7 +93,7 @@ def test_rows_find_files_by_file_slide_or_case(tmp_path: Path) -> None:
 def test_the_manifest_of_the_real_data(shared_data: Path) -> None:
     rows = load_table(shared_data / "manifest.csv", {"patient_or_group": "patient_id"})
     sources = [FileSource(path) for path in sorted((shared_data / "tiles").rglob("*")) if path.is_file()]
-    found = join(sources, rows)
+    found = join_metadata(sources, rows)
     assert not found.unmatched_rows
     assert not found.sources_without_row
     field = next(one for one in sources if one.name.startswith("TCGA-18-5592"))
@@ -176,5 +176,5 @@ def test_an_archive_is_indexed_from_rows(cohort: Path, indexed: Path, tmp_path: 
     assert [(r.slide_id, r.patient_id, r.diagnosis, r.report, r.extra) for r in ours] == [
         (r.slide_id, r.patient_id, r.diagnosis, r.report, r.extra) for r in theirs
     ]
-    with pytest.raises(InputError, match="paths and rows mixed"):
+    with pytest.raises(InputError, match="paths and rows are mixed"):
         archive.index([cohort], reports=[cohort / "reports.csv", {"slide_id": "a", "report": "b"}])  # type: ignore[list-item]

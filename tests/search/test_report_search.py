@@ -14,7 +14,7 @@ import pytest
 
 from histoseek.api import Archive
 from histoseek.archive.reencode import reencode
-from histoseek.archive.report_index import MOST_WINDOWS, windows_of
+from histoseek.archive.report_index import MOST_WINDOWS, split_windows
 from histoseek.archive.spaces import Change
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.text.registry import load_text_encoder
@@ -243,7 +243,7 @@ def test_words_that_no_report_has_are_told(archive: Archive) -> None:
 
 def test_a_passage_of_a_long_report_finds_it(archive: Archive) -> None:
     passage = "amyloid deposits in the walls of arterioles"
-    windows = windows_of(LONG, 256)
+    windows = split_windows(LONG, 256)
     assert 1 < len(windows) <= MOST_WINDOWS and " ".join(windows) == LONG
     way = next(
         way
@@ -302,7 +302,7 @@ def test_changed_and_reencoded_reports_are_read_anew(tmp_path: Path) -> None:
     assert by_words(archive, "steatosis") == ["signet"] and "signet" not in by_words(archive, "carcinoma")
     reencode(archive, Change(text_encoder="minilm"))
     stored = archive.get("long").language
-    assert stored.report_windows is not None and stored.report_windows.shape == (len(windows_of(LONG, 256)), 384)
+    assert stored.report_windows is not None and stored.report_windows.shape == (len(split_windows(LONG, 256)), 384)
     assert by_words(archive, "steatosis") == ["signet"]
     archive.update("long", {"report": "short"})
     assert archive.get("long").language.report_windows is None

@@ -207,7 +207,7 @@ class ArchiveFolder:
             bag = self.layout.bag(slide_id)
             sidecar_path(bag).unlink(missing_ok=True)
             bag.unlink(missing_ok=True)
-        Journal(self.layout).removed(slide_ids)
+        Journal(self.layout).record_removal(slide_ids)
 
     def use_recipe(self, recipe: Recipe) -> None:
         """Make bags differently from now on; the embedding space must stay the same.

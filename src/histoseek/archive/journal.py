@@ -15,7 +15,7 @@ from histoseek.files import as_archive_errors, write_atomic
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class SlideRefusal:
     """A file that was not taken: its path or address, the error's class and its one-line reason."""
 
     path: str
@@ -23,14 +23,14 @@ class Refusal:
     reason: str
 
     @classmethod
-    def of(cls, uri: str, error: Exception) -> Refusal:
+    def from_error(cls, uri: str, error: Exception) -> SlideRefusal:
         """From the error that a file caused."""
         kind = error.kind if isinstance(error, HistoseekError) else type(error).__name__
         return cls(uri, kind, " ".join(str(error).split()))
 
 
 @dataclass(frozen=True, slots=True)
-class ReportRefusal:
+class ReportFileRefusal:
     """A report file, or one row of it, that was not taken; row as a spreadsheet counts, None for the whole file."""
 
     path: str
@@ -40,7 +40,7 @@ class ReportRefusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Unmatched:
+class UnmatchedEntries:
     """What did not join: keys of metadata rows, ids of reports, files without a row and without a report."""
 
     metadata_rows: tuple[str, ...]
@@ -56,32 +56,32 @@ class Journal:
         self._layout = layout
         self._run = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
 
-    def started(self, files: int) -> None:
+    def record_start(self, files: int) -> None:
         """A run began that was asked to index `files` files."""
         self._append(self._layout.journal, [{"event": "started", "files": files}])
 
-    def committed(self, slide_ids: Sequence[str]) -> None:
+    def record_commit(self, slide_ids: Sequence[str]) -> None:
         """Slides are safely in the store."""
         self._append(self._layout.journal, [{"event": "committed", "slide_ids": list(slide_ids)}])
 
-    def removed(self, slide_ids: Sequence[str]) -> None:
+    def record_removal(self, slide_ids: Sequence[str]) -> None:
         """Slides were taken out."""
         self._append(self._layout.journal, [{"event": "removed", "slide_ids": list(slide_ids)}])
 
-    def reports(self, slides: int, deidentified: bool, removed: Mapping[str, int]) -> None:
+    def record_reports(self, slides: int, deidentified: bool, removed: Mapping[str, int]) -> None:
         """Report texts came in: for how many slides, whether identifiers were taken out, and how many of each kind."""
         entry = {"event": "reports", "slides": slides, "deidentified": deidentified, "removed": dict(removed)}
         self._append(self._layout.journal, [entry])
 
-    def refused(self, refusals: Sequence[Refusal | ReportRefusal]) -> None:
+    def record_refusals(self, refusals: Sequence[SlideRefusal | ReportFileRefusal]) -> None:
         """Files were not taken."""
         self._append(self._layout.refused, [asdict(refusal) for refusal in refusals])
 
-    def switched(self, space: str) -> None:
+    def record_switch(self, space: str) -> None:
         """The archive went over to another embedding space."""
         self._append(self._layout.journal, [{"event": "switched", "space": space}])
 
-    def finished(self) -> None:
+    def record_end(self) -> None:
         """The run came to its end."""
         self._append(self._layout.journal, [{"event": "finished"}])
 
@@ -94,7 +94,7 @@ class Journal:
             os.fsync(file.fileno())
 
 
-def write_unmatched(layout: ArchiveLayout, unmatched: Unmatched) -> None:
+def write_unmatched(layout: ArchiveLayout, unmatched: UnmatchedEntries) -> None:
     """Keep the whole lists of what did not join, of which a run's warnings show the first few; none, no file."""
     lists = asdict(unmatched)
     data = json.dumps(lists, indent=1).encode()

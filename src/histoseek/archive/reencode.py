@@ -151,7 +151,7 @@ class _Run:
         )
         write_manifest(layout, manifest)
         self.archive.adopt(manifest)
-        Journal(layout).switched(space.fingerprint)
+        Journal(layout).record_switch(space.fingerprint)
         layout.target.unlink(missing_ok=True)
 
     @property

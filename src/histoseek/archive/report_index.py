@@ -36,7 +36,7 @@ def read_report(text: str) -> tuple[str, tuple[str, ...]]:
     return f" {' '.join(tokens)} ", list_facts(read, vocabulary)
 
 
-def windows_of(text: str, context_tokens: int) -> tuple[str, ...]:
+def split_windows(text: str, context_tokens: int) -> tuple[str, ...]:
     """A text in at most MOST_WINDOWS parts of whole sentences, each about a quarter of what a text encoder reads.
 
     None for a text that is no longer than two of them.

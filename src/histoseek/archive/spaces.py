@@ -109,8 +109,8 @@ def _signature_space(
     paths = [archive.layout.bag(record.slide_id) for record in records]
     if change.weights:
         save_weights(change.weights, layout.weights)
-        return archive.space_for(layout, change.weights.card.slide_encoder, [BagMean.of(load_bag(paths[0]))])
-    return archive.space_for(layout, UNTRAINED.encoder_name, [BagMean.of(load_bag(path)) for path in paths])
+        return archive.space_for(layout, change.weights.card.slide_encoder, [BagMean.from_bag(load_bag(paths[0]))])
+    return archive.space_for(layout, UNTRAINED.encoder_name, [BagMean.from_bag(load_bag(path)) for path in paths])
 
 
 def _with_language(

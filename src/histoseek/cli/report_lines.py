@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from histoseek.archive.indexing.report_intake import ReportsTaken
+    from histoseek.archive.indexing.report_intake import ReportIntakeSummary
     from histoseek.reports.files.document import ReportFileSummary
     from histoseek.reports.privacy.deidentify import IdentifierCount
 
@@ -35,7 +35,7 @@ def describe_ids(folded: Sequence[str], differing: Sequence[str]) -> Iterator[st
         yield f"reports: different texts with the same id, all kept: {shorten_list(differing)}"
 
 
-def describe_intake(intake: ReportsTaken) -> Iterator[str]:
+def describe_intake(intake: ReportIntakeSummary) -> Iterator[str]:
     """What an indexing run did with reports."""
     yield from describe_files(intake.files)
     yield from describe_ids(intake.folded, intake.differing)

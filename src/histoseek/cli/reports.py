@@ -13,7 +13,7 @@ from histoseek.cli.options import JsonOption, RenameOption, ReportColumnsOption,
 from histoseek.errors import InputError
 
 if TYPE_CHECKING:
-    from histoseek.archive.indexing.report_check import ReportsCheck
+    from histoseek.archive.indexing.report_check import ReportCheck
 
 reports = typer.Typer(no_args_is_help=True, help="Check report files before you index them.")
 
@@ -32,23 +32,23 @@ def check(
 ) -> None:
     """Show how report files would be read and what they contain; store nothing, and print none of their text."""
     from histoseek.archive.indexing.report_check import check_reports
-    from histoseek.archive.indexing.report_intake import named_columns
+    from histoseek.archive.indexing.report_intake import make_report_columns
     from histoseek.jsonable import plain
     from histoseek.progress import terminal_progress
 
     if not all(map(str.strip, paths)):
         raise InputError("PATH", "is empty", "Give report files or folders; the current folder is '.'")
-    columns = named_columns(parse_pair_lists(report_columns, "--report-columns"), parse_pairs(rename, "--rename"))
+    columns = make_report_columns(parse_pair_lists(report_columns, "--report-columns"), parse_pairs(rename, "--rename"))
     with terminal_progress("reports", total=None) as reporter:
         summary = check_reports([Path(path) for path in paths], columns, reporter)
     print(json.dumps(plain(summary), indent=1) if as_json else "\n".join(_format_lines(summary)))
 
 
-def _format_lines(summary: ReportsCheck) -> Iterator[str]:
-    from histoseek.archive.indexing.notices import of_patients
+def _format_lines(summary: ReportCheck) -> Iterator[str]:
+    from histoseek.archive.indexing.index_warnings import list_patient_warnings
     from histoseek.cli.report_lines import describe_files, describe_ids, format_counts
 
-    yield from (f"warning: {warning}" for warning in of_patients(summary.files))
+    yield from (f"warning: {warning}" for warning in list_patient_warnings(summary.files))
     yield from describe_files(summary.files)
     yield from describe_ids(summary.folded, summary.differing)
     yield from (f"refused: {refusal.reason}" for refusal in summary.refused)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.indexing.tables import TableRow, load_table, require_unique
+from histoseek.archive.indexing.metadata_table import TableRow, load_table, require_unique
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.encoders.features import discover_features, read_features
 from histoseek.errors import BadTable, InputError

@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from histoseek.archive.folder import ArchiveFolder
+from histoseek.archive.indexing.metadata_table import MetadataTable
 from histoseek.archive.indexing.plan import PlannedSlide
-from histoseek.archive.indexing.tables import SlideTable
 from histoseek.archive.journal import Journal
 from histoseek.archive.schema import StoredSlide
 
@@ -21,7 +21,7 @@ _READ_AT_ONCE = 256
 class Committer:
     """Collects slides and commits them in batches; what is collected is committed even when the run is interrupted."""
 
-    def __init__(self, archive: ArchiveFolder, journal: Journal, metadata: SlideTable | None) -> None:
+    def __init__(self, archive: ArchiveFolder, journal: Journal, metadata: MetadataTable | None) -> None:
         self._archive = archive
         self._journal = journal
         self._columns = dict(metadata.extra_types) if metadata else {}
@@ -56,19 +56,19 @@ class Committer:
         self._finish_optimizing()
         self._archive.store.ensure_columns(self._columns)
         self._archive.store.upsert(self._archive.completed(self._batch))
-        self._journal.committed([slide.record.slide_id for slide in self._batch])
+        self._journal.record_commit([slide.record.slide_id for slide in self._batch])
         self._batch = []
         self._commits += 1
         if self._commits % _OPTIMIZE_EVERY == 0:
             self._optimizing = self._pool.submit(self._archive.store.optimize)
 
-    def stored(self, slides: Sequence[PlannedSlide]) -> Iterator[tuple[PlannedSlide, StoredSlide]]:
+    def read_stored(self, slides: Sequence[PlannedSlide]) -> Iterator[tuple[PlannedSlide, StoredSlide]]:
         """What the store holds of these slides, read in portions."""
         if slides:
             self._archive.store.ensure_columns(self._columns)
         for start in range(0, len(slides), _READ_AT_ONCE):
-            part = slides[start : start + _READ_AT_ONCE]
-            yield from zip(part, self._archive.store.get([slide.slide_id for slide in part]), strict=True)
+            portion = slides[start : start + _READ_AT_ONCE]
+            yield from zip(portion, self._archive.store.get([slide.slide_id for slide in portion]), strict=True)
 
     def _finish_optimizing(self) -> None:
         if self._optimizing:

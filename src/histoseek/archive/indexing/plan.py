@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 
-from histoseek.archive.indexing.joining import SlideMetadata
-from histoseek.archive.journal import Refusal
+from histoseek.archive.indexing.metadata_join import SlideMetadata
+from histoseek.archive.journal import SlideRefusal
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import SlideRecord
 from histoseek.encoders.bag import load_origin
@@ -20,9 +20,9 @@ from histoseek.slides.sources.base import SlideSource
 
 @dataclass(frozen=True, slots=True)
 class PlannedSlide:
-    """One slide with all that is known of it before it is opened.
+    """One slide as it is before it is opened.
 
-    spacing_um_per_px: as the user gave it, else None; recipe: hash of how its bag is made; known: its record in the
+    spacing_um_per_px: as the user gave it, else None; recipe: hash of how its bag is made; record: its record in the
     archive, if it is there.
     """
 
@@ -32,7 +32,7 @@ class PlannedSlide:
     spacing_um_per_px: float | None
     recipe: str
     metadata: SlideMetadata
-    known: SlideRecord | None
+    record: SlideRecord | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class IndexPlan:
     encode: tuple[PlannedSlide, ...]
     current: tuple[PlannedSlide, ...]
     superseded: tuple[str, ...]
-    refused: tuple[Refusal, ...]
+    refused: tuple[SlideRefusal, ...]
 
 
 @dataclass(slots=True)
@@ -61,19 +61,19 @@ class Planner:
     stems_are_ids: bool = False
     _encode: list[PlannedSlide] = field(default_factory=list)
     _current: list[PlannedSlide] = field(default_factory=list)
-    _refused: list[Refusal] = field(default_factory=list)
-    _taken: dict[str, SlideSource] = field(default_factory=dict)
+    _refused: list[SlideRefusal] = field(default_factory=list)
+    _placed: dict[str, SlideSource] = field(default_factory=dict)
 
     def plan(self, sources: Sequence[SlideSource], workers: int, reporter: Reporter) -> IndexPlan:
         """Fingerprint the slides and decide; those that can't be read are refused."""
         by_id = {record.slide_id: record for record in self.records}
         by_fingerprint = {record.file_fingerprint: record for record in self.records}
-        for source, found in zip(sources, _fingerprints(sources, workers, reporter), strict=True):
-            if isinstance(found, SlideError):
-                self._refused.append(Refusal.of(source.uri, found))
+        for source, fingerprint in zip(sources, _take_fingerprints(sources, workers, reporter), strict=True):
+            if isinstance(fingerprint, SlideError):
+                self._refused.append(SlideRefusal.from_error(source.uri, fingerprint))
             else:
-                self._place(source, found, by_id, by_fingerprint)
-        superseded = self._superseded()
+                self._place(source, fingerprint, by_id, by_fingerprint)
+        superseded = self._list_superseded()
         return IndexPlan(tuple(self._encode), tuple(self._current), superseded, tuple(self._refused))
 
     def _place(
@@ -86,26 +86,26 @@ class Planner:
         metadata = self.metadata[source]
         same_content = by_print.get(file_fingerprint)
         slide_id = metadata.slide_id or (same_content.slide_id if same_content else None)
-        slide_id = slide_id or (source.stem if self.stems_are_ids else derived_id(file_fingerprint))
+        slide_id = slide_id or (source.stem if self.stems_are_ids else derive_id(file_fingerprint))
         for key in (slide_id, file_fingerprint):
-            if key in self._taken:
-                error = DuplicateSlide(source.uri, self._taken[key].uri, key == slide_id)
-                self._refused.append(Refusal.of(source.uri, error))
+            if key in self._placed:
+                error = DuplicateSlide(source.uri, self._placed[key].uri, key == slide_id)
+                self._refused.append(SlideRefusal.from_error(source.uri, error))
                 return
-            self._taken[key] = source
-        spacing = self._given_spacing(source, metadata)
+            self._placed[key] = source
+        spacing = self._find_spacing(source, metadata)
         recipe = self.recipe.fingerprint(spacing)
-        known = by_id.get(slide_id)
-        slide = PlannedSlide(source, slide_id, file_fingerprint, spacing, recipe, metadata, known)
+        record = by_id.get(slide_id)
+        slide = PlannedSlide(source, slide_id, file_fingerprint, spacing, recipe, metadata, record)
         (self._current if self._is_current(slide) else self._encode).append(slide)
 
     def _is_current(self, slide: PlannedSlide) -> bool:
-        if slide.known is None or slide.known.file_fingerprint != slide.file_fingerprint:
+        if slide.record is None or slide.record.file_fingerprint != slide.file_fingerprint:
             return False
         origin = load_origin(self.layout.bag(slide.slide_id))
         return origin is not None and origin.recipe == slide.recipe
 
-    def _given_spacing(self, source: SlideSource, metadata: SlideMetadata) -> float | None:
+    def _find_spacing(self, source: SlideSource, metadata: SlideMetadata) -> float | None:
         """As given for this very slide, else by a table, else by the first pattern that fits."""
         for key in (source.uri, source.name, source.stem):
             if key in self.spacing_of:
@@ -115,7 +115,7 @@ class Planner:
         fitting = (um_per_px for pattern, um_per_px in self.spacing_of.items() if fnmatch(source.uri, pattern))
         return next(fitting, None)
 
-    def _superseded(self) -> tuple[str, ...]:
+    def _list_superseded(self) -> tuple[str, ...]:
         """Ids of records whose file now goes under another id."""
         planned = self._encode + self._current
         places = {slide.source.uri for slide in planned}
@@ -128,12 +128,12 @@ class Planner:
         )
 
 
-def derived_id(file_fingerprint: str) -> str:
+def derive_id(file_fingerprint: str) -> str:
     """The id of a slide that was given none: the first 16 hex digits of its content's fingerprint."""
     return file_fingerprint.rpartition("-")[2][:16]
 
 
-def _fingerprints(sources: Sequence[SlideSource], workers: int, reporter: Reporter) -> list[str | SlideError]:
+def _take_fingerprints(sources: Sequence[SlideSource], workers: int, reporter: Reporter) -> list[str | SlideError]:
     def take(source: SlideSource) -> str | SlideError:
         try:
             return source.fingerprint()
@@ -142,5 +142,5 @@ def _fingerprints(sources: Sequence[SlideSource], workers: int, reporter: Report
         finally:
             part.advance()
 
-    with reporter.part("looking at files", len(sources)) as part, ThreadPoolExecutor(workers) as pool:
+    with reporter.part("reading fingerprints", len(sources)) as part, ThreadPoolExecutor(workers) as pool:
         return list(pool.map(take, sources))

@@ -1,19 +1,19 @@
-"""From what is known of a file to the record that the archive keeps."""
+"""From a planned slide to the record that the archive keeps."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from histoseek.archive.indexing.bag_providers import CachedBag
 from histoseek.archive.indexing.plan import PlannedSlide
-from histoseek.archive.indexing.sources import SourcedBag
-from histoseek.archive.schema import SlideRecord
+from histoseek.archive.schema import TEXT_COLUMNS, SlideRecord
 
 
-def new_record(slide: PlannedSlide, sourced: SourcedBag) -> SlideRecord:
+def make_record(slide: PlannedSlide, cached: CachedBag) -> SlideRecord:
     """The record of a slide that was just encoded; metadata that no table gives stays as it was."""
     now = datetime.now(UTC)
-    origin = sourced.origin
+    origin = cached.origin
     record = SlideRecord(
         slide_id=slide.slide_id,
         uri=slide.source.uri,
@@ -21,27 +21,23 @@ def new_record(slide: PlannedSlide, sourced: SourcedBag) -> SlideRecord:
         width=origin.width,
         height=origin.height,
         spacing_um_per_px=origin.slide_spacing_um_per_px,
-        tile_count=len(sourced.bag),
-        created=slide.known.created if slide.known else now,
+        tile_count=len(cached.bag),
+        created=slide.record.created if slide.record else now,
         updated=now,
     )
     return _with_metadata(record, slide)
 
 
-def changed_record(slide: PlannedSlide, known: SlideRecord) -> SlideRecord | None:
+def update_record(slide: PlannedSlide, stored: SlideRecord) -> SlideRecord | None:
     """The record of an unchanged slide with new metadata or place; None when nothing is new."""
-    record = _with_metadata(replace(known, uri=slide.source.uri), slide)
-    return None if record == known else replace(record, updated=datetime.now(UTC))
+    record = _with_metadata(replace(stored, uri=slide.source.uri), slide)
+    return None if record == stored else replace(record, updated=datetime.now(UTC))
 
 
 def _with_metadata(record: SlideRecord, slide: PlannedSlide) -> SlideRecord:
-    known, given = slide.known, slide.metadata
-    kept = (
-        {name: getattr(known, name) for name in ("case_id", "patient_id", "site", "stain", "organ", "diagnosis")}
-        if known
-        else {}
-    )
-    said = {name: value for name, value in given.extra.items() if value is not None}
-    extra = {**(known.extra if known else {}), **said}
-    report = given.report or (known.report if known else None)
-    return replace(record, **{**kept, **given.texts}, report=report, extra=extra)
+    stored, metadata = slide.record, slide.metadata
+    columns = {name: getattr(stored, name) for name in TEXT_COLUMNS if stored}
+    values = {name: value for name, value in metadata.extra.items() if value is not None}
+    extra = {**(stored.extra if stored else {}), **values}
+    report = metadata.report or (stored.report if stored else None)
+    return replace(record, **{**columns, **metadata.texts}, report=report, extra=extra)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from histoseek.archive.indexing.report_intake import known_of_report, load_reports, refusal_of
-from histoseek.archive.indexing.report_texts import ReportDoor
-from histoseek.archive.journal import ReportRefusal
+from histoseek.archive.indexing.report_cleaner import ReportCleaner
+from histoseek.archive.indexing.report_intake import list_report_identifiers, load_reports, make_refusal
+from histoseek.archive.journal import ReportFileRefusal
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.reports.facts.structured import StructuredReport, extract_facts
 from histoseek.reports.files.document import ReportFileSummary
@@ -25,7 +25,7 @@ _FIELDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class NamedCount:
+class ReportCount:
     """In how many reports something is found."""
 
     name: str
@@ -33,60 +33,60 @@ class NamedCount:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportsCheck:
+class ReportCheck:
     """What was read and found. sections and terms: in how many reports each is; specimens: reports with labelled ones;
     sentences and visible_sentences: of all reports together."""
 
     reports: int
     files: tuple[ReportFileSummary, ...]
-    refused: tuple[ReportRefusal, ...]
+    refused: tuple[ReportFileRefusal, ...]
     folded: tuple[str, ...]
     differing: tuple[str, ...]
-    sections: tuple[NamedCount, ...]
+    sections: tuple[ReportCount, ...]
     specimens: int
     sentences: int
     visible_sentences: int
-    terms: tuple[NamedCount, ...]
+    terms: tuple[ReportCount, ...]
     identifiers: tuple[IdentifierCount, ...]
 
 
 def check_reports(
     paths: Sequence[Path], columns: ReportColumns | None = None, reporter: Reporter | None = None
-) -> ReportsCheck:
+) -> ReportCheck:
     """Read reports as indexing would, and look into them; nothing is stored. Raises what `load_reports` raises."""
     reporter = reporter or SilentReporter()
     read = load_reports(paths, columns, reporter)
     reporter.expect(len(read.reports))
-    door = ReportDoor()
-    named: Counter[str] = Counter()
+    cleaner = ReportCleaner()
+    section_counts: Counter[str] = Counter()
     terms: Counter[str] = Counter()
     specimens = sentences = visible = 0
     for report in read.reports:
-        text = door.passed(report.text, known_of_report(report))
-        found = split_sections(text)
-        judged = judge_sentences(found)
-        named.update({section.name for section in found.sections})
-        terms.update(set(_stated(extract_facts(text))))
-        specimens += bool(found.specimens)
+        text = cleaner.clean(report.text, list_report_identifiers(report))
+        sections = split_sections(text)
+        judged = judge_sentences(sections)
+        section_counts.update({section.name for section in sections.sections})
+        terms.update(set(_list_filled_fields(extract_facts(text))))
+        specimens += bool(sections.specimens)
         sentences += len(judged)
         visible += sum(verdict.is_visible for verdict in judged)
         reporter.advance()
-    return ReportsCheck(
+    return ReportCheck(
         reports=len(read.reports),
         files=read.files,
-        refused=tuple(refusal_of(one.source, str(one)) for one in read.refused),
+        refused=tuple(make_refusal(refusal.source, str(refusal)) for refusal in read.refused),
         folded=read.folded,
         differing=read.differing,
-        sections=_sorted(named.items()),
+        sections=_sort_counts(section_counts.items()),
         specimens=specimens,
         sentences=sentences,
         visible_sentences=visible,
-        terms=_sorted(terms.items()),
-        identifiers=door.removed,
+        terms=_sort_counts(terms.items()),
+        identifiers=cleaner.removed,
     )
 
 
-def _stated(report: StructuredReport) -> Iterator[str]:
+def _list_filled_fields(report: StructuredReport) -> Iterator[str]:
     """The names of the fields that a report fills."""
     if report.organ:
         yield "organ"
@@ -95,5 +95,5 @@ def _stated(report: StructuredReport) -> Iterator[str]:
     yield from (name for name in _FIELDS if getattr(report, name))
 
 
-def _sorted(counts: Iterable[tuple[str, int]]) -> tuple[NamedCount, ...]:
-    return tuple(NamedCount(*pair) for pair in sorted(counts, key=lambda pair: (-pair[1], pair[0])))
+def _sort_counts(counts: Iterable[tuple[str, int]]) -> tuple[ReportCount, ...]:
+    return tuple(ReportCount(*pair) for pair in sorted(counts, key=lambda pair: (-pair[1], pair[0])))

@@ -1,4 +1,4 @@
-"""From report files to the text that the archive keeps of each slide, with an account that holds no content."""
+"""From report files to the text that the archive keeps of each slide, with a summary that holds no content."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from histoseek.archive.indexing.identifying import known_identifiers, known_of_record, together
-from histoseek.archive.indexing.report_texts import ReportDoor
-from histoseek.archive.indexing.tables import SlideTable, TableRow
-from histoseek.archive.journal import ReportRefusal
+from histoseek.archive.indexing.metadata_table import MetadataTable, TableRow
+from histoseek.archive.indexing.personal_data import collect_identifiers, list_record_identifiers, merge_identifiers
+from histoseek.archive.indexing.report_cleaner import ReportCleaner
+from histoseek.archive.journal import ReportFileRefusal
 from histoseek.archive.schema import SlideRecord
 from histoseek.errors import InputError
 from histoseek.progress import Reporter, SilentReporter
@@ -32,7 +32,7 @@ BAD_REPORT = "BadReport"
 
 
 @dataclass(frozen=True, slots=True)
-class UnjoinedReport:
+class OrphanReportSummary:
     """A report that belongs to no slide: its id, and why."""
 
     report_id: str
@@ -40,7 +40,7 @@ class UnjoinedReport:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportsTaken:
+class ReportIntakeSummary:
     """What became of the reports.
 
     files: how each was read; folded: ids whose text came twice and is kept once; differing: ids with several texts,
@@ -49,36 +49,36 @@ class ReportsTaken:
     """
 
     files: tuple[ReportFileSummary, ...]
-    refused: tuple[ReportRefusal, ...]
+    refused: tuple[ReportFileRefusal, ...]
     folded: tuple[str, ...]
     differing: tuple[str, ...]
     reports: int
     joined: int
     slides: int
-    unjoined: tuple[UnjoinedReport, ...]
+    unjoined: tuple[OrphanReportSummary, ...]
     slides_without_report: tuple[str, ...]
     deidentified: bool
     removed: tuple[IdentifierCount, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class SlideTexts:
+class SlideReports:
     """The text to keep of each slide that has one; what became of the reports, None where there was none."""
 
-    of: Mapping[SlideSource, str]
-    taken: ReportsTaken | None
+    texts: Mapping[SlideSource, str]
+    summary: ReportIntakeSummary | None
 
 
-def named_columns(given: Mapping[str, str] | None, rename: Mapping[str, str] | None) -> ReportColumns | None:
+def make_report_columns(roles: Mapping[str, str] | None, rename: Mapping[str, str] | None) -> ReportColumns | None:
     """Columns as `--report-columns` and `--rename` name them. Raises ConfigurationError for an unknown role.
 
     Each table must have the columns of the former; beside a rename, which may be for another table, none must.
     """
     renamed = ReportColumns.from_renames(rename) if rename else None
-    named = ReportColumns.from_roles(given) if given else None
-    if named and renamed and renamed.roles:
-        return ReportColumns((*named.roles, *renamed.roles), optional=True)
-    return named or renamed
+    by_role = ReportColumns.from_roles(roles) if roles else None
+    if by_role and renamed and renamed.roles:
+        return ReportColumns((*by_role.roles, *renamed.roles), optional=True)
+    return by_role or renamed
 
 
 def load_reports(
@@ -89,7 +89,7 @@ def load_reports(
     paths = [report for report in reports if isinstance(report, Path)]
     rows = [report for report in reports if not isinstance(report, Path)]
     if paths and rows:
-        raise InputError("reports", "are paths and rows mixed", "Give one or the other")
+        raise InputError("reports", "paths and rows are mixed", "Give one or the other")
     if rows:
         return read_report_rows(rows, columns)
     with (reporter or SilentReporter()).part("report files", 0) as part:
@@ -100,20 +100,20 @@ def load_reports(
     return read
 
 
-def known_of_report(report: Report) -> KnownIdentifiers:
+def list_report_identifiers(report: Report) -> KnownIdentifiers:
     """What a report's own ids say, and the names beside it."""
     ids = (report.report_id.partition("#")[0], report.case_id, *report.slide_ids)
-    return together((known_identifiers(ids, report.patient_id, {}), KnownIdentifiers(names=report.persons)))
+    return merge_identifiers((collect_identifiers(ids, report.patient_id, {}), KnownIdentifiers(names=report.persons)))
 
 
-def refusal_of(source: ReportSource, reason: str) -> ReportRefusal:
+def make_refusal(source: ReportSource, reason: str) -> ReportFileRefusal:
     """A refused file or row as it is logged; reason: in full, with its place."""
-    return ReportRefusal(str(source.path), source.row, BAD_REPORT, " ".join(reason.split()))
+    return ReportFileRefusal(str(source.path), source.row, BAD_REPORT, " ".join(reason.split()))
 
 
 @dataclass
 class ReportIntake:
-    """Joins reports to slides and passes their texts through the door.
+    """Joins reports to slides and removes identifiers from their texts.
 
     row_of: the metadata row of each slide; records: what the archive holds, for slides without a row.
     """
@@ -121,24 +121,24 @@ class ReportIntake:
     sources: Sequence[SlideSource]
     row_of: Mapping[SlideSource, TableRow]
     records: Sequence[SlideRecord]
-    metadata: SlideTable | None
+    metadata: MetadataTable | None
     deidentifies: bool
-    _refused: list[ReportRefusal] = field(default_factory=list, init=False)
+    _refused: list[ReportFileRefusal] = field(default_factory=list, init=False)
 
-    def take(self, read: ReportBatch | None, reporter: Reporter) -> SlideTexts:
+    def take(self, read: ReportBatch | None, reporter: Reporter) -> SlideReports:
         """The text of each slide: its reports, or else the `report` of its metadata row."""
-        self._door = ReportDoor(self.deidentifies)
+        self._cleaner = ReportCleaner(self.deidentifies)
         self._record_of = {record.uri: record for record in self.records}
         if read is None:
-            of = self._of_rows({})
+            texts = self._add_row_texts({})
             nothing = ReportBatch((), (), (), (), ())
-            return SlideTexts(of, self._account(nothing, None, len(of)) if of or self._refused else None)
-        self._refused += [refusal_of(one.source, str(one)) for one in read.refused]
-        joined = join_reports(read.reports, [self._key(source) for source in self.sources])
-        of = self._of_rows(self._of_reports(read.reports, joined, reporter))
-        return SlideTexts(of, self._account(read, joined, len(of)))
+            return SlideReports(texts, self._summarise(nothing, None, len(texts)) if texts or self._refused else None)
+        self._refused += [make_refusal(refusal.source, str(refusal)) for refusal in read.refused]
+        joined = join_reports(read.reports, [self._make_key(source) for source in self.sources])
+        texts = self._add_row_texts(self._collect_texts(read.reports, joined, reporter))
+        return SlideReports(texts, self._summarise(read, joined, len(texts)))
 
-    def _key(self, source: SlideSource) -> SlideKey:
+    def _make_key(self, source: SlideSource) -> SlideKey:
         row, record = self.row_of.get(source, TableRow()), self._record_of.get(source.uri)
         return SlideKey(
             slide_id=row.slide_id or (record.slide_id if record else None),
@@ -147,8 +147,10 @@ class ReportIntake:
             patient_id=row.texts.get("patient_id") or (record.patient_id if record else None),
         )
 
-    def _of_reports(self, reports: Sequence[Report], joined: ReportJoin, reporter: Reporter) -> dict[SlideSource, str]:
-        """The clean texts of each slide; a report of several slides passes the door once."""
+    def _collect_texts(
+        self, reports: Sequence[Report], joined: ReportJoin, reporter: Reporter
+    ) -> dict[SlideSource, str]:
+        """The clean texts of each slide; a report of several slides is cleaned once."""
         places: dict[int, list[int]] = defaultdict(list)
         for pair in joined.pairs:
             places[pair.report].append(pair.slide)
@@ -156,51 +158,53 @@ class ReportIntake:
         with reporter.part("reading reports", len(places)) as part:
             for number, slides in places.items():
                 sources = [self.sources[slide] for slide in slides]
-                text = self._passed(reports[number].text, self._known(reports[number], sources), reports[number].source)
+                text = self._clean(
+                    reports[number].text, self._collect_identifiers(reports[number], sources), reports[number].source
+                )
                 for source in sources if text else ():
                     texts[source].append(text)
                 part.advance()
         return {source: "\n\n".join(parts) for source, parts in texts.items()}
 
-    def _of_rows(self, of: dict[SlideSource, str]) -> dict[SlideSource, str]:
+    def _add_row_texts(self, texts: dict[SlideSource, str]) -> dict[SlideSource, str]:
         """The texts, with those of metadata rows where no report speaks of a slide."""
         clean: dict[int, str] = {}
         for source, row in self.row_of.items():
-            if source in of or not row.report or self.metadata is None:
+            if source in texts or not row.report or self.metadata is None:
                 continue
             if id(row) not in clean:
-                clean[id(row)] = self._passed(row.report, row.known, ReportSource(self.metadata.path))
+                clean[id(row)] = self._clean(row.report, row.identifiers, ReportSource(self.metadata.path))
             if clean[id(row)]:
-                of[source] = clean[id(row)]
-        return of
+                texts[source] = clean[id(row)]
+        return texts
 
-    def _known(self, report: Report, sources: Sequence[SlideSource]) -> KnownIdentifiers:
-        rows = [self.row_of[source].known for source in sources if source in self.row_of]
+    def _collect_identifiers(self, report: Report, sources: Sequence[SlideSource]) -> KnownIdentifiers:
+        rows = [self.row_of[source].identifiers for source in sources if source in self.row_of]
         records = [self._record_of[source.uri] for source in sources if source.uri in self._record_of]
-        return together((*rows, *map(known_of_record, records), known_of_report(report)))
+        return merge_identifiers((*rows, *map(list_record_identifiers, records), list_report_identifiers(report)))
 
-    def _passed(self, text: str, known: KnownIdentifiers, source: ReportSource) -> str:
+    def _clean(self, text: str, identifiers: KnownIdentifiers, source: ReportSource) -> str:
         """The text as it may be stored, empty where that fails: what could not be cleaned is not kept."""
         try:
-            return self._door.passed(text, known)
+            return self._cleaner.clean(text, identifiers)
         except Exception as error:
             log.debug("unexpected %s while replacing identifiers", type(error).__name__)
             what = f"{source.path}: its identifiers could not be replaced (unexpected {type(error).__name__})"
-            self._refused.append(refusal_of(source, f"{what}. Shorten the report, or leave it out"))
+            self._refused.append(make_refusal(source, f"{what}. Shorten the report, or leave it out"))
             return ""
 
-    def _account(self, read: ReportBatch, joined: ReportJoin | None, slides: int) -> ReportsTaken:
-        lost = joined.reports_without_slide if joined else ()
-        return ReportsTaken(
+    def _summarise(self, read: ReportBatch, joined: ReportJoin | None, slides: int) -> ReportIntakeSummary:
+        orphans = joined.reports_without_slide if joined else ()
+        return ReportIntakeSummary(
             files=read.files,
             refused=tuple(self._refused),
             folded=read.folded,
             differing=read.differing,
             reports=len(read.reports),
-            joined=len(read.reports) - len(lost),
+            joined=len(read.reports) - len(orphans),
             slides=slides,
-            unjoined=tuple(UnjoinedReport(one.report.report_id, one.reason) for one in lost),
+            unjoined=tuple(OrphanReportSummary(orphan.report.report_id, orphan.reason) for orphan in orphans),
             slides_without_report=tuple(self.sources[i].uri for i in joined.slides_without_report) if joined else (),
             deidentified=self.deidentifies,
-            removed=self._door.removed,
+            removed=self._cleaner.removed,
         )

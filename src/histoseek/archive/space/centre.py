@@ -19,7 +19,7 @@ CENTRE_SLIDES = 64
 """The centre of a new archive is the mean of this many slides, its first."""
 
 FEW_CENTRE_SLIDES = 8
-"""With fewer, the centre is poor, and the user is told."""
+"""With fewer, the centre is poor, and the user is warned."""
 
 Floats = NDArray[np.float32]
 
@@ -37,7 +37,7 @@ class BagMean:
         return self.encoder, len(self.vector)
 
     @classmethod
-    def of(cls, bag: Bag) -> BagMean:
+    def from_bag(cls, bag: Bag) -> BagMean:
         """The weighted mean of a bag's features."""
         return cls((bag.weights / bag.weights.sum()) @ bag.features, bag.encoder)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.archive.layout import ArchiveLayout
-from histoseek.archive.report_index import read_report, windows_of
+from histoseek.archive.report_index import read_report, split_windows
 from histoseek.archive.schema import LanguageVectors, StoredSlide
 from histoseek.archive.stores.base import VectorColumn
 from histoseek.encoders.alignment import Alignment, Floats, load_alignment
@@ -35,16 +35,16 @@ class Language:
     @cached_property
     def encoder(self) -> TextEncoder:
         """The text encoder, loaded when first asked for; raises EncoderError, or SpaceMismatch for another one."""
-        encoder = self._loaded()
+        encoder = self._load_encoder()
         if self.space.has_texts and encoder.weights_hash != self.space.text_weights:
             parts = self.space.text_weights, encoder.weights_hash
             raise SpaceMismatch(str(self.layout.root), f"text encoder ({self.spec})", *parts)
         return encoder
 
     @cached_property
-    def sentences(self) -> RememberedVectors:
+    def sentences(self) -> VectorCache:
         """Vectors of sentences, which are remembered for a while; raises as `encoder` does."""
-        return RememberedVectors(self.encoder.encode)
+        return VectorCache(self.encoder.encode)
 
     @cached_property
     def alignment(self) -> Alignment | None:
@@ -56,10 +56,15 @@ class Language:
     @property
     def dimensions(self) -> dict[VectorColumn, int]:
         """The vector columns that the space has, with their dimensions."""
-        found: dict[VectorColumn, int] = {"report_vector": self.space.text_dimension} if self.space.has_texts else {}
+        dimensions: dict[VectorColumn, int] = (
+            {"report_vector": self.space.text_dimension} if self.space.has_texts else {}
+        )
         if self.space.has_alignment:
-            found |= {"shared_vector": self.space.shared_dimension, "shared_report_vector": self.space.shared_dimension}
-        return found
+            dimensions |= {
+                "shared_vector": self.space.shared_dimension,
+                "shared_report_vector": self.space.shared_dimension,
+            }
+        return dimensions
 
     def with_texts(self) -> EmbeddingSpace:
         """The space once reports are read with the text encoder, and into the shared space if weights bring one."""
@@ -84,31 +89,37 @@ class Language:
     def complete(self, slides: Sequence[StoredSlide]) -> list[StoredSlide]:
         """The slides with what ties them to language, as far as they don't have it yet."""
         new = [i for i, slide in enumerate(slides) if slide.record.report and slide.language.report_vector is None]
-        found = dict(zip(new, self._report_vectors([slides[i].record.report or "" for i in new]), strict=True))
-        in_parts = self._windows([slide for slide in slides if slide.language.report_windows is None])
+        report_vectors = dict(zip(new, self._encode_reports([slides[i].record.report or "" for i in new]), strict=True))
+        in_parts = self._encode_windows([slide for slide in slides if slide.language.report_windows is None])
         return [
-            replace(slide, language=self._completed(slide, found.get(i, slide.language.report_vector), in_parts))
+            replace(
+                slide, language=self._make_vectors(slide, report_vectors.get(i, slide.language.report_vector), in_parts)
+            )
             for i, slide in enumerate(slides)
         ]
 
-    def _report_vectors(self, reports: Sequence[str]) -> Sequence[Floats | None]:
+    def _encode_reports(self, reports: Sequence[str]) -> Sequence[Floats | None]:
         if not (reports and self.space.has_texts):
             return [None] * len(reports)
         return list(self.encoder.encode(reports))
 
-    def _windows(self, slides: Sequence[StoredSlide]) -> Mapping[str, Halves]:
+    def _encode_windows(self, slides: Sequence[StoredSlide]) -> Mapping[str, Halves]:
         """The vectors of the parts of reports that are longer than the encoder's context, by report."""
         if not self.space.has_texts:
             return {}
         reports = dict.fromkeys(slide.record.report for slide in slides if slide.record.report)
-        parts = {report: windows_of(report, self.encoder.card.context_tokens) for report in reports}
-        parts = {report: own for report, own in parts.items() if len(own) > 1}
+        parts = {report: split_windows(report, self.encoder.card.context_tokens) for report in reports}
+        parts = {report: windows for report, windows in parts.items() if len(windows) > 1}
         if not parts:
             return {}
-        vectors = iter(self.encoder.encode([window for own in parts.values() for window in own]).astype(np.float16))
-        return {report: np.stack([next(vectors) for _ in own]) for report, own in parts.items()}
+        vectors = iter(
+            self.encoder.encode([window for windows in parts.values() for window in windows]).astype(np.float16)
+        )
+        return {report: np.stack([next(vectors) for _ in windows]) for report, windows in parts.items()}
 
-    def _completed(self, slide: StoredSlide, report: Floats | None, in_parts: Mapping[str, Halves]) -> LanguageVectors:
+    def _make_vectors(
+        self, slide: StoredSlide, report: Floats | None, in_parts: Mapping[str, Halves]
+    ) -> LanguageVectors:
         language, text = replace(slide.language, report_vector=report), slide.record.report
         if text and language.report_tokens is None:
             tokens, stated = read_report(text)
@@ -121,7 +132,7 @@ class Language:
         shared_report = self.alignment.texts(np.asarray(report)[None])[0] if report is not None else None
         return replace(language, shared_vector=shared, shared_report_vector=shared_report)
 
-    def _loaded(self) -> TextEncoder:
+    def _load_encoder(self) -> TextEncoder:
         if self.trained:
             weights = load_weights(self.layout.weights)
             if weights.part(TEXT_MODEL):
@@ -147,29 +158,29 @@ MOST_SENTENCES = 20_000
 """About 30 MB with 384 numbers a vector."""
 
 
-class RememberedVectors:
+class VectorCache:
     """Reads texts, each once as long as it is remembered. Safe to use from several threads."""
 
     def __init__(self, encode: Callable[[Sequence[str]], Floats], most: int = MOST_SENTENCES) -> None:
         self._encode = encode
         self._most = most
-        self._held: OrderedDict[str, Floats] = OrderedDict()
+        self._vectors: OrderedDict[str, Floats] = OrderedDict()
         self._guard = threading.Lock()
 
     def __call__(self, texts: Sequence[str]) -> Floats:
         """Vectors of some texts, at least one, float32 [N, T]."""
         with self._guard:
-            known = {text: self._held[text] for text in texts if text in self._held}
-        new = [text for text in dict.fromkeys(texts) if text not in known]
+            vectors = {text: self._vectors[text] for text in texts if text in self._vectors}
+        new = [text for text in dict.fromkeys(texts) if text not in vectors]
         if new:
-            known |= zip(new, self._encode(new), strict=True)
-        self._remember(texts, known)
-        return np.stack([known[text] for text in texts])
+            vectors |= zip(new, self._encode(new), strict=True)
+        self._remember(texts, vectors)
+        return np.stack([vectors[text] for text in texts])
 
-    def _remember(self, texts: Sequence[str], known: dict[str, Floats]) -> None:
+    def _remember(self, texts: Sequence[str], vectors: dict[str, Floats]) -> None:
         with self._guard:
             for text in texts:
-                self._held[text] = known[text]
-                self._held.move_to_end(text)
-            while len(self._held) > self._most:
-                self._held.popitem(last=False)
+                self._vectors[text] = vectors[text]
+                self._vectors.move_to_end(text)
+            while len(self._vectors) > self._most:
+                self._vectors.popitem(last=False)

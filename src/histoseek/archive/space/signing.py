@@ -40,9 +40,9 @@ class Signer:
     def _require_same_space(self, bag: Bag) -> None:
         if bag.encoder != self.tile_encoder:
             raise SpaceMismatch("bag of features", "tile encoder", self.tile_encoder, bag.encoder)
-        wanted, given = self.slide_encoder.input_dimension, bag.features.shape[1]
-        if wanted != given:
-            raise SpaceMismatch("bag of features", "dimension", str(wanted), str(given))
+        expected, actual = self.slide_encoder.input_dimension, bag.features.shape[1]
+        if expected != actual:
+            raise SpaceMismatch("bag of features", "dimension", str(expected), str(actual))
 
 
 def signer_of(layout: ArchiveLayout, space: EmbeddingSpace, recipe: Recipe) -> Signer:

@@ -1,11 +1,11 @@
-"""What a table says of a person: columns that are kept apart, and values to look for in the person's reports."""
+"""What a table says of a person: columns that are not stored, and values to look for in the person's reports."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from histoseek.archive.indexing.tables import SlideTable, TableRow
+from histoseek.archive.indexing.metadata_table import MetadataTable, TableRow
 from histoseek.archive.schema import MetadataValue, SlideRecord
 from histoseek.reports.privacy.deidentify import KnownIdentifiers
 from histoseek.reports.privacy.person_names import is_person_name, make_pseudonym
@@ -35,41 +35,41 @@ _NUMBERS = frozenset(_NUMBER_WORDS.split())
 _PATIENTS = frozenset(_PATIENT_WORDS.split())
 
 
-def identifying_columns(table: SlideTable) -> tuple[str, ...]:
-    """The columns that name a person or tell where to reach one, in the table's order."""
-    return tuple(column for column in table.extra_types if column in _CONTACTS or _is_of_names(table, column))
+def find_identifying_columns(table: MetadataTable) -> tuple[str, ...]:
+    """The columns that name a person or say how to reach them, in the table's order."""
+    return tuple(column for column in table.extra_types if column in _CONTACTS or _holds_names(table, column))
 
 
-def named_patients(table: SlideTable) -> tuple[int, ...]:
+def find_named_patients(table: MetadataTable) -> tuple[int, ...]:
     """The places of the rows whose id of a patient is the name of a person."""
     return tuple(place for place, row in enumerate(table.rows) if is_person_name(row.texts.get("patient_id", "")))
 
 
-def set_apart(table: SlideTable) -> SlideTable:
+def pseudonymise_table(table: MetadataTable) -> MetadataTable:
     """The table without its identifying columns, and with pseudonyms where ids of patients are names.
 
-    What the columns and the ids say is in each row's `known`.
+    What the columns and the ids say is in each row's `identifiers`.
     """
-    columns = identifying_columns(table)
-    kept = {name: kind for name, kind in table.extra_types.items() if name not in columns}
+    columns = find_identifying_columns(table)
+    types = {name: kind for name, kind in table.extra_types.items() if name not in columns}
     rows = tuple(
         replace(
             row,
-            known=_known(row),
+            identifiers=_list_row_identifiers(row),
             texts={name: make_pseudonym(text) if name == "patient_id" else text for name, text in row.texts.items()},
-            extra={name: value for name, value in row.extra.items() if name in kept},
+            extra={name: value for name, value in row.extra.items() if name in types},
         )
         for row in table.rows
     )
-    return replace(table, rows=rows, extra_types=kept)
+    return replace(table, rows=rows, extra_types=types)
 
 
-def known_of_record(record: SlideRecord) -> KnownIdentifiers:
+def list_record_identifiers(record: SlideRecord) -> KnownIdentifiers:
     """What the archive itself knows of the person behind a slide."""
-    return known_identifiers((record.slide_id, record.case_id), record.patient_id, record.extra)
+    return collect_identifiers((record.slide_id, record.case_id), record.patient_id, record.extra)
 
 
-def known_identifiers(
+def collect_identifiers(
     ids: Iterable[str | None], patient_id: str | None, columns: Mapping[str, MetadataValue]
 ) -> KnownIdentifiers:
     """Ids of at least five characters with a digit, and the values of columns that hold names or numbers.
@@ -77,42 +77,42 @@ def known_identifiers(
     Shorter ids are left: a patient "A1" would take the block labels of every report. The id of a patient may be a name,
     and so may a "Surname, Given" where other ids were expected.
     """
-    names = [str(value) for column, value in columns.items() if column in _NAMES and value and not _digits(value)]
+    names = [str(value) for column, value in columns.items() if column in _NAMES and value and not _has_digit(value)]
     ids = tuple(ids)
-    names += [value for value in ids if value and "," in value and not _digits(value)]
+    names += [value for value in ids if value and "," in value and not _has_digit(value)]
     patients = [str(value) for column, value in columns.items() if column in _PATIENTS and value]
     names += [value for value in (patient_id, *patients) if value and is_person_name(value)]
-    told = (str(value) for column, value in columns.items() if column in _CONTACTS | _NUMBERS and value)
-    numbers = (value for value in (*ids, patient_id, *told) if value and _tells(value))
+    contacts = (str(value) for column, value in columns.items() if column in _CONTACTS | _NUMBERS and value)
+    numbers = (value for value in (*ids, patient_id, *contacts) if value and _is_identifying(value))
     return KnownIdentifiers(tuple(names), tuple(dict.fromkeys(numbers)))
 
 
-def together(known: Iterable[KnownIdentifiers]) -> KnownIdentifiers:
-    """All that several tables and rows know, each once."""
+def merge_identifiers(sources: Iterable[KnownIdentifiers]) -> KnownIdentifiers:
+    """The identifiers of several tables and rows, each once."""
     names: dict[str, None] = {}
     ids: dict[str, None] = {}
-    for one in known:
-        names.update(dict.fromkeys(one.names))
-        ids.update(dict.fromkeys(one.ids))
+    for source in sources:
+        names.update(dict.fromkeys(source.names))
+        ids.update(dict.fromkeys(source.ids))
     return KnownIdentifiers(tuple(names), tuple(ids))
 
 
-def _known(row: TableRow) -> KnownIdentifiers:
-    return known_identifiers((row.slide_id, row.case_id), row.texts.get("patient_id"), row.extra)
+def _list_row_identifiers(row: TableRow) -> KnownIdentifiers:
+    return collect_identifiers((row.slide_id, row.case_id), row.texts.get("patient_id"), row.extra)
 
 
-def _is_of_names(table: SlideTable, column: str) -> bool:
+def _holds_names(table: MetadataTable, column: str) -> bool:
     """Whether a column holds names of persons; one that is just called `name` may as well name slides."""
     if column in _PATIENTS:
         return any(is_person_name(str(row.extra.get(column) or "")) for row in table.rows)
     if column != "name":
         return column in _NAMES
-    return not any(_digits(row.extra.get(column)) for row in table.rows)
+    return not any(_has_digit(row.extra.get(column)) for row in table.rows)
 
 
-def _tells(value: str) -> bool:
-    return len(value) >= _SHORTEST_ID and _digits(value)
+def _is_identifying(value: str) -> bool:
+    return len(value) >= _SHORTEST_ID and _has_digit(value)
 
 
-def _digits(value: MetadataValue) -> bool:
+def _has_digit(value: MetadataValue) -> bool:
     return any(character.isdigit() for character in str(value))

@@ -1,4 +1,4 @@
-"""Where an indexing run gets its bags from: slides, feature files, or the archive's own cache."""
+"""What gives an indexing run its bags: slides, feature files, or the archive's own cache."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from histoseek.slides.sources.registry import require_local
 
 
 @dataclass(frozen=True, slots=True)
-class SourcedBag:
+class CachedBag:
     """A bag that lies complete in the cache, and what it was made from."""
 
     bag: Bag
     origin: BagOrigin
 
 
-Prepared = SourcedBag | PreparedSlide | FeatureFile
+BagInput = CachedBag | PreparedSlide | FeatureFile
 
 
-class BagSource(Protocol):
+class BagProvider(Protocol):
     """Makes bags in two steps: `prepare` may run ahead in another thread, `finish` runs in order."""
 
-    def prepare(self, slide: PlannedSlide) -> Prepared:
+    def prepare(self, slide: PlannedSlide) -> BagInput:
         """Open, look, choose; raises SlideError."""
 
-    def finish(self, slide: PlannedSlide, prepared: Prepared, reporter: Reporter) -> SourcedBag:
+    def finish(self, slide: PlannedSlide, prepared: BagInput, reporter: Reporter) -> CachedBag:
         """Compute the bag and put it into the cache; raises SlideError."""
 
 
@@ -54,18 +54,18 @@ class SlideBags:
         """The tile encoder of the recipe."""
         return load_tile_encoder(self.recipe.encoder)
 
-    def prepare(self, slide: PlannedSlide) -> Prepared:
+    def prepare(self, slide: PlannedSlide) -> BagInput:
         """The cached bag if it is of this file and recipe, else the open slide with its tiles chosen."""
-        cached = cached_bag(self.layout, slide)
+        cached = find_cached_bag(self.layout, slide)
         if cached:
             return cached
         edge_px = find_tile_card(self.recipe.encoder).input_px
         return prepare_slide(slide.source, self.recipe, edge_px, slide.spacing_um_per_px)
 
-    def finish(self, slide: PlannedSlide, prepared: Prepared, reporter: Reporter) -> SourcedBag:
+    def finish(self, slide: PlannedSlide, prepared: BagInput, reporter: Reporter) -> CachedBag:
         """Encode the chosen tiles; closes the slide."""
         if not isinstance(prepared, PreparedSlide):
-            return _as_cached(prepared)
+            return _require_cached(prepared)
         opened = prepared.slide
         try:
             with reporter.part(f"slide {slide.slide_id}, tiles", len(prepared.tiles)) as part:
@@ -74,7 +74,7 @@ class SlideBags:
             opened.close()
         size, spacing = opened.size, opened.spacing_um_per_px
         origin = BagOrigin(slide.file_fingerprint, slide.recipe, size.width, size.height, spacing)
-        return _cached(self.layout, slide, bag, origin)
+        return _cache_bag(self.layout, slide, bag, origin)
 
 
 @dataclass(frozen=True)
@@ -84,46 +84,46 @@ class FeatureBags:
     layout: ArchiveLayout
     recipe: Recipe
 
-    def prepare(self, slide: PlannedSlide) -> Prepared:
+    def prepare(self, slide: PlannedSlide) -> BagInput:
         """The cached bag if it is of this file, else the file's content."""
-        return cached_bag(self.layout, slide) or read_features(require_local(slide.source), self.recipe.encoder)
+        return find_cached_bag(self.layout, slide) or read_features(require_local(slide.source), self.recipe.encoder)
 
-    def finish(self, slide: PlannedSlide, prepared: Prepared, reporter: Reporter) -> SourcedBag:
+    def finish(self, slide: PlannedSlide, prepared: BagInput, reporter: Reporter) -> CachedBag:
         """Copy the bag into the cache, so that the archive can be re-encoded without the file."""
         if not isinstance(prepared, FeatureFile):
-            return _as_cached(prepared)
+            return _require_cached(prepared)
         spacing = slide.spacing_um_per_px or prepared.slide_spacing_um_per_px
         origin = BagOrigin(slide.file_fingerprint, slide.recipe, prepared.width, prepared.height, spacing)
-        return _cached(self.layout, slide, prepared.bag, origin)
+        return _cache_bag(self.layout, slide, prepared.bag, origin)
 
 
-def cached_bag(layout: ArchiveLayout, slide: PlannedSlide) -> SourcedBag | None:
+def find_cached_bag(layout: ArchiveLayout, slide: PlannedSlide) -> CachedBag | None:
     """The cached bag of a slide, None when there is none of this file and recipe, or it is damaged."""
     path = layout.bag(slide.slide_id)
     origin = load_origin(path)
     if origin is None or (origin.file_fingerprint, origin.recipe) != (slide.file_fingerprint, slide.recipe):
         return None
     try:
-        return SourcedBag(load_bag(path), origin)
+        return CachedBag(load_bag(path), origin)
     except BadFeatureFile:
         return None
 
 
-def reload_bag(layout: ArchiveLayout, slide: PlannedSlide) -> SourcedBag:
+def reload_bag(layout: ArchiveLayout, slide: PlannedSlide) -> CachedBag:
     """The cached bag of a slide that has one; raises BadFeatureFile when it is gone."""
-    found = cached_bag(layout, slide)
-    if found is None:
+    cached = find_cached_bag(layout, slide)
+    if cached is None:
         raise BadFeatureFile(slide.source.uri, "its cached features vanished during the run")
-    return found
+    return cached
 
 
-def _cached(layout: ArchiveLayout, slide: PlannedSlide, bag: Bag, origin: BagOrigin) -> SourcedBag:
+def _cache_bag(layout: ArchiveLayout, slide: PlannedSlide, bag: Bag, origin: BagOrigin) -> CachedBag:
     with as_archive_errors(layout.root):
         save_bag(bag, origin, layout.bag(slide.slide_id))
-    return SourcedBag(bag, origin)
+    return CachedBag(bag, origin)
 
 
-def _as_cached(prepared: Prepared) -> SourcedBag:
-    if not isinstance(prepared, SourcedBag):
-        raise TypeError(f"a {type(prepared).__name__} came from another source")
+def _require_cached(prepared: BagInput) -> CachedBag:
+    if not isinstance(prepared, CachedBag):
+        raise TypeError(f"a {type(prepared).__name__} came from another provider")
     return prepared

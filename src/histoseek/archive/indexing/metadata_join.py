@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from histoseek.archive.indexing.tables import SlideTable, TableRow
+from histoseek.archive.indexing.metadata_table import MetadataTable, TableRow
 from histoseek.archive.schema import MetadataValue
 from histoseek.slides.sources.base import SlideSource
 
@@ -23,21 +23,21 @@ class SlideMetadata:
     extra: Mapping[str, MetadataValue] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, row: TableRow, report: str | None) -> SlideMetadata:
-        """From a file's row and the report that is to be kept of it; the row's own text is passed over."""
+    def from_row(cls, row: TableRow, report: str | None) -> SlideMetadata:
+        """From a file's row and the report that is to be kept of it; the row's own text is ignored."""
         return cls(row.slide_id, row.spacing_um_per_px, report, row.texts, row.extra)
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
-    """The row of each slide that has one; keys of rows that belong to no slide; slides no row speaks of."""
+class MetadataJoin:
+    """The row of each slide that has one; keys of rows that belong to no slide; slides without a row."""
 
     row_of: Mapping[SlideSource, TableRow]
     unmatched_rows: tuple[str, ...]
     sources_without_row: tuple[SlideSource, ...]
 
 
-def join(sources: Sequence[SlideSource], metadata: SlideTable | None) -> Joined:
+def join_metadata(sources: Sequence[SlideSource], metadata: MetadataTable | None) -> MetadataJoin:
     """Find each slide's row; the first, where several fit.
 
     A row names a file by its path (absolute, or its end from some folder on), or its plain name; by a slide id equal
@@ -45,20 +45,20 @@ def join(sources: Sequence[SlideSource], metadata: SlideTable | None) -> Joined:
     fits several files, the row counts as unmatched.
     """
     if metadata is None:
-        return Joined({}, (), ())
-    names = _Names(sources, metadata.folder)
+        return MetadataJoin({}, (), ())
+    names = _SlideNames(sources, metadata.folder)
     row_of: dict[SlideSource, TableRow] = {}
     unmatched = []
     for row in metadata.rows:
-        named = names.sources(row)
-        for source in named:
+        matches = names.find_sources(row)
+        for source in matches:
             row_of.setdefault(source, row)
-        if not named:
+        if not matches:
             unmatched.append(row.key)
-    return Joined(row_of, tuple(unmatched), tuple(source for source in sources if source not in row_of))
+    return MetadataJoin(row_of, tuple(unmatched), tuple(source for source in sources if source not in row_of))
 
 
-class _Names:
+class _SlideNames:
     """Slides by all names that a row may call them."""
 
     def __init__(self, sources: Sequence[SlideSource], folder: Path) -> None:
@@ -70,28 +70,28 @@ class _Names:
             self._by_name[source.name].append(source)
             for slide_id in {source.stem, source.name.partition(".")[0]}:
                 self._by_id[slide_id].append(source)
-            for case_id in set(_case_prefixes(source.stem)):
+            for case_id in set(_list_case_prefixes(source.stem)):
                 self._by_case[case_id].append(source)
 
-    def sources(self, row: TableRow) -> Sequence[SlideSource]:
+    def find_sources(self, row: TableRow) -> Sequence[SlideSource]:
         """The slides that a row speaks of."""
         if row.file:
-            return self._by_file(row.file)
+            return self._find_file(row.file)
         if row.slide_id:
-            named = self._by_id.get(row.slide_id, [])
-            return named if len(named) == 1 else []
+            matches = self._by_id.get(row.slide_id, [])
+            return matches if len(matches) == 1 else []
         return self._by_case.get(row.case_id or "", [])
 
-    def _by_file(self, name: str) -> Sequence[SlideSource]:
-        wanted = PurePath(name)
-        candidates = self._by_name.get(wanted.name, [])
-        ends = [source for source in candidates if source.parts[-len(wanted.parts) :] == wanted.parts]
-        beside = [source for source in ends if source.parts == (self._folder / wanted).parts]
+    def _find_file(self, name: str) -> Sequence[SlideSource]:
+        path = PurePath(name)
+        candidates = self._by_name.get(path.name, [])
+        ends = [source for source in candidates if source.parts[-len(path.parts) :] == path.parts]
+        beside = [source for source in ends if source.parts == (self._folder / path).parts]
         exact = beside or ends
         return exact if len(exact) == 1 else []
 
 
-def _case_prefixes(stem: str) -> Iterator[str]:
+def _list_case_prefixes(stem: str) -> Iterator[str]:
     """The stem and all its beginnings that end before a separator."""
     yield stem
     yield from (stem[:end] for end, character in enumerate(stem) if end and not character.isalnum())

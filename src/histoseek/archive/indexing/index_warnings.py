@@ -1,0 +1,85 @@
+"""The warnings of an indexing run about tables and reports: what matches no slide, and what is not stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from histoseek.archive.indexing.metadata_join import MetadataJoin
+from histoseek.archive.indexing.metadata_table import MetadataTable
+from histoseek.archive.indexing.personal_data import find_identifying_columns, find_named_patients
+from histoseek.archive.indexing.report_intake import ReportIntakeSummary
+from histoseek.archive.journal import UnmatchedEntries
+from histoseek.reports.files.document import ReportFileSummary
+from histoseek.slides.sources.registry import source_name
+
+_KEPT = "identifiers are kept as they are: whoever reads the archive can see who the patients are"
+
+
+def list_privacy_warnings(metadata: MetadataTable | None, deidentifies: bool, has_reports: bool) -> tuple[str, ...]:
+    """That identifiers are kept, or which columns are left out or changed because they tell of a person."""
+    if not deidentifies:
+        return (_KEPT,) if metadata or has_reports else ()
+    return tuple(_list_column_warnings(metadata)) if metadata else ()
+
+
+def _list_column_warnings(metadata: MetadataTable) -> Iterator[str]:
+    columns = find_identifying_columns(metadata)
+    if columns:
+        problem = f"not stored, since they tell who a patient is: {', '.join(columns)}"
+        yield f"{metadata.path}: columns {problem} (--keep-identifiers stores them)"
+    places = find_named_patients(metadata)
+    if places:
+        rows = f"names of persons in {len(places)} of {len(metadata.rows)} rows, first in row {places[0] + 2}"
+        stored = f"pseudonyms are stored instead; give ids, or {_advise_rename(metadata.patient_column)}"
+        yield f"{metadata.path}: column {metadata.patient_column!r} holds {rows}: {stored}"
+
+
+def list_patient_warnings(files: Sequence[ReportFileSummary]) -> tuple[str, ...]:
+    """Which columns of report tables hold names of persons as ids of patients."""
+    warnings = []
+    for file in files:
+        columns = [role.column for role in file.mapping.roles if role.role == "patient_id"] if file.mapping else []
+        if columns and file.named_patients:
+            rows = f"names of persons in {file.named_patients} of {file.texts} rows"
+            advice = f"lists show row numbers instead; give ids, or {_advise_rename(columns[0])}"
+            warnings.append(f"{file.path}: column {columns[0]!r} holds {rows}: {advice}")
+    return tuple(warnings)
+
+
+def _advise_rename(column: str) -> str:
+    return f"use --rename '{column}=patient_name' where another column has ids"
+
+
+def list_match_warnings(
+    metadata: MetadataTable | None, join: MetadataJoin, reports: ReportIntakeSummary | None
+) -> tuple[str, ...]:
+    """Names given as ids of reports' patients; how many rows, reports and slides have no match, with some of them."""
+    warnings = list(list_patient_warnings(reports.files)) if reports else []
+    if metadata and join.unmatched_rows:
+        rows = join.unmatched_rows
+        warnings.append(f"{metadata.path}: {len(rows)} of {len(metadata.rows)} rows match no slide: {_list_some(rows)}")
+    if reports and reports.unjoined:
+        ids = [orphan.report_id for orphan in reports.unjoined]
+        warnings.append(f"reports: {len(ids)} of {reports.reports} match no slide: {_list_some(ids)}")
+    if join.sources_without_row:
+        names = [source.name for source in join.sources_without_row]
+        slides = len(names) + len(join.row_of)
+        warnings.append(f"{len(names)} of {slides} slides have no row in the metadata: {_list_some(names)}")
+    if reports and reports.slides_without_report:
+        names = [source_name(uri) for uri in reports.slides_without_report]
+        warnings.append(f"{len(names)} slides have no report: {_list_some(names)}")
+    return tuple(warnings)
+
+
+def list_unmatched(join: MetadataJoin, reports: ReportIntakeSummary | None) -> UnmatchedEntries:
+    """The whole lists of what did not join."""
+    return UnmatchedEntries(
+        metadata_rows=join.unmatched_rows,
+        report_rows=tuple(orphan.report_id for orphan in reports.unjoined) if reports else (),
+        files_without_row=tuple(source.uri for source in join.sources_without_row),
+        files_without_report=reports.slides_without_report if reports else (),
+    )
+
+
+def _list_some(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
