@@ -20,7 +20,7 @@ from real.run import TASKS, image_archive
 
 from histoseek.api import Archive
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.schema import SlideRecord, owner_of, value_of
+from histoseek.archive.schema import SlideRecord, name_owner, read_value
 from histoseek.errors import SlideError
 from histoseek.mosaics.calibration_curves import is_novel, measure_reliability
 from histoseek.search.queries import SlideFile
@@ -68,25 +68,25 @@ def answers(archive: ArchiveFolder, label: str, out: Path) -> list[Answer]:
     part.remove([record.slide_id for record in held])
     part.calibrate(label)
     asked = [SlideFile(record.uri, record.spacing_um_per_px or None, record.patient_id) for record in held]
-    labels = {value_of(record, label) for record in known}
+    labels = {read_value(record, label) for record in known}
     return [
-        Answer(value_of(record, label), part.search(query, k=VOTERS, vote=label))
+        Answer(read_value(record, label), part.search(query, k=VOTERS, vote=label))
         for record, query in zip(held, asked, strict=True)
-        if value_of(record, label) in labels
+        if read_value(record, label) in labels
     ]
 
 
 def split(records: Sequence[SlideRecord], label: str) -> tuple[list[SlideRecord], list[SlideRecord]]:
-    owners = sorted({owner_of(record) for record in records})
+    owners = sorted({name_owner(record) for record in records})
     drawn = np.random.default_rng(0).permutation(len(owners))[: int(HELD_OUT * len(owners))]
     out = {owners[i] for i in drawn}
-    labelled = [record for record in records if value_of(record, label)]
-    return [r for r in labelled if owner_of(r) not in out], [r for r in records if owner_of(r) in out]
+    labelled = [record for record in records if read_value(record, label)]
+    return [r for r in labelled if name_owner(r) not in out], [r for r in records if name_owner(r) in out]
 
 
 def figures(name: str, some: Sequence[Answer]) -> str:
     pairs = [
-        (result.probability, value_of(result.record, str(one.results.calibrated_for)) == one.truth)
+        (result.probability, read_value(result.record, str(one.results.calibrated_for)) == one.truth)
         for one in some
         for result in one.results.results[:SHOWN]
     ]

@@ -20,7 +20,7 @@ from crossmodal import real_archive
 from real.run import TASKS, image_archive
 
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.schema import SlideRecord, owner_of, value_of
+from histoseek.archive.schema import SlideRecord, name_owner, read_value
 from histoseek.evaluation.significance import bootstrap
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedReport, ArchivedSlide, PlainQuery, Query, Refined
@@ -59,8 +59,8 @@ class Collection:
     @classmethod
     def of(cls, records: Sequence[SlideRecord], label: str) -> Collection:
         ids = [record.slide_id for record in records]
-        labels = [value_of(record, label) for record in records]
-        return cls(dict(zip(ids, labels, strict=True)), dict(zip(ids, map(owner_of, records), strict=True)))
+        labels = [read_value(record, label) for record in records]
+        return cls(dict(zip(ids, labels, strict=True)), dict(zip(ids, map(name_owner, records), strict=True)))
 
     def marks(self, found: Sequence[str], label: str, relevant: int) -> Marks | None:
         """What is marked until so many are relevant; None when there are not so many."""
@@ -111,7 +111,7 @@ def questions(data: Path, out: Path) -> list[Question]:
 
 
 def lines(question: Question, queries: int) -> list[str]:
-    records = [record for record in question.archive.records() if value_of(record, question.label)]
+    records = [record for record in question.archive.records() if read_value(record, question.label)]
     known = Collection.of(records, question.label)
     drawn = np.random.default_rng(0).permutation(len(records))[:queries]
     asked = [records[i].slide_id for i in drawn]

@@ -78,7 +78,7 @@ def filled(path: Path, slides: int, texts: Sequence[str]) -> Archive:
     archive.settle_space([BagMean(np.zeros(DIMENSION, np.float32), "features:simulated")])
     kinds = rng.standard_normal((KINDS, MOSAIC + 1, DIMENSION), np.float32)
     first = simulated(0, kinds, rng)
-    read = archive.completed([with_report(first, text, LanguageVectors()) for text in texts])
+    read = archive.complete([with_report(first, text, LanguageVectors()) for text in texts])
     known = {str(one.record.report): one.language for one in read}
     for start in range(0, slides, BATCH):
         part = [simulated(number, kinds, rng) for number in range(start, min(slides, start + BATCH))]

@@ -27,7 +27,7 @@ from histoseek.slides.sources.registry import SourceLike, discover, parse_source
 
 # What one method needs is imported there: a command that lists slides should not wait for what reads them.
 if TYPE_CHECKING:
-    from histoseek.archive.calibration import Calibration
+    from histoseek.archive.calibration_file import Calibration
     from histoseek.archive.indexing.ingest import IndexReport, IndexRequest
     from histoseek.archive.indexing.metadata_table import MetadataTable
     from histoseek.archive.schema import MetadataValue, SlideRecord

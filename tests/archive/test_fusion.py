@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from histoseek.api import Archive
-from histoseek.archive.fusion import FUSED, distance_of, last_fusion, measured, read_fusion
+from histoseek.archive.archive_fusion import FUSED, load_distance, load_usable_fusion, measure_fusion, read_fusion
 from histoseek.archive.reencode import reencode
-from histoseek.archive.spaces import Change
+from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.errors import ConfigurationError, DamagedArchive
 from histoseek.mosaics.distances import get_distance
@@ -31,7 +31,7 @@ def archive(tmp_path: Path) -> Archive:
 
 def test_indexing_measures_the_parts_between_patients(archive: Archive) -> None:
     slides = archive.store.get(list(archive.store.slides()))
-    known = last_fusion(archive)
+    known = load_usable_fusion(archive)
     assert known
     assert (known.slides, [one.distance for one in known.distances]) == (SLIDES, list(FUSED))
     for one in known.distances:
@@ -45,7 +45,7 @@ def test_indexing_measures_the_parts_between_patients(archive: Archive) -> None:
             median = np.median(values)
             assert part.median == pytest.approx(median, abs=1e-5)
             assert part.spread == pytest.approx(1.4826 * np.median(np.abs(np.array(values) - median)), abs=1e-5)
-        fusion = distance_of(archive, one.distance).fusion
+        fusion = load_distance(archive, one.distance).fusion
         assert (one.choice, one.column) == (None, None)
         assert fusion == one.fusion != STATED
         assert fusion.local_weight * one.local.spread == pytest.approx(
@@ -54,7 +54,7 @@ def test_indexing_measures_the_parts_between_patients(archive: Archive) -> None:
 
 
 def test_scores_of_a_search_are_of_these_weights(archive: Archive) -> None:
-    fusion = distance_of(archive, "symmetric").fusion
+    fusion = load_distance(archive, "symmetric").fusion
     for result in archive.search(like="slide-000", k=10):
         assert result.local is not None
         assert result.global_ is not None
@@ -64,24 +64,24 @@ def test_scores_of_a_search_are_of_these_weights(archive: Archive) -> None:
 
 def test_distances_of_fixed_weights_keep_them_and_unknown_ones_are_refused(archive: Archive) -> None:
     for name in ("global", "contained", "pathsearch-paper"):
-        assert distance_of(archive, name) == get_distance(name)
+        assert load_distance(archive, name) == get_distance(name)
     with pytest.raises(ConfigurationError, match="maxsim"):
-        distance_of(archive, "euclid")
+        load_distance(archive, "euclid")
 
 
 @pytest.mark.parametrize(("slides", "patients"), [(29, 29), (36, 9)])
 def test_too_few_slides_or_patients_keep_the_stated_weights(tmp_path: Path, slides: int, patients: int) -> None:
     archive = labelled_archive(tmp_path, [0] * slides, [i % patients for i in range(slides)], tiles=4)
     assert not archive.layout.fusion.exists()
-    assert measured(archive) is None
-    assert distance_of(archive, "symmetric").fusion == STATED
-    assert distance_of(Archive.create(tmp_path / "empty"), "symmetric").fusion == STATED
+    assert measure_fusion(archive) is None
+    assert load_distance(archive, "symmetric").fusion == STATED
+    assert load_distance(Archive.create(tmp_path / "empty"), "symmetric").fusion == STATED
 
 
 def test_it_is_measured_anew_when_the_archive_has_changed_by_half(tmp_path: Path) -> None:
     archive = labelled_archive(tmp_path, [0] * 64, list(range(64)), tiles=4)
     folder, table = tmp_path / "features", tmp_path / "slides.csv"
-    assert measured(archive) is not None
+    assert measure_fusion(archive) is not None
     before = archive.layout.fusion.read_bytes()
     archive.remove([f"slide-{i:03d}" for i in range(32)])
     (folder / "slide-000.h5").rename(tmp_path / "kept.h5")
@@ -89,42 +89,42 @@ def test_it_is_measured_anew_when_the_archive_has_changed_by_half(tmp_path: Path
     assert (len(archive), archive.layout.fusion.read_bytes()) == (33, before)
     archive.remove(["kept", "slide-063"])
     archive.index([folder / "slide-062.h5"], table)
-    known = last_fusion(archive)
+    known = load_usable_fusion(archive)
     assert known
     assert (len(archive), known.slides) == (31, 31)
 
 
 def test_it_goes_with_the_signatures(archive: Archive) -> None:
-    known = last_fusion(archive)
+    known = load_usable_fusion(archive)
     maps = Alignment("ridge", Affine(np.eye(24, dtype=np.float32), np.zeros(24, np.float32)), None)
-    reencode(archive, Change(alignment=maps))
-    assert read_fusion(archive.layout, archive.settled_space) == known
+    reencode(archive, SpaceChange(alignment=maps))
+    assert read_fusion(archive.layout, archive.require_space()) == known
     others = json.loads(archive.layout.fusion.read_text()) | {"space": "of other vectors"}
     archive.layout.fusion.write_text(json.dumps(others))
-    assert read_fusion(archive.layout, archive.settled_space) is None
-    assert distance_of(archive, "symmetric").fusion == STATED
+    assert read_fusion(archive.layout, archive.require_space()) is None
+    assert load_distance(archive, "symmetric").fusion == STATED
 
 
 def test_a_damaged_file_is_named_and_made_anew(archive: Archive, tmp_path: Path) -> None:
-    known = distance_of(archive, "symmetric")
+    known = load_distance(archive, "symmetric")
     whole = json.loads(archive.layout.fusion.read_text())
     for broken in ("{", json.dumps({**whole, "distances": [{}]}), json.dumps({"format": 1}), "[]"):
         archive.layout.fusion.write_text(broken)
         with pytest.raises(DamagedArchive, match="histoseek calibrate"):
-            distance_of(archive, "symmetric")
+            load_distance(archive, "symmetric")
         archive.index([tmp_path / "features"], tmp_path / "slides.csv")
-        assert distance_of(archive, "symmetric") == known
+        assert load_distance(archive, "symmetric") == known
     archive.layout.fusion.write_text(json.dumps({**whole, "format": 99}))
-    assert distance_of(archive, "symmetric").fusion == STATED
+    assert load_distance(archive, "symmetric").fusion == STATED
     archive.calibrate(label=None)
-    assert distance_of(archive, "symmetric") == known
+    assert load_distance(archive, "symmetric") == known
 
 
 def test_labels_choose_a_share_that_later_runs_keep(archive: Archive, tmp_path: Path) -> None:
     archive.calibrate()
-    known = last_fusion(archive)
+    known = load_usable_fusion(archive)
     assert known
-    chosen, other = (known.of(name) for name in FUSED)
+    chosen, other = (known.find(name) for name in FUSED)
     assert chosen
     assert other
     assert chosen.choice
@@ -133,7 +133,7 @@ def test_labels_choose_a_share_that_later_runs_keep(archive: Archive, tmp_path: 
     assert 0 <= chosen.choice.stated <= 1
     archive.calibrate(label=None)
     archive.calibrate("diagnosis", "maxsim")
-    later = last_fusion(archive)
+    later = load_usable_fusion(archive)
     assert later
-    assert later.of("symmetric") == chosen
+    assert later.find("symmetric") == chosen
     assert later.distances[1].choice is not None

@@ -17,7 +17,7 @@ from PIL import Image
 
 from histoseek.api import Archive
 from histoseek.archive.indexing.ingest import IndexReport
-from histoseek.archive.layout import writer_lock
+from histoseek.archive.layout import hold_write_lock
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.bagging import PreparedSlide, encode_prepared
 from histoseek.encoders.recipe import Recipe
@@ -222,7 +222,7 @@ def test_a_poor_centre_is_said(features: Path, tmp_path: Path) -> None:
 def test_one_writer_at_a_time_and_readers_go_on(features: Path, tmp_path: Path) -> None:
     archive = feature_archive(tmp_path / "archive")
     archive.index([features])
-    with writer_lock(archive.layout):
+    with hold_write_lock(archive.layout):
         other = Archive.open(archive.path)
         with pytest.raises(ArchiveBusy):
             other.index([features])

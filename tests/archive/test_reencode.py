@@ -17,7 +17,7 @@ import pytest
 
 from histoseek.api import Archive
 from histoseek.archive.reencode import reencode
-from histoseek.archive.spaces import Change
+from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.encoders.bag import load_bag
 from histoseek.encoders.recipe import Recipe
@@ -80,9 +80,9 @@ def content(archive: Archive) -> dict[str, tuple[object, ...]]:
 
 def test_an_archive_moves_to_trained_weights(archive: Archive) -> None:
     before, weights = content(archive), small_weights(texts=True)
-    report = reencode(archive, Change(weights=weights))
+    report = reencode(archive, SpaceChange(weights=weights))
     assert (report.slides, report.continued) == (SLIDES, 0)
-    space = archive.settled_space
+    space = archive.require_space()
     assert (space.slide_encoder, space.dimension, space.shared_dimension) == ("pathsearch-1-masked", 32, 32)
     assert (space.text_encoder, space.text_dimension, space.alignment) == ("minilm-1", 384, "projection")
     encoder = weights.build_slide_encoder()
@@ -109,7 +109,7 @@ def test_an_archive_moves_to_trained_weights(archive: Archive) -> None:
 
 def test_new_slides_are_encoded_by_the_weights_in_use(archive: Archive, tmp_path: Path) -> None:
     weights = small_weights()
-    reencode(archive, Change(weights=weights))
+    reencode(archive, SpaceChange(weights=weights))
     more = write_features(tmp_path / "more", 3, seed=5)
     for file in more.iterdir():
         file.rename(more / f"new-{file.name}")
@@ -123,7 +123,7 @@ def test_an_archive_can_begin_with_weights(tmp_path: Path) -> None:
     weights = small_weights(texts=True)
     archive = Archive.create(tmp_path / "new", Recipe(encoder="features:test"), weights=weights)
     archive.index([write_features(tmp_path / "features", 3)])
-    assert archive.settled_space.slide_weights == weights.card.fingerprint
+    assert archive.require_space().slide_weights == weights.card.fingerprint
     found = archive.search(text="any text", k=3)
     assert {way.name for result in found for way in result.channels} == {"shared space"}
     with pytest.raises(SpaceMismatch, match="tile encoder"):
@@ -134,7 +134,7 @@ def test_an_archive_can_begin_with_weights(tmp_path: Path) -> None:
 
 
 def test_the_centre_is_fitted_anew_on_all_slides(archive: Archive) -> None:
-    reencode(archive, Change(untrained=True))
+    reencode(archive, SpaceChange(untrained=True))
     records = archive.records()
     bags = [load_bag(archive.layout.bag(record.slide_id)) for record in records]
     centre = np.mean([bag.features.mean(0, dtype=np.float64) for bag in bags], axis=0)
@@ -147,12 +147,12 @@ def test_the_centre_is_fitted_anew_on_all_slides(archive: Archive) -> None:
 def test_an_interrupted_run_is_continued_and_switches_only_when_complete(archive: Archive) -> None:
     before, weights = content(archive), small_weights()
     undisturbed = Path(shutil.copytree(archive.path, archive.path.with_name("undisturbed")))
-    reencode(Archive.open(undisturbed), Change(weights=weights))
+    reencode(Archive.open(undisturbed), SpaceChange(weights=weights))
     for slides in (0, 33):
         with pytest.raises(Interrupted):
-            reencode(archive, Change(weights=weights), StopsAfter(slides))
+            reencode(archive, SpaceChange(weights=weights), StopsAfter(slides))
         assert content(Archive.open(archive.path)) == before
-    report = reencode(archive, Change(weights=weights))
+    report = reencode(archive, SpaceChange(weights=weights))
     assert 32 <= report.continued < SLIDES
     assert content(archive) == content(Archive.open(undisturbed))
     assert not archive.layout.target.exists()
@@ -161,19 +161,19 @@ def test_an_interrupted_run_is_continued_and_switches_only_when_complete(archive
 def test_what_changed_between_the_runs_is_taken_in(archive: Archive) -> None:
     weights = small_weights()
     with pytest.raises(Interrupted):
-        reencode(archive, Change(weights=weights), StopsAfter(40))
+        reencode(archive, SpaceChange(weights=weights), StopsAfter(40))
     archive.update("slide-00", {"diagnosis": "adenoma"})
     archive.remove(["slide-01"])
-    assert reencode(archive, Change(weights=weights)).slides == SLIDES - 1
+    assert reencode(archive, SpaceChange(weights=weights)).slides == SLIDES - 1
     assert archive.get("slide-00").record.diagnosis == "adenoma"
     assert "slide-01" not in archive.store.slides()
 
 
 def test_another_target_begins_anew(archive: Archive) -> None:
     with pytest.raises(Interrupted):
-        reencode(archive, Change(weights=small_weights(seed=1)), StopsAfter(40))
+        reencode(archive, SpaceChange(weights=small_weights(seed=1)), StopsAfter(40))
     weights = small_weights(seed=2)
-    assert reencode(archive, Change(weights=weights)).continued == 0
+    assert reencode(archive, SpaceChange(weights=weights)).continued == 0
     naive = weights.build_slide_encoder().encode(load_bag(archive.layout.bag("slide-05")))
     assert np.array_equal(archive.get("slide-05").signature.global_vector, naive.global_vector)
 
@@ -184,14 +184,14 @@ def test_a_killed_process_leaves_the_old_archive(archive: Archive) -> None:
         "import os, signal, sys\n"
         "from histoseek.api import Archive\n"
         "from histoseek.archive import reencode as module\n"
-        "from histoseek.archive.spaces import Change\n"
+        "from histoseek.archive.space_folders import SpaceChange\n"
         "module.write_manifest = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "module.reencode(Archive.open(sys.argv[1]), Change(untrained=True))\n"
+        "module.reencode(Archive.open(sys.argv[1]), SpaceChange(untrained=True))\n"
     )
     done = subprocess.run([sys.executable, "-c", script, archive.path], check=False, env=dict(os.environ))
     assert done.returncode == -signal.SIGKILL
     assert content(Archive.open(archive.path)) == before
-    assert reencode(archive, Change(untrained=True)).continued == SLIDES
+    assert reencode(archive, SpaceChange(untrained=True)).continued == SLIDES
     assert archive.verify().problems == ()
 
 
@@ -201,30 +201,30 @@ def test_missing_and_damaged_features_stop_the_switch(archive: Archive) -> None:
     good = bag.read_bytes()
     bag.write_bytes(good[:-4] + b"oops")
     with pytest.raises(UnusableBags, match="1 slides are missing or damaged: slide-07"):
-        reencode(archive, Change(weights=small_weights()))
+        reencode(archive, SpaceChange(weights=small_weights()))
     bag.unlink()
     with pytest.raises(UnusableBags, match="slide-07"):
-        reencode(archive, Change(weights=small_weights()))
+        reencode(archive, SpaceChange(weights=small_weights()))
     assert content(Archive.open(archive.path)) == before
     bag.write_bytes(good)
-    assert reencode(archive, Change(weights=small_weights())).continued == SLIDES - 1
+    assert reencode(archive, SpaceChange(weights=small_weights())).continued == SLIDES - 1
 
 
 def test_weights_of_other_features_are_refused(archive: Archive, tmp_path: Path) -> None:
     weights = small_weights()
     other = replace(weights, card=replace(weights.card, features=replace(weights.card.features, tile_encoder="uni")))
     with pytest.raises(SpaceMismatch, match="tile encoder is test, this has uni"):
-        reencode(archive, Change(weights=other))
+        reencode(archive, SpaceChange(weights=other))
     wide = Archive.create(tmp_path / "wide", Recipe(encoder="features:test"))
     wide.index([write_features(tmp_path / "wider", 2, dimension=30)])
     with pytest.raises(SpaceMismatch, match="dimension is 24, this has 30"):
-        reencode(wide, Change(weights=weights))
+        reencode(wide, SpaceChange(weights=weights))
     with pytest.raises(ArchiveError, match="is empty"):
-        reencode(Archive.create(tmp_path / "empty"), Change(untrained=True))
+        reencode(Archive.create(tmp_path / "empty"), SpaceChange(untrained=True))
 
 
 def test_damaged_weights_in_the_archive_are_seen(archive: Archive) -> None:
-    reencode(archive, Change(weights=small_weights()))
+    reencode(archive, SpaceChange(weights=small_weights()))
     data = archive.layout.weights.read_bytes()
     archive.layout.weights.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     with pytest.raises(WeightsError, match="checksum"):
@@ -235,7 +235,7 @@ def test_an_alignment_keeps_signatures_and_goes_with_its_space(archive: Archive)
     before = content(archive)
     matrix = np.random.default_rng(1).standard_normal((24, 384)).astype(np.float32)
     alignment = Alignment("ridge", Affine(matrix, np.ones(384, np.float32)), None)
-    reencode(archive, Change(alignment=alignment))
+    reencode(archive, SpaceChange(alignment=alignment))
     after = content(archive)
     assert {k: v[:5] for k, v in after.items()} == {k: v[:5] for k, v in before.items()}
     stored = archive.get("slide-03")
@@ -244,16 +244,16 @@ def test_an_alignment_keeps_signatures_and_goes_with_its_space(archive: Archive)
     archive.layout.alignment.write_bytes(archive.layout.alignment.read_bytes()[:-8] + b"\0" * 8)
     with pytest.raises(DamagedArchive, match="hash differs"):
         Archive.open(archive.path).search(text="lesion")
-    report = reencode(archive, Change(untrained=True))
+    report = reencode(archive, SpaceChange(untrained=True))
     assert any("align" in note for note in report.notes)
-    assert not archive.settled_space.has_alignment
+    assert not archive.require_space().has_alignment
 
 
 def test_the_text_encoder_can_be_taken_away_and_given_back(archive: Archive) -> None:
-    reencode(archive, Change(text_encoder="none"))
-    assert not archive.settled_space.has_texts
+    reencode(archive, SpaceChange(text_encoder="none"))
+    assert not archive.require_space().has_texts
     assert archive.get("slide-00").language.report_vector is None
-    reencode(archive, Change(text_encoder="minilm"))
+    reencode(archive, SpaceChange(text_encoder="minilm"))
     raw = load_text_encoder("minilm").encode([str(archive.get("slide-00").record.report)])[0]
     assert np.allclose(archive.get("slide-00").language.report_vector, raw, atol=1e-6)
 
@@ -279,7 +279,7 @@ def test_report_vectors_follow_their_reports(archive: Archive, tmp_path: Path) -
 def test_old_spaces_go_when_no_reader_can_need_them(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = Archive.open(archive.path)
     snapshot = reader.store.snapshot()
-    reencode(archive, Change(untrained=True))
+    reencode(archive, SpaceChange(untrained=True))
     assert len(snapshot.slides()) == SLIDES
     assert sorted(p.name for p in archive.layout.spaces.iterdir()) == ["0001", "0002"]
     found = reader.search(like="slide-00", k=1)
@@ -287,6 +287,6 @@ def test_old_spaces_go_when_no_reader_can_need_them(archive: Archive, monkeypatc
     assert len(found) == 1
     get_settings.cache_clear()
     monkeypatch.setenv("HISTOSEEK_HISTORY_MINUTES", "0")
-    reencode(archive, Change(untrained=True))
+    reencode(archive, SpaceChange(untrained=True))
     assert [p.name for p in archive.layout.spaces.iterdir()] == ["0003"]
     get_settings.cache_clear()

@@ -24,7 +24,7 @@ from histoseek.archive.filters.expression import (
     compare,
     one_of,
 )
-from histoseek.archive.schema import ANALYSER_KEY, LanguageVectors, StoredSlide, slides_schema, to_slides, to_table
+from histoseek.archive.schema import ANALYSER_KEY, LanguageVectors, StoredSlide, make_slides_schema, to_slides, to_table
 from histoseek.archive.stores.base import ROW, Engine, Store
 from histoseek.archive.stores.lance.store import LanceStore
 from histoseek.archive.stores.registry import ENGINES as REGISTERED
@@ -35,7 +35,7 @@ from tests.archive.test_store import make_slide, same
 
 ENGINES: Mapping[str, Engine] = {"lance": LanceStore}
 
-SCHEMA = slides_schema(DIMENSION, "mark-1")
+SCHEMA = make_slides_schema(DIMENSION, "mark-1")
 
 
 @pytest.fixture(params=sorted(ENGINES))

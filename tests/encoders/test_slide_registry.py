@@ -15,7 +15,7 @@ from torch import nn
 
 from histoseek.api import Archive
 from histoseek.archive.reencode import reencode
-from histoseek.archive.spaces import Change
+from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.encoders.checkpoints import ImportRequest, import_checkpoint
 from histoseek.encoders.recipe import Recipe
@@ -136,11 +136,11 @@ def test_an_archive_is_made_searched_and_evaluated_with_a_new_family(tmp_path: P
     )
     report = archive.index([tmp_path / "untrained" / "features"], tmp_path / "untrained" / "slides.csv")
     assert (report.added, report.warnings) == (COUNT, ())
-    assert (archive.settled_space.slide_encoder, archive.settled_space.dimension) == ("toy-1-plain", DIMENSION)
+    assert (archive.require_space().slide_encoder, archive.require_space().dimension) == ("toy-1-plain", DIMENSION)
     assert np.allclose(archive.get("slide-003").signature.global_vector, naive_vector(archive, "slide-003"), atol=1e-6)
-    assert untrained.settled_space.slide_encoder == "pooled-1"
-    reencode(untrained, Change(weights=weights))
-    assert untrained.settled_space == archive.settled_space
+    assert untrained.require_space().slide_encoder == "pooled-1"
+    reencode(untrained, SpaceChange(weights=weights))
+    assert untrained.require_space() == archive.require_space()
     for opened in (archive, Archive.open(untrained.path)):
         found = opened.search(like="slide-000", k=3, distance="global")
         others = [record.slide_id for record in opened.records() if record.patient_id != "patient-0"]
@@ -149,8 +149,8 @@ def test_an_archive_is_made_searched_and_evaluated_with_a_new_family(tmp_path: P
     evaluation = evaluate(archive, EvaluationSpec(systems=("global", "random")))
     assert evaluation.subject.slides == COUNT
     assert any("the slide encoder was trained" in warning for warning in evaluation.warnings)
-    reencode(archive, Change(untrained=True))
-    assert archive.settled_space.slide_encoder == "pooled-1"
+    reencode(archive, SpaceChange(untrained=True))
+    assert archive.require_space().slide_encoder == "pooled-1"
     assert not any(
         "was trained" in warning for warning in evaluate(archive, EvaluationSpec(systems=("random",))).warnings
     )

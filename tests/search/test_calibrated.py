@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoseek.api import Archive
-from histoseek.archive.calibration import Calibration, read_calibration
+from histoseek.archive.calibration_file import Calibration, read_calibration
 from histoseek.archive.reencode import reencode
-from histoseek.archive.spaces import Change
+from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.errors import ArchiveError, ConfigurationError, DamagedArchive, InputError
 from histoseek.search.options import SearchOptions
@@ -50,7 +50,7 @@ def archive(folder: Path) -> Archive:
 
 
 def known(archive: Archive) -> Calibration:
-    found = read_calibration(archive.layout, archive.settled_space)
+    found = read_calibration(archive.layout, archive.require_space())
     assert found
     return found
 
@@ -170,10 +170,10 @@ def test_it_lives_with_the_slides_vectors(tmp_path: Path) -> None:
     assert Archive.open(archive.path).search(like="slide-000", k=2).results[0].probability is not None
     assert known(archive) == made
     maps = Alignment("ridge", Affine(np.eye(24, dtype=np.float32), np.zeros(24, np.float32)), None)
-    reencode(archive, Change(alignment=maps))
+    reencode(archive, SpaceChange(alignment=maps))
     assert known(archive) == made
-    reencode(archive, Change(untrained=True))
-    assert read_calibration(archive.layout, archive.settled_space) is None
+    reencode(archive, SpaceChange(untrained=True))
+    assert read_calibration(archive.layout, archive.require_space()) is None
     assert archive.search(like="slide-000", k=2).novelty is None
     assert archive.calibrate(label=None).label is None
     only_novelty = archive.search(like="slide-000", k=2)

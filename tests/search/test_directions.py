@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from histoseek.api import Archive
 from histoseek.archive.reencode import reencode
-from histoseek.archive.spaces import Change
+from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.errors import ArchiveError, ConfigurationError, InputError
@@ -38,7 +38,7 @@ def aligned(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Archive:
     archive.index([cohort], cohort / "metadata.csv", cohort / "reports.csv")
     matrix = np.random.default_rng(0).standard_normal((1280, 384)).astype(np.float32)
     offset = np.zeros(384, np.float32)
-    reencode(archive, Change(alignment=Alignment("ridge", Affine(matrix, offset), None)))
+    reencode(archive, SpaceChange(alignment=Alignment("ridge", Affine(matrix, offset), None)))
     return archive
 
 
@@ -147,7 +147,7 @@ def test_texts_that_lead_nowhere_are_told(cohort: Path, tmp_path: Path, archive:
 def test_without_a_text_encoder_reports_are_found_by_words(cohort: Path, tmp_path: Path) -> None:
     archive = Archive.create(tmp_path / "words", text_encoder="none")
     archive.index([cohort], cohort / "metadata.csv", cohort / "reports.csv")
-    assert not archive.settled_space.has_texts
+    assert not archive.require_space().has_texts
     found = archive.search(text=str(archive.records()[0].report), to="reports", k=3)
     assert {way.name for r in found for way in r.channels} == {"report words"}
     assert any("no text encoder" in warning for warning in found.warnings)

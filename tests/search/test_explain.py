@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from histoseek.api import Archive
-from histoseek.archive.fusion import distance_of
+from histoseek.archive.archive_fusion import load_distance
 from histoseek.encoders.bag import UNKNOWN_POSITION
 from histoseek.errors import InputError, UnknownSlide
 from histoseek.mosaics.distances import DISTANCES, get_distance
@@ -48,7 +48,7 @@ def test_every_result_is_explained_to_its_score(archive: Archive, distance: str,
 
 @pytest.mark.parametrize("distance", ["symmetric", "maxsim"])
 def test_an_archive_s_own_weights_are_explained(weighed: Archive, distance: str) -> None:
-    assert distance_of(weighed, distance).fusion != get_distance(distance).fusion
+    assert load_distance(weighed, distance).fusion != get_distance(distance).fusion
     results = weighed.search(like="slide-000", k=39, distance=distance)
     assert len(results) == 39
     for result in results:

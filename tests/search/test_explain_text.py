@@ -10,7 +10,7 @@ import pytest
 
 from histoseek.api import Archive
 from histoseek.archive.reencode import reencode
-from histoseek.archive.spaces import Change
+from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.search.explain.matches import MOST_READ
@@ -41,7 +41,7 @@ def two(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Archive:
     made.index([cohort / f"SIM-000{i}-00.tiff" for i in range(2)], cohort / "metadata.csv", cohort / "reports.csv")
     made.update("SIM-0000-00", {"report": REPORT})
     matrix = np.random.default_rng(0).standard_normal((1280, 384)).astype(np.float32)
-    reencode(made, Change(alignment=Alignment("ridge", Affine(matrix, np.full(384, 0.1, np.float32)), None)))
+    reencode(made, SpaceChange(alignment=Alignment("ridge", Affine(matrix, np.full(384, 0.1, np.float32)), None)))
     return made
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from histoseek.api import Archive
 from histoseek.archive.reencode import reencode
-from histoseek.archive.spaces import Change
+from histoseek.archive.space_folders import SpaceChange
 from histoseek.errors import ArchiveError, BadFilter, ConfigurationError, InputError
 from histoseek.search.maps.overview import Overview
 from tests.evaluation.archives import labelled_archive
@@ -91,7 +91,7 @@ def test_the_content_s_version_changes_with_it(tmp_path: Path) -> None:
     seen.append(other.content_version)
     archive.remove(["slide-002"])
     seen.append(other.content_version)
-    reencode(archive, Change(untrained=True))
+    reencode(archive, SpaceChange(untrained=True))
     seen.append(other.content_version)
     assert len(set(seen)) == 4
     assert other.overview().version == seen[-1] == archive.content_version

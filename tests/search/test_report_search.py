@@ -15,7 +15,7 @@ import pytest
 from histoseek.api import Archive
 from histoseek.archive.reencode import reencode
 from histoseek.archive.report_index import MOST_WINDOWS, split_windows
-from histoseek.archive.spaces import Change
+from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.errors import ConfigurationError, InputError, UnknownSlide
@@ -300,7 +300,7 @@ def test_changed_and_reencoded_reports_are_read_anew(tmp_path: Path) -> None:
     archive = make_archive(tmp_path, "none")
     archive.update("signet", {"report": "Liver, biopsy: steatosis."})
     assert by_words(archive, "steatosis") == ["signet"] and "signet" not in by_words(archive, "carcinoma")
-    reencode(archive, Change(text_encoder="minilm"))
+    reencode(archive, SpaceChange(text_encoder="minilm"))
     stored = archive.get("long").language
     assert stored.report_windows is not None and stored.report_windows.shape == (len(split_windows(LONG, 256)), 384)
     assert by_words(archive, "steatosis") == ["signet"]
@@ -310,5 +310,5 @@ def test_changed_and_reencoded_reports_are_read_anew(tmp_path: Path) -> None:
 
 def test_an_older_analyser_is_told(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not any("reencode" in warning for warning in archive.search(text="carcinoma").warnings)
-    monkeypatch.setattr("histoseek.search.encode.text.analyser_mark", lambda: "newer")
+    monkeypatch.setattr("histoseek.search.encode.text.make_analyser_mark", lambda: "newer")
     assert any("histoseek reencode" in warning for warning in archive.search(text="carcinoma").warnings)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from histoseek.api import Archive
-from histoseek.archive.calibration import read_calibration
-from histoseek.archive.fusion import distance_of, keep_fusion, last_fusion
+from histoseek.archive.archive_fusion import load_distance, load_usable_fusion, write_fusion
+from histoseek.archive.calibration_file import read_calibration
 from histoseek.mosaics.fusion import ShareChoice
 from histoseek.search.calibration.apply import OTHER_WEIGHTS
 from tests.evaluation.archives import labelled_archive
@@ -23,14 +23,14 @@ def archive(tmp_path: Path) -> Archive:
 
 
 def test_other_weights_silence_a_calibration_until_it_is_made_again(archive: Archive) -> None:
-    calibrated = read_calibration(archive.layout, archive.settled_space)
+    calibrated = read_calibration(archive.layout, archive.require_space())
     assert calibrated
-    assert calibrated.fusion == distance_of(archive, "symmetric").fusion
+    assert calibrated.fusion == load_distance(archive, "symmetric").fusion
     assert archive.search(like="slide-000", k=1).results[0].probability is not None
-    known = last_fusion(archive)
+    known = load_usable_fusion(archive)
     assert known
     share = ShareChoice(share=0.9, queries=40, patients=20, fitted=0.6, stated=0.5, error=0.01)
-    keep_fusion(archive, known.with_choice("symmetric", "diagnosis", share))
+    write_fusion(archive, known.with_choice("symmetric", "diagnosis", share))
     results = archive.search(like="slide-000", k=1)
     assert OTHER_WEIGHTS in results.warnings
     assert (results.results[0].probability, results.novelty) == (None, None)
@@ -42,7 +42,7 @@ def test_a_calibration_from_before_weights_were_kept_counts_as_none(archive: Arc
     older = json.loads(archive.layout.calibration.read_text()) | {"format": 1}
     del older["fusion"]
     archive.layout.calibration.write_text(json.dumps(older))
-    assert read_calibration(archive.layout, archive.settled_space) is None
+    assert read_calibration(archive.layout, archive.require_space()) is None
     assert OTHER_WEIGHTS in archive.search(like="slide-000", k=1).warnings
     archive.layout.calibration.write_text(json.dumps(older | {"format": 99}))
     assert OTHER_WEIGHTS not in archive.search(like="slide-000", k=1).warnings
@@ -51,6 +51,6 @@ def test_a_calibration_from_before_weights_were_kept_counts_as_none(archive: Arc
 @pytest.mark.parametrize("distance", ["symmetric", "maxsim", "global", "pathsearch-paper"])
 def test_every_distance_of_whole_slides_can_be_calibrated(archive: Archive, distance: str) -> None:
     made = archive.calibrate(distance=distance)
-    assert (made.distance, made.fusion) == (distance, distance_of(archive, distance).fusion)
+    assert (made.distance, made.fusion) == (distance, load_distance(archive, distance).fusion)
     assert made.label
-    assert made == read_calibration(archive.layout, archive.settled_space)
+    assert made == read_calibration(archive.layout, archive.require_space())

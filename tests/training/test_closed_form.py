@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from histoseek.api import Archive
 from histoseek.archive.reencode import reencode
-from histoseek.archive.spaces import Change
+from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import ArchiveError, TooFewPairs
 from histoseek.training.alignment.closed_form import align
 from histoseek.training.alignment.ridge import STRENGTHS, Ridge
-from histoseek.training.recall import value_of
+from histoseek.training.recall import find_recall
 from tests.weights import small_weights, write_features, write_table
 
 REPORTS = (
@@ -92,7 +92,7 @@ def test_pairs_that_belong_together_align(tmp_path: Path) -> None:
 def test_pairs_that_do_not_belong_together_stay_at_chance(tmp_path: Path) -> None:
     archive = archive_of(tmp_path, [i % 6 for i in range(60)], list(range(60)), shuffled=True)
     for direction in ("slide->report", "text->slide"):
-        value = value_of(align(archive).recalls, direction, "pair", 5)  # type: ignore[arg-type]
+        value = find_recall(align(archive).recalls, direction, "pair", 5)  # type: ignore[arg-type]
         assert value < 0.2
 
 
@@ -107,7 +107,7 @@ def test_what_cannot_be_aligned_is_refused(tmp_path: Path) -> None:
     bare.index([write_features(tmp_path / "features", 3)])
     with pytest.raises(ArchiveError, match="no report vectors"):
         align(bare)
-    reencode(few, Change(weights=small_weights(texts=True)))
+    reencode(few, SpaceChange(weights=small_weights(texts=True)))
     with pytest.raises(ArchiveError, match="trained with texts"):
         align(few)
     assert not few.layout.target.exists()

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.training.pairs import TrainingPair
-from histoseek.training.recall import Answer, Direction, expected_hits, recalls, value_of
+from histoseek.training.recall import Answer, Direction, expected_hits, find_recall, recalls
 
 
 def _pairs(patients: list[int], texts: list[int], diagnoses: list[str] | None = None) -> list[TrainingPair]:
@@ -63,7 +63,7 @@ def test_all_directions_against_loops(count: int, seed: int, labelled: bool) -> 
     found = recalls(slides, texts, pairs, 0)
 
     def expect(direction: Direction, answer: Answer, naive: float) -> None:
-        assert value_of(found, direction, answer, 1) == pytest.approx(naive, nan_ok=True)
+        assert find_recall(found, direction, answer, 1) == pytest.approx(naive, nan_ok=True)
 
     expect("slide->slide", "group", _naive(slides, slides, others, same, 1))
     group = [{reports.index(t)} for t in reports]
@@ -74,15 +74,15 @@ def test_all_directions_against_loops(count: int, seed: int, labelled: bool) -> 
     expect("slide->report", "diagnosis", _naive(slides, texts, others, same, 1))
     expect("text->slide", "diagnosis", _naive(texts, slides, others, same, 1))
     if not labelled:
-        assert np.isnan(value_of(found, "text->report", "group", 1))
+        assert np.isnan(find_recall(found, "text->report", "group", 1))
 
 
 def test_identical_reports_share_the_hit_by_pair_and_are_one_answer_by_group() -> None:
     pairs = _pairs([0, 1, 2, 3], [0, 0, 0, 1])
     texts = np.eye(4, dtype=np.float32)[[0, 0, 0, 1]]
     found = recalls(texts, texts, pairs, 0)
-    assert value_of(found, "slide->report", "pair", 1) == pytest.approx((3 * 1 / 3 + 1) / 4)
-    assert value_of(found, "slide->report", "group", 1) == 1.0
+    assert find_recall(found, "slide->report", "pair", 1) == pytest.approx((3 * 1 / 3 + 1) / 4)
+    assert find_recall(found, "slide->report", "group", 1) == 1.0
     groups = next(r for r in found if r.direction == "slide->report" and r.answer == "group" and r.k == 1)
     assert groups.chance == pytest.approx(0.5)
 

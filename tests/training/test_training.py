@@ -24,7 +24,7 @@ from histoseek.progress import SilentReporter
 from histoseek.training.loop import hold_interrupts
 from histoseek.training.pairs import TrainingPair
 from histoseek.training.progress import Progress
-from histoseek.training.recall import value_of
+from histoseek.training.recall import find_recall
 from histoseek.training.slides import train as training
 from histoseek.training.slides.distributed import World
 from histoseek.training.slides.evaluation import pair_codes
@@ -73,10 +73,10 @@ def test_training_learns_what_new_patients_show(pairs: tuple[TrainingPair, ...],
     result = train_small(pairs, tmp_path, epochs=12)
     for part in (result.validation, result.test):
         for direction in ("slide->report", "text->slide"):
-            after = value_of(part.after.recalls, direction, "group", 1)
+            after = find_recall(part.after.recalls, direction, "group", 1)
             recall = next(r for r in part.after.recalls if (r.direction, r.answer, r.k) == (direction, "group", 1))
             assert after >= 0.75 and recall.low > recall.chance
-            assert value_of(part.before.recalls, direction, "group", 1) < after
+            assert find_recall(part.before.recalls, direction, "group", 1) < after
     assert result.test.after.contrastive < result.test.before.contrastive / 2
 
 

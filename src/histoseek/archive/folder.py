@@ -11,12 +11,12 @@ from typing import Self
 
 from histoseek.archive.filters.expression import Where
 from histoseek.archive.journal import Journal
-from histoseek.archive.layout import ArchiveLayout, writer_lock
-from histoseek.archive.manifest import Manifest, new_manifest, read_manifest, write_manifest
+from histoseek.archive.layout import ArchiveLayout, hold_write_lock
+from histoseek.archive.manifest import Manifest, create_manifest, read_manifest, write_manifest
 from histoseek.archive.schema import LanguageVectors, MetadataValue, SlideRecord, StoredSlide
 from histoseek.archive.space.centre import BagMean, fit_centre, write_centre
 from histoseek.archive.space.language import Language
-from histoseek.archive.space.signing import Signer, signer_of, tile_part
+from histoseek.archive.space.signing import Signer, build_signer, split_tile_encoder
 from histoseek.archive.stores.base import StoreStats
 from histoseek.archive.stores.registry import create_slides, open_slides, require_engine
 from histoseek.archive.stores.slides import SlideTable
@@ -77,15 +77,15 @@ class ArchiveFolder:
             find_tile_card(recipe.encoder).check_spacing(recipe.spacing_um_per_px)
         if weights:
             require_features(weights.card, recipe)
-        texts = text_encoder or _text_encoder_of(weights)
+        texts = text_encoder or _choose_text_encoder(weights)
         require_text_encoder(texts)
-        if not _empty(layout):
+        if not _is_free(layout):
             raise ArchiveError(str(path), "exists already and is not empty", "Choose another folder")
         with as_archive_errors(layout.root):
             layout.root.mkdir(parents=True, exist_ok=True)
             if weights:
                 save_weights(weights, layout.weights)
-        manifest = new_manifest(recipe, weights.card.slide_encoder if weights else UNTRAINED.encoder_name, texts)
+        manifest = create_manifest(recipe, weights.card.slide_encoder if weights else UNTRAINED.encoder_name, texts)
         write_manifest(layout, manifest)
         return cls(layout.root, manifest)
 
@@ -119,21 +119,20 @@ class ArchiveFolder:
     @cached_property
     def store(self) -> SlideTable:
         """The store; raises ArchiveError while the archive is empty."""
-        _ = self.settled_space
+        _ = self.require_space()
         return open_slides(self.path, self.layout.store)
 
     @cached_property
     def signer(self) -> Signer:
         """What makes signatures in this archive's space."""
-        return signer_of(self.layout, self.settled_space, self.recipe)
+        return build_signer(self.layout, self.require_space(), self.recipe)
 
     @cached_property
     def language(self) -> Language:
         """What ties its slides to texts."""
-        return Language(self.layout, self.manifest.text_encoder, self.settled_space)
+        return Language(self.layout, self.manifest.text_encoder, self.require_space())
 
-    @property
-    def settled_space(self) -> EmbeddingSpace:
+    def require_space(self) -> EmbeddingSpace:
         """Its embedding space; raises ArchiveError while the archive is empty."""
         if self.space is None:
             raise ArchiveError(str(self.path), "the archive is empty", "Index some slides first")
@@ -155,7 +154,7 @@ class ArchiveFolder:
 
         Raises ArchiveBusy, ArchiveReadOnly.
         """
-        with writer_lock(self.layout):
+        with hold_write_lock(self.layout):
             self.refresh()
             yield
 
@@ -177,7 +176,7 @@ class ArchiveFolder:
             self.get(slide_id)
             self.store.update_metadata(slide_id, changes)
             if "report" in changes:
-                self.store.upsert(self.completed([replace(self.get(slide_id), language=LanguageVectors())]))
+                self.store.upsert(self.complete([replace(self.get(slide_id), language=LanguageVectors())]))
             return self.get(slide_id).record
 
     def remove(self, slide_ids: Sequence[str]) -> None:
@@ -217,9 +216,9 @@ class ArchiveFolder:
         if not recipe.imported:
             find_tile_card(recipe.encoder).check_spacing(recipe.spacing_um_per_px)
         for name, part in (("encoder", "tile encoder"), ("spacing_um_per_px", "spacing um per px")):
-            mine, given = getattr(self.recipe, name), getattr(recipe, name)
-            if mine != given:
-                raise SpaceMismatch(str(self.path), part, str(mine), str(given))
+            mine, other = getattr(self.recipe, name), getattr(recipe, name)
+            if mine != other:
+                raise SpaceMismatch(str(self.path), part, str(mine), str(other))
         if recipe != self.recipe:
             with self.writing():
                 self.manifest = replace(self.manifest, recipe=recipe)
@@ -239,12 +238,12 @@ class ArchiveFolder:
 
         Raises SpaceMismatch when the archive's weights take features of another dimension.
         """
-        space = self.space_for(self.layout, self.manifest.slide_encoder, means)
+        space = self.make_space(self.layout, self.manifest.slide_encoder, means)
         with as_archive_errors(self.path):
             create_slides(self.path, self.layout.store, space.dimension)
         self._write(replace(self.manifest, space=space))
 
-    def space_for(self, layout: ArchiveLayout, slide_encoder: str, means: Sequence[BagMean]) -> EmbeddingSpace:
+    def make_space(self, layout: ArchiveLayout, slide_encoder: str, means: Sequence[BagMean]) -> EmbeddingSpace:
         """The space of a slide encoder on such bags; an untrained one gets its centre here, written to `layout`."""
         if find_fitted_family(slide_encoder):
             centre = fit_centre(means)
@@ -252,7 +251,7 @@ class ArchiveFolder:
         else:
             card = load_card(layout.weights)
             weights, dimension = card.fingerprint, card.architecture.dimension
-        tile_encoder, tile_weights = tile_part(means[0].encoder, self.recipe)
+        tile_encoder, tile_weights = split_tile_encoder(means[0].encoder, self.recipe)
         return EmbeddingSpace(
             tile_encoder=tile_encoder,
             tile_encoder_weights=tile_weights,
@@ -263,13 +262,13 @@ class ArchiveFolder:
             dimension=dimension,
         )
 
-    def completed(self, slides: Sequence[StoredSlide]) -> list[StoredSlide]:
+    def complete(self, slides: Sequence[StoredSlide]) -> list[StoredSlide]:
         """The slides with all vectors that tie them to language; the first report settles with what it is read.
 
         Raises EncoderError when the text encoder can't be loaded.
         """
-        wanted = self.language.trained or any(slide.record.report for slide in slides)
-        if wanted and not self.settled_space.has_texts and self.manifest.text_encoder != "none":
+        needs_texts = self.language.is_trained or any(slide.record.report for slide in slides)
+        if needs_texts and not self.require_space().has_texts and self.manifest.text_encoder != "none":
             self._settle_texts()
         return self.language.complete(slides)
 
@@ -284,11 +283,11 @@ class ArchiveFolder:
         self.adopt(manifest)
 
 
-def _text_encoder_of(weights: Weights | None) -> str:
+def _choose_text_encoder(weights: Weights | None) -> str:
     return weights.card.text.encoder if weights and weights.card.text else DEFAULT_TEXT_ENCODER
 
 
-def _empty(layout: ArchiveLayout) -> bool:
+def _is_free(layout: ArchiveLayout) -> bool:
     """Whether an archive can be made here: nothing there, but for what a killed creation may have left."""
     if not layout.root.exists():
         return True

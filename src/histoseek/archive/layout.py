@@ -102,7 +102,7 @@ class ArchiveLayout:
 
 
 @contextmanager
-def writer_lock(layout: ArchiveLayout) -> Iterator[None]:
+def hold_write_lock(layout: ArchiveLayout) -> Iterator[None]:
     """Hold the archive's write lock; the system frees it when the process dies.
 
     Raises ArchiveBusy when another process holds it, ArchiveReadOnly when the folder can't be written.

@@ -32,7 +32,7 @@ class Manifest:
     space: EmbeddingSpace | None = None
 
 
-def new_manifest(recipe: Recipe, slide_encoder: str, text_encoder: str) -> Manifest:
+def create_manifest(recipe: Recipe, slide_encoder: str, text_encoder: str) -> Manifest:
     """The manifest of an archive that is about to be made."""
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return Manifest(FORMAT, created, recipe, slide_encoder, text_encoder)

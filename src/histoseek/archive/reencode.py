@@ -10,15 +10,15 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from histoseek.archive.archive_fusion import update_fusion
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.fusion import update_fusion
 from histoseek.archive.journal import Journal
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.manifest import write_manifest
 from histoseek.archive.schema import LanguageVectors, SlideRecord, StoredSlide
 from histoseek.archive.space.language import Language
-from histoseek.archive.space.signing import Signer, signer_of
-from histoseek.archive.spaces import Change, begin_space, remove_old_spaces
+from histoseek.archive.space.signing import Signer, build_signer
+from histoseek.archive.space_folders import SpaceChange, begin_space, remove_old_spaces
 from histoseek.archive.stores.registry import create_slides, open_slides
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.bag import load_bag
@@ -42,7 +42,7 @@ class ReencodeReport:
     notes: tuple[str, ...] = ()
 
 
-def reencode(archive: ArchiveFolder, change: Change, reporter: Reporter | None = None) -> ReencodeReport:
+def reencode(archive: ArchiveFolder, change: SpaceChange, reporter: Reporter | None = None) -> ReencodeReport:
     """Bring all slides into another space and switch to it when all are in; the same call continues a killed one.
 
     Raises ArchiveError (empty, busy, read-only, disk full), SpaceMismatch for weights of other features, EncoderError,
@@ -50,7 +50,7 @@ def reencode(archive: ArchiveFolder, change: Change, reporter: Reporter | None =
     """
     started = time.monotonic()
     with archive.writing():
-        old = archive.settled_space
+        old = archive.require_space()
         run = _Run(archive, change, reporter or SilentReporter())
         run.execute()
         update_fusion(archive)
@@ -58,16 +58,16 @@ def reencode(archive: ArchiveFolder, change: Change, reporter: Reporter | None =
     return ReencodeReport(
         slides=run.slides,
         continued=run.continued,
-        space=archive.settled_space,
+        space=archive.require_space(),
         seconds=round(time.monotonic() - started, 3),
-        notes=_notes(old, archive.settled_space),
+        notes=_list_notes(old, archive.require_space()),
     )
 
 
 @dataclass
 class _Run:
     archive: ArchiveFolder
-    change: Change
+    change: SpaceChange
     reporter: Reporter
     slides: int = 0
     continued: int = 0
@@ -96,47 +96,47 @@ class _Run:
 
     def _fill(self, layout: ArchiveLayout, space: EmbeddingSpace, records: Sequence[SlideRecord]) -> None:
         language = Language(layout, self._text_encoder, space)
-        store = self._store(layout, space, language)
-        todo = _todo(store, records)
+        store = self._open_store(layout, space, language)
+        todo = _list_missing(store, records)
         self.slides, self.continued = len(records), len(records) - len(todo)
         self.reporter.expect(len(records))
         self.reporter.advance(self.continued)
-        signer = None if self.change.keeps_signatures else signer_of(layout, space, self.archive.recipe)
-        for batch in self._encoded(space, signer, todo):
+        signer = None if self.change.keeps_signatures else build_signer(layout, space, self.archive.recipe)
+        for batch in self._encode(space, signer, todo):
             store.upsert(language.complete(batch))
             self.reporter.advance(len(batch))
         if self._unusable:
             raise UnusableBags(self.archive.path, self._unusable)
         store.optimize()
 
-    def _store(self, layout: ArchiveLayout, space: EmbeddingSpace, language: Language) -> SlideTable:
-        begun = layout.store.is_dir() and any(layout.store.iterdir())
+    def _open_store(self, layout: ArchiveLayout, space: EmbeddingSpace, language: Language) -> SlideTable:
+        exists = layout.store.is_dir() and any(layout.store.iterdir())
         with as_archive_errors(self.archive.path):
             store = (
                 open_slides(self.archive.path, layout.store)
-                if begun
+                if exists
                 else create_slides(self.archive.path, layout.store, space.dimension)
             )
         store.ensure_columns(self.archive.store.metadata_types())
         store.ensure_vectors(language.dimensions)
         return store
 
-    def _encoded(
+    def _encode(
         self, space: EmbeddingSpace, signer: Signer | None, slide_ids: Sequence[str]
     ) -> Iterator[list[StoredSlide]]:
         """The slides in batches, as they are in the new space but for the vectors that `Language` completes."""
-        same_texts = space.text_weights == self.archive.settled_space.text_weights
+        same_texts = space.text_weights == self.archive.require_space().text_weights
         for start in range(0, len(slide_ids), _BATCH):
             batch = []
             for old in self.archive.store.get(slide_ids[start : start + _BATCH]):
                 language = LanguageVectors(old.language.report_vector if same_texts else None)
                 try:
-                    batch.append(replace(self._signed(old, signer), language=language))
+                    batch.append(replace(self._sign(old, signer), language=language))
                 except BadFeatureFile:
                     self._unusable.append(old.record.slide_id)
             yield batch
 
-    def _signed(self, slide: StoredSlide, signer: Signer | None) -> StoredSlide:
+    def _sign(self, slide: StoredSlide, signer: Signer | None) -> StoredSlide:
         if signer is None:
             return slide
         return replace(slide, signature=signer.sign(load_bag(self.archive.layout.bag(slide.record.slide_id))))
@@ -159,15 +159,15 @@ class _Run:
         return self.change.text_encoder or self.archive.manifest.text_encoder
 
 
-def _todo(store: SlideTable, records: Sequence[SlideRecord]) -> list[str]:
+def _list_missing(store: SlideTable, records: Sequence[SlideRecord]) -> list[str]:
     """Slides that the new store lacks or that changed since; those that the archive lost are taken out of it."""
     done = {record.slide_id: record for record in store.records(None, None, 0)}
-    wanted = {record.slide_id: record for record in records}
-    store.delete([slide_id for slide_id in done if slide_id not in wanted])
-    return [slide_id for slide_id, record in wanted.items() if done.get(slide_id) != record]
+    current = {record.slide_id: record for record in records}
+    store.delete([slide_id for slide_id in done if slide_id not in current])
+    return [slide_id for slide_id, record in current.items() if done.get(slide_id) != record]
 
 
-def _notes(old: EmbeddingSpace, new: EmbeddingSpace) -> tuple[str, ...]:
+def _list_notes(old: EmbeddingSpace, new: EmbeddingSpace) -> tuple[str, ...]:
     if old.alignment == "ridge" and not new.has_alignment:
         return ("the alignment belonged to the old space and is gone: run `histoseek align` again",)
     return ()

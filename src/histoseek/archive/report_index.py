@@ -14,7 +14,7 @@ _WINDOWS_IN_CONTEXT = 4
 """Smaller than what an encoder reads at once: a passage of a report is found by windows of its own size."""
 
 
-def analyser_mark() -> str:
+def make_analyser_mark() -> str:
     """What decides the tokens and facts that a report gives: the analyser's version and the vocabulary's hash."""
     from histoseek.reports.concepts.vocabulary import load_vocabulary
     from histoseek.reports.index.analyser import ANALYSER_VERSION

@@ -106,7 +106,7 @@ VECTOR_COLUMNS = (*SIGNATURE_COLUMNS, *LANGUAGE_COLUMNS)
 """What is derived from slides and reports, and is no metadata."""
 
 
-def slides_schema(dimension: int, analyser: str = "", extra: Iterable[pa.Field] = ()) -> pa.Schema:
+def make_slides_schema(dimension: int, analyser: str = "", extra: Iterable[pa.Field] = ()) -> pa.Schema:
     """Columns of the slides' table for vectors of this dimension, with one column per extra metadata field.
 
     analyser: what reads reports into tokens and facts, kept beside the tokens' column (`ANALYSER_KEY`).
@@ -127,20 +127,20 @@ def slides_schema(dimension: int, analyser: str = "", extra: Iterable[pa.Field] 
     return pa.schema([*_RECORD_FIELDS, *fields, *read, *extra])
 
 
-def value_of(record: SlideRecord, column: str) -> str:
+def read_value(record: SlideRecord, column: str) -> str:
     """A metadata value as text, "" where empty; raises InputError for a column that the archive lacks."""
-    own = {*TEXT_COLUMNS, "report"}
-    if column in own:
+    columns = {*TEXT_COLUMNS, "report"}
+    if column in columns:
         value = getattr(record, column)
     elif column in record.extra:
         value = record.extra[column]
     else:
-        known = ", ".join(sorted(own | set(record.extra)))
-        raise InputError(f"column {column}", "the archive has no such column", f"Columns are: {known}")
+        names = ", ".join(sorted(columns | set(record.extra)))
+        raise InputError(f"column {column}", "the archive has no such column", f"Columns are: {names}")
     return "" if value is None else str(value)
 
 
-def owner_of(record: SlideRecord) -> str:
+def name_owner(record: SlideRecord) -> str:
     """Whose slide it is, as far as known: the patient's, else the case's, else its own."""
     patient = make_patient_key(record.patient_id or "")
     if patient:
@@ -155,8 +155,8 @@ def cast_value(column: str, value: MetadataValue, kind: pa.DataType) -> Metadata
     try:
         return _cast(value, kind)
     except (ValueError, TypeError, OverflowError, NotImplementedError) as error:
-        shown = repr(value) if len(str(value)) <= _LONGEST_SHOWN else f"{str(value)[:_LONGEST_SHOWN]!r}..."
-        what = f"{shown} does not fit, the column holds {kind}"
+        text = repr(value) if len(str(value)) <= _LONGEST_SHOWN else f"{str(value)[:_LONGEST_SHOWN]!r}..."
+        what = f"{text} does not fit, the column holds {kind}"
         raise InputError(f"column {column}", what, "Correct the value, or use another column") from error
 
 
@@ -207,13 +207,13 @@ def extra_column_name(name: str) -> str:
     A name that is the archive's own, such as `width`, becomes `table_width`.
     """
     column = re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_") or "column"
-    own = column in RECORD_COLUMNS or column in VECTOR_COLUMNS
-    return f"table_{column}" if own or column[0].isdigit() else column
+    is_reserved = column in RECORD_COLUMNS or column in VECTOR_COLUMNS
+    return f"table_{column}" if is_reserved or column[0].isdigit() else column
 
 
 def to_table(slides: Sequence[StoredSlide], schema: pa.Schema) -> pa.Table:
     """Slides as rows of `schema`, exact to the bit."""
-    rows = [_row(slide) for slide in slides]
+    rows = [_make_row(slide) for slide in slides]
     return pa.table(
         {name: pa.array([row.get(name) for row in rows], schema.field(name).type) for name in schema.names},
         schema=schema,
@@ -225,7 +225,7 @@ def to_slides(table: pa.Table) -> list[StoredSlide]:
     columns = {name: table.column(name) for name in table.column_names if name in VECTOR_COLUMNS}
     rows = [{name: column[i] for name, column in columns.items()} for i in range(table.num_rows)]
     return [
-        StoredSlide(record, _signature(row), _language(row))
+        StoredSlide(record, _parse_signature(row), _parse_language(row))
         for record, row in zip(to_records(table), rows, strict=True)
     ]
 
@@ -240,7 +240,7 @@ def to_records(table: pa.Table) -> list[SlideRecord]:
     ]
 
 
-def _row(slide: StoredSlide) -> dict[str, object]:
+def _make_row(slide: StoredSlide) -> dict[str, object]:
     record, signature = slide.record, slide.signature
     return {
         **{name: getattr(record, name) for name in RECORD_COLUMNS},
@@ -255,7 +255,7 @@ def _row(slide: StoredSlide) -> dict[str, object]:
     }
 
 
-def _signature(row: Mapping[str, pa.Scalar]) -> Signature:
+def _parse_signature(row: Mapping[str, pa.Scalar]) -> Signature:
     values = {name: _array(row[name]) for name in SIGNATURE_COLUMNS[:-1]}
     dimension = len(values["global_vector"])
     tiles, edge_level0 = unpack_tiles(row["tiles"].as_py())
@@ -269,16 +269,16 @@ def _signature(row: Mapping[str, pa.Scalar]) -> Signature:
     )
 
 
-def _language(row: Mapping[str, pa.Scalar]) -> LanguageVectors:
-    known = {name: row[name] for name in LANGUAGE_COLUMNS if name in row and row[name].is_valid}
-    found = LanguageVectors(
-        report_tokens=known.pop("report_tokens").as_py() if "report_tokens" in known else None,
-        report_facts=tuple(known.pop("report_facts").as_py()) if "report_facts" in known else None,
-        **{name: _array(value) for name, value in known.items()},
+def _parse_language(row: Mapping[str, pa.Scalar]) -> LanguageVectors:
+    values = {name: row[name] for name in LANGUAGE_COLUMNS if name in row and row[name].is_valid}
+    vectors = LanguageVectors(
+        report_tokens=values.pop("report_tokens").as_py() if "report_tokens" in values else None,
+        report_facts=tuple(values.pop("report_facts").as_py()) if "report_facts" in values else None,
+        **{name: _array(value) for name, value in values.items()},
     )
-    if found.report_windows is None or found.report_vector is None:
-        return found
-    return replace(found, report_windows=found.report_windows.reshape(-1, len(found.report_vector)))
+    if vectors.report_windows is None or vectors.report_vector is None:
+        return vectors
+    return replace(vectors, report_windows=vectors.report_windows.reshape(-1, len(vectors.report_vector)))
 
 
 def _array(scalar: pa.Scalar) -> np.ndarray:

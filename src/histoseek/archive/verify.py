@@ -46,22 +46,22 @@ def verify(archive: ArchiveFolder, reporter: Reporter | None = None) -> Verifica
         _ = archive.signer
         for start in range(0, len(ids), _AT_ONCE):
             for stored in archive.store.get(ids[start : start + _AT_ONCE]):
-                problems += [Problem(stored.record.slide_id, what) for what in _faults(archive, stored)]
+                problems += [Problem(stored.record.slide_id, what) for what in _list_faults(archive, stored)]
                 reporter.advance()
-    problems += [Problem(slide_id, "is there more than once") for slide_id in _twice(ids)]
-    kept = {archive.layout.bag(slide_id) for slide_id in ids}
+    problems += [Problem(slide_id, "appears more than once") for slide_id in _list_duplicates(ids)]
+    current = {archive.layout.bag(slide_id) for slide_id in ids}
     cached = sorted(archive.layout.bags.rglob("*.safetensors"))
-    return Verification(len(ids), tuple(problems), tuple(path for path in cached if path not in kept))
+    return Verification(len(ids), tuple(problems), tuple(path for path in cached if path not in current))
 
 
-def _faults(archive: ArchiveFolder, stored: StoredSlide) -> Iterator[str]:
+def _list_faults(archive: ArchiveFolder, stored: StoredSlide) -> Iterator[str]:
     if archive.space is not None:
-        yield from _vector_faults(stored, archive.space)
-    yield from _bag_faults(archive, stored)
-    yield from _file_faults(stored)
+        yield from _list_vector_faults(stored, archive.space)
+    yield from _list_bag_faults(archive, stored)
+    yield from _list_file_faults(stored)
 
 
-def _vector_faults(stored: StoredSlide, space: EmbeddingSpace) -> Iterator[str]:
+def _list_vector_faults(stored: StoredSlide, space: EmbeddingSpace) -> Iterator[str]:
     signature = stored.signature
     fault = signature.fault()
     if fault:
@@ -70,10 +70,10 @@ def _vector_faults(stored: StoredSlide, space: EmbeddingSpace) -> Iterator[str]:
         yield f"vectors of dimension {signature.mosaic.shape[1]}, the space has {space.dimension}"
     length = float(np.linalg.norm(signature.global_vector))
     if not 0.999 < length < 1.001:
-        yield f"global vector of length {length:.3g}, wanted 1"
+        yield f"global vector of length {length:.3g}, expected 1"
 
 
-def _bag_faults(archive: ArchiveFolder, stored: StoredSlide) -> Iterator[str]:
+def _list_bag_faults(archive: ArchiveFolder, stored: StoredSlide) -> Iterator[str]:
     record, path = stored.record, archive.layout.bag(stored.record.slide_id)
     origin = load_origin(path)
     if origin is None:
@@ -90,7 +90,7 @@ def _bag_faults(archive: ArchiveFolder, stored: StoredSlide) -> Iterator[str]:
         yield "its cached features are of another state of the file"
 
 
-def _file_faults(stored: StoredSlide) -> Iterator[str]:
+def _list_file_faults(stored: StoredSlide) -> Iterator[str]:
     record = stored.record
     try:
         if parse_source(record.uri).fingerprint() != record.file_fingerprint:
@@ -101,5 +101,5 @@ def _file_faults(stored: StoredSlide) -> Iterator[str]:
         yield "its file is no longer there"
 
 
-def _twice(ids: Sequence[str]) -> list[str]:
-    return sorted({one for one, following in pairwise(ids) if one == following})
+def _list_duplicates(ids: Sequence[str]) -> list[str]:
+    return sorted({slide_id for slide_id, following in pairwise(ids) if slide_id == following})

@@ -11,8 +11,8 @@ from histoseek.cli.options import ArchiveOption, JsonOption, LabelOption
 from histoseek.search.options import DEFAULT_LABEL
 
 if TYPE_CHECKING:
-    from histoseek.archive.calibration import Calibration, LabelCalibration
-    from histoseek.archive.fusion import PartsOfDistance
+    from histoseek.archive.archive_fusion import DistanceParts
+    from histoseek.archive.calibration_file import Calibration, LabelCalibration
     from histoseek.mosaics.calibration_curves import Reliability
 
 
@@ -34,7 +34,7 @@ def calibrate(
     are weighted. The figures that it prints are measured on patients that were held out.
     """
     from histoseek.api import Archive
-    from histoseek.archive.fusion import last_fusion
+    from histoseek.archive.archive_fusion import load_usable_fusion
     from histoseek.jsonable import plain
     from histoseek.progress import terminal_progress
 
@@ -60,7 +60,7 @@ def print_calibration(calibration: Calibration, parts: PartsOfDistance | None = 
         _print_label(calibration.label)
 
 
-def _print_share(parts: PartsOfDistance) -> None:
+def _print_share(parts: DistanceParts) -> None:
     from histoseek.mosaics.fusion import DEFAULT_SHARE
 
     choice = parts.choice

@@ -11,7 +11,7 @@ from histoseek.cli.options import ArchiveOption, JsonOption
 from histoseek.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from histoseek.archive.spaces import Change
+    from histoseek.archive.space_folders import SpaceChange
 
 
 def reencode(

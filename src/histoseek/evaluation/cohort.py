@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.schema import SlideRecord, StoredSlide, value_of
+from histoseek.archive.schema import SlideRecord, StoredSlide, read_value
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.errors import InputError
 from histoseek.mosaics.distances import SignatureBlock
@@ -49,12 +49,14 @@ class Cohort:
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """The labels there are, sorted."""
-        return tuple(sorted({value_of(record, self.label_column) for record in self.records}))
+        return tuple(sorted({read_value(record, self.label_column) for record in self.records}))
 
     @cached_property
     def labels(self) -> Ints:
         """For each slide the place of its label in `classes`, int64 [n]."""
-        return np.array([self.classes.index(value_of(record, self.label_column)) for record in self.records], np.int64)
+        return np.array(
+            [self.classes.index(read_value(record, self.label_column)) for record in self.records], np.int64
+        )
 
     @cached_property
     def patients(self) -> Ints:
@@ -68,7 +70,7 @@ class Cohort:
 
     def read_column(self, name: str) -> tuple[str | None, ...]:
         """A metadata column as texts, None where empty; raises InputError for one that the archive lacks."""
-        return tuple(None if (value := value_of(record, name)) == "" else value for record in self.records)
+        return tuple(None if (value := read_value(record, name)) == "" else value for record in self.records)
 
     @cached_property
     def block(self) -> SignatureBlock:
@@ -103,7 +105,7 @@ def load_cohort(
     records = archive.store.records(where, None, 0)
     if where is not None and not records:
         raise InputError(f"--where {where!r}", "no slide matches", "Choose another filter")
-    labelled_records = tuple(record for record in records if value_of(record, label_column))
+    labelled_records = tuple(record for record in records if read_value(record, label_column))
     if len(labelled_records) < 2:
         what = f"{len(labelled_records)} slides have a value in the column {label_column!r}"
         raise InputError(str(archive.path), what, "Name a column of labels with --label")

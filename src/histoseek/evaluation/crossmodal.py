@@ -15,7 +15,7 @@ def measure_cross_modal(cohort: Cohort, seed: int) -> tuple[tuple[RecallAtK, ...
     An alignment in closed form was fitted on these very pairs, so it is fitted anew in patient-wise folds. Whether
     trained weights have seen them can't be known here, which is said.
     """
-    archive, space = cohort.archive, cohort.archive.settled_space
+    archive, space = cohort.archive, cohort.archive.require_space()
     pairs = _make_pairs(cohort)
     if not (space.has_alignment and len(pairs) > 1):
         return (), ()

@@ -195,7 +195,7 @@ def _make_map(cohort: Cohort, spec: EvaluationSpec) -> ArchiveMap | None:
 def _describe_subject(cohort: Cohort, folds: Sequence[Fold], spec: EvaluationSpec) -> Subject:
     return Subject(
         archive=cohort.archive.path.name,
-        space=cohort.archive.settled_space.fingerprint,
+        space=cohort.archive.require_space().fingerprint,
         label=spec.label,
         classes=cohort.classes,
         slides=len(cohort),

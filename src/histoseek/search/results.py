@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from histoseek.archive.schema import SlideRecord, owner_of, value_of
+from histoseek.archive.schema import SlideRecord, name_owner, read_value
 from histoseek.geometry import Rect
 from histoseek.jsonable import NOT_IN_JSON, json_name, plain
 from histoseek.mosaics.calibration_curves import is_novel
@@ -158,15 +158,15 @@ class SearchResults:
 
     def vote(self, label_column: str) -> Vote:
         """What the results' patients vote for in a metadata column; raises InputError for one that is not there."""
-        labels = [(result, value_of(result.record, label_column)) for result in self.results]
+        labels = [(result, read_value(result.record, label_column)) for result in self.results]
         ballots = [self._ballot(result, label, label_column) for result, label in labels if label]
-        owners = {owner_of(result.record) for result in self.results}
+        owners = {name_owner(result.record) for result in self.results}
         unlabelled = len(owners - {ballot.owner for ballot in ballots})
         return take_vote(label_column, ballots, unlabelled, novel=is_novel(self.novelty))
 
     def _ballot(self, result: SearchResult, label: str, label_column: str) -> Ballot:
         return Ballot(
-            owner=owner_of(result.record),
+            owner=name_owner(result.record),
             label=label,
             distance=1 - result.score if self.mode != "fused" else None,
             probability=result.probability if label_column == self.calibrated_for else None,

@@ -85,7 +85,7 @@ def recalls(
     return tuple(measured)
 
 
-def value_of(measured: Sequence[RecallAtK], direction: Direction, answer: Answer, k: int) -> float:
+def find_recall(measured: Sequence[RecallAtK], direction: Direction, answer: Answer, k: int) -> float:
     """One value out of all recalls."""
     return next(r.value for r in measured if (r.direction, r.answer, r.k) == (direction, answer, k))
 

@@ -55,7 +55,7 @@ class Committer:
             return
         self._finish_optimizing()
         self._archive.store.ensure_columns(self._columns)
-        self._archive.store.upsert(self._archive.completed(self._batch))
+        self._archive.store.upsert(self._archive.complete(self._batch))
         self._journal.record_commit([slide.record.slide_id for slide in self._batch])
         self._batch = []
         self._commits += 1

@@ -11,8 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from histoseek.archive.archive_fusion import update_fusion
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.fusion import update_fusion
 from histoseek.archive.indexing.bag_providers import (
     BagInput,
     BagProvider,
@@ -32,7 +32,7 @@ from histoseek.archive.indexing.report_intake import ReportIntake, ReportIntakeS
 from histoseek.archive.journal import Journal, SlideRefusal, write_unmatched
 from histoseek.archive.schema import LanguageVectors, StoredSlide
 from histoseek.archive.space.centre import CENTRE_SLIDES, FEW_CENTRE_SLIDES, BagMean
-from histoseek.archive.spaces import remove_old_spaces
+from histoseek.archive.space_folders import remove_old_spaces
 from histoseek.encoders.bagging import PreparedSlide
 from histoseek.encoders.slide.registry import find_fitted_family
 from histoseek.errors import HistoseekError, SlideError, SpaceMismatch, UnreadableSlide

@@ -75,14 +75,14 @@ class Language:
             text_weights=encoder.weights_hash,
             text_dimension=encoder.card.dimension,
         )
-        alignment = load_weights(self.layout.weights).alignment if self.trained else None
+        alignment = load_weights(self.layout.weights).alignment if self.is_trained else None
         if alignment is None or self.space.has_alignment:
             return space
         alignment.save(self.layout.alignment)
-        return aligned(space, alignment)
+        return add_alignment(space, alignment)
 
     @cached_property
-    def trained(self) -> bool:
+    def is_trained(self) -> bool:
         """Whether slides and texts were trained together, so that slides can be found by text without reports."""
         return self.layout.weights.is_file() and load_card(self.layout.weights).text is not None
 
@@ -133,7 +133,7 @@ class Language:
         return replace(language, shared_vector=shared, shared_report_vector=shared_report)
 
     def _load_encoder(self) -> TextEncoder:
-        if self.trained:
+        if self.is_trained:
             weights = load_weights(self.layout.weights)
             if weights.part(TEXT_MODEL):
                 from histoseek.encoders.text.trained import build_text_encoder
@@ -144,7 +144,7 @@ class Language:
         return load_text_encoder(self.spec)
 
 
-def aligned(space: EmbeddingSpace, alignment: Alignment) -> EmbeddingSpace:
+def add_alignment(space: EmbeddingSpace, alignment: Alignment) -> EmbeddingSpace:
     """The space with slides and texts in the shared space of an alignment."""
     return replace(
         space,

@@ -45,7 +45,7 @@ class Signer:
             raise SpaceMismatch("bag of features", "dimension", str(expected), str(actual))
 
 
-def signer_of(layout: ArchiveLayout, space: EmbeddingSpace, recipe: Recipe) -> Signer:
+def build_signer(layout: ArchiveLayout, space: EmbeddingSpace, recipe: Recipe) -> Signer:
     """What makes signatures in the space of this layout; raises DamagedArchive when its files are not the space's."""
     suffix = "" if recipe.imported else f"-{space.tile_encoder_weights}"
     return Signer(space.tile_encoder + suffix, _slide_encoder(layout, space))
@@ -61,7 +61,7 @@ def _slide_encoder(layout: ArchiveLayout, space: EmbeddingSpace) -> SlideEncoder
     return weights.build_slide_encoder()
 
 
-def tile_part(encoder: str, recipe: Recipe) -> tuple[str, str]:
+def split_tile_encoder(encoder: str, recipe: Recipe) -> tuple[str, str]:
     """Name and weights hash of a tile encoder from the fingerprint that its bags carry."""
     if recipe.imported:
         return encoder, "unknown"

@@ -62,7 +62,7 @@ class SlideTable:
 
     @property
     def analyser(self) -> str:
-        """What read the reports into tokens and facts (`analyser_mark`)."""
+        """What read the reports into tokens and facts (`make_analyser_mark`)."""
         return str((self._store.schema.field("report_tokens").metadata or {}).get(ANALYSER_KEY, b"").decode())
 
     def snapshot(self) -> SlideTable:

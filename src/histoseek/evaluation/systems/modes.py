@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.fusion import FUSED, measure
+from histoseek.archive.archive_fusion import FUSED, measure_distance_parts
 from histoseek.archive.schema import StoredSlide
 from histoseek.evaluation.cohort import Cohort
 from histoseek.evaluation.systems.base import Floats, Ints
@@ -37,7 +37,9 @@ class MosaicMatching:
         statistics = None
         if distance.name in FUSED:
             ids = [self._cohort.slide_ids[place] for place in database]
-            statistics = measure(self._cohort.archive.store, distance, ids, self._cohort.patients[database])
+            statistics = measure_distance_parts(
+                self._cohort.archive.store, distance, ids, self._cohort.patients[database]
+            )
         self._distance = distance.with_fusion(fuse_parts(*statistics, DEFAULT_SHARE)) if statistics else distance
 
     def distances(self, queries: Ints, database: Ints) -> Floats:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from histoseek.archive.calibration import Calibration, LabelCalibration, has_older_calibration, read_calibration
+from histoseek.archive.archive_fusion import load_distance
+from histoseek.archive.calibration_file import Calibration, LabelCalibration, has_older_calibration, read_calibration
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.fusion import distance_of
 from histoseek.errors import ConfigurationError
 from histoseek.mosaics.calibration_curves import UNLIKELY, Curve, is_novel, measure_novelty
 from histoseek.search.options import SearchOptions
@@ -32,18 +32,18 @@ class AppliedCalibration:
     @classmethod
     def load(cls, archive: ArchiveFolder, distance: str, *, compares_slides: bool) -> AppliedCalibration:
         """What an archive knows of a distance; raises DamagedArchive."""
-        calibration = read_calibration(archive.layout, archive.settled_space)
+        calibration = read_calibration(archive.layout, archive.require_space())
         if calibration is None:
             warning = OTHER_WEIGHTS if has_older_calibration(archive.layout) else NOT_CALIBRATED
             return cls(None, (warning,), compares_slides)
         if calibration.distance != distance:
             warning = f"the archive is calibrated for the distance {calibration.distance}: probability is null"
             return cls(None, (warning,), compares_slides)
-        if calibration.fusion != distance_of(archive, distance).fusion:
+        if calibration.fusion != load_distance(archive, distance).fusion:
             return cls(None, (OTHER_WEIGHTS,), compares_slides)
         warnings = [] if calibration.label and compares_slides else [NOT_CALIBRATED]
         slides = archive.store.count(None)
-        if calibration.outgrown(slides):
+        if calibration.is_outgrown(slides):
             growth = f"the archive had {calibration.slides} slides when it was calibrated and has {slides} now"
             warnings.append(f"{growth}: run `histoseek calibrate` again")
         return cls(calibration, tuple(warnings), compares_slides)

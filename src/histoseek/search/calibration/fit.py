@@ -9,10 +9,17 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.calibration import FORMAT, Calibration, LabelCalibration, write_calibration
+from histoseek.archive.archive_fusion import (
+    DistanceParts,
+    compare_slides,
+    load_block,
+    load_distance,
+    measure_fusion,
+    write_fusion,
+)
+from histoseek.archive.calibration_file import FORMAT, Calibration, LabelCalibration, write_calibration
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.fusion import PartsOfDistance, block_for, compare_slides, distance_of, keep_fusion, measured
-from histoseek.archive.schema import SlideRecord, owner_of, value_of
+from histoseek.archive.schema import SlideRecord, name_owner, read_value
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import ArchiveError
 from histoseek.mosaics.calibration_curves import NeighbourPairs, fit_curve
@@ -98,7 +105,7 @@ def calibrate(
     """
     get_distance(distance)
     with archive.writing():
-        space, store = archive.settled_space, archive.store.snapshot()
+        space, store = archive.require_space(), archive.store.snapshot()
         slides = _slides(store.records(None, None, 0), label)
         if label:
             _require_labels(archive, label, slides.with_label)
@@ -143,7 +150,7 @@ class _Run:
         starts = range(0, len(database), size)
         with self.reporter.part("comparing slides", len(queries) * len(starts)) as part:
             for start in starts:
-                block = block_for(self.store, self.distance, database.ids[start : start + size])
+                block = load_block(self.store, self.distance, database.ids[start : start + size])
                 owners = database.owners[start : start + size]
                 for row, signature in enumerate(signatures):
                     total = np.where(owners == queries.owners[row], np.inf, self.distance(signature, block).total)
@@ -154,15 +161,15 @@ class _Run:
 
 def _fit_distance(archive: ArchiveFolder, labelled: _Slides, column: str | None, name: str, seed: int) -> Distance:
     """The distance with its parts measured anew, and weighed by labels where there are some; kept with the archive."""
-    fusion = measured(archive, seed)
+    fusion = measure_fusion(archive, seed)
     if fusion and column:
-        choice = _choose_share(archive.store, labelled, fusion.of(name), seed)
+        choice = _choose_share(archive.store, labelled, fusion.find(name), seed)
         fusion = fusion.with_choice(name, column, choice) if choice else fusion
-    keep_fusion(archive, fusion)
-    return distance_of(archive, name)
+    write_fusion(archive, fusion)
+    return load_distance(archive, name)
 
 
-def _choose_share(store: SlideTable, labelled: _Slides, parts: PartsOfDistance | None, seed: int) -> ShareChoice | None:
+def _choose_share(store: SlideTable, labelled: _Slides, parts: DistanceParts | None, seed: int) -> ShareChoice | None:
     """The local share that labels choose; None for a distance of fixed weights, or without a query to be answered."""
     if parts is None:
         return None
@@ -207,8 +214,8 @@ def _nearest(archive: ArchiveFolder, neighbours: _Neighbours) -> tuple[float, ..
 
 
 def _slides(records: Sequence[SlideRecord], label: str | None) -> _Slides:
-    owners = np.unique([owner_of(record) for record in records], return_inverse=True)[1]
-    names = ["", *(value_of(record, label) if label else "" for record in records)]
+    owners = np.unique([name_owner(record) for record in records], return_inverse=True)[1]
+    names = ["", *(read_value(record, label) if label else "" for record in records)]
     labels = np.unique(names, return_inverse=True)[1][1:]
     return _Slides(tuple(record.slide_id for record in records), owners.astype(np.int64), labels.astype(np.int64))
 

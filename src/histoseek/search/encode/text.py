@@ -23,7 +23,7 @@ from histoseek.archive.filters.expression import (
     one_of,
 )
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.report_index import analyser_mark
+from histoseek.archive.report_index import make_analyser_mark
 from histoseek.archive.schema import cast_value, field_columns
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import InputError
@@ -112,7 +112,7 @@ def _unknown(word: str) -> list[str]:
 
 def analyser_warnings(store: SlideTable) -> tuple[str, ...]:
     """What to say of an archive whose reports were read by another version of the analyser."""
-    if store.analyser == analyser_mark():
+    if store.analyser == make_analyser_mark():
         return ()
     return (
         "reports were read into words by another version: run `histoseek reencode --text-encoder` to read them anew",

@@ -153,7 +153,7 @@ def _unusual_spellings(store: SlideTable) -> Mapping[str, tuple[str, ...]]:
 
 def require_words(archive: ArchiveFolder, options: SearchOptions) -> None:
     """Raise ArchiveError when there is nothing that a text, or a search for reports, could be compared with."""
-    if archive.store.count(HAS_REPORT) or (archive.settled_space.has_alignment and options.to == "slides"):
+    if archive.store.count(HAS_REPORT) or (archive.require_space().has_alignment and options.to == "slides"):
         return
     what = "it has no reports" if options.to == "reports" else "it has no reports and no space shared with texts"
     advice = "Index reports (--reports), or use weights that know texts"

@@ -95,7 +95,7 @@ def _version(archive: ArchiveFolder, store: SlideTable) -> str:
 
 
 def _labels(store: SlideTable, label: str | None, where: Where, slide_ids: NDArray[np.str_]) -> NDArray[np.str_]:
-    """The label of each slide, as `value_of` gives it."""
+    """The label of each slide, as `read_value` gives it."""
     if label is None:
         return np.zeros(len(slide_ids), np.str_)
     columns = [name for name in field_columns(store.metadata_types()) if name != "slide_id"]

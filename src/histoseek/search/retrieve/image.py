@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from histoseek.archive.archive_fusion import load_distance
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.fusion import distance_of
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance
 from histoseek.progress import Reporter
@@ -68,7 +68,7 @@ def image_distance(archive: ArchiveFolder, query: ImageQuery, options: SearchOpt
     partial = isinstance(query, Region | TileImage) or (
         isinstance(query, EncodedSlide) and (query.picture or len(query.regions) > 0)
     )
-    return distance_of(archive, options.distance or (REGION_DISTANCE if partial else DEFAULT_DISTANCE))
+    return load_distance(archive, options.distance or (REGION_DISTANCE if partial else DEFAULT_DISTANCE))
 
 
 def image_scope(store: SlideTable, image: PreparedImage, options: SearchOptions) -> SearchScope:
@@ -98,7 +98,7 @@ def image_warnings(archive: ArchiveFolder, image: PreparedImage, options: Search
     warnings = []
     if not options.same_patient and not image.owner.is_known:
         warnings.append("the query's patient is not known: other slides of the same patient may be among the results")
-    if options.to == "reports" and not archive.settled_space.has_alignment:
+    if options.to == "reports" and not archive.require_space().has_alignment:
         warnings.append("the archive is not aligned: these are the reports of the most similar slides")
     return tuple(warnings)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from histoseek.archive.archive_fusion import load_distance
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.fusion import distance_of
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance
 from histoseek.mosaics.signature import Signature
@@ -74,7 +74,7 @@ def _fusible_channels(retrieval: Retrieval) -> Sequence[Channel]:
 def _whole_slide_distance(archive: ArchiveFolder, options: SearchOptions) -> Distance:
     """The distance that is wanted, where it compares whole slides: what was marked is such."""
     wanted = None if options.distance == REGION_DISTANCE else options.distance
-    return distance_of(archive, wanted or DEFAULT_DISTANCE)
+    return load_distance(archive, wanted or DEFAULT_DISTANCE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOp
 
 def encode_texts(archive: ArchiveFolder, texts: Sequence[str]) -> Sequence[Vector | None]:
     """The vectors of texts, of their first MOST_ENCODED characters, None when the archive has no text encoder."""
-    if not archive.settled_space.has_texts:
+    if not archive.require_space().has_texts:
         return [None] * len(texts)
     return list(archive.language.encoder.encode([text[:MOST_ENCODED] for text in texts]))
 
@@ -75,7 +75,7 @@ def open_channels(
 def text_warnings(archive: ArchiveFolder, without_report: int, options: SearchOptions) -> tuple[str, ...]:
     """What to know of results of a text."""
     warnings = []
-    space = archive.settled_space
+    space = archive.require_space()
     if not space.has_texts:
         warnings.append("the archive has no text encoder: reports are searched by their words only")
     if options.to == "slides" and not space.has_alignment and without_report:

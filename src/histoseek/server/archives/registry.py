@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from histoseek.api import Archive
-from histoseek.archive.calibration import read_calibration
+from histoseek.archive.calibration_file import read_calibration
 from histoseek.archive.filters.expression import compare
 from histoseek.archive.schema import SlideRecord
 from histoseek.errors import UnknownSlide

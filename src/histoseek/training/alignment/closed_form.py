@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.reencode import reencode
-from histoseek.archive.spaces import Change
+from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.alignment import Alignment, Floats
 from histoseek.errors import ArchiveError, TooFewPairs
 from histoseek.progress import Reporter, SilentReporter
@@ -69,7 +69,7 @@ def align(archive: ArchiveFolder, seed: int = 0, reporter: Reporter | None = Non
     scored = _draw_rows(data.patients, seed)
     measured = _measure_recalls(data, pairs, scored, seed)
     alignment = Ridge.of(data.slides, data.texts).alignment(chosen)
-    reencode(archive, Change(alignment=alignment), reporter or SilentReporter())
+    reencode(archive, SpaceChange(alignment=alignment), reporter or SilentReporter())
     seconds = round(time.monotonic() - started, 3)
     return AlignReport(len(pairs), int(data.patients.max()) + 1, chosen, measured, len(scored), seconds)
 
@@ -87,10 +87,10 @@ def _measure_recalls(data: _Data, pairs: Sequence[TrainingPair], scored: Ints, s
 
 
 def _require_alignable(archive: ArchiveFolder) -> None:
-    if archive.language.trained:
+    if archive.language.is_trained:
         what = "its weights were trained with texts, so slides and reports share a space already"
         raise ArchiveError(str(archive.path), what, "Search by text as it is")
-    if not archive.settled_space.has_texts:
+    if not archive.require_space().has_texts:
         advice = "Index reports, or give it a text encoder with `histoseek reencode --text-encoder minilm`"
         raise ArchiveError(str(archive.path), "it has no report vectors to align to", advice)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 
 from histoseek.training.loop import Moment
-from histoseek.training.recall import Direction, value_of
+from histoseek.training.recall import Direction, find_recall
 from histoseek.training.slides.distributed import World
 from histoseek.training.slides.evaluation import PartScore
 
@@ -44,7 +44,7 @@ def epoch_row(moment: Moment, logit_scale: float, score: PartScore) -> EpochRow:
     """The row of the epoch that has just been stepped through."""
 
     def recall(direction: Direction, k: int) -> float:
-        return value_of(score.recalls, direction, "group", k)
+        return find_recall(score.recalls, direction, "group", k)
 
     contrastive, diversity = moment.losses
     return EpochRow(

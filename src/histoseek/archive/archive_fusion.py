@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.layout import ArchiveLayout
-from histoseek.archive.schema import owner_of
+from histoseek.archive.schema import name_owner
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.space import EmbeddingSpace
 from histoseek.errors import DamagedArchive
@@ -38,7 +38,7 @@ Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class PartsOfDistance:
+class DistanceParts:
     """What an archive knows of one distance: its parts between slides of different patients, and the local share that
     the labels of a column chose, None and None where nothing but the stated share is known."""
 
@@ -65,25 +65,26 @@ class ArchiveFusion:
     space: str
     slides: int
     created: str
-    distances: tuple[PartsOfDistance, ...]
+    distances: tuple[DistanceParts, ...]
 
-    def of(self, distance: str) -> PartsOfDistance | None:
+    def find(self, distance: str) -> DistanceParts | None:
         """What is known of a distance."""
-        return next((one for one in self.distances if one.distance == distance), None)
+        return next((parts for parts in self.distances if parts.distance == distance), None)
 
     def with_choice(self, distance: str, column: str, choice: ShareChoice) -> ArchiveFusion:
         """The same with another share for a distance."""
-        known = (
-            replace(one, column=column, choice=choice) if one.distance == distance else one for one in self.distances
+        distances = (
+            replace(parts, column=column, choice=choice) if parts.distance == distance else parts
+            for parts in self.distances
         )
-        return replace(self, distances=tuple(known))
+        return replace(self, distances=tuple(distances))
 
-    def outgrown(self, slides: int) -> bool:
+    def is_outgrown(self, slides: int) -> bool:
         """Whether the archive, now of so many slides, has changed by half since."""
         return abs(slides - self.slides) > _GROWTH_NOTED * self.slides
 
 
-def distance_of(archive: ArchiveFolder, name: str) -> Distance:
+def load_distance(archive: ArchiveFolder, name: str) -> Distance:
     """The distance of this name with the archive's weights, else the stated ones.
 
     Raises ConfigurationError for an unknown name, DamagedArchive.
@@ -91,9 +92,9 @@ def distance_of(archive: ArchiveFolder, name: str) -> Distance:
     distance = get_distance(name)
     if name not in FUSED or archive.space is None:
         return distance
-    known = read_fusion(archive.layout, archive.space)
-    found = known.of(name) if known else None
-    return distance.with_fusion(found.fusion) if found else distance
+    fusion = read_fusion(archive.layout, archive.space)
+    parts = fusion.find(name) if fusion else None
+    return distance.with_fusion(parts.fusion) if parts else distance
 
 
 def update_fusion(archive: ArchiveFolder) -> None:
@@ -103,30 +104,30 @@ def update_fusion(archive: ArchiveFolder) -> None:
     """
     if archive.space is None:
         return
-    slides, known = archive.store.count(None), last_fusion(archive)
-    if slides < MIN_SLIDES or (known and not known.outgrown(slides)):
+    slides, last = archive.store.count(None), load_usable_fusion(archive)
+    if slides < MIN_SLIDES or (last and not last.is_outgrown(slides)):
         return
-    keep_fusion(archive, measured(archive))
+    write_fusion(archive, measure_fusion(archive))
 
 
-def measured(archive: ArchiveFolder, seed: int = 0) -> ArchiveFusion | None:
+def measure_fusion(archive: ArchiveFolder, seed: int = 0) -> ArchiveFusion | None:
     """The parts measured on slides drawn from the archive, with the shares chosen before; None for too few slides."""
-    space, store = archive.settled_space, archive.store.snapshot()
+    space, store = archive.require_space(), archive.store.snapshot()
     records = store.records(None, None, 0)
     ids = [record.slide_id for record in records]
-    owners = np.unique([owner_of(record) for record in records], return_inverse=True)[1]
-    known, found = last_fusion(archive), []
+    owners = np.unique([name_owner(record) for record in records], return_inverse=True)[1]
+    last, distances = load_usable_fusion(archive), []
     for name in FUSED:
-        statistics = measure(store, get_distance(name), ids, owners, seed)
+        statistics = measure_distance_parts(store, get_distance(name), ids, owners, seed)
         if statistics is None:
             return None
-        before = (known.of(name) if known else None) or PartsOfDistance(name, *statistics)
-        found.append(replace(before, local=statistics[0], global_=statistics[1]))
+        before = (last.find(name) if last else None) or DistanceParts(name, *statistics)
+        distances.append(replace(before, local=statistics[0], global_=statistics[1]))
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    return ArchiveFusion(FORMAT, space.slides_fingerprint, len(records), created, tuple(found))
+    return ArchiveFusion(FORMAT, space.slides_fingerprint, len(records), created, tuple(distances))
 
 
-def measure(
+def measure_distance_parts(
     store: SlideTable, distance: Distance, slide_ids: Sequence[str], owners: NDArray[np.int64], seed: int = 0
 ) -> tuple[PartStatistics, PartStatistics] | None:
     """The local and the global part of a distance on slides drawn from these, of owners int64 [S]; None for too few.
@@ -135,8 +136,8 @@ def measure(
     """
     if len(slide_ids) < MIN_SLIDES or len(np.unique(owners)) < MIN_OWNERS:
         return None
-    drawn = np.random.default_rng(seed).permutation(len(slide_ids))
-    queries, database = np.sort(drawn[:_QUERIES]), np.sort(drawn[:_DATABASE])
+    sample = np.random.default_rng(seed).permutation(len(slide_ids))
+    queries, database = np.sort(sample[:_QUERIES]), np.sort(sample[:_DATABASE])
     allowed = owners[queries][:, None] != owners[database]
     if not allowed.any():
         return None
@@ -148,26 +149,26 @@ def compare_slides(
     store: SlideTable, distance: Distance, queries: Sequence[str], database: Sequence[str]
 ) -> tuple[Doubles, Doubles]:
     """The local and the global part of a distance between slides, float64 [Q, C] each; raises UnknownSlide."""
-    block = block_for(store, distance, database)
+    block = load_block(store, distance, database)
     parts = [distance.parts(stored.signature, block) for stored in store.get(queries)]
     return np.stack([local for local, _ in parts]), np.stack([global_ for _, global_ in parts])
 
 
-def block_for(store: SlideTable, distance: Distance, slide_ids: Sequence[str]) -> SignatureBlock:
+def load_block(store: SlideTable, distance: Distance, slide_ids: Sequence[str]) -> SignatureBlock:
     """What this distance needs of slides, in the order asked; raises UnknownSlide."""
     block = store.ranking_block(slide_ids)
     return replace(block, mosaics=store.mosaics(slide_ids)) if distance.needs_mosaics else block
 
 
-def keep_fusion(archive: ArchiveFolder, made: ArchiveFusion | None) -> None:
+def write_fusion(archive: ArchiveFolder, fusion: ArchiveFusion | None) -> None:
     """Put what was measured in the place of what was known, in one step; of None, only take away what is damaged.
 
     The write lock must be held. Raises ArchiveReadOnly, DiskFull.
     """
     with as_archive_errors(archive.path):
-        if made:
-            write_atomic(archive.layout.fusion, json.dumps(asdict(made), indent=1).encode())
-        elif last_fusion(archive) is None:
+        if fusion:
+            write_atomic(archive.layout.fusion, json.dumps(asdict(fusion), indent=1).encode())
+        elif load_usable_fusion(archive) is None:
             archive.layout.fusion.unlink(missing_ok=True)
 
 
@@ -178,19 +179,19 @@ def read_fusion(layout: ArchiveLayout, space: EmbeddingSpace) -> ArchiveFusion |
     """
     try:
         state = layout.fusion.stat()
-        found = _read(layout.fusion, state.st_mtime_ns, state.st_size)
+        fusion = _read(layout.fusion, state.st_mtime_ns, state.st_size)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = "not readable weights of distances: run `histoseek index` or `histoseek calibrate` to make them anew"
         raise DamagedArchive(layout.fusion, reason) from error
-    return found if found and found.space == space.slides_fingerprint else None
+    return fusion if fusion and fusion.space == space.slides_fingerprint else None
 
 
-def last_fusion(archive: ArchiveFolder) -> ArchiveFusion | None:
+def load_usable_fusion(archive: ArchiveFolder) -> ArchiveFusion | None:
     """What is known, None also when it is damaged: for those who make it anew."""
     try:
-        return read_fusion(archive.layout, archive.settled_space)
+        return read_fusion(archive.layout, archive.require_space())
     except DamagedArchive:
         return None
 
@@ -201,10 +202,10 @@ def _read(path: Path, _modified: int, _size: int) -> ArchiveFusion | None:
     data = json.loads(path.read_text())
     if data["format"] != FORMAT:
         return None
-    return ArchiveFusion(**{**data, "distances": tuple(_parts(one) for one in data["distances"])})
+    return ArchiveFusion(**{**data, "distances": tuple(_parse_parts(parts) for parts in data["distances"])})
 
 
-def _parts(data: dict[str, Any]) -> PartsOfDistance:
+def _parse_parts(data: dict[str, Any]) -> DistanceParts:
     statistics = {name: PartStatistics(**data[name]) for name in ("local", "global_")}
     choice = ShareChoice(**data["choice"]) if data["choice"] else None
-    return PartsOfDistance(**{**data, **statistics, "choice": choice})
+    return DistanceParts(**{**data, **statistics, "choice": choice})

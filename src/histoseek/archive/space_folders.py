@@ -14,7 +14,7 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import SlideRecord
 from histoseek.archive.space.centre import BagMean
-from histoseek.archive.space.language import Language, aligned
+from histoseek.archive.space.language import Language, add_alignment
 from histoseek.encoders.alignment import Alignment
 from histoseek.encoders.bag import load_bag
 from histoseek.encoders.slide.registry import UNTRAINED
@@ -25,7 +25,7 @@ from histoseek.settings import get_settings
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SpaceChange:
     """What is to be different in an archive's space.
 
     weights: a trained slide encoder; untrained: the encoder that needs no training, its centre fitted anew on all
@@ -45,7 +45,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class SpaceTarget:
     """What a space is made for: names and hashes, so that only the same change continues it."""
 
     slide_encoder: str
@@ -54,9 +54,9 @@ class Target:
     alignment: str
 
     @classmethod
-    def of(cls, archive: ArchiveFolder, change: Change) -> Target:
+    def from_change(cls, archive: ArchiveFolder, change: SpaceChange) -> SpaceTarget:
         """The target of a change to an archive."""
-        space, spec = archive.settled_space, change.text_encoder or archive.manifest.text_encoder
+        space, spec = archive.require_space(), change.text_encoder or archive.manifest.text_encoder
         alignment = change.alignment.fingerprint if change.alignment else "none"
         if change.weights:
             return cls(change.weights.card.slide_encoder, change.weights.card.fingerprint, spec, alignment)
@@ -66,16 +66,16 @@ class Target:
 
 
 def begin_space(
-    archive: ArchiveFolder, layout: ArchiveLayout, change: Change, records: Sequence[SlideRecord]
+    archive: ArchiveFolder, layout: ArchiveLayout, change: SpaceChange, records: Sequence[SlideRecord]
 ) -> EmbeddingSpace:
-    """The space that the folder of `layout` is for: continued when it was begun for the same, else begun anew."""
-    target = Target.of(archive, change)
-    begun = _begun(layout)
-    if begun and begun[0] == target:
-        return begun[1]
+    """The space that the folder of `layout` is for: continued when begun for the same, else begun anew."""
+    target = SpaceTarget.from_change(archive, change)
+    unfinished = _read_unfinished(layout)
+    if unfinished and unfinished[0] == target:
+        return unfinished[1]
     shutil.rmtree(layout.space, ignore_errors=True)
     make_folder(layout.space)
-    space = _with_language(archive, layout, change, _signature_space(archive, layout, change, records))
+    space = _add_language(archive, layout, change, _make_signature_space(archive, layout, change, records))
     write_atomic(layout.target, json.dumps({"target": asdict(target), "space": asdict(space)}, indent=1).encode())
     return space
 
@@ -90,41 +90,41 @@ def remove_old_spaces(archive: ArchiveFolder) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _begun(layout: ArchiveLayout) -> tuple[Target, EmbeddingSpace] | None:
+def _read_unfinished(layout: ArchiveLayout) -> tuple[SpaceTarget, EmbeddingSpace] | None:
     try:
-        found = json.loads(layout.target.read_text())
-        return Target(**found["target"]), EmbeddingSpace(**found["space"])
+        data = json.loads(layout.target.read_text())
+        return SpaceTarget(**data["target"]), EmbeddingSpace(**data["space"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _signature_space(
-    archive: ArchiveFolder, layout: ArchiveLayout, change: Change, records: Sequence[SlideRecord]
+def _make_signature_space(
+    archive: ArchiveFolder, layout: ArchiveLayout, change: SpaceChange, records: Sequence[SlideRecord]
 ) -> EmbeddingSpace:
     """The space without its language part; what its slide encoder needs is written to the folder."""
     if change.keeps_signatures:
         _copy_slide_encoder(archive.layout, layout)
         none = {"text_encoder": "none", "text_weights": "none", "alignment": "none", "alignment_weights": "none"}
-        return replace(archive.settled_space, text_dimension=0, shared_dimension=0, **none)  # type: ignore[arg-type]
+        return replace(archive.require_space(), text_dimension=0, shared_dimension=0, **none)  # type: ignore[arg-type]
     paths = [archive.layout.bag(record.slide_id) for record in records]
     if change.weights:
         save_weights(change.weights, layout.weights)
-        return archive.space_for(layout, change.weights.card.slide_encoder, [BagMean.from_bag(load_bag(paths[0]))])
-    return archive.space_for(layout, UNTRAINED.encoder_name, [BagMean.from_bag(load_bag(path)) for path in paths])
+        return archive.make_space(layout, change.weights.card.slide_encoder, [BagMean.from_bag(load_bag(paths[0]))])
+    return archive.make_space(layout, UNTRAINED.encoder_name, [BagMean.from_bag(load_bag(path)) for path in paths])
 
 
-def _with_language(
-    archive: ArchiveFolder, layout: ArchiveLayout, change: Change, space: EmbeddingSpace
+def _add_language(
+    archive: ArchiveFolder, layout: ArchiveLayout, change: SpaceChange, space: EmbeddingSpace
 ) -> EmbeddingSpace:
     """The space with texts, where there are reports or they were trained with the slides, and with the alignment."""
     spec = change.text_encoder or archive.manifest.text_encoder
     language = Language(layout, spec, space)
-    if spec != "none" and (language.trained or archive.store.count(HAS_REPORT)):
+    if spec != "none" and (language.is_trained or archive.store.count(HAS_REPORT)):
         space = language.with_texts()
     if change.alignment is None:
         return space
     change.alignment.save(layout.alignment)
-    return aligned(space, change.alignment)
+    return add_alignment(space, change.alignment)
 
 
 def _copy_slide_encoder(old: ArchiveLayout, new: ArchiveLayout) -> None:

@@ -56,7 +56,7 @@ class Calibration:
     nearest: tuple[float, ...]
     label: LabelCalibration | None
 
-    def outgrown(self, slides: int) -> bool:
+    def is_outgrown(self, slides: int) -> bool:
         """Whether the archive, now of so many slides, has changed too much since."""
         return abs(slides - self.slides) > _CHANGE_NOTED * self.slides
 
@@ -72,8 +72,8 @@ def read_calibration(layout: ArchiveLayout, space: EmbeddingSpace) -> Calibratio
 
     Raises DamagedArchive when it can't be read.
     """
-    found = _found(layout)
-    return found if isinstance(found, Calibration) and found.space == space.slides_fingerprint else None
+    content = _load(layout)
+    return content if isinstance(content, Calibration) and content.space == space.slides_fingerprint else None
 
 
 def has_older_calibration(layout: ArchiveLayout) -> bool:
@@ -81,11 +81,11 @@ def has_older_calibration(layout: ArchiveLayout) -> bool:
 
     Raises DamagedArchive when it can't be read.
     """
-    found = _found(layout)
-    return isinstance(found, int) and found < FORMAT
+    content = _load(layout)
+    return isinstance(content, int) and content < FORMAT
 
 
-def _found(layout: ArchiveLayout) -> Calibration | int | None:
+def _load(layout: ArchiveLayout) -> Calibration | int | None:
     """The calibration in the file, or its format if that is another; None without a file."""
     try:
         state = layout.calibration.stat()
@@ -103,13 +103,13 @@ def _read(path: Path, _modified: int, _size: int) -> Calibration | int:
     data = json.loads(path.read_text())
     if data["format"] != FORMAT:
         return int(data["format"])
-    label = _label(data["label"]) if data["label"] else None
+    label = _parse_label(data["label"]) if data["label"] else None
     return Calibration(
         **{**data, "fusion": Fusion(**data["fusion"]), "nearest": tuple(data["nearest"]), "label": label}
     )
 
 
-def _label(data: dict[str, Any]) -> LabelCalibration:
+def _parse_label(data: dict[str, Any]) -> LabelCalibration:
     fitted = data["fitted"]
     curve = Curve(*(tuple(fitted["curve"][name]) for name in ("distances", "probabilities")))
     figures = {name: Reliability(**fitted[name]) for name in ("held_out", "deep", "score", "base")}
