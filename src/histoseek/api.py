@@ -140,16 +140,16 @@ class Archive(ArchiveFolder):
         filters: values that were chosen, of which a field's own do not narrow its counts. Raises ArchiveError for an
         empty archive, InputError for an unknown field, BadFilter.
         """
-        from histoseek.search.filters.facets import facets
-        from histoseek.search.filters.fields import facet_counts
+        from histoseek.search.filters.facets import list_facets
+        from histoseek.search.filters.fields import count_facets
 
-        return facet_counts(self, where, filters, fields) if filters else facets(self.store, where, fields)
+        return count_facets(self, where, filters, fields) if filters else list_facets(self.store, where, fields)
 
     def condition(self, filters: Sequence[FieldFilter]) -> Expression | None:
         """Chosen values as a filter for `where`; None for none. Raises InputError."""
-        from histoseek.search.filters.fields import condition_of
+        from histoseek.search.filters.fields import combine_filters
 
-        return condition_of(self.store, filters)
+        return combine_filters(self.store, filters)
 
     @property
     def content_version(self) -> str:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from histoseek.api import Archive
 from histoseek.archive.schema import MetadataValue, SlideRecord
 from histoseek.errors import BadFilter, InputError
-from histoseek.search.filters.fields import FieldFilter, condition_of, facet_counts
+from histoseek.search.filters.fields import FieldFilter, combine_filters, count_facets
 from tests.evaluation.archives import labelled_archive
 
 TEXTS = ("it's", "a\\", '"quoted"', "Größe ß", "`x`", "1", "true", "a -- b;", "two\nlines", "%_", "null")
@@ -45,7 +45,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 
 
 def having(archive: Archive, filters: Sequence[FieldFilter]) -> list[str]:
-    return list(archive.store.slides(condition_of(archive.store, filters)))
+    return list(archive.store.slides(combine_filters(archive.store, filters)))
 
 
 def naive(records: Sequence[SlideRecord], field: str, values: Sequence[MetadataValue]) -> list[str]:
@@ -91,9 +91,9 @@ def test_values_may_be_written_as_text(archive: Archive) -> None:
 def test_what_no_column_holds_is_refused(archive: Archive) -> None:
     for field, value in (("count", "many"), ("count", 1.5), ("count", 10**30), ("fresh", "perhaps"), ("day", "soon")):
         with pytest.raises(InputError, match=f"column {field}"):
-            condition_of(archive.store, [FieldFilter("metadata", field, (value,))])
+            combine_filters(archive.store, [FieldFilter("metadata", field, (value,))])
     with pytest.raises(InputError, match="no Unicode"):
-        condition_of(archive.store, [FieldFilter("metadata", "word", ("\ud800",))])
+        combine_filters(archive.store, [FieldFilter("metadata", "word", ("\ud800",))])
     for field in (
         "uri",
         "file_fingerprint",
@@ -104,11 +104,11 @@ def test_what_no_column_holds_is_refused(archive: Archive) -> None:
         "word` = 'a' OR `word",
     ):
         with pytest.raises(InputError, match="no such column"):
-            condition_of(archive.store, [FieldFilter("metadata", field, ("a",))])
+            combine_filters(archive.store, [FieldFilter("metadata", field, ("a",))])
     with pytest.raises(InputError, match="no field of reports"):
-        condition_of(archive.store, [FieldFilter("report", "nothing", ("a",))])
+        combine_filters(archive.store, [FieldFilter("report", "nothing", ("a",))])
     with pytest.raises(InputError, match="nothing that a report states"):
-        condition_of(archive.store, [FieldFilter("report", "grade", (None,))])
+        combine_filters(archive.store, [FieldFilter("report", "grade", (None,))])
     with pytest.raises(InputError, match="no values"):
         FieldFilter("metadata", "word", ())
     with pytest.raises(InputError, match="source"):
@@ -124,13 +124,13 @@ def test_what_reports_state_is_filtered_by(archive: Archive) -> None:
     assert having(archive, [FieldFilter("report", "organ", ("breast",))]) == of(0, 1)
     both = [FieldFilter("report", "organ", ("breast",)), FieldFilter("report", "grade", ("3", "it's]"))]
     assert having(archive, both) == of(0)
-    assert condition_of(archive.store, []) is None
+    assert combine_filters(archive.store, []) is None
 
 
 def test_the_counts_of_a_field_are_those_of_all_other_filters(archive: Archive) -> None:
     records = {one.slide_id: one for one in archive.records()}
     filters = [FieldFilter("metadata", "diagnosis", ("class 1",)), FieldFilter("report", "organ", ("breast",))]
-    found = facet_counts(archive, "slide_id < 'slide-020'", filters, ["diagnosis", "organ", "count", "grade"])
+    found = count_facets(archive, "slide_id < 'slide-020'", filters, ["diagnosis", "organ", "count", "grade"])
     breast = {f"slide-{i:03d}" for i in range(20) if i % 4 in (0, 1)}
     first = {name for name, one in records.items() if one.diagnosis == "class 1" and name < "slide-020"}
 
@@ -155,23 +155,23 @@ def test_the_counts_of_a_field_are_those_of_all_other_filters(archive: Archive) 
 
 
 def test_counts_without_filters_are_the_facets(archive: Archive) -> None:
-    assert facet_counts(archive, None, []) == archive.facets()
-    assert facet_counts(archive, "organ IS NULL", [], ["word"]) == archive.facets("organ IS NULL", ["word"])
+    assert count_facets(archive, None, []) == archive.facets()
+    assert count_facets(archive, "organ IS NULL", [], ["word"]) == archive.facets("organ IS NULL", ["word"])
 
 
 def test_chosen_values_that_no_slide_has_are_there_with_none(archive: Archive) -> None:
     filters = [FieldFilter("metadata", "diagnosis", ("class 1", "class 9")), FieldFilter("report", "organ", ("colon",))]
-    found = {(one.source, one.field, one.value): one.count for one in facet_counts(archive, None, filters)}
+    found = {(one.source, one.field, one.value): one.count for one in count_facets(archive, None, filters)}
     assert found["metadata", "diagnosis", "class 9"] == 0
     assert found["metadata", "diagnosis", "class 1"] > 0
     spelled = [FieldFilter("metadata", "size", ("0.250",)), FieldFilter("report", "grade", (3.0, 9))]
-    grades = {one.value: one.count for one in facet_counts(archive, None, spelled, ["grade", "size"])}
+    grades = {one.value: one.count for one in count_facets(archive, None, spelled, ["grade", "size"])}
     assert (grades["9"], grades["0.25"] > 0) == (0, True)
     assert not {"3.0", "0.250"} & set(grades)
 
 
 def test_wrong_filters_of_counts_are_refused(archive: Archive) -> None:
     with pytest.raises(BadFilter):
-        facet_counts(archive, "1 = 1) OR (1 = 1", [])
+        count_facets(archive, "1 = 1) OR (1 = 1", [])
     with pytest.raises(InputError, match="neither a column"):
-        facet_counts(archive, None, [], ["nothing"])
+        count_facets(archive, None, [], ["nothing"])

@@ -19,7 +19,7 @@ from histoseek.archive.schema import MetadataValue
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import InputError, UnknownCase, UnknownSlide
 from histoseek.search.encode.text import ParsedText
-from histoseek.search.filters.fields import FieldFilter, condition_of
+from histoseek.search.filters.fields import FieldFilter, combine_filters
 from tests.archive.tables import create_table
 from tests.archive.test_store import make_slide
 
@@ -88,7 +88,7 @@ def test_a_slide_with_the_value_is_found_and_one_without_is_not(
         assert store.slides(one_of(name, [asked])) == wanted
         if str(asked) != "nan":
             assert store.slides(compare(name, "=", asked)) == wanted
-        assert store.slides(condition_of(store, [FieldFilter("metadata", name, (asked,))])) == wanted
+        assert store.slides(combine_filters(store, [FieldFilter("metadata", name, (asked,))])) == wanted
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters='"'), min_size=1, max_size=20))
@@ -138,7 +138,7 @@ def test_values_written_as_text_are_those_of_the_column(
     store.update_metadata("slide", {field: own})
     wanted = ["slide"] if finds else []
     assert store.slides(ParsedText.from_query(store, f"{field}:{asked} kidney", expand=True).where) == wanted
-    assert store.slides(condition_of(store, [FieldFilter("metadata", field, (asked,))])) == wanted
+    assert store.slides(combine_filters(store, [FieldFilter("metadata", field, (asked,))])) == wanted
     excluded = ParsedText.from_query(store, f"-{field}:{asked} kidney", expand=True).where
     assert store.slides(excluded) == sorted({"empty", "slide"} - set(wanted))
 
@@ -157,7 +157,7 @@ def test_a_value_that_does_not_fit_is_named_with_its_field(store: SlideTable, fi
         with pytest.raises(InputError, match=f"^{field}:{value}: the column {field} holds "):
             ParsedText.from_query(store, query, expand=True)
     with pytest.raises(InputError, match=f"^column {field}: '{value}' does not fit"):
-        condition_of(store, [FieldFilter("metadata", field, (value,))])
+        combine_filters(store, [FieldFilter("metadata", field, (value,))])
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_typed_value_that_would_become_another_is_refused(
     store: SlideTable, field: str, value: MetadataValue
 ) -> None:
     with pytest.raises(InputError, match=f"column {field}: .* does not fit"):
-        condition_of(store, [FieldFilter("metadata", field, (value,))])
+        combine_filters(store, [FieldFilter("metadata", field, (value,))])
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_typed_value_that_would_become_another_is_refused(
 )
 def test_columns_that_are_not_to_be_asked_for_are_no_fields(store: SlideTable, field: str) -> None:
     with pytest.raises(InputError, match="no such column") as refused:
-        condition_of(store, [FieldFilter("metadata", field, ("a",))])
+        combine_filters(store, [FieldFilter("metadata", field, ("a",))])
     assert "uri" not in str(refused.value).partition("Columns are")[2]
     if field[0] != "_":
         with pytest.raises(InputError, match="no such field") as refused:

@@ -13,7 +13,7 @@ from histoseek.api import Archive
 from histoseek.archive.filters.parser import parse_filter
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import BadFilter
-from histoseek.search.filters.public import MOST_CHARACTERS, PRIVATE_COLUMNS, PUBLIC_COLUMNS, public_filter
+from histoseek.search.filters.public import MOST_CHARACTERS, PRIVATE_COLUMNS, PUBLIC_COLUMNS, parse_public_filter
 
 ALLOWED = (
     "organ = 'kidney'",
@@ -102,14 +102,14 @@ def store(indexed: Path) -> SlideTable:
 
 @pytest.mark.parametrize("where", ALLOWED)
 def test_what_people_write_is_allowed_and_means_the_same(store: SlideTable, where: str) -> None:
-    assert public_filter(where) == parse_filter(where, ())
+    assert parse_public_filter(where) == parse_filter(where, ())
     assert store.count(where) >= 0
 
 
 @pytest.mark.parametrize("where", REFUSED)
 def test_anything_else_is_refused(where: str) -> None:
     with pytest.raises(BadFilter) as refused:
-        public_filter(where)
+        parse_public_filter(where)
     assert refused.value.columns == PUBLIC_COLUMNS
     assert not set(PUBLIC_COLUMNS) & set(PRIVATE_COLUMNS)
 
@@ -130,7 +130,7 @@ def spelled(name: str) -> st.SearchStrategy[str]:
 )
 def test_private_columns_are_refused_in_any_spelling(name: str, before: str, behind: str) -> None:
     with pytest.raises(BadFilter):
-        public_filter(before + name + behind)
+        parse_public_filter(before + name + behind)
 
 
 PIECES = (
@@ -183,7 +183,7 @@ PIECES = (
 @settings(max_examples=400)
 def test_whatever_passes_names_nothing_private_and_does_no_harm(store: SlideTable, where: str) -> None:
     try:
-        public = public_filter(where)
+        public = parse_public_filter(where)
     except BadFilter:
         return
     outside = re.sub(r"'[^']*'", " ", where).lower()
@@ -197,7 +197,7 @@ def test_whatever_passes_names_nothing_private_and_does_no_harm(store: SlideTabl
 
 def test_faults_while_rows_are_read_do_not_quote_them(store: SlideTable) -> None:
     for where in ("width = report", "age > organ", "created = report", "organ = date '2024-01-01'"):
-        assert public_filter(where) == parse_filter(where, ())
+        assert parse_public_filter(where) == parse_filter(where, ())
         with pytest.raises(BadFilter) as refused:
             store.count(where)
         assert "different types" in refused.value.reason

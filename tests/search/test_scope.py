@@ -195,7 +195,7 @@ def test_the_filter_and_the_arrays_leave_out_the_same(
     same_patient: bool,
 ) -> None:
     options = SearchOptions(where=where, same_patient=same_patient)
-    scope = SearchScope.of(store, options, Owner(tuple(patients), tuple(cases)), slides)
+    scope = SearchScope.from_options(store, options, Owner(tuple(patients), tuple(cases)), slides)
     by_filter = list(store.slides(scope.condition))
     assert store.ranking_rows().slide_ids[scope.places(store)].tolist() == by_filter
     keys = set(map(make_patient_key, patients)) - {""} if not same_patient else set()
@@ -213,6 +213,6 @@ def test_names_that_are_added_later_are_left_out(tmp_path: Path) -> None:
     store = create_table(tmp_path / "store")
     for number, name in enumerate(("Müller, Anna", "Anna Muller", "anna müller")):
         store.upsert([make_slide(f"s{number}", number, patient_id=name)])
-        scope = SearchScope.of(store, SearchOptions(), Owner.of("ANNA MÜLLER"))
+        scope = SearchScope.from_options(store, SearchOptions(), Owner.from_query("ANNA MÜLLER"))
         assert list(store.slides(scope.condition)) == []
         assert np.array_equal(scope.places(store.snapshot()), [])

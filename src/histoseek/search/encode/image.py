@@ -77,8 +77,8 @@ def prepare_image(
     if isinstance(query, Case):
         return _join_case([reading.any_slide(slide) for slide in query.slides])
     if isinstance(query, ArchivedCase):
-        own = compare("case_id", "=", query.case_id)
-        records = archive.records(own) if is_storable(query.case_id) else []
+        in_case = compare("case_id", "=", query.case_id)
+        records = archive.records(in_case) if is_storable(query.case_id) else []
         if not records:
             raise UnknownCase(query.case_id)
         return _join_case([reading.slide(ArchivedSlide(record.slide_id)) for record in records])
@@ -105,13 +105,13 @@ class _Reading:
             spacings = str(recipe.spacing_um_per_px), str(query.bag.spacing_um_per_px)
             raise SpaceMismatch(query.name, "spacing um per px", *spacings)
         bag = _keep_inside(query.bag, query.regions, query.name) if query.regions else query.bag
-        known = self._find_by_content(query.file_fingerprint) if query.file_fingerprint else None
-        slide = QuerySlide(known.slides[0].slide_id if known else None, query.name, query.spacing_um_per_px)
+        stored = self._find_by_content(query.file_fingerprint) if query.file_fingerprint else None
+        slide = QuerySlide(stored.slides[0].slide_id if stored else None, query.name, query.spacing_um_per_px)
         return PreparedImage(
             kind="region" if query.regions else "tile" if query.picture else "slide",
             slides=(slide,),
             signatures=(self.archive.signer.sign(bag),),
-            owner=_owner(query.patient_id, known),
+            owner=_owner(query.patient_id, stored),
             regions=query.regions,
         )
 
@@ -119,18 +119,18 @@ class _Reading:
         """A slide of the archive or a file; a file that the archive knows is not read again."""
         if isinstance(query, ArchivedSlide):
             return self._read_archived(query)
-        known = self._find(query)
-        if known and query.spacing_um_per_px is None:
-            return replace(known, owner=_owner(query.patient_id, known))
+        stored = self._find(query)
+        if stored and query.spacing_um_per_px is None:
+            return replace(stored, owner=_owner(query.patient_id, stored))
         bag, spacing = self._bag(query, ())
-        slide = QuerySlide(known.slides[0].slide_id if known else None, query.source.uri, spacing)
+        slide = QuerySlide(stored.slides[0].slide_id if stored else None, query.source.uri, spacing)
         signature = self.archive.signer.sign(bag)
-        return PreparedImage("slide", (slide,), (signature,), _owner(query.patient_id, known))
+        return PreparedImage("slide", (slide,), (signature,), _owner(query.patient_id, stored))
 
     def region(self, query: Region) -> PreparedImage:
         """The regions of a slide, from its source, or from its cached features where it is gone."""
-        known = self._find(query.slide)
-        archived = known.slides[0] if known else QuerySlide(None, "", 0)
+        stored = self._find(query.slide)
+        archived = stored.slides[0] if stored else QuerySlide(None, "", 0)
         file = query.slide if isinstance(query.slide, SlideFile) else _open_file(archived)
         uri = query.slide.source.uri if isinstance(query.slide, SlideFile) else archived.uri
         regions = _in_pixels(query, file, archived)
@@ -140,7 +140,7 @@ class _Reading:
         else:
             bag, spacing = self._bag(file, regions)
         slide = QuerySlide(archived.slide_id, uri, spacing)
-        owner = _owner(query.slide.patient_id, known)
+        owner = _owner(query.slide.patient_id, stored)
         return PreparedImage("region", (slide,), (self.archive.signer.sign(bag),), owner, regions)
 
     def _find(self, query: SlideQuery) -> PreparedImage | None:
@@ -152,8 +152,8 @@ class _Reading:
         return self._find_by_content(query.source.fingerprint())
 
     def _read_archived(self, query: ArchivedSlide) -> PreparedImage:
-        known = _sign_archived(self.archive.store.shown([query.slide_id])[0])
-        return replace(known, owner=_owner(query.patient_id, known))
+        stored = _sign_archived(self.archive.store.shown([query.slide_id])[0])
+        return replace(stored, owner=_owner(query.patient_id, stored))
 
     def _find_by_content(self, file_fingerprint: str) -> PreparedImage | None:
         records = self.archive.records(compare("file_fingerprint", "=", file_fingerprint), limit=1)
@@ -186,12 +186,12 @@ class _Reading:
 def _sign_archived(stored: StoredSlide) -> PreparedImage:
     record = stored.record
     slide = QuerySlide(record.slide_id, record.uri, record.spacing_um_per_px)
-    return PreparedImage("slide", (slide,), (stored.signature,), Owner.of(None, record))
+    return PreparedImage("slide", (slide,), (stored.signature,), Owner.from_query(None, record))
 
 
-def _owner(patient_id: str | None, known: PreparedImage | None) -> Owner:
+def _owner(patient_id: str | None, stored: PreparedImage | None) -> Owner:
     """The patient given with a slide, and whose it is in the archive."""
-    return Owner.of_all([Owner.of(patient_id), *([known.owner] if known else [])])
+    return Owner.merge([Owner.from_query(patient_id), *([stored.owner] if stored else [])])
 
 
 def _open_file(archived: QuerySlide) -> SlideFile | None:
@@ -208,7 +208,7 @@ def _join_case(slides: Sequence[PreparedImage]) -> PreparedImage:
         kind="case",
         slides=tuple(part for slide in slides for part in slide.slides),
         signatures=tuple(part for slide in slides for part in slide.signatures),
-        owner=Owner.of_all([slide.owner for slide in slides]),
+        owner=Owner.merge([slide.owner for slide in slides]),
     )
 
 

@@ -35,7 +35,7 @@ from histoseek.reports.index.analyser import WORD_PREFIX, analyse
 from histoseek.reports.index.query import FieldTerm, ReportQuery, is_fact_field, make_fact, parse_query
 from histoseek.reports.index.weighting import WORDS_ONLY, Weighting, weigh_tokens
 from histoseek.reports.language.negation import Status
-from histoseek.search.filters.exclusion import Owner, stored_patients
+from histoseek.search.filters.exclusion import Owner, find_stored_patients
 from histoseek.search.queries import (
     ArchivedReport,
     ReportText,
@@ -75,42 +75,43 @@ class ParsedText:
     @classmethod
     def from_report(cls, text: str, expand: bool) -> ParsedText:
         """A report, or other text to be taken as it is."""
-        return cls(text, _tokens(text, expand))
+        return cls(text, _weigh_text(text, expand))
 
     @classmethod
     def from_query(cls, store: SlideTable, query: str, expand: bool) -> ParsedText:
         """A query in the language of `parse_query`; raises InputError for a field or a value that can't be."""
         parsed = parse_query(query)
-        found = [(term, *_of_field(store, term)) for term in parsed.fields]
-        wanted = {token: 1.0 for term, token, _ in found if token and not term.excluded}
-        conditions = [not_true(own) if term.excluded else own for term, _, own in found]
-        where = all_of(*conditions, *_said(parsed), *_opposed(parsed.text))
-        tokens = {**_tokens(parsed.text, expand), **wanted}
+        fields = [(term, *_resolve_field(store, term)) for term in parsed.fields]
+        facts = {token: 1.0 for term, token, _ in fields if token and not term.excluded}
+        conditions = [not_true(condition) if term.excluded else condition for term, _, condition in fields]
+        where = all_of(*conditions, *_list_word_conditions(parsed), *_list_opposites(parsed.text))
+        tokens = {**_weigh_text(parsed.text, expand), **facts}
         return cls(parsed.plain_text or query, tokens, where, where is not None and not parsed.text)
 
 
-def spelling_warnings(store: SlideTable, text: str) -> tuple[str, ...]:
+def list_spelling_warnings(store: SlideTable, text: str) -> tuple[str, ...]:
     """A better spelling for words that neither the vocabulary nor any report knows, or that there is none."""
     words = dict.fromkeys(match.group() for match in re.finditer(r"[^\W\d_]{4,}", text))
-    said: list[str] = []
+    warnings: list[str] = []
     for word in words if len(words) <= MOST_SPELLED else ():
         if _is_known(store, word):
             continue
         form = next((term.token for term in analyse(word) if term.kind == "word"), word)
         near = {like for report in store.like_words(form, _REPORTS_LIKE) for like in _LETTERS.findall(report.lower())}
         better = [
-            f"{one.word}: did you mean {one.suggestion}?" for one in suggest_words(word, known_words=frozenset(near))
+            f"{spelling.word}: did you mean {spelling.suggestion}?"
+            for spelling in suggest_words(word, known_words=frozenset(near))
         ]
-        said += better or _unknown(word)
-    return tuple(said)
+        warnings += better or _warn_unknown(word)
+    return tuple(warnings)
 
 
-def _unknown(word: str) -> list[str]:
+def _warn_unknown(word: str) -> list[str]:
     names_something = any(term.kind != "word" for term in analyse(word))
     return [] if names_something else [f"{word}: no report has this word"]
 
 
-def analyser_warnings(store: SlideTable) -> tuple[str, ...]:
+def list_analyser_warnings(store: SlideTable) -> tuple[str, ...]:
     """What to say of an archive whose reports were read by another version of the analyser."""
     if store.analyser == make_analyser_mark():
         return ()
@@ -119,26 +120,26 @@ def analyser_warnings(store: SlideTable) -> tuple[str, ...]:
     )
 
 
-def _tokens(text: str, expand: bool) -> dict[str, float]:
+def _weigh_text(text: str, expand: bool) -> dict[str, float]:
     return weigh_tokens(text, Weighting() if expand else WORDS_ONLY)
 
 
 def _is_known(store: SlideTable, word: str) -> bool:
     """Whether a report has a word; of the others, those of the vocabulary get no suggestion."""
     forms = [term.token for term in analyse(word) if term.kind == "word"]
-    sought = {prefix + form: 1.0 for form in forms for prefix in WORD_PREFIX.values()}
-    return bool(store.text(sought, 1, None))
+    tokens = {prefix + form: 1.0 for form in forms for prefix in WORD_PREFIX.values()}
+    return bool(store.text(tokens, 1, None))
 
 
-def _of_field(store: SlideTable, term: FieldTerm) -> tuple[str | None, Expression]:
+def _resolve_field(store: SlideTable, term: FieldTerm) -> tuple[str | None, Expression]:
     """The fact that a field names, if any, and its condition: a metadata column, or what the report states."""
     types = store.metadata_types()
     columns = field_columns(types)
     column = next((name for name in columns if name.lower() == term.field), None)
     fact = make_fact(term.field, term.value) if is_fact_field(term.field) else None
     if column is None and fact is None:
-        known = ", ".join(dict.fromkeys((*columns, *CONCEPT_FIELDS, *STATUS_FIELDS.values(), *VALUE_FIELDS)))
-        advice = f"Fields are: {known}, and markers such as her2. Put text with a colon in quotes"
+        names = ", ".join(dict.fromkeys((*columns, *CONCEPT_FIELDS, *STATUS_FIELDS.values(), *VALUE_FIELDS)))
+        advice = f"Fields are: {names}, and markers such as her2. Put text with a colon in quotes"
         raise InputError(f"{term.field}:{term.value}", "no such field", advice)
     in_column = _equals(store, column, term.value, types[column], fact is not None) if column else None
     return fact, any_of(in_column, _has(fact) if fact else None) or Literal(False)
@@ -147,9 +148,9 @@ def _of_field(store: SlideTable, term: FieldTerm) -> tuple[str | None, Expressio
 def _equals(store: SlideTable, column: str, value: str, kind: pa.DataType, or_fact: bool) -> Expression | None:
     """A column's condition; None for a value that does not fit the column, where it may be a fact."""
     if pa.types.is_string(kind):
-        patients = stored_patients(store, [value]) if column == "patient_id" else ()
-        written = Comparison(Call("lower", (Column(column),)), "=", Call("lower", (Literal(value),)))
-        return any_of(written, one_of(column, patients) if patients else None)
+        patients = find_stored_patients(store, [value]) if column == "patient_id" else ()
+        equal = Comparison(Call("lower", (Column(column),)), "=", Call("lower", (Literal(value),)))
+        return any_of(equal, one_of(column, patients) if patients else None)
     try:
         fitting = cast_value(column, value, kind)
     except InputError as error:
@@ -165,10 +166,10 @@ def _has(*facts: str) -> Expression:
     return HasAny(Column("report_facts"), facts)
 
 
-def _said(parsed: ReportQuery) -> Iterator[Expression | None]:
+def _list_word_conditions(parsed: ReportQuery) -> Iterator[Expression | None]:
     """Phrases that must be in the report, and what must not: a word counts as there only where it is affirmed."""
-    yield from (_phrase(one) for one in parsed.phrases)
-    yield from (not_true(_phrase(one)) for one in parsed.excluded_phrases)
+    yield from (_match_phrase(phrase) for phrase in parsed.phrases)
+    yield from (not_true(_match_phrase(phrase)) for phrase in parsed.excluded_phrases)
     for word in parsed.excluded_words:
         terms = [term for term in analyse(word) if term.kind != "broader"]
         concepts = [_has_token(term.token) for term in terms if term.kind == "concept"]
@@ -180,24 +181,24 @@ def _has_token(token: str) -> Expression:
     return Call("contains", (Column("report_tokens"), Literal(f" {token} ")))
 
 
-def _phrase(phrase: str) -> Expression | None:
+def _match_phrase(phrase: str) -> Expression | None:
     """That a report has some words one behind the other, in any case, with any spaces and hyphens between them."""
     words = _LETTERS.findall(phrase)
     return HasPhrase(Column("report"), tuple(words)) if words else None
 
 
-def _opposed(text: str) -> Iterator[Expression | None]:
+def _list_opposites(text: str) -> Iterator[Expression | None]:
     """Leave out reports that say the opposite: affirm something that the text denies, or only deny all it affirms."""
     vocabulary = load_vocabulary()
     denials = []
-    named = [one for one in find_terms(text, vocabulary) if vocabulary[one.concept_id].kind in _OPPOSED]
-    for mention in named if len(named) <= MOST_OPPOSED else ():
+    mentions = [term for term in find_terms(text, vocabulary) if vocabulary[term.concept_id].kind in _OPPOSED]
+    for mention in mentions if len(mentions) <= MOST_OPPOSED else ():
         concept_id, kind = mention.concept_id, vocabulary[mention.concept_id].kind
         if mention.status == Status.NEGATED:
             yield not_true(_has(f"{kind}:{concept_id}"))
         elif mention.status == Status.AFFIRMED:
             denied = (concept_id, *sorted(vocabulary.find_ancestors(concept_id)))
-            denials.append(_has(*(f"absent:{one}" for one in denied)))
+            denials.append(_has(*(f"absent:{denied_id}" for denied_id in denied)))
     yield not_true(all_of(*dict.fromkeys(denials)))
 
 
@@ -222,20 +223,20 @@ def prepare_text(archive: ArchiveFolder, query: WordQuery) -> PreparedText:
         record = archive.get(query.slide_id).record
         if not record.report:
             raise InputError(record.slide_id, "has no report", "Ask with a slide whose report was indexed (--reports)")
-        text = _cleaned(record.report)
-        return PreparedText(text, None, Owner.of(None, record), slide_id=record.slide_id)
+        text = _clean(record.report)
+        return PreparedText(text, None, Owner.from_query(None, record), slide_id=record.slide_id)
     if isinstance(query, TextQuery):
-        without = _cleaned(query.without) if query.without else None
-        return PreparedText(_cleaned(query.text), None, Owner.of(query.patient_id), without, is_report=False)
+        without = _clean(query.without) if query.without else None
+        return PreparedText(_clean(query.text), None, Owner.from_query(query.patient_id), without, is_report=False)
     if isinstance(query, ReportText):
-        return PreparedText(_cleaned(query.text), None, Owner.of(query.patient_id))
-    text = _cleaned(_read_report(query.path))
+        return PreparedText(_clean(query.text), None, Owner.from_query(query.patient_id))
+    text = _clean(_read_report(query.path))
     if not text:
         raise InputError(str(query.path), "is empty", "Give a report with some words")
-    return PreparedText(text, str(query.path), Owner.of(query.patient_id))
+    return PreparedText(text, str(query.path), Owner.from_query(query.patient_id))
 
 
-def _cleaned(text: str) -> str:
+def _clean(text: str) -> str:
     return text.replace("\0", " ").strip()
 
 

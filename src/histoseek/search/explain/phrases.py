@@ -49,8 +49,8 @@ def add_phrases(
     """
     read = results[:MOST_READ]
     reports = [result.record.report or "" for result in read]
-    wanted = _tokens(text)
-    words = [find_spans(report, wanted) if wanted else () for report in reports]
+    tokens = _tokens(text)
+    words = [find_spans(report, tokens) if tokens else () for report in reports]
     meanings = _nearest_sentences(archive, reports, words, vector) if vector is not None else [()] * len(read)
     marked = (
         replace(result, phrases=_sort([*meaning, *(Phrase(span.start, span.end, 1.0, "words") for span in matched)]))

@@ -29,18 +29,18 @@ class Owner:
     case_ids: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, patient_id: str | None, record: SlideRecord | None = None) -> Owner:
+    def from_query(cls, patient_id: str | None, record: SlideRecord | None = None) -> Owner:
         """The patient given with a query, and that of a slide of the archive."""
-        known = record.patient_id if record else None
-        patients = [one for one in (patient_id, known) if one and make_patient_key(one)]
-        cases = [record.case_id] if record and record.case_id and known not in patients else []
+        stored = record.patient_id if record else None
+        patients = [patient for patient in (patient_id, stored) if patient and make_patient_key(patient)]
+        cases = [record.case_id] if record and record.case_id and stored not in patients else []
         return cls(tuple(dict.fromkeys(patients)), tuple(cases))
 
     @classmethod
-    def of_all(cls, owners: Sequence[Owner]) -> Owner:
+    def merge(cls, owners: Sequence[Owner]) -> Owner:
         """The patients and cases of several slides."""
-        patients = dict.fromkeys(one for owner in owners for one in owner.patient_ids)
-        return cls(tuple(patients), tuple(dict.fromkeys(one for owner in owners for one in owner.case_ids)))
+        patients = dict.fromkeys(patient for owner in owners for patient in owner.patient_ids)
+        return cls(tuple(patients), tuple(dict.fromkeys(case for owner in owners for case in owner.case_ids)))
 
     @property
     def is_known(self) -> bool:
@@ -65,36 +65,38 @@ class Exclusions:
         columns = {"slide_id": self.slide_ids, "patient_id": self.patient_ids, "case_id": self.case_ids}
         return any_of(*(one_of(column, values) for column, values in columns.items() if values))
 
-    def kept(self, rows: RankingRows) -> NDArray[np.bool_]:
+    def mask(self, rows: RankingRows) -> NDArray[np.bool_]:
         """Which rows are not left out, bool [S]."""
-        kept = np.ones(len(rows), np.bool_)
-        kept[rows.places_of(self.slide_ids)] = False
+        mask = np.ones(len(rows), np.bool_)
+        mask[rows.places_of(self.slide_ids)] = False
         for column, values in ((rows.patient_ids, self.patient_ids), (rows.case_ids, self.case_ids)):
             for value in values:
-                kept &= column != value
-        return kept
+                mask &= column != value
+        return mask
 
 
 @dataclass(frozen=True, slots=True)
 class SearchScope:
-    """Which slides may be found: those that satisfy a filter, without some that are left out."""
+    """Which slides a search may return: those that satisfy a filter, without some that are left out."""
 
     where: Expression | None = None
     exclusions: Exclusions = Exclusions()
 
     @classmethod
-    def of(cls, store: SlideTable, options: SearchOptions, owner: Owner, slide_ids: Sequence[str] = ()) -> SearchScope:
+    def from_options(
+        cls, store: SlideTable, options: SearchOptions, owner: Owner, slide_ids: Sequence[str] = ()
+    ) -> SearchScope:
         """By the user's filter, without the query's own slides and all others of their owner; raises BadFilter."""
         exclusions = Exclusions(tuple(slide_ids))
         if not options.same_patient:
             exclusions = replace(
-                exclusions, patient_ids=stored_patients(store, owner.patient_ids), case_ids=owner.case_ids
+                exclusions, patient_ids=find_stored_patients(store, owner.patient_ids), case_ids=owner.case_ids
             )
         return cls(all_of(store.filter(options.where), HAS_REPORT if options.to == "reports" else None), exclusions)
 
     @property
     def condition(self) -> Expression | None:
-        """The whole as one condition; empty columns are nobody's."""
+        """The whole as one condition; an empty column belongs to nobody."""
         return all_of(self.where, not_true(self.exclusions.condition))
 
     def places(self, store: SlideTable) -> NDArray[np.int64]:
@@ -105,50 +107,52 @@ class SearchScope:
         """
         rows = store.ranking_rows()
         places = store.ranking_places(self.where)
-        return places if self.exclusions == Exclusions() else places[self.exclusions.kept(rows)[places]]
+        return places if self.exclusions == Exclusions() else places[self.exclusions.mask(rows)[places]]
 
-    def unfiltered(self) -> SearchScope:
+    def without_filter(self) -> SearchScope:
         """All slides but those that are left out."""
         return replace(self, where=None)
 
-    def narrowed(self, *conditions: Expression | None) -> SearchScope:
+    def narrow(self, *conditions: Expression | None) -> SearchScope:
         """The slides that satisfy further conditions as well."""
         return replace(self, where=all_of(self.where, *conditions))
 
     def without(self, slide_ids: Sequence[str]) -> SearchScope:
         """Without some more slides."""
-        own = self.exclusions
-        return replace(self, exclusions=replace(own, slide_ids=(*own.slide_ids, *slide_ids)))
+        exclusions = self.exclusions
+        return replace(self, exclusions=replace(exclusions, slide_ids=(*exclusions.slide_ids, *slide_ids)))
 
 
 _UNUSUAL_ID = r"[^!-~]|[,^]|^[^0-9]*$"
 _spellings: WeakKeyDictionary[SlideTable, tuple[int, Mapping[str, tuple[str, ...]]]] = WeakKeyDictionary()
 
 
-def stored_patients(store: SlideTable, patient_ids: Sequence[str]) -> tuple[str, ...]:
+def find_stored_patients(store: SlideTable, patient_ids: Sequence[str]) -> tuple[str, ...]:
     """The ids that a store has for some patients, who may be given by name.
 
     Archives keep a pseudonym in place of a name, some keep the name, in whatever way each table writes it.
     """
     if not patient_ids:
         return ()
-    spellings = _unusual_spellings(store)
+    spellings = _find_unusual_spellings(store)
     keys = dict.fromkeys(key for key in map(make_patient_key, patient_ids) if key)
-    return tuple(dict.fromkeys(one for key in keys for one in (key, *spellings.get(key, ())) if is_storable(one)))
+    return tuple(
+        dict.fromkeys(patient for key in keys for patient in (key, *spellings.get(key, ())) if is_storable(patient))
+    )
 
 
-def _unusual_spellings(store: SlideTable) -> Mapping[str, tuple[str, ...]]:
+def _find_unusual_spellings(store: SlideTable) -> Mapping[str, tuple[str, ...]]:
     """By the keys of patients, those ids in a store that are not their key; kept until the store changes."""
-    version, held = store.version, _spellings.get(store)
-    if held is None or held[0] != version:
+    version, cached = store.version, _spellings.get(store)
+    if cached is None or cached[0] != version:
         ids = store.columns(["patient_id"], None)["patient_id"].unique()
-        found: dict[str, tuple[str, ...]] = {}
+        spellings: dict[str, tuple[str, ...]] = {}
         for stored in ids.filter(pc.match_substring_regex(ids, _UNUSUAL_ID)).to_pylist():
             key = make_patient_key(stored)
             if key and key != stored:
-                found[key] = (*found.get(key, ()), stored)
-        held = _spellings[store] = version, found
-    return held[1]
+                spellings[key] = (*spellings.get(key, ()), stored)
+        cached = _spellings[store] = version, spellings
+    return cached[1]
 
 
 def require_words(archive: ArchiveFolder, options: SearchOptions) -> None:
@@ -156,5 +160,5 @@ def require_words(archive: ArchiveFolder, options: SearchOptions) -> None:
     if archive.store.count(HAS_REPORT) or (archive.require_space().has_alignment and options.to == "slides"):
         return
     what = "it has no reports" if options.to == "reports" else "it has no reports and no space shared with texts"
-    advice = "Index reports (--reports), or use weights that know texts"
+    advice = "Index reports (--reports), or use weights that were trained with texts"
     raise ArchiveError(str(archive.path), what, advice)

@@ -21,7 +21,7 @@ PRIVATE_COLUMNS = ("uri", "file_fingerprint", *VECTOR_COLUMNS)
 PUBLIC_COLUMNS = tuple(name for name in RECORD_COLUMNS if name not in PRIVATE_COLUMNS)
 
 
-def public_filter(where: str) -> Expression:
+def parse_public_filter(where: str) -> Expression:
     """A filter, if it may come from anybody: short, shallow, and over no private column, in whatever spelling.
 
     Whether columns are there, and types fit, is for the store to say. Raises BadFilter.
@@ -29,33 +29,33 @@ def public_filter(where: str) -> Expression:
     if len(where) > MOST_CHARACTERS:
         raise BadFilter(where, f"is longer than {MOST_CHARACTERS:,} characters", PUBLIC_COLUMNS)
     expression = parse_filter(where, PUBLIC_COLUMNS, MOST_NESTED)
-    fault = _fault(expression)
+    fault = _find_fault(expression)
     if fault is not None:
         raise BadFilter(where, fault, PUBLIC_COLUMNS)
     return expression
 
 
-def _fault(expression: Expression) -> str | None:
+def _find_fault(expression: Expression) -> str | None:
     parts = list(walk(expression))
-    names = [one.name.lower() for one in parts if isinstance(one, Column)]
+    names = [part.name.lower() for part in parts if isinstance(part, Column)]
     private = next((name for name in names if name in PRIVATE_COLUMNS or name.startswith("_")), None)
     if private is not None:
         return f"names {private}, which is not public"
-    if sum(_size(one) for one in parts) > MOST_CONDITIONS:
+    if sum(_count_conditions(part) for part in parts) > MOST_CONDITIONS:
         return "has too many conditions"
-    if sum(_wildcards(one) for one in parts) > MOST_WILDCARDS:
+    if sum(_count_wildcards(part) for part in parts) > MOST_WILDCARDS:
         return f"has more than {MOST_WILDCARDS} signs %"
     return None
 
 
-def _size(expression: Expression) -> int:
+def _count_conditions(expression: Expression) -> int:
     """How many conditions and words that join them; those of a value that is compared count with what compares it."""
     if isinstance(expression, And | Or):
         return len(expression.conditions) - 1
     return 0 if isinstance(expression, Column | Literal) else 1
 
 
-def _wildcards(expression: Expression) -> int:
+def _count_wildcards(expression: Expression) -> int:
     if isinstance(expression, Like):
         return expression.pattern.count("%")
     return 1 if isinstance(expression, HasPhrase) else 0

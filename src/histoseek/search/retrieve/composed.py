@@ -11,7 +11,7 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import refuse_probabilities
 from histoseek.search.encode.image import prepare_image
-from histoseek.search.encode.text import ParsedText, analyser_warnings
+from histoseek.search.encode.text import ParsedText, list_analyser_warnings
 from histoseek.search.explain.matches import TextRegions
 from histoseek.search.filters.exclusion import require_words
 from histoseek.search.options import SearchOptions
@@ -34,7 +34,7 @@ def retrieve_by_both(
     texts = _parse(store, query, options)
     vectors = encode_texts(archive, [text.text for text, _ in texts])
     started = time.perf_counter()
-    scope = image_scope(store, image, options).narrowed(*(text.where for text, _ in texts))
+    scope = image_scope(store, image, options).narrow(*(text.where for text, _ in texts))
     ranking = rank_for_image(store, image, distance, options, scope)
     retriever = Retriever(store, archive.language, scope.condition, options.candidate_count)
     channels: list[Channel] = [ranking.slides.channel(1 - query.weight)] if len(ranking.slides) else []
@@ -53,7 +53,7 @@ def retrieve_by_both(
         warnings=(
             *image_warnings(archive, image, options),
             *text_warnings(archive, store.count(NO_REPORT), options),
-            *analyser_warnings(store),
+            *list_analyser_warnings(store),
         ),
         channels=tuple(channels),
         explain=ranking.explain,

@@ -73,7 +73,7 @@ def image_distance(archive: ArchiveFolder, query: ImageQuery, options: SearchOpt
 
 def image_scope(store: SlideTable, image: PreparedImage, options: SearchOptions) -> SearchScope:
     """Which slides may be returned for an image; raises BadFilter."""
-    return SearchScope.of(store, options, image.owner, image.slide_ids)
+    return SearchScope.from_options(store, options, image.owner, image.slide_ids)
 
 
 def image_info(image: PreparedImage, options: SearchOptions, distance: Distance) -> QueryInfo:
@@ -132,5 +132,5 @@ def _measure_novelty(
     if calibration.calibration is None or ranking.image.kind != "slide":
         return None
     if scope.where is not None:
-        ranking = rank_for_image(store, ranking.image, ranking.distance, options, scope.unfiltered())
+        ranking = rank_for_image(store, ranking.image, ranking.distance, options, scope.without_filter())
     return calibration.measure_novelty(ranking.slides.nearest_distance)

@@ -9,7 +9,13 @@ from histoseek.archive.filters.expression import NO_REPORT
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.search.calibration.apply import refuse_probabilities
-from histoseek.search.encode.text import ParsedText, PreparedText, analyser_warnings, prepare_text, spelling_warnings
+from histoseek.search.encode.text import (
+    ParsedText,
+    PreparedText,
+    list_analyser_warnings,
+    list_spelling_warnings,
+    prepare_text,
+)
 from histoseek.search.explain.matches import TextRegions
 from histoseek.search.filters.exclusion import SearchScope, require_words
 from histoseek.search.options import SearchOptions
@@ -32,7 +38,7 @@ def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOp
     vectors = encode_texts(archive, [text.text for text in (wanted, *unwanted)])
     started = time.perf_counter()
     query_slides = (prepared.slide_id,) if prepared.slide_id else ()
-    scope = SearchScope.of(store, options, prepared.owner, query_slides).narrowed(wanted.where)
+    scope = SearchScope.from_options(store, options, prepared.owner, query_slides).narrow(wanted.where)
     retriever = Retriever(store, archive.language, scope.condition, options.candidate_count)
     channels = open_channels(retriever, wanted, vectors[0], options)
     for text, vector in zip(unwanted, vectors[1:], strict=True):
@@ -46,9 +52,9 @@ def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOp
         info=_describe(prepared, options),
         warnings=(
             *text_warnings(archive, store.count(NO_REPORT), options),
-            *analyser_warnings(store),
+            *list_analyser_warnings(store),
             *_length_warnings(wanted.text),
-            *(() if prepared.is_report else spelling_warnings(store, wanted.text)),
+            *(() if prepared.is_report else list_spelling_warnings(store, wanted.text)),
         ),
         channels=tuple(channels),
         explain=regions.explain if regions else None,

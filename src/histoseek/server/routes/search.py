@@ -18,7 +18,7 @@ from histoseek.rest.queries import ExplainRequest, SearchRequest
 from histoseek.rest.results import ExplainResponse, SearchResponse
 from histoseek.search.filters.facets import Facet
 from histoseek.search.filters.fields import FieldFilter as SearchedField
-from histoseek.search.filters.public import public_filter
+from histoseek.search.filters.public import parse_public_filter
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Query
 from histoseek.server.archives.registry import ArchiveEntry
@@ -122,7 +122,7 @@ def _to_options(entry: ArchiveEntry, request: SearchRequest) -> SearchOptions:
 
 
 def _check_where(where: str | None) -> Expression | None:
-    return public_filter(where) if where is not None else None
+    return parse_public_filter(where) if where is not None else None
 
 
 def _to_filters(filters: Sequence[FieldFilter]) -> list[SearchedField]:

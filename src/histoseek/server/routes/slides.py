@@ -10,7 +10,7 @@ from histoseek.archive.filters.expression import all_of, compare
 from histoseek.errors import InputError
 from histoseek.rest.archives import ImageInfo, Report, Slide, SlideChanges
 from histoseek.rest.base import Page
-from histoseek.search.filters.public import public_filter
+from histoseek.search.filters.public import parse_public_filter
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader, SlideIdInPath, Viewer, Writer
 from histoseek.server.http.responses import to_report, to_slide
 from histoseek.server.routes.image_responses import (
@@ -49,7 +49,7 @@ def list_slides(
     after: Annotated[str | None, Query(max_length=200, description="`next` of the previous page.")] = None,
 ) -> Page[Slide]:
     """Slides in the order of their ids, page by page."""
-    user_filter = public_filter(where) if where is not None else None
+    user_filter = parse_public_filter(where) if where is not None else None
     condition = all_of(user_filter, compare("slide_id", ">", after) if after else None)
     records = entry.archive.records(condition, limit + 1)
     following = records[limit - 1].slide_id if len(records) > limit else None
