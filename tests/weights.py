@@ -46,7 +46,7 @@ def small_weights(seed: int = 0, mode: Mode = "masked", *, texts: bool = False, 
         version="0",
         created="2026-01-01T00:00:00+00:00",
     )
-    return Weights.of(card, tensors)
+    return Weights.from_tensors(card, tensors)
 
 
 def write_features(folder: Path, count: int, tiles: int = 30, dimension: int = 24, seed: int = 0) -> Path:

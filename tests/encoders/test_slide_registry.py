@@ -114,7 +114,7 @@ def toy_weights() -> Weights:
         version="0",
         created="2026-01-01T00:00:00+00:00",
     )
-    return Weights.of(card, {"visual.weight": matrix()})
+    return Weights.from_tensors(card, {"visual.weight": matrix()})
 
 
 def naive_vector(archive: Archive, slide_id: str) -> np.ndarray:

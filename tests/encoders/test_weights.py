@@ -86,7 +86,9 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="has no card"):
         load_weights(path)
     other = small_weights()
-    wrong = Weights.of(replace(other.card, architecture=PathSearchArchitecture(24, 64, 4, 4, 8)), other.tensors)
+    wrong = Weights.from_tensors(
+        replace(other.card, architecture=PathSearchArchitecture(24, 64, 4, 4, 8)), other.tensors
+    )
     with pytest.raises(WeightsError, match="not those of its card's architecture"):
         wrong.build_slide_encoder()
 

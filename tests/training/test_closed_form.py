@@ -55,7 +55,7 @@ def test_ridge_solves_the_normal_equations(n: int, d: int, t: int, strength: flo
     rng = np.random.default_rng(seed)
     slides = rng.standard_normal((n, d)).astype(np.float32)
     texts = rng.standard_normal((n, t)).astype(np.float32)
-    ridge = Ridge.of(slides, texts)
+    ridge = Ridge.fit(slides, texts)
     x, y = slides.astype(float) - slides.astype(float).mean(0), texts.astype(float) - texts.astype(float).mean(0)
     eigenvalues = np.linalg.eigvalsh(x.T @ x)
     penalty = strength * eigenvalues[eigenvalues > eigenvalues.max() * 1e-10].mean()

@@ -189,7 +189,7 @@ def test_only_the_last_text_layers_are_trained() -> None:
     model = _model()
     trained = {name for name, p in model.named_parameters() if p.requires_grad and name.startswith("text_model")}
     assert trained == {"text_model.transformer.layers.1.weight", "text_model.transformer.layers.1.bias"}
-    names = set(model.trained_state())
+    names = set(model.collect_trained_state())
     assert {name for name in names if name.startswith("text_model")} == trained
     assert {f"visual.{name}" for name in model.visual.state_dict()} <= names
     assert {"logit_scale", "text_projection.weight", "text_projection.bias"} <= names

@@ -73,11 +73,11 @@ def import_checkpoint(path: Path, request: ImportRequest) -> Weights:
         raise WeightsError(path, f"is {error}", "See docs/weights.md") from error
     mode = _require_mode(family, request.mode)
     _check(path, shapes, _make_shapes(family, architecture), "slide encoder")
-    kept = {f"{VISUAL}{name}": value for name, value in visual.items()}
+    selected = {f"{VISUAL}{name}": value for name, value in visual.items()}
     text = None
     if request.text_encoder and any(name.startswith(TEXT_MODEL) for name in tensors):
-        kept |= {name: value for name, value in tensors.items() if _is_text(name)}
-        text = _text_part(path, kept, request.text_encoder, architecture)
+        selected |= {name: value for name, value in tensors.items() if _is_text(name)}
+        text = _text_part(path, selected, request.text_encoder, architecture)
     card = WeightsCard(
         name=request.name,
         architecture=architecture,
@@ -91,7 +91,7 @@ def import_checkpoint(path: Path, request: ImportRequest) -> Weights:
         version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return Weights.of(card, {name: _to_array(value) for name, value in kept.items()})
+    return Weights.from_tensors(card, {name: _to_array(value) for name, value in selected.items()})
 
 
 def _require_mode(family: SlideEncoderFamily, mode: str | None) -> str:
@@ -132,8 +132,8 @@ def _unwrap(content: Mapping[str, object]) -> dict[str, Tensor]:
         inner = content.get(wrapper)
         if isinstance(inner, dict):
             content = inner
-    named = {str(name).removeprefix("module."): value for name, value in content.items()}
-    return {name: value for name, value in named.items() if isinstance(value, torch.Tensor) or _is_known(name)}
+    values = {str(name).removeprefix("module."): value for name, value in content.items()}
+    return {name: value for name, value in values.items() if isinstance(value, torch.Tensor) or _is_known(name)}
 
 
 def _is_known(name: str) -> bool:
@@ -148,9 +148,9 @@ def _require_values(path: Path, tensors: Mapping[str, Tensor]) -> None:
         if not isinstance(value, torch.Tensor):
             raise WeightsError(path, f"{name} is a {type(value).__name__}, not a tensor")
         if value.layout != torch.strided or value.untyped_storage().nbytes() < value.numel() * value.element_size():
-            raise WeightsError(path, f"{name} is no plain tensor of shape {list(value.shape)}")
+            raise WeightsError(path, f"{name} is not a plain tensor of shape {list(value.shape)}")
         if not name.endswith(("num_batches_tracked", "position_ids")) and not value.is_floating_point():
-            raise WeightsError(path, f"{name} holds {value.dtype}, wanted floating-point numbers")
+            raise WeightsError(path, f"{name} holds {value.dtype}, expected floating-point numbers")
         if not bool(torch.isfinite(value).all()):
             raise WeightsError(path, f"{name} holds NaN or infinity")
 
@@ -166,14 +166,14 @@ def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(value.shape) for name, value in tensors.items()}
 
 
-def _check(path: Path, given: Shapes, expected: Shapes, part: str) -> None:
+def _check(path: Path, actual: Shapes, expected: Shapes, part: str) -> None:
     faults = {
-        "missing": sorted(name for name in expected if name not in given),
-        "extra": sorted(name for name in given if name not in expected),
+        "missing": sorted(name for name in expected if name not in actual),
+        "extra": sorted(name for name in actual if name not in expected),
         "of another shape": sorted(
-            f"{name} {list(given[name])} instead of {list(shape)}"
+            f"{name} {list(actual[name])} instead of {list(shape)}"
             for name, shape in expected.items()
-            if name in given and given[name] != shape
+            if name in actual and actual[name] != shape
         ),
     }
     lines = [f"{len(names)} {fault}: {_list_some(names)}" for fault, names in faults.items() if names]
@@ -181,19 +181,19 @@ def _check(path: Path, given: Shapes, expected: Shapes, part: str) -> None:
         raise WeightsError(path, f"does not fit the {part} ({'; '.join(lines)})", "See docs/weights.md")
 
 
-def _text_part(path: Path, kept: Mapping[str, Tensor], spec: str, architecture: Architecture) -> TextPart:
+def _text_part(path: Path, selected: Mapping[str, Tensor], spec: str, architecture: Architecture) -> TextPart:
     """Check the text tensors against the tower they are for."""
     from histoseek.encoders.text.registry import load_tower
 
     tower = load_tower(spec)
-    given = {name.removeprefix(TEXT_MODEL): value for name, value in kept.items() if name.startswith(TEXT_MODEL)}
-    given = {name: value for name, value in given.items() if not name.endswith("position_ids")}
-    _check(path, _shapes(given), _shapes(tower.state_dict()), f"text tower of {spec}")
+    actual = {name.removeprefix(TEXT_MODEL): value for name, value in selected.items() if name.startswith(TEXT_MODEL)}
+    actual = {name: value for name, value in actual.items() if not name.endswith("position_ids")}
+    _check(path, _shapes(actual), _shapes(tower.state_dict()), f"text tower of {spec}")
     dimension = tower.card.dimension
-    projection = kept.get(f"{TEXT_PROJECTION}weight")
+    projection = selected.get(f"{TEXT_PROJECTION}weight")
     if projection is None or tuple(projection.shape) != (architecture.dimension, dimension):
         shape = "missing" if projection is None else f"of shape {list(projection.shape)}"
-        raise WeightsError(path, f"its text_projection is {shape}, wanted [{architecture.dimension}, {dimension}]")
+        raise WeightsError(path, f"its text_projection is {shape}, expected [{architecture.dimension}, {dimension}]")
     return TextPart(spec, dimension)
 
 

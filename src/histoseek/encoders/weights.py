@@ -110,7 +110,7 @@ class Weights:
     tensors: Tensors
 
     @classmethod
-    def of(cls, card: WeightsCard, tensors: Tensors) -> Weights:
+    def from_tensors(cls, card: WeightsCard, tensors: Tensors) -> Weights:
         """New weights, with the checksum of the tensors on their card."""
         return cls(replace(card, sha256=hashlib.sha256(_serialise(tensors)).hexdigest()), tensors)
 
@@ -174,10 +174,10 @@ def load_weights(path: Path) -> Weights:
 
 def require_features(card: WeightsCard, recipe: Recipe) -> None:
     """Raise SpaceMismatch when a recipe makes other features than the weights were trained on."""
-    own = recipe.encoder.removeprefix("features:")
+    encoder = recipe.encoder.removeprefix("features:")
     trained_on = card.features.tile_encoder
-    if trained_on != "unknown" and _simplify(own) != _simplify(trained_on):
-        raise SpaceMismatch(f"weights {card.name}", "tile encoder", own, trained_on)
+    if trained_on != "unknown" and _simplify(encoder) != _simplify(trained_on):
+        raise SpaceMismatch(f"weights {card.name}", "tile encoder", encoder, trained_on)
     spacing = card.features.spacing_um_per_px
     if spacing and abs(spacing - recipe.spacing_um_per_px) > 0.01 * spacing:
         parts = f"{recipe.spacing_um_per_px:g}", f"{spacing:g}"

@@ -91,8 +91,8 @@ def _require_format(path: Path, version: int) -> None:
         raise ConfigurationError(str(path), what, advice)
 
 
-def _require_same(path: Path, stored: Identity, wanted: Identity) -> None:
-    differing = [name.replace("_", " ") for name, value in wanted.items() if stored.get(name) != value]
+def _require_same(path: Path, stored: Identity, expected: Identity) -> None:
+    differing = [name.replace("_", " ") for name, value in expected.items() if stored.get(name) != value]
     if differing:
         what = f"the checkpoint there was made with other {' and '.join(differing)}"
         raise ConfigurationError(str(path), what, "Use the same to go on, or remove it to start over")

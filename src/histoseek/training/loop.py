@@ -149,7 +149,7 @@ class TrainingLoop(Generic[Batch, E]):
         try:
             if self._task.measures_start and not self.progress.rows:
                 self.progress.rows.append(self._measure(Moment(0, 0, 0.0, (), self.progress.seconds)))
-            while self.progress.epoch <= self._settings.epochs and not self._exhausted:
+            while self.progress.epoch <= self._settings.epochs and not self._is_exhausted:
                 self._run_epoch()
         except KeyboardInterrupt:
             self._save()
@@ -170,7 +170,7 @@ class TrainingLoop(Generic[Batch, E]):
         return (self.progress.epoch - 1) * self._task.steps + self.progress.step
 
     @property
-    def _exhausted(self) -> bool:
+    def _is_exhausted(self) -> bool:
         return self.progress.epochs_without_gain >= self._settings.patience
 
     def _run_epoch(self) -> None:
@@ -240,13 +240,13 @@ def hold_interrupts() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    held: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+    signals: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: signals.append(number))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before or signal.default_int_handler)
-    if held:
+    if signals:
         signal.raise_signal(signal.SIGINT)
 
 

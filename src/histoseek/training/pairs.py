@@ -97,8 +97,8 @@ def visible_pairs(pairs: Sequence[TrainingPair], judge: SentenceJudge | None = N
     judge: asked about what the rules leave; it sees texts without identifiers only. Each text is looked at once.
     Raises EncoderError when the judge gives no usable answer.
     """
-    seen = {report: _keep_visible(report, judge) for report in dict.fromkeys(pair.report for pair in pairs)}
-    return tuple(replace(pair, report=seen[pair.report]) for pair in pairs)
+    visible = {report: _keep_visible(report, judge) for report in dict.fromkeys(pair.report for pair in pairs)}
+    return tuple(replace(pair, report=visible[pair.report]) for pair in pairs)
 
 
 def _keep_visible(report: str, judge: SentenceJudge | None) -> str:

@@ -115,13 +115,13 @@ def _tasks(slides: Floats, texts: Floats, pairs: Sequence[TrainingPair], patient
     first = np.unique(keys, return_index=True)[1]
     others = patients[:, None] != patients
     same_label, same_text = labels[:, None] == labels, keys[:, None] == keys
-    own, every = np.eye(len(pairs), dtype=np.bool_), np.ones((len(pairs),) * 2, np.bool_)
+    same_pair, every = np.eye(len(pairs), dtype=np.bool_), np.ones((len(pairs),) * 2, np.bool_)
     across, within = slides @ texts.T, texts @ texts.T
     return [
         _Task("slide->slide", "group", slides @ slides.T, others, same_label),
-        _Task("slide->report", "pair", across, every, own),
+        _Task("slide->report", "pair", across, every, same_pair),
         _Task("slide->report", "group", across[:, first], every[:, first], same_text[:, first]),
-        _Task("text->slide", "pair", across.T, every, own),
+        _Task("text->slide", "pair", across.T, every, same_pair),
         _Task("text->slide", "group", across.T, every, same_text),
         _Task("slide->report", "diagnosis", across, others, same_label),
         _Task("text->slide", "diagnosis", across.T, others, same_label),

@@ -45,8 +45,8 @@ def split_pairs(pairs: Sequence[TrainingPair], seed: int, shares: Shares) -> Spl
     if len(patients) <= sum(held_out):
         what = f"{len(patients)} patients make no train, validation and test part that share none"
         raise InputError("pairs", what, "Give pairs of at least three patients, and a larger share to train")
-    drawn = [patients[i] for i in np.random.default_rng(seed).permutation(len(patients))]
-    validation, test = set(drawn[: held_out[0]]), set(drawn[held_out[0] : sum(held_out)])
+    shuffled = [patients[i] for i in np.random.default_rng(seed).permutation(len(patients))]
+    validation, test = set(shuffled[: held_out[0]]), set(shuffled[held_out[0] : sum(held_out)])
     return Split(
         train=tuple(pair for pair in pairs if pair.patient_id not in validation | test),
         validation=tuple(pair for pair in pairs if pair.patient_id in validation),

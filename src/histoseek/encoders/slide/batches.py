@@ -79,5 +79,5 @@ def embedding_of(bag: Bag, vectors: SlideVectors) -> SlideEmbedding:
 
 def _part(bag: Bag, vector: NDArray[np.float32], weights: NDArray[np.float32], share: float) -> MosaicPart:
     top = np.argsort(-weights, kind="stable")[:TILES_KEPT]
-    kept = weights[top] / weights[top].sum()
-    return MosaicPart(vector, bag.coords[top], kept, share)
+    normalised = weights[top] / weights[top].sum()
+    return MosaicPart(vector, bag.coords[top], normalised, share)

@@ -61,13 +61,17 @@ class ModelFolder:
         Raises EncoderError when histoseek.json asks for more than those, or for what is no number of tokens.
         """
         limit = min(positions, _LONGEST_CONTEXT)
-        own = self.config(_OWN).get("context_tokens")
-        stated = own or (
+        configured = self.config(_OWN).get("context_tokens")
+        stated = configured or (
             self.config("sentence_bert_config.json").get("max_seq_length")
             or self.config("tokenizer_config.json").get("model_max_length")
             or _USUAL_CONTEXT
         )
-        if not isinstance(stated, int | float) or min(stated, limit) < _SHORTEST_CONTEXT or (own and own > limit):
+        if (
+            not isinstance(stated, int | float)
+            or min(stated, limit) < _SHORTEST_CONTEXT
+            or (configured and configured > limit)
+        ):
             what = f"a context of {stated} tokens does not fit the model"
             raise EncoderError(str(self.path), what, f"It can be {_SHORTEST_CONTEXT} to {limit}")
         return int(min(stated, limit))

@@ -69,6 +69,6 @@ def _split(spec: str) -> tuple[str, Path | None]:
 def _find_family(name: str) -> TextEncoderFamily:
     family = next((family for family in FAMILIES if family.name == name), None)
     if family is None:
-        known = tuple(family.name if family.card else f"{family.name}@/folder" for family in FAMILIES)
-        raise UnknownEncoder(name, known)
+        names = tuple(family.name if family.card else f"{family.name}@/folder" for family in FAMILIES)
+        raise UnknownEncoder(name, names)
     return family

@@ -73,11 +73,11 @@ class TextTokenizer:
 
 def check_vocabulary(where: Path, tokenizer: Tokenizer, size: int) -> None:
     """Raise EncoderError when the tokenizer knows more tokens than the model has vectors for, or no words at all."""
-    known = tokenizer.get_vocab_size()
-    if known > size:
-        what = f"the tokenizer knows {known} tokens, the model {size}"
+    known_tokens = tokenizer.get_vocab_size()
+    if known_tokens > size:
+        what = f"the tokenizer knows {known_tokens} tokens, the model {size}"
         raise EncoderError(str(where), what, "Download the model's own tokenizer files")
-    if known <= len(tokenizer.get_added_tokens_decoder()):
+    if known_tokens <= len(tokenizer.get_added_tokens_decoder()):
         # What transformers makes of a folder without tokenizer files: every word would be unknown.
         raise EncoderError(str(where), "no tokenizer in it", "Add the model's tokenizer.json")
 

@@ -25,17 +25,17 @@ def load_text_part(weights: Weights, tower: TextTower) -> None:
     """Put the text tensors of a weights file into a tower; raises WeightsError when names or shapes don't fit."""
     import torch
 
-    own, given = tower.state_dict(), weights.part(TEXT_MODEL)
-    given.pop("transformer.embeddings.position_ids", None)
-    extra = sorted(name for name in given if name not in own)
-    wrong = sorted(name for name in given if name in own and tuple(own[name].shape) != given[name].shape)
+    expected, actual = tower.state_dict(), weights.part(TEXT_MODEL)
+    actual.pop("transformer.embeddings.position_ids", None)
+    extra = sorted(name for name in actual if name not in expected)
+    wrong = sorted(name for name in actual if name in expected and tuple(expected[name].shape) != actual[name].shape)
     if extra or wrong:
         what = (
             f"its text tower does not fit {tower.card.name} ({len(extra)} unknown tensors, {len(wrong)} of other shape"
         )
         first = (extra or wrong)[0]
         raise WeightsError(weights.card.name, f"{what}, first {first})", "Use the text encoder it was trained with")
-    tower.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in given.items()}, strict=False)
+    tower.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in actual.items()}, strict=False)
 
 
 def _require_same_base(weights: Weights, tower: TextTower, spec: str) -> None:

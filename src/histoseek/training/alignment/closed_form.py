@@ -68,7 +68,7 @@ def align(archive: ArchiveFolder, seed: int = 0, reporter: Reporter | None = Non
     chosen = _choose_strength(data, seed)
     scored = _draw_rows(data.patients, seed)
     measured = _measure_recalls(data, pairs, scored, seed)
-    alignment = Ridge.of(data.slides, data.texts).alignment(chosen)
+    alignment = Ridge.fit(data.slides, data.texts).alignment(chosen)
     reencode(archive, SpaceChange(alignment=alignment), reporter or SilentReporter())
     seconds = round(time.monotonic() - started, 3)
     return AlignReport(len(pairs), int(data.patients.max()) + 1, chosen, measured, len(scored), seconds)
@@ -114,11 +114,11 @@ def _data(archive: ArchiveFolder, pairs: Sequence[TrainingPair]) -> _Data:
 def _choose_strength(data: _Data, seed: int) -> float:
     """The strength with the best mean reciprocal rank on patients that were left out; the larger of equal ones."""
     ranks = np.zeros(len(STRENGTHS))
-    for held in _split_folds(data.patients, seed):
-        train, test = data.part(np.flatnonzero(~held)), data.part(np.flatnonzero(held))
-        ridge = Ridge.of(train.slides, train.texts)
+    for is_test in _split_folds(data.patients, seed):
+        train, test = data.part(np.flatnonzero(~is_test)), data.part(np.flatnonzero(is_test))
+        ridge = Ridge.fit(train.slides, train.texts)
         for i, strength in enumerate(STRENGTHS):
-            ranks[i] += held.sum() * _reciprocal_rank(ridge.alignment(strength), test, train)
+            ranks[i] += is_test.sum() * _reciprocal_rank(ridge.alignment(strength), test, train)
     best = np.flatnonzero(ranks >= ranks.max() * (1 - 1e-9)).max()
     return STRENGTHS[int(best)]
 
@@ -128,18 +128,18 @@ def _reciprocal_rank(alignment: Alignment, test: _Data, train: _Data) -> float:
     texts, codes = np.concatenate([test.texts, train.texts]), np.concatenate([test.texts_same, train.texts_same])
     distinct, first = np.unique(codes, return_index=True)
     similarity = alignment.slides(test.slides) @ alignment.texts(texts[first]).T
-    own = similarity[np.arange(len(test.slides)), np.searchsorted(distinct, test.texts_same)]
-    return float((1 / (1 + (similarity > own[:, None]).sum(1))).mean())
+    right = similarity[np.arange(len(test.slides)), np.searchsorted(distinct, test.texts_same)]
+    return float((1 / (1 + (similarity > right[:, None]).sum(1))).mean())
 
 
 def _project_held_out(data: _Data, scored: Ints, seed: int) -> tuple[Floats, Floats]:
     """Slides and reports of the scored pairs in shared spaces that were fitted without their patients."""
     size = data.texts.shape[1]
     slides, texts = np.zeros((len(scored), size), np.float32), np.zeros((len(scored), size), np.float32)
-    for held in _split_folds(data.patients, seed + 1):
-        rest = data.part(np.flatnonzero(~held))
-        alignment = Ridge.of(rest.slides, rest.texts).alignment(_choose_strength(rest, seed))
-        rows = np.flatnonzero(held[scored])
+    for is_test in _split_folds(data.patients, seed + 1):
+        rest = data.part(np.flatnonzero(~is_test))
+        alignment = Ridge.fit(rest.slides, rest.texts).alignment(_choose_strength(rest, seed))
+        rows = np.flatnonzero(is_test[scored])
         slides[rows] = alignment.slides(data.slides[scored[rows]])
         texts[rows] = alignment.texts(data.texts[scored[rows]])
     return slides, texts
@@ -148,8 +148,8 @@ def _project_held_out(data: _Data, scored: Ints, seed: int) -> tuple[Floats, Flo
 def _split_folds(patients: Ints, seed: int) -> list[NDArray[np.bool_]]:
     """For each fold, which rows are held out; no patient is in two folds."""
     distinct = np.unique(patients)
-    drawn = np.random.default_rng(seed).permutation(distinct)
-    return [np.isin(patients, part) for part in np.array_split(drawn, FOLDS)]
+    shuffled = np.random.default_rng(seed).permutation(distinct)
+    return [np.isin(patients, part) for part in np.array_split(shuffled, FOLDS)]
 
 
 def _draw_rows(patients: Ints, seed: int) -> Ints:

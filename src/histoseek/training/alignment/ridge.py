@@ -31,7 +31,7 @@ class Ridge:
     covariance: Doubles
 
     @classmethod
-    def of(cls, slides: Floats, texts: Floats) -> Ridge:
+    def fit(cls, slides: Floats, texts: Floats) -> Ridge:
         """Decompose n slide vectors [n, D] and their texts' vectors [n, T]."""
         slide_mean, text_mean = slides.mean(0, dtype=np.float64), texts.mean(0, dtype=np.float64)
         centred, aims = slides - slide_mean, texts - text_mean
@@ -40,8 +40,8 @@ class Ridge:
         else:
             _, singular, rows = np.linalg.svd(centred, full_matrices=False)
             variances, axes = singular**2, rows.T
-        kept = variances > variances.max() * 1e-10
-        axes, variances = axes[:, kept], variances[kept]
+        significant = variances > variances.max() * 1e-10
+        axes, variances = axes[:, significant], variances[significant]
         return cls(slide_mean, text_mean, axes, variances, axes.T @ (centred.T @ aims))
 
     def matrix(self, strength: float) -> Doubles:

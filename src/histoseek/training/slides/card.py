@@ -36,7 +36,7 @@ def make_weights(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         metrics=tuple(_metric(recall) for recall in result.test.after.recalls if recall.queries),
     )
-    return Weights.of(card, tensors)
+    return Weights.from_tensors(card, tensors)
 
 
 def _counts(result: TrainingResult) -> str:

@@ -80,7 +80,7 @@ def join_world(device: torch.device) -> Iterator[World]:
         yield World(0, 1, device)
         return
     if device.type == "cuda":
-        device = _own_gpu(int(os.environ["LOCAL_RANK"]))
+        device = _choose_gpu(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield World(distributed.get_rank(), size, device)
@@ -88,7 +88,7 @@ def join_world(device: torch.device) -> Iterator[World]:
         distributed.destroy_process_group()
 
 
-def _own_gpu(number: int) -> torch.device:
+def _choose_gpu(number: int) -> torch.device:
     if number >= torch.cuda.device_count():
         what = f"process {number + 1} of this machine has no GPU, there are {torch.cuda.device_count()}"
         raise ConfigurationError("torchrun", what, "Start one process a GPU: --nproc-per-node gpu")

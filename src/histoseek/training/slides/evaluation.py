@@ -53,10 +53,10 @@ class Evaluator:
 
     def _slides(self, model: SlideTextModel, pairs: Sequence[TrainingPair], chunk: int) -> tuple[Tensor, Tensor]:
         """Global vectors [n, D] and the mosaics' own similarity [n]."""
-        own = pairs[self._world.share(len(pairs))]
+        part = pairs[self._world.share(len(pairs))]
         rows = [torch.empty(0, model.architecture.dimension, device=self._compute.device)]
         similarity = [torch.empty(0, device=self._compute.device)]
-        for bags in self._loader.batches(list(_chunks(own, chunk)), EVALUATION):
+        for bags in self._loader.batches(list(_chunks(part, chunk)), EVALUATION):
             with self._compute.autocast():
                 vectors = model.slides(move_bags(bags, self._compute.device))
             rows.append(vectors.global_vectors.float())
@@ -68,9 +68,9 @@ class Evaluator:
         distinct, places = np.unique([pair.text_key for pair in pairs], return_index=True)
         reports = [pairs[place].report for place in places]
         row = {key: i for i, key in enumerate(distinct)}
-        own = reports[self._world.share(len(reports))]
+        part = reports[self._world.share(len(reports))]
         rows = [torch.empty(0, model.architecture.dimension, device=self._compute.device)]
-        for texts in _chunks(own, chunk):
+        for texts in _chunks(part, chunk):
             with self._compute.autocast():
                 rows.append(model.texts(model.text_model.tokens(texts)).float())
         return self._world.gather(torch.cat(rows))[[row[pair.text_key] for pair in pairs]]

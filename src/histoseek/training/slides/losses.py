@@ -22,8 +22,8 @@ def contrastive_loss(slides: Tensor, texts: Tensor, logit_scale: Tensor, alike: 
     are left out of the denominators, and each pair's own report stays its only right answer.
     """
     logits = logit_scale.exp() * slides.float() @ texts.float().T
-    own = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
-    logits = logits.masked_fill(alike & ~own, -torch.inf)
+    diagonal = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
+    logits = logits.masked_fill(alike & ~diagonal, -torch.inf)
     right = torch.arange(len(logits), device=logits.device)
     return (functional.cross_entropy(logits, right) + functional.cross_entropy(logits.T, right)) / 2
 

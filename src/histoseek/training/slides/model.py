@@ -51,11 +51,11 @@ class SlideTextModel(nn.Module):
         """Report vectors [B, D] of length one, in the space of the slides' global vectors."""
         return nn.functional.normalize(self.text_projection(self.text_model(tokens)), dim=-1)
 
-    def trained_parameters(self) -> list[nn.Parameter]:
+    def list_trained_parameters(self) -> list[nn.Parameter]:
         """All parameters that training changes, in a fixed order."""
         return [parameter for parameter in self.parameters() if parameter.requires_grad]
 
-    def trained_state(self) -> dict[str, Tensor]:
+    def collect_trained_state(self) -> dict[str, Tensor]:
         """Copies, on the CPU, of all tensors that training changes, under their published names."""
         frozen = {f"text_model.{name}" for name, p in self.text_model.named_parameters() if not p.requires_grad}
         frozen |= {f"text_model.{name}" for name, _ in self.text_model.named_buffers()}
@@ -66,5 +66,5 @@ class SlideTextModel(nn.Module):
         }
 
     def load_trained_state(self, state: Mapping[str, Tensor]) -> None:
-        """Put back what `trained_state` gave."""
+        """Put back what `collect_trained_state` gave."""
         self.load_state_dict({**self.state_dict(), **state})

@@ -56,7 +56,7 @@ def run_training(
             raise ConfigurationError(f"batch={settings.batch}", what, "Start fewer processes, or take a larger batch")
         compute = Compute(world.device, compute.bf16)
         model = _model(tower, settings, loader.dimension(split.train[0]), compute)
-        start = model.trained_state()
+        start = model.collect_trained_state()
         identity = identify_training(settings, pairs, f"{tower.card.name} {tower.card.version} {tower.weights_hash}")
         watched = reporter if world.first else SilentReporter()
         task = SlideTask(model, loader, split, settings, world, compute)

@@ -83,7 +83,7 @@ class ContrastiveStep:
         self._diversity = diversity
         self._seed = seed
         self._statistics = BatchStatistics(model.visual)
-        self._shared = [p for p in model.trained_parameters() if p is not model.logit_scale]
+        self._shared = [p for p in model.list_trained_parameters() if p is not model.logit_scale]
         self.micro_batch = micro_batch
 
     def gradients(self, batch: Batch, step: int) -> StepLoss:

@@ -60,11 +60,11 @@ class SlideTask(TrainingTask[Batch, EpochRow]):
 
     def parameters(self) -> list[nn.Parameter]:
         """Those of the model."""
-        return self._model.trained_parameters()
+        return self._model.list_trained_parameters()
 
     def state(self) -> dict[str, Tensor]:
         """That of the model, under published names."""
-        return self._model.trained_state()
+        return self._model.collect_trained_state()
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Put back what `state` gave."""
@@ -81,8 +81,8 @@ class SlideTask(TrainingTask[Batch, EpochRow]):
         order = np.random.default_rng([self._settings.seed, epoch]).permutation(len(self._train))
         size = self._settings.batch
         batches = [order[at * size : (at + 1) * size] for at in range(begin, self.steps)]
-        own = [[self._train[i] for i in rows[self._world.share(size)]] for rows in batches]
-        for rows, pairs, bags in zip(batches, own, self._loader.batches(own, epoch), strict=True):
+        local_pairs = [[self._train[i] for i in rows[self._world.share(size)]] for rows in batches]
+        for rows, pairs, bags in zip(batches, local_pairs, self._loader.batches(local_pairs, epoch), strict=True):
             codes = (code[torch.from_numpy(rows)] for code in self._codes)
             yield Batch(bags, tuple(pair.report for pair in pairs), *codes)
 

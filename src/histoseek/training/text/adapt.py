@@ -109,11 +109,11 @@ def _run(
     from histoseek.training.text.task import AdaptTask
 
     base = {name: value.detach().cpu().clone() for name, value in tower.state_dict().items()}
-    named = f"{tower.card.name} {tower.card.version} {tower.weights_hash}"
+    encoder = f"{tower.card.name} {tower.card.version} {tower.weights_hash}"
     train, validation = (
         Drawer(part, vocabulary, settings.statements, settings.seed) for part in (split.train, split.validation)
     )
-    identity = identify_adaptation(settings, corpus, vocabulary.fingerprint, named)
+    identity = identify_adaptation(settings, corpus, vocabulary.fingerprint, encoder)
     task = AdaptTask(tower, train, validation, settings, choose_compute(settings.device))
     progress = TrainingLoop(task, settings, WorkFolder(work), identity, reporter).run()
     tower.load_state_dict({**base, **_blend(base, progress.best_weights, settings.blend)})

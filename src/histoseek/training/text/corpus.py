@@ -98,10 +98,10 @@ def split_corpus(corpus: Corpus, share: float, seed: int) -> CorpusSplit:
         what = "all texts belong to one case, so none can be held out"
         raise InputError("reports", what, "Give reports of several cases")
     count = min(max(1, round(share * len(groups))), len(groups) - 1)
-    held = {groups[place] for place in np.random.default_rng(seed).permutation(len(groups))[:count]}
+    validation_groups = {groups[place] for place in np.random.default_rng(seed).permutation(len(groups))[:count]}
     return CorpusSplit(
-        tuple(text for text in corpus.texts if text.group not in held),
-        tuple(text for text in corpus.texts if text.group in held),
+        tuple(text for text in corpus.texts if text.group not in validation_groups),
+        tuple(text for text in corpus.texts if text.group in validation_groups),
     )
 
 

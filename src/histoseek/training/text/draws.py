@@ -63,9 +63,9 @@ class Drawer:
         """The draw at a place of an epoch, None where its text yields none."""
         rng = np.random.default_rng([self._seed, epoch, place])
         for _ in range(_TRIES):
-            made = self._draw_statement(rng) if place >= len(self._texts) else self._draw_from_report(place, rng)
-            if made is not None and made.anchor.key != made.positive.key:
-                return made
+            draw = self._draw_statement(rng) if place >= len(self._texts) else self._draw_from_report(place, rng)
+            if draw is not None and draw.anchor.key != draw.positive.key:
+                return draw
         return None
 
     def _draw_statement(self, rng: Rng) -> Draw | None:
@@ -79,13 +79,13 @@ class Drawer:
             return self._draw_parts(text, rng)
         if kind == "facts":
             return self._draw_same_facts(place, rng)
-        seen = self._shorten(text, rng)
+        passage = self._shorten(text, rng)
         if kind == "query":
-            query = query_about(seen, rng, self._vocabulary)
-            return None if query is None else Draw("query", query, seen, self._oppose(query, seen, rng))
-        written = paraphrase_sentences(seen.text.split("\n"), rng, self._vocabulary)
-        other = read_passage(written, self._vocabulary, text.whole)
-        return Draw("paraphrase", seen, other, self._oppose(seen, seen, rng))
+            query = query_about(passage, rng, self._vocabulary)
+            return None if query is None else Draw("query", query, passage, self._oppose(query, passage, rng))
+        paraphrase = paraphrase_sentences(passage.text.split("\n"), rng, self._vocabulary)
+        other = read_passage(paraphrase, self._vocabulary, text.whole)
+        return Draw("paraphrase", passage, other, self._oppose(passage, passage, rng))
 
     def _draw_parts(self, text: CorpusText, rng: Rng) -> Draw | None:
         """Two sections, or the sentences dealt out in two."""
@@ -117,8 +117,8 @@ class Drawer:
 
     def _oppose(self, anchor: Passage, like: Passage, rng: Rng) -> tuple[Passage, ...]:
         """A passage like a given one, changed so that it opposes the anchor."""
-        made = find_opposite(like, rng, self._vocabulary)
-        return (made,) if made is not None and opposes(made, anchor) else ()
+        opposite = find_opposite(like, rng, self._vocabulary)
+        return (opposite,) if opposite is not None and opposes(opposite, anchor) else ()
 
     def _shorten(self, text: CorpusText, rng: Rng) -> Passage:
         """The report, or of a long one some sentences."""
@@ -139,9 +139,9 @@ def _cut(sentences: Sequence[str], rng: Rng) -> tuple[str, ...]:
     if _words(sentences) <= _LONGEST_WORDS:
         return tuple(sentences)
     start = int(rng.integers(len(sentences)))
-    kept = [" ".join(sentences[start].split()[:_LONGEST_WORDS])]
+    window = [" ".join(sentences[start].split()[:_LONGEST_WORDS])]
     for sentence in sentences[start + 1 :]:
-        if _words([*kept, sentence]) > _LONGEST_WORDS:
+        if _words([*window, sentence]) > _LONGEST_WORDS:
             break
-        kept.append(sentence)
-    return tuple(kept)
+        window.append(sentence)
+    return tuple(window)

@@ -87,11 +87,11 @@ def save_adaptation(
     try:
         make_folder(folder.parent)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as name:
-            made = Path(name) / folder.name
-            card = _fill(made, adaptation, folder, files_sha256, data, licence)
+            temporary = Path(name) / folder.name
+            card = _fill(temporary, adaptation, folder, files_sha256, data, licence)
             if folder.is_dir():
                 folder.rmdir()
-            made.rename(folder)
+            temporary.rename(folder)
         fsync_path(folder.parent)
     except OSError as error:
         raise ConfigurationError(f"--out {folder}", error.strerror or "cannot be written", "Choose another") from error
@@ -99,31 +99,31 @@ def save_adaptation(
 
 
 def _fill(
-    made: Path, adaptation: Adaptation, folder: Path, files_sha256: Sequence[str], data: str, licence: str
+    temporary: Path, adaptation: Adaptation, folder: Path, files_sha256: Sequence[str], data: str, licence: str
 ) -> AdaptationCard:
-    made.mkdir()
-    _write_model(adaptation.tower, made)
+    temporary.mkdir()
+    _write_model(adaptation.tower, temporary)
     kind = _loader(adaptation.tower)
-    own = adaptation.tower.card
-    weights = ModelFolder(made).fingerprint(own.pooling, own.context_tokens)
+    base = adaptation.tower.card
+    weights = ModelFolder(temporary).fingerprint(base.pooling, base.context_tokens)
     card = _card(adaptation, f"{kind}@{os.path.abspath(folder)}", weights, files_sha256, data, licence)  # noqa: PTH100
-    write_atomic(made / CARD, json.dumps(asdict(card), indent=1, allow_nan=False).encode())
+    write_atomic(temporary / CARD, json.dumps(asdict(card), indent=1, allow_nan=False).encode())
     return card
 
 
-def _write_model(tower: TextTower, made: Path) -> None:
+def _write_model(tower: TextTower, temporary: Path) -> None:
     base = Path(str(tower.transformer.name_or_path))
     copied = [name for name in _TOKENIZER_FILES if (base / name).is_file()]
     if not copied:
         raise EncoderError(str(base), "no tokenizer files in it", "Add the model's tokenizer.json")
     for name in copied:
-        shutil.copyfile(base / name, made / name)
-    tower.transformer.config.save_pretrained(made)
+        shutil.copyfile(base / name, temporary / name)
+    tower.transformer.config.save_pretrained(temporary)
     tensors = {name: value.contiguous() for name, value in tower.transformer.state_dict().items()}
-    write_atomic(made / "model.safetensors", save(tensors, {"format": "pt"}))
+    write_atomic(temporary / "model.safetensors", save(tensors, {"format": "pt"}))
     facts = {"pooling": tower.card.pooling, "context_tokens": tower.card.context_tokens}
-    write_atomic(made / "histoseek.json", json.dumps(facts).encode())
-    for path in made.iterdir():
+    write_atomic(temporary / "histoseek.json", json.dumps(facts).encode())
+    for path in temporary.iterdir():
         fsync_path(path)
 
 

@@ -23,8 +23,8 @@ def masked_info_nce(anchors: Tensor, candidates: Tensor, negatives: Tensor, temp
     The right answer of anchor i is candidate i; of the others only those with negatives[i, j], bool [B, C], are in
     its denominator. An anchor without negatives adds nothing.
     """
-    own = torch.eye(*negatives.shape, dtype=torch.bool, device=negatives.device)
-    logits = (anchors.float() @ candidates.float().T / temperature).masked_fill(~(negatives | own), -torch.inf)
+    diagonal = torch.eye(*negatives.shape, dtype=torch.bool, device=negatives.device)
+    logits = (anchors.float() @ candidates.float().T / temperature).masked_fill(~(negatives | diagonal), -torch.inf)
     return functional.cross_entropy(logits, torch.arange(len(logits), device=logits.device))
 
 
@@ -32,9 +32,9 @@ def draws_loss(draws: Sequence[Draw], vectors: Tensor, temperature: float) -> Te
     """Both directions' mean for B draws; vectors [2 B + N, D] of their `passages`, of length one."""
     count = len(draws)
     anchors, positives, others = vectors[:count], vectors[count : 2 * count], vectors[count:]
-    seen = list_passages(draws)
-    negatives = find_negatives(seen[:count], seen[count:]).to(vectors.device)
-    back = find_negatives(seen[count : 2 * count], seen[:count]).to(vectors.device)
+    passages = list_passages(draws)
+    negatives = find_negatives(passages[:count], passages[count:]).to(vectors.device)
+    back = find_negatives(passages[count : 2 * count], passages[:count]).to(vectors.device)
     forth = masked_info_nce(anchors, others, negatives, temperature)
     return (forth + masked_info_nce(positives, anchors, back, temperature)) / 2
 

@@ -37,9 +37,9 @@ def find_opposite(whole: Passage, rng: Rng, vocabulary: Vocabulary) -> Passage |
     rules: tuple[Change, ...] = (deny, affirm, change_grade, change_diagnosis)
     for _ in range(_CHANGES_TRIED):
         rule = rules[int(rng.integers(len(rules)))]
-        made = read_passage(rule(whole.text, rng, vocabulary), vocabulary)
-        if opposes(made, whole):
-            return made
+        opposite = read_passage(rule(whole.text, rng, vocabulary), vocabulary)
+        if opposes(opposite, whole):
+            return opposite
     return None
 
 
@@ -57,9 +57,9 @@ def deny(text: str, rng: Rng, vocabulary: Vocabulary) -> str:
         return f"{text[: mention.end]} {verb[0]} not {verb[1]}{behind[stated.end() :]}"
     form = _DENIALS[int(rng.integers(len(_DENIALS)))]
     lowered = term[0].lower() + term[1:] if term[1:2].islower() else term
-    written = form.format(lowered)
-    written = written[0].upper() + written[1:] if term[0].isupper() else written
-    return text[: mention.start] + written + behind
+    denial = form.format(lowered)
+    denial = denial[0].upper() + denial[1:] if term[0].isupper() else denial
+    return text[: mention.start] + denial + behind
 
 
 def affirm(text: str, rng: Rng, vocabulary: Vocabulary) -> str:

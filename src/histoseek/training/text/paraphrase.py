@@ -69,8 +69,8 @@ def with_synonyms(text: str, rng: Rng, vocabulary: Vocabulary) -> str:
 def put_surface(text: str, start: int, end: int, surface: Surface) -> str:
     """text[start:end] written otherwise, with a capital where it had one."""
     was_capital = text[start].isupper() and not surface.exact
-    written = surface.text[0].upper() + surface.text[1:] if was_capital else surface.text
-    return text[:start] + written + text[end:]
+    wording = surface.text[0].upper() + surface.text[1:] if was_capital else surface.text
+    return text[:start] + wording + text[end:]
 
 
 def respell(text: str, rng: Rng) -> str:

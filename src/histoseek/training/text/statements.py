@@ -50,9 +50,9 @@ def statement_triple(
 
 def query_about(whole: Passage, rng: Rng, vocabulary: Vocabulary) -> Passage | None:
     """A short query that a report answers: one or two of the most specific concepts it affirms, in any wording."""
-    named = [fact[1:] for fact in whole.facts if fact.startswith("+")]
+    affirmed = [fact[1:] for fact in whole.facts if fact.startswith("+")]
     concepts = sorted(
-        concept for concept in vocabulary.keep_most_specific(sorted(named)) if vocabulary[concept].kind in _STATED
+        concept for concept in vocabulary.keep_most_specific(sorted(affirmed)) if vocabulary[concept].kind in _STATED
     )
     if not concepts:
         return None

@@ -99,14 +99,14 @@ class AdaptTask(TrainingTask[list[Draw], AdaptEpoch]):
 
     def _validation_batches(self) -> Iterator[list[Draw]]:
         order = np.random.default_rng(self._settings.seed).permutation(len(self._validation))
-        drawn = _draw_all(self._validation, order, _VALIDATION_EPOCH)
-        for start in range(0, len(drawn), self._settings.batch):
-            yield drawn[start : start + self._settings.batch]
+        draws = _draw_all(self._validation, order, _VALIDATION_EPOCH)
+        for start in range(0, len(draws), self._settings.batch):
+            yield draws[start : start + self._settings.batch]
 
 
 def _draw_all(drawer: Drawer, places: Sequence[int] | np.ndarray, epoch: int) -> list[Draw]:
-    made = (drawer.draw(int(place), epoch) for place in places)
-    return [draw for draw in made if draw is not None]
+    candidates = (drawer.draw(int(place), epoch) for place in places)
+    return [draw for draw in candidates if draw is not None]
 
 
 def _freeze_others(tower: TextTower, layers: int) -> dict[str, nn.Parameter]:

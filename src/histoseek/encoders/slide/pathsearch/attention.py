@@ -34,8 +34,8 @@ class AttentionLayer(nn.Module):
             dim=dimension, dim_head=dimension // heads, heads=heads, num_landmarks=dimension // 2, dropout=0.1
         )
 
-    def reference(self, tokens: Tensor, wanted: slice) -> Tensor:
-        """The wanted ones of tokens [N, D], attending to all: what the library's layer gives for a batch of one.
+    def reference(self, tokens: Tensor, selection: slice) -> Tensor:
+        """A selection of tokens [N, D], attending to all: what the library's layer gives for a batch of one.
 
         As there, zeros are put in front until landmarks divide the tokens; they count as keys.
         """
@@ -45,9 +45,9 @@ class AttentionLayer(nn.Module):
         means = normed.unflatten(0, (landmarks, -1)).mean(dim=1)
         values = linear(normed, self._projections().value)
         mix = prepare_mixing(normed, means, values, self._projections())
-        mixed = by_rows(mix, normed[padding:][wanted])
-        mixed += self._along(values)[padding:][wanted]
-        return self._out(mixed).add_(tokens[wanted])
+        mixed = by_rows(mix, normed[padding:][selection])
+        mixed += self._along(values)[padding:][selection]
+        return self._out(mixed).add_(tokens[selection])
 
     def masked(self, rows: Tensor, lengths: tuple[int, ...]) -> Tensor:
         """Rows [R, D] of bags of these lengths, one after the other, each attending within its bag."""

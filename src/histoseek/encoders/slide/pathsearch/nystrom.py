@@ -52,10 +52,10 @@ def prepare_mixing(rows: Tensor, means: Tensor, values: Tensor, projections: Pro
     key_marks = _by_head(linear(means, projections.key), heads).flatten(0, 1)
     keys = linear(rows, projections.key)
     query_heads, key_heads, value_heads = (_by_head(each, heads)[None] for each in (query_marks, keys, values))
-    seen = F.scaled_dot_product_attention(query_heads, key_heads, value_heads, scale=1.0)
-    seen = seen[0].transpose(0, 1).flatten(1)
+    landmark_values = F.scaled_dot_product_attention(query_heads, key_heads, value_heads, scale=1.0)
+    landmark_values = landmark_values[0].transpose(0, 1).flatten(1)
     between = _softmax(per_head(query_marks, key_marks, heads), heads)
-    return Mixing(query, key_marks, pseudo_inverse_times(between, seen, heads).T, heads)
+    return Mixing(query, key_marks, pseudo_inverse_times(between, landmark_values, heads).T, heads)
 
 
 def pseudo_inverse_times(matrices: Tensor, values: Tensor, heads: int) -> Tensor:

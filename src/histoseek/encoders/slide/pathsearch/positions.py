@@ -53,15 +53,15 @@ class PositionalBlock(nn.Module):
         around = F.conv2d(grid[None].permute(0, 3, 1, 2), weight, bias, padding=REACH, groups=len(weight))
         return around[0].permute(1, 2, 0).flatten(0, 1)
 
-    def _gather(self, held: Tensor, keys: Tensor, width: int) -> Tensor:
-        """The same for occupied cells alone: held [C, D] at ascending keys row * width + column."""
+    def _gather(self, values: Tensor, keys: Tensor, width: int) -> Tensor:
+        """The same for occupied cells alone: values [C, D] at ascending keys row * width + column."""
         weight, bias = self._merge_kernels()
         taps = weight.flatten(1).T
         tap, here, there = _neighbours(keys, width)
-        around = bias.expand(len(held), -1).clone()
+        around = bias.expand(len(values), -1).clone()
         for pairs in torch.arange(len(tap), device=tap.device).split(_PAIRS_AT_ONCE):
-            seen = held.index_select(0, there[pairs]) * taps.index_select(0, tap[pairs])
-            around.index_add_(0, here[pairs], seen)
+            weighted = values.index_select(0, there[pairs]) * taps.index_select(0, tap[pairs])
+            around.index_add_(0, here[pairs], weighted)
         return around
 
 
@@ -89,7 +89,7 @@ def _neighbours(keys: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
     spaced = row * (width + REACH) + column
     offsets = torch.arange(-REACH, REACH + 1, device=keys.device)
     shifts = (offsets[:, None] * (width + REACH) + offsets).flatten()
-    wanted = spaced + shifts[:, None]
-    position = torch.searchsorted(spaced, wanted).clamp_(max=len(keys) - 1)
-    tap, here = (spaced[position] == wanted).nonzero(as_tuple=True)
+    shifted = spaced + shifts[:, None]
+    position = torch.searchsorted(spaced, shifted).clamp_(max=len(keys) - 1)
+    tap, here = (spaced[position] == shifted).nonzero(as_tuple=True)
     return tap, here, position[tap, here]
