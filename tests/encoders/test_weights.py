@@ -161,8 +161,8 @@ def test_a_checkpoint_that_does_not_fit_names_what_is_wrong(tmp_path: Path) -> N
     assert "cls_token holds NaN" in reason({**state, "visual.cls_token": torch.full((1, 1, 32), torch.nan)})
     assert "holds torch.int64" in reason({**state, "visual.cls_token": torch.ones(1, 1, 32, dtype=torch.int64)})
     assert "is a str, not a tensor" in reason({**state, "visual.note": "text"})
-    assert "is no plain tensor" in reason({**state, "visual.cls_token": torch.zeros(1, 1, 32).to_sparse()})
-    assert "is no plain tensor" in reason({**state, "visual.proj.0.weight": torch.zeros(1, 1).expand(10**6, 10**6)})
+    assert "is not a plain tensor" in reason({**state, "visual.cls_token": torch.zeros(1, 1, 32).to_sparse()})
+    assert "is not a plain tensor" in reason({**state, "visual.proj.0.weight": torch.zeros(1, 1).expand(10**6, 10**6)})
     torch.save({1: torch.zeros(2), **state}, tmp_path / "numbered.pt")
     assert import_checkpoint(tmp_path / "numbered.pt", REQUEST).card.architecture == SMALL
 

@@ -34,7 +34,6 @@ def calibrate(
     are weighted. The figures that it prints are measured on patients that were held out.
     """
     from histoseek.api import Archive
-    from histoseek.archive.archive_fusion import load_usable_fusion
     from histoseek.jsonable import plain
     from histoseek.progress import terminal_progress
 
@@ -44,11 +43,11 @@ def calibrate(
     if as_json:
         print(json.dumps(plain(calibration), indent=1))
         return
-    fusion = last_fusion(opened)
-    print_calibration(calibration, fusion.of(distance) if fusion else None)
+    fusion = load_usable_fusion(opened)
+    print_calibration(calibration, fusion.find(distance) if fusion else None)
 
 
-def print_calibration(calibration: Calibration, parts: PartsOfDistance | None = None) -> None:
+def print_calibration(calibration: Calibration, parts: DistanceParts | None = None) -> None:
     """Print what was learned, and how good it is."""
     if parts:
         _print_share(parts)

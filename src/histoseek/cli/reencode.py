@@ -51,8 +51,8 @@ def reencode(
         print(f"note: {note}")
 
 
-def _read_change(weights: str | None, untrained: bool, text_encoder: str | None) -> Change:
-    from histoseek.archive.spaces import Change
+def _read_change(weights: str | None, untrained: bool, text_encoder: str | None) -> SpaceChange:
+    from histoseek.archive.space_folders import SpaceChange
     from histoseek.encoders.library import find_weights
 
     if weights is not None and untrained:
@@ -63,4 +63,4 @@ def _read_change(weights: str | None, untrained: bool, text_encoder: str | None)
     trained = find_weights(weights) if weights is not None else None
     if trained and trained.card.text and text_encoder is None:
         text_encoder = trained.card.text.encoder
-    return Change(trained, untrained, text_encoder)
+    return SpaceChange(trained, untrained, text_encoder)

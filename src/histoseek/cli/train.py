@@ -151,7 +151,7 @@ def _load_pairs(
     from histoseek.api import Archive
 
     opened = Archive.open(archive or Path())
-    space, recipe = opened.settled_space, opened.recipe
+    space, recipe = opened.require_space(), opened.recipe
     feature_space = FeatureSpace(recipe.encoder.removeprefix("features:"), recipe.spacing_um_per_px, space.tile_edge_px)
     return archive_pairs(opened), feature_space
 
