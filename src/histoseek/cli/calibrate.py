@@ -34,6 +34,7 @@ def calibrate(
     are weighted. The figures that it prints are measured on patients that were held out.
     """
     from histoseek.api import Archive
+    from histoseek.archive.archive_fusion import load_usable_fusion
     from histoseek.jsonable import plain
     from histoseek.progress import terminal_progress
 
