@@ -23,7 +23,7 @@ ArchiveOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 WhereOption = Annotated[
-    str | None, typer.Option("--where", help="SQL filter on the metadata, e.g. \"organ = 'lung' AND age > 50\".")
+    str | None, typer.Option("--where", help="Filter on the metadata, e.g. \"organ = 'lung' AND age > 50\".")
 ]
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, max=64, help="Number of threads that read tiles.")]
 ReportsOption = Annotated[

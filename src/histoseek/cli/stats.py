@@ -22,7 +22,7 @@ def stats(
     ] = False,
     queries: Annotated[int, typer.Option(min=1, help="Number of slides to search with for --recall.")] = 200,
     where: Annotated[
-        str | None, typer.Option(help="SQL filter on the metadata, applied in the searches of --recall.")
+        str | None, typer.Option(help="Filter on the metadata, applied in the searches of --recall.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
