@@ -25,25 +25,25 @@ def main() -> None:
     parser.add_argument("--slides", type=Path, help="a folder of your own slides, instead of simulated ones")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    archive = own_archive(arguments) if arguments.slides else simulated_archive(arguments.out)
+    archive = index_own_slides(arguments) if arguments.slides else simulate_archive(arguments.out)
     records = archive.records()
     for record in records[:: max(1, len(records) // 3)][:3]:
-        show(archive.search(like=record.slide_id, k=3))
+        print_results(archive.search(like=record.slide_id, k=3))
     if any(record.report for record in records):
-        show(archive.search(text="papillary carcinoma", k=3))
+        print_results(archive.search(text="papillary carcinoma", k=3))
     page = arguments.out / "results.html"
     page.write_text(render_page(archive.search(like=records[0].slide_id), "histoseek demo"), encoding="utf-8")
     print(f"\nResult page, open it in a browser: {page.resolve()}")
     print(f"All of it, to search and look around:  {Path(sys.executable).parent}/histoseek serve {archive.path}")
 
 
-def simulated_archive(out: Path) -> Archive:
+def simulate_archive(out: Path) -> Archive:
     print("The slides of this demo are SIMULATED: drawn by a program, no real tissue, no patients.")
     spec = CohortSpec(patients=PATIENTS, slides_per_patient=SLIDES_PER_PATIENT, sites=2, size_px=2048)
     folder = out / "simulated-slides"
     with terminal_progress("drawing slides", total=PATIENTS * SLIDES_PER_PATIENT) as reporter:
         write_cohort(spec, folder, reporter)
-    archive = indexed(out / "simulated.archive", folder, folder / "metadata.csv", folder / "reports.csv")
+    archive = index_folder(out / "simulated.archive", folder, folder / "metadata.csv", folder / "reports.csv")
     try:
         archive.calibrate()
     except HistoseekError as error:
@@ -51,11 +51,11 @@ def simulated_archive(out: Path) -> Archive:
     return archive
 
 
-def own_archive(arguments: argparse.Namespace) -> Archive:
-    return indexed(arguments.out / "own.archive", arguments.slides, None, None)
+def index_own_slides(arguments: argparse.Namespace) -> Archive:
+    return index_folder(arguments.out / "own.archive", arguments.slides, None, None)
 
 
-def indexed(path: Path, slides: Path, metadata: Path | None, reports: Path | None) -> Archive:
+def index_folder(path: Path, slides: Path, metadata: Path | None, reports: Path | None) -> Archive:
     archive = Archive.open(path) if (path / "archive.json").exists() else Archive.create(path)
     with terminal_progress("indexing", total=None) as reporter:
         report = archive.index([slides], metadata, reports, reporter=reporter)
@@ -67,12 +67,12 @@ def indexed(path: Path, slides: Path, metadata: Path | None, reports: Path | Non
     return archive
 
 
-def show(results: SearchResults) -> None:
+def print_results(results: SearchResults) -> None:
     print(f"\nMost like {results.query.slide_id or repr(results.query.text)}:")
     for result in results:
         record = result.record
-        said = record.diagnosis or source_name(record.uri)
-        print(f"  {result.rank}. {result.slide_id}  score {result.score:.3f}  {said}  (patient {record.patient_id})")
+        caption = record.diagnosis or source_name(record.uri)
+        print(f"  {result.rank}. {result.slide_id}  score {result.score:.3f}  {caption}  (patient {record.patient_id})")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.progress import terminal_progress
-from histoseek.terminal import Column, as_table, shorten_middle, terminal_width
+from histoseek.terminal import Column, format_table, shorten_middle, terminal_width
 
 COLUMNS = (
     Column("slide", "name"),
@@ -30,7 +30,7 @@ ROWS = (
 
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_tables_fit_and_break_no_word(width: int) -> None:
-    lines = as_table(COLUMNS, ROWS, width).splitlines()
+    lines = format_table(COLUMNS, ROWS, width).splitlines()
     assert all(len(line) <= width for line in lines)
     words = {word for row in ROWS for cell in row for word in cell.split()} | {one.heading for one in COLUMNS}
     shown = {word for line in lines if not line.startswith("no room for") for word in line.split()}
@@ -39,13 +39,13 @@ def test_tables_fit_and_break_no_word(width: int) -> None:
 
 
 def test_what_matters_least_goes_first_and_is_named() -> None:
-    left_out = {width: as_table(COLUMNS, ROWS, width).splitlines()[-1] for width in (60, 80, 100)}
+    left_out = {width: format_table(COLUMNS, ROWS, width).splitlines()[-1] for width in (60, 80, 100)}
     assert left_out == {
         60: "no room for: case, organ, tiles, file",
         80: "no room for: tiles, file",
         100: "no room for: file",
     }
-    assert "no room" not in as_table(COLUMNS, ROWS, 200)
+    assert "no room" not in format_table(COLUMNS, ROWS, 200)
 
 
 def test_long_names_lose_their_middle() -> None:
@@ -55,36 +55,36 @@ def test_long_names_lose_their_middle() -> None:
 
 def test_without_a_terminal_values_are_whole_and_rows_are_lines() -> None:
     report = "Lung, biopsy:\nsquamous cell carcinoma. " * 20
-    table = as_table([Column("slide", "name"), Column("report", "text")], [(LONG, report)], None)
+    table = format_table([Column("slide", "name"), Column("report", "text")], [(LONG, report)], None)
     assert table.splitlines() == [f"{'slide':{len(LONG)}}  report", f"{LONG}  {' '.join(report.split())}"]
 
 
 def test_texts_end_after_some_lines() -> None:
-    lines = as_table([Column("report", "text")], [("word " * 200,)], 24).splitlines()
+    lines = format_table([Column("report", "text")], [("word " * 200,)], 24).splitlines()
     assert lines[1:] == ["word word word word word"[:24]] * 3 + ["word word word word …"]
 
 
 def test_columns_without_values_go_first_and_unmentioned() -> None:
     columns = (Column("slide", "name"), Column("probability", drop=9), Column("case", "name", drop=1))
-    assert as_table(columns, [("S" * 30, "", "C" * 20)], 50).splitlines()[0].split() == ["slide", "case"]
+    assert format_table(columns, [("S" * 30, "", "C" * 20)], 50).splitlines()[0].split() == ["slide", "case"]
 
 
 def test_control_characters_do_not_reach_the_terminal() -> None:
-    assert "\x1b" not in as_table([Column("slide")], [("a\x1b[31mb",)], 80)
+    assert "\x1b" not in format_table([Column("slide")], [("a\x1b[31mb",)], 80)
 
 
 def test_brackets_are_no_markup() -> None:
-    assert "[bold]x[/bold]" in as_table([Column("slide")], [("[bold]x[/bold]",)], 80)
+    assert "[bold]x[/bold]" in format_table([Column("slide")], [("[bold]x[/bold]",)], 80)
 
 
 def test_an_empty_table_is_its_headings() -> None:
-    assert as_table(COLUMNS, [], 80) == "slide  case  organ  diagnosis  tiles  file"
+    assert format_table(COLUMNS, [], 80) == "slide  case  organ  diagnosis  tiles  file"
 
 
 @settings(max_examples=80)
 @given(st.lists(st.tuples(*[st.text(max_size=50)] * len(COLUMNS)), max_size=4), st.integers(20, 120))
 def test_no_line_is_wider_than_the_terminal(rows: list[tuple[str, ...]], width: int) -> None:
-    for line in as_table(COLUMNS, rows, width).splitlines():
+    for line in format_table(COLUMNS, rows, width).splitlines():
         wide = sum(1 + (unicodedata.east_asian_width(one) in "WF") for one in line if not unicodedata.combining(one))
         assert wide <= width
 

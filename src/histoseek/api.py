@@ -78,7 +78,7 @@ class Archive(ArchiveFolder):
         """
         from histoseek.archive.indexing.ingest import index
 
-        request = index_request(
+        request = make_index_request(
             paths,
             metadata,
             reports,
@@ -220,7 +220,7 @@ class Archive(ArchiveFolder):
         kept, removed = clean_changes(self.get(slide_id).record, changes, deidentify)
         record = super().update(slide_id, kept)
         if changes.get("report"):
-            Journal(self.layout).record_reports(1, deidentify, {one.kind.value: one.count for one in removed})
+            Journal(self.layout).record_reports(1, deidentify, {count.kind.value: count.count for count in removed})
         return record
 
     def sections(self, slide_id: str) -> Sections:
@@ -237,7 +237,7 @@ class Archive(ArchiveFolder):
         return verify(self, reporter)
 
 
-def index_request(
+def make_index_request(
     paths: Sequence[SourceLike],
     metadata: PathLike | Sequence[MetadataRow] | None,
     reports: PathLike | Sequence[PathLike] | Sequence[ReportRow] | None,
@@ -262,9 +262,9 @@ def index_request(
     table = _load_metadata(metadata, rename) if metadata is not None else None
     if table:
         require_unique(table)
-    sources, notes = _sources(paths, imported)
-    given = [reports] if isinstance(reports, str | Path) else list(reports or ())
-    items = [Path(item) if isinstance(item, str | Path) else item for item in given]
+    sources, notes = _find_sources(paths, imported)
+    report_sources = [reports] if isinstance(reports, str | Path) else list(reports or ())
+    items = [Path(item) if isinstance(item, str | Path) else item for item in report_sources]
     read = load_reports(items, make_report_columns(report_columns, rename), reporter) if items else None
     return IndexRequest(sources, table, read, dict(spacing_of or {}), workers, notes, deidentify)
 
@@ -277,8 +277,8 @@ def _load_metadata(metadata: PathLike | Sequence[MetadataRow], rename: Mapping[s
     return make_table(metadata, rename)
 
 
-def _sources(paths: Sequence[SourceLike], imported: bool) -> tuple[tuple[SlideSource, ...], tuple[str, ...]]:
-    """The slides that the paths name, and what is to be said of those left out."""
+def _find_sources(paths: Sequence[SourceLike], imported: bool) -> tuple[tuple[SlideSource, ...], tuple[str, ...]]:
+    """The slides that the paths name, and notes on those left out."""
     if imported:
         from histoseek.encoders.features import discover_features
 

@@ -3,7 +3,7 @@
 Each class carries the facts as fields and says in one line: where, what is wrong, what to do.
 
     HistoseekError
-    +-- InputError            something the user gave: a file, a table, an id, a filter
+    +-- InputError            an input: a file, a table, an id, a filter
     |   +-- SlideError        one slide can't be used (a batch goes on without it)
     +-- ArchiveError          the archive itself: busy, read-only, damaged, of another space
     +-- EncoderError          a model: unknown, missing package, wrong combination
@@ -41,11 +41,11 @@ class HistoseekError(Exception):
 
 
 class InputError(HistoseekError):
-    """Something the user gave cannot be used."""
+    """An input of the user cannot be used."""
 
 
 class ArchiveError(HistoseekError):
-    """The archive cannot do what was asked."""
+    """The archive cannot do this."""
 
 
 class EncoderError(HistoseekError):
@@ -86,11 +86,13 @@ class NoSlidesFound(InputError):
 
     def __init__(self, uri: Path | str) -> None:
         self.uri = str(uri)
-        super().__init__(self.uri, "no slide files in it", "Give a folder with WSIs, or the files themselves")
+        super().__init__(
+            self.uri, "no slide files in this folder", "Give a folder with slides, or the files themselves"
+        )
 
 
 class UnreadableSlide(SlideError):
-    """The file is no slide, or it is damaged."""
+    """The file is not a slide, or it is damaged."""
 
     def __init__(self, uri: Path | str, reason: str) -> None:
         self.reason = reason
@@ -98,22 +100,23 @@ class UnreadableSlide(SlideError):
 
 
 class MissingSpacing(SlideError):
-    """The file does not say how many µm one pixel is; name: what `--spacing-of` may call it."""
+    """The file does not state its spacing; name: what `--spacing-of` may call it."""
 
-    def __init__(self, uri: str, name: str, reason: str = "the file does not say how many µm a pixel is") -> None:
+    def __init__(
+        self, uri: str, name: str, reason: str = "the file does not state how many µm a pixel measures"
+    ) -> None:
         advice = f"Give it with --spacing-of '{name}=0.25', or in a metadata column 'spacing'"
         super().__init__(uri, f"no spacing: {reason}", advice)
 
 
 class SpacingTooFine(SlideError):
-    """Tiles are wanted at a finer spacing than the slide was scanned at."""
+    """Tiles are needed at a finer spacing than the slide was scanned at."""
 
-    def __init__(self, uri: str, wanted_um_per_px: float, finest_um_per_px: float) -> None:
-        self.wanted_um_per_px = wanted_um_per_px
+    def __init__(self, uri: str, requested_um_per_px: float, finest_um_per_px: float) -> None:
+        self.requested_um_per_px = requested_um_per_px
         self.finest_um_per_px = finest_um_per_px
-        what = (
-            f"scanned at {finest_um_per_px:.4g} µm/px, which is coarser than the requested {wanted_um_per_px:.4g} µm/px"
-        )
+        finest, requested = f"{finest_um_per_px:.4g} µm/px", f"{requested_um_per_px:.4g} µm/px"
+        what = f"scanned at {finest}, which is coarser than the requested {requested}"
         super().__init__(uri, what, "Leave it out, or build an archive with a larger --spacing")
 
 
@@ -123,7 +126,7 @@ class NoTissue(SlideError):
     def __init__(self, uri: Path | str, reason: str = "the mask is empty") -> None:
         self.reason = reason
         super().__init__(
-            uri, f"no tissue found ({reason})", "Look at `histoseek mask FILE`, or lower --tissue-threshold"
+            uri, f"no tissue found ({reason})", "See what `histoseek mask FILE` shows, or lower --tissue-threshold"
         )
 
 
@@ -133,8 +136,8 @@ class RegionOutside(SlideError):
     def __init__(self, uri: str, region: str, size: tuple[int, int]) -> None:
         self.region = region
         self.size = size
-        what = f"region {region} (level-0 px) is not inside its {size[0]} x {size[1]} px"
-        super().__init__(uri, what, "Give x,y,width,height in level-0 px, or in um with `um` behind them")
+        what = f"the region {region} (level-0 px) reaches beyond the slide of {size[0]} x {size[1]} px"
+        super().__init__(uri, what, "Give x,y,width,height in level-0 px, or in µm followed by `um`")
 
 
 class DuplicateSlide(SlideError):
@@ -153,7 +156,7 @@ class UnknownEncoder(EncoderError):
     def __init__(self, name: str, known: Sequence[str]) -> None:
         self.name = name
         self.known = tuple(known)
-        super().__init__(name, "no such encoder", f"Known are: {', '.join(known)}")
+        super().__init__(name, "no such encoder", f"Choose from: {', '.join(known)}")
 
 
 class UnknownWeights(EncoderError):
@@ -162,8 +165,8 @@ class UnknownWeights(EncoderError):
     def __init__(self, name: str, known: Sequence[str]) -> None:
         self.name = name
         self.known = tuple(known)
-        there = f"Known are: {', '.join(known)}" if known else "`histoseek weights list` shows what there is"
-        super().__init__(name, "no such weights", there)
+        advice = f"Choose from: {', '.join(known)}" if known else "`histoseek weights list` shows those there are"
+        super().__init__(name, "no such weights", advice)
 
 
 class WeightsError(EncoderError):
@@ -175,7 +178,7 @@ class WeightsError(EncoderError):
 
 
 class MissingExtra(EncoderError):
-    """A part that is installed on demand is not there."""
+    """A package that is installed on demand is missing."""
 
     def __init__(self, package: str, extra: str) -> None:
         self.package = package
@@ -186,11 +189,11 @@ class MissingExtra(EncoderError):
 class SpaceMismatch(ArchiveError):
     """Vectors of two embedding spaces were about to meet."""
 
-    def __init__(self, where: str, part: str, archive_has: str, given: str) -> None:
+    def __init__(self, where: str, part: str, archive_has: str, other_has: str) -> None:
         self.part = part
         self.archive_has = archive_has
-        self.given = given
-        what = f"the archive's {part} is {archive_has}, this has {given}"
+        self.other_has = other_has
+        what = f"the archive's {part} is {archive_has}, here it is {other_has}"
         advice = "Use the archive's own settings, move it with `histoseek reencode`, or make a new archive"
         super().__init__(where, what, advice)
 
@@ -224,7 +227,7 @@ class DiskFull(ArchiveError):
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        advice = "What was committed is safe: free some space and run the same command again"
+        advice = "What was committed is safe: free some space and repeat the command"
         super().__init__(str(path), "the disk is full", advice)
 
 
@@ -243,9 +246,9 @@ class UnusableBags(ArchiveError):
     def __init__(self, path: Path | str, slide_ids: Sequence[str]) -> None:
         self.path = Path(path)
         self.slide_ids = tuple(slide_ids)
-        some = ", ".join(slide_ids[:5]) + (f" and {len(slide_ids) - 5} more" if len(slide_ids) > 5 else "")
-        what = f"cached features of {len(slide_ids)} slides are missing or damaged: {some}"
-        advice = "Take these slides out with `histoseek remove` and index them again, then run the same command"
+        names = ", ".join(slide_ids[:5]) + (f" and {len(slide_ids) - 5} more" if len(slide_ids) > 5 else "")
+        what = f"cached features of {len(slide_ids)} slides are missing or damaged: {names}"
+        advice = "Remove these slides with `histoseek remove`, index them again, and repeat the command"
         super().__init__(str(path), what, advice)
 
 
@@ -255,8 +258,8 @@ class TooFewPairs(ArchiveError):
     def __init__(self, path: Path | str, pairs: int, patients: int, texts: int, needed: tuple[int, int, int]) -> None:
         self.path = Path(path)
         self.pairs, self.patients, self.texts = pairs, patients, texts
-        what = f"{pairs} slides with reports, of {patients} patients, with {texts} different texts"
-        advice = "At least {} slides of {} patients with {} different reports are needed".format(*needed)
+        what = f"{pairs} slides with reports, of {patients} patients, with {texts} distinct texts"
+        advice = "At least {} slides of {} patients with {} distinct reports are needed".format(*needed)
         super().__init__(str(path), f"too few to align: {what}", advice)
 
 
@@ -265,7 +268,7 @@ class UnknownSlide(InputError):
 
     def __init__(self, slide_id: str) -> None:
         self.slide_id = slide_id
-        super().__init__(slide_id, "no slide of this id in the archive", "`histoseek list` shows the ids")
+        super().__init__(slide_id, "no slide with this id in the archive", "`histoseek list` shows the ids")
 
 
 class UnknownCase(InputError):
@@ -277,12 +280,12 @@ class UnknownCase(InputError):
 
 
 class MixedPatients(InputError):
-    """A case to ask with has slides of several patients."""
+    """A case to search with has slides of several patients."""
 
     def __init__(self, slides: Sequence[str]) -> None:
         self.slides = tuple(slides)
         what = f"slides of different patients: {', '.join(self.slides)}"
-        super().__init__("case", what, "Ask with the slides of one patient")
+        super().__init__("case", what, "Search with the slides of one patient")
 
 
 class BadFilter(InputError):
@@ -292,7 +295,7 @@ class BadFilter(InputError):
         self.expression = expression
         self.reason = reason
         self.columns = tuple(columns)
-        super().__init__(f"--where {expression!r}", reason, f"Columns are: {', '.join(columns)}")
+        super().__init__(f"--where {expression!r}", reason, f"The columns are: {', '.join(columns)}")
 
 
 class BadTable(InputError):
@@ -308,4 +311,6 @@ class BadFeatureFile(SlideError):
 
     def __init__(self, path: Path | str, reason: str) -> None:
         self.reason = reason
-        super().__init__(path, f"no usable bag of features ({reason})", "See docs/features.md for the layouts we read")
+        super().__init__(
+            path, f"no usable bag of features ({reason})", "See docs/features.md for the supported layouts"
+        )

@@ -1,6 +1,6 @@
 """Units and shapes on a slide.
 
-Positions are level-0 pixels unless a name says otherwise; spacing is um per pixel.
+Positions are level-0 pixels unless a name says otherwise; spacing is µm per pixel.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NewType
 
 UmPerPx = NewType("UmPerPx", float)
-"""Spacing: the edge of one pixel on the tissue, in um."""
+"""Spacing: the edge of one pixel on the tissue, in µm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,6 @@ class Rect:
         return self.y + self.height
 
 
-def level0_edge_px(edge_px: int, at: UmPerPx, level0: UmPerPx) -> int:
+def scale_to_level0(edge_px: int, at: UmPerPx, level0: UmPerPx) -> int:
     """Length in level-0 pixels of an edge of `edge_px` pixels at spacing `at`, rounded, at least 1."""
     return max(1, round(edge_px * at / level0))

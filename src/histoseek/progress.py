@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 
 class Reporter(Protocol):
-    """What long work tells about itself."""
+    """What long work reports its progress to."""
 
     def advance(self, items: int = 1) -> None:
-        """Some more items are done."""
+        """Count some more items as done."""
 
     def expect(self, total: int) -> None:
-        """So many items there will be."""
+        """Set how many items there are."""
 
     def part(self, title: str, total: int) -> AbstractContextManager[Reporter]:
         """A reporter for one part of the work, shown below it while it lasts."""
 
 
 class SilentReporter:
-    """Says nothing: for libraries, tests and pipes."""
+    """Reports nothing: for libraries, tests and pipes."""
 
     def advance(self, items: int = 1) -> None:
         """Ignore it."""
@@ -41,29 +41,29 @@ class SilentReporter:
 
 
 class CountingReporter:
-    """Counts items done and to be done, and tells each time; parts count as the whole does."""
+    """Counts items done and to be done, and publishes each change; parts count as the whole does."""
 
     def __init__(self, total: int | None = None) -> None:
         self.done = 0
         self.total = total
 
     def advance(self, items: int = 1) -> None:
-        """Some more items are done."""
+        """Count some more items as done."""
         self.done += items
-        self.tell()
+        self.publish()
 
     def expect(self, total: int) -> None:
-        """So many items there will be."""
+        """Set how many items there are."""
         self.total = total
-        self.tell()
+        self.publish()
 
     @contextmanager
     def part(self, title: str, total: int) -> Iterator[Reporter]:
         """The same reporter."""
         yield self
 
-    def tell(self) -> None:
-        """Say how far it is; for those who extend this."""
+    def publish(self) -> None:
+        """Publish how far the work is; for subclasses."""
         raise NotImplementedError
 
 
@@ -113,7 +113,7 @@ class _LateReporter:
 
 @contextmanager
 def terminal_progress(title: str, total: int | None) -> Iterator[Reporter]:
-    """A bar on standard error for `total` items (None: told later), or silence when that is no terminal."""
+    """A bar on standard error for `total` items (None: expected later), or silence when that is no terminal."""
     if not sys.stderr.isatty():
         yield SilentReporter()
         return
@@ -126,12 +126,12 @@ def _started_bars(stack: ExitStack, title: str, total: int | None) -> Reporter:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     text = TextColumn("{task.description}")
-    columns = (text, BarColumn(), MofNCompleteColumn(), _rate_column(), TimeRemainingColumn())
+    columns = (text, BarColumn(), MofNCompleteColumn(), _make_rate_column(), TimeRemainingColumn())
     bars = stack.enter_context(Progress(*columns, console=Console(stderr=True)))
     return _BarReporter(bars, bars.add_task(title, total=total))
 
 
-def _rate_column() -> ProgressColumn:
+def _make_rate_column() -> ProgressColumn:
     from rich.progress import ProgressColumn, Task
     from rich.text import Text
 

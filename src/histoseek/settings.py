@@ -10,11 +10,11 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-def _default_cache() -> Path:
+def _get_default_cache() -> Path:
     return Path.home() / ".cache" / "histoseek"
 
 
-def _default_weights() -> Path:
+def _get_default_weights() -> Path:
     return Path.home() / ".local" / "share" / "histoseek" / "weights"
 
 
@@ -23,16 +23,18 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="HISTOSEEK_", frozen=True)
 
-    cache_dir: Path = Field(default_factory=_default_cache, description="Folder for models prepared once.")
-    weights_dir: Path = Field(default_factory=_default_weights, description="Folder of imported and trained weights.")
-    runtime: Literal["auto", "onnx", "torch"] = Field(default="auto", description="What runs tile encoders on a CPU.")
-    device: Literal["cpu", "cuda"] = Field(default="cpu", description="Where the torch runtime computes.")
+    cache_dir: Path = Field(default_factory=_get_default_cache, description="Folder for models prepared once.")
+    weights_dir: Path = Field(
+        default_factory=_get_default_weights, description="Folder of imported and trained weights."
+    )
+    runtime: Literal["auto", "onnx", "torch"] = Field(default="auto", description="Runtime of tile encoders on a CPU.")
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="Device of the torch runtime.")
     threads: int = Field(default=0, ge=0, description="Threads for models and kernels; 0 means all cores.")
     batch_memory_mb: int = Field(
         default=512, ge=16, description="Memory that one batch of tiles may take in the encoder."
     )
     cache_mb: int = Field(
-        default=2048, ge=0, description="Memory for what ranking needs of an archive; more is memory-mapped."
+        default=2048, ge=0, description="Memory for the arrays that ranking needs; larger ones are memory-mapped."
     )
     history_minutes: int = Field(
         default=10, ge=0, description="How long readers may hold on to an older archive version."
@@ -40,7 +42,7 @@ class Settings(BaseSettings):
     language_model_url: str = Field(
         default="", description="OpenAI-compatible address that judges sentences for training; none by default."
     )
-    language_model_name: str = Field(default="", description="Which model is asked at that address.")
+    language_model_name: str = Field(default="", description="Model to use at that address.")
 
 
 @lru_cache(maxsize=1)

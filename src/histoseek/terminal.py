@@ -40,102 +40,108 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def as_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> str:
+def format_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> str:
     """A table at most so wide, with what was left out in a line below."""
-    cells = [[_plain(cell) for cell in row] for row in rows]
+    cells = [[_clean(cell) for cell in row] for row in rows]
     natural = [
-        max(_cells(column.heading), *(_cells(row[at]) for row in cells)) if cells else _cells(column.heading)
+        max(_count_cells(column.heading), *(_count_cells(row[at]) for row in cells))
+        if cells
+        else _count_cells(column.heading)
         for at, column in enumerate(columns)
     ]
     if width is None:
         kept, widths = list(range(len(columns))), natural
     else:
-        kept, widths = _fitted(columns, cells, natural, width)
-    lines = [line for row in ([one.heading for one in columns], *cells) for line in _row(columns, row, kept, widths)]
-    missing = [one.heading for at, one in enumerate(columns) if at not in kept and not _is_empty(cells, at)]
+        kept, widths = _fit_columns(columns, cells, natural, width)
+    lines = [
+        line
+        for row in ([column.heading for column in columns], *cells)
+        for line in _format_row(columns, row, kept, widths)
+    ]
+    missing = [column.heading for at, column in enumerate(columns) if at not in kept and not _is_empty(cells, at)]
     if missing and width is not None:
-        lines += _wrapped(f"no room for: {', '.join(missing)}", width)
+        lines += _wrap(f"no room for: {', '.join(missing)}", width)
     return "\n".join(lines)
 
 
-def _fitted(
+def _fit_columns(
     columns: Sequence[Column], cells: Sequence[Sequence[str]], natural: Sequence[int], width: int
 ) -> tuple[list[int], list[int]]:
     """Which columns stay, and how wide each of them is."""
-    least = [_least(column, [row[at] for row in cells], natural[at]) for at, column in enumerate(columns)]
+    least = [_find_least(column, [row[at] for row in cells], natural[at]) for at, column in enumerate(columns)]
     comfort = [
         max(least[at], min(natural[at], _COMFORT.get(column.kind, natural[at]))) for at, column in enumerate(columns)
     ]
-    order = [at for at, one in enumerate(columns) if one.drop]
+    order = [at for at, column in enumerate(columns) if column.drop]
     order.sort(key=lambda at: (not _is_empty(cells, at), columns[at].drop))
     choices = [[at for at in range(len(columns)) if at not in order[:gone]] for gone in range(len(order) + 1)]
     for wanted in (comfort, least):
         for kept in choices:
-            if _total([wanted[at] for at in kept]) <= width:
-                return kept, _grown([wanted[at] for at in kept], [natural[at] for at in kept], width)
+            if _sum_widths([wanted[at] for at in kept]) <= width:
+                return kept, _grow([wanted[at] for at in kept], [natural[at] for at in kept], width)
     kept = choices[-1]
-    return kept, _squeezed([least[at] for at in kept], width)
+    return kept, _squeeze([least[at] for at in kept], width)
 
 
 def _is_empty(cells: Sequence[Sequence[str]], at: int) -> bool:
     return not any(row[at] for row in cells)
 
 
-def _least(column: Column, cells: Sequence[str], natural: int) -> int:
+def _find_least(column: Column, cells: Sequence[str], natural: int) -> int:
     """The least width of a column: that of its longest word, within reason, where it is of texts."""
     if column.kind == "figure":
-        words = [_cells(word) for word in column.heading.split()]
-        return max([*words, *map(_cells, cells)], default=0)
+        words = [_count_cells(word) for word in column.heading.split()]
+        return max([*words, *map(_count_cells, cells)], default=0)
     if column.kind == "name":
-        return min(natural, max(_LEAST["name"], _cells(column.heading)))
-    words = [_cells(word) for text in (column.heading, *cells) for word in text.split()]
+        return min(natural, max(_LEAST["name"], _count_cells(column.heading)))
+    words = [_count_cells(word) for text in (column.heading, *cells) for word in text.split()]
     return min(natural, _COMFORT["text"], max([_LEAST["text"], *words]))
 
 
-def _grown(widths: Sequence[int], natural: Sequence[int], width: int) -> list[int]:
+def _grow(widths: Sequence[int], natural: Sequence[int], width: int) -> list[int]:
     """What room is left, given to the columns that lack most, one cell at a time."""
-    found = list(widths)
-    for _ in range(width - _total(found)):
-        lacking = [wanted - own for wanted, own in zip(natural, found, strict=True)]
+    grown = list(widths)
+    for _ in range(width - _sum_widths(grown)):
+        lacking = [wanted - own for wanted, own in zip(natural, grown, strict=True)]
         if max(lacking) <= 0:
             break
-        found[lacking.index(max(lacking))] += 1
-    return found
+        grown[lacking.index(max(lacking))] += 1
+    return grown
 
 
-def _squeezed(widths: Sequence[int], width: int) -> list[int]:
+def _squeeze(widths: Sequence[int], width: int) -> list[int]:
     """Widths for a terminal that is too narrow even for the columns that stay."""
-    found = list(widths)
-    while _total(found) > width and max(found) > 1:
-        found[found.index(max(found))] -= 1
-    return found
+    squeezed = list(widths)
+    while _sum_widths(squeezed) > width and max(squeezed) > 1:
+        squeezed[squeezed.index(max(squeezed))] -= 1
+    return squeezed
 
 
-def _total(widths: Sequence[int]) -> int:
+def _sum_widths(widths: Sequence[int]) -> int:
     return sum(widths) + len(_GAP) * (len(widths) - 1)
 
 
-def _row(columns: Sequence[Column], row: Sequence[str], kept: Sequence[int], widths: Sequence[int]) -> list[str]:
+def _format_row(columns: Sequence[Column], row: Sequence[str], kept: Sequence[int], widths: Sequence[int]) -> list[str]:
     """A row's lines; a heading is a text in every column."""
     parts = []
     for at, width in zip(kept, widths, strict=True):
         text = row[at]
         is_text = columns[at].kind == "text" or text == columns[at].heading
-        parts.append(_wrapped(text, width) if is_text else [shorten_middle(text, width)])
+        parts.append(_wrap(text, width) if is_text else [shorten_middle(text, width)])
     lines = []
     for number in range(max(map(len, parts))):
         own = (part[number] if number < len(part) else "" for part in parts)
-        padded = (text + " " * (width - _cells(text)) for text, width in zip(own, widths, strict=True))
+        padded = (text + " " * (width - _count_cells(text)) for text, width in zip(own, widths, strict=True))
         lines.append(_GAP.join(padded).rstrip())
     return lines
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def _wrap(text: str, width: int) -> list[str]:
     """A text in lines of whole words; a word that is wider than a line loses its middle."""
     lines = [""]
     for word in text.split():
         joined = f"{lines[-1]} {word}" if lines[-1] else word
-        if _cells(joined) <= width:
+        if _count_cells(joined) <= width:
             lines[-1] = joined
         elif lines[-1]:
             lines.append(shorten_middle(word, width))
@@ -143,7 +149,7 @@ def _wrapped(text: str, width: int) -> list[str]:
             lines[-1] = shorten_middle(word, width)
     if len(lines) > _MOST_LINES:
         last = lines[_MOST_LINES - 1]
-        while last and _cells(last) + 2 > width:
+        while last and _count_cells(last) + 2 > width:
             last = last.rpartition(" ")[0]
         lines = [*lines[: _MOST_LINES - 1], f"{last} {_ELLIPSIS}".strip()]
     return lines
@@ -151,24 +157,26 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 def shorten_middle(text: str, width: int) -> str:
     """A name at most so wide: its beginning, an ellipsis, and its end, which tells files of one slide apart."""
-    if _cells(text) <= width:
+    if _count_cells(text) <= width:
         return text
     end = (width - 1) // 2
     head, tail = text, text
-    while _cells(head) > width - 1 - end:
+    while _count_cells(head) > width - 1 - end:
         head = head[:-1]
-    while _cells(tail) > end:
+    while _count_cells(tail) > end:
         tail = tail[1:]
     return head + _ELLIPSIS + tail
 
 
-def _plain(text: str) -> str:
+def _clean(text: str) -> str:
     """One line without control characters, which a terminal would obey."""
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
-def _cells(text: str) -> int:
+def _count_cells(text: str) -> int:
     """How many cells of a terminal a text takes: two for wide letters, none for combining marks."""
     if text.isascii():
         return len(text)
-    return sum(0 if unicodedata.combining(one) else 1 + (unicodedata.east_asian_width(one) in "WF") for one in text)
+    return sum(
+        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text
+    )

@@ -199,7 +199,7 @@ def test_feature_files_make_an_archive_without_slides(features: Path, tmp_path: 
 
 
 def test_recipe_of_another_space_is_refused(indexed: Path) -> None:
-    with pytest.raises(SpaceMismatch, match=r"spacing um per px is 0\.5, this has 1\.0"):
+    with pytest.raises(SpaceMismatch, match=r"spacing um per px is 0\.5, here it is 1\.0"):
         Archive.open(indexed).use_recipe(Recipe(spacing_um_per_px=1.0))
 
 

@@ -213,11 +213,11 @@ def test_missing_and_damaged_features_stop_the_switch(archive: Archive) -> None:
 def test_weights_of_other_features_are_refused(archive: Archive, tmp_path: Path) -> None:
     weights = small_weights()
     other = replace(weights, card=replace(weights.card, features=replace(weights.card.features, tile_encoder="uni")))
-    with pytest.raises(SpaceMismatch, match="tile encoder is test, this has uni"):
+    with pytest.raises(SpaceMismatch, match="tile encoder is test, here it is uni"):
         reencode(archive, SpaceChange(weights=other))
     wide = Archive.create(tmp_path / "wide", Recipe(encoder="features:test"))
     wide.index([write_features(tmp_path / "wider", 2, dimension=30)])
-    with pytest.raises(SpaceMismatch, match="dimension is 24, this has 30"):
+    with pytest.raises(SpaceMismatch, match="dimension is 24, here it is 30"):
         reencode(wide, SpaceChange(weights=weights))
     with pytest.raises(ArchiveError, match="is empty"):
         reencode(Archive.create(tmp_path / "empty"), SpaceChange(untrained=True))

@@ -252,7 +252,7 @@ def tab_to(page: Page, wanted: Locator) -> None:
 def test_an_error_is_told_with_what_to_do(watched: Watched, opened: Page) -> None:
     go(opened, f"/results?archive={ARCHIVE}&ask=slide&slide=no-such-slide")
     told = opened.get_by_role("alert")
-    expect(told).to_contain_text("no slide of this id")
+    expect(told).to_contain_text("no slide with this id")
     expect(told).to_contain_text("Request")
     expect(told.get_by_role("button", name="Try again")).to_be_visible()
     assert accessibility_faults(opened) == []

@@ -101,8 +101,8 @@ def test_bad_queries_are_one_line_each(archive: Path, cohort: Path, tmp_path: Pa
     assert "cannot be read as a slide" in refused(*search, "--slide", tmp_path / "cut.tiff")
     assert "--spacing-of 'field.png=0.25'" in refused(*search, "--slide", tmp_path / "field.png")
     assert "coarser than the requested" in refused(*search, "--slide", tmp_path / "field.png", "--spacing", "2")
-    assert "no slide of this id" in refused(*search, "--like", "nobody")
-    assert "Columns are" in refused(*search, "--like", "SIM-0000-00", "--where", "organ = ")
+    assert "no slide with this id" in refused(*search, "--like", "nobody")
+    assert "The columns are" in refused(*search, "--like", "SIM-0000-00", "--where", "organ = ")
     assert "no such distance" in refused(*search, "--like", "SIM-0000-00", "--distance", "euclid")
     assert "needs one of --slide, --like, --case, --image, --text, --report and --report-of" in refused(*search)
     assert "cannot be combined with another query" in refused(*search, "--like", "SIM-0000-00", "--report", good)
@@ -111,7 +111,9 @@ def test_bad_queries_are_one_line_each(archive: Path, cohort: Path, tmp_path: Pa
     )
     assert "slides of different patients" in refused(*search, "--like", "SIM-0000-00", "--like", "SIM-0001-00")
     assert "no slide of this case" in refused(*search, "--case", "moon")
-    assert "not inside its 768 x 768" in refused(*search, "--like", "SIM-0000-00", "--region", "700,700,90,90")
+    assert "reaches beyond the slide of 768 x 768 px" in refused(
+        *search, "--like", "SIM-0000-00", "--region", "700,700,90,90"
+    )
     assert "is not a region" in refused(*search, "--like", "SIM-0000-00", "--region", "1,2,3")
     assert "needs exactly one slide" in refused(*search, "--text", "gland", "--region", "1,2,3,4")
     assert "does not state its scale" in refused(*search, "--image", tmp_path / "field.png")

@@ -154,4 +154,4 @@ def test_bad_weights_are_one_line_each(archive: Path, tmp_path: Path) -> None:
     made.index([wide])
     save_weights(small_weights(), tmp_path / "small.safetensors")
     small = ("--weights", tmp_path / "small.safetensors")
-    assert "dimension is 24, this has 30" in refused("reencode", "--archive", made.path, *small)
+    assert "dimension is 24, here it is 30" in refused("reencode", "--archive", made.path, *small)

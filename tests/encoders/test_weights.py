@@ -105,7 +105,7 @@ def test_the_library_lists_finds_and_protects(library: Path, tmp_path: Path) -> 
         add_to_library(small_weights(seed=1))
     add_to_library(small_weights(seed=1), replace=True)
     assert find_weights("small").card.fingerprint == small_weights(seed=1).card.fingerprint
-    with pytest.raises(UnknownWeights, match="Known are: small"):
+    with pytest.raises(UnknownWeights, match="Choose from: small"):
         find_weights("large")
     (library / "small.json").write_text("{}")
     cards, faults = library_cards()

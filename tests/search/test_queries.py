@@ -103,7 +103,7 @@ def test_a_part_of_a_real_field_finds_that_field(shared_data: Path, tmp_path: Pa
 
 
 def test_wrong_regions_are_refused(archive: Archive, cohort: Path, tmp_path: Path) -> None:
-    with pytest.raises(RegionOutside, match="not inside its 768 x 768 px"):
+    with pytest.raises(RegionOutside, match="reaches beyond the slide of 768 x 768 px"):
         archive.search(Region(ArchivedSlide(SLIDE), (Rect(700, 0, 100, 100),)))
     with pytest.raises(RegionOutside):
         archive.search(Region(ArchivedSlide(SLIDE), (Rect(-1, 0, 100, 100),)))

@@ -98,7 +98,7 @@ def test_pairs_that_do_not_belong_together_stay_at_chance(tmp_path: Path) -> Non
 
 def test_what_cannot_be_aligned_is_refused(tmp_path: Path) -> None:
     few = archive_of(tmp_path / "few", [0, 1, 2, 3] * 3, list(range(12)))
-    with pytest.raises(TooFewPairs, match="12 slides with reports, of 12 patients, with 12 different texts"):
+    with pytest.raises(TooFewPairs, match="12 slides with reports, of 12 patients, with 12 distinct texts"):
         align(few)
     one_patient = archive_of(tmp_path / "one", [i % 6 for i in range(30)], [0] * 30)
     with pytest.raises(TooFewPairs, match="of 1 patients"):

@@ -136,7 +136,7 @@ def read_value(record: SlideRecord, column: str) -> str:
         value = record.extra[column]
     else:
         names = ", ".join(sorted(columns | set(record.extra)))
-        raise InputError(f"column {column}", "the archive has no such column", f"Columns are: {names}")
+        raise InputError(f"column {column}", "the archive has no such column", f"The columns are: {names}")
     return "" if value is None else str(value)
 
 

@@ -132,12 +132,12 @@ def index(
 
 def _make_request(values: Mapping[str, Any], reporter: Reporter) -> IndexRequest:
     """What to index, from the values of the options."""
-    from histoseek.api import index_request
+    from histoseek.api import make_index_request
 
     slides, features = values["slides"], values["features"]
     if bool(slides) == (features is not None):
         raise InputError("index", "needs either slides or --features", "Give slide files or folders, or --features DIR")
-    return index_request(
+    return make_index_request(
         slides or [features],
         values["metadata"],
         values["reports"],

@@ -105,7 +105,7 @@ def format_detail(error: HistoseekError) -> str:
         return f"archive: {text}"
     if isinstance(error, BadFilter):
         columns = ", ".join(name for name in error.columns if name not in PRIVATE_COLUMNS)
-        return f"filter: {error.what}. Columns are: {columns}"
+        return f"filter: {error.what}. The columns are: {columns}"
     if isinstance(error, UnknownSlide | UnknownCase):
         return f"{error.where}: {error.what}"
     # Of tables and folders only the name is sent.

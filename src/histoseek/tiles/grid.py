@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.errors import NoTissue, RegionOutside
-from histoseek.geometry import Rect, Size, UmPerPx, level0_edge_px
+from histoseek.geometry import Rect, Size, UmPerPx, scale_to_level0
 from histoseek.slides.slide import Slide
 from histoseek.tissue.mask import TissueMask
 
@@ -52,7 +52,7 @@ def lay_tissue_grid(slide: Slide, mask: TissueMask, shape: TileShape, regions: S
     A slide smaller than a tile gets one tile, and so does a region. Whether the slide is fine enough for the tiles'
     spacing is checked before (`check_spacing`). Raises NoTissue when no tile shows tissue, and RegionOutside.
     """
-    edge = level0_edge_px(shape.edge_px, UmPerPx(shape.spacing_um_per_px), UmPerPx(slide.spacing_um_per_px))
+    edge = scale_to_level0(shape.edge_px, UmPerPx(shape.spacing_um_per_px), UmPerPx(slide.spacing_um_per_px))
     coords = _lay_region_grids(slide, regions, edge) if regions else _lay_grid(slide.size, edge)
     kept = coords[_is_covered(measure_tissue_share(mask, slide, coords, edge))]
     if not len(kept):

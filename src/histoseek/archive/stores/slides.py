@@ -280,7 +280,7 @@ def changed(slide: StoredSlide, changes: Mapping[str, MetadataValue], types: Map
             raise InputError(f"column {column}", "is set by the archive itself", "Index the slide again")
         if column not in types:
             known = ", ".join(name for name in types if name not in _FIXED)
-            raise InputError(f"column {column}", "the archive has no such column", f"Columns are: {known}")
+            raise InputError(f"column {column}", "the archive has no such column", f"The columns are: {known}")
     cast = {column: cast_value(column, value, types[column]) for column, value in changes.items()}
     own: dict[str, Any] = {name: value for name, value in cast.items() if name in RECORD_COLUMNS}
     extra = {**slide.record.extra, **{name: value for name, value in cast.items() if name not in own}}

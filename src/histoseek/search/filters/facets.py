@@ -40,7 +40,7 @@ def list_facets(store: SlideTable, where: Where, fields: Sequence[str] | None) -
         if field not in available and not is_fact_field(field):
             what = "is neither a column of the archive nor a field of reports"
             raise InputError(
-                f"field {field}", what, f"Columns are: {', '.join(available)}; for reports see docs/reports.md"
+                f"field {field}", what, f"The columns are: {', '.join(available)}; for reports see docs/reports.md"
             )
     columns = [name for name in available if name in (fields or _NO_IDS)]
     rows = store.columns([*columns, "report_facts"], where)

@@ -114,7 +114,9 @@ def _make_condition(store: SlideTable, key: Key, values: Sequence[MetadataValue]
     types = store.metadata_types()
     columns = field_columns(types)
     if field not in columns:
-        raise InputError(f"filter by {field}", "the archive has no such column", f"Columns are: {', '.join(columns)}")
+        raise InputError(
+            f"filter by {field}", "the archive has no such column", f"The columns are: {', '.join(columns)}"
+        )
     cast = (_cast(field, value, types[field]) for value in values)
     present = [value for value in cast if value is not None]
     empty = IsNull(Column(field)) if None in values else None

@@ -100,7 +100,7 @@ def _labels(store: SlideTable, label: str | None, where: Where, slide_ids: NDArr
         return np.zeros(len(slide_ids), np.str_)
     columns = [name for name in field_columns(store.metadata_types()) if name != "slide_id"]
     if label not in columns:
-        raise InputError(f"column {label}", "the archive has no such column", f"Columns are: {', '.join(columns)}")
+        raise InputError(f"column {label}", "the archive has no such column", f"The columns are: {', '.join(columns)}")
     rows = store.columns(["slide_id", label], where)
     values = ("" if value is None else str(value) for value in rows[label].to_pylist())
     by_id = dict(zip(rows["slide_id"].to_pylist(), values, strict=True))

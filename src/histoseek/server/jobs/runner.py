@@ -72,7 +72,7 @@ class _JobReporter(CountingReporter):
         """Report what is done in the end."""
         self._jobs.report_progress(self._job_id, self.done, self.total, None)
 
-    def tell(self) -> None:
+    def publish(self) -> None:
         """Report how far it is; raises IndexingCancelled."""
         if time.monotonic() < self._next:
             return
@@ -88,10 +88,10 @@ class _TileReporter:
         self._whole = whole
 
     def advance(self, items: int = 1) -> None:
-        self._whole.tell()
+        self._whole.publish()
 
     def expect(self, total: int) -> None:
-        self._whole.tell()
+        self._whole.publish()
 
     @contextmanager
     def part(self, title: str, total: int) -> Iterator[Reporter]:
@@ -141,7 +141,7 @@ def _retry_while_busy(work: Callable[[], Outcome], reporter: _JobReporter) -> Ou
         try:
             return work()
         except ArchiveBusy:
-            reporter.tell()
+            reporter.publish()
             time.sleep(_RETRY_S)
 
 

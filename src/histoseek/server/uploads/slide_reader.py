@@ -161,9 +161,9 @@ class _ChannelReporter(CountingReporter):
     def __init__(self, channel: socket.socket, total: int) -> None:
         super().__init__(total)
         self._channel = channel
-        self.tell()
+        self.publish()
 
-    def tell(self) -> None:
+    def publish(self) -> None:
         send(self._channel, ProgressReply(self.done, self.total))
 
 
