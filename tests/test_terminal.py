@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.progress import terminal_progress
-from histoseek.terminal import Column, format_table, shorten_middle, terminal_width
+from histoseek.terminal import Column, format_table, shorten_middle, get_terminal_width
 
 COLUMNS = (
     Column("slide", "name"),
@@ -91,10 +91,10 @@ def test_no_line_is_wider_than_the_terminal(rows: list[tuple[str, ...]], width: 
 
 def test_the_width_is_that_of_the_terminal_or_stated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "72")
-    assert terminal_width() == 72
+    assert get_terminal_width() == 72
     monkeypatch.delenv("COLUMNS")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
-    assert terminal_width() is None
+    assert get_terminal_width() is None
 
 
 def test_bars_are_shown_from_the_first_report_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -217,8 +217,8 @@ class Archive(ArchiveFolder):
         from histoseek.archive.schema import require_text
 
         require_text(slide_id, changes)
-        kept, removed = clean_changes(self.get(slide_id).record, changes, deidentify)
-        record = super().update(slide_id, kept)
+        values, removed = clean_changes(self.get(slide_id).record, changes, deidentify)
+        record = super().update(slide_id, values)
         if changes.get("report"):
             Journal(self.layout).record_reports(1, deidentify, {count.kind.value: count.count for count in removed})
         return record

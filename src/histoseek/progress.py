@@ -95,20 +95,19 @@ class _LateReporter:
         self._lock = Lock()
         self._reporter: Reporter | None = None
 
-    @property
-    def _started(self) -> Reporter:
+    def _get_started(self) -> Reporter:
         with self._lock:
             self._reporter = self._reporter or self._start()
             return self._reporter
 
     def advance(self, items: int = 1) -> None:
-        self._started.advance(items)
+        self._get_started().advance(items)
 
     def expect(self, total: int) -> None:
-        self._started.expect(total)
+        self._get_started().expect(total)
 
     def part(self, title: str, total: int) -> AbstractContextManager[Reporter]:
-        return self._started.part(title, total)
+        return self._get_started().part(title, total)
 
 
 @contextmanager
@@ -118,10 +117,10 @@ def terminal_progress(title: str, total: int | None) -> Iterator[Reporter]:
         yield SilentReporter()
         return
     with ExitStack() as stack:
-        yield _LateReporter(lambda: _started_bars(stack, title, total))
+        yield _LateReporter(lambda: _start_bars(stack, title, total))
 
 
-def _started_bars(stack: ExitStack, title: str, total: int | None) -> Reporter:
+def _start_bars(stack: ExitStack, title: str, total: int | None) -> Reporter:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -32,7 +32,7 @@ class Column:
     drop: int = 0
 
 
-def terminal_width() -> int | None:
+def get_terminal_width() -> int | None:
     """Columns of the terminal that standard output is, or what COLUMNS says; None where there is no limit."""
     stated = os.environ.get("COLUMNS", "")
     if stated.isdecimal() and int(stated):
@@ -75,10 +75,10 @@ def _fit_columns(
     order = [at for at, column in enumerate(columns) if column.drop]
     order.sort(key=lambda at: (not _is_empty(cells, at), columns[at].drop))
     choices = [[at for at in range(len(columns)) if at not in order[:gone]] for gone in range(len(order) + 1)]
-    for wanted in (comfort, least):
+    for preferred in (comfort, least):
         for kept in choices:
-            if _sum_widths([wanted[at] for at in kept]) <= width:
-                return kept, _grow([wanted[at] for at in kept], [natural[at] for at in kept], width)
+            if _sum_widths([preferred[at] for at in kept]) <= width:
+                return kept, _grow([preferred[at] for at in kept], [natural[at] for at in kept], width)
     kept = choices[-1]
     return kept, _squeeze([least[at] for at in kept], width)
 
@@ -102,7 +102,7 @@ def _grow(widths: Sequence[int], natural: Sequence[int], width: int) -> list[int
     """What room is left, given to the columns that lack most, one cell at a time."""
     grown = list(widths)
     for _ in range(width - _sum_widths(grown)):
-        lacking = [wanted - own for wanted, own in zip(natural, grown, strict=True)]
+        lacking = [full - present for full, present in zip(natural, grown, strict=True)]
         if max(lacking) <= 0:
             break
         grown[lacking.index(max(lacking))] += 1
@@ -130,8 +130,8 @@ def _format_row(columns: Sequence[Column], row: Sequence[str], kept: Sequence[in
         parts.append(_wrap(text, width) if is_text else [shorten_middle(text, width)])
     lines = []
     for number in range(max(map(len, parts))):
-        own = (part[number] if number < len(part) else "" for part in parts)
-        padded = (text + " " * (width - _count_cells(text)) for text, width in zip(own, widths, strict=True))
+        line = (part[number] if number < len(part) else "" for part in parts)
+        padded = (text + " " * (width - _count_cells(text)) for text, width in zip(line, widths, strict=True))
         lines.append(_GAP.join(padded).rstrip())
     return lines
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from histoseek.cli.options import ArchiveOption, JsonOption
-from histoseek.terminal import Column, format_table, terminal_width
+from histoseek.terminal import Column, format_table, get_terminal_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,4 +53,4 @@ def print_recalls(recalls: Sequence[RecallAtK]) -> None:
             str(recall.queries),
         )
         rows.append((recall.direction, recall.answer, str(recall.k), *figures))
-    print(format_table(columns, rows, terminal_width()))
+    print(format_table(columns, rows, get_terminal_width()))

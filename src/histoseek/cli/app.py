@@ -69,8 +69,8 @@ app.add_typer(reports, name="reports")
 app.add_typer(tokens, name="tokens")
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(value: bool) -> None:
+    if value:
         print(f"histoseek {__version__}")
         raise typer.Exit
 

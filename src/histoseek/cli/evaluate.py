@@ -11,7 +11,7 @@ from histoseek.cli.align import print_recalls
 from histoseek.cli.options import LabelOption, WhereOption, read_defaults, read_settings
 from histoseek.errors import ConfigurationError
 from histoseek.evaluation.settings import DEFAULT_SYSTEMS, EvaluationSpec, ProtocolName, ProtocolSpec
-from histoseek.terminal import Column, format_table, terminal_width
+from histoseek.terminal import Column, format_table, get_terminal_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,7 +131,7 @@ def _print_evaluation(evaluation: Evaluation) -> None:
     chance = evaluation.results[0].scores.metrics
     rows.append(("chance", *(f"{_select(chance, name).chance:.3f}" for name in _METRICS)))
     columns = [Column(name, "text") for name in ("system", *_METRICS)]
-    print(format_table(columns, rows, terminal_width()))
+    print(format_table(columns, rows, get_terminal_width()))
     for check in evaluation.site_checks:
         print(check.sentence)
     if evaluation.cross_modal:
@@ -161,4 +161,4 @@ def _print_comparisons(comparisons: Sequence[Comparison]) -> None:
         interval = f"{comparison.low:+.3f} to {comparison.high:+.3f}"
         p_values = (f"{comparison.p:.4f}", f"{comparison.p_holm:.4f}")
         rows.append((comparison.metric, f"{comparison.difference:+.3f}", interval, *p_values))
-    print(format_table(columns, rows, terminal_width()))
+    print(format_table(columns, rows, get_terminal_width()))

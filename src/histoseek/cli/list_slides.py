@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from histoseek.cli.options import ArchiveOption, JsonOption, WhereOption
-from histoseek.terminal import Column, format_table, terminal_width
+from histoseek.terminal import Column, format_table, get_terminal_width
 
 _COLUMNS = (
     Column("slide", "name"),
@@ -41,4 +41,4 @@ def list_slides(
     for record in records:
         facts = (record.case_id, record.patient_id, record.organ, record.diagnosis)
         rows.append((record.slide_id, *(fact or "" for fact in facts), str(record.tile_count), source_name(record.uri)))
-    print(format_table(_COLUMNS, rows, terminal_width()))
+    print(format_table(_COLUMNS, rows, get_terminal_width()))

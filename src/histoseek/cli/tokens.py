@@ -41,14 +41,14 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Make a token and print it. It cannot be shown again: the server keeps only a digest."""
-    new = _store(state).add(name, role)
+    new = _open_store(state).add(name, role)
     print(json.dumps({"token": new.text, **_describe(new.token)}, indent=1) if as_json else new.text)
 
 
 @tokens.command("list")
 def list_(state: StateOption = None, as_json: JsonOption = False) -> None:
     """List the tokens with their roles and when they were made, last used and revoked."""
-    all_tokens = _store(state).list_tokens()
+    all_tokens = _open_store(state).list_tokens()
     if as_json:
         print(json.dumps([_describe(token) for token in all_tokens], indent=1))
         return
@@ -64,10 +64,10 @@ def revoke(
     state: StateOption = None,
 ) -> None:
     """Revoke a token and its browser sessions at once, on running servers too."""
-    print(_format_token(_store(state).revoke(name)))
+    print(_format_token(_open_store(state).revoke(name)))
 
 
-def _store(folder: Path | None) -> TokenStore:
+def _open_store(folder: Path | None) -> TokenStore:
     from histoseek.server.security.tokens import TokenStore
     from histoseek.server.settings import get_default_state_folder
     from histoseek.server.state.database import State

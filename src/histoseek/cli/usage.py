@@ -30,7 +30,7 @@ def make_usage_error(error: typer.TyperException) -> InputError:
     details: list[dict[str, Any]] = getattr(error.__cause__, "errors", list)()
     if parameter is not None:
         what, advice = _explain_value(details[0], parameter) if details else _explain_missing(parameter, command)
-        return InputError(_name(parameter), what, advice)
+        return InputError(_get_name(parameter), what, advice)
     message, _, suggestions = error.message.partition(". Did you mean ")
     similar = sorted(getattr(error, "possibilities", None) or re.findall(r"'(.*?)'", suggestions))
     hint = f"Did you mean {_join(similar)}? " if similar else ""
@@ -38,7 +38,7 @@ def make_usage_error(error: typer.TyperException) -> InputError:
     return InputError(where, _translate(message), f"{hint}See `{command} --help`")
 
 
-def _name(parameter: Any) -> str:
+def _get_name(parameter: Any) -> str:
     return str(parameter.metavar or parameter.name if parameter.param_type_name == "argument" else parameter.opts[0])
 
 

@@ -16,7 +16,7 @@ from histoseek.search.attention import Attention
 from histoseek.search.explanation import Explanation, Phrase, TextRegion
 from histoseek.search.vote import Ballot, Vote, take_vote
 from histoseek.slides.sources.registry import source_name
-from histoseek.terminal import Column, format_table, terminal_width
+from histoseek.terminal import Column, format_table, get_terminal_width
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class _Sheet:
 def as_text(results: SearchResults) -> str:
     """A table that fits the terminal, with the vote and the warnings below."""
     sheet = _sheet(results)
-    return "\n".join((format_table(sheet.columns, sheet.rows, terminal_width()), *sheet.notes))
+    return "\n".join((format_table(sheet.columns, sheet.rows, get_terminal_width()), *sheet.notes))
 
 
 def as_html(results: SearchResults) -> str:
