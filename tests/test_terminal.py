@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.progress import terminal_progress
-from histoseek.terminal import Column, format_table, shorten_middle, get_terminal_width
+from histoseek.terminal import Column, format_table, get_terminal_width, shorten_middle
 
 COLUMNS = (
     Column("slide", "name"),
