@@ -18,7 +18,7 @@ from bitarray import bitarray
 
 from histoseek.mosaics.barcodes import make_barcodes
 from histoseek.mosaics.distances import SignatureBlock, compute_squared_lengths, get_distance
-from histoseek.mosaics.kernels import compute_query_medians
+from histoseek.mosaics.numba_kernels import compute_query_medians
 from histoseek.mosaics.signature import MosaicTiles, Signature
 
 COUNT = 17

@@ -62,8 +62,8 @@ def complete(slide: Path) -> dict[str, float]:
 
 def indexed(slide: Path, budget: int | None) -> dict[str, float]:
     """Our pipeline on one slide; the encoder's own time is measured on tiles that lie ready, in the same process."""
-    from histoseek.encoders.bagging import encode_prepared, prepare_slide
     from histoseek.encoders.recipe import Recipe
+    from histoseek.encoders.slide_bags import encode_prepared, prepare_slide
     from histoseek.encoders.tile.registry import load_tile_encoder
     from histoseek.slides.sources.file import FileSource
 
@@ -112,8 +112,8 @@ def naive(slide: Path) -> dict[str, float]:
     import openslide
     import torch
 
-    from histoseek.encoders.bagging import prepare_slide
     from histoseek.encoders.recipe import Recipe
+    from histoseek.encoders.slide_bags import prepare_slide
     from histoseek.encoders.tile import lite0
     from histoseek.slides.sources.file import FileSource
 

@@ -24,7 +24,7 @@ from histoseek.evaluation.scores import Scores, score
 from histoseek.evaluation.settings import ProtocolSpec
 from histoseek.evaluation.significance import compare
 from histoseek.mosaics.distances import DISTANCES, SignatureBlock
-from histoseek.mosaics.fusion import (
+from histoseek.mosaics.part_weights import (
     DEFAULT_SHARE,
     SHARES,
     ComparedParts,

@@ -37,7 +37,7 @@ from histoseek.reports.index.weighting import WORDS_ONLY, Weighting, weigh_token
 from histoseek.reports.language.sentences import split_sentences
 from histoseek.search.encode.text import ParsedText
 from histoseek.search.retrieve.channels import VECTORS_BESIDE_WORDS, Channel
-from histoseek.search.retrieve.fusion import reciprocal_rank_fusion
+from histoseek.search.retrieve.rank_fusion import reciprocal_rank_fusion
 
 DEPTH = 10
 LOOKED_AT = 1000

@@ -27,10 +27,10 @@ from histoseek.encoders.recipe import Recipe
 from histoseek.mosaics.barcodes import count_barcode_words, make_barcodes
 from histoseek.mosaics.distances import compute_squared_lengths, get_distance
 from histoseek.mosaics.signature import MosaicTiles, Signature, make_signature_barcodes
-from histoseek.search.filters.exclusion import Exclusions, SearchScope
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedSlide
 from histoseek.search.retrieve.candidates import best, candidates
+from histoseek.search.scope.exclusion import Exclusions, SearchScope
 from histoseek.search.search import search
 
 BATCH = 5000

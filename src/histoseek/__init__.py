@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from histoseek.encoders.recipe import Recipe
     from histoseek.errors import HistoseekError
     from histoseek.geometry import Rect
-    from histoseek.search.filters.fields import FieldFilter
     from histoseek.search.queries import (
         ArchivedCase,
         ArchivedReport,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
         TileImage,
     )
     from histoseek.search.results import Match, SearchResult, SearchResults
+    from histoseek.search.scope.fields import FieldFilter
 
 __all__ = [
     "Archive",
@@ -70,7 +70,7 @@ _HOMES = {
     "Case": "histoseek.search.queries",
     "Composed": "histoseek.search.queries",
     "EncodedSlide": "histoseek.search.queries",
-    "FieldFilter": "histoseek.search.filters.fields",
+    "FieldFilter": "histoseek.search.scope.fields",
     "HistoseekError": "histoseek.errors",
     "IndexReport": "histoseek.archive.indexing.ingest",
     "Match": "histoseek.search.results",

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from histoseek.archive.verify import Verification
     from histoseek.progress import Reporter
     from histoseek.reports.language.sections import Sections
-    from histoseek.search.filters.facets import Facet
-    from histoseek.search.filters.fields import FieldFilter
     from histoseek.search.maps.overview import Overview
     from histoseek.search.recall import Recall
     from histoseek.search.results import SearchResult, SearchResults
+    from histoseek.search.scope.facets import Facet
+    from histoseek.search.scope.fields import FieldFilter
 
 PathLike = Path | str
 MetadataRow = Mapping[str, "MetadataValue"]
@@ -140,14 +140,14 @@ class Archive(ArchiveFolder):
         filters: values that were chosen, of which a field's own do not narrow its counts. Raises ArchiveError for an
         empty archive, InputError for an unknown field, BadFilter.
         """
-        from histoseek.search.filters.facets import list_facets
-        from histoseek.search.filters.fields import count_facets
+        from histoseek.search.scope.facets import list_facets
+        from histoseek.search.scope.fields import count_facets
 
         return count_facets(self, where, filters, fields) if filters else list_facets(self.store, where, fields)
 
     def condition(self, filters: Sequence[FieldFilter]) -> Expression | None:
         """Chosen values as a filter for `where`; None for none. Raises InputError."""
-        from histoseek.search.filters.fields import combine_filters
+        from histoseek.search.scope.fields import combine_filters
 
         return combine_filters(self.store, filters)
 

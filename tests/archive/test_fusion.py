@@ -15,7 +15,7 @@ from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.errors import ConfigurationError, DamagedArchive
 from histoseek.mosaics.distances import get_distance
-from histoseek.mosaics.fusion import DEFAULT_SHARE, STATED
+from histoseek.mosaics.part_weights import DEFAULT_SHARE, STATED
 from tests.evaluation.archives import labelled_archive
 from tests.mosaics.signatures import NAIVE
 from tests.weights import write_table

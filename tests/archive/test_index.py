@@ -19,8 +19,8 @@ from histoseek.api import Archive
 from histoseek.archive.indexing.ingest import IndexReport
 from histoseek.archive.layout import hold_write_lock
 from histoseek.encoders.bag import Bag
-from histoseek.encoders.bagging import PreparedSlide, encode_prepared
 from histoseek.encoders.recipe import Recipe
+from histoseek.encoders.slide_bags import PreparedSlide, encode_prepared
 from histoseek.errors import (
     ArchiveBusy,
     ArchiveError,
@@ -306,7 +306,7 @@ import os, sys, signal
 from histoseek.api import Archive
 from histoseek.archive.indexing import commits, ingest
 from histoseek.encoders.bag import Bag
-from histoseek.encoders.bagging import PreparedSlide, encode_prepared
+from histoseek.encoders.slide_bags import PreparedSlide, encode_prepared
 from histoseek.encoders.recipe import Recipe
 left = int(sys.argv[3])
 def dying(original):

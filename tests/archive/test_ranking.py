@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from histoseek.archive.stores.ranking import RankingCache
 from histoseek.archive.stores.slides import SlideTable, StoreSource
-from histoseek.search.filters.exclusion import SearchScope
 from histoseek.search.retrieve.candidates import best, candidates
+from histoseek.search.scope.exclusion import SearchScope
 from histoseek.settings import get_settings
 from tests.archive.tables import DIMENSION, create_table, folder_of, open_table
 from tests.archive.test_store import make_slide

@@ -10,7 +10,7 @@ from playwright.sync_api import Dialog, Locator, Page, Response, Route, expect
 
 from histoseek.api import Archive
 from histoseek.client.client import Client
-from histoseek.rest.work import Collection, CollectionContent, CollectionItem
+from histoseek.rest.workspace import Collection, CollectionContent, CollectionItem
 from tests.browser.watched import Watched, accessibility_faults
 from tests.server.running import RunningServer
 from tests.waiting import wait_for

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from histoseek.api import Archive
 from histoseek.client.client import Client
-from histoseek.rest.work import CollectionContent, CollectionItem
+from histoseek.rest.workspace import CollectionContent, CollectionItem
 from tests.server.running import RunningServer
 
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.encoders.bag import Bag, BagOrigin, load_bag, load_origin, save_bag
+from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.features import read_features, write_features
 from histoseek.encoders.slide.pooled import MOSAIC_SIZE, encode_bag
-from histoseek.encoders.space import EmbeddingSpace
 from histoseek.errors import BadFeatureFile
 
 ORIGIN = BagOrigin("f1-abc", "recipe", 1000, 800, 0.25)

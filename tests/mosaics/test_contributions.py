@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from histoseek.mosaics.contributions import Contributions, compute_contributions, find_closest_pairs, match_one_to_one
 from histoseek.mosaics.distances import DISTANCES, Fusion, SignatureBlock, get_distance
-from histoseek.mosaics.fusion import PartStatistics, fuse_parts
+from histoseek.mosaics.part_weights import PartStatistics, fuse_parts
 from histoseek.mosaics.signature import Signature
 from tests.mosaics.signatures import bags, cosine, half_the_bits, make_signature
 

@@ -13,7 +13,7 @@ from histoseek.errors import ConfigurationError, EncoderError
 from histoseek.mosaics import late_interaction
 from histoseek.mosaics.barcodes import make_barcodes
 from histoseek.mosaics.distances import DISTANCES, Fusion, SignatureBlock, compute_squared_lengths, get_distance
-from histoseek.mosaics.kernels import compute_directional_medians, compute_query_medians
+from histoseek.mosaics.numba_kernels import compute_directional_medians, compute_query_medians
 from histoseek.mosaics.signature import Signature
 from tests.mosaics.signatures import NAIVE, make_signature, signature_of
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.mosaics.distances import Fusion
-from histoseek.mosaics.fusion import (
+from histoseek.mosaics.part_weights import (
     DEFAULT_SHARE,
     SHARES,
     STATED,

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.errors import ConfigurationError
-from histoseek.mosaics import kernels, plain
+from histoseek.mosaics import numba_kernels as kernels
+from histoseek.mosaics import numpy_kernels as plain
 
 _SCALES = (1.0, 1e-20, 1e-25, 1e18)
 
@@ -67,7 +68,7 @@ def test_sums_half_way_between_two_numbers_are_rounded_once() -> None:
 def test_few_slides_are_compared_without_a_compiler() -> None:
     code = """
 import sys
-from histoseek.mosaics import kernel_choice, plain
+from histoseek.mosaics import kernel_choice, numpy_kernels as plain
 assert kernel_choice.kernels_for(1000) is plain
 assert "numba" not in sys.modules
 assert kernel_choice.kernels_for(100_000) is not plain

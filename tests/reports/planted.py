@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from histoseek.reports.privacy.identifiers.kinds import Identifier
+from histoseek.reports.privacy.identifiers.identifier_kinds import Identifier
 
 from .planted_values import Values
 

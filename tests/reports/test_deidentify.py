@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from histoseek.reports.privacy.deidentify import KnownIdentifiers, add_counts, deidentify
-from histoseek.reports.privacy.identifiers.kinds import IdentifierKind
+from histoseek.reports.privacy.identifiers.identifier_kinds import IdentifierKind
 
 
 def counted(text: str, known: KnownIdentifiers | None = None) -> dict[str, int]:

@@ -14,9 +14,9 @@ from hypothesis.extra.numpy import arrays
 from histoseek.archive.stores.rows import quantised
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import Distances, SignatureBlock, get_distance
-from histoseek.search.filters.exclusion import Exclusions, SearchScope
 from histoseek.search.retrieve.candidates import candidates
 from histoseek.search.retrieve.scan import inner, products
+from histoseek.search.scope.exclusion import Exclusions, SearchScope
 from histoseek.settings import get_settings
 from tests.archive.tables import create_table, open_table
 from tests.archive.test_store import make_slide

@@ -21,7 +21,7 @@ from histoseek.search.options import SearchOptions
 from histoseek.search.present.page import render_page
 from histoseek.search.queries import ReportFile, SlideFile, TextQuery
 from histoseek.search.retrieve.channels import Channel
-from histoseek.search.retrieve.fusion import reciprocal_rank_fusion
+from histoseek.search.retrieve.rank_fusion import reciprocal_rank_fusion
 from histoseek.search.search import search
 from histoseek.statistics.clustering import normalise_rows
 

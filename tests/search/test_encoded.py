@@ -11,7 +11,7 @@ import pytest
 from histoseek import ArchivedSlide, Case, Composed, EncodedSlide, Rect, Region, ReportFile, ReportText, SlideFile
 from histoseek.api import Archive
 from histoseek.encoders.bag import Bag, load_bag
-from histoseek.encoders.bagging import encode_prepared, open_prepared
+from histoseek.encoders.slide_bags import encode_prepared, open_prepared
 from histoseek.encoders.tile.registry import find_tile_card, load_tile_encoder
 from histoseek.errors import BadFeatureFile, ConfigurationError, InputError, MixedPatients, NoTissue, SpaceMismatch
 from histoseek.progress import SilentReporter

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from histoseek.api import Archive
 from histoseek.archive.schema import MetadataValue, SlideRecord
 from histoseek.errors import BadFilter, InputError
-from histoseek.search.filters.fields import FieldFilter, combine_filters, count_facets
+from histoseek.search.scope.fields import FieldFilter, combine_filters, count_facets
 from tests.evaluation.archives import labelled_archive
 
 TEXTS = ("it's", "a\\", '"quoted"', "Größe ß", "`x`", "1", "true", "a -- b;", "two\nlines", "%_", "null")

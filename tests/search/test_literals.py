@@ -19,7 +19,7 @@ from histoseek.archive.schema import MetadataValue
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import InputError, UnknownCase, UnknownSlide
 from histoseek.search.encode.text import ParsedText
-from histoseek.search.filters.fields import FieldFilter, combine_filters
+from histoseek.search.scope.fields import FieldFilter, combine_filters
 from tests.archive.tables import create_table
 from tests.archive.test_store import make_slide
 

@@ -13,7 +13,7 @@ from histoseek.api import Archive
 from histoseek.archive.filters.parser import parse_filter
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import BadFilter
-from histoseek.search.filters.public import MOST_CHARACTERS, PRIVATE_COLUMNS, PUBLIC_COLUMNS, parse_public_filter
+from histoseek.search.scope.public import MOST_CHARACTERS, PRIVATE_COLUMNS, PUBLIC_COLUMNS, parse_public_filter
 
 ALLOWED = (
     "organ = 'kidney'",

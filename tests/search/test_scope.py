@@ -30,9 +30,9 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.bag import load_bag
 from histoseek.errors import MixedPatients
 from histoseek.reports.privacy.person_names import make_patient_key
-from histoseek.search.filters.exclusion import Owner, SearchScope
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedReport, Query, Refined
+from histoseek.search.scope.exclusion import Owner, SearchScope
 from histoseek.slides.slide import open_slide
 from histoseek.slides.sources.file import FileSource
 from tests.archive.tables import create_table

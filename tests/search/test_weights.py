@@ -10,7 +10,7 @@ import pytest
 from histoseek.api import Archive
 from histoseek.archive.archive_fusion import load_distance, load_usable_fusion, write_fusion
 from histoseek.archive.calibration_file import read_calibration
-from histoseek.mosaics.fusion import ShareChoice
+from histoseek.mosaics.part_weights import ShareChoice
 from histoseek.search.calibration.apply import OTHER_WEIGHTS
 from tests.evaluation.archives import labelled_archive
 

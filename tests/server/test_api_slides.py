@@ -14,7 +14,7 @@ from PIL import Image
 from histoseek.api import Archive
 from histoseek.client.client import Client
 from histoseek.client.errors import ServerProblem
-from histoseek.rest.work import UploadToIndex
+from histoseek.rest.workspace import UploadToIndex
 from histoseek.slides.slide import open_slide
 from tests.server.conftest import new_client, new_token
 from tests.server.running import RunningServer, serving

@@ -19,7 +19,7 @@ from histoseek.api import Archive
 from histoseek.client.client import Client
 from histoseek.client.errors import ServerProblem
 from histoseek.rest.queries import SearchRequest, SlideQuery, SlideRef, TextQuery
-from histoseek.rest.work import CollectionContent, CollectionItem, Job, UploadToIndex
+from histoseek.rest.workspace import CollectionContent, CollectionItem, Job, UploadToIndex
 from histoseek.slides.slide import open_slide
 from tests.server.running import RunningServer
 

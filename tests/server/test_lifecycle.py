@@ -13,7 +13,7 @@ import pytest
 from histoseek.client.client import Client
 from histoseek.client.errors import NoServer, ServerProblem
 from histoseek.rest.queries import SearchRequest, SlideQuery, SlideRef, TextQuery
-from histoseek.rest.work import CollectionContent, CollectionItem, UploadToIndex
+from histoseek.rest.workspace import CollectionContent, CollectionItem, UploadToIndex
 from histoseek.server.security.tokens import TokenStore
 from histoseek.server.state.database import State
 from tests.server.attacking import connect, request

@@ -17,11 +17,11 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import name_owner
 from histoseek.archive.stores.slides import SlideTable
-from histoseek.encoders.space import EmbeddingSpace
+from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.errors import DamagedArchive
 from histoseek.files import as_archive_errors, write_atomic
 from histoseek.mosaics.distances import Distance, Fusion, SignatureBlock, get_distance
-from histoseek.mosaics.fusion import DEFAULT_SHARE, PartStatistics, ShareChoice, fuse_parts, measure_parts
+from histoseek.mosaics.part_weights import DEFAULT_SHARE, PartStatistics, ShareChoice, fuse_parts, measure_parts
 
 FORMAT = 1
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from histoseek.archive.layout import ArchiveLayout
-from histoseek.encoders.space import EmbeddingSpace
+from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.errors import DamagedArchive
 from histoseek.files import as_archive_errors, write_atomic
 from histoseek.mosaics.calibration_curves import CalibrationCurve, Curve, Reliability

@@ -21,9 +21,9 @@ from histoseek.archive.stores.base import StoreStats
 from histoseek.archive.stores.registry import create_slides, open_slides, require_engine
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.bag import sidecar_path
+from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.registry import UNTRAINED, find_fitted_family
-from histoseek.encoders.space import EmbeddingSpace
 from histoseek.encoders.text.registry import require_text_encoder
 from histoseek.encoders.tile.registry import find_tile_card
 from histoseek.encoders.weights import Weights, load_card, require_features, save_weights

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from histoseek.archive.layout import ArchiveLayout
+from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.space import EmbeddingSpace
 from histoseek.errors import ArchiveError, ArchiveNotFound, DamagedArchive
 from histoseek.files import as_archive_errors, write_atomic
 

@@ -22,7 +22,7 @@ from histoseek.archive.space_folders import SpaceChange, begin_space, remove_old
 from histoseek.archive.stores.registry import create_slides, open_slides
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.bag import load_bag
-from histoseek.encoders.space import EmbeddingSpace
+from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.weights import require_features
 from histoseek.errors import BadFeatureFile, UnusableBags
 from histoseek.files import as_archive_errors

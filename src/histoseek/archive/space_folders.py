@@ -17,8 +17,8 @@ from histoseek.archive.space.centre import BagMean
 from histoseek.archive.space.language import Language, add_alignment
 from histoseek.encoders.alignment import Alignment
 from histoseek.encoders.bag import load_bag
+from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.slide.registry import UNTRAINED
-from histoseek.encoders.space import EmbeddingSpace
 from histoseek.encoders.weights import Weights, card_path, save_weights
 from histoseek.files import make_folder, write_atomic
 from histoseek.settings import get_settings

@@ -12,7 +12,7 @@ import numpy as np
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import StoredSlide
 from histoseek.encoders.bag import load_bag, load_origin, sidecar_path
-from histoseek.encoders.space import EmbeddingSpace
+from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.errors import BadFeatureFile, SlideError, UnknownScheme
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.slides.sources.registry import parse_source

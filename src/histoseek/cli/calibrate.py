@@ -61,7 +61,7 @@ def print_calibration(calibration: Calibration, parts: DistanceParts | None = No
 
 
 def _print_share(parts: DistanceParts) -> None:
-    from histoseek.mosaics.fusion import DEFAULT_SHARE
+    from histoseek.mosaics.part_weights import DEFAULT_SHARE
 
     choice = parts.choice
     if choice is None:

@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from histoseek.cli import query_options as query
-from histoseek.cli.options import (
-    DEFAULT_WORKERS,
-    ArchiveOption,
-    JsonOption,
-    WhereOption,
-    WorkersOption,
-    read_settings,
-)
+from histoseek.cli.options import DEFAULT_WORKERS, ArchiveOption, JsonOption, WhereOption, WorkersOption, read_settings
 from histoseek.errors import InputError
 from histoseek.search.options import SearchOptions
 

@@ -29,7 +29,7 @@ from histoseek.rest.archives import (
 from histoseek.rest.base import Page, Problem
 from histoseek.rest.queries import ExplainRequest, Query, SearchRequest
 from histoseek.rest.results import ExplainResponse, SearchResponse
-from histoseek.rest.work import (
+from histoseek.rest.workspace import (
     Collection,
     CollectionContent,
     EncodeRequest,

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.mosaics import plain
+from histoseek.mosaics import numpy_kernels as plain
 from histoseek.mosaics.barcodes import Words
 
 Array = np.ndarray[Any, Any]
@@ -38,6 +38,6 @@ def kernels_for(slides: int) -> Kernels:
     _compared += slides
     if _compared <= _MOST_COMPARED_PLAINLY:
         return plain
-    from histoseek.mosaics import kernels
+    from histoseek.mosaics import numba_kernels as kernels
 
     return kernels

@@ -27,7 +27,7 @@ from histoseek.errors import (
     UnknownSlide,
 )
 from histoseek.rest.base import Problem
-from histoseek.search.filters.public import PRIVATE_COLUMNS
+from histoseek.search.scope.public import PRIVATE_COLUMNS
 from histoseek.server.errors import RequestError, Retriable, Unauthorized
 from histoseek.server.tiles.tile_grid import NoSuchTile
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from histoseek.encoders.bag import Bag
-from histoseek.encoders.bagging import encode_prepared, open_prepared
 from histoseek.encoders.recipe import Recipe
+from histoseek.encoders.slide_bags import encode_prepared, open_prepared
 from histoseek.encoders.tile.registry import load_tile_encoder
 from histoseek.errors import EncoderError, HistoseekError, InputError, SlideError
 from histoseek.geometry import Rect

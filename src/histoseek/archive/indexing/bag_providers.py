@@ -9,9 +9,9 @@ from typing import Protocol
 from histoseek.archive.indexing.plan import PlannedSlide
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.encoders.bag import Bag, BagOrigin, load_bag, load_origin, save_bag
-from histoseek.encoders.bagging import PreparedSlide, encode_prepared, prepare_slide
 from histoseek.encoders.features import FeatureFile, read_features
 from histoseek.encoders.recipe import Recipe
+from histoseek.encoders.slide_bags import PreparedSlide, encode_prepared, prepare_slide
 from histoseek.encoders.tile.base import TileEncoder
 from histoseek.encoders.tile.registry import find_tile_card, load_tile_encoder
 from histoseek.errors import BadFeatureFile

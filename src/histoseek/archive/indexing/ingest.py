@@ -33,8 +33,8 @@ from histoseek.archive.journal import Journal, SlideRefusal, write_unmatched
 from histoseek.archive.schema import LanguageVectors, StoredSlide
 from histoseek.archive.space.centre import CENTRE_SLIDES, FEW_CENTRE_SLIDES, BagMean
 from histoseek.archive.space_folders import remove_old_spaces
-from histoseek.encoders.bagging import PreparedSlide
 from histoseek.encoders.slide.registry import find_fitted_family
+from histoseek.encoders.slide_bags import PreparedSlide
 from histoseek.errors import HistoseekError, SlideError, SpaceMismatch, UnreadableSlide
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.reports.files.document import ReportBatch

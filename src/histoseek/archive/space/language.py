@@ -16,7 +16,7 @@ from histoseek.archive.report_index import read_report, split_windows
 from histoseek.archive.schema import LanguageVectors, StoredSlide
 from histoseek.archive.stores.base import VectorColumn
 from histoseek.encoders.alignment import Alignment, Floats, load_alignment
-from histoseek.encoders.space import EmbeddingSpace
+from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.text.base import TextEncoder
 from histoseek.encoders.weights import TEXT_MODEL, load_card, load_weights
 from histoseek.errors import SpaceMismatch

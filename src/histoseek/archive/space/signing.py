@@ -9,10 +9,10 @@ import numpy as np
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.space.centre import read_centre
 from histoseek.encoders.bag import Bag
+from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.base import SlideEncoder
 from histoseek.encoders.slide.registry import find_fitted_family
-from histoseek.encoders.space import EmbeddingSpace
 from histoseek.encoders.weights import load_weights
 from histoseek.errors import DamagedArchive, SpaceMismatch
 from histoseek.mosaics.signature import MosaicTiles, Signature

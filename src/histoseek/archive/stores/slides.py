@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from histoseek.archive.filters.column_types import check_filter
 from histoseek.archive.filters.expression import HAS_REPORT, Column, Expression, IsNull, Not, Where, all_of, one_of
-from histoseek.archive.filters.kinds import check_filter
 from histoseek.archive.filters.parser import parse_filter
 from histoseek.archive.schema import (
     ANALYSER_KEY,

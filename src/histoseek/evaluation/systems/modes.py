@@ -12,7 +12,7 @@ from histoseek.archive.schema import StoredSlide
 from histoseek.evaluation.cohort import Cohort
 from histoseek.evaluation.systems.base import Floats, Ints
 from histoseek.mosaics.distances import SignatureBlock, get_distance
-from histoseek.mosaics.fusion import DEFAULT_SHARE, fuse_parts
+from histoseek.mosaics.part_weights import DEFAULT_SHARE, fuse_parts
 
 _BLOCK_SLIDES = 256
 

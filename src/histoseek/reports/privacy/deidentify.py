@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from histoseek.reports.privacy.identifiers.ages import find_ages
 from histoseek.reports.privacy.identifiers.contacts import find_contacts, find_labelled_phone
 from histoseek.reports.privacy.identifiers.dates import find_dates, find_labelled_date
-from histoseek.reports.privacy.identifiers.kinds import PLACEHOLDER, Identifier, IdentifierKind
+from histoseek.reports.privacy.identifiers.identifier_kinds import PLACEHOLDER, Identifier, IdentifierKind
 from histoseek.reports.privacy.identifiers.known import find_known_ids, find_known_names
 from histoseek.reports.privacy.identifiers.labels import Label, find_labels
 from histoseek.reports.privacy.identifiers.name_tokens import NameToken, tokenise

@@ -24,7 +24,7 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import ArchiveError
 from histoseek.mosaics.calibration_curves import NeighbourPairs, fit_curve
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance, get_distance
-from histoseek.mosaics.fusion import ComparedParts, ShareChoice, choose_share
+from histoseek.mosaics.part_weights import ComparedParts, ShareChoice, choose_share
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.search.options import DEFAULT_LABEL
 

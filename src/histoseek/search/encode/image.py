@@ -26,7 +26,6 @@ from histoseek.geometry import Rect
 from histoseek.mosaics.signature import Signature
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.reports.privacy.person_names import make_patient_key
-from histoseek.search.filters.exclusion import Owner
 from histoseek.search.queries import (
     ArchivedCase,
     ArchivedSlide,
@@ -39,6 +38,7 @@ from histoseek.search.queries import (
     TileImage,
 )
 from histoseek.search.results import QueryKind, QuerySlide
+from histoseek.search.scope.exclusion import Owner
 from histoseek.slides.sources.registry import existing_source, require_local, source_name
 
 
@@ -161,8 +161,8 @@ class _Reading:
 
     def _bag(self, query: SlideFile, regions: tuple[Rect, ...]) -> tuple[Bag, float]:
         """The query's bag by the archive's own recipe, and the slide's spacing in um/px."""
-        from histoseek.encoders.bagging import encode_prepared, open_prepared
         from histoseek.encoders.features import SUFFIXES, read_features
+        from histoseek.encoders.slide_bags import encode_prepared, open_prepared
         from histoseek.encoders.tile.registry import find_tile_card, load_tile_encoder
 
         recipe = self.archive.recipe

@@ -35,13 +35,8 @@ from histoseek.reports.index.analyser import WORD_PREFIX, analyse
 from histoseek.reports.index.query import FieldTerm, ReportQuery, is_fact_field, make_fact, parse_query
 from histoseek.reports.index.weighting import WORDS_ONLY, Weighting, weigh_tokens
 from histoseek.reports.language.negation import Status
-from histoseek.search.filters.exclusion import Owner, find_stored_patients
-from histoseek.search.queries import (
-    ArchivedReport,
-    ReportText,
-    TextQuery,
-    WordQuery,
-)
+from histoseek.search.queries import ArchivedReport, ReportText, TextQuery, WordQuery
+from histoseek.search.scope.exclusion import Owner, find_stored_patients
 
 MOST_SPELLED = 16
 """Different words of a query whose spelling is looked at; longer ones are pasted, not typed."""

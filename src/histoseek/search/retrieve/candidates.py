@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from histoseek.archive.stores.rows import RankingRows, quantised
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import Distances, SignatureBlock
-from histoseek.search.filters.exclusion import SearchScope
+from histoseek.search.scope.exclusion import SearchScope
 
 Doubles = NDArray[np.float64]
 Ids = NDArray[np.str_]

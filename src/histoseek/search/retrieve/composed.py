@@ -13,13 +13,13 @@ from histoseek.search.calibration.apply import refuse_probabilities
 from histoseek.search.encode.image import prepare_image
 from histoseek.search.encode.text import ParsedText, list_analyser_warnings
 from histoseek.search.explain.matches import TextRegions
-from histoseek.search.filters.exclusion import require_words
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Composed
 from histoseek.search.retrieve.channels import Channel, Retriever, share_weight
 from histoseek.search.retrieve.image import image_distance, image_info, image_scope, image_warnings, rank_for_image
 from histoseek.search.retrieve.retrieval import QueryText, Retrieval
 from histoseek.search.retrieve.text import encode_texts, open_channels, text_warnings
+from histoseek.search.scope.exclusion import require_words
 
 
 def retrieve_by_both(

@@ -11,13 +11,13 @@ from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance
 from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import AppliedCalibration
 from histoseek.search.encode.image import PreparedImage, prepare_image
-from histoseek.search.filters.exclusion import SearchScope, require_words
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import EncodedSlide, ImageQuery, Region, TileImage
 from histoseek.search.results import QueryInfo
 from histoseek.search.retrieve.channels import Channel, Retriever
 from histoseek.search.retrieve.ranking import rerank
 from histoseek.search.retrieve.retrieval import ImageRanking, Retrieval
+from histoseek.search.scope.exclusion import SearchScope, require_words
 
 REGION_DISTANCE = "contained"
 

@@ -9,7 +9,7 @@ from histoseek.archive.filters.expression import Expression, all_of, one_of
 from histoseek.archive.schema import SlideRecord
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.search.options import SearchOptions
-from histoseek.search.retrieve.fusion import Hit
+from histoseek.search.retrieve.rank_fusion import Hit
 
 _AHEAD = 4
 """Slides looked at for each case wanted; more when cases have more slides."""

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import Distance, Distances
 from histoseek.mosaics.signature import Signature
-from histoseek.search.filters.exclusion import SearchScope
 from histoseek.search.retrieve.candidates import Candidates, Ids, best, candidates
 from histoseek.search.retrieve.channels import Channel
-from histoseek.search.retrieve.fusion import Hit
+from histoseek.search.retrieve.rank_fusion import Hit
+from histoseek.search.scope.exclusion import SearchScope
 
 _MOSAICS_AT_ONCE = 2000
 """Slides whose mosaics are in memory at the same time: 50 MB of 16 vectors of 768 float16."""

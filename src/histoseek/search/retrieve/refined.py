@@ -13,7 +13,6 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance
 from histoseek.mosaics.signature import Signature
 from histoseek.search.calibration.apply import UNCALIBRATED
-from histoseek.search.filters.exclusion import SearchScope
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Refined
 from histoseek.search.retrieve.candidates import Candidates, best, candidates
@@ -21,6 +20,7 @@ from histoseek.search.retrieve.channels import Channel, share_weight
 from histoseek.search.retrieve.image import REGION_DISTANCE
 from histoseek.search.retrieve.ranking import measure_distances
 from histoseek.search.retrieve.retrieval import Retrieval
+from histoseek.search.scope.exclusion import SearchScope
 from histoseek.statistics.clustering import normalise_rows
 
 RELEVANT_WEIGHT = 2 / 3

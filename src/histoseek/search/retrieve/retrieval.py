@@ -14,13 +14,13 @@ from histoseek.mosaics.signature import Signature
 from histoseek.search.calibration.apply import UNCALIBRATED, AppliedCalibration, novelty_warnings
 from histoseek.search.encode.image import PreparedImage
 from histoseek.search.explain.matches import TextRegions, explain_match
-from histoseek.search.filters.exclusion import SearchScope
 from histoseek.search.options import SearchOptions
 from histoseek.search.results import ChannelRank, QueryInfo, SearchResult, SearchResults
 from histoseek.search.retrieve.channels import Channel, Vector
-from histoseek.search.retrieve.fusion import Hit, reciprocal_rank_fusion, slides_without_report
 from histoseek.search.retrieve.paging import BestHits, take_page
+from histoseek.search.retrieve.rank_fusion import Hit, reciprocal_rank_fusion, slides_without_report
 from histoseek.search.retrieve.ranking import RankedSlides
+from histoseek.search.scope.exclusion import SearchScope
 
 Explainer = Callable[[SearchResult, Signature], SearchResult]
 """Adds to a result what the query has in common with its signature."""

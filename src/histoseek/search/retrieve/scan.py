@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.mosaics.compiled import compile_kernel
+from histoseek.mosaics.numba_compile import compile_kernel
 
 Array = np.ndarray[Any, Any]
 

@@ -17,12 +17,12 @@ from histoseek.search.encode.text import (
     prepare_text,
 )
 from histoseek.search.explain.matches import TextRegions
-from histoseek.search.filters.exclusion import SearchScope, require_words
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import WordQuery
 from histoseek.search.results import QueryInfo
 from histoseek.search.retrieve.channels import Channel, Retriever, Vector, share_weight
 from histoseek.search.retrieve.retrieval import QueryText, Retrieval
+from histoseek.search.scope.exclusion import SearchScope, require_words
 
 MOST_ENCODED = 8192
 """Characters of a text that its vector is made of: about two seconds on two processor cores, and most whole reports."""

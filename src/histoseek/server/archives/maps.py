@@ -13,9 +13,9 @@ from pathlib import Path
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.errors import InputError
 from histoseek.rest.archives import Map
-from histoseek.search.filters.public import PRIVATE_COLUMNS
 from histoseek.search.maps.layout import MOST_SLIDES
 from histoseek.search.maps.overview import content_version
+from histoseek.search.scope.public import PRIVATE_COLUMNS
 from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.errors import Overloaded
 from histoseek.server.state.database import make_private_folder

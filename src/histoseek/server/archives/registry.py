@@ -12,7 +12,7 @@ from histoseek.archive.filters.expression import compare
 from histoseek.archive.schema import SlideRecord
 from histoseek.errors import UnknownSlide
 from histoseek.rest.archives import ArchiveInfo, FieldInfo
-from histoseek.search.filters.public import PRIVATE_COLUMNS
+from histoseek.search.scope.public import PRIVATE_COLUMNS
 from histoseek.server.errors import NotFound
 
 

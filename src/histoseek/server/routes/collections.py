@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response
 
 from histoseek.errors import UnknownSlide
-from histoseek.rest.work import Collection, CollectionContent
+from histoseek.rest.workspace import Collection, CollectionContent
 from histoseek.server.context import Context
 from histoseek.server.errors import NotFound
 from histoseek.server.http.dependencies import InContext, Reader

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from histoseek.rest.work import Judgement, StoredJudgement
+from histoseek.rest.workspace import Judgement, StoredJudgement
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader
 
 router = APIRouter(prefix="/archives/{archive}/feedback", tags=["feedback"])

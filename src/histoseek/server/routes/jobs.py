@@ -16,7 +16,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from histoseek.errors import InputError
-from histoseek.rest.work import Job, JobRefusal, JobRequest, UploadToIndex
+from histoseek.rest.workspace import Job, JobRefusal, JobRequest, UploadToIndex
 from histoseek.server.clock import to_datetime
 from histoseek.server.context import Context
 from histoseek.server.errors import Forbidden

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
 from histoseek._version import __version__
-from histoseek.rest.work import Health
+from histoseek.rest.workspace import Health
 from histoseek.server.http.dependencies import InContext, Reader
 
 router = APIRouter(tags=["operations"])

@@ -16,11 +16,11 @@ from histoseek.rest import queries as rest
 from histoseek.rest.archives import FacetField, Facets, FacetsRequest, FacetValue, FieldFilter, Map
 from histoseek.rest.queries import ExplainRequest, SearchRequest
 from histoseek.rest.results import ExplainResponse, SearchResponse
-from histoseek.search.filters.facets import Facet
-from histoseek.search.filters.fields import FieldFilter as SearchedField
-from histoseek.search.filters.public import parse_public_filter
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Query
+from histoseek.search.scope.facets import Facet
+from histoseek.search.scope.fields import FieldFilter as SearchedField
+from histoseek.search.scope.public import parse_public_filter
 from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.context import Context
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader, Searcher

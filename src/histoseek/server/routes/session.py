@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from histoseek._version import __version__
-from histoseek.rest.work import Login, Session
+from histoseek.rest.workspace import Login, Session
 from histoseek.server.context import Context
 from histoseek.server.http.dependencies import InContext, Reader
 from histoseek.server.security.access import Caller

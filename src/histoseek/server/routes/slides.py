@@ -10,7 +10,7 @@ from histoseek.archive.filters.expression import all_of, compare
 from histoseek.errors import InputError
 from histoseek.rest.archives import ImageInfo, Report, Slide, SlideChanges
 from histoseek.rest.base import Page
-from histoseek.search.filters.public import parse_public_filter
+from histoseek.search.scope.public import parse_public_filter
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader, SlideIdInPath, Viewer, Writer
 from histoseek.server.http.responses import to_report, to_slide
 from histoseek.server.routes.image_responses import (

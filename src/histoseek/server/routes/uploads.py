@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from histoseek.rest.archives import ImageInfo
 from histoseek.rest.base import Problem
-from histoseek.rest.work import EncodeRequest, Job, Upload
+from histoseek.rest.workspace import EncodeRequest, Job, Upload
 from histoseek.server.clock import to_datetime
 from histoseek.server.http.dependencies import InContext, Reader, Uploader, Viewer
 from histoseek.server.routes.image_responses import (

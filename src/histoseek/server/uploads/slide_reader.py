@@ -11,7 +11,7 @@ from typing import Literal
 import pyvips
 from safetensors.numpy import save
 
-from histoseek.encoders.bagging import encode_prepared, open_prepared
+from histoseek.encoders.slide_bags import encode_prepared, open_prepared
 from histoseek.encoders.tile.base import TileEncoder
 from histoseek.encoders.tile.registry import load_tile_encoder
 from histoseek.errors import EncoderError, HistoseekError, InputError, MissingSpacing, SlideError, UnreadableSlide

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
+from histoseek.archive.filters.column_types import Types, is_whole, kind_of
 from histoseek.archive.filters.expression import (
     And,
     Call,
@@ -24,7 +25,6 @@ from histoseek.archive.filters.expression import (
     Or,
     Value,
 )
-from histoseek.archive.filters.kinds import Types, is_whole, kind_of
 
 _ASCII = re.compile(r"[A-Za-z0-9]")
 _LEAST_INTEGER = -(2**63)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from histoseek.reports.privacy.identifiers.kinds import Identifier, IdentifierKind
+from histoseek.reports.privacy.identifiers.identifier_kinds import Identifier, IdentifierKind
 
 _OLD = r"(?:9\d|1[01]\d)"
 _WORDS = (

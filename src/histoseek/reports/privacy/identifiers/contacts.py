@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from histoseek.reports.privacy.identifiers.kinds import Identifier, IdentifierKind
+from histoseek.reports.privacy.identifiers.identifier_kinds import Identifier, IdentifierKind
 from histoseek.reports.privacy.identifiers.labels import Label
 from histoseek.reports.privacy.identifiers.name_tokens import NameToken
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from histoseek.reports.privacy.identifiers.kinds import Identifier, IdentifierKind
+from histoseek.reports.privacy.identifiers.identifier_kinds import Identifier, IdentifierKind
 from histoseek.reports.privacy.identifiers.labels import Label
 from histoseek.reports.privacy.identifiers.lexicon import fold, read_words
 from histoseek.reports.privacy.identifiers.name_tokens import NameToken

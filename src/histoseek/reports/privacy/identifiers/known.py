@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from histoseek.reports.privacy.identifiers.kinds import Identifier, IdentifierKind
+from histoseek.reports.privacy.identifiers.identifier_kinds import Identifier, IdentifierKind
 from histoseek.reports.privacy.identifiers.lexicon import PARTICLES, fold, load_lexicon
 from histoseek.reports.privacy.identifiers.name_tokens import NameToken
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from histoseek.reports.privacy.identifiers.kinds import PLACEHOLDER
+from histoseek.reports.privacy.identifiers.identifier_kinds import PLACEHOLDER
 from histoseek.reports.privacy.identifiers.lexicon import fold
 
 _WORD = r"[^\W_]+(?:[\u0300-\u036f]+[^\W_]*|['\u2019-](?=[^\W_])[^\W_]+)*+"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from histoseek.reports.privacy.identifiers.kinds import Identifier, IdentifierKind
+from histoseek.reports.privacy.identifiers.identifier_kinds import Identifier, IdentifierKind
 
 _CJK = r"[\u3400-\u9fff\uf900-\ufaff]"
 _KANA = r"[\u3400-\u9fff\u3040-\u30ff]"

@@ -12,8 +12,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from histoseek.mosaics.barcodes import Words
-from histoseek.mosaics.compiled import compile_kernel, count_threads, use_threads
-from histoseek.mosaics.plain import LANES, MOST_BARCODES, check_counts
+from histoseek.mosaics.numba_compile import compile_kernel, count_threads, use_threads
+from histoseek.mosaics.numpy_kernels import LANES, MOST_BARCODES, check_counts
 
 _CHUNK = 256
 """Slides that share one set of buffers."""

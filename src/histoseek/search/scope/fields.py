@@ -15,7 +15,7 @@ from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, cast_value, fi
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import InputError
 from histoseek.reports.index.query import is_fact_field
-from histoseek.search.filters.facets import Facet, list_facets
+from histoseek.search.scope.facets import Facet, list_facets
 
 Key = tuple[str, str]
 """A filter's or a facet's source and field."""
