@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.progress import terminal_progress
-from histoseek.terminal import Column, format_table, get_terminal_width, shorten_middle
+from histoseek.terminal import TableColumn, format_table, get_terminal_width, shorten_middle
 
 COLUMNS = (
-    Column("slide", "name"),
-    Column("case", "name", drop=3),
-    Column("organ", "text", drop=4),
-    Column("diagnosis", "text"),
-    Column("tiles", drop=2),
-    Column("file", "name", drop=1),
+    TableColumn("slide", "name"),
+    TableColumn("case", "name", drop=3),
+    TableColumn("organ", "text", drop=4),
+    TableColumn("diagnosis", "text"),
+    TableColumn("tiles", drop=2),
+    TableColumn("file", "name", drop=1),
 )
 LONG = "TCGA-BH-A0BZ-01Z-00-DX1.45EB3E93-A871-49C6-9EAE-90D98AE01913"
 ROWS = (
@@ -55,26 +55,26 @@ def test_long_names_lose_their_middle() -> None:
 
 def test_without_a_terminal_values_are_whole_and_rows_are_lines() -> None:
     report = "Lung, biopsy:\nsquamous cell carcinoma. " * 20
-    table = format_table([Column("slide", "name"), Column("report", "text")], [(LONG, report)], None)
+    table = format_table([TableColumn("slide", "name"), TableColumn("report", "text")], [(LONG, report)], None)
     assert table.splitlines() == [f"{'slide':{len(LONG)}}  report", f"{LONG}  {' '.join(report.split())}"]
 
 
 def test_texts_end_after_some_lines() -> None:
-    lines = format_table([Column("report", "text")], [("word " * 200,)], 24).splitlines()
+    lines = format_table([TableColumn("report", "text")], [("word " * 200,)], 24).splitlines()
     assert lines[1:] == ["word word word word word"[:24]] * 3 + ["word word word word …"]
 
 
 def test_columns_without_values_go_first_and_unmentioned() -> None:
-    columns = (Column("slide", "name"), Column("probability", drop=9), Column("case", "name", drop=1))
+    columns = (TableColumn("slide", "name"), TableColumn("probability", drop=9), TableColumn("case", "name", drop=1))
     assert format_table(columns, [("S" * 30, "", "C" * 20)], 50).splitlines()[0].split() == ["slide", "case"]
 
 
 def test_control_characters_do_not_reach_the_terminal() -> None:
-    assert "\x1b" not in format_table([Column("slide")], [("a\x1b[31mb",)], 80)
+    assert "\x1b" not in format_table([TableColumn("slide")], [("a\x1b[31mb",)], 80)
 
 
 def test_brackets_are_no_markup() -> None:
-    assert "[bold]x[/bold]" in format_table([Column("slide")], [("[bold]x[/bold]",)], 80)
+    assert "[bold]x[/bold]" in format_table([TableColumn("slide")], [("[bold]x[/bold]",)], 80)
 
 
 def test_an_empty_table_is_its_headings() -> None:

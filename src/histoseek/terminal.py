@@ -23,7 +23,7 @@ _LEAST = {"name": 9, "text": 8}
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """kind: names (ids, files) may lose their middle, texts break between words, figures stay whole; drop: which column
     goes first where there is no room, from 1; 0 for one that stays."""
 
@@ -40,7 +40,7 @@ def get_terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def format_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> str:
+def format_table(columns: Sequence[TableColumn], rows: Sequence[Sequence[str]], width: int | None) -> str:
     """A table at most so wide, with what was left out in a line below."""
     cells = [[_clean(cell) for cell in row] for row in rows]
     natural = [
@@ -65,7 +65,7 @@ def format_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width
 
 
 def _fit_columns(
-    columns: Sequence[Column], cells: Sequence[Sequence[str]], natural: Sequence[int], width: int
+    columns: Sequence[TableColumn], cells: Sequence[Sequence[str]], natural: Sequence[int], width: int
 ) -> tuple[list[int], list[int]]:
     """Which columns stay, and how wide each of them is."""
     least = [_find_least(column, [row[at] for row in cells], natural[at]) for at, column in enumerate(columns)]
@@ -87,7 +87,7 @@ def _is_empty(cells: Sequence[Sequence[str]], at: int) -> bool:
     return not any(row[at] for row in cells)
 
 
-def _find_least(column: Column, cells: Sequence[str], natural: int) -> int:
+def _find_least(column: TableColumn, cells: Sequence[str], natural: int) -> int:
     """The least width of a column: that of its longest word, within reason, where it is of texts."""
     if column.kind == "figure":
         words = [_count_cells(word) for word in column.heading.split()]
@@ -121,7 +121,9 @@ def _sum_widths(widths: Sequence[int]) -> int:
     return sum(widths) + len(_GAP) * (len(widths) - 1)
 
 
-def _format_row(columns: Sequence[Column], row: Sequence[str], kept: Sequence[int], widths: Sequence[int]) -> list[str]:
+def _format_row(
+    columns: Sequence[TableColumn], row: Sequence[str], kept: Sequence[int], widths: Sequence[int]
+) -> list[str]:
     """A row's lines; a heading is a text in every column."""
     parts = []
     for at, width in zip(kept, widths, strict=True):

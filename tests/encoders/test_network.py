@@ -12,8 +12,7 @@ from torch import Tensor
 from histoseek.encoders.slide.batches import BagBatch, SlideVectors
 from histoseek.encoders.slide.pathsearch.architecture import PathSearchArchitecture
 from histoseek.encoders.slide.pathsearch.attention import EXACT_TILES
-from histoseek.encoders.slide.pathsearch.gated import GatedScores
-from histoseek.encoders.slide.pathsearch.network import PathSearchNetwork
+from histoseek.encoders.slide.pathsearch.network import GatedScores, PathSearchNetwork
 from histoseek.encoders.slide.pathsearch.positions import compact
 from histoseek.errors import InputError
 from tests.encoders import naive_slide as naive

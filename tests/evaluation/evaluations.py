@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from histoseek.evaluation.confounders import SiteCheck
+from histoseek.evaluation.evaluate import calibration_error, risk_coverage
 from histoseek.evaluation.leaks import Leak
 from histoseek.evaluation.neighbours import Fold, Neighbours, rank
 from histoseek.evaluation.outcome import (
@@ -20,7 +21,6 @@ from histoseek.evaluation.outcome import (
 )
 from histoseek.evaluation.scores import MetricEstimate, score
 from histoseek.evaluation.significance import compare
-from histoseek.evaluation.vote_confidence import calibration_error, risk_coverage
 from histoseek.training.recall import RecallAtK
 
 CLASSES = (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from histoseek.evaluation.vote_confidence import calibration_error, risk_coverage
+from histoseek.evaluation.evaluate import calibration_error, risk_coverage
 
 PAIRS = st.lists(st.tuples(st.sampled_from([0.0, 0.2, 0.25, 0.4, 0.55, 0.6, 0.8, 1.0]), st.booleans()), min_size=1)
 

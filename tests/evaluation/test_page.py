@@ -38,7 +38,7 @@ from histoseek.evaluation.report.figure_text import (
 from histoseek.evaluation.report.glossary import explain_metric, list_glossary
 from histoseek.evaluation.report.svg import DASH
 from histoseek.evaluation.scores import MetricEstimate
-from histoseek.evaluation.significance import Comparison
+from histoseek.evaluation.significance import SystemComparison
 from tests.evaluation.archives import labelled_archive
 from tests.evaluation.evaluations import CLASSES, SYSTEMS, evaluation_of
 
@@ -221,7 +221,7 @@ def _compared(
         for result, value in zip(evaluation.results, values, strict=False)
     )
     comparisons = tuple(
-        (result.name, (Comparison("MAP@5", difference, NAN, NAN, one, one),))
+        (result.name, (SystemComparison("MAP@5", difference, NAN, NAN, one, one),))
         for result, difference, one in zip(results[1:], differences, p, strict=True)
     )
     return replace(evaluation, results=results, comparisons=comparisons)

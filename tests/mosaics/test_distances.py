@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.errors import ConfigurationError, EncoderError
-from histoseek.mosaics import late_interaction
+from histoseek.mosaics import distances as late_interaction
 from histoseek.mosaics.barcodes import make_barcodes
 from histoseek.mosaics.distances import DISTANCES, Fusion, SignatureBlock, compute_squared_lengths, get_distance
 from histoseek.mosaics.numba_kernels import compute_directional_medians, compute_query_medians

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoseek.errors import InputError
-from histoseek.server.state.database import State
+from histoseek.server.state.database import MIGRATIONS, State
 from histoseek.server.state.feedback import FeedbackStore, Json, remove_identifiers
-from histoseek.server.state.migrations import MIGRATIONS
 
 QUERY: Json = {"kind": "text", "text": "clear cell carcinoma", "without": None, "patient_id": None}
 VALUES = st.recursive(

@@ -34,10 +34,10 @@ from histoseek.training.text.corpus import build_corpus, split_corpus  # noqa: E
 from histoseek.training.text.draws import Draw, Drawer  # noqa: E402
 from histoseek.training.text.facts import list_facts, opposes, read_passage  # noqa: E402
 from histoseek.training.text.folder import CARD, save_adaptation  # noqa: E402
-from histoseek.training.text.loss import find_negatives, list_passages, masked_info_nce  # noqa: E402
 from histoseek.training.text.opposites import affirm, change_grade, deny, find_opposite, find_siblings  # noqa: E402
 from histoseek.training.text.paraphrase import paraphrase_sentences  # noqa: E402
 from histoseek.training.text.settings import AdaptSettings  # noqa: E402
+from histoseek.training.text.task import find_negatives, list_passages, masked_info_nce  # noqa: E402
 
 VOCABULARY = load_vocabulary()
 SETTINGS = AdaptSettings(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from histoseek.cli.options import ArchiveOption, JsonOption
-from histoseek.terminal import Column, format_table, get_terminal_width
+from histoseek.terminal import TableColumn, format_table, get_terminal_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,8 +42,8 @@ def align(
 
 def print_recalls(recalls: Sequence[RecallAtK]) -> None:
     """Print a table of recalls with their intervals and chance."""
-    columns = [Column(name, "text") for name in ("direction", "right is")]
-    columns += [Column(name) for name in ("k", "recall", "95 %", "chance", "queries")]
+    columns = [TableColumn(name, "text") for name in ("direction", "right is")]
+    columns += [TableColumn(name) for name in ("k", "recall", "95 %", "chance", "queries")]
     rows = []
     for recall in recalls:
         figures = (

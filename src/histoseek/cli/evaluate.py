@@ -11,14 +11,14 @@ from histoseek.cli.align import print_recalls
 from histoseek.cli.options import LabelOption, WhereOption, read_defaults, read_settings
 from histoseek.errors import ConfigurationError
 from histoseek.evaluation.settings import DEFAULT_SYSTEMS, EvaluationSpec, ProtocolName, ProtocolSpec
-from histoseek.terminal import Column, format_table, get_terminal_width
+from histoseek.terminal import TableColumn, format_table, get_terminal_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from histoseek.evaluation.outcome import Evaluation
     from histoseek.evaluation.scores import MetricEstimate
-    from histoseek.evaluation.significance import Comparison
+    from histoseek.evaluation.significance import SystemComparison
 
 DEFAULTS = read_defaults(EvaluationSpec)
 PROTOCOL = ProtocolSpec()
@@ -130,7 +130,7 @@ def _print_evaluation(evaluation: Evaluation) -> None:
     ]
     chance = evaluation.results[0].scores.metrics
     rows.append(("chance", *(f"{_select(chance, name).chance:.3f}" for name in _METRICS)))
-    columns = [Column(name, "text") for name in ("system", *_METRICS)]
+    columns = [TableColumn(name, "text") for name in ("system", *_METRICS)]
     print(format_table(columns, rows, get_terminal_width()))
     for check in evaluation.site_checks:
         print(check.sentence)
@@ -154,8 +154,8 @@ def _compare(first: Path, second: Path, seed: int) -> None:
     _print_comparisons(comparisons)
 
 
-def _print_comparisons(comparisons: Sequence[Comparison]) -> None:
-    columns = [Column(name) for name in ("metric", "difference", "95 %", "p", "p (Holm)")]
+def _print_comparisons(comparisons: Sequence[SystemComparison]) -> None:
+    columns = [TableColumn(name) for name in ("metric", "difference", "95 %", "p", "p (Holm)")]
     rows = []
     for comparison in comparisons:
         interval = f"{comparison.low:+.3f} to {comparison.high:+.3f}"

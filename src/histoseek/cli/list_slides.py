@@ -8,16 +8,16 @@ from typing import Annotated
 import typer
 
 from histoseek.cli.options import ArchiveOption, JsonOption, WhereOption
-from histoseek.terminal import Column, format_table, get_terminal_width
+from histoseek.terminal import TableColumn, format_table, get_terminal_width
 
 _COLUMNS = (
-    Column("slide", "name"),
-    Column("case", "name", drop=4),
-    Column("patient", "name", drop=3),
-    Column("organ", "text", drop=5),
-    Column("diagnosis", "text"),
-    Column("tiles", drop=2),
-    Column("file", "name", drop=1),
+    TableColumn("slide", "name"),
+    TableColumn("case", "name", drop=4),
+    TableColumn("patient", "name", drop=3),
+    TableColumn("organ", "text", drop=5),
+    TableColumn("diagnosis", "text"),
+    TableColumn("tiles", drop=2),
+    TableColumn("file", "name", drop=1),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from histoseek._version import __version__
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.encoders.slide.registry import find_fitted_family
-from histoseek.errors import InputError
+from histoseek.errors import ArchiveError, InputError
 from histoseek.evaluation.cohort import Cohort, load_cohort
 from histoseek.evaluation.confounders import (
     SiteCheck,
@@ -22,18 +23,19 @@ from histoseek.evaluation.confounders import (
     measure_predictability,
     shuffle_values,
 )
-from histoseek.evaluation.crossmodal import measure_cross_modal
 from histoseek.evaluation.leaks import find_leaks, find_twins
 from histoseek.evaluation.neighbours import NOBODY, Fold, Neighbours, join_neighbours, rank
 from histoseek.evaluation.outcome import ArchiveMap, Evaluation, Subject, SystemResult, VoteCalibration, WorstQuery
 from histoseek.evaluation.protocols import hash_design, make_folds, make_site_codes
 from histoseek.evaluation.scores import Scores, score
 from histoseek.evaluation.settings import EvaluationSpec
-from histoseek.evaluation.significance import Comparison, compare, holm
+from histoseek.evaluation.significance import SystemComparison, compare, holm
 from histoseek.evaluation.systems.base import System
 from histoseek.evaluation.systems.registry import make_systems
-from histoseek.evaluation.vote_confidence import calibration_error, risk_coverage
 from histoseek.progress import Reporter, SilentReporter
+from histoseek.training.alignment.closed_form import measure_held_out_recalls
+from histoseek.training.pairs import TrainingPair
+from histoseek.training.recall import RecallAtK, recalls
 
 DEPTH = 10
 """Deepest neighbour that a metric looks at."""
@@ -42,6 +44,12 @@ CURVE = 50
 """Points of a risk-coverage curve that are kept."""
 
 Ints = NDArray[np.int64]
+
+Floats = NDArray[np.float64]
+
+Booleans = NDArray[np.bool_]
+
+BINS = 10
 
 
 def evaluate(archive: ArchiveFolder, spec: EvaluationSpec, reporter: Reporter | None = None) -> Evaluation:
@@ -150,7 +158,7 @@ def _score_without(cohort: Cohort, system: System, folds: Sequence[Fold], values
 
 def _compare_systems(
     results: Sequence[SystemResult], cohort: Cohort, seed: int
-) -> tuple[tuple[str, tuple[Comparison, ...]], ...]:
+) -> tuple[tuple[str, tuple[SystemComparison, ...]], ...]:
     """Each system against the first, corrected for all metrics of all systems together."""
     first = results[0].scores
     comparisons = [(other.name, compare(first, other.scores, cohort.patients, seed)) for other in results[1:]]
@@ -224,3 +232,69 @@ def _collect_warnings(cohort: Cohort, scores: Scores) -> tuple[str, ...]:
     if cohort.patient_is_slide:
         warnings.append("every slide counts as its own patient: other slides of a patient may be among the answers")
     return tuple(warnings)
+
+
+def measure_cross_modal(cohort: Cohort, seed: int) -> tuple[tuple[RecallAtK, ...], tuple[str, ...]]:
+    """Recalls in four directions over the cohort's slides that have a report, and what is to be said of them.
+
+    An alignment in closed form was fitted on these very pairs, so it is fitted anew in patient-wise folds. Whether
+    trained weights have seen them can't be known here, which is said.
+    """
+    archive, space = cohort.archive, cohort.archive.require_space()
+    pairs = _make_pairs(cohort)
+    if not (space.has_alignment and len(pairs) > 1):
+        return (), ()
+    if space.alignment == "ridge":
+        try:
+            return measure_held_out_recalls(archive, pairs, seed), ()
+        except ArchiveError as error:
+            return (), (f"no figures between slides and reports: {error.what}",)
+    ids = [pair.slide_id for pair in pairs]
+    slides, texts = (archive.store.vectors(ids, name) for name in ("shared_vector", "shared_report_vector"))
+    recall_figures = tuple(recall for recall in recalls(slides, texts, pairs, seed) if recall.queries)
+    note = "the figures between slides and reports mean little if the weights were trained on these patients"
+    return recall_figures, (note,)
+
+
+def _make_pairs(cohort: Cohort) -> list[TrainingPair]:
+    return [
+        TrainingPair(
+            slide_id=record.slide_id,
+            case_id=record.case_id or record.slide_id,
+            patient_id=str(cohort.patients[place]),
+            report=record.report,
+            bag=cohort.archive.layout.bag(record.slide_id),
+            diagnosis=cohort.classes[cohort.labels[place]],
+        )
+        for place, record in enumerate(cohort.records)
+        if record.report
+    ]
+
+
+def calibration_error(confidence: Floats, correct: Booleans) -> float:
+    """The expected calibration error: the mean gap between confidence and accuracy in ten bins of equal width.
+
+    confidence [Q] in 0 to 1, correct [Q]; bins count by their queries; nan without queries. Bins are open below, the
+    first is closed (Guo et al. 2017, "On calibration of modern neural networks"). Of equal width, because shares of a
+    vote take few values, and bins of equal mass would cut through them.
+    """
+    if not len(confidence):
+        return math.nan
+    rows = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], confidence)
+    gaps = np.bincount(rows, confidence - correct, BINS)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+def risk_coverage(confidence: Floats, correct: Booleans) -> tuple[Floats, Floats, float]:
+    """The error rate among the surest queries as more are kept (Geifman and El-Yaniv 2017, "Selective classification").
+
+    confidence [Q], correct [Q]. Returns coverage [Q], the share of queries kept; risk [Q], the share of errors among
+    these; and the area under the curve, the mean risk over all coverages (smaller is better), nan without queries.
+    Equally sure queries count as in the mean over their orders, so that their places don't matter.
+    """
+    count = len(confidence)
+    _, group, sizes = np.unique(-confidence, return_inverse=True, return_counts=True)
+    rate = np.bincount(group, ~correct, len(sizes)) / sizes
+    counts = np.arange(1, count + 1)
+    risk = np.repeat(rate, sizes).cumsum() / counts
+    return counts / max(1, count), risk, float(risk.mean()) if count else math.nan

@@ -15,7 +15,7 @@ from histoseek.errors import InputError
 from histoseek.evaluation.confounders import SiteCheck
 from histoseek.evaluation.leaks import Leak
 from histoseek.evaluation.scores import ClassMetrics, MetricEstimate, Scores
-from histoseek.evaluation.significance import Comparison, compare
+from histoseek.evaluation.significance import SystemComparison, compare
 from histoseek.files import write_atomic
 from histoseek.jsonable import plain
 from histoseek.training.recall import RecallAtK
@@ -115,7 +115,7 @@ class Evaluation:
     query_ids: tuple[str, ...]
     patients: Ints
     results: tuple[SystemResult, ...]
-    comparisons: tuple[tuple[str, tuple[Comparison, ...]], ...]
+    comparisons: tuple[tuple[str, tuple[SystemComparison, ...]], ...]
     site_checks: tuple[SiteCheck, ...]
     cross_modal: tuple[RecallAtK, ...]
     leaks: tuple[Leak, ...]
@@ -160,7 +160,7 @@ def load_first_system(path: Path) -> SavedSystem:
         raise InputError(str(path), "is not a saved evaluation", "Write one with `histoseek evaluate --out`") from error
 
 
-def compare_saved(first: Path, second: Path, seed: int) -> tuple[tuple[str, str], tuple[Comparison, ...]]:
+def compare_saved(first: Path, second: Path, seed: int) -> tuple[tuple[str, str], tuple[SystemComparison, ...]]:
     """The first systems of two saved evaluations, paired by query: their names, and the first minus the second.
 
     Raises InputError when a file is no evaluation, or the two did not ask the same queries by the same protocol.

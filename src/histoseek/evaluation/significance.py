@@ -32,7 +32,7 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class SystemComparison:
     """One metric of two systems on the same queries.
 
     difference: first minus second, over the queries that have a value in both; low, high: its 95 % interval over
@@ -77,7 +77,7 @@ def bootstrap(
     return np.where(is_too_few, np.nan, low), np.where(is_too_few, np.nan, high)
 
 
-def compare(first: Scores, second: Scores, patients: Ints, seed: int) -> tuple[Comparison, ...]:
+def compare(first: Scores, second: Scores, patients: Ints, seed: int) -> tuple[SystemComparison, ...]:
     """Compare two systems query by query; patients: codes of all slides of the cohort [n].
 
     Metrics that are top-1 by another name are left out, so that they don't count in the correction. Raises
@@ -90,7 +90,7 @@ def compare(first: Scores, second: Scores, patients: Ints, seed: int) -> tuple[C
     p = permutation_test(differences, patients[queries], seed)
     rows = zip(columns, differences.T, low, high, p, holm(p), strict=True)
     return tuple(
-        Comparison(first.names[column], _average(values), float(a), float(b), float(p_value), float(p_holm))
+        SystemComparison(first.names[column], _average(values), float(a), float(b), float(p_value), float(p_holm))
         for column, values, a, b, p_value, p_holm in rows
     )
 

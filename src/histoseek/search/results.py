@@ -16,7 +16,7 @@ from histoseek.search.attention import Attention
 from histoseek.search.explanation import Explanation, Phrase, TextRegion
 from histoseek.search.vote import Ballot, Vote, take_vote
 from histoseek.slides.sources.registry import source_name
-from histoseek.terminal import Column, format_table, get_terminal_width
+from histoseek.terminal import TableColumn, format_table, get_terminal_width
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class SearchResults:
 
 @dataclass(frozen=True, slots=True)
 class _Sheet:
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]
 
@@ -204,14 +204,14 @@ def _sheet(results: SearchResults) -> _Sheet:
     likely = f"same {results.calibrated_for}" if results.calibrated_for else "probability"
     return _Sheet(
         columns=(
-            Column("rank"),
-            Column("slide", "name"),
-            Column("score"),
-            Column(likely, drop=5),
-            Column("how", "text", drop=3),
-            Column("case", "name", drop=2),
-            Column("diagnosis", "text", drop=6),
-            Column("report", "text") if to_reports else Column("file", "name", drop=1),
+            TableColumn("rank"),
+            TableColumn("slide", "name"),
+            TableColumn("score"),
+            TableColumn(likely, drop=5),
+            TableColumn("how", "text", drop=3),
+            TableColumn("case", "name", drop=2),
+            TableColumn("diagnosis", "text", drop=6),
+            TableColumn("report", "text") if to_reports else TableColumn("file", "name", drop=1),
         ),
         rows=tuple(_row(result, to_reports) for result in results),
         notes=(*_votes(results), *(f"note: {warning}" for warning in results.warnings)),

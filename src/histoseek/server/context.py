@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from dataclasses import dataclass
@@ -9,9 +10,13 @@ from typing import Self
 
 from fastapi import Request
 
+from histoseek.errors import HistoseekError
+from histoseek.search.options import SearchOptions
+from histoseek.search.queries import ArchivedReport, ArchivedSlide, Query
+from histoseek.search.search import search
 from histoseek.server.archives.images import SlideImages
 from histoseek.server.archives.maps import MapStore
-from histoseek.server.archives.registry import ArchiveRegistry
+from histoseek.server.archives.registry import ArchiveEntry, ArchiveRegistry
 from histoseek.server.jobs.store import JobStore
 from histoseek.server.jobs.supervisor import Supervisor
 from histoseek.server.security.access import Access, Caller
@@ -27,7 +32,6 @@ from histoseek.server.state.feedback import FeedbackStore
 from histoseek.server.telemetry import Metrics
 from histoseek.server.tiles.service import TileService
 from histoseek.server.uploads.uploaded_slides import UploadedSlides
-from histoseek.server.warm_up import warm_up
 from histoseek.server.work_queue import WorkQueue
 from histoseek.slides.sources.base import SlideSource
 
@@ -36,6 +40,8 @@ _TILE_CACHE_MB = 256
 _MAPS_FOLDER = "maps"
 _MAX_UPLOAD_QUERIES = 8
 """Queries that wait for uploads to be encoded: only the sandbox is at work then."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +138,31 @@ class Context:
         tile = self.tiles.make_tile(source, level, column, row)
         self.metrics.count_tile(time.perf_counter() - began)
         return tile
+
+
+def warm_up(archives: ArchiveRegistry, maps: MapStore) -> None:
+    """Search each archive with one of its own slides and its report, and make its map, in a background thread."""
+    threading.Thread(target=_warm_up, args=(archives, maps), name="warming", daemon=True).start()
+
+
+def _warm_up(archives: ArchiveRegistry, maps: MapStore) -> None:
+    for entry in archives:
+        try:
+            for query in _list_examples(entry):
+                search(entry.archive, query, SearchOptions(k=1))
+        except HistoseekError as error:
+            log.info("archive %s: not warmed up (%s)", entry.name, error.kind)
+    for entry in archives:
+        try:
+            maps.get(entry, None)
+        except HistoseekError as error:
+            log.info("archive %s: no map (%s)", entry.name, error.kind)
+
+
+def _list_examples(entry: ArchiveEntry) -> list[Query]:
+    slides = entry.archive.records(limit=1)
+    reports = entry.archive.records("report IS NOT NULL", limit=1) if slides else []
+    return [
+        *(ArchivedSlide(record.slide_id) for record in slides),
+        *(ArchivedReport(record.slide_id) for record in reports),
+    ]

@@ -16,7 +16,8 @@ from PIL import Image
 
 from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Size
-from histoseek.server.tiles import jpeg, jpeg2000
+from histoseek.server.tiles import jpeg
+from histoseek.server.tiles import stored_tiles as jpeg2000
 from histoseek.server.tiles.deepzoom import DeepZoom
 from histoseek.server.tiles.stored_tiles import StoredTiles
 from histoseek.slides.readers.base import Pixels

@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import islice
 
 from histoseek.archive.archive_fusion import update_fusion
@@ -27,10 +28,9 @@ from histoseek.archive.indexing.metadata_join import SlideMetadata, join_metadat
 from histoseek.archive.indexing.metadata_table import MetadataTable, TableRow, cast_columns
 from histoseek.archive.indexing.personal_data import pseudonymise_table
 from histoseek.archive.indexing.plan import IndexPlan, PlannedSlide, Planner
-from histoseek.archive.indexing.records import make_record, update_record
 from histoseek.archive.indexing.report_intake import ReportIntake, ReportIntakeSummary
 from histoseek.archive.journal import Journal, SlideRefusal, write_unmatched
-from histoseek.archive.schema import LanguageVectors, StoredSlide
+from histoseek.archive.schema import TEXT_COLUMNS, LanguageVectors, SlideRecord, StoredSlide
 from histoseek.archive.space.centre import CENTRE_SLIDES, FEW_CENTRE_SLIDES, BagMean
 from histoseek.archive.space_folders import remove_old_spaces
 from histoseek.encoders.slide.registry import find_fitted_family
@@ -271,3 +271,36 @@ def _prepare_ahead(
 def _close(future: Future[BagInput]) -> None:
     if not future.cancelled() and future.exception() is None and isinstance(prepared := future.result(), PreparedSlide):
         prepared.slide.close()
+
+
+def make_record(slide: PlannedSlide, cached: CachedBag) -> SlideRecord:
+    """The record of a slide that was just encoded; metadata that no table gives stays as it was."""
+    now = datetime.now(UTC)
+    origin = cached.origin
+    record = SlideRecord(
+        slide_id=slide.slide_id,
+        uri=slide.source.uri,
+        file_fingerprint=slide.file_fingerprint,
+        width=origin.width,
+        height=origin.height,
+        spacing_um_per_px=origin.slide_spacing_um_per_px,
+        tile_count=len(cached.bag),
+        created=slide.record.created if slide.record else now,
+        updated=now,
+    )
+    return _with_metadata(record, slide)
+
+
+def update_record(slide: PlannedSlide, stored: SlideRecord) -> SlideRecord | None:
+    """The record of an unchanged slide with new metadata or place; None when nothing is new."""
+    record = _with_metadata(replace(stored, uri=slide.source.uri), slide)
+    return None if record == stored else replace(record, updated=datetime.now(UTC))
+
+
+def _with_metadata(record: SlideRecord, slide: PlannedSlide) -> SlideRecord:
+    stored, metadata = slide.record, slide.metadata
+    columns = {name: getattr(stored, name) for name in TEXT_COLUMNS if stored}
+    values = {name: value for name, value in metadata.extra.items() if value is not None}
+    extra = {**(stored.extra if stored else {}), **values}
+    report = metadata.report or (stored.report if stored else None)
+    return replace(record, **{**columns, **metadata.texts}, report=report, extra=extra)

@@ -13,7 +13,7 @@ from histoseek.evaluation.report.figure_text import format_interval, format_p, f
 from histoseek.evaluation.report.glossary import explain_metric
 from histoseek.evaluation.report.svg import format_figure
 from histoseek.evaluation.scores import MetricEstimate
-from histoseek.evaluation.significance import Comparison
+from histoseek.evaluation.significance import SystemComparison
 
 HEADLINE = ("top-1", "mMV@3", "mMV@5", "recall@5", "MAP@5", "nDCG@5", "balanced accuracy", "macro-F1")
 """Metrics of the first table; all others are in the second."""
@@ -108,7 +108,7 @@ def make_comparison_table(evaluation: Evaluation) -> Table:
     return Table(_make_headings(names), tuple(rows))
 
 
-def make_full_comparison_table(comparisons: Iterable[Comparison]) -> Table:
+def make_full_comparison_table(comparisons: Iterable[SystemComparison]) -> Table:
     """All compared metrics of one system, a figure a column."""
     headings = tuple(Heading(name) for name in ("difference", "95 % interval", "p", "p (Holm)"))
     return Table(headings, tuple(_make_comparison_row(each) for each in comparisons))
@@ -155,7 +155,7 @@ def find_best(evaluation: Evaluation, metric: str) -> int | None:
     return top if is_best else None
 
 
-def _find_significance(comparison: Comparison | None) -> Significance:
+def _find_significance(comparison: SystemComparison | None) -> Significance:
     if comparison is None or not comparison.p_holm < SIGNIFICANT:
         return ""
     return "below" if comparison.difference > 0 else "above"
@@ -173,13 +173,13 @@ def _make_vote_cells(result: SystemResult) -> tuple[Cell, ...]:
     return Cell(format_figure(calibration.error)), Cell(format_figure(calibration.area)), Cell(f"{result.seconds:.1f}")
 
 
-def _make_difference_cell(comparison: Comparison) -> Cell:
+def _make_difference_cell(comparison: SystemComparison) -> Cell:
     spread = format_signed_interval(comparison.low, comparison.high)
     tests = f"p {format_p(comparison.p)}, Holm {format_p(comparison.p_holm)}"
     return Cell(format_signed(comparison.difference), (spread, tests), bold=comparison.p_holm < SIGNIFICANT)
 
 
-def _make_comparison_row(comparison: Comparison) -> Row:
+def _make_comparison_row(comparison: SystemComparison) -> Row:
     spread = format_signed_interval(comparison.low, comparison.high)
     texts = (format_signed(comparison.difference), spread, format_p(comparison.p))
     p_cell = Cell(format_p(comparison.p_holm), bold=comparison.p_holm < SIGNIFICANT)

@@ -18,7 +18,6 @@ from histoseek.server.logs import current_request_id
 from histoseek.server.problems import format_detail, make_problem_response
 from histoseek.server.security.bodies import BodyLimit, LimitedBody
 from histoseek.server.security.errors import AddressTooLong
-from histoseek.server.security.headers import protect_response
 from histoseek.server.security.hosts import Hosts
 from histoseek.server.settings import ServerSettings
 
@@ -32,6 +31,31 @@ Record = Callable[[Scope, int, float], None]
 _LINGER_S = 5.0
 _REQUEST_ID = re.compile(r"[0-9A-Fa-f-]{8,64}")  # as proxies make them; no words, which would stand in logs
 _log = logging.getLogger(__name__)
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob: data:",
+        "connect-src 'self'",
+        "font-src 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+    )
+)
+
+_ALWAYS = (
+    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
+
+_UNCACHED = ("/api/", "/metrics")
 
 
 class Guard:
@@ -149,3 +173,11 @@ def _choose_request_id(headers: Headers) -> str:
 
 def _is_upload(scope: Scope) -> bool:
     return scope["method"] == "POST" and scope["path"] == UPLOADS
+
+
+def protect_response(headers: MutableHeaders, path: str) -> None:
+    """Add the headers; answers of the API are kept in no cache unless their route says otherwise."""
+    for name, value in _ALWAYS:
+        headers[name] = value
+    if path.startswith(_UNCACHED):
+        headers.setdefault("Cache-Control", "no-store")

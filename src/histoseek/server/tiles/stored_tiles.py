@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
 from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Level, Rect, Size
-from histoseek.server.tiles import jpeg, jpeg2000
+from histoseek.server.tiles import jpeg
 from histoseek.slides.readers.base import Pixels, blank
 from histoseek.slides.readers.vips import matching_pages
 from histoseek.slides.slide import Slide
@@ -31,6 +32,11 @@ _JPEG = tifffile.COMPRESSION.JPEG
 _JPEG_2000 = tifffile.COMPRESSION.APERIO_JP2000_RGB
 _DAMAGE = (ValueError, RuntimeError, OSError)
 """What reading and the decoders raise."""
+
+_CODESTREAM_START = b"\xff\x4f\xff\x51"
+"""Start of a codestream, and of the segment with its size, which comes first (ITU-T T.800, A.5.1)."""
+
+_THREE_OF_8_BITS = b"\x00\x03" + 3 * b"\x07\x01\x01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,7 @@ class StoredTiles:
         data = self._read_bytes(page, column, row)
         if page.transform is not None:
             return jpeg.decode(jpeg.complete(data, page.tables, page.transform, page.tile))
-        return jpeg2000.decode(data, page.tile)
+        return decode_jpeg2000(data, page.tile)
 
     def _is_proven(self, level: Level) -> bool:
         """Whether the first tile and one in the middle show what the slide's reader shows."""
@@ -171,3 +177,14 @@ def _intersect(first: Rect, second: Rect) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of what two rectangles share."""
     right, bottom = min(first.right, second.right), min(first.bottom, second.bottom)
     return max(first.x, second.x), max(first.y, second.y), right, bottom
+
+
+def decode_jpeg2000(data: bytes, size: Size) -> Pixels:
+    """The RGB pixels of a codestream of this size, uint8 [height, width, 3].
+
+    Raises ValueError for another size or type, before anything is decoded, or RuntimeError for damage.
+    """
+    extent = b"".join(number.to_bytes(4) for number in (size.width, size.height, 0, 0))
+    if data[:4] != _CODESTREAM_START or data[8:24] != extent or data[40:51] != _THREE_OF_8_BITS:
+        raise ValueError("a JPEG 2000 of another size or type than the rest")
+    return np.asarray(imagecodecs.jpeg2k_decode(data))

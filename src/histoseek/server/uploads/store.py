@@ -12,10 +12,11 @@ import os
 import secrets
 import shutil
 import time
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
@@ -23,8 +24,7 @@ from histoseek.files import fsync_path
 from histoseek.server.clock import Clock
 from histoseek.server.errors import NotFound, TooSlow
 from histoseek.server.settings import UploadLimits
-from histoseek.server.uploads.errors import IncompleteUpload, QuotaExceeded, StorageFull, UploadTooLarge
-from histoseek.server.uploads.file_names import make_display_name, require_suffix
+from histoseek.server.uploads.errors import IncompleteUpload, QuotaExceeded, StorageFull, UnknownFormat, UploadTooLarge
 from histoseek.server.uploads.folders import (
     GONE,
     PART,
@@ -36,6 +36,7 @@ from histoseek.server.uploads.folders import (
 )
 from histoseek.server.uploads.record import Record, read_record, write_record
 from histoseek.server.uploads.slide_facts import SlideFacts
+from histoseek.slides.readers.formats import SUFFIXES
 
 RESERVE_BYTES = 2 * 2**30
 """Of the disk, left free whatever the limits say."""
@@ -47,6 +48,16 @@ _IDLE_S = 900.0
 """A half-written upload that got no byte for this long is given up."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+
+_MULTI_FILE_SUFFIXES = frozenset((".mrxs", ".vms", ".vmu"))
+
+UPLOAD_SUFFIXES = SUFFIXES - _MULTI_FILE_SUFFIXES
+"""Formats that keep a slide in one file."""
+
+_MAX_LENGTH = 120
+
+_HIDDEN_CATEGORIES = ("C", "Zl", "Zp")
+"""Unicode categories: control and format characters (such as those that turn a text's direction), line ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,3 +316,22 @@ def _find_last_write_s(folder: Path) -> float:
     with suppress(OSError):
         times += [path.stat().st_mtime for path in (folder, *folder.iterdir())]
     return max(times)
+
+
+def require_suffix(filename: str) -> str:
+    """The ending of a file's name, in small letters; raises UnknownFormat for none of UPLOAD_SUFFIXES."""
+    suffix = PurePosixPath(make_display_name(filename)).suffix.lower()
+    if suffix not in UPLOAD_SUFFIXES:
+        raise UnknownFormat(tuple(sorted(UPLOAD_SUFFIXES)))
+    return suffix
+
+
+def make_display_name(filename: str) -> str:
+    """A file's name as it may be shown: its last part, no control characters, at most 120 characters."""
+    last = filename.replace("\\", "/").rpartition("/")[2]
+    name = "".join(letter for letter in last if not unicodedata.category(letter).startswith(_HIDDEN_CATEGORIES)).strip()
+    if len(name) > _MAX_LENGTH:
+        stem, dot, suffix = name.rpartition(".")
+        ending = f"{dot}{suffix}" if stem and len(suffix) < _MAX_LENGTH // 2 else ""
+        name = name[: _MAX_LENGTH - len(ending)] + ending
+    return name or "slide"

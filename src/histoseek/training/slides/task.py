@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import io
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from histoseek.errors import MissingExtra
+from histoseek.files import write_atomic
 from histoseek.training.compute import Compute
 from histoseek.training.loop import Moment, TrainingTask
 from histoseek.training.progress import Progress
@@ -18,7 +21,6 @@ from histoseek.training.slides.history import EpochRow, agree_on_row, epoch_row
 from histoseek.training.slides.loader import BagLoader
 from histoseek.training.slides.losses import MOST_LOGIT_SCALE
 from histoseek.training.slides.model import SlideTextModel
-from histoseek.training.slides.plot import write_plot
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.slides.step import Batch, ContrastiveStep
 from histoseek.training.split import Split
@@ -122,3 +124,30 @@ def choose_micro_batch(settings: TrainingSettings, world: World) -> int:
     slide_bytes = _FLOATS_PER_TILE * 4 * settings.dimension * settings.tiles
     safe = max(1, _CPU_BYTES // slide_bytes) if world.device.type == "cpu" else share
     return min(settings.micro_batch or safe, share)
+
+
+def write_plot(rows: Sequence[EpochRow], best_epoch: int, path: Path) -> None:
+    """Draw losses and validation recalls over the epochs (PNG); raises MissingExtra without matplotlib."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtra("matplotlib", "train") from error
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    losses, recalls = figure.subplots(1, 2)
+    epochs = [row.epoch for row in rows]
+    losses.plot(epochs, [row.train_contrastive for row in rows], marker=".", label="train")
+    losses.plot(epochs, [row.validation_contrastive for row in rows], marker=".", label="validation")
+    losses.set_ylabel("contrastive loss")
+    recalls.plot(epochs, [row.slide_to_report_r5 for row in rows], marker=".", label="slide to report")
+    recalls.plot(epochs, [row.text_to_slide_r5 for row in rows], marker=".", label="text to slide")
+    recalls.plot(epochs, [row.slide_to_slide_r5 for row in rows], marker=".", label="slide to slide")
+    recalls.set_ylabel("validation recall at 5")
+    recalls.set_ylim(0, 1)
+    for axes in (losses, recalls):
+        axes.axvline(best_epoch, color="grey", linestyle=":", label="best epoch")
+        axes.set_xlabel("epoch")
+        axes.legend()
+    picture = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(picture)
+    write_atomic(path, picture.getvalue())

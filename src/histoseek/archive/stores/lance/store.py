@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from functools import cached_property
@@ -19,13 +21,14 @@ from histoseek.archive.schema import VECTOR_COLUMNS
 from histoseek.archive.stores.base import ROW, Capabilities, Neighbour, StoreStats, TextHit, VectorColumn
 from histoseek.archive.stores.lance.dialect import to_sql
 from histoseek.archive.stores.lance.engine import TABLE, lancedb, open_table
-from histoseek.archive.stores.lance.faults import filtering, reading_whole
-from histoseek.archive.stores.lance.fulltext import token_hits
-from histoseek.archive.stores.lance.indexes import index_columns, index_tokens
+from histoseek.archive.stores.lance.indexes import TOKENS, index_columns, index_tokens
+from histoseek.errors import BadFilter, DamagedArchive
 from histoseek.files import TreeSync, as_archive_errors
 from histoseek.settings import get_settings
 
 _ROW_ID = "_rowid"
+
+_query = lancedb.query
 
 
 class LanceStore:
@@ -187,3 +190,70 @@ class LanceStore:
             return [name for name in self.schema.names if name not in VECTOR_COLUMNS]
 
         return filtering(self._folder, str(where) if where is not None else None, named)
+
+
+@contextmanager
+def reading_whole(folder: Path) -> Iterator[None]:
+    """Turn files that can't be read into DamagedArchive."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "LanceError(IO)" not in str(error):
+            raise
+        raise DamagedArchive(folder, _reason(error)) from error
+
+
+@contextmanager
+def filtering(folder: Path, where: str | None, columns: Callable[[], Sequence[str]]) -> Iterator[None]:
+    """Turn what the engine says of a filter into BadFilter, which names the columns."""
+    try:
+        with reading_whole(folder), as_archive_errors(folder.parent):
+            yield
+    except (ValueError, RuntimeError) as error:
+        if where is None:
+            raise DamagedArchive(folder, _reason(error)) from error
+        raise BadFilter(where, _reason(error), columns()) from error
+
+
+def _reason(error: Exception) -> str:
+    """The engine's message in one line, without its prefixes, its column list and places in its source."""
+    text = " ".join(str(error).split())
+    text = re.split(r",? ?/\S*\.rs:|\. Valid fields are|; did you mean", text)[0]
+    text = re.sub(
+        r"^(lance error: )?((Invalid input|Invalid user input|Schema error|LanceError\(\w+\)),? ?:? ?)+", "", text
+    )
+    if "Arrow error" in text:
+        # Comes up while rows are read, and quotes what is in them.
+        return "compares values of different types"
+    return text.rstrip(". ") or "cannot be used"
+
+
+def token_hits(
+    table: Any, weights: Mapping[str, float], count: int, where: str | None, spelling: bool = False
+) -> list[TextHit]:
+    """The rows with any of some tokens, best first: BM25, each token times its weight; ties by id.
+
+    where: in the engine's SQL; spelling: a token stands for those at most two letters away that begin like it.
+    """
+    by_weight: dict[float, list[str]] = defaultdict(list)
+    for token, weight in weights.items():
+        by_weight[weight].append(token)
+    if not by_weight:
+        return []
+    queries = (
+        [_match(token, weight, spelling=True) for token, weight in weights.items()]
+        if spelling
+        else [_match(" ".join(own), weight) for weight, own in by_weight.items()]
+    )
+    search = table.search(_query.BooleanQuery([(_query.Occur.SHOULD, query) for query in queries]), query_type="fts")
+    search = search.where(where, prefilter=True) if where is not None else search
+    rows = search.limit(count).select(["slide_id", "_score"]).to_arrow()
+    found = [TextHit(*pair) for pair in zip(rows["slide_id"].to_pylist(), rows["_score"].to_pylist(), strict=True)]
+    return sorted(found, key=lambda hit: (-hit.score, hit.slide_id))
+
+
+def _match(tokens: str, weight: float, spelling: bool = False) -> Any:
+    if not spelling:
+        return _query.MatchQuery(tokens, TOKENS, boost=weight)
+    letters = 2 if len(tokens) > 5 else 1
+    return _query.MatchQuery(tokens, TOKENS, boost=weight, fuzziness=letters, prefix_length=1)
