@@ -17,9 +17,8 @@ from PIL import Image
 from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Size
 from histoseek.server.tiles import jpeg
-from histoseek.server.tiles import stored_tiles as jpeg2000
 from histoseek.server.tiles.deepzoom import DeepZoom
-from histoseek.server.tiles.stored_tiles import StoredTiles
+from histoseek.server.tiles.stored_tiles import StoredTiles, decode_jpeg2000
 from histoseek.slides.readers.base import Pixels
 from histoseek.slides.slide import Slide, open_slide
 from tests.server.tiles.pictures import halves, smooth_noise, write_tiff
@@ -136,11 +135,11 @@ def test_tiles_of_another_size_are_not_decoded() -> None:
 def test_jpeg_2000_is_decoded_when_it_is_of_the_size_it_should_be() -> None:
     picture = smooth_noise(64, 48)
     data = imagecodecs.jpeg2k_encode(picture, level=0, codecformat="j2k", reversible=True, mct=False)
-    assert np.array_equal(jpeg2000.decode(data, Size(64, 48)), picture)
+    assert np.array_equal(decode_jpeg2000(data, Size(64, 48)), picture)
     deep = imagecodecs.jpeg2k_encode(picture.astype(np.uint16), level=0, codecformat="j2k", reversible=True)
     for wrong, size in ((data, Size(48, 64)), (data[:30], Size(64, 48)), (b"", Size(64, 48)), (deep, Size(64, 48))):
         with pytest.raises(ValueError, match="another size or type"):
-            jpeg2000.decode(wrong, size)
+            decode_jpeg2000(wrong, size)
 
 
 @settings(max_examples=200)
