@@ -22,7 +22,7 @@ import numpy as np
 from histoseek.api import Archive
 from histoseek.archive.schema import SlideRecord, StoredSlide
 from histoseek.archive.space.centre import BagMean
-from histoseek.archive.stores.rows import RankingRows, quantised
+from histoseek.archive.stores.rows import RankingRows, quantise
 from histoseek.encoders.recipe import Recipe
 from histoseek.mosaics.barcodes import count_barcode_words, make_barcodes
 from histoseek.mosaics.distances import compute_squared_lengths, get_distance
@@ -179,7 +179,7 @@ class RowsOnly:
             part = np.arange(start, min(slides, start + 4 * BATCH))
             near = kinds[part % KINDS, MOSAIC] + 0.8 * rng.standard_normal((len(part), DIMENSION), np.float32)
             vectors[part] = near / np.linalg.norm(near, axis=1, keepdims=True)
-            codes[part], scales[part] = quantised(vectors[part])
+            codes[part], scales[part] = quantise(vectors[part])
             flips = [rng.integers(0, 2**64, words[part].shape, np.uint64) for _ in range(2)]
             words[part] = kind_words[part % KINDS] ^ (flips[0] & flips[1])
             words[part, MOSAIC] = make_barcodes(vectors[part])

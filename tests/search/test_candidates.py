@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from histoseek.archive.stores.rows import quantised
+from histoseek.archive.stores.rows import quantise
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import Distances, SignatureBlock, get_distance
 from histoseek.search.retrieve.candidates import candidates
@@ -112,7 +112,7 @@ def test_rows_are_mapped_beyond_the_bound_only(folder: Path, monkeypatch: pytest
 @settings(max_examples=60)
 @given(arrays(np.float32, (4, 9), elements=st.floats(-1e6, 1e6, width=32)))
 def test_codes_are_off_by_half_a_scale_at_most(vectors: np.ndarray) -> None:
-    codes, scales = quantised(vectors)
+    codes, scales = quantise(vectors)
     error = np.abs(codes * scales[:, None].astype(float) - vectors)
     assert (error <= scales[:, None] * 0.5001 + 1e-30).all()
     assert codes.dtype == np.int8

@@ -49,7 +49,7 @@ class Literal(Expression):
     value: Value
 
     def __str__(self) -> str:
-        return _written(self.value)
+        return _write(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Call(Expression):
         return self.arguments
 
     def __str__(self) -> str:
-        return f"{self.function}({_listed(self.arguments)})"
+        return f"{self.function}({_list(self.arguments)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class In(Expression):
         return (self.operand,)
 
     def __str__(self) -> str:
-        return f"{_operand(self.operand)} IN ({', '.join(_written(value) for value in self.values)})"
+        return f"{_operand(self.operand)} IN ({', '.join(_write(value) for value in self.values)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Like(Expression):
         return (self.operand,)
 
     def __str__(self) -> str:
-        return f"{_operand(self.operand)} {'ILIKE' if self.ignore_case else 'LIKE'} {_written(self.pattern)}"
+        return f"{_operand(self.operand)} {'ILIKE' if self.ignore_case else 'LIKE'} {_write(self.pattern)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class HasAny(Expression):
         return (self.column,)
 
     def __str__(self) -> str:
-        return f"array_has_any({self.column}, [{', '.join(_written(value) for value in self.values)}])"
+        return f"array_has_any({self.column}, [{', '.join(_write(value) for value in self.values)}])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class HasPhrase(Expression):
         return (self.operand,)
 
     def __str__(self) -> str:
-        return f"has_phrase({self.operand}, {_written(' '.join(self.words))})"
+        return f"has_phrase({self.operand}, {_write(' '.join(self.words))})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,12 +245,12 @@ def one_of(column: str, values: Iterable[Value]) -> Expression:
 
 def all_of(*conditions: Expression | None) -> Expression | None:
     """All the conditions that are there, None when there are none."""
-    return _joined(And, conditions)
+    return _join(And, conditions)
 
 
 def any_of(*conditions: Expression | None) -> Expression | None:
     """Any of the conditions that are there, None when there are none."""
-    return _joined(Or, conditions)
+    return _join(Or, conditions)
 
 
 def not_true(condition: Expression | None) -> Expression | None:
@@ -267,7 +267,7 @@ def walk(expression: Expression) -> Iterator[Expression]:
         left += reversed(one.parts)
 
 
-def _joined(kind: type[And] | type[Or], conditions: Sequence[Expression | None]) -> Expression | None:
+def _join(kind: type[And] | type[Or], conditions: Sequence[Expression | None]) -> Expression | None:
     given: list[Expression] = []
     for condition in conditions:
         if condition is not None:
@@ -281,11 +281,11 @@ def _operand(expression: Expression) -> str:
     )
 
 
-def _listed(expressions: Sequence[Expression]) -> str:
+def _list(expressions: Sequence[Expression]) -> str:
     return ", ".join(str(one) for one in expressions)
 
 
-def _written(value: Value) -> str:
+def _write(value: Value) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, bool):

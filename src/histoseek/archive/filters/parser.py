@@ -114,7 +114,7 @@ class _Parser:
         """All of the tokens as one condition."""
         if not self._tokens:
             raise _Fault("is empty")
-        expression = self._either()
+        expression = self._parse_or()
         if self._next.text == ")":
             raise _Fault("has a closing parenthesis too many")
         if self._next is not _END:
@@ -146,7 +146,7 @@ class _Parser:
         if not self._passes(sign):
             raise _Fault(f"has {self._next.text or 'its end'} where {sign} should be: {_LANGUAGE}")
 
-    def _deeper(self, parse: Callable[[], Expression]) -> Expression:
+    def _nest(self, parse: Callable[[], Expression]) -> Expression:
         self._depth += 1
         if self._depth > self._most_nested:
             raise _Fault(f"has more than {self._most_nested} parentheses, functions and NOTs in each other")
@@ -154,41 +154,44 @@ class _Parser:
         self._depth -= 1
         return expression
 
-    def _either(self) -> Expression:
-        conditions = [self._both()]
+    def _parse_or(self) -> Expression:
+        conditions = [self._parse_and()]
         while self._passes("or"):
-            conditions.append(self._both())
+            conditions.append(self._parse_and())
         return _present(any_of(*conditions))
 
-    def _both(self) -> Expression:
-        conditions = [self._negation()]
+    def _parse_and(self) -> Expression:
+        conditions = [self._parse_not()]
         while self._passes("and"):
-            conditions.append(self._negation())
+            conditions.append(self._parse_not())
         return _present(all_of(*conditions))
 
-    def _negation(self) -> Expression:
-        return Not(self._deeper(self._negation)) if self._passes("not") else self._condition()
+    def _parse_not(self) -> Expression:
+        return Not(self._nest(self._parse_not)) if self._passes("not") else self._parse_condition()
 
-    def _condition(self) -> Expression:
-        left = self._value()
+    def _parse_condition(self) -> Expression:
+        left = self._parse_value()
         if self._next.text in _OPERATORS:
-            return _compared(left, self._take().text, self._value())
+            return _compare(left, self._take().text, self._parse_value())
         if self._passes("is"):
             negated = self._passes("not")
-            return _negated(self._state(left), negated)
+            return _negate_if(self._parse_is(left), negated)
         negated = self._next.word == "not" and self._behind.word in ("in", "like", "ilike", "between")
         self._place += negated
         if self._passes("in"):
-            return _negated(_listed(left, self._list("(", ")")), negated)
+            return _negate_if(_make_in(left, self._parse_list("(", ")")), negated)
         if self._passes("between"):
-            low = self._value()
+            low = self._parse_value()
             self._require("and")
-            return _negated(_present(all_of(_compared(left, ">=", low), _compared(left, "<=", self._value()))), negated)
+            return _negate_if(
+                _present(all_of(_compare(left, ">=", low), _compare(left, "<=", self._parse_value()))),
+                negated,
+            )
         if self._next.word in ("like", "ilike"):
-            return _negated(self._pattern(left), negated)
+            return _negate_if(self._parse_like(left), negated)
         return left
 
-    def _state(self, operand: Expression) -> Expression:
+    def _parse_is(self, operand: Expression) -> Expression:
         """What may stand behind IS."""
         if self._passes("null") or self._passes("unknown"):
             return IsNull(operand)
@@ -198,60 +201,60 @@ class _Parser:
             return IsTrue(Not(operand))
         raise _Fault("has IS without NULL, TRUE, FALSE or UNKNOWN behind it")
 
-    def _pattern(self, operand: Expression) -> Expression:
+    def _parse_like(self, operand: Expression) -> Expression:
         word = self._take()
         if self._next.kind != "text":
             raise _Fault("compares with LIKE what is no text that is written out")
-        pattern = _unquoted(self._take())
+        pattern = _unquote(self._take())
         if self._next.word == "escape":
             raise _Fault("may not use ESCAPE: \\ takes the meaning from % and _")
         return Like(operand, pattern, ignore_case=word.word == "ilike")
 
-    def _value(self) -> Expression:
+    def _parse_value(self) -> Expression:
         token = self._take()
         if token.kind == "text":
-            return Literal(_unquoted(token))
+            return Literal(_unquote(token))
         if token.kind == "quoted":
             return Column(token.text[1:-1])
         if token.kind == "number" or (token.text == "-" and self._next.kind == "number"):
             return Literal(_number(token.text if token.kind == "number" else f"-{self._take().text}"))
         if token.text == "(":
-            inner = self._deeper(self._either)
+            inner = self._nest(self._parse_or)
             self._require(")")
             return inner
         if token.word:
-            return self._named(token.word)
+            return self._parse_name(token.word)
         raise _Fault(f"has {token.text or 'its end'} where a column or a value should be: {_LANGUAGE}")
 
-    def _named(self, word: str) -> Expression:
+    def _parse_name(self, word: str) -> Expression:
         """What a word outside of quotes stands for."""
         if word in ("null", "true", "false"):
             return Literal({"true": True, "false": False}.get(word))
         if word in RESERVED:
             raise _Fault(f"has {word.upper()} where a column or a value should be")
         if word in ("date", "timestamp") and self._next.kind == "text":
-            return Literal(_cast(_unquoted(self._take()), word))
+            return Literal(_cast(_unquote(self._take()), word))
         if self._next.text != "(":
             return Column(word)
         if word == "cast":
-            return self._converted()
+            return self._parse_cast()
         if word not in FUNCTIONS:
             raise _Fault(f"may not call {word}; functions are: {', '.join(FUNCTIONS)}")
-        return self._called(word)
+        return self._parse_call(word)
 
-    def _converted(self) -> Expression:
+    def _parse_cast(self) -> Expression:
         """A value that is written out as a text: cast('2024-01-01' as date)."""
         self._require("(")
         value, word, kind = self._take(), self._take().word, self._take().word
         if value.kind != "text" or word != "as" or kind not in _CASTS:
             raise _Fault(f"may only use cast('...' as TYPE), with one of {', '.join(_CASTS)}")
         self._require(")")
-        return Literal(_cast(_unquoted(value), kind))
+        return Literal(_cast(_unquote(value), kind))
 
-    def _called(self, word: str) -> Expression:
+    def _parse_call(self, word: str) -> Expression:
         if word == "array_has_any":
-            return self._has_any()
-        arguments = self._list("(", ")")
+            return self._parse_has_any()
+        arguments = self._parse_list("(", ")")
         if word == "array_has":
             column, value = _pair(word, arguments)
             if isinstance(column, Column):
@@ -267,22 +270,22 @@ class _Parser:
             arguments = [inner for one in arguments for inner in (one.parts if _coalesces(one) else (one,))]
         return Call(word, tuple(arguments))  # type: ignore[arg-type]
 
-    def _has_any(self) -> Expression:
+    def _parse_has_any(self) -> Expression:
         self._require("(")
-        column = self._deeper(self._value)
+        column = self._nest(self._parse_value)
         self._require(",")
-        values = tuple(_text("array_has_any", value) for value in self._list("[", "]"))
+        values = tuple(_text("array_has_any", value) for value in self._parse_list("[", "]"))
         self._require(")")
         if not isinstance(column, Column):
             raise _Fault("array_has_any needs a column and texts")
         return HasAny(column, values)
 
-    def _list(self, opening: str, closing: str) -> list[Expression]:
+    def _parse_list(self, opening: str, closing: str) -> list[Expression]:
         """At least one value, between signs."""
         self._require(opening)
-        values = [self._deeper(self._either)]
+        values = [self._nest(self._parse_or)]
         while self._passes(","):
-            values.append(self._deeper(self._either))
+            values.append(self._nest(self._parse_or))
         self._require(closing)
         return values
 
@@ -292,20 +295,20 @@ def _present(expression: Expression | None) -> Expression:
     return expression
 
 
-def _negated(expression: Expression, negated: bool) -> Expression:
+def _negate_if(expression: Expression, negated: bool) -> Expression:
     return Not(expression) if negated else expression
 
 
-def _compared(left: Expression, operator: str, right: Expression) -> Expression:
+def _compare(left: Expression, operator: str, right: Expression) -> Expression:
     return Comparison(left, _OPERATORS[operator], right)  # type: ignore[arg-type]
 
 
-def _listed(operand: Expression, values: Sequence[Expression]) -> Expression:
+def _make_in(operand: Expression, values: Sequence[Expression]) -> Expression:
     """IN: the values that are written out together, any others one by one."""
-    given = tuple(one.value for one in values if isinstance(one, Literal) and one.value is not None)
-    others = [one for one in values if not isinstance(one, Literal) or one.value is None]
-    named = In(operand, given) if given else None
-    return _present(any_of(named, *(Comparison(operand, "=", one) for one in others)))
+    literals = tuple(value.value for value in values if isinstance(value, Literal) and value.value is not None)
+    others = [value for value in values if not isinstance(value, Literal) or value.value is None]
+    among = In(operand, literals) if literals else None
+    return _present(any_of(among, *(Comparison(operand, "=", value) for value in others)))
 
 
 def _pair(function: str, arguments: Sequence[Expression]) -> tuple[Expression, Expression]:
@@ -324,7 +327,7 @@ def _text(function: str, value: Expression) -> str:
     raise _Fault(f"calls {function} with {value}, which is no text that is written out")
 
 
-def _unquoted(token: _Token) -> str:
+def _unquote(token: _Token) -> str:
     return token.text[1:-1].replace("''", "'")
 
 

@@ -100,7 +100,7 @@ class RankingCache:
                 self._write(version, outline, source)
             mapped = _map(self._folder / str(version))
         self._remove_stale(version)
-        return mapped or RankingRows(**_filled(empty_arrays(outline, _in_memory), outline, source))
+        return mapped or RankingRows(**_fill(empty_arrays(outline, _in_memory), outline, source))
 
     def _write(self, version: int, outline: Outline, source: RankingSource) -> None:
         self._folder.mkdir(exist_ok=True)
@@ -109,7 +109,7 @@ class RankingCache:
             raise OSError(errno.ENOSPC, "no room for the rows", str(self._folder))
         temporary = Path(tempfile.mkdtemp(dir=self._folder, prefix=f".{version}."))
         try:
-            arrays = _filled(empty_arrays(outline, _on_disk(temporary)), outline, source)
+            arrays = _fill(empty_arrays(outline, _on_disk(temporary)), outline, source)
             for name in arrays:
                 fsync_path(temporary / f"{name}.npy")
             (temporary / _SUMS).write_text(json.dumps({name: _sum(array) for name, array in arrays.items()}))
@@ -137,7 +137,7 @@ def _on_disk(folder: Path) -> Callable[[str, tuple[int, ...], np.dtype[Any]], ND
     return make
 
 
-def _filled(arrays: Arrays, outline: Outline, source: RankingSource) -> Arrays:
+def _fill(arrays: Arrays, outline: Outline, source: RankingSource) -> Arrays:
     rows = RankingRows(**arrays)
     rows.take_outline(outline)
     for part in source.parts():

@@ -125,7 +125,7 @@ class RankingRows:
         self.barcodes[words] = block.barcodes
         self.global_vectors[places] = block.global_vectors
         self.squares[places] = compute_squared_lengths(block.global_vectors)
-        self.codes[places], self.scales[places] = quantised(block.global_vectors)
+        self.codes[places], self.scales[places] = quantise(block.global_vectors)
 
     def _places(self, row_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
         return self.row_order[np.searchsorted(self.row_ids, row_ids, sorter=self.row_order)]
@@ -136,7 +136,7 @@ def empty_arrays(outline: Outline, make: Callable[[str, tuple[int, ...], np.dtyp
     return {name: make(name, shape, dtype) for name, (shape, dtype) in outline.shapes.items()}
 
 
-def quantised(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+def quantise(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Vectors [S, D] in eight bits: codes int8 [S, D] and scales float32 [S], so that vector = code * scale, nearly.
 
     No component is off by more than half a scale, which is its vector's largest magnitude over 127.

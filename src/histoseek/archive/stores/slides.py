@@ -102,7 +102,7 @@ class SlideTable:
         view = self.snapshot()
         return to_slides(view._rows(slide_ids, view._schema.names))
 
-    def shown(self, slide_ids: Sequence[str]) -> list[StoredSlide]:
+    def get_without_language(self, slide_ids: Sequence[str]) -> list[StoredSlide]:
         """As `get`, but without what ties slides to language: what searches show.
 
         What ranking has at hand is not read again, as each column takes its time.
@@ -190,7 +190,7 @@ class SlideTable:
 
     def update_metadata(self, slide_id: str, changes: Mapping[str, MetadataValue]) -> None:
         """Change metadata of one slide; raises UnknownSlide, InputError for a value that does not fit."""
-        self.upsert([changed(self.get([slide_id])[0], changes, self.metadata_types())])
+        self.upsert([apply_changes(self.get([slide_id])[0], changes, self.metadata_types())])
 
     def ensure_columns(self, columns: Mapping[str, pa.DataType]) -> None:
         """Add the metadata columns that are not there yet."""
@@ -233,14 +233,14 @@ class SlideTable:
 
     def _rows(self, slide_ids: Sequence[str], columns: list[str]) -> pa.Table:
         """Rows in the order of the ids; raises UnknownSlide."""
-        rows = self.snapshot()._unordered(slide_ids, columns).combine_chunks()
+        rows = self.snapshot()._read_unordered(slide_ids, columns).combine_chunks()
         place = {slide_id: row for row, slide_id in enumerate(rows["slide_id"].to_pylist())}
         missing = next((slide_id for slide_id in slide_ids if slide_id not in place), None)
         if missing is not None:
             raise UnknownSlide(missing)
         return rows.take(pa.array([place[slide_id] for slide_id in slide_ids], pa.int64()))
 
-    def _unordered(self, slide_ids: Sequence[str], columns: list[str]) -> pa.Table:
+    def _read_unordered(self, slide_ids: Sequence[str], columns: list[str]) -> pa.Table:
         """A snapshot's rows of these ids, as far as there are any: by number where the numbers are at hand."""
         held = self._held
         if held is not None:
@@ -272,7 +272,9 @@ class StoreSource:
             yield RankingPart(rows[ROW].to_numpy(), signature_block(rows, self.dimension))
 
 
-def changed(slide: StoredSlide, changes: Mapping[str, MetadataValue], types: Mapping[str, pa.DataType]) -> StoredSlide:
+def apply_changes(
+    slide: StoredSlide, changes: Mapping[str, MetadataValue], types: Mapping[str, pa.DataType]
+) -> StoredSlide:
     """A slide with changed metadata; types: of the archive's columns.
 
     Raises InputError for a column that is not there or can't be set, and for a value that does not fit.

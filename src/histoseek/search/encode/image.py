@@ -152,12 +152,12 @@ class _Reading:
         return self._find_by_content(query.source.fingerprint())
 
     def _read_archived(self, query: ArchivedSlide) -> PreparedImage:
-        stored = _sign_archived(self.archive.store.shown([query.slide_id])[0])
+        stored = _sign_archived(self.archive.store.get_without_language([query.slide_id])[0])
         return replace(stored, owner=_owner(query.patient_id, stored))
 
     def _find_by_content(self, file_fingerprint: str) -> PreparedImage | None:
         records = self.archive.records(compare("file_fingerprint", "=", file_fingerprint), limit=1)
-        return _sign_archived(self.archive.store.shown([records[0].slide_id])[0]) if records else None
+        return _sign_archived(self.archive.store.get_without_language([records[0].slide_id])[0]) if records else None
 
     def _bag(self, query: SlideFile, regions: tuple[Rect, ...]) -> tuple[Bag, float]:
         """The query's bag by the archive's own recipe, and the slide's spacing in um/px."""

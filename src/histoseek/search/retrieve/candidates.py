@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.stores.rows import RankingRows, quantised
+from histoseek.archive.stores.rows import RankingRows, quantise
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import Distances, SignatureBlock
 from histoseek.search.scope.exclusion import SearchScope
@@ -90,7 +90,7 @@ def _nearest(rows: RankingRows, vector: NDArray[np.float32], places: Places, cou
     """The places among these whose vectors have the largest inner products with one, ascending."""
     from histoseek.search.retrieve.scan import inner, products
 
-    codes, _ = quantised(vector[None])
+    codes, _ = quantise(vector[None])
     screened = _largest(products(rows.codes, codes[0], places) * rows.scales[places], count * _SCREENED_PER_CANDIDATE)
     near = places[screened]
     return near[_largest(inner(rows.global_vectors, vector, near), count)]

@@ -34,7 +34,7 @@ Signatures = Mapping[str, Signature]
 
 def read_marked(archive: ArchiveFolder, query: Refined) -> Signatures:
     """The signatures of the slides that were marked, by id; raises UnknownSlide."""
-    return {slide.record.slide_id: slide.signature for slide in archive.store.shown(query.marked)}
+    return {slide.record.slide_id: slide.signature for slide in archive.store.get_without_language(query.marked)}
 
 
 def refine(

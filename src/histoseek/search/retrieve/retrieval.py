@@ -126,7 +126,7 @@ def present(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions
 def _explain_page(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions) -> tuple[SearchResult, ...]:
     store = retrieval.store
     hits = take_page(store, retrieval.best_hits(), options, retrieval.scope.condition)
-    slides = store.shown([hit.slide_id for hit in hits]) if hits else []
+    slides = store.get_without_language([hit.slide_id for hit in hits]) if hits else []
     results = [
         _make_result(rank, hit, slide.record)
         for rank, (hit, slide) in enumerate(zip(hits, slides, strict=True), start=options.offset + 1)

@@ -37,7 +37,7 @@ def to_sql(expression: Expression, types: Types) -> str:
     return _Writer(types).write(expression)
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """A text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
@@ -64,19 +64,19 @@ class _Writer:
             case In(operand, values):
                 return self._in(operand, values)
             case Like(operand, pattern, ignore_case):
-                return f"{self._closed(operand)} {'ILIKE' if ignore_case else 'LIKE'} {quoted(pattern)}"
+                return f"{self._close(operand)} {'ILIKE' if ignore_case else 'LIKE'} {quote(pattern)}"
             case HasAny(column, values):
-                return f"array_has_any({self.write(column)}, [{', '.join(quoted(value) for value in values)}])"
+                return f"array_has_any({self.write(column)}, [{', '.join(quote(value) for value in values)}])"
             case HasPhrase(operand, words):
                 return _phrase(self.write(operand), words)
             case IsNull(operand):
-                return f"{self._closed(operand)} IS NULL"
+                return f"{self._close(operand)} IS NULL"
             case IsTrue(operand):
-                return f"{self._closed(operand)} IS TRUE"
+                return f"{self._close(operand)} IS TRUE"
             case And(conditions) | Or(conditions):
-                return self._joined(conditions, "AND" if isinstance(expression, And) else "OR")
+                return self._join(conditions, "AND" if isinstance(expression, And) else "OR")
             case Not(condition):
-                return f"NOT {self._closed(condition)}"
+                return f"NOT {self._close(condition)}"
         raise TypeError(f"no filter: {expression!r}")
 
     def _in(self, operand: Expression, values: Sequence[Value]) -> str:
@@ -93,15 +93,15 @@ class _Writer:
         self._equated.add(operand)
         return f"nullif({operand}, NULL)" if seen else operand
 
-    def _joined(self, conditions: Sequence[Expression], word: str) -> str:
+    def _join(self, conditions: Sequence[Expression], word: str) -> str:
         """Halved again and again: the engine works by recursion, and ends where its stack does."""
         if len(conditions) == 1:
-            return self._closed(conditions[0])
+            return self._close(conditions[0])
         half = len(conditions) // 2
-        halves = (self._joined(some, word) for some in (conditions[:half], conditions[half:]))
+        halves = (self._join(some, word) for some in (conditions[:half], conditions[half:]))
         return "(" + f" {word} ".join(halves) + ")"
 
-    def _closed(self, expression: Expression) -> str:
+    def _close(self, expression: Expression) -> str:
         """In parentheses, where it needs some."""
         text = self.write(expression)
         closed = isinstance(expression, Column | Literal | Call | HasAny | HasPhrase | And | Or)
@@ -114,18 +114,18 @@ class _Writer:
             return [self._as_time(value) for value in values]
         if kinds & {"number"} and not all(is_whole(value, self._types) for value in values):
             return [self._as_double(value) for value in values]
-        return [self._closed(value) for value in values]
+        return [self._close(value) for value in values]
 
     def _as_double(self, value: Expression) -> str:
         if isinstance(value, Literal) and value.value is not None:
             return _literal(float(value.value))  # type: ignore[arg-type]
-        return f"cast({self.write(value)} as double)" if is_whole(value, self._types) else self._closed(value)
+        return f"cast({self.write(value)} as double)" if is_whole(value, self._types) else self._close(value)
 
     def _as_time(self, value: Expression) -> str:
         if isinstance(value, Literal) and type(value.value) is date:
             return _literal(datetime(*value.value.timetuple()[:3], tzinfo=UTC))
         is_date = kind_of(value, self._types) == "date"
-        return f"cast({self.write(value)} as timestamp)" if is_date else self._closed(value)
+        return f"cast({self.write(value)} as timestamp)" if is_date else self._close(value)
 
 
 def _literal(value: Value) -> str:  # noqa: PLR0911
@@ -144,7 +144,7 @@ def _literal(value: Value) -> str:  # noqa: PLR0911
         return f"cast('{utc.isoformat()}' as timestamp)"
     if isinstance(value, date):
         return f"cast('{value.isoformat()}' as date)"
-    return quoted(value)
+    return quote(value)
 
 
 def _is_nan(value: Value) -> bool:
@@ -155,7 +155,7 @@ def _phrase(text: str, words: Sequence[str]) -> str:
     """A pattern of words in any case, at the ends of words that have such."""
     if len(words) > _MOST_IN_PATTERN:
         plain = rf"regexp_replace(concat(' ', lower({text}), ' '), '[\W_]+', ' ', 'g')"
-        return f"contains({plain}, lower({quoted(f' {chr(32).join(words)} ')}))"
+        return f"contains({plain}, lower({quote(f' {chr(32).join(words)} ')}))"
     first, last = (r"\b" if _ASCII.match(letter) else "" for letter in (words[0][0], words[-1][-1]))
     pattern = "(?i)" + first + r"[\W_]+".join(words) + last
-    return f"regexp_like({text}, {quoted(pattern)})"
+    return f"regexp_like({text}, {quote(pattern)})"
