@@ -32,7 +32,7 @@ from histoseek.progress import terminal_progress
 from histoseek.statistics.clustering import normalise_rows
 from histoseek.training.alignment.closed_form import align
 from histoseek.training.pairs import TrainingPair, archive_pairs
-from histoseek.training.recall import RecallAtK, recalls
+from histoseek.training.recall_at_k import RecallAtK, recalls
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.slides.train import prepare_split, train
 from histoseek.training.split import Shares

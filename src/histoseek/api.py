@@ -10,7 +10,7 @@ from histoseek.archive.filters.expression import Expression, Where
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.errors import InputError
 from histoseek.mosaics.distances import DEFAULT_DISTANCE
-from histoseek.search.maps.layout import MOST_SLIDES
+from histoseek.search.maps.map_layout import MOST_SLIDES
 from histoseek.search.options import (
     DEFAULT_DEPTH,
     DEFAULT_LABEL,

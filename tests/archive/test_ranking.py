@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from histoseek.archive.stores.ranking import RankingCache
+from histoseek.archive.stores.ranking_cache import RankingCache
 from histoseek.archive.stores.slides import SlideTable, StoreSource
 from histoseek.search.retrieve.candidates import best, candidates
 from histoseek.search.scope.exclusion import SearchScope

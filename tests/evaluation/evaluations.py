@@ -21,7 +21,7 @@ from histoseek.evaluation.outcome import (
 )
 from histoseek.evaluation.scores import MetricEstimate, score
 from histoseek.evaluation.significance import compare
-from histoseek.training.recall import RecallAtK
+from histoseek.training.recall_at_k import RecallAtK
 
 CLASSES = (
     "lung adenocarcinoma",

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.errors import ConfigurationError, EncoderError
-from histoseek.mosaics import distances as late_interaction
+from histoseek.mosaics import distances
 from histoseek.mosaics.barcodes import make_barcodes
 from histoseek.mosaics.distances import DISTANCES, Fusion, SignatureBlock, compute_squared_lengths, get_distance
 from histoseek.mosaics.numba_kernels import compute_directional_medians, compute_query_medians
@@ -155,7 +155,7 @@ def test_maxsim_in_runs_is_maxsim_at_once(monkeypatch: pytest.MonkeyPatch) -> No
     many = [make_signature(rng, int(rng.integers(1, 17)), 64) for _ in range(50)]
     whole = get_distance("maxsim")(many[3], block_of(many)).local
     for most in (1, 64 * 20, 64 * 33):
-        monkeypatch.setattr(late_interaction, "_MOST_CELLS", most)
+        monkeypatch.setattr(distances, "_MOST_CELLS", most)
         assert get_distance("maxsim")(many[3], block_of(many)).local == pytest.approx(whole, abs=1e-6)
 
 

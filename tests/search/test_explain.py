@@ -14,7 +14,7 @@ from histoseek.encoders.bag import UNKNOWN_POSITION
 from histoseek.errors import InputError, UnknownSlide
 from histoseek.mosaics.distances import DISTANCES, get_distance
 from histoseek.mosaics.signature import MosaicTiles, Signature
-from histoseek.search.attention import SlideAttention
+from histoseek.search.attention_maps import SlideAttention
 from histoseek.search.explain.matches import explain_match
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedCase, ArchivedSlide, Composed, Query, TextQuery

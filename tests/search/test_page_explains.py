@@ -12,7 +12,7 @@ import pytest
 
 from histoseek.api import Archive
 from histoseek.geometry import Rect
-from histoseek.search.attention import AttentionMap
+from histoseek.search.attention_maps import AttentionMap
 from histoseek.search.explanation import Phrase, TextRegion
 from histoseek.search.options import SearchOptions
 from histoseek.search.present.page import cut_at_phrases, render_page

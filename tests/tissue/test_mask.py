@@ -13,7 +13,7 @@ from PIL import Image
 from histoseek.errors import NoTissue
 from histoseek.slides.slide import open_slide
 from histoseek.tissue.mask import find_tissue, make_tissue_mask
-from histoseek.tissue.picture import draw_mask
+from histoseek.tissue.mask_picture import draw_mask
 from histoseek.tissue.settings import TissueSettings
 
 PINK, GLASS, PEN = (215, 130, 190), (243, 243, 243), (30, 60, 170)

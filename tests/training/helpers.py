@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.features import write_features
 from histoseek.encoders.text.base import TextCard
-from histoseek.encoders.text.tokens import TokenRows
+from histoseek.encoders.text.token_rows import TokenRows
 from histoseek.encoders.text.tower import TextTower
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.training.pairs import TrainingPair
 from histoseek.training.slides.result import TrainingResult
-from histoseek.training.slides.session import run_training
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.slides.train import prepare_split
+from histoseek.training.slides.training_session import run_training
 
 FEATURES = 24
 WORDS = ("ductal", "lobular", "papillary", "mucinous", "clear", "squamous", "benign", "atypical")

@@ -16,7 +16,7 @@ from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import ArchiveError, TooFewPairs
 from histoseek.training.alignment.closed_form import STRENGTHS, Ridge, align
-from histoseek.training.recall import find_recall
+from histoseek.training.recall_at_k import find_recall
 from tests.weights import small_weights, write_features, write_table
 
 REPORTS = (

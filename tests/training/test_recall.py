@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.training.pairs import TrainingPair
-from histoseek.training.recall import Answer, Direction, expected_hits, find_recall, recalls
+from histoseek.training.recall_at_k import Answer, Direction, expected_hits, find_recall, recalls
 
 
 def _pairs(patients: list[int], texts: list[int], diagnoses: list[str] | None = None) -> list[TrainingPair]:

@@ -24,7 +24,7 @@ from histoseek.progress import SilentReporter
 from histoseek.training.loop import hold_interrupts
 from histoseek.training.pairs import TrainingPair
 from histoseek.training.progress import Progress
-from histoseek.training.recall import find_recall
+from histoseek.training.recall_at_k import find_recall
 from histoseek.training.slides import train as training
 from histoseek.training.slides.distributed import World
 from histoseek.training.slides.evaluation import pair_codes
@@ -33,10 +33,10 @@ from histoseek.training.slides.loader import BagLoader
 from histoseek.training.slides.losses import alike_pairs, contrastive_loss
 from histoseek.training.slides.result import TrainingResult
 from histoseek.training.slides.sampling import EVALUATION
-from histoseek.training.slides.session import run_training
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.slides.task import choose_micro_batch
 from histoseek.training.slides.train import prepare_split
+from histoseek.training.slides.training_session import run_training
 from tests.training.helpers import SMALL, InterruptingReporter, tiny_tower, train_small, write_pairs
 
 

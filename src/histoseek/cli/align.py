@@ -13,7 +13,7 @@ from histoseek.terminal import TableColumn, format_table, get_terminal_width
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from histoseek.training.recall import RecallAtK
+    from histoseek.training.recall_at_k import RecallAtK
 
 
 def align(

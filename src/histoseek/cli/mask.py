@@ -29,7 +29,7 @@ def mask(
 
     from histoseek.slides.slide import open_slide
     from histoseek.tissue.mask import find_tissue
-    from histoseek.tissue.picture import draw_mask
+    from histoseek.tissue.mask_picture import draw_mask
 
     settings = TissueSettings() if tissue_threshold is None else TissueSettings(threshold=tissue_threshold)
     with open_slide(slide, spacing) as opened:

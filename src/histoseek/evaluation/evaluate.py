@@ -35,7 +35,7 @@ from histoseek.evaluation.systems.registry import make_systems
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.training.alignment.closed_form import measure_held_out_recalls
 from histoseek.training.pairs import TrainingPair
-from histoseek.training.recall import RecallAtK, recalls
+from histoseek.training.recall_at_k import RecallAtK, recalls
 
 DEPTH = 10
 """Deepest neighbour that a metric looks at."""

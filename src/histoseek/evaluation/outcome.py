@@ -18,7 +18,7 @@ from histoseek.evaluation.scores import ClassMetrics, MetricEstimate, Scores
 from histoseek.evaluation.significance import SystemComparison, compare
 from histoseek.files import write_atomic
 from histoseek.jsonable import plain
-from histoseek.training.recall import RecallAtK
+from histoseek.training.recall_at_k import RecallAtK
 
 Ints = NDArray[np.int64]
 

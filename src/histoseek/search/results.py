@@ -12,7 +12,7 @@ from histoseek.archive.schema import SlideRecord, name_owner, read_value
 from histoseek.geometry import Rect
 from histoseek.jsonable import NOT_IN_JSON, json_name, plain
 from histoseek.mosaics.calibration_curves import is_novel
-from histoseek.search.attention import Attention
+from histoseek.search.attention_maps import Attention
 from histoseek.search.explanation import Explanation, Phrase, TextRegion
 from histoseek.search.vote import Ballot, Vote, take_vote
 from histoseek.slides.sources.registry import source_name

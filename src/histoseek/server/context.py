@@ -17,7 +17,7 @@ from histoseek.search.search import search
 from histoseek.server.archives.images import SlideImages
 from histoseek.server.archives.maps import MapStore
 from histoseek.server.archives.registry import ArchiveEntry, ArchiveRegistry
-from histoseek.server.jobs.store import JobStore
+from histoseek.server.jobs.job_store import JobStore
 from histoseek.server.jobs.supervisor import Supervisor
 from histoseek.server.security.access import Access, Caller
 from histoseek.server.security.audit import AuditLog

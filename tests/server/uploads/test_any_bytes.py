@@ -18,7 +18,7 @@ from histoseek.encoders.recipe import Recipe
 from histoseek.server.uploads.child_setup import ChildLimits
 from histoseek.server.uploads.errors import RefusedSlide, SandboxFailure
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
-from histoseek.server.uploads.store import UPLOAD_SUFFIXES
+from histoseek.server.uploads.upload_store import UPLOAD_SUFFIXES
 
 _FEW = settings(max_examples=25, derandomize=True, suppress_health_check=list(HealthCheck))
 _LIMITS = ChildLimits(2**30, 5.0, 10.0)

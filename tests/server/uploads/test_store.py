@@ -16,7 +16,7 @@ from histoseek.server.errors import NotFound, RequestError, TooSlow
 from histoseek.server.settings import UploadLimits
 from histoseek.server.uploads.errors import IncompleteUpload, QuotaExceeded, StorageFull, UnknownFormat, UploadTooLarge
 from histoseek.server.uploads.slide_facts import LevelFacts, SlideFacts
-from histoseek.server.uploads.store import StoredUpload, UploadStore
+from histoseek.server.uploads.upload_store import StoredUpload, UploadStore
 
 LIMITS = UploadLimits(file_bytes=1000, identity_bytes=2500, total_bytes=4000, identity_count=3, keep_s=100.0)
 FACTS = SlideFacts(30, 20, 0.25, 512, 0, 5, (LevelFacts(30, 20, 1.0),), "aperio")

@@ -9,7 +9,7 @@ from pathlib import Path
 from histoseek.archive.report_index import make_analyser_mark
 from histoseek.archive.schema import make_slides_schema
 from histoseek.archive.stores.base import Engine, Store
-from histoseek.archive.stores.ranking import RankingCache
+from histoseek.archive.stores.ranking_cache import RankingCache
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import ConfigurationError
 from histoseek.settings import get_settings

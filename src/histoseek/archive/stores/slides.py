@@ -30,7 +30,7 @@ from histoseek.archive.schema import (
     to_table,
 )
 from histoseek.archive.stores.base import ROW, Capabilities, Neighbour, Store, StoreStats, TextHit, VectorColumn
-from histoseek.archive.stores.ranking import RankingCache, RankingPart
+from histoseek.archive.stores.ranking_cache import RankingCache, RankingPart
 from histoseek.archive.stores.rows import Outline, RankingRows
 from histoseek.errors import InputError, UnknownSlide
 from histoseek.mosaics.barcodes import count_barcode_words

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from histoseek.encoders.devices import prepare_torch
 from histoseek.encoders.text.base import TextCard
-from histoseek.encoders.text.tokens import TextTokenizer, TokenRows
+from histoseek.encoders.text.token_rows import TextTokenizer, TokenRows
 from histoseek.errors import EncoderError
 from histoseek.settings import get_settings
 

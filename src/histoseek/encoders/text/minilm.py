@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from histoseek.encoders.text.base import TextCard, TextEncoder
 from histoseek.encoders.text.folder import ModelFolder
 from histoseek.encoders.text.runtimes import load_prepared
-from histoseek.encoders.text.tokens import TextTokenizer, check_vocabulary, read_tokenizer
+from histoseek.encoders.text.token_rows import TextTokenizer, check_vocabulary, read_tokenizer
 from histoseek.errors import EncoderError, MissingExtra
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from histoseek.encoders.text.folder import ModelFolder
-from histoseek.encoders.text.tokens import TextTokenizer, check_vocabulary, read_tokenizer
+from histoseek.encoders.text.token_rows import TextTokenizer, check_vocabulary, read_tokenizer
 from histoseek.errors import EncoderError, MissingExtra
 
 if TYPE_CHECKING:

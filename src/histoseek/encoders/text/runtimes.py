@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from histoseek.encoders.devices import thread_count
 from histoseek.encoders.text.base import TextCard, TextEncoder
 from histoseek.encoders.text.encoding import TowerEncoder, encode_in_windows
-from histoseek.encoders.text.tokens import TextTokenizer, TokenRows
+from histoseek.encoders.text.token_rows import TextTokenizer, TokenRows
 from histoseek.errors import EncoderError, MissingExtra
 from histoseek.files import write_atomic
 from histoseek.settings import Settings, get_settings

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from histoseek.encoders.text.base import TextCard
-from histoseek.encoders.text.tokens import TextTokenizer
+from histoseek.encoders.text.token_rows import TextTokenizer
 from histoseek.errors import ConfigurationError
 
 

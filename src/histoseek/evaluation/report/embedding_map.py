@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from histoseek.errors import InputError
 from histoseek.evaluation.cohort import PRIVATE_COLUMNS
 from histoseek.evaluation.outcome import ArchiveMap, MapPoint
-from histoseek.search.maps.layout import can_be_neighbours, lay_out_by_components, lay_out_by_neighbours
+from histoseek.search.maps.map_layout import can_be_neighbours, lay_out_by_components, lay_out_by_neighbours
 
 Floats = NDArray[np.float32]
 

@@ -20,7 +20,7 @@ from histoseek.mosaics.contributions import (
 )
 from histoseek.mosaics.distances import Distance
 from histoseek.mosaics.signature import Signature
-from histoseek.search.attention import map_attention
+from histoseek.search.attention_maps import map_attention
 from histoseek.search.explanation import Contribution, Explanation, TextRegion
 from histoseek.search.results import Match, SearchResult
 

@@ -13,7 +13,7 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import field_columns
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import ConfigurationError, InputError, MissingExtra
-from histoseek.search.maps.layout import (
+from histoseek.search.maps.map_layout import (
     MOST_SLIDES,
     Floats,
     Places,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from histoseek.errors import SlideError
 from histoseek.geometry import Rect, Size
-from histoseek.search.attention import AttentionMap, SlideAttention
+from histoseek.search.attention_maps import AttentionMap, SlideAttention
 from histoseek.slides.readers.base import Pixels
 from histoseek.slides.slide import Slide, open_slide
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.errors import InputError
 from histoseek.rest.archives import Map
-from histoseek.search.maps.layout import MOST_SLIDES
+from histoseek.search.maps.map_layout import MOST_SLIDES
 from histoseek.search.maps.overview import content_version
 from histoseek.search.scope.public import PRIVATE_COLUMNS
 from histoseek.server.archives.registry import ArchiveEntry

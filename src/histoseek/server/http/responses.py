@@ -30,7 +30,7 @@ from histoseek.rest.results import (
     TextRegion,
     Vote,
 )
-from histoseek.search import attention
+from histoseek.search import attention_maps
 from histoseek.search.calibration.apply import NOT_CALIBRATED
 from histoseek.search.results import QueryInfo, SearchResult, SearchResults
 from histoseek.slides.sources.registry import existing_source, source_name
@@ -163,13 +163,13 @@ def to_result(result: SearchResult) -> Result:
     )
 
 
-def _to_slide_attention(slide: attention.SlideAttention) -> SlideAttention:
+def _to_slide_attention(slide: attention_maps.SlideAttention) -> SlideAttention:
     return SlideAttention(
         attention=_to_attention_map(slide.attention()), contribution=_to_attention_map(slide.contribution())
     )
 
 
-def _to_attention_map(tiles: attention.AttentionMap) -> AttentionMap:
+def _to_attention_map(tiles: attention_maps.AttentionMap) -> AttentionMap:
     return AttentionMap(
         x=tuple(tiles.coords[:, 0].tolist()),
         y=tuple(tiles.coords[:, 1].tolist()),

@@ -22,7 +22,7 @@ from histoseek.api import Archive
 from histoseek.archive.indexing.ingest import IndexReport
 from histoseek.errors import ArchiveBusy, HistoseekError
 from histoseek.progress import CountingReporter, Reporter
-from histoseek.server.jobs.store import JobStore, Outcome, StoredJob, StoredRefusal
+from histoseek.server.jobs.job_store import JobStore, Outcome, StoredJob, StoredRefusal
 from histoseek.server.jobs.supervisor import describe_unexpected
 from histoseek.server.problems import format_detail
 from histoseek.server.settings import ServerSettings

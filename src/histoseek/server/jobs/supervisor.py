@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 
 from histoseek.errors import HistoseekError
-from histoseek.server.jobs.store import JobKind, JobStore, StoredJob
+from histoseek.server.jobs.job_store import JobKind, JobStore, StoredJob
 from histoseek.server.problems import format_detail
 
 _POLL_S = 0.5

@@ -21,8 +21,8 @@ from histoseek.server.clock import to_datetime
 from histoseek.server.context import Context
 from histoseek.server.errors import Forbidden
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader, Writer
+from histoseek.server.jobs.job_store import StoredJob
 from histoseek.server.jobs.runner import UPLOADS_FOLDER
-from histoseek.server.jobs.store import StoredJob
 from histoseek.server.security.access import Caller
 
 router = APIRouter(tags=["jobs"])

@@ -22,7 +22,7 @@ from histoseek.server.routes.image_responses import (
     respond_with_picture,
 )
 from histoseek.server.routes.jobs import to_job
-from histoseek.server.uploads.store import IncomingUpload, StoredUpload
+from histoseek.server.uploads.upload_store import IncomingUpload, StoredUpload
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
 

@@ -21,7 +21,7 @@ from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.errors import NotFound
 from histoseek.server.uploads.messages import OnProgress, ignore_progress
 from histoseek.server.uploads.sandbox import Sandbox
-from histoseek.server.uploads.store import StoredUpload, UploadStore
+from histoseek.server.uploads.upload_store import StoredUpload, UploadStore
 from histoseek.slides.sources.file import FileSource
 
 

@@ -10,7 +10,7 @@ from typing import Self
 from histoseek.errors import HistoseekError
 from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.errors import NotFound
-from histoseek.server.jobs.store import StoredJob
+from histoseek.server.jobs.job_store import StoredJob
 from histoseek.server.jobs.supervisor import EncodingCancelled, ProgressCallback
 from histoseek.server.settings import ServerSettings
 from histoseek.server.telemetry import Metrics
@@ -18,8 +18,8 @@ from histoseek.server.tiles.cache import ByteCache
 from histoseek.server.tiles.tile_grid import ImageInfo
 from histoseek.server.uploads.errors import SandboxFailure
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
-from histoseek.server.uploads.store import StoredUpload, UploadStore
 from histoseek.server.uploads.upload_queries import Encodings, UploadQueries
+from histoseek.server.uploads.upload_store import StoredUpload, UploadStore
 
 _FOLDER = "uploads"
 _SWEPT_EVERY_S = 300.0

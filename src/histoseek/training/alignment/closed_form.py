@@ -16,7 +16,7 @@ from histoseek.encoders.alignment import Affine, Alignment, Floats
 from histoseek.errors import ArchiveError, TooFewPairs
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.training.pairs import TrainingPair, archive_pairs
-from histoseek.training.recall import RecallAtK, recalls
+from histoseek.training.recall_at_k import RecallAtK, recalls
 
 MIN_PAIRS, MIN_PATIENTS, MIN_TEXTS = 20, 10, 4
 """With fewer there is nothing to choose a strength by."""

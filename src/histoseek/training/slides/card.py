@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from histoseek._version import __version__
 from histoseek.encoders.slide.registry import find_family
 from histoseek.encoders.weights import CardMetric, FeatureSpace, TextPart, Weights, WeightsCard
-from histoseek.training.recall import RecallAtK
+from histoseek.training.recall_at_k import RecallAtK
 
 if TYPE_CHECKING:
     from histoseek.training.slides.result import TrainingResult

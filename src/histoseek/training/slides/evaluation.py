@@ -12,7 +12,7 @@ from torch import Tensor
 
 from histoseek.training.compute import Compute
 from histoseek.training.pairs import TrainingPair
-from histoseek.training.recall import RecallAtK, recalls
+from histoseek.training.recall_at_k import RecallAtK, recalls
 from histoseek.training.slides.distributed import World
 from histoseek.training.slides.loader import BagLoader, move_bags
 from histoseek.training.slides.losses import alike_pairs, contrastive_loss, mosaic_similarity

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 
 from histoseek.training.loop import Moment
-from histoseek.training.recall import Direction, find_recall
+from histoseek.training.recall_at_k import Direction, find_recall
 from histoseek.training.slides.distributed import World
 from histoseek.training.slides.evaluation import PartScore
 

@@ -33,7 +33,7 @@ def train(
     require_packages()
     split = prepare_split(pairs, settings)
     from histoseek.encoders.text.registry import load_tower
-    from histoseek.training.slides.session import run_training
+    from histoseek.training.slides.training_session import run_training
 
     return run_training(pairs, split, load_tower(text_spec), settings, work, reporter)
 
