@@ -212,6 +212,6 @@ def test_the_command_line_evaluates_and_compares(archive: Archive, tmp_path: Pat
     done = histoseek("evaluate", "--compare", saved, saved)
     assert "+0.000" in done.stdout
     assert "no such column" in refused(*given, "--label", "grade")
-    assert "is not a protocol" in refused(*given, "--protocol", "leave-one-slide-out")
+    assert "is not a choice" in refused(*given, "--protocol", "leave-one-slide-out")
     assert "needs --archive" in refused("evaluate")
     assert "is not a saved evaluation" in refused("evaluate", "--compare", archive.layout.manifest, saved)

@@ -62,7 +62,7 @@ def test_stats_show_it(archive: Archive) -> None:
     )
     assert (given["slides"], given["recall"]["queries"], given["recall"]["where"]) == (40, 7, "true")
     assert "recall" not in json.loads(histoseek("stats", "--archive", archive.path, "--json").stdout)
-    assert "goes with --recall" in refused("stats", "--archive", archive.path, "--where", "true")
+    assert "only applies with --recall" in refused("stats", "--archive", archive.path, "--where", "true")
 
 
 @given(st.floats(0, 1), st.integers(1, 10_000))
