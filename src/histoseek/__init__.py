@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from histoseek.encoders.recipe import Recipe
     from histoseek.errors import HistoseekError
     from histoseek.geometry import Rect
+    from histoseek.search.options import SearchOptions
     from histoseek.search.queries import (
         ArchivedCase,
         ArchivedReport,
@@ -53,6 +54,7 @@ __all__ = [
     "Region",
     "ReportFile",
     "ReportText",
+    "SearchOptions",
     "SearchResult",
     "SearchResults",
     "SlideFile",
@@ -80,6 +82,7 @@ _HOMES = {
     "Region": "histoseek.search.queries",
     "ReportFile": "histoseek.search.queries",
     "ReportText": "histoseek.search.queries",
+    "SearchOptions": "histoseek.search.options",
     "SearchResult": "histoseek.search.results",
     "SearchResults": "histoseek.search.results",
     "SlideFile": "histoseek.search.queries",
