@@ -10,7 +10,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import torch
+from histoseek.errors import InputError, MissingExtra
+
+try:
+    import torch
+except ImportError as error:
+    raise MissingExtra("torch", "train") from error
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,12 +24,6 @@ from histoseek.encoders.slide.pathsearch.architecture import PathSearchArchitect
 from histoseek.encoders.slide.pathsearch.attention import AttentionLayer
 from histoseek.encoders.slide.pathsearch.positions import REACH, PositionalBlock
 from histoseek.encoders.slide.pathsearch.products import by_rows, linear
-from histoseek.errors import InputError, MissingExtra
-
-try:
-    import torch
-except ImportError as error:
-    raise MissingExtra("torch", "train") from error
 
 START_GATE_STD = 5.0
 """Spread that the mosaic's attention weights start with; torch's own 0.05 lets every head see every tile alike."""
