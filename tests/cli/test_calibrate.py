@@ -42,7 +42,7 @@ def test_calibrate_search_and_vote(archive: Path, tmp_path: Path) -> None:
     likely = json.loads(histoseek(*ask, "-k", 20, "--min-probability", 0.5, "--json").stdout)
     assert all(result["probability"] >= 0.5 for result in likely["results"])
     assert likely["vote"] is None
-    assert "is none" in refused(*ask, "--min-probability", 1.5)
+    assert "is not a probability" in refused(*ask, "--min-probability", 1.5)
     assert "no such column" in refused(*ask, "--vote", "nothing")
     assert "from slide to slide" in refused("search", "--archive", archive, "--text", "x", "--min-probability", 0.5)
 
