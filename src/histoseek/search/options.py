@@ -54,7 +54,8 @@ class SearchOptions:
         if self.to not in ("slides", "reports"):
             raise ConfigurationError("--to", f"{self.to!r} can't be found", "Ask for slides or reports")
         if self.min_probability is not None and not 0 <= self.min_probability <= 1:
-            raise ConfigurationError("--min-probability", f"{self.min_probability} is not a probability", "Give a number from 0 to 1")
+            what = f"{self.min_probability} is not a probability"
+            raise ConfigurationError("--min-probability", what, "Give a number from 0 to 1")
 
     @property
     def last(self) -> int:
