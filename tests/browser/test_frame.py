@@ -42,6 +42,9 @@ def test_a_wrong_token_is_told_and_a_right_one_opens(watched: Watched, server: R
 
 
 def test_logging_out_asks_for_a_token_again(opened: Page) -> None:
+    # Pictures that are still on their way would be refused, which the console reports.
+    opened.locator("main img").first.wait_for()
+    opened.wait_for_function("() => [...document.images].every((image) => image.complete)")
     opened.get_by_role("button", name="Log out").click()
     expect(opened.get_by_label("Token")).to_be_visible()
 
