@@ -119,7 +119,7 @@ class ArchiveFolder:
     @cached_property
     def store(self) -> SlideTable:
         """The store; raises ArchiveError while the archive is empty."""
-        _ = self.require_space()
+        self.require_space()
         return open_slides(self.path, self.layout.store)
 
     @cached_property

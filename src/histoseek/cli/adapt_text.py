@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from histoseek.cli.options import (
+    UNSTATED,
     BaseTextEncoderOption,
     DataOption,
     EpochsOption,
@@ -75,8 +76,8 @@ def adapt_text(
     patience: PatienceOption = DEFAULTS.patience,
     seed: TrainingSeedOption = DEFAULTS.seed,
     device: DeviceOption = DEFAULTS.device,
-    data: DataOption = "not stated",
-    licence: LicenceOption = "not stated",
+    data: DataOption = UNSTATED,
+    licence: LicenceOption = UNSTATED,
     as_json: JsonOption = False,
 ) -> None:
     """Adapt a text encoder to the language of your own reports, with the help of the vocabulary.

@@ -38,6 +38,9 @@ ReportColumnsOption = Annotated[
         help="What the columns of report tables hold, e.g. Text=report,Case=case_id. Repeatable.",
     ),
 ]
+UNSTATED = "not stated"
+"""What a weights card says where nobody said anything."""
+
 RenameOption = Annotated[
     list[str] | None, typer.Option("--rename", metavar="OLD=NEW", help="Rename a column of the tables. Repeatable.")
 ]

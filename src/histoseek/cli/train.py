@@ -12,6 +12,7 @@ import typer
 
 from histoseek.cli.align import print_recalls
 from histoseek.cli.options import (
+    UNSTATED,
     BaseTextEncoderOption,
     DataOption,
     EpochsOption,
@@ -95,8 +96,8 @@ def train(
     seed: TrainingSeedOption = DEFAULTS.seed,
     precision: PrecisionOption = DEFAULTS.precision,
     device: DeviceOption = DEFAULTS.device,
-    data: DataOption = "not stated",
-    licence: LicenceOption = "not stated",
+    data: DataOption = UNSTATED,
+    licence: LicenceOption = UNSTATED,
     as_json: JsonOption = False,
 ) -> None:
     """Train a slide encoder on slides and their reports.

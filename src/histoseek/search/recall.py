@@ -55,7 +55,7 @@ def recall(
         raise ConfigurationError("--queries", f"{queries} is too few", "Ask for at least one")
     options = SearchOptions(k=k, where=where)
     exact = SearchOptions(k=k, where=where, exact=True)
-    _ = archive.require_space()
+    archive.require_space()
     ids = archive.store.slides()
     sample = np.random.default_rng(seed).permutation(len(ids))[:queries]
     pairs = []

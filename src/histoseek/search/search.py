@@ -27,7 +27,7 @@ def search(
     """
     options = options or SearchOptions()
     archive.refresh()
-    _ = archive.require_space()
+    archive.require_space()
     if options.vote is not None and options.vote not in archive.store.metadata_types():
         raise InputError(f"--vote {options.vote}", "the archive has no such column", "`histoseek show ID` names them")
     return present(archive, retrieve(archive, query, options, reporter), options)

@@ -67,8 +67,9 @@ def refine(
 
 
 def _fusible_channels(retrieval: Retrieval) -> Sequence[Channel]:
-    alone = retrieval.image is not None and not retrieval.channels
-    return [retrieval.image.slides.channel()] if alone and retrieval.image else retrieval.channels
+    if retrieval.image is not None and not retrieval.channels:
+        return [retrieval.image.slides.channel()]
+    return retrieval.channels
 
 
 def _whole_slide_distance(archive: ArchiveFolder, options: SearchOptions) -> Distance:

@@ -14,8 +14,6 @@ from histoseek.training.recall_at_k import RecallAtK
 if TYPE_CHECKING:
     from histoseek.training.slides.result import TrainingResult
 
-UNSTATED = "not stated"
-
 
 def make_weights(
     result: TrainingResult, name: str, text_spec: str, features: FeatureSpace, *, data: str, licence: str
