@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histoseek.reports.language.headings import load_headings
-from histoseek.reports.language.sections import Sections, split_sections
+from histoseek.reports.language.headings import SECTION_NAMES, load_headings
+from histoseek.reports.language.sections import SECTION_PRECEDENCE, Sections, split_sections
+from histoseek.reports.language.words import Span
 from histoseek.reports.visible.rules import judge_sentences
 
 
@@ -58,6 +59,25 @@ def test_a_full_report() -> None:
     assert [part.heading for part in found.select("microscopy", "comment")] == ["MICROSCOPIC DESCRIPTION", "Comment"]
 
 
+def test_the_section_of_a_place() -> None:
+    sections = split_sections(FULL)
+    for word, name, specimen in [
+        ("nodule", "history", None),
+        ("Emphysema", "diagnosis", "A"),
+        ("EGFR", "addendum", None),
+    ]:
+        start = FULL.index(word)
+        section = sections.find(Span(start, start + len(word)))
+        assert (section.name, section.specimen) == (name, specimen)
+    assert sections.find(Span(len(FULL), len(FULL))).name == "addendum"
+    with pytest.raises(IndexError):
+        sections.find(Span(len(FULL) + 1, len(FULL) + 2))
+
+
+def test_every_section_has_its_rank() -> None:
+    assert sorted(SECTION_PRECEDENCE) == sorted(SECTION_NAMES)
+
+
 @pytest.mark.parametrize(
     ("heading", "name"),
     [
@@ -81,6 +101,9 @@ def test_a_full_report() -> None:
         ("Nachtrag:", "addendum"),
         ("Special Stains:", "ancillary"),
         ("Specimen(s) Received:", "other"),
+        ("INTRAOPERATIVE CONSULTATION:", "frozen"),
+        ("Frozen Section Diagnosis:", "frozen"),
+        ("Schnellschnitt:", "frozen"),
         ("Gross", "gross"),
         ("Diagnosis - ", "diagnosis"),
         ("Comment \u2013 ", "comment"),

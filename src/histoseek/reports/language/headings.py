@@ -10,7 +10,9 @@ from functools import lru_cache
 from importlib import resources
 from typing import Literal, cast, get_args
 
-SectionName = Literal["diagnosis", "microscopy", "gross", "history", "comment", "ancillary", "addendum", "other"]
+SectionName = Literal[
+    "diagnosis", "microscopy", "gross", "history", "comment", "ancillary", "addendum", "frozen", "other"
+]
 SECTION_NAMES: tuple[SectionName, ...] = get_args(SectionName)
 _MOST_WORDS = 9
 _PARENTHESES = re.compile(r"\([^)]*\)")

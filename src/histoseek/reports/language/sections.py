@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from histoseek.reports.language.headings import Headings, SectionName, load_headings
 from histoseek.reports.language.sentences import Sentence, split_sentences
 from histoseek.reports.language.specimens import find_specimens
+from histoseek.reports.language.words import Span
+
+SECTION_PRECEDENCE: tuple[SectionName, ...] = (
+    *("addendum", "diagnosis", "microscopy", "comment", "ancillary", "other", "frozen", "gross", "history"),
+)
+"""Which section's word counts where two contradict each other, the strongest first."""
 
 _LINE = re.compile(r"[^\n]+")
 _TITLED = re.compile(
@@ -48,6 +55,12 @@ class Sections:
     def select(self, *names: SectionName) -> tuple[Section, ...]:
         """The sections of these names, in order."""
         return tuple(section for section in self.sections if section.name in names)
+
+    def find(self, place: Span) -> Section:
+        """The section in which a place of the text begins. Raises IndexError: not a place of this text."""
+        if not self.sections or not 0 <= place.start <= len(self.text):
+            raise IndexError(f"{place} is no place of a text of {len(self.text)} characters")
+        return self.sections[max(0, bisect_right(self.sections, place.start, key=lambda section: section.start) - 1)]
 
     @property
     def specimens(self) -> tuple[str, ...]:
