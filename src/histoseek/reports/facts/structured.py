@@ -33,6 +33,7 @@ from histoseek.reports.facts.staging import (
 )
 from histoseek.reports.facts.stains import Ki67, Stain, find_stains, select_ki67
 from histoseek.reports.language.negation import Status
+from histoseek.reports.language.sections import Sections, split_sections
 from histoseek.reports.language.words import Span
 
 
@@ -50,9 +51,10 @@ class StructuredReport:
 
     `mentions` are all concepts named, in order; `organ` is the id of the organ the specimen comes from, "" where that
     is not told; `nottingham` is None where there is none. The other fields hold one value for each statement, in order,
-    with its place.
+    with its place; `sections` tells which section and specimen a place belongs to.
     """
 
+    sections: Sections
     mentions: tuple[Mention, ...]
     organ: str
     gleason: tuple[Gleason, ...]
@@ -98,6 +100,7 @@ def extract_facts(text: str, vocabulary: Vocabulary | None = None) -> Structured
     gleason, groups, nottingham = find_gleason(text), find_grade_groups(text), find_nottingham(text)
     stains = find_stains(text)
     return StructuredReport(
+        sections=split_sections(text),
         mentions=mentions,
         organ=find_main_organ(text, mentions, vocabulary),
         gleason=gleason,

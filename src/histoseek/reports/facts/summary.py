@@ -1,0 +1,84 @@
+"""A report in one row: what a table of cases, an export or a page shows of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
+from histoseek.reports.facts.structured import StructuredReport
+from histoseek.reports.language.negation import Status
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSummary:
+    """The values of a case, as texts; empty where the report does not state them.
+
+    organs: ids of the organs that the main tumour lies in; diagnoses: ids of the main diagnosis, affirmed of this case;
+    grades: "1" to "5", "low", "intermediate", "high"; gleason: "5+4"; t, n, m: what follows the letter ("3a", "X");
+    node_counts: "0/5" for each statement, node_total: "0/8" for the case; margin: "free", "involved", "close", "mixed";
+    lymphovascular, perineural, necrosis: "present", "absent", "uncertain"; ki67: per cent ("15", "2-3").
+    """
+
+    organs: tuple[str, ...]
+    diagnoses: tuple[str, ...]
+    grades: tuple[str, ...]
+    differentiation: tuple[str, ...]
+    gleason: tuple[str, ...]
+    t: tuple[str, ...]
+    n: tuple[str, ...]
+    m: tuple[str, ...]
+    node_counts: tuple[str, ...]
+    node_total: str
+    margin: str
+    lymphovascular: str
+    perineural: str
+    necrosis: str
+    ki67: str
+    specimens: tuple[str, ...]
+    sections: tuple[str, ...]
+
+
+def summarise_report(report: StructuredReport, vocabulary: Vocabulary | None = None) -> ReportSummary:
+    """The row of a report. Never raises for what a text says."""
+    vocabulary = vocabulary or load_vocabulary()
+    ratios = tuple(dict.fromkeys(f"{count.positive}/{count.examined}" for count in report.nodes))
+    return ReportSummary(
+        organs=(report.organ,) if report.organ else (),
+        diagnoses=report.concepts("diagnosis", vocabulary=vocabulary),
+        grades=tuple(dict.fromkeys(grade.value for grade in report.grades)),
+        differentiation=tuple(dict.fromkeys(level.value for level in report.differentiation)),
+        gleason=tuple(dict.fromkeys(f"{sum_.primary}+{sum_.secondary}" for sum_ in report.gleason)),
+        t=_list_categories(report, "T"),
+        n=_list_categories(report, "N"),
+        m=_list_categories(report, "M"),
+        node_counts=ratios,
+        node_total=ratios[0] if len(ratios) == 1 else "",
+        margin=_summarise_margins(report),
+        lymphovascular=_state_finding("lymphovascular-invasion", report, vocabulary),
+        perineural=_state_finding("perineural-invasion", report, vocabulary),
+        necrosis=_state_finding("necrosis", report, vocabulary),
+        ki67=next((f"{index.low_percent:g}" for index in report.ki67), ""),
+        specimens=report.sections.specimens,
+        sections=tuple(dict.fromkeys(section.name for section in report.sections.sections)),
+    )
+
+
+def _list_categories(report: StructuredReport, axis: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(category.value for category in report.tnm if category.axis == axis))
+
+
+def _summarise_margins(report: StructuredReport) -> str:
+    statuses = {margin.status for margin in report.margins if margin.status}
+    if len(statuses) == 1:
+        return next(iter(statuses))
+    return "mixed" if "involved" in statuses else "close" if statuses else ""
+
+
+def _state_finding(concept_id: str, report: StructuredReport, vocabulary: Vocabulary) -> str:
+    statuses = {
+        mention.status
+        for mention in report.mentions
+        if mention.concept_id == concept_id or concept_id in vocabulary.find_ancestors(mention.concept_id)
+    }
+    words = {Status.AFFIRMED: "present", Status.UNCERTAIN: "uncertain", Status.NEGATED: "absent"}
+    return next((word for status, word in words.items() if status in statuses), "")
