@@ -15,10 +15,12 @@ from histoseek.reports.facts.grades import (
     find_nottingham,
 )
 from histoseek.reports.facts.measures import find_margins, find_sizes
-from histoseek.reports.facts.staging import find_node_counts, find_stage_groups, find_tnm
+from histoseek.reports.facts.nodes import find_node_counts, total_nodes
+from histoseek.reports.facts.staging import find_stage_groups, find_tnm
 from histoseek.reports.facts.stains import find_stains, select_ki67
 from histoseek.reports.facts.structured import extract_facts
 from histoseek.reports.language.negation import Status
+from histoseek.reports.language.sections import split_sections
 
 
 @pytest.mark.parametrize(
@@ -124,6 +126,26 @@ def test_numbered_and_named_grades(text: str, grades: list[tuple[str, str]]) -> 
         ("T2 N0 M0", ["T2", "N0", "M0"]),
         ("pt2(m)pn2a(5/15)", ["T2(m)", "N2a"]),
         ("pT2pNo(i+) Mx", ["T2", "N0(i+)", "MX"]),
+        ("pT2 pN0 L0 V0 Pn1 R0", ["T2", "N0", "L0", "V0", "Pn1", "R0"]),
+        ("PT2 PN0 L0 V0 PN1 R0", ["T2", "N0", "L0", "V0", "Pn1", "R0"]),
+        ("pTIc pNia", ["T1c", "N1a"]),
+        ("pTl pNO", ["T1", "N0"]),
+        ("pT1 b: limited to the kidney", ["T1b"]),
+        ("pT1 a tumour of the kidney", ["T1"]),
+        ("p T2, p N 0", ["T2", "N0"]),
+        ("pT3,N1,MX", ["T3", "N1", "MX"]),
+        ("Stage pT2cNOMX", ["T2c", "N0", "MX"]),
+        ("(G2, pT3 L1, V0, R0 pN0 0/16)", ["T3", "L1", "V0", "R0", "N0"]),
+        ("pTa; pT2a2", ["Ta", "T2a2"]),
+        ("Primary Tumor (pT):\npT3\nRegional lymph nodes (pN):\npN1", ["T3", "N1"]),
+        ("Primary tumor (T): T3\nRegional lymph nodes (N): N1", ["T3", "N1"]),
+        ("pT: 3\npN: 1\npM: X", ["T3", "N1", "MX"]),
+        ("8.0 cm x 2.0 cm; 8.0 CM X 2.0 CM", []),
+        ("T1: tumour; vertebra T1; T2-weighted, T1 hypointense; L1: node; R1: skin; C1; Stage: T2 block", []),
+        ("pT1: up to 2 cm\npT2: up to 4 cm\npT3: larger\n", []),
+        ("[ ] pT1: up to 2 cm\n[x] pT2: up to 4 cm\n[ ] pT3: larger\n", ["T2"]),
+        ("No carcinoma. pT1 NX MX.\nNo lymphovascular invasion", ["T1", "NX", "MX"]),
+        ("Residual tumour (R): R1", ["R1"]),
         ("T1-weighted; T2; due to no reason; T-cell; case T11-627548; PT 4", []),
     ],
 )
@@ -145,6 +167,44 @@ def test_stage_groups() -> None:
 def test_node_counts() -> None:
     text = "2 of 14 lymph nodes with metastasis. Sentinel nodes (0/3). pN2a(5/15). Grade 2/3. 15/3 nodes."
     assert [(one.positive, one.examined) for one in find_node_counts(text)] == [(2, 14), (0, 3), (5, 15)]
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("Metastatic carcinoma in two of fourteen nodes.", ["2/14"]),
+        ("One of twenty-one lymph nodes (1/21) with metastatic carcinoma.", ["1/21"]),
+        ("Nineteen lymph nodes, negative.", ["0/19"]),
+        ("Six pericolic lymph nodes, negative for malignancy (0/6).", ["0/6"]),
+        ("SIXTEEN (16) LYMPH NODES FREE OF TUMOR.", ["0/16"]),
+        ("Two tumour-free lymph nodes. A single lymph node is negative for malignancy.", ["0/2", "0/1"]),
+        ("There is no tumour in any of 12 left lymph nodes or 34 right lymph nodes.", ["0/12", "0/34"]),
+        ("No extranodal tumour in one of three lymph nodes.", ["1/3"]),
+        ("Lymph nodes\nNumber examined: 13\nNumber involved: 0", ["0/13"]),
+        ("Number of nodes involved: 2\nNumber of nodes examined: 9", ["2/9"]),
+        ("Lymph Nodes:\nNot involved\nNumber of nodes examined: 6", ["0/6"]),
+        ("LYMPH NODES, LEFT PELVIC, EXCISION:\n- NO EVIDENCE OF TUMOR (0/4)", ["0/4"]),
+        ("Page 1 of 2. Lymph nodes: four candidates, one bisected. Grade 2/3. Three lymph nodes are identified.", []),
+        ("Number of lymph nodes examined: 3\nNumber of lymph nodes involved: 8", []),
+    ],
+)
+def test_node_counts_in_words_and_fields(text: str, labels: list[str]) -> None:
+    assert [count.label for count in find_node_counts(text)] == labels
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("DIAGNOSIS:\nA. Left neck, excision: 0/5 nodes.\nB. Right neck, excision: 2/8 nodes.", "2/13"),
+        ("DIAGNOSIS:\nA. Left neck, excision: 0/5 nodes.\nMICROSCOPIC DESCRIPTION:\nNone of five nodes.", "0/5"),
+        ("DIAGNOSIS:\nSix nodes (0/6). Three nodes, negative (0/3).\nLymph nodes: 0/9 positive.", "0/9"),
+        ("DIAGNOSIS:\nTwo nodes (0/2), three nodes (0/3). pN1 (1/30)", "1/30"),
+        ("DIAGNOSIS:\nNo nodes received.", None),
+    ],
+)
+def test_the_total_of_nodes_is_stated_or_added_up_once(text: str, label: str | None) -> None:
+    total = total_nodes(find_node_counts(text), split_sections(text))
+    assert (total.label if total else None) == label
 
 
 @pytest.mark.parametrize(

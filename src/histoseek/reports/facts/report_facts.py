@@ -21,9 +21,14 @@ CONCEPT_FIELDS = ("organ", "anatomy", "tissue", "procedure", "laterality", "diag
 VALUE_FIELDS = (
     *("grade", "nottingham", "differentiation", "gleason", "gradegroup", "stage", "margin", "nodes"),
     *(basis + axis for axis in "tnm" for basis in ("", "p", "c")),
+    *("l", "v", "pni", "r"),
 )
-"""Fields whose values are read from the text; those of stains are named after their markers ("her2", "ki67")."""
+"""Fields whose values are read from the text; those of stains are named after their markers ("her2", "ki67").
 
+l, v, pni and r are the categories L, V, Pn and R beside a TNM stage (`pn` is the N of pathology).
+"""
+
+_AXIS_FIELDS = {"Pn": "pni"}
 _NO_NAME = re.compile(r"[\W_]+")
 
 
@@ -92,7 +97,8 @@ def _list_stages(report: StructuredReport) -> Iterator[Fact]:
     """Categories with and without their letter: "ypT2a" is pt:2a, pt:2, t:2a and t:2."""
     for category in report.tnm:
         value = category.value.lower()
-        for field in dict.fromkeys((category.basis + category.axis.lower(), category.axis.lower())):
+        axis = _AXIS_FIELDS.get(category.axis, category.axis.lower())
+        for field in dict.fromkeys((category.basis + axis, axis)):
             for variant in dict.fromkeys((value, value[0] if value[0].isdigit() else value)):
                 yield Fact(field, variant, category.span)
     for group in report.stage_groups:

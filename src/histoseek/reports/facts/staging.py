@@ -1,41 +1,79 @@
-"""Stages: TNM categories, stage groups, and lymph nodes positive of examined."""
+"""Stages: TNM categories with those of invasion and residual tumour, and stage groups."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from histoseek.reports.language.words import Span
 
-Axis = Literal["T", "N", "M"]
+Axis = Literal["T", "N", "M", "L", "V", "Pn", "R"]
+TNM_AXES: tuple[Axis, ...] = ("T", "N", "M")
+_Letter = Axis | Literal["G"]
+_LETTERS: tuple[_Letter, ...] = (*TNM_AXES, "L", "V", "R", "G")
 
-# The letter o is often read for a nought. Longer runs of digits ("T11-627548") are numbers of cases.
-_MODIFIER = r"(?P<{0}mod>[yram]{{0,2}}[pc]|[yr])?"
-_T = r"T\s?(?P<Tvalue>is|x|[0o](?![a-z])|[1-4](?:mi|[a-d])?)(?P<Tsuffix>\s?\((?:m|is|s|\d)\))?"
-_N = r"N\s?(?P<Nvalue>x|[0o]|[1-3](?:mi|[a-d])?)(?P<Nsuffix>\s?\((?:i\s?[-+]|mol\s?[-+]|sn|mi)\))?"
-_M = r"M\s?(?P<Mvalue>x|[0o]|1[a-d]?)"
-_NEXT = r"(?:\s?\(\d+\s?/\s?\d+\))?[\s,;/]*"
-_TNM = re.compile(
-    rf"(?<![A-Za-z0-9]){_MODIFIER.format('T')}{_T}(?!\d|-?cell)(?:{_NEXT}{_MODIFIER.format('N')}{_N})?"
-    rf"(?:{_NEXT}{_MODIFIER.format('M')}{_M})?",
-    re.IGNORECASE,
+# Scanners read the digits 1 and 0 as letters. Longer runs of digits ("T11-627548") are numbers of cases.
+_ONE = r"[1Il|i]"
+_NIL = r"(?:0|[oO](?=\s?M\s?[01xXoO])|[oO](?![A-Za-z]))"
+_LETTER = (
+    r"(?:mic?(?![a-z])|[a-d][12]?(?![a-z])|[A-D](?![A-Za-z])|13(?!\d)|"
+    r"\s[a-d](?=\s*(?:[:;,.()\n]|$|[yrpc]{0,2}\s?[NM]\s?[\dXxOo])))"
 )
-_N_ALONE = re.compile(rf"(?<![A-Za-z0-9])(?P<Nmod>[yra]{{0,2}}[pc]){_N}(?![\w])", re.IGNORECASE)
-_M_ALONE = re.compile(rf"(?<![A-Za-z0-9])(?P<Mmod>[yra]{{0,2}}[pc]){_M}(?![\w])", re.IGNORECASE)
+_T_VALUE = rf"(?:is(?![a-z])|[xX](?![a-z])|a(?![a-z])|{_NIL}|(?:[2-4]|{_ONE}){_LETTER}?)"
+_N_VALUE = rf"(?:[xX]|{_NIL}|(?:[23]|{_ONE}){_LETTER}?)"
+_M_VALUE = rf"(?:[xX]|{_NIL}|{_ONE}[a-dA-D]?)"
+_T_SUFFIX = r"(?:\s?\((?:m|is|s|\d)\))?"
+_N_SUFFIX = r"(?:\s?\((?:i\s?[-+]|mol\s?[-+]|sn|mi)\))?"
+_CATEGORY_PATTERN = (
+    r"(?P<mod>(?:[yYrRaAmMsS]{0,2}[pPcC]|[yYrR]{1,2})?)(?P<blank>\s?)"
+    rf"(?:(?P<T>[Tt])(?P<Tgap>\s?:?[ ]?)(?P<Tvalue>{_T_VALUE})(?P<Tsuffix>{_T_SUFFIX})|"
+    rf"(?P<N>[Nn])(?P<Ngap>\s?:?[ ]?)(?P<Nvalue>{_N_VALUE})(?P<Nsuffix>{_N_SUFFIX})|"
+    rf"(?P<M>[Mm])(?P<Mgap>\s?:?[ ]?)(?P<Mvalue>{_M_VALUE})|"
+    rf"(?P<L>L)\s?(?P<Lvalue>[0-2oOxX]|{_ONE})|(?P<V>V)\s?(?P<Vvalue>[0-2oOxX]|{_ONE})|"
+    rf"(?P<R>R)\s?(?P<Rvalue>[0-2oOxX]|{_ONE})|(?P<G>G)\s?(?P<Gvalue>[1-4xX]|I{{1,3}}))"
+    r"(?:(?![A-Za-z]|\d|-?cell|\s?%)|(?=[yrapcP]{0,3}[NMnm]\s?(?:[\dxXoOIl]|n/a)))"
+)
+_CATEGORY = re.compile(r"(?<![A-Za-z0-9])" + _CATEGORY_PATTERN)
+_NEXT_CATEGORY = re.compile(_CATEGORY_PATTERN)
+# Categories of one classification stand side by side, with counts and remarks in brackets between them.
+_BRACKET = re.compile(r"[(\[][^()\[\]\n]{0,40}[)\]]|\d{1,3}\s?(?:/|of)\s?\d{1,3}")
+_SEAM = re.compile(r"(?:[\s,;:/.&+*\u2013-]|\b(?:and|TNM|locally|local|Stage|M)\b)*")
+_LONGEST_SEAM = 60
+_STAGED = {
+    "T": re.compile(
+        r"(?:primary\s+tumou?r|tumou?r\s+stage|\bT\s+(?:category|stage)|\bstag(?:e|ing)|p?TNM\b|\((?:p|y)?T\))[^.;]{0,40}\Z",
+        re.I,
+    ),
+    "N": re.compile(r"(?:regional\s+(?:lymph\s+)?nodes?|\bN\s+(?:category|stage)|\(p?N\))[^.;\w]{0,30}\Z", re.I),
+    "M": re.compile(r"(?:distant\s+metastas[ie]s|\bM\s+(?:category|stage)|\(p?M\))[^.;\w]{0,30}\Z", re.I),
+}
+_IN_BRACKETS = re.compile(r"(?:primary\s+tumou?r|classif|\bstag(?:e|ing))[^;]{0,160}\(\s?\Z", re.I)
+_NO_STAGE = re.compile(
+    r"\s*[-,/]?\s*(?:[TN]?\d|weight|signal|hyper|hypo|flair|sequence|image|mri\b|vertebra|spine|level|block|section|"
+    r"lymph|nodes?\b|of\s+\d)",
+    re.I,
+)
+_RESIDUAL = re.compile(
+    r"\bR(?P<before>[0-2XO])\s?-?\s?resection|"
+    r"\b(?:resection\s+status|residual\s+tumou?r(?:\s*\(R\))?|margin\s+status)\s*:?\s*R(?P<behind>[0-2xXO])(?!\w)",
+    re.I,
+)
+_MARKED = re.compile(r"(?:\[\s?[xX\u2713]\s?\]|\([xX]\)|_+[xX]_*|[\u2611\u2612\u25a0]|^[xX])\s*\Z")
+_NO_WORD = re.compile(r"\s+(?!M)[A-Za-z]{3}|\s+[a-z]")
+_FEWEST_OPTIONS = 3
 _STAGE = re.compile(
     r"\b(?P<figo>figo\s+)?stage\s*(?:group(?:ing)?)?\s*[:=?]?\s*"
     r"(?P<number>0|iv|i{1,3}|[1-4])(?P<letter>[a-d])?(?P<digit>[1-3])?(?![\w.+])",
     re.IGNORECASE,
 )
-_RATIO = re.compile(r"(?<![\d/+.])(\d{1,3})\s*(?:/|out of|of)\s*(\d{1,3})(?![\d/.%])", re.IGNORECASE)
-_NODE = re.compile(r"\b(?:lymph\s*nodes?|nodes?|lymphonod\w+)\b", re.IGNORECASE)
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4"}
 
 
 @dataclass(frozen=True, slots=True)
 class StageCategory:
-    """One TNM category.
+    """One category: T, N, M, or invasion of lymph vessels (L), veins (V), nerves (Pn), or residual tumour (R).
 
     `value` is what follows the letter ("2a", "is", "X"), `suffix` what follows in brackets ("(m)", "(i+)"), `basis` "p"
     (pathological), "c" (clinical) or "", `modifiers` the letters before it ("y" after treatment, "r" recurrent, ...).
@@ -63,51 +101,165 @@ class StageGroup:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class NodeCount:
-    """Lymph nodes with tumour, of those examined."""
-
-    positive: int
-    examined: int
-    span: Span
-
-
 def find_tnm(text: str) -> tuple[StageCategory, ...]:
-    """TNM categories ("pT2a pN1(sn) M0", "ypT0"); a T without p or c counts only where an N follows it."""
-    axes: tuple[Axis, ...] = ("T", "N", "M")
-    categories: list[StageCategory] = []
-    for match in _TNM.finditer(text):
-        if _has_basis(match) or _has_n_category(match):
-            categories.extend(_make_category(match, axis) for axis in axes if match[f"{axis}value"])
-    alone: tuple[tuple[Axis, re.Pattern[str]], ...] = (("N", _N_ALONE), ("M", _M_ALONE))
-    for axis, pattern in alone:
-        for match in pattern.finditer(text):
-            category = _make_category(match, axis)
-            if not any(category.span.overlaps(other.span) for other in categories):
-                categories.append(category)
+    """TNM categories with L, V, Pn and R beside them ("pT2a pN1(sn) M0, L0 V0 Pn1 R0"), through a scanner's confusions.
+
+    A T, N or M without p or c counts beside another category or behind the words for it ("Primary tumor: T2"), the
+    others only beside one another. A form's list of all options that none is marked in states nothing.
+    """
+    chains = _chain_matches(text)
+    categories = [
+        _make_category(match, axis)
+        for chain in chains
+        for match, axis in _accept_matches(text, chain)
+        if not _is_option(text, match, axis)
+    ]
+    categories += (
+        StageCategory("R", _read_value(match["before"] or match["behind"]), "", "", "", Span(*match.span()))
+        for match in _RESIDUAL.finditer(text)
+        if not any(category.span.overlaps(Span(*match.span())) for category in categories)
+    )
     return tuple(sorted(categories, key=lambda category: category.span.start))
 
 
+def find_grade_categories(text: str) -> tuple[Span, ...]:
+    """Where a G stands among the categories of a classification ("pT3 pN0 G2"): it is a grade, not a block's label."""
+    return tuple(
+        Span(match.start("G"), match.end())
+        for chain in _chain_matches(text)
+        if any(True for _ in _accept_matches(text, chain))
+        for match in chain
+        if match["G"]
+    )
+
+
+def _chain_matches(text: str) -> list[list[re.Match[str]]]:
+    chains: list[list[re.Match[str]]] = []
+    for match in _iterate_matches(text):
+        if chains and _is_seam(text, chains[-1][-1].end(), match.start()):
+            chains[-1].append(match)
+        else:
+            chains.append([match])
+    return chains
+
+
+def _iterate_matches(text: str) -> Iterator[re.Match[str]]:
+    """Categories at the beginning of a word, or right behind another one ("pT2pN0")."""
+    match = _CATEGORY.search(text)
+    while match:
+        yield match
+        end = match.end()
+        match = _NEXT_CATEGORY.match(text, end) or _CATEGORY.search(text, end)
+
+
+def _is_seam(text: str, start: int, end: int) -> bool:
+    if end - start > _LONGEST_SEAM:
+        return False
+    return _SEAM.fullmatch(_BRACKET.sub(" ", text[start:end])) is not None
+
+
+def _accept_matches(text: str, chain: Sequence[re.Match[str]]) -> Iterator[tuple[re.Match[str], Axis]]:
+    """The matches of a chain that are categories, each with its axis."""
+    axes = _name_axes(chain)
+    kinds = set(axes)
+    has_tnm = any(
+        axis in TNM_AXES and _has_basis(match) for match, axis in zip(chain, axes, strict=True)
+    ) or _begins_stage(chain, axes)
+    is_invasion = len(kinds & {"L", "V", "Pn", "R"}) >= (1 if has_tnm or "G" in kinds else 3)
+    for match, axis in zip(chain, axes, strict=True):
+        if axis == "G" or _is_word(text, match):
+            continue
+        if axis not in TNM_AXES:
+            if is_invasion:
+                yield match, axis
+        elif has_tnm or _is_staged(text, match, axis):
+            yield match, axis
+
+
+def _name_axes(chain: Sequence[re.Match[str]]) -> list[_Letter]:
+    """The axis of each match: "Pn" is of nerves, and so is "PN" behind the L or V of a text in capitals."""
+    axes: list[_Letter] = []
+    for match in chain:
+        axis = next(letter for letter in _LETTERS if match[letter])
+        is_perineural = match["mod"] == "P" and (match["N"] == "n" or ("N" in axes and {"L", "V"} & set(axes)))
+        axes.append("Pn" if axis == "N" and is_perineural else axis)
+    return axes
+
+
 def _has_basis(match: re.Match[str]) -> bool:
-    """A T with p or c before it; with a blank behind it only in its own case ("pT 2", but no prothrombin, "PT 4")."""
-    return bool(match["Tmod"]) and (match["Tmod"].islower() or " " not in match.group()[:4])
+    """A p or c before the letter, in its own case, or with no blank between ("pT 2", "PT2", no prothrombin, "PT 4")."""
+    basis, letter = match["mod"][-1:], next(letter for letter in "TNM" if match[letter])
+    if basis not in {"p", "c", "P"} or (basis == "c" and match[letter].islower()) or (basis == "P" and letter == "M"):
+        return False
+    gap = match["blank"] + match[f"{letter}gap"]
+    if ":" in gap and (match[letter].islower() or basis != "p"):
+        return False
+    return not gap.strip(":") or (basis == "p" and match[letter].isupper())
 
 
-def _has_n_category(match: re.Match[str]) -> bool:
-    """A T without p or c counts only in capitals, with an N behind it ("T2 N0", not "to no")."""
-    return bool(match["Nvalue"]) and bool(re.fullmatch(r"T\s?(?:is|X|x|\d).*N\s?[\dXx].*", match.group(), re.DOTALL))
+def _begins_stage(chain: Sequence[re.Match[str]], axes: Sequence[_Letter]) -> bool:
+    """A T without p or c, in capitals, with an N behind it ("T2 N0", not "to no")."""
+    return any(
+        first == "T"
+        and second == "N"
+        and before["T"] == "T"
+        and behind["N"] == "N"
+        and before["Tvalue"] not in {"o", "O"}
+        for before, behind, first, second in zip(chain, chain[1:], axes, axes[1:], strict=False)
+    )
+
+
+def _is_staged(text: str, match: re.Match[str], axis: str) -> bool:
+    """Whether the words before a bare letter speak of its stage, and those behind do not speak of a scan or a block."""
+    if match[axis].islower() or match["mod"] or _NO_STAGE.match(text, match.end()):
+        return False
+    before = text[max(0, match.start() - 200) : match.start()]
+    return bool(_STAGED[axis].search(before[-80:]) or (axis == "T" and _IN_BRACKETS.search(before)))
+
+
+def _is_word(text: str, match: re.Match[str]) -> bool:
+    """A centimetre before a sign of multiplication ("8.0 cm x"), "No" before a word, "(pNI)" for a heading's M."""
+    if match["M"]:
+        return match["mod"].lower() == "c" and bool(
+            re.search(r"\d\s?\Z", text[max(0, match.start() - 3) : match.start()])
+        )
+    if match["N"] and match["Nvalue"] in {"I", "l"} and text[match.start() - 1 : match.start()] == "(":
+        return text[match.end() : match.end() + 1] == ")"
+    return match.group().strip() == "No" and _NO_WORD.match(text, match.end()) is not None
+
+
+def _is_option(text: str, match: re.Match[str], axis: str) -> bool:
+    """Whether a category is one of a form's options that is not marked: three or more in lines one after the other."""
+    if text[match.end() : match.end() + 2].lstrip()[:1] not in {":", ";", "="}:
+        return False
+    around = text[max(0, match.start() - 600) : match.end() + 600]
+    values = {
+        other.group(1).lower()
+        for other in re.finditer(rf"(?m)^\W{{0,8}}[xX_]{{0,3}}\W{{0,4}}p?{axis}\s?(\w{{1,3}})\s?[:;=]", around)
+    }
+    line_start = text.rfind("\n", 0, match.start()) + 1
+    return len(values) >= _FEWEST_OPTIONS and not _MARKED.search(text, line_start, match.start())
 
 
 def _make_category(match: re.Match[str], axis: Axis) -> StageCategory:
-    fields = match.groupdict()
-    modifiers = (fields[f"{axis}mod"] or fields.get("Tmod") or "").lower()
-    value = fields[f"{axis}value"].lower().replace("o", "0").replace("x", "X")
-    suffix = (fields.get(f"{axis}suffix") or "").lower().replace(" ", "")
-    last = f"{axis}suffix" if suffix else f"{axis}value"
-    first = f"{axis}mod" if fields[f"{axis}mod"] else f"{axis}value"
-    start = match.start(first) - (0 if fields[f"{axis}mod"] else 1)
+    letter = "N" if axis == "Pn" else axis
+    modifiers = "" if axis not in TNM_AXES else match["mod"].lower()
+    suffix = (match[f"{axis}suffix"] if axis in {"T", "N"} else "") or ""
     basis = next((letter for letter in modifiers if letter in "pc"), "")
-    return StageCategory(axis, value, suffix, basis, modifiers.replace(basis, ""), Span(start, match.end(last)))
+    start = match.start("mod") if axis == "Pn" or modifiers else match.start(letter)
+    value = _read_value(match[f"{letter}value"])
+    return StageCategory(
+        axis, value, suffix.lower().replace(" ", ""), basis, modifiers.replace(basis, ""), Span(start, match.end())
+    )
+
+
+def _read_value(raw: str) -> str:
+    """A value as it was meant: "l" and "I" are 1, "O" is 0, "13" behind a digit is b."""
+    value = re.sub(r"\s", "", raw)
+    if value.lower() in {"is", "a"}:
+        return value.lower()
+    first = {"i": "1", "l": "1", "|": "1", "o": "0", "x": "X"}.get(value[0].lower(), value[0])
+    return first + ("b" if value[1:] == "13" else "mi" if value[1:].lower() == "mic" else value[1:].lower())
 
 
 def find_stage_groups(text: str) -> tuple[StageGroup, ...]:
@@ -121,28 +273,3 @@ def find_stage_groups(text: str) -> tuple[StageGroup, ...]:
 def _format_stage(match: re.Match[str]) -> str:
     number = match["number"].lower()
     return _ROMAN.get(number, number) + (match["letter"] or "").upper() + (match["digit"] or "")
-
-
-def find_node_counts(text: str) -> tuple[NodeCount, ...]:
-    """Counts of lymph nodes ("2/14 lymph nodes", "pN2a(5/15)"): a ratio beside the word, or right behind an N."""
-    after_n = {category.span.end for category in find_tnm(text) if category.axis == "N"}
-    counts = []
-    for match in _RATIO.finditer(text):
-        positive, examined = int(match.group(1)), int(match.group(2))
-        if (
-            positive <= examined
-            and examined > 0
-            and (_is_beside_nodes(text, match) or _opens_after(text, match, after_n))
-        ):
-            counts.append(NodeCount(positive, examined, Span(*match.span())))
-    return tuple(counts)
-
-
-def _is_beside_nodes(text: str, match: re.Match[str]) -> bool:
-    before = re.split(r"[.;\n]", text[max(0, match.start() - 70) : match.start()])[-1]
-    behind = re.split(r"[.;\n]", text[match.end() : match.end() + 45])[0]
-    return _NODE.search(before) is not None or _NODE.search(behind) is not None
-
-
-def _opens_after(text: str, match: re.Match[str], places: set[int]) -> bool:
-    return any(text[place : match.start()].strip() == "(" for place in places)

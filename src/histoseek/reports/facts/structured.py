@@ -23,14 +23,8 @@ from histoseek.reports.facts.grades import (
     find_nottingham,
 )
 from histoseek.reports.facts.measures import Margin, Measurement, find_margins, find_sizes
-from histoseek.reports.facts.staging import (
-    NodeCount,
-    StageCategory,
-    StageGroup,
-    find_node_counts,
-    find_stage_groups,
-    find_tnm,
-)
+from histoseek.reports.facts.nodes import NodeCount, find_node_counts
+from histoseek.reports.facts.staging import StageCategory, StageGroup, find_stage_groups, find_tnm
 from histoseek.reports.facts.stains import Ki67, Stain, find_stains, select_ki67
 from histoseek.reports.language.negation import Status
 from histoseek.reports.language.sections import Sections, split_sections

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
+from histoseek.reports.facts.nodes import total_nodes
 from histoseek.reports.facts.structured import StructuredReport
 from histoseek.reports.language.negation import Status
 
@@ -33,7 +34,7 @@ class ReportSummary:
     lymphovascular: str
     perineural: str
     necrosis: str
-    ki67: str
+    ki67: tuple[str, ...]
     specimens: tuple[str, ...]
     sections: tuple[str, ...]
 
@@ -41,7 +42,7 @@ class ReportSummary:
 def summarise_report(report: StructuredReport, vocabulary: Vocabulary | None = None) -> ReportSummary:
     """The row of a report. Never raises for what a text says."""
     vocabulary = vocabulary or load_vocabulary()
-    ratios = tuple(dict.fromkeys(f"{count.positive}/{count.examined}" for count in report.nodes))
+    total = total_nodes(report.nodes, report.sections)
     return ReportSummary(
         organs=(report.organ,) if report.organ else (),
         diagnoses=report.concepts("diagnosis", vocabulary=vocabulary),
@@ -51,16 +52,20 @@ def summarise_report(report: StructuredReport, vocabulary: Vocabulary | None = N
         t=_list_categories(report, "T"),
         n=_list_categories(report, "N"),
         m=_list_categories(report, "M"),
-        node_counts=ratios,
-        node_total=ratios[0] if len(ratios) == 1 else "",
+        node_counts=tuple(dict.fromkeys(count.label for count in report.nodes)),
+        node_total=total.label if total else "",
         margin=_summarise_margins(report),
         lymphovascular=_state_finding("lymphovascular-invasion", report, vocabulary),
         perineural=_state_finding("perineural-invasion", report, vocabulary),
         necrosis=_state_finding("necrosis", report, vocabulary),
-        ki67=next((f"{index.low_percent:g}" for index in report.ki67), ""),
+        ki67=tuple(dict.fromkeys(_format_range(index.low_percent, index.high_percent) for index in report.ki67)),
         specimens=report.sections.specimens,
-        sections=tuple(dict.fromkeys(section.name for section in report.sections.sections)),
+        sections=tuple(dict.fromkeys(section.name for section in report.sections.sections if section.name != "other")),
     )
+
+
+def _format_range(low: float, high: float) -> str:
+    return f"{low:g}" if low == high else f"{low:g}-{high:g}"
 
 
 def _list_categories(report: StructuredReport, axis: str) -> tuple[str, ...]:

@@ -1,0 +1,215 @@
+"""Lymph nodes: how many have tumour, of how many examined, in figures, in words and in a form's fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from histoseek.reports.facts.numbers import NUMBER, parse_number
+from histoseek.reports.facts.staging import find_tnm
+from histoseek.reports.language.sections import SECTION_PRECEDENCE, Sections
+from histoseek.reports.language.words import Span
+
+_AGAIN = r"(?:\s*\(\s*\d{1,3}\s*\))?"
+_ADJECTIVES = r"(?:[A-Za-z][\w/'-]*,?\s+){0,6}?"
+_NODES = r"(?:lymph\s*)?nodes?\b"
+_NODE = re.compile(r"\b(?:[lI]ymph\s*nodes?|nodes?|nodal|lymphonod\w+)\b", re.IGNORECASE)
+_RATIO = re.compile(
+    rf"(?<![\w/+.-])(?P<positive>{NUMBER}|none|neither){_AGAIN}\s*(?:/|(?:out\s+)?of)\s*(?:the\s+|a\s+total\s+of\s+)?"
+    rf"(?P<examined>{NUMBER}){_AGAIN}(?![\d/.%]|\s?(?:cm|mm|em)\b)",
+    re.IGNORECASE,
+)
+_NO_COUNT = re.compile(r"\b(?:page|grade|part|block|slide|score|level|fuhrman|case|stage|cores?|type)\s*:?\s*\Z", re.I)
+_CLAUSE_START = re.compile(r"[.;](?=\s)|\n\s*(?:[-*\u2022]|\(?[A-Z\d]{1,2}[.):])|\n\s*\n")
+_SECTIONED = re.compile(r"\b(?:cassettes?|blocks?|bisected|trisected|submitted|pieces?|fragments?)\b", re.IGNORECASE)
+_WITHOUT_TUMOUR = (
+    r"(?:negative|free\s+of|tumou?r\s*-?\s*free|uninvolved|not\s+involved|benign|reactive|"
+    r"(?:no|without|show\w*\s+no|with\s+no)\s+(?:evidence|tumou?r|carcinoma|malignan\w+|metasta\w+|neoplas\w+|"
+    r"significant|diagnostic|pathologic\w*|viable|definite)|do(?:es)?\s+not\s+(?:show|contain))"
+)
+_NEGATIVE_NODES = re.compile(
+    rf"(?<![\w/+.-])(?P<examined>{NUMBER}){_AGAIN}\s+(?P<adjectives>{_ADJECTIVES}){_NODES}"
+    rf"(?P<behind>(?:[^.;:()\d]|\([^()]{{0,60}}\)){{0,70}})",
+    re.IGNORECASE,
+)
+_CLEAR = re.compile(rf"(?<!not )(?<!non-)\b{_WITHOUT_TUMOUR}", re.IGNORECASE)
+_CANDIDATE = re.compile(
+    r"\bcandidates?|\b(?:one|two|some|\d+)\s+(?:is|are)\s+positive|positive\s+for|except", re.IGNORECASE
+)
+_NOTHING_IN = re.compile(
+    r"\b(?:no|without|negative\s+for|free\s+of|absence\s+of)\s+(?:[a-z]+\s+){0,3}?"
+    r"(?:tumou?r|carcinoma|adenocarcinoma|malignancy|metastas[ie]s|disease|neoplasm)\b[^.;:()\d]{0,40}?"
+    rf"\b(?:in|within|of|among|involving)\s+(?:any\s+of\s+)?(?:the\s+)?(?={NUMBER}\b)",
+    re.IGNORECASE,
+)
+_LISTED_NODES = re.compile(
+    rf"(?:[^.;:()\d]{{0,60}}?\b(?:and|or|,)\s+)?(?P<examined>{NUMBER}){_AGAIN}(?!\s+(?:out\s+)?of\b)\s+{_ADJECTIVES}{_NODES}",
+    re.I,
+)
+_HEAD = r"(?:(?:\btotal\s+)?(?:\bnumbers?(?:\s+of)?|\bno\.?\s+of|#(?:\s*of)?)|\btotal)\s*"
+_EXAMINED = re.compile(
+    rf"(?:{_HEAD}{_ADJECTIVES}(?:{_NODES}\s+)?(?:were\s+)?(?:examined|identified|retrieved|sampled|evaluated|recovered|indentified|examinad)|"
+    rf"\b{_NODES}\s+(?:examined|retrieved))"
+    rf"(?:\s*\([^()\n]{{0,30}}\))?\s*(?:[:;=-]|\bis\b|\bare\b)?[\s_]*(?P<value>{NUMBER})(?![A-Za-z\d/]|\.\d|\s?[cme]m\b)",
+    re.IGNORECASE,
+)
+_POSITIVE = re.compile(
+    rf"(?:{_HEAD}{_ADJECTIVES}(?:(?:positive|involved|metastatic|metastatically[\s-]+involved)\s+{_NODES}|(?:{_NODES}\s+)?"
+    rf"(?:involved|positive|metasta\w+|with\s+(?:tumou?r|metasta\w+(?:\s+\w+)?|carcinoma)|containing\s+\w+)"
+    rf"(?:\s+by\s+[a-z ]{{3,25}})?)|"
+    rf"\b{_NODES}\s+(?:positive|involved))(?:\s*\([^()\n]{{0,30}}\)|,\s*(?:right|left))?"
+    rf"\s*(?:[:;=-]|\bis\b|\bare\b)?[\s_]*(?P<value>{NUMBER}|none|nil)(?![A-Za-z\d/]|\.\d|\s?[cme]m\b)",
+    re.IGNORECASE,
+)
+_FIELD_BEFORE = re.compile(
+    rf"\bnodes?\b[^\n]{{0,40}}[\n:]\s*(?:{_WITHOUT_TUMOUR})[^\n]{{0,40}}\n[^\n]{{0,20}}\Z", re.IGNORECASE
+)
+_TOTAL = re.compile(r"\b(?:total|regional|all)\b", re.IGNORECASE)
+_SIDE = re.compile(r"\b(?:right|left)\b", re.IGNORECASE)
+_FARTHEST_FIELD = 220
+_FARTHEST_RATIO = 160
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCount:
+    """Lymph nodes with tumour, of those examined; `is_total` where it is stated as that of all specimens."""
+
+    positive: int
+    examined: int
+    span: Span
+    is_total: bool = False
+
+    @property
+    def label(self) -> str:
+        """Positive of examined: "2/14"."""
+        return f"{self.positive}/{self.examined}"
+
+
+def find_node_counts(text: str) -> tuple[NodeCount, ...]:
+    """Counts of lymph nodes, one for each statement, in order.
+
+    As a ratio ("2/14 lymph nodes", "two of fourteen nodes", "pN2a (5/15)"), as a number without tumour ("nineteen lymph
+    nodes, negative", "no tumour in three nodes") or as two fields ("Number examined: 13", "Number involved: 0").
+    """
+    ratios = list(_find_ratios(text))
+    others = [*_find_clear_nodes(text), *_find_fields(text)]
+    counts = [*ratios, *(count for count in others if not any(_repeats(count, ratio) for ratio in ratios))]
+    return tuple(_drop_repeats(sorted(counts, key=lambda count: count.span.start)))
+
+
+def _repeats(count: NodeCount, ratio: NodeCount) -> bool:
+    """Whether a ratio in brackets says in figures what words before it said ("seven lymph nodes, no tumour (0/7)")."""
+    is_near = -30 <= ratio.span.start - count.span.start <= _FARTHEST_RATIO
+    return is_near and not count.is_total and (count.examined == ratio.examined or count.span.overlaps(ratio.span))
+
+
+def _drop_repeats(counts: Sequence[NodeCount]) -> Iterator[NodeCount]:
+    """Without a count that the next one gives again ("one of forty lymph nodes (1/40)")."""
+    for index, count in enumerate(counts):
+        following = counts[index + 1] if index + 1 < len(counts) else None
+        if following is None or not (
+            (count.positive, count.examined) == (following.positive, following.examined)
+            and following.span.start - count.span.end < 40
+        ):
+            yield count
+
+
+def _find_ratios(text: str) -> Iterator[NodeCount]:
+    after_n = {category.span.end for category in find_tnm(text) if category.axis == "N"}
+    for match in _RATIO.finditer(text):
+        positive, examined = parse_number(match["positive"]), parse_number(match["examined"])
+        if positive > examined or examined == 0 or _NO_COUNT.search(text, max(0, match.start() - 20), match.start()):
+            continue
+        is_total = _opens_after(text, match, after_n)
+        if is_total or _is_beside_nodes(text, match):
+            yield NodeCount(positive, examined, Span(*match.span()), is_total)
+
+
+def _is_beside_nodes(text: str, match: re.Match[str]) -> bool:
+    """A node in the same clause, or, for a ratio in brackets, a little farther before."""
+    behind = re.split(r"[.;]\s|\n", text[match.end() : match.end() + 60])[0]
+    window = text[max(0, match.start() - _FARTHEST_RATIO) : match.start()]
+    clause = _CLAUSE_START.split(window)[-1]
+    if _NODE.search(clause[-90:]) or _NODE.search(behind):
+        return True
+    in_brackets = window.rstrip()[-1:] in {"(", "["} and text[match.end() :][:2].lstrip()[:1] in {")", "]"}
+    return in_brackets and bool(_NODE.search(window)) and not _SECTIONED.search(clause)
+
+
+def _opens_after(text: str, match: re.Match[str], places: set[int]) -> bool:
+    return any(
+        text[place : match.start()].strip(" \n:,") in {"(", ""}
+        for place in places
+        if place <= match.start() <= place + 6
+    )
+
+
+def _find_clear_nodes(text: str) -> Iterator[NodeCount]:
+    """Numbers of nodes that have no tumour."""
+    for match in _NEGATIVE_NODES.finditer(text):
+        clear = _CLEAR.search(match["adjectives"]) or _CLEAR.search(match["behind"])
+        before = text[max(0, match.start() - 12) : match.start()].lower()
+        if clear and not _CANDIDATE.search(match["behind"]) and not re.search(r"\b(?:of|in|level)\s+\Z", before):
+            yield NodeCount(0, parse_number(match["examined"]), Span(match.start(), match.start("behind")))
+    for match in _NOTHING_IN.finditer(text):
+        nodes = _LISTED_NODES.match(text, match.end())
+        while nodes:
+            yield NodeCount(0, parse_number(nodes["examined"]), Span(nodes.start("examined"), nodes.end()))
+            nodes = _LISTED_NODES.match(text, nodes.end())
+
+
+def _find_fields(text: str) -> Iterator[NodeCount]:
+    """Counts from a form's two fields, in either order; one field alone counts where the nodes are said to be free."""
+    positives, fields = list(_POSITIVE.finditer(text)), list(_EXAMINED.finditer(text))
+    is_positive_first = bool(positives and fields) and positives[0].start() < fields[0].start()
+    for match in fields:
+        gaps = {field: _measure_gap(match, field, is_positive_first) for field in positives}
+        field = min(positives, key=lambda other: gaps[other], default=None)
+        examined = parse_number(match["value"])
+        if field and gaps[field] < _FARTHEST_FIELD:
+            positives.remove(field)
+            positive, label = parse_number(field["value"]), match.group() + field.group()
+            span = Span(min(match.start(), field.start()), max(match.end(), field.end()))
+            if positive <= examined and examined > 0:
+                is_total = bool(_TOTAL.search(label)) and not _SIDE.search(label)
+                yield NodeCount(positive, examined, span, is_total)
+        elif _FIELD_BEFORE.search(text, max(0, match.start() - 120), match.start()):
+            yield NodeCount(0, examined, Span(*match.span()))
+
+
+def _measure_gap(match: re.Match[str], other: re.Match[str], is_positive_first: bool) -> int:
+    """Characters between two fields; the one on the side where this form has its partner is nearer."""
+    is_behind = other.start() >= match.end()
+    gap = other.start() - match.end() if is_behind else match.start() - other.end()
+    return gap + (80 if is_behind == is_positive_first else 0) if gap >= 0 else _FARTHEST_FIELD
+
+
+def total_nodes(counts: Iterable[NodeCount], sections: Sections) -> NodeCount | None:
+    """The count of a case: as it is stated for all specimens, else the sum over the section whose word counts most.
+
+    Diagnosis, synoptic form and microscopy repeat one another, so counts of several sections are not added up; a count
+    that is the sum of the others is the total. None where no nodes were counted.
+    """
+    by_section: dict[str, list[NodeCount]] = {}
+    for count in counts:
+        by_section.setdefault(sections.find(count.span).name, []).append(count)
+    stated = [count for group in by_section.values() for count in group if count.is_total]
+    group = next((by_section[name] for name in SECTION_PRECEDENCE if name in by_section), [])
+    largest = max(stated, key=lambda count: count.examined, default=None)
+    if largest and all(count.examined <= largest.examined for count in group):
+        return largest
+    by_specimen: dict[str | None, list[NodeCount]] = {}
+    for count in [count for count in group if not count.is_total] or group:
+        by_specimen.setdefault(sections.find(count.span).specimen, []).append(count)
+    return _add_counts([_add_counts(part) for part in by_specimen.values()]) if by_specimen else None
+
+
+def _add_counts(counts: Sequence[NodeCount]) -> NodeCount:
+    """The sum, or one of them that is the sum of the others already."""
+    largest = max(counts, key=lambda count: count.examined)
+    rest = [count for count in counts if count is not largest]
+    if len(rest) > 1 and sum(count.examined for count in rest) == largest.examined:
+        return replace(largest, is_total=True)
+    positive, examined = sum(count.positive for count in counts), sum(count.examined for count in counts)
+    return NodeCount(positive, examined, largest.span, is_total=True)
