@@ -18,7 +18,7 @@ _LETTERS: tuple[_Letter, ...] = (*TNM_AXES, "L", "V", "R", "G")
 _ONE = r"[1Il|i]"
 _NIL = r"(?:0|[oO](?=\s?M\s?[01xXoO])|[oO](?![A-Za-z]))"
 _LETTER = (
-    r"(?:mic?(?![a-z])|[a-d][12]?(?![a-z])|[A-D](?![A-Za-z])|13(?!\d)|"
+    r"(?:mic?(?![a-z])|[a-d][12]?(?![a-z])|[a-d](?=[nm][\dxo]|[lvr][0o])|[A-D](?![A-Za-z])|13(?!\d)|"
     r"\s[a-d](?=\s*(?:[:;,.()\n]|$|[yrpc]{0,2}\s?[NM]\s?[\dXxOo])))"
 )
 _T_VALUE = rf"(?:is(?![a-z])|[xX](?![a-z])|a(?![a-z])|{_NIL}|(?:[2-4]|{_ONE}){_LETTER}?)"
@@ -33,7 +33,7 @@ _CATEGORY_PATTERN = (
     rf"(?P<M>[Mm])(?P<Mgap>\s?:?[ ]?)(?P<Mvalue>{_M_VALUE})|"
     rf"(?P<L>L)\s?(?P<Lvalue>[0-2oOxX]|{_ONE})|(?P<V>V)\s?(?P<Vvalue>[0-2oOxX]|{_ONE})|"
     rf"(?P<R>R)\s?(?P<Rvalue>[0-2oOxX]|{_ONE})|(?P<G>G)\s?(?P<Gvalue>[1-4xX]|I{{1,3}}))"
-    r"(?:(?![A-Za-z]|\d|-?cell|\s?%)|(?=[yrapcP]{0,3}[NMnm]\s?(?:[\dxXoOIl]|n/a)))"
+    r"(?:(?![A-Za-z]|\d|-?cell|\s?%)|(?=[yrapcP]{0,3}[NMnm]\s?(?:[\dxXoOIl]|n/a)|[lvr][0o]))"
 )
 _CATEGORY = re.compile(r"(?<![A-Za-z0-9])" + _CATEGORY_PATTERN)
 _NEXT_CATEGORY = re.compile(_CATEGORY_PATTERN)
