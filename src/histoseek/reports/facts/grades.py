@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from histoseek.reports.facts.staging import find_grade_categories
 from histoseek.reports.language.words import Span
 
 Differentiation = Literal["well", "moderate", "poor"]
-Scheme = Literal["fuhrman", "who_isup", "who", "figo", "nuclear", "general"]
+Scheme = Literal["fuhrman", "who_isup", "who", "figo", "fnclcc", "edmondson", "nuclear", "general"]
 
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5}
-_NUMBER = r"(?:[1-5]|iv|v|i{1,3})"
+# A small L is what scanners make of a Roman one.
+_NUMBER = r"(?:[1-5]|[il]?v|[il]{1,3})"
 _SUM = re.compile(r"(?<![\d.+])([1-5])\s*\+\s*([1-5])(?!\s*\+)(?![\d.])(?:\s*=\s*(10|\d))?")
+_PATTERNS = re.compile(
+    r"\bprimary\s+(?:gleason\s+)?(?:grade|pattern)\s*[:=]?\s*([1-5])\b[^\d]{1,60}?"
+    r"\bsecondary\s+(?:gleason\s+)?(?:grade|pattern)\s*[:=]?\s*([1-5])\b"
+)
 _SCORE_BEFORE = re.compile(r"(10|[2-9])\s*[,(:]?\s*$")
 _GRADE_GROUP = re.compile(
     rf"\b(?:(?:isup|who)\s+)?grade\s*group\s*[:=]?\s*({_NUMBER})\b|(?<![/\w])isup\s*(?:grade)?\s*[:=]?\s*([1-5])\b|"
@@ -31,27 +38,81 @@ _TOTAL = re.compile(
     r"(?<![\d/])([3-9])\s*(?:/|out of|of)\s*9\b"
 )
 _GRADE_NUMBER = re.compile(r"\bgrade\s*[:=]?\s*([1-3]|i{1,3})\b")
-_LEVELS = r"(?:well|moderate(?:ly)?|poor(?:ly)?)"
+_LEVELS = r"(?:moderate(?:ly)?[\s-]+well|well|highly|mod\.?|moderate(?:ly)?|poor(?:ly)?)"
 _DIFFERENTIATED = re.compile(
     rf"\b(?P<first>{_LEVELS}|slightly)(?:\s*(?:,|-|/|to|and|or|through)\s*(?:to[\s-]+)?(?P<second>{_LEVELS}))?"
-    r"[\s-]+(?:(?:level|degree)\s+of\s+)?differentiat(?:ed|ion)\b"
+    r"[\s-]+(?:(?:level|degree)\s+of\s+)?diff(?:erentiat(?:ed|ion))?\b|"
+    rf"\bdifferentiation\s*:\s*(?P<after>{_LEVELS})(?:\s*(?:-|/|to|and)\s*(?P<to>{_LEVELS}))?\b(?![\s-]+diff)"
 )
 _SCHEMES: tuple[tuple[Scheme, str], ...] = (
-    ("fuhrman", r"\bfuhrman\b"),
+    ("fuhrman", r"\bfuh?rman"),
     ("who_isup", r"\bisup\b"),
     ("who", r"\bwho\b"),
     ("figo", r"\bfigo\b"),
+    ("fnclcc", r"\bfnclcc\b"),
+    ("edmondson", r"\bedmondson\b"),
     ("nuclear", r"\bnuclear\b"),
 )
+_OF = r"(?:\s*(?:/|\(?\bof|out\s+of)\s*\(?(?:[2-5]|[il]?v|[il]{1,3})\b\)?)?"
+_RANGE = (
+    rf"(?P<number>{_NUMBER})(?:1(?=[34](?!\d)))?(?:\s*(?:-|\u2013|to)\s*(?:grade\s+|g)?(?P<to>{_NUMBER})(?![\w.]))?"
+    rf"(?:[34](?!\w))?{_OF}"
+)
+_GRADE_END = r"(?!\w)(?!\s*(?:group|\(\d\s*\+|\+))(?!-?(?:defined|circumscribed))"
+# A number on the next line may be the next item of a list.
 _NUMBERED_GRADE = re.compile(
-    rf"\b(?:grade|g)(?:[ ]of)?[ ]?[:=-]?[ ]?(?P<number>{_NUMBER})(?:\s*(?:-|to)\s*(?P<to>{_NUMBER})(?![\w.]))?"
-    r"(?:\s*(?:/|\(?of|out\s+of)\s*\(?(?:[2-5]|i{1,3}|iv)\)?)?"
-    r"(?![\w])(?!\s*(?:group|\(|\+))",
+    r"\bgrad(?:e|ing)(?:\s*\([^()\n]{0,40}\))?(?:\s+(?:is|of))?"
+    r"(?:\s*[:=]\s*|[ \t]*[.,]{0,2}[ \t]*|\s*\n\s*(?=[il]{1,3}v?\b|iv\b|[1-4]\s?(?:/|-|of\b)))"
+    rf"(?:g\s?|grade\s+)?{_RANGE}{_GRADE_END}"
+)
+_SCHEME_NUMBER = re.compile(
+    rf"\b(?:who|fnclcc|fuhrman|edmondson(?:[\s-]*(?:and|&)?[\s-]*steiner)?)(?:\s+(?:cns|nuclear))?\s*[:=(]?\s*{_RANGE}{_GRADE_END}"
+)
+_WORST_GRADE = re.compile(rf"\bthe\s+(?:worst|major)(?:\s+differentiation)?\s*[:;]?\s*(?P<number>{_NUMBER})(?!\w)")
+_OF_DIFFERENTIATION = re.compile(r"edmondson|differentiation")
+_RATIO_GRADE = re.compile(
+    r"(?:carcinoma|tumou?r|differentiated|sarcoma)[\s,;(-]{1,4}(?P<number>[il]{1,3}|iv)\s?/\s?(?:iii|iv)(?!\w)"
+)
+_G_NUMBER = re.compile(
+    r"(?<![\w-])G\s?(?P<number>[1-4]|I[1-3Vl]|[IlL]{1,3})(?:\s?[-/\u2013\u00b7]\s?G?(?P<to>[1-4]|I{1,3}V?))?(?![\w-])"
+)
+_GRADED = re.compile(
+    r"\b(?:grad(?:e|ing)|differentiat(?:ed|ion)|\w*carcinoma|\w*sarcoma|glioma|\w*cytoma|invasivum|tumou?r\s+type)\b[^.\n]{0,30}\n?\s*\Z",
+    re.I,
+)
+_GRADE_WORD = re.compile(
+    r"\s*[:;,.(=-]*\s*(?:very\s+)?(?:well|moderate|mod|poor|undiff|nuclei|high|low|intermediate|differentiat)", re.I
+)
+_BLOCK_BEFORE = re.compile(
+    r"\b(?:cassettes?|blocks?|slides?|section\s+code|submitted|labell?ed|designated|fs|frozen|level|key|code|summary)\b[^.\n]{0,30}\Z",
+    re.I,
+)
+_BLOCK_BEHIND = re.compile(
+    r"\s*[-\u2013:~.]\s*\w|\s*(?:,|-|to|and|through|&)\s*[A-Z]\d|\s+(?:fs|one|two|three|right|left|lymph)\b", re.I
+)
+_NO_TUMOUR_GRADE = re.compile(
+    r"\b(?:gleason|pattern|tertiary|portal|\w*portal|mild|minimal|iron|siderosis|activity|\w*inflammat\w*|steat\w+|fibrosis|hepatitis|stain\w*|intensity|regression|response|"
+    r"reflux|rejection|dysplasia|pin|score|ishak|batts|intraepithelial|effect)\b[^.;]{0,30}\Z"
+)
+_NO_TUMOUR_BEHIND = re.compile(
+    r"[\s,)]{0,3}(?:of\s+)?(?:(?:siderosis|dysplasia|fibrosis|inflammation|steatosis|prostatic\s+intra|pin)\b)"
 )
 _NAMED_GRADE = re.compile(
-    r"\b(?:(?P<level>low|intermediate|high)[\s-]+(?:nuclear[\s-]+)?grade\b|(?:nuclear\s+)?grade\s*[:=]\s*l?(?P<after>low|intermediate|high)\b)"
-    r"(?!\s+(?:dysplasia|dysplastic|pin\b|prostatic\s+intra|squamous\s+intra|intraepithelial))"
+    r"\b(?:(?P<level>low|intermediate|high)[\s\u00b7-]+(?:nuclear[\s-]+)?grade\b|"
+    r"(?:nuclear\s+)?grade\s*[:=]\s*l?(?P<after>low|intermediate|high)\b)"
+    r"(?!,?\s+(?:(?:squamous|glandular|epithelial|urothelial|pancreatic)\s+)?(?:dysplasia|dysplastic|pin\b|panin\b|"
+    r"prostatic\s+intra|intraepithelial|adenoma|nuclear\s+pleo))"
 )
+_DENIED = re.compile(
+    r"\b(?:no|without|not|negative\s+for|absence\s+of|rule\s+out|versus|vs\.?)(?:\s+(?:\w+\s+){0,2})?\Z"
+)
+_DESCRIBED = re.compile(
+    r"(?m)^\W{0,6}[xX_]{0,3}\W{0,3}(G\s?(?:[1-4X]|[Il]{1,3}V?))\s?[:;=.)-]?\s*(?:well|moderate|poor|undiff|cannot|low|high|not)",
+    re.I,
+)
+_MARKED = re.compile(r"(?:\[\s?[xX\u2713]\s?\]|\([xX]\)|_+[xX]_*|[\u2611\u2612\u25a0]|^[xX])\s*\Z")
+_FEWEST_OPTIONS = 3
+_FARTHEST_OPTION = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +194,9 @@ class Grade:
 
 
 def find_gleason(text: str) -> tuple[Gleason, ...]:
-    """Gleason patterns ("Gleason score 7 (3+4)", "3 + 4 = 7"): a sum needs the name before it, or its result."""
+    """Gleason patterns ("Gleason score 7 (3+4)", "3 + 4 = 7"): a sum needs the name before it, or its result;
+    or primary and secondary pattern as two fields.
+    """
     lower = text.lower()
     patterns = []
     for match in _SUM.finditer(lower):
@@ -143,7 +206,9 @@ def find_gleason(text: str) -> tuple[Gleason, ...]:
         primary, secondary = int(match.group(1)), int(match.group(2))
         stated = match.group(3) or next(iter(_SCORE_BEFORE.findall(before)), None)
         patterns.append(Gleason(primary, secondary, int(stated) if stated else None, Span(*match.span())))
-    return tuple(patterns)
+    for match in _PATTERNS.finditer(lower):
+        patterns.append(Gleason(int(match.group(1)), int(match.group(2)), None, Span(*match.span())))
+    return tuple(sorted(patterns, key=lambda pattern: pattern.span.start))
 
 
 def find_grade_groups(text: str) -> tuple[GradeGroup, ...]:
@@ -194,60 +259,106 @@ def _find_scores(lower: str, name_match: re.Match[str] | None) -> tuple[list[int
 
 
 def find_differentiation(text: str) -> tuple[DifferentiationGrade, ...]:
-    """How far a tumour is differentiated ("moderately to poorly differentiated", "poor differentiation")."""
+    """How far a tumour is differentiated ("moderately to poorly differentiated", "Differentiation: moderate")."""
+    lower = text.lower()
+    options = _find_options(text)
     grades = []
-    for match in _DIFFERENTIATED.finditer(text.lower()):
-        for word in (match.group("first"), match.group("second")):
-            value = _parse_level(word)
-            if value:
-                grades.append(DifferentiationGrade(value, Span(*match.span())))
+    for match in _DIFFERENTIATED.finditer(lower):
+        span = Span(*match.span())
+        if _is_denied(lower, span) or any(option.overlaps(span) for option in options):
+            continue
+        values = (_parse_level(match[name]) for name in ("first", "second", "after", "to"))
+        grades += [DifferentiationGrade(value, span) for value in values if value]
     return tuple(grades)
 
 
 def _parse_level(word: str | None) -> Differentiation | None:
     if not word or word == "slightly":
         return None
-    return "well" if word == "well" else "moderate" if word.startswith("moderate") else "poor"
+    return "well" if word in {"well", "highly"} else "moderate" if word.startswith("mod") else "poor"
 
 
 def find_grades(text: str) -> tuple[Grade, ...]:
-    """Numbered and named grades ("Fuhrman grade 2", "WHO grade III", "G2", "nuclear grade: high", "high grade").
+    """Numbered and named grades of tumours ("Fuhrman grade 2", "WHO III", "G2", "II/III", "nuclear grade: high").
 
-    Those of a Nottingham grade are left to `find_nottingham`.
+    Those of a Nottingham grade are left to `find_nottingham`, those of iron, inflammation and the like to nobody. A G
+    with a number counts beside a stage or the word for a grade or a tumour, not as the label of a block ("G1-G4").
     """
     lower = text.lower()
     nottingham = find_nottingham(text)
     spans = [group.span for group in find_grade_groups(text)] + ([nottingham.span] if nottingham else [])
-    grades = []
-    for match in sorted(
-        (*_NUMBERED_GRADE.finditer(lower), *_NAMED_GRADE.finditer(lower)), key=lambda match: match.start()
-    ):
-        span = Span(*match.span())
-        if any(span.overlaps(other) for other in spans) or _is_bare_letter(match, text):
+    spans += _find_options(text)
+    grades: list[Grade] = []
+    for match in sorted(_find_grade_matches(text, lower), key=lambda match: match.start()):
+        span, fields = Span(*match.span()), match.groupdict()
+        own = Span(match.start("number"), match.end()) if fields.get("number") else span
+        if any(own.overlaps(other) for other in spans) or _is_no_tumour(lower, span):
             continue
-        fields = match.groupdict()
-        levels = (fields.get("level") or fields.get("after"),)
-        numbers = (fields.get("number"), fields.get("to"))
-        values = (*filter(None, levels), *(str(_parse_number(number)) for number in numbers if number))
+        spans.append(own)
+        level = fields.get("level") or fields.get("after")
+        numbers = (str(_parse_number(number)) for number in (fields.get("number"), fields.get("to")) if number)
+        values = [level] if level else list(numbers)
         grades += [Grade(_find_scheme(lower, span), value, span) for value in values]
     return tuple(grades)
 
 
-def _is_bare_letter(match: re.Match[str], text: str) -> bool:
-    """A lower-case "g" that is the unit of weight, or one before a Roman number."""
-    return not match.group().startswith(("grade", "low", "inter", "high", "nuclear")) and (
-        text[match.start()] == "g" or not match.group()[-1].isdigit()
-    )
+def _find_grade_matches(text: str, lower: str) -> Iterator[re.Match[str]]:
+    for pattern in (_NUMBERED_GRADE, _SCHEME_NUMBER, _RATIO_GRADE, _NAMED_GRADE):
+        yield from pattern.finditer(lower)
+    for match in _WORST_GRADE.finditer(lower):
+        if _OF_DIFFERENTIATION.search(lower, max(0, match.start() - 80), match.end()):
+            yield match
+    staged = {span.start for span in find_grade_categories(text)}
+    for match in _G_NUMBER.finditer(text):
+        if match.start() in staged or _is_graded(text, match):
+            yield match
+
+
+def _is_graded(text: str, match: re.Match[str]) -> bool:
+    """Whether a G with a number is a grade by the words beside it, not a block's label."""
+    before = text[max(0, match.start() - 60) : match.start()]
+    if _GRADE_WORD.match(text, match.end()):
+        return True
+    if _BLOCK_BEFORE.search(before) or _BLOCK_BEHIND.match(text, match.end()):
+        return False
+    in_brackets = before.endswith("(") and text[match.end() : match.end() + 1] in {")", ",", ";"}
+    return in_brackets or _GRADED.search(before) is not None
+
+
+def _is_no_tumour(lower: str, span: Span) -> bool:
+    """A grade of something else ("iron, grade 2"), or one that is denied ("no high grade component")."""
+    before = lower[max(0, span.start - 45) : span.start]
+    if _NO_TUMOUR_GRADE.search(before) or _NO_TUMOUR_BEHIND.match(lower, span.end):
+        return True
+    return _is_denied(lower, span)
+
+
+def _is_denied(lower: str, span: Span) -> bool:
+    return _DENIED.search(lower[max(0, span.start - 30) : span.start]) is not None
+
+
+def _find_options(text: str) -> list[Span]:
+    """The lines of a form that lists all grades with their meaning, without those that it marks."""
+    lines = list(_DESCRIBED.finditer(text))
+    options = []
+    for match in lines:
+        near = {other[1].lower() for other in lines if abs(other.start() - match.start()) < _FARTHEST_OPTION}
+        if len(near) >= _FEWEST_OPTIONS and not _MARKED.search(text, match.start(), match.start(1)):
+            end = text.find("\n", match.start(1))
+            options.append(Span(match.start(1), end if end >= 0 else len(text)))
+    return options
 
 
 def _find_scheme(lower: str, span: Span) -> Scheme:
-    around = lower[max(0, span.start - 25) : span.end]
+    around = lower[max(0, span.start - 35) : span.end]
     behind = lower[span.end : span.end + 25]
     for scheme, name in _SCHEMES:
-        if re.search(name, around) or (scheme == "who" and re.match(r"[^.;\n]*\bwho\s+(?:scale|grad)", behind)):
+        if re.search(name, around) or (
+            scheme == "who" and re.match(r"\s*\(?who\b|[^.;\n]*\bwho\s+(?:scale|grad)", behind)
+        ):
             return scheme
     return "general"
 
 
 def _parse_number(text: str) -> int:
-    return int(text) if text.isdigit() else _ROMAN[text]
+    return int(text) if text.isdigit() else _ROMAN[re.sub("[l1]", "i", text.lower())]
