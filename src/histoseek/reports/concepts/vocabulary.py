@@ -16,6 +16,7 @@ from histoseek.reports.concepts.vocabulary_files import (
     VocabularyFile,
     read_vocabulary_file,
 )
+from histoseek.reports.language.words import split_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,13 @@ class Vocabulary:
             for parent in concept.parents:
                 children.setdefault(parent, []).append(concept.id)
         return {parent: tuple(child_ids) for parent, child_ids in children.items()}
+
+    @cached_property
+    def spellings(self) -> frozenset[str]:
+        """Every word that concepts are written with, in lower case but for abbreviations and names."""
+        texts = [surface.text for concept_id in self.concepts for surface in self.list_surfaces(concept_id)]
+        words = {word.raw for text in texts for word in split_words(text) if word.raw.isalpha()}
+        return frozenset(word for word in words if len(word) > 1)
 
     @cached_property
     def _known_ancestors(self) -> dict[str, frozenset[str]]:

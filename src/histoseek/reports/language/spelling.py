@@ -1,0 +1,180 @@
+"""Which words there are, and what a word was before it was misread."""
+
+from __future__ import annotations
+
+import gzip
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib import resources
+
+from rapidfuzz.distance import OSA
+
+_SHORTEST_KNOWN_REST = 4
+_SHORTEST_PART, _SHORTEST_PART_BESIDE_TERM = 4, 3
+_SHORTEST_CONFUSED, _SHORTEST_SIMILAR_TERM, _SHORTEST_SIMILAR = 4, 5, 7
+_SHORTEST_TERM = 6
+_LONGEST = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Dictionary:
+    """English, the words of pathology, and those of a vocabulary, all in lower case.
+
+    common: English that a report may well use; rare: the rest of it; terms: what pathology adds.
+    """
+
+    common: frozenset[str]
+    rare: frozenset[str]
+    terms: frozenset[str]
+    before: frozenset[str]
+    behind: frozenset[str]
+    numbered: frozenset[str]
+    prefixes: tuple[str, ...]
+    alike: tuple[tuple[str, str], ...]
+    similar: tuple[tuple[str, str], ...]
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """All of them."""
+        return self.common | self.rare | self.terms
+
+    def knows(self, word: str) -> bool:
+        """Whether a word in lower case is one: listed, the plural of one, or one behind a prefix ("perivesical")."""
+        return word in self.words or _knows(self, word)
+
+    def separate(self, word: str) -> tuple[str, ...]:
+        """The two or three words that were glued to this one, () where it is none."""
+        return _separate(self, word)
+
+    def unconfuse(self, word: str) -> str:
+        """The one word that letters which look like this word's would make, "" where there is none or several."""
+        return _unconfuse(self, word)
+
+    def correct(self, word: str) -> str:
+        """The one term that differs from a word by a letter or two swapped ones, "" where there is none or several."""
+        return _correct(self, word)
+
+    @cached_property
+    def roots(self) -> frozenset[str]:
+        """The words that others are made of: common ones and terms."""
+        return self.common | self.terms
+
+    @cached_property
+    def targets(self) -> Mapping[str, tuple[str, ...]]:
+        """Terms by themselves and by what is left of them without one letter."""
+        targets: defaultdict[str, list[str]] = defaultdict(list)
+        for term in sorted(self.terms):
+            if len(term) >= _SHORTEST_TERM:
+                for key in dict.fromkeys((term, *_list_deletions(term))):
+                    targets[key].append(term)
+        return {key: tuple(terms) for key, terms in targets.items()}
+
+
+@lru_cache(maxsize=8)
+def load_dictionary(terms: frozenset[str] = frozenset()) -> Dictionary:
+    """The dictionary that comes with the package, with further terms as they are written: names of persons with a capital.
+
+    Nothing is corrected to such a name.
+    """
+    folder = resources.files("histoseek.reports.language")
+    data = tomllib.loads((folder / "cleaning.toml").read_text("utf-8"))
+    english = gzip.decompress((folder / "dictionary" / "english.txt.gz").read_bytes()).decode()
+    common, rare = english.split("\n\n")
+    pathology = (folder / "dictionary" / "pathology.txt").read_text("utf-8").split()
+    return Dictionary(
+        common=frozenset(common.split()),
+        rare=frozenset((*rare.split(), *(term.lower() for term in terms))),
+        terms=frozenset((*pathology, *(term for term in terms if not term.istitle()))),
+        before=frozenset(data["words"]["before"]),
+        behind=frozenset(data["words"]["behind"]),
+        numbered=frozenset(data["words"]["numbered"]),
+        prefixes=tuple(data["words"]["prefixes"]),
+        alike=tuple((seen, meant) for seen, meant in data["confusions"]["alike"]),
+        similar=tuple((seen, meant) for seen, meant in data["confusions"]["similar"]),
+    )
+
+
+@lru_cache(maxsize=65536)
+def _knows(dictionary: Dictionary, word: str) -> bool:
+    if word.endswith("s") and word[:-1] in dictionary.words:
+        return True
+    return any(
+        len(word) - len(prefix) >= _SHORTEST_KNOWN_REST and word[len(prefix) :] in dictionary.roots
+        for prefix in dictionary.prefixes
+        if word.startswith(prefix)
+    )
+
+
+@lru_cache(maxsize=65536)
+def _separate(dictionary: Dictionary, word: str) -> tuple[str, ...]:
+    """Of several ways to part a word, that with a term and the longest shortest part."""
+    if len(word) > _LONGEST:
+        return ()
+    pairs = [parts for parts in _list_halves(word) if _are_words(dictionary, *parts)]
+    if pairs:
+        return max(pairs, key=lambda parts: (not dictionary.terms.isdisjoint(parts), min(map(len, parts))))
+    for first, rest in _list_halves(word):
+        if first in dictionary.before:
+            following = [parts for parts in _list_halves(rest) if _are_words(dictionary, *parts)]
+            if following:
+                return (first, *max(following, key=lambda parts: min(map(len, parts))))
+    return ()
+
+
+def _are_words(dictionary: Dictionary, first: str, last: str) -> bool:
+    """Whether two words may have been glued: long ones, or one beside a term, or a short one on its side."""
+    if first in dictionary.before and (last in dictionary.behind or last in dictionary.before):
+        return True
+    fewest = _SHORTEST_PART_BESIDE_TERM if first in dictionary.terms or last in dictionary.terms else _SHORTEST_PART
+    return all(
+        part in short or (part in dictionary.roots and len(part) >= fewest)
+        for part, short in ((first, dictionary.before), (last, dictionary.behind))
+    )
+
+
+def _list_halves(word: str) -> Iterator[tuple[str, str]]:
+    return ((word[:place], word[place:]) for place in range(2, len(word) - 1))
+
+
+@lru_cache(maxsize=65536)
+def _unconfuse(dictionary: Dictionary, word: str) -> str:
+    if not _SHORTEST_CONFUSED <= len(word) <= _LONGEST:
+        return ""
+    alike = set(_list_unconfused(word, dictionary.alike))
+    similar = set(_list_unconfused(word, dictionary.similar))
+    for candidates, words, fewest in (
+        (alike, dictionary.terms, _SHORTEST_CONFUSED),
+        (similar, dictionary.terms, _SHORTEST_SIMILAR_TERM),
+        (alike, dictionary.common, _SHORTEST_CONFUSED),
+        (similar, dictionary.common, _SHORTEST_SIMILAR),
+    ):
+        known = [candidate for candidate in candidates & words if len(candidate) >= fewest]
+        if known:
+            return known[0] if len(known) == 1 else ""
+    return ""
+
+
+def _list_unconfused(word: str, confusions: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for seen, meant in confusions:
+        place = word.find(seen)
+        while place >= 0:
+            yield word[:place] + meant + word[place + len(seen) :]
+            place = word.find(seen, place + 1)
+
+
+@lru_cache(maxsize=65536)
+def _correct(dictionary: Dictionary, word: str) -> str:
+    if not _SHORTEST_TERM <= len(word) <= _LONGEST:
+        return ""
+    keys = (word, *_list_deletions(word))
+    near = {target for key in keys for target in dictionary.targets.get(key, ())}
+    known = [target for target in sorted(near) if OSA.distance(word, target, score_cutoff=1) == 1]
+    known = [target for target in known if target != word[1:]]
+    return known[0] if len(known) == 1 else ""
+
+
+def _list_deletions(word: str) -> Iterator[str]:
+    return (word[:place] + word[place + 1 :] for place in range(len(word)))
