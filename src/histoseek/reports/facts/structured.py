@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from histoseek.reports.concepts.cleaning import clean_report
 from histoseek.reports.concepts.diagnosis import make_diagnosis_label
 from histoseek.reports.concepts.sites import find_main_organ
 from histoseek.reports.concepts.terms import Mention, find_terms
@@ -27,6 +28,7 @@ from histoseek.reports.facts.nodes import NodeCount, find_node_counts
 from histoseek.reports.facts.staging import StageCategory, StageGroup, find_stage_groups, find_tnm
 from histoseek.reports.facts.stains import Ki67, Stain, find_stains, select_ki67
 from histoseek.reports.language.negation import Status
+from histoseek.reports.language.places import restore_places
 from histoseek.reports.language.sections import Sections, split_sections
 from histoseek.reports.language.words import Span
 
@@ -87,9 +89,20 @@ class StructuredReport:
         return make_diagnosis_label(self.concepts("diagnosis", vocabulary=vocabulary), vocabulary, level)
 
 
-def extract_facts(text: str, vocabulary: Vocabulary | None = None) -> StructuredReport:
-    """Read all fields of a report's text. Never raises for what a text says; an empty text has empty fields."""
+def extract_facts(
+    text: str, vocabulary: Vocabulary | None = None, boilerplate: frozenset[str] = frozenset()
+) -> StructuredReport:
+    """Read all fields of a report's text. Never raises for what a text says; an empty text has empty fields.
+
+    What is read is the clean text (`clean_report`), all places are those of `text`. boilerplate: pieces that the
+    archive's reports have in common, which state no facts.
+    """
     vocabulary = vocabulary or load_vocabulary()
+    clean = clean_report(text, vocabulary, boilerplate)
+    return restore_places(_read_fields(clean.text, vocabulary), clean)
+
+
+def _read_fields(text: str, vocabulary: Vocabulary) -> StructuredReport:
     mentions = find_terms(text, vocabulary)
     gleason, groups, nottingham = find_gleason(text), find_grade_groups(text), find_nottingham(text)
     stains = find_stains(text)

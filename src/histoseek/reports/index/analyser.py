@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from histoseek.reports.concepts.cleaning import clean_report
 from histoseek.reports.concepts.terms import Mention
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.facts.report_facts import list_broader, list_values, make_concept_token
 from histoseek.reports.facts.structured import StructuredReport, extract_facts
+from histoseek.reports.language.mends import CleanText
 from histoseek.reports.language.negation import Scope, ScopeIndex, Status, find_scopes
+from histoseek.reports.language.places import restore_places
 from histoseek.reports.language.word_forms import list_word_forms
 from histoseek.reports.language.words import Span
 
-ANALYSER_VERSION = 1
-"""Counts up whenever a text may give other tokens than before."""
+ANALYSER_VERSION = 2
+"""Counts up, once a release, whenever a text may give other tokens than before; archives of older ones are re-read."""
 
 WORD_PREFIX = {Status.AFFIRMED: "", Status.NEGATED: "not~", Status.UNCERTAIN: "maybe~", Status.HISTORICAL: "past~"}
 
@@ -48,16 +51,21 @@ class Term:
 
 
 def analyse(
-    text: str, report: StructuredReport | None = None, vocabulary: Vocabulary | None = None
+    text: str,
+    report: StructuredReport | None = None,
+    vocabulary: Vocabulary | None = None,
+    boilerplate: frozenset[str] = frozenset(),
 ) -> tuple[Term, ...]:
     """All terms of a text: first its words, then its concepts, then its values, each in the text's order.
 
-    report: the text's fields, where they were read already. Tokens hold no white space. Never raises for what a text
-    says; equal texts give equal terms.
+    Words are those of the clean text (`clean_report`), places those of `text`. report: the text's fields, where they
+    were read already; boilerplate: pieces that the archive's reports have in common, which give no terms. Tokens hold
+    no white space. Never raises for what a text says; equal texts give equal terms.
     """
     vocabulary = vocabulary or load_vocabulary()
-    report = report or extract_facts(text, vocabulary)
-    return (*_list_words(text, report.mentions), *_list_concepts(report, vocabulary), *_list_values(report))
+    report = report or extract_facts(text, vocabulary, boilerplate)
+    clean = clean_report(text, vocabulary, boilerplate)
+    return (*_list_words(clean, report.mentions), *_list_concepts(report, vocabulary), *_list_values(report))
 
 
 def list_tokens(text: str) -> tuple[str, ...]:
@@ -82,15 +90,18 @@ def _analyse_cached(text: str) -> tuple[Term, ...]:
     return analyse(text)
 
 
-def _list_words(text: str, mentions: tuple[Mention, ...]) -> Iterator[Term]:
+def _list_words(clean: CleanText, mentions: tuple[Mention, ...]) -> Iterator[Term]:
     """Words with the status of the concept that they name, else of the scopes they are in; no words that deny."""
     places = [Span(mention.start, mention.end) for mention in mentions]
-    scopes = [scope for scope in find_scopes(text) if _find_covering(scope.cue, places) is None]
+    scopes = [
+        scope for scope in restore_places(find_scopes(clean.text), clean) if _find_covering(scope.cue, places) is None
+    ]
     scope_index = ScopeIndex(scopes)
     denying_cues = _list_denying_cues(scopes)
-    for span, form in list_word_forms(text):
+    for clean_span, form in list_word_forms(clean.text):
+        span = clean.to_original(clean_span)
         mention_index = _find_covering(span, places)
-        if text[span.start : span.end].casefold() in _EMPTY_WORDS or (
+        if clean.text[clean_span.start : clean_span.end].casefold() in _EMPTY_WORDS or (
             mention_index is None and _find_covering(span, denying_cues) is not None
         ):
             continue

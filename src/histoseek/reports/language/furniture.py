@@ -72,7 +72,7 @@ def split_pieces(text: str) -> Iterator[tuple[Span, str]]:
 
 
 def find_furniture(text: str, boilerplate: Collection[str] = frozenset()) -> list[Mend]:
-    """All furniture of a text in order, none overlapping; boilerplate: pieces of the archive's own (`normalise_piece`)."""
+    """All furniture of a text in order, none overlapping; boilerplate: the archive's own (`normalise_piece`)."""
     rules = load_furniture_rules()
     marks = [*_find_bars(text), *(Span(*match.span()) for match in rules.marks.finditer(text))]
     pages = [Span(*match.span()) for match in rules.stretches.finditer(text)]
@@ -81,9 +81,18 @@ def find_furniture(text: str, boilerplate: Collection[str] = frozenset()) -> lis
     places += [(span, MendReason.BOILERPLATE) for span in _find_boilerplate(text, boilerplate, rules)]
     mends: list[Mend] = []
     for span, reason in sorted(places, key=lambda place: (place[0].start, -place[0].end)):
-        if not mends or span.start >= mends[-1].span.end:
-            mends.append(make_mend(text, span, "", reason))
+        place = _widen_to_line(text, span)
+        if not mends or place.start >= mends[-1].span.end:
+            mends.append(make_mend(text, place, "", reason))
     return mends
+
+
+def _widen_to_line(text: str, span: Span) -> Span:
+    """The whole line, with its end, of a place with no word beside it."""
+    line = _LINE.match(text, text.rfind("\n", 0, span.start) + 1)
+    if line is None or _TOKEN.search(text, line.start(), span.start) or _TOKEN.search(text, span.end, line.end()):
+        return span
+    return Span(line.start(), max(span.end, line.end()))
 
 
 def _find_bars(text: str) -> Iterator[Span]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from itertools import pairwise
 from typing import NamedTuple
 
 from histoseek.reports.language.mends import Edit, Mend, MendReason, make_mend
@@ -123,7 +124,7 @@ class _WordMender:
         numbered = _NUMBERED.fullmatch(token.text)
         if numbered and numbered[1].lower() in self._dictionary.numbered:
             return self._separate(token, (numbered[1], numbered[2]))
-        if token.text[1:].istitle() and token.text[0].islower():
+        if token.text[1:].istitle() and token.text[0].islower() and len(token.text) > _SHORTEST_JOINED:
             return self._separate(token, (token.text[0], token.text[1:])) if self._knows(token.text[1:]) else None
         return self._mend_letters(token)
 
@@ -166,8 +167,8 @@ class _WordMender:
         return None
 
     def _are_torn(self, tokens: Sequence[_Token]) -> bool:
-        pairs = zip(tokens, tokens[1:], strict=False)
-        return all(_TEAR.fullmatch(self._text, before.end, behind.start) for before, behind in pairs)
+        gaps = ((before.end, behind.start) for before, behind in pairwise(tokens))
+        return all(_TEAR.fullmatch(self._text, *gap) for gap in gaps)
 
     def _replace(self, token: _Token, meant: str, reason: MendReason) -> Mend:
         if token.text.isupper() and len(token.text) > 1:
@@ -180,7 +181,7 @@ class _WordMender:
     def _separate(self, token: _Token, parts: Sequence[str]) -> Mend:
         places = [token.start + sum(map(len, parts[:count])) for count in range(1, len(parts))]
         bounds = [token.start, *places, token.end]
-        mended = " ".join(self._text[start:end] for start, end in zip(bounds, bounds[1:], strict=False))
+        mended = " ".join(self._text[start:end] for start, end in pairwise(bounds))
         edits = tuple(Edit(Span(place, place), " ") for place in places)
         return Mend(Span(token.start, token.end), token.text, mended, MendReason.GLUED, edits)
 

@@ -75,9 +75,9 @@ class Dictionary:
 
 @lru_cache(maxsize=8)
 def load_dictionary(terms: frozenset[str] = frozenset()) -> Dictionary:
-    """The dictionary that comes with the package, with further terms as they are written: names of persons with a capital.
+    """The dictionary that comes with the package, with further terms as they are written.
 
-    Nothing is corrected to such a name.
+    Nothing is corrected to one with a capital, which is a person's name.
     """
     folder = resources.files("histoseek.reports.language")
     data = tomllib.loads((folder / "cleaning.toml").read_text("utf-8"))
