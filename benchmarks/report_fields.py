@@ -34,6 +34,7 @@ LABELS = {
     **{"diagnosis": "dx", "differentiation": "diff", "node counts": "nodes", "node total": "total"},
     **{"lymphovascular": "lvi", "perineural": "pni", "specimens": "parts"},
 }
+LABELLED_SECTIONS = frozenset(("diagnosis", "gross", "history", "comment", "microscopy", "ancillary", "addendum"))
 PARTS = ("development", "held out")
 Values = Mapping[str, frozenset[str]]
 
@@ -91,7 +92,7 @@ def read_plain(text: str, vocabulary: Vocabulary) -> Values:
             "necrosis": read_status(report, "necrosis", vocabulary),
             "ki67": {f"{index.low_percent:g}" for index in report.ki67},
             "specimens": sections.specimens,
-            "sections": {section.name for section in sections.sections} - {"other"},
+            "sections": LABELLED_SECTIONS.intersection(section.name for section in sections.sections),
         }
     )
 
@@ -129,7 +130,7 @@ def read_summary(text: str, vocabulary: Vocabulary) -> Values:
             "necrosis": [summary.necrosis],
             "ki67": summary.ki67,
             "specimens": summary.specimens,
-            "sections": summary.sections,
+            "sections": LABELLED_SECTIONS.intersection(summary.sections),
         }
     )
 

@@ -7,9 +7,10 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from histoseek.reports.language.headings import Headings, SectionName, load_headings
+from histoseek.reports.language.headings import Headings, SectionName, load_headings, normalise_title
 from histoseek.reports.language.sentences import Sentence, split_sentences
-from histoseek.reports.language.specimens import find_specimens
+from histoseek.reports.language.specimens import SectionSpan, expand_label, find_specimens
+from histoseek.reports.language.unheaded import find_unheaded_diagnosis
 from histoseek.reports.language.words import Span
 
 SECTION_PRECEDENCE: tuple[SectionName, ...] = (
@@ -19,20 +20,32 @@ SECTION_PRECEDENCE: tuple[SectionName, ...] = (
 
 _LINE = re.compile(r"[^\n]+")
 _TITLED = re.compile(
-    r"[#*_=>\-\s]*+(?P<title>[^:\n]{2,90}?)(?:\s*+(?:\*\*|__)?\s*+:\**|\s{1,3}[-–]\s|(?<=[Nn]ote)\))"  # noqa: RUF001
+    r"[#*_=>.,'|~\u2022\u00b7\-\s]*+(?P<title>[^:\n]{2,90}?)(?:\s*+(?:\*\*|__)?\s*+:\**|\s{1,3}[-–]\s|(?<=[Nn]ote)\))"  # noqa: RUF001
 )
-_INSIDE = re.compile(r"(?<=[.;:)!?])\s+(?P<title>[A-ZÄÖÜ][^.:;\n]{2,50}):|(?<=\s)(?P<caps>[A-ZÄÖÜ][A-ZÄÖÜ&/ -]{3,60}):")
+_INSIDE = re.compile(
+    r"(?<=[.;:)!?])\s+(?P<title>[A-ZÄÖÜ][^.:;\n]{2,50}):|(?<=[\s_])(?P<caps>[A-ZÄÖÜ][A-ZÄÖÜ&/ -]{3,60}):"
+)
 _MARKED = re.compile(r"\s*(?:#+\s|\*\*|__|==)")
 _LONGEST_TITLE = 120
-_HOLDS_FIELDS: tuple[SectionName, ...] = ("diagnosis", "microscopy", "gross", "ancillary")
-_PROCEDURE_LINE = re.compile(r"\s*(?P<line>[^.:;\n]{3,160}[;:])")
+_SHORT_TITLE_WORDS = 4
+_JOINED_WORDS = 2
+_SPECIMEN_LIST = re.compile(r"specimen|tissue|source|material|sample", re.IGNORECASE)
+_HOLDS_FIELDS: tuple[SectionName, ...] = ("diagnosis", "microscopy", "gross", "ancillary", "addendum", "comment")
+_HOLDS_SPECIMENS: tuple[SectionName, ...] = ("diagnosis", "microscopy", "gross", "frozen")
+_HIDES_GROSS: tuple[SectionName, ...] = ("comment", "other", "addendum")
+_RECEIVED = re.compile(r"\b(?:received|labell?ed|submitted|designated|container|specimen)\b", re.IGNORECASE)
+_MEASURED = re.compile(r"\d\s?(?:cm|mm|em)?\s?[xX\u00d7]\s?\d|\b(?:cm|mm)\b")
+_FIRST_SENTENCES = 4
+_INTERRUPTING: tuple[SectionName, ...] = ("comment", "frozen", "ancillary")
+_NESTING: tuple[SectionName, ...] = ("ancillary", "addendum", "frozen")
+_STATING: tuple[SectionName, ...] = ("diagnosis", "comment", "ancillary")
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
     """A section, or one specimen's part of it.
 
-    heading: as written, "" where there is none; specimen: its label, as "A" or "I & II", None when not labelled.
+    heading: as written, "" where there is none; specimen: its label, as "A", "I & II" or "1-4", None if not labelled.
     text[start:end] is all of it; text[body:end] is what is behind the heading.
     """
 
@@ -64,45 +77,89 @@ class Sections:
 
     @property
     def specimens(self) -> tuple[str, ...]:
-        """The labels of all specimens, in the order they come in."""
-        return tuple(dict.fromkeys(section.specimen for section in self.sections if section.specimen))
+        """The labels of all specimens, in the order they come in; a range counts as its labels."""
+        labels = (label for section in self.sections if section.specimen for label in expand_label(section.specimen))
+        return tuple(dict.fromkeys(labels))
 
     def select_specimen(self, label: str) -> tuple[Section, ...]:
         """The sections that speak of one specimen."""
-        return tuple(section for section in self.sections if section.specimen == label)
+        return tuple(
+            section
+            for section in self.sections
+            if section.specimen and (section.specimen == label or label in expand_label(section.specimen))
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class _Heading:
+    """A heading with its place; is_alone: on its line; is_inside: behind other words of its line."""
+
     name: SectionName
     title: str
     start: int
     body: int
+    is_alone: bool = False
+    is_inside: bool = False
 
 
 def split_sections(text: str) -> Sections:
     """Find a report's sections by its headings, and its specimens by their labels.
 
     Headings are known words before a colon or alone on a line (in any case of letters, with markdown's marks or
-    numbers), and, within a line, behind the end of a sentence. Text before the first heading is "other", or
-    "diagnosis" when it begins as a diagnosis does ("Prostate, needle biopsy:"). Offsets are those of `text`.
+    numbers, misread letters mended), and, within a line, behind the end of a sentence. Lines of administration and
+    rows of forms stay in the section they stand in. Text before the first heading is "other", or "diagnosis" from
+    where it begins as a diagnosis does ("Prostate, needle biopsy:"). Offsets are those of `text`.
     """
     words = load_headings()
-    headings = list(_find_headings(text, words))
-    if headings and not text[: headings[0].start].strip():
-        headings[0] = replace(headings[0], start=0)
-    else:
-        lead: SectionName = "diagnosis" if _begins_as_diagnosis(text, words) else "other"
-        headings.insert(0, _Heading(lead, "", 0, 0))
+    headings = [*_add_unheaded(text, [*_find_headings(text, words)], words)]
     ends = [heading.start for heading in headings[1:]] + [len(text)]
-    spans = [(heading.body, end) for heading, end in zip(headings, ends, strict=True)]
-    specimens = find_specimens(text, spans, words)
-    parts = tuple(
-        part
-        for heading, end, labels in zip(headings, ends, specimens, strict=True)
-        for part in _split_specimens(text, heading, end, labels)
+    spans = [
+        SectionSpan(heading.name, heading.body, end, _lists_specimens(heading), _is_continued(headings, place))
+        for place, (heading, end) in enumerate(zip(headings, ends, strict=True))
+    ]
+    parts = [
+        [*_split_specimens(text, heading, end, labels)]
+        for heading, end, labels in zip(headings, ends, find_specimens(text, spans, words), strict=True)
+    ]
+    return Sections(text, tuple(_carry_specimens(parts, headings)))
+
+
+def _add_unheaded(text: str, headings: list[_Heading], words: Headings) -> Iterator[_Heading]:
+    """The headings with what is unheaded: the text before the first one, and diagnoses that have none."""
+    if not headings or text[: headings[0].start].strip():
+        headings = [_Heading("other", "", 0, 0), *headings]
+    else:
+        headings = [replace(headings[0], start=0), *headings[1:]]
+    ends = [heading.start for heading in headings[1:]] + [len(text)]
+    has_diagnosis = any(
+        heading.name == "diagnosis" and text[heading.body : end].strip()
+        for heading, end in zip(headings, ends, strict=True)
     )
-    return Sections(text, parts)
+    has_prose = any(heading.name in ("microscopy", "gross") for heading in headings)
+    for heading, end in zip(headings, ends, strict=True):
+        is_lead = not heading.title
+        start = None
+        if heading.name == "other" and (is_lead or (not has_diagnosis and _lists_specimens(heading))):
+            named = has_diagnosis or has_prose or not is_lead
+            start = find_unheaded_diagnosis(text, heading.body, end, words, named=named)
+        if start is None or not (is_lead or words.statements.search(text, start, end)):
+            yield heading
+            continue
+        if text[heading.start : start].strip():
+            yield heading
+        else:
+            start = heading.start
+        yield _Heading("diagnosis", "", start, start)
+        has_diagnosis = True
+
+
+def _lists_specimens(heading: _Heading) -> bool:
+    return heading.name == "other" and bool(_SPECIMEN_LIST.search(heading.title))
+
+
+def _is_continued(headings: Sequence[_Heading], place: int) -> bool:
+    """Whether a section goes on with the specimens of the one before it, as a key to the blocks of each does."""
+    return place > 0 and headings[place].name == headings[place - 1].name == "gross"
 
 
 def _split_specimens(text: str, heading: _Heading, end: int, labels: Sequence[tuple[int, str]]) -> Iterator[Section]:
@@ -118,36 +175,106 @@ def _split_specimens(text: str, heading: _Heading, end: int, labels: Sequence[tu
         yield Section(heading.name, heading.title, label, start, body, last, split_sentences(text, body, last))
 
 
+def _carry_specimens(parts: Sequence[Sequence[Section]], headings: Sequence[_Heading]) -> Iterator[Section]:
+    """The parts in order. What goes on behind a heading within a specimen's text still belongs to that specimen, and a
+    note or a frozen section among the specimens of a section ends where the next specimen begins."""
+    host: Section | None = None
+    for place, group in enumerate(parts):
+        for written in group:
+            is_gross = written.name in _HIDES_GROSS and written.specimen and _describes_specimen(written)
+            part = replace(written, name="gross", heading="") if is_gross else written
+            if _is_continued(headings, place) and part.specimen is None and host and host.name == part.name:
+                yield replace(part, specimen=host.specimen)
+            elif host and part.name in _INTERRUPTING and host.name in _HOLDS_SPECIMENS and _comes_next(host, part):
+                host = replace(part, name=host.name, heading=host.heading)
+                yield host
+            else:
+                yield part
+                host = part if part.name not in _INTERRUPTING else host
+
+
+def _describes_specimen(part: Section) -> bool:
+    """Whether a part is a gross description, whatever heading stands above it."""
+    text = " ".join(sentence.text for sentence in part.sentences[:_FIRST_SENTENCES])
+    return len(_RECEIVED.findall(text)) > 1 and bool(_MEASURED.search(text))
+
+
+def _comes_next(host: Section, part: Section) -> bool:
+    """Whether a part is that of the specimen behind the host's."""
+    if not host.specimen or not part.specimen:
+        return False
+    last, first = expand_label(host.specimen)[-1], expand_label(part.specimen)[0]
+    if last.isdigit() and first.isdigit():
+        return int(first) == int(last) + 1
+    return len(last) == len(first) == 1 and ord(first) == ord(last) + 1
+
+
 def _find_headings(text: str, words: Headings) -> Iterator[_Heading]:
-    current: SectionName = "other"
+    last = _Heading("other", "", 0, 0)
+    above = ""
     for line in _LINE.finditer(text):
-        for heading, alone in _find_line_headings(line, words):
-            is_field = heading.name == "other" and current in _HOLDS_FIELDS and not alone
-            if not is_field:
-                current = heading.name
-                yield heading
+        headings = [*_find_line_headings(line, words)]
+        headings[:1] = [_join_title(heading, above, words) for heading in headings[:1]]
+        above = line.group()
+        for heading in headings:
+            if _opens_nothing(heading, last.name, words):
+                continue
+            is_within = last.name == "addendum" and not text[last.body : heading.start].strip()
+            if is_within and heading.name in _STATING and not heading.title.lower().startswith("final"):
+                last = replace(heading, name="addendum")
+            else:
+                last = heading
+            yield last
 
 
-def _find_line_headings(line: re.Match[str], words: Headings) -> Iterator[tuple[_Heading, bool]]:
-    """Headings of one line, each with whether it stands alone on it."""
+def _join_title(heading: _Heading, above: str, words: Headings) -> _Heading:
+    """A heading with what the line above it says of it, where that makes another: "POST-OP | DIAGNOSIS"."""
+    if above.rstrip().endswith((".", ":", ";")) or heading.is_inside:
+        return heading
+    behind = normalise_title(above).split()[-_JOINED_WORDS:]
+    for place in range(len(behind)):
+        title = normalise_title(" ".join((*behind[place:], heading.title)))
+        if title in words.section_of:
+            return replace(heading, name=words.section_of[title])
+    return heading
+
+
+def _opens_nothing(heading: _Heading, current: SectionName, words: Headings) -> bool:
+    """Whether a heading is a row of a form, or speaks of the section that it stands in."""
+    title = normalise_title(heading.title)
+    if heading.name == "other" and current in _HOLDS_FIELDS and (not heading.is_alone or title in words.forms):
+        return True
+    if title in words.findings and current == "diagnosis" and not heading.is_alone:
+        return True
+    return title in words.nested and current in _NESTING
+
+
+def _find_line_headings(line: re.Match[str], words: Headings) -> Iterator[_Heading]:
     text = line.group()
     title_match = _TITLED.match(text)
-    name = words.find_section(title_match["title"]) if title_match else None
     behind = 0
-    if title_match and name:
+    if title_match and (name := _read_title(title_match["title"], words)):
         behind = title_match.end()
-        alone = not text[behind:].strip(" *_")
-        behind = len(text) if alone else behind
-        yield _Heading(name, title_match["title"].strip(" *_"), line.start(), line.start() + behind), alone
-    elif _may_be_title(text) and (name := words.find_section(text)):
-        yield _Heading(name, text.strip(" #*_=:-\t"), line.start(), line.end()), True
+        is_alone = not text[behind:].strip(" *_")
+        behind = len(text) if is_alone else behind
+        yield _Heading(name, title_match["title"].strip(" *_"), line.start(), line.start() + behind, is_alone)
+    elif _may_be_title(text) and (name := _read_title(text, words, is_alone=True)):
+        yield _Heading(name, text.strip(" #*_=:-\t"), line.start(), line.end(), True)
         return
     for match in _INSIDE.finditer(text, behind):
         kind = "title" if match["title"] else "caps"
         inner = words.find_section(match[kind])
         if inner and inner != "other":
             place = line.start() + match.start(kind)
-            yield _Heading(inner, match[kind], place, line.start() + match.end()), False
+            yield _Heading(inner, match[kind], place, line.start() + match.end(), is_inside=True)
+
+
+def _read_title(title: str, words: Headings, *, is_alone: bool = False) -> SectionName | None:
+    """The section that a title opens; misread letters are mended where it looks like a heading."""
+    name = words.find_section(title)
+    if name or (is_alone and not (title.isupper() or _MARKED.match(title))):
+        return name
+    return words.find_mended_section(title) if title.strip(" \t#*_=-.,'\"~^|<>\\/")[:1].isalnum() else None
 
 
 def _may_be_title(line: str) -> bool:
@@ -155,10 +282,5 @@ def _may_be_title(line: str) -> bool:
     title = line.strip()
     if len(title) > _LONGEST_TITLE:
         return False
-    is_short = len(title.split()) <= 3 and title[:1].isupper() and not title.endswith((".", ",", ";"))
+    is_short = len(title.split()) <= _SHORT_TITLE_WORDS and title[:1].isupper() and not title.endswith((".", ",", ";"))
     return bool(_MARKED.match(line)) or title.isupper() or is_short
-
-
-def _begins_as_diagnosis(text: str, words: Headings) -> bool:
-    line = _PROCEDURE_LINE.match(text)
-    return line is not None and words.names_specimen(line["line"])

@@ -1,75 +1,204 @@
-"""Where specimens begin in the sections of a report: "A. Prostate, biopsy:", "Part B", "Samples I & II:"."""
+"""Where specimens begin in the sections of a report: "A. Prostate, biopsy:", "Part B", "Samples I & II:".
+
+A report numbers its specimens by letters, by numbers or by Roman numerals; its other labels are items of lists
+(findings of a specimen, paraffin blocks). Which of them it is follows from all labels of the report together.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
-from histoseek.reports.language.headings import Headings
+from histoseek.reports.language.headings import Headings, SectionName
 
-_LABEL = r"(?:\d{1,2}|[IVX]{1,5}|[A-Z]\d?)"
-_LABELS = rf"{_LABEL}(?:\s*(?:,|&|\+|/|-|–|and|to|und|bis|et|en)\s*{_LABEL})*"  # noqa: RUF001
-_BARE_LABEL = re.compile(rf"[ \t]*+[-*•]?[ \t]*+\(?(?P<label>{_LABELS})[.):](?=\s)[ \t]*(?P<rest>[^\n]*)", re.MULTILINE)
+_LABEL = r"(?:\d{1,2}|[IVX]{1,5}|[A-Z])"
+_LABELS = (
+    rf"{_LABEL}(?:[.)]?\s{{0,2}}(?:,|&|\+|/|-|–|\b(?:and|AND|to|und|bis|et|en)\b)\s{{0,2}}\(?{_LABEL}(?![\w'])){{0,12}}"  # noqa: RUF001
+)
+_BARE = re.compile(
+    rf"[ \t]{{0,20}}(?:[-*•][ \t]{{0,4}})?[(\[]?(?P<label>{_LABELS})"
+    r"(?:[ \t]?[.)\]]{1,2}:?|[ \t]?:|[ \t][-–][ \t]?(?=[\"“']))"  # noqa: RUF001
+    r"(?=\s|[A-Z\"“'(\[]|$)[ \t]*(?P<rest>[^\n]*)"
+)
+_INSIDE = re.compile(
+    r"(?:(?<=[.;:,)])[ \t]{1,40}|[ \t]{2,40}|[ \t](?=\(?(?:[B-Z]|\d{1,2})[):]))"
+    r"(?=\(?(?P<label>[B-Z]|[2-9]|[12]\d)[.):]{1,2}[ \t]{0,10}[A-Z(\"“])"
+)
+_ITEM = re.compile(r"(?<!\w)(?:\d{1,2}|[IVX]{2,5}|[A-Z])(?!\w)")
+_RANGE = re.compile(r"(?:-|–|\b(?:to|bis)\b)")  # noqa: RUF001
+_LETTER = re.compile(r"[^\W\d_]")
+_FEWEST_LETTERS = 3
+_NAMING_CHARACTERS = 160
+_SITE_WORDS = 6
+_STATING_WORDS = 4
+_NAMED_BELOW = 40
+_LONGEST_TITLE = 60
+_QUOTES = ("'", '"', "(", "“")
+_LONGEST_RANGE = 26
+_LISTING: tuple[SectionName, ...] = ("history",)
+_RUNNING_TEXT: tuple[SectionName, ...] = ("comment", "ancillary", "addendum")
 
-_INNER_LABEL = re.compile(r"(?<=[.;:])[ \t]+(?=\(?(?P<label>[B-Z])[.)][ \t]+[A-Z(])")
-_NAMING_CHARACTERS = 120
+
+class _Scheme(Enum):
+    LETTERS = "letters"
+    NUMBERS = "numbers"
+    NUMERALS = "numerals"
+
+
+class _Evidence(Enum):
+    """How sure a label is one of a specimen, in points.
+
+    WORD: behind "Part"; LISTED: among the specimens submitted; NAMED: before a site or how the specimen was taken;
+    TITLED: before what may be a site; ROW: before a row of a form.
+    """
+
+    WORD = 4.0
+    LISTED = 2.0
+    NAMED = 1.5
+    TITLED = 0.75
+    PLAIN = 0.1
+    ROW = -0.5
+
+
+@dataclass(frozen=True, slots=True)
+class SectionSpan:
+    """A section as its specimens are looked for: text[start:end] behind its heading."""
+
+    name: SectionName
+    start: int
+    end: int
+    lists_specimens: bool = False
+    is_continued: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A place where a specimen may begin; certain: its line says so; inside: it stands within a line."""
+    """A place where a specimen may begin; first, last: the ranks of its labels; is_inside: it stands within a line."""
 
     start: int
     label: str
-    is_certain: bool
+    scheme: _Scheme
+    evidence: _Evidence
+    first: int
+    last: int
     is_inside: bool = False
 
-    @property
-    def is_number(self) -> bool:
-        return self.label[0].isdigit()
+
+def expand_label(label: str) -> tuple[str, ...]:
+    """The single labels of one: "A-C" is A, B and C; "I & II" is I and II."""
+    items = _ITEM.findall(label)
+    if len(items) == 2 and _RANGE.search(label) and (scheme := _find_scheme(items)) is not _Scheme.NUMERALS:
+        first, last = (_rank(item, scheme) for item in items)
+        if first < last < first + _LONGEST_RANGE:
+            return tuple(_unrank(rank, scheme) for rank in range(first, last + 1))
+    return tuple(items) or (label,)
 
 
-def find_specimens(
-    text: str, spans: Sequence[tuple[int, int]], words: Headings
-) -> tuple[tuple[tuple[int, str], ...], ...]:
+def find_specimens(text: str, spans: Sequence[SectionSpan], words: Headings) -> tuple[tuple[tuple[int, str], ...], ...]:
     """For each span the places where a specimen begins, with its label, in order.
 
-    A label behind a specimen word counts; a bare one when its line tells how a specimen was taken, when the same
-    label is certain elsewhere in the report, or when letters run A, B, ... A bare number does not count where the
-    span has labelled specimens already: there it is an item of a list. Within a line only the letter that comes next
-    counts, behind the end of a sentence.
+    The scheme of the report is that with the most evidence: labels behind a specimen word ("Part 1"), in the list of
+    what was submitted, before a site or a procedure, before a title. Labels of this scheme count in ascending order
+    where they are known from somewhere in the report or come next; bare letters count when they run A, B, ...
     """
     word_pattern = _make_word_pattern(words)
-    candidates = [tuple(_find_candidates(text, span, word_pattern, words)) for span in spans]
-    certain = {candidate.label for group in candidates for candidate in group if candidate.is_certain}
-    return tuple(
-        tuple((candidate.start, candidate.label) for candidate in _accept_candidates(group, certain))
-        for group in candidates
-    )
+    groups = [tuple(_find_candidates(text, span, word_pattern, words)) for span in spans]
+    scheme = _choose_scheme([candidate for group in groups for candidate in group])
+    if scheme is None:
+        return tuple(() for _ in spans)
+    groups = [tuple(candidate for candidate in group if candidate.scheme is scheme) for group in groups]
+    known = _list_known(groups, scheme)
+    accepted = []
+    last = 0
+    for span, group in zip(spans, groups, strict=True):
+        last = last if span.is_continued else 0
+        starts = tuple(_accept(span, group, known, last, scheme))
+        last = max([last, *(candidate.last for candidate in starts)])
+        accepted.append(tuple((candidate.start, candidate.label) for candidate in starts))
+    return tuple(accepted)
 
 
 def _make_word_pattern(words: Headings) -> re.Pattern[str]:
     names = "|".join(re.escape(word) for word in words.specimen_words)
-    number = r"(?:\s*(?:no\.?|nr\.?|number|#))?"
+    number = r"(?:\s{0,2}(?:no\.?|nr\.?|number|#|[({\[]))?"
     label = rf"(?P<label>(?-i:{_LABELS}))"
-    return re.compile(rf"[ \t#*•-]*+(?:{names})s?{number}\s*{label}\s*(?:\([^)\n]*\)\s*)?(?:[:.)\-–]|$)", re.I | re.M)  # noqa: RUF001
+    verbs = "is|are|was|were|consists|shows|labell?ed|submitted|received|designated"
+    ends = rf"(?=\s{{0,2}}(?:\([^)\n]{{0,60}}\)\s{{0,2}})?(?:[:.)\]\-–·,;]|$|(?:{verbs})\b))"  # noqa: RUF001
+    before = r"(?:^[ \t#*•_-]{0,20}[(\[]?|(?<=[.:;_]) ?|(?<=\s\s))"
+    return re.compile(rf"{before}(?P<word>(?:{names})s?{number}\s{{0,2}}{label}{ends})(?P<rest>[^\n]*)", re.I | re.M)
 
 
 def _find_candidates(
-    text: str, span: tuple[int, int], word_pattern: re.Pattern[str], words: Headings
+    text: str, span: SectionSpan, word_pattern: re.Pattern[str], words: Headings
 ) -> Iterator[_Candidate]:
-    for start in _iterate_line_starts(text, *span):
-        word_match = word_pattern.match(text, start, span[1])
-        label_match = None if word_match else _BARE_LABEL.match(text, start, span[1])
-        if word_match:
-            yield _Candidate(start, _normalise_label(word_match["label"]), True)
-        elif label_match:
-            names_specimen = words.names_specimen(label_match["rest"][:_NAMING_CHARACTERS])
-            yield _Candidate(start, _normalise_label(label_match["label"]), names_specimen)
-        end = text.find("\n", start, span[1])
-        for inner in _INNER_LABEL.finditer(text, start, end if end >= 0 else span[1]):
-            yield _Candidate(inner.end(), inner["label"], False, is_inside=True)
+    for start in _iterate_line_starts(text, span.start, span.end):
+        end = text.find("\n", start, span.end)
+        end = span.end if end < 0 else end
+        line = [*_find_line_candidates(text, (start, end), span, word_pattern, words)]
+        yield from sorted(line, key=lambda candidate: candidate.start)
+
+
+def _find_line_candidates(
+    text: str, line: tuple[int, int], span: SectionSpan, word_pattern: re.Pattern[str], words: Headings
+) -> Iterator[_Candidate]:
+    start, end = line
+    bare = _BARE.match(text, start, end)
+    behind = start
+    while match := word_pattern.search(text, behind, end):
+        yield from _make_candidate(
+            match["label"], match.start("word"), _Evidence.WORD, match.start("word") > start + 20
+        )
+        behind = match.end("word")
+        bare = None
+    if bare:
+        evidence = _weigh(bare["rest"], text[end : end + _NAMING_CHARACTERS], span, words)
+        yield from _make_candidate(bare["label"], start, evidence, False)
+    for inner in _INSIDE.finditer(text, start, end):
+        evidence = _weigh(text[inner.end() + 2 : end].lstrip(".):"), "", span, words)
+        yield from _make_candidate(inner["label"], inner.end(), evidence, True)
+
+
+def _make_candidate(written: str, start: int, evidence: _Evidence, is_inside: bool) -> Iterator[_Candidate]:
+    """A candidate for each scheme that its label may belong to: "I" is a letter and a numeral."""
+    label = " ".join(written.split())
+    items = _ITEM.findall(label)
+    if not items:
+        return
+    for scheme in _Scheme:
+        if all(_fits_scheme(item, scheme) for item in items):
+            ranks = [_rank(item, scheme) for item in items]
+            yield _Candidate(start, label, scheme, evidence, ranks[0], max(ranks), is_inside)
+
+
+def _weigh(rest: str, below: str, span: SectionSpan, words: Headings) -> _Evidence:
+    """How sure the label before `rest` is a specimen's; below: the text under its line."""
+    title = rest[:_NAMING_CHARACTERS].strip()
+    if words.rows.match(title):
+        return _Evidence.ROW
+    if len(_LETTER.findall(title)) < _FEWEST_LETTERS:
+        return _Evidence.PLAIN
+    head = re.split(r"[:;.]", title)[0]
+    has_site = bool(words.sites.search(" ".join(head.split()[:_SITE_WORDS])))
+    named_in = f"{title} {below[:_NAMED_BELOW]}" if title.isupper() else title
+    if span.lists_specimens:
+        return _Evidence.LISTED
+    if words.names_specimen(named_in) and (has_site or ":" in rest):
+        return _Evidence.NAMED
+    if span.name == "gross" and (title[:1] in _QUOTES or words.handling.search(title)):
+        return _Evidence.NAMED
+    return _weigh_title(title, head, has_site, words)
+
+
+def _weigh_title(title: str, head: str, has_site: bool, words: Headings) -> _Evidence:
+    """The evidence of a title that names no procedure: a site before a colon, not a finding."""
+    is_title = title[len(head) : len(head) + 1] in (":", ";") or title[:1] in _QUOTES
+    if words.statements.search(" ".join(head.split()[:_STATING_WORDS])):
+        return _Evidence.PLAIN
+    if has_site:
+        return _Evidence.NAMED if is_title else _Evidence.TITLED
+    return _Evidence.TITLED if is_title and len(head) < _LONGEST_TITLE else _Evidence.PLAIN
 
 
 def _iterate_line_starts(text: str, start: int, end: int) -> Iterator[int]:
@@ -79,26 +208,87 @@ def _iterate_line_starts(text: str, start: int, end: int) -> Iterator[int]:
         start = end if line_end < 0 else line_end + 1
 
 
-def _accept_candidates(group: Sequence[_Candidate], certain: set[str]) -> Iterator[_Candidate]:
-    letters = [candidate.label for candidate in group if not candidate.is_number]
-    in_turn = letters[:2] == ["A", "B"]
-    has_certain = any(candidate.is_certain and not candidate.is_number for candidate in group)
-    last = ""
-    accepted_labels = set(certain)
+def _choose_scheme(candidates: Sequence[_Candidate]) -> _Scheme | None:
+    """The scheme with the most evidence; of two that are as good, the one that comes first in the report."""
+    best: dict[_Scheme, dict[int, float]] = {scheme: {} for scheme in _Scheme}
+    firsts: dict[_Scheme, int] = {}
+    for candidate in candidates:
+        ranks = best[candidate.scheme]
+        for rank in {candidate.first, candidate.last}:
+            ranks[rank] = max(ranks.get(rank, 0.0), candidate.evidence.value)
+        firsts.setdefault(candidate.scheme, candidate.start)
+    scores = {scheme: sum(ranks.values()) for scheme, ranks in best.items() if _is_plausible(scheme, ranks)}
+    return max(scores, key=lambda scheme: (scores[scheme], -firsts[scheme]), default=None)
+
+
+def _is_plausible(scheme: _Scheme, ranks: dict[int, float]) -> bool:
+    strongest = max(ranks.values(), default=0.0)
+    if sum(ranks.values()) <= 0:
+        return False
+    if strongest >= _Evidence.NAMED.value:
+        return scheme is not _Scheme.NUMERALS or len(ranks) > 1 or strongest >= _Evidence.WORD.value
+    return strongest >= _Evidence.TITLED.value and {1, 2} <= ranks.keys() and scheme is not _Scheme.NUMERALS
+
+
+def _list_known(groups: Sequence[Sequence[_Candidate]], scheme: _Scheme) -> set[int]:
+    """The ranks that are specimens somewhere in the report."""
+    candidates = [candidate for group in groups for candidate in group]
+    known = {
+        rank
+        for candidate in candidates
+        if candidate.evidence.value >= _Evidence.NAMED.value
+        for rank in range(candidate.first, min(candidate.last, candidate.first + _LONGEST_RANGE) + 1)
+    }
+    return known or {1}
+
+
+def _accept(
+    span: SectionSpan, group: Sequence[_Candidate], known: set[int], last: int, scheme: _Scheme
+) -> Iterator[_Candidate]:
+    """The candidates that are specimens, in ascending order; of two with one label the more certain."""
+    strongest: dict[int, float] = {}
     for candidate in group:
-        labels = re.findall(r"\w+", candidate.label)
-        is_known = candidate.label in certain or (len(labels) > 1 and accepted_labels.issuperset(labels))
-        if candidate.is_inside:
-            is_accepted = len(last) == 1 and ord(candidate.label) == ord(last) + 1
-        elif candidate.is_number:
-            is_accepted = candidate.is_certain or (is_known and not has_certain)
-        else:
-            is_accepted = candidate.is_certain or is_known or (in_turn and len(candidate.label) == 1)
-        if is_accepted:
-            last = candidate.label
-            accepted_labels.add(last)
+        strongest[candidate.first] = max(strongest.get(candidate.first, -1.0), candidate.evidence.value)
+    is_list = span.name in _LISTING or (span.name in _RUNNING_TEXT and scheme is not _Scheme.LETTERS)
+    least = _Evidence.NAMED if is_list else _Evidence.PLAIN
+    runs_on = scheme is _Scheme.LETTERS and {1, 2} <= {candidate.first for candidate in group}
+    for candidate in group:
+        weight = candidate.evidence.value
+        is_word = candidate.evidence is _Evidence.WORD
+        if weight < least.value or (weight < strongest[candidate.first] and not is_word):
+            continue
+        follows = last < candidate.first <= last + 2
+        is_next = follows and (weight >= _Evidence.TITLED.value or runs_on or (scheme is _Scheme.LETTERS and last > 0))
+        is_group = candidate.last > candidate.first and candidate.first <= last
+        if candidate.is_inside and not is_word and candidate.first != last + 1:
+            continue
+        if is_word or is_group or (candidate.first > last and candidate.first in known) or is_next:
+            last = max(last, candidate.last)
             yield candidate
 
 
-def _normalise_label(label: str) -> str:
-    return " ".join(label.split())
+def _find_scheme(items: Sequence[str]) -> _Scheme:
+    return next(
+        scheme for scheme in _Scheme if all(_fits_scheme(item, scheme) for item in items) or scheme is _Scheme.NUMERALS
+    )
+
+
+def _fits_scheme(item: str, scheme: _Scheme) -> bool:
+    if scheme is _Scheme.NUMBERS:
+        return item.isdigit() and item != "0"
+    if scheme is _Scheme.LETTERS:
+        return len(item) == 1 and item.isalpha()
+    return set(item) <= set("IVX")
+
+
+def _rank(item: str, scheme: _Scheme) -> int:
+    if scheme is _Scheme.NUMBERS:
+        return int(item)
+    if scheme is _Scheme.LETTERS:
+        return ord(item) - ord("A") + 1
+    values = [{"I": 1, "V": 5, "X": 10}[letter] for letter in item]
+    return sum(-value if value < max(values[place:]) else value for place, value in enumerate(values))
+
+
+def _unrank(rank: int, scheme: _Scheme) -> str:
+    return str(rank) if scheme is _Scheme.NUMBERS else chr(ord("A") + rank - 1)
