@@ -14,7 +14,7 @@ from histoseek.reports.facts.grades import (
     find_grades,
     find_nottingham,
 )
-from histoseek.reports.facts.measures import find_margins, find_sizes
+from histoseek.reports.facts.margins import decide_margin, find_margins, find_sizes
 from histoseek.reports.facts.nodes import find_node_counts, total_nodes
 from histoseek.reports.facts.staging import find_stage_groups, find_tnm
 from histoseek.reports.facts.stains import find_stains, select_ki67
@@ -258,6 +258,50 @@ def test_sizes_are_in_millimetres(text: str, lengths: list[tuple[float, ...]]) -
 def test_margins(text: str, status: str | None, distance_mm: float | None) -> None:
     (margin,) = find_margins(text)
     assert (margin.status, margin.distance_mm) == (status, distance_mm)
+
+
+@pytest.mark.parametrize(
+    ("text", "statuses"),
+    [
+        ("Margins:\nParenchymal margin:\nUninvolved by invasive carcinoma", ["free"]),
+        ("Surgical margins:\nFree of tumour\nLymph nodes: positive", ["free"]),
+        ("Soft tissue margin:\nPositive (E6)", ["involved"]),
+        ("Tumour-free oral and aboral resection margins, one positive lymph node.", ["free"]),
+        ("Tumour is present at the deep medial soft tissue margin.", ["involved"]),
+        ("Carcinoma extends to the inked margin.", ["involved"]),
+        ("The tumour does not extend to the margins.", ["free"]),
+        ("Margins involved by carcinoma: none.", ["free"]),
+        ("Margins involvement: Yes", ["involved"]),
+        ("All margins are negative except the deep one, which is involved by carcinoma.", ["free", "involved"]),
+        ("Resection margin: very close to the tumour", ["close"]),
+        ("Negative but very close margin.", ["free"]),
+        ("B. Deep margin, biopsy:\nNo tumour present.", ["free"]),
+        ("B. Deep margin, biopsy:\nInvasive squamous cell carcinoma.", ["involved"]),
+        ("[ ] Margins involved by tumour\n[x] Margins uninvolved by tumour", ["free"]),
+        ("Margins: not specified", []),
+        ("Margins cannot be assessed.", []),
+        ("Focal moderate dysplasia at the margin.", []),
+        ("A5 - tumour at the inked margin", []),
+        ("Carcinoma reaches to within 8 cm of the margin.", [None]),
+    ],
+)
+def test_the_many_ways_to_speak_of_margins(text: str, statuses: list[str | None]) -> None:
+    assert [margin.status for margin in find_margins(text)] == statuses
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("DIAGNOSIS:\nMargins negative.", ("free", "free")),
+        ("DIAGNOSIS:\nUreteral margin: negative.\nSoft tissue margin: positive.", ("involved", "involved")),
+        ("DIAGNOSIS:\nA. Tongue: tumour at the deep margin.\nB. Final deep margin: no tumour.", ("mixed", "free")),
+        ("DIAGNOSIS:\nA. Deep margin: negative.\nB. New margin, biopsy: carcinoma.", ("involved", "involved")),
+        ("DIAGNOSIS:\nMargins free.\nGROSS DESCRIPTION:\nThe tumour reaches the margin.", ("free", "free")),
+        ("DIAGNOSIS:\nAdenocarcinoma.", ("", "")),
+    ],
+)
+def test_the_margin_that_was_cut_last_decides(text: str, outcome: tuple[str, str]) -> None:
+    assert decide_margin(find_margins(text), split_sections(text)) == outcome
 
 
 def test_the_distance_of_a_margin_is_no_size() -> None:

@@ -23,7 +23,8 @@ from histoseek.reports.facts.grades import (
     find_grades,
     find_nottingham,
 )
-from histoseek.reports.facts.measures import Margin, Measurement, find_margins, find_sizes
+from histoseek.reports.facts.margins import Margin, find_margins, find_sizes
+from histoseek.reports.facts.measures import Measurement
 from histoseek.reports.facts.nodes import NodeCount, find_node_counts
 from histoseek.reports.facts.staging import StageCategory, StageGroup, find_stage_groups, find_tnm
 from histoseek.reports.facts.stains import Ki67, Stain, find_stains, select_ki67
@@ -106,8 +107,10 @@ def _read_fields(text: str, vocabulary: Vocabulary) -> StructuredReport:
     mentions = find_terms(text, vocabulary)
     gleason, groups, nottingham = find_gleason(text), find_grade_groups(text), find_nottingham(text)
     stains = find_stains(text)
+    sections = split_sections(text)
+    sentences = [sentence for section in sections.sections for sentence in section.sentences]
     return StructuredReport(
-        sections=split_sections(text),
+        sections=sections,
         mentions=mentions,
         organ=find_main_organ(text, mentions, vocabulary),
         gleason=gleason,
@@ -118,8 +121,8 @@ def _read_fields(text: str, vocabulary: Vocabulary) -> StructuredReport:
         tnm=find_tnm(text),
         stage_groups=find_stage_groups(text),
         nodes=find_node_counts(text),
-        sizes=find_sizes(text),
-        margins=find_margins(text),
+        sizes=find_sizes(text, sentences),
+        margins=find_margins(text, sentences),
         stains=stains,
         ki67=select_ki67(stains),
         conflicts=tuple(_find_contradictions(gleason, groups, nottingham)),

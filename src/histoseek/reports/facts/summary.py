@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
+from histoseek.reports.facts.margins import decide_margin
 from histoseek.reports.facts.nodes import total_nodes
 from histoseek.reports.facts.structured import StructuredReport
 from histoseek.reports.language.negation import Status
@@ -16,7 +17,8 @@ class ReportSummary:
 
     organs: ids of the organs that the main tumour lies in; diagnoses: ids of the main diagnosis, affirmed of this case;
     grades: "1" to "5", "low", "intermediate", "high"; gleason: "5+4"; t, n, m: what follows the letter ("3a", "X");
-    node_counts: "0/5" for each statement, node_total: "0/8" for the case; margin: "free", "involved", "close", "mixed";
+    node_counts: "0/5" for each statement, node_total: "0/8" for the case; margin: "free", "involved", "close", "mixed" (involved,
+    then free where it was cut anew), final_margin: that of the tissue cut last;
     lymphovascular, perineural, necrosis: "present", "absent", "uncertain"; ki67: per cent ("15", "2-3").
     """
 
@@ -31,6 +33,7 @@ class ReportSummary:
     node_counts: tuple[str, ...]
     node_total: str
     margin: str
+    final_margin: str
     lymphovascular: str
     perineural: str
     necrosis: str
@@ -42,6 +45,7 @@ class ReportSummary:
 def summarise_report(report: StructuredReport, vocabulary: Vocabulary | None = None) -> ReportSummary:
     """The row of a report. Never raises for what a text says."""
     vocabulary = vocabulary or load_vocabulary()
+    margin, final_margin = _summarise_margins(report)
     total = total_nodes(report.nodes, report.sections)
     return ReportSummary(
         organs=(report.organ,) if report.organ else (),
@@ -54,7 +58,8 @@ def summarise_report(report: StructuredReport, vocabulary: Vocabulary | None = N
         m=_list_categories(report, "M"),
         node_counts=tuple(dict.fromkeys(count.label for count in report.nodes)),
         node_total=total.label if total else "",
-        margin=_summarise_margins(report),
+        margin=margin,
+        final_margin=final_margin,
         lymphovascular=_state_finding("lymphovascular-invasion", report, vocabulary),
         perineural=_state_finding("perineural-invasion", report, vocabulary),
         necrosis=_state_finding("necrosis", report, vocabulary),
@@ -72,11 +77,13 @@ def _list_categories(report: StructuredReport, axis: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(category.value for category in report.tnm if category.axis == axis))
 
 
-def _summarise_margins(report: StructuredReport) -> str:
-    statuses = {margin.status for margin in report.margins if margin.status}
-    if len(statuses) == 1:
-        return next(iter(statuses))
-    return "mixed" if "involved" in statuses else "close" if statuses else ""
+def _summarise_margins(report: StructuredReport) -> tuple[str, str]:
+    """The margin as it is said, else as the R of the classification tells."""
+    margin, final_margin = decide_margin(report.margins, report.sections)
+    residual = next((category.value for category in report.tnm if category.axis == "R"), "")
+    if not margin and residual[:1] in {"0", "1", "2"}:
+        margin = final_margin = "free" if residual == "0" else "involved"
+    return margin, final_margin
 
 
 def _state_finding(concept_id: str, report: StructuredReport, vocabulary: Vocabulary) -> str:

@@ -1,0 +1,256 @@
+"""Resection margins: free, involved or close, how near the tumour comes, and which of them was cut last."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from histoseek.reports.facts.measures import Measurement, find_lengths
+from histoseek.reports.language.headings import SectionName
+from histoseek.reports.language.sections import Sections
+from histoseek.reports.language.sentences import Sentence, split_sentences
+from histoseek.reports.language.words import Span
+
+MarginStatus = Literal["free", "involved", "close"]
+CaseMargin = Literal["", "free", "involved", "close", "mixed"]
+
+_MARGIN = re.compile(
+    r"\b(?:margins?|resection\s+(?:edges?|planes?|lines?|surfaces?)|(?:cut|excision|section)\s+edges?|inked\s+(?:surface|edge)s?)\b",
+    re.IGNORECASE,
+)
+_NO_RESECTION = re.compile(
+    r"\b(?:pushing|expansile|tumou?r|infiltrating|irregular|infiltrative|invasive|ulcer|ill|anal|costal|safety|defined|"
+    r"circumscribed|orbital|alveolar|borders?\s+or)[\s-]+\Z",
+    re.IGNORECASE,
+)
+_TUMOUR = r"(?:tumou?rs?|carcinomas?|adenocarcinoma|malignan\w+|neoplas\w+|disease|cancer|sarcoma|glioma)"
+_SITE = r"(?:(?!within\b|\d)[\w/-]+\s+){0,7}?"
+# From the margin to its status there is a verb at most; what else could be positive or free is not in between.
+_FREE = re.compile(
+    r"\bnon?[\s-]?involved|\buninvolved|\b(?:not|neither|nor)\s+(?:\w+\s+)?(?:involved|involving|reach\w*|positive|invaded|infiltrated)|"
+    r"\b(?:is|are|was|were|appears?|remain)\s+(?:\w+\s+)?(?:clear|benign)\b|\bnegative\b|(?<!not )\bfree\b|"
+    rf"\bclear\b(?![\s-]*(?:cell|cyto))|"
+    rf"\b(?:no|without)\s+(?:evidence\s+of\s+|residual\s+|definite\s+|invasive\s+|viable\s+)*(?:{_SITE}{_TUMOUR}|involvement|extension)|"
+    rf"\b(?:do(?:es)?|did)\s+not\s+(?:\w+\s+)?(?:involve|extend|reach|show|contain)|\bcomplete(?:ly)?\s+excis\w+|\bR\s?0\b|"
+    r"\binvolve(?:d|ment)\s*[?:]\s*no\b|\binvolved\s+(?:by|with)\s+[^.:;]{0,40}:\s*(?:none|no)\b|\btumou?r[\s-]*free\b",
+    re.IGNORECASE,
+)
+_BOUND = rf"(?:the\s+)?{_SITE}(?=margin|edge|ink|resection|line)"
+_INVOLVED = re.compile(
+    r"\b(?:is|are|was|were|be|being|margins?(?:\s?\(s\))?|focally)\s+(?:\w+\s+)?(?:involved|invaded|infiltrated)\b|"
+    r"\bpositive\b(?!\s+(?:for\s+)?(?:dysplasia|atypia|node|lymph))|\bnot\s+free\b|\binvolved\s+(?:by|with)\b|"
+    rf"\b{_TUMOUR}\s+(?:cells\s+)?(?:(?:is|are|was|were)\s+)?(?:focally\s+)?(?:(?:present|seen|identified)\s+)?(?:at|on|in)\s+{_BOUND}|"
+    r"\b(?:involves|involving|reach(?:es|ed|ing)|transects?|extends?\s+(?:up\s+)?(?:to|into)|extending\s+(?:to|into)|"
+    r"(?:present|seen|identified)\s+(?:at|on|in)|contacts?|touch(?:es|ing))\s+"
+    rf"{_BOUND}|\bincomplete(?:ly)?\s+excis\w+|\btransected\b|\bR\s?[12]\b|\binvolve(?:d|ment)\s*[?:]\s*(?:yes|present)\b|"
+    rf"\b(?:contains?|shows?|has|have|with)\s+(?:residual\s+|invasive\s+)?(?:\w+\s+)?{_TUMOUR}\b",
+    re.IGNORECASE,
+)
+# A line of a block's key ("A5 - tumour at the inked margin") tells what was cut, not what was seen.
+_BLOCK_KEY = re.compile(r"\W*(?:[A-Z]{1,3}\s?\d{0,2}|[A-Z]?\d{1,2}[A-Z]?)(?:\s?-\s?\w{1,3})?\s*[-:=\u2013]\s*\w")
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|extends?|involve[sd]?|reaches|present|positive|negative|free)\b", re.IGNORECASE
+)
+_CLOSE = re.compile(r"\b(?:very\s+)?close\b(?!st)|\babuts?\b", re.IGNORECASE)
+_UNSTATED = re.compile(
+    r"\b(?:not\s+(?:specified|applicable|stated|assess\w*|available|evaluable|determined|reported)|n/?a\b|unknown|"
+    r"can(?:not|\s+not)\s+be\s+(?:assessed|determined|evaluated)|indeterminate|pending)\b",
+    re.IGNORECASE,
+)
+# Other things in a sentence that can be positive, negative, free or involved.
+_OTHER_SUBJECT = re.compile(
+    r"\b(?:nodes?|lymphovascular|perineural|vesicles?|immuno\w*|stains?|receptors?|cytology|washings?|veins?|capsule)\b",
+    re.IGNORECASE,
+)
+_NO_INVASION = re.compile(r"\b(?:dysplasia|in[\s-]*situ|atypia|adenoma|hyperplasia|pin|panin)\b", re.IGNORECASE)
+_EMPTY_BOX = re.compile(r"^\s*(?:[-*]\s*)?(?:\[\s*\]|\(\s*\)|\u2610|_{2,})")
+_LABEL = re.compile(
+    r"margins?\b[^.;]{0,60}[:\u2013-]\s*\Z|margins?\s*(?:\(s\))?\s*(?:\([^()]{0,60}\)\s*){0,2}\Z|margins?\s*#?\s?\d?\s*,[^.;:]{0,60}(?:biopsy|excision|resection)\b[^.;]{0,25}\Z",
+    re.IGNORECASE,
+)
+_INLINE_LABEL = re.compile(r"\bmargins?\b[^.:;]{0,80}:\s*(?=\S)", re.IGNORECASE)
+_SPECIMEN = re.compile(
+    r"\b(?:biops(?:y|ies)|excision|resection|shave|frozen\s+section)\b|\A\W*\(?[A-Z0-9]{1,4}[.):]", re.IGNORECASE
+)
+_SUBLABEL = re.compile(r"[^.;]{2,60}:\s*\Z")
+_ANSWER_FREE = re.compile(
+    rf"\A\W*(?:[A-Z]\.\s+)?(?:negative|free|benign|uninvolved|clear|not\s+involved|no\b|none|(?:[^.;:]{{0,90}}?)\b(?:no|without|negative\s+for)\s+"
+    rf"(?:evidence\s+of\s+|residual\s+|invasive\s+)*(?:\w+\s+)?{_TUMOUR})",
+    re.IGNORECASE,
+)
+_ANSWER_INVOLVED = re.compile(
+    r"\A\W*(?:[A-Z]\.\s+)?(?:positive\b|involved|yes\b|(?:focal(?:ly)?\s+|residual\s+|recurrent\s+|invasive\s+|infiltrating\s+|poorly\s+|moderately\s+|well\s+|differentiated\s+|in)*"
+    r"(?:squamous\s+(?:cell\s+)?|urothelial\s+|ductal\s+|prostatic\s+|renal\s+cell\s+)?(?:adenocarcinoma|carcinoma|tumou?r\s+(?:present|identified))\b)",
+    re.IGNORECASE,
+)
+_FINAL = re.compile(
+    r"\b(?:final|new|true|further|additional|re-?\s?excis\w+|re-?\s?resect\w+|revised|second|extra|subsequent)\b|#\s?[2-9]\b",
+    re.IGNORECASE,
+)
+_FARTHEST = 110
+_WEAK: tuple[SectionName, ...] = ("frozen", "gross", "history")
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """What a statement says of resection margins: their status, the nearest distance in mm; None: not said.
+
+    `is_final` marks a margin that was cut anew ("re-excised", "final margin", "new margin").
+    """
+
+    status: MarginStatus | None
+    distance_mm: float | None
+    span: Span
+    is_final: bool = False
+
+
+def find_margins(text: str, sentences: Sequence[Sentence] | None = None) -> tuple[Margin, ...]:
+    """Resection margins, one value for each statement of their status or of a distance, in order.
+
+    The status stands in the margin's sentence, or in the next lines where a form or a specimen is labelled with it.
+    sentences: those of the text, where they were split already.
+    """
+    statements = _list_statements(text, sentences)
+    sizes = [size for size in find_lengths(text) if len(size.dimensions_mm) == 1]
+    margins = []
+    for index, sentence in enumerate(statements):
+        words = _find_words(text, sentence)
+        raw = text[sentence.start : sentence.end]
+        if not words or _EMPTY_BOX.match(raw) or (_BLOCK_KEY.match(raw) and not _VERB.search(raw)):
+            continue
+        distance = _find_distance(text, sentence, words, sizes)
+        statuses, end = _find_statuses(raw, [word.start() - sentence.start for word in words]), sentence.end
+        if not statuses and (answer := _find_answer(text, raw, sentence.end, statements[index + 1 : index + 4])):
+            statuses, end = answer
+        is_final = _FINAL.search(raw) is not None
+        for position, status in enumerate(statuses or ([None] if distance else [])):
+            nearest = distance.dimensions_mm[0] if distance and position == 0 else None
+            margins.append(Margin(status, nearest, Span(sentence.start, end), is_final))
+    return tuple(margins)
+
+
+def find_sizes(text: str, sentences: Sequence[Sentence] | None = None) -> tuple[Measurement, ...]:
+    """Every length with a unit ("2.2 x 1.9 x 1.6 cm", "5 mm") that is not the distance of a margin."""
+    lengths = find_lengths(text)
+    single = [size for size in lengths if len(size.dimensions_mm) == 1]
+    distances = set()
+    for sentence in _list_statements(text, sentences):
+        words = _find_words(text, sentence)
+        if words and (distance := _find_distance(text, sentence, words, single)):
+            distances.add(distance.span)
+    return tuple(size for size in lengths if size.span not in distances)
+
+
+def decide_margin(margins: Iterable[Margin], sections: Sections) -> tuple[CaseMargin, CaseMargin]:
+    """The margin of a case, and that of the tissue that was cut last.
+
+    "mixed" is a margin that was involved first and free when it was cut anew; its outcome is the second value. Frozen
+    sections and what was seen with the naked eye count only where nothing else is said.
+    """
+    stated = [margin for margin in margins if margin.status]
+    strong = [margin for margin in stated if sections.find(margin.span).name not in _WEAK]
+    counted = strong or stated
+    statuses = {margin.status for margin in counted}
+    final = [margin.status for margin in counted if margin.is_final]
+    if "involved" in statuses:
+        is_mended = bool(final) and final[-1] == "free"
+        return ("mixed", "free") if is_mended else ("involved", "involved")
+    status: CaseMargin = "free" if "free" in statuses else "close" if "close" in statuses else ""
+    return status, status
+
+
+def _list_statements(text: str, sentences: Sequence[Sentence] | None) -> list[Span]:
+    """The places of sentences, a question together with its answer."""
+    statements: list[Span] = []
+    for sentence in split_sentences(text) if sentences is None else sentences:
+        if statements and text[statements[-1].end - 1] == "?":
+            statements[-1] = Span(statements[-1].start, sentence.end)
+        else:
+            statements.append(Span(sentence.start, sentence.end))
+    return statements
+
+
+def _find_words(text: str, sentence: Span) -> list[re.Match[str]]:
+    return [
+        match
+        for match in _MARGIN.finditer(text, sentence.start, sentence.end)
+        if not _NO_RESECTION.search(text, max(sentence.start, match.start() - 30), match.start())
+    ]
+
+
+def _find_statuses(raw: str, places: Sequence[int]) -> list[MarginStatus]:
+    """What a sentence says of margins at some places in it: at most free and involved, in the order written."""
+    free = [match for match in _FREE.finditer(raw) if _is_linked(raw, match, places)]
+    involved = [
+        match
+        for match in _INVOLVED.finditer(raw)
+        if _is_linked(raw, match, places)
+        and not any(match.start() < other.end() and other.start() < match.end() for other in free)
+        and not re.search(
+            r"\b(?:no|not|without|nor|negative\s+for)\s+(?:\w+\s+){0,3}\Z",
+            raw[max(0, match.start() - 40) : match.start()],
+            re.I,
+        )
+        and not _NO_INVASION.search(raw, max(0, match.start() - 45), match.end())
+    ]
+    if re.search(r"\bnot\s+free\b", raw, re.IGNORECASE):
+        free = [match for match in free if match.group().lower() != "free"]
+    found: list[tuple[int, MarginStatus]] = [(match.start(), "free") for match in free[:1]]
+    found += [(match.start(), "involved") for match in involved[:1]]
+    if not found and not _UNSTATED.search(raw):
+        found += [(match.start(), "close") for match in _CLOSE.finditer(raw) if _is_linked(raw, match, places)][:1]
+    return [status for _, status in sorted(found)]
+
+
+def _is_linked(raw: str, match: re.Match[str], places: Sequence[int]) -> bool:
+    """Whether a word of status stands near a margin, with no other subject in between."""
+    for place in places:
+        gap = raw[match.end() : place] if place >= match.end() else raw[place : match.start()]
+        if len(gap) <= _FARTHEST and not _OTHER_SUBJECT.search(gap) and ";" not in gap:
+            return True
+    return False
+
+
+def _find_answer(text: str, raw: str, end: int, following: Sequence[Span]) -> tuple[list[MarginStatus], int] | None:
+    """The status in the lines behind a label ("Margins:", "B. Deep margin, biopsy:"), and where it ends."""
+    label = _INLINE_LABEL.search(raw)
+    if label and (status := _parse_answer(raw[label.end() :])):
+        return [status], end
+    if not _LABEL.search(raw):
+        return None
+    for sentence in following:
+        answer = text[sentence.start : sentence.end]
+        if status := _parse_answer(answer):
+            return [status], sentence.end
+        if _UNSTATED.search(answer) or _MARGIN.search(answer):
+            return None
+        if not (_SUBLABEL.fullmatch(answer) or _SPECIMEN.search(raw)):
+            return None
+    return None
+
+
+def _parse_answer(answer: str) -> MarginStatus | None:
+    if _UNSTATED.search(answer):
+        return None
+    return "free" if _ANSWER_FREE.match(answer) else "involved" if _ANSWER_INVOLVED.match(answer) else None
+
+
+def _find_distance(
+    text: str, sentence: Span, words: list[re.Match[str]], sizes: Sequence[Measurement]
+) -> Measurement | None:
+    first = bisect_left(sizes, sentence.start, key=lambda size: size.span.start)
+    last = bisect_left(sizes, sentence.end, key=lambda size: size.span.start)
+    near = [size for size in sizes[first:last] if _is_distance(text, size.span, words)]
+    return min(near, key=lambda size: size.largest_mm, default=None)
+
+
+def _is_distance(text: str, size: Span, words: list[re.Match[str]]) -> bool:
+    """Whether a length stands behind a word for margins, or shortly before one with no comma between."""
+    if words[0].end() <= size.start:
+        return True
+    index = bisect_left(words, size.end, key=lambda word: word.start())
+    following = words[index].start() if index < len(words) else len(text)
+    return following <= size.end + 60 and "," not in text[size.end : following]
