@@ -8,16 +8,23 @@ from dataclasses import dataclass, replace
 
 from histoseek.reports.facts.numbers import NUMBER, parse_number
 from histoseek.reports.facts.staging import find_tnm
+from histoseek.reports.language.headings import SectionName
 from histoseek.reports.language.sections import SECTION_PRECEDENCE, Sections
 from histoseek.reports.language.words import Span
 
 _AGAIN = r"(?:\s*\(\s*\d{1,3}\s*\))?"
 _ADJECTIVES = r"(?:[A-Za-z][\w/'-]*,?\s+){0,6}?"
 _NODES = r"(?:lymph\s*)?nodes?\b"
+# A comma that a scanner read as a 1.
+_NODES_READ = r"(?:lymph\s*)?nodes?(?:\s?1(?=\s))?(?![\w])"
 _NODE = re.compile(r"\b(?:[lI]ymph\s*nodes?|nodes?|nodal|lymphonod\w+)\b", re.IGNORECASE)
 _RATIO = re.compile(
-    rf"(?<![\w/+.-])(?P<positive>{NUMBER}|none|neither){_AGAIN}\s*(?:/|(?:out\s+)?of)\s*(?:the\s+|a\s+total\s+of\s+)?"
+    rf"(?<![\w/+.])(?<!\w-)(?P<positive>{NUMBER}|none|neither){_AGAIN}\s*(?:/|(?:out\s+)?of)\s*(?:the\s+|a\s+total\s+of\s+)?"
     rf"(?P<examined>{NUMBER}){_AGAIN}(?![\d/.%]|\s?(?:cm|mm|em)\b)",
+    re.IGNORECASE,
+)
+_POSITIVE_TO_TOTAL = re.compile(
+    r"nodes?\s*\(positive\s*[:/]\s*total\)\s*[:=]?\s*(?P<positive>\d{1,3})\s*[:/]\s*(?P<examined>\d{1,3})",
     re.IGNORECASE,
 )
 _NO_COUNT = re.compile(r"\b(?:page|grade|part|block|slide|score|level|fuhrman|case|stage|cores?|type)\s*:?\s*\Z", re.I)
@@ -29,7 +36,7 @@ _WITHOUT_TUMOUR = (
     r"significant|diagnostic|pathologic\w*|viable|definite)|do(?:es)?\s+not\s+(?:show|contain))"
 )
 _NEGATIVE_NODES = re.compile(
-    rf"(?<![\w/+.-])(?P<examined>{NUMBER}){_AGAIN}\s+(?P<adjectives>{_ADJECTIVES}){_NODES}"
+    rf"(?<![\w/+.])(?<!\w-)(?P<examined>{NUMBER}){_AGAIN}\)?\s+(?P<adjectives>{_ADJECTIVES}){_NODES_READ}"
     rf"(?P<behind>(?:[^.;:()\d]|\([^()]{{0,60}}\)){{0,70}})",
     re.IGNORECASE,
 )
@@ -39,31 +46,31 @@ _CANDIDATE = re.compile(
 )
 _NOTHING_IN = re.compile(
     r"\b(?:no|without|negative\s+for|free\s+of|absence\s+of)\s+(?:[a-z]+\s+){0,3}?"
-    r"(?:tumou?r|carcinoma|adenocarcinoma|malignancy|metastas[ie]s|disease|neoplasm)\b[^.;:()\d]{0,40}?"
+    r"(?:tumou?r|carcinoma|adenocarcinoma|malignancy|metastas[ie]s|disease|neoplas\w+)\b[^.;:()\d]{0,40}?"
     rf"\b(?:in|within|of|among|involving)\s+(?:any\s+of\s+)?(?:the\s+)?(?={NUMBER}\b)",
     re.IGNORECASE,
 )
 _LISTED_NODES = re.compile(
-    rf"(?:[^.;:()\d]{{0,60}}?\b(?:and|or|,)\s+)?(?P<examined>{NUMBER}){_AGAIN}(?!\s+(?:out\s+)?of\b)\s+{_ADJECTIVES}{_NODES}",
+    rf"(?:[^.;:()\d]{{0,140}}?\b(?:and|or|,)\s+)?(?P<examined>{NUMBER}){_AGAIN}(?!\s+(?:out\s+)?of\b)\s+{_ADJECTIVES}{_NODES}",
     re.I,
 )
 _HEAD = r"(?:(?:\btotal\s+)?(?:\bnumbers?(?:\s+of)?|\bno\.?\s+of|#(?:\s*of)?)|\btotal)\s*"
 _EXAMINED = re.compile(
-    rf"(?:{_HEAD}{_ADJECTIVES}(?:{_NODES}\s+)?(?:were\s+)?(?:examined|identified|retrieved|sampled|evaluated|recovered|indentified|examinad)|"
-    rf"\b{_NODES}\s+(?:examined|retrieved))"
-    rf"(?:\s*\([^()\n]{{0,30}}\))?\s*(?:[:;=-]|\bis\b|\bare\b)?[\s_]*(?P<value>{NUMBER})(?![A-Za-z\d/]|\.\d|\s?[cme]m\b)",
+    rf"(?:{_HEAD}{_ADJECTIVES}(?:{_NODES}\s+)?(?:were\s+)?(?:examined|identified|present|received|retrieved|sampled|evaluated|recovered|indentified|examinad)|"
+    rf"\b{_NODES}\s+(?:examined|retrieved)|\btotal\s+(?:regional\s+)?{_NODES}(?=\s*:))"
+    rf"(?:\s*\([^()\n]{{0,30}}\))?\s*(?:\b(?:is|are)\b)?\s*[:;=-]{{0,2}}[\s_]*(?P<value>{NUMBER})(?![A-Za-z\d/]|\.\d|\s?[cme]m\b)",
     re.IGNORECASE,
 )
 _POSITIVE = re.compile(
-    rf"(?:{_HEAD}{_ADJECTIVES}(?:(?:positive|involved|metastatic|metastatically[\s-]+involved)\s+{_NODES}|(?:{_NODES}\s+)?"
-    rf"(?:involved|positive|metasta\w+|with\s+(?:tumou?r|metasta\w+(?:\s+\w+)?|carcinoma)|containing\s+\w+)"
+    rf"(?:{_HEAD}{_ADJECTIVES}(?:(?:positive|involved|metastatic|metastatically[\s-]+involved)\s+(?:regional\s+)?{_NODES}|(?:{_NODES}\s+)?"
+    rf"(?:involved|positive|metasta\w+|with\s+(?:tumou?r|metasta\w+(?:\s+\w+)?|carcinoma)|containing\s+\w+(?:\s+\w+)?)"
     rf"(?:\s+by\s+[a-z ]{{3,25}})?)|"
     rf"\b{_NODES}\s+(?:positive|involved))(?:\s*\([^()\n]{{0,30}}\)|,\s*(?:right|left))?"
-    rf"\s*(?:[:;=-]|\bis\b|\bare\b)?[\s_]*(?P<value>{NUMBER}|none|nil)(?![A-Za-z\d/]|\.\d|\s?[cme]m\b)",
+    rf"\s*(?:\b(?:is|are)\b)?\s*[:;=-]{{0,2}}[\s_]*(?P<value>{NUMBER}|none|nil)(?![A-Za-z\d/]|\.\d|\s?[cme]m\b)",
     re.IGNORECASE,
 )
 _FIELD_BEFORE = re.compile(
-    rf"\bnodes?\b[^\n]{{0,40}}[\n:]\s*(?:{_WITHOUT_TUMOUR})[^\n]{{0,40}}\n[^\n]{{0,20}}\Z", re.IGNORECASE
+    rf"\bnodes?\b[^\n]{{0,40}}[\n:]\s*(?:{_WITHOUT_TUMOUR})[^\n;]{{0,40}}[\n;][^\n]{{0,20}}\Z", re.IGNORECASE
 )
 _TOTAL = re.compile(r"\b(?:total|regional|all)\b", re.IGNORECASE)
 _SIDE = re.compile(r"\b(?:right|left)\b", re.IGNORECASE)
@@ -95,7 +102,7 @@ def find_node_counts(text: str) -> tuple[NodeCount, ...]:
     ratios = list(_find_ratios(text))
     others = [*_find_clear_nodes(text), *_find_fields(text)]
     counts = [*ratios, *(count for count in others if not any(_repeats(count, ratio) for ratio in ratios))]
-    return tuple(_drop_repeats(sorted(counts, key=lambda count: count.span.start)))
+    return tuple(_drop_repeats(text, sorted(counts, key=lambda count: count.span.start)))
 
 
 def _repeats(count: NodeCount, ratio: NodeCount) -> bool:
@@ -104,19 +111,30 @@ def _repeats(count: NodeCount, ratio: NodeCount) -> bool:
     return is_near and not count.is_total and (count.examined == ratio.examined or count.span.overlaps(ratio.span))
 
 
-def _drop_repeats(counts: Sequence[NodeCount]) -> Iterator[NodeCount]:
-    """Without a count that the next one gives again ("one of forty lymph nodes (1/40)")."""
+def _drop_repeats(text: str, counts: Sequence[NodeCount]) -> Iterator[NodeCount]:
+    """Without a count that the next one gives again in brackets ("one of forty lymph nodes ... (1/40)")."""
     for index, count in enumerate(counts):
         following = counts[index + 1] if index + 1 < len(counts) else None
-        if following is None or not (
-            (count.positive, count.examined) == (following.positive, following.examined)
-            and following.span.start - count.span.end < 40
-        ):
+        is_repeated = (
+            following is not None
+            and count.label == following.label
+            and following.span.start - count.span.end <= _FARTHEST_RATIO
+            and _is_bracketed(text, following)
+            and not _is_bracketed(text, count)
+        )
+        if not is_repeated:
             yield count
+
+
+def _is_bracketed(text: str, count: NodeCount) -> bool:
+    """Whether a count stands at the end of brackets."""
+    return text[count.span.end :][:2].lstrip()[:1] in {")", "]"}
 
 
 def _find_ratios(text: str) -> Iterator[NodeCount]:
     after_n = {category.span.end for category in find_tnm(text) if category.axis == "N"}
+    for match in _POSITIVE_TO_TOTAL.finditer(text):
+        yield NodeCount(int(match["positive"]), int(match["examined"]), Span(*match.span()), True)
     for match in _RATIO.finditer(text):
         positive, examined = parse_number(match["positive"]), parse_number(match["examined"])
         if positive > examined or examined == 0 or _NO_COUNT.search(text, max(0, match.start() - 20), match.start()):
@@ -172,7 +190,7 @@ def _find_fields(text: str) -> Iterator[NodeCount]:
             positive, label = parse_number(field["value"]), match.group() + field.group()
             span = Span(min(match.start(), field.start()), max(match.end(), field.end()))
             if positive <= examined and examined > 0:
-                is_total = bool(_TOTAL.search(label)) and not _SIDE.search(label)
+                is_total = bool(_TOTAL.search(label)) and not _SIDE.search(match.group())
                 yield NodeCount(positive, examined, span, is_total)
         elif _FIELD_BEFORE.search(text, max(0, match.start() - 120), match.start()):
             yield NodeCount(0, examined, Span(*match.span()))
@@ -186,23 +204,26 @@ def _measure_gap(match: re.Match[str], other: re.Match[str], is_positive_first: 
 
 
 def total_nodes(counts: Iterable[NodeCount], sections: Sections) -> NodeCount | None:
-    """The count of a case: as it is stated for all specimens, else the sum over the section whose word counts most.
+    """The count of a case: as it is stated for all specimens, else the sum over its specimens.
 
-    Diagnosis, synoptic form and microscopy repeat one another, so counts of several sections are not added up; a count
-    that is the sum of the others is the total. None where no nodes were counted.
+    Diagnosis, synoptic form and microscopy repeat one another, so each specimen counts by the section whose word counts
+    most; a count that is the sum of the others is the total. None where no nodes were counted.
     """
-    by_section: dict[str, list[NodeCount]] = {}
+    by_section: dict[SectionName, dict[str, list[NodeCount]]] = {}
     for count in counts:
-        by_section.setdefault(sections.find(count.span).name, []).append(count)
-    stated = [count for group in by_section.values() for count in group if count.is_total]
-    group = next((by_section[name] for name in SECTION_PRECEDENCE if name in by_section), [])
+        section = sections.find(count.span)
+        by_section.setdefault(section.name, {}).setdefault(section.specimen or "", []).append(count)
+    stated = [count for parts in by_section.values() for part in parts.values() for count in part if count.is_total]
+    chosen: dict[str, list[NodeCount]] = {}
+    for name in SECTION_PRECEDENCE:
+        known = bool(chosen)
+        for specimen, part in by_section.get(name, {}).items():
+            if specimen not in chosen and (specimen or not known):
+                chosen[specimen] = [count for count in part if not count.is_total] or part
     largest = max(stated, key=lambda count: count.examined, default=None)
-    if largest and all(count.examined <= largest.examined for count in group):
+    if largest and all(count.examined <= largest.examined for part in chosen.values() for count in part):
         return largest
-    by_specimen: dict[str | None, list[NodeCount]] = {}
-    for count in [count for count in group if not count.is_total] or group:
-        by_specimen.setdefault(sections.find(count.span).specimen, []).append(count)
-    return _add_counts([_add_counts(part) for part in by_specimen.values()]) if by_specimen else None
+    return _add_counts([_add_counts(part) for part in chosen.values()]) if chosen else None
 
 
 def _add_counts(counts: Sequence[NodeCount]) -> NodeCount:

@@ -17,8 +17,8 @@ class ReportSummary:
 
     organs: ids of the organs that the main tumour lies in; diagnoses: ids of the main diagnosis, affirmed of this case;
     grades: "1" to "5", "low", "intermediate", "high"; gleason: "5+4"; t, n, m: what follows the letter ("3a", "X");
-    node_counts: "0/5" for each statement, node_total: "0/8" for the case; margin: "free", "involved", "close", "mixed" (involved,
-    then free where it was cut anew), final_margin: that of the tissue cut last;
+    node_counts: "0/5" for each statement, node_total: "0/8" for the case; margin: "free", "involved", "close", or
+    "mixed" (involved, then free where it was cut anew), final_margin: that of the tissue cut last;
     lymphovascular, perineural, necrosis: "present", "absent", "uncertain"; ki67: per cent ("15", "2-3").
     """
 
