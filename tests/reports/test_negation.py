@@ -39,7 +39,7 @@ def _statuses(text: str) -> dict[str, Status]:
         ),
         ("carcinoma- ductal-carcinoma-in-situ+", "Invasive carcinoma is absent; DCIS is present"),
         ("granulomatous-inflammation+ necrosis-", "Chronic granulomatous inflammation without necrosis"),
-        ("metastatic-carcinoma- lymph-node-", "No evidence of metastatic carcinoma in fourteen lymph nodes."),
+        ("metastatic-carcinoma- lymph-node+", "No evidence of metastatic carcinoma in fourteen lymph nodes."),
         ("helicobacter-", "H. pylori not seen"),
         ("invasive-carcinoma-nst+", "Invasive carcinoma of no special type"),
         ("non-small-cell-carcinoma+", "Non-small cell carcinoma, not otherwise specified"),

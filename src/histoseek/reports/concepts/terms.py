@@ -15,6 +15,13 @@ from histoseek.reports.language.words import Span, Word, split_words
 
 _LINKS = frozenset({"or", "and", ",", "nor"})
 _TYPE = "type"
+_SITE_KINDS = frozenset({"organ", "procedure"})
+_SITE_FINDINGS = frozenset({"resection-margin"})
+_PLACE = re.compile(
+    r"\b(?:in|within|of|from|at|on|into|to|through|beyond|outside|involving|involve|involves|invading)\s+(?:[\w'-]+\s+){0,4}$",
+    re.IGNORECASE,
+)
+_FARTHEST_PLACE = 60
 _CIRCA = re.compile(r"\.\s*\d")
 
 
@@ -195,13 +202,28 @@ def find_terms(text: str, vocabulary: Vocabulary | None = None) -> tuple[Mention
 
     Words match in any case, number, hyphenation and spelling (British or American); abbreviations only as written.
     """
-    matches = _get_matcher(vocabulary or load_vocabulary()).find(text)
+    vocabulary = vocabulary or load_vocabulary()
+    matches = _get_matcher(vocabulary).find(text)
     places = [Span(start, end) for start, end, _ in matches]
     scope_index = ScopeIndex(scope for scope in find_scopes(text) if not _is_part(scope.cue, places))
     return tuple(
-        Mention(place.start, place.end, concept_id, *scope_index.find_status(place))
+        Mention(place.start, place.end, concept_id, *_find_status(text, place, concept_id, scope_index, vocabulary))
         for place, (_, _, concept_id) in zip(places, matches, strict=True)
     )
+
+
+def _find_status(
+    text: str, place: Span, concept_id: str, scope_index: ScopeIndex, vocabulary: Vocabulary
+) -> tuple[Status, Span | None]:
+    """A site named as the place of something ("no carcinoma in the colon") is there, whatever is not in it."""
+    kind = vocabulary[concept_id].kind
+    is_site = kind in _SITE_KINDS or concept_id in _SITE_FINDINGS
+    status, cue = scope_index.find_status(place, is_site, kind == "diagnosis")
+    if is_site and cue is not None and status == Status.NEGATED:
+        start = max(cue.end if cue.end <= place.start else 0, place.start - _FARTHEST_PLACE)
+        if _PLACE.search(text, start, place.start):
+            return Status.AFFIRMED, None
+    return status, cue
 
 
 def _is_part(cue: Span, places: list[Span]) -> bool:

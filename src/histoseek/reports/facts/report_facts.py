@@ -29,6 +29,9 @@ l, v, pni and r are the categories L, V, Pn and R beside a TNM stage (`pn` is th
 """
 
 _AXIS_FIELDS = {"Pn": "pni"}
+UNSPOKEN = frozenset({Status.UNSTATED, Status.ELSEWHERE})
+"""Statuses that give no fact and no token: the report says nothing of the concept, or speaks of something else."""
+
 _NO_NAME = re.compile(r"[\W_]+")
 
 
@@ -120,7 +123,7 @@ def name_marker_field(marker: str) -> str:
 
 
 def _list_mention_tokens(mention: Mention, organ: str, vocabulary: Vocabulary) -> Iterable[str]:
-    for concept_id in (mention.concept_id, *list_broader(mention, vocabulary)):
+    for concept_id in () if mention.status in UNSPOKEN else (mention.concept_id, *list_broader(mention, vocabulary)):
         yield make_concept_token(mention, concept_id, vocabulary)
         is_part = organ and mention.status == Status.AFFIRMED and vocabulary[concept_id].kind == "organ"
         if is_part and vocabulary.find_organ(concept_id) == organ:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
 from histoseek.reports.concepts.cleaning import clean_report
 from histoseek.reports.concepts.terms import Mention
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
-from histoseek.reports.facts.report_facts import list_broader, list_values, make_concept_token
+from histoseek.reports.facts.report_facts import UNSPOKEN, list_broader, list_values, make_concept_token
 from histoseek.reports.facts.structured import StructuredReport, extract_facts
 from histoseek.reports.language.mends import CleanText
 from histoseek.reports.language.negation import Scope, ScopeIndex, Status, find_scopes
@@ -23,6 +23,7 @@ ANALYSER_VERSION = 2
 """Counts up, once a release, whenever a text may give other tokens than before; archives of older ones are re-read."""
 
 WORD_PREFIX = {Status.AFFIRMED: "", Status.NEGATED: "not~", Status.UNCERTAIN: "maybe~", Status.HISTORICAL: "past~"}
+"""What stands before a word; what is not stated or said of others gives none."""
 
 TermKind = Literal["word", "concept", "broader", "value"]
 
@@ -55,17 +56,27 @@ def analyse(
     report: StructuredReport | None = None,
     vocabulary: Vocabulary | None = None,
     boilerplate: frozenset[str] = frozenset(),
+    is_query: bool = False,
 ) -> tuple[Term, ...]:
     """All terms of a text: first its words, then its concepts, then its values, each in the text's order.
 
     Words are those of the clean text (`clean_report`), places those of `text`. report: the text's fields, where they
-    were read already; boilerplate: pieces that the archive's reports have in common, which give no terms. Tokens hold
-    no white space. Never raises for what a text says; equal texts give equal terms.
+    were read already; boilerplate: pieces that the archive's reports have in common, which give no terms; is_query:
+    what a report would say of others or leave open ("patients with carcinoma") is what is looked for. Tokens hold no
+    white space. Never raises for what a text says; equal texts give equal terms.
     """
     vocabulary = vocabulary or load_vocabulary()
     report = report or extract_facts(text, vocabulary, boilerplate)
     clean = clean_report(text, vocabulary, boilerplate)
-    return (*_list_words(clean, report.mentions), *_list_concepts(report, vocabulary), *_list_values(report))
+    if is_query:
+        mentions = (replace(mention, status=_open_status(mention.status)) for mention in report.mentions)
+        report = replace(report, mentions=tuple(mentions))
+    words = _list_words(clean, report.mentions, is_query)
+    return (*words, *_list_concepts(report, vocabulary), *_list_values(report))
+
+
+def _open_status(status: Status) -> Status:
+    return Status.AFFIRMED if status in UNSPOKEN else status
 
 
 def list_tokens(text: str) -> tuple[str, ...]:
@@ -90,7 +101,7 @@ def _analyse_cached(text: str) -> tuple[Term, ...]:
     return analyse(text)
 
 
-def _list_words(clean: CleanText, mentions: tuple[Mention, ...]) -> Iterator[Term]:
+def _list_words(clean: CleanText, mentions: tuple[Mention, ...], is_query: bool) -> Iterator[Term]:
     """Words with the status of the concept that they name, else of the scopes they are in; no words that deny."""
     places = [Span(mention.start, mention.end) for mention in mentions]
     scopes = [
@@ -106,7 +117,9 @@ def _list_words(clean: CleanText, mentions: tuple[Mention, ...]) -> Iterator[Ter
         ):
             continue
         status = scope_index.find_status(span)[0] if mention_index is None else mentions[mention_index].status
-        yield Term(WORD_PREFIX[status] + form, span.start, span.end, "word", status)
+        status = _open_status(status) if is_query else status
+        if status not in UNSPOKEN:
+            yield Term(WORD_PREFIX[status] + form, span.start, span.end, "word", status)
 
 
 def _list_denying_cues(scopes: list[Scope]) -> list[Span]:
@@ -123,6 +136,8 @@ def _find_covering(span: Span, places: list[Span]) -> int | None:
 
 def _list_concepts(report: StructuredReport, vocabulary: Vocabulary) -> Iterator[Term]:
     for mention in report.mentions:
+        if mention.status in UNSPOKEN:
+            continue
         place = mention.start, mention.end
         yield Term(make_concept_token(mention, mention.concept_id, vocabulary), *place, "concept", mention.status)
         for concept_id in list_broader(mention, vocabulary):

@@ -40,7 +40,7 @@ def weigh_tokens(text: str, weighting: Weighting, vocabulary: Vocabulary | None 
     """
     vocabulary = vocabulary or load_vocabulary()
     weights: dict[str, float] = {}
-    terms = sorted(analyse(text, vocabulary=vocabulary), key=lambda term: term.kind == "word")
+    terms = sorted(analyse(text, vocabulary=vocabulary, is_query=True), key=lambda term: term.kind == "word")
     for term in terms:
         for token, weight in _weigh_term(term, weighting):
             weights[token] = max(weight, weights.get(token, 0.0))

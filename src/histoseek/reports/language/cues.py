@@ -1,92 +1,248 @@
-"""The words that deny, doubt or date what stands beside them, and those that end their reach."""
+"""The words that deny, doubt or date what stands beside them: patterns of words, kept as data for each language."""
 
 from __future__ import annotations
 
 import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from importlib.resources import files
+from itertools import product
+from typing import Any, Literal
 
-BEFORE, AFTER, BOTH_SIDES, PSEUDO_CUE = "before", "after", "either", "idle"
-_NEGATED, _UNCERTAIN, _HISTORICAL = "negated", "uncertain", "historical"
+from histoseek.reports.language.words import Span
 
-# BEFORE: the cue stands before what it is about; AFTER: behind it; EITHER: between; IDLE: looks like a cue and is none.
-_PHRASES: dict[tuple[str, str], tuple[str, ...]] = {
-    (_NEGATED, BEFORE): (
-        "no", "no evidence of", "no evidence for", "no sign of", "no signs of", "no definite evidence of",
-        "no indication of", "no specific indication of", "no history of", "no known", "no previous", "no prior",
-        "without history of", "without", "without evidence of", "without any", "negative for", "free of",
-        "free from", "absence of", "lack of", "lacks", "lacking", "lacked", "devoid of", "neither", "nor", "not",
-        "non-diagnostic of", "not diagnostic of", "not consistent with", "does not show", "does not align with",
-        "do not align with", "did not show", "cannot be seen", "fails to show", "failed to show", "never",
-        "insufficient for", "rather than", "excludes", "excluding", "rules out", "ruled out", "no longer", "loss of",
-    ),
-    (_NEGATED, AFTER): (
-        "not identified", "not seen", "not present", "not observed", "not detected", "not noted", "not found",
-        "not evident", "not involved", "not apparent", "not demonstrated", "not appreciated", "not recognized",
-        "not recognised", "not visible", "not shown", "none identified", "none seen", "absent", "is excluded",
-        "are excluded", "was excluded", "has been excluded", "can be excluded", "is ruled out", "been ruled out",
-        "is negative", "are negative", "was negative", "were negative", ": negative", ": none", ": no", ": nil",
-        "-free", "not in evidence", "not exist", "not notable", "not specifically noted",
-        "not specifically identified", "not definitely identified", "not clearly identified", "not conspicuous",
-    ),
-    (_UNCERTAIN, BEFORE): (
-        "suspicious for", "suspicious of", "suspicion of", "suggestive of", "suggest", "suggests", "suggesting",
-        "suspected", "suspect", "favor", "favors", "favored", "favoring", "favour", "favours", "favoured",
-        "favouring", "possible", "possibly", "probable", "probably", "likely", "most likely", "presumed",
-        "presumably", "questionable", "rule out", "r/o", "query", "differential diagnosis includes",
-        "differential diagnosis", "may represent", "may be", "might be", "might represent", "could be",
-        "could represent", "cannot exclude", "can not exclude", "cannot rule out", "can not rule out",
-        "could not exclude", "does not exclude", "not excluding", "equivocal for", "worrisome for", "concerning for",
-        "possibility of", "potential for", "risk of", "precursor to", "precursor of", "precursor lesion to",
-        "borderline for", "cannot be distinguished from", "atypical for", "than with", "in question", "resembling",
-        "reminiscent of", "not unequivocally", "not certain for", "not definite for",
-    ),
-    (_UNCERTAIN, AFTER): (
-        "cannot be excluded", "can not be excluded", "cannot be ruled out", "can not be ruled out", "not excluded",
-        "cannot entirely be excluded", "cannot be completely excluded", "not be excluded", "not ruled out",
-        "is suspected", "are suspected", "was suspected", "is possible", "is likely", "is probable", "is favored",
-        "is favoured", "is considered", "unlikely", "not unequivocally present", "not unequivocally identified",
-        "not mentioned", "not assessed", "not assessable", "cannot be assessed", "not specified", "not evaluated",
-        "not applicable", "indeterminate", "is questionable", "to be excluded", "should be excluded",
-    ),
-    (_UNCERTAIN, BOTH_SIDES): (
-        "vs", "vs.", "versus",
-    ),
-    (_HISTORICAL, BEFORE): (
-        "history of", "past history of", "known history of", "previous", "previously diagnosed", "prior",
-        "status post", "s/p", "known", "former", "formerly", "status after", "treated for", "background history of",
-    ),
-    ("", PSEUDO_CUE): (
-        "no increase", "no significant increase", "no change", "no further", "no doubt", "not only",
-        "not necessarily", "not just", "not limited to", "not otherwise specified", "no special type",
-        "no specific type", "prior to", "without difficulty", "known as", "likely to", "no significant change",
-        "no interval change", "if not", "more consistent with", "also known as",
-    ),
-}  # fmt: skip
+Side = Literal["before", "after", "turn", "site", "none", "between", "about", "idle"]
+AnswerMeaning = Literal["yes", "no", "unstated", "choose"]
+
+_WORD = re.compile(r"(?<!\w)(?<!\w[-\u2010])[^\W\d_]+(?:[-\u2010'\u2019/][^\W\d_]+)*")
+_SLOT = re.compile(r"\[[^\]]*\]|\{\w+\}|[^\s{}\[\]]+")
+_GAP = re.compile(r"\s{0,12}")
 
 
-def _make_pattern(phrases: list[str]) -> str:
-    """One alternation, longest first; its branches begin with plain letters, which is what makes it fast."""
-    words = sorted((phrase for phrase in phrases if phrase[0] not in ":-"), key=len, reverse=True)
-    spaced = (r"\s+".join(re.escape(word) for word in phrase.split()) for phrase in words)
-    punctuated = (re.escape(phrase).replace(r"\ ", r"\s*") for phrase in phrases if phrase[0] in ":-")
-    return rf"(?<![\w-])(?:{'|'.join(spaced)})(?!\w)|(?:{'|'.join(punctuated)})(?!\w)"
+class Status(StrEnum):
+    """How a text speaks of a concept."""
+
+    AFFIRMED = "affirmed"
+    NEGATED = "negated"
+    UNCERTAIN = "uncertain"
+    HISTORICAL = "historical"
+    UNSTATED = "unstated"
+    ELSEWHERE = "elsewhere"
 
 
-_MEANINGS = {phrase: meaning for meaning, phrases in _PHRASES.items() for phrase in phrases}
-# These are for lower-case text.
-CUE = re.compile(_make_pattern(list(_MEANINGS)))
-_END = (
-    r"\b(?:but|however|although|though|except|apart\s+from|other\s+than|yet|whereas|while|which|because|since|"
-    r"there\s+(?:is|are)|shows?|showing|reveals?|arising|and\s+with|in\s+(?:a|the)\s+background|due\s+to|"
-    r"secondary\s+to|remains?|present\s+in)\b|"
-    r",\s*(?:and\s+)?(?:with|an?|the|there|it|this|these|only|some|focal|abundant|extensive)\b|:(?!\s*$)"
-)
-# What is denied ends where something is offered in its place; what is doubted or past ends at most commas.
-FORWARD_END = re.compile(_END + r"|\b(?:(?:consistent|compatible)\s+with|suspicious|suggestive|favou?r)\b")
-SOFT_END = re.compile(_END + r"|,(?!\s*(?:or|and|versus|vs)\b)|\)")
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Words that give a status to what stands on a side of them; see the head of a language's file for the sides."""
+
+    place: Span
+    status: Status
+    side: Side
 
 
-def look_up_cue(text: str) -> tuple[str, str]:
-    """Status and side of a matched cue."""
-    plain = re.sub(r"\s+", " ", text.lower()).strip()
-    meaning = _MEANINGS.get(plain)
-    return meaning if meaning is not None else _MEANINGS[re.sub(r"^:\s*", ": ", plain)]
+class _Node:
+    """A place between two words of a pattern."""
+
+    __slots__ = ("meaning", "next_nodes", "skips")
+
+    def __init__(self) -> None:
+        self.meaning: tuple[str, str] | None = None
+        self.next_nodes: dict[str, list[_Node]] = {}
+        self.skips: list[_Node] = []
+
+
+class _NodeSet:
+    """All places that the words so far can have led to; its steps are worked out once and remembered."""
+
+    __slots__ = ("meaning", "nodes", "steps")
+
+    def __init__(self, nodes: Iterable[_Node]) -> None:
+        reached, waiting = dict[int, _Node](), list(nodes)
+        while waiting:
+            node = waiting.pop()
+            if id(node) not in reached:
+                reached[id(node)] = node
+                waiting.extend(node.skips)
+        self.nodes = tuple(reached.values())
+        meanings = [node.meaning for node in self.nodes if node.meaning is not None]
+        self.meaning = max(meanings, key=lambda meaning: meaning[1] == "idle", default=None)
+        self.steps: dict[str, _NodeSet | None] = {}
+
+
+class PhraseMatcher:
+    """Patterns of words as one automaton: the longest match at each word, in time linear in the text."""
+
+    def __init__(self) -> None:
+        self._root = _Node()
+        self._start: _NodeSet | None = None
+        self._shared: dict[frozenset[int], _NodeSet] = {}
+        self._words: set[str] = set()
+
+    def add(self, pattern: str, meaning: tuple[str, str], slots: Mapping[str, list[str]]) -> None:
+        """A pattern and what it means; "{slot}" is any of a list, "[..]" may be left out."""
+        nodes = self._root
+        for part in _SLOT.findall(pattern):
+            content = part.strip("[]")
+            options: list[list[str]] = [[]] if part.startswith("[") else []
+            options += [choice.split() for choice in _expand(content, slots)]
+            nodes = self._add_options(nodes, options)
+        end = _Node()
+        end.meaning = meaning
+        nodes.skips.append(end)
+
+    def _add_options(self, node: _Node, options: list[list[str]]) -> _Node:
+        end = _Node()
+        for words in options:
+            last = node
+            for word in words[:-1]:
+                following = _Node()
+                last.next_nodes.setdefault(word, []).append(following)
+                last = following
+            if words:
+                last.next_nodes.setdefault(words[-1], []).append(end)
+            else:
+                node.skips.append(end)
+            self._words.update(words)
+        return end
+
+    def find(self, text: str, start: int, end: int) -> Iterator[tuple[Span, tuple[str, str]]]:
+        """Longest matches in text[start:end] of a lower-case text, from left to right, none overlapping.
+
+        A match gives way to one that begins within it and goes on behind it ("is negative" to "negative for").
+        """
+        self._start = self._start or _NodeSet([self._root])
+        words = [(match.group().replace("\u2019", "'"), *match.span()) for match in _WORD.finditer(text, start, end)]
+        index = 0
+        while index < len(words):
+            length, meaning = self._match(text, words, index, self._start)
+            for later in range(index + 1, index + length):
+                if later + self._match(text, words, later, self._start)[0] > index + length:
+                    index, length = later, 0
+                    break
+            if length and meaning is not None:
+                yield Span(words[index][1], words[index + length - 1][2]), meaning
+                index += length
+            elif not length and meaning is None:
+                index += 1
+
+    def _match(
+        self, text: str, words: list[tuple[str, int, int]], first: int, state: _NodeSet
+    ) -> tuple[int, tuple[str, str] | None]:
+        best: tuple[int, tuple[str, str] | None] = (0, None)
+        for index in range(first, len(words)):
+            word, word_start, _ = words[index]
+            if index > first and not _GAP.fullmatch(text, words[index - 1][2], word_start):
+                break
+            following = self._step(state, word)
+            if following is None:
+                break
+            state = following
+            if state.meaning is not None:
+                best = index - first + 1, state.meaning
+        return best
+
+    def _step(self, state: _NodeSet, word: str) -> _NodeSet | None:
+        if word not in self._words:
+            return None
+        if word not in state.steps:
+            nodes = [after for node in state.nodes for after in node.next_nodes.get(word, ())]
+            key = frozenset(map(id, nodes))
+            state.steps[word] = self._shared.setdefault(key, _NodeSet(nodes)) if nodes else None
+        return state.steps[word]
+
+
+def _expand(content: str, slots: Mapping[str, list[str]]) -> list[str]:
+    """All texts of a part of a pattern: "{evidence} {of}" is "sign of", "sign for", ..."""
+    parts = [slots[part[1:-1]] if part.startswith("{") else [part] for part in _SLOT.findall(content)]
+    return [" ".join(choice) for choice in product(*parts)]
+
+
+@lru_cache(maxsize=1)
+def _load_languages() -> tuple[dict[str, Any], ...]:
+    folder = files("histoseek.reports.language") / "cues"
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return tuple(tomllib.loads((folder / name).read_text(encoding="utf-8")) for name in names)
+
+
+@lru_cache(maxsize=1)
+def _load_cues() -> PhraseMatcher:
+    matcher = PhraseMatcher()
+    for language in _load_languages():
+        for status in Status:
+            for side, patterns in language.get(status.value, {}).items():
+                for pattern in patterns:
+                    matcher.add(pattern, (status.value, side), language["words"])
+    return matcher
+
+
+@lru_cache(maxsize=1)
+def _load_answers() -> PhraseMatcher:
+    matcher = PhraseMatcher()
+    for language in _load_languages():
+        for meaning, patterns in language.get("answers", {}).items():
+            for pattern in patterns:
+                matcher.add(pattern, (meaning, ""), language["words"])
+    return matcher
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What ends the reach of cues, in lower-case text."""
+
+    forward: re.Pattern[str]
+    soft: re.Pattern[str]
+    backward: re.Pattern[str]
+    link: re.Pattern[str]
+    among: re.Pattern[str]
+    attribute: re.Pattern[str]
+    definite: re.Pattern[str]
+    open_end: re.Pattern[str]
+    close_start: re.Pattern[str]
+    list_start: re.Pattern[str]
+    list_word: re.Pattern[str]
+
+
+@lru_cache(maxsize=1)
+def load_reach() -> Reach:
+    """The words of all languages that end a cue's reach or carry it on."""
+
+    def any_of(*names: str) -> str:
+        words = {word for language in _load_languages() for name in names for word in language["reach"].get(name, ())}
+        return "|".join(r"\s+".join(map(re.escape, word.split())) for word in sorted(words, key=len, reverse=True))
+
+    place = rf"\b(?!(?:{any_of('not_place')})\b)(?:{any_of('place')})\b"
+    comma = rf",\s*(?:and\s+)?(?:{any_of('comma')})\b"
+    end = rf"\b(?:{any_of('end')})\b|{comma}|{place}|:(?!\s*$)|\s-{{1,2}}\s|\s\u2013\s"
+    done = rf"\b(?:{any_of('done')})(?=\s*,|\s+and\b(?!/or))"
+    return Reach(
+        forward=re.compile(rf"{end}|\b(?:{any_of('offer')})\b|{done}"),
+        soft=re.compile(rf"{end}|,(?!\s*(?:{any_of('list')})\b)|\)"),
+        backward=re.compile(rf"\b(?:{any_of('backward')})\b"),
+        link=re.compile(rf"\b(?:{any_of('link')})\b"),
+        among=re.compile(rf"\b(?:{any_of('among')})\s+(?:only\s+)?\(?$"),
+        attribute=re.compile(rf"(?<!high[ -])(?<!low[ -])\b(?:{any_of('attribute')})\b"),
+        definite=re.compile(rf"(?:{any_of('definite')})\b"),
+        open_end=re.compile(rf"(?<![\w-])(?:{any_of('open')})\s*$"),
+        close_start=re.compile(rf"\s*(?:{any_of('close')})\b"),
+        list_start=re.compile(rf"\b(?:{any_of('list_start')})\s*:\s*$"),
+        list_word=re.compile(rf"\b(?:{any_of('list_word')})\b"),
+    )
+
+
+def find_cues(text: str, start: int, end: int) -> list[Cue]:
+    """The cues of text[start:end] of a lower-case text in order, the longest at each place; idle ones among them."""
+    return [
+        Cue(place, Status(status), side)  # type: ignore[arg-type]
+        for place, (status, side) in _load_cues().find(text, start, end)
+    ]
+
+
+def match_answer(text: str, start: int, end: int) -> tuple[Span, AnswerMeaning] | None:
+    """The answer that a lower-case text[start:end] begins with, the longest there is."""
+    first = _WORD.search(text, start, end)
+    if first is None or text[start : first.start()].strip(" \t\n-*\u2022(\u00b7>\"'"):
+        return None
+    place, meaning = next(_load_answers().find(text, start, end), (Span(end, end), ("", "")))
+    return (place, meaning[0]) if place.start == first.start() else None  # type: ignore[return-value]

@@ -1,63 +1,74 @@
-"""What is denied, doubted or past: scoped cues over clauses, after NegEx (Chapman et al. 2001) and ConText (2009)."""
+"""What is denied, doubted, past or said of others: scoped cues over clauses, after NegEx (Chapman et al. 2001) and
+ConText (2009), and the answers of forms."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from functools import lru_cache
 
-from histoseek.reports.language.cues import (
-    AFTER,
-    BEFORE,
-    BOTH_SIDES,
-    CUE,
-    FORWARD_END,
-    PSEUDO_CUE,
-    SOFT_END,
-    look_up_cue,
-)
-from histoseek.reports.language.sentences import split_sentences
-from histoseek.reports.language.words import Span
+from histoseek.reports.language.answers import Answer, AnswerKind, find_answers
+from histoseek.reports.language.choices import Option, find_choices
+from histoseek.reports.language.clauses import split_clauses, split_statements
+from histoseek.reports.language.cues import Cue, Status, find_cues, load_reach
+from histoseek.reports.language.words import Span, lower_in_place
 
-
-class Status(StrEnum):
-    """How a text speaks of a concept."""
-
-    AFFIRMED = "affirmed"
-    NEGATED = "negated"
-    UNCERTAIN = "uncertain"
-    HISTORICAL = "historical"
-
+__all__ = ["Scope", "ScopeIndex", "Status", "find_scopes"]
 
 # No cue reaches farther than this many characters.
 _FARTHEST = 400
 # Where scopes overlap, the first of these that applies holds.
-_PRECEDENCE = (Status.NEGATED, Status.HISTORICAL, Status.UNCERTAIN)
-_BACKWARD_END = re.compile(
-    r"\b(?:with|but|however|although|though|while|whereas|except|showing|shows?|reveals?|contains?|which|present|seen|"
-    r"identified|positive)\b|:(?=\s*\w)"
+_PRECEDENCE = (Status.ELSEWHERE, Status.NEGATED, Status.UNSTATED, Status.HISTORICAL, Status.UNCERTAIN)
+_COUNT = re.compile(
+    r"(?<![\w./-])0\s?(?:/|of|out\s+of)\s?(?:the\s+)?(?:\d{1,3}\b(?!\s?[/%+])|[a-z]{2,12}(?=\s+(?:\w+\s+){0,3}(?:nodes?|cores?)))"
 )
-_LIST_WORD = re.compile(r"\b(?:and|or|nor)\b")
+_PERCENT = re.compile(r"(?<![\d.,<>\u2264\u2265/-])(?<![-\u2013] )0(?:[.,]0+)?\s?%(?!\s?(?:-|\u2013|to\b))")
+_SIGN = re.compile(
+    r"\(\s?(?:-|\u2212|neg(?:ative)?\.?)\s?\)|(?<![\w-])-\s?ve\b(?!\s+for)|(?<=\w)[- ]free\b(?!\s+(?:of|from)\b)"
+)
+_DATED = re.compile(
+    r"\b(?:diagnosed|treated|resected|excised|removed|operated(?:\s+on)?)\s+(?:in\s+)?(?:[a-z]{3,9}\.?,?\s+)?(?:19|20)\d\d\b"
+)
+_CONTROLS = re.compile(r"\W*(?:\w+\s+){0,3}controls?\b")
+_SITE_WORDS = re.compile(r"neg|free|clear|uninvolved|not involved|non-?reactive|0")
+_PHRASE_END = re.compile(r"[,;:()]|\s[-\u2013]\s")
+_NOTHING = re.compile(
+    r"\s*(?:$|[.,;:)(\]|*]|-{1,2}\s|\u2013|(?:and|or|but|in|on|at|by|with|within|from|as|also|while|although|however|see|here|"
+    r"throughout|during|per|this|focally|grossly|is|are|was|were)\b)"
+)
+_COLON = re.compile(r"\s*:\s*")
+_INVERTED = re.compile(r"\s*(?::|(?:is|are|was|were)\b)")
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A stretch of text that a cue reaches, and the status it gives to what is named there."""
+    """A stretch of text that a cue reaches, and the status it gives to what is named there.
+
+    spares_sites: organs, procedures and margins keep theirs ("Lymph nodes: negative"); spares_diagnoses: so do
+    diagnoses ("The tumor is negative", "Tumor size: N/A").
+    """
 
     start: int
     end: int
     status: Status
     cue: Span
+    spares_sites: bool = False
+    spares_diagnoses: bool = False
 
 
+@lru_cache(maxsize=32)
 def find_scopes(text: str) -> tuple[Scope, ...]:
-    """Every stretch of a text that is negated, uncertain or historical, in order of the cues."""
-    lower = text.lower()
-    if len(lower) != len(text):  # a few letters change their length with their case
-        lower = "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)
-    return tuple(scope for sentence in split_statements(text) for scope in _scan_sentence(lower, sentence))
+    """Every stretch of a text that is not simply affirmed, in order of the cues."""
+    lower = lower_in_place(text)
+    answers = find_answers(text)
+    answered = [answer.value for answer in answers if answer.kind != AnswerKind.VALUE]
+    scopes = [scope for answer in answers for scope in _reach_answer(lower, answer)]
+    scopes += [scope for choice in find_choices(text) for scope in _reach_options(choice.options)]
+    for statement in split_statements(text, lower, answered):
+        scopes += _scan_statement(lower, statement, answered)
+    return tuple(sorted(scopes, key=lambda scope: (scope.cue.start, scope.start)))
 
 
 class ScopeIndex:
@@ -67,91 +78,182 @@ class ScopeIndex:
         self._scopes = sorted(ranges, key=lambda scope: scope.start)
         self._longest = max((scope.end - scope.start for scope in self._scopes), default=0)
 
-    def find_status(self, place: Span) -> tuple[Status, Span | None]:
+    def find_status(self, place: Span, is_site: bool = False, is_diagnosis: bool = False) -> tuple[Status, Span | None]:
         """The status of what stands at a place, and the cue that decides it (None: affirmed)."""
-        first = bisect_left(self._scopes, place.end - self._longest, key=lambda scope: scope.start)
-        last = bisect_right(self._scopes, place.start, key=lambda scope: scope.start)
-        reaching = [scope for scope in self._scopes[first:last] if place.end <= scope.end]
+        reaching = [
+            scope
+            for scope in self.list_reaching(place)
+            if not (is_site and scope.spares_sites) and not (is_diagnosis and scope.spares_diagnoses)
+        ]
         for status in _PRECEDENCE:
             for scope in reaching:
                 if scope.status == status:
                     return status, scope.cue
         return Status.AFFIRMED, None
 
-
-def _scan_sentence(text: str, sentence: Span) -> Iterator[Scope]:
-    if text[sentence.start : sentence.end].rstrip().endswith("?"):
-        mark = text.rindex("?", sentence.start, sentence.end)
-        yield Scope(max(sentence.start, mark - _FARTHEST), mark, Status.UNCERTAIN, Span(mark, mark + 1))
-    for clause in split_clauses(text, sentence):
-        yield from _scan_clause(text, clause)
+    def list_reaching(self, place: Span) -> list[Scope]:
+        """The scopes that a place lies in."""
+        first = bisect_left(self._scopes, place.end - self._longest, key=lambda scope: scope.start)
+        last = bisect_right(self._scopes, place.start, key=lambda scope: scope.start)
+        return [scope for scope in self._scopes[first:last] if place.end <= scope.end]
 
 
-def _scan_clause(text: str, clause: Span) -> Iterator[Scope]:
-    cues = [(match, look_up_cue(match.group())) for match in CUE.finditer(text, clause.start, clause.end)]
-    opening = [match.start() for match, (_, side) in cues if side == BEFORE]
+def _reach_answer(text: str, answer: Answer) -> Iterator[Scope]:
+    """An answer of no or none reaches its label; a label of another time or person reaches its value."""
+    label, value = answer.label, answer.value
+    if answer.kind in {AnswerKind.NO, AnswerKind.UNSTATED}:
+        status = Status.NEGATED if answer.kind == AnswerKind.NO else Status.UNSTATED
+        start = _find_backward_start(text, label.start, label.end)
+        if start == label.start:  # a first letter may have been taken for a list's ("H. pylori")
+            start = max(text.rfind("\n", 0, start) + 1, start - 4)
+        is_attribute = load_reach().attribute.search(text, start, label.end) is not None
+        is_site = status == Status.NEGATED and _SITE_WORDS.match(text, value.start) is not None
+        is_counted = text.startswith("0", value.start)
+        yield Scope(start, label.end, status, value, is_site, is_attribute and not is_counted)
+    if answer.kind == AnswerKind.VALUE:
+        for cue in find_cues(text, label.start, label.end):
+            if cue.side == "about" or (cue.status == Status.HISTORICAL and cue.side == "before"):
+                yield Scope(value.start, value.end, cue.status, cue.place)
+                return
+
+
+def _reach_options(options: Sequence[Option]) -> Iterator[Scope]:
+    for option in options:
+        if not option.is_ticked:
+            start, end = option.place.start, option.place.end
+            yield Scope(start, end, Status.UNSTATED, Span(start, start))
+
+
+def _scan_statement(text: str, statement: Span, answered: Sequence[Span]) -> Iterator[Scope]:
+    if text[statement.start : statement.end].rstrip().endswith("?"):
+        mark = text.rindex("?", statement.start, statement.end)
+        yield Scope(max(statement.start, mark - _FARTHEST), mark, Status.UNCERTAIN, Span(mark, mark + 1))
+    for clause in split_clauses(text, statement):
+        cues = [cue for cue in find_cues(text, clause.start, clause.end) if not _is_answered(cue.place, answered)]
+        yield from _scan_clause(text, clause, cues)
+        yield from _scan_numbers(text, clause, answered)
+    controls = _CONTROLS.match(text, statement.start, statement.end)
+    if controls is not None:
+        yield Scope(statement.start, statement.end, Status.ELSEWHERE, Span(controls.end() - 1, controls.end()))
+
+
+def _is_answered(place: Span, answered: Sequence[Span]) -> bool:
+    return any(place.overlaps(value) for value in answered)
+
+
+def _scan_clause(text: str, clause: Span, cues: list[Cue]) -> Iterator[Scope]:
+    opening = [cue.place.start for cue in cues if cue.side == "before"]
     last_end = clause.start
-    for match, (status, side) in cues:
-        cue = Span(match.start(), match.end())
-        if side in {BEFORE, BOTH_SIDES}:
-            following = bisect_right(opening, cue.start)
-            limit = min(opening[following] if following < len(opening) else clause.end, cue.end + _FARTHEST)
-            yield Scope(cue.end, _find_forward_end(text, cue.end, limit, Status(status)), Status(status), cue)
-        if side in {AFTER, BOTH_SIDES}:
-            farthest = max(last_end, cue.start - _FARTHEST)
-            yield Scope(_find_backward_start(text, farthest, cue.start), cue.start, Status(status), cue)
-        if side != PSEUDO_CUE:
-            last_end = cue.end
+    for cue in cues:
+        following = bisect_right(opening, cue.place.start)
+        limit = min(opening[following] if following < len(opening) else clause.end, cue.place.end + _FARTHEST)
+        before = Span(max(last_end, cue.place.start - _FARTHEST), cue.place.start)
+        yield from _reach_cue(text, clause, cue, before, limit)
+        if cue.side != "idle":
+            last_end = cue.place.end
+
+
+def _reach_cue(text: str, clause: Span, cue: Cue, before: Span, limit: int) -> Iterator[Scope]:
+    start, end, status = cue.place.start, cue.place.end, cue.status
+    stands_last = _NOTHING.match(text, end, clause.end) is not None
+    is_forward = cue.side in {"before", "between"} or (cue.side == "turn" and not stands_last)
+    if (
+        cue.side in {"after", "turn"}
+        and not text[before.start : start].strip(" -*\u2022\u00b7")
+        and _INVERTED.match(text, end)
+    ):
+        is_forward = True
+    if cue.side == "about":
+        yield Scope(clause.start, clause.end, status, cue.place)
+    if is_forward:
+        yield _reach_forward(text, end, limit, cue)
+    if cue.side == "none":
+        yield from _reach_counted(text, clause, cue.place)
+    if cue.side in {"after", "between"} or (cue.side in {"turn", "site"} and stands_last):
+        first = _find_backward_start(text, before.start, start)
+        if status != Status.UNSTATED or stands_last:
+            is_site = cue.side == "site"
+            yield Scope(first, start, status, cue.place, is_site, is_site and _is_given(text, first, start))
+
+
+def _reach_forward(text: str, start: int, limit: int, cue: Cue) -> Scope:
+    colon = _COLON.match(text, start, limit)
+    start = colon.end() if colon else start
+    return Scope(start, _find_forward_end(text, start, limit, cue.status), cue.status, cue.place)
+
+
+def _reach_counted(text: str, clause: Span, count: Span) -> Iterator[Scope]:
+    """None of a counted number: what it is linked to behind it, or what is in none of it before it."""
+    reach = load_reach()
+    if reach.among.search(text, max(clause.start, count.start - 24), count.start):
+        start = _find_backward_start(text, max(clause.start, count.start - _FARTHEST), count.start)
+        yield Scope(start, count.start, Status.NEGATED, count, spares_sites=True)
+        return
+    link = reach.link.search(text, count.end, min(clause.end, count.end + 120))
+    if link is not None:
+        end = _find_forward_end(text, link.end(), min(clause.end, link.end() + _FARTHEST), Status.NEGATED)
+        yield Scope(link.end(), end, Status.NEGATED, count, spares_sites=True)
+
+
+def _scan_numbers(text: str, clause: Span, answered: Sequence[Span]) -> Iterator[Scope]:
+    """Counts, percentages and signs: "0/12 nodes with", "necrosis 0 %", "LVI (-)"."""
+    for match in _COUNT.finditer(text, clause.start, clause.end):
+        count = Span(*match.span())
+        scopes = [] if _is_answered(count, answered) else list(_reach_counted(text, clause, count))
+        yield from scopes or _reach_phrase(text, clause, count)
+    for match in _DATED.finditer(text, clause.start, clause.end):
+        start = _find_backward_start(text, clause.start, match.start())
+        yield Scope(start, match.start(), Status.HISTORICAL, Span(*match.span()))
+    for pattern in (_PERCENT, _SIGN):
+        for match in pattern.finditer(text, clause.start, clause.end):
+            yield from _reach_phrase(text, clause, Span(*match.span()))
+            if pattern is _PERCENT and not re.compile(r"\s+of\b").match(text, match.end()):
+                end = _find_forward_end(text, match.end(), min(clause.end, match.end() + 60), Status.UNCERTAIN)
+                yield Scope(match.end(), end, Status.NEGATED, Span(*match.span()), spares_sites=True)
+
+
+def _reach_phrase(text: str, clause: Span, sign: Span) -> Iterator[Scope]:
+    """Back to where the phrase begins that a sign or count closes."""
+    start = max(clause.start, sign.start - 80)
+    before = text[start : sign.start].rstrip("( :=-")
+    end = start + len(before)
+    ends = [match.end() for match in _PHRASE_END.finditer(text, start, end)]
+    ends += [match.end() for match in load_reach().backward.finditer(text, start, end)]
+    start = max([start, *ends])
+    yield Scope(start, end, Status.NEGATED, sign, spares_sites=True)
+
+
+def _is_given(text: str, start: int, end: int) -> bool:
+    """Whether a subject is one that is there: "the tumor", "tumor cells"."""
+    subject = text[start:end]
+    return load_reach().definite.match(subject.lstrip()) is not None or subject.rstrip().endswith("cells")
 
 
 def _find_forward_end(text: str, start: int, limit: int, status: Status) -> int:
-    pattern = FORWARD_END if status == Status.NEGATED else SOFT_END
+    reach = load_reach()
+    pattern = reach.forward if status in {Status.NEGATED, Status.ELSEWHERE} else reach.soft
     match = pattern.search(text, start, limit)
-    return match.start() if match else limit
+    end = match.start() if match else limit
+    closing = _find_unopened(text, start, end)
+    return end if closing is None else closing
+
+
+def _find_unopened(text: str, start: int, end: int) -> int | None:
+    """A closing bracket that was opened before a stretch of text."""
+    depth = 0
+    for match in re.finditer(r"[()]", text[start:end]):
+        depth += 1 if match.group() == "(" else -1
+        if depth < 0:
+            return start + match.start()
+    return None
 
 
 def _find_backward_start(text: str, start: int, cue_start: int) -> int:
     """Back to a word that ends the reach, and over commas only where they part a list ("a, b and c are absent")."""
-    ends = [match.end() for match in _BACKWARD_END.finditer(text, start, cue_start)]
-    start = ends[-1] if ends else start
+    ends = [match.end() for match in load_reach().backward.finditer(text, start, cue_start)]
+    ends += [match.end() for match in re.compile(r":(?=\s*\w)").finditer(text, start, cue_start)]
+    start = max([start, *ends])
     comma = text.rfind(",", start, cue_start)
-    if comma >= 0 and not _LIST_WORD.search(text, comma, cue_start):
+    if comma >= 0 and not load_reach().list_word.search(text, comma, cue_start):
         return comma + 1
     return start
-
-
-_PART_END = re.compile(r"[;?!]")
-_VERB = re.compile(
-    r"\b(?:is|are|was|were|has|have|had|shows?|showed|reveals?|contains?|displays?|exhibits?|demonstrates?|extends?|"
-    r"invades?|infiltrates?|suggests?|remains?|appears?|does|do|did|arises?|involves?)\b"
-)
-_SEAM = re.compile(r",\s*(?:and\s+|or\s+)?|\s+and\s+")
-
-
-def split_statements(text: str) -> Iterator[Span]:
-    """Sentences and list items, cut at semicolons and question marks too, each with its end mark."""
-    for sentence in split_sentences(text):
-        start = sentence.start
-        for match in _PART_END.finditer(text, sentence.start, sentence.end):
-            yield Span(start, match.end())
-            start = match.end()
-        if start < sentence.end:
-            yield Span(start, sentence.end)
-
-
-def split_clauses(text: str, sentence: Span) -> Iterator[Span]:
-    """The clauses of a part of a lower-case text: cut at a comma or "and" with a verb of its own on either side."""
-    verbs = [match.start() for match in _VERB.finditer(text, sentence.start, sentence.end)]
-    seams = [match.span() for match in _SEAM.finditer(text, sentence.start, sentence.end)] if len(verbs) > 1 else []
-    start = sentence.start
-    for index, (left, right) in enumerate(seams):
-        following = seams[index + 1][0] if index + 1 < len(seams) else sentence.end
-        if _has_place_between(verbs, start, left) and _has_place_between(verbs, right, following):
-            yield Span(start, left)
-            start = right
-    yield Span(start, sentence.end)
-
-
-def _has_place_between(places: list[int], start: int, end: int) -> bool:
-    index = bisect_left(places, start)
-    return index < len(places) and places[index] < end

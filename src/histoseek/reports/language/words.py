@@ -91,3 +91,11 @@ def normalise_word(word: str) -> str:
     for pattern, spelling in _SPELLINGS:
         key = pattern.sub(spelling, key)
     return key
+
+
+def lower_in_place(text: str) -> str:
+    """A text in lower case, every letter at its place; the few that change their length with their case stay."""
+    lower = text.lower()
+    if len(lower) == len(text):
+        return lower
+    return "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)

@@ -67,8 +67,8 @@ def list_facts(text: str, vocabulary: Vocabulary) -> frozenset[str]:
 
 def _concepts(report: StructuredReport, vocabulary: Vocabulary) -> Iterator[str]:
     for mention in report.mentions:
-        concept_id, sign = mention.concept_id, _SIGNS[mention.status]
-        if vocabulary[concept_id].kind not in _KINDS:
+        concept_id, sign = mention.concept_id, _SIGNS.get(mention.status)
+        if sign is None or vocabulary[concept_id].kind not in _KINDS:
             continue
         denied = mention.status == Status.NEGATED
         related = vocabulary.find_descendants(concept_id) if denied else vocabulary.find_ancestors(concept_id)

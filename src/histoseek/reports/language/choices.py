@@ -1,0 +1,143 @@
+"""Options of a form to choose from: tick boxes ("[ ] present [x] absent") and plain lists ("present / absent")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from histoseek.reports.language.cues import match_answer
+from histoseek.reports.language.words import Span, lower_in_place
+
+_TICK = "[xX\u2713\u2714\u2717\u2718\u00d7]"
+_BOX = re.compile(
+    rf"(?P<ticked>\[\s?{_TICK}\s?\]|\(\s?{_TICK}\s?\)|[\u2611\u2612\u25a0\u2713\u2714]|(?<!\w)_{{1,6}}{_TICK}_{{1,6}}(?!\w))|"
+    r"(?P<empty>\[\s{0,3}_?\s{0,3}\]|\(\s{0,3}\)|[\u2610\u25a1]|(?<!\w)_{1,6}(?![\w_]))"
+)
+_LINE = re.compile(r"[^\n]+")
+_SEPARATOR = re.compile(r"\s*(?:/|,|;|\||\bor\b)\s*")
+_HINT = re.compile(
+    r"\(\s*(?:please\s+)?(?:select|check|choose|circle|mark|tick|specify)\b[^)\n]{0,60}\)\s*:?\s*", re.IGNORECASE
+)
+_LIST_LABEL_END = re.compile(r":|\?|\(|\s{2,}|\t")
+_LIST_END = re.compile(r"[.;)](?=\s|$)")
+_INNER = re.compile(r"[\w(].*[\w)%?+]|\w", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One of the things to choose from, without its box."""
+
+    place: Span
+    is_ticked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is asked ("Carcinoma") and the options, all of them without a tick in a list that nobody filled in."""
+
+    label: Span
+    options: tuple[Option, ...]
+
+
+def find_choices(text: str) -> tuple[Choice, ...]:
+    """The tick boxes of a text, and lists of options that are not chosen from, in order."""
+    return tuple(_find_choices(text))
+
+
+def skip_hint(text: str, start: int, end: int) -> int:
+    """Where an answer begins behind "(select one)"."""
+    match = _HINT.match(text, start, end)
+    return match.end() if match else start
+
+
+def _find_choices(text: str) -> Iterator[Choice]:
+    label: Span | None = None
+    options: list[Option] = []
+    before: Span | None = None
+    for line in _LINE.finditer(text):
+        boxes = list(_BOX.finditer(text, line.start(), line.end()))
+        if not boxes:
+            if label is not None and options:
+                yield Choice(label, tuple(options))
+            label, options = None, []
+            before = _strip(text, line.start(), line.end()) or before
+            yield from _find_list(text, line.start(), line.end())
+            continue
+        lead = _strip(text, line.start(), boxes[0].start())
+        own = _read_options(text, boxes, line.start(), line.end())
+        if lead is not None and _splits_lead(text, lead, boxes, line.end()):
+            lead, own = _read_trailing(text, lead, boxes)
+        if lead is not None:
+            if label is not None and options:
+                yield Choice(label, tuple(options))
+            label, options = lead, own
+        else:
+            label = label or before
+            options += own
+    if label is not None and options:
+        yield Choice(label, tuple(options))
+
+
+def _read_options(text: str, boxes: list[re.Match[str]], start: int, end: int) -> list[Option]:
+    """What stands behind each box."""
+    ends = [box.start() for box in boxes[1:]] + [end]
+    places = [(_strip(text, box.end(), last), box) for box, last in zip(boxes, ends, strict=True)]
+    return [Option(place, box["ticked"] is not None) for place, box in places if place is not None]
+
+
+def _splits_lead(text: str, lead: Span, boxes: list[re.Match[str]], end: int) -> bool:
+    """Whether boxes stand behind their options: "Necrosis: present [x] absent [ ]"."""
+    return _strip(text, boxes[-1].end(), end) is None and re.search(r"[:?]", text[lead.start : lead.end]) is not None
+
+
+def _read_trailing(text: str, lead: Span, boxes: list[re.Match[str]]) -> tuple[Span | None, list[Option]]:
+    cut = max(text.rfind(mark, lead.start, lead.end) for mark in ":?") + 1
+    starts = [cut, *(box.end() for box in boxes[:-1])]
+    places = [(_strip(text, start, box.start()), box) for start, box in zip(starts, boxes, strict=True)]
+    options = [Option(place, box["ticked"] is not None) for place, box in places if place is not None]
+    return _strip(text, lead.start, cut), options
+
+
+def _find_list(text: str, start: int, end: int) -> Iterator[Choice]:
+    """ "Necrosis: present / absent", "Type (select one): A / B / Other": what is asked, and that nothing is chosen."""
+    separator = _LIST_LABEL_END.search(text, start, end)
+    while separator is not None:
+        label = _strip(text, start, separator.start())
+        first = separator.end() - (1 if separator.group() == "(" else 0)
+        body = skip_hint(text, first, end)
+        options = _split_list(text, body + (text[body : body + 1] == "("), end)
+        if label is not None and options and _is_unchosen(text, options, body > first):
+            yield Choice(label, tuple(Option(place, False) for place in options))
+            return
+        separator = _LIST_LABEL_END.search(text, separator.end(), end)
+
+
+def _split_list(text: str, start: int, end: int) -> list[Span]:
+    stop = _LIST_END.search(text, start, end)
+    last = stop.start() if stop and text[stop.start()] != ")" else end
+    closing = text.find(")", start, last)
+    if closing >= 0 and "(" not in text[start:closing]:
+        last = closing
+    places, begin = [], start
+    for separator in _SEPARATOR.finditer(text, start, last):
+        places.append(_strip(text, begin, separator.start()))
+        begin = separator.end()
+    places.append(_strip(text, begin, last))
+    return [place for place in places if place is not None] if len(places) > 1 else []
+
+
+def _is_unchosen(text: str, options: list[Span], has_hint: bool) -> bool:
+    """Whether some options are yes and no at once, or are those of a form ("... / other (specify)")."""
+    lower = lower_in_place(text)
+    answers = [match_answer(lower, place.start, place.end) for place in options]
+    whole = [answer[1] for answer, place in zip(answers, options, strict=True) if answer and answer[0].end == place.end]
+    if len(whole) == len(options) and "yes" in whole and "no" in whole:
+        return True
+    return len(options) > 1 and (has_hint or any(answer and answer[1] == "choose" for answer in answers))
+
+
+def _strip(text: str, start: int, end: int) -> Span | None:
+    """A stretch without blanks, bullets and the marks at its ends; None where it holds no letter or digit."""
+    inner = _INNER.search(text, start, end)
+    return Span(inner.start(), inner.end()) if inner else None
