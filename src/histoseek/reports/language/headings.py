@@ -22,7 +22,11 @@ _MOST_MENDED_WORDS = 6
 _MENDED_LETTERS = 7
 _TWICE_MENDED_LETTERS = 11
 _JOINED_LETTERS = 7
+_LEAST_LETTERS = 4
+_MOST_CUT = 2
 _PARENTHESES = re.compile(r"\([^)]*\)")
+_LISTS = re.compile(r"[,;:]\s?\w")
+_EDGES = re.compile(r"^[^\w/]+|[\W_]+$")
 _NUMBER = re.compile(r"^(?:\d{1,2}|[ivx]{1,4}|[a-h])[.)]\s+")
 _TORN = re.compile(r"(?<=\w-)\s+(?=\w)")
 _LABEL = re.compile(r"\d{1,2}|[ivx]{1,4}|[a-z]")
@@ -39,7 +43,8 @@ class Headings:
     begins, ends: headings that may have any words behind or before them; forms, findings, nested, administrative:
     titles that open a section only in some places, or in none (`headings.toml` says which); lookalikes: words that
     are no heading, however near to one they are spelt; sites: where specimens come from;
-    handling: what is done to specimens; rows: how a row of a form begins; statements: what states a diagnosis.
+    handling: what is done to specimens; rows: how a row of a form begins; statements: what states a diagnosis;
+    numbered: headings that may have a number behind them ("ADDENDUM 1").
     """
 
     section_of: Mapping[str, SectionName]
@@ -57,6 +62,7 @@ class Headings:
     handling: re.Pattern[str]
     rows: re.Pattern[str]
     statements: re.Pattern[str]
+    numbered: frozenset[str]
     words: tuple[str, ...]
     joined: Mapping[str, SectionName]
 
@@ -65,27 +71,34 @@ class Headings:
 
         It is one of the file's headings, or begins or ends with one and has only qualifiers or headings of the same
         section beside it. A title in capitals may have any words before a heading of two words or more ("HOSPITAL X
-        CLINICAL HISTORY"). Lines of administration open none.
+        CLINICAL HISTORY"), and a history any words behind ("Clinical History as given by the surgeon"). Lines of
+        administration open none.
         """
         plain = normalise_title(title)
         if plain in self.administrative:
             return None
-        return self.section_of.get(plain) or self._find_core(plain.split(), title.isupper())
+        may_follow_others = title.isupper() and not _LISTS.search(title)
+        return self.section_of.get(plain) or self._find_core(plain.split(), may_follow_others)
 
-    def _find_core(self, words: list[str], is_upper: bool) -> SectionName | None:
+    def _find_core(self, words: list[str], may_follow_others: bool) -> SectionName | None:
         if len(words) > _MOST_WORDS:
             return None
-        while len(words) > 1 and _LABEL.fullmatch(words[-1]):
+        if opened := self._find_open_ended(words):
+            return opened
+        while len(words) > 1 and _LABEL.fullmatch(words[-1]) and (len(words) > 2 or words[0] in self.numbered):
             words = words[:-1]
         for length in range(len(words), 0, -1):
             for core, rest in ((words[-length:], words[:-length]), (words[:length], words[length:])):
                 section = self.section_of.get(" ".join(core))
                 if section is None:
                     continue
-                is_behind = is_upper and length > 1 and core == words[-length:] and not _NOT_BESIDE.intersection(rest)
-                if is_behind or all(self._may_stand_beside(word, section) for word in rest):
+                is_behind = (
+                    may_follow_others and length > 1 and core == words[-length:] and not _NOT_BESIDE.intersection(rest)
+                )
+                is_before = section == "history" and length > 1 and core == words[:length]
+                if is_behind or is_before or all(self._may_stand_beside(word, section) for word in rest):
                     return section
-        return self._find_open_ended(words)
+        return None
 
     def _may_stand_beside(self, word: str, section: SectionName) -> bool:
         return word in self.qualifiers or self.section_of.get(word) == section
@@ -111,6 +124,8 @@ class Headings:
         if any(word in self.lookalikes for word in words):
             return None
         mended = [_mend_word(word, self.words) for word in words]
+        if mended[0] is None and len(words) > 1:
+            mended[0] = _complete_word(words[0], self.words)
         if mended != words and None not in mended:
             return self._find_core([word for word in mended if word], False)
         return self._find_joined("".join(words))
@@ -133,7 +148,7 @@ class Headings:
 
 def normalise_title(title: str) -> str:
     """A title in lower case without marks, numbering and what stands in parentheses."""
-    plain = _PARENTHESES.sub("", title).strip(" \t#*_=-:.,;\u2022\u00b7").lower()
+    plain = _EDGES.sub("", _PARENTHESES.sub("", title)).lower()
     plain = _TORN.sub("", _NUMBER.sub("", plain))
     return " ".join(re.sub(r"[&/+,]", " and ", plain).split())
 
@@ -156,6 +171,15 @@ def _mend_word(word: str, heading_words: tuple[str, ...]) -> str | None:
 
 
 @lru_cache(maxsize=8192)
+def _complete_word(word: str, heading_words: tuple[str, ...]) -> str | None:
+    """The word of headings whose first letters were cut off at the edge of the page: "inical" is "clinical"."""
+    if len(word) < _LEAST_LETTERS:
+        return None
+    cut = (whole for whole in heading_words if whole.endswith(word) and len(whole) - len(word) <= _MOST_CUT)
+    return next(cut, None)
+
+
+@lru_cache(maxsize=8192)
 def _trace_glyphs(word: str) -> str:
     """A word with one letter for those that look alike on paper."""
     traced = word.lower().translate(_GLYPHS)
@@ -175,6 +199,7 @@ def load_headings() -> Headings:
     statements = "|".join(data["statements"]["patterns"])
     handling = "|".join(data["specimens"]["handling"])
     row_of, row_names = "|".join(data["specimens"]["row_of"]), "|".join(data["specimens"]["row_names"])
+    row_ends = "|".join(data["specimens"]["row_ends"])
     places = {name: frozenset(map(normalise_title, titles)) for name, titles in data["rows"].items()}
     words = {word for title in section_of for word in title.split()} | qualifiers
     return Headings(
@@ -188,8 +213,12 @@ def load_headings() -> Headings:
         specimen_names=re.compile(rf"\b(?:{names}|\w+(?:ectomy|ectomies|ektomie|ectomie))\b", re.IGNORECASE),
         sites=re.compile(rf"\b(?:{sites})(?:e?s|en)?\b", re.IGNORECASE),
         handling=re.compile(rf"\b(?:{handling})\b", re.IGNORECASE),
-        rows=re.compile(rf"\W*(?:(?:{row_of})\s+){{0,2}}(?:{row_names})\b[^:;\n]{{0,60}}[:;]", re.IGNORECASE),
+        rows=re.compile(
+            rf"\W*(?:(?:{row_of})\s+){{0,2}}(?:{row_names})\b[^:;\n]{{0,60}}[:;]|[^:;\n]{{0,60}}\b(?:{row_ends})\s?[:;]",
+            re.IGNORECASE,
+        ),
         statements=re.compile(statements, re.IGNORECASE),
+        numbered=frozenset(title for title, name in section_of.items() if name in ("addendum", "comment")),
         words=tuple(sorted(words)),
         joined={_trace_glyphs(re.sub(r"[\W_]", "", title)): name for title, name in section_of.items()},
     )

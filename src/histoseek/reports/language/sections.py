@@ -20,14 +20,21 @@ SECTION_PRECEDENCE: tuple[SectionName, ...] = (
 
 _LINE = re.compile(r"[^\n]+")
 _TITLED = re.compile(
-    r"[#*_=>.,'|~\u2022\u00b7\-\s]*+(?P<title>[^:\n]{2,90}?)(?:\s*+(?:\*\*|__)?\s*+:\**|\s{1,3}[-–]\s|(?<=[Nn]ote)\))"  # noqa: RUF001
+    r"[#*_=>.,'|~\u2022\u00b7\-\s]*+(?P<title>[^:;\n]{2,90}?)"
+    r"(?:\s*+(?:\*\*|__)?\s*+[:;\u00b7]\**|\s{1,3}[-–]\s|(?<=[Nn]ote)\))"  # noqa: RUF001
 )
 _INSIDE = re.compile(
-    r"(?<=[.;:)!?])\s+(?P<title>[A-ZÄÖÜ][^.:;\n]{2,50}):|(?<=[\s_])(?P<caps>[A-ZÄÖÜ][A-ZÄÖÜ&/ -]{3,60}):"
+    r"(?<=[.;:)!?])\s+(?P<title>[A-ZÄÖÜ][^.:;\n]{2,50}):|(?<=[\s_:])(?P<caps>[A-ZÄÖÜ][A-ZÄÖÜ&/ -]{3,60}):"
+)
+_LEADING = re.compile(
+    r"\W*(?:(?P<caps>[A-ZÄÖÜ][A-ZÄÖÜ/& -]{3,40}[A-ZÄÖÜ])(?=\s{2}|\.\s|\s?[(\"“]|\s[A-Z][a-z]|[a-z])"
+    r"|(?P<title>[A-Z][a-z]+(?: (?:and |of )?[A-Z][a-z]+){1,3}?)(?=\s[a-z(#\"“]|\"|\s{2}|\s[A-Z]{2})"
+    r"|(?P<plain>[A-Z][a-z]+ [a-z]+)(?=\s\())"
 )
 _MARKED = re.compile(r"\s*(?:#+\s|\*\*|__|==)")
 _LONGEST_TITLE = 120
 _SHORT_TITLE_WORDS = 4
+_LONE_TITLES = ("DIAGNOSIS", "DIAGNOSES", "COMMENT", "ADDENDUM")
 _JOINED_WORDS = 2
 _SPECIMEN_LIST = re.compile(r"specimen|tissue|source|material|sample", re.IGNORECASE)
 _HOLDS_FIELDS: tuple[SectionName, ...] = ("diagnosis", "microscopy", "gross", "ancillary", "addendum", "comment")
@@ -135,12 +142,11 @@ def _add_unheaded(text: str, headings: list[_Heading], words: Headings) -> Itera
         heading.name == "diagnosis" and text[heading.body : end].strip()
         for heading, end in zip(headings, ends, strict=True)
     )
-    has_prose = any(heading.name in ("microscopy", "gross") for heading in headings)
     for heading, end in zip(headings, ends, strict=True):
         is_lead = not heading.title
         start = None
         if heading.name == "other" and (is_lead or (not has_diagnosis and _lists_specimens(heading))):
-            named = has_diagnosis or has_prose or not is_lead
+            named = has_diagnosis or not is_lead
             start = find_unheaded_diagnosis(text, heading.body, end, words, named=named)
         if start is None or not (is_lead or words.statements.search(text, start, end)):
             yield heading
@@ -258,15 +264,35 @@ def _find_line_headings(line: re.Match[str], words: Headings) -> Iterator[_Headi
         is_alone = not text[behind:].strip(" *_")
         behind = len(text) if is_alone else behind
         yield _Heading(name, title_match["title"].strip(" *_"), line.start(), line.start() + behind, is_alone)
+        if title := text[behind:].strip(" \t*_"):
+            inner = words.section_of.get(normalise_title(title)) if title.isupper() else None
+            if inner and inner != "other":
+                place = line.start() + text.index(title, behind)
+                yield _Heading(inner, title, place, line.end(), True)
+                return
     elif _may_be_title(text) and (name := _read_title(text, words, is_alone=True)):
         yield _Heading(name, text.strip(" #*_=:-\t"), line.start(), line.end(), True)
         return
+    elif leading := _find_leading_heading(text, words):
+        name, title, behind = leading
+        yield _Heading(name, title, line.start(), line.start() + behind)
     for match in _INSIDE.finditer(text, behind):
         kind = "title" if match["title"] else "caps"
         inner = words.find_section(match[kind])
         if inner and inner != "other":
             place = line.start() + match.start(kind)
             yield _Heading(inner, match[kind], place, line.start() + match.end(), is_inside=True)
+
+
+def _find_leading_heading(text: str, words: Headings) -> tuple[SectionName, str, int] | None:
+    """A heading that lost its colon, with the offset behind it: "GROSS DESCRIPTION   Received fresh"."""
+    match = _LEADING.match(text)
+    if not match or match.lastgroup is None:
+        return None
+    title = match[match.lastgroup].strip()
+    is_known = normalise_title(title) in words.section_of and (" " in title or title in _LONE_TITLES)
+    name = words.find_section(title) if is_known else None
+    return (name, title, match.end()) if name and name != "other" else None
 
 
 def _read_title(title: str, words: Headings, *, is_alone: bool = False) -> SectionName | None:

@@ -15,10 +15,10 @@ from histoseek.reports.language.headings import Headings, SectionName
 
 _LABEL = r"(?:\d{1,2}|[IVX]{1,5}|[A-Z])"
 _LABELS = (
-    rf"{_LABEL}(?:[.)]?\s{{0,2}}(?:,|&|\+|/|-|–|\b(?:and|AND|to|und|bis|et|en)\b)\s{{0,2}}\(?{_LABEL}(?![\w'])){{0,12}}"  # noqa: RUF001
+    rf"{_LABEL}(?:[.)]?\s{{0,2}}(?:,|&|\+|-|–|\b(?:and|AND|to|und|bis|et|en)\b)\s{{0,2}}\(?{_LABEL}(?![\w'])){{0,12}}"  # noqa: RUF001
 )
 _BARE = re.compile(
-    rf"[ \t]{{0,20}}(?:[-*•][ \t]{{0,4}})?[(\[]?(?P<label>{_LABELS})"
+    rf"[ \t]{{0,20}}(?:[-*•][ \t]{{0,4}})?[(\[]?(?P<label>{_LABELS})(?:/[\dI]{{1,2}}(?=[.)]))?"
     r"(?:[ \t]?[.)\]]{1,2}:?|[ \t]?:|[ \t][-–][ \t]?(?=[\"“']))"  # noqa: RUF001
     r"(?=\s|[A-Z\"“'(\[]|$)[ \t]*(?P<rest>[^\n]*)"
 )
@@ -28,6 +28,7 @@ _INSIDE = re.compile(
 )
 _ITEM = re.compile(r"(?<!\w)(?:\d{1,2}|[IVX]{2,5}|[A-Z])(?!\w)")
 _RANGE = re.compile(r"(?:-|–|\b(?:to|bis)\b)")  # noqa: RUF001
+_VERB = re.compile(r"\b(?:is|are|was|were|involves?|shows?|measures?|extends?|has|have|seen)\b", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")
 _FEWEST_LETTERS = 3
 _NAMING_CHARACTERS = 160
@@ -37,6 +38,7 @@ _NAMED_BELOW = 40
 _LONGEST_TITLE = 60
 _QUOTES = ("'", '"', "(", "“")
 _LONGEST_RANGE = 26
+_WIDEST_GAP = 3
 _LISTING: tuple[SectionName, ...] = ("history",)
 _RUNNING_TEXT: tuple[SectionName, ...] = ("comment", "ancillary", "addendum")
 
@@ -50,14 +52,15 @@ class _Scheme(Enum):
 class _Evidence(Enum):
     """How sure a label is one of a specimen, in points.
 
-    WORD: behind "Part"; LISTED: among the specimens submitted; NAMED: before a site or how the specimen was taken;
-    TITLED: before what may be a site; ROW: before a row of a form.
+    WORD: behind "Part"; LISTED: among the specimens submitted; NAMED: before how the specimen was taken;
+    SITED: before a site; TITLED: before what may be one; ROW: before a row of a form.
     """
 
     WORD = 4.0
-    LISTED = 2.0
-    NAMED = 1.5
-    TITLED = 0.75
+    LISTED = 2.5
+    NAMED = 2.0
+    SITED = 1.0
+    TITLED = 0.5
     PLAIN = 0.1
     ROW = -0.5
 
@@ -127,7 +130,9 @@ def _make_word_pattern(words: Headings) -> re.Pattern[str]:
     verbs = "is|are|was|were|consists|shows|labell?ed|submitted|received|designated"
     ends = rf"(?=\s{{0,2}}(?:\([^)\n]{{0,60}}\)\s{{0,2}})?(?:[:.)\]\-–·,;]|$|(?:{verbs})\b))"  # noqa: RUF001
     before = r"(?:^[ \t#*•_-]{0,20}[(\[]?|(?<=[.:;_]) ?|(?<=\s\s))"
-    return re.compile(rf"{before}(?P<word>(?:{names})s?{number}\s{{0,2}}{label}{ends})(?P<rest>[^\n]*)", re.I | re.M)
+    return re.compile(
+        rf"{before}(?P<word>(?:{names})(?:s?(?=[\s#({{\[]){number}\s{{0,2}}|(?=\d)){label}{ends})", re.I | re.M
+    )
 
 
 def _find_candidates(
@@ -162,7 +167,7 @@ def _find_line_candidates(
 
 def _make_candidate(written: str, start: int, evidence: _Evidence, is_inside: bool) -> Iterator[_Candidate]:
     """A candidate for each scheme that its label may belong to: "I" is a letter and a numeral."""
-    label = " ".join(written.split())
+    label = " ".join(re.sub(r"(?<!\d)0(?=\d)", "", written).split())
     items = _ITEM.findall(label)
     if not items:
         return
@@ -184,7 +189,7 @@ def _weigh(rest: str, below: str, span: SectionSpan, words: Headings) -> _Eviden
     named_in = f"{title} {below[:_NAMED_BELOW]}" if title.isupper() else title
     if span.lists_specimens:
         return _Evidence.LISTED
-    if words.names_specimen(named_in) and (has_site or ":" in rest):
+    if words.names_specimen(named_in) and (has_site or ":" in rest or title[:1] in _QUOTES):
         return _Evidence.NAMED
     if span.name == "gross" and (title[:1] in _QUOTES or words.handling.search(title)):
         return _Evidence.NAMED
@@ -194,10 +199,10 @@ def _weigh(rest: str, below: str, span: SectionSpan, words: Headings) -> _Eviden
 def _weigh_title(title: str, head: str, has_site: bool, words: Headings) -> _Evidence:
     """The evidence of a title that names no procedure: a site before a colon, not a finding."""
     is_title = title[len(head) : len(head) + 1] in (":", ";") or title[:1] in _QUOTES
-    if words.statements.search(" ".join(head.split()[:_STATING_WORDS])):
+    if words.statements.search(" ".join(head.split()[:_STATING_WORDS])) or _VERB.search(head):
         return _Evidence.PLAIN
     if has_site:
-        return _Evidence.NAMED if is_title else _Evidence.TITLED
+        return _Evidence.SITED if is_title else _Evidence.TITLED
     return _Evidence.TITLED if is_title and len(head) < _LONGEST_TITLE else _Evidence.PLAIN
 
 
@@ -217,15 +222,21 @@ def _choose_scheme(candidates: Sequence[_Candidate]) -> _Scheme | None:
         for rank in {candidate.first, candidate.last}:
             ranks[rank] = max(ranks.get(rank, 0.0), candidate.evidence.value)
         firsts.setdefault(candidate.scheme, candidate.start)
-    scores = {scheme: sum(ranks.values()) for scheme, ranks in best.items() if _is_plausible(scheme, ranks)}
+    scores = {scheme: _score(ranks) for scheme, ranks in best.items() if _is_plausible(scheme, ranks)}
     return max(scores, key=lambda scheme: (scores[scheme], -firsts[scheme]), default=None)
+
+
+def _score(ranks: dict[int, float]) -> float:
+    """The evidence of all labels; less where the first label is no specimen, as in a list that goes on from another."""
+    total = sum(ranks.values())
+    return total if ranks.get(1, 0.0) >= _Evidence.TITLED.value else total / 2
 
 
 def _is_plausible(scheme: _Scheme, ranks: dict[int, float]) -> bool:
     strongest = max(ranks.values(), default=0.0)
     if sum(ranks.values()) <= 0:
         return False
-    if strongest >= _Evidence.NAMED.value:
+    if strongest >= _Evidence.NAMED.value or (strongest >= _Evidence.SITED.value and len(ranks) > 1):
         return scheme is not _Scheme.NUMERALS or len(ranks) > 1 or strongest >= _Evidence.WORD.value
     return strongest >= _Evidence.TITLED.value and {1, 2} <= ranks.keys() and scheme is not _Scheme.NUMERALS
 
@@ -236,10 +247,13 @@ def _list_known(groups: Sequence[Sequence[_Candidate]], scheme: _Scheme) -> set[
     known = {
         rank
         for candidate in candidates
-        if candidate.evidence.value >= _Evidence.NAMED.value
+        if candidate.evidence.value >= _Evidence.SITED.value
         for rank in range(candidate.first, min(candidate.last, candidate.first + _LONGEST_RANGE) + 1)
     }
-    return known or {1}
+    for rank in {candidate.first for candidate in candidates} - known:
+        if rank + 1 in known and (rank == 1 or rank - 1 in known):
+            known.add(rank)
+    return {rank for rank in known if rank <= _WIDEST_GAP or known & {*range(rank - _WIDEST_GAP, rank)}} or {1}
 
 
 def _accept(
@@ -250,7 +264,7 @@ def _accept(
     for candidate in group:
         strongest[candidate.first] = max(strongest.get(candidate.first, -1.0), candidate.evidence.value)
     is_list = span.name in _LISTING or (span.name in _RUNNING_TEXT and scheme is not _Scheme.LETTERS)
-    least = _Evidence.NAMED if is_list else _Evidence.PLAIN
+    least = _Evidence.SITED if is_list else _Evidence.PLAIN
     runs_on = scheme is _Scheme.LETTERS and {1, 2} <= {candidate.first for candidate in group}
     for candidate in group:
         weight = candidate.evidence.value
@@ -259,6 +273,7 @@ def _accept(
             continue
         follows = last < candidate.first <= last + 2
         is_next = follows and (weight >= _Evidence.TITLED.value or runs_on or (scheme is _Scheme.LETTERS and last > 0))
+        is_next = is_next or (candidate.first == 1 and last == 0 and strongest.get(2, 0.0) >= _Evidence.TITLED.value)
         is_group = candidate.last > candidate.first and candidate.first <= last
         if candidate.is_inside and not is_word and candidate.first != last + 1:
             continue
