@@ -62,6 +62,21 @@ def test_check_in_json(folder: Path) -> None:
     assert "Quisenberry" not in done.stdout
 
 
+def test_check_counts_mends_and_poor_reports_and_lists_mends_when_asked(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Colon, biopsy: lnvasive adenocarci noma.\nPage 1 of 2\nGrade Ill.")
+    (tmp_path / "b.txt").write_text("See the other form.")
+    done = histoseek("reports", "check", tmp_path)
+    assert "mended before reading: confused letters in 1, page furniture in 1, torn word in 1" in done.stdout
+    assert "of poor quality: 1 of 2 reports\npoor: b (no diagnosis)" in done.stdout
+    assert "adenocarci" not in done.stdout
+    listed = histoseek("reports", "check", tmp_path, "--mends").stdout
+    assert "a: torn word: 'adenocarci noma' -> 'adenocarcinoma'" in listed
+    assert "a: page furniture: 'Page 1 of 2' -> nothing" in listed
+    assert json.loads(histoseek("reports", "check", tmp_path, "--json").stdout)["mends"] == []
+    found = json.loads(histoseek("reports", "check", tmp_path, "--mends", "--json").stdout)
+    assert {"report_id": "a", "original": "Ill", "mended": "III", "reason": "confused letters"} in found["mends"]
+
+
 def test_check_refuses_what_indexing_would(folder: Path) -> None:
     assert "binary data" in refused("reports", "check", folder / "reports" / "scan.txt")
     unknown = refused("reports", "check", folder / "reports", "--report-columns", "Fall=txt")

@@ -24,8 +24,9 @@ def make_analyser_mark() -> str:
 
 @lru_cache(maxsize=4096)
 def read_report(text: str) -> tuple[str, tuple[str, ...]]:
-    """A report's tokens, parted and enclosed by blanks, and its facts."""
+    """A report's tokens, parted and enclosed by blanks, and its facts, of which one is its quality."""
     from histoseek.reports.concepts.vocabulary import load_vocabulary
+    from histoseek.reports.facts.quality import judge_quality
     from histoseek.reports.facts.report_facts import list_facts
     from histoseek.reports.facts.structured import extract_facts
     from histoseek.reports.index.analyser import analyse
@@ -33,7 +34,8 @@ def read_report(text: str) -> tuple[str, tuple[str, ...]]:
     vocabulary = load_vocabulary()
     read = extract_facts(text, vocabulary)
     tokens = (term.token for term in analyse(text, read, vocabulary))
-    return f" {' '.join(tokens)} ", list_facts(read, vocabulary)
+    quality = f"quality:{judge_quality(text, read, vocabulary).value}"
+    return f" {' '.join(tokens)} ", (*list_facts(read, vocabulary), quality)
 
 
 def split_windows(text: str, context_tokens: int) -> tuple[str, ...]:

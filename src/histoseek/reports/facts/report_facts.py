@@ -19,7 +19,7 @@ CONCEPT_FIELDS = ("organ", "anatomy", "tissue", "procedure", "laterality", "diag
 """Fields whose values are ids of concepts; `organ` is where the specimen is from, `anatomy` any organ that is named."""
 
 VALUE_FIELDS = (
-    *("grade", "nottingham", "differentiation", "gleason", "gradegroup", "stage", "margin", "nodes"),
+    *("grade", "nottingham", "differentiation", "gleason", "gradegroup", "stage", "margin", "nodes", "quality"),
     *(basis + axis for axis in "tnm" for basis in ("", "p", "c")),
     *("l", "v", "pni", "r"),
 )

@@ -15,7 +15,7 @@ from histoseek.reports.language.words import Span
 _LINE = re.compile(r"[^\n]+\n?")
 _BARS = re.compile(r"(?<!\w)[Ili1|!][Ili1|!\[\]/\\.:'\u00a6 ]{5,}(?!\w)")
 _BAR_LETTERS, _BAR_SIGNS = frozenset("Ili|!"), frozenset("Ili1|!")
-_FEWEST_BARS, _LONGEST_NUMERAL = 7, 3
+_FEWEST_BARS, _LONGEST_NUMERAL, _MOSTLY = 7, 3, 0.75
 _PIECE_END = re.compile(r"(?<=[.!?:])[ \t]*\n\s*|(?<=[.!?])\s+(?=[A-Z\"(])|\n\s*\n|\n(?=\s*[^a-z\s])")
 _WRAPPED_AT = 50
 _BARCODE = r"(?<![\w-])[A-Z]{2,8}(?:-[A-Z0-9]{1,8}){2,6}(?![\w-])"
@@ -74,7 +74,11 @@ def split_pieces(text: str) -> Iterator[tuple[Span, str]]:
 def find_furniture(text: str, boilerplate: Collection[str] = frozenset()) -> list[Mend]:
     """All furniture of a text in order, none overlapping; boilerplate: the archive's own (`normalise_piece`)."""
     rules = load_furniture_rules()
-    marks = [*_find_bars(text), *(Span(*match.span()) for match in rules.marks.finditer(text))]
+    marks = [
+        *_find_bars(text),
+        *_find_lines_of_bars(text),
+        *(Span(*match.span()) for match in rules.marks.finditer(text)),
+    ]
     pages = [Span(*match.span()) for match in rules.stretches.finditer(text)]
     places = [(span, MendReason.SCANNING) for span in (*marks, *_find_lines_of_scanning(text, marks, rules))]
     places += [(span, MendReason.FURNITURE) for span in (*pages, *_find_lines(text, rules))]
@@ -104,6 +108,16 @@ def _find_bars(text: str) -> Iterator[Span]:
         is_long = max(map(len, tokens), default=0) > _LONGEST_NUMERAL or len(tokens) >= 5 or "|" in match.group()
         if bars >= _FEWEST_BARS and 2 * letters >= bars and is_long:
             yield Span(match.start(), match.start() + len(match.group().rstrip()))
+
+
+def _find_lines_of_bars(text: str) -> Iterator[Span]:
+    """Lines of bars with some other signs among them."""
+    for match in _LINE.finditer(text):
+        signs = "".join(match.group().split())
+        bars = sum(map(signs.count, _BAR_SIGNS))
+        letters = bars - signs.count("1")
+        if bars >= 2 * _FEWEST_BARS and bars > _MOSTLY * len(signs) and letters * 2 >= bars:
+            yield Span(*match.span())
 
 
 def _find_boilerplate(text: str, boilerplate: Collection[str], rules: FurnitureRules) -> Iterator[Span]:

@@ -23,6 +23,10 @@ class MendReason(StrEnum):
     MISSPELT = "misspelt word"
 
 
+REMOVING = frozenset((MendReason.SCANNING, MendReason.FURNITURE, MendReason.BOILERPLATE))
+"""Reasons to take a stretch out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Edit:
     """text replaces what stands at a place, nothing where it is empty."""
