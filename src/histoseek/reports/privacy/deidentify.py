@@ -19,12 +19,21 @@ from histoseek.reports.privacy.identifiers.known import find_known_ids, find_kno
 from histoseek.reports.privacy.identifiers.labels import Label, find_labels
 from histoseek.reports.privacy.identifiers.name_tokens import NameToken, tokenise
 from histoseek.reports.privacy.identifiers.names import find_names
-from histoseek.reports.privacy.identifiers.numbers import find_labelled_number, find_numbers
+from histoseek.reports.privacy.identifiers.numbers import (
+    find_labelled_groups,
+    find_labelled_number,
+    find_labelled_plate,
+    find_numbers,
+)
 from histoseek.reports.privacy.identifiers.places import find_labelled_place, find_places
+from histoseek.reports.privacy.identifiers.research_ids import find_research_ids
 from histoseek.reports.privacy.identifiers.scripts import find_in_scripts
+from histoseek.reports.privacy.identifiers.word_dates import find_word_dates
 
 _LABEL_RULES = {
     "id": find_labelled_number,
+    "number": find_labelled_groups,
+    "plate": find_labelled_plate,
     "phone": find_labelled_phone,
     "date": find_labelled_date,
     "address": find_labelled_place,
@@ -128,7 +137,9 @@ def _find_identifiers(text: str, known: KnownIdentifiers) -> Iterator[Identifier
     yield from find_contacts(text)
     yield from find_ages(text)
     yield from find_dates(text)
+    yield from find_word_dates(text, tokens)
     yield from find_numbers(text)
+    yield from find_research_ids(text)
     yield from find_places(text)
     yield from find_in_scripts(text)
     yield from _find_labelled(text, tokens, labels)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from histoseek.reports.privacy.identifiers.identifier_kinds import Identifier, IdentifierKind
 from histoseek.reports.privacy.identifiers.labels import Label
+from histoseek.reports.privacy.identifiers.languages import list_phrases
+from histoseek.reports.privacy.identifiers.lexicon import fold
 from histoseek.reports.privacy.identifiers.name_tokens import NameToken
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}+\s?@\s?[^\W_](?:[\w-]{0,62}\.){1,6}[^\W\d_]{2,24}(?![\w@])")
@@ -23,10 +25,18 @@ _PHONES = tuple(
         r"(?<!\w)(?:\+|00)[1-9]\d{0,2}[ ./-]?(?:\(0\)[ ]?)?\d{1,5}(?:[ ./-]{1,3}\d{2,8}){1,5}(?!\w)",
         r"(?<![\w.,-])0\d(?:[ .]\d{2}){4}(?![\w]|[.,]\d)",
         r"(?<![\w.,-])0\d{1,4}[ ]?[/-][ ]?\d{5,9}(?![\w-]|[.,]\d)",
+        r"(?<![\w.,-])(?:0\d{1,4}|\(0\d{1,4}\))[ ]\d{3,4}[ ]\d{3,4}(?![\w-]|[.,]\d)",
+        r"(?<![\w.,-])0\d{2}(?:\.\d{2}){4}(?!\w|[.,]\d)|(?<![\w.,-])0\d(?:\.\d{2}){4}(?!\w|[.,]\d)",
+        r"(?<![\w.,-])07\d{3}[ ]\d{6}(?![\w-]|[.,]\d)",
     )
 )
 _SENTENCE_MARKS = ".,;:!?)"
-_AFTER_LABEL = re.compile(r"[\s:.|#=]{0,6}(\(?\+?\d(?:[ ()./-]{0,3}\d){3,19}|(?<=\s)\d{4,6})(?!\w|[.,]\d)")
+_AFTER_LABEL = re.compile(
+    r"(?:[ ]?n[r°ºo]?\.)?[ :.|#=(]{0,6}(-?\(?\+?\d(?:[ ()./-]{0,3}\d){3,19}|(?<=\s)\d{4,6})(?!\w|[.,]\d|[ ]?(?:per|mm|cm|cells?|/)\b)"
+)
+_BARE = re.compile(r"[ ](?:\d{3,5})(?!\d|[ -]\d)")
+"""A short number without a colon, which "cell" and "portable" as words may stand before."""
+_EVERYDAY = frozenset(map(fold, list_phrases("labels", "everyday"))) | {"cell", "portable", "call", "mobile", "interno"}
 
 
 def find_contacts(text: str) -> Iterator[Identifier]:
@@ -45,6 +55,7 @@ def find_contacts(text: str) -> Iterator[Identifier]:
 
 def find_labelled_phone(text: str, tokens: list[NameToken], label: Label) -> Iterator[Identifier]:
     """The number after "Tel:", "Fax" and the like, four digits or more."""
-    match = _AFTER_LABEL.match(text, tokens[label.end - 1].end)
-    if match:
+    start = tokens[label.end - 1].end
+    match = _AFTER_LABEL.match(text, start)
+    if match and not (fold(label.phrase) in _EVERYDAY and _BARE.fullmatch(text, start, match.end())):
         yield Identifier(match.start(1), match.end(1), IdentifierKind.PHONE)

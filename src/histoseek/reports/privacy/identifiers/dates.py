@@ -8,12 +8,13 @@ from functools import lru_cache
 
 from histoseek.reports.privacy.identifiers.identifier_kinds import Identifier, IdentifierKind
 from histoseek.reports.privacy.identifiers.labels import Label
-from histoseek.reports.privacy.identifiers.lexicon import fold, read_words
+from histoseek.reports.privacy.identifiers.languages import list_phrases
+from histoseek.reports.privacy.identifiers.lexicon import fold
 from histoseek.reports.privacy.identifiers.name_tokens import NameToken
 
-_MONTHS = read_words("months.txt")
+_MONTHS = list_phrases("dates", "months")
 # Words of their own: taken for months only with a capital.
-_AMBIGUOUS = frozenset(("may", "mar", "mars", "mai", "march", "dec", "sep", "jan", "ago", "ene", "mei", "abr", "avr"))
+_AMBIGUOUS = frozenset(("may", "mar", "mars", "march", "dec", "sep", "jan", "ago", "ene", "abr", "avr"))
 _MONTH = "(?:" + "|".join(sorted(map(re.escape, _MONTHS), key=len, reverse=True)) + r")\b\.?"
 _YEAR = r"(?:19|20)\d{2}"
 _TIME = (
@@ -55,7 +56,16 @@ _CHINESE = re.compile(
     r"(?:\s?[\d一二三四五六七八九十]{1,3}\s?[日号號일])?"
 )
 _CHINESE_DAY = re.compile(r"(?<!\d)\d{1,2}\s?[月월]\s?\d{1,2}\s?[日号號일]")
-_PARTIAL = re.compile(r"[\s:.|=]{1,6}(\d{1,2}[/.-]\d{1,2}\.?)(?![\w/+-]|\.?\d|\s?(?:mm|cm|x|%|lymph|nodes?|cores?)\b)")
+_PARTIAL = re.compile(
+    r"[\s:.|=]{1,6}(\d{1,2}[/.-]\d{1,2}\.?)(?![\w/+-]|\.?\d|\s?(?:(?:mm|cm|x|lymph|nodes?|cores?)\b|%))"
+)
+# Labels that are a letter or a small word stand before blocks and counts too ("D 12-13", "on 3-4 levels").
+_SHORT_LABELS = frozenset(("b", "d", "t", "on", "since", "le", "el", "il", "am", "vom", "du", "del", "em", "den", "in"))
+_SHORT_PARTIAL = re.compile(
+    r"(?:[ ]?[:|=][ ]?|[ ])(\d{1,2}[/.]\d{1,2}\.?)"
+    r"(?![\w/+-]|\.?\d|\s?(?:(?:mm|cm|x)\b|%)|[ ](?:of|levels?|slides?|cores?|nodes?|lymph|parts?|der|des|caudal|cranial)\b"
+    r"|[ ][A-ZÄÖÜ][a-zäöü]{3,})"
+)
 _BIRTH_YEAR = re.compile(rf"[\s:.|=]{{1,6}}(?:in\s|im\sJahr\s|en\s)?({_YEAR})(?![\w/.-]\d|\d)")
 _BIRTH_LABELS = frozenset(
     map(
@@ -71,13 +81,31 @@ _BIRTH_LABELS = frozenset(
             "geboren",
             "geburtsdatum",
             "geboortedatum",
+            "nato",
+            "nata",
+            "nato il",
+            "nata il",
+            "né le",
+            "née le",
+            "date de naissance",
+            "fecha de nacimiento",
+            "nacimiento",
+            "data di nascita",
+            "data de nascimento",
+            "født",
+            "född",
+            "fædd",
+            "fæddur",
+            "syntynyt",
+            "syntymäaika",
         ),
     )
 )
-_LINE_START = re.compile(r"^\s{0,3}((?:0[1-9]|[12]\d|3[01])[-/](?:0[1-9]|1[0-2]))(?=[,:]\s)", re.MULTILINE)
+_LINE_START = re.compile(
+    r"^\s{0,3}((?:0[1-9]|[12]\d|3[01])(?:[-/](?:0[1-9]|1[0-2])(?=,\s)|/(?:0[1-9]|1[0-2])(?=:\s)))", re.MULTILINE
+)
 _WEEKDAY = re.compile(
-    r"(?<!\w)(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:mon|diens|donners|frei|sams)tag|mittwoch),?\s{1,2}$",
-    re.IGNORECASE,
+    rf"(?<!\w)(?:{'|'.join(map(re.escape, list_phrases('dates', 'weekdays')))}),?\s{{1,2}}$", re.IGNORECASE
 )
 _WITH_YEAR = re.compile(rf"[^\d:]{_YEAR}(?!\d)")
 _NUMBERS = str.maketrans("OolI", "0011")
@@ -99,8 +127,13 @@ def find_dates(text: str) -> Iterator[Identifier]:
 
 def find_labelled_date(text: str, tokens: list[NameToken], label: Label) -> Iterator[Identifier]:
     """The day and month, or after a word for birth the year, that follow a label."""
-    start = tokens[label.end - 1].end
-    patterns = (_PARTIAL, _BIRTH_YEAR) if fold(label.phrase) in _BIRTH_LABELS else (_PARTIAL,)
+    start, phrase = tokens[label.end - 1].end, fold(label.phrase)
+    if len(phrase) == 1 and ":" not in text[start : start + 3]:
+        return
+    if phrase in _SHORT_LABELS:
+        patterns: tuple[re.Pattern[str], ...] = (_SHORT_PARTIAL,)
+    else:
+        patterns = (_PARTIAL, _BIRTH_YEAR) if phrase in _BIRTH_LABELS else (_PARTIAL,)
     for pattern in patterns:
         match = pattern.match(text, start)
         if match and (pattern is _BIRTH_YEAR or _is_day_and_month(match.group(1))):

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from histoseek.reports.privacy.identifiers.lexicon import read_lines
+from histoseek.reports.privacy.identifiers.languages import list_phrases
 from histoseek.reports.privacy.identifiers.name_tokens import NameToken, tokenise
 
+LABEL_KINDS = ("name", "byline", "typist", "title", "id", "number", "plate", "phone", "date", "address", "institution")
 # Scans mix these up, also inside labels ("Pat1ent").
 _LOOKALIKES = str.maketrans("l10", "iio")
 
@@ -44,7 +45,9 @@ def find_labels(tokens: list[NameToken]) -> Iterator[Label]:
 
 
 def _make_key(token: NameToken) -> str:
-    return token.plain if token.plain.isdigit() else token.plain.translate(_LOOKALIKES)
+    """The folded word with what scans mix up made one; words of a letter or two would become others."""
+    is_exact = token.plain.isdigit() or len(token.plain) < 3
+    return token.plain if is_exact else token.plain.translate(_LOOKALIKES)
 
 
 def _select_longest(candidates: tuple[_Phrase, ...], keys: list[str], start: int) -> list[_Phrase]:
@@ -66,9 +69,8 @@ def _find_broken(
 @lru_cache(maxsize=1)
 def _load_phrases() -> dict[str, tuple[_Phrase, ...]]:
     by_first: dict[str, list[_Phrase]] = {}
-    for line in read_lines("labels.txt"):
-        announces, _, phrases = line.partition(" = ")
-        for phrase in phrases.split(" | "):
+    for announces in LABEL_KINDS:
+        for phrase in list_phrases("labels", announces):
             words = tuple(_make_key(token) for token in tokenise(phrase))
             if words:
                 by_first.setdefault(words[0], []).append(_Phrase(announces, phrase, words))

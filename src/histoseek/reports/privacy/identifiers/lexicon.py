@@ -1,4 +1,4 @@
-"""The packaged word lists: names, eponyms, ordinary words and labels, compared without case and accents."""
+"""The packaged word lists: names, eponyms and ordinary words, compared without case and accents."""
 
 from __future__ import annotations
 

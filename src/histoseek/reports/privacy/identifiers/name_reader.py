@@ -6,10 +6,13 @@ import re
 from dataclasses import dataclass
 
 from histoseek.reports.privacy.identifiers.lexicon import DEGREES, PARTICLES, SUFFIXES, Lexicon
+from histoseek.reports.privacy.identifiers.medical_words import is_medical, looks_medical
 from histoseek.reports.privacy.identifiers.name_tokens import NameToken, find_gap
 
 _LONGEST = 8
-_JOINS = re.compile(r"\.?[ ]?|\.-|\^{1,2}|-")
+_JOINS = re.compile(r"\.?[ ]?['\u2019]?|\.-|\^{1,2}|-")
+_VOWEL = re.compile(r"[aeiouyæøœþð]")
+_CAMEL = re.compile(r"[A-ZÀ-Þ][a-zß-ÿ]+")
 _COMMA = re.compile(r"[ ]?\.?,[ ]{0,3}")
 
 
@@ -55,20 +58,33 @@ class NameReader:
         return self._drop_particles(at, end)
 
     def is_name_like(self, token: NameToken) -> bool:
-        """Whether a capitalised word may be a name: listed, or not an ordinary word."""
+        """Whether a capitalised word may be a name: listed, or neither an ordinary word nor one of medicine."""
         if not token.is_capitalised or len(token.word) < 2 or self.is_degree(token):
             return False
-        return self.words.is_listed(token.plain) or not self.words.is_ordinary(token.plain)
+        return self.words.is_listed(token.plain) or not self.is_common(token)
 
     def is_proper(self, token: NameToken) -> bool:
-        """Whether a capitalised word is neither ordinary nor an eponym."""
+        """Whether a capitalised word is neither ordinary nor of medicine nor an eponym."""
         return (
             token.is_capitalised
             and len(token.word) > 1
             and not self.is_degree(token)
-            and not self.words.is_ordinary(token.plain)
+            and not self.is_common(token)
             and not self.words.is_eponym(token.plain)
         )
+
+    def is_certain(self, token: NameToken) -> bool:
+        """Whether a word is proper, has a vowel, and does not even look like one of reports, misread ones included."""
+        parts = _CAMEL.findall(token.word) if not token.is_all_caps else []
+        if len(parts) > 1 and all(
+            looks_medical(part.lower()) or self.words.is_ordinary(part.lower()) for part in parts
+        ):
+            return False
+        return self.is_proper(token) and bool(_VOWEL.search(token.plain)) and not looks_medical(token.plain)
+
+    def is_common(self, token: NameToken) -> bool:
+        """Whether a word is an ordinary one or one of medicine."""
+        return self.words.is_ordinary(token.plain) or is_medical(token.plain)
 
     def is_degree(self, token: NameToken) -> bool:
         """Whether a word is a degree after a name ("MD", "FRCPath")."""
@@ -91,7 +107,7 @@ class NameReader:
     def _leads_on(self, at: int) -> bool:
         """Whether a name follows the particle before token `at`, another particle between them or not."""
         for index in range(at, min(at + 2, len(self.tokens))):
-            if self.text_before(index) not in {" ", "-", "'", "\u2019", ". "}:
+            if self.text_before(index) not in {" ", "-", "'", "\u2019", ". ", " '", " \u2019", ". '"}:
                 return False
             if self.is_name_like(self.tokens[index]):
                 return True

@@ -6,22 +6,28 @@ import re
 from collections.abc import Iterator
 
 from histoseek.reports.privacy.identifiers.identifier_kinds import Identifier, IdentifierKind
+from histoseek.reports.privacy.identifiers.initials import find_initials
 from histoseek.reports.privacy.identifiers.labels import Label
-from histoseek.reports.privacy.identifiers.lexicon import PARTICLES, load_lexicon, read_words
+from histoseek.reports.privacy.identifiers.languages import list_phrases
+from histoseek.reports.privacy.identifiers.lexicon import PARTICLES, fold, load_lexicon, read_words
+from histoseek.reports.privacy.identifiers.medical_words import looks_medical
 from histoseek.reports.privacy.identifiers.name_reader import NameReader, find_span
 from histoseek.reports.privacy.identifiers.name_tokens import NameToken
 
 _MOST_TITLES = 4
 _MOST_NAMES = 12
-_LABEL_GAP = re.compile(r"[^\w\n]{0,12}[:|=][^\w]{0,12}|[^\w\n]{0,6}\t[^\w\n]{0,6}")
-_BYLINE_GAP = re.compile(r"[ ]{1,3}|[^\w]{0,3}[:,|][^\w]{0,12}|\s{0,4}\n\s{0,12}")
+_LABEL_GAP = re.compile(r"[^\w\n]{0,12}[:|=][^\w\n]{0,12}|[^\w\n]{0,6}\t[^\w\n]{0,6}")
+_BYLINE_GAP = re.compile(r"[ ]{1,3}|[^\w\n]{0,3}[:,|][^\w\n]{0,12}")
+_BELOW = re.compile(r"[^\w\n]{0,8}(?:\r?\n[^\w\n]{0,12}){1,3}")
+_LINE_REST = re.compile(r"[ ]*(?:$|[\r\n|\[(]|,[ ]{0,2}(?:[A-Z][A-Za-z]{0,2}\.?){1,4}(?![a-z])|[,;]?[ ]{1,3}\d|[ ]{2})")
+_LABEL_AGAIN = re.compile(r"[ ]?\.?[ ]?(?:[:#=]|No\b|NO\b)")
+_EPONYM_NOUN = re.compile(
+    r"['\u2019]?s?[ -]{1,2}(?i:disease|syndrome|nodule|tumou?r|stain|drain|catheter|line|clamp|rosette|cell|bod(?:y|ies)|gland|duct|node|fascia|"
+    r"space|ligament|score|grad(?:e|ing)|classification|system|index|level|method|criteri|fib(?:re|er)|sign|type|test|"
+    r"procedure|resection|reflex|triangle|pouch|lymphoma|sarcoma|thyroiditis|mucosa|o?esophagus|hernia|contracture|medium|fluid|solution)"
+)
 _TITLE_GAP = re.compile(r"[. ,]{0,3}[ ]|\.|[ ]")
 _NEXT_NAME = re.compile(r"[^\w\n]{0,4}[;/&][^\w\n]{0,3}")
-_INITIALS = re.compile(
-    r"[^\w\n]{0,8}[:|][ ]{0,3}((?:[A-Z]\.? ?){2,3}|[A-Z]{1,2}[a-z]{2,10}|[A-Z]{2,4}(?:/[A-Za-z]{2,4})?)(?=[ ]*"
-    r"(?:\n|$|[ ]{2}|\|))"
-)
-_TYPIST = re.compile(r"(?:^[ ]{0,4}|(?<=\.[ ]))([A-Z]{2,4}[ ]?[:/][ ]?[a-z]{2,4})(?=[ ]*(?:$|[ ,]\d))", re.MULTILINE)
 _CARETS = re.compile(r"(?<![\w^])([^\W\d_][\w' -]{0,40})\^([^\W\d_][\w'-]{0,40}\.?)(?:\^[^\W\d_]{1,20}\.?)?(?![\w-])")
 _QUOTED_NAME = re.compile(r'"([^\W\d_][^",\n\d]{1,40}, ?[^\W\d_][^",\n\d]{0,40})"')
 _JAR_LABEL = re.compile(r"(?i:labell?ed|marked|designated|identified)[^\"“”\n]{0,40}[\"“]")
@@ -38,7 +44,7 @@ def find_names(text: str, tokens: list[NameToken], labels: list[Label]) -> list[
     ]
     runs = [*strong, *_find_listed(reader), *_find_recurring(reader, strong)]
     identifiers = [Identifier(*find_span(tokens, first, end), IdentifierKind.NAME) for first, end in runs]
-    return [*identifiers, *_find_initials(reader, labels)]
+    return [*identifiers, *find_initials(reader, labels)]
 
 
 def _find_announced(reader: NameReader, labels: list[Label]) -> Iterator[tuple[int, int]]:
@@ -54,28 +60,93 @@ def _find_after_label(reader: NameReader, label: Label) -> Iterator[tuple[int, i
     has_colon = bool(_LABEL_GAP.fullmatch(between)) or (between == " (" and label.phrase.endswith("name"))
     gaps = {"name": _LABEL_GAP, "byline": _BYLINE_GAP, "title": _TITLE_GAP}
     if not has_colon and not gaps[label.kind].fullmatch(between):
-        yield from _find_listed_beside(reader, label, between)
-        return
-    if label.phrase == "i":
+        is_below = label.kind != "title" and label.phrase != "i" and _BELOW.fullmatch(between)
+        yield from _find_below(reader, label) if is_below else _find_beside(reader, label, between)
+    elif label.phrase == "i":
         yield from _find_undersigned(reader, label.end)
-        return
-    if label.kind == "title" and not _is_written_as_title(reader.tokens[label.first]):
-        return
+    elif label.kind != "title" or _is_title(reader, label):
+        yield from _find_on_line(reader, label, has_colon)
+
+
+def _find_on_line(reader: NameReader, label: Label, has_colon: bool) -> Iterator[tuple[int, int]]:
+    """The names behind a label on its line."""
     if label.kind == "name":
         yield from _find_behind_number(reader, label.end)
     first = _skip_titles(reader, label.end)
     for start, end in _read_names(reader, first, comma=has_colon):
-        is_bare = not has_colon and (first == label.end or len(reader.tokens[first - 1].word) > 4)
-        if not is_bare or label.kind == "name" or _is_person(reader, label, reader.tokens[start:end]):
+        is_titled = label.kind == "title" or first > label.end
+        if is_titled or _is_person(reader, label, start, end, has_colon):
             yield start, end
 
 
-def _is_person(reader: NameReader, label: Label, run: list[NameToken]) -> bool:
-    """Whether words behind a bare "reviewed by" or "Doctor" are a name; capitals need a listed name or two words."""
-    proper = [token for token in run if reader.is_proper(token)]
-    if any(token.is_all_caps for token in run) and len(label.phrase) > 4:
-        return len(proper) > 1 or any(reader.words.is_listed(token.plain) for token in proper)
-    return label.kind == "title" or bool(proper)
+def _is_person(reader: NameReader, label: Label, start: int, end: int, has_colon: bool) -> bool:
+    """Whether words behind a label without a title are a name: no word of reports, no label, no lone capitals."""
+    run = reader.tokens[start:end]
+    certain = [token for token in run if reader.is_certain(token)]
+    is_listed = any(reader.words.is_listed(token.plain) for token in run)
+    if _LABEL_AGAIN.match(reader.text, run[-1].end) or not (
+        certain or (is_listed and label.kind == "name" and has_colon)
+    ):
+        return False
+    if not has_colon and any(token.is_all_caps for token in run) and len(label.phrase) > 4:
+        return len(certain) > 1 or is_listed
+    return is_listed or len(run) > 1 or len(run[0].word) > (3 if run[0].is_all_caps else 1)
+
+
+def _find_below(reader: NameReader, label: Label) -> Iterator[tuple[int, int]]:
+    """The name on the line below a label, which must look like one: the label may be empty and the line another's."""
+    first = _skip_titles(reader, label.end)
+    for start, end in _read_names(reader, first, comma=True):
+        if not _is_name_line(reader, label, start, end, is_titled=first > label.end):
+            return
+        yield start, end
+
+
+def _is_name_line(reader: NameReader, label: Label, start: int, end: int, is_titled: bool) -> bool:
+    run = reader.tokens[start:end]
+    certain = [token for token in run if reader.is_certain(token)]
+    words = [token for token in run if len(token.word) > 1 and token.plain not in PARTICLES]
+    is_listed = any(reader.words.is_listed(token.plain) for token in words)
+    if not certain or any(looks_medical(token.plain) for token in words if not reader.words.is_listed(token.plain)):
+        return False
+    if is_titled:
+        return True
+    if not _LINE_REST.match(reader.text, run[-1].end):
+        return False
+    is_closing = label.kind == "byline" and not label.phrase.endswith((" by", " to", " of", " with"))
+    return is_listed or (len(words) > 1 and all(map(_is_spelt, words))) or (is_closing and len(run[0].word) > 2)
+
+
+def _is_spelt(token: NameToken) -> bool:
+    """Whether a word is written as names are, which debris of a scan is not: three letters or more, one capital or all."""
+    return len(token.word) > 2 and (
+        token.is_all_caps or token.word[1:].islower() or "-" in token.word or "'" in token.plain
+    )
+
+
+def _is_title(reader: NameReader, label: Label) -> bool:
+    """Whether a word is a title here: "Dr" and the like always, "Sister" or "MR" only before what can be nothing else."""
+    token, following = reader.tokens[label.first], reader.tokens[label.end]
+    if not _is_written_as_title(token) or ("ª" in label.phrase and "ª" not in token.word):
+        return False
+    if following.is_all_caps and len(following.word) < 4 and not reader.words.is_listed(following.plain):
+        return False
+    is_bare_capitals = (
+        label.phrase in _CODES
+        and token.is_all_caps
+        and "." not in reader.text_before(label.end)
+        and not following.is_all_caps
+    )
+    if is_bare_capitals and following.word[0].isupper():
+        return reader.words.is_listed(following.plain) or following.is_initial
+    if label.phrase.rstrip(".") in _PLAIN_TITLES or label.end - label.first > 1:
+        return True
+    end = reader.read_name(label.end, comma=False)
+    return (
+        end > label.end
+        and reader.is_certain(following)
+        and not _EPONYM_NOUN.match(reader.text, reader.tokens[end - 1].end)
+    )
 
 
 def _is_written_as_title(token: NameToken) -> bool:
@@ -88,20 +159,30 @@ def _find_behind_number(reader: NameReader, at: int) -> Iterator[tuple[int, int]
     if at + 1 < len(reader.tokens) and (not first.plain or any(mark.isdigit() for mark in first.word)):
         end = reader.read_name(at + 1, comma=True)
         run = reader.tokens[at + 1 : end]
-        if re.fullmatch(r"[ ,;:()]{1,4}", reader.text_before(at + 1)) and any(map(reader.is_proper, run)):
+        if re.fullmatch(r"[ ,;:()]{1,4}", reader.text_before(at + 1)) and any(
+            len(token.word) > 2 and reader.is_certain(token) for token in run
+        ):
             yield at + 1, end
 
 
-def _find_listed_beside(reader: NameReader, label: Label, between: str) -> Iterator[tuple[int, int]]:
-    """A listed name beside a label without a colon, or any name below a label on a line of its own."""
+def _find_beside(reader: NameReader, label: Label, between: str) -> Iterator[tuple[int, int]]:
+    """Behind a label without a colon: a listed name, or two words or more that can be nothing else."""
     token = reader.tokens[label.end]
-    if label.kind != "name" or len(label.phrase) < 4 or not reader.is_proper(token):
+    if label.kind != "name" or (len(label.phrase) < 4 and label.phrase not in _BEFORE_NAMES):
         return
-    is_below = "\n" in reader.text_before(label.first) or label.first == 0
-    if (is_below and re.fullmatch(r"[ ]?\r?\n[ ]{0,8}", between)) or (
-        reader.words.is_listed(token.plain) and re.fullmatch(r"[ ]{1,20}", between)
-    ):
-        yield label.end, reader.read_name(label.end, comma=True)
+    if not re.fullmatch(r"[ ]{1,20}", between):
+        return
+    end = reader.read_name(label.end, comma=True)
+    run = reader.tokens[label.end : end]
+    words = [word for word in run if len(word.word) > 1 and word.plain not in PARTICLES]
+    is_unlisted_name = (
+        label.phrase in _BEFORE_NAMES and all(map(reader.is_certain, words)) and all(map(_is_spelt, words))
+    )
+    is_followed = bool(words) and bool(
+        _LABEL_AGAIN.match(reader.text, run[-1].end) or _EPONYM_NOUN.match(reader.text, run[-1].end)
+    )
+    if words and not is_followed and (reader.words.is_listed(token.plain) or is_unlisted_name):
+        yield label.end, end
 
 
 def _find_undersigned(reader: NameReader, at: int) -> Iterator[tuple[int, int]]:
@@ -179,7 +260,8 @@ def _find_before_degrees(reader: NameReader) -> Iterator[tuple[int, int]]:
         if at + 1 < len(tokens) and tokens[at + 1].word[:5].isdigit():
             continue
         first = _walk_back(reader, at)
-        if at - first >= 2 or (at > first and reader.words.is_listed(tokens[first].plain)):
+        is_listed = any(reader.words.is_listed(token.plain) for token in tokens[first:at])
+        if is_listed or (at - first >= 2 and any(map(reader.is_certain, tokens[first:at]))):
             yield first, at
 
 
@@ -206,7 +288,7 @@ def _find_on_jar_labels(reader: NameReader) -> Iterator[tuple[int, int]]:
     for at, token in enumerate(reader.tokens):
         if token.start in starts:
             end = reader.read_name(at, comma=True)
-            proper = [word for word in reader.tokens[at:end] if reader.is_proper(word)]
+            proper = [word for word in reader.tokens[at:end] if reader.is_certain(word)]
             if len(proper) >= 2 or any(reader.words.is_listed(word.plain) for word in proper):
                 yield at, end
 
@@ -221,7 +303,8 @@ def _find_in_cells(reader: NameReader) -> Iterator[tuple[int, int]]:
                 continue
             end = reader.read_name(first, comma=True)
             proper = [word for word in reader.tokens[first:end] if reader.is_name_like(word)]
-            if len(proper) >= 2 and reader.tokens[end - 1].end >= match.end() - 3:
+            is_certain = any(reader.is_certain(word) for word in proper)
+            if len(proper) >= 2 and is_certain and reader.tokens[end - 1].end >= match.end() - 3:
                 yield first, end
 
 
@@ -241,7 +324,7 @@ def _find_listed_pair(reader: NameReader, at: int) -> Iterator[tuple[int, int]]:
         return
     end = reader.read_name(at, comma=False)
     names = [token for token in reader.tokens[at:end] if len(token.word) > 1 and token.plain not in PARTICLES]
-    if len(names) > 1 and _is_pair(reader, names):
+    if len(names) > 1 and _is_pair(reader, names) and not _EPONYM_NOUN.match(reader.text, reader.tokens[end - 1].end):
         yield at, end
 
 
@@ -257,7 +340,7 @@ def _is_pair(reader: NameReader, names: list[NameToken]) -> bool:
             and not any(words.is_ordinary(token.plain) for token in names)
         )
     if reader.is_proper(names[0]) and words.is_given_name(names[0].plain):
-        return words.is_surname(names[1].plain) or reader.is_proper(names[1])
+        return words.is_surname(names[1].plain) or reader.is_certain(names[1])
     return len(certain) == len(names) and len(listed_names) > 1
 
 
@@ -266,8 +349,9 @@ def _is_inverted(reader: NameReader, at: int, end: int) -> bool:
     for index in range(at + 1, end):
         if "," in reader.text_before(index):
             token = reader.tokens[index]
-            surname = reader.words.is_surname(reader.tokens[index - 1].plain)
-            return surname and reader.words.is_given_name(token.plain) and reader.is_proper(token)
+            surname = reader.tokens[index - 1]
+            is_surname = reader.words.is_surname(surname.plain) and not reader.words.is_eponym(surname.plain)
+            return is_surname and reader.words.is_given_name(token.plain) and reader.is_proper(token)
     return False
 
 
@@ -277,45 +361,60 @@ def _find_after_initials(reader: NameReader, at: int) -> Iterator[tuple[int, int
         return
     end = reader.read_name(at, comma=False)
     run = reader.tokens[at:end]
-    proper = [token for token in run if reader.is_proper(token)]
-    if end == at or not proper or not reader.text_before(at + 1).startswith("."):
+    proper = [token for token in run if reader.is_certain(token)]
+    if (
+        end == at
+        or not proper
+        or reader.text.startswith(" of ", run[-1].end)
+        or not reader.text_before(at + 1).startswith(".")
+    ):
         return
     initials = sum(token.is_initial for token in run)
-    has_two = initials >= 2 and len(proper) == 1 and not proper[0].is_all_caps
+    has_two = initials >= 2 and len(proper) == 1 and len(proper[0].word) > 2 and not proper[0].is_all_caps
     is_listed = any(reader.words.is_surname(token.plain) for token in proper) and len(proper) == len(run) - initials
     if has_two or is_listed:
         yield at, end
 
 
 def _find_recurring(reader: NameReader, strong: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Words of names found for certain, wherever they stand capitalised again."""
+    """Words of names found for certain, wherever they stand capitalised again, in the genitive or out of it."""
     certain_words = {
-        token.plain
+        stem
         for first, end in strong
         for token in reader.tokens[first:end]
-        if len(token.word) > 2 and token.plain not in PARTICLES and reader.is_proper(token)
+        if len(token.word) > 2 and token.plain not in PARTICLES and reader.is_certain(token)
+        for stem in _list_stems(token.plain)
     }
     for at, token in enumerate(reader.tokens):
-        if token.plain.removesuffix("'s") in certain_words and token.word[0].isupper():
-            first = _walk_back(reader, at + 1)
-            proper = all(
-                neighbour.is_initial or neighbour.plain in PARTICLES or reader.is_proper(neighbour)
-                for neighbour in reader.tokens[first:at]
-            )
-            yield first if proper else at, at + 1
+        if (
+            certain_words.isdisjoint(_list_stems(token.plain))
+            or not token.word[0].isupper()
+            or not reader.is_certain(token)
+        ):
+            continue
+        first = _walk_back(reader, at + 1)
+        proper = all(
+            neighbour.is_initial or neighbour.plain in PARTICLES or reader.is_proper(neighbour)
+            for neighbour in reader.tokens[first:at]
+        )
+        yield first if proper else at, at + 1
 
 
-def _find_initials(reader: NameReader, labels: list[Label]) -> Iterator[Identifier]:
-    """Initials after a label ("Transcribed by: MK") and the typist's line ("JS:mk")."""
-    for label in labels:
-        if label.kind in {"name", "byline"}:
-            match = _INITIALS.match(reader.text, reader.tokens[label.end - 1].end)
-            if match and not load_lexicon().is_ordinary(match.group(1).strip().lower()):
-                yield Identifier(match.start(1), match.start(1) + len(match.group(1).rstrip()), IdentifierKind.NAME)
-    for match in _TYPIST.finditer(reader.text):
-        yield Identifier(match.start(1), match.end(1), IdentifierKind.NAME)
+def _list_stems(word: str) -> tuple[str, ...]:
+    """A folded name as it stands and without the "'s" or, in long ones, the "s" of a genitive."""
+    stem = word.removesuffix("'s")
+    return (stem, stem[:-1]) if stem.endswith("s") and len(stem) > 5 else (stem,)
 
 
 _CONJUNCTIONS = frozenset(("and", "und", "et", "en", "y", "e"))
 _LOWER_TITLES = frozenset(("dhr", "mevr", "mevrouw", "meneer", "mw", "dr", "drs", "prof", "mr", "mrs", "ms"))
-_TITLES = frozenset(read_words("titles.txt"))
+_PLAIN_TITLES = frozenset(map(fold, read_words("titles.txt")))
+_TITLES = _PLAIN_TITLES | {phrase for phrase in map(fold, list_phrases("labels", "title")) if phrase.isalpha()}
+_CODES = frozenset(("mr", "ms", "dr", "sr"))
+_ENGLISH_PATIENT = frozenset(("patient", "paciente", "patiente"))
+_BEFORE_NAMES = frozenset(
+    (
+        "patient patientin patiente paciente paziente patiënt patiënte pasient potilas sjúklingur nafn née nee geborene "
+        "navn namn naam residente patolog læknir"
+    ).split()
+)

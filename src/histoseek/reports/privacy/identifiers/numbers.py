@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from histoseek.reports.privacy.identifiers.identifier_kinds import Identifier, IdentifierKind
 from histoseek.reports.privacy.identifiers.labels import Label
-from histoseek.reports.privacy.identifiers.lexicon import fold, read_words
+from histoseek.reports.privacy.identifiers.languages import list_phrases
+from histoseek.reports.privacy.identifiers.lexicon import fold
 from histoseek.reports.privacy.identifiers.name_tokens import NameToken
 
 _SHAPES = tuple(
@@ -22,11 +23,8 @@ _SHAPES = tuple(
         r"(?<![\w/-])[A-Z]{1,4}-(?:\d{2}|\d{4})-\d{3,9}(?![\w]|[-/.]\d)",
         # United States social security number
         r"(?<![\w.-])\d{3}[- ]\d{2}[- ]\d{4}(?![\w-]|[.,]\d)",
-        # Barcodes of The Cancer Genome Atlas, and universally unique identifiers
-        r"\bTCGA-[A-Z0-9]{2}-[A-Z0-9]{4}(?:-[A-Z0-9]{2,4}){0,5}(?:\.[0-9A-Fa-f-]{36})?",
-        r"(?<![\w-])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?:\.\w{1,5})?(?![\w-])",
         # Long runs of digits; positions in a genome stand after ":", "g." or "_"
-        r"(?<![\w.,:+/^-])\*?\d{7,20}\*?(?![\w%]|[.,]\d|\s?(?:cells?|bp|copies|reads|/)\b)",
+        r"(?<![\w.,:+/^-])\*?\d{7,20}\*?(?![\w%]|[.,]\d|\s?(?:cells?|bp|copies|reads|m?g|kg|m[lm]|/)\b)",
         r"(?<=\|)\d{4,20}(?=\^{2})",
         # Letters and a long run of digits
         r"(?<![\w.,:_-])[A-Z]{1,3}\d{7,14}(?!\w|[.,]\d)",
@@ -34,30 +32,73 @@ _SHAPES = tuple(
 )
 # NM_000546 and the like are of genes, rs121913529 of variants: neither starts at a word boundary with capitals only.
 _REFERENCE_SEQUENCE = re.compile(r"(?:NM|NP|NC|NG|ENST|ENSG|ENSP|COSM|COSV|LRG)[_\d]")
+_NUMBER_WORD = r"(?:\s?(?:n[or°º.]{0,2}|nº|num|nr|numero|number|id)(?!\w)\.?)?"
 _VALUE = re.compile(
-    r"(?:\s?(?:n[or°º]?|num|number|id)(?!\w)\.?)?[\s:.#=|*(/-]{0,8}"
-    r"((?:[A-Z]{1,3}[ ](?=\d{2}-))?[^\W_]{1,24}(?:[-./][^\W_]{1,24}){0,8}(?:[ ]\d{2,4}(?=[ ]\d|\W|$)){0,4})",
+    rf"{_NUMBER_WORD}[\s:.#=|*(/-]{{0,8}}"
+    r"((?:[A-Z]{1,3}[ ](?=\d{2}[-/]\d)|\d{1,2}[ ][A-Z][a-z]{1,2}[ ](?=\d{2,6}/\d))?"
+    r"(?=[^\W_]{0,24}[-./]?[^\W_]{0,24}\d)[^\W_]{1,24}(?:(?:[-./]|[ ]-[ ](?=\d))[^\W_]{1,24}){0,8}(?:[ ]\d{2,4}(?=[ ]\d|\W|$)){0,4})",
     re.IGNORECASE,
 )
-_UNIT = re.compile(r"\s?(?:mm|cm|ml|mg|g|kg|x|%|years?|months?|days?)\b", re.IGNORECASE)
-_WEAK = frozenset(read_words("everyday_labels.txt"))
+# National numbers: groups of digits with blanks between, letters around them.
+_SPACED = re.compile(
+    rf"{_NUMBER_WORD}[ :.#=|*(]{{0,8}}"
+    r"((?:[A-Z]{1,3}[ ]?)?\d{1,8}(?:[ ./-]{1,2}\d{1,8}){1,7}(?:[ -]?[A-Z](?!\w))?)(?![\w]|[.,]\d|\s?(?:(?:mm|cm|x)\b|%))"
+)
+_PLATE = re.compile(
+    r"(?:\s?(?:n[or°º]?|number|nr)(?!\w)\.?)?[\s:.#=|(]{0,6}"
+    r"((?=[A-ZÄÖÜ \d-]{0,9}\d)[A-ZÄÖÜ\d]{1,8}(?:[ -][A-Z\d]{1,4}){0,2})(?![\w]|[.,]\d)"
+)
+_UNIT = re.compile(r"\s?(?:mm|cm|ml|mg|g|kg|grams?|x|%|years?|months?|days?)\b", re.IGNORECASE)
+_PLAIN_NUMBER = re.compile(r"[A-Z]{0,4}[-#]?\d[\dA-Z-]{3,}")
+_YEAR = re.compile(r"(?:19|20)\d{2}")
+_WEAK = frozenset(map(fold, list_phrases("labels", "everyday")))
 
 
 def find_numbers(text: str) -> Iterator[Identifier]:
     """Numbers that are recognised by their own shape."""
     for pattern in _SHAPES:
         for match in pattern.finditer(text):
-            if not _REFERENCE_SEQUENCE.match(match.group()):
+            if not _REFERENCE_SEQUENCE.match(match.group()) and not _is_bar_code(match.group()):
                 yield Identifier(match.start(), match.end(), IdentifierKind.ID)
 
 
+def _is_bar_code(number: str) -> bool:
+    """Whether a long "number" is what a scan reads in the strokes of a bar code."""
+    strokes = sum(mark in "1Il|" for mark in number)
+    return len(number) > 6 and strokes >= 0.8 * len(number)
+
+
 def find_labelled_number(text: str, tokens: list[NameToken], label: Label) -> Iterator[Identifier]:
-    """The value after "MRN:", "Accession #" and the like: three digits or more, after everyday words four."""
-    if tokens[label.first].word in {"see", "id", "ins", "nie"}:
+    """The value after "MRN:", "Accession #" and the like: three digits or more, after everyday words four and no year."""
+    if tokens[label.first].word in {"see", "id", "ins", "nie", "our", "your"}:
         return
-    match = _VALUE.match(text, tokens[label.end - 1].end)
-    if not match or "\n\n" in match.group() or _UNIT.match(text, match.end()):
+    start = tokens[label.end - 1].end
+    match = _VALUE.match(text, start)
+    if not match or _stands_below(match) or _UNIT.match(text, match.end()):
         return
     digits = sum(mark.isdigit() for mark in match.group(1))
-    if digits >= (4 if fold(label.phrase) in _WEAK else 3):
+    is_weak = fold(label.phrase) in _WEAK
+    if digits >= (4 if is_weak else 3) and not (is_weak and _YEAR.fullmatch(match.group(1))):
         yield Identifier(match.start(1), match.end(1), IdentifierKind.ID)
+
+
+def find_labelled_groups(text: str, tokens: list[NameToken], label: Label) -> Iterator[Identifier]:
+    """A national number in groups ("485 777 3456", "QQ 12 34 56 C") after its label, six digits or more."""
+    match = _SPACED.match(text, tokens[label.end - 1].end)
+    if match and sum(mark.isdigit() for mark in match.group(1)) >= 6:
+        yield Identifier(match.start(1), match.end(1), IdentifierKind.ID)
+    else:
+        yield from find_labelled_number(text, tokens, label)
+
+
+def find_labelled_plate(text: str, tokens: list[NameToken], label: Label) -> Iterator[Identifier]:
+    """The plate of a vehicle: capitals and digits in one to three groups."""
+    match = _PLATE.match(text, tokens[label.end - 1].end)
+    if match and len(match.group(1)) >= 5 and any(mark.isalpha() for mark in match.group(1)):
+        yield Identifier(match.start(1), match.end(1), IdentifierKind.ID)
+
+
+def _stands_below(match: re.Match[str]) -> bool:
+    """Whether a value is on a later line and no plain number ("MRN:" above "3.5 x 2 cm")."""
+    before = match.group()[: match.start(1) - match.start()]
+    return "\n\n" in before or ("\n" in before and not _PLAIN_NUMBER.fullmatch(match.group(1)))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from histoseek.reports.privacy.identifiers.identifier_kinds import Identifier, IdentifierKind
 from histoseek.reports.privacy.identifiers.labels import Label
 from histoseek.reports.privacy.identifiers.lexicon import fold, load_lexicon
+from histoseek.reports.privacy.identifiers.medical_words import looks_medical
 from histoseek.reports.privacy.identifiers.name_tokens import NameToken
 
 _UPPER = "A-ZÀ-ÖØ-Þ"
@@ -30,19 +31,24 @@ _ADDRESSES = tuple(
         rf"(?<!\w)(?P<words>(?:{_CAP}[ ]){{0,2}}{_CAP}),?[ ](?:{_STATES})\.?,?[ ]{{1,2}}\d{{5}}(?:-\d{{4}})?(?!\w)",
         r"(?<!\w)(?i:P\.?[ ]?O\.?[ ]?Box|Post Office Box|Postfach|Postbus|Apartado(?: de Correos)?|B\.P\.|"
         r"Casella Postale)[ ]?#?\d{1,6}\b",
-        rf"(?<!\w)[{_UPPER}][\w.-]{{0,30}}(?:(?i:straße|strasse|straat|str\.|platz)|weg|"
+        rf"(?<!\w)(?:{_CAP}[ ])?[{_UPPER}][\w.-]{{0,30}}(?:(?i:straße|strasse|straat|str\.|platz|gatan|gata|gade|vägen|veien|vegen|katu|tie)|weg|vej|"
         rf"allee|gasse|damm|ufer|laan|plein|gracht|kade|singel|dreef)"
-        r"[ ]\d{1,4}[ ]?[a-zA-Z]?\b",
+        r"[ ]\d{1,4}(?:-[IVX]{1,4}|[ ]?[a-zA-Z])?\b",
+        rf"(?<!\w)(?:(?:Am|An der|Im|In der|Zum|Zur|Auf der|Auf dem|Unter den)[ ])?(?:{_CAP}[ ]){{1,2}}"
+        r"(?:Graben|Gasse|Weg|Straße|Strasse|Platz|Ring|Ufer|Allee|Markt|Hof|Berg|Tor|Anger)[ ]\d{1,4}[ ]?[a-z]?\b",
         rf"(?<!\w)\d{{1,4}}(?:[ ]?(?:bis|ter))?,?[ ](?:[Rr]ue|[Aa]v(?:enue|\.)|"
         rf"[Bb](?:oulevard|d\.?)|[Pp]lace|[Cc]hemin|[Aa]llée|[Qq]uai|[Ii]mpasse)"
         rf"(?:[ ](?:de la|de l'|des|du|de|d')?[ ]?{_CAP}){{1,4}}",
-        rf"(?<!\w)(?:Calle|C/|Avda\.?|Avenida|Plaza|Paseo|Via|Viale|Piazza|Rua)[ ](?:(?:de la|del|de los|de|da|"
-        rf"do)[ ])?{_CAP}(?:[ ]{_CAP}){{0,3}},?[ ]"
+        rf"(?<!\w)(?:Calle|C/|Avda\.?|Avenida|Plaza|Paseo|Rua|[Vv]ia|[Vv]iale|[Pp]iazza|[Cc]orso|[Vv]icolo)[ ]"
+        rf"(?:(?:de la|del|de los|de|da|do|dei|delle|degli|della|dell')[ ]?)?{_CAP}(?:[ ]{_CAP}){{0,3}},?[ ]"
         r"(?:n[.ºo°]?[ ]?)?\d{1,4}(?!\w)",
         # Dutch, then British postal codes; the latter as the whole of a cell
         rf"(?<![\w.,/-])[1-9]\d{{3}}[ ]?[A-Z]{{2}}[ ]{{1,2}}(?P<words>{_CAP})",
-        r"(?<![\w-])[A-Z]{1,2}\d[A-Z\d]?[ ]\d[ABD-HJLNP-UW-Z]{2}(?![\w-])",
-        rf"(?:(?<=, )|(?<=\n)|(?<=\bD-)|(?<=\bF-))\d{{5}}[ ](?P<words>{_CAP}(?:[ -]{_CAP}){{0,2}})",
+        rf"(?:(?<=, ){_CAP}(?:[ -]{_CAP}){{0,2}},?[ ])?(?<![\w-])[A-Z]{{1,2}}\d[A-Z\d]?[ ]\d[ABD-HJLNP-UW-Z]{{2}}(?![\w-])",
+        rf"(?:(?<=, )|(?<=\n)|(?<=\bD-)|(?<=\bF-))\d{{5}}[ ](?P<words>(?=[\w-]{{3}}){_CAP}(?:[ -]{_CAP}){{0,2}})",
+        # Australian states, Nordic towns behind their codes
+        rf"(?<!\w)(?P<words>(?:{_CAP}[ ]){{0,2}}{_CAP}),?[ ](?:NSW|VIC|QLD|WA|SA|TAS|ACT|NT)[ ]{{1,2}}\d{{4}}(?!\d)",
+        rf"(?:(?<=, )|(?<=\n))(?:\d{{3}}[ ]\d{{2}}|\d{{3,4}})[ ](?P<words>[{_UPPER}][^\W\d_A-Z]{{3,30}})(?=[,.\n]|$)",
         r"(?<=\^)\d{5}(?:-\d{4})?(?=[\^|]|$)",
         rf"(?<=\^)(?P<words>{_CAP}(?:[ ]{_CAP}){{0,2}})\^(?:{_STATES})(?=\^)",
     )
@@ -106,7 +112,8 @@ def _find_names_after(text: str) -> Iterator[Identifier]:
 
 
 def _is_generic(word: str) -> bool:
-    return load_lexicon().is_ordinary(fold(word.strip(".,'\u2019-")))
+    plain = fold(word.strip(".,'\u2019-"))
+    return load_lexicon().is_ordinary(plain) or looks_medical(plain)
 
 
 def _is_proper(words: str) -> bool:
