@@ -1,11 +1,11 @@
-"""The hard set: made-up pieces of reports with marked identifiers and look-alikes, and what a de-identifier did to them."""
+"""The hard set: made-up pieces of reports with marked identifiers and look-alikes, and how to score on them."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,13 +62,6 @@ def list_alarms(case: HardCase, spans: Iterable[tuple[int, int]]) -> list[tuple[
     return [
         (start, end) for start, end in spans if not any(mark.start < end and start < mark.end for mark in identifiers)
     ]
-
-
-def remove_all(
-    cases: Iterable[HardCase], find: Callable[[str], list[tuple[int, int]]]
-) -> list[tuple[HardCase, list[tuple[int, int]]]]:
-    """Each case with the ranges that `find` removes from its text."""
-    return [(case, find(case.text)) for case in cases]
 
 
 def _read_case(country: str, marked: str) -> HardCase:

@@ -36,6 +36,8 @@ _MONTH_DAY = re.compile(
     re.IGNORECASE,
 )
 _MONTH_YEAR = re.compile(rf"(?<!\w)(?P<month>{_MONTH})(?:\s(?:of|de|del))?[,/\s-]{{1,2}}'?{_YEAR}(?!\d)", re.IGNORECASE)
+_WORD_BEFORE_NUMBER = re.compile(r"(?<!\w)([^\W\d_]{3,14})(?=\.?(?:\s(?:of|de|del))?[,/\s-]{0,2}'?\d)")
+_MONTH_WORDS = frozenset(_MONTHS)
 # A scan shows 0 and 1 as letters.
 _DIGIT = "[0-9OolI]"
 _NUMERIC = re.compile(
@@ -63,7 +65,7 @@ _PARTIAL = re.compile(
 _SHORT_LABELS = frozenset(("b", "d", "t", "on", "since", "le", "el", "il", "am", "vom", "du", "del", "em", "den", "in"))
 _SHORT_PARTIAL = re.compile(
     r"(?:[ ]?[:|=][ ]?|[ ])(\d{1,2}[/.]\d{1,2}\.?)"
-    r"(?![\w/+-]|\.?\d|\s?(?:(?:mm|cm|x)\b|%)|[ ](?:of|levels?|slides?|cores?|nodes?|lymph|parts?|der|des|caudal|cranial)\b"
+    r"(?![\w/+-]|\.?\d|\s?(?:(?:mm|cm|x)\b|%)|[ ](?:of|levels?|slides?|cores?|nodes?|lymph|parts?|der|des)\b"
     r"|[ ][A-ZÄÖÜ][a-zäöü]{3,})"
 )
 _BIRTH_YEAR = re.compile(rf"[\s:.|=]{{1,6}}(?:in\s|im\sJahr\s|en\s)?({_YEAR})(?![\w/.-]\d|\d)")
@@ -113,10 +115,15 @@ _NUMBERS = str.maketrans("OolI", "0011")
 
 def find_dates(text: str) -> Iterator[Identifier]:
     """Full and partial dates that are recognised by their own shape, with a time of day beside them."""
-    for pattern in (_DAY_MONTH, _MONTH_DAY, _MONTH_YEAR):
-        for match in pattern.finditer(text):
-            if _is_month(match.group("month")) or (pattern is _DAY_MONTH and _WITH_YEAR.search(match.group())):
-                yield _include_weekday(text, match)
+    for match in _DAY_MONTH.finditer(text):
+        if _is_month(match.group("month")) or _WITH_YEAR.search(match.group()):
+            yield _include_weekday(text, match)
+    for word in _WORD_BEFORE_NUMBER.finditer(text):
+        if word.group(1).lower() in _MONTH_WORDS:
+            for pattern in (_MONTH_DAY, _MONTH_YEAR):
+                dated = pattern.match(text, word.start())
+                if dated and _is_month(dated.group("month")):
+                    yield _include_weekday(text, dated)
     for match in _NUMERIC.finditer(text):
         if _is_date(match.group("a"), match.group("b"), match.group("c"), match.group("gap")):
             yield _include_weekday(text, match)

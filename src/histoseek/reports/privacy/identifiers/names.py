@@ -22,9 +22,10 @@ _BELOW = re.compile(r"[^\w\n]{0,8}(?:\r?\n[^\w\n]{0,12}){1,3}")
 _LINE_REST = re.compile(r"[ ]*(?:$|[\r\n|\[(]|,[ ]{0,2}(?:[A-Z][A-Za-z]{0,2}\.?){1,4}(?![a-z])|[,;]?[ ]{1,3}\d|[ ]{2})")
 _LABEL_AGAIN = re.compile(r"[ ]?\.?[ ]?(?:[:#=]|No\b|NO\b)")
 _EPONYM_NOUN = re.compile(
-    r"['\u2019]?s?[ -]{1,2}(?i:disease|syndrome|nodule|tumou?r|stain|drain|catheter|line|clamp|rosette|cell|bod(?:y|ies)|gland|duct|node|fascia|"
-    r"space|ligament|score|grad(?:e|ing)|classification|system|index|level|method|criteri|fib(?:re|er)|sign|type|test|"
-    r"procedure|resection|reflex|triangle|pouch|lymphoma|sarcoma|thyroiditis|mucosa|o?esophagus|hernia|contracture|medium|fluid|solution)"
+    r"['\u2019]?s?[ -]{1,2}(?i:disease|syndrome|nodule|tumou?r|stain|drain|catheter|line|clamp|rosette|cell|"
+    r"bod(?:y|ies)|gland|duct|node|fascia|space|ligament|score|grad(?:e|ing)|classification|system|index|level|method|criteri|"
+    r"fib(?:re|er)|sign|type|test|procedure|resection|reflex|triangle|pouch|lymphoma|sarcoma|thyroiditis|mucosa|"
+    r"o?esophagus|hernia|contracture|medium|fluid|solution)"
 )
 _TITLE_GAP = re.compile(r"[. ,]{0,3}[ ]|\.|[ ]")
 _NEXT_NAME = re.compile(r"[^\w\n]{0,4}[;/&][^\w\n]{0,3}")
@@ -118,14 +119,14 @@ def _is_name_line(reader: NameReader, label: Label, start: int, end: int, is_tit
 
 
 def _is_spelt(token: NameToken) -> bool:
-    """Whether a word is written as names are, which debris of a scan is not: three letters or more, one capital or all."""
+    """Whether a word is written as names are, which debris of a scan is not."""
     return len(token.word) > 2 and (
         token.is_all_caps or token.word[1:].islower() or "-" in token.word or "'" in token.plain
     )
 
 
 def _is_title(reader: NameReader, label: Label) -> bool:
-    """Whether a word is a title here: "Dr" and the like always, "Sister" or "MR" only before what can be nothing else."""
+    """Whether a word is a title here: "Dr" always, "Sister" and "MR" only before what can be nothing else."""
     token, following = reader.tokens[label.first], reader.tokens[label.end]
     if not _is_written_as_title(token) or ("ª" in label.phrase and "ª" not in token.word):
         return False
@@ -175,13 +176,13 @@ def _find_beside(reader: NameReader, label: Label, between: str) -> Iterator[tup
     end = reader.read_name(label.end, comma=True)
     run = reader.tokens[label.end : end]
     words = [word for word in run if len(word.word) > 1 and word.plain not in PARTICLES]
+    if len(words) < (2 if label.phrase in _ENGLISH_PATIENT else 1):
+        return
     is_unlisted_name = (
         label.phrase in _BEFORE_NAMES and all(map(reader.is_certain, words)) and all(map(_is_spelt, words))
     )
-    is_followed = bool(words) and bool(
-        _LABEL_AGAIN.match(reader.text, run[-1].end) or _EPONYM_NOUN.match(reader.text, run[-1].end)
-    )
-    if words and not is_followed and (reader.words.is_listed(token.plain) or is_unlisted_name):
+    is_followed = _LABEL_AGAIN.match(reader.text, run[-1].end) or _EPONYM_NOUN.match(reader.text, run[-1].end)
+    if not is_followed and (reader.words.is_listed(token.plain) or is_unlisted_name):
         yield label.end, end
 
 
@@ -412,9 +413,8 @@ _PLAIN_TITLES = frozenset(map(fold, read_words("titles.txt")))
 _TITLES = _PLAIN_TITLES | {phrase for phrase in map(fold, list_phrases("labels", "title")) if phrase.isalpha()}
 _CODES = frozenset(("mr", "ms", "dr", "sr"))
 _ENGLISH_PATIENT = frozenset(("patient", "paciente", "patiente"))
-_BEFORE_NAMES = frozenset(
-    (
-        "patient patientin patiente paciente paziente patiënt patiënte pasient potilas sjúklingur nafn née nee geborene "
-        "navn namn naam residente patolog læknir"
-    ).split()
-)
+_NAMED_WORDS = """
+patient patientin patiente paciente paziente patiënt patiënte pasient potilas sjúklingur nafn née nee geborene navn namn
+naam residente patolog læknir
+"""
+_BEFORE_NAMES = frozenset(_NAMED_WORDS.split())

@@ -36,13 +36,15 @@ _NUMBER_WORD = r"(?:\s?(?:n[or°º.]{0,2}|nº|num|nr|numero|number|id)(?!\w)\.?)
 _VALUE = re.compile(
     rf"{_NUMBER_WORD}[\s:.#=|*(/-]{{0,8}}"
     r"((?:[A-Z]{1,3}[ ](?=\d{2}[-/]\d)|\d{1,2}[ ][A-Z][a-z]{1,2}[ ](?=\d{2,6}/\d))?"
-    r"(?=[^\W_]{0,24}[-./]?[^\W_]{0,24}\d)[^\W_]{1,24}(?:(?:[-./]|[ ]-[ ](?=\d))[^\W_]{1,24}){0,8}(?:[ ]\d{2,4}(?=[ ]\d|\W|$)){0,4})",
+    r"(?=[^\W_]{0,24}[-./]?[^\W_]{0,24}\d)[^\W_]{1,24}(?:(?:[-./]|[ ]-[ ](?=\d))[^\W_]{1,24}){0,8}"
+    r"(?:[ ]\d{2,4}(?=[ ]\d|\W|$)){0,4})",
     re.IGNORECASE,
 )
 # National numbers: groups of digits with blanks between, letters around them.
 _SPACED = re.compile(
     rf"{_NUMBER_WORD}[ :.#=|*(]{{0,8}}"
-    r"((?:[A-Z]{1,3}[ ]?)?\d{1,8}(?:[ ./-]{1,2}\d{1,8}){1,7}(?:[ -]?[A-Z](?!\w))?)(?![\w]|[.,]\d|\s?(?:(?:mm|cm|x)\b|%))"
+    r"((?:[A-Z]{1,3}[ ]?)?\d{1,8}(?:[ ./-]{1,2}\d{1,8}){1,7}(?:[ -]?[A-Z](?!\w))?)"
+    r"(?![\w]|[.,]\d|\s?(?:(?:mm|cm|x)\b|%))"
 )
 _PLATE = re.compile(
     r"(?:\s?(?:n[or°º]?|number|nr)(?!\w)\.?)?[\s:.#=|(]{0,6}"
@@ -69,7 +71,7 @@ def _is_bar_code(number: str) -> bool:
 
 
 def find_labelled_number(text: str, tokens: list[NameToken], label: Label) -> Iterator[Identifier]:
-    """The value after "MRN:", "Accession #" and the like: three digits or more, after everyday words four and no year."""
+    """The value after "MRN:", "Accession #" and the like: three digits, after everyday words four that are no year."""
     if tokens[label.first].word in {"see", "id", "ins", "nie", "our", "your"}:
         return
     start = tokens[label.end - 1].end

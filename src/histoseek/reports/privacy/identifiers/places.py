@@ -31,7 +31,8 @@ _ADDRESSES = tuple(
         rf"(?<!\w)(?P<words>(?:{_CAP}[ ]){{0,2}}{_CAP}),?[ ](?:{_STATES})\.?,?[ ]{{1,2}}\d{{5}}(?:-\d{{4}})?(?!\w)",
         r"(?<!\w)(?i:P\.?[ ]?O\.?[ ]?Box|Post Office Box|Postfach|Postbus|Apartado(?: de Correos)?|B\.P\.|"
         r"Casella Postale)[ ]?#?\d{1,6}\b",
-        rf"(?<!\w)(?:{_CAP}[ ])?[{_UPPER}][\w.-]{{0,30}}(?:(?i:straße|strasse|straat|str\.|platz|gatan|gata|gade|vägen|veien|vegen|katu|tie)|weg|vej|"
+        rf"(?<!\w)(?:{_CAP}[ ])?[{_UPPER}][\w.-]{{0,30}}(?:(?i:straße|strasse|straat|str\.|platz|gatan|gata|gade|vägen|"
+        rf"veien|vegen|katu)|weg|vej|"
         rf"allee|gasse|damm|ufer|laan|plein|gracht|kade|singel|dreef)"
         r"[ ]\d{1,4}(?:-[IVX]{1,4}|[ ]?[a-zA-Z])?\b",
         rf"(?<!\w)(?:(?:Am|An der|Im|In der|Zum|Zur|Auf der|Auf dem|Unter den)[ ])?(?:{_CAP}[ ]){{1,2}}"
@@ -44,7 +45,8 @@ _ADDRESSES = tuple(
         r"(?:n[.ºo°]?[ ]?)?\d{1,4}(?!\w)",
         # Dutch, then British postal codes; the latter as the whole of a cell
         rf"(?<![\w.,/-])[1-9]\d{{3}}[ ]?[A-Z]{{2}}[ ]{{1,2}}(?P<words>{_CAP})",
-        rf"(?:(?<=, ){_CAP}(?:[ -]{_CAP}){{0,2}},?[ ])?(?<![\w-])[A-Z]{{1,2}}\d[A-Z\d]?[ ]\d[ABD-HJLNP-UW-Z]{{2}}(?![\w-])",
+        rf"(?:(?<=, ){_CAP}(?:[ -]{_CAP}){{0,2}},?[ ])?(?<![\w-])[A-Z]{{1,2}}\d[A-Z\d]?[ ]\d[ABD-HJLNP-UW-Z]{{2}}"
+        r"(?![\w-])",
         rf"(?:(?<=, )|(?<=\n)|(?<=\bD-)|(?<=\bF-))\d{{5}}[ ](?P<words>(?=[\w-]{{3}}){_CAP}(?:[ -]{_CAP}){{0,2}})",
         # Australian states, Nordic towns behind their codes
         rf"(?<!\w)(?P<words>(?:{_CAP}[ ]){{0,2}}{_CAP}),?[ ](?:NSW|VIC|QLD|WA|SA|TAS|ACT|NT)[ ]{{1,2}}\d{{4}}(?!\d)",

@@ -1,6 +1,6 @@
 """Barcodes of The Cancer Genome Atlas and universally unique identifiers, also as scans tear them.
 
-A scan puts blanks and line breaks beside the hyphens, makes other marks of them, and mixes up O and 0, I and 1, S and 5.
+A scan puts blanks and line breaks beside the hyphens, makes other marks of them, and mixes up O and 0, I and 1.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ _UUID = re.compile(
     rf"(?<![^\W_]){_HEX}{{7,9}}{_HYPHEN}(?:{_HEX}{{3,5}}{_HYPHEN}){{3}}{_HEX}{{10,13}}(?:\.\w{{1,5}}(?![\w]))?(?![a-z])"
 )
 _MARK = r"[0-9A-Zl\]]"
-_PORTION = rf"(?:(?:{_HYPHEN}|[ ])[0-9A-Za-z][0-9A-Z][A-Z]?(?:(?:{_HYPHEN}|[ ])(?:PR|[0-9A-Z]{{2,4}})){{0,3}}(?=Redact|[^\w]|_|$))?"
+_PORTION = (
+    rf"(?:(?:{_HYPHEN}|[ ])[0-9A-Za-z][0-9A-Z][A-Z]?(?:(?:{_HYPHEN}|[ ])(?:PR|[0-9A-Z]{{2,4}})){{0,3}}"
+    r"(?=Redact|[^\w]|_|$))?"
+)
 _BARCODES = tuple(
     re.compile(pattern)
     for pattern in (
