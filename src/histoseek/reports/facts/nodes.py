@@ -74,6 +74,8 @@ _FIELD_BEFORE = re.compile(
 )
 _TOTAL = re.compile(r"\b(?:total|regional|all)\b", re.IGNORECASE)
 _SIDE = re.compile(r"\b(?:right|left)\b", re.IGNORECASE)
+# Two specimens seldom have the same count, unless it is a small one.
+_FEWEST_REPEATED = 4
 _FARTHEST_FIELD = 220
 _FARTHEST_RATIO = 160
 
@@ -216,17 +218,21 @@ def total_nodes(counts: Iterable[NodeCount], sections: Sections) -> NodeCount | 
     stated = [count for parts in by_section.values() for part in parts.values() for count in part if count.is_total]
     chosen: dict[str, list[NodeCount]] = {}
     for name in SECTION_PRECEDENCE:
-        known = bool(chosen)
-        for specimen, part in by_section.get(name, {}).items():
-            if specimen not in chosen and (specimen or not known):
+        # A weaker section adds specimens of its own, but only where the stronger one tells them apart.
+        labelled = {label: part for label, part in by_section.get(name, {}).items() if label} if any(chosen) else {}
+        for specimen, part in (labelled if chosen else by_section.get(name, {})).items():
+            if specimen not in chosen:
                 chosen[specimen] = [count for count in part if not count.is_total] or part
     largest = max(stated, key=lambda count: count.examined, default=None)
     if largest and all(count.examined <= largest.examined for part in chosen.values() for count in part):
         return largest
-    return _add_counts([_add_counts(part) for part in chosen.values()]) if chosen else None
+    sums = {specimen: _add_counts(part) for specimen, part in chosen.items()}
+    labels = {count.label for specimen, count in sums.items() if specimen}
+    counted = [count for specimen, count in sums.items() if specimen or count.label not in labels]
+    return _sum_specimens(counted) if counted else None
 
 
-def _add_counts(counts: Sequence[NodeCount]) -> NodeCount:
+def _sum_specimens(counts: Sequence[NodeCount]) -> NodeCount:
     """The sum, or one of them that is the sum of the others already."""
     largest = max(counts, key=lambda count: count.examined)
     rest = [count for count in counts if count is not largest]
@@ -234,3 +240,12 @@ def _add_counts(counts: Sequence[NodeCount]) -> NodeCount:
         return replace(largest, is_total=True)
     positive, examined = sum(count.positive for count in counts), sum(count.examined for count in counts)
     return NodeCount(positive, examined, largest.span, is_total=True)
+
+
+def _add_counts(counts: Sequence[NodeCount]) -> NodeCount:
+    """The count of one specimen: a larger count that is said twice counts once, unless the total says otherwise."""
+    total = _sum_specimens(counts)
+    if total.label in {count.label for count in counts}:
+        return total
+    once = {count.label: count for count in counts if count.examined >= _FEWEST_REPEATED}
+    return _sum_specimens([*once.values(), *(count for count in counts if count.examined < _FEWEST_REPEATED)])
