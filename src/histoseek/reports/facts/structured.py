@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from histoseek.reports.concepts.cleaning import clean_report
-from histoseek.reports.concepts.diagnosis import make_diagnosis_label
+from histoseek.reports.concepts.diagnosis import find_main_diagnosis, make_diagnosis_label, refine_diagnosis
+from histoseek.reports.concepts.lookalikes import drop_lookalikes
+from histoseek.reports.concepts.precedence import weigh_by_section
+from histoseek.reports.concepts.readings import read_in_organ, specify
 from histoseek.reports.concepts.sites import find_main_organ
 from histoseek.reports.concepts.terms import Mention, find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
@@ -46,14 +49,16 @@ class Contradiction:
 class StructuredReport:
     """The fields of one report.
 
-    `mentions` are all concepts named, in order; `organ` is the id of the organ the specimen comes from, "" where that
-    is not told; `nottingham` is None where there is none. The other fields hold one value for each statement, in order,
-    with its place; `sections` tells which section and specimen a place belongs to.
+    `mentions` are all concepts named, in order; `organ` is the id of the organ that the main diagnosis lies in, and
+    `diagnosis` that of the main diagnosis, as exactly as the report tells them, "" where it does not; `nottingham` is
+    None where there is none. The other fields hold one value for each statement, in order, with its place; `sections`
+    tells which section and specimen a place belongs to.
     """
 
     sections: Sections
     mentions: tuple[Mention, ...]
     organ: str
+    diagnosis: str
     gleason: tuple[Gleason, ...]
     grade_groups: tuple[GradeGroup, ...]
     nottingham: Nottingham | None
@@ -104,15 +109,16 @@ def extract_facts(
 
 
 def _read_fields(text: str, vocabulary: Vocabulary) -> StructuredReport:
-    mentions = find_terms(text, vocabulary)
+    sections = split_sections(text)
+    mentions, organ, diagnosis = _read_concepts(text, sections, vocabulary)
     gleason, groups, nottingham = find_gleason(text), find_grade_groups(text), find_nottingham(text)
     stains = find_stains(text)
-    sections = split_sections(text)
     sentences = [sentence for section in sections.sections for sentence in section.sentences]
     return StructuredReport(
         sections=sections,
         mentions=mentions,
-        organ=find_main_organ(text, mentions, vocabulary),
+        organ=organ,
+        diagnosis=diagnosis,
         gleason=gleason,
         grade_groups=groups,
         nottingham=nottingham,
@@ -127,6 +133,20 @@ def _read_fields(text: str, vocabulary: Vocabulary) -> StructuredReport:
         ki67=select_ki67(stains),
         conflicts=tuple(_find_contradictions(gleason, groups, nottingham)),
     )
+
+
+def _read_concepts(text: str, sections: Sections, vocabulary: Vocabulary) -> tuple[tuple[Mention, ...], str, str]:
+    """The concepts named in a text, weighed by section and read in its organ; the organ; the main diagnosis."""
+    named = drop_lookalikes(text, find_terms(text, vocabulary), vocabulary)
+    mentions = weigh_by_section(named, sections, vocabulary)
+    main = find_main_diagnosis(text, mentions, sections, vocabulary)
+    organ = find_main_organ(text, mentions, vocabulary, sections, main)
+    mentions = read_in_organ(mentions, text, organ, vocabulary)
+    main = find_main_diagnosis(text, mentions, sections, vocabulary)
+    if main is None:
+        return mentions, organ, ""
+    diagnosis = specify(refine_diagnosis(main, text, mentions, sections, vocabulary), organ, vocabulary)
+    return mentions, organ, diagnosis
 
 
 def _find_contradictions(

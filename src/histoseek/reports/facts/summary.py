@@ -49,7 +49,7 @@ def summarise_report(report: StructuredReport, vocabulary: Vocabulary | None = N
     total = total_nodes(report.nodes, report.sections)
     return ReportSummary(
         organs=(report.organ,) if report.organ else (),
-        diagnoses=report.concepts("diagnosis", vocabulary=vocabulary),
+        diagnoses=(report.diagnosis,) if report.diagnosis else (),
         grades=tuple(dict.fromkeys(grade.value for grade in report.grades)),
         differentiation=tuple(dict.fromkeys(level.value for level in report.differentiation)),
         gleason=tuple(dict.fromkeys(f"{sum_.primary}+{sum_.secondary}" for sum_ in report.gleason)),
