@@ -12,6 +12,13 @@ from importlib import resources
 from histoseek.reports.concepts.terms import Mention
 from histoseek.reports.concepts.vocabulary import Vocabulary
 from histoseek.reports.language.negation import Status
+from histoseek.reports.language.sections import Sections
+from histoseek.reports.language.words import Span
+
+_EXTENSION = "extracapsular-extension"
+_NODE = re.compile(r"\b(?:nodes?|nodal|lymphadenectomy|neck\s+dissection)\b", re.IGNORECASE)
+_NEW_SENTENCE = re.compile(r"[.;](?=\s)|\n\s*\n|\n\s*(?:[-*\u2022]|\(?[A-Z\d]{1,2}[.)])")
+_AROUND, _HEADING = 120, 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,26 @@ def read_in_organ(mentions: Iterable[Mention], text: str, organ: str, vocabulary
         else mention
         for mention in mentions
     )
+
+
+def read_extensions(mentions: Iterable[Mention], text: str, sections: Sections, organ: str) -> tuple[Mention, ...]:
+    """The mentions, with growth through a capsule read as that of a lymph node or of the prostate, where it is one."""
+    return tuple(
+        replace(mention, concept_id=_read_extension(mention, text, sections, organ))
+        if mention.concept_id == _EXTENSION
+        else mention
+        for mention in mentions
+    )
+
+
+def _read_extension(mention: Mention, text: str, sections: Sections, organ: str) -> str:
+    section = sections.find(Span(mention.start, mention.end))
+    before = _NEW_SENTENCE.split(text[max(section.start, mention.start - _AROUND) : mention.start])[-1]
+    behind = _NEW_SENTENCE.split(text[mention.end : min(section.end, mention.end + _AROUND)])[0]
+    heading = text[section.start : section.start + _HEADING] if section.specimen else ""
+    if any(_NODE.search(part) for part in (before, behind, heading)):
+        return "extranodal-extension"
+    return "extraprostatic-extension" if organ == "prostate" else _EXTENSION
 
 
 def read_concept(concept_id: str, organ: str, vocabulary: Vocabulary) -> str:

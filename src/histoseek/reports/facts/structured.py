@@ -9,11 +9,12 @@ from histoseek.reports.concepts.cleaning import clean_report
 from histoseek.reports.concepts.diagnosis import find_main_diagnosis, make_diagnosis_label, refine_diagnosis
 from histoseek.reports.concepts.lookalikes import drop_lookalikes
 from histoseek.reports.concepts.precedence import weigh_by_section
-from histoseek.reports.concepts.readings import read_in_organ, specify
+from histoseek.reports.concepts.readings import read_extensions, read_in_organ, specify
 from histoseek.reports.concepts.sites import find_main_organ
 from histoseek.reports.concepts.terms import Mention, find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.concepts.vocabulary_files import ConceptKind
+from histoseek.reports.facts.findings import Finding, find_findings
 from histoseek.reports.facts.grades import (
     DifferentiationGrade,
     Gleason,
@@ -69,6 +70,7 @@ class StructuredReport:
     nodes: tuple[NodeCount, ...]
     sizes: tuple[Measurement, ...]
     margins: tuple[Margin, ...]
+    findings: tuple[Finding, ...]
     stains: tuple[Stain, ...]
     ki67: tuple[Ki67, ...]
     conflicts: tuple[Contradiction, ...]
@@ -114,6 +116,7 @@ def _read_fields(text: str, vocabulary: Vocabulary) -> StructuredReport:
     gleason, groups, nottingham = find_gleason(text), find_grade_groups(text), find_nottingham(text)
     stains = find_stains(text)
     sentences = [sentence for section in sections.sections for sentence in section.sentences]
+    tnm = find_tnm(text)
     return StructuredReport(
         sections=sections,
         mentions=mentions,
@@ -124,11 +127,12 @@ def _read_fields(text: str, vocabulary: Vocabulary) -> StructuredReport:
         nottingham=nottingham,
         differentiation=find_differentiation(text),
         grades=find_grades(text),
-        tnm=find_tnm(text),
+        tnm=tnm,
         stage_groups=find_stage_groups(text),
         nodes=find_node_counts(text),
         sizes=find_sizes(text, sentences),
         margins=find_margins(text, sentences),
+        findings=find_findings(text, mentions, tnm, sections, organ, vocabulary),
         stains=stains,
         ki67=select_ki67(stains),
         conflicts=tuple(_find_contradictions(gleason, groups, nottingham)),
@@ -141,7 +145,7 @@ def _read_concepts(text: str, sections: Sections, vocabulary: Vocabulary) -> tup
     mentions = weigh_by_section(named, sections, vocabulary)
     main = find_main_diagnosis(text, mentions, sections, vocabulary)
     organ = find_main_organ(text, mentions, vocabulary, sections, main)
-    mentions = read_in_organ(mentions, text, organ, vocabulary)
+    mentions = read_extensions(read_in_organ(mentions, text, organ, vocabulary), text, sections, organ)
     main = find_main_diagnosis(text, mentions, sections, vocabulary)
     if main is None:
         return mentions, organ, ""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
+from histoseek.reports.facts.findings import decide_finding
 from histoseek.reports.facts.margins import decide_margin
 from histoseek.reports.facts.nodes import total_nodes
 from histoseek.reports.facts.structured import StructuredReport
-from histoseek.reports.language.negation import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ def summarise_report(report: StructuredReport, vocabulary: Vocabulary | None = N
         node_total=total.label if total else "",
         margin=margin,
         final_margin=final_margin,
-        lymphovascular=_state_finding("lymphovascular-invasion", report, vocabulary),
-        perineural=_state_finding("perineural-invasion", report, vocabulary),
-        necrosis=_state_finding("necrosis", report, vocabulary),
+        lymphovascular=_decide("lymphovascular-invasion", report, vocabulary),
+        perineural=_decide("perineural-invasion", report, vocabulary),
+        necrosis=_decide("necrosis", report, vocabulary),
         ki67=tuple(dict.fromkeys(_format_range(index.low_percent, index.high_percent) for index in report.ki67)),
         specimens=report.sections.specimens,
         sections=tuple(dict.fromkeys(section.name for section in report.sections.sections if section.name != "other")),
@@ -86,11 +86,5 @@ def _summarise_margins(report: StructuredReport) -> tuple[str, str]:
     return margin, final_margin
 
 
-def _state_finding(concept_id: str, report: StructuredReport, vocabulary: Vocabulary) -> str:
-    statuses = {
-        mention.status
-        for mention in report.mentions
-        if mention.concept_id == concept_id or concept_id in vocabulary.find_ancestors(mention.concept_id)
-    }
-    words = {Status.AFFIRMED: "present", Status.UNCERTAIN: "uncertain", Status.NEGATED: "absent"}
-    return next((word for status, word in words.items() if status in statuses), "")
+def _decide(concept_id: str, report: StructuredReport, vocabulary: Vocabulary) -> str:
+    return decide_finding(concept_id, report.findings, report.sections, vocabulary)
