@@ -15,12 +15,49 @@ from histoseek.reports.language.words import Span, Word, split_words
 
 _LINKS = frozenset({"or", "and", ",", "nor"})
 _TYPE = "type"
-_SITE_KINDS = frozenset({"organ", "procedure"})
+_SITE_KINDS = frozenset({"organ", "procedure", "laterality", "tissue"})
 _SITE_FINDINGS = frozenset({"resection-margin"})
 _PLACE = re.compile(
     r"\b(?:in|within|of|from|at|on|into|to|through|beyond|outside|involving|involve|involves|invading)\s+(?:[\w'-]+\s+){0,4}$",
     re.IGNORECASE,
 )
+# Words that may stand between a site that is denied and what denies it: nothing else is denied then.
+_BETWEEN = frozenset(
+    (
+        *(
+            "is",
+            "are",
+            "was",
+            "were",
+            "be",
+            "been",
+            "being",
+            "has",
+            "have",
+            "could",
+            "can",
+            "present",
+            "identified",
+            "seen",
+        ),
+        *(
+            "submitted",
+            "examined",
+            "sampled",
+            "tissue",
+            "node",
+            "nodes",
+            "gland",
+            "glands",
+            "left",
+            "right",
+            "bilateral",
+        ),
+    )
+)
+_LISTED = re.compile(r"\b(?:and|or)\b")
+_REMARK = re.compile(r"\([^()]{0,60}\)")
+_LETTERS = re.compile(r"[a-z]{2,}")
 _FARTHEST_PLACE = 60
 _CIRCA = re.compile(r"\.\s*\d")
 
@@ -219,11 +256,17 @@ def _find_status(
     kind = vocabulary[concept_id].kind
     is_site = kind in _SITE_KINDS or concept_id in _SITE_FINDINGS
     status, cue = scope_index.find_status(place, is_site, kind == "diagnosis")
-    if is_site and cue is not None and status == Status.NEGATED:
+    if is_site and cue is not None and status in {Status.NEGATED, Status.UNSTATED}:
         start = max(cue.end if cue.end <= place.start else 0, place.start - _FARTHEST_PLACE)
-        if _PLACE.search(text, start, place.start):
+        if not _is_head(text[place.end : cue.start].lower()) or _PLACE.search(text, start, place.start):
             return Status.AFFIRMED, None
     return status, cue
+
+
+def _is_head(between: str) -> bool:
+    """Whether a site itself is denied by a cue behind it, and no other thing of that site ("renal vein thrombus: none")."""
+    words = _LETTERS.findall(_REMARK.sub("", between))
+    return _LISTED.search(between) is not None or all(word in _BETWEEN for word in words)
 
 
 def _is_part(cue: Span, places: list[Span]) -> bool:

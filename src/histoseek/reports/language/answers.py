@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from histoseek.reports.language.choices import Choice, find_choices, skip_hint
-from histoseek.reports.language.cues import match_answer
+from histoseek.reports.language.cues import find_cues, match_answer
 from histoseek.reports.language.words import Span, lower_in_place
 
 
@@ -48,6 +48,8 @@ _GAP = re.compile(r"\s{2,}|\t")
 _SENTENCE = re.compile(r"(?<=[a-z\d)])[.;]\s+(?=\S)")
 _WRAPPED = re.compile(r"[ \t]*\n\s*(?:for|of|by)\b")
 _FINITE = re.compile(r"\b(?:is|are|was|were|has|have|had|shows?|reveals?|not|no)\b", re.IGNORECASE)
+# Behind a comma these go on more often than they answer ("however, no|carcinoma").
+_TOO_SHORT = frozenset({"no", "not", "non", "kein", "keine", "geen", "aucun", "aucune"})
 _LONGEST_LABEL = 100
 _MOST_WORDS = 14
 
@@ -134,7 +136,10 @@ def _find_weak(lower: str, start: int, stop: int, end: int) -> re.Match[str] | N
     for match in _WEAK.finditer(lower, start, stop):
         value = skip_hint(lower, match.end(), end)
         answer = _match_value(lower, lower, value, end)
-        if answer is not None and (match.group().strip() not in {",", "-"} or _ends(lower, answer[0].end, end)):
+        mark = match.group().strip()
+        if answer is None or (mark in {",", "-"} and not _ends(lower, answer[0].end, end)):
+            continue
+        if mark != "," or lower[answer[0].start : answer[0].end] not in _TOO_SHORT:
             return match
     return None
 
@@ -148,6 +153,14 @@ def _match_value(lower: str, text: str, start: int, end: int) -> tuple[Span, Ans
     if match is None or match[1] == "choose" or _WRAPPED.match(lower, match[0].end):
         return None
     place, meaning = match
+    longer = find_cues(lower, place.start, min(end, place.end + 40))
+    if (
+        longer
+        and longer[0].place.start == place.start
+        and longer[0].side == "before"
+        and longer[0].place.end > place.end
+    ):
+        return None  # "negative for", "uninvolved by"
     follows = _NEXT_LABEL.match(text, place.end, end)
     goes_on = _PLACE_TAIL.match(lower, place.end, end) is not None and (
         meaning != "no" or not lower.startswith(" for", place.end)

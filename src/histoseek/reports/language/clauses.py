@@ -19,11 +19,15 @@ _VERB = re.compile(
 _SEAM = re.compile(r",\s*(?:and\s+|or\s+)?|\s+and\s+")
 
 
-def split_statements(text: str, lower: str, answered: Sequence[Span] = ()) -> Iterator[Span]:
+def split_statements(
+    text: str, lower: str, answered: Sequence[Span] = (), labels: Sequence[Span] = ()
+) -> Iterator[Span]:
     """Sentences and list items, cut at semicolons and question marks too, each with its end mark.
 
-    answered: values behind labels; a line that ends in one is complete ("Necrosis: no").
+    answered: values behind labels; a line that ends in one is complete ("Necrosis: no"); labels: what begins one of
+    its own.
     """
+    starts = sorted({label.start for label in labels})
     before: Span | None = None
     for sentence in split_sentences(text):
         place = Span(sentence.start, sentence.end)
@@ -31,10 +35,10 @@ def split_statements(text: str, lower: str, answered: Sequence[Span] = ()) -> It
             before = Span(before.start, place.end)
             continue
         if before is not None:
-            yield from _cut_parts(text, before)
+            yield from _cut_parts(text, before, starts)
         before = place
     if before is not None:
-        yield from _cut_parts(text, before)
+        yield from _cut_parts(text, before, starts)
 
 
 def _goes_on(lower: str, before: Span, place: Span, answered: Sequence[Span]) -> bool:
@@ -55,11 +59,16 @@ def _ends_in_list(lower: str, before: Span) -> bool:
     return load_reach().list_start.search(lower, before.start, before.end) is not None
 
 
-def _cut_parts(text: str, sentence: Span) -> Iterator[Span]:
+def _cut_parts(text: str, sentence: Span, label_starts: Sequence[int]) -> Iterator[Span]:
+    """Cut at semicolons, and before a label that begins a line."""
+    ends = [match.end() for match in _PART_END.finditer(text, sentence.start, sentence.end)]
+    first, last = bisect_left(label_starts, sentence.start + 1), bisect_left(label_starts, sentence.end)
+    ends += [place for place in label_starts[first:last] if "\n" in text[max(0, place - 4) : place]]
     start = sentence.start
-    for match in _PART_END.finditer(text, sentence.start, sentence.end):
-        yield Span(start, match.end())
-        start = match.end()
+    for end in sorted(ends):
+        if end > start:
+            yield Span(start, end)
+            start = end
     if start < sentence.end:
         yield Span(start, sentence.end)
 

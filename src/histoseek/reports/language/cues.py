@@ -197,6 +197,7 @@ class Reach:
     link: re.Pattern[str]
     among: re.Pattern[str]
     attribute: re.Pattern[str]
+    place: re.Pattern[str]
     definite: re.Pattern[str]
     open_end: re.Pattern[str]
     close_start: re.Pattern[str]
@@ -214,15 +215,17 @@ def load_reach() -> Reach:
 
     place = rf"\b(?!(?:{any_of('not_place')})\b)(?:{any_of('place')})\b"
     comma = rf",\s*(?:and\s+)?(?:{any_of('comma')})\b"
-    end = rf"\b(?:{any_of('end')})\b|{comma}|{place}|:(?!\s*$)|\s-{{1,2}}\s|\s\u2013\s"
+    stop = rf"\b(?:{any_of('end')})\b|{comma}|:(?!\s*$)|\s-{{1,2}}\s|\s\u2013\s"
+    end = f"{stop}|{place}"
     done = rf"\b(?:{any_of('done')})(?=\s*,|\s+and\b(?!/or))"
     return Reach(
         forward=re.compile(rf"{end}|\b(?:{any_of('offer')})\b|{done}"),
-        soft=re.compile(rf"{end}|,(?!\s*(?:{any_of('list')})\b)|\)"),
+        soft=re.compile(rf"{stop}|,(?!\s*(?:{any_of('list')})\b)|\)"),
         backward=re.compile(rf"\b(?:{any_of('backward')})\b"),
         link=re.compile(rf"\b(?:{any_of('link')})\b"),
         among=re.compile(rf"\b(?:{any_of('among')})\s+(?:only\s+)?\(?$"),
         attribute=re.compile(rf"(?<!high[ -])(?<!low[ -])\b(?:{any_of('attribute')})\b"),
+        place=re.compile(place),
         definite=re.compile(rf"(?:{any_of('definite')})\b"),
         open_end=re.compile(rf"(?<![\w-])(?:{any_of('open')})\s*$"),
         close_start=re.compile(rf"\s*(?:{any_of('close')})\b"),

@@ -25,20 +25,31 @@ _COUNT = re.compile(
     r"(?<![\w./-])0\s?(?:/|of|out\s+of)\s?(?:the\s+)?(?:\d{1,3}\b(?!\s?[/%+])|[a-z]{2,12}(?=\s+(?:\w+\s+){0,3}(?:nodes?|cores?)))"
 )
 _PERCENT = re.compile(r"(?<![\d.,<>\u2264\u2265/-])(?<![-\u2013] )0(?:[.,]0+)?\s?%(?!\s?(?:-|\u2013|to\b))")
-_SIGN = re.compile(
-    r"\(\s?(?:-|\u2212|neg(?:ative)?\.?)\s?\)|(?<![\w-])-\s?ve\b(?!\s+for)|(?<=\w)[- ]free\b(?!\s+(?:of|from)\b)"
+_SIGN = re.compile(r"\(\s?(?:-|\u2212|neg(?:ative)?\.?)\s?\)|(?<![\w-])-\s?ve\b(?!\s+for)")
+_FREE = re.compile(
+    r"\b(?:(?:[a-z]{3,20} )?[a-z]{3,20}\s?-\s?|(?:tumou?r|cancer|carcinoma|disease|malignancy|metastasis)\s)"
+    r"(?P<free>free)\b(?!\s+(?:of|from)\b)"
 )
 _DATED = re.compile(
     r"\b(?:diagnosed|treated|resected|excised|removed|operated(?:\s+on)?)\s+(?:in\s+)?(?:[a-z]{3,9}\.?,?\s+)?(?:19|20)\d\d\b"
 )
-_CONTROLS = re.compile(r"\W*(?:\w+\s+){0,3}controls?\b")
+_CONTROLS = re.compile(
+    r"\W*(?:the\s+)?(?:\w+\s+){0,2}?(?:controls|(?:positive|negative|internal|external|tissue)\s+control)\b"
+)
 _SITE_WORDS = re.compile(r"neg|free|clear|uninvolved|not involved|non-?reactive|0")
 _PHRASE_END = re.compile(r"[,;:()]|\s[-\u2013]\s")
 _NOTHING = re.compile(
-    r"\s*(?:$|[.,;:)(\]|*]|-{1,2}\s|\u2013|(?:and|or|but|in|on|at|by|with|within|from|as|also|while|although|however|see|here|"
+    r"\s*\n(?!\s*(?:for|of|by)\b)|\s*(?:$|[.,;:)(\]|*]|-{1,2}\s|\u2013|(?:and|or|but|in|on|at|by|with|within|from|as|also|while|although|however|see|here|"
     r"throughout|during|per|this|focally|grossly|is|are|was|were)\b)"
 )
-_COLON = re.compile(r"\s*:\s*")
+# "Yes No" at a line's end is a choice of a form.
+_ANSWERED_ABOVE = re.compile(r"no\n")
+_YES = re.compile(r"yes\s+$")
+_BRACKET = re.compile(r"[()]")
+_SHORT_REMARK = 3
+_COLON = re.compile(r"\s*:[ \t]*\n?\s*")
+_SPREAD = re.compile(r"\b(?:invasion|extension|involvement|infiltration|metast\w+|spread|penetration)\b")
+_NOTHING_THERE = re.compile(r"(?:no|negative|free|uninvolved|without)\b")
 _INVERTED = re.compile(r"\s*(?::|(?:is|are|was|were)\b)")
 
 
@@ -66,7 +77,8 @@ def find_scopes(text: str) -> tuple[Scope, ...]:
     answered = [answer.value for answer in answers if answer.kind != AnswerKind.VALUE]
     scopes = [scope for answer in answers for scope in _reach_answer(lower, answer)]
     scopes += [scope for choice in find_choices(text) for scope in _reach_options(choice.options)]
-    for statement in split_statements(text, lower, answered):
+    labels = [answer.label for answer in answers]
+    for statement in split_statements(text, lower, answered, labels):
         scopes += _scan_statement(lower, statement, answered)
     return tuple(sorted(scopes, key=lambda scope: (scope.cue.start, scope.start)))
 
@@ -106,15 +118,26 @@ def _reach_answer(text: str, answer: Answer) -> Iterator[Scope]:
         start = _find_backward_start(text, label.start, label.end)
         if start == label.start:  # a first letter may have been taken for a list's ("H. pylori")
             start = max(text.rfind("\n", 0, start) + 1, start - 4)
-        is_attribute = load_reach().attribute.search(text, start, label.end) is not None
+        is_attribute = _asks_for_attribute(text, start, label.end)
         is_site = status == Status.NEGATED and _SITE_WORDS.match(text, value.start) is not None
-        is_counted = text.startswith("0", value.start)
-        yield Scope(start, label.end, status, value, is_site, is_attribute and not is_counted)
+        yield Scope(start, label.end, status, value, is_site, is_attribute)
     if answer.kind == AnswerKind.VALUE:
+        first = next(iter(find_cues(text, value.start, value.end)), None)
+        is_negative = first is not None and first.place.start == value.start and first.side == "before"
+        if is_negative and _NOTHING_THERE.match(text, value.start) and _SPREAD.search(text, label.start, label.end):
+            start = _find_backward_start(text, label.start, label.end)
+            yield Scope(start, label.end, Status.NEGATED, Span(value.start, value.start), True, True)
         for cue in find_cues(text, label.start, label.end):
             if cue.side == "about" or (cue.status == Status.HISTORICAL and cue.side == "before"):
                 yield Scope(value.start, value.end, cue.status, cue.place)
                 return
+
+
+def _asks_for_attribute(text: str, start: int, end: int) -> bool:
+    """Whether a label is about something of a tumour ("Tumor size", "Grade of carcinoma"), not about its presence."""
+    reach = load_reach()
+    place = reach.place.search(text, start, end)
+    return reach.attribute.search(text, start, place.start() if place else end) is not None
 
 
 def _reach_options(options: Sequence[Option]) -> Iterator[Scope]:
@@ -145,6 +168,10 @@ def _scan_clause(text: str, clause: Span, cues: list[Cue]) -> Iterator[Scope]:
     opening = [cue.place.start for cue in cues if cue.side == "before"]
     last_end = clause.start
     for cue in cues:
+        if _ANSWERED_ABOVE.fullmatch(text, cue.place.start, min(clause.end, cue.place.end + 1)) and _YES.search(
+            text, clause.start, cue.place.start
+        ):
+            continue
         following = bisect_right(opening, cue.place.start)
         limit = min(opening[following] if following < len(opening) else clause.end, cue.place.end + _FARTHEST)
         before = Span(max(last_end, cue.place.start - _FARTHEST), cue.place.start)
@@ -178,7 +205,8 @@ def _reach_cue(text: str, clause: Span, cue: Cue, before: Span, limit: int) -> I
 
 def _reach_forward(text: str, start: int, limit: int, cue: Cue) -> Scope:
     colon = _COLON.match(text, start, limit)
-    start = colon.end() if colon else start
+    if colon is not None and (cue.status == Status.NEGATED or "\n" not in colon.group()):
+        start = colon.end()
     return Scope(start, _find_forward_end(text, start, limit, cue.status), cue.status, cue.place)
 
 
@@ -204,6 +232,8 @@ def _scan_numbers(text: str, clause: Span, answered: Sequence[Span]) -> Iterator
     for match in _DATED.finditer(text, clause.start, clause.end):
         start = _find_backward_start(text, clause.start, match.start())
         yield Scope(start, match.start(), Status.HISTORICAL, Span(*match.span()))
+    for match in _FREE.finditer(text, clause.start, clause.end):
+        yield Scope(match.start(), match.start("free"), Status.NEGATED, Span(*match.span("free")), spares_sites=True)
     for pattern in (_PERCENT, _SIGN):
         for match in pattern.finditer(text, clause.start, clause.end):
             yield from _reach_phrase(text, clause, Span(*match.span()))
@@ -234,18 +264,23 @@ def _find_forward_end(text: str, start: int, limit: int, status: Status) -> int:
     pattern = reach.forward if status in {Status.NEGATED, Status.ELSEWHERE} else reach.soft
     match = pattern.search(text, start, limit)
     end = match.start() if match else limit
-    closing = _find_unopened(text, start, end)
-    return end if closing is None else closing
+    return _find_bracket(text, start, end)
 
 
-def _find_unopened(text: str, start: int, end: int) -> int | None:
-    """A closing bracket that was opened before a stretch of text."""
+def _find_bracket(text: str, start: int, end: int) -> int:
+    """Up to a bracket that was opened before a stretch of text, or to a remark in brackets ("no tumor (see note)")."""
     depth = 0
-    for match in re.finditer(r"[()]", text[start:end]):
+    for match in _BRACKET.finditer(text, start, end):
         depth += 1 if match.group() == "(" else -1
         if depth < 0:
-            return start + match.start()
-    return None
+            return match.start()
+        if (
+            depth == 1
+            and match.group() == "("
+            and len(text[match.end() : end].partition(")")[0].split()) > _SHORT_REMARK
+        ):
+            return match.start()
+    return end
 
 
 def _find_backward_start(text: str, start: int, cue_start: int) -> int:
