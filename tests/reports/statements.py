@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from histoseek.reports.concepts.terms import find_terms
+from histoseek.reports.facts.structured import extract_facts
 from histoseek.reports.index.analyser import list_tokens
 from histoseek.reports.language.word_forms import stem
 
@@ -49,7 +49,7 @@ def read_statements(written: str | None = None) -> list[Statement]:
 def read_signs(statement: Statement) -> dict[str, str]:
     """What the text says of each thing that is expected: one sign for each way it is spoken of, in order."""
     signs: dict[str, set[str]] = {name: set() for name in statement.expected}
-    for mention in find_terms(statement.text):
+    for mention in extract_facts(statement.text).mentions:
         if mention.concept_id in signs:
             signs[mention.concept_id].add(SIGNS[mention.status.value])
     for name in (name for name in signs if name.startswith("=")):
@@ -59,3 +59,8 @@ def read_signs(statement: Statement) -> dict[str, str]:
             if word == form:
                 signs[name].add(_WORD_SIGNS[before])
     return {name: "".join(sorted(own)) for name, own in signs.items()}
+
+
+def is_right(statement: Statement, signs: Mapping[str, str]) -> bool:
+    """Whether a text was read as it should be; what is not stated or said of others may not be read at all."""
+    return all(signs[name] in ({sign, ""} if sign in "0~" else {sign}) for name, sign in statement.expected.items())

@@ -264,7 +264,7 @@ def _find_status(
 
 
 def _is_head(between: str) -> bool:
-    """Whether a site itself is denied by what stands behind it, and nothing else of it ("renal vein thrombus: none")."""
+    """Whether a site itself is denied by what stands behind it, not a part of it ("renal vein thrombus: none")."""
     words = _LETTERS.findall(_REMARK.sub("", between))
     return _LISTED.search(between) is not None or all(word in _BETWEEN for word in words)
 

@@ -35,7 +35,7 @@ _LEAD = re.compile(r"[\s\-*\u2022\u00b7>|\u2013\u2014+#]*(?:\(?(?:\d{1,2}|[A-Za-
 _COLON = re.compile(r"\s*:(?!\d|//)[\s\-\u2013|]*")
 _WEAK = re.compile(r"\s*(?:;|=|\?|\||\.{3,}|\u2026|\t|\s{2,}|(?<=\s)[-\u2013\u2014](?=\s)|,(?=\s))[\s\-\u2013.|=:]*")
 _SIGN = re.compile(
-    r"\(?\s?(?:(?P<no>-ve|\(-\)|0+(?:[.,]0+)?\s?%?(?!\s*(?:of|out|to)\b|\s?[/\d%x-])|-(?=\s*\)))|"
+    r"\(?\s?(?:(?P<no>-ve|\(-\)|0+(?:[.,]0+)?\s?%?(?!\s*(?:of|out|to)\b|\s?[/\d%x-])|\[-\]|-(?=\s*\)))|"
     r"(?P<yes>\+ve|\(\+\)|\+{1,3}))(?=[\s.,;)|]|$)"
 )
 _REST = re.compile(r"\s*(?:[.,;|)*]|$|\(|\[|-{1,2}\s|\u2013)")
@@ -44,6 +44,7 @@ _PLACE_TAIL = re.compile(
     r"\s+(?:in|on|at|by|with(?=\s+(?:certainty|confidence))|from|for\s+(?:this|these)|see|per|within|during|as\s+of|to\s+date|"
     r"(?:grossly|microscopically|histologically|definitively|here|elsewhere|submitted|focally|seen|identified|present)\b)\b"
 )
+_DASH = re.compile(r"(?<=[:\s])[-\u2013\u2014]{1,3}(?=\s*$)")
 _GAP = re.compile(r"\s{2,}|\t")
 _SENTENCE = re.compile(r"(?<=[a-z\d)])[.;]\s+(?=\S)")
 _WRAPPED = re.compile(r"[ \t]*\n\s*(?:for|of|by)\b")
@@ -124,7 +125,13 @@ def _read_line(text: str, lower: str, start: int, end: int) -> Iterator[Answer]:
             yield Answer(label, *answer)
             begin = _skip_marks(text, answer[0].end, end)
         elif value >= end or not text[value:end].strip():
-            yield Answer(label, Span(separator.end(), separator.end()), AnswerKind.VALUE)
+            dash = _DASH.search(text, separator.start(), end)
+            empty = Span(separator.end(), separator.end())
+            yield (
+                Answer(label, Span(*dash.span()), AnswerKind.UNSTATED)
+                if dash
+                else Answer(label, empty, AnswerKind.VALUE)
+            )
             return
         else:
             begin = _find_value_end(text, value, end)

@@ -20,6 +20,8 @@ _SEPARATOR = re.compile(r"\s*(?:/|,|;|\||\bor\b)\s*")
 _HINT = re.compile(
     r"\(\s*(?:please\s+)?(?:select|check|choose|circle|mark|tick|specify)\b[^)\n]{0,60}\)\s*:?\s*", re.IGNORECASE
 )
+_LABEL_MARK = re.compile(r"[:?]")
+_WORD_START = re.compile(r"(?<=\s)\w")
 _LIST_LABEL_END = re.compile(r":|\?|\(|\s{2,}|\t")
 _LIST_END = re.compile(r"[.;)](?=\s|$)")
 _INNER = re.compile(r"[\w(].*[\w)%?+]|\w", re.DOTALL)
@@ -89,11 +91,23 @@ def _read_options(text: str, boxes: list[re.Match[str]], start: int, end: int) -
 
 def _splits_lead(text: str, lead: Span, boxes: list[re.Match[str]], end: int) -> bool:
     """Whether boxes stand behind their options: "Necrosis: present [x] absent [ ]"."""
-    return _strip(text, boxes[-1].end(), end) is None and re.search(r"[:?]", text[lead.start : lead.end]) is not None
+    if _strip(text, boxes[-1].end(), end) is not None:
+        return False
+    return _LABEL_MARK.search(text, lead.start, lead.end) is not None or _find_last_answer(text, lead) > lead.start
+
+
+def _find_last_answer(text: str, lead: Span) -> int:
+    """Where the last words of a stretch are an answer ("necrosis yes"); its start where they are none."""
+    lower = lower_in_place(text[lead.start : lead.end])
+    for match in _WORD_START.finditer(lower):
+        answer = match_answer(lower, match.start(), len(lower))
+        if answer is not None and answer[0].end == len(lower):
+            return lead.start + match.start()
+    return lead.start
 
 
 def _read_trailing(text: str, lead: Span, boxes: list[re.Match[str]]) -> tuple[Span | None, list[Option]]:
-    cut = max(text.rfind(mark, lead.start, lead.end) for mark in ":?") + 1
+    cut = max(text.rfind(mark, lead.start, lead.end) for mark in ":?") + 1 or _find_last_answer(text, lead)
     starts = [cut, *(box.end() for box in boxes[:-1])]
     places = [(_strip(text, start, box.start()), box) for start, box in zip(starts, boxes, strict=True)]
     options = [Option(place, box["ticked"] is not None) for place, box in places if place is not None]

@@ -17,9 +17,11 @@ from histoseek.reports.language.words import Span
 Side = Literal["before", "after", "turn", "site", "none", "between", "about", "idle"]
 AnswerMeaning = Literal["yes", "no", "unstated", "choose"]
 
-_WORD = re.compile(r"(?<!\w)(?<!\w[-\u2010])[^\W\d_]+(?:[-\u2010'\u2019/][^\W\d_]+)*")
+_WORD = re.compile(
+    r"(?<!\w)(?<!\w[-\u2010])(?:[dln]|qu)(?=['\u2019][^\W\d_]{3})|(?<!\w)(?<!\w[-\u2010])[^\W\d_]+(?:[-\u2010'\u2019/][^\W\d_]+)*"
+)
 _SLOT = re.compile(r"\[[^\]]*\]|\{\w+\}|[^\s{}\[\]]+")
-_GAP = re.compile(r"\s{0,12}")
+_GAP = re.compile(r"['\u2019]|\s{0,12}")
 
 
 class Status(StrEnum):
@@ -192,6 +194,8 @@ class Reach:
     """What ends the reach of cues, in lower-case text."""
 
     forward: re.Pattern[str]
+    done: re.Pattern[str]
+    either: re.Pattern[str]
     soft: re.Pattern[str]
     backward: re.Pattern[str]
     link: re.Pattern[str]
@@ -217,13 +221,15 @@ def load_reach() -> Reach:
     comma = rf",\s*(?:and\s+)?(?:{any_of('comma')})\b"
     stop = rf"\b(?:{any_of('end')})\b|{comma}|:(?!\s*$)|\s-{{1,2}}\s|\s\u2013\s"
     end = f"{stop}|{place}"
-    done = rf"\b(?:{any_of('done')})(?=\s*,|\s+and\b(?!/or))"
+    done = rf"(?<=\w )(?:{any_of('done')})\b(?!\s*(?:/|(?:{any_of('either')})\b))"
     return Reach(
-        forward=re.compile(rf"{end}|\b(?:{any_of('offer')})\b|{done}"),
+        forward=re.compile(rf"{end}|\b(?:{any_of('offer')})\b"),
+        done=re.compile(done),
+        either=re.compile(rf"\b(?:{any_of('either')})\b"),
         soft=re.compile(rf"{stop}|,(?!\s*(?:{any_of('list')})\b)|\)"),
         backward=re.compile(rf"\b(?:{any_of('backward')})\b"),
         link=re.compile(rf"\b(?:{any_of('link')})\b"),
-        among=re.compile(rf"\b(?:{any_of('among')})\s+(?:only\s+)?\(?$"),
+        among=re.compile(rf"(?:\b(?:{any_of('present')})\s+)?\b(?:{any_of('among')})\s+(?:only\s+)?\(?$"),
         attribute=re.compile(rf"(?<!high[ -])(?<!low[ -])\b(?:{any_of('attribute')})\b"),
         place=re.compile(place),
         definite=re.compile(rf"(?:{any_of('definite')})\b"),

@@ -25,13 +25,14 @@ _COUNT = re.compile(
     r"(?<![\w./-])0\s?(?:/|of|out\s+of)\s?(?:the\s+)?(?:\d{1,3}\b(?!\s?[/%+])|[a-z]{2,12}(?=\s+(?:\w+\s+){0,3}(?:nodes?|cores?)))"
 )
 _PERCENT = re.compile(r"(?<![\d.,<>\u2264\u2265/-])(?<![-\u2013] )0(?:[.,]0+)?\s?%(?!\s?(?:-|\u2013|to\b))")
-_SIGN = re.compile(r"\(\s?(?:-|\u2212|neg(?:ative)?\.?)\s?\)|(?<![\w-])-\s?ve\b(?!\s+for)")
+_SIGN = re.compile(r"[(\[]\s?(?:-|\u2212|neg(?:ative)?\.?|none|nil|no)\s?[)\]]|(?<![\w-])-\s?ve\b(?!\s+for)")
 _FREE = re.compile(
     r"\b(?:(?:[a-z]{3,20} )?[a-z]{3,20}\s?-\s?|(?:tumou?r|cancer|carcinoma|disease|malignancy|metastasis)\s)"
     r"(?P<free>free)\b(?!\s+(?:of|from)\b)"
 )
 _DATED = re.compile(
-    r"\b(?:diagnosed|treated|resected|excised|removed|operated(?:\s+on)?)\s+(?:in\s+)?(?:[a-z]{3,9}\.?,?\s+)?(?:19|20)\d\d\b"
+    r"\b(?:diagnosed|treated|resected|excised|removed|operated(?:\s+on)?)\s+(?:in\s+)?(?:[a-z]{3,9}\.?,?\s+)?(?:19|20)\d\d\b|"
+    r"(?<=[a-z] )in\s+(?:19|20)\d\d\b"
 )
 _CONTROLS = re.compile(
     r"\W*(?:the\s+)?(?:\w+\s+){0,2}?(?:controls|(?:positive|negative|internal|external|tissue)\s+control)\b"
@@ -45,6 +46,9 @@ _NOTHING = re.compile(
 # "Yes No" at a line's end is a choice of a form.
 _ANSWERED_ABOVE = re.compile(r"no\n")
 _YES = re.compile(r"yes\s+$")
+_PATIENT = re.compile(r"(?<!of )(?<!of the )\bpatient\b(?!['\u2019]s)")
+_COMMA = re.compile(r",")
+_OWN_STATEMENT = re.compile(r"\d|\b(?:present|positive|grade|stage|identified|seen)\b")
 _BRACKET = re.compile(r"[()]")
 _SHORT_REMARK = 3
 _COLON = re.compile(r"\s*:[ \t]*\n?\s*")
@@ -191,7 +195,8 @@ def _reach_cue(text: str, clause: Span, cue: Cue, before: Span, limit: int) -> I
     ):
         is_forward = True
     if cue.side == "about":
-        yield Scope(clause.start, clause.end, status, cue.place)
+        patient = _PATIENT.search(text, end, clause.end)
+        yield Scope(clause.start, patient.start() if patient else clause.end, status, cue.place)
     if is_forward:
         yield _reach_forward(text, end, limit, cue)
     if cue.side == "none":
@@ -213,14 +218,17 @@ def _reach_forward(text: str, start: int, limit: int, cue: Cue) -> Scope:
 def _reach_counted(text: str, clause: Span, count: Span) -> Iterator[Scope]:
     """None of a counted number: what it is linked to behind it, or what is in none of it before it."""
     reach = load_reach()
-    if reach.among.search(text, max(clause.start, count.start - 24), count.start):
-        start = _find_backward_start(text, max(clause.start, count.start - _FARTHEST), count.start)
-        yield Scope(start, count.start, Status.NEGATED, count, spares_sites=True)
+    among = reach.among.search(text, max(clause.start, count.start - 40), count.start)
+    if among is not None:
+        start = _find_backward_start(text, max(clause.start, count.start - _FARTHEST), among.start())
+        yield Scope(start, among.start(), Status.NEGATED, count, spares_sites=True)
         return
     link = reach.link.search(text, count.end, min(clause.end, count.end + 120))
     if link is not None:
         end = _find_forward_end(text, link.end(), min(clause.end, link.end() + _FARTHEST), Status.NEGATED)
         yield Scope(link.end(), end, Status.NEGATED, count, spares_sites=True)
+    elif text[: count.start].rstrip(" (").endswith(":"):
+        yield from _reach_phrase(text, clause, count)
 
 
 def _scan_numbers(text: str, clause: Span, answered: Sequence[Span]) -> Iterator[Scope]:
@@ -230,7 +238,8 @@ def _scan_numbers(text: str, clause: Span, answered: Sequence[Span]) -> Iterator
         scopes = [] if _is_answered(count, answered) else list(_reach_counted(text, clause, count))
         yield from scopes or _reach_phrase(text, clause, count)
     for match in _DATED.finditer(text, clause.start, clause.end):
-        start = _find_backward_start(text, clause.start, match.start())
+        start = max(clause.start, match.start() - _FARTHEST)
+        start = _find_backward_start(text, start, match.start())
         yield Scope(start, match.start(), Status.HISTORICAL, Span(*match.span()))
     for match in _FREE.finditer(text, clause.start, clause.end):
         yield Scope(match.start(), match.start("free"), Status.NEGATED, Span(*match.span("free")), spares_sites=True)
@@ -263,8 +272,26 @@ def _find_forward_end(text: str, start: int, limit: int, status: Status) -> int:
     reach = load_reach()
     pattern = reach.forward if status in {Status.NEGATED, Status.ELSEWHERE} else reach.soft
     match = pattern.search(text, start, limit)
-    end = match.start() if match else limit
-    return _find_bracket(text, start, end)
+    end = _find_bracket(text, start, match.start() if match else limit)
+    return _find_list_end(text, start, end) if status == Status.NEGATED else end
+
+
+def _find_list_end(text: str, start: int, end: int) -> int:
+    """What is denied ends behind "no tumor seen", and at a comma before a statement with a figure or verb of its own.
+
+    "No necrosis, LVI present"; but not where the list goes on to an "or".
+    """
+    reach = load_reach()
+    last_either = max((match.start() for match in reach.either.finditer(text, start, end)), default=start)
+    done = reach.done.search(text, start + 1, end)
+    if done is not None and done.start() > last_either:
+        comma = text.find(",", max(start, last_either), done.start())
+        end = done.end() if comma < 0 else comma
+    for match in _COMMA.finditer(text, last_either, end):
+        segment = text[match.end() : end].partition(",")[0]
+        if _OWN_STATEMENT.search(segment):
+            return match.start()
+    return end
 
 
 def _find_bracket(text: str, start: int, end: int) -> int:
