@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from histoseek.archive.verify import Verification
     from histoseek.progress import Reporter
     from histoseek.reports.language.sections import Sections
+    from histoseek.reports.privacy.deidentify import DeidentifyChoice
     from histoseek.search.maps.overview import Overview
     from histoseek.search.recall import Recall
     from histoseek.search.results import SearchResult, SearchResults
@@ -64,7 +65,7 @@ class Archive(ArchiveFolder):
         spacing_of: Mapping[str, float] | None = None,
         rename: Mapping[str, str] | None = None,
         report_columns: Mapping[str, str] | None = None,
-        deidentify: bool = True,
+        deidentify: DeidentifyChoice = True,
         workers: int = 2,
         reporter: Reporter | None = None,
     ) -> IndexReport:
@@ -72,7 +73,8 @@ class Archive(ArchiveFolder):
 
         metadata: a CSV or TSV table, or its rows; reports: files and folders of reports, or their rows;
         spacing_of: um/px by file name; rename: column names of the tables; report_columns: what columns of report
-        tables hold; deidentify=False: keep names, dates and numbers of persons. Can be killed and called again.
+        tables hold; deidentify=False: keep names, dates and numbers of persons, "presidio": ask Presidio as well.
+        Can be killed and called again.
         Raises InputError for paths and tables, ArchiveError; bad slides are listed in the result's `refused`, bad
         reports in its `reports.refused`, both in the archive's refused.jsonl.
         """
@@ -207,7 +209,9 @@ class Archive(ArchiveFolder):
 
         return recall(self, queries, k, where, seed, reporter)
 
-    def update(self, slide_id: str, changes: Mapping[str, MetadataValue], *, deidentify: bool = True) -> SlideRecord:
+    def update(
+        self, slide_id: str, changes: Mapping[str, MetadataValue], *, deidentify: DeidentifyChoice = True
+    ) -> SlideRecord:
         """Change metadata of a slide; a new report loses names, dates and numbers of persons, and a name given as
         patient_id becomes a pseudonym; with deidentify=False both are kept. Raises UnknownSlide, or InputError for
         columns that can't be set and for values that are no text.
@@ -220,7 +224,9 @@ class Archive(ArchiveFolder):
         values, removed = clean_changes(self.get(slide_id).record, changes, deidentify)
         record = super().update(slide_id, values)
         if changes.get("report"):
-            Journal(self.layout).record_reports(1, deidentify, {count.kind.value: count.count for count in removed})
+            Journal(self.layout).record_reports(
+                1, bool(deidentify), {count.kind.value: count.count for count in removed}
+            )
         return record
 
     def sections(self, slide_id: str) -> Sections:
@@ -246,7 +252,7 @@ def make_index_request(
     spacing_of: Mapping[str, float] | None = None,
     rename: Mapping[str, str] | None = None,
     report_columns: Mapping[str, str] | None = None,
-    deidentify: bool = True,
+    deidentify: DeidentifyChoice = True,
     workers: int = 2,
     reporter: Reporter | None = None,
 ) -> IndexRequest:
@@ -257,8 +263,10 @@ def make_index_request(
     """
     from histoseek.archive.indexing.ingest import IndexRequest
     from histoseek.archive.indexing.metadata_table import require_unique
+    from histoseek.archive.indexing.report_cleaner import make_cleaner
     from histoseek.archive.indexing.report_intake import load_reports, make_report_columns
 
+    make_cleaner(deidentify)
     table = _load_metadata(metadata, rename) if metadata is not None else None
     if table:
         require_unique(table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import h5py
@@ -124,6 +125,15 @@ def test_update_replaces_identifiers_unless_they_are_to_be_kept(folder: Path) ->
     assert "Quisenberry" not in histoseek("show", "C1-A", *archive).stdout
     assert histoseek(*change, "--keep-identifiers").returncode == 0
     assert "Quisenberry" in histoseek("show", "C1-A", *archive).stdout
+
+
+def test_presidio_is_asked_for_before_anything_is_made(folder: Path) -> None:
+    if find_spec("presidio_analyzer"):
+        pytest.skip("Presidio is installed")
+    given = ("index", "--features", folder / "features", "--archive", folder / "new", "--deidentify", "presidio")
+    assert "pip install 'histoseek[presidio]'" in refused(*given)
+    assert not (folder / "new").exists()
+    assert "contradicts --deidentify presidio" in refused(*given, "--keep-identifiers")
 
 
 def test_names_in_a_column_of_patients_are_warned_of_and_not_shown(folder: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
 
 import typer
 
@@ -15,6 +15,8 @@ from histoseek.errors import InputError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+    from histoseek.reports.privacy.deidentify import DeidentifyChoice
 
     Settings = TypeVar("Settings", bound=DataclassInstance)
 
@@ -48,6 +50,10 @@ KeepIdentifiersOption = Annotated[
     bool,
     typer.Option("--keep-identifiers", help="Store reports without replacing names, dates and numbers of people."),
 ]
+DeidentifyOption = Annotated[
+    Literal["rules", "presidio"],
+    typer.Option("--deidentify", help="How identifiers are found: by rules, or by Presidio's model as well."),
+]
 LabelOption = Annotated[str, typer.Option(metavar="COLUMN", help="Metadata column with the labels.")]
 EpochsOption = Annotated[int, typer.Option(help="Maximum number of epochs.")]
 LearningRateOption = Annotated[float, typer.Option(help="Peak learning rate.")]
@@ -75,6 +81,15 @@ def read_defaults(kind: type[Settings]) -> Settings:
         for field in fields(kind)
     }
     return cast("Settings", SimpleNamespace(**defaults))
+
+
+def choose_deidentification(keep_identifiers: bool, deidentify: str) -> DeidentifyChoice:
+    """What two options say of identifiers in reports. Raises InputError when they contradict each other."""
+    if deidentify == "presidio":
+        if keep_identifiers:
+            raise InputError("--keep-identifiers", "contradicts --deidentify presidio", "Give one of the two")
+        return "presidio"
+    return not keep_identifiers
 
 
 def parse_pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:

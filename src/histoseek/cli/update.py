@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from histoseek.cli.options import ArchiveOption, KeepIdentifiersOption, parse_pairs
+from histoseek.cli.options import (
+    ArchiveOption,
+    DeidentifyOption,
+    KeepIdentifiersOption,
+    choose_deidentification,
+    parse_pairs,
+)
 
 
 def update(
@@ -16,10 +22,12 @@ def update(
     ],
     archive: ArchiveOption,
     keep_identifiers: KeepIdentifiersOption = False,
+    deidentify: DeidentifyOption = "rules",
 ) -> None:
     """Change the metadata of a slide; names, dates and numbers of people in a new report are replaced."""
     from histoseek.api import Archive
 
     values = {key: value or None for key, value in parse_pairs(changes, "update").items()}
-    record = Archive.open(archive).update(slide_id, values, deidentify=not keep_identifiers)
+    choice = choose_deidentification(keep_identifiers, deidentify)
+    record = Archive.open(archive).update(slide_id, values, deidentify=choice)
     print(f"{record.slide_id}: {', '.join(values)} updated")

@@ -38,6 +38,7 @@ from histoseek.encoders.slide_bags import PreparedSlide
 from histoseek.errors import HistoseekError, SlideError, SpaceMismatch, UnreadableSlide
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.reports.files.document import ReportBatch
+from histoseek.reports.privacy.deidentify import DeidentifyChoice
 from histoseek.slides.sources.base import SlideSource
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class IndexRequest:
     spacing_of: Mapping[str, float] = field(default_factory=dict)
     workers: int = 2
     notes: tuple[str, ...] = ()
-    deidentify: bool = True
+    deidentify: DeidentifyChoice = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
     started = time.monotonic()
     reporter = reporter or SilentReporter()
     with archive.writing():
-        privacy_warnings = list_privacy_warnings(request.metadata, request.deidentify, bool(request.reports))
+        privacy_warnings = list_privacy_warnings(request.metadata, bool(request.deidentify), bool(request.reports))
         request = replace(request, metadata=_prepare_metadata(archive, request))
         join = join_metadata(request.sources, request.metadata)
         records = archive.records()

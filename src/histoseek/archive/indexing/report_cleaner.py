@@ -9,12 +9,15 @@ from histoseek.archive.indexing.personal_data import collect_identifiers, list_r
 from histoseek.archive.schema import MetadataValue, SlideRecord
 from histoseek.reports.privacy.deidentify import (
     DeidentifiedText,
+    DeidentifyChoice,
     IdentifierCount,
     KnownIdentifiers,
+    SecondReader,
     add_counts,
     deidentify,
 )
 from histoseek.reports.privacy.person_names import make_pseudonym
+from histoseek.reports.privacy.presidio import load_presidio
 
 
 @dataclass(slots=True)
@@ -22,6 +25,7 @@ class ReportCleaner:
     """Replaces identifiers in texts, or with `deidentifies` False lets them through, and counts what it replaced."""
 
     deidentifies: bool = True
+    second: SecondReader | None = None
     _counts: tuple[IdentifierCount, ...] = field(default=(), init=False)
 
     @property
@@ -33,18 +37,23 @@ class ReportCleaner:
         """The text as it may be stored."""
         if not self.deidentifies:
             return text
-        cleaned = deidentify(text, identifiers)
+        cleaned = deidentify(text, identifiers, self.second)
         self._counts = add_counts((DeidentifiedText("", self._counts, ()), cleaned))
         return cleaned.text
 
 
+def make_cleaner(choice: DeidentifyChoice) -> ReportCleaner:
+    """The cleaner of a choice. Raises MissingExtra or ConfigurationError when it needs Presidio and there is none."""
+    return ReportCleaner(bool(choice), load_presidio() if choice == "presidio" else None)
+
+
 def clean_changes(
-    record: SlideRecord, changes: Mapping[str, MetadataValue], deidentifies: bool
+    record: SlideRecord, changes: Mapping[str, MetadataValue], choice: DeidentifyChoice
 ) -> tuple[dict[str, MetadataValue], tuple[IdentifierCount, ...]]:
     """Changes of one slide's metadata as they may be stored, and how many identifiers its new report lost."""
-    if not deidentifies:
+    if not choice:
         return dict(changes), ()
-    cleaner, storable = ReportCleaner(), dict(changes)
+    cleaner, storable = make_cleaner(choice), dict(changes)
     patient_id = str(changes.get("patient_id") or "")
     if patient_id:
         storable["patient_id"] = make_pseudonym(patient_id)

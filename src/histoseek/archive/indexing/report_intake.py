@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 from histoseek.archive.indexing.metadata_table import MetadataTable, TableRow
 from histoseek.archive.indexing.personal_data import collect_identifiers, list_record_identifiers, merge_identifiers
-from histoseek.archive.indexing.report_cleaner import ReportCleaner
+from histoseek.archive.indexing.report_cleaner import make_cleaner
 from histoseek.archive.journal import ReportFileRefusal
 from histoseek.archive.schema import SlideRecord
 from histoseek.errors import InputError
@@ -19,7 +19,7 @@ from histoseek.reports.files.document import Report, ReportBatch, ReportFileSumm
 from histoseek.reports.files.report_columns import ReportColumns
 from histoseek.reports.files.report_join import ReportJoin, SlideKey, join_reports
 from histoseek.reports.files.report_reader import read_report_rows, read_reports
-from histoseek.reports.privacy.deidentify import IdentifierCount, KnownIdentifiers
+from histoseek.reports.privacy.deidentify import DeidentifyChoice, IdentifierCount, KnownIdentifiers
 from histoseek.slides.sources.base import SlideSource
 
 log = logging.getLogger(__name__)
@@ -122,12 +122,12 @@ class ReportIntake:
     row_of: Mapping[SlideSource, TableRow]
     records: Sequence[SlideRecord]
     metadata: MetadataTable | None
-    deidentifies: bool
+    deidentify: DeidentifyChoice
     _refused: list[ReportFileRefusal] = field(default_factory=list, init=False)
 
     def take(self, read: ReportBatch | None, reporter: Reporter) -> SlideReports:
         """The text of each slide: its reports, or else the `report` of its metadata row."""
-        self._cleaner = ReportCleaner(self.deidentifies)
+        self._cleaner = make_cleaner(self.deidentify)
         self._record_of = {record.uri: record for record in self.records}
         if read is None:
             texts = self._add_row_texts({})
@@ -205,6 +205,6 @@ class ReportIntake:
             slides=slides,
             unjoined=tuple(OrphanReportSummary(orphan.report.report_id, orphan.reason) for orphan in orphans),
             slides_without_report=tuple(self.sources[i].uri for i in joined.slides_without_report) if joined else (),
-            deidentified=self.deidentifies,
+            deidentified=bool(self.deidentify),
             removed=self._cleaner.removed,
         )

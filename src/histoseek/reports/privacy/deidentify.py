@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 from histoseek.reports.privacy.identifiers.ages import find_ages
 from histoseek.reports.privacy.identifiers.contacts import find_contacts, find_labelled_phone
@@ -30,6 +31,9 @@ from histoseek.reports.privacy.identifiers.research_ids import find_research_ids
 from histoseek.reports.privacy.identifiers.scripts import find_in_scripts
 from histoseek.reports.privacy.identifiers.word_dates import find_word_dates
 
+DeidentifyChoice = bool | Literal["presidio"]
+"""Whether identifiers are replaced, and whether Presidio is asked as well."""
+SecondReader = Callable[[str], Iterable[Identifier]]
 _LABEL_RULES = {
     "id": find_labelled_number,
     "number": find_labelled_groups,
@@ -66,13 +70,19 @@ class DeidentifiedText:
     spans: tuple[Identifier, ...] = field(repr=False)
 
 
-def deidentify(text: str, known: KnownIdentifiers | None = None) -> DeidentifiedText:
+def deidentify(
+    text: str, known: KnownIdentifiers | None = None, second: SecondReader | None = None
+) -> DeidentifiedText:
     """The text with names, dates, ids, contact data, addresses, institutions and ages over 89 replaced.
 
     Rules run until they find nothing more, so a second call changes nothing. Placeholders already in the text stay.
+    What a second reader finds goes as well.
     """
     known_identifiers = known or KnownIdentifiers()
     pieces = _PartialText(text)
+    if second:
+        both = (*_find_identifiers(text, known_identifiers), *second(text))
+        pieces = pieces.replace(_merge_identifiers(text, both))
     while identifiers := _merge_identifiers(pieces.text, _find_identifiers(pieces.text, known_identifiers)):
         pieces = pieces.replace(identifiers)
     spans = pieces.spans()
