@@ -110,6 +110,10 @@ _DESCRIBED = re.compile(
     r"(?m)^\W{0,6}[xX_]{0,3}\W{0,3}(G\s?(?:[1-4X]|[Il]{1,3}V?))\s?[:;=.)-]?\s*(?:well|moderate|poor|undiff|cannot|low|high|not)",
     re.I,
 )
+_NUMBERED_OPTIONS = re.compile(
+    r"\b1\s*[.)]\s*well[\s-]*diff\w*[^\d]{0,80}\b2\s*[.)]\s*mod\w*[\s-]*diff\w*[^\d]{0,80}\b3\s*[.)]\s*poor\w*[^\d]{0,60}",
+    re.IGNORECASE,
+)
 _MARKED = re.compile(r"(?:\[\s?[xX\u2713]\s?\]|\([xX]\)|_+[xX]_*|[\u2611\u2612\u25a0]|^[xX])\s*\Z")
 _FEWEST_OPTIONS = 3
 _FARTHEST_OPTION = 250
@@ -338,9 +342,9 @@ def _is_denied(lower: str, span: Span) -> bool:
 
 
 def _find_options(text: str) -> list[Span]:
-    """The lines of a form that lists all grades with their meaning, without those that it marks."""
+    """Where a form lists all grades with their meaning, without those that it marks."""
     lines = list(_DESCRIBED.finditer(text))
-    options = []
+    options = [Span(*match.span()) for match in _NUMBERED_OPTIONS.finditer(text)]
     for match in lines:
         near = {other[1].lower() for other in lines if abs(other.start() - match.start()) < _FARTHEST_OPTION}
         if len(near) >= _FEWEST_OPTIONS and not _MARKED.search(text, match.start(), match.start(1)):

@@ -76,6 +76,8 @@ _TOTAL = re.compile(r"\b(?:total|regional|all)\b", re.IGNORECASE)
 _SIDE = re.compile(r"\b(?:right|left)\b", re.IGNORECASE)
 # Two specimens seldom have the same count, unless it is a small one.
 _FEWEST_REPEATED = 4
+# Nodes that have grown together are not counted, and neither is the case.
+_UNCOUNTED = re.compile(r"\bmatted\s+(?:\w+\s+){0,2}(?:lymph\s+)?nodes?\s+(?:with|showing|containing|involved)\b", re.I)
 _FARTHEST_FIELD = 220
 _FARTHEST_RATIO = 160
 
@@ -209,7 +211,8 @@ def total_nodes(counts: Iterable[NodeCount], sections: Sections) -> NodeCount | 
     """The count of a case: as it is stated for all specimens, else the sum over its specimens.
 
     Diagnosis, synoptic form and microscopy repeat one another, so each specimen counts by the section whose word counts
-    most; a count that is the sum of the others is the total. None where no nodes were counted.
+    most; a count that is the sum of the others is the total. None where no nodes were counted,
+    or some could not be.
     """
     by_section: dict[SectionName, dict[str, list[NodeCount]]] = {}
     for count in counts:
@@ -226,6 +229,8 @@ def total_nodes(counts: Iterable[NodeCount], sections: Sections) -> NodeCount | 
     largest = max(stated, key=lambda count: count.examined, default=None)
     if largest and all(count.examined <= largest.examined for part in chosen.values() for count in part):
         return largest
+    if any(_UNCOUNTED.search(sections.text, part.start, part.end) for part in sections.select("diagnosis")):
+        return None
     sums = {specimen: _add_counts(part) for specimen, part in chosen.items()}
     labels = {count.label for specimen, count in sums.items() if specimen}
     counted = [count for specimen, count in sums.items() if specimen or count.label not in labels]

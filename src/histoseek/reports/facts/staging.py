@@ -225,6 +225,8 @@ def _is_word(text: str, match: re.Match[str]) -> bool:
         )
     if match["N"] and match["Nvalue"] in {"I", "l"} and text[match.start() - 1 : match.start()] == "(":
         return text[match.end() : match.end() + 1] == ")"
+    if match["T"]:
+        return match["T"] == "t" and match["Tvalue"] == "a"
     return match.group().strip() == "No" and _NO_WORD.match(text, match.end()) is not None
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.facts.findings import decide_finding
 from histoseek.reports.facts.margins import decide_margin
 from histoseek.reports.facts.nodes import total_nodes
 from histoseek.reports.facts.structured import StructuredReport
+from histoseek.reports.language.headings import SectionName
+from histoseek.reports.language.sections import Sections
+from histoseek.reports.language.words import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +56,9 @@ def summarise_report(report: StructuredReport, vocabulary: Vocabulary | None = N
     return ReportSummary(
         organs=(report.organ,) if report.organ else (),
         diagnoses=(report.diagnosis,) if report.diagnosis else (),
-        grades=tuple(dict.fromkeys(grade.value for grade in report.grades)),
-        differentiation=tuple(dict.fromkeys(level.value for level in report.differentiation)),
-        gleason=tuple(dict.fromkeys(f"{sum_.primary}+{sum_.secondary}" for sum_ in report.gleason)),
+        grades=_list_grades(report),
+        differentiation=tuple(dict.fromkeys(level.value for level in _select(report.differentiation, report.sections))),
+        gleason=_list_gleason(report),
         t=_list_categories(report, "T"),
         n=_list_categories(report, "N"),
         m=_list_categories(report, "M"),
@@ -69,12 +75,53 @@ def summarise_report(report: StructuredReport, vocabulary: Vocabulary | None = N
     )
 
 
+# What these sections state counts only where none of the others states anything.
+_LATER_WORDS: tuple[SectionName, ...] = ("frozen", "history")
+
+
+class _Placed(Protocol):
+    @property
+    def span(self) -> Span: ...
+
+
+_Statement = TypeVar("_Statement", bound=_Placed)
+
+
+def _select(statements: Iterable[_Statement], sections: Sections) -> list[_Statement]:
+    """What is finally stated: first impressions count only where there is nothing else, and then the history."""
+    by_rank: dict[int, list[_Statement]] = {}
+    for statement in statements:
+        name = sections.find(statement.span).name
+        by_rank.setdefault(_LATER_WORDS.index(name) if name in _LATER_WORDS else -1, []).append(statement)
+    return by_rank[min(by_rank)] if by_rank else []
+
+
+def _list_grades(report: StructuredReport) -> tuple[str, ...]:
+    values = [grade.value for grade in _select(report.grades, report.sections)]
+    nottingham = report.nottingham
+    if nottingham is not None and (grade := nottingham.grade or nottingham.implied_grade):
+        values.append(str(grade))
+    return tuple(dict.fromkeys(values))
+
+
+def _list_gleason(report: StructuredReport) -> tuple[str, ...]:
+    """The patterns of each specimen, of several the most frequent."""
+    by_specimen: dict[str | None, Counter[str]] = {}
+    for patterns in _select(report.gleason, report.sections):
+        specimen = report.sections.find(patterns.span).specimen
+        by_specimen.setdefault(specimen, Counter())[f"{patterns.primary}+{patterns.secondary}"] += 1
+    return tuple(dict.fromkeys(counter.most_common(1)[0][0] for counter in by_specimen.values()))
+
+
 def _format_range(low: float, high: float) -> str:
     return f"{low:g}" if low == high else f"{low:g}-{high:g}"
 
 
 def _list_categories(report: StructuredReport, axis: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(category.value for category in report.tnm if category.axis == axis))
+    """The categories of an axis; what was thought before the operation counts only where nothing else is stated."""
+    categories = _select([category for category in report.tnm if category.axis == axis], report.sections)
+    pathological = [category for category in categories if category.basis != "c"]
+    return tuple(dict.fromkeys(category.value for category in pathological or categories))
 
 
 def _summarise_margins(report: StructuredReport) -> tuple[str, str]:
