@@ -15,12 +15,15 @@ from histoseek.reports.language.words import Span
 WEAK_SECTIONS: tuple[SectionName, ...] = ("frozen", "gross", "history")
 """Sections whose diagnoses give way to those of the others."""
 
+_GENERAL = frozenset({"neoplasm", "malignant-neoplasm", "benign-neoplasm", "metastasis"})
+
 
 def weigh_by_section(mentions: Sequence[Mention], sections: Sections, vocabulary: Vocabulary) -> tuple[Mention, ...]:
     """The mentions, with diagnoses of the clinical history as past, and first impressions that did not last as doubts.
 
     An impression of the frozen section or the naked eye lasts where the other sections name it, or a kind of it, or
-    what it is a kind of. Without a section that tells the diagnosis everything stays as it is.
+    what it is a kind of. Without a section that tells the diagnosis, or where it only speaks of a tumour, everything
+    stays as it is.
     """
     if not sections.select("diagnosis", "addendum", "microscopy"):
         return tuple(mentions)
@@ -30,6 +33,8 @@ def weigh_by_section(mentions: Sequence[Mention], sections: Sections, vocabulary
         for mention, section in zip(mentions, places, strict=True)
         if section.name not in WEAK_SECTIONS and _is_diagnosis(mention, vocabulary)
     }
+    if lasting and lasting <= _GENERAL:
+        return tuple(mentions)
     return tuple(
         _weigh(mention, section, lasting, vocabulary) if _is_diagnosis(mention, vocabulary) else mention
         for mention, section in zip(mentions, places, strict=True)

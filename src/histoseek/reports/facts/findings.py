@@ -61,6 +61,8 @@ _CODE = re.compile(r"\s*(\d)\s*\Z")
 _OPTION = re.compile(r"\b(\d)\s*\.\s*(yes|no|present|absent|not\s+identified)\b", re.IGNORECASE)
 _NODE = re.compile(r"\b(?:nodes?|nodal)\b", re.IGNORECASE)
 _TUMOUR = re.compile(r"\b(?:tumou?r|mass|lesion|carcinoma|neoplasm)\b", re.IGNORECASE)
+# A field that nothing is filled in.
+_OPEN_LABEL = re.compile(r"[ \t]*(?:\([^()\n]*\)[ \t]*)?:[ \t]*(?:\n|\Z)")
 _SENTENCE_END = re.compile(r"[.;](?=\s)|\n\s*\n|\n\s*[-*\u2022]")
 _AROUND = 160
 # Whose word counts: tests of an addendum add no findings to the diagnosis.
@@ -122,7 +124,7 @@ def decide_finding(concept_id: str, findings: Iterable[Finding], sections: Secti
 
 def _is_finding(mention: Mention, text: str, sections: Sections, vocabulary: Vocabulary) -> bool:
     above = vocabulary.find_ancestors(mention.concept_id) | {mention.concept_id}
-    if not above.intersection(_ROOTS) or above & _NOT_OF_TUMOUR:
+    if not above.intersection(_ROOTS) or above & _NOT_OF_TUMOUR or _OPEN_LABEL.match(text, mention.end):
         return False
     if _NECROSIS not in above or sections.find(Span(mention.start, mention.end)).name != "gross":
         return True

@@ -75,6 +75,8 @@ _INLINE_LABEL = re.compile(r"\bmargins?\b[^.:;]{0,80}:\s*(?=\S)", re.IGNORECASE)
 _SPECIMEN = re.compile(
     r"\b(?:biops(?:y|ies)|excision|resection|shave|frozen\s+section)\b|\A\W*\(?[A-Z0-9]{1,4}[.):]", re.IGNORECASE
 )
+_SPECIMEN_LINE = re.compile(r"\A\W{0,3}[A-Z0-9]{1,3}[).:][^.:;\n]*\bmargins?\b[^.:;\n]*\n\s*", re.IGNORECASE)
+_LINE_LABEL = re.compile(r"\W{0,3}([A-Z]|\d{1,2})[).:]\s")
 _SUBLABEL = re.compile(r"[^.;]{2,60}:\s*\Z")
 _ANSWER_FREE = re.compile(
     rf"\A\W*(?:[A-Z]\.\s+)?(?:negative|free|benign|uninvolved|clear|not\s+involved|no\b|none|(?:[^.;:]{{0,90}}?)\b(?:no|without|negative\s+for)\s+"
@@ -122,7 +124,9 @@ def find_margins(text: str, sentences: Sequence[Sentence] | None = None) -> tupl
         if not words or _EMPTY_BOX.match(raw) or (_BLOCK_KEY.match(raw) and not _VERB.search(raw)):
             continue
         distance = _find_distance(text, sentence, words, sizes)
-        statuses, end = _find_statuses(raw, [word.start() - sentence.start for word in words]), sentence.end
+        own = _read_own_lines(raw)
+        statuses = own or _find_statuses(raw, [word.start() - sentence.start for word in words])
+        end = sentence.end
         if not statuses and (answer := _find_answer(text, raw, sentence.end, statements[index + 1 : index + 4])):
             statuses, end = answer
         is_final = _FINAL.search(raw) is not None
@@ -221,15 +225,31 @@ def _find_answer(text: str, raw: str, end: int, following: Sequence[Span]) -> tu
         return [status], end
     if not _LABEL.search(raw):
         return None
+    kind = _name_label(raw)
     for sentence in following:
         answer = text[sentence.start : sentence.end]
-        if status := _parse_answer(answer):
+        is_next = bool(kind) and _name_label(answer) == kind
+        status = None if is_next else _parse_answer(answer)
+        if status:
             return [status], sentence.end
-        if _UNSTATED.search(answer) or _MARGIN.search(answer):
-            return None
+        if is_next or _UNSTATED.search(answer) or _MARGIN.search(answer):
+            break
         if not (_SUBLABEL.fullmatch(answer) or _SPECIMEN.search(raw)):
-            return None
+            break
     return None
+
+
+def _read_own_lines(raw: str) -> list[MarginStatus]:
+    """The status behind a specimen's own line ("(E) Left margin", then the diagnosis), where both are one sentence."""
+    line = _SPECIMEN_LINE.match(raw)
+    status = _parse_answer(raw[line.end() :]) if line else None
+    return [status] if status else []
+
+
+def _name_label(line: str) -> str:
+    """How a line is numbered: by "letter", by "number", or "" where it is not ("PART 1", whose items are lettered)."""
+    label = _LINE_LABEL.match(line)
+    return "" if not label else "number" if label[1].isdigit() else "letter"
 
 
 def _parse_answer(answer: str) -> MarginStatus | None:

@@ -139,5 +139,8 @@ def select_ki67(stains: Iterable[Stain]) -> tuple[Ki67, ...]:
     return tuple(
         Ki67(stain.low_percent, stain.high_percent, stain.span)
         for stain in stains
-        if stain.marker == "Ki-67" and stain.low_percent is not None and stain.high_percent is not None
+        if stain.marker == "Ki-67"
+        and stain.low_percent is not None
+        and stain.high_percent is not None
+        and stain.high_percent <= 100
     )
