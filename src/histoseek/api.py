@@ -93,6 +93,14 @@ class Archive(ArchiveFolder):
         )
         return index(self, request, reporter)
 
+    def upgrade(self, reporter: Reporter | None = None) -> int:
+        """Read reports anew where an older version read them; how many. Can be killed and called again."""
+        from histoseek.archive.indexing.rereading import reread_reports
+        from histoseek.progress import SilentReporter
+
+        with self.writing():
+            return reread_reports(self, reporter or SilentReporter())
+
     def search(
         self,
         query: SourceLike | Query | None = None,

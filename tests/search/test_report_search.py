@@ -309,6 +309,6 @@ def test_changed_and_reencoded_reports_are_read_anew(tmp_path: Path) -> None:
 
 
 def test_an_older_analyser_is_told(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not any("reencode" in warning for warning in archive.search(text="carcinoma").warnings)
+    assert not any("older version" in warning for warning in archive.search(text="carcinoma").warnings)
     monkeypatch.setattr("histoseek.search.encode.text.make_analyser_mark", lambda: "newer")
-    assert any("histoseek reencode" in warning for warning in archive.search(text="carcinoma").warnings)
+    assert any("histoseek upgrade" in warning for warning in archive.search(text="carcinoma").warnings)

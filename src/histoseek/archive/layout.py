@@ -91,6 +91,11 @@ class ArchiveLayout:
         return self.root / "unmatched.json"
 
     @property
+    def reading(self) -> Path:
+        """How reports are read: the boilerplate, and how far a reading anew has come (.json)."""
+        return self.root / "reading.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the one process that writes."""
         return self.root / "lock"

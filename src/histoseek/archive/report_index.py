@@ -23,8 +23,11 @@ def make_analyser_mark() -> str:
 
 
 @lru_cache(maxsize=4096)
-def read_report(text: str) -> tuple[str, tuple[str, ...]]:
-    """A report's tokens, parted and enclosed by blanks, and its facts, of which one is its quality."""
+def read_report(text: str, boilerplate: frozenset[str] = frozenset()) -> tuple[str, tuple[str, ...]]:
+    """A report's tokens, parted and enclosed by blanks, and its facts, of which one is its quality.
+
+    boilerplate: pieces that the archive's reports have in common, which are not read.
+    """
     from histoseek.reports.concepts.vocabulary import load_vocabulary
     from histoseek.reports.facts.quality import judge_quality
     from histoseek.reports.facts.report_facts import list_facts
@@ -32,9 +35,9 @@ def read_report(text: str) -> tuple[str, tuple[str, ...]]:
     from histoseek.reports.index.analyser import analyse
 
     vocabulary = load_vocabulary()
-    read = extract_facts(text, vocabulary)
-    tokens = (term.token for term in analyse(text, read, vocabulary))
-    quality = f"quality:{judge_quality(text, read, vocabulary).value}"
+    read = extract_facts(text, vocabulary, boilerplate)
+    tokens = (term.token for term in analyse(text, read, vocabulary, boilerplate))
+    quality = f"quality:{judge_quality(text, read, vocabulary, boilerplate).value}"
     return f" {' '.join(tokens)} ", (*list_facts(read, vocabulary), quality)
 
 

@@ -29,6 +29,7 @@ from histoseek.cli.stats import stats
 from histoseek.cli.tokens import tokens
 from histoseek.cli.train import train
 from histoseek.cli.update import update
+from histoseek.cli.upgrade import upgrade
 from histoseek.cli.verify import verify
 from histoseek.cli.weights import weights
 
@@ -56,6 +57,7 @@ for command in (
     train,
     adapt_text,
     reencode,
+    upgrade,
     encoders,
     export,
     mask,

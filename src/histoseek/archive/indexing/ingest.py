@@ -29,6 +29,7 @@ from histoseek.archive.indexing.metadata_table import MetadataTable, TableRow, c
 from histoseek.archive.indexing.personal_data import pseudonymise_table
 from histoseek.archive.indexing.plan import IndexPlan, PlannedSlide, Planner
 from histoseek.archive.indexing.report_intake import ReportIntake, ReportIntakeSummary
+from histoseek.archive.indexing.rereading import reread_reports, update_boilerplate
 from histoseek.archive.journal import Journal, SlideRefusal, write_unmatched
 from histoseek.archive.schema import TEXT_COLUMNS, LanguageVectors, SlideRecord, StoredSlide
 from histoseek.archive.space.centre import CENTRE_SLIDES, FEW_CENTRE_SLIDES, BagMean
@@ -68,7 +69,8 @@ class IndexRequest:
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What a run did: counts of slides, refused slides, warnings about tables, and what became of reports."""
+    """What a run did: counts of slides, refused slides, warnings about tables, what became of reports, and how many
+    older ones were read anew."""
 
     added: int
     updated: int
@@ -77,6 +79,7 @@ class IndexReport:
     seconds: float
     warnings: tuple[str, ...] = ()
     reports: ReportIntakeSummary | None = None
+    reread: int = 0
 
 
 def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | None = None) -> IndexReport:
@@ -94,20 +97,15 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         records = archive.records()
         intake = ReportIntake(request.sources, join.row_of, records, request.metadata, request.deidentify)
         reports = intake.take(request.reports, reporter)
-        planner = Planner(
-            layout=archive.layout,
-            recipe=archive.recipe,
-            records=records,
-            metadata={
-                source: SlideMetadata.from_row(join.row_of.get(source, TableRow()), reports.texts.get(source))
-                for source in request.sources
-            },
-            spacing_of=request.spacing_of,
-            stems_are_ids=archive.recipe.imported,
-        )
-        plan = planner.plan(request.sources, request.workers, reporter)
+        update_boilerplate(archive, records, {source.uri: text for source, text in reports.texts.items()})
+        metadata = {
+            source: SlideMetadata.from_row(join.row_of.get(source, TableRow()), reports.texts.get(source))
+            for source in request.sources
+        }
+        plan = _make_planner(archive, request, records, metadata).plan(request.sources, request.workers, reporter)
         run = _Run(archive, request, plan, reports.summary, reporter)
         run.execute()
+        reread = reread_reports(archive, reporter)
         update_fusion(archive)
         write_unmatched(archive.layout, list_unmatched(join, reports.summary))
         remove_old_spaces(archive)
@@ -118,7 +116,24 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         *request.notes,
         *run.notes,
     )
-    return IndexReport(run.added, run.updated, run.unchanged, tuple(run.refused), seconds, warnings, reports.summary)
+    counts = run.added, run.updated, run.unchanged
+    return IndexReport(*counts, tuple(run.refused), seconds, warnings, reports.summary, reread)
+
+
+def _make_planner(
+    archive: ArchiveFolder,
+    request: IndexRequest,
+    records: Sequence[SlideRecord],
+    metadata: Mapping[SlideSource, SlideMetadata],
+) -> Planner:
+    return Planner(
+        layout=archive.layout,
+        recipe=archive.recipe,
+        records=records,
+        metadata=metadata,
+        spacing_of=request.spacing_of,
+        stems_are_ids=archive.recipe.imported,
+    )
 
 
 def _prepare_metadata(archive: ArchiveFolder, request: IndexRequest) -> MetadataTable | None:

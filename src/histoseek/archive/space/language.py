@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.archive.layout import ArchiveLayout
+from histoseek.archive.reading_file import read_reading_state
 from histoseek.archive.report_index import read_report, split_windows
 from histoseek.archive.schema import LanguageVectors, StoredSlide
 from histoseek.archive.stores.base import VectorColumn
@@ -52,6 +53,11 @@ class Language:
         if not self.space.has_alignment:
             return None
         return load_alignment(self.layout.alignment, self.space.alignment_weights)
+
+    @cached_property
+    def boilerplate(self) -> frozenset[str]:
+        """Pieces that the archive's reports have in common, which are not read; raises DamagedArchive."""
+        return frozenset(read_reading_state(self.layout).boilerplate)
 
     @property
     def dimensions(self) -> dict[VectorColumn, int]:
@@ -98,6 +104,14 @@ class Language:
             for i, slide in enumerate(slides)
         ]
 
+    def read_reports(self, slides: Sequence[StoredSlide]) -> list[StoredSlide]:
+        """The slides with the tokens and facts of their reports read anew; vectors stay as they are."""
+        return [replace(slide, language=self._read_report(slide)) for slide in slides]
+
+    def _read_report(self, slide: StoredSlide) -> LanguageVectors:
+        tokens, stated = read_report(slide.record.report or "", self.boilerplate)
+        return replace(slide.language, report_tokens=tokens, report_facts=stated)
+
     def _encode_reports(self, reports: Sequence[str]) -> Sequence[Floats | None]:
         if not (reports and self.space.has_texts):
             return [None] * len(reports)
@@ -122,7 +136,7 @@ class Language:
     ) -> LanguageVectors:
         language, text = replace(slide.language, report_vector=report), slide.record.report
         if text and language.report_tokens is None:
-            tokens, stated = read_report(text)
+            tokens, stated = read_report(text, self.boilerplate)
             language = replace(language, report_tokens=tokens, report_facts=stated)
         if text and text in in_parts:
             language = replace(language, report_windows=in_parts[text])

@@ -81,6 +81,9 @@ class Store(Protocol):
     def add_columns(self, columns: Mapping[str, pa.DataType]) -> None:
         """Add columns that are not there yet, empty."""
 
+    def describe(self, column: str, key: str, value: str) -> None:
+        """Keep something about a column in the metadata of its field."""
+
     def upsert(self, rows: pa.Table) -> None:
         """Insert rows of all columns, or replace those of the same slide_id, in one step."""
 

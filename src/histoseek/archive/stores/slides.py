@@ -67,6 +67,10 @@ class SlideTable:
         """What read the reports into tokens and facts (`make_analyser_mark`)."""
         return str((self._store.schema.field("report_tokens").metadata or {}).get(ANALYSER_KEY, b"").decode())
 
+    def set_analyser(self, mark: str) -> None:
+        """Say what read the reports, once it has read them all."""
+        self._store.describe("report_tokens", ANALYSER_KEY.decode(), mark)
+
     def snapshot(self) -> SlideTable:
         """A view that stays as it is now, whatever others write, for reads that belong together."""
         store = self._store.snapshot()

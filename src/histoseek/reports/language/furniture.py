@@ -18,9 +18,10 @@ _BAR_LETTERS, _BAR_SIGNS = frozenset("Ili|!"), frozenset("Ili1|!")
 _FEWEST_BARS, _LONGEST_NUMERAL, _MOSTLY = 7, 3, 0.75
 _PIECE_END = re.compile(r"(?<=[.!?:])[ \t]*\n\s*|(?<=[.!?])\s+(?=[A-Z\"(])|\n\s*\n|\n(?=\s*[^a-z\s])")
 _WRAPPED_AT = 50
+_SENTENCE_MARKS = frozenset(".!?:")
 _BARCODE = r"(?<![\w-])[A-Z]{2,8}(?:-[A-Z0-9]{1,8}){2,6}(?![\w-])"
 _TOKEN = re.compile(r"[\w-]+")
-_NO_WORD, _DIGIT = re.compile(r"[\W_]+"), re.compile(r"\d")
+_NO_WORD, _NUMBER = re.compile(r"[\W_]+"), re.compile(r"\d+")
 _LONGEST_LINE, _LONGEST_PIECE = 160, 500
 
 
@@ -56,7 +57,7 @@ def load_furniture_rules() -> FurnitureRules:
 
 def normalise_piece(text: str) -> str:
     """What sentences that differ in marks, case, line breaks and numbers alone have in common."""
-    return _DIGIT.sub("0", _NO_WORD.sub(" ", text.lower())).strip()
+    return _NUMBER.sub("0", _NO_WORD.sub(" ", text.lower())).strip()
 
 
 def split_pieces(text: str) -> Iterator[tuple[Span, str]]:
@@ -64,7 +65,8 @@ def split_pieces(text: str) -> Iterator[tuple[Span, str]]:
     start = 0
     for match in _PIECE_END.finditer(text):
         line = max(start, text.rfind("\n", start, match.start()) + 1)
-        is_wrapped = match.group() == "\n" and match.start() - line >= _WRAPPED_AT
+        is_ended = text[match.start() - 1 : match.start()] in _SENTENCE_MARKS
+        is_wrapped = match.group() == "\n" and not is_ended and match.start() - line >= _WRAPPED_AT
         if not is_wrapped:
             yield Span(start, match.end()), normalise_piece(text[start : match.end()])
             start = match.end()

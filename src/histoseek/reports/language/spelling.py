@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
 
-from rapidfuzz.distance import OSA
-
 _SHORTEST_KNOWN_REST = 4
 _SHORTEST_PART, _SHORTEST_PART_BESIDE_TERM = 4, 3
 _SHORTEST_CONFUSED, _SHORTEST_SIMILAR_TERM, _SHORTEST_SIMILAR = 4, 5, 7
@@ -171,9 +169,20 @@ def _correct(dictionary: Dictionary, word: str) -> str:
         return ""
     keys = (word, *_list_deletions(word))
     near = {target for key in keys for target in dictionary.targets.get(key, ())}
-    known = [target for target in sorted(near) if OSA.distance(word, target, score_cutoff=1) == 1]
-    known = [target for target in known if target != word[1:]]
+    known = [target for target in sorted(near) if _differ_by_one(word, target) and target != word[1:]]
     return known[0] if len(known) == 1 else ""
+
+
+def _differ_by_one(word: str, other: str) -> bool:
+    """Whether one letter is another one, is missing or is too much, or two neighbours are swapped."""
+    start = next(
+        (i for i, (one, two) in enumerate(zip(word, other, strict=False)) if one != two), min(map(len, (word, other)))
+    )
+    rest, other_rest = word[start:], other[start:]
+    swapped = rest[1:2] + rest[:1] + rest[2:]
+    return word != other and (
+        rest[1:] in {other_rest, other_rest[1:]} or rest == other_rest[1:] or (len(rest) > 1 and swapped == other_rest)
+    )
 
 
 def _list_deletions(word: str) -> Iterator[str]:

@@ -111,7 +111,8 @@ def list_analyser_warnings(store: SlideTable) -> tuple[str, ...]:
     if store.analyser == make_analyser_mark():
         return ()
     return (
-        "reports were read into words by another version: run `histoseek reencode --text-encoder` to read them anew",
+        "reports were read by an older version and may be found worse: the next `histoseek index` reads them anew, as "
+        "does `histoseek upgrade`",
     )
 
 

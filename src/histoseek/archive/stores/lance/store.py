@@ -96,6 +96,11 @@ class LanceStore:
             with self._committing():
                 self._table.add_columns(pa.schema(new))
 
+    def describe(self, column: str, key: str, value: str) -> None:
+        """In one commit."""
+        with self._committing():
+            self._table.update_field_metadata({"path": column, "metadata": {key: value}})
+
     def upsert(self, rows: pa.Table) -> None:
         """Insert or replace in one commit."""
         with self._committing():

@@ -1,0 +1,47 @@
+"""How an archive's reports are read: its boilerplate, and how far a reading anew has come; a small JSON file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from histoseek.archive.layout import ArchiveLayout
+from histoseek.errors import DamagedArchive
+from histoseek.files import as_archive_errors, write_atomic
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingState:
+    """boilerplate: pieces that the reports have in common (`find_boilerplate`), which are not read.
+
+    outdated: slides whose reports hold a piece that has become boilerplate, or is none any more, since they were read;
+    analyser: that of a reading anew under way; upto: the last slide that it has done, "" where none is.
+    """
+
+    boilerplate: tuple[str, ...] = ()
+    outdated: tuple[str, ...] = ()
+    analyser: str = ""
+    upto: str = ""
+
+
+def read_reading_state(layout: ArchiveLayout) -> ReadingState:
+    """The state of an archive; of one without the file, nothing is boilerplate. Raises DamagedArchive."""
+    try:
+        data = json.loads(layout.reading.read_text("utf-8"))
+        return ReadingState(
+            boilerplate=tuple(map(str, data["boilerplate"])),
+            outdated=tuple(map(str, data["outdated"])),
+            analyser=str(data["analyser"]),
+            upto=str(data["upto"]),
+        )
+    except FileNotFoundError:
+        return ReadingState()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedArchive(layout.reading, "not readable; without it the next index run makes it anew") from error
+
+
+def write_reading_state(layout: ArchiveLayout, state: ReadingState) -> None:
+    """Replace the file in one step, unless it says so already."""
+    if state != read_reading_state(layout):
+        with as_archive_errors(layout.root):
+            write_atomic(layout.reading, json.dumps(asdict(state), indent=1).encode())
