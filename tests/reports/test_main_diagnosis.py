@@ -39,6 +39,11 @@ from histoseek.reports.language.negation import Status
             "glioblastoma",
         ),
         ("DIAGNOSIS:\nTotal laryngectomy: squamous cell carcinoma.", "larynx", "laryngeal-squamous-cell-carcinoma"),
+        (
+            "DIAGNOSIS:\nUterus and cervix, excision: squamous cell carcinoma.",
+            "cervix",
+            "cervical-squamous-cell-carcinoma",
+        ),
         ("DIAGNOSIS:\nNo tumour seen.", "", ""),
     ],
 )
@@ -89,6 +94,9 @@ def test_all_readings_are_of_the_vocabulary() -> None:
             for organ, reading in by_organ.items():
                 assert vocabulary[organ].kind == "organ"
                 assert vocabulary[reading].kind == "diagnosis"
+    for concept_id, organ in readings.prefers.items():
+        assert vocabulary[concept_id].kind == "diagnosis"
+        assert vocabulary[organ].kind == "organ"
     for concept_id, organs in readings.stays.items():
         assert concept_id in readings.moved
         assert all(organ == "*" or vocabulary[organ].kind == "organ" for organ in organs), concept_id

@@ -23,10 +23,11 @@ _AROUND, _HEADING = 120, 80
 
 @dataclass(frozen=True, slots=True)
 class OrganReadings:
-    """The packaged tables: diagnoses by organ, where they stay as they are, and general names by organ."""
+    """The packaged tables: diagnoses by organ, where they stay as they are or arise mostly, general names by organ."""
 
     moved: Mapping[str, Mapping[str, str]]
     stays: Mapping[str, frozenset[str]]
+    prefers: Mapping[str, str]
     specific: Mapping[str, Mapping[str, str]]
 
 
@@ -36,7 +37,7 @@ def load_readings() -> OrganReadings:
     content = (resources.files("histoseek.reports.concepts") / "readings.toml").read_text("utf-8")
     data = tomllib.loads(content)
     stays = {concept_id: frozenset(organs) for concept_id, organs in data["stays"].items()}
-    return OrganReadings(data["moved"], stays, data["specific"])
+    return OrganReadings(data["moved"], stays, data["prefers"], data["specific"])
 
 
 def is_bound(mention: Mention, text: str, vocabulary: Vocabulary) -> bool:
@@ -101,6 +102,13 @@ def specify(concept_id: str, organ: str, vocabulary: Vocabulary) -> str:
     """What a general diagnosis is in an organ: adenocarcinoma of the colon is colorectal adenocarcinoma."""
     reading = load_readings().specific.get(concept_id, {}).get(organ, "")
     return reading if reading in vocabulary.concepts else concept_id
+
+
+def find_preferred_organ(concept_id: str, vocabulary: Vocabulary) -> str:
+    """The organ that a diagnosis bound to none mostly arises in, "" where there is no such organ."""
+    prefers = load_readings().prefers
+    above = (concept_id, *sorted(vocabulary.find_ancestors(concept_id)))
+    return next((prefers[other] for other in above if other in prefers), "")
 
 
 def _is_organ(mention: Mention, vocabulary: Vocabulary) -> bool:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from histoseek.reports.concepts.diagnosis import is_metastatic
-from histoseek.reports.concepts.readings import is_bound
+from histoseek.reports.concepts.readings import find_preferred_organ, is_bound
 from histoseek.reports.concepts.terms import Mention
 from histoseek.reports.concepts.vocabulary import Vocabulary
 from histoseek.reports.language.headings import SectionName
@@ -44,7 +44,14 @@ _SECTION_WEIGHTS: dict[SectionName, float] = {
 }
 _HEADING_CHARACTERS, _BEFORE_CHARACTERS = 200, 150
 _HEADING_BONUS, _BEFORE_BONUS, _SENTENCE_BONUS, _FIELD_BONUS, _SAMPLED_BONUS = 4.0, 2.0, 3.0, 4.0, 2.0
-_MAIN_WEIGHT, _OTHER_WEIGHT, _UNBOUND_SHARE, _ELSEWHERE_SHARE, _BESIDE_SHARE = 6.0, 1.0, 0.15, 0.4, 0.2
+_MAIN_WEIGHT, _PREFERRED_WEIGHT, _OTHER_WEIGHT, _UNBOUND_SHARE, _ELSEWHERE_SHARE, _BESIDE_SHARE = (
+    6.0,
+    4.0,
+    1.0,
+    0.15,
+    0.4,
+    0.2,
+)
 _NEW_SENTENCE = re.compile(r"[.;]\s|\n\s*\n")
 
 
@@ -133,6 +140,9 @@ def _weigh_diagnoses(
     text: str, mentions: Sequence[Mention], vocabulary: Vocabulary, main: Mention | None, named: set[str]
 ) -> Iterator[tuple[str, float]]:
     """The organs that diagnoses are bound to; those whose names do not tell it count where the report names it."""
+    preferred = find_preferred_organ(main.concept_id, vocabulary) if main else ""
+    if preferred in named:
+        yield preferred, _PREFERRED_WEIGHT
     times: Counter[str] = Counter()
     for mention in mentions:
         concept = vocabulary[mention.concept_id]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from histoseek.reports.language.choices import Choice, find_choices, skip_hint
 from histoseek.reports.language.cues import find_cues, match_answer
@@ -55,6 +56,7 @@ _LONGEST_LABEL = 100
 _MOST_WORDS = 14
 
 
+@lru_cache(maxsize=4)
 def find_answers(text: str) -> tuple[Answer, ...]:
     """The labels of a text with their answers, in order: on the same line, on the next one, in columns, by a tick."""
     lower = lower_in_place(text)
