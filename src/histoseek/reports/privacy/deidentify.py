@@ -18,6 +18,7 @@ from histoseek.reports.privacy.identifiers.dates import find_dates, find_labelle
 from histoseek.reports.privacy.identifiers.identifier_kinds import PLACEHOLDER, Identifier, IdentifierKind
 from histoseek.reports.privacy.identifiers.known import find_known_ids, find_known_names
 from histoseek.reports.privacy.identifiers.labels import Label, find_labels
+from histoseek.reports.privacy.identifiers.medical_words import is_bar_code
 from histoseek.reports.privacy.identifiers.name_tokens import NameToken, tokenise
 from histoseek.reports.privacy.identifiers.names import find_names
 from histoseek.reports.privacy.identifiers.numbers import (
@@ -170,7 +171,9 @@ def _merge_identifiers(text: str, identifiers: Iterable[Identifier]) -> list[Ide
     candidates = [
         identifier
         for identifier in identifiers
-        if identifier.end > identifier.start and not _touches_placeholder(placeholders, starts, identifier)
+        if identifier.end > identifier.start
+        and not is_bar_code(text[identifier.start : identifier.end])
+        and not _touches_placeholder(placeholders, starts, identifier)
     ]
     merged: list[Identifier] = []
     longest = 0

@@ -59,7 +59,7 @@ _CHINESE = re.compile(
 )
 _CHINESE_DAY = re.compile(r"(?<!\d)\d{1,2}\s?[月월]\s?\d{1,2}\s?[日号號일]")
 _PARTIAL = re.compile(
-    r"[\s:.|=]{1,6}(\d{1,2}[/.-]\d{1,2}\.?)(?![\w/+-]|\.?\d|\s?(?:(?:mm|cm|x|lymph|nodes?|cores?)\b|%))"
+    r"[ \t:.|=]{1,6}(\d{1,2}[/.-]\d{1,2}\.?)(?![\w/+-]|\.?\d|\s?(?:(?:mm|cm|x|lymph|nodes?|cores?)\b|%))"
 )
 # Labels that are a letter or a small word stand before blocks and counts too ("D 12-13", "on 3-4 levels").
 _SHORT_LABELS = frozenset(("b", "d", "t", "on", "since", "le", "el", "il", "am", "vom", "du", "del", "em", "den", "in"))
@@ -87,8 +87,8 @@ _BIRTH_LABELS = frozenset(
             "nata",
             "nato il",
             "nata il",
-            "né le",
-            "née le",
+            "née",
+            "né",
             "date de naissance",
             "fecha de nacimiento",
             "nacimiento",
@@ -143,7 +143,8 @@ def find_labelled_date(text: str, tokens: list[NameToken], label: Label) -> Iter
         patterns = (_PARTIAL, _BIRTH_YEAR) if phrase in _BIRTH_LABELS else (_PARTIAL,)
     for pattern in patterns:
         match = pattern.match(text, start)
-        if match and (pattern is _BIRTH_YEAR or _is_day_and_month(match.group(1))):
+        is_decimal = phrase in _SHORT_LABELS and re.fullmatch(r"\d+\.\d+", match.group(1)) if match else False
+        if match and not is_decimal and (pattern is _BIRTH_YEAR or _is_day_and_month(match.group(1))):
             yield Identifier(match.start(1), match.end(1), IdentifierKind.DATE)
 
 

@@ -22,7 +22,9 @@ _PREPOSITIONS = (" by", " von", " av", " af", " par", " por", " da", " door")
 _PAIR = r"[A-ZÄÖÜ][A-Za-zäöü]{0,3}[:/][a-zäöü]{2,4}"
 _LOWER_PAIR = r"[a-z]{2,3}[:/][a-z]{2,3}"
 _PAIR_AFTER_LABEL = re.compile(rf"[^\w\n]{{0,4}}[:|][ ]{{0,3}}({_PAIR}|[A-Z]{{1,4}}/[A-Za-z]{{1,4}})(?![\w/-])")
-_ALONE = re.compile(rf"(?:^[ ]{{0,4}}|(?<=\.[ ])|(?<=\.))({_PAIR}|{_LOWER_PAIR})(?=[ ]*(?:$|[ ,]\d))", re.MULTILINE)
+_ALONE = re.compile(
+    rf"(?:^[ ]{{0,4}}|(?<=\.[ ])|(?<=\.))({_PAIR}|[a-z]{{2,3}}:[a-z]{{2,3}})(?=[ ]*(?:$|[ ,]\d))", re.MULTILINE
+)
 _IN_BRACKETS = re.compile(rf"(?<=\()({_PAIR}|{_LOWER_PAIR})(?=\))")
 _AFTER_DATE = re.compile(
     r"(?:^|(?<=[\n ]))[DT]{1,2}:[ ]{0,3}(?:\[DATE\]|\d{1,2}/\d{1,2}/\d{2,4})[ ]{1,3}"

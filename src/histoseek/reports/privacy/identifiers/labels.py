@@ -72,7 +72,9 @@ def _load_phrases() -> dict[str, tuple[_Phrase, ...]]:
     for announces in LABEL_KINDS:
         for phrase in list_phrases("labels", announces):
             words = tuple(_make_key(token) for token in tokenise(phrase))
-            if words:
+            if words and not any(
+                other.kind == announces and other.words == words for other in by_first.get(words[0], ())
+            ):
                 by_first.setdefault(words[0], []).append(_Phrase(announces, phrase, words))
     return {
         first: tuple(sorted(same_start, key=lambda phrase: -len(phrase.words)))

@@ -41,7 +41,10 @@ def is_medical(word: str) -> bool:
 @lru_cache(maxsize=1 << 14)
 def looks_medical(word: str) -> bool:
     """Whether a folded word is one of reports, is formed like one, or is a misread one ("carcinorna")."""
-    if is_medical(word) or _NUMERAL.fullmatch(word) or _is_bar_code(word):
+    if is_medical(word) or _NUMERAL.fullmatch(word) or is_bar_code(word):
+        return True
+    stem = word.lstrip("il1")
+    if len(stem) > 3 and (is_medical(stem) or load_lexicon().is_ordinary(stem)):
         return True
     if load_lexicon().is_listed(word) or any(mark.isdigit() for mark in word):
         return False
@@ -50,9 +53,10 @@ def looks_medical(word: str) -> bool:
     return len(word) >= _SHORTEST_MISSPELT and _is_misspelt(word)
 
 
-def _is_bar_code(word: str) -> bool:
-    """Whether a word is what a scan reads in the strokes of a bar code."""
-    return len(word) > 1 and sum(mark in "il1" for mark in word) >= 0.75 * len(word)
+def is_bar_code(text: str) -> bool:
+    """Whether a word or several are what a scan reads in the strokes of a bar code."""
+    marks = [mark for mark in text if mark.isalnum()]
+    return len(marks) > 1 and sum(mark in "Iil1" for mark in marks) >= 0.75 * len(marks)
 
 
 def _is_misspelt(word: str) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
-from histoseek.reports.privacy.identifiers.lexicon import DEGREES, PARTICLES, SUFFIXES, Lexicon
+from histoseek.reports.privacy.identifiers.lexicon import DEGREES, PARTICLES, SUFFIXES, Lexicon, load_lexicon
 from histoseek.reports.privacy.identifiers.medical_words import is_medical, looks_medical
 from histoseek.reports.privacy.identifiers.name_tokens import NameToken, find_gap
 
@@ -59,9 +60,9 @@ class NameReader:
 
     def is_name_like(self, token: NameToken) -> bool:
         """Whether a capitalised word may be a name: listed, or neither an ordinary word nor one of medicine."""
-        if not token.is_capitalised or len(token.word) < 2 or self.is_degree(token):
+        if not token.word[0].isupper() or len(token.word) < 2 or not token.is_capitalised or self.is_degree(token):
             return False
-        return self.words.is_listed(token.plain) or not self.is_common(token)
+        return _is_listed(token.plain) or not _is_common(token.plain)
 
     def is_proper(self, token: NameToken) -> bool:
         """Whether a capitalised word is neither ordinary nor of medicine nor an eponym."""
@@ -84,7 +85,7 @@ class NameReader:
 
     def is_common(self, token: NameToken) -> bool:
         """Whether a word is an ordinary one or one of medicine."""
-        return self.words.is_ordinary(token.plain) or is_medical(token.plain)
+        return _is_common(token.plain)
 
     def is_degree(self, token: NameToken) -> bool:
         """Whether a word is a degree after a name ("MD", "FRCPath")."""
@@ -134,6 +135,16 @@ class NameReader:
                 break
             end -= 1
         return end
+
+
+@lru_cache(maxsize=1 << 15)
+def _is_common(word: str) -> bool:
+    return load_lexicon().is_ordinary(word) or is_medical(word)
+
+
+@lru_cache(maxsize=1 << 15)
+def _is_listed(word: str) -> bool:
+    return load_lexicon().is_listed(word)
 
 
 def find_span(tokens: list[NameToken], first: int, end: int) -> tuple[int, int]:

@@ -24,7 +24,8 @@ class NameToken:
     @property
     def is_capitalised(self) -> bool:
         """Whether it starts with a capital and holds letters, hyphens and apostrophes only."""
-        return self.word[0].isupper() and not any(mark.isdigit() for mark in self.word)
+        word = self.word
+        return word[0].isupper() and (word.isalpha() or not any(mark.isdigit() for mark in word))
 
     @property
     def is_initial(self) -> bool:

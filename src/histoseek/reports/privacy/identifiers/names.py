@@ -17,7 +17,8 @@ from histoseek.reports.privacy.identifiers.name_tokens import NameToken
 _MOST_TITLES = 4
 _MOST_NAMES = 12
 _LABEL_GAP = re.compile(r"[^\w\n]{0,12}[:|=][^\w\n]{0,12}|[^\w\n]{0,6}\t[^\w\n]{0,6}")
-_BYLINE_GAP = re.compile(r"[ ]{1,3}|[^\w\n]{0,3}[:,|][^\w\n]{0,12}")
+_TITLE_COLON = re.compile(r"[. ]{0,2}:[ ]{0,3}")
+_BYLINE_GAP = re.compile(r"\.?[ ]{1,3}|[^\w\n]{0,3}[:,|][^\w\n]{0,12}")
 _BELOW = re.compile(r"[^\w\n]{0,8}(?:\r?\n[^\w\n]{0,12}){1,3}")
 _LINE_REST = re.compile(r"[ ]*(?:$|[\r\n|\[(]|,[ ]{0,2}(?:[A-Z][A-Za-z]{0,2}\.?){1,4}(?![a-z])|[,;]?[ ]{1,3}\d|[ ]{2})")
 _LABEL_AGAIN = re.compile(r"[ ]?\.?[ ]?(?:[:#=]|No\b|NO\b)")
@@ -25,7 +26,7 @@ _EPONYM_NOUN = re.compile(
     r"['\u2019]?s?[ -]{1,2}(?i:disease|syndrome|nodule|tumou?r|stain|drain|catheter|line|clamp|rosette|cell|"
     r"bod(?:y|ies)|gland|duct|node|fascia|space|ligament|score|grad(?:e|ing)|classification|system|index|level|method|criteri|"
     r"fib(?:re|er)|sign|type|test|procedure|resection|reflex|triangle|pouch|lymphoma|sarcoma|thyroiditis|mucosa|"
-    r"o?esophagus|hernia|contracture|medium|fluid|solution)"
+    r"et al\b|o?esophagus|hernia|contracture|medium|fluid|solution)"
 )
 _TITLE_GAP = re.compile(r"[. ,]{0,3}[ ]|\.|[ ]")
 _NEXT_NAME = re.compile(r"[^\w\n]{0,4}[;/&][^\w\n]{0,3}")
@@ -58,7 +59,8 @@ def _find_after_label(reader: NameReader, label: Label) -> Iterator[tuple[int, i
     if label.end >= len(reader.tokens):
         return
     between = reader.text_before(label.end)
-    has_colon = bool(_LABEL_GAP.fullmatch(between)) or (between == " (" and label.phrase.endswith("name"))
+    colon = _TITLE_COLON if label.kind == "title" else _LABEL_GAP
+    has_colon = bool(colon.fullmatch(between)) or (between == " (" and label.phrase.endswith("name"))
     gaps = {"name": _LABEL_GAP, "byline": _BYLINE_GAP, "title": _TITLE_GAP}
     if not has_colon and not gaps[label.kind].fullmatch(between):
         is_below = label.kind != "title" and label.phrase != "i" and _BELOW.fullmatch(between)
@@ -128,7 +130,7 @@ def _is_spelt(token: NameToken) -> bool:
 def _is_title(reader: NameReader, label: Label) -> bool:
     """Whether a word is a title here: "Dr" always, "Sister" and "MR" only before what can be nothing else."""
     token, following = reader.tokens[label.first], reader.tokens[label.end]
-    if not _is_written_as_title(token) or ("ª" in label.phrase and "ª" not in token.word):
+    if not _is_written_as_title(token) or _lacks_accent(label, token):
         return False
     if following.is_all_caps and len(following.word) < 4 and not reader.words.is_listed(following.plain):
         return False
@@ -148,6 +150,12 @@ def _is_title(reader: NameReader, label: Label) -> bool:
         and reader.is_certain(following)
         and not _EPONYM_NOUN.match(reader.text, reader.tokens[end - 1].end)
     )
+
+
+def _lacks_accent(label: Label, token: NameToken) -> bool:
+    """Whether a short title differs from a word by its accent only ("Dª" and "da", "Dña" and DNA)."""
+    is_short = len(label.phrase) <= 4 and label.phrase != fold(label.phrase)
+    return is_short and token.word.lower() != label.phrase.split()[0].rstrip(".")
 
 
 def _is_written_as_title(token: NameToken) -> bool:
@@ -181,6 +189,8 @@ def _find_beside(reader: NameReader, label: Label, between: str) -> Iterator[tup
     is_unlisted_name = (
         label.phrase in _BEFORE_NAMES and all(map(reader.is_certain, words)) and all(map(_is_spelt, words))
     )
+    if label.phrase in _MOVES:
+        return
     is_followed = _LABEL_AGAIN.match(reader.text, run[-1].end) or _EPONYM_NOUN.match(reader.text, run[-1].end)
     if not is_followed and (reader.words.is_listed(token.plain) or is_unlisted_name):
         yield label.end, end
@@ -314,7 +324,7 @@ def _find_listed(reader: NameReader) -> Iterator[tuple[int, int]]:
     for at, token in enumerate(reader.tokens):
         if token.is_initial:
             yield from _find_after_initials(reader, at)
-        elif reader.is_name_like(token) and reader.words.is_listed(token.plain):
+        elif token.word[0].isupper() and reader.words.is_listed(token.plain) and reader.is_name_like(token):
             yield from _find_listed_pair(reader, at)
 
 
@@ -341,7 +351,8 @@ def _is_pair(reader: NameReader, names: list[NameToken]) -> bool:
             and not any(words.is_ordinary(token.plain) for token in names)
         )
     if reader.is_proper(names[0]) and words.is_given_name(names[0].plain):
-        return words.is_surname(names[1].plain) or reader.is_certain(names[1])
+        is_short = len(names[0].word) < 3
+        return words.is_surname(names[1].plain) or (reader.is_certain(names[1]) and not is_short)
     return len(certain) == len(names) and len(listed_names) > 1
 
 
@@ -388,8 +399,8 @@ def _find_recurring(reader: NameReader, strong: list[tuple[int, int]]) -> Iterat
     }
     for at, token in enumerate(reader.tokens):
         if (
-            certain_words.isdisjoint(_list_stems(token.plain))
-            or not token.word[0].isupper()
+            not token.word[0].isupper()
+            or certain_words.isdisjoint(_list_stems(token.plain))
             or not reader.is_certain(token)
         ):
             continue
@@ -412,7 +423,8 @@ _LOWER_TITLES = frozenset(("dhr", "mevr", "mevrouw", "meneer", "mw", "dr", "drs"
 _PLAIN_TITLES = frozenset(map(fold, read_words("titles.txt")))
 _TITLES = _PLAIN_TITLES | {phrase for phrase in map(fold, list_phrases("labels", "title")) if phrase.isalpha()}
 _CODES = frozenset(("mr", "ms", "dr", "sr"))
-_ENGLISH_PATIENT = frozenset(("patient", "paciente", "patiente"))
+_MOVES = frozenset(("from", "copy", "copies", "regarding", "attention", "son", "partner", "staff", "caller"))
+_ENGLISH_PATIENT = frozenset(("patient", "paciente", "patiente", "patiënt", "patiënte"))
 _NAMED_WORDS = """
 patient patientin patiente paciente paziente patiënt patiënte pasient potilas sjúklingur nafn née nee geborene navn namn
 naam residente patolog læknir

@@ -60,14 +60,8 @@ def find_numbers(text: str) -> Iterator[Identifier]:
     """Numbers that are recognised by their own shape."""
     for pattern in _SHAPES:
         for match in pattern.finditer(text):
-            if not _REFERENCE_SEQUENCE.match(match.group()) and not _is_bar_code(match.group()):
+            if not _REFERENCE_SEQUENCE.match(match.group()):
                 yield Identifier(match.start(), match.end(), IdentifierKind.ID)
-
-
-def _is_bar_code(number: str) -> bool:
-    """Whether a long "number" is what a scan reads in the strokes of a bar code."""
-    strokes = sum(mark in "1Il|" for mark in number)
-    return len(number) > 6 and strokes >= 0.8 * len(number)
 
 
 def find_labelled_number(text: str, tokens: list[NameToken], label: Label) -> Iterator[Identifier]:
