@@ -19,7 +19,7 @@ _ONE = r"[1Il|i]"
 _NIL = r"(?:0|[oO](?=\s?M\s?[01xXoO])|[oO](?![A-Za-z]))"
 _LETTER = (
     r"(?:mic?(?![a-z])|[a-d][12]?(?![a-z])|[a-d](?=[nm][\dxo]|[lvr][0o])|[A-D](?![A-Za-z])|13(?!\d)|"
-    r"\s[a-d](?=\s*(?:[:;,.()\n]|$|[yrpc]{0,2}\s?[NM]\s?[\dXxOo])))"
+    r"\s[a-d](?=\s*(?:[:;,.()\n]|$)|\s+[yrpc]{0,2}\s?[NM]\s?[\dXxOo]))"
 )
 _T_VALUE = rf"(?:is(?![a-z])|[xX](?![a-z])|a(?![a-z])|{_NIL}|(?:[2-4]|{_ONE}){_LETTER}?)"
 _N_VALUE = rf"(?:[xX]|{_NIL}|(?:[23]|{_ONE}){_LETTER}?)"
