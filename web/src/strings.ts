@@ -243,6 +243,10 @@ export const strings = {
     likeThis: "Search with this slide",
     likeCase: "Search with this case",
     warnings: "Notes on these results",
+    leftOut: (count: number) =>
+      `${formatCount(count, "slide was", "slides were")} left out: they do not have what the query requires, or have what it rules out`,
+    searchedFor: "Searched for",
+    searchInstead: (typed: string) => `Search instead for ${typed}`,
     pages: "Pages of results",
     page: (page: number) => `Page ${page}`,
     previous: "Previous page",

@@ -21,6 +21,9 @@ DEFAULTS = SearchOptions()
 ExpandOption = Annotated[
     bool, typer.Option("--expand/--no-expand", help="Also find synonyms and subtypes of what --text names.")
 ]
+VerbatimOption = Annotated[
+    bool, typer.Option("--verbatim", help="Search for the words of --text as they are spelled, without corrections.")
+]
 ToOption = Annotated[Literal["slides", "reports"], typer.Option(help="What to find.")]
 CountOption = Annotated[int, typer.Option("-k", help="Number of results.")]
 OffsetOption = Annotated[int, typer.Option(help="Number of top results to skip.")]
@@ -61,6 +64,7 @@ def search(
     report: query.ReportOption = None,
     report_of: query.ReportOfOption = None,
     expand: ExpandOption = DEFAULTS.expand,
+    verbatim: VerbatimOption = DEFAULTS.verbatim,
     to: ToOption = DEFAULTS.to,
     spacing: query.SpacingOption = None,
     patient: query.PatientOption = None,

@@ -171,6 +171,7 @@ class SearchRequest(Request):
     min_probability: float | None = Field(default=None, ge=0, le=1)
     vote: ShortText | None = Field(default=None, description="The metadata column that results vote on.")
     expand: StrictBool = _DEFAULTS.expand
+    verbatim: StrictBool = Field(default=_DEFAULTS.verbatim, description="Do not correct misspelt words of a text.")
     marks: Marks | None = None
 
 

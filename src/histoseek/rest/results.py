@@ -97,7 +97,10 @@ class QuerySlide(Response):
 
 
 class QueryEcho(Response):
-    """The query as understood; fields that its kind does not have are null or empty."""
+    """The query as understood; fields that its kind does not have are null or empty.
+
+    searched_for: the text with its misspelt words corrected, null where it was searched as it is.
+    """
 
     kind: str
     to: Literal["slides", "reports"]
@@ -107,6 +110,7 @@ class QueryEcho(Response):
     without: str | None
     weight: float | None
     distance: str | None
+    searched_for: str | None
 
 
 class LabelShare(Response):
@@ -140,7 +144,8 @@ class SearchResponse(Response):
     """The response to a search.
 
     query_key: key under which feedback is stored; next_offset: offset of the next page, null on the last; unlike: the
-    query is unlike anything in the archive.
+    query is unlike anything in the archive; left_out: slides that conditions in the query's words left out, null
+    without such conditions.
     """
 
     query: QueryEcho
@@ -150,6 +155,7 @@ class SearchResponse(Response):
     results: tuple[Result, ...]
     next_offset: int | None
     warnings: tuple[str, ...]
+    left_out: int | None
     calibrated_for: str | None
     novelty: float | None
     unlike: bool

@@ -27,7 +27,8 @@ class SearchOptions:
     None for the one that suits the query; exact: rank all slides instead of `candidates`; by_case: one result a case,
     its nearest slide; workers: threads that read the query; min_probability: leave out results that are less likely
     to share the query's label; vote: the metadata column that results vote on; expand: look for what
-    a text names however reports write it, and, with less weight, for what that is a kind of.
+    a text names however reports write it, and, with less weight, for what that is a kind of; verbatim: take words as
+    they are spelled, even where nobody knows them.
     """
 
     k: int = 5
@@ -43,6 +44,7 @@ class SearchOptions:
     min_probability: float | None = None
     vote: str | None = None
     expand: bool = True
+    verbatim: bool = False
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -89,6 +91,7 @@ class SearchKeywords(TypedDict, total=False):
     min_probability: float | None
     vote: str | None
     expand: bool
+    verbatim: bool
 
 
 class ExplainKeywords(TypedDict, total=False):
@@ -98,6 +101,7 @@ class ExplainKeywords(TypedDict, total=False):
     distance: str | None
     workers: int
     expand: bool
+    verbatim: bool
 
 
 def choose_options(options: SearchOptions | None, **keywords: Unpack[SearchKeywords]) -> SearchOptions:

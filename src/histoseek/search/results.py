@@ -105,7 +105,8 @@ class QueryInfo:
 
     slide_id: of an archived slide; uri: the file; spacing_um_per_px: the slide's; slides: all that were asked with,
     several for a case; regions: of the slide, in level-0 px; text and without: as typed; weight: of the words beside
-    an image; to: what was looked for; where: the filter; distance: between slides; offset: better results passed over.
+    an image; to: what was looked for; where: the filter; distance: between slides; offset: better results passed over;
+    searched_for: the text with its misspelt words corrected, None where it was searched as it is.
     """
 
     kind: QueryKind
@@ -123,6 +124,7 @@ class QueryInfo:
     offset: int = 0
     relevant: tuple[str, ...] = ()
     irrelevant: tuple[str, ...] = ()
+    searched_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,8 @@ class SearchResults:
     mode: "exact" or "two-stage" (candidates picked first) between slides, else "fused"; calibrated_for: the metadata
     column that probabilities are of, None without any; novelty: the share of the archive's slides that are as far
     from all others as the query is, small for a query unlike them, None where that is not known; vote_: the vote that
-    was asked for with the search.
+    was asked for with the search; left_out: how many slides the conditions in the query's own words left out, None
+    without such conditions.
     """
 
     query: QueryInfo
@@ -143,6 +146,7 @@ class SearchResults:
     calibrated_for: str | None = None
     novelty: float | None = None
     vote_: Vote | None = None
+    left_out: int | None = None
 
     def __iter__(self) -> Iterator[SearchResult]:
         return iter(self.results)
@@ -214,7 +218,11 @@ def _sheet(results: SearchResults) -> _Sheet:
             TableColumn("report", "text") if to_reports else TableColumn("file", "name", drop=1),
         ),
         rows=tuple(_row(result, to_reports) for result in results),
-        notes=(*_votes(results), *(f"note: {warning}" for warning in results.warnings)),
+        notes=(
+            *_votes(results),
+            *_describe_spelling(results.query),
+            *(f"note: {note}" for note in (*describe_conditions(results), *results.warnings)),
+        ),
     )
 
 
@@ -232,6 +240,20 @@ def _how(result: SearchResult) -> str:
     if len(result.channels) == 1 and result.local is not None and result.global_ is not None:
         return f"local {result.local:.3f}, global {result.global_:.3f}"
     return ", ".join(f"{'not ' if place.weight < 0 else ''}{place.name} {place.rank}" for place in result.channels)
+
+
+def describe_conditions(results: SearchResults) -> Sequence[str]:
+    """How many slides the conditions in the query left out."""
+    if not results.left_out:
+        return ()
+    slides = "1 slide was" if results.left_out == 1 else f"{results.left_out:,} slides were"
+    return (f"{slides} left out: they do not have what the query requires, or have what it rules out",)
+
+
+def _describe_spelling(query: QueryInfo) -> Sequence[str]:
+    if query.searched_for is None:
+        return ()
+    return (f"searched for: {query.searched_for} (instead of: {query.text}; as it was typed with --verbatim)",)
 
 
 def _votes(results: SearchResults) -> Sequence[str]:

@@ -106,10 +106,27 @@ function Head({ response, failed }: { response: SearchResponse | null; failed: b
 function Answer({ response, loading }: { response: SearchResponse; loading: boolean }): JSX.Element {
   return (
     <div class={loading ? "results-stale" : undefined}>
-      <Warnings warnings={response.warnings} />
+      <Spelling query={response.query} />
+      <Warnings warnings={notesOn(response)} />
       {response.results.length ? <ResultList response={response} /> : <Nothing />}
       <Pages response={response} />
     </div>
+  );
+}
+
+function notesOn({ left_out, warnings }: SearchResponse): readonly string[] {
+  return left_out ? [words.leftOut(left_out), ...warnings] : warnings;
+}
+
+/** What was searched for where words were misspelt, with the way back. */
+function Spelling({ query }: { query: SearchResponse["query"] }): JSX.Element | null {
+  if (!query.searched_for) return null;
+  const settings = { ...route.value.settings, verbatim: true };
+  return (
+    <p class="results-spelling">
+      {words.searchedFor} <strong>{query.searched_for}</strong>.{" "}
+      <a href={hrefTo({ settings, page: 1, selected: null })}>{words.searchInstead(query.text ?? "")}</a>
+    </p>
   );
 }
 

@@ -40,9 +40,9 @@ export function go(change: Partial<Route>, how: "push" | "replace" = "push"): vo
 /** What of a route ends with a new question. */
 export const NEW_QUESTION = { view: "results", page: 1, selected: null, marks: NO_MARKS } as const;
 
-/** Ask something new: the first page of its results; filters and settings stay. */
+/** Ask something new: the first page of its results; filters stay, and settings but for how the words before were spelled. */
 export function ask(query: Query): void {
-  go({ ...NEW_QUESTION, query });
+  go({ ...NEW_QUESTION, query, settings: { ...current.value.settings, verbatim: false } });
 }
 
 /** Change a setting of a view that is part of the address; null takes it out. */

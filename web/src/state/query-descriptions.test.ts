@@ -11,6 +11,7 @@ const ECHO: QueryEcho = {
   without: null,
   weight: null,
   distance: null,
+  searched_for: null,
 };
 const SLIDE = { slide_id: "S1", upload_id: null, name: "S1", spacing_um_per_px: 0.5 };
 

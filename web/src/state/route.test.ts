@@ -64,6 +64,7 @@ describe("addresses", () => {
         distance: "chamfer",
         vote: "diagnosis",
         expand: false,
+        verbatim: true,
       },
       marks: { relevant: ["S1", "S2"], irrelevant: ["S3"] },
       selected: "S4",

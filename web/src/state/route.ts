@@ -22,6 +22,7 @@ export interface SearchSettings {
   readonly distance: string | null;
   readonly vote: string | null;
   readonly expand: boolean;
+  readonly verbatim: boolean;
 }
 
 /**
@@ -51,6 +52,7 @@ export const USUAL_SETTINGS: SearchSettings = Object.freeze({
   distance: null,
   vote: null,
   expand: true,
+  verbatim: false,
 });
 
 /** Nothing judged. */
@@ -146,6 +148,7 @@ function writeSettings(settings: SearchSettings, to: URLSearchParams): void {
   if (settings.distance) to.set("distance", settings.distance);
   if (settings.vote !== null) to.set("vote", settings.vote);
   if (!settings.expand) to.set("expand", "no");
+  if (settings.verbatim) to.set("spelling", "verbatim");
 }
 
 function readSettings(from: URLSearchParams): SearchSettings {
@@ -162,6 +165,7 @@ function readSettings(from: URLSearchParams): SearchSettings {
     distance: from.get("distance") || null,
     vote: from.get("vote"),
     expand: from.get("expand") !== "no",
+    verbatim: from.get("spelling") === "verbatim",
   };
 }
 

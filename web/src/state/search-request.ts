@@ -24,6 +24,7 @@ export function searchRequestOf(route: Route, archive: Voting | null): SearchReq
     distance: settings.distance,
     vote: settings.vote === null ? archive && usualVote(archive) : settings.vote || null,
     expand: settings.expand,
+    verbatim: settings.verbatim,
     marks: judged ? route.marks : null,
   };
 }

@@ -148,6 +148,12 @@ class SlideTable:
             return []
         return self._store.text(tokens, count, self.filter(where))
 
+    def list_report_facts(self, slide_ids: Sequence[str]) -> dict[str, list[str]]:
+        """What the reports of some slides state, by slide; those without a report are left out."""
+        rows = self.columns(["slide_id", "report_facts"], one_of("slide_id", slide_ids))
+        pairs = zip(rows["slide_id"].to_pylist(), rows["report_facts"].to_pylist(), strict=True)
+        return {slide_id: stated for slide_id, stated in pairs if stated}
+
     def like_words(self, token: str, count: int) -> list[str]:
         """A few reports with a word that is spelled almost like a token."""
         if not self.capabilities.spelling:

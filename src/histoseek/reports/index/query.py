@@ -10,6 +10,7 @@ from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.facts.markers import MARKER, name_markers
 from histoseek.reports.facts.report_facts import CONCEPT_FIELDS, STATUS_FIELDS, VALUE_FIELDS, name_marker_field
+from histoseek.reports.language.words import Span
 
 FACT_FIELDS = (*CONCEPT_FIELDS, *STATUS_FIELDS.values(), *VALUE_FIELDS)
 """Fields that every archive has from its reports; markers of stains are fields as well ("her2:2+")."""
@@ -88,6 +89,13 @@ def parse_query(query: str) -> ReportQuery:
         excluded_words=tuple(excluded_words),
         fields=tuple(fields),
     )
+
+
+def list_plain_words(query: str) -> tuple[Span, ...]:
+    """The words of a query outside phrases, fields and what is excluded, in order."""
+    taken = [Span(*match.span()) for match in _PART.finditer(query)]
+    words = (Span(*match.span()) for match in _WORD.finditer(query))
+    return tuple(word for word in words if not any(word.overlaps(part) for part in taken))
 
 
 def _require_words(query: str) -> None:

@@ -1,10 +1,10 @@
-"""From the words of a query to what the archive is asked for: tokens with weights, conditions, better spellings."""
+"""From the words of a query to what the archive is asked for: tokens with weights, conditions, statements."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,22 +27,19 @@ from histoseek.archive.report_index import make_analyser_mark
 from histoseek.archive.schema import cast_value, field_columns
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import InputError
-from histoseek.reports.concepts.expansion import suggest_words
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import load_vocabulary
 from histoseek.reports.facts.report_facts import CONCEPT_FIELDS, STATUS_FIELDS, VALUE_FIELDS
-from histoseek.reports.index.analyser import WORD_PREFIX, analyse
+from histoseek.reports.index.analyser import analyse
 from histoseek.reports.index.query import FieldTerm, ReportQuery, is_fact_field, make_fact, parse_query
+from histoseek.reports.index.statements import Statement, is_bare, list_statements
 from histoseek.reports.index.weighting import WORDS_ONLY, Weighting, weigh_tokens
 from histoseek.reports.language.negation import Status
 from histoseek.search.queries import ArchivedReport, ReportText, TextQuery, WordQuery
 from histoseek.search.scope.exclusion import Owner, find_stored_patients
 
-MOST_SPELLED = 16
-"""Different words of a query whose spelling is looked at; longer ones are pasted, not typed."""
-
-MOST_OPPOSED = 16
-"""Diagnoses and findings of a query whose opposites are left out; longer ones are reports."""
+VALUE_OF_QUERY = 3.0
+"""How much a grade, stage or stain that is typed counts beside a word: it is written so as to be met."""
 
 _OPPOSED = ("diagnosis", "finding")
 _HOLDS = {
@@ -52,25 +49,26 @@ _HOLDS = {
     "date32[day]": "dates such as 2024-02-29",
 }
 _LETTERS = re.compile(r"[^\W_]+")
-_REPORTS_LIKE = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedText:
     """A text as it is searched for: what its vector is made of, the tokens to look for, and what results must satisfy.
 
-    conditions_alone: whether nothing but conditions was given, so that all that satisfies them is wanted.
+    conditions_alone: whether nothing but conditions was given, so that all that satisfies them is wanted; statements:
+    what a query says, which lowers reports that contradict it.
     """
 
     text: str
     tokens: Mapping[str, float]
     where: Expression | None = None
     conditions_alone: bool = False
+    statements: tuple[Statement, ...] = ()
 
     @classmethod
     def from_report(cls, text: str, expand: bool) -> ParsedText:
         """A report, or other text to be taken as it is."""
-        return cls(text, _weigh_text(text, expand))
+        return cls(text, weigh_tokens(text, _choose_weighting(expand)))
 
     @classmethod
     def from_query(cls, store: SlideTable, query: str, expand: bool) -> ParsedText:
@@ -80,30 +78,14 @@ class ParsedText:
         facts = {token: 1.0 for term, token, _ in fields if token and not term.excluded}
         conditions = [not_true(condition) if term.excluded else condition for term, _, condition in fields]
         where = all_of(*conditions, *_list_word_conditions(parsed), *_list_opposites(parsed.text))
-        tokens = {**_weigh_text(parsed.text, expand), **facts}
-        return cls(parsed.plain_text or query, tokens, where, where is not None and not parsed.text)
-
-
-def list_spelling_warnings(store: SlideTable, text: str) -> tuple[str, ...]:
-    """A better spelling for words that neither the vocabulary nor any report knows, or that there is none."""
-    words = dict.fromkeys(match.group() for match in re.finditer(r"[^\W\d_]{4,}", text))
-    warnings: list[str] = []
-    for word in words if len(words) <= MOST_SPELLED else ():
-        if _is_known(store, word):
-            continue
-        form = next((term.token for term in analyse(word) if term.kind == "word"), word)
-        near = {like for report in store.like_words(form, _REPORTS_LIKE) for like in _LETTERS.findall(report.lower())}
-        better = [
-            f"{spelling.word}: did you mean {spelling.suggestion}?"
-            for spelling in suggest_words(word, known_words=frozenset(near))
-        ]
-        warnings += better or _warn_unknown(word)
-    return tuple(warnings)
-
-
-def _warn_unknown(word: str) -> list[str]:
-    names_something = any(term.kind != "word" for term in analyse(word))
-    return [] if names_something else [f"{word}: no report has this word"]
+        weighting = replace(_choose_weighting(expand), value=VALUE_OF_QUERY)
+        return cls(
+            text=parsed.plain_text or query,
+            tokens={**weigh_tokens(parsed.text, weighting), **facts},
+            where=where,
+            conditions_alone=where is not None and not parsed.text,
+            statements=list_statements(parsed.text, weighting),
+        )
 
 
 def list_analyser_warnings(store: SlideTable) -> tuple[str, ...]:
@@ -116,15 +98,8 @@ def list_analyser_warnings(store: SlideTable) -> tuple[str, ...]:
     )
 
 
-def _weigh_text(text: str, expand: bool) -> dict[str, float]:
-    return weigh_tokens(text, Weighting() if expand else WORDS_ONLY)
-
-
-def _is_known(store: SlideTable, word: str) -> bool:
-    """Whether a report has a word; of the others, those of the vocabulary get no suggestion."""
-    forms = [term.token for term in analyse(word) if term.kind == "word"]
-    tokens = {prefix + form: 1.0 for form in forms for prefix in WORD_PREFIX.values()}
-    return bool(store.text(tokens, 1, None))
+def _choose_weighting(expand: bool) -> Weighting:
+    return Weighting() if expand else WORDS_ONLY
 
 
 def _resolve_field(store: SlideTable, term: FieldTerm) -> tuple[str | None, Expression]:
@@ -184,18 +159,15 @@ def _match_phrase(phrase: str) -> Expression | None:
 
 
 def _list_opposites(text: str) -> Iterator[Expression | None]:
-    """Leave out reports that say the opposite: affirm something that the text denies, or only deny all it affirms."""
+    """Leave out reports that say the opposite of a bare denial, or that only deny the one thing that is named."""
     vocabulary = load_vocabulary()
-    denials = []
     mentions = [term for term in find_terms(text, vocabulary) if vocabulary[term.concept_id].kind in _OPPOSED]
-    for mention in mentions if len(mentions) <= MOST_OPPOSED else ():
-        concept_id, kind = mention.concept_id, vocabulary[mention.concept_id].kind
-        if mention.status == Status.NEGATED:
-            yield not_true(_has(f"{kind}:{concept_id}"))
-        elif mention.status == Status.AFFIRMED:
-            denied = (concept_id, *sorted(vocabulary.find_ancestors(concept_id)))
-            denials.append(_has(*(f"absent:{denied_id}" for denied_id in denied)))
-    yield not_true(all_of(*dict.fromkeys(denials)))
+    if is_bare(text, Status.NEGATED, vocabulary):
+        yield from (not_true(_has(f"{vocabulary[m.concept_id].kind}:{m.concept_id}")) for m in mentions)
+    elif len({mention.concept_id for mention in mentions}) == 1 and is_bare(text, Status.AFFIRMED, vocabulary):
+        concept_id = mentions[0].concept_id
+        denied = (concept_id, *sorted(vocabulary.find_ancestors(concept_id)))
+        yield not_true(_has(*(f"absent:{other}" for other in denied)))
 
 
 @dataclass(frozen=True, slots=True)

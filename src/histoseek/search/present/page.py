@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from histoseek._version import __version__
 from histoseek.search.explanation import Contribution, Phrase, TextRegion
 from histoseek.search.present.pictures import COLOURS, TEXT_COLOURS, Frame, MapPicture, SlidePictures, slide_pictures
-from histoseek.search.results import Match, QueryInfo, SearchResult, SearchResults
+from histoseek.search.results import Match, QueryInfo, SearchResult, SearchResults, describe_conditions
 from histoseek.slides.sources.registry import source_name
 
 
@@ -84,7 +84,12 @@ def render_page(results: SearchResults, title: str) -> str:
     )
     cards = [_page_result(results, result) for result in results]
     return environment.get_template("results.html.j2").render(
-        results=results, cards=cards, title=title, query_name=_query_name(results.query), version=__version__
+        results=results,
+        cards=cards,
+        title=title,
+        query_name=_query_name(results.query),
+        notes=(*describe_conditions(results), *results.warnings),
+        version=__version__,
     )
 
 

@@ -12,6 +12,7 @@ from histoseek.archive.filters.expression import HAS_REPORT, Expression, all_of
 from histoseek.archive.space.language import Language
 from histoseek.archive.stores.base import VectorColumn
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.reports.index.statements import Statement
 from histoseek.search.results import ChannelName
 
 Vector = NDArray[np.float32]
@@ -41,6 +42,15 @@ class Channel:
         """The channel as if some slides were not in the archive."""
         kept = [pair for pair in zip(self.slide_ids, self.scores, strict=True) if pair[0] not in slide_ids]
         return replace(self, slide_ids=tuple(i for i, _ in kept), scores=tuple(score for _, score in kept))
+
+    def lower(self, shares: Mapping[str, float], power: int) -> Channel:
+        """The channel with the scores of some slides less by a share of theirs (0 to 1, to a power)."""
+        scores = {
+            slide_id: score - abs(score) * shares.get(slide_id, 0.0) ** power
+            for slide_id, score in zip(self.slide_ids, self.scores, strict=True)
+        }
+        ranked = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
+        return replace(self, slide_ids=tuple(i for i, _ in ranked), scores=tuple(score for _, score in ranked))
 
 
 def share_weight(channels: Sequence[Channel], weight: float) -> list[Channel]:
@@ -92,6 +102,22 @@ class Retriever:
         """All reports of the filter by the ids of their slides, none better than another."""
         slide_ids = self.store.slides(all_of(self.where, HAS_REPORT))[: self.count]
         return Channel("report words", tuple(slide_ids), (0.0,) * len(slide_ids))
+
+    def lower_contradicting(self, channels: Sequence[Channel], statements: Sequence[Statement]) -> list[Channel]:
+        """The channels with what contradicts a query further down.
+
+        A report's words lose the share of the query that it contradicts, its vectors the square of it: cosines lie
+        close together, and one clause of many must not decide.
+        """
+        slide_ids = sorted({slide_id for channel in channels for slide_id in channel.slide_ids} if statements else ())
+        if not slide_ids:
+            return list(channels)
+        facts = self.store.list_report_facts(slide_ids)
+        shares = {
+            slide_id: min(1.0, sum(statement.share for statement in statements if statement.is_contradicted(own)))
+            for slide_id, own in facts.items()
+        }
+        return [channel.lower(shares, 1 if channel.name == "report words" else 2) for channel in channels]
 
     def _nearest_in_windows(self, vector: Vector) -> Channel:
         """Reports by their vectors; of the nearest, long ones by that of their windows which is nearest, if nearer."""

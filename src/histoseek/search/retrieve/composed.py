@@ -11,10 +11,12 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import refuse_probabilities
 from histoseek.search.encode.image import prepare_image
+from histoseek.search.encode.spelling import Spelling, check_spelling
 from histoseek.search.encode.text import ParsedText, list_analyser_warnings
 from histoseek.search.explain.matches import TextRegions
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Composed
+from histoseek.search.results import QueryInfo
 from histoseek.search.retrieve.channels import Channel, Retriever, share_weight
 from histoseek.search.retrieve.image import image_distance, image_info, image_scope, image_warnings, rank_for_image
 from histoseek.search.retrieve.retrieval import QueryText, Retrieval
@@ -31,10 +33,12 @@ def retrieve_by_both(
     distance = image_distance(archive, query.image, options)
     image = prepare_image(archive, query.image, options.workers, reporter)
     store = archive.store.snapshot()
-    texts = _parse(store, query, options)
+    spelling = _check_spelling(store, query, options)
+    texts = _parse(store, replace(query, text=spelling.text or None), options)
     vectors = encode_texts(archive, [text.text for text, _ in texts])
     started = time.perf_counter()
-    scope = image_scope(store, image, options).narrow(*(text.where for text, _ in texts))
+    whole = image_scope(store, image, options)
+    scope = whole.narrow(*(text.where for text, _ in texts))
     ranking = rank_for_image(store, image, distance, options, scope)
     retriever = Retriever(store, archive.language, scope.condition, options.candidate_count)
     channels: list[Channel] = [ranking.slides.channel(1 - query.weight)] if len(ranking.slides) else []
@@ -44,20 +48,36 @@ def retrieve_by_both(
     if wanted:
         regions = TextRegions.create(archive.language.alignment, wanted.vector, options.offset)
         ranking = replace(ranking, regions=regions)
-    info = image_info(image, options, distance)
     return Retrieval(
         started=started,
         store=store,
         scope=scope,
-        info=replace(info, kind="composed", text=query.text, without=query.without, weight=query.weight),
+        info=_describe(query, image_info(image, options, distance), spelling),
         warnings=(
             *image_warnings(archive, image, options),
             *text_warnings(archive, store.count(NO_REPORT), options),
             *list_analyser_warnings(store),
+            *spelling.warnings,
         ),
         channels=tuple(channels),
         explain=ranking.explain,
         text=wanted,
+        left_out=whole.count_left_out(store, scope),
+    )
+
+
+def _check_spelling(store: SlideTable, query: Composed, options: SearchOptions) -> Spelling:
+    return check_spelling(store, query.text, options.verbatim) if query.text else Spelling.take_as_it_is("")
+
+
+def _describe(query: Composed, info: QueryInfo, spelling: Spelling) -> QueryInfo:
+    return replace(
+        info,
+        kind="composed",
+        text=query.text,
+        without=query.without,
+        weight=query.weight,
+        searched_for=spelling.correction,
     )
 
 

@@ -67,7 +67,8 @@ class Retrieval:
     started: when the search began, by time.perf_counter; store: as it stood then; scope: which slides may be
     returned; image: the slides ranked for the query's image, None for words alone; channels: what is fused, none where
     the ranking for the image stands alone; foremost: ids that come before all others; explain: what results say beyond
-    their scores; text: a text beside them; calibration: for probabilities; novelty: of the query, None where not known.
+    their scores; text: a text beside them; calibration: for probabilities; novelty: of the query, None where not known;
+    left_out: slides that the conditions in the query's words left out, None without any.
     """
 
     started: float
@@ -82,6 +83,7 @@ class Retrieval:
     text: QueryText | None = None
     calibration: AppliedCalibration = UNCALIBRATED
     novelty: float | None = None
+    left_out: int | None = None
 
     @property
     def is_fused(self) -> bool:
@@ -119,6 +121,7 @@ def present(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions
         ),
         calibrated_for=calibration.column,
         novelty=retrieval.novelty,
+        left_out=retrieval.left_out,
     )
     return replace(presented, vote_=presented.vote(options.vote)) if options.vote else presented
 

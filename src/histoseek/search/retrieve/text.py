@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from histoseek.archive.filters.expression import NO_REPORT
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.search.calibration.apply import refuse_probabilities
+from histoseek.search.encode.spelling import Spelling, check_spelling
 from histoseek.search.encode.text import (
     ParsedText,
     PreparedText,
     list_analyser_warnings,
-    list_spelling_warnings,
     prepare_text,
 )
 from histoseek.search.explain.matches import TextRegions
@@ -34,11 +35,13 @@ def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOp
     prepared = prepare_text(archive, query)
     require_words(archive, options)
     store = archive.store.snapshot()
-    wanted, unwanted = _parse(store, prepared, options)
+    spelling = _check_spelling(store, prepared, options)
+    wanted, unwanted = _parse(store, replace(prepared, text=spelling.text), options)
     vectors = encode_texts(archive, [text.text for text in (wanted, *unwanted)])
     started = time.perf_counter()
     query_slides = (prepared.slide_id,) if prepared.slide_id else ()
-    scope = SearchScope.from_options(store, options, prepared.owner, query_slides).narrow(wanted.where)
+    whole = SearchScope.from_options(store, options, prepared.owner, query_slides)
+    scope = whole.narrow(wanted.where)
     retriever = Retriever(store, archive.language, scope.condition, options.candidate_count)
     channels = open_channels(retriever, wanted, vectors[0], options)
     for text, vector in zip(unwanted, vectors[1:], strict=True):
@@ -49,16 +52,17 @@ def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOp
         started=started,
         store=store,
         scope=scope,
-        info=_describe(prepared, options),
+        info=replace(_describe(prepared, options), searched_for=spelling.correction),
         warnings=(
             *text_warnings(archive, store.count(NO_REPORT), options),
             *list_analyser_warnings(store),
             *_length_warnings(wanted.text),
-            *(() if prepared.is_report else list_spelling_warnings(store, wanted.text)),
+            *spelling.warnings,
         ),
         channels=tuple(channels),
         explain=regions.explain if regions else None,
         text=QueryText(wanted.text, vectors[0]),
+        left_out=whole.count_left_out(store, scope),
     )
 
 
@@ -74,8 +78,9 @@ def open_channels(
 ) -> list[Channel]:
     """The channels from a text to what is wanted."""
     retrieve = retriever.slides_by_text if options.to == "slides" else retriever.reports_by_text
-    channels = retrieve(text.tokens, vector)
-    return [retriever.list_reports()] if text.conditions_alone and vector is None else channels
+    if text.conditions_alone and vector is None:
+        return [retriever.list_reports()]
+    return retriever.lower_contradicting(retrieve(text.tokens, vector), text.statements)
 
 
 def text_warnings(archive: ArchiveFolder, without_report: int, options: SearchOptions) -> tuple[str, ...]:
@@ -88,6 +93,12 @@ def text_warnings(archive: ArchiveFolder, without_report: int, options: SearchOp
         unreachable = f"its {without_report} slides without a report can't be found by text"
         warnings.append(f"the archive is not aligned: {unreachable}")
     return tuple(warnings)
+
+
+def _check_spelling(store: SlideTable, prepared: PreparedText, options: SearchOptions) -> Spelling:
+    if prepared.is_report:
+        return Spelling.take_as_it_is(prepared.text)
+    return check_spelling(store, prepared.text, options.verbatim)
 
 
 def _parse(store: SlideTable, prepared: PreparedText, options: SearchOptions) -> tuple[ParsedText, list[ParsedText]]:

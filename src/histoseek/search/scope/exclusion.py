@@ -117,6 +117,12 @@ class SearchScope:
         """The slides that satisfy further conditions as well."""
         return replace(self, where=all_of(self.where, *conditions))
 
+    def count_left_out(self, store: SlideTable, narrowed: SearchScope) -> int | None:
+        """How many slides a narrower scope has less, None where it is the same."""
+        if narrowed == self:
+            return None
+        return store.count(self.condition) - store.count(narrowed.condition)
+
     def without(self, slide_ids: Sequence[str]) -> SearchScope:
         """Without some more slides."""
         exclusions = self.exclusions

@@ -101,6 +101,7 @@ def to_search_response(results: SearchResults, refs: Sequence[SlideRef], key: st
         next_offset=results.query.offset + k if more else None,
         # Whoever shows probabilities learns from `calibrated_for` that there are none.
         warnings=tuple(warning for warning in results.warnings if warning != NOT_CALIBRATED),
+        left_out=results.left_out,
         calibrated_for=results.calibrated_for,
         novelty=results.novelty,
         unlike=is_novel(results.novelty),
@@ -138,6 +139,7 @@ def to_query_echo(info: QueryInfo, refs: Sequence[SlideRef]) -> QueryEcho:
         without=info.without,
         weight=info.weight,
         distance=info.distance,
+        searched_for=info.searched_for,
     )
 
 

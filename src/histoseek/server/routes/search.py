@@ -118,6 +118,7 @@ def _to_options(entry: ArchiveEntry, request: SearchRequest) -> SearchOptions:
         min_probability=request.min_probability,
         vote=request.vote,
         expand=request.expand,
+        verbatim=request.verbatim,
     )
 
 
