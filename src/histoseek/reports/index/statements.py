@@ -64,7 +64,7 @@ def list_statements(text: str, weighting: Weighting, vocabulary: Vocabulary | No
     if len(text) > MOST_CHARACTERS:
         return ()
     vocabulary = vocabulary or load_vocabulary()
-    terms = [term for term in analyse(text, vocabulary=vocabulary) if term.kind != "broader"]
+    terms = [term for term in analyse(text, vocabulary=vocabulary, is_query=True) if term.kind != "broader"]
     concepts: dict[tuple[str, Status], list[Span]] = defaultdict(list)
     for mention in find_terms(text, vocabulary):
         if mention.status in _STATUSES and vocabulary[mention.concept_id].kind in _STATED:
@@ -94,7 +94,7 @@ def is_bare(text: str, status: Status, vocabulary: Vocabulary | None = None) -> 
     """
     if len(text) > _LONGEST_BARE:
         return False
-    terms = analyse(text, vocabulary=vocabulary or load_vocabulary())
+    terms = analyse(text, vocabulary=vocabulary or load_vocabulary(), is_query=True)
     named = [Span(term.start, term.end) for term in terms if term.kind in ("concept", "value")]
     if not any(term.kind == "concept" for term in terms):
         return False

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from rapidfuzz.distance import OSA
 
@@ -12,7 +12,11 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import load_vocabulary
 from histoseek.reports.index.analyser import WORD_PREFIX, analyse
-from histoseek.reports.index.query import list_plain_words
+from histoseek.reports.index.query import list_plain_words, parse_query
+from histoseek.reports.language.spelling import Dictionary, load_dictionary
+from histoseek.reports.language.word_forms import list_word_forms
+from histoseek.reports.language.words import Span
+from histoseek.search.encode.text import ParsedText
 
 MOST_CHARACTERS = 1000
 MOST_SPELLED = 16
@@ -27,16 +31,20 @@ _OFTEN = 50
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """A query as it was typed, as it is searched for, and its words that nothing is known of nor like."""
+    """A query as it was typed and as it is searched for; unknown: words that nothing is known of nor like.
+
+    legible: what of the query its words are read from, as the analyser would mend what is to stay as it was typed.
+    """
 
     typed: str
     text: str
+    legible: str
     unknown: tuple[str, ...] = ()
 
     @classmethod
     def take_as_it_is(cls, text: str) -> Spelling:
         """A text that nothing is corrected in."""
-        return cls(text, text)
+        return cls(text, text, text)
 
     @property
     def correction(self) -> str | None:
@@ -53,71 +61,80 @@ def check_spelling(store: SlideTable, query: str, verbatim: bool) -> Spelling:
     """The query with its misspelt words corrected, or as it is; phrases and fields are exact anyway.
 
     A word is misspelt that no report has, that no dictionary knows, and that is one letter (from eight letters on: two)
-    away from a word of the vocabulary or of a report.
+    away from a word of the vocabulary, of pathology or of a report, or that is two of these.
     """
     if len(query) > MOST_CHARACTERS:
         return Spelling.take_as_it_is(query)
-    words: dict[str, None] = {}
     spans = [span for span in list_plain_words(query) if _LETTERS.fullmatch(query, span.start, span.end)]
-    for span in spans:
-        word = query[span.start : span.end]
-        if word not in words and len(words) == MOST_SPELLED:
-            return Spelling.take_as_it_is(query)
-        words.setdefault(word, None)
-    unknown = [word for word in words if len(word) >= _SHORTEST and not _is_known(store, word)]
-    corrections = {} if verbatim else {word: better for word in unknown if (better := _correct(store, word))}
+    words = dict.fromkeys(query[span.start : span.end] for span in spans)
+    if len(words) > MOST_SPELLED:
+        return Spelling.take_as_it_is(query)
+    unknown = tuple(word for word in words if _is_unknown(store, word))
+    if verbatim:
+        legible = _replace_words(query, spans, dict.fromkeys(unknown, ""))
+        return Spelling(query, query, legible if _LETTERS.search(legible) else query, unknown)
+    corrections = {word: better for word in unknown if (better := _correct(store, word))}
+    text = _replace_words(query, spans, corrections)
+    return Spelling(query, text, text, tuple(word for word in unknown if word not in corrections))
+
+
+def parse_spelled(store: SlideTable, spelling: Spelling, expand: bool) -> ParsedText:
+    """The query as it is searched for; raises InputError for a field or a value that can't be."""
+    parsed = ParsedText.from_query(store, spelling.legible, expand)
+    return replace(parsed, text=parse_query(spelling.text).plain_text or spelling.text)
+
+
+def _replace_words(query: str, spans: Iterable[Span], replacements: Mapping[str, str]) -> str:
     parts, end = [], 0
     for span in spans:
         word = query[span.start : span.end]
-        parts += [query[end : span.start], corrections.get(word, word)]
+        parts += [query[end : span.start], replacements.get(word, word)]
         end = span.end
-    return Spelling(query, "".join((*parts, query[end:])), tuple(word for word in unknown if word not in corrections))
+    return "".join((*parts, query[end:]))
 
 
-def _is_known(store: SlideTable, word: str) -> bool:
-    """Whether a word says something that is looked for, in a report, the vocabulary or English; or nothing at all."""
-    terms = analyse(word)
-    forms = [term.token for term in terms if term.kind == "word"]
-    if not forms or any(term.kind != "word" for term in terms) or find_terms(word) or word.lower() in _list_terms():
-        return True
-    return _count_reports(store, forms, 1) > 0
+def _is_unknown(store: SlideTable, word: str) -> bool:
+    """Whether neither common English, the vocabulary nor any report knows a word. What only binds others is known."""
+    if len(word) < _SHORTEST or not analyse(word, is_query=True) or find_terms(word):
+        return False
+    dictionary, lower = _get_dictionary(), word.lower()
+    is_usual = dictionary.knows(lower) and lower not in dictionary.rare
+    return not is_usual and not _count_reports(store, word, 1)
 
 
-def _count_reports(store: SlideTable, forms: list[str], most: int) -> int:
-    tokens = {prefix + form: 1.0 for form in forms for prefix in WORD_PREFIX.values()}
+def _count_reports(store: SlideTable, word: str, most: int) -> int:
+    """How many reports have a word, whatever they say of it, at most so many."""
+    tokens = {prefix + form: 1.0 for _, form in list_word_forms(word) for prefix in WORD_PREFIX.values()}
     return len(store.text(tokens, most, None))
 
 
 def _correct(store: SlideTable, word: str) -> str | None:
-    """The nearest word, of the vocabulary before others, and of those the most frequent."""
-    most = 2 if len(word) >= _LONG else 1
-    terms = _list_terms()
-    near = sorted({*_list_near(word, terms, most), *_list_near(word, _list_archive_words(store, word), most)})
-    if not near:
-        return None
+    """The nearest word; of several a term of pathology before others, then the most frequent; else the words in it.
 
-    def rank(candidate: str) -> tuple[int, bool, int, str]:
-        forms = [term.token for term in analyse(candidate) if term.kind == "word"]
-        frequency = _count_reports(store, forms, _OFTEN) if forms else 0
-        return OSA.distance(word.lower(), candidate), candidate not in terms, -frequency, candidate
+    A rare word of English is only taken for a term that is one letter away ("prostrate").
+    """
+    dictionary = _get_dictionary()
+    is_rare = word.lower() in dictionary.rare
+    most = 2 if len(word) >= _LONG and not is_rare else 1
+    candidates = {other for other in dictionary.terms if other.islower() and len(other) >= _SHORTEST}
+    near = {
+        other: distance
+        for other in candidates | (set() if is_rare else _list_archive_words(store, word))
+        if abs(len(other) - len(word)) <= most
+        and (distance := OSA.distance(word.lower(), other, score_cutoff=most)) <= most
+    }
 
-    return min(near, key=rank)
+    def rank(other: str) -> tuple[int, bool, int, str]:
+        return near[other], other not in dictionary.terms, -_count_reports(store, other, _OFTEN), other
+
+    return min(near, key=rank, default=None) or " ".join(dictionary.separate(word.lower())) or None
 
 
-def _list_near(word: str, candidates: frozenset[str], most: int) -> Iterator[str]:
-    lower = word.lower()
-    near = (other for other in candidates if abs(len(other) - len(lower)) <= most)
-    return (other for other in near if OSA.distance(lower, other, score_cutoff=most) <= most)
-
-
-def _list_archive_words(store: SlideTable, word: str) -> frozenset[str]:
+def _list_archive_words(store: SlideTable, word: str) -> set[str]:
     """Words of some reports that have one almost like a word."""
-    form = next((term.token for term in analyse(word) if term.kind == "word"), word)
-    return frozenset(
-        other for report in store.like_words(form, _REPORTS_LIKE) for other in _LETTERS.findall(report.lower())
-    )
+    form = next((form for _, form in list_word_forms(word)), word)
+    return {other for report in store.like_words(form, _REPORTS_LIKE) for other in _LETTERS.findall(report.lower())}
 
 
-def _list_terms() -> frozenset[str]:
-    """The words of the vocabulary, abbreviations left out: everything is one letter away from some."""
-    return frozenset(word for word in load_vocabulary().spellings if word.islower() and len(word) >= _SHORTEST)
+def _get_dictionary() -> Dictionary:
+    return load_dictionary(load_vocabulary().spellings)

@@ -11,7 +11,7 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import refuse_probabilities
 from histoseek.search.encode.image import prepare_image
-from histoseek.search.encode.spelling import Spelling, check_spelling
+from histoseek.search.encode.spelling import Spelling, check_spelling, parse_spelled
 from histoseek.search.encode.text import ParsedText, list_analyser_warnings
 from histoseek.search.explain.matches import TextRegions
 from histoseek.search.options import SearchOptions
@@ -34,7 +34,7 @@ def retrieve_by_both(
     image = prepare_image(archive, query.image, options.workers, reporter)
     store = archive.store.snapshot()
     spelling = _check_spelling(store, query, options)
-    texts = _parse(store, replace(query, text=spelling.text or None), options)
+    texts = _parse(store, query, spelling, options)
     vectors = encode_texts(archive, [text.text for text, _ in texts])
     started = time.perf_counter()
     whole = image_scope(store, image, options)
@@ -81,8 +81,10 @@ def _describe(query: Composed, info: QueryInfo, spelling: Spelling) -> QueryInfo
     )
 
 
-def _parse(store: SlideTable, query: Composed, options: SearchOptions) -> list[tuple[ParsedText, int]]:
+def _parse(
+    store: SlideTable, query: Composed, spelling: Spelling, options: SearchOptions
+) -> list[tuple[ParsedText, int]]:
     """What is wanted and what is not, with 1 and -1."""
-    wanted = [(ParsedText.from_query(store, query.text, options.expand), 1)] if query.text else []
+    wanted = [(parse_spelled(store, spelling, options.expand), 1)] if query.text else []
     unwanted = [(ParsedText.from_report(query.without, options.expand), -1)] if query.without else []
     return [*wanted, *unwanted]

@@ -10,7 +10,7 @@ from histoseek.archive.filters.expression import NO_REPORT
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.search.calibration.apply import refuse_probabilities
-from histoseek.search.encode.spelling import Spelling, check_spelling
+from histoseek.search.encode.spelling import Spelling, check_spelling, parse_spelled
 from histoseek.search.encode.text import (
     ParsedText,
     PreparedText,
@@ -36,7 +36,7 @@ def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOp
     require_words(archive, options)
     store = archive.store.snapshot()
     spelling = _check_spelling(store, prepared, options)
-    wanted, unwanted = _parse(store, replace(prepared, text=spelling.text), options)
+    wanted, unwanted = _parse(store, prepared, spelling, options)
     vectors = encode_texts(archive, [text.text for text in (wanted, *unwanted)])
     started = time.perf_counter()
     query_slides = (prepared.slide_id,) if prepared.slide_id else ()
@@ -101,12 +101,14 @@ def _check_spelling(store: SlideTable, prepared: PreparedText, options: SearchOp
     return check_spelling(store, prepared.text, options.verbatim)
 
 
-def _parse(store: SlideTable, prepared: PreparedText, options: SearchOptions) -> tuple[ParsedText, list[ParsedText]]:
+def _parse(
+    store: SlideTable, prepared: PreparedText, spelling: Spelling, options: SearchOptions
+) -> tuple[ParsedText, list[ParsedText]]:
     """What is wanted and, where there is such, what is not."""
     if prepared.is_report:
         return ParsedText.from_report(prepared.text, options.expand), []
     unwanted = [ParsedText.from_report(prepared.without, options.expand)] if prepared.without else []
-    return ParsedText.from_query(store, prepared.text, options.expand), unwanted
+    return parse_spelled(store, spelling, options.expand), unwanted
 
 
 def _length_warnings(text: str) -> tuple[str, ...]:
