@@ -35,6 +35,7 @@ def weigh_by_section(mentions: Sequence[Mention], sections: Sections, vocabulary
     }
     if lasting and lasting <= _GENERAL:
         return tuple(mentions)
+    lasting = set(vocabulary.keep_most_specific(lasting))
     return tuple(
         _weigh(mention, section, lasting, vocabulary) if _is_diagnosis(mention, vocabulary) else mention
         for mention, section in zip(mentions, places, strict=True)

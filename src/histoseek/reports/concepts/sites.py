@@ -46,12 +46,14 @@ _HEADING_CHARACTERS, _BEFORE_CHARACTERS = 200, 150
 _HEADING_BONUS, _BEFORE_BONUS, _SENTENCE_BONUS, _FIELD_BONUS, _SAMPLED_BONUS = 4.0, 2.0, 3.0, 4.0, 2.0
 _MAIN_WEIGHT, _PREFERRED_WEIGHT, _OTHER_WEIGHT, _UNBOUND_SHARE, _ELSEWHERE_SHARE, _BESIDE_SHARE = (
     6.0,
-    4.0,
+    6.0,
     1.0,
     0.15,
     0.4,
     0.2,
 )
+# Nodes and linings named in passing are not what a report is about.
+_LEAST_VOTE = 0.25
 _NEW_SENTENCE = re.compile(r"[.;]\s|\n\s*\n")
 
 
@@ -79,7 +81,8 @@ def find_main_organ(
         votes[organ] += (weight / times[organ] + bonus) * _WEIGHTS.get(organ, 1.0)  # type: ignore[assignment]
     for organ, weight in _weigh_diagnoses(text, mentions, vocabulary, main, set(times)):
         votes[organ] += weight * _WEIGHTS.get(organ, 1.0)  # type: ignore[assignment]
-    return max(votes, key=lambda organ: votes[organ], default="")
+    organ = max(votes, key=lambda organ: votes[organ], default="")
+    return organ if votes[organ] >= _LEAST_VOTE else ""
 
 
 def _opens_text(text: str, mention: Mention) -> bool:

@@ -42,6 +42,7 @@ _NO_TUMOUR_VESSEL = re.compile(
     r"\b(?:renal|great|hilar|iliac|umbilical|staple\w*)\s+(?:vessels?|vein)|margin", re.IGNORECASE
 )
 _LABELS = (
+    (re.compile(r"\A\W*(?:tumou?r\W*|coagulative\s+)?necrosis\b", re.IGNORECASE), _NECROSIS),
     (re.compile(r"\b(?:perineural|intra-?neural|neural|nerve)\b", re.IGNORECASE), _PERINEURAL),
     (re.compile(r"\b(?:lymph\w*|angio\w*|venous|vascular|vessel|capillary)\b", re.IGNORECASE), _LYMPHOVASCULAR),
 )
@@ -57,8 +58,7 @@ _VALUE_YES = re.compile(
     r"\s*(?:present|positive|identified|yes|seen|extensive|focal\w*|multifocal|involved|microscopic|macroscopic|rare)\b",
     re.I,
 )
-_CODE = re.compile(r"\s*(\d)\s*\Z")
-_OPTION = re.compile(r"\b(\d)\s*\.\s*(yes|no|present|absent|not\s+identified)\b", re.IGNORECASE)
+_SHARE = re.compile(r"\s*[<>~]?\s*(\d{1,3}(?:\.\d)?)\s?%")
 _NODE = re.compile(r"\b(?:nodes?|nodal)\b", re.IGNORECASE)
 _TUMOUR = re.compile(r"\b(?:tumou?r|mass|lesion|carcinoma|neoplasm)\b", re.IGNORECASE)
 # A field that nothing is filled in.
@@ -136,10 +136,9 @@ def _read_answers(text: str) -> Iterator[tuple[str, FindingState | None, Span]]:
     """Fields of forms on invasion, however their label is worded ("Venous/lymphatic (large/small vessel) invasion")."""
     for answer in find_answers(text):
         label = text[answer.label.start : answer.label.end]
-        if not _INVASION_LABEL.search(label) or _OTHER_LABEL.search(label):
-            continue
         concept_id = next((concept_id for pattern, concept_id in _LABELS if pattern.search(label)), "")
-        if concept_id:
+        is_named = concept_id == _NECROSIS or (_INVASION_LABEL.search(label) and not _OTHER_LABEL.search(label))
+        if concept_id and is_named:
             end = max(answer.value.end, answer.label.end)
             yield concept_id, _parse_answer(text, answer), Span(answer.label.start, end)
 
@@ -150,11 +149,9 @@ def _parse_answer(text: str, answer: Answer) -> FindingState | None:
     value = text[answer.value.start : answer.value.end]
     if answer.kind == AnswerKind.UNSTATED:
         return None
-    code = _CODE.match(value)
-    if code:
-        options = dict(_OPTION.findall(text[answer.value.end : answer.value.end + _AROUND]))
-        chosen = options.get(code[1], "")
-        return None if not chosen else "absent" if _VALUE_NO.match(chosen) else "present"
+    share = _SHARE.match(value)
+    if share:
+        return "present" if float(share[1]) else "absent"
     return "absent" if _VALUE_NO.match(value) else "present" if _VALUE_YES.match(value) else None
 
 

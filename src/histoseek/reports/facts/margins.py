@@ -50,7 +50,10 @@ _INVOLVED = re.compile(
     re.IGNORECASE,
 )
 # A line of a block's key ("A5 - tumour at the inked margin") tells what was cut, not what was seen.
-_BLOCK_KEY = re.compile(r"\W*(?:[A-Z]{1,3}\s?\d{0,2}|[A-Z]?\d{1,2}[A-Z]?)(?:\s?-\s?\w{1,3})?\s*[-:=\u2013]\s*\w")
+_BLOCK_KEY = re.compile(
+    r"\W*(?:(?:cassettes?|blocks?|slides?)\s+\S+|(?:[A-Z]{1,3}\s?\d{0,2}|[A-Z]?\d{1,2}[A-Z]?)(?:\s?-\s?\w{1,3})?\s*[-:=\u2013])\s*\w",
+    re.IGNORECASE,
+)
 _VERB = re.compile(
     r"\b(?:is|are|was|were|extends?|involve[sd]?|reaches|present|positive|negative|free)\b", re.IGNORECASE
 )

@@ -231,6 +231,9 @@ def total_nodes(counts: Iterable[NodeCount], sections: Sections) -> NodeCount | 
         return largest
     if any(_UNCOUNTED.search(sections.text, part.start, part.end) for part in sections.select("diagnosis")):
         return None
+    every = _sum_specimens([count for part in chosen.values() for count in part]) if chosen else None
+    if every and every.label in {count.label for part in chosen.values() for count in part}:
+        return every
     sums = {specimen: _add_counts(part) for specimen, part in chosen.items()}
     labels = {count.label for specimen, count in sums.items() if specimen}
     counted = [count for specimen, count in sums.items() if specimen or count.label not in labels]

@@ -24,6 +24,13 @@ _LABEL_MARK = re.compile(r"[:?]")
 _WORD_START = re.compile(r"(?<=\s)\w")
 _LIST_LABEL_END = re.compile(r":|\?|\(|\s{2,}|\t")
 _LIST_END = re.compile(r"[.;)](?=\s|$)")
+_CODED = re.compile(
+    r"^[ \t]*(?P<label>[A-Za-z][^:\n]{2,70}):[ \t]*(?P<codes>\d(?:[ \t]*[,&-][ \t]*\d){0,4})"
+    r"(?=[ \t]*\n|[ \t]+1[ \t]*\.)",
+    re.MULTILINE,
+)
+_NUMBERED = re.compile(r"(?<![\w.])(\d)[ \t]*\.\s*(?=[A-Za-z])")
+_LONGEST_CODED, _NEAREST_ITEM, _LONGEST_ITEM = 700, 40, 60
 _INNER = re.compile(r"[\w(].*[\w)%?+]|\w", re.DOTALL)
 
 
@@ -44,8 +51,8 @@ class Choice:
 
 
 def find_choices(text: str) -> tuple[Choice, ...]:
-    """The tick boxes of a text, and lists of options that are not chosen from, in order."""
-    return tuple(_find_choices(text))
+    """The tick boxes of a text, options chosen by number, and lists that are not chosen from, in order."""
+    return tuple(sorted((*_find_choices(text), *_find_coded(text)), key=lambda choice: choice.label.start))
 
 
 def skip_hint(text: str, start: int, end: int) -> int:
@@ -80,6 +87,29 @@ def _find_choices(text: str) -> Iterator[Choice]:
             options += own
     if label is not None and options:
         yield Choice(label, tuple(options))
+
+
+def _find_coded(text: str) -> Iterator[Choice]:
+    """Fields answered by the number of an option ("Differentiation: 2" over "1. Well 2. Moderate 3. Poor")."""
+    fields = list(_CODED.finditer(text))
+    ends = [*(field.start() for field in fields[1:]), len(text)]
+    for field, end in zip(fields, ends, strict=False):
+        items = list(_NUMBERED.finditer(text, field.end(), min(end, field.end() + _LONGEST_CODED)))
+        if len(items) < 2 or items[0].start() - field.end() > _NEAREST_ITEM or "1" not in {item[1] for item in items}:
+            continue
+        chosen = _parse_codes(field["codes"])
+        starts = [item.start() for item in items[1:]] + [min(end, items[-1].end() + _LONGEST_ITEM)]
+        places = [_strip(text, item.end(), last) for item, last in zip(items, starts, strict=True)]
+        label = _strip(text, field.start("label"), field.end("label"))
+        options = [Option(place, int(item[1]) in chosen) for item, place in zip(items, places, strict=True) if place]
+        if label is not None:
+            yield Choice(label, tuple(options))
+
+
+def _parse_codes(codes: str) -> set[int]:
+    """The numbers of "1,4" or of a range, "2-3"."""
+    numbers = [int(number) for number in re.findall(r"\d", codes)]
+    return set(range(numbers[0], numbers[-1] + 1)) if "-" in codes else set(numbers)
 
 
 def _read_options(text: str, boxes: list[re.Match[str]], start: int, end: int) -> list[Option]:
