@@ -76,3 +76,9 @@ def test_an_empty_label_takes_nothing_from_the_next_line(text: str) -> None:
 )
 def test_names_below_labels_genitives_and_torn_ids(text: str, clean: str) -> None:
     assert deidentify(text).text == clean
+
+
+@pytest.mark.parametrize("name", ["Willi Lillich", "Jill Illi", "Bill Zilli"])
+def test_names_of_thin_letters_are_no_bar_codes(name: str) -> None:
+    assert deidentify(f"Patient: {name}\nSurgeon: Dr. {name}").text == "Patient: [NAME]\nSurgeon: Dr. [NAME]"
+    assert deidentify("IIIl1I 1IIII11I III111 11111111").text == "IIIl1I 1IIII11I III111 11111111"

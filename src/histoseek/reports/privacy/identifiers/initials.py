@@ -17,6 +17,8 @@ _AFTER_LABEL = re.compile(
     r"(?:\n|$|[ ]{2}|\|))"
 )
 _OF_TYPIST = re.compile(r"[^\w\n]{0,3}[:|][ ]{0,3}([^\W\d_]{2,3})(?![\w-])(?!\.\w)")
+_PAIR_OF_TYPIST = re.compile(r"[^\w\n]{0,4}[:|]?[ ]{1,3}([^\W\d_]{1,4}[/:][^\W\d_]{2,4})(?![\w/-])")
+_DICTATED_AND_TYPED = re.compile(r"(?<![^\s(])D:[ ]?([A-Z]{2,4})[ ]{1,3}T:[ ]?([A-Za-z]{2,4})(?![\w:])")
 _BY_TYPIST = re.compile(r"[ ]([a-zäöü]{2,3}|[A-Z]{2,3})(?=[ ]{0,2}(?:$|[.,;\n]))")
 _PREPOSITIONS = (" by", " von", " av", " af", " par", " por", " da", " door")
 _PAIR = r"[A-ZÄÖÜ][A-Za-zäöü]{0,3}[:/][a-zäöü]{2,4}"
@@ -27,7 +29,7 @@ _ALONE = re.compile(
 )
 _IN_BRACKETS = re.compile(rf"(?<=\()({_PAIR}|{_LOWER_PAIR})(?=\))")
 _AFTER_DATE = re.compile(
-    r"(?:^|(?<=[\n ]))[DT]{1,2}:[ ]{0,3}(?:\[DATE\]|\d{1,2}/\d{1,2}/\d{2,4})[ ]{1,3}"
+    r"(?:^|(?<=[\n ]))[DTdt]{1,2}:[ ]{0,3}(?:\[DATE\]|\d{1,2}/\d{1,2}/\d{2,4})[ ]{1,3}"
     r"([a-z]{2,3}(?:[/:][a-z]{2,3})?|[A-Z]{2,3}(?:[/:][A-Za-z]{2,3})?)(?=[ ]*$)",
     re.MULTILINE,
 )
@@ -44,12 +46,15 @@ def find_initials(reader: NameReader, labels: list[Label]) -> Iterator[Identifie
         if label.kind in {"name", "byline"}:
             patterns.append(_AFTER_LABEL)
         if fold(label.phrase) in typists:
-            patterns.append(_OF_TYPIST)
-            patterns += [_BY_TYPIST] if label.phrase.endswith(_PREPOSITIONS) else []
+            patterns += [_OF_TYPIST, _PAIR_OF_TYPIST]
+        if label.kind in {"byline", "typist"} and label.phrase.endswith(_PREPOSITIONS):
+            patterns.append(_BY_TYPIST)
         for pattern in patterns:
             match = pattern.match(reader.text, start)
             if match and match.group(1).lower() not in _NO_PAIRS and not all(map(_is_word, _list_parts(match))):
                 yield _make_identifier(match)
+    for match in _DICTATED_AND_TYPED.finditer(reader.text):
+        yield from (Identifier(*match.span(group), IdentifierKind.NAME) for group in (1, 2))
     for pattern in (_ALONE, _IN_BRACKETS, _AFTER_DATE):
         yield from map(_make_identifier, filter(_is_of_persons, pattern.finditer(reader.text)))
 

@@ -10,9 +10,12 @@ from rapidfuzz.distance import DamerauLevenshtein
 
 from histoseek.reports.concepts.vocabulary import load_vocabulary
 from histoseek.reports.language.headings import load_headings
+from histoseek.reports.privacy.identifiers.languages import list_phrases
 from histoseek.reports.privacy.identifiers.lexicon import fold, load_lexicon, read_words
 
 _WORDS = re.compile(r"[^\W\d_]{2,}")
+_LABELS = ("name", "byline", "title", "id", "phone", "date", "address", "institution")
+_TITLES = frozenset(list_phrases("labels", "title"))
 _SHORTEST_FORM = 6
 _SHORTEST_MISSPELT = 6
 _LONG = 10
@@ -41,11 +44,13 @@ def is_medical(word: str) -> bool:
 @lru_cache(maxsize=1 << 14)
 def looks_medical(word: str) -> bool:
     """Whether a folded word is one of reports, is formed like one, or is a misread one ("carcinorna")."""
-    if is_medical(word) or _NUMERAL.fullmatch(word) or is_bar_code(word):
+    if is_medical(word) or _NUMERAL.fullmatch(word):
         return True
     stem = word.lstrip("il1")
     if len(stem) > 3 and (is_medical(stem) or load_lexicon().is_ordinary(stem)):
         return True
+    if len(word) > 4 and sum(mark in "il1" for mark in word) > 0.8 * len(word):
+        return not load_lexicon().is_listed(word)
     if load_lexicon().is_listed(word) or any(mark.isdigit() for mark in word):
         return False
     if len(word) >= _SHORTEST_FORM and _FORMS.fullmatch(word):
@@ -54,9 +59,9 @@ def looks_medical(word: str) -> bool:
 
 
 def is_bar_code(text: str) -> bool:
-    """Whether a word or several are what a scan reads in the strokes of a bar code."""
+    """Whether a text is what a scan reads in the strokes of a bar code, as it is written: not "Willi" or "Lilli"."""
     marks = [mark for mark in text if mark.isalnum()]
-    return len(marks) > 1 and sum(mark in "Iil1" for mark in marks) >= 0.75 * len(marks)
+    return sum(mark in "I1" for mark in marks) > 2 and sum(mark in "Il1" for mark in marks) >= 0.7 * len(marks)
 
 
 def _is_misspelt(word: str) -> bool:
@@ -86,5 +91,7 @@ def _load_words() -> frozenset[str]:
     vocabulary, lists = load_vocabulary(), load_lexicon()
     texts = [surface.text for concept in vocabulary.concepts for surface in vocabulary.list_surfaces(concept)]
     words = {fold(word) for text in (*texts, *load_headings().section_of) for word in _WORDS.findall(text)}
+    labels = (label for kind in _LABELS for label in list_phrases("labels", kind))
+    words |= {word for label in labels for word in _WORDS.findall(fold(label)) if len(word) > 2 or label in _TITLES}
     words |= set(map(fold, load_headings().qualifiers)) | set(map(fold, read_words("report_words.txt")))
     return frozenset(word for word in words if not lists.is_listed(word) and not lists.is_eponym(word))

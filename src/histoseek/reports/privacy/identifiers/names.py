@@ -56,7 +56,7 @@ def _find_announced(reader: NameReader, labels: list[Label]) -> Iterator[tuple[i
 
 
 def _find_after_label(reader: NameReader, label: Label) -> Iterator[tuple[int, int]]:
-    if label.end >= len(reader.tokens):
+    if label.end >= len(reader.tokens) or (label.phrase == "i.a" and reader.tokens[label.first].word != "i"):
         return
     between = reader.text_before(label.end)
     colon = _TITLE_COLON if label.kind == "title" else _LABEL_GAP
@@ -179,7 +179,7 @@ def _find_beside(reader: NameReader, label: Label, between: str) -> Iterator[tup
     token = reader.tokens[label.end]
     if label.kind != "name" or (len(label.phrase) < 4 and label.phrase not in _BEFORE_NAMES):
         return
-    if not re.fullmatch(r"[ ]{1,20}", between):
+    if not re.fullmatch(r"\.?[ ]{1,20}", between):
         return
     end = reader.read_name(label.end, comma=True)
     run = reader.tokens[label.end : end]
@@ -426,7 +426,7 @@ _CODES = frozenset(("mr", "ms", "dr", "sr"))
 _MOVES = frozenset(("from", "copy", "copies", "regarding", "attention", "son", "partner", "staff", "caller"))
 _ENGLISH_PATIENT = frozenset(("patient", "paciente", "patiente", "patiënt", "patiënte"))
 _NAMED_WORDS = """
-patient patientin patiente paciente paziente patiënt patiënte pasient potilas sjúklingur nafn née nee geborene navn namn
-naam residente patolog læknir
+patient patientin patiente paciente paziente patiënt patiënte pasient potilas sjúklingur sjúkl nafn née nee geborene
+navn namn naam residente patolog læknir
 """
 _BEFORE_NAMES = frozenset(_NAMED_WORDS.split())

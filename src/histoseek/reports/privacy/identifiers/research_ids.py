@@ -35,6 +35,7 @@ _BARCODES = tuple(
         # The project's four letters, whole or torn, the site and the participant
         rf"T[ ]?[CO0][ ]?G[ ]?A(?:{_HYPHEN}|[ ]){_MARK}{{1,2}}(?:{_HYPHEN}|[ ])"
         rf"(?=[A-Z\]]{{0,3}}[0-9]|[A-Z]{{3,4}}{_HYPHEN}){_MARK}{{3,5}}(?![0-9a-z]){_PORTION}",
+        r"(?<![^\W_])tcga-[0-9a-z]{2}-(?=[a-z]{0,3}[0-9])[0-9a-z]{4}(?![0-9a-z])(?:-[0-9a-z]{2,4}){0,5}",
         # The letters misread
         rf"(?<![0-9])(?:[T'\u2018\u2019rlIf]?[COG0Q]G[A4]|[Tt][CO0G][GC6Q][A4]|[rlI1]eGA|[rlI1]CGA)"
         rf"{_HYPHEN}{_MARK}{{2}}{_HYPHEN}(?=[A-Z]*[0-9]){_MARK}{{3,5}}(?![0-9a-z]){_PORTION}",

@@ -16,8 +16,10 @@ _YEAR = r"(?:19|20)\d{2}"
 _ROMAN = re.compile(
     r"(?<![\w.,/-])(?:0?[1-9]|[12]\d|3[01])(?P<gap>[ ]?[./-][ ]?|[ ])(?:XI{0,2}|IX|IV|V?I{1,3}|V)(?P=gap)"
     rf"{_YEAR}(?![\w/]|[.,-]\d)"
+    rf"|(?<![\w.,/-])\d{{1,2}}(?P<mark>[./-])(?:xi{{0,2}}|ix|iv|v?i{{1,3}}|v)(?P=mark){_YEAR}(?![\w/]|[.,-]\d)"
 )
 _YEAR_DIGITS = re.compile(_YEAR)
+_DAY = re.compile(r"0?[1-9]|[12]\d|3[01]")
 _ENGLISH_LINK = "of"
 _VERBS = frozenset(("may", "march"))
 _LONGEST_DAY = 3
@@ -54,12 +56,18 @@ def _read_date(text: str, tokens: list[NameToken], at: int, words: _DateWords) -
         end = _find_year_end(text, tokens, at + 1, words)
         is_certain = tokens[at - 1].plain in words.links or end > at + 1
         return (tokens[first].start, tokens[end - 1].end) if _is_month(tokens[at], is_certain) else None
-    day = tuple(token.plain for token in tokens[at + 1 : at + 2])
-    if _ENGLISH_LINK in words.links and day in words.days and find_gap(text, tokens, at + 1) == " ":
-        behind = tokens[at + 2].plain if at + 2 < len(tokens) else ""
-        if tokens[at].word[0].isupper() and behind not in {"of", "to"}:
-            return tokens[at].start, tokens[_find_year_end(text, tokens, at + 2, words) - 1].end
-    return None
+    return _read_english_date(text, tokens, at, words) if _ENGLISH_LINK in words.links else None
+
+
+def _read_english_date(text: str, tokens: list[NameToken], at: int, words: _DateWords) -> tuple[int, int] | None:
+    """ "May third", "May the third, 2019"."""
+    day = at + 2 if tokens[at + 1 : at + 2] and tokens[at + 1].plain == "the" else at + 1
+    if day >= len(tokens) or (tokens[day].plain,) not in words.days or not _is_blank(text, tokens, day):
+        return None
+    behind = tokens[day + 1].plain if day + 1 < len(tokens) else ""
+    if not tokens[at].word[0].isupper() or behind in {"of", "to"} or not _is_blank(text, tokens, at + 1):
+        return None
+    return tokens[at].start, tokens[_find_year_end(text, tokens, day + 1, words) - 1].end
 
 
 def _find_day_before(text: str, tokens: list[NameToken], at: int, words: _DateWords) -> int:
@@ -67,6 +75,8 @@ def _find_day_before(text: str, tokens: list[NameToken], at: int, words: _DateWo
     if at == 0 or not _is_blank(text, tokens, at):
         return at
     end = at - 1 if tokens[at - 1].plain in words.links else at
+    if end and _DAY.fullmatch(tokens[end - 1].plain) and _is_blank(text, tokens, end):
+        return end - 1
     for length in range(min(_LONGEST_DAY, end), 0, -1):
         first = end - length
         if tuple(token.plain for token in tokens[first:end]) in words.days and all(
@@ -106,7 +116,10 @@ def _index_months() -> dict[str, list[_DateWords]]:
     for language in load_languages():
         dates = language["dates"]
         months = [month for month in dates["months"] if len(month) > 3 or month in _SHORT_MONTHS]
-        days = frozenset(tuple(token.plain for token in tokenise(day)) for day in dates.get("days", ()))
+        said = dates.get("days", [])
+        days = frozenset(
+            tuple(token.plain for token in tokenise(day)) for day in (*said, *(day.replace("-", " ") for day in said))
+        )
         words = _DateWords(_fold(months), days, _fold(dates.get("links", ())), _fold(dates.get("years", ())))
         for month in words.months:
             by_month.setdefault(month, []).append(words)
