@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
 from typing import Literal
 
 from histoseek.reports.concepts.cleaning import clean_report
@@ -23,7 +20,6 @@ _FEWEST_WORDS = 3
 _FEWEST_JUDGED = 20
 _MOST_UNKNOWN = 0.15
 _MOST_FURNITURE = 0.5
-_FEWEST_OF_LANGUAGE = 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +62,9 @@ def _measure_unknown(words: list[str], vocabulary: Vocabulary) -> float:
     """The share of words in no dictionary, 0 of a short text or one in a language of which there is none."""
     if len(words) < _FEWEST_JUDGED:
         return 0.0
-    if sum(word in _load_foreign_words() for word in words) > _FEWEST_OF_LANGUAGE * len(words):
-        return 0.0
     dictionary = load_dictionary(vocabulary.spellings)
+    if dictionary.is_foreign(words):
+        return 0.0
     return sum(not dictionary.knows(word) for word in words) / len(words)
 
 
@@ -80,10 +76,3 @@ def _measure_furniture(clean: CleanText) -> float:
 
 def _count_letters(text: str) -> int:
     return sum(map(len, text.split()))
-
-
-@lru_cache(maxsize=1)
-def _load_foreign_words() -> frozenset[str]:
-    """The commonest words of languages without a dictionary (language/cleaning.toml)."""
-    data = tomllib.loads((resources.files("histoseek.reports.language") / "cleaning.toml").read_text("utf-8"))
-    return frozenset(word for words in data["languages"].values() for word in words)

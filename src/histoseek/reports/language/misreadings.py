@@ -93,8 +93,7 @@ class _WordMender:
     def list_mends(self) -> Iterator[Mend]:
         """In order; none where the text is in another language."""
         suspects = {word for word in set(self._words) if self._may_be_misread(word)}
-        long = [word for word in self._words if len(word) > 2]
-        if not suspects or (len(long) >= _FEWEST_TOKENS and self._count_known(long) < _LEAST_KNOWN * len(long)):
+        if not suspects or self._is_foreign([word.lower() for word in self._words if len(word) > 2]):
             return
         self._tokens = [_Token(*match.span(), match.group()) for match in _TOKEN.finditer(self._text)]
         for index, token in enumerate(self._tokens):
@@ -103,8 +102,11 @@ class _WordMender:
                 if mend is not None:
                     yield mend
 
-    def _count_known(self, words: Sequence[str]) -> int:
-        return sum(self._dictionary.knows(word.lower()) for word in words)
+    def _is_foreign(self, words: Sequence[str]) -> bool:
+        """Whether a text is in a language without a dictionary, or in none."""
+        known = sum(self._dictionary.knows(word) for word in words)
+        is_unknown = len(words) >= _FEWEST_TOKENS and known < _LEAST_KNOWN * len(words)
+        return is_unknown or self._dictionary.is_foreign(words)
 
     def _may_be_misread(self, word: str) -> bool:
         """Whether a word is unknown, or so rare that it is rather a part of another one."""

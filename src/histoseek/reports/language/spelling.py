@@ -5,16 +5,19 @@ from __future__ import annotations
 import gzip
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
+
+from histoseek.reports.language.words import normalise_word
 
 _SHORTEST_KNOWN_REST = 4
 _SHORTEST_PART, _SHORTEST_PART_BESIDE_TERM = 4, 3
 _SHORTEST_CONFUSED, _SHORTEST_SIMILAR_TERM, _SHORTEST_SIMILAR = 4, 5, 7
 _SHORTEST_TERM = 6
 _LONGEST = 40
+_LEAST_FOREIGN = 0.08
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +34,8 @@ class Dictionary:
     behind: frozenset[str]
     numbered: frozenset[str]
     prefixes: tuple[str, ...]
+    suffixes: tuple[str, ...]
+    foreign: frozenset[str]
     alike: tuple[tuple[str, str], ...]
     similar: tuple[tuple[str, str], ...]
 
@@ -40,7 +45,7 @@ class Dictionary:
         return self.common | self.rare | self.terms
 
     def knows(self, word: str) -> bool:
-        """Whether a word in lower case is one: listed, the plural of one, or one behind a prefix ("perivesical")."""
+        """Whether a word in lower case is one: listed, in British or American, or with a prefix or suffix on it."""
         return word in self.words or _knows(self, word)
 
     def separate(self, word: str) -> tuple[str, ...]:
@@ -55,10 +60,19 @@ class Dictionary:
         """The one term that differs from a word by a letter or two swapped ones, "" where there is none or several."""
         return _correct(self, word)
 
+    def is_foreign(self, words: Sequence[str]) -> bool:
+        """Whether words in lower case are of a language without a dictionary, by the share of its commonest words."""
+        return sum(word in self.foreign for word in words) > _LEAST_FOREIGN * len(words)
+
     @cached_property
     def roots(self) -> frozenset[str]:
         """The words that others are made of: common ones and terms."""
         return self.common | self.terms
+
+    @cached_property
+    def forms(self) -> frozenset[str]:
+        """Terms as `normalise_word` evens them out."""
+        return frozenset(map(normalise_word, self.terms))
 
     @cached_property
     def targets(self) -> Mapping[str, tuple[str, ...]]:
@@ -90,6 +104,8 @@ def load_dictionary(terms: frozenset[str] = frozenset()) -> Dictionary:
         behind=frozenset(data["words"]["behind"]),
         numbered=frozenset(data["words"]["numbered"]),
         prefixes=tuple(data["words"]["prefixes"]),
+        suffixes=tuple(data["words"]["suffixes"]),
+        foreign=frozenset(word for words in data["languages"].values() for word in words),
         alike=tuple((seen, meant) for seen, meant in data["confusions"]["alike"]),
         similar=tuple((seen, meant) for seen, meant in data["confusions"]["similar"]),
     )
@@ -97,7 +113,9 @@ def load_dictionary(terms: frozenset[str] = frozenset()) -> Dictionary:
 
 @lru_cache(maxsize=65536)
 def _knows(dictionary: Dictionary, word: str) -> bool:
-    if word.endswith("s") and word[:-1] in dictionary.words:
+    if normalise_word(word) in dictionary.forms:
+        return True
+    if any(word.endswith(suffix) and word[: -len(suffix)] in dictionary.words for suffix in dictionary.suffixes):
         return True
     return any(
         len(word) - len(prefix) >= _SHORTEST_KNOWN_REST and word[len(prefix) :] in dictionary.roots
