@@ -13,14 +13,14 @@ from histoseek.reports.facts.structured import extract_facts
 from histoseek.reports.language.furniture import split_pieces
 
 _MOST_COUNTED = 4000
-_FEWEST_REPORTS, _LEAST_SHARE = 20, 0.02
+_FEWEST_REPORTS, _LEAST_SHARE = 20, 0.01
 _FEWEST_WORDS = 6
 _SENTENCE_ENDS = (".", "!", "?", '."', ".)", ".]")
 _STATING = frozenset(("diagnosis", "finding", "organ", "tissue", "laterality"))
 
 
 def find_boilerplate(texts: Iterable[str], vocabulary: Vocabulary | None = None) -> frozenset[str]:
-    """The pieces (`normalise_piece`) that at least 20 different texts, and 2 % of them, have in common.
+    """The pieces (`normalise_piece`) that at least 20 different texts, and 1 % of them, have in common.
 
     Only whole sentences of six words and more that name no diagnosis, finding, tissue or organ and have no value: what
     reports state recurs as well. Of more than 4,000 texts as many are looked at, always the same of the same texts.

@@ -22,7 +22,7 @@ _SENTENCE_MARKS = frozenset(".!?:")
 _BARCODE = r"(?<![\w-])[A-Z]{2,8}(?:-[A-Z0-9]{1,8}){2,6}(?![\w-])"
 _TOKEN = re.compile(r"[\w-]+")
 _NO_WORD, _NUMBER = re.compile(r"[\W_]+"), re.compile(r"\d+")
-_LONGEST_LINE, _LONGEST_PIECE = 160, 500
+_LONGEST_LINE, _LONGEST_PIECE = 160, 400
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,13 @@ def find_furniture(text: str, boilerplate: Collection[str] = frozenset()) -> lis
 
 
 def _widen_to_line(text: str, span: Span) -> Span:
-    """The whole line, with its end, of a place with no word beside it."""
-    line = _LINE.match(text, text.rfind("\n", 0, span.start) + 1)
-    if line is None or _TOKEN.search(text, line.start(), span.start) or _TOKEN.search(text, span.end, line.end()):
-        return span
-    return Span(line.start(), max(span.end, line.end()))
+    """Whole lines, with their end, of a place with no word beside it; of others no line break at their end."""
+    first = text.rfind("\n", 0, span.start) + 1
+    last = text.find("\n", max(span.start, span.end - 1)) + 1 or len(text)
+    if _TOKEN.search(text, first, span.start) or _TOKEN.search(text, span.end, last):
+        end = span.start + len(text[span.start : span.end].rstrip())
+        return Span(span.start, end) if "\n" in text[end : span.end] else span
+    return Span(first, max(span.end, last))
 
 
 def _find_bars(text: str) -> Iterator[Span]:
@@ -124,18 +126,32 @@ def _find_lines_of_bars(text: str) -> Iterator[Span]:
 
 def _find_boilerplate(text: str, boilerplate: Collection[str], rules: FurnitureRules) -> Iterator[Span]:
     for span, key in split_pieces(text):
+        if text[span.start : span.end].rstrip().endswith(":"):
+            continue
         if key in boilerplate:
             yield span
-        elif any(phrase in key for phrase in rules.phrases):
-            yield span if len(key) <= _LONGEST_PIECE else _find_phrase_line(text, span, rules)
+        elif phrase := next((phrase for phrase in rules.phrases if phrase in key), ""):
+            yield from _find_sentence(text, span, phrase)
 
 
-def _find_phrase_line(text: str, piece: Span, rules: FurnitureRules) -> Span:
-    """The first line of a piece that has no end that holds a phrase, empty where the phrase goes over two."""
-    for match in _LINE.finditer(text, piece.start, piece.end):
-        if any(phrase in normalise_piece(match.group()) for phrase in rules.phrases):
-            return Span(*match.span())
-    return Span(piece.start, piece.start)
+def _find_sentence(text: str, piece: Span, phrase: str) -> Iterator[Span]:
+    """The part of a piece that belongs to a phrase: no label before it, and not all of a text without stops."""
+    match = _compile_phrase(phrase).search(text, piece.start, piece.end)
+    if match is None:
+        return
+    start = max(piece.start, text.rfind(":", piece.start, match.start()) + 1)
+    if match.start() - start > _LONGEST_PIECE:
+        start = max(start, text.rfind("\n", start, match.start()) + 1)
+    if piece.end - match.end() <= _LONGEST_PIECE:
+        yield Span(start, piece.end)
+    else:
+        line_end = text.find("\n", match.end(), piece.end)
+        yield Span(start, line_end + 1 if line_end >= 0 else match.end())
+
+
+@lru_cache(maxsize=256)
+def _compile_phrase(phrase: str) -> re.Pattern[str]:
+    return re.compile(r"[\W_]+".join(map(re.escape, phrase.split())), re.IGNORECASE)
 
 
 def _find_lines(text: str, rules: FurnitureRules) -> Iterator[Span]:
