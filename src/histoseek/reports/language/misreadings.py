@@ -18,6 +18,8 @@ from histoseek.reports.language.words import Span
 
 _TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W\d_]{1,2}\b)?")
 _TEAR = re.compile(r" |-[ ]?\n[ ]{0,8}")
+_COUNTED = re.compile(r"(\d{1,2})([a-z]{3,})")
+_UNITS = frozenset(("mms", "cms", "hpf"))
 _NUMBERED = re.compile(r"([A-Za-z]{4,})(\d{1,2})")
 _BEFORE_SENTENCE = re.compile(r"(?:^|[.:;!?)\]\u2022*\n-])\s*$")
 _DIGITS = str.maketrans({"l": "1", "I": "1", "i": "1", "|": "1", "!": "1", "O": "0", "o": "0", "Q": "0"})
@@ -126,6 +128,9 @@ class _WordMender:
         numbered = _NUMBERED.fullmatch(token.text)
         if numbered and numbered[1].lower() in self._dictionary.numbered:
             return self._separate(token, (numbered[1], numbered[2]))
+        counted = _COUNTED.fullmatch(token.text)
+        if counted and counted[2] not in _UNITS and self._knows(counted[2]):
+            return self._separate(token, (counted[1], counted[2]))
         if token.text[1:].istitle() and token.text[0].islower() and len(token.text) > _SHORTEST_JOINED:
             return self._separate(token, (token.text[0], token.text[1:])) if self._knows(token.text[1:]) else None
         return self._mend_letters(token)
@@ -143,9 +148,19 @@ class _WordMender:
         if meant and not (is_name and len(meant) < (_SHORTEST_NAMELIKE if may_be_name else _SHORTEST_STRANGE)):
             return self._replace(token, meant, MendReason.MISSPELT)
         parts = self._dictionary.separate(word) if is_plain else ()
-        if parts and (not token.text.istitle() or self._holds_sure_word(parts)):
+        if parts and self._are_of_one_case(token, parts) and (not token.text.istitle() or self._holds_sure_word(parts)):
             return self._separate(token, parts)
         return None
+
+    @staticmethod
+    def _are_of_one_case(token: _Token, parts: Sequence[str]) -> bool:
+        """Whether capitals stand at the beginning of parts alone, or are all of one."""
+        start = 0
+        for part in parts:
+            raw, start = token.text[start : start + len(part)], start + len(part)
+            if not (raw.isupper() or raw[1:].islower()):
+                return False
+        return True
 
     def _holds_sure_word(self, parts: Sequence[str]) -> bool:
         dictionary = self._dictionary

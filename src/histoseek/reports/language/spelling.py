@@ -13,7 +13,7 @@ from importlib import resources
 from histoseek.reports.language.words import normalise_word
 
 _SHORTEST_KNOWN_REST = 4
-_SHORTEST_PART, _SHORTEST_PART_BESIDE_TERM = 4, 3
+_SHORTEST_PART, _SHORTEST_PART_BESIDE_TERM, _SHORTEST_LAST = 4, 3, 5
 _SHORTEST_CONFUSED, _SHORTEST_SIMILAR_TERM, _SHORTEST_SIMILAR = 4, 5, 7
 _SHORTEST_TERM = 6
 _LONGEST = 40
@@ -135,6 +135,7 @@ def _separate(dictionary: Dictionary, word: str) -> tuple[str, ...]:
     for first, rest in _list_halves(word):
         if first in dictionary.before:
             following = [parts for parts in _list_halves(rest) if _are_words(dictionary, *parts)]
+            following = [parts for parts in following if len(parts[1]) >= _SHORTEST_LAST]
             if following:
                 return (first, *max(following, key=lambda parts: min(map(len, parts))))
     return ()
