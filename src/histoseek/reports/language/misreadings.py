@@ -93,14 +93,15 @@ class _WordMender:
         self._words = _TOKEN.findall(text)
 
     def list_mends(self) -> Iterator[Mend]:
-        """In order; none where the text is in another language."""
+        """In order; in other languages only of words that differ from a term of English by a letter ("Metastasen")."""
         suspects = {word for word in set(self._words) if self._may_be_misread(word)}
-        if not suspects or self._is_foreign([word.lower() for word in self._words if len(word) > 2]):
+        if not suspects:
             return
+        is_foreign = self._is_foreign([word.lower() for word in self._words if len(word) > 2])
         self._tokens = [_Token(*match.span(), match.group()) for match in _TOKEN.finditer(self._text)]
         for index, token in enumerate(self._tokens):
             if token.text in suspects:
-                mend = self._mend(index, token)
+                mend = self._mend_cognate(token) if is_foreign else self._mend(index, token)
                 if mend is not None:
                     yield mend
 
@@ -134,6 +135,12 @@ class _WordMender:
         if token.text[1:].istitle() and token.text[0].islower() and len(token.text) > _SHORTEST_JOINED:
             return self._separate(token, (token.text[0], token.text[1:])) if self._knows(token.text[1:]) else None
         return self._mend_letters(token)
+
+    def _mend_cognate(self, token: _Token) -> Mend | None:
+        if self._is_placeholder(token) or self._names_person(token) or not token.text.isalpha():
+            return None
+        meant = self._dictionary.correct(token.text.lower())
+        return self._replace(token, meant, MendReason.MISSPELT) if meant and not self._knows(token.text) else None
 
     def _mend_letters(self, token: _Token) -> Mend | None:
         """What looks like the word, else what differs by a letter, else what was glued to it."""
