@@ -165,6 +165,8 @@ def test_letters_under_a_part_are_items_of_its_list() -> None:
         ("A. THE LYMPHOMA INVOLVES THE SPLEEN.\nB. THE NODES ARE FREE.", []),
         ("SPECIMENS:\nSpleen F/S", []),
         ("PART 1: SPLEEN, SPLENECTOMY AND FROZEN SECTION\nx\nPART 2: NODE\ny", ["1", "2"]),
+        ("Spleen, needle biopsy;\n1. Red pulp lesion\n2. Capsular cyst", []),
+        ("1. Spleen with a lymphoma\n2. Lymph nodes without tumor", ["1", "2"]),
         ("A. LYMPHOMA OF THE SPLEEN.\nB. NO NECROSIS.\nC. MARGINS FREE.", []),
         ("Spleen:\n1. Lymphoma.\n2. Fibrosis.", []),
         ("Blocks:\nA1-A3: tumor\nA4: capsule\nB1: fat", []),

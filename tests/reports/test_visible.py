@@ -62,11 +62,35 @@ HIDDEN = {
     "gross measurement": ["The mass is 3 x 2 x 1 cm.", "It weighs 35 g.", "Tumor size: 2.2 cm"],
     "tissue handling": ["Fixed in formalin, sectioned.", "Submitted entirely in cassette A1."],
     "treatment or prognosis": ["This carries a poor prognosis."],
-    "bare label": ["Findings:"],
+    "bare label": ["Findings:", "Present.", "Tumor histologic grade (Gleason's)"],
+    "specimen title": [
+        "A. Spleen, left upper quadrant, splenectomy:",
+        "PART 4: SPLEEN, PARTIAL SPLENECTOMY",
+        "C: POSTERIOR MARGIN",
+    ],
+    "row of a form": ["Tumor site: upper pole", "Focality: unifocal", "Specimen laterality: left"],
+    "unstated value": ["Growth pattern: not specified", "Vascular invasion: cannot be determined", "Necrosis: N/A"],
+    "uninvolved tissue": [
+        "Spleen: uninvolved.",
+        "No pathologic changes.",
+        "The splenic hilum and ducts are free of tumor.",
+    ],
+    "scanning debris": ["IIlII lllI IIIIl ^^ ~' IIII", "cUQ;rrllNti ^3 -'^ dkk"],
+    "no morphology": ["The car is parked outside.", "Continued on next page", "Spleen."],
     "no words": ["*** 12/3 ***"],
 }
 
 SEEN = [
+    "Histologic type: adenocarcinoma",
+    "Tumor necrosis: absent",
+    "Lymphovascular invasion: not identified",
+    "Perineural invasion: present",
+    "Differentiation: poor",
+    "Mitoses: 12 per 10 high power fields",
+    "A. Spleen, splenectomy: Large cell lymphoma.",
+    "The tumor cells are embedded in a myxoid stroma.",
+    "DIFFUSE LARGE CELL LYMPHOMA (SEE COMMENT)",
+    "Lymphoma is seen in block A5, with vascular invasion.",
     "Invasive carcinoma of no special type, grade II (Tubule formation: 3, Nuclear grade: 2, Mitoses: 1)",
     "Acinar adenocarcinoma, Gleason's score 7 (4+3), grade group 3, tumor volume: 95%",
     "Prostate, needle biopsy:",
@@ -98,8 +122,15 @@ def test_what_a_slide_shows_is_kept(sentence: str) -> None:
 
 def test_every_packaged_rule_has_an_example() -> None:
     by_section = {rule.name for rule in load_packaged_rules() if rule.sections}
-    assert by_section == {"history", "gross description", "ancillary result", "administrative section"}
-    assert {rule.name for rule in load_packaged_rules()} - by_section == set(HIDDEN)
+    assert by_section == {
+        "history",
+        "gross description",
+        "ancillary result",
+        "administrative section",
+        "frozen section",
+    }
+    by_report = {"before the report", "uninvolved specimen"}
+    assert {rule.name for rule in load_packaged_rules()} - by_section - by_report == set(HIDDEN)
     assert all(rule.why for rule in load_packaged_rules())
 
 
@@ -119,6 +150,50 @@ def test_the_visible_text_of_a_report() -> None:
     assert [verdict.rule for verdict in judge_sentences(report)] == [
         *("history", "gross description", None, "immunohistochemistry result", None, None, None)
     ]
+
+
+CASE = """UUID of Somewhere Hospital with atypical letterhead
+SPECIMENS SUBMITTED:
+A. Spleen
+B. Lymph node
+C. Gallbladder
+FROZEN SECTION DIAGNOSIS:
+A. Atypical cells.
+FINAL DIAGNOSIS:
+A. Spleen, splenectomy:
+Diffuse large cell lymphoma with necrosis.
+Capsular invasion: present
+B. Lymph node, excision:
+Lymphoid tissue, negative for lymphoma.
+C. Gallbladder, cholecystectomy:
+Chronic cholecystitis.
+No evidence of malignancy.
+ADDENDUM:
+Further sections show sclerosis.
+"""
+
+
+def test_sections_and_specimens_decide_before_words() -> None:
+    verdicts = judge_sentences(split_sections(CASE))
+    assert [verdict.sentence.text for verdict in verdicts if verdict.is_visible] == [
+        *("Diffuse large cell lymphoma with necrosis.", "Capsular invasion: present", "Chronic cholecystitis."),
+        "Further sections show sclerosis.",
+    ]
+    rules = {verdict.sentence.text: verdict.rule for verdict in verdicts}
+    assert rules["UUID of Somewhere Hospital with atypical letterhead"] == "before the report"
+    assert rules["A. Atypical cells."] == "frozen section"
+    assert rules["Lymphoid tissue, negative for lymphoma."] == "uninvolved specimen"
+    assert rules["No evidence of malignancy."] == "uninvolved specimen"
+
+
+def test_a_report_without_tumour_keeps_its_denials() -> None:
+    text = "DIAGNOSIS:\nA. Spleen, excision:\nNo evidence of malignancy.\nB. Node, excision:\nFibrosis."
+    assert "No evidence of malignancy." in select_visible_text(split_sections(text))
+
+
+def test_languages_other_than_english_are_no_debris() -> None:
+    text = "Mikroskopie: Schnittpräparate mit Infiltraten eines mäßig differenzierten Plattenepithelkarzinoms."
+    assert "Plattenepithelkarzinoms" in select_visible_text(split_sections(text))
 
 
 def test_unheaded_text_is_judged_by_its_words_alone() -> None:
@@ -141,6 +216,7 @@ def test_rules_of_ones_own(tmp_path: Path) -> None:
         ("[[rule]", "not a file of rules"),
         ('[[rule]]\nname = "a"\nwhy = ""', "fits everything"),
         ('[[rule]]\nname = "a"\nwhy = ""\nsections = ["grosss"]', "unknown sections"),
+        ('[[rule]]\nname = "a"\nwhy = ""\ntraits = ["rows"]', "unknown traits"),
         ('[[rule]]\nname = "a"\nwhy = ""\npattern = "("', "not a regular expression"),
     ],
 )

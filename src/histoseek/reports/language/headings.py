@@ -75,7 +75,7 @@ class Headings:
         administration open none.
         """
         plain = normalise_title(title)
-        if plain in self.administrative:
+        if plain in self.administrative or title.count(")") > title.count("("):
             return None
         may_follow_others = title.isupper() and not _LISTS.search(title)
         return self.section_of.get(plain) or self._find_core(plain.split(), may_follow_others)

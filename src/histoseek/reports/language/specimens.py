@@ -108,7 +108,13 @@ def find_specimens(text: str, spans: Sequence[SectionSpan], words: Headings) -> 
     """
     word_pattern = _make_word_pattern(words)
     groups = [tuple(_find_candidates(text, span, word_pattern, words)) for span in spans]
-    scheme = _choose_scheme([candidate for group in groups for candidate in group])
+    opening = frozenset(
+        candidate.scheme
+        for span, group in zip(spans, groups, strict=True)
+        for candidate in group
+        if candidate.first == 1 and not text[span.start : candidate.start].strip()
+    )
+    scheme = _choose_scheme([candidate for group in groups for candidate in group], opening)
     if scheme is None:
         return tuple(() for _ in spans)
     groups = [tuple(candidate for candidate in group if candidate.scheme is scheme) for group in groups]
@@ -213,16 +219,21 @@ def _iterate_line_starts(text: str, start: int, end: int) -> Iterator[int]:
         start = end if line_end < 0 else line_end + 1
 
 
-def _choose_scheme(candidates: Sequence[_Candidate]) -> _Scheme | None:
-    """The scheme with the most evidence; of two that are as good, the one that comes first in the report."""
+def _choose_scheme(candidates: Sequence[_Candidate], opening: frozenset[_Scheme]) -> _Scheme | None:
+    """The scheme with the most evidence; of two that are as good, the one that comes first in the report.
+
+    opening: schemes with which a section begins; numbers below a line of text are rather items of a list.
+    """
     best: dict[_Scheme, dict[int, float]] = {scheme: {} for scheme in _Scheme}
     firsts: dict[_Scheme, int] = {}
     for candidate in candidates:
         ranks = best[candidate.scheme]
         for rank in {candidate.first, candidate.last}:
-            ranks[rank] = max(ranks.get(rank, 0.0), candidate.evidence.value)
+            ranks[rank] = max(ranks.get(rank, -1.0), candidate.evidence.value)
         firsts.setdefault(candidate.scheme, candidate.start)
-    scores = {scheme: _score(ranks) for scheme, ranks in best.items() if _is_plausible(scheme, ranks)}
+    scores = {
+        scheme: _score(ranks) for scheme, ranks in best.items() if _is_plausible(scheme, ranks, scheme in opening)
+    }
     return max(scores, key=lambda scheme: (scores[scheme], -firsts[scheme]), default=None)
 
 
@@ -232,13 +243,14 @@ def _score(ranks: dict[int, float]) -> float:
     return total if ranks.get(1, 0.0) >= _Evidence.TITLED.value else total / 2
 
 
-def _is_plausible(scheme: _Scheme, ranks: dict[int, float]) -> bool:
+def _is_plausible(scheme: _Scheme, ranks: dict[int, float], is_opening: bool) -> bool:
     strongest = max(ranks.values(), default=0.0)
     if sum(ranks.values()) <= 0:
         return False
     if strongest >= _Evidence.NAMED.value or (strongest >= _Evidence.SITED.value and len(ranks) > 1):
         return scheme is not _Scheme.NUMERALS or len(ranks) > 1 or strongest >= _Evidence.WORD.value
-    return strongest >= _Evidence.TITLED.value and {1, 2} <= ranks.keys() and scheme is not _Scheme.NUMERALS
+    is_possible = scheme is _Scheme.LETTERS or (scheme is _Scheme.NUMBERS and is_opening)
+    return is_possible and strongest >= _Evidence.TITLED.value and {1, 2} <= ranks.keys()
 
 
 def _list_known(groups: Sequence[Sequence[_Candidate]], scheme: _Scheme) -> set[int]:

@@ -14,13 +14,15 @@ from functools import lru_cache
 from importlib import resources
 from itertools import groupby
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from histoseek.errors import ConfigurationError
 from histoseek.reports.language.headings import SECTION_NAMES, SectionName
 from histoseek.reports.language.sections import Section, Sections
 from histoseek.reports.language.sentences import Sentence
+from histoseek.reports.visible.statements import Statement, Trait, list_statements
 
+_Name = TypeVar("_Name", bound=str)
 LANGUAGE_MODEL_RULE = "language model"
 
 
@@ -35,23 +37,30 @@ class SentenceJudge(Protocol):
 class Rule:
     """Marks sentences that no slide stained with H&E can show.
 
-    It fits a sentence under a heading of one of `sections` (none: anywhere, heading or not) in which `pattern` is
-    found (None: any), unless `unless` is found in it. why: in words for users.
+    It fits a sentence in one of `sections` (none: anywhere; "other": only under a heading) with one of `traits`
+    (none: any), in which `pattern` is found (None: any) and whose row of a form has a `label` and a `value` in which
+    those are found (None: any, or no row), unless `unless` is found in it. why: in words for users.
     """
 
     name: str
     why: str
-    sections: tuple[SectionName, ...]
-    pattern: re.Pattern[str] | None
-    unless: re.Pattern[str] | None
+    sections: tuple[SectionName, ...] = ()
+    traits: tuple[Trait, ...] = ()
+    label: re.Pattern[str] | None = None
+    value: re.Pattern[str] | None = None
+    pattern: re.Pattern[str] | None = None
+    unless: re.Pattern[str] | None = None
 
-    def fits(self, sentence: str, section: Section) -> bool:
+    def fits(self, statement: Statement) -> bool:
         """Whether the rule marks this sentence."""
-        if self.sections and not (section.heading and section.name in self.sections):
+        section, text = statement.section, statement.sentence.text
+        is_placed = section.name in self.sections and (section.name != "other" or bool(section.heading))
+        if (self.sections and not is_placed) or (self.traits and not statement.traits.intersection(self.traits)):
             return False
-        if self.pattern and not self.pattern.search(sentence):
+        wanted = ((self.label, statement.label), (self.value, statement.value), (self.pattern, text))
+        if any(pattern and not pattern.search(part) for pattern, part in wanted):
             return False
-        return not (self.unless and self.unless.search(sentence))
+        return not (self.unless and self.unless.search(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +87,8 @@ def judge_sentences(
     """
     rules = load_packaged_rules() if rules is None else rules
     verdicts = [
-        Verdict(sentence, section, _find_rule(rules, sentence.text, section))
-        for section in report.sections
-        for sentence in section.sentences
+        Verdict(statement.sentence, statement.section, _find_rule(rules, statement))
+        for statement in list_statements(report)
     ]
     open_places = [place for place, verdict in enumerate(verdicts) if verdict.is_visible] if judge else []
     if judge and open_places:
@@ -128,17 +136,22 @@ def _parse_rules(text: str, where: str) -> Iterator[Rule]:
 
 def _parse_rule(entry: dict[str, object], where: str) -> Rule:
     name = str(entry["name"])
-    sections = entry.get("sections", [])
-    section_names = tuple(
-        section_name for section_name in SECTION_NAMES if isinstance(sections, list) and section_name in sections
-    )
-    if not isinstance(sections, list) or len(section_names) < len(sections):
-        advice = f"The sections are: {', '.join(SECTION_NAMES)}"
-        raise ConfigurationError(where, f"rule {name!r} has unknown sections {sections}", advice)
-    pattern, unless = _parse_pattern(entry, "pattern", where), _parse_pattern(entry, "unless", where)
-    if not section_names and not pattern:
-        raise ConfigurationError(where, f"rule {name!r} fits everything", "Give it a pattern or sections")
-    return Rule(name, str(entry["why"]), section_names, pattern, unless)
+    sections = _parse_names(entry, "sections", SECTION_NAMES, where)
+    traits = _parse_names(entry, "traits", tuple(Trait), where)
+    patterns = {field: _parse_pattern(entry, field, where) for field in ("label", "value", "pattern", "unless")}
+    if not sections and not traits and not any(patterns.values()):
+        raise ConfigurationError(where, f"rule {name!r} fits everything", "Give it a pattern, sections or traits")
+    return Rule(name, str(entry["why"]), sections, traits, **patterns)
+
+
+def _parse_names(entry: dict[str, object], field: str, known: tuple[_Name, ...], where: str) -> tuple[_Name, ...]:
+    """The sections or traits of a rule."""
+    written = entry.get(field, [])
+    names = tuple(name for name in known if isinstance(written, list) and name in written)
+    if not isinstance(written, list) or len(names) < len(written):
+        fault = f"rule {entry['name']!r} has unknown {field} {written}"
+        raise ConfigurationError(where, fault, f"The {field} are: {', '.join(known)}")
+    return names
 
 
 def _parse_pattern(entry: dict[str, object], field: str, where: str) -> re.Pattern[str] | None:
@@ -152,5 +165,5 @@ def _parse_pattern(entry: dict[str, object], field: str, where: str) -> re.Patte
         raise ConfigurationError(where, fault, "Correct it") from error
 
 
-def _find_rule(rules: Sequence[Rule], sentence: str, section: Section) -> str | None:
-    return next((rule.name for rule in rules if rule.fits(sentence, section)), None)
+def _find_rule(rules: Sequence[Rule], statement: Statement) -> str | None:
+    return next((rule.name for rule in rules if rule.fits(statement)), None)

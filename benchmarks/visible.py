@@ -1,0 +1,105 @@
+"""Which sentences of real reports the visible text holds, against labels read by hand.
+
+Labels (tests/reports/visible_labels.tsv: patient, place in the report, 1 where an H&E slide can show what it says; no
+text; one reader, no pathologist) are of development reports only. Samples: "kept before" are sentences that the rules
+of before kept, "any" are of all sentences, "fresh kept" and "fresh dropped" were drawn and read after the rules were
+rebuilt and nothing was changed for them. DATA/reports holds tcga_reports.jsonl.gz. Run:
+    python benchmarks/visible.py DATA
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import json
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from histoseek.reports.language.sections import split_sections
+from histoseek.reports.visible.rules import Verdict, judge_sentences
+from histoseek.statistics.intervals import wilson_interval
+
+LABELS = Path(__file__).parents[1] / "tests" / "reports" / "visible_labels.tsv"
+
+
+@dataclass(frozen=True)
+class Label:
+    """A sentence at its place in a report; was_kept: by the rules of before."""
+
+    sample: str
+    patient_id: str
+    start: int
+    end: int
+    was_kept: bool
+    is_visible: bool
+
+
+def read_labels(path: Path = LABELS) -> tuple[Label, ...]:
+    with path.open(newline="") as lines:
+        return tuple(
+            Label(
+                *(row["sample"], row["patient_id"], int(row["start"]), int(row["end"])),
+                *(row["kept_before"] == "1", row["visible"] == "1"),
+            )
+            for row in csv.DictReader(lines, delimiter="\t")
+        )
+
+
+def read_texts(data: Path, patient_ids: set[str]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    with gzip.open(data / "reports" / "tcga_reports.jsonl.gz", "rt", encoding="utf-8") as lines:
+        for line in lines:
+            report = json.loads(line)
+            if report["patient_id"] in patient_ids:
+                texts.setdefault(report["patient_id"], report["text"])
+    return texts
+
+
+def judge_place(label: Label, verdicts: Sequence[Verdict]) -> str | None:
+    """The rule that drops most of a labelled sentence, however sentences are split; None: most of it is kept."""
+    covered: Counter[str | None] = Counter()
+    for verdict in verdicts:
+        shared = min(verdict.sentence.end, label.end) - max(verdict.sentence.start, label.start)
+        covered[verdict.rule] += max(0, shared)
+    return None if 2 * covered[None] > label.end - label.start else covered.most_common(1)[0][0] or "little of it"
+
+
+def to_share(hits: int, of: int) -> str:
+    low, high = wilson_interval(hits / of, of) if of else (0.0, 0.0)
+    return f"{hits}/{of} = {hits / of if of else 0:.2f} ({low:.2f} to {high:.2f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--errors", action="store_true", help="list what is wrong now")
+    options = parser.parse_args()
+    labels = read_labels()
+    texts = read_texts(options.data, {label.patient_id for label in labels})
+    verdicts = {patient_id: judge_sentences(split_sections(text)) for patient_id, text in texts.items()}
+    rules = {label: judge_place(label, verdicts[label.patient_id]) for label in labels}
+    samples: defaultdict[str, list[Label]] = defaultdict(list)
+    for label in labels:
+        samples[label.sample].append(label)
+    print("| sample | sentences | visible | precision before | recall before | precision now | recall now |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for name, members in samples.items():
+        visible = sum(label.is_visible for label in members)
+        cells = []
+        before = [label for label in members if label.was_kept]
+        for kept in (before, [label for label in members if rules[label] is None]):
+            hits = sum(label.is_visible for label in kept)
+            cells += [to_share(hits, len(kept)), to_share(hits, visible)]
+        print(f"| {name} | {len(members)} | {visible} | {' | '.join(cells)} |")
+    if options.errors:
+        for label in labels:
+            if (rules[label] is None) != label.is_visible:
+                text = " ".join(texts[label.patient_id][label.start : label.end].split())
+                print(f"{label.sample}, {label.patient_id}, {rules[label] or 'kept'}: {text[:160]}")
+
+
+if __name__ == "__main__":
+    main()
