@@ -60,6 +60,7 @@ HIDDEN = {
     "margins inked": ["The specimen is inked blue."],
     "margin status": ["The resection margins are free.", "Margins negative.", "Tumor is close to the deep margin."],
     "gross measurement": ["The mass is 3 x 2 x 1 cm.", "It weighs 35 g.", "Tumor size: 2.2 cm"],
+    "gross appearance": ["The spleen has a tan-red rubbery parenchyma.", "There is no gross evidence of rupture."],
     "tissue handling": ["Fixed in formalin, sectioned.", "Submitted entirely in cassette A1."],
     "treatment or prognosis": ["This carries a poor prognosis."],
     "bare label": ["Findings:", "Present.", "Tumor histologic grade (Gleason's)"],
@@ -69,7 +70,12 @@ HIDDEN = {
         "C: POSTERIOR MARGIN",
     ],
     "row of a form": ["Tumor site: upper pole", "Focality: unifocal", "Specimen laterality: left"],
-    "unstated value": ["Growth pattern: not specified", "Vascular invasion: cannot be determined", "Necrosis: N/A"],
+    "unstated value": [
+        "Growth pattern: not specified",
+        "Vascular invasion: cannot be determined",
+        "Necrosis: N/A",
+        "Lymphoma: not applicable",
+    ],
     "uninvolved tissue": [
         "Spleen: uninvolved.",
         "No pathologic changes.",
@@ -81,6 +87,9 @@ HIDDEN = {
 }
 
 SEEN = [
+    "Resected colon with free margins and a moderately differentiated adenocarcinoma (pT3 N0), 3 cm.",
+    "Venous (large vessel): not identified",
+    "Perineural invasion.",
     "Histologic type: adenocarcinoma",
     "Tumor necrosis: absent",
     "Lymphovascular invasion: not identified",

@@ -32,6 +32,13 @@ _DENIAL = re.compile(
     r"\b(?:no|not|negative|free|without|uninvolved|absen(?:t|ce)|kein\w*|ohne|tumorfrei|sans|geen|zonder)\b",
     re.IGNORECASE,
 )
+_NO_TUMOUR = re.compile(
+    r"\b(?:no|negative for|free of|without)\s"
+    r"(?:(?:evidence|definit\w+|residual|invasive|metastatic|obvious|of|for|any)\s){0,3}"
+    r"(?:\w+\s(?:cell\s)?)?(?:tumou?r|malignan\w+|carcinoma|neoplas\w+|adenocarcinoma|melanoma|lymphoma)\b"
+    r"(?!\s(?:in[- ]situ|necrosis|invasion|thromb))",
+    re.IGNORECASE,
+)
 _BENIGN = re.compile(r"\bbenign\w*|\bgutartig\w*|\bb[ée]nin\w*|\bgoedaardig\w*", re.IGNORECASE)
 
 
@@ -40,8 +47,8 @@ class Trait(StrEnum):
 
     ILLEGIBLE: more debris of scanning than words; ROW: a label of a form with its value; LABEL: one without; TITLE:
     names a specimen of a case and states nothing (a report without headings and labels is of one slide); LEAD: stands
-    before the sections of a report that has some; UNINVOLVED: of a specimen without tumour, in a report with another
-    that has one.
+    before the sections of a report that has some; UNINVOLVED: of a specimen without tumour, or a denial of tumour, in
+    the report of a case that states one elsewhere.
     """
 
     ILLEGIBLE = "illegible"
@@ -66,18 +73,23 @@ class Statement:
 def list_statements(report: Sections) -> Iterator[Statement]:
     """Each sentence of a report, in order."""
     words = load_headings()
-    uninvolved = _find_uninvolved(report, words)
+    involved = _find_involved(report, words)
+    has_tumour = any(involved.values())
     has_sections = any(section.heading or section.name != "other" for section in report.sections)
     is_of_case = bool(report.specimens) or any(
         section.heading for section in report.select("diagnosis", "gross", "microscopy")
     )
     for section in report.sections:
         placed = {Trait.LEAD} if has_sections and section.name == "other" and not section.heading else set[Trait]()
-        if section.specimen in uninvolved:
-            placed.add(Trait.UNINVOLVED)
+        is_uninvolved = has_tumour and not involved.get(section.specimen, True)
         for sentence in section.sentences:
             statement = _describe(sentence, section, placed, words)
-            yield statement if is_of_case else replace(statement, traits=statement.traits - {Trait.TITLE})
+            if not is_of_case:
+                yield replace(statement, traits=statement.traits - {Trait.TITLE})
+            elif is_uninvolved or (has_tumour and _NO_TUMOUR.search(sentence.text)):
+                yield replace(statement, traits=statement.traits | {Trait.UNINVOLVED})
+            else:
+                yield statement
 
 
 def _describe(sentence: Sentence, section: Section, placed: set[Trait], words: Headings) -> Statement:
@@ -123,21 +135,15 @@ def _is_legible(text: str) -> bool:
     return total > 0 and shaped / total >= _LEGIBLE_SHARE and debris <= max(2, len(chunks) // 4)
 
 
-def _find_uninvolved(report: Sections, words: Headings) -> frozenset[str]:
-    """The labels of specimens of which no tumour is stated, where another has one."""
-    involved: dict[str, bool] = {}
+def _find_involved(report: Sections, words: Headings) -> dict[str | None, bool]:
+    """Whether a tumour is stated, by specimen; None: of no specimen in particular."""
+    involved: dict[str | None, bool] = {}
     for section in report.select(*_STATING):
-        if section.specimen:
-            states = any(_states_tumour(sentence.text, words) for sentence in section.sentences)
-            involved[section.specimen] = involved.get(section.specimen, False) or states
-    if not any(involved.values()):
-        return frozenset()
-    return frozenset(label for label, has_tumour in involved.items() if not has_tumour)
+        states = any(_states_tumour(sentence.text, words) for sentence in section.sentences)
+        involved[section.specimen] = involved.get(section.specimen, False) or states
+    return {**involved, None: True} if any(involved.values()) else {}
 
 
 def _states_tumour(text: str, words: Headings) -> bool:
-    """Whether a sentence names a tumour that is not denied before or behind its name."""
-    return any(
-        not _DENIAL.search(text) and not _BENIGN.search(text) and not _DENIAL.match(found.group())
-        for found in words.statements.finditer(text)
-    )
+    """Whether a sentence names a tumour and denies none."""
+    return bool(words.statements.search(text)) and not _DENIAL.search(text) and not _BENIGN.search(text)
