@@ -64,6 +64,15 @@ def test_a_first_impression_gives_way_unless_it_lasts() -> None:
     assert extract_facts(frozen.format("Carcinoma")).concepts("diagnosis", Status.UNCERTAIN) == ()
 
 
+def test_a_forms_list_of_tumours_is_no_diagnosis() -> None:
+    diagnosis = "DIAGNOSIS:\nColon, resection: mucinous adenocarcinoma.\n"
+    form = "Histologic type\n4. Adenosquamous carcinoma\n5. Small cell carcinoma\n6. Lymphoma\n"
+    listed = extract_facts(diagnosis + form)
+    assert listed.concepts("diagnosis") == ("mucinous-adenocarcinoma",)
+    two = "DIAGNOSIS:\n1. Squamous cell carcinoma\n2. Hyperplastic polyp\n3. Chronic appendicitis\n4. Lymphoma"
+    assert set(extract_facts(two).concepts("diagnosis")) >= {"squamous-cell-carcinoma", "lymphoma"}
+
+
 def test_without_a_diagnosis_section_the_history_counts() -> None:
     assert extract_facts("Clinical history: melanoma of the skin.").concepts("diagnosis") == ("melanoma",)
 

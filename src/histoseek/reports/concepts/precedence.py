@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,6 +16,8 @@ from histoseek.reports.language.words import Span
 WEAK_SECTIONS: tuple[SectionName, ...] = ("frozen", "gross", "history")
 """Sections whose diagnoses give way to those of the others."""
 
+_OPTION_LINE = re.compile(r"(?:^|\n)[\s_\-*\u2022]*(?:\(?[\da-z]{1,2}[.,):]?\s+)?\Z", re.IGNORECASE)
+_LONGEST_OPTION, _FEWEST_OPTIONS = 70, 3
 _GENERAL = frozenset({"neoplasm", "malignant-neoplasm", "benign-neoplasm", "metastasis"})
 
 
@@ -40,6 +43,41 @@ def weigh_by_section(mentions: Sequence[Mention], sections: Sections, vocabulary
         _weigh(mention, section, lasting, vocabulary) if _is_diagnosis(mention, vocabulary) else mention
         for mention, section in zip(mentions, places, strict=True)
     )
+
+
+def drop_listed_options(text: str, mentions: Sequence[Mention], vocabulary: Vocabulary) -> tuple[Mention, ...]:
+    """The mentions, with the options of a form that lists tumours line by line as unstated.
+
+    Three malignant tumours that are no kinds of one another, each alone at the beginning of one of neighbouring lines,
+    are no diagnosis.
+    """
+    runs: list[list[int]] = []
+    for index, mention in enumerate(mentions):
+        if not _is_diagnosis(mention, vocabulary) or not _OPTION_LINE.search(
+            text[max(0, mention.start - 40) : mention.start]
+        ):
+            continue
+        last = mentions[runs[-1][-1]] if runs else None
+        if last is not None and mention.start - last.end <= _LONGEST_OPTION:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    listed = {
+        index
+        for run in runs
+        if len(_list_unrelated([mentions[index].concept_id for index in run], vocabulary)) >= _FEWEST_OPTIONS
+        for index in run
+    }
+    return tuple(
+        replace(mention, status=Status.UNSTATED, cue=Span(mention.start, mention.start)) if index in listed else mention
+        for index, mention in enumerate(mentions)
+    )
+
+
+def _list_unrelated(concept_ids: Sequence[str], vocabulary: Vocabulary) -> list[str]:
+    """Malignant tumours of which none is a kind of another."""
+    malignant = [one for one in concept_ids if "malignant-neoplasm" in vocabulary.find_ancestors(one)]
+    return list(vocabulary.keep_most_specific(malignant))
 
 
 def _is_diagnosis(mention: Mention, vocabulary: Vocabulary) -> bool:

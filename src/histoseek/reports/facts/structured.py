@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from histoseek.reports.concepts.cleaning import clean_report
 from histoseek.reports.concepts.diagnosis import find_main_diagnosis, make_diagnosis_label, refine_diagnosis
 from histoseek.reports.concepts.lookalikes import drop_lookalikes
-from histoseek.reports.concepts.precedence import weigh_by_section
+from histoseek.reports.concepts.precedence import drop_listed_options, weigh_by_section
 from histoseek.reports.concepts.readings import read_extensions, read_in_organ, specify
 from histoseek.reports.concepts.sites import find_main_organ
 from histoseek.reports.concepts.terms import Mention, find_terms
@@ -142,7 +142,7 @@ def _read_fields(text: str, vocabulary: Vocabulary) -> StructuredReport:
 def _read_concepts(text: str, sections: Sections, vocabulary: Vocabulary) -> tuple[tuple[Mention, ...], str, str]:
     """The concepts named in a text, weighed by section and read in its organ; the organ; the main diagnosis."""
     named = drop_lookalikes(text, find_terms(text, vocabulary), vocabulary)
-    mentions = weigh_by_section(named, sections, vocabulary)
+    mentions = weigh_by_section(drop_listed_options(text, named, vocabulary), sections, vocabulary)
     main = find_main_diagnosis(text, mentions, sections, vocabulary)
     organ = find_main_organ(text, mentions, vocabulary, sections, main)
     mentions = read_extensions(read_in_organ(mentions, text, organ, vocabulary), text, sections, organ)
