@@ -105,6 +105,16 @@ def test_headings_broken_over_two_lines() -> None:
     assert section_of(text, "Lymphoma") == "diagnosis"
 
 
+@pytest.mark.parametrize("above", ["LYMPHOMA. SEE", "Confirmed by special stains and the", "LYMPHOMA, LARGE CELL"])
+def test_the_end_of_a_sentence_is_no_heading(above: str) -> None:
+    assert names(f"DIAGNOSIS:\n{above}\nCOMMENT.\nNo necrosis.") == ["diagnosis"]
+    assert names(f"DIAGNOSIS:\n{above} seen.\nCOMMENT\nNo necrosis.") == ["diagnosis", "comment"]
+
+
+def test_the_result_of_an_assay_is_no_diagnosis() -> None:
+    assert names("(FISH) RESULT:\nNo deletion.\nINTERPRETATION:\nNormal.") == ["ancillary"]
+
+
 def test_rows_of_a_synoptic_form_stay_in_it() -> None:
     text = (
         "DIAGNOSIS:\nLymphoma.\nSpecimen Type\nSplenectomy\nProcedure:\nOpen\nHistology: large cell\nNecrosis: absent"

@@ -31,6 +31,9 @@ _LEADING = re.compile(
     r"|(?P<title>[A-Z][a-z]+(?: (?:and |of )?[A-Z][a-z]+){1,3}?)(?=\s[a-z(#\"“]|\"|\s{2}|\s[A-Z]{2})"
     r"|(?P<plain>[A-Z][a-z]+ [a-z]+)(?=\s\())"
 )
+_UNFINISHED = re.compile(r"\b(?:see|the|of|per|and|in|with|for|to|by|on|please)\s*$", re.IGNORECASE)
+_FINISHED = re.compile(r"[.:;!?]\W*$")
+_ANCILLARY = re.compile(r"\b(?:FISH|PCR|IHC|hybridi[sz]ation|molecular|cytogenetic|flow|immuno\w*)\b", re.IGNORECASE)
 _MARKED = re.compile(r"\s*(?:#+\s|\*\*|__|==)")
 _LONGEST_TITLE = 120
 _SHORT_TITLE_WORDS = 4
@@ -99,7 +102,9 @@ class Sections:
 
 @dataclass(frozen=True, slots=True)
 class _Heading:
-    """A heading with its place; is_alone: on its line; is_inside: behind other words of its line."""
+    """A heading with its place; is_alone: on its line; is_inside: behind other words of it; is_bare: without a colon;
+    ends_sentence: with a full stop.
+    """
 
     name: SectionName
     title: str
@@ -107,6 +112,8 @@ class _Heading:
     body: int
     is_alone: bool = False
     is_inside: bool = False
+    is_bare: bool = False
+    ends_sentence: bool = False
 
 
 def split_sections(text: str) -> Sections:
@@ -220,6 +227,8 @@ def _find_headings(text: str, words: Headings) -> Iterator[_Heading]:
     above = ""
     for line in _LINE.finditer(text):
         headings = [*_find_line_headings(line, words)]
+        if headings and _goes_on(above, headings[0]):
+            headings = headings[1:]
         headings[:1] = [_join_title(heading, above, words) for heading in headings[:1]]
         above = line.group()
         for heading in headings:
@@ -231,6 +240,13 @@ def _find_headings(text: str, words: Headings) -> Iterator[_Heading]:
             else:
                 last = heading
             yield last
+
+
+def _goes_on(above: str, heading: _Heading) -> bool:
+    """Whether what looks like a heading ends the sentence of the line above: "SEE | COMMENT."."""
+    if not heading.is_bare or not above.strip():
+        return False
+    return bool(_UNFINISHED.search(above)) or (heading.ends_sentence and not _FINISHED.search(above))
 
 
 def _join_title(heading: _Heading, above: str, words: Headings) -> _Heading:
@@ -271,7 +287,10 @@ def _find_line_headings(line: re.Match[str], words: Headings) -> Iterator[_Headi
                 yield _Heading(inner, title, place, line.end(), True)
                 return
     elif _may_be_title(text) and (name := _read_title(text, words, is_alone=True)):
-        yield _Heading(name, text.strip(" #*_=:-\t"), line.start(), line.end(), True)
+        ends_sentence = text.rstrip().endswith(".")
+        yield _Heading(
+            name, text.strip(" #*_=:-\t"), line.start(), line.end(), True, is_bare=True, ends_sentence=ends_sentence
+        )
         return
     elif leading := _find_leading_heading(text, words):
         name, title, behind = leading
@@ -298,6 +317,8 @@ def _find_leading_heading(text: str, words: Headings) -> tuple[SectionName, str,
 def _read_title(title: str, words: Headings, *, is_alone: bool = False) -> SectionName | None:
     """The section that a title opens; misread letters are mended where it looks like a heading."""
     name = words.find_section(title)
+    if name == "diagnosis" and _ANCILLARY.search(title):
+        return "ancillary"
     if name or (is_alone and not (title.isupper() or _MARKED.match(title))):
         return name
     return words.find_mended_section(title) if title.strip(" \t#*_=-.,'\"~^|<>\\/")[:1].isalnum() else None
