@@ -27,7 +27,9 @@ class Settings(BaseSettings):
     weights_dir: Path = Field(
         default_factory=_get_default_weights, description="Folder of imported and trained weights."
     )
-    runtime: Literal["auto", "onnx", "torch"] = Field(default="auto", description="Runtime of tile encoders on a CPU.")
+    runtime: Literal["auto", "onnx", "openvino", "torch"] = Field(
+        default="auto", description="Runtime of encoders on a CPU; OpenVINO is for texts, and tiles take auto then."
+    )
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="Device of the torch runtime.")
     threads: int = Field(default=0, ge=0, description="Threads for models and kernels; 0 means all cores.")
     batch_memory_mb: int = Field(

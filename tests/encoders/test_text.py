@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from histoseek.encoders.text.base import TextEncoder
 from histoseek.encoders.text.registry import list_text_cards, load_text_encoder, load_tower
-from histoseek.encoders.text.runtimes import OnnxTextEncoder
+from histoseek.encoders.text.runtimes import PreparedTextEncoder
 from histoseek.errors import ConfigurationError, EncoderError, InputError, MissingExtra, UnknownEncoder
 from histoseek.settings import get_settings
 
@@ -185,7 +186,7 @@ def test_onnx_equals_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     plain = TowerEncoder(load_tower(spec))
     with settings(monkeypatch, runtime="onnx", cache_dir=str(cache)):
         quick = load_text_encoder(spec)
-        assert isinstance(quick, OnnxTextEncoder)
+        assert isinstance(quick, PreparedTextEncoder)
         assert (quick.card, quick.weights_hash) == (plain.card, plain.weights_hash)
         assert np.abs(quick.encode(texts) - plain.encode(texts)).max() < 1e-5
         assert np.abs(quick.encode(["lung"]) - plain.encode(["lung"])).max() < 1e-5
@@ -202,7 +203,11 @@ def needs_no_torch(spec: str, cache: Path) -> None:
         "from histoseek.encoders.text.registry import load_text_encoder\n"
         f"assert load_text_encoder({spec!r}).encode(['lung']).shape == (1, 384)"
     )
-    environment = {"HISTOSEEK_CACHE_DIR": str(cache), "HISTOSEEK_RUNTIME": "auto"}
+    environment = {
+        "HISTOSEEK_CACHE_DIR": str(cache),
+        "HISTOSEEK_RUNTIME": "onnx",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
 
 

@@ -1,4 +1,4 @@
-"""What computes a text encoder: ONNX Runtime where it can, torch elsewhere.
+"""What computes a text encoder: OpenVINO or ONNX Runtime where they can, torch elsewhere.
 
 The ONNX file is exported once per weights and kept in the cache folder. Later runs import neither torch nor
 transformers, which saves a command-line search most of its start-up time (see load_prepared).
@@ -10,6 +10,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.encoders.devices import thread_count
-from histoseek.encoders.text.base import TextCard, TextEncoder
-from histoseek.encoders.text.encoding import TowerEncoder, encode_in_windows
-from histoseek.encoders.text.token_rows import TextTokenizer, TokenRows
+from histoseek.encoders.text.base import Reading, TextCard, TextEncoder
+from histoseek.encoders.text.encoding import Batches, TowerEncoder, encode_in_windows, read_apart, read_once
+from histoseek.encoders.text.engines import Engine, OnnxEngine, OpenVinoEngine, computes_bfloat16, has_openvino
+from histoseek.encoders.text.token_rows import TextTokenizer
 from histoseek.errors import EncoderError, MissingExtra
 from histoseek.files import write_atomic
 from histoseek.settings import Settings, get_settings
@@ -31,59 +33,67 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+VECTORS, STATES = "vectors", "states"
+"""The outputs of an exported model: one vector for each text, and one for each token."""
+
+_GRAPH = 2
+"""Counts up whenever models are exported differently."""
+
 
 def load_prepared(
     card: TextCard, weights_hash: str, tokenizer: TextTokenizer, tower: Callable[[], TextTower]
 ) -> TextEncoder:
     """The encoder in the runtime that the settings ask for.
 
-    "auto" takes ONNX Runtime (a process with MiniLM has its first vector after 0.6 s instead of 5 s), and torch when
-    the export's packages are missing. Raises MissingExtra, EncoderError.
+    "auto" takes OpenVINO where it is installed and the processor computes in bfloat16 (cosines to float32 are above
+    .999, so archives may mix them), else ONNX Runtime (a process with MiniLM has its first vector after 0.6 s instead
+    of 5 s), and torch when the export's packages are missing. Raises MissingExtra, EncoderError.
     """
     settings = get_settings()
     if settings.device == "cuda" or settings.runtime == "torch":
         return TowerEncoder(tower())
     try:
-        return OnnxTextEncoder(
-            card, weights_hash, tokenizer, _export_once(card, weights_hash, tower, settings), settings
-        )
+        model = _export_once(card, weights_hash, tower, settings)
     except MissingExtra as error:
-        if settings.runtime == "onnx" or error.package not in ("onnx", "onnxscript"):
+        if settings.runtime != "auto" or error.package not in ("onnx", "onnxscript"):
             raise
         log.warning("%s is not installed: texts are encoded by torch, which is slow to start", error.package)
         return TowerEncoder(tower())
+    return PreparedTextEncoder(card, weights_hash, tokenizer, _choose_engine(settings)(model, settings), settings)
 
 
-class OnnxTextEncoder:
-    """A text encoder in ONNX Runtime on the CPU."""
+def _choose_engine(settings: Settings) -> Callable[[Path, Settings], Engine]:
+    if settings.runtime == "openvino" or (settings.runtime == "auto" and has_openvino() and computes_bfloat16()):
+        return OpenVinoEngine
+    return OnnxEngine
+
+
+class PreparedTextEncoder:
+    """A text encoder whose model was exported, in an engine on the CPU."""
 
     def __init__(
-        self, card: TextCard, weights_hash: str, tokenizer: TextTokenizer, model: Path, settings: Settings
+        self, card: TextCard, weights_hash: str, tokenizer: TextTokenizer, engine: Engine, settings: Settings
     ) -> None:
-        import onnxruntime as ort
-
         self.card = card
         self.weights_hash = weights_hash
+        self.engine = engine.name
         self._tokenizer = tokenizer
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = thread_count(settings)
-        options.log_severity_level = 3
-        try:
-            self._session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # the library's errors share no class
-            raise EncoderError(str(model), "a damaged prepared model", "Delete the file: it is made anew") from error
+        self._vectors = Batches(partial(engine.run, output=VECTORS), thread_count(settings))
+        self._states = Batches(partial(engine.run, output=STATES), thread_count(settings))
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors [B, dimension] of length one; raises InputError for an empty text."""
-        return encode_in_windows(self.card, self._tokenizer, self._forward, texts)
+        return encode_in_windows(self.card, self._tokenizer, self._vectors, texts)
 
-    def _forward(self, rows: TokenRows) -> NDArray[np.float32]:
-        vectors: NDArray[np.float32] = self._session.run(None, {"ids": rows.ids, "mask": rows.mask})[0]
-        return vectors
+    def read(self, texts: Sequence[Sequence[str]]) -> list[Reading]:
+        """Vectors of texts and of their passages; raises InputError for a text without words."""
+        if self.card.pooling != "mean":
+            return read_apart(self.encode, texts)
+        return read_once(self.card, self._tokenizer, self._states, texts)
 
 
 def _export_once(card: TextCard, weights_hash: str, tower: Callable[[], TextTower], settings: Settings) -> Path:
-    path = settings.cache_dir / "onnx" / f"{card.name}-{card.version}-{weights_hash}.onnx"
+    path = settings.cache_dir / "onnx" / f"{card.name}-{card.version}-{weights_hash}-{_GRAPH}.onnx"
     if not path.is_file():
         _require_exporter()
         try:
@@ -113,10 +123,12 @@ def _export(tower: TextTower) -> bytes:
             super().__init__()
             self.tower = tower
 
-        def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-            vectors: Tensor = self.tower(Tokens(ids, mask))
-            return vectors
+        def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+            states = self.tower.states(Tokens(ids, mask))
+            return self.tower.pool(states, mask), states
 
+    # Fused attention is exported with a test for rows that attend to nothing, a fifth of all time; there are none here.
+    tower.transformer.set_attn_implementation("eager")
     sizes = {0: torch.export.Dim("texts"), 1: torch.export.Dim("tokens", max=tower.card.context_tokens)}
     example = (torch.ones((2, 8), dtype=torch.int64), torch.ones((2, 8), dtype=torch.bool))
     with _silence_exporter():
@@ -124,7 +136,7 @@ def _export(tower: TextTower) -> bytes:
             OfTensors().eval(),
             example,
             input_names=["ids", "mask"],
-            output_names=["vectors"],
+            output_names=[VECTORS, STATES],
             dynamic_shapes=(sizes, sizes),
             dynamo=True,
             verbose=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ from histoseek.errors import EncoderError, InputError, MissingExtra
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
+
+
+_ANY_WORD = "a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,25 @@ class TextTokenizer:
         encoding = self._encode(text)
         return [encoding.ids, *(window.ids for window in encoding.overflowing)]
 
+    def plain_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """All token ids of each text without special ones, none for a text without words; raises InputError for
+        broken characters."""
+        for text in texts:
+            _require_unicode(text)
+        overlap = self.context_tokens // 4
+        encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [
+            [*encoding.ids, *(token for window in encoding.overflowing for token in window.ids[overlap:])]
+            for encoding in encodings
+        ]
+
+    @cached_property
+    def frame(self) -> tuple[list[int], list[int]]:
+        """The special tokens before and behind a text."""
+        framed, (plain,) = self._tokenizer.encode(_ANY_WORD).ids, self.plain_ids([_ANY_WORD])
+        start = next(i for i in range(len(framed)) if framed[i : i + len(plain)] == plain)
+        return framed[:start], framed[start + len(plain) :]
+
     def longer_than_context(self, texts: Sequence[str]) -> int:
         """How many of the texts do not fit into one window."""
         return sum(bool(self._encode(text).overflowing) for text in texts)
@@ -60,15 +83,19 @@ class TextTokenizer:
         return TokenRows(ids, mask)
 
     def _encode(self, text: str) -> Encoding:
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            # Not chained: the cause would quote the text.
-            raise InputError("text", "holds broken characters", "Save it as UTF-8") from None
+        _require_unicode(text)
         encoding = self._tokenizer.encode(text)
         if len(encoding.ids) <= self._special_tokens:
             raise InputError("text", "is empty", "Give at least one word")
         return encoding
+
+
+def _require_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # Not chained: the cause would quote the text.
+        raise InputError("text", "holds broken characters", "Save it as UTF-8") from None
 
 
 def check_vocabulary(where: Path, tokenizer: Tokenizer, size: int) -> None:

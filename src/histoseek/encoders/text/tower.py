@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from histoseek.encoders.text.base import TextCard
-from histoseek.encoders.text.token_rows import TextTokenizer
+from histoseek.encoders.text.token_rows import TextTokenizer, TokenRows
 from histoseek.errors import ConfigurationError
 
 
@@ -45,7 +45,10 @@ class TextTower(nn.Module):
 
     def tokens(self, texts: Sequence[str]) -> Tokens:
         """The texts' tokens on the tower's device, cut at the context; raises InputError for an empty text."""
-        rows = self.tokenizer.rows(self.tokenizer.first_windows(texts))
+        return self.to_tokens(self.tokenizer.rows(self.tokenizer.first_windows(texts)))
+
+    def to_tokens(self, rows: TokenRows) -> Tokens:
+        """Token rows on the tower's device."""
         device = next(self.parameters()).device
         return Tokens(torch.from_numpy(rows.ids).to(device), torch.from_numpy(rows.mask).to(device))
 
@@ -53,10 +56,23 @@ class TextTower(nn.Module):
         """How many of the texts `tokens` would cut."""
         return self.tokenizer.longer_than_context(texts)
 
+    @property
+    def pools_states(self) -> bool:
+        """Whether a text's vector is the direction of the mean of its tokens' states."""
+        return self.card.pooling == "mean" and isinstance(self.proj, nn.Identity)
+
     def forward(self, tokens: Tokens) -> Tensor:
         """Vectors [B, dimension] of length one."""
-        hidden = self.transformer(input_ids=tokens.ids, attention_mask=tokens.mask.long()).last_hidden_state
-        pooled = hidden[:, 0] if self.card.pooling == "cls" else _masked_mean(hidden, tokens.mask)
+        return self.pool(self.states(tokens), tokens.mask)
+
+    def states(self, tokens: Tokens) -> Tensor:
+        """The last layer's states of all tokens, [B, L, width]."""
+        states: Tensor = self.transformer(input_ids=tokens.ids, attention_mask=tokens.mask.long()).last_hidden_state
+        return states
+
+    def pool(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Vectors [B, dimension] of length one, from the states of tokens and which of them are real."""
+        pooled = states[:, 0] if self.card.pooling == "cls" else _masked_mean(states, mask)
         return nn.functional.normalize(self.proj(pooled), dim=-1)
 
     def last_layers(self, count: int) -> list[nn.Parameter]:
