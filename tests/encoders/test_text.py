@@ -223,6 +223,44 @@ def test_auto_takes_torch_where_nothing_can_be_exported(
         load_text_encoder(spec)
 
 
+def test_onnx_reads_passages_as_torch_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    spec = f"minilm@{write_bert(tmp_path / 'model', width=384, positions=256)}"
+    texts = [[" ".join(WORDS * repeat) for repeat in (3, 20, 30)], ["lung"], [" ".join(WORDS * 40)]]
+    plain = TowerEncoder(load_tower(spec)).read(texts)
+    with settings(monkeypatch, runtime="onnx", cache_dir=str(tmp_path / "cache"), threads="2"):
+        encoder = load_text_encoder(spec)
+        assert encoder.engine == "onnxruntime float32"
+        for mine, other in zip(encoder.read(texts), plain, strict=True):
+            assert np.abs(mine.vector - other.vector).max() < 1e-5
+            assert np.abs(mine.passages - other.passages).max() < 5e-5
+
+
+def test_openvino_gives_the_same_directions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, minilm: TextTower) -> None:
+    pytest.importorskip("openvino")
+    texts = [*TEXTS, "The margins are free of tumour. " * 200]
+    with settings(monkeypatch, runtime="openvino", cache_dir=str(tmp_path), threads="2"):
+        quick = load_text_encoder("minilm")
+    assert quick.engine.startswith("openvino ") and quick.weights_hash == minilm.weights_hash
+    plain = TowerEncoder(minilm)
+    assert ((quick.encode(texts) * plain.encode(texts)).sum(axis=1) > 0.999).all()
+    mine, other = quick.read([[text] for text in texts]), plain.read([[text] for text in texts])
+    assert all(float(a.vector @ b.vector) > 0.999 for a, b in zip(mine, other, strict=True))
+
+
+def test_openvino_is_optional(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    spec = f"minilm@{write_bert(tmp_path / 'model', width=384, positions=256)}"
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with settings(monkeypatch, runtime="auto", cache_dir=str(tmp_path / "cache")):
+        assert load_text_encoder(spec).engine == "onnxruntime float32"
+    with (
+        settings(monkeypatch, runtime="openvino", cache_dir=str(tmp_path / "cache")),
+        pytest.raises(MissingExtra, match=r"openvino: .*histoseek\[openvino\]"),
+    ):
+        load_text_encoder(spec)
+
+
 def test_a_cache_that_cannot_be_written_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
     spec = f"minilm@{write_bert(tmp_path / 'model', width=384, positions=256)}"
@@ -259,6 +297,42 @@ def test_long_texts_are_the_mean_of_their_windows(short_context: Path, short_tow
     single = tower(tower.tokens([text])).detach().numpy()
     assert tower.tokens([text]).ids.shape == (1, min(words + 2, 32))
     assert np.abs(single[0] - vectors[0]).max() < 1e-5
+
+
+def test_long_texts_are_read_once_with_their_passages(short_context: Path, short_tower: TextTower) -> None:
+    rng = np.random.default_rng(5)
+    passages = [list(rng.choice(WORDS, count)) for count in (20, 41, 3, 17)]
+    reading, again = TowerEncoder(short_tower).read([[" ".join(words) for words in passages]] * 2)
+    ids = [VOCABULARY.index(word) for words in passages for word in words]
+    windows = [ids[start : start + 27] for start in range(0, 81, 27)]
+    states = [hidden_states(short_context, [2, *window, 3]) for window in windows]
+    whole = unit(sum(unit(own.mean(0)) for own in states))
+    tokens = np.concatenate([own[1:-1] for own in states])
+    expected = unit(np.array([tokens[a:b].mean(0) for a, b in ((0, 20), (20, 61), (61, 64), (64, 81))]))
+    assert np.abs(reading.vector - whole).max() < 1e-5
+    assert np.abs(reading.passages - expected).max() < 1e-5
+    assert (again.vector == reading.vector).all() and (again.passages == reading.passages).all()
+
+
+def test_passages_of_short_texts_are_read_by_themselves(short_tower: TextTower) -> None:
+    encoder = TowerEncoder(short_tower)
+    (reading,) = encoder.read([["renal cell carcinoma", "clear nuclei of the tumour"]])
+    apart = encoder.encode(["renal cell carcinoma clear nuclei of the tumour", "renal cell carcinoma",
+                            "clear nuclei of the tumour"])  # fmt: skip
+    assert np.abs(np.vstack([reading.vector, reading.passages]) - apart).max() < 1e-5
+    assert encoder.read([]) == []
+    for text in ([""], ["lung", " "], ["lung", "\ud800"]):
+        with pytest.raises(InputError, match="text"):
+            encoder.read([text])
+
+
+def test_first_tokens_stand_for_passages_where_the_model_pools_so(torch_runtime: None, tmp_path: Path) -> None:
+    encoder = load_text_encoder(f"biomedclip@{write_biomedclip(tmp_path / 'clip')}")
+    parts = [" ".join(WORDS), " ".join(WORDS * 6)]
+    (reading,) = encoder.read([parts])
+    assert (
+        np.abs(np.vstack([reading.vector, reading.passages]) - encoder.encode([" ".join(parts), *parts])).max() < 1e-5
+    )
 
 
 @hypothesis_settings(max_examples=40)

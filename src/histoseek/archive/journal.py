@@ -81,6 +81,10 @@ class Journal:
         """The archive went over to another embedding space."""
         self._append(self._layout.journal, [{"event": "switched", "space": space}])
 
+    def record_texts(self, encoder: str, engine: str) -> None:
+        """Reports were read with a text encoder, computed by an engine."""
+        self._append(self._layout.journal, [{"event": "texts", "encoder": encoder, "engine": engine}])
+
     def record_end(self) -> None:
         """The run came to its end."""
         self._append(self._layout.journal, [{"event": "finished"}])

@@ -108,6 +108,8 @@ class _Run:
         if self._unusable:
             raise UnusableBags(self.archive.path, self._unusable)
         store.optimize()
+        if language.engine:
+            Journal(layout).record_texts(self._text_encoder, language.engine)
 
     def _open_store(self, layout: ArchiveLayout, space: EmbeddingSpace, language: Language) -> SlideTable:
         exists = layout.store.is_dir() and any(layout.store.iterdir())
@@ -129,7 +131,8 @@ class _Run:
         for start in range(0, len(slide_ids), _BATCH):
             batch = []
             for old in self.archive.store.get(slide_ids[start : start + _BATCH]):
-                language = LanguageVectors(old.language.report_vector if same_texts else None)
+                vectors = old.language if same_texts else LanguageVectors()
+                language = LanguageVectors(vectors.report_vector, report_windows=vectors.report_windows)
                 try:
                     batch.append(replace(self._sign(old, signer), language=language))
                 except BadFeatureFile:

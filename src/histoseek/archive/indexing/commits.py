@@ -38,6 +38,8 @@ class Committer:
             if kind is None or issubclass(kind, KeyboardInterrupt):
                 self.flush()
             self._finish_optimizing()
+            if self._commits and self._archive.language.engine:
+                self._journal.record_texts(self._archive.manifest.text_encoder, self._archive.language.engine)
             if kind is None and self._commits:
                 self._archive.store.optimize()
         finally:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.reading_file import read_reading_state
@@ -18,11 +18,9 @@ from histoseek.archive.schema import LanguageVectors, StoredSlide
 from histoseek.archive.stores.base import VectorColumn
 from histoseek.encoders.alignment import Alignment, Floats, load_alignment
 from histoseek.encoders.embedding_space import EmbeddingSpace
-from histoseek.encoders.text.base import TextEncoder
+from histoseek.encoders.text.base import Reading, TextEncoder
 from histoseek.encoders.weights import TEXT_MODEL, load_card, load_weights
 from histoseek.errors import SpaceMismatch
-
-Halves = NDArray[np.float16]
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,11 @@ class Language:
             parts = self.space.text_weights, encoder.weights_hash
             raise SpaceMismatch(str(self.layout.root), f"text encoder ({self.spec})", *parts)
         return encoder
+
+    @property
+    def engine(self) -> str | None:
+        """What computes the text encoder, None as long as it was not asked for."""
+        return self.encoder.engine if "encoder" in self.__dict__ else None
 
     @cached_property
     def sentences(self) -> VectorCache:
@@ -93,15 +96,19 @@ class Language:
         return self.layout.weights.is_file() and load_card(self.layout.weights).text is not None
 
     def complete(self, slides: Sequence[StoredSlide]) -> list[StoredSlide]:
-        """The slides with what ties them to language, as far as they don't have it yet."""
-        new = [i for i, slide in enumerate(slides) if slide.record.report and slide.language.report_vector is None]
-        report_vectors = dict(zip(new, self._encode_reports([slides[i].record.report or "" for i in new]), strict=True))
-        in_parts = self._encode_windows([slide for slide in slides if slide.language.report_windows is None])
+        """The slides with what ties them to language, as far as they don't have it yet.
+
+        Their words are read while the text encoder computes.
+        """
+        with ThreadPoolExecutor(1, thread_name_prefix="reports") as pool:
+            computing = pool.submit(self._encode_reports, _list_unread(slides))
+            for slide in slides:
+                if slide.record.report and slide.language.report_tokens is None:
+                    read_report(slide.record.report, self.boilerplate)
+            readings = computing.result()
         return [
-            replace(
-                slide, language=self._make_vectors(slide, report_vectors.get(i, slide.language.report_vector), in_parts)
-            )
-            for i, slide in enumerate(slides)
+            replace(slide, language=self._make_vectors(slide, readings.get(slide.record.report or "")))
+            for slide in slides
         ]
 
     def read_reports(self, slides: Sequence[StoredSlide]) -> list[StoredSlide]:
@@ -112,36 +119,26 @@ class Language:
         tokens, stated = read_report(slide.record.report or "", self.boilerplate)
         return replace(slide.language, report_tokens=tokens, report_facts=stated)
 
-    def _encode_reports(self, reports: Sequence[str]) -> Sequence[Floats | None]:
+    def _encode_reports(self, reports: Sequence[str]) -> Mapping[str, Reading]:
+        """Reports as the text encoder reads them, each once."""
         if not (reports and self.space.has_texts):
-            return [None] * len(reports)
-        return list(self.encoder.encode(reports))
-
-    def _encode_windows(self, slides: Sequence[StoredSlide]) -> Mapping[str, Halves]:
-        """The vectors of the parts of reports that are longer than the encoder's context, by report."""
-        if not self.space.has_texts:
             return {}
-        reports = dict.fromkeys(slide.record.report for slide in slides if slide.record.report)
-        parts = {report: split_windows(report, self.encoder.card.context_tokens) for report in reports}
-        parts = {report: windows for report, windows in parts.items() if len(windows) > 1}
-        if not parts:
-            return {}
-        vectors = iter(
-            self.encoder.encode([window for windows in parts.values() for window in windows]).astype(np.float16)
-        )
-        return {report: np.stack([next(vectors) for _ in windows]) for report, windows in parts.items()}
+        encoder = self.encoder
+        passages = [split_windows(report, encoder.card.context_tokens) or (report,) for report in reports]
+        return dict(zip(reports, encoder.read(passages), strict=True))
 
-    def _make_vectors(
-        self, slide: StoredSlide, report: Floats | None, in_parts: Mapping[str, Halves]
-    ) -> LanguageVectors:
-        language, text = replace(slide.language, report_vector=report), slide.record.report
+    def _make_vectors(self, slide: StoredSlide, reading: Reading | None) -> LanguageVectors:
+        language, text = slide.language, slide.record.report
         if text and language.report_tokens is None:
             tokens, stated = read_report(text, self.boilerplate)
             language = replace(language, report_tokens=tokens, report_facts=stated)
-        if text and text in in_parts:
-            language = replace(language, report_windows=in_parts[text])
+        if reading and language.report_vector is None:
+            language = replace(language, report_vector=reading.vector)
+        if reading and len(reading.passages) > 1:
+            language = replace(language, report_windows=reading.passages.astype(np.float16))
         if self.alignment is None:
             return language
+        report = language.report_vector
         shared = self.alignment.slides(slide.signature.global_vector[None])[0]
         shared_report = self.alignment.texts(np.asarray(report)[None])[0] if report is not None else None
         return replace(language, shared_vector=shared, shared_report_vector=shared_report)
@@ -156,6 +153,15 @@ class Language:
         from histoseek.encoders.text.registry import load_text_encoder
 
         return load_text_encoder(self.spec)
+
+
+def _list_unread(slides: Sequence[StoredSlide]) -> list[str]:
+    """The different reports that have no vectors yet; those of a length that gives one vector have no windows."""
+    return list(
+        dict.fromkeys(
+            slide.record.report for slide in slides if slide.record.report and slide.language.report_vector is None
+        )
+    )
 
 
 def add_alignment(space: EmbeddingSpace, alignment: Alignment) -> EmbeddingSpace:

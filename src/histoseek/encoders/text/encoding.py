@@ -29,6 +29,9 @@ _THREAD_TOKENS = 1024
 
 _FEW_TOKENS = 256
 
+_SHORT_CONTEXTS = 2
+"""Contexts that a short text fills at most: it costs little to read twice, and a sentence finds its passage better."""
+
 
 class TowerEncoder:
     """A text encoder in torch, on the CPU or a GPU.
@@ -54,7 +57,7 @@ class TowerEncoder:
         if not self._tower.pools_states:
             return read_apart(self.encode, texts)
         self._tower.eval()
-        return read_once(self.card, self._tower.tokenizer, Batches(self._states), texts)
+        return read_passages(self.card, self._tower.tokenizer, self.encode, Batches(self._states), texts)
 
     def _forward(self, rows: TokenRows) -> Floats:
         import torch
@@ -124,34 +127,49 @@ def read_apart(encode: Callable[[Sequence[str]], Floats], texts: Sequence[Sequen
     ]
 
 
-def read_once(
-    card: TextCard, tokenizer: TextTokenizer, batches: Batches, texts: Sequence[Sequence[str]]
+def read_passages(
+    card: TextCard,
+    tokenizer: TextTokenizer,
+    encode: Callable[[Sequence[str]], Floats],
+    states: Batches,
+    texts: Sequence[Sequence[str]],
 ) -> list[Reading]:
-    """Vectors of texts and of their passages from the states of their tokens, for encoders that pool by their mean.
+    """Vectors of texts and of their passages, for encoders that pool by the mean of the tokens' states.
 
-    A text is cut into windows of like length, with nothing read twice; its vector is the direction of their mean, each
-    weighted by how many tokens it has, and that of a passage of the mean of its tokens, which know their window. Equal
-    texts are read once. Raises InputError for a text without words, EncoderError when the model yields no direction.
+    Long texts are read once, equal ones as well; passages of short ones are read by themselves (docs/decisions/0035).
+    states: gives all tokens' states. Raises InputError for a text without words, EncoderError when the model yields no
+    direction.
     """
     distinct = list(dict.fromkeys(map(tuple, texts)))
-    cut = [_cut_windows(tokenizer, ids) for ids in _list_passage_ids(tokenizer, distinct)]
-    flat = [window.ids for windows in cut for window in windows]
+    ids = dict(zip(distinct, _list_passage_ids(tokenizer, distinct), strict=True))
+    long = [text for text, own in ids.items() if sum(map(len, own)) > _SHORT_CONTEXTS * card.context_tokens]
+    short = [text for text in distinct if text not in set(long)]
+    readings = dict(zip(long, _read_once(card, tokenizer, states, [ids[text] for text in long]), strict=True))
+    readings |= zip(short, read_apart(encode, short), strict=True)
+    return [readings[tuple(text)] for text in texts]
+
+
+def _read_once(
+    card: TextCard, tokenizer: TextTokenizer, states: Batches, texts: Sequence[Sequence[Sequence[int]]]
+) -> list[Reading]:
+    """Readings of texts as their passages' token ids, with no token read twice.
+
+    A text's vector is the direction of its windows' mean, each weighted by how many tokens it has, and that of a
+    passage is the direction of the mean of its tokens, which know their window.
+    """
+    cut = [_cut_windows(tokenizer, passages) for passages in texts]
     places = [(text, window) for text, windows in enumerate(cut) for window in windows]
-    wholes = np.zeros((len(distinct), card.dimension), np.float64)
-    passages = [np.zeros((len(of_text), card.dimension), np.float64) for of_text in distinct]
-    for batch, states in batches.compute(flat, tokenizer):
-        for row, (text, window) in zip(states, (places[i] for i in batch), strict=True):
+    wholes = np.zeros((len(texts), card.dimension), np.float64)
+    parts = [np.zeros((len(passages), card.dimension), np.float64) for passages in texts]
+    for batch, values in states.compute([window.ids for _, window in places], tokenizer):
+        for row, (text, window) in zip(values, (places[i] for i in batch), strict=True):
             tokens = row[: len(window.ids)]
             mean = tokens.mean(axis=0, dtype=np.float64)
             wholes[text] += mean / np.linalg.norm(mean) * len(window.ids)
             for passage, start, end in window.passages:
-                passages[text][passage] += tokens[start:end].sum(axis=0, dtype=np.float64)
+                parts[text][passage] += tokens[start:end].sum(axis=0, dtype=np.float64)
     vectors = _directions(card, wholes)
-    readings = {
-        text: Reading(vector, _directions(card, sums))
-        for text, vector, sums in zip(distinct, vectors, passages, strict=True)
-    }
-    return [readings[tuple(text)] for text in texts]
+    return [Reading(vector, _directions(card, sums)) for vector, sums in zip(vectors, parts, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from histoseek.encoders.devices import thread_count
 from histoseek.encoders.text.base import Reading, TextCard, TextEncoder
-from histoseek.encoders.text.encoding import Batches, TowerEncoder, encode_in_windows, read_apart, read_once
+from histoseek.encoders.text.encoding import Batches, TowerEncoder, encode_in_windows, read_apart, read_passages
 from histoseek.encoders.text.engines import Engine, OnnxEngine, OpenVinoEngine, computes_bfloat16, has_openvino
 from histoseek.encoders.text.token_rows import TextTokenizer
 from histoseek.errors import EncoderError, MissingExtra
@@ -89,7 +89,7 @@ class PreparedTextEncoder:
         """Vectors of texts and of their passages; raises InputError for a text without words."""
         if self.card.pooling != "mean":
             return read_apart(self.encode, texts)
-        return read_once(self.card, self._tokenizer, self._states, texts)
+        return read_passages(self.card, self._tokenizer, self.encode, self._states, texts)
 
 
 def _export_once(card: TextCard, weights_hash: str, tower: Callable[[], TextTower], settings: Settings) -> Path:
