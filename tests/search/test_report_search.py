@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from collections import Counter
 from itertools import product
@@ -373,6 +374,10 @@ def test_changed_and_reencoded_reports_are_read_anew(tmp_path: Path) -> None:
     archive.update("signet", {"report": "Liver, biopsy: steatosis."})
     assert by_words(archive, "steatosis") == ["signet"] and "signet" not in by_words(archive, "carcinoma")
     reencode(archive, SpaceChange(text_encoder="minilm"))
+    events = [json.loads(line) for line in archive.layout.journal.read_text().splitlines()]
+    assert [(one["encoder"], one["engine"]) for one in events if one["event"] == "texts"] == [
+        ("minilm", load_text_encoder("minilm").engine)
+    ]
     stored = archive.get("long").language
     assert stored.report_windows is not None and stored.report_windows.shape == (len(split_windows(LONG, 256)), 384)
     assert by_words(archive, "steatosis") == ["signet"]
