@@ -4,7 +4,7 @@ The hard set (tests/reports/hard_identifiers.toml): recall by country and catego
 half of it was held out from tuning. Real reports (DATA/reports/tcga_reports.jsonl.gz): 400 whose patients were read in
 tuning and 400 others (by the SHA-256 of the patient's id). They carry UUIDs and barcodes, found for the count by plain
 patterns of their own; names were blacked out before, so nearly all else that goes is a false removal. Run:
-    python benchmarks/deidentification.py DATA [--presidio]
+    python benchmarks/deidentification.py DATA [--presidio] [--reports N]
 --presidio adds Presidio alone, and beside our rules, in an environment that has it (`histoseek[presidio]`).
 """
 
@@ -31,7 +31,6 @@ from histoseek.reports.language.headings import load_headings
 from histoseek.reports.privacy.deidentify import deidentify
 from histoseek.reports.privacy.identifiers.identifier_kinds import Identifier, IdentifierKind
 
-REPORTS = 400
 Reader = Callable[[str], Sequence[Identifier]]
 UUID = re.compile(r"U[UO0][I1l|][DbO0]\W{0,4}((?:[0-9A-Za-z$@?&](?:[^0-9A-Za-z\n]{0,4}|-\s{0,2})){32})")
 BARCODE = re.compile(r"(?:T[CO0]?G|CG|re?G|le?G)A\W{1,3}([A-Z0-9\]]{1,2}\W{1,3}[A-Z0-9]{3,5})(?![a-z0-9])")
@@ -128,12 +127,12 @@ def describe(results: Iterable[bool]) -> str:
     return f"{right}/{count} {share:.3f} ({max(0, middle - half):.3f} to {min(1, middle + half):.3f})"
 
 
-def load_texts(folder: Path, held_out: bool) -> list[str]:
+def load_texts(folder: Path, held_out: bool, count: int) -> list[str]:
     """The texts of one part, in an order that has nothing to do with them."""
     with gzip.open(folder / "reports" / "tcga_reports.jsonl.gz", "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     part = [row for row in rows if (digest(row["patient_id"])[0] % 2 == 1) == held_out]
-    return [row["text"] for row in sorted(part, key=lambda row: digest("order" + row["patient_id"]))[:REPORTS]]
+    return [row["text"] for row in sorted(part, key=lambda row: digest("order" + row["patient_id"]))[:count]]
 
 
 def digest(text: str) -> bytes:
@@ -170,11 +169,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--presidio", action="store_true")
+    parser.add_argument("--reports", type=int, default=400, help="real reports of each part")
     arguments = parser.parse_args()
     for name, read in list_readers(arguments.presidio).items():
         measure_hard_set(name, read)
         for held_out, part in ((False, "development"), (True, "held out")):
-            measure_real_reports(name, read, load_texts(arguments.data, held_out), part)
+            measure_real_reports(name, read, load_texts(arguments.data, held_out, arguments.reports), part)
 
 
 if __name__ == "__main__":

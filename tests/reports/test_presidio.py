@@ -61,7 +61,7 @@ def test_what_presidio_finds_goes_beside_what_the_rules_find() -> None:
         "Fuhrman grade",
     ],
 )
-@pytest.mark.parametrize("entity", ["PERSON", "LOCATION", "ORGANIZATION"])
+@pytest.mark.parametrize("entity", ["PERSON", "LOCATION"])
 def test_words_of_reports_are_protected(phrase: str, entity: str) -> None:
     text = f"seen: {phrase} of this slide"
     assert clean(text, **{entity: phrase}) == text

@@ -26,6 +26,13 @@ _SHAPES = (
         re.compile(rf"(?<![\w.,/-])\d{{1,5}}[A-Z]?[ ](?P<words>(?:{CAP}[ ]){{1,4}})(?i:{_STREET_WORDS})\b\.?{_ROOM}"),
     ),
     (
+        "street road avenue boulevard terrace parkway crescent gardens parade",
+        re.compile(
+            rf"(?<![\w.,/-])\d{{1,4}}[A-Z]?[ ](?:{CAP}[ ]){{1,3}}"
+            r"(?:Street|Road|Avenue|Boulevard|Terrace|Parkway|Crescent|Gardens|Parade)\b"
+        ),
+    ),
+    (
         "",
         re.compile(
             rf"(?<!\w)(?P<words>(?:{CAP}[ ]){{0,2}}{CAP}),?[ ](?:{_STATES})\.?,?[ ]{{1,2}}\d{{5}}(?:-\d{{4}})?(?!\w)"
@@ -39,11 +46,12 @@ _SHAPES = (
         ),
     ),
     (
-        "straße strasse straat str. platz gatan gata gade vägen veien vegen katu weg vej allee gasse damm ufer laan "
+        "straße strasse straat str. platz gatan gata gade vägen veien vegen katu vegur stræti stígur braut weg vej "
+        "allee gasse damm ufer laan "
         "plein gracht kade singel dreef",
         re.compile(
             rf"(?<!\w)(?:{CAP}[ ])?[{_UPPER}][\w.-]{{0,30}}(?:(?i:straße|strasse|straat|str\.|platz|gatan|gata|gade|"
-            r"vägen|veien|vegen|katu)|weg|vej|allee|gasse|damm|ufer|laan|plein|gracht|kade|singel|dreef)"
+            r"vägen|veien|vegen|katu|vegur|stræti|stígur|braut)|weg|vej|allee|gasse|damm|ufer|laan|plein|gracht|kade|singel|dreef)"
             r"[ ]\d{1,4}(?:-[IVX]{1,4}|[ ]?[a-zA-Z])?\b"
         ),
     ),
@@ -63,10 +71,12 @@ _SHAPES = (
         ),
     ),
     (
-        "calle c/ avda avenida plaza paseo rua via viale piazza corso vicolo",
+        "calle c/ cl. av pza. ctra. avenida plaza paseo rua via viale piazza corso vicolo",
         re.compile(
-            rf"(?<!\w)(?:Calle|C/|Avda\.?|Avenida|Plaza|Paseo|Rua|[Vv]ia|[Vv]iale|[Pp]iazza|[Cc]orso|[Vv]icolo)[ ]"
-            rf"(?:(?:de la|del|de los|de|da|do|dei|delle|degli|della|dell')[ ]?)?{CAP}(?:[ ]{CAP}){{0,3}},?[ ]"
+            rf"(?<!\w)(?:Calle|C/|Cl\.|Avda?\.?|Av\.|Avenida|Plaza|Pza\.|Paseo|Ctra\.|Rua|"
+            r"[Vv]ia|[Vv]iale|[Pp]iazza|[Cc]orso|[Vv]icolo)[ ]"
+            rf"(?:(?:de la|del|de los|de las|de|das|dos|da|do|dei|delle|degli|della|dell')[ ]?)?"
+            rf"{CAP}(?:[ ]{CAP}){{0,3}},?[ ]"
             r"(?:n[.ºo°]?[ ]?)?\d{1,4}(?!\w)"
         ),
     ),
@@ -84,7 +94,8 @@ _SHAPES = (
     (
         "",
         re.compile(
-            rf"(?:(?<=, )|(?<=\n)|(?<=\bD-)|(?<=\bF-))\d{{5}}[ ](?P<words>(?=[\w-]{{3}}){CAP}(?:[ -]{CAP}){{0,2}})"
+            rf"(?:(?m:^)|(?<=, )|(?<=\bD-)|(?<=\bF-)|(?<=\bI-)|(?<=\bE-))\d{{5}}[ ]"
+            rf"(?P<words>(?=[\w-]{{3}}){CAP}(?:[ -]{CAP}){{0,2}})"
         ),
     ),
     (
@@ -96,7 +107,9 @@ _SHAPES = (
     (
         "",
         re.compile(
-            rf"(?:(?<=, )|(?<=\n))(?:\d{{3}}[ ]\d{{2}}|\d{{3,4}})[ ](?P<words>[{_UPPER}][^\W\d_A-Z]{{3,30}})"
+            rf"(?:(?m:^)|(?<=, )|(?<=\bA-)|(?<=\bCH-)|(?<=\bB-)|(?<=\bDK-))"
+            r"(?!(?:19|20)\d{2}[ ])(?:\d{3}[ ]\d{2}|\d{3,4})[ ]"
+            rf"(?P<words>[{_UPPER}][^\W\d_A-Z]{{3,30}})"
             r"(?=[,.\n]|$)"
         ),
     ),

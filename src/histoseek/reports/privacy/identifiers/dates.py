@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from histoseek.reports.privacy.identifiers.identifier_kinds import Identifier, IdentifierKind
 from histoseek.reports.privacy.identifiers.labels import Label
-from histoseek.reports.privacy.identifiers.languages import list_phrases
+from histoseek.reports.privacy.identifiers.languages import list_phrases, load_languages
 from histoseek.reports.privacy.identifiers.lexicon import fold
 from histoseek.reports.privacy.identifiers.name_tokens import NameToken
 
@@ -16,6 +16,8 @@ _MONTHS = list_phrases("dates", "months")
 # Words of their own: taken for months only with a capital.
 _AMBIGUOUS = frozenset(("may", "mar", "mars", "march", "dec", "sep", "jan", "ago", "ene", "abr", "avr"))
 _MONTH = "(?:" + "|".join(sorted(map(re.escape, _MONTHS), key=len, reverse=True)) + r")\b\.?"
+_ENGLISH_MONTH = "(?:" + "|".join(sorted(load_languages()["en"]["dates"]["months"], key=len, reverse=True)) + r")\b\.?"
+"""Only English puts the day behind the month."""
 _YEAR = r"(?:19|20)\d{2}"
 _TIME = (
     r"(?:(?:,|\s+at|\s+um|\s+à|\s+om|T)?\s{0,2}\d{1,2}[:.h]\d{2}(?::\d{2})?"
@@ -31,7 +33,7 @@ _DAY_MONTH = re.compile(
     rf"(?<![\w.,/+-]){_DAY}{_ORDINAL}{_OF}(?P<month>{_MONTH}){_YEAR_AFTER}?(?![^\W\d_]){_TIME}", re.IGNORECASE
 )
 _MONTH_DAY = re.compile(
-    rf"(?<!\w)(?P<month>{_MONTH})[\s-]{{0,2}}{_DAY}(?:st|nd|rd|th)?(?![\w%]|[.,/]\d)(?:[,.\s-]{{1,3}}{_YEAR}"
+    rf"(?<!\w)(?P<month>{_ENGLISH_MONTH})[\s-]{{0,2}}{_DAY}(?:st|nd|rd|th)?(?![\w%]|[.,/]\d)(?:[,.\s-]{{1,3}}{_YEAR}"
     rf"(?!\d))?{_TIME}",
     re.IGNORECASE,
 )
@@ -103,6 +105,7 @@ _BIRTH_LABELS = frozenset(
         ),
     )
 )
+_BORN = re.compile(r"(?<=\()(?:b\.|born|geb\.|\*)[ ]?((?:19|20)\d{2})(?=\))")
 _LINE_START = re.compile(
     r"^\s{0,3}((?:0[1-9]|[12]\d|3[01])(?:[-/](?:0[1-9]|1[0-2])(?=,\s)|/(?:0[1-9]|1[0-2])(?=:\s)))", re.MULTILINE
 )
@@ -130,12 +133,14 @@ def find_dates(text: str) -> Iterator[Identifier]:
     for pattern in (_ISO_TIME, _COMPACT, _MONTH_NUMBER_YEAR, _CHINESE, _CHINESE_DAY, _LINE_START):
         for match in pattern.finditer(text):
             yield Identifier(match.start(), match.end(), IdentifierKind.DATE)
+    for match in _BORN.finditer(text):
+        yield Identifier(match.start(1), match.end(1), IdentifierKind.DATE)
 
 
 def find_labelled_date(text: str, tokens: list[NameToken], label: Label) -> Iterator[Identifier]:
     """The day and month, or after a word for birth the year, that follow a label."""
     start, phrase = tokens[label.end - 1].end, fold(label.phrase)
-    if len(phrase) == 1 and ":" not in text[start : start + 3]:
+    if len(phrase) == 1:
         return
     if phrase in _SHORT_LABELS:
         patterns: tuple[re.Pattern[str], ...] = (_SHORT_PARTIAL,)

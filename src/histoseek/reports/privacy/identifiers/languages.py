@@ -10,14 +10,13 @@ from importlib.resources import files
 @lru_cache(maxsize=64)
 def list_phrases(table: str, key: str) -> tuple[str, ...]:
     """The entries of `key` in the `table` of every language, in lower case, each once."""
-    return tuple(
-        dict.fromkeys(phrase for language in load_languages() for phrase in language.get(table, {}).get(key, ()))
-    )
+    languages = load_languages().values()
+    return tuple(dict.fromkeys(phrase for language in languages for phrase in language.get(table, {}).get(key, ())))
 
 
 @lru_cache(maxsize=1)
-def load_languages() -> tuple[dict[str, dict[str, list[str]]], ...]:
-    """What the file of each language holds, in the order of their names."""
+def load_languages() -> dict[str, dict[str, dict[str, list[str]]]]:
+    """What the file of each language holds, by its code, in the order of these."""
     folder = files(__package__).joinpath("languages")
     tables = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".toml")), key=lambda entry: entry.name)
-    return tuple(tomllib.loads(entry.read_text("utf-8")) for entry in tables)
+    return {entry.name.removesuffix(".toml"): tomllib.loads(entry.read_text("utf-8")) for entry in tables}

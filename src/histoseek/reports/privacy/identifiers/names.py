@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from histoseek.reports.privacy.identifiers.identifier_kinds import Identifier, IdentifierKind
 from histoseek.reports.privacy.identifiers.initials import find_initials
@@ -57,6 +58,10 @@ def _find_announced(reader: NameReader, labels: list[Label]) -> Iterator[tuple[i
 
 def _find_after_label(reader: NameReader, label: Label) -> Iterator[tuple[int, int]]:
     if label.end >= len(reader.tokens) or (label.phrase == "i.a" and reader.tokens[label.first].word != "i"):
+        return
+    if reader.tokens[label.end].plain in {"s", "es", "in"} and reader.text_before(label.end) == "(":
+        label = replace(label, end=label.end + 1)
+    if label.end >= len(reader.tokens):
         return
     between = reader.text_before(label.end)
     colon = _TITLE_COLON if label.kind == "title" else _LABEL_GAP
@@ -132,7 +137,8 @@ def _is_title(reader: NameReader, label: Label) -> bool:
     token, following = reader.tokens[label.first], reader.tokens[label.end]
     if not _is_written_as_title(token) or _lacks_accent(label, token):
         return False
-    if following.is_all_caps and len(following.word) < 4 and not reader.words.is_listed(following.plain):
+    is_unlisted = following.is_all_caps and not reader.words.is_listed(following.plain)
+    if is_unlisted and (len(following.word) < 4 or looks_medical(following.plain)):
         return False
     is_bare_capitals = (
         label.phrase in _CODES

@@ -113,7 +113,7 @@ def _is_month(token: NameToken, is_certain: bool) -> bool:
 @lru_cache(maxsize=1)
 def _index_months() -> dict[str, list[_DateWords]]:
     by_month: dict[str, list[_DateWords]] = {}
-    for language in load_languages():
+    for language in load_languages().values():
         dates = language["dates"]
         months = [month for month in dates["months"] if len(month) > 3 or month in _SHORT_MONTHS]
         said = dates.get("days", [])
