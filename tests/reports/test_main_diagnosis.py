@@ -109,3 +109,10 @@ def test_all_readings_are_of_the_vocabulary() -> None:
     for concept_id, organs in readings.stays.items():
         assert concept_id in readings.moved
         assert all(organ == "*" or vocabulary[organ].kind == "organ" for organ in organs), concept_id
+
+
+def test_a_diagnosis_before_a_certificate_stays() -> None:
+    text = (
+        "DIAGNOSIS:\nUterine cervix, biopsy\n- SQUAMOUS CELL CARCINOMA, INVASIVE\nI attest that I have seen the slides."
+    )
+    assert extract_facts(text).diagnosis == "cervical-squamous-cell-carcinoma"

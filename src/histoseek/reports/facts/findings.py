@@ -44,7 +44,10 @@ _NO_TUMOUR_VESSEL = re.compile(
 _LABELS = (
     (re.compile(r"\A\W*(?:tumou?r\W*|coagulative\s+)?necrosis\b", re.IGNORECASE), _NECROSIS),
     (re.compile(r"\b(?:perineural|intra-?neural|neural|nerve)\b", re.IGNORECASE), _PERINEURAL),
-    (re.compile(r"\b(?:lymph\w*|angio\w*|venous|vascular|vessel|capillary)\b", re.IGNORECASE), _LYMPHOVASCULAR),
+    (
+        re.compile(r"\b(?:lymph\w*|angio\w*|venous|vascular|(?:micro-?)?vessel|capillary)\b", re.IGNORECASE),
+        _LYMPHOVASCULAR,
+    ),
 )
 _INVASION_LABEL = re.compile(
     r"\b(?:invasion|permeation|involvement|infiltration)\b|\A\W*\w+(?:\s*/\s*\w+)?(?:\s*\([^()]*\))?\W*\Z", re.I

@@ -51,7 +51,7 @@ _INVOLVED = re.compile(
 )
 # A line of a block's key ("A5 - tumour at the inked margin") tells what was cut, not what was seen.
 _BLOCK_KEY = re.compile(
-    r"\W*(?:(?:cassettes?|blocks?|slides?)\s+\S+|(?:[A-Z]{1,3}\s?\d{0,2}|[A-Z]?\d{1,2}[A-Z]?)(?:\s?-\s?\w{1,3})?\s*[-:=\u2013])\s*\w",
+    r"\W*(?:(?:cassettes?|blocks?|slides?)\s+\S+|\d{1,2}[A-Z]{1,2}\s|(?:[A-Z]{1,3}\s?\d{0,2}|[A-Z]?\d{1,2}[A-Z]?)(?:\s?-\s?\w{1,3})?\s*[-:=\u2013])\s*\w",
     re.IGNORECASE,
 )
 _VERB = re.compile(

@@ -223,9 +223,11 @@ def total_nodes(counts: Iterable[NodeCount], sections: Sections) -> NodeCount | 
     for name in SECTION_PRECEDENCE:
         # A weaker section adds specimens of its own, but only where the stronger one tells them apart.
         labelled = {label: part for label, part in by_section.get(name, {}).items() if label} if any(chosen) else {}
+        said = {count.label for part in chosen.values() for count in part if count.examined >= _FEWEST_REPEATED}
         for specimen, part in (labelled if chosen else by_section.get(name, {})).items():
-            if specimen not in chosen:
-                chosen[specimen] = [count for count in part if not count.is_total] or part
+            new = [count for count in part if count.label not in said]
+            if specimen not in chosen and new:
+                chosen[specimen] = [count for count in new if not count.is_total] or new
     largest = max(stated, key=lambda count: count.examined, default=None)
     if largest and all(count.examined <= largest.examined for part in chosen.values() for count in part):
         return largest

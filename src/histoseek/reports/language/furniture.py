@@ -12,6 +12,7 @@ from importlib import resources
 from histoseek.reports.language.mends import Mend, MendReason, make_mend
 from histoseek.reports.language.words import Span
 
+_ITEM = re.compile(r"\s*(?:[-*\u2022]|\(?(?:\d{1,2}|[A-Za-z])[.)])\s")
 _LINE = re.compile(r"[^\n]+\n?")
 _BARS = re.compile(r"(?<!\w)[Ili1|!][Ili1|!\[\]/\\.:'\u00a6 ]{5,}(?!\w)")
 _BAR_LETTERS, _BAR_SIGNS = frozenset("Ili|!"), frozenset("Ili1|!")
@@ -142,11 +143,23 @@ def _find_sentence(text: str, piece: Span, phrase: str) -> Iterator[Span]:
     start = max(piece.start, text.rfind(":", piece.start, match.start()) + 1)
     if match.start() - start > _LONGEST_PIECE:
         start = max(start, text.rfind("\n", start, match.start()) + 1)
+    start = _skip_own_lines(text, start, match.start())
     if piece.end - match.end() <= _LONGEST_PIECE:
         yield Span(start, piece.end)
     else:
         line_end = text.find("\n", match.end(), piece.end)
         yield Span(start, line_end + 1 if line_end >= 0 else match.end())
+
+
+def _skip_own_lines(text: str, start: int, end: int) -> int:
+    """Past lines that begin a list item or stand in capitals: findings without a stop before boilerplate."""
+    line_end = text.find("\n", start, end)
+    while line_end >= 0:
+        line = text[start:line_end]
+        if line.strip() and not (_ITEM.match(line) or (line.isupper() and not text[line_end + 1 : end + 1].isupper())):
+            break
+        start, line_end = line_end + 1, text.find("\n", line_end + 1, end)
+    return start
 
 
 @lru_cache(maxsize=256)
