@@ -10,9 +10,6 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal, cast, get_args
 
-from rapidfuzz import process
-from rapidfuzz.distance import Levenshtein
-
 SectionName = Literal[
     "diagnosis", "microscopy", "gross", "history", "comment", "ancillary", "addendum", "frozen", "other"
 ]
@@ -158,6 +155,9 @@ def _mend_word(word: str, heading_words: tuple[str, ...]) -> str | None:
     """The word of headings that this one is or was before OCR; None: there is none."""
     if word in heading_words or _LABEL.fullmatch(word):
         return word
+    from rapidfuzz import process
+    from rapidfuzz.distance import Levenshtein
+
     if word.isalpha() and len(word) < 4:
         return None
     traced = _trace_glyphs(word)

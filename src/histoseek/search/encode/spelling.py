@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from rapidfuzz.distance import OSA
-
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import load_vocabulary
@@ -113,6 +111,8 @@ def _correct(store: SlideTable, word: str) -> str | None:
 
     A rare word of English is only taken for a term that is one letter away ("prostrate").
     """
+    from rapidfuzz.distance import OSA
+
     dictionary = _get_dictionary()
     is_rare = word.lower() in dictionary.rare
     most = 2 if len(word) >= _LONG and not is_rare else 1
