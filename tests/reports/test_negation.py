@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from histoseek.reports.concepts.terms import find_terms
@@ -89,3 +91,16 @@ def test_letters_whose_lower_case_is_longer_keep_the_places() -> None:
     mention = find_terms(text)[-1]
     assert text[mention.start : mention.end] == "necrosis"
     assert mention.status == Status.NEGATED
+
+
+@pytest.mark.parametrize(
+    "part", ["no carcinoma, ", "(", "_ a ", "[ ] a ", "a: ", "no\n", "0/12 ", "carcinoma (no) ", "- "]
+)
+def test_the_work_grows_with_the_length_of_a_text_alone(part: str) -> None:
+    times = []
+    for count in (1000, 8000):
+        text = (part * 8000)[: count * len(part)]
+        started = time.process_time()
+        find_terms(text)
+        times.append(time.process_time() - started)
+    assert times[1] < max(24 * times[0], 0.5)

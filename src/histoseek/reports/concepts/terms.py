@@ -10,12 +10,13 @@ from functools import lru_cache
 
 from histoseek.errors import InputError
 from histoseek.reports.concepts.vocabulary import Surface, Vocabulary, load_vocabulary
-from histoseek.reports.language.negation import ScopeIndex, Status, find_scopes
+from histoseek.reports.language.negation import ScopeIndex, Spared, Status, find_scopes
 from histoseek.reports.language.words import Span, Word, split_words
 
 _LINKS = frozenset({"or", "and", ",", "nor"})
 _TYPE = "type"
 _SITE_KINDS = frozenset({"organ", "procedure", "laterality", "tissue"})
+_TUMOURS = frozenset({"neoplasm", "malignant-neoplasm", "metastasis", "precancerous-lesion", "carcinoma-in-situ"})
 _SITE_FINDINGS = frozenset({"resection-margin"})
 _PLACE = re.compile(
     r"\b(?:in|within|of|from|at|on|into|to|through|beyond|outside|involving|involve|involves|invading)\s+(?:[\w'-]+\s+){0,4}$",
@@ -255,7 +256,11 @@ def _find_status(
     """A site named as the place of something ("no carcinoma in the colon") is there, whatever is not in it."""
     kind = vocabulary[concept_id].kind
     is_site = kind in _SITE_KINDS or concept_id in _SITE_FINDINGS
-    status, cue = scope_index.find_status(place, is_site, kind == "diagnosis")
+    kinds: set[Spared] = {"site"} if is_site else set()
+    if kind == "diagnosis":
+        is_tumour = concept_id in _TUMOURS or not _TUMOURS.isdisjoint(vocabulary.find_ancestors(concept_id))
+        kinds |= {"diagnosis"} if is_tumour else {"diagnosis", "benign"}
+    status, cue = scope_index.find_status(place, frozenset(kinds))
     if is_site and cue is not None and status in {Status.NEGATED, Status.UNSTATED}:
         start = max(cue.end if cue.end <= place.start else 0, place.start - _FARTHEST_PLACE)
         if not _is_head(text[place.end : cue.start].lower()) or _PLACE.search(text, start, place.start):

@@ -60,7 +60,7 @@ _MOST_WORDS = 14
 def find_answers(text: str) -> tuple[Answer, ...]:
     """The labels of a text with their answers, in order: on the same line, on the next one, in columns, by a tick."""
     lower = lower_in_place(text)
-    ticked = [_read_choice(lower, choice) for choice in find_choices(text)]
+    ticked = [answer for answer in (_read_choice(lower, choice) for choice in find_choices(text)) if answer is not None]
     taken = [(answer.label.start, max(answer.value.end, answer.label.end)) for answer in ticked]
     plain = (
         answer
@@ -70,11 +70,14 @@ def find_answers(text: str) -> tuple[Answer, ...]:
     return tuple(sorted((*ticked, *plain), key=lambda answer: (answer.label.start, answer.value.start)))
 
 
-def _read_choice(lower: str, choice: Choice) -> Answer:
+def _read_choice(lower: str, choice: Choice) -> Answer | None:
     options = [option.place for option in choice.options]
     whole = Span(options[0].start, options[-1].end)
     chosen = [option.place for option in choice.options if option.is_ticked]
     if not chosen:
+        is_asked = any(match_answer(lower, option.start, option.end) for option in options)
+        if not is_asked:  # kinds of a thing, or a gap in a text
+            return None
         return Answer(choice.label, whole, AnswerKind.UNSTATED)
     match = match_answer(lower, chosen[0].start, chosen[0].end)
     meaning = match[1] if match else "value"

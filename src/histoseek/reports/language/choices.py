@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from histoseek.reports.language.cues import match_answer
 from histoseek.reports.language.words import Span, lower_in_place
@@ -31,7 +32,9 @@ _CODED = re.compile(
 )
 _NUMBERED = re.compile(r"(?<![\w.])(\d)[ \t]*\.\s*(?=[A-Za-z])")
 _LONGEST_CODED, _NEAREST_ITEM, _LONGEST_ITEM = 700, 40, 60
-_INNER = re.compile(r"[\w(].*[\w)%?+]|\w", re.DOTALL)
+_FIRST = re.compile(r"[\w(]")
+_LONGEST_LABEL = 120
+_LONGEST_LIST = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Choice:
     options: tuple[Option, ...]
 
 
+@lru_cache(maxsize=32)
 def find_choices(text: str) -> tuple[Choice, ...]:
     """The tick boxes of a text, options chosen by number, and lists that are not chosen from, in order."""
     return tuple(sorted((*_find_choices(text), *_find_coded(text)), key=lambda choice: choice.label.start))
@@ -66,7 +70,7 @@ def _find_choices(text: str) -> Iterator[Choice]:
     options: list[Option] = []
     before: Span | None = None
     for line in _LINE.finditer(text):
-        boxes = list(_BOX.finditer(text, line.start(), line.end()))
+        boxes = _find_boxes(text, line.start(), line.end())
         if not boxes:
             if label is not None and options:
                 yield Choice(label, tuple(options))
@@ -112,6 +116,13 @@ def _parse_codes(codes: str) -> set[int]:
     return set(range(numbers[0], numbers[-1] + 1)) if "-" in codes else set(numbers)
 
 
+def _find_boxes(text: str, start: int, end: int) -> list[re.Match[str]]:
+    """The boxes of a line; what may also be a gap in a text counts at the line's start or beside other boxes only."""
+    boxes = list(_BOX.finditer(text, start, end))
+    is_form = len(boxes) > 1 or any(box["ticked"] for box in boxes)
+    return boxes if is_form or (boxes and not text[start : boxes[0].start()].strip(" \t-*\u2022")) else []
+
+
 def _read_options(text: str, boxes: list[re.Match[str]], start: int, end: int) -> list[Option]:
     """What stands behind each box."""
     ends = [box.start() for box in boxes[1:]] + [end]
@@ -147,7 +158,8 @@ def _read_trailing(text: str, lead: Span, boxes: list[re.Match[str]]) -> tuple[S
 def _find_list(text: str, start: int, end: int) -> Iterator[Choice]:
     """ "Necrosis: present / absent", "Type (select one): A / B / Other": what is asked, and that nothing is chosen."""
     separator = _LIST_LABEL_END.search(text, start, end)
-    while separator is not None:
+    end = min(end, start + _LONGEST_LABEL + _LONGEST_LIST)
+    while separator is not None and separator.start() <= start + _LONGEST_LABEL:
         label = _strip(text, start, separator.start())
         first = separator.end() - (1 if separator.group() == "(" else 0)
         body = skip_hint(text, first, end)
@@ -184,5 +196,10 @@ def _is_unchosen(text: str, options: list[Span], has_hint: bool) -> bool:
 
 def _strip(text: str, start: int, end: int) -> Span | None:
     """A stretch without blanks, bullets and the marks at its ends; None where it holds no letter or digit."""
-    inner = _INNER.search(text, start, end)
-    return Span(inner.start(), inner.end()) if inner else None
+    first = _FIRST.search(text, start, end)
+    if first is None:
+        return None
+    last = end
+    while last > first.start() and not (text[last - 1].isalnum() or text[last - 1] in ")%?+"):
+        last -= 1
+    return Span(first.start(), last) if last > first.start() else None

@@ -12,6 +12,7 @@ from histoseek.reports.language.words import Span
 
 _PART_END = re.compile(r"[;?!]")
 _BULLET = re.compile(r"\s*[-*\u2022\u00b7]\s?")
+_BULLET_LINE = re.compile(r"\n(?=[ \t]*[-*\u2022\u00b7=>]{1,2}(?:[ \t]|[A-Z]))")
 _VERB = re.compile(
     r"\b(?:is|are|was|were|has|have|had|shows?|showed|reveals?|contains?|displays?|exhibits?|demonstrates?|extends?|"
     r"invades?|infiltrates?|suggests?|remains?|appears?|does|do|did|arises?|involves?)\b"
@@ -35,10 +36,10 @@ def split_statements(
             before = Span(before.start, place.end)
             continue
         if before is not None:
-            yield from _cut_parts(text, before, starts)
+            yield from _cut_parts(text, lower, before, starts)
         before = place
     if before is not None:
-        yield from _cut_parts(text, before, starts)
+        yield from _cut_parts(text, lower, before, starts)
 
 
 def _goes_on(lower: str, before: Span, place: Span, answered: Sequence[Span]) -> bool:
@@ -59,11 +60,13 @@ def _ends_in_list(lower: str, before: Span) -> bool:
     return load_reach().list_start.search(lower, before.start, before.end) is not None
 
 
-def _cut_parts(text: str, sentence: Span, label_starts: Sequence[int]) -> Iterator[Span]:
-    """Cut at semicolons, and before a label that begins a line."""
+def _cut_parts(text: str, lower: str, sentence: Span, label_starts: Sequence[int]) -> Iterator[Span]:
+    """Cut at semicolons, before a label that begins a line, and before a bullet, but for those of a denied list."""
     ends = [match.end() for match in _PART_END.finditer(text, sentence.start, sentence.end)]
     first, last = bisect_left(label_starts, sentence.start + 1), bisect_left(label_starts, sentence.end)
     ends += [place for place in label_starts[first:last] if "\n" in text[max(0, place - 4) : place]]
+    if not load_reach().list_start_within.search(lower, sentence.start, sentence.end):
+        ends += [match.end() for match in _BULLET_LINE.finditer(text, sentence.start, sentence.end)]
     start = sentence.start
     for end in sorted(ends):
         if end > start:

@@ -21,6 +21,7 @@ _WORD = re.compile(
     r"(?<!\w)(?<!\w[-\u2010])(?:[dln]|qu)(?=['\u2019][^\W\d_]{3})|(?<!\w)(?<!\w[-\u2010])[^\W\d_]+(?:[-\u2010'\u2019/][^\W\d_]+)*"
 )
 _SLOT = re.compile(r"\[[^\]]*\]|\{\w+\}|[^\s{}\[\]]+")
+_LONGEST_ANSWER = 160
 _GAP = re.compile(r"['\u2019]|\s{0,12}")
 
 
@@ -206,6 +207,7 @@ class Reach:
     open_end: re.Pattern[str]
     close_start: re.Pattern[str]
     list_start: re.Pattern[str]
+    list_start_within: re.Pattern[str]
     list_word: re.Pattern[str]
 
 
@@ -219,7 +221,7 @@ def load_reach() -> Reach:
 
     place = rf"\b(?!(?:{any_of('not_place')})\b)(?:{any_of('place')})\b"
     comma = rf",\s*(?:and\s+)?(?:{any_of('comma')})\b"
-    stop = rf"\b(?:{any_of('end')})\b|{comma}|:(?!\s*$)|\s-{{1,2}}\s|\s\u2013\s"
+    stop = rf"\b(?:{any_of('end')})\b|{comma}|:(?!\s*$)|\s-{{1,2}}\s|\s\u2013\s|\.[\"\u201d]"
     end = f"{stop}|{place}"
     done = rf"(?<=\w )(?:{any_of('done')})\b(?!\s*(?:/|(?:{any_of('either')})\b))"
     return Reach(
@@ -236,6 +238,7 @@ def load_reach() -> Reach:
         open_end=re.compile(rf"(?<![\w-])(?:{any_of('open')})\s*$"),
         close_start=re.compile(rf"\s*(?:{any_of('close')})\b"),
         list_start=re.compile(rf"\b(?:{any_of('list_start')})\s*:\s*$"),
+        list_start_within=re.compile(rf"\b(?:{any_of('list_start')})\s*:\s*\n"),
         list_word=re.compile(rf"\b(?:{any_of('list_word')})\b"),
     )
 
@@ -250,6 +253,7 @@ def find_cues(text: str, start: int, end: int) -> list[Cue]:
 
 def match_answer(text: str, start: int, end: int) -> tuple[Span, AnswerMeaning] | None:
     """The answer that a lower-case text[start:end] begins with, the longest there is."""
+    end = min(end, start + _LONGEST_ANSWER)
     first = _WORD.search(text, start, end)
     if first is None or text[start : first.start()].strip(" \t\n-*\u2022(\u00b7>\"'"):
         return None

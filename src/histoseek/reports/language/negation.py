@@ -8,6 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from histoseek.reports.language.answers import Answer, AnswerKind, find_answers
 from histoseek.reports.language.choices import Option, find_choices
@@ -57,20 +58,25 @@ _NOTHING_THERE = re.compile(r"(?:no|negative|free|uninvolved|without)\b")
 _INVERTED = re.compile(r"\s*(?::|(?:is|are|was|were)\b)")
 
 
+Spared = Literal["site", "diagnosis", "benign"]
+_SITES: frozenset[Spared] = frozenset({"site"})
+_SITES_AND_DIAGNOSES: frozenset[Spared] = frozenset({"site", "diagnosis"})
+_SITES_AND_BENIGN: frozenset[Spared] = frozenset({"site", "benign"})
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """A stretch of text that a cue reaches, and the status it gives to what is named there.
 
-    spares_sites: organs, procedures and margins keep theirs ("Lymph nodes: negative"); spares_diagnoses: so do
-    diagnoses ("The tumor is negative", "Tumor size: N/A").
+    spares: what keeps its own status: sites, that is organs, procedures and margins ("Lymph nodes: negative"),
+    diagnoses ("The tumor is negative", "Tumor size: N/A"), or the benign ones ("Reactive hyperplasia (0/1)").
     """
 
     start: int
     end: int
     status: Status
     cue: Span
-    spares_sites: bool = False
-    spares_diagnoses: bool = False
+    spares: frozenset[Spared] = frozenset()
 
 
 @lru_cache(maxsize=32)
@@ -94,13 +100,9 @@ class ScopeIndex:
         self._scopes = sorted(ranges, key=lambda scope: scope.start)
         self._longest = max((scope.end - scope.start for scope in self._scopes), default=0)
 
-    def find_status(self, place: Span, is_site: bool = False, is_diagnosis: bool = False) -> tuple[Status, Span | None]:
+    def find_status(self, place: Span, kinds: frozenset[Spared] = frozenset()) -> tuple[Status, Span | None]:
         """The status of what stands at a place, and the cue that decides it (None: affirmed)."""
-        reaching = [
-            scope
-            for scope in self.list_reaching(place)
-            if not (is_site and scope.spares_sites) and not (is_diagnosis and scope.spares_diagnoses)
-        ]
+        reaching = [scope for scope in self.list_reaching(place) if not scope.spares & kinds]
         for status in _PRECEDENCE:
             for scope in reaching:
                 if scope.status == status:
@@ -123,14 +125,16 @@ def _reach_answer(text: str, answer: Answer) -> Iterator[Scope]:
         if start == label.start:  # a first letter may have been taken for a list's ("H. pylori")
             start = max(text.rfind("\n", 0, start) + 1, start - 4)
         is_attribute = _asks_for_attribute(text, start, label.end)
-        is_site = status == Status.NEGATED and _SITE_WORDS.match(text, value.start) is not None
-        yield Scope(start, label.end, status, value, is_site, is_attribute)
+        spares = set[Spared]({"diagnosis"} if is_attribute else ())
+        if status == Status.NEGATED and _SITE_WORDS.match(text, value.start):
+            spares.add("site")
+        yield Scope(start, label.end, status, value, frozenset(spares))
     if answer.kind == AnswerKind.VALUE:
         first = next(iter(find_cues(text, value.start, value.end)), None)
         is_negative = first is not None and first.place.start == value.start and first.side == "before"
         if is_negative and _NOTHING_THERE.match(text, value.start) and _SPREAD.search(text, label.start, label.end):
             start = _find_backward_start(text, label.start, label.end)
-            yield Scope(start, label.end, Status.NEGATED, Span(value.start, value.start), True, True)
+            yield Scope(start, label.end, Status.NEGATED, Span(value.start, value.start), _SITES_AND_DIAGNOSES)
         for cue in find_cues(text, label.start, label.end):
             if cue.side == "about" or (cue.status == Status.HISTORICAL and cue.side == "before"):
                 yield Scope(value.start, value.end, cue.status, cue.place)
@@ -204,8 +208,10 @@ def _reach_cue(text: str, clause: Span, cue: Cue, before: Span, limit: int) -> I
     if cue.side in {"after", "between"} or (cue.side in {"turn", "site"} and stands_last):
         first = _find_backward_start(text, before.start, start)
         if status != Status.UNSTATED or stands_last:
-            is_site = cue.side == "site"
-            yield Scope(first, start, status, cue.place, is_site, is_site and _is_given(text, first, start))
+            spares: frozenset[Spared] = frozenset()
+            if cue.side == "site":
+                spares = _SITES_AND_DIAGNOSES if _is_given(text, first, start) else _SITES
+            yield Scope(first, start, status, cue.place, spares)
 
 
 def _reach_forward(text: str, start: int, limit: int, cue: Cue) -> Scope:
@@ -221,14 +227,14 @@ def _reach_counted(text: str, clause: Span, count: Span) -> Iterator[Scope]:
     among = reach.among.search(text, max(clause.start, count.start - 40), count.start)
     if among is not None:
         start = _find_backward_start(text, max(clause.start, count.start - _FARTHEST), among.start())
-        yield Scope(start, among.start(), Status.NEGATED, count, spares_sites=True)
+        yield Scope(start, among.start(), Status.NEGATED, count, _SITES_AND_BENIGN)
         return
     link = reach.link.search(text, count.end, min(clause.end, count.end + 120))
     if link is not None:
         end = _find_forward_end(text, link.end(), min(clause.end, link.end() + _FARTHEST), Status.NEGATED)
-        yield Scope(link.end(), end, Status.NEGATED, count, spares_sites=True)
+        yield Scope(link.end(), end, Status.NEGATED, count, spares=_SITES)
     elif text[: count.start].rstrip(" (").endswith(":"):
-        yield from _reach_phrase(text, clause, count)
+        yield from _reach_phrase(text, clause, count, _SITES_AND_BENIGN)
 
 
 def _scan_numbers(text: str, clause: Span, answered: Sequence[Span]) -> Iterator[Scope]:
@@ -236,22 +242,22 @@ def _scan_numbers(text: str, clause: Span, answered: Sequence[Span]) -> Iterator
     for match in _COUNT.finditer(text, clause.start, clause.end):
         count = Span(*match.span())
         scopes = [] if _is_answered(count, answered) else list(_reach_counted(text, clause, count))
-        yield from scopes or _reach_phrase(text, clause, count)
+        yield from scopes or _reach_phrase(text, clause, count, _SITES_AND_BENIGN)
     for match in _DATED.finditer(text, clause.start, clause.end):
         start = max(clause.start, match.start() - _FARTHEST)
         start = _find_backward_start(text, start, match.start())
         yield Scope(start, match.start(), Status.HISTORICAL, Span(*match.span()))
     for match in _FREE.finditer(text, clause.start, clause.end):
-        yield Scope(match.start(), match.start("free"), Status.NEGATED, Span(*match.span("free")), spares_sites=True)
+        yield Scope(match.start(), match.start("free"), Status.NEGATED, Span(*match.span("free")), spares=_SITES)
     for pattern in (_PERCENT, _SIGN):
         for match in pattern.finditer(text, clause.start, clause.end):
             yield from _reach_phrase(text, clause, Span(*match.span()))
             if pattern is _PERCENT and not re.compile(r"\s+of\b").match(text, match.end()):
                 end = _find_forward_end(text, match.end(), min(clause.end, match.end() + 60), Status.UNCERTAIN)
-                yield Scope(match.end(), end, Status.NEGATED, Span(*match.span()), spares_sites=True)
+                yield Scope(match.end(), end, Status.NEGATED, Span(*match.span()), spares=_SITES)
 
 
-def _reach_phrase(text: str, clause: Span, sign: Span) -> Iterator[Scope]:
+def _reach_phrase(text: str, clause: Span, sign: Span, spares: frozenset[Spared] = _SITES) -> Iterator[Scope]:
     """Back to where the phrase begins that a sign or count closes."""
     start = max(clause.start, sign.start - 80)
     before = text[start : sign.start].rstrip("( :=-")
@@ -259,7 +265,7 @@ def _reach_phrase(text: str, clause: Span, sign: Span) -> Iterator[Scope]:
     ends = [match.end() for match in _PHRASE_END.finditer(text, start, end)]
     ends += [match.end() for match in load_reach().backward.finditer(text, start, end)]
     start = max([start, *ends])
-    yield Scope(start, end, Status.NEGATED, sign, spares_sites=True)
+    yield Scope(start, end, Status.NEGATED, sign, spares)
 
 
 def _is_given(text: str, start: int, end: int) -> bool:
