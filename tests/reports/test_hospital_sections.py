@@ -46,6 +46,10 @@ def specimen_of(report: Sections, words: str) -> str | None:
         ("SPLEEN TISSUE CHECKLIST", "diagnosis"),
         ("M1kroskopischer Befund:", "microscopy"),
         ("Gross Description;", "gross"),
+        ("D I A G N O S I S", "diagnosis"),
+        ("Final Diagnosis \u2022 \u2022 \u2022", "diagnosis"),
+        ("Histooathological diagnosis", "diagnosis"),
+        ("Clinical History-,", "history"),
         ("inical History:", "history"),
         ("Clinical History as given by the surgeon:", "history"),
         ("DIAGNOSIS BASED ON GROSS AND MICROSCOPIC EXAMINATION:", "diagnosis"),
@@ -97,6 +101,12 @@ def test_a_diagnosis_without_any_heading() -> None:
     text = "Resected spleen with a malignant lymphoma and free margins."
     assert names(text) == ["diagnosis"]
     assert names("The clinic called about the parking lot.") == ["other"]
+
+
+def test_headings_behind_a_gap() -> None:
+    text = "DIAGNOSIS:\nLymphoma.\nFile under: Somewhere   GROSS DESCRIPTION\nA red mass.  Clinical History:  Fever."
+    assert section_of(text, "red mass") == "gross"
+    assert section_of(text, "Fever") == "history"
 
 
 def test_headings_broken_over_two_lines() -> None:

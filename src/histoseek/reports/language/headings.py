@@ -116,6 +116,8 @@ class Headings:
         as it is. Meant for what stands where headings stand, not for running text.
         """
         words = normalise_title(title).split()
+        if len(words) > 1 and all(len(word) == 1 for word in words):
+            return self._find_joined("".join(words))
         if not 0 < len(words) <= _MOST_MENDED_WORDS or " ".join(words) in self.administrative:
             return None
         if any(word in self.lookalikes for word in words):

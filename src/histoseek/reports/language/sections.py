@@ -26,6 +26,7 @@ _TITLED = re.compile(
 _INSIDE = re.compile(
     r"(?<=[.;:)!?])\s+(?P<title>[A-ZÄÖÜ][^.:;\n]{2,50}):|(?<=[\s_:])(?P<caps>[A-ZÄÖÜ][A-ZÄÖÜ&/ -]{3,60}):"
 )
+_BEHIND_GAP = re.compile(r"(?<=\S)\s{2,}(?P<title>[A-ZÄÖÜ][A-Za-zÄÖÜäöü]+(?: [A-Za-zÄÖÜäöü&]+){1,3})\s?(?::|$)")
 _LEADING = re.compile(
     r"\W*(?:(?P<caps>[A-ZÄÖÜ][A-ZÄÖÜ/& -]{3,40}?[A-ZÄÖÜ])(?=\s{2}|\.\s|\s?[(\"“]|\s[A-Z][a-z]|[a-z])"
     r"|(?P<title>[A-Z][a-z]+(?: (?:and |of )?[A-Z][a-z]+){1,3}?)(?=\s[a-z(#\"“]|\"|\s{2}|\s[A-Z]{2})"
@@ -34,8 +35,10 @@ _LEADING = re.compile(
 _UNFINISHED = re.compile(r"\b(?:see|the|of|per|and|in|with|for|to|by|on|please)\s*$", re.IGNORECASE)
 _FINISHED = re.compile(r"[.:;!?]\W*$")
 _ANCILLARY = re.compile(r"\b(?:FISH|PCR|IHC|hybridi[sz]ation|molecular|cytogenetic|flow|immuno\w*)\b", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
 _MARKED = re.compile(r"\s*(?:#+\s|\*\*|__|==)")
 _LONGEST_TITLE = 120
+_LONG_TITLE = 16
 _SHORT_TITLE_WORDS = 4
 _LONE_TITLES = ("DIAGNOSIS", "DIAGNOSES", "COMMENT", "ADDENDUM")
 _JOINED_WORDS = 2
@@ -295,6 +298,18 @@ def _find_line_headings(line: re.Match[str], words: Headings) -> Iterator[_Headi
     elif leading := _find_leading_heading(text, words):
         name, title, behind = leading
         yield _Heading(name, title, line.start(), line.start() + behind)
+    yield from _find_inner_headings(line, behind, words)
+
+
+def _find_inner_headings(line: re.Match[str], behind: int, words: Headings) -> Iterator[_Heading]:
+    """Headings behind a sentence, or behind a gap where a column or a page ended."""
+    text = line.group()
+    for match in _BEHIND_GAP.finditer(text, behind):
+        name = words.section_of.get(normalise_title(match["title"]))
+        if name and name != "other":
+            place = line.start() + match.start("title")
+            yield _Heading(name, match["title"], place, line.start() + match.end(), is_inside=True)
+            return
     for match in _INSIDE.finditer(text, behind):
         kind = "title" if match["title"] else "caps"
         inner = words.find_section(match[kind])
@@ -319,15 +334,18 @@ def _read_title(title: str, words: Headings, *, is_alone: bool = False) -> Secti
     name = words.find_section(title)
     if name == "diagnosis" and _ANCILLARY.search(title):
         return "ancillary"
-    if name or (is_alone and not (title.isupper() or _MARKED.match(title))):
+    is_plain = not (title.isupper() or _MARKED.match(title) or len(title) >= _LONG_TITLE)
+    if name or (is_alone and is_plain):
         return name
     return words.find_mended_section(title) if title.strip(" \t#*_=-.,'\"~^|<>\\/")[:1].isalnum() else None
 
 
 def _may_be_title(line: str) -> bool:
     """Whether a line without a colon looks like a heading: marked, in capitals, or one or two capitalised words."""
-    title = line.strip()
+    title = line.strip().rstrip("-,\u2022 ")
     if len(title) > _LONGEST_TITLE:
         return False
-    is_short = len(title.split()) <= _SHORT_TITLE_WORDS and title[:1].isupper() and not title.endswith((".", ",", ";"))
+    is_short = (
+        len(_WORD.findall(title)) <= _SHORT_TITLE_WORDS and title[:1].isupper() and not title.endswith((".", ";"))
+    )
     return bool(_MARKED.match(line)) or title.isupper() or is_short
