@@ -100,6 +100,9 @@ def test_a_diagnosis_behind_the_list_of_specimens() -> None:
 def test_a_diagnosis_without_any_heading() -> None:
     text = "Resected spleen with a malignant lymphoma and free margins."
     assert names(text) == ["diagnosis"]
+    form = "SPECIMEN: Spleen\nTUMOR SITE: hilum\nHISTOLOGIC TYPE: Large cell lymphoma\nGRADE: high"
+    assert section_of(form, "Large cell") == "diagnosis"
+    assert names("A fever without cause.\nHistory of lymphoma.") == ["other"]
     assert names("The clinic called about the parking lot.") == ["other"]
 
 

@@ -10,6 +10,10 @@ _LINE = re.compile(r"[^\n]+")
 _FIELD = re.compile(r"[^\w\n]{0,6}(?P<title>[^:\n]{2,50}?)\s{0,3}:(?P<value>[^\n]*)")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _NAMING = re.compile(r"(?P<line>[^:;\n]{3,160}[:;])")
+_EARLIER = re.compile(
+    r"\b(?:history|previous|prior|clinical|suspicion|suspected|rule out|r/o|pre-?op)\b", re.IGNORECASE
+)
+_FORM_ROW = re.compile(r"\W*(?:histolog\w*|tumou?r|final)\s(?:type|diagnosis|histology)\b[^:\n]{0,30}:", re.IGNORECASE)
 _LOOKAHEAD = 400
 _FEWEST_WORDS = 2
 
@@ -17,14 +21,18 @@ _FEWEST_WORDS = 2
 def find_unheaded_diagnosis(text: str, start: int, end: int, words: Headings, *, named: bool) -> int | None:
     """Where in text[start:end] a diagnosis begins, None if none does.
 
-    That is the first line, other than lines of administration, that says how a specimen was taken ("Prostate, needle
-    biopsy:"); with `named` False also one that itself states a diagnosis ("Resected colon with an adenocarcinoma").
+    That is the first line, other than lines of administration and what is known from before, that says how a specimen
+    was taken ("Prostate, needle biopsy:") or gives the type of a tumour in a form; with `named` False also one that itself states a diagnosis ("Resected colon with an adenocarcinoma").
     """
     for line in _LINE.finditer(text, start, end):
         if _is_administrative(line.group(), words):
             continue
         head = _NAMING.match(line.group().lstrip())
+        if _EARLIER.search(line.group()):
+            continue
         if head and words.names_specimen(head["line"]):
+            return line.start()
+        if _FORM_ROW.match(line.group()) and words.statements.search(line.group()):
             return line.start()
         if not named and _states_diagnosis(line.group(), text[line.end() : min(end, line.end() + _LOOKAHEAD)], words):
             return line.start()
