@@ -22,7 +22,8 @@ def find_unheaded_diagnosis(text: str, start: int, end: int, words: Headings, *,
     """Where in text[start:end] a diagnosis begins, None if none does.
 
     That is the first line, other than lines of administration and what is known from before, that says how a specimen
-    was taken ("Prostate, needle biopsy:") or gives the type of a tumour in a form; with `named` False also one that itself states a diagnosis ("Resected colon with an adenocarcinoma").
+    was taken ("Prostate, needle biopsy:") or gives the type of a tumour in a form; with `named` False also one that
+    itself states a diagnosis ("Resected colon with an adenocarcinoma").
     """
     for line in _LINE.finditer(text, start, end):
         if _is_administrative(line.group(), words):
