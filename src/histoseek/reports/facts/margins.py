@@ -41,18 +41,21 @@ _FREE = re.compile(
 _BOUND = rf"(?:the\s+)?{_SITE}(?=margin|edge|ink|resection|line)"
 _INVOLVED = re.compile(
     r"\b(?:is|are|was|were|be|being|margins?(?:\s?\(s\))?|focally)\s+(?:\w+\s+)?(?:involved|invaded|infiltrated)\b|"
-    r"\bpositive\b(?!\s+(?:for\s+)?(?:dysplasia|atypia|node|lymph))|\bnot\s+free\b|\binvolved\s+(?:by|with)\b|"
+    r"\bpositive\b(?!\s+(?:for\s+)?(?:dysplasia|atypia|node|lymph))|\bnot\s+free\b|(?P<by>\binvolved\s+(?:by|with)\b)|"
     rf"\b{_TUMOUR}\s+(?:cells\s+)?(?:(?:is|are|was|were)\s+)?(?:focally\s+)?(?:(?:present|seen|identified)\s+)?(?:at|on|in)\s+{_BOUND}|"
     r"\b(?:involves|involving|reach(?:es|ed|ing)|transects?|extends?\s+(?:up\s+)?(?:to|into)|extending\s+(?:to|into)|"
     r"(?:present|seen|identified)\s+(?:at|on|in)|contacts?|touch(?:es|ing))\s+"
     rf"{_BOUND}|\bincomplete(?:ly)?\s+excis\w+|\btransected\b|\bR\s?[12]\b|\binvolve(?:d|ment)\s*[?:]\s*(?:yes|present)\b|"
-    rf"\b(?:contains?|shows?|has|have|with)\s+(?:residual\s+|invasive\s+)?(?:\w+\s+)?{_TUMOUR}\b",
+    rf"(?P<holds>\b(?:contains?|shows?|has|have|with)\s+(?:residual\s+|invasive\s+)?(?:\w+\s+)?{_TUMOUR}\b)",
     re.IGNORECASE,
 )
 # A line of a block's key ("A5 - tumour at the inked margin") tells what was cut, not what was seen.
 _BLOCK_KEY = re.compile(
     r"\W*(?:(?:cassettes?|blocks?|slides?)\s+\S+|\d{1,2}[A-Z]{1,2}\s|(?:[A-Z]{1,3}\s?\d{0,2}|[A-Z]?\d{1,2}[A-Z]?)(?:\s?-\s?\w{1,3})?\s*[-:=\u2013])\s*\w",
     re.IGNORECASE,
+)
+_SECTIONING = re.compile(
+    r"\b(?:summary\s+of\s+sections|section\s+code|sections?\s+of\s+tumou?r|submitted|cassettes?)\b", re.IGNORECASE
 )
 _VERB = re.compile(
     r"\b(?:is|are|was|were|extends?|involve[sd]?|reaches|present|positive|negative|free)\b", re.IGNORECASE
@@ -87,8 +90,8 @@ _ANSWER_FREE = re.compile(
     re.IGNORECASE,
 )
 _ANSWER_INVOLVED = re.compile(
-    r"\A\W*(?:[A-Z]\.\s+)?(?:positive\b|involved|yes\b|(?:focal(?:ly)?\s+|residual\s+|recurrent\s+|invasive\s+|infiltrating\s+|poorly\s+|moderately\s+|well\s+|differentiated\s+|in)*"
-    r"(?:squamous\s+(?:cell\s+)?|urothelial\s+|ductal\s+|prostatic\s+|renal\s+cell\s+)?(?:adenocarcinoma|carcinoma|tumou?r\s+(?:present|identified))\b)",
+    r"\A\W*(?:[A-Z]\.\s+)?(?:positive\b|involved|yes\b|(?:focal(?:ly)?\s+|residual\s+|recurrent\s+|invasive\s+|infiltrating\s+|poorly\s+|moderately\s+|well\s+|differentiated\s+|in){0,6}"
+    r"(?:squamous\s+(?:cell\s+)?|urothelial\s+|ductal\s+|prostatic\s+|renal\s+cell\s+)?(?:adenocarcinoma|carcinoma|tumou?r\s+(?:present|identified))\b(?!\s+(?:\w+\s+){0,2}within\b))",
     re.IGNORECASE,
 )
 _FINAL = re.compile(
@@ -194,7 +197,7 @@ def _find_statuses(raw: str, places: Sequence[int]) -> list[MarginStatus]:
     involved = [
         match
         for match in _INVOLVED.finditer(raw)
-        if _is_linked(raw, match, places)
+        if _is_linked(raw, match, _choose_places(match, places))
         and not any(match.start() < other.end() and other.start() < match.end() for other in free)
         and not re.search(
             r"\b(?:no|not|without|nor|negative\s+for)\s+(?:\w+\s+){0,3}\Z",
@@ -202,6 +205,7 @@ def _find_statuses(raw: str, places: Sequence[int]) -> list[MarginStatus]:
             re.I,
         )
         and not _NO_INVASION.search(raw, max(0, match.start() - 45), match.end())
+        and not _SECTIONING.search(raw)
     ]
     if re.search(r"\bnot\s+free\b", raw, re.IGNORECASE):
         free = [match for match in free if match.group().lower() != "free"]
@@ -210,6 +214,11 @@ def _find_statuses(raw: str, places: Sequence[int]) -> list[MarginStatus]:
     if not found and not _UNSTATED.search(raw):
         found += [(match.start(), "close") for match in _CLOSE.finditer(raw) if _is_linked(raw, match, places)][:1]
     return [status for _, status in sorted(found)]
+
+
+def _choose_places(match: re.Match[str], places: Sequence[int]) -> Sequence[int]:
+    """The margins that a status can be of: "involved by" and "with carcinoma" follow theirs."""
+    return [place for place in places if place < match.start()] if match["by"] or match["holds"] else places
 
 
 def _is_linked(raw: str, match: re.Match[str], places: Sequence[int]) -> bool:
