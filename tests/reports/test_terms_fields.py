@@ -170,6 +170,11 @@ def test_numbered_and_named_grades(text: str, grades: list[tuple[str, str]]) -> 
         ("[ ] pT1: up to 2 cm\n[x] pT2: up to 4 cm\n[ ] pT3: larger\n", ["T2"]),
         ("No carcinoma. pT1 NX MX.\nNo lymphovascular invasion", ["T1", "NX", "MX"]),
         ("Residual tumour (R): R1", ["R1"]),
+        ("[ ] IIA T2a N0 M0\n[ ] IIB T2b N0 M0", []),
+        ("The status of distant sites cannot be assessed (MX)", ["MX"]),
+        ("No regional lymph node metastasis (N0)", ["N0"]),
+        ("LYMPH NODES (N):\n-NO METASTATIC CARCINOMA; nodes (No I/VII)", []),
+        ("NX MX", ["NX", "MX"]),
         ("T1-weighted; T2; due to no reason; T-cell; case T11-627548; PT 4", []),
     ],
 )

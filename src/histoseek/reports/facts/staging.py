@@ -16,7 +16,7 @@ _LETTERS: tuple[_Letter, ...] = (*TNM_AXES, "L", "V", "R", "G")
 
 # Scanners read the digits 1 and 0 as letters. Longer runs of digits ("T11-627548") are numbers of cases.
 _ONE = r"[1Il|i]"
-_NIL = r"(?:0|[oO](?=\s?M\s?[01xXoO])|[oO](?![A-Za-z]))"
+_NIL = r"(?:0|[oOQ](?=\s?M\s?[01xXoO])|[oOQ](?![A-Za-z]))"
 _LETTER = (
     r"(?:mic?(?![a-z])|[a-d][12]?(?![a-z])|[a-d](?=[nm][\dxo]|[lvr][0o])|[A-D](?![A-Za-z])|13(?!\d)|"
     r"\s[a-d](?=\s*(?:[:;,.()\n]|$)|\s+[yrpc]{0,2}\s?[NM]\s?[\dXxOo]))"
@@ -49,7 +49,12 @@ _STAGED = {
     "N": re.compile(r"(?:regional\s+(?:lymph\s+)?nodes?|\bN\s+(?:category|stage)|\(p?N\))[^.;\w]{0,30}\Z", re.I),
     "M": re.compile(r"(?:distant\s+metastas[ie]s|\bM\s+(?:category|stage)|\(p?M\))[^.;\w]{0,30}\Z", re.I),
 }
-_IN_BRACKETS = re.compile(r"(?:primary\s+tumou?r|classif|\bstag(?:e|ing))[^;]{0,160}\(\s?\Z", re.I)
+_IN_BRACKETS = {
+    "T": re.compile(r"(?:primary\s+tumou?r|classif|\bstag(?:e|ing))[^;]{0,160}[({]\s?\Z", re.I),
+    "N": re.compile(r"\bnodes?\b[^;]{0,160}[({]\s?\Z", re.I),
+    "M": re.compile(r"\bdistant\b[^;]{0,160}[({]\s?\Z", re.I),
+}
+_CLASSIFIED = re.compile(r"\bclassified\s+as\W{0,6}\Z", re.I)
 _NO_STAGE = re.compile(
     r"\s*[-,/]?\s*(?:[TN]?\d|weight|signal|hyper|hypo|flair|sequence|image|mri\b|vertebra|spine|level|block|section|"
     r"lymph|nodes?\b|of\s+\d)",
@@ -61,7 +66,8 @@ _RESIDUAL = re.compile(
     re.I,
 )
 _MARKED = re.compile(r"(?:\[\s?[xX\u2713]\s?\]|\([xX]\)|_+[xX]_*|[\u2611\u2612\u25a0]|^[xX])\s*\Z")
-_NO_WORD = re.compile(r"\s+(?!M)[A-Za-z]{3}|\s+[a-z]")
+_NO_WORD = re.compile(r"\s+(?!M\s?[01XxOoQ])(?:[A-Za-z]{2}|[a-z]|[IVX]{1,5}\s?/|\d)")
+_EMPTY_BOX = re.compile(r"\s*(?:[\[(]\s?[\])J]\s*)+")
 _FEWEST_OPTIONS = 3
 _STAGE = re.compile(
     r"\b(?P<figo>figo\s+)?stage\s*(?:group(?:ing)?)?\s*[:=?]?\s*"
@@ -197,14 +203,13 @@ def _has_basis(match: re.Match[str]) -> bool:
     return not gap.strip(":") or (basis == "p" and match[letter].isupper())
 
 
-def _begins_stage(chain: Sequence[re.Match[str]], axes: Sequence[_Letter]) -> bool:
-    """A T without p or c, in capitals, with an N behind it ("T2 N0", not "to no")."""
+def _begins_stage(chain: Sequence[re.Match[str]], axes: Sequence[str]) -> bool:
+    """A T without p or c, in capitals, with an N behind it ("T2 N0", not "to no"), or such an N with an M ("NX MX")."""
     return any(
-        first == "T"
-        and second == "N"
-        and before["T"] == "T"
-        and behind["N"] == "N"
-        and before["Tvalue"] not in {"o", "O"}
+        (first, second) in {("T", "N"), ("N", "M")}
+        and before[first] == first
+        and behind[second] == second
+        and before[f"{first}value"] not in {"o", "O"}
         for before, behind, first, second in zip(chain, chain[1:], axes, axes[1:], strict=False)
     )
 
@@ -214,7 +219,9 @@ def _is_staged(text: str, match: re.Match[str], axis: str) -> bool:
     if match[axis].islower() or match["mod"] or _NO_STAGE.match(text, match.end()):
         return False
     before = text[max(0, match.start() - 200) : match.start()]
-    return bool(_STAGED[axis].search(before[-80:]) or (axis == "T" and _IN_BRACKETS.search(before)))
+    return any(pattern.search(before) for pattern in (_IN_BRACKETS[axis], _CLASSIFIED)) or bool(
+        _STAGED[axis].search(before[-80:])
+    )
 
 
 def _is_word(text: str, match: re.Match[str]) -> bool:
@@ -227,11 +234,14 @@ def _is_word(text: str, match: re.Match[str]) -> bool:
         return text[match.end() : match.end() + 1] == ")"
     if match["T"]:
         return match["T"] == "t" and match["Tvalue"] == "a"
-    return match.group().strip() == "No" and _NO_WORD.match(text, match.end()) is not None
+    return match.group().strip() in {"No", "NO"} and _NO_WORD.match(text, match.end()) is not None
 
 
 def _is_option(text: str, match: re.Match[str], axis: str) -> bool:
     """Whether a category is one of a form's options that is not marked: three or more in lines one after the other."""
+    line_start = text.rfind("\n", 0, match.start()) + 1
+    if _EMPTY_BOX.match(text, line_start, match.start()):
+        return True
     if text[match.end() : match.end() + 2].lstrip()[:1] not in {":", ";", "="}:
         return False
     around = text[max(0, match.start() - 600) : match.end() + 600]
@@ -239,7 +249,6 @@ def _is_option(text: str, match: re.Match[str], axis: str) -> bool:
         other.group(1).lower()
         for other in re.finditer(rf"(?m)^\W{{0,8}}[xX_]{{0,3}}\W{{0,4}}p?{axis}\s?(\w{{1,3}})\s?[:;=]", around)
     }
-    line_start = text.rfind("\n", 0, match.start()) + 1
     return len(values) >= _FEWEST_OPTIONS and not _MARKED.search(text, line_start, match.start())
 
 
@@ -260,7 +269,7 @@ def _read_value(raw: str) -> str:
     value = re.sub(r"\s", "", raw)
     if value.lower() in {"is", "a"}:
         return value.lower()
-    first = {"i": "1", "l": "1", "|": "1", "o": "0", "x": "X"}.get(value[0].lower(), value[0])
+    first = {"i": "1", "l": "1", "|": "1", "o": "0", "q": "0", "x": "X"}.get(value[0].lower(), value[0])
     return first + ("b" if value[1:] == "13" else "mi" if value[1:].lower() == "mic" else value[1:].lower())
 
 

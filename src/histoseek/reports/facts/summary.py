@@ -118,10 +118,14 @@ def _format_range(low: float, high: float) -> str:
 
 
 def _list_categories(report: StructuredReport, axis: str) -> tuple[str, ...]:
-    """The categories of an axis; what was thought before the operation counts only where nothing else is stated."""
+    """The categories of an axis; what was thought before the operation counts only where nothing else is stated.
+
+    A distant metastasis that is known or ruled out makes "MX" void: that it cannot be seen in these specimens.
+    """
     categories = _select([category for category in report.tnm if category.axis == axis], report.sections)
     pathological = [category for category in categories if category.basis != "c"]
-    return tuple(dict.fromkeys(category.value for category in pathological or categories))
+    values = tuple(dict.fromkeys(category.value for category in pathological or categories))
+    return tuple(value for value in values if value != "X") or values if axis == "M" else values
 
 
 def _summarise_margins(report: StructuredReport) -> tuple[str, str]:
