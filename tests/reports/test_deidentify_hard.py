@@ -6,6 +6,7 @@ import pytest
 
 from histoseek.reports.privacy.deidentify import deidentify
 
+from .foreign_prose import PROSE
 from .hard_identifiers import HardCase, Outcome, judge, list_alarms, load_cases
 
 
@@ -82,3 +83,8 @@ def test_names_below_labels_genitives_and_torn_ids(text: str, clean: str) -> Non
 def test_names_of_thin_letters_are_no_bar_codes(name: str) -> None:
     assert deidentify(f"Patient: {name}\nSurgeon: Dr. {name}").text == "Patient: [NAME]\nSurgeon: Dr. [NAME]"
     assert deidentify("IIIl1I 1IIII11I III111 11111111").text == "IIIl1I 1IIII11I III111 11111111"
+
+
+@pytest.mark.parametrize("language", sorted(PROSE))
+def test_prose_of_other_languages_is_left_alone(language: str) -> None:
+    assert deidentify(PROSE[language]).text == PROSE[language]

@@ -66,9 +66,9 @@ _PARTIAL = re.compile(
 # Labels that are a letter or a small word stand before blocks and counts too ("D 12-13", "on 3-4 levels").
 _SHORT_LABELS = frozenset(("b", "d", "t", "on", "since", "le", "el", "il", "am", "vom", "du", "del", "em", "den", "in"))
 _SHORT_PARTIAL = re.compile(
-    r"(?:[ ]?[:|=][ ]?|[ ])(\d{1,2}[/.]\d{1,2}\.?)"
-    r"(?![\w/+-]|\.?\d|\s?(?:(?:mm|cm|x)\b|%)|[ ](?:of|levels?|slides?|cores?|nodes?|lymph|parts?|der|des)\b"
-    r"|[ ][A-ZÄÖÜ][a-zäöü]{3,})"
+    r"(?:[ ]?[:|=][ ]?|[ ])(\d{1,2}[/.]\d{1,2}\.?)(?![\w/+-]|\.?\d)"
+    r"(?=\s{0,3}(?:[,;:)\n]|\.?$|\.\s)|[ ](?:at|um|à|a las|alle|kl|"
+    r"klo|om|and|und|et|y|e|en|och|og|the|he|she|we|for|with|by|was|were|wurden?|erfolgte)\b)"
 )
 _BIRTH_YEAR = re.compile(rf"[\s:.|=]{{1,6}}(?:in\s|im\sJahr\s|en\s)?({_YEAR})(?![\w/.-]\d|\d)")
 _BIRTH_LABELS = frozenset(
