@@ -83,6 +83,13 @@ class NameReader:
             return False
         return self.is_proper(token) and bool(_VOWEL.search(token.plain)) and not looks_medical(token.plain)
 
+    def _is_run_together(self, token: NameToken) -> bool:
+        """Whether a scan has joined words of reports ("PrintedPage", "Diagnosis'OT")."""
+        parts = _CAMEL.findall(token.word) if not token.is_all_caps else []
+        if len(parts) > 1 and all(looks_medical(part.lower()) or _is_common(part.lower()) for part in parts):
+            return True
+        return any(len(part) > 4 and _is_common(part) for part in token.plain.split("'")[:-1])
+
     def is_common(self, token: NameToken) -> bool:
         """Whether a word is an ordinary one or one of medicine."""
         return _is_common(token.plain)
