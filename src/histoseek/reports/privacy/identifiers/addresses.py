@@ -28,6 +28,7 @@ _SHAPES = (
     (
         "street road avenue boulevard terrace parkway crescent gardens parade",
         re.compile(
+            r"(?:(?<!\w)(?:Suite|Level|Unit|Flat|Shop|Apartment|Apt)\.?[ ]\d{1,4}[A-Z]?,?[ ])?"
             rf"(?<![\w.,/-])\d{{1,4}}[A-Z]?[ ](?:{CAP}[ ]){{1,3}}"
             r"(?:Street|Road|Avenue|Boulevard|Terrace|Parkway|Crescent|Gardens|Parade)\b"
         ),
@@ -113,6 +114,7 @@ _SHAPES = (
             r"(?=[,.\n]|$)"
         ),
     ),
+    ("eircode", re.compile(r"(?i:(?<=eircode )|(?<=eircode: ))[A-Z]\d[\dW][ ]?[0-9A-Z]{4}(?!\w)")),
     (
         "^",
         re.compile(r"(?<=\^)\d{5}(?:-\d{4})?(?=[\^|]|$)"),

@@ -36,7 +36,7 @@ _AFTER_LABEL = re.compile(
     r"(?:[ ]?n[r°ºo]?\.)?[ :.|#=(]{0,6}(-?\(?\+?\d(?:[ ()./-]{0,3}\d){3,19}|(?<=\s)\d{4,6})"
     r"(?!\w|[.,]\d|[ ]?(?:per|mm|cm|cells?|/)\b)"
 )
-_BARE = re.compile(r"[ ](?:\d{3,5})(?!\d|[ -]\d)")
+_BARE = re.compile(r"[ ](?:\d{3,5})(?![.,;)\n]|$|\d|[ -]\d)")
 """A short number without a colon, which "cell" and "portable" as words may stand before."""
 _EVERYDAY = frozenset(map(fold, list_phrases("labels", "everyday"))) | {"cell", "portable", "call", "mobile", "interno"}
 
@@ -59,5 +59,5 @@ def find_labelled_phone(text: str, tokens: list[NameToken], label: Label) -> Ite
     """The number after "Tel:", "Fax" and the like, four digits or more."""
     start = tokens[label.end - 1].end
     match = _AFTER_LABEL.match(text, start)
-    if match and not (fold(label.phrase) in _EVERYDAY and _BARE.fullmatch(text, start, match.end())):
+    if match and not (fold(label.phrase) in _EVERYDAY and _BARE.match(text, start)):
         yield Identifier(match.start(1), match.end(1), IdentifierKind.PHONE)

@@ -33,6 +33,7 @@ _AFTER_DATE = re.compile(
     r"([a-z]{2,3}(?:[/:][a-z]{2,3})?|[A-Z]{2,3}(?:[/:][A-Za-z]{2,3})?)(?=[ ]*$)",
     re.MULTILINE,
 )
+_ANSWERS = frozenset(("no", "na", "nd", "wt", "ml", "mm", "cm", "dl", "mg", "ug", "kg", "pr", "er", "ck", "cd"))
 _NO_PAIRS = frozenset(("n/a", "s/p", "h/o", "w/o", "y/o", "c/w", "r/o"))
 _LETTERS = re.compile(r"[^\W\d_]+")
 
@@ -64,7 +65,8 @@ def _is_of_persons(match: re.Match[str]) -> bool:
     parts = _list_parts(match)
     if ":" in match.group(1) and len(parts) > 1 and match.group(1).islower() and max(map(len, parts)) == 2:
         return True
-    return not all(map(_is_word, parts)) and not (len(parts) > 1 and _is_word(parts[-1]))
+    is_answer = len(parts) > 1 and (parts[-1] in _ANSWERS or (len(parts[-1]) > 2 and _is_word(parts[-1])))
+    return not all(map(_is_word, parts)) and not is_answer
 
 
 def _list_parts(match: re.Match[str]) -> list[str]:

@@ -32,16 +32,21 @@ class _Phrase:
 
 
 def find_labels(tokens: list[NameToken]) -> Iterator[Label]:
-    """The labels of a text, the longest at each place; a phrase that announces several kinds comes once for each."""
+    """The labels of a text, the longest at each place; a phrase that announces several kinds comes once for each.
+
+    One that starts inside another counts where it ends behind it ("Nº historia" and "historia clínica").
+    """
     phrases = _load_phrases()
     keys = [_make_key(token) for token in tokens]
-    start = 0
-    while start < len(tokens):
-        longest_phrases = _select_longest(phrases.get(keys[start], ()), keys, start)
-        yield from (Label(phrase.kind, phrase.phrase, start, start + len(phrase.words)) for phrase in longest_phrases)
-        if not longest_phrases:
+    reached = 0
+    for start, key in enumerate(keys):
+        longest_phrases = _select_longest(phrases.get(key, ()), keys, start)
+        end = start + len(longest_phrases[0].words) if longest_phrases else start
+        if end > reached:
+            yield from (Label(phrase.kind, phrase.phrase, start, end) for phrase in longest_phrases)
+            reached = end
+        elif not longest_phrases and start >= reached:
             yield from _find_broken(phrases, tokens, keys, start)
-        start += len(longest_phrases[0].words) if longest_phrases else 1
 
 
 def _make_key(token: NameToken) -> str:

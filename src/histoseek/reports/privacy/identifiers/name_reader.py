@@ -12,6 +12,7 @@ from histoseek.reports.privacy.identifiers.name_tokens import NameToken, find_ga
 
 _LONGEST = 8
 _JOINS = re.compile(r"\.?[ ]?['\u2019]?|\.-|\^{1,2}|-")
+_ARTICLE = re.compile(r"[dl]['\u2019][A-ZÀ-Þ]")
 _VOWEL = re.compile(r"[aeiouyæøœþð]")
 _CAMEL = re.compile(r"[A-ZÀ-Þ][a-zß-ÿ]+")
 _COMMA = re.compile(r"[ ]?\.?,[ ]{0,3}")
@@ -60,6 +61,8 @@ class NameReader:
 
     def is_name_like(self, token: NameToken) -> bool:
         """Whether a capitalised word may be a name: listed, or neither an ordinary word nor one of medicine."""
+        if _ARTICLE.match(token.word):
+            return not looks_medical(token.plain[2:])
         if not token.word[0].isupper() or len(token.word) < 2 or not token.is_capitalised or self.is_degree(token):
             return False
         return _is_listed(token.plain) or not _is_common(token.plain)
@@ -76,10 +79,7 @@ class NameReader:
 
     def is_certain(self, token: NameToken) -> bool:
         """Whether a word is proper, has a vowel, and does not even look like one of reports, misread ones included."""
-        parts = _CAMEL.findall(token.word) if not token.is_all_caps else []
-        if len(parts) > 1 and all(
-            looks_medical(part.lower()) or self.words.is_ordinary(part.lower()) for part in parts
-        ):
+        if self._is_run_together(token):
             return False
         return self.is_proper(token) and bool(_VOWEL.search(token.plain)) and not looks_medical(token.plain)
 

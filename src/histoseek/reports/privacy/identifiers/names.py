@@ -151,6 +151,8 @@ def _is_title(reader: NameReader, label: Label) -> bool:
     if label.phrase.rstrip(".") in _PLAIN_TITLES or label.end - label.first > 1:
         return True
     end = reader.read_name(label.end, comma=False)
+    if label.phrase == "d":
+        return end - label.end > 1 and all(map(reader.is_certain, reader.tokens[label.end : end]))
     return (
         end > label.end
         and reader.is_certain(following)
@@ -320,7 +322,7 @@ def _find_in_cells(reader: NameReader) -> Iterator[tuple[int, int]]:
                 continue
             end = reader.read_name(first, comma=True)
             proper = [word for word in reader.tokens[first:end] if reader.is_name_like(word)]
-            is_certain = any(reader.is_certain(word) for word in proper)
+            is_certain = all(reader.is_certain(word) or reader.words.is_listed(word.plain) for word in proper)
             if len(proper) >= 2 and is_certain and reader.tokens[end - 1].end >= match.end() - 3:
                 yield first, end
 
