@@ -221,14 +221,8 @@ def ask_wsibench(data: Path, part: Part) -> Source:
 
 
 def ask_tcga(data: Path, part: Part, reports: int, queries: int) -> Iterator[Source]:
-    """Reports of patients that have captions as well, so that both sources ask the same texts."""
-    with gzip.open(data / "tcga_reports.jsonl.gz", "rt") as file:
-        rows = [json.loads(line) for line in file]
-    captions: dict[str, list[str]] = defaultdict(list)
-    for row in json.loads((data / "pathgen_sample_captions.json").read_text()):
-        captions[row["wsi_id"][:12]].append(row["caption"])
-    rows = [row for row in rows if part_of(row["patient_id"]) == part and row["patient_id"] in captions]
-    rows = random.Random(0).sample(rows, min(reports, len(rows)))
+    """A text for others of its histology, and captions for the same texts."""
+    rows, captions = read_tcga(data, part, reports), read_captions(data)
     texts = {f"t{i}": row["text"] for i, row in enumerate(rows)}
     patients = {f"t{i}": row["patient_id"] for i, row in enumerate(rows)}
     classes = {f"t{i}": name_histology(row["cohort"], row["histology"]) for i, row in enumerate(rows)}
@@ -242,6 +236,23 @@ def ask_tcga(data: Path, part: Part, reports: int, queries: int) -> Iterator[Sou
     yield Source("captions, own report", part, texts, own)
     organ = [Asked(text, False, organs[cohorts[patient]], frozenset(), patient) for patient, text in asked]
     yield Source("captions, own organ", part, texts, organ)
+
+
+def read_tcga(data: Path, part: Part, reports: int) -> list[dict[str, str]]:
+    """Some reports of patients that have captions as well."""
+    with gzip.open(data / "tcga_reports.jsonl.gz", "rt") as file:
+        rows = [json.loads(line) for line in file]
+    captions = read_captions(data)
+    rows = [row for row in rows if part_of(row["patient_id"]) == part and row["patient_id"] in captions]
+    return random.Random(0).sample(rows, min(reports, len(rows)))
+
+
+def read_captions(data: Path) -> dict[str, list[str]]:
+    """The captions of each patient's slides."""
+    captions: dict[str, list[str]] = defaultdict(list)
+    for row in json.loads((data / "pathgen_sample_captions.json").read_text()):
+        captions[row["wsi_id"][:12]].append(row["caption"])
+    return captions
 
 
 def name_histology(cohort: str, histology: str) -> str | None:

@@ -36,8 +36,9 @@ from histoseek.evaluation.significance import bootstrap
 from histoseek.reports.index.weighting import WORDS_ONLY, Weighting, weigh_tokens
 from histoseek.reports.language.sentences import split_sentences
 from histoseek.search.encode.text import ParsedText
-from histoseek.search.retrieve.channels import VECTORS_BESIDE_WORDS, Channel
+from histoseek.search.retrieve.channels import LOOKED_INTO, Channel, count_missing_words, find_vector_share
 from histoseek.search.retrieve.rank_fusion import reciprocal_rank_fusion
+from histoseek.search.retrieve.text import LONG
 
 DEPTH = 10
 LOOKED_AT = 1000
@@ -139,6 +140,11 @@ class Corpus:
         return table
 
     @cached_property
+    def tokens(self) -> dict[str, frozenset[str]]:
+        rows = self.table.to_arrow().select(["slide_id", "report_tokens"]).to_pylist()
+        return {row["slide_id"]: frozenset(row["report_tokens"].split()) for row in rows}
+
+    @cached_property
     def vectors(self) -> Any:
         return self.encoder.encode(list(self.texts.values()))
 
@@ -183,8 +189,12 @@ class Corpus:
         where = None if is_report else _parsed(text, self.table)[1]
         rows = self.table.search().where(where or "true").select(["slide_id"]).limit(None).to_arrow()
         among = frozenset(rows["slide_id"].to_pylist())
-        dense = replace(self.dense(text, in_windows=True, among=among), weight=VECTORS_BESIDE_WORDS)
-        return [dense, self.analysed(text, weighting or Weighting(), where)]
+        words = self.analysed(text, weighting or Weighting(), where)
+        best = [self.tokens[key] for key in words.slide_ids[:LOOKED_INTO]]
+        missing = count_missing_words(weigh_tokens(text, weighting or Weighting()), best)
+        share = find_vector_share(missing, len(text) > LONG * CONTEXT_TOKENS)
+        dense = replace(self.dense(text, in_windows=True, among=among), weight=share)
+        return [dense, replace(words, weight=1 - share)]
 
 
 class NoColumns:

@@ -23,6 +23,13 @@ from histoseek.errors import ConfigurationError, InputError, UnknownSlide
 from histoseek.reports.index.analyser import list_tokens
 from histoseek.reports.index.weighting import Weighting, weigh_tokens
 from histoseek.search.queries import ArchivedReport, ArchivedSlide, Composed, ReportFile
+from histoseek.search.retrieve.channels import (
+    BALANCE,
+    MOST_OF_LONG,
+    REPORTS_WEIGHT,
+    count_missing_words,
+    find_vector_share,
+)
 
 _SECTIONS = (
     "fibrous tissue with sparse lymphocytes and a few dilated vessels",
@@ -389,3 +396,24 @@ def test_an_older_analyser_is_told(archive: Archive, monkeypatch: pytest.MonkeyP
     assert not any("older version" in warning for warning in archive.search(text="carcinoma").warnings)
     monkeypatch.setattr("histoseek.search.encode.text.make_analyser_mark", lambda: "newer")
     assert any("histoseek upgrade" in warning for warning in archive.search(text="carcinoma").warnings)
+
+
+def test_vectors_count_the_more_the_more_words_no_report_has(archive: Archive) -> None:
+    described = (
+        "The picture conveys crowded glandular outlines whose lining displays enlarged vesicular nuclei, "
+        "coarse chromatin, frequent division figures and a desmoplastic background, "
+        "an appearance that points towards malignancy"
+    )
+    shares = []
+    for query in ("invasive ductal carcinoma", described):
+        weights = {way.name: way.weight for one in archive.search(text=query, k=20) for way in one.channels}
+        shares.append(weights["report vectors"] / (weights["report vectors"] + weights["report words"]))
+        assert weights["report vectors"] + weights["report words"] == pytest.approx(REPORTS_WEIGHT)
+    assert shares[0] < 0.1 and shares[1] > 0.9
+    assert find_vector_share(BALANCE, False) == 0.5 and find_vector_share(100, True) == MOST_OF_LONG
+
+
+def test_words_are_missing_where_no_report_has_them() -> None:
+    query = {"a": 1.0, "b": 1.0, "not~c": 1.0, "maybe~a": 0.4, "diagnosis:d": 1.0}
+    assert count_missing_words(query, [{"a"}, {"a", "not~c", "e"}]) == 1
+    assert count_missing_words(query, []) == 3

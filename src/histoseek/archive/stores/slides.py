@@ -154,6 +154,11 @@ class SlideTable:
         pairs = zip(rows["slide_id"].to_pylist(), rows["report_facts"].to_pylist(), strict=True)
         return {slide_id: stated for slide_id, stated in pairs if stated}
 
+    def list_report_tokens(self, slide_ids: Sequence[str]) -> list[frozenset[str]]:
+        """The tokens of the reports of some slides, in no order."""
+        rows = self.columns(["report_tokens"], one_of("slide_id", slide_ids)) if slide_ids else None
+        return [frozenset(tokens.split()) for tokens in rows["report_tokens"].to_pylist()] if rows else []
+
     def like_words(self, token: str, count: int) -> list[str]:
         """A few reports with a word that is spelled almost like a token."""
         if not self.capabilities.spelling:

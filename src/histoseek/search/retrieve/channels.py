@@ -12,7 +12,9 @@ from histoseek.archive.filters.expression import HAS_REPORT, Expression, all_of
 from histoseek.archive.space.language import Language
 from histoseek.archive.stores.base import VectorColumn
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.reports.index.analyser import WORD_PREFIX
 from histoseek.reports.index.statements import Statement
+from histoseek.reports.language.negation import Status
 from histoseek.search.results import ChannelName
 
 Vector = NDArray[np.float32]
@@ -20,8 +22,20 @@ Vector = NDArray[np.float32]
 READ_IN_WINDOWS = 256
 """Reports nearest to a text of which long ones are also compared window by window."""
 
-VECTORS_BESIDE_WORDS = 1 / 3
-"""How much report vectors count beside report words: from a tenth to a half, little changes (benchmarks/reports.py)."""
+LOOKED_INTO = 10
+"""The best reports by words in which the query's words are looked for."""
+
+REPORTS_WEIGHT = 4 / 3
+"""What report vectors and report words weigh together, beside the space that slides and texts share."""
+
+BALANCE = 8
+"""How many of a query's words the best report lacks when vectors and words count the same ..."""
+
+PER_WORD = 1.5
+"""... and how many times more vectors count beside words for each further one (benchmarks/report_sources.py)."""
+
+MOST_OF_LONG = 3 / 4
+"""The most that vectors count for of a text that its encoder reads in windows, whose mean says less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +73,27 @@ def share_weight(channels: Sequence[Channel], weight: float) -> list[Channel]:
     return [replace(channel, weight=weight * channel.weight / whole) for channel in channels]
 
 
+def find_vector_share(missing_words: int, is_long: bool) -> float:
+    """How much report vectors count for, 0 to 1, the rest being for report words.
+
+    missing_words: of the query, in the report that has most of them. What a report has word by word is looked up; what
+    none has that way is compared by meaning.
+    """
+    share = 1 / (1 + PER_WORD ** (BALANCE - missing_words))
+    return min(share, MOST_OF_LONG) if is_long else share
+
+
+def count_missing_words(query: Mapping[str, float], reports: Collection[Collection[str]]) -> int:
+    """How many words of a query's tokens are missing in that of some reports, each as tokens, that has most of them."""
+    words = {token for token, weight in query.items() if weight >= 1 and ":" not in token and _is_spoken(token)}
+    return min((len(words.difference(tokens)) for tokens in reports), default=len(words))
+
+
+def _is_spoken(token: str) -> bool:
+    """Whether a query speaks of a word so, rather than settling for it where a report only suspects it."""
+    return not token.startswith((WORD_PREFIX[Status.UNCERTAIN], WORD_PREFIX[Status.HISTORICAL]))
+
+
 @dataclass(frozen=True, slots=True)
 class Retriever:
     """Opens channels in a store as it stood when the search began.
@@ -71,24 +106,32 @@ class Retriever:
     where: Expression | None
     count: int
 
-    def slides_by_text(self, tokens: Mapping[str, float], vector: Vector | None) -> list[Channel]:
+    def slides_by_text(
+        self, tokens: Mapping[str, float], vector: Vector | None, is_long: bool = False
+    ) -> list[Channel]:
         """text -> slides: through the shared space where there is one, and through the slides' reports.
 
-        tokens: the text's, with their weights; vector: the text's, float32 [T], None where the archive has none.
+        tokens: the text's, with their weights; vector: the text's, float32 [T], None where the archive has none;
+        is_long: whether it is the mean of several windows.
         """
         alignment = self.language.alignment
         if alignment is None or vector is None:
-            return self.reports_by_text(tokens, vector)
+            return self.reports_by_text(tokens, vector, is_long)
         shared = self._nearest("shared space", alignment.texts(vector[None])[0], "shared_vector")
-        return [shared, *self.reports_by_text(tokens, vector)]
+        return [shared, *self.reports_by_text(tokens, vector, is_long)]
 
-    def reports_by_text(self, tokens: Mapping[str, float], vector: Vector | None) -> list[Channel]:
-        """text -> reports: by their vectors and by their words; tokens and vector as above."""
+    def reports_by_text(
+        self, tokens: Mapping[str, float], vector: Vector | None, is_long: bool = False
+    ) -> list[Channel]:
+        """text -> reports: by their vectors and by their words; tokens, vector and is_long as above."""
         channels = [] if vector is None else [self._nearest_in_windows(vector)]
         hits = self.store.text(tokens, self.count, self.where)
-        if hits and channels:
-            channels = [replace(channels[0], weight=VECTORS_BESIDE_WORDS)]
         words = Channel("report words", tuple(hit.slide_id for hit in hits), tuple(hit.score for hit in hits))
+        if hits and channels:
+            looked_into = self.store.list_report_tokens(words.slide_ids[:LOOKED_INTO])
+            share = find_vector_share(count_missing_words(tokens, looked_into), is_long)
+            channels = [replace(channels[0], weight=REPORTS_WEIGHT * share)]
+            words = replace(words, weight=REPORTS_WEIGHT * (1 - share))
         return [channel for channel in (*channels, words) if channel.slide_ids]
 
     def reports_by_slide(self, global_vector: Vector) -> list[Channel]:

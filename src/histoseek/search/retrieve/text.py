@@ -25,6 +25,9 @@ from histoseek.search.retrieve.channels import Channel, Retriever, Vector, share
 from histoseek.search.retrieve.retrieval import QueryText, Retrieval
 from histoseek.search.scope.exclusion import SearchScope, require_words
 
+LONG = 6
+"""Characters for each token that a text encoder reads at once: of longer texts it sees more than two windows."""
+
 MOST_ENCODED = 8192
 """Characters of a text that its vector is made of: about two seconds on two processor cores, and most whole reports."""
 
@@ -78,9 +81,10 @@ def open_channels(
 ) -> list[Channel]:
     """The channels from a text to what is wanted."""
     retrieve = retriever.slides_by_text if options.to == "slides" else retriever.reports_by_text
+    is_long = vector is not None and len(text.text) > LONG * retriever.language.encoder.card.context_tokens
     if text.conditions_alone and vector is None:
         return [retriever.list_reports()]
-    return retriever.lower_contradicting(retrieve(text.tokens, vector), text.statements)
+    return retriever.lower_contradicting(retrieve(text.tokens, vector, is_long), text.statements)
 
 
 def text_warnings(archive: ArchiveFolder, without_report: int, options: SearchOptions) -> tuple[str, ...]:
