@@ -30,7 +30,7 @@ _VESSELS = (
     r"(?:blood\s+vessels?|lymph(?:atic)?\s*(?:vessels?|spaces?|channels?)|lymphatics|vascular\s+(?:spaces?|channels?|lumen)|"
     r"lymphovascular\s+(?:spaces?|channels?)|vessels)"
 )
-_NERVES = r"(?:nerves|nerve\s+(?:fib\w+|bundles?|sheaths?|trunks?|stems?))"
+_NERVES = r"(?:nerves|perineural\s+(?:sheaths?|spaces?)|nerve\s+(?:fib\w+|bundles?|sheaths?|trunks?|stems?))"
 _REACHES = r"\b(?:invad\w+|infiltrat\w+|involv\w+|permeat\w+|surround\w+)\b[^.;:]{0,45}?\b"
 _GROWTH = re.compile(
     rf"{_REACHES}(?:(?P<vessels>{_VESSELS})(?:\s+(?:or|and)\s+(?P<also>{_NERVES}))?|(?P<nerves>{_NERVES}))\b|"
@@ -50,15 +50,18 @@ _LABELS = (
     ),
 )
 _INVASION_LABEL = re.compile(
-    r"\b(?:invasion|permeation|involvement|infiltration)\b|\A\W*\w+(?:\s*/\s*\w+)?(?:\s*\([^()]*\))?\W*\Z", re.I
+    r"\b(?:invasion|permeation|involvement|infiltration|extension|spread)\b|\A\W*\w+(?:\s*/\s*\w+)?(?:\s*\([^()]*\))?\W*\Z",
+    re.I,
 )
 _OTHER_LABEL = re.compile(
     r"\b(?:nodes?|renal\s+vein|vena|portal|margins?|muscle|capsule|capsular|thrombus|number|extent|supply|pattern|malformation|metasta\w*)\b",
     re.IGNORECASE,
 )
-_VALUE_NO = re.compile(r"\s*(?:not|no|none|absent|negative|uninvolved|free)\b", re.IGNORECASE)
+_VALUE_NO = re.compile(
+    r"\s*(?:(?:is|are|was|were)\s+)?(?:not|no|none|absent|negative|uninvolved|free)\b", re.IGNORECASE
+)
 _VALUE_YES = re.compile(
-    r"\s*(?:present|positive|identified|yes|seen|extensive|focal\w*|multifocal|involved|microscopic|macroscopic|rare)\b",
+    r"\s*(?:(?:is|are|was|were)\s+)?(?:present|positive|identified|yes|seen|extensive|focal\w*|multifocal|involved|microscopic|macroscopic|rare)\b",
     re.I,
 )
 _SHARE = re.compile(r"\s*[<>~]?\s*(\d{1,3}(?:\.\d)?)\s?%")
@@ -141,9 +144,9 @@ def _read_answers(text: str) -> Iterator[tuple[str, FindingState | None, Span]]:
         label = text[answer.label.start : answer.label.end]
         concept_id = next((concept_id for pattern, concept_id in _LABELS if pattern.search(label)), "")
         is_named = concept_id == _NECROSIS or (_INVASION_LABEL.search(label) and not _OTHER_LABEL.search(label))
-        if concept_id and is_named:
-            end = max(answer.value.end, answer.label.end)
-            yield concept_id, _parse_answer(text, answer), Span(answer.label.start, end)
+        state = _parse_answer(text, answer)
+        if concept_id and is_named and (state or answer.kind == AnswerKind.UNSTATED):
+            yield concept_id, state, Span(answer.label.start, max(answer.value.end, answer.label.end))
 
 
 def _parse_answer(text: str, answer: Answer) -> FindingState | None:
