@@ -38,6 +38,12 @@ def test_a_clinical_stage_counts_only_without_a_pathological_one() -> None:
     assert summarise_report(extract_facts("DIAGNOSIS:\nCarcinoma, cT1 cN0.")).t == ("1",)
 
 
+def test_a_named_grade_in_a_description_adds_nothing_to_the_diagnosis() -> None:
+    text = "DIAGNOSIS:\nBrain, biopsy: oligodendroglioma, WHO grade {}.\nCOMMENT:\nMuch of the tumour is low grade."
+    assert summarise_report(extract_facts(text.format("III"))).grades == ("3",)
+    assert summarise_report(extract_facts(text.replace(", WHO grade {}", ""))).grades == ("low",)
+
+
 def test_gleason_patterns_are_those_of_each_specimen() -> None:
     text = (
         "DIAGNOSIS:\nA. Prostate, left, biopsy: adenocarcinoma, Gleason 3+4=7.\n"

@@ -117,6 +117,7 @@ def test_differentiation(text: str, values: list[str]) -> None:
         ("2.5 g 3", []),
         ("high grade\n 2. Cystitis", [("general", "high")]),
         ("Block summary: G1-G4. G2: skin. Cassette G1. G3 - one lymph node; FS G1: negative", []),
+        ("(G1) One candidate lymph node, (G2) two lymph nodes", []),
         ("Histologic grade:\nG2: Moderately differentiated", [("general", "2")]),
         ("pT3 pN0 L0 V0; G2", [("general", "2")]),
         ("urothelial carcinoma, G3", [("general", "3")]),

@@ -90,6 +90,12 @@ _BLOCK_BEFORE = re.compile(
 _BLOCK_BEHIND = re.compile(
     r"\s*[-\u2013:~.]\s*\w|\s*(?:,|-|to|and|through|&)\s*[A-Z]\d|\s+(?:fs|one|two|three|right|left|lymph)\b", re.I
 )
+# What stands in brackets before pieces of tissue is the label of a block.
+_CLOSES = re.compile(
+    r"[),;](?!\s*(?:one|two|three|four|five|six|seven|eight|nine|ten|several|multiple|candidate|possible|representative|"
+    r"lymph|right|left|portions?|sections?|remain\w*|\d)\b)",
+    re.IGNORECASE,
+)
 _NO_TUMOUR_GRADE = re.compile(
     r"\b(?:gleason|pattern|tertiary|portal|\w*portal|mild|minimal|iron|siderosis|activity|\w*inflammat\w*|steat\w+|fibrosis|hepatitis|stain\w*|intensity|regression|response|"
     r"reflux|rejection|dysplasia|pin|score|ishak|batts|intraepithelial|effect)\b[^.;]{0,30}\Z"
@@ -325,7 +331,7 @@ def _is_graded(text: str, match: re.Match[str]) -> bool:
         return True
     if _BLOCK_BEFORE.search(before) or _BLOCK_BEHIND.match(text, match.end()):
         return False
-    in_brackets = before.endswith("(") and text[match.end() : match.end() + 1] in {")", ",", ";"}
+    in_brackets = before.endswith("(") and _CLOSES.match(text, match.end()) is not None
     return in_brackets or _GRADED.search(before) is not None
 
 

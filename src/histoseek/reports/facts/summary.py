@@ -78,6 +78,8 @@ def summarise_report(report: StructuredReport, vocabulary: Vocabulary | None = N
 # What these sections state counts only where none of the others states anything.
 _LATER_WORDS: tuple[SectionName, ...] = ("frozen", "history")
 
+_FINAL_WORDS: tuple[SectionName, ...] = ("addendum", "diagnosis", "other")
+
 
 class _Placed(Protocol):
     @property
@@ -97,7 +99,10 @@ def _select(statements: Iterable[_Statement], sections: Sections) -> list[_State
 
 
 def _list_grades(report: StructuredReport) -> tuple[str, ...]:
-    values = [grade.value for grade in _select(report.grades, report.sections)]
+    """The grades; "high grade" in a description says no more than the grade in the diagnosis."""
+    grades = _select(report.grades, report.sections)
+    final = [grade for grade in grades if report.sections.find(grade.span).name in _FINAL_WORDS]
+    values = [grade.value for grade in grades if not final or grade in final or grade.value.isdigit()]
     nottingham = report.nottingham
     if nottingham is not None and (grade := nottingham.grade or nottingham.implied_grade):
         values.append(str(grade))
