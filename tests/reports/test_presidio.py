@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from histoseek.archive.indexing.report_cleaner import ReportCleaner
 from histoseek.errors import MissingExtra
-from histoseek.reports.privacy.deidentify import deidentify
+from histoseek.reports.privacy.deidentify import KnownIdentifiers, deidentify
 from histoseek.reports.privacy.presidio import PresidioReader, load_presidio
 
 
@@ -79,6 +80,15 @@ def test_years_ages_and_durations_stay(phrase: str) -> None:
 
 def test_low_scores_do_not_count() -> None:
     assert clean("yesterday Quisenberry rang", score=0.1, PERSON="Quisenberry") == "yesterday Quisenberry rang"
+
+
+def test_texts_that_an_archive_stores_are_read_twice() -> None:
+    cleaner = ReportCleaner(second=PresidioReader(FakeAnalyser({"Quisenberry": "PERSON"})))
+    assert (
+        cleaner.clean("yesterday Quisenberry rang, MRN 1234567", KnownIdentifiers())
+        == "yesterday [NAME] rang, MRN [ID]"
+    )
+    assert {count.kind.value: count.count for count in cleaner.removed} == {"name": 1, "id": 1}
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

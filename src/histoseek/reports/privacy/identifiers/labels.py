@@ -40,7 +40,8 @@ def find_labels(tokens: list[NameToken]) -> Iterator[Label]:
     keys = [_make_key(token) for token in tokens]
     reached = 0
     for start, key in enumerate(keys):
-        longest_phrases = _select_longest(phrases.get(key, ()), keys, start)
+        candidates = phrases.get(key)
+        longest_phrases = _select_longest(candidates, keys, start) if candidates else []
         end = start + len(longest_phrases[0].words) if longest_phrases else start
         if end > reached:
             yield from (Label(phrase.kind, phrase.phrase, start, end) for phrase in longest_phrases)
