@@ -57,7 +57,8 @@ _LISTED_NODES = re.compile(
 _HEAD = r"(?:(?:\btotal\s+)?(?:\bnumbers?(?:\s+of)?|\bno\.?\s+of|#(?:\s*of)?)|\btotal)\s*"
 _EXAMINED = re.compile(
     rf"(?:{_HEAD}{_ADJECTIVES}(?:{_NODES}\s+)?(?:were\s+)?(?:examined|identified|present|received|retrieved|sampled|evaluated|recovered|indentified|examinad)|"
-    rf"\b{_NODES}\s+(?:examined|retrieved)|\btotal\s+(?:regional\s+)?{_NODES}(?=\s*:))"
+    rf"\b{_NODES}\s+(?:examined|retrieved)|\btotal\s+(?:regional\s+)?{_NODES}(?=\s*:)|"
+    rf"\bnumber\s+of\s+(?:regional\s+)?{_NODES}(?=\s*:))"
     rf"(?:\s*\([^()\n]{{0,30}}\))?\s*(?:\b(?:is|are)\b)?\s*[:;=-]{{0,2}}[\s_]*(?P<value>{NUMBER})(?![A-Za-z\d/]|\.\d|\s?[cme]m\b)",
     re.IGNORECASE,
 )
@@ -70,8 +71,17 @@ _POSITIVE = re.compile(
     re.IGNORECASE,
 )
 _FIELD_BEFORE = re.compile(
-    rf"\bnodes?\b[^\n]{{0,40}}[\n:]\s*(?:{_WITHOUT_TUMOUR})[^\n;]{{0,40}}[\n;][^\n]{{0,20}}\Z", re.IGNORECASE
+    rf"\bnodes?\b[^\n]{{0,40}}[\n:][\s\u2022-]*(?:{_WITHOUT_TUMOUR})[^\n;]{{0,40}}[\n;][^\n]{{0,20}}\Z", re.IGNORECASE
 )
+_NO_CATEGORY = re.compile(r"\b[yr]{0,2}pN\s?[0oO]\b")
+_PART_OF = re.compile(r"(?<!total )\b(?:of|in|level)\s+\Z")
+_ALL_NODES = re.compile(
+    rf"\b(?:metasta\w+|carcinoma|tumou?r|involv\w+)\b[^.;:()]{{0,50}}?\b"
+    rf"(?:all\s+(?:of\s+)?(?:the\s+)?(?P<examined>{NUMBER})|both)\s+{_ADJECTIVES}{_NODES}",
+    re.IGNORECASE,
+)
+_NO_TUMOUR = re.compile(r"\b(?:no|not|without|negative|free|nor)\b", re.IGNORECASE)
+_NEAR_CATEGORY = 120
 _TOTAL = re.compile(r"\b(?:total|regional|all)\b", re.IGNORECASE)
 _SIDE = re.compile(r"\b(?:right|left)\b", re.IGNORECASE)
 # Two specimens seldom have the same count, unless it is a small one.
@@ -168,12 +178,16 @@ def _opens_after(text: str, match: re.Match[str], places: set[int]) -> bool:
 
 
 def _find_clear_nodes(text: str) -> Iterator[NodeCount]:
-    """Numbers of nodes that have no tumour."""
+    """Numbers of nodes of which none has tumour, or all have."""
     for match in _NEGATIVE_NODES.finditer(text):
         clear = _CLEAR.search(match["adjectives"]) or _CLEAR.search(match["behind"])
         before = text[max(0, match.start() - 12) : match.start()].lower()
-        if clear and not _CANDIDATE.search(match["behind"]) and not re.search(r"\b(?:of|in|level)\s+\Z", before):
+        if clear and not _CANDIDATE.search(match["behind"]) and not _PART_OF.search(before):
             yield NodeCount(0, parse_number(match["examined"]), Span(match.start(), match.start("behind")))
+    for match in _ALL_NODES.finditer(text):
+        examined = parse_number(match["examined"] or "both")
+        if not _NO_TUMOUR.search(text, max(0, match.start() - 40), match.end()):
+            yield NodeCount(examined, examined, Span(*match.span()))
     for match in _NOTHING_IN.finditer(text):
         nodes = _LISTED_NODES.match(text, match.end())
         while nodes:
@@ -196,7 +210,9 @@ def _find_fields(text: str) -> Iterator[NodeCount]:
             if positive <= examined and examined > 0:
                 is_total = bool(_TOTAL.search(label)) and not _SIDE.search(match.group())
                 yield NodeCount(positive, examined, span, is_total)
-        elif _FIELD_BEFORE.search(text, max(0, match.start() - 120), match.start()):
+        elif _FIELD_BEFORE.search(text, max(0, match.start() - 120), match.start()) or _NO_CATEGORY.search(
+            text, max(0, match.start() - _NEAR_CATEGORY), match.end() + _NEAR_CATEGORY
+        ):
             yield NodeCount(0, examined, Span(*match.span()))
 
 
