@@ -39,7 +39,7 @@ _SIGN = re.compile(
     r"\(?\s?(?:(?P<no>-ve|\(-\)|0+(?:[.,]0+)?\s?%?(?!\s*(?:of|out|to)\b|\s?[/\d%x-])|\[-\]|-(?=\s*\)))|"
     r"(?P<yes>\+ve|\(\+\)|\+{1,3}))(?=[\s.,;)|]|$)"
 )
-_REST = re.compile(r"\s*(?:[.,;|)*]|$|\(|\[|-{1,2}\s|\u2013)")
+_REST = re.compile(r"\s*(?:\d{1,2}[.)]\s|[.,;|)*]|$|\(|\[|-{1,2}\s|\u2013)")
 _NEXT_LABEL = re.compile(r"\s+(?P<label>[A-Z][^:\n.;,]{1,60}?)\s?:")
 _PLACE_TAIL = re.compile(
     r"\s+(?:in|on|at|by|with(?=\s+(?:certainty|confidence))|from|for\s+(?:this|these)|see|per|within|during|as\s+of|to\s+date|"

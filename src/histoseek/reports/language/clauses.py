@@ -57,7 +57,11 @@ def _goes_on(lower: str, before: Span, place: Span, answered: Sequence[Span]) ->
 
 
 def _ends_in_list(lower: str, before: Span) -> bool:
-    return load_reach().list_start.search(lower, before.start, before.end) is not None
+    reach = load_reach()
+    return any(
+        pattern.search(lower, before.start, before.end) is not None
+        for pattern in (reach.list_start, reach.list_start_within)
+    )
 
 
 def _cut_parts(text: str, lower: str, sentence: Span, label_starts: Sequence[int]) -> Iterator[Span]:

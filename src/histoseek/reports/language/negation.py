@@ -39,9 +39,9 @@ _CONTROLS = re.compile(
     r"\W*(?:the\s+)?(?:\w+\s+){0,2}?(?:controls|(?:positive|negative|internal|external|tissue)\s+control)\b"
 )
 _SITE_WORDS = re.compile(r"neg|free|clear|uninvolved|not involved|non-?reactive|0")
-_PHRASE_END = re.compile(r"[,;:()]|\s[-\u2013]\s")
+_PHRASE_END = re.compile(r"[,;:()]|\b(?:is|are|was|were|can|has|have)\b|\s[-\u2013]\s")
 _NOTHING = re.compile(
-    r"\s*\n(?!\s*(?:for|of|by)\b)|\s*(?:$|[.,;:)(\]|*]|-{1,2}\s|\u2013|(?:and|or|but|in|on|at|by|with|within|from|as|also|while|although|however|see|here|"
+    r"\s*\n(?!\s*(?:for|of|by)\b)|\s*(?:$|\d{1,2}[.)]\s|[.,;:)(\]|*]|-{1,2}\s|\u2013|(?:and|or|but|in|on|at|by|with|within|from|as|also|while|although|however|see|here|"
     r"throughout|during|per|this|focally|grossly|is|are|was|were)\b)"
 )
 # "Yes No" at a line's end is a choice of a form.
@@ -50,6 +50,7 @@ _YES = re.compile(r"yes\s+$")
 _PATIENT = re.compile(r"(?<!of )(?<!of the )\bpatient\b(?!['\u2019]s)")
 _COMMA = re.compile(r",")
 _OWN_STATEMENT = re.compile(r"\d|\b(?:present|positive|grade|stage|identified|seen)\b")
+_REMARK = re.compile(r"\(([^()]{0,80})\)")
 _BRACKET = re.compile(r"[()]")
 _SHORT_REMARK = 3
 _COLON = re.compile(r"\s*:[ \t]*\n?\s*")
@@ -128,7 +129,8 @@ def _reach_answer(text: str, answer: Answer) -> Iterator[Scope]:
         spares = set[Spared]({"diagnosis"} if is_attribute else ())
         if status == Status.NEGATED and _SITE_WORDS.match(text, value.start):
             spares.add("site")
-        yield Scope(start, label.end, status, value, frozenset(spares))
+        for part in _leave_out_remarks(text, start, label.end):
+            yield Scope(part.start, part.end, status, value, frozenset(spares))
     if answer.kind == AnswerKind.VALUE:
         first = next(iter(find_cues(text, value.start, value.end)), None)
         is_negative = first is not None and first.place.start == value.start and first.side == "before"
@@ -139,6 +141,15 @@ def _reach_answer(text: str, answer: Answer) -> Iterator[Scope]:
             if cue.side == "about" or (cue.status == Status.HISTORICAL and cue.side == "before"):
                 yield Scope(value.start, value.end, cue.status, cue.place)
                 return
+
+
+def _leave_out_remarks(text: str, start: int, end: int) -> Iterator[Span]:
+    """A label without longer remarks in brackets ("Dysplasia (away from the carcinoma)")."""
+    for match in _REMARK.finditer(text, start, end):
+        if len(match[1].split()) >= _SHORT_REMARK:
+            yield Span(start, match.start())
+            start = match.end()
+    yield Span(start, end)
 
 
 def _asks_for_attribute(text: str, start: int, end: int) -> bool:
