@@ -52,12 +52,19 @@ def find_initials(reader: NameReader, labels: list[Label]) -> Iterator[Identifie
             patterns.append(_BY_TYPIST)
         for pattern in patterns:
             match = pattern.match(reader.text, start)
-            if match and match.group(1).lower() not in _NO_PAIRS and not all(map(_is_word, _list_parts(match))):
+            if match and match.group(1).lower() not in _NO_PAIRS and not _is_answer(match, pattern is _OF_TYPIST):
                 yield _make_identifier(match)
     for match in _DICTATED_AND_TYPED.finditer(reader.text):
         yield from (Identifier(*match.span(group), IdentifierKind.NAME) for group in (1, 2))
     for pattern in (_ALONE, _IN_BRACKETS, _AFTER_DATE):
         yield from map(_make_identifier, filter(_is_of_persons, pattern.finditer(reader.text)))
+
+
+def _is_answer(match: re.Match[str], is_bare: bool) -> bool:
+    """Whether what follows a label is a word of reports; behind "Typed:" two letters are initials nearly always."""
+    parts = _list_parts(match)
+    is_word = load_lexicon().is_ordinary if is_bare and len(parts[0]) == 2 else _is_word
+    return all(map(is_word, parts))
 
 
 def _is_of_persons(match: re.Match[str]) -> bool:

@@ -35,7 +35,7 @@ _REFERENCE_SEQUENCE = re.compile(r"(?:NM|NP|NC|NG|ENST|ENSG|ENSP|COSM|COSV|LRG)[
 _NUMBER_WORD = r"(?:\s?(?:n[or°º.]{0,2}|nº|num|nr|numero|number|id)(?!\w)\.?)?"
 _VALUE = re.compile(
     rf"{_NUMBER_WORD}[\s:.#=|*(/-]{{0,8}}"
-    r"((?:[A-Z]{1,3}[ ](?=\d{2}[-/]\d)|\d{1,3}[ ][A-Z][a-z]{0,3}[ ](?=\d{2,6}/\d))?"
+    r"((?:[A-Z]{1,3}[ ](?=\d{2}[-/]\d|\d{5})|\d{1,3}[ ][A-Z][a-z]{0,3}[ ](?=\d{2,6}/\d))?"
     r"(?=[^\W_]{0,24}[-./]?[^\W_]{0,24}\d)[^\W_]{1,24}(?:(?:[-./]|[ ]-[ ](?=\d))[^\W_]{1,24}){0,8}"
     r"(?:[ ]\d{2,4}(?=[ ]\d|\W|$)){0,4})",
     re.IGNORECASE,

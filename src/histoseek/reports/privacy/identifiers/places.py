@@ -16,6 +16,7 @@ _BEFORE = re.compile(
     r"(?<!\w)(?i:hospitals?|medical cent(?:er|re)|health(?:care)? (?:system|cent(?:er|re))|clinics?|infirmary|"
     r"cancer (?:center|institute)|"
     r"pathology (?:associates|group|services|laboratories|laboratory|consultants|partners)|laboratories|labs|memorial|"
+    r"sygehus|sykehus|sjukhus(?:et)?|sairaala|sjúkrahús|lasarett|hospitalet|"
     r"krankenhaus|klinikum|klinik|spital|ziekenhuis|medisch centrum|university medical cent(?:er|re)|umc|nhs "
     r"(?:foundation )?trust)\b"
 )
@@ -23,7 +24,7 @@ _PRECEDING = re.compile(rf"(?:(?:(?:of|the|de|for|and|&|von|zu)[ ])?{CAP}[ ]){{1
 _AFTER = re.compile(
     r"(?<!\w)(?i:(?:university |general |community |children's )?hospital|"
     r"universitätsklinikum|universitaetsklinikum|klinikum|krankenhaus|"
-    r"hospital (?:universitario|clínico|general)|clínica|ospedale|hôpital|"
+    r"hospital (?:universitario|clínico|general)|clínica|ospedale|policlinico|hôpital|"
     r"centre hospitalier(?: universitaire)?|chu|chru|clinique|"
     r"universitair ziekenhuis|ziekenhuis|umc|university|institut[eo]?|universität)"
     rf"[ ](?:(?:of|de la|de los|de|des|del|du|di|der|für|at|in)[ ])?"
