@@ -107,6 +107,7 @@ def test_a_damaged_text_is_mended_for_a_reason(text: str, expected: str, reason:
         "[NAME] and [DATE]",
         "nocarcinoma",
         "NoteYe isitions",
+        "cinoma and tologic",
         "a right lobe and a piece of it",
         "Anti-CD3 and EGFR at 20 min, TCGA",
     ],

@@ -16,7 +16,7 @@ from histoseek.reports.language.mends import Edit, Mend, MendReason, make_mend
 from histoseek.reports.language.spelling import Dictionary
 from histoseek.reports.language.words import Span
 
-_TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W\d_]{1,2}\b)?")
+_TOKEN = re.compile(r"[^\W_]+")
 _TEAR = re.compile(r" |-[ ]?\n[ ]{0,8}")
 _COUNTED = re.compile(r"(\d{1,2})([a-z]{3,})")
 _UNITS = frozenset(("mms", "cms", "hpf"))
@@ -98,18 +98,19 @@ class _WordMender:
         if not suspects:
             return
         is_foreign = self._is_foreign([word.lower() for word in self._words if len(word) > 2])
-        self._tokens = [_Token(*match.span(), match.group()) for match in _TOKEN.finditer(self._text)]
-        for index, token in enumerate(self._tokens):
-            if token.text in suspects:
+        self._places = [match.span() for match in _TOKEN.finditer(self._text)]
+        for index, word in enumerate(self._words):
+            if word in suspects:
+                token = self._get_token(index)
                 mend = self._mend_cognate(token) if is_foreign else self._mend(index, token)
                 if mend is not None:
                     yield mend
 
     def _is_foreign(self, words: Sequence[str]) -> bool:
         """Whether a text is in a language without a dictionary, or in none."""
-        known = sum(self._dictionary.knows(word) for word in words)
-        is_unknown = len(words) >= _FEWEST_TOKENS and known < _LEAST_KNOWN * len(words)
-        return is_unknown or self._dictionary.is_foreign(words)
+        if self._dictionary.is_foreign(words):
+            return True
+        return len(words) >= _FEWEST_TOKENS and sum(map(self._dictionary.knows, words)) < _LEAST_KNOWN * len(words)
 
     def _may_be_misread(self, word: str) -> bool:
         """Whether a word is unknown, or so rare that it is rather a part of another one."""
@@ -147,6 +148,10 @@ class _WordMender:
         word, is_plain = token.text.lower(), token.text.isalpha()
         strange = len(word) < _SHORTEST_STRANGE and not (token.text[1:].islower() or token.text.islower())
         may_be_name = token.text.istitle() and not self._begins_sentence(token)
+        restored = self._dictionary.restore_signs(token.text)
+        if restored:
+            restored = restored.capitalize() if self._begins_sentence(token) and token.text[0] == "I" else restored
+            return make_mend(self._text, Span(token.start, token.end), restored, MendReason.CONFUSED)
         meant = self._dictionary.unconfuse(word)
         if meant and not ((strange or may_be_name) and meant not in self._dictionary.terms):
             return self._replace(token, meant, MendReason.CONFUSED)
@@ -173,20 +178,21 @@ class _WordMender:
         dictionary = self._dictionary
         return any(part in dictionary.terms or part in dictionary.before or part in dictionary.behind for part in parts)
 
+    def _get_token(self, index: int) -> _Token:
+        return _Token(*self._places[index], self._words[index])
+
     def _join(self, index: int) -> Mend | None:
         """A word torn in two or three, of which this is not the last, or the last behind one that is a word itself."""
         for first, last in ((index, index + 1), (index, index + 2), (index - 1, index)):
-            if first < 0 or last >= len(self._tokens):
+            if first < 0 or last >= len(self._words):
                 continue
-            tokens = self._tokens[first : last + 1]
-            joined = "".join(token.text for token in tokens)
-            is_word = len(joined) >= _SHORTEST_JOINED and joined.lower() in self._dictionary.roots
-            if is_word and self._are_torn(tokens) and (joined[1:].islower() or joined.isupper()):
-                tears = (
-                    Span(*pair) for pair in zip((t.end for t in tokens), (t.start for t in tokens[1:]), strict=False)
-                )
+            joined = "".join(self._words[first : last + 1])
+            if len(joined) < _SHORTEST_JOINED or joined.lower() not in self._dictionary.roots:
+                continue
+            tokens = [self._get_token(place) for place in range(first, last + 1)]
+            if self._are_torn(tokens) and (joined[1:].islower() or joined.isupper()):
                 span = Span(tokens[0].start, tokens[-1].end)
-                edits = tuple(Edit(tear, "") for tear in tears)
+                edits = tuple(Edit(Span(before.end, behind.start), "") for before, behind in pairwise(tokens))
                 return Mend(span, self._text[span.start : span.end], joined, MendReason.TORN, edits)
         return None
 

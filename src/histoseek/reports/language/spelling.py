@@ -7,24 +7,27 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from importlib import resources
 
 from histoseek.reports.language.words import normalise_word
 
-_SHORTEST_KNOWN_REST = 4
+_SHORTEST_KNOWN_REST, _LONGEST_PREFIX = 4, 10
 _SHORTEST_PART, _SHORTEST_PART_BESIDE_TERM, _SHORTEST_LAST = 4, 3, 5
-_SHORTEST_CONFUSED, _SHORTEST_SIMILAR_TERM, _SHORTEST_SIMILAR = 4, 5, 7
+_SHORTEST_CONFUSED, _SHORTEST_SIMILAR_TERM, _SHORTEST_SIMILAR = 4, 5, 6
 _SHORTEST_TERM = 6
 _LONGEST = 40
 _LEAST_FOREIGN = 0.08
+_SIGNS_AS_L = str.maketrans("I105", "llos")
+_SIGNS_AS_I = str.maketrans("I105l", "iiosi")
 
 
 @dataclass(frozen=True, eq=False)
 class Dictionary:
     """English, the words of pathology, and those of a vocabulary, all in lower case.
 
-    common: English that a report may well use; rare: the rest of it; terms: what pathology adds.
+    common: English that a report may well use; rare: the rest of it; terms: what pathology adds; names: of persons that
+    diagnoses and grades are named after; languages: of each without a dictionary its commonest words.
     """
 
     common: frozenset[str]
@@ -33,9 +36,10 @@ class Dictionary:
     before: frozenset[str]
     behind: frozenset[str]
     numbered: frozenset[str]
-    prefixes: tuple[str, ...]
+    prefixes: frozenset[str]
     suffixes: tuple[str, ...]
-    foreign: frozenset[str]
+    names: frozenset[str]
+    languages: tuple[frozenset[str], ...]
     alike: tuple[tuple[str, str], ...]
     similar: tuple[tuple[str, str], ...]
 
@@ -56,18 +60,38 @@ class Dictionary:
         """The one word that letters which look like this word's would make, "" where there is none or several."""
         return _unconfuse(self, word)
 
+    def restore_signs(self, raw: str) -> str:
+        """The word of which signs were read as capitals and digits ("voIume", "fo1licles"), "" where it is none."""
+        if raw.isupper():
+            return ""
+        tables = (_SIGNS_AS_L, _SIGNS_AS_I)
+        restored = [raw[0].translate(table) + raw[1:].translate(table) for table in tables]
+        return next((word for word in restored if word != raw and word[1:].islower() and self.knows(word.lower())), "")
+
     def correct(self, word: str) -> str:
         """The one term that differs from a word by a letter or two swapped ones, "" where there is none or several."""
         return _correct(self, word)
 
     def is_foreign(self, words: Sequence[str]) -> bool:
         """Whether words in lower case are of a language without a dictionary, by the share of its commonest words."""
-        return sum(word in self.foreign for word in words) > _LEAST_FOREIGN * len(words)
+        different = set(words)
+        for common_words in self.languages:
+            foreign = different & common_words
+            if len(foreign) > 1 and sum(map(words.count, foreign)) > _LEAST_FOREIGN * len(words):
+                return True
+        return False
 
     @cached_property
     def roots(self) -> frozenset[str]:
         """The words that others are made of: common ones and terms."""
         return self.common | self.terms
+
+    @cached_property
+    def fragments(self) -> frozenset[str]:
+        """What terms begin and end with: rather a part of one of them than a word misread."""
+        cuts = ((term, place) for term in self.terms for place in range(2, len(term) - 1))
+        parts = {part for term, place in cuts for part in (term[:place], term[place:])}
+        return frozenset(part for part in parts if len(part) >= _SHORTEST_CONFUSED)
 
     @cached_property
     def forms(self) -> frozenset[str]:
@@ -103,9 +127,10 @@ def load_dictionary(terms: frozenset[str] = frozenset()) -> Dictionary:
         before=frozenset(data["words"]["before"]),
         behind=frozenset(data["words"]["behind"]),
         numbered=frozenset(data["words"]["numbered"]),
-        prefixes=tuple(data["words"]["prefixes"]),
+        prefixes=frozenset(data["words"]["prefixes"]),
         suffixes=tuple(data["words"]["suffixes"]),
-        foreign=frozenset(word for words in data["languages"].values() for word in words),
+        names=frozenset(term.lower() for term in terms if term.istitle()),
+        languages=tuple(map(frozenset, data["languages"].values())),
         alike=tuple((seen, meant) for seen, meant in data["confusions"]["alike"]),
         similar=tuple((seen, meant) for seen, meant in data["confusions"]["similar"]),
     )
@@ -117,21 +142,18 @@ def _knows(dictionary: Dictionary, word: str) -> bool:
         return True
     if any(word.endswith(suffix) and word[: -len(suffix)] in dictionary.words for suffix in dictionary.suffixes):
         return True
-    return any(
-        len(word) - len(prefix) >= _SHORTEST_KNOWN_REST and word[len(prefix) :] in dictionary.roots
-        for prefix in dictionary.prefixes
-        if word.startswith(prefix)
-    )
+    places = range(2, min(_LONGEST_PREFIX, len(word) - _SHORTEST_KNOWN_REST) + 1)
+    return any(word[:place] in dictionary.prefixes and word[place:] in dictionary.roots for place in places)
 
 
 @lru_cache(maxsize=65536)
 def _separate(dictionary: Dictionary, word: str) -> tuple[str, ...]:
     """Of several ways to part a word, that with a term and the longest shortest part."""
-    if len(word) > _LONGEST:
+    if len(word) > _LONGEST or word in dictionary.fragments:
         return ()
     pairs = [parts for parts in _list_halves(word) if _are_words(dictionary, *parts)]
     if pairs:
-        return max(pairs, key=lambda parts: (not dictionary.terms.isdisjoint(parts), min(map(len, parts))))
+        return max(pairs, key=partial(_rank_parts, dictionary))
     for first, rest in _list_halves(word):
         if first in dictionary.before:
             following = [parts for parts in _list_halves(rest) if _are_words(dictionary, *parts)]
@@ -139,6 +161,12 @@ def _separate(dictionary: Dictionary, word: str) -> tuple[str, ...]:
             if following:
                 return (first, *max(following, key=lambda parts: min(map(len, parts))))
     return ()
+
+
+def _rank_parts(dictionary: Dictionary, parts: tuple[str, str]) -> tuple[bool, bool, int]:
+    """A short word behind or before a long one is likelier than two long ones, and a term than none."""
+    is_bound = parts[0] in dictionary.before or parts[1] in dictionary.behind
+    return is_bound, not dictionary.terms.isdisjoint(parts), min(map(len, parts))
 
 
 def _are_words(dictionary: Dictionary, first: str, last: str) -> bool:
@@ -162,11 +190,13 @@ def _unconfuse(dictionary: Dictionary, word: str) -> str:
         return ""
     alike = set(_list_unconfused(word, dictionary.alike))
     similar = set(_list_unconfused(word, dictionary.similar))
+    common = frozenset() if word in dictionary.fragments else dictionary.common
     for candidates, words, fewest in (
-        (alike, dictionary.terms, _SHORTEST_CONFUSED),
+        (alike, dictionary.terms, _SHORTEST_SIMILAR_TERM),
         (similar, dictionary.terms, _SHORTEST_SIMILAR_TERM),
-        (alike, dictionary.common, _SHORTEST_CONFUSED),
-        (similar, dictionary.common, _SHORTEST_SIMILAR),
+        (alike | similar, dictionary.names, _SHORTEST_SIMILAR_TERM),
+        (alike, common, _SHORTEST_CONFUSED),
+        (similar, common, _SHORTEST_SIMILAR),
     ):
         known = [candidate for candidate in candidates & words if len(candidate) >= fewest]
         if known:
