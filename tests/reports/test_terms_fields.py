@@ -314,6 +314,11 @@ def test_the_many_ways_to_speak_of_margins(text: str, statuses: list[str | None]
         ("DIAGNOSIS:\nMargins negative.", ("free", "free")),
         ("DIAGNOSIS:\nUreteral margin: negative.\nSoft tissue margin: positive.", ("involved", "involved")),
         ("DIAGNOSIS:\nA. Tongue: tumour at the deep margin.\nB. Final deep margin: no tumour.", ("mixed", "free")),
+        ("DIAGNOSIS:\nA. Tongue: tumour at the deep margin.\nB. Deep margin, biopsy:\nNo tumour.", ("mixed", "free")),
+        (
+            "DIAGNOSIS:\nA. Pancreas: uncinate margin positive.\nB. Neck margin, biopsy:\nNo tumour.",
+            ("involved", "involved"),
+        ),
         ("DIAGNOSIS:\nA. Deep margin: negative.\nB. New margin, biopsy: carcinoma.", ("involved", "involved")),
         ("DIAGNOSIS:\nMargins free.\nGROSS DESCRIPTION:\nThe tumour reaches the margin.", ("free", "free")),
         ("DIAGNOSIS:\nAdenocarcinoma.", ("", "")),

@@ -95,8 +95,15 @@ _ANSWER_INVOLVED = re.compile(
     re.IGNORECASE,
 )
 _FINAL = re.compile(
-    r"\b(?:final|new|true|further|additional|re-?\s?excis\w+|re-?\s?resect\w+|revised|second|extra|subsequent)\b|#\s?[2-9]\b",
+    r"\b(?:final|new|true|further|additional|deeper|wider|repeat\w*|re-?\s?excis\w+|re-?\s?resect\w+|revised|second|extra|subsequent)\b|#\s?[2-9]\b",
     re.IGNORECASE,
+)
+_OWN_SPECIMEN = re.compile(
+    r"\W{0,3}(?:(?:part|specimen)\s+)?\(?(?:[A-Z]|\d{1,2})[).:][^\n]{0,90}\bmargin", re.IGNORECASE
+)
+_SITES = re.compile(
+    r"\b(?:deep|lateral|medial|anterior|posterior|superior|inferior|proximal|distal|apical|radial|urethral|ureteral|"
+    r"uncinate|retroperitoneal|vascular)\b"
 )
 _FARTHEST = 110
 _WEAK: tuple[SectionName, ...] = ("frozen", "gross", "history")
@@ -166,10 +173,30 @@ def decide_margin(margins: Iterable[Margin], sections: Sections) -> tuple[CaseMa
     statuses = {margin.status for margin in counted}
     final = [margin.status for margin in counted if margin.is_final]
     if "involved" in statuses:
-        is_mended = bool(final) and final[-1] == "free"
+        is_mended = (bool(final) and final[-1] == "free") or _is_cut_anew(counted, sections.text)
         return ("mixed", "free") if is_mended else ("involved", "involved")
     status: CaseMargin = "free" if "free" in statuses else "close" if "close" in statuses else ""
     return status, status
+
+
+def _is_cut_anew(margins: Sequence[Margin], text: str) -> bool:
+    """Whether each margin that is involved has a free specimen of its own further on ("B. Deep margin, biopsy")."""
+    involved = [margin for margin in margins if margin.status == "involved"]
+    sites = [_list_sites(text, margin) for margin in involved]
+    own = [margin for margin in margins if margin.status == "free" and _OWN_SPECIMEN.match(text, margin.span.start)]
+    return all(
+        places
+        and all(
+            any(place in _list_sites(text, other) for other in own if other.span.start > margin.span.start)
+            for place in places
+        )
+        for margin, places in zip(involved, sites, strict=True)
+    )
+
+
+def _list_sites(text: str, margin: Margin) -> set[str]:
+    """The sides and layers that a statement of a margin names."""
+    return set(_SITES.findall(text[margin.span.start : margin.span.end].lower()))
 
 
 def _list_statements(text: str, sentences: Sequence[Sentence] | None) -> list[Span]:
