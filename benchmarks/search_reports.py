@@ -2,7 +2,7 @@
 
 Reports are made of sentences of real ones (DATA/reports/tcga_reports.jsonl.gz, patients whose SHA-256 begins with an
 even byte), 2 to 12 kB, each mostly from reports of one cohort; their vectors are directions around one of each cohort.
-Slides are those of benchmarks/search.py. Archives are made in FOLDER once and kept there. Run:
+Slides have the least signatures there are. Archives are made in FOLDER once and kept there. Run:
     python benchmarks/search_reports.py DATA FOLDER [--slides 10000 100000] [--profile]
 """
 
@@ -19,12 +19,14 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
+from report_indexing import DIMENSION, make_slide
 
 from histoseek.api import Archive
-from histoseek.archive.report_index import MOST_WINDOWS, read_report
+from histoseek.archive.report_index import MOST_WINDOWS, ReportIndex, find_places, index_report, pack_places
 from histoseek.archive.schema import LanguageVectors, StoredSlide
 from histoseek.archive.space.centre import BagMean
 from histoseek.encoders.recipe import Recipe
@@ -32,9 +34,9 @@ from histoseek.reports.language.sentences import split_sentences
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedReport, Query, ReportText, TextQuery
 from histoseek.search.search import search
-from search import BATCH, DEPTH, DIMENSION, KINDS, MOSAIC, percentiles, resident_gb, simulated, slide_name
+from search import BATCH, DEPTH, percentiles, resident_gb, slide_name
 
-SOURCES = 400
+SOURCES = 120
 WARM = 5
 FIELDS = (
     "organ:breast grade:3", "diagnosis:adenocarcinoma -necrosis", '"lymph nodes" carcinoma', "organ:kidney",
@@ -45,13 +47,17 @@ FIELDS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass
 class Part:
-    """A sentence with its tokens and facts."""
+    """A sentence with what is kept of it."""
 
     text: str
-    tokens: str
-    facts: tuple[str, ...]
+    index: ReportIndex
+
+    @cached_property
+    def places(self) -> list[tuple[int, int]]:
+        tokens = self.index.tokens
+        return find_places(tokens, self.index.places, frozenset(tokens.split())) or []
 
 
 def main() -> None:
@@ -66,7 +72,7 @@ def main() -> None:
     print("| reports | asked with | p50 / p95, ms | least, ms | resident GB |")
     print("| --- " * 5 + "|")
     for slides in given.slides:
-        archive = fill(given.folder / f"long-reports-{slides}-{DIMENSION}", slides, reports)
+        archive = fill(given.folder / f"long-reports-{slides}", slides, reports)
         for kind, queries in make_queries(reports, slides, given.queries).items():
             profile = cProfile.Profile() if given.profile else None
             times = ask(archive, queries, profile)
@@ -128,21 +134,25 @@ def fill(path: Path, slides: int, reports: dict[str, list[str]]) -> Archive:
     rng = np.random.default_rng(0)
     archive = Archive.create(path, Recipe(encoder="features:simulated"))
     archive.settle_space([BagMean(np.zeros(DIMENSION, np.float32), "features:simulated")])
-    kinds = rng.standard_normal((KINDS, MOSAIC + 1, DIMENSION), np.float32)
-    archive.complete([replace_report(simulated(0, kinds, rng), "tumor", LanguageVectors())])
-    pools = [read_parts(texts) for texts in reports.values()]
+    archive.complete([make_slide("first", "tumor")])
+    pools = read_pools(tuple(map(tuple, reports.values())))
     width = archive.require_space().text_dimension
     centres = rng.standard_normal((len(pools), width), np.float32)
     for start in range(0, slides, BATCH):
-        batch = [simulated(number, kinds, rng) for number in range(start, min(slides, start + BATCH))]
+        batch = [make_slide(slide_name(number), "") for number in range(start, min(slides, start + BATCH))]
         archive.store.upsert([make_report(slide, pools, centres, rng) for slide in batch])
     archive.store.optimize()
     return Archive.open(path)
 
 
+@lru_cache(maxsize=1)
+def read_pools(cohorts: tuple[tuple[str, ...], ...]) -> list[list[Part]]:
+    return [read_parts(texts) for texts in cohorts]
+
+
 def read_parts(texts: Sequence[str]) -> list[Part]:
     sentences = dict.fromkeys(sentence.text for text in texts for sentence in split_sentences(text))
-    return [Part(sentence, *read_report(sentence)) for sentence in sentences if any(map(str.isalpha, sentence))]
+    return [Part(sentence, index_report(sentence)) for sentence in sentences if any(map(str.isalpha, sentence))]
 
 
 def make_report(
@@ -154,13 +164,18 @@ def make_report(
         pool = pools[kind if rng.random() < 0.9 else int(rng.integers(len(pools)))]
         parts.append(pool[int(rng.integers(len(pool)))])
         length -= len(parts[-1].text)
+    places, start = [], 0
+    for part in parts:
+        places += [(start + first, start + last) for first, last in part.places]
+        start += len(part.text) + 1
     noise = rng.standard_normal((MOST_WINDOWS + 1, centres.shape[1]), np.float32)
     vectors = centres[kind] + 1.5 * noise
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     language = LanguageVectors(
         report_vector=vectors[0],
-        report_tokens=f" {' '.join(part.tokens.strip() for part in parts)} ",
-        report_facts=tuple(sorted({fact for part in parts for fact in part.facts})),
+        report_tokens=f" {' '.join(part.index.tokens.strip() for part in parts)} ",
+        report_facts=tuple(sorted({fact for part in parts for fact in part.index.facts})),
+        report_places=pack_places(places),
         report_windows=vectors[1:].astype(np.float16),
     )
     return replace_report(slide, "\n".join(part.text for part in parts), language)

@@ -20,7 +20,7 @@ from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.errors import ConfigurationError, InputError, UnknownSlide
-from histoseek.reports.index.analyser import list_tokens
+from histoseek.reports.index.analyser import find_spans, join_places, list_tokens
 from histoseek.reports.index.weighting import Weighting, weigh_tokens
 from histoseek.search.queries import ArchivedReport, ArchivedSlide, Composed, ReportFile
 from histoseek.search.retrieve.channels import (
@@ -335,6 +335,18 @@ def test_a_passage_of_a_long_report_finds_it(archive: Archive) -> None:
     query = encoder.encode([passage])[0]
     assert way.score == pytest.approx(float((encoder.encode([LONG, *windows]) @ query).max()), abs=2e-3)
     assert way.score > float(encoder.encode([LONG])[0] @ query) + 0.05
+
+
+def test_where_words_stand_is_kept_beside_them(archive: Archive) -> None:
+    slides = [record for record in archive.records() if record.report]
+    for query in ("carcinoma", "no necrosis of the breast", "amyloid deposits"):
+        tokens = frozenset(list_tokens(query))
+        places = archive.store.places([record.slide_id for record in slides], tokens)
+        assert {slide_id: join_places(own) for slide_id, own in places.items()} == {
+            record.slide_id: find_spans(record.report or "", tokens) for record in slides
+        }
+    assert archive.store.places([], frozenset({"carcinoma"})) == {}
+    assert archive.store.places(["none"], frozenset({"carcinoma"})) == {}
 
 
 def test_similar_reports_leave_out_the_patient(archive: Archive) -> None:

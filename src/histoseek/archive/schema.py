@@ -57,7 +57,8 @@ class LanguageVectors:
 
     report_vector: the report as its text encoder gives it; shared_vector and shared_report_vector: slide and report
     in the archive's shared space; report_tokens: what search for words compares, a blank around each; report_facts:
-    what the report states, each as field:value; report_windows: the parts of a long report, float16 [W, T].
+    what the report states, each as field:value; report_places: where the tokens stand (`pack_places`), so that searches
+    mark them without reading the report anew; report_windows: the parts of a long report, float16 [W, T].
     """
 
     report_vector: np.ndarray | None = None
@@ -65,8 +66,12 @@ class LanguageVectors:
     shared_report_vector: np.ndarray | None = None
     report_tokens: str | None = None
     report_facts: tuple[str, ...] | None = None
+    report_places: bytes | None = None
     report_windows: np.ndarray | None = None
 
+
+PLACES_FIELD = pa.field("report_places", pa.binary())
+"""Archives of older versions lack this column until their reports are read anew."""
 
 LANGUAGE_COLUMNS = tuple(column.name for column in fields(LanguageVectors))
 
@@ -122,6 +127,7 @@ def make_slides_schema(dimension: int, analyser: str = "", extra: Iterable[pa.Fi
     read = (
         pa.field("report_tokens", pa.string(), metadata={ANALYSER_KEY: analyser}),
         pa.field("report_facts", pa.list_(pa.string())),
+        PLACES_FIELD,
         pa.field("report_windows", pa.list_(pa.float16())),
     )
     return pa.schema([*_RECORD_FIELDS, *fields, *read, *extra])
@@ -274,6 +280,7 @@ def _parse_language(row: Mapping[str, pa.Scalar]) -> LanguageVectors:
     vectors = LanguageVectors(
         report_tokens=values.pop("report_tokens").as_py() if "report_tokens" in values else None,
         report_facts=tuple(values.pop("report_facts").as_py()) if "report_facts" in values else None,
+        report_places=values.pop("report_places").as_py() if "report_places" in values else None,
         **{name: _array(value) for name, value in values.items()},
     )
     if vectors.report_windows is None or vectors.report_vector is None:

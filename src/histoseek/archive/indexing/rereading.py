@@ -56,6 +56,8 @@ def reread_reports(archive: ArchiveFolder, reporter: Reporter) -> int:
     outdated = with_report if is_older else sorted({*with_report} & {*state.outdated})
     slide_ids = [slide_id for slide_id in outdated if slide_id > state.upto]
     journal = Journal(archive.layout)
+    if slide_ids:
+        archive.store.ensure_places()
     with reporter.part("reading reports anew", len(slide_ids)) as part:
         for start in range(0, len(slide_ids), _BATCH):
             batch = slide_ids[start : start + _BATCH]

@@ -13,7 +13,7 @@ import numpy as np
 
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.reading_file import read_reading_state
-from histoseek.archive.report_index import read_report, split_windows
+from histoseek.archive.report_index import index_report, split_windows
 from histoseek.archive.schema import LanguageVectors, StoredSlide
 from histoseek.archive.stores.base import VectorColumn
 from histoseek.encoders.alignment import Alignment, Floats, load_alignment
@@ -104,7 +104,7 @@ class Language:
             computing = pool.submit(self._encode_reports, _list_unread(slides))
             for slide in slides:
                 if slide.record.report and slide.language.report_tokens is None:
-                    read_report(slide.record.report, self.boilerplate)
+                    index_report(slide.record.report, self.boilerplate)
             readings = computing.result()
         return [
             replace(slide, language=self._make_vectors(slide, readings.get(slide.record.report or "")))
@@ -116,8 +116,8 @@ class Language:
         return [replace(slide, language=self._read_report(slide)) for slide in slides]
 
     def _read_report(self, slide: StoredSlide) -> LanguageVectors:
-        tokens, stated = read_report(slide.record.report or "", self.boilerplate)
-        return replace(slide.language, report_tokens=tokens, report_facts=stated)
+        index = index_report(slide.record.report or "", self.boilerplate)
+        return replace(slide.language, report_tokens=index.tokens, report_facts=index.facts, report_places=index.places)
 
     def _encode_reports(self, reports: Sequence[str]) -> Mapping[str, Reading]:
         """Reports as the text encoder reads them, each once."""
@@ -128,10 +128,9 @@ class Language:
         return dict(zip(reports, encoder.read(passages), strict=True))
 
     def _make_vectors(self, slide: StoredSlide, reading: Reading | None) -> LanguageVectors:
-        language, text = slide.language, slide.record.report
-        if text and language.report_tokens is None:
-            tokens, stated = read_report(text, self.boilerplate)
-            language = replace(language, report_tokens=tokens, report_facts=stated)
+        if slide.record.report and slide.language.report_tokens is None:
+            slide = replace(slide, language=self._read_report(slide))
+        language = slide.language
         if reading and language.report_vector is None:
             language = replace(language, report_vector=reading.vector)
         if reading and len(reading.passages) > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from histoseek.archive.filters.column_types import check_filter
 from histoseek.archive.filters.expression import HAS_REPORT, Column, Expression, IsNull, Not, Where, all_of, one_of
 from histoseek.archive.filters.parser import parse_filter
+from histoseek.archive.report_index import find_places
 from histoseek.archive.schema import (
     ANALYSER_KEY,
     LANGUAGE_COLUMNS,
+    PLACES_FIELD,
     RECORD_COLUMNS,
     VECTOR_COLUMNS,
     MetadataValue,
@@ -38,6 +40,7 @@ from histoseek.mosaics.distances import SignatureBlock
 
 _IDS = ("slide_id", "patient_id", "case_id")
 _IDS_PER_QUERY = 500
+_COUNTS_KEPT = 64
 _FIXED = ("slide_id", "uri", "file_fingerprint", "width", "height", "spacing_um_per_px", "tile_count", "created")
 
 SIGNATURE = ("barcodes", "global_vector")
@@ -51,6 +54,7 @@ class SlideTable:
         self._store = store
         self._cache = cache
         self._snapshot: SlideTable | None = None
+        self._counts: dict[str, int] = {}
 
     @property
     def version(self) -> int:
@@ -133,8 +137,14 @@ class SlideTable:
         return pa.Table.from_batches(view._store.scan(names, view.filter(where)))
 
     def count(self, where: Where) -> int:
-        """How many slides satisfy a filter."""
-        return self._store.count(self.filter(where))
+        """How many slides satisfy a filter; a snapshot remembers what it counted."""
+        view = self.snapshot()
+        condition = str(where)
+        if condition not in view._counts:
+            if len(view._counts) >= _COUNTS_KEPT:
+                view._counts.clear()
+            view._counts[condition] = view._store.count(view.filter(where))
+        return view._counts[condition]
 
     def nearest(
         self, vector: NDArray[np.float32], count: int, where: Where, column: VectorColumn = "global_vector"
@@ -173,6 +183,19 @@ class SlideTable:
         where = all_of(one_of("slide_id", slide_ids), Not(IsNull(Column("report_windows"))))
         return lists(self.columns(["slide_id", "report_windows"], where))
 
+    def places(self, slide_ids: Sequence[str], tokens: Collection[str]) -> Mapping[str, list[tuple[int, int]]]:
+        """By slide id, where its report has some tokens, in the stored text; only of those whose places are known."""
+        view = self.snapshot()
+        if "report_places" not in view._schema.names or not slide_ids:
+            return {}
+        rows = view._read_unordered(slide_ids, ["slide_id", "report_tokens", "report_places"]).to_pylist()
+        places = {
+            row["slide_id"]: find_places(row["report_tokens"], row["report_places"], tokens)
+            for row in rows
+            if row["report_places"] is not None
+        }
+        return {slide_id: own for slide_id, own in places.items() if own is not None}
+
     def ranking_block(self, slide_ids: Sequence[str]) -> SignatureBlock:
         """What exact ranking needs of these slides but for the mosaics, in the order asked; raises UnknownSlide."""
         return signature_block(self._rows(slide_ids, ["slide_id", *SIGNATURE]), self._dimension)
@@ -210,6 +233,10 @@ class SlideTable:
     def ensure_columns(self, columns: Mapping[str, pa.DataType]) -> None:
         """Add the metadata columns that are not there yet."""
         self._store.add_columns(columns)
+
+    def ensure_places(self) -> None:
+        """Add the column of the tokens' places, which archives of older versions lack."""
+        self._store.add_columns({PLACES_FIELD.name: PLACES_FIELD.type})
 
     def ensure_vectors(self, dimensions: Mapping[VectorColumn, int]) -> None:
         """Add the vector columns of these dimensions that are not there yet."""

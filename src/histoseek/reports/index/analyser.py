@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -87,9 +87,13 @@ def list_tokens(text: str) -> tuple[str, ...]:
 def find_spans(text: str, tokens: Collection[str]) -> tuple[Span, ...]:
     """Where a text holds any of some tokens (those of a query), in order, those within another left out."""
     wanted = frozenset(tokens)
-    places = sorted({(term.start, -term.end) for term in _analyse_cached(text) if term.token in wanted})
+    return join_places((term.start, term.end) for term in _analyse_cached(text) if term.token in wanted)
+
+
+def join_places(places: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
+    """Places of terms in order, those within another left out."""
     spans: list[Span] = []
-    for start, end in places:
+    for start, end in sorted({(start, -end) for start, end in places}):
         if not spans or -end > spans[-1].end:
             spans.append(Span(start, -end))
     return tuple(spans)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.reports.index.analyser import analyse, find_spans
+from histoseek.archive.stores.slides import SlideTable
+from histoseek.reports.index.analyser import analyse, find_spans, join_places
 from histoseek.reports.language.sentences import Sentence, split_sentences
 from histoseek.reports.language.words import Span
 from histoseek.search.explain.matches import MOST_READ
@@ -17,8 +18,8 @@ from histoseek.search.explanation import Phrase
 from histoseek.search.results import SearchResult
 
 SENTENCES_SHOWN = 3
-MOST_SENTENCES = 60
-"""Sentences that are read with the text encoder for all results together; takes a third of a second on two cores."""
+MOST_SENTENCES = 30
+"""Sentences that are read with the text encoder for all results together: half of what a search may take."""
 
 MOST_WORDS = 32
 """Different words of a text that are sought one by one; all those of a whole report would mark most of any other."""
@@ -37,7 +38,11 @@ class _Candidate:
 
 
 def add_phrases(
-    archive: ArchiveFolder, results: Sequence[SearchResult], text: str, vector: Vector | None
+    archive: ArchiveFolder,
+    results: Sequence[SearchResult],
+    text: str,
+    vector: Vector | None,
+    store: SlideTable | None = None,
 ) -> tuple[SearchResult, ...]:
     """The results with what in their reports fits the text; only the first MOST_READ are read.
 
@@ -45,18 +50,28 @@ def add_phrases(
     SENTENCES_SHOWN sentences that are nearer to the text than its sentences are on the average. Of all reports together
     MOST_SENTENCES are read, as many of each, those with the text's words first. Words and terms are compared as
     search for words does, so that what a report denies is no word of a text that asks for it; those of texts of more
-    than MOST_WORDS words are not sought. Phrases are in the order of the report.
+    than MOST_WORDS words are not sought. Phrases are in the order of the report. store: where the results' records are
+    from, None where they are made; it knows where a report has which words, so that none is read anew.
     """
     read = results[:MOST_READ]
     reports = [result.record.report or "" for result in read]
     tokens = _tokens(text)
-    words = [find_spans(report, tokens) if tokens else () for report in reports]
+    known = store.places([result.slide_id for result in read], tokens) if store and tokens else {}
+    words = [
+        _find_words(report, tokens, known.get(result.slide_id)) for result, report in zip(read, reports, strict=True)
+    ]
     meanings = _nearest_sentences(archive, reports, words, vector) if vector is not None else [()] * len(read)
     marked = (
         replace(result, phrases=_sort([*meaning, *(Phrase(span.start, span.end, 1.0, "words") for span in matched)]))
         for result, meaning, matched in zip(read, meanings, words, strict=True)
     )
     return (*marked, *results[MOST_READ:])
+
+
+def _find_words(report: str, tokens: frozenset[str], places: list[tuple[int, int]] | None) -> Sequence[Span]:
+    if places is not None:
+        return join_places(places)
+    return find_spans(report, tokens) if tokens else ()
 
 
 def _tokens(text: str) -> frozenset[str]:

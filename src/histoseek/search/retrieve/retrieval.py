@@ -139,7 +139,7 @@ def _explain_page(archive: ArchiveFolder, retrieval: Retrieval, options: SearchO
     if retrieval.text:
         from histoseek.search.explain.phrases import add_phrases
 
-        return add_phrases(archive, results, retrieval.text.text, retrieval.text.vector)
+        return add_phrases(archive, results, retrieval.text.text, retrieval.text.vector, store)
     return tuple(results)
 
 
