@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from histoseek.archive.filters.expression import (
@@ -174,7 +175,7 @@ def _list_opposites(text: str) -> Iterator[Expression | None]:
 class PreparedText:
     """A text to ask with, the file or slide of the archive it is from, and whose it is as far as known.
 
-    is_report: the text is a report, to be taken as it is.
+    is_report: the text is a report, to be taken as it is; vector: as the archive keeps it of a report, float32 [T].
     """
 
     text: str
@@ -183,16 +184,18 @@ class PreparedText:
     without: str | None = None
     slide_id: str | None = None
     is_report: bool = True
+    vector: np.ndarray | None = None
 
 
 def prepare_text(archive: ArchiveFolder, query: WordQuery) -> PreparedText:
     """The text of a query; raises InputError when there is none, or the file is no readable text; UnknownSlide."""
     if isinstance(query, ArchivedReport):
-        record = archive.get(query.slide_id).record
+        stored = archive.get(query.slide_id)
+        record, vector = stored.record, stored.language.report_vector
         if not record.report:
             raise InputError(record.slide_id, "has no report", "Ask with a slide whose report was indexed (--reports)")
         text = _clean(record.report)
-        return PreparedText(text, None, Owner.from_query(None, record), slide_id=record.slide_id)
+        return PreparedText(text, None, Owner.from_query(None, record), slide_id=record.slide_id, vector=vector)
     if isinstance(query, TextQuery):
         without = _clean(query.without) if query.without else None
         return PreparedText(_clean(query.text), None, Owner.from_query(query.patient_id), without, is_report=False)

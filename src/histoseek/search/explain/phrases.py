@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -21,8 +22,14 @@ SENTENCES_SHOWN = 3
 MOST_SENTENCES = 30
 """Sentences that are read with the text encoder for all results together: half of what a search may take."""
 
+SENTENCE_CHARACTERS = 240
+"""Of a longer sentence, mostly the rows of a form that a scanner joined, the beginning is read."""
+
 MOST_WORDS = 32
 """Different words of a text that are sought one by one; all those of a whole report would mark most of any other."""
+
+_WORDS_OF_REPORTS = 4 * MOST_WORDS
+"""With so many, a text need not be read to know that it has more than MOST_WORDS."""
 
 _ROUNDING = 1e-9
 
@@ -76,6 +83,8 @@ def _find_words(report: str, tokens: frozenset[str], places: list[tuple[int, int
 
 def _tokens(text: str) -> frozenset[str]:
     """The text's own words and terms as search for words compares them; none for a long text."""
+    if len(set(text.lower().split())) > _WORDS_OF_REPORTS:
+        return frozenset()
     terms = [term for term in analyse(text) if term.kind != "broader"]
     if len({term.token for term in terms if term.kind == "word"}) > MOST_WORDS:
         return frozenset()
@@ -96,12 +105,12 @@ def _nearest_sentences(
         for result, (report, matched) in enumerate(zip(reports, words, strict=True))
         for sentence in _readable_sentences(report, matched)[:share]
     ]
-    texts = list(dict.fromkeys(candidate.sentence.text for candidate in candidates))
+    texts = list(dict.fromkeys(_begin(candidate.sentence) for candidate in candidates))
     if not texts:
         return [()] * len(reports)
     cosines = dict(zip(texts, (archive.language.sentences(texts) @ vector).tolist(), strict=True))
     return [
-        _nearest([(c.sentence, cosines[c.sentence.text]) for c in candidates if c.result == result])
+        _nearest([(c.sentence, cosines[_begin(c.sentence)]) for c in candidates if c.result == result])
         for result in range(len(reports))
     ]
 
@@ -111,8 +120,13 @@ def _readable_sentences(report: str, words: Sequence[Span]) -> Sequence[Sentence
     readable = [
         sentence for sentence in split_sentences(report) if " " in sentence.text and not sentence.text.endswith(":")
     ]
-    counts = [sum(Span(sentence.start, sentence.end).overlaps(word) for word in words) for sentence in readable]
+    starts, ends = [word.start for word in words], [word.end for word in words]
+    counts = [bisect_left(starts, sentence.end) - bisect_right(ends, sentence.start) for sentence in readable]
     return [readable[place] for place in sorted(range(len(readable)), key=lambda place: -counts[place])]
+
+
+def _begin(sentence: Sentence) -> str:
+    return sentence.text[:SENTENCE_CHARACTERS]
 
 
 def _nearest(scored: Sequence[tuple[Sentence, float]]) -> Sequence[Phrase]:

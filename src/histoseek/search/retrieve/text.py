@@ -40,7 +40,8 @@ def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOp
     store = archive.store.snapshot()
     spelling = _check_spelling(store, prepared, options)
     wanted, unwanted = _parse(store, prepared, spelling, options)
-    vectors = encode_texts(archive, [text.text for text in (wanted, *unwanted)])
+    kept = prepared.vector
+    vectors = [kept] if kept is not None else encode_texts(archive, [text.text for text in (wanted, *unwanted)])
     started = time.perf_counter()
     query_slides = (prepared.slide_id,) if prepared.slide_id else ()
     whole = SearchScope.from_options(store, options, prepared.owner, query_slides)
