@@ -39,7 +39,7 @@ _SIGN = re.compile(
     r"\(?\s?(?:(?P<no>-ve|\(-\)|0+(?:[.,]0+)?\s?%?(?!\s*(?:of|out|to)\b|\s?[/\d%x-])|\[-\]|-(?=\s*\)))|"
     r"(?P<yes>\+ve|\(\+\)|\+{1,3}))(?=[\s.,;)|]|$)"
 )
-_REST = re.compile(r"\s*(?:\d{1,2}[.)]\s|[.,;|)*]|$|\(|\[|-{1,2}\s|\u2013)")
+_REST = re.compile(r"\s*(?:\d{1,2}[.)]\s|[.,;|)*_]|$|\(|\[|-{1,2}\s|\u2013)")
 _NEXT_LABEL = re.compile(r"\s+(?P<label>[A-Z][^:\n.;,]{1,60}?)\s?:")
 _PLACE_TAIL = re.compile(
     r"\s+(?:in|on|at|by|with(?=\s+(?:certainty|confidence))|from|for\s+(?:this|these)|see|per|within|during|as\s+of|to\s+date|"
@@ -173,6 +173,9 @@ def _match_value(lower: str, text: str, start: int, end: int) -> tuple[Span, Ans
         and longer[0].place.end > place.end
     ):
         return None  # "negative for", "uninvolved by"
+    second = match_answer(lower, place.end, end)
+    if second is not None and {meaning, second[1]} == {"yes", "no"} and _ends(lower, second[0].end, end):
+        return Span(place.start, second[0].end), AnswerKind.UNSTATED  # "Yes No", none of them chosen
     follows = _NEXT_LABEL.match(text, place.end, end)
     goes_on = _PLACE_TAIL.match(lower, place.end, end) is not None and (
         meaning != "no" or not lower.startswith(" for", place.end)

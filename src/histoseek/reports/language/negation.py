@@ -45,8 +45,8 @@ _NOTHING = re.compile(
     r"throughout|during|per|this|focally|grossly|is|are|was|were)\b)"
 )
 # "Yes No" at a line's end is a choice of a form.
-_ANSWERED_ABOVE = re.compile(r"no\n")
-_YES = re.compile(r"yes\s+$")
+_LAST_NO = re.compile(r"no[ \t]*\n")
+_YES = re.compile(r"yes[\s\d.)/|]*$")
 _PATIENT = re.compile(r"(?<!of )(?<!of the )\bpatient\b(?!['\u2019]s)")
 _COMMA = re.compile(r",")
 _OWN_STATEMENT = re.compile(r"\d|\b(?:present|positive|grade|stage|identified|seen)\b")
@@ -187,9 +187,7 @@ def _scan_clause(text: str, clause: Span, cues: list[Cue]) -> Iterator[Scope]:
     opening = [cue.place.start for cue in cues if cue.side == "before"]
     last_end = clause.start
     for cue in cues:
-        if _ANSWERED_ABOVE.fullmatch(text, cue.place.start, min(clause.end, cue.place.end + 1)) and _YES.search(
-            text, clause.start, cue.place.start
-        ):
+        if _LAST_NO.match(text, cue.place.start) and _YES.search(text, max(0, cue.place.start - 20), cue.place.start):
             continue
         following = bisect_right(opening, cue.place.start)
         limit = min(opening[following] if following < len(opening) else clause.end, cue.place.end + _FARTHEST)
