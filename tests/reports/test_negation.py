@@ -94,7 +94,7 @@ def test_letters_whose_lower_case_is_longer_keep_the_places() -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["no carcinoma, ", "(", "_ a ", "[ ] a ", "a: ", "no\n", "0/12 ", "carcinoma (no) ", "- "]
+    "part", ["no carcinoma, ", "(", "_ a ", "[ ] a ", "a: ", "no\n", "0/12 ", "carcinoma (no) ", "- ", "A: no "]
 )
 def test_the_work_grows_with_the_length_of_a_text_alone(part: str) -> None:
     times = []

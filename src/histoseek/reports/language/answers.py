@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from histoseek.reports.language.choices import Choice, find_choices, skip_hint
-from histoseek.reports.language.cues import find_cues, match_answer
+from histoseek.reports.language.cues import AnswerMeaning, find_cues, match_answer
 from histoseek.reports.language.words import Span, lower_in_place
 
 
@@ -54,6 +54,7 @@ _FINITE = re.compile(r"\b(?:is|are|was|were|has|have|had|shows?|reveals?|not|no)
 _TOO_SHORT = frozenset({"no", "not", "non", "kein", "keine", "geen", "aucun", "aucune"})
 _LONGEST_LABEL = 100
 _MOST_WORDS = 14
+_NEAR = 200
 
 
 @lru_cache(maxsize=4)
@@ -164,7 +165,13 @@ def _match_value(lower: str, text: str, start: int, end: int) -> tuple[Span, Ans
     match = match_answer(lower, start, end)
     if match is None or match[1] == "choose" or _WRAPPED.match(lower, match[0].end):
         return None
-    place, meaning = match
+    return _judge_answer(lower, text, *match, end)
+
+
+def _judge_answer(
+    lower: str, text: str, place: Span, meaning: AnswerMeaning, end: int
+) -> tuple[Span, AnswerKind] | None:
+    """What an answer says by what follows it; None where it goes on to something else."""
     longer = find_cues(lower, place.start, min(end, place.end + 40))
     if (
         longer
@@ -176,19 +183,22 @@ def _match_value(lower: str, text: str, start: int, end: int) -> tuple[Span, Ans
     second = match_answer(lower, place.end, end)
     if second is not None and {meaning, second[1]} == {"yes", "no"} and _ends(lower, second[0].end, end):
         return Span(place.start, second[0].end), AnswerKind.UNSTATED  # "Yes No", none of them chosen
-    follows = _NEXT_LABEL.match(text, place.end, end)
     goes_on = _PLACE_TAIL.match(lower, place.end, end) is not None and (
         meaning != "no" or not lower.startswith(" for", place.end)
     )
-    if goes_on or _REST.match(text, place.end, end) or _GAP.match(text, place.end, end):
-        return place, AnswerKind(meaning)
-    if follows and _match_value(lower, text, follows.end() + len(_blanks(text, follows.end())), end):
-        return place, AnswerKind(meaning)
-    return None
+    is_whole = bool(goes_on or _REST.match(text, place.end, end) or _GAP.match(text, place.end, end))
+    if not is_whole:
+        follows = _NEXT_LABEL.match(text, place.end, end)
+        is_whole = follows is not None and _is_answered(lower, text, _skip_blanks(text, follows.end()), end)
+    return (place, AnswerKind(meaning)) if is_whole else None
 
 
-def _blanks(text: str, start: int) -> str:
-    return re.compile(r"\s*").match(text, start).group()  # type: ignore[union-attr]
+def _is_answered(lower: str, text: str, start: int, end: int) -> bool:
+    return _match_value(lower, text, start, min(end, start + _NEAR)) is not None
+
+
+def _skip_blanks(text: str, start: int) -> int:
+    return re.compile(r"\s*").match(text, start).end()  # type: ignore[union-attr]
 
 
 def _match_alone(lower: str, start: int, end: int) -> tuple[Span, AnswerKind] | None:
