@@ -32,6 +32,7 @@ from histoseek.archive.schema import LanguageVectors, StoredSlide
 from histoseek.archive.space.centre import BagMean
 from histoseek.archive.stores.lance.engine import lancedb
 from histoseek.encoders.recipe import Recipe
+from histoseek.encoders.text.base import Reading
 from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.evaluation.significance import bootstrap
 from histoseek.search.encode.text import ParsedText
@@ -97,33 +98,39 @@ def part_of(patient: str) -> Part:
 
 
 class CachedEncoder:
-    """The default text encoder; what it has read once is kept in a file."""
+    """The default text encoder; what it read once is kept in a file: a text's vector, then those of its passages."""
 
     def __init__(self, folder: Path) -> None:
         self._encoder = load_text_encoder("minilm")
         self.card = self._encoder.card
         self.weights_hash = self._encoder.weights_hash
-        self._path = folder / f"vectors-{self.weights_hash[:12]}.npz"
-        self._vectors: dict[str, np.ndarray] = {}
+        self.engine = self._encoder.engine
+        self._path = folder / f"readings-{self.weights_hash[:12]}.npz"
+        self._rows: dict[str, np.ndarray] = {}
         if self._path.exists():
             held = np.load(self._path)
-            self._vectors = dict(zip(held["keys"].tolist(), held["vectors"], strict=True))
+            self._rows = dict(zip(held["keys"].tolist(), np.split(held["rows"], held["ends"][:-1]), strict=True))
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        keys = [hashlib.sha1(text.encode()).hexdigest() for text in texts]
-        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._vectors}
+        return np.stack([reading.vector for reading in self.read([(text,) for text in texts])])
+
+    def read(self, texts: Sequence[Sequence[str]]) -> list[Reading]:
+        keys = [hashlib.sha1("\0".join(passages).encode()).hexdigest() for passages in texts]
+        new = {key: passages for key, passages in zip(keys, texts, strict=True) if key not in self._rows}
         pending = list(new.items())
-        for start in range(0, len(pending), 256):
-            some = pending[start : start + 256]
-            self._vectors |= zip(
-                [key for key, _ in some], self._encoder.encode([text for _, text in some]), strict=True
-            )
+        for start in range(0, len(pending), 128):
+            some = pending[start : start + 128]
+            for (key, _), reading in zip(some, self._encoder.read([own for _, own in some]), strict=True):
+                self._rows[key] = np.vstack([reading.vector[None], reading.passages])
             self._save()
-        return np.stack([self._vectors[key] for key in keys])
+        return [Reading(self._rows[key][0], self._rows[key][1:]) for key in keys]
 
     def _save(self) -> None:
         half = self._path.with_suffix(".half.npz")
-        np.savez(half, keys=np.array(list(self._vectors)), vectors=np.stack(list(self._vectors.values())))
+        rows = list(self._rows.values())
+        np.savez(
+            half, keys=np.array(list(self._rows)), rows=np.vstack(rows), ends=np.cumsum([len(own) for own in rows])
+        )
         half.replace(self._path)
 
 

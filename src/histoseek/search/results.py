@@ -220,7 +220,7 @@ def _sheet(results: SearchResults) -> _Sheet:
         rows=tuple(_row(result, to_reports) for result in results),
         notes=(
             *_votes(results),
-            *_describe_spelling(results.query),
+            *describe_spelling(results.query),
             *(f"note: {note}" for note in (*describe_conditions(results), *results.warnings)),
         ),
     )
@@ -250,7 +250,8 @@ def describe_conditions(results: SearchResults) -> Sequence[str]:
     return (f"{slides} left out: they do not have what the query requires, or have what it rules out",)
 
 
-def _describe_spelling(query: QueryInfo) -> Sequence[str]:
+def describe_spelling(query: QueryInfo) -> Sequence[str]:
+    """What was searched for in place of misspelt words, and how to search for those."""
     if query.searched_for is None:
         return ()
     return (f"searched for: {query.searched_for} (instead of: {query.text}; as it was typed with --verbatim)",)

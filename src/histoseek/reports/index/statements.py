@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
+from histoseek.reports.facts.report_facts import VALUE_FIELDS
 from histoseek.reports.index.analyser import Term, analyse
 from histoseek.reports.index.weighting import Weighting
 from histoseek.reports.language.negation import Status
@@ -140,7 +141,8 @@ def _state_value(field: str, terms: Sequence[Term], share: float) -> Statement:
         if any(other != fact and other.startswith(fact) for other in facts)
         or (has_sum and _find_form(fact) == (field, "number"))
     }
-    opposing = {f"{field}:{value}" for score, value in _AGAINST_SCORE.items() if f"{field}:{score}" in facts}
+    scores = {} if field in VALUE_FIELDS else _AGAINST_SCORE
+    opposing = {f"{field}:{value}" for score, value in scores.items() if f"{field}:{score}" in facts}
     return Statement(share, frozenset(facts - coarse), frozenset(opposing), frozenset(forms), frozenset(coarse))
 
 

@@ -11,7 +11,14 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from histoseek._version import __version__
 from histoseek.search.explanation import Contribution, Phrase, TextRegion
 from histoseek.search.present.pictures import COLOURS, TEXT_COLOURS, Frame, MapPicture, SlidePictures, slide_pictures
-from histoseek.search.results import Match, QueryInfo, SearchResult, SearchResults, describe_conditions
+from histoseek.search.results import (
+    Match,
+    QueryInfo,
+    SearchResult,
+    SearchResults,
+    describe_conditions,
+    describe_spelling,
+)
 from histoseek.slides.sources.registry import source_name
 
 
@@ -88,7 +95,7 @@ def render_page(results: SearchResults, title: str) -> str:
         cards=cards,
         title=title,
         query_name=_query_name(results.query),
-        notes=(*describe_conditions(results), *results.warnings),
+        notes=(*describe_spelling(results.query), *describe_conditions(results), *results.warnings),
         version=__version__,
     )
 
