@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from histoseek.archive.schema import MetadataValue, SlideRecord
     from histoseek.archive.verify import Verification
     from histoseek.progress import Reporter
+    from histoseek.reports.language.mends import CleanText
     from histoseek.reports.language.sections import Sections
     from histoseek.reports.privacy.deidentify import DeidentifyChoice
     from histoseek.search.maps.overview import Overview
@@ -243,6 +244,12 @@ class Archive(ArchiveFolder):
 
         text = self.get(slide_id).record.report
         return split_sections(text) if text else Sections("", ())
+
+    def clean_report(self, slide_id: str) -> CleanText:
+        """What of a slide's report is read for facts and words, with its mends. Raises UnknownSlide."""
+        from histoseek.reports.concepts.cleaning import clean_report
+
+        return clean_report(self.get(slide_id).record.report or "", boilerplate=self.language.boilerplate)
 
     def verify(self, reporter: Reporter | None = None) -> Verification:
         """Check every slide's vectors, cached features and file."""

@@ -99,7 +99,10 @@ def test_index_tells_of_reports_and_show_of_sections(folder: Path) -> None:
     assert "sections: diagnosis (A, B), microscopy" in shown
     assert "signed by [NAME], M.D. on [DATE]" in shown
     assert "胃炎" in histoseek("show", "C2-A", *archive).stdout
-    assert json.loads(histoseek("show", "C2-A", *archive, "--json").stdout)["sections"] == ["other"]
+    assert "quality: good\nmends: \n" in shown
+    listed = json.loads(histoseek("show", "C2-A", *archive, "--json").stdout)
+    assert listed["sections"] == ["other"]
+    assert (listed["quality"], listed["mends"]) == ("good", [])
     done = histoseek(*given, "--reports", folder / "reports", "--keep-identifiers", "--json")
     report = json.loads(done.stdout)
     assert (report["updated"], report["unchanged"], report["refused"]) == (1, 1, [])

@@ -212,7 +212,7 @@ def _format_report(report: IndexReport, archive: Archive) -> str:
 
     lines = [f"warning: {warning}" for warning in report.warnings]
     lines += list(describe_intake(report.reports)) if report.reports else []
-    lines += [f"reports: {report.reread} of the archive were read anew by this version"] if report.reread else []
+    lines += [f"reports: {report.reread} that the archive had were read anew"] if report.reread else []
     lines += [f"refused: {refusal.reason}" for refusal in report.refused]
     counts = f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged"
     lines.append(
