@@ -19,10 +19,10 @@ from histoseek.search.explanation import Phrase
 from histoseek.search.results import SearchResult
 
 SENTENCES_SHOWN = 3
-MOST_SENTENCES = 30
+MOST_SENTENCES = 20
 """Sentences that are read with the text encoder for all results together: half of what a search may take."""
 
-SENTENCE_CHARACTERS = 240
+SENTENCE_CHARACTERS = 200
 """Of a longer sentence, mostly the rows of a form that a scanner joined, the beginning is read."""
 
 MOST_WORDS = 32
