@@ -36,8 +36,8 @@ _LEAD = re.compile(r"[\s\-*\u2022\u00b7>|\u2013\u2014+#]*(?:\(?(?:\d{1,2}|[A-Za-
 _COLON = re.compile(r"\s*:(?!\d|//)[\s\-\u2013|]*")
 _WEAK = re.compile(r"\s*(?:;|=|\?|\||\.{3,}|\u2026|\t|\s{2,}|(?<=\s)[-\u2013\u2014](?=\s)|,(?=\s))[\s\-\u2013.|=:]*")
 _SIGN = re.compile(
-    r"\(?\s?(?:(?P<no>-ve|\(-\)|0+(?:[.,]0+)?\s?%?(?!\s*(?:of|out|to)\b|\s?[/\d%x-])|\[-\]|-(?=\s*\)))|"
-    r"(?P<yes>\+ve|\(\+\)|\+{1,3}))(?=[\s.,;)|]|$)"
+    r"\(?\s?(?:(?P<no>-ve|\([-\u2013\u2212]\)|0+(?:[.,]0+)?\s?%?(?!\s*(?:of|out|to)\b|\s?[/\d%x-])|\[-\]|-(?=\s*\)))|"
+    r"(?P<yes>\+ve|\(\+\)|\+{1,3})|(?P<open>\?))(?=[\s.,;)|]|$)"
 )
 _REST = re.compile(r"\s*(?:\d{1,2}[.)]\s|[.,;|)*_]|$|\(|\[|-{1,2}\s|\u2013)")
 _NEXT_LABEL = re.compile(r"\s+(?P<label>[A-Z][^:\n.;,]{1,60}?)\s?:")
@@ -161,7 +161,7 @@ def _match_value(lower: str, text: str, start: int, end: int) -> tuple[Span, Ans
     """The answer at a place, where nothing follows that would make it more than an answer."""
     sign = _SIGN.match(lower, start, end)
     if sign is not None:
-        return Span(start, sign.end()), AnswerKind.NO if sign["no"] else AnswerKind.YES
+        return Span(start, sign.end()), _read_sign(sign)
     match = match_answer(lower, start, end)
     if match is None or match[1] == "choose" or _WRAPPED.match(lower, match[0].end):
         return None
@@ -197,6 +197,12 @@ def _is_answered(lower: str, text: str, start: int, end: int) -> bool:
     return _match_value(lower, text, start, min(end, start + _NEAR)) is not None
 
 
+def _read_sign(sign: re.Match[str]) -> AnswerKind:
+    if sign["open"]:
+        return AnswerKind.UNSTATED
+    return AnswerKind.NO if sign["no"] else AnswerKind.YES
+
+
 def _skip_blanks(text: str, start: int) -> int:
     return re.compile(r"\s*").match(text, start).end()  # type: ignore[union-attr]
 
@@ -206,7 +212,7 @@ def _match_alone(lower: str, start: int, end: int) -> tuple[Span, AnswerKind] | 
     start = skip_hint(lower, start, end)
     sign = _SIGN.match(lower, start, end)
     if sign is not None and _ends(lower, sign.end(), end):
-        return Span(start, sign.end()), AnswerKind.NO if sign["no"] else AnswerKind.YES
+        return Span(start, sign.end()), _read_sign(sign)
     match = match_answer(lower, start, end)
     if (
         match is None

@@ -12,8 +12,8 @@ from histoseek.reports.language.words import Span, lower_in_place
 
 _TICK = "[xX\u2713\u2714\u2717\u2718\u00d7]"
 _BOX = re.compile(
-    rf"(?P<ticked>[\[(]\s?{_TICK}\s?[\])]|[\u2611\u2612\u25a0\u2713\u2714]|(?<!\w)_{{1,6}}{_TICK}_{{1,6}}(?!\w))|"
-    r"(?P<empty>\[\s{0,3}_?\s{0,3}[\])]|\[\sJ|\(\s{0,3}[\])]|[\u2610\u25a1]|"
+    rf"(?P<ticked>[\[({{]\s?{_TICK}\s?[\])}}]|[\u2611\u2612\u25a0\u2713\u2714]|(?<!\w)_{{1,6}}{_TICK}_{{1,6}}(?!\w))|"
+    r"(?P<empty>[\[{]\s{0,3}_?\s{0,3}[\])}]|\[\sJ|\(\s{0,3}[\])]|[\u2610\u25a1]|"
     r"(?<![^\s(:])_{1,8}(?=[ \t]{1,3}[A-Za-z]|[ \t]*$))"
 )
 _LINE = re.compile(r"[^\n]+")

@@ -18,9 +18,11 @@ Side = Literal["before", "after", "turn", "site", "none", "between", "about", "i
 AnswerMeaning = Literal["yes", "no", "unstated", "choose"]
 
 _WORD = re.compile(
-    r"(?<!\w)(?<!\w[-\u2010])(?:[dln]|qu)(?=['\u2019][^\W\d_]{3})|(?<!\w)(?<!\w[-\u2010])[^\W\d_]+(?:[-\u2010'\u2019/][^\W\d_]+)*"
+    r"(?<![^\W_])(?<!\w[-\u2010])(?:[dln]|qu)(?=['\u2019][^\W\d_]{3})|(?<![^\W_])(?<!\w[-\u2010])[^\W\d_]+(?:[-\u2010'\u2019/][^\W\d_]+)*"
 )
 _SLOT = re.compile(r"\[[^\]]*\]|\{\w+\}|[^\s{}\[\]]+")
+_DOTTED_GAP = re.compile(r"['\u2019]|\.?\s{0,12}")
+_ABBREVIATIONS = frozenset({"neg", "pos", "z", "v", "k", "n", "vs", "hx"})
 _LONGEST_ANSWER = 160
 _GAP = re.compile(r"['\u2019]|\s{0,12}")
 
@@ -136,8 +138,11 @@ class PhraseMatcher:
         best: tuple[int, tuple[str, str] | None] = (0, None)
         for index in range(first, len(words)):
             word, word_start, _ = words[index]
-            if index > first and not _GAP.fullmatch(text, words[index - 1][2], word_start):
-                break
+            if index > first:
+                before, _, before_end = words[index - 1]
+                gap = _DOTTED_GAP if before in _ABBREVIATIONS else _GAP
+                if not gap.fullmatch(text, before_end, word_start):
+                    break
             following = self._step(state, word)
             if following is None:
                 break
@@ -255,7 +260,7 @@ def match_answer(text: str, start: int, end: int) -> tuple[Span, AnswerMeaning] 
     """The answer that a lower-case text[start:end] begins with, the longest there is."""
     end = min(end, start + _LONGEST_ANSWER)
     first = _WORD.search(text, start, end)
-    if first is None or text[start : first.start()].strip(" \t\n-*\u2022(\u00b7>\"'"):
+    if first is None or text[start : first.start()].strip(" \t\n-*\u2022(\u00b7>_\"'"):
         return None
     place, meaning = next(_load_answers().find(text, start, end), (Span(end, end), ("", "")))
     return (place, meaning[0]) if place.start == first.start() else None  # type: ignore[return-value]

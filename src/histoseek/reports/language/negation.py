@@ -23,10 +23,14 @@ _FARTHEST = 400
 # Where scopes overlap, the first of these that applies holds.
 _PRECEDENCE = (Status.ELSEWHERE, Status.NEGATED, Status.UNSTATED, Status.HISTORICAL, Status.UNCERTAIN)
 _COUNT = re.compile(
-    r"(?<![\w./-])0\s?(?:/|of|out\s+of)\s?(?:the\s+)?(?:\d{1,3}\b(?!\s?[/%+])|[a-z]{2,12}(?=\s+(?:\w+\s+){0,3}(?:nodes?|cores?)))"
+    r"(?<![\w./-])0\s?(?:/|of|out\s+of)\s?(?:the\s+)?(?:\d{1,3}\b(?!\s?[/%+])|[a-z]{2,12}(?=\s+(?:\w+\s+){0,3}(?:nodes?|cores?)))|"
+    r"(?<![\w.,/-])(?:0|zero)(?=[ ]+(?:(?:lymph|sentinel|regional|involved)[ ]+){0,2}"
+    r"(?:nodes?|cores?|blocks?|fragments?|positive|involved)\b)"
 )
 _PERCENT = re.compile(r"(?<![\d.,<>\u2264\u2265/-])(?<![-\u2013] )0(?:[.,]0+)?\s?%(?!\s?(?:-|\u2013|to\b))")
-_SIGN = re.compile(r"[(\[]\s?(?:-|\u2212|neg(?:ative)?\.?|none|nil|no)\s?[)\]]|(?<![\w-])-\s?ve\b(?!\s+for)")
+_SIGN = re.compile(
+    r"[(\[]\s?(?:[-\u2013\u2212]|neg(?:ative)?\.?|none|nil|no)\s?[)\]]|(?<![\w-])-\s?ve\b(?!\s+for)|(?<=\w)\s-(?=\s?[,;])"
+)
 _FREE = re.compile(
     r"\b(?:(?:[a-z]{3,20} )?[a-z]{3,20}\s?-\s?|(?:tumou?r|cancer|carcinoma|disease|malignancy|metastasis)\s)"
     r"(?P<free>free)\b(?!\s+(?:of|from)\b)"
@@ -38,7 +42,7 @@ _DATED = re.compile(
 _CONTROLS = re.compile(
     r"\W*(?:the\s+)?(?:\w+\s+){0,2}?(?:controls|(?:positive|negative|internal|external|tissue)\s+control)\b"
 )
-_SITE_WORDS = re.compile(r"neg|free|clear|uninvolved|not involved|non-?reactive|0")
+_SITE_WORDS = re.compile(r"(?:(?:both|all)\s+)?neg|free|clear|uninvolved|not involved|non-?reactive|0")
 _PHRASE_END = re.compile(r"[,;:()]|\b(?:is|are|was|were|can|has|have)\b|\s[-\u2013]\s")
 _NOTHING = re.compile(
     r"\s*\n(?!\s*(?:for|of|by)\b)|\s*(?:$|\d{1,2}[.)]\s|[.,;:)(\]|*]|-{1,2}\s|\u2013|(?:and|or|but|in|on|at|by|with|within|from|as|also|while|although|however|see|here|"
@@ -50,6 +54,7 @@ _YES = re.compile(r"yes[\s\d.)/|]*$")
 _PATIENT = re.compile(r"(?<!of )(?<!of the )\bpatient\b(?!['\u2019]s)")
 _COMMA = re.compile(r",")
 _OWN_STATEMENT = re.compile(r"\d|\b(?:present|positive|grade|stage|identified|seen)\b")
+_LONG_WORD = re.compile(r"[a-z]{6,}")
 _REMARK = re.compile(r"\(([^()]{0,80})\)")
 _BRACKET = re.compile(r"[()]")
 _SHORT_REMARK = 3
@@ -134,13 +139,21 @@ def _reach_answer(text: str, answer: Answer) -> Iterator[Scope]:
     if answer.kind == AnswerKind.VALUE:
         first = next(iter(find_cues(text, value.start, value.end)), None)
         is_negative = first is not None and first.place.start == value.start and first.side == "before"
-        if is_negative and _NOTHING_THERE.match(text, value.start) and _SPREAD.search(text, label.start, label.end):
+        if is_negative and _NOTHING_THERE.match(text, value.start) and _is_repeated(text, label, value):
             start = _find_backward_start(text, label.start, label.end)
             yield Scope(start, label.end, Status.NEGATED, Span(value.start, value.start), _SITES_AND_DIAGNOSES)
         for cue in find_cues(text, label.start, label.end):
             if cue.side == "about" or (cue.status == Status.HISTORICAL and cue.side == "before"):
                 yield Scope(value.start, value.end, cue.status, cue.place)
                 return
+
+
+def _is_repeated(text: str, label: Span, value: Span) -> bool:
+    """Whether a value denies its label: it names it again ("Necrosis: no necrosis"), or the label is about spread."""
+    if _SPREAD.search(text, label.start, label.end):
+        return True
+    words = set(_LONG_WORD.findall(text[label.start : label.end]))
+    return not words.isdisjoint(_LONG_WORD.findall(text[value.start : value.end]))
 
 
 def _leave_out_remarks(text: str, start: int, end: int) -> Iterator[Span]:
@@ -254,7 +267,8 @@ def _scan_numbers(text: str, clause: Span, answered: Sequence[Span]) -> Iterator
         yield from scopes or _reach_phrase(text, clause, count, _SITES_AND_BENIGN)
     for match in _DATED.finditer(text, clause.start, clause.end):
         start = max(clause.start, match.start() - _FARTHEST)
-        start = _find_backward_start(text, start, match.start())
+        end = len(text[: match.start()].rstrip(", (")) if match.start() - start < _FARTHEST else match.start()
+        start = _find_backward_start(text, start, max(start, end))
         yield Scope(start, match.start(), Status.HISTORICAL, Span(*match.span()))
     for match in _FREE.finditer(text, clause.start, clause.end):
         yield Scope(match.start(), match.start("free"), Status.NEGATED, Span(*match.span("free")), spares=_SITES)
