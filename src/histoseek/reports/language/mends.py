@@ -79,8 +79,12 @@ class CleanText:
     def _pieces(self) -> tuple[_Piece, ...]:
         return tuple(_list_pieces(self.original, self.mends))
 
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [piece.clean.start for piece in self._pieces]
+
     def _find_piece(self, place: int) -> _Piece:
-        index = bisect_right(self._pieces, place, key=lambda piece: piece.clean.start) - 1
+        index = bisect_right(self._starts, place) - 1
         return self._pieces[index] if self._pieces else _Piece(Span(0, 0), Span(0, len(self.original)), False)
 
 
