@@ -20,11 +20,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from unittest.mock import patch
 
+from histoseek.reports.cleaning.mends import CleanText
 from histoseek.reports.concepts.cleaning import clean_report
 from histoseek.reports.concepts.vocabulary import load_vocabulary
 from histoseek.reports.facts import structured
 from histoseek.reports.facts.report_facts import list_facts
-from histoseek.reports.language.mends import CleanText
 from histoseek.statistics.intervals import wilson_interval
 
 EACH = 400

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from histoseek.archive.schema import MetadataValue, SlideRecord
     from histoseek.archive.verify import Verification
     from histoseek.progress import Reporter
-    from histoseek.reports.language.mends import CleanText
+    from histoseek.reports.cleaning.mends import CleanText
     from histoseek.reports.language.sections import Sections
     from histoseek.reports.privacy.deidentify import DeidentifyChoice
     from histoseek.search.maps.overview import Overview

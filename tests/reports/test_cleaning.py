@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from histoseek.reports.cleaning.furniture import normalise_piece, split_pieces
+from histoseek.reports.cleaning.mends import MendReason
 from histoseek.reports.concepts.cleaning import clean_report
 from histoseek.reports.facts.structured import extract_facts
 from histoseek.reports.index.analyser import analyse, find_spans, list_tokens
-from histoseek.reports.language.furniture import normalise_piece, split_pieces
-from histoseek.reports.language.mends import MendReason
 from histoseek.reports.language.words import Span
 
 SOUND = (

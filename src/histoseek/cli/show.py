@@ -12,7 +12,7 @@ import typer
 from histoseek.cli.options import ArchiveOption, JsonOption
 
 if TYPE_CHECKING:
-    from histoseek.reports.language.mends import Mend
+    from histoseek.reports.cleaning.mends import Mend
     from histoseek.reports.language.sections import Sections
 
 

@@ -12,8 +12,8 @@ from histoseek.archive.reading_file import ReadingState, read_reading_state, wri
 from histoseek.archive.report_index import make_analyser_mark
 from histoseek.archive.schema import SlideRecord
 from histoseek.progress import Reporter
+from histoseek.reports.cleaning.furniture import split_pieces
 from histoseek.reports.facts.boilerplate import find_boilerplate
-from histoseek.reports.language.furniture import split_pieces
 
 _BATCH = 64
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from histoseek.reports.cleaning.clean_text import clean_text
+from histoseek.reports.cleaning.mends import CleanText
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
-from histoseek.reports.language.cleaning import clean_text
-from histoseek.reports.language.mends import CleanText
 
 
 def clean_report(

@@ -7,10 +7,10 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from histoseek.reports.cleaning.furniture import split_pieces
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.facts.report_facts import list_values
 from histoseek.reports.facts.structured import extract_facts
-from histoseek.reports.language.furniture import split_pieces
 
 _MOST_COUNTED = 4000
 _FEWEST_REPORTS, _LEAST_SHARE = 20, 0.01

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from histoseek.reports.cleaning.mends import REMOVING, CleanText
+from histoseek.reports.cleaning.spelling import load_dictionary
 from histoseek.reports.concepts.cleaning import clean_report
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.facts.structured import StructuredReport
-from histoseek.reports.language.mends import REMOVING, CleanText
-from histoseek.reports.language.spelling import load_dictionary
 
 QualityValue = Literal["good", "poor"]
 QualityFlaw = Literal["little text", "mostly furniture", "unknown words", "no diagnosis"]

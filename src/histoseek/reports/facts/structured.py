@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from histoseek.reports.cleaning.places import restore_places
 from histoseek.reports.concepts.cleaning import clean_report
 from histoseek.reports.concepts.diagnosis import find_main_diagnosis, make_diagnosis_label, refine_diagnosis
 from histoseek.reports.concepts.lookalikes import drop_lookalikes
@@ -33,7 +34,6 @@ from histoseek.reports.facts.nodes import NodeCount, find_node_counts
 from histoseek.reports.facts.staging import StageCategory, StageGroup, find_stage_groups, find_tnm
 from histoseek.reports.facts.stains import Ki67, Stain, find_stains, select_ki67
 from histoseek.reports.language.negation import Status
-from histoseek.reports.language.places import restore_places
 from histoseek.reports.language.sections import Sections, split_sections
 from histoseek.reports.language.words import Span
 

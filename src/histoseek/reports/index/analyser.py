@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
+from histoseek.reports.cleaning.mends import CleanText
+from histoseek.reports.cleaning.places import restore_places
 from histoseek.reports.concepts.cleaning import clean_report
 from histoseek.reports.concepts.terms import Mention
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.facts.report_facts import UNSPOKEN, list_broader, list_values, make_concept_token
 from histoseek.reports.facts.structured import StructuredReport, extract_facts
-from histoseek.reports.language.mends import CleanText
 from histoseek.reports.language.negation import Scope, ScopeIndex, Status, find_scopes
-from histoseek.reports.language.places import restore_places
 from histoseek.reports.language.word_forms import list_word_forms
 from histoseek.reports.language.words import Span
 

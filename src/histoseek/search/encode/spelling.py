@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.reports.cleaning.spelling import Dictionary, load_dictionary
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import load_vocabulary
 from histoseek.reports.index.analyser import WORD_PREFIX, analyse
 from histoseek.reports.index.query import list_plain_words, parse_query
-from histoseek.reports.language.spelling import Dictionary, load_dictionary
 from histoseek.reports.language.word_forms import list_word_forms
 from histoseek.reports.language.words import Span
 from histoseek.search.encode.text import ParsedText

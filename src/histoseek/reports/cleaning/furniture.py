@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 
-from histoseek.reports.language.mends import Mend, MendReason, make_mend
+from histoseek.reports.cleaning.mends import Mend, MendReason, make_mend
 from histoseek.reports.language.words import Span
 
 _ITEM = re.compile(r"\s*(?:[-*\u2022]|\(?(?:\d{1,2}|[A-Za-z])[.)])\s")
@@ -28,7 +28,7 @@ _LONGEST_LINE, _LONGEST_PIECE = 160, 400
 
 @dataclass(frozen=True)
 class FurnitureRules:
-    """How furniture looks (language/cleaning.toml)."""
+    """How furniture looks (cleaning/cleaning.toml)."""
 
     stretches: re.Pattern[str]
     marks: re.Pattern[str]
@@ -42,7 +42,7 @@ class FurnitureRules:
 @lru_cache(maxsize=1)
 def load_furniture_rules() -> FurnitureRules:
     """The rules that come with the package."""
-    data = tomllib.loads((resources.files("histoseek.reports.language") / "cleaning.toml").read_text("utf-8"))
+    data = tomllib.loads((resources.files("histoseek.reports.cleaning") / "cleaning.toml").read_text("utf-8"))
     furniture = data["furniture"]
     labels = "|".join(sorted(map(re.escape, furniture["labels"]), key=len, reverse=True))
     return FurnitureRules(

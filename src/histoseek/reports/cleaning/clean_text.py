@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from histoseek.reports.language.furniture import find_furniture
-from histoseek.reports.language.mends import CleanText, apply_mends
-from histoseek.reports.language.misreadings import find_misreadings
-from histoseek.reports.language.spelling import load_dictionary
+from histoseek.reports.cleaning.furniture import find_furniture
+from histoseek.reports.cleaning.mends import CleanText, apply_mends
+from histoseek.reports.cleaning.misreadings import find_misreadings
+from histoseek.reports.cleaning.spelling import load_dictionary
 
 
 @lru_cache(maxsize=256)

@@ -115,7 +115,7 @@ def load_dictionary(terms: frozenset[str] = frozenset()) -> Dictionary:
 
     Nothing is corrected to one with a capital, which is a person's name.
     """
-    folder = resources.files("histoseek.reports.language")
+    folder = resources.files("histoseek.reports.cleaning")
     data = tomllib.loads((folder / "cleaning.toml").read_text("utf-8"))
     english = gzip.decompress((folder / "dictionary" / "english.txt.gz").read_bytes()).decode()
     common, rare = english.split("\n\n")

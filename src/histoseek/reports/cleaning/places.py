@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from histoseek.reports.language.mends import CleanText
+from histoseek.reports.cleaning.mends import CleanText
 from histoseek.reports.language.sections import Section, Sections
 from histoseek.reports.language.words import Span
 

@@ -12,8 +12,8 @@ from importlib import resources
 from itertools import pairwise
 from typing import NamedTuple
 
-from histoseek.reports.language.mends import Edit, Mend, MendReason, make_mend
-from histoseek.reports.language.spelling import Dictionary
+from histoseek.reports.cleaning.mends import Edit, Mend, MendReason, make_mend
+from histoseek.reports.cleaning.spelling import Dictionary
 from histoseek.reports.language.words import Span
 
 _TOKEN = re.compile(r"[^\W_]+")
@@ -44,8 +44,8 @@ class _ContextRule:
 
 @lru_cache(maxsize=1)
 def _load_context() -> tuple[tuple[_ContextRule, ...], re.Pattern[str]]:
-    """Rules of what neighbours decide, and the labels of persons' names (language/cleaning.toml)."""
-    data = tomllib.loads((resources.files("histoseek.reports.language") / "cleaning.toml").read_text("utf-8"))
+    """Rules of what neighbours decide, and the labels of persons' names (cleaning/cleaning.toml)."""
+    data = tomllib.loads((resources.files("histoseek.reports.cleaning") / "cleaning.toml").read_text("utf-8"))
     rules = tuple(_ContextRule(re.compile(rule["find"]), rule.get("mend", "")) for rule in data["context"])
     persons = "|".join(map(re.escape, data["furniture"]["persons"]))
     return rules, re.compile(rf"(?i:\b(?:{persons})\b)[.:]?")
