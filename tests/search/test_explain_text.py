@@ -18,7 +18,7 @@ from histoseek.search.explain.phrases import MOST_SENTENCES, add_phrases
 from histoseek.search.explanation import Phrase
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedSlide, Composed, ReportFile
-from histoseek.search.results import SearchResult
+from histoseek.search.results import SearchResult, as_text
 from histoseek.search.search import search
 from histoseek.statistics.clustering import normalise_rows
 from tests.evaluation.archives import labelled_archive
@@ -58,6 +58,12 @@ def test_words_are_found_in_any_form_and_case(two: Archive) -> None:
     assert marked(found, "words") == ["Invasive", "cells", "vessels", "INVASION"]
     assert all(one.score == 1 for one in found if one.kind == "words")
     assert marked(phrases_of(two, "of the"), "words") == []
+
+
+def test_tables_quote_a_report_from_its_nearest_sentence_on(two: Archive) -> None:
+    table = as_text(two.search(text="tumour in lymphatic vessels", to="reports", k=2))
+    row = next(line for line in table.splitlines() if "SIM-0000-00" in line)
+    assert "… Tumour cells invade lymphatic vessels" in row and "DIAGNOSIS" not in row
 
 
 def test_what_a_report_denies_is_no_word_of_the_text(archive: Archive) -> None:

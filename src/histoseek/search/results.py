@@ -230,9 +230,16 @@ def _row(result: SearchResult, to_reports: bool) -> tuple[str, ...]:
     record = result.record
     slide = f"{result.slide_id} (+{len(result.also)})" if result.also else result.slide_id
     probability = "" if result.probability is None else f"{result.probability:.2f}"
-    last = (record.report or "") if to_reports else source_name(record.uri)
+    last = _quote_report(result) if to_reports else source_name(record.uri)
     facts = (probability, _how(result), record.case_id or "", record.diagnosis or "", last)
     return (str(result.rank), slide, f"{result.score:.3f}", *facts)
+
+
+def _quote_report(result: SearchResult) -> str:
+    """The report from its sentence that is nearest to the query on; scans begin with bar codes and forms."""
+    report = result.record.report or ""
+    nearest = max(result.phrases, key=lambda phrase: (phrase.kind == "meaning", phrase.score), default=None)
+    return f"… {report[nearest.start :]}" if nearest and nearest.start else report
 
 
 def _how(result: SearchResult) -> str:
