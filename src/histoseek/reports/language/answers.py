@@ -19,6 +19,7 @@ class AnswerKind(StrEnum):
     YES = "yes"
     NO = "no"
     UNSTATED = "unstated"
+    DOUBT = "doubt"
     VALUE = "value"
 
 
@@ -34,7 +35,7 @@ class Answer:
 _LINE = re.compile(r"[^\n]+")
 _LEAD = re.compile(r"[\s\-*\u2022\u00b7>|\u2013\u2014+#]*(?:\(?(?:\d{1,2}|[A-Za-z])[.)]\s+)?[\s\-*\u2022\u00b7]*")
 _COLON = re.compile(r"\s*:(?!\d|//)[\s\-\u2013|]*")
-_WEAK = re.compile(r"\s*(?:;|=|\?|\||\.{3,}|\u2026|\t|\s{2,}|(?<=\s)[-\u2013\u2014](?=\s)|,(?=\s))[\s\-\u2013.|=:]*")
+_WEAK = re.compile(r"\s*(?:;|=|\?|\||\.{3,}|(?:\.\s){3,40}|\u2026|\t|\s{2,}|(?<=\s)[-\u2013\u2014](?=\s)|,(?=\s))[\s\-\u2013.|=:]*")
 _SIGN = re.compile(
     r"\(?\s?(?:(?P<no>-ve|\([-\u2013\u2212]\)|0+(?:[.,]0+)?\s?%?(?!\s*(?:of|out|to)\b|\s?[/\d%x-])|\[-\]|-(?=\s*\)))|"
     r"(?P<yes>\+ve|\(\+\)|\+{1,3})|(?P<open>\?))(?=[\s.,;)|]|$)"
@@ -42,16 +43,16 @@ _SIGN = re.compile(
 _REST = re.compile(r"\s*(?:\d{1,2}[.)]\s|[.,;|)*_]|$|\(|\[|-{1,2}\s|\u2013)")
 _NEXT_LABEL = re.compile(r"\s+(?P<label>[A-Z][^:\n.;,]{1,60}?)\s?:")
 _PLACE_TAIL = re.compile(
-    r"\s+(?:in|on|at|by|with(?=\s+(?:certainty|confidence))|from|for\s+(?:this|these)|see|per|within|during|as\s+of|to\s+date|"
+    r"\s+(?:in|on|at|by|with(?=\s+(?:certainty|confidence))|from|due\s+to|because|owing|for\s+(?:this|these)|see|per|within|during|as\s+of|to\s+date|"
     r"(?:grossly|microscopically|histologically|definitively|here|elsewhere|submitted|focally|seen|identified|present)\b)\b"
 )
-_DASH = re.compile(r"(?<=[:\s])[-\u2013\u2014]{1,3}(?=\s*$)")
+_DASH = re.compile(r"(?<=[:\s])(?:[-\u2013\u2014]{1,3}|_{2,40}|\.{4,40})(?=\s*$)")
 _GAP = re.compile(r"\s{2,}|\t")
 _SENTENCE = re.compile(r"(?<=[a-z\d)])[.;]\s+(?=\S)")
 _WRAPPED = re.compile(r"[ \t]*\n\s*(?:for|of|by)\b")
 _FINITE = re.compile(r"\b(?:is|are|was|were|has|have|had|shows?|reveals?|not|no)\b", re.IGNORECASE)
 # Behind a comma these go on more often than they answer ("however, no|carcinoma").
-_TOO_SHORT = frozenset({"no", "not", "non", "kein", "keine", "geen", "aucun", "aucune"})
+_TOO_SHORT = frozenset({"no", "n", "y", "na", "not", "non", "kein", "keine", "geen", "aucun", "aucune"})
 _LONGEST_LABEL = 100
 _MOST_WORDS = 14
 _NEAR = 200
@@ -80,6 +81,8 @@ def _read_choice(lower: str, choice: Choice) -> Answer | None:
         if not is_asked:  # kinds of a thing, or a gap in a text
             return None
         return Answer(choice.label, whole, AnswerKind.UNSTATED)
+    if choice.label.start == choice.label.end:
+        return None
     match = match_answer(lower, chosen[0].start, chosen[0].end)
     meaning = match[1] if match else "value"
     return Answer(choice.label, chosen[0], AnswerKind.VALUE if meaning == "choose" else AnswerKind(meaning))
@@ -130,7 +133,7 @@ def _read_line(text: str, lower: str, start: int, end: int) -> Iterator[Answer]:
         elif answer is not None:
             yield Answer(label, *answer)
             begin = _skip_marks(text, answer[0].end, end)
-        elif value >= end or not text[value:end].strip():
+        elif value >= end or not text[value:end].strip(" \t_."):
             dash = _DASH.search(text, separator.start(), end)
             empty = Span(separator.end(), separator.end())
             yield (

@@ -33,6 +33,9 @@ _CODED = re.compile(
 _NUMBERED = re.compile(r"(?<![\w.])(\d)[ \t]*\.\s*(?=[A-Za-z])")
 _LONGEST_CODED, _NEAREST_ITEM, _LONGEST_ITEM = 700, 40, 60
 _FIRST = re.compile(r"[\w(]")
+_BEFORE_ALL = Span(0, 0)
+# An X without its box, beside boxes that are empty ("X absent   _ present").
+_BARE_TICK = re.compile(r"(?<=[ \t:])(?P<ticked>[xX])(?P<empty>(?!))?(?=[ \t]{1,3}[A-Za-z])")
 _LONGEST_LABEL = 120
 _LONGEST_LIST = 300
 
@@ -47,7 +50,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is asked ("Carcinoma") and the options, all of them without a tick in a list that nobody filled in."""
+    """What is asked ("Carcinoma"; empty where the options stand alone) and the options, all of them without a tick in a list that nobody filled in."""
 
     label: Span
     options: tuple[Option, ...]
@@ -72,8 +75,8 @@ def _find_choices(text: str) -> Iterator[Choice]:
     for line in _LINE.finditer(text):
         boxes = _find_boxes(text, line.start(), line.end())
         if not boxes:
-            if label is not None and options:
-                yield Choice(label, tuple(options))
+            if options:
+                yield Choice(label or _BEFORE_ALL, tuple(options))
             label, options = None, []
             before = _strip(text, line.start(), line.end()) or before
             yield from _find_list(text, line.start(), line.end())
@@ -89,8 +92,8 @@ def _find_choices(text: str) -> Iterator[Choice]:
         else:
             label = label or before
             options += own
-    if label is not None and options:
-        yield Choice(label, tuple(options))
+    if options:
+        yield Choice(label or _BEFORE_ALL, tuple(options))
 
 
 def _find_coded(text: str) -> Iterator[Choice]:
@@ -119,6 +122,8 @@ def _parse_codes(codes: str) -> set[int]:
 def _find_boxes(text: str, start: int, end: int) -> list[re.Match[str]]:
     """The boxes of a line; what may also be a gap in a text counts at the line's start or beside other boxes only."""
     boxes = list(_BOX.finditer(text, start, end))
+    if boxes and not any(box["ticked"] for box in boxes):
+        boxes = sorted([*boxes, *_BARE_TICK.finditer(text, start, end)], key=lambda box: box.start())
     is_form = len(boxes) > 1 or any(box["ticked"] for box in boxes)
     return boxes if is_form or (boxes and not text[start : boxes[0].start()].strip(" \t-*\u2022")) else []
 

@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from histoseek.reports.language.words import Span
 
-Side = Literal["before", "after", "turn", "site", "none", "between", "about", "idle"]
-AnswerMeaning = Literal["yes", "no", "unstated", "choose"]
+Side = Literal["before", "after", "turn", "last", "site", "none", "between", "about", "idle"]
+AnswerMeaning = Literal["yes", "no", "unstated", "doubt", "choose"]
 
 _WORD = re.compile(
     r"(?<![^\W_])(?<!\w[-\u2010])(?:[dln]|qu)(?=['\u2019][^\W\d_]{3})|(?<![^\W_])(?<!\w[-\u2010])[^\W\d_]+(?:[-\u2010'\u2019/][^\W\d_]+)*"

@@ -13,11 +13,16 @@ from typing import Literal
 from histoseek.reports.language.answers import Answer, AnswerKind, find_answers
 from histoseek.reports.language.choices import Option, find_choices
 from histoseek.reports.language.clauses import split_clauses, split_statements
-from histoseek.reports.language.cues import Cue, Status, find_cues, load_reach
+from histoseek.reports.language.cues import Cue, Status, find_cues, load_reach, match_answer
 from histoseek.reports.language.words import Span, lower_in_place
 
 __all__ = ["Scope", "ScopeIndex", "Status", "find_scopes"]
 
+_ANSWER_STATUSES = {
+    AnswerKind.NO: Status.NEGATED,
+    AnswerKind.UNSTATED: Status.UNSTATED,
+    AnswerKind.DOUBT: Status.UNCERTAIN,
+}
 # No cue reaches farther than this many characters.
 _FARTHEST = 400
 # Where scopes overlap, the first of these that applies holds.
@@ -29,7 +34,8 @@ _COUNT = re.compile(
 )
 _PERCENT = re.compile(r"(?<![\d.,<>\u2264\u2265/-])(?<![-\u2013] )0(?:[.,]0+)?\s?%(?!\s?(?:-|\u2013|to\b))")
 _SIGN = re.compile(
-    r"[(\[]\s?(?:[-\u2013\u2212]|neg(?:ative)?\.?|none|nil|no)\s?[)\]]|(?<![\w-])-\s?ve\b(?!\s+for)|(?<=\w)\s-(?=\s?[,;])"
+    r"[(\[]\s?(?:[-\u2013\u2212]|neg(?:ative)?\.?|none|nil|no)\s?[)\]]|(?<![\w-])-\s?ve\b(?!\s+for)|(?<=\w)\s-(?=\s?[,;])|"
+    r"(?<=[a-z]{2})-(?=\s{0,3}[,;)])"
 )
 _FREE = re.compile(
     r"\b(?:(?:[a-z]{3,20} )?[a-z]{3,20}\s?-\s?|(?:tumou?r|cancer|carcinoma|disease|malignancy|metastasis)\s)"
@@ -58,9 +64,15 @@ _LONG_WORD = re.compile(r"[a-z]{6,}")
 _REMARK = re.compile(r"\(([^()]{0,80})\)")
 _BRACKET = re.compile(r"[()]")
 _SHORT_REMARK = 3
+_NEAREST_ANSWER = 6
+_QUERY = re.compile(r"(?:^[ \t\-*\u2022]*|[:(,/] ?|(?<=\s)(?=\?\w))\? ?(?=[a-z])", re.MULTILINE)
+_NEAREST_QUERIED = 60
 _COLON = re.compile(r"\s*:[ \t]*\n?\s*")
 _SPREAD = re.compile(r"\b(?:invasion|extension|involvement|infiltration|metast\w+|spread|penetration)\b")
 _NOTHING_THERE = re.compile(r"(?:no|negative|free|uninvolved|without)\b")
+_CLOSED = re.compile(r"\s*(?:[.;!]|$)")
+# "Invasion by the carcinoma is not seen" denies no carcinoma.
+_AGENT = re.compile(r"\b(?:by|in|within|into|from) (?:the|this|these) ")
 _INVERTED = re.compile(r"\s*(?::|(?:is|are|was|were)\b)")
 
 
@@ -93,6 +105,7 @@ def find_scopes(text: str) -> tuple[Scope, ...]:
     answered = [answer.value for answer in answers if answer.kind != AnswerKind.VALUE]
     scopes = [scope for answer in answers for scope in _reach_answer(lower, answer)]
     scopes += [scope for choice in find_choices(text) for scope in _reach_options(choice.options)]
+    scopes += _find_queries(lower)
     labels = [answer.label for answer in answers]
     for statement in split_statements(text, lower, answered, labels):
         scopes += _scan_statement(lower, statement, answered)
@@ -125,8 +138,8 @@ class ScopeIndex:
 def _reach_answer(text: str, answer: Answer) -> Iterator[Scope]:
     """An answer of no or none reaches its label; a label of another time or person reaches its value."""
     label, value = answer.label, answer.value
-    if answer.kind in {AnswerKind.NO, AnswerKind.UNSTATED}:
-        status = Status.NEGATED if answer.kind == AnswerKind.NO else Status.UNSTATED
+    if answer.kind in _ANSWER_STATUSES:
+        status = _ANSWER_STATUSES[answer.kind]
         start = _find_backward_start(text, label.start, label.end)
         if start == label.start:  # a first letter may have been taken for a list's ("H. pylori")
             start = max(text.rfind("\n", 0, start) + 1, start - 4)
@@ -182,6 +195,8 @@ def _reach_options(options: Sequence[Option]) -> Iterator[Scope]:
 def _scan_statement(text: str, statement: Span, answered: Sequence[Span]) -> Iterator[Scope]:
     if text[statement.start : statement.end].rstrip().endswith("?"):
         mark = text.rindex("?", statement.start, statement.end)
+        if any(0 < value.start - mark < _NEAREST_ANSWER for value in answered):
+            return
         yield Scope(max(statement.start, mark - _FARTHEST), mark, Status.UNCERTAIN, Span(mark, mark + 1))
     for clause in split_clauses(text, statement):
         cues = [cue for cue in find_cues(text, clause.start, clause.end) if not _is_answered(cue.place, answered)]
@@ -190,6 +205,17 @@ def _scan_statement(text: str, statement: Span, answered: Sequence[Span]) -> Ite
     controls = _CONTROLS.match(text, statement.start, statement.end)
     if controls is not None:
         yield Scope(statement.start, statement.end, Status.ELSEWHERE, Span(controls.end() - 1, controls.end()))
+
+
+def _find_queries(text: str) -> Iterator[Scope]:
+    """Question marks before what is asked: "Clinical: ?carcinoma", "? lymphoma"."""
+    for match in _QUERY.finditer(text):
+        line_end = text.find("\n", match.end())
+        limit = min(line_end if line_end >= 0 else len(text), match.end() + _NEAREST_QUERIED)
+        if match_answer(text, match.end(), limit) is None:
+            end = load_reach().soft.search(text, match.end(), limit)
+            mark = match.end() - 1
+            yield Scope(match.end(), end.start() if end else limit, Status.UNCERTAIN, Span(mark, mark + 1))
 
 
 def _is_answered(place: Span, answered: Sequence[Span]) -> bool:
@@ -213,7 +239,9 @@ def _scan_clause(text: str, clause: Span, cues: list[Cue]) -> Iterator[Scope]:
 def _reach_cue(text: str, clause: Span, cue: Cue, before: Span, limit: int) -> Iterator[Scope]:
     start, end, status = cue.place.start, cue.place.end, cue.status
     stands_last = _NOTHING.match(text, end, clause.end) is not None
+    closes = cue.side == "last" and _CLOSED.match(text, end, clause.end) is not None
     is_forward = cue.side in {"before", "between"} or (cue.side == "turn" and not stands_last)
+    is_forward = is_forward or (cue.side == "last" and not closes)
     if (
         cue.side in {"after", "turn"}
         and not text[before.start : start].strip(" -*\u2022\u00b7")
@@ -227,8 +255,10 @@ def _reach_cue(text: str, clause: Span, cue: Cue, before: Span, limit: int) -> I
         yield _reach_forward(text, end, limit, cue)
     if cue.side == "none":
         yield from _reach_counted(text, clause, cue.place)
-    if cue.side in {"after", "between"} or (cue.side in {"turn", "site"} and stands_last):
+    if closes or cue.side in {"after", "between"} or (cue.side in {"turn", "site"} and stands_last):
         first = _find_backward_start(text, before.start, start)
+        agent = _AGENT.search(text, first, start) if cue.side == "after" else None
+        start = agent.start() if agent and text[first : agent.start()].strip() else start
         if status != Status.UNSTATED or stands_last:
             spares: frozenset[Spared] = frozenset()
             if cue.side == "site":
@@ -247,7 +277,7 @@ def _reach_counted(text: str, clause: Span, count: Span) -> Iterator[Scope]:
     """None of a counted number: what it is linked to behind it, or what is in none of it before it."""
     reach = load_reach()
     among = reach.among.search(text, max(clause.start, count.start - 40), count.start)
-    if among is not None:
+    if among is not None and text[clause.start : among.start()].strip():
         start = _find_backward_start(text, max(clause.start, count.start - _FARTHEST), among.start())
         yield Scope(start, among.start(), Status.NEGATED, count, _SITES_AND_BENIGN)
         return
@@ -255,7 +285,7 @@ def _reach_counted(text: str, clause: Span, count: Span) -> Iterator[Scope]:
     if link is not None:
         end = _find_forward_end(text, link.end(), min(clause.end, link.end() + _FARTHEST), Status.NEGATED)
         yield Scope(link.end(), end, Status.NEGATED, count, spares=_SITES)
-    elif text[: count.start].rstrip(" (").endswith(":"):
+    elif text[: count.start].rstrip(" (").endswith(":") or _CLOSED.match(text, count.end, clause.end):
         yield from _reach_phrase(text, clause, count, _SITES_AND_BENIGN)
 
 
@@ -274,6 +304,10 @@ def _scan_numbers(text: str, clause: Span, answered: Sequence[Span]) -> Iterator
         yield Scope(match.start(), match.start("free"), Status.NEGATED, Span(*match.span("free")), spares=_SITES)
     for pattern in (_PERCENT, _SIGN):
         for match in pattern.finditer(text, clause.start, clause.end):
+            if pattern is _SIGN and not text[clause.start : match.start()].strip(" -*\u2022"):
+                end = _find_sign_end(text, match.end(), clause.end)
+                yield Scope(match.end(), end, Status.NEGATED, Span(*match.span()), _SITES)
+                continue
             yield from _reach_phrase(text, clause, Span(*match.span()))
             if pattern is _PERCENT and not re.compile(r"\s+of\b").match(text, match.end()):
                 end = _find_forward_end(text, match.end(), min(clause.end, match.end() + 60), Status.UNCERTAIN)
@@ -289,6 +323,12 @@ def _reach_phrase(text: str, clause: Span, sign: Span, spares: frozenset[Spared]
     ends += [match.end() for match in load_reach().backward.finditer(text, start, end)]
     start = max([start, *ends])
     yield Scope(start, end, Status.NEGATED, sign, spares)
+
+
+def _find_sign_end(text: str, start: int, end: int) -> int:
+    """What a sign before it reaches: up to a comma or the next bracket ("(-) necrosis (+) calcification")."""
+    match = _PHRASE_END.search(text, start, end)
+    return match.start() if match else end
 
 
 def _is_given(text: str, start: int, end: int) -> bool:
