@@ -60,6 +60,7 @@ _LISTED = re.compile(r"\b(?:and|or)\b")
 _REMARK = re.compile(r"\([^()]{0,60}\)")
 _LETTERS = re.compile(r"[a-z]{2,}")
 _FARTHEST_PLACE = 60
+_LONGEST_REMARK = 3
 _CIRCA = re.compile(r"\.\s*\d")
 
 
@@ -158,10 +159,16 @@ class TermMatcher:
         """How many words the longest term at this place has, and its concept; (0, "") where none begins."""
         best, concept_id = 0, ""
         nodes = [self._root]
+        behind_remark = -1
         for index in range(position, len(words)):
             word = words[index]
-            if index > position and not word.is_joined:
-                break
+            if index < behind_remark:
+                continue
+            if index > position and not word.is_joined and index != behind_remark:
+                behind_remark = self._skip_remark(words, index, text)
+                if behind_remark < 0:
+                    break
+                continue
             nodes = self._step(nodes, word)
             if not nodes:
                 break
@@ -169,6 +176,19 @@ class TermMatcher:
             if end_concept and not _is_circa(word, text):
                 best, concept_id = index - position + 1, end_concept
         return best, concept_id
+
+    def _skip_remark(self, words: tuple[Word, ...], index: int, text: str) -> int:
+        """The word behind a short remark in brackets that holds no term ("venous (large vessel) invasion"), or -1."""
+        if text[words[index - 1].end : words[index].start].strip() != "(":
+            return -1
+        for last in range(index, min(index + _LONGEST_REMARK, len(words) - 1)):
+            gap = text[words[last].end : words[last + 1].start]
+            if gap.strip() == ")" and "\n" not in gap:
+                is_term = any(self._find_longest(words, place, text)[0] for place in range(index, last + 1))
+                return -1 if is_term else last + 1
+            if gap.strip():
+                break
+        return -1
 
     def _step(self, nodes: list[_Node], word: Word) -> list[_Node]:
         exact, plain = "=" + word.raw, self._words.get(word.key, word.key)
@@ -277,4 +297,4 @@ def _is_head(between: str) -> bool:
 def _is_part(cue: Span, places: list[Span]) -> bool:
     """Whether a cue is part of a term ("of no special type")."""
     index = bisect_right(places, cue.start, key=lambda place: place.start)
-    return any(place.overlaps(cue) for place in places[max(0, index - 1) : index + 1])
+    return cue.start < cue.end and any(place.start <= cue.start and cue.end <= place.end for place in places[max(0, index - 1) : index])

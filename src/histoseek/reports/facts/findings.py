@@ -153,8 +153,8 @@ def _parse_answer(text: str, answer: Answer) -> FindingState | None:
     if answer.kind in {AnswerKind.YES, AnswerKind.NO}:
         return "present" if answer.kind == AnswerKind.YES else "absent"
     value = text[answer.value.start : answer.value.end]
-    if answer.kind == AnswerKind.UNSTATED:
-        return None
+    if answer.kind in {AnswerKind.UNSTATED, AnswerKind.DOUBT}:
+        return "uncertain" if answer.kind == AnswerKind.DOUBT else None
     share = _SHARE.match(value)
     if share:
         return "present" if float(share[1]) else "absent"

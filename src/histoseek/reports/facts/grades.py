@@ -18,8 +18,9 @@ _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5}
 _NUMBER = r"(?:[1-5]|[il]?v|[il]{1,3})"
 _SUM = re.compile(r"(?<![\d.+])([1-5])\s*\+\s*([1-5])(?!\s*\+)(?![\d.])(?:\s*=\s*(10|\d))?")
 _PATTERNS = re.compile(
-    r"\bprimary\s+(?:gleason\s+)?(?:grade|pattern)\s*[:=]?\s*([1-5])\b[^\d]{1,60}?"
-    r"\bsecondary\s+(?:gleason\s+)?(?:grade|pattern)\s*[:=]?\s*([1-5])\b"
+    r"\bprimary\s+(?:gleason\s+)?(?:grade|pattern)\s*[:=]?\s*([1-5])(?:\s?/\s?5)?\b[^\d]{1,60}?"
+    r"\bsecondary\s+(?:gleason\s+)?(?:grade|pattern)\s*[:=]?\s*([1-5])\b|"
+    r"\bgleason\b[^.;\n\d]{0,30}\bprimary\s*[:=]?\s*([1-5])\b[^\d]{1,20}?\bsecondary\s*[:=]?\s*([1-5])\b"
 )
 _SCORE_BEFORE = re.compile(r"(10|[2-9])\s*[,(:]?\s*$")
 _GRADE_GROUP = re.compile(
@@ -110,7 +111,8 @@ _NAMED_GRADE = re.compile(
     r"prostatic\s+intra|intraepithelial|adenoma|nuclear\s+pleo))"
 )
 _DENIED = re.compile(
-    r"\b(?:no|without|not|negative\s+for|absence\s+of|rule\s+out|versus|vs\.?)(?:\s+(?:\w+\s+){0,2})?\Z"
+    r"\b(?:no|without|not|negative\s+for|absence\s+of|rule\s+out|versus|vs\.?)(?:\s+(?:\w+\s+){0,2})?\Z|"
+    r"\b(?:inadequate|insufficient|not\s+(?:enough|sufficient|warrant|justify|meet|fulfil+)|inconsistent)\b[^.;:]{0,60}\Z"
 )
 _DESCRIBED = re.compile(
     r"(?m)^\W{0,6}[xX_]{0,3}\W{0,3}(G\s?(?:[1-4X]|[Il]{1,3}V?))\s?[:;=.)-]?\s*(?:well|moderate|poor|undiff|cannot|low|high|not)",
@@ -217,7 +219,8 @@ def find_gleason(text: str) -> tuple[Gleason, ...]:
         stated = match.group(3) or next(iter(_SCORE_BEFORE.findall(before)), None)
         patterns.append(Gleason(primary, secondary, int(stated) if stated else None, Span(*match.span())))
     for match in _PATTERNS.finditer(lower):
-        patterns.append(Gleason(int(match.group(1)), int(match.group(2)), None, Span(*match.span())))
+        primary, secondary = (int(group) for group in match.groups() if group)
+        patterns.append(Gleason(primary, secondary, None, Span(*match.span())))
     return tuple(sorted(patterns, key=lambda pattern: pattern.span.start))
 
 

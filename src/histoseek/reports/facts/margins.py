@@ -26,10 +26,14 @@ _NO_RESECTION = re.compile(
     r"circumscribed|orbital|alveolar|borders?\s+or)[\s-]+\Z",
     re.IGNORECASE,
 )
-_TUMOUR = r"(?:tumou?rs?|carcinomas?|adenocarcinoma|malignan\w+|neoplas\w+|disease|cancer|sarcoma|glioma)"
+_TUMOUR = (
+    r"(?:tumou?rs?|\w*carcinomas?|malignan\w+|neoplas\w+|disease|cancer|\w*sarcoma|glioma|melanoma|mesothelioma|"
+    r"\w*blastoma|thymoma|seminoma|lymphoma)"
+)
 _SITE = r"(?:(?!within\b|\d)[\w/-]+\s+){0,7}?"
 # From the margin to its status there is a verb at most; what else could be positive or free is not in between.
 _FREE = re.compile(
+    r"\bn(?:either|or)\s+(?:the\s+)?(?:\w+\s+){0,3}?margins?\s+(?:is|are|was|were)\s+(?:involved|positive|infiltrated|invaded)|"
     r"\bnon?[\s-]?involved|\buninvolved|\b(?:not|neither|nor)\s+(?:\w+\s+)?(?:involved|involving|reach\w*|positive|invaded|infiltrated)|"
     r"\b(?:is|are|was|were|appears?|remain)\s+(?:\w+\s+)?(?:clear|benign)\b|\bnegative\b|(?<!not )\bfree\b|"
     rf"\bclear\b(?![\s-]*(?:cell|cyto))|"

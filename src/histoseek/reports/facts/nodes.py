@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from histoseek.reports.facts.numbers import NUMBER, parse_number
 from histoseek.reports.facts.staging import find_tnm
 from histoseek.reports.language.headings import SectionName
-from histoseek.reports.language.sections import SECTION_PRECEDENCE, Sections
+from histoseek.reports.language.sections import SECTION_PRECEDENCE, Section, Sections
 from histoseek.reports.language.words import Span
 
 _AGAIN = r"(?:\s*\(\s*\d{1,3}\s*\))?"
@@ -19,15 +19,33 @@ _NODES = r"(?:lymph\s*)?nodes?\b"
 _NODES_READ = r"(?:lymph\s*)?nodes?(?:\s?1(?=\s))?(?![\w])"
 _NODE = re.compile(r"\b(?:[lI]ymph\s*nodes?|nodes?|nodal|lymphonod\w+)\b", re.IGNORECASE)
 _RATIO = re.compile(
-    rf"(?<![\w/+.])(?<!\w-)(?P<positive>{NUMBER}|none|neither){_AGAIN}\s*(?:/|(?:out\s+)?of)\s*(?:the\s+|a\s+total\s+of\s+)?"
-    rf"(?P<examined>{NUMBER}){_AGAIN}(?![\d/.%]|\s?(?:cm|mm|em)\b)",
+    rf"(?<![\w/+.])(?<!\w-)(?P<positive>{NUMBER}|none|neither){_AGAIN}(?:\s+(?:positive|involved|metastatic)(?=\s+(?:out\s+)?of\b))?\s*(?:/|(?:out\s+)?of)\s*(?:the\s+|a\s+total\s+of\s+)?"
+    rf"(?P<examined>{NUMBER}){_AGAIN}(?![\d/%]|\.\d|\s?(?:cm|mm|em)\b)",
     re.IGNORECASE,
 )
 _POSITIVE_TO_TOTAL = re.compile(
     r"nodes?\s*\(positive\s*[:/]\s*total\)\s*[:=]?\s*(?P<positive>\d{1,3})\s*[:/]\s*(?P<examined>\d{1,3})",
     re.IGNORECASE,
 )
-_NO_COUNT = re.compile(r"\b(?:page|grade|part|block|slide|score|level|fuhrman|case|stage|cores?|type)\s*:?\s*\Z", re.I)
+_NO_COUNT = re.compile(r"\b(?:received\s+on|dated?|page|grade|part|block|slide|score|level|fuhrman|case|stage|cores?|type)\s*:?\s*\Z", re.I)
+# Of a ratio of nodes that have no tumour the others have.
+_ARE_CLEAR = re.compile(
+    r"\s*(?:[a-z]+\s+){0,2}(?:lymph\s*)?nodes?\s+(?:(?:is|are|was|were)\s+)?(?:free\b|negative|uninvolved|not\s+involved|benign)",
+    re.IGNORECASE,
+)
+_COUNTED_CLEAR = re.compile(
+    r"\b(?:lymph\s*)?nodes?\s*\((?P<examined>\d{1,3})\)\s*[,:;-]?\s*(?:(?:all|are|is|were)\s+)*", re.IGNORECASE
+)
+_ALL_INVOLVED = re.compile(
+    rf"\ball\s+(?:of\s+the\s+)?(?P<examined>{NUMBER}){_AGAIN}\s+{_ADJECTIVES}{_NODES}\s+(?:(?:is|are|were)\s+)?"
+    r"(?:positive|involved|contain\w*|show\w*|with|have|replaced)\s+(?!no\b)(?:\w+\s+){0,3}?(?:tumou?r|\w*carcinoma|metasta\w+|malignan\w+|melanoma)",
+    re.IGNORECASE,
+)
+_EXAMINED_INVOLVED = re.compile(
+    rf"(?P<examined>{NUMBER})\s+(?:examined|identified|sampled|found|removed)\s*[,;]?\s*(?:and\s+|of\s+which\s+)?"
+    rf"(?P<positive>{NUMBER}|none|nil)\s+(?:(?:is|are|were)\s+)?(?:involved|positive|metastatic)",
+    re.IGNORECASE,
+)
 _CLAUSE_START = re.compile(r"[.;](?=\s)|\n\s*(?:[-*\u2022]|\(?[A-Z\d]{1,2}[.):])|\n\s*\n")
 _SECTIONED = re.compile(r"\b(?:cassettes?|blocks?|bisected|trisected|submitted|pieces?|fragments?)\b", re.IGNORECASE)
 _WITHOUT_TUMOUR = (
@@ -66,7 +84,7 @@ _POSITIVE = re.compile(
     rf"(?:{_HEAD}{_ADJECTIVES}(?:(?:positive|involved|metastatic|metastatically[\s-]+involved)\s+(?:regional\s+)?{_NODES}|(?:{_NODES}\s+)?"
     rf"(?:involved|positive|metasta\w+|with\s+(?:tumou?r|metasta\w+(?:\s+\w+)?|carcinoma)|containing\s+\w+(?:\s+\w+)?)"
     rf"(?:\s+by\s+[a-z ]{{3,25}})?)|"
-    rf"\b{_NODES}\s+(?:positive|involved))(?:\s*\([^()\n]{{0,30}}\)|,\s*(?:right|left))?"
+    rf"\b{_NODES}\s+(?:positive|involved|(?:with|containing)\s+(?:metasta\w+|tumou?r|\w*carcinoma)(?:\s+\w+)?(?=\s*:)))(?:\s*\([^()\n]{{0,30}}\)|,\s*(?:right|left))?"
     rf"\s*(?:\b(?:is|are)\b)?\s*[:;=-]{{0,2}}[\s_]*(?P<value>{NUMBER}|none|nil)(?![A-Za-z\d/]|\.\d|\s?[cme]m\b)",
     re.IGNORECASE,
 )
@@ -114,7 +132,7 @@ def find_node_counts(text: str) -> tuple[NodeCount, ...]:
     nodes, negative", "no tumour in three nodes") or as two fields ("Number examined: 13", "Number involved: 0").
     """
     ratios = list(_find_ratios(text))
-    others = [*_find_clear_nodes(text), *_find_fields(text)]
+    others = [*_find_clear_nodes(text), *_find_involved_nodes(text), *_find_fields(text)]
     counts = [*ratios, *(count for count in others if not any(_repeats(count, ratio) for ratio in ratios))]
     return tuple(_drop_repeats(text, sorted(counts, key=lambda count: count.span.start)))
 
@@ -155,6 +173,8 @@ def _find_ratios(text: str) -> Iterator[NodeCount]:
             continue
         is_total = _opens_after(text, match, after_n)
         if is_total or _is_beside_nodes(text, match):
+            if positive and _ARE_CLEAR.match(text, match.end()):
+                positive = examined - positive
             yield NodeCount(positive, examined, Span(*match.span()), is_total)
 
 
@@ -188,11 +208,25 @@ def _find_clear_nodes(text: str) -> Iterator[NodeCount]:
         examined = parse_number(match["examined"] or "both")
         if not _NO_TUMOUR.search(text, max(0, match.start() - 40), match.end()):
             yield NodeCount(examined, examined, Span(*match.span()))
+    for match in _COUNTED_CLEAR.finditer(text):
+        if re.compile(_WITHOUT_TUMOUR, re.IGNORECASE).match(text, match.end()):
+            yield NodeCount(0, int(match["examined"]), Span(*match.span()))
     for match in _NOTHING_IN.finditer(text):
         nodes = _LISTED_NODES.match(text, match.end())
         while nodes:
             yield NodeCount(0, parse_number(nodes["examined"]), Span(nodes.start("examined"), nodes.end()))
             nodes = _LISTED_NODES.match(text, nodes.end())
+
+
+def _find_involved_nodes(text: str) -> Iterator[NodeCount]:
+    """Nodes that all have tumour, and those examined with those involved ("nodes: 3 examined, 1 involved")."""
+    for match in _ALL_INVOLVED.finditer(text):
+        examined = parse_number(match["examined"])
+        yield NodeCount(examined, examined, Span(*match.span()))
+    for match in _EXAMINED_INVOLVED.finditer(text):
+        positive, examined = parse_number(match["positive"]), parse_number(match["examined"])
+        if positive <= examined and examined > 0 and _is_beside_nodes(text, match):
+            yield NodeCount(positive, examined, Span(*match.span()))
 
 
 def _find_fields(text: str) -> Iterator[NodeCount]:
@@ -233,7 +267,10 @@ def total_nodes(counts: Iterable[NodeCount], sections: Sections) -> NodeCount | 
     by_section: dict[SectionName, dict[str, list[NodeCount]]] = {}
     for count in counts:
         section = sections.find(count.span)
-        by_section.setdefault(section.name, {}).setdefault(section.specimen or "", []).append(count)
+        part = by_section.setdefault(section.name, {}).setdefault(section.specimen or "", [])
+        # A page that was scanned twice gives a specimen's counts again.
+        if not (section.specimen and any(_is_copy(count, other, section, sections) for other in part)):
+            part.append(count)
     stated = [count for parts in by_section.values() for part in parts.values() for count in part if count.is_total]
     chosen: dict[str, list[NodeCount]] = {}
     for name in SECTION_PRECEDENCE:
@@ -256,6 +293,10 @@ def total_nodes(counts: Iterable[NodeCount], sections: Sections) -> NodeCount | 
     labels = {count.label for specimen, count in sums.items() if specimen}
     counted = [count for specimen, count in sums.items() if specimen or count.label not in labels]
     return _sum_specimens(counted) if counted else None
+
+
+def _is_copy(count: NodeCount, other: NodeCount, section: Section, sections: Sections) -> bool:
+    return count.label == other.label and sections.find(other.span).start != section.start
 
 
 def _sum_specimens(counts: Sequence[NodeCount]) -> NodeCount:
