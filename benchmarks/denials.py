@@ -106,7 +106,7 @@ def print_statements() -> None:
         "\n| written | kind | sentences | right | denial: recall | denial: precision |"
         "\n| --- | --- | --- | --- | --- | --- |"
     )
-    for written in ("before", "after"):
+    for written in ("before", "after", "blind"):
         rows: dict[str, Counter[str]] = defaultdict(Counter)
         for statement in read_statements(written):
             signs = read_signs(statement)

@@ -297,4 +297,6 @@ def _is_head(between: str) -> bool:
 def _is_part(cue: Span, places: list[Span]) -> bool:
     """Whether a cue is part of a term ("of no special type")."""
     index = bisect_right(places, cue.start, key=lambda place: place.start)
-    return cue.start < cue.end and any(place.start <= cue.start and cue.end <= place.end for place in places[max(0, index - 1) : index])
+    return cue.start < cue.end and any(
+        place.start <= cue.start and cue.end <= place.end for place in places[max(0, index - 1) : index]
+    )

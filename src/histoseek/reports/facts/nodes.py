@@ -27,7 +27,9 @@ _POSITIVE_TO_TOTAL = re.compile(
     r"nodes?\s*\(positive\s*[:/]\s*total\)\s*[:=]?\s*(?P<positive>\d{1,3})\s*[:/]\s*(?P<examined>\d{1,3})",
     re.IGNORECASE,
 )
-_NO_COUNT = re.compile(r"\b(?:received\s+on|dated?|page|grade|part|block|slide|score|level|fuhrman|case|stage|cores?|type)\s*:?\s*\Z", re.I)
+_NO_COUNT = re.compile(
+    r"\b(?:received\s+on|dated?|page|grade|part|block|slide|score|level|fuhrman|case|stage|cores?|type)\s*:?\s*\Z", re.I
+)
 # Of a ratio of nodes that have no tumour the others have.
 _ARE_CLEAR = re.compile(
     r"\s*(?:[a-z]+\s+){0,2}(?:lymph\s*)?nodes?\s+(?:(?:is|are|was|were)\s+)?(?:free\b|negative|uninvolved|not\s+involved|benign)",

@@ -341,7 +341,9 @@ def _find_forward_end(text: str, start: int, limit: int, status: Status) -> int:
     reach = load_reach()
     pattern = reach.forward if status in {Status.NEGATED, Status.ELSEWHERE} else reach.soft
     match = pattern.search(text, start, limit)
-    while match and match.group() == ")" and text.count("(", start, match.start()) > text.count(")", start, match.start()):
+    while (
+        match and match.group() == ")" and text.count("(", start, match.start()) > text.count(")", start, match.start())
+    ):
         match = pattern.search(text, match.end(), limit)
     end = _find_bracket(text, start, match.start() if match else limit)
     return _find_list_end(text, start, end) if status == Status.NEGATED else end
