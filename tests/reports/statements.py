@@ -1,8 +1,8 @@
 """Made sentences of every kind of denial and doubt, and what they say of the concepts they name.
 
-statements.tsv: when a sentence was written (before or after the rules, with a fault that it showed: mended, or
-after all that without a look at them: blind), its kind, what is expected, the text. Expected is a concept and a sign (+ affirmed, - denied, ? uncertain, < of the past,
-0 not stated, ~ said of others); "=word" is a word that is no concept.
+statements.tsv: when a sentence was written (before or after the rules; with a fault that it showed: mended; after all
+that without a look at them: blind), its kind, what is expected, the text. Expected is a concept and a sign (+ affirmed,
+- denied, ? uncertain, < of the past, 0 not stated, ~ said of others); "=word" is a word that is no concept.
 """
 
 from __future__ import annotations

@@ -50,7 +50,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is asked ("Carcinoma"; empty where the options stand alone) and the options, all of them without a tick in a list that nobody filled in."""
+    """What is asked ("Carcinoma") and the options, all of them without a tick in a list that nobody filled in.
+
+    The label is empty where the options stand alone.
+    """
 
     label: Span
     options: tuple[Option, ...]
