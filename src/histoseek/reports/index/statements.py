@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
@@ -152,6 +153,7 @@ def _find_field(term: Term) -> str:
     return field[-1] if len(field) <= 2 and field[-1] in _AXES else field
 
 
+@lru_cache(maxsize=65536)
 def _find_form(fact: str) -> _FieldForm | None:
     field, _, value = fact.partition(":")
     return next(((field, name) for name, pattern in _FORMS if pattern.fullmatch(value)), None)

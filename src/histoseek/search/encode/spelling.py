@@ -93,11 +93,11 @@ def _replace_words(query: str, spans: Iterable[Span], replacements: Mapping[str,
 
 def _is_unknown(store: SlideTable, word: str) -> bool:
     """Whether neither common English, the vocabulary nor any report knows a word. What only binds others is known."""
-    if len(word) < _SHORTEST or not analyse(word, is_query=True) or find_terms(word):
-        return False
     dictionary, lower = _get_dictionary(), word.lower()
     is_usual = dictionary.knows(lower) and lower not in dictionary.rare
-    return not is_usual and not _count_reports(store, word, 1)
+    if len(word) < _SHORTEST or is_usual or not analyse(word, is_query=True) or find_terms(word):
+        return False
+    return not _count_reports(store, word, 1)
 
 
 def _count_reports(store: SlideTable, word: str, most: int) -> int:

@@ -22,6 +22,9 @@ Vector = NDArray[np.float32]
 READ_IN_WINDOWS = 256
 """Reports nearest to a text of which long ones are also compared window by window."""
 
+CHECKED = 256
+"""The first slides of a channel, which are looked at for what contradicts the query."""
+
 LOOKED_INTO = 10
 """The best reports by words in which the query's words are looked for."""
 
@@ -58,13 +61,16 @@ class Channel:
         return replace(self, slide_ids=tuple(i for i, _ in kept), scores=tuple(score for _, score in kept))
 
     def lower(self, shares: Mapping[str, float], power: int) -> Channel:
-        """The channel with the scores of some slides less by a share of theirs (0 to 1, to a power)."""
-        scores = {
-            slide_id: score - abs(score) * shares.get(slide_id, 0.0) ** power
-            for slide_id, score in zip(self.slide_ids, self.scores, strict=True)
-        }
-        ranked = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
-        return replace(self, slide_ids=tuple(i for i, _ in ranked), scores=tuple(score for _, score in ranked))
+        """The channel with its first slides ranked anew, their scores less by a share (0 to 1, to a power)."""
+        first = zip(self.slide_ids[:CHECKED], self.scores[:CHECKED], strict=True)
+        lowered = [(slide_id, score - abs(score) * shares.get(slide_id, 0.0) ** power) for slide_id, score in first]
+        lowered.sort(key=lambda pair: (-pair[1], pair[0]))
+        slide_ids, scores = [i for i, _ in lowered], [score for _, score in lowered]
+        return replace(
+            self,
+            slide_ids=(*slide_ids, *self.slide_ids[CHECKED:]),
+            scores=(*scores, *self.scores[CHECKED:]),
+        )
 
 
 def share_weight(channels: Sequence[Channel], weight: float) -> list[Channel]:
@@ -152,7 +158,8 @@ class Retriever:
         A report's words lose the share of the query that it contradicts, its vectors the square of it: cosines lie
         close together, and one clause of many must not decide.
         """
-        slide_ids = sorted({slide_id for channel in channels for slide_id in channel.slide_ids} if statements else ())
+        first = (slide_id for channel in channels for slide_id in channel.slide_ids[:CHECKED])
+        slide_ids = sorted(set(first)) if statements else []
         if not slide_ids:
             return list(channels)
         facts = self.store.list_report_facts(slide_ids)
