@@ -28,6 +28,7 @@ from typing import Any, Literal
 import numpy as np
 
 from histoseek.api import Archive
+from histoseek.archive.filters.expression import all_of, not_true, one_of
 from histoseek.archive.schema import LanguageVectors, StoredSlide
 from histoseek.archive.space.centre import BagMean
 from histoseek.archive.stores.lance.engine import lancedb
@@ -177,7 +178,8 @@ class Corpus:
             parsed = ParsedText.from_report(asked.text, True)
         else:
             parsed = ParsedText.from_query(self.store, asked.text, True)
-        retriever = Retriever(self.store, self.archive.language, parsed.where, CANDIDATES)
+        own = not_true(one_of("slide_id", sorted(asked.own))) if asked.own else None
+        retriever = Retriever(self.store, self.archive.language, all_of(parsed.where, own), CANDIDATES)
         return open_channels(retriever, parsed, vector, options)
 
 
