@@ -30,6 +30,14 @@ _ROW_ID = "_rowid"
 
 _query = lancedb.query
 
+_MANY = 64
+"""Tokens from which on each weight is asked for apart."""
+
+_DEPTH = 2
+"""How many times as many rows as are wanted are taken of the weightiest of them."""
+
+_EVERY = 10_000_000
+
 
 class LanceStore:
     """A Store over one LanceDB table.
@@ -239,22 +247,52 @@ def token_hits(
     """The rows with any of some tokens, best first: BM25, each token times its weight; ties by id.
 
     where: in the engine's SQL; spelling: a token stands for those at most two letters away that begin like it.
+
+    Many tokens, as of a whole report, are asked for weight by weight (`_sum_lists`): of one list of tokens the engine
+    passes over rows that can't be among the best, of lists that it joins itself it reads every row.
     """
-    by_weight: dict[float, list[str]] = defaultdict(list)
+    lists: dict[float, list[str]] = defaultdict(list)
     for token, weight in weights.items():
-        by_weight[weight].append(token)
-    if not by_weight:
+        lists[weight].append(token)
+    if not lists:
         return []
+    if not spelling and len(lists) > 1 and len(weights) >= _MANY:
+        return _sum_lists(table, lists, count, where)
     queries = (
         [_match(token, weight, spelling=True) for token, weight in weights.items()]
         if spelling
-        else [_match(" ".join(own), weight) for weight, own in by_weight.items()]
+        else [_match(" ".join(own), weight) for weight, own in lists.items()]
     )
-    search = table.search(_query.BooleanQuery([(_query.Occur.SHOULD, query) for query in queries]), query_type="fts")
-    search = search.where(where, prefilter=True) if where is not None else search
-    rows = search.limit(count).select(["slide_id", "_score"]).to_arrow()
+    joined = _query.BooleanQuery([(_query.Occur.SHOULD, query) for query in queries])
+    rows = _search(table, queries[0] if len(queries) == 1 else joined, count, where, "slide_id")
     found = [TextHit(*pair) for pair in zip(rows["slide_id"].to_pylist(), rows["_score"].to_pylist(), strict=True)]
     return sorted(found, key=lambda hit: (-hit.score, hit.slide_id))
+
+
+def _sum_lists(table: Any, lists: Mapping[float, Sequence[str]], count: int, where: str | None) -> list[TextHit]:
+    """The rows with the largest sums of their scores in some lists of tokens, by weight.
+
+    Of the weightiest list _DEPTH times the wanted rows are taken, of the others, whose tokens are rare, all: a row is
+    missed only where the others alone would lift it among the best.
+    """
+    main = max(lists, key=lambda weight: weight * len(lists[weight]))
+    parts = [
+        _search(table, _match(" ".join(own), weight), count * _DEPTH if weight == main else _EVERY, where, _ROW_ID)
+        for weight, own in lists.items()
+    ]
+    rows, place = np.unique(np.concatenate([part[_ROW_ID].to_numpy() for part in parts]), return_inverse=True)
+    sums = np.bincount(place, np.concatenate([part["_score"].to_numpy() for part in parts]), len(rows))
+    best = np.argsort(-sums, kind="stable")[:count]
+    named = table.take_row_ids(rows[best].tolist()).select(["slide_id"]).with_row_id().to_arrow()
+    ids = dict(zip(named[_ROW_ID].to_pylist(), named["slide_id"].to_pylist(), strict=True))
+    hits = [TextHit(ids[row], score) for row, score in zip(rows[best].tolist(), sums[best].tolist(), strict=True)]
+    return sorted(hits, key=lambda hit: (-hit.score, hit.slide_id))
+
+
+def _search(table: Any, query: Any, count: int, where: str | None, column: str) -> pa.Table:
+    search = table.search(query, query_type="fts")
+    search = search.where(where, prefilter=True) if where is not None else search
+    return search.limit(count).select([column, "_score"]).to_arrow()
 
 
 def _match(tokens: str, weight: float, spelling: bool = False) -> Any:
