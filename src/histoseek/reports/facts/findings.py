@@ -31,13 +31,14 @@ _VESSELS = (
     r"lymphovascular\s+(?:spaces?|channels?)|vessels)"
 )
 _NERVES = r"(?:nerves|perineural\s+(?:sheaths?|spaces?)|nerve\s+(?:fib\w+|bundles?|sheaths?|trunks?|stems?))"
-_REACHES = r"\b(?:invad\w+|infiltrat\w+|involv\w+|permeat\w+|surround\w+)\b[^.;:]{0,45}?\b"
+_REACHES = r"\b(?:invad\w+|invasion\s+(?:of|into)|infiltrat\w+|involv\w+|permeat\w+|surround\w+)\b[^.;:]{0,45}?\b"
 _GROWTH = re.compile(
     rf"{_REACHES}(?:(?P<vessels>{_VESSELS})(?:\s+(?:or|and)\s+(?P<also>{_NERVES}))?|(?P<nerves>{_NERVES}))\b|"
     rf"\b(?:tumou?r|carcinoma|deposits?|emboli|cells)\b[^.;:]{{0,50}}?\b(?:in|within)\s+(?:the\s+|a\s+)?(?P<inside>{_VESSELS})\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(r"\b(?:no|not|without|nor|neither|free\s+of)\b[^.;:]{0,90}\Z", re.IGNORECASE)
+_DENIED_BEHIND = re.compile(r"[^.;:,]{0,20}\b(?:is|are|was|were)\s+(?:\w+\s+)?(?:not|absent)\b", re.IGNORECASE)
 _NO_TUMOUR_VESSEL = re.compile(
     r"\b(?:renal|great|hilar|iliac|umbilical|staple\w*)\s+(?:vessels?|vein)|margin", re.IGNORECASE
 )
@@ -172,7 +173,11 @@ def _read_growth(text: str) -> Iterator[tuple[str, FindingState, Span]]:
     for match in _GROWTH.finditer(text):
         if _NO_TUMOUR_VESSEL.search(text, match.start(), match.end() + 10):
             continue
-        is_denied = _DENIED.search(text, max(0, match.start() - 100), match.start()) or _DENIED.search(match.group())
+        is_denied = (
+            _DENIED.search(text, max(0, match.start() - 100), match.start())
+            or _DENIED.search(match.group())
+            or _DENIED_BEHIND.match(text, match.end())
+        )
         state: FindingState = "absent" if is_denied else "present"
         span = Span(*match.span())
         if match["vessels"] or match["inside"]:

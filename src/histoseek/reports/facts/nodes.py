@@ -43,6 +43,21 @@ _ALL_INVOLVED = re.compile(
     r"(?:positive|involved|contain\w*|show\w*|with|have|replaced)\s+(?!no\b)(?:\w+\s+){0,3}?(?:tumou?r|\w*carcinoma|metasta\w+|malignan\w+|melanoma)",
     re.IGNORECASE,
 )
+_LABELLED_CLEAR = re.compile(
+    rf"\b(?:lymph\s*)?nodes?\s*[:=]\s*(?P<examined>{NUMBER})\s+(?:are\s+|all\s+)?(?:negative|benign|free|uninvolved)\b",
+    re.IGNORECASE,
+)
+_SOME_INVOLVED = re.compile(
+    rf"(?P<examined>{NUMBER}){_AGAIN}\s+{_ADJECTIVES}{_NODES}(?:\s+(?:(?:are|were)\s+)?(?:identified|examined|found|present|received|recovered|sampled))?"
+    rf"\s*[,;(]\s*(?:and\s+)?(?:of\s+(?:which|these|them)\s*,?\s*)?(?P<positive>{NUMBER}|none)\s+(?:of\s+(?:which|these|them)\s+)?"
+    r"(?:(?:is|are|was|were)\s+)?(?:(?:positive|involved)\b|(?:contain|show|harbou?r|with|had|has|have)\w*\s+(?:\w+\s+){0,2}?"
+    r"(?:tumou?r|\w*carcinoma|metasta\w+|malignan\w+|melanoma|deposits?)\b)",
+    re.IGNORECASE,
+)
+_NODES_OUT_OF = re.compile(
+    rf"(?P<positive>{NUMBER}){_AGAIN}\s+(?:positive\s+|involved\s+|metastatic\s+)?{_NODES}\s+out\s+of\s+(?:a\s+total\s+of\s+)?(?P<examined>{NUMBER})(?![\w/])",
+    re.IGNORECASE,
+)
 _EXAMINED_INVOLVED = re.compile(
     rf"(?P<examined>{NUMBER})\s+(?:examined|identified|sampled|found|removed)\s*[,;]?\s*(?:and\s+|of\s+which\s+)?"
     rf"(?P<positive>{NUMBER}|none|nil)\s+(?:(?:is|are|were)\s+)?(?:involved|positive|metastatic)",
@@ -65,8 +80,9 @@ _CANDIDATE = re.compile(
     r"\bcandidates?|\b(?:one|two|some|\d+)\s+(?:is|are)\s+positive|positive\s+for|except", re.IGNORECASE
 )
 _NOTHING_IN = re.compile(
-    r"\b(?:no|without|negative\s+for|free\s+of|absence\s+of)\s+(?:[a-z]+\s+){0,3}?"
-    r"(?:tumou?r|carcinoma|adenocarcinoma|malignancy|metastas[ie]s|disease|neoplas\w+)\b[^.;:()\d]{0,40}?"
+    r"\b(?:(?:no|without|negative\s+for|free\s+of|absence\s+of)\s+(?:[a-z]+\s+){0,3}?"
+    r"(?:tumou?r|carcinoma|adenocarcinoma|malignancy|metastas[ie]s|disease|neoplas\w+)\b[^.;:()\d]{0,40}?|"
+    r"(?:tumou?r|\w*carcinoma|malignancy|metastas[ie]s|disease)\s+(?:is|are|was|were)\s+not\s+(?:\w+\s+)?)"
     rf"\b(?:in|within|of|among|involving)\s+(?:any\s+of\s+)?(?:the\s+)?(?={NUMBER}\b)",
     re.IGNORECASE,
 )
@@ -210,6 +226,8 @@ def _find_clear_nodes(text: str) -> Iterator[NodeCount]:
         examined = parse_number(match["examined"] or "both")
         if not _NO_TUMOUR.search(text, max(0, match.start() - 40), match.end()):
             yield NodeCount(examined, examined, Span(*match.span()))
+    for match in _LABELLED_CLEAR.finditer(text):
+        yield NodeCount(0, parse_number(match["examined"]), Span(*match.span()))
     for match in _COUNTED_CLEAR.finditer(text):
         if re.compile(_WITHOUT_TUMOUR, re.IGNORECASE).match(text, match.end()):
             yield NodeCount(0, int(match["examined"]), Span(*match.span()))
@@ -225,9 +243,11 @@ def _find_involved_nodes(text: str) -> Iterator[NodeCount]:
     for match in _ALL_INVOLVED.finditer(text):
         examined = parse_number(match["examined"])
         yield NodeCount(examined, examined, Span(*match.span()))
-    for match in _EXAMINED_INVOLVED.finditer(text):
+    for match in (
+        match for form in (_EXAMINED_INVOLVED, _SOME_INVOLVED, _NODES_OUT_OF) for match in form.finditer(text)
+    ):
         positive, examined = parse_number(match["positive"]), parse_number(match["examined"])
-        if positive <= examined and examined > 0 and _is_beside_nodes(text, match):
+        if positive <= examined and examined > 0 and (_NODE.search(match.group()) or _is_beside_nodes(text, match)):
             yield NodeCount(positive, examined, Span(*match.span()))
 
 

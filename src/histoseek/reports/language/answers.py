@@ -156,7 +156,11 @@ def _find_weak(lower: str, start: int, stop: int, end: int) -> re.Match[str] | N
         answer = _match_value(lower, lower, value, end)
         mark = match.group().strip()
         is_remark = answer is not None and lower.startswith("see ", answer[0].start)
-        if answer is None or is_remark or (mark in {",", "-"} and not _ends(lower, answer[0].end, end)):
+        if (
+            answer is None
+            or is_remark
+            or (mark in {",", "-"} and not (_ends(lower, answer[0].end, end) or lower.startswith(";", answer[0].end)))
+        ):
             continue
         if mark != "," or lower[answer[0].start : answer[0].end] not in _TOO_SHORT:
             return match

@@ -24,6 +24,7 @@ _HINT = re.compile(
 _LABEL_MARK = re.compile(r"[:?]")
 _WORD_START = re.compile(r"(?<=\s)\w")
 _LIST_LABEL_END = re.compile(r":|\?|\(|\s{2,}|\t")
+_BRACKET_END = re.compile(r"\s?\)\s?[:=]\s*")
 _LIST_END = re.compile(r"[.;)](?=\s|$)")
 _CODED = re.compile(
     r"^[ \t]*(?P<label>[A-Za-z][^:\n]{2,70}):[ \t]*(?P<codes>\d(?:[ \t]*[,&-][ \t]*\d){0,4})"
@@ -172,10 +173,18 @@ def _find_list(text: str, start: int, end: int) -> Iterator[Choice]:
         first = separator.end() - (1 if separator.group() == "(" else 0)
         body = skip_hint(text, first, end)
         options = _split_list(text, body + (text[body : body + 1] == "("), end)
+        if separator.group() == "(" and _is_answered_behind(text, options, end):
+            return
         if label is not None and options and _is_unchosen(text, options, body > first):
             yield Choice(label, tuple(Option(place, False) for place in options))
             return
         separator = _LIST_LABEL_END.search(text, separator.end(), end)
+
+
+def _is_answered_behind(text: str, options: list[Span], end: int) -> bool:
+    """Whether an answer follows options in brackets ("Necrosis (yes/no): no")."""
+    mark = _BRACKET_END.match(text, options[-1].end, end) if options else None
+    return mark is not None and match_answer(lower_in_place(text), mark.end(), end) is not None
 
 
 def _split_list(text: str, start: int, end: int) -> list[Span]:

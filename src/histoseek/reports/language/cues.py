@@ -214,6 +214,7 @@ class Reach:
     list_start: re.Pattern[str]
     list_start_within: re.Pattern[str]
     list_word: re.Pattern[str]
+    opening: re.Pattern[str]
 
 
 @lru_cache(maxsize=1)
@@ -244,6 +245,7 @@ def load_reach() -> Reach:
         close_start=re.compile(rf"\s*(?:{any_of('close')})\b"),
         list_start=re.compile(rf"\b(?:{any_of('list_start')})\s*:\s*$"),
         list_start_within=re.compile(rf"\b(?:{any_of('list_start')})\s*:\s*\n"),
+        opening=re.compile(rf"\W*(?:{any_of('opening')})\b[a-z ]{{0,12}}"),
         list_word=re.compile(rf"\b(?:{any_of('list_word')})\b"),
     )
 

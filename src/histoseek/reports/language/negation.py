@@ -65,6 +65,7 @@ _REMARK = re.compile(r"\(([^()]{0,80})\)")
 _BRACKET = re.compile(r"[()]")
 _SHORT_REMARK = 3
 _NEAREST_ANSWER = 6
+_GOES_ON = re.compile(r",\s*(?:\w+(?: \w+){0,2}\s*,|(?:and|or|nor)\b|\w+(?: \w+){0,2} (?:and|or)\b)")
 _QUERY = re.compile(r"(?:^[ \t\-*\u2022]*|[:(,/] ?|(?<=\s)(?=\?\w))\? ?(?=[a-z])", re.MULTILINE)
 _NEAREST_QUERIED = 60
 _COLON = re.compile(r"\s*:[ \t]*\n?\s*")
@@ -140,7 +141,9 @@ def _reach_answer(text: str, answer: Answer) -> Iterator[Scope]:
     label, value = answer.label, answer.value
     if answer.kind in _ANSWER_STATUSES:
         status = _ANSWER_STATUSES[answer.kind]
-        start = _find_backward_start(text, label.start, label.end)
+        asked = load_reach().done.search(text, label.start, label.end)
+        asked_end = asked.start() if asked and asked.end() == label.end else label.end
+        start = _find_backward_start(text, label.start, asked_end)
         if start == label.start:  # a first letter may have been taken for a list's ("H. pylori")
             start = max(text.rfind("\n", 0, start) + 1, start - 4)
         is_attribute = _asks_for_attribute(text, start, label.end)
@@ -252,7 +255,7 @@ def _reach_cue(text: str, clause: Span, cue: Cue, before: Span, limit: int) -> I
         patient = _PATIENT.search(text, end, clause.end)
         yield Scope(clause.start, patient.start() if patient else clause.end, status, cue.place)
     if is_forward:
-        yield _reach_forward(text, end, limit, cue)
+        yield _reach_forward(text, end, _find_opening_end(text, clause, cue, limit), cue)
     if cue.side == "none":
         yield from _reach_counted(text, clause, cue.place)
     if closes or cue.side in {"after", "between"} or (cue.side in {"turn", "site"} and stands_last):
@@ -264,6 +267,14 @@ def _reach_cue(text: str, clause: Span, cue: Cue, before: Span, limit: int) -> I
             if cue.side == "site":
                 spares = _SITES_AND_DIAGNOSES if _is_given(text, first, start) else _SITES
             yield Scope(first, start, status, cue.place, spares)
+
+
+def _find_opening_end(text: str, clause: Span, cue: Cue, limit: int) -> int:
+    """The comma behind a denial that opens a sentence ("Given the lack of atypia, ..."), else the limit."""
+    if cue.status != Status.NEGATED or not load_reach().opening.fullmatch(text, clause.start, cue.place.start):
+        return limit
+    comma = text.find(",", cue.place.end, limit)
+    return comma if comma >= 0 and not _GOES_ON.match(text, comma) else limit
 
 
 def _reach_forward(text: str, start: int, limit: int, cue: Cue) -> Scope:
