@@ -110,6 +110,7 @@ _SITES = re.compile(
     r"uncinate|retroperitoneal|vascular)\b"
 )
 _FARTHEST = 110
+_CLOSE_MM = 1.0
 _WEAK: tuple[SectionName, ...] = ("frozen", "gross", "history")
 
 
@@ -171,6 +172,7 @@ def decide_margin(margins: Iterable[Margin], sections: Sections) -> tuple[CaseMa
     "mixed" is a margin that was involved first and free when it was cut anew; its outcome is the second value. Frozen
     sections and what was seen with the naked eye count only where nothing else is said.
     """
+    margins = tuple(margins)
     stated = [margin for margin in margins if margin.status]
     strong = [margin for margin in stated if sections.find(margin.span).name not in _WEAK]
     counted = strong or stated
@@ -180,6 +182,8 @@ def decide_margin(margins: Iterable[Margin], sections: Sections) -> tuple[CaseMa
         is_mended = (bool(final) and final[-1] == "free") or _is_cut_anew(counted, sections.text)
         return ("mixed", "free") if is_mended else ("involved", "involved")
     status: CaseMargin = "free" if "free" in statuses else "close" if "close" in statuses else ""
+    if not counted:
+        status = _judge_distance(margins, sections)
     return status, status
 
 
@@ -201,6 +205,13 @@ def _is_cut_anew(margins: Sequence[Margin], text: str) -> bool:
 def _list_sites(text: str, margin: Margin) -> set[str]:
     """The sides and layers that a statement of a margin names."""
     return set(_SITES.findall(text[margin.span.start : margin.span.end].lower()))
+
+
+def _judge_distance(margins: Iterable[Margin], sections: Sections) -> CaseMargin:
+    """The margin of a case of which only a distance is stated, and not of the specimen as it was cut up."""
+    strong = (margin for margin in margins if sections.find(margin.span).name not in _WEAK)
+    nearest = min((margin.distance_mm for margin in strong if margin.distance_mm), default=None)
+    return "" if nearest is None else "close" if nearest < _CLOSE_MM else "free"
 
 
 def _list_statements(text: str, sentences: Sequence[Sentence] | None) -> list[Span]:
