@@ -50,6 +50,10 @@ _LABELS = (
         _LYMPHOVASCULAR,
     ),
 )
+# A label whose first word stands on the line before.
+_TORN_LABEL = re.compile(
+    r"\b(?:lymph\w*|venous|vascular|angio\w*|perineural|neural|(?:large|small)\s+vessel)[ \t/-]*\n\s*\Z", re.I
+)
 _INVASION_LABEL = re.compile(
     r"\b(?:invasion|permeation|involvement|infiltration|extension|spread)\b|\A\W*\w+(?:\s*/\s*\w+)?(?:\s*\([^()]*\))?\W*\Z",
     re.I,
@@ -67,14 +71,21 @@ _VALUE_YES = re.compile(
 )
 _SHARE = re.compile(r"\s*[<>~]?\s*(\d{1,3}(?:\.\d)?)\s?%")
 _NODE = re.compile(r"\b(?:nodes?|nodal)\b", re.IGNORECASE)
-_TUMOUR = re.compile(r"\b(?:tumou?r|mass|lesion|carcinoma|neoplasm)\b", re.IGNORECASE)
+_TUMOUR = re.compile(r"\b(?:tumou?r(?:al)?|mass|lesion|carcinoma|neoplasm)\b", re.IGNORECASE)
+# What a test cannot cope with is not what this case has.
+_LIMIT = re.compile(
+    r"\b(?:factors\s+such\s+as|(?:may|might|can|could)\s+(?:preclude|interfere|affect|limit|reduce|prevent|lead|result|cause))\b",
+    re.IGNORECASE,
+)
 # A field that nothing is filled in.
 _OPEN_LABEL = re.compile(r"[ \t]*(?:\([^()\n]*\)[ \t]*)?:[ \t]*(?:\n|\Z)")
 _SENTENCE_END = re.compile(r"[.;](?=\s)|\n\s*\n|\n\s*[-*\u2022]")
+_OTHER_TISSUE = re.compile(r"\b(?:parenchyma|cysts?|remain\w*|adjacent|uninvolved|fat|adipose|skin)\b", re.IGNORECASE)
 _AROUND = 160
+_BEFORE_NECROSIS = 300
 # Whose word counts: tests of an addendum add no findings to the diagnosis.
 _ORDER: tuple[SectionName, ...] = (
-    *("diagnosis", "microscopy", "comment", "other", "addendum", "ancillary", "frozen", "gross"),
+    *("diagnosis", "microscopy", "comment", "other", "addendum", "ancillary", "frozen", "gross", "history"),
 )
 
 
@@ -133,21 +144,29 @@ def _is_finding(mention: Mention, text: str, sections: Sections, vocabulary: Voc
     above = vocabulary.find_ancestors(mention.concept_id) | {mention.concept_id}
     if not above.intersection(_ROOTS) or above & _NOT_OF_TUMOUR or _OPEN_LABEL.match(text, mention.end):
         return False
+    sentence = _find_sentence(text, Span(mention.start, mention.end))
+    if _LIMIT.search(sentence):
+        return False
     if _NECROSIS not in above or sections.find(Span(mention.start, mention.end)).name != "gross":
         return True
-    sentence = _find_sentence(text, Span(mention.start, mention.end))
-    return _TUMOUR.search(sentence) is not None and not _NODE.search(sentence)
+    if _NODE.search(sentence):
+        return False
+    before = _SENTENCE_END.split(text[max(0, mention.start - _BEFORE_NECROSIS) : mention.start])
+    is_described = _TUMOUR.search("".join(before[-2:])) and not _OTHER_TISSUE.search(sentence)
+    return _TUMOUR.search(sentence) is not None or bool(is_described)
 
 
 def _read_answers(text: str) -> Iterator[tuple[str, FindingState | None, Span]]:
     """Fields of forms on invasion, however their label is worded ("Venous/lymphatic (large/small vessel) invasion")."""
     for answer in find_answers(text):
-        label = text[answer.label.start : answer.label.end]
+        torn = _TORN_LABEL.search(text, max(0, answer.label.start - 40), answer.label.start)
+        start = torn.start() if torn else answer.label.start
+        label = text[start : answer.label.end]
         concept_id = next((concept_id for pattern, concept_id in _LABELS if pattern.search(label)), "")
         is_named = concept_id == _NECROSIS or (_INVASION_LABEL.search(label) and not _OTHER_LABEL.search(label))
         state = _parse_answer(text, answer)
         if concept_id and is_named and (state or answer.kind == AnswerKind.UNSTATED):
-            yield concept_id, state, Span(answer.label.start, max(answer.value.end, answer.label.end))
+            yield concept_id, state, Span(start, max(answer.value.end, answer.label.end))
 
 
 def _parse_answer(text: str, answer: Answer) -> FindingState | None:

@@ -42,8 +42,9 @@ _GRADE_NUMBER = re.compile(r"\bgrade\s*[:=]?\s*([1-3]|i{1,3})\b")
 _LEVELS = r"(?:moderate(?:ly)?[\s-]+well|well|highly|mod\.?|moderate(?:ly)?|poor(?:ly)?)"
 _DIFFERENTIATED = re.compile(
     rf"\b(?P<first>{_LEVELS}|slightly)(?:\s*(?:,|-|/|to|and|or|through)\s*(?:to[\s-]+)?(?P<second>{_LEVELS}))?"
-    r"[\s-]+(?:(?:level|degree)\s+of\s+)?diff(?:erentiat(?:ed|ion))?\b|"
-    rf"\bdifferentiation\s*:\s*(?P<after>{_LEVELS})(?:\s*(?:-|/|to|and)\s*(?P<to>{_LEVELS}))?\b(?![\s-]+diff)"
+    r"[\s-]+(?:(?:level|degree)\s+of\s+)?diff(?:erentiat(?:ed?|ion))?\b|"
+    rf"\b(?:differentiation|grad(?:e|ing)(?:\s*\([^()\n]{{0,30}}\))?)\s*:\s*(?:\d\s*[:,-]\s*)?(?P<after>{_LEVELS})"
+    rf"(?:\s*(?:-|/|to|and)\s*(?P<to>{_LEVELS}))?\b(?![\s-]+diff)"
 )
 _SCHEMES: tuple[tuple[Scheme, str], ...] = (
     ("fuhrman", r"\bfuh?rman"),
@@ -59,6 +60,15 @@ _RANGE = (
     rf"(?P<number>{_NUMBER})(?:1(?=[34](?!\d)))?(?:\s*(?:-|\u2013|to)\s*(?:grade\s+|g)?(?P<to>{_NUMBER})(?![\w.]))?"
     rf"(?:[34](?!\w))?{_OF}"
 )
+# "The nuclear grade of the tumour is:" with its number on the next line, before its meaning in brackets.
+_GRADE_OF_TUMOUR = re.compile(
+    rf"\bgrade\s+of\s+(?:the\s+|this\s+)?(?:tumou?r|carcinoma|neoplasm|lesion)\s*(?:is)?\s*[:.]?\s*"
+    rf"g?(?P<number>{_NUMBER})(?=\s*[(:,-]|\s*\n|\s*\Z)"
+)
+# II and G as scanners read them, where the words behind tell what they are: "grade 11, moderately", "01: well".
+_TORN_GRADE = re.compile(
+    r"(?:\bgrade\s*[:.]?\s*(?P<number>11|111)|(?<![\w.-])[0oc]\s?(?P<digit>[1-4])\s?:)(?=[\s,:;(-]{0,4}(?:well|mod|poor|undiff))"
+)
 _GRADE_END = r"(?!\w)(?!\s*(?:group|\(\d\s*\+|\+))(?!-?(?:defined|circumscribed))"
 # A number on the next line may be the next item of a list.
 _NUMBERED_GRADE = re.compile(
@@ -67,7 +77,7 @@ _NUMBERED_GRADE = re.compile(
     rf"(?:g\s?|grade\s+)?{_RANGE}{_GRADE_END}"
 )
 _SCHEME_NUMBER = re.compile(
-    rf"\b(?:who|fnclcc|fuhrman|edmondson(?:[\s-]*(?:and|&)?[\s-]*steiner)?)(?:\s+(?:cns|nuclear))?\s*[:=(]?\s*{_RANGE}{_GRADE_END}"
+    rf"\b(?:who|fnclcc|fuhrman|edmondson(?:[\s-]*(?:and|&)?[\s-]*steiner)?)(?:\s+(?:cns|nuclear))?\s*[:=(-]?\s*{_RANGE}{_GRADE_END}"
 )
 _WORST_GRADE = re.compile(rf"\bthe\s+(?:worst|major)(?:\s+differentiation)?\s*[:;]?\s*(?P<number>{_NUMBER})(?!\w)")
 _OF_DIFFERENTIATION = re.compile(r"edmondson|differentiation")
@@ -81,6 +91,9 @@ _GRADED = re.compile(
     r"\b(?:grad(?:e|ing)|differentiat(?:ed|ion)|\w*carcinoma|\w*sarcoma|glioma|\w*cytoma|invasivum|tumou?r\s+type)\b[^.\n]{0,30}\n?\s*\Z",
     re.I,
 )
+# A tumour right before, and the end of the line behind: "carcinoma, G2."
+_TUMOUR_BEFORE = re.compile(r"\b(?:\w*carcinoma|\w*sarcoma|glioma|\w*cytoma)\s*[,(-]?\s*\Z", re.I)
+_ENDS = re.compile(r"\s?[.,;)]\s*(?:\n|\Z)")
 _GRADE_WORD = re.compile(
     r"\s*[:;,.(=-]*\s*(?:very\s+)?(?:well|moderate|mod|poor|undiff|nuclei|high|low|intermediate|differentiat)", re.I
 )
@@ -99,7 +112,7 @@ _CLOSES = re.compile(
 )
 _NO_TUMOUR_GRADE = re.compile(
     r"\b(?:gleason|pattern|tertiary|portal|\w*portal|mild|minimal|iron|siderosis|activity|\w*inflammat\w*|steat\w+|fibrosis|hepatitis|stain\w*|intensity|regression|response|"
-    r"reflux|rejection|dysplasia|pin|score|ishak|batts|intraepithelial|effect)\b[^.;]{0,30}\Z"
+    r"reflux|rejection|dysplasia|pin|pan-?\s?[i1l]n|score|ishak|batts|intraepithelial|effect)\b[^.;]{0,30}\Z"
 )
 _NO_TUMOUR_BEHIND = re.compile(
     r"[\s,)]{0,3}(?:of\s+)?(?:(?:siderosis|dysplasia|fibrosis|inflammation|steatosis|prostatic\s+intra|pin)\b)"
@@ -107,7 +120,7 @@ _NO_TUMOUR_BEHIND = re.compile(
 _NAMED_GRADE = re.compile(
     r"\b(?:(?P<level>low|intermediate|high)[\s\u00b7-]+(?:nuclear[\s-]+)?grade\b|"
     r"(?:nuclear\s+)?grade\s*[:=]\s*l?(?P<after>low|intermediate|high)\b)"
-    r"(?!,?\s+(?:(?:squamous|glandular|epithelial|urothelial|pancreatic)\s+)?(?:dysplasia|dysplastic|pin\b|panin\b|"
+    r"(?!\s*\?)(?!,?\s+(?:(?:squamous|glandular|epithelial|urothelial|pancreatic)\s+)?(?:dysplasia|dysplastic|pin\b|pan-?\s?[i1l]n\b|"
     r"prostatic\s+intra|intraepithelial|adenoma|nuclear\s+pleo))"
 )
 _DENIED = re.compile(
@@ -309,14 +322,16 @@ def find_grades(text: str) -> tuple[Grade, ...]:
             continue
         spans.append(own)
         level = fields.get("level") or fields.get("after")
-        numbers = (str(_parse_number(number)) for number in (fields.get("number"), fields.get("to")) if number)
-        values = [level] if level else list(numbers)
+        numbers = [fields[name] for name in ("number", "digit", "to") if fields.get(name)]
+        values = [level] if level else [str(_parse_number(number)) for number in numbers]
         grades += [Grade(_find_scheme(lower, span), value, span) for value in values]
     return tuple(grades)
 
 
 def _find_grade_matches(text: str, lower: str) -> Iterator[re.Match[str]]:
     for pattern in (_NUMBERED_GRADE, _SCHEME_NUMBER, _RATIO_GRADE, _NAMED_GRADE):
+        yield from pattern.finditer(lower)
+    for pattern in (_GRADE_OF_TUMOUR, _TORN_GRADE):
         yield from pattern.finditer(lower)
     for match in _WORST_GRADE.finditer(lower):
         if _OF_DIFFERENTIATION.search(lower, max(0, match.start() - 80), match.end()):
@@ -330,7 +345,7 @@ def _find_grade_matches(text: str, lower: str) -> Iterator[re.Match[str]]:
 def _is_graded(text: str, match: re.Match[str]) -> bool:
     """Whether a G with a number is a grade by the words beside it, not a block's label."""
     before = text[max(0, match.start() - 60) : match.start()]
-    if _GRADE_WORD.match(text, match.end()):
+    if _GRADE_WORD.match(text, match.end()) or (_TUMOUR_BEFORE.search(before) and _ENDS.match(text, match.end())):
         return True
     if _BLOCK_BEFORE.search(before) or _BLOCK_BEHIND.match(text, match.end()):
         return False
@@ -374,4 +389,4 @@ def _find_scheme(lower: str, span: Span) -> Scheme:
 
 
 def _parse_number(text: str) -> int:
-    return int(text) if text.isdigit() else _ROMAN[re.sub("[l1]", "i", text.lower())]
+    return int(text) if text.isdigit() and len(text) == 1 else _ROMAN[re.sub("[l1]", "i", text.lower())]

@@ -39,13 +39,13 @@ _FREE = re.compile(
     rf"\bclear\b(?![\s-]*(?:cell|cyto))|"
     rf"\b(?:no|without)\s+(?:evidence\s+of\s+|residual\s+|definite\s+|invasive\s+|viable\s+)*(?:{_SITE}{_TUMOUR}|involvement|extension)|"
     rf"\b(?:do(?:es)?|did)\s+not\s+(?:\w+\s+)?(?:involve|extend|reach|show|contain)|\bcomplete(?:ly)?\s+excis\w+|\bR\s?0\b|"
-    r"\binvolve(?:d|ment)\s*[?:]\s*no\b|\binvolved\s+(?:by|with)\s+[^.:;]{0,40}:\s*(?:none|no)\b|\btumou?r[\s-]*free\b",
+    r"\bnot\s+compromised\b|\binvolve(?:d|ment)\s*[?:]\s*no\b|\binvolved\s+(?:by|with)\s+[^.:;]{0,40}:\s*(?:none|no)\b|\btumou?r[\s-]*free\b",
     re.IGNORECASE,
 )
 _BOUND = rf"(?:the\s+)?{_SITE}(?=margin|edge|ink|resection|line)"
 _INVOLVED = re.compile(
     r"\b(?:is|are|was|were|be|being|margins?(?:\s?\(s\))?|focally)\s+(?:\w+\s+)?(?:involved|invaded|infiltrated)\b|"
-    r"\bpositive\b(?!\s+(?:for\s+)?(?:dysplasia|atypia|node|lymph))|\bnot\s+free\b|(?P<by>\binvolved\s+(?:by|with)\b)|"
+    r"\bpositive\b(?!\s+(?:for\s+)?(?:dysplasia|atypia|node|lymph))|\bnot\s+free\b|(?P<by>\b(?:involved|compromised|infiltrated)\s+(?:by|with)\b)|"
     rf"\b{_TUMOUR}\s+(?:cells\s+)?(?:(?:is|are|was|were)\s+)?(?:focally\s+)?(?:(?:present|seen|identified)\s+)?(?:at|on|in)\s+{_BOUND}|"
     r"\b(?:involves|involving|reach(?:es|ed|ing)|transects?|extends?\s+(?:up\s+)?(?:to|into)|extending\s+(?:to|into)|"
     r"(?:present|seen|identified)\s+(?:at|on|in)|contacts?|touch(?:es|ing))\s+"
@@ -76,9 +76,11 @@ _OTHER_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _NO_INVASION = re.compile(r"\b(?:dysplasia|in[\s-]*situ|atypia|adenoma|hyperplasia|pin|panin)\b", re.IGNORECASE)
+# What else may lie at a margin.
+_BENIGN = re.compile(r"\b(?:benign|normal|non-?neoplastic|unremarkable)\s+(?:\w+\s+){1,4}\Z", re.IGNORECASE)
 _EMPTY_BOX = re.compile(r"^\s*(?:[-*]\s*)?(?:\[\s*\]|\(\s*\)|\u2610|_{2,})")
 _LABEL = re.compile(
-    r"margins?\b[^.;]{0,60}[:\u2013-]\s*\Z|margins?\s*(?:\(s\))?\s*(?:\([^()]{0,60}\)\s*){0,2}\Z|margins?\s*#?\s?\d?\s*,[^.;:]{0,60}(?:biopsy|excision|resection)\b[^.;]{0,25}\Z",
+    r"margins?\b[^.;]{0,60}[:\u2013-]\s*\Z|margins?\s*(?:\(s\))?\s*(?:\([^()]{0,60}\)\s*){0,2}\Z|margins?\s*#?\s?\d?\s*,[^.;:]{0,60}(?:biopsy|excision|resection|\w+ectomy)\b[^.;]{0,25}\Z",
     re.IGNORECASE,
 )
 _INLINE_LABEL = re.compile(r"\bmargins?\b[^.:;]{0,80}:\s*(?=\S)", re.IGNORECASE)
@@ -88,8 +90,14 @@ _SPECIMEN = re.compile(
 _SPECIMEN_LINE = re.compile(r"\A\W{0,3}[A-Z0-9]{1,3}[).:][^.:;\n]*\bmargins?\b[^.:;\n]*\n\s*", re.IGNORECASE)
 _LINE_LABEL = re.compile(r"\W{0,3}([A-Z]|\d{1,2})[).:]\s")
 _SUBLABEL = re.compile(r"[^.;]{2,60}:\s*\Z")
+# Under a heading of margins each site has its own line.
+_HEADING = re.compile(r"\bmargins?(?:\s+(?:status|of\s+resection|assessment))?\s*:\s*\Z", re.IGNORECASE)
+_SITE_LINE = re.compile(r"\W{0,4}(?P<site>[A-Za-z][^:.;\n]{2,50}?)\s?:\s*", re.IGNORECASE)
+_NO_MARGIN = re.compile(r"\W*(?:not\s+(?:submitted|present|sampled|received|resected)|absent)\b", re.IGNORECASE)
+_NO_SITE = re.compile(r"\b(?:nodes?|invasion|stage|grade|type|findings?|size|comment)\b", re.IGNORECASE)
+_FARTHEST_ANSWER = 3
 _ANSWER_FREE = re.compile(
-    rf"\A\W*(?:[A-Z]\.\s+)?(?:negative|free|benign|uninvolved|clear|not\s+involved|no\b|none|(?:[^.;:]{{0,90}}?)\b(?:no|without|negative\s+for)\s+"
+    rf"\A\W*(?:(?:[A-Z]|\d{{1,2}})[.)]\s*)?(?:grossly\s+|believed\s+)?(?:negative|free|benign|uninvolved|clear|not\s+involved|no\b|none|(?:[^.;:]{{0,90}}?)\b(?:no|without|negative\s+for)\s+"
     rf"(?:evidence\s+of\s+|residual\s+|invasive\s+)*(?:\w+\s+)?{_TUMOUR})",
     re.IGNORECASE,
 )
@@ -107,7 +115,7 @@ _OWN_SPECIMEN = re.compile(
 )
 _SITES = re.compile(
     r"\b(?:deep|lateral|medial|anterior|posterior|superior|inferior|proximal|distal|apical|radial|urethral|ureteral|"
-    r"uncinate|retroperitoneal|vascular)\b"
+    r"uncinate|retroperitoneal|vascular|neck|bile\s+duct|bronchial|vaginal|serosal|mesenteric|circumferential)\b"
 )
 _FARTHEST = 110
 _CLOSE_MM = 1.0
@@ -145,7 +153,7 @@ def find_margins(text: str, sentences: Sequence[Sentence] | None = None) -> tupl
         own = _read_own_lines(raw)
         statuses = own or _find_statuses(raw, [word.start() - sentence.start for word in words])
         end = sentence.end
-        if not statuses and (answer := _find_answer(text, raw, sentence.end, statements[index + 1 : index + 4])):
+        if not statuses and (answer := _find_answer(text, raw, sentence.end, statements[index + 1 : index + 10])):
             statuses, end = answer
         is_final = _FINAL.search(raw) is not None
         for position, status in enumerate(statuses or ([None] if distance else [])):
@@ -177,14 +185,22 @@ def decide_margin(margins: Iterable[Margin], sections: Sections) -> tuple[CaseMa
     strong = [margin for margin in stated if sections.find(margin.span).name not in _WEAK]
     counted = strong or stated
     statuses = {margin.status for margin in counted}
-    final = [margin.status for margin in counted if margin.is_final]
+    final = [margin for margin in counted if margin.is_final]
     if "involved" in statuses:
-        is_mended = (bool(final) and final[-1] == "free") or _is_cut_anew(counted, sections.text)
+        is_freed = bool(final) and final[-1].status == "free" and not _is_elsewhere(final[-1], counted, sections.text)
+        is_mended = is_freed or _is_cut_anew(counted, sections.text)
         return ("mixed", "free") if is_mended else ("involved", "involved")
     status: CaseMargin = "free" if "free" in statuses else "close" if "close" in statuses else ""
     if not counted:
         status = _judge_distance(margins, sections)
     return status, status
+
+
+def _is_elsewhere(final: Margin, margins: Sequence[Margin], text: str) -> bool:
+    """Whether a final margin that is free is of another site than one that was involved."""
+    sites = _list_sites(text, final)
+    involved = [_list_sites(text, margin) for margin in margins if margin.status == "involved"]
+    return bool(sites) and any(places and not places & sites for places in involved)
 
 
 def _is_cut_anew(margins: Sequence[Margin], text: str) -> bool:
@@ -247,6 +263,7 @@ def _find_statuses(raw: str, places: Sequence[int]) -> list[MarginStatus]:
             re.I,
         )
         and not _NO_INVASION.search(raw, max(0, match.start() - 45), match.end())
+        and not _BENIGN.search(raw, max(0, match.start() - 45), match.start())
         and not _SECTIONING.search(raw)
     ]
     if re.search(r"\bnot\s+free\b", raw, re.IGNORECASE):
@@ -279,8 +296,10 @@ def _find_answer(text: str, raw: str, end: int, following: Sequence[Span]) -> tu
         return [status], end
     if not _LABEL.search(raw):
         return None
+    if listed := _read_listed(text, raw, following):
+        return listed
     kind = _name_label(raw)
-    for sentence in following:
+    for sentence in following[:_FARTHEST_ANSWER]:
         answer = text[sentence.start : sentence.end]
         is_next = bool(kind) and _name_label(answer) == kind
         status = None if is_next else _parse_answer(answer)
@@ -291,6 +310,27 @@ def _find_answer(text: str, raw: str, end: int, following: Sequence[Span]) -> tu
         if not (_SUBLABEL.fullmatch(answer) or _SPECIMEN.search(raw)):
             break
     return None
+
+
+def _read_listed(text: str, raw: str, following: Sequence[Span]) -> tuple[list[MarginStatus], int] | None:
+    """The status in the lines that go through the sites behind a heading ("Surgical margins:", "Ureter: negative")."""
+    if not _HEADING.search(raw):
+        return None
+    statuses: list[MarginStatus] = []
+    end = 0
+    for sentence in following:
+        line = _SITE_LINE.match(text, sentence.start, sentence.end)
+        if not line or _NO_SITE.search(line["site"]):
+            break
+        value = text[line.end() : sentence.end]
+        status = _parse_answer(value)
+        if not status and not _UNSTATED.search(value) and not _NO_MARGIN.match(value):
+            break
+        statuses += [status] if status else []
+        end = sentence.end
+    if not statuses:
+        return None
+    return (["involved"] if "involved" in statuses else ["free"]), end
 
 
 def _read_own_lines(raw: str) -> list[MarginStatus]:

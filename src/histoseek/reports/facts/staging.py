@@ -19,7 +19,7 @@ _ONE = r"[1Il|i]"
 _NIL = r"(?:0|[oOQ](?=\s?M\s?[01xXoO])|[oOQ](?![A-Za-z]))"
 _LETTER = (
     r"(?:mic?(?![a-z])|[a-d][12]?(?![a-z])|[a-d](?=[nm][\dxo]|[lvr][0o])|[A-D](?![A-Za-z])|13(?!\d)|"
-    r"\s[a-d](?=\s*(?:[:;,.()\n]|$)|\s+[yrpc]{0,2}\s?[NM]\s?[\dXxOo]))"
+    r"\s[a-d](?=\s*(?:[:;,.()/\n]|$)|\s+[yrpc]{0,2}\s?[NM]\s?[\dXxOo])|\s(?:[abd]|[a-d][12])(?=[yrp]?N\s?[\dXxOo]))"
 )
 _T_VALUE = rf"(?:is(?![a-z])|[xX](?![a-z])|a(?![a-z])|{_NIL}|(?:[2-4]|{_ONE}){_LETTER}?)"
 _N_VALUE = rf"(?:[xX]|{_NIL}|(?:[23]|{_ONE}){_LETTER}?)"
@@ -31,11 +31,11 @@ _CATEGORY_PATTERN = (
     rf"(?:(?P<T>[Tt])(?P<Tgap>\s?:?[ ]?)(?P<Tvalue>{_T_VALUE})(?P<Tsuffix>{_T_SUFFIX})|"
     rf"(?P<N>[Nn])(?P<Ngap>\s?:?[ ]?)(?P<Nvalue>{_N_VALUE})(?P<Nsuffix>{_N_SUFFIX})|"
     rf"(?P<M>[Mm])(?P<Mgap>\s?:?[ ]?)(?P<Mvalue>{_M_VALUE})|"
-    rf"(?P<L>L)\s?(?P<Lvalue>[0-2oOxX]|{_ONE})|(?P<V>V)\s?(?P<Vvalue>[0-2oOxX]|{_ONE})|"
+    rf"(?P<L>L)\s?(?P<Lvalue>[0-2oOxX]|{_ONE})|(?P<V>V|Y(?=\s?[oO0](?!\w)))\s?(?P<Vvalue>[0-2oOxX]|{_ONE})|"
     rf"(?P<R>R)\s?(?P<Rvalue>[0-2oOxX]|{_ONE})|(?P<G>G)\s?(?P<Gvalue>[1-4xX]|I{{1,3}}))"
-    r"(?:(?![A-Za-z]|\d|-?cell|\s?%)|(?=[yrapcP]{0,3}[NMnm]\s?(?:[\dxXoOIl]|n/a)|[lvr][0o]))"
+    r"(?:(?![A-Za-z]|\d|-?cell|\s?%)|(?=[yrapcP]{0,3}[NMnm]\s?(?:[\dxXoOIl]|n/a)|[lvr][0o](?![a-z]{2})|[LVR][0-2OoXxIl](?!\w)))"
 )
-_CATEGORY = re.compile(r"(?<![A-Za-z0-9])" + _CATEGORY_PATTERN)
+_CATEGORY = re.compile(r"(?<![A-Za-z0-9])(?:st(?=p[TNM]))?" + _CATEGORY_PATTERN)
 _NEXT_CATEGORY = re.compile(_CATEGORY_PATTERN)
 # Categories of one classification stand side by side, with counts and remarks in brackets between them.
 _BRACKET = re.compile(r"[(\[][^()\[\]\n]{0,40}[)\]]|\d{1,3}\s?(?:/|of)\s?\d{1,3}")
@@ -46,7 +46,11 @@ _STAGED = {
         r"(?:primary\s+tumou?r|tumou?r\s+stage|\bT\s+(?:category|stage)|\bstag(?:e|ing)|p?TNM\b|\((?:p|y)?T\))[^.;]{0,40}\Z",
         re.I,
     ),
-    "N": re.compile(r"(?:regional\s+(?:lymph\s+)?nodes?|\bN\s+(?:category|stage)|\(p?N\))[^.;\w]{0,30}\Z", re.I),
+    "N": re.compile(
+        r"(?:regional\s+(?:lymph\s+)?nodes?|\bN\s+(?:category|stage)|\(p?N\))[^.;\w]{0,30}\Z|"
+        r"\bnod(?:e|al)\s+(?:stage|status|category)(?:\s*\([^()\n]{0,40}\))?\s*:?\s*\Z",
+        re.I,
+    ),
     "M": re.compile(r"(?:distant\s+metastas[ie]s|\bM\s+(?:category|stage)|\(p?M\))[^.;\w]{0,30}\Z", re.I),
 }
 _IN_BRACKETS = {
@@ -67,8 +71,11 @@ _RESIDUAL = re.compile(
 )
 _MARKED = re.compile(r"(?:\[\s?[xX\u2713]\s?\]|\([xX]\)|_+[xX]_*|[\u2611\u2612\u25a0]|^[xX])\s*\Z")
 _NO_WORD = re.compile(r"\s+(?!M\s?[01XxOoQ])(?:[A-Za-z]{2}|[a-z]|[IVX]{1,5}\s?/|\d)")
+_WORD_BEHIND = re.compile(r"[A-Za-z]{3}")
 _EMPTY_BOX = re.compile(r"\s*(?:[\[(]\s?[\])J]\s*)+")
 _FEWEST_OPTIONS = 3
+# A label of a form says which stages it is for: "Thickness (pT1 and pT2 tumours)".
+_STAGES_OF_LABEL = re.compile(r"(?:\s*(?:,|-|/|&|and|or|to)\s*p?T\s?\d[a-d]?)?\s+(?:tumou?rs|cases|only)\b", re.I)
 _STAGE = re.compile(
     r"\b(?P<figo>figo\s+)?stage\s*(?:group(?:ing)?)?\s*[:=?]?\s*"
     r"(?P<number>0|iv|i{1,3}|[1-4])(?P<letter>[a-d])?(?P<digit>[1-3])?(?![\w.+])",
@@ -230,17 +237,19 @@ def _is_word(text: str, match: re.Match[str]) -> bool:
         return match["mod"].lower() == "c" and bool(
             re.search(r"\d\s?\Z", text[max(0, match.start() - 3) : match.start()])
         )
+    if (match["Lvalue"] or match["Vvalue"] or match["Rvalue"]) in {"I", "l"} and _WORD_BEHIND.match(text, match.end()):
+        return True
     if match["N"] and match["Nvalue"] in {"I", "l"} and text[match.start() - 1 : match.start()] == "(":
         return text[match.end() : match.end() + 1] == ")"
     if match["T"]:
-        return match["T"] == "t" and match["Tvalue"] == "a"
+        return match["T"] == "t" and match["Tvalue"] in {"a", "o"}
     return match.group().strip() in {"No", "NO"} and _NO_WORD.match(text, match.end()) is not None
 
 
 def _is_option(text: str, match: re.Match[str], axis: str) -> bool:
     """Whether a category is one of a form's options that is not marked: three or more in lines one after the other."""
     line_start = text.rfind("\n", 0, match.start()) + 1
-    if _EMPTY_BOX.match(text, line_start, match.start()):
+    if _EMPTY_BOX.match(text, line_start, match.start()) or _STAGES_OF_LABEL.match(text, match.end()):
         return True
     if text[match.end() : match.end() + 2].lstrip()[:1] not in {":", ";", "="}:
         return False

@@ -62,7 +62,7 @@ def summarise_report(report: StructuredReport, vocabulary: Vocabulary | None = N
         t=_list_categories(report, "T"),
         n=_list_categories(report, "N"),
         m=_list_categories(report, "M"),
-        node_counts=tuple(dict.fromkeys(count.label for count in report.nodes)),
+        node_counts=tuple(dict.fromkeys(count.label for count in _select(report.nodes, report.sections))),
         node_total=total.label if total else "",
         margin=margin,
         final_margin=final_margin,
@@ -101,6 +101,8 @@ def _select(statements: Iterable[_Statement], sections: Sections) -> list[_State
 def _list_grades(report: StructuredReport) -> tuple[str, ...]:
     """The grades; "high grade" in a description says no more than the grade in the diagnosis."""
     grades = _select(report.grades, report.sections)
+    if report.gleason:
+        grades = [grade for grade in grades if report.sections.find(grade.span).name != "history"]
     final = [grade for grade in grades if report.sections.find(grade.span).name in _FINAL_WORDS]
     values = [grade.value for grade in grades if not final or grade in final or grade.value.isdigit()]
     nottingham = report.nottingham
