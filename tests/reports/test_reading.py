@@ -7,12 +7,12 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from histoseek.errors import BadTable, ConfigurationError, InputError
 from histoseek.reports.files.document import Report, ReportBatch
-from histoseek.reports.files.encodings import clean_id, clean_text
+from histoseek.reports.files.encodings import clean_characters, clean_id
 from histoseek.reports.files.report_columns import ReportColumns
 from histoseek.reports.files.report_reader import read_reports
 from histoseek.reports.files.texts import LONGEST_TEXT
@@ -284,25 +284,26 @@ def test_encodings_mixed_in_one_file(tmp_path: Path) -> None:
 
 
 def test_text_is_kept_in_composed_form_without_controls() -> None:
-    assert clean_text("Gro\u0308\u00dfe\x00 3\r\ncm\x07\u2028ok\xa0\x0b") == "Größe 3\ncm\nok"
-    assert clean_text(HEBREW) == HEBREW
+    assert clean_characters("Gro\u0308\u00dfe\x00 3\r\ncm\x07\u2028ok\xa0\x0b") == "Größe 3\ncm\nok"
+    assert clean_characters(HEBREW) == HEBREW
     assert clean_id("\u200f S24-1\u202c\ufeff ") == "S24-1"
 
 
 @given(st.text())
 def test_cleaning_twice_changes_nothing(text: str) -> None:
-    once = clean_text(text)
-    assert clean_text(once) == once
+    once = clean_characters(text)
+    assert clean_characters(once) == once
     assert clean_id(clean_id(text)) == clean_id(text)
 
 
+@example({"S24-0001": "N\x08A", "S24-0002": "none"})
 @given(st.dictionaries(st.from_regex(r"[a-zA-Z0-9-]{5,9}", fullmatch=True), st.text(min_size=1), min_size=1))
 def test_whatever_json_holds_is_read_back(tmp_path_factory: pytest.TempPathFactory, reports: dict[str, str]) -> None:
     path = tmp_path_factory.mktemp("json") / "r.json"
     path.write_text(json.dumps(reports, ensure_ascii=True))
     found = read_reports([path])
     nothing = ("", "na", "n/a", "nan", "null", "none")
-    wanted = {name: clean_text(text) for name, text in reports.items() if clean_text(text)}
+    wanted = {name: clean_characters(text) for name, text in reports.items() if clean_characters(text)}
     assert texts(found) == {name: text for name, text in wanted.items() if text.lower() not in nothing}
     assert len(found.reports) + len(found.refused) == len(reports)
 

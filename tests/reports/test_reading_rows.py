@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoseek.errors import BadTable
-from histoseek.reports.files.encodings import clean_text
+from histoseek.reports.files.encodings import clean_characters
 from histoseek.reports.files.report_reader import read_reports
 
 from .test_reading import read, texts
@@ -74,7 +74,7 @@ def test_whatever_a_table_holds_is_read_back(
     with path.open("w", newline="") as file:
         csv.writer(file, quoting=quoting).writerows([("slide_id", "report"), *rows])
     found = read_reports([path])
-    assert texts(found) == {name: clean_text(text) for name, text in rows if clean_text(text)}
+    assert texts(found) == {name: clean_characters(text) for name, text in rows if clean_characters(text)}
     assert len(found.reports) + len(found.refused) == len(rows)
 
 

@@ -16,6 +16,7 @@ from histoseek.reports.facts.grades import (
 )
 from histoseek.reports.facts.margins import decide_margin, find_margins, find_sizes
 from histoseek.reports.facts.nodes import find_node_counts, total_nodes
+from histoseek.reports.facts.report_facts import list_values
 from histoseek.reports.facts.staging import find_stage_groups, find_tnm
 from histoseek.reports.facts.stains import find_stains, select_ki67
 from histoseek.reports.facts.structured import extract_facts
@@ -37,6 +38,23 @@ from histoseek.reports.language.sections import split_sections
 )
 def test_gleason_patterns_and_their_sum(text: str, patterns: list[tuple[int, int, int]]) -> None:
     assert [(one.primary, one.secondary, one.stated_score) for one in find_gleason(text)] == patterns
+
+
+@pytest.mark.parametrize(
+    ("text", "scores"),
+    [
+        ("Gleason 7", [7]),
+        ("Gleason's score of 8.", [8]),
+        ("Gleason score: 9/10, involving both lobes", [9]),
+        ("Gleason score 7 (3+4)", []),
+        ("Gleason score 3 + 4", []),
+        ("Gleason grade 3, Gleason pattern 4", []),
+    ],
+)
+def test_gleason_scores_without_patterns(text: str, scores: list[int]) -> None:
+    report = extract_facts(text)
+    assert [score.value for score in report.gleason_scores] == scores
+    assert {f"gleason:{score}" for score in scores} <= {fact.token for fact in list_values(report)}
 
 
 def test_grade_groups_follow_from_the_patterns() -> None:
@@ -343,6 +361,9 @@ def test_the_distance_of_a_margin_is_no_size() -> None:
         ("positive for CK5,6,14 and p63", {"CK5/6": "positive", "CK14": "positive", "p63": "positive"}),
         ("MLH1 loss, MSH2 and MSH6 retained", {"MLH1": "lost", "MSH2": "retained", "MSH6": "retained"}),
         ("positive for CK7, negative for p40 and CK5/6", {"CK7": "positive", "p40": "negative", "CK5/6": "negative"}),
+        ("ER positive HER2 negative", {"ER": "positive", "HER2": "negative"}),
+        ("ER+ PR+ HER2-", {"ER": "positive", "PR": "positive", "HER2": "negative"}),
+        ("positive ER negative HER2", {"ER": "positive", "HER2": "negative"}),
         ("ER and PR were ordered", {}),
     ],
 )

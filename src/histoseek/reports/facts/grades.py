@@ -27,6 +27,10 @@ _GRADE_GROUP = re.compile(
     rf"\b(?:(?:isup|who)\s+)?grade\s*group\s*[:=]?\s*({_NUMBER})\b|(?<![/\w])isup\s*(?:grade)?\s*[:=]?\s*([1-5])\b|"
     rf"\bprognostic\b[^.;\n]{{0,25}}group\s*[:=]?\s*({_NUMBER})\b"
 )
+_SCORE_ALONE = re.compile(
+    r"\bgleason(?:'?s)?\s*(?:(?:combined|total)\s+)?(?:score|sum|total)?\s*(?:of|is|:|=)?\s*(10|[2-9])(?:\s?/\s?10)?"
+    r"(?![\w+/]|[.,]\d|\s*[+(]\s*\d)"
+)
 _PROSTATE = re.compile(r"gleason|prostat|acinar")
 _NOTTINGHAM_NAME = re.compile(r"\b(?:nottingham|bloom[\s-]+(?:and\s+)?richardson|sbr|elston|scarff)\b")
 _COMPONENT = r"[^.;\n\d]{0,45}?([1-3])(?!\d|\.\d)"
@@ -170,6 +174,14 @@ class Gleason:
 
 
 @dataclass(frozen=True, slots=True)
+class GleasonScore:
+    """A Gleason score without its patterns, 2 to 10."""
+
+    value: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class GradeGroup:
     """A prostate grade group as written, 1 to 5."""
 
@@ -235,6 +247,11 @@ def find_gleason(text: str) -> tuple[Gleason, ...]:
         primary, secondary = (int(group) for group in match.groups() if group)
         patterns.append(Gleason(primary, secondary, None, Span(*match.span())))
     return tuple(sorted(patterns, key=lambda pattern: pattern.span.start))
+
+
+def find_gleason_scores(text: str) -> tuple[GleasonScore, ...]:
+    """Gleason scores whose patterns are not given ("Gleason 7", "Gleason score: 6"); a single pattern is none."""
+    return tuple(GleasonScore(int(match[1]), Span(*match.span())) for match in _SCORE_ALONE.finditer(text.lower()))
 
 
 def find_grade_groups(text: str) -> tuple[GradeGroup, ...]:

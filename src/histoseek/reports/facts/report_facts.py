@@ -85,6 +85,8 @@ def list_values(report: StructuredReport) -> Iterator[Fact]:
         yield Fact("gleason", str(sum_.score), sum_.span)
         yield Fact("gleason", f"{sum_.primary}+{sum_.secondary}", sum_.span)
         yield Fact("gradegroup", str(sum_.grade_group), sum_.span)
+    for score in report.gleason_scores:
+        yield Fact("gleason", str(score.value), score.span)
     for group in report.grade_groups:
         yield Fact("gradegroup", str(group.value), group.span)
     yield from _list_stages(report)

@@ -65,10 +65,11 @@ def find_stains(text: str) -> tuple[Stain, ...]:
     start = 0
     for end in (*(match.end() for match in _SENTENCE_END.finditer(text)), len(text)):
         groups = _group_markers(text, start, end)
+        is_leading = bool(groups) and _opens_with_result(text, start, groups[0].start)
         for index, group in enumerate(groups):
             before = groups[index - 1].end if index else start
             behind = groups[index + 1].start if index + 1 < len(groups) else end
-            stains.extend(_read_results(text, group, before, behind))
+            stains.extend(_read_results(text, group, before, behind, is_leading))
         start = end
     return tuple(stains)
 
@@ -85,19 +86,29 @@ def _group_markers(text: str, start: int, end: int) -> list[_MarkerGroup]:
     return groups
 
 
-def _read_results(text: str, group: _MarkerGroup, before: int, behind: int) -> list[Stain]:
-    """The results of a list of markers, from what stands between its neighbours."""
+def _opens_with_result(text: str, start: int, first_marker: int) -> bool:
+    """Whether a sentence names results before their markers ("positive ER negative HER2", not "ER+ HER2-")."""
+    return any(_leads_to(text, match.end(), first_marker) for match in _RESULT.finditer(text, start, first_marker))
+
+
+def _read_results(text: str, group: _MarkerGroup, before: int, behind: int, is_leading: bool) -> list[Stain]:
+    """The results of a list of markers, from what stands between its neighbours.
+
+    is_leading: whether a result with nothing but a blank before a marker is that marker's.
+    """
     results_behind = list(_RESULT.finditer(text, group.end, behind))
     # A result that leads straight to the next list belongs to that one ("positive ER, negative HER2").
     if (
         results_behind
         and behind < len(text)
-        and _leads_to(text, results_behind[-1].end(), behind)
+        and _leads_to(text, results_behind[-1].end(), behind, is_leading)
         and MARKER.match(text, behind)
     ):
         results_behind.pop()
     results_before = [
-        match for match in _RESULT.finditer(text, before, group.start) if _leads_to(text, match.end(), group.start)
+        match
+        for match in _RESULT.finditer(text, before, group.start)
+        if _leads_to(text, match.end(), group.start, is_leading)
     ]
     result = results_before[-1] if results_before else results_behind[0] if results_behind else None
     score = _SCORE.search(text, group.end, behind)
@@ -112,8 +123,9 @@ def _read_results(text: str, group: _MarkerGroup, before: int, behind: int) -> l
     return [Stain(name, result_name, score_text, low, high, span) for name in dict.fromkeys(group.names)]
 
 
-def _leads_to(text: str, start: int, end: int) -> bool:
-    return _LEADS.fullmatch(text, start, end) is not None
+def _leads_to(text: str, start: int, end: int, may_be_bare: bool = True) -> bool:
+    is_bare = not text[start:end].strip()
+    return (may_be_bare or not is_bare) and _LEADS.fullmatch(text, start, end) is not None
 
 
 def _parse_range(percent: re.Match[str]) -> tuple[float, float]:

@@ -19,11 +19,13 @@ from histoseek.reports.facts.findings import Finding, find_findings
 from histoseek.reports.facts.grades import (
     DifferentiationGrade,
     Gleason,
+    GleasonScore,
     Grade,
     GradeGroup,
     Nottingham,
     find_differentiation,
     find_gleason,
+    find_gleason_scores,
     find_grade_groups,
     find_grades,
     find_nottingham,
@@ -61,6 +63,7 @@ class StructuredReport:
     organ: str
     diagnosis: str
     gleason: tuple[Gleason, ...]
+    gleason_scores: tuple[GleasonScore, ...]
     grade_groups: tuple[GradeGroup, ...]
     nottingham: Nottingham | None
     differentiation: tuple[DifferentiationGrade, ...]
@@ -123,6 +126,7 @@ def _read_fields(text: str, vocabulary: Vocabulary) -> StructuredReport:
         organ=organ,
         diagnosis=diagnosis,
         gleason=gleason,
+        gleason_scores=find_gleason_scores(text),
         grade_groups=groups,
         nottingham=nottingham,
         differentiation=find_differentiation(text),

@@ -64,7 +64,7 @@ def find_encoding(path: Path) -> Encoding:
     return _detect_unmarked(path)
 
 
-def clean_text(text: str) -> str:
+def clean_characters(text: str) -> str:
     """Text in composed form (NFC) with plain line ends and spaces, without control characters; any script is kept."""
     text = _CONTROLS.sub("", _BREAKS.sub("\n", text)).replace("\xa0", " ").strip()
     # JSON can hold halves of characters, which no text can be stored with.

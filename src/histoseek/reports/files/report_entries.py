@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from histoseek.reports.files.document import FileRefusal, ReportPart, ReportSource
-from histoseek.reports.files.encodings import clean_id, clean_text
+from histoseek.reports.files.encodings import clean_characters, clean_id
 from histoseek.reports.files.raw_tables import BadRow, RawRow, RawTable, is_null
 from histoseek.reports.files.report_columns import PART_NAMES, ColumnMapping, PartName, Role
 from histoseek.reports.files.texts import LONGEST_TEXT
@@ -126,8 +126,8 @@ def _read_persons(cells: Iterable[str]) -> Iterator[str]:
 def _read_parts(cells: Sequence[str], by_role: dict[Role, list[int]]) -> Iterator[ReportPart]:
     for name in PART_NAMES:
         for index in by_role.get(name, ()):
-            text = "" if is_null(cells[index]) else clean_text(cells[index])
-            if text:
+            text = clean_characters(cells[index])
+            if not is_null(text):
                 yield ReportPart(name, text, addendum=int(name == "addendum"))
 
 

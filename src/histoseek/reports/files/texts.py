@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from histoseek.errors import InputError
-from histoseek.reports.files.encodings import clean_text, find_encoding
+from histoseek.reports.files.encodings import clean_characters, find_encoding
 
 LONGEST_TEXT = 1_000_000
 """Most characters of one report: about 300 pages. Longer ones are refused; they are exports gone wrong."""
@@ -98,7 +98,7 @@ def read_pdf(path: Path) -> str:
 
 
 def _check_text(path: Path, text: str) -> str:
-    text = clean_text(text)
+    text = clean_characters(text)
     if not text:
         raise InputError(str(path), "empty", "Give a file with text in it")
     if len(text) > LONGEST_TEXT:
