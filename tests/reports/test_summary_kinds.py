@@ -48,6 +48,8 @@ def test_nodes_are_counted_as_they_are_worded(text: str, labels: list[str]) -> N
         "Level 4 contains 5 possible lymph nodes, the largest of which is grossly involved by tumor.",
         "One lymph node candidate with tumor is submitted.",
         "One lymph node with no carcinoma is not what is counted here.",
+        "One lymph node around tumor area is submitted.",
+        "Many lymph nodes are seen. Of these, one lymph node shows metastatic carcinoma.",
         "Page (015).",
     ],
 )
@@ -111,6 +113,7 @@ def test_part_of_the_nodes_that_are_counted_adds_nothing() -> None:
         ("Vaginal cuff margin, radical hysterectomy:\n- No evidence of malignancy\n", "free"),
         ("The right ureteral margin is compromised by neoplasia.", "involved"),
         ("Margins: negative. Margin of benign glands: benign glands present at inked margins.", "free"),
+        ("Surgical margins:\nPancreas: Free of neoplasm\nAngiolymphatic spread: yes", "free"),
         ("Margins:\nLymph nodes: negative\n", ""),
         ("The bile duct margin is involved by carcinoma. The final neck margin is negative.", "involved"),
         ("The neck margin is involved by carcinoma. The final neck margin is negative.", "mixed"),

@@ -94,7 +94,11 @@ _SUBLABEL = re.compile(r"[^.;]{2,60}:\s*\Z")
 _HEADING = re.compile(r"\bmargins?(?:\s+(?:status|of\s+resection|assessment))?\s*:\s*\Z", re.IGNORECASE)
 _SITE_LINE = re.compile(r"\W{0,4}(?P<site>[A-Za-z][^:.;\n]{2,50}?)\s?:\s*", re.IGNORECASE)
 _NO_MARGIN = re.compile(r"\W*(?:not\s+(?:submitted|present|sampled|received|resected)|absent)\b", re.IGNORECASE)
-_NO_SITE = re.compile(r"\b(?:nodes?|invasion|stage|grade|type|findings?|size|comment)\b", re.IGNORECASE)
+_NO_SITE = re.compile(
+    r"\b(?:nodes?|invasion|spread|extension|angio\w*|lymph\w*|perineural|necrosis|stage|grade|type|findings?|size|"
+    r"comment)\b",
+    re.IGNORECASE,
+)
 _FARTHEST_ANSWER = 3
 _ANSWER_FREE = re.compile(
     rf"\A\W*(?:(?:[A-Z]|\d{{1,2}})[.)]\s*)?(?:grossly\s+|believed\s+)?(?:negative|free|benign|uninvolved|clear|not\s+involved|no\b|none|(?:[^.;:]{{0,90}}?)\b(?:no|without|negative\s+for)\s+"

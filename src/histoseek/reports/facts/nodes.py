@@ -123,15 +123,15 @@ _ALL_NODES = re.compile(
 # "One node with carcinoma" is all of them; of several it would not be said how many were looked at.
 _LONE_NODE = re.compile(
     rf"(?<![\w/.-])(?:a\s+single|single|one|1)\s+{_ADJECTIVES}(?:lymph\s*)?node\b(?!s)[\s,:-]*"
-    r"(?:(?:is|was|that\s+is|shows?|contain\w*|extensively|completely|totally|partially|focally)\s+){0,2}"
-    r"(?:involved\s+(?:by|with)|positive\s+for|(?:replaced|effaced)\s+by|with|by)?\s*"
-    r"(?:metastatic|metastas[ie]s|(?:\w+\s+){0,2}?(?:carcinoma|adenocarcinoma|tumou?r|melanoma|malignancy))\b"
+    r"(?:(?:(?:is|was|that\s+is|extensively|completely|totally|partially|focally)\s+){0,2}"
+    r"(?:involved\s+(?:by|with)|positive\s+for|(?:replaced|effaced)\s+by|with|shows?|contain(?:s|ing))\s+"
+    r"(?:\w+\s+){0,3}?(?:metastatic|metastas[ie]s|\w*carcinoma|tumou?r|melanoma|malignancy)|metastatic\s+\w+)\b"
     r"(?!\s+(?:\(|(?:out\s+)?of\b))",
     re.IGNORECASE,
 )
 _NOT_LONE = re.compile(
     r"\b(?:gross(?:ly)?|candidates?|possible|probable|suspicious|appears?|consistent|submitted|cassettes?|nodes)\b"
-    r"|\bof\s+(?:the\s+)?(?:\d|them|two|three|four|five|six|seven|eight|nine|ten)",
+    r"|\bof\s+(?:the\s+)?(?:\d|them|these|those|which|two|three|four|five|six|seven|eight|nine|ten)",
     re.IGNORECASE,
 )
 _NOT_COUNTED = re.compile(r"\b(?:gross(?:ly)?|candidates?|possible|probable|suspicious)\b", re.IGNORECASE)
@@ -165,6 +165,8 @@ _TOTAL = re.compile(r"\b(?:total|regional|all)\b", re.IGNORECASE)
 _SIDE = re.compile(r"\b(?:right|left)\b", re.IGNORECASE)
 # Two specimens seldom have the same count, unless it is a small one.
 _FEWEST_REPEATED = 4
+# Counts of so many are not equal, and no sum of others, by chance.
+_NO_CHANCE = 15
 _FARTHEST_REGION = 300
 _FEWEST_PARTS = 2
 _FEWEST_SUMMED = 5
@@ -449,7 +451,7 @@ def _sum_specimens(counts: Sequence[NodeCount]) -> NodeCount:
     largest = max((ordered[0], ordered[-1]), key=lambda count: count.examined)
     rest = [count for count in counts if count is not largest]
     positive, examined = sum(count.positive for count in rest), sum(count.examined for count in rest)
-    if len(rest) > 1 and (positive, examined) == (largest.positive, largest.examined):
+    if len(rest) > 1 and examined == largest.examined and (positive == largest.positive or examined >= _NO_CHANCE):
         return replace(largest, is_total=True)
     positive, examined = sum(count.positive for count in counts), sum(count.examined for count in counts)
     return NodeCount(positive, examined, largest.span, is_total=True)
@@ -466,7 +468,9 @@ def _add_counts(counts: Sequence[NodeCount], text: str) -> NodeCount:
         before = text[max(end, count.span.start - _FARTHEST_REGION) : count.span.start].lower()
         regions, end = frozenset(_REGIONS.findall(before)), count.span.end
         same = [places for other, places in once if other.label == count.label]
-        is_other = bool(regions) and all(places and places != regions for places in same)
+        is_other = (
+            bool(regions) and count.examined < _NO_CHANCE and all(places and places != regions for places in same)
+        )
         if count.examined < _FEWEST_REPEATED or not same or is_other:
             once.append((count, regions))
     return _sum_specimens([count for count, _ in once])
