@@ -13,9 +13,11 @@ from histoseek import Archive
 from histoseek.archive.filters.expression import (
     HAS_REPORT,
     And,
+    Call,
     Column,
     Expression,
     HasAny,
+    HasPhrase,
     IsNull,
     IsTrue,
     Literal,
@@ -271,3 +273,61 @@ def test_an_address_without_an_engine_is_refused_in_one_line(tmp_path: Path, add
         assert f"no store for {address.split(':', maxsplit=1)[0].lower()}:// addresses" in str(refused.value)
         assert "\n" not in str(refused.value)
     assert list(tmp_path.iterdir()) == []
+
+
+CARCINOMA = Call("contains", (Column("report_tokens"), Literal(" carcinoma ")))
+NECROSIS = Call("contains", (Column("report_tokens"), Literal(" necrosi ")))
+PHRASE = HasPhrase(Column("report"), ("clear", "cell"))
+LUNG = HasAny(Column("report_facts"), ("organ:lung",))
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        (CARCINOMA, ["s01", "s02"]),
+        (Or((CARCINOMA, NECROSIS)), ["s01", "s02", "s03"]),
+        (Not(IsTrue(CARCINOMA)), ["s03", "s04"]),
+        (Not(CARCINOMA), ["s03"]),
+        (Not(IsTrue(And((CARCINOMA, NECROSIS)))), ["s01", "s03", "s04"]),
+        (PHRASE, ["s01", "s03"]),
+        (Not(IsTrue(PHRASE)), ["s02", "s04"]),
+        (And((PHRASE, Not(IsTrue(LUNG)))), ["s03"]),
+        (Not(IsTrue(LUNG)), ["s03", "s04"]),
+        (And((HAS_REPORT, Not(IsTrue(LUNG)))), ["s03"]),
+        (Not(HAS_REPORT), ["s04"]),
+        (Call("contains", (Column("report_tokens"), Literal("carci"))), ["s01", "s02"]),
+        (And((PHRASE, Literal(False))), []),
+    ],
+    ids=str,
+)
+def test_a_snapshot_answers_what_the_store_answers(store: Store, where: Expression, expected: list[str]) -> None:
+    put(
+        store,
+        slide(1, " clear cell carcinoma ", ["organ:lung"], report="A Clear-cell carcinoma."),
+        slide(2, " carcinoma clear necrosi cell ", ["organ:lung"], report="Carcinoma, clear. Necrosis of a cell."),
+    )
+    store.optimize()
+    put(store, slide(3, " clear cell necrosi ", ["organ:breast"], report="Clear\ncell, necrosis."), slide(4))
+    for view in (store, store.snapshot()):
+        assert ids(view, where) == expected
+        assert view.count(where) == len(expected)
+        near = view.nearest(np.eye(DIMENSION, dtype=np.float32)[0], 9, where, "global_vector")
+        assert sorted(neighbour.slide_id for neighbour in near) == expected
+        hits = view.text({"clear": 1.0, "cell": 0.5}, 9, where)
+        assert sorted(hit.slide_id for hit in hits) == [one for one in expected if one != "s04"]
+
+
+def test_many_tokens_are_weighed_like_few(store: Store) -> None:
+    put(
+        store,
+        *(slide(number, f" {' '.join(f't{number + step}' for step in range(0, 40, 2))} ") for number in range(12)),
+    )
+    weights = {f"t{number}": (1.0, 0.4, 0.2)[number % 3] for number in range(60)}
+    sums: dict[str, float] = {}
+    for token, weight in weights.items():
+        for hit in store.text({token: weight}, 12, None):
+            sums[hit.slide_id] = sums.get(hit.slide_id, 0.0) + hit.score
+    few = store.text(weights, 12, None)
+    many = store.text({**weights, **{f"none{number}": 0.2 for number in range(60)}}, 12, None)
+    assert {hit.slide_id: pytest.approx(hit.score, rel=1e-4) for hit in many} == sums
+    assert [hit.slide_id for hit in many] == [hit.slide_id for hit in few]

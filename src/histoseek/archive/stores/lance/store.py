@@ -22,6 +22,8 @@ from histoseek.archive.stores.base import ROW, Capabilities, Neighbour, StoreSta
 from histoseek.archive.stores.lance.dialect import to_sql
 from histoseek.archive.stores.lance.engine import TABLE, lancedb, open_table
 from histoseek.archive.stores.lance.indexes import TOKENS, index_columns, index_tokens
+from histoseek.archive.stores.lance.lookup import MOST_IDS, Lookup
+from histoseek.archive.stores.lance.vectors import MOST_BYTES, HeldVectors
 from histoseek.errors import BadFilter, DamagedArchive
 from histoseek.files import TreeSync, as_archive_errors
 from histoseek.settings import get_settings
@@ -29,6 +31,8 @@ from histoseek.settings import get_settings
 _ROW_ID = "_rowid"
 
 _query = lancedb.query
+
+_CONDITIONS_KEPT = 16
 
 _MANY = 64
 """Tokens from which on each weight is asked for apart."""
@@ -53,6 +57,9 @@ class LanceStore:
         self._table = table
         self._sync = TreeSync(folder)
         self._snapshot: tuple[int, LanceStore] | None = None
+        self._conditions: dict[Expression, str] = {}
+        self._matching: dict[Expression, NDArray[np.uint64]] = {}
+        self._held: dict[str, HeldVectors | None] = {}
 
     @classmethod
     def create(cls, folder: Path, schema: pa.Schema) -> LanceStore:
@@ -145,6 +152,9 @@ class LanceStore:
         self, vector: NDArray[np.float32], count: int, where: Expression | None, column: VectorColumn
     ) -> list[Neighbour]:
         """Nearest by cosine distance."""
+        held = self._hold(column)
+        if held is not None:
+            return held.nearest(vector, count, self._find_rows(where) if where is not None else None)
         query = self._table.search(vector, vector_column_name=column).distance_type("cosine")
         with self._filtering(where):
             sql = self._sql(where)
@@ -189,8 +199,51 @@ class LanceStore:
 
     def _sql(self, where: Expression | None) -> str | None:
         """A filter in parentheses: the engine joins it to conditions of its own."""
-        types = {column.name: column.type for column in self.schema} if where is not None else {}
-        return f"({to_sql(where, types)})" if where is not None else None
+        if where is None:
+            return None
+        if not self._stays:
+            return self._write(where)
+        sql = self._conditions.get(where)
+        if sql is None:
+            sql = self._write(self._lookup.simplify(where))
+            _keep(self._conditions, where, sql)
+        return sql
+
+    def _write(self, where: Expression) -> str:
+        return f"({to_sql(where, {column.name: column.type for column in self.schema})})"
+
+    @cached_property
+    def _lookup(self) -> Lookup:
+        """Of a store that stays as it is."""
+        return Lookup(self._find_tokens, self._find)
+
+    def _hold(self, column: VectorColumn) -> HeldVectors | None:
+        """The column in memory, where the store stays as it is and the column is small enough."""
+        if not self._stays or column not in self.schema.names:
+            return None
+        if column not in self._held:
+            size = self.count(None) * int(self.schema.field(column).type.list_size) * 4
+            rows = self.scan([ROW, "slide_id", column], None) if size <= MOST_BYTES else None
+            self._held[column] = HeldVectors.read(pa.Table.from_batches(rows), column, ROW) if rows else None
+        return self._held[column]
+
+    def _find_rows(self, where: Expression) -> NDArray[np.uint64]:
+        """The numbers of the rows of a filter, remembered."""
+        rows = self._matching.get(where)
+        if rows is None:
+            rows = pa.Table.from_batches(self.scan([ROW], where))[ROW].to_numpy()
+            _keep(self._matching, where, rows)
+        return rows
+
+    def _find_tokens(self, tokens: Sequence[str]) -> list[str]:
+        rows = _search(self._table, _match(" ".join(tokens), 1.0), MOST_IDS + 1, None, "slide_id")
+        ids: list[str] = rows["slide_id"].to_pylist()
+        return ids
+
+    def _find(self, where: Expression) -> list[str]:
+        query = self._table.search().where(self._write(where)).select(["slide_id"]).limit(MOST_IDS + 1)
+        ids: list[str] = query.to_arrow()["slide_id"].to_pylist()
+        return ids
 
     @contextmanager
     def _committing(self) -> Iterator[None]:
@@ -203,6 +256,13 @@ class LanceStore:
             return [name for name in self.schema.names if name not in VECTOR_COLUMNS]
 
         return filtering(self._folder, str(where) if where is not None else None, named)
+
+
+def _keep(kept: dict[Expression, Any], where: Expression, value: Any) -> None:
+    """Remember something of the last few conditions."""
+    if len(kept) >= _CONDITIONS_KEPT:
+        kept.clear()
+    kept[where] = value
 
 
 @contextmanager
