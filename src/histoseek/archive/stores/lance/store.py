@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from histoseek.archive.filters.expression import Expression, one_of
+from histoseek.archive.filters.expression import NO_REPORT, Expression, one_of
 from histoseek.archive.schema import VECTOR_COLUMNS
 from histoseek.archive.stores.base import ROW, Capabilities, Neighbour, StoreStats, TextHit, VectorColumn
 from histoseek.archive.stores.lance.dialect import to_sql
@@ -205,8 +205,10 @@ class LanceStore:
             return self._write(where)
         sql = self._conditions.get(where)
         if sql is None:
-            sql = self._write(self._lookup.simplify(where))
-            _keep(self._conditions, where, sql)
+            simpler = self._lookup.simplify(where)
+            sql = self._write(simpler)
+            if simpler != where:
+                _keep(self._conditions, where, sql)
         return sql
 
     def _write(self, where: Expression) -> str:
@@ -241,6 +243,14 @@ class LanceStore:
         return ids
 
     def _find(self, where: Expression) -> list[str]:
+        return self._without_report if where == NO_REPORT else self._read_ids(where)
+
+    @cached_property
+    def _without_report(self) -> list[str]:
+        """Of a store that stays as it is: many searches ask for it, and it takes reading all reports."""
+        return self._read_ids(NO_REPORT)
+
+    def _read_ids(self, where: Expression) -> list[str]:
         query = self._table.search().where(self._write(where)).select(["slide_id"]).limit(MOST_IDS + 1)
         ids: list[str] = query.to_arrow()["slide_id"].to_pylist()
         return ids
