@@ -187,3 +187,10 @@ def test_a_label_that_begins_on_the_line_before() -> None:
 def test_a_grade_of_the_history_is_none_of_a_prostate_that_was_graded_by_patterns() -> None:
     text = "DIAGNOSIS:\nProstate: adenocarcinoma, Gleason 5+4=9.\nCLINICAL HISTORY:\nProstate cancer, grade 4-5."
     assert summarise(text).grades == ()
+
+
+def test_margins_are_what_the_microscope_saw() -> None:
+    scan = "CLINICAL HISTORY:\nThe mass extends to the margin of the cavity.\n"
+    gross = "GROSS DESCRIPTION:\nNo tumor is seen at the resection margin.\n"
+    assert summarise(f"DIAGNOSIS:\nColon, resection: adenocarcinoma.\n{scan}{gross}").margin == ""
+    assert summarise(f"DIAGNOSIS:\nColon, resection: adenocarcinoma; margins involved.\n{gross}").margin == "involved"

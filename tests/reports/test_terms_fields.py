@@ -140,6 +140,7 @@ def test_differentiation(text: str, values: list[str]) -> None:
         ("pT3 pN0 L0 V0; G2", [("general", "2")]),
         ("urothelial carcinoma, G3", [("general", "3")]),
         ("nuclear grade II/III", [("nuclear", "2")]),
+        ("oligodendroglioma, WHO grade II / III", [("who", "2"), ("who", "3")]),
         ("adenocarcinoma, II/III", [("general", "2")]),
         ("WHO 3; WHO 2016 classification", [("who", "3")]),
         ("glioma (grade II WHO)", [("who", "2")]),
@@ -378,6 +379,12 @@ def test_scores_and_percentages_of_stains() -> None:
     assert (receptor.low_percent, receptor.high_percent) == (10, 20)
 
 
+def test_results_go_on_over_lines_that_begin_in_lower_case() -> None:
+    text = "The MIB-1 proliferation index is\nhigh at\nabout 35%.\nER: positive\nPR: negative"
+    stains = [(stain.marker, stain.result, stain.low_percent) for stain in find_stains(text)]
+    assert stains == [("Ki-67", None, 35), ("ER", "positive", None), ("PR", "negative", None)]
+
+
 @pytest.mark.parametrize(
     ("text", "ends"), [("Ki-67: 15-20 %", (15, 20)), ("MIB-1 < 5%", (0, 5)), ("Ki67 index 12%", (12, 12))]
 )
@@ -426,6 +433,10 @@ def test_the_organ_is_where_the_specimen_comes_from() -> None:
     assert extract_facts("The diagnosis is hepatocellular carcinoma.").organ == "liver"
     assert extract_facts("Clinical: lung nodule\nType of Material: Bone\nCarcinoma").organ == "bone"
     assert extract_facts("Adenocarcinoma").organ == ""
+    several = (
+        "DIAGNOSIS:\nLIVER (RESECTION): HEPATOCELLULAR CARCINOMA\nGALLBLADDER: MILD CHRONIC CHOLECYSTITIS\nSPECIMEN:\n"
+    )
+    assert extract_facts(f"{several}GALLBLADDER, PORTION OF LIVER").organ == "liver"
 
 
 def test_an_empty_text_has_empty_fields() -> None:

@@ -54,6 +54,7 @@ _MAIN_WEIGHT, _PREFERRED_WEIGHT, _OTHER_WEIGHT, _UNBOUND_SHARE, _ELSEWHERE_SHARE
 )
 # Nodes and linings named in passing are not what a report is about.
 _LEAST_VOTE = 0.25
+_LABEL_END = re.compile(r"[^:.;\n]{0,60}:")
 _NEW_SENTENCE = re.compile(r"[.;]\s|\n\s*\n")
 
 
@@ -62,18 +63,14 @@ def find_main_organ(
 ) -> str:
     """The id of the organ that the main diagnosis lies in, "" where the text does not tell.
 
-    In a report of one specimen an organ under a specimen heading, or the first word of the text, decides. Else all that
+    In a report of one specimen an organ under a specimen heading, or the first word of the text, decides, unless the
+    main diagnosis arises in another that is named. Else all that
     speaks for an organ is weighed: the heading of the main diagnosis' specimen, its own sentence, a form's field for
     the site, procedures, and what the main diagnosis is bound to, unless it is a metastasis. What is named often counts
     less each time.
     """
-    if len(sections.specimens) < 2:
-        for mention in mentions:
-            is_organ = vocabulary[mention.concept_id].kind == "organ"
-            if is_organ and (
-                _HEADING.search(text, max(0, mention.start - 80), mention.start) or _opens_text(text, mention)
-            ):
-                return vocabulary.find_organ(mention.concept_id)
+    if len(sections.specimens) < 2 and (organ := _find_opening_organ(text, mentions, vocabulary, main)):
+        return organ
     votes: Counter[str] = Counter()
     times: Counter[str] = Counter()
     for organ, weight, bonus in _weigh_organs(text, mentions, vocabulary, sections, main):
@@ -85,8 +82,27 @@ def find_main_organ(
     return organ if votes[organ] >= _LEAST_VOTE else ""
 
 
+def _find_opening_organ(text: str, mentions: Sequence[Mention], vocabulary: Vocabulary, main: Mention | None) -> str:
+    """The organ under a specimen heading or at the start; "" where the text also names the main diagnosis' own."""
+    places = [mention for mention in mentions if vocabulary[mention.concept_id].kind == "organ"]
+    for mention in places:
+        if _HEADING.search(text, max(0, mention.start - 80), mention.start) or _opens_text(text, mention):
+            own = vocabulary[main.concept_id].organ if main else ""
+            organ = vocabulary.find_organ(mention.concept_id)
+            named = {vocabulary.find_organ(place.concept_id) for place in places}
+            return "" if own and vocabulary.find_organ(own) in named - {organ} else organ
+    return ""
+
+
 def _opens_text(text: str, mention: Mention) -> bool:
     return mention.start < 40 and not text[: mention.start].strip()
+
+
+def _opens_item(text: str, mention: Mention) -> bool:
+    """Whether an organ begins a line that is labelled with it ("GALLBLADDER: chronic cholecystitis")."""
+    return not text[text.rfind("\n", 0, mention.start) + 1 : mention.start].strip(" \t-*•.") and (
+        _LABEL_END.match(text, mention.end) is not None
+    )
 
 
 def _weigh_organs(
@@ -134,7 +150,7 @@ def _measure_nearness(
         bonus += _BEFORE_BONUS
     first, last = sorted((mention, main), key=lambda one: one.start)
     between = text[first.end : last.start]
-    if len(between) < 120 and not _NEW_SENTENCE.search(between):
+    if len(between) < 120 and not _NEW_SENTENCE.search(between) and not (last is mention and _opens_item(text, last)):
         bonus += _SENTENCE_BONUS
     return bonus
 

@@ -74,6 +74,9 @@ _TORN_GRADE = re.compile(
     r"(?:\bgrade\s*[:.]?\s*(?P<number>11|111)|(?<![\w.-])[0oc]\s?(?P<digit>[1-4])\s?:)(?=[\s,:;(-]{0,4}(?:well|mod|poor|undiff))"
 )
 _GRADE_END = r"(?!\w)(?!\s*(?:group|\(\d\s*\+|\+))(?!-?(?:defined|circumscribed))"
+# Of four levels "II/III" is between two of them; elsewhere it is the second of three.
+_BOTH_LEVELS = re.compile(r"(?<!\w)ii\s?/\s?iii(?!\w)")
+_GLIOMA = re.compile(r"gliom|astrocyt|oligodendro|ependym")
 # A number on the next line may be the next item of a list.
 _NUMBERED_GRADE = re.compile(
     r"\bgrad(?:e|ing)(?:\s*\([^()\n]{0,40}\))?(?:\s+(?:is|of))?"
@@ -341,6 +344,8 @@ def find_grades(text: str) -> tuple[Grade, ...]:
         level = fields.get("level") or fields.get("after")
         numbers = [fields[name] for name in ("number", "digit", "to") if fields.get(name)]
         values = [level] if level else [str(_parse_number(number)) for number in numbers]
+        if _BOTH_LEVELS.search(match.group()) and _GLIOMA.search(lower):
+            values = ["2", "3"]
         grades += [Grade(_find_scheme(lower, span), value, span) for value in values]
     return tuple(grades)
 

@@ -182,12 +182,12 @@ def decide_margin(margins: Iterable[Margin], sections: Sections) -> tuple[CaseMa
     """The margin of a case, and that of the tissue that was cut last.
 
     "mixed" is a margin that was involved first and free when it was cut anew; its outcome is the second value. Frozen
-    sections and what was seen with the naked eye count only where nothing else is said.
+    sections count only where nothing else is said, what the naked eye or a scan saw never.
     """
     margins = tuple(margins)
     stated = [margin for margin in margins if margin.status]
     strong = [margin for margin in stated if sections.find(margin.span).name not in _WEAK]
-    counted = strong or stated
+    counted = strong or [margin for margin in stated if sections.find(margin.span).name == "frozen"]
     statuses = {margin.status for margin in counted}
     final = [margin for margin in counted if margin.is_final]
     if "involved" in statuses:

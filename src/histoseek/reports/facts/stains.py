@@ -25,7 +25,8 @@ _PERCENT = re.compile(
     r"(?P<bound>[<>≤≥]\s?)?(?<![\w.,])(?P<low>\d{1,3}(?:[.,]\d)?)\s?%?(?:\s?(?:-|\u2013|to)\s?(?P<high>\d{1,3}))?\s?(?:%|percent\b)",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"[;\n]|\.(?=\s|$)")
+# A line that begins in lower case or with a share goes on with the sentence of the one before.
+_SENTENCE_END = re.compile(r"[;]|\n(?![ \t]*(?:[a-z]|[<>≤≥~]?\s?\d{1,3}\s?%))|\.(?=\s|$)")
 _LIST_GAP = re.compile(r"(?:\s|,|/|;|&|\band\b|\bor\b|\bas well as\b|\([^)]*\)|\breceptors?\b|-)*", re.IGNORECASE)
 _LEADS = re.compile(
     r"\s*(?:(?:staining|stain|reaction|immunoreactivity|expression)?\s*(?:for|with|of|:)\s*(?:the\s+)?|"

@@ -24,6 +24,7 @@ _MARKER = re.compile(r"(?:[-*•–·▪◦+>]|\(?\d{1,2}[.)]|\(?[A-Za-z](?:[-�
 _BEFORE_INITIAL = re.compile(r"(?:^|:|\b(?:[Dd]rs?|[Pp]rof|[Mm]rs?|[Bb]y)\.?)\s*$")
 _FIELD = re.compile(r"[A-ZÄÖÜ0-9][^:.;\n]{0,60}:(?=\s|$)")
 _LINE_END = re.compile(r"""[.!?:;。！？]["')\]”’]*\s*$""")  # noqa: RUF001
+_BRACKET = re.compile(r"[(\[]\s?[a-zäöü]{2}")
 _CUT_WORD = re.compile(r"\w[-\u00ad\u2010]\s*$")
 _STAGE = re.compile(r"[ycra]{0,2}p?[TNM][0-4Xi]")
 _WRAP_CHARACTERS = 50
@@ -99,7 +100,9 @@ def _begins_anew(before: str, line: str) -> bool:
         return True
     if _LINE_END.search(before):
         return not _ends_in_abbreviation(before.rstrip()) or not line[0].islower()
-    return not line[0].islower() and len(before.rstrip()) < _WRAP_CHARACTERS and not before.rstrip().endswith(",")
+    if line[0].islower() or _BRACKET.match(line) or before.rstrip().endswith(","):
+        return False
+    return len(before.rstrip()) < _WRAP_CHARACTERS
 
 
 def _split_block(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
