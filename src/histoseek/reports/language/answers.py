@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from histoseek.reports.language.choices import Choice, find_choices, skip_hint
-from histoseek.reports.language.cues import AnswerMeaning, find_cues, match_answer
+from histoseek.reports.language.cues import AnswerMeaning, find_cues, load_reach, match_answer
 from histoseek.reports.language.words import Span, lower_in_place
 
 
@@ -42,19 +42,21 @@ _SIGN = re.compile(
     r"\(?\s?(?:(?P<no>-ve|\([-\u2013\u2212]\)|0+(?:[.,]0+)?\s?%?(?!\s*(?:of|out|to)\b|\s?[/\d%x-])|\[-\]|-(?=\s*\)))|"
     r"(?P<yes>\+ve|\(\+\)|\+{1,3})|(?P<open>\?))(?=[\s.,;)|]|$)"
 )
-_REST = re.compile(r"\s*(?:\d{1,2}[.)]\s|[.,;|)*_]|$|\(|\[|-{1,2}\s|\u2013)")
+_REST = re.compile(r"\s*(?:\d{1,2}[.)]\s|[.,;|)*_>\]]|$|\(|\[|-{1,2}\s|\u2013)")
 _NEXT_LABEL = re.compile(r"\s+(?P<label>[A-Z][^:\n.;,]{1,60}?)\s?:")
 _PLACE_TAIL = re.compile(
     r"\s+(?:in|on|at|by|with(?=\s+(?:certainty|confidence))|from|due\s+to|because|owing|for\s+(?:this|these)|see|per|within|during|as\s+of|to\s+date|"
     r"(?:grossly|microscopically|histologically|definitively|here|elsewhere|submitted|focally|seen|identified|present)\b)\b"
 )
 _DASH = re.compile(r"(?<=[:\s])(?:[-\u2013\u2014]{1,3}|_{2,40}|\.{4,40})(?=\s*$)")
+_COLUMN = re.compile(r"[ \t]*\|[ \t|]*|\t[ \t]*|[ ]{2,}")
 _GAP = re.compile(r"\s{2,}|\t")
 _SENTENCE = re.compile(r"(?<=[a-z\d)])[.;]\s+(?=\S)")
 _WRAPPED = re.compile(r"[ \t]*\n\s*(?:for|of|by)\b")
 _FINITE = re.compile(r"\b(?:is|are|was|were|has|have|had|shows?|reveals?|not|no)\b", re.IGNORECASE)
 # Behind a comma these go on more often than they answer ("however, no|carcinoma").
 _TOO_SHORT = frozenset({"no", "n", "y", "na", "not", "non", "kein", "keine", "geen", "aucun", "aucune"})
+_WORD_ABOVE = re.compile(r"(?:^|\n)[ \t\-*\u2022]*(?P<word>[a-z-]{4,20}(?:[ /][a-z-]{3,16})?)[ \t]*\n[ \t]*$")
 _LONGEST_LABEL = 100
 _MOST_WORDS = 14
 _NEAR = 200
@@ -94,7 +96,15 @@ def _find_plain(text: str, lower: str) -> Iterator[Answer]:
     """Answers line by line; labels without one wait for the lines that hold nothing but answers."""
     waiting: list[Span] = []
     is_open = False
+    skipped = -1
     for line in _LINE.finditer(text):
+        if line.start() == skipped:
+            continue
+        table = _read_table(text, lower, line.start(), line.end())
+        if table:
+            yield from table
+            waiting, is_open, skipped = [], False, line.end() + 1
+            continue
         start = _LEAD.match(text, line.start(), line.end()).end()  # type: ignore[union-attr]
         if start >= line.end() or not text[start : line.end()].strip():
             continue
@@ -107,7 +117,7 @@ def _find_plain(text: str, lower: str) -> Iterator[Answer]:
             yield Answer(waiting.pop(), Span(start, _strip_end(text, start, line.end())), AnswerKind.VALUE)
             waiting, is_open = [], False
             continue
-        own = list(_read_line(text, lower, start, line.end()))
+        own = [_join_above(lower, answer) for answer in _read_line(text, lower, start, line.end())]
         yield from (answer for answer in own if answer.value.end > answer.value.start)
         empty = [answer.label for answer in own if answer.value.end == answer.value.start]
         if empty:
@@ -116,6 +126,34 @@ def _find_plain(text: str, lower: str) -> Iterator[Answer]:
             waiting, is_open = [Span(start, _strip_end(text, start, line.end()))], False
         else:
             waiting, is_open = [], False
+
+
+def _read_table(text: str, lower: str, start: int, end: int) -> list[Answer]:
+    """Labels side by side with their answers below them, in as many columns."""
+    labels = _split_cells(text, start, end)
+    if len(labels) < 2:
+        return []
+    below_end = text.find("\n", end + 1)
+    values = _split_cells(text, end + 1, below_end if below_end >= 0 else len(text))
+    if len(values) != len(labels) or any(_match_alone(lower, label.start, label.end) for label in labels):
+        return []
+    answers = [_match_alone(lower, value.start, value.end) for value in values]
+    return [Answer(label, *answer) for label, answer in zip(labels, answers, strict=True) if answer is not None]
+
+
+def _split_cells(text: str, start: int, end: int) -> list[Span]:
+    """The columns of a line, parted by bars or wide gaps."""
+    places = [start, *(place for gap in _COLUMN.finditer(text, start, end) for place in gap.span()), end]
+    cells = [Span(first, _strip_end(text, first, last)) for first, last in zip(places[::2], places[1::2], strict=True)]
+    return [cell for cell in cells if cell.end > cell.start]
+
+
+def _join_above(lower: str, answer: Answer) -> Answer:
+    """A label with the line above that holds its first word only ("Venous|Invasion: absent")."""
+    above = _WORD_ABOVE.search(lower, max(0, answer.label.start - _LONGEST_LABEL), answer.label.start)
+    if above is None or load_reach().open_end.search(lower, above.start("word"), above.end("word")) is None:
+        return answer
+    return Answer(Span(above.start("word"), answer.label.end), answer.value, answer.kind)
 
 
 def _read_line(text: str, lower: str, start: int, end: int) -> Iterator[Answer]:

@@ -12,8 +12,8 @@ from histoseek.reports.language.words import Span, lower_in_place
 
 _TICK = "[xX\u2713\u2714\u2717\u2718\u00d7]"
 _BOX = re.compile(
-    rf"(?P<ticked>[\[({{]\s?{_TICK}\s?[\])}}]|[\u2611\u2612\u25a0\u2713\u2714]|(?<!\w)_{{1,6}}{_TICK}_{{1,6}}(?!\w))|"
-    r"(?P<empty>[\[{]\s{0,3}_?\s{0,3}[\])}]|\[\sJ|\(\s{0,3}[\])]|[\u2610\u25a1]|"
+    rf"(?P<ticked>[\[({{]\s?{_TICK}\s?[\])}}]|[\u2611\u2612\u25a0\u2713\u2714\u25c9\u25cd\u29bf\u2705\u22a0\U0001f5f9\U0001f5f7]|(?<!\w)_{{1,6}}{_TICK}_{{1,6}}(?!\w))|"
+    r"(?P<empty>[\[{]\s{0,3}_?\s{0,3}[\])}]|\[\sJ|\(\s{0,3}[\])]|[\u2610\u25a1\u2b1c\u25a2\u274f\u2751\u2752]|"
     r"(?<![^\s(:])_{1,8}(?=[ \t]{1,3}[A-Za-z]|[ \t]*$))"
 )
 _LINE = re.compile(r"[^\n]+")
@@ -37,6 +37,8 @@ _FIRST = re.compile(r"[\w(]")
 _BEFORE_ALL = Span(0, 0)
 # An X without its box, beside boxes that are empty ("X absent   _ present").
 _BARE_TICK = re.compile(r"(?<=[ \t:])(?P<ticked>[xX])(?P<empty>(?!))?(?=[ \t]{1,3}[A-Za-z])")
+# Round boxes, which alone are bullets.
+_ROUND = re.compile(r"(?P<ticked>[\u25cf\u2b24\u25c9])|(?P<empty>[\u25cb\u25ef])")
 _LONGEST_LABEL = 120
 _LONGEST_LIST = 300
 
@@ -126,6 +128,9 @@ def _parse_codes(codes: str) -> set[int]:
 def _find_boxes(text: str, start: int, end: int) -> list[re.Match[str]]:
     """The boxes of a line; what may also be a gap in a text counts at the line's start or beside other boxes only."""
     boxes = list(_BOX.finditer(text, start, end))
+    if not boxes:
+        boxes = list(_ROUND.finditer(text, start, end))
+        return boxes if any(box["ticked"] for box in boxes) and any(box["empty"] for box in boxes) else []
     if boxes and not any(box["ticked"] for box in boxes):
         boxes = sorted([*boxes, *_BARE_TICK.finditer(text, start, end)], key=lambda box: box.start())
     is_form = len(boxes) > 1 or any(box["ticked"] for box in boxes)

@@ -262,7 +262,7 @@ def match_answer(text: str, start: int, end: int) -> tuple[Span, AnswerMeaning] 
     """The answer that a lower-case text[start:end] begins with, the longest there is."""
     end = min(end, start + _LONGEST_ANSWER)
     first = _WORD.search(text, start, end)
-    if first is None or text[start : first.start()].strip(" \t\n-*\u2022(\u00b7>_\"'"):
+    if first is None or text[start : first.start()].strip(" \t\n-*\u2022(\u00b7<>[_\"'"):
         return None
     place, meaning = next(_load_answers().find(text, start, end), (Span(end, end), ("", "")))
     return (place, meaning[0]) if place.start == first.start() else None  # type: ignore[return-value]

@@ -34,8 +34,13 @@ _COUNT = re.compile(
 )
 _PERCENT = re.compile(r"(?<![\d.,<>\u2264\u2265/-])(?<![-\u2013] )0(?:[.,]0+)?\s?%(?!\s?(?:-|\u2013|to\b))")
 _SIGN = re.compile(
-    r"[(\[]\s?(?:[-\u2013\u2212]|neg(?:ative)?\.?|none|nil|no)\s?[)\]]|(?<![\w-])-\s?ve\b(?!\s+for)|(?<=\w)\s-(?=\s?[,;])|"
+    r"[(\[]\s?(?:[-\u2013\u2212]|neg(?:ative)?\.?|none|nil|no)\s?[)\]]|(?<![\w-])-\s?ve\b(?!\s+for)|(?<=\w)\s-(?=\s?[,;]|\.(?:\s|$))|"
     r"(?<=[a-z]{2})-(?=\s{0,3}[,;)])"
+)
+# "LVI 0, PNI 1": a code of none behind a name that has the phrase for itself.
+_CODE = re.compile(
+    r"(?:^|(?<=[.,;:(|/\n]))[ \t]*(?P<name>[a-z]{2,14})[ \t]?=?[ \t]?(?P<code>0)(?=[ \t]*(?:[,;|)/\n]|\.\s|\.?$))",
+    re.MULTILINE,
 )
 _FREE = re.compile(
     r"\b(?:(?:[a-z]{3,20} )?[a-z]{3,20}\s?-\s?|(?:tumou?r|cancer|carcinoma|disease|malignancy|metastasis)\s)"
@@ -46,12 +51,22 @@ _DATED = re.compile(
     r"(?<=[a-z] )in\s+(?:19|20)\d\d\b"
 )
 _CONTROLS = re.compile(
-    r"\W*(?:the\s+)?(?:\w+\s+){0,2}?(?:controls|(?:positive|negative|internal|external|tissue)\s+control)\b"
+    r"\W*(?:the\s+)?(?:\w+\s+){0,2}?(?:controls|(?:positive|negative|internal|external|tissue)\s+control|"
+    r"control\s+(?:slides?|sections?|tissues?|blocks?|cases?))\b"
+)
+# A case that is put: "Were melanoma to be present, ...", "Should carcinoma be found, ...".
+_SUPPOSED = re.compile(
+    r"\W*(?:(?:were|should)\s+(?:\w+\s+){1,6}?(?:(?:to\s+)?be|recur|exist|prove)|had\s+(?:\w+\s+){1,4}?been)\b"
+)
+# What is said of a kind of tumour, not of one: "in about 50% of melanomas".
+_GENERIC = re.compile(
+    r"\b(?:in|of)\s+(?:about\s+|approximately\s+|up to\s+|around\s+|nearly\s+|over\s+|~\s?)?\d{1,3}(?:\s?[-\u2013]\s?\d{1,3})?\s?%\s+of\s+"
+    r"(?P<kind>(?:all\s+)?(?:\w+[\s-]){0,4}?(?:\w*omas|cancers|gists|patients|tumou?rs))\b"
 )
 _SITE_WORDS = re.compile(r"(?:(?:both|all)\s+)?neg|free|clear|uninvolved|not involved|non-?reactive|0")
 _PHRASE_END = re.compile(r"[,;:()]|\b(?:is|are|was|were|can|has|have)\b|\s[-\u2013]\s")
 _NOTHING = re.compile(
-    r"\s*\n(?!\s*(?:for|of|by)\b)|\s*(?:$|\d{1,2}[.)]\s|[.,;:)(\]|*]|-{1,2}\s|\u2013|(?:and|or|but|in|on|at|by|with|within|from|as|also|while|although|however|see|here|"
+    r"\s*\n(?!\s*(?:for|of|by)\b)|\s*(?:$|\d{1,2}[.)]\s|[.,;:)(\]|*]|-{1,2}\s|\u2013|(?:and|or|but|in|on|at|by|with|within|from|as|also|while|although|however|see|here|due|because|owing|given|secondary|"
     r"throughout|during|per|this|focally|grossly|is|are|was|were)\b)"
 )
 # "Yes No" at a line's end is a choice of a form.
@@ -61,6 +76,10 @@ _PATIENT = re.compile(r"(?<!of )(?<!of the )\bpatient\b(?!['\u2019]s)")
 _COMMA = re.compile(r",")
 _OWN_STATEMENT = re.compile(r"\d|\b(?:present|positive|grade|stage|identified|seen)\b")
 _LONG_WORD = re.compile(r"[a-z]{6,}")
+_ANY_WORD = re.compile(r"[a-z]{2,}")
+# A label's abbreviation, in brackets or alone.
+_SHORT_NAME = re.compile(r"(?<=\()[a-z]{2,6}(?=\))")
+_COPULAS = frozenset({"is", "are", "was", "were", "any", "residual", "evidence", "of", "definite"})
 _REMARK = re.compile(r"\(([^()]{0,80})\)")
 _BRACKET = re.compile(r"[()]")
 _SHORT_REMARK = 3
@@ -71,6 +90,11 @@ _NEAREST_QUERIED = 60
 _COLON = re.compile(r"\s*:[ \t]*\n?\s*")
 _SPREAD = re.compile(r"\b(?:invasion|extension|involvement|infiltration|metast\w+|spread|penetration)\b")
 _NOTHING_THERE = re.compile(r"(?:no|negative|free|uninvolved|without)\b")
+# What is absent in one place and present in another is there.
+_PRESENT_ELSEWHERE = re.compile(
+    r"\s+(?:in|at|on|from|within)\b[^.;:\n]{1,60}?,?\s+(?:but|and|while|whereas|although)\s+(?:it\s+)?(?:(?:is|are|was|were)\s+)?"
+    r"(?:focally\s+)?(?:present|seen|identified|found|noted|positive)\b"
+)
 _CLOSED = re.compile(r"\s*(?:[.;!]|$)")
 # "Invasion by the carcinoma is not seen" denies no carcinoma.
 _AGENT = re.compile(r"\b(?:by|in|within|into|from) (?:the|this|these) ")
@@ -157,7 +181,8 @@ def _reach_answer(text: str, answer: Answer) -> Iterator[Scope]:
         is_negative = first is not None and first.place.start == value.start and first.side == "before"
         if is_negative and _NOTHING_THERE.match(text, value.start) and _is_repeated(text, label, value):
             start = _find_backward_start(text, label.start, label.end)
-            yield Scope(start, label.end, Status.NEGATED, Span(value.start, value.start), _SITES_AND_DIAGNOSES)
+            spared = _SITES if _is_echo(text, label, value, first) else _SITES_AND_DIAGNOSES
+            yield Scope(start, label.end, Status.NEGATED, Span(value.start, value.start), spared)
         for cue in find_cues(text, label.start, label.end):
             if cue.side == "about" or (cue.status == Status.HISTORICAL and cue.side == "before"):
                 yield Scope(value.start, value.end, cue.status, cue.place)
@@ -169,7 +194,17 @@ def _is_repeated(text: str, label: Span, value: Span) -> bool:
     if _SPREAD.search(text, label.start, label.end):
         return True
     words = set(_LONG_WORD.findall(text[label.start : label.end]))
-    return not words.isdisjoint(_LONG_WORD.findall(text[value.start : value.end]))
+    words.update(_SHORT_NAME.findall(text, label.start, label.end))
+    return not words.isdisjoint(_ANY_WORD.findall(text, value.start, value.end))
+
+
+def _is_echo(text: str, label: Span, value: Span, cue: Cue | None) -> bool:
+    """Whether a value denies what its label names, and nothing else ("DCIS: No DCIS is present")."""
+    if cue is None:
+        return False
+    said = load_reach().done.sub(" ", text[cue.place.end : value.end])
+    words = set(_ANY_WORD.findall(said)) - _COPULAS
+    return bool(words) and words <= set(_ANY_WORD.findall(text, label.start, label.end))
 
 
 def _leave_out_remarks(text: str, start: int, end: int) -> Iterator[Span]:
@@ -205,6 +240,11 @@ def _scan_statement(text: str, statement: Span, answered: Sequence[Span]) -> Ite
         cues = [cue for cue in find_cues(text, clause.start, clause.end) if not _is_answered(cue.place, answered)]
         yield from _scan_clause(text, clause, cues)
         yield from _scan_numbers(text, clause, answered)
+    supposed = _SUPPOSED.match(text, statement.start, statement.end)
+    if supposed is not None:
+        yield Scope(statement.start, supposed.end(), Status.UNSTATED, Span(supposed.end() - 1, supposed.end()))
+    for match in _GENERIC.finditer(text, statement.start, statement.end):
+        yield Scope(*match.span("kind"), Status.ELSEWHERE, Span(match.start(), match.start("kind")))
     controls = _CONTROLS.match(text, statement.start, statement.end)
     if controls is not None:
         yield Scope(statement.start, statement.end, Status.ELSEWHERE, Span(controls.end() - 1, controls.end()))
@@ -258,6 +298,8 @@ def _reach_cue(text: str, clause: Span, cue: Cue, before: Span, limit: int) -> I
         yield _reach_forward(text, end, _find_opening_end(text, clause, cue, limit), cue)
     if cue.side == "none":
         yield from _reach_counted(text, clause, cue.place)
+    if status == Status.NEGATED and _PRESENT_ELSEWHERE.match(text, end, clause.end):
+        return
     if closes or cue.side in {"after", "between"} or (cue.side in {"turn", "site"} and stands_last):
         first = _find_backward_start(text, before.start, start)
         agent = _AGENT.search(text, first, start) if cue.side == "after" else None
@@ -313,6 +355,8 @@ def _scan_numbers(text: str, clause: Span, answered: Sequence[Span]) -> Iterator
         yield Scope(start, match.start(), Status.HISTORICAL, Span(*match.span()))
     for match in _FREE.finditer(text, clause.start, clause.end):
         yield Scope(match.start(), match.start("free"), Status.NEGATED, Span(*match.span("free")), spares=_SITES)
+    for match in _CODE.finditer(text, clause.start, clause.end):
+        yield Scope(match.start("name"), match.end("name"), Status.NEGATED, Span(*match.span("code")), spares=_SITES)
     for pattern in (_PERCENT, _SIGN):
         for match in pattern.finditer(text, clause.start, clause.end):
             if pattern is _SIGN and not text[clause.start : match.start()].strip(" -*\u2022"):
