@@ -60,8 +60,8 @@ _SUPPOSED = re.compile(
 )
 # What is said of a kind of tumour, not of one: "in about 50% of melanomas".
 _GENERIC = re.compile(
-    r"\b(?:in|of)\s+(?:about\s+|approximately\s+|up to\s+|around\s+|nearly\s+|over\s+|~\s?)?\d{1,3}(?:\s?[-\u2013]\s?\d{1,3})?\s?%\s+of\s+"
-    r"(?P<kind>(?:all\s+)?(?:\w+[\s-]){0,4}?(?:\w*omas|cancers|gists|patients|tumou?rs))\b"
+    r"\b(?:in|of)\s+(?:(?:about|approximately|up to|around|nearly|over)\s+|~\s?)?\d{1,3}(?:\s?[-\u2013]\s?\d{1,3})?\s?%"
+    r"\s+of\s+(?P<kind>(?:all\s+)?(?:\w+[\s-]){0,4}?(?:\w*omas|cancers|gists|patients|tumou?rs))\b"
 )
 _SITE_WORDS = re.compile(r"(?:(?:both|all)\s+)?neg|free|clear|uninvolved|not involved|non-?reactive|0")
 _PHRASE_END = re.compile(r"[,;:()]|\b(?:is|are|was|were|can|has|have)\b|\s[-\u2013]\s")
@@ -76,6 +76,9 @@ _PATIENT = re.compile(r"(?<!of )(?<!of the )\bpatient\b(?!['\u2019]s)")
 _COMMA = re.compile(r",")
 _OWN_STATEMENT = re.compile(r"\d|\b(?:present|positive|grade|stage|identified|seen)\b")
 _LONG_WORD = re.compile(r"[a-z]{6,}")
+_LETTER = re.compile(r"(?<![^\W_])\(?[a-z\d][.)][ \t]{0,2}$")
+# "Malignant cells: not identified" denies them; "Tumor cells: negative" is a stain's result.
+_CELLS = re.compile(r"\bcells$")
 _ANY_WORD = re.compile(r"[a-z]{2,}")
 # A label's abbreviation, in brackets or alone.
 _SHORT_NAME = re.compile(r"(?<=\()[a-z]{2,6}(?=\))")
@@ -169,8 +172,13 @@ def _reach_answer(text: str, answer: Answer) -> Iterator[Scope]:
         asked_end = asked.start() if asked and asked.end() == label.end else label.end
         start = _find_backward_start(text, label.start, asked_end)
         if start == label.start:  # a first letter may have been taken for a list's ("H. pylori")
-            start = max(text.rfind("\n", 0, start) + 1, start - 4)
-        is_attribute = _asks_for_attribute(text, start, label.end)
+            letter = _LETTER.search(text, max(0, start - 4), start)
+            start = letter.start() if letter else start
+        is_attribute = _asks_for_attribute(text, start, label.end) and not (
+            status == Status.NEGATED
+            and _CELLS.search(text, start, label.end)
+            and not _SITE_WORDS.match(text, value.start)
+        )
         spares = set[Spared]({"diagnosis"} if is_attribute else ())
         if status == Status.NEGATED and _SITE_WORDS.match(text, value.start):
             spares.add("site")
@@ -298,9 +306,11 @@ def _reach_cue(text: str, clause: Span, cue: Cue, before: Span, limit: int) -> I
         yield _reach_forward(text, end, _find_opening_end(text, clause, cue, limit), cue)
     if cue.side == "none":
         yield from _reach_counted(text, clause, cue.place)
-    if status == Status.NEGATED and _PRESENT_ELSEWHERE.match(text, end, clause.end):
+    if status == Status.NEGATED and _PRESENT_ELSEWHERE.match(text, end):
         return
     if closes or cue.side in {"after", "between"} or (cue.side in {"turn", "site"} and stands_last):
+        if status == Status.HISTORICAL:  # "Sarcoma, previously resected"
+            start = max(before.start, len(text[:start].rstrip(", (")))
         first = _find_backward_start(text, before.start, start)
         agent = _AGENT.search(text, first, start) if cue.side == "after" else None
         start = agent.start() if agent and text[first : agent.start()].strip() else start
