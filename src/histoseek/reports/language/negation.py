@@ -73,6 +73,14 @@ _NOTHING = re.compile(
 _LAST_NO = re.compile(r"no[ \t]*\n")
 _YES = re.compile(r"yes[\s\d.)/|]*$")
 _PATIENT = re.compile(r"(?<!of )(?<!of the )\bpatient\b(?!['\u2019]s)")
+# "The carcinoma cells are PAX8 negative": a stain between the verb and its result.
+_STAIN = re.compile(
+    r"\b(is|are|was|were)\s+(?:(?:for|also)\s+)?(?!all\b|both\b|also\b|now\b)(?:\w*\d[\w/-]*|\w+-\w+|\w{2,4})(?:(?:,|/|\s+and|\s+or)?\s*[\w/-]{2,12}){0,3}\s*$"
+)
+_BARE_STAIN = re.compile(
+    r"(?<=[a-z])(\s+)(?!(?:[cavp]|va)in[ -]?\d|p[tn]\d)"
+    r"(?:[a-z]+[a-z-]*\d[\w/-]*|er|pr|er/pr|psa|egfr|alk|braf|hpv|ebv)\s*$"
+)
 _COMMA = re.compile(r",")
 _OWN_STATEMENT = re.compile(r"\d|\b(?:present|positive|grade|stage|identified|seen)\b")
 _LONG_WORD = re.compile(r"[a-z]{6,}")
@@ -317,6 +325,8 @@ def _reach_cue(text: str, clause: Span, cue: Cue, before: Span, limit: int) -> I
         if status != Status.UNSTATED or stands_last:
             spares: frozenset[Spared] = frozenset()
             if cue.side == "site":
+                stain = _STAIN.search(text, first, start) or _BARE_STAIN.search(text, first, start)
+                first = stain.end(1) if stain else first
                 spares = _SITES_AND_DIAGNOSES if _is_given(text, first, start) else _SITES
             yield Scope(first, start, status, cue.place, spares)
 
