@@ -56,7 +56,7 @@ _WRAPPED = re.compile(r"[ \t]*\n\s*(?:for|of|by)\b")
 _FINITE = re.compile(r"\b(?:is|are|was|were|has|have|had|shows?|reveals?|not|no)\b", re.IGNORECASE)
 # Behind a comma these go on more often than they answer ("however, no|carcinoma").
 _TOO_SHORT = frozenset({"no", "n", "y", "na", "not", "non", "kein", "keine", "geen", "aucun", "aucune"})
-_WORD_ABOVE = re.compile(r"(?:^|\n)[ \t\-*\u2022]*(?P<word>[a-z-]{4,20}(?:[ /][a-z-]{3,16})?)[ \t]*\n[ \t]*$")
+_WORD_ABOVE = re.compile(r"(?<![^\W\d_])(?P<word>[a-z-]{4,20})[ \t]*\n[ \t]*$")
 _LONGEST_LABEL = 100
 _MOST_WORDS = 14
 _NEAR = 200
@@ -149,7 +149,7 @@ def _split_cells(text: str, start: int, end: int) -> list[Span]:
 
 
 def _join_above(lower: str, answer: Answer) -> Answer:
-    """A label with the line above that holds its first word only ("Venous|Invasion: absent")."""
+    """A label with the first word that a line end cuts off ("Venous|Invasion: absent")."""
     above = _WORD_ABOVE.search(lower, max(0, answer.label.start - _LONGEST_LABEL), answer.label.start)
     if above is None or load_reach().open_end.search(lower, above.start("word"), above.end("word")) is None:
         return answer

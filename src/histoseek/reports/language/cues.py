@@ -228,6 +228,7 @@ def load_reach() -> Reach:
     place = rf"\b(?!(?:{any_of('not_place')})\b)(?:{any_of('place')})\b"
     comma = rf",\s*(?:and\s+)?(?:{any_of('comma')})\b"
     stop = rf"\b(?:{any_of('end')})\b|{comma}|:(?!\s*$)|(?<=\S)[ \t]-{{1,2}}[ \t]|\s\u2013\s|\.[\"\u201d]"
+    stop += r"|(?<=[a-z]{3})\.\s+(?=[a-z]{3})"  # a full stop before a small letter, as OCR has them
     end = f"{stop}|{place}"
     done = rf"(?<=\w )(?:{any_of('done')})\b(?!\s*(?:/|(?:{any_of('either')})\b))"
     return Reach(

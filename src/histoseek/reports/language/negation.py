@@ -84,6 +84,10 @@ _BARE_STAIN = re.compile(
 _COMMA = re.compile(r",")
 _OWN_STATEMENT = re.compile(r"\d|\b(?:present|positive|grade|stage|identified|seen)\b")
 _LONG_WORD = re.compile(r"[a-z]{6,}")
+# "Extracapsular spread of lymph node metastases: no" denies no metastases.
+_OWNER = re.compile(
+    r"(?<=spread|ension)\s+(?:of|by|from)\s+(?=(?:the\s+)?(?:(?:lymph\s+)?nod(?:e|al)\s+)?(?:metast|tumou?r|carcinoma))"
+)
 _LETTER = re.compile(r"(?<![^\W_])\(?[a-z\d][.)][ \t]{0,2}$")
 # "Malignant cells: not identified" denies them; "Tumor cells: negative" is a stain's result.
 _CELLS = re.compile(r"\bcells$")
@@ -94,6 +98,8 @@ _COPULAS = frozenset({"is", "are", "was", "were", "any", "residual", "evidence",
 _REMARK = re.compile(r"\(([^()]{0,80})\)")
 _BRACKET = re.compile(r"[()]")
 _SHORT_REMARK = 3
+# A longer remark with these says where or of what; without them it is another name ("TILs (tumour-infiltrating ...)").
+_ASIDE = re.compile(r"\b(?:of|from|in|to|at|the|with|without|for|than|by|outside|beyond)\b")
 _NEAREST_ANSWER = 6
 _GOES_ON = re.compile(r",\s*(?:\w+(?: \w+){0,2}\s*,|(?:and|or|nor)\b|\w+(?: \w+){0,2} (?:and|or)\b)")
 _QUERY = re.compile(r"(?:^[ \t\-*\u2022]*|[:(,/] ?|(?<=\s)(?=\?\w))\? ?(?=[a-z])", re.MULTILINE)
@@ -108,7 +114,7 @@ _PRESENT_ELSEWHERE = re.compile(
 )
 _CLOSED = re.compile(r"\s*(?:[.;!]|$)")
 # "Invasion by the carcinoma is not seen" denies no carcinoma.
-_AGENT = re.compile(r"\b(?:by|in|within|into|from) (?:the|this|these) ")
+_AGENT = re.compile(r"\b(?:by|in|within|into|from|performed on|done on) (?:the|this|these) ")
 _INVERTED = re.compile(r"\s*(?::|(?:is|are|was|were)\b)")
 
 
@@ -182,6 +188,8 @@ def _reach_answer(text: str, answer: Answer) -> Iterator[Scope]:
         if start == label.start:  # a first letter may have been taken for a list's ("H. pylori")
             letter = _LETTER.search(text, max(0, start - 4), start)
             start = letter.start() if letter else start
+        owner = _OWNER.search(text, start, label.end)
+        end = owner.start() if owner else label.end
         is_attribute = _asks_for_attribute(text, start, label.end) and not (
             status == Status.NEGATED
             and _CELLS.search(text, start, label.end)
@@ -190,7 +198,7 @@ def _reach_answer(text: str, answer: Answer) -> Iterator[Scope]:
         spares = set[Spared]({"diagnosis"} if is_attribute else ())
         if status == Status.NEGATED and _SITE_WORDS.match(text, value.start):
             spares.add("site")
-        for part in _leave_out_remarks(text, start, label.end):
+        for part in _leave_out_remarks(text, start, end):
             yield Scope(part.start, part.end, status, value, frozenset(spares))
     if answer.kind == AnswerKind.VALUE:
         first = next(iter(find_cues(text, value.start, value.end)), None)
@@ -226,7 +234,7 @@ def _is_echo(text: str, label: Span, value: Span, cue: Cue | None) -> bool:
 def _leave_out_remarks(text: str, start: int, end: int) -> Iterator[Span]:
     """A label without longer remarks in brackets ("Dysplasia (away from the carcinoma)")."""
     for match in _REMARK.finditer(text, start, end):
-        if len(match[1].split()) >= _SHORT_REMARK:
+        if len(match[1].split()) >= _SHORT_REMARK and _ASIDE.search(match[1]):
             yield Span(start, match.start())
             start = match.end()
     yield Span(start, end)
@@ -320,7 +328,7 @@ def _reach_cue(text: str, clause: Span, cue: Cue, before: Span, limit: int) -> I
         if status == Status.HISTORICAL:  # "Sarcoma, previously resected"
             start = max(before.start, len(text[:start].rstrip(", (")))
         first = _find_backward_start(text, before.start, start)
-        agent = _AGENT.search(text, first, start) if cue.side == "after" else None
+        agent = _AGENT.search(text, first, start) if cue.side in {"after", "site"} else None
         start = agent.start() if agent and text[first : agent.start()].strip() else start
         if status != Status.UNSTATED or stands_last:
             spares: frozenset[Spared] = frozenset()
