@@ -127,6 +127,8 @@ class TermMatcher:
         position = 0
         while position < len(words):
             length, concept_id = self._find_longest(words, position, text)
+            if length > 1 and position and words[position - 1].key == "non":  # "non-mucinous adenocarcinoma"
+                length = 0
             if length:
                 if length > 1:
                     _insert_shared(matches, self._find_sharing(words, position, length))

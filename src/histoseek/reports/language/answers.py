@@ -57,6 +57,11 @@ _FINITE = re.compile(r"\b(?:is|are|was|were|has|have|had|shows?|reveals?|not|no)
 # Behind a comma these go on more often than they answer ("however, no|carcinoma").
 _TOO_SHORT = frozenset({"no", "n", "y", "na", "not", "non", "kein", "keine", "geen", "aucun", "aucune"})
 _WORD_ABOVE = re.compile(r"(?<![^\W\d_])(?P<word>[a-z-]{4,20})[ \t]*\n[ \t]*$")
+_LINE_ABOVE = re.compile(
+    r"(?:^|\n)[ \t\-*\u2022]*(?P<words>[a-z][a-z/-]{2,20}(?: [a-z/-]{2,20}){0,2})"
+    r"(?<!oma)(?<!cancer)(?<!tumor)(?<!tumour)[ \t]*\n[ \t]*$"
+)
+_BARE = re.compile(r"(?:invasion|extension|involvement|infiltration|spread|permeation)(?:\s*\([a-z]{2,5}\))?")
 _LONGEST_LABEL = 100
 _MOST_WORDS = 14
 _NEAR = 200
@@ -123,7 +128,7 @@ def _find_plain(text: str, lower: str) -> Iterator[Answer]:
         if empty:
             waiting, is_open = (waiting if is_open else []) + empty, True
         elif not own and alone is None and _may_be_label(text, start, line.end()):
-            waiting, is_open = [Span(start, _strip_end(text, start, line.end()))], False
+            waiting, is_open = [_extend_above(lower, Span(start, _strip_end(text, start, line.end())))], False
         else:
             waiting, is_open = [], False
 
@@ -149,11 +154,20 @@ def _split_cells(text: str, start: int, end: int) -> list[Span]:
 
 
 def _join_above(lower: str, answer: Answer) -> Answer:
-    """A label with the first word that a line end cuts off ("Venous|Invasion: absent")."""
-    above = _WORD_ABOVE.search(lower, max(0, answer.label.start - _LONGEST_LABEL), answer.label.start)
-    if above is None or load_reach().open_end.search(lower, above.start("word"), above.end("word")) is None:
-        return answer
-    return Answer(Span(above.start("word"), answer.label.end), answer.value, answer.kind)
+    """An answer whose label has the words that a line end cuts off ("Venous|Invasion: absent")."""
+    return Answer(_extend_above(lower, answer.label), answer.value, answer.kind)
+
+
+def _extend_above(lower: str, label: Span) -> Span:
+    """A label back to the line above that asks for it: a short one above a bare "Invasion", else its last word."""
+    first = max(0, label.start - _LONGEST_LABEL)
+    line = _LINE_ABOVE.search(lower, first, label.start) if _BARE.fullmatch(lower, label.start, label.end) else None
+    if line is not None:
+        return Span(line.start("words"), label.end)
+    word = _WORD_ABOVE.search(lower, first, label.start)
+    if word is None or load_reach().open_end.search(lower, word.start("word"), word.end("word")) is None:
+        return label
+    return Span(word.start("word"), label.end)
 
 
 def _read_line(text: str, lower: str, start: int, end: int) -> Iterator[Answer]:

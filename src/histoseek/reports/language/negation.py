@@ -37,6 +37,8 @@ _SIGN = re.compile(
     r"[(\[]\s?(?:[-\u2013\u2212]|neg(?:ative)?\.?|none|nil|no)\s?[)\]]|(?<![\w-])-\s?ve\b(?!\s+for)|(?<=\w)\s-(?=\s?[,;]|\.(?:\s|$))|"
     r"(?<=[a-z]{2})-(?=\s{0,3}[,;)])"
 )
+# "Non-neoplastic kidney" denies the one word; longer terms are more than it reaches ("non-invasive carcinoma").
+_NON = re.compile(r"\bnon(?:-\s?(?!invasive)[a-z]{4,20}|\s[a-z]{3,20}(?:ic|ous|ant|ed|ing))\b")
 # "LVI 0, PNI 1": a code of none behind a name that has the phrase for itself.
 _CODE = re.compile(
     r"(?:^|(?<=[.,;:(|/\n]))[ \t]*(?P<name>[a-z]{2,14})[ \t]?=?[ \t]?(?P<code>0)(?=[ \t]*(?:[,;|)/\n]|\.\s|\.?$))",
@@ -91,6 +93,7 @@ _OWNER = re.compile(
 _LETTER = re.compile(r"(?<![^\W_])\(?[a-z\d][.)][ \t]{0,2}$")
 # "Malignant cells: not identified" denies them; "Tumor cells: negative" is a stain's result.
 _CELLS = re.compile(r"\bcells$")
+_LAST_WORD = re.compile(r"[a-z]+$")
 _ANY_WORD = re.compile(r"[a-z]{2,}")
 # A label's abbreviation, in brackets or alone.
 _SHORT_NAME = re.compile(r"(?<=\()[a-z]{2,6}(?=\))")
@@ -109,7 +112,7 @@ _SPREAD = re.compile(r"\b(?:invasion|extension|involvement|infiltration|metast\w
 _NOTHING_THERE = re.compile(r"(?:no|negative|free|uninvolved|without)\b")
 # What is absent in one place and present in another is there.
 _PRESENT_ELSEWHERE = re.compile(
-    r"\s+(?:in|at|on|from|within)\b[^.;:\n]{1,60}?,?\s+(?:but|and|while|whereas|although)\s+(?:it\s+)?(?:(?:is|are|was|were)\s+)?"
+    r"\s+(?:in|at|on|from|within)\b[^.;:\n]{1,60}?(?:,\s*(?:(?:but|and|while|whereas|although)\s+)?|\s+(?:but|and|while|whereas|although)\s+)(?:it\s+)?(?:(?:is|are|was|were)\s+)?"
     r"(?:focally\s+)?(?:present|seen|identified|found|noted|positive)\b"
 )
 _CLOSED = re.compile(r"\s*(?:[.;!]|$)")
@@ -180,11 +183,13 @@ class ScopeIndex:
 def _reach_answer(text: str, answer: Answer) -> Iterator[Scope]:
     """An answer of no or none reaches its label; a label of another time or person reaches its value."""
     label, value = answer.label, answer.value
+    if answer.kind == AnswerKind.NO and _PRESENT_ELSEWHERE.match(text, value.end):
+        return
     if answer.kind in _ANSWER_STATUSES:
         status = _ANSWER_STATUSES[answer.kind]
         asked = load_reach().done.search(text, label.start, label.end)
         asked_end = asked.start() if asked and asked.end() == label.end else label.end
-        start = _find_backward_start(text, label.start, asked_end)
+        start = _find_label_start(text, label.start, asked_end)
         if start == label.start:  # a first letter may have been taken for a list's ("H. pylori")
             letter = _LETTER.search(text, max(0, start - 4), start)
             start = letter.start() if letter else start
@@ -207,10 +212,23 @@ def _reach_answer(text: str, answer: Answer) -> Iterator[Scope]:
             start = _find_backward_start(text, label.start, label.end)
             spared = _SITES if _is_echo(text, label, value, first) else _SITES_AND_DIAGNOSES
             yield Scope(start, label.end, Status.NEGATED, Span(value.start, value.start), spared)
+        last = next(reversed(find_cues(text, value.start, value.end)), None)
+        if last is not None and (last.status, last.side) == (Status.UNSTATED, "after") and last.place.end == value.end:
+            start = _find_backward_start(text, label.start, label.end)
+            yield Scope(start, label.end, Status.UNSTATED, last.place, _SITES_AND_DIAGNOSES)
         for cue in find_cues(text, label.start, label.end):
             if cue.side == "about" or (cue.status == Status.HISTORICAL and cue.side == "before"):
                 yield Scope(value.start, value.end, cue.status, cue.place)
                 return
+
+
+def _find_label_start(text: str, start: int, end: int) -> int:
+    """What a label asks for: its last item, and those of its kind before it ("PN invasion, LV invasion")."""
+    first = _find_backward_start(text, start, end)
+    kind = _LAST_WORD.search(text, first, end)
+    while kind is not None and text[start:first].rstrip().endswith(f"{kind[0]},"):
+        first = _find_backward_start(text, start, text.rindex(",", start, first))
+    return first
 
 
 def _is_repeated(text: str, label: Span, value: Span) -> bool:
@@ -385,6 +403,8 @@ def _scan_numbers(text: str, clause: Span, answered: Sequence[Span]) -> Iterator
         yield Scope(match.start(), match.start("free"), Status.NEGATED, Span(*match.span("free")), spares=_SITES)
     for match in _CODE.finditer(text, clause.start, clause.end):
         yield Scope(match.start("name"), match.end("name"), Status.NEGATED, Span(*match.span("code")), spares=_SITES)
+    for match in _NON.finditer(text, clause.start, clause.end):
+        yield Scope(match.start() + 4, match.end(), Status.NEGATED, Span(match.start(), match.start() + 3))
     for pattern in (_PERCENT, _SIGN):
         for match in pattern.finditer(text, clause.start, clause.end):
             if pattern is _SIGN and not text[clause.start : match.start()].strip(" -*\u2022"):
