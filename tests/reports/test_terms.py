@@ -55,7 +55,7 @@ def test_a_term_is_found_however_it_is_written(text: str, written: str, concept_
 
 def test_abbreviations_match_only_as_written() -> None:
     assert _found("IDC, two SCCs, Idc, scc") == [("IDC", "invasive-carcinoma-nst"), ("SCCs", "squamous-cell-carcinoma")]
-    assert _found("ca breast, ca. 5 mm") == [("ca", "carcinoma"), ("breast", "breast")]
+    assert _found("ca breast, ca. 5 mm, Ca:c is (circle)") == [("ca", "carcinoma"), ("breast", "breast")]
 
 
 def test_words_match_whole() -> None:

@@ -61,7 +61,8 @@ _REMARK = re.compile(r"\([^()]{0,60}\)")
 _LETTERS = re.compile(r"[a-z]{2,}")
 _FARTHEST_PLACE = 60
 _LONGEST_REMARK = 3
-_CIRCA = re.compile(r"\.\s*\d")
+# "ca. 5 mm", and a word that a scan tore ("Ca:c is").
+_NO_CARCINOMA = re.compile(r"\.\s*\d|:\w")
 
 
 # Start, end and concept of a term.
@@ -175,7 +176,7 @@ class TermMatcher:
             if not nodes:
                 break
             end_concept = next((node.concept_id for node in nodes if node.concept_id), "")
-            if end_concept and not _is_circa(word, text):
+            if end_concept and not _is_other_ca(word, text):
                 best, concept_id = index - position + 1, end_concept
         return best, concept_id
 
@@ -248,8 +249,8 @@ def _list_plain_variants(surface: Surface, vocabulary: Vocabulary) -> Iterator[t
     return iter(()) if surface.exact else _list_variants(surface, vocabulary.words)
 
 
-def _is_circa(word: Word, text: str) -> bool:
-    return word.raw == "ca" and _CIRCA.match(text, word.end) is not None
+def _is_other_ca(word: Word, text: str) -> bool:
+    return word.raw in {"ca", "Ca"} and _NO_CARCINOMA.match(text, word.end) is not None
 
 
 @lru_cache(maxsize=8)
