@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from importlib import resources
 
+from histoseek.reports.language.cues import list_cue_words
 from histoseek.reports.language.words import normalise_word
 
 _SHORTEST_KNOWN_REST, _LONGEST_PREFIX = 4, 10
@@ -17,6 +18,7 @@ _SHORTEST_PART, _SHORTEST_PART_BESIDE_TERM, _SHORTEST_LAST = 4, 3, 5
 _SHORTEST_CONFUSED, _SHORTEST_SIMILAR_TERM, _SHORTEST_SIMILAR = 4, 5, 6
 _SHORTEST_TERM = 6
 _LONGEST = 40
+_SHORTEST_FOREIGN = 7
 _LEAST_FOREIGN = 0.08
 _SIGNS_AS_L = str.maketrans("I105", "llos")
 _SIGNS_AS_I = str.maketrans("I105l", "iiosi")
@@ -109,6 +111,11 @@ class Dictionary:
         return {key: tuple(terms) for key, terms in targets.items()}
 
 
+def _list_foreign() -> list[str]:
+    """Longer words that deny or doubt in other languages: "negativo" is no misread "negative"."""
+    return [word for word in list_cue_words() if len(word) >= _SHORTEST_FOREIGN]
+
+
 @lru_cache(maxsize=8)
 def load_dictionary(terms: frozenset[str] = frozenset()) -> Dictionary:
     """The dictionary that comes with the package, with further terms as they are written.
@@ -122,7 +129,7 @@ def load_dictionary(terms: frozenset[str] = frozenset()) -> Dictionary:
     pathology = (folder / "dictionary" / "pathology.txt").read_text("utf-8").split()
     return Dictionary(
         common=frozenset(common.split()),
-        rare=frozenset((*rare.split(), *(term.lower() for term in terms))),
+        rare=frozenset((*rare.split(), *(term.lower() for term in terms), *_list_foreign())),
         terms=frozenset((*pathology, *(term for term in terms if not term.istitle()))),
         before=frozenset(data["words"]["before"]),
         behind=frozenset(data["words"]["behind"]),

@@ -13,7 +13,7 @@ from histoseek.reports.concepts.vocabulary import Surface, Vocabulary, load_voca
 from histoseek.reports.language.negation import ScopeIndex, Spared, Status, find_scopes
 from histoseek.reports.language.words import Span, Word, split_words
 
-_LINKS = frozenset({"or", "and", ",", "nor", "but", "not"})
+_LINKS = frozenset({"or", "and", ",", "nor", "but", "not", "no"})
 _TYPE = "type"
 _SITE_KINDS = frozenset({"organ", "procedure", "laterality", "tissue"})
 _TUMOURS = frozenset({"neoplasm", "malignant-neoplasm", "metastasis", "precancerous-lesion", "carcinoma-in-situ"})

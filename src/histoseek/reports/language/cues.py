@@ -72,7 +72,7 @@ class _NodeSet:
                 waiting.extend(node.skips)
         self.nodes = tuple(reached.values())
         meanings = [node.meaning for node in self.nodes if node.meaning is not None]
-        self.meaning = max(meanings, key=lambda meaning: meaning[1] == "idle", default=None)
+        self.meaning = max(meanings, key=lambda meaning: (meaning[1] == "idle", meaning[0] == "doubt"), default=None)
         self.steps: dict[str, _NodeSet | None] = {}
 
 
@@ -96,6 +96,11 @@ class PhraseMatcher:
         end = _Node()
         end.meaning = meaning
         nodes.skips.append(end)
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The words of all patterns."""
+        return frozenset(self._words)
 
     def _add_options(self, node: _Node, options: list[list[str]]) -> _Node:
         end = _Node()
@@ -257,6 +262,11 @@ def find_cues(text: str, start: int, end: int) -> list[Cue]:
         Cue(place, Status(status), side)  # type: ignore[arg-type]
         for place, (status, side) in _load_cues().find(text, start, end)
     ]
+
+
+def list_cue_words() -> frozenset[str]:
+    """The words of all languages that cues are made of."""
+    return _load_cues().words
 
 
 def match_answer(text: str, start: int, end: int) -> tuple[Span, AnswerMeaning] | None:
