@@ -143,7 +143,9 @@ def _read_table(text: str, lower: str, start: int, end: int) -> list[Answer]:
     if len(values) != len(labels) or any(_match_alone(lower, label.start, label.end) for label in labels):
         return []
     answers = [_match_alone(lower, value.start, value.end) for value in values]
-    return [Answer(label, *answer) for label, answer in zip(labels, answers, strict=True) if answer is not None]
+    if None in answers:
+        return []
+    return [Answer(label, *answer) for label, answer in zip(labels, answers, strict=True) if answer]
 
 
 def _split_cells(text: str, start: int, end: int) -> list[Span]:

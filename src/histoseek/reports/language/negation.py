@@ -102,7 +102,7 @@ _REMARK = re.compile(r"\(([^()]{0,80})\)")
 _BRACKET = re.compile(r"[()]")
 _SHORT_REMARK = 3
 # A longer remark with these says where or of what; without them it is another name ("TILs (tumour-infiltrating ...)").
-_ASIDE = re.compile(r"\b(?:of|from|in|to|at|the|with|without|for|than|by|outside|beyond)\b")
+_ASIDE = re.compile(r"\b(?:of|from|in|to|at|the|with|without|for|than|by|outside|beyond|only|if)\b")
 _NEAREST_ANSWER = 6
 _GOES_ON = re.compile(r",\s*(?:\w+(?: \w+){0,2}\s*,|(?:and|or|nor)\b|\w+(?: \w+){0,2} (?:and|or)\b)")
 _QUERY = re.compile(r"(?:^[ \t\-*\u2022]*|[:(,/] ?|(?<=\s)(?=\?\w))\? ?(?=[a-z])", re.MULTILINE)
