@@ -93,6 +93,7 @@ _OWNER = re.compile(
 _LETTER = re.compile(r"(?<![^\W_])\(?[a-z\d][.)][ \t]{0,2}$")
 # "Malignant cells: not identified" denies them; "Tumor cells: negative" is a stain's result.
 _CELLS = re.compile(r"\bcells$")
+_SHORTEST_WORD = 5
 _LAST_WORD = re.compile(r"[a-z]+$")
 _ANY_WORD = re.compile(r"[a-z]{2,}")
 # A label's abbreviation, in brackets or alone.
@@ -223,10 +224,12 @@ def _reach_answer(text: str, answer: Answer) -> Iterator[Scope]:
 
 
 def _find_label_start(text: str, start: int, end: int) -> int:
-    """What a label asks for: its last item, and those of its kind before it ("PN invasion, LV invasion")."""
+    """What a label asks for: its last item, and those of its kind before it ("PNI, LVI")."""
     first = _find_backward_start(text, start, end)
     kind = _LAST_WORD.search(text, first, end)
-    while kind is not None and text[start:first].rstrip().endswith(f"{kind[0]},"):
+    is_short = kind is not None and len(kind[0]) < _SHORTEST_WORD
+    before = "[a-z]{2,4}" if is_short else kind[0] if kind else ""
+    while before and re.search(rf"\b{before},\s?$", text[start:first]):
         first = _find_backward_start(text, start, text.rindex(",", start, first))
     return first
 
