@@ -73,8 +73,13 @@ def test_a_forms_list_of_tumours_is_no_diagnosis() -> None:
     assert set(extract_facts(two).concepts("diagnosis")) >= {"squamous-cell-carcinoma", "lymphoma"}
 
 
-def test_without_a_diagnosis_section_the_history_counts() -> None:
-    assert extract_facts("Clinical history: melanoma of the skin.").concepts("diagnosis") == ("melanoma",)
+def test_without_a_diagnosis_section_what_stands_below_the_history_counts() -> None:
+    alone = extract_facts("Clinical history: melanoma of the skin.")
+    assert alone.concepts("diagnosis") == () and alone.concepts("diagnosis", Status.HISTORICAL) == ("melanoma",)
+    below = extract_facts("Clinical history: a mole that grew.\nMelanoma of the skin.")
+    assert below.concepts("diagnosis") == ("melanoma",)
+    before = extract_facts("Preoperative diagnosis: melanoma of the skin.")
+    assert before.concepts("diagnosis") == ("melanoma",)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from histoseek.reports.language.words import Span
 WEAK_SECTIONS: tuple[SectionName, ...] = ("frozen", "gross", "history")
 """Sections whose diagnoses give way to those of the others."""
 
+_PAST = re.compile(r"\bhistory\b|\banamnes", re.IGNORECASE)
 _OPTION_LINE = re.compile(r"(?:^|\n)[\s_\-*\u2022]*(?:\(?[\da-z]{1,2}[.,):]?\s+)?\Z", re.IGNORECASE)
 _LONGEST_OPTION, _FEWEST_OPTIONS = 70, 3
 _GENERAL = frozenset({"neoplasm", "malignant-neoplasm", "benign-neoplasm", "metastasis"})
@@ -25,12 +26,17 @@ def weigh_by_section(mentions: Sequence[Mention], sections: Sections, vocabulary
     """The mentions, with diagnoses of the clinical history as past, and first impressions that did not last as doubts.
 
     An impression of the frozen section or the naked eye lasts where the other sections name it, or a kind of it, or
-    what it is a kind of. Without a section that tells the diagnosis, or where it only speaks of a tumour, everything
-    stays as it is.
+    what it is a kind of. Without a section that tells the diagnosis only what stands on the line of "history" is past;
+    where it only speaks of a tumour, everything stays as it is.
     """
-    if not sections.select("diagnosis", "addendum", "microscopy"):
-        return tuple(mentions)
     places = [sections.find(Span(mention.start, mention.end)) for mention in mentions]
+    if not sections.select("diagnosis", "addendum", "microscopy"):
+        return tuple(
+            _weigh(mention, section, set(), vocabulary)
+            if _is_diagnosis(mention, vocabulary) and _is_history(mention, section, sections.text)
+            else mention
+            for mention, section in zip(mentions, places, strict=True)
+        )
     lasting = {
         mention.concept_id
         for mention, section in zip(mentions, places, strict=True)
@@ -82,6 +88,11 @@ def _list_unrelated(concept_ids: Sequence[str], vocabulary: Vocabulary) -> list[
 
 def _is_diagnosis(mention: Mention, vocabulary: Vocabulary) -> bool:
     return mention.status == Status.AFFIRMED and vocabulary[mention.concept_id].kind == "diagnosis"
+
+
+def _is_history(mention: Mention, section: Section, text: str) -> bool:
+    """Whether a mention stands on the line of a heading for the history; below it a diagnosis may lack its heading."""
+    return _PAST.search(section.heading) is not None and "\n" not in text[section.body : mention.start].lstrip()
 
 
 def _weigh(mention: Mention, section: Section, lasting: set[str], vocabulary: Vocabulary) -> Mention:
