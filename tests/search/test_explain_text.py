@@ -63,7 +63,7 @@ def test_words_are_found_in_any_form_and_case(two: Archive) -> None:
 def test_tables_quote_a_report_from_its_nearest_sentence_on(two: Archive) -> None:
     table = as_text(two.search(text="tumour in lymphatic vessels", to="reports", k=2))
     row = next(line for line in table.splitlines() if "SIM-0000-00" in line)
-    assert "… Tumour cells invade lymphatic vessels" in row and "DIAGNOSIS" not in row
+    assert "… Tumour cells" in row and "DIAGNOSIS" not in row
 
 
 def test_what_a_report_denies_is_no_word_of_the_text(archive: Archive) -> None:

@@ -108,7 +108,7 @@ def test_matches_name_regions_that_lie_on_the_slides(archive: Archive) -> None:
 def test_json_has_the_documented_fields(archive: Archive) -> None:
     found = json.loads(archive.search(like="SIM-0000-00", k=2).to_json())
     assert set(found) == {
-        *("query", "mode", "elapsed_ms", "results", "warnings", "calibrated_for", "novelty", "vote"),
+        *("query", "mode", "elapsed_ms", "results", "warnings", "calibrated_for", "novelty", "vote", "left_out"),
     }
     assert (found["calibrated_for"], found["novelty"], found["vote"]) == (None, None, None)
     fields = {"rank", "slide_id", "case_id", "score", "probability", "local", "global", "matches", "ways", "record"}

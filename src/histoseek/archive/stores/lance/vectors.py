@@ -28,7 +28,7 @@ class HeldVectors:
         """From a table with the numbers of its rows, their slides and vectors."""
         rows = rows.filter(pc.is_valid(rows[column])).sort_by(row).combine_chunks()
         values = rows[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        vectors = np.array(values, np.float32).reshape(rows.num_rows, -1)
+        vectors = np.array(values, np.float32).reshape(rows.num_rows, rows.schema.field(column).type.list_size)
         lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
         vectors /= np.where(lengths > 0, lengths, 1)[:, None]
         return cls(rows[row].to_numpy(), np.array(rows["slide_id"].to_pylist(), np.str_), vectors)
