@@ -4,7 +4,7 @@ The hard set (tests/reports/hard_identifiers.toml): recall by country and catego
 half of it was held out from tuning. Real reports (DATA/reports/tcga_reports.jsonl.gz): 400 whose patients were read in
 tuning and 400 others (by the SHA-256 of the patient's id). They carry UUIDs and barcodes, found for the count by plain
 patterns of their own; names were blacked out before, so nearly all else that goes is a false removal. Run:
-    python benchmarks/deidentification.py DATA [--presidio] [--reports N]
+    PYTHONPATH=. python benchmarks/deidentification.py DATA [--presidio] [--reports N]
 --presidio adds Presidio alone, and beside our rules, in an environment that has it (`histoseek[presidio]`).
 """
 
