@@ -11,9 +11,7 @@ patterns of their own; names were blacked out before, so nearly all else that go
 from __future__ import annotations
 
 import argparse
-import gzip
 import hashlib
-import json
 import re
 import sys
 import time
@@ -21,6 +19,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
+
+from real_reports import is_held_out, read_reports
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -30,6 +30,7 @@ from histoseek.reports.concepts.vocabulary import load_vocabulary
 from histoseek.reports.language.headings import load_headings
 from histoseek.reports.privacy.deidentify import deidentify
 from histoseek.reports.privacy.identifiers.identifier_kinds import Identifier, IdentifierKind
+from histoseek.statistics.intervals import wilson_interval
 
 Reader = Callable[[str], Sequence[Identifier]]
 UUID = re.compile(r"U[UO0][I1l|][DbO0]\W{0,4}((?:[0-9A-Za-z$@?&](?:[^0-9A-Za-z\n]{0,4}|-\s{0,2})){32})")
@@ -121,17 +122,13 @@ def describe(results: Iterable[bool]) -> str:
     if not values:
         return "none"
     count, right = len(values), sum(values)
-    share, squared = right / count, 1.96**2
-    middle = (share + squared / (2 * count)) / (1 + squared / count)
-    half = 1.96 / (1 + squared / count) * (share * (1 - share) / count + squared / (4 * count**2)) ** 0.5
-    return f"{right}/{count} {share:.3f} ({max(0, middle - half):.3f} to {min(1, middle + half):.3f})"
+    low, high = wilson_interval(right / count, count)
+    return f"{right}/{count} {right / count:.3f} ({low:.3f} to {high:.3f})"
 
 
 def load_texts(folder: Path, held_out: bool, count: int) -> list[str]:
     """The texts of one part, in an order that has nothing to do with them."""
-    with gzip.open(folder / "reports" / "tcga_reports.jsonl.gz", "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    part = [row for row in rows if (digest(row["patient_id"])[0] % 2 == 1) == held_out]
+    part = [row for row in read_reports(folder) if is_held_out(row["patient_id"]) == held_out]
     return [row["text"] for row in sorted(part, key=lambda row: digest("order" + row["patient_id"]))[:count]]
 
 

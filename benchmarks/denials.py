@@ -12,8 +12,6 @@ query for its absence, in REG 2025 and in the reports of the first table. Run (R
 from __future__ import annotations
 
 import argparse
-import gzip
-import hashlib
 import json
 import random
 import re
@@ -22,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from real_reports import is_held_out, read_reports
 from tests.reports.statements import is_right, read_signs, read_statements
 
 from histoseek.reports.facts.structured import extract_facts
@@ -51,15 +50,10 @@ class Corpus:
     texts: list[str] = field(default_factory=list)
 
 
-def is_held_out(patient_id: str) -> bool:
-    return hashlib.sha256(patient_id.encode()).digest()[0] % 2 == 1
-
-
 def read_tcga(folder: Path) -> list[Corpus]:
     development, held_out = Corpus("TCGA, development"), Corpus("TCGA, held out")
-    with gzip.open(folder / "tcga_reports.jsonl.gz", "rt", encoding="utf-8") as file:
-        for row in map(json.loads, file):
-            (held_out if is_held_out(row["patient_id"]) else development).texts.append(row["text"])
+    for row in read_reports(folder.parent):
+        (held_out if is_held_out(row["patient_id"]) else development).texts.append(row["text"])
     for corpus in (development, held_out):
         corpus.texts = random.Random(SEED).sample(corpus.texts, SAMPLE)
     return [development, held_out]

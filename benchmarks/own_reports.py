@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import argparse
 import csv
-import gzip
-import json
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 from crossmodal import PseudoSlide, show, vectors, write_features, write_table
+from real_reports import read_first_texts
 
 from histoseek.api import Archive
 from histoseek.encoders.recipe import Recipe
@@ -58,7 +57,7 @@ def make_archive(data: Path, out: Path) -> Archive:
     features.mkdir(parents=True)
     encoder = load_tile_encoder("lite0")
     pairs = []
-    reports = read_reports(data)
+    reports = read_first_texts(data)
     for slide in list_slides(data, reports):
         write_features(slide, encoder, features / f"{slide.name}.h5")
         pairs.append(
@@ -69,13 +68,6 @@ def make_archive(data: Path, out: Path) -> Archive:
     archive = Archive.create(path, Recipe(encoder="features:lite0"))
     archive.index([features], table, table)
     return archive
-
-
-def read_reports(data: Path) -> dict[str, str]:
-    """The first report of each patient."""
-    with gzip.open(data / "reports" / "tcga_reports.jsonl.gz", "rt") as file:
-        rows = [json.loads(line) for line in file]
-    return {row["patient_id"]: row["text"] for row in reversed(rows)}
 
 
 def list_slides(data: Path, reports: dict[str, str]) -> list[PseudoSlide]:

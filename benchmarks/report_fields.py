@@ -17,12 +17,12 @@ nobody tunes on them by accident. Run:
 from __future__ import annotations
 
 import argparse
-import gzip
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from real_reports import is_held_out, read_first_texts
 
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.facts.structured import StructuredReport, extract_facts
@@ -60,20 +60,6 @@ class Part:
     reports: int = 0
     false_diagnoses: int = 0
     tallies: dict[str, Tally] = field(default_factory=lambda: {name: Tally() for name in FIELDS})
-
-
-def is_held_out(patient_id: str) -> bool:
-    return hashlib.sha256(patient_id.encode()).digest()[0] % 2 == 1
-
-
-def read_texts(path: Path) -> dict[str, str]:
-    """The first report of each patient."""
-    texts: dict[str, str] = {}
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            report = json.loads(line)
-            texts.setdefault(report["patient_id"], report["text"])
-    return texts
 
 
 def read_plain(text: str, vocabulary: Vocabulary) -> Values:
@@ -214,7 +200,7 @@ def measure(
     data: Path, read_values: Callable[[str, Vocabulary], Values], show_errors: bool, with_held_out: bool
 ) -> dict[str, Part]:
     vocabulary = load_vocabulary()
-    texts = read_texts(data / "reports" / "tcga_reports.jsonl.gz")
+    texts = read_first_texts(data)
     parts = {name: Part() for name in PARTS if with_held_out or name != "held out"}
     for name, entry in read_entries(data, with_held_out):
         patient_id = str(entry["patient_id"])

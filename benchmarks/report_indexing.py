@@ -9,8 +9,6 @@ gets a process, and they take turns batch by batch, so that other work on the ma
 from __future__ import annotations
 
 import argparse
-import gzip
-import hashlib
 import json
 import os
 import random
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from real_reports import is_held_out, read_reports
 
 DIMENSION = 32
 PARTS = ("identifiers", "words and facts alone", "words, facts and vectors", "rows")
@@ -53,9 +52,7 @@ def main() -> None:
 
 def draw(data: Path, count: int) -> list[str]:
     """Reports of the development part, drawn at random."""
-    with gzip.open(data / "reports" / "tcga_reports.jsonl.gz", "rt") as file:
-        rows = [json.loads(line) for line in file]
-    texts = sorted({row["text"] for row in rows if hashlib.sha256(row["patient_id"].encode()).digest()[0] % 2 == 0})
+    texts = sorted({row["text"] for row in read_reports(data) if not is_held_out(row["patient_id"])})
     return random.Random(0).sample(texts, count)
 
 

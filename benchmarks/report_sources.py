@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import gzip
 import hashlib
 import json
 import random
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from real_reports import is_held_out, read_reports
 
 from histoseek.api import Archive
 from histoseek.archive.filters.expression import all_of, not_true, one_of
@@ -95,7 +95,7 @@ class Source:
 
 
 def part_of(patient: str) -> Part:
-    return "held out" if hashlib.sha256(patient.encode()).digest()[0] % 2 == 1 else "development"
+    return "held out" if is_held_out(patient) else "development"
 
 
 class CachedEncoder:
@@ -249,10 +249,9 @@ def ask_tcga(data: Path, part: Part, reports: int, queries: int) -> Iterator[Sou
 
 def read_tcga(data: Path, part: Part, reports: int) -> list[dict[str, str]]:
     """Some reports of patients that have captions as well."""
-    with gzip.open(data / "tcga_reports.jsonl.gz", "rt") as file:
-        rows = [json.loads(line) for line in file]
     captions = read_captions(data)
-    rows = [row for row in rows if part_of(row["patient_id"]) == part and row["patient_id"] in captions]
+    rows = [row for row in read_reports(data.parent) if part_of(row["patient_id"]) == part]
+    rows = [row for row in rows if row["patient_id"] in captions]
     return random.Random(0).sample(rows, min(reports, len(rows)))
 
 

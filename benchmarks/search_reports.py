@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import argparse
 import cProfile
-import gzip
-import hashlib
-import json
 import pstats
 import random
 import time
@@ -23,6 +20,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
+from real_reports import is_held_out, read_reports
 from report_indexing import DIMENSION, make_slide
 
 from histoseek.api import Archive
@@ -85,9 +83,7 @@ def main() -> None:
 
 def draw_reports(data: Path) -> dict[str, list[str]]:
     """Texts of real reports by cohort."""
-    with gzip.open(data / "reports" / "tcga_reports.jsonl.gz", "rt") as file:
-        rows = [json.loads(line) for line in file]
-    rows = [row for row in rows if hashlib.sha256(row["patient_id"].encode()).digest()[0] % 2 == 0]
+    rows = [row for row in read_reports(data) if not is_held_out(row["patient_id"])]
     texts: dict[str, list[str]] = defaultdict(list)
     for row in random.Random(0).sample(rows, SOURCES):
         texts[row["cohort"]].append(row["text"])

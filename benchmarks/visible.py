@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import argparse
 import csv
-import gzip
-import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from real_reports import read_first_texts
 
 from histoseek.reports.language.sections import split_sections
 from histoseek.reports.visible.rules import Verdict, judge_sentences
@@ -48,16 +48,6 @@ def read_labels(path: Path = LABELS) -> tuple[Label, ...]:
             )
             for row in csv.DictReader(lines, delimiter="\t")
         )
-
-
-def read_texts(data: Path, patient_ids: set[str]) -> dict[str, str]:
-    texts: dict[str, str] = {}
-    with gzip.open(data / "reports" / "tcga_reports.jsonl.gz", "rt", encoding="utf-8") as lines:
-        for line in lines:
-            report = json.loads(line)
-            if report["patient_id"] in patient_ids:
-                texts.setdefault(report["patient_id"], report["text"])
-    return texts
 
 
 def judge_place(label: Label, verdicts: Sequence[Verdict]) -> str | None:
@@ -96,8 +86,9 @@ def main() -> None:
     parser.add_argument("--errors", action="store_true", help="list what is wrong now")
     options = parser.parse_args()
     labels = read_labels()
-    texts = read_texts(options.data, {label.patient_id for label in labels})
-    verdicts = {patient_id: judge_sentences(split_sections(text)) for patient_id, text in texts.items()}
+    texts = read_first_texts(options.data)
+    patient_ids = {label.patient_id for label in labels}
+    verdicts = {patient_id: judge_sentences(split_sections(texts[patient_id])) for patient_id in patient_ids}
     rules = {label: judge_place(label, verdicts[label.patient_id]) for label in labels}
     samples: defaultdict[str, list[Label]] = defaultdict(list)
     for label in labels:
