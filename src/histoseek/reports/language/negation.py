@@ -14,6 +14,7 @@ from histoseek.reports.language.answers import Answer, AnswerKind, find_answers
 from histoseek.reports.language.choices import Option, find_choices
 from histoseek.reports.language.clauses import split_clauses, split_statements
 from histoseek.reports.language.cues import Cue, Status, find_cues, load_reach, match_answer
+from histoseek.reports.language.reach import SHORT_REMARK, find_backward_start, find_forward_end
 from histoseek.reports.language.words import Span, lower_in_place
 
 __all__ = ["Scope", "ScopeIndex", "Status", "find_scopes"]
@@ -83,8 +84,6 @@ _BARE_STAIN = re.compile(
     r"(?<=[a-z])(\s+)(?!(?:[cavp]|va)in[ -]?\d|p[tn]\d)"
     r"(?:[a-z]+[a-z-]*\d[\w/-]*|er|pr|er/pr|psa|egfr|alk|braf|hpv|ebv)\s*$"
 )
-_COMMA = re.compile(r",")
-_OWN_STATEMENT = re.compile(r"\d|\b(?:present|positive|grade|stage|identified|seen)\b")
 _LONG_WORD = re.compile(r"[a-z]{6,}")
 # "Extracapsular spread of lymph node metastases: no" denies no metastases.
 _OWNER = re.compile(
@@ -100,8 +99,6 @@ _ANY_WORD = re.compile(r"[a-z]{2,}")
 _SHORT_NAME = re.compile(r"(?<=\()[a-z]{2,6}(?=\))")
 _COPULAS = frozenset({"is", "are", "was", "were", "any", "residual", "evidence", "of", "definite"})
 _REMARK = re.compile(r"\(([^()]{0,80})\)")
-_BRACKET = re.compile(r"[()]")
-_SHORT_REMARK = 3
 # A longer remark with these says where or of what; without them it is another name ("TILs (tumour-infiltrating ...)").
 _ASIDE = re.compile(r"\b(?:of|from|in|to|at|the|with|without|for|than|by|outside|beyond|only|if)\b")
 _NEAREST_ANSWER = 6
@@ -109,6 +106,7 @@ _GOES_ON = re.compile(r",\s*(?:\w+(?: \w+){0,2}\s*,|(?:and|or|nor)\b|\w+(?: \w+)
 _QUERY = re.compile(r"(?:^[ \t\-*\u2022]*|[:(,/] ?|(?<=\s)(?=\?\w))\? ?(?=[a-z])", re.MULTILINE)
 _NEAREST_QUERIED = 60
 _COLON = re.compile(r"\s*:[ \t]*\n?\s*")
+_OF = re.compile(r"\s+of\b")
 _SPREAD = re.compile(r"\b(?:invasion|extension|involvement|infiltration|metast\w+|spread|penetration)\b")
 _NOTHING_THERE = re.compile(r"(?:no|negative|free|uninvolved|without)\b")
 # What is absent in one place and present in another is there.
@@ -210,12 +208,12 @@ def _reach_answer(text: str, answer: Answer) -> Iterator[Scope]:
         first = next(iter(find_cues(text, value.start, value.end)), None)
         is_negative = first is not None and first.place.start == value.start and first.side == "before"
         if is_negative and _NOTHING_THERE.match(text, value.start) and _is_repeated(text, label, value):
-            start = _find_backward_start(text, label.start, label.end)
+            start = find_backward_start(text, label.start, label.end)
             spared = _SITES if _is_echo(text, label, value, first) else _SITES_AND_DIAGNOSES
             yield Scope(start, label.end, Status.NEGATED, Span(value.start, value.start), spared)
         last = next(reversed(find_cues(text, value.start, value.end)), None)
         if last is not None and (last.status, last.side) == (Status.UNSTATED, "after") and last.place.end == value.end:
-            start = _find_backward_start(text, label.start, label.end)
+            start = find_backward_start(text, label.start, label.end)
             yield Scope(start, label.end, Status.UNSTATED, last.place, _SITES_AND_DIAGNOSES)
         for cue in find_cues(text, label.start, label.end):
             if cue.side == "about" or (cue.status == Status.HISTORICAL and cue.side == "before"):
@@ -225,12 +223,12 @@ def _reach_answer(text: str, answer: Answer) -> Iterator[Scope]:
 
 def _find_label_start(text: str, start: int, end: int) -> int:
     """What a label asks for: its last item, and those of its kind before it ("PNI, LVI")."""
-    first = _find_backward_start(text, start, end)
+    first = find_backward_start(text, start, end)
     kind = _LAST_WORD.search(text, first, end)
     is_short = kind is not None and len(kind[0]) < _SHORTEST_WORD
     before = "[a-z]{2,4}" if is_short else kind[0] if kind else ""
     while before and re.search(rf"\b{before},\s?$", text[start:first]):
-        first = _find_backward_start(text, start, text.rindex(",", start, first))
+        first = find_backward_start(text, start, text.rindex(",", start, first))
     return first
 
 
@@ -255,7 +253,7 @@ def _is_echo(text: str, label: Span, value: Span, cue: Cue | None) -> bool:
 def _leave_out_remarks(text: str, start: int, end: int) -> Iterator[Span]:
     """A label without longer remarks in brackets ("Dysplasia (away from the carcinoma)")."""
     for match in _REMARK.finditer(text, start, end):
-        if len(match[1].split()) >= _SHORT_REMARK and _ASIDE.search(match[1]):
+        if len(match[1].split()) >= SHORT_REMARK and _ASIDE.search(match[1]):
             yield Span(start, match.start())
             start = match.end()
     yield Span(start, end)
@@ -348,7 +346,7 @@ def _reach_cue(text: str, clause: Span, cue: Cue, before: Span, limit: int) -> I
     if closes or cue.side in {"after", "between"} or (cue.side in {"turn", "site"} and stands_last):
         if status == Status.HISTORICAL:  # "Sarcoma, previously resected"
             start = max(before.start, len(text[:start].rstrip(", (")))
-        first = _find_backward_start(text, before.start, start)
+        first = find_backward_start(text, before.start, start)
         agent = _AGENT.search(text, first, start) if cue.side in {"after", "site"} else None
         start = agent.start() if agent and text[first : agent.start()].strip() else start
         if status != Status.UNSTATED or stands_last:
@@ -372,7 +370,7 @@ def _reach_forward(text: str, start: int, limit: int, cue: Cue) -> Scope:
     colon = _COLON.match(text, start, limit)
     if colon is not None and (cue.status == Status.NEGATED or "\n" not in colon.group()):
         start = colon.end()
-    return Scope(start, _find_forward_end(text, start, limit, cue.status), cue.status, cue.place)
+    return Scope(start, find_forward_end(text, start, limit, cue.status), cue.status, cue.place)
 
 
 def _reach_counted(text: str, clause: Span, count: Span) -> Iterator[Scope]:
@@ -380,12 +378,12 @@ def _reach_counted(text: str, clause: Span, count: Span) -> Iterator[Scope]:
     reach = load_reach()
     among = reach.among.search(text, max(clause.start, count.start - 40), count.start)
     if among is not None and text[clause.start : among.start()].strip():
-        start = _find_backward_start(text, max(clause.start, count.start - _FARTHEST), among.start())
+        start = find_backward_start(text, max(clause.start, count.start - _FARTHEST), among.start())
         yield Scope(start, among.start(), Status.NEGATED, count, _SITES_AND_BENIGN)
         return
     link = reach.link.search(text, count.end, min(clause.end, count.end + 120))
     if link is not None:
-        end = _find_forward_end(text, link.end(), min(clause.end, link.end() + _FARTHEST), Status.NEGATED)
+        end = find_forward_end(text, link.end(), min(clause.end, link.end() + _FARTHEST), Status.NEGATED)
         yield Scope(link.end(), end, Status.NEGATED, count, spares=_SITES)
     elif text[: count.start].rstrip(" (").endswith(":") or _CLOSED.match(text, count.end, clause.end):
         yield from _reach_phrase(text, clause, count, _SITES_AND_BENIGN)
@@ -400,7 +398,7 @@ def _scan_numbers(text: str, clause: Span, answered: Sequence[Span]) -> Iterator
     for match in _DATED.finditer(text, clause.start, clause.end):
         start = max(clause.start, match.start() - _FARTHEST)
         end = len(text[: match.start()].rstrip(", (")) if match.start() - start < _FARTHEST else match.start()
-        start = _find_backward_start(text, start, max(start, end))
+        start = find_backward_start(text, start, max(start, end))
         yield Scope(start, match.start(), Status.HISTORICAL, Span(*match.span()))
     for match in _FREE.finditer(text, clause.start, clause.end):
         yield Scope(match.start(), match.start("free"), Status.NEGATED, Span(*match.span("free")), spares=_SITES)
@@ -415,8 +413,8 @@ def _scan_numbers(text: str, clause: Span, answered: Sequence[Span]) -> Iterator
                 yield Scope(match.end(), end, Status.NEGATED, Span(*match.span()), _SITES)
                 continue
             yield from _reach_phrase(text, clause, Span(*match.span()))
-            if pattern is _PERCENT and not re.compile(r"\s+of\b").match(text, match.end()):
-                end = _find_forward_end(text, match.end(), min(clause.end, match.end() + 60), Status.UNCERTAIN)
+            if pattern is _PERCENT and not _OF.match(text, match.end()):
+                end = find_forward_end(text, match.end(), min(clause.end, match.end() + 60), Status.UNCERTAIN)
                 yield Scope(match.end(), end, Status.NEGATED, Span(*match.span()), spares=_SITES)
 
 
@@ -441,60 +439,3 @@ def _is_given(text: str, start: int, end: int) -> bool:
     """Whether a subject is one that is there: "the tumor", "tumor cells"."""
     subject = text[start:end]
     return load_reach().definite.match(subject.lstrip()) is not None or subject.rstrip().endswith("cells")
-
-
-def _find_forward_end(text: str, start: int, limit: int, status: Status) -> int:
-    reach = load_reach()
-    pattern = reach.forward if status in {Status.NEGATED, Status.ELSEWHERE} else reach.soft
-    match = pattern.search(text, start, limit)
-    while (
-        match and match.group() == ")" and text.count("(", start, match.start()) > text.count(")", start, match.start())
-    ):
-        match = pattern.search(text, match.end(), limit)
-    end = _find_bracket(text, start, match.start() if match else limit)
-    return _find_list_end(text, start, end) if status == Status.NEGATED else end
-
-
-def _find_list_end(text: str, start: int, end: int) -> int:
-    """What is denied ends behind "no tumor seen", and at a comma before a statement with a figure or verb of its own.
-
-    "No necrosis, LVI present"; but not where the list goes on to an "or".
-    """
-    reach = load_reach()
-    last_either = max((match.start() for match in reach.either.finditer(text, start, end)), default=start)
-    done = reach.done.search(text, start + 1, end)
-    if done is not None and done.start() > last_either:
-        comma = text.find(",", max(start, last_either), done.start())
-        end = done.end() if comma < 0 else comma
-    for match in _COMMA.finditer(text, last_either, end):
-        segment = text[match.end() : end].partition(",")[0]
-        if _OWN_STATEMENT.search(segment):
-            return match.start()
-    return end
-
-
-def _find_bracket(text: str, start: int, end: int) -> int:
-    """Up to a bracket that was opened before a stretch of text, or to a remark in brackets ("no tumor (see note)")."""
-    depth = 0
-    for match in _BRACKET.finditer(text, start, end):
-        depth += 1 if match.group() == "(" else -1
-        if depth < 0:
-            return match.start()
-        if (
-            depth == 1
-            and match.group() == "("
-            and len(text[match.end() : end].partition(")")[0].split()) > _SHORT_REMARK
-        ):
-            return match.start()
-    return end
-
-
-def _find_backward_start(text: str, start: int, cue_start: int) -> int:
-    """Back to a word that ends the reach, and over commas only where they part a list ("a, b and c are absent")."""
-    ends = [match.end() for match in load_reach().backward.finditer(text, start, cue_start)]
-    ends += [match.end() for match in re.compile(r":(?=\s*\w)").finditer(text, start, cue_start)]
-    start = max([start, *ends])
-    comma = text.rfind(",", start, cue_start)
-    if comma >= 0 and not load_reach().list_word.search(text, comma, cue_start):
-        return comma + 1
-    return start
