@@ -79,6 +79,12 @@ def _open_status(status: Status) -> Status:
     return Status.AFFIRMED if status in UNSPOKEN else status
 
 
+@lru_cache(maxsize=64)
+def analyse_query(text: str, vocabulary: Vocabulary) -> tuple[Term, ...]:
+    """The terms of what is searched for; whoever weighs, judges or spells a query asks for them anew."""
+    return analyse(text, vocabulary=vocabulary, is_query=True)
+
+
 def list_tokens(text: str) -> tuple[str, ...]:
     """The tokens of a text, as an archive keeps them."""
     return tuple(term.token for term in analyse(text))

@@ -11,7 +11,7 @@ from functools import lru_cache
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.facts.report_facts import VALUE_FIELDS
-from histoseek.reports.index.analyser import Term, analyse
+from histoseek.reports.index.analyser import Term, analyse_query
 from histoseek.reports.index.weighting import Weighting
 from histoseek.reports.language.negation import Status
 from histoseek.reports.language.words import Span
@@ -66,7 +66,7 @@ def list_statements(text: str, weighting: Weighting, vocabulary: Vocabulary | No
     if len(text) > MOST_CHARACTERS:
         return ()
     vocabulary = vocabulary or load_vocabulary()
-    terms = [term for term in analyse(text, vocabulary=vocabulary, is_query=True) if term.kind != "broader"]
+    terms = [term for term in analyse_query(text, vocabulary) if term.kind != "broader"]
     concepts: dict[tuple[str, Status], list[Span]] = defaultdict(list)
     for mention in find_terms(text, vocabulary):
         if mention.status in _STATUSES and vocabulary[mention.concept_id].kind in _STATED:
@@ -96,7 +96,7 @@ def is_bare(text: str, status: Status, vocabulary: Vocabulary | None = None) -> 
     """
     if len(text) > _LONGEST_BARE:
         return False
-    terms = analyse(text, vocabulary=vocabulary or load_vocabulary(), is_query=True)
+    terms = analyse_query(text, vocabulary or load_vocabulary())
     named = [Span(term.start, term.end) for term in terms if term.kind in ("concept", "value")]
     if not any(term.kind == "concept" for term in terms):
         return False

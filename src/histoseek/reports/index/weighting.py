@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.facts.report_facts import STATUS_FIELDS, make_concept_token
-from histoseek.reports.index.analyser import WORD_PREFIX, Term, analyse
+from histoseek.reports.index.analyser import WORD_PREFIX, Term, analyse_query
 from histoseek.reports.language.negation import Status
 
 MOST_TOKENS = 256
@@ -40,7 +40,7 @@ def weigh_tokens(text: str, weighting: Weighting, vocabulary: Vocabulary | None 
     """
     vocabulary = vocabulary or load_vocabulary()
     weights: dict[str, float] = {}
-    terms = sorted(analyse(text, vocabulary=vocabulary, is_query=True), key=lambda term: term.kind == "word")
+    terms = sorted(analyse_query(text, vocabulary), key=lambda term: term.kind == "word")
     for term in terms:
         for token, weight in _weigh_term(term, weighting):
             weights[token] = max(weight, weights.get(token, 0.0))

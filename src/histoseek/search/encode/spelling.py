@@ -10,7 +10,7 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.reports.cleaning.spelling import Dictionary, load_dictionary
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import load_vocabulary
-from histoseek.reports.index.analyser import WORD_PREFIX, analyse
+from histoseek.reports.index.analyser import WORD_PREFIX, analyse_query
 from histoseek.reports.index.query import list_plain_words, parse_query
 from histoseek.reports.language.word_forms import list_word_forms
 from histoseek.reports.language.words import Span
@@ -95,7 +95,7 @@ def _is_unknown(store: SlideTable, word: str) -> bool:
     """Whether neither common English, the vocabulary nor any report knows a word. What only binds others is known."""
     dictionary, lower = _get_dictionary(), word.lower()
     is_usual = dictionary.knows(lower) and lower not in dictionary.rare
-    if len(word) < _SHORTEST or is_usual or not analyse(word, is_query=True) or find_terms(word):
+    if len(word) < _SHORTEST or is_usual or not analyse_query(word, load_vocabulary()) or find_terms(word):
         return False
     return not _count_reports(store, word, 1)
 
