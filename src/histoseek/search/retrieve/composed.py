@@ -33,7 +33,7 @@ def retrieve_by_both(
     distance = image_distance(archive, query.image, options)
     image = prepare_image(archive, query.image, options.workers, reporter)
     store = archive.store.snapshot()
-    spelling = _check_spelling(store, query, options)
+    spelling = check_spelling(store, query.text or "", options.verbatim)
     texts = _parse(store, query, spelling, options)
     vectors = encode_texts(archive, [text.text for text, _ in texts])
     started = time.perf_counter()
@@ -64,10 +64,6 @@ def retrieve_by_both(
         text=wanted,
         left_out=whole.count_left_out(store, scope),
     )
-
-
-def _check_spelling(store: SlideTable, query: Composed, options: SearchOptions) -> Spelling:
-    return check_spelling(store, query.text, options.verbatim) if query.text else Spelling.take_as_it_is("")
 
 
 def _describe(query: Composed, info: QueryInfo, spelling: Spelling) -> QueryInfo:
