@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from histoseek.reports.facts.numbers import parse_number
 from histoseek.reports.facts.staging import find_grade_categories
 from histoseek.reports.language.words import Span
 
 Differentiation = Literal["well", "moderate", "poor"]
 Scheme = Literal["fuhrman", "who_isup", "who", "figo", "fnclcc", "edmondson", "nuclear", "general"]
 
-_ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5}
 # A small L is what scanners make of a Roman one.
 _NUMBER = r"(?:[1-5]|[il]?v|[il]{1,3})"
 _SUM = re.compile(r"(?<![\d.+])([1-5])\s*\+\s*([1-5])(?!\s*\+)(?![\d.])(?:\s*=\s*(10|\d))?")
@@ -411,4 +411,5 @@ def _find_scheme(lower: str, span: Span) -> Scheme:
 
 
 def _parse_number(text: str) -> int:
-    return int(text) if text.isdigit() and len(text) == 1 else _ROMAN[re.sub("[l1]", "i", text.lower())]
+    """A figure, or a Roman numeral whose bars a scan may have read as l or 1."""
+    return parse_number(text if text.isdigit() and len(text) == 1 else re.sub("[l1]", "i", text.lower()))
