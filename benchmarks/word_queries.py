@@ -31,102 +31,6 @@ from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.tile.registry import load_tile_encoder
 
 DEPTH = 10
-EVERYDAY = [
-    "apple",
-    "bread",
-    "butter",
-    "candle",
-    "chair",
-    "cloud",
-    "coffee",
-    "copper",
-    "dance",
-    "dinner",
-    "dragon",
-    "engine",
-    "evening",
-    "farmer",
-    "feather",
-    "ferry",
-    "friend",
-    "garage",
-    "garden",
-    "ginger",
-    "hammer",
-    "harbour",
-    "holiday",
-    "honey",
-    "island",
-    "jacket",
-    "jazz",
-    "kettle",
-    "kitchen",
-    "ladder",
-    "lantern",
-    "lemon",
-    "letter",
-    "library",
-    "market",
-    "meadow",
-    "mirror",
-    "money",
-    "morning",
-    "mountain",
-    "music",
-    "newspaper",
-    "ocean",
-    "orange",
-    "paper",
-    "parcel",
-    "pencil",
-    "pepper",
-    "piano",
-    "picnic",
-    "pigeon",
-    "pillow",
-    "planet",
-    "pocket",
-    "poem",
-    "potato",
-    "puzzle",
-    "queen",
-    "rabbit",
-    "railway",
-    "rainbow",
-    "river",
-    "road",
-    "sailor",
-    "sandwich",
-    "school",
-    "shoe",
-    "singer",
-    "soccer",
-    "soup",
-    "spoon",
-    "station",
-    "storm",
-    "sugar",
-    "summer",
-    "sunday",
-    "tailor",
-    "teacher",
-    "theatre",
-    "ticket",
-    "tiger",
-    "tower",
-    "traffic",
-    "travel",
-    "umbrella",
-    "valley",
-    "village",
-    "violin",
-    "wagon",
-    "water",
-    "weather",
-    "wedding",
-    "window",
-    "winter",
-]
 
 
 @dataclass(frozen=True)
@@ -187,10 +91,10 @@ def write_features(picture: Picture, encoder: object, folder: Path) -> None:
         file["coords"] = np.zeros((1, 2), np.int32)
 
 
-def draw_nonsense(count: int) -> list[str]:
+def draw_nonsense(words: Sequence[str], count: int) -> list[str]:
     """Everyday words in no order, two to seven of them."""
     rng = np.random.default_rng(0)
-    return [" ".join(rng.choice(EVERYDAY, rng.integers(2, 8), replace=False)) for _ in range(count)]
+    return [" ".join(rng.choice(words, rng.integers(2, 8), replace=False)) for _ in range(count)]
 
 
 def fits(archive: Archive, text: str) -> bool:
@@ -239,7 +143,7 @@ def main() -> None:
     print_precision(archive, queries, given.each)
     for title, texts in (
         ("written", [row["text"] for row in tables["nonsense"]]),
-        ("random", draw_nonsense(given.random)),
+        ("random", draw_nonsense(tables["everyday"].split(), given.random)),
     ):
         fitting = [text for text in texts if fits(archive, text)]
         print(f"nonsense, {title}: {len(texts) - len(fitting)} of {len(texts)} said not to fit {fitting[:5] or ''}")
