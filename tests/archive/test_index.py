@@ -18,6 +18,7 @@ from PIL import Image
 from histoseek.api import Archive
 from histoseek.archive.indexing.ingest import IndexReport
 from histoseek.archive.layout import hold_write_lock
+from histoseek.archive.space.centre import CENTRE_SLIDES
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide_bags import PreparedSlide, encode_prepared
@@ -217,6 +218,22 @@ def test_a_poor_centre_is_said(features: Path, tmp_path: Path) -> None:
     few = feature_archive(tmp_path / "few").index(sorted(features.iterdir())[:3])
     assert any("only 3 slides" in warning for warning in few.warnings)
     assert feature_archive(tmp_path / "more").index([features]).warnings == ()
+
+
+def test_the_same_files_in_other_folders_give_the_same_space(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(CENTRE_SLIDES + 8):
+        features = rng.normal(size=(3, 8)).astype(np.float32)
+        for arrangement, shelf in (("one", number % 3), ("other", 9 - number // 20)):
+            folder = tmp_path / arrangement / f"shelf-{shelf}"
+            folder.mkdir(parents=True, exist_ok=True)
+            with h5py.File(folder / f"slide-{number:02d}.h5", "w") as file:
+                file["features"] = features
+    archives = [feature_archive(tmp_path / f"{name}.archive") for name in ("one", "other")]
+    for archive, name in zip(archives, ("one", "other"), strict=True):
+        archive.index([tmp_path / name])
+    assert archives[0].space == archives[1].space
+    assert content(archives[0].path) == content(archives[1].path)
 
 
 def test_one_writer_at_a_time_and_readers_go_on(features: Path, tmp_path: Path) -> None:

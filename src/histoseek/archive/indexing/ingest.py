@@ -198,10 +198,14 @@ class _Run:
         self._settle()
 
     def _order_slides(self) -> Sequence[PlannedSlide]:
-        """As planned; in a new archive at random, since the first slides give the centre, and folders are alike."""
-        slides = list(self.plan.encode)
-        if self.archive.space is None:
-            random.Random(self.archive.recipe.seed).shuffle(slides)
+        """As planned; in a new archive at random, since the first slides give the centre, and folders are alike.
+
+        Drawn by content: the same files give the same space, wherever they lie and whatever their folders are called.
+        """
+        if self.archive.space is not None:
+            return self.plan.encode
+        slides = sorted(self.plan.encode, key=lambda slide: slide.file_fingerprint)
+        random.Random(self.archive.recipe.seed).shuffle(slides)
         return slides
 
     def _finish_bag(self, slide: PlannedSlide, prepared: Future[BagInput]) -> CachedBag:
