@@ -58,7 +58,13 @@ LabelOption = Annotated[str, typer.Option(metavar="COLUMN", help="Metadata colum
 EpochsOption = Annotated[int, typer.Option(help="Maximum number of epochs.")]
 LearningRateOption = Annotated[float, typer.Option(help="Peak learning rate.")]
 PatienceOption = Annotated[int, typer.Option(help="Stop after this many epochs without improvement.")]
-TrainingSeedOption = Annotated[int, typer.Option(help="Random seed; the same seed gives the same result on a CPU.")]
+TrainingSeedOption = Annotated[
+    int,
+    typer.Option(
+        help="Random seed; on a CPU the same seed gives the same result with as many threads (HISTOSEEK_THREADS) and "
+        "the same versions."
+    ),
+]
 BaseTextEncoderOption = Annotated[str, typer.Option("--text-encoder", help="Text encoder to start from.")]
 DataOption = Annotated[str, typer.Option(help="Description of the data, for the card.")]
 LicenceOption = Annotated[str, typer.Option(help="Licence of the weights, for the card.")]
