@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from histoseek.archive.calibration_file import Calibration
     from histoseek.archive.indexing.ingest import IndexReport, IndexRequest
     from histoseek.archive.indexing.metadata_table import MetadataTable
-    from histoseek.archive.schema import MetadataValue, SlideRecord
+    from histoseek.archive.schema import ColumnType, MetadataValue, SlideRecord
     from histoseek.archive.verify import Verification
     from histoseek.progress import Reporter
     from histoseek.reports.cleaning.mends import CleanText
@@ -225,18 +225,37 @@ class Archive(ArchiveFolder):
         patient_id becomes a pseudonym; with deidentify=False both are kept. Raises UnknownSlide, or InputError for
         columns that can't be set and for values that are no text.
         """
-        from histoseek.archive.indexing.report_cleaner import clean_changes
-        from histoseek.archive.journal import Journal
-        from histoseek.archive.schema import require_text
+        return self.update_many({slide_id: changes}, deidentify=deidentify)[0]
 
-        require_text(slide_id, changes)
-        values, removed = clean_changes(self.get(slide_id).record, changes, deidentify)
-        record = super().update(slide_id, values)
-        if changes.get("report"):
-            Journal(self.layout).record_reports(
-                1, bool(deidentify), {count.kind.value: count.count for count in removed}
-            )
-        return record
+    def update_many(
+        self,
+        changes: Mapping[str, Mapping[str, MetadataValue]],
+        *,
+        new_columns: Mapping[str, ColumnType] | None = None,
+        deidentify: DeidentifyChoice = True,
+    ) -> list[SlideRecord]:
+        """Change metadata of slides, by their ids, in one step: all or nothing. Their records, in the same order.
+
+        new_columns: those that the archive may lack, with the type of what they hold: str, int, float, bool or date.
+        Reports and patients' names as in `update`. Raises what `update` raises, and InputError for a new column that is
+        there with another type.
+        """
+        from histoseek.archive.indexing.report_cleaner import clean_many
+        from histoseek.archive.journal import Journal
+        from histoseek.archive.schema import make_column_types, require_text
+
+        for slide_id, values in changes.items():
+            require_text(slide_id, values)
+        types = make_column_types(new_columns or {})
+        with self.writing():
+            records = [slide.record for slide in self.store.get(list(changes))] if self.space else []
+            storable, removed = clean_many(records, changes, deidentify)
+            changed = self.change(storable, types)
+            reports = sum(bool(values.get("report")) for values in changes.values())
+            if reports:
+                counts = {count.kind.value: count.count for count in removed}
+                Journal(self.layout).record_reports(reports, bool(deidentify), counts)
+        return changed
 
     def sections(self, slide_id: str) -> Sections:
         """The sections of a slide's report, none where it has no report. Raises UnknownSlide."""

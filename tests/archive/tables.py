@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from histoseek.archive.schema import MetadataValue
 from histoseek.archive.stores.registry import create_slides, open_slides
-from histoseek.archive.stores.slides import SlideTable
+from histoseek.archive.stores.slides import SlideTable, apply_changes
 
 DIMENSION = 20
 
@@ -19,6 +21,11 @@ def create_table(folder: Path) -> SlideTable:
 def open_table(folder: Path) -> SlideTable:
     """One that is there."""
     return open_slides(folder, folder)
+
+
+def update_metadata(store: SlideTable, slide_id: str, changes: Mapping[str, MetadataValue]) -> None:
+    """Change one slide as `Archive.update` does, but for what its report says."""
+    store.upsert([apply_changes(store.get([slide_id])[0], changes, store.metadata_types())])
 
 
 def folder_of(store: SlideTable) -> Path:

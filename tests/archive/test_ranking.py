@@ -17,7 +17,7 @@ from histoseek.archive.stores.slides import SlideTable, StoreSource
 from histoseek.search.retrieve.candidates import best, candidates
 from histoseek.search.scope.exclusion import SearchScope
 from histoseek.settings import get_settings
-from tests.archive.tables import DIMENSION, create_table, folder_of, open_table
+from tests.archive.tables import DIMENSION, create_table, folder_of, open_table, update_metadata
 from tests.archive.test_store import make_slide
 from tests.waiting import HANG_S
 
@@ -68,7 +68,7 @@ def act(store: SlideTable, action: str, number: int, seed: int) -> None:
     elif action == "optimize":
         store.optimize()
     elif slide_id in store.slides():
-        store.update_metadata(slide_id, {"organ": f"o{seed}"})
+        update_metadata(store, slide_id, {"organ": f"o{seed}"})
 
 
 @pytest.mark.parametrize("cache_mb", [0, 64])

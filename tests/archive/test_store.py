@@ -17,7 +17,7 @@ from histoseek.archive.schema import SlideRecord, StoredSlide
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import BadFilter, DamagedArchive, InputError, UnknownSlide
 from histoseek.mosaics.signature import MosaicTiles, Signature
-from tests.archive.tables import DIMENSION, create_table, folder_of, open_table
+from tests.archive.tables import DIMENSION, create_table, folder_of, open_table, update_metadata
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
@@ -137,15 +137,15 @@ def test_update_changes_what_it_may_and_no_more(store: SlideTable) -> None:
     store.ensure_columns({"age": pa.int64()})
     slide = make_slide("a", extra={"age": 5})
     store.upsert([slide])
-    store.update_metadata("a", {"organ": "lung", "age": "61"})
+    update_metadata(store, "a", {"organ": "lung", "age": "61"})
     found = store.get(["a"])[0]
     assert (found.record.organ, found.record.extra["age"]) == ("lung", 61)
     assert np.array_equal(found.signature.mosaic, slide.signature.mosaic)
     for changes in ({"age": "old"}, {"nonsense": "1"}, {"slide_id": "b"}, {"uri": "/etc"}):
         with pytest.raises(InputError):
-            store.update_metadata("a", changes)
+            update_metadata(store, "a", changes)
     with pytest.raises(UnknownSlide):
-        store.update_metadata("b", {"organ": "lung"})
+        update_metadata(store, "b", {"organ": "lung"})
 
 
 def test_history_stays_bounded_and_long_readers_see_new_commits(

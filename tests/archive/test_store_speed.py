@@ -11,7 +11,7 @@ import pytest
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import BadFilter, UnknownSlide
 from histoseek.settings import get_settings
-from tests.archive.tables import create_table, engine_table_of, folder_of, open_table
+from tests.archive.tables import create_table, engine_table_of, folder_of, open_table, update_metadata
 from tests.archive.test_store import make_slide, same
 from tests.waiting import HANG_S
 
@@ -53,13 +53,13 @@ def test_places_of_filters_are_right_in_any_order_and_number(store: SlideTable) 
     for _ in range(2):
         with pytest.raises(BadFilter):
             view.ranking_places("orgn = 'o1'")
-    store.update_metadata("s001", {"organ": "o2"})
+    update_metadata(store, "s001", {"organ": "o2"})
     assert "s001" not in store.snapshot().ranking_rows().slide_ids[store.snapshot().ranking_places("organ = 'o1'")]
 
 
 def test_indexed_columns_show_every_change(store: SlideTable) -> None:
     store.optimize()
-    store.update_metadata("s004", {"patient_id": "p9"})
+    update_metadata(store, "s004", {"patient_id": "p9"})
     store.upsert([make_slide("s031", 31, patient_id="p9"), make_slide("s006", 66, patient_id="p9")])
     store.delete(["s018"])
     expected = ["s004", "s006", "s019", "s031"]
@@ -105,7 +105,7 @@ def test_without_room_on_the_disk_rows_are_in_memory(
 
 
 def test_rows_are_the_same_whether_their_numbers_are_at_hand_or_not(store: SlideTable) -> None:
-    store.update_metadata("s007", {"organ": "o9"})
+    update_metadata(store, "s007", {"organ": "o9"})
     order = ["s028", "s007", "s000", "s007"]
     before = store.get(order)
     store.ranking_rows()

@@ -15,6 +15,7 @@ from histoseek.api import Archive
 from histoseek.archive.schema import MetadataValue, SlideRecord
 from histoseek.errors import BadFilter, InputError
 from histoseek.search.scope.fields import FieldFilter, combine_filters, count_facets
+from tests.archive.tables import update_metadata
 from tests.evaluation.archives import labelled_archive
 
 TEXTS = ("it's", "a\\", '"quoted"', "Größe ß", "`x`", "1", "true", "a -- b;", "two\nlines", "%_", "null")
@@ -40,7 +41,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     archive.store.ensure_columns(KINDS)
     for number in range(24):
         values = {name: own[number % len(own)] for name, own in COLUMNS.items() if (number + len(name)) % 3}
-        archive.store.update_metadata(f"slide-{number:03d}", values)
+        update_metadata(archive.store, f"slide-{number:03d}", values)
     return archive
 
 

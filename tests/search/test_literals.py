@@ -20,7 +20,7 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import InputError, UnknownCase, UnknownSlide
 from histoseek.search.encode.text import ParsedText
 from histoseek.search.scope.fields import FieldFilter, combine_filters
-from tests.archive.tables import create_table
+from tests.archive.tables import create_table, update_metadata
 from tests.archive.test_store import make_slide
 
 KINDS = {
@@ -81,7 +81,7 @@ def test_a_slide_with_the_value_is_found_and_one_without_is_not(
     store: SlideTable, values: tuple[str, MetadataValue, MetadataValue]
 ) -> None:
     name, own, other = values
-    store.update_metadata("slide", {name: own})
+    update_metadata(store, "slide", {name: own})
     for asked in (own, other):
         assert asked is not None
         wanted = ["slide"] if equal(own, asked) else []
@@ -102,7 +102,7 @@ def test_a_text_asked_for_by_field_is_found_in_any_case(store: SlideTable, text:
     if not text.rstrip(",;.").strip():
         return
     value = text.rstrip(",;.").strip()
-    store.update_metadata("slide", {"word": value})
+    update_metadata(store, "slide", {"word": value})
     for spelled in (value, value.lower()):
         if spelled.lower() == value.lower():
             asked = ParsedText.from_query(store, f'word:"{spelled}" a', expand=True)
@@ -135,7 +135,7 @@ def test_a_text_asked_for_by_field_is_found_in_any_case(store: SlideTable, text:
 def test_values_written_as_text_are_those_of_the_column(
     store: SlideTable, field: str, own: MetadataValue, asked: str, finds: bool
 ) -> None:
-    store.update_metadata("slide", {field: own})
+    update_metadata(store, "slide", {field: own})
     wanted = ["slide"] if finds else []
     assert store.slides(ParsedText.from_query(store, f"{field}:{asked} kidney", expand=True).where) == wanted
     assert store.slides(combine_filters(store, [FieldFilter("metadata", field, (asked,))])) == wanted

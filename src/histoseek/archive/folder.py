@@ -9,17 +9,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+import pyarrow as pa
+
 from histoseek.archive.filters.expression import Where
 from histoseek.archive.journal import Journal
 from histoseek.archive.layout import ArchiveLayout, hold_write_lock
 from histoseek.archive.manifest import Manifest, create_manifest, read_manifest, write_manifest
-from histoseek.archive.schema import LanguageVectors, MetadataValue, SlideRecord, StoredSlide
+from histoseek.archive.schema import LanguageVectors, MetadataValue, SlideRecord, StoredSlide, choose_new_columns
 from histoseek.archive.space.centre import BagMean, fit_centre, write_centre
 from histoseek.archive.space.language import Language
 from histoseek.archive.space.signing import Signer, build_signer, split_tile_encoder
 from histoseek.archive.stores.base import StoreStats
 from histoseek.archive.stores.registry import create_slides, open_slides, require_engine
-from histoseek.archive.stores.slides import SlideTable
+from histoseek.archive.stores.slides import SlideTable, apply_changes
 from histoseek.encoders.bag import sidecar_path
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.recipe import Recipe
@@ -170,14 +172,28 @@ class ArchiveFolder:
         for cached in ("store", "signer", "language"):
             self.__dict__.pop(cached, None)
 
-    def update(self, slide_id: str, changes: Mapping[str, MetadataValue]) -> SlideRecord:
-        """Change metadata of a slide; raises UnknownSlide, or BadTable for columns that can't be set."""
-        with self.writing():
-            self.get(slide_id)
-            self.store.update_metadata(slide_id, changes)
-            if "report" in changes:
-                self.store.upsert(self.complete([replace(self.get(slide_id), language=LanguageVectors())]))
-            return self.get(slide_id).record
+    def change(
+        self, changes: Mapping[str, Mapping[str, MetadataValue]], new_columns: Mapping[str, pa.DataType]
+    ) -> list[SlideRecord]:
+        """Change metadata of slides, by their ids, in one commit while the write lock is held; new_columns: to have.
+
+        Raises UnknownSlide, and InputError for columns that can't be set or added and for values that do not fit: then
+        nothing is changed.
+        """
+        slides = self.store.get(list(changes)) if self.space else [self.get(slide_id) for slide_id in changes]
+        types = self.store.metadata_types()
+        added = choose_new_columns(new_columns, types)
+        changed = [apply_changes(slide, changes[slide.record.slide_id], {**types, **added}) for slide in slides]
+        new_reports = {slide_id for slide_id, values in changes.items() if "report" in values}
+        completed = self.complete(
+            [
+                replace(slide, language=LanguageVectors()) if slide.record.slide_id in new_reports else slide
+                for slide in changed
+            ]
+        )
+        self.store.ensure_columns(added)
+        self.store.upsert(completed)
+        return [slide.record for slide in changed]
 
     def remove(self, slide_ids: Sequence[str]) -> None:
         """Take slides out with their cached features; raises UnknownSlide before anything is changed."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -215,6 +216,40 @@ def extra_column_name(name: str) -> str:
     column = re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_") or "column"
     is_reserved = column in RECORD_COLUMNS or column in VECTOR_COLUMNS
     return f"table_{column}" if is_reserved or column[0].isdigit() else column
+
+
+_COLUMN_TYPES: Mapping[type, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    date: pa.date32(),
+}
+ColumnType: TypeAlias = "type | pa.DataType"
+"""The type of a metadata column: str, int, float, bool or date, or Arrow's for one of these."""
+
+
+def make_column_types(columns: Mapping[str, ColumnType]) -> dict[str, pa.DataType]:
+    """Columns to be added with their types; raises InputError for a name or a type that no column has."""
+    for name, kind in columns.items():
+        if name not in TEXT_COLUMNS and extra_column_name(name) != name:
+            advice = f"Call it {extra_column_name(name)}"
+            raise InputError(f"column {name}", "cannot be added under this name", advice)
+        if kind not in _COLUMN_TYPES and kind not in _COLUMN_TYPES.values():
+            raise InputError(f"column {name}", f"no column holds {kind!r}", "Give str, int, float, bool or date")
+    return {name: _COLUMN_TYPES.get(kind, kind) for name, kind in columns.items()}
+
+
+def choose_new_columns(columns: Mapping[str, pa.DataType], types: Mapping[str, pa.DataType]) -> dict[str, pa.DataType]:
+    """Of columns to be added those that the archive lacks; raises InputError for one that it has of another type.
+
+    types: of the archive's columns.
+    """
+    for name, kind in columns.items():
+        if types.get(name, kind) != kind:
+            what = f"is there already, and holds {types[name]}, not {kind}"
+            raise InputError(f"column {name}", what, "Use it as it is, or choose another name")
+    return {name: kind for name, kind in columns.items() if name not in types}
 
 
 def to_table(slides: Sequence[StoredSlide], schema: pa.Schema) -> pa.Table:

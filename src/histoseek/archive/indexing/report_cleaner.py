@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from histoseek.archive.indexing.personal_data import collect_identifiers, list_record_identifiers, merge_identifiers
@@ -47,17 +47,27 @@ def make_cleaner(choice: DeidentifyChoice) -> ReportCleaner:
     return ReportCleaner(bool(choice), load_presidio() if choice == "presidio" else None)
 
 
-def clean_changes(
-    record: SlideRecord, changes: Mapping[str, MetadataValue], choice: DeidentifyChoice
-) -> tuple[dict[str, MetadataValue], tuple[IdentifierCount, ...]]:
-    """Changes of one slide's metadata as they may be stored, and how many identifiers its new report lost."""
+def clean_many(
+    records: Sequence[SlideRecord], changes: Mapping[str, Mapping[str, MetadataValue]], choice: DeidentifyChoice
+) -> tuple[Mapping[str, Mapping[str, MetadataValue]], tuple[IdentifierCount, ...]]:
+    """Changes of slides' metadata, by their ids, as they may be stored, and how many identifiers new reports lost."""
     if not choice:
-        return dict(changes), ()
-    cleaner, storable = make_cleaner(choice), dict(changes)
+        return changes, ()
+    cleaner, known = make_cleaner(choice), {record.slide_id: record for record in records}
+    return {
+        slide_id: _clean_changes(cleaner, known[slide_id], values) if slide_id in known else values
+        for slide_id, values in changes.items()
+    }, cleaner.removed
+
+
+def _clean_changes(
+    cleaner: ReportCleaner, record: SlideRecord, changes: Mapping[str, MetadataValue]
+) -> dict[str, MetadataValue]:
+    storable = dict(changes)
     patient_id = str(changes.get("patient_id") or "")
     if patient_id:
         storable["patient_id"] = make_pseudonym(patient_id)
     if storable.get("report"):
         identifiers = merge_identifiers((list_record_identifiers(record), collect_identifiers((), patient_id, changes)))
         storable["report"] = cleaner.clean(str(storable["report"]), identifiers)
-    return storable, cleaner.removed
+    return storable

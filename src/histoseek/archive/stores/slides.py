@@ -226,10 +226,6 @@ class SlideTable:
             view._version, str(condition), lambda: rows.places(view.columns([ROW], condition)[ROW].to_numpy())
         )
 
-    def update_metadata(self, slide_id: str, changes: Mapping[str, MetadataValue]) -> None:
-        """Change metadata of one slide; raises UnknownSlide, InputError for a value that does not fit."""
-        self.upsert([apply_changes(self.get([slide_id])[0], changes, self.metadata_types())])
-
     def ensure_columns(self, columns: Mapping[str, pa.DataType]) -> None:
         """Add the metadata columns that are not there yet."""
         self._store.add_columns(columns)
