@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -13,8 +14,11 @@ from hypothesis import strategies as st
 from histoseek.api import Archive
 from histoseek.archive.reencode import reencode
 from histoseek.archive.space_folders import SpaceChange
+from histoseek.encoders.alignment import SharedRecall, load_alignment
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import ArchiveError, TooFewPairs
+from histoseek.search.queries import ReportText
+from histoseek.search.retrieve.channels import LEAST_SHARED_WEIGHT, REPORTS_WEIGHT, weigh_shared_space
 from histoseek.training.alignment.closed_form import STRENGTHS, Ridge, align
 from histoseek.training.recall_at_k import find_recall
 from tests.weights import small_weights, write_features, write_table
@@ -93,6 +97,43 @@ def test_pairs_that_do_not_belong_together_stay_at_chance(tmp_path: Path) -> Non
     for direction in ("slide->report", "text->slide"):
         value = find_recall(align(archive).recalls, direction, "pair", 5)  # type: ignore[arg-type]
         assert value < 0.2
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_a_known_report_finds_its_slide_as_well_once_aligned(tmp_path: Path, shuffled: bool) -> None:
+    """Whatever the shared space is worth: what a report says word by word needs no guess from the slide's look."""
+    archive = archive_of(tmp_path, [i % 6 for i in range(60)], list(range(60)), shuffled=shuffled)
+
+    def count_first() -> int:
+        reports = {record.slide_id: record.report or "" for record in archive.records()}
+        found = {i: next(iter(archive.search(ReportText(text), k=1))).slide_id for i, text in reports.items()}
+        return sum(found[slide_id] == slide_id for slide_id in reports)
+
+    before = count_first()
+    align(archive)
+    assert count_first() >= before > 50
+
+
+def test_what_was_measured_is_kept_with_the_maps_and_old_ones_lack_it(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path, [i % 6 for i in range(60)], list(range(60)))
+    report = align(archive)
+    measured = archive.language.alignment and archive.language.alignment.measured
+    assert measured is not None
+    assert measured.value == find_recall(report.recalls, "text->slide", "group", 1)
+    path, space = archive.layout.alignment, archive.require_space()
+    maps = load_alignment(path, space.alignment_weights)
+    replace(maps, measured=None).save(tmp_path / "old.safetensors")
+    assert load_alignment(tmp_path / "old.safetensors", space.alignment_weights).measured is None
+
+
+@given(st.floats(0, 1), st.floats(0, 0.9), st.floats(0, 1))
+def test_the_shared_space_weighs_what_was_measured(value: float, chance: float, missing: float) -> None:
+    weight = weigh_shared_space(SharedRecall(value, chance), missing)
+    assert weigh_shared_space(None, missing) == LEAST_SHARED_WEIGHT <= weight <= REPORTS_WEIGHT + 1e-9
+    assert weight <= weigh_shared_space(SharedRecall(min(1.0, value + 0.1), chance), missing)
+    assert weigh_shared_space(SharedRecall(value, chance), 0.0) == LEAST_SHARED_WEIGHT
+    if value <= chance:
+        assert weight == LEAST_SHARED_WEIGHT
 
 
 def test_what_cannot_be_aligned_is_refused(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -34,12 +35,30 @@ class Affine:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedRecall:
+    """How often the slide nearest to a report in the shared space is its own (or has a report of the same text), over
+    patients that the maps have not seen; chance: in a random order of the same slides."""
+
+    value: float
+    chance: float
+
+    @property
+    def above_chance(self) -> float:
+        """The share of what chance misses that the space finds, 0 to 1."""
+        return max(0.0, self.value - self.chance) / (1 - self.chance) if self.chance < 1 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Alignment:
-    """The maps of slide vectors [D] and text vectors [T] into a shared space [S]; None leaves vectors as they are."""
+    """The maps of slide vectors [D] and text vectors [T] into a shared space [S]; None leaves vectors as they are.
+
+    measured: how well texts find slides there, None where that was never measured.
+    """
 
     kind: Kind
     slide: Affine | None
     text: Affine | None
+    measured: SharedRecall | None = None
 
     def slides(self, vectors: Floats) -> Floats:
         """Slide vectors [B, D] in the shared space, [B, S], of length one."""
@@ -55,14 +74,15 @@ class Alignment:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the maps, 16 hex digits."""
-        return hashlib.sha256(self._serialise()).hexdigest()[:16]
+        """Hash of the maps, 16 hex digits; what was measured has no part in it."""
+        return hashlib.sha256(self._serialise({"kind": self.kind})).hexdigest()[:16]
 
     def save(self, path: Path) -> None:
         """Write it as safetensors."""
-        write_atomic(path, self._serialise())
+        measured = {"measured": json.dumps(asdict(self.measured))} if self.measured else {}
+        write_atomic(path, self._serialise({"kind": self.kind, **measured}))
 
-    def _serialise(self) -> bytes:
+    def _serialise(self, metadata: dict[str, str]) -> bytes:
         parts = (("slide", self.slide), ("text", self.text))
         arrays = {
             f"{name}.{field}": np.ascontiguousarray(getattr(part, field))
@@ -70,7 +90,7 @@ class Alignment:
             if part
             for field in ("matrix", "offset")
         }
-        return save(arrays, metadata={"kind": self.kind})
+        return save(arrays, metadata=metadata)
 
 
 def load_alignment(path: Path, expected_hash: str) -> Alignment:
@@ -84,8 +104,10 @@ def load_alignment(path: Path, expected_hash: str) -> Alignment:
                 else None
                 for part in ("slide", "text")
             )
-            alignment = Alignment((file.metadata() or {})["kind"], slide, text)
-    except (OSError, KeyError, SafetensorError) as error:
+            facts = file.metadata() or {}
+            measured = SharedRecall(**json.loads(facts["measured"])) if "measured" in facts else None
+            alignment = Alignment(facts["kind"], slide, text, measured)
+    except (OSError, KeyError, ValueError, TypeError, SafetensorError) as error:
         raise DamagedArchive(path, "not a readable alignment") from error
     if alignment.fingerprint != expected_hash:
         raise DamagedArchive(path, "its hash differs from the embedding space's")

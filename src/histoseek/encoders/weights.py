@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from histoseek.encoders.alignment import Affine, Alignment
+from histoseek.encoders.alignment import Affine, Alignment, SharedRecall
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.base import VISUAL, Architecture, SlideEncoder, SlideModel, Tensors
 from histoseek.encoders.slide.registry import FAMILIES, find_family
@@ -24,6 +24,9 @@ SUFFIX = ".safetensors"
 TEXT_MODEL = "text_model."
 TEXT_PROJECTION = "text_projection."
 LOGIT_SCALE = "logit_scale"
+
+SHARED_RECALL = "test text->slide recall@1 by group"
+"""The figure of a card that says how well texts find slides in the space that was trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,12 @@ class WeightsCard:
         return hashlib.sha256(f"{self.sha256} {self.mode}".encode()).hexdigest()[:16]
 
     @property
+    def shared_recall(self) -> SharedRecall | None:
+        """How well texts find slides of the test part, None where the card does not say."""
+        metric = next((each for each in self.metrics if each.name == SHARED_RECALL), None)
+        return None if metric is None or metric.chance is None else SharedRecall(metric.value, metric.chance)
+
+    @property
     def slide_encoder(self) -> str:
         """The name that archives know it by."""
         return find_family(self.family).encoder_name(self.mode)
@@ -132,7 +141,7 @@ class Weights:
             return None
         matrix = np.ascontiguousarray(part["weight"].T, dtype=np.float32)
         offset = np.asarray(part.get("bias", np.zeros(matrix.shape[1])), np.float32)
-        return Alignment("projection", None, Affine(matrix, offset))
+        return Alignment("projection", None, Affine(matrix, offset), self.card.shared_recall)
 
 
 def save_weights(weights: Weights, path: Path) -> None:

@@ -12,6 +12,7 @@ from histoseek.archive.filters.expression import HAS_REPORT, Expression, all_of
 from histoseek.archive.space.language import Language
 from histoseek.archive.stores.base import VectorColumn
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.encoders.alignment import SharedRecall
 from histoseek.reports.index.analyser import WORD_PREFIX
 from histoseek.reports.index.statements import Statement
 from histoseek.reports.language.negation import Status
@@ -29,7 +30,12 @@ LOOKED_INTO = 10
 """The best reports by words in which the query's words are looked for."""
 
 REPORTS_WEIGHT = 4 / 3
-"""What report vectors and report words weigh together, beside the space that slides and texts share."""
+"""What report vectors and report words weigh together; a space of slides and texts in which every text finds its slide
+would weigh as much."""
+
+LEAST_SHARED_WEIGHT = 0.01
+"""What the shared space weighs where it finds no more than chance, or was never measured: enough to put slides without
+a report in an order, and too little to move one that has a report."""
 
 BALANCE = 8
 """How many of a query's words the best report lacks when vectors and words count the same ..."""
@@ -79,6 +85,16 @@ def share_weight(channels: Sequence[Channel], weight: float) -> list[Channel]:
     return [replace(channel, weight=weight * channel.weight / whole) for channel in channels]
 
 
+def weigh_shared_space(measured: SharedRecall | None, missing_share: float) -> float:
+    """What the shared space weighs, by how well texts found the slides of patients that it had not seen.
+
+    missing_share: of the query's words, in the report that has most of them. What a report says word by word needs no
+    guess from the look of slides: a known report finds its slide as it does without a shared space.
+    """
+    above_chance = measured.above_chance if measured else 0.0
+    return max(LEAST_SHARED_WEIGHT, REPORTS_WEIGHT * above_chance * missing_share)
+
+
 def find_vector_share(missing_words: int, is_long: bool) -> float:
     """How much report vectors count for, 0 to 1, the rest being for report words.
 
@@ -91,8 +107,13 @@ def find_vector_share(missing_words: int, is_long: bool) -> float:
 
 def count_missing_words(query: Mapping[str, float], reports: Collection[Collection[str]]) -> int:
     """How many words of a query's tokens are missing in that of some reports, each as tokens, that has most of them."""
-    words = {token for token, weight in query.items() if weight >= 1 and ":" not in token and _is_spoken(token)}
+    words = list_words(query)
     return min((len(words.difference(tokens)) for tokens in reports), default=len(words))
+
+
+def list_words(query: Mapping[str, float]) -> set[str]:
+    """The words of a query's tokens."""
+    return {token for token, weight in query.items() if weight >= 1 and ":" not in token and _is_spoken(token)}
 
 
 def _is_spoken(token: str) -> bool:
@@ -121,24 +142,17 @@ class Retriever:
         is_long: whether it is the mean of several windows.
         """
         alignment = self.language.alignment
+        reports, missing_share = self._open_reports(tokens, vector, is_long)
         if alignment is None or vector is None:
-            return self.reports_by_text(tokens, vector, is_long)
+            return reports
         shared = self._nearest("shared space", alignment.texts(vector[None])[0], "shared_vector")
-        return [shared, *self.reports_by_text(tokens, vector, is_long)]
+        return [replace(shared, weight=weigh_shared_space(alignment.measured, missing_share)), *reports]
 
     def reports_by_text(
         self, tokens: Mapping[str, float], vector: Vector | None, is_long: bool = False
     ) -> list[Channel]:
         """text -> reports: by their vectors and by their words; tokens, vector and is_long as above."""
-        channels = [] if vector is None else [self._nearest_in_windows(vector)]
-        hits = self.store.text(tokens, self.count, self.where)
-        words = Channel("report words", tuple(hit.slide_id for hit in hits), tuple(hit.score for hit in hits))
-        if hits and channels:
-            looked_into = self.store.list_report_tokens(words.slide_ids[:LOOKED_INTO])
-            share = find_vector_share(count_missing_words(tokens, looked_into), is_long)
-            channels = [replace(channels[0], weight=REPORTS_WEIGHT * share)]
-            words = replace(words, weight=REPORTS_WEIGHT * (1 - share))
-        return [channel for channel in (*channels, words) if channel.slide_ids]
+        return self._open_reports(tokens, vector, is_long)[0]
 
     def reports_by_slide(self, global_vector: Vector) -> list[Channel]:
         """slide -> reports: through the shared space where there is one."""
@@ -168,6 +182,22 @@ class Retriever:
             for slide_id, own in facts.items()
         }
         return [channel.lower(shares, 1 if channel.name == "report words" else 2) for channel in channels]
+
+    def _open_reports(
+        self, tokens: Mapping[str, float], vector: Vector | None, is_long: bool
+    ) -> tuple[list[Channel], float]:
+        """The channels through reports, and the share of the query's words that the best report lacks."""
+        channels = [] if vector is None else [self._nearest_in_windows(vector)]
+        hits = self.store.text(tokens, self.count, self.where)
+        words = Channel("report words", tuple(hit.slide_id for hit in hits), tuple(hit.score for hit in hits))
+        missing_share = 1.0
+        if hits and channels:
+            missing = count_missing_words(tokens, self.store.list_report_tokens(words.slide_ids[:LOOKED_INTO]))
+            missing_share = missing / max(1, len(list_words(tokens)))
+            share = find_vector_share(missing, is_long)
+            channels = [replace(channels[0], weight=REPORTS_WEIGHT * share)]
+            words = replace(words, weight=REPORTS_WEIGHT * (1 - share))
+        return [channel for channel in (*channels, words) if channel.slide_ids], missing_share
 
     def _nearest_in_windows(self, vector: Vector) -> Channel:
         """Reports by their vectors; of the nearest, long ones by that of their windows which is nearest, if nearer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.reencode import reencode
 from histoseek.archive.space_folders import SpaceChange
-from histoseek.encoders.alignment import Affine, Alignment, Floats
+from histoseek.encoders.alignment import Affine, Alignment, Floats, SharedRecall
 from histoseek.errors import ArchiveError, TooFewPairs
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.training.pairs import TrainingPair, archive_pairs
@@ -72,7 +72,7 @@ def align(archive: ArchiveFolder, seed: int = 0, reporter: Reporter | None = Non
     chosen = _choose_strength(data, seed)
     scored = _draw_rows(data.patients, seed)
     measured = _measure_recalls(data, pairs, scored, seed)
-    alignment = Ridge.fit(data.slides, data.texts).alignment(chosen)
+    alignment = replace(Ridge.fit(data.slides, data.texts).alignment(chosen), measured=find_shared_recall(measured))
     reencode(archive, SpaceChange(alignment=alignment), reporter or SilentReporter())
     seconds = round(time.monotonic() - started, 3)
     return AlignReport(len(pairs), int(data.patients.max()) + 1, chosen, measured, len(scored), seconds)
@@ -83,6 +83,13 @@ def measure_held_out_recalls(archive: ArchiveFolder, pairs: Sequence[TrainingPai
     _require_enough(archive, pairs)
     data = _data(archive, pairs)
     return _measure_recalls(data, pairs, _draw_rows(data.patients, seed), seed)
+
+
+def find_shared_recall(measured: Sequence[RecallAtK]) -> SharedRecall | None:
+    """How well texts find slides, out of all recalls; None where no text was a query."""
+    wanted = ("text->slide", "group", 1)
+    recall = next((each for each in measured if (each.direction, each.answer, each.k) == wanted), None)
+    return SharedRecall(recall.value, recall.chance) if recall and recall.queries else None
 
 
 def _measure_recalls(data: _Data, pairs: Sequence[TrainingPair], scored: Ints, seed: int) -> tuple[RecallAtK, ...]:
