@@ -28,7 +28,7 @@ from rich.progress import track
 from histoseek.api import Archive
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.tile.registry import load_tile_encoder
-from histoseek.progress import terminal_progress
+from histoseek.progress import show_progress
 from histoseek.statistics.clustering import normalise_rows
 from histoseek.training.alignment.closed_form import align
 from histoseek.training.pairs import TrainingPair, archive_pairs
@@ -129,7 +129,7 @@ def run(archive: Archive, settings: TrainingSettings, out: Path) -> None:
     aligned, seconds = after_align(archive, [*split.train, *split.validation], split.test, out)
     show(f"after align ({seconds:.1f} s)", aligned)
     started = time.perf_counter()
-    with terminal_progress("steps", total=None) as reporter:
+    with show_progress("steps", total=None) as reporter:
         result = train(pairs, "minilm", settings, out / "training", reporter)
     show("untrained network", result.test.before.recalls)
     title = f"after train ({time.perf_counter() - started:.0f} s, best epoch {result.best_epoch} of {result.epochs})"
@@ -300,7 +300,7 @@ def cohort_archive(count: int, out: Path) -> Archive:
     path = out / "cohort.archive"
     if not path.exists():
         spec = CohortSpec(patients=count // 2, slides_per_patient=2, sites=3, size_px=1024, site_effect=0.5)
-        with terminal_progress("simulated slides", total=count) as reporter:
+        with show_progress("simulated slides", total=count) as reporter:
             write_cohort(spec, out / "cohort", reporter)
         archive = Archive.create(path)
         archive.index([out / "cohort"], out / "cohort" / "metadata.csv", out / "cohort" / "reports.csv")

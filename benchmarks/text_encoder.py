@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from histoseek.encoders.text.base import TextEncoder
 from histoseek.encoders.text.registry import load_text_encoder
-from histoseek.progress import terminal_progress
+from histoseek.progress import show_progress
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.files.document import Report, ReportPart, ReportSource
@@ -276,7 +276,7 @@ def train(data: Path, names: Sequence[str], out: Path, settings: AdaptSettings, 
     vocabulary = load_vocabulary()
     used = vocabulary if whole else half_vocabulary(vocabulary)
     items = [item for name in names for item in train_and_held(items_of(data, name), vocabulary)[0]]
-    with terminal_progress("steps", total=None) as reporter:
+    with show_progress("steps", total=None) as reporter:
         made = adapt(reports_of(items), "minilm", settings, used, out.with_name(out.name + ".training"), reporter)
     card = save_adaptation(made, out, files_sha256=(), data=" and ".join(names), licence="not to be shipped")
     losses = " ".join(f"{row.validation_loss:.3f}" for row in made.epochs)

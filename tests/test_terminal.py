@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from histoseek.progress import terminal_progress
+from histoseek.progress import show_progress
 from histoseek.terminal import TableColumn, format_table, get_terminal_width, shorten_middle
 
 COLUMNS = (
@@ -101,10 +101,10 @@ def test_bars_are_shown_from_the_first_report_on(monkeypatch: pytest.MonkeyPatch
     errors = io.StringIO()
     errors.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr(sys, "stderr", errors)
-    with terminal_progress("slides", total=2):
+    with show_progress("slides", total=2):
         pass
     assert errors.getvalue() == ""
-    with terminal_progress("slides", total=2) as reporter:
+    with show_progress("slides", total=2) as reporter:
         reporter.advance(2)
     assert "slides" in errors.getvalue()
     assert "2/2" in errors.getvalue()

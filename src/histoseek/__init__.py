@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from histoseek.encoders.recipe import Recipe
     from histoseek.errors import HistoseekError
     from histoseek.geometry import Rect
+    from histoseek.progress import show_progress
     from histoseek.search.options import SearchOptions
     from histoseek.search.queries import (
         ArchivedCase,
@@ -62,6 +63,7 @@ __all__ = [
     "TextQuery",
     "TileImage",
     "__version__",
+    "show_progress",
 ]
 
 _HOMES = {
@@ -89,6 +91,7 @@ _HOMES = {
     "SlideRecord": "histoseek.archive.schema",
     "TextQuery": "histoseek.search.queries",
     "TileImage": "histoseek.search.queries",
+    "show_progress": "histoseek.progress",
 }
 
 

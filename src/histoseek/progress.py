@@ -1,15 +1,21 @@
-"""Progress of long work: rich bars with rate and time left on a terminal, silence elsewhere."""
+"""Progress of long work: bars with rate and time left on a terminal and in a notebook, silence elsewhere."""
 
 from __future__ import annotations
 
+import html
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import timedelta
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, TaskID
+
+_NOTEBOOK_SECONDS = 0.2
+"""Between two changes of a bar in a notebook, which keeps all that is sent to it."""
 
 
 class Reporter(Protocol):
@@ -87,6 +93,63 @@ class _BarReporter:
             self._bars.remove_task(task)
 
 
+class _NotebookBar(CountingReporter):
+    """One bar, displayed when it is made; it stays when the work has ended."""
+
+    def __init__(self, title: str, total: int | None = None) -> None:
+        from IPython.display import HTML, display
+
+        super().__init__(total)
+        self._title = title
+        self._html = HTML
+        self._is_cleared = False
+        self._started = self._published = time.monotonic()
+        self._handle = display(HTML(self.render()), display_id=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._is_cleared:
+            self._update(self.render())
+
+    @contextmanager
+    def part(self, title: str, total: int) -> Iterator[Reporter]:
+        """A bar below, which is empty again when the part is done."""
+        with _NotebookBar(title, total) as bar:
+            try:
+                yield bar
+            finally:
+                bar.clear()
+
+    def publish(self) -> None:
+        """Show how far the work is, some times a second at most."""
+        if time.monotonic() - self._published >= _NOTEBOOK_SECONDS:
+            self._published = time.monotonic()
+            self._update(self.render())
+
+    def clear(self) -> None:
+        """Take the bar away."""
+        self._is_cleared = True
+        self._update("")
+
+    def _update(self, text: str) -> None:
+        self._handle.update(self._html(text))
+
+    def render(self) -> str:
+        """The bar, with how many items are done, how many a second, and the time left."""
+        seconds = time.monotonic() - self._started
+        of_all = "" if self.total is None else f" of {self.total:,}"
+        text = f"{self.done:,}{of_all}"
+        if self.done and seconds > 0:
+            rate = self.done / seconds
+            text += f", {rate:,.1f}/s"
+            if self.total is not None and self.done < self.total:
+                text += f", {timedelta(seconds=round((self.total - self.done) / rate))} left"
+        size = "" if self.total is None else f' value="{self.done}" max="{max(self.total, 1)}"'
+        return f"<div>{html.escape(self._title)} <progress{size}></progress> {text}</div>"
+
+
 class _LateReporter:
     """Shows bars from the first report on: work that is done at once needs none, and importing them takes a while."""
 
@@ -111,13 +174,30 @@ class _LateReporter:
 
 
 @contextmanager
-def terminal_progress(title: str, total: int | None) -> Iterator[Reporter]:
-    """A bar on standard error for `total` items (None: expected later), or silence when that is no terminal."""
-    if not sys.stderr.isatty():
+def show_progress(title: str, total: int | None = None) -> Iterator[Reporter]:
+    """A reporter for `total` items (None: expected later) that shows a bar with rate and time left: on standard error
+    where that is a terminal, below the cell in a notebook; silent elsewhere.
+
+    >>> with show_progress("slides") as reporter:           # doctest: +SKIP
+    ...     archive.index(["slides"], reporter=reporter)
+    """
+    start = _start_bars if sys.stderr.isatty() else _start_notebook_bars if _is_in_notebook() else None
+    if start is None:
         yield SilentReporter()
         return
     with ExitStack() as stack:
-        yield _LateReporter(lambda: _start_bars(stack, title, total))
+        yield _LateReporter(lambda: start(stack, title, total))
+
+
+def _is_in_notebook() -> bool:
+    """Whether a kernel runs this, which shows what is displayed; other uses of IPython are terminals or scripts."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return getattr(shell, "kernel", None) is not None
+
+
+def _start_notebook_bars(stack: ExitStack, title: str, total: int | None) -> Reporter:
+    return stack.enter_context(_NotebookBar(title, total))
 
 
 def _start_bars(stack: ExitStack, title: str, total: int | None) -> Reporter:

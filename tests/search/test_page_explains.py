@@ -15,13 +15,13 @@ from histoseek.geometry import Rect
 from histoseek.search.attention_maps import AttentionMap
 from histoseek.search.explanation import Phrase, TextRegion
 from histoseek.search.options import SearchOptions
-from histoseek.search.present.page import cut_at_phrases, render_page
-from histoseek.search.present.pictures import (
+from histoseek.search.pictures import (
     ATTENTION_SCALE,
     CONTRIBUTION_SCALE,
     attention_overlay,
     contribution_overlay,
 )
+from histoseek.search.present.page import cut_at_phrases, render_page
 from histoseek.search.queries import ArchivedSlide, Composed
 from histoseek.search.results import SearchResults
 from histoseek.search.search import search

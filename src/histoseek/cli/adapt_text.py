@@ -132,12 +132,12 @@ def _read_reports(reports: list[Path], column: list[str] | None) -> ReportBatch:
 def _run(
     reports: ReportBatch, out: Path, text_encoder: str, vocabulary: Path | None, settings: AdaptSettings
 ) -> Adaptation:
-    from histoseek.progress import terminal_progress
+    from histoseek.progress import show_progress
     from histoseek.reports.concepts.vocabulary import load_vocabulary
     from histoseek.training.text.adapt import adapt
 
     words = load_vocabulary(vocabulary)
-    with terminal_progress("steps", total=None) as reporter:
+    with show_progress("steps", total=None) as reporter:
         return adapt(reports.reports, text_encoder, settings, words, _name_work_folder(out), reporter)
 
 

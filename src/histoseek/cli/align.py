@@ -27,10 +27,10 @@ def align(
     """
     from histoseek.api import Archive
     from histoseek.jsonable import plain
-    from histoseek.progress import terminal_progress
+    from histoseek.progress import show_progress
     from histoseek.training.alignment.closed_form import align as run
 
-    with terminal_progress("slides", total=None) as reporter:
+    with show_progress("slides", total=None) as reporter:
         report = run(Archive.open(archive), seed, reporter)
     if as_json:
         print(json.dumps(plain(report), indent=1))

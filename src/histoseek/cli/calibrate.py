@@ -36,9 +36,9 @@ def calibrate(
     from histoseek.api import Archive
     from histoseek.archive.archive_fusion import load_usable_fusion
     from histoseek.jsonable import plain
-    from histoseek.progress import terminal_progress
+    from histoseek.progress import show_progress
 
-    with terminal_progress("calibrate", total=None) as reporter:
+    with show_progress("calibrate", total=None) as reporter:
         opened = Archive.open(archive)
         calibration = opened.calibrate(None if without_labels else label, distance, seed, reporter)
     if as_json:

@@ -100,10 +100,10 @@ def evaluate(
 def _run(path: Path, spec: EvaluationSpec, out: Path | None) -> None:
     from histoseek.api import Archive
     from histoseek.evaluation.evaluate import evaluate
-    from histoseek.progress import terminal_progress
+    from histoseek.progress import show_progress
 
     archive = Archive.open(path)
-    with terminal_progress("queries", total=None) as reporter:
+    with show_progress("queries", total=None) as reporter:
         evaluation = evaluate(archive, spec, reporter)
     if out is not None:
         from histoseek.evaluation.report.evaluation_page import write_evaluation

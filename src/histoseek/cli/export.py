@@ -22,11 +22,11 @@ def export(
     from histoseek.encoders.bag import load_bag
     from histoseek.encoders.features import write_features
     from histoseek.files import as_archive_errors
-    from histoseek.progress import terminal_progress
+    from histoseek.progress import show_progress
 
     opened = Archive.open(archive)
     records = opened.records(where)
-    with as_archive_errors(folder), terminal_progress("slides", total=len(records)) as reporter:
+    with as_archive_errors(folder), show_progress("slides", total=len(records)) as reporter:
         folder.mkdir(parents=True, exist_ok=True)
         for record in records:
             name = quote(record.slide_id, safe=" ")

@@ -123,10 +123,10 @@ def index(
     You can interrupt it at any time; the same command continues.
     """
     from histoseek.archive.indexing.ingest import index as run
-    from histoseek.progress import terminal_progress
+    from histoseek.progress import show_progress
 
     changes = _read_recipe_changes(context.params)
-    with terminal_progress("slides", total=None) as reporter:
+    with show_progress("slides", total=None) as reporter:
         request = _make_request(context.params, reporter)
         opened = _open_or_create(archive, changes, weights, text_encoder)
         report = run(opened, request, reporter)

@@ -35,10 +35,10 @@ def reencode(
     from histoseek.api import Archive
     from histoseek.archive.reencode import reencode as run
     from histoseek.jsonable import plain
-    from histoseek.progress import terminal_progress
+    from histoseek.progress import show_progress
 
     change = _read_change(weights, untrained, text_encoder)
-    with terminal_progress("slides", total=None) as reporter:
+    with show_progress("slides", total=None) as reporter:
         report = run(Archive.open(archive), change, reporter)
     if as_json:
         print(json.dumps(plain(report), indent=1))

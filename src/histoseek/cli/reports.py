@@ -42,12 +42,12 @@ def check(
     from histoseek.archive.indexing.report_check import check_reports
     from histoseek.archive.indexing.report_intake import make_report_columns
     from histoseek.jsonable import plain
-    from histoseek.progress import terminal_progress
+    from histoseek.progress import show_progress
 
     if not all(map(str.strip, paths)):
         raise InputError("PATH", "is empty", "Give report files or folders; the current folder is '.'")
     columns = make_report_columns(parse_pair_lists(report_columns, "--report-columns"), parse_pairs(rename, "--rename"))
-    with terminal_progress("reports", total=None) as reporter:
+    with show_progress("reports", total=None) as reporter:
         summary = check_reports([Path(path) for path in paths], columns, reporter)
     summary = summary if mends else replace(summary, mends=())
     print(json.dumps(plain(summary), indent=1) if as_json else "\n".join(_format_lines(summary)))

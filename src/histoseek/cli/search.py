@@ -83,11 +83,11 @@ def search(
 ) -> None:
     """Find similar slides or reports; the query's own slides and patient are left out."""
     from histoseek.api import Archive
-    from histoseek.progress import terminal_progress
+    from histoseek.progress import show_progress
 
     parsed = query.parse_query(read_settings(context, query.QueryOptions))
     options = read_settings(context, SearchOptions)
-    with terminal_progress("query", total=None) as reporter:
+    with show_progress("query", total=None) as reporter:
         results = Archive.open(archive).search(parsed, options, reporter=reporter)
     print_results(results, as_json, html)
 

@@ -21,10 +21,10 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same slides.")] = 0,
 ) -> None:
     """Write simulated H&E slides with matching reports: no real tissue, no patients."""
-    from histoseek.progress import terminal_progress
+    from histoseek.progress import show_progress
     from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
 
     spec = CohortSpec(patients, slides_per_patient, sites, size, spacing, seed, site_effect)
-    with terminal_progress("simulated slides", total=patients * slides_per_patient) as reporter:
+    with show_progress("simulated slides", total=patients * slides_per_patient) as reporter:
         slides = write_cohort(spec, folder, reporter)
     print(f"{len(slides)} simulated slides with metadata.csv and reports.csv in {folder}")

@@ -47,9 +47,9 @@ def stats(
 
 
 def _measure_recall(archive: Archive, queries: int, where: str | None) -> Recall:
-    from histoseek.progress import terminal_progress
+    from histoseek.progress import show_progress
 
-    with terminal_progress("recall", total=None) as reporter:
+    with show_progress("recall", total=None) as reporter:
         return archive.recall(queries, where=where, reporter=reporter)
 
 

@@ -123,12 +123,12 @@ def _run(
     licence: str,
     as_json: bool,
 ) -> None:
-    from histoseek.progress import terminal_progress
+    from histoseek.progress import show_progress
     from histoseek.training.slides.card import make_weights
     from histoseek.training.slides.train import is_first_process, train
 
     path = _prepare_path(out)
-    with terminal_progress("steps", total=None) as reporter:
+    with show_progress("steps", total=None) as reporter:
         result = train(pairs, text_encoder, settings, path.with_suffix(".training"), reporter)
     if not is_first_process():
         return

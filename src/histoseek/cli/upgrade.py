@@ -13,8 +13,8 @@ def upgrade(archive: ArchiveOption, as_json: JsonOption = False) -> None:
     `histoseek index` does so by itself. You can interrupt it; the same command continues.
     """
     from histoseek.api import Archive
-    from histoseek.progress import terminal_progress
+    from histoseek.progress import show_progress
 
-    with terminal_progress("reports", total=None) as reporter:
+    with show_progress("reports", total=None) as reporter:
         reread = Archive.open(archive).upgrade(reporter)
     print(json.dumps({"reread": reread}) if as_json else f"{reread} reports were read anew")

@@ -13,10 +13,10 @@ def verify(archive: ArchiveOption, as_json: JsonOption = False) -> None:
     """Check the vectors, the cached features and the file of every slide; exit code 1 if something is wrong."""
     from histoseek.api import Archive
     from histoseek.jsonable import plain
-    from histoseek.progress import terminal_progress
+    from histoseek.progress import show_progress
 
     opened = Archive.open(archive)
-    with terminal_progress("slides", total=len(opened)) as reporter:
+    with show_progress("slides", total=len(opened)) as reporter:
         verification = opened.verify(reporter)
     if as_json:
         print(json.dumps(plain(verification), indent=1))

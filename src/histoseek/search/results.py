@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from histoseek.jsonable import NOT_IN_JSON, json_name, plain
 from histoseek.mosaics.calibration_curves import is_novel
 from histoseek.search.attention_maps import Attention
 from histoseek.search.explanation import Explanation, Phrase, TextRegion
+from histoseek.search.notebook import PicturedSlide, render_table
 from histoseek.search.vote import Ballot, Vote, take_vote
 from histoseek.slides.sources.registry import source_name
 from histoseek.terminal import TableColumn, format_table, get_terminal_width
@@ -195,12 +195,17 @@ def as_text(results: SearchResults) -> str:
 
 
 def as_html(results: SearchResults) -> str:
-    """A plain HTML table, with the vote and the warnings below."""
+    """An HTML table with pictures of the first slides, the vote and the warnings below."""
     sheet = _sheet(results)
-    head = "".join(f"<th>{html.escape(column.heading)}</th>" for column in sheet.columns)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in sheet.rows)
-    notes = "".join(f"<p>{html.escape(note)}</p>" for note in sheet.notes)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+    slides = [
+        PicturedSlide(
+            result.record.uri,
+            result.record.spacing_um_per_px,
+            tuple(match.result_region for match in result.matches) or tuple(r.region for r in result.text_regions),
+        )
+        for result in results
+    ]
+    return render_table([column.heading for column in sheet.columns], sheet.rows, sheet.notes, slides)
 
 
 def _sheet(results: SearchResults) -> _Sheet:

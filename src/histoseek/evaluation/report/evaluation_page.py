@@ -35,7 +35,7 @@ from histoseek.evaluation.report.scatter import draw_map
 from histoseek.evaluation.report.svg import format_figure
 from histoseek.evaluation.scores import MetricEstimate
 from histoseek.files import write_atomic
-from histoseek.search.present.pictures import slide_pictures
+from histoseek.search.pictures import draw_slide
 
 MOST_WORST_QUERIES = 12
 """So many of the worst queries are on the page."""
@@ -104,7 +104,7 @@ def load_worst_pictures(archive: ArchiveFolder, evaluation: Evaluation) -> dict[
     thumbnails = {}
     for stored in archive.store.get(ids) if ids else []:
         record = stored.record
-        if pictures := slide_pictures(record.uri, record.spacing_um_per_px, ()):
+        if pictures := draw_slide(record.uri, record.spacing_um_per_px, ()):
             thumbnails[record.slide_id] = pictures.thumbnail
     return thumbnails
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from histoseek._version import __version__
 from histoseek.search.explanation import Contribution, Phrase, TextRegion
-from histoseek.search.present.pictures import COLOURS, TEXT_COLOURS, Frame, MapPicture, SlidePictures, slide_pictures
+from histoseek.search.pictures import COLOURS, TEXT_COLOURS, Frame, MapPicture, SlidePictures, draw_slide
 from histoseek.search.results import (
     Match,
     QueryInfo,
@@ -131,14 +131,14 @@ def _query_pictures(query: QueryInfo, result: SearchResult) -> SlidePictures | N
     slide = query.slides[result.query_slide]
     frames = [Frame(match.query_region, colour) for match, colour in zip(result.matches, COLOURS, strict=False)]
     attention = result.attention.query if result.attention else None
-    return slide_pictures(slide.uri, slide.spacing_um_per_px, frames, attention)
+    return draw_slide(slide.uri, slide.spacing_um_per_px, frames, attention)
 
 
 def _result_pictures(result: SearchResult) -> SlidePictures | None:
     frames = [Frame(match.result_region, colour) for match, colour in zip(result.matches, COLOURS, strict=False)]
     frames += [Frame(near.region, colour) for near, colour in zip(result.text_regions, TEXT_COLOURS, strict=False)]
     attention = result.attention.result if result.attention else None
-    return slide_pictures(result.record.uri, result.record.spacing_um_per_px, frames, attention)
+    return draw_slide(result.record.uri, result.record.spacing_um_per_px, frames, attention)
 
 
 def _query_name(query: QueryInfo) -> str:

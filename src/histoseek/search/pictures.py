@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.errors import SlideError
+from histoseek.errors import HistoseekError
 from histoseek.geometry import Rect, Size
 from histoseek.search.attention_maps import AttentionMap, SlideAttention
 from histoseek.slides.readers.base import Pixels
@@ -99,7 +99,7 @@ class SlidePictures:
     contribution: MapPicture | None
 
 
-def slide_pictures(
+def draw_slide(
     uri: str, spacing_um_per_px: float, frames: Sequence[Frame], attention: SlideAttention | None = None
 ) -> SlidePictures | None:
     """Read a slide's pictures from its pyramid; None when the file is no longer there or can't be read."""
@@ -111,7 +111,7 @@ def slide_pictures(
                 tuple(_region(slide, frame.region) for frame in frames),
                 *_maps(slide, thumbnail, attention),
             )
-    except SlideError as error:
+    except HistoseekError as error:
         log.debug("no pictures of a slide: %s", error.kind)
         return None
 
