@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from histoseek import Archive, HistoseekError, SearchResults
-from histoseek.progress import terminal_progress
+from histoseek.progress import show_progress
 from histoseek.search.present.page import render_page
 from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
 from histoseek.slides.sources.registry import source_name
@@ -41,7 +41,7 @@ def simulate_archive(out: Path) -> Archive:
     print("The slides of this demo are SIMULATED: drawn by a program, no real tissue, no patients.")
     spec = CohortSpec(patients=PATIENTS, slides_per_patient=SLIDES_PER_PATIENT, sites=2, size_px=2048)
     folder = out / "simulated-slides"
-    with terminal_progress("drawing slides", total=PATIENTS * SLIDES_PER_PATIENT) as reporter:
+    with show_progress("drawing slides", total=PATIENTS * SLIDES_PER_PATIENT) as reporter:
         write_cohort(spec, folder, reporter)
     archive = index_folder(out / "simulated.archive", folder, folder / "metadata.csv", folder / "reports.csv")
     try:
@@ -57,7 +57,7 @@ def index_own_slides(arguments: argparse.Namespace) -> Archive:
 
 def index_folder(path: Path, slides: Path, metadata: Path | None, reports: Path | None) -> Archive:
     archive = Archive.open(path) if (path / "archive.json").exists() else Archive.create(path)
-    with terminal_progress("indexing", total=None) as reporter:
+    with show_progress("indexing", total=None) as reporter:
         report = archive.index([slides], metadata, reports, reporter=reporter)
     for refusal in report.refused:
         print(f"refused: {refusal.reason}")
