@@ -140,8 +140,11 @@ def test_spacing_rules(tmp_path: Path, pyramid: Path) -> None:
     with pytest.raises(MissingSpacing, match=r"--spacing-of 'field.png=0.25'"):
         open_slide(tmp_path / "field.png")
     write_pyramid(tmp_path / "print.tif", noise_picture(300, 300), spacing=352.8)
-    with pytest.raises(MissingSpacing, match="not a microscope's"):
+    with pytest.raises(MissingSpacing, match="does not state how many"):
         open_slide(tmp_path / "print.tif")
+    write_pyramid(tmp_path / "fine.tif", noise_picture(300, 300), spacing=0.001)
+    with pytest.raises(MissingSpacing, match="not a microscope's"):
+        open_slide(tmp_path / "fine.tif")
     for wrong in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(MissingSpacing):
             open_slide(pyramid, wrong)

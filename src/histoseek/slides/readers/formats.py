@@ -5,33 +5,60 @@ from __future__ import annotations
 from pathlib import Path
 
 from histoseek.errors import UnreadableSlide
+from histoseek.geometry import Size
 from histoseek.slides.readers.base import PixelReader
-from histoseek.slides.readers.ome import OmeTiffReader, is_ome_tiff
-from histoseek.slides.readers.openslide import OpenSlideReader
+from histoseek.slides.readers.ome import open_ome
+from histoseek.slides.readers.openslide import PLAIN_TIFF, OpenSlideReader
+from histoseek.slides.readers.oriented import orient
 from histoseek.slides.readers.picture import PictureReader
+from histoseek.slides.readers.tiff_pages import choose_page
 from histoseek.slides.readers.vips import find_fast_reader
 
 _TIFF_SUFFIXES = (".tif", ".tiff", ".btf")
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _WSI_SUFFIXES = (".svs", ".svslide", ".ndpi", ".vms", ".vmu", ".mrxs", ".scn", ".bif", ".dcm")
+_TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 SUFFIXES = frozenset((*_WSI_SUFFIXES, *_TIFF_SUFFIXES, *_PICTURE_SUFFIXES))
 
 
 def open_reader(path: Path) -> PixelReader:
     """The fastest reader that gives a file's true pixels. Raises UnreadableSlide."""
     suffix = path.suffix.lower()
-    if suffix in _TIFF_SUFFIXES and is_ome_tiff(path):
-        return OmeTiffReader(path)
-    if suffix in _PICTURE_SUFFIXES:
+    is_tiff = _is_tiff(path)
+    if suffix not in _WSI_SUFFIXES and is_tiff and (ome := open_ome(path)):
+        return ome
+    if suffix in _PICTURE_SUFFIXES and not is_tiff:
         return PictureReader(path)
     try:
         reference = OpenSlideReader(path)
     except UnreadableSlide:
-        if suffix in _TIFF_SUFFIXES:
-            return PictureReader(path)
+        if suffix in _WSI_SUFFIXES:
+            raise
+        return PictureReader(path, choose_page(path) if is_tiff else None)
+    try:
+        return _choose_reader(path, reference)
+    except BaseException:
+        reference.close()
         raise
+
+
+def _choose_reader(path: Path, reference: OpenSlideReader) -> PixelReader:
+    """The reader for a file that OpenSlide opens; a plain TIFF has to be the one picture that OpenSlide takes it
+    for."""
+    page = choose_page(path) if reference.vendor == PLAIN_TIFF else None
+    if page and Size(page.width, page.height) != reference.levels[0].size:
+        reference.close()
+        return PictureReader(path, page)
     fast = find_fast_reader(path, reference)
-    if fast is None:
-        return reference
-    reference.close()
-    return fast
+    if fast is not None:
+        reference.close()
+    reader = fast or reference
+    return orient(reader, page.orientation) if page else reader
+
+
+def _is_tiff(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in _TIFF_MARKS
+    except OSError:
+        return False

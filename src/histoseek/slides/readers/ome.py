@@ -1,144 +1,242 @@
-"""OME-TIFF: the pyramid in SubIFDs and the physical pixel size, which OpenSlide does not see."""
+"""OME-TIFF: the one picture of a file that is the slide, with everything about it from its own Image element."""
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
+import re
+from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
 
-import numpy as np
 import tifffile
 
 from histoseek.errors import UnreadableSlide
-from histoseek.geometry import Level, Size
-from histoseek.slides.readers.base import Pixels, blank
+from histoseek.slides.readers.base import PixelReader
+from histoseek.slides.readers.ome_xml import OmeDescription, OmeImage, PlaneBlock, is_ome_xml, parse_ome_xml
+from histoseek.slides.readers.oriented import orient
+from histoseek.slides.readers.tiff import (
+    PlanePages,
+    TiffReader,
+    describe_damage,
+    find_fault,
+    has_rgb,
+    has_three_samples,
+)
+from histoseek.slides.readers.tiff_pages import read_tiff_resolution
 
-_UM_PER_UNIT = {"µm": 1.0, "um": 1.0, "μm": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4}
-_CACHED_SEGMENTS = 256
+_BESIDE = re.compile(
+    r"(?:^|[^a-z])(?:label|macro|thumb(?:nail)?|overview|preview|barcode)(?:[ _-]*image)?[^a-z]*(?:\.[a-z]+)*$", re.I
+)
+"""Names of images that lie beside the slide: "label image", "Slide 1 - macro"."""
 
+_ALIKE = 2
+"""Pictures of at least 1/2 of the largest one's pixels may be the slide as well as it; levels of a pyramid are
+smaller."""
 
-class OmeTiffReader:
-    """A PixelReader over an 8-bit RGB OME-TIFF; only the tiles that a region touches are decoded."""
+_PREVIEW = 4
+"""A picture of less than 1/4 of the pixels of an image that cannot be read is not the slide."""
 
-    vendor = "ome-tiff"
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._segments: OrderedDict[tuple[int, int, int], Pixels] = OrderedDict()
-        try:
-            self._tiff = tifffile.TiffFile(path)
-            self._pages = _rgb_pages(self._tiff, path)
-            self.spacing_um_per_px = _physical_size_um(self._tiff.ome_metadata or "")
-        except UnreadableSlide:
-            raise
-        except Exception as error:
-            # In damaged headers tifffile meets errors of every kind.
-            raise UnreadableSlide(path, _reason(error)) from error
-        full = self._pages[0][0].imagewidth
-        self.levels = tuple(
-            Level(index, Size(planes[0].imagewidth, planes[0].imagelength), full / planes[0].imagewidth)
-            for index, planes in enumerate(self._pages)
-        )
-
-    def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
-        """A region in the level's own pixels."""
-        out = blank(width, height)
-        for channel, page in enumerate(self._pages[level]):
-            planes = slice(None) if len(self._pages[level]) == 1 else slice(channel, channel + 1)
-            try:
-                self._paste(out[..., planes], level, channel, page, x, y)
-            except (ArithmeticError, TypeError, ValueError) as error:
-                raise UnreadableSlide(self._path, _reason(error)) from error
-        return out
-
-    def close(self) -> None:
-        """Close the file."""
-        self._tiff.close()
-
-    def _paste(self, out: Pixels, level: int, channel: int, page: tifffile.TiffPage, x: int, y: int) -> None:
-        """Copy the page's tiles or strips that the region touches into it."""
-        height, width = out.shape[:2]
-        tile_w, tile_h = page.chunks[1], page.chunks[0]
-        right, bottom = min(x + width, page.imagewidth), min(y + height, page.imagelength)
-        for row in range(max(0, y) // tile_h, -(-bottom // tile_h)):
-            for column in range(max(0, x) // tile_w, -(-right // tile_w)):
-                index = row * -(-page.imagewidth // tile_w) + column
-                segment = self._segment(level, channel, index, page)
-                left, top = column * tile_w, row * tile_h
-                x0, y0 = max(x, left), max(y, top)
-                x1, y1 = min(right, left + segment.shape[1]), min(bottom, top + segment.shape[0])
-                if x1 > x0 and y1 > y0:
-                    out[y0 - y : y1 - y, x0 - x : x1 - x] = segment[y0 - top : y1 - top, x0 - left : x1 - left]
-
-    def _segment(self, level: int, channel: int, index: int, page: tifffile.TiffPage) -> Pixels:
-        key = (level, channel, index)
-        with self._lock:
-            if key in self._segments:
-                self._segments.move_to_end(key)
-                return self._segments[key]
-        decoded = self._decode(index, page)
-        with self._lock:
-            self._segments[key] = decoded
-            while len(self._segments) > _CACHED_SEGMENTS:
-                self._segments.popitem(last=False)
-        return decoded
-
-    def _decode(self, index: int, page: tifffile.TiffPage) -> Pixels:
-        try:
-            offset, count = page.dataoffsets[index], page.databytecounts[index]
-            handle = self._tiff.filehandle
-            with self._lock:
-                handle.seek(offset)
-                data = handle.read(count)
-            segment, _, shape = page.decode(data, index, jpegtables=page.jpegtables)
-        except Exception as error:
-            # The codecs raise their own kinds of errors; all of them mean a damaged tile.
-            raise UnreadableSlide(self._path, f"damaged tile ({type(error).__name__})") from error
-        if segment is None:
-            return np.full((shape[1], shape[2], page.samplesperpixel), 255, np.uint8)
-        return np.asarray(segment[0], np.uint8)
+_WANTED = "wanted one 8-bit RGB picture"
 
 
-def is_ome_tiff(path: Path) -> bool:
-    """Whether a TIFF carries OME-XML."""
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """An image with the pages of its levels, or the reason why it cannot be read as a picture."""
+
+    image: OmeImage
+    levels: tuple[PlanePages, ...]
+    objection: str
+
+    @property
+    def pixels(self) -> int:
+        return self.image.width * self.image.height
+
+    @property
+    def text(self) -> str:
+        name = f"'{self.image.name}', " if self.image.name else ""
+        return f"{name}{self.image.width} x {self.image.height} px"
+
+
+class _Unusable(Exception):
+    """Why an image cannot be read as a picture."""
+
+
+def open_ome(path: Path) -> PixelReader | None:
+    """A reader of an OME-TIFF's slide; None for a TIFF without OME-XML.
+
+    Raises UnreadableSlide for every OME-TIFF that is not plainly one 8-bit RGB picture: stacks, series, fluorescence,
+    parts of a set of files.
+    """
     try:
-        with tifffile.TiffFile(path) as tiff:
-            return bool(tiff.is_ome)
+        tiff = tifffile.TiffFile(path)
     except Exception:
         # In damaged headers tifffile meets errors of every kind; the next reader says what is wrong.
-        return False
+        return None
+    try:
+        description = tiff.pages[0].description if len(tiff.pages) else ""
+        if is_ome_xml(description):
+            return _open(path, tiff, parse_ome_xml(description))
+    except UnreadableSlide:
+        tiff.close()
+        raise
+    except ValueError as error:
+        tiff.close()
+        raise UnreadableSlide(path, str(error).splitlines()[0]) from error
+    except Exception as error:
+        tiff.close()
+        raise UnreadableSlide(path, describe_damage(error)) from error
+    tiff.close()
+    return None
 
 
-def _reason(error: Exception) -> str:
-    told = str(error).splitlines()
-    return f"damaged OME-TIFF ({told[0] if told and len(told[0]) > 3 else type(error).__name__})"
+def _open(path: Path, tiff: tifffile.TiffFile, description: OmeDescription) -> PixelReader:
+    if description.companion:
+        raise UnreadableSlide(
+            path, f"a part of a set of files that {description.companion} describes; export the slide into one file"
+        )
+    files = _OwnFile(path, description)
+    chosen = _choose([_examine(image, tiff, files) for image in description.images], path)
+    page = chosen.levels[0][0]
+    spacing = chosen.image.spacing_um_per_px
+    if spacing is None:
+        spacing = read_tiff_resolution(page)
+    reader = TiffReader(path, tiff, chosen.levels, spacing, "ome-tiff")
+    orientation = page.tags.valueof("Orientation", 1)
+    return orient(reader, orientation)
 
 
-def _rgb_pages(tiff: tifffile.TiffFile, path: Path) -> tuple[tuple[tifffile.TiffPage, ...], ...]:
-    """Per level its pages: one of three samples, or three of one sample each."""
-    series = max(tiff.series, key=lambda s: s.shape[s.axes.index("X")] * s.shape[s.axes.index("Y")])
-    levels = tuple(tuple(page for page in level.pages if page is not None) for level in series.levels)
-    for pages in levels:
-        samples = [page.samplesperpixel for page in pages]
-        if series.dtype != np.uint8:
-            raise UnreadableSlide(path, f"pixels of type {series.dtype}, wanted 8-bit RGB")
-        if samples not in ([3], [1, 1, 1]) or pages[0].planarconfig != tifffile.PLANARCONFIG.CONTIG:
-            raise UnreadableSlide(path, f"axes {series.axes} of shape {series.shape}, wanted one RGB plane")
+def _choose(candidates: list[_Candidate], path: Path) -> _Candidate:
+    """The largest picture; what is named label, macro and the like never is."""
+    slides = [candidate for candidate in candidates if not _BESIDE.search(candidate.image.name)]
+    if not slides:
+        what = "label or macro images only" if candidates else "OME-XML without an image"
+        raise UnreadableSlide(path, f"{what}, {_WANTED}")
+    largest = max(slides, key=lambda candidate: candidate.pixels)
+    readable = [candidate for candidate in slides if not candidate.objection]
+    best = max(readable, key=lambda candidate: candidate.pixels, default=largest)
+    if best.pixels * _PREVIEW <= largest.pixels or best.objection:
+        raise UnreadableSlide(path, f"{largest.objection}, {_WANTED}")
+    alike = [candidate.text for candidate in readable if candidate.pixels * _ALIKE >= best.pixels]
+    if len(alike) > 1:
+        several = f"{len(alike)} pictures of like size ({'; '.join(alike[:3])}{'; ...' if len(alike) > 3 else ''})"
+        raise UnreadableSlide(path, f"{several}, of which each may be the slide; wanted one slide in a file")
+    return best
+
+
+class _OwnFile:
+    """Tells blocks of planes that lie in this file from those in others of a set."""
+
+    def __init__(self, path: Path, description: OmeDescription) -> None:
+        self._name = path.name
+        self._uuid = description.uuid
+        named = {block.file for image in description.images for block in image.blocks if block.file}
+        self._alone = len(named) == 1 and self._is_renamed(*next(iter(named)), path.parent)
+
+    def _is_renamed(self, uuid: str, name: str, folder: Path) -> bool:
+        """Whether the only file that a description names is this one: it may have been given another name since."""
+        contradicted = uuid and self._uuid and uuid != self._uuid
+        return not contradicted and not (name and (folder / name).exists())
+
+    def holds(self, block: PlaneBlock) -> bool:
+        """Whether the pages of a block are pages of this file."""
+        if block.file is None or self._alone:
+            return True
+        uuid, name = block.file
+        return uuid == self._uuid if uuid and self._uuid else name.lower() == self._name.lower()
+
+
+def _examine(image: OmeImage, tiff: tifffile.TiffFile, files: _OwnFile) -> _Candidate:
+    try:
+        _require_flat(image)
+        pages = _find_pages(image, tiff, files)
+        planes = _order_planes(image, pages)
+    except _Unusable as error:
+        return _Candidate(image, (), str(error))
+    return _Candidate(image, (planes, *_find_lower_levels(planes)), "")
+
+
+def _require_flat(image: OmeImage) -> None:
+    if image.depths > 1:
+        raise _Unusable(f"a stack of {image.depths} planes in depth")
+    if image.times > 1:
+        raise _Unusable(f"a series of {image.times} times")
+
+
+def _find_pages(image: OmeImage, tiff: tifffile.TiffFile, files: _OwnFile) -> PlanePages:
+    """The pages of the image's planes, by channel, all of this file."""
+    elsewhere = sorted({block.file[1] for block in image.blocks if block.file and not files.holds(block)})
+    if elsewhere:
+        others = f"{', '.join(elsewhere[:3])}{', ...' if len(elsewhere) > 3 else ''}"
+        raise _Unusable(f"a picture whose planes lie in other files of a set ({others})")
+    samples = image.channels[0].samples or 1 if image.channels else 1
+    blocks = image.blocks or (PlaneBlock(0, 0, None, None),)
+    first = _get_page(tiff, blocks[0].ifd)
+    if samples == 1 and image.channel_count == first.samplesperpixel:
+        samples = first.samplesperpixel  # three channels by name, in one page
+    count = max(1, image.channel_count // samples)
+    if count not in (1, 3):
+        raise _Unusable(f"{count} channels{_list_names(image)}")
+    indices = {
+        block.first_channel + step: block.ifd + step
+        for block in blocks
+        for step in range(count if block.count is None else min(block.count, count))
+    }
+    if any(channel not in indices for channel in range(count)):
+        raise _Unusable(f"a picture of {count} planes, of which some are missing")
+    ifds = [indices[channel] for channel in range(count)]
+    if len({*ifds}) < len(ifds):
+        raise _Unusable("OME-XML that names one page for several channels")
+    return tuple(_get_page(tiff, ifd) for ifd in ifds)
+
+
+def _get_page(tiff: tifffile.TiffFile, index: int) -> tifffile.TiffPage:
+    try:
+        return tiff.pages[max(0, index)]
+    except IndexError:
+        raise _Unusable(f"OME-XML that names page {index + 1} of {len(tiff.pages)}") from None
+
+
+def _order_planes(image: OmeImage, pages: PlanePages) -> PlanePages:
+    """The page of red, green and blue, or three pages of one each, in this order."""
+    for page in pages:
+        if fault := find_fault(page):
+            raise _Unusable(fault)
+        if (page.imagewidth, page.imagelength) != (image.width, image.height):
+            sizes = f"{image.width} x {image.height} px for a page of {page.imagewidth} x {page.imagelength} px"
+            raise _Unusable(f"OME-XML that says {sizes}")
+    names = _list_names(image)
+    primaries = image.order_primaries()
+    if len(pages) == 1 and has_three_samples(pages[0]):
+        apart = len(image.channels) == 3 and image.channel_names and primaries is None
+        declared = has_rgb(pages[0]) or primaries == (0, 1, 2) or len(image.channels) == 1
+        if not image.fluoresces and not apart and declared and primaries in (None, (0, 1, 2)):
+            return pages
+        raise _Unusable(f"three channels that are not red, green and blue{names}")
+    if len(pages) == 3 and primaries and all(page.samplesperpixel == 1 for page in pages):
+        return tuple(pages[index] for index in primaries)
+    if len(pages) == 1:
+        raise _Unusable(f"one channel of {pages[0].samplesperpixel} samples{names}")
+    raise _Unusable(f"{len(pages)} channels that are not known to be red, green and blue{names}")
+
+
+def _list_names(image: OmeImage) -> str:
+    names = image.channel_names
+    return f" ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})" if names else ""
+
+
+def _find_lower_levels(planes: PlanePages) -> list[PlanePages]:
+    """The levels in the SubIFDs of the planes; pages there that are no smaller picture of the same kind are left
+    out."""
+    levels: list[PlanePages] = []
+    width, height = planes[0].imagewidth, planes[0].imagelength
+    for pages in zip(*(list(page.pages) if page.subifds else [] for page in planes), strict=False):
+        smaller = pages[0].imagewidth < (levels[-1] if levels else planes)[0].imagewidth
+        fits = abs(pages[0].imagewidth * height / width - pages[0].imagelength) <= max(2.0, pages[0].imagelength / 100)
+        sizes = {(page.imagewidth, page.imagelength) for page in pages}
+        if smaller and fits and len(sizes) == 1 and all(map(_is_alike, pages, planes)):
+            levels.append(pages)
     return levels
 
 
-def _physical_size_um(ome_xml: str) -> float | None:
-    """Spacing from the first Pixels element; NaN when pixels are not square or the unit is unknown."""
-    if not ome_xml:
-        return None
-    root = ElementTree.fromstring(ome_xml)
-    pixels = next((element for element in root.iter() if element.tag.endswith("}Pixels")), None)
-    if pixels is None or "PhysicalSizeX" not in pixels.attrib:
-        return None
-    sizes = []
-    for axis in ("X", "Y"):
-        value = float(pixels.get(f"PhysicalSize{axis}", pixels.attrib["PhysicalSizeX"]))
-        sizes.append(value * _UM_PER_UNIT.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"), float("nan")))
-    return sum(sizes) / 2 if abs(sizes[0] - sizes[1]) <= 0.05 * max(sizes) else float("nan")
+def _is_alike(page: tifffile.TiffPage, full: tifffile.TiffPage) -> bool:
+    """Whether a page holds samples of the same kinds."""
+    kinds = (page.samplesperpixel, has_rgb(page)) == (full.samplesperpixel, has_rgb(full))
+    return kinds and not find_fault(page)

@@ -10,6 +10,10 @@ import openslide
 from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Level, Rect, Size
 from histoseek.slides.readers.base import Pixels, read_clipped
+from histoseek.slides.readers.spacing import average_edges, read_resolution
+
+PLAIN_TIFF = "generic-tiff"
+"""The vendor of a tiled TIFF without a scanner's description."""
 
 _CACHE_BYTES = 64 * 2**20
 _MOST_TILE_PIXELS = 2**26
@@ -32,8 +36,8 @@ class OpenSlideReader:
                 zip(self._slide.level_dimensions, self._slide.level_downsamples, strict=True)
             )
         )
-        self.spacing_um_per_px = self._spacing()
         self.vendor = str(self._slide.properties.get(openslide.PROPERTY_NAME_VENDOR, "unknown"))
+        self.spacing_um_per_px = self._spacing()
 
     def _check_tiles(self) -> None:
         """Refuse tiles of a size that no scanner writes: OpenSlide ends the whole process when it finds no memory."""
@@ -80,8 +84,8 @@ class OpenSlideReader:
             across, down = (float(text) for text in texts if text is not None)
         except ValueError:
             return None
-        # Pixels that are not square are no spacing we can work with; NaN is refused by the caller.
-        return (across + down) / 2 if abs(across - down) <= 0.05 * max(across, down) else float("nan")
+        # Of a plain TIFF it is the resolution tag, which may be one for printers.
+        return read_resolution(across, down) if self.vendor == PLAIN_TIFF else average_edges(across, down)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Plain pictures (PNG, JPEG, TIFF of one page): one level, no spacing of their own."""
+"""Plain pictures (PNG, JPEG, a page of a TIFF): one level, turned as they say they are shown."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Level, Rect, Size
 from histoseek.slides.readers.base import Pixels, blank, read_clipped
+from histoseek.slides.readers.spacing import UM_PER_INCH, read_resolution
+from histoseek.slides.readers.tiff_pages import SlidePage
 
 MAX_PIXELS = 13_000 * 13_000
 _FORMATS = ("PNG", "JPEG", "TIFF")
@@ -18,13 +20,13 @@ _EIGHT_BIT_MODES = ("RGB", "RGBA", "L", "LA", "P", "CMYK", "1")
 
 
 class PictureReader:
-    """A PixelReader over a picture held in memory; printing resolutions in its tags are not trusted."""
+    """A PixelReader over a picture held in memory; page: that of a TIFF which is the slide."""
 
-    spacing_um_per_px: float | None = None
     vendor = "image"
 
-    def __init__(self, path: Path) -> None:
-        self._pixels = _load(path)
+    def __init__(self, path: Path, page: SlidePage | None = None) -> None:
+        self._pixels, spacing = _load(path, page.index if page else 0)
+        self.spacing_um_per_px: float | None = page.spacing_um_per_px if page else spacing
         height, width = self._pixels.shape[:2]
         self.levels = (Level(0, Size(width, height), 1.0),)
 
@@ -41,15 +43,34 @@ class PictureReader:
         self._pixels = blank(0, 0)
 
 
-def _load(path: Path) -> Pixels:
+def _load(path: Path, page: int) -> tuple[Pixels, float | None]:
+    """The pixels, and the spacing where the resolution is none for printers or screens."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # size is checked below, and damage ends in an error
             with Image.open(path, formats=_FORMATS) as picture:
-                return _rgb(picture, path)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+                if picture.format == "TIFF":
+                    picture.seek(page)
+                else:
+                    _require_single(picture, path)
+                across, down = (UM_PER_INCH / max(1e-9, float(dots)) for dots in picture.info.get("dpi", (1, 1)))
+                return _rgb(picture, path), read_resolution(across, down)
+    except (UnidentifiedImageError, Image.DecompressionBombError, EOFError, OSError, SyntaxError, ValueError) as error:
         reason = "unknown format" if isinstance(error, UnidentifiedImageError) else str(error).splitlines()[0]
         raise UnreadableSlide(path, reason) from error
+
+
+def _require_single(picture: Image.Image, path: Path) -> None:
+    """Refuse an animation, and pictures of like size in one file; smaller ones beside the first are previews."""
+    pictures = getattr(picture, "n_frames", 1)
+    size = picture.size
+    alike = 1
+    for index in range(1, pictures):
+        picture.seek(index)
+        alike += 2 * picture.width * picture.height >= size[0] * size[1]
+    picture.seek(0)
+    if alike > 1:
+        raise UnreadableSlide(path, f"{alike} pictures of {size[0]} x {size[1]} px in one file, wanted one")
 
 
 def _rgb(picture: Image.Image, path: Path) -> Pixels:
@@ -57,7 +78,8 @@ def _rgb(picture: Image.Image, path: Path) -> Pixels:
         raise UnreadableSlide(path, f"a picture of {picture.width} x {picture.height} px without a pyramid")
     if picture.mode not in _EIGHT_BIT_MODES:
         raise UnreadableSlide(path, f"pixels of type {picture.mode}, wanted 8-bit RGB")
-    if picture.mode in ("RGBA", "LA", "P"):
+    picture = ImageOps.exif_transpose(picture)
+    if picture.has_transparency_data or picture.mode == "P":
         rgba = picture.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         picture = Image.alpha_composite(white, rgba)

@@ -1,0 +1,189 @@
+"""Pixels of pages of a TIFF that were chosen as the picture: only the tiles or strips that a region touches are
+decoded."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from histoseek.errors import UnreadableSlide
+from histoseek.geometry import Level, Size
+from histoseek.slides.readers.base import Pixels, blank
+
+_CACHE_BYTES = 128 * 2**20
+_MOST_SEGMENT_PIXELS = 13_000 * 13_000
+_ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
+_DECODED_TO_RGB = (6, 7, 34892, 33007, 50001)
+"""Compressions (JPEG and WebP) whose decoders give RGB also where YCbCr is stored."""
+
+_APERIO_YCBCR = 33003
+_RGB, _YCBCR, _MINISBLACK = 2, 6, 1
+_CONTIGUOUS = 1
+
+PlanePages = tuple[tifffile.TiffPage, ...]
+"""Of one level: a page of three samples, or one page each for red, green and blue."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    """A part of a level's channels, in segments (tiles or strips) of a page; first: the one at the upper left."""
+
+    page: tifffile.TiffPage
+    segment: Size
+    first: int
+    channels: slice
+
+    @property
+    def columns(self) -> int:
+        return -(-self.page.imagewidth // self.segment.width)
+
+
+class TiffReader:
+    """A PixelReader over pages of 8-bit RGB, or of red, green and blue; closes the TIFF with itself."""
+
+    def __init__(
+        self,
+        path: Path,
+        tiff: tifffile.TiffFile,
+        levels: tuple[PlanePages, ...],
+        spacing_um_per_px: float | None,
+        vendor: str,
+    ) -> None:
+        self._path = path
+        self._tiff = tiff
+        self._lock = threading.Lock()
+        self._segments: OrderedDict[tuple[int, int, int], Pixels] = OrderedDict()
+        self._cached_bytes = 0
+        self.spacing_um_per_px = spacing_um_per_px
+        self.vendor = vendor
+        self._planes = tuple(tuple(_list_planes(pages, path)) for pages in levels)
+        full = levels[0][0].imagewidth
+        self.levels = tuple(
+            Level(index, Size(pages[0].imagewidth, pages[0].imagelength), full / pages[0].imagewidth)
+            for index, pages in enumerate(levels)
+        )
+
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
+        """A region in the level's own pixels."""
+        out = blank(width, height)
+        for index, plane in enumerate(self._planes[level]):
+            try:
+                self._paste(out[..., plane.channels], (level, index), plane, x, y)
+            except (ArithmeticError, TypeError, ValueError) as error:
+                raise UnreadableSlide(self._path, describe_damage(error)) from error
+        return out
+
+    def close(self) -> None:
+        """Close the file."""
+        self._tiff.close()
+
+    def _paste(self, out: Pixels, place: tuple[int, int], plane: _Plane, x: int, y: int) -> None:
+        """Copy what the region touches into it."""
+        height, width = out.shape[:2]
+        edge = plane.segment
+        right, bottom = min(x + width, plane.page.imagewidth), min(y + height, plane.page.imagelength)
+        for row in range(max(0, y) // edge.height, -(-bottom // edge.height)):
+            for column in range(max(0, x) // edge.width, -(-right // edge.width)):
+                segment = self._segment(place, plane, row * plane.columns + column)
+                left, top = column * edge.width, row * edge.height
+                x0, y0 = max(x, left), max(y, top)
+                x1, y1 = min(right, left + segment.shape[1]), min(bottom, top + segment.shape[0])
+                if x1 > x0 and y1 > y0:
+                    out[y0 - y : y1 - y, x0 - x : x1 - x] = segment[y0 - top : y1 - top, x0 - left : x1 - left]
+
+    def _segment(self, place: tuple[int, int], plane: _Plane, index: int) -> Pixels:
+        key = (*place, index)
+        with self._lock:
+            if key in self._segments:
+                self._segments.move_to_end(key)
+                return self._segments[key]
+        decoded = self._decode(plane, plane.first + index)
+        with self._lock:
+            if key not in self._segments:
+                self._segments[key] = decoded
+                self._cached_bytes += decoded.nbytes
+            while self._cached_bytes > _CACHE_BYTES and len(self._segments) > 1:
+                self._cached_bytes -= self._segments.popitem(last=False)[1].nbytes
+        return decoded
+
+    def _decode(self, plane: _Plane, index: int) -> Pixels:
+        page = plane.page
+        try:
+            offset, count = page.dataoffsets[index], page.databytecounts[index]
+            with self._lock:
+                self._tiff.filehandle.seek(offset)
+                data = self._tiff.filehandle.read(count) if count else None
+            segment, _, shape = page.decode(data, index, jpegtables=page.jpegtables)
+        except Exception as error:
+            # The codecs raise their own kinds of errors; all of them mean a damaged tile.
+            raise UnreadableSlide(self._path, f"damaged tile ({type(error).__name__})") from error
+        if segment is None:
+            return np.full((shape[1], shape[2], plane.channels.stop - plane.channels.start), 255, np.uint8)
+        return _without_alpha(np.asarray(segment[0], np.uint8), page)
+
+
+def find_fault(page: tifffile.TiffPage) -> str:
+    """Why a page cannot be read as a part of an 8-bit picture; empty when it can."""
+    if page.dtype != np.uint8 or page.bitspersample != 8 or page.imagedepth > 1:
+        depth = f" in {page.imagedepth} planes of depth" if page.imagedepth > 1 else ""
+        bits = "" if page.bitspersample in (8, 16, 32, 64) else f" of {page.bitspersample} bits"
+        return f"pixels of type {page.dtype}{bits}{depth}"
+    colours = page.photometric
+    if (colours == _YCBCR and page.compression not in _DECODED_TO_RGB) or page.compression == _APERIO_YCBCR:
+        return "YCbCr pixels in a compression whose colours are not converted"
+    if colours not in (_RGB, _YCBCR, _MINISBLACK):
+        return f"pixels of kind {getattr(colours, 'name', colours)}"
+    return ""
+
+
+def has_rgb(page: tifffile.TiffPage) -> bool:
+    """Whether a page says that its three samples, with one for transparency at most, are red, green and blue."""
+    return page.photometric in (_RGB, _YCBCR) and has_three_samples(page)
+
+
+def has_three_samples(page: tifffile.TiffPage) -> bool:
+    """Whether each pixel has three samples, with one for transparency at most."""
+    return page.samplesperpixel - len(page.extrasamples) == 3 and len(page.extrasamples) <= 1
+
+
+def describe_damage(error: Exception) -> str:
+    """What a library said of a damaged TIFF, in one line."""
+    lines = str(error).splitlines()
+    return f"damaged TIFF ({lines[0] if lines and len(lines[0]) > 3 else type(error).__name__})"
+
+
+def _list_planes(pages: PlanePages, path: Path) -> list[_Plane]:
+    segment = _segment_size(pages[0])
+    if segment.width * segment.height > _MOST_SEGMENT_PIXELS:
+        raise UnreadableSlide(path, f"tiles or strips of {segment.width} x {segment.height} px")
+    if len(pages) == 3:
+        return [_Plane(page, _segment_size(page), 0, slice(index, index + 1)) for index, page in enumerate(pages)]
+    page = pages[0]
+    if page.planarconfig == _CONTIGUOUS:
+        return [_Plane(page, segment, 0, slice(0, 3))]
+    count = -(-page.imagewidth // segment.width) * -(-page.imagelength // segment.height)
+    return [_Plane(page, segment, sample * count, slice(sample, sample + 1)) for sample in range(3)]
+
+
+def _segment_size(page: tifffile.TiffPage) -> Size:
+    if page.is_tiled:
+        return Size(page.tilewidth, page.tilelength)
+    return Size(page.imagewidth, min(page.rowsperstrip or page.imagelength, page.imagelength))
+
+
+def _without_alpha(pixels: NDArray[np.uint8], page: tifffile.TiffPage) -> Pixels:
+    """The pixels over white; a sample that is not said to be transparency is left out."""
+    if pixels.shape[2] != 4:
+        return pixels
+    colours, alpha, kind = pixels[..., :3], pixels[..., 3:].astype(np.uint16), page.extrasamples[0]
+    if kind == _ASSOCIATED_ALPHA:
+        return np.minimum(colours + (255 - alpha), 255).astype(np.uint8)
+    if kind == _UNASSOCIATED_ALPHA:
+        return ((colours * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return np.ascontiguousarray(colours)
