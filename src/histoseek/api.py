@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -21,7 +22,7 @@ from histoseek.search.options import (
     choose_options,
 )
 from histoseek.search.queries import ArchivedSlide, Query, SlideFile, TextQuery
-from histoseek.slides.sources.base import SlideSource
+from histoseek.slides.sources.base import Discovery, SlideSource
 from histoseek.slides.sources.file import FileSource
 from histoseek.slides.sources.registry import SourceLike, discover, parse_source, require_local
 
@@ -304,11 +305,12 @@ def make_index_request(
     table = _load_metadata(metadata, rename) if metadata is not None else None
     if table:
         require_unique(table)
-    sources, notes = _find_sources(paths, imported)
+    discovery = _find_sources(paths, imported)
     report_sources = [reports] if isinstance(reports, str | Path) else list(reports or ())
     items = [Path(item) if isinstance(item, str | Path) else item for item in report_sources]
     read = load_reports(items, make_report_columns(report_columns, rename), reporter) if items else None
-    return IndexRequest(sources, table, read, dict(spacing_of or {}), workers, notes, deidentify)
+    request = IndexRequest(discovery.slides, table, read, dict(spacing_of or {}), workers, discovery.notes, deidentify)
+    return replace(request, passed_over=discovery.passed_over)
 
 
 def _load_metadata(metadata: PathLike | Sequence[MetadataRow], rename: Mapping[str, str] | None) -> MetadataTable:
@@ -319,16 +321,15 @@ def _load_metadata(metadata: PathLike | Sequence[MetadataRow], rename: Mapping[s
     return make_table(metadata, rename)
 
 
-def _find_sources(paths: Sequence[SourceLike], imported: bool) -> tuple[tuple[SlideSource, ...], tuple[str, ...]]:
-    """The slides that the paths name, and notes on those left out."""
+def _find_sources(paths: Sequence[SourceLike], imported: bool) -> Discovery:
+    """The slides or feature files that the paths name."""
     if imported:
         from histoseek.encoders.features import discover_features
 
         folders = [require_local(parse_source(path)) for path in paths]
         files = dict.fromkeys(file for folder in folders for file in discover_features(folder))
-        return tuple(map(FileSource, files)), ()
-    discovery = discover(paths)
-    return discovery.slides, tuple(f"{skip.source.uri}: {skip.reason}" for skip in discovery.skipped)
+        return Discovery(tuple(map(FileSource, files)))
+    return discover(paths)
 
 
 def _make_query(query: SourceLike | Query | None, like: str | None, text: str | None) -> Query:

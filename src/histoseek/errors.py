@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from histoseek.unicode import make_printable
+
 
 class HistoseekError(Exception):
     """Base of all errors shown to users in one line.
@@ -25,9 +27,9 @@ class HistoseekError(Exception):
     exit_code = 2
 
     def __init__(self, where: str, what: str, advice: str = "") -> None:
-        self.where = where
-        self.what = what
-        self.advice = advice
+        self.where = make_printable(where)
+        self.what = make_printable(what)
+        self.advice = make_printable(advice)
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -84,11 +86,11 @@ class SlideNotFound(SlideError):
 class NoSlidesFound(InputError):
     """A folder holds no file that looks like a slide."""
 
-    def __init__(self, uri: Path | str) -> None:
+    def __init__(self, uri: Path | str, passed_over: str = "") -> None:
+        """passed_over: what the folder holds instead."""
         self.uri = str(uri)
-        super().__init__(
-            self.uri, "no slide files in this folder", "Give a folder with slides, or the files themselves"
-        )
+        what = "no slide files in this folder" + (f", passed over: {passed_over}" if passed_over else "")
+        super().__init__(self.uri, what, "Give a folder with slides, or the files themselves")
 
 
 class UnreadableSlide(SlideError):

@@ -48,7 +48,7 @@ class MemorySource(SlideSource):
     @classmethod
     def discover(cls, addresses: Sequence[str]) -> Discovery:
         names = {uri for uri in cls.pyramids for address in addresses if f"{uri}/".startswith(f"{address}/")}
-        return Discovery(tuple(map(cls, sorted(names))), ())
+        return Discovery(tuple(map(cls, sorted(names))))
 
     @property
     def uri(self) -> str:

@@ -56,9 +56,10 @@ class Journal:
         self._layout = layout
         self._run = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
 
-    def record_start(self, files: int) -> None:
-        """A run began that was asked to index `files` files."""
-        self._append(self._layout.journal, [{"event": "started", "files": files}])
+    def record_start(self, files: int, passed_over: Mapping[str, int]) -> None:
+        """A run began that was asked to index `files` files, and passed over others for these reasons."""
+        entry = {"event": "started", "files": files, "passed_over": dict(passed_over)}
+        self._append(self._layout.journal, [entry])
 
     def record_commit(self, slide_ids: Sequence[str]) -> None:
         """Slides are safely in the store."""

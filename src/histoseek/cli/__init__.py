@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 from histoseek.errors import HistoseekError
@@ -15,6 +16,7 @@ def main() -> None:
 
     from histoseek.cli.app import app
 
+    _escape_what_is_not_encoded()
     try:
         code = app(prog_name="histoseek", standalone_mode=False) or 0
     except HistoseekError as error:
@@ -27,6 +29,12 @@ def main() -> None:
     if code == _INTERRUPTED:
         print("interrupted: what is done is kept, and the same command continues from here", file=sys.stderr)
     sys.exit(code)
+
+
+def _escape_what_is_not_encoded() -> None:
+    """Let no character of a name or a value that standard output can't show end a command."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _print_error(error: HistoseekError) -> int:

@@ -195,6 +195,7 @@ def _open_or_create(path: Path, changes: dict[str, Any], weights: str | None, te
 def _print_report(report: IndexReport, archive: Archive, as_json: bool) -> None:
     """Print what was done; when no slide at all was good, that is an error."""
     from histoseek.jsonable import plain
+    from histoseek.slides.sources.folder_walk import describe_passed_over
 
     nothing = bool(report.refused) and not (report.added or report.updated or report.unchanged)
     if as_json:
@@ -204,16 +205,20 @@ def _print_report(report: IndexReport, archive: Archive, as_json: bool) -> None:
     if nothing:
         for refusal in report.refused:
             print(f"error: {refusal.reason}", file=sys.stderr)
+        if report.passed_over and not as_json:
+            print(f"passed over: {describe_passed_over(report.passed_over)}", file=sys.stderr)
         raise typer.Exit(2)
 
 
 def _format_report(report: IndexReport, archive: Archive) -> str:
     from histoseek.cli.report_lines import describe_intake
+    from histoseek.slides.sources.folder_walk import describe_passed_over
 
     lines = [f"warning: {warning}" for warning in report.warnings]
     lines += list(describe_intake(report.reports)) if report.reports else []
     lines += [f"reports: {report.reread} that the archive had were read anew"] if report.reread else []
     lines += [f"refused: {refusal.reason}" for refusal in report.refused]
+    lines += [f"passed over: {describe_passed_over(report.passed_over)}"] if report.passed_over else []
     counts = f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged"
     lines.append(
         f"{counts}, {len(report.refused)} refused in {report.seconds:.1f} s; the archive has {len(archive)} slides"

@@ -56,7 +56,8 @@ _FEW = (
 @dataclass(frozen=True, slots=True)
 class IndexRequest:
     """What to index: slides, a table about them and reports, spacings in um/px by file name, path or pattern,
-    reading threads, warnings about files that were left out, and whether identifiers are removed."""
+    reading threads, warnings about files that were left out, whether identifiers are removed, and how many files and
+    folders were passed over for which reason."""
 
     sources: tuple[SlideSource, ...]
     metadata: MetadataTable | None = None
@@ -65,12 +66,13 @@ class IndexRequest:
     workers: int = 2
     notes: tuple[str, ...] = ()
     deidentify: DeidentifyChoice = True
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What a run did: counts of slides, refused slides, warnings about tables, what became of reports, and how many
-    older ones were read anew."""
+    """What a run did: counts of slides, refused slides, warnings about tables, what became of reports, how many older
+    ones were read anew, and how many files and folders were passed over for which reason."""
 
     added: int
     updated: int
@@ -80,6 +82,7 @@ class IndexReport:
     warnings: tuple[str, ...] = ()
     reports: ReportIntakeSummary | None = None
     reread: int = 0
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
 def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | None = None) -> IndexReport:
@@ -117,7 +120,8 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         *run.notes,
     )
     counts = run.added, run.updated, run.unchanged
-    return IndexReport(*counts, tuple(run.refused), seconds, warnings, reports.summary, reread)
+    refused = tuple(run.refused)
+    return IndexReport(*counts, refused, seconds, warnings, reports.summary, reread, request.passed_over)
 
 
 def _make_planner(
@@ -166,7 +170,7 @@ class _Run:
             self.unchanged = len(self.plan.current)
             return
         self._journal = Journal(self.archive.layout)
-        self._journal.record_start(len(self.request.sources))
+        self._journal.record_start(len(self.request.sources), self.request.passed_over)
         self._refuse(self.plan.refused)
         if self.reports:
             if bad_reports:

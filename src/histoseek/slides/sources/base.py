@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -79,16 +79,10 @@ class SlideSource(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
-    """A source that is no slide of its own, and why."""
-
-    source: SlideSource
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Discovery:
-    """Slides, sorted and unique, and what was left out."""
+    """Slides, sorted and unique, and what was left out: how often for which reason (`describe_passed_over`), and notes
+    on what is probably a mistake."""
 
     slides: tuple[SlideSource, ...]
-    skipped: tuple[Skipped, ...]
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

@@ -7,14 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 from urllib.parse import unquote_to_bytes
 
 from histoseek.errors import InputError, NoSlidesFound, SlideError, SlideNotFound, UnreadableSlide
-from histoseek.slides.sources.base import Discovery, Skipped, SlideSource
+from histoseek.slides.sources.base import Discovery, SlideSource
+from histoseek.slides.sources.folder_walk import (
+    SLIDES_NOT_READ,
+    FileKinds,
+    FolderContent,
+    describe_passed_over,
+    walk_folders,
+)
+from histoseek.unicode import is_text, make_printable
 
 if TYPE_CHECKING:
     from histoseek.slides.readers.base import PixelReader
@@ -24,13 +33,16 @@ WHOLE_BYTES = 4 * 2**20
 """Files up to this size are hashed completely."""
 
 _PREFIX = "file://"
+_MIRAX = ".mrxs"
+_MOST_NOTES = 5
 _BLOCK = 64 * 1024
 _BLOCKS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class FileSource(SlideSource):
-    """A slide in a file, with the data folder beside it where the format has one. Its uri is the path as it was given.
+    """A slide in a file, with the data folder beside it where the format has one. Its uri is the path as it was
+    given, or a file:// address for a path that is no UTF-8.
 
     The fingerprint is cheap for multi-gigabyte files: it hashes the size and samples of the content, head, tail and
     evenly spaced blocks. It tells apart slides, notices a new scan, a conversion or a changed header; it can miss an
@@ -53,41 +65,47 @@ class FileSource(SlideSource):
 
     @classmethod
     def discover(cls, addresses: Sequence[str]) -> Discovery:
-        """All slides in files and folders.
+        """All slides in files and folders, and in folders that these link to.
 
         Hidden files and MIRAX data folders are passed over; a DICOM series counts once. Raises SlideNotFound for a
         missing path, NoSlidesFound for a folder without slides.
         """
-        files: set[Path] = set()
-        broken: list[Path] = []
-        for path in [cls.parse(address).path for address in addresses]:
-            if path.is_file():
-                files.add(path.absolute())
-            elif path.is_dir():
-                inside = _slide_files(path)
-                if not inside:
-                    raise NoSlidesFound(path)
-                files |= {file for file in inside if file.exists()}
-                broken += [file for file in inside if not file.exists()]
-            else:
-                raise SlideNotFound(path)
-        first_of = _first_of_series(sorted(files))
-        return Discovery(
-            slides=tuple(cls(path) for path, first in first_of.items() if path == first),
-            skipped=(
-                *(
-                    Skipped(cls(path), f"belongs to the same DICOM series as {first.name}")
-                    for path, first in first_of.items()
-                    if path != first
-                ),
-                *(Skipped(cls(path), "a link that leads nowhere") for path in sorted(broken)),
-            ),
-        )
+        from histoseek.slides.readers.formats import SUFFIXES
+
+        paths = [cls.parse(address).path.absolute() for address in addresses]
+        folders = [path for path in paths if path.is_dir()]
+        missing = next((path for path in paths if not path.exists()), None)
+        if missing is not None:
+            raise SlideNotFound(missing)
+        kinds = FileKinds(SUFFIXES, "no slides", SLIDES_NOT_READ, lambda name: name.lower().endswith(_MIRAX))
+        contents = walk_folders([str(folder) for folder in folders], kinds)
+        for folder, content in zip(folders, contents, strict=True):
+            if not (content.files or content.seen_before):
+                raise NoSlidesFound(folder, describe_passed_over(content.passed_over))
+        passed_over = sum((content.passed_over for content in contents), Counter[str]())
+        walked = (Path(file) for content in contents for file in content.files)
+        files = sorted({*walked, *(path for path in paths if not path.is_dir())}, key=lambda path: path.parts)
+        slides = _drop_series_parts(files)
+        if len(slides) < len(files):
+            passed_over["further files of DICOM series"] = len(files) - len(slides)
+        notes = tuple(note for content in contents for note in _list_notes(content))
+        return Discovery(tuple(map(cls, slides)), dict(passed_over), notes)
 
     @property
     def uri(self) -> str:
-        """The path as text, as archives have always kept it."""
-        return str(self.path)
+        """The path as text, as archives have always kept it; a file:// address where its bytes are no text."""
+        text = str(self.path)
+        return text if is_text(text) else self.path.absolute().as_uri()
+
+    @property
+    def name(self) -> str:
+        """The file's name; bytes that are no text as escapes."""
+        return make_printable(self.path.name)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The folders and the name, each as `name`."""
+        return tuple(map(make_printable, self.path.parts))
 
     def exists(self) -> bool:
         """Whether there is a file."""
@@ -98,20 +116,23 @@ class FileSource(SlideSource):
         from histoseek.slides.readers.formats import open_reader
 
         if not self.exists():
-            raise SlideNotFound(self.path)
+            raise SlideNotFound(self.uri)
         return open_reader(self.path)
 
     def fingerprint(self) -> str:
         """Of the file with its companions, as "f1-" and 64 hex digits; independent of its place."""
         digest = hashlib.sha256()
         try:
-            for file in (self.path, *_companions(self.path)):
-                digest.update(file.name.encode() if file != self.path else b"")
+            companions = _companions(self.path)
+            if not companions and not self.path.stat().st_size:
+                raise UnreadableSlide(self.uri, "the file is empty")
+            for file in (self.path, *companions):
+                digest.update(os.fsencode(file.name) if file != self.path else b"")
                 _add_samples(digest, file)
         except FileNotFoundError as error:
-            raise SlideNotFound(self.path) from error
+            raise SlideNotFound(self.uri) from error
         except OSError as error:
-            raise UnreadableSlide(self.path, error.strerror or type(error).__name__) from error
+            raise UnreadableSlide(self.uri, error.strerror or type(error).__name__) from error
         return f"{FINGERPRINT_VERSION}-{digest.hexdigest()}"
 
     def state(self) -> str:
@@ -119,9 +140,9 @@ class FileSource(SlideSource):
         try:
             stat = self.path.stat()
         except FileNotFoundError as error:
-            raise SlideNotFound(self.path) from error
+            raise SlideNotFound(self.uri) from error
         except OSError as error:
-            raise UnreadableSlide(self.path, error.strerror or type(error).__name__) from error
+            raise UnreadableSlide(self.uri, error.strerror or type(error).__name__) from error
         return f"{stat.st_ino}:{stat.st_size}:{stat.st_mtime_ns}"
 
     def local_path(self) -> Path:
@@ -131,7 +152,7 @@ class FileSource(SlideSource):
 
 def _companions(path: Path) -> tuple[Path, ...]:
     """Further files that belong to the slide: the data folder of a MIRAX file."""
-    if path.suffix.lower() != ".mrxs":
+    if path.suffix.lower() != _MIRAX:
         return ()
     return tuple(sorted(p for p in path.with_suffix("").glob("*") if p.is_file()))
 
@@ -148,31 +169,33 @@ def _add_samples(digest: hashlib._Hash, path: Path) -> None:
             digest.update(file.read(_BLOCK))
 
 
-def _slide_files(folder: Path) -> set[Path]:
-    from histoseek.slides.readers.formats import SUFFIXES
-
-    files = set()
-    for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        is_file = path.is_file() or (path.is_symlink() and not path.exists())
-        if path.suffix.lower() in SUFFIXES and not hidden and is_file and not _is_mirax_data(path, folder):
-            files.add(path.absolute())
-    return files
+def _list_notes(content: FolderContent) -> Iterator[str]:
+    """What is probably a mistake, by name, the first few of each kind."""
+    for folder, reason in content.unreadable[:_MOST_NOTES]:
+        yield f"{FileSource(Path(folder)).uri}: the folder cannot be read ({reason})"
+    for link in content.broken_links[:_MOST_NOTES]:
+        yield f"{FileSource(Path(link)).uri}: a link that leads nowhere"
 
 
-def _is_mirax_data(path: Path, folder: Path) -> bool:
-    return any(parent.with_suffix(".mrxs").is_file() for parent in path.parents if folder in parent.parents)
+def _drop_series_parts(files: Sequence[Path]) -> list[Path]:
+    """The files, of each DICOM series only the first; one without others beside it is not opened."""
+    in_folder = Counter(path.parent for path in files if _is_dicom(path))
+    seen: set[tuple[Path, str]] = set()
+    slides = []
+    for path in files:
+        uid = _series_uid(path) if _is_dicom(path) and in_folder[path.parent] > 1 else None
+        if uid is None or (path.parent, uid) not in seen:
+            slides.append(path)
+        if uid is not None:
+            seen.add((path.parent, uid))
+    return slides
 
 
-def _first_of_series(files: Sequence[Path]) -> dict[Path, Path]:
-    """For each file the first of its DICOM series; of no series, itself."""
-    first: dict[tuple[Path, str], Path] = {}
-    return {path: first.setdefault((path.parent, uid), path) if (uid := _series_uid(path)) else path for path in files}
+def _is_dicom(path: Path) -> bool:
+    return path.suffix.lower() == ".dcm"
 
 
 def _series_uid(path: Path) -> str | None:
-    if path.suffix.lower() != ".dcm":
-        return None
     from histoseek.slides.readers.openslide import OpenSlideReader
 
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
@@ -38,9 +39,13 @@ def discover(addresses: Sequence[SourceLike]) -> Discovery:
         text = address.uri if isinstance(address, SlideSource) else str(address)
         texts.setdefault(_kind_of(address), []).append(text)
     parts = [kind.discover(of_kind) for kind, of_kind in texts.items()]
+    passed_over: Counter[str] = Counter()
+    for part in parts:
+        passed_over.update(part.passed_over)
     return Discovery(
         tuple(source for part in parts for source in part.slides),
-        tuple(skipped for part in parts for skipped in part.skipped),
+        dict(passed_over),
+        tuple(note for part in parts for note in part.notes),
     )
 
 
