@@ -67,7 +67,11 @@ class TextRegion(Response):
 
 
 class Result(Response):
-    """One result, a slide or its report; report_text: null if it has none."""
+    """One result, a slide or its report.
+
+    report_text: null if it has none; fits: whether it is nearer to the query's words than the archive is to random
+    sentences, null where that is not judged.
+    """
 
     rank: int
     slide_id: str
@@ -83,6 +87,7 @@ class Result(Response):
     explanation: Explanation | None
     phrases: tuple[Phrase, ...]
     text_regions: tuple[TextRegion, ...]
+    fits: bool | None
     slide: Slide
     report_text: str | None
 
@@ -145,7 +150,7 @@ class SearchResponse(Response):
 
     query_key: key under which feedback is stored; next_offset: offset of the next page, null on the last; unlike: the
     query is unlike anything in the archive; left_out: slides that conditions in the query's words left out, null
-    without such conditions.
+    without such conditions; nothing_fits: not even the best result fits the query's words.
     """
 
     query: QueryEcho
@@ -156,6 +161,7 @@ class SearchResponse(Response):
     next_offset: int | None
     warnings: tuple[str, ...]
     left_out: int | None
+    nothing_fits: bool
     calibrated_for: str | None
     novelty: float | None
     unlike: bool

@@ -65,8 +65,9 @@ class SearchResult:
     query's slides it is nearest to, from 0; also: the other slides of its case, where cases are results;
     explanation: of what the score between slides is made, None unless slides were compared; phrases and
     text_regions: what of its report and of the slide is nearest to a text that was asked with, of the first results
-    only; attention: where its vectors lie on the query and on the slide, None unless slides were compared; not in
-    the JSON.
+    only; fits: whether it is nearer to the query's words than the archive is to random sentences, None where that is
+    not judged, as between slides; attention: where its vectors lie on the query and on the slide, None unless slides
+    were compared; not in the JSON.
     """
 
     rank: int
@@ -84,6 +85,7 @@ class SearchResult:
     explanation: Explanation | None = None
     phrases: tuple[Phrase, ...] = ()
     text_regions: tuple[TextRegion, ...] = ()
+    fits: bool | None = None
     attention: Attention | None = field(default=None, compare=False, repr=False, metadata=NOT_IN_JSON)
 
 
@@ -135,7 +137,7 @@ class SearchResults:
     column that probabilities are of, None without any; novelty: the share of the archive's slides that are as far
     from all others as the query is, small for a query unlike them, None where that is not known; vote_: the vote that
     was asked for with the search; left_out: how many slides the conditions in the query's own words left out, None
-    without such conditions.
+    without such conditions; nothing_fits: not even the best of all results, of whatever page, fits the words.
     """
 
     query: QueryInfo
@@ -147,6 +149,7 @@ class SearchResults:
     novelty: float | None = None
     vote_: Vote | None = None
     left_out: int | None = None
+    nothing_fits: bool = False
 
     def __iter__(self) -> Iterator[SearchResult]:
         return iter(self.results)

@@ -102,6 +102,7 @@ def to_search_response(results: SearchResults, refs: Sequence[SlideRef], key: st
         # Whoever shows probabilities learns from `calibrated_for` that there are none.
         warnings=tuple(warning for warning in results.warnings if warning != NOT_CALIBRATED),
         left_out=results.left_out,
+        nothing_fits=results.nothing_fits,
         calibrated_for=results.calibrated_for,
         novelty=results.novelty,
         unlike=is_novel(results.novelty),
@@ -160,6 +161,7 @@ def to_result(result: SearchResult) -> Result:
         explanation=Explanation.model_validate(result.explanation) if result.explanation else None,
         phrases=tuple(Phrase.model_validate(phrase) for phrase in result.phrases),
         text_regions=tuple(TextRegion.model_validate(region) for region in result.text_regions),
+        fits=result.fits,
         slide=to_slide(result.record),
         report_text=result.record.report,
     )
