@@ -52,6 +52,12 @@ class Slide:
         """The format's name."""
         return self._reader.vendor
 
+    @property
+    def stated_spacing_um_per_px(self) -> float | None:
+        """What the file itself states, whatever was given; None where that is nothing plausible."""
+        stated = self._reader.spacing_um_per_px
+        return stated if stated is not None and _is_plausible(stated) else None
+
     def close(self) -> None:
         """Let go of the file."""
         self._reader.close()
@@ -117,9 +123,13 @@ def _plausible(source: SlideSource, spacing_um_per_px: float | None) -> float:
         raise MissingSpacing(source.uri, source.name)
     if math.isnan(spacing_um_per_px):
         raise MissingSpacing(source.uri, source.name, "the file's pixels are not square, or their unit is unknown")
-    if not _FINEST_UM_PER_PX <= spacing_um_per_px <= _COARSEST_UM_PER_PX:
+    if not _is_plausible(spacing_um_per_px):
         raise MissingSpacing(source.uri, source.name, f"{spacing_um_per_px:.4g} µm/px is not a microscope's")
     return spacing_um_per_px
+
+
+def _is_plausible(spacing_um_per_px: float) -> bool:
+    return _FINEST_UM_PER_PX <= spacing_um_per_px <= _COARSEST_UM_PER_PX
 
 
 def _resampled(pixels: Pixels, out: Size) -> Pixels:

@@ -14,7 +14,7 @@ from safetensors.numpy import save
 from histoseek.encoders.slide_bags import encode_prepared, open_prepared
 from histoseek.encoders.tile.base import TileEncoder
 from histoseek.encoders.tile.registry import load_tile_encoder
-from histoseek.errors import EncoderError, HistoseekError, InputError, MissingSpacing, SlideError, UnreadableSlide
+from histoseek.errors import EncoderError, HistoseekError, InputError, SlideError, UnreadableSlide
 from histoseek.progress import CountingReporter
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.deepzoom import DeepZoom
@@ -35,7 +35,6 @@ from histoseek.server.uploads.messages import (
     send,
 )
 from histoseek.server.uploads.slide_facts import LONGEST_PX, LevelFacts, SlideFacts
-from histoseek.slides.readers.picture import PictureReader
 from histoseek.slides.slide import Slide, open_slide
 from histoseek.slides.sources.file import FileSource
 
@@ -91,8 +90,8 @@ class UploadReader:
         if slide.slide.size.longer_edge > LONGEST_PX:
             raise UnreadableSlide(request.path, f"its longer edge of {slide.slide.size.longer_edge} px is too long")
         spacing = request.spacing_um_per_px
-        if spacing is None and slide.slide.vendor != PictureReader.vendor:
-            spacing = _read_spacing(request.path)
+        if spacing is None:
+            spacing = slide.slide.stated_spacing_um_per_px
         levels = tuple(
             LevelFacts(level.size.width, level.size.height, level.downsample) for level in slide.slide.levels
         )
@@ -165,15 +164,6 @@ class _ChannelReporter(CountingReporter):
 
     def publish(self) -> None:
         send(self._channel, ProgressReply(self.done, self.total))
-
-
-def _read_spacing(path: Path) -> float | None:
-    """What the file itself says, in um/px."""
-    try:
-        with open_slide(FileSource(path)) as slide:
-            return slide.spacing_um_per_px
-    except MissingSpacing:
-        return None
 
 
 def _to_failure(error: HistoseekError) -> Failure:

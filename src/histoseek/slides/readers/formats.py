@@ -9,9 +9,8 @@ from histoseek.geometry import Size
 from histoseek.slides.readers.base import PixelReader
 from histoseek.slides.readers.ome import open_ome
 from histoseek.slides.readers.openslide import PLAIN_TIFF, OpenSlideReader
-from histoseek.slides.readers.oriented import orient
 from histoseek.slides.readers.picture import PictureReader
-from histoseek.slides.readers.tiff_pages import choose_page
+from histoseek.slides.readers.tiff_pages import choose_page, open_page
 from histoseek.slides.readers.vips import find_fast_reader
 
 _TIFF_SUFFIXES = (".tif", ".tiff", ".btf")
@@ -35,25 +34,24 @@ def open_reader(path: Path) -> PixelReader:
         if suffix in _WSI_SUFFIXES:
             raise
         return PictureReader(path, choose_page(path) if is_tiff else None)
+    reader: PixelReader | None = None
     try:
-        return _choose_reader(path, reference)
-    except BaseException:
-        reference.close()
-        raise
+        reader = _find_truer_reader(path, reference)
+    finally:
+        if reader is not reference:
+            reference.close()
+    return reader
 
 
-def _choose_reader(path: Path, reference: OpenSlideReader) -> PixelReader:
-    """The reader for a file that OpenSlide opens; a plain TIFF has to be the one picture that OpenSlide takes it
-    for."""
+def _find_truer_reader(path: Path, reference: OpenSlideReader) -> PixelReader:
+    """A reader of what OpenSlide opens: OpenSlide itself, a faster one that is equal, or, for a plain TIFF whose
+    pixels it takes for something else, one that shows them as they are meant."""
     page = choose_page(path) if reference.vendor == PLAIN_TIFF else None
-    if page and Size(page.width, page.height) != reference.levels[0].size:
-        reference.close()
+    if page is not None and Size(page.width, page.height) != reference.levels[0].size:
         return PictureReader(path, page)
-    fast = find_fast_reader(path, reference)
-    if fast is not None:
-        reference.close()
-    reader = fast or reference
-    return orient(reader, page.orientation) if page else reader
+    if page is not None and (page.orientation != 1 or page.has_extra_samples):
+        return open_page(path, page, reference.levels) or PictureReader(path, page)
+    return find_fast_reader(path, reference) or reference
 
 
 def _is_tiff(path: Path) -> bool:

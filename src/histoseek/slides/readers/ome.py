@@ -19,6 +19,7 @@ from histoseek.slides.readers.tiff import (
     find_fault,
     has_rgb,
     has_three_samples,
+    read_orientation,
 )
 from histoseek.slides.readers.tiff_pages import read_tiff_resolution
 
@@ -99,8 +100,7 @@ def _open(path: Path, tiff: tifffile.TiffFile, description: OmeDescription) -> P
     if spacing is None:
         spacing = read_tiff_resolution(page)
     reader = TiffReader(path, tiff, chosen.levels, spacing, "ome-tiff")
-    orientation = page.tags.valueof("Orientation", 1)
-    return orient(reader, orientation)
+    return orient(reader, read_orientation(page))
 
 
 def _choose(candidates: list[_Candidate], path: Path) -> _Candidate:

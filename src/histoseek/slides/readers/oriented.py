@@ -47,5 +47,5 @@ class OrientedReader:
 
 
 def orient(reader: PixelReader, orientation: int) -> PixelReader:
-    """The reader itself where nothing is to be turned; numbers that mean nothing count as 1."""
-    return OrientedReader(reader, orientation) if 2 <= orientation <= 8 else reader
+    """The reader itself where nothing is to be turned (orientation 1)."""
+    return OrientedReader(reader, orientation) if orientation != 1 else reader

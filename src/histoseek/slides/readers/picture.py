@@ -48,7 +48,8 @@ def _load(path: Path, page: int) -> tuple[Pixels, float | None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # size is checked below, and damage ends in an error
-            with Image.open(path, formats=_FORMATS) as picture:
+            # Not by its path: Pillow maps such files into memory, and turned ones in a wrong shape.
+            with path.open("rb") as file, Image.open(file, formats=_FORMATS) as picture:
                 if picture.format == "TIFF":
                     picture.seek(page)
                 else:

@@ -3,6 +3,7 @@ decoded."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Level, Size
 from histoseek.slides.readers.base import Pixels, blank
+
+# Its warnings are about odd tags; what matters of them is found by what is read.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _CACHE_BYTES = 128 * 2**20
 _MOST_SEGMENT_PIXELS = 13_000 * 13_000
@@ -140,6 +144,12 @@ def find_fault(page: tifffile.TiffPage) -> str:
     if colours not in (_RGB, _YCBCR, _MINISBLACK):
         return f"pixels of kind {getattr(colours, 'name', colours)}"
     return ""
+
+
+def read_orientation(page: tifffile.TiffPage) -> int:
+    """How a page is shown, 1 to 8; 1 is as it is stored, and what counts for numbers that mean nothing."""
+    number = int(page.tags.valueof("Orientation", 1))
+    return number if 1 <= number <= 8 else 1
 
 
 def has_rgb(page: tifffile.TiffPage) -> bool:

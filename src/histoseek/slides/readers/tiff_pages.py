@@ -10,7 +10,12 @@ import numpy as np
 import tifffile
 
 from histoseek.errors import UnreadableSlide
+from histoseek.geometry import Level
+from histoseek.slides.readers.base import PixelReader
+from histoseek.slides.readers.oriented import orient
 from histoseek.slides.readers.spacing import UM_PER_CM, UM_PER_INCH, read_resolution
+from histoseek.slides.readers.tiff import TiffReader, find_fault, has_rgb, read_orientation
+from histoseek.slides.readers.vips import matching_pages
 
 _UM_PER_RESOLUTION_UNIT = {2: UM_PER_INCH, 3: UM_PER_CM}
 _UM_PER_IMAGEJ_UNIT = {
@@ -25,13 +30,15 @@ _MINISBLACK, _MINISWHITE = 1, 0
 
 @dataclass(frozen=True, slots=True)
 class SlidePage:
-    """The page that is the slide: its number from 0, its orientation (1 to 8), its spacing if its tags state one."""
+    """The page that is the slide: its number from 0, its orientation (1 to 8), its spacing if its tags state one, and
+    whether its pixels have more than their colours."""
 
     index: int
     width: int
     height: int
     orientation: int
     spacing_um_per_px: float | None
+    has_extra_samples: bool
 
 
 def choose_page(path: Path) -> SlidePage | None:
@@ -46,14 +53,28 @@ def choose_page(path: Path) -> SlidePage | None:
             _require_single(tiff, full, path)
             page = max(full, key=_count_pixels)
             _require_colours(page, path)
-            spacing = read_tiff_resolution(page)
-            orientation = int(page.tags.valueof("Orientation", 1))
-            return SlidePage(page.index, page.imagewidth, page.imagelength, orientation, spacing)
+            size, extra = (page.imagewidth, page.imagelength), bool(page.extrasamples)
+            return SlidePage(page.index, *size, read_orientation(page), read_tiff_resolution(page), extra)
     except UnreadableSlide:
         raise
     except Exception:
         # In damaged headers tifffile meets errors of every kind; the next reader says what is wrong.
         return None
+
+
+def open_page(path: Path, page: SlidePage, levels: tuple[Level, ...]) -> PixelReader | None:
+    """A reader of a tiled page of 8-bit RGB, with the levels of these sizes that the file has; None for other pixels.
+
+    For pages that OpenSlide shows wrongly: turned ones tile by tile, and extra samples as if they were transparency.
+    """
+    tiff = tifffile.TiffFile(path)
+    full = tiff.pages[page.index]
+    if find_fault(full) or not has_rgb(full):
+        tiff.close()
+        return None
+    indices = matching_pages(path, levels, full.samplesperpixel) or (page.index,)
+    pages = tuple((tiff.pages[index],) for index in indices)
+    return orient(TiffReader(path, tiff, pages, page.spacing_um_per_px, "generic-tiff"), page.orientation)
 
 
 def read_tiff_resolution(page: tifffile.TiffPage) -> float | None:
@@ -80,7 +101,7 @@ def _require_single(tiff: tifffile.TiffFile, pages: list[tifffile.TiffPage], pat
     imagej = _read_imagej(pages[0].description) if pages[0].is_imagej else {}
     what = [f"{imagej[name]} {name}" for name in ("channels", "slices", "frames") if imagej.get(name, "1") != "1"]
     size = f"{pages[0].imagewidth} x {pages[0].imagelength} px"
-    inside = f"{' x '.join(what)} of {size}" if what else f"{planes} pages of like size ({size})"
+    inside = f"{' x '.join(what)} of {size}" if what else f"{planes} planes of like size ({size})"
     raise UnreadableSlide(path, f"{inside}: a stack, a series or channels, wanted one 8-bit RGB picture")
 
 

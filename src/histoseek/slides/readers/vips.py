@@ -74,15 +74,16 @@ def find_fast_reader(path: Path, reference: OpenSlideReader) -> VipsReader | Non
         return None
 
 
-def matching_pages(path: Path, levels: tuple[Level, ...]) -> tuple[int, ...] | None:
-    """For each level the one tiled TIFF page of its size; None when one is missing or not unique."""
+def matching_pages(path: Path, levels: tuple[Level, ...], samples: int = 3) -> tuple[int, ...] | None:
+    """For each level the one tiled TIFF page of its size with 8-bit pixels of so many samples; None when one is
+    missing or not unique."""
     import tifffile
 
     try:
         with tifffile.TiffFile(path) as tiff:
             sizes = [
                 (page.imagewidth, page.imagelength)
-                if page.is_tiled and page.dtype == np.uint8 and page.samplesperpixel == 3
+                if page.is_tiled and page.dtype == np.uint8 and page.samplesperpixel == samples
                 else None
                 for page in tiff.pages
             ]
