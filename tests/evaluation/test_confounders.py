@@ -15,8 +15,10 @@ from histoseek.evaluation.confounders import (
     check_site,
     measure_label_predictability,
     measure_predictability,
+    measure_preference,
     shuffle_values,
 )
+from histoseek.evaluation.neighbours import NOBODY, Neighbours
 from histoseek.evaluation.scores import score
 from tests.evaluation.rankings import ranking
 
@@ -173,15 +175,12 @@ def test_shuffled_values_keep_their_number_by_label_and_their_patients() -> None
 
 def test_the_check_is_one_line() -> None:
     found = Simulated(0.5, 1.0, 6).check()
-    assert found.sentence.startswith(
-        f"site: predicted from the vectors with a balanced accuracy of {found.predictability.value:.2f}"
-    )
+    assert f"predicted from the vectors with a balanced accuracy of {found.predictability.value:.2f}" in found.sentence
     assert f"chance {found.with_same.chance:.2f} and {found.without_same.chance:.2f}" in found.sentence
     assert f"over {found.with_same.queries} queries" in found.sentence
     assert found.control is not None
     assert f"of which {found.control.own:.2f}" in found.sentence
     assert "\n" not in found.sentence
-    assert replace(found, control=None).sentence in found.sentence
 
 
 def test_no_answers_left_and_no_site_to_tell_are_said() -> None:
@@ -193,6 +192,59 @@ def test_no_answers_left_and_no_site_to_tell_are_said() -> None:
     assert math.isnan(found.fall)
     assert "the vectors cannot be checked" in found.sentence
     assert "no query has a right answer left" in found.sentence
+    assert "cannot be told here" in found.verdict
+
+
+def naive_preference(found: Neighbours, sites: np.ndarray) -> float:
+    shares = []
+    for query, row in zip(found.queries, found.slides, strict=True):
+        first = [slide for slide in row[:5].tolist() if slide != NOBODY]
+        shares.append(np.mean([sites[slide] == sites[query] for slide in first]))
+    return float(np.mean(shares))
+
+
+def test_results_that_prefer_their_own_site_are_found_without_any_right_answer() -> None:
+    """Vectors that know the site and nothing of the class: the accuracy has nothing to fall from."""
+    slides = Simulated(0.0, 1.5, 9)
+    parts = ranking(1.0 - slides.vectors @ slides.vectors.T, slides.labels, slides.patients)
+    found = measure_preference(parts, slides.sites, slides.labels, slides.patients, 0)
+    assert found.share == pytest.approx(naive_preference(parts, slides.sites))
+    assert found.chance == pytest.approx(1 / SITES, abs=0.08)
+    assert found.is_clear
+
+
+def test_results_that_know_no_site_prefer_none() -> None:
+    """One p in a hundred may be as small, whether the site goes with the label or not; ties lower no guard."""
+    alarms = 0
+    for seed in range(40):
+        slides = Simulated(0.8, 0.0, seed, tied=0.7 * (seed % 2))
+        parts = ranking(1.0 - slides.vectors @ slides.vectors.T, slides.labels, slides.patients)
+        alarms += measure_preference(parts, slides.sites, slides.labels, slides.patients, seed).is_clear
+    assert alarms <= 2
+
+
+def test_queries_that_could_not_meet_their_own_site_are_not_compared() -> None:
+    slides = Simulated(0.5, 1.0, 6)
+    check = slides.check()
+    scores = score(
+        ranking(1.0 - slides.vectors @ slides.vectors.T, slides.labels, slides.patients),
+        slides.labels,
+        ["a", "b"],
+        slides.patients,
+    )
+    told = check.predictability
+
+    def compare(affected: np.ndarray) -> SiteCheck:
+        return check_site("site", told, check.from_label, scores, scores, slides.patients, 0, is_affected=affected)
+
+    nobody = compare(np.zeros(COUNT, np.bool_))
+    assert nobody.with_same.queries == 0
+    assert "no query may meet a slide of its own site" in nobody.sentence
+    assert nobody.verdict == "the vectors know the site, but whether retrieval depends on it cannot be told here"
+    few = compare(np.arange(COUNT) < 8)
+    assert few.with_same.queries <= 8
+    assert "only 4 patients have queries" in few.sentence
+    assert "nan" not in few.sentence
 
 
 def test_rankings_of_other_queries_are_refused() -> None:

@@ -13,7 +13,7 @@ from histoseek.api import Archive
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.evaluation.evaluate import evaluate
 from histoseek.evaluation.outcome import compare_saved, load_first_system, save_evaluation
-from histoseek.evaluation.settings import EvaluationSpec, ProtocolSpec
+from histoseek.evaluation.settings import EvaluationSpec, ProtocolName, ProtocolSpec
 from tests.cli.process import histoseek, refused
 from tests.evaluation.archives import labelled_archive
 from tests.weights import write_table
@@ -84,6 +84,52 @@ def test_an_honest_cohort_shows_no_site(archive: Archive) -> None:
     (check,) = evaluate(archive, EvaluationSpec(systems=("symmetric",))).site_checks
     assert check.predictability.low <= check.predictability.chance
     assert abs(check.fall) < 0.1
+
+
+def protocols(folder: Path) -> list[ProtocolSpec]:
+    """Each protocol; of fixed sets one in which queries may meet slides of their own site."""
+    rows = [{"slide_id": f"slide-{i:03d}", "role": "database" if PATIENTS[i] % 3 else "query"} for i in range(COUNT)]
+    table = write_table(folder / "sets.csv", [dict(row) for row in rows])
+    names: list[ProtocolName] = ["leave-one-patient-out", "leave-one-site-out", "k-fold"]
+    return [*(ProtocolSpec(name) for name in names), ProtocolSpec("fixed", sets=table)]
+
+
+@pytest.mark.parametrize("class_effect", [0.0, 0.3])
+def test_sites_that_explain_the_vectors_are_named_under_every_protocol(tmp_path: Path, class_effect: float) -> None:
+    sites = [(i // 2) % 4 for i in range(COUNT)]
+    planted = labelled_archive(
+        tmp_path / "planted", LABELS, PATIENTS, sites, class_effect=class_effect, site_effect=0.8
+    )
+    for protocol in protocols(tmp_path):
+        (check,) = evaluate(planted, EvaluationSpec(systems=("symmetric",), protocol=protocol)).site_checks
+        assert check.verdict == "retrieval depends on the site", protocol.name
+        assert check.preference is not None
+        assert check.preference.share > 0.9 > 0.4 > check.preference.chance
+
+
+def test_no_site_effect_is_quiet_under_every_protocol(archive: Archive, tmp_path: Path) -> None:
+    for protocol in protocols(tmp_path):
+        (check,) = evaluate(archive, EvaluationSpec(systems=("symmetric",), protocol=protocol)).site_checks
+        assert check.verdict == "no clear sign that retrieval depends on the site", protocol.name
+
+
+def test_leaving_sites_out_compares_two_rankings_and_not_one_with_itself(archive: Archive, tmp_path: Path) -> None:
+    closed = EvaluationSpec(systems=("symmetric",), protocol=ProtocolSpec("leave-one-site-out"))
+    found = evaluate(archive, closed)
+    (check,) = found.site_checks
+    (other,) = evaluate(archive, EvaluationSpec(systems=("symmetric",))).site_checks
+    assert (check.with_same, check.without_same, check.fall) == (other.with_same, other.without_same, other.fall)
+    assert any("compares rankings in which patients are left out" in warning for warning in found.warnings)
+
+
+def test_a_database_without_the_queries_sites_cannot_be_checked(archive: Archive, tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"slide_id": f"slide-{i:03d}", "role": "database" if (i // 2) % 4 else "query"} for i in range(COUNT)
+    ]
+    protocol = ProtocolSpec("fixed", sets=write_table(tmp_path / "sets.csv", rows))
+    (check,) = evaluate(archive, EvaluationSpec(systems=("symmetric",), protocol=protocol)).site_checks
+    assert "cannot be told here" in check.verdict
+    assert "no query may meet a slide of its own site" in check.sentence
 
 
 def test_planted_leaks_are_caught_and_named(tmp_path: Path) -> None:

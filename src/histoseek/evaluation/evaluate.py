@@ -21,12 +21,13 @@ from histoseek.evaluation.confounders import (
     check_site,
     measure_label_predictability,
     measure_predictability,
+    measure_preference,
     shuffle_values,
 )
 from histoseek.evaluation.leaks import find_leaks, find_twins
 from histoseek.evaluation.neighbours import NOBODY, Fold, Neighbours, join_neighbours, rank
 from histoseek.evaluation.outcome import ArchiveMap, Evaluation, Subject, SystemResult, VoteCalibration, WorstQuery
-from histoseek.evaluation.protocols import hash_design, make_folds, make_site_codes
+from histoseek.evaluation.protocols import PATIENT_EXCLUSIONS, hash_design, make_folds, make_site_codes
 from histoseek.evaluation.scores import Scores, score
 from histoseek.evaluation.settings import EvaluationSpec
 from histoseek.evaluation.significance import SystemComparison, compare, holm
@@ -69,7 +70,7 @@ def evaluate(archive: ArchiveFolder, spec: EvaluationSpec, reporter: Reporter | 
     )
     first, neighbours = results[0], rankings[0][0]
     recalls, notes = measure_cross_modal(cohort, spec.seed)
-    checks, skip_notes = _check_sites(cohort, systems[0], folds, first.scores, spec)
+    checks, skip_notes = _check_sites(cohort, systems[0], folds, (neighbours, first.scores), spec)
     return Evaluation(
         subject=_describe_subject(cohort, folds, spec),
         query_ids=tuple(cohort.slide_ids[place] for place in first.scores.queries),
@@ -117,43 +118,71 @@ def _compute_cmc(neighbours: Neighbours, labels: Ints) -> tuple[float, ...]:
 
 
 def _check_sites(
-    cohort: Cohort, system: System, folds: Sequence[Fold], scores: Scores, spec: EvaluationSpec
+    cohort: Cohort, system: System, folds: Sequence[Fold], first: tuple[Neighbours, Scores], spec: EvaluationSpec
 ) -> tuple[tuple[SiteCheck, ...], tuple[str, ...]]:
-    """How far each site column can be predicted, and what is left of the first system without same-site answers."""
+    """How far each site column can be predicted, and what is left of the first system without same-site answers.
+
+    A protocol that keeps a query from its own site anyway is opened for the check: patients are left out alone.
+    """
     checks, notes = [], []
+    patient_folds = [replace(fold, exclusions=fold.exclusions[:PATIENT_EXCLUSIONS]) for fold in folds]
+    is_open = all(len(fold.exclusions) == PATIENT_EXCLUSIONS for fold in folds)
+    whole: tuple[Neighbours, Scores] | None = None
     for column in spec.site_columns:
         try:
             sites = make_site_codes(cohort, column)
         except InputError as error:
             notes.append(f"no site check for {column!r}: {error.what}")
             continue
-        shuffled_sites = shuffle_values(sites, cohort.labels, cohort.patients, spec.seed)
-        without_same, control = (
-            _score_without(cohort, system, folds, values, spec.seed) for values in (sites, shuffled_sites)
-        )
-        names = cohort.read_column(column)
-        from_vectors = measure_predictability(cohort.global_vectors, names, cohort.patients, spec.seed)
-        from_labels = measure_label_predictability(cohort.labels, names, cohort.patients, spec.seed)
-        checks.append(
-            check_site(
-                column,
-                from_vectors,
-                from_labels,
-                scores,
-                without_same,
-                cohort.patients,
-                spec.seed,
-                control_scores=control,
-            )
-        )
+        whole = whole or (first if is_open else _score_folds(cohort, system, patient_folds, spec.seed))
+        checks.append(_check_column(cohort, system, patient_folds, column, sites, whole, spec.seed))
+        if not is_open:
+            notes.append(f"the check of {column!r} compares rankings in which patients are left out, with and without")
     return tuple(checks), tuple(notes)
 
 
-def _score_without(cohort: Cohort, system: System, folds: Sequence[Fold], values: Ints, seed: int) -> Scores:
-    """The system's scores when a query meets no slide of its own value."""
-    exclusive_folds = [Fold(fold.queries, fold.database, (*fold.exclusions, values)) for fold in folds]
-    neighbours = join_neighbours([rank(system, fold, cohort.labels, DEPTH) for fold in exclusive_folds])
-    return score(neighbours, cohort.labels, cohort.classes, cohort.patients, seed)
+def _check_column(
+    cohort: Cohort,
+    system: System,
+    folds: Sequence[Fold],
+    column: str,
+    sites: Ints,
+    whole: tuple[Neighbours, Scores],
+    seed: int,
+) -> SiteCheck:
+    """One site check; whole: the system's ranking of the folds with all sites."""
+    shuffled_sites = shuffle_values(sites, cohort.labels, cohort.patients, seed)
+    neighbours, without_same = _score_folds(cohort, system, _bar_values(folds, sites), seed)
+    control = None
+    if not np.array_equal(sites, shuffled_sites):
+        _, control = _score_folds(cohort, system, _bar_values(folds, shuffled_sites), seed)
+    names, is_affected = cohort.read_column(column), whole[0].eligible > neighbours.eligible
+    preference = (
+        measure_preference(whole[0], sites, cohort.labels, cohort.patients, seed) if is_affected.any() else None
+    )
+    return check_site(
+        column,
+        measure_predictability(cohort.global_vectors, names, cohort.patients, seed),
+        measure_label_predictability(cohort.labels, names, cohort.patients, seed),
+        whole[1],
+        without_same,
+        cohort.patients,
+        seed,
+        control_scores=control,
+        is_affected=is_affected,
+        preference=preference,
+    )
+
+
+def _bar_values(folds: Sequence[Fold], values: Ints) -> list[Fold]:
+    """The folds with no query meeting a slide of its own value."""
+    return [replace(fold, exclusions=(*fold.exclusions, values)) for fold in folds]
+
+
+def _score_folds(cohort: Cohort, system: System, folds: Sequence[Fold], seed: int) -> tuple[Neighbours, Scores]:
+    """The system's ranking of some folds, and its scores."""
+    neighbours = join_neighbours([rank(system, fold, cohort.labels, DEPTH) for fold in folds])
+    return neighbours, score(neighbours, cohort.labels, cohort.classes, cohort.patients, seed)
 
 
 def _compare_systems(

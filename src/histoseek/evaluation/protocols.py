@@ -20,6 +20,9 @@ Ints = NDArray[np.int64]
 
 _ROLES = ("query", "database")
 
+PATIENT_EXCLUSIONS = 2
+"""How many of a fold's exclusions, the first, keep a query from its own patient: by id, and by copies of its file."""
+
 
 def make_folds(cohort: Cohort, spec: ProtocolSpec) -> tuple[Fold, ...]:
     """The folds of a protocol. In all of them a query never meets its own patient, nor a copy of its own file.

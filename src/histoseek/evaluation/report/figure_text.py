@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from histoseek.evaluation.confounders import SiteCheck
+from histoseek.evaluation.confounders import PREFERENCE_DEPTH, SiteCheck
 from histoseek.evaluation.report.svg import DASH, MINUS, format_figure
 from histoseek.evaluation.scores import MetricEstimate
 
@@ -41,7 +41,20 @@ def format_with_interval(metric: MetricEstimate) -> str:
 
 def describe_site_check(check: SiteCheck) -> str:
     """What a site check found, in plain words."""
-    return f"{_describe_predictability(check)} {_describe_fall(check)}"
+    verdict = f"{check.verdict[0].upper()}{check.verdict[1:]}."
+    parts = (verdict, _describe_predictability(check), _describe_preference(check), _describe_fall(check))
+    return " ".join(part for part in parts if part)
+
+
+def _describe_preference(check: SiteCheck) -> str:
+    preference = check.preference
+    if preference is None:
+        return ""
+    return (
+        f"Of the first {PREFERENCE_DEPTH} results a share of {format_figure(preference.share)} comes from the query's "
+        f"own {check.column}; by their labels alone it would be {format_figure(preference.chance)} "
+        f"(p {format_p(preference.p)})."
+    )
 
 
 def _describe_predictability(check: SiteCheck) -> str:
@@ -55,7 +68,9 @@ def _describe_predictability(check: SiteCheck) -> str:
         f"A linear classifier predicts {check.column} from the embeddings of patients it has not seen with a balanced "
         f"accuracy of {format_with_interval(from_vectors)}; chance is {chance}, the label alone gives {label_accuracy}."
     )
-    if from_vectors.low > max(from_vectors.chance, from_label.value if math.isfinite(from_label.value) else 0.0):
+    if check.label_tells_all:
+        return f"{text} Since the label alone gives the {check.column} away, nobody can tell what the embeddings add."
+    if check.vectors_tell:
         return f"{text} So the embeddings carry information about the {check.column} beyond what the label reveals."
     return f"{text} This is not clear evidence that the embeddings carry more of it than the label reveals."
 
@@ -63,18 +78,18 @@ def _describe_predictability(check: SiteCheck) -> str:
 def _describe_fall(check: SiteCheck) -> str:
     before, after = check.with_same, check.without_same
     if not math.isfinite(check.fall):
-        return f"The effect of slides of the query's own {check.column} is unknown: no query has an answer left."
+        return f"The effect of slides of the query's own {check.column} cannot be checked: {check.obstacle}."
     moves = "falls" if check.fall >= 0 else "rises"
     ends = (check.low, check.high) if check.fall >= 0 else (-check.high, -check.low)
     change = format_with_interval(MetricEstimate(before.name, abs(check.fall), *ends, math.nan, before.queries))
     values = f"from {format_figure(before.value)} to {format_figure(after.value)}"
     chances = f"chance {format_figure(before.chance)} and {format_figure(after.chance)}"
     text = f"Without slides of the query's own {check.column}, {before.name} {moves} by {change}, {values} ({chances})"
-    if check.control is None:
-        return f"{text}."
-    control, column = check.control, check.column
-    shuffled = format_figure(control.shuffled.value)
-    text = f"{text}; leaving out as many slides of the same labels regardless of {column} gives {shuffled}"
-    if control.low > 0:
-        return f"{text}. So part of the accuracy depends on the {column}."
-    return f"{text}. This is not clear evidence that the accuracy depends on the {column}."
+    if check.control is not None:
+        shuffled = format_figure(check.control.shuffled.value)
+        text = f"{text}; leaving out as many slides of the same labels regardless of {check.column} gives {shuffled}"
+    if check.obstacle:
+        return f"{text}. This tells nothing: {check.obstacle}."
+    if check.accuracy_depends:
+        return f"{text}. So part of the accuracy depends on the {check.column}."
+    return f"{text}. This is not clear evidence that the accuracy depends on the {check.column}."
