@@ -27,6 +27,13 @@ def make_analyser_mark() -> str:
     return f"{ANALYSER_VERSION}-{load_vocabulary().fingerprint}"
 
 
+def make_record_mark() -> str:
+    """What decides the tokens that a record gives."""
+    from histoseek.reports.index.record_words import RECORD_VERSION
+
+    return f"{RECORD_VERSION}-{make_analyser_mark()}"
+
+
 @dataclass(frozen=True, slots=True)
 class ReportIndex:
     """What is kept of a report beside its text.

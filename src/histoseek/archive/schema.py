@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,9 @@ from histoseek.errors import InputError
 from histoseek.mosaics.barcodes import count_barcode_words
 from histoseek.mosaics.signature import MosaicTiles, Signature
 from histoseek.reports.privacy.person_names import make_patient_key
+
+if TYPE_CHECKING:
+    from histoseek.reports.index.record_words import RecordField
 
 ANALYSER_KEY = b"analyser"
 
@@ -108,14 +111,20 @@ SIGNATURE_COLUMNS = (
     "barcodes",
     "tiles",
 )
-VECTOR_COLUMNS = (*SIGNATURE_COLUMNS, *LANGUAGE_COLUMNS)
-"""What is derived from slides and reports, and is no metadata."""
+RECORD_TOKENS = "record_tokens"
+"""What search for words compares of a slide's metadata and names, a blank around each token."""
+
+VECTOR_COLUMNS = (*SIGNATURE_COLUMNS, *LANGUAGE_COLUMNS, RECORD_TOKENS)
+"""What is derived from slides, reports and records, and is no metadata."""
 
 
-def make_slides_schema(dimension: int, analyser: str = "", extra: Iterable[pa.Field] = ()) -> pa.Schema:
+def make_slides_schema(
+    dimension: int, analyser: str = "", record_analyser: str = "", extra: Iterable[pa.Field] = ()
+) -> pa.Schema:
     """Columns of the slides' table for vectors of this dimension, with one column per extra metadata field.
 
-    analyser: what reads reports into tokens and facts, kept beside the tokens' column (`ANALYSER_KEY`).
+    analyser: what reads reports into tokens and facts, record_analyser: what reads records into tokens; each is kept
+    beside its column of tokens (`ANALYSER_KEY`).
     """
     vectors = (
         pa.list_(pa.float32(), dimension),
@@ -130,8 +139,33 @@ def make_slides_schema(dimension: int, analyser: str = "", extra: Iterable[pa.Fi
         pa.field("report_facts", pa.list_(pa.string())),
         PLACES_FIELD,
         pa.field("report_windows", pa.list_(pa.float16())),
+        pa.field(RECORD_TOKENS, pa.string(), metadata={ANALYSER_KEY: record_analyser}),
     )
     return pa.schema([*_RECORD_FIELDS, *fields, *read, *extra])
+
+
+def list_record_fields(record: SlideRecord) -> tuple[RecordField, ...]:
+    """What search for words looks at beside the report: metadata by column, and what the slide and its file are called.
+
+    Of where a file lies its name alone, which everybody sees.
+    """
+    from histoseek.reports.index.record_words import RecordField
+    from histoseek.slides.sources.registry import source_name
+
+    names = {name: getattr(record, name) for name in ("slide_id", "case_id", "patient_id")}
+    cells = {name: getattr(record, name) for name in TEXT_COLUMNS if name not in names} | dict(record.extra)
+    return (
+        *(RecordField(name, value) for name, value in cells.items() if not isinstance(value, date)),
+        *(RecordField(name, value, is_name=True) for name, value in names.items()),
+        RecordField("file", source_name(record.uri), is_name=True),
+    )
+
+
+def make_record_tokens(record: SlideRecord) -> str:
+    """The tokens of a record, as a store keeps them."""
+    from histoseek.reports.index.record_words import list_record_tokens
+
+    return f" {' '.join(list_record_tokens(list_record_fields(record)))} "
 
 
 def read_value(record: SlideRecord, column: str) -> str:
@@ -255,6 +289,9 @@ def choose_new_columns(columns: Mapping[str, pa.DataType], types: Mapping[str, p
 def to_table(slides: Sequence[StoredSlide], schema: pa.Schema) -> pa.Table:
     """Slides as rows of `schema`, exact to the bit."""
     rows = [_make_row(slide) for slide in slides]
+    if RECORD_TOKENS in schema.names:
+        for row, slide in zip(rows, slides, strict=True):
+            row[RECORD_TOKENS] = make_record_tokens(slide.record)
     return pa.table(
         {name: pa.array([row.get(name) for row in rows], schema.field(name).type) for name in schema.names},
         schema=schema,

@@ -36,9 +36,12 @@ class Match:
     contribution: float | None = None
 
 
-ChannelName = Literal["similar slides", "shared space", "report vectors", "report words", "marked slides"]
+ChannelName = Literal[
+    "similar slides", "shared space", "report vectors", "report words", "metadata words", "marked slides"
+]
 """How a result was reached: by mosaics and global vectors; by vectors in the space that slides and texts share; by
-vectors of texts; by the words of the report (BM25); by its distance to slides that were marked as relevant."""
+vectors of texts; by the words of the report (BM25); by the words of metadata and names (the share of the query's that
+they have); by its distance to slides that were marked as relevant."""
 
 
 @dataclass(frozen=True, slots=True)

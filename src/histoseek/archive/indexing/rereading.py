@@ -9,13 +9,14 @@ from histoseek.archive.filters.expression import HAS_REPORT
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.journal import Journal
 from histoseek.archive.reading_file import ReadingState, read_reading_state, write_reading_state
-from histoseek.archive.report_index import make_analyser_mark
+from histoseek.archive.report_index import make_analyser_mark, make_record_mark
 from histoseek.archive.schema import SlideRecord
 from histoseek.progress import Reporter
 from histoseek.reports.cleaning.furniture import split_pieces
 from histoseek.reports.facts.boilerplate import find_boilerplate
 
 _BATCH = 64
+_RECORDS_AT_ONCE = 5000
 
 
 def update_boilerplate(archive: ArchiveFolder, records: Sequence[SlideRecord], new_texts: Mapping[str, str]) -> None:
@@ -46,6 +47,7 @@ def reread_reports(archive: ArchiveFolder, reporter: Reporter) -> int:
     """
     if archive.space is None:
         return 0
+    _reread_records(archive, reporter)
     mark, state = make_analyser_mark(), read_reading_state(archive.layout)
     is_older = archive.store.analyser != mark
     if not (is_older or state.outdated):
@@ -72,3 +74,18 @@ def reread_reports(archive: ArchiveFolder, reporter: Reporter) -> int:
     if slide_ids:
         archive.store.optimize()
     return len(slide_ids)
+
+
+def _reread_records(archive: ArchiveFolder, reporter: Reporter) -> None:
+    """Read metadata and names into tokens where an older version did, or none."""
+    mark = make_record_mark()
+    if archive.store.record_analyser == mark:
+        return
+    slide_ids = archive.store.slides()
+    with reporter.part("reading metadata anew", len(slide_ids)) as part:
+        for start in range(0, len(slide_ids), _RECORDS_AT_ONCE):
+            batch = slide_ids[start : start + _RECORDS_AT_ONCE]
+            archive.store.read_records(batch)
+            part.advance(len(batch))
+    archive.store.set_record_analyser(mark)
+    archive.store.optimize()

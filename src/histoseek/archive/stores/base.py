@@ -96,6 +96,12 @@ class Store(Protocol):
     def scan(self, columns: Sequence[str], where: Expression | None) -> Iterator[pa.RecordBatch]:
         """Columns of the rows of a filter, in no order, some rows at a time, at least one batch."""
 
+    def find_rows(self, where: Expression) -> NDArray[np.uint64]:
+        """The numbers of the rows of a filter, in no order, for `take`; a snapshot remembers those of the last few."""
+
+    def fill(self, rows: pa.Table) -> None:
+        """Change some columns of slides that are there, in one step; rows: slide_id and those columns."""
+
     def take(self, rows: NDArray[np.uint64], columns: Sequence[str]) -> pa.Table:
         """Columns of rows by their numbers in this version, in no order; of a snapshot only."""
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from histoseek.archive.report_index import make_analyser_mark
+from histoseek.archive.report_index import make_analyser_mark, make_record_mark
 from histoseek.archive.schema import make_slides_schema
 from histoseek.archive.stores.base import Engine, Store
 from histoseek.archive.stores.ranking_cache import RankingCache
@@ -44,7 +44,9 @@ def create_slides(address: Path | str, folder: Path, dimension: int) -> SlideTab
     address: the archive's; dimension: of the slides' global vectors. Raises ConfigurationError.
     """
     engine = ENGINES[require_engine(address)]()
-    return _table(folder, engine.create(folder, make_slides_schema(dimension, make_analyser_mark())))
+    return _table(
+        folder, engine.create(folder, make_slides_schema(dimension, make_analyser_mark(), make_record_mark()))
+    )
 
 
 def open_slides(address: Path | str, folder: Path) -> SlideTable:

@@ -21,12 +21,14 @@ from histoseek.archive.schema import (
     LANGUAGE_COLUMNS,
     PLACES_FIELD,
     RECORD_COLUMNS,
+    RECORD_TOKENS,
     VECTOR_COLUMNS,
     MetadataValue,
     SlideRecord,
     StoredSlide,
     cast_value,
     is_storable,
+    make_record_tokens,
     to_records,
     to_slides,
     to_table,
@@ -34,6 +36,7 @@ from histoseek.archive.schema import (
 from histoseek.archive.stores.base import ROW, Capabilities, Neighbour, Store, StoreStats, TextHit, VectorColumn
 from histoseek.archive.stores.ranking_cache import RankingCache, RankingPart
 from histoseek.archive.stores.rows import Outline, RankingRows
+from histoseek.archive.stores.words import RecordWords
 from histoseek.errors import InputError, UnknownSlide
 from histoseek.mosaics.barcodes import count_barcode_words
 from histoseek.mosaics.distances import SignatureBlock
@@ -69,11 +72,23 @@ class SlideTable:
     @property
     def analyser(self) -> str:
         """What read the reports into tokens and facts (`make_analyser_mark`)."""
-        return str((self._store.schema.field("report_tokens").metadata or {}).get(ANALYSER_KEY, b"").decode())
+        return self._read_mark("report_tokens")
 
     def set_analyser(self, mark: str) -> None:
         """Say what read the reports, once it has read them all."""
         self._store.describe("report_tokens", ANALYSER_KEY.decode(), mark)
+
+    @property
+    def record_analyser(self) -> str:
+        """What read the records into tokens (`make_record_mark`), "" where none did."""
+        return self._read_mark(RECORD_TOKENS) if RECORD_TOKENS in self._schema.names else ""
+
+    def set_record_analyser(self, mark: str) -> None:
+        """Say what read the records, once it has read them all."""
+        self._store.describe(RECORD_TOKENS, ANALYSER_KEY.decode(), mark)
+
+    def _read_mark(self, column: str) -> str:
+        return str((self._schema.field(column).metadata or {}).get(ANALYSER_KEY, b"").decode())
 
     def snapshot(self) -> SlideTable:
         """A view that stays as it is now, whatever others write, for reads that belong together."""
@@ -117,7 +132,7 @@ class SlideTable:
         """
         view = self.snapshot()
         held = view._held
-        left_out = (*LANGUAGE_COLUMNS, *(SIGNATURE if held else ()))
+        left_out = (*LANGUAGE_COLUMNS, RECORD_TOKENS, *(SIGNATURE if held else ()))
         rows = view._rows(slide_ids, [name for name in view._schema.names if name not in left_out])
         return to_slides(with_signatures(rows, held.block.take(held.places_of(slide_ids))) if held else rows)
 
@@ -157,6 +172,23 @@ class SlideTable:
         if not tokens or not self.capabilities.full_text:
             return []
         return self._store.text(tokens, count, self.filter(where))
+
+    def record_text(self, words: Sequence[Mapping[str, float]], count: int, where: Where) -> list[TextHit]:
+        """The slides of a filter whose records have any of some words (`RecordWords.search`), best first.
+
+        None of an archive whose records no version has read.
+        """
+        view = self.snapshot()
+        condition = view.filter(where)
+        if not words or RECORD_TOKENS not in view._schema.names:
+            return []
+        among = view._store.find_rows(condition) if condition is not None else None
+        return view._record_words.search(words, count, among)
+
+    def record_knows(self, tokens: Sequence[str]) -> bool:
+        """Whether any slide's record has any of some tokens."""
+        view = self.snapshot()
+        return RECORD_TOKENS in view._schema.names and view._record_words.knows(tokens)
 
     def list_report_facts(self, slide_ids: Sequence[str]) -> dict[str, list[str]]:
         """What the reports of some slides state, by slide; those without a report are left out."""
@@ -234,6 +266,13 @@ class SlideTable:
         """Add the column of the tokens' places, which archives of older versions lack."""
         self._store.add_columns({PLACES_FIELD.name: PLACES_FIELD.type})
 
+    def read_records(self, slide_ids: Sequence[str]) -> None:
+        """Read the records of some slides into tokens; archives of older versions lack the column as well."""
+        self._store.add_columns({RECORD_TOKENS: pa.string()})
+        records = to_records(self.columns(list(self.metadata_types()), one_of("slide_id", slide_ids)))
+        tokens = {"slide_id": [r.slide_id for r in records], RECORD_TOKENS: list(map(make_record_tokens, records))}
+        self._store.fill(pa.table({name: pa.array(values, pa.string()) for name, values in tokens.items()}))
+
     def ensure_vectors(self, dimensions: Mapping[VectorColumn, int]) -> None:
         """Add the vector columns of these dimensions that are not there yet."""
         self._store.add_columns({name: pa.list_(pa.float32(), size) for name, size in dimensions.items()})
@@ -259,6 +298,12 @@ class SlideTable:
     def _version(self) -> int:
         """Of a snapshot."""
         return self._store.version
+
+    @cached_property
+    def _record_words(self) -> RecordWords:
+        """Of a snapshot."""
+        rows = pa.Table.from_batches(self._store.scan([ROW, "slide_id", RECORD_TOKENS], None))
+        return RecordWords.read(rows, RECORD_TOKENS, ROW)
 
     @property
     def _held(self) -> RankingRows | None:

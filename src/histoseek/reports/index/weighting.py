@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from histoseek.reports.concepts.terms import find_terms
+from histoseek.reports.concepts.terms import Mention, find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.facts.report_facts import STATUS_FIELDS, make_concept_token
 from histoseek.reports.index.analyser import WORD_PREFIX, Term, analyse_query
@@ -42,15 +42,17 @@ def weigh_tokens(text: str, weighting: Weighting, vocabulary: Vocabulary | None 
     weights: dict[str, float] = {}
     terms = sorted(analyse_query(text, vocabulary), key=lambda term: term.kind == "word")
     for term in terms:
-        for token, weight in _weigh_term(term, weighting):
+        for token, weight in weigh_term(term, weighting):
             weights[token] = max(weight, weights.get(token, 0.0))
-    for token, weight in _weigh_broader(text, weighting, vocabulary):
-        weights[token] = max(weight, weights.get(token, 0.0))
+    for mention in find_terms(text, vocabulary) if weighting.broader else ():
+        for token, weight in weigh_broader(mention, weighting, vocabulary):
+            weights[token] = max(weight, weights.get(token, 0.0))
     positive = [(token, weight) for token, weight in weights.items() if weight > 0]
     return dict(positive[:MOST_TOKENS])
 
 
-def _weigh_term(term: Term, weighting: Weighting) -> list[tuple[str, float]]:
+def weigh_term(term: Term, weighting: Weighting) -> list[tuple[str, float]]:
+    """What one term of a query is looked for by, with weights; nothing for what a named concept is a kind of."""
     if term.kind == "value":
         return [(term.token, weighting.value)]
     if term.kind == "broader":
@@ -70,16 +72,14 @@ def _weigh_term(term: Term, weighting: Weighting) -> list[tuple[str, float]]:
     ]
 
 
-def _weigh_broader(text: str, weighting: Weighting, vocabulary: Vocabulary) -> list[tuple[str, float]]:
-    """Concepts above those named, each for its steps up the tree; for denied ones, where they are denied as well."""
+def weigh_broader(mention: Mention, weighting: Weighting, vocabulary: Vocabulary) -> list[tuple[str, float]]:
+    """Concepts above one that is named, each for its steps up the tree; for a denied one, where they are denied."""
     weights = []
-    for mention in find_terms(text, vocabulary) if weighting.broader else ():
-        level, weight = vocabulary[mention.concept_id].parents, weighting.broader
-        while level:
-            weights += [
-                (make_concept_token(mention, concept_id, vocabulary), weighting.concept * weight)
-                for concept_id in level
-            ]
-            level = tuple(dict.fromkeys(parent for concept_id in level for parent in vocabulary[concept_id].parents))
-            weight *= weighting.broader
+    level, weight = vocabulary[mention.concept_id].parents, weighting.broader
+    while level:
+        weights += [
+            (make_concept_token(mention, concept_id, vocabulary), weighting.concept * weight) for concept_id in level
+        ]
+        level = tuple(dict.fromkeys(parent for concept_id in level for parent in vocabulary[concept_id].parents))
+        weight *= weighting.broader
     return weights

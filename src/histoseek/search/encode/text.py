@@ -24,8 +24,8 @@ from histoseek.archive.filters.expression import (
     one_of,
 )
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.report_index import make_analyser_mark
-from histoseek.archive.schema import cast_value, field_columns
+from histoseek.archive.report_index import make_analyser_mark, make_record_mark
+from histoseek.archive.schema import RECORD_TOKENS, cast_value, field_columns
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import InputError
 from histoseek.reports.concepts.terms import find_terms
@@ -33,6 +33,8 @@ from histoseek.reports.concepts.vocabulary import load_vocabulary
 from histoseek.reports.facts.report_facts import CONCEPT_FIELDS, STATUS_FIELDS, VALUE_FIELDS
 from histoseek.reports.index.analyser import analyse
 from histoseek.reports.index.query import FieldTerm, ReportQuery, is_fact_field, make_fact, parse_query
+from histoseek.reports.index.query_words import QueryWord, list_query_words
+from histoseek.reports.index.record_words import NAME, fold_name
 from histoseek.reports.index.statements import Statement, is_bare, list_statements
 from histoseek.reports.index.weighting import WORDS_ONLY, Weighting, weigh_tokens
 from histoseek.reports.language.negation import Status
@@ -57,7 +59,7 @@ class ParsedText:
     """A text as it is searched for: what its vector is made of, the tokens to look for, and what results must satisfy.
 
     conditions_alone: whether nothing but conditions was given, so that all that satisfies them is wanted; statements:
-    what a query says, which lowers reports that contradict it.
+    what a query says, which lowers reports that contradict it; words: to be looked for in what is known of slides.
     """
 
     text: str
@@ -65,11 +67,13 @@ class ParsedText:
     where: Expression | None = None
     conditions_alone: bool = False
     statements: tuple[Statement, ...] = ()
+    words: tuple[QueryWord, ...] = ()
 
     @classmethod
     def from_report(cls, text: str, expand: bool) -> ParsedText:
         """A report, or other text to be taken as it is."""
-        return cls(text, weigh_tokens(text, _choose_weighting(expand)))
+        weighting = _choose_weighting(expand)
+        return cls(text, weigh_tokens(text, weighting), words=list_query_words(text, weighting))
 
     @classmethod
     def from_query(cls, store: SlideTable, query: str, expand: bool) -> ParsedText:
@@ -78,7 +82,7 @@ class ParsedText:
         fields = [(term, *_resolve_field(store, term)) for term in parsed.fields]
         facts = {token: 1.0 for term, token, _ in fields if token and not term.excluded}
         conditions = [not_true(condition) if term.excluded else condition for term, _, condition in fields]
-        where = all_of(*conditions, *_list_word_conditions(parsed), *_list_opposites(parsed.text))
+        where = all_of(*conditions, *_list_word_conditions(store, parsed), *_list_opposites(store, parsed.text))
         weighting = replace(_choose_weighting(expand), value=VALUE_OF_QUERY)
         return cls(
             text=parsed.plain_text or query,
@@ -86,17 +90,21 @@ class ParsedText:
             where=where,
             conditions_alone=where is not None and not parsed.text,
             statements=list_statements(parsed.text, weighting),
+            words=list_query_words(parsed.text, weighting),
         )
 
 
 def list_analyser_warnings(store: SlideTable) -> tuple[str, ...]:
-    """What to say of an archive whose reports were read by another version of the analyser."""
-    if store.analyser == make_analyser_mark():
-        return ()
-    return (
-        "reports were read by an older version and may be found worse: the next `histoseek index` reads them anew, as "
-        "does `histoseek upgrade`",
-    )
+    """What to say of an archive whose reports or records were read by another version of the analyser."""
+    advice = "the next `histoseek index` reads them anew, as does `histoseek upgrade`"
+    warnings = []
+    if store.analyser != make_analyser_mark():
+        warnings.append(f"reports were read by an older version and may be found worse: {advice}")
+    if not store.record_analyser:
+        warnings.append(f"diagnoses, other metadata and file names are not searched yet: {advice}")
+    elif store.record_analyser != make_record_mark():
+        warnings.append(f"metadata were read by an older version and may be found worse: {advice}")
+    return tuple(warnings)
 
 
 def _choose_weighting(expand: bool) -> Weighting:
@@ -138,37 +146,64 @@ def _has(*facts: str) -> Expression:
     return HasAny(Column("report_facts"), facts)
 
 
-def _list_word_conditions(parsed: ReportQuery) -> Iterator[Expression | None]:
-    """Phrases that must be in the report, and what must not: a word counts as there only where it is affirmed."""
-    yield from (_match_phrase(phrase) for phrase in parsed.phrases)
-    yield from (not_true(_match_phrase(phrase)) for phrase in parsed.excluded_phrases)
+def _list_word_conditions(store: SlideTable, parsed: ReportQuery) -> Iterator[Expression | None]:
+    """Phrases that must be in the report or metadata, and what must not: words count only where they are affirmed."""
+    yield from (_match_phrase(store, phrase) for phrase in parsed.phrases)
+    yield from (not_true(_match_phrase(store, phrase)) for phrase in parsed.excluded_phrases)
     for word in parsed.excluded_words:
         terms = [term for term in analyse(word) if term.kind != "broader"]
-        concepts = [_has_token(term.token) for term in terms if term.kind == "concept"]
-        words = [_has_token(term.token) for term in terms if term.kind == "word"]
-        yield not_true(any_of(*concepts, all_of(*words)))
+        concepts = [_has_token(store, term.token) for term in terms if term.kind == "concept"]
+        words = [_has_token(store, term.token) for term in terms if term.kind == "word"]
+        named = _has_name(store, word) if any(character.isdigit() for character in word) else None
+        yield not_true(any_of(*concepts, all_of(*words), named))
 
 
-def _has_token(token: str) -> Expression:
-    return Call("contains", (Column("report_tokens"), Literal(f" {token} ")))
+def _has_token(store: SlideTable, token: str) -> Expression | None:
+    """That a report, or what else is known of a slide, has a token."""
+    columns = ["report_tokens", *([RECORD_TOKENS] if store.record_analyser else [])]
+    return any_of(*(Call("contains", (Column(column), Literal(f" {token} "))) for column in columns))
 
 
-def _match_phrase(phrase: str) -> Expression | None:
-    """That a report has some words one behind the other, in any case, with any spaces and hyphens between them."""
-    words = _LETTERS.findall(phrase)
-    return HasPhrase(Column("report"), tuple(words)) if words else None
+def _has_name(store: SlideTable, text: str) -> Expression | None:
+    """That a slide, its file, case or patient is called so, or its name begins so."""
+    name = fold_name(text)
+    if not (name and store.record_analyser):
+        return None
+    return Call("contains", (Column(RECORD_TOKENS), Literal(f" {NAME}{name} ")))
 
 
-def _list_opposites(text: str) -> Iterator[Expression | None]:
-    """Leave out reports that say the opposite of a bare denial, or that only deny the one thing that is named."""
+def _match_phrase(store: SlideTable, phrase: str) -> Expression | None:
+    """That a report or a cell has some words one behind the other, in any case, with any spaces and hyphens between."""
+    words = tuple(_LETTERS.findall(phrase))
+    if not words:
+        return None
+    types = store.metadata_types()
+    columns = (
+        [name for name in field_columns(types) if pa.types.is_string(types[name])] if store.record_analyser else []
+    )
+    return any_of(*(HasPhrase(Column(column), words) for column in ("report", *columns)), _has_name(store, phrase))
+
+
+def _list_opposites(store: SlideTable, text: str) -> Iterator[Expression | None]:
+    """Leave out slides that are said to be the opposite of a bare denial, or that only deny the one thing named."""
     vocabulary = load_vocabulary()
     mentions = [term for term in find_terms(text, vocabulary) if vocabulary[term.concept_id].kind in _OPPOSED]
     if is_bare(text, Status.NEGATED, vocabulary):
-        yield from (not_true(_has(f"{vocabulary[m.concept_id].kind}:{m.concept_id}")) for m in mentions)
+        stated = [f"{vocabulary[mention.concept_id].kind}:{mention.concept_id}" for mention in mentions]
+        yield from (not_true(_has(token)) for token in stated)
+        yield from (not_true(_has_record(store, token)) for token in stated)
     elif len({mention.concept_id for mention in mentions}) == 1 and is_bare(text, Status.AFFIRMED, vocabulary):
         concept_id = mentions[0].concept_id
         denied = (concept_id, *sorted(vocabulary.find_ancestors(concept_id)))
         yield not_true(_has(*(f"absent:{other}" for other in denied)))
+        yield not_true(any_of(*(_has_record(store, f"absent:{other}") for other in denied)))
+
+
+def _has_record(store: SlideTable, token: str) -> Expression | None:
+    """That what is known of a slide beside its report has a token, which no condition is put for where none has."""
+    if not store.record_knows([token]):
+        return None
+    return Call("contains", (Column(RECORD_TOKENS), Literal(f" {token} ")))
 
 
 @dataclass(frozen=True, slots=True)

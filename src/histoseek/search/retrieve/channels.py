@@ -14,11 +14,14 @@ from histoseek.archive.stores.base import VectorColumn
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.alignment import SharedRecall
 from histoseek.reports.index.analyser import WORD_PREFIX
+from histoseek.reports.index.query_words import QueryWord
 from histoseek.reports.index.statements import Statement
 from histoseek.reports.language.negation import Status
 from histoseek.search.results import ChannelName
 
 Vector = NDArray[np.float32]
+
+_WORDS = ("report words", "metadata words")
 
 READ_IN_WINDOWS = 256
 """Reports nearest to a text of which long ones are also compared window by window."""
@@ -42,6 +45,9 @@ BALANCE = 8
 
 PER_WORD = 1.5
 """... and how many times more vectors count beside words for each further one (benchmarks/report_sources.py)."""
+
+RECORDS_WEIGHT = 4 / 3
+"""What the words of metadata and names weigh beside reports."""
 
 MOST_OF_LONG = 3 / 4
 """The most that vectors count for of a text that its encoder reads in windows, whose mean says less."""
@@ -154,6 +160,17 @@ class Retriever:
         """text -> reports: by their vectors and by their words; tokens, vector and is_long as above."""
         return self._open_reports(tokens, vector, is_long)[0]
 
+    def slides_by_record(self, words: Sequence[QueryWord]) -> list[Channel]:
+        """text -> slides: by what is known of them beside their reports, with the share of the words that they have."""
+        hits = self.store.record_text([word.tokens for word in words], self.count, self.where)
+        slide_ids, scores = tuple(hit.slide_id for hit in hits), tuple(hit.score for hit in hits)
+        return [Channel("metadata words", slide_ids, scores, RECORDS_WEIGHT)] if hits else []
+
+    def list_slides(self) -> Channel:
+        """All slides of the filter by their ids, none better than another."""
+        slide_ids = self.store.slides(self.where)[: self.count]
+        return Channel("metadata words", tuple(slide_ids), (1.0,) * len(slide_ids))
+
     def reports_by_slide(self, global_vector: Vector) -> list[Channel]:
         """slide -> reports: through the shared space where there is one."""
         alignment = self.language.alignment
@@ -181,7 +198,7 @@ class Retriever:
             slide_id: min(1.0, sum(statement.share for statement in statements if statement.is_contradicted(own)))
             for slide_id, own in facts.items()
         }
-        return [channel.lower(shares, 1 if channel.name == "report words" else 2) for channel in channels]
+        return [channel.lower(shares, 1 if channel.name in _WORDS else 2) for channel in channels]
 
     def _open_reports(
         self, tokens: Mapping[str, float], vector: Vector | None, is_long: bool

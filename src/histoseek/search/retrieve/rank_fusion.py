@@ -38,9 +38,10 @@ def reciprocal_rank_fusion(channels: Sequence[Channel], without_report: Collecti
     """
     places: dict[str, list[ChannelRank]] = defaultdict(list)
     for channel in channels:
-        for rank, (slide_id, score) in enumerate(zip(channel.slide_ids, channel.scores, strict=True), start=1):
+        ranks = _list_ranks(channel.scores)
+        for rank, slide_id, score in zip(ranks, channel.slide_ids, channel.scores, strict=True):
             places[slide_id].append(ChannelRank(channel.name, rank, score, channel.weight))
-    if len(channels) == 1 and channels[0].name != "report words":
+    if len(channels) == 1 and channels[0].name not in ("report words", "metadata words"):
         hits = [Hit(slide_id, ranks[0].score, tuple(ranks)) for slide_id, ranks in places.items()]
     else:
         wanted = [channel for channel in channels if channel.weight >= 0]
@@ -52,6 +53,14 @@ def reciprocal_rank_fusion(channels: Sequence[Channel], without_report: Collecti
             if any(place.weight >= 0 for place in ranks)
         ]
     return sorted(hits, key=lambda hit: (-hit.score, hit.slide_id))
+
+
+def _list_ranks(scores: Sequence[float]) -> list[int]:
+    """From 1; what has the same score has the same rank."""
+    ranks: list[int] = []
+    for place, score in enumerate(scores):
+        ranks.append(ranks[-1] if place and score == scores[place - 1] else place + 1)
+    return ranks
 
 
 def slides_without_report(store: SlideTable, channels: Sequence[Channel]) -> set[str]:

@@ -83,9 +83,12 @@ def open_channels(
     """The channels from a text to what is wanted."""
     retrieve = retriever.slides_by_text if options.to == "slides" else retriever.reports_by_text
     is_long = vector is not None and len(text.text) > LONG * retriever.language.encoder.card.context_tokens
+    if text.conditions_alone and options.to == "slides":
+        return [retriever.list_slides(), *(retrieve(text.tokens, vector, is_long) if vector is not None else [])]
     if text.conditions_alone and vector is None:
         return [retriever.list_reports()]
-    return retriever.lower_contradicting(retrieve(text.tokens, vector, is_long), text.statements)
+    channels = [*retrieve(text.tokens, vector, is_long), *retriever.slides_by_record(text.words)]
+    return retriever.lower_contradicting(channels, text.statements)
 
 
 def text_warnings(archive: ArchiveFolder, without_report: int, options: SearchOptions) -> tuple[str, ...]:
@@ -95,8 +98,8 @@ def text_warnings(archive: ArchiveFolder, without_report: int, options: SearchOp
     if not space.has_texts:
         warnings.append("the archive has no text encoder: reports are searched by their words only")
     if options.to == "slides" and not space.has_alignment and without_report:
-        unreachable = f"its {without_report} slides without a report can't be found by text"
-        warnings.append(f"the archive is not aligned: {unreachable}")
+        unread = f"its {without_report} slides without a report are found by their metadata and names only"
+        warnings.append(f"the archive is not aligned: {unread}")
     return tuple(warnings)
 
 

@@ -165,6 +165,9 @@ def require_words(archive: ArchiveFolder, options: SearchOptions) -> None:
     """Raise ArchiveError when there is nothing that a text, or a search for reports, could be compared with."""
     if archive.store.count(HAS_REPORT) or (archive.require_space().has_alignment and options.to == "slides"):
         return
-    what = "it has no reports" if options.to == "reports" else "it has no reports and no space shared with texts"
-    advice = "Index reports (--reports), or use weights that were trained with texts"
-    raise ArchiveError(str(archive.path), what, advice)
+    if options.to == "reports":
+        advice = "Index reports (--reports), or use weights that were trained with texts"
+        raise ArchiveError(str(archive.path), "it has no reports", advice)
+    if not archive.store.record_analyser:
+        advice = "Run `histoseek upgrade`, so that metadata and names are searched, or index reports (--reports)"
+        raise ArchiveError(str(archive.path), "it has no reports, and its metadata were not read for words", advice)

@@ -123,6 +123,11 @@ class LanceStore:
             # "null" only says that a missing language vector may stay missing; vectors were checked when made.
             merge.execute(rows, on_bad_vectors="null")
 
+    def fill(self, rows: pa.Table) -> None:
+        """Columns of rows that are there, in one commit."""
+        with self._committing():
+            self._table.merge_insert("slide_id").when_matched_update_all().execute(rows)
+
     def delete(self, slide_ids: Sequence[str]) -> None:
         """Take slides out."""
         with self._committing():
@@ -143,6 +148,15 @@ class LanceStore:
             yield pa.RecordBatch.from_pylist([], named)
             yield from (pa.RecordBatch.from_arrays(batch.columns, schema=named) for batch in reader)
 
+    def find_rows(self, where: Expression) -> NDArray[np.uint64]:
+        """As the engine reads them."""
+        rows = self._matching.get(where)
+        if rows is None:
+            rows = pa.Table.from_batches(self.scan([ROW], where))[ROW].to_numpy()
+            if self._stays:
+                _keep(self._matching, where, rows)
+        return rows
+
     def take(self, rows: NDArray[np.uint64], columns: Sequence[str]) -> pa.Table:
         """Rows by the engine's ids."""
         with self._filtering(None):
@@ -154,7 +168,7 @@ class LanceStore:
         """Nearest by cosine distance."""
         held = self._hold(column)
         if held is not None:
-            return held.nearest(vector, count, self._find_rows(where) if where is not None else None)
+            return held.nearest(vector, count, self.find_rows(where) if where is not None else None)
         query = self._table.search(vector, vector_column_name=column).distance_type("cosine")
         with self._filtering(where):
             sql = self._sql(where)
@@ -228,14 +242,6 @@ class LanceStore:
             rows = self.scan([ROW, "slide_id", column], None) if size <= MOST_BYTES else None
             self._held[column] = HeldVectors.read(pa.Table.from_batches(rows), column, ROW) if rows else None
         return self._held[column]
-
-    def _find_rows(self, where: Expression) -> NDArray[np.uint64]:
-        """The numbers of the rows of a filter, remembered."""
-        rows = self._matching.get(where)
-        if rows is None:
-            rows = pa.Table.from_batches(self.scan([ROW], where))[ROW].to_numpy()
-            _keep(self._matching, where, rows)
-        return rows
 
     def _find_tokens(self, tokens: Sequence[str]) -> list[str]:
         rows = _search(self._table, _match(" ".join(tokens), 1.0), MOST_IDS + 1, None, "slide_id")

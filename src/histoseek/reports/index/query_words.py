@@ -1,0 +1,110 @@
+"""The words of a query one by one, each with all that says the same, as they are sought in what is known of slides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from histoseek.reports.concepts.terms import find_terms
+from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
+from histoseek.reports.index.analyser import Term, analyse_query
+from histoseek.reports.index.record_words import NAME, find_code, fold_name, list_everyday, spell_codes
+from histoseek.reports.index.weighting import Weighting, weigh_broader, weigh_term
+from histoseek.reports.language.word_forms import list_word_forms
+from histoseek.reports.language.words import Span
+
+MOST_WORDS = 64
+"""Words of a text that are sought one by one: the first."""
+
+_MEANT = 0.9
+"""How much pathology's word counts for the everyday one that was typed."""
+
+_SHORTEST_PART = 3
+_CHUNK = re.compile(r"\S+")
+_PART = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class QueryWord:
+    """A word of a query; tokens: what it is found by, and how much of it that is, 1 for the whole."""
+
+    text: str
+    tokens: Mapping[str, float]
+
+
+@lru_cache(maxsize=64)
+def list_query_words(text: str, weighting: Weighting, vocabulary: Vocabulary | None = None) -> tuple[QueryWord, ...]:
+    """The words of a text, each once, with the terms and names that they are part of.
+
+    A word of a term is found where the term is, in whatever words, and a part of a name where the whole name is.
+    """
+    vocabulary = vocabulary or load_vocabulary()
+    text = spell_codes(text, vocabulary)
+    terms = analyse_query(text, vocabulary)
+    words = _list_words(text, terms)[:MOST_WORDS]
+    tokens: list[dict[str, float]] = [{} for _ in words]
+    for span, own in (*_weigh_terms(text, terms, weighting, vocabulary), *_weigh_names(text)):
+        for place, word in enumerate(words):
+            if span.overlaps(word):
+                for token, weight in own.items():
+                    tokens[place][token] = max(weight, tokens[place].get(token, 0.0))
+    different = {
+        tuple(own.items()): QueryWord(text[word.start : word.end], own)
+        for word, own in zip(words, tokens, strict=True)
+        if own
+    }
+    return tuple(different.values())
+
+
+def _list_words(text: str, terms: Sequence[Term]) -> list[Span]:
+    """The words that say something, none within another; of names with a digit, which reports are cleaned of, all."""
+    places = {(term.start, term.end) for term in terms if term.kind == "word"}
+    for chunk in _CHUNK.finditer(text):
+        if any(character.isdigit() for character in chunk.group()):
+            parts = (
+                Span(chunk.start() + part.start(), chunk.start() + part.end()) for part in _PART.finditer(chunk[0])
+            )
+            places |= {
+                (part.start, part.end) for part in parts if not any(part.overlaps(Span(*place)) for place in places)
+            }
+    spans = [Span(*place) for place in sorted(places)]
+    return [
+        span
+        for span in spans
+        if not any(other != span and span.start <= other.start and other.end <= span.end for other in spans)
+    ]
+
+
+def _weigh_terms(
+    text: str, terms: Sequence[Term], weighting: Weighting, vocabulary: Vocabulary
+) -> Iterator[tuple[Span, dict[str, float]]]:
+    for term in terms:
+        if term.kind == "word" or weighting.concept:
+            whole = [(token, min(weight, 1.0)) for token, weight in weigh_term(term, weighting)]
+            yield Span(term.start, term.end), dict(whole)
+    for mention in find_terms(text, vocabulary) if weighting.concept else ():
+        yield Span(mention.start, mention.end), dict(weigh_broader(mention, weighting, vocabulary))
+    for part in _PART.finditer(text) if weighting.concept else ():
+        meanings = [*list_everyday(part.group()), *filter(None, [find_code(part.group())])]
+        for meaning in meanings:
+            yield Span(*part.span()), {term.token: _MEANT for term in analyse_query(meaning, vocabulary)}
+
+
+def _weigh_names(text: str) -> Iterator[tuple[Span, dict[str, float]]]:
+    """What the whole text, what stands between blanks, and its parts may be the name of, or the beginning of a name."""
+    chunks = list(_CHUNK.finditer(text))
+    if len(chunks) > 1:
+        yield Span(0, len(text)), {NAME + fold_name(text): 1.0}
+    for chunk in chunks:
+        parts = list(_PART.finditer(chunk.group()))
+        if not any(character.isdigit() for character in chunk.group()):
+            yield Span(*chunk.span()), {NAME + fold_name(chunk.group()): 1.0}
+            continue
+        if len(chunks) == 1 or len(parts) > 1 or len(chunk.group()) >= _SHORTEST_PART:
+            yield Span(*chunk.span()), {NAME + fold_name(chunk.group()): 1.0}
+            for part in parts:
+                start = chunk.start() + part.start()
+                forms = {form: 1.0 for _, form in list_word_forms(part.group())}
+                yield Span(start, start + len(part.group())), {NAME + fold_name(part.group()): 1.0, **forms}
