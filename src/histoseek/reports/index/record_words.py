@@ -52,6 +52,8 @@ _ANSWERS = {
 }
 _NOT_A_TUMOUR = re.compile(r"\bnon[- ]?(?=(?:tumou?r|cancer|carcinoma|neoplas|malignan)[a-z]*\b)", re.IGNORECASE)
 _CATEGORY = re.compile(r"(?:ajcc |pathologic(?:al)? |clinical )?([cp]?)([tnm])(?: stage| category)?")
+_HARMLESS = frozenset(("norm", "health", "benign"))
+_MALIGNANT = ("malignant-neoplasm", "carcinoma")
 _DENIALS = frozenset(("no", "non", "not", "without"))
 _PERSONAL = frozenset(
     (
@@ -134,8 +136,17 @@ def _list_value_tokens(name: str, value: str | int | float | bool, is_text: bool
     labelled = _list_labelled(label, text) if len(text) <= _LONGEST_LABELLED else ()
     if not is_text or _NUMBER.fullmatch(text):
         return labelled
-    words = (token for token in _list_tokens(_read(text)) if not _says_nothing(token, text))
-    return tuple(dict.fromkeys((*words, *labelled, *_list_code_tokens(text))))
+    words = tuple(token for token in _list_tokens(_read(text)) if not _says_nothing(token, text))
+    ruled_out = _list_ruled_out(words) if name == "diagnosis" else ()
+    return tuple(dict.fromkeys((*words, *labelled, *_list_code_tokens(text), *ruled_out)))
+
+
+def _list_ruled_out(words: Sequence[str]) -> tuple[str, ...]:
+    """What a diagnosis such as "normal mucosa" or "benign tissue" says is not there."""
+    if any(token.startswith(("diagnosis:", "possible:")) for token in words) or _HARMLESS.isdisjoint(words):
+        return ()
+    denied = ("neoplasm", *_MALIGNANT) if "benign" not in words else _MALIGNANT
+    return tuple(f"absent:{concept_id}" for concept_id in denied)
 
 
 def _list_labelled(label: str, text: str) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ PER_WORD = 1.5
 """... and how many times more vectors count beside words for each further one (benchmarks/report_sources.py)."""
 
 RECORDS_WEIGHT = 4 / 3
-"""What the words of metadata and names weigh beside reports."""
+"""What the words of metadata and names weigh beside reports where a slide has all of a query's."""
 
 MOST_OF_LONG = 3 / 4
 """The most that vectors count for of a text that its encoder reads in windows, whose mean says less."""
@@ -164,7 +164,7 @@ class Retriever:
         """text -> slides: by what is known of them beside their reports, with the share of the words that they have."""
         hits = self.store.record_text([word.tokens for word in words], self.count, self.where)
         slide_ids, scores = tuple(hit.slide_id for hit in hits), tuple(hit.score for hit in hits)
-        return [Channel("metadata words", slide_ids, scores, RECORDS_WEIGHT)] if hits else []
+        return [Channel("metadata words", slide_ids, scores, RECORDS_WEIGHT * scores[0])] if hits else []
 
     def list_slides(self) -> Channel:
         """All slides of the filter by their ids, none better than another."""
