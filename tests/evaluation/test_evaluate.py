@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import h5py
@@ -10,13 +11,15 @@ import numpy as np
 import pytest
 
 from histoseek.api import Archive
+from histoseek.archive.reencode import reencode
+from histoseek.archive.space_folders import SpaceChange
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.evaluation.evaluate import evaluate
 from histoseek.evaluation.outcome import compare_saved, load_first_system, save_evaluation
 from histoseek.evaluation.settings import EvaluationSpec, ProtocolName, ProtocolSpec
 from tests.cli.process import histoseek, refused
 from tests.evaluation.archives import labelled_archive
-from tests.weights import write_table
+from tests.weights import small_weights, write_table
 
 COUNT = 48
 LABELS = [i % 3 for i in range(COUNT)]
@@ -233,6 +236,8 @@ def test_saved_evaluations_are_compared(archive: Archive, tmp_path: Path) -> Non
         save_evaluation(evaluate(archive, EvaluationSpec(systems=(system,))), paths[-1])
     names, found = compare_saved(paths[0], paths[1], 0)
     assert names == ("symmetric", "random")
+    with pytest.raises(InputError, match="same figures of the same system"):
+        compare_saved(paths[0], paths[0], 0)
     live = dict(evaluate(archive, EvaluationSpec(systems=("symmetric", "random"))).comparisons)["random"]
     assert [(c.metric, c.difference, c.p) for c in found] == [(c.metric, c.difference, c.p) for c in live]
     other = tmp_path / "other.json"
@@ -242,6 +247,43 @@ def test_saved_evaluations_are_compared(archive: Archive, tmp_path: Path) -> Non
     (tmp_path / "none.json").write_text("{}")
     with pytest.raises(InputError, match="is not a saved evaluation"):
         load_first_system(tmp_path / "none.json")
+
+
+def test_systems_of_one_name_are_told_apart(archive: Archive, tmp_path: Path) -> None:
+    """Archives of other names, encoded by other weights, and files whose version wrote no encoder."""
+    copy = shutil.copytree(archive.path, tmp_path / "second.archive")
+    other = Archive.open(copy)
+    reencode(other, SpaceChange(weights=small_weights()))
+    paths = [tmp_path / "a.json", tmp_path / "b.json"]
+    for path, each in zip(paths, (archive, other), strict=True):
+        save_evaluation(evaluate(each, EvaluationSpec(systems=("global",))), path)
+    names, _ = compare_saved(*paths, 0)
+    spaces = [each.require_space().fingerprint for each in (archive, other)]
+    assert names == (
+        f"global (archive archive, encoder pooled-1, space {spaces[0]})",
+        f"global (archive second.archive, encoder pathsearch-1-masked, weights small, space {spaces[1]})",
+    )
+    printed = histoseek("evaluate", "--compare", *paths).stdout
+    assert names[0] in printed
+    assert names[1] in printed
+    for path in paths:
+        old = json.loads(path.read_text())
+        old["subject"].pop("encoder")
+        old["subject"]["space"] = old["subject"]["archive"] = "the same"
+        path.write_text(json.dumps(old))
+    assert compare_saved(*paths, 0)[0] == (f"global ({paths[0]})", f"global ({paths[1]})")
+
+
+def test_what_cannot_be_told_is_said(archive: Archive, tmp_path: Path) -> None:
+    """Few patients have no intervals; one system under two names is no comparison; shared patients are counted."""
+    few = labelled_archive(tmp_path / "few", [0, 1, 0, 1], [0, 0, 1, 1])
+    found = evaluate(few, EvaluationSpec(systems=("symmetric",)))
+    assert any(warning.startswith("2 patients have queries with an answer") for warning in found.warnings)
+    assert "nan" not in histoseek("evaluate", "--archive", few.path, "--systems", "symmetric,random").stdout
+    loose = evaluate(archive, EvaluationSpec(systems=("symmetric",), patient_is_slide=True))
+    assert any(warning.startswith("48 slides share a patient id with another one") for warning in loose.warnings)
+    alike = evaluate(archive, EvaluationSpec(systems=("random", "random", "majority"), where="diagnosis = 'class 1'"))
+    assert any("majority has the figures of random for every query" in warning for warning in alike.warnings)
 
 
 def test_the_command_line_evaluates_and_compares(archive: Archive, tmp_path: Path) -> None:
@@ -255,8 +297,7 @@ def test_the_command_line_evaluates_and_compares(archive: Archive, tmp_path: Pat
     assert "patient-3" not in page
     saved = tmp_path / "out" / "evaluation.json"
     assert "patient-3" not in saved.read_text()
-    done = histoseek("evaluate", "--compare", saved, saved)
-    assert "+0.000" in done.stdout
+    assert "same figures of the same system" in refused("evaluate", "--compare", saved, saved)
     assert "no such column" in refused(*given, "--label", "grade")
     assert "is not a choice" in refused(*given, "--protocol", "leave-one-slide-out")
     assert "needs --archive" in refused("evaluate")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,6 +41,20 @@ def align(
     print_recalls(report.recalls)
 
 
+UNDEFINED = "-"
+"""Stands for a figure or an interval that is not defined, as that over fewer than five patients."""
+
+
+def format_number(value: float, form: str) -> str:
+    """A figure in the form that is wanted, a dash where it is not defined."""
+    return UNDEFINED if math.isnan(value) else f"{value:{form}}"
+
+
+def format_interval(low: float, high: float, form: str) -> str:
+    """A 95 % interval, a dash where it is not defined."""
+    return UNDEFINED if math.isnan(low) or math.isnan(high) else f"{low:{form}} to {high:{form}}"
+
+
 def print_recalls(recalls: Sequence[RecallAtK]) -> None:
     """Print a table of recalls with their intervals and chance."""
     columns = [TableColumn(name, "text") for name in ("direction", "right is")]
@@ -47,9 +62,9 @@ def print_recalls(recalls: Sequence[RecallAtK]) -> None:
     rows = []
     for recall in recalls:
         figures = (
-            f"{recall.value:.3f}",
-            f"{recall.low:.3f} to {recall.high:.3f}",
-            f"{recall.chance:.3f}",
+            format_number(recall.value, ".3f"),
+            format_interval(recall.low, recall.high, ".3f"),
+            format_number(recall.chance, ".3f"),
             str(recall.queries),
         )
         rows.append((recall.direction, recall.answer, str(recall.k), *figures))

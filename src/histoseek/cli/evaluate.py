@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from histoseek.cli.align import print_recalls
+from histoseek.cli.align import UNDEFINED, format_interval, format_number, print_recalls
 from histoseek.cli.options import LabelOption, WhereOption, read_defaults, read_settings
 from histoseek.errors import ConfigurationError
 from histoseek.evaluation.settings import DEFAULT_SYSTEMS, EvaluationSpec, ProtocolName, ProtocolSpec
@@ -129,7 +130,7 @@ def _print_evaluation(evaluation: Evaluation) -> None:
         for result in evaluation.results
     ]
     chance = evaluation.results[0].scores.metrics
-    rows.append(("chance", *(f"{_select(chance, name).chance:.3f}" for name in _METRICS)))
+    rows.append(("chance", *(format_number(_select(chance, name).chance, ".3f") for name in _METRICS)))
     columns = [TableColumn(name, "text") for name in ("system", *_METRICS)]
     print(format_table(columns, rows, get_terminal_width()))
     for check in evaluation.site_checks:
@@ -143,7 +144,9 @@ def _select(metrics: Sequence[MetricEstimate], name: str) -> MetricEstimate:
 
 
 def _format(metric: MetricEstimate) -> str:
-    return f"{metric.value:.3f} ({metric.low:.2f} to {metric.high:.2f})"
+    if math.isnan(metric.value):
+        return UNDEFINED
+    return f"{metric.value:.3f}" + ("" if math.isnan(metric.low) else f" ({metric.low:.2f} to {metric.high:.2f})")
 
 
 def _compare(first: Path, second: Path, seed: int) -> None:
@@ -158,7 +161,11 @@ def _print_comparisons(comparisons: Sequence[SystemComparison]) -> None:
     columns = [TableColumn(name) for name in ("metric", "difference", "95 %", "p", "p (Holm)")]
     rows = []
     for comparison in comparisons:
-        interval = f"{comparison.low:+.3f} to {comparison.high:+.3f}"
-        p_values = (f"{comparison.p:.4f}", f"{comparison.p_holm:.4f}")
-        rows.append((comparison.metric, f"{comparison.difference:+.3f}", interval, *p_values))
+        figures = (
+            format_number(comparison.difference, "+.3f"),
+            format_interval(comparison.low, comparison.high, "+.3f"),
+            format_number(comparison.p, ".4f"),
+            format_number(comparison.p_holm, ".4f"),
+        )
+        rows.append((comparison.metric, *figures))
     print(format_table(columns, rows, get_terminal_width()))

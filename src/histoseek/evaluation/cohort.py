@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -67,6 +68,11 @@ class Cohort:
             else [make_patient_key(str(record.patient_id)) for record in self.records]
         )
         return make_codes(ids)
+
+    def count_shared_patients(self) -> int:
+        """Slides whose patient id another slide has as well."""
+        keys = Counter(make_patient_key(record.patient_id) for record in self.records if record.patient_id)
+        return sum(count for count in keys.values() if count > 1)
 
     def read_column(self, name: str) -> tuple[str | None, ...]:
         """A metadata column as texts, None where empty; raises InputError for one that the archive lacks."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from histoseek._version import __version__
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.encoders.slide.registry import find_fitted_family
+from histoseek.encoders.weights import load_card
 from histoseek.errors import ArchiveError, InputError
 from histoseek.evaluation.cohort import Cohort, load_cohort
 from histoseek.evaluation.confounders import (
@@ -34,6 +35,7 @@ from histoseek.evaluation.significance import SystemComparison, compare, holm
 from histoseek.evaluation.systems.base import System
 from histoseek.evaluation.systems.registry import make_systems
 from histoseek.progress import Reporter, SilentReporter
+from histoseek.statistics.intervals import FEW_PATIENTS
 from histoseek.training.alignment.closed_form import measure_held_out_recalls
 from histoseek.training.pairs import TrainingPair
 from histoseek.training.recall_at_k import RecallAtK, recalls
@@ -82,7 +84,7 @@ def evaluate(archive: ArchiveFolder, spec: EvaluationSpec, reporter: Reporter | 
         leaks=(*find_leaks(cohort.records), *find_twins(cohort.records, cohort.global_vectors)),
         worst=_find_worst(cohort, neighbours, spec.worst),
         map=_make_map(cohort, spec),
-        warnings=(*_collect_warnings(cohort, first.scores), *notes, *skip_notes),
+        warnings=(*_collect_warnings(cohort, first.scores), *_name_equals(results), *notes, *skip_notes),
     )
 
 
@@ -244,7 +246,16 @@ def _describe_subject(cohort: Cohort, folds: Sequence[Fold], spec: EvaluationSpe
         seed=spec.seed,
         version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        encoder=_name_encoder(cohort.archive),
     )
+
+
+def _name_encoder(archive: ArchiveFolder) -> str:
+    """The slide encoder, with the name of its weights."""
+    encoder = archive.manifest.slide_encoder
+    if find_fitted_family(encoder) is not None or not archive.layout.weights.is_file():
+        return encoder
+    return f"{encoder}, weights {load_card(archive.layout.weights).name}"
 
 
 def _collect_warnings(cohort: Cohort, scores: Scores) -> tuple[str, ...]:
@@ -260,7 +271,23 @@ def _collect_warnings(cohort: Cohort, scores: Scores) -> tuple[str, ...]:
         warnings.append("the slide encoder was trained: if it has seen these patients, its figures are all too good")
     if cohort.patient_is_slide:
         warnings.append("every slide counts as its own patient: other slides of a patient may be among the answers")
+        if shared := cohort.count_shared_patients():
+            what = "slides share a patient id with another one, and meet it as a stranger: leave out --patient-is-slide"
+            warnings.append(f"{shared} {what}")
+    if (patients := len(np.unique(cohort.patients[scores.queries[scores.answerable]]))) < FEW_PATIENTS:
+        what = f"patients have queries with an answer, and {FEW_PATIENTS} are needed: figures have no intervals"
+        warnings.append(f"{patients} {what}")
     return tuple(warnings)
+
+
+def _name_equals(results: Sequence[SystemResult]) -> tuple[str, ...]:
+    """Systems that no test could tell from the first, since they give every query the same neighbours' labels."""
+    first = results[0]
+    return tuple(
+        f"{other.name} has the figures of {first.name} for every query: the two are one system here"
+        for other in results[1:]
+        if np.array_equal(first.scores.per_query, other.scores.per_query, equal_nan=True)
+    )
 
 
 def measure_cross_modal(cohort: Cohort, seed: int) -> tuple[tuple[RecallAtK, ...], tuple[str, ...]]:

@@ -32,7 +32,7 @@ class Subject:
     patients, how many slides had no label, by which filter and protocol, from which seed, by which version, when (UTC).
 
     design: hash of who asks, who is found, who is barred from whom and what is right: figures of two evaluations can be
-    paired if it is equal.
+    paired if it is equal. encoder: of the slides, with the name of its weights; "" where an older version wrote it.
     """
 
     archive: str
@@ -48,6 +48,7 @@ class Subject:
     seed: int
     version: str
     created: str
+    encoder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,17 +164,48 @@ def load_first_system(path: Path) -> SavedSystem:
 def compare_saved(first: Path, second: Path, seed: int) -> tuple[tuple[str, str], tuple[SystemComparison, ...]]:
     """The first systems of two saved evaluations, paired by query: their names, and the first minus the second.
 
-    Raises InputError when a file is no evaluation, or the two did not ask the same queries by the same protocol.
+    Names say what the two differ in. Raises InputError when a file is no evaluation, when both hold the same figures of
+    the same system, or when the two did not ask the same queries by the same protocol.
     """
     left, right = load_first_system(first), load_first_system(second)
     if (left.query_ids, left.subject.design) != (right.query_ids, right.subject.design):
         what = f"has other queries, database, patients, labels or protocol than {first}"
         raise InputError(str(second), what, "Evaluate both on the same slides, by the same label and protocol")
+    names = name_apart(left, right, (str(first), str(second)))
+    if _is_same_system(left, right):
+        what = f"has the same figures of the same system ({left.name}, one embedding space) as {first}"
+        raise InputError(str(second), what, "Compare two systems, or two archives encoded differently")
     patients = np.full(int(left.scores.queries.max()) + 1, -1, np.int64)
     patients[left.scores.queries] = left.patients
-    return (left.name, right.name), compare(
-        left.scores, replace(right.scores, queries=left.scores.queries), patients, seed
-    )
+    return names, compare(left.scores, replace(right.scores, queries=left.scores.queries), patients, seed)
+
+
+def name_apart(left: SavedSystem, right: SavedSystem, files: tuple[str, str]) -> tuple[str, str]:
+    """The names of two systems with all that tells one from the other, the files' names where nothing else does."""
+    facts = [_list_facts(each) for each in (left, right)]
+    differing = [name for name in facts[0] if facts[0][name] != facts[1][name]]
+    if left.name != right.name and not differing:
+        return left.name, right.name
+    if not differing:
+        return f"{left.name} ({files[0]})", f"{right.name} ({files[1]})"
+    first, second = (", ".join(f"{name} {each[name] or 'not stated'}" for name in differing) for each in facts)
+    return f"{left.name} ({first})", f"{right.name} ({second})"
+
+
+def _list_facts(system: SavedSystem) -> dict[str, str]:
+    """What may tell two systems of one name apart."""
+    subject = system.subject
+    return {
+        "archive": subject.archive,
+        "encoder": subject.encoder,
+        "space": subject.space,
+        "histoseek": subject.version,
+    }
+
+
+def _is_same_system(left: SavedSystem, right: SavedSystem) -> bool:
+    same_figures = np.array_equal(left.scores.per_query, right.scores.per_query, equal_nan=True)
+    return same_figures and (left.name, left.subject.space) == (right.name, right.subject.space)
 
 
 def _parse_scores(data: dict[str, Any]) -> Scores:
