@@ -297,14 +297,11 @@ def make_index_request(
     unknown roles of columns, and InputError when nothing of a single report file can be used.
     """
     from histoseek.archive.indexing.ingest import IndexRequest
-    from histoseek.archive.indexing.metadata_table import require_unique
     from histoseek.archive.indexing.report_cleaner import make_cleaner
     from histoseek.archive.indexing.report_intake import load_reports, make_report_columns
 
     make_cleaner(deidentify)
     table = _load_metadata(metadata, rename) if metadata is not None else None
-    if table:
-        require_unique(table)
     discovery = _find_sources(paths, imported)
     report_sources = [reports] if isinstance(reports, str | Path) else list(reports or ())
     items = [Path(item) if isinstance(item, str | Path) else item for item in report_sources]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from histoseek.api import Archive
 from histoseek.archive.indexing.metadata_join import join_metadata
-from histoseek.archive.indexing.metadata_table import MetadataTable, load_table, make_table, require_unique
+from histoseek.archive.indexing.metadata_table import MetadataTable, load_table, make_table
 from histoseek.errors import BadTable, InputError
 from histoseek.slides.sources.file import FileSource
 
@@ -52,14 +52,14 @@ def test_semicolons(tmp_path: Path) -> None:
     [
         ("name,organ\na,lung\n", "no id column among: name, organ"),
         ("slide_id,organ\n", "no rows"),
-        ("", "not a readable table"),
-        ("slide_id,organ\na,lung,extra\n", r"not a readable table \(Expected 2 columns, got 3\)"),
+        ("", "empty"),
+        ("slide_id,organ\na,lung,extra\n", "line 2: 3 cells where the header has 2"),
+        ("slide_id,organ\na\n", "line 2: 1 cells where the header has 2"),
         ("slide_id,slide\na,b\n", "two columns"),
         ("slide_id,mpp\na,fine\n", "the spacing of 'a' is 'fine'"),
         ("slide_id,mpp\na,-1\n", "the spacing of 'a'"),
         ("slide_id,organ\n,lung\n", "the row has no id"),
-        ('slide_id,report\na,"one\nb,"two"\n', "a quote opened in line 2 is not closed"),
-        ('slide_id,report\na,one\nb,"two\nc,three\n', "a quote opened in line 3 is not closed"),
+        ('slide_id,report\na,"one\n', "a quote opened in line 2 is not closed"),
     ],
 )
 def test_unusable_tables_say_why(tmp_path: Path, text: str, said: str) -> None:
@@ -67,10 +67,18 @@ def test_unusable_tables_say_why(tmp_path: Path, text: str, said: str) -> None:
         table(tmp_path, text)
 
 
-def test_an_id_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadTable, match="'a' is there twice"):
-        require_unique(table(tmp_path, "slide_id\na\nb\na\n"))
-    require_unique(table(tmp_path, "slide_id,case_id\na,c\nb,c\n"))
+def test_rows_of_one_id_are_one_row_or_contradict_each_other(tmp_path: Path) -> None:
+    found = table(tmp_path, "slide_id,organ,age\na,lung,\nb,,\na,,61\nc,lung,\nc,colon,\n")
+    assert [(row.slide_id, row.texts, row.extra) for row in found.rows] == [
+        ("a", {"organ": "lung"}, {"age": 61}),
+        ("b", {}, {"age": None}),
+    ]
+    assert "line 2 and line 4 say the same of 'a'" in found.warnings[0]
+    assert [str(refusal).partition(": ")[2] for refusal in found.refused] == [
+        "'c' is there twice, here and in line 6, with different values of organ. Keep one row per slide, or one per case",
+        "'c' is there twice, here and in line 5, with different values of organ. Keep one row per slide, or one per case",
+    ]
+    assert len(table(tmp_path, "slide_id,case_id\na,c\nb,c\n").rows) == 2
 
 
 def test_rows_find_files_by_file_slide_or_case(tmp_path: Path) -> None:

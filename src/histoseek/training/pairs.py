@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.indexing.metadata_table import TableRow, load_table, require_unique
+from histoseek.archive.indexing.metadata_table import TableRow, load_table
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.encoders.features import discover_features, read_features
 from histoseek.errors import BadTable, InputError
@@ -51,7 +51,9 @@ def read_pairs(table: Path, features: Path) -> tuple[TrainingPair, ...]:
     """
     entries = load_table(table)
     _refuse_any(table, [r.key for r in entries.rows if not r.slide_id], "rows without a slide_id", "Give every row one")
-    require_unique(entries)
+    if entries.refused:
+        first = entries.refused[0]
+        raise BadTable(table, f"{first.source.place}: {first.what}", first.advice)
     empty = [_id(row) for row in entries.rows if not row.report]
     _refuse_any(table, empty, "slides without a report", "Fill in the column 'report', or remove these rows")
     files = discover_features(features)

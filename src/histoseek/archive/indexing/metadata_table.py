@@ -1,34 +1,55 @@
-"""Metadata tables: CSV (with commas, tabs or semicolons) in, typed rows out."""
+"""Metadata tables: separated text, JSON or workbooks in, typed rows out, with the rows that cannot be used."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv as pc
 
-from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, cast_value, extra_column_name
-from histoseek.errors import BadTable
-from histoseek.reports.files.quotes import find_open_quote
+from histoseek.archive.indexing.cell_values import (
+    COARSEST_SPACING,
+    FINEST_SPACING,
+    cast_cell,
+    infer_values,
+    parse_spacing,
+    strip_fractions,
+)
+from histoseek.archive.indexing.metadata_columns import (
+    IDS,
+    TEXTS,
+    MetadataColumn,
+    list_column_warnings,
+    map_metadata_columns,
+)
+from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue
+from histoseek.errors import BadTable, InputError
+from histoseek.reports.files.document import FileRefusal, ReportSource
+from histoseek.reports.files.encodings import clean_id
+from histoseek.reports.files.raw_tables import (
+    BadRow,
+    RawRow,
+    RawTable,
+    read_json,
+    read_json_lines,
+    read_separated,
+    read_workbook,
+)
+from histoseek.reports.files.texts import WORKBOOK_SUFFIXES
 from histoseek.reports.privacy.deidentify import KnownIdentifiers
 
-_ALIASES = {
-    "slide": "slide_id",
-    "case": "case_id",
-    "patient": "patient_id",
-    "filename": "file",
-    "path": "file",
-    "mpp": "spacing",
-    "spacing_um_per_px": "spacing",
-    "text": "report",
-}
-_IDS = ("file", "slide_id", "case_id")
-_TEXTS = (*_IDS, *TEXT_COLUMNS, "report")
-_NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
+_NULLS = frozenset(
+    (
+        *("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "<NA>", "NaT"),
+        *("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"),
+    )
+)
+_ONE_ROW = "Keep one row per slide, or one per case"
+_NO_ROWS = "Give a table with one row per slide or case"
+_OFFICE_MARKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +57,7 @@ class TableRow:
     """One row: at least one of file, slide_id and case_id; the rest as far as given.
 
     identifiers: of the person, to be looked for in reports; empty until `personal_data.pseudonymise_table`.
+    place: its line or row, for messages; cells: the further columns as they stand in the table.
     """
 
     file: str | None = None
@@ -46,24 +68,41 @@ class TableRow:
     texts: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, MetadataValue] = field(default_factory=dict)
     identifiers: KnownIdentifiers = field(default_factory=KnownIdentifiers)
+    place: ReportSource | None = field(default=None, repr=False)
+    cells: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def key(self) -> str:
         """What the row is called in messages."""
         return self.file or self.slide_id or self.case_id or ""
 
+    @property
+    def where(self) -> str:
+        """Its line or row, in messages."""
+        return self.place.place if self.place else ""
+
+    @property
+    def values(self) -> Mapping[str, MetadataValue]:
+        """All that it says, by column."""
+        own = {"slide_id": self.slide_id, "case_id": self.case_id, "spacing": self.spacing_um_per_px}
+        given = {**own, "report": self.report, **self.texts, **self.extra}
+        return {name: value for name, value in given.items() if value is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class MetadataTable:
     """A table about slides; folder: that of its file, which relative paths in it start from.
 
-    patient_column: what the table itself calls the ids of patients.
+    patient_column: what the table itself calls the ids of patients; refused: rows that are left out; warnings: of
+    columns that may not be what was meant.
     """
 
     path: Path
     rows: tuple[TableRow, ...]
     extra_types: Mapping[str, pa.DataType]
     patient_column: str = "patient_id"
+    refused: tuple[FileRefusal, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -71,192 +110,297 @@ class MetadataTable:
         return self.path.absolute().parent
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A row of cells by the name of their column: None where empty, texts, or what a program gave."""
+
+    place: ReportSource
+    cells: Mapping[str, MetadataValue]
+
+
 def load_table(path: Path, rename: Mapping[str, str] | None = None) -> MetadataTable:
     """Read a table whose rows are identified by `file`, `slide_id` or `case_id`; `rename` maps column names first.
 
-    Columns are typed: ids and the standard columns are text, others integers, floats, booleans, dates or text.
-    Raises BadTable: unreadable, empty, no id column, an id twice, a spacing that is not a positive number.
+    Columns are typed: ids and the standard columns are text, others integers, floats, booleans, dates or text. A row
+    that cannot be used is refused and the others are read. Raises BadTable: unreadable, empty, no id column, no row
+    that can be used.
     """
-    return _make_table(_read(path, rename or {}), path, rename or {})
+    sheets = list(_read_raw(path))
+    mapped: list[tuple[RawTable, tuple[MetadataColumn, ...]]] = []
+    warnings: list[str] = []
+    fault: BadTable | None = None
+    for raw in sheets:
+        try:
+            mapped.append((raw, map_metadata_columns(path, raw.names, rename or {})))
+        except BadTable as error:
+            fault = fault or error
+            warnings.append(f"{path}: sheet {raw.sheet!r} is not used: {error.what}")
+    if not mapped:
+        raise fault or BadTable(path, "an empty workbook", _NO_ROWS)
+    entries: list[_Entry] = []
+    refused: list[FileRefusal] = []
+    delimiter = ","
+    for raw, columns in mapped:
+        delimiter = raw.delimiter or delimiter
+        for item in _read_entries(raw, columns):
+            entries.append(item) if isinstance(item, _Entry) else refused.append(item)
+        warnings += list_column_warnings(path, columns)
+    columns = tuple({column.name: column for _, columns in mapped for column in columns}.values())
+    return _make_table(path, entries, columns, delimiter, refused, warnings)
 
 
 def make_table(rows: Sequence[Mapping[str, MetadataValue]], rename: Mapping[str, str] | None = None) -> MetadataTable:
     """A table from rows that a program has at hand; texts are typed as those of a file are. Raises BadTable as
     `load_table` does, calling the table "metadata"."""
-    path, rename = Path("metadata"), rename or {}
+    path = Path("metadata")
     if not rows:
         raise BadTable(path, "no rows", "Give one row per slide or case")
-    columns = {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
-    texts = {name: values for name, values in columns.items() if all(isinstance(v, str | None) for v in values)}
-    typed = _parse(_write_csv(texts), ",", path, rename) if texts else pa.table({})
-    arrays = [typed[name] if name in texts else pa.chunked_array([_make_column(columns[name])]) for name in columns]
-    return _make_table(pa.table(arrays, names=list(columns)), path, rename)
-
-
-def _write_csv(columns: Mapping[str, Sequence[MetadataValue]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows([columns.keys(), *zip(*columns.values(), strict=True)])
-    return text.getvalue()
-
-
-def _make_column(values: Sequence[MetadataValue]) -> pa.Array:
-    """Values that are not all texts: as they are, or as texts where they are of several types."""
-    same = len({type(value) for value in values if value is not None}) == 1
-    return pa.array(values if same else [None if value is None else str(value) for value in values])
-
-
-def _make_table(raw: pa.Table, path: Path, rename: Mapping[str, str]) -> MetadataTable:
-    table = _rename_columns(raw, path, rename)
-    present = [name for name in _IDS if name in table.column_names]
-    if not present:
-        usual = (*_TEXTS, "spacing", "name")
-        has_header = any(name in usual for name in table.column_names)
-        columns = (
-            ", ".join(table.column_names) if has_header else f"{table.num_columns} columns, none with a known name"
+    names = tuple(dict.fromkeys(str(name) for row in rows for name in row))
+    columns = map_metadata_columns(path, names, rename or {})
+    entries = [
+        _Entry(
+            ReportSource(path, number),
+            {column.name: _read_value(row.get(names[column.position])) for column in columns if column.name},
         )
-        raise BadTable(
-            path, f"no id column among: {columns}", "Name one 'slide_id', 'case_id' or 'file', or use --rename"
-        )
-    if not table.num_rows:
-        raise BadTable(path, "no rows", "Give a table with one row per slide or case")
-    standard = (*_TEXTS, "spacing")
-    extra = {name: table.schema.field(name).type for name in table.column_names if name not in standard}
-    rows = tuple(_make_row(row, extra, path) for row in table.to_pylist())
-    patient_columns = (name for name in raw.column_names if _normalise_name(name, rename) == "patient_id")
-    return MetadataTable(path, rows, extra, next(patient_columns, "patient_id"))
+        for number, row in enumerate(rows, start=1)
+    ]
+    return _make_table(path, entries, columns, ",", [], list_column_warnings(path, columns))
 
 
-def require_unique(table: MetadataTable) -> None:
-    """Raise BadTable when two rows have the same id."""
-    keys: set[tuple[str | None, ...]] = set()
-    for row in table.rows:
-        key = (row.file,) if row.file else (row.slide_id,) if row.slide_id else (None, row.case_id)
-        if key in keys:
-            raise BadTable(table.path, f"{row.key!r} is there twice", "Keep one row per slide, or one per case")
-        keys.add(key)
-
-
-def cast_columns(table: MetadataTable, types: Mapping[str, pa.DataType]) -> MetadataTable:
-    """The table with its further columns in the types that an archive's columns have already.
-
-    Raises InputError naming the column and the first value that does not fit.
-    """
-    changes = {name: kind for name, kind in table.extra_types.items() if types.get(name, kind) != kind}
-    if not changes:
-        return table
-    rows = tuple(
-        replace(row, extra={**row.extra, **{name: cast_value(name, row.extra[name], types[name]) for name in changes}})
-        for row in table.rows
-    )
-    return replace(table, rows=rows, extra_types={**table.extra_types, **{name: types[name] for name in changes}})
-
-
-def _decode(data: bytes) -> str:
-    """UTF-8, UTF-16 with its mark (Excel's "Unicode text"), or else Windows' western code page."""
-    for encoding in ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig",):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return data.decode("cp1252", errors="replace")
-
-
-def _read(path: Path, rename: Mapping[str, str]) -> pa.Table:
+def _read_raw(path: Path) -> Iterator[RawTable]:
+    """The tables of a file by its kind. Raises BadTable."""
+    suffix = path.suffix.lower()
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            head = file.read(512)
+        if suffix in WORKBOOK_SUFFIXES or head.startswith(_OFFICE_MARKS):
+            yield from read_workbook(path)
+        elif head.lstrip().lower().startswith((b"<html", b"<!doctype html", b"<?xml")):
+            raise BadTable(path, "a web page or XML, not a table", "Save it as CSV or .xlsx")
+        elif suffix == ".json":
+            yield read_json(path)
+        else:
+            yield read_json_lines(path) if suffix in (".jsonl", ".ndjson") else read_separated(path)
     except OSError as error:
         raise BadTable(path, error.strerror or "cannot be read", "Check the path") from error
-    text = _decode(data)
-    head = text.partition("\n")[0]
-    delimiter = max(",\t;", key=head.count)
-    _require_closed_quotes(path, text, delimiter)
-    return _parse(text, delimiter, path, rename)
+    except BadTable:
+        raise
+    except InputError as error:
+        raise BadTable(path, error.what, error.advice) from error
 
 
-def _parse(text: str, delimiter: str, path: Path, rename: Mapping[str, str]) -> pa.Table:
-    """Typed columns of a table's text."""
-    head = text.partition("\n")[0]
-    parse = pc.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    names = [name.strip() for name in next(csv.reader([head.rstrip("\r")], delimiter=delimiter))]
-    texts = {name: pa.string() for name in names if _normalise_name(name, rename) in _TEXTS}
-    convert = pc.ConvertOptions(
-        column_types=texts,
-        strings_can_be_null=True,
-        null_values=_NULLS,
-        timestamp_parsers=[],
-        quoted_strings_can_be_null=True,
-    )
-    try:
-        return pc.read_csv(io.BytesIO(text.encode()), parse_options=parse, convert_options=convert)
-    except pa.ArrowInvalid as error:
-        reason = _strip_content(str(error))
-        raise BadTable(path, f"not a readable table ({reason})", "Save it as CSV or TSV in UTF-8") from error
+def _read_entries(raw: RawTable, columns: Sequence[MetadataColumn]) -> Iterator[_Entry | FileRefusal]:
+    """The rows of a table; those without any value are passed over."""
+    for row in raw.rows:
+        place = ReportSource(raw.path, None if row.line else row.number, row.line, raw.sheet)
+        if isinstance(row, BadRow):
+            yield FileRefusal(place, row.what, row.advice)
+            continue
+        fault = _find_row_fault(row, raw.names)
+        if fault:
+            yield FileRefusal(place, *fault)
+            continue
+        cells = {column.name: _read_value(row.cells[column.position]) for column in columns if column.name}
+        if any(value is not None for value in cells.values()):
+            yield _Entry(place, cells)
 
 
-def _require_closed_quotes(path: Path, text: str, delimiter: str) -> None:
-    """Raise BadTable for a quote that would take further rows into its cell."""
-    try:
-        quote = find_open_quote(io.StringIO(text, newline=""), delimiter)
-    except csv.Error as error:
-        raise BadTable(path, f"not a readable table ({error})", "Save it as CSV or TSV in UTF-8") from error
-    if quote:
-        raise BadTable(path, quote.what, "Close it, and double the quotes inside texts")
+def _find_row_fault(row: RawRow, names: Sequence[str]) -> tuple[str, str] | None:
+    """What is wrong with a row as such, and the next step."""
+    if row.faults:
+        place, what = next(iter(row.faults.items()))
+        return f"{what} in {names[place]!r}", "Give one value"
+    if len(row.cells) < len(names) or any(cell.strip() for cell in row.cells[len(names) :]):
+        what = f"{len(row.cells)} cells where the header has {len(names)}"
+        return what, "Check the quotes around its texts, and that no delimiter is missing"
+    return None
 
 
-def _strip_content(fault: str) -> str:
-    """What a parser says is wrong, without the row that it quotes: a row may identify the patient."""
-    return fault.removeprefix("CSV parse error: ").partition(":")[0]
+def _read_value(value: object) -> MetadataValue:
+    """A cell without blanks around it, or a program's value as one of ours; None where it says nothing."""
+    value = value.item() if hasattr(value, "item") and not isinstance(value, str) else value
+    if value is None or str(value).strip() in _NULLS:
+        return None
+    if isinstance(value, datetime):
+        return value.date() if value.time() == time() else value.isoformat()
+    return value if isinstance(value, int | float | bool | date) else str(value).strip()
 
 
-def _rename_columns(table: pa.Table, path: Path, rename: Mapping[str, str]) -> pa.Table:
-    ours = [_normalise_name(name, rename) for name in table.column_names]
-    standard = (*_TEXTS, "spacing")
-    names = [name if name in standard else extra_column_name(name) for name in ours]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise BadTable(path, f"two columns are called {twice!r}", "Rename one of them, or use --rename OLD=NEW")
-    plain = {name: pa.string() for name in _TEXTS}
-    columns = [
-        _simplify(column.cast(plain.get(name, column.type))) for name, column in zip(names, table.columns, strict=True)
+def _make_table(
+    path: Path,
+    entries: Sequence[_Entry],
+    columns: Sequence[MetadataColumn],
+    delimiter: str,
+    refused: Sequence[FileRefusal],
+    warnings: Sequence[str],
+) -> MetadataTable:
+    nm_columns = {column.name for column in columns if column.is_nm}
+    fixed = [_read_texts(entries, column.name) for column in columns if column.name in TEXTS]
+    extra = [
+        _read_extra(entries, column, delimiter) for column in columns if column.name not in (*TEXTS, "spacing", "")
     ]
-    return pa.table(columns, names=names)
+    types = {name: kind for name, kind, _ in extra if kind is not None}
+    rows: list[TableRow] = []
+    left_out = list(refused)
+    for number, entry in enumerate(entries):
+        texts = {name: text for name, values in fixed if (text := values[number]) is not None}
+        values = {name: values[number] for name, kind, values in extra if kind is not None}
+        row = _make_row(entry, texts, values, bool(nm_columns))
+        rows.append(row) if isinstance(row, TableRow) else left_out.append(row)
+    kept, repeats, notes = _join_repeats(path, rows)
+    left_out += repeats
+    if not kept:
+        raise _refuse_table(path, left_out)
+    patient_column = next((column.header for column in columns if column.name == "patient_id"), "patient_id")
+    return MetadataTable(path, tuple(kept), types, patient_column, tuple(left_out), (*warnings, *notes))
 
 
-def _normalise_name(name: str, rename: Mapping[str, str]) -> str:
-    """A column's name after renaming and in our spelling, as far as it is one of ours."""
-    renamed = rename.get(name.strip(), name.strip()).lower()
-    return _ALIASES.get(renamed, renamed)
+def _read_texts(entries: Sequence[_Entry], name: str) -> tuple[str, list[str | None]]:
+    """A column that is always text; ids without what cannot be seen, and without the fraction of a spreadsheet."""
+    texts = [_write_text(entry.cells.get(name)) for entry in entries]
+    if name in (*IDS, "patient_id"):
+        texts = [clean_id(text) or None if text else None for text in texts]
+    return name, strip_fractions(texts) if name in ("slide_id", "case_id", "patient_id") else texts
 
 
-def _simplify(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Columns of any other type than ours (empty ones, times) as text."""
-    kinds = (pa.types.is_int64, pa.types.is_float64, pa.types.is_boolean, pa.types.is_date32, pa.types.is_string)
-    return column if any(is_kind(column.type) for is_kind in kinds) else column.cast(pa.string())
+def _write_text(value: MetadataValue) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _make_row(row: Mapping[str, MetadataValue], extra: Mapping[str, pa.DataType], path: Path) -> TableRow:
-    texts = {name: str(row[name]).strip() for name in _TEXTS if row.get(name) is not None}
-    if not any(name in texts for name in _IDS):
-        raise BadTable(path, "the row has no id", "Fill in its slide_id, case_id or file, or remove the row")
-    key = next(texts[name] for name in _IDS if name in texts)
+def _read_extra(
+    entries: Sequence[_Entry], column: MetadataColumn, delimiter: str
+) -> tuple[str, pa.DataType | None, list[MetadataValue]]:
+    """A further column with the type of its values; None where it has none."""
+    values = [entry.cells.get(column.name) for entry in entries]
+    if column.is_id:
+        texts = [_write_text(value) for value in values]
+        return column.name, pa.string() if any(texts) else None, list(texts)
+    if all(isinstance(value, str | None) for value in values):
+        return column.name, *infer_values([None if value is None else str(value) for value in values], delimiter)
+    same = len({type(value) for value in values if value is not None}) == 1
+    array = pa.array(values if same else [None if value is None else str(value) for value in values])
+    return column.name, array.type, array.to_pylist()
+
+
+def _make_row(
+    entry: _Entry, texts: Mapping[str, str], extra: Mapping[str, MetadataValue], is_nm: bool
+) -> TableRow | FileRefusal:
+    key = next((texts[name] for name in IDS if name in texts), None)
+    if key is None:
+        advice = "Fill in its slide_id, case_id or file, or remove the row"
+        return FileRefusal(entry.place, "the row has no id", advice)
+    given = entry.cells.get("spacing")
+    spacing = None if given is None else parse_spacing(str(given), is_nm)
+    if given is not None and spacing is None:
+        advice = f"Give µm per pixel as a number from {FINEST_SPACING:g} to {COARSEST_SPACING:g}"
+        return FileRefusal(entry.place, f"the spacing of {key!r} is {given!r}", advice)
     return TableRow(
         file=texts.get("file"),
         slide_id=texts.get("slide_id"),
         case_id=texts.get("case_id"),
-        spacing_um_per_px=_parse_spacing(row.get("spacing"), key, path),
+        spacing_um_per_px=spacing,
         report=texts.get("report"),
         texts={name: texts[name] for name in TEXT_COLUMNS if name in texts},
-        extra={name: row[name] for name in extra},
+        extra=extra,
+        place=entry.place,
+        cells={name: text for name in extra if isinstance(text := entry.cells.get(name), str)},
     )
 
 
-def _parse_spacing(value: MetadataValue, key: str, path: Path) -> float | None:
-    if value is None:
-        return None
-    try:
-        spacing = float(str(value).strip().lstrip("~"))
-    except ValueError:
-        spacing = 0.0
-    if not spacing > 0:
-        raise BadTable(path, f"the spacing of {key!r} is {value!r}", "Give µm per pixel as a positive number")
-    return spacing
+def merge_rows(row: TableRow, other: TableRow) -> TableRow:
+    """A row with what another one says beside it."""
+    return replace(
+        row,
+        case_id=row.case_id or other.case_id,
+        spacing_um_per_px=row.spacing_um_per_px or other.spacing_um_per_px,
+        report=row.report or other.report,
+        texts={**other.texts, **row.texts},
+        extra={name: other.extra.get(name) if value is None else value for name, value in row.extra.items()},
+        cells={**other.cells, **row.cells},
+        identifiers=KnownIdentifiers(
+            tuple(dict.fromkeys((*row.identifiers.names, *other.identifiers.names))),
+            tuple(dict.fromkeys((*row.identifiers.ids, *other.identifiers.ids))),
+        ),
+    )
+
+
+def list_differences(row: TableRow, other: TableRow) -> tuple[str, ...]:
+    """The columns in which two rows about one slide say different things."""
+    ours, theirs = row.values, other.values
+    return tuple(name for name in ours if name in theirs and ours[name] != theirs[name])
+
+
+def refuse_contradiction(row: TableRow, other: TableRow, columns: Iterable[str]) -> FileRefusal:
+    """The refusal of a row that says another thing than another row of its slide or case."""
+    what = f"{row.key!r} is there twice, here and in {other.where}, with different values of {', '.join(columns)}"
+    return FileRefusal(row.place or ReportSource(Path()), what, _ONE_ROW)
+
+
+def _join_repeats(path: Path, rows: Sequence[TableRow]) -> tuple[list[TableRow], list[FileRefusal], list[str]]:
+    """Rows of one key put together where they agree, and refused where they contradict each other."""
+    groups: dict[tuple[str, str], list[TableRow]] = defaultdict(list)
+    for row in rows:
+        kind = "file" if row.file else "slide" if row.slide_id else "case"
+        groups[kind, row.key].append(row)
+    kept: list[TableRow] = []
+    refused: list[FileRefusal] = []
+    notes: list[str] = []
+    for group in groups.values():
+        merged, faults = join_rows(group)
+        refused += faults
+        kept += [merged] if merged else []
+        if merged and len(group) > 1:
+            places = " and ".join(row.where for row in group)
+            notes.append(f"{path}: {places} say the same of {merged.key!r}, and are taken as one row")
+    return kept, refused, notes
+
+
+def join_rows(group: Sequence[TableRow]) -> tuple[TableRow | None, list[FileRefusal]]:
+    """Rows about the same put together; where two contradict each other none is left, and all are refused."""
+    merged = group[0]
+    for row in group[1:]:
+        differences = list_differences(merged, row)
+        if differences:
+            rivals = [(one, next(other for other in group if other is not one)) for one in group]
+            return None, [refuse_contradiction(one, other, differences) for one, other in rivals]
+        merged = merge_rows(merged, row)
+    return merged, []
+
+
+def _refuse_table(path: Path, refused: Sequence[FileRefusal]) -> BadTable:
+    if not refused:
+        return BadTable(path, "no rows", _NO_ROWS)
+    first = refused[0]
+    more = f" ({len(refused)} rows are refused, and no other is left)" if len(refused) > 1 else ""
+    place = f"{first.source.place}: " if first.source.place else ""
+    return BadTable(path, f"{place}{first.what}{more}", first.advice)
+
+
+def cast_columns(table: MetadataTable, types: Mapping[str, pa.DataType]) -> MetadataTable:
+    """The table with its further columns in the types that an archive's columns have already; rows with a value that
+    does not fit are refused.
+
+    Raises InputError naming the column and the first such value where no row is left.
+    """
+    changes = {name: types[name] for name, kind in table.extra_types.items() if types.get(name, kind) != kind}
+    if not changes:
+        return table
+    rows: list[TableRow] = []
+    refused: list[FileRefusal] = []
+    fault: InputError | None = None
+    for row in table.rows:
+        try:
+            cast = {n: cast_cell(n, row.cells.get(n), row.extra[n], kind) for n, kind in changes.items()}
+        except InputError as error:
+            fault = fault or error
+            refused.append(
+                FileRefusal(row.place or ReportSource(table.path), f"{error.where}: {error.what}", error.advice)
+            )
+        else:
+            rows.append(replace(row, extra={**row.extra, **cast}))
+    if fault and not rows:
+        raise fault
+    extra_types = {**table.extra_types, **changes}
+    return replace(table, rows=tuple(rows), extra_types=extra_types, refused=(*table.refused, *refused))

@@ -7,17 +7,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from histoseek.reports.files.report_columns import ColumnMapping, PartName
+from histoseek.reports.files.column_names import PartName
+from histoseek.reports.files.report_columns import ColumnMapping
 
 Format = Literal["rows", "table", "json", "json lines", "workbook", "text", "pdf"]
 
 
 @dataclass(frozen=True, slots=True)
 class ReportSource:
-    """Where a text was read: row counts as a spreadsheet shows it (the header is row 1), None in a file of one text."""
+    """Where a text was read: row counts as a spreadsheet shows it (the header is row 1), None in a file of one text;
+    line: that of a text file in which the row begins, None in a workbook; sheet: of a workbook of several."""
 
     path: Path
     row: int | None = None
+    line: int | None = None
+    sheet: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The row and, where it differs, the line; empty for a whole file."""
+        if self.row is None:
+            return f"line {self.line}" if self.line else ""
+        row = f"row {self.row} of sheet {self.sheet!r}" if self.sheet else f"row {self.row}"
+        return row if self.line in (None, self.row) else f"{row} (line {self.line})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +84,8 @@ class FileRefusal:
     advice: str
 
     def __str__(self) -> str:
-        row = "" if self.source.row is None else f", row {self.source.row}"
-        return f"{self.source.path}{row}: {self.what}. {self.advice}"
+        place = f", {self.source.place}" if self.source.place else ""
+        return f"{self.source.path}{place}: {self.what}. {self.advice}"
 
 
 @dataclass(frozen=True, slots=True)

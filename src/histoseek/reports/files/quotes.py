@@ -33,8 +33,9 @@ class OpenQuote:
         return f"Close it, and double the quotes inside texts: {lines} left out"
 
 
-def read_rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str] | OpenQuote]:
-    """The rows of a table's lines as cells, with an OpenQuote in place of those that a quote makes unreadable.
+def read_rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str] | OpenQuote]]:
+    """The rows of a table's lines as cells, with an OpenQuote in place of those that a quote makes unreadable, and the
+    number of the line that each begins in.
 
     A row over several lines needs a proper end of each quoted cell: a quote with a delimiter or the line's end behind
     it (RFC 4180), or blanks between. Where another row's quoted cell begins instead, rows go on from there; where it is
@@ -45,20 +46,15 @@ def read_rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str] | Open
     source = _Lines(iter(lines))
     blanks = re.compile(rf'" +(?={re.escape(delimiter)}|[\r\n]*$)')
     readers = (
-        csv.reader(source, delimiter=delimiter, strict=True),
-        csv.reader(map(partial(blanks.sub, '"'), source), delimiter=delimiter, strict=True),
+        csv.reader(source, delimiter=delimiter, skipinitialspace=True, strict=True),
+        csv.reader(map(partial(blanks.sub, '"'), source), delimiter=delimiter, skipinitialspace=True, strict=True),
     )
     while True:
         source.start_row()
         row = _read_row(source, readers, delimiter)
         if row is None:
             return
-        yield row
-
-
-def find_open_quote(lines: Iterable[str], delimiter: str) -> OpenQuote | None:
-    """The first fault of a whole table; None when there is none. Raises csv.Error."""
-    return next((row for row in read_rows(lines, delimiter) if isinstance(row, OpenQuote)), None)
+        yield source.first, row
 
 
 class _Lines(Iterator[str]):

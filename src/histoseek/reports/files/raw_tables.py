@@ -5,75 +5,161 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import TextIO, cast
 
 from histoseek.errors import BadTable
+from histoseek.reports.files.column_names import ID_ROLES, recognise_column
 from histoseek.reports.files.document import Format
-from histoseek.reports.files.encodings import Encoding, find_encoding
+from histoseek.reports.files.encodings import Encoding, clean_id, find_encoding
 from histoseek.reports.files.quotes import OpenQuote, read_rows
 
 _NULLS = frozenset(("", "na", "n/a", "nan", "null", "none"))
 _DELIMITERS = ",\t;|"
+_DECLARED = re.compile(r'[\ufeff ]*"?sep=(.)"?[\s,;]*', re.IGNORECASE)
+"""The first line by which Excel is told the delimiter."""
+_SAMPLE_LINES, _SAMPLE_CHARACTERS = 200, 1 << 18
+_MOST_TITLES = 10
+"""Rows among which the header is looked for: exports begin with titles."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
-    """One row: its number in the file, its cells in the order of the table's names, and what is wrong with which."""
+    """One row: its number in the file, its cells in the order of the table's names, and what is wrong with which.
+
+    line: that of a text file in which it begins."""
 
     number: int
     cells: Sequence[str]
     faults: Mapping[int, str] = field(default_factory=dict)
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that cannot be read at all: its number, what is wrong, and the next step."""
+    """A row that cannot be read at all: its number, what is wrong, the next step, and its line."""
 
     number: int
     what: str
     advice: str
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RawTable:
-    """A table before its columns are known. rows can be walked once; a row may have another length than names."""
+    """A table before its columns are known. rows can be walked once; a row may have another length than names.
+
+    sheet: its name in a workbook of several; delimiter: of a separated table.
+    """
 
     path: Path
     format: Format
     encoding: str | None
     names: tuple[str, ...]
     rows: Iterable[RawRow | BadRow]
+    sheet: str | None = None
+    delimiter: str | None = None
 
 
 def read_separated(path: Path) -> RawTable:
     """A table with commas, tabs, semicolons or bars between its cells; rows are read as the caller takes them.
 
-    Raises BadTable when there is no header; InputError when the file holds no text.
+    The delimiter is the one that the first line declares (`sep=;`), or that makes the best table of the file's head.
+    Titles above the header are passed over. Raises BadTable when there is no header; InputError when the file holds no
+    text.
     """
     encoding = find_encoding(path)
-    with _open(path, encoding) as file:
-        head = file.readline()
-    delimiter = max(_DELIMITERS, key=head.count)
-    rows = _read_records(path, encoding, delimiter)
-    header = next(rows, [])
-    if isinstance(header, OpenQuote):
-        raise BadTable(path, header.what, header.advice)
-    names = tuple(name.strip() for name in header)
-    if not any(names):
+    delimiter = _find_delimiter(path, encoding)
+    rows = _number_rows(_read_records(path, encoding, delimiter))
+    head = list(islice(rows, _MOST_TITLES))
+    if head and isinstance(head[0], BadRow):
+        raise BadTable(path, head[0].what, head[0].advice)
+    cells = [row.cells if isinstance(row, RawRow) else () for row in head]
+    place = _find_header(cells)
+    if place is None:
         raise BadTable(path, "no header", "Give a table whose first row names its columns")
-    return RawTable(path, "table", encoding.name, names, _number_rows(rows))
+    below = chain(head[place + 1 :], rows)
+    return RawTable(path, "table", encoding.name, _read_names(cells[place]), below, delimiter=delimiter)
 
 
 def looks_separated(path: Path) -> bool:
-    """Whether the first line of a text file can be a table's header of at least two short names."""
-    with _open(path, find_encoding(path)) as file:
-        head = file.readline(4096)
-    names = head.strip().split(max("\t;,", key=head.count))
-    return len(names) > 1 and all(0 < len(name.strip()) <= 40 and name.count(" ") <= 3 for name in names)
+    """Whether a text file can be a table with a header of at least two short names."""
+    encoding = find_encoding(path)
+    rows = list(_parse_sample(_read_sample(path, encoding), _find_delimiter(path, encoding)))
+    place = _find_header(rows[:_MOST_TITLES])
+    names = _read_names(rows[place]) if place is not None else ()
+    return len(names) > 1 and all(0 < len(name) <= 40 and name.count(" ") <= 3 for name in names)
+
+
+def _find_delimiter(path: Path, encoding: Encoding) -> str:
+    sample = _read_sample(path, encoding)
+    declared = _DECLARED.fullmatch(sample[0]) if sample else None
+    return declared[1] if declared else max(_DELIMITERS, key=lambda delimiter: _rate_delimiter(sample, delimiter))
+
+
+def _read_sample(path: Path, encoding: Encoding) -> list[str]:
+    """The first lines of a text file."""
+    with _open(path, encoding) as file:
+        lines = list(islice(iter(lambda: file.readline(_SAMPLE_CHARACTERS), ""), _SAMPLE_LINES))
+    sizes = accumulate(map(len, lines))
+    return [line for line, size in zip(lines, sizes, strict=True) if size <= _SAMPLE_CHARACTERS] or lines[:1]
+
+
+def _rate_delimiter(sample: Sequence[str], delimiter: str) -> tuple[int, float, int]:
+    """How good a table a delimiter makes: known names in its header, rows as long as the header, columns."""
+    rows = list(_parse_sample(sample, delimiter))
+    place = _find_header(rows[:_MOST_TITLES])
+    if place is None:
+        return (0, 0.0, 0)
+    names, width = _read_names(rows[place]), len(rows[place])
+    known = sum(recognise_column(name) is not None for name in names)
+    fitting = sum(len(row) == width for row in rows[place:]) / len(rows[place:])
+    return (known, fitting if width > 1 else 0.0, width)
+
+
+def _parse_sample(sample: Sequence[str], delimiter: str) -> Iterator[list[str]]:
+    """The rows of a sample that hold anything, with quotes taken as they come."""
+    lines = (line.replace("\x00", "") for line in sample)
+    try:
+        yield from (row for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True) if _holds_any(row))
+    except csv.Error:
+        return
+
+
+def _find_header(rows: Sequence[Sequence[str]]) -> int | None:
+    """The place of the row that names the columns: the first one, or below titles, which fill fewer cells, the first
+    with the name of an id."""
+    filled = [[name for name in map(clean_id, row) if name] for row in rows]
+    first = next((place for place, names in enumerate(filled) if names), None)
+    if first is None or _names_id(filled[first]):
+        return first
+    for place in range(first + 1, len(rows)):
+        widest = max(len(names) for names in filled[:place])
+        names = filled[place]
+        if len(names) > widest and _names_id(names) and len(set(names)) == len(names):
+            return place
+    return first
+
+
+def _names_id(names: Sequence[str]) -> bool:
+    said = [recognise_column(name) for name in names]
+    return any(named and named.role in ID_ROLES for named in said)
+
+
+def _read_names(cells: Sequence[str]) -> tuple[str, ...]:
+    """The names of a header, without what cannot be seen in them and without the empty ones at its end."""
+    names = [clean_id(cell) for cell in cells]
+    last = max((place for place, name in enumerate(names) if name), default=-1)
+    return tuple(names[: last + 1])
+
+
+def _holds_any(cells: Sequence[str]) -> bool:
+    return any(cell and not cell.isspace() for cell in cells)
 
 
 def read_json_lines(path: Path) -> RawTable:
@@ -113,27 +199,44 @@ def table_of_rows(rows: Sequence[Mapping[str, object]], name: str) -> RawTable:
 
 
 def read_workbook(path: Path) -> Iterator[RawTable]:
-    """The sheets of an Excel or OpenDocument workbook that hold anything. Raises BadTable when it cannot be read."""
-    from python_calamine import CalamineError, CalamineWorkbook
+    """The visible sheets of an Excel or OpenDocument workbook that hold anything. Raises BadTable when it cannot be
+    read, as when it has a password."""
+    from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
     try:
-        sheets = CalamineWorkbook.from_path(str(path))
-        names = sheets.sheet_names
-        grids = [sheets.get_sheet_by_name(name).to_python() for name in names]
-    except (CalamineError, OSError) as error:
+        book = CalamineWorkbook.from_path(str(path))
+        shown = [
+            sheet.name
+            for sheet in book.sheets_metadata
+            if sheet.visible == SheetVisibleEnum.Visible and sheet.typ == SheetTypeEnum.WorkSheet
+        ]
+        grids = {name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in shown}
+    except PasswordError as error:
+        raise BadTable(path, "a workbook with a password", "Save it again, without the password") from error
+    except (CalamineError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise BadTable(path, f"not a readable workbook ({reason})", "Save it again, without a password") from error
-    for grid in grids:
-        filled = [(number, row) for number, row in enumerate(grid, start=1) if any(cell != "" for cell in row)]
-        if filled:
-            header = tuple(_write_cell(cell).strip() for cell in filled[0][1])
-            rows = (RawRow(number, [_write_cell(cell) for cell in row]) for number, row in filled[1:])
-            yield RawTable(path, "workbook", None, header, rows)
+    for sheet, grid in grids.items():
+        cells = [[_write_cell(_round_cell(cell)) for cell in row] for row in grid]
+        rows = [RawRow(number, row) for number, row in enumerate(cells, start=1) if _holds_any(row)]
+        place = _find_header([row.cells for row in rows[:_MOST_TITLES]])
+        if place is not None:
+            names = _read_names(rows[place].cells)
+            yield RawTable(path, "workbook", None, names, rows[place + 1 :], sheet if len(grids) > 1 else None)
 
 
 def is_null(cell: str) -> bool:
     """Whether a cell says that it holds nothing."""
     return len(cell) < 5 and cell.strip().lower() in _NULLS
+
+
+def _round_cell(value: object) -> object:
+    """A cell of a workbook as its sheet shows it: 15 digits, days without a time, TRUE and FALSE."""
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, float):
+        return float(f"{value:.15g}")
+    return value.date() if isinstance(value, datetime) and value.time() == time() else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,21 +268,25 @@ def _open(path: Path, encoding: Encoding) -> TextIO:
     return path.open(encoding=encoding.codec, errors=encoding.errors, newline="")
 
 
-def _read_records(path: Path, encoding: Encoding, delimiter: str) -> Iterator[list[str] | OpenQuote]:
+def _read_records(path: Path, encoding: Encoding, delimiter: str) -> Iterator[tuple[int, list[str] | OpenQuote]]:
+    """The rows of a table with the lines they begin in, but for a line that declares the delimiter."""
     with _open(path, encoding) as file:
+        lines = (line.replace("\x00", "") for line in file)
         try:
-            yield from read_rows((line.replace("\x00", "") for line in file), delimiter)
+            for line, row in read_rows(lines, delimiter):
+                if line > 1 or isinstance(row, OpenQuote) or not _DECLARED.fullmatch(delimiter.join(row)):
+                    yield line, row
         except csv.Error as error:
             raise BadTable(path, f"not a readable table ({error})", "Save it as CSV or TSV in UTF-8") from error
 
 
-def _number_rows(rows: Iterable[list[str] | OpenQuote]) -> Iterator[RawRow | BadRow]:
-    """The rows below a header that hold anything."""
-    for number, row in enumerate(rows, start=2):
+def _number_rows(rows: Iterable[tuple[int, list[str] | OpenQuote]]) -> Iterator[RawRow | BadRow]:
+    """The rows that hold anything; the first row of the file has the number 1."""
+    for number, (line, row) in enumerate(rows, start=1):
         if isinstance(row, OpenQuote):
-            yield BadRow(number, row.what, row.advice)
-        elif any(row):
-            yield RawRow(number, row)
+            yield BadRow(number, row.what, row.advice, line)
+        elif _holds_any(row):
+            yield RawRow(number, row, line=line)
 
 
 def _parse_line(number: int, line: str) -> _JsonRow | BadRow:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from histoseek.reports.files.column_names import PART_NAMES, PartName, Role
 from histoseek.reports.files.document import FileRefusal, ReportPart, ReportSource
 from histoseek.reports.files.encodings import clean_characters, clean_id
 from histoseek.reports.files.raw_tables import BadRow, RawRow, RawTable, is_null
-from histoseek.reports.files.report_columns import PART_NAMES, ColumnMapping, PartName, Role
+from histoseek.reports.files.report_columns import ColumnMapping
 from histoseek.reports.files.texts import LONGEST_TEXT
 from histoseek.reports.privacy.person_names import is_person_name, make_pseudonym
 
@@ -73,7 +74,7 @@ def read_entries(table: RawTable, mapping: ColumnMapping) -> Iterator[ReportEntr
     for assignment in mapping.roles:
         by_role.setdefault(assignment.role, []).append(table.names.index(assignment.column))
     for row in table.rows:
-        source = ReportSource(table.path, row.number)
+        source = ReportSource(table.path, row.number, row.line, table.sheet)
         if isinstance(row, BadRow):
             yield FileRefusal(source, row.what, row.advice)
             continue
