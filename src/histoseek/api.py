@@ -73,7 +73,7 @@ class Archive(ArchiveFolder):
     ) -> IndexReport:
         """Bring the archive up to date with slide files and folders (or feature files, for an archive of such).
 
-        metadata: a CSV or TSV table, or its rows; reports: files and folders of reports, or their rows;
+        metadata: a table (CSV, Excel, JSON), or its rows; reports: files and folders of reports, or their rows;
         spacing_of: um/px by file name; rename: column names of the tables; report_columns: what columns of report
         tables hold; deidentify=False: keep names, dates and numbers of persons, "presidio": ask Presidio as well.
         Can be killed and called again.
@@ -92,6 +92,38 @@ class Archive(ArchiveFolder):
             report_columns=report_columns,
             deidentify=deidentify,
             workers=workers,
+        )
+        return index(self, request, reporter)
+
+    def add_metadata(
+        self,
+        metadata: PathLike | Sequence[MetadataRow] | None = None,
+        reports: PathLike | Sequence[PathLike] | Sequence[ReportRow] | None = None,
+        *,
+        rename: Mapping[str, str] | None = None,
+        report_columns: Mapping[str, str] | None = None,
+        deidentify: DeidentifyChoice = True,
+        reporter: Reporter | None = None,
+    ) -> IndexReport:
+        """Add what a later table or later reports say to the archive's slides; no slide is opened or encoded again.
+
+        Rows belong to slides by file, slide id or case as in `index`, whose arguments these are. What a table does not
+        say stays. Raises InputError for tables and reports, ArchiveError.
+        """
+        from histoseek.archive.indexing.ingest import index
+
+        if metadata is None and reports is None:
+            raise InputError("add_metadata", "needs a table or reports", "Give one of them, or both")
+        self.refresh()
+        self.require_space()
+        request = make_index_request(
+            (),
+            metadata,
+            reports,
+            imported=self.recipe.imported,
+            rename=rename,
+            report_columns=report_columns,
+            deidentify=deidentify,
         )
         return index(self, request, reporter)
 
@@ -293,8 +325,9 @@ def make_index_request(
 ) -> IndexRequest:
     """Find the slides, read the table and the reports, so that mistakes show before an archive is touched.
 
-    imported: the paths hold feature files. Raises SlideNotFound, NoSlidesFound, BadTable, ConfigurationError for
-    unknown roles of columns, and InputError when nothing of a single report file can be used.
+    imported: the paths hold feature files; without paths the tables are about the archive's own slides. Raises
+    SlideNotFound, NoSlidesFound, BadTable, ConfigurationError for unknown roles of columns, and InputError when nothing
+    of a single report file can be used.
     """
     from histoseek.archive.indexing.ingest import IndexRequest
     from histoseek.archive.indexing.report_cleaner import make_cleaner
@@ -302,7 +335,7 @@ def make_index_request(
 
     make_cleaner(deidentify)
     table = _load_metadata(metadata, rename) if metadata is not None else None
-    discovery = _find_sources(paths, imported)
+    discovery = _find_sources(paths, imported) if paths else Discovery(())
     report_sources = [reports] if isinstance(reports, str | Path) else list(reports or ())
     items = [Path(item) if isinstance(item, str | Path) else item for item in report_sources]
     read = load_reports(items, make_report_columns(report_columns, rename), reporter) if items else None

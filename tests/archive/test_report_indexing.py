@@ -304,7 +304,7 @@ def test_names_given_as_patients_are_stored_as_pseudonyms_and_still_join(
     assert json.loads(archive.layout.unmatched.read_text())["report_rows"] == ["row 6 of r.csv"]
     assert "reports: 1 of 5 match no slide: row 6 of r.csv" in run.warnings
     (of_metadata,) = [said for said in run.warnings if said.startswith(f"{metadata}: column 'Patient'")]
-    assert "names of persons in 3 of 4 rows, first in row 2" in of_metadata
+    assert "names of persons in 3 of 4 rows, first in line 2" in of_metadata
     assert "--rename 'Patient=patient_name'" in of_metadata
     (of_reports,) = [said for said in run.warnings if said.startswith(f"{table}: column 'Patient'")]
     assert "names of persons in 4 of 5 rows" in of_reports
@@ -333,9 +333,10 @@ def test_a_renamed_column_of_names_is_left_out(features: Path, archive: Archive,
     metadata = write(tmp_path / "m.csv", "slide_id,Patient,Patient ID\nC3,Iolanthe Zumwalt,Anna Schmidt\n")
     table = write(tmp_path / "r.csv", "slide_id,Patient,report\nC3,Iolanthe Zumwalt,zumwalt: adenoma of Schmidt.\n")
     run = archive.index([features], metadata, table, rename={"Patient": "patient_name"})
-    assert archive.get("C3").record.patient_id is None
+    assert (archive.get("C3").record.patient_id or "").startswith("patient-")
     assert reports(archive)["C3"] == "[NAME]: adenoma of [NAME]."
-    assert any("columns not stored" in said and "table_patient_id" in said for said in run.warnings)
+    assert any("columns not stored" in said and "patient_name" in said for said in run.warnings)
+    assert any("column 'Patient ID' holds names of persons" in said for said in run.warnings)
     assert holding(archive.path) == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from histoseek.progress import Reporter
 
 _RECIPE = Recipe()
+_MOST_ROWS = 20
 
 SlidesArgument = Annotated[list[str] | None, typer.Argument(metavar="FILE", help="Slide files, and folders of them.")]
 FeaturesOption = Annotated[
@@ -44,7 +45,7 @@ FeaturesEncoderOption = Annotated[
     str, typer.Option(metavar="NAME", help="Tile encoder that the feature files were made with.")
 ]
 MetadataOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="CSV or TSV table with a column slide_id, case_id or file.")
+    Path | None, typer.Option(metavar="FILE", help="Table (CSV, Excel, JSON) with a column slide_id, case_id or file.")
 ]
 SpacingOption = Annotated[
     float | None,
@@ -120,6 +121,7 @@ def index(
 ) -> None:
     """Add slides to an archive: encode new and changed ones, skip unchanged ones, list bad ones.
 
+    Without slides, --metadata and --reports add to those that the archive has, and nothing is encoded again.
     You can interrupt it at any time; the same command continues.
     """
     from histoseek.archive.indexing.ingest import index as run
@@ -133,15 +135,25 @@ def index(
     _print_report(report, opened, as_json)
 
 
+def _require_tables(archive: Path, metadata: Path | None, reports: Sequence[Path] | None) -> None:
+    """Raise InputError where there is nothing to index, ArchiveError for tables about an archive without slides."""
+    from histoseek.api import Archive
+
+    if metadata is None and not reports:
+        advice = "Give slide files or folders, --features DIR, or tables about slides that the archive has"
+        raise InputError("index", "needs slides, --features, --metadata or --reports", advice)
+    Archive.open(archive).require_space()
+
+
 def _make_request(values: Mapping[str, Any], reporter: Reporter) -> IndexRequest:
     """What to index, from the values of the options."""
     from histoseek.api import make_index_request
 
     slides, features = values["slides"], values["features"]
-    if bool(slides) == (features is not None):
-        raise InputError("index", "needs either slides or --features", "Give slide files or folders, or --features DIR")
+    if slides and features is not None:
+        raise InputError("index", "takes either slides or --features", "Give slide files or folders, or --features DIR")
     return make_index_request(
-        slides or [features],
+        slides or ([] if features is None else [features]),
         values["metadata"],
         values["reports"],
         imported=features is not None,
@@ -217,12 +229,15 @@ def _format_report(report: IndexReport, archive: Archive) -> str:
     lines = [f"warning: {warning}" for warning in report.warnings]
     lines += list(describe_intake(report.reports)) if report.reports else []
     lines += [f"reports: {report.reread} that the archive had were read anew"] if report.reread else []
+    lines += [f"refused: {refusal.reason}" for refusal in report.refused_rows[:_MOST_ROWS]]
+    hidden = len(report.refused_rows) - _MOST_ROWS
+    lines += [f"refused: {hidden} more rows of the metadata"] if hidden > 0 else []
     lines += [f"refused: {refusal.reason}" for refusal in report.refused]
     lines += [f"passed over: {describe_passed_over(report.passed_over)}"] if report.passed_over else []
     counts = f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged"
     lines.append(
         f"{counts}, {len(report.refused)} refused in {report.seconds:.1f} s; the archive has {len(archive)} slides"
     )
-    if report.refused or (report.reports and report.reports.refused):
+    if report.refused or report.refused_rows or (report.reports and report.reports.refused):
         lines.append(f"refused files are also listed in {archive.layout.refused}")
     return "\n".join(lines)

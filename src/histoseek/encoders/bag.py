@@ -43,7 +43,8 @@ class Bag:
 class BagOrigin:
     """What a cached bag was made from, so that it is used again only for the same.
 
-    recipe: hash of everything that decides the features (encoder, tiles, tissue, seed).
+    recipe: hash of everything that decides the features (encoder, tiles, tissue, seed); given_spacing_um_per_px: the
+    slide's spacing where the user gave it, None where the file states it and in bags of older versions.
     """
 
     file_fingerprint: str
@@ -51,6 +52,7 @@ class BagOrigin:
     width: int
     height: int
     slide_spacing_um_per_px: float
+    given_spacing_um_per_px: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

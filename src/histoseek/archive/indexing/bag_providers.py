@@ -73,7 +73,8 @@ class SlideBags:
         finally:
             opened.close()
         size, spacing = opened.size, opened.spacing_um_per_px
-        origin = BagOrigin(slide.file_fingerprint, slide.recipe, size.width, size.height, spacing)
+        given = slide.spacing_um_per_px
+        origin = BagOrigin(slide.file_fingerprint, slide.recipe, size.width, size.height, spacing, given)
         return _cache_bag(self.layout, slide, bag, origin)
 
 
@@ -92,8 +93,9 @@ class FeatureBags:
         """Copy the bag into the cache, so that the archive can be re-encoded without the file."""
         if not isinstance(prepared, FeatureFile):
             return _require_cached(prepared)
-        spacing = slide.spacing_um_per_px or prepared.slide_spacing_um_per_px
-        origin = BagOrigin(slide.file_fingerprint, slide.recipe, prepared.width, prepared.height, spacing)
+        given = slide.spacing_um_per_px
+        spacing = given or prepared.slide_spacing_um_per_px
+        origin = BagOrigin(slide.file_fingerprint, slide.recipe, prepared.width, prepared.height, spacing, given)
         return _cache_bag(self.layout, slide, prepared.bag, origin)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from histoseek.archive.indexing.metadata_join import MetadataJoin
+from histoseek.archive.indexing.metadata_join import MetadataJoin, SlideMetadata, UnmatchedRow
 from histoseek.archive.indexing.metadata_table import MetadataTable
 from histoseek.archive.indexing.personal_data import find_identifying_columns, find_named_patients
 from histoseek.archive.indexing.report_intake import ReportIntakeSummary
-from histoseek.archive.journal import UnmatchedEntries
+from histoseek.archive.journal import ReportFileRefusal, UnmatchedEntries
+from histoseek.archive.schema import SlideRecord
 from histoseek.reports.files.document import ReportFileSummary
+from histoseek.slides.sources.base import SlideSource
 from histoseek.slides.sources.registry import source_name
 
+_MOST_NOTES = 20
 _KEPT = "identifiers are kept as they are: whoever reads the archive can see who the patients are"
 
 
@@ -29,7 +32,8 @@ def _list_column_warnings(metadata: MetadataTable) -> Iterator[str]:
         yield f"{metadata.path}: columns {problem} (--keep-identifiers stores them)"
     places = find_named_patients(metadata)
     if places:
-        rows = f"names of persons in {len(places)} of {len(metadata.rows)} rows, first in row {places[0] + 2}"
+        first = metadata.rows[places[0]].where
+        rows = f"names of persons in {len(places)} of {len(metadata.rows)} rows, first in {first}"
         stored = f"pseudonyms are stored instead; give ids, or {_advise_rename(metadata.patient_column)}"
         yield f"{metadata.path}: column {metadata.patient_column!r} holds {rows}: {stored}"
 
@@ -55,8 +59,12 @@ def list_match_warnings(
 ) -> tuple[str, ...]:
     """Names given as ids of reports' patients; how many rows, reports and slides have no match, with some of them."""
     warnings = list(list_patient_warnings(reports.files)) if reports else []
-    if metadata and join.unmatched_rows:
-        rows = join.unmatched_rows
+    if metadata:
+        warnings += [*metadata.warnings[:_MOST_NOTES], *join.notes[:_MOST_NOTES]]
+        more = max(0, len(metadata.warnings) - _MOST_NOTES) + max(0, len(join.notes) - _MOST_NOTES)
+        warnings += [f"{metadata.path}: {more} more warnings of this kind"] if more else []
+    if metadata and join.unmatched:
+        rows = [_describe_unmatched(unmatched) for unmatched in join.unmatched]
         warnings.append(f"{metadata.path}: {len(rows)} of {len(metadata.rows)} rows match no slide: {_list_some(rows)}")
     if reports and reports.unjoined:
         ids = [orphan.report_id for orphan in reports.unjoined]
@@ -79,6 +87,41 @@ def list_unmatched(join: MetadataJoin, reports: ReportIntakeSummary | None) -> U
         files_without_row=tuple(source.uri for source in join.sources_without_row),
         files_without_report=reports.slides_without_report if reports else (),
     )
+
+
+def list_unchanged_warnings(
+    records: Sequence[SlideRecord], metadata: Mapping[SlideSource, SlideMetadata]
+) -> tuple[str, ...]:
+    """What tables say of the archive's slides that only their files can change: ids and spacings."""
+    advice = "stays as it is: give the slides' files as well to change it"
+    row_of = {source.uri: row for source, row in metadata.items()}
+    pairs = [(record, row_of[record.uri]) for record in records if record.uri in row_of]
+    spacings = [
+        record.slide_id
+        for record, row in pairs
+        if row.spacing_um_per_px and abs(row.spacing_um_per_px - record.spacing_um_per_px) > 1e-9
+    ]
+    names = {source.uri: (source.name, source.stem) for source in metadata}
+    ids = [record.slide_id for record, row in pairs if row.slide_id not in (None, record.slide_id, *names[record.uri])]
+    warnings = []
+    for what, slides in (("the spacing", spacings), ("the id", ids)):
+        if slides:
+            warnings.append(f"{what} of {len(slides)} slides {advice}: {_list_some(slides)}")
+    return tuple(warnings)
+
+
+def list_refused_rows(metadata: MetadataTable | None, join: MetadataJoin) -> tuple[ReportFileRefusal, ...]:
+    """The rows of a metadata table that are left out, as they are logged."""
+    refusals = (*metadata.refused, *join.refused) if metadata else ()
+    return tuple(
+        ReportFileRefusal(str(refusal.source.path), refusal.source.row or refusal.source.line, "BadTable", str(refusal))
+        for refusal in refusals
+    )
+
+
+def _describe_unmatched(unmatched: UnmatchedRow) -> str:
+    notes = ", ".join(note for note in (unmatched.row.where, unmatched.why) if note)
+    return f"{unmatched.row.key} ({notes})" if notes else unmatched.row.key
 
 
 def _list_some(names: Sequence[str], most: int = 5) -> str:

@@ -23,14 +23,20 @@ from histoseek.archive.indexing.bag_providers import (
     reload_bag,
 )
 from histoseek.archive.indexing.commits import Committer
-from histoseek.archive.indexing.index_warnings import list_match_warnings, list_privacy_warnings, list_unmatched
+from histoseek.archive.indexing.index_warnings import (
+    list_match_warnings,
+    list_privacy_warnings,
+    list_refused_rows,
+    list_unchanged_warnings,
+    list_unmatched,
+)
 from histoseek.archive.indexing.metadata_join import SlideMetadata, join_metadata
 from histoseek.archive.indexing.metadata_table import MetadataTable, TableRow, cast_columns
 from histoseek.archive.indexing.personal_data import pseudonymise_table
 from histoseek.archive.indexing.plan import IndexPlan, PlannedSlide, Planner
 from histoseek.archive.indexing.report_intake import ReportIntake, ReportIntakeSummary
 from histoseek.archive.indexing.rereading import reread_reports, update_boilerplate
-from histoseek.archive.journal import Journal, SlideRefusal, write_unmatched
+from histoseek.archive.journal import Journal, ReportFileRefusal, SlideRefusal, write_unmatched
 from histoseek.archive.schema import TEXT_COLUMNS, LanguageVectors, SlideRecord, StoredSlide
 from histoseek.archive.space.centre import CENTRE_SLIDES, FEW_CENTRE_SLIDES, BagMean
 from histoseek.archive.space_folders import remove_old_spaces
@@ -41,6 +47,7 @@ from histoseek.progress import Reporter, SilentReporter
 from histoseek.reports.files.document import ReportBatch
 from histoseek.reports.privacy.deidentify import DeidentifyChoice
 from histoseek.slides.sources.base import SlideSource
+from histoseek.slides.sources.registry import parse_source
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +62,9 @@ _FEW = (
 
 @dataclass(frozen=True, slots=True)
 class IndexRequest:
-    """What to index: slides, a table about them and reports, spacings in um/px by file name, path or pattern,
-    reading threads, warnings about files that were left out, whether identifiers are removed, and how many files and
-    folders were passed over for which reason."""
+    """What to index: slides (none: the tables are about those of the archive), a table about them and reports, spacings
+    in um/px by file name, path or pattern, reading threads, warnings about files that were left out, whether
+    identifiers are removed, and how many files and folders were passed over for which reason."""
 
     sources: tuple[SlideSource, ...]
     metadata: MetadataTable | None = None
@@ -72,7 +79,8 @@ class IndexRequest:
 @dataclass(frozen=True, slots=True)
 class IndexReport:
     """What a run did: counts of slides, refused slides, warnings about tables, what became of reports, how many older
-    ones were read anew, and how many files and folders were passed over for which reason."""
+    ones were read anew, how many files and folders were passed over for which reason, and rows of the metadata that
+    were refused."""
 
     added: int
     updated: int
@@ -83,6 +91,7 @@ class IndexReport:
     reports: ReportIntakeSummary | None = None
     reread: int = 0
     passed_over: Mapping[str, int] = field(default_factory=dict)
+    refused_rows: tuple[ReportFileRefusal, ...] = ()
 
 
 def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | None = None) -> IndexReport:
@@ -95,18 +104,21 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
     reporter = reporter or SilentReporter()
     with archive.writing():
         privacy_warnings = list_privacy_warnings(request.metadata, bool(request.deidentify), bool(request.reports))
-        request = replace(request, metadata=_prepare_metadata(archive, request))
-        join = join_metadata(request.sources, request.metadata)
         records = archive.records()
-        intake = ReportIntake(request.sources, join.row_of, records, request.metadata, request.deidentify)
+        is_tables = not request.sources
+        sources = request.sources or tuple(parse_source(record.uri) for record in records)
+        request = replace(request, sources=sources, metadata=_prepare_metadata(archive, request))
+        join = join_metadata(sources, request.metadata, records)
+        intake = ReportIntake(sources, join.row_of, records, request.metadata, request.deidentify)
         reports = intake.take(request.reports, reporter)
         update_boilerplate(archive, records, {source.uri: text for source, text in reports.texts.items()})
         metadata = {
             source: SlideMetadata.from_row(join.row_of.get(source, TableRow()), reports.texts.get(source))
-            for source in request.sources
+            for source in sources
         }
-        plan = _make_planner(archive, request, records, metadata).plan(request.sources, request.workers, reporter)
-        run = _Run(archive, request, plan, reports.summary, reporter)
+        planner = _make_planner(archive, request, records, metadata)
+        plan = planner.plan_tables() if is_tables else planner.plan(sources, request.workers, reporter)
+        run = _Run(archive, request, plan, reports.summary, reporter, list_refused_rows(request.metadata, join))
         run.execute()
         reread = reread_reports(archive, reporter)
         update_fusion(archive)
@@ -116,12 +128,15 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
     warnings = (
         *privacy_warnings,
         *list_match_warnings(request.metadata, join, reports.summary),
+        *(list_unchanged_warnings(records, metadata) if is_tables else ()),
         *request.notes,
         *run.notes,
     )
     counts = run.added, run.updated, run.unchanged
     refused = tuple(run.refused)
-    return IndexReport(*counts, refused, seconds, warnings, reports.summary, reread, request.passed_over)
+    return IndexReport(
+        *counts, refused, seconds, warnings, reports.summary, reread, request.passed_over, run.refused_rows
+    )
 
 
 def _make_planner(
@@ -155,6 +170,7 @@ class _Run:
     plan: IndexPlan
     reports: ReportIntakeSummary | None
     reporter: Reporter
+    refused_rows: tuple[ReportFileRefusal, ...] = ()
     added: int = 0
     updated: int = 0
     unchanged: int = 0
@@ -164,17 +180,17 @@ class _Run:
 
     def execute(self) -> None:
         """Do all that the plan says."""
-        bad_reports = self.reports.refused if self.reports else ()
+        bad_rows = (*self.refused_rows, *(self.reports.refused if self.reports else ()))
         plan = self.plan
-        if not (plan.encode or plan.superseded or plan.refused or bad_reports or self._list_changed()):
+        if not (plan.encode or plan.superseded or plan.refused or bad_rows or self._list_changed()):
             self.unchanged = len(self.plan.current)
             return
         self._journal = Journal(self.archive.layout)
         self._journal.record_start(len(self.request.sources), self.request.passed_over)
         self._refuse(self.plan.refused)
+        if bad_rows:
+            self._journal.record_refusals(bad_rows)
         if self.reports:
-            if bad_reports:
-                self._journal.record_refusals(bad_reports)
             removed = {removal.kind.value: removal.count for removal in self.reports.removed}
             self._journal.record_reports(self.reports.slides, self.reports.deidentified, removed)
         self._provider = self._choose_provider()

@@ -1,14 +1,23 @@
-"""Joining a metadata table to slide files: by file, by slide id, by case id, in this order."""
+"""Joining a metadata table to slides: by file, by slide id, by case id, in this order."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath, PureWindowsPath
 
-from histoseek.archive.indexing.metadata_table import MetadataTable, TableRow
-from histoseek.archive.schema import MetadataValue
+from histoseek.archive.indexing.metadata_table import (
+    MetadataTable,
+    TableRow,
+    join_rows,
+    list_differences,
+    merge_rows,
+)
+from histoseek.archive.schema import MetadataValue, SlideRecord
+from histoseek.reports.files.document import FileRefusal
+from histoseek.reports.files.encodings import clean_id
+from histoseek.reports.files.report_join import SLIDE_SUFFIXES
 from histoseek.slides.sources.base import SlideSource
 
 
@@ -29,66 +38,181 @@ class SlideMetadata:
 
 
 @dataclass(frozen=True, slots=True)
+class UnmatchedRow:
+    """A row that belongs to no slide, and why."""
+
+    row: TableRow
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class MetadataJoin:
-    """The row of each slide that has one; keys of rows that belong to no slide; slides without a row."""
+    """The row of each slide that has one; rows that belong to no slide; slides without a row; rows that contradict each
+    other about a slide and are left out; notes on rows of slides and cases that differ."""
 
     row_of: Mapping[SlideSource, TableRow]
-    unmatched_rows: tuple[str, ...]
+    unmatched: tuple[UnmatchedRow, ...]
     sources_without_row: tuple[SlideSource, ...]
+    refused: tuple[FileRefusal, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def unmatched_rows(self) -> tuple[str, ...]:
+        """What the rows that belong to no slide are called."""
+        return tuple(unmatched.row.key for unmatched in self.unmatched)
 
 
-def join_metadata(sources: Sequence[SlideSource], metadata: MetadataTable | None) -> MetadataJoin:
-    """Find each slide's row; the first, where several fit.
+def join_metadata(
+    sources: Sequence[SlideSource], metadata: MetadataTable | None, records: Sequence[SlideRecord] = ()
+) -> MetadataJoin:
+    """Find each slide's row; records: what the archive holds, whose ids count as well.
 
     A row names a file by its path (absolute, or its end from some folder on), or its plain name; by a slide id equal
-    to the file's stem or to the stem up to its first dot; or by a case id that the stem begins with. Where a name
-    fits several files, the row counts as unmatched.
+    to the archive's, the file's name, stem or stem up to its first dot; or by a case id: the archive's, or one that the
+    stem begins with. The case of letters counts only where two slides differ by it. Where a name fits several files,
+    the row counts as unmatched. A row about a case fills in what that of a slide leaves open.
     """
     if metadata is None:
         return MetadataJoin({}, (), ())
-    names = _SlideNames(sources, metadata.folder)
-    row_of: dict[SlideSource, TableRow] = {}
+    names = _SlideNames(sources, metadata.folder, {record.uri: record for record in records})
+    of_slides: dict[SlideSource, list[TableRow]] = defaultdict(list)
+    of_cases: dict[SlideSource, list[TableRow]] = defaultdict(list)
     unmatched = []
     for row in metadata.rows:
         matches = names.find_sources(row)
+        rows_of = of_slides if row.file or row.slide_id else of_cases
         for source in matches:
-            row_of.setdefault(source, row)
+            rows_of[source].append(_name_by_file(row, source))
         if not matches:
-            unmatched.append(row.key)
-    return MetadataJoin(row_of, tuple(unmatched), tuple(source for source in sources if source not in row_of))
+            unmatched.append(UnmatchedRow(row, names.explain_failure(row)))
+    row_of: dict[SlideSource, TableRow] = {}
+    refused: dict[FileRefusal, None] = {}
+    notes: list[str] = []
+    for source in sources:
+        merged, faults = join_rows(of_slides[source]) if source in of_slides else (None, [])
+        refused |= dict.fromkeys(faults)
+        cases = sorted(of_cases[source], key=lambda row: -len(row.case_id or "")) if source in of_cases else []
+        for row in cases if not faults else []:
+            notes += _note_difference(metadata.path, source, merged, row) if merged else []
+            merged = merge_rows(merged, row) if merged else row
+        if merged:
+            row_of[source] = merged
+    without = tuple(source for source in sources if source not in row_of)
+    return MetadataJoin(row_of, tuple(unmatched), without, tuple(refused), tuple(notes))
+
+
+def _note_difference(path: Path, source: SlideSource, row: TableRow, other: TableRow) -> Iterator[str]:
+    differences = [name for name in list_differences(row, other) if name != "case_id"]
+    if differences:
+        columns = ", ".join(differences)
+        yield f"{path}: {row.where} and {other.where} differ about {source.name} in {columns}: {row.where} counts"
+
+
+def _name_by_file(row: TableRow, source: SlideSource) -> TableRow:
+    """A row whose slide id is its file's name with the ending has the id without it."""
+    is_name = row.slide_id is not None and not row.file and row.slide_id.casefold() == source.name.casefold()
+    is_longer = is_name and row.slide_id != source.stem
+    return replace(row, slide_id=source.stem) if is_longer else row
 
 
 class _SlideNames:
     """Slides by all names that a row may call them."""
 
-    def __init__(self, sources: Sequence[SlideSource], folder: Path) -> None:
+    def __init__(self, sources: Sequence[SlideSource], folder: Path, record_of: Mapping[str, SlideRecord]) -> None:
         self._folder = folder
-        self._by_name: dict[str, list[SlideSource]] = defaultdict(list)
-        self._by_id: dict[str, list[SlideSource]] = defaultdict(list)
-        self._by_case: dict[str, list[SlideSource]] = defaultdict(list)
+        self._by_name = _Names()
+        self._by_record_id = _Names()
+        self._by_id = _Names()
+        self._by_case = _Names()
         for source in sources:
-            self._by_name[source.name].append(source)
-            for slide_id in {source.stem, source.name.partition(".")[0]}:
-                self._by_id[slide_id].append(source)
-            for case_id in set(_list_case_prefixes(source.stem)):
-                self._by_case[case_id].append(source)
+            record = record_of.get(source.uri)
+            name, stem = clean_id(source.name), clean_id(source.stem)
+            self._by_name.add(name, source)
+            if record:
+                self._by_record_id.add(record.slide_id, source)
+            for slide_id in {stem, name, name.partition(".")[0]}:
+                self._by_id.add(slide_id, source)
+            for case_id in {*_list_case_prefixes(stem), *([record.case_id] if record and record.case_id else [])}:
+                self._by_case.add(case_id, source)
 
     def find_sources(self, row: TableRow) -> Sequence[SlideSource]:
         """The slides that a row speaks of."""
         if row.file:
             return self._find_file(row.file)
         if row.slide_id:
-            matches = self._by_id.get(row.slide_id, [])
+            matches = self._find_id(row.slide_id)
             return matches if len(matches) == 1 else []
-        return self._by_case.get(row.case_id or "", [])
+        return self._by_case.find(row.case_id or "")
+
+    def explain_failure(self, row: TableRow) -> str:
+        """Why `find_sources` finds no slide."""
+        if row.file or row.slide_id:
+            name = row.file or row.slide_id or ""
+            several = self._find_id(row.slide_id) if row.slide_id and not row.file else self._list_ends(name)
+            if len(several) > 1:
+                return "fits several slides"
+            alike = self._by_id.find_without_zeros(PurePath(name).stem)
+            return f"{alike!r} has other zeros before it" if alike else ""
+        alike = self._by_case.find_without_zeros(row.case_id or "")
+        return f"{alike!r} has other zeros before it" if alike else ""
+
+    def _find_id(self, slide_id: str) -> Sequence[SlideSource]:
+        matches = self._by_record_id.find(slide_id) or self._by_id.find(slide_id)
+        stem, dot, suffix = slide_id.rpartition(".")
+        is_file = f"{dot}{suffix}".lower() in SLIDE_SUFFIXES
+        return matches or (self._by_record_id.find(stem) or self._by_id.find(stem) if stem and is_file else [])
 
     def _find_file(self, name: str) -> Sequence[SlideSource]:
-        path = PurePath(name)
-        candidates = self._by_name.get(path.name, [])
-        ends = [source for source in candidates if source.parts[-len(path.parts) :] == path.parts]
-        beside = [source for source in ends if source.parts == (self._folder / path).parts]
+        ends = self._list_ends(name)
+        beside = [source for source in ends if source.parts == (self._folder / name).parts]
         exact = beside or ends
+        if not ends and len(_split_path(name)) == 1 and PurePath(name).suffix.lower() not in SLIDE_SUFFIXES:
+            exact = list(self._by_id.find(name))
         return exact if len(exact) == 1 else []
+
+    def _list_ends(self, name: str) -> list[SlideSource]:
+        """The slides whose path ends with a name."""
+        parts = _split_path(name)
+        candidates = self._by_name.find(parts[-1]) if parts else []
+        ends = [source for source in candidates if _clean_parts(source.parts)[-len(parts) :] == parts]
+        folded = tuple(part.casefold() for part in parts)
+        return ends or [source for source in candidates if _fold_parts(source.parts)[-len(parts) :] == folded]
+
+
+class _Names:
+    """Slides by names, as they are written or else in any case of letters."""
+
+    def __init__(self) -> None:
+        self._exact: dict[str, list[SlideSource]] = defaultdict(list)
+        self._folded: dict[str, list[SlideSource]] = defaultdict(list)
+        self._without_zeros: dict[str, set[str]] = defaultdict(set)
+
+    def add(self, name: str, source: SlideSource) -> None:
+        self._exact[name].append(source)
+        self._folded[name.casefold()].append(source)
+        self._without_zeros[name.lstrip("0")].add(name)
+
+    def find(self, name: str) -> Sequence[SlideSource]:
+        return self._exact.get(name) or self._folded.get(name.casefold(), [])
+
+    def find_without_zeros(self, name: str) -> str | None:
+        """The only name that differs from this one by zeros before it."""
+        alike = self._without_zeros.get(name.lstrip("0"), set())
+        return next(iter(alike)) if len(alike) == 1 and name not in alike else None
+
+
+def _split_path(name: str) -> tuple[str, ...]:
+    """The parts of a path of any system."""
+    path = PureWindowsPath(name) if "\\" in name else PurePath(name)
+    return tuple(clean_id(part) for part in path.parts)
+
+
+def _clean_parts(parts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(map(clean_id, parts))
+
+
+def _fold_parts(parts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(part.casefold() for part in _clean_parts(parts))
 
 
 def _list_case_prefixes(stem: str) -> Iterator[str]:

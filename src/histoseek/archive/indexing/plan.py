@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 
 from histoseek.archive.indexing.metadata_join import SlideMetadata
@@ -16,6 +16,7 @@ from histoseek.encoders.recipe import Recipe
 from histoseek.errors import DuplicateSlide, SlideError
 from histoseek.progress import Reporter
 from histoseek.slides.sources.base import SlideSource
+from histoseek.slides.sources.registry import parse_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,18 @@ class Planner:
         superseded = self._list_superseded()
         return IndexPlan(tuple(self._encode), tuple(self._current), superseded, tuple(self._refused))
 
+    def plan_tables(self) -> IndexPlan:
+        """The archive's own slides with what tables say of them: nothing is opened, and ids stay."""
+        current = []
+        for record in self.records:
+            source = parse_source(record.uri)
+            metadata = replace(self.metadata[source], slide_id=None)
+            spacing = record.spacing_um_per_px or None
+            current.append(
+                PlannedSlide(source, record.slide_id, record.file_fingerprint, spacing, "", metadata, record)
+            )
+        return IndexPlan((), tuple(current), (), ())
+
     def _place(
         self,
         source: SlideSource,
@@ -93,9 +106,9 @@ class Planner:
                 self._refused.append(SlideRefusal.from_error(source.uri, error))
                 return
             self._placed[key] = source
-        spacing = self._find_spacing(source, metadata)
-        recipe = self.recipe.fingerprint(spacing)
         record = by_id.get(slide_id)
+        spacing = self._find_spacing(source, metadata) or self._recall_spacing(record or same_content, file_fingerprint)
+        recipe = self.recipe.fingerprint(spacing)
         slide = PlannedSlide(source, slide_id, file_fingerprint, spacing, recipe, metadata, record)
         (self._current if self._is_current(slide) else self._encode).append(slide)
 
@@ -114,6 +127,17 @@ class Planner:
             return metadata.spacing_um_per_px
         fitting = (um_per_px for pattern, um_per_px in self.spacing_of.items() if fnmatch(source.uri, pattern))
         return next(fitting, None)
+
+    def _recall_spacing(self, record: SlideRecord | None, file_fingerprint: str) -> float | None:
+        """As it was given when the archive took these very pixels."""
+        origin = load_origin(self.layout.bag(record.slide_id)) if record else None
+        if origin is None or origin.file_fingerprint != file_fingerprint:
+            return None
+        if origin.given_spacing_um_per_px is not None:
+            return origin.given_spacing_um_per_px
+        # Older bags say it by the hash of their recipe alone.
+        was_given = origin.recipe == self.recipe.fingerprint(origin.slide_spacing_um_per_px)
+        return origin.slide_spacing_um_per_px if was_given else None
 
     def _list_superseded(self) -> tuple[str, ...]:
         """Ids of records whose file now goes under another id."""

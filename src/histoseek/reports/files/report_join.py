@@ -13,7 +13,7 @@ from histoseek.reports.privacy.person_names import is_person_name, make_pseudony
 
 JoinKey = Literal["file", "slide id", "case id", "patient id"]
 _TCGA_PATIENT_LENGTH = 12
-_SLIDE_SUFFIXES = frozenset(
+SLIDE_SUFFIXES = frozenset(
     (
         *(".svs", ".tif", ".tiff", ".ndpi", ".mrxs", ".scn", ".bif", ".svslide", ".vms", ".vmu", ".dcm", ".czi"),
         *(".qptiff", ".jpg", ".jpeg", ".png", ".h5", ".pt", ".zarr"),
@@ -189,7 +189,7 @@ def _list_spellings(name: str) -> Iterator[str]:
     """A name as given, without a slide file's ending, and up to its first dot."""
     plain_name = _fold(name)
     yield plain_name
-    if Path(plain_name).suffix in _SLIDE_SUFFIXES:
+    if Path(plain_name).suffix in SLIDE_SUFFIXES:
         yield Path(plain_name).stem
     yield plain_name.partition(".")[0]
 
