@@ -13,6 +13,7 @@ from histoseek.jsonable import NOT_IN_JSON, json_name, plain
 from histoseek.mosaics.calibration_curves import is_novel
 from histoseek.search.attention_maps import Attention
 from histoseek.search.explanation import Explanation, Phrase, TextRegion
+from histoseek.search.figures import format_figure, format_probability
 from histoseek.search.notebook import PicturedSlide, render_table
 from histoseek.search.vote import Ballot, Vote, take_vote
 from histoseek.slides.sources.registry import source_name
@@ -61,16 +62,17 @@ class ChannelRank:
 class SearchResult:
     """One slide, or the report of one slide, found.
 
-    score: larger is more alike; 1 - distance between slides, the cosine where a single channel of vectors led here,
-    and the fused rank (docs/json.md) where there were several; local and global_: the distance's two parts, None
-    unless slides were compared; probability: that the label (`calibrated_for`) is the query's, None where not
-    calibrated; matches: best first; channels: how it was reached, `ways` in the JSON; query_slide: which of the
-    query's slides it is nearest to, from 0; also: the other slides of its case, where cases are results;
+    score: larger is more alike (docs/searching.md): 1 - distance between slides, else from 0 to 1 by all channels that
+    led here; local and global_: the distance's two parts, None unless slides were compared; probability: that the
+    label (`calibrated_for`) is the query's, None where not calibrated, where the two labels are known to differ, and
+    where one is missing; matches: best first; channels: how it was reached, `ways` in the JSON; query_slide: which of
+    the query's slides it is nearest to, from 0; also: the other slides of its case, where cases are results;
     explanation: of what the score between slides is made, None unless slides were compared; phrases and
     text_regions: what of its report and of the slide is nearest to a text that was asked with, of the first results
     only; fits: whether it is nearer to the query's words than the archive is to random sentences, None where that is
-    not judged, as between slides; attention: where its vectors lie on the query and on the slide, None unless slides
-    were compared; not in the JSON.
+    not judged, as between slides; ballot_weight: what it counts in a calibrated vote, its probability by distance
+    alone; attention: where its vectors lie on the query and on the slide, None unless slides were compared. These two
+    are not in the JSON.
     """
 
     rank: int
@@ -89,6 +91,7 @@ class SearchResult:
     phrases: tuple[Phrase, ...] = ()
     text_regions: tuple[TextRegion, ...] = ()
     fits: bool | None = None
+    ballot_weight: float | None = field(default=None, compare=False, repr=False, metadata=NOT_IN_JSON)
     attention: Attention | None = field(default=None, compare=False, repr=False, metadata=NOT_IN_JSON)
 
 
@@ -179,7 +182,7 @@ class SearchResults:
             owner=name_owner(result.record),
             label=label,
             distance=1 - result.score if self.mode != "fused" else None,
-            probability=result.probability if label_column == self.calibrated_for else None,
+            probability=result.ballot_weight if label_column == self.calibrated_for else None,
         )
 
     def to_json(self) -> str:
@@ -216,19 +219,19 @@ def as_html(results: SearchResults) -> str:
 
 def _sheet(results: SearchResults) -> _Sheet:
     to_reports = results.query.to == "reports"
-    likely = f"same {results.calibrated_for}" if results.calibrated_for else "probability"
+    likely = any(result.probability is not None for result in results)
     return _Sheet(
         columns=(
             TableColumn("rank"),
             TableColumn("slide", "name"),
             TableColumn("score"),
-            TableColumn(likely, drop=5),
+            *((TableColumn(f"same {results.calibrated_for}", drop=5),) if likely else ()),
             TableColumn("how", "text", drop=3),
             TableColumn("case", "name", drop=2),
             TableColumn("diagnosis", "text", drop=6),
             TableColumn("report", "text") if to_reports else TableColumn("file", "name", drop=1),
         ),
-        rows=tuple(_row(result, to_reports) for result in results),
+        rows=tuple(_row(result, to_reports, likely) for result in results),
         notes=(
             *_votes(results),
             *describe_spelling(results.query),
@@ -237,13 +240,13 @@ def _sheet(results: SearchResults) -> _Sheet:
     )
 
 
-def _row(result: SearchResult, to_reports: bool) -> tuple[str, ...]:
+def _row(result: SearchResult, to_reports: bool, with_probability: bool) -> tuple[str, ...]:
     record = result.record
     slide = f"{result.slide_id} (+{len(result.also)})" if result.also else result.slide_id
-    probability = "" if result.probability is None else f"{result.probability:.2f}"
     last = _quote_report(result) if to_reports else source_name(record.uri)
-    facts = (probability, _how(result), record.case_id or "", record.diagnosis or "", last)
-    return (str(result.rank), slide, f"{result.score:.3f}", *facts)
+    likely = (format_probability(result.probability),) if with_probability else ()
+    facts = (*likely, describe_channels(result), record.case_id or "", record.diagnosis or "", last)
+    return (str(result.rank), slide, format_figure(result.score), *facts)
 
 
 def _quote_report(result: SearchResult) -> str:
@@ -253,11 +256,11 @@ def _quote_report(result: SearchResult) -> str:
     return f"… {report[nearest.start :]}" if nearest and nearest.start else report
 
 
-def _how(result: SearchResult) -> str:
-    """The distance's parts between slides, else the channels with the rank in each."""
+def describe_channels(result: SearchResult) -> str:
+    """The distance's parts between slides, else the channels that led to the result with the rank in each."""
     if len(result.channels) == 1 and result.local is not None and result.global_ is not None:
-        return f"local {result.local:.3f}, global {result.global_:.3f}"
-    return ", ".join(f"{'not ' if place.weight < 0 else ''}{place.name} {place.rank}" for place in result.channels)
+        return f"local {format_figure(result.local)}, global {format_figure(result.global_)}"
+    return ", ".join(f"{place.name} {place.rank}" for place in result.channels if place.weight > 0)
 
 
 def describe_conditions(results: SearchResults) -> Sequence[str]:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from histoseek.search.figures import format_figure
+
 SHARE_NEEDED = 0.5
 """A label that reaches no larger share of the vote is not said."""
 
@@ -47,7 +49,7 @@ class Tally:
     shares: tuple[LabelShare, ...]
 
     def __str__(self) -> str:
-        shares = ", ".join(f"{share.label} {share.share:.2f}" for share in self.shares[:_SHARES_PRINTED])
+        shares = ", ".join(f"{share.label} {format_figure(share.share, 2)}" for share in self.shares[:_SHARES_PRINTED])
         verdict = f"abstains, {self.abstains}" if self.abstains else str(self.label)
         return f"{verdict} ({shares})" if shares else verdict
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,14 +10,22 @@ import numpy as np
 from histoseek.archive.archive_fusion import load_distance
 from histoseek.archive.calibration_file import Calibration, LabelCalibration, has_older_calibration, read_calibration
 from histoseek.archive.folder import ArchiveFolder
+from histoseek.archive.schema import read_value
 from histoseek.errors import ConfigurationError
-from histoseek.mosaics.calibration_curves import UNLIKELY, Curve, is_novel, measure_novelty
+from histoseek.mosaics.calibration_curves import UNLIKELY, is_novel, measure_novelty
 from histoseek.search.options import SearchOptions
 from histoseek.search.results import SearchResult
 from histoseek.search.vote import UNLIKE_ANYTHING
 
-NOT_CALIBRATED = "scores are not calibrated: probability is null"
-OTHER_WEIGHTS = "the archive is calibrated for other weights: run `histoseek calibrate` again; probability is null"
+NOT_CALIBRATED = "scores are not calibrated, so there are no probabilities: `histoseek calibrate` measures them"
+OTHER_WEIGHTS = (
+    "the archive is calibrated for other weights, so there are no probabilities: run `histoseek calibrate` again"
+)
+
+WITHOUT_LABELS = "the archive is calibrated without labels, so there are no probabilities"
+
+LabelsOfQuery = Mapping[int, str | None]
+"""The labels of those of a query's slides, by number, that are of the archive; None where one has no label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +45,13 @@ class AppliedCalibration:
             warning = OTHER_WEIGHTS if has_older_calibration(archive.layout) else NOT_CALIBRATED
             return cls(None, (warning,), compares_slides)
         if calibration.distance != distance:
-            warning = f"the archive is calibrated for the distance {calibration.distance}: probability is null"
+            warning = (
+                f"the archive is calibrated for the distance {calibration.distance}, so there are no probabilities"
+            )
             return cls(None, (warning,), compares_slides)
         if calibration.fusion != load_distance(archive, distance).fusion:
             return cls(None, (OTHER_WEIGHTS,), compares_slides)
-        warnings = [] if calibration.label and compares_slides else [NOT_CALIBRATED]
+        warnings = [] if calibration.label or not compares_slides else [WITHOUT_LABELS]
         slides = archive.store.count(None)
         if calibration.is_outgrown(slides):
             growth = f"the archive had {calibration.slides} slides when it was calibrated and has {slides} now"
@@ -54,13 +64,19 @@ class AppliedCalibration:
         label = self._label
         return label.column if label else None
 
-    def add_probabilities(self, results: Sequence[SearchResult]) -> tuple[SearchResult, ...]:
-        """The results with their probabilities, as far as there are any."""
-        curve = self._curve
-        if curve is None:
+    def add_probabilities(self, results: Sequence[SearchResult], own: LabelsOfQuery) -> tuple[SearchResult, ...]:
+        """The results with their probabilities, as far as there are any.
+
+        own: where the query's label is known, a result of another has none, nor has any where a label is missing.
+        """
+        label = self._label
+        if label is None:
             return tuple(results)
-        probabilities = curve(1 - np.array([result.score for result in results])).tolist()
-        return tuple(replace(result, probability=p) for result, p in zip(results, probabilities, strict=True))
+        probabilities = label.fitted.curve(1 - np.array([result.score for result in results])).tolist()
+        return tuple(
+            replace(result, ballot_weight=p, probability=p if _may_agree(result, label.column, own) else None)
+            for result, p in zip(results, probabilities, strict=True)
+        )
 
     def keep_likely(self, results: tuple[SearchResult, ...], least: float | None) -> tuple[SearchResult, ...]:
         """The results whose probability is at least so large, all of them for None."""
@@ -74,22 +90,25 @@ class AppliedCalibration:
 
     def require_probabilities(self) -> None:
         """Raise ConfigurationError when there are none to cut results by."""
-        if self._curve is None:
+        if self._label is None:
             what = "needs a calibrated search from slide to slide"
             raise ConfigurationError("--min-probability", what, "Run `histoseek calibrate`, or leave it out")
-
-    @property
-    def _curve(self) -> Curve | None:
-        label = self._label
-        return label.fitted.curve if label else None
 
     @property
     def _label(self) -> LabelCalibration | None:
         return self.calibration.label if self.calibration and self.compares_slides else None
 
 
-UNCALIBRATED = AppliedCalibration(None, (NOT_CALIBRATED,), compares_slides=False)
+UNCALIBRATED = AppliedCalibration(None, (), compares_slides=False)
 """For scores that no distance gave: those of texts, and of several channels together."""
+
+
+def _may_agree(result: SearchResult, column: str, own: LabelsOfQuery) -> bool:
+    """Whether a result may share the label of the query's slide that it is nearest to, as far as labels are known."""
+    label = read_value(result.record, column)
+    if not label:
+        return False
+    return result.query_slide not in own or own[result.query_slide] == label
 
 
 def refuse_probabilities(options: SearchOptions) -> None:

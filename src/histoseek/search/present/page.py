@@ -10,12 +10,14 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from histoseek._version import __version__
 from histoseek.search.explanation import Contribution, Phrase, TextRegion
+from histoseek.search.figures import format_figure, format_probability
 from histoseek.search.pictures import COLOURS, TEXT_COLOURS, Frame, MapPicture, SlidePictures, draw_slide
 from histoseek.search.results import (
     Match,
     QueryInfo,
     SearchResult,
     SearchResults,
+    describe_channels,
     describe_conditions,
     describe_spelling,
 )
@@ -70,10 +72,12 @@ class PageText:
 
 @dataclass(frozen=True, slots=True)
 class PageResult:
-    """A result on the page; thumbnail is None when the slide's file can't be read."""
+    """A result on the page; channels: how it was reached, in words; thumbnail is None when the slide's file can't be
+    read."""
 
     result: SearchResult
     name: str
+    channels: str
     query_thumbnail: str | None
     thumbnail: str | None
     matches: tuple[PageMatch, ...]
@@ -89,6 +93,7 @@ def render_page(results: SearchResults, title: str) -> str:
     environment = Environment(
         loader=PackageLoader("histoseek.search.present", "templates"), autoescape=select_autoescape(("html", "j2"))
     )
+    environment.filters |= {"figure": format_figure, "probability": format_probability}
     cards = [_page_result(results, result) for result in results]
     return environment.get_template("results.html.j2").render(
         results=results,
@@ -106,6 +111,7 @@ def _page_result(results: SearchResults, result: SearchResult) -> PageResult:
     return PageResult(
         result=result,
         name=source_name(record.uri),
+        channels=describe_channels(result),
         query_thumbnail=of_query.thumbnail if of_query else None,
         thumbnail=of_result.thumbnail if of_result else None,
         matches=tuple(

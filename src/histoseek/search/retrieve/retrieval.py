@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from histoseek.archive.filters.expression import one_of
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.schema import SlideRecord
+from histoseek.archive.schema import SlideRecord, read_value
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import Distance
 from histoseek.mosaics.signature import Signature
-from histoseek.search.calibration.apply import UNCALIBRATED, AppliedCalibration, novelty_warnings
+from histoseek.search.calibration.apply import UNCALIBRATED, AppliedCalibration, LabelsOfQuery, novelty_warnings
 from histoseek.search.encode.image import PreparedImage
 from histoseek.search.explain.matches import TextRegions, explain_match
 from histoseek.search.options import SearchOptions
@@ -106,7 +107,8 @@ def present(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions
     """
     calibration = retrieval.calibration
     page = _explain_page(archive, retrieval, options)
-    results = calibration.keep_likely(calibration.add_probabilities(page), options.min_probability)
+    likely = calibration.add_probabilities(page, _list_labels(retrieval, calibration.column))
+    results = calibration.keep_likely(likely, options.min_probability)
     presented = SearchResults(
         query=retrieval.info,
         mode="fused" if retrieval.is_fused else "exact" if options.exact else "two-stage",
@@ -124,6 +126,15 @@ def present(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions
         left_out=retrieval.left_out,
     )
     return replace(presented, vote_=presented.vote(options.vote)) if options.vote else presented
+
+
+def _list_labels(retrieval: Retrieval, column: str | None) -> LabelsOfQuery:
+    """What is known of the labels of the query's own slides."""
+    numbers = {slide.slide_id: number for number, slide in enumerate(retrieval.info.slides) if slide.slide_id}
+    if column is None or not numbers:
+        return {}
+    records = retrieval.store.records(one_of("slide_id", sorted(numbers)), None, 0)
+    return {numbers[record.slide_id]: read_value(record, column) or None for record in records}
 
 
 def _explain_page(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions) -> tuple[SearchResult, ...]:
