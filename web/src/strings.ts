@@ -9,6 +9,19 @@ const ordinal = (number: number): string => {
   return `${number}${teens ? "th" : (["th", "st", "nd", "rd"][number % 10] ?? "th")}`;
 };
 
+/** A figure with three decimals; 0 has no sign. */
+const formatFigure = (value: number): string => {
+  const text = value.toFixed(3);
+  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "\u2212");
+};
+
+/** Nothing is certain: neither 0 % nor 100 % is ever said. */
+const formatProbability = (value: number): string => {
+  const percent = Math.round(value * 100);
+  if (percent < 1) return "under 1 %";
+  return percent > 99 ? "over 99 %" : `${percent} %`;
+};
+
 export const strings = {
   app: {
     name: "histoseek",
@@ -72,8 +85,9 @@ export const strings = {
     kind: (kind: string) => kind.charAt(0).toUpperCase() + kind.slice(1),
   },
   probability: {
-    text: (percent: number, label: string | null) =>
-      label ? `${percent} % likely to share the ${label}` : `${percent} %`,
+    short: formatProbability,
+    text: (value: number, label: string | null) =>
+      label ? `${formatProbability(value)} likely to share the ${label}` : formatProbability(value),
   },
   history: {
     title: "History",
@@ -110,7 +124,7 @@ export const strings = {
       composed: "Choose a slide, and enter what should be different",
     },
     text: "Words to look for",
-    textHint: 'high grade serous carcinoma, "no special type", grade:3',
+    textHint: 'diagnosis, organ or words of a report, "words in this order", field:value',
     composedHint: "like this slide, with ...",
     without: "Not wanted",
     withoutHint: "without",
@@ -208,8 +222,14 @@ export const strings = {
     title: "Results",
     searching: "Searching",
     summary: (count: number, ms: number) => `${formatCount(count, "result", "results")} in ${Math.round(ms)} ms`,
-    announced: (count: number, unlike: boolean) =>
-      `${formatCount(count, "result", "results")}${unlike ? ". The query is unlike anything in this archive." : ""}`,
+    announced: (count: number, unlike: boolean, nothingFits: boolean) =>
+      [
+        formatCount(count, "result", "results"),
+        unlike && "The query is unlike anything in this archive.",
+        nothingFits && "Nothing fits these words.",
+      ]
+        .filter(Boolean)
+        .join(". "),
     slide: "Slide",
     case: "Case",
     also: (count: number) => `and ${formatCount(count, "more slide", "more slides")} of this case:`,
@@ -219,18 +239,21 @@ export const strings = {
       `${rank}. ${diagnosis ? `${diagnosis}, ` : ""}slide ${slideId}: compare with the query`,
     score: "score",
     scoreWhat: "Higher means more similar. Not a probability",
+    figure: formatFigure,
     probabilityOf: (column: string) => `same ${column}`,
     unlabelled: (column: string) => `${column} unknown`,
     regions: (count: number) => formatCount(count, "matched region", "matched regions"),
     channels: (names: string) => `Found by ${names}`,
     channel: (name: string, rank: number) => `${name} (${ordinal(rank)})`,
-    unwantedChannel: (name: string, rank: number) => `lowered by ${name} (${ordinal(rank)} for what to exclude)`,
+    unwantedChannel: (name: string) => `lowered by ${name}, for what to exclude`,
     nearestTo: (slide: number) => `nearest to slide ${slide} of the query`,
     channelNames: {
       "similar slides": "similar slides",
       "shared space": "space shared by slides and texts",
       "report vectors": "meaning of the report",
       "report words": "words of the report",
+      "metadata words": "words of the metadata",
+      "marked slides": "likeness to judged slides",
     },
     meaning: "Close to the query in meaning, but may negate it",
     actions: (slideId: string) => `Slide ${slideId}`,
@@ -247,6 +270,9 @@ export const strings = {
       `${formatCount(count, "slide was", "slides were")} left out: they do not have what the query requires, or have what it rules out`,
     searchedFor: "Searched for",
     searchInstead: (typed: string) => `Search instead for ${typed}`,
+    nothingFits: "Nothing fits these words",
+    nearest: "No slide is nearer to them than to random sentences. The nearest are:",
+    below: (rank: number) => `From result ${rank} on they fit no better than random sentences do.`,
     pages: "Pages of results",
     page: (page: number) => `Page ${page}`,
     previous: "Previous page",
@@ -317,7 +343,7 @@ export const strings = {
     clear: "Clear filters",
     advanced: "SQL condition",
     where: "Condition on the archive's columns",
-    whereHint: "age > 60 AND site <> 'B'",
+    whereHint: "column = 'value' AND other > 60",
     apply: "Apply",
   },
   collections: {
@@ -415,8 +441,8 @@ export const strings = {
     local: "Local",
     global: "Global",
     distanceTip: "A part of the distance; about 1 for unrelated slides.",
-    figure: (value: number) => value.toFixed(3).replace("-", "\u2212"),
-    share: (value: number) => `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(3)}`,
+    figure: formatFigure,
+    share: (value: number) => (Number(value.toFixed(3)) > 0 ? `+${formatFigure(value)}` : formatFigure(value)),
     overlay: "Overlay",
     overlays: { off: "Off", attention: "Attention", contribution: "Contribution" },
     overlayTips: {

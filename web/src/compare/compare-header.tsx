@@ -73,19 +73,19 @@ export function Facts({ facts }: { facts: readonly (string | null)[] }): JSX.Ele
 
 function Numbers({ comparison: { result, calibratedFor } }: { comparison: Comparison }): JSX.Element {
   const { score, probability, local, global } = result;
-  const isLabelled = calibratedFor === null || valueIn(result.slide, calibratedFor) !== null;
+  const isUnlabelled = calibratedFor !== null && valueIn(result.slide, calibratedFor) === null;
   return (
     <dl class="compare-numbers">
-      {probability !== null && (
+      {(isUnlabelled || probability !== null) && (
         <div class="compare-probability">
           <dt>{texts.probability(calibratedFor)}</dt>
-          {isLabelled ? (
+          {probability === null ? (
+            <dd class="compare-unlabelled">{texts.unlabelled}</dd>
+          ) : (
             <dd>
               <ProbabilityBar value={probability} calibratedFor={calibratedFor} />
               <span>{texts.likelihood[likelihood(probability)]}</span>
             </dd>
-          ) : (
-            <dd class="compare-unlabelled">{texts.unlabelled}</dd>
           )}
         </div>
       )}

@@ -12,7 +12,7 @@ describe("channelsText", () => {
 
   it("says what counted against it", () => {
     expect(channelsText({ ways: [way("report words", 2), way("report vectors", 3, -0.5)], query_slide: 0 })).toBe(
-      "Found by words of the report (2nd), lowered by meaning of the report (3rd for what to exclude)",
+      "Found by words of the report (2nd), lowered by meaning of the report, for what to exclude",
     );
   });
 

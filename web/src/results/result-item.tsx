@@ -139,29 +139,21 @@ function Ids({ result }: { result: Result }): JSX.Element {
 function Numbers({ result, calibratedFor }: { result: Result; calibratedFor: string | null }): JSX.Element {
   const { score, probability, matches, text_regions } = result;
   const regions = matches.length || text_regions.length;
-  const isLabelled = calibratedFor === null || valueIn(result.slide, calibratedFor) !== null;
+  const isUnlabelled = calibratedFor !== null && valueIn(result.slide, calibratedFor) === null;
   return (
     <div class="results-numbers">
-      {probability !== null && (
-        <Probability value={probability} calibratedFor={calibratedFor} isLabelled={isLabelled} />
-      )}
+      {isUnlabelled && <span class="faint">{words.unlabelled(calibratedFor)}</span>}
+      {probability !== null && <Probability value={probability} calibratedFor={calibratedFor} />}
       <span title={words.scoreWhat}>
-        <span class="faint">{words.score}</span> {score.toFixed(3)}
+        <span class="faint">{words.score}</span> {words.figure(score)}
       </span>
       {regions > 0 && <span class="faint">{words.regions(regions)}</span>}
     </div>
   );
 }
 
-interface ProbabilityProps {
-  readonly value: number;
-  readonly calibratedFor: string | null;
-  readonly isLabelled: boolean;
-}
-
-/** How likely the result has the query's label; what has no label can't share it. */
-function Probability({ value, calibratedFor, isLabelled }: ProbabilityProps): JSX.Element {
-  if (calibratedFor && !isLabelled) return <span class="faint">{words.unlabelled(calibratedFor)}</span>;
+/** How likely the result has the query's label. */
+function Probability({ value, calibratedFor }: { value: number; calibratedFor: string | null }): JSX.Element {
   return (
     <div class="results-probability">
       <ProbabilityBar value={value} calibratedFor={calibratedFor} />

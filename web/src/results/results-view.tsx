@@ -79,7 +79,7 @@ function Jumps({ voted }: { voted: boolean }): JSX.Element {
 /** Screen readers are told what came; the focus stays where it is. */
 function useAnnouncement(response: SearchResponse | null): void {
   useEffect(() => {
-    if (response) announce(words.announced(response.results.length, response.unlike));
+    if (response) announce(words.announced(response.results.length, response.unlike, response.nothing_fits));
   }, [response]);
 }
 
@@ -107,6 +107,7 @@ function Answer({ response, loading }: { response: SearchResponse; loading: bool
   return (
     <div class={loading ? "results-stale" : undefined}>
       <Spelling query={response.query} />
+      <Fit response={response} />
       <Warnings warnings={notesOn(response)} />
       {response.results.length ? <ResultList response={response} /> : <Nothing />}
       <Pages response={response} />
@@ -116,6 +117,20 @@ function Answer({ response, loading }: { response: SearchResponse; loading: bool
 
 function notesOn({ left_out, warnings }: SearchResponse): readonly string[] {
   return left_out ? [words.leftOut(left_out), ...warnings] : warnings;
+}
+
+/** That nothing fits, or from where on. */
+function Fit({ response: { nothing_fits, results } }: { response: SearchResponse }): JSX.Element | null {
+  const below = results.find(({ fits }) => fits === false);
+  if (nothing_fits && results.length) {
+    return (
+      <div class="panel results-misfit" role="status">
+        <h2>{words.nothingFits}</h2>
+        <p>{words.nearest}</p>
+      </div>
+    );
+  }
+  return below ? <p class="faint">{words.below(below.rank)}</p> : null;
 }
 
 /** What was searched for where words were misspelt, with the way back. */
@@ -163,7 +178,7 @@ function NothingMore({ page }: { page: number }): JSX.Element {
 }
 
 function NothingAtAll(): JSX.Element {
-  const { filters, settings } = route.value;
+  const { filters, query, settings } = route.value;
   const narrowed = filters.length > 0 || settings.where !== null;
   return (
     <div class="panel results-nothing">
@@ -172,7 +187,7 @@ function NothingAtAll(): JSX.Element {
         <ul>
           {narrowed && <li>{words.adviceFilters}</li>}
           {settings.minProbability !== null && <li>{words.adviceProbability}</li>}
-          {!settings.samePatient && <li>{words.advicePatient}</li>}
+          {!settings.samePatient && query?.kind !== "text" && <li>{words.advicePatient}</li>}
           <li>{words.adviceWords}</li>
         </ul>
         {narrowed && <Button onClick={clearFilters}>{strings.facets.clear}</Button>}

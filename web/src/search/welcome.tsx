@@ -1,10 +1,11 @@
 /** What is info before anything was asked: what can be done here, and questions that the archive suggests. */
 import type { JSX } from "preact";
-import { useMemo } from "preact/hooks";
-import { archives, slides as slideEndpoints } from "../api/endpoints";
+import { archives, searches, slides as slideEndpoints } from "../api/endpoints";
 import type { ArchiveInfo, Slide } from "../api/types";
-import { archive, archiveName } from "../state/archives";
+import { archive, archiveList, archiveName } from "../state/archives";
 import { useResource } from "../state/resource";
+import { START } from "../state/route";
+import { searchRequestOf } from "../state/search-request";
 import { otherNamesOf } from "../state/slide-names";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
@@ -25,7 +26,7 @@ export function Welcome(): JSX.Element | null {
       <h1 tabIndex={-1}>{words.title(info.name)}</h1>
       <p>{words.holds(info.slides, info.cases, info.patients)}</p>
       <Ways archive={info} />
-      <Examples key={info.name} archive={info} />
+      <Examples key={info.name} />
     </section>
   );
 }
@@ -43,22 +44,29 @@ function Ways({ archive: info }: { archive: ArchiveInfo }): JSX.Element {
   );
 }
 
-/** What an archive's examples are made of. */
-async function suggest(name: string, signal: AbortSignal) {
+/** Questions that an archive answers: made of its own content, and those in words tried. */
+async function suggest(name: string, signal: AbortSignal): Promise<readonly Example[]> {
   const [facets, page] = await Promise.all([
     archives.facets(name, { fields: FIELDS, most: VALUES }, signal),
     slideEndpoints.list(name, null, SLIDES, signal),
   ]);
-  return { facets, slides: page.items };
+  const info = archiveList.state.value.value?.find((one) => one.name === name);
+  const examples = info ? examplesOf(info, facets, page.items, Math.random) : [];
+  const answered = await Promise.all(examples.map((example) => hasAnswer(name, example, signal)));
+  return examples.filter((_, at) => answered[at]);
 }
 
-function Examples({ archive: info }: { archive: ArchiveInfo }): JSX.Element | null {
+async function hasAnswer(name: string, { slide, query }: Example, signal: AbortSignal): Promise<boolean> {
+  if (slide) return true;
+  const request = searchRequestOf({ ...START, archive: name, query }, null);
+  const response = request && (await searches.search(name, { ...request, k: 1 }, signal));
+  return response !== null && response.results.length > 0 && !response.nothing_fits;
+}
+
+function Examples(): JSX.Element | null {
   // Examples are a help: without them the page still says what can be done.
   const { value } = useResource(archiveName.value, suggest);
-  const examples = useMemo(
-    () => (value ? examplesOf(info, value.facets, value.slides, Math.random) : []),
-    [info, value],
-  );
+  const examples = value ?? [];
   const texts = examples.filter(({ slide }) => slide === null);
   const likes = examples.flatMap((example) => (example.slide ? [{ example, slide: example.slide }] : []));
   return (

@@ -39,10 +39,9 @@ export function ShareBar({ share, label, children }: ShareBarProps): JSX.Element
 
 /** How likely a result shares the query's label; calibratedFor: the column of that label. */
 export function ProbabilityBar({ value, calibratedFor }: { value: number; calibratedFor: string | null }): JSX.Element {
-  const percent = Math.round(value * 100);
   return (
-    <ShareBar share={value} label={strings.probability.text(percent, calibratedFor)}>
-      {percent} %
+    <ShareBar share={value} label={strings.probability.text(value, calibratedFor)}>
+      {strings.probability.short(value)}
     </ShareBar>
   );
 }

@@ -17,7 +17,7 @@ from histoseek.search.options import SearchOptions
 from histoseek.search.results import SearchResult
 from histoseek.search.vote import UNLIKE_ANYTHING
 
-NOT_CALIBRATED = "scores are not calibrated, so there are no probabilities: `histoseek calibrate` measures them"
+NOT_CALIBRATED = "scores are not calibrated: there are no probabilities"
 OTHER_WEIGHTS = (
     "the archive is calibrated for other weights, so there are no probabilities: run `histoseek calibrate` again"
 )
