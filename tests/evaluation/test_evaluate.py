@@ -15,7 +15,7 @@ from histoseek.archive.reencode import reencode
 from histoseek.archive.space_folders import SpaceChange
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.evaluation.evaluate import evaluate
-from histoseek.evaluation.outcome import compare_saved, load_first_system, save_evaluation
+from histoseek.evaluation.outcome import compare_saved, load_first_system, name_apart, save_evaluation
 from histoseek.evaluation.settings import EvaluationSpec, ProtocolName, ProtocolSpec
 from tests.cli.process import histoseek, refused
 from tests.evaluation.archives import labelled_archive
@@ -271,7 +271,8 @@ def test_systems_of_one_name_are_told_apart(archive: Archive, tmp_path: Path) ->
         old["subject"].pop("encoder")
         old["subject"]["space"] = old["subject"]["archive"] = "the same"
         path.write_text(json.dumps(old))
-    assert compare_saved(*paths, 0)[0] == (f"global ({paths[0]})", f"global ({paths[1]})")
+    left, right = map(load_first_system, paths)
+    assert name_apart(left, right, ("a.json", "b.json")) == ("global (a.json)", "global (b.json)")
 
 
 def test_what_cannot_be_told_is_said(archive: Archive, tmp_path: Path) -> None:
