@@ -238,6 +238,16 @@ def test_trained_texts_need_the_tower_they_were_trained_with(tmp_path: Path) -> 
         build_text_encoder(Weights(weights.card, odd), "minilm")
 
 
+def test_cards_that_say_nothing_of_the_training_load(tmp_path: Path) -> None:
+    weights = small_weights()
+    save_weights(weights, tmp_path / "old.safetensors")
+    card = json.loads((tmp_path / "old.json").read_text())
+    assert card.pop("training") is None
+    (tmp_path / "old.json").write_text(json.dumps(card))
+    assert load_weights(tmp_path / "old.safetensors").card.training is None
+    assert load_weights(tmp_path / "old.safetensors").card.shared_recall is None
+
+
 def test_the_card_is_plain_json(tmp_path: Path) -> None:
     save_weights(small_weights(), tmp_path / "w.safetensors")
     card = json.loads((tmp_path / "w.json").read_text())

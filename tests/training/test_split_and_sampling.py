@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from histoseek.errors import ConfigurationError, InputError
+from histoseek.errors import BadTable, ConfigurationError, InputError
 from histoseek.training.pairs import TrainingPair
 from histoseek.training.slides.loader import BagLoader, cut_bags
 from histoseek.training.slides.sampling import CLUSTERS, TileClusters, cluster_tiles, quotas, sample_tiles
 from histoseek.training.split import Shares, split_pairs
+from histoseek.training.split_table import apply_split, format_split
 from tests.training.helpers import write_pairs
 
 
@@ -45,6 +47,40 @@ def test_shares_are_kept_and_seeds_differ() -> None:
     split = split_pairs(pairs, 1, Shares(0.6, 0.25, 0.15))
     assert (len(split.train), len(split.validation), len(split.test)) == (120, 50, 30)
     assert split.test != split_pairs(pairs, 2, Shares(0.6, 0.25, 0.15)).test
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(0, 40), min_size=3, max_size=80), st.integers(0, 99))
+def test_a_split_that_was_written_is_read_back(patients: list[int], seed: int) -> None:
+    pairs = _pairs(patients)
+    if len(set(patients)) < 3:
+        return
+    split = split_pairs(pairs, seed, Shares())
+    with TemporaryDirectory() as folder:
+        table = Path(folder) / "split.csv"
+        table.write_text(format_split(split))
+        assert apply_split(pairs, table) == split
+
+
+def test_parts_may_be_given_by_patient_and_wrong_tables_are_refused(tmp_path: Path) -> None:
+    pairs, table = _pairs([0, 0, 1, 2]), tmp_path / "split.csv"
+    table.write_text("patient_id;part\np0;train\n p1 ;Validation\np2;test\nunknown;test\n")
+    split = apply_split(pairs, table)
+    assert [len(part) for part in (split.train, split.validation, split.test)] == [2, 1, 1]
+    for text, reason in (
+        ("slide_id,part\ns0,train\n", "3 slides with a report have no part in it .s1, s2, s3."),
+        ("slide_id,part\ns0,train\ns1,test\ns2,test\ns3,validation\n", "the patient of slide s1 is in train and test"),
+        ("patient_id,part\np0,train\np1,train\np2,test\n", "puts no slide with a report into validation"),
+        ("patient_id,part\np0,train\np0,test\n", "line 3: a patient has another part than before"),
+        ("patient_id,part\np0,teach\n", "line 2: 'teach' is not a part"),
+        ("patient_id,role\np0,train\n", "has no columns part and slide_id"),
+        ("", "has no columns part and slide_id"),
+    ):
+        table.write_text(text)
+        with pytest.raises(BadTable, match=reason):
+            apply_split(pairs, table)
+    with pytest.raises(BadTable, match="cannot be read"):
+        apply_split(pairs, tmp_path / "none.csv")
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.5, 0.0), (0.7, 0.2, 0.2)])

@@ -14,18 +14,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from histoseek.encoders.slide.pathsearch.network import PathSearchNetwork
+from histoseek.encoders.weights import FeatureSpace, load_card, save_weights
 from histoseek.errors import BadFeatureFile, ConfigurationError, EncoderError
 from histoseek.progress import SilentReporter
 from histoseek.training.loop import hold_interrupts
-from histoseek.training.pairs import TrainingPair
+from histoseek.training.pairs import TrainingPair, load_pair_bag
 from histoseek.training.progress import Progress
 from histoseek.training.recall_at_k import find_recall
 from histoseek.training.slides import train as training
+from histoseek.training.slides.card import make_weights
 from histoseek.training.slides.distributed import World
 from histoseek.training.slides.evaluation import pair_codes
 from histoseek.training.slides.history import EpochRow
@@ -38,6 +41,7 @@ from histoseek.training.slides.task import choose_micro_batch
 from histoseek.training.slides.train import prepare_split
 from histoseek.training.slides.training_session import run_training
 from tests.training.helpers import SMALL, InterruptingReporter, tiny_tower, train_small, write_pairs
+from tests.weights import write_table
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -67,6 +71,80 @@ def _same(one: TrainingResult, other: TrainingResult) -> None:
     assert one.state.keys() == other.state.keys() and one.best_epoch == other.best_epoch
     for name, tensor in one.state.items():
         torch.testing.assert_close(other.state[name], tensor, rtol=0, atol=1e-6, msg=name)
+
+
+def test_what_needs_no_training_is_judged_on_the_same_patients(
+    undisturbed: tuple[TrainingResult, Path],
+) -> None:
+    """The pooled encoder is the mean of a slide's tiles less that of the train part, computed here from the files."""
+    result, _ = undisturbed
+    pooled, aligned = result.baselines
+    assert (pooled.name, aligned.name) == ("pooled", "pooled and aligned")
+    means = {
+        part: np.stack([load_pair_bag(pair).features.mean(0) for pair in getattr(result.split, part)])
+        for part in ("train", "test")
+    }
+    vectors = means["test"] - means["train"].mean(0)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    hits, queries = 0, 0
+    for i, pair in enumerate(result.split.test):
+        others = [j for j, other in enumerate(result.split.test) if other.patient_id != pair.patient_id]
+        if any(result.split.test[j].report == pair.report for j in others):
+            queries += 1
+            nearest = max(others, key=lambda j, i=i: vectors[i] @ vectors[j])  # type: ignore[misc]
+            hits += result.split.test[nearest].report == pair.report
+    found = next(each for each in pooled.recalls if each.k == 1)
+    assert {each.direction for each in pooled.recalls} == {"slide->slide"}
+    assert (found.value, found.queries) == (pytest.approx(hits / queries), queries)
+    after = {(each.direction, each.answer, each.k): each for each in result.test.after.recalls}
+    for each in aligned.recalls:
+        twin = after[(each.direction, each.answer, each.k)]
+        assert (each.queries, each.queries and each.chance) == (twin.queries, twin.queries and twin.chance)
+    assert find_recall(aligned.recalls, "slide->report", "group", 1) > 0.5
+
+
+def test_given_parts_are_kept_and_belong_to_the_training(pairs: tuple[TrainingPair, ...], tmp_path: Path) -> None:
+    def write(name: str, test: int) -> Path:
+        part = {i: "test" if i % 4 == test else "validation" if i % 4 == 3 else "train" for i in range(len(pairs))}
+        rows: list[dict[str, object]] = [{"slide_id": p.slide_id, "part": part[i]} for i, p in enumerate(pairs)]
+        return write_table(tmp_path / name, rows)
+
+    result = train_small(pairs, tmp_path / "work", epochs=1, split=write("a.csv", 0))
+    assert result.split.test == tuple(pairs[::4])
+    again = train_small(pairs, tmp_path / "work", epochs=1, split=write("moved.csv", 0))
+    assert again.split == result.split
+    for other in (write("b.csv", 1), None):
+        with pytest.raises(ConfigurationError, match="with other settings"):
+            train_small(pairs, tmp_path / "work", epochs=1, split=other)
+
+
+def test_the_card_says_how_it_was_trained_and_leads_back_to_no_patient(
+    undisturbed: tuple[TrainingResult, Path], tmp_path: Path
+) -> None:
+    result, _ = undisturbed
+    weights = make_weights(result, "mine", "minilm", FeatureSpace("test"), data="made up", licence="none")
+    save_weights(weights, tmp_path / "mine.safetensors")
+    card = load_card(tmp_path / "mine.safetensors")
+    assert card == weights.card
+    facts = card.training
+    assert facts is not None
+    assert {"epochs": 4, "batch": 12, "tiles": 16, "learning_rate": 2e-3, "split": "drawn with the seed"}.items() <= (
+        facts.settings.items()
+    )
+    for part in ("train", "validation", "test"):
+        ids = [(pair.patient_id, pair.slide_id) for pair in getattr(result.split, part)]
+        assert facts.parts.find_parts(ids) == [part] * len(ids)
+        assert facts.parts.find_parts([(patient, "another slide") for patient, _ in ids]) == [part] * len(ids)
+        assert facts.parts.find_parts([("another patient", slide) for _, slide in ids]) == [part] * len(ids)
+    assert facts.parts.find_parts([("p999", "s999-0")]) == [None]
+    text = (tmp_path / "mine.json").read_text()
+    assert not any(pair.patient_id in text or pair.slide_id in text for pair in result.split.train)
+    other = make_weights(result, "mine", "minilm", FeatureSpace("test"), data="made up", licence="none")
+    assert other.card.training is not None
+    assert not set(other.card.training.parts.train) & set(facts.parts.train)
+    names = {metric.name for metric in facts.baselines}
+    assert "pooled, test slide->slide recall@1 by group" in names
+    assert "random network, test text->slide recall@1 by group" in names
 
 
 def test_training_learns_what_new_patients_show(pairs: tuple[TrainingPair, ...], tmp_path: Path) -> None:

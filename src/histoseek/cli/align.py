@@ -12,7 +12,7 @@ from histoseek.cli.options import ArchiveOption, JsonOption
 from histoseek.terminal import TableColumn, format_table, get_terminal_width
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from histoseek.training.recall_at_k import RecallAtK
 
@@ -53,6 +53,27 @@ def format_number(value: float, form: str) -> str:
 def format_interval(low: float, high: float, form: str) -> str:
     """A 95 % interval, a dash where it is not defined."""
     return UNDEFINED if math.isnan(low) or math.isnan(high) else f"{low:{form}} to {high:{form}}"
+
+
+def print_side_by_side(judged: Mapping[str, Sequence[RecallAtK]]) -> None:
+    """Print the recalls of several encoders on the same queries, with what chance would give."""
+    kinds = {(r.direction, r.answer, r.k): r for recalls in judged.values() for r in recalls if r.queries}
+    columns = [TableColumn(name, "text") for name in ("direction", "right is")]
+    columns += [TableColumn(name) for name in ("k", *judged, "chance", "queries")]
+    rows = []
+    for (direction, answer, k), any_of_them in kinds.items():
+        figures = [_find_figure(recalls, (direction, answer, k)) for recalls in judged.values()]
+        chance = format_number(any_of_them.chance, ".3f")
+        rows.append((direction, answer, str(k), *figures, chance, str(any_of_them.queries)))
+    print(format_table(columns, rows, get_terminal_width()))
+
+
+def _find_figure(recalls: Sequence[RecallAtK], kind: tuple[str, str, int]) -> str:
+    recall = next((each for each in recalls if (each.direction, each.answer, each.k) == kind), None)
+    if recall is None:
+        return UNDEFINED
+    interval = "" if math.isnan(recall.low) else f" ({recall.low:.2f} to {recall.high:.2f})"
+    return f"{format_number(recall.value, '.3f')}{interval}"
 
 
 def print_recalls(recalls: Sequence[RecallAtK]) -> None:

@@ -58,6 +58,13 @@ LabelOption = Annotated[str, typer.Option(metavar="COLUMN", help="Metadata colum
 EpochsOption = Annotated[int, typer.Option(help="Maximum number of epochs.")]
 LearningRateOption = Annotated[float, typer.Option(help="Peak learning rate.")]
 PatienceOption = Annotated[int, typer.Option(help="Stop after this many epochs without improvement.")]
+SplitOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="CSV with slide_id or patient_id, and part (train, validation or test), instead of a split by the seed.",
+    ),
+]
 TrainingSeedOption = Annotated[
     int,
     typer.Option(

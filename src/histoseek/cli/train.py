@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from histoseek.cli.align import print_recalls
+from histoseek.cli.align import print_side_by_side
 from histoseek.cli.options import (
     UNSTATED,
     BaseTextEncoderOption,
@@ -20,6 +20,7 @@ from histoseek.cli.options import (
     LearningRateOption,
     LicenceOption,
     PatienceOption,
+    SplitOption,
     TrainingSeedOption,
     read_defaults,
     read_settings,
@@ -31,6 +32,7 @@ from histoseek.training.slides.settings import TrainingSettings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from histoseek.encoders.alignment import Floats
     from histoseek.encoders.weights import FeatureSpace, Weights
     from histoseek.training.pairs import TrainingPair
     from histoseek.training.slides.result import TrainingResult
@@ -93,6 +95,7 @@ def train(
     dimension: DimensionOption = DEFAULTS.dimension,
     mosaic_size: MosaicSizeOption = DEFAULTS.mosaic_size,
     patience: PatienceOption = DEFAULTS.patience,
+    split: SplitOption = None,
     seed: TrainingSeedOption = DEFAULTS.seed,
     precision: PrecisionOption = DEFAULTS.precision,
     device: DeviceOption = DEFAULTS.device,
@@ -103,19 +106,20 @@ def train(
     """Train a slide encoder on slides and their reports.
 
     The last layers of a text encoder are trained with it. Patients are split into a training, a validation and a test
-    part; the test part is used once, at the end. You can interrupt it; the same command continues and ends with the
-    same weights. To use several processes, start it with `torchrun --nproc-per-node N -m histoseek train ...`.
+    part, used once, in the end, beside the pooled encoder that needs no training. Interrupt it if you must: the command
+    continues and ends with the same weights. For several processes: `torchrun --nproc-per-node N -m histoseek train`.
     """
     settings = read_settings(context, TrainingSettings)
-    pair_list, space = _load_pairs(archive, pairs, features, features_encoder)
+    pair_list, space, centre = _load_pairs(archive, pairs, features, features_encoder)
     pair_list = _select_visible(pair_list) if visible else pair_list
-    _run(out, pair_list, space, text_encoder, settings, data=data, licence=licence, as_json=as_json)
+    _run(out, pair_list, space, centre, text_encoder, settings, data=data, licence=licence, as_json=as_json)
 
 
 def _run(
     out: Path,
     pairs: Sequence[TrainingPair],
     space: FeatureSpace,
+    centre: Floats | None,
     text_encoder: str,
     settings: TrainingSettings,
     *,
@@ -129,7 +133,7 @@ def _run(
 
     path = _prepare_path(out)
     with show_progress("steps", total=None) as reporter:
-        result = train(pairs, text_encoder, settings, path.with_suffix(".training"), reporter)
+        result = train(pairs, text_encoder, settings, path.with_suffix(".training"), reporter, centre)
     if not is_first_process():
         return
     weights = make_weights(result, path.stem, text_encoder, space, data=data, licence=licence)
@@ -139,8 +143,8 @@ def _run(
 
 def _load_pairs(
     archive: Path | None, table: Path | None, features: Path | None, features_encoder: str
-) -> tuple[Sequence[TrainingPair], FeatureSpace]:
-    """The pairs, and what their features are."""
+) -> tuple[Sequence[TrainingPair], FeatureSpace, Floats | None]:
+    """The pairs, what their features are, and the centre of an archive that encodes its slides without training."""
     from histoseek.encoders.weights import FeatureSpace
     from histoseek.training.pairs import archive_pairs, read_pairs
 
@@ -148,13 +152,17 @@ def _load_pairs(
         what = "needs either --archive, or --pairs with --features"
         raise ConfigurationError("train", what, "Give an archive with reports, or a table and a folder of features")
     if table is not None and features is not None:
-        return read_pairs(table, features), FeatureSpace(features_encoder)
+        return read_pairs(table, features), FeatureSpace(features_encoder), None
     from histoseek.api import Archive
+    from histoseek.archive.space.centre import read_centre
+    from histoseek.encoders.slide.registry import find_fitted_family
 
     opened = Archive.open(archive or Path())
     space, recipe = opened.require_space(), opened.recipe
     feature_space = FeatureSpace(recipe.encoder.removeprefix("features:"), recipe.spacing_um_per_px, space.tile_edge_px)
-    return archive_pairs(opened), feature_space
+    is_pooled = find_fitted_family(space.slide_encoder) is not None
+    centre = read_centre(opened.layout, space.slide_weights) if is_pooled else None
+    return archive_pairs(opened), feature_space, centre
 
 
 def _select_visible(pairs: Sequence[TrainingPair]) -> Sequence[TrainingPair]:
@@ -204,16 +212,27 @@ def _print_result(result: TrainingResult, weights: Weights, path: Path, as_json:
     from histoseek.jsonable import plain
 
     if as_json:
-        parts = {"card": weights.card, "validation": result.validation, "test": result.test, "notes": result.notes}
+        parts = {
+            "card": weights.card,
+            "validation": result.validation,
+            "test": result.test,
+            "baselines": result.baselines,
+            "notes": result.notes,
+        }
         print(json.dumps(_replace_nan(plain(parts)), indent=1))
         return
     for note in result.notes:
         print(f"note: {note}")
     print(f"best epoch {result.best_epoch} of {result.epochs}; {weights.card.data}")
-    for title, score in (("untrained", result.test.before), ("trained", result.test.after)):
-        print(f"test part, {title} encoder (contrastive loss {score.contrastive:.3f}):")
-        print_recalls([recall for recall in score.recalls if recall.queries])
-    print(f"weights: {path}; log, plot and checkpoint: {path.with_suffix('.training')}")
+    test = len({pair.patient_id for pair in result.split.test})
+    print(f"all on the same {len(result.split.test)} slides of {test} patients held out (test part):")
+    judged = {each.name: each.recalls for each in result.baselines}
+    judged |= {"random network": result.test.before.recalls, "trained": result.test.after.recalls}
+    print_side_by_side(judged)
+    print(
+        f"contrastive loss {result.test.before.contrastive:.3f} at random, {result.test.after.contrastive:.3f} trained"
+    )
+    print(f"weights: {path}; log, plot, split and checkpoint: {path.with_suffix('.training')}")
     print(f"use them with: histoseek reencode --archive DIR --weights {path}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -91,12 +91,13 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
     if as_json:
         print(json.dumps(facts, indent=1))
         return
-    metrics = facts.pop("metrics")
+    metrics, training = facts.pop("metrics"), facts.pop("training")
     for key, value in facts.items():
         text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
         print(f"{key.replace('_', ' ')}: {'' if text is None else text}")
     for metric in metrics:
         print(f"  {metric['name']}: {_format_metric(metric)}")
+    _print_training(training)
 
 
 @weights.command()
@@ -118,6 +119,18 @@ def _summarize(card: WeightsCard) -> str:
     texts = f"texts by {card.text.encoder}" if card.text else "no texts"
     takes = f"{sizes.input_dimension}-d features of {card.features.tile_encoder}"
     return f"{card.mode} mode, {takes} to {sizes.mosaic_size} x {sizes.dimension}, {texts}, licence {card.licence}"
+
+
+def _print_training(training: dict[str, Any] | None) -> None:
+    """The settings of a training and what it is judged beside; of its patients only how many keys there are."""
+    if training is None:
+        print("training: its settings and patients are not stated")
+        return
+    for metric in training["baselines"]:
+        print(f"  {metric['name']}: {_format_metric(metric)}")
+    print(f"training: {', '.join(f'{name} {value}' for name, value in training['settings'].items())}")
+    counts = ", ".join(f"{name} {len(keys)}" for name, keys in training["parts"].items() if name != "salt")
+    print(f"keys of patients and slides by part: {counts} (`histoseek evaluate` knows them again)")
 
 
 def _format_metric(metric: dict[str, float | None]) -> str:

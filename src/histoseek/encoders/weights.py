@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,9 @@ SUFFIX = ".safetensors"
 TEXT_MODEL = "text_model."
 TEXT_PROJECTION = "text_projection."
 LOGIT_SCALE = "logit_scale"
+
+PartName = Literal["train", "validation", "test"]
+PARTS: tuple[PartName, ...] = ("train", "validation", "test")
 
 SHARED_RECALL = "test text->slide recall@1 by group"
 """The figure of a card that says how well texts find slides in the space that was trained."""
@@ -66,11 +71,56 @@ class CardMetric:
 
 
 @dataclass(frozen=True, slots=True)
+class PatientParts:
+    """Which patients and slides were in which part of a training, as keys that lead back to no id.
+
+    A key is a keyed hash of an id under the training's own salt. Whoever has a list of ids can try which of them were
+    there, as `histoseek evaluate` does with those of an archive; nobody can read an id out of it.
+    """
+
+    salt: str
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+    @classmethod
+    def from_ids(cls, parts: Mapping[PartName, Iterable[tuple[str, str]]], salt: str) -> PatientParts:
+        """From the pairs of patient key and slide id of each part."""
+        keys = {
+            part: tuple(sorted({key for patient, slide in ids for key in _hash_ids(salt, patient, slide)}))
+            for part, ids in parts.items()
+        }
+        return cls(salt, keys["train"], keys["validation"], keys["test"])
+
+    def find_parts(self, ids: Iterable[tuple[str, str]]) -> list[PartName | None]:
+        """For pairs of patient key and slide id the part that either was in, None for what was not there.
+
+        Of several, that which taught the weights most.
+        """
+        keys = {part: frozenset(getattr(self, part)) for part in PARTS}
+        hashed = [_hash_ids(self.salt, patient, slide) for patient, slide in ids]
+        return [next((part for part in PARTS if not keys[part].isdisjoint(own)), None) for own in hashed]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFacts:
+    """How weights came to be, as far as another training would need it.
+
+    settings: all of them, by name; parts: who was trained on and who was held out; baselines: figures of what needs no
+    such training, on the same patients held out as the card's own metrics.
+    """
+
+    settings: Mapping[str, object]
+    parts: PatientParts
+    baselines: tuple[CardMetric, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class WeightsCard:
     """What a weights file says about itself.
 
     family: the kind of slide encoder, as its architecture has it; mode: in which of the family's ways it is computed;
-    created: UTC; sha256: of the tensors' file.
+    created: UTC; sha256: of the tensors' file; training: None where it was another program's, or an older version's.
     """
 
     name: str
@@ -87,6 +137,7 @@ class WeightsCard:
     created: str
     metrics: tuple[CardMetric, ...] = ()
     sha256: str = ""
+    training: TrainingFacts | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "family", self.architecture.family)
@@ -193,6 +244,18 @@ def require_features(card: WeightsCard, recipe: Recipe) -> None:
         raise SpaceMismatch(f"weights {card.name}", "spacing in um/px", *parts)
 
 
+def _parse_training(data: dict[str, Any]) -> TrainingFacts:
+    parts = {name: tuple(data["parts"][name]) for name in PARTS}
+    metrics = tuple(CardMetric(**metric) for metric in data["baselines"])
+    return TrainingFacts(data["settings"], PatientParts(str(data["parts"]["salt"]), **parts), metrics)
+
+
+def _hash_ids(salt: str, patient: str, slide_id: str) -> set[str]:
+    """The keys of a patient and of a slide."""
+    texts = (f"patient {patient}", f"slide {slide_id}")
+    return {blake2b(text.encode(errors="replace"), key=salt.encode(), digest_size=8).hexdigest() for text in texts}
+
+
 def _simplify(name: str) -> str:
     """An encoder's name without what people write differently: "CONCH v1.5" is "conch_v15"."""
     return "".join(character for character in name.lower() if character.isalnum())
@@ -214,5 +277,6 @@ def _card(data: dict[str, Any]) -> WeightsCard:
         "features": FeatureSpace(**data["features"]),
         "text": TextPart(**data["text"]) if data["text"] else None,
         "metrics": tuple(CardMetric(**metric) for metric in data["metrics"]),
+        "training": _parse_training(data["training"]) if data.get("training") else None,
     }
     return WeightsCard(**{**{name: value for name, value in data.items() if name != "family"}, **parts})

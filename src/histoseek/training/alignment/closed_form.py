@@ -47,14 +47,23 @@ class AlignReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Data:
+class PairVectors:
+    """Vectors of n pairs: slides [n, D], texts [n, T]; codes of their patients and texts, int64 [n] each."""
+
     slides: Floats
     texts: Floats
     patients: Ints
     texts_same: Ints
 
-    def part(self, rows: Ints) -> _Data:
-        return _Data(self.slides[rows], self.texts[rows], self.patients[rows], self.texts_same[rows])
+    @classmethod
+    def from_pairs(cls, pairs: Sequence[TrainingPair], slides: Floats, texts: Floats) -> PairVectors:
+        """Of pairs whose vectors are at hand."""
+        patients, keys = _codes([pair.patient_id for pair in pairs]), _codes([pair.text_key for pair in pairs])
+        return cls(slides, texts, patients, keys)
+
+    def part(self, rows: Ints) -> PairVectors:
+        """Some of the pairs."""
+        return PairVectors(self.slides[rows], self.texts[rows], self.patients[rows], self.texts_same[rows])
 
 
 def align(archive: ArchiveFolder, seed: int = 0, reporter: Reporter | None = None) -> AlignReport:
@@ -92,7 +101,9 @@ def find_shared_recall(measured: Sequence[RecallAtK]) -> SharedRecall | None:
     return SharedRecall(recall.value, recall.chance) if recall and recall.queries else None
 
 
-def _measure_recalls(data: _Data, pairs: Sequence[TrainingPair], scored: Ints, seed: int) -> tuple[RecallAtK, ...]:
+def _measure_recalls(
+    data: PairVectors, pairs: Sequence[TrainingPair], scored: Ints, seed: int
+) -> tuple[RecallAtK, ...]:
     measured_recalls = recalls(*_project_held_out(data, scored, seed), [pairs[i] for i in scored], seed)
     return tuple(recall for recall in measured_recalls if recall.queries)
 
@@ -112,17 +123,23 @@ def _require_enough(archive: ArchiveFolder, pairs: Sequence[TrainingPair]) -> No
         raise TooFewPairs(archive.path, len(pairs), patients, texts, (MIN_PAIRS, MIN_PATIENTS, MIN_TEXTS))
 
 
-def _data(archive: ArchiveFolder, pairs: Sequence[TrainingPair]) -> _Data:
+def _data(archive: ArchiveFolder, pairs: Sequence[TrainingPair]) -> PairVectors:
     ids = [pair.slide_id for pair in pairs]
-    return _Data(
-        archive.store.vectors(ids, "global_vector"),
-        archive.store.vectors(ids, "report_vector"),
-        _codes([pair.patient_id for pair in pairs]),
-        _codes([pair.text_key for pair in pairs]),
-    )
+    slides, texts = (archive.store.vectors(ids, name) for name in ("global_vector", "report_vector"))
+    return PairVectors.from_pairs(pairs, slides, texts)
 
 
-def _choose_strength(data: _Data, seed: int) -> float:
+def fit_on_parts(data: PairVectors, train: Ints, validation: Ints) -> tuple[float, Alignment]:
+    """The strength that is best on some pairs for maps fitted on others, and the maps of that strength, fitted on the
+    others; train, validation: places of the pairs."""
+    fitted_on = data.part(train)
+    ridge = Ridge.fit(fitted_on.slides, fitted_on.texts)
+    ranks = [_reciprocal_rank(ridge.alignment(each), data.part(validation), fitted_on) for each in STRENGTHS]
+    strength = _find_strongest(np.array(ranks))
+    return strength, ridge.alignment(strength)
+
+
+def _choose_strength(data: PairVectors, seed: int) -> float:
     """The strength with the best mean reciprocal rank on patients that were left out; the larger of equal ones."""
     ranks = np.zeros(len(STRENGTHS))
     for is_test in _split_folds(data.patients, seed):
@@ -130,11 +147,15 @@ def _choose_strength(data: _Data, seed: int) -> float:
         ridge = Ridge.fit(train.slides, train.texts)
         for i, strength in enumerate(STRENGTHS):
             ranks[i] += is_test.sum() * _reciprocal_rank(ridge.alignment(strength), test, train)
-    best = np.flatnonzero(ranks >= ranks.max() * (1 - 1e-9)).max()
-    return STRENGTHS[int(best)]
+    return _find_strongest(ranks)
 
 
-def _reciprocal_rank(alignment: Alignment, test: _Data, train: _Data) -> float:
+def _find_strongest(ranks: Doubles) -> float:
+    """The largest of the strengths with the best rank."""
+    return STRENGTHS[int(np.flatnonzero(ranks >= ranks.max() * (1 - 1e-9)).max())]
+
+
+def _reciprocal_rank(alignment: Alignment, test: PairVectors, train: PairVectors) -> float:
     """Mean of 1 / rank of the right report text among all distinct ones, those trained on included."""
     texts, codes = np.concatenate([test.texts, train.texts]), np.concatenate([test.texts_same, train.texts_same])
     distinct, first = np.unique(codes, return_index=True)
@@ -143,7 +164,7 @@ def _reciprocal_rank(alignment: Alignment, test: _Data, train: _Data) -> float:
     return float((1 / (1 + (similarity > right[:, None]).sum(1))).mean())
 
 
-def _project_held_out(data: _Data, scored: Ints, seed: int) -> tuple[Floats, Floats]:
+def _project_held_out(data: PairVectors, scored: Ints, seed: int) -> tuple[Floats, Floats]:
     """Slides and reports of the scored pairs in shared spaces that were fitted without their patients."""
     size = data.texts.shape[1]
     slides, texts = np.zeros((len(scored), size), np.float32), np.zeros((len(scored), size), np.float32)

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import math
+import secrets
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from histoseek._version import __version__
 from histoseek.encoders.slide.registry import find_family
-from histoseek.encoders.weights import CardMetric, FeatureSpace, TextPart, Weights, WeightsCard
+from histoseek.encoders.weights import (
+    PARTS,
+    CardMetric,
+    FeatureSpace,
+    PartName,
+    PatientParts,
+    TextPart,
+    TrainingFacts,
+    Weights,
+    WeightsCard,
+)
+from histoseek.jsonable import plain
 from histoseek.training.recall_at_k import RecallAtK
 
 if TYPE_CHECKING:
@@ -33,8 +46,22 @@ def make_weights(
         version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         metrics=tuple(_metric(recall) for recall in result.test.after.recalls if recall.queries),
+        training=make_facts(result),
     )
     return Weights.from_tensors(card, tensors)
+
+
+def make_facts(result: TrainingResult) -> TrainingFacts:
+    """Settings, parts and baselines of a training; no id of a patient or slide, and no path."""
+    settings = {name: value for name, value in plain(asdict(result.settings)).items() if name != "split"}
+    settings["split"] = "drawn with the seed" if result.settings.split is None else "given"
+    parts: dict[PartName, list[tuple[str, str]]] = {
+        part: [(pair.patient_id, pair.slide_id) for pair in getattr(result.split, part)] for part in PARTS
+    }
+    judged = [(f"{each.name}, ", recall) for each in result.baselines for recall in each.recalls]
+    judged += [("random network, ", recall) for recall in result.test.before.recalls]
+    baselines = tuple(_metric(recall, prefix) for prefix, recall in judged if recall.queries)
+    return TrainingFacts(settings, PatientParts.from_ids(parts, secrets.token_hex(8)), baselines)
 
 
 def _counts(result: TrainingResult) -> str:
@@ -46,7 +73,7 @@ def _counts(result: TrainingResult) -> str:
     return f"slide-report pairs: {', '.join(counts)}{note}"
 
 
-def _metric(recall: RecallAtK) -> CardMetric:
-    name = f"test {recall.direction} recall@{recall.k} by {recall.answer}"
+def _metric(recall: RecallAtK, prefix: str = "") -> CardMetric:
+    name = f"{prefix}test {recall.direction} recall@{recall.k} by {recall.answer}"
     low, high = (None if math.isnan(bound) else bound for bound in (recall.low, recall.high))
     return CardMetric(name, recall.value, low, high, recall.chance)

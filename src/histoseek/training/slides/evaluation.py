@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from histoseek.training.compute import Compute
@@ -51,6 +52,17 @@ class Evaluator:
         measured = recalls(slides.cpu().numpy(), texts.cpu().numpy(), pairs, self._seed)
         return PartScore(contrastive, float(similarity.mean()), measured)
 
+    @torch.no_grad()
+    def embed_reports(self, model: SlideTextModel, pairs: Sequence[TrainingPair], chunk: int) -> NDArray[np.float32]:
+        """Report vectors [n, T] of length one by the text tower alone, as it stands in the model."""
+        model.eval()
+
+        def embed(texts: Sequence[str]) -> Tensor:
+            return torch.nn.functional.normalize(model.text_model(model.text_model.tokens(texts)).float(), dim=-1)
+
+        vectors = self._embed_texts(embed, model.text_model.card.dimension, pairs, chunk)
+        return np.asarray(vectors.cpu().numpy(), np.float32)
+
     def _slides(self, model: SlideTextModel, pairs: Sequence[TrainingPair], chunk: int) -> tuple[Tensor, Tensor]:
         """Global vectors [n, D] and the mosaics' own similarity [n]."""
         part = pairs[self._world.share(len(pairs))]
@@ -64,15 +76,25 @@ class Evaluator:
         return self._world.gather(torch.cat(rows)), self._world.gather(torch.cat(similarity))
 
     def _texts(self, model: SlideTextModel, pairs: Sequence[TrainingPair], chunk: int) -> Tensor:
-        """Report vectors [n, D]; equal texts are embedded once, so that they tie exactly."""
+        """Report vectors [n, D] in the space of the slides."""
+
+        def embed(texts: Sequence[str]) -> Tensor:
+            return model.texts(model.text_model.tokens(texts)).float()
+
+        return self._embed_texts(embed, model.architecture.dimension, pairs, chunk)
+
+    def _embed_texts(
+        self, embed: Callable[[Sequence[str]], Tensor], dimension: int, pairs: Sequence[TrainingPair], chunk: int
+    ) -> Tensor:
+        """Vectors [n, D] of the reports; equal texts are embedded once, so that they tie exactly."""
         distinct, places = np.unique([pair.text_key for pair in pairs], return_index=True)
         reports = [pairs[place].report for place in places]
         row = {key: i for i, key in enumerate(distinct)}
         part = reports[self._world.share(len(reports))]
-        rows = [torch.empty(0, model.architecture.dimension, device=self._compute.device)]
+        rows = [torch.empty(0, dimension, device=self._compute.device)]
         for texts in _chunks(part, chunk):
             with self._compute.autocast():
-                rows.append(model.texts(model.text_model.tokens(texts)).float())
+                rows.append(embed(texts))
         return self._world.gather(torch.cat(rows))[[row[pair.text_key] for pair in pairs]]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from histoseek.encoders.slide.base import Architecture
+from histoseek.training.slides.baselines import Baseline
 from histoseek.training.slides.evaluation import PartScore
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.split import Split
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BeforeAfter:
-    """The score of a part with the weights that training began with, and with the best ones."""
+    """The score of a part with the random weights that training began with, and with the best ones."""
 
     before: PartScore
     after: PartScore
@@ -30,7 +31,8 @@ class TrainingResult:
     state: the trained tensors on the CPU under the published names: `visual.*`, `text_projection.*`, `logit_scale`,
     and of `text_model.*` only what was trained; text_encoder, text_weights: name and weights hash of the tower that
     these belong to; epochs: how many were run; truncated_reports: longer than the text encoder reads; notes: what
-    the user should know. The test part was scored once, with the final weights, and decided nothing.
+    the user should know. The test part was scored once, with the final weights, and decided nothing. baselines: what
+    needs no training, judged on the test part as well.
     """
 
     state: Mapping[str, Tensor]
@@ -45,3 +47,4 @@ class TrainingResult:
     test: BeforeAfter
     truncated_reports: int
     notes: tuple[str, ...]
+    baselines: tuple[Baseline, ...] = ()

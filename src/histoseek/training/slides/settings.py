@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from histoseek.errors import ConfigurationError
@@ -22,7 +23,7 @@ class TrainingSettings:
     pass, 0 for what fits (numbers don't depend on it, but for dropout); tiles: drawn from a slide; warmup: share of the
     steps with a rising learning rate; diversity: weight of the mosaic diversity loss; patience: epochs without a better
     validation recall before it stops; checkpoint_steps: steps between checkpoints inside an epoch; memory_mb: for tile
-    features kept between epochs.
+    features kept between epochs; split: a table of parts, instead of shares drawn with the seed.
     """
 
     slide_encoder: str = "pathsearch"
@@ -48,6 +49,7 @@ class TrainingSettings:
     device: Device = "auto"
     checkpoint_steps: int = 100
     memory_mb: int = 4096
+    split: Path | None = None
 
     def __post_init__(self) -> None:
         from histoseek.training.slides.sampling import CLUSTERS

@@ -9,21 +9,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from histoseek.errors import ConfigurationError, MissingExtra
+from histoseek.files import write_atomic
 from histoseek.progress import Reporter
 from histoseek.training.pairs import TrainingPair, require_contrast, require_each_once
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.split import Split, split_pairs
 
 if TYPE_CHECKING:
+    from histoseek.encoders.alignment import Floats
     from histoseek.training.slides.result import TrainingResult
 
 _PACKAGES = {"torch": "torch", "nystrom_attention": "nystrom-attention", "matplotlib": "matplotlib"}
 
 
 def train(
-    pairs: Sequence[TrainingPair], text_spec: str, settings: TrainingSettings, work: Path, reporter: Reporter
+    pairs: Sequence[TrainingPair],
+    text_spec: str,
+    settings: TrainingSettings,
+    work: Path,
+    reporter: Reporter,
+    centre: Floats | None = None,
 ) -> TrainingResult:
     """Train on pairs with the text encoder `text_spec`; goes on from the checkpoint in `work` when there is one.
+
+    The parts are written there as split.csv. centre: of the archive that the pairs are from, for the pooled encoder
+    beside which the trained one is judged.
 
     Under torchrun every process calls it with the same arguments and gets the same result; `is_first_process` tells
     which should write it. Raises MissingExtra; InputError for pairs that teach nothing or cannot be split;
@@ -33,9 +43,15 @@ def train(
     require_packages()
     split = prepare_split(pairs, settings)
     from histoseek.encoders.text.registry import load_tower
+    from histoseek.training.loop import WorkFolder
     from histoseek.training.slides.training_session import run_training
+    from histoseek.training.split_table import format_split
 
-    return run_training(pairs, split, load_tower(text_spec), settings, work, reporter)
+    tower = load_tower(text_spec)
+    if is_first_process():
+        with WorkFolder(work).guard_writes():
+            write_atomic(work / "split.csv", format_split(split).encode())
+    return run_training(pairs, split, tower, settings, work, reporter, centre)
 
 
 def require_packages() -> None:
@@ -51,7 +67,12 @@ def prepare_split(pairs: Sequence[TrainingPair], settings: TrainingSettings) -> 
     """The parts of a training, checked: raises InputError or ConfigurationError as `train` does."""
     require_each_once(pairs, "pairs")
     require_contrast(pairs, "pairs")
-    split = split_pairs(pairs, settings.seed, settings.shares)
+    if settings.split is not None:
+        from histoseek.training.split_table import apply_split
+
+        split = apply_split(pairs, settings.split)
+    else:
+        split = split_pairs(pairs, settings.seed, settings.shares)
     require_contrast(split.train, "train part")
     if settings.batch > len(split.train):
         what = f"larger than the train part of {len(split.train)} pairs"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -19,6 +19,7 @@ from histoseek.training.compute import Compute, choose_compute
 from histoseek.training.loop import TrainingLoop, WorkFolder
 from histoseek.training.pairs import TrainingPair
 from histoseek.training.progress import Progress
+from histoseek.training.slides.baselines import Floats, judge_baselines
 from histoseek.training.slides.distributed import join_world
 from histoseek.training.slides.evaluation import Evaluator, PartScore
 from histoseek.training.slides.history import EpochRow
@@ -28,8 +29,9 @@ from histoseek.training.slides.result import BeforeAfter, TrainingResult
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.slides.task import SlideTask
 from histoseek.training.split import Split
+from histoseek.training.split_table import format_split
 
-_FREE = ("micro_batch", "device", "precision", "checkpoint_steps", "memory_mb")
+_FREE = ("micro_batch", "device", "precision", "checkpoint_steps", "memory_mb", "split")
 """Settings that may change on the way: they decide how it is computed, not what."""
 
 
@@ -40,8 +42,10 @@ def run_training(
     settings: TrainingSettings,
     work: Path,
     reporter: Reporter,
+    centre: Floats | None = None,
 ) -> TrainingResult:
-    """Train and score, in all processes of the world; raises as `train` does."""
+    """Train and score, in all processes of the world; centre: of the archive that the pairs are from, None for other
+    pairs. Raises as `train` does."""
     compute = choose_compute(settings.device, settings.precision)
     truncated = tower.count_truncated([pair.report for pair in pairs])
     threads = thread_count(get_settings())
@@ -57,7 +61,9 @@ def run_training(
         compute = Compute(world.device, compute.bf16)
         model = _model(tower, settings, loader.dimension(split.train[0]), compute)
         start = model.collect_trained_state()
-        identity = identify_training(settings, pairs, f"{tower.card.name} {tower.card.version} {tower.weights_hash}")
+        identity = identify_training(
+            settings, pairs, split, f"{tower.card.name} {tower.card.version} {tower.weights_hash}"
+        )
         watched = reporter if world.first else SilentReporter()
         task = SlideTask(model, loader, split, settings, world, compute)
         loop = TrainingLoop(task, settings, WorkFolder(work), identity, watched, writes=world.first)
@@ -65,12 +71,19 @@ def run_training(
         evaluator = Evaluator(loader, world, compute, settings.seed)
         states = (start, progress.best_weights)
         scores = [_scores(evaluator, model, state, split, progress.micro_batch) for state in states]
-    return _result(model, tower, truncated, split, settings, progress, scores)
+        texts = _embed_untrained(evaluator, model, start, split, progress.micro_batch)
+    result = _result(model, tower, truncated, split, settings, progress, scores)
+    return replace(result, baselines=judge_baselines(split, texts, settings.seed, centre))
 
 
-def identify_training(settings: TrainingSettings, pairs: Sequence[TrainingPair], text_encoder: str) -> Identity:
-    """What a training is; the pairs' reports enter as a hash, their feature files by slide id only."""
+def identify_training(
+    settings: TrainingSettings, pairs: Sequence[TrainingPair], split: Split, text_encoder: str
+) -> Identity:
+    """What a training is; the pairs' reports enter as a hash, their feature files by slide id only, a given split as
+    what it says and not as where it lies."""
     chosen = {name: value for name, value in asdict(settings).items() if name not in _FREE}
+    if settings.split is not None:
+        chosen["split"] = format_split(split)
     ids = sorted((pair.slide_id, pair.case_id, pair.patient_id, pair.diagnosis, pair.report) for pair in pairs)
     parts = {"settings": hash_parts(chosen), "pairs": hash_parts(ids), "text_encoder": text_encoder}
     return {"kind": "slides", **parts}
@@ -88,6 +101,14 @@ def _scores(
     """Scores of the validation and the test part with these weights."""
     model.load_trained_state(state)
     return evaluator.score(model, split.validation, chunk), evaluator.score(model, split.test, chunk)
+
+
+def _embed_untrained(
+    evaluator: Evaluator, model: SlideTextModel, start: Mapping[str, Tensor], split: Split, chunk: int
+) -> Floats:
+    """Vectors of the reports of all parts by the text encoder that training began with."""
+    model.load_trained_state(start)
+    return evaluator.embed_reports(model, (*split.train, *split.validation, *split.test), chunk)
 
 
 def _result(
