@@ -315,7 +315,7 @@ def test_what_is_known_or_like_nothing_is_searched_as_it_is(archive: Archive, qu
 
 
 def test_words_that_no_report_has_are_told(archive: Archive) -> None:
-    assert "qqqzzz: no report has this word" in archive.search(text="carcinoma qqqzzz", k=1).warnings
+    assert "qqqzzz: no report, metadata or name has this word" in archive.search(text="carcinoma qqqzzz", k=1).warnings
     for known in ("carcinoma", "astrocytoma"):  # of reports; of the vocabulary, which knows other names of it
         assert not any("no report" in warning for warning in archive.search(text=known, k=1).warnings)
 

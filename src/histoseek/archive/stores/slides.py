@@ -27,6 +27,7 @@ from histoseek.archive.schema import (
     SlideRecord,
     StoredSlide,
     cast_value,
+    field_columns,
     is_storable,
     make_record_tokens,
     to_records,
@@ -190,6 +191,11 @@ class SlideTable:
         view = self.snapshot()
         return RECORD_TOKENS in view._schema.names and view._record_words.knows(tokens)
 
+    @property
+    def metadata_texts(self) -> Sequence[str]:
+        """The different cells of columns of text, but for ids."""
+        return self.snapshot()._metadata_texts
+
     def list_report_facts(self, slide_ids: Sequence[str]) -> dict[str, list[str]]:
         """What the reports of some slides state, by slide; those without a report are left out."""
         rows = self.columns(["slide_id", "report_facts"], one_of("slide_id", slide_ids))
@@ -304,6 +310,14 @@ class SlideTable:
         """Of a snapshot."""
         rows = pa.Table.from_batches(self._store.scan([ROW, "slide_id", RECORD_TOKENS], None))
         return RecordWords.read(rows, RECORD_TOKENS, ROW)
+
+    @cached_property
+    def _metadata_texts(self) -> Sequence[str]:
+        """Of a snapshot."""
+        types = self.metadata_types()
+        texts = [name for name in field_columns(types) if pa.types.is_string(types[name]) and not name.endswith("_id")]
+        rows = self.columns(texts, None)
+        return [value for name in texts for value in rows[name].unique().to_pylist() if value]
 
     @property
     def _held(self) -> RankingRows | None:

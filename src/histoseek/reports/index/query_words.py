@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
-from histoseek.reports.concepts.terms import find_terms
+from histoseek.reports.concepts.terms import Mention, find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
+from histoseek.reports.facts.report_facts import make_concept_token
 from histoseek.reports.index.analyser import Term, analyse_query
-from histoseek.reports.index.record_words import NAME, find_code, fold_name, list_everyday, spell_codes
+from histoseek.reports.index.record_words import PART, WHOLE, find_code, fold_name, list_everyday, spell_codes
 from histoseek.reports.index.weighting import Weighting, weigh_broader, weigh_term
+from histoseek.reports.language.negation import Status
 from histoseek.reports.language.word_forms import list_word_forms
 from histoseek.reports.language.words import Span
 
@@ -21,7 +24,13 @@ MOST_WORDS = 64
 _MEANT = 0.9
 """How much pathology's word counts for the everyday one that was typed."""
 
+_PART_OF_NAME = 0.95
+_LITTLE_OF_NAME = 0.4
+"""How much a part of a name counts beside the whole one, and a short part that stands elsewhere in another name."""
+
+_LONGEST_TERM = 8
 _SHORTEST_PART = 3
+_SHORTEST_TELLING = 4
 _CHUNK = re.compile(r"\S+")
 _PART = re.compile(r"[^\W_]+")
 
@@ -62,7 +71,7 @@ def _list_words(text: str, terms: Sequence[Term]) -> list[Span]:
     """The words that say something, none within another; of names with a digit, which reports are cleaned of, all."""
     places = {(term.start, term.end) for term in terms if term.kind == "word"}
     for chunk in _CHUNK.finditer(text):
-        if any(character.isdigit() for character in chunk.group()):
+        if _has_digit(chunk[0]):
             parts = (
                 Span(chunk.start() + part.start(), chunk.start() + part.end()) for part in _PART.finditer(chunk[0])
             )
@@ -85,26 +94,54 @@ def _weigh_terms(
             whole = [(token, min(weight, 1.0)) for token, weight in weigh_term(term, weighting)]
             yield Span(term.start, term.end), dict(whole)
     for mention in find_terms(text, vocabulary) if weighting.concept else ():
+        if mention.status == Status.NEGATED:
+            above = vocabulary.find_ancestors(mention.concept_id)
+            yield Span(mention.start, mention.end), {f"absent:{concept_id}": 1.0 for concept_id in above}
+            continue
         yield Span(mention.start, mention.end), dict(weigh_broader(mention, weighting, vocabulary))
+        yield from _weigh_within(mention, text, weighting, vocabulary)
     for part in _PART.finditer(text) if weighting.concept else ():
         meanings = [*list_everyday(part.group()), *filter(None, [find_code(part.group())])]
         for meaning in meanings:
             yield Span(*part.span()), {term.token: _MEANT for term in analyse_query(meaning, vocabulary)}
 
 
+def _weigh_within(
+    mention: Mention, text: str, weighting: Weighting, vocabulary: Vocabulary
+) -> Iterator[tuple[Span, dict[str, float]]]:
+    """The terms that a longer one begins or ends with: "lung" and "squamous cell carcinoma"."""
+    words = list(_PART.finditer(text, mention.start, mention.end))
+    if mention.status != Status.AFFIRMED or len(words) > _LONGEST_TERM:
+        return
+    parts = [(mention.start, word.start()) for word in words[1:]] + [(word.start(), mention.end) for word in words[1:]]
+    for start, end in parts:
+        for inner in find_terms(text[start:end], vocabulary):
+            token = make_concept_token(inner, inner.concept_id, vocabulary)
+            yield Span(start + inner.start, start + inner.end), {token: min(weighting.concept, 1.0)}
+
+
 def _weigh_names(text: str) -> Iterator[tuple[Span, dict[str, float]]]:
-    """What the whole text, what stands between blanks, and its parts may be the name of, or the beginning of a name."""
-    chunks = list(_CHUNK.finditer(text))
+    """What the whole text, what stands between blanks, and its parts may be the name of, or a run of parts of one."""
+    chunks, parts = list(_CHUNK.finditer(text)), list(_PART.finditer(text))
     if len(chunks) > 1:
-        yield Span(0, len(text)), {NAME + fold_name(text): 1.0}
+        yield Span(0, len(text)), {WHOLE + fold_name(text): 1.0}
+    for before, part in pairwise(parts):
+        if _has_digit(before.group() + part.group()):
+            yield (
+                Span(before.start(), part.end()),
+                {f"{PART}{fold_name(before[0])}-{fold_name(part[0])}": _PART_OF_NAME},
+            )
     for chunk in chunks:
-        parts = list(_PART.finditer(chunk.group()))
-        if not any(character.isdigit() for character in chunk.group()):
-            yield Span(*chunk.span()), {NAME + fold_name(chunk.group()): 1.0}
-            continue
-        if len(chunks) == 1 or len(parts) > 1 or len(chunk.group()) >= _SHORTEST_PART:
-            yield Span(*chunk.span()), {NAME + fold_name(chunk.group()): 1.0}
-            for part in parts:
-                start = chunk.start() + part.start()
-                forms = {form: 1.0 for _, form in list_word_forms(part.group())}
-                yield Span(start, start + len(part.group())), {NAME + fold_name(part.group()): 1.0, **forms}
+        if len(chunks) == 1 or not _has_digit(chunk[0]) or len(chunk[0]) >= _SHORTEST_PART:
+            yield Span(*chunk.span()), {WHOLE + fold_name(chunk[0]): 1.0}
+        for part in filter(lambda part: _has_digit(part[0]), _PART.finditer(chunk[0])):
+            start = chunk.start() + part.start()
+            is_telling = part[0] == chunk[0] or len(part[0]) >= _SHORTEST_TELLING
+            forms = {form: 1.0 for _, form in list_word_forms(part[0])}
+            if len(part[0]) < len(chunk[0]) or len(part[0]) >= _SHORTEST_PART:
+                forms[PART + fold_name(part[0])] = _PART_OF_NAME if is_telling else _LITTLE_OF_NAME
+            yield Span(start, start + len(part[0])), forms
+
+
+def _has_digit(text: str) -> bool:
+    return any(character.isdigit() for character in text)

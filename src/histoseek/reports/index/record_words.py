@@ -8,18 +8,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from itertools import pairwise
 
 from histoseek.reports.cleaning.spelling import load_dictionary
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.index.analyser import Term, analyse
+from histoseek.reports.language.negation import Status
+from histoseek.reports.privacy.identifiers.lexicon import fold, load_lexicon
 from histoseek.reports.privacy.person_names import is_person_name
 
 RECORD_VERSION = 1
 """Counts up, once a release, whenever a record may give other tokens than before; older archives' are made anew."""
 
-NAME = "name~"
-"""Before what a file or a slide is called, or a part of it: "55" of a name is no number of a diagnosis."""
+WHOLE, PART = "whole~", "part~"
+"""Before what a file or a slide is called, and before parts of that: "55" of a name is no number of a diagnosis."""
 
 Value = str | int | float | bool | None
 
@@ -54,6 +57,7 @@ _NOT_A_TUMOUR = re.compile(r"\bnon[- ]?(?=(?:tumou?r|cancer|carcinoma|neoplas|ma
 _CATEGORY = re.compile(r"(?:ajcc |pathologic(?:al)? |clinical )?([cp]?)([tnm])(?: stage| category)?")
 _HARMLESS = frozenset(("norm", "health", "benign"))
 _MALIGNANT = ("malignant-neoplasm", "carcinoma")
+_INVERTED_NAME = re.compile(r"[,^]")
 _DENIALS = frozenset(("no", "non", "not", "without"))
 _PERSONAL = frozenset(
     (
@@ -75,8 +79,17 @@ class RecordField:
 
 
 def list_record_tokens(fields: Iterable[RecordField]) -> tuple[str, ...]:
-    """The tokens of a record, each once."""
-    return tuple(dict.fromkeys(token for field in fields for token in list_field_tokens(field)))
+    """The tokens of a record, each once, with what cells say together: "lung" and "SCC" that it is one of the lung."""
+    tokens = dict.fromkeys(token for field in fields for token in list_field_tokens(field))
+    return (*tokens, *(token for token in list_joint_tokens(tokens) if token not in tokens))
+
+
+def list_joint_tokens(tokens: Iterable[str]) -> tuple[str, ...]:
+    """The diagnoses that a record's diagnoses and organs are together, unless something has come from elsewhere."""
+    named = [token.split(":") for token in tokens if token.startswith(("diagnosis:", "anatomy:"))]
+    diagnoses = tuple(concept_id for field, concept_id in named if field == "diagnosis")
+    organs = tuple(concept_id for field, concept_id in named if field == "anatomy")
+    return _join_organs(diagnoses, organs) if "metastasis" not in diagnoses else ()
 
 
 def list_field_tokens(field: RecordField) -> tuple[str, ...]:
@@ -86,6 +99,21 @@ def list_field_tokens(field: RecordField) -> tuple[str, ...]:
     if field.value is None or _is_personal(field.name, field.value):
         return ()
     return _list_value_tokens(field.name, field.value, isinstance(field.value, str))
+
+
+@lru_cache(maxsize=4096)
+def _join_organs(diagnoses: tuple[str, ...], organs: tuple[str, ...]) -> tuple[str, ...]:
+    vocabulary = load_vocabulary()
+    own = {organ for concept_id in diagnoses if (organ := vocabulary.find_organ(concept_id))}
+    joint: dict[str, None] = {}
+    for organ in organs if not own else own.intersection(organs):
+        for concept_id in diagnoses:
+            text = f"{vocabulary[organ].name} {vocabulary[concept_id].name}"
+            mentions = find_terms(text, vocabulary)
+            if len(mentions) == 1 and (mentions[0].start, mentions[0].end) == (0, len(text)):
+                above = vocabulary.find_ancestors(mentions[0].concept_id)
+                joint.update(dict.fromkeys(f"diagnosis:{one}" for one in (mentions[0].concept_id, *sorted(above))))
+    return tuple(joint)
 
 
 def fold_name(text: str) -> str:
@@ -145,7 +173,8 @@ def _list_ruled_out(words: Sequence[str]) -> tuple[str, ...]:
     """What a diagnosis such as "normal mucosa" or "benign tissue" says is not there."""
     if any(token.startswith(("diagnosis:", "possible:")) for token in words) or _HARMLESS.isdisjoint(words):
         return ()
-    denied = ("neoplasm", *_MALIGNANT) if "benign" not in words else _MALIGNANT
+    is_tissue = "benign" not in words or any(token.startswith(("anatomy:", "tissue:")) for token in words)
+    denied = ("neoplasm", *_MALIGNANT) if is_tissue else _MALIGNANT
     return tuple(f"absent:{concept_id}" for concept_id in denied)
 
 
@@ -193,41 +222,59 @@ def _read(text: str) -> tuple[Term, ...]:
 
 
 def _list_tokens(terms: Iterable[Term], kind: str | None = None) -> tuple[str, ...]:
-    """The tokens of terms, with the organ that an affirmed diagnosis is of."""
+    """The tokens of terms, with the words of the names of what is affirmed, and the organs of diagnoses."""
     vocabulary = load_vocabulary()
     tokens: dict[str, None] = {}
     for term in terms:
         if kind is not None and term.kind != kind:
             continue
         tokens[term.token] = None
-        field, _, concept_id = term.token.partition(":")
-        if term.kind == "concept" and field == "diagnosis" and (organ := vocabulary.find_organ(concept_id)):
-            tokens[f"anatomy:{organ}"] = None
+        if term.kind == "concept" and term.status == Status.AFFIRMED:
+            concept_id = term.token.partition(":")[2]
+            tokens.update(dict.fromkeys(_list_words_of(concept_id)))
+            if organ := vocabulary.find_organ(concept_id):
+                tokens[f"anatomy:{organ}"] = None
     return tuple(tokens)
 
 
 @lru_cache(maxsize=4096)
+def _list_words_of(concept_id: str) -> tuple[str, ...]:
+    """The words of a concept's name."""
+    vocabulary = load_vocabulary()
+    return tuple(term.token for term in analyse(vocabulary[concept_id].name) if term.kind == "word")
+
+
+@lru_cache(maxsize=4096)
 def _list_name_tokens(name: str) -> tuple[str, ...]:
-    """What something is called as a whole, its beginnings, parts, and words; nothing of persons' names."""
+    """What something is called as a whole, its parts, and the words in it; nothing of persons' names."""
     stem = re.sub(r"(\.[A-Za-z][A-Za-z0-9]{0,5}){1,2}$", "", name)
-    if _PSEUDONYM.fullmatch(name):
+    if _PSEUDONYM.fullmatch(name) or (not _has_digit(name) and _holds_person(stem)):
         return ()
-    words = " ".join(_list_name_words(stem))
-    if is_person_name(words) or is_person_name(name):
-        return (NAME + fold_name(name), NAME + fold_name(stem)) if _has_digit(name) else ()
-    return tuple(dict.fromkeys((*_list_parts(name), *_list_parts(stem), *_list_tokens(_read(words)))))
+    if _holds_person(stem):
+        return (WHOLE + fold_name(name), WHOLE + fold_name(stem))
+    words = _read(" ".join(_list_name_words(stem)))
+    return tuple(dict.fromkeys((*_list_parts(name), *_list_parts(stem), *_list_tokens(words))))
+
+
+def _holds_person(name: str) -> bool:
+    """Whether a person's name is in a name, of which then nothing is found but the whole."""
+    if _INVERTED_NAME.search(name) and is_person_name(name):
+        return True
+    lexicon, terms = load_lexicon(), load_vocabulary().spellings
+    words = (fold(run) for part in _PARTS.findall(name) for run in _RUNS.findall(part) if run.isalpha())
+    return any(lexicon.is_listed(word) and not lexicon.is_ordinary(word) and word not in terms for word in words)
 
 
 def _list_parts(name: str) -> Iterator[str]:
+    """The whole, each two parts that are neighbours, so that any run of parts can be told, and parts with a digit."""
     parts = _PARTS.findall(name.casefold())[:_MOST_PARTS]
     if parts:
-        yield NAME + fold_name(name)
-    for end in range(2, len(parts)):
-        yield NAME + "-".join(parts[:end])
+        yield WHOLE + fold_name(name)
+    yield from (f"{PART}{before}-{part}" for before, part in pairwise(parts))
     for part in filter(_has_digit, parts):
-        yield NAME + part
+        yield PART + part
         if _PLAIN_PART.fullmatch(part):
-            yield from (NAME + run for run in re.findall(r"\d+", part) if len(run) >= _SHORTEST_NUMBER)
+            yield from (PART + run for run in re.findall(r"\d+", part) if len(run) >= _SHORTEST_NUMBER)
 
 
 def _has_digit(text: str) -> bool:

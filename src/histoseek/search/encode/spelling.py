@@ -12,6 +12,7 @@ from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import load_vocabulary
 from histoseek.reports.index.analyser import WORD_PREFIX, analyse_query
 from histoseek.reports.index.query import list_plain_words, parse_query
+from histoseek.reports.index.record_words import PART, WHOLE, find_code, fold_name
 from histoseek.reports.language.word_forms import list_word_forms
 from histoseek.reports.language.words import Span
 from histoseek.search.encode.text import ParsedText
@@ -21,6 +22,8 @@ MOST_SPELLED = 16
 """Different words of a query whose spelling is looked at; longer ones are pasted, not typed."""
 
 _LETTERS = re.compile(r"[^\W\d_]+")
+_CHUNK = re.compile(r"\S+")
+_DIGIT = re.compile(r"\d")
 _SHORTEST = 4
 _LONG = 8
 _REPORTS_LIKE = 5
@@ -52,18 +55,23 @@ class Spelling:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What to say of the unknown words."""
-        return tuple(f"{word}: no report has this word" for word in self.unknown)
+        return tuple(f"{word}: no report, metadata or name has this word" for word in self.unknown)
 
 
 def check_spelling(store: SlideTable, query: str, verbatim: bool) -> Spelling:
-    """The query with its misspelt words corrected, or as it is; phrases and fields are exact anyway.
+    """The query with its misspelt words corrected, or as it is; phrases, fields, and names with a digit are exact.
 
-    A word is misspelt that no report has, that no dictionary knows, and that is one letter (from eight letters on: two)
-    away from a word of the vocabulary, of pathology or of a report, or that is two of these.
+    A word is misspelt that nothing in the archive has, that no dictionary knows, and that is one letter (from eight
+    letters on: two) away from a word of the vocabulary, of pathology or of the archive, or that is two of these.
     """
     if len(query) > MOST_CHARACTERS:
         return Spelling.take_as_it_is(query)
-    spans = [span for span in list_plain_words(query) if _LETTERS.fullmatch(query, span.start, span.end)]
+    names = [Span(*chunk.span()) for chunk in _CHUNK.finditer(query) if _DIGIT.search(chunk.group())]
+    spans = [
+        span
+        for span in list_plain_words(query)
+        if _LETTERS.fullmatch(query, span.start, span.end) and not any(span.overlaps(name) for name in names)
+    ]
     words = dict.fromkeys(query[span.start : span.end] for span in spans)
     if len(words) > MOST_SPELLED:
         return Spelling.take_as_it_is(query)
@@ -92,18 +100,26 @@ def _replace_words(query: str, spans: Iterable[Span], replacements: Mapping[str,
 
 
 def _is_unknown(store: SlideTable, word: str) -> bool:
-    """Whether neither common English, the vocabulary nor any report knows a word. What only binds others is known."""
+    """Whether neither common English, the vocabulary nor anything in the archive knows a word, or a code.
+
+    What only binds others is known.
+    """
     dictionary, lower = _get_dictionary(), word.lower()
     is_usual = dictionary.knows(lower) and lower not in dictionary.rare
     if len(word) < _SHORTEST or is_usual or not analyse_query(word, load_vocabulary()) or find_terms(word):
+        return False
+    if find_code(word) or store.record_knows([*_list_tokens(word), WHOLE + fold_name(word), PART + fold_name(word)]):
         return False
     return not _count_reports(store, word, 1)
 
 
 def _count_reports(store: SlideTable, word: str, most: int) -> int:
     """How many reports have a word, whatever they say of it, at most so many."""
-    tokens = {prefix + form: 1.0 for _, form in list_word_forms(word) for prefix in WORD_PREFIX.values()}
-    return len(store.text(tokens, most, None))
+    return len(store.text(dict.fromkeys(_list_tokens(word), 1.0), most, None))
+
+
+def _list_tokens(word: str) -> list[str]:
+    return [prefix + form for _, form in list_word_forms(word) for prefix in WORD_PREFIX.values()]
 
 
 def _correct(store: SlideTable, word: str) -> str | None:
@@ -131,9 +147,10 @@ def _correct(store: SlideTable, word: str) -> str | None:
 
 
 def _list_archive_words(store: SlideTable, word: str) -> set[str]:
-    """Words of some reports that have one almost like a word."""
+    """Words of metadata, and of some reports that have one almost like a word."""
     form = next((form for _, form in list_word_forms(word)), word)
-    return {other for report in store.like_words(form, _REPORTS_LIKE) for other in _LETTERS.findall(report.lower())}
+    texts = (*store.like_words(form, _REPORTS_LIKE), *store.metadata_texts)
+    return {other for text in texts for other in _LETTERS.findall(text.lower())}
 
 
 def _get_dictionary() -> Dictionary:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ from histoseek.reports.facts.report_facts import CONCEPT_FIELDS, STATUS_FIELDS, 
 from histoseek.reports.index.analyser import analyse
 from histoseek.reports.index.query import FieldTerm, ReportQuery, is_fact_field, make_fact, parse_query
 from histoseek.reports.index.query_words import QueryWord, list_query_words
-from histoseek.reports.index.record_words import NAME, fold_name
+from histoseek.reports.index.record_words import PART, WHOLE, fold_name
 from histoseek.reports.index.statements import Statement, is_bare, list_statements
 from histoseek.reports.index.weighting import WORDS_ONLY, Weighting, weigh_tokens
 from histoseek.reports.language.negation import Status
@@ -52,6 +53,7 @@ _HOLDS = {
     "date32[day]": "dates such as 2024-02-29",
 }
 _LETTERS = re.compile(r"[^\W_]+")
+_NAME = re.compile(r"\d|[^\W_][\W_]+[^\W_]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def _list_word_conditions(store: SlideTable, parsed: ReportQuery) -> Iterator[Ex
         terms = [term for term in analyse(word) if term.kind != "broader"]
         concepts = [_has_token(store, term.token) for term in terms if term.kind == "concept"]
         words = [_has_token(store, term.token) for term in terms if term.kind == "word"]
-        named = _has_name(store, word) if any(character.isdigit() for character in word) else None
+        named = _has_name(store, word) if _NAME.search(word) else None
         yield not_true(any_of(*concepts, all_of(*words), named))
 
 
@@ -165,11 +167,13 @@ def _has_token(store: SlideTable, token: str) -> Expression | None:
 
 
 def _has_name(store: SlideTable, text: str) -> Expression | None:
-    """That a slide, its file, case or patient is called so, or its name begins so."""
+    """That a slide, its file, case or patient is called so, or has these parts in its name one behind the other."""
     name = fold_name(text)
     if not (name and store.record_analyser):
         return None
-    return Call("contains", (Column(RECORD_TOKENS), Literal(f" {NAME}{name} ")))
+    parts = name.split("-")
+    runs = [f"{PART}{before}-{part}" for before, part in pairwise(parts)] or [PART + name]
+    return any_of(_contains(WHOLE + name), all_of(*map(_contains, runs)))
 
 
 def _match_phrase(store: SlideTable, phrase: str) -> Expression | None:
@@ -203,6 +207,10 @@ def _has_record(store: SlideTable, token: str) -> Expression | None:
     """That what is known of a slide beside its report has a token, which no condition is put for where none has."""
     if not store.record_knows([token]):
         return None
+    return _contains(token)
+
+
+def _contains(token: str) -> Expression:
     return Call("contains", (Column(RECORD_TOKENS), Literal(f" {token} ")))
 
 
