@@ -30,12 +30,13 @@ from histoseek.archive.indexing.index_warnings import (
     list_unchanged_warnings,
     list_unmatched,
 )
-from histoseek.archive.indexing.metadata_join import SlideMetadata, join_metadata
+from histoseek.archive.indexing.metadata_join import MetadataJoin, SlideMetadata, join_metadata
 from histoseek.archive.indexing.metadata_table import MetadataTable, TableRow, cast_columns
 from histoseek.archive.indexing.personal_data import pseudonymise_table
 from histoseek.archive.indexing.plan import IndexPlan, PlannedSlide, Planner
 from histoseek.archive.indexing.report_intake import ReportIntake, ReportIntakeSummary
 from histoseek.archive.indexing.rereading import reread_reports, update_boilerplate
+from histoseek.archive.indexing.slide_ids import holds_person_name
 from histoseek.archive.journal import Journal, ReportFileRefusal, SlideRefusal, write_unmatched
 from histoseek.archive.schema import TEXT_COLUMNS, LanguageVectors, SlideRecord, StoredSlide
 from histoseek.archive.space.centre import CENTRE_SLIDES, FEW_CENTRE_SLIDES, BagMean
@@ -117,6 +118,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
             for source in sources
         }
         planner = _make_planner(archive, request, records, metadata)
+        planner.private = _find_private_names(sources, join) if request.deidentify else ()
         plan = planner.plan_tables() if is_tables else planner.plan(sources, request.workers, reporter)
         run = _Run(archive, request, plan, reports.summary, reporter, list_refused_rows(request.metadata, join))
         run.execute()
@@ -153,6 +155,12 @@ def _make_planner(
         spacing_of=request.spacing_of,
         stems_are_ids=archive.recipe.imported,
     )
+
+
+def _find_private_names(sources: Sequence[SlideSource], join: MetadataJoin) -> frozenset[SlideSource]:
+    """The slides whose files' names say who the patient is."""
+    names = {source: join.row_of.get(source, TableRow()).identifiers.names for source in sources}
+    return frozenset(source for source in sources if holds_person_name(source.stem, names[source]))
 
 
 def _prepare_metadata(archive: ArchiveFolder, request: IndexRequest) -> MetadataTable | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 
 from histoseek.archive.indexing.metadata_join import SlideMetadata
+from histoseek.archive.indexing.slide_ids import UnnamedSlide, assign_ids
 from histoseek.archive.journal import SlideRefusal
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import SlideRecord
@@ -51,7 +52,7 @@ class Planner:
     """Sorts files into what is new, changed and unchanged.
 
     spacing_of: um/px as the user gave them, by name, path or pattern of paths ("*/scans/*.png");
-    stems_are_ids: feature files are named by slide.
+    stems_are_ids: feature files are named by slide; private: slides whose files' names must not become ids.
     """
 
     layout: ArchiveLayout
@@ -60,6 +61,7 @@ class Planner:
     metadata: Mapping[SlideSource, SlideMetadata]
     spacing_of: Mapping[str, float]
     stems_are_ids: bool = False
+    private: Collection[SlideSource] = ()
     _encode: list[PlannedSlide] = field(default_factory=list)
     _current: list[PlannedSlide] = field(default_factory=list)
     _refused: list[SlideRefusal] = field(default_factory=list)
@@ -67,13 +69,20 @@ class Planner:
 
     def plan(self, sources: Sequence[SlideSource], workers: int, reporter: Reporter) -> IndexPlan:
         """Fingerprint the slides and decide; those that can't be read are refused."""
-        by_id = {record.slide_id: record for record in self.records}
-        by_fingerprint = {record.file_fingerprint: record for record in self.records}
+        contents: dict[SlideSource, str] = {}
         for source, fingerprint in zip(sources, _take_fingerprints(sources, workers, reporter), strict=True):
             if isinstance(fingerprint, SlideError):
                 self._refused.append(SlideRefusal.from_error(source.uri, fingerprint))
             else:
-                self._place(source, fingerprint, by_id, by_fingerprint)
+                contents[source] = fingerprint
+        by_id = {record.slide_id: record for record in self.records}
+        ids = self._choose_ids(contents)
+        in_order = sorted(contents, key=lambda one: (not _is_in_place(one, by_id.get(ids[one])), one.uri))
+        by_content = {record.file_fingerprint: record for record in self.records}
+        for source in in_order:
+            content = contents[source]
+            spacing = self._find_spacing(source) or self._recall_spacing(by_content.get(content), content)
+            self._place(source, ids[source], content, spacing, by_id.get(ids[source]))
         superseded = self._list_superseded()
         return IndexPlan(tuple(self._encode), tuple(self._current), superseded, tuple(self._refused))
 
@@ -89,27 +98,46 @@ class Planner:
             )
         return IndexPlan((), tuple(current), (), ())
 
+    def _choose_ids(self, contents: Mapping[SlideSource, str]) -> Mapping[SlideSource, str]:
+        """The id of each slide: given by a table, else that of the archive's slide of this content, else of its slide
+        in this place whose content is nowhere else now (it was scanned anew), else made of the file's name."""
+        by_content = {record.file_fingerprint: record.slide_id for record in self.records}
+        present = set(contents.values())
+        given = {source: metadata.slide_id for source, metadata in self.metadata.items() if metadata.slide_id}
+        in_place = {
+            record.uri: record.slide_id
+            for record in self.records
+            if record.file_fingerprint not in present and record.slide_id not in given.values()
+        }
+        ids = {
+            source: given.get(source) or by_content.get(content) or in_place.get(source.uri)
+            for source, content in contents.items()
+        }
+        chosen = {source: slide_id for source, slide_id in ids.items() if slide_id}
+        unnamed = [source for source in contents if source not in chosen]
+        if self.stems_are_ids:
+            return {**chosen, **{source: source.stem for source in unnamed}}
+        slides = {s: UnnamedSlide(s.stem, contents[s], s in self.private) for s in unnamed}
+        taken = {*chosen.values(), *(record.slide_id for record in self.records)}
+        made = assign_ids(set(slides.values()), taken)
+        return {**chosen, **{source: made[slide] for source, slide in slides.items()}}
+
     def _place(
         self,
         source: SlideSource,
+        slide_id: str,
         file_fingerprint: str,
-        by_id: Mapping[str, SlideRecord],
-        by_print: Mapping[str, SlideRecord],
+        spacing: float | None,
+        record: SlideRecord | None,
     ) -> None:
-        metadata = self.metadata[source]
-        same_content = by_print.get(file_fingerprint)
-        slide_id = metadata.slide_id or (same_content.slide_id if same_content else None)
-        slide_id = slide_id or (source.stem if self.stems_are_ids else derive_id(file_fingerprint))
-        for key in (slide_id, file_fingerprint):
+        for key in (file_fingerprint, slide_id):
             if key in self._placed:
                 error = DuplicateSlide(source.uri, self._placed[key].uri, key == slide_id)
                 self._refused.append(SlideRefusal.from_error(source.uri, error))
                 return
-            self._placed[key] = source
-        record = by_id.get(slide_id)
-        spacing = self._find_spacing(source, metadata) or self._recall_spacing(record or same_content, file_fingerprint)
+        self._placed |= {file_fingerprint: source, slide_id: source}
         recipe = self.recipe.fingerprint(spacing)
-        slide = PlannedSlide(source, slide_id, file_fingerprint, spacing, recipe, metadata, record)
+        slide = PlannedSlide(source, slide_id, file_fingerprint, spacing, recipe, self.metadata[source], record)
         (self._current if self._is_current(slide) else self._encode).append(slide)
 
     def _is_current(self, slide: PlannedSlide) -> bool:
@@ -118,8 +146,9 @@ class Planner:
         origin = load_origin(self.layout.bag(slide.slide_id))
         return origin is not None and origin.recipe == slide.recipe
 
-    def _find_spacing(self, source: SlideSource, metadata: SlideMetadata) -> float | None:
+    def _find_spacing(self, source: SlideSource) -> float | None:
         """As given for this very slide, else by a table, else by the first pattern that fits."""
+        metadata = self.metadata[source]
         for key in (source.uri, source.name, source.stem):
             if key in self.spacing_of:
                 return self.spacing_of[key]
@@ -152,9 +181,9 @@ class Planner:
         )
 
 
-def derive_id(file_fingerprint: str) -> str:
-    """The id of a slide that was given none: the first 16 hex digits of its content's fingerprint."""
-    return file_fingerprint.rpartition("-")[2][:16]
+def _is_in_place(source: SlideSource, record: SlideRecord | None) -> bool:
+    """Whether a record is of this very file: of several with its content, it stays the one that counts."""
+    return record is not None and record.uri == source.uri
 
 
 def _take_fingerprints(sources: Sequence[SlideSource], workers: int, reporter: Reporter) -> list[str | SlideError]:
