@@ -24,7 +24,8 @@ from histoseek.progress import SilentReporter
 from histoseek.slides.sources.base import SlideSource
 from histoseek.slides.sources.registry import discover
 
-ALIKE = ["A", "a", "Ä", "Ä", "ä", "ſ", "S", "s", "A-1", "ﬁ", "fi", "ß", "ss", "a b", "a  b", "a\tb", "a/b", "..", "", "-a"]
+LETTERS = ("A", "a", "\u00c4", "A\u0308", "\u00e4", "\u017f", "S", "s", "\ufb01", "fi", "\u00df", "ss")
+ALIKE = (*LETTERS, "A-1", "a b", "a  b", "a\tb", "a/b", "..", "", "-a")
 STEMS = st.sampled_from(ALIKE) | st.text(max_size=20) | st.text("aA.-_ ", max_size=4) | st.just("x" * 300)
 PRINTS = st.integers(0, 5).map(lambda number: f"f1-{number:08x}{'0' * 56}")
 UNNAMED = st.builds(UnnamedSlide, STEMS, PRINTS)
