@@ -54,7 +54,7 @@ def test_semicolons(tmp_path: Path) -> None:
         ("slide_id,organ\n", "no rows"),
         ("", "empty"),
         ("slide_id,organ\na,lung,extra\n", "line 2: 3 cells where the header has 2"),
-        ("slide_id,organ\na\n", "line 2: 1 cells where the header has 2"),
+        ("slide_id,organ\na\n", "line 2: 1 cell where the header has 2"),
         ("slide_id,slide\na,b\n", "two columns"),
         ("slide_id,mpp\na,fine\n", "the spacing of 'a' is 'fine'"),
         ("slide_id,mpp\na,-1\n", "the spacing of 'a'"),

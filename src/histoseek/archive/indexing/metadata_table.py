@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import string
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,6 +35,7 @@ from histoseek.reports.files.raw_tables import (
     BadRow,
     RawRow,
     RawTable,
+    find_wrong_length,
     read_json,
     read_json_lines,
     read_separated,
@@ -47,6 +50,9 @@ _NULLS = frozenset(
         *("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"),
     )
 )
+_BLANKS = f"{string.whitespace}\xa0\u2007\u202f\u3000\u200b\u200e\u200f\u2060\ufeff"
+_SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+")
+"""A long number as a spreadsheet shows it: its last digits are gone."""
 _ONE_ROW = "Keep one row per slide, or one per case"
 _NO_ROWS = "Give a table with one row per slide or case"
 _OFFICE_MARKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
@@ -210,20 +216,19 @@ def _find_row_fault(row: RawRow, names: Sequence[str]) -> tuple[str, str] | None
     if row.faults:
         place, what = next(iter(row.faults.items()))
         return f"{what} in {names[place]!r}", "Give one value"
-    if len(row.cells) < len(names) or any(cell.strip() for cell in row.cells[len(names) :]):
-        what = f"{len(row.cells)} cells where the header has {len(names)}"
-        return what, "Check the quotes around its texts, and that no delimiter is missing"
-    return None
+    wrong_length = find_wrong_length(row, names)
+    advice = "Check the quotes around its texts, and that no delimiter is missing"
+    return (wrong_length, advice) if wrong_length else None
 
 
 def _read_value(value: object) -> MetadataValue:
     """A cell without blanks around it, or a program's value as one of ours; None where it says nothing."""
     value = value.item() if hasattr(value, "item") and not isinstance(value, str) else value
-    if value is None or str(value).strip() in _NULLS:
+    if value is None or str(value).strip(_BLANKS) in _NULLS:
         return None
     if isinstance(value, datetime):
         return value.date() if value.time() == time() else value.isoformat()
-    return value if isinstance(value, int | float | bool | date) else str(value).strip()
+    return value if isinstance(value, int | float | bool | date) else str(value).strip(_BLANKS)
 
 
 def _make_table(
@@ -251,6 +256,7 @@ def _make_table(
     left_out += repeats
     if not kept:
         raise _refuse_table(path, left_out)
+    notes += [note for column in columns for note in _note_shortened(path, entries, column)]
     patient_column = next((column.header for column in columns if column.name == "patient_id"), "patient_id")
     return MetadataTable(path, tuple(kept), types, patient_column, tuple(left_out), (*warnings, *notes))
 
@@ -261,6 +267,17 @@ def _read_texts(entries: Sequence[_Entry], name: str) -> tuple[str, list[str | N
     if name in (*IDS, "patient_id"):
         texts = [clean_id(text) or None if text else None for text in texts]
     return name, strip_fractions(texts) if name in ("slide_id", "case_id", "patient_id") else texts
+
+
+def _note_shortened(path: Path, entries: Sequence[_Entry], column: MetadataColumn) -> Iterator[str]:
+    """That a column of ids holds numbers without their last digits."""
+    if not (column.is_id or column.name in (*IDS, "patient_id")):
+        return
+    cells = ((entry, entry.cells.get(column.name)) for entry in entries)
+    places = [entry.place.place for entry, cell in cells if isinstance(cell, str) and _SHORTENED.fullmatch(cell)]
+    if places:
+        what = f"ids in {len(places)} rows that a spreadsheet has shortened, first in {places[0]}"
+        yield f"{path}: column {column.header!r} holds {what}: give the column the format of text, and export it again"
 
 
 def _write_text(value: MetadataValue) -> str | None:

@@ -29,6 +29,10 @@ _SAMPLE_BYTES = 65_536
 _CHUNK_BYTES = 1 << 20
 _WESTERN = frozenset("äöüßéèêëàâîïôûùçñáíóúìòãõåæøœÄÖÜÉÈÀÇÅØÆÑÁÍÓÚŒ°±µ²³×½¼¾·§«»¿¡–—‘’“”„‚•…€™®\xa0ªº")  # noqa: RUF001
 _SUPERSCRIPT_IN_WORD = re.compile(r"[a-z][²³µ°¿ªº][a-z]")
+_MAC_SIGNS = frozenset(b"\xa1\xa7\xa8\xa9\xae\xaf\xb1\xb5\xbe\xbf\xca\xcf\xd0\xd1\xd2\xd3\xd4\xd5")
+_MAC_LETTERS = frozenset("éèàçäöüßÄÖÜÉ".encode("mac_roman"))
+_LONELY = re.compile(r"(?<![a-z])(?!\bà\b)[^\W\d_a-zA-Z\u00aa\u00ba\u00b5](?![a-z])")
+"""An accented letter without a plain small one beside it, but for the word à."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\ufeff\ufffe\uffff]")
 _BREAKS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _CONTROL_BYTES = bytes({*range(32)} - {9, 10, 11, 12, 13, 26, 27})
@@ -120,9 +124,19 @@ def _detect_code_page(path: Path) -> Encoding:
     accented = [character for character in western if not character.isascii()]
     if set(accented) <= _WESTERN and len(accented) < 0.25 * len(western) and not _SUPERSCRIPT_IN_WORD.search(western):
         return Encoding("cp1252", "replace", "cp1252")
+    if _is_mac_roman(sample):
+        return Encoding("mac_roman", "replace", "mac_roman")
     best = from_bytes(sample, cp_isolation=list(_CANDIDATES), threshold=0.9).best()
     codec = best.encoding if best else "cp1252"
     return Encoding(codec, "replace", codec)
+
+
+def _is_mac_roman(sample: bytes) -> bool:
+    """Whether what no western code page of Windows explains is the letters and quotes of old Macs."""
+    high = [byte for byte in sample if byte > 0x7F]
+    known = all(byte < 0xA0 or byte in _MAC_SIGNS for byte in high) and any(byte in _MAC_LETTERS for byte in high)
+    # Elsewhere these bytes are halves of Chinese or Japanese characters, with anything beside them.
+    return known and len(high) < 0.25 * len(sample) and not _LONELY.search(sample.decode("mac_roman"))
 
 
 def _sample_lines(path: Path) -> Iterator[bytes]:

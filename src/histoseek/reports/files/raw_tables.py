@@ -225,6 +225,14 @@ def read_workbook(path: Path) -> Iterator[RawTable]:
             yield RawTable(path, "workbook", None, names, rows[place + 1 :], sheet if len(grids) > 1 else None)
 
 
+def find_wrong_length(row: RawRow, names: Sequence[str]) -> str | None:
+    """That a row has fewer cells than its header, or more that are not empty; None where it fits."""
+    if len(row.cells) >= len(names) and not _holds_any(row.cells[len(names) :]):
+        return None
+    cells = "1 cell" if len(row.cells) == 1 else f"{len(row.cells)} cells"
+    return f"{cells} where the header has {len(names)}"
+
+
 def is_null(cell: str) -> bool:
     """Whether a cell says that it holds nothing."""
     return len(cell) < 5 and cell.strip().lower() in _NULLS

@@ -10,7 +10,7 @@ from datetime import datetime
 from histoseek.reports.files.column_names import PART_NAMES, PartName, Role
 from histoseek.reports.files.document import FileRefusal, ReportPart, ReportSource
 from histoseek.reports.files.encodings import clean_characters, clean_id
-from histoseek.reports.files.raw_tables import BadRow, RawRow, RawTable, is_null
+from histoseek.reports.files.raw_tables import BadRow, RawRow, RawTable, find_wrong_length, is_null
 from histoseek.reports.files.report_columns import ColumnMapping
 from histoseek.reports.files.texts import LONGEST_TEXT
 from histoseek.reports.privacy.person_names import is_person_name, make_pseudonym
@@ -86,10 +86,11 @@ def read_entries(table: RawTable, mapping: ColumnMapping) -> Iterator[ReportEntr
             what = f"{row.faults[table.names.index(faulty_column)]} in {faulty_column!r}"
             yield FileRefusal(source, what, "Give one text, or a list of texts")
             continue
-        excess = [cell for cell in row.cells[len(table.names) :] if cell]
-        if excess or len(row.cells) < len(table.names):
-            what = f"{len(row.cells)} cells where the header has {len(table.names)}"
-            yield FileRefusal(source, what, "Check the quotes around its text; quotes inside it must be doubled")
+        wrong_length = find_wrong_length(row, table.names)
+        if wrong_length:
+            yield FileRefusal(
+                source, wrong_length, "Check the quotes around its text; quotes inside it must be doubled"
+            )
         else:
             yield _make_entry(row, by_role, source)
 
