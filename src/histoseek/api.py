@@ -329,6 +329,7 @@ def make_index_request(
     SlideNotFound, NoSlidesFound, BadTable, ConfigurationError for unknown roles of columns, and InputError when nothing
     of a single report file can be used.
     """
+    from histoseek.archive.indexing.index_warnings import list_rename_warnings
     from histoseek.archive.indexing.ingest import IndexRequest
     from histoseek.archive.indexing.report_cleaner import make_cleaner
     from histoseek.archive.indexing.report_intake import load_reports, make_report_columns
@@ -339,7 +340,8 @@ def make_index_request(
     report_sources = [reports] if isinstance(reports, str | Path) else list(reports or ())
     items = [Path(item) if isinstance(item, str | Path) else item for item in report_sources]
     read = load_reports(items, make_report_columns(report_columns, rename), reporter) if items else None
-    request = IndexRequest(discovery.slides, table, read, dict(spacing_of or {}), workers, discovery.notes, deidentify)
+    notes = (*discovery.notes, *list_rename_warnings(rename or {}, table, read))
+    request = IndexRequest(discovery.slides, table, read, dict(spacing_of or {}), workers, notes, deidentify)
     return replace(request, passed_over=discovery.passed_over)
 
 

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+Cell = str | bool | float | date
 
-def workbook(path: Path, rows: list[list[str | float | date]]) -> None:
-    """The smallest Excel file: one sheet with inline texts and numbers; dates as ISO dates."""
 
-    def cell(value: str | float | date) -> str:
-        if isinstance(value, str):
-            return f'<c t="inlineStr"><is><t>{value}</t></is></c>'
-        kind, shown = ("d", value.isoformat()) if isinstance(value, date) else ("n", value)
-        return f'<c t="{kind}"><v>{shown}</v></c>'
+def workbook(
+    path: Path,
+    rows: Sequence[Sequence[Cell]],
+    more: Mapping[str, Sequence[Sequence[Cell]]] | None = None,
+    hidden: str = "",
+) -> None:
+    """The smallest Excel file: a sheet "S" and more by their names, with inline texts and numbers; dates as ISO dates.
 
+    hidden: the name of a sheet that is not shown.
+    """
+    sheets = {"S": rows, **(more or {})}
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     package = "http://schemas.openxmlformats.org/package/2006"
-    sheet = "".join(f"<row>{''.join(cell(value) for value in row)}</row>" for row in rows)
+    states = {hidden: ' state="hidden"'}
+    listed = "".join(
+        f'<sheet name="{name}" sheetId="{number}" r:id="r{number}"{states.get(name, "")}/>'
+        for number, name in enumerate(sheets, start=1)
+    )
+    links = "".join(
+        f'<Relationship Id="r{number}" Type="{office}/worksheet" Target="worksheets/sheet{number}.xml"/>'
+        for number in range(1, len(sheets) + 1)
+    )
     with zipfile.ZipFile(path, "w") as book:
         book.writestr(
             "[Content_Types].xml",
@@ -31,18 +44,26 @@ def workbook(path: Path, rows: list[list[str | float | date]]) -> None:
             'Target="xl/workbook.xml"/></Relationships>',
         )
         book.writestr(
-            "xl/workbook.xml",
-            f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="S" sheetId="1" r:id="r1"/></sheets>'
-            "</workbook>",
+            "xl/workbook.xml", f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{listed}</sheets></workbook>'
         )
         book.writestr(
-            "xl/_rels/workbook.xml.rels",
-            f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" Type="{office}/worksheet" '
-            'Target="worksheets/sheet1.xml"/></Relationships>',
+            "xl/_rels/workbook.xml.rels", f'<Relationships xmlns="{package}/relationships">{links}</Relationships>'
         )
-        book.writestr(
-            "xl/worksheets/sheet1.xml", f'<worksheet xmlns="{main}"><sheetData>{sheet}</sheetData></worksheet>'
-        )
+        for number, grid in enumerate(sheets.values(), start=1):
+            sheet = "".join(f"<row>{''.join(map(_write_cell, row))}</row>" for row in grid)
+            book.writestr(
+                f"xl/worksheets/sheet{number}.xml",
+                f'<worksheet xmlns="{main}"><sheetData>{sheet}</sheetData></worksheet>',
+            )
+
+
+def _write_cell(value: Cell) -> str:
+    if isinstance(value, str):
+        return f'<c t="inlineStr"><is><t>{value}</t></is></c>'
+    if isinstance(value, bool):
+        return f'<c t="b"><v>{int(value)}</v></c>'
+    kind, shown = ("d", value.isoformat()) if isinstance(value, date) else ("n", value)
+    return f'<c t="{kind}"><v>{shown}</v></c>'
 
 
 def pdf(path: Path, content: str) -> None:

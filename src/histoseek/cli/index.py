@@ -127,6 +127,8 @@ def index(
     from histoseek.archive.indexing.ingest import index as run
     from histoseek.progress import show_progress
 
+    if not slides and features is None:
+        _require_tables(archive, metadata, reports)
     changes = _read_recipe_changes(context.params)
     with show_progress("slides", total=None) as reporter:
         request = _make_request(context.params, reporter)

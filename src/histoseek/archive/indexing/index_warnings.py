@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from histoseek.archive.indexing.metadata_join import MetadataJoin, SlideMetadata, UnmatchedRow
-from histoseek.archive.indexing.metadata_table import MetadataTable
+from histoseek.archive.indexing.metadata_join import MetadataJoin, UnmatchedRow
+from histoseek.archive.indexing.metadata_table import MetadataTable, TableRow
 from histoseek.archive.indexing.personal_data import find_identifying_columns, find_named_patients
 from histoseek.archive.indexing.report_intake import ReportIntakeSummary
 from histoseek.archive.journal import ReportFileRefusal, UnmatchedEntries
 from histoseek.archive.schema import SlideRecord
-from histoseek.reports.files.document import ReportFileSummary
+from histoseek.reports.files.column_names import find_column
+from histoseek.reports.files.document import ReportBatch, ReportFileSummary
 from histoseek.slides.sources.base import SlideSource
 from histoseek.slides.sources.registry import source_name
 
@@ -89,25 +90,32 @@ def list_unmatched(join: MetadataJoin, reports: ReportIntakeSummary | None) -> U
     )
 
 
-def list_unchanged_warnings(
-    records: Sequence[SlideRecord], metadata: Mapping[SlideSource, SlideMetadata]
-) -> tuple[str, ...]:
+def list_unchanged_warnings(records: Sequence[SlideRecord], row_of: Mapping[SlideSource, TableRow]) -> tuple[str, ...]:
     """What tables say of the archive's slides that only their files can change: ids and spacings."""
-    advice = "stays as it is: give the slides' files as well to change it"
-    row_of = {source.uri: row for source, row in metadata.items()}
-    pairs = [(record, row_of[record.uri]) for record in records if record.uri in row_of]
+    rows = {source.uri: row for source, row in row_of.items()}
+    pairs = [(record, rows[record.uri]) for record in records if record.uri in rows]
     spacings = [
         record.slide_id
         for record, row in pairs
         if row.spacing_um_per_px and abs(row.spacing_um_per_px - record.spacing_um_per_px) > 1e-9
     ]
-    names = {source.uri: (source.name, source.stem) for source in metadata}
-    ids = [record.slide_id for record, row in pairs if row.slide_id not in (None, record.slide_id, *names[record.uri])]
-    warnings = []
-    for what, slides in (("the spacing", spacings), ("the id", ids)):
-        if slides:
-            warnings.append(f"{what} of {len(slides)} slides {advice}: {_list_some(slides)}")
-    return tuple(warnings)
+    ids = [record.slide_id for record, row in pairs if row.file and row.slide_id not in (None, record.slide_id)]
+    advice = "from the table is not taken, since their files were not given"
+    return tuple(
+        f"{what} of {len(slides)} slides {advice}: {_list_some(slides)}"
+        for what, slides in (("the spacing", spacings), ("the id", ids))
+        if slides
+    )
+
+
+def list_rename_warnings(
+    rename: Mapping[str, str], metadata: MetadataTable | None, reports: ReportBatch | None
+) -> tuple[str, ...]:
+    """Columns to be renamed that no table has."""
+    mappings = [file.mapping for file in reports.files if file.mapping] if reports else []
+    names = [*(metadata.headers if metadata else ()), *(name for mapping in mappings for name in mapping.names)]
+    missing = [old for old in rename if names and find_column(names, old) is None]
+    return tuple(f"--rename {old}={rename[old]}: no table has a column {old!r}" for old in missing)
 
 
 def list_refused_rows(metadata: MetadataTable | None, join: MetadataJoin) -> tuple[ReportFileRefusal, ...]:

@@ -130,7 +130,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
     warnings = (
         *privacy_warnings,
         *list_match_warnings(request.metadata, join, reports.summary),
-        *(list_unchanged_warnings(records, metadata) if is_tables else ()),
+        *(list_unchanged_warnings(records, join.row_of) if is_tables else ()),
         *request.notes,
         *run.notes,
     )

@@ -100,7 +100,7 @@ class MetadataTable:
     """A table about slides; folder: that of its file, which relative paths in it start from.
 
     patient_column: what the table itself calls the ids of patients; refused: rows that are left out; warnings: of
-    columns that may not be what was meant.
+    columns that may not be what was meant; headers: all columns as the table calls them.
     """
 
     path: Path
@@ -109,6 +109,7 @@ class MetadataTable:
     patient_column: str = "patient_id"
     refused: tuple[FileRefusal, ...] = ()
     warnings: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -258,7 +259,8 @@ def _make_table(
         raise _refuse_table(path, left_out)
     notes += [note for column in columns for note in _note_shortened(path, entries, column)]
     patient_column = next((column.header for column in columns if column.name == "patient_id"), "patient_id")
-    return MetadataTable(path, tuple(kept), types, patient_column, tuple(left_out), (*warnings, *notes))
+    headers = tuple(column.header for column in columns)
+    return MetadataTable(path, tuple(kept), types, patient_column, tuple(left_out), (*warnings, *notes), headers)
 
 
 def _read_texts(entries: Sequence[_Entry], name: str) -> tuple[str, list[str | None]]:

@@ -7,18 +7,11 @@ from dataclasses import replace
 
 from histoseek.archive.indexing.metadata_table import MetadataTable, TableRow
 from histoseek.archive.schema import MetadataValue, SlideRecord
+from histoseek.reports.files.column_names import recognise_column
 from histoseek.reports.privacy.deidentify import KnownIdentifiers
 from histoseek.reports.privacy.person_names import is_person_name, make_pseudonym
 
 _SHORTEST_ID = 5
-_NAME_WORDS = """
-name surname lastname last_name family_name familyname maiden_name middle_name birth_name
-firstname first_name given_name givenname forename full_name fullname nickname initials
-nachname vorname familienname geburtsname patientenname nom prenom pr_nom nom_patient
-naam achternaam voornaam nombre apellido apellidos cognome nome
-patient_name patient_surname patient_firstname patient_lastname patient_first_name patient_last_name pat_name
-physician_name doctor_name surgeon_name pathologist_name clinician_name mother_name father_name contact_name
-"""
 _CONTACT_WORDS = """
 phone phone_number telephone tel mobile fax email e_mail mail address street adresse telefon
 ssn social_security_number insurance_number birth_date birthdate date_of_birth dob birthday
@@ -29,15 +22,16 @@ mrn accession accession_number accession_no accession_id record_number medical_r
 specimen_number case_number report_id report_number hospital_number patient_number
 """
 _PATIENT_WORDS = "table_patient_id patientid patient_number patient_no pat_id subject subject_id mrn"
-_NAMES = frozenset(_NAME_WORDS.split())
-_CONTACTS = frozenset(_CONTACT_WORDS.split())
-_NUMBERS = frozenset(_NUMBER_WORDS.split())
 _PATIENTS = frozenset(_PATIENT_WORDS.split())
+_CONTACTS = frozenset(_CONTACT_WORDS.replace("_", "").split())
+_NUMBERS = frozenset(_NUMBER_WORDS.replace("_", "").split()) | _CONTACTS
+_PROFESSIONS = frozenset(("physician", "referring_physician", "surgeon", "clinician", "pathologist", "signed_by"))
+"""Columns that may hold names as well as numbers of readers."""
 
 
 def find_identifying_columns(table: MetadataTable) -> tuple[str, ...]:
     """The columns that name a person or say how to reach them, in the table's order."""
-    return tuple(column for column in table.extra_types if column in _CONTACTS or _holds_names(table, column))
+    return tuple(c for c in table.extra_types if _joined(c) in _CONTACTS or _holds_names(table, c))
 
 
 def find_named_patients(table: MetadataTable) -> tuple[int, ...]:
@@ -77,12 +71,12 @@ def collect_identifiers(
     Shorter ids are left: a patient "A1" would take the block labels of every report. The id of a patient may be a name,
     and so may a "Surname, Given" where other ids were expected.
     """
-    names = [str(value) for column, value in columns.items() if column in _NAMES and value and not _has_digit(value)]
+    names = [str(value) for column, value in columns.items() if _is_name(column) and value and not _has_digit(value)]
     ids = tuple(ids)
     names += [value for value in ids if value and "," in value and not _has_digit(value)]
     patients = [str(value) for column, value in columns.items() if column in _PATIENTS and value]
     names += [value for value in (patient_id, *patients) if value and is_person_name(value)]
-    contacts = (str(value) for column, value in columns.items() if column in _CONTACTS | _NUMBERS and value)
+    contacts = (str(value) for column, value in columns.items() if _joined(column) in _NUMBERS and value)
     numbers = (value for value in (*ids, patient_id, *contacts) if value and _is_identifying(value))
     return KnownIdentifiers(tuple(names), tuple(dict.fromkeys(numbers)))
 
@@ -103,11 +97,21 @@ def _list_row_identifiers(row: TableRow) -> KnownIdentifiers:
 
 def _holds_names(table: MetadataTable, column: str) -> bool:
     """Whether a column holds names of persons; one that is just called `name` may as well name slides."""
-    if column in _PATIENTS:
+    if column in _PATIENTS or column in _PROFESSIONS:
         return any(is_person_name(str(row.extra.get(column) or "")) for row in table.rows)
     if column != "name":
-        return column in _NAMES
+        return _is_name(column)
     return not any(_has_digit(row.extra.get(column)) for row in table.rows)
+
+
+def _is_name(column: str) -> bool:
+    named = recognise_column(column)
+    return named is not None and named.role == "person"
+
+
+def _joined(column: str) -> str:
+    """A column's name without what separates its words: "e_mail" and "email" are alike."""
+    return column.replace("_", "")
 
 
 def _is_identifying(value: str) -> bool:

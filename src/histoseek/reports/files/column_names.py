@@ -67,9 +67,12 @@ _SYNONYMS: Mapping[Role, str] = {
     "date": "report_date date_of_report signed_date signout_date sign_out_date befunddatum datum",
     "sequence": "seq sequence_number version addendum_number addendum_no part_number order line_number",
     "kind": "report_type document_type doc_type note_type record_type",
-    "person": "name patient_name surname last_name first_name given_name family_name full_name forename maiden_name "
-    "patientenname nachname vorname nom prenom naam achternaam voornaam nombre apellidos physician "
-    "physician_name referring_physician surgeon surgeon_name clinician pathologist pathologist_name signed_by",
+    "person": "name surname lastname firstname forename given_name givenname familyname family_name full_name fullname "
+    "maiden_name middle_name birth_name nickname initials patient_name patients_name patient_surname patient_firstname "
+    "patient_lastname pat_name nachname vorname familienname geburtsname patientenname nom prenom pr_nom nom_patient "
+    "nom_du_patient naam achternaam voornaam nombre apellido apellidos cognome nome physician physician_name "
+    "referring_physician doctor_name surgeon surgeon_name clinician clinician_name pathologist pathologist_name "
+    "mother_name father_name contact_name signed_by",
     "report": "report_text full_text pathology_report path_report caption captions befund befundtext rapport "
     "verslag compte_rendu report_body body",
     "diagnosis": "final_diagnosis diagnosis_text diagnoses pathologic_diagnosis pathological_diagnosis diagnose "

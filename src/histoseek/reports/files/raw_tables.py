@@ -132,16 +132,17 @@ def _parse_sample(sample: Sequence[str], delimiter: str) -> Iterator[list[str]]:
 
 
 def _find_header(rows: Sequence[Sequence[str]]) -> int | None:
-    """The place of the row that names the columns: the first one, or below titles, which fill fewer cells, the first
-    with the name of an id."""
+    """The place of the row that names the columns: the first one, or below titles and names of groups of columns, which
+    fill fewer cells or name nothing that is known, the first with the name of an id."""
     filled = [[name for name in map(clean_id, row) if name] for row in rows]
     first = next((place for place, names in enumerate(filled) if names), None)
-    if first is None or _names_id(filled[first]):
-        return first
+    if first is None:
+        return None
     for place in range(first + 1, len(rows)):
-        widest = max(len(names) for names in filled[:place])
-        names = filled[place]
-        if len(names) > widest and _names_id(names) and len(set(names)) == len(names):
+        above = filled[first:place]
+        is_known = any(recognise_column(name) for names in above for name in names)
+        names, widest = filled[place], max(map(len, above))
+        if len(names) >= widest + is_known and _names_id(names) and len(set(names)) == len(names):
             return place
     return first
 

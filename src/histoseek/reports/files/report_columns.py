@@ -74,6 +74,11 @@ class ColumnMapping:
     roles: tuple[ColumnRole, ...]
     ignored: tuple[str, ...]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All columns."""
+        return (*(assignment.column for assignment in self.roles), *self.ignored)
+
     def __str__(self) -> str:
         text = ", ".join(f"{assignment.column} = {assignment.role}" for assignment in self.roles)
         return f"{text}; not read: {join_names(self.ignored)}" if self.ignored else text
