@@ -358,9 +358,8 @@ def _find_sources(paths: Sequence[SourceLike], imported: bool) -> Discovery:
     if imported:
         from histoseek.encoders.features import discover_features
 
-        folders = [require_local(parse_source(path)) for path in paths]
-        files = dict.fromkeys(file for folder in folders for file in discover_features(folder))
-        return Discovery(tuple(map(FileSource, files)))
+        folder = discover_features([require_local(parse_source(path)) for path in paths])
+        return Discovery(tuple(map(FileSource, folder.files)), folder.passed_over)
     return discover(paths)
 
 

@@ -316,3 +316,12 @@ class BadFeatureFile(SlideError):
         super().__init__(
             path, f"no usable bag of features ({reason})", "See docs/features.md for the supported layouts"
         )
+
+
+class OtherFeatures(SlideError):
+    """A feature file states that its features were made in another way than the archive's."""
+
+    def __init__(self, path: Path | str, part: str, mine: str, others: str) -> None:
+        self.part = part
+        what = f"its features are of {part} {mine}, the archive's of {others}"
+        super().__init__(path, what, "Index it into an archive of its own")

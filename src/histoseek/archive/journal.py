@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from histoseek.archive.layout import ArchiveLayout
-from histoseek.errors import HistoseekError
+from histoseek.errors import HistoseekError, SlideError
 from histoseek.files import as_archive_errors, write_atomic
 
 
@@ -26,7 +26,8 @@ class SlideRefusal:
     def from_error(cls, uri: str, error: Exception) -> SlideRefusal:
         """From the error that a file caused."""
         kind = error.kind if isinstance(error, HistoseekError) else type(error).__name__
-        return cls(uri, kind, " ".join(str(error).split()))
+        reason = " ".join(str(error).split())
+        return cls(uri, kind, reason if isinstance(error, SlideError) else f"{uri}: {reason}")
 
 
 @dataclass(frozen=True, slots=True)

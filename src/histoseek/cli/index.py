@@ -42,7 +42,10 @@ FeaturesOption = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Index feature files (.h5, .pt) of this folder instead of slides.")
 ]
 FeaturesEncoderOption = Annotated[
-    str, typer.Option(metavar="NAME", help="Tile encoder that the feature files were made with.")
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Tile encoder that the feature files were made with.", show_default="as the files state it"
+    ),
 ]
 MetadataOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Table (CSV, Excel, JSON) with a column slide_id, case_id or file.")
@@ -101,7 +104,7 @@ def index(
     archive: ArchiveOption,
     slides: SlidesArgument = None,
     features: FeaturesOption = None,
-    features_encoder: FeaturesEncoderOption = "unnamed",
+    features_encoder: FeaturesEncoderOption = None,
     metadata: MetadataOption = None,
     reports: ReportsOption = None,
     report_columns: ReportColumnsOption = None,
@@ -125,6 +128,7 @@ def index(
     You can interrupt it at any time; the same command continues.
     """
     from histoseek.archive.indexing.ingest import index as run
+    from histoseek.archive.layout import ArchiveLayout
     from histoseek.progress import show_progress
 
     if not slides and features is None:
@@ -132,6 +136,8 @@ def index(
     changes = _read_recipe_changes(context.params)
     with show_progress("slides", total=None) as reporter:
         request = _make_request(context.params, reporter)
+        if features is not None and "encoder" not in changes and not ArchiveLayout(archive).manifest.exists():
+            changes["encoder"] = _name_encoder(request)
         opened = _open_or_create(archive, changes, weights, text_encoder)
         report = run(opened, request, reporter)
     _print_report(report, opened, as_json)
@@ -171,13 +177,34 @@ def _make_request(values: Mapping[str, Any], reporter: Reporter) -> IndexRequest
 def _read_recipe_changes(values: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of the recipe that options set."""
     options = {
-        "encoder": values["encoder"] if values["features"] is None else f"features:{values['features_encoder']}",
+        "encoder": values["encoder"] if values["features"] is None else _choose_features_encoder(values),
         "spacing_um_per_px": values["spacing"],
         "tissue_threshold": values["tissue_threshold"],
         "spacing_tolerance": values["spacing_tolerance"],
     }
     changes = {name: value for name, value in options.items() if value is not None}
     return changes if values["tiles"] is None else {**changes, "tile_budget": _parse_budget(values["tiles"])}
+
+
+def _choose_features_encoder(values: Mapping[str, Any]) -> str | None:
+    """What the options call the encoder of feature files, if they do."""
+    names = {name for name in (values["features_encoder"], values["encoder"]) if name}
+    if len(names) > 1:
+        raise ConfigurationError("--features-encoder", "is another name than --encoder", "Give one of the two")
+    return f"features:{names.pop()}" if names else None
+
+
+def _name_encoder(request: IndexRequest) -> str:
+    """The encoder of a new archive of feature files by what they state; where they state none, index warns of it."""
+    from histoseek.encoders.feature_facts import UNNAMED
+    from histoseek.encoders.features import read_stated_facts
+    from histoseek.slides.sources.registry import require_local
+
+    stated = {name for source in request.sources if (name := read_stated_facts(require_local(source)).encoder)}
+    if len(stated) > 1:
+        what = f"is missing, and the files state several encoders: {', '.join(sorted(stated))}"
+        raise ConfigurationError("--features-encoder", what, "Give one; the files of others are then refused")
+    return f"features:{stated.pop() if stated else UNNAMED}"
 
 
 def _parse_budget(tiles: str) -> int | None:

@@ -113,6 +113,15 @@ def load_origin(path: Path) -> BagOrigin | None:
         return None
 
 
+def load_scale(path: Path) -> tuple[float, int]:
+    """Spacing in um/px and edge in level-0 px of the tiles of the cached bag at `path`; 0 where they are not known."""
+    try:
+        side = json.loads(sidecar_path(path).read_text())["bag"]
+        return float(side["spacing_um_per_px"]), int(side["tile_size_level0"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0, 0
+
+
 def sidecar_path(path: Path) -> Path:
     """Where the sidecar of a bag lies."""
     return path.with_suffix(".json")

@@ -1,51 +1,136 @@
-"""Feature files in and out: HDF5 as TRIDENT, CLAM and EasyMIL write it, and `.pt` bags.
+"""Feature files in and out: HDF5 as TRIDENT, CLAM, STAMP and EasyMIL write it, and `.pt` bags.
 
-HDF5: dataset `features` [N, D] or [1, N, D]; `coords` [N, 2] top-left corners in level-0 px, whose attributes say
-the tile's size: `patch_size_level0` (TRIDENT), or `patch_size` with `downsample` or `patch_level` (CLAM).
+HDF5: dataset `features` (STAMP: `feats`) [N, D] or [1, N, D]; `coords` [N, 2] top-left corners in level-0 px; its
+attributes, those of the features and those of the file say how they were made (`feature_facts`).
 `.pt`: a tensor [N, D], or a dict with `features` and perhaps `coords`; read with weights_only.
 """
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.encoders.bag import UNKNOWN_POSITION, Bag, check_bag
+from histoseek.encoders.feature_facts import FeatureFacts, read_facts, read_number
 from histoseek.errors import BadFeatureFile, MissingExtra, NoSlidesFound, SlideNotFound
+from histoseek.slides.sources.folder_walk import FileKinds, describe_passed_over, walk_folders
+
+if TYPE_CHECKING:
+    import h5py
+    import torch
 
 SUFFIXES = (".h5", ".hdf5", ".pt", ".pth")
+SECOND_COPIES = "files of the same features in another format"
+"""Why CLAM's `pt_files` are passed over beside its `h5_files`, which know the places of tiles."""
+
+BARE_COORDINATES = "files of coordinates without features"
+"""CLAM's and TRIDENT's `patches`."""
+
+_TENSORS = (".pt", ".pth")
+_DATASETS = ("features", "feats")
+_FORMAT = re.compile(r"(?:^|(?<=[_-]))(?:h5|hdf5|pt|pth)(?=$|[_-])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureFile:
-    """A bag read from a feature file; sizes are 0 and spacings 0 where the file doesn't say."""
+    """A bag read from a feature file, and what the file states of it; sizes and spacings are 0 where it doesn't say."""
 
     bag: Bag
     width: int
     height: int
     slide_spacing_um_per_px: float
+    facts: FeatureFacts
 
 
-def discover_features(folder: Path) -> tuple[Path, ...]:
-    """All feature files below a folder (or the file itself), sorted; raises SlideNotFound, NoSlidesFound."""
-    if folder.is_file():
-        return (folder,)
-    if not folder.is_dir():
-        raise SlideNotFound(folder)
-    files = tuple(sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()))
-    if not files:
-        raise NoSlidesFound(folder)
-    return files
+@dataclass(frozen=True, slots=True)
+class FeatureFolder:
+    """Feature files, sorted and unique, and how many files were passed over for which reason."""
+
+    files: tuple[Path, ...]
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+
+
+def discover_features(paths: Sequence[Path]) -> FeatureFolder:
+    """All feature files in folders, and files as they are, by their whole paths.
+
+    Raises SlideNotFound, NoSlidesFound.
+    """
+    paths = [path.absolute() for path in paths]
+    missing = next((path for path in paths if not path.exists()), None)
+    if missing is not None:
+        raise SlideNotFound(missing)
+    folders = [path for path in paths if path.is_dir()]
+    contents = walk_folders([str(folder) for folder in folders], FileKinds(SUFFIXES, "no feature files"))
+    for folder, content in zip(folders, contents, strict=True):
+        if not (content.files or content.seen_before):
+            raise NoSlidesFound(folder, describe_passed_over(content.passed_over))
+    passed_over = sum((content.passed_over for content in contents), Counter[str]())
+    walked = {Path(file) for content in contents for file in content.files}
+    kept = _drop_second_copies(walked)
+    passed_over[SECOND_COPIES] = len(walked) - len(kept)
+    whole = _drop_bare_coordinates(kept)
+    passed_over[BARE_COORDINATES] = len(kept) - len(whole)
+    files = {*whole, *(path for path in paths if not path.is_dir())}
+    return FeatureFolder(tuple(sorted(files, key=lambda path: path.parts)), dict(+passed_over))
+
+
+def _drop_second_copies(files: set[Path]) -> set[Path]:
+    """Of files of one name, in one folder or in folders that differ by the format they are named for, the HDF5 file;
+    the tensors where that has no features."""
+    copies: dict[tuple[object, ...], list[Path]] = defaultdict(list)
+    for file in files:
+        copies[(*(_FORMAT.sub("", part) for part in file.parent.parts), file.stem)].append(file)
+    return {file for same in copies.values() for file in _choose_copies(same)}
+
+
+def _drop_bare_coordinates(files: set[Path]) -> set[Path]:
+    """Without files that say only where the tiles are of slides whose features lie beside."""
+    times = Counter(file.stem for file in files)
+    suspects = {file for file in files if times[file.stem] > 1 or file.parent.name == "patches"}
+    bare = {file for file in suspects if file.suffix.lower() not in _TENSORS and _has_only_coordinates(file)}
+    return files - bare or files
+
+
+def _choose_copies(same: list[Path]) -> list[Path]:
+    tensors = [file for file in same if file.suffix.lower() in _TENSORS]
+    tables = [file for file in same if file not in tensors]
+    if not (tensors and tables):
+        return same
+    return [file for file in tables if _has_features(file)] or tensors
+
+
+def _has_features(path: Path) -> bool:
+    return any(name in _DATASETS for name in _list_datasets(path))
+
+
+def _has_only_coordinates(path: Path) -> bool:
+    names = _list_datasets(path)
+    return "coords" in names and not any(name in _DATASETS for name in names)
+
+
+def _list_datasets(path: Path) -> list[str]:
+    """What lies in an HDF5 file; nothing where it cannot be read."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return list(file)
+    except (OSError, RuntimeError):
+        return []
 
 
 def read_features(path: Path, encoder: str) -> FeatureFile:
     """Read a feature file; raises BadFeatureFile, or MissingExtra when a `.pt` is given without torch."""
-    read = _read_pt if path.suffix.lower() in (".pt", ".pth") else _read_hdf5
+    read = _read_pt if path.suffix.lower() in _TENSORS else _read_hdf5
     features = read(path, encoder)
     check_bag(features.bag, path)
     return features
@@ -69,17 +154,41 @@ def _read_hdf5(path: Path, encoder: str) -> FeatureFile:
 
     try:
         with h5py.File(path, "r") as file:
-            if "features" not in file:
+            name = next((name for name in _DATASETS if name in file), None)
+            if name is None:
                 raise BadFeatureFile(path, f"no dataset 'features'; it has: {', '.join(file) or 'nothing'}")
-            features = _two_dimensional(np.asarray(file["features"]), path)
+            features = _two_dimensional(np.asarray(file[name]), path)
             coords = np.asarray(file["coords"]) if "coords" in file else None
-            attributes = dict(file["coords"].attrs) if "coords" in file else {}
+            attributes = _read_attributes(file)
             weights = np.asarray(file["weights"]) if "weights" in file else None
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise BadFeatureFile(path, "not a readable HDF5 file") from error
-    bag = _bag(features, coords, weights, attributes, encoder, path)
-    width, height = (int(_number(attributes, f"level0_{edge}", 0)) for edge in ("width", "height"))
-    return FeatureFile(bag, width, height, _number(attributes, "level0_mpp", 0.0))
+    if attributes.get("unit") == "um":
+        coords = None  # STAMP's places in µm are none in px without the slide
+    facts = read_facts(attributes)
+    bag = _bag(features, coords, weights, facts, encoder, path)
+    width, height = (int(read_number(attributes, f"level0_{edge}")) for edge in ("width", "height"))
+    return FeatureFile(bag, width, height, read_number(attributes, "level0_mpp"), facts)
+
+
+def read_stated_facts(path: Path) -> FeatureFacts:
+    """What a feature file states, without reading its features; nothing for tensors and for files that can't be
+    read."""
+    if path.suffix.lower() in _TENSORS:
+        return FeatureFacts()
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return read_facts(_read_attributes(file))
+    except (OSError, RuntimeError, TypeError, ValueError):
+        return FeatureFacts()
+
+
+def _read_attributes(file: h5py.File) -> dict[str, object]:
+    """The attributes of the file, its features and its coords, as one; those of the coords count most."""
+    parts = (file, *(file[name] for name in (*_DATASETS, "coords") if name in file))
+    return {name: value for part in parts for name, value in part.attrs.items()}
 
 
 def _read_pt(path: Path, encoder: str) -> FeatureFile:
@@ -88,15 +197,32 @@ def _read_pt(path: Path, encoder: str) -> FeatureFile:
     except ImportError as error:
         raise MissingExtra("torch", "torch") from error
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of rare kinds of tensors, which are read or refused below
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise BadFeatureFile(path, "not a file of tensors only") from error
-    features, coords = (loaded.get("features"), loaded.get("coords")) if isinstance(loaded, dict) else (loaded, None)
+    content = loaded if isinstance(loaded, dict) else {_DATASETS[0]: loaded}
+    features = next((content[name] for name in _DATASETS if name in content), None)
     if not isinstance(features, torch.Tensor):
         raise BadFeatureFile(path, "neither a tensor nor a dict with a tensor 'features'")
-    array = _two_dimensional(features.float().numpy(), path)
-    places = coords.numpy() if isinstance(coords, torch.Tensor) else None
-    return FeatureFile(_bag(array, places, None, {}, encoder, path), 0, 0, 0.0)
+    array = _two_dimensional(_to_array(features, path), path)
+    coords = content.get("coords")
+    places = _to_array(coords, path) if isinstance(coords, torch.Tensor) else None
+    facts = read_facts({name: value for name, value in content.items() if isinstance(value, str | int | float)})
+    return FeatureFile(_bag(array, places, None, facts, encoder, path), 0, 0, 0.0, facts)
+
+
+def _to_array(tensor: torch.Tensor, path: Path) -> NDArray[np.generic]:
+    """The numbers of a tensor of any kind: with a gradient, of half precision, sparse, quantised, not in a row."""
+    if tensor.is_complex():
+        raise BadFeatureFile(path, "a tensor of complex numbers")
+    try:
+        dense = tensor.dequantize() if tensor.is_quantized else tensor
+        dense = dense.to_dense() if dense.is_sparse or "strided" not in str(dense.layout) else dense
+        return (dense.float() if dense.is_floating_point() else dense).numpy(force=True)
+    except (NotImplementedError, RuntimeError, TypeError) as error:
+        raise BadFeatureFile(path, "a tensor whose numbers cannot be read") from error
 
 
 def _two_dimensional(features: NDArray[np.generic], path: Path) -> NDArray[np.float32]:
@@ -111,7 +237,7 @@ def _bag(
     features: NDArray[np.float32],
     coords: NDArray[np.generic] | None,
     weights: NDArray[np.generic] | None,
-    attributes: Mapping[str, object],
+    facts: FeatureFacts,
     encoder: str,
     path: Path,
 ) -> Bag:
@@ -126,21 +252,7 @@ def _bag(
         features=features,
         coords=np.ascontiguousarray(coords, dtype=np.int32),
         weights=np.ones(count, np.float32) if weights is None else np.ascontiguousarray(weights, dtype=np.float32),
-        tile_size_level0=_tile_size(attributes),
-        spacing_um_per_px=_number(attributes, "spacing_um_per_px", 0.0),
+        tile_size_level0=facts.tile_size_level0,
+        spacing_um_per_px=facts.spacing_um_per_px,
         encoder=encoder,
     )
-
-
-def _tile_size(attributes: Mapping[str, object]) -> int:
-    if "patch_size_level0" in attributes:
-        return int(_number(attributes, "patch_size_level0", 0))
-    size = _number(attributes, "patch_size", 0)
-    level = _number(attributes, "patch_level", 0)
-    return int(size * _number(attributes, "downsample", 1.0 if level == 0 else 0.0))
-
-
-def _number(attributes: Mapping[str, object], name: str, otherwise: float) -> float:
-    value = attributes.get(name)
-    flat = np.asarray(value).reshape(-1) if value is not None else np.zeros(0)
-    return float(flat[0]) if flat.size and flat.dtype.kind in "fiu" else otherwise

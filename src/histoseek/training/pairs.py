@@ -56,7 +56,7 @@ def read_pairs(table: Path, features: Path) -> tuple[TrainingPair, ...]:
         raise BadTable(table, f"{first.source.place}: {first.what}", first.advice)
     empty = [_id(row) for row in entries.rows if not row.report]
     _refuse_any(table, empty, "slides without a report", "Fill in the column 'report', or remove these rows")
-    files = discover_features(features)
+    files = discover_features([features]).files
     times = Counter(path.stem for path in files)
     ids = [_id(row) for row in entries.rows]
     _refuse_any(table, [i for i in ids if not times[i]], "slides without a feature file", "Name the files by slide_id")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+from histoseek.archive.folder import ArchiveFolder
+from histoseek.archive.indexing.feature_agreement import FeatureAgreement, find_agreement
 from histoseek.archive.indexing.plan import PlannedSlide
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.encoders.bag import Bag, BagOrigin, load_bag, load_origin, save_bag
-from histoseek.encoders.features import FeatureFile, read_features
+from histoseek.encoders.features import FeatureFile, read_features, read_stated_facts
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide_bags import PreparedSlide, encode_prepared, prepare_slide
 from histoseek.encoders.tile.base import TileEncoder
@@ -18,6 +21,9 @@ from histoseek.errors import BadFeatureFile
 from histoseek.files import as_archive_errors
 from histoseek.progress import Reporter
 from histoseek.slides.sources.registry import require_local
+
+_SLIDES_COMPARED = 64
+"""Slides of an archive that tell the scale of all its features."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +90,16 @@ class FeatureBags:
 
     layout: ArchiveLayout
     recipe: Recipe
+    agreement: FeatureAgreement
 
     def prepare(self, slide: PlannedSlide) -> BagInput:
-        """The cached bag if it is of this file, else the file's content."""
-        return find_cached_bag(self.layout, slide) or read_features(require_local(slide.source), self.recipe.encoder)
+        """The cached bag if it is of this file, else the file's content if it agrees with the archive's."""
+        cached = find_cached_bag(self.layout, slide)
+        if cached:
+            return cached
+        features = read_features(require_local(slide.source), self.recipe.encoder)
+        self.agreement.require(slide.source.uri, features.facts)
+        return features
 
     def finish(self, slide: PlannedSlide, prepared: BagInput, reporter: Reporter) -> CachedBag:
         """Copy the bag into the cache, so that the archive can be re-encoded without the file."""
@@ -97,6 +109,14 @@ class FeatureBags:
         spacing = given or prepared.slide_spacing_um_per_px
         origin = BagOrigin(slide.file_fingerprint, slide.recipe, prepared.width, prepared.height, spacing, given)
         return _cache_bag(self.layout, slide, prepared.bag, origin)
+
+
+def agree_on_features(archive: ArchiveFolder, new: Sequence[PlannedSlide]) -> FeatureAgreement:
+    """What the features of an archive have in common with those of new slides."""
+    facts = {slide.slide_id: read_stated_facts(require_local(slide.source)) for slide in new}
+    records = archive.records(limit=_SLIDES_COMPARED + len(facts))
+    stored = [record.slide_id for record in records if record.slide_id not in facts]
+    return find_agreement(archive.layout, archive.recipe, stored[:_SLIDES_COMPARED], facts)
 
 
 def find_cached_bag(layout: ArchiveLayout, slide: PlannedSlide) -> CachedBag | None:

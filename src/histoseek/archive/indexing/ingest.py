@@ -20,6 +20,7 @@ from histoseek.archive.indexing.bag_providers import (
     CachedBag,
     FeatureBags,
     SlideBags,
+    agree_on_features,
     reload_bag,
 )
 from histoseek.archive.indexing.commits import Committer
@@ -212,7 +213,9 @@ class _Run:
 
     def _choose_provider(self) -> BagProvider:
         if self.archive.recipe.imported:
-            return FeatureBags(self.archive.layout, self.archive.recipe)
+            agreement = agree_on_features(self.archive, self.plan.encode)
+            self.notes += agreement.notes
+            return FeatureBags(self.archive.layout, self.archive.recipe, agreement)
         return SlideBags(self.archive.layout, self.archive.recipe, self.request.workers)
 
     def _encode_all(self) -> None:
