@@ -252,6 +252,7 @@ export const strings = {
       "shared space": "space shared by slides and texts",
       "report vectors": "meaning of the report",
       "report words": "words of the report",
+      "metadata words": "words of metadata and names",
       "metadata words": "words of the metadata",
       "marked slides": "likeness to judged slides",
     },

@@ -70,7 +70,8 @@ class SearchResult:
     explanation: of what the score between slides is made, None unless slides were compared; phrases and
     text_regions: what of its report and of the slide is nearest to a text that was asked with, of the first results
     only; fits: whether it is nearer to the query's words than the archive is to random sentences, None where that is
-    not judged, as between slides; ballot_weight: what it counts in a calibrated vote, its probability by distance
+    not judged, as between slides; matched_fields: the columns that have words of a text that was asked with, "file" for
+    its name; ballot_weight: what it counts in a calibrated vote, its probability by distance
     alone; attention: where its vectors lie on the query and on the slide, None unless slides were compared. These two
     are not in the JSON.
     """
@@ -91,6 +92,7 @@ class SearchResult:
     phrases: tuple[Phrase, ...] = ()
     text_regions: tuple[TextRegion, ...] = ()
     fits: bool | None = None
+    matched_fields: tuple[str, ...] = ()
     ballot_weight: float | None = field(default=None, compare=False, repr=False, metadata=NOT_IN_JSON)
     attention: Attention | None = field(default=None, compare=False, repr=False, metadata=NOT_IN_JSON)
 
@@ -260,7 +262,12 @@ def describe_channels(result: SearchResult) -> str:
     """The distance's parts between slides, else the channels that led to the result with the rank in each."""
     if len(result.channels) == 1 and result.local is not None and result.global_ is not None:
         return f"local {format_figure(result.local)}, global {format_figure(result.global_)}"
-    return ", ".join(f"{place.name} {place.rank}" for place in result.channels if place.weight > 0)
+    fields = f" ({', '.join(result.matched_fields)})" if result.matched_fields else ""
+    return ", ".join(
+        f"{place.name} {place.rank}{fields if place.name == 'metadata words' else ''}"
+        for place in result.channels
+        if place.weight > 0
+    )
 
 
 def describe_conditions(results: SearchResults) -> Sequence[str]:

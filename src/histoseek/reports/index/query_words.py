@@ -12,7 +12,15 @@ from histoseek.reports.concepts.terms import Mention, find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.facts.report_facts import make_concept_token
 from histoseek.reports.index.analyser import Term, analyse_query
-from histoseek.reports.index.record_words import PART, WHOLE, find_code, fold_name, list_everyday, spell_codes
+from histoseek.reports.index.record_words import (
+    PART,
+    RULED_OUT,
+    WHOLE,
+    find_code,
+    fold_name,
+    list_everyday,
+    spell_codes,
+)
 from histoseek.reports.index.weighting import Weighting, weigh_broader, weigh_term
 from histoseek.reports.language.negation import Status
 from histoseek.reports.language.word_forms import list_word_forms
@@ -95,8 +103,9 @@ def _weigh_terms(
             yield Span(term.start, term.end), dict(whole)
     for mention in find_terms(text, vocabulary) if weighting.concept else ():
         if mention.status == Status.NEGATED:
-            above = vocabulary.find_ancestors(mention.concept_id)
-            yield Span(mention.start, mention.end), {f"absent:{concept_id}": 1.0 for concept_id in above}
+            concept_ids = {mention.concept_id, *vocabulary.find_ancestors(mention.concept_id)}
+            denied = {field + concept_id: 1.0 for field in ("absent:", RULED_OUT) for concept_id in concept_ids}
+            yield Span(mention.start, mention.end), denied
             continue
         yield Span(mention.start, mention.end), dict(weigh_broader(mention, weighting, vocabulary))
         yield from _weigh_within(mention, text, weighting, vocabulary)

@@ -21,6 +21,9 @@ from histoseek.reports.privacy.person_names import is_person_name
 RECORD_VERSION = 1
 """Counts up, once a release, whenever a record may give other tokens than before; older archives' are made anew."""
 
+RULED_OUT = "without:"
+"""Before a concept that what is normal does not have, though nobody says so."""
+
 WHOLE, PART = "whole~", "part~"
 """Before what a file or a slide is called, and before parts of that: "55" of a name is no number of a diagnosis."""
 
@@ -175,7 +178,7 @@ def _list_ruled_out(words: Sequence[str]) -> tuple[str, ...]:
         return ()
     is_tissue = "benign" not in words or any(token.startswith(("anatomy:", "tissue:")) for token in words)
     denied = ("neoplasm", *_MALIGNANT) if is_tissue else _MALIGNANT
-    return tuple(f"absent:{concept_id}" for concept_id in denied)
+    return tuple(RULED_OUT + concept_id for concept_id in denied)
 
 
 def _list_labelled(label: str, text: str) -> tuple[str, ...]:
@@ -251,7 +254,7 @@ def _list_name_tokens(name: str) -> tuple[str, ...]:
     if _PSEUDONYM.fullmatch(name) or (not _has_digit(name) and _holds_person(stem)):
         return ()
     if _holds_person(stem):
-        return (WHOLE + fold_name(name), WHOLE + fold_name(stem))
+        return tuple(dict.fromkeys((WHOLE + fold_name(name), WHOLE + fold_name(stem))))
     words = _read(" ".join(_list_name_words(stem)))
     return tuple(dict.fromkeys((*_list_parts(name), *_list_parts(stem), *_list_tokens(words))))
 
@@ -261,7 +264,7 @@ def _holds_person(name: str) -> bool:
     if _INVERTED_NAME.search(name) and is_person_name(name):
         return True
     lexicon, terms = load_lexicon(), load_vocabulary().spellings
-    words = (fold(run) for part in _PARTS.findall(name) for run in _RUNS.findall(part) if run.isalpha())
+    words = (fold(run) for part in _PARTS.findall(name) for run in _RUNS.findall(part) if len(run) >= _SHORTEST_WORD)
     return any(lexicon.is_listed(word) and not lexicon.is_ordinary(word) and word not in terms for word in words)
 
 

@@ -62,6 +62,7 @@ def retrieve_by_both(
         channels=tuple(channels),
         explain=ranking.explain,
         text=wanted,
+        words=texts[0][0].words if wanted else (),
         left_out=whole.count_left_out(store, scope),
     )
 

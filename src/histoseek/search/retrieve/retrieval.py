@@ -12,6 +12,7 @@ from histoseek.archive.schema import SlideRecord, read_value
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import Distance
 from histoseek.mosaics.signature import Signature
+from histoseek.reports.index.query_words import QueryWord
 from histoseek.search.calibration.apply import UNCALIBRATED, AppliedCalibration, LabelsOfQuery, novelty_warnings
 from histoseek.search.encode.image import PreparedImage
 from histoseek.search.explain.matches import TextRegions, explain_match
@@ -65,11 +66,12 @@ class QueryText:
 class Retrieval:
     """The hits of a query, before a page of them is presented.
 
-    started: when the search began, by time.perf_counter; store: as it stood then; scope: which slides may be
-    returned; image: the slides ranked for the query's image, None for words alone; channels: what is fused, none where
-    the ranking for the image stands alone; foremost: ids that come before all others; explain: what results say beyond
-    their scores; text: a text beside them; calibration: for probabilities; novelty: of the query, None where not known;
-    left_out: slides that the conditions in the query's words left out, None without any.
+    started: when the search began, by time.perf_counter; store: as it stood then; scope: which slides may be returned;
+    image: the slides ranked for the query's image, None for words alone; channels: what is fused, none where the
+    ranking for the image stands alone; foremost: ids that come before all others; explain: what results say beyond
+    their scores; text: a text beside them; words: those that are sought in metadata and names; calibration: for
+    probabilities; novelty: of the query, None where not known; left_out: slides that the conditions in the query's
+    words left out, None without any.
     """
 
     started: float
@@ -82,6 +84,7 @@ class Retrieval:
     foremost: tuple[str, ...] = ()
     explain: Explainer | None = None
     text: QueryText | None = None
+    words: Sequence[QueryWord] = ()
     calibration: AppliedCalibration = UNCALIBRATED
     novelty: float | None = None
     left_out: int | None = None
@@ -147,6 +150,10 @@ def _explain_page(archive: ArchiveFolder, retrieval: Retrieval, options: SearchO
     ]
     if retrieval.explain:
         results = [retrieval.explain(result, slide.signature) for result, slide in zip(results, slides, strict=True)]
+    if retrieval.words:
+        from histoseek.search.explain.fields import add_matched_fields
+
+        results = add_matched_fields(results, retrieval.words)
     if retrieval.text:
         from histoseek.search.explain.phrases import add_phrases
 

@@ -66,6 +66,7 @@ def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOp
         channels=tuple(channels),
         explain=regions.explain if regions else None,
         text=QueryText(wanted.text, vectors[0]),
+        words=wanted.words,
         left_out=whole.count_left_out(store, scope),
     )
 
