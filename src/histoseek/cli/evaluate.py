@@ -48,6 +48,17 @@ SetsOption = Annotated[
 PatientIsSlideOption = Annotated[
     bool, typer.Option("--patient-is-slide", help="State that each slide is of another patient.")
 ]
+HeldOutOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="Weights, or the split.csv of a training: its training patients are not queries.",
+        show_default="the weights of the archive",
+    ),
+]
+AllPatientsOption = Annotated[
+    bool, typer.Option("--all-patients", help="Use patients as queries even if the weights were trained on them.")
+]
 ColourOption = Annotated[
     list[str] | None,
     typer.Option("--colour", metavar="COLUMN", help="Metadata column to colour the map of the archive by. Repeatable."),
@@ -73,6 +84,8 @@ def evaluate(
     sets: SetsOption = None,
     where: WhereOption = None,
     patient_is_slide: PatientIsSlideOption = DEFAULTS.patient_is_slide,
+    held_out: HeldOutOption = None,
+    all_patients: AllPatientsOption = DEFAULTS.all_patients,
     colour: ColourOption = None,
     seed: SeedOption = DEFAULTS.seed,
     out: OutOption = None,

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from histoseek._version import __version__
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.encoders.slide.registry import find_fitted_family
-from histoseek.encoders.weights import load_card
 from histoseek.errors import ArchiveError, InputError
 from histoseek.evaluation.cohort import Cohort, load_cohort
 from histoseek.evaluation.confounders import (
@@ -25,6 +23,7 @@ from histoseek.evaluation.confounders import (
     measure_preference,
     shuffle_values,
 )
+from histoseek.evaluation.held_out import SeenSlides, describe_seen, find_own_card, find_seen_slides, leave_out_seen
 from histoseek.evaluation.leaks import find_leaks, find_twins
 from histoseek.evaluation.neighbours import NOBODY, Fold, Neighbours, join_neighbours, rank
 from histoseek.evaluation.outcome import ArchiveMap, Evaluation, Subject, SystemResult, VoteCalibration, WorstQuery
@@ -63,7 +62,9 @@ def evaluate(archive: ArchiveFolder, spec: EvaluationSpec, reporter: Reporter | 
     """
     reporter = reporter or SilentReporter()
     cohort = load_cohort(archive, spec.label, spec.where, patient_is_slide=spec.patient_is_slide)
-    folds = make_folds(cohort, spec.protocol)
+    folds, seen = make_folds(cohort, spec.protocol), find_seen_slides(cohort, spec)
+    if seen is not None and not spec.all_patients and spec.protocol.name != "fixed":
+        folds = leave_out_seen(folds, seen)
     systems = make_systems(spec.systems, cohort, spec.seed)
     reporter.expect(len(systems) * sum(len(fold.queries) for fold in folds))
     rankings = [_rank_folds(system, folds, cohort, reporter) for system in systems]
@@ -71,7 +72,7 @@ def evaluate(archive: ArchiveFolder, spec: EvaluationSpec, reporter: Reporter | 
         _score_system(system, cohort, ranking, spec.seed) for system, ranking in zip(systems, rankings, strict=True)
     )
     first, neighbours = results[0], rankings[0][0]
-    recalls, notes = measure_cross_modal(cohort, spec.seed)
+    recalls, notes = measure_cross_modal(cohort, spec.seed, None if spec.all_patients else seen)
     checks, skip_notes = _check_sites(cohort, systems[0], folds, (neighbours, first.scores), spec)
     return Evaluation(
         subject=_describe_subject(cohort, folds, spec),
@@ -84,7 +85,13 @@ def evaluate(archive: ArchiveFolder, spec: EvaluationSpec, reporter: Reporter | 
         leaks=(*find_leaks(cohort.records), *find_twins(cohort.records, cohort.global_vectors)),
         worst=_find_worst(cohort, neighbours, spec.worst),
         map=_make_map(cohort, spec),
-        warnings=(*_collect_warnings(cohort, first.scores), *_name_equals(results), *notes, *skip_notes),
+        warnings=(
+            *describe_seen(cohort, folds, seen),
+            *_collect_warnings(cohort, first.scores),
+            *_name_equals(results),
+            *notes,
+            *skip_notes,
+        ),
     )
 
 
@@ -246,16 +253,15 @@ def _describe_subject(cohort: Cohort, folds: Sequence[Fold], spec: EvaluationSpe
         seed=spec.seed,
         version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        encoder=_name_encoder(cohort.archive),
+        encoder=_name_encoder(cohort),
     )
 
 
-def _name_encoder(archive: ArchiveFolder) -> str:
+def _name_encoder(cohort: Cohort) -> str:
     """The slide encoder, with the name of its weights."""
-    encoder = archive.manifest.slide_encoder
-    if find_fitted_family(encoder) is not None or not archive.layout.weights.is_file():
-        return encoder
-    return f"{encoder}, weights {load_card(archive.layout.weights).name}"
+    card = find_own_card(cohort)
+    encoder = cohort.archive.manifest.slide_encoder
+    return encoder if card is None else f"{encoder}, weights {card.name}"
 
 
 def _collect_warnings(cohort: Cohort, scores: Scores) -> tuple[str, ...]:
@@ -267,8 +273,6 @@ def _collect_warnings(cohort: Cohort, scores: Scores) -> tuple[str, ...]:
         warnings.append("there is only one label, so any system is right")
     if cohort.without_label:
         warnings.append(f"{cohort.without_label} slides have no label and are left out")
-    if find_fitted_family(cohort.archive.manifest.slide_encoder) is None:
-        warnings.append("the slide encoder was trained: if it has seen these patients, its figures are all too good")
     if cohort.patient_is_slide:
         warnings.append("every slide counts as its own patient: other slides of a patient may be among the answers")
         if shared := cohort.count_shared_patients():
@@ -290,11 +294,13 @@ def _name_equals(results: Sequence[SystemResult]) -> tuple[str, ...]:
     )
 
 
-def measure_cross_modal(cohort: Cohort, seed: int) -> tuple[tuple[RecallAtK, ...], tuple[str, ...]]:
+def measure_cross_modal(
+    cohort: Cohort, seed: int, seen: SeenSlides | None = None
+) -> tuple[tuple[RecallAtK, ...], tuple[str, ...]]:
     """Recalls in four directions over the cohort's slides that have a report, and what is to be said of them.
 
-    An alignment in closed form was fitted on these very pairs, so it is fitted anew in patient-wise folds. Whether
-    trained weights have seen them can't be known here, which is said.
+    An alignment in closed form was fitted on these very pairs, so it is fitted anew in patient-wise folds. Of trained
+    weights only the pairs count that their training has not seen; where it is not known who that is, it is said.
     """
     archive, space = cohort.archive, cohort.archive.require_space()
     pairs = _make_pairs(cohort)
@@ -305,11 +311,16 @@ def measure_cross_modal(cohort: Cohort, seed: int) -> tuple[tuple[RecallAtK, ...
             return measure_held_out_recalls(archive, pairs, seed), ()
         except ArchiveError as error:
             return (), (f"no figures between slides and reports: {error.what}",)
+    note = "the figures between slides and reports mean little if the weights were trained on these patients"
+    if seen is not None and seen.is_seen.any():
+        unseen = {cohort.slide_ids[place] for place in np.flatnonzero(~seen.is_seen)}
+        pairs = [pair for pair in pairs if pair.slide_id in unseen]
+        note = f"the figures between slides and reports are of the {len(pairs)} held-out slides alone"
+    if len(pairs) < 2:
+        return (), (f"no figures between slides and reports: {len(pairs)} slides with a report were held out",)
     ids = [pair.slide_id for pair in pairs]
     slides, texts = (archive.store.vectors(ids, name) for name in ("shared_vector", "shared_report_vector"))
-    recall_figures = tuple(recall for recall in recalls(slides, texts, pairs, seed) if recall.queries)
-    note = "the figures between slides and reports mean little if the weights were trained on these patients"
-    return recall_figures, (note,)
+    return tuple(recall for recall in recalls(slides, texts, pairs, seed) if recall.queries), (note,)
 
 
 def _make_pairs(cohort: Cohort) -> list[TrainingPair]:

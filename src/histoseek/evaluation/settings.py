@@ -45,7 +45,9 @@ class EvaluationSpec:
 
     label: column of the right answers; systems: the first is the one that others are compared with; site_columns: what
     could give a data set away, checked where the archive has it; map_columns: to colour the 2-d map by, none for no
-    map; worst: how many of the first system's worst queries are kept.
+    map; worst: how many of the first system's worst queries are kept. held_out: weights, or a table of parts, whose
+    training patients are no queries; by default the archive's own weights. all_patients: they are queries all the same,
+    as fixed sets always are.
     """
 
     label: str = "diagnosis"
@@ -57,6 +59,8 @@ class EvaluationSpec:
     map_columns: tuple[str, ...] = ()
     worst: int = 6
     seed: int = 0
+    held_out: str | None = None
+    all_patients: bool = False
 
     def __post_init__(self) -> None:
         if not self.systems:

@@ -1,0 +1,111 @@
+"""Which queries a training has seen: weights know their own patients, and are judged on the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.archive.schema import SlideRecord
+from histoseek.encoders.library import weights_path
+from histoseek.encoders.slide.registry import find_fitted_family
+from histoseek.encoders.weights import PartName, WeightsCard, load_card
+from histoseek.errors import ConfigurationError, InputError
+from histoseek.evaluation.cohort import Cohort
+from histoseek.evaluation.neighbours import Fold
+from histoseek.evaluation.settings import EvaluationSpec
+from histoseek.reports.privacy.person_names import make_patient_key
+from histoseek.training.split_table import read_split
+
+Booleans = NDArray[np.bool_]
+
+_TABLES = (".csv", ".tsv", ".txt")
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSlides:
+    """The slides of a cohort that are of patients some weights were trained on, or chosen by, bool [n].
+
+    name: of the weights, or of the table of parts.
+    """
+
+    name: str
+    is_seen: Booleans
+
+
+def find_seen_slides(cohort: Cohort, spec: EvaluationSpec) -> SeenSlides | None:
+    """By the weights or the table that the settings name, else by the card of the archive's own weights; None where
+    there are no such, or their card does not say. Raises UnknownWeights, WeightsError, BadTable, and ConfigurationError
+    for named weights whose card does not say."""
+    named = spec.held_out
+    if named is None:
+        card = find_own_card(cohort)
+        return _match_card(cohort, card) if card is not None and card.training is not None else None
+    if named.endswith(_TABLES):
+        given = read_split(Path(named))
+        keys = [(f"slide {record.slide_id}", f"patient {_find_patient_key(record)}") for record in cohort.records]
+        return SeenSlides(Path(named).name, _mark_seen([given.get(slide) or given.get(own) for slide, own in keys]))
+    card = load_card(weights_path(named))
+    if card.training is None:
+        what = "does not say which patients it was trained on"
+        raise ConfigurationError(f"--held-out {named}", what, "Give the split.csv of its training instead")
+    return _match_card(cohort, card)
+
+
+def find_own_card(cohort: Cohort) -> WeightsCard | None:
+    """The card of the archive's trained slide encoder, None for an encoder that was not trained."""
+    archive = cohort.archive
+    if find_fitted_family(archive.manifest.slide_encoder) is not None or not archive.layout.weights.is_file():
+        return None
+    return load_card(archive.layout.weights)
+
+
+def leave_out_seen(folds: Sequence[Fold], seen: SeenSlides) -> tuple[Fold, ...]:
+    """The folds without queries that a training has seen; these stay in the database. Raises InputError when none is
+    left."""
+    kept = [replace(fold, queries=fold.queries[~seen.is_seen[fold.queries]]) for fold in folds]
+    if not any(len(fold.queries) for fold in kept):
+        what = f"all {int(seen.is_seen.sum())} slides are of patients of its training"
+        raise InputError(seen.name, what, "Say --all-patients for figures that are too good, or index other patients")
+    return tuple(fold for fold in kept if len(fold.queries))
+
+
+def describe_seen(cohort: Cohort, folds: Sequence[Fold], seen: SeenSlides | None) -> tuple[str, ...]:
+    """What is to be said of the queries of an evaluation."""
+    if seen is None:
+        if find_fitted_family(cohort.archive.manifest.slide_encoder) is not None:
+            return ()
+        what = "the slide encoder was trained, and its weights do not say on whom"
+        return (f"{what}: if it has seen these patients, its figures are all too good",)
+    queries = np.concatenate([fold.queries for fold in folds])
+    count = int(seen.is_seen[queries].sum())
+    if count:
+        return (
+            f"{count} of {len(queries)} queries are of patients that {seen.name} was trained on: too good for these",
+        )
+    patients = len(np.unique(cohort.patients[queries]))
+    if not seen.is_seen.any():
+        return (f"none of the {patients} patients was in the training of {seen.name}, by the ids they have here",)
+    left_out = f"{int(seen.is_seen.sum())} slides of its training are in the database only"
+    text = f"queries are {len(queries)} slides of {patients} patients that {seen.name} was not trained on"
+    return (f"{text}; {left_out} (--all-patients asks with them, too)",)
+
+
+def _match_card(cohort: Cohort, card: WeightsCard) -> SeenSlides | None:
+    if card.training is None:
+        return None
+    ids = [(_find_patient_key(record), record.slide_id) for record in cohort.records]
+    return SeenSlides(card.name, _mark_seen(card.training.parts.find_parts(ids)))
+
+
+def _mark_seen(parts: Sequence[PartName | None]) -> Booleans:
+    """The validation part chose the weights, so it counts as seen."""
+    return np.array([part in ("train", "validation") for part in parts], np.bool_)
+
+
+def _find_patient_key(record: SlideRecord) -> str:
+    """As in the pairs of a training."""
+    return make_patient_key(record.patient_id or record.case_id or record.slide_id)
