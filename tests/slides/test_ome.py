@@ -338,6 +338,52 @@ def test_the_resolution_of_the_page_serves_where_the_xml_gives_no_size(tmp_path:
         opened(tmp_path / "b.ome.tif")
 
 
+def test_marks_around_the_xml_and_odd_spellings_of_micrometres_are_read_through(tmp_path: Path) -> None:
+    body = image(SIZE, ONE_RGB + tiff_data(0), spacing=microns(0.5, unit="Âµm"))
+    prefixed = ome(body).replace("<", "<o:").replace("<o:/", "</o:").replace("xmlns=", "xmlns:o=")
+    declared = f'<?xml version="1.0" encoding="UTF-8"?>{ome(body)}'
+    for index, xml in enumerate((f"\ufeff{ome(body)}\n", f"\n{declared}", declared, prefixed)):
+        path = tmp_path / f"{index}.ome.tif"
+        write_pages(path, xml, [PIC])
+        pixels, spacing = opened(path)
+        assert np.array_equal(pixels, PIC)
+        assert spacing == 0.5
+
+
+def test_images_without_pages_are_no_candidates(tmp_path: Path) -> None:
+    elsewhere = image((800, 600), channels([""], samples=3) + "<MetadataOnly/>", spacing=microns(0.1))
+    inside = image(SIZE, ONE_RGB + tiff_data(0), spacing=microns(0.5))
+    write_pages(tmp_path / "a.ome.tif", ome(elsewhere, inside), [PIC])
+    assert opened(tmp_path / "a.ome.tif")[1] == 0.5
+    write_pages(tmp_path / "b.ome.tif", ome(image(SIZE, ONE_RGB, spacing=microns(0.5))), [PIC])
+    assert np.array_equal(opened(tmp_path / "b.ome.tif")[0], PIC)
+    write_pages(tmp_path / "c.ome.tif", ome(image(SIZE, ONE_RGB), image(SIZE, ONE_RGB)), [PIC, PIC])
+    assert "does not say which pages" in refusal(tmp_path / "c.ome.tif")
+
+
+def test_an_ome_tiff_under_another_ending_is_read_as_one(tmp_path: Path) -> None:
+    stack = "".join(tiff_data(index, index) for index in range(3))
+    write_pages(tmp_path / "a.svs", ome(image(SIZE, channels(["DAPI", "FITC", "Cy5"]) + stack)), planes())
+    assert "DAPI" in refusal(tmp_path / "a.svs")
+    write_pages(tmp_path / "b.png", ome(image(SIZE, ONE_RGB + tiff_data(0), spacing=microns(0.5))), [PIC])
+    assert np.array_equal(opened(tmp_path / "b.png")[0], PIC)
+
+
+def test_levels_may_be_stored_in_any_order_and_layout(tmp_path: Path) -> None:
+    half, quarter = PIC[::2, ::2].copy(), PIC[::4, ::4].copy()
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as tiff:
+        xml = ome(image(SIZE, ONE_RGB + tiff_data(0), spacing=microns(0.5))).encode()
+        how = {"photometric": "rgb", "metadata": None}
+        separate = np.ascontiguousarray(np.moveaxis(PIC, -1, 0))
+        tiff.write(separate, description=xml, subifds=2, planarconfig="separate", tile=(128, 128), **how)
+        tiff.write(quarter, subfiletype=1, **how)
+        tiff.write(half, subfiletype=1, tile=(64, 64), compression="zlib", **how)
+    with open_slide(tmp_path / "a.ome.tif") as slide:
+        assert [level.size.width for level in slide.levels] == [400, 200, 100]
+        for level, pixels in enumerate((PIC, half, quarter)):
+            assert np.array_equal(slide.read_level(level, 0, 0, pixels.shape[1], pixels.shape[0]), pixels)
+
+
 @given(st.lists(st.tuples(st.integers(20, 120), st.integers(20, 120)), min_size=1, max_size=4), st.randoms())
 def test_whatever_is_read_is_one_of_the_images_with_its_own_spacing(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[tuple[int, int]], random: object

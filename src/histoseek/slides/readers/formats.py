@@ -24,7 +24,7 @@ def open_reader(path: Path) -> PixelReader:
     """The fastest reader that gives a file's true pixels. Raises UnreadableSlide."""
     suffix = path.suffix.lower()
     is_tiff = _is_tiff(path)
-    if suffix not in _WSI_SUFFIXES and is_tiff and (ome := open_ome(path)):
+    if is_tiff and suffix not in _WSI_SUFFIXES and (ome := open_ome(path)):
         return ome
     if suffix in _PICTURE_SUFFIXES and not is_tiff:
         return PictureReader(path)
@@ -46,7 +46,11 @@ def open_reader(path: Path) -> PixelReader:
 def _find_truer_reader(path: Path, reference: OpenSlideReader) -> PixelReader:
     """A reader of what OpenSlide opens: OpenSlide itself, a faster one that is equal, or, for a plain TIFF whose
     pixels it takes for something else, one that shows them as they are meant."""
-    page = choose_page(path) if reference.vendor == PLAIN_TIFF else None
+    if reference.vendor != PLAIN_TIFF:
+        return find_fast_reader(path, reference) or reference
+    if path.suffix.lower() in _WSI_SUFFIXES and (ome := open_ome(path)):
+        return ome
+    page = choose_page(path)
     if page is not None and Size(page.width, page.height) != reference.levels[0].size:
         return PictureReader(path, page)
     if page is not None and (page.orientation != 1 or page.has_extra_samples):

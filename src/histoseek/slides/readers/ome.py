@@ -127,6 +127,7 @@ class _OwnFile:
     def __init__(self, path: Path, description: OmeDescription) -> None:
         self._name = path.name
         self._uuid = description.uuid
+        self.has_one_image = len(description.images) == 1
         named = {block.file for image in description.images for block in image.blocks if block.file}
         self._alone = len(named) == 1 and self._is_renamed(*next(iter(named)), path.parent)
 
@@ -166,6 +167,8 @@ def _find_pages(image: OmeImage, tiff: tifffile.TiffFile, files: _OwnFile) -> Pl
     if elsewhere:
         others = f"{', '.join(elsewhere[:3])}{', ...' if len(elsewhere) > 3 else ''}"
         raise _Unusable(f"a picture whose planes lie in other files of a set ({others})")
+    if not (image.blocks or files.has_one_image):
+        raise _Unusable("OME-XML that does not say which pages are those of an image")
     samples = image.channels[0].samples or 1 if image.channels else 1
     blocks = image.blocks or (PlaneBlock(0, 0, None, None),)
     first = _get_page(tiff, blocks[0].ifd)
@@ -225,15 +228,15 @@ def _list_names(image: OmeImage) -> str:
 def _find_lower_levels(planes: PlanePages) -> list[PlanePages]:
     """The levels in the SubIFDs of the planes; pages there that are no smaller picture of the same kind are left
     out."""
-    levels: list[PlanePages] = []
     width, height = planes[0].imagewidth, planes[0].imagelength
+    levels: dict[int, PlanePages] = {}
     for pages in zip(*(list(page.pages) if page.subifds else [] for page in planes), strict=False):
-        smaller = pages[0].imagewidth < (levels[-1] if levels else planes)[0].imagewidth
-        fits = abs(pages[0].imagewidth * height / width - pages[0].imagelength) <= max(2.0, pages[0].imagelength / 100)
-        sizes = {(page.imagewidth, page.imagelength) for page in pages}
-        if smaller and fits and len(sizes) == 1 and all(map(_is_alike, pages, planes)):
-            levels.append(pages)
-    return levels
+        across, down = pages[0].imagewidth, pages[0].imagelength
+        fits = across < width and abs(across * height / width - down) <= max(2.0, down / 100)
+        one_size = all((page.imagewidth, page.imagelength) == (across, down) for page in pages)
+        if fits and one_size and all(map(_is_alike, pages, planes)):
+            levels.setdefault(across, pages)
+    return [levels[across] for across in sorted(levels, reverse=True)]
 
 
 def _is_alike(page: tifffile.TiffPage, full: tifffile.TiffPage) -> bool:

@@ -16,6 +16,7 @@ _UM_PER_UNIT = {
     **{"µm": 1.0, "μm": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "micrometre": 1.0},
     **{"m": 1e6, "dm": 1e5, "cm": 1e4, "mm": 1e3, "nm": 1e-3, "pm": 1e-6, "\u00c5": 1e-4, "\u212b": 1e-4},
     **{"in": 25_400.0, "ft": 304_800.0, "pt": 25_400.0 / 72},
+    **{"Âµm": 1.0, "Î¼m": 1.0, "\ufffdm": 1.0, "\ufffd\ufffdm": 1.0},  # µm, written in one encoding and read in another
 }
 _NO_LENGTHS = ("pixel", "reference frame")
 _PRIMARIES = {"red": 0, "r": 0, "green": 1, "g": 1, "blue": 2, "b": 2}
@@ -91,8 +92,8 @@ class OmeImage:
 
 @dataclass(frozen=True, slots=True)
 class OmeDescription:
-    """All that is needed of an OME-XML; uuid: that of the file it is in; companion: where the description lies if it
-    is not here."""
+    """All that is needed of an OME-XML; images: those with pixels in TIFF files; uuid: that of the file it is in;
+    companion: where the description lies if it is not here."""
 
     images: tuple[OmeImage, ...]
     uuid: str
@@ -107,11 +108,14 @@ def is_ome_xml(description: str) -> bool:
 def parse_ome_xml(text: str) -> OmeDescription:
     """Read it; raises ValueError for what is no OME-XML, in one line."""
     try:
-        root = ElementTree.fromstring(text)
+        root = ElementTree.fromstring(text.strip("\ufeff\0 \t\r\n"))
     except ElementTree.ParseError as error:
         raise ValueError(f"its OME-XML is broken: {error}") from error
     images = tuple(
-        _read_image(element, pixels) for element in _children(root, "Image") for pixels in _children(element, "Pixels")
+        _read_image(element, pixels)
+        for element in _children(root, "Image")
+        for pixels in _children(element, "Pixels")
+        if not any(True for part in ("MetadataOnly", "BinData", "BinDataBlock") for _ in _children(pixels, part))
     )
     companion = next((element.get("MetadataFile", "another file") for element in _children(root, "BinaryOnly")), "")
     return OmeDescription(images, root.get("UUID", ""), companion)

@@ -21,6 +21,7 @@ from histoseek.slides.readers.base import Pixels, blank
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _CACHE_BYTES = 128 * 2**20
+_RAW_SEGMENT_PIXELS = 2**18
 _MOST_SEGMENT_PIXELS = 13_000 * 13_000
 _ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
 _DECODED_TO_RGB = (6, 7, 34892, 33007, 50001)
@@ -36,12 +37,16 @@ PlanePages = tuple[tifffile.TiffPage, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Plane:
-    """A part of a level's channels, in segments (tiles or strips) of a page; first: the one at the upper left."""
+    """A part of a level's channels, in segments (tiles or strips) of a page; first: the one at the upper left.
+
+    is_raw: the page's pixels lie in one block as they are, and its segments are ours.
+    """
 
     page: tifffile.TiffPage
     segment: Size
     first: int
     channels: slice
+    is_raw: bool
 
     @property
     def columns(self) -> int:
@@ -119,10 +124,9 @@ class TiffReader:
     def _decode(self, plane: _Plane, index: int) -> Pixels:
         page = plane.page
         try:
-            offset, count = page.dataoffsets[index], page.databytecounts[index]
-            with self._lock:
-                self._tiff.filehandle.seek(offset)
-                data = self._tiff.filehandle.read(count) if count else None
+            if plane.is_raw:
+                return _without_alpha(self._read_rows(plane, index), page)
+            data = self._read_bytes(page.dataoffsets[index], page.databytecounts[index])
             segment, _, shape = page.decode(data, index, jpegtables=page.jpegtables)
         except Exception as error:
             # The codecs raise their own kinds of errors; all of them mean a damaged tile.
@@ -130,6 +134,23 @@ class TiffReader:
         if segment is None:
             return np.full((shape[1], shape[2], plane.channels.stop - plane.channels.start), 255, np.uint8)
         return _without_alpha(np.asarray(segment[0], np.uint8), page)
+
+    def _read_rows(self, plane: _Plane, index: int) -> Pixels:
+        """A segment of a page whose rows of pixels follow each other."""
+        page, (sample, row) = plane.page, divmod(index, -(-plane.page.imagelength // plane.segment.height))
+        samples = page.samplesperpixel if page.planarconfig == _CONTIGUOUS else 1
+        top = row * plane.segment.height
+        rows = min(plane.segment.height, page.imagelength - top)
+        length = page.imagewidth * samples
+        data = self._read_bytes(page.dataoffsets[0] + (sample * page.imagelength + top) * length, rows * length)
+        return np.frombuffer(data or b"", np.uint8).reshape(rows, page.imagewidth, samples)
+
+    def _read_bytes(self, offset: int, count: int) -> bytes | None:
+        if not count:
+            return None
+        with self._lock:
+            self._tiff.filehandle.seek(offset)
+            return bytes(self._tiff.filehandle.read(count))
 
 
 def find_fault(page: tifffile.TiffPage) -> str:
@@ -169,22 +190,26 @@ def describe_damage(error: Exception) -> str:
 
 
 def _list_planes(pages: PlanePages, path: Path) -> list[_Plane]:
-    segment = _segment_size(pages[0])
-    if segment.width * segment.height > _MOST_SEGMENT_PIXELS:
-        raise UnreadableSlide(path, f"tiles or strips of {segment.width} x {segment.height} px")
     if len(pages) == 3:
-        return [_Plane(page, _segment_size(page), 0, slice(index, index + 1)) for index, page in enumerate(pages)]
+        return [_make_plane(page, path, 0, slice(index, index + 1)) for index, page in enumerate(pages)]
     page = pages[0]
     if page.planarconfig == _CONTIGUOUS:
-        return [_Plane(page, segment, 0, slice(0, 3))]
-    count = -(-page.imagewidth // segment.width) * -(-page.imagelength // segment.height)
-    return [_Plane(page, segment, sample * count, slice(sample, sample + 1)) for sample in range(3)]
+        return [_make_plane(page, path, 0, slice(0, 3))]
+    return [_make_plane(page, path, sample, slice(sample, sample + 1)) for sample in range(3)]
 
 
-def _segment_size(page: tifffile.TiffPage) -> Size:
+def _make_plane(page: tifffile.TiffPage, path: Path, sample: int, channels: slice) -> _Plane:
+    """A plane of a page that holds all samples together, or one after the other."""
+    is_raw = not page.is_tiled and page.is_contiguous and sum(page.databytecounts) == page.nbytes
+    segment = Size(page.imagewidth, min(page.rowsperstrip or page.imagelength, page.imagelength))
     if page.is_tiled:
-        return Size(page.tilewidth, page.tilelength)
-    return Size(page.imagewidth, min(page.rowsperstrip or page.imagelength, page.imagelength))
+        segment = Size(page.tilewidth, page.tilelength)
+    elif is_raw:
+        segment = Size(page.imagewidth, min(page.imagelength, max(1, _RAW_SEGMENT_PIXELS // page.imagewidth)))
+    if segment.width * segment.height > _MOST_SEGMENT_PIXELS:
+        raise UnreadableSlide(path, f"tiles or strips of {segment.width} x {segment.height} px")
+    count = -(-page.imagewidth // segment.width) * -(-page.imagelength // segment.height)
+    return _Plane(page, segment, sample * count, channels, is_raw)
 
 
 def _without_alpha(pixels: NDArray[np.uint8], page: tifffile.TiffPage) -> Pixels:
