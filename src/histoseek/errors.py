@@ -101,6 +101,16 @@ class UnreadableSlide(SlideError):
         super().__init__(uri, f"cannot be read as a slide ({reason})", "Check the file, or export it again")
 
 
+class UnstorableSlide(SlideError):
+    """An archive cannot hold what is known of a slide."""
+
+    def __init__(self, uri: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            uri, f"cannot be stored ({reason})", "Correct what tables and reports say of it, or leave it out"
+        )
+
+
 class MissingSpacing(SlideError):
     """The file does not state its spacing; name: what `--spacing-of` may call it."""
 

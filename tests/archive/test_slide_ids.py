@@ -47,7 +47,7 @@ def plan_ids(records: Sequence[SlideRecord], sources: Sequence[SlideSource]) -> 
     metadata = {source: SlideMetadata() for source in sources}
     planner = Planner(ArchiveLayout(Path("/nowhere")), Recipe(), records, metadata, {})
     plan = planner.plan(sources, 1, SilentReporter())
-    assert plan.superseded == ()
+    assert not plan.superseded
     return [(slide.slide_id, slide.source, slide.file_fingerprint) for slide in plan.encode]
 
 

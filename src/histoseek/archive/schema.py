@@ -16,6 +16,7 @@ from histoseek.errors import InputError
 from histoseek.mosaics.barcodes import count_barcode_words
 from histoseek.mosaics.signature import MosaicTiles, Signature
 from histoseek.reports.privacy.person_names import make_patient_key
+from histoseek.unicode import is_text
 
 if TYPE_CHECKING:
     from histoseek.reports.index.record_words import RecordField
@@ -229,8 +230,8 @@ _LONGEST_SHOWN = 60
 
 
 def is_storable(text: str) -> bool:
-    """Whether it is Unicode text: no store holds halves of characters."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    """Whether a store can hold it: Unicode text."""
+    return is_text(text)
 
 
 def require_text(slide_id: str, changes: Mapping[str, MetadataValue]) -> None:

@@ -18,6 +18,9 @@ from histoseek.files import write_atomic
 UNKNOWN_POSITION = -1
 """Both coordinates of a tile whose place on the slide is not known (a feature file without coords)."""
 
+_LARGEST_FEATURE = 1e15
+"""The squares of larger ones have no sum in float32, and one of them would outweigh a whole archive."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bag:
@@ -63,14 +66,16 @@ class _Sidecar:
     sha256: str
 
 
-def check_bag(bag: Bag, where: Path) -> None:
-    """Raise BadFeatureFile when shapes disagree, the bag is empty, or a value is not finite."""
+def check_bag(bag: Bag, where: Path | str) -> None:
+    """Raise BadFeatureFile when shapes disagree, the bag is empty, or a value can't be computed with."""
     if bag.features.ndim != 2 or not bag.features.size:
         raise BadFeatureFile(where, f"features of shape {bag.features.shape}, wanted [N, D] with N >= 1")
     if bag.coords.shape != (len(bag), 2):
         raise BadFeatureFile(where, f"coords of shape {bag.coords.shape} for {len(bag)} features")
     if not np.isfinite(bag.features).all():
         raise BadFeatureFile(where, "features hold NaN or infinity")
+    if np.abs(bag.features).max() > _LARGEST_FEATURE:
+        raise BadFeatureFile(where, f"features beyond {_LARGEST_FEATURE:g}")
 
 
 def save_bag(bag: Bag, origin: BagOrigin, path: Path) -> None:

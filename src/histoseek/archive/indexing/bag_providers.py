@@ -11,7 +11,7 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.indexing.feature_agreement import FeatureAgreement, find_agreement
 from histoseek.archive.indexing.plan import PlannedSlide
 from histoseek.archive.layout import ArchiveLayout
-from histoseek.encoders.bag import Bag, BagOrigin, load_bag, load_origin, save_bag
+from histoseek.encoders.bag import Bag, BagOrigin, check_bag, load_bag, load_origin, save_bag
 from histoseek.encoders.features import FeatureFile, read_features, read_stated_facts
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide_bags import PreparedSlide, encode_prepared, prepare_slide
@@ -140,6 +140,7 @@ def reload_bag(layout: ArchiveLayout, slide: PlannedSlide) -> CachedBag:
 
 
 def _cache_bag(layout: ArchiveLayout, slide: PlannedSlide, bag: Bag, origin: BagOrigin) -> CachedBag:
+    check_bag(bag, slide.source.uri)
     with as_archive_errors(layout.root):
         save_bag(bag, origin, layout.bag(slide.slide_id))
     return CachedBag(bag, origin)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +13,7 @@ from histoseek.archive.indexing.metadata_table import MetadataTable
 from histoseek.archive.indexing.plan import PlannedSlide
 from histoseek.archive.journal import Journal
 from histoseek.archive.schema import StoredSlide
+from histoseek.errors import ArchiveError, EncoderError
 
 _BATCH = 32
 _OPTIMIZE_EVERY = 16
@@ -19,10 +21,18 @@ _READ_AT_ONCE = 256
 
 
 class Committer:
-    """Collects slides and commits them in batches; what is collected is committed even when the run is interrupted."""
+    """Collects slides and commits them in batches; what is collected is committed even when the run ends early."""
 
-    def __init__(self, archive: ArchiveFolder, journal: Journal, metadata: MetadataTable | None) -> None:
+    def __init__(
+        self,
+        archive: ArchiveFolder,
+        journal: Journal,
+        metadata: MetadataTable | None,
+        refuse: Callable[[StoredSlide, Exception], None],
+    ) -> None:
+        """refuse: takes a slide that the store does not take, and why."""
         self._archive = archive
+        self._refuse = refuse
         self._journal = journal
         self._columns = dict(metadata.extra_types) if metadata else {}
         self._batch: list[StoredSlide] = []
@@ -35,7 +45,7 @@ class Committer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         try:
-            if kind is None or issubclass(kind, KeyboardInterrupt):
+            with suppress(Exception) if kind and issubclass(kind, Exception) else nullcontext():
                 self.flush()
             self._finish_optimizing()
             if self._commits and self._archive.language.engine:
@@ -55,14 +65,29 @@ class Committer:
         """Commit what is collected."""
         if not self._batch:
             return
+        batch, self._batch = self._batch, []
         self._finish_optimizing()
         self._archive.store.ensure_columns(self._columns)
-        self._archive.store.upsert(self._archive.complete(self._batch))
-        self._journal.record_commit([slide.record.slide_id for slide in self._batch])
-        self._batch = []
+        self._commit(batch)
         self._commits += 1
         if self._commits % _OPTIMIZE_EVERY == 0:
             self._optimizing = self._pool.submit(self._archive.store.optimize)
+
+    def _commit(self, slides: Sequence[StoredSlide]) -> None:
+        """Commit slides together; where that fails for what is in one of them, all but that one."""
+        try:
+            self._archive.store.upsert(self._archive.complete(slides))
+        except (ArchiveError, EncoderError):
+            raise
+        except Exception as error:
+            if len(slides) == 1:
+                self._refuse(slides[0], error)
+                return
+            half = len(slides) // 2
+            self._commit(slides[:half])
+            self._commit(slides[half:])
+        else:
+            self._journal.record_commit([slide.record.slide_id for slide in slides])
 
     def read_stored(self, slides: Sequence[PlannedSlide]) -> Iterator[tuple[PlannedSlide, StoredSlide]]:
         """What the store holds of these slides, read in portions."""

@@ -8,6 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -44,7 +45,7 @@ from histoseek.archive.space.centre import CENTRE_SLIDES, FEW_CENTRE_SLIDES, Bag
 from histoseek.archive.space_folders import remove_old_spaces
 from histoseek.encoders.slide.registry import find_fitted_family
 from histoseek.encoders.slide_bags import PreparedSlide
-from histoseek.errors import HistoseekError, SlideError, SpaceMismatch, UnreadableSlide
+from histoseek.errors import HistoseekError, SlideError, SpaceMismatch, UnreadableSlide, UnstorableSlide
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.reports.files.document import ReportBatch
 from histoseek.reports.privacy.deidentify import DeidentifyChoice
@@ -102,8 +103,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
     Bags are cached as they are made and rows committed in batches, so a run that is killed is continued by the same
     call. Raises ArchiveError (busy, read-only, disk full); a bad slide is refused and does not stop the run.
     """
-    started = time.monotonic()
-    reporter = reporter or SilentReporter()
+    started, reporter = time.monotonic(), reporter or SilentReporter()
     with archive.writing():
         privacy_warnings = list_privacy_warnings(request.metadata, bool(request.deidentify), bool(request.reports))
         records = archive.records()
@@ -135,11 +135,8 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         *request.notes,
         *run.notes,
     )
-    counts = run.added, run.updated, run.unchanged
-    refused = tuple(run.refused)
-    return IndexReport(
-        *counts, refused, seconds, warnings, reports.summary, reread, request.passed_over, run.refused_rows
-    )
+    done = run.added, run.updated, run.unchanged, tuple(run.refused), seconds, warnings, reports.summary
+    return IndexReport(*done, reread, request.passed_over, run.refused_rows)
 
 
 def _make_planner(
@@ -203,13 +200,19 @@ class _Run:
             removed = {removal.kind.value: removal.count for removal in self.reports.removed}
             self._journal.record_reports(self.reports.slides, self.reports.deidentified, removed)
         self._provider = self._choose_provider()
-        with Committer(self.archive, self._journal, self.request.metadata) as self._committer:
+        with Committer(self.archive, self._journal, self.request.metadata, self._refuse_stored) as self._committer:
             self._encode_all()
             self._committer.flush()
             self._update_records()
-        if self.plan.superseded:
-            self.archive.drop(self.plan.superseded)
+        self._drop_superseded()
         self._journal.record_end()
+
+    def _drop_superseded(self) -> None:
+        """Take out records whose slide goes under another id now, unless its successor was refused."""
+        refused = {refusal.path for refusal in self.refused}
+        superseded = [slide_id for slide_id, uri in self.plan.superseded.items() if uri not in refused]
+        if superseded:
+            self.archive.drop(superseded)
 
     def _choose_provider(self) -> BagProvider:
         if self.archive.recipe.imported:
@@ -221,10 +224,8 @@ class _Run:
     def _encode_all(self) -> None:
         self.reporter.expect(len(self.plan.encode))
         for slide, prepared in _prepare_ahead(self._provider, self._order_slides()):
-            try:
-                self._take(slide, self._finish_bag(slide, prepared))
-            except (SlideError, SpaceMismatch) as error:
-                self._refuse([SlideRefusal.from_error(slide.source.uri, error)])
+            with self._refusing(slide):
+                self._take(slide, self._provider.finish(slide, prepared.result(), self.reporter))
             self.reporter.advance()
         self._settle()
 
@@ -239,15 +240,19 @@ class _Run:
         random.Random(self.archive.recipe.seed).shuffle(slides)
         return slides
 
-    def _finish_bag(self, slide: PlannedSlide, prepared: Future[BagInput]) -> CachedBag:
-        """The slide's bag; an unforeseen failure becomes a refusal of this slide, not the end of the run."""
+    @contextmanager
+    def _refusing(self, slide: PlannedSlide) -> Iterator[None]:
+        """Turn a failure of one slide, foreseen or not, into its refusal; what concerns all slides ends the run."""
         try:
-            return self._provider.finish(slide, prepared.result(), self.reporter)
+            yield
+        except (SlideError, SpaceMismatch) as error:
+            self._refuse([SlideRefusal.from_error(slide.source.uri, error)])
         except HistoseekError:
             raise
         except Exception as error:
-            log.debug("unexpected failure of slide %s", slide.slide_id, exc_info=True)
-            raise UnreadableSlide(slide.source.uri, f"unexpected {type(error).__name__}") from error
+            log.debug("unexpected failure of a slide", exc_info=True)
+            unreadable = UnreadableSlide(slide.source.uri, _describe_unforeseen(error))
+            self._refuse([SlideRefusal.from_error(slide.source.uri, unreadable)])
 
     def _take(self, slide: PlannedSlide, cached: CachedBag) -> None:
         """Sign and commit a bag; before the archive has its space, only note its mean."""
@@ -269,18 +274,28 @@ class _Run:
             self.notes.append(_FEW.format(kinds[usual]))
         waiting, self._waiting = self._waiting, []
         for slide, _ in waiting:
-            try:
+            with self._refusing(slide):
                 self._commit(slide, reload_bag(self.archive.layout, slide))
-            except (SlideError, SpaceMismatch) as error:
-                self._refuse([SlideRefusal.from_error(slide.source.uri, error)])
 
     def _commit(self, slide: PlannedSlide, cached: CachedBag) -> None:
         signature = self.archive.signer.sign(cached.bag)
+        fault = signature.fault()
+        if fault:
+            raise UnreadableSlide(slide.source.uri, f"its {fault}")
+        self._count(slide.record is None, 1)
         self._committer.add(StoredSlide(make_record(slide, cached), signature))
-        if slide.record:
-            self.updated += 1
+
+    def _count(self, is_new: bool, slides: int) -> None:
+        if is_new:
+            self.added += slides
         else:
-            self.added += 1
+            self.updated += slides
+
+    def _refuse_stored(self, stored: StoredSlide, error: Exception) -> None:
+        """Refuse a slide that was counted and then did not get into the store."""
+        self._count(stored.record.created == stored.record.updated, -1)
+        unstorable = UnstorableSlide(stored.record.uri, _describe_unforeseen(error))
+        self._refuse([SlideRefusal.from_error(stored.record.uri, unstorable)])
 
     def _list_changed(self) -> Sequence[PlannedSlide]:
         return [slide for slide in self.plan.current if slide.record and update_record(slide, slide.record)]
@@ -293,8 +308,8 @@ class _Run:
             if record:
                 same_report = record.report == stored.record.report
                 language = stored.language if same_report else LanguageVectors()
+                self._count(is_new=False, slides=1)
                 self._committer.add(replace(stored, record=record, language=language))
-                self.updated += 1
 
     def _refuse(self, refusals: Sequence[SlideRefusal]) -> None:
         self.refused.extend(refusals)
@@ -317,6 +332,12 @@ def _prepare_ahead(
             for _, future in pending:
                 future.cancel()
                 future.add_done_callback(_close)
+
+
+def _describe_unforeseen(error: Exception) -> str:
+    """What is known of an error that is none of ours, without its words: those may quote a report."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else None
+    return reason or f"unexpected {type(error).__name__}"
 
 
 def _close(future: Future[BagInput]) -> None:

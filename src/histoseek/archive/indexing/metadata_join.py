@@ -171,8 +171,10 @@ class _SlideNames:
         return exact if len(exact) == 1 else []
 
     def _list_ends(self, name: str) -> list[SlideSource]:
-        """The slides whose path ends with a name."""
-        parts = _split_path(name)
+        """The slides whose path ends with a name, as it stands or with the folders of Windows."""
+        return self._list_parts_ends(_clean_parts(PurePath(name).parts)) or self._list_parts_ends(_split_path(name))
+
+    def _list_parts_ends(self, parts: tuple[str, ...]) -> list[SlideSource]:
         candidates = self._by_name.find(parts[-1]) if parts else []
         ends = [source for source in candidates if _clean_parts(source.parts)[-len(parts) :] == parts]
         folded = tuple(part.casefold() for part in parts)

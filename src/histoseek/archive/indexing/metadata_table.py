@@ -27,7 +27,7 @@ from histoseek.archive.indexing.metadata_columns import (
     list_column_warnings,
     map_metadata_columns,
 )
-from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue
+from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, is_storable
 from histoseek.errors import BadTable, InputError
 from histoseek.reports.files.document import FileRefusal, ReportSource
 from histoseek.reports.files.encodings import clean_id
@@ -43,6 +43,7 @@ from histoseek.reports.files.raw_tables import (
 )
 from histoseek.reports.files.texts import WORKBOOK_SUFFIXES
 from histoseek.reports.privacy.deidentify import KnownIdentifiers
+from histoseek.unicode import make_printable
 
 _NULLS = frozenset(
     (
@@ -54,6 +55,8 @@ _BLANKS = f"{string.whitespace}\xa0\u2007\u202f\u3000\u200b\u200e\u200f\u2060\uf
 _SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+")
 """A long number as a spreadsheet shows it: its last digits are gone."""
 _ONE_ROW = "Keep one row per slide, or one per case"
+_LONGEST_TEXT = 1_000_000
+_LARGEST = 2**63
 _NO_ROWS = "Give a table with one row per slide or case"
 _OFFICE_MARKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
@@ -266,6 +269,8 @@ def _make_table(
 def _read_texts(entries: Sequence[_Entry], name: str) -> tuple[str, list[str | None]]:
     """A column that is always text; ids without what cannot be seen, and without the fraction of a spreadsheet."""
     texts = [_write_text(entry.cells.get(name)) for entry in entries]
+    if name == "file":
+        texts = [make_printable(text) if text else None for text in texts]
     if name in (*IDS, "patient_id"):
         texts = [clean_id(text) or None if text else None for text in texts]
     return name, strip_fractions(texts) if name in ("slide_id", "case_id", "patient_id") else texts
@@ -298,9 +303,18 @@ def _read_extra(
         return column.name, pa.string() if any(texts) else None, list(texts)
     if all(isinstance(value, str | None) for value in values):
         return column.name, *infer_values([None if value is None else str(value) for value in values], delimiter)
-    same = len({type(value) for value in values if value is not None}) == 1
+    same = len({type(value) for value in values if value is not None}) == 1 and not any(map(_is_too_large, values))
     array = pa.array(values if same else [None if value is None else str(value) for value in values])
     return column.name, array.type, array.to_pylist()
+
+
+def _can_keep(value: MetadataValue) -> bool:
+    return not isinstance(value, str) or (len(value) <= _LONGEST_TEXT and is_storable(value))
+
+
+def _is_too_large(value: MetadataValue) -> bool:
+    """Whether it is a whole number that no column of such holds."""
+    return isinstance(value, int) and not -_LARGEST <= value < _LARGEST
 
 
 def _make_row(
@@ -310,6 +324,10 @@ def _make_row(
     if key is None:
         advice = "Fill in its slide_id, case_id or file, or remove the row"
         return FileRefusal(entry.place, "the row has no id", advice)
+    fault = next((name for name, value in entry.cells.items() if name not in IDS and not _can_keep(value)), None)
+    if fault:
+        advice = f"Give it in UTF-8, and at most {_LONGEST_TEXT:,} characters"
+        return FileRefusal(entry.place, f"column {fault!r} holds what cannot be stored as text", advice)
     given = entry.cells.get("spacing")
     spacing = None if given is None else parse_spacing(str(given), is_nm)
     if given is not None and spacing is None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 
 from histoseek.archive.indexing.metadata_join import SlideMetadata
-from histoseek.archive.indexing.slide_ids import UnnamedSlide, assign_ids
+from histoseek.archive.indexing.slide_ids import LONGEST_GIVEN_ID, UnnamedSlide, assign_ids
 from histoseek.archive.journal import SlideRefusal
 from histoseek.archive.layout import ArchiveLayout
-from histoseek.archive.schema import SlideRecord
+from histoseek.archive.schema import SlideRecord, is_storable
 from histoseek.encoders.bag import load_origin
 from histoseek.encoders.recipe import Recipe
-from histoseek.errors import DuplicateSlide, SlideError
+from histoseek.errors import DuplicateSlide, SlideError, UnreadableSlide, UnstorableSlide
 from histoseek.progress import Reporter
 from histoseek.slides.sources.base import SlideSource
 from histoseek.slides.sources.registry import parse_source
@@ -39,11 +39,12 @@ class PlannedSlide:
 
 @dataclass(frozen=True, slots=True)
 class IndexPlan:
-    """Slides to encode, slides whose features are up to date, ids that a changed file leaves behind, and refusals."""
+    """Slides to encode, slides whose features are up to date, ids that are left behind, each with the address of the
+    slide that goes under another one now, and refusals."""
 
     encode: tuple[PlannedSlide, ...]
     current: tuple[PlannedSlide, ...]
-    superseded: tuple[str, ...]
+    superseded: Mapping[str, str]
     refused: tuple[SlideRefusal, ...]
 
 
@@ -83,8 +84,7 @@ class Planner:
             content = contents[source]
             spacing = self._find_spacing(source) or self._recall_spacing(by_content.get(content), content)
             self._place(source, ids[source], content, spacing, by_id.get(ids[source]))
-        superseded = self._list_superseded()
-        return IndexPlan(tuple(self._encode), tuple(self._current), superseded, tuple(self._refused))
+        return IndexPlan(tuple(self._encode), tuple(self._current), self._find_superseded(), tuple(self._refused))
 
     def plan_tables(self) -> IndexPlan:
         """The archive's own slides with what tables say of them: nothing is opened, and ids stay."""
@@ -96,7 +96,7 @@ class Planner:
             current.append(
                 PlannedSlide(source, record.slide_id, record.file_fingerprint, spacing, "", metadata, record)
             )
-        return IndexPlan((), tuple(current), (), ())
+        return IndexPlan((), tuple(current), {}, ())
 
     def _choose_ids(self, contents: Mapping[SlideSource, str]) -> Mapping[SlideSource, str]:
         """The id of each slide: given by a table, else that of the archive's slide of this content, else of its slide
@@ -130,10 +130,14 @@ class Planner:
         spacing: float | None,
         record: SlideRecord | None,
     ) -> None:
+        if not is_storable(slide_id) or len(slide_id) > LONGEST_GIVEN_ID:
+            error = UnstorableSlide(source.uri, f"a slide id of {len(slide_id):,} characters, or one that is no text")
+            self._refused.append(SlideRefusal.from_error(source.uri, error))
+            return
         for key in (file_fingerprint, slide_id):
             if key in self._placed:
-                error = DuplicateSlide(source.uri, self._placed[key].uri, key == slide_id)
-                self._refused.append(SlideRefusal.from_error(source.uri, error))
+                duplicate = DuplicateSlide(source.uri, self._placed[key].uri, key == slide_id)
+                self._refused.append(SlideRefusal.from_error(source.uri, duplicate))
                 return
         self._placed |= {file_fingerprint: source, slide_id: source}
         recipe = self.recipe.fingerprint(spacing)
@@ -168,17 +172,16 @@ class Planner:
         was_given = origin.recipe == self.recipe.fingerprint(origin.slide_spacing_um_per_px)
         return origin.slide_spacing_um_per_px if was_given else None
 
-    def _list_superseded(self) -> tuple[str, ...]:
-        """Ids of records whose file now goes under another id."""
+    def _find_superseded(self) -> Mapping[str, str]:
+        """Ids of records whose file now goes under another id, with its address."""
         planned = self._encode + self._current
-        places = {slide.source.uri for slide in planned}
-        contents = {slide.file_fingerprint for slide in planned}
+        places = {slide.source.uri: slide.source.uri for slide in planned}
+        contents = {slide.file_fingerprint: slide.source.uri for slide in planned}
         ids = {slide.slide_id for slide in planned}
-        return tuple(
-            record.slide_id
-            for record in self.records
-            if record.slide_id not in ids and (record.uri in places or record.file_fingerprint in contents)
-        )
+        successors = {
+            record.slide_id: places.get(record.uri) or contents.get(record.file_fingerprint) for record in self.records
+        }
+        return {slide_id: uri for slide_id, uri in successors.items() if uri and slide_id not in ids}
 
 
 def _is_in_place(source: SlideSource, record: SlideRecord | None) -> bool:
@@ -192,6 +195,8 @@ def _take_fingerprints(sources: Sequence[SlideSource], workers: int, reporter: R
             return source.fingerprint()
         except SlideError as error:
             return error
+        except Exception as error:
+            return UnreadableSlide(source.uri, f"unexpected {type(error).__name__}")
         finally:
             part.advance()
 

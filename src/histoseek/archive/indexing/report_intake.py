@@ -142,7 +142,7 @@ class ReportIntake:
         row, record = self.row_of.get(source, TableRow()), self._record_of.get(source.uri)
         return SlideKey(
             slide_id=row.slide_id or (record.slide_id if record else None),
-            file=PurePath(source.uri),
+            file=PurePath(*source.parts),
             case_id=row.case_id or (record.case_id if record else None),
             patient_id=row.texts.get("patient_id") or (record.patient_id if record else None),
         )
@@ -186,7 +186,7 @@ class ReportIntake:
     def _clean(self, text: str, identifiers: KnownIdentifiers, source: ReportSource) -> str:
         """The text as it may be stored, empty where that fails: what could not be cleaned is not kept."""
         try:
-            return self._cleaner.clean(text, identifiers)
+            return self._cleaner.clean(text.encode(errors="replace").decode(), identifiers)
         except Exception as error:
             log.debug("unexpected %s while replacing identifiers", type(error).__name__)
             what = f"{source.path}: its identifiers could not be replaced (unexpected {type(error).__name__})"

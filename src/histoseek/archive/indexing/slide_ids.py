@@ -14,6 +14,9 @@ from histoseek.reports.privacy.person_names import is_person_name
 LONGEST_ID = 200
 """Characters; what the REST API takes."""
 
+LONGEST_GIVEN_ID = 1000
+"""Characters of an id that a table gives."""
+
 _LONGEST_NAME = 150
 _SUFFIXES = (8, 16, 64)
 """Hex digits of the content's fingerprint behind a name that is not unique."""
