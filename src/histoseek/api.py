@@ -128,7 +128,7 @@ class Archive(ArchiveFolder):
         return index(self, request, reporter)
 
     def upgrade(self, reporter: Reporter | None = None) -> int:
-        """Read reports anew where an older version read them; how many. Can be killed and called again."""
+        """Read reports and metadata anew where an older version did; how many reports. Can be killed and continued."""
         from histoseek.archive.indexing.rereading import reread_reports
         from histoseek.progress import SilentReporter
 

@@ -107,7 +107,7 @@ def test_reading_anew_is_continued_where_it_was_interrupted(
 
 def test_upgrade_needs_neither_slides_nor_reports(older: Archive) -> None:
     done = histoseek("upgrade", "--archive", older.path)
-    assert done.stdout == "5 reports were read anew\n"
+    assert done.stdout == "5 reports were read anew; metadata are up to date\n"
     assert histoseek("upgrade", "--archive", older.path, "--json").stdout == '{"reread": 0}\n'
 
 

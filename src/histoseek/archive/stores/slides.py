@@ -13,7 +13,17 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from histoseek.archive.filters.column_types import check_filter
-from histoseek.archive.filters.expression import HAS_REPORT, Column, Expression, IsNull, Not, Where, all_of, one_of
+from histoseek.archive.filters.expression import (
+    HAS_REPORT,
+    NO_REPORT,
+    Column,
+    Expression,
+    IsNull,
+    Not,
+    Where,
+    all_of,
+    one_of,
+)
 from histoseek.archive.filters.parser import parse_filter
 from histoseek.archive.report_index import find_places
 from histoseek.archive.schema import (
@@ -45,6 +55,7 @@ from histoseek.mosaics.distances import SignatureBlock
 _IDS = ("slide_id", "patient_id", "case_id")
 _IDS_PER_QUERY = 500
 _COUNTS_KEPT = 64
+_MOST_REMEMBERED = 200_000
 _FIXED = ("slide_id", "uri", "file_fingerprint", "width", "height", "spacing_um_per_px", "tile_count", "created")
 
 SIGNATURE = ("barcodes", "global_vector")
@@ -196,6 +207,13 @@ class SlideTable:
         """The different cells of columns of text, but for ids."""
         return self.snapshot()._metadata_texts
 
+    def find_without_report(self, slide_ids: Collection[str]) -> set[str]:
+        """Those of some slides that have no report; a snapshot remembers which they are, unless they are too many."""
+        view = self.snapshot()
+        if view.count(NO_REPORT) > _MOST_REMEMBERED:
+            return set(view.slides(all_of(one_of("slide_id", sorted(slide_ids)), NO_REPORT)))
+        return view._without_report.intersection(slide_ids)
+
     def list_report_facts(self, slide_ids: Sequence[str]) -> dict[str, list[str]]:
         """What the reports of some slides state, by slide; those without a report are left out."""
         rows = self.columns(["slide_id", "report_facts"], one_of("slide_id", slide_ids))
@@ -318,6 +336,11 @@ class SlideTable:
         texts = [name for name in field_columns(types) if pa.types.is_string(types[name]) and not name.endswith("_id")]
         rows = self.columns(texts, None)
         return [value for name in texts for value in rows[name].unique().to_pylist() if value]
+
+    @cached_property
+    def _without_report(self) -> set[str]:
+        """Of a snapshot."""
+        return set(self.slides(NO_REPORT))
 
     @property
     def _held(self) -> RankingRows | None:

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from histoseek.archive.filters.expression import NO_REPORT, all_of, one_of
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.search.results import ChannelRank
 from histoseek.search.retrieve.channels import Channel
@@ -70,7 +69,7 @@ def slides_without_report(store: SlideTable, channels: Sequence[Channel]) -> set
         return set()
     read = {slide_id for channel in through for slide_id in channel.slide_ids}
     others = {slide_id for channel in channels for slide_id in channel.slide_ids} - read
-    return set(store.slides(all_of(one_of("slide_id", sorted(others)), NO_REPORT))) if others else set()
+    return store.find_without_report(others) if others else set()
 
 
 def _fuse(ranks: Sequence[ChannelRank], weights: float) -> float:
