@@ -200,8 +200,13 @@ class Corpus:
 class NoColumns:
     """A store without metadata."""
 
+    record_analyser = ""
+
     def metadata_types(self) -> dict[str, Any]:
         return {}
+
+    def record_knows(self, tokens: Sequence[str]) -> bool:
+        return False
 
 
 def ids_of(*rankings: Channel) -> list[str]:
