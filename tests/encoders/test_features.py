@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from histoseek.encoders.feature_facts import is_same_encoder, read_facts
-from histoseek.encoders.features import BARE_COORDINATES, SECOND_COPIES, discover_features, read_features
+from histoseek.encoders.features import (
+    BARE_COORDINATES,
+    SECOND_COPIES,
+    discover_features,
+    read_features,
+    read_stated_facts,
+)
 from histoseek.errors import BadFeatureFile, SlideNotFound
 
 FEATURES = np.random.default_rng(0).normal(size=(12, 8)).astype(np.float32)
@@ -163,6 +169,22 @@ def test_the_encoder_is_what_an_attribute_says(tmp_path: Path) -> None:
     assert is_same_encoder("lite0-1-0123abcd", "lite0")
     assert not is_same_encoder("uni2", "uni")
     assert not is_same_encoder("uni-v2", "uni")
+
+
+def test_trident_says_its_encoder_in_its_folders(tmp_path: Path) -> None:
+    folder = tmp_path / "20x_256px_0px_overlap" / "features_uni_v1"
+    write_h5(folder / "a.h5")
+    write_pt(folder / "b.pt")
+    write_h5(folder / "c.h5", target_magnification=10, encoder="conch")
+    facts = {name: read_stated_facts(folder / name) for name in ("a.h5", "b.pt", "c.h5")}
+    assert [(f.encoder, f.spacing_um_per_px) for f in facts.values()] == [
+        ("uni_v1", 0.5),
+        ("uni_v1", 0.5),
+        ("conch", 1.0),
+    ]
+    assert [read_features(folder / name, "x").facts for name in facts] == list(facts.values())
+    write_h5(tmp_path / "features_train" / "a.h5")
+    assert read_stated_facts(tmp_path / "features_train" / "a.h5").encoder == ""
 
 
 def test_features_of_stamp_have_no_places_in_px(tmp_path: Path) -> None:

@@ -249,6 +249,13 @@ def test_sets_of_files_are_refused_whatever_is_there(tmp_path: Path) -> None:
     assert "other files of a set" in refusal(tmp_path / "c1.ome.tif")
 
 
+def test_a_plane_of_a_set_that_has_no_description_is_no_picture(tmp_path: Path) -> None:
+    for tile in (None, (128, 128)):
+        how = {"photometric": "minisblack", "metadata": None, "tile": tile}
+        tifffile.imwrite(tmp_path / "c1.ome.tif", planes()[1], ome=False, **how)
+        assert "without its OME-XML" in refusal(tmp_path / "c1.ome.tif")
+
+
 def test_an_image_of_a_set_that_lies_wholly_in_a_file_is_read_from_it(tmp_path: Path) -> None:
     files = [(UUID.format(index), f"s{index}.ome.tif") for index in range(2)]
     pictures = [picture(seed=index) for index in range(2)]

@@ -37,6 +37,7 @@ BARE_COORDINATES = "files of coordinates without features"
 
 _TENSORS = (".pt", ".pth")
 _DATASETS = ("features", "feats")
+_TRIDENT_FOLDERS = re.compile(r"(?P<magnification>\d+(?:\.\d+)?)x_\d+px_\d+px_overlap/features_(?P<encoder>[^/]+)")
 _FORMAT = re.compile(r"(?:^|(?<=[_-]))(?:h5|hdf5|pt|pth)(?=$|[_-])", re.IGNORECASE)
 
 
@@ -159,9 +160,9 @@ def _read_hdf5(path: Path, encoder: str) -> FeatureFile:
                 raise BadFeatureFile(path, f"no dataset 'features'; it has: {', '.join(file) or 'nothing'}")
             features = _two_dimensional(np.asarray(file[name]), path)
             coords = np.asarray(file["coords"]) if "coords" in file else None
-            attributes = _read_attributes(file)
+            attributes = _read_attributes(file, path)
             weights = np.asarray(file["weights"]) if "weights" in file else None
-    except (OSError, RuntimeError, TypeError, ValueError) as error:
+    except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise BadFeatureFile(path, "not a readable HDF5 file") from error
     if attributes.get("unit") == "um":
         coords = None  # STAMP's places in µm are none in px without the slide
@@ -172,23 +173,29 @@ def _read_hdf5(path: Path, encoder: str) -> FeatureFile:
 
 
 def read_stated_facts(path: Path) -> FeatureFacts:
-    """What a feature file states, without reading its features; nothing for tensors and for files that can't be
-    read."""
+    """What a feature file states, without reading its features; of tensors what their folders say."""
     if path.suffix.lower() in _TENSORS:
-        return FeatureFacts()
+        return read_facts(_read_folders(path))
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
-            return read_facts(_read_attributes(file))
-    except (OSError, RuntimeError, TypeError, ValueError):
-        return FeatureFacts()
+            return read_facts(_read_attributes(file, path))
+    except (KeyError, OSError, RuntimeError, TypeError, ValueError):
+        return read_facts(_read_folders(path))
 
 
-def _read_attributes(file: h5py.File) -> dict[str, object]:
+def _read_attributes(file: h5py.File, path: Path) -> dict[str, object]:
     """The attributes of the file, its features and its coords, as one; those of the coords count most."""
     parts = (file, *(file[name] for name in (*_DATASETS, "coords") if name in file))
-    return {name: value for part in parts for name, value in part.attrs.items()}
+    return _read_folders(path) | {name: value for part in parts for name, value in part.attrs.items()}
+
+
+def _read_folders(path: Path) -> dict[str, object]:
+    """What the folders say where TRIDENT lays its files, "20x_256px_0px_overlap/features_uni_v1"; it names the encoder
+    nowhere else."""
+    folders = _TRIDENT_FOLDERS.fullmatch("/".join(path.absolute().parent.parts[-2:]))
+    return {"encoder": folders["encoder"], "target_magnification": folders["magnification"]} if folders else {}
 
 
 def _read_pt(path: Path, encoder: str) -> FeatureFile:
@@ -209,7 +216,8 @@ def _read_pt(path: Path, encoder: str) -> FeatureFile:
     array = _two_dimensional(_to_array(features, path), path)
     coords = content.get("coords")
     places = _to_array(coords, path) if isinstance(coords, torch.Tensor) else None
-    facts = read_facts({name: value for name, value in content.items() if isinstance(value, str | int | float)})
+    stated = {name: value for name, value in content.items() if isinstance(value, str | int | float)}
+    facts = read_facts(_read_folders(path) | stated)
     return FeatureFile(_bag(array, places, None, facts, encoder, path), 0, 0, 0.0, facts)
 
 

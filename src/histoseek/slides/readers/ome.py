@@ -216,7 +216,8 @@ def _order_planes(image: OmeImage, pages: PlanePages) -> PlanePages:
     if len(pages) == 3 and primaries and all(page.samplesperpixel == 1 for page in pages):
         return tuple(pages[index] for index in primaries)
     if len(pages) == 1:
-        raise _Unusable(f"one channel of {pages[0].samplesperpixel} samples{names}")
+        samples = pages[0].samplesperpixel
+        raise _Unusable(f"one channel{names}" if samples == 1 else f"{samples} samples a pixel{names}")
     raise _Unusable(f"{len(pages)} channels that are not known to be red, green and blue{names}")
 
 

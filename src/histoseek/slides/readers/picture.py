@@ -56,9 +56,12 @@ def _load(path: Path, page: int) -> tuple[Pixels, float | None]:
                     _require_single(picture, path)
                 across, down = (UM_PER_INCH / max(1e-9, float(dots)) for dots in picture.info.get("dpi", (1, 1)))
                 return _rgb(picture, path), read_resolution(across, down)
-    except (UnidentifiedImageError, Image.DecompressionBombError, EOFError, OSError, SyntaxError, ValueError) as error:
-        reason = "unknown format" if isinstance(error, UnidentifiedImageError) else str(error).splitlines()[0]
-        raise UnreadableSlide(path, reason) from error
+    except UnreadableSlide:
+        raise
+    except Exception as error:
+        # In damaged files Pillow meets errors of every kind.
+        reason = "unknown format" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__
+        raise UnreadableSlide(path, reason.splitlines()[0]) from error
 
 
 def _require_single(picture: Image.Image, path: Path) -> None:

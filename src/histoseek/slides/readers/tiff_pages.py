@@ -118,6 +118,8 @@ def _require_colours(page: tifffile.TiffPage, path: Path) -> None:
     if colourless and samples > 1:
         reason = f"{samples} channels that are not known to be red, green and blue, wanted one 8-bit RGB picture"
         raise UnreadableSlide(path, reason)
+    if colourless and path.stem.lower().endswith(".ome"):
+        raise UnreadableSlide(path, "one grey plane of an OME-TIFF without its OME-XML, wanted one 8-bit RGB picture")
     if len(page.extrasamples) > 1:
         raise UnreadableSlide(path, f"{page.samplesperpixel} samples a pixel, wanted one 8-bit RGB picture")
     if page.dtype is None or page.dtype.kind not in "ub" or (colourless and page.dtype not in (np.uint8, np.bool_)):
