@@ -84,6 +84,10 @@ def test_a_metastasis_is_no_tumour_of_its_organ() -> None:
         ("normal lung", "benign lung tissue"),
         ("malignant tumour of the lung", "C34.1"),
         ("womb", "uterus"),
+        ("HE", "H&E"),
+        ("H&E", "HE"),
+        ("healthy tissue of the lung", "benign lung tissue"),
+        ("tumour", "TUM"),
     ],
 )
 def test_everyday_words_and_codes_meet_what_they_stand_for(query: str, diagnosis: str) -> None:
@@ -121,7 +125,8 @@ def test_what_is_denied_or_another_value_is_not_met(query: str, field: RecordFie
         ("grade III", _cell("G3", "grade")),
         ("pT2", _cell("2a", "pt")),
         ("stage II", _cell("Stage IIB", "ajcc_stage")),
-        ("H&E", _cell("HE", "stain")),
+        ("female", _cell("F", "sex")),
+        ("EGFR mutated", _cell("mutated", "egfr")),
     ],
 )
 def test_values_are_read_with_the_name_of_their_column(query: str, field: RecordField) -> None:

@@ -20,6 +20,7 @@ from histoseek.reports.index.record_words import (
     fold_name,
     list_everyday,
     spell_codes,
+    spells_code,
 )
 from histoseek.reports.index.weighting import Weighting, weigh_broader, weigh_term
 from histoseek.reports.language.negation import Status
@@ -110,7 +111,8 @@ def _weigh_terms(
         yield Span(mention.start, mention.end), dict(weigh_broader(mention, weighting, vocabulary))
         yield from _weigh_within(mention, text, weighting, vocabulary)
     for part in _PART.finditer(text) if weighting.concept else ():
-        meanings = [*list_everyday(part.group()), *filter(None, [find_code(part.group())])]
+        code = find_code(part.group()) if spells_code(part.group()) else None
+        meanings = [*list_everyday(part.group()), *([code] if code else [])]
         for meaning in meanings:
             yield Span(*part.span()), {term.token: _MEANT for term in analyse_query(meaning, vocabulary)}
 

@@ -15,6 +15,7 @@ from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.index.analyser import Term, analyse
 from histoseek.reports.language.negation import Status
+from histoseek.reports.language.word_forms import list_word_forms
 from histoseek.reports.privacy.identifiers.lexicon import fold, load_lexicon
 from histoseek.reports.privacy.person_names import is_person_name
 
@@ -58,6 +59,7 @@ _ANSWERS = {
 }
 _NOT_A_TUMOUR = re.compile(r"\bnon[- ]?(?=(?:tumou?r|cancer|carcinoma|neoplas|malignan)[a-z]*\b)", re.IGNORECASE)
 _CATEGORY = re.compile(r"(?:ajcc |pathologic(?:al)? |clinical )?([cp]?)([tnm])(?: stage| category)?")
+_SEXES = {"f": "female", "m": "male"}
 _HARMLESS = frozenset(("norm", "health", "benign"))
 _MALIGNANT = ("malignant-neoplasm", "carcinoma")
 _INVERTED_NAME = re.compile(r"[,^]")
@@ -132,6 +134,11 @@ def find_code(text: str) -> str | None:
     return str(meaning) if meaning else None
 
 
+def spells_code(word: str) -> bool:
+    """Whether a word that is typed may be a code: in capitals, or no English ("read" is none)."""
+    return word.isupper() or not load_dictionary(load_vocabulary().spellings).knows(word.lower())
+
+
 def list_everyday(word: str) -> Sequence[str]:
     """What pathology calls what an everyday word stands for."""
     meanings: Sequence[str] = _load_words()["everyday"].get(word.lower(), ())
@@ -158,6 +165,7 @@ def spell_codes(text: str, vocabulary: Vocabulary) -> str:
 def _list_value_tokens(name: str, value: str | int | float | bool, is_text: bool) -> tuple[str, ...]:
     label = " ".join(_PARTS.findall(name)).lower()
     text = (value if isinstance(value, str) else str(value)).strip()[:_LONGEST]
+    text = _SEXES.get(text.lower(), text) if label in ("sex", "gender") else text
     plain = " ".join(_PARTS.findall(text))
     if _ABSENT.fullmatch(plain):
         return ()
@@ -169,7 +177,16 @@ def _list_value_tokens(name: str, value: str | int | float | bool, is_text: bool
         return labelled
     words = tuple(token for token in _list_tokens(_read(text)) if not _says_nothing(token, text))
     ruled_out = _list_ruled_out(words) if name == "diagnosis" else ()
-    return tuple(dict.fromkeys((*words, *labelled, *_list_code_tokens(text), *ruled_out)))
+    named = _list_named(label) if words and len(text) <= _LONGEST_LABELLED else ()
+    return tuple(dict.fromkeys((*words, *labelled, *_list_code_tokens(text), *ruled_out, *named)))
+
+
+def _list_named(label: str) -> Iterator[str]:
+    """The words of a column's name that are no English: of "EGFR" and "mutated" both are meant."""
+    usual = load_dictionary(load_vocabulary().spellings).common
+    for word in label.split():
+        if word not in usual:
+            yield from (form for _, form in list_word_forms(word))
 
 
 def _list_ruled_out(words: Sequence[str]) -> tuple[str, ...]:

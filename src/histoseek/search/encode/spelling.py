@@ -12,7 +12,7 @@ from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import load_vocabulary
 from histoseek.reports.index.analyser import WORD_PREFIX, analyse_query
 from histoseek.reports.index.query import list_plain_words, parse_query
-from histoseek.reports.index.record_words import PART, WHOLE, find_code, fold_name
+from histoseek.reports.index.record_words import PART, WHOLE, find_code, fold_name, spells_code
 from histoseek.reports.language.word_forms import list_word_forms
 from histoseek.reports.language.words import Span
 from histoseek.search.encode.text import ParsedText
@@ -108,7 +108,9 @@ def _is_unknown(store: SlideTable, word: str) -> bool:
     is_usual = dictionary.knows(lower) and lower not in dictionary.rare
     if len(word) < _SHORTEST or is_usual or not analyse_query(word, load_vocabulary()) or find_terms(word):
         return False
-    if find_code(word) or store.record_knows([*_list_tokens(word), WHOLE + fold_name(word), PART + fold_name(word)]):
+    if (spells_code(word) and find_code(word)) or store.record_knows(
+        [*_list_tokens(word), WHOLE + fold_name(word), PART + fold_name(word)]
+    ):
         return False
     return not _count_reports(store, word, 1)
 
