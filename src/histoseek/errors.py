@@ -133,13 +133,23 @@ class SpacingTooFine(SlideError):
 
 
 class NoTissue(SlideError):
-    """The tissue mask is empty."""
+    """There is no tissue at all on the slide or in a region of it."""
 
     def __init__(self, uri: Path | str, reason: str = "the mask is empty") -> None:
         self.reason = reason
         super().__init__(
             uri, f"no tissue found ({reason})", "See what `histoseek mask FILE` shows, or lower --tissue-threshold"
         )
+
+
+class TooLittleTissue(NoTissue):
+    """There is tissue, but less than a search could work with."""
+
+    def __init__(self, uri: Path | str, area_um2: float) -> None:
+        self.area_um2 = area_um2
+        self.reason = f"{area_um2:,.0f} µm² in all, less than a twentieth of a tile"
+        advice = "See what `histoseek mask FILE` shows, or lower --tissue-threshold"
+        SlideError.__init__(self, uri, f"too little tissue ({self.reason})", advice)
 
 
 class RegionOutside(SlideError):

@@ -13,8 +13,13 @@ from histoseek.geometry import Rect, Size, UmPerPx, scale_to_level0
 from histoseek.slides.slide import Slide
 from histoseek.tissue.mask import TissueMask
 
-MIN_TISSUE = 0.25
-"""A tile is kept when at least this share of it is tissue."""
+MIN_TISSUE = 0.5
+"""A tile is kept when at least this share of it is tissue: what is mostly glass is evidence of nothing."""
+
+_FULL_SHARE = 0.25
+_THIN_SHARE = 0.75
+"""Where the kept tiles would hold less of the tissue than the first, as in thin biopsies, the best tiles that hold the
+second are kept instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +68,10 @@ def lay_tissue_grid(slide: Slide, mask: TissueMask, shape: TileShape, regions: S
 def measure_tissue_share(
     mask: TissueMask, slide: Slide, coords: NDArray[np.int32], edge_level0: int
 ) -> NDArray[np.float64]:
-    """Share of tissue [N] in each tile, from the mask's pixels."""
+    """Share of tissue [N] in each tile, from the mask's pixels; holes that the mask closes are glass here."""
     height, width = mask.mask.shape
     summed = np.zeros((height + 1, width + 1), np.int64)
-    summed[1:, 1:] = mask.mask.cumsum(0).cumsum(1)
+    summed[1:, 1:] = mask.covered.cumsum(0).cumsum(1)
     left, right = _find_pixel_range(coords[:, 0], edge_level0, slide.size.width, width)
     top, bottom = _find_pixel_range(coords[:, 1], edge_level0, slide.size.height, height)
     inside = summed[bottom, right] - summed[top, right] - summed[bottom, left] + summed[top, left]
@@ -108,6 +113,11 @@ def _find_pixel_range(
 
 
 def _is_covered(share: NDArray[np.float64]) -> NDArray[np.bool_]:
-    # Thin biopsies can cover less than MIN_TISSUE of every tile: then the best of them stand in.
-    best = float(share.max())
-    return share >= min(MIN_TISSUE, best / 2) if best > 0 else np.zeros(len(share), bool)
+    full = share >= MIN_TISSUE
+    total = float(share.sum())
+    if share[full].sum() >= _FULL_SHARE * total:
+        return full & (total > 0)
+    order = np.argsort(-share, kind="stable")
+    held = np.cumsum(share[order])
+    least = share[order[int(np.searchsorted(held, _THIN_SHARE * total))]]
+    return share >= max(least, share.max() / 4)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MASK_VERSION = 2
+"""Raised whenever other tiles are chosen of the same slide, so that features made before are not taken for new ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class TissueSettings:
     """What counts as tissue.
 
-    threshold: mean optical density above the glass (0.05 is faint fat, 0.3 solid tumour); min_speck_um2 and
-    min_hole_um2: smaller specks are dropped, smaller holes closed.
+    threshold: mean optical density above the glass (0.05 is faint fat, 0.3 solid tumour); min_speck_um2: smaller
+    specks beside larger tissue are dropped; min_hole_um2: smaller holes are closed; keep_pen: whether what looks like
+    pen is tissue as well, for stains that are taken for ink.
     """
 
     threshold: float = 0.06
     min_speck_um2: float = 20_000.0
     min_hole_um2: float = 40_000.0
+    keep_pen: bool = False

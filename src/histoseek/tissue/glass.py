@@ -1,0 +1,198 @@
+"""The glass of a slide: what was scanned and is bare, and how bright it would be where tissue lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from histoseek.tissue.blocks import (
+    Blocks,
+    Floats,
+    Mask,
+    Pixels,
+    dilate,
+    enlarge,
+    has_straight_rim,
+    label_parts,
+    list_border_labels,
+)
+
+_BRIGHT = 110.0
+_DARK = 80.0
+_USUAL_GLASS = 200.0
+_SURE_GLASS = 205.0
+_GLASS_SHARE = 0.05
+_PURPLE = 0.05
+_TINT = 0.25
+_DARKEST_GLASS = 0.6
+_OTHER_GLASS_UM2 = 1_000_000.0
+_FEWEST_BLOCKS = 3
+_LARGE_PADDING_UM2 = 1_000_000.0
+_PADDING_BLOCKS = 32
+_PLAIN, _STEP = 8.0, 12.0
+"""Most levels that a line of one colour spreads over, least between it and what it surrounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What is not tissue for certain, by blocks.
+
+    glass and unscanned: bool [H, W]; reference: float32 [H, W, 3], logarithms of the bare glass' levels + 1 at every
+    block; noise: standard deviation of the glass in the lightly smoothed picture.
+    """
+
+    glass: Mask
+    unscanned: Mask
+    reference: Floats
+    noise: float
+
+    def divide(self, shape: tuple[int, ...], parts: int) -> Background:
+        """The same for blocks [H, W] whose edges are a part of the edges."""
+        rows, columns = (np.minimum(np.arange(n) // parts, m - 1) for n, m in zip(shape, self.glass.shape, strict=True))
+        grid = np.ix_(rows, columns)
+        return Background(self.glass[grid], self.unscanned[grid], self.reference[grid], self.noise)
+
+
+def find_background(blocks: Blocks) -> Background:
+    """The glass and the parts that were not scanned: frames, padding, gaps between fields."""
+    frame = _find_frames(blocks)
+    bright = (blocks.mean.min(-1) > _BRIGHT) & ~frame
+    noise = float(np.percentile(blocks.spread[bright], 10)) if bright.any() else 0.0
+    even = blocks.spread <= min(1.2 + 2.5 * noise, 5.0)
+    levels = _find_brightest_glass(blocks, even & bright)
+    if levels is None:
+        levels = _find_brightest_glass(blocks, blocks.flat & frame)
+    glass = np.zeros(frame.shape, bool) if levels is None else _find_glass(blocks, even & ~frame, levels)
+    unscanned = frame | _find_padding(blocks, even, glass)
+    if levels is None:
+        levels = _guess_levels(blocks, unscanned)
+    glass &= ~unscanned
+    reference = _spread_reference(blocks, glass, levels)
+    grain = float(np.median(blocks.spread[glass])) if glass.any() else 0.0
+    return Background(glass, unscanned, reference, grain)
+
+
+def _find_frames(blocks: Blocks) -> Mask:
+    """Parts of one single colour that reach the picture's edge and end along straight lines."""
+    _, labels, areas = label_parts(blocks.flat)
+    frame = np.zeros(blocks.flat.shape, bool)
+    for label in list_border_labels(labels):
+        part = labels == label
+        if areas[label] == part.size or (areas[label] >= _PADDING_BLOCKS and has_straight_rim(part)):
+            frame |= part
+    return frame
+
+
+def _tell_tint(levels: Floats) -> tuple[Floats, Floats]:
+    """How purple, as only stains are, and how coloured at all: of levels [..., 3], in optical density."""
+    logs = np.log(levels + 1)
+    purple = (logs[..., 0] + logs[..., 2]) / 2 - logs[..., 1]
+    return purple, logs.max(-1) - logs.min(-1)
+
+
+def _find_brightest_glass(blocks: Blocks, possible: Mask) -> Floats | None:
+    """Levels [3] of the brightest fifth of what may be glass; None where too little of it is there to tell."""
+    purple, tint = _tell_tint(blocks.mean)
+    neutral = possible & (purple < _PURPLE) & (tint < _TINT)
+    if neutral.sum() < _FEWEST_BLOCKS:
+        return None
+    colours = blocks.mean[neutral]
+    brightness = colours.mean(-1)
+    levels = np.median(colours[brightness >= np.percentile(brightness, 80)], axis=0).astype(np.float32)
+    if levels.mean() < _SURE_GLASS and neutral.mean() < _GLASS_SHARE:
+        return None
+    return np.asarray(levels, np.float32)
+
+
+def _find_glass(blocks: Blocks, even: Mask, levels: Floats) -> Mask:
+    """Even blocks of the glass' colour, of shades of it that pass into it, and other large even areas without stain."""
+    ratio = np.log((levels + 1) / (blocks.mean + 1))
+    density = ratio.mean(-1)
+    purple = ratio[..., 1] - (ratio[..., 0] + ratio[..., 2]) / 2
+    tint = ratio.max(-1) - ratio.min(-1)
+    possible = even & (density < _DARKEST_GLASS) & (purple < 0.7 * _PURPLE) & (tint < 0.8 * _TINT)
+    count, labels, areas = label_parts(possible)
+    bare = np.bincount(labels.ravel(), weights=(possible & (density < 0.03)).ravel(), minlength=count) > 0
+    large = areas * blocks.area_um2 >= _OTHER_GLASS_UM2
+    keep = bare | large
+    keep[0] = False
+    return np.asarray(keep[labels], bool)
+
+
+def _find_padding(blocks: Blocks, even: Mask, glass: Mask) -> Mask:
+    """Dark or even parts other than glass that reach the picture's edge and end along straight lines, or are dark,
+    even and large: no tissue is both."""
+    dark = blocks.mean.max(-1) < _DARK
+    padding = np.zeros(glass.shape, bool)
+    for possible in (dark, (dark | even) & ~glass):
+        _, labels, areas = label_parts(possible)
+        for label in list_border_labels(labels):
+            part = labels == label
+            if areas[label] >= _PADDING_BLOCKS and areas[label] < part.size and has_straight_rim(part):
+                padding |= part
+    _, labels, areas = label_parts(dark & even & ~padding)
+    for label in list_border_labels(labels):
+        if areas[label] * blocks.area_um2 >= _LARGE_PADDING_UM2:
+            padding |= labels == label
+    return padding
+
+
+def _guess_levels(blocks: Blocks, unscanned: Mask) -> Floats:
+    """Neutral glass as bright as the brightest blocks: a field full of tissue shows none."""
+    scanned = blocks.mean[~unscanned] if not unscanned.all() else blocks.mean.reshape(-1, 3)
+    return np.full(3, max(_USUAL_GLASS, float(np.percentile(scanned, 99, axis=0).max())), np.float32)
+
+
+def _spread_reference(blocks: Blocks, glass: Mask, levels: Floats) -> Floats:
+    """Logarithms of the glass' levels everywhere: its own where it is bare, else those of the nearest around."""
+    reference = np.empty(blocks.mean.shape, np.float32)
+    reference[:] = np.log(levels + 1)
+    weight = glass.astype(np.float32)
+    logs = np.log(blocks.mean + 1) * weight[..., None]
+    missing = np.ones(glass.shape, bool)
+    reach = 3
+    while missing.any() and reach < 4 * max(glass.shape) and glass.any():
+        share = cv2.blur(weight, (reach, reach), borderType=cv2.BORDER_CONSTANT)
+        known = missing & (share > 1e-4)
+        sums = cv2.blur(logs, (reach, reach), borderType=cv2.BORDER_CONSTANT)
+        reference[known] = sums[known] / share[known][:, None]
+        missing &= ~known
+        reach = 2 * reach + 1
+    return reference
+
+
+def outline_unscanned(picture: Pixels, blocks: Blocks, unscanned: Mask) -> Mask:
+    """The pixels that were not scanned: blocks of them, and around those what looks the same."""
+    inside = enlarge(unscanned, blocks, picture.shape) | _find_lines_around(picture, 2 * blocks.edge)
+    if not unscanned.any():
+        return inside
+    weight = unscanned.astype(np.float32)
+    share = cv2.blur(weight, (5, 5), borderType=cv2.BORDER_CONSTANT)
+    colours = cv2.blur(blocks.mean * weight[..., None], (5, 5), borderType=cv2.BORDER_CONSTANT)
+    spread = cv2.blur(blocks.spread * weight, (5, 5), borderType=cv2.BORDER_CONSTANT) / np.maximum(share, 1e-4)
+    colours = colours / np.maximum(share, 1e-4)[..., None]
+    rim = dilate(unscanned, 2) & ~unscanned & (share > 1e-3)
+    ys, xs = np.nonzero(enlarge(rim, blocks, picture.shape))
+    near = colours[ys // blocks.edge, xs // blocks.edge]
+    limit = 10 + 6 * spread[ys // blocks.edge, xs // blocks.edge]
+    pixels = picture[ys, xs].astype(np.float32)
+    alike = (np.abs(pixels - near) <= limit[:, None]).all(-1)
+    inside[ys[alike], xs[alike]] = True
+    return inside
+
+
+def _find_lines_around(picture: Pixels, most_px: int) -> Mask:
+    """Lines of one colour that run along a whole edge of the picture, thinner than a block, with what lies beyond."""
+    around = np.zeros(picture.shape[:2], bool)
+    for turned, mask in ((picture, around), (picture.transpose(1, 0, 2), around.T)):
+        for lines, side in ((turned, mask), (turned[::-1], mask[::-1])):
+            rim = lines[:most_px].astype(np.float32)
+            low, high = np.percentile(rim, (1, 99), axis=1)
+            plain = (high - low <= _PLAIN).all(-1)
+            steps = np.abs(np.diff(np.median(rim, axis=1), axis=0)).max(-1) > _STEP
+            steps &= plain[:-1] & (np.cumsum(~plain[:-1]) == 0)
+            if steps.any():
+                side[: int(np.flatnonzero(steps)[-1]) + 1] = True
+    return around

@@ -1,0 +1,94 @@
+"""Pen marks: even, vivid or black ink; stains of any colour have the texture of tissue."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.tissue.blocks import Blocks, Floats, Mask, Pixels, dilate, enlarge, label_parts, measure_blocks
+from histoseek.tissue.glass import Background
+
+_VIVID, _PALE = 0.55, 0.25
+_BLACK = 60.0
+_EVEN = 1.2
+_EVEN_SHARE = 0.2
+"""Least share of a mark that is as even as ink on glass; chance makes a few blocks of any stain so."""
+_SMALLEST_UM2 = 15_000.0
+_FEWEST_BLOCKS = 4
+_STROKE = 12.0
+"""Least area of a stroke in squares of its half width: a disc has 3, a line 4 times its length by its width."""
+_SAME_INK, _LIKE_INK = 0.955, 0.9
+_SMALLEST_EDGE_PX = 3
+_INKS = 16
+"""Most marks that are looked at, largest first."""
+
+
+def find_pen(smooth: Pixels, blocks: Blocks, background: Background) -> Mask:
+    """Pixels of pen marks, bool [h, w], from a lightly smoothed picture, uint8 [h, w, 3].
+
+    A mark begins with even blocks of one vivid colour or of black, or with a stroke of paler ink of a colour that eosin
+    and haematoxylin don't have, and goes on through blocks of the same ink, as over tissue. Strokes too thin for the
+    blocks are sought in smaller ones.
+    """
+    pen = _mark_ink(smooth, blocks, background, only_strokes=False)
+    edge = blocks.edge // 2
+    if edge >= _SMALLEST_EDGE_PX:
+        fine = measure_blocks(smooth, smooth, blocks.spacing_um_per_px, edge)
+        pen |= _mark_ink(smooth, fine, background.divide(fine.flat.shape, blocks.edge // edge), only_strokes=True)
+    return dilate(pen, 2) if pen.any() else pen
+
+
+def _mark_ink(smooth: Pixels, blocks: Blocks, background: Background, *, only_strokes: bool) -> Mask:
+    pen = np.zeros(smooth.shape[:2], bool)
+    scanned = ~background.unscanned & ~background.glass
+    density = background.reference - np.log(blocks.mean + 1)
+    even = scanned & (blocks.spread <= _EVEN + 0.5 * background.noise)
+    for core in _find_cores(blocks, even, only_strokes=only_strokes):
+        ink = density[core].mean(0)
+        same = scanned & _is_ink(density, ink, _SAME_INK, 0.6)
+        _, labels, _ = label_parts(same | core)
+        whole = np.isin(labels, np.unique(labels[core]))
+        if (even & whole).sum() < _EVEN_SHARE * whole.sum() or (only_strokes and not _is_stroke(whole)):
+            continue
+        ys, xs = np.nonzero(enlarge(dilate(whole, 1), blocks, pen.shape))
+        glass = background.reference[ys // blocks.edge, xs // blocks.edge]
+        inked = _is_ink(glass - np.log(smooth[ys, xs].astype(np.float32) + 1), ink, _LIKE_INK, 0.3)
+        pen[ys[inked], xs[inked]] = True
+    return pen
+
+
+def _find_cores(blocks: Blocks, even: Mask, *, only_strokes: bool) -> list[Mask]:
+    """The parts that can only be ink, largest first."""
+    lowest, highest = blocks.mean.min(-1), blocks.mean.max(-1)
+    saturation = 1 - lowest / np.maximum(highest, 1)
+    vivid = even & (((saturation > _VIVID) & (highest - lowest > 70)) | (highest < _BLACK))
+    pale = even & ~vivid & (saturation > _PALE) & _is_cold(blocks.mean)
+    least = max(_FEWEST_BLOCKS, _SMALLEST_UM2 / blocks.area_um2)
+    cores = []
+    for possible, needs_stroke in ((vivid, only_strokes), (pale, True)):
+        count, labels, areas = label_parts(possible)
+        for label in range(1, count):
+            part = labels == label if areas[label] >= least else None
+            if part is not None and (not needs_stroke or _is_stroke(part)):
+                cores.append((int(areas[label]), part))
+    return [part for _, part in sorted(cores, key=lambda core: -core[0])[:_INKS]]
+
+
+def _is_cold(mean: Floats) -> Mask:
+    """Green to blue: less red than green, and less than blue."""
+    return np.asarray((mean[..., 0] < mean[..., 1] - 10) & (mean[..., 0] < mean[..., 2]), bool)
+
+
+def _is_stroke(part: Mask) -> bool:
+    depth = cv2.distanceTransform(np.pad(part.astype(np.uint8), 1), cv2.DIST_L2, 3).max()
+    return bool(part.sum() >= _STROKE * depth**2)
+
+
+def _is_ink(density: Floats, ink: NDArray[np.float32], least_cosine: float, least_share: float) -> Mask:
+    """Which optical densities [..., 3] are of the same colour as an ink's, and at least a share as dark."""
+    length = float(np.linalg.norm(ink))
+    along = density @ (ink / length)
+    return np.asarray(
+        (along >= least_cosine * np.linalg.norm(density, axis=-1)) & (along >= least_share * length), bool
+    )
