@@ -32,6 +32,7 @@ from histoseek.encoders.weights import Weights, load_card, require_features, sav
 from histoseek.errors import ArchiveError, ArchiveNotFound, SpaceMismatch, UnknownSlide
 from histoseek.files import as_archive_errors
 from histoseek.reports.privacy.person_names import make_patient_key
+from histoseek.tissue.settings import MASK_VERSION
 
 DEFAULT_TEXT_ENCODER = "minilm"
 
@@ -239,6 +240,11 @@ class ArchiveFolder:
             with self.writing():
                 self.manifest = replace(self.manifest, recipe=recipe)
                 write_manifest(self.layout, self.manifest)
+
+    def confirm_masks(self) -> None:
+        """Note that all slides are encoded by the present way of finding tissue."""
+        self.manifest = replace(self.manifest, mask_version=MASK_VERSION)
+        write_manifest(self.layout, self.manifest)
 
     def require_encoders(self, weights: Weights | None, text_encoder: str | None) -> None:
         """Raise SpaceMismatch when the archive was made with other weights or another text encoder than are given."""

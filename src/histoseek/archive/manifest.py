@@ -11,6 +11,7 @@ from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import ArchiveError, ArchiveNotFound, DamagedArchive
 from histoseek.files import as_archive_errors, write_atomic
+from histoseek.tissue.settings import MASK_VERSION
 
 FORMAT = 3
 
@@ -20,7 +21,8 @@ class Manifest:
     """Format version, time of creation (UTC), recipe, and the space, None until the first slides are in.
 
     slide_encoder: name of what makes signatures; text_encoder: what reports are read with (`load_text_encoder`), or
-    "none"; number: which of the folders of embedding spaces is in use.
+    "none"; number: which of the folders of embedding spaces is in use; mask_version: the oldest way of finding tissue
+    that slides of the archive may have been encoded by.
     """
 
     format: int
@@ -30,12 +32,13 @@ class Manifest:
     text_encoder: str
     number: int = 1
     space: EmbeddingSpace | None = None
+    mask_version: int = 1
 
 
 def create_manifest(recipe: Recipe, slide_encoder: str, text_encoder: str) -> Manifest:
     """The manifest of an archive that is about to be made."""
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    return Manifest(FORMAT, created, recipe, slide_encoder, text_encoder)
+    return Manifest(FORMAT, created, recipe, slide_encoder, text_encoder, mask_version=MASK_VERSION)
 
 
 def read_manifest(layout: ArchiveLayout) -> Manifest:

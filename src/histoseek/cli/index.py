@@ -17,6 +17,7 @@ from histoseek.cli.options import (
     DeidentifyOption,
     JsonOption,
     KeepIdentifiersOption,
+    KeepPenOption,
     RenameOption,
     ReportColumnsOption,
     ReportsOption,
@@ -116,6 +117,7 @@ def index(
     spacing_tolerance: SpacingToleranceOption = None,
     tiles: TilesOption = None,
     tissue_threshold: TissueThresholdOption = None,
+    keep_pen: KeepPenOption = None,
     encoder: EncoderOption = None,
     weights: WeightsOption = None,
     text_encoder: TextEncoderOption = None,
@@ -180,6 +182,7 @@ def _read_recipe_changes(values: Mapping[str, Any]) -> dict[str, Any]:
         "encoder": values["encoder"] if values["features"] is None else _choose_features_encoder(values),
         "spacing_um_per_px": values["spacing"],
         "tissue_threshold": values["tissue_threshold"],
+        "keep_pen": values["keep_pen"],
         "spacing_tolerance": values["spacing_tolerance"],
     }
     changes = {name: value for name, value in options.items() if value is not None}

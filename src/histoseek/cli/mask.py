@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
+from histoseek.cli.options import KeepPenOption
 from histoseek.errors import InputError
 from histoseek.tissue.settings import TissueSettings
+
+_DEFAULTS = TissueSettings()
 
 
 def mask(
@@ -18,25 +21,24 @@ def mask(
         float | None, typer.Option(help="Spacing of the slide in µm/px, if its file does not state it.")
     ] = None,
     tissue_threshold: Annotated[
-        float | None,
-        typer.Option(
-            help="Optical density above which a pixel is tissue.", show_default=f"{TissueSettings().threshold:g}"
-        ),
-    ] = None,
+        float, typer.Option(help="Optical density above which a pixel is tissue.")
+    ] = _DEFAULTS.threshold,
+    keep_pen: KeepPenOption = None,
 ) -> None:
-    """Write a picture of the slide with its tissue mask."""
+    """Write a picture of the slide with its tissue mask, also of a slide that would be refused for it."""
     from PIL import Image
 
     from histoseek.slides.slide import open_slide
-    from histoseek.tissue.mask import find_tissue
+    from histoseek.tissue.mask import look_for_tissue, require_tissue
     from histoseek.tissue.mask_picture import draw_mask
 
-    settings = TissueSettings() if tissue_threshold is None else TissueSettings(threshold=tissue_threshold)
     with open_slide(slide, spacing) as opened:
-        tissue = find_tissue(opened, settings)
+        uri = opened.source.uri
+        tissue = look_for_tissue(opened, TissueSettings(threshold=tissue_threshold, keep_pen=bool(keep_pen)))
     try:
         Image.fromarray(draw_mask(tissue)).save(out)
     except (OSError, ValueError) as error:
         raise InputError(str(out), "cannot be written as a picture", "Name a .png or .jpg file") from error
     left_out = f"{tissue.pen_share:.1%} left out as pen marks, {tissue.blur_share:.1%} as out of focus"
     print(f"{tissue.share:.1%} tissue, {left_out}; picture: {out}")
+    require_tissue(tissue, uri)

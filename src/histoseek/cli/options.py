@@ -46,6 +46,14 @@ UNSTATED = "not stated"
 RenameOption = Annotated[
     list[str] | None, typer.Option("--rename", metavar="OLD=NEW", help="Rename a column of the tables. Repeatable.")
 ]
+KeepPenOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--keep-pen/--drop-pen",
+        help="Take what looks like pen marks for tissue, where a stain is mistaken for ink.",
+        show_default="--drop-pen",
+    ),
+]
 KeepIdentifiersOption = Annotated[
     bool,
     typer.Option("--keep-identifiers", help="Store reports without replacing names, dates and numbers of people."),

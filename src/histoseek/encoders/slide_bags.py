@@ -20,7 +20,6 @@ from histoseek.tiles.grid import TileSet, TileShape, lay_tissue_grid
 from histoseek.tiles.reader import read_batches
 from histoseek.tiles.representative import select_representatives
 from histoseek.tissue.mask import find_tissue
-from histoseek.tissue.settings import TissueSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def prepare_slide(
     slide = open_slide(source, spacing_um_per_px)
     try:
         check_spacing(slide, recipe.spacing_um_per_px, recipe.spacing_tolerance)
-        tissue = find_tissue(slide, TissueSettings(threshold=recipe.tissue_threshold))
+        tissue = find_tissue(slide, recipe.tissue)
         shape = TileShape(tile_edge_px, recipe.spacing_um_per_px)
         tiles = lay_tissue_grid(slide, tissue, shape, regions)
         if recipe.tile_budget is not None:

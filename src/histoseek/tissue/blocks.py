@@ -17,6 +17,8 @@ _LEAST_PX, _MOST_PX = 4, 32
 _LEAST_BLOCKS = 32
 _STRIP = 32
 """Rows of blocks that are measured at once."""
+_STROKE = 12.0
+"""Least area of a stroke in squares of its half width: a disc has 3, a line 4 times its length by its width."""
 _RUN = 12
 _STRAIGHT = 0.75
 
@@ -77,7 +79,7 @@ def _measure_strip(picture: Pixels, smooth: Pixels, edge: int, columns: int) -> 
     steps[1:] = cv2.max(steps[1:], cv2.absdiff(picture[1:], picture[:-1]))
     # The first row and column of a block are compared with its neighbours, which may differ.
     inner = steps.reshape(rows, edge, columns, edge * 3)[:, 1:, :, 3:]
-    flat = ~inner.any(axis=(1, 3))
+    flat = np.asarray(~inner.any(axis=(1, 3)), bool)
     return (mean + 128).astype(np.float32), spread.astype(np.float32), flat
 
 
@@ -116,3 +118,9 @@ def has_straight_rim(part: Mask) -> bool:
         total += int(ends.sum())
         straight += int((ends & long).sum())
     return total > 0 and straight >= _STRAIGHT * total
+
+
+def is_stroke(part: Mask) -> bool:
+    """Whether a part is much longer than wide."""
+    depth = cv2.distanceTransform(np.pad(part.astype(np.uint8), 1), cv2.DIST_L2, 3).max()
+    return bool(part.sum() >= _STROKE * depth**2)

@@ -15,6 +15,7 @@ from histoseek.tissue.blocks import (
     dilate,
     enlarge,
     has_straight_rim,
+    is_stroke,
     label_parts,
     list_border_labels,
 )
@@ -65,7 +66,9 @@ def find_background(blocks: Blocks) -> Background:
     if levels is None:
         levels = _find_brightest_glass(blocks, blocks.flat & frame)
     glass = np.zeros(frame.shape, bool) if levels is None else _find_glass(blocks, even & ~frame, levels)
-    unscanned = frame | _find_padding(blocks, even, glass)
+    parts = frame | _find_padding(blocks, even, glass)
+    # With blocks in which one of them passes into another.
+    unscanned = cv2.morphologyEx(parts.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)).astype(bool)
     if levels is None:
         levels = _guess_levels(blocks, unscanned)
     glass &= ~unscanned
@@ -89,7 +92,7 @@ def _tell_tint(levels: Floats) -> tuple[Floats, Floats]:
     """How purple, as only stains are, and how coloured at all: of levels [..., 3], in optical density."""
     logs = np.log(levels + 1)
     purple = (logs[..., 0] + logs[..., 2]) / 2 - logs[..., 1]
-    return purple, logs.max(-1) - logs.min(-1)
+    return purple.astype(np.float32), logs.max(-1) - logs.min(-1)
 
 
 def _find_brightest_glass(blocks: Blocks, possible: Mask) -> Floats | None:
@@ -134,8 +137,9 @@ def _find_padding(blocks: Blocks, even: Mask, glass: Mask) -> Mask:
                 padding |= part
     _, labels, areas = label_parts(dark & even & ~padding)
     for label in list_border_labels(labels):
-        if areas[label] * blocks.area_um2 >= _LARGE_PADDING_UM2:
-            padding |= labels == label
+        part = labels == label
+        if areas[label] * blocks.area_um2 >= _LARGE_PADDING_UM2 and not is_stroke(part):
+            padding |= part
     return padding
 
 
@@ -163,24 +167,34 @@ def _spread_reference(blocks: Blocks, glass: Mask, levels: Floats) -> Floats:
     return reference
 
 
-def outline_unscanned(picture: Pixels, blocks: Blocks, unscanned: Mask) -> Mask:
-    """The pixels that were not scanned: blocks of them, and around those what looks the same."""
-    inside = enlarge(unscanned, blocks, picture.shape) | _find_lines_around(picture, 2 * blocks.edge)
+def outline_unscanned(picture: Pixels, smooth: Pixels, blocks: Blocks, unscanned: Mask) -> Mask:
+    """The pixels that were not scanned: blocks of them, and around those what looks the same, smoothed or not."""
+    around = _find_lines_around(picture, 2 * blocks.edge)
     if not unscanned.any():
-        return inside
-    weight = unscanned.astype(np.float32)
-    share = cv2.blur(weight, (5, 5), borderType=cv2.BORDER_CONSTANT)
-    colours = cv2.blur(blocks.mean * weight[..., None], (5, 5), borderType=cv2.BORDER_CONSTANT)
-    spread = cv2.blur(blocks.spread * weight, (5, 5), borderType=cv2.BORDER_CONSTANT) / np.maximum(share, 1e-4)
-    colours = colours / np.maximum(share, 1e-4)[..., None]
-    rim = dilate(unscanned, 2) & ~unscanned & (share > 1e-3)
-    ys, xs = np.nonzero(enlarge(rim, blocks, picture.shape))
+        return around
+    # Blocks at the rim may be mixed.
+    core = cv2.erode(unscanned.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    inside = enlarge(core, blocks, picture.shape) | around
+    ys, xs = np.nonzero(enlarge(dilate(unscanned, 2) & ~core, blocks, picture.shape))
+    colours, spread = _average_near(blocks, core, unscanned)
     near = colours[ys // blocks.edge, xs // blocks.edge]
-    limit = 10 + 6 * spread[ys // blocks.edge, xs // blocks.edge]
-    pixels = picture[ys, xs].astype(np.float32)
-    alike = (np.abs(pixels - near) <= limit[:, None]).all(-1)
+    distances = (np.abs(pixels[ys, xs] - near).max(-1) for pixels in (picture, smooth))
+    alike = np.minimum(*distances) <= 10 + 6 * spread[ys // blocks.edge, xs // blocks.edge]
     inside[ys[alike], xs[alike]] = True
     return inside
+
+
+def _average_near(blocks: Blocks, core: Mask, part: Mask) -> tuple[Floats, Floats]:
+    """Mean colour and spread around every block of those of a core within reach, else of a part; far off 0 and NaN."""
+    colours, spread = np.zeros(blocks.mean.shape, np.float32), np.full(core.shape, np.nan, np.float32)
+    for weight in (part.astype(np.float32), core.astype(np.float32)):
+        share = cv2.blur(weight, (7, 7), borderType=cv2.BORDER_CONSTANT)
+        known = share > 1e-3
+        sums = cv2.blur(blocks.mean * weight[..., None], (7, 7), borderType=cv2.BORDER_CONSTANT)
+        spreads = cv2.blur(blocks.spread * weight, (7, 7), borderType=cv2.BORDER_CONSTANT)
+        colours[known] = sums[known] / share[known][:, None]
+        spread[known] = spreads[known] / share[known]
+    return colours, spread
 
 
 def _find_lines_around(picture: Pixels, most_px: int) -> Mask:

@@ -113,7 +113,7 @@ def make_tissue_mask(thumbnail: Pixels, spacing_um_per_px: float, settings: Tiss
     edge = choose_edge(thumbnail.shape, spacing_um_per_px)
     blocks = measure_blocks(thumbnail, smooth, spacing_um_per_px, edge)
     background = find_background(blocks)
-    unscanned = outline_unscanned(thumbnail, blocks, background.unscanned)
+    unscanned = outline_unscanned(thumbnail, smooth, blocks, background.unscanned)
     if unscanned.any():
         smooth = _smooth(_fill_unscanned(thumbnail, unscanned, blocks, background))
     stained, neutral = _find_stained(smooth, blocks, background, settings.threshold)
@@ -198,7 +198,9 @@ def _clean(stained: Mask, left_out: Mask, unscanned: Mask, spacing_um_per_px: fl
     pixel_um2 = spacing_um_per_px**2
     radius = max(1, round(16 / spacing_um_per_px)) if min(stained.shape) > 64 else 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    closed = cv2.morphologyEx(stained.astype(np.uint8), cv2.MORPH_CLOSE, kernel).astype(bool) & ~left_out
+    # What was not scanned is to tissue as what lies beyond the picture: nothing that ends it.
+    grown = cv2.dilate(stained.astype(np.uint8), kernel) | unscanned
+    closed = cv2.erode(grown, kernel).astype(bool) & ~left_out
     pieces = _drop_specks(closed, settings.min_speck_um2 / pixel_um2)
     open_hole = min(_OPEN_HOLE_UM2, _OF_SMALL_PICTURE * _measure_area(stained, spacing_um_per_px))
     filled = _close_holes(pieces, unscanned, settings.min_hole_um2 / pixel_um2, open_hole / pixel_um2)
@@ -259,7 +261,8 @@ def _has_dark_background(blocks: Blocks, background: Background) -> bool:
 
 def _explain_emptiness(tissue: TissueMask) -> str:
     if tissue.pen_share > 0:
-        return f"the mask is empty; {tissue.pen_share:.1%} of the slide was left out as pen marks, which --keep-pen takes for tissue"
+        left_out = f"{tissue.pen_share:.1%} of the slide was left out as pen marks"
+        return f"the mask is empty; {left_out}, which --keep-pen takes for tissue"
     if tissue.blur_share > 0:
         return f"the mask is empty; {tissue.blur_share:.1%} of the slide was left out as out of focus"
     return "the mask is empty: nothing is stained"

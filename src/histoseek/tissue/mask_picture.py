@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from histoseek.tissue.mask import Pixels, TissueMask
+from histoseek.tissue.blocks import Pixels
+from histoseek.tissue.mask import TissueMask
 
 _OUTLINE = (0, 170, 80)
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.tissue.blocks import Blocks, Floats, Mask, Pixels, dilate, enlarge, label_parts, measure_blocks
+from histoseek.tissue.blocks import (
+    Blocks,
+    Floats,
+    Mask,
+    Pixels,
+    dilate,
+    enlarge,
+    is_stroke,
+    label_parts,
+    measure_blocks,
+)
 from histoseek.tissue.glass import Background
 
 _VIVID, _PALE = 0.55, 0.25
@@ -16,9 +25,9 @@ _EVEN_SHARE = 0.2
 """Least share of a mark that is as even as ink on glass; chance makes a few blocks of any stain so."""
 _SMALLEST_UM2 = 15_000.0
 _FEWEST_BLOCKS = 4
-_STROKE = 12.0
-"""Least area of a stroke in squares of its half width: a disc has 3, a line 4 times its length by its width."""
-_SAME_INK, _LIKE_INK = 0.955, 0.9
+_SOFT_EDGE_PX = 3
+_SAME_INK, _SAME_DENSITY = 0.955, 0.6
+_LIKE_INK, _LIKE_DENSITY = 0.94, 0.5
 _SMALLEST_EDGE_PX = 3
 _INKS = 16
 """Most marks that are looked at, largest first."""
@@ -36,7 +45,7 @@ def find_pen(smooth: Pixels, blocks: Blocks, background: Background) -> Mask:
     if edge >= _SMALLEST_EDGE_PX:
         fine = measure_blocks(smooth, smooth, blocks.spacing_um_per_px, edge)
         pen |= _mark_ink(smooth, fine, background.divide(fine.flat.shape, blocks.edge // edge), only_strokes=True)
-    return dilate(pen, 2) if pen.any() else pen
+    return dilate(pen, _SOFT_EDGE_PX) if pen.any() else pen
 
 
 def _mark_ink(smooth: Pixels, blocks: Blocks, background: Background, *, only_strokes: bool) -> Mask:
@@ -46,14 +55,14 @@ def _mark_ink(smooth: Pixels, blocks: Blocks, background: Background, *, only_st
     even = scanned & (blocks.spread <= _EVEN + 0.5 * background.noise)
     for core in _find_cores(blocks, even, only_strokes=only_strokes):
         ink = density[core].mean(0)
-        same = scanned & _is_ink(density, ink, _SAME_INK, 0.6)
+        same = scanned & _is_ink(density, ink, _SAME_INK, _SAME_DENSITY)
         _, labels, _ = label_parts(same | core)
         whole = np.isin(labels, np.unique(labels[core]))
-        if (even & whole).sum() < _EVEN_SHARE * whole.sum() or (only_strokes and not _is_stroke(whole)):
+        if (even & whole).sum() < _EVEN_SHARE * whole.sum() or (only_strokes and not is_stroke(whole)):
             continue
         ys, xs = np.nonzero(enlarge(dilate(whole, 1), blocks, pen.shape))
         glass = background.reference[ys // blocks.edge, xs // blocks.edge]
-        inked = _is_ink(glass - np.log(smooth[ys, xs].astype(np.float32) + 1), ink, _LIKE_INK, 0.3)
+        inked = _is_ink(glass - np.log(smooth[ys, xs].astype(np.float32) + 1), ink, _LIKE_INK, _LIKE_DENSITY)
         pen[ys[inked], xs[inked]] = True
     return pen
 
@@ -70,7 +79,7 @@ def _find_cores(blocks: Blocks, even: Mask, *, only_strokes: bool) -> list[Mask]
         count, labels, areas = label_parts(possible)
         for label in range(1, count):
             part = labels == label if areas[label] >= least else None
-            if part is not None and (not needs_stroke or _is_stroke(part)):
+            if part is not None and (not needs_stroke or is_stroke(part)):
                 cores.append((int(areas[label]), part))
     return [part for _, part in sorted(cores, key=lambda core: -core[0])[:_INKS]]
 
@@ -78,11 +87,6 @@ def _find_cores(blocks: Blocks, even: Mask, *, only_strokes: bool) -> list[Mask]
 def _is_cold(mean: Floats) -> Mask:
     """Green to blue: less red than green, and less than blue."""
     return np.asarray((mean[..., 0] < mean[..., 1] - 10) & (mean[..., 0] < mean[..., 2]), bool)
-
-
-def _is_stroke(part: Mask) -> bool:
-    depth = cv2.distanceTransform(np.pad(part.astype(np.uint8), 1), cv2.DIST_L2, 3).max()
-    return bool(part.sum() >= _STROKE * depth**2)
 
 
 def _is_ink(density: Floats, ink: NDArray[np.float32], least_cosine: float, least_share: float) -> Mask:

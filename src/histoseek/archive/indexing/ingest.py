@@ -35,7 +35,7 @@ from histoseek.archive.indexing.index_warnings import (
 from histoseek.archive.indexing.metadata_join import MetadataJoin, SlideMetadata, join_metadata
 from histoseek.archive.indexing.metadata_table import MetadataTable, TableRow, cast_columns
 from histoseek.archive.indexing.personal_data import pseudonymise_table
-from histoseek.archive.indexing.plan import IndexPlan, PlannedSlide, Planner
+from histoseek.archive.indexing.plan import IndexPlan, PlannedSlide, Planner, count_outdated
 from histoseek.archive.indexing.report_intake import ReportIntake, ReportIntakeSummary
 from histoseek.archive.indexing.rereading import reread_reports, update_boilerplate
 from histoseek.archive.indexing.slide_ids import holds_person_name
@@ -51,6 +51,7 @@ from histoseek.reports.files.document import ReportBatch
 from histoseek.reports.privacy.deidentify import DeidentifyChoice
 from histoseek.slides.sources.base import SlideSource
 from histoseek.slides.sources.registry import parse_source
+from histoseek.tissue.settings import MASK_VERSION
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,12 @@ _AHEAD = 2
 _FEW = (
     "the archive's centre was computed from only {} slides and will not change: an archive that begins with a larger "
     "sample of its future slides ranks better (docs/archive.md)"
+)
+
+
+_OLD_MASKS = (
+    "the tissue of {} slides was found by an older version, and other tiles of them stand for them than would today: "
+    "index their files again"
 )
 
 
@@ -127,16 +134,29 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         update_fusion(archive)
         write_unmatched(archive.layout, list_unmatched(join, reports.summary))
         remove_old_spaces(archive)
+        mask_warnings = _check_masks(archive)
     seconds = round(time.monotonic() - started, 3)
     warnings = (
         *privacy_warnings,
         *list_match_warnings(request.metadata, join, reports.summary),
         *(list_unchanged_warnings(records, join.row_of) if is_tables else ()),
+        *mask_warnings,
         *request.notes,
         *run.notes,
     )
     done = run.added, run.updated, run.unchanged, tuple(run.refused), seconds, warnings, reports.summary
     return IndexReport(*done, reread, request.passed_over, run.refused_rows)
+
+
+def _check_masks(archive: ArchiveFolder) -> tuple[str, ...]:
+    """A warning while slides are left whose tissue an older version found; without them the archive is confirmed."""
+    if archive.recipe.imported or archive.manifest.mask_version == MASK_VERSION:
+        return ()
+    outdated = count_outdated(archive.layout, archive.recipe, archive.records())
+    if outdated:
+        return (_OLD_MASKS.format(outdated),)
+    archive.confirm_masks()
+    return ()
 
 
 def _make_planner(

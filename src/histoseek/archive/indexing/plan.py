@@ -169,7 +169,8 @@ class Planner:
         if origin.given_spacing_um_per_px is not None:
             return origin.given_spacing_um_per_px
         # Older bags say it by the hash of their recipe alone.
-        was_given = origin.recipe == self.recipe.fingerprint(origin.slide_spacing_um_per_px)
+        spacing = origin.slide_spacing_um_per_px
+        was_given = origin.recipe in (self.recipe.fingerprint(spacing), self.recipe.fingerprint(spacing, 1))
         return origin.slide_spacing_um_per_px if was_given else None
 
     def _find_superseded(self) -> Mapping[str, str]:
@@ -187,6 +188,17 @@ class Planner:
 def _is_in_place(source: SlideSource, record: SlideRecord | None) -> bool:
     """Whether a record is of this very file: of several with its content, it stays the one that counts."""
     return record is not None and record.uri == source.uri
+
+
+def count_outdated(layout: ArchiveLayout, recipe: Recipe, records: Sequence[SlideRecord]) -> int:
+    """How many slides have features that the recipe would not make today, so that `index` would encode them again."""
+
+    def is_outdated(record: SlideRecord) -> bool:
+        origin = load_origin(layout.bag(record.slide_id))
+        spacings = (None, record.spacing_um_per_px, origin.given_spacing_um_per_px if origin else None)
+        return origin is None or origin.recipe not in {recipe.fingerprint(spacing) for spacing in spacings}
+
+    return sum(map(is_outdated, records))
 
 
 def _take_fingerprints(sources: Sequence[SlideSource], workers: int, reporter: Reporter) -> list[str | SlideError]:

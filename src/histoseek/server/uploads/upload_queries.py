@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -42,7 +42,7 @@ class Encodings:
         on_progress: OnProgress = ignore_progress,
     ) -> Bag:
         """The bag of an upload, or of its regions in level-0 px; raises SlideError, SandboxFailure, NotFound."""
-        parts = (asdict(recipe), [str(rect) for rect in regions], spacing_um_per_px)
+        parts = (recipe.fingerprint(None), [str(rect) for rect in regions], spacing_um_per_px)
         key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
         path = upload.folder / f"bag-{key}.safetensors"
         with self._lock_path(path), _report_deletion(upload):
