@@ -32,8 +32,8 @@ _OTHER_GLASS_UM2 = 1_000_000.0
 _FEWEST_BLOCKS = 3
 _LARGE_PADDING_UM2 = 1_000_000.0
 _PADDING_BLOCKS = 32
-_PLAIN, _STEP = 8.0, 12.0
-"""Most levels that a line of one colour spreads over, least between it and what it surrounds."""
+_PLAIN, _STEP, _STEP_SHARE = 8.0, 12.0, 0.1
+"""Most levels that a line of one colour spreads over, least between it and what it surrounds, and along how much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ def _find_lines_around(picture: Pixels, most_px: int) -> Mask:
             rim = lines[:most_px].astype(np.float32)
             low, high = np.percentile(rim, (1, 99), axis=1)
             plain = (high - low <= _PLAIN).all(-1)
-            steps = np.abs(np.diff(np.median(rim, axis=1), axis=0)).max(-1) > _STEP
+            steps = (np.abs(np.diff(rim, axis=0)).max(-1) > _STEP).mean(1) > _STEP_SHARE
             steps &= plain[:-1] & (np.cumsum(~plain[:-1]) == 0)
             if steps.any():
                 side[: int(np.flatnonzero(steps)[-1]) + 1] = True
