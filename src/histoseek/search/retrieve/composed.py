@@ -46,8 +46,9 @@ def retrieve_by_both(
         channels += share_weight(open_channels(retriever, text, vector, options), sign * query.weight)
     wanted = QueryText(texts[0][0].text, vectors[0]) if query.text else None
     if wanted:
-        regions = TextRegions.create(archive.language.alignment, wanted.vector, options.offset)
-        ranking = replace(ranking, regions=regions)
+        ranking = replace(
+            ranking, regions=TextRegions.create(archive.language.alignment, wanted.vector, options.offset)
+        )
     return Retrieval(
         started=started,
         store=store,
