@@ -46,11 +46,11 @@ def test_an_entry_is_one_line(tmp_path: Path) -> None:
         "method": "GET",
         "route": "/api/v1/x/{y}",
         "archive": "kidney",
-        "slide_id": "s1",
+        "slide": "s1",
         "status": 200,
         "milliseconds": 12.5,
     }
-    assert lines(tmp_path)[1]["slide_id"] == 'a\nb\u2028"c'
+    assert lines(tmp_path)[1]["slide"] == 'a\nb\u2028"c'
     assert (tmp_path / "audit.jsonl").stat().st_mode & 0o777 == 0o600
 
 

@@ -11,7 +11,7 @@ from starlette.types import Scope
 from histoseek.server.errors import NotFound, Unauthorized
 from histoseek.server.problems import install_problems
 from histoseek.server.security.access import Caller
-from histoseek.server.security.audit import AuditLog
+from histoseek.server.security.audit import AuditLog, digest_slide_id
 from histoseek.server.security.middleware import Guard
 from histoseek.server.security.recorder import UNMATCHED, Recorder, find_route_template
 from histoseek.server.settings import ServerSettings
@@ -89,7 +89,7 @@ def test_who_saw_which_slide_is_kept(desk: Desk) -> None:
         "method": "GET",
         "route": SLIDE,
         "archive": "kidney",
-        "slide_id": "s1",
+        "slide": digest_slide_id("s1"),
         "status": 200,
     }
 
@@ -100,7 +100,7 @@ def test_what_somebody_typed_is_not_kept(desk: Desk) -> None:
     kept = (desk.folder / "audit.jsonl").read_text()
     assert "Doe" not in kept
     assert "Doe" not in desk.metrics.render()[0].decode()
-    assert [(line["route"], line["archive"], line["slide_id"]) for line in desk.lines()] == [
+    assert [(line["route"], line["archive"], line["slide"]) for line in desk.lines()] == [
         (SLIDE, "kidney", None),
         (SLIDE, None, None),
         (UNMATCHED, None, None),
@@ -119,7 +119,9 @@ def test_tiles_are_kept_once_a_minute_for_each_slide_and_token(desk: Desk) -> No
 
     for slide, name in (("s1", "ann"), ("s2", "ann"), ("s1", "bob"), ("s1", "ann")):
         look(slide, name)
-    assert [(line["slide_id"], line["token"]) for line in desk.lines()] == [("s1", "ann"), ("s2", "ann"), ("s1", "bob")]
+    assert [(line["slide"], line["token"]) for line in desk.lines()] == [
+        (digest_slide_id(slide), name) for slide, name in (("s1", "ann"), ("s2", "ann"), ("s1", "bob"))
+    ]
     desk.now[0] += 61
     look("s1", "ann")
     assert len(desk.lines()) == 4

@@ -9,6 +9,9 @@ import typer
 
 from histoseek.cli.options import ArchiveOption, WhereOption
 
+_LONGEST_NAME = 240
+"""Bytes of a file's name without its ending; disks take 255."""
+
 
 def export(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write one .h5 file per slide to.")],
@@ -29,7 +32,9 @@ def export(
     with as_archive_errors(folder), show_progress("slides", total=len(records)) as reporter:
         folder.mkdir(parents=True, exist_ok=True)
         for record in records:
+            bag = opened.layout.bag(record.slide_id)
             name = quote(record.slide_id, safe=" ")
-            write_features(load_bag(opened.layout.bag(record.slide_id)), folder / f"{name}.h5")
+            name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 17]}-{bag.stem[:16]}"
+            write_features(load_bag(bag), folder / f"{name}.h5")
             reporter.advance()
     print(f"{len(records)} feature files in {folder}")

@@ -10,14 +10,12 @@ import typer
 from histoseek.cli.options import ArchiveOption, JsonOption, WhereOption
 from histoseek.terminal import TableColumn, format_table, get_terminal_width
 
-_COLUMNS = (
-    TableColumn("slide", "name"),
+_FACTS = (
     TableColumn("case", "name", drop=4),
     TableColumn("patient", "name", drop=3),
     TableColumn("organ", "text", drop=5),
     TableColumn("diagnosis", "text"),
     TableColumn("tiles", drop=2),
-    TableColumn("file", "name", drop=1),
 )
 
 
@@ -31,7 +29,7 @@ def list_slides(
     """List the slides of an archive, sorted by id."""
     from histoseek.api import Archive
     from histoseek.jsonable import plain
-    from histoseek.slides.sources.registry import source_name
+    from histoseek.slides.sources.registry import is_named_by_file, source_name
 
     records = Archive.open(archive).records(where, limit, offset)
     if as_json:
@@ -40,5 +38,7 @@ def list_slides(
     rows = []
     for record in records:
         facts = (record.case_id, record.patient_id, record.organ, record.diagnosis)
-        rows.append((record.slide_id, *(fact or "" for fact in facts), str(record.tile_count), source_name(record.uri)))
-    print(format_table(_COLUMNS, rows, get_terminal_width()))
+        rows.append((source_name(record.uri), record.slide_id, *(fact or "" for fact in facts), str(record.tile_count)))
+    says_no_more = all(is_named_by_file(record.slide_id, record.uri) for record in records)
+    columns = (TableColumn("file", "name"), TableColumn("slide", "name", drop=int(says_no_more)), *_FACTS)
+    print(format_table(columns, rows, get_terminal_width()))

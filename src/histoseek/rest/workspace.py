@@ -53,7 +53,7 @@ class Upload(Response):
 
 
 class UploadToIndex(Request):
-    """An uploaded slide to index; slide_id: its id in the archive, by default derived from its content."""
+    """An uploaded slide to index; slide_id: its id in the archive, by default the file's name."""
 
     upload_id: UploadId
     slide_id: SlideId | None = None
@@ -101,7 +101,7 @@ class Job(Response):
     """Long work: slides are indexed, or an uploaded one is encoded (upload_id).
 
     done and total count slides, or tiles when encoding; part: the current step as text; refused: names of slides that
-    were not taken in, and why.
+    were not taken in, and why; passed_over: how many files and folders were passed over, by reason.
     """
 
     job_id: str
@@ -120,6 +120,7 @@ class Job(Response):
     unchanged: int
     refused: tuple[JobRefusal, ...]
     warnings: tuple[str, ...]
+    passed_over: dict[str, int] = Field(default_factory=dict)
     error: str | None
 
 

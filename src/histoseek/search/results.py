@@ -16,7 +16,7 @@ from histoseek.search.explanation import Explanation, Phrase, TextRegion
 from histoseek.search.figures import format_figure, format_probability
 from histoseek.search.notebook import PicturedSlide, render_table
 from histoseek.search.vote import Ballot, Vote, take_vote
-from histoseek.slides.sources.registry import source_name
+from histoseek.slides.sources.registry import is_named_by_file, source_name
 from histoseek.terminal import TableColumn, format_table, get_terminal_width
 
 
@@ -225,13 +225,14 @@ def _sheet(results: SearchResults) -> _Sheet:
     return _Sheet(
         columns=(
             TableColumn("rank"),
-            TableColumn("slide", "name"),
+            TableColumn("file", "name"),
+            TableColumn("slide", "name", drop=1 if _are_named_by_files(results) else 0),
             TableColumn("score"),
             *((TableColumn(f"same {results.calibrated_for}", drop=5),) if likely else ()),
             TableColumn("how", "text", drop=3),
             TableColumn("case", "name", drop=2),
             TableColumn("diagnosis", "text", drop=6),
-            TableColumn("report", "text") if to_reports else TableColumn("file", "name", drop=1),
+            *((TableColumn("report", "text"),) if to_reports else ()),
         ),
         rows=tuple(_row(result, to_reports, likely) for result in results),
         notes=(
@@ -245,10 +246,15 @@ def _sheet(results: SearchResults) -> _Sheet:
 def _row(result: SearchResult, to_reports: bool, with_probability: bool) -> tuple[str, ...]:
     record = result.record
     slide = f"{result.slide_id} (+{len(result.also)})" if result.also else result.slide_id
-    last = _quote_report(result) if to_reports else source_name(record.uri)
+    report = (_quote_report(result),) if to_reports else ()
     likely = (format_probability(result.probability),) if with_probability else ()
-    facts = (*likely, describe_channels(result), record.case_id or "", record.diagnosis or "", last)
-    return (str(result.rank), slide, format_figure(result.score), *facts)
+    facts = (*likely, describe_channels(result), record.case_id or "", record.diagnosis or "", *report)
+    return (str(result.rank), source_name(record.uri), slide, format_figure(result.score), *facts)
+
+
+def _are_named_by_files(results: SearchResults) -> bool:
+    """Whether each id says no more than the name of its file."""
+    return all(not result.also and is_named_by_file(result.slide_id, result.record.uri) for result in results)
 
 
 def _quote_report(result: SearchResult) -> str:

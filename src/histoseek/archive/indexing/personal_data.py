@@ -10,8 +10,10 @@ from histoseek.archive.schema import MetadataValue, SlideRecord
 from histoseek.reports.files.column_names import recognise_column
 from histoseek.reports.privacy.deidentify import KnownIdentifiers
 from histoseek.reports.privacy.person_names import is_person_name, make_pseudonym
+from histoseek.slides.sources.registry import is_named_by_file
 
 _SHORTEST_ID = 5
+_DIGITS_OF_NUMBERS = 4
 _CONTACT_WORDS = """
 phone phone_number telephone tel mobile fax email e_mail mail address street adresse telefon
 ssn social_security_number insurance_number birth_date birthdate date_of_birth dob birthday
@@ -59,8 +61,14 @@ def pseudonymise_table(table: MetadataTable) -> MetadataTable:
 
 
 def list_record_identifiers(record: SlideRecord) -> KnownIdentifiers:
-    """What the archive itself knows of the person behind a slide."""
-    return collect_identifiers((record.slide_id, record.case_id), record.patient_id, record.extra)
+    """What the archive itself knows of the person behind a slide.
+
+    An id that was made of a file's name counts only where it looks like a number: slides are called "CD117" as well.
+    """
+    digits = sum(character.isdigit() for character in record.slide_id)
+    is_word = digits < _DIGITS_OF_NUMBERS and is_named_by_file(record.slide_id, record.uri)
+    ids = (None if is_word else record.slide_id, record.case_id)
+    return collect_identifiers(ids, record.patient_id, record.extra)
 
 
 def collect_identifiers(

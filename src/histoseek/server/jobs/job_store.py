@@ -6,8 +6,8 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from histoseek.server.errors import Conflict, NotFound
@@ -33,13 +33,14 @@ class StoredRefusal:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an indexing job did."""
+    """What an indexing job did; passed_over: how many files and folders were, by reason."""
 
     added: int = 0
     updated: int = 0
     unchanged: int = 0
     refused: tuple[StoredRefusal, ...] = ()
     warnings: tuple[str, ...] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

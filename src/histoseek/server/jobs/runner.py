@@ -36,7 +36,7 @@ UPLOADS_FOLDER = "uploaded"
 
 _REPORT_EVERY_S = 0.5
 _RETRY_S = 2.0
-_ABSOLUTE = re.compile(r"(?:^|[\s'\"(])/\w")
+_ABSOLUTE = re.compile(r"(?:^|[\s'\"(])(?:file://)?/\w")
 """A path of the server's, which is nobody else's business."""
 
 log = logging.getLogger(__name__)
@@ -157,13 +157,15 @@ def _summarise(report: IndexReport, folder: Path, names: Mapping[str, str]) -> O
     def hide_paths(text: str) -> str:
         for path, name in names.items():
             text = text.replace(path, name)
-        return text.replace(f"{folder}{os.sep}", "")
+        for place in (folder, folder.absolute(), folder.absolute().as_uri()):
+            text = text.replace(f"{place}{os.sep}", "")
+        return text
 
     refused = tuple(
         StoredRefusal(hide_paths(refusal.path), refusal.error, hide_paths(refusal.reason)) for refusal in report.refused
     )
     warnings = tuple(text for text in map(hide_paths, report.warnings) if not _ABSOLUTE.search(text))
-    return Outcome(report.added, report.updated, report.unchanged, refused, warnings)
+    return Outcome(report.added, report.updated, report.unchanged, refused, warnings, report.passed_over)
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:

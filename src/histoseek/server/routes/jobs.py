@@ -30,6 +30,7 @@ router = APIRouter(tags=["jobs"])
 JobId = Annotated[str, InPath(pattern=r"^[0-9a-f]{16}$")]
 _LOOKS_EVERY_S = 0.5
 _PING_S = 15
+_MAX_STEM_BYTES = 200
 _EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 _RESERVED_FIELDS = frozenset({"file", "filename", "path", "slide", "slide_id", "report", "text"})
 """Columns of tables that say which slide a row is about, and the report: not for metadata."""
@@ -90,6 +91,7 @@ def to_job(job: StoredJob) -> Job:
         unchanged=job.outcome.unchanged,
         refused=tuple(JobRefusal.model_validate(item) for item in job.outcome.refused),
         warnings=job.outcome.warnings,
+        passed_over=dict(job.outcome.passed_over),
         error=job.error,
     )
 
@@ -114,12 +116,18 @@ def _keep_upload(context: Context, caller: Caller, item: UploadToIndex) -> dict[
     upload = context.uploads.get(item.upload_id, caller.name)
     folder = Path(context.settings.import_folder or "") / UPLOADS_FOLDER / item.upload_id
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / upload.path.name
+    file = folder / make_file_name(upload.name, upload.path.suffix)
     if not file.exists():
         _copy(upload.path, file)
     defaults = {"spacing": upload.spacing_um_per_px, "slide_id": item.slide_id}
     metadata = {name: str(value) for name, value in (defaults | item.metadata).items() if value is not None}
     return {"file": str(file), "name": upload.name, "metadata": metadata, "report": item.report}
+
+
+def make_file_name(name: str, suffix: str) -> str:
+    """A display name as that of a file, visible and not too long for a disk; it becomes the slide's id."""
+    stem = name.rpartition(".")[0].lstrip(". ").encode()[:_MAX_STEM_BYTES].decode(errors="ignore")
+    return f"{stem or 'slide'}{suffix}"
 
 
 def _copy(source: Path, target: Path) -> None:

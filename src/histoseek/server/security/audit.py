@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import logging
 import os
@@ -19,7 +20,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One request; route is the template of its path, token the name of the token it came with."""
+    """One request; route is the template of its path, token the name of the token it came with, slide what stands for
+    a slide's id (`digest_slide_id`)."""
 
     time: datetime
     request_id: str
@@ -28,9 +30,17 @@ class AuditEntry:
     method: str
     route: str
     archive: str | None
-    slide_id: str | None
+    slide: str | None
     status: int
     milliseconds: float
+
+
+def digest_slide_id(slide_id: str) -> str:
+    """What stands for a slide in the log: ids may be the names of files, and those hold what they like.
+
+    Whoever knows the id can look for it: the first 16 hex digits of its SHA-256.
+    """
+    return hashlib.sha256(slide_id.encode(errors="backslashreplace")).hexdigest()[:16]
 
 
 class AuditLog:

@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from histoseek.server.clock import Clock, to_datetime
 from histoseek.server.security.access import Caller
-from histoseek.server.security.audit import AuditEntry, AuditLog
+from histoseek.server.security.audit import AuditEntry, AuditLog, digest_slide_id
 from histoseek.server.telemetry import Metrics, normalise_method
 
 UNMATCHED = "unmatched"
@@ -27,8 +27,9 @@ class Recorder:
     """Records requests; called by Guard.
 
     Routes put the caller into `request.state.caller`. What comes in numbers is audited once a minute and process: tiles
-    of the same slide for the same token, and requests of the same kind without any token. Slide ids stand in the log
-    only when the request was answered, archives only when they are served here: anything else is what somebody typed.
+    of the same slide for the same token, and requests of the same kind without any token. Slides stand in the log, as
+    digests of their ids, only when the request was answered, archives only when they are served here: anything else is
+    what somebody typed.
     """
 
     def __init__(self, audit: AuditLog, metrics: Metrics, archives: Collection[str], clock: Clock = time.time) -> None:
@@ -46,14 +47,14 @@ class Recorder:
             return
         entry = self._make_entry(scope, route, status, seconds)
         often = entry.token is None or _TILES in route
-        same = (entry.token, route, entry.archive, entry.slide_id, status)
+        same = (entry.token, route, entry.archive, entry.slide, status)
         if not often or self._repeat_filter.is_new(same, self._clock()):
             self._audit.write(entry)
 
     def _make_entry(self, scope: Scope, route: str, status: int, seconds: float) -> AuditEntry:
         state, parameters = scope.get("state", {}), scope.get("path_params", {})
         caller: Caller | None = state.get("caller")
-        archive = parameters.get("archive")
+        archive, slide_id = parameters.get("archive"), parameters.get("slide_id")
         return AuditEntry(
             time=to_datetime(self._clock()),
             request_id=state.get("request_id", ""),
@@ -62,7 +63,7 @@ class Recorder:
             method=normalise_method(scope["method"]),
             route=route,
             archive=archive if archive in self._archives else None,
-            slide_id=parameters.get("slide_id") if status < _FAULTY else None,
+            slide=digest_slide_id(slide_id) if slide_id and status < _FAULTY else None,
             status=status,
             milliseconds=round(seconds * 1000, 1),
         )

@@ -74,6 +74,11 @@ def source_name(uri: str) -> str:
         return PurePath(uri).name
 
 
+def is_named_by_file(slide_id: str, uri: str) -> bool:
+    """Whether an id is the name of the slide's file without its ending, so that whoever sees one knows the other."""
+    return slide_id == PurePath(source_name(uri)).stem
+
+
 def _kind_of(address: SourceLike) -> type[SlideSource]:
     if isinstance(address, SlideSource):
         return type(address)
