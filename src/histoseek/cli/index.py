@@ -150,8 +150,8 @@ def _require_tables(archive: Path, metadata: Path | None, reports: Sequence[Path
     from histoseek.api import Archive
 
     if metadata is None and not reports:
-        advice = "Give slide files or folders, --features DIR, or tables about slides that the archive has"
-        raise InputError("index", "needs slides, --features, --metadata or --reports", advice)
+        what = "needs either slides or --features, or tables about slides that the archive has"
+        raise InputError("index", what, "Give slide files or folders, --features DIR, --metadata or --reports")
     Archive.open(archive).require_space()
 
 

@@ -102,7 +102,7 @@ def list_unchanged_warnings(records: Sequence[SlideRecord], row_of: Mapping[Slid
     ids = [record.slide_id for record, row in pairs if row.file and row.slide_id not in (None, record.slide_id)]
     advice = "from the table is not taken, since their files were not given"
     return tuple(
-        f"{what} of {len(slides)} slides {advice}: {_list_some(slides)}"
+        f"{what} of {len(slides)} {'slide' if len(slides) == 1 else 'slides'} {advice}: {_list_some(slides)}"
         for what, slides in (("the spacing", spacings), ("the id", ids))
         if slides
     )

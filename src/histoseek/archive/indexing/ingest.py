@@ -121,12 +121,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         intake = ReportIntake(sources, join.row_of, records, request.metadata, request.deidentify)
         reports = intake.take(request.reports, reporter)
         update_boilerplate(archive, records, {source.uri: text for source, text in reports.texts.items()})
-        metadata = {
-            source: SlideMetadata.from_row(join.row_of.get(source, TableRow()), reports.texts.get(source))
-            for source in sources
-        }
-        planner = _make_planner(archive, request, records, metadata)
-        planner.private = _find_private_names(sources, join) if request.deidentify else ()
+        planner = _make_planner(archive, request, records, join, reports.texts)
         plan = planner.plan_tables() if is_tables else planner.plan(sources, request.workers, reporter)
         run = _Run(archive, request, plan, reports.summary, reporter, list_refused_rows(request.metadata, join))
         run.execute()
@@ -163,8 +158,13 @@ def _make_planner(
     archive: ArchiveFolder,
     request: IndexRequest,
     records: Sequence[SlideRecord],
-    metadata: Mapping[SlideSource, SlideMetadata],
+    join: MetadataJoin,
+    texts: Mapping[SlideSource, str],
 ) -> Planner:
+    metadata = {
+        source: SlideMetadata.from_row(join.row_of.get(source, TableRow()), texts.get(source))
+        for source in request.sources
+    }
     return Planner(
         layout=archive.layout,
         recipe=archive.recipe,
@@ -172,6 +172,7 @@ def _make_planner(
         metadata=metadata,
         spacing_of=request.spacing_of,
         stems_are_ids=archive.recipe.imported,
+        private=_find_private_names(request.sources, join) if request.deidentify else (),
     )
 
 

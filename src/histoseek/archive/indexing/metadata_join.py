@@ -74,7 +74,8 @@ def join_metadata(
     """
     if metadata is None:
         return MetadataJoin({}, (), ())
-    names = _SlideNames(sources, metadata.folder, {record.uri: record for record in records})
+    record_of = {record.uri: record for record in records}
+    names = _SlideNames(sources, metadata.folder, record_of)
     of_slides: dict[SlideSource, list[TableRow]] = defaultdict(list)
     of_cases: dict[SlideSource, list[TableRow]] = defaultdict(list)
     unmatched = []
@@ -82,7 +83,7 @@ def join_metadata(
         matches = names.find_sources(row)
         rows_of = of_slides if row.file or row.slide_id else of_cases
         for source in matches:
-            rows_of[source].append(_name_by_file(row, source))
+            rows_of[source].append(_name_by_file(row, source, record_of.get(source.uri)))
         if not matches:
             unmatched.append(UnmatchedRow(row, names.explain_failure(row)))
     row_of: dict[SlideSource, TableRow] = {}
@@ -108,11 +109,14 @@ def _note_difference(path: Path, source: SlideSource, row: TableRow, other: Tabl
         yield f"{path}: {row.where} and {other.where} differ about {source.name} in {columns}: {row.where} counts"
 
 
-def _name_by_file(row: TableRow, source: SlideSource) -> TableRow:
-    """A row whose slide id is its file's name with the ending has the id without it."""
-    is_name = row.slide_id is not None and not row.file and row.slide_id.casefold() == source.name.casefold()
-    is_longer = is_name and row.slide_id != source.stem
-    return replace(row, slide_id=source.stem) if is_longer else row
+def _name_by_file(row: TableRow, source: SlideSource, record: SlideRecord | None) -> TableRow:
+    """A row that calls a slide by its file's name: the archive's id stays, else the name goes without its ending."""
+    if row.slide_id is None or row.file:
+        return row
+    if record and row.slide_id != record.slide_id:
+        return replace(row, slide_id=record.slide_id)
+    is_name = row.slide_id.casefold() == source.name.casefold() and row.slide_id != source.stem
+    return replace(row, slide_id=source.stem) if is_name else row
 
 
 class _SlideNames:
