@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from histoseek.archive.filters.expression import NO_REPORT
@@ -17,7 +18,7 @@ from histoseek.search.explain.matches import TextRegions
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Composed
 from histoseek.search.results import QueryInfo
-from histoseek.search.retrieve.channels import Channel, Retriever, share_weight
+from histoseek.search.retrieve.channels import Channel, Retriever, Vector, share_weight
 from histoseek.search.retrieve.image import image_distance, image_info, image_scope, image_warnings, rank_for_image
 from histoseek.search.retrieve.retrieval import QueryText, Retrieval
 from histoseek.search.retrieve.text import encode_texts, open_channels, text_warnings
@@ -41,14 +42,12 @@ def retrieve_by_both(
     scope = whole.narrow(*(text.where for text, _ in texts))
     ranking = rank_for_image(store, image, distance, options, scope)
     retriever = Retriever(store, archive.language, scope.condition, options.candidate_count)
-    channels: list[Channel] = [ranking.slides.channel(1 - query.weight)] if len(ranking.slides) else []
-    for (text, sign), vector in zip(texts, vectors, strict=True):
-        channels += share_weight(open_channels(retriever, text, vector, options), sign * query.weight)
+    channels = [ranking.slides.channel(1 - query.weight)] if len(ranking.slides) else []
+    channels += _open_channels(retriever, texts, vectors, query.weight, options)
     wanted = QueryText(texts[0][0].text, vectors[0]) if query.text else None
     if wanted:
-        ranking = replace(
-            ranking, regions=TextRegions.create(archive.language.alignment, wanted.vector, options.offset)
-        )
+        regions = TextRegions.create(archive.language.alignment, wanted.vector, options.offset)
+        ranking = replace(ranking, regions=regions)
     return Retrieval(
         started=started,
         store=store,
@@ -77,6 +76,18 @@ def _describe(query: Composed, info: QueryInfo, spelling: Spelling) -> QueryInfo
         weight=query.weight,
         searched_for=spelling.correction,
     )
+
+
+def _open_channels(
+    retriever: Retriever,
+    texts: Sequence[tuple[ParsedText, int]],
+    vectors: Sequence[Vector | None],
+    weight: float,
+    options: SearchOptions,
+) -> Iterator[Channel]:
+    """The channels of what is wanted and what is not, each of these weighing `weight` together."""
+    for (text, sign), vector in zip(texts, vectors, strict=True):
+        yield from share_weight(open_channels(retriever, text, vector, options), sign * weight)
 
 
 def _parse(
