@@ -54,12 +54,23 @@ def test_train_import_use_and_search(data: Path, archive: Path, tmp_path: Path) 
     assert {"slide->slide", "slide->report", "text->slide"} <= {
         recall["direction"] for recall in found["test"]["after"]["recalls"]
     }
+    assert [each["name"] for each in found["baselines"]] == ["pooled", "pooled and aligned"]
+    assert found["card"]["training"]["settings"]["epochs"] == 2
+    split = tmp_path / "mine.training" / "split.csv"
+    again = histoseek("train", "--archive", archive, "--out", tmp_path / "given", *SMALL_TRAINING, "--split", split)
+    assert again.returncode == 0, again.stderr
+    assert "held out (test part):" in again.stdout
+    assert "random network" in again.stdout
+    assert (tmp_path / "given.training" / "split.csv").read_text() == split.read_text()
     with (tmp_path / "mine.training" / "log.csv").open() as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
     assert (tmp_path / "mine.training" / "log.png").read_bytes().startswith(b"\x89PNG")
     assert "already exists" in refused("train", "--archive", archive, "--out", out, *SMALL_TRAINING)
     assert "mine: " in histoseek("weights", "import", out, **library).stdout
     assert "in the library already" in refused("weights", "import", out, **library)
+    shown = histoseek("weights", "show", "mine", **library).stdout
+    assert "pooled and aligned, test text->slide recall@1 by pair" in shown
+    assert "epochs 2" in shown
     card = json.loads(histoseek("weights", "show", "mine", "--json", **library).stdout)
     assert card["features"]["tile_encoder"] == "test"
     assert card["architecture"]["dimension"] == 32
@@ -81,6 +92,10 @@ def test_align_and_go_back(data: Path, archive: Path) -> None:
     assert all(set(r) >= {"direction", "k", "value", "low", "high", "chance"} for r in report["recalls"])
     text = histoseek("align", "--archive", archive).stdout
     assert "40 pairs of 20 patients" in text
+    assert "pairs held out (5 folds)" in text
+    stats = json.loads(histoseek("stats", "--archive", archive, "--json").stdout)["alignment"]
+    assert (stats["kind"], stats["pairs"], stats["held_out"]) == ("ridge", 40, "5 folds")
+    assert stats["text_to_slide_recall_at_1"] >= 0
     found = json.loads(histoseek("search", "--archive", archive, "--text", "kidney", "--json").stdout)
     assert {w["name"] for r in found["results"] for w in r["ways"]} >= {"shared space", "report vectors"}
     done = histoseek("reencode", "--archive", archive, "--untrained")

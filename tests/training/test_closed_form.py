@@ -126,6 +126,28 @@ def test_what_was_measured_is_kept_with_the_maps_and_old_ones_lack_it(tmp_path: 
     assert load_alignment(tmp_path / "old.safetensors", space.alignment_weights).measured is None
 
 
+def test_a_given_split_keeps_the_test_part_out_of_the_maps(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path, [i % 6 for i in range(60)], [i // 2 for i in range(60)])
+    part = ["train"] * 36 + ["validation"] * 12 + ["test"] * 12
+    rows: list[dict[str, object]] = [{"slide_id": f"slide-{i:02d}", "part": part[i]} for i in range(60)]
+    report = align(archive, split=write_table(tmp_path / "split.csv", rows))
+    assert (report.scored, report.held_out) == (12, "the test part of split.csv")
+    maps = archive.language.alignment
+    assert maps is not None
+    ids = [f"slide-{i:02d}" for i in range(60)]
+    slides, texts = (archive.store.vectors(ids, name) for name in ("global_vector", "report_vector"))
+    naive = Ridge.fit(slides[:36], texts[:36]).alignment(report.strength)
+    assert np.allclose(maps.slides(slides), naive.slides(slides), atol=1e-5)
+    similarity = maps.texts(texts[48:]) @ maps.slides(slides[48:]).T
+    best = (similarity.argmax(1) == np.arange(12)).mean()
+    assert find_recall(report.recalls, "text->slide", "pair", 1) == pytest.approx(best)
+    pooled = {each.direction for each in report.pooled}
+    assert pooled == set()
+    assert maps.facts == {"pairs": 60, "patients": 30, "strength": report.strength, "seed": 0} | {
+        "held_out": "the test part of split.csv"
+    }
+
+
 @given(st.floats(0, 1), st.floats(0, 0.9), st.floats(0, 1))
 def test_the_shared_space_weighs_what_was_measured(value: float, chance: float, missing: float) -> None:
     weight = weigh_shared_space(SharedRecall(value, chance), missing)

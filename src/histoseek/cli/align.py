@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from histoseek.cli.options import ArchiveOption, JsonOption
+from histoseek.cli.options import ArchiveOption, JsonOption, SplitOption
 from histoseek.terminal import TableColumn, format_table, get_terminal_width
 
 if TYPE_CHECKING:
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 def align(
     archive: ArchiveOption,
     seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same folds.")] = 0,
+    split: SplitOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Align slides with the reports of the archive, so that texts find slides and slides find reports.
 
-    This takes seconds. The recalls that it prints are measured on patients that were held out.
+    This takes seconds. The recalls that it prints are measured on patients that were held out, beside those of the
+    slides' own vectors. With the split of a training, all are judged on the same patients as the training.
     """
     from histoseek.api import Archive
     from histoseek.jsonable import plain
@@ -32,13 +34,13 @@ def align(
     from histoseek.training.alignment.closed_form import align as run
 
     with show_progress("slides", total=None) as reporter:
-        report = run(Archive.open(archive), seed, reporter)
+        report = run(Archive.open(archive), seed, reporter, split)
     if as_json:
         print(json.dumps(plain(report), indent=1))
         return
     print(f"{report.pairs} pairs of {report.patients} patients aligned in {report.seconds:.1f} s")
-    print(f"ridge strength {report.strength:g}; recall on {report.scored} pairs whose patients were held out:")
-    print_recalls(report.recalls)
+    print(f"ridge strength {report.strength:g}; recall on {report.scored} pairs held out ({report.held_out}):")
+    print_side_by_side({"pooled": report.pooled, "aligned": report.recalls})
 
 
 UNDEFINED = "-"

@@ -70,7 +70,7 @@ SplitOption = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="CSV with slide_id or patient_id, and part (train, validation or test), instead of a split by the seed.",
+        help="CSV with slide_id or patient_id, and part (train, validation or test): the parts, instead of a draw.",
     ),
 ]
 TrainingSeedOption = Annotated[

@@ -37,6 +37,7 @@ def stats(
     facts = plain(opened.stats())
     facts["recipe"] = plain(opened.recipe)
     facts["space"] = {**plain(opened.space), "fingerprint": opened.space.fingerprint} if opened.space else None
+    facts["alignment"] = _describe_alignment(opened)
     recall = _measure_recall(opened, queries, where) if with_recall else None
     if as_json:
         print(json.dumps({**facts, **({"recall": plain(recall)} if recall else {})}, indent=1))
@@ -59,7 +60,23 @@ def _print_facts(facts: dict[str, Any]) -> None:
         print(f"{name.replace('_', ' ')}: {text}")
 
 
+def _describe_alignment(archive: Archive) -> dict[str, Any] | None:
+    """How the maps of slides and texts were fitted, and how well texts find slides there, as far as that is known."""
+    alignment = archive.language.alignment if archive.space else None
+    if alignment is None:
+        return None
+    measured = alignment.measured
+    recall = {"text_to_slide_recall_at_1": measured.value, "chance": measured.chance} if measured else {}
+    return {"kind": alignment.kind, **alignment.facts, **recall}
+
+
 def _print_recall(recall: Recall) -> None:
+    if recall.is_exact:
+        print(
+            f"recall@{recall.k}: nothing to measure, as the default search ranks all slides exactly here; median "
+            f"{recall.default_ms:.0f} ms"
+        )
+        return
     print(
         f"recall@{recall.k} of the default search against exact ranking: {recall.value:.3f} "
         f"(95 % interval {recall.low:.3f} to {recall.high:.3f}) on {recall.queries} slides; "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -52,13 +53,15 @@ class SharedRecall:
 class Alignment:
     """The maps of slide vectors [D] and text vectors [T] into a shared space [S]; None leaves vectors as they are.
 
-    measured: how well texts find slides there, None where that was never measured.
+    measured: how well texts find slides there, None where that was never measured; facts: how they were fitted, by
+    name, none where they come with weights, whose card says it.
     """
 
     kind: Kind
     slide: Affine | None
     text: Affine | None
     measured: SharedRecall | None = None
+    facts: Mapping[str, str | float] = field(default_factory=dict)
 
     def slides(self, vectors: Floats) -> Floats:
         """Slide vectors [B, D] in the shared space, [B, S], of length one."""
@@ -80,7 +83,8 @@ class Alignment:
     def save(self, path: Path) -> None:
         """Write it as safetensors."""
         measured = {"measured": json.dumps(asdict(self.measured))} if self.measured else {}
-        write_atomic(path, self._serialise({"kind": self.kind, **measured}))
+        facts = {"facts": json.dumps(dict(self.facts))} if self.facts else {}
+        write_atomic(path, self._serialise({"kind": self.kind, **measured, **facts}))
 
     def _serialise(self, metadata: dict[str, str]) -> bytes:
         parts = (("slide", self.slide), ("text", self.text))
@@ -106,7 +110,7 @@ def load_alignment(path: Path, expected_hash: str) -> Alignment:
             )
             facts = file.metadata() or {}
             measured = SharedRecall(**json.loads(facts["measured"])) if "measured" in facts else None
-            alignment = Alignment(facts["kind"], slide, text, measured)
+            alignment = Alignment(facts["kind"], slide, text, measured, json.loads(facts.get("facts", "{}")))
     except (OSError, KeyError, ValueError, TypeError, SafetensorError) as error:
         raise DamagedArchive(path, "not a readable alignment") from error
     if alignment.fingerprint != expected_hash:

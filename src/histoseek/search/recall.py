@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,7 +24,8 @@ class Recall:
     """The share of the first `k` results of exact ranking that the default search finds among its own, 0 to 1.
 
     value: mean over the queries; low, high: 95 % interval; default_ms, exact_ms: median time of a search once its
-    query is at hand; where: the filter both had.
+    query is at hand; where: the filter both had; is_exact: the default search ranks all slides here, as they are no
+    more than its candidates, so that exact ranking was compared with itself.
     """
 
     value: float
@@ -36,6 +37,7 @@ class Recall:
     default_ms: float
     exact_ms: float
     where: str | None = None
+    is_exact: bool = False
 
 
 def recall(
@@ -68,7 +70,8 @@ def recall(
     if not answerable:
         what = "no query finds a slide of another patient"
         raise ArchiveError(str(archive.path), what, "Index more slides, or use a wider filter")
-    return _sum_up(answerable, k, len(ids), where)
+    is_exact = archive.store.count(where) <= options.candidate_count
+    return replace(_sum_up(answerable, k, len(ids), where), is_exact=is_exact)
 
 
 def _sum_up(pairs: list[tuple[SearchResults, SearchResults]], k: int, slides: int, where: Where) -> Recall:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from histoseek.errors import ArchiveError, TooFewPairs
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.training.pairs import TrainingPair, archive_pairs
 from histoseek.training.recall_at_k import RecallAtK, recalls
+from histoseek.training.split_table import apply_split
 
 MIN_PAIRS, MIN_PATIENTS, MIN_TEXTS = 20, 10, 4
 """With fewer there is nothing to choose a strength by."""
@@ -36,7 +38,10 @@ STRENGTHS = tuple(float(strength) for strength in 10.0 ** np.arange(-3, 3.1, 0.5
 @dataclass(frozen=True, slots=True)
 class AlignReport:
     """What was fitted: pairs and patients, the ridge strength, recalls of slides and reports that the map had not
-    seen (each fold's strength chosen without it), on how many pairs they were measured."""
+    seen (each fold's strength chosen without it), on how many pairs they were measured.
+
+    pooled: recalls between the same slides by their own vectors, which need no alignment; held_out: which these are.
+    """
 
     pairs: int
     patients: int
@@ -44,6 +49,8 @@ class AlignReport:
     recalls: tuple[RecallAtK, ...]
     scored: int
     seconds: float
+    pooled: tuple[RecallAtK, ...] = ()
+    held_out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +73,72 @@ class PairVectors:
         return PairVectors(self.slides[rows], self.texts[rows], self.patients[rows], self.texts_same[rows])
 
 
-def align(archive: ArchiveFolder, seed: int = 0, reporter: Reporter | None = None) -> AlignReport:
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """Maps with their strength, and their recalls on pairs that such maps had not seen: which these are, and where."""
+
+    alignment: Alignment
+    strength: float
+    recalls: tuple[RecallAtK, ...]
+    scored: Ints
+    held_out: str
+
+
+def align(
+    archive: ArchiveFolder, seed: int = 0, reporter: Reporter | None = None, split: Path | None = None
+) -> AlignReport:
     """Fit slides to reports by ridge regression and give the archive the shared space that this makes.
 
     The strength is chosen by cross-validation over patients; the recalls reported are of an outer cross-validation
-    that chooses anew in each fold. Raises TooFewPairs, ArchiveError for an archive without report vectors or with
-    trained weights, which have a shared space of their own.
+    that chooses anew in each fold. split: a table of parts instead, such as a training leaves: maps are fitted on its
+    train part, the strength is chosen on the validation part, recalls are of the test part, which the maps never see.
+    Raises TooFewPairs, BadTable, ArchiveError for an archive without report vectors or with trained weights, which have
+    a shared space of their own.
     """
     started = time.monotonic()
     _require_alignable(archive)
     pairs = archive_pairs(archive)
     _require_enough(archive, pairs)
     data = _data(archive, pairs)
-    chosen = _choose_strength(data, seed)
-    scored = _draw_rows(data.patients, seed)
-    measured = _measure_recalls(data, pairs, scored, seed)
-    alignment = replace(Ridge.fit(data.slides, data.texts).alignment(chosen), measured=find_shared_recall(measured))
+    fitted = _fit_in_folds(data, pairs, seed) if split is None else _fit_parts(data, pairs, split, seed)
+    patients = int(data.patients.max()) + 1
+    facts = {"pairs": len(pairs), "patients": patients, "strength": fitted.strength, "seed": seed}
+    measured = find_shared_recall(fitted.recalls)
+    alignment = replace(fitted.alignment, measured=measured, facts={**facts, "held_out": fitted.held_out})
     reencode(archive, SpaceChange(alignment=alignment), reporter or SilentReporter())
-    seconds = round(time.monotonic() - started, 3)
-    return AlignReport(len(pairs), int(data.patients.max()) + 1, chosen, measured, len(scored), seconds)
+    scored_pairs = [pairs[i] for i in fitted.scored]
+    return AlignReport(
+        pairs=len(pairs),
+        patients=patients,
+        strength=fitted.strength,
+        recalls=fitted.recalls,
+        scored=len(fitted.scored),
+        seconds=round(time.monotonic() - started, 3),
+        pooled=judge_slides(data.slides[fitted.scored], scored_pairs, seed),
+        held_out=fitted.held_out,
+    )
+
+
+def judge_slides(vectors: Floats, pairs: Sequence[TrainingPair], seed: int) -> tuple[RecallAtK, ...]:
+    """Recalls between slides alone, which need no space that texts share."""
+    measured = recalls(vectors, vectors, pairs, seed)
+    return tuple(each for each in measured if each.direction == "slide->slide" and each.queries)
+
+
+def _fit_in_folds(data: PairVectors, pairs: Sequence[TrainingPair], seed: int) -> _Fitted:
+    strength, scored = _choose_strength(data, seed), _draw_rows(data.patients, seed)
+    alignment = Ridge.fit(data.slides, data.texts).alignment(strength)
+    return _Fitted(alignment, strength, _measure_recalls(data, pairs, scored, seed), scored, f"{FOLDS} folds")
+
+
+def _fit_parts(data: PairVectors, pairs: Sequence[TrainingPair], table: Path, seed: int) -> _Fitted:
+    split, place = apply_split(pairs, table), {pair.slide_id: i for i, pair in enumerate(pairs)}
+    parts = (split.train, split.validation, split.test)
+    train, validation, test = (np.array([place[pair.slide_id] for pair in part], np.int64) for part in parts)
+    strength, alignment = fit_on_parts(data, train, validation)
+    slides, texts = alignment.slides(data.slides[test]), alignment.texts(data.texts[test])
+    measured = tuple(each for each in recalls(slides, texts, split.test, seed) if each.queries)
+    return _Fitted(alignment, strength, measured, test, f"the test part of {table.name}")
 
 
 def measure_held_out_recalls(archive: ArchiveFolder, pairs: Sequence[TrainingPair], seed: int) -> tuple[RecallAtK, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +9,8 @@ from numpy.typing import NDArray
 
 from histoseek.archive.space.centre import BagMean, fit_centre
 from histoseek.statistics.clustering import normalise_rows
-from histoseek.training.alignment.closed_form import PairVectors, fit_on_parts
-from histoseek.training.pairs import TrainingPair, load_pair_bag
+from histoseek.training.alignment.closed_form import PairVectors, fit_on_parts, judge_slides
+from histoseek.training.pairs import load_pair_bag
 from histoseek.training.recall_at_k import RecallAtK, recalls
 from histoseek.training.split import Split
 
@@ -45,11 +44,6 @@ def judge_baselines(split: Split, texts: Floats, seed: int, centre: Floats | Non
     held_out = [pairs[i] for i in test]
     aligned = recalls(alignment.slides(slides[test]), alignment.texts(texts[test]), held_out, seed)
     return Baseline(POOLED, judge_slides(slides[test], held_out, seed)), Baseline(ALIGNED, aligned)
-
-
-def judge_slides(vectors: Floats, pairs: Sequence[TrainingPair], seed: int) -> tuple[RecallAtK, ...]:
-    """Recalls between slides alone, which need no space that texts share."""
-    return tuple(each for each in recalls(vectors, vectors, pairs, seed) if each.direction == "slide->slide")
 
 
 def _sizes(split: Split) -> tuple[int, ...]:
