@@ -82,6 +82,7 @@ class Archive(ArchiveFolder):
         """
         from histoseek.archive.indexing.ingest import index
 
+        self.require_writable()
         request = make_index_request(
             paths,
             metadata,
@@ -153,7 +154,8 @@ class Archive(ArchiveFolder):
         """
         from histoseek.search.search import search
 
-        return search(self, _make_query(query, like, text), choose_options(options, **keywords), reporter)
+        asked, chosen = _make_query(query, like, text), choose_options(options, **keywords)
+        return self.read(lambda view: search(view, asked, chosen, reporter))
 
     def explain(
         self,
@@ -173,8 +175,8 @@ class Archive(ArchiveFolder):
         """
         from histoseek.search.search import explain_pair
 
-        options = choose_options(options, **keywords)
-        return explain_pair(self, _make_query(query, None, None), slide_id, options, reporter)
+        asked, chosen = _make_query(query, None, None), choose_options(options, **keywords)
+        return self.read(lambda view: explain_pair(view, asked, slide_id, chosen, reporter))
 
     def facets(
         self, where: Where = None, fields: Sequence[str] | None = None, filters: Sequence[FieldFilter] = ()
@@ -187,13 +189,15 @@ class Archive(ArchiveFolder):
         from histoseek.search.scope.facets import list_facets
         from histoseek.search.scope.fields import count_facets
 
-        return count_facets(self, where, filters, fields) if filters else list_facets(self.store, where, fields)
+        if filters:
+            return self.read(lambda view: count_facets(view, where, filters, fields))
+        return self.read(lambda view: list_facets(view.store, where, fields))
 
     def condition(self, filters: Sequence[FieldFilter]) -> Expression | None:
         """Chosen values as a filter for `where`; None for none. Raises InputError."""
         from histoseek.search.scope.fields import combine_filters
 
-        return combine_filters(self.store, filters)
+        return self.read(lambda view: combine_filters(view.store, filters))
 
     @property
     def content_version(self) -> str:
@@ -203,8 +207,7 @@ class Archive(ArchiveFolder):
         """
         from histoseek.search.maps.overview import content_version
 
-        self.refresh()
-        return content_version(self)
+        return self.read(content_version)
 
     def overview(
         self, label: str | None = None, where: Where = None, most: int = MOST_SLIDES, seed: int = 0
@@ -216,7 +219,7 @@ class Archive(ArchiveFolder):
         """
         from histoseek.search.maps.overview import overview
 
-        return overview(self, label, where, most, seed)
+        return self.read(lambda view: overview(view, label, where, most, seed))
 
     def calibrate(
         self,
@@ -249,7 +252,7 @@ class Archive(ArchiveFolder):
         """
         from histoseek.search.recall import recall
 
-        return recall(self, queries, k, where, seed, reporter)
+        return self.read(lambda view: recall(view, queries, k, where, seed, reporter))
 
     def update(
         self, slide_id: str, changes: Mapping[str, MetadataValue], *, deidentify: DeidentifyChoice = True
@@ -301,13 +304,15 @@ class Archive(ArchiveFolder):
         """What of a slide's report is read for facts and words, with its mends. Raises UnknownSlide."""
         from histoseek.reports.concepts.cleaning import clean_report
 
-        return clean_report(self.get(slide_id).record.report or "", boilerplate=self.language.boilerplate)
+        return self.read(
+            lambda view: clean_report(view.get(slide_id).record.report or "", boilerplate=view.boilerplate)
+        )
 
     def verify(self, reporter: Reporter | None = None) -> Verification:
         """Check every slide's vectors, cached features and file."""
         from histoseek.archive.verify import verify
 
-        return verify(self, reporter)
+        return self.read(lambda view: verify(view, reporter))
 
 
 def make_index_request(

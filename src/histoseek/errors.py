@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from histoseek.unicode import make_printable
 
@@ -36,10 +37,20 @@ class HistoseekError(Exception):
         text = f"{self.where}: {self.what}"
         return f"{text}. {self.advice}" if self.advice else text
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors go from process to process whatever their classes are made from."""
+        return _restore, (type(self), self.args, self.__dict__)
+
     @property
     def kind(self) -> str:
         """The class name, used as `error` in machine-readable output."""
         return type(self).__name__
+
+
+def _restore(kind: type[HistoseekError], arguments: tuple[Any, ...], facts: dict[str, Any]) -> HistoseekError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(facts)
+    return error
 
 
 class InputError(HistoseekError):
@@ -260,6 +271,16 @@ class DamagedArchive(ArchiveError):
         self.path = Path(path)
         self.reason = reason
         super().__init__(str(path), f"damaged ({reason})", "See docs/archive.md, 'When an archive is damaged'")
+
+
+class OutdatedSnapshot(ArchiveError):
+    """A snapshot shows a state of the archive whose files were removed since."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        what = "the state of the archive that is read here was removed after others had changed it"
+        advice = "Take a new snapshot; HISTOSEEK_HISTORY_MINUTES says for how long such states are kept"
+        super().__init__(str(path), what, advice)
 
 
 class UnusableBags(ArchiveError):

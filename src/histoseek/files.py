@@ -17,6 +17,15 @@ _FULL_TEXT = ("No space left on device", "os error 28", "Disk quota exceeded")
 _READ_ONLY_TEXT = ("Read-only file system", "Permission denied", "os error 30", "os error 13")
 
 
+FileState = tuple[int, ...]
+
+
+def read_file_state(path: Path) -> FileState:
+    """What tells one state of a file that is replaced atomically from the next; raises OSError."""
+    state = path.stat()
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that it holds, even after a power cut, either its old content or all of the new."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")

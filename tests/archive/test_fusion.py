@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from histoseek.api import Archive
-from histoseek.archive.archive_fusion import FUSED, load_distance, load_usable_fusion, measure_fusion, read_fusion
+from histoseek.archive.archive_fusion import FUSED, load_distance, load_usable_fusion, measure_fusion
+from histoseek.archive.fusion_file import read_fusion
 from histoseek.archive.reencode import reencode
 from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.alignment import Affine, Alignment

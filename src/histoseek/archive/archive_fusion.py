@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.layout import ArchiveLayout
+from histoseek.archive.fusion_file import FORMAT, ArchiveFusion, DistanceParts
 from histoseek.archive.schema import name_owner
 from histoseek.archive.stores.slides import SlideTable
-from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.errors import DamagedArchive
 from histoseek.files import as_archive_errors, write_atomic
-from histoseek.mosaics.distances import Distance, Fusion, SignatureBlock, get_distance
-from histoseek.mosaics.part_weights import DEFAULT_SHARE, PartStatistics, ShareChoice, fuse_parts, measure_parts
-
-FORMAT = 1
+from histoseek.mosaics.distances import Distance, SignatureBlock, get_distance
+from histoseek.mosaics.part_weights import PartStatistics, measure_parts
 
 FUSED = ("symmetric", "maxsim")
 """Distances whose parts are weighed by what an archive knows of them; the others' weights are theirs."""
@@ -32,56 +26,8 @@ MIN_SLIDES, MIN_OWNERS = 30, 10
 """With fewer slides, or fewer patients behind them, the stated weights stay."""
 
 _QUERIES, _DATABASE = 50, 500
-_GROWTH_NOTED = 0.5
 
 Doubles = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class DistanceParts:
-    """What an archive knows of one distance: its parts between slides of different patients, and the local share that
-    the labels of a column chose, None and None where nothing but the stated share is known."""
-
-    distance: str
-    local: PartStatistics
-    global_: PartStatistics
-    column: str | None = None
-    choice: ShareChoice | None = None
-
-    @property
-    def fusion(self) -> Fusion:
-        """How the parts are added."""
-        return fuse_parts(self.local, self.global_, self.choice.share if self.choice else DEFAULT_SHARE)
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveFusion:
-    """What an archive knows of the parts of its distances.
-
-    space: hash of what decides slides' vectors; slides: in the archive at the time; created: UTC.
-    """
-
-    format: int
-    space: str
-    slides: int
-    created: str
-    distances: tuple[DistanceParts, ...]
-
-    def find(self, distance: str) -> DistanceParts | None:
-        """What is known of a distance."""
-        return next((parts for parts in self.distances if parts.distance == distance), None)
-
-    def with_choice(self, distance: str, column: str, choice: ShareChoice) -> ArchiveFusion:
-        """The same with another share for a distance."""
-        distances = (
-            replace(parts, column=column, choice=choice) if parts.distance == distance else parts
-            for parts in self.distances
-        )
-        return replace(self, distances=tuple(distances))
-
-    def is_outgrown(self, slides: int) -> bool:
-        """Whether the archive, now of so many slides, has changed by half since."""
-        return abs(slides - self.slides) > _GROWTH_NOTED * self.slides
 
 
 def load_distance(archive: ArchiveFolder, name: str) -> Distance:
@@ -92,7 +38,7 @@ def load_distance(archive: ArchiveFolder, name: str) -> Distance:
     distance = get_distance(name)
     if name not in FUSED or archive.space is None:
         return distance
-    fusion = read_fusion(archive.layout, archive.space)
+    fusion = archive.fusion
     parts = fusion.find(name) if fusion else None
     return distance.with_fusion(parts.fusion) if parts else distance
 
@@ -172,40 +118,9 @@ def write_fusion(archive: ArchiveFolder, fusion: ArchiveFusion | None) -> None:
             archive.layout.fusion.unlink(missing_ok=True)
 
 
-def read_fusion(layout: ArchiveLayout, space: EmbeddingSpace) -> ArchiveFusion | None:
-    """What is known in a space; None when nothing is, or it is of other vectors or another format.
-
-    Raises DamagedArchive when it can't be read.
-    """
-    try:
-        state = layout.fusion.stat()
-        fusion = _read(layout.fusion, state.st_mtime_ns, state.st_size)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = "not readable weights of distances: run `histoseek index` or `histoseek calibrate` to make them anew"
-        raise DamagedArchive(layout.fusion, reason) from error
-    return fusion if fusion and fusion.space == space.slides_fingerprint else None
-
-
 def load_usable_fusion(archive: ArchiveFolder) -> ArchiveFusion | None:
     """What is known, None also when it is damaged: for those who make it anew."""
     try:
-        return read_fusion(archive.layout, archive.require_space())
+        return archive.fusion
     except DamagedArchive:
         return None
-
-
-@lru_cache(maxsize=4)
-def _read(path: Path, _modified: int, _size: int) -> ArchiveFusion | None:
-    """Read once for each state of the file."""
-    data = json.loads(path.read_text())
-    if data["format"] != FORMAT:
-        return None
-    return ArchiveFusion(**{**data, "distances": tuple(_parse_parts(parts) for parts in data["distances"])})
-
-
-def _parse_parts(data: dict[str, Any]) -> DistanceParts:
-    statistics = {name: PartStatistics(**data[name]) for name in ("local", "global_")}
-    choice = ShareChoice(**data["choice"]) if data["choice"] else None
-    return DistanceParts(**{**data, **statistics, "choice": choice})

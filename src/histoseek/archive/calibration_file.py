@@ -11,7 +11,7 @@ from typing import Any
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.errors import DamagedArchive
-from histoseek.files import as_archive_errors, write_atomic
+from histoseek.files import FileState, as_archive_errors, read_file_state, write_atomic
 from histoseek.mosaics.calibration_curves import CalibrationCurve, Curve, Reliability
 from histoseek.mosaics.distances import Fusion
 
@@ -88,8 +88,7 @@ def has_older_calibration(layout: ArchiveLayout) -> bool:
 def _load(layout: ArchiveLayout) -> Calibration | int | None:
     """The calibration in the file, or its format if that is another; None without a file."""
     try:
-        state = layout.calibration.stat()
-        return _read(layout.calibration, state.st_mtime_ns, state.st_size)
+        return _read(layout.calibration, read_file_state(layout.calibration))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -98,7 +97,7 @@ def _load(layout: ArchiveLayout) -> Calibration | int | None:
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, _modified: int, _size: int) -> Calibration | int:
+def _read(path: Path, _state: FileState) -> Calibration | int:
     """Read once for each state of the file."""
     data = json.loads(path.read_text())
     if data["format"] != FORMAT:

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import pyarrow as pa
 
-from histoseek.archive.filters.expression import Where
+from histoseek.archive.calibration_file import Calibration
+from histoseek.archive.filters.expression import Where, one_of
+from histoseek.archive.fusion_file import ArchiveFusion
 from histoseek.archive.journal import Journal
 from histoseek.archive.layout import ArchiveLayout, hold_write_lock
-from histoseek.archive.manifest import Manifest, create_manifest, read_manifest, write_manifest
-from histoseek.archive.schema import LanguageVectors, MetadataValue, SlideRecord, StoredSlide, choose_new_columns
+from histoseek.archive.manifest import Manifest, create_manifest, write_manifest
+from histoseek.archive.opened import OpenSpace, SpaceModels
+from histoseek.archive.schema import (
+    LanguageVectors,
+    MetadataValue,
+    SlideRecord,
+    StoredSlide,
+    choose_new_columns,
+    is_storable,
+)
 from histoseek.archive.space.centre import BagMean, fit_centre, write_centre
 from histoseek.archive.space.language import Language
-from histoseek.archive.space.signing import Signer, build_signer, split_tile_encoder
+from histoseek.archive.space.signing import Signer, split_tile_encoder
 from histoseek.archive.stores.base import StoreStats
-from histoseek.archive.stores.registry import create_slides, open_slides, require_engine
+from histoseek.archive.stores.registry import create_slides, require_engine
 from histoseek.archive.stores.slides import SlideTable, apply_changes
 from histoseek.encoders.bag import sidecar_path
 from histoseek.encoders.embedding_space import EmbeddingSpace
@@ -29,12 +39,25 @@ from histoseek.encoders.slide.registry import UNTRAINED, find_fitted_family
 from histoseek.encoders.text.registry import require_text_encoder
 from histoseek.encoders.tile.registry import find_tile_card
 from histoseek.encoders.weights import Weights, load_card, require_features, save_weights
-from histoseek.errors import ArchiveError, ArchiveNotFound, SpaceMismatch, UnknownSlide
+from histoseek.errors import (
+    ArchiveError,
+    ArchiveNotFound,
+    HistoseekError,
+    InputError,
+    OutdatedSnapshot,
+    SpaceMismatch,
+    UnknownSlide,
+)
 from histoseek.files import as_archive_errors
 from histoseek.reports.privacy.person_names import make_patient_key
 from histoseek.tissue.settings import MASK_VERSION
 
 DEFAULT_TEXT_ENCODER = "minilm"
+
+_TRIES = 3
+"""How often a read begins anew when what it reads is removed in its midst."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +75,24 @@ class ArchiveStats:
 class ArchiveFolder:
     """One folder that holds an archive. Readers need no lock; writers take turns.
 
-    Open with `open` or `create`; both take the folder.
+    Open with `open` or `create`; both take the folder. Each read sees the archive as it is at that moment, whatever
+    other processes have done to it; reads that belong together go through `read`, or through a `snapshot`.
     """
 
-    def __init__(self, path: Path, manifest: Manifest) -> None:
-        self.path = path
-        self.manifest = manifest
+    path: Path
+    _opened: OpenSpace | None
+
+    def __init__(self, *arguments: object, **_: object) -> None:
+        name, path = type(self).__name__, repr(str(arguments[0])) if arguments else "PATH"
+        raise InputError(name, "is not made by calling it", f"Use {name}.open({path}), or {name}.create for a new one")
+
+    @classmethod
+    def _make(cls, path: Path, opened: OpenSpace | None) -> Self:
+        """opened: None where it is to be opened when it is first read."""
+        archive = cls.__new__(cls)
+        archive.path = path
+        archive._opened = opened
+        return archive
 
     @classmethod
     def create(
@@ -75,7 +110,7 @@ class ArchiveFolder:
         features than the recipe makes.
         """
         require_engine(path)
-        layout, recipe = ArchiveLayout(Path(path)), recipe or Recipe()
+        layout, recipe = ArchiveLayout(Path(path).absolute()), recipe or Recipe()
         if not recipe.imported:
             find_tile_card(recipe.encoder).check_spacing(recipe.spacing_um_per_px)
         if weights:
@@ -90,88 +125,197 @@ class ArchiveFolder:
                 save_weights(weights, layout.weights)
         manifest = create_manifest(recipe, weights.card.slide_encoder if weights else UNTRAINED.encoder_name, texts)
         write_manifest(layout, manifest)
-        return cls(layout.root, manifest)
+        return cls._make(layout.root, OpenSpace.open(layout.root))
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
         """Open an archive; raises ArchiveNotFound, DamagedArchive, ConfigurationError for an address of no store."""
         require_engine(path)
-        layout = ArchiveLayout(Path(path))
-        if not layout.root.is_dir():
+        folder = Path(path)
+        if not folder.is_dir():
             raise ArchiveNotFound(path)
-        return cls(layout.root, read_manifest(layout))
+        # Absolute, so that it stays the same archive where the process goes to another folder.
+        return cls._make(folder.absolute(), OpenSpace.open(folder.absolute()))
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether it stays as it was, and can only be read."""
+        return self._opened is not None and self._opened.stays
+
+    def snapshot(self) -> Self:
+        """The archive as it is now, which stays so: for reads that belong together, however long they take.
+
+        What it shows is kept for at least HISTOSEEK_HISTORY_MINUTES after others have changed the archive; once it is
+        gone, reads raise OutdatedSnapshot. Other processes can be given it.
+        """
+        return self if self.is_snapshot else self.read(lambda view: view._keep())
+
+    def _keep(self) -> Self:
+        self._now().keep()
+        return self
+
+    def read(self, do: Callable[[Self], T]) -> T:
+        """Do reads that belong together on one state of the archive; anew where that goes while they last.
+
+        Raises ArchiveNotFound where the archive is no longer there, OutdatedSnapshot where a snapshot's state is not.
+        """
+        tries = 1 if self.is_snapshot else _TRIES
+        while True:
+            opened = self._now()
+            try:
+                return do(self if opened.stays else self._make(self.path, opened.view()))
+            except (HistoseekError, OSError) as error:
+                is_outdated = isinstance(error, OutdatedSnapshot) or (
+                    not isinstance(error, InputError) and opened.is_gone
+                )
+                if not is_outdated:
+                    raise
+                tries -= 1
+                if not tries:
+                    raise OutdatedSnapshot(self.path) from error
+            self._opened = OpenSpace.open(self.path, opened)
+
+    def _now(self) -> OpenSpace:
+        """What is open of the archive, opened anew where others have changed it as a whole."""
+        opened = self._opened
+        if opened is not None and opened.stays:
+            return opened if opened.process == os.getpid() else self._reopen(opened)
+        if opened is None or not opened.is_current:
+            opened = self._opened = OpenSpace.open(self.path, opened)
+        return opened
+
+    def _reopen(self, opened: OpenSpace) -> OpenSpace:
+        reopened = self._opened = opened.reopen()
+        return reopened
+
+    @property
+    def manifest(self) -> Manifest:
+        """What it is: format, recipe, embedding space."""
+        return self._now().manifest
 
     @property
     def layout(self) -> ArchiveLayout:
         """Where its files lie."""
-        return ArchiveLayout(self.path, self.manifest.number)
+        return self._now().layout
 
     @property
     def recipe(self) -> Recipe:
         """How its slides become bags."""
-        return self.manifest.recipe
+        return self._now().manifest.recipe
 
     @property
     def space(self) -> EmbeddingSpace | None:
         """Its embedding space; None before the first slide is in."""
-        return self.manifest.space
+        return self._now().manifest.space
 
-    def __len__(self) -> int:
-        return self.store.count(None) if self.space else 0
-
-    @cached_property
+    @property
     def store(self) -> SlideTable:
         """The store; raises ArchiveError while the archive is empty."""
-        self.require_space()
-        return open_slides(self.path, self.layout.store)
+        return self._now().store
 
-    @cached_property
+    @property
     def signer(self) -> Signer:
-        """What makes signatures in this archive's space."""
-        return build_signer(self.layout, self.require_space(), self.recipe)
+        """What makes signatures in this archive's space; raises DamagedArchive, OutdatedSnapshot."""
+        return self._load(lambda models: models.signer)
 
-    @cached_property
+    @property
     def language(self) -> Language:
         """What ties its slides to texts."""
-        return Language(self.layout, self.manifest.text_encoder, self.require_space())
+        return self._load(lambda models: models.language)
+
+    def _load(self, load: Callable[[SpaceModels], T]) -> T:
+        opened = self._now()
+        try:
+            return load(opened.models)
+        except (HistoseekError, OSError) as error:
+            if opened.stays and opened.is_gone:
+                raise OutdatedSnapshot(self.path) from error
+            raise
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What its distances mean; None where that was not learned in this space. Raises DamagedArchive."""
+        return self._now().calibration
+
+    @property
+    def has_older_calibration(self) -> bool:
+        """Whether there is one of an older histoseek, which is no longer used; raises DamagedArchive."""
+        return self._now().has_older_calibration
+
+    @property
+    def fusion(self) -> ArchiveFusion | None:
+        """How the parts of its distances are weighed; None for the stated weights. Raises DamagedArchive."""
+        return self._now().fusion
+
+    @property
+    def boilerplate(self) -> frozenset[str]:
+        """Pieces that its reports have in common, which are not read; raises DamagedArchive."""
+        return self._now().boilerplate
 
     def require_space(self) -> EmbeddingSpace:
         """Its embedding space; raises ArchiveError while the archive is empty."""
-        if self.space is None:
-            raise ArchiveError(str(self.path), "the archive is empty", "Index some slides first")
-        return self.space
+        return self._now().space
+
+    def __len__(self) -> int:
+        return self.read(lambda view: view.store.count(None) if view.space else 0)
+
+    def __iter__(self) -> Iterator[SlideRecord]:
+        """The records of all slides, by slide id, as they are when the iteration begins."""
+        return iter(self.records())
+
+    def __contains__(self, slide_id: object) -> bool:
+        """Whether the archive has a slide of this id."""
+        if not isinstance(slide_id, str) or not is_storable(slide_id):
+            return False
+        return self.read(lambda view: bool(view.space and view.store.count(one_of("slide_id", [slide_id]))))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing needs to be closed."""
+
+    def __repr__(self) -> str:
+        name = f"{type(self).__name__} {str(self.path)!r}"
+        try:
+            space = self.space
+            what = f"{len(self)} slides in {space.slide_encoder}" if space else "empty"
+        except HistoseekError as error:
+            what = error.what
+        return f"<{'snapshot of ' if self.is_snapshot else ''}{name}: {what}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """It is opened anew where it is unpickled, once it is read there; a snapshot keeps to its version."""
+        return _restore, (type(self), self.path, self._now().reopen() if self.is_snapshot else None)
 
     def records(self, where: Where = None, limit: int | None = None, offset: int = 0) -> list[SlideRecord]:
         """Records that satisfy a filter, by slide id; raises BadFilter."""
-        return self.store.records(where, limit, offset) if self.space else []
+        return self.read(lambda view: view.store.records(where, limit, offset) if view.space else [])
 
     def get(self, slide_id: str) -> StoredSlide:
         """One slide with its signature; raises UnknownSlide."""
+        return self.read(lambda view: view._get(slide_id))
+
+    def _get(self, slide_id: str) -> StoredSlide:
         if self.space is None:
             raise UnknownSlide(slide_id)
         return self.store.get([slide_id])[0]
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the write lock, with what another writer did since the archive was opened taken in.
-
-        Raises ArchiveBusy, ArchiveReadOnly.
-        """
+        """Hold the write lock. Raises ArchiveBusy, ArchiveReadOnly, and ArchiveError for a snapshot."""
+        self.require_writable()
         with hold_write_lock(self.layout):
-            self.refresh()
             yield
 
-    def refresh(self) -> None:
-        """Take in what another process did to the archive as a whole, such as re-encoding it."""
-        manifest = read_manifest(self.layout)
-        if manifest != self.manifest:
-            self.adopt(manifest)
+    def require_writable(self) -> None:
+        """Raise ArchiveError for a snapshot."""
+        if self.is_snapshot:
+            raise ArchiveError(str(self.path), "a snapshot can only be read", "Change the archive that it was taken of")
 
-    def adopt(self, manifest: Manifest) -> None:
-        """Go by another manifest from now on."""
-        self.manifest = manifest
-        for cached in ("store", "signer", "language"):
-            self.__dict__.pop(cached, None)
+    def refresh(self) -> None:
+        """See that it is still there; raises ArchiveNotFound, DamagedArchive. Reads do so by themselves."""
+        self._now()
 
     def change(
         self, changes: Mapping[str, Mapping[str, MetadataValue]], new_columns: Mapping[str, pa.DataType]
@@ -181,7 +325,7 @@ class ArchiveFolder:
         Raises UnknownSlide, and InputError for columns that can't be set or added and for values that do not fit: then
         nothing is changed.
         """
-        slides = self.store.get(list(changes)) if self.space else [self.get(slide_id) for slide_id in changes]
+        slides = self.store.get(list(changes)) if self.space else [self._get(slide_id) for slide_id in changes]
         types = self.store.metadata_types()
         added = choose_new_columns(new_columns, types)
         changed = [apply_changes(slide, changes[slide.record.slide_id], {**types, **added}) for slide in slides]
@@ -205,6 +349,9 @@ class ArchiveFolder:
 
     def stats(self) -> ArchiveStats:
         """Counts and sizes."""
+        return self.read(lambda view: view._count())
+
+    def _count(self) -> ArchiveStats:
         records = self.records()
         files = [path for path in self.layout.bags.rglob("*") if path.is_file()]
         return ArchiveStats(
@@ -238,8 +385,7 @@ class ArchiveFolder:
                 raise SpaceMismatch(str(self.path), part, str(mine), str(other))
         if recipe != self.recipe:
             with self.writing():
-                self.manifest = replace(self.manifest, recipe=recipe)
-                write_manifest(self.layout, self.manifest)
+                write_manifest(self.layout, replace(self.manifest, recipe=recipe))
 
     def confirm_masks(self) -> None:
         """Note that all slides are encoded by the present way of finding tissue."""
@@ -263,7 +409,7 @@ class ArchiveFolder:
         space = self.make_space(self.layout, self.manifest.slide_encoder, means)
         with as_archive_errors(self.path):
             create_slides(self.path, self.layout.store, space.dimension)
-        self._write(replace(self.manifest, space=space))
+        write_manifest(self.layout, replace(self.manifest, space=space))
 
     def make_space(self, layout: ArchiveLayout, slide_encoder: str, means: Sequence[BagMean]) -> EmbeddingSpace:
         """The space of a slide encoder on such bags; an untrained one gets its centre here, written to `layout`."""
@@ -298,11 +444,12 @@ class ArchiveFolder:
         """Let reports have vectors from now on: columns first, then the manifest."""
         space = self.language.with_texts()
         self.store.ensure_vectors(replace(self.language, space=space).dimensions)
-        self._write(replace(self.manifest, space=space))
+        write_manifest(self.layout, replace(self.manifest, space=space))
 
-    def _write(self, manifest: Manifest) -> None:
-        write_manifest(self.layout, manifest)
-        self.adopt(manifest)
+
+def _restore(kind: type[ArchiveFolder], path: Path, opened: OpenSpace | None) -> ArchiveFolder:
+    """An archive that was pickled."""
+    return kind._make(path, opened)
 
 
 def _choose_text_encoder(weights: Weights | None) -> str:

@@ -37,7 +37,7 @@ class Manifest:
 
 def create_manifest(recipe: Recipe, slide_encoder: str, text_encoder: str) -> Manifest:
     """The manifest of an archive that is about to be made."""
-    created = datetime.now(UTC).isoformat(timespec="seconds")
+    created = datetime.now(UTC).isoformat(timespec="microseconds")
     return Manifest(FORMAT, created, recipe, slide_encoder, text_encoder, mask_version=MASK_VERSION)
 
 

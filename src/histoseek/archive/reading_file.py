@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.errors import DamagedArchive
-from histoseek.files import as_archive_errors, write_atomic
+from histoseek.files import FileState, as_archive_errors, read_file_state, write_atomic
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,20 @@ def read_reading_state(layout: ArchiveLayout) -> ReadingState:
         return ReadingState()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedArchive(layout.reading, "not readable; without it the next index run makes it anew") from error
+
+
+def read_boilerplate(layout: ArchiveLayout) -> frozenset[str]:
+    """Pieces that the archive's reports have in common, which are not read; raises DamagedArchive."""
+    try:
+        return _read_boilerplate(layout, read_file_state(layout.reading))
+    except OSError:
+        return frozenset(read_reading_state(layout).boilerplate)
+
+
+@lru_cache(maxsize=4)
+def _read_boilerplate(layout: ArchiveLayout, _state: FileState) -> frozenset[str]:
+    """Read once for each state of the file."""
+    return frozenset(read_reading_state(layout).boilerplate)
 
 
 def write_reading_state(layout: ArchiveLayout, state: ReadingState) -> None:

@@ -153,7 +153,6 @@ class _Run:
             space=space,
         )
         write_manifest(layout, manifest)
-        self.archive.adopt(manifest)
         Journal(layout).record_switch(space.fingerprint)
         layout.target.unlink(missing_ok=True)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from histoseek.equality import EqualByContent
 from histoseek.errors import InputError
 from histoseek.mosaics.barcodes import count_barcode_words
 from histoseek.mosaics.signature import MosaicTiles, Signature
@@ -55,9 +56,12 @@ class SlideRecord:
     report: str | None = None
     extra: Mapping[str, MetadataValue] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash((self.slide_id, self.file_fingerprint, self.updated))
 
-@dataclass(frozen=True, slots=True)
-class LanguageVectors:
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LanguageVectors(EqualByContent):
     """What ties a slide to language; None where there is none. Vectors are float32 and of length one.
 
     report_vector: the report as its text encoder gives it; shared_vector and shared_report_vector: slide and report

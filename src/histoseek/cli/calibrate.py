@@ -11,8 +11,8 @@ from histoseek.cli.options import ArchiveOption, JsonOption, LabelOption
 from histoseek.search.options import DEFAULT_LABEL
 
 if TYPE_CHECKING:
-    from histoseek.archive.archive_fusion import DistanceParts
     from histoseek.archive.calibration_file import Calibration, LabelCalibration
+    from histoseek.archive.fusion_file import DistanceParts
     from histoseek.mosaics.calibration_curves import Reliability
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from histoseek.equality import EqualByContent
 from histoseek.errors import DamagedArchive
 from histoseek.files import write_atomic
 from histoseek.statistics.clustering import normalise_rows
@@ -23,8 +24,8 @@ Kind = Literal["projection", "ridge"]
 """`projection`: trained with the slide encoder; `ridge`: fitted in closed form on an archive's own pairs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Affine:
+@dataclass(frozen=True, slots=True, eq=False)
+class Affine(EqualByContent):
     """x -> x @ matrix + offset; matrix float32 [from, to], offset float32 [to]."""
 
     matrix: Floats

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from histoseek.equality import EqualByContent
 from histoseek.errors import BadFeatureFile
 from histoseek.files import write_atomic
 
@@ -22,8 +23,8 @@ _LARGEST_FEATURE = 1e15
 """The squares of larger ones have no sum in float32, and one of them would outweigh a whole archive."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bag:
+@dataclass(frozen=True, slots=True, eq=False)
+class Bag(EqualByContent):
     """Tile features of one slide.
 
     features: float32 [N, D]; coords: int32 [N, 2], top-left corners in level-0 px; weights: float32 [N], how many

@@ -19,6 +19,7 @@ from histoseek.encoders.alignment import Affine, Alignment, SharedRecall
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.base import VISUAL, Architecture, SlideEncoder, SlideModel, Tensors
 from histoseek.encoders.slide.registry import FAMILIES, find_family
+from histoseek.equality import EqualByContent
 from histoseek.errors import HistoseekError, SpaceMismatch, UnknownEncoder, UnknownWeights, WeightsError
 from histoseek.files import make_folder, write_atomic
 
@@ -162,8 +163,8 @@ class WeightsCard:
         return find_family(self.family).encoder_name(self.mode)
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights(EqualByContent):
     """A weights file in memory."""
 
     card: WeightsCard

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.equality import EqualByContent
 from histoseek.errors import ConfigurationError
 from histoseek.mosaics.barcodes import Words
 from histoseek.mosaics.kernel_choice import kernels_for
@@ -28,8 +29,8 @@ _MOST_CELLS = 500_000
 _LEAST_LENGTH = np.float32(1e-12)
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureBlock:
+@dataclass(frozen=True, slots=True, eq=False)
+class SignatureBlock(EqualByContent):
     """Signatures of S slides side by side, as far as ranking needs them.
 
     barcodes: uint64 [total, W]; offsets: int64 [S + 1], where each slide's barcodes begin, the last of them that of its
@@ -114,8 +115,8 @@ class Fusion:
         return np.asarray(self.local_weight * local + self.global_weight * global_, np.float64)
 
 
-@dataclass(frozen=True, slots=True)
-class Distances:
+@dataclass(frozen=True, slots=True, eq=False)
+class Distances(EqualByContent):
     """Distances of S slides from a query, float64 [S]: in all, and the local (mosaic) and global parts, unweighted."""
 
     total: Doubles

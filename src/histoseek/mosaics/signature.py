@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.equality import EqualByContent
 from histoseek.errors import EncoderError
 from histoseek.mosaics.barcodes import Words, make_barcodes
 
 
-@dataclass(frozen=True, slots=True)
-class MosaicTiles:
+@dataclass(frozen=True, slots=True, eq=False)
+class MosaicTiles(EqualByContent):
     """The tiles that carry a mosaic vector: coords int32 [T, 2], top-left in level-0 px; weights float32 [T],
     largest first."""
 
@@ -20,8 +21,8 @@ class MosaicTiles:
     weights: NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+@dataclass(frozen=True, slots=True, eq=False)
+class Signature(EqualByContent):
     """A slide for matching.
 
     global_vector: float32 [D]; mosaic: float16 [M, D], 1 <= M <= 16; shares: float32 [M], the weights of the mosaic

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.encoders.bag import UNKNOWN_POSITION
+from histoseek.equality import EqualByContent
 from histoseek.mosaics.contributions import VectorPairs
 from histoseek.mosaics.signature import MosaicTiles, Signature
 
@@ -15,7 +16,7 @@ Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AttentionMap:
+class AttentionMap(EqualByContent):
     """Weights of T tiles: coords int32 [T, 2], each tile once, top-left in level-0 px; edge_level0: the tiles' edge in
     px; weights float64 [T]."""
 
@@ -28,7 +29,7 @@ class AttentionMap:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SlideAttention:
+class SlideAttention(EqualByContent):
     """Where the M mosaic vectors of a slide lie, and what each gave a score.
 
     tiles: M of them, the 8 to 16 tiles that carry each vector most (fewer where it has fewer); shares: float32 [M], the

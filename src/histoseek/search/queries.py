@@ -10,6 +10,7 @@ from typing import Literal
 
 from histoseek.archive.schema import is_storable
 from histoseek.encoders.bag import Bag
+from histoseek.equality import EqualByContent
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.geometry import Rect
 from histoseek.slides.sources.base import SlideSource
@@ -80,7 +81,7 @@ class TileImage:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EncodedSlide:
+class EncodedSlide(EqualByContent):
     """Ask with a slide that was encoded already, with what the archive encodes its own slides with.
 
     bag: of the slide, or of its regions; name: for people; spacing_um_per_px: of its level 0, 0 when not known;

@@ -25,8 +25,11 @@ def search(
     Raises InputError (of it: SlideError for a slide that can't be read, UnknownSlide, UnknownCase, MixedPatients,
     BadFilter), ConfigurationError, EncoderError for a text encoder that can't be loaded, ArchiveError.
     """
-    options = options or SearchOptions()
-    archive.refresh()
+    chosen = options or SearchOptions()
+    return archive.read(lambda view: _search(view, query, chosen, reporter))
+
+
+def _search(archive: ArchiveFolder, query: Query, options: SearchOptions, reporter: Reporter | None) -> SearchResults:
     archive.require_space()
     if options.vote is not None and options.vote not in archive.store.metadata_types():
         raise InputError(f"--vote {options.vote}", "the archive has no such column", "`histoseek show ID` names them")

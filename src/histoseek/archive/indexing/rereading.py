@@ -33,7 +33,6 @@ def update_boilerplate(archive: ArchiveFolder, records: Sequence[SlideRecord], n
         changed = set(boilerplate).symmetric_difference(state.boilerplate)
         outdated = {record.slide_id for record in records if _holds_any(record.report or "", changed)}
         write_reading_state(archive.layout, ReadingState(boilerplate, tuple(sorted({*outdated, *state.outdated}))))
-        archive.adopt(archive.manifest)
 
 
 def _holds_any(report: str, pieces: Collection[str]) -> bool:

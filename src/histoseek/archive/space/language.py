@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from histoseek.archive.layout import ArchiveLayout
-from histoseek.archive.reading_file import read_reading_state
+from histoseek.archive.reading_file import read_boilerplate
 from histoseek.archive.report_index import index_report, split_windows
 from histoseek.archive.schema import LanguageVectors, StoredSlide
 from histoseek.archive.stores.base import VectorColumn
@@ -57,11 +57,6 @@ class Language:
             return None
         return load_alignment(self.layout.alignment, self.space.alignment_weights)
 
-    @cached_property
-    def boilerplate(self) -> frozenset[str]:
-        """Pieces that the archive's reports have in common, which are not read; raises DamagedArchive."""
-        return frozenset(read_reading_state(self.layout).boilerplate)
-
     @property
     def dimensions(self) -> dict[VectorColumn, int]:
         """The vector columns that the space has, with their dimensions."""
@@ -100,11 +95,12 @@ class Language:
 
         Their words are read while the text encoder computes.
         """
+        boilerplate = read_boilerplate(self.layout)
         with ThreadPoolExecutor(1, thread_name_prefix="reports") as pool:
             computing = pool.submit(self._encode_reports, _list_unread(slides))
             for slide in slides:
                 if slide.record.report and slide.language.report_tokens is None:
-                    index_report(slide.record.report, self.boilerplate)
+                    index_report(slide.record.report, boilerplate)
             readings = computing.result()
         return [
             replace(slide, language=self._make_vectors(slide, readings.get(slide.record.report or "")))
@@ -116,7 +112,7 @@ class Language:
         return [replace(slide, language=self._read_report(slide)) for slide in slides]
 
     def _read_report(self, slide: StoredSlide) -> LanguageVectors:
-        index = index_report(slide.record.report or "", self.boilerplate)
+        index = index_report(slide.record.report or "", read_boilerplate(self.layout))
         return replace(slide.language, report_tokens=index.tokens, report_facts=index.facts, report_places=index.places)
 
     def _encode_reports(self, reports: Sequence[str]) -> Mapping[str, Reading]:

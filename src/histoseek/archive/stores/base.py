@@ -60,6 +60,9 @@ class Capabilities:
 class Store(Protocol):
     """Holds rows of slides. Every write is durable, and seen as a whole or not at all, when the call returns.
 
+    Whatever an engine raises becomes an ArchiveError here: OutdatedSnapshot for a version that was removed, else
+    DiskFull, ArchiveReadOnly or DamagedArchive.
+
     Filters were checked (`check_filter`); None: all rows. Where an engine still can't take one, it raises BadFilter.
     """
 
@@ -70,6 +73,10 @@ class Store(Protocol):
     @property
     def version(self) -> int:
         """Of the last commit, or of a snapshot: what was read at one version is the same as long as that is."""
+
+    @property
+    def mark(self) -> str:
+        """What tells this version from those of all other stores, for `Engine.open`; of a snapshot only."""
 
     @property
     def schema(self) -> pa.Schema:
@@ -131,5 +138,8 @@ class Engine(Protocol):
     def create(self, folder: Path, schema: pa.Schema) -> Store:
         """Make an empty store for an archive's embedding space, in place of one that a crash left empty."""
 
-    def open(self, folder: Path) -> Store:
-        """Open a store that always shows the last commit; raises DamagedArchive when it is not there."""
+    def open(self, folder: Path, mark: str | None = None) -> Store:
+        """Open a store that always shows the last commit, or a snapshot of the version with a mark.
+
+        Raises DamagedArchive when it is not there, OutdatedSnapshot when that version is not.
+        """

@@ -70,6 +70,13 @@ class RankingCache:
                 self._held = (version, self._load(version, source))
             return self._held[1]
 
+    def copy(self) -> RankingCache:
+        """Another one with the same rows at hand, for a version that will be asked for beside newer ones."""
+        other = RankingCache(self._folder, self._limit_bytes)
+        with self._lock:
+            other._held = self._held
+        return other
+
     def held(self, version: int) -> RankingRows | None:
         """The rows of a version, if they are at hand."""
         held = self._held

@@ -49,9 +49,12 @@ def create_slides(address: Path | str, folder: Path, dimension: int) -> SlideTab
     )
 
 
-def open_slides(address: Path | str, folder: Path) -> SlideTable:
-    """The slides of an archive's embedding space; raises ConfigurationError, DamagedArchive where there are none."""
-    return _table(folder, ENGINES[require_engine(address)]().open(folder))
+def open_slides(address: Path | str, folder: Path, mark: str | None = None) -> SlideTable:
+    """The slides of an archive's embedding space; mark: of the version to be shown, None for what is newest.
+
+    Raises ConfigurationError, DamagedArchive where there are none, OutdatedSnapshot where that version is gone.
+    """
+    return _table(folder, ENGINES[require_engine(address)]().open(folder, mark))
 
 
 def _table(folder: Path, store: Store) -> SlideTable:

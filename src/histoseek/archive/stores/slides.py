@@ -112,6 +112,15 @@ class SlideTable:
             held = self._snapshot = SlideTable(store, self._cache)
         return held
 
+    def keep(self) -> SlideTable:
+        """A snapshot that does without the memory of the others: it may be asked when they have gone on."""
+        return SlideTable(self._store.snapshot(), self._cache.copy())
+
+    @property
+    def mark(self) -> str:
+        """What tells a snapshot's version from those of all other stores, for `open_slides`."""
+        return self._store.mark
+
     def filter(self, where: Where) -> Expression | None:
         """A filter over the columns there are; raises BadFilter."""
         if where is None:

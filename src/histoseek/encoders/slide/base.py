@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.encoders.bag import Bag
+from histoseek.equality import EqualByContent
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,8 +27,8 @@ Shapes = Mapping[str, tuple[int, ...]]
 """Shapes of tensors by name."""
 
 
-@dataclass(frozen=True, slots=True)
-class MosaicPart:
+@dataclass(frozen=True, slots=True, eq=False)
+class MosaicPart(EqualByContent):
     """One mosaic vector, float32 [D], and the tiles that carry it: coords int32 [T, 2], weights float32 [T].
 
     The tiles are those that carry most of it, largest weight first, at most TILES_KEPT; `share` is the part's own
@@ -40,8 +41,8 @@ class MosaicPart:
     share: float
 
 
-@dataclass(frozen=True, slots=True)
-class SlideEmbedding:
+@dataclass(frozen=True, slots=True, eq=False)
+class SlideEmbedding(EqualByContent):
     """A slide as a global vector, float32 [D], and up to 16 mosaic parts; all vectors of length one."""
 
     global_vector: Floats
@@ -88,8 +89,8 @@ class Architecture(Protocol):
         """Most mosaic vectors of a slide, at most 16."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlideModel:
+@dataclass(frozen=True, slots=True, eq=False)
+class SlideModel(EqualByContent):
     """A trained slide network as its weights file has it; `name` is that of the weights, for messages."""
 
     name: str

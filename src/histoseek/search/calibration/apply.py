@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from histoseek.archive.archive_fusion import load_distance
-from histoseek.archive.calibration_file import Calibration, LabelCalibration, has_older_calibration, read_calibration
+from histoseek.archive.calibration_file import Calibration, LabelCalibration
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import read_value
 from histoseek.errors import ConfigurationError
@@ -40,9 +40,10 @@ class AppliedCalibration:
     @classmethod
     def load(cls, archive: ArchiveFolder, distance: str, *, compares_slides: bool) -> AppliedCalibration:
         """What an archive knows of a distance; raises DamagedArchive."""
-        calibration = read_calibration(archive.layout, archive.require_space())
+        archive.require_space()
+        calibration = archive.calibration
         if calibration is None:
-            warning = OTHER_WEIGHTS if has_older_calibration(archive.layout) else NOT_CALIBRATED
+            warning = OTHER_WEIGHTS if archive.has_older_calibration else NOT_CALIBRATED
             return cls(None, (warning,), compares_slides)
         if calibration.distance != distance:
             warning = (

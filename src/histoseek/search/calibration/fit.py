@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.archive.archive_fusion import (
-    DistanceParts,
     compare_slides,
     load_block,
     load_distance,
@@ -19,6 +18,7 @@ from histoseek.archive.archive_fusion import (
 )
 from histoseek.archive.calibration_file import FORMAT, Calibration, LabelCalibration, write_calibration
 from histoseek.archive.folder import ArchiveFolder
+from histoseek.archive.fusion_file import DistanceParts
 from histoseek.archive.schema import SlideRecord, name_owner, read_value
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import ArchiveError

@@ -12,6 +12,7 @@ from histoseek.archive.filters.expression import Where
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import field_columns
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.equality import EqualByContent
 from histoseek.errors import ConfigurationError, InputError, MissingExtra
 from histoseek.search.maps.map_layout import (
     MOST_SLIDES,
@@ -30,7 +31,7 @@ Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Overview:
+class Overview(EqualByContent):
     """N slides on a map, sorted by id.
 
     x and y: float32 [N], without a unit; labels: [N], "" where not known; method: "umap" keeps near what is near,
@@ -64,7 +65,6 @@ def overview(
     """
     if most < 1:
         raise ConfigurationError("overview", f"{most} slides are too few", "Ask for at least one")
-    archive.refresh()
     store = archive.store.snapshot()
     rows = store.ranking_rows()
     places = store.ranking_places(where)

@@ -39,8 +39,9 @@ class MapStore:
 
         Raises InputError for an unknown column, ArchiveError for an empty archive, Overloaded.
         """
-        archive = entry.archive
-        archive.refresh()
+        return entry.archive.read(lambda archive: self._get(entry, archive, label))
+
+    def _get(self, entry: ArchiveEntry, archive: ArchiveFolder, label: str | None) -> Map:
         version = content_version(archive)
         if label is not None and (label not in archive.store.metadata_types() or label in PRIVATE_COLUMNS):
             raise InputError(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from histoseek.api import Archive
-from histoseek.archive.calibration_file import read_calibration
 from histoseek.archive.filters.expression import compare
 from histoseek.archive.schema import SlideRecord
 from histoseek.errors import UnknownSlide
@@ -25,16 +24,17 @@ class ArchiveEntry:
 
     def describe(self, writable: bool) -> ArchiveInfo:
         """The archive as a whole."""
-        archive = self.archive
-        archive.refresh()
+        return self.archive.read(lambda view: self._describe(view, writable))
+
+    def _describe(self, archive: Archive, writable: bool) -> ArchiveInfo:
         space = archive.space
-        calibration = read_calibration(archive.layout, space) if space else None
+        calibration = archive.calibration if space else None
         types = archive.store.metadata_types() if space else {}
         return ArchiveInfo(
             name=self.name,
             slides=len(archive),
-            patients=self._count_distinct("patient_id"),
-            cases=self._count_distinct("case_id"),
+            patients=_count_distinct(archive, "patient_id"),
+            cases=_count_distinct(archive, "case_id"),
             tile_encoder=archive.recipe.encoder,
             spacing_um_per_px=archive.recipe.spacing_um_per_px,
             calibrated_for=calibration.label.column if calibration and calibration.label else None,
@@ -45,18 +45,18 @@ class ArchiveEntry:
             fields=tuple(FieldInfo(name=n, type=str(kind)) for n, kind in types.items() if n not in PRIVATE_COLUMNS),
         )
 
-    def _count_distinct(self, column: str) -> int:
-        if self.archive.space is None:
-            return 0
-        return len(self.archive.store.columns([column], None)[column].drop_null().unique())
-
     def get_record(self, slide_id: str) -> SlideRecord:
         """A slide's record; raises UnknownSlide."""
-        self.archive.refresh()
         records = self.archive.records(compare("slide_id", "=", slide_id), limit=1)
         if not records:
             raise UnknownSlide(slide_id)
         return records[0]
+
+
+def _count_distinct(archive: Archive, column: str) -> int:
+    if archive.space is None:
+        return 0
+    return len(archive.store.columns([column], None)[column].drop_null().unique())
 
 
 class ArchiveRegistry:

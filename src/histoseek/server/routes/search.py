@@ -11,6 +11,7 @@ from fastapi import APIRouter, Response
 from fastapi import Query as Parameter
 from pydantic import BaseModel
 
+from histoseek.api import Archive
 from histoseek.archive.filters.expression import Expression, all_of
 from histoseek.rest import queries as rest
 from histoseek.rest.archives import FacetField, Facets, FacetsRequest, FacetValue, FieldFilter, Map
@@ -57,14 +58,16 @@ async def explain(context: InContext, caller: Searcher, entry: EntryInPath, requ
 @router.post("/facets")
 def count_values(caller: Reader, entry: EntryInPath, request: FacetsRequest) -> Facets:
     """How many slides have which values, in metadata and in facts from reports, with filters applied."""
-    archive, filters = entry.archive, _to_filters(request.filters)
-    archive.refresh()
-    where = _check_where(request.where)
-    if archive.space is None:
-        return Facets(slides=0, fields=())
-    facets = archive.facets(where, request.fields, filters)
-    condition = all_of(where, archive.condition(filters))
-    return Facets(slides=archive.store.count(condition), fields=tuple(_group_facets(facets, request.most)))
+    filters, where = _to_filters(request.filters), _check_where(request.where)
+
+    def count(archive: Archive) -> Facets:
+        if archive.space is None:
+            return Facets(slides=0, fields=())
+        facets = archive.facets(where, request.fields, filters)
+        condition = all_of(where, archive.condition(filters))
+        return Facets(slides=archive.store.count(condition), fields=tuple(_group_facets(facets, request.most)))
+
+    return entry.archive.read(count)
 
 
 @router.get("/map")
@@ -104,7 +107,6 @@ def _search(context: Context, entry: ArchiveEntry, query: Query, request: Search
 def _to_options(entry: ArchiveEntry, request: SearchRequest) -> SearchOptions:
     where, condition = _check_where(request.where), None
     if request.filters:
-        entry.archive.refresh()
         condition = entry.archive.condition(_to_filters(request.filters))
     return SearchOptions(
         k=request.k,

@@ -24,6 +24,9 @@ def open_table(folder: Path, consistency: timedelta | None) -> Any:
 
     Raises DamagedArchive when it can't be opened.
     """
+    if not folder.is_dir():
+        # The engine would make the folder anew.
+        raise DamagedArchive(folder, "its table is not there")
     try:
         return lancedb.connect(folder, read_consistency_interval=consistency).open_table(TABLE)
     except (ValueError, OSError, RuntimeError) as error:

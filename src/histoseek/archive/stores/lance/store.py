@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from functools import cached_property
@@ -21,11 +20,12 @@ from histoseek.archive.schema import VECTOR_COLUMNS
 from histoseek.archive.stores.base import ROW, Capabilities, Neighbour, StoreStats, TextHit, VectorColumn
 from histoseek.archive.stores.lance.dialect import to_sql
 from histoseek.archive.stores.lance.engine import TABLE, lancedb, open_table
+from histoseek.archive.stores.lance.faults import ENGINE_ERRORS, translating
 from histoseek.archive.stores.lance.indexes import TOKENS, index_columns, index_tokens
 from histoseek.archive.stores.lance.lookup import MOST_IDS, Lookup
 from histoseek.archive.stores.lance.vectors import MOST_BYTES, HeldVectors
-from histoseek.errors import BadFilter, DamagedArchive
-from histoseek.files import TreeSync, as_archive_errors
+from histoseek.errors import OutdatedSnapshot
+from histoseek.files import TreeSync
 from histoseek.settings import get_settings
 
 _ROW_ID = "_rowid"
@@ -64,18 +64,31 @@ class LanceStore:
     @classmethod
     def create(cls, folder: Path, schema: pa.Schema) -> LanceStore:
         """Make an empty store, in place of one that a crash left empty."""
-        folder.mkdir(parents=True, exist_ok=True)
-        table = lancedb.connect(folder).create_table(TABLE, schema=schema, mode="overwrite")
-        index_tokens(table)
-        index_columns(table)
+        with translating(folder, lambda: False):
+            folder.mkdir(parents=True, exist_ok=True)
+            table = lancedb.connect(folder).create_table(TABLE, schema=schema, mode="overwrite")
+            index_tokens(table)
+            index_columns(table)
         store = cls.open(folder)
         store._sync.sync()
         return store
 
     @classmethod
-    def open(cls, folder: Path) -> LanceStore:
-        """Open a store that always shows the last commit; raises DamagedArchive when it is not there."""
-        return cls(folder, open_table(folder, timedelta(0)))
+    def open(cls, folder: Path, mark: str | None = None) -> LanceStore:
+        """Open a store that always shows the last commit, or a snapshot of the version with a mark.
+
+        Raises DamagedArchive when it is not there, OutdatedSnapshot when that version is not.
+        """
+        if mark is None:
+            return cls(folder, open_table(folder, timedelta(0)))
+        version, _, time = mark.partition("@")
+        table = open_table(folder, None)
+        with translating(folder, lambda: True):
+            table.checkout(int(version))
+        store = cls(folder, table, stays=True)
+        if time and store.mark != mark:
+            raise OutdatedSnapshot(folder.parent)
+        return store
 
     @property
     def capabilities(self) -> Capabilities:
@@ -88,9 +101,18 @@ class LanceStore:
         return self._version if self._stays else self._latest()
 
     @property
+    def mark(self) -> str:
+        """The version's number, and when it was made."""
+        with self._reading(None):
+            times = {one["version"]: one["timestamp"] for one in self._table.list_versions()}
+        if self._version not in times:
+            raise OutdatedSnapshot(self._folder.parent)
+        return f"{self._version}@{times[self._version].timestamp()}"
+
+    @property
     def schema(self) -> pa.Schema:
         """All columns."""
-        return self._schema if self._stays else self._table.schema
+        return self._schema if self._stays else self._read_schema()
 
     def snapshot(self) -> LanceStore:
         """A view of the last commit that stays as it is: the one before, as long as nobody has committed since."""
@@ -100,13 +122,15 @@ class LanceStore:
         held = self._snapshot
         if held is None or held[0] != latest:
             table = open_table(self._folder, None)
-            held = int(table.version), LanceStore(self._folder, table, stays=True)
+            with self._reading(None):
+                held = int(table.version), LanceStore(self._folder, table, stays=True)
             self._snapshot = held
         return held[1]
 
     def add_columns(self, columns: Mapping[str, pa.DataType]) -> None:
         """Add missing columns, empty."""
-        new = [pa.field(name, kind) for name, kind in columns.items() if name not in self._table.schema.names]
+        there = self.schema.names
+        new = [pa.field(name, kind) for name, kind in columns.items() if name not in there]
         if new:
             with self._committing():
                 self._table.add_columns(pa.schema(new))
@@ -135,12 +159,12 @@ class LanceStore:
 
     def count(self, where: Expression | None) -> int:
         """Number of rows."""
-        with self._filtering(where):
+        with self._reading(where):
             return int(self._table.count_rows(self._sql(where)))
 
     def scan(self, columns: Sequence[str], where: Expression | None) -> Iterator[pa.RecordBatch]:
         """As the engine reads them."""
-        with self._filtering(where):
+        with self._reading(where):
             query = self._table.search().select([_ROW_ID if name == ROW else name for name in columns]).limit(None)
             sql = self._sql(where)
             reader = (query.where(sql) if sql is not None else query).to_batches()
@@ -159,7 +183,7 @@ class LanceStore:
 
     def take(self, rows: NDArray[np.uint64], columns: Sequence[str]) -> pa.Table:
         """Rows by the engine's ids."""
-        with self._filtering(None):
+        with self._reading(None):
             return self._table.take_row_ids(rows.tolist()).select(list(columns)).to_arrow()
 
     def nearest(
@@ -170,7 +194,7 @@ class LanceStore:
         if held is not None:
             return held.nearest(vector, count, self.find_rows(where) if where is not None else None)
         query = self._table.search(vector, vector_column_name=column).distance_type("cosine")
-        with self._filtering(where):
+        with self._reading(where):
             sql = self._sql(where)
             query = query.where(sql, prefilter=True) if sql is not None else query
             rows = query.limit(count).select(["slide_id", "_distance"]).to_arrow()
@@ -182,13 +206,14 @@ class LanceStore:
         self, tokens: Mapping[str, float], count: int, where: Expression | None, spelling: bool = False
     ) -> list[TextHit]:
         """Full-text hits; rows that the index has not taken in yet are looked through as well."""
-        with self._filtering(where):
+        with self._reading(where):
             return token_hits(self._table, tokens, count, self._sql(where), spelling)
 
     def stats(self) -> StoreStats:
         """Rows, bytes, versions."""
-        size = sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
-        return StoreStats(self.count(None), size, len(self._table.list_versions()))
+        with self._reading(None):
+            size = sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
+            return StoreStats(self.count(None), size, len(self._table.list_versions()))
 
     def optimize(self) -> None:
         """Compact; bring the indexes up to date; drop versions older than HISTOSEEK_HISTORY_MINUTES."""
@@ -205,10 +230,14 @@ class LanceStore:
     @cached_property
     def _schema(self) -> pa.Schema:
         """Of a store that stays as it is."""
-        return self._table.schema
+        return self._read_schema()
+
+    def _read_schema(self) -> pa.Schema:
+        with self._reading(None):
+            return self._table.schema
 
     def _latest(self) -> int:
-        with self._filtering(None):
+        with self._reading(None):
             return int(self._table.version)
 
     def _sql(self, where: Expression | None) -> str | None:
@@ -263,15 +292,24 @@ class LanceStore:
 
     @contextmanager
     def _committing(self) -> Iterator[None]:
-        with reading_whole(self._folder), as_archive_errors(self._folder.parent):
+        with self._reading(None):
             yield
             self._sync.sync()
 
-    def _filtering(self, where: Expression | None) -> AbstractContextManager[None]:
+    def _reading(self, where: Expression | None) -> AbstractContextManager[None]:
+        """All that the engine is asked for is asked for in here."""
+
         def named() -> list[str]:
             return [name for name in self.schema.names if name not in VECTOR_COLUMNS]
 
-        return filtering(self._folder, str(where) if where is not None else None, named)
+        return translating(self._folder, self._is_gone, str(where) if where is not None else None, named)
+
+    def _is_gone(self) -> bool:
+        """Whether this is a version that was removed."""
+        try:
+            return self._stays and self._version not in (one["version"] for one in self._table.list_versions())
+        except ENGINE_ERRORS:
+            return True
 
 
 def _keep(kept: dict[Expression, Any], where: Expression, value: Any) -> None:
@@ -279,42 +317,6 @@ def _keep(kept: dict[Expression, Any], where: Expression, value: Any) -> None:
     if len(kept) >= _CONDITIONS_KEPT:
         kept.clear()
     kept[where] = value
-
-
-@contextmanager
-def reading_whole(folder: Path) -> Iterator[None]:
-    """Turn files that can't be read into DamagedArchive."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "LanceError(IO)" not in str(error):
-            raise
-        raise DamagedArchive(folder, _reason(error)) from error
-
-
-@contextmanager
-def filtering(folder: Path, where: str | None, columns: Callable[[], Sequence[str]]) -> Iterator[None]:
-    """Turn what the engine says of a filter into BadFilter, which names the columns."""
-    try:
-        with reading_whole(folder), as_archive_errors(folder.parent):
-            yield
-    except (ValueError, RuntimeError) as error:
-        if where is None:
-            raise DamagedArchive(folder, _reason(error)) from error
-        raise BadFilter(where, _reason(error), columns()) from error
-
-
-def _reason(error: Exception) -> str:
-    """The engine's message in one line, without its prefixes, its column list and places in its source."""
-    text = " ".join(str(error).split())
-    text = re.split(r",? ?/\S*\.rs:|\. Valid fields are|; did you mean", text)[0]
-    text = re.sub(
-        r"^(lance error: )?((Invalid input|Invalid user input|Schema error|LanceError\(\w+\)),? ?:? ?)+", "", text
-    )
-    if "Arrow error" in text:
-        # Comes up while rows are read, and quotes what is in them.
-        return "compares values of different types"
-    return text.rstrip(". ") or "cannot be used"
 
 
 def token_hits(

@@ -1,0 +1,180 @@
+"""What is open of an archive: one state of its manifest with what belongs to it, as it is now or as it was."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from histoseek.archive.calibration_file import Calibration, has_older_calibration, read_calibration
+from histoseek.archive.fusion_file import ArchiveFusion, read_fusion
+from histoseek.archive.layout import ArchiveLayout
+from histoseek.archive.manifest import Manifest, read_manifest
+from histoseek.archive.reading_file import read_boilerplate
+from histoseek.archive.space.language import Language
+from histoseek.archive.space.signing import Signer, build_signer
+from histoseek.archive.stores.registry import open_slides
+from histoseek.archive.stores.slides import SlideTable
+from histoseek.encoders.embedding_space import EmbeddingSpace
+from histoseek.errors import ArchiveError, ArchiveNotFound, DamagedArchive
+from histoseek.files import FileState, read_file_state
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class SpaceModels:
+    """What an embedding space is made with, loaded when first asked for: an encoder may take seconds."""
+
+    layout: ArchiveLayout
+    manifest: Manifest
+
+    @cached_property
+    def signer(self) -> Signer:
+        """What makes signatures in this space."""
+        return build_signer(self.layout, require_space(self.layout, self.manifest), self.manifest.recipe)
+
+    @cached_property
+    def language(self) -> Language:
+        """What ties its slides to texts."""
+        return Language(self.layout, self.manifest.text_encoder, require_space(self.layout, self.manifest))
+
+    def serves(self, manifest: Manifest) -> bool:
+        """Whether another manifest is of the same space."""
+        mine, other = self.manifest, manifest
+        parts = ((one.created, one.number, one.space, one.text_encoder, one.recipe.imported) for one in (mine, other))
+        return next(parts) == next(parts)
+
+
+@dataclass(eq=False)
+class OpenSpace:
+    """An archive's embedding space as one state of its manifest has it; the store is opened when first asked for.
+
+    state: of the manifest's file; stays: it shows one version of the store, whose mark may be `pin`, instead of what
+    is newest; kept: what files said that lie beside the store, as far as it stays; process: that opened it, since what
+    a parent has open is of no use to its child.
+    """
+
+    path: Path
+    manifest: Manifest
+    state: FileState
+    models: SpaceModels
+    stays: bool = False
+    pin: str | None = None
+    kept: dict[str, object] = field(default_factory=dict)
+    process: int = field(default_factory=os.getpid)
+
+    @classmethod
+    def open(cls, path: Path, before: OpenSpace | None = None) -> OpenSpace:
+        """As the manifest is now; models that were loaded before serve on where they are of the same space.
+
+        Raises ArchiveNotFound, DamagedArchive.
+        """
+        layout = ArchiveLayout(path)
+        state = read_manifest_state(layout)
+        manifest = read_manifest(layout)
+        if before and before.process == os.getpid() and before.models.serves(manifest):
+            return cls(path, manifest, state, before.models)
+        return cls(path, manifest, state, SpaceModels(replace(layout, number=manifest.number), manifest))
+
+    @property
+    def layout(self) -> ArchiveLayout:
+        """Where its files lie."""
+        return self.models.layout
+
+    @property
+    def space(self) -> EmbeddingSpace:
+        """Raises ArchiveError while the archive is empty."""
+        return require_space(self.layout, self.manifest)
+
+    @cached_property
+    def store(self) -> SlideTable:
+        """The slides; raises ArchiveError while the archive is empty, OutdatedSnapshot where a pinned one is gone."""
+        _ = self.space
+        return open_slides(self.path, self.layout.store, self.pin)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What its distances mean; raises DamagedArchive."""
+        return self._read("calibration", lambda: read_calibration(self.layout, self.space))
+
+    @property
+    def has_older_calibration(self) -> bool:
+        """Whether there is one that says nothing of how its distance was fused; raises DamagedArchive."""
+        return self._read("older calibration", lambda: has_older_calibration(self.layout))
+
+    @property
+    def fusion(self) -> ArchiveFusion | None:
+        """How the parts of its distances are weighed; raises DamagedArchive."""
+        return self._read("fusion", lambda: read_fusion(self.layout, self.space))
+
+    @property
+    def boilerplate(self) -> frozenset[str]:
+        """Pieces that its reports have in common, which are not read; raises DamagedArchive."""
+        return self._read("boilerplate", lambda: read_boilerplate(self.layout))
+
+    def view(self) -> OpenSpace:
+        """The same as it is now, staying so: for reads that belong together."""
+        view = OpenSpace(self.path, self.manifest, self.state, self.models, stays=True, process=self.process)
+        if self.manifest.space is not None:
+            view.__dict__["store"] = self.store.snapshot()
+        return view
+
+    def keep(self) -> None:
+        """Let what stays be on its own, with the files beside the store as they are now; damaged ones stay damaged."""
+        if self.manifest.space is None:
+            return
+        self.__dict__["store"] = self.store.keep()
+        self.pin = self.store.mark
+        for part in ("calibration", "has_older_calibration", "fusion", "boilerplate"):
+            with suppress(DamagedArchive):
+                getattr(self, part)
+
+    def reopen(self) -> OpenSpace:
+        """The same for another process, which this one may be by now: nothing is open yet."""
+        models = SpaceModels(self.layout, self.manifest)
+        return OpenSpace(self.path, self.manifest, self.state, models, self.stays, self.pin, self.kept)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the manifest is as it was when this process opened it; raises ArchiveNotFound, DamagedArchive."""
+        return read_manifest_state(self.layout) == self.state and self.process == os.getpid()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its files are there no longer: the archive was moved, or re-encoded so long ago that they went."""
+        try:
+            there = read_manifest(self.layout)
+        except ArchiveError:
+            return True
+        return there.created != self.manifest.created or (
+            self.manifest.space is not None and not self.layout.store.is_dir()
+        )
+
+    def _read(self, name: str, read: Callable[[], T]) -> T:
+        if not self.stays:
+            return read()
+        if name not in self.kept:
+            self.kept[name] = read()
+        return self.kept[name]  # type: ignore[return-value]
+
+
+def require_space(layout: ArchiveLayout, manifest: Manifest) -> EmbeddingSpace:
+    """The space of an archive; raises ArchiveError while it is empty."""
+    if manifest.space is None:
+        raise ArchiveError(str(layout.root), "the archive is empty", "Index some slides first")
+    return manifest.space
+
+
+def read_manifest_state(layout: ArchiveLayout) -> FileState:
+    """What tells one manifest from the next without reading it; raises ArchiveNotFound, DamagedArchive."""
+    try:
+        return read_file_state(layout.manifest)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ArchiveNotFound(layout.root) from error
+    except OSError as error:
+        raise DamagedArchive(layout.manifest, "not a readable manifest") from error

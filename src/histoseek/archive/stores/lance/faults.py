@@ -1,0 +1,60 @@
+"""What the engine raises, in our words: it has no classes of its own, and its texts name places in its source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from histoseek.errors import BadFilter, DamagedArchive, HistoseekError, OutdatedSnapshot
+from histoseek.files import as_archive_errors
+
+ENGINE_ERRORS = (OSError, RuntimeError, ValueError, LookupError, pa.ArrowException)
+
+_LOST = re.compile(r"(lance error: )?(LanceError\(IO\)|Not found:)")
+
+
+@contextmanager
+def translating(
+    folder: Path,
+    is_gone: Callable[[], bool],
+    where: str | None = None,
+    columns: Callable[[], Sequence[str]] = tuple,
+) -> Iterator[None]:
+    """Turn what the engine raises into errors of ours.
+
+    folder: of the store; is_gone: whether the version that is read was removed; where: a filter, which may be at fault,
+    and then the columns are named.
+    """
+    try:
+        with as_archive_errors(folder.parent):
+            yield
+    except HistoseekError:
+        raise
+    except BaseException as error:
+        is_panic = type(error).__name__ == "PanicException"
+        if not (isinstance(error, ENGINE_ERRORS) or is_panic):
+            raise
+        is_lost = isinstance(error, OSError) or bool(_LOST.match(str(error)))
+        if where is not None and isinstance(error, ValueError | RuntimeError) and not is_lost:
+            raise BadFilter(where, _reason(error), columns()) from error
+        if is_gone():
+            raise OutdatedSnapshot(folder.parent) from error
+        reason = "files of its table are missing or cannot be read" if is_lost or is_panic else _reason(error)
+        raise DamagedArchive(folder, reason) from error
+
+
+def _reason(error: BaseException) -> str:
+    """The engine's message in one line, without its prefixes, its column list and places in its source."""
+    text = " ".join(str(error).split())
+    text = re.split(r",? ?/\S*\.rs:|\. Valid fields are|; did you mean", text)[0]
+    text = re.sub(
+        r"^(lance error: )?((Invalid input|Invalid user input|Schema error|LanceError\(\w+\)),? ?:? ?)+", "", text
+    )
+    if "Arrow error" in text:
+        # Comes up while rows are read, and quotes what is in them.
+        return "compares values of different types"
+    return text.rstrip(". ") or "cannot be used"
