@@ -389,8 +389,7 @@ class ArchiveFolder:
 
     def confirm_masks(self) -> None:
         """Note that all slides are encoded by the present way of finding tissue."""
-        self.manifest = replace(self.manifest, mask_version=MASK_VERSION)
-        write_manifest(self.layout, self.manifest)
+        write_manifest(self.layout, replace(self.manifest, mask_version=MASK_VERSION))
 
     def require_encoders(self, weights: Weights | None, text_encoder: str | None) -> None:
         """Raise SpaceMismatch when the archive was made with other weights or another text encoder than are given."""
