@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, Unpack, runtime_checkable
 
 from histoseek.archive.filters.expression import Expression, Where
 from histoseek.archive.folder import ArchiveFolder
@@ -49,6 +49,19 @@ ReportRow = Mapping[str, object]
 """Rows of tables by the names of their columns."""
 
 
+@runtime_checkable
+class DataFrame(Protocol):
+    """A pandas data frame, as far as its rows are read."""
+
+    index: Any
+
+    def reset_index(self) -> DataFrame:
+        """With its index as a column."""
+
+    def to_dict(self, orient: Any) -> Any:
+        """Its rows."""
+
+
 class Archive(ArchiveFolder):
     """An archive of whole-slide images: one folder, safe to kill at any moment, searched by slide.
 
@@ -61,7 +74,7 @@ class Archive(ArchiveFolder):
     def index(
         self,
         paths: Sequence[SourceLike],
-        metadata: PathLike | Sequence[MetadataRow] | None = None,
+        metadata: PathLike | Sequence[MetadataRow] | DataFrame | None = None,
         reports: PathLike | Sequence[PathLike] | Sequence[ReportRow] | None = None,
         *,
         spacing_of: Mapping[str, float] | None = None,
@@ -73,9 +86,9 @@ class Archive(ArchiveFolder):
     ) -> IndexReport:
         """Bring the archive up to date with slide files and folders (or feature files, for an archive of such).
 
-        metadata: a table (CSV, Excel, JSON), or its rows; reports: files and folders of reports, or their rows;
-        spacing_of: um/px by file name; rename: column names of the tables; report_columns: what columns of report
-        tables hold; deidentify=False: keep names, dates and numbers of persons, "presidio": ask Presidio as well.
+        metadata: a table (CSV, Excel, JSON), a pandas data frame, or rows; reports: files and folders of reports, or
+        their rows; spacing_of: um/px by file name; rename: column names of the tables; report_columns: what columns of
+        report tables hold; deidentify=False: keep names, dates and numbers of persons, "presidio": ask Presidio too.
         Can be killed and called again.
         Raises InputError for paths and tables, ArchiveError; bad slides are listed in the result's `refused`, bad
         reports in its `reports.refused`, both in the archive's refused.jsonl.
@@ -98,7 +111,7 @@ class Archive(ArchiveFolder):
 
     def add_metadata(
         self,
-        metadata: PathLike | Sequence[MetadataRow] | None = None,
+        metadata: PathLike | Sequence[MetadataRow] | DataFrame | None = None,
         reports: PathLike | Sequence[PathLike] | Sequence[ReportRow] | None = None,
         *,
         rename: Mapping[str, str] | None = None,
@@ -317,7 +330,7 @@ class Archive(ArchiveFolder):
 
 def make_index_request(
     paths: Sequence[SourceLike],
-    metadata: PathLike | Sequence[MetadataRow] | None,
+    metadata: PathLike | Sequence[MetadataRow] | DataFrame | None,
     reports: PathLike | Sequence[PathLike] | Sequence[ReportRow] | None,
     *,
     imported: bool,
@@ -350,11 +363,16 @@ def make_index_request(
     return replace(request, passed_over=discovery.passed_over)
 
 
-def _load_metadata(metadata: PathLike | Sequence[MetadataRow], rename: Mapping[str, str] | None) -> MetadataTable:
+def _load_metadata(
+    metadata: PathLike | Sequence[MetadataRow] | DataFrame, rename: Mapping[str, str] | None
+) -> MetadataTable:
     from histoseek.archive.indexing.metadata_table import load_table, make_table
 
     if isinstance(metadata, str | Path):
         return load_table(Path(metadata), rename)
+    if isinstance(metadata, DataFrame):
+        frame = metadata.reset_index() if metadata.index.name else metadata
+        return make_table(frame.to_dict("records"), rename)
     return make_table(metadata, rename)
 
 

@@ -141,6 +141,8 @@ def test_the_whole_head_decides_how_a_table_is_read(tmp_path: Path, content: str
 def test_ids_that_a_spreadsheet_took_for_numbers(tmp_path: Path) -> None:
     assert patients(load(tmp_path, "slide_id,patient_id\n12.0,7.0\n13.0,\n")) == {"12": "7", "13": None}
     assert patients(load(tmp_path, "slide_id,patient_id\n12.0,7.0\nA1,8.5\n")) == {"12.0": "7.0", "A1": "8.5"}
+    marked = "slide_id,patient_id\n=\"00123\",'0012\nb,'x'\n"
+    assert patients(load(tmp_path, marked)) == {"00123": "0012", "b": "'x'"}
     (warning,) = load(tmp_path, "slide_id,patient_id\na,1.2E+11\nb,5\n").warnings
     assert "column 'patient_id' holds ids in 1 rows that a spreadsheet has shortened, first in line 2" in warning
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import cv2
@@ -96,6 +97,15 @@ def test_columns_are_added_without_the_files(archive: Archive, tmp_path: Path, f
     assert (archive.get("00123").record.extra["grade"], archive.get("00456").record.report) == (3, "Polyp.")
 
 
+def test_data_frames_are_tables(archive: Archive) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pandas.DataFrame({"slide_id": ["00123", "00456"], "seen": [pandas.Timestamp("2024-05-06"), pandas.NaT]})
+    frame["cells"] = pandas.array([7, None], dtype="Int64")
+    assert archive.add_metadata(frame.set_index("slide_id")).updated == 1
+    assert archive.get("00123").record.extra == {"age": 61, "cells": 7, "seen": date(2024, 5, 6)}
+    assert archive.get("00456").record.extra == {"age": None, "cells": None, "seen": None}
+
+
 def test_tables_without_files_from_the_command_line(archive: Archive, tmp_path: Path) -> None:
     table = write(tmp_path / "t.csv", "sep=;\nWSI;MRN;age\n00123;0012;62\n00456;12;old\n")
     done = histoseek("index", "--archive", archive.path, "--metadata", table)
@@ -150,6 +160,15 @@ def test_names_as_people_write_them(tmp_path: Path) -> None:
     rows = "file,organ\none\\a.svs,lung\ntwo/A.SVS,colon\nc,skin\n"
     found = join(tmp_path, rows, "/y/scans/one/a.svs", "/y/two/a.svs", "/y/c.svs")
     assert (found["unmatched"], found["a.svs"], found["c.svs"]) == ((), "colon", "skin")
+
+
+def test_paths_in_the_column_of_ids(tmp_path: Path) -> None:
+    rows = "slide_id,organ\none/a.svs,lung\ntwo\\a.svs,colon\n"
+    found = join_metadata(
+        [FileSource(Path("/y/one/a.svs")), FileSource(Path("/y/two/a.svs"))],
+        load_table(write(tmp_path / "j.csv", rows)),
+    )
+    assert [(row.slide_id, row.texts["organ"]) for row in found.row_of.values()] == [(None, "lung"), (None, "colon")]
 
 
 def test_zeros_before_an_id_are_part_of_it(tmp_path: Path) -> None:

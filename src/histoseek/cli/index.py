@@ -133,8 +133,6 @@ def index(
     from histoseek.archive.layout import ArchiveLayout
     from histoseek.progress import show_progress
 
-    if not slides and features is None:
-        _require_tables(archive, metadata, reports)
     changes = _read_recipe_changes(context.params)
     with show_progress("slides", total=None) as reporter:
         request = _make_request(context.params, reporter)
@@ -160,6 +158,8 @@ def _make_request(values: Mapping[str, Any], reporter: Reporter) -> IndexRequest
     from histoseek.api import make_index_request
 
     slides, features = values["slides"], values["features"]
+    if not slides and features is None:
+        _require_tables(values["archive"], values["metadata"], values["reports"])
     if slides and features is not None:
         raise InputError("index", "takes either slides or --features", "Give slide files or folders, or --features DIR")
     return make_index_request(

@@ -110,11 +110,13 @@ def _note_difference(path: Path, source: SlideSource, row: TableRow, other: Tabl
 
 
 def _name_by_file(row: TableRow, source: SlideSource, record: SlideRecord | None) -> TableRow:
-    """A row that calls a slide by its file's name: the archive's id stays, else the name goes without its ending."""
+    """A row that calls a slide by its file: the archive's id stays; a name goes without its ending, a path is no id."""
     if row.slide_id is None or row.file:
         return row
     if record and row.slide_id != record.slide_id:
         return replace(row, slide_id=record.slide_id)
+    if len(_split_path(row.slide_id)) > 1:
+        return replace(row, slide_id=None)
     is_name = row.slide_id.casefold() == source.name.casefold() and row.slide_id != source.stem
     return replace(row, slide_id=source.stem) if is_name else row
 
@@ -145,7 +147,8 @@ class _SlideNames:
             return self._find_file(row.file)
         if row.slide_id:
             matches = self._find_id(row.slide_id)
-            return matches if len(matches) == 1 else []
+            is_path = not matches and len(_split_path(row.slide_id)) > 1
+            return self._find_file(row.slide_id) if is_path else matches if len(matches) == 1 else []
         return self._by_case.find(row.case_id or "")
 
     def explain_failure(self, row: TableRow) -> str:

@@ -54,6 +54,8 @@ _NULLS = frozenset(
 _BLANKS = f"{string.whitespace}\xa0\u2007\u202f\u3000\u200b\u200e\u200f\u2060\ufeff"
 _SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+")
 """A long number as a spreadsheet shows it: its last digits are gone."""
+_MARKED_AS_TEXT = re.compile(r"=\"([^\"]+)\"|'(\d[^']*)")
+"""Digits that a spreadsheet is kept from reading as a number."""
 _ONE_ROW = "Keep one row per slide, or one per case"
 _LONGEST_TEXT = 1_000_000
 _LARGEST = 2**63
@@ -227,12 +229,17 @@ def _find_row_fault(row: RawRow, names: Sequence[str]) -> tuple[str, str] | None
 
 def _read_value(value: object) -> MetadataValue:
     """A cell without blanks around it, or a program's value as one of ours; None where it says nothing."""
-    value = value.item() if hasattr(value, "item") and not isinstance(value, str) else value
-    if value is None or str(value).strip(_BLANKS) in _NULLS:
+    if not isinstance(value, str) and hasattr(value, "item"):
+        value = value.item()
+    text = str(value).strip(_BLANKS)
+    if value is None or text in _NULLS:
         return None
     if isinstance(value, datetime):
         return value.date() if value.time() == time() else value.isoformat()
-    return value if isinstance(value, int | float | bool | date) else str(value).strip(_BLANKS)
+    if isinstance(value, int | float | bool | date):
+        return value
+    marked = _MARKED_AS_TEXT.fullmatch(text) if text.startswith(("=", "'")) else None
+    return (marked[1] or marked[2]) if marked else text
 
 
 def _make_table(

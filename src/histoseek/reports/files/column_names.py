@@ -108,7 +108,8 @@ file filename filepath path uri datei dateiname dateipfad pfad fichier bestand
 _FILE_WORDS = frozenset(_FILE_WORDS_TEXT.split())
 _FILLERS_TEXT = """
 the a of for der des die das du de la le l d del della do da van het bcr tcga whole digital anon anonymous
-anonymised anonymized pseudo pseudonymised pseudonymized deidentified coded unique global local internal external
+anonymised anonymized pseudo pseudonymised pseudonymized deidentified identified
+study research hospital lab clinical coded unique global local internal external
 our full
 """
 _FILLERS = frozenset(_FILLERS_TEXT.split())
