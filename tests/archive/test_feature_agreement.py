@@ -58,6 +58,17 @@ def test_a_later_run_keeps_the_scale_and_the_encoder_of_the_first(tmp_path: Path
     assert len(archive.search(tmp_path / "f" / "a.h5")) == 1
 
 
+def test_dicts_of_tensors_state_their_scale_too(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    (tmp_path / "f").mkdir()
+    for index, scale in enumerate((10, 20, 20, 20)):
+        features = torch.randn(30, 8, generator=torch.Generator().manual_seed(index))
+        torch.save({"features": features, "magnification": scale, "encoder": "uni"}, tmp_path / "f" / f"{index}.pt")
+    report = make_archive(tmp_path / "archive", "features:unnamed").index([tmp_path / "f"])
+    assert report.added == 3
+    assert "0.pt: its features are of tiles at 1 µm/px (10x)" in report.refused[0].reason
+
+
 def test_features_made_anew_at_another_scale_replace_the_old_ones(tmp_path: Path) -> None:
     archive = make_archive(tmp_path / "archive")
     archive.index([fill(tmp_path / "f", a=TWENTY, b=TWENTY)])

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,9 +173,12 @@ def _read_hdf5(path: Path, encoder: str) -> FeatureFile:
 
 
 def read_stated_facts(path: Path) -> FeatureFacts:
-    """What a feature file states, without reading its features; of tensors what their folders say."""
+    """What a feature file states, without reading its features; of one that can't be read what its folders say."""
     if path.suffix.lower() in _TENSORS:
-        return read_facts(_read_folders(path))
+        try:
+            return _read_tensor_facts(_load_tensors(path, mmap=True), path)
+        except (BadFeatureFile, ImportError):
+            return read_facts(_read_folders(path))
     import h5py
 
     try:
@@ -203,22 +206,33 @@ def _read_pt(path: Path, encoder: str) -> FeatureFile:
         import torch
     except ImportError as error:
         raise MissingExtra("torch", "torch") from error
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of rare kinds of tensors, which are read or refused below
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise BadFeatureFile(path, "not a file of tensors only") from error
-    content = loaded if isinstance(loaded, dict) else {_DATASETS[0]: loaded}
+    content = _load_tensors(path)
     features = next((content[name] for name in _DATASETS if name in content), None)
     if not isinstance(features, torch.Tensor):
         raise BadFeatureFile(path, "neither a tensor nor a dict with a tensor 'features'")
     array = _two_dimensional(_to_array(features, path), path)
     coords = content.get("coords")
     places = _to_array(coords, path) if isinstance(coords, torch.Tensor) else None
-    stated = {name: value for name, value in content.items() if isinstance(value, str | int | float)}
-    facts = read_facts(_read_folders(path) | stated)
+    facts = _read_tensor_facts(content, path)
     return FeatureFile(_bag(array, places, None, facts, encoder, path), 0, 0, 0.0, facts)
+
+
+def _load_tensors(path: Path, mmap: bool = False) -> dict[Any, Any]:
+    """What a file of tensors holds by its names; mmap: without reading the tensors, where the file allows it."""
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of rare kinds of tensors, which are read or refused where they are used
+            loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        raise BadFeatureFile(path, "not a file of tensors only") from error
+    return loaded if isinstance(loaded, dict) else {_DATASETS[0]: loaded}
+
+
+def _read_tensor_facts(content: Mapping[Any, Any], path: Path) -> FeatureFacts:
+    stated = {name: value for name, value in content.items() if isinstance(value, str | int | float)}
+    return read_facts(_read_folders(path) | stated)
 
 
 def _to_array(tensor: torch.Tensor, path: Path) -> NDArray[np.generic]:
