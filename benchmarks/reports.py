@@ -205,8 +205,8 @@ class NoColumns:
     def metadata_types(self) -> dict[str, Any]:
         return {}
 
-    def record_knows(self, tokens: Sequence[str]) -> bool:
-        return False
+    def match_record(self, tokens: Sequence[str]) -> None:
+        return None
 
 
 def ids_of(*rankings: Channel) -> list[str]:

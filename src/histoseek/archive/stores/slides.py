@@ -16,9 +16,11 @@ from histoseek.archive.filters.column_types import check_filter
 from histoseek.archive.filters.expression import (
     HAS_REPORT,
     NO_REPORT,
+    Call,
     Column,
     Expression,
     IsNull,
+    Literal,
     Not,
     Where,
     all_of,
@@ -55,6 +57,7 @@ from histoseek.mosaics.distances import SignatureBlock
 _IDS = ("slide_id", "patient_id", "case_id")
 _IDS_PER_QUERY = 500
 _COUNTS_KEPT = 64
+_MOST_NAMED = 10_000
 _MOST_REMEMBERED = 200_000
 _FIXED = ("slide_id", "uri", "file_fingerprint", "width", "height", "spacing_um_per_px", "tile_count", "created")
 
@@ -205,6 +208,16 @@ class SlideTable:
             return []
         among = view._store.find_rows(condition) if condition is not None else None
         return view._record_words.search(words, count, among)
+
+    def match_record(self, tokens: Sequence[str]) -> Expression | None:
+        """That a slide's record has all of some tokens, None where none has: by ids, unless these are too many."""
+        view = self.snapshot()
+        if RECORD_TOKENS not in view._schema.names:
+            return None
+        slide_ids = view._record_words.list_having(tokens)
+        if len(slide_ids) > _MOST_NAMED:
+            return all_of(*(Call("contains", (Column(RECORD_TOKENS), Literal(f" {token} "))) for token in tokens))
+        return one_of("slide_id", slide_ids) if slide_ids else None
 
     def record_knows(self, tokens: Sequence[str]) -> bool:
         """Whether any slide's record has any of some tokens."""

@@ -45,6 +45,16 @@ class RecordWords:
         """Whether any record has any of some tokens."""
         return any(token in self.code_of for token in tokens)
 
+    def list_having(self, tokens: Sequence[str]) -> list[str]:
+        """The slides whose records have all of some tokens, by id."""
+        if not all(token in self.code_of for token in tokens):
+            return []
+        counts = np.zeros(len(self.slide_ids), np.int64)
+        for token in tokens:
+            counts[self.rows[self.codes == self.code_of[token]]] += 1
+        having: list[str] = sorted(self.slide_ids[counts == len(tokens)].tolist())
+        return having
+
     def search(
         self, words: Sequence[Mapping[str, float]], count: int, among: NDArray[np.uint64] | None
     ) -> list[TextHit]:

@@ -26,7 +26,7 @@ from histoseek.archive.filters.expression import (
 )
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.report_index import make_analyser_mark, make_record_mark
-from histoseek.archive.schema import RECORD_TOKENS, cast_value, field_columns
+from histoseek.archive.schema import cast_value, field_columns
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import InputError
 from histoseek.reports.concepts.terms import find_terms
@@ -162,18 +162,15 @@ def _list_word_conditions(store: SlideTable, parsed: ReportQuery) -> Iterator[Ex
 
 def _has_token(store: SlideTable, token: str) -> Expression | None:
     """That a report, or what else is known of a slide, has a token."""
-    columns = ["report_tokens", *([RECORD_TOKENS] if store.record_analyser else [])]
-    return any_of(*(Call("contains", (Column(column), Literal(f" {token} "))) for column in columns))
+    in_report = Call("contains", (Column("report_tokens"), Literal(f" {token} ")))
+    return any_of(in_report, store.match_record([token]))
 
 
 def _has_name(store: SlideTable, text: str) -> Expression | None:
     """That a slide, its file, case or patient is called so, or has these parts in its name one behind the other."""
     name = fold_name(text)
-    if not (name and store.record_analyser):
-        return None
-    parts = name.split("-")
-    runs = [f"{PART}{before}-{part}" for before, part in pairwise(parts)] or [PART + name]
-    return any_of(_contains(WHOLE + name), all_of(*map(_contains, runs)))
+    runs = [f"{PART}{before}-{part}" for before, part in pairwise(name.split("-"))] or [PART + name]
+    return any_of(store.match_record([WHOLE + name]), store.match_record(runs))
 
 
 def _match_phrase(store: SlideTable, phrase: str) -> Expression | None:
@@ -195,23 +192,12 @@ def _list_opposites(store: SlideTable, text: str) -> Iterator[Expression | None]
     if is_bare(text, Status.NEGATED, vocabulary):
         stated = [f"{vocabulary[mention.concept_id].kind}:{mention.concept_id}" for mention in mentions]
         yield from (not_true(_has(token)) for token in stated)
-        yield from (not_true(_has_record(store, token)) for token in stated)
+        yield from (not_true(store.match_record([token])) for token in stated)
     elif len({mention.concept_id for mention in mentions}) == 1 and is_bare(text, Status.AFFIRMED, vocabulary):
         concept_id = mentions[0].concept_id
         denied = (concept_id, *sorted(vocabulary.find_ancestors(concept_id)))
         yield not_true(_has(*(f"absent:{other}" for other in denied)))
-        yield not_true(any_of(*(_has_record(store, f"absent:{other}") for other in denied)))
-
-
-def _has_record(store: SlideTable, token: str) -> Expression | None:
-    """That what is known of a slide beside its report has a token, which no condition is put for where none has."""
-    if not store.record_knows([token]):
-        return None
-    return _contains(token)
-
-
-def _contains(token: str) -> Expression:
-    return Call("contains", (Column(RECORD_TOKENS), Literal(f" {token} ")))
+        yield not_true(any_of(*(store.match_record([f"absent:{other}"]) for other in denied)))
 
 
 @dataclass(frozen=True, slots=True)
