@@ -38,8 +38,11 @@ from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.evaluation.significance import bootstrap
 from histoseek.search.encode.text import ParsedText
 from histoseek.search.options import SearchOptions
+from histoseek.search.retrieve.chance import Chance
 from histoseek.search.retrieve.channels import Channel, Retriever
-from histoseek.search.retrieve.rank_fusion import reciprocal_rank_fusion
+from histoseek.search.retrieve.measure_chance import get_chance
+from histoseek.search.retrieve.rank_fusion import Hit, reciprocal_rank_fusion
+from histoseek.search.retrieve.score_fusion import fuse_scores
 from histoseek.search.retrieve.text import open_channels
 from reports import folded, reg_class, reg_query
 from search import KINDS, MOSAIC, simulated
@@ -157,7 +160,11 @@ class Corpus:
 
     @cached_property
     def retriever(self) -> Retriever:
-        return Retriever(self.store, self.archive.language, None, CANDIDATES)
+        return Retriever(self.store, self.archive.language, None, CANDIDATES, self.chance)
+
+    @cached_property
+    def chance(self) -> Chance:
+        return get_chance(self.archive, self.store)
 
     def by_words(self, asked: Asked) -> Channel:
         """The report's text in the engine's own analyser."""
@@ -169,7 +176,8 @@ class Corpus:
         return Channel("report words", tuple(key for key, _ in pairs), tuple(score for _, score in pairs))
 
     def by_vectors(self, asked: Asked) -> Channel:
-        return self.retriever.reports_by_text({}, self.encoder.encode([asked.text])[0])[0]
+        nothing = ParsedText(asked.text, {})
+        return self.retriever.reports_by_text(nothing, self.encoder.encode([asked.text])[0])[0]
 
     def by_default(self, asked: Asked) -> list[Channel]:
         vector = self.encoder.encode([asked.text])[0]
@@ -179,7 +187,7 @@ class Corpus:
         else:
             parsed = ParsedText.from_query(self.store, asked.text, True)
         own = not_true(one_of("slide_id", sorted(asked.own))) if asked.own else None
-        retriever = Retriever(self.store, self.archive.language, all_of(parsed.where, own), CANDIDATES)
+        retriever = Retriever(self.store, self.archive.language, all_of(parsed.where, own), CANDIDATES, self.chance)
         return open_channels(retriever, parsed, vector, options)
 
 
@@ -304,15 +312,14 @@ def list_systems(corpus: Corpus) -> dict[str, Ranking]:
         return [corpus.by_words(asked), corpus.by_vectors(asked)]
 
     return {
-        "raw BM25": lambda asked: rank(asked, [corpus.by_words(asked)]),
-        "MiniLM": lambda asked: rank(asked, [corpus.by_vectors(asked)]),
-        "both, equally": lambda asked: rank(asked, equally(asked)),
-        "default": lambda asked: rank(asked, corpus.by_default(asked)),
+        "raw BM25": lambda asked: rank(asked, reciprocal_rank_fusion([corpus.by_words(asked)])),
+        "MiniLM": lambda asked: rank(asked, reciprocal_rank_fusion([corpus.by_vectors(asked)])),
+        "both, equally": lambda asked: rank(asked, reciprocal_rank_fusion(equally(asked))),
+        "default": lambda asked: rank(asked, fuse_scores(corpus.by_default(asked))),
     }
 
 
-def rank(asked: Asked, channels: Sequence[Channel]) -> list[str]:
-    hits = reciprocal_rank_fusion([channel for channel in channels if channel.slide_ids])
+def rank(asked: Asked, hits: Sequence[Hit]) -> list[str]:
     return [hit.slide_id for hit in hits if hit.slide_id not in asked.own][:DEPTH]
 
 

@@ -13,7 +13,7 @@ from histoseek.archive.reencode import reencode
 from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.encoders.text.registry import load_text_encoder
-from histoseek.search.explain.matches import MOST_READ
+from histoseek.search.explain.matches import MOST_READ, TextRegions
 from histoseek.search.explain.phrases import MOST_SENTENCES, add_phrases
 from histoseek.search.explanation import Phrase
 from histoseek.search.options import SearchOptions
@@ -135,9 +135,14 @@ def test_regions_nearest_to_a_text_come_from_the_shared_space(two: Archive) -> N
         signature = two.get(result.slide_id).signature
         naive = normalise_rows(signature.mosaic.astype(np.float32) @ matrix + 0.1) @ vector
         order = np.argsort(-naive)[:3]
-        assert [one.mosaic for one in result.text_regions] == order.tolist()
-        assert [one.similarity for one in result.text_regions] == pytest.approx(naive[order].tolist(), abs=1e-4)
-        for one in result.text_regions:
+        regions = TextRegions.create(two.language.alignment, vector, offset=0, least=-1)
+        assert regions
+        shown = regions.explain(result, signature).text_regions
+        assert [one.mosaic for one in shown] == order.tolist()
+        assert [one.similarity for one in shown] == pytest.approx(naive[order].tolist(), abs=1e-4)
+        # Maps of random numbers bring no region nearer to a text than chance does.
+        assert result.text_regions == ()
+        for one in shown:
             x, y = signature.mosaic_tiles[one.mosaic].coords[0]
             assert one.region
             assert (one.region.x, one.region.y, one.region.width) == (x, y, 224)

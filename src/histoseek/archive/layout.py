@@ -61,6 +61,11 @@ class ArchiveLayout:
         return self.space / "calibration.json"
 
     @property
+    def chance(self) -> Path:
+        """What words that have nothing to do with the archive find in this space (.json)."""
+        return self.space / "chance.json"
+
+    @property
     def fusion(self) -> Path:
         """How the parts of distances between slides are weighed in this space (.json)."""
         return self.space / "fusion.json"

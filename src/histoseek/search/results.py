@@ -202,7 +202,8 @@ class _Sheet:
 def as_text(results: SearchResults) -> str:
     """A table that fits the terminal, with the vote and the warnings below."""
     sheet = _sheet(results)
-    return "\n".join((format_table(sheet.columns, sheet.rows, get_terminal_width()), *sheet.notes))
+    table = format_table(sheet.columns, sheet.rows, get_terminal_width())
+    return "\n".join((*describe_misfit(results), table, *sheet.notes))
 
 
 def as_html(results: SearchResults) -> str:
@@ -216,7 +217,8 @@ def as_html(results: SearchResults) -> str:
         )
         for result in results
     ]
-    return render_table([column.heading for column in sheet.columns], sheet.rows, sheet.notes, slides)
+    head = "".join(f"<p><strong>{line}</strong></p>" for line in describe_misfit(results))
+    return head + render_table([column.heading for column in sheet.columns], sheet.rows, sheet.notes, slides)
 
 
 def _sheet(results: SearchResults) -> _Sheet:
@@ -238,7 +240,7 @@ def _sheet(results: SearchResults) -> _Sheet:
         notes=(
             *_votes(results),
             *describe_spelling(results.query),
-            *(f"note: {note}" for note in (*describe_conditions(results), *results.warnings)),
+            *(f"note: {note}" for note in (*describe_fit(results), *describe_conditions(results), *results.warnings)),
         ),
     )
 
@@ -274,6 +276,24 @@ def describe_channels(result: SearchResult) -> str:
         for place in result.channels
         if place.weight > 0
     )
+
+
+def describe_misfit(results: SearchResults) -> Sequence[str]:
+    """That nothing fits the words, to stand above what is nearest."""
+    if not results.nothing_fits:
+        return ()
+    return ("nothing fits; the nearest are:" if results.results else "nothing fits",)
+
+
+def describe_fit(results: SearchResults) -> Sequence[str]:
+    """From which result on nothing fits, where some results do."""
+    below = next((result.rank for result in results if result.fits is False), None)
+    if results.nothing_fits or below is None:
+        return ()
+    marked = results.query.relevant or results.query.irrelevant
+    if marked:
+        return ("some of the results do not fit the words; judged slides led to them",)
+    return (f"from rank {below} on they fit the words no better than random sentences would",)
 
 
 def describe_conditions(results: SearchResults) -> Sequence[str]:

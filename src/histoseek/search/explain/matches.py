@@ -49,20 +49,24 @@ def explain_match(result: SearchResult, query: Signature, slide: Signature, dist
 class TextRegions:
     """Explains of the first results which of their mosaic vectors are nearest to a text in the shared space.
 
-    vector: the text's there, float32 [S]; last_rank: of the results that are looked at.
+    vector: the text's there, float32 [S]; last_rank: of the results that are looked at; least: the cosine of a vector
+    that is near.
     """
 
     alignment: Alignment
     vector: NDArray[np.float32]
     last_rank: int
+    least: float
 
     @classmethod
-    def create(cls, alignment: Alignment | None, text: NDArray[np.float32] | None, offset: int) -> TextRegions | None:
+    def create(
+        cls, alignment: Alignment | None, text: NDArray[np.float32] | None, offset: int, least: float
+    ) -> TextRegions | None:
         """For a text's vector as its encoder gives it, and results from rank offset + 1 on; None without a shared
         space or vector."""
         if alignment is None or text is None:
             return None
-        return cls(alignment, alignment.texts(text[None])[0], offset + MOST_READ)
+        return cls(alignment, alignment.texts(text[None])[0], offset + MOST_READ, least)
 
     def explain(self, result: SearchResult, slide: Signature) -> SearchResult:
         """The result with its regions, nearest first, ties by number."""
@@ -71,7 +75,8 @@ class TextRegions:
         cosines = self.alignment.slides(slide.mosaic.astype(np.float32)) @ self.vector
         nearest = np.argsort(-cosines, kind="stable")[:MATCHES_SHOWN].tolist()
         regions = _regions(slide)
-        return replace(result, text_regions=tuple(TextRegion(i, float(cosines[i]), regions[i]) for i in nearest))
+        near = (TextRegion(i, float(cosines[i]), regions[i]) for i in nearest if cosines[i] >= self.least)
+        return replace(result, text_regions=tuple(near))
 
 
 def _matches(

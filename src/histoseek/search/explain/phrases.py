@@ -50,15 +50,17 @@ def add_phrases(
     text: str,
     vector: Vector | None,
     store: SlideTable | None = None,
+    least: float = 0.0,
 ) -> tuple[SearchResult, ...]:
     """The results with what in their reports fits the text; only the first MOST_READ are read.
 
     vector: the text's, float32 [T], None without a text encoder; then there are words alone. Of each report up to
-    SENTENCES_SHOWN sentences that are nearer to the text than its sentences are on the average. Of all reports together
-    MOST_SENTENCES are read, as many of each, those with the text's words first. Words and terms are compared as
-    search for words does, so that what a report denies is no word of a text that asks for it; those of texts of more
-    than MOST_WORDS words are not sought. Phrases are in the order of the report. store: where the results' records are
-    from, None where they are made; it knows where a report has which words, so that none is read anew.
+    SENTENCES_SHOWN sentences that are nearer to the text than its sentences are on the average, with a cosine of at
+    least `least`. Of all reports together MOST_SENTENCES are read, as many of each, those with the text's words first.
+    Words and terms are compared as search for words does, so that what a report denies is no word of a text that asks
+    for it; those of texts of more than MOST_WORDS words are not sought. Phrases are in the order of the report. store:
+    where the results' records are from, None where they are made; it knows where a report has which words, so that
+    none is read anew.
     """
     read = results[:MOST_READ]
     reports = [result.record.report or "" for result in read]
@@ -67,7 +69,7 @@ def add_phrases(
     words = [
         _find_words(report, tokens, known.get(result.slide_id)) for result, report in zip(read, reports, strict=True)
     ]
-    meanings = _nearest_sentences(archive, reports, words, vector) if vector is not None else [()] * len(read)
+    meanings = [()] * len(read) if vector is None else _nearest_sentences(archive, reports, words, vector, least)
     marked = (
         replace(result, phrases=_sort([*meaning, *(Phrase(span.start, span.end, 1.0, "words") for span in matched)]))
         for result, meaning, matched in zip(read, meanings, words, strict=True)
@@ -96,9 +98,9 @@ def _sort(phrases: Sequence[Phrase]) -> tuple[Phrase, ...]:
 
 
 def _nearest_sentences(
-    archive: ArchiveFolder, reports: Sequence[str], words: Sequence[Sequence[Span]], vector: Vector
+    archive: ArchiveFolder, reports: Sequence[str], words: Sequence[Sequence[Span]], vector: Vector, least: float
 ) -> Sequence[Sequence[Phrase]]:
-    """For each report its sentences that are nearest to a vector."""
+    """For each report its sentences that are nearest to a vector, their cosines at least `least`."""
     share = MOST_SENTENCES // max(1, len(reports))
     candidates = [
         _Candidate(result, sentence)
@@ -110,7 +112,7 @@ def _nearest_sentences(
         return [()] * len(reports)
     cosines = dict(zip(texts, (archive.language.sentences(texts) @ vector).tolist(), strict=True))
     return [
-        _nearest([(c.sentence, cosines[_begin(c.sentence)]) for c in candidates if c.result == result])
+        _nearest([(c.sentence, cosines[_begin(c.sentence)]) for c in candidates if c.result == result], least)
         for result in range(len(reports))
     ]
 
@@ -129,11 +131,11 @@ def _begin(sentence: Sentence) -> str:
     return sentence.text[:SENTENCE_CHARACTERS]
 
 
-def _nearest(scored: Sequence[tuple[Sentence, float]]) -> Sequence[Phrase]:
-    """The few of largest cosine, none below their mean or 0."""
+def _nearest(scored: Sequence[tuple[Sentence, float]], least: float) -> Sequence[Phrase]:
+    """The few of largest cosine, none below their mean or `least`."""
     if not scored:
         return ()
     mean = sum(cosine for _, cosine in scored) / len(scored)
     best = sorted(scored, key=lambda pair: -pair[1])[:SENTENCES_SHOWN]
-    least = max(mean - _ROUNDING, 0)
+    least = max(mean - _ROUNDING, least, 0)
     return [Phrase(sentence.start, sentence.end, cosine, "meaning") for sentence, cosine in best if cosine >= least]

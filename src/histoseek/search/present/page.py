@@ -19,6 +19,8 @@ from histoseek.search.results import (
     SearchResults,
     describe_channels,
     describe_conditions,
+    describe_fit,
+    describe_misfit,
     describe_spelling,
 )
 from histoseek.slides.sources.registry import source_name
@@ -100,7 +102,13 @@ def render_page(results: SearchResults, title: str) -> str:
         cards=cards,
         title=title,
         query_name=_query_name(results.query),
-        notes=(*describe_spelling(results.query), *describe_conditions(results), *results.warnings),
+        misfit=describe_misfit(results),
+        notes=(
+            *describe_spelling(results.query),
+            *describe_fit(results),
+            *describe_conditions(results),
+            *results.warnings,
+        ),
         version=__version__,
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,14 +11,15 @@ from numpy.typing import NDArray
 
 from histoseek.archive.filters.expression import HAS_REPORT, Expression, all_of
 from histoseek.archive.space.language import Language
-from histoseek.archive.stores.base import VectorColumn
+from histoseek.archive.stores.base import TextHit, VectorColumn
 from histoseek.archive.stores.slides import SlideTable
-from histoseek.encoders.alignment import SharedRecall
+from histoseek.encoders.alignment import Alignment, SharedRecall
 from histoseek.reports.index.analyser import WORD_PREFIX
-from histoseek.reports.index.query_words import QueryWord
 from histoseek.reports.index.statements import Statement
 from histoseek.reports.language.negation import Status
+from histoseek.search.encode.text import ParsedText
 from histoseek.search.results import ChannelName
+from histoseek.search.retrieve.chance import Chance
 
 Vector = NDArray[np.float32]
 
@@ -46,21 +48,47 @@ BALANCE = 8
 PER_WORD = 1.5
 """... and how many times more vectors count beside words for each further one (benchmarks/report_sources.py)."""
 
-RECORDS_WEIGHT = 4 / 3
-"""What the words of metadata and names weigh beside reports where a slide has all of a query's."""
+LEAST_OF_VECTORS = 0.2
+"""What vectors count for at least: of reports with the same words the nearest in meaning comes first."""
 
 MOST_OF_LONG = 3 / 4
 """The most that vectors count for of a text that its encoder reads in windows, whose mean says less."""
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """How scores of a channel become likeness, the same in every search: 0 up to `zero`, from there straight to 1 at
+    `one`."""
+
+    zero: float = 0.0
+    one: float = 1.0
+
+    def __call__(self, scores: Sequence[float]) -> list[float]:
+        """The likeness of each, 0 to 1."""
+        likeness: list[float] = np.clip((np.array(scores) - self.zero) / (self.one - self.zero), 0, 1).tolist()
+        return likeness
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
-    """One ranked list, best first: slide ids and their scores there; weight: below 0 for what is not wanted."""
+    """One ranked list, best first: slide ids and their scores there; weight: below 0 for what is not wanted; scale:
+    what the scores mean."""
 
     name: ChannelName
     slide_ids: tuple[str, ...]
     scores: tuple[float, ...]
     weight: float = 1.0
+    scale: Scale = Scale()
+
+    @property
+    def evidence(self) -> str:
+        """What counts once, by whatever channel: words that a slide's metadata repeat say nothing new."""
+        return "words" if self.name in _WORDS else self.name
+
+    @property
+    def likeness(self) -> list[float]:
+        """0 to 1, as in every other search."""
+        return self.scale(self.scores)
 
     @property
     def through_reports(self) -> bool:
@@ -73,21 +101,25 @@ class Channel:
         return replace(self, slide_ids=tuple(i for i, _ in kept), scores=tuple(score for _, score in kept))
 
     def lower(self, shares: Mapping[str, float], power: int) -> Channel:
-        """The channel with its first slides ranked anew, their scores less by a share (0 to 1, to a power)."""
-        first = zip(self.slide_ids[:CHECKED], self.scores[:CHECKED], strict=True)
-        lowered = [(slide_id, score - abs(score) * shares.get(slide_id, 0.0) ** power) for slide_id, score in first]
+        """The channel with some slides ranked anew, their scores less by a share (0 to 1, to a power)."""
+        ranked = zip(self.slide_ids, self.scores, strict=True)
+        lowered = [(slide_id, score - abs(score) * shares.get(slide_id, 0.0) ** power) for slide_id, score in ranked]
         lowered.sort(key=lambda pair: (-pair[1], pair[0]))
-        slide_ids, scores = [i for i, _ in lowered], [score for _, score in lowered]
-        return replace(
-            self,
-            slide_ids=(*slide_ids, *self.slide_ids[CHECKED:]),
-            scores=(*scores, *self.scores[CHECKED:]),
-        )
+        slide_ids, scores = tuple(i for i, _ in lowered), tuple(score for _, score in lowered)
+        return replace(self, slide_ids=slide_ids, scores=scores)
+
+
+def weigh_evidence(channels: Iterable[Channel]) -> dict[str, float]:
+    """What each kind of evidence weighs, by its name."""
+    weights: dict[str, float] = {}
+    for channel in channels:
+        weights[channel.evidence] = max(channel.weight, weights.get(channel.evidence, channel.weight))
+    return weights
 
 
 def share_weight(channels: Sequence[Channel], weight: float) -> list[Channel]:
     """The channels weighing as they do now to each other, those of what is wanted `weight` together."""
-    whole = sum(channel.weight for channel in channels if channel.weight > 0) or 1.0
+    whole = sum(weigh_evidence(channel for channel in channels if channel.weight > 0).values()) or 1.0
     return [replace(channel, weight=weight * channel.weight / whole) for channel in channels]
 
 
@@ -102,10 +134,10 @@ def weigh_shared_space(measured: SharedRecall | None, missing_share: float) -> f
 
 
 def find_vector_share(missing_words: int, is_long: bool) -> float:
-    """How much report vectors count for, 0 to 1, the rest being for report words.
+    """How much report vectors count for beside LEAST_OF_VECTORS, 0 to 1, the rest being for words.
 
-    missing_words: of the query, in the report that has most of them. What a report has word by word is looked up; what
-    none has that way is compared by meaning.
+    missing_words: of the query, in the report that has most of them. What is there word by word is looked up; what is
+    not is compared by meaning.
     """
     share = 1 / (1 + PER_WORD ** (BALANCE - missing_words))
     return min(share, MOST_OF_LONG) if is_long else share
@@ -128,43 +160,85 @@ def _is_spoken(token: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class _Weights:
+    """What channels of a text weigh, and the score for words of a report that has all of them; `one` is infinite where
+    none has any."""
+
+    vectors: float
+    words: float
+    shared: float
+    one: float
+
+
+@dataclass(frozen=True, slots=True)
 class Retriever:
     """Opens channels in a store as it stood when the search began.
 
-    language: the archive's spaces of texts; where: the filter; count: most slides of a channel.
+    language: the archive's spaces of texts; where: the filter; count: most slides of a channel; chance: what channels
+    give by chance. What a filter leaves out still decides how much a likeness is: scores are those of any other filter.
     """
 
     store: SlideTable
     language: Language
     where: Expression | None
     count: int
+    chance: Chance
 
-    def slides_by_text(
-        self, tokens: Mapping[str, float], vector: Vector | None, is_long: bool = False
-    ) -> list[Channel]:
-        """text -> slides: through the shared space where there is one, and through the slides' reports.
+    def slides_by_text(self, text: ParsedText, vector: Vector | None, is_long: bool = False) -> list[Channel]:
+        """text -> slides: through the shared space where there is one, through the slides' reports, and by what is
+        known of them beside these.
 
-        tokens: the text's, with their weights; vector: the text's, float32 [T], None where the archive has none;
-        is_long: whether it is the mean of several windows.
+        vector: the text's, float32 [T], None where the archive has none; is_long: whether it is the mean of several
+        windows.
         """
-        alignment = self.language.alignment
-        reports, missing_share = self._open_reports(tokens, vector, is_long)
-        if alignment is None or vector is None:
-            return reports
-        shared = self._nearest("shared space", alignment.texts(vector[None])[0], "shared_vector")
-        return [replace(shared, weight=weigh_shared_space(alignment.measured, missing_share)), *reports]
+        return self._open(text, vector, is_long, self.language.alignment)
 
-    def reports_by_text(
-        self, tokens: Mapping[str, float], vector: Vector | None, is_long: bool = False
+    def reports_by_text(self, text: ParsedText, vector: Vector | None, is_long: bool = False) -> list[Channel]:
+        """text -> reports: by their vectors, their words, and what is known of their slides; arguments as above."""
+        return self._open(text, vector, is_long, None)
+
+    def _open(
+        self, text: ParsedText, vector: Vector | None, is_long: bool, alignment: Alignment | None
     ) -> list[Channel]:
-        """text -> reports: by their vectors and by their words; tokens, vector and is_long as above."""
-        return self._open_reports(tokens, vector, is_long)[0]
+        hits = self.store.text(text.tokens, self.count, self.where)
+        records = self.store.record_text([word.tokens for word in text.words], self.count, self.where)
+        weights = self._weigh(text, is_long, hits, records)
+        channels = []
+        if alignment is not None and vector is not None:
+            shared = self._nearest("shared space", alignment.texts(vector[None])[0], "shared_vector")
+            channels.append(replace(shared, weight=weights.shared))
+        if vector is not None:
+            channels.append(replace(self._nearest_in_windows(vector), weight=weights.vectors))
+        words = weights.words if vector is not None else REPORTS_WEIGHT
+        channels += [
+            _make_channel("report words", hits, words, Scale(0, weights.one)),
+            *([_make_channel("metadata words", records, words)] if self.store.record_analyser else []),
+        ]
+        return [channel for channel in channels if channel.slide_ids or channel.name == "metadata words"]
 
-    def slides_by_record(self, words: Sequence[QueryWord]) -> list[Channel]:
-        """text -> slides: by what is known of them beside their reports, with the share of the words that they have."""
-        hits = self.store.record_text([word.tokens for word in words], self.count, self.where)
-        slide_ids, scores = tuple(hit.slide_id for hit in hits), tuple(hit.score for hit in hits)
-        return [Channel("metadata words", slide_ids, scores, RECORDS_WEIGHT * scores[0])] if hits else []
+    def _weigh(self, text: ParsedText, is_long: bool, hits: Sequence[TextHit], records: Sequence[TextHit]) -> _Weights:
+        """By what of the text's words the best reports and records have, whether the filter lets these through or not.
+
+        What a report has word by word is looked up; what none has that way is compared by meaning.
+        """
+        if self.where is not None:
+            hits = self.store.text(text.tokens, LOOKED_INTO, None)
+            records = self.store.record_text([word.tokens for word in text.words], 1, None)
+        tokens = self.store.list_report_tokens([hit.slide_id for hit in hits[:LOOKED_INTO]])
+        missing = count_missing_words(text.tokens, tokens)
+        cover = self.chance.cover(text.words, tokens) if text.words else float(bool(hits))
+        share = LEAST_OF_VECTORS + (1 - LEAST_OF_VECTORS) * find_vector_share(missing, is_long)
+        if not is_long:
+            share = max(share, 1 - max(cover, records[0].score if records else 0.0))
+        alignment = self.language.alignment
+        return _Weights(
+            vectors=REPORTS_WEIGHT * share,
+            words=REPORTS_WEIGHT * (1 - share),
+            shared=weigh_shared_space(
+                alignment.measured if alignment else None, missing / max(1, len(list_words(text.tokens)))
+            ),
+            one=hits[0].score / cover if cover else math.inf,
+        )
 
     def list_slides(self) -> Channel:
         """All slides of the filter by their ids, none better than another."""
@@ -176,12 +250,13 @@ class Retriever:
         alignment = self.language.alignment
         if alignment is None:
             return []
-        return [self._nearest("shared space", alignment.slides(global_vector[None])[0], "shared_report_vector")]
+        near = self._nearest("shared space", alignment.slides(global_vector[None])[0], "shared_report_vector")
+        return [replace(near, scale=Scale())]
 
     def list_reports(self) -> Channel:
         """All reports of the filter by the ids of their slides, none better than another."""
         slide_ids = self.store.slides(all_of(self.where, HAS_REPORT))[: self.count]
-        return Channel("report words", tuple(slide_ids), (0.0,) * len(slide_ids))
+        return Channel("report words", tuple(slide_ids), (1.0,) * len(slide_ids))
 
     def lower_contradicting(self, channels: Sequence[Channel], statements: Sequence[Statement]) -> list[Channel]:
         """The channels with what contradicts a query further down.
@@ -200,27 +275,11 @@ class Retriever:
         }
         return [channel.lower(shares, 1 if channel.name in _WORDS else 2) for channel in channels]
 
-    def _open_reports(
-        self, tokens: Mapping[str, float], vector: Vector | None, is_long: bool
-    ) -> tuple[list[Channel], float]:
-        """The channels through reports, and the share of the query's words that the best report lacks."""
-        channels = [] if vector is None else [self._nearest_in_windows(vector)]
-        hits = self.store.text(tokens, self.count, self.where)
-        words = Channel("report words", tuple(hit.slide_id for hit in hits), tuple(hit.score for hit in hits))
-        missing_share = 1.0
-        if hits and channels:
-            missing = count_missing_words(tokens, self.store.list_report_tokens(words.slide_ids[:LOOKED_INTO]))
-            missing_share = missing / max(1, len(list_words(tokens)))
-            share = find_vector_share(missing, is_long)
-            channels = [replace(channels[0], weight=REPORTS_WEIGHT * share)]
-            words = replace(words, weight=REPORTS_WEIGHT * (1 - share))
-        return [channel for channel in (*channels, words) if channel.slide_ids], missing_share
-
     def _nearest_in_windows(self, vector: Vector) -> Channel:
         """Reports by their vectors; of the nearest, long ones by that of their windows which is nearest, if nearer."""
         whole = self._nearest("report vectors", vector, "report_vector")
         scores = dict(zip(whole.slide_ids, whole.scores, strict=True))
-        for slide_id, flat in self.store.windows(whole.slide_ids[:READ_IN_WINDOWS]).items():
+        for slide_id, flat in self.store.windows(whole.slide_ids[:READ_IN_WINDOWS]).items() if whole.slide_ids else ():
             windows = flat.astype(np.float32).reshape(-1, len(vector))
             scores[slide_id] = max(scores[slide_id], float((windows @ vector).max()))
         ranked = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
@@ -228,4 +287,10 @@ class Retriever:
 
     def _nearest(self, name: ChannelName, vector: Vector, column: VectorColumn) -> Channel:
         near = self.store.nearest(vector, self.count, self.where, column)
-        return Channel(name, tuple(n.slide_id for n in near), tuple(1 - n.cosine_distance for n in near))
+        scores = tuple(1 - n.cosine_distance for n in near)
+        return Channel(name, tuple(n.slide_id for n in near), scores, scale=Scale(self.chance.zeros.get(name, 0.0)))
+
+
+def _make_channel(name: ChannelName, hits: Sequence[TextHit], weight: float, scale: Scale | None = None) -> Channel:
+    slide_ids, scores = tuple(hit.slide_id for hit in hits), tuple(hit.score for hit in hits)
+    return Channel(name, slide_ids, scores, weight, scale or Scale())

@@ -20,6 +20,7 @@ from histoseek.search.queries import Composed
 from histoseek.search.results import QueryInfo
 from histoseek.search.retrieve.channels import Channel, Retriever, Vector, share_weight
 from histoseek.search.retrieve.image import image_distance, image_info, image_scope, image_warnings, rank_for_image
+from histoseek.search.retrieve.measure_chance import get_chance
 from histoseek.search.retrieve.retrieval import QueryText, Retrieval
 from histoseek.search.retrieve.text import encode_texts, open_channels, text_warnings
 from histoseek.search.scope.exclusion import require_words
@@ -37,16 +38,17 @@ def retrieve_by_both(
     spelling = check_spelling(store, query.text or "", options.verbatim)
     texts = _parse(store, query, spelling, options)
     vectors = encode_texts(archive, [text.text for text, _ in texts])
+    chance = get_chance(archive, store)
     started = time.perf_counter()
     whole = image_scope(store, image, options)
     scope = whole.narrow(*(text.where for text, _ in texts))
     ranking = rank_for_image(store, image, distance, options, scope)
-    retriever = Retriever(store, archive.language, scope.condition, options.candidate_count)
+    retriever = Retriever(store, archive.language, scope.condition, options.candidate_count, chance)
     channels = [ranking.slides.channel(1 - query.weight)] if len(ranking.slides) else []
     channels += _open_channels(retriever, texts, vectors, query.weight, options)
-    wanted = QueryText(texts[0][0].text, vectors[0]) if query.text else None
+    wanted = QueryText(texts[0][0].text, vectors[0], chance.sentence) if query.text else None
     if wanted:
-        regions = TextRegions.create(archive.language.alignment, wanted.vector, options.offset)
+        regions = TextRegions.create(archive.language.alignment, wanted.vector, options.offset, chance.region)
         ranking = replace(ranking, regions=regions)
     return Retrieval(
         started=started,

@@ -15,6 +15,7 @@ from histoseek.search.options import SearchOptions
 from histoseek.search.queries import EncodedSlide, ImageQuery, Region, TileImage
 from histoseek.search.results import QueryInfo
 from histoseek.search.retrieve.channels import Channel, Retriever
+from histoseek.search.retrieve.measure_chance import get_chance
 from histoseek.search.retrieve.ranking import rerank
 from histoseek.search.retrieve.retrieval import ImageRanking, Retrieval
 from histoseek.search.scope.exclusion import SearchScope, require_words
@@ -117,7 +118,8 @@ def _channels_to_reports(
     """The reports nearest to the image, where reports are wanted and the archive is aligned."""
     if options.to == "slides" or not len(ranking.slides):
         return []
-    retriever = Retriever(store, archive.language, scope.condition, options.candidate_count)
+    chance = get_chance(archive, store)
+    retriever = Retriever(store, archive.language, scope.condition, options.candidate_count, chance)
     return retriever.reports_by_slide(ranking.image.signatures[0].global_vector)
 
 

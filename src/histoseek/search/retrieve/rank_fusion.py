@@ -1,4 +1,4 @@
-"""From several channels to one list of hits."""
+"""From several channels to one order, by the ranks in each: for results that were judged, whose scores stay."""
 
 from __future__ import annotations
 
@@ -32,26 +32,28 @@ def reciprocal_rank_fusion(channels: Sequence[Channel], without_report: Collecti
     """The slides of several channels, best first, by the weighted mean of 61 / (60 + rank): 1 is first everywhere.
 
     A channel in which a slide does not appear counts as 0, but for a slide without a report only the channels that
-    can reach it count. Channels of weight below 0 are taken off, and lead to nothing by themselves. A single channel
-    of vectors keeps its own scores.
+    can reach it count. Channels of weight below 0 are taken off, and lead to nothing by themselves.
     """
+    places = collect_ranks(channels)
+    wanted = [channel for channel in channels if channel.weight >= 0]
+    in_all = sum(channel.weight for channel in wanted)
+    unread = sum(channel.weight for channel in wanted if not channel.through_reports)
+    hits = [
+        Hit(slide_id, _fuse(ranks, unread if slide_id in without_report else in_all), tuple(ranks))
+        for slide_id, ranks in places.items()
+        if any(place.weight >= 0 for place in ranks)
+    ]
+    return sorted(hits, key=lambda hit: (-hit.score, hit.slide_id))
+
+
+def collect_ranks(channels: Sequence[Channel]) -> dict[str, list[ChannelRank]]:
+    """The places of each slide in the channels."""
     places: dict[str, list[ChannelRank]] = defaultdict(list)
     for channel in channels:
         ranks = _list_ranks(channel.scores)
         for rank, slide_id, score in zip(ranks, channel.slide_ids, channel.scores, strict=True):
             places[slide_id].append(ChannelRank(channel.name, rank, score, channel.weight))
-    if len(channels) == 1 and channels[0].name not in ("report words", "metadata words"):
-        hits = [Hit(slide_id, ranks[0].score, tuple(ranks)) for slide_id, ranks in places.items()]
-    else:
-        wanted = [channel for channel in channels if channel.weight >= 0]
-        in_all = sum(channel.weight for channel in wanted)
-        unread = sum(channel.weight for channel in wanted if not channel.through_reports)
-        hits = [
-            Hit(slide_id, _fuse(ranks, unread if slide_id in without_report else in_all), tuple(ranks))
-            for slide_id, ranks in places.items()
-            if any(place.weight >= 0 for place in ranks)
-        ]
-    return sorted(hits, key=lambda hit: (-hit.score, hit.slide_id))
+    return places
 
 
 def _list_ranks(scores: Sequence[float]) -> list[int]:

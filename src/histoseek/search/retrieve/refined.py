@@ -48,7 +48,8 @@ def refine(
     """
     scope = retrieval.scope.without(query.irrelevant)
     near = _NearMarked(retrieval.store, _whole_slide_distance(archive, options), scope, options.candidate_count)
-    channels = [channel.without(query.irrelevant) for channel in _fusible_channels(retrieval)]
+    own = [channel.without(query.irrelevant) for channel in _fusible_channels(retrieval)]
+    channels = own
     if query.relevant:
         like = near.channel([marked[i] for i in query.relevant], query.relevant, RELEVANT_WEIGHT)
         channels = [*share_weight(channels, 1 - RELEVANT_WEIGHT), like]
@@ -58,12 +59,27 @@ def refine(
     return replace(
         retrieval,
         scope=scope,
-        channels=tuple(channels),
+        channels=tuple(own) if retrieval.channels else (),
+        order=tuple(channels),
+        further_scores=_measure_further(retrieval, channels),
         foremost=query.relevant,
         explain=retrieval.image.explain if retrieval.image else retrieval.explain,
         info=replace(retrieval.info, relevant=query.relevant, irrelevant=query.irrelevant),
         calibration=UNCALIBRATED,
     )
+
+
+def _measure_further(retrieval: Retrieval, channels: Sequence[Channel]) -> dict[str, float]:
+    """The scores that slides have for the query's image which only their likeness to marked slides leads to."""
+    image = retrieval.image
+    if image is None or retrieval.channels:
+        return {}
+    reached = {slide_id for channel in channels if channel.weight > 0 for slide_id in channel.slide_ids}
+    rows = retrieval.store.ranking_rows()
+    slides = Candidates.at(rows, np.sort(rows.places_of(sorted(reached.difference(image.slides.slide_ids.tolist())))))
+    each = measure_distances(retrieval.store, image.image.signatures, image.distance, slides)
+    nearest = np.min([distances.total for distances in each], axis=0)
+    return dict(zip(slides.slide_ids.tolist(), (1 - nearest).tolist(), strict=True))
 
 
 def _fusible_channels(retrieval: Retrieval) -> Sequence[Channel]:

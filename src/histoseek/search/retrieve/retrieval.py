@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from histoseek.archive.filters.expression import one_of
 from histoseek.archive.folder import ArchiveFolder
@@ -16,12 +16,14 @@ from histoseek.reports.index.query_words import QueryWord
 from histoseek.search.calibration.apply import UNCALIBRATED, AppliedCalibration, LabelsOfQuery, novelty_warnings
 from histoseek.search.encode.image import PreparedImage
 from histoseek.search.explain.matches import TextRegions, explain_match
+from histoseek.search.explain.phrases import add_phrases
 from histoseek.search.options import SearchOptions
 from histoseek.search.results import ChannelRank, QueryInfo, SearchResult, SearchResults
 from histoseek.search.retrieve.channels import Channel, Vector
 from histoseek.search.retrieve.paging import BestHits, take_page
 from histoseek.search.retrieve.rank_fusion import Hit, reciprocal_rank_fusion, slides_without_report
 from histoseek.search.retrieve.ranking import RankedSlides
+from histoseek.search.retrieve.score_fusion import fuse_scores
 from histoseek.search.scope.exclusion import SearchScope
 
 Explainer = Callable[[SearchResult, Signature], SearchResult]
@@ -56,10 +58,12 @@ class ImageRanking:
 
 @dataclass(frozen=True, slots=True)
 class QueryText:
-    """A text whose phrases are marked in the results' reports; vector: as its encoder gives it, float32 [T]."""
+    """A text whose phrases are marked in the results' reports; vector: as its encoder gives it, float32 [T]; least: the
+    cosine that a sentence must have to be near it."""
 
     text: str
     vector: Vector | None
+    least: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,10 @@ class Retrieval:
     started: when the search began, by time.perf_counter; store: as it stood then; scope: which slides may be returned;
     image: the slides ranked for the query's image, None for words alone; channels: what is fused, none where the
     ranking for the image stands alone; foremost: ids that come before all others; explain: what results say beyond
-    their scores; text: a text beside them; words: those that are sought in metadata and names; calibration: for
-    probabilities; novelty: of the query, None where not known; left_out: slides that the conditions in the query's
+    their scores; text: a text beside them; words: those that are sought in metadata and names; least_score: from which
+    on a result fits the words, None where that is not judged; order: channels whose ranks alone decide the order where
+    results were marked, which changes no score; further_scores: of slides that only these channels reach; calibration:
+    for probabilities; novelty: of the query, None where not known; left_out: slides that the conditions in the query's
     words left out, None without any.
     """
 
@@ -85,6 +91,9 @@ class Retrieval:
     explain: Explainer | None = None
     text: QueryText | None = None
     words: Sequence[QueryWord] = ()
+    least_score: float | None = None
+    order: tuple[Channel, ...] = ()
+    further_scores: Mapping[str, float] = field(default_factory=dict)
     calibration: AppliedCalibration = UNCALIBRATED
     novelty: float | None = None
     left_out: int | None = None
@@ -92,15 +101,30 @@ class Retrieval:
     @property
     def is_fused(self) -> bool:
         """Whether scores are of fused channels rather than of one distance."""
-        return bool(self.channels) or self.image is None
+        return bool(self.channels or self.order) or self.image is None
+
+    def without_marks(self) -> Retrieval:
+        """Where nothing fits no sentence and no region is near the words."""
+        text = replace(self.text, vector=None) if self.text else None
+        return replace(self, text=text, explain=None if self.image is None else self.explain)
 
     def best_hits(self) -> BestHits:
         """The way to the n best hits; channels are fused once."""
-        if self.image is not None and not self.channels:
+        if self.image is not None and not self.channels and not self.order:
             return self.image.slides.hits
-        hits = reciprocal_rank_fusion(self.channels, slides_without_report(self.store, self.channels))
-        hits.sort(key=lambda hit: hit.slide_id not in self.foremost)
+        without_report = slides_without_report(self.store, self.order or self.channels)
+        hits = self._fuse(without_report)
+        if self.order:
+            scores = {**self.further_scores, **{hit.slide_id: hit.score for hit in hits}}
+            anew = reciprocal_rank_fusion(self.order, without_report)
+            anew.sort(key=lambda hit: hit.slide_id not in self.foremost)
+            hits = [replace(hit, score=scores.get(hit.slide_id, 0.0)) for hit in anew]
         return lambda count: hits[:count]
+
+    def _fuse(self, without_report: Collection[str]) -> Sequence[Hit]:
+        if self.image is not None and not self.channels:
+            return self.image.slides.hits(len(self.image.slides))
+        return fuse_scores(self.channels, without_report)
 
 
 def present(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions) -> SearchResults:
@@ -109,7 +133,10 @@ def present(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions
     Raises InputError for a vote on a column that is not there.
     """
     calibration = retrieval.calibration
-    page = _explain_page(archive, retrieval, options)
+    best_hits = retrieval.best_hits()
+    least = retrieval.least_score
+    fits = least is None or any(hit.score >= least for hit in best_hits(max(options.last, len(retrieval.foremost) + 1)))
+    page = _explain_page(archive, retrieval if fits else retrieval.without_marks(), best_hits, options)
     likely = calibration.add_probabilities(page, _list_labels(retrieval, calibration.column))
     results = calibration.keep_likely(likely, options.min_probability)
     presented = SearchResults(
@@ -127,6 +154,7 @@ def present(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions
         calibrated_for=calibration.column,
         novelty=retrieval.novelty,
         left_out=retrieval.left_out,
+        nothing_fits=not fits,
     )
     return replace(presented, vote_=presented.vote(options.vote)) if options.vote else presented
 
@@ -140,12 +168,14 @@ def _list_labels(retrieval: Retrieval, column: str | None) -> LabelsOfQuery:
     return {numbers[record.slide_id]: read_value(record, column) or None for record in records}
 
 
-def _explain_page(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions) -> tuple[SearchResult, ...]:
+def _explain_page(
+    archive: ArchiveFolder, retrieval: Retrieval, best_hits: BestHits, options: SearchOptions
+) -> tuple[SearchResult, ...]:
     store = retrieval.store
-    hits = take_page(store, retrieval.best_hits(), options, retrieval.scope.condition)
+    hits = take_page(store, best_hits, options, retrieval.scope.condition)
     slides = store.get_without_language([hit.slide_id for hit in hits]) if hits else []
     results = [
-        _make_result(rank, hit, slide.record)
+        _make_result(rank, hit, slide.record, retrieval.least_score)
         for rank, (hit, slide) in enumerate(zip(hits, slides, strict=True), start=options.offset + 1)
     ]
     if retrieval.explain:
@@ -154,14 +184,13 @@ def _explain_page(archive: ArchiveFolder, retrieval: Retrieval, options: SearchO
         from histoseek.search.explain.fields import add_matched_fields
 
         results = add_matched_fields(results, retrieval.words)
-    if retrieval.text:
-        from histoseek.search.explain.phrases import add_phrases
-
-        return add_phrases(archive, results, retrieval.text.text, retrieval.text.vector, store)
+    text = retrieval.text
+    if text:
+        return add_phrases(archive, results, text.text, text.vector, store, text.least)
     return tuple(results)
 
 
-def _make_result(rank: int, hit: Hit, record: SlideRecord) -> SearchResult:
+def _make_result(rank: int, hit: Hit, record: SlideRecord, least_score: float | None) -> SearchResult:
     return SearchResult(
         rank=rank,
         slide_id=hit.slide_id,
@@ -174,6 +203,7 @@ def _make_result(rank: int, hit: Hit, record: SlideRecord) -> SearchResult:
         channels=hit.channels or (ChannelRank("similar slides", rank, hit.score),),
         record=record,
         also=hit.also,
+        fits=None if least_score is None else hit.score >= least_score,
     )
 
 

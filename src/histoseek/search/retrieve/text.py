@@ -22,6 +22,7 @@ from histoseek.search.options import SearchOptions
 from histoseek.search.queries import WordQuery
 from histoseek.search.results import QueryInfo
 from histoseek.search.retrieve.channels import Channel, Retriever, Vector, share_weight
+from histoseek.search.retrieve.measure_chance import get_chance
 from histoseek.search.retrieve.retrieval import QueryText, Retrieval
 from histoseek.search.scope.exclusion import SearchScope, require_words
 
@@ -42,16 +43,17 @@ def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOp
     wanted, unwanted = _parse(store, prepared, spelling, options)
     kept = prepared.vector
     vectors = [kept] if kept is not None else encode_texts(archive, [text.text for text in (wanted, *unwanted)])
+    chance = get_chance(archive, store)
     started = time.perf_counter()
     query_slides = (prepared.slide_id,) if prepared.slide_id else ()
     whole = SearchScope.from_options(store, options, prepared.owner, query_slides)
     scope = whole.narrow(wanted.where)
-    retriever = Retriever(store, archive.language, scope.condition, options.candidate_count)
+    retriever = Retriever(store, archive.language, scope.condition, options.candidate_count, chance)
     channels = open_channels(retriever, wanted, vectors[0], options)
     for text, vector in zip(unwanted, vectors[1:], strict=True):
         opposed = open_channels(retriever, text, vector, options)
         channels = [*share_weight(channels, 1), *share_weight(opposed, -1)]
-    regions = TextRegions.create(archive.language.alignment, vectors[0], options.offset)
+    regions = TextRegions.create(archive.language.alignment, vectors[0], options.offset, chance.region)
     return Retrieval(
         started=started,
         store=store,
@@ -65,8 +67,9 @@ def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOp
         ),
         channels=tuple(channels),
         explain=regions.explain if regions else None,
-        text=QueryText(wanted.text, vectors[0]),
+        text=QueryText(wanted.text, vectors[0], chance.sentence),
         words=wanted.words,
+        least_score=find_least_score(retriever, wanted, vectors[0], options),
         left_out=whole.count_left_out(store, scope),
     )
 
@@ -83,13 +86,24 @@ def open_channels(
 ) -> list[Channel]:
     """The channels from a text to what is wanted."""
     retrieve = retriever.slides_by_text if options.to == "slides" else retriever.reports_by_text
-    is_long = vector is not None and len(text.text) > LONG * retriever.language.encoder.card.context_tokens
+    is_long = _is_long(retriever, text, vector)
     if text.conditions_alone and options.to == "slides":
-        return [retriever.list_slides(), *(retrieve(text.tokens, vector, is_long) if vector is not None else [])]
+        return [retriever.list_slides(), *(retrieve(text, vector, is_long) if vector is not None else [])]
     if text.conditions_alone and vector is None:
         return [retriever.list_reports()]
-    channels = [*retrieve(text.tokens, vector, is_long), *retriever.slides_by_record(text.words)]
-    return retriever.lower_contradicting(channels, text.statements)
+    return retriever.lower_contradicting(retrieve(text, vector, is_long), text.statements)
+
+
+def find_least_score(retriever: Retriever, text: ParsedText, vector: Vector | None, options: SearchOptions) -> float:
+    """The score from which on a result fits a text; what satisfies conditions alone fits."""
+    if text.conditions_alone:
+        return 0.0
+    length = "long" if _is_long(retriever, text, vector) else "short"
+    return retriever.chance.least[f"{options.to} {length}"]
+
+
+def _is_long(retriever: Retriever, text: ParsedText, vector: Vector | None) -> bool:
+    return vector is not None and len(text.text) > LONG * retriever.language.encoder.card.context_tokens
 
 
 def text_warnings(archive: ArchiveFolder, without_report: int, options: SearchOptions) -> tuple[str, ...]:
