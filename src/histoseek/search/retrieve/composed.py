@@ -38,17 +38,16 @@ def retrieve_by_both(
     spelling = check_spelling(store, query.text or "", options.verbatim)
     texts = _parse(store, query, spelling, options)
     vectors = encode_texts(archive, [text.text for text, _ in texts])
-    chance = get_chance(archive, store)
     started = time.perf_counter()
     whole = image_scope(store, image, options)
     scope = whole.narrow(*(text.where for text, _ in texts))
     ranking = rank_for_image(store, image, distance, options, scope)
-    retriever = Retriever(store, archive.language, scope.condition, options.candidate_count, chance)
+    retriever = Retriever(store, archive.language, scope.condition, options.candidate_count, get_chance(archive, store))
     channels = [ranking.slides.channel(1 - query.weight)] if len(ranking.slides) else []
     channels += _open_channels(retriever, texts, vectors, query.weight, options)
-    wanted = QueryText(texts[0][0].text, vectors[0], chance.sentence) if query.text else None
+    wanted = QueryText(texts[0][0].text, vectors[0], retriever.chance.sentence) if query.text else None
     if wanted:
-        regions = TextRegions.create(archive.language.alignment, wanted.vector, options.offset, chance.region)
+        regions = TextRegions.create(archive.language.alignment, wanted.vector, options.offset, retriever.chance.region)
         ranking = replace(ranking, regions=regions)
     return Retrieval(
         started=started,
