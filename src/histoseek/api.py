@@ -25,6 +25,7 @@ from histoseek.search.queries import ArchivedSlide, Query, SlideFile, TextQuery
 from histoseek.slides.sources.base import Discovery, SlideSource
 from histoseek.slides.sources.file import FileSource
 from histoseek.slides.sources.registry import SourceLike, discover, parse_source, require_local
+from histoseek.unicode import make_printable
 
 # What one method needs is imported there: a command that lists slides should not wait for what reads them.
 if TYPE_CHECKING:
@@ -359,8 +360,13 @@ def make_index_request(
     items = [Path(item) if isinstance(item, str | Path) else item for item in report_sources]
     read = load_reports(items, make_report_columns(report_columns, rename), reporter) if items else None
     notes = (*discovery.notes, *list_rename_warnings(rename or {}, table, read))
-    request = IndexRequest(discovery.slides, table, read, dict(spacing_of or {}), workers, notes, deidentify)
+    request = IndexRequest(discovery.slides, table, read, _name_spacings(spacing_of or {}), workers, notes, deidentify)
     return replace(request, passed_over=discovery.passed_over)
+
+
+def _name_spacings(spacing_of: Mapping[str, float]) -> dict[str, float]:
+    """Spacings by names as slides are called, whatever bytes those of their files are."""
+    return {make_printable(name): spacing for name, spacing in spacing_of.items()}
 
 
 def _load_metadata(

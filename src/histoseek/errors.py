@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from histoseek.unicode import make_printable
+from histoseek.unicode import make_line
 
 
 class HistoseekError(Exception):
@@ -28,9 +28,9 @@ class HistoseekError(Exception):
     exit_code = 2
 
     def __init__(self, where: str, what: str, advice: str = "") -> None:
-        self.where = make_printable(where)
-        self.what = make_printable(what)
-        self.advice = make_printable(advice)
+        self.where = make_line(where)
+        self.what = make_line(what)
+        self.advice = make_line(advice)
         super().__init__(str(self))
 
     def __str__(self) -> str:

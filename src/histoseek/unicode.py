@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _HALF = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile("[\\x00-\\x08\\x0e-\\x1f\\x7f-\\x9f]")
 _FIRST_BYTE, _LAST_BYTE = 0xDC80, 0xDCFF
 
 
@@ -16,6 +17,11 @@ def is_text(text: str) -> bool:
 def make_printable(text: str) -> str:
     """A text with an escape (`\\xe4`) in place of each byte that is none."""
     return _HALF.sub(_escape, text)
+
+
+def make_line(text: str) -> str:
+    """As `make_printable`, with escapes also for what a terminal would obey."""
+    return _CONTROL.sub(lambda control: f"\\x{ord(control[0]):02x}", make_printable(text))
 
 
 def _escape(half: re.Match[str]) -> str:

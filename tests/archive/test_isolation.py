@@ -195,7 +195,9 @@ def test_file_names_in_any_bytes_through_the_whole_archive(cohort: Path, tmp_pat
     assert [result.slide_id for result in results] == ["ok"]
     assert r"Pr\xe4parat.tiff" in render_page(archive.search(like="ok"), "results")
     listed = histoseek("list", "--archive", archive.path)
-    assert r"Pr\xe4parat.tiff" in listed.stdout
+    assert listed.stdout.split()[:2] == ["file", "slide"]
+    assert r"Pr\xe4parat.tiff  Pr_xe4parat" in listed.stdout
+    assert str(results).split()[:3] == ["rank", "file", "slide"]
     for command in (["search", "--like", "ok"], ["show", record.slide_id], ["export", tmp_path / "out"], ["verify"]):
         done = histoseek(*command, "--archive", archive.path)
         assert done.returncode == 0, done.stderr

@@ -161,7 +161,7 @@ def test_an_upload_is_indexed_with_what_is_known_of_it(client: Client, reader: C
     client.delete_upload(upload.upload_id)
     slide = reader.get_slide("work", "new slide/räum 1")
     assert (slide.diagnosis, slide.patient_id, slide.extra["age"]) == ("naevus", "P-77", 44)
-    assert slide.has_image
+    assert (slide.has_image, slide.file_name) == (True, "CMU-1-Small-Region.svs")
     assert reader.get_report("work", "new slide/räum 1").text.startswith("Diagnosis: naevus")
     assert pixels(reader.get_thumbnail("work", "new slide/räum 1")).shape[0] == 256
     found = reader.search("work", SearchRequest(query=TextQuery(text="naevus of the skin"), k=1))
@@ -193,11 +193,13 @@ def test_the_import_folder_is_indexed_with_its_tables(
     folder = kept_server.state.parent / "import"
     (folder / "new").mkdir()
     shutil.copyfile(cohort / "SIM-0002-00.tiff", folder / "new" / "a.tiff")
+    (folder / "new" / "b.czi").touch()
     before = reader.get_slide("work", "SIM-0002-00")
     (folder / "metadata.csv").write_text("file,slide_id,diagnosis\nnew/a.tiff,SIM-0002-00,told anew\n")
     job = ended(client, client.index("work"))
     assert (job.state, job.error) == ("done", None)
     assert str(folder) not in job.model_dump_json()
+    assert job.passed_over == {".czi (not read by histoseek)": 1, ".csv (no slides)": 1}
     after = reader.get_slide("work", "SIM-0002-00")
     assert (before.diagnosis != "told anew", after.diagnosis, after.has_image) == (True, "told anew", True)
     (folder / "metadata.csv").write_text("no,columns\nthat,help\n")

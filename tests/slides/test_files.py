@@ -42,7 +42,7 @@ def test_broken_links_are_named(tmp_path: Path) -> None:
     found = discover([tmp_path])
     assert [source.name for source in found.slides] == ["a.svs"]
     assert found.notes == (f"{tmp_path / 'b.svs'}: a link that leads nowhere",)
-    assert found.passed_over == {"links that lead nowhere": 1}
+    assert found.passed_over == {"broken links": 1}
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_link_out_of_the_folder_to_one_above_it_is_not_followed(tmp_path: Path
     (tmp_path / "mine" / "up").symlink_to(tmp_path)
     found = discover([tmp_path / "mine"])
     assert [source.name for source in found.slides] == ["A.svs"]
-    assert found.passed_over == {"links to a folder above them": 1}
+    assert found.passed_over == {"looping links": 1}
 
 
 def test_a_loop_in_a_folder_without_slides_does_not_hide_that(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_folders_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pyte
 def test_sockets_and_pipes_are_counted(tmp_path: Path) -> None:
     touch(tmp_path, "a.svs")
     os.mkfifo(tmp_path / "b.svs")
-    assert discover([tmp_path]).passed_over == {"sockets, pipes or devices": 1}
+    assert discover([tmp_path]).passed_over == {"special files (sockets, pipes, devices)": 1}
 
 
 def test_only_the_data_of_a_mirax_slide_is_left_to_it(tmp_path: Path) -> None:
@@ -169,6 +169,17 @@ def test_folders_of_an_empty_file_and_of_names_in_any_bytes(tmp_path: Path) -> N
     )
     with pytest.raises(UnreadableSlide, match="the file is empty"):
         source.fingerprint()
+
+
+def test_counts_of_one_are_singular() -> None:
+    counts = {"broken links": 1, "hidden folders": 1, "data folders of MIRAX slides": 1, "other files (no slides)": 1}
+    line = "1 broken link, 1 data folder of MIRAX slides, 1 hidden folder, 1 other file (no slides)"
+    assert describe_passed_over(counts) == line
+
+
+def test_messages_hold_nothing_that_a_terminal_obeys() -> None:
+    error = SlideNotFound("a\x1b[31m\udce4.svs")
+    assert str(error).startswith(r"a\x1b[31m\xe4.svs: no such file")
 
 
 def test_missing_and_empty(tmp_path: Path) -> None:

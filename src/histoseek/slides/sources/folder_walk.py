@@ -25,9 +25,9 @@ NOT_READ = "(not read by histoseek)"
 PACKED = "(unpack first)"
 HIDDEN_FILES, HIDDEN_FOLDERS = "hidden files", "hidden folders"
 UNREADABLE_FOLDERS = "unreadable folders"
-BROKEN_LINKS = "links that lead nowhere"
-LINKS_UP = "links to a folder above them"
-SPECIAL_FILES = "sockets, pipes or devices"
+BROKEN_LINKS = "broken links"
+LINKS_UP = "looping links"
+SPECIAL_FILES = "special files (sockets, pipes, devices)"
 MIRAX_FOLDERS, MIRAX_FILES = "data folders of MIRAX slides", "other files in data folders of MIRAX slides"
 
 _OTHER = "other files"
@@ -227,4 +227,4 @@ def _rank(reason: str) -> int:
 
 def _to_singular(reason: str) -> str:
     """ "folders of" to "folder of": of the first noun only."""
-    return re.sub(r"^((?:[a-z]+ )*?)(folder|file|link|socket)s\b", r"\1\2", reason).replace("pipes", "pipe")
+    return re.sub(r"^((?:[a-z]+ )*?)(folder|file|link)s\b", r"\1\2", reason)
