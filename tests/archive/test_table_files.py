@@ -284,3 +284,10 @@ def test_ids_are_read_back_whatever_the_layout(
     found = load_table(path)
     assert [(row.slide_id, row.texts["patient_id"]) for row in found.rows] == rows
     assert found.refused == ()
+
+
+def test_a_text_with_a_table_in_it_is_a_text(tmp_path: Path) -> None:
+    text = "Pathology report\nPatient | Slide | Diagnosis\nP1 | 007 | Adenoma\nMore words.\n"
+    (tmp_path / "007.txt").write_text(text)
+    (report,) = read_reports([tmp_path / "007.txt"]).reports
+    assert (report.report_id, report.text) == ("007", text.strip())

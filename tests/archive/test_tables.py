@@ -79,6 +79,9 @@ def test_rows_of_one_id_are_one_row_or_contradict_each_other(tmp_path: Path) -> 
         (6, "'c' is there twice, here and in line 5, with different values of organ"),
     ]
     assert len(table(tmp_path, "slide_id,case_id\na,c\nb,c\n").rows) == 2
+    blocks = table(tmp_path, "case_id,organ\n" + "".join(f"c{number // 2},lung\n" for number in range(20)))
+    assert (len(blocks.rows), len(blocks.warnings)) == (10, 4)
+    assert blocks.warnings[-1].endswith("rows of 7 more ids as well")
 
 
 def test_rows_find_files_by_file_slide_or_case(tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ _SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+")
 """A long number as a spreadsheet shows it: its last digits are gone."""
 _MARKED_AS_TEXT = re.compile(r"=\"([^\"]+)\"|'(\d[^']*)")
 """Digits that a spreadsheet is kept from reading as a number."""
+_MOST_NOTES = 3
 _ONE_ROW = "Keep one row per slide, or one per case"
 _LONGEST_TEXT = 1_000_000
 _LARGEST = 2**63
@@ -398,6 +399,8 @@ def _join_repeats(path: Path, rows: Sequence[TableRow]) -> tuple[list[TableRow],
         if merged and len(group) > 1:
             places = " and ".join(row.where for row in group)
             notes.append(f"{path}: {places} say the same of {merged.key!r}, and are taken as one row")
+    more = len(notes) - _MOST_NOTES
+    notes = [*notes[:_MOST_NOTES], f"{path}: rows of {more} more ids as well"] if more > 0 else notes
     return kept, refused, notes
 
 

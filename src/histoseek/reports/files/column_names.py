@@ -59,9 +59,8 @@ _SYNONYMS: Mapping[Role, str] = {
     "nhs_no subject participant proband submitter_id nhc ipp",
     "file": "path filepath slide_file image_file wsi_file datei dateiname dateipfad pfad fichier nom_du_fichier "
     "nom_de_fichier chemin chemin_du_fichier bestand bestandsnaam archivo nombre_de_archivo nome_file nome_del_file",
-    "spacing": "spacing_um_per_px spacing_um_px um_per_px um_px um_per_pixel um_pixel microns_per_pixel "
-    "micron_per_pixel mpp_x pixel_size pixel_size_um pixelsize pixel_spacing pixelgrosse pixelgroesse "
-    "taille_de_pixel taille_du_pixel pixelgrootte",
+    "spacing": "spacing_um_per_px spacing_um_px spacing_um spacing_nm um_per_px um_px um_per_pixel um_pixel "
+    "microns_per_pixel micron_per_pixel microns_per_px mpp_x pixel_size_um pixel_size_nm",
     "stain": "staining stain_name farbung faerbung coloration kleuring tincion colorazione",
     "organ": "organe orgaan organo orgao",
     "date": "report_date date_of_report signed_date signout_date sign_out_date befunddatum datum",

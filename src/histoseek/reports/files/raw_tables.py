@@ -88,11 +88,11 @@ def read_separated(path: Path) -> RawTable:
 
 
 def looks_separated(path: Path) -> bool:
-    """Whether a text file can be a table with a header of at least two short names."""
+    """Whether a text file can be a table: it begins with a header of at least two short names."""
     encoding = find_encoding(path)
     rows = list(_parse_sample(_read_sample(path, encoding), _find_delimiter(path, encoding)))
     place = _find_header(rows[:_MOST_TITLES])
-    names = _read_names(rows[place]) if place is not None else ()
+    names = _read_names(rows[0]) if place == 0 else ()
     return len(names) > 1 and all(0 < len(name) <= 40 and name.count(" ") <= 3 for name in names)
 
 
