@@ -149,6 +149,7 @@ def test_three_planes_without_names_are_a_picture_by_their_colours(tmp_path: Pat
         (["Red", "Green", "Far red"], [RED, GREEN, BLUE]),
         (["Red", "Red", "Blue"], [RED, GREEN, BLUE]),
         (["", "", ""], [f'{RED} EmissionWavelength="600"', GREEN, BLUE]),
+        (["R", "G", "B"], ['ExcitationWavelength="561"', "", ""]),
         (["Red", "Green", "Blue"], ['Fluor="Cy5"', 'Fluor="FITC"', 'Fluor="DAPI"']),
         (["", "", ""], [f'{c} ContrastMethod="Fluorescence"' for c in (RED, GREEN, BLUE)]),
     ],

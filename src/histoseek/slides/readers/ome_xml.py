@@ -145,7 +145,8 @@ def _read_image(image: Element, pixels: Element) -> OmeImage:
 
 def _read_channel(channel: Element) -> OmeChannel:
     fluoresces = _FLUORESCENCE.search(" ".join(channel.get(mark, "") for mark in _MARKS))
-    glows = bool(fluoresces or channel.get("Fluor") or channel.get("EmissionWavelength"))
+    light = any(channel.get(mark) for mark in ("Fluor", "EmissionWavelength", "ExcitationWavelength"))
+    glows = light or fluoresces is not None
     name, colour = channel.get("Name", "").strip(), _read_colour(channel.get("Color"))
     return OmeChannel(name, colour, _read_int(channel.get("SamplesPerPixel")), glows)
 

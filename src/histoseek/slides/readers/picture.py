@@ -56,7 +56,7 @@ def _load(path: Path, page: int) -> tuple[Pixels, float | None]:
                     _require_single(picture, path)
                 across, down = (UM_PER_INCH / max(1e-9, float(dots)) for dots in picture.info.get("dpi", (1, 1)))
                 return _rgb(picture, path), read_resolution(across, down)
-    except UnreadableSlide:
+    except (MemoryError, UnreadableSlide):
         raise
     except Exception as error:
         # In damaged files Pillow meets errors of every kind.

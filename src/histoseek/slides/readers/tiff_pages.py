@@ -55,7 +55,7 @@ def choose_page(path: Path) -> SlidePage | None:
             _require_colours(page, path)
             size, extra = (page.imagewidth, page.imagelength), bool(page.extrasamples)
             return SlidePage(page.index, *size, read_orientation(page), read_tiff_resolution(page), extra)
-    except UnreadableSlide:
+    except (MemoryError, UnreadableSlide):
         raise
     except Exception:
         # In damaged headers tifffile meets errors of every kind; the next reader says what is wrong.
