@@ -130,17 +130,22 @@ def index(
     You can interrupt it at any time; the same command continues.
     """
     from histoseek.archive.indexing.ingest import index as run
-    from histoseek.archive.layout import ArchiveLayout
     from histoseek.progress import show_progress
 
     changes = _read_recipe_changes(context.params)
     with show_progress("slides", total=None) as reporter:
         request = _make_request(context.params, reporter)
-        if features is not None and "encoder" not in changes and not ArchiveLayout(archive).manifest.exists():
+        if features is not None and "encoder" not in changes and not _is_archive(archive):
             changes["encoder"] = _name_encoder(request)
         opened = _open_or_create(archive, changes, weights, text_encoder)
         report = run(opened, request, reporter)
     _print_report(report, opened, as_json)
+
+
+def _is_archive(path: Path) -> bool:
+    from histoseek.archive.layout import ArchiveLayout
+
+    return ArchiveLayout(path).manifest.exists()
 
 
 def _require_tables(archive: Path, metadata: Path | None, reports: Sequence[Path] | None) -> None:
@@ -222,12 +227,10 @@ def _parse_budget(tiles: str) -> int | None:
 def _open_or_create(path: Path, changes: dict[str, Any], weights: str | None, text_encoder: str | None) -> Archive:
     """The archive with its recipe changed as far as asked; unknown encoders are refused before anything is made."""
     from histoseek.api import Archive
-    from histoseek.archive.layout import ArchiveLayout
     from histoseek.encoders.library import find_weights
 
     trained = find_weights(weights) if weights is not None else None
-    exists = ArchiveLayout(path).manifest.exists()
-    archive = Archive.open(path) if exists else None
+    archive = Archive.open(path) if _is_archive(path) else None
     recipe = replace(archive.recipe if archive else _RECIPE, **changes)
     if archive is None:
         return Archive.create(path, recipe, weights=trained, text_encoder=text_encoder)
