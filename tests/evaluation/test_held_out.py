@@ -15,6 +15,7 @@ from histoseek.errors import ConfigurationError, InputError
 from histoseek.evaluation.evaluate import evaluate
 from histoseek.evaluation.outcome import compare_saved, save_evaluation
 from histoseek.evaluation.settings import EvaluationSpec, ProtocolSpec
+from histoseek.training.alignment.closed_form import align
 from tests.cli.process import histoseek
 from tests.evaluation.archives import labelled_archive
 from tests.weights import small_weights, write_table
@@ -102,6 +103,20 @@ def test_a_pooled_archive_is_asked_by_the_same_patients(pooled: Archive, tmp_pat
         save_evaluation(ours, files[0])
         save_evaluation(theirs, files[1])
         assert compare_saved(*files, 0)[0][0].startswith("global (encoder pathsearch-1-masked, weights small")
+
+
+def test_an_aligned_archive_is_judged_on_the_same_patients(tmp_path: Path) -> None:
+    """Each report is of its own, so that each of the twelve slides held out asks for one."""
+    reports = [f"class {LABELS[i]}, block {i}" for i in range(COUNT)]
+    archive = labelled_archive(tmp_path, LABELS, PATIENTS, reports=reports)
+    reencode(archive, SpaceChange(text_encoder="minilm"))
+    align(archive)
+    rows: list[dict[str, object]] = [{"patient_id": f"patient-{p}", "part": part_of(p)} for p in range(18)]
+    table = write_table(tmp_path / "split.csv", rows)
+    found = evaluate(archive, replace(SPEC, held_out=str(table)))
+    assert {recall.queries for recall in found.cross_modal if recall.answer == "pair"} == {12}
+    assert any("of the 12 held-out slides alone" in warning for warning in found.warnings)
+    assert {recall.queries for recall in evaluate(archive, SPEC).cross_modal if recall.answer == "pair"} == {COUNT}
 
 
 def test_weights_that_say_nothing_of_their_patients_are_unknown(pooled: Archive, tmp_path: Path) -> None:

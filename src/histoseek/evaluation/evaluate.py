@@ -306,16 +306,17 @@ def measure_cross_modal(
     pairs = _make_pairs(cohort)
     if not (space.has_alignment and len(pairs) > 1):
         return (), ()
+    left_out = set() if seen is None else {cohort.slide_ids[place] for place in np.flatnonzero(seen.is_seen)}
+    judged = [pair for pair in pairs if pair.slide_id not in left_out]
+    note = f"the figures between slides and reports are of the {len(judged)} held-out slides alone"
     if space.alignment == "ridge":
         try:
-            return measure_held_out_recalls(archive, pairs, seed), ()
+            return measure_held_out_recalls(archive, pairs, seed, left_out), ((note,) if left_out else ())
         except ArchiveError as error:
             return (), (f"no figures between slides and reports: {error.what}",)
-    note = "the figures between slides and reports mean little if the weights were trained on these patients"
-    if seen is not None and seen.is_seen.any():
-        unseen = {cohort.slide_ids[place] for place in np.flatnonzero(~seen.is_seen)}
-        pairs = [pair for pair in pairs if pair.slide_id in unseen]
-        note = f"the figures between slides and reports are of the {len(pairs)} held-out slides alone"
+    if not left_out:
+        note = "the figures between slides and reports mean little if the weights were trained on these patients"
+    pairs = judged
     if len(pairs) < 2:
         return (), (f"no figures between slides and reports: {len(pairs)} slides with a report were held out",)
     ids = [pair.slide_id for pair in pairs]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -141,11 +141,17 @@ def _fit_parts(data: PairVectors, pairs: Sequence[TrainingPair], table: Path, se
     return _Fitted(alignment, strength, measured, test, f"the test part of {table.name}")
 
 
-def measure_held_out_recalls(archive: ArchiveFolder, pairs: Sequence[TrainingPair], seed: int) -> tuple[RecallAtK, ...]:
-    """What `align` would report for these pairs of an archive, fitted on others of them; raises TooFewPairs."""
+def measure_held_out_recalls(
+    archive: ArchiveFolder, pairs: Sequence[TrainingPair], seed: int, left_out: Collection[str] = ()
+) -> tuple[RecallAtK, ...]:
+    """What `align` would report for these pairs of an archive, fitted on others of them; raises TooFewPairs.
+
+    left_out: slides whose pairs are fitted on, but not judged.
+    """
     _require_enough(archive, pairs)
     data = _data(archive, pairs)
-    return _measure_recalls(data, pairs, _draw_rows(data.patients, seed), seed)
+    scored = np.array([i for i in _draw_rows(data.patients, seed) if pairs[i].slide_id not in left_out], np.int64)
+    return _measure_recalls(data, pairs, scored, seed) if len(scored) > 1 else ()
 
 
 def find_shared_recall(measured: Sequence[RecallAtK]) -> SharedRecall | None:
