@@ -162,6 +162,24 @@ def test_fluorescence_never_becomes_a_picture(tmp_path: Path, names: list[str], 
     assert "not red, green and blue" in refusal(tmp_path / "b.ome.tif")
 
 
+def test_samples_without_colours_are_a_picture_only_if_they_are_one_channel(tmp_path: Path) -> None:
+    for name, inside, is_picture in (
+        ("one", ONE_RGB, True),
+        ("primaries", channels(["R", "G", "B"]), True),
+        ("unsaid", '<Channel ID="Channel:0:0"/>', False),
+        ("none", "", False),
+        ("three", channels(["", "", ""]), False),
+    ):
+        path = tmp_path / f"{name}.ome.tif"
+        write_pages(
+            path, ome(image(SIZE, inside + tiff_data(0))), [PIC], photometric="minisblack", planarconfig="contig"
+        )
+        if is_picture:
+            assert np.array_equal(opened(path, 0.5)[0], PIC), name
+        else:
+            assert "not red, green and blue" in refusal(path), name
+
+
 @pytest.mark.parametrize(
     ("axes", "reason"),
     [("ZYXS", "3 planes in depth"), ("TYXS", "3 times"), ("ZYX", "planes in depth"), ("TYX", "times"), ("CYX", "3 ch")],

@@ -209,7 +209,8 @@ def _order_planes(image: OmeImage, pages: PlanePages) -> PlanePages:
     primaries = image.order_primaries()
     if len(pages) == 1 and has_three_samples(pages[0]):
         apart = len(image.channels) == 3 and image.channel_names and primaries is None
-        declared = has_rgb(pages[0]) or primaries == (0, 1, 2) or len(image.channels) == 1
+        one_of_three = len(image.channels) == 1 and image.channels[0].samples == pages[0].samplesperpixel
+        declared = has_rgb(pages[0]) or primaries == (0, 1, 2) or one_of_three
         if not image.fluoresces and not apart and declared and primaries in (None, (0, 1, 2)):
             return pages
         raise _Unusable(f"three channels that are not red, green and blue{names}")

@@ -179,7 +179,9 @@ def has_rgb(page: tifffile.TiffPage) -> bool:
 
 
 def has_three_samples(page: tifffile.TiffPage) -> bool:
-    """Whether each pixel has three samples, with one for transparency at most."""
+    """Whether each pixel has three samples, with one for transparency at most; grey pages call theirs extra ones."""
+    if page.photometric == _MINISBLACK:
+        return page.samplesperpixel == 3
     return page.samplesperpixel - len(page.extrasamples) == 3 and len(page.extrasamples) <= 1
 
 
