@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Unpack, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Unpack, cast, runtime_checkable
 
 from histoseek.archive.filters.expression import Expression, Where
 from histoseek.archive.folder import ArchiveFolder
@@ -379,7 +379,14 @@ def _load_metadata(
     if isinstance(metadata, DataFrame):
         frame = metadata.reset_index() if metadata.index.name else metadata
         return make_table(frame.to_dict("records"), rename)
-    return make_table(metadata, rename)
+    if (
+        isinstance(metadata, str)
+        or not isinstance(metadata, Sequence)
+        or not all(isinstance(row, Mapping) for row in metadata)
+    ):
+        advice = "Give a file, a data frame, or a list of rows that map names of columns to values"
+        raise InputError("metadata", f"is no table, but of type {type(metadata).__name__}", advice)
+    return make_table(cast("Sequence[MetadataRow]", metadata), rename)
 
 
 def _find_sources(paths: Sequence[SourceLike], imported: bool) -> Discovery:

@@ -129,6 +129,12 @@ def test_tables_need_slides_to_be_about(tmp_path: Path) -> None:
         empty.add_metadata()
 
 
+@pytest.mark.parametrize("metadata", [5, [5], {"slide_id": ["a"]}, ["slides.csv"]])
+def test_what_is_no_table_is_refused(archive: Archive, metadata: object) -> None:
+    with pytest.raises(InputError, match="metadata: is no table, but of type"):
+        archive.add_metadata(metadata)  # type: ignore[arg-type]
+
+
 def test_slides_are_found_by_the_ids_of_the_archive(archive: Archive, tmp_path: Path) -> None:
     archive.index(
         [archive.get("00123").record.uri],

@@ -51,7 +51,7 @@ _NULLS = frozenset(
         *("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"),
     )
 )
-_BLANKS = f"{string.whitespace}\xa0\u2007\u202f\u3000\u200b\u200e\u200f\u2060\ufeff"
+_BLANKS = f"{string.whitespace}\xa0\u2007\u202f\u3000\u200b\u200e\u200f\u2060\ufeff\x1a"
 _SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+")
 """A long number as a spreadsheet shows it: its last digits are gone."""
 _MARKED_AS_TEXT = re.compile(r"=\"([^\"]+)\"|'(\d[^']*)")

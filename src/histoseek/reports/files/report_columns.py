@@ -139,7 +139,7 @@ def describe_header(names: Sequence[str]) -> str:
     """The names of a header; only how many there are where none is known, as it may be a patient's row instead."""
     if any(recognise_column(name) or name.strip().lower() in _COMMON_NAMES for name in names):
         return join_names(names)
-    return f"{len(names)} columns, none with a known name"
+    return f"{len(names)} columns, none with a known name" if len(names) != 1 else "one column, whose name is not known"
 
 
 def join_names(names: Sequence[str]) -> str:
