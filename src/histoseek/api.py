@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Unpack, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Unpack, cast, get_args, runtime_checkable
 
 from histoseek.archive.filters.expression import Expression, Where
 from histoseek.archive.folder import ArchiveFolder
@@ -29,6 +29,10 @@ from histoseek.unicode import make_printable
 
 # What one method needs is imported there: a command that lists slides should not wait for what reads them.
 if TYPE_CHECKING:
+    import anndata
+    import pandas
+
+    from histoseek.archive.arrays import SlideMosaics, SlideVectors, VectorKind
     from histoseek.archive.calibration_file import Calibration
     from histoseek.archive.indexing.ingest import IndexReport, IndexRequest
     from histoseek.archive.indexing.metadata_table import MetadataTable
@@ -74,7 +78,7 @@ class Archive(ArchiveFolder):
 
     def index(
         self,
-        paths: Sequence[SourceLike],
+        paths: SourceLike | Sequence[SourceLike],
         metadata: PathLike | Sequence[MetadataRow] | DataFrame | None = None,
         reports: PathLike | Sequence[PathLike] | Sequence[ReportRow] | None = None,
         *,
@@ -98,7 +102,7 @@ class Archive(ArchiveFolder):
 
         self.require_writable()
         request = make_index_request(
-            paths,
+            _list_paths(paths),
             metadata,
             reports,
             imported=self.recipe.imported,
@@ -292,8 +296,9 @@ class Archive(ArchiveFolder):
         """
         from histoseek.archive.indexing.report_cleaner import clean_many
         from histoseek.archive.journal import Journal
-        from histoseek.archive.schema import make_column_types, require_text
+        from histoseek.archive.schema import make_column_types, require_changes, require_text
 
+        require_changes(changes)
         for slide_id, values in changes.items():
             require_text(slide_id, values)
         types = make_column_types(new_columns or {})
@@ -306,6 +311,40 @@ class Archive(ArchiveFolder):
                 counts = {count.kind.value: count.count for count in removed}
                 Journal(self.layout).record_reports(reports, bool(deidentify), counts)
         return changed
+
+    def vectors(
+        self, slide_ids: Sequence[str] | None = None, *, where: Where = None, kind: VectorKind = "slide"
+    ) -> SlideVectors:
+        """A vector of each slide, float32 [n, D], with their ids: of slides as asked, or of those of a filter by id.
+
+        kind: "slide" (global vectors), "report", "shared slide", "shared report"; slides without one are left out.
+        Raises UnknownSlide, BadFilter, and InputError for a kind that the archive does not have.
+        """
+        from histoseek.archive.arrays import read_vectors
+
+        return self.read(lambda view: read_vectors(view, slide_ids, where, kind))
+
+    def mosaics(self, slide_ids: Sequence[str] | None = None, *, where: Where = None) -> SlideMosaics:
+        """The mosaics of slides one after the other, float16 [N, D], with offsets: of slides in the order asked, or of
+        those of a filter. Raises UnknownSlide, BadFilter."""
+        from histoseek.archive.arrays import read_mosaics
+
+        return self.read(lambda view: read_mosaics(view, slide_ids, where))
+
+    def to_pandas(self, where: Where = None) -> pandas.DataFrame:
+        """The metadata of the slides of a filter, by slide id; raises BadFilter, MissingExtra without pandas."""
+        from histoseek.archive.arrays import make_frame
+
+        return self.read(lambda view: make_frame(view, where))
+
+    def to_anndata(self, where: Where = None, *, kind: VectorKind = "slide") -> anndata.AnnData:
+        """The slides of a filter as observations, their vectors as X, in types that `write_h5ad` takes.
+
+        Raises BadFilter, InputError for a kind of vectors that the archive does not have, MissingExtra without anndata.
+        """
+        from histoseek.archive.arrays import make_anndata
+
+        return self.read(lambda view: make_anndata(view, where, kind))
 
     def sections(self, slide_id: str) -> Sections:
         """The sections of a slide's report, none where it has no report. Raises UnknownSlide."""
@@ -400,6 +439,9 @@ def _find_sources(paths: Sequence[SourceLike], imported: bool) -> Discovery:
 
 
 def _make_query(query: SourceLike | Query | None, like: str | None, text: str | None) -> Query:
+    for name, given in (("like", like), ("text", text)):
+        if given is not None and not isinstance(given, str):
+            raise InputError(f"search {name}", f"{_name_type(given)} is no text", "Give a text, or a query object")
     if sum(each is not None for each in (query, like, text)) != 1:
         advice = "Give one of the three"
         raise InputError("search", "needs a slide file or query, the id of an archived slide, or a text", advice)
@@ -407,4 +449,17 @@ def _make_query(query: SourceLike | Query | None, like: str | None, text: str | 
         return ArchivedSlide(like)
     if text is not None:
         return TextQuery(text)
-    return SlideFile(query) if isinstance(query, str | Path | SlideSource) else query  # type: ignore[return-value]
+    if isinstance(query, str | Path | SlideSource):
+        return SlideFile(query)
+    if not isinstance(query, get_args(Query)):
+        advice = "Give a slide file, a query such as ArchivedSlide or EncodedSlide, like=ID, or text=WORDS"
+        raise InputError("search", f"cannot search with {_name_type(query)}", advice)
+    return query
+
+
+def _name_type(value: object) -> str:
+    return f"an object of type {type(value).__name__}"
+
+
+def _list_paths(paths: SourceLike | Sequence[SourceLike]) -> list[SourceLike]:
+    return [paths] if isinstance(paths, str | Path | SlideSource) else list(paths)

@@ -44,9 +44,9 @@ READS: dict[str, Callable[[Archive], object]] = {
     "space": lambda archive: archive.space,
     "recipe": lambda archive: archive.recipe,
     "manifest": lambda archive: archive.manifest,
-    "vectors": lambda archive: archive.read(
-        lambda view: view.store.vectors(view.store.slides(), "global_vector").tolist() if view.space else []
-    ),
+    "vectors": lambda archive: archive.vectors(),
+    "mosaics": lambda archive: archive.mosaics(where="diagnosis = 'class 1'"),
+    "pandas": lambda archive: archive.to_pandas().to_dict("index"),
     "signer": lambda archive: (archive.signer.tile_encoder, archive.signer.slide_encoder.dimension),
     "language": lambda archive: archive.language.space,
     "calibration": lambda archive: archive.calibration,

@@ -25,6 +25,8 @@ from histoseek.archive.schema import (
     StoredSlide,
     choose_new_columns,
     is_storable,
+    require_slide_id,
+    require_slide_ids,
 )
 from histoseek.archive.space.centre import BagMean, fit_centre, write_centre
 from histoseek.archive.space.language import Language
@@ -290,6 +292,9 @@ class ArchiveFolder:
 
     def records(self, where: Where = None, limit: int | None = None, offset: int = 0) -> list[SlideRecord]:
         """Records that satisfy a filter, by slide id; raises BadFilter."""
+        for name, value in (("limit", limit), ("offset", offset)):
+            if value is not None and (not isinstance(value, int) or value < 0):
+                raise InputError(f"records {name}", f"{value!r} is no count of slides", "Give a whole number from 0 on")
         return self.read(lambda view: view.store.records(where, limit, offset) if view.space else [])
 
     def get(self, slide_id: str) -> StoredSlide:
@@ -297,6 +302,7 @@ class ArchiveFolder:
         return self.read(lambda view: view._get(slide_id))
 
     def _get(self, slide_id: str) -> StoredSlide:
+        require_slide_id(slide_id)
         if self.space is None:
             raise UnknownSlide(slide_id)
         return self.store.get([slide_id])[0]
@@ -342,10 +348,12 @@ class ArchiveFolder:
 
     def remove(self, slide_ids: Sequence[str]) -> None:
         """Take slides out with their cached features; raises UnknownSlide before anything is changed."""
+        ids = require_slide_ids(slide_ids)
         with self.writing():
-            for slide_id in slide_ids:
+            for slide_id in ids:
                 self.get(slide_id)
-            self.drop(slide_ids)
+            if ids:
+                self.drop(ids)
 
     def stats(self) -> ArchiveStats:
         """Counts and sizes."""

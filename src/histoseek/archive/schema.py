@@ -238,6 +238,32 @@ def is_storable(text: str) -> bool:
     return is_text(text)
 
 
+def require_slide_ids(slide_ids: Iterable[str]) -> tuple[str, ...]:
+    """Several ids of slides, each once; raises InputError for one text, whose letters are no ids."""
+    if isinstance(slide_ids, str | bytes):
+        raise InputError(repr(slide_ids), "is one text, where ids of slides are listed", f"Give [{slide_ids!r}]")
+    ids = tuple(slide_ids) if isinstance(slide_ids, Iterable) else (slide_ids,)
+    for slide_id in ids:
+        require_slide_id(slide_id)
+    return tuple(dict.fromkeys(ids))
+
+
+def require_slide_id(slide_id: object) -> None:
+    """Raise InputError for what can't be the id of a slide."""
+    if not isinstance(slide_id, str):
+        raise InputError(f"slide id {slide_id!r}", "is no text", "Give the id as `histoseek list` shows it")
+
+
+def require_changes(changes: object) -> None:
+    """Raise InputError for what are no changes of metadata by slide id."""
+    if not isinstance(changes, Mapping):
+        raise InputError("changes", f"{changes!r:.60} is no mapping", "Give {ID: {COLUMN: VALUE}}")
+    for slide_id, values in changes.items():
+        require_slide_id(slide_id)
+        if not isinstance(values, Mapping):
+            raise InputError(f"changes of {slide_id}", f"{values!r:.60} is no mapping", "Give {COLUMN: VALUE}")
+
+
 def require_text(slide_id: str, changes: Mapping[str, MetadataValue]) -> None:
     """Raise InputError when an id, a column or a value holds what is no text, as a command line's stray bytes."""
     texts = {"the slide's id": slide_id, "a column's name": "".join(changes)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Literal, TypedDict, Unpack
 
 from histoseek.archive.filters.expression import Where
@@ -47,6 +48,7 @@ class SearchOptions:
     verbatim: bool = False
 
     def __post_init__(self) -> None:
+        self._require_types()
         if self.k < 1:
             raise ConfigurationError("-k", f"{self.k} is too few", "Ask for at least one result")
         if self.offset < 0:
@@ -58,6 +60,26 @@ class SearchOptions:
         if self.min_probability is not None and not 0 <= self.min_probability <= 1:
             what = f"{self.min_probability} is not a probability"
             raise ConfigurationError("--min-probability", what, "Give a number from 0 to 1")
+
+    def _require_types(self) -> None:
+        for name, flag in (
+            ("k", "-k"),
+            ("offset", "--offset"),
+            ("candidates", "--candidates"),
+            ("workers", "--workers"),
+        ):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Integral):
+                raise ConfigurationError(
+                    flag, f"{value!r} is no whole number", "Give a number such as 5"
+                )
+        least = self.min_probability
+        if least is not None and not isinstance(least, Real):
+            raise ConfigurationError("--min-probability", f"{least!r} is no number", "Give a number from 0 to 1")
+        for name in ("distance", "vote"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise ConfigurationError(f"--{name}", f"{value!r:.60} is no text", "Give a name")
 
     @property
     def last(self) -> int:
@@ -106,6 +128,9 @@ class ExplainKeywords(TypedDict, total=False):
 
 def choose_options(options: SearchOptions | None, **keywords: Unpack[SearchKeywords]) -> SearchOptions:
     """The options, or those that keywords spell; raises InputError for both, ConfigurationError for values."""
+    if options is not None and not isinstance(options, SearchOptions):
+        what = f"has options of type {type(options).__name__}"
+        raise InputError("search", what, "Give SearchOptions(...), or keywords such as k=5")
     if options is None:
         return SearchOptions(**keywords)
     if keywords:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from histoseek.archive.schema import is_storable
+from histoseek.archive.schema import is_storable, require_slide_ids
 from histoseek.encoders.bag import Bag
 from histoseek.equality import EqualByContent
 from histoseek.errors import ConfigurationError, InputError
@@ -205,6 +205,8 @@ class Refined:
     irrelevant: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for marked in (self.relevant, self.irrelevant):
+            require_slide_ids(marked)
         if isinstance(self.query, Refined):
             raise InputError("refined query", "is refined already", "Refine the first query with all marks")
         marked = self.marked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from os import PathLike
 from pathlib import Path
 
 from histoseek.archive.report_index import make_analyser_mark, make_record_mark
@@ -11,7 +12,7 @@ from histoseek.archive.schema import make_slides_schema
 from histoseek.archive.stores.base import Engine, Store
 from histoseek.archive.stores.ranking_cache import RankingCache
 from histoseek.archive.stores.slides import SlideTable
-from histoseek.errors import ConfigurationError
+from histoseek.errors import ConfigurationError, InputError
 from histoseek.settings import get_settings
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
@@ -30,6 +31,8 @@ ENGINES: Mapping[str, Callable[[], Engine]] = {"": _lance}
 
 def require_engine(address: Path | str) -> str:
     """The scheme of an archive's address, "" of a plain path; raises ConfigurationError for one without an engine."""
+    if not isinstance(address, str | PathLike):
+        raise InputError("archive", f"{address!r:.60} is no path of a folder", "Give its path")
     match = _SCHEME.match(str(address))
     scheme = match.group(1).lower() if match else ""
     if scheme not in ENGINES:

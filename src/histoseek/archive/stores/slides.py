@@ -42,6 +42,7 @@ from histoseek.archive.schema import (
     field_columns,
     is_storable,
     make_record_tokens,
+    require_slide_id,
     to_records,
     to_slides,
     to_table,
@@ -128,6 +129,8 @@ class SlideTable:
         """A filter over the columns there are; raises BadFilter."""
         if where is None:
             return None
+        if not isinstance(where, str | Expression):
+            raise InputError(f"where {where!r:.60}", "is no filter", "Give a text such as \"organ = 'lung'\"")
         schema = self._schema
         named = [name for name in schema.names if name not in VECTOR_COLUMNS]
         expression = parse_filter(where, named) if isinstance(where, str) else where
@@ -282,6 +285,20 @@ class SlideTable:
         """Mosaic vectors of these slides one after the other, [total, D], in the order asked; raises UnknownSlide."""
         return flat(self._rows(slide_ids, ["slide_id", "mosaic"])["mosaic"]).reshape(-1, self._dimension)
 
+    def shared_mosaics(
+        self, slide_ids: Sequence[str]
+    ) -> tuple[NDArray[np.float16], NDArray[np.float32], NDArray[np.int64]]:
+        """Mosaic vectors as `mosaics` gives them, the share of each on its slide, and where each slide's begin."""
+        rows = self._rows(slide_ids, ["slide_id", "mosaic", "shares"])
+        counts = rows["shares"].combine_chunks().value_lengths().to_numpy()
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return flat(rows["mosaic"]).reshape(-1, self._dimension), flat(rows["shares"]), offsets
+
+    def find_dimension(self, column: VectorColumn) -> int | None:
+        """Of the vectors in a column; None for one that the archive lacks."""
+        schema = self._schema
+        return int(schema.field(column).type.list_size) if column in schema.names else None
+
     def vectors(self, slide_ids: Sequence[str], column: VectorColumn) -> NDArray[np.float32]:
         """One vector of each slide, [n, D], in the order asked; raises UnknownSlide."""
         return flat(self._rows(slide_ids, ["slide_id", column])[column]).reshape(len(slide_ids), -1)
@@ -374,7 +391,9 @@ class SlideTable:
         return int(self._store.schema.field("global_vector").type.list_size)
 
     def _rows(self, slide_ids: Sequence[str], columns: list[str]) -> pa.Table:
-        """Rows in the order of the ids; raises UnknownSlide."""
+        """Rows in the order of the ids; raises UnknownSlide, InputError for what is no id."""
+        for slide_id in slide_ids:
+            require_slide_id(slide_id)
         rows = self.snapshot()._read_unordered(slide_ids, columns).combine_chunks()
         place = {slide_id: row for row, slide_id in enumerate(rows["slide_id"].to_pylist())}
         missing = next((slide_id for slide_id in slide_ids if slide_id not in place), None)

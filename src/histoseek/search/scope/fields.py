@@ -36,6 +36,8 @@ class FieldFilter:
     def __post_init__(self) -> None:
         if self.source not in ("metadata", "report"):
             raise InputError(f"filter by {self.field}", f"unknown source {self.source!r}", "Give metadata or report")
+        if isinstance(self.values, str | bytes):
+            raise InputError(f"filter by {self.field}", f"{self.values!r} is one text", f"Give ({self.values!r},)")
         if not self.values:
             raise InputError(f"filter by {self.field}", "has no values", "Give at least one, or leave the filter out")
 
