@@ -70,9 +70,7 @@ class SearchOptions:
         ):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, Integral):
-                raise ConfigurationError(
-                    flag, f"{value!r} is no whole number", "Give a number such as 5"
-                )
+                raise ConfigurationError(flag, f"{value!r} is no whole number", "Give a number such as 5")
         least = self.min_probability
         if least is not None and not isinstance(least, Real):
             raise ConfigurationError("--min-probability", f"{least!r} is no number", "Give a number from 0 to 1")
