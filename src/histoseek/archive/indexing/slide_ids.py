@@ -22,6 +22,7 @@ _SUFFIXES = (8, 16, 64)
 """Hex digits of the content's fingerprint behind a name that is not unique."""
 
 _UNNAMED = "slide"
+_SEPARATORS = re.compile(r"[\W_]+")
 _WORDS = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -72,13 +73,16 @@ def derive_id(file_fingerprint: str) -> str:
 
 def holds_person_name(stem: str, names: Collection[str] = ()) -> bool:
     """Whether a file's name tells who the patient is: listed names side by side, or the names that a table gives."""
-    words = [word.casefold() for word in _WORDS.findall(stem)]
-    if any(is_person_name(f"{first}_{second}") for first, second in pairwise(words)):
+    stem = unicodedata.normalize("NFC", stem)
+    # Letters between digits are no words: the hex digits of a UUID hold many a short name.
+    parts = [part if _WORDS.fullmatch(part) else "" for part in _SEPARATORS.split(stem.casefold())]
+    if any(first and second and is_person_name(f"{first}_{second}") for first, second in pairwise(parts)):
         return True
     if any(sign in stem for sign in ",^") and is_person_name(stem):
         return True
-    given = (set(map(str.casefold, _WORDS.findall(name))) for name in names)
-    return any(parts and parts <= set(words) for parts in given)
+    given = (set(_WORDS.findall(name.casefold())) for name in names)
+    words = set(_WORDS.findall(stem.casefold()))
+    return any(own and own <= words for own in given)
 
 
 def _add_digits(base: str, file_fingerprint: str) -> Iterator[str]:
