@@ -24,6 +24,20 @@ def test_the_python_example_runs(
     assert [line.split()[0] for line in lines[1:]] == ["1", "2", "3"]
 
 
+def test_the_examples_of_open_archives_run(
+    indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("anndata", reason="anndata comes with the extra `tables`")
+    text = (README.parent / "docs" / "archive.md").read_text()
+    shutil.copytree(indexed, tmp_path / "slides.archive")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for example in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(example, "archive.md", "exec"), names)  # noqa: S102 - our own page
+    assert capsys.readouterr().out == "10 True 2\n"
+    assert (tmp_path / "slides.h5ad").is_file()
+
+
 def test_links_of_the_readme_lead_somewhere() -> None:
     links = re.findall(r"\]\((?!http)([^)]+)\)", README.read_text())
     assert links

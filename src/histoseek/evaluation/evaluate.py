@@ -61,7 +61,7 @@ def evaluate(archive: ArchiveFolder, spec: EvaluationSpec, reporter: Reporter | 
     BadFeatureFile for a baseline that needs features which are damaged, MissingExtra for the map.
     """
     reporter = reporter or SilentReporter()
-    cohort = load_cohort(archive, spec.label, spec.where, patient_is_slide=spec.patient_is_slide)
+    cohort = load_cohort(archive.snapshot(), spec.label, spec.where, patient_is_slide=spec.patient_is_slide)
     folds, seen = make_folds(cohort, spec.protocol), find_seen_slides(cohort, spec)
     if seen is not None and not spec.all_patients and spec.protocol.name != "fixed":
         folds = leave_out_seen(folds, seen)
