@@ -273,6 +273,8 @@ class Retriever:
             slide_id: min(1.0, sum(statement.share for statement in statements if statement.is_contradicted(own)))
             for slide_id, own in facts.items()
         }
+        if not any(shares.values()):
+            return list(channels)
         return [channel.lower(shares, 1 if channel.name in _WORDS else 2) for channel in channels]
 
     def _nearest_in_windows(self, vector: Vector) -> Channel:

@@ -31,7 +31,7 @@ def fuse_scores(channels: Sequence[Channel], without_report: Collection[str] = (
     hits = []
     for slide_id, own in likeness.items():
         fit = _average(own, weights, unread if slide_id in without_report else in_all)
-        against = _average(unlike.get(slide_id, {}), opposed, in_all)
+        against = _average(unlike[slide_id], opposed, in_all) if slide_id in unlike else 0.0
         hits.append(Hit(slide_id, fit * (1 - against), tuple(ranks[slide_id])))
     return sorted(hits, key=lambda hit: (-hit.score, hit.slide_id))
 
