@@ -2,9 +2,11 @@
 
 Prints intersection over union by kind for the masks of the installed code and for Otsu's threshold on saturation (a
 picture without tissue counts 1 where nothing is kept, else 0), the share of tissue of real pictures, and the time for a
-thumbnail of 4096 px. `--pictures FOLDER` writes the drawn masks, to be looked at: for real slides the truth is not
-known. Run, and with PYTHONPATH at older sources for their figures (DATA is the folder of test data):
-    python benchmarks/tissue_masks.py [DATA] [--pictures FOLDER]
+thumbnail of 4096 px. `--matches` indexes the larger real slides and fields (at 0.5 um/px), searches with each and
+says how many of the matched tiles are more than half empty at their own resolution. `--pictures FOLDER` writes the
+drawn masks, to be looked at: for real slides the truth is not known. Run, and with PYTHONPATH at older sources for
+their figures (DATA is the folder of test data):
+    python benchmarks/tissue_masks.py [DATA] [--matches] [--pictures FOLDER]
 """
 
 from __future__ import annotations
@@ -15,13 +17,17 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
 from PIL import Image
 from tissue_pictures import Mask, Pixels, make_cases, paint_glass, paint_tissue
 
+from histoseek.api import Archive
 from histoseek.errors import HistoseekError
+from histoseek.geometry import Size
+from histoseek.search.queries import ArchivedSlide
 from histoseek.slides.slide import open_slide
 from histoseek.tissue.mask import find_tissue, make_tissue_mask
 from histoseek.tissue.mask_picture import draw_mask
@@ -95,6 +101,35 @@ def measure_real(data: Path, pictures: Path | None) -> None:
         print(f"- refused, {group}: {'; '.join(names)}")
 
 
+def is_half_empty(tile: Pixels) -> bool:
+    """Whether most of a tile is as bright as bare glass, judged by itself: no mask has a say."""
+    smooth = cv2.GaussianBlur(tile, (0, 0), 2)
+    white = max(200, int(np.percentile(smooth.max(-1), 99.5)))
+    return bool((smooth.min(-1) > 0.92 * white).mean() > 0.5)
+
+
+def measure_matches(data: Path) -> None:
+    groups = {"slides", "breakhis", "glas", "monuseg", "oral"}
+    paths = {path: spacing for group, path, spacing in list_real(data) if group in groups}
+    with TemporaryDirectory() as folder:
+        archive = Archive.create(Path(folder) / "archive", text_encoder="none")
+        archive.index(list(paths), spacing_of={path.name: spacing or 0.5 for path, spacing in paths.items()})
+        counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        for record in archive.records():
+            for result in archive.search(ArchivedSlide(record.slide_id), k=10).results:
+                stored = archive.get(result.slide_id).record
+                with open_slide(stored.uri, stored.spacing_um_per_px) as slide:
+                    for match in result.matches:
+                        if region := match.result_region:
+                            tile = slide.read_at(0.5, region, Size(224, 224))
+                            group = counts[Path(stored.uri).name if "/slides/" in stored.uri else "fields"]
+                            group[0] += is_half_empty(tile)
+                            group[1] += 1
+    print("\n| matched tiles of | more than half empty | of |\n| --- | --- | --- |")
+    for name, (empty, total) in sorted(counts.items()):
+        print(f"| {name} | {empty} ({empty / total:.0%}) | {total} |")
+
+
 def measure_time() -> None:
     picture = paint_glass(3072, 4096, noise=2)
     disc = np.zeros(picture.shape[:2], np.uint8)
@@ -111,6 +146,7 @@ def measure_time() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, nargs="?")
+    parser.add_argument("--matches", action="store_true")
     parser.add_argument("--pictures", type=Path)
     arguments = parser.parse_args()
     if arguments.pictures:
@@ -118,6 +154,8 @@ def main() -> None:
     measure_constructed(arguments.pictures)
     if arguments.data:
         measure_real(arguments.data, arguments.pictures)
+        if arguments.matches:
+            measure_matches(arguments.data)
     measure_time()
 
 

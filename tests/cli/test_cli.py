@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -214,6 +215,21 @@ def test_encoders_mask_and_simulate(cohort: Path, tmp_path: Path) -> None:
         "metadata.csv",
         "reports.csv",
     }
+
+
+def test_mask_writes_its_picture_of_every_slide(tmp_path: Path) -> None:
+    ink = np.full((300, 400, 3), 243, np.uint8)
+    ink[100:140, 20:380] = (30, 60, 170)
+    Image.fromarray(ink).save(tmp_path / "ink.png")
+    slide = tmp_path / "ink.png", "--spacing", 8
+    done = histoseek("mask", *slide, "--out", tmp_path / "mask.png")
+    assert done.returncode == 2
+    assert "left out as pen marks" in done.stderr
+    assert "--keep-pen" in done.stderr
+    assert Image.open(tmp_path / "mask.png").size == (400, 300)
+    kept = histoseek("mask", *slide, "--keep-pen", "--out", tmp_path / "kept.png")
+    assert kept.returncode == 0
+    assert Image.open(tmp_path / "kept.png").tobytes() != Image.open(tmp_path / "mask.png").tobytes()
 
 
 def test_brackets_in_reports_are_shown_as_they_are(archive: Path) -> None:

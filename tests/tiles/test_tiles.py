@@ -170,3 +170,24 @@ def test_same_seed_same_tiles_and_no_budget_needed_means_all() -> None:
     one, two = (select_representatives(tiles, picture, size, 64, seed=3) for _ in range(2))
     assert np.array_equal(one.coords, two.coords)
     assert select_representatives(tiles, picture, size, len(tiles), seed=0) is tiles
+
+
+def test_tiles_that_are_mostly_glass_are_left_out_and_so_are_closed_holes() -> None:
+    mask = full_mask(2240, 2240)
+    mask.mask[:, 70 + 5 :] = False
+    tiles = lay_tissue_grid(slide_of(2240, 2240), mask, TileShape(224, 0.5))
+    assert len(tiles) == 50, "the sixth column is 5 of 14 px tissue"
+    hole = np.ones(mask.mask.shape, bool)
+    hole[:28, :28] = False
+    closed = TissueMask(mask.mask, mask.thumbnail, 8.0, 0.0, 0.0, stained=mask.mask & hole)
+    assert len(lay_tissue_grid(slide_of(2240, 2240), closed, TileShape(224, 0.5))) == 46
+
+
+def test_slides_of_thin_tissue_use_the_tiles_that_hold_most_of_it() -> None:
+    mask = full_mask(2240, 2240)
+    mask.mask[:] = False
+    mask.mask[5:8] = True
+    mask.mask[47, ::14] = True
+    tiles = lay_tissue_grid(slide_of(2240, 2240), mask, TileShape(224, 0.5))
+    assert {int(y) for y in tiles.coords[:, 1]} == {0}
+    assert len(tiles) == 10

@@ -28,13 +28,15 @@ class Blocks:
     """The blocks of a picture, the last ones of a row and a column filled up by repetition.
 
     edge: in px; mean: float32 [H, W, 3]; spread: float32 [H, W], largest standard deviation of a channel of the
-    lightly smoothed picture; flat: bool [H, W], one single colour.
+    lightly smoothed picture; grain: float32 [H, W], what smoothing took of a pixel, much of noise and little of
+    texture; flat: bool [H, W], one single colour.
     """
 
     edge: int
     spacing_um_per_px: float
     mean: Floats
     spread: Floats
+    grain: Floats
     flat: Mask
 
     @property
@@ -57,11 +59,11 @@ def measure_blocks(picture: Pixels, smooth: Pixels, spacing_um_per_px: float, ed
         _measure_strip(picture[y : y + _STRIP * edge], smooth[y : y + _STRIP * edge], edge, columns)
         for y in range(0, rows * edge, _STRIP * edge)
     ]
-    mean, spread, flat = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Blocks(edge, spacing_um_per_px, mean, spread, flat)
+    mean, spread, grain, flat = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Blocks(edge, spacing_um_per_px, mean, spread, grain, flat)
 
 
-def _measure_strip(picture: Pixels, smooth: Pixels, edge: int, columns: int) -> tuple[Floats, Floats, Mask]:
+def _measure_strip(picture: Pixels, smooth: Pixels, edge: int, columns: int) -> tuple[Floats, Floats, Floats, Mask]:
     rows = -(-len(picture) // edge)
     size = (columns, rows)
     missing = rows * edge - picture.shape[0], columns * edge - picture.shape[1]
@@ -80,7 +82,8 @@ def _measure_strip(picture: Pixels, smooth: Pixels, edge: int, columns: int) -> 
     # The first row and column of a block are compared with its neighbours, which may differ.
     inner = steps.reshape(rows, edge, columns, edge * 3)[:, 1:, :, 3:]
     flat = np.asarray(~inner.any(axis=(1, 3)), bool)
-    return (mean + 128).astype(np.float32), spread.astype(np.float32), flat
+    removed = cv2.resize(cv2.absdiff(picture, smooth).astype(np.float32), size, interpolation=cv2.INTER_AREA).max(-1)
+    return (mean + 128).astype(np.float32), spread.astype(np.float32), removed.astype(np.float32), flat
 
 
 def enlarge(mask: Mask, blocks: Blocks, shape: tuple[int, ...]) -> Mask:

@@ -32,6 +32,7 @@ _OTHER_GLASS_UM2 = 1_000_000.0
 _FEWEST_BLOCKS = 3
 _LARGE_PADDING_UM2 = 1_000_000.0
 _PADDING_BLOCKS = 32
+_TEXTURE = 3.0
 _PLAIN, _STEP, _STEP_SHARE = 8.0, 12.0, 0.1
 """Most levels that a line of one colour spreads over, least between it and what it surrounds, and along how much."""
 
@@ -133,7 +134,9 @@ def _find_padding(blocks: Blocks, even: Mask, glass: Mask) -> Mask:
         _, labels, areas = label_parts(possible)
         for label in list_border_labels(labels):
             part = labels == label
-            if areas[label] >= _PADDING_BLOCKS and areas[label] < part.size and has_straight_rim(part):
+            if not _PADDING_BLOCKS <= areas[label] < part.size or _has_texture(blocks, part):
+                continue
+            if has_straight_rim(part):
                 padding |= part
     _, labels, areas = label_parts(dark & even & ~padding)
     for label in list_border_labels(labels):
@@ -141,6 +144,12 @@ def _find_padding(blocks: Blocks, even: Mask, glass: Mask) -> Mask:
         if areas[label] * blocks.area_um2 >= _LARGE_PADDING_UM2 and not is_stroke(part):
             padding |= part
     return padding
+
+
+def _has_texture(blocks: Blocks, part: Mask) -> bool:
+    """Whether a part varies as tissue does, over more than a pixel, rather than as noise."""
+    spread = float(np.median(blocks.spread[part]))
+    return spread > _TEXTURE and float(np.median(blocks.grain[part])) < spread
 
 
 def _guess_levels(blocks: Blocks, unscanned: Mask) -> Floats:

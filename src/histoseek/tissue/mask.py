@@ -117,7 +117,7 @@ def make_tissue_mask(thumbnail: Pixels, spacing_um_per_px: float, settings: Tiss
     if unscanned.any():
         smooth = _smooth(_fill_unscanned(thumbnail, unscanned, blocks, background))
     stained, neutral = _find_stained(smooth, blocks, background, settings.threshold)
-    stained |= _keep_large(neutral & ~unscanned, settings.min_speck_um2 / spacing_um_per_px**2)
+    stained |= _keep_large(neutral & ~unscanned, settings.min_speck_um2 / 4 / spacing_um_per_px**2)
     pen = np.zeros(stained.shape, bool) if settings.keep_pen else find_pen(smooth, blocks, background)
     blurred = _find_out_of_focus(thumbnail, spacing_um_per_px)
     shares = float((pen & stained & ~unscanned).mean()), float((blurred & stained & ~unscanned).mean())
@@ -196,7 +196,7 @@ def _find_out_of_focus(picture: Pixels, spacing_um_per_px: float) -> Mask:
 
 def _clean(stained: Mask, left_out: Mask, unscanned: Mask, spacing_um_per_px: float, settings: TissueSettings) -> Mask:
     pixel_um2 = spacing_um_per_px**2
-    radius = max(1, round(16 / spacing_um_per_px)) if min(stained.shape) > 64 else 1
+    radius = int(np.clip(round(16 / spacing_um_per_px), 1, 16)) if min(stained.shape) > 64 else 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     # What was not scanned is to tissue as what lies beyond the picture: nothing that ends it.
     grown = cv2.dilate(stained.astype(np.uint8), kernel) | unscanned

@@ -19,7 +19,9 @@ from histoseek.tissue.blocks import (
 from histoseek.tissue.glass import Background
 
 _VIVID, _PALE = 0.55, 0.25
-_BLACK = 60.0
+_BLACK, _PITCH_BLACK = 60.0, 45.0
+_PURE = 0.7
+_LARGE_UM2 = 500_000.0
 _EVEN = 1.2
 _EVEN_SHARE = 0.2
 """Least share of a mark that is as even as ink on glass; chance makes a few blocks of any stain so."""
@@ -75,11 +77,16 @@ def _find_cores(blocks: Blocks, even: Mask, *, only_strokes: bool) -> list[Mask]
     pale = even & ~vivid & (saturation > _PALE) & _is_cold(blocks.mean)
     least = max(_FEWEST_BLOCKS, _SMALLEST_UM2 / blocks.area_um2)
     cores = []
+    # Large blobs are ink only where no stain is as vivid or as black.
+    pure = ((saturation > _PURE) & vivid) | (vivid & (highest < _PITCH_BLACK))
     for possible, needs_stroke in ((vivid, only_strokes), (pale, True)):
         count, labels, areas = label_parts(possible)
         for label in range(1, count):
             part = labels == label if areas[label] >= least else None
-            if part is not None and (not needs_stroke or is_stroke(part)):
+            if part is None:
+                continue
+            is_ink = areas[label] * blocks.area_um2 < _LARGE_UM2 or pure[part].mean() > 0.5
+            if is_stroke(part) or (is_ink and not needs_stroke):
                 cores.append((int(areas[label]), part))
     return [part for _, part in sorted(cores, key=lambda core: -core[0])[:_INKS]]
 
