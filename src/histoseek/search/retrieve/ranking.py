@@ -13,7 +13,7 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import Distance, Distances
 from histoseek.mosaics.signature import Signature
 from histoseek.search.retrieve.candidates import Candidates, Ids, best, candidates
-from histoseek.search.retrieve.channels import Channel
+from histoseek.search.retrieve.channels import Channel, Scale
 from histoseek.search.retrieve.rank_fusion import Hit
 from histoseek.search.scope.exclusion import SearchScope
 
@@ -47,10 +47,11 @@ class RankedSlides:
         return [Hit(str(self.slide_ids[i]), float(1 - self.distances.total[i])) for i in self._order(count)]
 
     def channel(self, weight: float = 1.0) -> Channel:
-        """All slides, nearest first, to be fused with other channels."""
+        """All slides, nearest first, to be fused with other channels: the same slide is all alike, a typical half."""
         order = self._order(len(self))
         scores = (1 - self.distances.total[order]).tolist()
-        return Channel("similar slides", tuple(str(i) for i in self.slide_ids[order]), tuple(scores), weight)
+        slide_ids = tuple(str(i) for i in self.slide_ids[order])
+        return Channel("similar slides", slide_ids, tuple(scores), weight, Scale(zero=-1))
 
     def _order(self, count: int) -> NDArray[np.int64]:
         return best(self.slide_ids, self.distances.total, count)
