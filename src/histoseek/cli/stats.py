@@ -66,7 +66,7 @@ def _describe_alignment(archive: Archive) -> dict[str, Any] | None:
     if alignment is None:
         return None
     measured = alignment.measured
-    recall = {"text_to_slide_recall_at_1": measured.value, "chance": measured.chance} if measured else {}
+    recall = {"text_to_slide_recall_at_5": measured.value, "chance": measured.chance} if measured else {}
     return {"kind": alignment.kind, **alignment.facts, **recall}
 
 

@@ -38,8 +38,9 @@ class Affine(EqualByContent):
 
 @dataclass(frozen=True, slots=True)
 class SharedRecall:
-    """How often the slide nearest to a report in the shared space is its own (or has a report of the same text), over
-    patients that the maps have not seen; chance: in a random order of the same slides."""
+    """How often a report's own slide (or one with a report of the same text) is among the five nearest to it in the
+    shared space, over patients that the maps have not seen; chance: in a random order of the same slides. Five, since
+    many slides fit a report about as well as its own."""
 
     value: float
     chance: float

@@ -31,7 +31,7 @@ LOGIT_SCALE = "logit_scale"
 PartName = Literal["train", "validation", "test"]
 PARTS: tuple[PartName, ...] = ("train", "validation", "test")
 
-SHARED_RECALL = "test text->slide recall@1 by group"
+SHARED_RECALL = "test text->slide recall@5 by group"
 """The figure of a card that says how well texts find slides in the space that was trained."""
 
 

@@ -156,7 +156,7 @@ def measure_held_out_recalls(
 
 def find_shared_recall(measured: Sequence[RecallAtK]) -> SharedRecall | None:
     """How well texts find slides, out of all recalls; None where no text was a query."""
-    wanted = ("text->slide", "group", 1)
+    wanted = ("text->slide", "group", 5)
     recall = next((each for each in measured if (each.direction, each.answer, each.k) == wanted), None)
     return SharedRecall(recall.value, recall.chance) if recall and recall.queries else None
 
