@@ -69,8 +69,8 @@ class TextRegion(Response):
 class Result(Response):
     """One result, a slide or its report.
 
-    report_text: null if it has none; fits: whether it is nearer to the query's words than the archive is to random
-    sentences, null where that is not judged.
+    report_text: null if it has none; matched_fields: columns that have words of the query; fits: whether it is nearer
+    to the query's words than the archive is to random sentences, null where that is not judged.
     """
 
     rank: int
@@ -87,6 +87,7 @@ class Result(Response):
     explanation: Explanation | None
     phrases: tuple[Phrase, ...]
     text_regions: tuple[TextRegion, ...]
+    matched_fields: tuple[str, ...]
     fits: bool | None
     slide: Slide
     report_text: str | None

@@ -161,6 +161,7 @@ def to_result(result: SearchResult) -> Result:
         explanation=Explanation.model_validate(result.explanation) if result.explanation else None,
         phrases=tuple(Phrase.model_validate(phrase) for phrase in result.phrases),
         text_regions=tuple(TextRegion.model_validate(region) for region in result.text_regions),
+        matched_fields=result.matched_fields,
         fits=result.fits,
         slide=to_slide(result.record),
         report_text=result.record.report,
