@@ -153,7 +153,7 @@ def test_the_shared_space_weighs_what_was_measured(value: float, chance: float, 
     weight = weigh_shared_space(SharedRecall(value, chance), missing)
     assert weigh_shared_space(None, missing) == LEAST_SHARED_WEIGHT <= weight <= REPORTS_WEIGHT + 1e-9
     assert weight <= weigh_shared_space(SharedRecall(min(1.0, value + 0.1), chance), missing)
-    assert weigh_shared_space(SharedRecall(value, chance), 0.0) == LEAST_SHARED_WEIGHT
+    assert weigh_shared_space(SharedRecall(value, chance), 0.0) <= max(LEAST_SHARED_WEIGHT, REPORTS_WEIGHT / 4 + 1e-9)
     if value <= chance:
         assert weight == LEAST_SHARED_WEIGHT
 

@@ -123,6 +123,10 @@ def share_weight(channels: Sequence[Channel], weight: float) -> list[Channel]:
     return [replace(channel, weight=weight * channel.weight / whole) for channel in channels]
 
 
+KNOWN_SHARE = 1 / 4
+"""What the shared space counts for where a report has all words of a query, so that it leads to slides without one."""
+
+
 def weigh_shared_space(measured: SharedRecall | None, missing_share: float) -> float:
     """What the shared space weighs, by how well texts found the slides of patients that it had not seen.
 
@@ -130,7 +134,8 @@ def weigh_shared_space(measured: SharedRecall | None, missing_share: float) -> f
     guess from the look of slides: a known report finds its slide as it does without a shared space.
     """
     above_chance = measured.above_chance if measured else 0.0
-    return max(LEAST_SHARED_WEIGHT, REPORTS_WEIGHT * above_chance * missing_share)
+    share = KNOWN_SHARE + (1 - KNOWN_SHARE) * missing_share
+    return max(LEAST_SHARED_WEIGHT, REPORTS_WEIGHT * above_chance * share)
 
 
 def find_vector_share(missing_words: int, is_long: bool) -> float:
