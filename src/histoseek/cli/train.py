@@ -25,20 +25,16 @@ from histoseek.cli.options import (
     read_defaults,
     read_settings,
 )
-from histoseek.errors import ConfigurationError, WeightsError
+from histoseek.errors import ConfigurationError
 from histoseek.training.compute import Device, Precision
 from histoseek.training.slides.settings import TrainingSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from histoseek.encoders.alignment import Floats
-    from histoseek.encoders.weights import FeatureSpace, Weights
-    from histoseek.training.pairs import TrainingPair
-    from histoseek.training.slides.result import TrainingResult
+    from histoseek.reports.visible.rules import SentenceJudge
+    from histoseek.training.pairs import PairedSlides
+    from histoseek.training.slides.encoder_file import TrainedEncoder
 
 DEFAULTS = read_defaults(TrainingSettings)
-_UNKNOWN = "unknown"
 
 OutOption = Annotated[
     Path, typer.Option(metavar="FILE", help="File for the weights (.safetensors); their card is written beside it.")
@@ -79,7 +75,7 @@ def train(
     archive: ArchiveOption = None,
     pairs: PairsOption = None,
     features: FeaturesOption = None,
-    features_encoder: FeaturesEncoderOption = _UNKNOWN,
+    features_encoder: FeaturesEncoderOption = "unknown",
     visible: VisibleOption = False,
     slide_encoder: SlideEncoderOption = DEFAULTS.slide_encoder,
     text_encoder: BaseTextEncoderOption = "minilm",
@@ -109,108 +105,52 @@ def train(
     part, used once, in the end, beside the pooled encoder that needs no training. Interrupt it if you must: the command
     continues and ends with the same weights. For several processes: `torchrun --nproc-per-node N -m histoseek train`.
     """
-    settings = read_settings(context, TrainingSettings)
-    pair_list, space, centre = _load_pairs(archive, pairs, features, features_encoder)
-    pair_list = _select_visible(pair_list) if visible else pair_list
-    _run(out, pair_list, space, centre, text_encoder, settings, data=data, licence=licence, as_json=as_json)
-
-
-def _run(
-    out: Path,
-    pairs: Sequence[TrainingPair],
-    space: FeatureSpace,
-    centre: Floats | None,
-    text_encoder: str,
-    settings: TrainingSettings,
-    *,
-    data: str,
-    licence: str,
-    as_json: bool,
-) -> None:
     from histoseek.progress import show_progress
-    from histoseek.training.slides.card import make_weights
-    from histoseek.training.slides.train import is_first_process, train
+    from histoseek.training.slides.encoder_file import train_slide_encoder
 
-    path = _prepare_path(out)
+    settings = read_settings(context, TrainingSettings)
+    slides = _load_slides(archive, pairs, features, features_encoder)
+    slides = slides.keep_visible(_create_judge()) if visible else slides
     with show_progress("steps", total=None) as reporter:
-        result = train(pairs, text_encoder, settings, path.with_suffix(".training"), reporter, centre)
-    if not is_first_process():
-        return
-    weights = make_weights(result, path.stem, text_encoder, space, data=data, licence=licence)
-    _save(weights, path)
-    _print_result(result, weights, path, as_json)
+        trained = train_slide_encoder(
+            slides, out, settings, text_encoder, data=data, licence=licence, reporter=reporter
+        )
+    if trained is not None:
+        _print_result(trained, as_json)
 
 
-def _load_pairs(
+def _load_slides(
     archive: Path | None, table: Path | None, features: Path | None, features_encoder: str
-) -> tuple[Sequence[TrainingPair], FeatureSpace, Floats | None]:
-    """The pairs, what their features are, and the centre of an archive that encodes its slides without training."""
-    from histoseek.encoders.weights import FeatureSpace
-    from histoseek.training.pairs import archive_pairs, read_pairs
+) -> PairedSlides:
+    from histoseek.training.pairs import PairedSlides
 
     if (archive is None) == (table is None) or (table is None) != (features is None):
         what = "needs either --archive, or --pairs with --features"
         raise ConfigurationError("train", what, "Give an archive with reports, or a table and a folder of features")
     if table is not None and features is not None:
-        return read_pairs(table, features), FeatureSpace(features_encoder), None
+        return PairedSlides.from_table(table, features, features_encoder)
     from histoseek.api import Archive
-    from histoseek.archive.space.centre import read_centre
-    from histoseek.encoders.slide.registry import find_fitted_family
 
-    opened = Archive.open(archive or Path())
-    space, recipe = opened.require_space(), opened.recipe
-    feature_space = FeatureSpace(recipe.encoder.removeprefix("features:"), recipe.spacing_um_per_px, space.tile_edge_px)
-    is_pooled = find_fitted_family(space.slide_encoder) is not None
-    centre = read_centre(opened.layout, space.slide_weights) if is_pooled else None
-    return archive_pairs(opened), feature_space, centre
+    return PairedSlides.from_archive(Archive.open(archive or Path()))
 
 
-def _select_visible(pairs: Sequence[TrainingPair]) -> Sequence[TrainingPair]:
-    """The pairs with what a slide can show; a language model helps to decide where the settings name one."""
+def _create_judge() -> SentenceJudge | None:
+    """The language model that helps to decide what can be seen, where the settings name one."""
     from histoseek.reports.visible.language_model import create_judge
     from histoseek.settings import get_settings
-    from histoseek.training.pairs import visible_pairs
 
     settings = get_settings()
     judge = create_judge(settings.language_model_url, settings.language_model_name)
     if judge and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         what = "a language model may answer each process differently"
         raise ConfigurationError("--visible", what, "Unset HISTOSEEK_LANGUAGE_MODEL_URL, or train in one process")
-    return visible_pairs(pairs, judge)
+    return judge
 
 
-def _prepare_path(out: Path) -> Path:
-    """The file of the weights; raises ConfigurationError, before hours are spent, where it can't be written."""
-    from histoseek.encoders.weights import SUFFIX
-    from histoseek.files import write_atomic
-
-    path = out if out.suffix == SUFFIX else out.with_name(out.name + SUFFIX)
-    if path.exists():
-        raise ConfigurationError(f"--out {path}", "already exists", "Choose another name, or move it away")
-    try:
-        path.with_suffix(".training").mkdir(parents=True, exist_ok=True)
-        write_atomic(path.with_suffix(".training") / ".writable", b"")
-    except OSError as error:
-        raise ConfigurationError(
-            f"--out {path}", error.strerror or "cannot be written", "Choose another place"
-        ) from error
-    (path.with_suffix(".training") / ".writable").unlink(missing_ok=True)
-    return path
-
-
-def _save(weights: Weights, path: Path) -> None:
-    from histoseek.encoders.weights import save_weights
-
-    try:
-        save_weights(weights, path)
-    except OSError as error:
-        advice = "Choose another place for --out; the training itself is kept"
-        raise WeightsError(path, error.strerror or "cannot be written", advice) from error
-
-
-def _print_result(result: TrainingResult, weights: Weights, path: Path, as_json: bool) -> None:
+def _print_result(trained: TrainedEncoder, as_json: bool) -> None:
     from histoseek.jsonable import plain
 
+    result, weights, path = trained.result, trained.weights, trained.path
     if as_json:
         parts = {
             "card": weights.card,

@@ -6,16 +6,26 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.indexing.metadata_table import TableRow, load_table
+from histoseek.archive.space.centre import read_centre
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.encoders.features import discover_features, read_features
+from histoseek.encoders.slide.registry import find_fitted_family
+from histoseek.encoders.weights import FeatureSpace
 from histoseek.errors import BadTable, InputError
 from histoseek.reports.language.sections import split_sections
 from histoseek.reports.privacy.deidentify import deidentify
 from histoseek.reports.privacy.person_names import make_patient_key
 from histoseek.reports.visible.rules import SentenceJudge, select_visible_text
+
+UNKNOWN_ENCODER = "unknown"
+"""The tile encoder of features of which nobody says what made them."""
 
 _NAMED = 3
 """How many ids a message names."""
@@ -41,6 +51,36 @@ class TrainingPair:
     def text_key(self) -> str:
         """Equal for reports of the same text, whatever its spaces and capitals."""
         return " ".join(self.report.split()).casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class PairedSlides:
+    """What a slide encoder is trained on: pairs of slides and reports, what their features are, and the centre of an
+    archive that encodes its slides without training, None elsewhere."""
+
+    pairs: tuple[TrainingPair, ...]
+    features: FeatureSpace
+    centre: NDArray[np.float32] | None = None
+
+    @classmethod
+    def from_archive(cls, archive: ArchiveFolder) -> Self:
+        """The slides of an archive that have a report; raises as `archive_pairs`, ArchiveError for an empty archive."""
+        space, recipe = archive.require_space(), archive.recipe
+        encoder = recipe.encoder.removeprefix("features:")
+        is_pooled = find_fitted_family(space.slide_encoder) is not None
+        centre = read_centre(archive.layout, space.slide_weights) if is_pooled else None
+        features = FeatureSpace(encoder, recipe.spacing_um_per_px, space.tile_edge_px)
+        return cls(archive_pairs(archive), features, centre)
+
+    @classmethod
+    def from_table(cls, table: Path, features: Path, encoder: str = UNKNOWN_ENCODER) -> Self:
+        """The rows of a table with a folder of feature files; encoder: the tile encoder that made them. Raises as
+        `read_pairs`."""
+        return cls(read_pairs(table, features), FeatureSpace(encoder))
+
+    def keep_visible(self, judge: SentenceJudge | None = None) -> Self:
+        """The same slides with what a slide can show of their reports; see `visible_pairs`."""
+        return replace(self, pairs=visible_pairs(self.pairs, judge))
 
 
 def read_pairs(table: Path, features: Path) -> tuple[TrainingPair, ...]:
