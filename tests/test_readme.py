@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
+
 README = Path(__file__).resolve().parents[1] / "README.md"
+PYTHON = README.parent / "docs" / "python.md"
 
 
 def test_the_python_example_runs(
@@ -42,3 +45,20 @@ def test_links_of_the_readme_lead_somewhere() -> None:
     links = re.findall(r"\]\((?!http)([^)]+)\)", README.read_text())
     assert links
     assert all((README.parent / link).exists() for link in links)
+
+
+def test_what_the_docs_show_of_python_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_cohort(CohortSpec(patients=12, slides_per_patient=2, sites=2, size_px=768), tmp_path / "slides")
+    monkeypatch.chdir(tmp_path)
+    pieces = re.findall(r"```python\n(.*?)```", PYTHON.read_text(), re.DOTALL)
+    assert len(pieces) >= 4
+    namespace: dict[str, object] = {}
+    for piece in pieces:
+        exec(compile(piece, PYTHON.name, "exec"), namespace)  # noqa: S102 - our own docs
+    out = capsys.readouterr().out
+    assert out.startswith("24 slides []")
+    assert "24 slides in the space" in out
+    assert (tmp_path / "report" / "evaluation.html").is_file()
+    assert namespace["archive"].space.slide_encoder == "pooled-1"

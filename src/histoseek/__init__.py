@@ -13,9 +13,15 @@ from histoseek._version import __version__
 if TYPE_CHECKING:
     from histoseek.api import Archive
     from histoseek.archive.indexing.ingest import IndexReport
+    from histoseek.archive.reencode import reencode
     from histoseek.archive.schema import SlideRecord
+    from histoseek.archive.space_folders import SpaceChange
+    from histoseek.encoders.library import find_weights
     from histoseek.encoders.recipe import Recipe
     from histoseek.errors import HistoseekError
+    from histoseek.evaluation.evaluate import evaluate
+    from histoseek.evaluation.report.evaluation_page import write_evaluation
+    from histoseek.evaluation.settings import EvaluationSpec
     from histoseek.geometry import Rect
     from histoseek.progress import show_progress
     from histoseek.search.options import SearchOptions
@@ -36,6 +42,10 @@ if TYPE_CHECKING:
     )
     from histoseek.search.results import Match, SearchResult, SearchResults
     from histoseek.search.scope.fields import FieldFilter
+    from histoseek.training.alignment.closed_form import align
+    from histoseek.training.pairs import PairedSlides
+    from histoseek.training.slides.encoder_file import train_slide_encoder
+    from histoseek.training.slides.settings import TrainingSettings
 
 __all__ = [
     "Archive",
@@ -45,10 +55,12 @@ __all__ = [
     "Case",
     "Composed",
     "EncodedSlide",
+    "EvaluationSpec",
     "FieldFilter",
     "HistoseekError",
     "IndexReport",
     "Match",
+    "PairedSlides",
     "Recipe",
     "Rect",
     "Refined",
@@ -60,10 +72,18 @@ __all__ = [
     "SearchResults",
     "SlideFile",
     "SlideRecord",
+    "SpaceChange",
     "TextQuery",
     "TileImage",
+    "TrainingSettings",
     "__version__",
+    "align",
+    "evaluate",
+    "find_weights",
+    "reencode",
     "show_progress",
+    "train_slide_encoder",
+    "write_evaluation",
 ]
 
 _HOMES = {
@@ -74,10 +94,12 @@ _HOMES = {
     "Case": "histoseek.search.queries",
     "Composed": "histoseek.search.queries",
     "EncodedSlide": "histoseek.search.queries",
+    "EvaluationSpec": "histoseek.evaluation.settings",
     "FieldFilter": "histoseek.search.scope.fields",
     "HistoseekError": "histoseek.errors",
     "IndexReport": "histoseek.archive.indexing.ingest",
     "Match": "histoseek.search.results",
+    "PairedSlides": "histoseek.training.pairs",
     "Recipe": "histoseek.encoders.recipe",
     "Rect": "histoseek.geometry",
     "Refined": "histoseek.search.queries",
@@ -89,9 +111,17 @@ _HOMES = {
     "SearchResults": "histoseek.search.results",
     "SlideFile": "histoseek.search.queries",
     "SlideRecord": "histoseek.archive.schema",
+    "SpaceChange": "histoseek.archive.space_folders",
     "TextQuery": "histoseek.search.queries",
     "TileImage": "histoseek.search.queries",
+    "TrainingSettings": "histoseek.training.slides.settings",
+    "align": "histoseek.training.alignment.closed_form",
+    "evaluate": "histoseek.evaluation.evaluate",
+    "find_weights": "histoseek.encoders.library",
+    "reencode": "histoseek.archive.reencode",
     "show_progress": "histoseek.progress",
+    "train_slide_encoder": "histoseek.training.slides.encoder_file",
+    "write_evaluation": "histoseek.evaluation.report.evaluation_page",
 }
 
 
