@@ -105,12 +105,24 @@ def train(
     part, used once, in the end, beside the pooled encoder that needs no training. Interrupt it if you must: the command
     continues and ends with the same weights. For several processes: `torchrun --nproc-per-node N -m histoseek train`.
     """
-    from histoseek.progress import show_progress
-    from histoseek.training.slides.encoder_file import train_slide_encoder
-
     settings = read_settings(context, TrainingSettings)
     slides = _load_slides(archive, pairs, features, features_encoder)
     slides = slides.keep_visible(_create_judge()) if visible else slides
+    _run(slides, out, settings, text_encoder, data, licence, as_json)
+
+
+def _run(
+    slides: PairedSlides,
+    out: Path,
+    settings: TrainingSettings,
+    text_encoder: str,
+    data: str,
+    licence: str,
+    as_json: bool,
+) -> None:
+    from histoseek.progress import show_progress
+    from histoseek.training.slides.encoder_file import train_slide_encoder
+
     with show_progress("steps", total=None) as reporter:
         trained = train_slide_encoder(
             slides, out, settings, text_encoder, data=data, licence=licence, reporter=reporter
