@@ -77,6 +77,8 @@ def test_a_slide_that_cannot_be_signed_or_read(features: Path, tmp_path: Path, m
         file["features"][2, 2] = np.nan
     with h5py.File(features / "s4.h5", "a") as file:
         file["features"][:] = np.float32(3e38)
+    with h5py.File(features / "s5.h5", "a") as file:
+        file["weights"] = np.full(len(file["features"]), np.nan)
     fingerprint = FileSource.fingerprint
 
     def choosy(source: FileSource) -> str:
@@ -89,9 +91,10 @@ def test_a_slide_that_cannot_be_signed_or_read(features: Path, tmp_path: Path, m
     assert sorted(refused_names(report)) == [
         ("s3.h5", "BadFeatureFile"),
         ("s4.h5", "BadFeatureFile"),
+        ("s5.h5", "BadFeatureFile"),
         ("s6.h5", "UnreadableSlide"),
     ]
-    assert report.added == 5
+    assert report.added == 4
 
 
 def test_a_bag_that_cannot_be_written(features: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

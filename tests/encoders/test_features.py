@@ -58,6 +58,10 @@ def test_tensors_of_every_kind_are_read(tmp_path: Path) -> None:
         (plain.bfloat16(), 2e-2),
         ({"features": torch.nn.Parameter(plain), "coords": torch.arange(24).reshape(12, 2).float()}, 0),
         ({"feats": plain}, 0),
+        ({"tile_embeds": plain[:, None], "coords": torch.arange(24).reshape(12, 2)}, 0),
+        ({"features": FEATURES, "coords": np.arange(24).reshape(12, 2)}, 0),
+        ({"features": plain, "coords": [(2 * row, 2 * row + 1) for row in range(12)]}, 0),
+        (FEATURES.astype(np.float64), 0),
         (torch.quantize_per_tensor(plain, 0.01, 0, torch.qint32), 6e-3),
     ):
         torch.save(tensor, path)
@@ -81,7 +85,10 @@ def test_what_holds_no_numbers_is_refused_in_a_line(tmp_path: Path) -> None:
         (plain[0], "N >= 1"),
         ([plain], "neither a tensor"),
         ({"weight": plain}, "neither a tensor"),
-        ({"features": FEATURES}, "tensors only"),
+        ({"features": [plain]}, "a list"),
+        ({"a": plain, "b": plain}, "it has: a, b"),
+        ({"features": plain, "coords": torch.zeros(12, 3)}, "coords of shape"),
+        ({"features": plain, "coords": [[1, 2], [3]]}, "unequal length"),
         (torch.nn.Linear(2, 2), "tensors only"),
     ):
         torch.save(content, path)
@@ -194,3 +201,73 @@ def test_features_of_stamp_have_no_places_in_px(tmp_path: Path) -> None:
     assert (features.bag.coords == -1).all()
     assert features.bag.tile_size_level0 == 0
     assert features.bag.spacing_um_per_px == pytest.approx(256 / 224)
+
+
+def write_arrays(path: Path, **arrays: object) -> None:
+    with h5py.File(path, "w") as file:
+        for name, array in arrays.items():
+            file[name] = array
+
+
+@pytest.mark.parametrize("name", ["feature", "embeddings", "tile_embeds", "patch_features"])
+def test_features_under_names_of_the_same_meaning(tmp_path: Path, name: str) -> None:
+    write_arrays(tmp_path / "a.h5", **{name: FEATURES[:, None], "coordinates": np.arange(24).reshape(12, 1, 2)})
+    bag = read_features(tmp_path / "a.h5", "x").bag
+    assert np.array_equal(bag.features, FEATURES)
+    assert bag.coords[3].tolist() == [6, 7]
+
+
+def test_places_may_be_boxes_and_never_what_cannot_be_a_place(tmp_path: Path) -> None:
+    corners = np.arange(24).reshape(12, 2) * 256.0
+    path = tmp_path / "a.h5"
+    for boxes in (np.hstack([corners, corners + 256]), np.hstack([corners, np.full((12, 2), 256)])):
+        write_arrays(path, features=FEATURES, coords=boxes)
+        assert np.array_equal(read_features(path, "x").bag.coords, corners)
+    bad, rows = corners.copy(), np.hstack([corners, np.zeros((12, 2))])
+    bad[3, 0] = np.nan
+    for coords, reason in (
+        (bad, "no places"),
+        (corners + 2.0**33, "no places"),
+        (rows, "no boxes"),
+        (corners.astype("S4").view("S8"), "coords of shape"),
+        (np.full((12, 2), b"left"), "coords of type"),
+    ):
+        write_arrays(path, features=FEATURES, coords=coords)
+        with pytest.raises(BadFeatureFile, match=reason):
+            read_features(path, "x")
+
+
+@pytest.mark.parametrize(
+    "weights", [np.ones(13), np.full(12, np.nan), -np.ones(12), np.zeros(12), np.full(12, np.inf), np.full(12, b"a")]
+)
+def test_weights_that_weigh_nothing_are_refused(tmp_path: Path, weights: np.ndarray) -> None:
+    path = tmp_path / "a.h5"
+    write_arrays(path, features=FEATURES, weights=weights)
+    with pytest.raises(BadFeatureFile, match="weights"):
+        read_features(path, "x")
+    write_arrays(path, features=FEATURES, weights=np.ones((12, 1)))
+    assert read_features(path, "x").bag.weights.shape == (12,)
+
+
+def test_a_group_is_no_dataset_and_other_endings_are_named(tmp_path: Path) -> None:
+    write_arrays(tmp_path / "a.h5", **{"features/uni": FEATURES, "features/coords": np.zeros((12, 2))})
+    with pytest.raises(BadFeatureFile, match="no dataset 'features'"):
+        read_features(tmp_path / "a.h5", "x")
+    np.save(tmp_path / "a.npy", FEATURES)
+    with pytest.raises(BadFeatureFile, match=r"'\.npy', wanted \.h5"):
+        read_features(tmp_path / "a.npy", "x")
+
+
+def test_tensors_state_their_facts_in_any_format_and_as_tensors(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    content = {"features": torch.tensor(FEATURES), "encoder": "uni_v1", "target_mpp": torch.tensor([0.5])}
+    for newer in (True, False):
+        torch.save(content, tmp_path / "a.pt", _use_new_zipfile_serialization=newer)
+        facts = read_stated_facts(tmp_path / "a.pt")
+        assert (facts.encoder, facts.spacing_um_per_px) == ("uni_v1", 0.5)
+        assert read_features(tmp_path / "a.pt", "x").facts == facts
+
+
+def test_impossible_sizes_are_none() -> None:
+    assert read_facts({"patch_size_level0": 1e30, "patch_size": 1e300}).tile_size_level0 == 0
+    assert read_facts({"patch_size": 256, "downsample": 1e30}).tile_size_level0 <= 2**20

@@ -22,6 +22,8 @@ UNKNOWN_POSITION = -1
 _LARGEST_FEATURE = 1e15
 """The squares of larger ones have no sum in float32, and one of them would outweigh a whole archive."""
 
+_LARGEST_WEIGHT = 1e12
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bag(EqualByContent):
@@ -73,6 +75,10 @@ def check_bag(bag: Bag, where: Path | str) -> None:
         raise BadFeatureFile(where, f"features of shape {bag.features.shape}, wanted [N, D] with N >= 1")
     if bag.coords.shape != (len(bag), 2):
         raise BadFeatureFile(where, f"coords of shape {bag.coords.shape} for {len(bag)} features")
+    if bag.weights.shape != (len(bag),):
+        raise BadFeatureFile(where, f"weights of shape {bag.weights.shape} for {len(bag)} features")
+    if not (bag.weights.min() >= 0 and 0 < bag.weights.sum(dtype=np.float64) <= _LARGEST_WEIGHT):  # nor NaN
+        raise BadFeatureFile(where, "weights that are negative, NaN, infinite or all zero")
     if not np.isfinite(bag.features).all():
         raise BadFeatureFile(where, "features hold NaN or infinity")
     if np.abs(bag.features).max() > _LARGEST_FEATURE:

@@ -26,6 +26,10 @@ _TILE_MAGNIFICATIONS = (
 _SLIDE_SPACINGS = ("level0_mpp", "slide_mpp", "base_mpp", "mpp")
 _SLIDE_MAGNIFICATIONS = ("level0_magnification", "level0_mag", "objective_power", "base_magnification")
 _TILE_EDGES = ("patch_size", "tile_size_px", "patch_size_px", "tile_px", "tile_size")
+_TILE_EDGES_LEVEL0 = ("patch_size_level0", "tile_size_level0")
+_LARGEST_EDGE = 2.0**20
+"""No tile is larger; what is, is a mistake."""
+
 _DOWNSAMPLES = ("downsample", "level_downsample", "patch_downsample")
 _LEVELS = ("patch_level", "level", "tile_level")
 
@@ -57,7 +61,7 @@ class FeatureFacts:
 
 def read_facts(attributes: Mapping[str, object]) -> FeatureFacts:
     """What the attributes of a file, of all its parts together, state."""
-    edge, edge_level0 = _first(attributes, _TILE_EDGES), _first(attributes, ("patch_size_level0", "tile_size_level0"))
+    edge, edge_level0 = _read_edge(attributes, _TILE_EDGES), _read_edge(attributes, _TILE_EDGES_LEVEL0)
     level = _first(attributes, _LEVELS) if any(name in attributes for name in _LEVELS) else -1.0
     downsample = _first(attributes, _DOWNSAMPLES) or (edge_level0 / edge if edge and edge_level0 else 0.0)
     downsample = downsample or (1.0 if level == 0 else 0.0)
@@ -66,7 +70,7 @@ def read_facts(attributes: Mapping[str, object]) -> FeatureFacts:
         encoder=_read_encoder(attributes),
         spacing_um_per_px=_read_spacing(attributes, downsample),
         tile_px=int(edge),
-        tile_size_level0=int(edge_level0 or edge * scale),
+        tile_size_level0=int(min(edge_level0 or edge * scale, _LARGEST_EDGE)),
         downsample=downsample,
         level=int(level),
     )
@@ -127,6 +131,11 @@ def _read_spacing(attributes: Mapping[str, object], downsample: float) -> float:
 
 def _first(attributes: Mapping[str, object], names: tuple[str, ...]) -> float:
     return next((number for name in names if (number := read_number(attributes, name)) > 0), 0.0)
+
+
+def _read_edge(attributes: Mapping[str, object], names: tuple[str, ...]) -> float:
+    edge = _first(attributes, names)
+    return edge if edge <= _LARGEST_EDGE else 0.0
 
 
 def _plain(name: str) -> str:

@@ -1,7 +1,8 @@
 """Feature files in and out: HDF5 as TRIDENT, CLAM, STAMP and EasyMIL write it, and `.pt` bags.
 
-HDF5: dataset `features` (STAMP: `feats`) [N, D] or [1, N, D]; `coords` [N, 2] top-left corners in level-0 px; its
-attributes, those of the features and those of the file say how they were made (`feature_facts`).
+HDF5: dataset `features` (or a name of the same meaning) [N, D], [1, N, D] or [N, 1, D]; `coords` [N, 2] top-left
+corners in level-0 px, or [N, 4] boxes; its attributes, those of the features and those of the file say how they were
+made (`feature_facts`).
 `.pt`: a tensor [N, D], or a dict with `features` and perhaps `coords`; read with weights_only.
 """
 
@@ -10,9 +11,11 @@ from __future__ import annotations
 import pickle
 import re
 import warnings
+import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +29,6 @@ from histoseek.slides.sources.folder_walk import FileKinds, describe_passed_over
 
 if TYPE_CHECKING:
     import h5py
-    import torch
 
 SUFFIXES = (".h5", ".hdf5", ".pt", ".pth")
 SECOND_COPIES = "files of the same features in another format"
@@ -36,8 +38,15 @@ BARE_COORDINATES = "files of coordinates without features"
 """CLAM's and TRIDENT's `patches`."""
 
 _TENSORS = (".pt", ".pth")
-_DATASETS = ("features", "feats")
+_DATASETS = (
+    *("features", "feats", "feature", "feat", "embeddings", "embedding", "embeds", "tile_features", "tile_embeds"),
+    *("tile_embeddings", "patch_features", "patch_embeddings", "bag_feats"),
+)
+"""Names of the features, ours and TRIDENT's first. Not by their shape: that of a network's weights is the same."""
+
+_PLACES = ("coords", "coordinates", "coord")
 _TRIDENT_FOLDERS = re.compile(r"(?P<magnification>\d+(?:\.\d+)?)x_\d+px_\d+px_overlap/features_(?P<encoder>[^/]+)")
+_LARGEST_PLACE = 2**31 - 1
 _FORMAT = re.compile(r"(?:^|(?<=[_-]))(?:h5|hdf5|pt|pth)(?=$|[_-])", re.IGNORECASE)
 
 
@@ -115,22 +124,24 @@ def _has_features(path: Path) -> bool:
 
 def _has_only_coordinates(path: Path) -> bool:
     names = _list_datasets(path)
-    return "coords" in names and not any(name in _DATASETS for name in names)
+    return any(name in _PLACES for name in names) and not any(name in _DATASETS for name in names)
 
 
 def _list_datasets(path: Path) -> list[str]:
-    """What lies in an HDF5 file; nothing where it cannot be read."""
+    """The datasets of an HDF5 file; nothing where it cannot be read."""
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
-            return list(file)
-    except (OSError, RuntimeError):
+            return [name for name in file if isinstance(file.get(name), h5py.Dataset)]
+    except (KeyError, OSError, RuntimeError):
         return []
 
 
 def read_features(path: Path, encoder: str) -> FeatureFile:
     """Read a feature file; raises BadFeatureFile, or MissingExtra when a `.pt` is given without torch."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise BadFeatureFile(path, f"a file '{path.suffix}', wanted {', '.join(SUFFIXES)}")
     read = _read_pt if path.suffix.lower() in _TENSORS else _read_hdf5
     features = read(path, encoder)
     check_bag(features.bag, path)
@@ -155,13 +166,14 @@ def _read_hdf5(path: Path, encoder: str) -> FeatureFile:
 
     try:
         with h5py.File(path, "r") as file:
-            name = next((name for name in _DATASETS if name in file), None)
+            arrays = {name: part for name, part in file.items() if isinstance(part, h5py.Dataset)}
+            name = next((name for name in _DATASETS if name in arrays), None)
             if name is None:
-                raise BadFeatureFile(path, f"no dataset 'features'; it has: {', '.join(file) or 'nothing'}")
-            features = _two_dimensional(np.asarray(file[name]), path)
-            coords = np.asarray(file["coords"]) if "coords" in file else None
+                raise BadFeatureFile(path, f"no dataset 'features'; it has: {_list_names(file)}")
+            features = _two_dimensional(np.asarray(arrays[name]), path)
+            coords = next((np.asarray(arrays[place]) for place in _PLACES if place in arrays), None)
             attributes = _read_attributes(file, path)
-            weights = np.asarray(file["weights"]) if "weights" in file else None
+            weights = np.asarray(arrays["weights"]) if "weights" in arrays else None
     except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise BadFeatureFile(path, "not a readable HDF5 file") from error
     if attributes.get("unit") == "um":
@@ -190,7 +202,7 @@ def read_stated_facts(path: Path) -> FeatureFacts:
 
 def _read_attributes(file: h5py.File, path: Path) -> dict[str, object]:
     """The attributes of the file, its features and its coords, as one; those of the coords count most."""
-    parts = (file, *(file[name] for name in (*_DATASETS, "coords") if name in file))
+    parts = (file, *(file[name] for name in (*_DATASETS, *_PLACES[::-1]) if name in file))
     return _read_folders(path) | {name: value for part in parts for name, value in part.attrs.items()}
 
 
@@ -208,11 +220,13 @@ def _read_pt(path: Path, encoder: str) -> FeatureFile:
         raise MissingExtra("torch", "torch") from error
     content = _load_tensors(path)
     features = next((content[name] for name in _DATASETS if name in content), None)
-    if not isinstance(features, torch.Tensor):
-        raise BadFeatureFile(path, "neither a tensor nor a dict with a tensor 'features'")
+    if not isinstance(features, torch.Tensor | np.ndarray):
+        kind = type(features).__name__
+        held = f"; it has: {_list_names(content)}" if features is None else f"; its features are a {kind}"
+        raise BadFeatureFile(path, f"neither a tensor nor a dict with a tensor 'features'{held}")
     array = _two_dimensional(_to_array(features, path), path)
-    coords = content.get("coords")
-    places = _to_array(coords, path) if isinstance(coords, torch.Tensor) else None
+    coords = next((content[name] for name in _PLACES if content.get(name) is not None), None)
+    places = None if coords is None else _to_array(coords, path)
     facts = _read_tensor_facts(content, path)
     return FeatureFile(_bag(array, places, None, facts, encoder, path), 0, 0, 0.0, facts)
 
@@ -221,6 +235,8 @@ def _load_tensors(path: Path, mmap: bool = False) -> dict[Any, Any]:
     """What a file of tensors holds by its names; mmap: without reading the tensors, where the file allows it."""
     import torch
 
+    _allow_arrays()
+    mmap = mmap and zipfile.is_zipfile(path)  # older files cannot be mapped
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of rare kinds of tensors, which are read or refused where they are used
@@ -230,13 +246,47 @@ def _load_tensors(path: Path, mmap: bool = False) -> dict[Any, Any]:
     return loaded if isinstance(loaded, dict) else {_DATASETS[0]: loaded}
 
 
+@lru_cache(maxsize=1)
+def _allow_arrays() -> None:
+    """Let torch load numpy's arrays of numbers with weights_only; they hold no more code than tensors do."""
+    from torch.serialization import add_safe_globals
+
+    rebuild = np.ndarray(0).__reduce__()[0]
+    scalar = np.float64(0).__reduce__()[0]
+    kinds = {type(np.dtype(code)) for code in "?bBhHiIlLqQefd"}
+    names = [(rebuild, "numpy.core.multiarray._reconstruct"), (scalar, "numpy.core.multiarray.scalar")]
+    newer = [(part, name.replace("core", "_core")) for part, name in names]
+    add_safe_globals([np.ndarray, np.dtype, *kinds, *names, *newer])
+
+
+def _list_names(content: Iterable[object]) -> str:
+    """The names of what a file holds, for people."""
+    names = [str(name) for name in content]
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") if names else "nothing"
+
+
 def _read_tensor_facts(content: Mapping[Any, Any], path: Path) -> FeatureFacts:
+    import torch
+
+    small = {
+        name: _to_array(value, path)
+        for name, value in content.items()
+        if isinstance(value, torch.Tensor | np.ndarray) and value.ndim <= 1 and 0 < len(value.reshape(-1)) <= 2
+    }
     stated = {name: value for name, value in content.items() if isinstance(value, str | int | float)}
-    return read_facts(_read_folders(path) | stated)
+    return read_facts(_read_folders(path) | small | stated)
 
 
-def _to_array(tensor: torch.Tensor, path: Path) -> NDArray[np.generic]:
-    """The numbers of a tensor of any kind: with a gradient, of half precision, sparse, quantised, not in a row."""
+def _to_array(tensor: object, path: Path) -> NDArray[np.generic]:
+    """The numbers of a tensor of any kind: with a gradient, of half precision, sparse, quantised, not in a row; of
+    an array, or of a list."""
+    import torch
+
+    if not isinstance(tensor, torch.Tensor):
+        try:
+            return np.asarray(tensor)
+        except ValueError as error:
+            raise BadFeatureFile(path, "lists of unequal length where numbers of each tile are wanted") from error
     if tensor.is_complex():
         raise BadFeatureFile(path, "a tensor of complex numbers")
     try:
@@ -248,11 +298,51 @@ def _to_array(tensor: torch.Tensor, path: Path) -> NDArray[np.generic]:
 
 
 def _two_dimensional(features: NDArray[np.generic], path: Path) -> NDArray[np.float32]:
-    if features.ndim == 3 and features.shape[0] == 1:
-        features = features[0]
+    features = _drop_single_axis(features)
     if features.dtype.kind not in "fiu":
         raise BadFeatureFile(path, f"features of type {features.dtype}")
-    return np.ascontiguousarray(features, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what becomes infinite is refused
+        return np.ascontiguousarray(features, dtype=np.float32)
+
+
+def _drop_single_axis(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    """[N, D] of [1, N, D] and [N, 1, D]."""
+    if array.ndim != 3:
+        return array
+    return array[0] if array.shape[0] == 1 else array[:, 0] if array.shape[1] == 1 else array
+
+
+def _read_places(coords: NDArray[np.generic] | None, count: int, path: Path) -> NDArray[np.int32]:
+    """Top-left corners, also of boxes; coords that are no places in pixels are refused, none are unknown places."""
+    if coords is None:
+        return np.full((count, 2), UNKNOWN_POSITION, np.int32)
+    coords = _drop_single_axis(coords)
+    if coords.shape not in ((count, 2), (count, 4)):
+        raise BadFeatureFile(path, f"coords of shape {coords.shape} for {count} features")
+    try:
+        places = coords.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise BadFeatureFile(path, f"coords of type {coords.dtype}") from error
+    if not (np.abs(places) <= _LARGEST_PLACE).all():  # not of NaN either
+        raise BadFeatureFile(path, "coords that are no places in pixels (too large, or NaN)")
+    if places.shape[1] == 4 and not _are_boxes(places):
+        raise BadFeatureFile(path, "coords of four numbers that are no boxes (x, y and opposite corner, or size)")
+    return np.ascontiguousarray(places[:, :2], dtype=np.int32)
+
+
+def _are_boxes(places: NDArray[np.float64]) -> bool:
+    """Whether four numbers are two corners of a tile, or a corner and the one size of all tiles."""
+    first, second = places[:, :2], places[:, 2:]
+    return bool((second > first).all() or ((second > 0).all() and (second == second[0]).all()))
+
+
+def _read_weights(weights: NDArray[np.generic] | None, count: int, path: Path) -> NDArray[np.float32]:
+    if weights is None:
+        return np.ones(count, np.float32)
+    flat = weights.reshape(-1)
+    if flat.dtype.kind not in "fiu" or len(flat) != count:
+        raise BadFeatureFile(path, f"weights of shape {weights.shape} and type {weights.dtype} for {count} features")
+    return np.ascontiguousarray(flat, dtype=np.float32)
 
 
 def _bag(
@@ -263,17 +353,12 @@ def _bag(
     encoder: str,
     path: Path,
 ) -> Bag:
-    count = len(features)
-    if coords is None:
-        coords = np.full((count, 2), UNKNOWN_POSITION)
-    if coords.ndim == 3 and coords.shape[0] == 1:
-        coords = coords[0]
-    if coords.shape != (count, 2):
-        raise BadFeatureFile(path, f"coords of shape {coords.shape} for {count} features")
+    if features.ndim != 2:
+        raise BadFeatureFile(path, f"features of shape {features.shape}, wanted [N, D] with N >= 1")
     return Bag(
         features=features,
-        coords=np.ascontiguousarray(coords, dtype=np.int32),
-        weights=np.ones(count, np.float32) if weights is None else np.ascontiguousarray(weights, dtype=np.float32),
+        coords=_read_places(coords, len(features), path),
+        weights=_read_weights(weights, len(features), path),
         tile_size_level0=facts.tile_size_level0,
         spacing_um_per_px=facts.spacing_um_per_px,
         encoder=encoder,

@@ -14,7 +14,6 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import StoredSlide, is_storable
 from histoseek.encoders.bag import Bag, check_bag, load_bag
 from histoseek.errors import (
-    BadFeatureFile,
     InputError,
     MixedPatients,
     NoTissue,
@@ -98,8 +97,6 @@ class _Reading:
     def sign_encoded(self, query: EncodedSlide) -> PreparedImage:
         """A slide whose bag is at hand; raises SpaceMismatch for a bag that the archive would not make."""
         check_bag(query.bag, Path(query.name))
-        if query.bag.weights.shape != (len(query.bag),):
-            raise BadFeatureFile(query.name, f"weights of shape {query.bag.weights.shape}")
         recipe = self.archive.recipe
         if not recipe.imported and query.bag.spacing_um_per_px != recipe.spacing_um_per_px:
             spacings = str(recipe.spacing_um_per_px), str(query.bag.spacing_um_per_px)
