@@ -34,13 +34,19 @@ PATIENTS += [
     "patient.id",
     "Anon Patient Code",
 ]
+PATIENTS += ["MRN #", "MRN No", "Epic MRN", "MRN_ID", "PID", "Hosp. No.", "CHI number", "Med Rec No", "Chart #", "UHID"]
+PATIENTS += ["Patient's ID", "Patient GUID", "Patient Ref", "case_submitter_id", "cases.submitter_id", "USUBJID"]
+PATIENTS += ["Nº HC", "id pacjenta", "Hasta No"]
+IN_OTHER_LETTERS = ["číslo pacienta", "患者ID", "患者番号", "환자번호", "ID пациента", "номер пациента"]
 FILES = ["filename", "File Name", "file_path", "Image path", "Slide file name", "Dateiname", "nom du fichier"]
 NO_IDS = ["age", "pT", "number of slides", "n_slides", "No. of cases", "patient_age", "patient name", "casein", "organ"]
+NO_IDS += ["HC", "CHI", "CPR", "chart type", "NHS trust", "reference slide", "number of hospitals", "donor sex"]
 NO_IDS += ["image_width", "slide_label", "scanner", "stage", "nodes no", "block_id", "phone number"]
 
 
 @pytest.mark.parametrize(
-    ("role", "names"), [("slide_id", SLIDES), ("case_id", CASES), ("patient_id", PATIENTS), ("file", FILES)]
+    ("role", "names"),
+    [("slide_id", SLIDES), ("case_id", CASES), ("patient_id", PATIENTS + IN_OTHER_LETTERS), ("file", FILES)],
 )
 def test_ids_are_recognised_by_any_usual_name(role: str, names: list[str]) -> None:
     named = {name: recognise_column(name) for name in names}
@@ -88,6 +94,28 @@ def test_metadata_and_report_tables_know_the_same_names(tmp_path: Path) -> None:
 def test_ids_that_are_not_used_are_named(tmp_path: Path, header: str, said: str) -> None:
     (warning,) = load(tmp_path, f"{header}\n{','.join('abc'[: header.count(',') + 1])}\n").warnings
     assert said in warning
+
+
+def test_numbers_that_come_back_may_be_those_of_patients(tmp_path: Path) -> None:
+    (warning,) = load(tmp_path, "slide_id,Enrolment no\na,17\nb,17\nc,18\n").warnings
+    assert "column 'Enrolment no' may be a patient's id and is not used; if it is, --rename" in warning
+    others = "slide_id,Enrolment no,Block no,stain code\na,17,1,5\nb,18,1,5\nc,19,2,6\n"
+    assert load(tmp_path, others).warnings == ()
+    labels = "".join(f"s{number},{number % 2}\n" for number in range(40))
+    assert load(tmp_path, f"slide_id,risk code\n{labels}").warnings == ()
+
+
+def test_words_for_an_unknown_patient_are_no_patient(tmp_path: Path) -> None:
+    table = load(tmp_path, "slide_id,patient_id,ER\na,unknown,-\nb,unknown,+\nc,-,-\nd,n.a.,-\ne,P1,+\n")
+    assert patients(table) == {"a": None, "b": None, "c": None, "d": None, "e": "P1"}
+    assert [row.extra["er"] for row in table.rows] == ["-", "+", "-", "-", "+"]
+    (warning,) = table.warnings
+    assert "column 'patient_id' gives no id in 4 rows: 'unknown', '-', 'n.a.'" in warning
+
+
+def test_a_row_without_an_id_has_no_say_in_the_types_of_columns(tmp_path: Path) -> None:
+    table = load(tmp_path, "slide_id,age\n,years\na,5\n")
+    assert ([row.extra for row in table.rows], len(table.refused)) == ([{"age": 5}], 1)
 
 
 def test_usual_columns_raise_no_warning(tmp_path: Path) -> None:
@@ -140,7 +168,9 @@ def test_the_whole_head_decides_how_a_table_is_read(tmp_path: Path, content: str
 
 def test_ids_that_a_spreadsheet_took_for_numbers(tmp_path: Path) -> None:
     assert patients(load(tmp_path, "slide_id,patient_id\n12.0,7.0\n13.0,\n")) == {"12": "7", "13": None}
-    assert patients(load(tmp_path, "slide_id,patient_id\n12.0,7.0\nA1,8.5\n")) == {"12.0": "7.0", "A1": "8.5"}
+    mixed = "slide_id,patient_id\n12.0,7.0\nA1,8.5\n13,7.0\n"
+    assert patients(load(tmp_path, mixed)) == {"12": "7.0", "A1": "8.5", "13": "7.0"}
+    assert patients(load(tmp_path, "slide_id,patient_id\na,7.0\nb,7\nc,A7\n")) == {"a": "7", "b": "7", "c": "A7"}
     marked = "slide_id,patient_id\n=\"00123\",'0012\nb,'x'\n"
     assert patients(load(tmp_path, marked)) == {"00123": "0012", "b": "'x'"}
     (warning,) = load(tmp_path, "slide_id,patient_id\na,1.2E+11\nb,5\n").warnings
@@ -202,6 +232,15 @@ def test_workbooks_are_read_as_their_sheets_show_them(tmp_path: Path) -> None:
     assert patients(load_table(tmp_path / "t.csv")) == {"123": "12", "00123": "A1"}
 
 
+def test_cells_that_go_over_rows_speak_of_each(tmp_path: Path) -> None:
+    rows: list[list[Cell]] = [["Slide ID", "Patient ID", "IHC", ""], ["", "", "ER", "PR"]]
+    rows += [["a", "P1", 1, 2], ["b", "", 1, 2], ["c", "P2", 1, 2]]
+    workbook(tmp_path / "t.xlsx", rows, merged=["A1:A2", "B1:B2", "C1:D1", "B3:B4"])
+    table = load_table(tmp_path / "t.xlsx")
+    assert patients(table) == {"a": "P1", "b": "P1", "c": "P2"}
+    assert table.rows[0].extra == {"er": 1, "pr": 2}
+
+
 def test_sheets_about_the_same_slides_are_put_together(tmp_path: Path) -> None:
     workbook(tmp_path / "t.xlsx", [["slide", "age"], ["a", 5]], {"T": [["slide", "ki"], ["a", 0.5], ["a", 0.6]]})
     with pytest.raises(BadTable, match="row 2 of sheet 'S': 'a' is there twice, here and in row 2 of sheet 'T'"):
@@ -243,8 +282,23 @@ def test_types_are_the_narrowest_that_take_all() -> None:
 
 IDS = st.sampled_from(["0012", "12", "00123", "1e5", "TRUE", "2024-05-06", "12,5", "a;b", "x|y", 'say "so"']) | st.text(
     st.characters(codec="cp1252", categories=("L", "N", "P", "S"), exclude_characters="\x00"), min_size=1, max_size=8
-).filter(lambda text: text.strip() == text and text.casefold() not in NULLS)
-NULLS = ("na", "n/a", "nan", "null", "none", "nat", "<na>", "#n/a", "#num!", "#ref!", "#null!", "#name?", "#value!")
+).filter(lambda text: text.strip() == text and any(map(str.isalnum, text)) and text.casefold() not in NULLS)
+NULLS = (
+    *("nil", "unk", "n.a.", "k.a.", "tba", "tbd"),
+    "na",
+    "n/a",
+    "nan",
+    "null",
+    "none",
+    "nat",
+    "<na>",
+    "#n/a",
+    "#num!",
+    "#ref!",
+    "#null!",
+    "#name?",
+    "#value!",
+)
 LAYOUTS = st.fixed_dictionaries(
     {
         "delimiter": st.sampled_from(",;\t|"),

@@ -177,6 +177,35 @@ def test_paths_in_the_column_of_ids(tmp_path: Path) -> None:
     assert [(row.slide_id, row.texts["organ"]) for row in found.row_of.values()] == [(None, "lung"), (None, "colon")]
 
 
+def test_files_by_address_and_from_the_folder_of_the_table(tmp_path: Path) -> None:
+    sources = [FileSource(tmp_path / "s" / name) for name in ("a 1.svs", "b 1.svs", "c.svs", "50%20.svs", "d.tif")]
+    (tmp_path / "t").mkdir()
+    names = [f"{tmp_path.as_uri()}/s/a%201.svs", "b%201.svs", "../s/c.svs", "50%20.svs", "D:\\old\\c.svs", "d.tiff"]
+    text = "".join(f"{name},{number}\n" for number, name in enumerate(names))
+    found = join_metadata(sources, load_table(write(tmp_path / "t" / "t.csv", f"file,n\n{text}")))
+    assert [found.row_of[source].extra["n"] for source in sources[:4]] == [0, 1, 2, 3]
+    assert [unmatched.why for unmatched in found.unmatched] == [
+        "a file of this name lies in another folder",
+        "'d.tif' has another ending",
+    ]
+
+
+def test_a_whole_name_comes_before_the_beginning_of_another(tmp_path: Path) -> None:
+    sources = [FileSource(tmp_path / name) for name in ("S21.svs", "S21.5.svs")]
+    found = join_metadata(sources, load_table(write(tmp_path / "t.csv", "slide_id,n\nS21,1\nS21.5,2\n")))
+    assert [found.row_of[source].extra["n"] for source in sources] == [1, 2]
+
+
+def test_patients_that_look_alike_are_named_by_their_rows(archive: Archive, tmp_path: Path) -> None:
+    first = archive.add_metadata(write(tmp_path / "a.csv", "slide_id,patient_id\n00123,P-0012\n"))
+    assert not [warning for warning in first.warnings if "different patients" in warning]
+    second = archive.add_metadata(write(tmp_path / "b.csv", "slide_id,patient_id\n00456,p 0012\n"))
+    (warning,) = (warning for warning in second.warnings if "different patients" in warning)
+    assert (
+        "column 'patient_id': the ids of slide '00123' and line 2 differ only in case, separators or zeros" in warning
+    )
+
+
 def test_zeros_before_an_id_are_part_of_it(tmp_path: Path) -> None:
     text = "slide_id,organ\n123,lung\n"
     found = join_metadata([FileSource(Path("/x/00123.svs"))], load_table(write(tmp_path / "j.csv", text)))

@@ -15,11 +15,13 @@ def workbook(
     rows: Sequence[Sequence[Cell]],
     more: Mapping[str, Sequence[Sequence[Cell]]] | None = None,
     hidden: str = "",
+    merged: Sequence[str] = (),
 ) -> None:
     """The smallest Excel file: a sheet "S" and more by their names, with inline texts and numbers; dates as ISO dates.
 
-    hidden: the name of a sheet that is not shown.
+    hidden: the name of a sheet that is not shown; merged: areas of "S" that are one cell, "A1:A2".
     """
+    areas = "".join(f'<mergeCell ref="{area}"/>' for area in merged)
     sheets = {"S": rows, **(more or {})}
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -53,7 +55,9 @@ def workbook(
             sheet = "".join(f"<row>{''.join(map(_write_cell, row))}</row>" for row in grid)
             book.writestr(
                 f"xl/worksheets/sheet{number}.xml",
-                f'<worksheet xmlns="{main}"><sheetData>{sheet}</sheetData></worksheet>',
+                f'<worksheet xmlns="{main}"><sheetData>{sheet}</sheetData>'
+                + (f"<mergeCells>{areas}</mergeCells>" if areas and number == 1 else "")
+                + "</worksheet>",
             )
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.indexing.metadata_table import TableRow, load_table
+from histoseek.archive.indexing.metadata_row import TableRow
+from histoseek.archive.indexing.metadata_table import load_table
 from histoseek.archive.space.centre import read_centre
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.encoders.features import discover_features, read_features

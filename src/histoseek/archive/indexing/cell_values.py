@@ -18,7 +18,15 @@ _COMMA_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _BOOLEANS = {"true": True, "false": False}
 _LARGEST = 2**63
+_WRITTEN_ID = re.compile(r"0\d+|\d+\.\d+")
 _WHOLE_FLOAT = re.compile(r"(\d+)\.0+")
+_UNKNOWN_TEXT = """
+unknown|not known|unk|unidentified|not identified|none|nil|null|nan|na|n a|no id|no number|missing|not available
+not applicable|not given|not recorded|not provided|unavailable|anonymous|anonymized|anonymised|redacted|removed|deleted
+pending|tbd|tba|to be determined|unbekannt|k a|keine angabe|nicht bekannt|anonym|inconnu|inconnue|non connu|anonyme
+desconocido|desconocida|anonimo|anónimo|sconosciuto|sconosciuta|onbekend|anoniem|xx|xxx|xxxx|xxxxx
+"""
+_UNKNOWN = frozenset(words for line in _UNKNOWN_TEXT.split("\n") for words in line.split("|") if words)
 _SPACING = re.compile(
     r"~?\s*(?P<number>[\d.,]+(?:e-?\d+)?)\s*(?:(?P<unit>um|nm|mm|micron|microns|mpp)\s*(?:(?:/|per)\s*(?:px|pixel))?)?"
 )
@@ -65,11 +73,23 @@ def cast_cell(column: str, text: str | None, value: MetadataValue, kind: pa.Data
 
 
 def strip_fractions(texts: Sequence[str | None]) -> list[str | None]:
-    """Ids without the ".0" that a spreadsheet gives numbers, where all of a column have it; else as they are."""
-    whole = [None if text is None else _WHOLE_FLOAT.fullmatch(text) for text in texts]
-    if not all(match or text is None for match, text in zip(whole, texts, strict=True)):
+    """Ids without the ".0" that a spreadsheet gives numbers; as they are where another one shows that they were no
+    numbers: "12.1", "0012"."""
+    if any(text is not None and _WRITTEN_ID.fullmatch(text) and not _WHOLE_FLOAT.fullmatch(text) for text in texts):
         return list(texts)
-    return [match[1] if match else None for match in whole]
+    whole = [None if text is None else _WHOLE_FLOAT.fullmatch(text) for text in texts]
+    return [match[1] if match else text for match, text in zip(whole, texts, strict=True)]
+
+
+def is_placeholder(value: MetadataValue, column: str) -> bool:
+    """Whether a cell of a column of ids says that there is none: "-", and of patients and cases "unknown" as well.
+
+    All slides with such an "id" would be taken for one patient's.
+    """
+    if not isinstance(value, str):
+        return False
+    words = " ".join(re.findall(r"[^\W_]+", value.casefold()))
+    return not words or (column in ("patient_id", "case_id") and words in _UNKNOWN)
 
 
 def parse_spacing(text: str, is_nm: bool = False) -> float | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from histoseek.archive.indexing.metadata_join import MetadataJoin, UnmatchedRow
-from histoseek.archive.indexing.metadata_table import MetadataTable, TableRow
+from histoseek.archive.indexing.metadata_row import TableRow
+from histoseek.archive.indexing.metadata_table import MetadataTable
 from histoseek.archive.indexing.personal_data import find_identifying_columns, find_named_patients
 from histoseek.archive.indexing.report_intake import ReportIntakeSummary
 from histoseek.archive.journal import ReportFileRefusal, UnmatchedEntries
@@ -16,6 +20,7 @@ from histoseek.slides.sources.base import SlideSource
 from histoseek.slides.sources.registry import source_name
 
 _MOST_NOTES = 20
+_FRACTION = re.compile(r"(?<=\d)\.0+$")
 _KEPT = "identifiers are kept as they are: whoever reads the archive can see who the patients are"
 
 
@@ -53,6 +58,35 @@ def list_patient_warnings(files: Sequence[ReportFileSummary]) -> tuple[str, ...]
 
 def _advise_rename(column: str) -> str:
     return f"use --rename '{column}=patient_name' where another column has ids"
+
+
+def list_like_patients(metadata: MetadataTable | None, records: Sequence[SlideRecord]) -> tuple[str, ...]:
+    """That ids which look like one patient's are taken for two: "P 12" and "p12", "0012" of a table and "12" of the
+    archive. They are called by their rows: who the patients are is no matter of a log."""
+    if metadata is None:
+        return ()
+    spellings: dict[str, dict[str, str]] = defaultdict(dict)
+    for record in records:
+        if record.patient_id:
+            spellings[_simplify(record.patient_id)].setdefault(record.patient_id, f"slide {record.slide_id!r}")
+    rows = {row.texts["patient_id"]: row.where for row in metadata.rows if "patient_id" in row.texts}
+    for patient_id, where in rows.items():
+        spellings[_simplify(patient_id)].setdefault(patient_id, where)
+    own = {_simplify(patient_id) for patient_id in rows}
+    alike = [tuple(places.values()) for key, places in spellings.items() if key in own and len(places) > 1]
+    if not alike:
+        return ()
+    more = f", and {len(alike) - 1} more such ids" if len(alike) > 1 else ""
+    what = "differ only in case, separators or zeros before them, and are taken for different patients"
+    column = f"{metadata.path}: column {metadata.patient_column!r}"
+    return (f"{column}: the ids of {alike[0][0]} and {alike[0][1]} {what}{more}",)
+
+
+def _simplify(patient_id: str) -> str:
+    """What spellings of one id have in common: the separators between digits alone tell numbers apart."""
+    folded = _FRACTION.sub("", unicodedata.normalize("NFKC", patient_id).casefold())
+    between = "" if any(map(str.isalpha, folded)) else "-"
+    return between.join(re.findall(r"[^\W_]+", folded)).lstrip("0")
 
 
 def list_match_warnings(

@@ -26,6 +26,7 @@ from histoseek.archive.indexing.bag_providers import (
 )
 from histoseek.archive.indexing.commits import Committer
 from histoseek.archive.indexing.index_warnings import (
+    list_like_patients,
     list_match_warnings,
     list_privacy_warnings,
     list_refused_rows,
@@ -33,7 +34,8 @@ from histoseek.archive.indexing.index_warnings import (
     list_unmatched,
 )
 from histoseek.archive.indexing.metadata_join import MetadataJoin, SlideMetadata, join_metadata
-from histoseek.archive.indexing.metadata_table import MetadataTable, TableRow, cast_columns
+from histoseek.archive.indexing.metadata_row import TableRow
+from histoseek.archive.indexing.metadata_table import MetadataTable, cast_columns
 from histoseek.archive.indexing.personal_data import pseudonymise_table
 from histoseek.archive.indexing.plan import IndexPlan, PlannedSlide, Planner, count_outdated
 from histoseek.archive.indexing.report_intake import ReportIntake, ReportIntakeSummary
@@ -134,6 +136,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
     warnings = (
         *privacy_warnings,
         *list_match_warnings(request.metadata, join, reports.summary),
+        *list_like_patients(request.metadata, records),
         *(list_unchanged_warnings(records, join.row_of) if is_tables else ()),
         *mask_warnings,
         *request.notes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from histoseek.reports.files.column_names import (
     find_column,
     guess_id,
     is_vague_id,
+    may_be_id,
     recognise_column,
     split_words,
 )
@@ -127,14 +128,15 @@ def _is_id(header: str) -> bool:
     return (named is not None and named.role in ID_ROLES) or guess_id(header) is not None or is_vague_id(header)
 
 
-def list_column_warnings(path: Path, columns: Sequence[MetadataColumn]) -> list[str]:
-    """Columns that look like ids and are not used as such, and columns without a name."""
+def list_column_warnings(path: Path, columns: Sequence[MetadataColumn], repeating: Collection[str] = ()) -> list[str]:
+    """Columns that look like ids and are not used as such, and columns without a name; repeating: names of columns
+    whose values come back in a few rows each, as those of patients do."""
     nameless = [str(column.position + 1) for column in columns if not column.header]
     warnings = [f"{path}: columns without a name are not used: number {', '.join(nameless)}"] if nameless else []
-    return [*warnings, *(f"{path}: {warning}" for warning in _list_unused_ids(columns))]
+    return [*warnings, *(f"{path}: {warning}" for warning in _list_unused_ids(columns, repeating))]
 
 
-def _list_unused_ids(columns: Sequence[MetadataColumn]) -> Iterator[str]:
+def _list_unused_ids(columns: Sequence[MetadataColumn], repeating: Collection[str]) -> Iterator[str]:
     header_of = {column.name: column.header for column in columns}
     for column in columns:
         if not column.header or column.name in _ROLES:
@@ -146,8 +148,12 @@ def _list_unused_ids(columns: Sequence[MetadataColumn]) -> Iterator[str]:
             yield f"column {column.header!r} looks like a patient's id and is not used, since {header_of[role]!r} is"
         elif role is not None and role in _WHOSE and role not in header_of:
             yield f"column {column.header!r} looks like {_WHOSE[role]} id and is not used; {advice}"
-        elif role is None and is_vague_id(column.header) and "patient_id" not in header_of:
+        elif role is None and "patient_id" not in header_of and _is_vague(column, repeating):
             yield f"column {column.header!r} may be a patient's id and is not used; if it is, {advice}"
+
+
+def _is_vague(column: MetadataColumn, repeating: Collection[str]) -> bool:
+    return is_vague_id(column.header) or (column.name in repeating and may_be_id(column.header))
 
 
 def _advise_rename(header: str, role: str) -> str:

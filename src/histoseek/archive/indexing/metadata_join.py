@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath, PureWindowsPath
+from urllib.parse import unquote_to_bytes
 
-from histoseek.archive.indexing.metadata_table import (
-    MetadataTable,
-    TableRow,
-    join_rows,
-    list_differences,
-    merge_rows,
-)
+from histoseek.archive.indexing.metadata_row import TableRow, join_rows, list_differences, merge_rows
+from histoseek.archive.indexing.metadata_table import MetadataTable
 from histoseek.archive.schema import MetadataValue, SlideRecord
 from histoseek.reports.files.document import FileRefusal
 from histoseek.reports.files.encodings import clean_id
 from histoseek.reports.files.report_join import SLIDE_SUFFIXES
 from histoseek.slides.sources.base import SlideSource
+from histoseek.unicode import make_printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +128,7 @@ class _SlideNames:
         self._by_name = _Names()
         self._by_record_id = _Names()
         self._by_id = _Names()
+        self._by_beginning = _Names()
         self._by_case = _Names()
         for source in sources:
             record = record_of.get(source.uri)
@@ -136,15 +136,17 @@ class _SlideNames:
             self._by_name.add(name, source)
             if record:
                 self._by_record_id.add(record.slide_id, source)
-            for slide_id in {stem, name, name.partition(".")[0]}:
+            for slide_id in {stem, name}:
                 self._by_id.add(slide_id, source)
+            self._by_beginning.add(name.partition(".")[0], source)
             for case_id in {*_list_case_prefixes(stem), *([record.case_id] if record and record.case_id else [])}:
                 self._by_case.add(case_id, source)
 
     def find_sources(self, row: TableRow) -> Sequence[SlideSource]:
         """The slides that a row speaks of."""
         if row.file:
-            return self._find_file(row.file)
+            stored = self._by_record_id.find(row.slide_id) if row.slide_id else []
+            return self._find_file(row.file) or ([] if self._list_ends(row.file) else stored)
         if row.slide_id:
             matches = self._find_id(row.slide_id)
             is_path = not matches and len(_split_path(row.slide_id)) > 1
@@ -158,28 +160,43 @@ class _SlideNames:
             several = self._find_id(row.slide_id) if row.slide_id and not row.file else self._list_ends(name)
             if len(several) > 1:
                 return "fits several slides"
-            alike = self._by_id.find_without_zeros(PurePath(name).stem)
-            return f"{alike!r} has other zeros before it" if alike else ""
+            return self._explain_name(_split_path(name)[-1] if _split_path(name) else name)
         alike = self._by_case.find_without_zeros(row.case_id or "")
         return f"{alike!r} has other zeros before it" if alike else ""
 
+    def _explain_name(self, name: str) -> str:
+        """What is nearly called so."""
+        if self._by_name.find(name):
+            return "a file of this name lies in another folder"
+        stem = PurePath(name).stem if PurePath(name).suffix.lower() in SLIDE_SUFFIXES else ""
+        others = self._by_id.find(stem)
+        if others:
+            return f"{others[0].name!r} has another ending"
+        alike = self._by_id.find_without_zeros(stem or name)
+        return f"{alike!r} has other zeros before it" if alike else ""
+
     def _find_id(self, slide_id: str) -> Sequence[SlideSource]:
-        matches = self._by_record_id.find(slide_id) or self._by_id.find(slide_id)
         stem, dot, suffix = slide_id.rpartition(".")
-        is_file = f"{dot}{suffix}".lower() in SLIDE_SUFFIXES
-        return matches or (self._by_record_id.find(stem) or self._by_id.find(stem) if stem and is_file else [])
+        is_file = stem and f"{dot}{suffix}".lower() in SLIDE_SUFFIXES
+        names = (slide_id, stem) if is_file else (slide_id,)
+        kinds = (self._by_record_id, self._by_id, self._by_beginning)
+        return next((matches for name in names for kind in kinds if (matches := kind.find(name))), [])
 
     def _find_file(self, name: str) -> Sequence[SlideSource]:
         ends = self._list_ends(name)
         beside = [source for source in ends if source.parts == (self._folder / name).parts]
         exact = beside or ends
         if not ends and len(_split_path(name)) == 1 and PurePath(name).suffix.lower() not in SLIDE_SUFFIXES:
-            exact = list(self._by_id.find(name))
+            exact = list(self._by_id.find(name) or self._by_beginning.find(name))
         return exact if len(exact) == 1 else []
 
     def _list_ends(self, name: str) -> list[SlideSource]:
         """The slides whose path ends with a name, as it stands or with the folders of Windows."""
-        return self._list_parts_ends(_clean_parts(PurePath(name).parts)) or self._list_parts_ends(_split_path(name))
+        decoded = _split_path(_decode_address(name))
+        readings = [_clean_parts(PurePath(name).parts), _split_path(name), decoded]
+        if ".." in decoded:
+            readings.append(_split_path(os.path.normpath(self._folder.joinpath(*decoded))))
+        return next((ends for parts in readings if (ends := self._list_parts_ends(parts))), [])
 
     def _list_parts_ends(self, parts: tuple[str, ...]) -> list[SlideSource]:
         candidates = self._by_name.find(parts[-1]) if parts else []
@@ -214,6 +231,12 @@ def _split_path(name: str) -> tuple[str, ...]:
     """The parts of a path of any system."""
     path = PureWindowsPath(name) if "\\" in name else PurePath(name)
     return tuple(clean_id(part) for part in path.parts)
+
+
+def _decode_address(name: str) -> str:
+    """The path in an address, or in one with percent signs for blanks and the like."""
+    path = re.sub(r"^file://[^/]*", "", name, flags=re.IGNORECASE)
+    return make_printable(os.fsdecode(unquote_to_bytes(path)))
 
 
 def _clean_parts(parts: Sequence[str]) -> tuple[str, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import string
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
+from itertools import count
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from histoseek.archive.indexing.cell_values import (
     FINEST_SPACING,
     cast_cell,
     infer_values,
+    is_placeholder,
     parse_spacing,
     strip_fractions,
 )
@@ -27,6 +29,7 @@ from histoseek.archive.indexing.metadata_columns import (
     list_column_warnings,
     map_metadata_columns,
 )
+from histoseek.archive.indexing.metadata_row import TableRow, join_rows
 from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, is_storable
 from histoseek.errors import BadTable, InputError
 from histoseek.reports.files.document import FileRefusal, ReportSource
@@ -42,7 +45,6 @@ from histoseek.reports.files.raw_tables import (
     read_workbook,
 )
 from histoseek.reports.files.texts import WORKBOOK_SUFFIXES
-from histoseek.reports.privacy.deidentify import KnownIdentifiers
 from histoseek.unicode import make_printable
 
 _NULLS = frozenset(
@@ -56,49 +58,14 @@ _SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+")
 """A long number as a spreadsheet shows it: its last digits are gone."""
 _MARKED_AS_TEXT = re.compile(r"=\"([^\"]+)\"|'(\d[^']*)")
 """Digits that a spreadsheet is kept from reading as a number."""
+_HOLDING_IDS = (*IDS, "patient_id")
 _MOST_NOTES = 3
-_ONE_ROW = "Keep one row per slide, or one per case"
+_MOST_SLIDES = 10
+"""Of a patient, on average."""
 _LONGEST_TEXT = 1_000_000
 _LARGEST = 2**63
 _NO_ROWS = "Give a table with one row per slide or case"
 _OFFICE_MARKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-
-
-@dataclass(frozen=True, slots=True)
-class TableRow:
-    """One row: at least one of file, slide_id and case_id; the rest as far as given.
-
-    identifiers: of the person, to be looked for in reports; empty until `personal_data.pseudonymise_table`.
-    place: its line or row, for messages; cells: the further columns as they stand in the table.
-    """
-
-    file: str | None = None
-    slide_id: str | None = None
-    case_id: str | None = None
-    spacing_um_per_px: float | None = None
-    report: str | None = None
-    texts: Mapping[str, str] = field(default_factory=dict)
-    extra: Mapping[str, MetadataValue] = field(default_factory=dict)
-    identifiers: KnownIdentifiers = field(default_factory=KnownIdentifiers)
-    place: ReportSource | None = field(default=None, repr=False)
-    cells: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-    @property
-    def key(self) -> str:
-        """What the row is called in messages."""
-        return self.file or self.slide_id or self.case_id or ""
-
-    @property
-    def where(self) -> str:
-        """Its line or row, in messages."""
-        return self.place.place if self.place else ""
-
-    @property
-    def values(self) -> Mapping[str, MetadataValue]:
-        """All that it says, by column."""
-        own = {"slide_id": self.slide_id, "case_id": self.case_id, "spacing": self.spacing_um_per_px}
-        given = {**own, "report": self.report, **self.texts, **self.extra}
-        return {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +122,10 @@ def load_table(path: Path, rename: Mapping[str, str] | None = None) -> MetadataT
     delimiter = ","
     for raw, columns in mapped:
         delimiter = raw.delimiter or delimiter
+        before = len(entries)
         for item in _read_entries(raw, columns):
             entries.append(item) if isinstance(item, _Entry) else refused.append(item)
-        warnings += list_column_warnings(path, columns)
+        warnings += list_column_warnings(path, columns, _find_repeating(entries[before:], columns))
     columns = tuple({column.name: column for _, columns in mapped for column in columns}.values())
     return _make_table(path, entries, columns, delimiter, refused, warnings)
 
@@ -177,7 +145,16 @@ def make_table(rows: Sequence[Mapping[str, MetadataValue]], rename: Mapping[str,
         )
         for number, row in enumerate(rows, start=1)
     ]
-    return _make_table(path, entries, columns, ",", [], list_column_warnings(path, columns))
+    warnings = list_column_warnings(path, columns, _find_repeating(entries, columns))
+    return _make_table(path, entries, columns, ",", [], warnings)
+
+
+def _find_repeating(entries: Sequence[_Entry], columns: Sequence[MetadataColumn]) -> frozenset[str]:
+    """The further columns with a value that comes back, and not so many rows to each value as labels have."""
+    counts = {column.name: Counter(entry.cells.get(column.name) for entry in entries) for column in columns}
+    given = {name: sum(count.values()) - count[None] for name, count in counts.items()}
+    values = {name: len(count) - (None in count) for name, count in counts.items()}
+    return frozenset(n for n in counts if n not in TEXTS and values[n] < given[n] <= values[n] * _MOST_SLIDES)
 
 
 def _read_raw(path: Path) -> Iterator[RawTable]:
@@ -252,26 +229,60 @@ def _make_table(
     warnings: Sequence[str],
 ) -> MetadataTable:
     nm_columns = {column.name for column in columns if column.is_nm}
-    fixed = [_read_texts(entries, column.name) for column in columns if column.name in TEXTS]
+    notes = [note for column in columns for note in _note_placeholders(path, entries, column)]
+    entries = [replace(entry, cells=_drop_placeholders(entry.cells)) for entry in entries]
+    left_out = list(refused)
+    # A row without an id is refused, and has no say in the types of columns.
+    with_id = list(filter(_has_id, entries))
+    fixed = [_read_texts(with_id, column.name) for column in columns if column.name in TEXTS]
     extra = [
-        _read_extra(entries, column, delimiter) for column in columns if column.name not in (*TEXTS, "spacing", "")
+        _read_extra(with_id, column, delimiter) for column in columns if column.name not in (*TEXTS, "spacing", "")
     ]
     types = {name: kind for name, kind, _ in extra if kind is not None}
+    numbers = count()
     rows: list[TableRow] = []
-    left_out = list(refused)
-    for number, entry in enumerate(entries):
+    for entry in entries:
+        if not _has_id(entry):
+            left_out.append(_refuse_nameless(entry.place))
+            continue
+        number = next(numbers)
         texts = {name: text for name, values in fixed if (text := values[number]) is not None}
         values = {name: values[number] for name, kind, values in extra if kind is not None}
         row = _make_row(entry, texts, values, bool(nm_columns))
         rows.append(row) if isinstance(row, TableRow) else left_out.append(row)
-    kept, repeats, notes = _join_repeats(path, rows)
+    kept, repeats, joined = _join_repeats(path, rows)
     left_out += repeats
     if not kept:
         raise _refuse_table(path, left_out)
-    notes += [note for column in columns for note in _note_shortened(path, entries, column)]
+    notes += [*joined, *(note for column in columns for note in _note_shortened(path, entries, column))]
     patient_column = next((column.header for column in columns if column.name == "patient_id"), "patient_id")
     headers = tuple(column.header for column in columns)
     return MetadataTable(path, tuple(kept), types, patient_column, tuple(left_out), (*warnings, *notes), headers)
+
+
+def _has_id(entry: _Entry) -> bool:
+    return any(entry.cells.get(name) is not None for name in IDS)
+
+
+def _refuse_nameless(place: ReportSource) -> FileRefusal:
+    return FileRefusal(place, "the row has no id", "Fill in its slide_id, case_id or file, or remove the row")
+
+
+def _drop_placeholders(cells: Mapping[str, MetadataValue]) -> Mapping[str, MetadataValue]:
+    """Cells without what stands where an id is not known."""
+    found = [name for name in _HOLDING_IDS if is_placeholder(cells.get(name), name)]
+    return {**cells, **dict.fromkeys(found)} if found else cells
+
+
+def _note_placeholders(path: Path, entries: Sequence[_Entry], column: MetadataColumn) -> Iterator[str]:
+    """That words for an id that is not known are taken for none."""
+    if column.name not in _HOLDING_IDS:
+        return
+    values = [entry.cells.get(column.name) for entry in entries]
+    found = [str(value) for value in values if is_placeholder(value, column.name)]
+    if found:
+        some = ", ".join(map(repr, list(dict.fromkeys(found))[:3]))
+        yield f"{path}: column {column.header!r} gives no id in {len(found)} rows: {some}"
 
 
 def _read_texts(entries: Sequence[_Entry], name: str) -> tuple[str, list[str | None]]:
@@ -279,14 +290,14 @@ def _read_texts(entries: Sequence[_Entry], name: str) -> tuple[str, list[str | N
     texts = [_write_text(entry.cells.get(name)) for entry in entries]
     if name == "file":
         texts = [make_printable(text) if text else None for text in texts]
-    if name in (*IDS, "patient_id"):
+    if name in _HOLDING_IDS:
         texts = [clean_id(text) or None if text else None for text in texts]
     return name, strip_fractions(texts) if name in ("slide_id", "case_id", "patient_id") else texts
 
 
 def _note_shortened(path: Path, entries: Sequence[_Entry], column: MetadataColumn) -> Iterator[str]:
     """That a column of ids holds numbers without their last digits."""
-    if not (column.is_id or column.name in (*IDS, "patient_id")):
+    if not (column.is_id or column.name in _HOLDING_IDS):
         return
     cells = ((entry, entry.cells.get(column.name)) for entry in entries)
     places = [entry.place.place for entry, cell in cells if isinstance(cell, str) and _SHORTENED.fullmatch(cell)]
@@ -330,8 +341,7 @@ def _make_row(
 ) -> TableRow | FileRefusal:
     key = next((texts[name] for name in IDS if name in texts), None)
     if key is None:
-        advice = "Fill in its slide_id, case_id or file, or remove the row"
-        return FileRefusal(entry.place, "the row has no id", advice)
+        return _refuse_nameless(entry.place)
     fault = next((name for name, value in entry.cells.items() if name not in IDS and not _can_keep(value)), None)
     if fault:
         advice = f"Give it in UTF-8, and at most {_LONGEST_TEXT:,} characters"
@@ -354,35 +364,6 @@ def _make_row(
     )
 
 
-def merge_rows(row: TableRow, other: TableRow) -> TableRow:
-    """A row with what another one says beside it."""
-    return replace(
-        row,
-        case_id=row.case_id or other.case_id,
-        spacing_um_per_px=row.spacing_um_per_px or other.spacing_um_per_px,
-        report=row.report or other.report,
-        texts={**other.texts, **row.texts},
-        extra={name: other.extra.get(name) if value is None else value for name, value in row.extra.items()},
-        cells={**other.cells, **row.cells},
-        identifiers=KnownIdentifiers(
-            tuple(dict.fromkeys((*row.identifiers.names, *other.identifiers.names))),
-            tuple(dict.fromkeys((*row.identifiers.ids, *other.identifiers.ids))),
-        ),
-    )
-
-
-def list_differences(row: TableRow, other: TableRow) -> tuple[str, ...]:
-    """The columns in which two rows about one slide say different things."""
-    ours, theirs = row.values, other.values
-    return tuple(name for name in ours if name in theirs and ours[name] != theirs[name])
-
-
-def refuse_contradiction(row: TableRow, other: TableRow, columns: Iterable[str]) -> FileRefusal:
-    """The refusal of a row that says another thing than another row of its slide or case."""
-    what = f"{row.key!r} is there twice, here and in {other.where}, with different values of {', '.join(columns)}"
-    return FileRefusal(row.place or ReportSource(Path()), what, _ONE_ROW)
-
-
 def _join_repeats(path: Path, rows: Sequence[TableRow]) -> tuple[list[TableRow], list[FileRefusal], list[str]]:
     """Rows of one key put together where they agree, and refused where they contradict each other."""
     groups: dict[tuple[str, str], list[TableRow]] = defaultdict(list)
@@ -402,18 +383,6 @@ def _join_repeats(path: Path, rows: Sequence[TableRow]) -> tuple[list[TableRow],
     more = len(notes) - _MOST_NOTES
     notes = [*notes[:_MOST_NOTES], f"{path}: rows of {more} more ids as well"] if more > 0 else notes
     return kept, refused, notes
-
-
-def join_rows(group: Sequence[TableRow]) -> tuple[TableRow | None, list[FileRefusal]]:
-    """Rows about the same put together; where two contradict each other none is left, and all are refused."""
-    merged = group[0]
-    for row in group[1:]:
-        differences = list_differences(merged, row)
-        if differences:
-            rivals = [(one, next(other for other in group if other is not one)) for one in group]
-            return None, [refuse_contradiction(one, other, differences) for one, other in rivals]
-        merged = merge_rows(merged, row)
-    return merged, []
 
 
 def _refuse_table(path: Path, refused: Sequence[FileRefusal]) -> BadTable:

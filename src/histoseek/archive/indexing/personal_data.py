@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from histoseek.archive.indexing.metadata_table import MetadataTable, TableRow
+from histoseek.archive.indexing.metadata_row import TableRow
+from histoseek.archive.indexing.metadata_table import MetadataTable
 from histoseek.archive.schema import MetadataValue, SlideRecord
 from histoseek.reports.files.column_names import recognise_column
 from histoseek.reports.privacy.deidentify import KnownIdentifiers

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from histoseek.archive.indexing.metadata_table import MetadataTable, TableRow
+from histoseek.archive.indexing.metadata_row import TableRow
+from histoseek.archive.indexing.metadata_table import MetadataTable
 from histoseek.archive.indexing.personal_data import collect_identifiers, list_record_identifiers, merge_identifiers
 from histoseek.archive.indexing.report_cleaner import make_cleaner
 from histoseek.archive.journal import ReportFileRefusal

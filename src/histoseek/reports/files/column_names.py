@@ -56,7 +56,8 @@ _SYNONYMS: Mapping[Role, str] = {
     "histo_no eingangsnummer eingangs_nr",
     "patient_id": "patients patienten paciente paziente mrn medical_record_number medical_record_no patient_mrn "
     "hospital_number hospital_no nhs_number "
-    "nhs_no subject participant proband submitter_id nhc ipp",
+    "nhs_no subject subjid usubjid participant proband submitter_id case_submitter_id cases_submitter_id nhc ipp "
+    "pat pid uhid empi 病历号 病歴番号 住院号",
     "file": "path filepath slide_file image_file wsi_file datei dateiname dateipfad pfad fichier nom_du_fichier "
     "nom_de_fichier chemin chemin_du_fichier bestand bestandsnaam archivo nombre_de_archivo nome_file nome_del_file",
     "spacing": "spacing_um_per_px spacing_um_px spacing_um spacing_nm um_per_px um_px um_per_pixel um_pixel "
@@ -91,35 +92,56 @@ _NOUNS: Mapping[IdRole, str] = {
     "case_id": "case cases fall fal casus caso cas geval accession specimen surgical histology histologie histologia "
     "pathology pathologie einsende",
     "patient_id": "patient patients patienten pat pt subject participant proband individual person donor paciente "
-    "paziente pasient pacjent potilas",
+    "pacientes paziente pasient pacjent pacjenta pacient pacienta potilas hasta пациент пациента 患者 病人 환자",
 }
 """Things that have ids; with a word for an id beside it, in any order, the name is recognised."""
 _ID_WORDS_TEXT = """
-id ids identifier identification number numbers no nr num nummer numero code key barcode uid uuid kennung kennziffer
-kennnummer identifiant identificador identificativo identificatie codigo codice numer kod mrn
+id ids identifier identification number numbers no nr num nummer numero code key barcode uid uuid guid
+kennung kennziffer kennnummer identifiant identificador identificativo identificatie codigo codice numer kod mrn
+cislo kimlik номер 番号 编号 号 번호
 """
-_ID_WORDS = frozenset(_ID_WORDS_TEXT.split())
+_REFERENCES = frozenset(("ref", "reference", "referenz"))
+_MEDICAL_RECORDS = frozenset(("mrn", "pid", "uhid", "nhc", "ipp"))
+"""Numbers that patients have in hospitals; a word for an id may stand beside them."""
+_NUMBERED_TEXT = """
+hospital hosp nhs chi cpr chart medicalrecord medrec healthrecord unitrecord emr ehr ur historiaclinica hc prontuario
+"""
+_NUMBERED = frozenset(_NUMBERED_TEXT.split())
+"""What a number beside it makes that of a patient."""
 _NAME_WORDS = frozenset(("name", "namen", "nom", "naam", "nombre", "nome"))
 _NUMBER_WORDS = frozenset(("number", "numbers", "no", "nr", "num", "nummer", "numero", "n"))
 _FILE_WORDS_TEXT = """
 file filename filepath path uri datei dateiname dateipfad pfad fichier bestand
 """
 _FILE_WORDS = frozenset(_FILE_WORDS_TEXT.split())
+_ARTICLES_TEXT = """
+the a of for der des die das du de la le l d del della do da van het s
+"""
+_ARTICLES = frozenset(_ARTICLES_TEXT.split())
 _FILLERS_TEXT = """
-the a of for der des die das du de la le l d del della do da van het bcr tcga whole digital anon anonymous
+bcr tcga whole digital anon anonymous
 anonymised anonymized pseudo pseudonymised pseudonymized deidentified identified
 study research hospital lab clinical coded unique global local internal external
-our full
+our full epic cerner
 """
-_FILLERS = frozenset(_FILLERS_TEXT.split())
+_FILLERS = _ARTICLES | frozenset(_FILLERS_TEXT.split())
 _PLURALS = frozenset(("slides", "images", "cases", "patients"))
 _LINKS = ("", "en", "n", "s", "e", "es")
 _VAGUE_IDS_TEXT = """
 id identifier uid uuid guid key barcode studyid studynumber studyno recordid recordnumber recordno registryid
-registrynumber personid hospitalid mouseid animalid chartnumber sampleid samplename samplebarcode
+registrynumber personid hospitalid mouseid animalid sampleid samplename samplebarcode pseudonym crn urn hn kvnr bsn
+pesel donor client clientid clientno clientnumber clientnr animal mouse encounter
 """
 _VAGUE_IDS = frozenset(_VAGUE_IDS_TEXT.split())
 """Names of ids that may or may not be a patient's."""
+_THINGS_TEXT = """
+slide slides image images file block blocks stain staining scan scanner scans tile tiles patch page box rack tray tube
+plate lot batch clone antibody gene icd icdo snomed project centre center site hospital institution clinic department
+country region zip post room phone tumor tumour lesion sample specimen section level order run version line row grade
+stage organ topography morphology diagnosis report cluster class label colour color protocol cohort
+"""
+_THINGS = frozenset(_THINGS_TEXT.split())
+"""What has numbers and codes and is no person."""
 _LEAST_LIKENESS = 0.85
 _LETTERS = str.maketrans({"ø": "o", "æ": "ae", "ł": "l", "đ": "d", "\u0131": "i", "μ": "u"})
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
@@ -174,6 +196,13 @@ def is_vague_id(name: str) -> bool:
     return "".join(word for word in split_words(name) if word not in _FILLERS) in _VAGUE_IDS
 
 
+def may_be_id(name: str) -> bool:
+    """Whether a name is that of a number or code which may be a person's, as far as its words say: "Enrolment no"."""
+    words = [part for word in split_words(name) for part in _split_compound(word)]
+    ends = {words[0], words[-1]} if words else set()
+    return bool(ends & _ID_WORDS) and len(words) > 1 and not (_counts(words) or _THINGS.intersection(words))
+
+
 def choose_columns(names: Sequence[str], roles: Iterable[Role], single: Iterable[Role]) -> dict[int, Role]:
     """The columns that have some roles, by their places.
 
@@ -199,6 +228,8 @@ def choose_columns(names: Sequence[str], roles: Iterable[Role], single: Iterable
 
 def _read_id(words: Sequence[str]) -> NamedRole | None:
     """The id that words name together: one thing that has ids, a word for an id, and nothing else."""
+    if _is_medical_record(words):
+        return NamedRole("patient_id", Certainty.SYNONYM)
     parts = [part for word in words for part in _split_compound(word) if part not in _FILLERS]
     nouns = [part for part in parts if part in _ROLE_OF_NOUN]
     others = [part for part in parts if part not in _ROLE_OF_NOUN]
@@ -208,11 +239,21 @@ def _read_id(words: Sequence[str]) -> NamedRole | None:
     is_file = role == "slide_id" and any(other in _FILE_WORDS for other in others)
     if is_file and all(other in _FILE_WORDS | _NAME_WORDS for other in others):
         return NamedRole("file", Certainty.SYNONYM)
-    id_words = _ID_WORDS if role == "patient_id" else _ID_WORDS | _NAME_WORDS
+    id_words = _ID_WORDS | _REFERENCES if role == "patient_id" else _ID_WORDS | _NAME_WORDS
     if not all(other in id_words for other in others):
         return None
     is_weak = role == "slide_id" and all(other in _NUMBER_WORDS for other in others)
     return NamedRole(role, Certainty.WEAK if is_weak else Certainty.SYNONYM)
+
+
+def _is_medical_record(words: Sequence[str]) -> bool:
+    """Whether words name the number of a patient in a hospital: "MRN #", "Epic MRN", "Hosp. No."."""
+    left = {word for word in words if word not in _FILLERS}
+    records = left & _MEDICAL_RECORDS
+    if len(records) == 1:
+        return left - records <= _ID_WORDS
+    numbered = "".join(word for word in words if word not in _NUMBER_WORDS | _ARTICLES)
+    return numbered in _NUMBERED and any(word in _NUMBER_WORDS for word in words) and not _counts(words)
 
 
 def _counts(words: Sequence[str]) -> bool:
@@ -242,7 +283,10 @@ def _list_names() -> Iterator[tuple[str, NamedRole]]:
         yield role.replace("_", ""), NamedRole(role, Certainty.EXACT)
 
 
-_ROLE_OF_NOUN: Mapping[str, IdRole] = {noun: role for role, nouns in _NOUNS.items() for noun in nouns.split()}
+_ROLE_OF_NOUN: Mapping[str, IdRole] = {
+    "".join(split_words(noun)): role for role, nouns in _NOUNS.items() for noun in nouns.split()
+}
+_ID_WORDS = frozenset("".join(split_words(word)) for word in _ID_WORDS_TEXT.split())
 _ROLE_OF: Mapping[str, NamedRole] = dict(_list_names())
 _WHOLE_NAMES: Mapping[str, IdRole] = {
     **dict.fromkeys(("slideid", "slidename"), "slide_id"),

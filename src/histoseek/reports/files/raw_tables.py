@@ -11,13 +11,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from itertools import accumulate, chain, islice
 from pathlib import Path
-from typing import TextIO, cast
+from typing import TYPE_CHECKING, TextIO, cast
 
 from histoseek.errors import BadTable
 from histoseek.reports.files.column_names import ID_ROLES, recognise_column
 from histoseek.reports.files.document import Format
 from histoseek.reports.files.encodings import Encoding, clean_id, find_encoding
 from histoseek.reports.files.quotes import OpenQuote, read_rows
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet
 
 _NULLS = frozenset(("", "na", "n/a", "nan", "null", "none"))
 _DELIMITERS = ",\t;|"
@@ -211,7 +214,7 @@ def read_workbook(path: Path) -> Iterator[RawTable]:
             for sheet in book.sheets_metadata
             if sheet.visible == SheetVisibleEnum.Visible and sheet.typ == SheetTypeEnum.WorkSheet
         ]
-        grids = {name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in shown}
+        grids = {name: _read_grid(book.get_sheet_by_name(name)) for name in shown}
     except PasswordError as error:
         raise BadTable(path, "a workbook with a password", "Save it again, without the password") from error
     except (CalamineError, OSError, ValueError) as error:
@@ -224,6 +227,16 @@ def read_workbook(path: Path) -> Iterator[RawTable]:
         if place is not None:
             names = _read_names(rows[place].cells)
             yield RawTable(path, "workbook", None, names, rows[place + 1 :], sheet if len(grids) > 1 else None)
+
+
+def _read_grid(sheet: CalamineSheet) -> list[list[object]]:
+    """A sheet's cells; one that goes over several rows says the same in each of them."""
+    grid: list[list[object]] = [list(row) for row in sheet.to_python(skip_empty_area=False)]
+    for (first, column), (last, _) in sheet.merged_cell_ranges or ():
+        for row in grid[first + 1 : last + 1]:
+            if column < len(row) and row[column] == "":
+                row[column] = grid[first][column]
+    return grid
 
 
 def find_wrong_length(row: RawRow, names: Sequence[str]) -> str | None:

@@ -24,12 +24,21 @@ _PACKED = frozenset(f".{ending}" for ending in _ARCHIVES.split())
 NOT_READ = "(not read by histoseek)"
 PACKED = "(unpack first)"
 HIDDEN_FILES, HIDDEN_FOLDERS = "hidden files", "hidden folders"
+SYSTEM_FOLDERS = "folders of thumbnails and deleted files"
 UNREADABLE_FOLDERS = "unreadable folders"
 BROKEN_LINKS = "broken links"
 LINKS_UP = "looping links"
 SPECIAL_FILES = "special files (sockets, pipes, devices)"
 MIRAX_FOLDERS, MIRAX_FILES = "data folders of MIRAX slides", "other files in data folders of MIRAX slides"
 
+_SYSTEM_NAMES = frozenset(
+    (
+        *("@eadir", "@recycle", "#recycle", "@recently-snapshot", "#snapshot", "@tmp", "lost+found"),
+        *("$recycle.bin", "recycler", "system volume information", "__macosx", "network trash folder"),
+        *("temporary items", "found.000"),
+    )
+)
+"""What file servers and systems put between other files, in lower case: thumbnails, deleted files, older states."""
 _OTHER = "other files"
 _PLAIN_ENDING = re.compile(r"\.[a-z][a-z0-9]{0,7}")
 _MOST_ENDINGS = 5
@@ -158,6 +167,9 @@ class _Walk:
         """Whether to look into a folder."""
         if name.startswith("."):
             passed_over[HIDDEN_FOLDERS] += 1
+            return False
+        if name.lower() in _SYSTEM_NAMES:
+            passed_over[SYSTEM_FOLDERS] += 1
             return False
         ending = _find_ending(name)
         if ending in self._kinds.unread:
