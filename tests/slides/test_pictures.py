@@ -185,6 +185,8 @@ def test_animations_and_pairs_of_views_are_refused_and_previews_are_not(tmp_path
     first.save(tmp_path / "b.jpg", format="MPO", save_all=True, append_images=[second.resize((100, 75))], quality=95)
     first.save(tmp_path / "c.jpg", quality=95)
     assert np.array_equal(shown(tmp_path / "b.jpg"), shown(tmp_path / "c.jpg"))
+    first.save(tmp_path / "d.jpg", format="MPO", save_all=True, append_images=[first.convert("L")], quality=95)
+    assert np.array_equal(shown(tmp_path / "d.jpg"), shown(tmp_path / "c.jpg"))  # a map of depth or light
 
 
 @LAYOUTS

@@ -10,6 +10,7 @@ from histoseek.slides.readers.base import PixelReader
 from histoseek.slides.readers.ome import open_ome
 from histoseek.slides.readers.openslide import PLAIN_TIFF, OpenSlideReader
 from histoseek.slides.readers.picture import PictureReader
+from histoseek.slides.readers.tiff import is_level
 from histoseek.slides.readers.tiff_pages import choose_page, open_page
 from histoseek.slides.readers.vips import find_fast_reader
 
@@ -33,7 +34,8 @@ def open_reader(path: Path) -> PixelReader:
     except UnreadableSlide:
         if suffix in _WSI_SUFFIXES:
             raise
-        return PictureReader(path, choose_page(path) if is_tiff else None)
+        page = choose_page(path) if is_tiff else None
+        return (open_page(path, page) if page else None) or PictureReader(path, page)
     reader: PixelReader | None = None
     try:
         reader = _find_truer_reader(path, reference)
@@ -51,11 +53,14 @@ def _find_truer_reader(path: Path, reference: OpenSlideReader) -> PixelReader:
     if path.suffix.lower() in _WSI_SUFFIXES and (ome := open_ome(path)):
         return ome
     page = choose_page(path)
-    if page is not None and Size(page.width, page.height) != reference.levels[0].size:
-        return PictureReader(path, page)
-    if page is not None and (page.orientation != 1 or page.has_extra_samples):
-        return open_page(path, page, reference.levels) or PictureReader(path, page)
-    return find_fast_reader(path, reference) or reference
+    if page is None:
+        return find_fast_reader(path, reference) or reference
+    reference.spacing_um_per_px = page.spacing_um_per_px
+    sizes = [level.size for level in reference.levels]
+    alike = sizes[0] == Size(page.width, page.height) and all(is_level(size, sizes[0]) for size in sizes[1:])
+    alike = alike and page.orientation == 1 and not page.has_extra_samples
+    fast = find_fast_reader(path, reference) if alike else None
+    return fast or open_page(path, page) or (reference if alike else PictureReader(path, page))
 
 
 def _is_tiff(path: Path) -> bool:

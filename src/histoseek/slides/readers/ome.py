@@ -17,6 +17,7 @@ from histoseek.slides.readers.tiff import (
     TiffReader,
     describe_damage,
     find_fault,
+    find_lower_levels,
     has_rgb,
     has_three_samples,
     read_orientation,
@@ -27,6 +28,9 @@ _BESIDE = re.compile(
     r"(?:^|[^a-z])(?:label|macro|thumb(?:nail)?|overview|preview|barcode)(?:[ _-]*image)?[^a-z]*(?:\.[a-z]+)*$", re.I
 )
 """Names of images that lie beside the slide: "label image", "Slide 1 - macro"."""
+
+_BESIDE_OTHERS = re.compile(r"(?:label|macro|thumb(?:nail)?|barcode)(?:[ _-]*image)?(?:[^a-z]|$)", re.I)
+"""Names that begin so ("Macro_12.scn", "label of 12.svs"): another image of the file is the slide, if it has one."""
 
 _ALIKE = 2
 """Pictures of at least 1/2 of the largest one's pixels may be the slide as well as it; levels of a pyramid are
@@ -109,6 +113,7 @@ def _choose(candidates: list[_Candidate], path: Path) -> _Candidate:
     if not slides:
         what = "label or macro images only" if candidates else "OME-XML without an image"
         raise UnreadableSlide(path, f"{what}, {_WANTED}")
+    slides = [candidate for candidate in slides if not _BESIDE_OTHERS.match(candidate.image.name)] or slides
     largest = max(slides, key=lambda candidate: candidate.pixels)
     readable = [candidate for candidate in slides if not candidate.objection]
     best = max(readable, key=lambda candidate: candidate.pixels, default=largest)
@@ -151,7 +156,9 @@ def _examine(image: OmeImage, tiff: tifffile.TiffFile, files: _OwnFile) -> _Cand
         planes = _order_planes(image, pages)
     except _Unusable as error:
         return _Candidate(image, (), str(error))
-    return _Candidate(image, (planes, *_find_lower_levels(planes)), "")
+    # Levels in pages of their own (libvips) may be those of any image.
+    others = tiff.pages if files.has_one_image else ()
+    return _Candidate(image, (planes, *find_lower_levels(planes, others)), "")
 
 
 def _require_flat(image: OmeImage) -> None:
@@ -225,23 +232,3 @@ def _order_planes(image: OmeImage, pages: PlanePages) -> PlanePages:
 def _list_names(image: OmeImage) -> str:
     names = image.channel_names
     return f" ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})" if names else ""
-
-
-def _find_lower_levels(planes: PlanePages) -> list[PlanePages]:
-    """The levels in the SubIFDs of the planes; pages there that are no smaller picture of the same kind are left
-    out."""
-    width, height = planes[0].imagewidth, planes[0].imagelength
-    levels: dict[int, PlanePages] = {}
-    for pages in zip(*(list(page.pages) if page.subifds else [] for page in planes), strict=False):
-        across, down = pages[0].imagewidth, pages[0].imagelength
-        fits = across < width and abs(across * height / width - down) <= max(2.0, down / 100)
-        one_size = all((page.imagewidth, page.imagelength) == (across, down) for page in pages)
-        if fits and one_size and all(map(_is_alike, pages, planes)):
-            levels.setdefault(across, pages)
-    return [levels[across] for across in sorted(levels, reverse=True)]
-
-
-def _is_alike(page: tifffile.TiffPage, full: tifffile.TiffPage) -> bool:
-    """Whether a page holds samples of the same kinds."""
-    kinds = (page.samplesperpixel, has_rgb(page)) == (full.samplesperpixel, has_rgb(full))
-    return kinds and not find_fault(page)

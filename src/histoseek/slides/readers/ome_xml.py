@@ -22,7 +22,7 @@ _NO_LENGTHS = ("pixel", "reference frame")
 _PRIMARIES = {"red": 0, "r": 0, "green": 1, "g": 1, "blue": 2, "b": 2}
 _PRIMARY_COLOURS = {(255, 0, 0): 0, (0, 255, 0): 1, (0, 0, 255): 2}
 _NUMBERING = re.compile(r"(channel|ch|c)?\d*")
-_NEUTRAL_WORDS = ("channel", "ch", "rgb", "brightfield", "bf", "tl", "colour", "color", "component")
+_NEUTRAL_WORDS = ("channel", "ch", "c", "band", "rgb", "brightfield", "bf", "tl", "colour", "color", "component")
 _FLUORESCENCE = re.compile(
     r"fluor|dapi|hoechst|fitc|tritc|rhodamine|\bcy ?[2357]|\b[egr]fp\b|alexa|\baf ?\d{3}|opal", re.IGNORECASE
 )

@@ -16,7 +16,7 @@ from histoseek.slides.readers.tiff_pages import SlidePage
 
 MAX_PIXELS = 13_000 * 13_000
 _FORMATS = ("PNG", "JPEG", "TIFF")
-_EIGHT_BIT_MODES = ("RGB", "RGBA", "L", "LA", "P", "CMYK", "1")
+_EIGHT_BIT_MODES = ("RGB", "RGBA", "L", "LA", "P", "CMYK", "YCbCr", "1")
 
 
 class PictureReader:
@@ -52,6 +52,8 @@ def _load(path: Path, page: int) -> tuple[Pixels, float | None]:
             with path.open("rb") as file, Image.open(file, formats=_FORMATS) as picture:
                 if picture.format == "TIFF":
                     picture.seek(page)
+                elif picture.format == "PNG" and _read_bits(path) > 8:
+                    raise UnreadableSlide(path, f"pixels of {_read_bits(path)} bits, wanted 8-bit RGB")
                 else:
                     _require_single(picture, path)
                 across, down = (UM_PER_INCH / max(1e-9, float(dots)) for dots in picture.info.get("dpi", (1, 1)))
@@ -64,14 +66,22 @@ def _load(path: Path, page: int) -> tuple[Pixels, float | None]:
         raise UnreadableSlide(path, reason.splitlines()[0]) from error
 
 
+def _read_bits(path: Path) -> int:
+    """The bits of a sample of a PNG, which its header names."""
+    with path.open("rb") as file:
+        return file.read(25)[24]
+
+
 def _require_single(picture: Image.Image, path: Path) -> None:
-    """Refuse an animation, and pictures of like size in one file; smaller ones beside the first are previews."""
+    """Refuse an animation, and pictures of like size in one file; smaller ones beside the first are previews, and
+    grey ones beside a photograph maps of its depth or light."""
     pictures = getattr(picture, "n_frames", 1)
-    size = picture.size
+    size, colours = picture.size, picture.mode
     alike = 1
     for index in range(1, pictures):
         picture.seek(index)
-        alike += 2 * picture.width * picture.height >= size[0] * size[1]
+        of_kind = picture.format == "PNG" or picture.mode == colours or picture.mode != "L"
+        alike += of_kind and 2 * picture.width * picture.height >= size[0] * size[1]
     picture.seek(0)
     if alike > 1:
         raise UnreadableSlide(path, f"{alike} pictures of {size[0]} x {size[1]} px in one file, wanted one")

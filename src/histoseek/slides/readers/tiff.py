@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -165,6 +166,32 @@ def find_fault(page: tifffile.TiffPage) -> str:
     if colours not in (_RGB, _YCBCR, _MINISBLACK):
         return f"pixels of kind {getattr(colours, 'name', colours)}"
     return ""
+
+
+def find_lower_levels(planes: PlanePages, others: Iterable[tifffile.TiffPage] = ()) -> list[PlanePages]:
+    """The levels in the SubIFDs of the planes, and those of other pages that are marked as reduced; a page that is no
+    smaller picture of the same shape and kind (a label, a macro) is none."""
+    full = Size(planes[0].imagewidth, planes[0].imagelength)
+    below = [list(page.pages) if page.subifds else [] for page in planes]
+    marked = [(page,) for page in others if page.is_reduced and page is not planes[0]]
+    levels: dict[int, PlanePages] = {}
+    for pages in (*zip(*below, strict=False), *(marked if len(planes) == 1 else ())):
+        sizes = {Size(page.imagewidth, page.imagelength) for page in pages}
+        if len(sizes) == 1 and is_level(sizes.pop(), full) and all(map(_is_alike, pages, planes)):
+            levels.setdefault(pages[0].imagewidth, pages)
+    return [levels[across] for across in sorted(levels, reverse=True)]
+
+
+def is_level(size: Size, full: Size) -> bool:
+    """Whether a picture of this size can be a level of a pyramid: smaller, and of the same shape."""
+    height = size.width * full.height / full.width
+    return size.width < full.width and abs(height - size.height) <= max(2.0, size.height / 100)
+
+
+def _is_alike(page: tifffile.TiffPage, full: tifffile.TiffPage) -> bool:
+    """Whether a page holds samples of the same kinds."""
+    kinds = (page.samplesperpixel, has_rgb(page)) == (full.samplesperpixel, has_rgb(full))
+    return kinds and not find_fault(page)
 
 
 def read_orientation(page: tifffile.TiffPage) -> int:

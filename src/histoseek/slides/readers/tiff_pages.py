@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,18 +11,17 @@ import numpy as np
 import tifffile
 
 from histoseek.errors import UnreadableSlide
-from histoseek.geometry import Level
 from histoseek.slides.readers.base import PixelReader
 from histoseek.slides.readers.oriented import orient
 from histoseek.slides.readers.spacing import UM_PER_CM, UM_PER_INCH, read_resolution
-from histoseek.slides.readers.tiff import TiffReader, find_fault, has_rgb, read_orientation
-from histoseek.slides.readers.vips import matching_pages
+from histoseek.slides.readers.tiff import TiffReader, find_fault, find_lower_levels, has_rgb, read_orientation
 
 _UM_PER_RESOLUTION_UNIT = {2: UM_PER_INCH, 3: UM_PER_CM}
 _UM_PER_IMAGEJ_UNIT = {
     **{"micron": 1.0, "microns": 1.0, "um": 1.0, "µm": 1.0, "μm": 1.0, "\\u00B5m": 1.0},
     **{"nm": 1e-3, "mm": 1e3, "cm": UM_PER_CM, "inch": UM_PER_INCH},
 }
+_APERIO_SPACING = re.compile(r"\|\s*MPP\s*=\s*(\d*\.?\d+)")
 _ALIKE = 2
 """Pages of at least 1/2 of the largest one's pixels may be the slide as well as it."""
 
@@ -62,23 +62,33 @@ def choose_page(path: Path) -> SlidePage | None:
         return None
 
 
-def open_page(path: Path, page: SlidePage, levels: tuple[Level, ...]) -> PixelReader | None:
-    """A reader of a tiled page of 8-bit RGB, with the levels of these sizes that the file has; None for other pixels.
+def open_page(path: Path, page: SlidePage) -> PixelReader | None:
+    """A reader of a page of 8-bit RGB with its levels; None for other pixels, and where its codec is not at hand.
 
-    For pages that OpenSlide shows wrongly: turned ones tile by tile, and extra samples as if they were transparency.
+    For pages that OpenSlide cannot open or shows wrongly: turned ones tile by tile, extra samples as if they were
+    transparency, labels as levels, and none of the newer compressions.
     """
     tiff = tifffile.TiffFile(path)
     full = tiff.pages[page.index]
     if find_fault(full) or not has_rgb(full):
         tiff.close()
         return None
-    indices = matching_pages(path, levels, full.samplesperpixel) or (page.index,)
-    pages = tuple((tiff.pages[index],) for index in indices)
-    return orient(TiffReader(path, tiff, pages, page.spacing_um_per_px, "generic-tiff"), page.orientation)
+    try:
+        levels = ((full,), *find_lower_levels((full,), tiff.pages))
+        reader = TiffReader(path, tiff, levels, page.spacing_um_per_px, "generic-tiff")
+        for level in reader.levels:
+            reader.read(level.index, level.size.width // 2, level.size.height // 2, 1, 1)
+    except UnreadableSlide:
+        tiff.close()
+        return None
+    return orient(reader, page.orientation)
 
 
 def read_tiff_resolution(page: tifffile.TiffPage) -> float | None:
-    """The spacing that a page's resolution tags give, also with a unit in the words of ImageJ."""
+    """The spacing that a page's resolution tags give, also with a unit in the words of ImageJ; that of ImageScope's
+    description before it."""
+    if (um_per_px := _read_aperio(page.description)) is not None:
+        return um_per_px
     ratios = [page.tags.valueof(name) for name in ("XResolution", "YResolution")]
     if not all(isinstance(ratio, tuple) and len(ratio) == 2 and min(ratio) > 0 for ratio in ratios):
         return None
@@ -122,12 +132,19 @@ def _require_colours(page: tifffile.TiffPage, path: Path) -> None:
         raise UnreadableSlide(path, "one grey plane of an OME-TIFF without its OME-XML, wanted one 8-bit RGB picture")
     if len(page.extrasamples) > 1:
         raise UnreadableSlide(path, f"{page.samplesperpixel} samples a pixel, wanted one 8-bit RGB picture")
-    if page.dtype is None or page.dtype.kind not in "ub" or (colourless and page.dtype not in (np.uint8, np.bool_)):
+    if page.dtype not in (np.uint8, np.bool_):
         raise UnreadableSlide(path, f"pixels of type {page.dtype}, wanted 8-bit RGB")
 
 
 def _count_pixels(page: tifffile.TiffPage) -> int:
     return page.imagewidth * page.imagelength
+
+
+def _read_aperio(description: str) -> float | None:
+    """The spacing that Aperio's description gives; none where the picture was made smaller since ("-> 1024x768")."""
+    match = _APERIO_SPACING.search(description) if description.startswith("Aperio") else None
+    spacing = float(match[1]) if match and "->" not in description else 0.0
+    return spacing if spacing > 0 else None
 
 
 def _read_imagej(description: str) -> dict[str, str]:

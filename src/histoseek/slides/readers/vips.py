@@ -68,14 +68,14 @@ def find_fast_reader(path: Path, reference: OpenSlideReader) -> VipsReader | Non
     vips = _vips()
     try:
         pages = matching_pages(path, reference.levels)
-        candidate = VipsReader(path, reference, pages) if pages else None
+        candidate = VipsReader(path, reference, pages) if pages and _have_all_tiles(path, pages) else None
         return candidate if candidate and _equal_pixels(candidate, reference) else None
     except (vips.Error, UnreadableSlide, ValueError):
         return None
 
 
-def matching_pages(path: Path, levels: tuple[Level, ...], samples: int = 3) -> tuple[int, ...] | None:
-    """For each level the one tiled TIFF page of its size with 8-bit pixels of so many samples; None when one is
+def matching_pages(path: Path, levels: tuple[Level, ...]) -> tuple[int, ...] | None:
+    """For each level the one tiled TIFF page of its size with 8-bit pixels of three samples; None when one is
     missing or not unique."""
     import tifffile
 
@@ -83,7 +83,7 @@ def matching_pages(path: Path, levels: tuple[Level, ...], samples: int = 3) -> t
         with tifffile.TiffFile(path) as tiff:
             sizes = [
                 (page.imagewidth, page.imagelength)
-                if page.is_tiled and page.dtype == np.uint8 and page.samplesperpixel == samples
+                if page.is_tiled and page.dtype == np.uint8 and page.samplesperpixel == 3
                 else None
                 for page in tiff.pages
             ]
@@ -97,6 +97,14 @@ def matching_pages(path: Path, levels: tuple[Level, ...], samples: int = 3) -> t
             return None
         found.append(sizes.index(size))
     return tuple(found)
+
+
+def _have_all_tiles(path: Path, pages: tuple[int, ...]) -> bool:
+    """Whether no tile is left out: libvips shows such tiles black, and the probes may miss them."""
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        return all(all(tiff.pages[page].databytecounts) for page in pages)
 
 
 def _equal_pixels(candidate: VipsReader, reference: OpenSlideReader) -> bool:
