@@ -36,7 +36,7 @@ PATIENTS += [
 ]
 PATIENTS += ["MRN #", "MRN No", "Epic MRN", "MRN_ID", "PID", "Hosp. No.", "CHI number", "Med Rec No", "Chart #", "UHID"]
 PATIENTS += ["Patient's ID", "Patient GUID", "Patient Ref", "case_submitter_id", "cases.submitter_id", "USUBJID"]
-PATIENTS += ["Nº HC", "id pacjenta", "Hasta No"]
+PATIENTS += ["Nº HC", "id pacjenta", "Hasta No", "Patient-Identifikator", "IPP patient"]
 IN_OTHER_LETTERS = ["číslo pacienta", "患者ID", "患者番号", "환자번호", "ID пациента", "номер пациента"]
 FILES = ["filename", "File Name", "file_path", "Image path", "Slide file name", "Dateiname", "nom du fichier"]
 NO_IDS = ["age", "pT", "number of slides", "n_slides", "No. of cases", "patient_age", "patient name", "casein", "organ"]
@@ -85,6 +85,7 @@ def test_metadata_and_report_tables_know_the_same_names(tmp_path: Path) -> None:
     ("header", "said"),
     [
         ("slide_id,pateint_id", "column 'pateint_id' looks like a patient's id and is not used; --rename pateint_id="),
+        ("slide_id,patient2", "column 'patient2' looks like a patient's id and is not used; --rename patient2="),
         ("slide_id,old patient id", "--rename 'old patient id=patient_id'"),
         ("slide_id,patient_id,MRN", "'MRN' looks like a patient's id and is not used, since 'patient_id' is"),
         ("slide_id,study_id", "column 'study_id' may be a patient's id"),

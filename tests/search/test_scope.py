@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -181,6 +182,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> SlideTable:
 @given(
     patients=st.lists(st.sampled_from([one for one in (*SPELLINGS, *GIVEN) if one]) | st.text(max_size=5), max_size=3),
     cases=st.lists(st.sampled_from([one for one in CASES if one]), max_size=2),
+    patient_cases=st.lists(st.sampled_from([one for one in CASES if one]), max_size=2),
     slides=st.lists(st.integers(0, 99).map(lambda i: f"s{i:03d}"), max_size=3),
     where=st.sampled_from(WHERE),
     same_patient=st.booleans(),
@@ -190,12 +192,14 @@ def test_the_filter_and_the_arrays_leave_out_the_same(
     store: SlideTable,
     patients: list[str],
     cases: list[str],
+    patient_cases: list[str],
     slides: list[str],
     where: str | None,
     same_patient: bool,
 ) -> None:
     options = SearchOptions(where=where, same_patient=same_patient)
-    scope = SearchScope.from_options(store, options, Owner(tuple(patients), tuple(cases)), slides)
+    owner = Owner(tuple(patients), tuple(cases), tuple(patient_cases))
+    scope = SearchScope.from_options(store, options, owner, slides)
     by_filter = list(store.slides(scope.condition))
     assert store.ranking_rows().slide_ids[scope.places(store)].tolist() == by_filter
     keys = set(map(make_patient_key, patients)) - {""} if not same_patient else set()
@@ -206,7 +210,20 @@ def test_the_filter_and_the_arrays_leave_out_the_same(
         if one.slide_id not in slides
         and make_patient_key(one.patient_id or "") not in keys
         and (same_patient or one.case_id not in cases)
+        and (same_patient or one.patient_id or one.case_id not in patient_cases)
     ]
+
+
+def test_slides_of_the_same_case_without_a_patient_are_left_out(archive: Archive, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(archive.path, copy)
+    opened = Archive.open(copy)
+    opened.update(name_of(0, 0), {"case_id": "K1"})
+    opened.update(name_of(1, 0), {"case_id": "K1", "patient_id": None})
+    opened.update(name_of(2, 0), {"case_id": "K1"})
+    found = {result.slide_id for result in opened.search(like=name_of(0, 0), k=10)}
+    assert name_of(1, 0) not in found
+    assert {name_of(1, 1), name_of(2, 0)} <= found
 
 
 def test_names_that_are_added_later_are_left_out(tmp_path: Path) -> None:

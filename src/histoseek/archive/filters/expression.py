@@ -230,6 +230,7 @@ Where = str | Expression | None
 
 HAS_REPORT = Not(IsNull(Column("report")))
 NO_REPORT = IsNull(Column("report"))
+NO_PATIENT = Or((IsNull(Column("patient_id")), Comparison(Column("patient_id"), "=", Literal(""))))
 
 
 def compare(column: str, operator: Operator, value: Value) -> Expression:

@@ -16,6 +16,7 @@ from histoseek.archive.journal import ReportFileRefusal, UnmatchedEntries
 from histoseek.archive.schema import SlideRecord
 from histoseek.reports.files.column_names import find_column
 from histoseek.reports.files.document import ReportBatch, ReportFileSummary
+from histoseek.reports.privacy.person_names import make_patient_key
 from histoseek.slides.sources.base import SlideSource
 from histoseek.slides.sources.registry import source_name
 
@@ -65,14 +66,12 @@ def list_like_patients(metadata: MetadataTable | None, records: Sequence[SlideRe
     archive. They are called by their rows: who the patients are is no matter of a log."""
     if metadata is None:
         return ()
-    spellings: dict[str, dict[str, str]] = defaultdict(dict)
-    for record in records:
-        if record.patient_id:
-            spellings[_simplify(record.patient_id)].setdefault(record.patient_id, f"slide {record.slide_id!r}")
+    stored = {record.patient_id: f"slide {record.slide_id!r}" for record in records if record.patient_id}
     rows = {row.texts["patient_id"]: row.where for row in metadata.rows if "patient_id" in row.texts}
-    for patient_id, where in rows.items():
-        spellings[_simplify(patient_id)].setdefault(patient_id, where)
     own = {_simplify(patient_id) for patient_id in rows}
+    spellings: dict[str, dict[str, str]] = defaultdict(dict)
+    for patient_id, where in (*stored.items(), *rows.items()):
+        spellings[_simplify(patient_id)].setdefault(make_patient_key(patient_id), where)
     alike = [tuple(places.values()) for key, places in spellings.items() if key in own and len(places) > 1]
     if not alike:
         return ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from difflib import SequenceMatcher
 from enum import IntEnum
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 PartName = Literal["report", "diagnosis", "microscopy", "gross", "history", "comment", "ancillary", "addendum", "other"]
 IdRole = Literal["report_id", "slide_id", "case_id", "patient_id", "file"]
@@ -97,7 +98,8 @@ _NOUNS: Mapping[IdRole, str] = {
 """Things that have ids; with a word for an id beside it, in any order, the name is recognised."""
 _ID_WORDS_TEXT = """
 id ids identifier identification number numbers no nr num nummer numero code key barcode uid uuid guid
-kennung kennziffer kennnummer identifiant identificador identificativo identificatie codigo codice numer kod mrn
+kennung kennziffer kennnummer identifikator identifikation identifikationsnummer
+identifiant identificador identificativo identificatie codigo codice numer kod mrn
 cislo kimlik номер 番号 编号 号 번호
 """
 _REFERENCES = frozenset(("ref", "reference", "referenz"))
@@ -182,6 +184,9 @@ def guess_id(name: str) -> IdRole | None:
     """The role that the name of an unrecognised column nearly says, so that a person may look at it."""
     words = [part for word in split_words(name) for part in _split_compound(word)]
     joined = "".join(words)
+    plain = _ROLE_OF.get(joined.rstrip(string.digits))
+    if plain and plain.role in get_args(IdRole):
+        return cast("IdRole", plain.role)
     has_id = any(word in _ID_WORDS for word in words)
     roles: set[IdRole] = {_ROLE_OF_NOUN[word] for word in words if word in _ROLE_OF_NOUN}
     if has_id and roles and not _counts(words):
@@ -248,7 +253,7 @@ def _read_id(words: Sequence[str]) -> NamedRole | None:
 
 def _is_medical_record(words: Sequence[str]) -> bool:
     """Whether words name the number of a patient in a hospital: "MRN #", "Epic MRN", "Hosp. No."."""
-    left = {word for word in words if word not in _FILLERS}
+    left = {word for word in words if word not in _FILLERS and _ROLE_OF_NOUN.get(word) != "patient_id"}
     records = left & _MEDICAL_RECORDS
     if len(records) == 1:
         return left - records <= _ID_WORDS

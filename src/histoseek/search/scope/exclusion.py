@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from histoseek.archive.filters.expression import HAS_REPORT, Expression, all_of, any_of, not_true, one_of
+from histoseek.archive.filters.expression import HAS_REPORT, NO_PATIENT, Expression, all_of, any_of, not_true, one_of
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import SlideRecord, is_storable
 from histoseek.archive.stores.rows import RankingRows
@@ -23,24 +24,29 @@ from histoseek.search.options import SearchOptions
 @dataclass(frozen=True, slots=True)
 class Owner:
     """Whose a query is, as far as known: patients by id or by name, as they were given and as the archive has them, and
-    the cases of slides whose patient the archive does not know."""
+    the cases of slides whose patient the archive does not know.
+
+    patient_cases: cases of slides whose patient it knows, of which other slides may lack the patient.
+    """
 
     patient_ids: tuple[str, ...] = ()
     case_ids: tuple[str, ...] = ()
+    patient_cases: tuple[str, ...] = ()
 
     @classmethod
     def from_query(cls, patient_id: str | None, record: SlideRecord | None = None) -> Owner:
         """The patient given with a query, and that of a slide of the archive."""
         stored = record.patient_id if record else None
         patients = [patient for patient in (patient_id, stored) if patient and make_patient_key(patient)]
-        cases = [record.case_id] if record and record.case_id and stored not in patients else []
-        return cls(tuple(dict.fromkeys(patients)), tuple(cases))
+        cases = (record.case_id,) if record and record.case_id else ()
+        is_known = stored in patients
+        return cls(tuple(dict.fromkeys(patients)), () if is_known else cases, cases if is_known else ())
 
     @classmethod
     def merge(cls, owners: Sequence[Owner]) -> Owner:
         """The patients and cases of several slides."""
-        patients = dict.fromkeys(patient for owner in owners for patient in owner.patient_ids)
-        return cls(tuple(patients), tuple(dict.fromkeys(case for owner in owners for case in owner.case_ids)))
+        names = ([owner.patient_ids, owner.case_ids, owner.patient_cases] for owner in owners)
+        return cls(*(tuple(dict.fromkeys(chain.from_iterable(values))) for values in zip(*names, strict=True)))
 
     @property
     def is_known(self) -> bool:
@@ -50,7 +56,8 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Exclusions:
-    """Slides that a search leaves out: by id, and all of some patients and cases, as the archive spells them.
+    """Slides that a search leaves out: by id, all of some patients and cases, as the archive spells them, and those of
+    some further cases whose patient is not known (patient_cases).
 
     They are left out by a condition where the engine searches, by a mask where the arrays of a store are gone through.
     """
@@ -58,12 +65,14 @@ class Exclusions:
     slide_ids: tuple[str, ...] = ()
     patient_ids: tuple[str, ...] = ()
     case_ids: tuple[str, ...] = ()
+    patient_cases: tuple[str, ...] = ()
 
     @property
     def condition(self) -> Expression | None:
         """What these slides satisfy, None without any."""
         columns = {"slide_id": self.slide_ids, "patient_id": self.patient_ids, "case_id": self.case_ids}
-        return any_of(*(one_of(column, values) for column, values in columns.items() if values))
+        nobodys = all_of(one_of("case_id", self.patient_cases), NO_PATIENT) if self.patient_cases else None
+        return any_of(*(one_of(column, values) for column, values in columns.items() if values), nobodys)
 
     def mask(self, rows: RankingRows) -> NDArray[np.bool_]:
         """Which rows are not left out, bool [S]."""
@@ -72,6 +81,8 @@ class Exclusions:
         for column, values in ((rows.patient_ids, self.patient_ids), (rows.case_ids, self.case_ids)):
             for value in values:
                 mask &= column != value
+        for case_id in self.patient_cases:
+            mask &= (rows.case_ids != case_id) | (rows.patient_ids != "")
         return mask
 
 
@@ -89,8 +100,9 @@ class SearchScope:
         """By the user's filter, without the query's own slides and all others of their owner; raises BadFilter."""
         exclusions = Exclusions(tuple(slide_ids))
         if not options.same_patient:
+            patients = find_stored_patients(store, owner.patient_ids)
             exclusions = replace(
-                exclusions, patient_ids=find_stored_patients(store, owner.patient_ids), case_ids=owner.case_ids
+                exclusions, patient_ids=patients, case_ids=owner.case_ids, patient_cases=owner.patient_cases
             )
         return cls(all_of(store.filter(options.where), HAS_REPORT if options.to == "reports" else None), exclusions)
 
