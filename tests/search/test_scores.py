@@ -191,3 +191,15 @@ def test_no_words_are_counted_twice() -> None:
     words = Channel("report words", ("a", "b"), (1.0, 0.5))
     repeated = Channel("metadata words", ("b",), (1.0,))
     assert {hit.slide_id: hit.score for hit in fuse_scores([words, repeated])} == {"a": 1.0, "b": 1.0}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2024-01-01", "12:30", "1 2 3 4 5", "hello world", "left turn at the next junction", "a benign dictator"),
+        *("the front margin of the page", "malignant rumours on social media", "nuclear power plant", "case closed"),
+        *("invasive species of crayfish", "hydatid cyst of the liver", "osteosarcoma of the femur", "gallstones"),
+    ],
+)
+def test_homonyms_numbers_and_what_is_not_there_do_not_fit(archive: Archive, text: str) -> None:
+    assert archive.search(text=text, k=20).nothing_fits

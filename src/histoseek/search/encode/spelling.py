@@ -12,6 +12,7 @@ from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import load_vocabulary
 from histoseek.reports.index.analyser import WORD_PREFIX, analyse_query
 from histoseek.reports.index.query import list_plain_words, parse_query
+from histoseek.reports.index.query_words import QueryWord
 from histoseek.reports.index.record_words import PART, WHOLE, find_code, fold_name, spells_code
 from histoseek.reports.language.word_forms import list_word_forms
 from histoseek.reports.language.words import Span
@@ -88,6 +89,18 @@ def parse_spelled(store: SlideTable, spelling: Spelling, expand: bool) -> Parsed
     """The query as it is searched for; raises InputError for a field or a value that can't be."""
     parsed = ParsedText.from_query(store, spelling.legible, expand)
     return replace(parsed, text=parse_query(spelling.text).plain_text or spelling.text)
+
+
+def speaks_of_pathology(store: SlideTable, word: QueryWord) -> bool:
+    """Whether a word of a query is no everyday one: a term of pathology, or a word that only the archive knows."""
+    plain = word.text.lower()
+    dictionary = _get_dictionary()
+    stated = (token for token, part in word.tokens.items() if ":" in token and part >= 1)
+    if plain in dictionary.terms or any(not token.startswith("laterality:") for token in stated):
+        return True
+    if not _LETTERS.search(plain) or dictionary.knows(plain):
+        return False
+    return store.record_knows(_list_tokens(plain)) or bool(_count_reports(store, plain, 1))
 
 
 def _replace_words(query: str, spans: Iterable[Span], replacements: Mapping[str, str]) -> str:

@@ -27,7 +27,7 @@ from histoseek.files import write_atomic
 from histoseek.reports.index.query_words import QueryWord
 from histoseek.reports.language.sentences import split_sentences
 
-FORMAT = 1
+FORMAT = 2
 
 _FEWEST_IN_SAMPLE = 2
 _SAMPLE = 500
@@ -54,6 +54,7 @@ class Chance:
 
     of: hash of what decides it beside the slides; slides, reports: how many there were; shares: of the reports that
     have a token; zeros: by channel, the cosine of the slide that is nearest to an everyday sentence, on the median;
+    near: the cosine there that almost none of these sentences has;
     least: the score from which on a result fits, by direction; sentence, region: the cosine that one of a report, or
     of a slide, must have to be near a text.
     """
@@ -63,6 +64,7 @@ class Chance:
     reports: int
     shares: Mapping[str, float] = field(default_factory=dict)
     zeros: Mapping[str, float] = field(default_factory=dict)
+    near: Mapping[str, float] = field(default_factory=dict)
     least: Mapping[str, float] = field(default_factory=dict)
     sentence: float = 0.0
     region: float = 0.0

@@ -63,7 +63,7 @@ def measure_chance(archive: ArchiveFolder, store: SlideTable) -> Chance:
         [retriever.slides_by_text(text, vector, is_long) for text, vector in zip(_parse(texts), vectors, strict=True)]
         for texts, vectors, is_long in ((sentences, short, False), (paragraphs, long, True))
     )
-    zeros = _find_zeros(opened)
+    zeros = _find_cosines(opened, 0.5)
     least: dict[str, float] = {}
     for name, searches in (("short", opened), ("long", opened_long)):
         scores = [_fuse_best(channels, zeros) for channels in searches]
@@ -73,6 +73,7 @@ def measure_chance(archive: ArchiveFolder, store: SlideTable) -> Chance:
     return replace(
         blank,
         zeros=zeros,
+        near=_find_cosines(opened, _CERTAINTY),
         least=least,
         sentence=_measure_sentences(archive, read_sentences(store, sample), short),
         region=_measure_regions(archive, store, short),
@@ -90,14 +91,14 @@ def _parse(texts: tuple[str, ...]) -> tuple[ParsedText, ...]:
     return tuple(ParsedText.from_report(text, expand=True) for text in texts)
 
 
-def _find_zeros(searches: Sequence[Sequence[Channel]]) -> dict[str, float]:
-    """By channel of vectors, the cosine of the nearest slide on the median."""
+def _find_cosines(searches: Sequence[Sequence[Channel]], share: float) -> dict[str, float]:
+    """By channel of vectors, the cosine of the nearest slide that a share of the searches stays below."""
     best = defaultdict(list)
     for channels in searches:
         for channel in channels:
             if channel.slide_ids and channel.evidence != "words":
                 best[channel.name].append(channel.scores[0])
-    return {name: min(float(np.median(cosines)), 0.99) for name, cosines in best.items()}
+    return {name: min(float(np.quantile(cosines, share)), 0.99) for name, cosines in best.items()}
 
 
 def _fuse_best(channels: Sequence[Channel], zeros: Mapping[str, float]) -> float:

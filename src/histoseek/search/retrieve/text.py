@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,8 +10,9 @@ from dataclasses import replace
 from histoseek.archive.filters.expression import NO_REPORT
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.reports.index.query import find_marker_field
 from histoseek.search.calibration.apply import refuse_probabilities
-from histoseek.search.encode.spelling import Spelling, check_spelling, parse_spelled
+from histoseek.search.encode.spelling import Spelling, check_spelling, parse_spelled, speaks_of_pathology
 from histoseek.search.encode.text import (
     ParsedText,
     PreparedText,
@@ -28,6 +30,15 @@ from histoseek.search.scope.exclusion import SearchScope, require_words
 
 LONG = 6
 """Characters for each token that a text encoder reads at once: of longer texts it sees more than two windows."""
+
+_FEW_WORDS, _LEAST_OF_FEW_WORDS = 5, 0.45
+"""Of so few words the best report or record must have so much: what is not there is not guessed from its meaning."""
+
+_MOST_WORDS = 0.6
+"""What reports or records must have of words of which half are everyday ones."""
+
+_NAMED = 0.85
+"""What metadata and names say of a query's words so completely fits, whatever the words are."""
 
 MOST_ENCODED = 8192
 """Characters of a text that its vector is made of: about two seconds on two processor cores, and most whole reports."""
@@ -49,7 +60,7 @@ def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOp
     whole = SearchScope.from_options(store, options, prepared.owner, query_slides)
     scope = whole.narrow(wanted.where)
     retriever = Retriever(store, archive.language, scope.condition, options.candidate_count, chance)
-    channels = open_channels(retriever, wanted, vectors[0], options)
+    channels = opened = open_channels(retriever, wanted, vectors[0], options)
     for text, vector in zip(unwanted, vectors[1:], strict=True):
         opposed = open_channels(retriever, text, vector, options)
         channels = [*share_weight(channels, 1), *share_weight(opposed, -1)]
@@ -69,7 +80,7 @@ def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOp
         explain=regions.explain if regions else None,
         text=QueryText(wanted.text, vectors[0], chance.sentence),
         words=wanted.words,
-        least_score=find_least_score(retriever, wanted, vectors[0], options),
+        least_score=find_least_score(retriever, wanted, vectors[0], options, opened),
         left_out=whole.count_left_out(store, scope),
     )
 
@@ -94,12 +105,39 @@ def open_channels(
     return retriever.lower_contradicting(retrieve(text, vector, is_long), text.statements)
 
 
-def find_least_score(retriever: Retriever, text: ParsedText, vector: Vector | None, options: SearchOptions) -> float:
-    """The score from which on a result fits a text; what satisfies conditions alone fits."""
+def find_least_score(
+    retriever: Retriever, text: ParsedText, vector: Vector | None, options: SearchOptions, channels: Sequence[Channel]
+) -> float:
+    """The score from which on a result fits a text; what satisfies conditions alone fits.
+
+    Infinite where nothing can: a few words that mostly are everyday ones, or that no report and record has enough of.
+    """
     if text.conditions_alone:
         return 0.0
-    length = "long" if _is_long(retriever, text, vector) else "short"
-    return retriever.chance.least[f"{options.to} {length}"]
+    if _is_long(retriever, text, vector):
+        return retriever.chance.least[f"{options.to} long"]
+    least = retriever.chance.least[f"{options.to} short"]
+    return least if _can_fit(retriever, text, channels) else math.inf
+
+
+def _can_fit(retriever: Retriever, text: ParsedText, channels: Sequence[Channel]) -> bool:
+    best: dict[str, float] = {channel.name: max(channel.likeness, default=0.0) for channel in channels}
+    words = max((best.get(name, 0.0) for name in ("report words", "metadata words")), default=0.0)
+    if "shared space" not in best and len(text.words) <= _FEW_WORDS and words < _LEAST_OF_FEW_WORDS:
+        return False
+    if best.get("metadata words", 0.0) >= _NAMED:
+        return True
+    cosines: dict[str, float] = {channel.name: max(channel.scores, default=-1.0) for channel in channels}
+    if any(cosines.get(name, -1.0) > cosine for name, cosine in retriever.chance.near.items()):
+        return True
+    markers = [chunk for chunk in text.text.split() if find_marker_field(chunk.lower())]
+    special = [
+        word
+        for word in text.words
+        if any(word.text in marker for marker in markers) or speaks_of_pathology(retriever.store, word)
+    ]
+    half = len(text.words) / 2
+    return len(special) > half or (len(special) == half and words >= _MOST_WORDS)
 
 
 def _is_long(retriever: Retriever, text: ParsedText, vector: Vector | None) -> bool:
