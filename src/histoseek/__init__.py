@@ -133,4 +133,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    # What is there for users; the machinery of this file is not.
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Unpack, cast, get_args, runtime_checkable
 
 from histoseek.archive.filters.expression import Expression, Where
 from histoseek.archive.folder import ArchiveFolder
+from histoseek.arguments import describe, settle, settle_count
 from histoseek.errors import InputError
 from histoseek.mosaics.distances import DEFAULT_DISTANCE
 from histoseek.search.maps.map_layout import MOST_SLIDES
@@ -80,7 +81,7 @@ class Archive(ArchiveFolder):
         self,
         paths: SourceLike | Sequence[SourceLike],
         metadata: PathLike | Sequence[MetadataRow] | DataFrame | None = None,
-        reports: PathLike | Sequence[PathLike] | Sequence[ReportRow] | None = None,
+        reports: PathLike | Sequence[PathLike] | Sequence[ReportRow] | DataFrame | None = None,
         *,
         spacing_of: Mapping[str, float] | None = None,
         rename: Mapping[str, str] | None = None,
@@ -117,7 +118,7 @@ class Archive(ArchiveFolder):
     def add_metadata(
         self,
         metadata: PathLike | Sequence[MetadataRow] | DataFrame | None = None,
-        reports: PathLike | Sequence[PathLike] | Sequence[ReportRow] | None = None,
+        reports: PathLike | Sequence[PathLike] | Sequence[ReportRow] | DataFrame | None = None,
         *,
         rename: Mapping[str, str] | None = None,
         report_columns: Mapping[str, str] | None = None,
@@ -296,9 +297,13 @@ class Archive(ArchiveFolder):
         """
         from histoseek.archive.indexing.report_cleaner import clean_many
         from histoseek.archive.journal import Journal
-        from histoseek.archive.schema import make_column_types, require_changes, require_text
+        from histoseek.archive.schema import make_column_types, make_plain, require_changes, require_text
 
         require_changes(changes)
+        changes = {
+            slide_id: {column: make_plain(column, value) for column, value in values.items()}
+            for slide_id, values in changes.items()
+        }
         for slide_id, values in changes.items():
             require_text(slide_id, values)
         types = make_column_types(new_columns or {})
@@ -371,7 +376,7 @@ class Archive(ArchiveFolder):
 def make_index_request(
     paths: Sequence[SourceLike],
     metadata: PathLike | Sequence[MetadataRow] | DataFrame | None,
-    reports: PathLike | Sequence[PathLike] | Sequence[ReportRow] | None,
+    reports: PathLike | Sequence[PathLike] | Sequence[ReportRow] | DataFrame | None,
     *,
     imported: bool,
     spacing_of: Mapping[str, float] | None = None,
@@ -393,10 +398,13 @@ def make_index_request(
     from histoseek.archive.indexing.report_intake import load_reports, make_report_columns
 
     make_cleaner(deidentify)
+    workers = settle_count(workers, "workers", 1)
+    for name, given in (("spacing_of", spacing_of), ("rename", rename), ("report_columns", report_columns)):
+        if given is not None and not isinstance(given, Mapping):
+            raise InputError(name, f"{describe(given)} is no mapping", "Give a mapping of names")
     table = _load_metadata(metadata, rename) if metadata is not None else None
     discovery = _find_sources(paths, imported) if paths else Discovery(())
-    report_sources = [reports] if isinstance(reports, str | Path) else list(reports or ())
-    items = [Path(item) if isinstance(item, str | Path) else item for item in report_sources]
+    items = _list_reports(reports)
     read = load_reports(items, make_report_columns(report_columns, rename), reporter) if items else None
     notes = (*discovery.notes, *list_rename_warnings(rename or {}, table, read))
     request = IndexRequest(discovery.slides, table, read, _name_spacings(spacing_of or {}), workers, notes, deidentify)
@@ -405,7 +413,28 @@ def make_index_request(
 
 def _name_spacings(spacing_of: Mapping[str, float]) -> dict[str, float]:
     """Spacings by names as slides are called, whatever bytes those of their files are."""
-    return {make_printable(name): spacing for name, spacing in spacing_of.items()}
+    return {
+        make_printable(settle(name, str, "spacing_of")): settle(spacing, float, f"spacing of {name}")
+        for name, spacing in spacing_of.items()
+    }
+
+
+def _list_reports(
+    reports: PathLike | Sequence[PathLike] | Sequence[ReportRow] | DataFrame | None,
+) -> list[Path | ReportRow]:
+    if isinstance(reports, DataFrame):
+        frame = reports.reset_index() if reports.index.name else reports
+        return list(frame.to_dict("records"))
+    if reports is None or isinstance(reports, str | Path):
+        return [] if reports is None else [Path(reports)]
+    advice = "Give files or folders, a data frame, or a list of rows that map names of columns to values"
+    if isinstance(reports, Mapping | bytes) or not isinstance(reports, Iterable):
+        raise InputError("reports", f"{describe(reports)} is neither files nor rows", advice)
+    items = [Path(item) if isinstance(item, str | Path) else item for item in reports]
+    wrong = next((item for item in items if not isinstance(item, Path | Mapping)), None)
+    if wrong is not None:
+        raise InputError("reports", f"{describe(wrong)} is neither a file nor a row", advice)
+    return items
 
 
 def _load_metadata(
@@ -462,4 +491,10 @@ def _name_type(value: object) -> str:
 
 
 def _list_paths(paths: SourceLike | Sequence[SourceLike]) -> list[SourceLike]:
-    return [paths] if isinstance(paths, str | Path | SlideSource) else list(paths)
+    if isinstance(paths, str | Path | SlideSource) or not isinstance(paths, Iterable):
+        paths = [paths]
+    listed: list[SourceLike] = [cast("SourceLike", paths)] if isinstance(paths, bytes) else [*paths]
+    wrong = next((path for path in listed if not isinstance(path, str | Path | SlideSource)), None)
+    if wrong is not None or paths is None:
+        raise InputError("index", f"{describe(wrong)} is no path", "Give a file or folder, or a list of them")
+    return listed

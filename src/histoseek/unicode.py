@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _HALF = re.compile("[\ud800-\udfff]")
-_CONTROL = re.compile("[\\x00-\\x08\\x0e-\\x1f\\x7f-\\x9f]")
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029]")
 _FIRST_BYTE, _LAST_BYTE = 0xDC80, 0xDCFF
 
 
@@ -20,8 +20,8 @@ def make_printable(text: str) -> str:
 
 
 def make_line(text: str) -> str:
-    """As `make_printable`, with escapes also for what a terminal would obey."""
-    return _CONTROL.sub(lambda control: f"\\x{ord(control[0]):02x}", make_printable(text))
+    """As `make_printable`, with escapes also for what a terminal would obey or what ends a line."""
+    return _CONTROL.sub(lambda control: repr(control[0])[1:-1], make_printable(text))
 
 
 def _escape(half: re.Match[str]) -> str:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import histoseek
-from histoseek import ArchivedSlide, FieldFilter, Refined, SearchOptions
+from histoseek import (
+    ArchivedCase,
+    ArchivedSlide,
+    Case,
+    Composed,
+    EncodedSlide,
+    FieldFilter,
+    Rect,
+    Refined,
+    Region,
+    ReportFile,
+    SearchOptions,
+    SlideFile,
+    TextQuery,
+    TileImage,
+)
 from histoseek.api import Archive
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import BadFilter, ConfigurationError, HistoseekError, InputError, MissingExtra, UnknownSlide
@@ -116,10 +132,69 @@ def test_what_holds_arrays_is_equal_by_content(archive: Archive) -> None:
     assert {*results.results} == {*archive.search(like="slide-001").results}
 
 
+def make_frame() -> object:
+    return pytest.importorskip("pandas").DataFrame({"organ": ["lung", "colon"]}, index=["slide-001", "slide-002"])
+
+
 MISTAKES: dict[str, Callable[[Archive], object]] = {
     "search(array)": lambda archive: archive.search(np.zeros(20)),
     "search(signature)": lambda archive: archive.search(archive.get("slide-001").signature),
     "search(number)": lambda archive: archive.search(7),
+    "search(class)": lambda archive: archive.search(ArchivedSlide),
+    "search(frame)": lambda archive: archive.search(like="slide-001", where=make_frame()),
+    "flag text": lambda archive: archive.search(like="slide-001", same_patient="no"),
+    "flag None": lambda archive: archive.search(like="slide-001", by_case=None),
+    "candidates 0": lambda archive: archive.search(like="slide-001", candidates=0),
+    "workers 0": lambda archive: archive.search(like="slide-001", workers=0),
+    "no distance": lambda archive: archive.search(like="slide-001", distance=""),
+    "limit True": lambda archive: archive.records(limit=True),
+    "fields number": lambda archive: archive.facets(fields=5),
+    "filters text": lambda archive: archive.facets(filters=["diagnosis"]),
+    "one filter": lambda archive: archive.condition(FieldFilter("metadata", "diagnosis", ("class 1",))),
+    "most text": lambda archive: archive.overview(most="5"),
+    "seed below 0": lambda archive: archive.recall(queries=2, seed=-1),
+    "vectors kinds": lambda archive: archive.vectors(kind=["slide"]),
+    "vector of a number": lambda archive: archive.vectors()[0],
+    "index number": lambda archive: archive.index(5),
+    "index bytes": lambda archive: archive.index(b"slides"),
+    "index None": lambda archive: archive.index([None]),
+    "workers text": lambda archive: archive.index([], workers="2"),
+    "spacing text": lambda archive: archive.index([], spacing_of={"a.svs": "0.5"}),
+    "rename list": lambda archive: archive.index([], rename=["a"]),
+    "reports number": lambda archive: archive.add_metadata(reports=5),
+    "reports mapping": lambda archive: archive.add_metadata(reports={"slide-001": "Lung."}),
+    "deidentify text": lambda archive: archive.update("slide-001", {"report": "Lung."}, deidentify="no"),
+    "deidentify None": lambda archive: archive.update("slide-001", {"report": "Lung."}, deidentify=None),
+    "update list": lambda archive: archive.update("slide-001", {"organ": ["lung"]}),
+    "update bytes": lambda archive: archive.update("slide-001", {"organ": b"lung"}),
+    "update function": lambda archive: archive.update("slide-001", {"organ": len}),
+    "update time": lambda archive: archive.update("slide-001", {"seen": datetime(2020, 2, 3, 13, 5)}),
+    "update number": lambda archive: archive.update("slide-001", {5: "lung"}),
+    "update_many frame": lambda archive: archive.update_many(make_frame()),
+    "new columns list": lambda archive: archive.update_many({}, new_columns=["a"]),
+    "new column number": lambda archive: archive.update_many({}, new_columns={5: int}),
+    "new column list": lambda archive: archive.update_many({}, new_columns={"a": [int]}),
+    "calibrate number": lambda archive: archive.calibrate(distance=5),
+    "recipe number": lambda archive: Archive.create(archive.path / "new", 5),
+    "recipe text": lambda archive: Recipe(spacing_um_per_px="0.5"),
+    "weights number": lambda archive: Archive.create(archive.path / "new", weights=5),
+    "text None": lambda archive: TextQuery(None),
+    "text number": lambda archive: TextQuery(5),
+    "patient number": lambda archive: ArchivedSlide("slide-001", patient_id=5),
+    "report file None": lambda archive: ReportFile(None),
+    "case of a slide": lambda archive: Case(ArchivedSlide("slide-001")),
+    "case of ids": lambda archive: Case(["slide-001"]),
+    "case number": lambda archive: ArchivedCase(5),
+    "picture spacing": lambda archive: TileImage("crop.png", "0.25"),
+    "slide file bytes": lambda archive: SlideFile(b"a.svs"),
+    "composed path": lambda archive: Composed("a.svs", "necrosis"),
+    "composed weight": lambda archive: Composed(ArchivedSlide("slide-001"), "necrosis", weight="0.5"),
+    "refined id": lambda archive: Refined("slide-001", relevant=["slide-002"]),
+    "encoded None": lambda archive: EncodedSlide(None, "x", 0.5),
+    "region of an id": lambda archive: Region("slide-001", [(0, 0, 9, 9)]),
+    "region text": lambda archive: Region(ArchivedSlide("slide-001"), [("0", 0, 9, 9)]),
+    "region NaN": lambda archive: Region(ArchivedSlide("slide-001"), [(np.nan, 0, 9, 9)]),
+    "region unit": lambda archive: Region(ArchivedSlide("slide-001"), [(0, 0, 9, 9)], "mm"),
     "search(list)": lambda archive: archive.search(["a.svs"]),
     "like number": lambda archive: archive.search(like=7),
     "text list": lambda archive: archive.search(text=["necrosis"]),
@@ -179,8 +254,57 @@ def test_the_lines_say_what_to_do(archive: Archive) -> None:
         archive.search(np.zeros(3))  # type: ignore[arg-type]
     with pytest.raises(BadFilter):
         archive.to_pandas("nonsense = 1")
-    assert SearchOptions(k=np.int64(3)).k == 3
+
+
+def test_numbers_of_numpy_and_lists_are_as_good_as_those_of_python(archive: Archive) -> None:
+    slide, marked = ArchivedSlide("slide-001"), np.array(["slide-002"])
+    for query, same in (
+        (Refined(slide, relevant=marked), Refined(slide, relevant=("slide-002",))),
+        (Case([slide]), Case((slide,))),
+        (Region(slide, np.array([[0, 0, 900, 900]])), Region(slide, (Rect(0, 0, 900, 900),))),
+        (Region(slide, [(0, 0, 900, 900)]), Region(slide, (Rect(0, 0, 900, 900),))),
+    ):
+        assert query == same
+        assert hash(query) == hash(same)
+        results = archive.search(query, k=np.int64(2), offset=np.uint8(1), exact=np.True_)
+        assert json.loads(results.to_json())["query"]["offset"] == 1
+        assert results.results == archive.search(same, k=2, offset=1, exact=True).results
+    weighed = Composed(slide, "necrosis", weight=np.float32(0.25))
+    assert (type(weighed.weight), weighed) == (float, Composed(slide, "necrosis", weight=0.25))
+    assert len(archive.records(limit=np.int64(3))) == 3
+
+
+def test_values_of_data_frames_say_what_they_say(archive: Archive) -> None:
+    pandas = pytest.importorskip("pandas")
+    for missing in (np.nan, np.float32("nan"), pandas.NA, pandas.NaT, np.datetime64("NaT"), None):
+        names = ("organ", "patient_id", "case_id", "report", "grade", "ki67", "frozen", "seen", "block")
+        record = archive.update("slide-006", dict.fromkeys(names, missing))
+        assert {getattr(record, name, record.extra.get(name)) for name in names} == {None}, missing
+    values = {"grade": np.int64(3), "ki67": np.float64(0.5), "frozen": np.True_, "block": np.str_("B2")}
+    days = (np.datetime64("2020-03-01"), np.datetime64("2020-03-01", "ns"), pandas.Timestamp("2020-03-01"))
+    for day in days:
+        record = archive.update("slide-006", {**values, "seen": day, "case_id": 12.0})
+        assert dict(record.extra) == {"grade": 3, "ki67": 0.5, "frozen": True, "block": "B2", "seen": date(2020, 3, 1)}
+        assert record.case_id == "12"
+    archive.add_metadata([{"slide_id": "slide-006", "seen": np.datetime64("2020-04-01", "ns")}])
+    assert archive.get("slide-006").record.extra["seen"] == date(2020, 4, 1)
+
+
+def test_reports_come_from_a_data_frame(archive: Archive) -> None:
+    rows = {"slide_id": ["slide-007"], "report": ["Lung: adenocarcinoma."]}
+    archive.add_metadata(reports=pytest.importorskip("pandas").DataFrame(rows))
+    assert archive.get("slide-007").record.report == "Lung: adenocarcinoma."
+
+
+def test_arrays_are_the_users_own(archive: Archive) -> None:
+    vectors = archive.vectors()
+    assert np.array_equal(np.asarray(vectors), vectors.vectors)
+    assert np.asarray(vectors, np.float64).dtype == np.float64
+    vectors.vectors[:] = 0
+    archive.mosaics().vectors[:] = 0
+    assert archive.vectors().vectors.any()
+    assert archive.mosaics().vectors.any()
 
 
 def test_the_package_lists_what_is_there() -> None:
-    assert set(histoseek.__all__) <= set(dir(histoseek))
+    assert {name for name in dir(histoseek) if not name.startswith("__")} == set(histoseek.__all__) - {"__version__"}

@@ -45,5 +45,5 @@ def test_options_and_keywords_give_the_same(indexed: Path) -> None:
     assert len(by_options) == 3
     with pytest.raises(InputError, match=r"k, where beside them.*either options or keywords"):
         archive.search(None, options, like=slide_id, where="organ = 'lung'", k=2)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="no option 'kk'; there are k, offset, "):
         archive.search(like=slide_id, kk=2)  # type: ignore[call-arg]

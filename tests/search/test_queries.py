@@ -221,7 +221,7 @@ def test_results_print_as_a_table(archive: Archive, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("COLUMNS", "160")
     results = archive.search(like="SIM-0000-00", k=2)
     lines = str(results).splitlines()
-    assert lines[0].split()[:3] == ["rank", "slide", "score"]
+    assert lines[0].split()[:4] == ["rank", "file", "slide", "score"]
     assert results.results[0].slide_id in lines[1]
     page = results._repr_html_()
     assert page.count("<tr>") == 3

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from histoseek.api import Archive
 from histoseek.client.client import Client
@@ -153,8 +154,11 @@ def test_a_region_of_an_upload_finds_what_that_of_its_file_finds(
     assert answered(client, request) == told(archive.search(same, k=3))
 
 
-def test_a_picture_finds_what_its_file_finds(kept_server: RunningServer, archive: Archive, shared_data: Path) -> None:
-    path = min((shared_data / "tiles" / "cryonuseg").iterdir())
+def test_a_picture_finds_what_its_file_finds(
+    kept_server: RunningServer, archive: Archive, shared_data: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "crop.png"  # a file that does not state its spacing, as the original does
+    Image.open(min((shared_data / "tiles" / "cryonuseg").iterdir())).save(path)
     with new_client(kept_server) as client:
         upload = client.upload(path)
         request = SearchRequest(query=PictureQuery(upload_id=upload.upload_id, spacing_um_per_px=0.25), k=3)

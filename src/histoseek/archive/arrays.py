@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from histoseek.archive.filters.expression import Column, IsNull, Not, Where
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.schema import require_slide_ids
+from histoseek.archive.schema import require_slide_id, require_slide_ids
 from histoseek.archive.stores.base import VectorColumn
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.equality import EqualByContent
@@ -45,6 +45,10 @@ class SlideVectors(EqualByContent):
 
     def __iter__(self) -> Iterator[tuple[str, NDArray[np.float32]]]:
         return zip(self.slide_ids, self.vectors, strict=True)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """The vectors alone, as numpy and what computes with it take them."""
+        return np.array(self.vectors, dtype, copy=copy)
 
     def __getitem__(self, slide_id: str) -> NDArray[np.float32]:
         return self.vectors[_find_place(self.slide_ids, slide_id)]
@@ -93,7 +97,7 @@ def read_vectors(
         having = {*store.slides(Not(IsNull(Column(column))))}
         ids = [slide_id for slide_id in ids if slide_id in having]
     vectors = store.vectors(ids, column) if ids else np.zeros((0, dimension), np.float32)
-    return SlideVectors(tuple(ids), vectors)
+    return SlideVectors(tuple(ids), _make_writable(vectors))
 
 
 def read_mosaics(archive: ArchiveFolder, slide_ids: Sequence[str] | None, where: Where) -> SlideMosaics:
@@ -102,7 +106,8 @@ def read_mosaics(archive: ArchiveFolder, slide_ids: Sequence[str] | None, where:
         none = np.zeros((0, 0), np.float16), np.zeros(0, np.float32), np.zeros(1, np.int64)
         return SlideMosaics(_require_none(slide_ids), *none)
     ids = _choose_slides(archive.store, slide_ids, where)
-    return SlideMosaics(tuple(ids), *archive.store.shared_mosaics(ids))
+    vectors, shares, offsets = archive.store.shared_mosaics(ids)
+    return SlideMosaics(tuple(ids), _make_writable(vectors), _make_writable(shares), offsets)
 
 
 def make_frame(archive: ArchiveFolder, where: Where) -> pandas.DataFrame:
@@ -161,8 +166,13 @@ def _import(package: str) -> Any:
         raise MissingExtra(package, "tables") from error
 
 
+def _make_writable(array: NDArray[Any]) -> NDArray[Any]:
+    """The user's own: numbers of the engine can't be changed in place, which torch warns of."""
+    return np.require(array, requirements="W")
+
+
 def _choose_column(kind: str) -> VectorColumn:
-    if kind not in _COLUMNS:
+    if not isinstance(kind, str) or kind not in _COLUMNS:
         raise InputError(f"vectors of kind {kind!r}", "there is no such kind", f"Choose from: {', '.join(_COLUMNS)}")
     return _COLUMNS[kind]
 
@@ -176,12 +186,13 @@ def _choose_slides(store: SlideTable, slide_ids: Sequence[str] | None, where: Wh
 
 
 def _require_none(slide_ids: Sequence[str] | None) -> tuple[str, ...]:
-    for slide_id in slide_ids or ():
+    for slide_id in require_slide_ids(slide_ids if slide_ids is not None else ()):
         raise UnknownSlide(slide_id)
     return ()
 
 
 def _find_place(slide_ids: tuple[str, ...], slide_id: str) -> int:
+    require_slide_id(slide_id)
     if slide_id not in slide_ids:
-        raise UnknownSlide(str(slide_id))
+        raise UnknownSlide(slide_id)
     return slide_ids.index(slide_id)

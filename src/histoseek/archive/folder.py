@@ -34,6 +34,7 @@ from histoseek.archive.space.signing import Signer, split_tile_encoder
 from histoseek.archive.stores.base import StoreStats
 from histoseek.archive.stores.registry import create_slides, require_engine
 from histoseek.archive.stores.slides import SlideTable, apply_changes
+from histoseek.arguments import settle, settle_count
 from histoseek.encoders.bag import sidecar_path
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.recipe import Recipe
@@ -112,6 +113,9 @@ class ArchiveFolder:
         features than the recipe makes.
         """
         require_engine(path)
+        recipe = settle(recipe, Recipe | None, "recipe")
+        weights = settle(weights, Weights | None, "weights")
+        text_encoder = settle(text_encoder, str | None, "text encoder")
         layout, recipe = ArchiveLayout(Path(path).absolute()), recipe or Recipe()
         if not recipe.imported:
             find_tile_card(recipe.encoder).check_spacing(recipe.spacing_um_per_px)
@@ -292,9 +296,8 @@ class ArchiveFolder:
 
     def records(self, where: Where = None, limit: int | None = None, offset: int = 0) -> list[SlideRecord]:
         """Records that satisfy a filter, by slide id; raises BadFilter."""
-        for name, value in (("limit", limit), ("offset", offset)):
-            if value is not None and (not isinstance(value, int) or value < 0):
-                raise InputError(f"records {name}", f"{value!r} is no count of slides", "Give a whole number from 0 on")
+        limit = None if limit is None else settle_count(limit, "records limit", 0)
+        offset = settle_count(offset, "records offset", 0)
         return self.read(lambda view: view.store.records(where, limit, offset) if view.space else [])
 
     def get(self, slide_id: str) -> StoredSlide:

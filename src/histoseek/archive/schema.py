@@ -6,12 +6,13 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
+from histoseek.arguments import describe
 from histoseek.equality import EqualByContent
 from histoseek.errors import InputError
 from histoseek.mosaics.barcodes import count_barcode_words
@@ -196,6 +197,7 @@ def name_owner(record: SlideRecord) -> str:
 
 def cast_value(column: str, value: MetadataValue, kind: pa.DataType) -> MetadataValue:
     """A value in the type of its column; raises InputError naming the column when it doesn't fit."""
+    value = make_plain(column, value)
     if value is None:
         return None
     try:
@@ -206,6 +208,28 @@ def cast_value(column: str, value: MetadataValue, kind: pa.DataType) -> Metadata
         raise InputError(f"column {column}", what, "Correct the value, or use another column") from error
 
 
+def unwrap(value: object) -> object:
+    """What a value of numpy says, as one of Python's; None for NaN, NaT and pandas' NA: there is none."""
+    if isinstance(value, np.datetime64):
+        value = None if np.isnat(value) else value.astype("datetime64[us]").item()
+    elif isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        value = value.item()
+    is_missing = type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and math.isnan(value))
+    return None if is_missing else value
+
+
+def make_plain(column: str, value: object) -> MetadataValue:
+    """A value that a program has as one of Python's: None for NaN and its like, an id that became a decimal number in
+    a data frame as it was. Raises InputError for what is no single value.
+    """
+    value = unwrap(value)
+    if isinstance(value, float) and value.is_integer() and column in _ID_COLUMNS:
+        return str(int(value))
+    if value is None or isinstance(value, str | int | float | date):
+        return value
+    raise InputError(f"column {column}", f"{describe(value)} is no single value", "Give a text, number, bool or date")
+
+
 def _cast(value: str | int | float | date, kind: pa.DataType) -> MetadataValue:
     """Raises one of Python's or Arrow's errors for a value that would become another one."""
     if pa.types.is_string(kind):
@@ -214,6 +238,10 @@ def _cast(value: str | int | float | date, kind: pa.DataType) -> MetadataValue:
         return text
     if isinstance(value, date) and not pa.types.is_temporal(kind):
         raise TypeError("a date is no number")
+    if isinstance(value, datetime) and pa.types.is_date(kind):
+        if value.time() != time():
+            raise ValueError("a time of day would be lost")
+        return value.date()
     cast: MetadataValue = pa.scalar(value).cast(kind).as_py()
     if isinstance(value, int | float) and cast != value and str(cast) != str(value):
         raise ValueError("not the same number")
@@ -231,6 +259,7 @@ def field_columns(types: Mapping[str, pa.DataType]) -> tuple[str, ...]:
 
 
 _LONGEST_SHOWN = 60
+_ID_COLUMNS = ("case_id", "patient_id")
 
 
 def is_storable(text: str) -> bool:
@@ -257,11 +286,21 @@ def require_slide_id(slide_id: object) -> None:
 def require_changes(changes: object) -> None:
     """Raise InputError for what are no changes of metadata by slide id."""
     if not isinstance(changes, Mapping):
-        raise InputError("changes", f"{changes!r:.60} is no mapping", "Give {ID: {COLUMN: VALUE}}")
+        advice = "Give {ID: {COLUMN: VALUE}}, as a data frame gives with to_dict('index')"
+        raise InputError("changes", f"{describe(changes)} is no mapping", advice)
     for slide_id, values in changes.items():
         require_slide_id(slide_id)
         if not isinstance(values, Mapping):
-            raise InputError(f"changes of {slide_id}", f"{values!r:.60} is no mapping", "Give {COLUMN: VALUE}")
+            raise InputError(f"changes of {slide_id}", f"{describe(values)} is no mapping", "Give {COLUMN: VALUE}")
+        _require_columns(values)
+
+
+def _require_columns(columns: object) -> None:
+    if not isinstance(columns, Mapping):
+        raise InputError("columns", f"{describe(columns)} is no mapping", "Give {COLUMN: TYPE}")
+    for name in columns:
+        if not isinstance(name, str):
+            raise InputError(f"column {describe(name)}", "is no name of a column", "Give a text")
 
 
 def require_text(slide_id: str, changes: Mapping[str, MetadataValue]) -> None:
@@ -296,12 +335,15 @@ ColumnType: TypeAlias = "type | pa.DataType"
 
 def make_column_types(columns: Mapping[str, ColumnType]) -> dict[str, pa.DataType]:
     """Columns to be added with their types; raises InputError for a name or a type that no column has."""
+    _require_columns(columns)
     for name, kind in columns.items():
         if name not in TEXT_COLUMNS and extra_column_name(name) != name:
             advice = f"Call it {extra_column_name(name)}"
             raise InputError(f"column {name}", "cannot be added under this name", advice)
-        if kind not in _COLUMN_TYPES and kind not in _COLUMN_TYPES.values():
-            raise InputError(f"column {name}", f"no column holds {kind!r}", "Give str, int, float, bool or date")
+        if kind not in (*_COLUMN_TYPES, *_COLUMN_TYPES.values()):
+            raise InputError(
+                f"column {name}", f"no column holds {describe(kind)}", "Give str, int, float, bool or date"
+            )
     return {name: _COLUMN_TYPES.get(kind, kind) for name, kind in columns.items()}
 
 

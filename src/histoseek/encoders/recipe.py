@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
+from histoseek.arguments import settle_fields
 from histoseek.errors import ConfigurationError
 from histoseek.tissue.settings import MASK_VERSION, TissueSettings
 
@@ -28,6 +29,7 @@ class Recipe:
     keep_pen: bool = False
 
     def __post_init__(self) -> None:
+        settle_fields(self, "recipe", kind=ConfigurationError)
         if self.spacing_um_per_px <= 0:
             raise ConfigurationError("--spacing", f"{self.spacing_um_per_px:g} is not positive", "Give um per pixel")
         if self.tile_budget is not None and self.tile_budget < 1:

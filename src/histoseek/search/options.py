@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Literal, TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack, get_args
 
 from histoseek.archive.filters.expression import Where
+from histoseek.arguments import settle_count, settle_fields
 from histoseek.errors import ConfigurationError, InputError
 
 MOST_RESULTS = 100_000
+
+Target = Literal["slides", "reports"]
+
+_FLAGS = {"k": "-k", "offset": "--offset", "candidates": "--candidates", "workers": "--workers"}
 
 DEFAULT_LABEL = "diagnosis"
 """The metadata column that probabilities are of."""
@@ -34,7 +39,7 @@ class SearchOptions:
 
     k: int = 5
     offset: int = 0
-    to: Literal["slides", "reports"] = "slides"
+    to: Target = "slides"
     where: Where = None
     same_patient: bool = False
     distance: str | None = None
@@ -55,29 +60,27 @@ class SearchOptions:
             raise ConfigurationError("--offset", f"{self.offset} is below 0", "Give how many results to pass over")
         if self.last > MOST_RESULTS:
             raise ConfigurationError("-k", f"{self.last} is too many", f"Ask for at most {MOST_RESULTS:,}")
-        if self.to not in ("slides", "reports"):
+        for name in ("candidates", "workers"):
+            settle_count(getattr(self, name), _FLAGS[name], 1)
+        if self.to not in get_args(Target):
             raise ConfigurationError("--to", f"{self.to!r} can't be found", "Ask for slides or reports")
         if self.min_probability is not None and not 0 <= self.min_probability <= 1:
             what = f"{self.min_probability} is not a probability"
             raise ConfigurationError("--min-probability", what, "Give a number from 0 to 1")
 
     def _require_types(self) -> None:
-        for name, flag in (
-            ("k", "-k"),
-            ("offset", "--offset"),
-            ("candidates", "--candidates"),
-            ("workers", "--workers"),
-        ):
+        for name in ("k", "offset", "candidates", "workers"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, Integral):
-                raise ConfigurationError(flag, f"{value!r} is no whole number", "Give a number such as 5")
-        least = self.min_probability
-        if least is not None and not isinstance(least, Real):
-            raise ConfigurationError("--min-probability", f"{least!r} is no number", "Give a number from 0 to 1")
+                raise ConfigurationError(_FLAGS[name], f"{value!r} is no whole number", "Give a number such as 5")
+        if isinstance(self.min_probability, bool) or not isinstance(self.min_probability, Real | None):
+            what = f"{self.min_probability!r} is no number"
+            raise ConfigurationError("--min-probability", what, "Give a number from 0 to 1")
+        # A filter is checked where the columns are known.
+        settle_fields(self, "search", but={"to", "where"}, kind=ConfigurationError)
         for name in ("distance", "vote"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, str):
-                raise ConfigurationError(f"--{name}", f"{value!r:.60} is no text", "Give a name")
+            if getattr(self, name) == "":
+                raise ConfigurationError(f"search {name}", "is empty", "Give a name, or leave it out")
 
     @property
     def last(self) -> int:
@@ -100,7 +103,7 @@ class SearchKeywords(TypedDict, total=False):
 
     k: int
     offset: int
-    to: Literal["slides", "reports"]
+    to: Target
     where: Where
     same_patient: bool
     distance: str | None
@@ -117,7 +120,7 @@ class SearchKeywords(TypedDict, total=False):
 class ExplainKeywords(TypedDict, total=False):
     """Those of SearchKeywords that matter when a query is compared with one slide."""
 
-    to: Literal["slides", "reports"]
+    to: Target
     distance: str | None
     workers: int
     expand: bool
@@ -129,6 +132,10 @@ def choose_options(options: SearchOptions | None, **keywords: Unpack[SearchKeywo
     if options is not None and not isinstance(options, SearchOptions):
         what = f"has options of type {type(options).__name__}"
         raise InputError("search", what, "Give SearchOptions(...), or keywords such as k=5")
+    unknown = [name for name in keywords if name not in SearchKeywords.__annotations__]
+    if unknown:
+        names = ", ".join(SearchKeywords.__annotations__)
+        raise TypeError(f"search has no option {unknown[0]!r}; there are {names}")
     if options is None:
         return SearchOptions(**keywords)
     if keywords:

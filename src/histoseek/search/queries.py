@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, replace
+from numbers import Integral, Real
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from histoseek.archive.schema import is_storable, require_slide_ids
+from histoseek.arguments import describe, settle_fields
 from histoseek.encoders.bag import Bag
 from histoseek.equality import EqualByContent
 from histoseek.errors import ConfigurationError, InputError
@@ -32,6 +36,7 @@ class SlideFile:
     patient_id: str | None = None
 
     def __post_init__(self) -> None:
+        settle_fields(self, "slide file")
         parse_source(self.path)
 
     @property
@@ -47,6 +52,9 @@ class ArchivedSlide:
     slide_id: str
     patient_id: str | None = None
 
+    def __post_init__(self) -> None:
+        settle_fields(self, "archived slide")
+
 
 @dataclass(frozen=True, slots=True)
 class Region:
@@ -60,6 +68,8 @@ class Region:
     unit: Literal["px", "um"] = "px"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "regions", _list_rects(self.regions))
+        settle_fields(self, "region")
         if not self.regions:
             raise ConfigurationError("region", "none is given", "Give x, y, width and height in level-0 px")
         _require_areas(self.regions)
@@ -77,6 +87,7 @@ class TileImage:
     patient_id: str | None = None
 
     def __post_init__(self) -> None:
+        settle_fields(self, "picture")
         parse_source(self.path)
 
 
@@ -100,6 +111,8 @@ class EncodedSlide(EqualByContent):
     file_fingerprint: str | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "regions", _list_rects(self.regions))
+        settle_fields(self, "encoded slide")
         _require_areas(self.regions)
         if not (math.isfinite(self.spacing_um_per_px) and self.spacing_um_per_px >= 0):
             what = f"a spacing of {self.spacing_um_per_px} µm/px"
@@ -113,6 +126,7 @@ class Case:
     slides: tuple[SlideFile | ArchivedSlide | EncodedSlide, ...]
 
     def __post_init__(self) -> None:
+        settle_fields(self, "case")
         if not self.slides:
             raise ConfigurationError("case", "it has no slides", "Give at least one")
 
@@ -122,6 +136,9 @@ class ArchivedCase:
     """Ask with all slides that the archive has of a case."""
 
     case_id: str
+
+    def __post_init__(self) -> None:
+        settle_fields(self, "archived case")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +150,7 @@ class TextQuery:
     without: str | None = None
 
     def __post_init__(self) -> None:
+        settle_fields(self, "text query")
         _require_words("text", self.text)
         _require_words("without", self.without)
 
@@ -144,6 +162,9 @@ class ReportFile:
     path: Path
     patient_id: str | None = None
 
+    def __post_init__(self) -> None:
+        settle_fields(self, "report file")
+
 
 @dataclass(frozen=True, slots=True)
 class ReportText:
@@ -153,6 +174,7 @@ class ReportText:
     patient_id: str | None = None
 
     def __post_init__(self) -> None:
+        settle_fields(self, "report text")
         _require_words("report", self.text)
 
 
@@ -161,6 +183,9 @@ class ArchivedReport:
     """Ask with the report of a slide of the archive; its own patient is left out."""
 
     slide_id: str
+
+    def __post_init__(self) -> None:
+        settle_fields(self, "archived report")
 
 
 SlideQuery = SlideFile | ArchivedSlide
@@ -181,6 +206,7 @@ class Composed:
     weight: float = 0.5
 
     def __post_init__(self) -> None:
+        settle_fields(self, "composed query")
         if self.text is None and self.without is None:
             raise InputError("composed query", "has no words", "Give a text, or what is not wanted")
         _require_words("text", self.text)
@@ -205,10 +231,11 @@ class Refined:
     irrelevant: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for marked in (self.relevant, self.irrelevant):
-            require_slide_ids(marked)
+        for name in ("relevant", "irrelevant"):
+            object.__setattr__(self, name, require_slide_ids(getattr(self, name)))
         if isinstance(self.query, Refined):
             raise InputError("refined query", "is refined already", "Refine the first query with all marks")
+        settle_fields(self, "refined query")
         marked = self.marked
         if not marked:
             raise InputError("refined query", "no slide is marked", "Mark at least one as relevant or irrelevant")
@@ -231,6 +258,24 @@ class Refined:
 
 
 Query = PlainQuery | Refined
+
+
+def _list_rects(regions: object) -> object:
+    """Rectangles, or four numbers for each, with Python's numbers; what is none of that as it is."""
+    if isinstance(regions, str | bytes | Rect) or not isinstance(regions, Iterable):
+        return (regions,) if isinstance(regions, Rect) else regions
+    return tuple(map(_make_rect, regions))
+
+
+def _make_rect(region: object) -> object:
+    numbers = astuple(region) if isinstance(region, Rect) else region
+    if not isinstance(numbers, Sequence | np.ndarray) or len(numbers) != 4:
+        return region
+    if not all(isinstance(number, Real) and math.isfinite(number) for number in numbers):
+        advice = "Give x, y, width and height as numbers"
+        raise ConfigurationError("region", f"{describe(tuple(numbers))} is none", advice)
+    plain: list[Any] = [int(number) if isinstance(number, Integral) else float(number) for number in numbers]
+    return Rect(*plain)
 
 
 def _require_areas(regions: Sequence[Rect]) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 
 from histoseek.archive.filters.expression import Where
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.errors import ArchiveError, ConfigurationError
+from histoseek.arguments import settle_count
+from histoseek.errors import ArchiveError
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.search.options import DEFAULT_DEPTH, DEFAULT_QUERIES, SearchOptions
 from histoseek.search.queries import ArchivedSlide
@@ -53,10 +54,9 @@ def recall(
     Queries for which exact ranking finds nothing do not count. Raises ArchiveError when none is left or the archive
     is empty, ConfigurationError for less than one query or result, BadFilter.
     """
-    if queries < 1:
-        raise ConfigurationError("--queries", f"{queries} is too few", "Ask for at least one")
+    queries, seed = settle_count(queries, "--queries", 1), settle_count(seed, "--seed", 0)
     options = SearchOptions(k=k, where=where)
-    exact = SearchOptions(k=k, where=where, exact=True)
+    exact = replace(options, exact=True)
     archive.require_space()
     ids = archive.store.slides()
     sample = np.random.default_rng(seed).permutation(len(ids))[:queries]
@@ -71,7 +71,7 @@ def recall(
         what = "no query finds a slide of another patient"
         raise ArchiveError(str(archive.path), what, "Index more slides, or use a wider filter")
     is_exact = archive.store.count(where) <= options.candidate_count
-    return replace(_sum_up(answerable, k, len(ids), where), is_exact=is_exact)
+    return replace(_sum_up(answerable, options.k, len(ids), where), is_exact=is_exact)
 
 
 def _sum_up(pairs: list[tuple[SearchResults, SearchResults]], k: int, slides: int, where: Where) -> Recall:

@@ -30,7 +30,7 @@ from histoseek.archive.indexing.metadata_columns import (
     map_metadata_columns,
 )
 from histoseek.archive.indexing.metadata_row import TableRow, join_rows
-from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, is_storable
+from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, is_storable, unwrap
 from histoseek.errors import BadTable, InputError
 from histoseek.reports.files.document import FileRefusal, ReportSource
 from histoseek.reports.files.encodings import clean_id
@@ -207,8 +207,7 @@ def _find_row_fault(row: RawRow, names: Sequence[str]) -> tuple[str, str] | None
 
 def _read_value(value: object) -> MetadataValue:
     """A cell without blanks around it, or a program's value as one of ours; None where it says nothing."""
-    if not isinstance(value, str) and hasattr(value, "item"):
-        value = value.item()
+    value = unwrap(value)
     text = str(value).strip(_BLANKS)
     if value is None or text in _NULLS:
         return None

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from histoseek.archive.indexing.personal_data import collect_identifiers, list_record_identifiers, merge_identifiers
 from histoseek.archive.schema import MetadataValue, SlideRecord
+from histoseek.arguments import describe
+from histoseek.errors import InputError
 from histoseek.reports.privacy.deidentify import (
     DeidentifiedText,
     DeidentifyChoice,
@@ -44,6 +46,9 @@ class ReportCleaner:
 
 def make_cleaner(choice: DeidentifyChoice) -> ReportCleaner:
     """The cleaner of a choice. Raises MissingExtra or ConfigurationError when it needs Presidio and there is none."""
+    if not isinstance(choice, bool) and choice != "presidio":
+        advice = "Give True, False or 'presidio'"
+        raise InputError("deidentify", f"{describe(choice)} says neither yes nor no", advice)
     return ReportCleaner(bool(choice), load_presidio() if choice == "presidio" else None)
 
 
@@ -51,9 +56,10 @@ def clean_many(
     records: Sequence[SlideRecord], changes: Mapping[str, Mapping[str, MetadataValue]], choice: DeidentifyChoice
 ) -> tuple[Mapping[str, Mapping[str, MetadataValue]], tuple[IdentifierCount, ...]]:
     """Changes of slides' metadata, by their ids, as they may be stored, and how many identifiers new reports lost."""
-    if not choice:
+    cleaner = make_cleaner(choice)
+    if not cleaner.deidentifies:
         return changes, ()
-    cleaner, known = make_cleaner(choice), {record.slide_id: record for record in records}
+    known = {record.slide_id: record for record in records}
     return {
         slide_id: _clean_changes(cleaner, known[slide_id], values) if slide_id in known else values
         for slide_id, values in changes.items()

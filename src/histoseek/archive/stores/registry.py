@@ -12,6 +12,7 @@ from histoseek.archive.schema import make_slides_schema
 from histoseek.archive.stores.base import Engine, Store
 from histoseek.archive.stores.ranking_cache import RankingCache
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.arguments import describe
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.settings import get_settings
 
@@ -32,7 +33,7 @@ ENGINES: Mapping[str, Callable[[], Engine]] = {"": _lance}
 def require_engine(address: Path | str) -> str:
     """The scheme of an archive's address, "" of a plain path; raises ConfigurationError for one without an engine."""
     if not isinstance(address, str | PathLike):
-        raise InputError("archive", f"{address!r:.60} is no path of a folder", "Give its path")
+        raise InputError("archive", f"{describe(address)} is no path of a folder", "Give its path")
     match = _SCHEME.match(str(address))
     scheme = match.group(1).lower() if match else ""
     if scheme not in ENGINES:

@@ -51,6 +51,7 @@ from histoseek.archive.stores.base import ROW, Capabilities, Neighbour, Store, S
 from histoseek.archive.stores.ranking_cache import RankingCache, RankingPart
 from histoseek.archive.stores.rows import Outline, RankingRows
 from histoseek.archive.stores.words import RecordWords
+from histoseek.arguments import describe
 from histoseek.errors import InputError, UnknownSlide
 from histoseek.mosaics.barcodes import count_barcode_words
 from histoseek.mosaics.distances import SignatureBlock
@@ -130,7 +131,7 @@ class SlideTable:
         if where is None:
             return None
         if not isinstance(where, str | Expression):
-            raise InputError(f"where {where!r:.60}", "is no filter", "Give a text such as \"organ = 'lung'\"")
+            raise InputError("where", f"{describe(where)} is no filter", "Give a text such as \"organ = 'lung'\"")
         schema = self._schema
         named = [name for name in schema.names if name not in VECTOR_COLUMNS]
         expression = parse_filter(where, named) if isinstance(where, str) else where
@@ -182,11 +183,14 @@ class SlideTable:
         """How many slides satisfy a filter; a snapshot remembers what it counted."""
         view = self.snapshot()
         condition = str(where)
-        if condition not in view._counts:
+        number = view._counts.get(condition)
+        if number is None:
+            number = view._store.count(view.filter(where))
+            # Threads share a view: what is given back is not looked up again.
             if len(view._counts) >= _COUNTS_KEPT:
                 view._counts.clear()
-            view._counts[condition] = view._store.count(view.filter(where))
-        return view._counts[condition]
+            view._counts[condition] = number
+        return number
 
     def nearest(
         self, vector: NDArray[np.float32], count: int, where: Where, column: VectorColumn = "global_vector"
@@ -444,7 +448,7 @@ def apply_changes(
         if column in _FIXED or column == "updated":
             raise InputError(f"column {column}", "is set by the archive itself", "Index the slide again")
         if column not in types:
-            known = ", ".join(name for name in types if name not in _FIXED)
+            known = ", ".join(name for name in types if name not in (*_FIXED, "updated"))
             raise InputError(f"column {column}", "the archive has no such column", f"The columns are: {known}")
     cast = {column: cast_value(column, value, types[column]) for column, value in changes.items()}
     own: dict[str, Any] = {name: value for name, value in cast.items() if name in RECORD_COLUMNS}

@@ -21,7 +21,8 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.fusion_file import DistanceParts
 from histoseek.archive.schema import SlideRecord, name_owner, read_value
 from histoseek.archive.stores.slides import SlideTable
-from histoseek.errors import ArchiveError
+from histoseek.arguments import settle, settle_count
+from histoseek.errors import ArchiveError, ConfigurationError
 from histoseek.mosaics.calibration_curves import NeighbourPairs, fit_curve
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance, get_distance
 from histoseek.mosaics.part_weights import ComparedParts, ShareChoice, choose_share
@@ -103,7 +104,8 @@ def calibrate(
     Raises ArchiveError for too few slides, labelled slides or patients, or a single label; InputError for a column
     that the archive lacks; ConfigurationError for an unknown distance; ArchiveBusy, ArchiveReadOnly.
     """
-    get_distance(distance)
+    get_distance(settle(distance, str, "--distance", kind=ConfigurationError))
+    seed = settle_count(seed, "--seed", 0)
     with archive.writing():
         space, store = archive.require_space(), archive.store.snapshot()
         slides = _slides(store.records(None, None, 0), label)

@@ -12,8 +12,9 @@ from histoseek.archive.filters.expression import Where
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import field_columns
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.arguments import settle_count
 from histoseek.equality import EqualByContent
-from histoseek.errors import ConfigurationError, InputError, MissingExtra
+from histoseek.errors import InputError, MissingExtra
 from histoseek.search.maps.map_layout import (
     MOST_SLIDES,
     Floats,
@@ -63,8 +64,7 @@ def overview(
     share of them as in the archive, but at least one. The same content and seed give the same map. Raises BadFilter,
     InputError for an unknown column, ArchiveError for an empty archive.
     """
-    if most < 1:
-        raise ConfigurationError("overview", f"{most} slides are too few", "Ask for at least one")
+    most, seed = settle_count(most, "overview most", 1), settle_count(seed, "overview seed", 0)
     store = archive.store.snapshot()
     rows = store.ranking_rows()
     places = store.ranking_places(where)

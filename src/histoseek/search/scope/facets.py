@@ -12,6 +12,7 @@ import pyarrow as pa
 from histoseek.archive.filters.expression import Where
 from histoseek.archive.schema import TEXT_COLUMNS, field_columns
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.arguments import settle
 from histoseek.errors import InputError
 from histoseek.reports.index.query import is_fact_field
 
@@ -34,6 +35,11 @@ def list_facets(store: SlideTable, where: Where, fields: Sequence[str] | None) -
     fields: metadata columns or fields of facts, by default all fields of facts and the archive's own text columns but
     for ids. At most 10,000 values a field. Raises InputError for an unknown field, BadFilter.
     """
+    fields = (
+        None
+        if fields is None
+        else settle([fields] if isinstance(fields, str) else fields, tuple[str, ...], "facets fields")
+    )
     types = store.metadata_types()
     available = [name for name in field_columns(types) if name != "slide_id"]
     for field in fields or ():

@@ -13,6 +13,7 @@ from histoseek.archive.filters.expression import Column, Expression, HasAny, IsN
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, cast_value, field_columns, is_storable
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.arguments import describe, settle_fields
 from histoseek.errors import InputError
 from histoseek.reports.index.query import is_fact_field
 from histoseek.search.scope.facets import Facet, list_facets
@@ -38,6 +39,7 @@ class FieldFilter:
             raise InputError(f"filter by {self.field}", f"unknown source {self.source!r}", "Give metadata or report")
         if isinstance(self.values, str | bytes):
             raise InputError(f"filter by {self.field}", f"{self.values!r} is one text", f"Give ({self.values!r},)")
+        settle_fields(self, "filter", but={"source"})
         if not self.values:
             raise InputError(f"filter by {self.field}", "has no values", "Give at least one, or leave the filter out")
 
@@ -47,12 +49,23 @@ class FieldFilter:
         return self.source, self.field
 
 
+def require_filters(filters: object) -> None:
+    """Raise InputError for what are no filters."""
+    if isinstance(filters, FieldFilter):
+        raise InputError("filters", "are one filter, where several are listed", "Give [FieldFilter(...)]")
+    listed = filters if isinstance(filters, Sequence) and not isinstance(filters, str) else (filters,)
+    wrong = next((each for each in listed if not isinstance(each, FieldFilter)), None)
+    if wrong is not None or filters is None:
+        raise InputError("filters", f"{describe(wrong)} is no filter", "Give [FieldFilter(...)]")
+
+
 def combine_filters(store: SlideTable, filters: Sequence[FieldFilter]) -> Expression | None:
     """The filters as one: any value of a field, all fields together; None for no filters.
 
     Filters of the same field are as one with all their values. Raises InputError for an unknown field and for a value
     that its column can't hold.
     """
+    require_filters(filters)
     values: dict[Key, dict[MetadataValue, None]] = {}
     for choice in filters:
         values.setdefault(choice.key, {}).update(dict.fromkeys(choice.values))
