@@ -86,7 +86,7 @@ def is_placeholder(value: MetadataValue, column: str) -> bool:
 
     All slides with such an "id" would be taken for one patient's.
     """
-    if not isinstance(value, str):
+    if not isinstance(value, str) or value[-1:].isdigit():
         return False
     words = " ".join(re.findall(r"[^\W_]+", value.casefold()))
     return not words or (column in ("patient_id", "case_id") and words in _UNKNOWN)

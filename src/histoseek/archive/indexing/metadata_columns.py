@@ -17,7 +17,6 @@ from histoseek.reports.files.column_names import (
     find_column,
     guess_id,
     is_vague_id,
-    may_be_id,
     recognise_column,
     split_words,
 )
@@ -129,8 +128,8 @@ def _is_id(header: str) -> bool:
 
 
 def list_column_warnings(path: Path, columns: Sequence[MetadataColumn], repeating: Collection[str] = ()) -> list[str]:
-    """Columns that look like ids and are not used as such, and columns without a name; repeating: names of columns
-    whose values come back in a few rows each, as those of patients do."""
+    """Columns that look like ids and are not used as such, and columns without a name; repeating: names of columns of
+    some number (`may_be_id`) whose values come back in a few rows each, as those of patients do."""
     nameless = [str(column.position + 1) for column in columns if not column.header]
     warnings = [f"{path}: columns without a name are not used: number {', '.join(nameless)}"] if nameless else []
     return [*warnings, *(f"{path}: {warning}" for warning in _list_unused_ids(columns, repeating))]
@@ -153,7 +152,7 @@ def _list_unused_ids(columns: Sequence[MetadataColumn], repeating: Collection[st
 
 
 def _is_vague(column: MetadataColumn, repeating: Collection[str]) -> bool:
-    return is_vague_id(column.header) or (column.name in repeating and may_be_id(column.header))
+    return is_vague_id(column.header) or column.name in repeating
 
 
 def _advise_rename(header: str, role: str) -> str:

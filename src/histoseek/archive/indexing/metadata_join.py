@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path, PurePath, PureWindowsPath
 from urllib.parse import unquote_to_bytes
 
@@ -210,21 +211,32 @@ class _Names:
 
     def __init__(self) -> None:
         self._exact: dict[str, list[SlideSource]] = defaultdict(list)
-        self._folded: dict[str, list[SlideSource]] = defaultdict(list)
-        self._without_zeros: dict[str, set[str]] = defaultdict(set)
 
     def add(self, name: str, source: SlideSource) -> None:
         self._exact[name].append(source)
-        self._folded[name.casefold()].append(source)
-        self._without_zeros[name.lstrip("0")].add(name)
 
     def find(self, name: str) -> Sequence[SlideSource]:
         return self._exact.get(name) or self._folded.get(name.casefold(), [])
 
     def find_without_zeros(self, name: str) -> str | None:
         """The only name that differs from this one by zeros before it."""
-        alike = self._without_zeros.get(name.lstrip("0"), set())
-        return next(iter(alike)) if len(alike) == 1 and name not in alike else None
+        alike = self._without_zeros.get(name.lstrip("0"), [])
+        return alike[0] if len(alike) == 1 and name not in alike else None
+
+    @cached_property
+    def _folded(self) -> Mapping[str, list[SlideSource]]:
+        """Made when a name is not there as it is written."""
+        folded: dict[str, list[SlideSource]] = defaultdict(list)
+        for name, sources in self._exact.items():
+            folded[name.casefold()] += sources
+        return folded
+
+    @cached_property
+    def _without_zeros(self) -> Mapping[str, list[str]]:
+        names: dict[str, list[str]] = defaultdict(list)
+        for name in self._exact:
+            names[name.lstrip("0")].append(name)
+        return names
 
 
 def _split_path(name: str) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from histoseek.archive.indexing.metadata_columns import (
 from histoseek.archive.indexing.metadata_row import TableRow, join_rows
 from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, is_storable, unwrap
 from histoseek.errors import BadTable, InputError
+from histoseek.reports.files.column_names import may_be_id
 from histoseek.reports.files.document import FileRefusal, ReportSource
 from histoseek.reports.files.encodings import clean_id
 from histoseek.reports.files.raw_tables import (
@@ -150,8 +151,9 @@ def make_table(rows: Sequence[Mapping[str, MetadataValue]], rename: Mapping[str,
 
 
 def _find_repeating(entries: Sequence[_Entry], columns: Sequence[MetadataColumn]) -> frozenset[str]:
-    """The further columns with a value that comes back, and not so many rows to each value as labels have."""
-    counts = {column.name: Counter(entry.cells.get(column.name) for entry in entries) for column in columns}
+    """The columns of some number with a value that comes back, and not so many rows to each value as labels have."""
+    names = [column.name for column in columns if column.name and may_be_id(column.header)]
+    counts = {name: Counter(entry.cells.get(name) for entry in entries) for name in names}
     given = {name: sum(count.values()) - count[None] for name, count in counts.items()}
     values = {name: len(count) - (None in count) for name, count in counts.items()}
     return frozenset(n for n in counts if n not in TEXTS and values[n] < given[n] <= values[n] * _MOST_SLIDES)
@@ -207,10 +209,12 @@ def _find_row_fault(row: RawRow, names: Sequence[str]) -> tuple[str, str] | None
 
 def _read_value(value: object) -> MetadataValue:
     """A cell without blanks around it, or a program's value as one of ours; None where it says nothing."""
-    value = unwrap(value)
-    text = str(value).strip(_BLANKS)
+    value = value if isinstance(value, str) else unwrap(value)
+    text = value.strip(_BLANKS) if isinstance(value, str) else str(value).strip(_BLANKS)
     if value is None or text in _NULLS:
         return None
+    if isinstance(value, str) and not text.startswith(("=", "'")):
+        return text
     if isinstance(value, datetime):
         return value.date() if value.time() == time() else value.isoformat()
     if isinstance(value, int | float | bool | date):
@@ -229,7 +233,8 @@ def _make_table(
 ) -> MetadataTable:
     nm_columns = {column.name for column in columns if column.is_nm}
     notes = [note for column in columns for note in _note_placeholders(path, entries, column)]
-    entries = [replace(entry, cells=_drop_placeholders(entry.cells)) for entry in entries]
+    if notes:
+        entries = [replace(entry, cells=_drop_placeholders(entry.cells)) for entry in entries]
     left_out = list(refused)
     # A row without an id is refused, and has no say in the types of columns.
     with_id = list(filter(_has_id, entries))
@@ -327,7 +332,7 @@ def _read_extra(
 
 
 def _can_keep(value: MetadataValue) -> bool:
-    return not isinstance(value, str) or (len(value) <= _LONGEST_TEXT and is_storable(value))
+    return not isinstance(value, str) or (len(value) <= _LONGEST_TEXT and (value.isascii() or is_storable(value)))
 
 
 def _is_too_large(value: MetadataValue) -> bool:
