@@ -162,3 +162,17 @@ def _forget_records(archive: Archive) -> None:
 
     table = lancedb.connect(archive.layout.store).open_table("slides")
     table.drop_columns([RECORD_TOKENS])
+
+
+@pytest.mark.parametrize("query", ["Plattenepithelkarzinom der Lunge", "carcinome épidermoïde du poumon"])
+def test_other_languages_meet_english(bare: Archive, query: str) -> None:
+    results = bare.search(text=query)
+    assert {result.slide_id for result in results.results[:2]} == SCC and results.results[0].fits
+    assert results.query.searched_for == "squamous cell carcinoma of lung"
+    assert bare.search(text=query, verbatim=True).query.searched_for is None
+
+
+@pytest.mark.parametrize("query", ["lung adenocarcinoma", "Lungenkarzinom", "LUAD"])
+def test_english_meets_other_languages(own: Archive, query: str) -> None:
+    own.update("k1", {"diagnosis": "Adenokarzinom der Lunge", "organ": "Lunge"})
+    assert "k1" in {result.slide_id for result in own.search(text=query) if result.fits}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from histoseek.errors import InputError
@@ -96,6 +97,15 @@ def list_plain_words(query: str) -> tuple[Span, ...]:
     taken = [Span(*match.span()) for match in _PART.finditer(query)]
     words = (Span(*match.span()) for match in _WORD.finditer(query))
     return tuple(word for word in words if not any(word.overlaps(part) for part in taken))
+
+
+def change_plain_text(query: str, change: Callable[[str], str]) -> str:
+    """The query with all that stands outside phrases, fields and what is excluded changed."""
+    parts, end = [], 0
+    for match in _PART.finditer(query):
+        parts += [change(query[end : match.start()]), match.group()]
+        end = match.end()
+    return "".join((*parts, change(query[end:])))
 
 
 def _require_words(query: str) -> None:

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from histoseek.reports.cleaning.spelling import load_dictionary
 from histoseek.reports.concepts.terms import find_terms
+from histoseek.reports.concepts.translation import translate
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.index.analyser import Term, analyse
 from histoseek.reports.language.negation import Status
@@ -175,7 +176,8 @@ def _list_value_tokens(name: str, value: str | int | float | bool, is_text: bool
     labelled = _list_labelled(label, text) if len(text) <= _LONGEST_LABELLED else ()
     if not is_text or _NUMBER.fullmatch(text):
         return labelled
-    words = tuple(token for token in _list_tokens(_read(text)) if not _says_nothing(token, text))
+    read = (*_list_tokens(_read(text)), *_list_tokens(_read_translated(text)))
+    words = tuple(token for token in read if not _says_nothing(token, text))
     ruled_out = _list_ruled_out(words) if name == "diagnosis" else ()
     named = _list_named(label) if words and len(text) <= _LONGEST_LABELLED else ()
     return tuple(dict.fromkeys((*words, *labelled, *_list_code_tokens(text), *ruled_out, *named)))
@@ -239,6 +241,12 @@ def _list_code_tokens(text: str) -> Iterator[str]:
 def _read(text: str) -> tuple[Term, ...]:
     vocabulary = load_vocabulary()
     return analyse(spell_codes(text, vocabulary), vocabulary=vocabulary) if text else ()
+
+
+def _read_translated(text: str) -> tuple[Term, ...]:
+    """What a cell in another language says in English, beside its own words."""
+    english = translate(text)
+    return _read(english) if english != text else ()
 
 
 def _list_tokens(terms: Iterable[Term], kind: str | None = None) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.reports.cleaning.spelling import Dictionary, load_dictionary
 from histoseek.reports.concepts.terms import find_terms
+from histoseek.reports.concepts.translation import translate
 from histoseek.reports.concepts.vocabulary import load_vocabulary
 from histoseek.reports.index.analyser import WORD_PREFIX, analyse_query
-from histoseek.reports.index.query import list_plain_words, parse_query
+from histoseek.reports.index.query import change_plain_text, list_plain_words, parse_query
 from histoseek.reports.index.query_words import QueryWord
 from histoseek.reports.index.record_words import PART, WHOLE, find_code, fold_name, spells_code
 from histoseek.reports.language.word_forms import list_word_forms
@@ -65,8 +66,13 @@ def check_spelling(store: SlideTable, query: str, verbatim: bool) -> Spelling:
     A word is misspelt that nothing in the archive has, that no dictionary knows, and that is one letter (from eight
     letters on: two) away from a word of the vocabulary, of pathology or of the archive, or that is two of these.
     """
-    if len(query) > MOST_CHARACTERS:
+    if len(query) > MOST_CHARACTERS or len(query.split()) > MOST_SPELLED:
         return Spelling.take_as_it_is(query)
+    spelling = _correct_words(store, query if verbatim else _translate(store, query), verbatim)
+    return replace(spelling, typed=query)
+
+
+def _correct_words(store: SlideTable, query: str, verbatim: bool) -> Spelling:
     names = [Span(*chunk.span()) for chunk in _CHUNK.finditer(query) if _DIGIT.search(chunk.group())]
     spans = [
         span
@@ -74,8 +80,6 @@ def check_spelling(store: SlideTable, query: str, verbatim: bool) -> Spelling:
         if _LETTERS.fullmatch(query, span.start, span.end) and not any(span.overlaps(name) for name in names)
     ]
     words = dict.fromkeys(query[span.start : span.end] for span in spans)
-    if len(words) > MOST_SPELLED:
-        return Spelling.take_as_it_is(query)
     unknown = tuple(word for word in words if _is_unknown(store, word))
     if verbatim:
         legible = _replace_words(query, spans, dict.fromkeys(unknown, ""))
@@ -83,6 +87,15 @@ def check_spelling(store: SlideTable, query: str, verbatim: bool) -> Spelling:
     corrections = {word: better for word in unknown if (better := _correct(store, word))}
     text = _replace_words(query, spans, corrections)
     return Spelling(query, text, text, tuple(word for word in unknown if word not in corrections))
+
+
+def _translate(store: SlideTable, query: str) -> str:
+    """The query in English outside phrases, fields and exclusions, but for words that reports have as they are."""
+
+    def is_reported(word: str) -> bool:
+        return _list_tokens(word) != _list_tokens(translate(word)) and bool(_count_reports(store, word, 1))
+
+    return change_plain_text(query, lambda text: translate(text, is_reported))
 
 
 def parse_spelled(store: SlideTable, spelling: Spelling, expand: bool) -> ParsedText:
@@ -95,8 +108,9 @@ def speaks_of_pathology(store: SlideTable, word: QueryWord) -> bool:
     """Whether a word of a query is no everyday one: a term of pathology, or a word that only the archive knows."""
     plain = word.text.lower()
     dictionary = _get_dictionary()
-    stated = (token for token, part in word.tokens.items() if ":" in token and part >= 1)
-    if plain in dictionary.terms or any(not token.startswith("laterality:") for token in stated):
+    stated = [token for token, part in word.tokens.items() if ":" in token and part >= 1]
+    is_side = bool(stated) and all(token.startswith("laterality:") for token in stated)
+    if not is_side and (stated or plain in dictionary.terms):
         return True
     if not _LETTERS.search(plain) or dictionary.knows(plain):
         return False
