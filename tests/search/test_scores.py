@@ -196,7 +196,15 @@ def test_no_words_are_counted_twice() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("2024-01-01", "12:30", "1 2 3 4 5", "hello world", "left turn at the next junction", "a benign dictator"),
+        *(
+            "2024-01-01",
+            "12:30",
+            "1 2 3 4 5",
+            "hello world",
+            "left turn at the next junction",
+            "a benign dictator",
+            "x",
+        ),
         *("the front margin of the page", "malignant rumours on social media", "nuclear power plant", "case closed"),
         *("invasive species of crayfish", "hydatid cyst of the liver", "osteosarcoma of the femur", "gallstones"),
     ],

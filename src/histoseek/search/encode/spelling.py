@@ -27,6 +27,7 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _CHUNK = re.compile(r"\S+")
 _DIGIT = re.compile(r"\d")
 _SHORTEST = 4
+_SHORTEST_SPECIAL = 3
 _LONG = 8
 _REPORTS_LIKE = 5
 _OFTEN = 50
@@ -112,7 +113,7 @@ def speaks_of_pathology(store: SlideTable, word: QueryWord) -> bool:
     is_side = bool(stated) and all(token.startswith("laterality:") for token in stated)
     if not is_side and (stated or plain in dictionary.terms):
         return True
-    if not _LETTERS.search(plain) or dictionary.knows(plain):
+    if len(plain) < _SHORTEST_SPECIAL or not _LETTERS.search(plain) or dictionary.knows(plain):
         return False
     return store.record_knows(_list_tokens(plain)) or bool(_count_reports(store, plain, 1))
 

@@ -130,7 +130,9 @@ def _can_fit(retriever: Retriever, text: ParsedText, channels: Sequence[Channel]
     cosines: dict[str, float] = {channel.name: max(channel.scores, default=-1.0) for channel in channels}
     if any(cosines.get(name, -1.0) > cosine for name, cosine in retriever.chance.near.items()):
         return True
-    markers = [chunk for chunk in text.text.split() if find_marker_field(chunk.lower())]
+    markers = [
+        chunk for chunk in text.text.split() if chunk.upper() != chunk.lower() and find_marker_field(chunk.lower())
+    ]
     special = [
         word
         for word in text.words
