@@ -19,7 +19,8 @@ _STRIP = 32
 """Rows of blocks that are measured at once."""
 _STROKE = 12.0
 """Least area of a stroke in squares of its half width: a disc has 3, a line 4 times its length by its width."""
-_RUN = 12
+_RUN, _SHORTEST_RUN, _RUN_SHARE = 12, 5, 0.8
+"""Blocks of a straight line: of a small part most of its width, as round parts have no such line."""
 _STRAIGHT = 0.75
 
 
@@ -98,6 +99,12 @@ def dilate(mask: Mask, radius: int) -> Mask:
     return cv2.dilate(mask.astype(np.uint8), np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)).astype(bool)
 
 
+def close(mask: Mask) -> Mask:
+    """A mask without gaps of up to four blocks."""
+    padded = np.pad(mask.astype(np.uint8), 4)
+    return cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))[4:-4, 4:-4].astype(bool)
+
+
 def label_parts(mask: Mask) -> tuple[int, NDArray[np.int32], NDArray[np.int32]]:
     """Number of connected parts and the background, labels [h, w], areas in px by label."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
@@ -114,10 +121,12 @@ def has_straight_rim(part: Mask) -> bool:
     """Whether a part ends, where it doesn't end with the picture, along lines parallel to the picture's edges."""
     straight = total = 0
     for turned in (part, part.T):
+        columns = np.flatnonzero(turned.any(0))
+        run = int(np.clip(_RUN_SHARE * np.ptp(columns), _SHORTEST_RUN, _RUN)) if len(columns) else _RUN
         ends = turned[1:] != turned[:-1]
         # A line may waver by a block.
         lines = cv2.dilate(ends.astype(np.uint8), np.ones((3, 1), np.uint8))
-        long = cv2.morphologyEx(lines, cv2.MORPH_OPEN, np.ones((1, _RUN), np.uint8)).astype(bool)
+        long = cv2.morphologyEx(lines, cv2.MORPH_OPEN, np.ones((1, run), np.uint8)).astype(bool)
         total += int(ends.sum())
         straight += int((ends & long).sum())
     return total > 0 and straight >= _STRAIGHT * total
@@ -125,5 +134,9 @@ def has_straight_rim(part: Mask) -> bool:
 
 def is_stroke(part: Mask) -> bool:
     """Whether a part is much longer than wide."""
-    depth = cv2.distanceTransform(np.pad(part.astype(np.uint8), 1), cv2.DIST_L2, 3).max()
-    return bool(part.sum() >= _STROKE * depth**2)
+    return bool(part.sum() >= _STROKE * measure_depth(part) ** 2)
+
+
+def measure_depth(part: Mask) -> float:
+    """Radius in blocks of the largest circle within a part."""
+    return float(cv2.distanceTransform(np.pad(part.astype(np.uint8), 1), cv2.DIST_L2, 3).max())

@@ -32,6 +32,9 @@ _OTHER_GLASS_UM2 = 1_000_000.0
 _FEWEST_BLOCKS = 3
 _LARGE_PADDING_UM2 = 1_000_000.0
 _PADDING_BLOCKS = 32
+_MOST_GAPS = 64
+_LIKE_PADDING = 30.0
+"""Least levels between padding and tissue that is as even."""
 _TEXTURE = 3.0
 _PLAIN, _STEP, _STEP_SHARE = 8.0, 12.0, 0.1
 """Most levels that a line of one colour spreads over, least between it and what it surrounds, and along how much."""
@@ -79,10 +82,11 @@ def find_background(blocks: Blocks) -> Background:
 
 
 def _find_frames(blocks: Blocks) -> Mask:
-    """Parts of one single colour that reach the picture's edge and end along straight lines."""
+    """Parts of one single colour that end along straight lines, or are all of the picture: also gaps within it, as of
+    fields that were not scanned."""
     _, labels, areas = label_parts(blocks.flat)
     frame = np.zeros(blocks.flat.shape, bool)
-    for label in list_border_labels(labels):
+    for label in [label for label in np.argsort(-areas)[: _MOST_GAPS + 1] if label > 0]:
         part = labels == label
         if areas[label] == part.size or (areas[label] >= _PADDING_BLOCKS and has_straight_rim(part)):
             frame |= part
@@ -137,13 +141,21 @@ def _find_padding(blocks: Blocks, even: Mask, glass: Mask) -> Mask:
             if not _PADDING_BLOCKS <= areas[label] < part.size or _has_texture(blocks, part):
                 continue
             if has_straight_rim(part):
-                padding |= part
+                padding |= part & (dark | _is_like_rim(blocks, part))
     _, labels, areas = label_parts(dark & even & ~padding)
     for label in list_border_labels(labels):
         part = labels == label
         if areas[label] * blocks.area_um2 >= _LARGE_PADDING_UM2 and not is_stroke(part):
             padding |= part
     return padding
+
+
+def _is_like_rim(blocks: Blocks, part: Mask) -> Mask:
+    """Blocks of the colour that a part has where the picture ends: even tissue may touch padding."""
+    rim = np.zeros(part.shape, bool)
+    rim[[0, -1]] = rim[:, [0, -1]] = True
+    levels = np.median(blocks.mean[part & rim], axis=0)
+    return np.asarray((np.abs(blocks.mean - levels) < _LIKE_PADDING).all(-1), bool)
 
 
 def _has_texture(blocks: Blocks, part: Mask) -> bool:

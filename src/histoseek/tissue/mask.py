@@ -36,6 +36,9 @@ _OPEN_HOLE_UM2 = 2_500.0
 """Largest hole that is closed where it reaches the picture's edge: how large it is cannot be seen."""
 _OF_SMALL_PICTURE = 0.1
 """Limits are areas, except where the whole picture is hardly larger: there they are at most this share of it."""
+_SPECK_OF_PICTURE = 0.01
+_MORE_BEYOND = 8
+"""How many times what is seen of a piece it may be that the picture's edge cuts off."""
 _DROPPED_SHARE = 0.2
 _DARK_NEUTRAL = 0.35
 _LEAST_TINT = 0.1
@@ -201,23 +204,34 @@ def _clean(stained: Mask, left_out: Mask, unscanned: Mask, spacing_um_per_px: fl
     # What was not scanned is to tissue as what lies beyond the picture: nothing that ends it.
     grown = cv2.dilate(stained.astype(np.uint8), kernel) | unscanned
     closed = cv2.erode(grown, kernel).astype(bool) & ~left_out
-    pieces = _drop_specks(closed, settings.min_speck_um2 / pixel_um2)
-    open_hole = min(_OPEN_HOLE_UM2, _OF_SMALL_PICTURE * _measure_area(stained, spacing_um_per_px))
+    area = _measure_area(stained, spacing_um_per_px)
+    pieces = _drop_specks(closed, unscanned, min(settings.min_speck_um2, _SPECK_OF_PICTURE * area) / pixel_um2)
+    open_hole = min(_OPEN_HOLE_UM2, _OF_SMALL_PICTURE * area)
     filled = _close_holes(pieces, unscanned, settings.min_hole_um2 / pixel_um2, open_hole / pixel_um2)
     return filled & ~left_out
 
 
-def _drop_specks(mask: Mask, largest_speck: float) -> Mask:
+def _drop_specks(mask: Mask, unscanned: Mask, largest_speck: float) -> Mask:
     """The mask without specks as large as they may be without taking much with them: where little else is there, as in
-    smears and cell blocks, small pieces are the tissue."""
+    smears and cell blocks, small pieces are the tissue. Where a piece is cut off, more of it lies beyond."""
     _, labels, areas = label_parts(mask)
-    pieces = areas[1:]
+    sizes = np.where(_find_cut(labels, unscanned, len(areas)), _MORE_BEYOND * areas, areas)
     for limit in (largest_speck, largest_speck / 4, largest_speck / 16, largest_speck / 64):
-        if pieces[pieces < limit].sum() <= _DROPPED_SHARE * pieces.sum():
-            keep = areas >= limit
-            keep[0] = False
-            return np.asarray(keep[labels], bool)
+        small = sizes < limit
+        small[0] = False
+        if areas[small].sum() <= _DROPPED_SHARE * areas[1:].sum():
+            small[0] = True
+            return np.asarray(~small[labels], bool)
     return mask
+
+
+def _find_cut(labels: NDArray[np.int32], unscanned: Mask, count: int) -> Mask:
+    """Which parts end where the picture does, or what was scanned."""
+    cut = np.zeros(count, bool)
+    cut[list(list_border_labels(labels))] = True
+    if unscanned.any():
+        cut[np.unique(labels[dilate(unscanned, 1)])] = True
+    return cut
 
 
 def _close_holes(mask: Mask, unscanned: Mask, largest_hole: float, largest_open_hole: float) -> Mask:
@@ -226,11 +240,7 @@ def _close_holes(mask: Mask, unscanned: Mask, largest_hole: float, largest_open_
         return mask
     holes = ~mask & ~unscanned
     _, labels, areas = label_parts(holes)
-    limits = np.full(len(areas), largest_hole)
-    limits[list(list_border_labels(labels))] = largest_open_hole
-    if unscanned.any():
-        limits[np.unique(labels[dilate(unscanned, 1)])] = largest_open_hole
-    close = areas < limits
+    close = areas < np.where(_find_cut(labels, unscanned, len(areas)), largest_open_hole, largest_hole)
     close[0] = False
     return mask | close[labels]
 

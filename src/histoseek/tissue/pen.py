@@ -10,20 +10,24 @@ from histoseek.tissue.blocks import (
     Floats,
     Mask,
     Pixels,
+    close,
     dilate,
     enlarge,
     is_stroke,
     label_parts,
     measure_blocks,
+    measure_depth,
 )
 from histoseek.tissue.glass import Background
 
 _VIVID, _PALE = 0.55, 0.25
 _BLACK, _PITCH_BLACK = 60.0, 45.0
-_PURE = 0.7
+_PURE, _PURE_MAGENTA = 0.7, 0.8
 _LARGE_UM2 = 500_000.0
 _EVEN = 1.2
-_EVEN_SHARE = 0.2
+_GREY, _WASHED_BLACK = 0.15, 120.0
+_EVEN_SHARE, _MOSTLY_EVEN, _MOST_OF_FIELD = 0.2, 0.8, 0.5
+_WIDER, _SAME_STAIN = 1.5, 20.0
 """Least share of a mark that is as even as ink on glass; chance makes a few blocks of any stain so."""
 _SMALLEST_UM2 = 15_000.0
 _FEWEST_BLOCKS = 4
@@ -55,13 +59,22 @@ def _mark_ink(smooth: Pixels, blocks: Blocks, background: Background, *, only_st
     scanned = ~background.unscanned & ~background.glass
     density = background.reference - np.log(blocks.mean + 1)
     even = scanned & (blocks.spread <= _EVEN + 0.5 * background.noise)
-    for core in _find_cores(blocks, even, only_strokes=only_strokes):
+    for core, needs_stroke in _find_cores(blocks, even, only_strokes=only_strokes):
         ink = density[core].mean(0)
         same = scanned & _is_ink(density, ink, _SAME_INK, _SAME_DENSITY)
         _, labels, _ = label_parts(same | core)
         whole = np.isin(labels, np.unique(labels[core]))
-        if (even & whole).sum() < _EVEN_SHARE * whole.sum() or (only_strokes and not is_stroke(whole)):
+        if (even & whole).sum() < _EVEN_SHARE * whole.sum() or _fills_field(whole, background):
             continue
+        # The even places of a blob of stain are strokes by chance.
+        if needs_stroke and not is_stroke(whole):
+            continue
+        # Ink of a stain's colour would go on through all tissue that it touches; strokes stay as wide as they are.
+        if (
+            measure_depth(close(whole)) > _WIDER * measure_depth(close(even & whole)) + 1
+            and (even & whole).sum() < _MOSTLY_EVEN * whole.sum()
+        ):
+            whole = core
         ys, xs = np.nonzero(enlarge(dilate(whole, 1), blocks, pen.shape))
         glass = background.reference[ys // blocks.edge, xs // blocks.edge]
         inked = _is_ink(glass - np.log(smooth[ys, xs].astype(np.float32) + 1), ink, _LIKE_INK, _LIKE_DENSITY)
@@ -69,31 +82,47 @@ def _mark_ink(smooth: Pixels, blocks: Blocks, background: Background, *, only_st
     return pen
 
 
-def _find_cores(blocks: Blocks, even: Mask, *, only_strokes: bool) -> list[Mask]:
-    """The parts that can only be ink, largest first."""
+def _fills_field(whole: Mask, background: Background) -> bool:
+    """Whether ink would be most of a field without glass, as a tile of one smooth stain."""
+    return not background.glass.any() and bool(whole.sum() > _MOST_OF_FIELD * (~background.unscanned).sum())
+
+
+def _find_cores(blocks: Blocks, even: Mask, *, only_strokes: bool) -> list[tuple[Mask, bool]]:
+    """The parts that can only be ink, largest first, and whether only because they are strokes."""
     lowest, highest = blocks.mean.min(-1), blocks.mean.max(-1)
     saturation = 1 - lowest / np.maximum(highest, 1)
     vivid = even & (((saturation > _VIVID) & (highest - lowest > 70)) | (highest < _BLACK))
-    pale = even & ~vivid & (saturation > _PALE) & _is_cold(blocks.mean)
+    grey = (saturation < _GREY) & (highest < _WASHED_BLACK)
+    pale = even & ~vivid & (grey | ((saturation > _PALE) & _is_cold(blocks.mean)))
     least = max(_FEWEST_BLOCKS, _SMALLEST_UM2 / blocks.area_um2)
-    cores = []
+    cores: list[tuple[int, Mask, bool]] = []
+    stained: list[NDArray[np.float32]] = []
     # Large blobs are ink only where no stain is as vivid or as black.
-    pure = ((saturation > _PURE) & vivid) | (vivid & (highest < _PITCH_BLACK))
+    limit = np.where(_is_magenta(blocks.mean), _PURE_MAGENTA, _PURE)
+    pure = ((saturation > limit) & vivid) | (vivid & (highest < _PITCH_BLACK))
     for possible, needs_stroke in ((vivid, only_strokes), (pale, True)):
-        count, labels, areas = label_parts(possible)
-        for label in range(1, count):
-            part = labels == label if areas[label] >= least else None
-            if part is None:
-                continue
+        _, labels, areas = label_parts(possible)
+        for label in [label for label in np.argsort(-areas) if label > 0 and areas[label] >= least]:
+            part = labels == label
+            colour = blocks.mean[part].mean(0)
             is_ink = areas[label] * blocks.area_um2 < _LARGE_UM2 or pure[part].mean() > 0.5
+            # Small pieces of what is in large ones a stain are that stain.
+            is_ink &= not any(np.abs(colour - other).max() < _SAME_STAIN for other in stained)
             if is_stroke(part) or (is_ink and not needs_stroke):
-                cores.append((int(areas[label]), part))
-    return [part for _, part in sorted(cores, key=lambda core: -core[0])[:_INKS]]
+                cores.append((int(areas[label]), part, needs_stroke or not is_ink))
+            elif not needs_stroke:
+                stained.append(colour)
+    return [(part, stroke) for _, part, stroke in sorted(cores, key=lambda core: -core[0])[:_INKS]]
 
 
 def _is_cold(mean: Floats) -> Mask:
     """Green to blue: less red than green, and less than blue."""
     return np.asarray((mean[..., 0] < mean[..., 1] - 10) & (mean[..., 0] < mean[..., 2]), bool)
+
+
+def _is_magenta(mean: Floats) -> Mask:
+    """The colours of eosin and PAS, of which smooth stains are vivid, such as colloid."""
+    return np.asarray((mean[..., 0] > mean[..., 2]) & (mean[..., 2] > mean[..., 1] + 20), bool)
 
 
 def _is_ink(density: Floats, ink: NDArray[np.float32], least_cosine: float, least_share: float) -> Mask:

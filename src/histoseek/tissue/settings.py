@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MASK_VERSION = 2
+MASK_VERSION = 3
 """Raised whenever other tiles are chosen of the same slide, so that features made before are not taken for new ones."""
 
 
