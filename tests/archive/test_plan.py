@@ -17,6 +17,8 @@ from histoseek.api import Archive
         ({"*/f.png": 0.3}, "0.4", 0.4),
         ({"*/f.png": 0.3}, "", 0.3),
         ({"*.svs": 0.3, "*.png": 0.35}, "", 0.35),
+        ({"f*": 0.35}, "", 0.35),
+        ({"[a-f].png": 0.35}, "", 0.35),
     ],
 )
 def test_file_then_table_then_pattern(
@@ -32,3 +34,5 @@ def test_file_then_table_then_pattern(
     report = archive.index([tmp_path / "f.png"], tmp_path / "m.csv", spacing_of=spacing_of)
     assert report.refused == ()
     assert archive.records()[0].spacing_um_per_px == expected
+    unused = [warning for warning in report.warnings if "--spacing-of" in warning]
+    assert unused == [f"--spacing-of {key}: no such file is among the slides" for key in spacing_of if "svs" in key]

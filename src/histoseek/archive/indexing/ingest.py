@@ -37,7 +37,13 @@ from histoseek.archive.indexing.metadata_join import MetadataJoin, SlideMetadata
 from histoseek.archive.indexing.metadata_row import TableRow
 from histoseek.archive.indexing.metadata_table import MetadataTable, cast_columns
 from histoseek.archive.indexing.personal_data import pseudonymise_table
-from histoseek.archive.indexing.plan import IndexPlan, PlannedSlide, Planner, count_outdated
+from histoseek.archive.indexing.plan import (
+    IndexPlan,
+    PlannedSlide,
+    Planner,
+    count_outdated,
+    list_unused_spacings,
+)
 from histoseek.archive.indexing.report_intake import ReportIntake, ReportIntakeSummary
 from histoseek.archive.indexing.rereading import reread_reports, update_boilerplate
 from histoseek.archive.indexing.slide_ids import holds_person_name
@@ -139,6 +145,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         *list_like_patients(request.metadata, records),
         *(list_unchanged_warnings(records, join.row_of) if is_tables else ()),
         *mask_warnings,
+        *list_unused_spacings(request.spacing_of, sources),
         *request.notes,
         *run.notes,
     )

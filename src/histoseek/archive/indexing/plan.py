@@ -153,12 +153,12 @@ class Planner:
     def _find_spacing(self, source: SlideSource) -> float | None:
         """As given for this very slide, else by a table, else by the first pattern that fits."""
         metadata = self.metadata[source]
-        for key in (source.uri, source.name, source.stem):
+        for key in _list_names(source):
             if key in self.spacing_of:
                 return self.spacing_of[key]
         if metadata.spacing_um_per_px is not None:
             return metadata.spacing_um_per_px
-        fitting = (um_per_px for pattern, um_per_px in self.spacing_of.items() if fnmatch(source.uri, pattern))
+        fitting = (um_per_px for pattern, um_per_px in self.spacing_of.items() if _fits(source, pattern))
         return next(fitting, None)
 
     def _recall_spacing(self, record: SlideRecord | None, file_fingerprint: str) -> float | None:
@@ -188,6 +188,22 @@ class Planner:
 def _is_in_place(source: SlideSource, record: SlideRecord | None) -> bool:
     """Whether a record is of this very file: of several with its content, it stays the one that counts."""
     return record is not None and record.uri == source.uri
+
+
+def list_unused_spacings(spacing_of: Mapping[str, float], sources: Sequence[SlideSource]) -> tuple[str, ...]:
+    """Warnings of given spacings whose name or pattern fits no file: a slide may have another one than was meant."""
+    names = {name for source in sources for name in _list_names(source)}
+    unused = [key for key in spacing_of if key not in names and not any(_fits(source, key) for source in sources)]
+    return tuple(f"--spacing-of {key}: no such file is among the slides" for key in unused)
+
+
+def _list_names(source: SlideSource) -> tuple[str, ...]:
+    return source.uri, source.name, source.stem
+
+
+def _fits(source: SlideSource, pattern: str) -> bool:
+    """Whether a pattern fits a slide's path, or without a folder in it its name."""
+    return fnmatch(source.uri, pattern) or ("/" not in pattern and fnmatch(source.name, pattern))
 
 
 def count_outdated(layout: ArchiveLayout, recipe: Recipe, records: Sequence[SlideRecord]) -> int:
