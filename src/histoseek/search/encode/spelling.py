@@ -113,7 +113,8 @@ def speaks_of_pathology(store: SlideTable, word: QueryWord) -> bool:
     is_side = bool(stated) and all(token.startswith("laterality:") for token in stated)
     if not is_side and (stated or plain in dictionary.terms):
         return True
-    if len(plain) < _SHORTEST_SPECIAL or not _LETTERS.search(plain) or dictionary.knows(plain):
+    is_mixed = bool(_LETTERS.search(plain) and _DIGIT.search(plain))
+    if not is_mixed and (len(plain) < _SHORTEST_SPECIAL or not _LETTERS.search(plain) or dictionary.knows(plain)):
         return False
     return store.record_knows(_list_tokens(plain)) or bool(_count_reports(store, plain, 1))
 

@@ -37,6 +37,9 @@ _FEW_WORDS, _LEAST_OF_FEW_WORDS = 5, 0.45
 _MOST_WORDS = 0.6
 """What reports or records must have of words of which half are everyday ones."""
 
+_SHORTEST_SPOKEN = 3
+"""Letters of a word that has a meaning: what encoders make of numbers and letters is near to anything."""
+
 _NAMED = 0.85
 """What metadata and names say of a query's words so completely fits, whatever the words are."""
 
@@ -128,7 +131,10 @@ def _can_fit(retriever: Retriever, text: ParsedText, channels: Sequence[Channel]
     if best.get("metadata words", 0.0) >= _NAMED:
         return True
     cosines: dict[str, float] = {channel.name: max(channel.scores, default=-1.0) for channel in channels}
-    if any(cosines.get(name, -1.0) > cosine for name, cosine in retriever.chance.near.items()):
+    spoken = [word for word in text.words if len(word.text) >= _SHORTEST_SPOKEN and word.text.isalpha()]
+    if len(spoken) * 2 >= len(text.words) and any(
+        cosines.get(name, -1.0) > cosine for name, cosine in retriever.chance.near.items()
+    ):
         return True
     markers = [
         chunk for chunk in text.text.split() if chunk.upper() != chunk.lower() and find_marker_field(chunk.lower())
