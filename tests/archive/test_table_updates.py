@@ -58,6 +58,7 @@ def read_bags(archive: Archive) -> dict[str, int]:
 
 
 def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -194,6 +195,35 @@ def test_a_whole_name_comes_before_the_beginning_of_another(tmp_path: Path) -> N
     sources = [FileSource(tmp_path / name) for name in ("S21.svs", "S21.5.svs")]
     found = join_metadata(sources, load_table(write(tmp_path / "t.csv", "slide_id,n\nS21,1\nS21.5,2\n")))
     assert [found.row_of[source].extra["n"] for source in sources] == [1, 2]
+
+
+def test_patients_given_by_name_alone_are_no_ids(archive: Archive, tmp_path: Path) -> None:
+    text = "slide_id,Patient name\n00123,Anna Schmidt\n00456,Anna Schmidt\n"
+    report = archive.add_metadata(write(tmp_path / "a.csv", text))
+    assert any("patients are given by 'Patient name' alone" in warning for warning in report.warnings)
+    with_ids = archive.add_metadata(
+        write(tmp_path / "b.csv", text.replace("slide_id,", "slide_id,MRN,").replace(",A", ",7,A"))
+    )
+    assert not any("alone" in warning for warning in with_ids.warnings)
+
+
+def test_a_later_table_that_parts_the_slides_of_a_patient_says_so(archive: Archive, tmp_path: Path) -> None:
+    archive.add_metadata([{"slide_id": "00123", "patient_id": "P1"}, {"slide_id": "00456", "patient_id": "P1"}])
+    report = archive.add_metadata([{"slide_id": "00456", "patient_id": "X7"}])
+    (warning,) = (warning for warning in report.warnings if "another patient" in warning)
+    assert warning.startswith("1 slide now belongs to another patient than slides of the same one before: 00456")
+    both = archive.add_metadata([{"slide_id": name, "patient_id": "Y"} for name in ("00123", "00456")])
+    assert not any("another patient" in warning for warning in both.warnings)
+
+
+def test_files_that_are_no_reports_are_counted(archive: Archive, tmp_path: Path) -> None:
+    reports = tmp_path / "reports"
+    for name in ("00123.txt", "00456.hl7", "scan.tif", "README", "@eaDir/00456.txt", ".00456.txt", "~$00456.docx"):
+        write(reports / name, "Adenocarcinoma of the colon.")
+    report = archive.index([], reports=reports)
+    (warning,) = (warning for warning in report.warnings if "passed over" in warning)
+    assert warning == "reports: passed over: 1 .hl7 (no reports), 1 .tif (no reports), 1 other file (no reports)"
+    assert (archive.get("00123").record.report is None, archive.get("00456").record.report) == (False, None)
 
 
 def test_patients_that_look_alike_are_named_by_their_rows(archive: Archive, tmp_path: Path) -> None:

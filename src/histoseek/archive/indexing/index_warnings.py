@@ -14,10 +14,11 @@ from histoseek.archive.indexing.personal_data import find_identifying_columns, f
 from histoseek.archive.indexing.report_intake import ReportIntakeSummary
 from histoseek.archive.journal import ReportFileRefusal, UnmatchedEntries
 from histoseek.archive.schema import SlideRecord
-from histoseek.reports.files.column_names import find_column
+from histoseek.reports.files.column_names import find_column, is_patient_name
 from histoseek.reports.files.document import ReportBatch, ReportFileSummary
 from histoseek.reports.privacy.person_names import make_patient_key
 from histoseek.slides.sources.base import SlideSource
+from histoseek.slides.sources.folder_walk import describe_passed_over
 from histoseek.slides.sources.registry import source_name
 
 _MOST_NOTES = 20
@@ -37,6 +38,10 @@ def _list_column_warnings(metadata: MetadataTable) -> Iterator[str]:
     if columns:
         problem = f"not stored, since they tell who a patient is: {', '.join(columns)}"
         yield f"{metadata.path}: columns {problem} (--keep-identifiers stores them)"
+    named = [header for header in metadata.headers if is_patient_name(header)]
+    if named and not any("patient_id" in row.texts for row in metadata.rows):
+        advice = f"give ids, or --rename '{named[0]}=patient_id', which stores pseudonyms"
+        yield f"{metadata.path}: patients are given by {named[0]!r} alone, so slides of one find each other: {advice}"
     places = find_named_patients(metadata)
     if places:
         first = metadata.rows[places[0]].where
@@ -59,6 +64,33 @@ def list_patient_warnings(files: Sequence[ReportFileSummary]) -> tuple[str, ...]
 
 def _advise_rename(column: str) -> str:
     return f"use --rename '{column}=patient_name' where another column has ids"
+
+
+def list_parted_patients(records: Sequence[SlideRecord], row_of: Mapping[SlideSource, TableRow]) -> tuple[str, ...]:
+    """That a table gives slides another patient, and leaves others of their former patient as they were."""
+    given = {source.uri: row.texts.get("patient_id") for source, row in row_of.items()}
+    now = {record.slide_id: given.get(record.uri) or record.patient_id for record in records}
+    former: dict[str, list[SlideRecord]] = defaultdict(list)
+    for record in records:
+        if record.patient_id:
+            former[record.patient_id].append(record)
+    parted = [
+        record.slide_id
+        for patient_id, slides in former.items()
+        if any(now[slide.slide_id] == patient_id for slide in slides)
+        for record in slides
+        if now[record.slide_id] != patient_id
+    ]
+    if not parted:
+        return ()
+    what = "1 slide now belongs" if len(parted) == 1 else f"{len(parted)} slides now belong"
+    return (f"{what} to another patient than slides of the same one before: {_list_some(parted)}",)
+
+
+def list_passed_reports(reports: ReportBatch | None) -> tuple[str, ...]:
+    """Files of folders that are no reports by their kind."""
+    passed_over = reports.passed_over if reports else {}
+    return (f"reports: passed over: {describe_passed_over(passed_over)}",) if passed_over else ()
 
 
 def list_like_patients(metadata: MetadataTable | None, records: Sequence[SlideRecord]) -> tuple[str, ...]:

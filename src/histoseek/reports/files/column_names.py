@@ -201,6 +201,13 @@ def is_vague_id(name: str) -> bool:
     return "".join(word for word in split_words(name) if word not in _FILLERS) in _VAGUE_IDS
 
 
+def is_patient_name(name: str) -> bool:
+    """Whether a name is that of patients' whole names: "Patient name", "Patientenname"."""
+    parts = {part for word in split_words(name) for part in _split_compound(word) if part not in _FILLERS}
+    rest = {part for part in parts if _ROLE_OF_NOUN.get(part) != "patient_id"}
+    return bool(rest) and rest < parts and rest <= _NAME_WORDS
+
+
 def may_be_id(name: str) -> bool:
     """Whether a name is that of a number or code which may be a person's, as far as its words say: "Enrolment no"."""
     words = [part for word in split_words(name) for part in _split_compound(word)]

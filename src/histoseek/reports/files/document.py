@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -109,7 +109,8 @@ class ReportBatch:
     """Reports in the order of the files, and what was noticed.
 
     refused: files and rows left out. folded: ids whose text came more than once and is kept once.
-    differing: ids under which several different texts came; all of them are kept.
+    differing: ids under which several different texts came; all of them are kept. passed_over: how many files of
+    folders are of other kinds.
     """
 
     reports: tuple[Report, ...]
@@ -117,3 +118,4 @@ class ReportBatch:
     refused: tuple[FileRefusal, ...]
     folded: tuple[str, ...]
     differing: tuple[str, ...]
+    passed_over: Mapping[str, int] = field(default_factory=dict)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -60,7 +61,8 @@ def read_reports(
     can be used: no such file, no id or text column, no text.
     """
     reporter = reporter or SilentReporter()
-    files = [file for path in paths for file in list_report_files(path)]
+    passed_over: Counter[str] = Counter()
+    files = [file for path in paths for file in list_report_files(path, passed_over)]
     reporter.expect(len(files))
     contents: list[_FileContent] = []
     for file in files:
@@ -71,7 +73,7 @@ def read_reports(
                 raise
             contents.append(_FileContent((), (), (FileRefusal(ReportSource(file), error.what, error.advice),)))
         reporter.advance()
-    return _batch(contents)
+    return replace(_batch(contents), passed_over=passed_over)
 
 
 def read_report_rows(rows: Sequence[Mapping[str, object]], columns: ReportColumns | None = None) -> ReportBatch:

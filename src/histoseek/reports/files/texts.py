@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from histoseek.errors import InputError
 from histoseek.reports.files.encodings import clean_characters, find_encoding
+from histoseek.slides.sources.folder_walk import is_system_folder
 
 LONGEST_TEXT = 1_000_000
 """Most characters of one report: about 300 pages. Longer ones are refused; they are exports gone wrong."""
@@ -37,19 +39,24 @@ _FOREIGN = {
 }
 
 
-def list_report_files(path: Path) -> Iterator[Path]:
+def list_report_files(path: Path, passed_over: Counter[str]) -> Iterator[Path]:
     """The file itself, or in a folder all files of a known kind, in order; hidden ones and lock files are left out.
 
     Among them are office texts and links that lead nowhere or to other folders, for `require_readable` to refuse.
+    passed_over: takes how many files there are of each other kind.
     """
     if not path.is_dir():
         yield path
         return
     for file in sorted(path.rglob("*")):
-        is_hidden = any(part.startswith((".", "~$")) for part in file.relative_to(path).parts)
-        is_report = file.is_file() and file.suffix.lower() in _REPORT_SUFFIXES
-        if not is_hidden and (is_report or (file.is_symlink() and not file.is_file())):
+        parts = file.relative_to(path).parts
+        if any(part.startswith((".", "~$")) for part in parts) or any(map(is_system_folder, parts[:-1])):
+            continue
+        ending = file.suffix.lower()
+        if (file.is_file() and ending in _REPORT_SUFFIXES) or (file.is_symlink() and not file.is_file()):
             yield file
+        elif file.is_file():
+            passed_over[f"{ending or 'other files'} (no reports)"] += 1
 
 
 def require_readable(path: Path) -> None:

@@ -104,6 +104,11 @@ def describe_passed_over(passed_over: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {_to_singular(reason) if count == 1 else reason}" for reason, count in ranked)
 
 
+def is_system_folder(name: str) -> bool:
+    """Whether a folder of this name is one of a system's own: of thumbnails, deleted files or older states."""
+    return name.lower() in _SYSTEM_NAMES
+
+
 class _Walk:
     """One walk; links to folders wait until all folders that lie where they are walked have been."""
 
@@ -168,7 +173,7 @@ class _Walk:
         if name.startswith("."):
             passed_over[HIDDEN_FOLDERS] += 1
             return False
-        if name.lower() in _SYSTEM_NAMES:
+        if is_system_folder(name):
             passed_over[SYSTEM_FOLDERS] += 1
             return False
         ending = _find_ending(name)
