@@ -106,6 +106,14 @@ def test_anndata_is_written_as_it_is(archive: Archive, tmp_path: Path) -> None:
     assert read.uns["histoseek"]["space"]["dimension"] == archive.require_space().dimension
 
 
+def test_texts_that_hdf5_cannot_hold_are_written(archive: Archive, tmp_path: Path) -> None:
+    anndata = pytest.importorskip("anndata", reason="anndata comes with the extra `tables`")
+    archive.update("slide-005", {"organ": "lu\0ng"})
+    archive.to_anndata().write_h5ad(tmp_path / "slides.h5ad")
+    assert anndata.read_h5ad(tmp_path / "slides.h5ad").obs["organ"]["slide-005"] == "lu\ufffdng"
+    archive.update("slide-005", {"organ": None})
+
+
 def test_a_missing_package_names_its_extra(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pandas", None)
     with pytest.raises(MissingExtra, match=r"pip install 'histoseek\[tables\]'"):

@@ -27,6 +27,7 @@ from histoseek.errors import (
 )
 from histoseek.search.queries import ArchivedSlide
 from histoseek.search.scope.fields import FieldFilter
+from histoseek.settings import get_settings
 from tests.evaluation.archives import labelled_archive
 from tests.weights import write_features
 
@@ -69,6 +70,7 @@ READS: dict[str, Callable[[Archive], object]] = {
     "verify": lambda archive: archive.verify(),
     "repr": repr,
 }
+GONE = ("slide-003", "slide-005")
 CHOICE = FieldFilter("metadata", "diagnosis", ("class 1",))
 
 OPENING = """
@@ -293,6 +295,31 @@ def test_another_archive_in_the_same_place_is_read(path: Path, tmp_path: Path) -
     assert answer(kept, READS["records"]) in (before, OutdatedSnapshot)
     with pytest.raises(OutdatedSnapshot):
         pickle.loads(pickle.dumps(kept)).records()  # noqa: S301
+
+
+@pytest.mark.parametrize("parts", [".", "spaces", "spaces/0001/store/slides.lance"])
+@pytest.mark.parametrize("cache_mb", [0, 512])
+def test_a_backup_that_went_on_to_the_same_version_is_read(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: str, cache_mb: int
+) -> None:
+    settings = get_settings().model_copy(update={"cache_mb": cache_mb})
+    monkeypatch.setattr("histoseek.archive.stores.registry.get_settings", lambda: settings)
+    backup = Path(shutil.copytree(path, tmp_path / "backup"))
+    archive, other = Archive.open(path), Archive.open(backup)
+    archive.remove(["slide-003"])
+    other.remove(["slide-005"])
+    assert archive.store.version == other.store.version
+    assert {slide_id: slide_id in archive for slide_id in GONE} == {"slide-003": False, "slide-005": True}
+    before = {result.slide_id for result in archive.search(like="slide-001", k=SLIDES)}
+    kept, ids = archive.snapshot(), archive.vectors().slide_ids
+    expected = {result.slide_id for result in other.search(like="slide-001", k=SLIDES)}
+    assert before != expected
+    shutil.rmtree(path / parts)
+    shutil.copytree(backup / parts, path / parts)
+    assert {result.slide_id for result in archive.search(like="slide-001", k=SLIDES)} == expected
+    assert {result.slide_id for result in Archive.open(path).search(like="slide-001", k=SLIDES)} == expected
+    assert {record.slide_id for record in archive} == {record.slide_id for record in other}
+    assert answer(kept, lambda snapshot: snapshot.vectors().slide_ids) in (ids, OutdatedSnapshot)
 
 
 def test_a_damaged_archive_is_called_damaged(path: Path) -> None:

@@ -155,8 +155,10 @@ def _make_plain(pandas: Any, column: Any) -> Any:
 
 
 def _make_categories(pandas: Any, texts: Sequence[str | None]) -> Any:
-    names = pandas.Index(sorted({text for text in texts if text is not None}), dtype=object)
-    return pandas.Categorical(texts, categories=names)
+    # HDF5 ends a text at a NUL, and refuses it.
+    plain = [None if text is None else text.replace("\0", "\N{REPLACEMENT CHARACTER}") for text in texts]
+    names = pandas.Index(sorted({text for text in plain if text is not None}), dtype=object)
+    return pandas.Categorical(plain, categories=names)
 
 
 def _import(package: str) -> Any:

@@ -45,6 +45,7 @@ from histoseek.encoders.weights import Weights, load_card, require_features, sav
 from histoseek.errors import (
     ArchiveError,
     ArchiveNotFound,
+    DamagedArchive,
     HistoseekError,
     InputError,
     OutdatedSnapshot,
@@ -174,12 +175,14 @@ class ArchiveFolder:
                 is_outdated = isinstance(error, OutdatedSnapshot) or (
                     not isinstance(error, InputError) and opened.is_gone
                 )
-                if not is_outdated:
+                # Its store may have been replaced from a backup, of which its manifest says nothing.
+                is_replaced = isinstance(error, DamagedArchive) and tries == _TRIES
+                if not (is_outdated or is_replaced):
                     raise
                 tries -= 1
                 if not tries:
                     raise OutdatedSnapshot(self.path) from error
-            self._opened = OpenSpace.open(self.path, opened)
+            self._opened = OpenSpace.open(self.path, None if is_replaced else opened)
 
     def _now(self) -> OpenSpace:
         """What is open of the archive, opened anew where others have changed it as a whole."""

@@ -54,9 +54,9 @@ class SpaceModels:
 class OpenSpace:
     """An archive's embedding space as one state of its manifest has it; the store is opened when first asked for.
 
-    state: of the manifest's file; stays: it shows one version of the store, whose mark may be `pin`, instead of what
-    is newest; kept: what files said that lie beside the store, as far as it stays; process: that opened it, since what
-    a parent has open is of no use to its child.
+    state: of the manifest's file and the store's folder; stays: it shows one version of the store, whose mark may be
+    `pin`, instead of what is newest; kept: what files said that lie beside the store, as far as it stays; process: that
+    opened it, since what a parent has open is of no use to its child.
     """
 
     path: Path
@@ -77,6 +77,7 @@ class OpenSpace:
         layout = ArchiveLayout(path)
         state = read_manifest_state(layout)
         manifest = read_manifest(layout)
+        state += read_store_state(replace(layout, number=manifest.number))
         if before and before.process == os.getpid() and before.models.serves(manifest):
             return cls(path, manifest, state, before.models)
         return cls(path, manifest, state, SpaceModels(replace(layout, number=manifest.number), manifest))
@@ -141,8 +142,9 @@ class OpenSpace:
 
     @property
     def is_current(self) -> bool:
-        """Whether the manifest is as it was when this process opened it; raises ArchiveNotFound, DamagedArchive."""
-        return read_manifest_state(self.layout) == self.state and self.process == os.getpid()
+        """Whether manifest and store are as this process opened them; raises ArchiveNotFound, DamagedArchive."""
+        state = read_manifest_state(self.layout) + read_store_state(self.layout)
+        return state == self.state and self.process == os.getpid()
 
     @property
     def is_gone(self) -> bool:
@@ -151,9 +153,17 @@ class OpenSpace:
             there = read_manifest(self.layout)
         except ArchiveError:
             return True
-        return there.created != self.manifest.created or (
-            self.manifest.space is not None and not self.layout.store.is_dir()
-        )
+        return there.created != self.manifest.created or (self.manifest.space is not None and not self._has_store())
+
+    def _has_store(self) -> bool:
+        """Whether its store is there, with the pinned version where one is."""
+        if self.pin is None:
+            return self.layout.store.is_dir()
+        try:
+            open_slides(self.path, self.layout.store, self.pin)
+        except ArchiveError:
+            return False
+        return True
 
     def _read(self, name: str, read: Callable[[], T]) -> T:
         if not self.stays:
@@ -178,3 +188,11 @@ def read_manifest_state(layout: ArchiveLayout) -> FileState:
         raise ArchiveNotFound(layout.root) from error
     except OSError as error:
         raise DamagedArchive(layout.manifest, "not a readable manifest") from error
+
+
+def read_store_state(layout: ArchiveLayout) -> FileState:
+    """What tells a store from one that took its place: commits leave the folder itself as it is. () where none is."""
+    try:
+        return read_file_state(layout.store)
+    except OSError:
+        return ()

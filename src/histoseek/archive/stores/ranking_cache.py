@@ -23,6 +23,7 @@ from histoseek.files import fsync_path
 from histoseek.mosaics.distances import SignatureBlock
 
 _SUMS = "sums.json"
+_MARK = "mark"
 _FILTERS_KEPT = 8
 
 Places = NDArray[np.int64]
@@ -38,6 +39,10 @@ class RankingPart:
 
 class RankingSource(Protocol):
     """Where the rows of one version of a store come from, in two passes, so that they need not be in memory twice."""
+
+    @property
+    def mark(self) -> str:
+        """What tells the version from those of all other stores."""
 
     def outline(self) -> Outline:
         """Which slides there are."""
@@ -97,7 +102,9 @@ class RankingCache:
         return found
 
     def _load(self, version: int, source: RankingSource) -> RankingRows:
-        mapped = _map(self._folder / str(version))
+        folder = self._folder / str(version)
+        # A backup that was restored may have gone on to the same number with other slides.
+        mapped = _map(folder, source.mark) if folder.is_dir() else None
         if mapped is not None:
             return mapped
         outline = source.outline()
@@ -105,7 +112,7 @@ class RankingCache:
             # Without a folder to write to, or room in it, this version is served from memory.
             with suppress(OSError):
                 self._write(version, outline, source)
-            mapped = _map(self._folder / str(version))
+            mapped = _map(folder, source.mark)
         self._remove_stale(version)
         return mapped or RankingRows(**_fill(empty_arrays(outline, _in_memory), outline, source))
 
@@ -119,7 +126,8 @@ class RankingCache:
             arrays = _fill(empty_arrays(outline, _on_disk(temporary)), outline, source)
             for name in arrays:
                 fsync_path(temporary / f"{name}.npy")
-            (temporary / _SUMS).write_text(json.dumps({name: _sum(array) for name, array in arrays.items()}))
+            sums = {_MARK: source.mark, **{name: _sum(array) for name, array in arrays.items()}}
+            (temporary / _SUMS).write_text(json.dumps(sums))
             shutil.rmtree(self._folder / str(version), ignore_errors=True)
             temporary.rename(self._folder / str(version))
         finally:
@@ -152,12 +160,12 @@ def _fill(arrays: Arrays, outline: Outline, source: RankingSource) -> Arrays:
     return arrays
 
 
-def _map(folder: Path) -> RankingRows | None:
-    """The rows in a folder, or None when they are not there or not whole."""
+def _map(folder: Path, mark: str) -> RankingRows | None:
+    """The rows in a folder, or None when they are not there, not whole, or of another store's version."""
     try:
         sums = json.loads((folder / _SUMS).read_text())
         arrays: Arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in RankingRows.__slots__}
-        whole = all(_sum(array) == sums[name] for name, array in arrays.items())
+        whole = sums[_MARK] == mark and all(_sum(array) == sums[name] for name, array in arrays.items())
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
     return RankingRows(**arrays) if whole else None

@@ -422,6 +422,11 @@ class StoreSource:
     store: Store
     dimension: int
 
+    @property
+    def mark(self) -> str:
+        """Of the snapshot."""
+        return self.store.mark
+
     def outline(self) -> Outline:
         """Ids and counts only: a slide has one barcode for each share, and one of its global vector."""
         rows = pa.Table.from_batches(self.store.scan([*_IDS, "shares", ROW], None))

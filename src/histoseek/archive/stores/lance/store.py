@@ -42,6 +42,9 @@ _DEPTH = 2
 
 _EVERY = 10_000_000
 
+_DECIMALS = 4
+"""Of scores: the last bits of those of rows that the index has not taken in differ from run to run."""
+
 
 class LanceStore:
     """A Store over one LanceDB table.
@@ -343,8 +346,7 @@ def token_hits(
     )
     joined = _query.BooleanQuery([(_query.Occur.SHOULD, query) for query in queries])
     rows = _search(table, queries[0] if len(queries) == 1 else joined, count, where, "slide_id")
-    found = [TextHit(*pair) for pair in zip(rows["slide_id"].to_pylist(), rows["_score"].to_pylist(), strict=True)]
-    return sorted(found, key=lambda hit: (-hit.score, hit.slide_id))
+    return _sort_hits(rows["slide_id"].to_pylist(), rows["_score"].to_pylist())
 
 
 def _sum_lists(table: Any, lists: Mapping[float, Sequence[str]], count: int, where: str | None) -> list[TextHit]:
@@ -363,7 +365,11 @@ def _sum_lists(table: Any, lists: Mapping[float, Sequence[str]], count: int, whe
     best = np.argsort(-sums, kind="stable")[:count]
     named = table.take_row_ids(rows[best].tolist()).select(["slide_id"]).with_row_id().to_arrow()
     ids = dict(zip(named[_ROW_ID].to_pylist(), named["slide_id"].to_pylist(), strict=True))
-    hits = [TextHit(ids[row], score) for row, score in zip(rows[best].tolist(), sums[best].tolist(), strict=True)]
+    return _sort_hits([ids[row] for row in rows[best].tolist()], sums[best].tolist())
+
+
+def _sort_hits(slide_ids: Sequence[str], scores: Sequence[float]) -> list[TextHit]:
+    hits = [TextHit(slide_id, round(score, _DECIMALS)) for slide_id, score in zip(slide_ids, scores, strict=True)]
     return sorted(hits, key=lambda hit: (-hit.score, hit.slide_id))
 
 
