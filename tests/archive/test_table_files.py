@@ -88,6 +88,7 @@ def test_metadata_and_report_tables_know_the_same_names(tmp_path: Path) -> None:
         ("slide_id,patient2", "column 'patient2' looks like a patient's id and is not used; --rename patient2="),
         ("slide_id,old patient id", "--rename 'old patient id=patient_id'"),
         ("slide_id,patient_id,MRN", "'MRN' looks like a patient's id and is not used, since 'patient_id' is"),
+        ("slide_id,ID", "column 'ID' may be a patient's id and is not used"),
         ("slide_id,study_id", "column 'study_id' may be a patient's id"),
         ("case_id,slde_id", "column 'slde_id' looks like a slide's id"),
     ],

@@ -184,7 +184,8 @@ def guess_id(name: str) -> IdRole | None:
     """The role that the name of an unrecognised column nearly says, so that a person may look at it."""
     words = [part for word in split_words(name) for part in _split_compound(word)]
     joined = "".join(words)
-    plain = _ROLE_OF.get(joined.rstrip(string.digits))
+    numbered = joined[-1:].isdigit()
+    plain = _ROLE_OF.get(joined.rstrip(string.digits)) if numbered else None
     if plain and plain.role in get_args(IdRole):
         return cast("IdRole", plain.role)
     has_id = any(word in _ID_WORDS for word in words)
