@@ -154,7 +154,7 @@ def _list_tokens(word: str) -> list[str]:
 
 
 def _correct(store: SlideTable, word: str) -> str | None:
-    """The nearest word; of several a term of pathology before others, then the most frequent; else the words in it.
+    """The nearest word; of several what the archive has, then terms, then the most frequent; else the words in it.
 
     A rare word of English is only taken for a term that is one letter away ("prostrate").
     """
@@ -171,8 +171,10 @@ def _correct(store: SlideTable, word: str) -> str | None:
         and (distance := OSA.distance(word.lower(), other, score_cutoff=most)) <= most
     }
 
-    def rank(other: str) -> tuple[int, bool, int, str]:
-        return near[other], other not in dictionary.terms, -_count_reports(store, other, _OFTEN), other
+    def rank(other: str) -> tuple[int, bool, bool, int, str]:
+        reports = _count_reports(store, other, _OFTEN)
+        is_absent = not reports and not store.record_knows(_list_tokens(other))
+        return near[other], is_absent, other not in dictionary.terms, -reports, other
 
     return min(near, key=rank, default=None) or " ".join(dictionary.separate(word.lower())) or None
 
