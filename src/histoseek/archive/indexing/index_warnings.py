@@ -66,7 +66,14 @@ def _advise_rename(column: str) -> str:
     return f"use --rename '{column}=patient_name' where another column has ids"
 
 
-def list_parted_patients(records: Sequence[SlideRecord], row_of: Mapping[SlideSource, TableRow]) -> tuple[str, ...]:
+def list_doubtful_patients(
+    metadata: MetadataTable | None, records: Sequence[SlideRecord], row_of: Mapping[SlideSource, TableRow]
+) -> tuple[str, ...]:
+    """Where slides may be of one patient and are taken for those of two."""
+    return (*_list_like_patients(metadata, records), *_list_parted_patients(records, row_of))
+
+
+def _list_parted_patients(records: Sequence[SlideRecord], row_of: Mapping[SlideSource, TableRow]) -> tuple[str, ...]:
     """That a table gives slides another patient, and leaves others of their former patient as they were."""
     given = {source.uri: row.texts.get("patient_id") for source, row in row_of.items()}
     now = {record.slide_id: given.get(record.uri) or record.patient_id for record in records}
@@ -93,7 +100,7 @@ def list_passed_reports(reports: ReportBatch | None) -> tuple[str, ...]:
     return (f"reports: passed over: {describe_passed_over(passed_over)}",) if passed_over else ()
 
 
-def list_like_patients(metadata: MetadataTable | None, records: Sequence[SlideRecord]) -> tuple[str, ...]:
+def _list_like_patients(metadata: MetadataTable | None, records: Sequence[SlideRecord]) -> tuple[str, ...]:
     """That ids which look like one patient's are taken for two: "P 12" and "p12", "0012" of a table and "12" of the
     archive. They are called by their rows: who the patients are is no matter of a log."""
     if metadata is None:

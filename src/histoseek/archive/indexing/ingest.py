@@ -26,9 +26,8 @@ from histoseek.archive.indexing.bag_providers import (
 )
 from histoseek.archive.indexing.commits import Committer
 from histoseek.archive.indexing.index_warnings import (
-    list_like_patients,
+    list_doubtful_patients,
     list_match_warnings,
-    list_parted_patients,
     list_passed_reports,
     list_privacy_warnings,
     list_refused_rows,
@@ -145,8 +144,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         *privacy_warnings,
         *list_passed_reports(request.reports),
         *list_match_warnings(request.metadata, join, reports.summary),
-        *list_like_patients(request.metadata, records),
-        *list_parted_patients(records, join.row_of),
+        *list_doubtful_patients(request.metadata, records, join.row_of),
         *(list_unchanged_warnings(records, join.row_of) if is_tables else ()),
         *mask_warnings,
         *list_unused_spacings(request.spacing_of, sources),
