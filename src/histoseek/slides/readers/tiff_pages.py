@@ -69,16 +69,17 @@ def open_page(path: Path, page: SlidePage) -> PixelReader | None:
     transparency, labels as levels, and none of the newer compressions.
     """
     tiff = tifffile.TiffFile(path)
-    full = tiff.pages[page.index]
-    if find_fault(full) or not has_rgb(full):
-        tiff.close()
-        return None
     try:
+        full = tiff.pages[page.index]
+        if find_fault(full) or not has_rgb(full):
+            tiff.close()
+            return None
         levels = ((full,), *find_lower_levels((full,), tiff.pages))
         reader = TiffReader(path, tiff, levels, page.spacing_um_per_px, "generic-tiff")
         for level in reader.levels:
             reader.read(level.index, level.size.width // 2, level.size.height // 2, 1, 1)
-    except UnreadableSlide:
+    except Exception:
+        # In damaged tags tifffile meets errors of every kind; the next reader says what is wrong.
         tiff.close()
         return None
     return orient(reader, page.orientation)
