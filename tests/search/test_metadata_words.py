@@ -176,8 +176,3 @@ def test_other_languages_meet_english(bare: Archive, query: str) -> None:
 def test_english_meets_other_languages(own: Archive, query: str) -> None:
     own.update("k1", {"diagnosis": "Adenokarzinom der Lunge", "organ": "Lunge"})
     assert "k1" in {result.slide_id for result in own.search(text=query) if result.fits}
-
-
-def test_of_words_as_near_that_of_the_archive_is_taken(own: Archive) -> None:
-    own.update("k1", {"diagnosis": "kidney zostrate"})
-    assert own.search(text="xostrate").query.searched_for == "zostrate"
