@@ -146,11 +146,14 @@ class SpacingTooFine(SlideError):
 class NoTissue(SlideError):
     """There is no tissue at all on the slide or in a region of it."""
 
-    def __init__(self, uri: Path | str, reason: str = "the mask is empty") -> None:
+    def __init__(
+        self,
+        uri: Path | str,
+        reason: str = "the mask is empty",
+        advice: str = "See what `histoseek mask FILE` shows, or lower --tissue-threshold",
+    ) -> None:
         self.reason = reason
-        super().__init__(
-            uri, f"no tissue found ({reason})", "See what `histoseek mask FILE` shows, or lower --tissue-threshold"
-        )
+        super().__init__(uri, f"no tissue found ({reason})", advice)
 
 
 class TooLittleTissue(NoTissue):

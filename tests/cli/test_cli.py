@@ -232,6 +232,24 @@ def test_mask_writes_its_picture_of_every_slide(tmp_path: Path) -> None:
     assert Image.open(tmp_path / "kept.png").tobytes() != Image.open(tmp_path / "mask.png").tobytes()
 
 
+def test_mask_says_what_to_do(tmp_path: Path) -> None:
+    pixels = np.full((300, 400, 3), 243, np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "glass.png")
+    glass = tmp_path / "glass.png"
+    assert "Give it with --spacing 0.25" in histoseek("mask", glass).stderr
+    assert (
+        "its folder does not exist" in histoseek("mask", glass, "--spacing", 8, "--out", tmp_path / "no/x.png").stderr
+    )
+    for number in ("nan", "-3"):
+        done = histoseek("mask", glass, "--spacing", 8, "--tissue-threshold", number, "--out", tmp_path / "mask.png")
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert "is no optical density" in done.stderr
+    Image.fromarray(np.full((300, 400, 3), 12, np.uint8)).save(tmp_path / "dark.png")
+    done = histoseek("mask", tmp_path / "dark.png", "--spacing", 8, "--out", tmp_path / "mask.png")
+    assert "% tissue" not in done.stdout
+    assert "--tissue-threshold" not in done.stderr
+
+
 def test_brackets_in_reports_are_shown_as_they_are(archive: Path) -> None:
     report = "Margins: [x] negative [/b] at 10:heart:"
     for change in (f"report={report}", "diagnosis=[link=x]y[/link]"):

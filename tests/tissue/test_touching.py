@@ -30,7 +30,7 @@ def test_a_piece_that_the_edge_cuts_off_is_no_speck() -> None:
     assert (mask & truth)[:130, :70].sum() > 0.9 * truth[:130, :70].sum()
 
 
-@pytest.mark.parametrize("colour", [(110, 50, 150), (85, 85, 92)], ids=["purple", "washed black"])
+@pytest.mark.parametrize("colour", [(85, 85, 92)], ids=["washed black"])
 def test_ink_of_the_tissues_colour_does_not_take_it_along(colour: tuple[int, int, int]) -> None:
     tissue = draw_disc(500, 700, (350, 300), 140)
     pen = draw_line(500, 700, RING, 30)

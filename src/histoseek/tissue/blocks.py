@@ -19,7 +19,7 @@ _STRIP = 32
 """Rows of blocks that are measured at once."""
 _STROKE = 12.0
 """Least area of a stroke in squares of its half width: a disc has 3, a line 4 times its length by its width."""
-_RUN, _SHORTEST_RUN, _RUN_SHARE = 12, 5, 0.8
+_RUN, _SHORTEST_RUN, _RUN_SHARE = 12, 8, 0.8
 """Blocks of a straight line: of a small part most of its width, as round parts have no such line."""
 _STRAIGHT = 0.75
 

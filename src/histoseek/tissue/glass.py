@@ -32,7 +32,7 @@ _OTHER_GLASS_UM2 = 1_000_000.0
 _FEWEST_BLOCKS = 3
 _LARGE_PADDING_UM2 = 1_000_000.0
 _PADDING_BLOCKS = 32
-_MOST_GAPS = 64
+_MOST_GAPS, _GREY = 64, 12.0
 _LIKE_PADDING = 30.0
 """Least levels between padding and tissue that is as even."""
 _TEXTURE = 3.0
@@ -86,8 +86,12 @@ def _find_frames(blocks: Blocks) -> Mask:
     fields that were not scanned."""
     _, labels, areas = label_parts(blocks.flat)
     frame = np.zeros(blocks.flat.shape, bool)
+    border = list_border_labels(labels)
+    grey = np.ptp(blocks.mean, axis=-1) < _GREY
     for label in [label for label in np.argsort(-areas)[: _MOST_GAPS + 1] if label > 0]:
         part = labels == label
+        if label not in border and not grey[part].all():
+            continue
         if areas[label] == part.size or (areas[label] >= _PADDING_BLOCKS and has_straight_rim(part)):
             frame |= part
     return frame

@@ -102,7 +102,8 @@ def look_for_tissue(slide: Slide, settings: TissueSettings) -> TissueMask:
 def require_tissue(tissue: TissueMask, uri: str) -> None:
     """Raise NoTissue or TooLittleTissue when a mask is not enough to work with."""
     if tissue.dark_background:
-        raise NoTissue(uri, "dark background: it looks like fluorescence, and brightfield is expected")
+        reason = "dark background: it looks like fluorescence, and brightfield is expected"
+        raise NoTissue(uri, reason, "Leave it out, or see what `histoseek mask FILE` shows")
     if tissue.mask.sum() < _LEAST_PX:
         raise NoTissue(uri, _explain_emptiness(tissue))
     # A picture smaller than a tile need not be full of it.

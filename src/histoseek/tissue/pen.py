@@ -84,7 +84,7 @@ def _mark_ink(smooth: Pixels, blocks: Blocks, background: Background, *, only_st
 
 def _fills_field(whole: Mask, background: Background) -> bool:
     """Whether ink would be most of a field without glass, as a tile of one smooth stain."""
-    return not background.glass.any() and bool(whole.sum() > _MOST_OF_FIELD * (~background.unscanned).sum())
+    return not background.glass.any() and bool(whole.mean() > _MOST_OF_FIELD)
 
 
 def _find_cores(blocks: Blocks, even: Mask, *, only_strokes: bool) -> list[tuple[Mask, bool]]:

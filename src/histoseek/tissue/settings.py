@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from histoseek.errors import ConfigurationError
+
 MASK_VERSION = 3
 """Raised whenever other tiles are chosen of the same slide, so that features made before are not taken for new ones."""
+
+_HIGHEST_THRESHOLD = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +25,8 @@ class TissueSettings:
     min_speck_um2: float = 20_000.0
     min_hole_um2: float = 40_000.0
     keep_pen: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= _HIGHEST_THRESHOLD:
+            what = f"{self.threshold:g} is no optical density of tissue"
+            raise ConfigurationError("--tissue-threshold", what, f"Give a number from 0 to {_HIGHEST_THRESHOLD:g}")
