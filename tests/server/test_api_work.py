@@ -168,7 +168,7 @@ def test_an_upload_is_indexed_with_what_is_known_of_it(client: Client, reader: C
     assert [one.slide_id for one in found.results] == ["new slide/räum 1"]
 
 
-@pytest.mark.parametrize("column", ["file", "Path", "filename", "slide_id", "report"])
+@pytest.mark.parametrize("column", ["file", "Path", "filename", "slide_id", "Slide ID", "report", "Report text"])
 def test_metadata_can_not_name_files(client: Client, real: Path, column: str) -> None:
     upload = client.upload(real / "small.svs")
     new = UploadToIndex(upload_id=upload.upload_id, metadata={column: "/etc/passwd"})

@@ -16,6 +16,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from histoseek.errors import InputError
+from histoseek.reports.files.column_names import recognise_column
 from histoseek.rest.workspace import Job, JobRefusal, JobRequest, UploadToIndex
 from histoseek.server.clock import to_datetime
 from histoseek.server.context import Context
@@ -32,8 +33,8 @@ _LOOKS_EVERY_S = 0.5
 _PING_S = 15
 _MAX_STEM_BYTES = 200
 _EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
-_RESERVED_FIELDS = frozenset({"file", "filename", "path", "slide", "slide_id", "report", "text"})
-"""Columns of tables that say which slide a row is about, and the report: not for metadata."""
+_RESERVED_ROLES = frozenset({"file", "slide_id", "report_id", "report"})
+"""Of columns of tables that say which slide a row is about, and the report: not for metadata."""
 
 
 @router.post("/archives/{archive}/jobs", status_code=202)
@@ -110,7 +111,8 @@ async def _stream_events(context: Context, job_id: str) -> AsyncIterator[ServerS
 
 def _keep_upload(context: Context, caller: Caller, item: UploadToIndex) -> dict[str, object]:
     """An upload as its job needs it, with its file copied to where slides are kept."""
-    reserved = sorted(_RESERVED_FIELDS & {name.strip().lower() for name in item.metadata})
+    roles = {name: recognise_column(name) for name in sorted(item.metadata)}
+    reserved = [name for name, named in roles.items() if named and named.role in _RESERVED_ROLES]
     if reserved:
         raise InputError(reserved[0], "is not a metadata column", "Give slide_id and report beside the metadata")
     upload = context.uploads.get(item.upload_id, caller.name)
