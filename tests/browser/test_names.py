@@ -37,7 +37,7 @@ def there(unnamed_server: RunningServer, page: Page) -> Page:
 
 def test_files_are_named_where_slides_are_shown(there: Page, unnamed: Path) -> None:
     slides = Archive.open(unnamed).records()
-    names = re.compile("|".join(re.escape(Path(slide.uri).name) for slide in slides))
+    names = re.compile("|".join(re.escape(Path(slide.uri).stem) for slide in slides))
     card = there.locator(".search-example-slide").first
     expect(card).to_contain_text(names)
     assert card.evaluate("one => one.scrollWidth <= one.clientWidth")
