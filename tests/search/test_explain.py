@@ -106,11 +106,12 @@ def test_the_json_explains(archive: Archive) -> None:
 
 def test_the_image_s_part_of_a_composed_query_is_explained(archive: Archive) -> None:
     query = Composed(ArchivedSlide("SIM-0000-00"), "invasive carcinoma")
-    for result in search(archive, query, SearchOptions(k=8)):
+    results = search(archive, query, SearchOptions(k=8))
+    for result in results:
         by_image = next(way for way in result.channels if way.name == "similar slides")
         assert result.explanation
         assert result.explanation.score == pytest.approx(by_image.score, abs=1e-6)
-        assert result.phrases
+    assert results.results[0].phrases
 
 
 def test_attention_is_spread_over_the_tiles(archive: Archive) -> None:
