@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.search.results import ChannelRank
@@ -34,7 +34,7 @@ def reciprocal_rank_fusion(channels: Sequence[Channel], without_report: Collecti
     A channel in which a slide does not appear counts as 0, but for a slide without a report only the channels that
     can reach it count. Channels of weight below 0 are taken off, and lead to nothing by themselves.
     """
-    places = collect_ranks(channels)
+    places = _collect_ranks(channels, {slide_id for channel in channels for slide_id in channel.slide_ids})
     wanted = [channel for channel in channels if channel.weight >= 0]
     in_all = sum(channel.weight for channel in wanted)
     unread = sum(channel.weight for channel in wanted if not channel.through_reports)
@@ -46,13 +46,20 @@ def reciprocal_rank_fusion(channels: Sequence[Channel], without_report: Collecti
     return sorted(hits, key=lambda hit: (-hit.score, hit.slide_id))
 
 
-def collect_ranks(channels: Sequence[Channel]) -> dict[str, list[ChannelRank]]:
-    """The places of each slide in the channels."""
+def add_ranks(hits: Sequence[Hit], channels: Sequence[Channel]) -> list[Hit]:
+    """The hits with their places in the channels."""
+    places = _collect_ranks(channels, {hit.slide_id for hit in hits})
+    return [replace(hit, channels=tuple(places[hit.slide_id])) for hit in hits]
+
+
+def _collect_ranks(channels: Sequence[Channel], among: Collection[str]) -> dict[str, list[ChannelRank]]:
+    """The places of some slides in the channels."""
     places: dict[str, list[ChannelRank]] = defaultdict(list)
     for channel in channels:
         ranks = _list_ranks(channel.scores)
         for rank, slide_id, score in zip(ranks, channel.slide_ids, channel.scores, strict=True):
-            places[slide_id].append(ChannelRank(channel.name, rank, score, channel.weight))
+            if slide_id in among:
+                places[slide_id].append(ChannelRank(channel.name, rank, score, channel.weight))
     return places
 
 

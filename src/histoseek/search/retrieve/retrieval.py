@@ -21,7 +21,7 @@ from histoseek.search.options import SearchOptions
 from histoseek.search.results import ChannelRank, QueryInfo, SearchResult, SearchResults
 from histoseek.search.retrieve.channels import Channel, Vector
 from histoseek.search.retrieve.paging import BestHits, take_page
-from histoseek.search.retrieve.rank_fusion import Hit, reciprocal_rank_fusion, slides_without_report
+from histoseek.search.retrieve.rank_fusion import Hit, add_ranks, reciprocal_rank_fusion, slides_without_report
 from histoseek.search.retrieve.ranking import RankedSlides
 from histoseek.search.retrieve.score_fusion import fuse_scores
 from histoseek.search.scope.exclusion import SearchScope
@@ -118,8 +118,9 @@ class Retrieval:
             scores = {**self.further_scores, **{hit.slide_id: hit.score for hit in hits}}
             anew = reciprocal_rank_fusion(self.order, without_report)
             anew.sort(key=lambda hit: hit.slide_id not in self.foremost)
-            hits = [replace(hit, score=scores.get(hit.slide_id, 0.0)) for hit in anew]
-        return lambda count: hits[:count]
+            judged = [replace(hit, score=scores.get(hit.slide_id, 0.0)) for hit in anew]
+            return lambda count: judged[:count]
+        return lambda count: add_ranks(hits[:count], self.channels)
 
     def _fuse(self, without_report: Collection[str]) -> Sequence[Hit]:
         if self.image is not None and not self.channels:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from histoseek.search.retrieve.channels import Channel, weigh_evidence
-from histoseek.search.retrieve.rank_fusion import Hit, collect_ranks
+from histoseek.search.retrieve.rank_fusion import Hit
+
+Floats = NDArray[np.float64]
 
 _LEAST_REACHABLE = 0.5
 """What counts of a slide that has no report is at least so much of all: a hint is no proof for want of others."""
@@ -14,40 +18,44 @@ _LEAST_REACHABLE = 0.5
 
 def fuse_scores(channels: Sequence[Channel], without_report: Collection[str] = ()) -> list[Hit]:
     """The slides of several channels, best first, by the weighted mean of their likeness, 0 to 1 (Bruch, Gai and Ingber
-    2023).
+    2023); their places in the channels are added to those that are shown (`add_ranks`).
 
     Likeness that a channel does not give is 0, but for a slide without a report only what can be known without one
     counts, and at least half of all. Of channels of the same evidence the best counts. What is not wanted takes off its
     likeness, as a share; it leads to nothing by itself.
     """
-    wanted = [channel for channel in channels if channel.weight >= 0]
+    wanted, unwanted = [c for c in channels if c.weight >= 0], [c for c in channels if c.weight < 0]
+    slide_ids = list(dict.fromkeys(slide_id for channel in wanted for slide_id in channel.slide_ids))
     weights = weigh_evidence(wanted)
     in_all = sum(weights.values())
     unread = sum(weigh_evidence(channel for channel in wanted if not channel.through_reports).values())
     unread = max(unread, _LEAST_REACHABLE * in_all)
-    likeness, unlike = _collect_likeness(wanted), _collect_likeness([c for c in channels if c.weight < 0])
-    ranks = collect_ranks(channels)
-    opposed = {evidence: -weight for evidence, weight in weigh_evidence(c for c in channels if c.weight < 0).items()}
-    hits = []
-    for slide_id, own in likeness.items():
-        fit = _average(own, weights, unread if slide_id in without_report else in_all)
-        against = _average(unlike[slide_id], opposed, in_all) if slide_id in unlike else 0.0
-        hits.append(Hit(slide_id, fit * (1 - against), tuple(ranks[slide_id])))
-    return sorted(hits, key=lambda hit: (-hit.score, hit.slide_id))
+    whole = np.array([unread if slide_id in without_report else in_all for slide_id in slide_ids])
+    scores = _average(slide_ids, wanted, weights, whole)
+    if unwanted:
+        opposed = {evidence: -weight for evidence, weight in weigh_evidence(unwanted).items()}
+        scores *= 1 - _average(slide_ids, unwanted, opposed, np.full(len(slide_ids), in_all))
+    ordered = sorted(zip(scores.tolist(), slide_ids, strict=True), key=lambda pair: (-pair[0], pair[1]))
+    return [Hit(slide_id, score) for score, slide_id in ordered]
 
 
-def _collect_likeness(channels: Sequence[Channel]) -> dict[str, dict[str, float]]:
-    """By slide, the likeness by each kind of evidence."""
-    likeness: dict[str, dict[str, float]] = defaultdict(dict)
+def _average(
+    slide_ids: Sequence[str], channels: Sequence[Channel], weights: Mapping[str, float], whole: Floats
+) -> Floats:
+    """The weighted mean of slides' likeness; without any weight, as of words that count nothing, what is there counts
+    the same."""
+    row_of = {slide_id: row for row, slide_id in enumerate(slide_ids)}
+    likeness = {evidence: np.zeros(len(slide_ids)) for evidence in weights}
+    given = {evidence: np.zeros(len(slide_ids), np.bool_) for evidence in weights}
     for channel in channels:
-        for slide_id, value in zip(channel.slide_ids, channel.likeness, strict=True):
-            own = likeness[slide_id]
-            own[channel.evidence] = max(value, own.get(channel.evidence, 0.0))
-    return likeness
-
-
-def _average(likeness: dict[str, float], weights: dict[str, float], whole: float) -> float:
-    """Without any weight, as of words that count nothing, what is there counts the same."""
-    if not whole:
-        return sum(likeness.values()) / len(likeness) if likeness else 0.0
-    return min(sum(weights[evidence] * value for evidence, value in likeness.items()) / whole, 1.0)
+        pairs = zip(channel.slide_ids, channel.likeness, strict=True)
+        places = [(row_of[slide_id], value) for slide_id, value in pairs if slide_id in row_of]
+        rows, values = np.array([row for row, _ in places], np.int64), np.array([value for _, value in places])
+        own = likeness[channel.evidence]
+        own[rows] = np.maximum(own[rows], values)
+        given[channel.evidence][rows] = True
+    if not whole.any():
+        counts = np.maximum(sum(given.values(), np.zeros(len(slide_ids))), 1)
+        return sum(likeness.values(), np.zeros(len(slide_ids))) / counts
+    weighted = sum((weights[evidence] * own for evidence, own in likeness.items()), np.zeros(len(slide_ids)))
+    return np.minimum(weighted / whole, 1.0)
