@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import fields
 from functools import cache
 from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
-
-import numpy as np
 
 from histoseek.errors import ConfigurationError, HistoseekError, InputError
 
@@ -64,6 +62,8 @@ def settle_count(value: object, where: str, least: int) -> int:
 
 def describe(value: object) -> str:
     """A value in a message: as it is where that is short and one line, else by its type."""
+    import numpy as np
+
     if isinstance(value, str | bytes | int | float | NoneType | Path | np.generic | tuple | list):
         text = repr(value.item() if isinstance(value, np.generic) else value)
         return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
@@ -90,9 +90,9 @@ def _fit(value: object, hint: Any) -> Any:
 
 def _fit_plain(value: object, hint: Any) -> Any:
     if hint is bool:
-        return bool(_require(isinstance(value, bool | np.bool_), value))
+        return _fit_bool(value)
     if hint in (int, float):
-        _require(isinstance(value, Integral if hint is int else Real) and not isinstance(value, bool | np.bool_), value)
+        _require(isinstance(value, Integral if hint is int else Real) and not isinstance(value, bool), value)
         return value if type(value) in (int, float) else hint(value)
     if hint is str:
         _require(isinstance(value, str), value)
@@ -102,8 +102,18 @@ def _fit_plain(value: object, hint: Any) -> Any:
     return _require(isinstance(value, hint), value)
 
 
-def _fit_any(value: object, hints: Iterable[Any]) -> Any:
-    for hint in hints:
+def _fit_bool(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    # Commands make their defaults of these: numpy is loaded where it may have been used.
+    import numpy as np
+
+    return bool(_require(isinstance(value, np.bool_), value))
+
+
+def _fit_any(value: object, hints: Sequence[Any]) -> Any:
+    """By the first hint that fits, what the value is already before what could be made of it."""
+    for hint in sorted(hints, key=lambda one: type(value) is not one):
         try:
             return _fit(value, hint)
         except _Unfit:

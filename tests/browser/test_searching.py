@@ -130,6 +130,7 @@ def test_a_refused_condition_is_told_at_its_field(watched: Watched, opened: Page
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(opened.get_by_role("region", name="Filters").get_by_role("alert")).to_be_visible()
     expect(boxes).to_have_count(before)
+    expect_loaded(opened)
     assert accessibility_faults(opened) == []
     watched.expect_complaint("422")
 

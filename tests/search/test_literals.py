@@ -35,7 +35,7 @@ KINDS = {
 VALUES: dict[str, st.SearchStrategy[MetadataValue]] = {
     "word": st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
     "count": st.integers(-(2**63), 2**63 - 1),
-    "size": st.floats(),
+    "size": st.floats(allow_nan=False),
     "fresh": st.booleans(),
     "day": st.dates(date(1, 1, 1)),
     "moment": st.datetimes(datetime(1700, 1, 1), datetime(2260, 1, 1)),
@@ -57,19 +57,11 @@ def archive(indexed: Path) -> Archive:
     return Archive.open(indexed)
 
 
-def equal(one: MetadataValue, other: MetadataValue) -> bool:
-    return one == other or (
-        isinstance(one, float) and isinstance(other, float) and math.isnan(one) and math.isnan(other)
-    )
-
-
 @given(
     values=st.sampled_from(sorted(VALUES)).flatmap(lambda name: st.tuples(st.just(name), VALUES[name], VALUES[name]))
 )
 @example(("count", -(2**63), 2**63 - 1))
 @example(("size", -0.0, 0.0))
-@example(("size", math.nan, math.inf))
-@example(("size", -math.nan, 1.0))
 @example(("size", -math.inf, math.inf))
 @example(("size", 5e-324, 1.7976931348623157e308))
 @example(("word", "a\0b", "a"))
@@ -84,11 +76,16 @@ def test_a_slide_with_the_value_is_found_and_one_without_is_not(
     update_metadata(store, "slide", {name: own})
     for asked in (own, other):
         assert asked is not None
-        wanted = ["slide"] if equal(own, asked) else []
+        wanted = ["slide"] if own == asked else []
         assert store.slides(one_of(name, [asked])) == wanted
-        if str(asked) != "nan":
-            assert store.slides(compare(name, "=", asked)) == wanted
+        assert store.slides(compare(name, "=", asked)) == wanted
         assert store.slides(combine_filters(store, [FieldFilter("metadata", name, (asked,))])) == wanted
+
+
+def test_what_is_no_number_is_no_value(store: SlideTable) -> None:
+    update_metadata(store, "slide", {"size": math.nan})
+    assert store.get(["slide"])[0].record.extra["size"] is None
+    assert store.slides(combine_filters(store, [FieldFilter("metadata", "size", (math.nan,))])) == ["empty", "slide"]
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters='"'), min_size=1, max_size=20))
@@ -117,7 +114,6 @@ def test_a_text_asked_for_by_field_is_found_in_any_case(store: SlideTable, text:
         ("size", math.inf, "inf", True),
         ("size", math.inf, "-inf", False),
         ("size", -math.inf, "-Infinity", True),
-        ("size", math.nan, "nan", True),
         ("size", 0.0, "-0", True),
         ("size", -0.0, "0", True),
         ("size", 1e22, "1e22", True),
@@ -163,12 +159,9 @@ def test_a_value_that_does_not_fit_is_named_with_its_field(store: SlideTable, fi
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        *(
-            ("count", value)
-            for value in (math.inf, math.nan, 1.5, 2**63, 10**400, date(2024, 2, 29), datetime(2024, 1, 1))
-        ),
+        *(("count", value) for value in (math.inf, 1.5, 2**63, 10**400, date(2024, 2, 29), datetime(2024, 1, 1))),
         *(("size", value) for value in (10**400, 2**53 + 1, date(2024, 2, 29))),
-        *(("fresh", value) for value in (2, 0.5, math.nan, date(2024, 2, 29))),
+        *(("fresh", value) for value in (2, 0.5, date(2024, 2, 29))),
         *(("day", value) for value in (1, True, math.inf)),
     ],
 )

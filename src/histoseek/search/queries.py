@@ -9,8 +9,6 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from histoseek.archive.schema import is_storable, require_slide_ids
 from histoseek.arguments import describe, settle_fields
 from histoseek.encoders.bag import Bag
@@ -268,6 +266,8 @@ def _list_rects(regions: object) -> object:
 
 
 def _make_rect(region: object) -> object:
+    import numpy as np
+
     numbers = astuple(region) if isinstance(region, Rect) else region
     if not isinstance(numbers, Sequence | np.ndarray) or len(numbers) != 4:
         return region
