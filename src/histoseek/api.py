@@ -423,8 +423,7 @@ def _list_reports(
     reports: PathLike | Sequence[PathLike] | Sequence[ReportRow] | DataFrame | None,
 ) -> list[Path | ReportRow]:
     if isinstance(reports, DataFrame):
-        frame = reports.reset_index() if reports.index.name else reports
-        return list(frame.to_dict("records"))
+        return _list_rows(reports)
     if reports is None or isinstance(reports, str | Path):
         return [] if reports is None else [Path(reports)]
     advice = "Give files or folders, a data frame, or a list of rows that map names of columns to values"
@@ -437,6 +436,11 @@ def _list_reports(
     return items
 
 
+def _list_rows(frame: DataFrame) -> list[Any]:
+    """The rows of a data frame, with its index where that has a name."""
+    return list((frame.reset_index() if frame.index.name else frame).to_dict("records"))
+
+
 def _load_metadata(
     metadata: PathLike | Sequence[MetadataRow] | DataFrame, rename: Mapping[str, str] | None
 ) -> MetadataTable:
@@ -445,13 +449,8 @@ def _load_metadata(
     if isinstance(metadata, str | Path):
         return load_table(Path(metadata), rename)
     if isinstance(metadata, DataFrame):
-        frame = metadata.reset_index() if metadata.index.name else metadata
-        return make_table(frame.to_dict("records"), rename)
-    if (
-        isinstance(metadata, str)
-        or not isinstance(metadata, Sequence)
-        or not all(isinstance(row, Mapping) for row in metadata)
-    ):
+        return make_table(_list_rows(metadata), rename)
+    if not isinstance(metadata, Sequence) or not all(isinstance(row, Mapping) for row in metadata):
         advice = "Give a file, a data frame, or a list of rows that map names of columns to values"
         raise InputError("metadata", f"is no table, but of type {type(metadata).__name__}", advice)
     return make_table(cast("Sequence[MetadataRow]", metadata), rename)

@@ -35,11 +35,15 @@ SHARED_RECALL = "test text->slide recall@5 by group"
 """The figure of a card that says how well texts find slides in the space that was trained."""
 
 
+UNKNOWN_ENCODER = "unknown"
+"""The tile encoder of features of which nobody says what made them."""
+
+
 @dataclass(frozen=True, slots=True)
 class FeatureSpace:
     """The features that a slide encoder takes: from which tile encoder, at which um/px and tile edge in px.
 
-    0 stands for an unknown spacing or edge, "unknown" for an encoder.
+    0 stands for an unknown spacing or edge, UNKNOWN_ENCODER for an encoder.
     """
 
     tile_encoder: str
@@ -237,7 +241,7 @@ def require_features(card: WeightsCard, recipe: Recipe) -> None:
     """Raise SpaceMismatch when a recipe makes other features than the weights were trained on."""
     encoder = recipe.encoder.removeprefix("features:")
     trained_on = card.features.tile_encoder
-    if trained_on != "unknown" and _simplify(encoder) != _simplify(trained_on):
+    if trained_on != UNKNOWN_ENCODER and _simplify(encoder) != _simplify(trained_on):
         raise SpaceMismatch(f"weights {card.name}", "tile encoder", encoder, trained_on)
     spacing = card.features.spacing_um_per_px
     if spacing and abs(spacing - recipe.spacing_um_per_px) > 0.01 * spacing:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.schema import SlideRecord
 from histoseek.encoders.library import weights_path
 from histoseek.encoders.slide.registry import find_fitted_family
 from histoseek.encoders.weights import PartName, WeightsCard, load_card
@@ -17,7 +16,7 @@ from histoseek.errors import ConfigurationError, InputError
 from histoseek.evaluation.cohort import Cohort
 from histoseek.evaluation.neighbours import Fold
 from histoseek.evaluation.settings import EvaluationSpec
-from histoseek.reports.privacy.person_names import make_patient_key
+from histoseek.training.pairs import find_patient_key
 from histoseek.training.split_table import read_split
 
 Booleans = NDArray[np.bool_]
@@ -46,7 +45,7 @@ def find_seen_slides(cohort: Cohort, spec: EvaluationSpec) -> SeenSlides | None:
         return _match_card(cohort, card) if card is not None and card.training is not None else None
     if named.endswith(_TABLES):
         given = read_split(Path(named))
-        keys = [(f"slide {record.slide_id}", f"patient {_find_patient_key(record)}") for record in cohort.records]
+        keys = [(f"slide {record.slide_id}", f"patient {find_patient_key(record)}") for record in cohort.records]
         return SeenSlides(Path(named).name, _mark_seen([given.get(slide) or given.get(own) for slide, own in keys]))
     card = load_card(weights_path(named))
     if card.training is None:
@@ -97,15 +96,10 @@ def describe_seen(cohort: Cohort, folds: Sequence[Fold], seen: SeenSlides | None
 def _match_card(cohort: Cohort, card: WeightsCard) -> SeenSlides | None:
     if card.training is None:
         return None
-    ids = [(_find_patient_key(record), record.slide_id) for record in cohort.records]
+    ids = [(find_patient_key(record), record.slide_id) for record in cohort.records]
     return SeenSlides(card.name, _mark_seen(card.training.parts.find_parts(ids)))
 
 
 def _mark_seen(parts: Sequence[PartName | None]) -> Booleans:
     """The validation part chose the weights, so it counts as seen."""
     return np.array([part in ("train", "validation") for part in parts], np.bool_)
-
-
-def _find_patient_key(record: SlideRecord) -> str:
-    """As in the pairs of a training."""
-    return make_patient_key(record.patient_id or record.case_id or record.slide_id)

@@ -14,19 +14,17 @@ from numpy.typing import NDArray
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.indexing.metadata_row import TableRow
 from histoseek.archive.indexing.metadata_table import load_table
+from histoseek.archive.schema import SlideRecord
 from histoseek.archive.space.centre import read_centre
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.encoders.features import discover_features, read_features
 from histoseek.encoders.slide.registry import find_fitted_family
-from histoseek.encoders.weights import FeatureSpace
+from histoseek.encoders.weights import UNKNOWN_ENCODER, FeatureSpace
 from histoseek.errors import BadTable, InputError
 from histoseek.reports.language.sections import split_sections
 from histoseek.reports.privacy.deidentify import deidentify
 from histoseek.reports.privacy.person_names import make_patient_key
 from histoseek.reports.visible.rules import SentenceJudge, select_visible_text
-
-UNKNOWN_ENCODER = "unknown"
-"""The tile encoder of features of which nobody says what made them."""
 
 _NAMED = 3
 """How many ids a message names."""
@@ -119,7 +117,7 @@ def archive_pairs(archive: ArchiveFolder) -> tuple[TrainingPair, ...]:
         TrainingPair(
             slide_id=record.slide_id,
             case_id=record.case_id or record.slide_id,
-            patient_id=make_patient_key(record.patient_id or record.case_id or record.slide_id),
+            patient_id=find_patient_key(record),
             report=(record.report or "").strip(),
             bag=archive.layout.bag(record.slide_id),
             diagnosis=record.diagnosis or "",
@@ -129,9 +127,14 @@ def archive_pairs(archive: ArchiveFolder) -> tuple[TrainingPair, ...]:
     )
     missing = [pair.slide_id for pair in pairs if not pair.bag.is_file()]
     if missing:
-        what = _list_ids(missing, "slides without cached features")
+        what = list_ids(missing, "slides without cached features")
         raise InputError(str(archive.path), what, "Run `histoseek index` on them again")
     return pairs
+
+
+def find_patient_key(record: SlideRecord) -> str:
+    """Whom a training takes a slide to be of: the patient, else the case, else nobody but itself."""
+    return make_patient_key(record.patient_id or record.case_id or record.slide_id)
 
 
 def visible_pairs(pairs: Sequence[TrainingPair], judge: SentenceJudge | None = None) -> tuple[TrainingPair, ...]:
@@ -161,7 +164,7 @@ def require_each_once(pairs: Sequence[TrainingPair], where: str) -> None:
     """Raise InputError when a slide is in two pairs."""
     twice = [slide_id for slide_id, times in Counter(pair.slide_id for pair in pairs).items() if times > 1]
     if twice:
-        raise InputError(where, _list_ids(twice, "slides in more than one pair"), "Keep one report a slide")
+        raise InputError(where, list_ids(twice, "slides in more than one pair"), "Keep one report a slide")
 
 
 def load_pair_bag(pair: TrainingPair) -> Bag:
@@ -191,9 +194,10 @@ def _id(row: TableRow) -> str:
 
 def _refuse_any(table: Path, ids: Sequence[str], what: str, advice: str) -> None:
     if ids:
-        raise BadTable(table, _list_ids(ids, what), advice)
+        raise BadTable(table, list_ids(ids, what), advice)
 
 
-def _list_ids(ids: Sequence[str], what: str) -> str:
+def list_ids(ids: Sequence[str], what: str) -> str:
+    """How many ids are what, with the first of them."""
     more = ", ..." if len(ids) > _NAMED else ""
     return f"{len(ids)} {what} ({', '.join(ids[:_NAMED])}{more})"

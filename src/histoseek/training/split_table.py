@@ -10,11 +10,8 @@ from pathlib import Path
 from histoseek.encoders.weights import PARTS, PartName
 from histoseek.errors import BadTable
 from histoseek.reports.privacy.person_names import make_patient_key
-from histoseek.training.pairs import TrainingPair
+from histoseek.training.pairs import TrainingPair, list_ids
 from histoseek.training.split import Split
-
-_NAMED = 3
-"""How many ids a message names."""
 
 GivenSplit = Mapping[str, PartName]
 """Parts by "slide ID" and "patient KEY", as `read_split` gives them."""
@@ -62,8 +59,7 @@ def apply_split(pairs: Sequence[TrainingPair], table: Path) -> Split:
             raise BadTable(table, what, "Give all slides of a patient the same part")
         parts[part].append(pair)
     if without:
-        more = ", ..." if len(without) > _NAMED else ""
-        what = f"{len(without)} slides with a report have no part in it ({', '.join(without[:_NAMED])}{more})"
+        what = list_ids(without, "slides with a report have no part in it")
         raise BadTable(table, what, "Give every slide, or its patient, a part")
     empty = [part for part in PARTS if not parts[part]]
     if empty:

@@ -118,9 +118,8 @@ class Retrieval:
             scores = {**self.further_scores, **{hit.slide_id: hit.score for hit in hits}}
             anew = reciprocal_rank_fusion(self.order, without_report)
             anew.sort(key=lambda hit: hit.slide_id not in self.foremost)
-            judged = [replace(hit, score=scores.get(hit.slide_id, 0.0)) for hit in anew]
-            return lambda count: judged[:count]
-        return lambda count: add_ranks(hits[:count], self.channels)
+            hits = [replace(hit, score=scores.get(hit.slide_id, 0.0)) for hit in anew]
+        return lambda count: hits[:count]
 
     def _fuse(self, without_report: Collection[str]) -> Sequence[Hit]:
         if self.image is not None and not self.channels:
@@ -174,6 +173,7 @@ def _explain_page(
 ) -> tuple[SearchResult, ...]:
     store = retrieval.store
     hits = take_page(store, best_hits, options, retrieval.scope.condition)
+    hits = hits if retrieval.order else add_ranks(hits, retrieval.channels)
     slides = store.get_without_language([hit.slide_id for hit in hits]) if hits else []
     results = [
         _make_result(rank, hit, slide.record, retrieval.least_score)

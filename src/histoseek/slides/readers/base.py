@@ -51,6 +51,12 @@ def read_clipped(size: Size, asked: Rect, fetch: Callable[[Rect], Pixels]) -> Pi
     return out
 
 
+def compose_over_white(colours: Pixels, alpha: Pixels) -> Pixels:
+    """Pixels [h, w, 3] as they look on white, with their opacity, uint8 [h, w] or [h, w, 1], 255 for all of it."""
+    opaque = alpha.reshape(*colours.shape[:2], 1).astype(np.uint16)
+    return ((colours * opaque + 255 * (255 - opaque) + 127) // 255).astype(np.uint8)
+
+
 def blank(width: int, height: int) -> Pixels:
     """A white region."""
     return np.full((height, width, 3), 255, np.uint8)

@@ -9,7 +9,7 @@ import openslide
 
 from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Level, Rect, Size
-from histoseek.slides.readers.base import Pixels, read_clipped
+from histoseek.slides.readers.base import Pixels, compose_over_white, read_clipped
 from histoseek.slides.readers.spacing import average_edges, read_resolution
 
 PLAIN_TIFF = "generic-tiff"
@@ -74,8 +74,7 @@ class OpenSlideReader:
         alpha = rgba[..., 3]
         if alpha.min() == 255:
             return rgba[..., :3]
-        opaque = alpha[..., None].astype(np.uint16)
-        return ((rgba[..., :3] * opaque + 255 * (255 - opaque) + 127) // 255).astype(np.uint8)
+        return compose_over_white(rgba[..., :3], alpha)
 
     def _spacing(self) -> float | None:
         edges = (openslide.PROPERTY_NAME_MPP_X, openslide.PROPERTY_NAME_MPP_Y)

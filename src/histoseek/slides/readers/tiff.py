@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Level, Size
-from histoseek.slides.readers.base import Pixels, blank
+from histoseek.slides.readers.base import Pixels, blank, compose_over_white
 
 # Its warnings are about odd tags; what matters of them is found by what is read.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -245,9 +245,9 @@ def _without_alpha(pixels: NDArray[np.uint8], page: tifffile.TiffPage) -> Pixels
     """The pixels over white; a sample that is not said to be transparency is left out."""
     if pixels.shape[2] != 4:
         return pixels
-    colours, alpha, kind = pixels[..., :3], pixels[..., 3:].astype(np.uint16), page.extrasamples[0]
+    colours, alpha, kind = pixels[..., :3], pixels[..., 3:], page.extrasamples[0]
     if kind == _ASSOCIATED_ALPHA:
-        return np.minimum(colours + (255 - alpha), 255).astype(np.uint8)
+        return np.minimum(colours + (255 - alpha.astype(np.uint16)), 255).astype(np.uint8)
     if kind == _UNASSOCIATED_ALPHA:
-        return ((colours * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+        return compose_over_white(colours, alpha)
     return np.ascontiguousarray(colours)
