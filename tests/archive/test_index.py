@@ -31,6 +31,7 @@ from histoseek.errors import (
     SpaceMismatch,
     UnknownSlide,
 )
+from tests.archive.feature_files import write_feature_files
 
 
 def counts(report: IndexReport) -> tuple[int, int, int, int]:
@@ -54,15 +55,9 @@ def content(path: Path) -> dict[str, tuple[bytes, ...]]:
 @pytest.fixture
 def features(tmp_path: Path) -> Path:
     """A folder of 12 feature files, quick to index."""
-    folder = tmp_path / "features"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(12):
-        with h5py.File(folder / f"slide-{number:02d}.h5", "w") as file:
-            file["features"] = rng.standard_normal((30, 24)).astype(np.float32)
-            file["coords"] = rng.integers(0, 9000, (30, 2))
-            file["coords"].attrs["patch_size_level0"] = 512
-    return folder
+    return write_feature_files(
+        tmp_path / "features", [f"slide-{number:02d}" for number in range(12)], tiles=30, dimension=24
+    )
 
 
 def feature_archive(path: Path) -> Archive:

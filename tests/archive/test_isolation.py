@@ -23,21 +23,14 @@ from histoseek.errors import DiskFull
 from histoseek.search.present.page import render_page
 from histoseek.server.http.responses import to_slide
 from histoseek.slides.sources.file import FileSource
+from tests.archive.feature_files import write_feature_files
 from tests.cli.process import histoseek
 
 
 @pytest.fixture
 def features(tmp_path: Path) -> Path:
     """A folder of eight feature files."""
-    folder = tmp_path / "features"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(8):
-        with h5py.File(folder / f"s{number}.h5", "w") as file:
-            file["features"] = rng.standard_normal((20, 16)).astype(np.float32)
-            file["coords"] = rng.integers(0, 9000, (20, 2))
-            file["coords"].attrs["patch_size_level0"] = 512
-    return folder
+    return write_feature_files(tmp_path / "features", [f"s{number}" for number in range(8)], tiles=20, dimension=16)
 
 
 def feature_archive(path: Path) -> Archive:
