@@ -1,13 +1,17 @@
-"""Durable files: atomic writes, fsync of what others wrote, disk errors turned into ours."""
+"""Durable files: atomic writes, JSON with its checksum, fsync of what others wrote, disk errors turned into ours."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from histoseek.errors import ArchiveReadOnly, DiskFull
 
@@ -16,6 +20,9 @@ _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 _FULL_TEXT = ("No space left on device", "os error 28", "Disk quota exceeded")
 _READ_ONLY_TEXT = ("Read-only file system", "Permission denied", "os error 30", "os error 13")
 
+_CHECKSUM = "checksum"
+_FILE_DIGITS, _LINE_DIGITS = 64, 20
+_FILE_END, _LINE_END = '"\n}', '"}'
 
 FileState = tuple[int, ...]
 
@@ -41,6 +48,64 @@ def write_atomic(path: Path, data: bytes) -> None:
             temporary.unlink()
         raise
     fsync_path(path.parent)
+
+
+def write_checked_json(path: Path, content: Mapping[str, object]) -> None:
+    """Write an object as JSON that ends with the SHA-256 of all before it, as `write_atomic` does."""
+    write_atomic(path, format_checked_json(content))
+
+
+def format_checked_json(content: Mapping[str, object]) -> bytes:
+    """The bytes that `write_checked_json` writes."""
+    return _seal(json.dumps({**content, _CHECKSUM: ""}, indent=1), _FILE_END, _FILE_DIGITS)
+
+
+def read_checked_json(path: Path) -> dict[str, Any]:
+    """Read an object that was written so; files of older versions, which state no checksum, are read as they are.
+
+    Raises OSError, and ValueError where a byte of it is not what was written.
+    """
+    return _unseal(path.read_bytes(), _FILE_END, _FILE_DIGITS)
+
+
+def format_checked_line(content: Mapping[str, object]) -> str:
+    """An object as one line of JSON, without its end, that closes with a checksum of the line: for logs."""
+    return _seal(json.dumps({**content, _CHECKSUM: ""}), _LINE_END, _LINE_DIGITS).decode()
+
+
+def parse_checked_line(line: bytes) -> dict[str, Any]:
+    """The object in such a line, without its end; lines of older versions, which state none, are read as they are.
+
+    Raises ValueError where a byte of it is not what was written.
+    """
+    return _unseal(line, _LINE_END, _LINE_DIGITS)
+
+
+def _seal(text: str, end: str, digits: int) -> bytes:
+    head = text.removesuffix(end).encode()
+    return head + _sum(head, digits) + end.encode()
+
+
+def _unseal(data: bytes, end: str, digits: int) -> dict[str, Any]:
+    size = digits + len(end)
+    if data[-size:] != _sum(data[:-size], digits) + end.encode() and _states_sum(data, end, digits):
+        raise ValueError("its checksum differs")
+    content = json.loads(data)
+    if not isinstance(content, dict):
+        raise ValueError("it holds no object")
+    content.pop(_CHECKSUM, None)
+    return content
+
+
+def _states_sum(data: bytes, end: str, digits: int) -> bool:
+    """Whether it ends with a checksum, be it that one byte of that is another: of its name or of its digits."""
+    name = f'"{_CHECKSUM}": "'
+    tail = data[-len(name) - digits - len(end) :]
+    return name.encode() in tail or re.search(rb"[0-9a-f]{%d}.{%d}\Z" % (digits, len(end)), tail, re.DOTALL) is not None
+
+
+def _sum(head: bytes, digits: int) -> bytes:
+    return hashlib.sha256(head).hexdigest()[:digits].encode()
 
 
 def make_folder(path: Path) -> None:
