@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.waiting import HANG_S
 
-_PROGRAM = b"histoseek.server.uploads.child"
+_PROGRAM = b"histoseek.sandbox.child"
 
 
 def readers(pid: int) -> list[int]:

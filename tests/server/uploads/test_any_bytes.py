@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from histoseek.encoders.recipe import Recipe
-from histoseek.server.uploads.child_setup import ChildLimits
+from histoseek.sandbox.child_setup import ChildLimits
 from histoseek.server.uploads.errors import RefusedSlide, SandboxFailure
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
 from histoseek.server.uploads.upload_store import UPLOAD_SUFFIXES

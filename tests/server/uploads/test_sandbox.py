@@ -17,10 +17,10 @@ from histoseek.encoders.tile.registry import load_tile_encoder
 from histoseek.errors import EncoderError, HistoseekError, InputError, SlideError
 from histoseek.geometry import Rect
 from histoseek.progress import SilentReporter
+from histoseek.sandbox.child_setup import ChildLimits
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.deepzoom import DeepZoom
 from histoseek.server.tiles.tile_grid import NoSuchTile
-from histoseek.server.uploads.child_setup import ChildLimits
 from histoseek.server.uploads.errors import RefusedSlide, SandboxBusy
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
 from histoseek.slides.slide import open_slide

@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 
 from histoseek.encoders.recipe import Recipe
+from histoseek.sandbox.child_setup import ChildLimits
 from histoseek.server.settings import UploadLimits
-from histoseek.server.uploads.child_setup import ChildLimits
 from histoseek.server.uploads.errors import RefusedSlide, SandboxBusy, SandboxFailure
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
 from tests.server.uploads.files import write_flat_png, write_repeating_tiff

@@ -1,13 +1,11 @@
-"""What the server and a sandbox's process send each other: a JSON header and bytes, each with its length in front.
+"""What the server and a sandbox's process send each other: a JSON header and bytes.
 
-Nothing is unpickled. What comes back from the process is checked as if a stranger had sent it.
+What comes back from the process is checked as if a stranger had sent it.
 """
 
 from __future__ import annotations
 
 import socket
-import struct
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,12 +16,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from histoseek.encoders.recipe import Recipe
 from histoseek.geometry import Rect
+from histoseek.sandbox.channel import InvalidMessage, send_message
 from histoseek.server.uploads.slide_facts import SlideFacts
-
-_LENGTHS = struct.Struct("!IQ")
-_MAX_HEADER = 2**20
-_MAX_PAYLOAD = 2**30
-_PIECE = 2**20
 
 OnProgress = Callable[[int, int | None], object]
 """Takes how many tiles are done, and of how many."""
@@ -74,13 +68,6 @@ class EncodeRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """The process has started, and takes requests."""
-
-    kind: Literal["ready"] = "ready"
-
-
-@dataclass(frozen=True, slots=True)
 class ProgressReply:
     """So many tiles are encoded; the answer is still to come."""
 
@@ -127,79 +114,30 @@ class Failure:
 
 
 Request = Annotated[DescribeRequest | ThumbnailRequest | TileRequest | EncodeRequest, Field(discriminator="kind")]
-Reply = Annotated[
-    Ready | ProgressReply | SlideDescription | Picture | EncodedBag | Failure, Field(discriminator="kind")
-]
+Reply = Annotated[ProgressReply | SlideDescription | Picture | EncodedBag | Failure, Field(discriminator="kind")]
 
 
-class ChannelClosed(Exception):
-    """The other side has gone."""
+def send(channel: socket.socket, message: Request | Reply, payload: bytes = b"") -> None:
+    """Send a message with its bytes; raises ChannelClosed."""
+    send_message(channel, dump_message(message), payload)
 
 
-class InvalidMessage(Exception):
-    """The other side sent what is no message."""
+def dump_message(message: Request | Reply) -> bytes:
+    """A message as a header."""
+    return _get_message_adapter().dump_json(message)
 
 
-def send(channel: socket.socket, message: Request | Reply, payload: bytes = b"", until_s: float | None = None) -> None:
-    """Send a message with its bytes; raises ChannelClosed, or TimeoutError after `until_s` of the monotonic clock."""
-    header = _get_message_adapter().dump_json(message)
-    channel.settimeout(_compute_timeout(until_s))
-    try:
-        channel.sendall(_LENGTHS.pack(len(header), len(payload)) + header)
-        if payload:
-            channel.sendall(payload)
-    except TimeoutError:
-        raise
-    except OSError as error:
-        raise ChannelClosed from error
-
-
-def receive_request(channel: socket.socket) -> Request:
-    """Wait for a request; raises ChannelClosed."""
-    header, _ = _receive(channel, None)
+def parse_request(header: bytes) -> Request:
+    """The request in a header that the server sent."""
     return _get_request_adapter().validate_json(header)
 
 
-def receive_reply(channel: socket.socket, until_s: float) -> tuple[Reply, bytes]:
-    """A reply and its bytes; raises ChannelClosed, InvalidMessage, TimeoutError after `until_s` (monotonic clock)."""
-    header, payload = _receive(channel, until_s)
+def parse_reply(header: bytes) -> Reply:
+    """The reply in a header that a process sent; raises InvalidMessage."""
     try:
-        return _get_reply_adapter().validate_json(header), payload
+        return _get_reply_adapter().validate_json(header)
     except ValidationError as error:
         raise InvalidMessage from error
-
-
-def _receive(channel: socket.socket, until_s: float | None) -> tuple[bytes, bytes]:
-    header_bytes, payload_bytes = _LENGTHS.unpack(_receive_exactly(channel, _LENGTHS.size, until_s))
-    if header_bytes > _MAX_HEADER or payload_bytes > _MAX_PAYLOAD:
-        raise InvalidMessage
-    return _receive_exactly(channel, header_bytes, until_s), _receive_exactly(channel, payload_bytes, until_s)
-
-
-def _receive_exactly(channel: socket.socket, length: int, until_s: float | None) -> bytes:
-    # What is said to come is not set aside in advance: a lie about it costs nothing.
-    parts = bytearray()
-    while len(parts) < length:
-        channel.settimeout(_compute_timeout(until_s))
-        try:
-            piece = channel.recv(min(_PIECE, length - len(parts)))
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise ChannelClosed from error
-        if not piece:
-            raise ChannelClosed
-        parts += piece
-    return bytes(parts)
-
-
-def _compute_timeout(until_s: float | None) -> float | None:
-    if until_s is None:
-        return None
-    left_s = until_s - time.monotonic()
-    if left_s <= 0:
-        raise TimeoutError
-    return left_s
 
 
 @lru_cache(maxsize=1)

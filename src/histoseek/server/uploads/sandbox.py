@@ -16,10 +16,10 @@ from histoseek.encoders.bag import Bag, check_bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import BadFeatureFile, EncoderError, HistoseekError, InputError
 from histoseek.geometry import Rect
+from histoseek.sandbox.child_process import ChildProcess, NotStarted, ProcessExit, RequestFailure
+from histoseek.sandbox.child_setup import ChildLimits
 from histoseek.server.settings import UploadLimits
 from histoseek.server.tiles.tile_grid import NoSuchTile
-from histoseek.server.uploads.child_process import ChildProcess, ProcessExit
-from histoseek.server.uploads.child_setup import ChildLimits
 from histoseek.server.uploads.errors import RefusedSlide, SandboxBusy, SandboxFailure
 from histoseek.server.uploads.messages import (
     DescribeRequest,
@@ -28,15 +28,19 @@ from histoseek.server.uploads.messages import (
     Failure,
     OnProgress,
     Picture,
+    ProgressReply,
     Reply,
     Request,
     SlideDescription,
     ThumbnailRequest,
     TileRequest,
+    dump_message,
     ignore_progress,
+    parse_reply,
 )
 from histoseek.server.uploads.slide_facts import SlideFacts
 
+_HANDLER = "histoseek.server.uploads.slide_reader"
 _ENCODING_TAKES = 10
 _ENCODING_THREADS = 2
 """Computing time is counted over all threads; more than these are seldom busy at once."""
@@ -180,12 +184,12 @@ class _ProcessSlot:
         child = self._get_process(encoder)
         had_served = child.request_count > 0
         try:
-            return child.ask(request, on_progress)
+            return _ask(child, request, on_progress)
         except ProcessExit as error:
             if not had_served:
                 raise SandboxFailure(error.reason) from error
         try:
-            return self._get_process(encoder).ask(request, on_progress)
+            return _ask(self._get_process(encoder), request, on_progress)
         except ProcessExit as error:
             raise SandboxFailure(error.reason) from error
 
@@ -210,10 +214,28 @@ class _ProcessSlot:
             if old is not None:
                 old.kill()
             try:
-                self._child = ChildProcess(self._folder, encoder, self._limits)
+                self._child = ChildProcess(_HANDLER, self._folder, encoder, self._limits)
             except OSError as error:
                 raise SandboxBusy("the server can't start another process") from error
             return self._child
+
+
+def _ask(child: ChildProcess, request: Request, on_progress: OnProgress) -> tuple[Reply, bytes]:
+    """The last reply to a request and its bytes; raises SandboxFailure, SandboxBusy, ProcessExit."""
+
+    def parse(header: bytes, payload: bytes) -> tuple[Reply, bytes] | None:
+        reply = parse_reply(header)
+        if not isinstance(reply, ProgressReply):
+            return reply, payload
+        on_progress(reply.done, reply.total)
+        return None
+
+    try:
+        return child.ask(dump_message(request), parse)
+    except RequestFailure as error:
+        raise SandboxFailure(error.reason) from error
+    except NotStarted as error:
+        raise SandboxBusy(error.reason) from error
 
 
 def _to_error(request: Request, failure: Failure, name: str | None) -> HistoseekError:

@@ -32,6 +32,7 @@ from histoseek.server.uploads.messages import (
     SlideDescription,
     ThumbnailRequest,
     TileRequest,
+    parse_request,
     send,
 )
 from histoseek.server.uploads.slide_facts import LONGEST_PX, LevelFacts, SlideFacts
@@ -59,8 +60,9 @@ class UploadReader:
         self._encoder = _try_load(encoder) if encoder is not None else None
         self._slides: OrderedDict[Path, _OpenSlide] = OrderedDict()
 
-    def handle(self, request: Request) -> None:
+    def handle(self, header: bytes) -> None:
         """Answer one; errors that users can meet are answers, too, and others end the process."""
+        request = parse_request(header)
         try:
             reply, payload = self._dispatch(request)
         except HistoseekError as error:
@@ -144,6 +146,16 @@ class UploadReader:
         slide = self._slides.pop(path, None)
         if slide is not None:
             slide.image.close()
+
+
+def create_handler(channel: socket.socket, encoder: str | None) -> UploadReader:
+    """What answers the requests of a process."""
+    return UploadReader(channel, encoder)
+
+
+def prepare_model(encoder: str) -> None:
+    """Put a model into the cache folder if it isn't there yet."""
+    load_tile_encoder(encoder)
 
 
 def _try_load(encoder: str) -> TileEncoder | HistoseekError:

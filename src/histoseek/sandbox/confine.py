@@ -90,7 +90,7 @@ def confine(folder: str, encoder: str | None) -> None:
 def _list_program_paths() -> Iterator[str]:
     """Where Python, its packages and the system's libraries lie."""
     yield from (sys.prefix, sys.base_prefix, *site.getsitepackages(), *(part for part in sys.path if part), *_SYSTEM)
-    yield str(Path(__file__).parents[2])
+    yield str(Path(__file__).parents[1])
 
 
 def _list_model_paths(encoder: str) -> Iterator[str]:

@@ -28,11 +28,13 @@ class ChildLimits:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """folder: uploads lie there; encoder: the tile encoder to load, if any; lifeline: a pipe that ends with the server.
+    """handler: the module that answers requests (`RequestHandler`); folder: what it may read; encoder: the tile encoder
+    to load, if any; lifeline: a pipe that ends with the process that started this one.
 
     Only Python's own parts are used here: this is read before the process has given up its rights.
     """
 
+    handler: str
     folder: str
     encoder: str | None
     lifeline: int

@@ -15,7 +15,7 @@ from tests.waiting import HANG_S
 _TRIES = """
 import json, os, socket, subprocess, sys, threading
 from pathlib import Path
-from histoseek.server.uploads.confine import confine
+from histoseek.sandbox.confine import confine
 
 inside, outside, server = Path(sys.argv[1]), Path(sys.argv[2]), os.getppid()
 confine(str(inside.parent), None)

@@ -1,4 +1,4 @@
-"""The process that opens uploaded slides: `python -m histoseek.server.uploads.child SETUP`, started by a Sandbox.
+"""The process that opens files of strangers: `python -m histoseek.sandbox.child SETUP`, started by a ChildProcess.
 
 It gives up rights first and takes limits upon itself, then answers requests on its standard input until that ends.
 """
@@ -6,6 +6,7 @@ It gives up rights first and takes limits upon itself, then answers requests on 
 from __future__ import annotations
 
 import fcntl
+import importlib
 import math
 import os
 import resource
@@ -14,13 +15,24 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Protocol
 
-from histoseek.server.uploads.child_setup import OUT_OF_MEMORY, ChildLimits, Setup
-from histoseek.server.uploads.confine import confine
+from histoseek.sandbox.child_setup import OUT_OF_MEMORY, ChildLimits, Setup
+from histoseek.sandbox.confine import confine
 
 _FILE_BYTES = 2**16
 _TIDY_EVERY_S = 15.0
 _PAGE_BYTES = resource.getpagesize()
+
+
+class RequestHandler(Protocol):
+    """What a module gives as `create_handler(channel, encoder)`; `prepare_model(encoder)` stands beside it."""
+
+    def handle(self, header: bytes) -> None:
+        """Answer a request on the channel."""
+
+    def close_deleted(self) -> None:
+        """Let go of files that were deleted; called every now and then."""
 
 
 def main(text: str) -> int:
@@ -29,7 +41,7 @@ def main(text: str) -> int:
     _die_with(setup.lifeline)
     channel = _take_over_channel()
     if setup.encoder is not None:
-        _prepare_model(setup.encoder)
+        _prepare_model(setup)
     confine(setup.folder, setup.encoder)
     try:
         _serve(channel, setup)
@@ -40,22 +52,21 @@ def main(text: str) -> int:
 
 def _serve(channel: socket.socket, setup: Setup) -> None:
     # Only now are libraries loaded: their threads are as confined as the process then is.
-    from histoseek.server.uploads.messages import ChannelClosed, Ready, receive_request, send
-    from histoseek.server.uploads.slide_reader import UploadReader
+    from histoseek.sandbox.channel import READY, ChannelClosed, receive_message, send_message
 
-    reader = UploadReader(channel, setup.encoder)
+    handler: RequestHandler = importlib.import_module(setup.handler).create_handler(channel, setup.encoder)
     _limit_resources(setup.limits)
-    send(channel, Ready())
+    send_message(channel, READY)
     while True:
         while not select.select([channel], [], [], _TIDY_EVERY_S)[0]:
-            reader.close_deleted()
+            handler.close_deleted()
         try:
-            request = receive_request(channel)
+            header, _ = receive_message(channel)
         except ChannelClosed:
             return
         _limit_cpu(setup.limits.cpu_s)
-        reader.close_deleted()
-        reader.handle(request)
+        handler.close_deleted()
+        handler.handle(header)
 
 
 def _die_with(lifeline: int) -> None:
@@ -84,14 +95,12 @@ def _take_over_channel() -> socket.socket:
     return channel
 
 
-def _prepare_model(encoder: str) -> None:
+def _prepare_model(setup: Setup) -> None:
     """Let a process of its own, that never sees a slide, put the model into the cache folder if it isn't there yet."""
     child = os.fork()
     if child == 0:
         try:
-            from histoseek.encoders.tile.registry import load_tile_encoder
-
-            load_tile_encoder(encoder)
+            importlib.import_module(setup.handler).prepare_model(setup.encoder)
         finally:
             os._exit(0)
     os.waitpid(child, 0)

@@ -8,23 +8,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
-from histoseek.server.uploads.child_setup import OUT_OF_MEMORY, ChildLimits, Setup
-from histoseek.server.uploads.errors import SandboxBusy, SandboxFailure
-from histoseek.server.uploads.messages import (
-    ChannelClosed,
-    InvalidMessage,
-    OnProgress,
-    ProgressReply,
-    Ready,
-    Reply,
-    Request,
-    receive_reply,
-    send,
-)
+from histoseek.sandbox.channel import READY, ChannelClosed, InvalidMessage, receive_message, send_message
+from histoseek.sandbox.child_setup import OUT_OF_MEMORY, ChildLimits, Setup
+
+_R = TypeVar("_R")
 
 _KEPT_VARIABLES = (
     "HOME",
@@ -46,21 +38,34 @@ _NEW_VARIABLES = {"MALLOC_ARENA_MAX": "2", "PYTHONDONTWRITEBYTECODE": "1", "VIPS
 _REAP_S = 5.0
 
 
-class ProcessExit(Exception):
-    """The process ended during a request; reason: a text for users."""
+class ChildError(Exception):
+    """A request that a process did not answer; reason: a text for users."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
 
 
+class RequestFailure(ChildError):
+    """The request is to blame."""
+
+
+class ProcessExit(ChildError):
+    """The process ended during a request, perhaps for earlier ones."""
+
+
+class NotStarted(ChildError):
+    """There is no process to ask."""
+
+
 class ChildProcess:
-    """A process that reads slides below `folder`, and encodes them if it is given an encoder.
+    """A process that reads files below `folder`, and encodes slides if it is given an encoder; `handler` is the module
+    that answers its requests (`child.RequestHandler`).
 
     It serves one thread at a time; `kill` may come from any.
     """
 
-    def __init__(self, folder: Path, encoder: str | None, limits: ChildLimits) -> None:
+    def __init__(self, handler: str, folder: Path, encoder: str | None, limits: ChildLimits) -> None:
         self.encoder = encoder
         self.request_count = 0
         self._limits = limits
@@ -69,9 +74,9 @@ class ChildProcess:
         self._channel = ours
         self._lifeline = os.fdopen(holding, "wb", buffering=0)
         try:
-            setup = Setup(str(folder), encoder, listening, limits)
+            setup = Setup(handler, str(folder), encoder, listening, limits)
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "histoseek.server.uploads.child", setup.to_json()],
+                [sys.executable, "-P", "-m", "histoseek.sandbox.child", setup.to_json()],
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=subprocess.DEVNULL,
@@ -97,23 +102,23 @@ class ChildProcess:
         """Whether it can be asked."""
         return self._process.poll() is None
 
-    def ask(self, request: Request, on_progress: OnProgress) -> tuple[Reply, bytes]:
-        """The answer and its bytes; whatever else happens, the process is killed.
+    def ask(self, header: bytes, parse: Callable[[bytes, bytes], _R | None]) -> _R:
+        """What `parse` makes of the reply's header and bytes: None for one that others follow, InvalidMessage for none.
 
-        Raises SandboxFailure for what the request is to blame for, ProcessExit when it may be earlier ones, and
-        SandboxBusy when it does not start.
+        Whatever else happens, the process is killed. Raises RequestFailure for what the request is to blame for,
+        ProcessExit when it may be earlier ones, and NotStarted when it does not start.
         """
         self.request_count += 1
         try:
             if self.request_count == 1:
                 self._await_start()
-            return self._exchange(request, on_progress)
+            return self._exchange(header, parse)
         except TimeoutError as error:
             self.kill()
-            raise SandboxFailure("reading it takes too long") from error
+            raise RequestFailure("reading it takes too long") from error
         except InvalidMessage as error:
             self.kill()
-            raise SandboxFailure("it could not be read") from error
+            raise RequestFailure("it could not be read") from error
         except ChannelClosed as error:
             raise self._explain_end() from error
         except BaseException:
@@ -122,23 +127,22 @@ class ChildProcess:
             raise
 
     def _await_start(self) -> None:
-        """Wait until it takes requests; raises InvalidMessage, ChannelClosed, SandboxBusy when that takes too long."""
+        """Wait until it takes requests; raises InvalidMessage, ChannelClosed, NotStarted when that takes too long."""
         try:
-            reply, _ = receive_reply(self._channel, time.monotonic() + self._limits.start_s)
+            header, _ = receive_message(self._channel, time.monotonic() + self._limits.start_s)
         except TimeoutError as error:
-            raise SandboxBusy("the server can't start another process") from error
-        if not isinstance(reply, Ready):
+            raise NotStarted("the server can't start another process") from error
+        if header != READY:
             raise InvalidMessage
 
-    def _exchange(self, request: Request, on_progress: OnProgress) -> tuple[Reply, bytes]:
+    def _exchange(self, header: bytes, parse: Callable[[bytes, bytes], _R | None]) -> _R:
         """Send a request and wait for its answer; raises InvalidMessage, ChannelClosed and TimeoutError."""
         until_s = time.monotonic() + self._limits.wall_s
-        send(self._channel, request, until_s=until_s)
+        send_message(self._channel, header, until_s=until_s)
         while True:
-            reply, payload = receive_reply(self._channel, until_s)
-            if not isinstance(reply, ProgressReply):
-                return reply, payload
-            on_progress(reply.done, reply.total)
+            reply = parse(*receive_message(self._channel, until_s))
+            if reply is not None:
+                return reply
 
     def kill(self) -> None:
         """End it, and all that it may have started, at once."""
@@ -149,13 +153,13 @@ class ChildProcess:
         self._channel.close()
         self._lifeline.close()
 
-    def _explain_end(self) -> SandboxFailure | ProcessExit:
+    def _explain_end(self) -> RequestFailure | ProcessExit:
         """Why it ended."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_REAP_S)
         self.kill()
         if self._process.returncode == -signal.SIGXCPU:
-            return SandboxFailure("reading it takes too much computing time")
+            return RequestFailure("reading it takes too much computing time")
         out_of_memory = self._process.returncode == OUT_OF_MEMORY
         return ProcessExit("reading it needs too much memory" if out_of_memory else "reading it was interrupted")
 
