@@ -18,7 +18,7 @@ from pathlib import Path
 from histoseek.sandbox.confine import confine
 
 inside, outside, server = Path(sys.argv[1]), Path(sys.argv[2]), os.getppid()
-confine(str(inside.parent), None)
+confine([str(inside.parent)], None)
 
 def can(do):
     try:

@@ -23,7 +23,9 @@ class InvalidMessage(Exception):
     """The other side sent what is no message."""
 
 
-def send_message(channel: socket.socket, header: bytes, payload: bytes = b"", until_s: float | None = None) -> None:
+def send_message(
+    channel: socket.socket, header: bytes, payload: bytes | memoryview = b"", until_s: float | None = None
+) -> None:
     """Send a header with its bytes; raises ChannelClosed, or TimeoutError after `until_s` of the monotonic clock."""
     channel.settimeout(_compute_timeout(until_s))
     try:
@@ -38,13 +40,35 @@ def send_message(channel: socket.socket, header: bytes, payload: bytes = b"", un
 
 def receive_message(channel: socket.socket, until_s: float | None = None) -> tuple[bytes, bytes]:
     """A header and its bytes; raises ChannelClosed, InvalidMessage, TimeoutError after `until_s` (monotonic clock)."""
-    header_bytes, payload_bytes = _LENGTHS.unpack(_receive_exactly(channel, _LENGTHS.size, until_s))
+    header, length = receive_header(channel, until_s)
+    return header, receive_payload(channel, length, until_s)
+
+
+def receive_header(channel: socket.socket, until_s: float | None = None) -> tuple[bytes, int]:
+    """A header and how many bytes come after it; raises as `receive_message` does."""
+    header_bytes, payload_bytes = _LENGTHS.unpack(receive_payload(channel, _LENGTHS.size, until_s))
     if header_bytes > _MAX_HEADER or payload_bytes > _MAX_PAYLOAD:
         raise InvalidMessage
-    return _receive_exactly(channel, header_bytes, until_s), _receive_exactly(channel, payload_bytes, until_s)
+    return receive_payload(channel, header_bytes, until_s), payload_bytes
 
 
-def _receive_exactly(channel: socket.socket, length: int, until_s: float | None) -> bytes:
+def receive_into(channel: socket.socket, target: memoryview, until_s: float | None = None) -> None:
+    """Fill bytes with those that come; raises ChannelClosed, TimeoutError."""
+    while target:
+        channel.settimeout(_compute_timeout(until_s))
+        try:
+            length = channel.recv_into(target)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise ChannelClosed from error
+        if not length:
+            raise ChannelClosed
+        target = target[length:]
+
+
+def receive_payload(channel: socket.socket, length: int, until_s: float | None = None) -> bytes:
+    """So many bytes; raises ChannelClosed, TimeoutError."""
     # What is said to come is not set aside in advance: a lie about it costs nothing.
     parts = bytearray()
     while len(parts) < length:

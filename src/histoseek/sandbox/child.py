@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import fcntl
 import importlib
-import math
 import os
-import resource
 import select
 import signal
 import socket
 import sys
-from pathlib import Path
 from typing import Protocol
 
-from histoseek.sandbox.child_setup import OUT_OF_MEMORY, ChildLimits, Setup
+from histoseek.sandbox.child_setup import OUT_OF_MEMORY, Setup
 from histoseek.sandbox.confine import confine
+from histoseek.sandbox.resource_limits import limit_cpu, limit_resources
 
-_FILE_BYTES = 2**16
 _TIDY_EVERY_S = 15.0
-_PAGE_BYTES = resource.getpagesize()
 
 
 class RequestHandler(Protocol):
@@ -39,10 +35,10 @@ def main(text: str) -> int:
     """Answer until the server has gone; return an exit code."""
     setup = Setup.from_json(text)
     _die_with(setup.lifeline)
-    channel = _take_over_channel()
+    channel = take_over_channel()
     if setup.encoder is not None:
         _prepare_model(setup)
-    confine(setup.folder, setup.encoder)
+    confine([setup.folder], setup.encoder)
     try:
         _serve(channel, setup)
     except MemoryError:
@@ -55,7 +51,7 @@ def _serve(channel: socket.socket, setup: Setup) -> None:
     from histoseek.sandbox.channel import READY, ChannelClosed, receive_message, send_message
 
     handler: RequestHandler = importlib.import_module(setup.handler).create_handler(channel, setup.encoder)
-    _limit_resources(setup.limits)
+    limit_resources(setup.limits)
     send_message(channel, READY)
     while True:
         while not select.select([channel], [], [], _TIDY_EVERY_S)[0]:
@@ -64,7 +60,7 @@ def _serve(channel: socket.socket, setup: Setup) -> None:
             header, _ = receive_message(channel)
         except ChannelClosed:
             return
-        _limit_cpu(setup.limits.cpu_s)
+        limit_cpu(setup.limits.cpu_s)
         handler.close_deleted()
         handler.handle(header)
 
@@ -85,7 +81,7 @@ def _die_with(lifeline: int) -> None:
         pass
 
 
-def _take_over_channel() -> socket.socket:
+def take_over_channel() -> socket.socket:
     """The channel on standard input and output, out of reach for libraries that print."""
     channel = socket.socket(fileno=os.dup(0))
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -104,29 +100,6 @@ def _prepare_model(setup: Setup) -> None:
         finally:
             os._exit(0)
     os.waitpid(child, 0)
-
-
-def _limit_resources(limits: ChildLimits) -> None:
-    """Memory beyond what is mapped already, open files, no files of any size, no core files."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limits.open_files, limits.open_files))
-    memory = _count_mapped_bytes() + limits.memory_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-
-
-def _limit_cpu(cpu_s: float) -> None:
-    """Computing time from now on; it counts what is used already, so each request moves it on."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    until_s = math.ceil(used.ru_utime + used.ru_stime + cpu_s)
-    resource.setrlimit(resource.RLIMIT_CPU, (until_s, resource.RLIM_INFINITY))
-
-
-def _count_mapped_bytes() -> int:
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[0]) * _PAGE_BYTES
-    except OSError:
-        return 0
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from histoseek.sandbox.channel import READY, ChannelClosed, InvalidMessage, receive_message, send_message
-from histoseek.sandbox.child_setup import OUT_OF_MEMORY, ChildLimits, Setup
+from histoseek.sandbox.child_setup import ChildLimits, Setup
+from histoseek.sandbox.failures import NotStarted, ProcessExit, RequestFailure, explain_exit
 
 _R = TypeVar("_R")
 
@@ -36,26 +37,6 @@ _KEPT_VARIABLES = (
 
 _NEW_VARIABLES = {"MALLOC_ARENA_MAX": "2", "PYTHONDONTWRITEBYTECODE": "1", "VIPS_CONCURRENCY": "1"}
 _REAP_S = 5.0
-
-
-class ChildError(Exception):
-    """A request that a process did not answer; reason: a text for users."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
-
-
-class RequestFailure(ChildError):
-    """The request is to blame."""
-
-
-class ProcessExit(ChildError):
-    """The process ended during a request, perhaps for earlier ones."""
-
-
-class NotStarted(ChildError):
-    """There is no process to ask."""
 
 
 class ChildProcess:
@@ -80,7 +61,7 @@ class ChildProcess:
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=subprocess.DEVNULL,
-                env=_build_environment(os.environ),
+                env=build_environment(os.environ),
                 start_new_session=True,
                 pass_fds=(listening,),
             )
@@ -158,11 +139,9 @@ class ChildProcess:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_REAP_S)
         self.kill()
-        if self._process.returncode == -signal.SIGXCPU:
-            return RequestFailure("reading it takes too much computing time")
-        out_of_memory = self._process.returncode == OUT_OF_MEMORY
-        return ProcessExit("reading it needs too much memory" if out_of_memory else "reading it was interrupted")
+        return explain_exit(self._process.returncode)
 
 
-def _build_environment(environment: Mapping[str, str]) -> dict[str, str]:
+def build_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a process gets of this one's environment."""
     return {**{name: environment[name] for name in _KEPT_VARIABLES if name in environment}, **_NEW_VARIABLES}

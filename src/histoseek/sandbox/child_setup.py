@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Self
 
@@ -49,3 +50,22 @@ class Setup:
         """From the argument that `to_json` made."""
         parts = json.loads(text)
         return cls(**{**parts, "limits": ChildLimits(**parts["limits"])})
+
+
+@dataclass(frozen=True, slots=True)
+class ForkRequest:
+    """What a forked process may read and take, and what its handler is made with: numbers and texts by their names."""
+
+    readable: tuple[str, ...]
+    limits: ChildLimits
+    arguments: Mapping[str, str | float | None]
+
+    def to_json(self) -> str:
+        """As one text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """From the text that `to_json` made."""
+        parts = json.loads(text)
+        return cls(tuple(parts["readable"]), ChildLimits(**parts["limits"]), parts["arguments"])

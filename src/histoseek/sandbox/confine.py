@@ -74,16 +74,16 @@ _SYSTEM = (
 )
 
 
-def confine(folder: str, encoder: str | None) -> None:
-    """Keep this thread, and those it will start, to reading `folder`, the program and, for an encoder, its models."""
+def confine(readable: Iterable[str], encoder: str | None) -> None:
+    """Keep this thread, and those it will start, to reading these files and folders, the program and, for an encoder,
+    its models."""
     if not sys.platform.startswith("linux"):
         return
     kernel = ctypes.CDLL(None, use_errno=True)
     if kernel.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0:
         return
-    _restrict_files(
-        kernel, [folder, *_list_program_paths(), *(_list_model_paths(encoder) if encoder is not None else ())]
-    )
+    models = _list_model_paths(encoder) if encoder is not None else ()
+    _restrict_files(kernel, [*readable, *_list_program_paths(), *models])
     _filter_calls(kernel)
 
 

@@ -16,8 +16,9 @@ from histoseek.encoders.bag import Bag, check_bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import BadFeatureFile, EncoderError, HistoseekError, InputError
 from histoseek.geometry import Rect
-from histoseek.sandbox.child_process import ChildProcess, NotStarted, ProcessExit, RequestFailure
+from histoseek.sandbox.child_process import ChildProcess
 from histoseek.sandbox.child_setup import ChildLimits
+from histoseek.sandbox.failures import NotStarted, ProcessExit, RequestFailure
 from histoseek.server.settings import UploadLimits
 from histoseek.server.tiles.tile_grid import NoSuchTile
 from histoseek.server.uploads.errors import RefusedSlide, SandboxBusy, SandboxFailure
