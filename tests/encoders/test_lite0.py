@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -84,3 +87,12 @@ def test_batches_follow_memory() -> None:
     assert lite0.CARD.batch_size(16) == 1
     assert 1 < lite0.CARD.batch_size(512) <= 64
     assert lite0.CARD.batch_size(10**6) == 64
+
+
+def test_onnx_leaves_no_notes_for_its_makers(tmp_path: Path) -> None:
+    code = "from histoseek.encoders.tile.registry import load_tile_encoder; assert load_tile_encoder('lite0')"
+    cache = str(get_settings().cache_dir)
+    environment = {**os.environ, "HOME": str(tmp_path), "HISTOSEEK_CACHE_DIR": cache, "HISTOSEEK_RUNTIME": "onnx"}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert list(tmp_path.rglob("*")) == []

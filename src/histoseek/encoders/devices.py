@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from histoseek.errors import ConfigurationError
@@ -10,6 +11,17 @@ from histoseek.settings import Settings
 
 if TYPE_CHECKING:
     import torch
+
+
+_NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
+
+
+def import_onnxruntime() -> ModuleType:
+    """ONNX Runtime, told to send its makers nothing: by default it notes each start, and sends the notes."""
+    os.environ[_NO_TELEMETRY] = "1"
+    import onnxruntime
+
+    return onnxruntime
 
 
 def thread_count(settings: Settings) -> int:

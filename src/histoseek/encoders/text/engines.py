@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.encoders.devices import thread_count
+from histoseek.encoders.devices import import_onnxruntime, thread_count
 from histoseek.encoders.text.token_rows import TokenRows
 from histoseek.errors import EncoderError, MissingExtra
 from histoseek.settings import Settings
@@ -41,7 +41,7 @@ class OnnxEngine:
 
     def __init__(self, model: Path, settings: Settings) -> None:
         """settings: unused, since each run takes one thread."""
-        import onnxruntime as ort
+        ort = import_onnxruntime()
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.encoders.devices import prepare_torch, thread_count
+from histoseek.encoders.devices import import_onnxruntime, prepare_torch, thread_count
 from histoseek.encoders.tile.base import TileCard, TileEncoder
 from histoseek.errors import EncoderError, MissingExtra
 from histoseek.files import write_atomic
@@ -58,8 +58,7 @@ class OnnxEncoder:
     runtime = "onnx"
 
     def __init__(self, card: TileCard, weights_hash: str, model: Path, settings: Settings) -> None:
-        import onnxruntime as ort
-
+        ort = import_onnxruntime()
         self.card = card
         self.weights_hash = weights_hash
         options = ort.SessionOptions()
