@@ -332,9 +332,9 @@ def dying(original):
             os.kill(os.getpid(), signal.SIGKILL)
         return original(*arguments, **named)
     return step
-import histoseek.files as files, histoseek.archive.manifest as manifest, histoseek.encoders.bag as bag
+import histoseek.files as files, histoseek.encoders.bag as bag
 commits._BATCH = 3
-for module in (manifest, bag):
+for module in (files, bag):
     module.write_atomic = dying(module.write_atomic)
 os.fsync = dying(os.fsync)
 path = sys.argv[1]

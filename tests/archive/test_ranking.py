@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.archive.stores.ranking_cache import RankingCache
-from histoseek.archive.stores.slides import SlideTable, StoreSource
+from histoseek.archive.stores.signature_rows import StoreSource
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.search.retrieve.candidates import best, candidates
 from histoseek.search.scope.exclusion import SearchScope
 from histoseek.settings import get_settings

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from histoseek.api import Archive
-from histoseek.archive.archive_fusion import load_distance, load_usable_fusion, write_fusion
+from histoseek.archive.archive_fusion import load_distance, write_fusion
 from histoseek.archive.calibration_file import read_calibration
 from histoseek.mosaics.part_weights import ShareChoice
 from histoseek.search.calibration.apply import OTHER_WEIGHTS
@@ -27,7 +27,7 @@ def test_other_weights_silence_a_calibration_until_it_is_made_again(archive: Arc
     assert calibrated
     assert calibrated.fusion == load_distance(archive, "symmetric").fusion
     assert archive.search(like="slide-000", k=1).results[0].probability is not None
-    known = load_usable_fusion(archive)
+    known = archive.fusion
     assert known
     share = ShareChoice(share=0.9, queries=40, patients=20, fitted=0.6, stated=0.5, error=0.01)
     write_fusion(archive, known.with_choice("symmetric", "diagnosis", share))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -14,8 +13,7 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.fusion_file import FORMAT, ArchiveFusion, DistanceParts
 from histoseek.archive.schema import name_owner
 from histoseek.archive.stores.slides import SlideTable
-from histoseek.errors import DamagedArchive
-from histoseek.files import as_archive_errors, write_atomic
+from histoseek.files import as_archive_errors, write_checked_json
 from histoseek.mosaics.distances import Distance, SignatureBlock, get_distance
 from histoseek.mosaics.part_weights import PartStatistics, measure_parts
 
@@ -33,7 +31,7 @@ Doubles = NDArray[np.float64]
 def load_distance(archive: ArchiveFolder, name: str) -> Distance:
     """The distance of this name with the archive's weights, else the stated ones.
 
-    Raises ConfigurationError for an unknown name, DamagedArchive.
+    Raises ConfigurationError for an unknown name.
     """
     distance = get_distance(name)
     if name not in FUSED or archive.space is None:
@@ -50,7 +48,7 @@ def update_fusion(archive: ArchiveFolder) -> None:
     """
     if archive.space is None:
         return
-    slides, last = archive.store.count(None), load_usable_fusion(archive)
+    slides, last = archive.store.count(None), archive.fusion
     if slides < MIN_SLIDES or (last and not last.is_outgrown(slides)):
         return
     write_fusion(archive, measure_fusion(archive))
@@ -62,7 +60,7 @@ def measure_fusion(archive: ArchiveFolder, seed: int = 0) -> ArchiveFusion | Non
     records = store.records(None, None, 0)
     ids = [record.slide_id for record in records]
     owners = np.unique([name_owner(record) for record in records], return_inverse=True)[1]
-    last, distances = load_usable_fusion(archive), []
+    last, distances = archive.fusion, []
     for name in FUSED:
         statistics = measure_distance_parts(store, get_distance(name), ids, owners, seed)
         if statistics is None:
@@ -107,20 +105,10 @@ def load_block(store: SlideTable, distance: Distance, slide_ids: Sequence[str]) 
 
 
 def write_fusion(archive: ArchiveFolder, fusion: ArchiveFusion | None) -> None:
-    """Put what was measured in the place of what was known, in one step; of None, only take away what is damaged.
+    """Put what was measured in the place of what was known, in one step; None leaves that as it is.
 
     The write lock must be held. Raises ArchiveReadOnly, DiskFull.
     """
-    with as_archive_errors(archive.path):
-        if fusion:
-            write_atomic(archive.layout.fusion, json.dumps(asdict(fusion), indent=1).encode())
-        elif load_usable_fusion(archive) is None:
-            archive.layout.fusion.unlink(missing_ok=True)
-
-
-def load_usable_fusion(archive: ArchiveFolder) -> ArchiveFusion | None:
-    """What is known, None also when it is damaged: for those who make it anew."""
-    try:
-        return archive.fusion
-    except DamagedArchive:
-        return None
+    if fusion:
+        with as_archive_errors(archive.path):
+            write_checked_json(archive.layout.fusion, asdict(fusion))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.errors import DamagedArchive
-from histoseek.files import FileState, as_archive_errors, read_file_state, write_atomic
+from histoseek.files import FileState, as_archive_errors, read_checked_json, read_file_state, write_checked_json
 from histoseek.mosaics.calibration_curves import CalibrationCurve, Curve, Reliability
 from histoseek.mosaics.distances import Fusion
 
@@ -64,7 +63,7 @@ class Calibration:
 def write_calibration(layout: ArchiveLayout, calibration: Calibration) -> None:
     """Put a calibration in the place of the last one, in one step; raises ArchiveReadOnly, DiskFull."""
     with as_archive_errors(layout.root):
-        write_atomic(layout.calibration, json.dumps(asdict(calibration), indent=1).encode())
+        write_checked_json(layout.calibration, asdict(calibration))
 
 
 def read_calibration(layout: ArchiveLayout, space: EmbeddingSpace) -> Calibration | None:
@@ -85,6 +84,11 @@ def has_older_calibration(layout: ArchiveLayout) -> bool:
     return isinstance(content, int) and content < FORMAT
 
 
+def check_calibration(layout: ArchiveLayout) -> None:
+    """Raise DamagedArchive when there is a calibration that can't be read."""
+    _load(layout)
+
+
 def _load(layout: ArchiveLayout) -> Calibration | int | None:
     """The calibration in the file, or its format if that is another; None without a file."""
     try:
@@ -99,7 +103,7 @@ def _load(layout: ArchiveLayout) -> Calibration | int | None:
 @lru_cache(maxsize=4)
 def _read(path: Path, _state: FileState) -> Calibration | int:
     """Read once for each state of the file."""
-    data = json.loads(path.read_text())
+    data = read_checked_json(path)
     if data["format"] != FORMAT:
         return int(data["format"])
     label = _parse_label(data["label"]) if data["label"] else None

@@ -28,10 +28,12 @@ from histoseek.archive.schema import (
     require_slide_id,
     require_slide_ids,
 )
+from histoseek.archive.side_files import mend_side_files
 from histoseek.archive.space.centre import BagMean, fit_centre, write_centre
 from histoseek.archive.space.language import Language
 from histoseek.archive.space.signing import Signer, split_tile_encoder
 from histoseek.archive.stores.base import StoreStats
+from histoseek.archive.stores.checksums import LANGUAGE, REPORT
 from histoseek.archive.stores.registry import create_slides, require_engine
 from histoseek.archive.stores.slides import SlideTable, apply_changes
 from histoseek.arguments import settle, settle_count
@@ -243,23 +245,28 @@ class ArchiveFolder:
 
     @property
     def calibration(self) -> Calibration | None:
-        """What its distances mean; None where that was not learned in this space. Raises DamagedArchive."""
+        """What its distances mean; None where that was not learned in this space, or the file is damaged."""
         return self._now().calibration
 
     @property
     def has_older_calibration(self) -> bool:
-        """Whether there is one of an older histoseek, which is no longer used; raises DamagedArchive."""
+        """Whether there is one of an older histoseek, which is no longer used."""
         return self._now().has_older_calibration
 
     @property
     def fusion(self) -> ArchiveFusion | None:
-        """How the parts of its distances are weighed; None for the stated weights. Raises DamagedArchive."""
+        """How the parts of its distances are weighed; None for the stated weights, or where the file is damaged."""
         return self._now().fusion
 
     @property
     def boilerplate(self) -> frozenset[str]:
-        """Pieces that its reports have in common, which are not read; raises DamagedArchive."""
+        """Pieces that its reports have in common, which are not read; none where the file is damaged."""
         return self._now().boilerplate
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know of its files, one line each: those that are damaged, what is switched off, what to do."""
+        return self._now().warnings
 
     def require_space(self) -> EmbeddingSpace:
         """Its embedding space; raises ArchiveError while the archive is empty."""
@@ -315,9 +322,13 @@ class ArchiveFolder:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the write lock. Raises ArchiveBusy, ArchiveReadOnly, and ArchiveError for a snapshot."""
+        """Hold the write lock, with damaged files beside the store put aside.
+
+        Raises ArchiveBusy, ArchiveReadOnly, and ArchiveError for a snapshot.
+        """
         self.require_writable()
         with hold_write_lock(self.layout):
+            mend_side_files(self.layout)
             yield
 
     def require_writable(self) -> None:
@@ -342,12 +353,7 @@ class ArchiveFolder:
         added = choose_new_columns(new_columns, types)
         changed = [apply_changes(slide, changes[slide.record.slide_id], {**types, **added}) for slide in slides]
         new_reports = {slide_id for slide_id, values in changes.items() if "report" in values}
-        completed = self.complete(
-            [
-                replace(slide, language=LanguageVectors()) if slide.record.slide_id in new_reports else slide
-                for slide in changed
-            ]
-        )
+        completed = self.complete([_forget_report(s) if s.record.slide_id in new_reports else s for s in changed])
         self.store.ensure_columns(added)
         self.store.upsert(completed)
         return [slide.record for slide in changed]
@@ -463,6 +469,11 @@ class ArchiveFolder:
 def _restore(kind: type[ArchiveFolder], path: Path, opened: OpenSpace | None) -> ArchiveFolder:
     """An archive that was pickled."""
     return kind._make(path, opened)
+
+
+def _forget_report(slide: StoredSlide) -> StoredSlide:
+    """A slide whose report is new, without what was read from the last one."""
+    return replace(slide, language=LanguageVectors()).renew(REPORT, LANGUAGE)
 
 
 def _choose_text_encoder(weights: Weights | None) -> str:

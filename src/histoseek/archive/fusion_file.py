@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.errors import DamagedArchive
-from histoseek.files import FileState, read_file_state
+from histoseek.files import FileState, read_checked_json, read_file_state
 from histoseek.mosaics.distances import Fusion
 from histoseek.mosaics.part_weights import DEFAULT_SHARE, PartStatistics, ShareChoice, fuse_parts
 
@@ -72,20 +71,29 @@ def read_fusion(layout: ArchiveLayout, space: EmbeddingSpace) -> ArchiveFusion |
 
     Raises DamagedArchive when it can't be read.
     """
+    fusion = _load(layout)
+    return fusion if fusion and fusion.space == space.slides_fingerprint else None
+
+
+def check_fusion(layout: ArchiveLayout) -> None:
+    """Raise DamagedArchive when something is kept that can't be read."""
+    _load(layout)
+
+
+def _load(layout: ArchiveLayout) -> ArchiveFusion | None:
     try:
-        fusion = _read(layout.fusion, read_file_state(layout.fusion))
+        return _read(layout.fusion, read_file_state(layout.fusion))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = "not readable weights of distances: run `histoseek index` or `histoseek calibrate` to make them anew"
         raise DamagedArchive(layout.fusion, reason) from error
-    return fusion if fusion and fusion.space == space.slides_fingerprint else None
 
 
 @lru_cache(maxsize=4)
 def _read(path: Path, _state: FileState) -> ArchiveFusion | None:
     """Read once for each state of the file."""
-    data = json.loads(path.read_text())
+    data = read_checked_json(path)
     if data["format"] != FORMAT:
         return None
     return ArchiveFusion(**{**data, "distances": tuple(_parse_parts(parts) for parts in data["distances"])})

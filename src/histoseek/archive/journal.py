@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.errors import HistoseekError, SlideError
-from histoseek.files import as_archive_errors, write_atomic
+from histoseek.files import as_archive_errors, format_checked_json, format_checked_line, write_atomic
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ class Journal:
 
     def _append(self, path: Path, entries: Sequence[dict[str, object]]) -> None:
         stamp = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "run": self._run}
-        lines = "".join(json.dumps({**stamp, **entry}) + "\n" for entry in entries)
+        lines = "".join(format_checked_line({**stamp, **entry}) + "\n" for entry in entries)
         with as_archive_errors(self._layout.root), path.open("a", encoding="utf-8") as file:
             file.write(lines)
             file.flush()
@@ -103,7 +102,7 @@ class Journal:
 def write_unmatched(layout: ArchiveLayout, unmatched: UnmatchedEntries) -> None:
     """Keep the whole lists of what did not join, of which a run's warnings show the first few; none, no file."""
     lists = asdict(unmatched)
-    data = json.dumps(lists, indent=1).encode()
+    data = format_checked_json(lists)
     with as_archive_errors(layout.root):
         if not any(lists.values()):
             layout.unmatched.unlink(missing_ok=True)

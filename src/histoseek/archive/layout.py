@@ -26,6 +26,11 @@ class ArchiveLayout:
         return self.root / "archive.json"
 
     @property
+    def manifest_copy(self) -> Path:
+        """The same once more, for when it is damaged."""
+        return self.root / "archive-copy.json"
+
+    @property
     def spaces(self) -> Path:
         """One folder for each embedding space: the one in use, one that is being made, the one before."""
         return self.root / "spaces"

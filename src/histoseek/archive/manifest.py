@@ -1,16 +1,18 @@
-"""What an archive is: its format, its recipe, its embedding space; one small JSON file, replaced atomically."""
+"""What an archive is: its format, its recipe, its embedding space; one small JSON file, replaced atomically, and its
+copy, without which the slides would be lost with it."""
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import ArchiveError, ArchiveNotFound, DamagedArchive
-from histoseek.files import as_archive_errors, write_atomic
+from histoseek.files import as_archive_errors, format_checked_json, read_checked_json, write_checked_json
 from histoseek.tissue.settings import MASK_VERSION
 
 FORMAT = 3
@@ -42,9 +44,51 @@ def create_manifest(recipe: Recipe, slide_encoder: str, text_encoder: str) -> Ma
 
 
 def read_manifest(layout: ArchiveLayout) -> Manifest:
-    """Read the manifest; raises ArchiveNotFound, DamagedArchive, or ArchiveError for a newer format."""
+    """Read the manifest, or its copy where it is damaged.
+
+    Raises ArchiveNotFound, DamagedArchive, or ArchiveError for another format.
+    """
     try:
-        data = json.loads(layout.manifest.read_text())
+        return _read(layout, layout.manifest)
+    except DamagedArchive:
+        with suppress(ArchiveNotFound, DamagedArchive):
+            return _read(layout, layout.manifest_copy)
+        raise
+
+
+def write_manifest(layout: ArchiveLayout, manifest: Manifest) -> None:
+    """Replace the manifest in one step, and then its copy."""
+    with as_archive_errors(layout.root):
+        for path in (layout.manifest, layout.manifest_copy):
+            write_checked_json(path, asdict(manifest))
+
+
+def list_manifest_faults(layout: ArchiveLayout) -> list[str]:
+    """What is wrong with the manifest and its copy, which may lag behind after a power cut, and is of no use then."""
+    try:
+        manifest = _read(layout, layout.manifest)
+    except DamagedArchive:
+        return [f"{layout.manifest.name} is damaged: its copy is used until the next command that writes mends it"]
+    try:
+        agrees = _read(layout, layout.manifest_copy) == manifest
+    except ArchiveNotFound:
+        return []
+    except DamagedArchive:
+        agrees = False
+    return [] if agrees else [f"{layout.manifest_copy.name} differs from what it is a copy of"]
+
+
+def mend_manifest(layout: ArchiveLayout) -> None:
+    """Make manifest and copy whole and the same; raises ArchiveReadOnly, DiskFull, and as `read_manifest` does."""
+    manifest = read_manifest(layout)
+    data = format_checked_json(asdict(manifest))
+    if any(not path.is_file() or path.read_bytes() != data for path in (layout.manifest, layout.manifest_copy)):
+        write_manifest(layout, manifest)
+
+
+def _read(layout: ArchiveLayout, path: Path) -> Manifest:
+    try:
+        data = read_checked_json(path)
         if data["format"] > FORMAT:
             what = f"made by a newer histoseek (format {data['format']}, this one reads {FORMAT})"
             raise ArchiveError(str(layout.root), what, "Update histoseek")
@@ -56,10 +100,4 @@ def read_manifest(layout: ArchiveLayout) -> Manifest:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ArchiveNotFound(layout.root) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DamagedArchive(layout.manifest, "not a readable manifest") from error
-
-
-def write_manifest(layout: ArchiveLayout, manifest: Manifest) -> None:
-    """Replace the manifest in one step."""
-    with as_archive_errors(layout.root):
-        write_atomic(layout.manifest, json.dumps(asdict(manifest), indent=1).encode())
+        raise DamagedArchive(path, "not a readable manifest") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from histoseek.archive.fusion_file import ArchiveFusion, read_fusion
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.manifest import Manifest, read_manifest
 from histoseek.archive.reading_file import read_boilerplate
+from histoseek.archive.side_files import list_warnings
 from histoseek.archive.space.language import Language
 from histoseek.archive.space.signing import Signer, build_signer
 from histoseek.archive.stores.registry import open_slides
@@ -100,23 +100,28 @@ class OpenSpace:
 
     @property
     def calibration(self) -> Calibration | None:
-        """What its distances mean; raises DamagedArchive."""
-        return self._read("calibration", lambda: read_calibration(self.layout, self.space))
+        """What its distances mean; None also where the file is damaged."""
+        return self._read("calibration", lambda: read_calibration(self.layout, self.space), None)
 
     @property
     def has_older_calibration(self) -> bool:
-        """Whether there is one that says nothing of how its distance was fused; raises DamagedArchive."""
-        return self._read("older calibration", lambda: has_older_calibration(self.layout))
+        """Whether there is one that says nothing of how its distance was fused."""
+        return self._read("older calibration", lambda: has_older_calibration(self.layout), False)
 
     @property
     def fusion(self) -> ArchiveFusion | None:
-        """How the parts of its distances are weighed; raises DamagedArchive."""
-        return self._read("fusion", lambda: read_fusion(self.layout, self.space))
+        """How the parts of its distances are weighed; None also where the file is damaged."""
+        return self._read("fusion", lambda: read_fusion(self.layout, self.space), None)
 
     @property
     def boilerplate(self) -> frozenset[str]:
-        """Pieces that its reports have in common, which are not read; raises DamagedArchive."""
-        return self._read("boilerplate", lambda: read_boilerplate(self.layout))
+        """Pieces that its reports have in common, which are not read; none where the file is damaged."""
+        return self._read("boilerplate", lambda: read_boilerplate(self.layout), frozenset())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know of files beside the store that are damaged, one line each."""
+        return self._read("warnings", lambda: list_warnings(self.layout), ())
 
     def view(self) -> OpenSpace:
         """The same as it is now, staying so: for reads that belong together."""
@@ -126,14 +131,13 @@ class OpenSpace:
         return view
 
     def keep(self) -> None:
-        """Let what stays be on its own, with the files beside the store as they are now; damaged ones stay damaged."""
+        """Let what stays be on its own, with the files beside the store as they are now."""
         if self.manifest.space is None:
             return
         self.__dict__["store"] = self.store.keep()
         self.pin = self.store.mark
-        for part in ("calibration", "has_older_calibration", "fusion", "boilerplate"):
-            with suppress(DamagedArchive):
-                getattr(self, part)
+        for part in ("calibration", "has_older_calibration", "fusion", "boilerplate", "warnings"):
+            getattr(self, part)
 
     def reopen(self) -> OpenSpace:
         """The same for another process, which this one may be by now: nothing is open yet."""
@@ -165,12 +169,17 @@ class OpenSpace:
             return False
         return True
 
-    def _read(self, name: str, read: Callable[[], T]) -> T:
-        if not self.stays:
-            return read()
-        if name not in self.kept:
-            self.kept[name] = read()
-        return self.kept[name]  # type: ignore[return-value]
+    def _read(self, name: str, read: Callable[[], T], without: T) -> T:
+        """What a file beside the store says; without: it is damaged, and what it serves is switched off."""
+        if self.stays and name in self.kept:
+            return self.kept[name]  # type: ignore[return-value]
+        try:
+            value = read()
+        except DamagedArchive:
+            value = without
+        if self.stays:
+            self.kept[name] = value
+        return value
 
 
 def require_space(layout: ArchiveLayout, manifest: Manifest) -> EmbeddingSpace:

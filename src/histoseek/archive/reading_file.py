@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.errors import DamagedArchive
-from histoseek.files import FileState, as_archive_errors, read_file_state, write_atomic
+from histoseek.files import FileState, as_archive_errors, read_checked_json, read_file_state, write_checked_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class ReadingState:
 def read_reading_state(layout: ArchiveLayout) -> ReadingState:
     """The state of an archive; of one without the file, nothing is boilerplate. Raises DamagedArchive."""
     try:
-        data = json.loads(layout.reading.read_text("utf-8"))
+        data = read_checked_json(layout.reading)
         return ReadingState(
             boilerplate=tuple(map(str, data["boilerplate"])),
             outdated=tuple(map(str, data["outdated"])),
@@ -59,4 +58,4 @@ def write_reading_state(layout: ArchiveLayout, state: ReadingState) -> None:
     """Replace the file in one step, unless it says so already."""
     if state != read_reading_state(layout):
         with as_archive_errors(layout.root):
-            write_atomic(layout.reading, json.dumps(asdict(state), indent=1).encode())
+            write_checked_json(layout.reading, asdict(state))

@@ -19,6 +19,7 @@ from histoseek.archive.schema import LanguageVectors, SlideRecord, StoredSlide
 from histoseek.archive.space.language import Language
 from histoseek.archive.space.signing import Signer, build_signer
 from histoseek.archive.space_folders import SpaceChange, begin_space, remove_old_spaces
+from histoseek.archive.stores.checksums import LANGUAGE, SIGNATURE
 from histoseek.archive.stores.registry import create_slides, open_slides
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.bag import load_bag
@@ -133,8 +134,11 @@ class _Run:
             for old in self.archive.store.get(slide_ids[start : start + _BATCH]):
                 vectors = old.language if same_texts else LanguageVectors()
                 language = LanguageVectors(vectors.report_vector, report_windows=vectors.report_windows)
+                slide = (
+                    replace(old, language=language) if same_texts else replace(old, language=language).renew(LANGUAGE)
+                )
                 try:
-                    batch.append(replace(self._sign(old, signer), language=language))
+                    batch.append(self._sign(slide, signer))
                 except BadFeatureFile:
                     self._unusable.append(old.record.slide_id)
             yield batch
@@ -142,7 +146,8 @@ class _Run:
     def _sign(self, slide: StoredSlide, signer: Signer | None) -> StoredSlide:
         if signer is None:
             return slide
-        return replace(slide, signature=signer.sign(load_bag(self.archive.layout.bag(slide.record.slide_id))))
+        signature = signer.sign(load_bag(self.archive.layout.bag(slide.record.slide_id)))
+        return replace(slide, signature=signature).renew(SIGNATURE)
 
     def _switch(self, layout: ArchiveLayout, space: EmbeddingSpace) -> None:
         manifest = replace(

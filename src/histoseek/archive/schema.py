@@ -88,11 +88,20 @@ LANGUAGE_COLUMNS = tuple(column.name for column in fields(LanguageVectors))
 
 @dataclass(frozen=True, slots=True)
 class StoredSlide:
-    """A slide as the store holds it."""
+    """A slide as the store holds it.
+
+    altered: the parts of its row (`stores.checksums`) that are not as they were written, which stays known when the
+    row is written again.
+    """
 
     record: SlideRecord
     signature: Signature
     language: LanguageVectors = LanguageVectors()
+    altered: tuple[str, ...] = ()
+
+    def renew(self, *parts: str) -> StoredSlide:
+        """The same slide once these parts were made anew."""
+        return replace(self, altered=tuple(part for part in self.altered if part not in parts))
 
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -120,7 +129,10 @@ SIGNATURE_COLUMNS = (
 RECORD_TOKENS = "record_tokens"
 """What search for words compares of a slide's metadata and names, a blank around each token."""
 
-VECTOR_COLUMNS = (*SIGNATURE_COLUMNS, *LANGUAGE_COLUMNS, RECORD_TOKENS)
+CHECKSUM = "_checksum"
+"""Of a row's parts (`stores.checksums`), null in rows of older versions. No column of a table is called so."""
+
+VECTOR_COLUMNS = (*SIGNATURE_COLUMNS, *LANGUAGE_COLUMNS, RECORD_TOKENS, CHECKSUM)
 """What is derived from slides, reports and records, and is no metadata."""
 
 
@@ -146,6 +158,7 @@ def make_slides_schema(
         PLACES_FIELD,
         pa.field("report_windows", pa.list_(pa.float16())),
         pa.field(RECORD_TOKENS, pa.string(), metadata={ANALYSER_KEY: record_analyser}),
+        pa.field(CHECKSUM, pa.binary()),
     )
     return pa.schema([*_RECORD_FIELDS, *fields, *read, *extra])
 
@@ -360,7 +373,7 @@ def choose_new_columns(columns: Mapping[str, pa.DataType], types: Mapping[str, p
 
 
 def to_table(slides: Sequence[StoredSlide], schema: pa.Schema) -> pa.Table:
-    """Slides as rows of `schema`, exact to the bit."""
+    """Slides as rows of `schema`, exact to the bit, without checksums."""
     rows = [_make_row(slide) for slide in slides]
     if RECORD_TOKENS in schema.names:
         for row, slide in zip(rows, slides, strict=True):

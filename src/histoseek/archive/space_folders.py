@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from histoseek.encoders.bag import load_bag
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.slide.registry import UNTRAINED
 from histoseek.encoders.weights import Weights, card_path, save_weights
-from histoseek.files import make_folder, write_atomic
+from histoseek.files import make_folder, read_checked_json, write_atomic, write_checked_json
 from histoseek.settings import get_settings
 
 
@@ -76,7 +75,7 @@ def begin_space(
     shutil.rmtree(layout.space, ignore_errors=True)
     make_folder(layout.space)
     space = _add_language(archive, layout, change, _make_signature_space(archive, layout, change, records))
-    write_atomic(layout.target, json.dumps({"target": asdict(target), "space": asdict(space)}, indent=1).encode())
+    write_checked_json(layout.target, {"target": asdict(target), "space": asdict(space)})
     return space
 
 
@@ -92,7 +91,7 @@ def remove_old_spaces(archive: ArchiveFolder) -> None:
 
 def _read_unfinished(layout: ArchiveLayout) -> tuple[SpaceTarget, EmbeddingSpace] | None:
     try:
-        data = json.loads(layout.target.read_text())
+        data = read_checked_json(layout.target)
         return SpaceTarget(**data["target"]), EmbeddingSpace(**data["space"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -34,7 +34,6 @@ def calibrate(
     are weighted. The figures that it prints are measured on patients that were held out.
     """
     from histoseek.api import Archive
-    from histoseek.archive.archive_fusion import load_usable_fusion
     from histoseek.jsonable import plain
     from histoseek.progress import show_progress
 
@@ -44,7 +43,7 @@ def calibrate(
     if as_json:
         print(json.dumps(plain(calibration), indent=1))
         return
-    fusion = load_usable_fusion(opened)
+    fusion = opened.fusion
     print_calibration(calibration, fusion.find(distance) if fusion else None)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from safetensors.numpy import load, save
 
 from histoseek.equality import EqualByContent
 from histoseek.errors import BadFeatureFile
-from histoseek.files import write_atomic
+from histoseek.files import read_checked_json, write_atomic, write_checked_json
 
 UNKNOWN_POSITION = -1
 """Both coordinates of a tile whose place on the slide is not known (a feature file without coords)."""
@@ -91,14 +90,13 @@ def save_bag(bag: Bag, origin: BagOrigin, path: Path) -> None:
     side = _Sidecar(bag.tile_size_level0, bag.spacing_um_per_px, bag.encoder, hashlib.sha256(data).hexdigest())
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, data)
-    text = json.dumps({"origin": asdict(origin), "bag": asdict(side)}, indent=1, sort_keys=True)
-    write_atomic(sidecar_path(path), text.encode())
+    write_checked_json(sidecar_path(path), {"bag": asdict(side), "origin": asdict(origin)})
 
 
 def load_bag(path: Path) -> Bag:
     """Read a cached bag back; raises BadFeatureFile when it is missing, incomplete or altered."""
     try:
-        side = _Sidecar(**json.loads(sidecar_path(path).read_text())["bag"])
+        side = _Sidecar(**read_checked_json(sidecar_path(path))["bag"])
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != side.sha256:
             raise BadFeatureFile(path, "the checksum in its sidecar differs")
@@ -120,7 +118,7 @@ def load_bag(path: Path) -> Bag:
 def load_origin(path: Path) -> BagOrigin | None:
     """What the cached bag at `path` was made from, or None when there is no complete one."""
     try:
-        return BagOrigin(**json.loads(sidecar_path(path).read_text())["origin"])
+        return BagOrigin(**read_checked_json(sidecar_path(path))["origin"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -128,7 +126,7 @@ def load_origin(path: Path) -> BagOrigin | None:
 def load_scale(path: Path) -> tuple[float, int]:
     """Spacing in um/px and edge in level-0 px of the tiles of the cached bag at `path`; 0 where they are not known."""
     try:
-        side = json.loads(sidecar_path(path).read_text())["bag"]
+        side = read_checked_json(sidecar_path(path))["bag"]
         return float(side["spacing_um_per_px"]), int(side["tile_size_level0"])
     except (OSError, ValueError, KeyError, TypeError):
         return 0.0, 0

@@ -52,6 +52,7 @@ from histoseek.archive.journal import Journal, ReportFileRefusal, SlideRefusal, 
 from histoseek.archive.schema import TEXT_COLUMNS, LanguageVectors, SlideRecord, StoredSlide
 from histoseek.archive.space.centre import CENTRE_SLIDES, FEW_CENTRE_SLIDES, BagMean
 from histoseek.archive.space_folders import remove_old_spaces
+from histoseek.archive.stores.checksums import LANGUAGE, REPORT, SIGNATURE
 from histoseek.encoders.slide.registry import find_fitted_family
 from histoseek.encoders.slide_bags import PreparedSlide
 from histoseek.errors import HistoseekError, SlideError, SpaceMismatch, UnreadableSlide, UnstorableSlide
@@ -120,6 +121,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
     call. Raises ArchiveError (busy, read-only, disk full); a bad slide is refused and does not stop the run.
     """
     started, reporter = time.monotonic(), reporter or SilentReporter()
+    file_warnings = archive.warnings
     with archive.writing():
         privacy_warnings = list_privacy_warnings(request.metadata, bool(request.deidentify), bool(request.reports))
         records = archive.records()
@@ -141,6 +143,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         mask_warnings = _check_masks(archive)
     seconds = round(time.monotonic() - started, 3)
     warnings = (
+        *file_warnings,
         *privacy_warnings,
         *list_passed_reports(request.reports),
         *list_match_warnings(request.metadata, join, reports.summary),
@@ -316,7 +319,11 @@ class _Run:
         if fault:
             raise UnreadableSlide(slide.source.uri, f"its {fault}")
         self._count(slide.record is None, 1)
-        self._committer.add(StoredSlide(make_record(slide, cached), signature))
+        stored = StoredSlide(make_record(slide, cached), signature)
+        if slide.record:
+            [before] = self.archive.store.get([slide.record.slide_id])
+            stored = replace(stored, altered=before.altered).renew(*_list_renewed(stored.record, before.record))
+        self._committer.add(stored)
 
     def _count(self, is_new: bool, slides: int) -> None:
         if is_new:
@@ -339,15 +346,21 @@ class _Run:
         for slide, stored in self._committer.read_stored(changed):
             record = update_record(slide, stored.record)
             if record:
-                same_report = record.report == stored.record.report
-                language = stored.language if same_report else LanguageVectors()
                 self._count(is_new=False, slides=1)
-                self._committer.add(replace(stored, record=record, language=language))
+                changed_slide = replace(stored, record=record)
+                if record.report != stored.record.report:
+                    changed_slide = replace(changed_slide, language=LanguageVectors()).renew(REPORT, LANGUAGE)
+                self._committer.add(changed_slide)
 
     def _refuse(self, refusals: Sequence[SlideRefusal]) -> None:
         self.refused.extend(refusals)
         if refusals:
             self._journal.record_refusals(refusals)
+
+
+def _list_renewed(record: SlideRecord, before: SlideRecord) -> tuple[str, ...]:
+    """The parts of a slide that are new when it is encoded again."""
+    return (SIGNATURE, LANGUAGE, *((REPORT,) if record.report != before.report else ()))
 
 
 def _prepare_ahead(

@@ -17,6 +17,7 @@ from histoseek.reports.facts.boilerplate import find_boilerplate
 
 _BATCH = 64
 _RECORDS_AT_ONCE = 5000
+_ROWS_AT_ONCE = 2000
 
 
 def update_boilerplate(archive: ArchiveFolder, records: Sequence[SlideRecord], new_texts: Mapping[str, str]) -> None:
@@ -47,6 +48,7 @@ def reread_reports(archive: ArchiveFolder, reporter: Reporter) -> int:
     if archive.space is None:
         return 0
     _reread_records(archive, reporter)
+    _add_checksums(archive, reporter)
     mark, state = make_analyser_mark(), read_reading_state(archive.layout)
     is_older = archive.store.analyser != mark
     if not (is_older or state.outdated):
@@ -73,6 +75,19 @@ def reread_reports(archive: ArchiveFolder, reporter: Reporter) -> int:
     if slide_ids:
         archive.store.optimize()
     return len(slide_ids)
+
+
+def _add_checksums(archive: ArchiveFolder, reporter: Reporter) -> None:
+    """Guard the rows of older versions as they are."""
+    slide_ids = archive.store.list_unguarded()
+    if not slide_ids:
+        return
+    with reporter.part("adding checksums", len(slide_ids)) as part:
+        for start in range(0, len(slide_ids), _ROWS_AT_ONCE):
+            batch = slide_ids[start : start + _ROWS_AT_ONCE]
+            archive.store.add_checksums(batch)
+            part.advance(len(batch))
+    archive.store.optimize()
 
 
 def _reread_records(archive: ArchiveFolder, reporter: Reporter) -> None:

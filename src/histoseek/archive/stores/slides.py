@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -30,6 +30,7 @@ from histoseek.archive.filters.parser import parse_filter
 from histoseek.archive.report_index import find_places
 from histoseek.archive.schema import (
     ANALYSER_KEY,
+    CHECKSUM,
     LANGUAGE_COLUMNS,
     PLACES_FIELD,
     RECORD_COLUMNS,
@@ -48,22 +49,27 @@ from histoseek.archive.schema import (
     to_table,
 )
 from histoseek.archive.stores.base import ROW, Capabilities, Neighbour, Store, StoreStats, TextHit, VectorColumn
-from histoseek.archive.stores.ranking_cache import RankingCache, RankingPart
-from histoseek.archive.stores.rows import Outline, RankingRows
+from histoseek.archive.stores.checksums import WORDS, list_altered, with_checksums, with_new_tokens
+from histoseek.archive.stores.ranking_cache import RankingCache
+from histoseek.archive.stores.rows import RankingRows
+from histoseek.archive.stores.signature_rows import (
+    SIGNATURE,
+    StoreSource,
+    flat,
+    lists,
+    signature_block,
+    with_signatures,
+)
 from histoseek.archive.stores.words import RecordWords
 from histoseek.arguments import describe
 from histoseek.errors import InputError, UnknownSlide
-from histoseek.mosaics.barcodes import count_barcode_words
 from histoseek.mosaics.distances import SignatureBlock
 
-_IDS = ("slide_id", "patient_id", "case_id")
 _IDS_PER_QUERY = 500
 _COUNTS_KEPT = 64
 _MOST_NAMED = 10_000
 _MOST_REMEMBERED = 200_000
 _FIXED = ("slide_id", "uri", "file_fingerprint", "width", "height", "spacing_um_per_px", "tile_count", "created")
-
-SIGNATURE = ("barcodes", "global_vector")
 
 
 class SlideTable:
@@ -141,7 +147,8 @@ class SlideTable:
     def upsert(self, slides: Sequence[StoredSlide]) -> None:
         """Insert slides or replace those of the same id, in one step. Extra columns must exist."""
         if slides:
-            self._store.upsert(to_table(slides, self._store.schema))
+            rows = to_table(slides, self._store.schema)
+            self._store.upsert(with_checksums(rows, [slide.renew(WORDS).altered for slide in slides]))
 
     def delete(self, slide_ids: Sequence[str]) -> None:
         """Take slides out; unknown ids are ignored."""
@@ -151,7 +158,11 @@ class SlideTable:
     def get(self, slide_ids: Sequence[str]) -> list[StoredSlide]:
         """Slides in the order asked; raises UnknownSlide."""
         view = self.snapshot()
-        return to_slides(view._rows(slide_ids, view._schema.names))
+        rows = view._rows(slide_ids, view._schema.names)
+        return [
+            replace(slide, altered=altered) if altered else slide
+            for slide, altered in zip(to_slides(rows), list_altered(rows), strict=True)
+        ]
 
     def get_without_language(self, slide_ids: Sequence[str]) -> list[StoredSlide]:
         """As `get`, but without what ties slides to language: what searches show.
@@ -160,7 +171,7 @@ class SlideTable:
         """
         view = self.snapshot()
         held = view._held
-        left_out = (*LANGUAGE_COLUMNS, RECORD_TOKENS, *(SIGNATURE if held else ()))
+        left_out = (*LANGUAGE_COLUMNS, RECORD_TOKENS, CHECKSUM, *(SIGNATURE if held else ()))
         rows = view._rows(slide_ids, [name for name in view._schema.names if name not in left_out])
         return to_slides(with_signatures(rows, held.block.take(held.places_of(slide_ids))) if held else rows)
 
@@ -336,9 +347,23 @@ class SlideTable:
     def read_records(self, slide_ids: Sequence[str]) -> None:
         """Read the records of some slides into tokens; archives of older versions lack the column as well."""
         self._store.add_columns({RECORD_TOKENS: pa.string()})
-        records = to_records(self.columns(list(self.metadata_types()), one_of("slide_id", slide_ids)))
-        tokens = {"slide_id": [r.slide_id for r in records], RECORD_TOKENS: list(map(make_record_tokens, records))}
-        self._store.fill(pa.table({name: pa.array(values, pa.string()) for name, values in tokens.items()}))
+        rows = self._rows(slide_ids, [*self.metadata_types(), *self._list_checksum()])
+        tokens = pa.array(map(make_record_tokens, to_records(rows)), pa.string())
+        filled = rows.select(["slide_id", *self._list_checksum()]).append_column(RECORD_TOKENS, tokens)
+        self._store.fill(with_new_tokens(filled))
+
+    def list_unguarded(self) -> Sequence[str]:
+        """Slides whose rows have no checksums yet: those of older versions."""
+        return self.slides(IsNull(Column(CHECKSUM)) if self._list_checksum() else None)
+
+    def add_checksums(self, slide_ids: Sequence[str]) -> None:
+        """Give rows checksums as they are, which archives of older versions lack; they guard from then on."""
+        self._store.add_columns({CHECKSUM: pa.binary()})
+        rows = self._rows(slide_ids, self._schema.names)
+        self._store.fill(with_checksums(rows, [()] * rows.num_rows).select(["slide_id", CHECKSUM]))
+
+    def _list_checksum(self) -> list[str]:
+        return [name for name in self._schema.names if name == CHECKSUM]
 
     def ensure_vectors(self, dimensions: Mapping[VectorColumn, int]) -> None:
         """Add the vector columns of these dimensions that are not there yet."""
@@ -415,33 +440,6 @@ class SlideTable:
         return pa.concat_tables([self.columns(columns, one_of("slide_id", part)) for part in parts])
 
 
-@dataclass(frozen=True, slots=True)
-class StoreSource:
-    """The rows of a snapshot for ranking; dimension: of its global vectors."""
-
-    store: Store
-    dimension: int
-
-    @property
-    def mark(self) -> str:
-        """Of the snapshot."""
-        return self.store.mark
-
-    def outline(self) -> Outline:
-        """Ids and counts only: a slide has one barcode for each share, and one of its global vector."""
-        rows = pa.Table.from_batches(self.store.scan([*_IDS, "shares", ROW], None))
-        ids, patients, cases = (np.array([one or "" for one in rows[name].to_pylist()], np.str_) for name in _IDS)
-        shares = rows["shares"].combine_chunks().value_lengths().to_numpy()
-        counts = shares.astype(np.int64) + 1
-        return Outline(ids, patients, cases, rows[ROW].to_numpy(), counts, self.dimension)
-
-    def parts(self) -> Iterator[RankingPart]:
-        """As the engine reads them."""
-        for batch in self.store.scan([*SIGNATURE, ROW], None):
-            rows = pa.Table.from_batches([batch])
-            yield RankingPart(rows[ROW].to_numpy(), signature_block(rows, self.dimension))
-
-
 def apply_changes(
     slide: StoredSlide, changes: Mapping[str, MetadataValue], types: Mapping[str, pa.DataType]
 ) -> StoredSlide:
@@ -459,31 +457,3 @@ def apply_changes(
     own: dict[str, Any] = {name: value for name, value in cast.items() if name in RECORD_COLUMNS}
     extra = {**slide.record.extra, **{name: value for name, value in cast.items() if name not in own}}
     return replace(slide, record=replace(slide.record, **own, extra=extra, updated=datetime.now(UTC)))
-
-
-def with_signatures(rows: pa.Table, block: SignatureBlock) -> pa.Table:
-    """Rows with the columns that a block of the same slides gives."""
-    words = pa.array(block.barcodes.reshape(-1))
-    barcodes = pa.ListArray.from_arrays(pa.array(block.offsets * block.barcodes.shape[1], pa.int32()), words)
-    vectors = pa.FixedSizeListArray.from_arrays(block.global_vectors.reshape(-1), block.global_vectors.shape[1])
-    return rows.append_column("barcodes", barcodes).append_column("global_vector", vectors)
-
-
-def signature_block(rows: pa.Table, dimension: int) -> SignatureBlock:
-    """Barcodes and global vectors."""
-    globals_ = flat(rows["global_vector"]).reshape(rows.num_rows, dimension)
-    words = flat(rows["barcodes"]).reshape(-1, count_barcode_words(dimension))
-    counts = rows["barcodes"].combine_chunks().value_lengths().to_numpy() // words.shape[1]
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return SignatureBlock(words, offsets, globals_)
-
-
-def flat(column: pa.ChunkedArray) -> np.ndarray:
-    """The values of a column of lists, one after the other."""
-    return np.asarray(column.combine_chunks().flatten().to_numpy(zero_copy_only=False))
-
-
-def lists(rows: pa.Table) -> dict[str, np.ndarray]:
-    """A table of keys and lists as arrays by key."""
-    keys, values = rows.columns
-    return {key: flat(values.slice(place, 1)) for place, key in enumerate(keys.to_pylist())}

@@ -39,7 +39,7 @@ class AppliedCalibration:
 
     @classmethod
     def load(cls, archive: ArchiveFolder, distance: str, *, compares_slides: bool) -> AppliedCalibration:
-        """What an archive knows of a distance; raises DamagedArchive."""
+        """What an archive knows of a distance."""
         archive.require_space()
         calibration = archive.calibration
         if calibration is None:

@@ -7,7 +7,6 @@ half, and kept where the folder can be written; it never changes by itself, so t
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -15,6 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from histoseek.archive.filters.expression import HAS_REPORT, one_of
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.text.base import TextEncoder
-from histoseek.files import write_atomic
+from histoseek.files import FileState, read_checked_json, read_file_state, write_checked_json
 from histoseek.reports.index.query_words import QueryWord
 from histoseek.reports.language.sentences import split_sentences
 
@@ -99,8 +99,7 @@ def read_chance(archive: ArchiveFolder, store: SlideTable) -> Chance | None:
     """What was measured of an archive as it is; None where that was never done or the archive has changed by half."""
     path = archive.layout.chance
     try:
-        state = path.stat()
-        chance = _read(path.read_text(), state.st_mtime_ns)
+        chance = _read(path, read_file_state(path))
     except (OSError, ValueError, TypeError):
         return None
     usable = chance.format == FORMAT and chance.of == make_mark(archive, store)
@@ -110,7 +109,7 @@ def read_chance(archive: ArchiveFolder, store: SlideTable) -> Chance | None:
 def keep_chance(archive: ArchiveFolder, chance: Chance) -> None:
     """Put it beside the archive's space, where that can be written."""
     with suppress(OSError):
-        write_atomic(archive.layout.chance, json.dumps(asdict(chance)).encode())
+        write_checked_json(archive.layout.chance, asdict(chance))
 
 
 def make_mark(archive: ArchiveFolder, store: SlideTable) -> str:
@@ -121,8 +120,9 @@ def make_mark(archive: ArchiveFolder, store: SlideTable) -> str:
 
 
 @lru_cache(maxsize=8)
-def _read(text: str, _modified: int) -> Chance:
-    return Chance(**json.loads(text))
+def _read(path: Path, _state: FileState) -> Chance:
+    """Read once for each state of the file."""
+    return Chance(**read_checked_json(path))
 
 
 @lru_cache(maxsize=1)

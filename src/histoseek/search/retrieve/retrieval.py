@@ -145,6 +145,7 @@ def present(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions
         elapsed_ms=round((time.perf_counter() - retrieval.started) * 1000, 3),
         results=results,
         warnings=(
+            *archive.warnings,
             *calibration.warnings,
             *novelty_warnings(retrieval.novelty),
             *retrieval.warnings,

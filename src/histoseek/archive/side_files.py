@@ -1,0 +1,112 @@
+"""The checked files beside the store: which are damaged, what is switched off for it, and putting them aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from histoseek.archive.calibration_file import check_calibration
+from histoseek.archive.fusion_file import check_fusion
+from histoseek.archive.layout import ArchiveLayout
+from histoseek.archive.manifest import list_manifest_faults, mend_manifest
+from histoseek.archive.reading_file import read_reading_state
+from histoseek.errors import DamagedArchive
+from histoseek.files import FileState, as_archive_errors, fsync_path, read_checked_json, read_file_state
+
+SET_ASIDE = ".damaged"
+"""The end of the name of a damaged file that was put aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedFile:
+    """A side file that is not what was written, what is switched off while it is, and what makes it anew."""
+
+    path: Path
+    lost: str
+    remedy: str
+
+    def describe(self) -> str:
+        """In one line, without the archive's place."""
+        return f"{self.path.name} is damaged and left out: {self.lost}. {self.remedy}"
+
+
+def list_damaged_files(layout: ArchiveLayout) -> tuple[DamagedFile, ...]:
+    """The damaged ones but for the manifest, which has its copy."""
+    return (*_list_features_lost(layout), *_list_unneeded(layout))
+
+
+def _list_features_lost(layout: ArchiveLayout) -> Iterator[DamagedFile]:
+    for path, check, lost, remedy in (
+        (
+            layout.calibration,
+            check_calibration,
+            "there are no probabilities and no novelty",
+            "Run `histoseek calibrate` to learn them anew",
+        ),
+        (
+            layout.fusion,
+            check_fusion,
+            "the parts of distances have their stated weights",
+            "`histoseek index` or `histoseek calibrate` measures them anew",
+        ),
+        (
+            layout.reading,
+            read_reading_state,
+            "sentences that reports have in common are read",
+            "The next `histoseek index` with new reports finds them anew",
+        ),
+    ):
+        try:
+            check(layout)
+        except DamagedArchive:
+            yield DamagedFile(path, lost, remedy)
+
+
+def _list_unneeded(layout: ArchiveLayout) -> Iterator[DamagedFile]:
+    """Those that are made anew when they can't be read."""
+    for path, lost, remedy in (
+        (layout.chance, "what words find by chance is measured anew", "The next search with words writes it anew"),
+        (layout.target, "a re-encoding begins anew", "Repeat `histoseek reencode` or `align`"),
+        (layout.unmatched, "the list of what did not match is lost", "The next `histoseek index` writes it anew"),
+    ):
+        with suppress(FileNotFoundError):
+            try:
+                read_checked_json(path)
+            except ValueError:
+                yield DamagedFile(path, lost, remedy)
+
+
+def list_warnings(layout: ArchiveLayout) -> tuple[str, ...]:
+    """What users of an archive should know of its side files, one line each."""
+    files = layout.manifest, layout.manifest_copy, layout.calibration, layout.fusion, layout.reading
+    return _list_warnings(layout, tuple(map(_read_state, files)))
+
+
+@lru_cache(maxsize=4)
+def _list_warnings(layout: ArchiveLayout, _states: tuple[FileState, ...]) -> tuple[str, ...]:
+    """Read once for each state of the files."""
+    return (*list_manifest_faults(layout), *(file.describe() for file in _list_features_lost(layout)))
+
+
+def _read_state(path: Path) -> FileState:
+    try:
+        return read_file_state(path)
+    except OSError:
+        return ()
+
+
+def mend_side_files(layout: ArchiveLayout) -> tuple[DamagedFile, ...]:
+    """Put damaged side files aside and make the manifest and its copy whole; the write lock must be held.
+
+    Raises ArchiveReadOnly, DiskFull.
+    """
+    mend_manifest(layout)
+    damaged = list_damaged_files(layout)
+    with as_archive_errors(layout.root):
+        for file in damaged:
+            file.path.replace(file.path.with_name(file.path.name + SET_ASIDE))
+            fsync_path(file.path.parent)
+    return damaged

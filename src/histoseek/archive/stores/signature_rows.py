@@ -1,0 +1,74 @@
+"""Rows of signatures as the arrays that ranking works on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from histoseek.archive.stores.base import ROW, Store
+from histoseek.archive.stores.ranking_cache import RankingPart
+from histoseek.archive.stores.rows import Outline
+from histoseek.mosaics.barcodes import count_barcode_words
+from histoseek.mosaics.distances import SignatureBlock
+
+SIGNATURE = ("barcodes", "global_vector")
+
+_IDS = ("slide_id", "patient_id", "case_id")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSource:
+    """The rows of a snapshot for ranking; dimension: of its global vectors."""
+
+    store: Store
+    dimension: int
+
+    @property
+    def mark(self) -> str:
+        """Of the snapshot."""
+        return self.store.mark
+
+    def outline(self) -> Outline:
+        """Ids and counts only: a slide has one barcode for each share, and one of its global vector."""
+        rows = pa.Table.from_batches(self.store.scan([*_IDS, "shares", ROW], None))
+        ids, patients, cases = (np.array([one or "" for one in rows[name].to_pylist()], np.str_) for name in _IDS)
+        shares = rows["shares"].combine_chunks().value_lengths().to_numpy()
+        counts = shares.astype(np.int64) + 1
+        return Outline(ids, patients, cases, rows[ROW].to_numpy(), counts, self.dimension)
+
+    def parts(self) -> Iterator[RankingPart]:
+        """As the engine reads them."""
+        for batch in self.store.scan([*SIGNATURE, ROW], None):
+            rows = pa.Table.from_batches([batch])
+            yield RankingPart(rows[ROW].to_numpy(), signature_block(rows, self.dimension))
+
+
+def with_signatures(rows: pa.Table, block: SignatureBlock) -> pa.Table:
+    """Rows with the columns that a block of the same slides gives."""
+    words = pa.array(block.barcodes.reshape(-1))
+    barcodes = pa.ListArray.from_arrays(pa.array(block.offsets * block.barcodes.shape[1], pa.int32()), words)
+    vectors = pa.FixedSizeListArray.from_arrays(block.global_vectors.reshape(-1), block.global_vectors.shape[1])
+    return rows.append_column("barcodes", barcodes).append_column("global_vector", vectors)
+
+
+def signature_block(rows: pa.Table, dimension: int) -> SignatureBlock:
+    """Barcodes and global vectors."""
+    globals_ = flat(rows["global_vector"]).reshape(rows.num_rows, dimension)
+    words = flat(rows["barcodes"]).reshape(-1, count_barcode_words(dimension))
+    counts = rows["barcodes"].combine_chunks().value_lengths().to_numpy() // words.shape[1]
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return SignatureBlock(words, offsets, globals_)
+
+
+def flat(column: pa.ChunkedArray) -> np.ndarray:
+    """The values of a column of lists, one after the other."""
+    return np.asarray(column.combine_chunks().flatten().to_numpy(zero_copy_only=False))
+
+
+def lists(rows: pa.Table) -> dict[str, np.ndarray]:
+    """A table of keys and lists as arrays by key."""
+    keys, values = rows.columns
+    return {key: flat(values.slice(place, 1)) for place, key in enumerate(keys.to_pylist())}
