@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from histoseek.sandbox.channel import READY, ChannelClosed, InvalidMessage, receive_message, send_message
+from histoseek.sandbox.channel import ChannelClosed, InvalidMessage, receive_message, send_message
 from tests.waiting import HANG_S
 
+HEADER = b"{}"
 Pair = tuple[socket.socket, socket.socket]
 
 
@@ -30,8 +31,8 @@ def soon() -> float:
 
 @pytest.mark.parametrize("payload", [b"", bytes(range(256)) * 100])
 def test_messages_arrive_as_they_were_sent(pair: Pair, payload: bytes) -> None:
-    send_message(pair[0], READY, payload)
-    assert receive_message(pair[1], soon()) == (READY, payload)
+    send_message(pair[0], HEADER, payload)
+    assert receive_message(pair[1], soon()) == (HEADER, payload)
 
 
 def test_the_other_side_may_have_gone(pair: Pair) -> None:
@@ -39,7 +40,7 @@ def test_the_other_side_may_have_gone(pair: Pair) -> None:
     with pytest.raises(ChannelClosed):
         receive_message(pair[1], soon())
     with pytest.raises(ChannelClosed):
-        send_message(pair[1], READY)
+        send_message(pair[1], HEADER)
 
 
 def test_half_a_message_is_none(pair: Pair) -> None:

@@ -11,9 +11,6 @@ _MAX_HEADER = 2**20
 _MAX_PAYLOAD = 2**30
 _PIECE = 2**20
 
-READY = b'{"kind": "ready"}'
-"""The header that a process sends once it takes requests."""
-
 
 class ChannelClosed(Exception):
     """The other side has gone."""

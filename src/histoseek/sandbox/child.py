@@ -1,6 +1,7 @@
 """The process that opens files of strangers: `python -m histoseek.sandbox.child SETUP`, started by a ChildProcess.
 
-It gives up rights first and takes limits upon itself, then answers requests on its standard input until that ends.
+It gives up rights first and takes limits upon itself, says what of that holds, then answers requests on its standard
+input until that ends.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Protocol
 from histoseek.sandbox.child_setup import OUT_OF_MEMORY, Setup
 from histoseek.sandbox.confine import confine
 from histoseek.sandbox.resource_limits import limit_cpu, limit_resources
+from histoseek.sandbox.self_test import try_confinement
 
 _TIDY_EVERY_S = 15.0
 
@@ -48,11 +50,12 @@ def main(text: str) -> int:
 
 def _serve(channel: socket.socket, setup: Setup) -> None:
     # Only now are libraries loaded: their threads are as confined as the process then is.
-    from histoseek.sandbox.channel import READY, ChannelClosed, receive_message, send_message
+    from histoseek.sandbox.channel import ChannelClosed, receive_message, send_message
 
     handler: RequestHandler = importlib.import_module(setup.handler).create_handler(channel, setup.encoder)
     limit_resources(setup.limits)
-    send_message(channel, READY)
+    confinement = try_confinement(setup.folder, 2 * setup.limits.memory_bytes)
+    send_message(channel, confinement.to_json())
     while True:
         while not select.select([channel], [], [], _TIDY_EVERY_S)[0]:
             handler.close_deleted()

@@ -8,13 +8,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from histoseek.sandbox.channel import READY, ChannelClosed, InvalidMessage, receive_message, send_message
+from histoseek.sandbox.channel import ChannelClosed, InvalidMessage, receive_message, send_message
 from histoseek.sandbox.child_setup import ChildLimits, Setup
+from histoseek.sandbox.confinement import Confinement
 from histoseek.sandbox.failures import NotStarted, ProcessExit, RequestFailure, explain_exit
 
 _R = TypeVar("_R")
@@ -49,6 +50,7 @@ class ChildProcess:
     def __init__(self, handler: str, folder: Path, encoder: str | None, limits: ChildLimits) -> None:
         self.encoder = encoder
         self.request_count = 0
+        self._confinement: Confinement | None = None
         self._limits = limits
         ours, theirs = socket.socketpair()
         listening, holding = os.pipe()
@@ -83,6 +85,13 @@ class ChildProcess:
         """Whether it can be asked."""
         return self._process.poll() is None
 
+    def wait_until_ready(self) -> Confinement:
+        """What it says holds, once it takes requests; raises RequestFailure, ProcessExit, NotStarted."""
+        if self._confinement is None:
+            with self._ended_by_errors():
+                self._confinement = self._await_start()
+        return self._confinement
+
     def ask(self, header: bytes, parse: Callable[[bytes, bytes], _R | None]) -> _R:
         """What `parse` makes of the reply's header and bytes: None for one that others follow, InvalidMessage for none.
 
@@ -90,10 +99,15 @@ class ChildProcess:
         ProcessExit when it may be earlier ones, and NotStarted when it does not start.
         """
         self.request_count += 1
-        try:
-            if self.request_count == 1:
-                self._await_start()
+        self.wait_until_ready()
+        with self._ended_by_errors():
             return self._exchange(header, parse)
+
+    @contextmanager
+    def _ended_by_errors(self) -> Iterator[None]:
+        """Kill it when the block fails, and raise what that means."""
+        try:
+            yield
         except TimeoutError as error:
             self.kill()
             raise RequestFailure("reading it takes too long") from error
@@ -107,14 +121,16 @@ class ChildProcess:
             self.kill()
             raise
 
-    def _await_start(self) -> None:
-        """Wait until it takes requests; raises InvalidMessage, ChannelClosed, NotStarted when that takes too long."""
+    def _await_start(self) -> Confinement:
+        """The first message; raises InvalidMessage, ChannelClosed, NotStarted when it takes too long."""
         try:
             header, _ = receive_message(self._channel, time.monotonic() + self._limits.start_s)
         except TimeoutError as error:
             raise NotStarted("the server can't start another process") from error
-        if header != READY:
-            raise InvalidMessage
+        try:
+            return Confinement.from_json(header)
+        except ValueError as error:
+            raise InvalidMessage from error
 
     def _exchange(self, header: bytes, parse: Callable[[bytes, bytes], _R | None]) -> _R:
         """Send a request and wait for its answer; raises InvalidMessage, ChannelClosed and TimeoutError."""
