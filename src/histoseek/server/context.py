@@ -18,7 +18,7 @@ from histoseek.server.archives.images import SlideImages
 from histoseek.server.archives.maps import MapStore
 from histoseek.server.archives.registry import ArchiveEntry, ArchiveRegistry
 from histoseek.server.jobs.job_store import JobStore
-from histoseek.server.jobs.supervisor import Supervisor
+from histoseek.server.jobs.supervisor import Supervisor, remove_temporary_folders
 from histoseek.server.security.access import Access, Caller
 from histoseek.server.security.audit import AuditLog
 from histoseek.server.security.head import RequestHead
@@ -26,11 +26,13 @@ from histoseek.server.security.limits import RateLimiter, RequestKind
 from histoseek.server.security.sessions import Sessions
 from histoseek.server.security.tokens import Role, TokenStore
 from histoseek.server.settings import ServerSettings
+from histoseek.server.slide_removal import SlideRemoval
 from histoseek.server.state.collections import CollectionStore
 from histoseek.server.state.database import State
 from histoseek.server.state.feedback import FeedbackStore
 from histoseek.server.telemetry import Metrics
 from histoseek.server.tiles.service import TileService
+from histoseek.server.uploads.kept_slides import KeptSlides
 from histoseek.server.uploads.uploaded_slides import UploadedSlides
 from histoseek.server.work_queue import WorkQueue
 from histoseek.slides.sources.base import SlideSource
@@ -38,6 +40,7 @@ from histoseek.slides.sources.base import SlideSource
 _OPEN_SLIDES = 64
 _TILE_CACHE_MB = 256
 _MAPS_FOLDER = "maps"
+_TEMPORARY_FOLDER = "temporary"
 _MAX_UPLOAD_QUERIES = 8
 """Queries that wait for uploads to be encoded: only the sandbox is at work then."""
 
@@ -57,6 +60,7 @@ class Context:
     tiles: TileService
     maps: MapStore
     uploads: UploadedSlides
+    kept_slides: KeptSlides
     jobs: JobStore
     supervisor: Supervisor
     feedback: FeedbackStore
@@ -76,6 +80,7 @@ class Context:
         archives = ArchiveRegistry(settings.archives)
         jobs = JobStore(state)
         uploads = UploadedSlides.create(settings, metrics)
+        kept_slides = KeptSlides.below(settings.import_folder, state, jobs, archives)
         limiter = RateLimiter(limits.rates, settings.workers, on_refusal=metrics.count_rate_limit)
         tokens = TokenStore(state)
         anonymous: Role | None = ("write" if settings.write else "read") if settings.allow_anonymous else None
@@ -89,9 +94,13 @@ class Context:
             tiles=TileService(_OPEN_SLIDES, _TILE_CACHE_MB),
             maps=MapStore(settings.state / _MAPS_FOLDER),
             uploads=uploads,
+            kept_slides=kept_slides,
             jobs=jobs,
             supervisor=Supervisor(
-                jobs, lambda job, on_progress: uploads.encode(job, archives.get(job.archive), on_progress)
+                jobs,
+                lambda job, on_progress: uploads.encode(job, archives.get(job.archive), on_progress),
+                kept_slides.release_job,
+                settings.state / _TEMPORARY_FOLDER,
             ),
             feedback=FeedbackStore(state),
             collections=CollectionStore(state),
@@ -104,8 +113,11 @@ class Context:
 
     def start(self) -> None:
         """Begin what runs beside requests."""
+        self.jobs.clean_specs()
+        remove_temporary_folders(self.settings.state / _TEMPORARY_FOLDER, self.jobs.list_running())
         self.supervisor.start()
         self.uploads.start()
+        self.removal.start(self.shutdown)
         warm_up(self.archives, self.maps)
 
     def close(self) -> None:
@@ -116,6 +128,22 @@ class Context:
         self.uploads.close()
         self.tiles.close()
         self.state.close()
+
+    @property
+    def removal(self) -> SlideRemoval:
+        """What takes slides out of archives, and of all that this process holds."""
+        return SlideRemoval(
+            state=self.state,
+            archives=self.archives,
+            images=self.images,
+            tiles=self.tiles,
+            maps=self.maps,
+            uploads=self.uploads,
+            kept_slides=self.kept_slides,
+            jobs=self.jobs,
+            feedback=self.feedback,
+            collections=self.collections,
+        )
 
     def read_head(self, request: Request) -> RequestHead:
         """What of a request decides who sends it."""

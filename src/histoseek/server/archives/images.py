@@ -47,6 +47,19 @@ class SlideImages:
                     self._entries.popitem(last=False)
         return image
 
+    def forget_removed(self, entry: ArchiveEntry) -> tuple[SlideSource, ...]:
+        """Forget the slides that an archive no longer has, by whatever program it lost them; what they are read from.
+
+        Raises ArchiveError.
+        """
+        with self._guard:
+            remembered = {key: image for key, (_, image) in self._entries.items() if key[0] == entry.name}
+        removed = {key: image for key, image in remembered.items() if not entry.has_slide(key[1])}
+        with self._guard:
+            for key in removed:
+                self._entries.pop(key, None)
+        return tuple(image.source for image in removed.values())
+
 
 def _look_up(entry: ArchiveEntry, slide_id: str) -> SlideImage:
     record = entry.get_record(slide_id)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +25,8 @@ from histoseek.server.state.database import make_private_folder
 _MAX_FILES = 32
 _TIMEOUT_S = 900.0
 _WAIT_S = 30.0
+_NAME = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})-[0-9a-f]{16}\.json")
+"""Digests of the archive's name, of its content's version, and of the label that slides are drawn by."""
 
 
 class MapStore:
@@ -33,6 +37,17 @@ class MapStore:
         self._folder = folder
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
+
+    def remove_outdated(self, entries: Iterable[ArchiveEntry]) -> None:
+        """Delete the maps of archives as they were before, and what was left half-written: they name slides."""
+        current = {_digest(entry.name): _digest_version(entry) for entry in entries}
+        for path in self._folder.iterdir():
+            name = _NAME.fullmatch(path.name)
+            if name and current.get(name[1], name[2]) == name[2]:
+                continue
+            # Of a map that is being written there is a file that is as young as that.
+            if not path.name.startswith(".") or time.time() - path.stat().st_mtime > _TIMEOUT_S:
+                path.unlink(missing_ok=True)
 
     def get(self, entry: ArchiveEntry, label: str | None) -> Map:
         """The map of an archive as it is now, with the labels of a column.
@@ -57,14 +72,17 @@ class MapStore:
         return archive_map.model_copy(update={"label": label, "labels": column_labels})
 
     def _load_or_create(self, entry: ArchiveEntry, version: str, sampling_label: str | None) -> Map:
-        key = "\n".join((entry.name, version, sampling_label or ""))
-        path = self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+        path = self._folder / f"{'-'.join(map(_digest, (entry.name, version, sampling_label or '')))}.json"
         if not path.is_file():
             with self._lock_creation():
                 if not path.is_file():
                     self._create(entry.archive.path, sampling_label, path)
                     self._delete_old()
-        return Map.model_validate_json(path.read_bytes())
+        archive_map = Map.model_validate_json(path.read_bytes())
+        if _digest_version(entry) != _digest(version):
+            # The archive was changed while this was made: slides may have been removed.
+            path.unlink(missing_ok=True)
+        return archive_map
 
     @contextmanager
     def _lock_creation(self) -> Iterator[None]:
@@ -101,6 +119,15 @@ class MapStore:
         paths = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
         for path in paths[:-_MAX_FILES]:
             path.unlink(missing_ok=True)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _digest_version(entry: ArchiveEntry) -> str:
+    """Of the archive's content as it is now; of an empty archive there is no map."""
+    return _digest(content_version(entry.archive)) if entry.archive.space else ""
 
 
 def _read_labels(archive: ArchiveFolder, column: str) -> dict[str, str]:

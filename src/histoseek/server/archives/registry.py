@@ -45,6 +45,10 @@ class ArchiveEntry:
             fields=tuple(FieldInfo(name=n, type=str(kind)) for n, kind in types.items() if n not in PRIVATE_COLUMNS),
         )
 
+    def has_slide(self, slide_id: str) -> bool:
+        """Whether there is a slide of this id."""
+        return slide_id in self.archive
+
     def get_record(self, slide_id: str) -> SlideRecord:
         """A slide's record; raises UnknownSlide."""
         records = self.archive.records(compare("slide_id", "=", slide_id), limit=1)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from histoseek.server.errors import Conflict, NotFound
+from histoseek.server.jobs.job_spec import EMPTY, clean_spec
 from histoseek.server.state.database import State
 
 JobKind = Literal["index", "encode"]
@@ -76,7 +78,9 @@ class JobStore:
         self._state = state
         self._clock = clock
 
-    def add(self, kind: JobKind, archive: str, owner: str, spec: str = "{}", upload_id: str | None = None) -> StoredJob:
+    def add(
+        self, kind: JobKind, archive: str, owner: str, spec: str = EMPTY, upload_id: str | None = None
+    ) -> StoredJob:
         """Put a job into the queue; raises Conflict when its owner has too many open ones."""
         job_id = secrets.token_hex(8)
         with self._state.open_transaction() as connection:
@@ -153,10 +157,11 @@ class JobStore:
         """Say how a job ended; the first to say so is right."""
         with self._state.open_transaction() as connection:
             connection.execute(
-                "UPDATE jobs SET state = ?, ended = ?, outcome = ?, error = ?, part = NULL"
+                "UPDATE jobs SET state = ?, ended = ?, outcome = ?, error = ?, part = NULL, spec = ?"
                 " WHERE job_id = ? AND ended IS NULL",
-                (state, self._clock(), json.dumps(asdict(outcome or Outcome())), error, job_id),
+                (state, self._clock(), json.dumps(asdict(outcome or Outcome())), error, EMPTY, job_id),
             )
+        self._state.erase_deleted()
 
     def release(self, job_id: str) -> None:
         """Let a job that this process can't go on with wait for another one."""
@@ -168,15 +173,67 @@ class JobStore:
         with self._state.open_transaction() as connection:
             connection.execute("UPDATE jobs SET cancel = 1 WHERE job_id = ?", (job_id,))
             connection.execute(
-                "UPDATE jobs SET state = 'cancelled', ended = ? WHERE job_id = ? AND state = 'waiting'",
-                (self._clock(), job_id),
+                "UPDATE jobs SET state = 'cancelled', ended = ?, spec = ? WHERE job_id = ? AND state = 'waiting'",
+                (self._clock(), EMPTY, job_id),
             )
+        self._state.erase_deleted()
+
+    def list_open_specs(self) -> tuple[str, ...]:
+        """What the jobs are to do that have not ended."""
+        rows = self._state.read("SELECT spec FROM jobs WHERE ended IS NULL AND spec <> ?", (EMPTY,))
+        return tuple(row["spec"] for row in rows)
+
+    def list_running(self) -> frozenset[str]:
+        """The jobs that a process works on, or did a minute ago."""
+        rows = self._state.read(
+            "SELECT job_id FROM jobs WHERE state = 'running' AND beat >= ?", (self._clock() - _STALE_S,)
+        )
+        return frozenset(row["job_id"] for row in rows)
+
+    def clean_specs(self) -> None:
+        """Take identifiers out of what an older version left in jobs that have not ended, and all from others."""
+        with self._state.open_transaction() as connection:
+            connection.execute("UPDATE jobs SET spec = ? WHERE ended IS NOT NULL AND spec <> ?", (EMPTY, EMPTY))
+            rows = connection.execute("SELECT job_id, spec FROM jobs WHERE ended IS NULL AND spec <> ?", (EMPTY,))
+            for row in rows.fetchall():
+                connection.execute(
+                    "UPDATE jobs SET spec = ? WHERE job_id = ?", (clean_spec(row["spec"]), row["job_id"])
+                )
+
+    def forget_slide(self, archive: str, names: Collection[str]) -> None:
+        """Take out of what jobs of an archive came to whatever names a slide by its id or the name of its file."""
+        with self._state.open_transaction() as connection:
+            rows = connection.execute(
+                "SELECT job_id, outcome, error FROM jobs WHERE archive = ? AND ended IS NOT NULL", (archive,)
+            ).fetchall()
+            for row in rows:
+                outcome, error = _parse_outcome(row["outcome"]), row["error"]
+                rest = _leave_out(outcome, names)
+                kept_error = None if error and _mentions(error, names) else error
+                if (rest, kept_error) != (outcome, error):
+                    connection.execute(
+                        "UPDATE jobs SET outcome = ?, error = ? WHERE job_id = ?",
+                        (json.dumps(asdict(rest)), kept_error, row["job_id"]),
+                    )
 
 
 def _parse_job(row: sqlite3.Row) -> StoredJob:
-    outcome = json.loads(row["outcome"]) if row["outcome"] else {}
+    fields = {name: row[name] for name in StoredJob.__slots__ if name != "outcome"}
+    return StoredJob(**fields, outcome=_parse_outcome(row["outcome"]))
+
+
+def _parse_outcome(text: str | None) -> Outcome:
+    outcome = json.loads(text) if text else {}
     refused = tuple(StoredRefusal(**refusal) for refusal in outcome.pop("refused", ()))
-    return StoredJob(
-        **{name: row[name] for name in StoredJob.__slots__ if name != "outcome"},
-        outcome=Outcome(**{**outcome, "refused": refused, "warnings": tuple(outcome.get("warnings", ()))}),
-    )
+    return Outcome(**{**outcome, "refused": refused, "warnings": tuple(outcome.get("warnings", ()))})
+
+
+def _leave_out(outcome: Outcome, names: Collection[str]) -> Outcome:
+    """An outcome without refusals and warnings that mention a slide."""
+    refused = tuple(one for one in outcome.refused if not _mentions(f"{one.name} {one.reason}", names))
+    warnings = tuple(text for text in outcome.warnings if not _mentions(text, names))
+    return replace(outcome, refused=refused, warnings=warnings)
+
+
+def _mentions(text: str, names: Collection[str]) -> bool:
+    return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for name in names)

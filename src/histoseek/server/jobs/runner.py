@@ -5,7 +5,6 @@ The server stays small and answers on; a job that dies takes nothing with it.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -14,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -22,34 +20,26 @@ from histoseek.api import Archive
 from histoseek.archive.indexing.ingest import IndexReport
 from histoseek.errors import ArchiveBusy, HistoseekError
 from histoseek.progress import CountingReporter, Reporter
+from histoseek.server.jobs.job_spec import NewSlide, hide_person_name, parse_spec
 from histoseek.server.jobs.job_store import JobStore, Outcome, StoredJob, StoredRefusal
 from histoseek.server.jobs.supervisor import describe_unexpected
 from histoseek.server.problems import format_detail
 from histoseek.server.settings import ServerSettings
 from histoseek.server.state.database import State
+from histoseek.slides.readers.formats import SUFFIXES
 
 METADATA, REPORTS = "metadata.csv", "reports.csv"
 """Tables of these names in the import folder are read with its slides."""
-
-UPLOADS_FOLDER = "uploaded"
-"""The folder below the import folder where indexed uploads are kept."""
 
 _REPORT_EVERY_S = 0.5
 _RETRY_S = 2.0
 _ABSOLUTE = re.compile(r"(?:^|[\s'\"(])(?:file://)?/\w")
 """A path of the server's, which is nobody else's business."""
 
+_SLIDE_FILE = re.compile(rf"(?<=/)[^/\n]+?(?:{'|'.join(map(re.escape, sorted(SUFFIXES)))})(?!\w)", re.IGNORECASE)
+"""The name of a slide's file within a path."""
+
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class NewSlide:
-    """A file to be indexed, what its user calls it, and what is known of it."""
-
-    file: Path
-    name: str
-    metadata: Mapping[str, str]
-    report: str | None
 
 
 class IndexingCancelled(Exception):
@@ -123,7 +113,7 @@ def run_job(settings: ServerSettings, job: StoredJob, reporter: Reporter) -> Out
     archive = Archive.open(settings.archives[job.archive])
     if settings.import_folder is None:
         raise HistoseekError("server", "has no import folder", "Start it with --import-folder")
-    slides = [NewSlide(**{**slide, "file": Path(slide["file"])}) for slide in json.loads(job.spec)["slides"]]
+    slides = parse_spec(job.spec)
     if slides:
         names = {str(slide.file): slide.name for slide in slides}
         return _summarise(_index_files(archive, slides, reporter), settings.import_folder, names)
@@ -157,6 +147,7 @@ def _summarise(report: IndexReport, folder: Path, names: Mapping[str, str]) -> O
     def hide_paths(text: str) -> str:
         for path, name in names.items():
             text = text.replace(path, name)
+        text = _SLIDE_FILE.sub(lambda match: hide_person_name(match[0]), text)
         for place in (folder, folder.absolute(), folder.absolute().as_uri()):
             text = text.replace(f"{place}{os.sep}", "")
         return text

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from histoseek.errors import HistoseekError
 from histoseek.server.jobs.job_store import JobKind, JobStore, StoredJob
@@ -20,6 +24,9 @@ ProgressCallback = Callable[[int, int | None], bool]
 
 Encode = Callable[[StoredJob, ProgressCallback], None]
 """Encodes the upload of a job; raises EncodingCancelled when it is not to go on."""
+
+OnEnd = Callable[[StoredJob], None]
+"""Takes an indexing job as it was when it was begun, when it has ended."""
 
 
 def describe_unexpected(error: Exception) -> str:
@@ -37,8 +44,9 @@ log = logging.getLogger(__name__)
 class Supervisor:
     """Takes jobs from the queue while it lives: indexing runs in a child process, encoding in this one's sandbox."""
 
-    def __init__(self, jobs: JobStore, encode: Encode) -> None:
-        self._jobs, self._encode = jobs, encode
+    def __init__(self, jobs: JobStore, encode: Encode, on_end: OnEnd, temporary: Path) -> None:
+        """temporary: a folder for what the libraries of child processes leave on the disk while they work."""
+        self._jobs, self._encode, self._on_end, self._temporary = jobs, encode, on_end, temporary
         self._ending = threading.Event()
         self._threads = [
             threading.Thread(target=self._work, args=(kind, do), name=f"jobs-{kind}", daemon=True)
@@ -92,17 +100,43 @@ class Supervisor:
             self._jobs.end(job.job_id, "failed", error=describe_unexpected(error))
 
     def _do_index(self, job: StoredJob) -> None:
-        command = [sys.executable, "-m", "histoseek.server.jobs.runner", job.job_id]
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-        while child.poll() is None:
-            if self._ending.wait(_POLL_S) or not self._jobs.beat(job.job_id):
-                _terminate(child)
+        with make_temporary_folder(self._temporary, job.job_id) as folder:
+            self._run_child(job, folder)
         if self._ending.is_set():
             self._jobs.release(job.job_id)
         elif not self._jobs.get(job.job_id).has_ended:
             is_wanted = self._jobs.beat(job.job_id)
             error = "its process ended early. Start it again: it goes on from there" if is_wanted else None
             self._jobs.end(job.job_id, "failed" if is_wanted else "cancelled", error=error)
+        if self._jobs.get(job.job_id).has_ended:
+            self._on_end(job)
+
+    def _run_child(self, job: StoredJob, temporary: Path) -> None:
+        command = [sys.executable, "-m", "histoseek.server.jobs.runner", job.job_id]
+        environment = {**os.environ, "TMPDIR": str(temporary)}
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, env=environment)
+        while child.poll() is None:
+            if self._ending.wait(_POLL_S) or not self._jobs.beat(job.job_id):
+                _terminate(child)
+
+
+@contextmanager
+def make_temporary_folder(folder: Path, name: str) -> Iterator[Path]:
+    """A private folder below another one while the block lasts; a killed one's goes with `remove_temporary_folders`."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / name
+    path.mkdir(mode=0o700, exist_ok=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_temporary_folders(folder: Path, in_use: Collection[str]) -> None:
+    """Remove what processes left below a folder that were killed, but for those of these names."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name not in in_use:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _terminate(child: subprocess.Popen[bytes]) -> None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import secrets
-import shutil
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Sequence
+from pathlib import PurePath
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -15,23 +12,26 @@ from fastapi import Path as InPath
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
+from histoseek.archive.filters.expression import compare
+from histoseek.archive.indexing.waiting_slides import CleanSlide, WaitingSlide, clean_waiting_slides
 from histoseek.errors import InputError
 from histoseek.reports.files.column_names import recognise_column
 from histoseek.rest.workspace import Job, JobRefusal, JobRequest, UploadToIndex
+from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.clock import to_datetime
 from histoseek.server.context import Context
 from histoseek.server.errors import Forbidden
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader, Writer
+from histoseek.server.jobs.job_spec import PLACEHOLDER, NewSlide, dump_spec, hide_name
 from histoseek.server.jobs.job_store import StoredJob
-from histoseek.server.jobs.runner import UPLOADS_FOLDER
 from histoseek.server.security.access import Caller
+from histoseek.server.uploads.upload_store import StoredUpload
 
 router = APIRouter(tags=["jobs"])
 
 JobId = Annotated[str, InPath(pattern=r"^[0-9a-f]{16}$")]
 _LOOKS_EVERY_S = 0.5
 _PING_S = 15
-_MAX_STEM_BYTES = 200
 _EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 _RESERVED_ROLES = frozenset({"file", "slide_id", "report_id", "report"})
 """Of columns of tables that say which slide a row is about, and the report: not for metadata."""
@@ -42,8 +42,10 @@ def start_index(context: InContext, caller: Writer, entry: EntryInPath, request:
     """Index uploads, which are then kept, or else everything in the server's import folder."""
     if context.settings.import_folder is None:
         raise Forbidden("server", "has no folder to keep slides in", "Start it with --import-folder")
-    slides = [_keep_upload(context, caller, item) for item in request.uploads]
-    return to_job(context.jobs.add("index", entry.name, caller.name, json.dumps({"slides": slides})))
+    uploads, clean = _read_request(context, caller, entry, request.uploads)
+    with context.kept_slides.keep(entry, uploads):
+        slides = [_keep(context, upload, one) for upload, one in zip(uploads, clean, strict=True)]
+        return to_job(context.jobs.add("index", entry.name, caller.name, dump_spec(slides)))
 
 
 @router.get("/jobs")
@@ -61,8 +63,10 @@ def get_job(context: InContext, caller: Reader, job_id: JobId) -> Job:
 @router.delete("/jobs/{job_id}", status_code=202)
 def cancel_job(context: InContext, caller: Reader, job_id: JobId) -> Job:
     """Cancel a job; what it has done stays."""
-    context.jobs.get(job_id, caller.name)
+    job = context.jobs.get(job_id, caller.name)
     context.jobs.cancel(job_id)
+    if context.jobs.get(job_id).has_ended:
+        context.kept_slides.release_job(job)
     return to_job(context.jobs.get(job_id))
 
 
@@ -109,34 +113,30 @@ async def _stream_events(context: Context, job_id: str) -> AsyncIterator[ServerS
         await asyncio.sleep(_LOOKS_EVERY_S)
 
 
-def _keep_upload(context: Context, caller: Caller, item: UploadToIndex) -> dict[str, object]:
+def _read_request(
+    context: Context, caller: Caller, entry: ArchiveEntry, items: Sequence[UploadToIndex]
+) -> tuple[list[StoredUpload], list[CleanSlide]]:
+    """The uploads of a request, and what is given with them without identifiers: only that is ever stored."""
+    for item in items:
+        roles = {name: recognise_column(name) for name in sorted(item.metadata)}
+        reserved = [name for name, named in roles.items() if named and named.role in _RESERVED_ROLES]
+        if reserved:
+            raise InputError(reserved[0], "is not a metadata column", "Give slide_id and report beside the metadata")
+    uploads = [context.uploads.get(item.upload_id, caller.name) for item in items]
+    waiting = [_to_waiting(entry, item, upload) for item, upload in zip(items, uploads, strict=True)]
+    return uploads, clean_waiting_slides(waiting, choice=True)
+
+
+def _keep(context: Context, upload: StoredUpload, clean: CleanSlide) -> NewSlide:
     """An upload as its job needs it, with its file copied to where slides are kept."""
-    roles = {name: recognise_column(name) for name in sorted(item.metadata)}
-    reserved = [name for name, named in roles.items() if named and named.role in _RESERVED_ROLES]
-    if reserved:
-        raise InputError(reserved[0], "is not a metadata column", "Give slide_id and report beside the metadata")
-    upload = context.uploads.get(item.upload_id, caller.name)
-    folder = Path(context.settings.import_folder or "") / UPLOADS_FOLDER / item.upload_id
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / make_file_name(upload.name, upload.path.suffix)
-    if not file.exists():
-        _copy(upload.path, file)
+    is_private = clean.has_private_name or PurePath(upload.name).stem == PLACEHOLDER
+    file = context.kept_slides.copy(upload, is_private)
+    return NewSlide(file, hide_name(upload.name) if is_private else upload.name, clean.metadata, clean.report)
+
+
+def _to_waiting(entry: ArchiveEntry, item: UploadToIndex, upload: StoredUpload) -> WaitingSlide:
     defaults = {"spacing": upload.spacing_um_per_px, "slide_id": item.slide_id}
     metadata = {name: str(value) for name, value in (defaults | item.metadata).items() if value is not None}
-    return {"file": str(file), "name": upload.name, "metadata": metadata, "report": item.report}
-
-
-def make_file_name(name: str, suffix: str) -> str:
-    """A display name as that of a file, visible and not too long for a disk; it becomes the slide's id."""
-    stem = name.rpartition(".")[0].lstrip(". ").encode()[:_MAX_STEM_BYTES].decode(errors="ignore")
-    return f"{stem or 'slide'}{suffix}"
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file so that it is there whole or not at all."""
-    part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        shutil.copyfile(source, part)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    same_id = compare("slide_id", "=", item.slide_id or "")
+    records = entry.archive.records(same_id, limit=1) if item.slide_id else []
+    return WaitingSlide(PurePath(upload.name).stem, metadata, item.report, next(iter(records), None))

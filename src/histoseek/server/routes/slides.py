@@ -123,6 +123,6 @@ def change_slide(caller: Writer, entry: EntryInPath, slide_id: SlideIdInPath, ch
 
 
 @router.delete("/{slide_id:path}", status_code=204)
-def remove_slide(caller: Writer, entry: EntryInPath, slide_id: SlideIdInPath) -> None:
-    """Remove a slide from the archive; its file stays."""
-    entry.archive.remove([slide_id])
+def remove_slide(context: InContext, caller: Writer, entry: EntryInPath, slide_id: SlideIdInPath) -> None:
+    """Remove a slide from the archive, and what the server keeps of it; a file that it was not given stays."""
+    context.removal.remove(entry, slide_id)

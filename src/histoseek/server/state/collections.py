@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from histoseek.errors import InputError
@@ -77,6 +77,7 @@ class CollectionStore:
     def create(self, owner: str, name: str, items: Sequence[NewItem] = ()) -> StoredCollection:
         """Make a collection; raises InputError for what is too long, twice in it, or one too many."""
         _check_content(name, items)
+        name, items = _remove_identifiers(name, items, {})
         collection_id, now = secrets.token_hex(16), self._clock()
         with self._state.open_transaction() as connection:
             (count,) = connection.execute("SELECT count(*) FROM collections WHERE owner = ?", (owner,)).fetchone()
@@ -98,6 +99,8 @@ class CollectionStore:
         Raises NotFound, InputError as `create` does, and Conflict when it has been changed since that version.
         """
         _check_content(name, items)
+        present = {(item.archive, item.slide_id): item.note for item in self.get(owner, collection_id).items}
+        name, items = _remove_identifiers(name, items, present)
         now = self._clock()
         with self._state.open_transaction() as connection:
             self._advance_version(connection, owner, collection_id, version)
@@ -123,6 +126,18 @@ class CollectionStore:
             )
             if not cursor.rowcount:
                 raise _make_not_found()
+
+    def forget_slide(self, archive: str, slide_id: str) -> int:
+        """Take a slide out of all collections, with its notes; out of how many."""
+        with self._state.open_transaction() as connection:
+            connection.execute(
+                "UPDATE collections SET version = version + 1, updated = ? WHERE collection_id IN"
+                " (SELECT collection_id FROM collection_items WHERE archive = ? AND slide_id = ?)",
+                (self._clock(), archive, slide_id),
+            )
+            return connection.execute(
+                "DELETE FROM collection_items WHERE archive = ? AND slide_id = ?", (archive, slide_id)
+            ).rowcount
 
     def _find(self, owner: str, collection_id: str) -> StoredCollection | None:
         """The collection in one read, so that its items are those of its version."""
@@ -198,6 +213,21 @@ def _check_content(name: str, items: Sequence[NewItem]) -> None:
         raise InputError("note", f"longer than {MAX_NOTE_LENGTH} characters", "Shorten it")
     if len({(item.archive, item.slide_id) for item in items}) < len(items):
         raise InputError("items", "a slide is in the list twice", "List each slide once")
+
+
+def _remove_identifiers(
+    name: str, items: Sequence[NewItem], present: Mapping[tuple[str, str], str]
+) -> tuple[str, list[NewItem]]:
+    """Name and items with placeholders for persons in what was written; present: notes that are stored already."""
+    from histoseek.reports.privacy.deidentify import deidentify
+
+    clean = [
+        replace(item, note=deidentify(item.note).text)
+        if item.note and item.note != present.get((item.archive, item.slide_id))
+        else item
+        for item in items
+    ]
+    return deidentify(name).text, clean
 
 
 def _make_not_found() -> NotFound:

@@ -66,6 +66,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX judgements_by_judge ON judgements (judge)",
         "CREATE INDEX judgements_by_query ON judgements (query_key)",
     ),
+    (
+        "UPDATE jobs SET spec = '{}' WHERE ended IS NOT NULL",
+        """CREATE TABLE kept_slides (
+            upload_id TEXT NOT NULL, archive TEXT NOT NULL, since REAL NOT NULL, pending INTEGER NOT NULL,
+            PRIMARY KEY (upload_id, archive))""",
+    ),
 )
 
 
@@ -90,7 +96,8 @@ class State:
         make_private_folder(folder)
         try:
             with self._lock_setup():
-                self._migrate(migrations)
+                if self._migrate(migrations):
+                    self.erase_deleted()
         except (OSError, sqlite3.DatabaseError) as error:
             raise ConfigurationError(
                 str(folder),
@@ -119,6 +126,22 @@ class State:
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+
+    def erase_deleted(self) -> bool:
+        """Let no byte of what was deleted or replaced stay in the database's files; False while others read or write.
+
+        Then it is to be called again. Rows are overwritten as they are deleted; what moves of pages leaves behind goes
+        as the database is written anew, what the write-ahead log holds as that is emptied.
+        """
+        connection = self._get_connection()
+        try:
+            connection.execute("VACUUM")
+            (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in _PASSING:
+                raise
+            return False
+        return not is_busy
 
     def check_readable(self) -> None:
         """Raise Overloaded when the database can't be read, or was taken away: what is written now would be lost."""
@@ -156,6 +179,9 @@ class State:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")
+        # Else sorting and writing the database anew may leave pages in the system's folder for temporary files.
+        connection.execute("PRAGMA temp_store = MEMORY")
         with self._guard:
             self._connections.add(connection)
         return connection
@@ -170,7 +196,8 @@ class State:
                 fsync_path(self.folder)
             yield
 
-    def _migrate(self, migrations: Sequence[Sequence[str]]) -> None:
+    def _migrate(self, migrations: Sequence[Sequence[str]]) -> bool:
+        """Bring the database up to date; whether there was one to be changed."""
         connection = self._get_connection()
         connection.execute("PRAGMA journal_mode = WAL")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -180,6 +207,7 @@ class State:
             for statement in (statement for step in migrations[version:] for statement in step):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        return 0 < version < len(migrations)
 
 
 def make_private_folder(folder: Path) -> None:

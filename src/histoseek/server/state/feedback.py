@@ -86,6 +86,24 @@ class FeedbackStore:
                 (key,),
             )
 
+    def forget_slide(self, archive: str, slide_id: str, report: str | None = None) -> int:
+        """Forget all judgements of a slide, and queries with it or its report; how many judgements."""
+        text = " ".join((report or "").split())
+        with self._state.open_transaction() as connection:
+            rows = connection.execute(
+                "SELECT query_key, query FROM judged_queries WHERE query_key IN"
+                " (SELECT query_key FROM judgements WHERE archive = ?)",
+                (archive,),
+            ).fetchall()
+            keys = [row["query_key"] for row in rows if _names_slide(json.loads(row["query"]), slide_id, text)]
+            forgotten = connection.execute(
+                "DELETE FROM judgements WHERE archive = ? AND (slide_id = ? OR query_key IN"
+                " (SELECT value FROM json_each(?)))",
+                (archive, slide_id, json.dumps(keys)),
+            ).rowcount
+            connection.execute("DELETE FROM judged_queries WHERE query_key NOT IN (SELECT query_key FROM judgements)")
+        return forgotten
+
     def list_for_query(self, archive: str, query_key: str) -> tuple[StoredJudgement, ...]:
         """All judgements on a query, in the order in which they were given."""
         rows = self._state.read(
@@ -115,6 +133,16 @@ def remove_identifiers(query: Json) -> Json:
     if isinstance(query, Sequence):
         return [remove_identifiers(value) for value in query]
     return query
+
+
+def _names_slide(query: Json, slide_id: str, report: str) -> bool:
+    """Whether a query is made of a slide, or of the text of its report."""
+    if isinstance(query, Mapping):
+        is_slide = query.get("slide_id") == slide_id
+        return is_slide or any(_names_slide(value, slide_id, report) for value in query.values())
+    if isinstance(query, str):
+        return bool(report) and " ".join(query.split()) == report
+    return isinstance(query, Sequence) and any(_names_slide(value, slide_id, report) for value in query)
 
 
 def _normalise(query: Json) -> Json:

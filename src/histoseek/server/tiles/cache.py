@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 
 class ByteCache:
@@ -38,6 +38,12 @@ class ByteCache:
             while self._size_bytes > self._most_bytes:
                 _, oldest = self._pieces.popitem(last=False)
                 self._size_bytes -= len(oldest)
+
+    def drop(self, is_dropped: Callable[[Hashable], bool]) -> None:
+        """Forget the pieces whose keys are such."""
+        with self._lock:
+            for key in [key for key in self._pieces if is_dropped(key)]:
+                self._size_bytes -= len(self._pieces.pop(key))
 
     def clear(self) -> None:
         """Forget all pieces."""

@@ -74,6 +74,12 @@ class OpenSlides:
         finally:
             self._leave(entry)
 
+    def drop(self, source: SlideSource) -> None:
+        """Let go of one slide: a deleted file takes room for as long as it is open."""
+        with self._lock:
+            entry = self._entries.get(source)
+        self._drop([entry] if entry else [])
+
     def close(self) -> None:
         """Let go of all slides; those in use are closed by their last reader."""
         with self._lock:

@@ -76,6 +76,11 @@ class TileService:
             image.prepare(self._decoding)
             return self._make(key, lambda: jpeg.encode(image.make_thumbnail(px)))
 
+    def forget(self, source: SlideSource) -> None:
+        """Close a slide, and forget all that was made of it."""
+        self._slides.drop(source)
+        self._cache.drop(lambda key: isinstance(key, tuple) and key[0] == source)
+
     def close(self) -> None:
         """Close all slides, those in use after their last reader, and free the memory."""
         self._slides.close()

@@ -20,9 +20,11 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
+from histoseek.errors import SlideError
 from histoseek.files import fsync_path
 from histoseek.server.clock import Clock
 from histoseek.server.errors import NotFound, TooSlow
+from histoseek.server.jobs.job_spec import hide_person_name
 from histoseek.server.settings import UploadLimits
 from histoseek.server.uploads.errors import IncompleteUpload, QuotaExceeded, StorageFull, UnknownFormat, UploadTooLarge
 from histoseek.server.uploads.folders import (
@@ -37,6 +39,7 @@ from histoseek.server.uploads.folders import (
 from histoseek.server.uploads.record import Record, read_record, write_record
 from histoseek.server.uploads.slide_facts import SlideFacts
 from histoseek.slides.readers.formats import SUFFIXES
+from histoseek.slides.sources.file import FileSource
 
 RESERVE_BYTES = 2 * 2**30
 """Of the disk, left free whatever the limits say."""
@@ -113,7 +116,8 @@ class UploadStore:
             raise UploadTooLarge(self._limits.file_bytes)
         upload_id = secrets.token_hex(16)
         folder = self._folder / f"{upload_id}{PART}"
-        record = Record(owner, make_display_name(filename), suffix, self._clock(), 0, spacing_um_per_px, None)
+        name = hide_person_name(make_display_name(filename))
+        record = Record(owner, name, suffix, self._clock(), 0, spacing_um_per_px, None)
         try:
             with _translate_disk_errors():
                 folder.mkdir(mode=0o700)
@@ -186,6 +190,16 @@ class UploadStore:
     def delete(self, upload_id: str, owner: str) -> None:
         """Delete an upload and all that was made from it; raises NotFound."""
         _remove(self.get(upload_id, owner).folder)
+
+    def delete_content(self, file_fingerprint: str) -> frozenset[str]:
+        """Delete all uploads of one content, whoever owns them; their ids."""
+        deleted = set()
+        for found in find_uploads(self._folder):
+            with suppress(SlideError):
+                if found.folder.suffix != PART and FileSource(found.file).fingerprint() == file_fingerprint:
+                    _remove(found.folder)
+                    deleted.add(found.folder.name)
+        return frozenset(deleted)
 
     def sweep(self, now: float | None = None) -> int:
         """Delete what has expired, was given up half-written or half-deleted; return how many uploads had expired."""

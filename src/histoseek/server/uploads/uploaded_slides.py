@@ -94,6 +94,12 @@ class UploadedSlides:
         picture = self._pictures.get(key)
         return picture or self._cache(key, self.sandbox.make_tile(upload.path, level, column, row, upload.name))
 
+    def delete_content(self, file_fingerprint: str) -> int:
+        """Delete all uploads of one content, whoever owns them, with what was made of them; how many."""
+        deleted = self.store.delete_content(file_fingerprint)
+        self._pictures.drop(lambda key: isinstance(key, tuple) and key[0] in deleted)
+        return len(deleted)
+
     def create_queries(self, entry: ArchiveEntry, owner: str) -> UploadQueries:
         """The uploads of one owner as queries to an archive."""
         return UploadQueries(self.store, self.encodings, entry, owner)

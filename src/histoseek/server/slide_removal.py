@@ -1,0 +1,90 @@
+"""Slides leave an archive, and the server with all that it keeps of them itself: files, pictures, maps, notes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from histoseek.archive.schema import SlideRecord
+from histoseek.errors import HistoseekError
+from histoseek.server.archives.images import SlideImages
+from histoseek.server.archives.maps import MapStore
+from histoseek.server.archives.registry import ArchiveEntry, ArchiveRegistry
+from histoseek.server.jobs.job_store import JobStore
+from histoseek.server.state.collections import CollectionStore
+from histoseek.server.state.database import State
+from histoseek.server.state.feedback import FeedbackStore
+from histoseek.server.tiles.service import TileService
+from histoseek.server.uploads.kept_slides import KeptSlides, find_upload_id
+from histoseek.server.uploads.uploaded_slides import UploadedSlides
+from histoseek.slides.sources.registry import source_name
+
+_SWEPT_EVERY_S = 300.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SlideRemoval:
+    """Reaches every copy that one server process has, and those that all have in common."""
+
+    state: State
+    archives: ArchiveRegistry
+    images: SlideImages
+    tiles: TileService
+    maps: MapStore
+    uploads: UploadedSlides
+    kept_slides: KeptSlides
+    jobs: JobStore
+    feedback: FeedbackStore
+    collections: CollectionStore
+
+    def start(self, shutdown: threading.Event) -> None:
+        """Begin to look for what other programs removed: at once, and every few minutes until the shutdown."""
+        threading.Thread(target=self._sweep_regularly, args=(shutdown,), name="removal", daemon=True).start()
+
+    def remove(self, entry: ArchiveEntry, slide_id: str) -> None:
+        """Take a slide out of an archive, and delete what the server has of it; raises UnknownSlide, ArchiveError.
+
+        Files of the import folder that the server did not put there stay: they are not its own.
+        """
+        record = entry.get_record(slide_id)
+        entry.archive.remove([slide_id])
+        self._forget(entry, record)
+
+    def sweep(self) -> None:
+        """Delete what is kept of slides that are in no archive any more; raises ArchiveError, OSError."""
+        for entry in self.archives:
+            for source in self.images.forget_removed(entry):
+                self.tiles.forget(source)
+        self.maps.remove_outdated(self.archives)
+        self.kept_slides.sweep()
+
+    def _forget(self, entry: ArchiveEntry, record: SlideRecord) -> None:
+        """Delete all copies of a removed slide; those of its file in the import folder only where nobody needs them."""
+        self.uploads.delete_content(record.file_fingerprint)
+        self.kept_slides.release([upload_id for upload_id in [find_upload_id(record.uri)] if upload_id])
+        for source in self.images.forget_removed(entry):
+            self.tiles.forget(source)
+        self.maps.remove_outdated([entry])
+        self.collections.forget_slide(entry.name, record.slide_id)
+        self.feedback.forget_slide(entry.name, record.slide_id, record.report)
+        self.jobs.forget_slide(entry.name, _list_names(record))
+        self.state.erase_deleted()
+
+    def _sweep_regularly(self, shutdown: threading.Event) -> None:
+        while not shutdown.is_set():
+            try:
+                self.sweep()
+            except (HistoseekError, OSError) as error:
+                # What can't be read now is looked at the next time; until then everything stays.
+                log.warning("copies of removed slides can't be looked for (%s)", type(error).__name__)
+            shutdown.wait(_SWEPT_EVERY_S)
+
+
+def _list_names(record: SlideRecord) -> frozenset[str]:
+    """What jobs may call a slide."""
+    name = source_name(record.uri)
+    return frozenset({record.slide_id, name, PurePath(name).stem})
