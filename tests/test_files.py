@@ -11,7 +11,7 @@ import pytest
 
 from histoseek.errors import ArchiveReadOnly, DiskFull
 from histoseek.files import (
-    TreeSync,
+    append_durably,
     as_archive_errors,
     format_checked_json,
     format_checked_line,
@@ -57,25 +57,10 @@ def test_disk_errors_become_ours(tmp_path: Path, raised: Exception, expected: ty
         assert str(tmp_path) in str(caught.value)
 
 
-def test_every_file_is_flushed_once_also_those_of_a_killed_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    flushed: list[str] = []
-    monkeypatch.setattr("histoseek.files.fsync_path", lambda path: flushed.append(path.name))
-    (tmp_path / "old").touch()
-    tree = TreeSync(tmp_path)
-    tree.sync()
-    assert "old" in flushed
-    flushed.clear()
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "deep" / "new").touch()
-    tree.sync()
-    assert "new" in flushed
-    assert "deep" in flushed
-    assert "old" not in flushed
-    flushed.clear()
-    tree.sync()
-    assert flushed == [tmp_path.name]
+def test_a_line_that_a_crash_cut_off_does_not_spoil_the_next(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(b"one\ntw")
+    append_durably(tmp_path / "log", b"three\n")
+    assert (tmp_path / "log").read_bytes().split(b"\n") == [b"one", b"tw", b"three", b""]
 
 
 CONTENT = {"name": "lung \u00e4", "shares": [0.1, 1e-300, 3], "inner": {"none": None, "empty": {}}}

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,28 @@ def make_folder(path: Path) -> None:
         fsync_path(folder.parent)
 
 
+def append_durably(path: Path, lines: bytes) -> None:
+    """Add whole lines to a file, on the disk when it returns; a line before them that a crash cut off is ended."""
+    is_new = not path.exists()
+    with path.open("ab+") as file:
+        if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
+            lines = b"\n" + lines
+        file.write(lines)
+        file.flush()
+        os.fsync(file.fileno())
+    if is_new:
+        fsync_path(path.parent)
+
+
+def unlink_durably(paths: Iterable[Path]) -> None:
+    """Remove files, those that are there, so that they stay removed after a power cut."""
+    there = [path for path in paths if path.exists()]
+    for path in there:
+        path.unlink(missing_ok=True)
+    for folder in {path.parent for path in there}:
+        fsync_path(folder)
+
+
 def fsync_path(path: Path) -> None:
     """Flush one file or folder to the disk."""
     handle = os.open(path, os.O_RDONLY)
@@ -123,29 +145,6 @@ def fsync_path(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-class TreeSync:
-    """Flushes the files of a folder that it has not flushed yet; files in it are never changed in place.
-
-    The first call flushes all of them: a process that was killed may have left some behind.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._synced: set[str] = set()
-
-    def sync(self) -> None:
-        """Flush new files, then the folders that hold them."""
-        new = [path for path in self._root.rglob("*") if str(path) not in self._synced]
-        folders = {self._root}
-        for path in new:
-            with suppress(FileNotFoundError):
-                fsync_path(path)
-                folders.add(path.parent)
-                self._synced.add(str(path))
-        for folder in folders:
-            fsync_path(folder)
 
 
 @contextmanager

@@ -191,9 +191,9 @@ def test_missing_table_is_damage(tmp_path: Path) -> None:
 
 def test_damaged_files_are_said_to_be_damaged(store: SlideTable) -> None:
     store.upsert([make_slide(f"s{i}", i) for i in range(5)])
+    again = open_table(folder_of(store))
     for path in folder_of(store).rglob("data/*.lance"):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    again = open_table(folder_of(store))
     for read in (
         lambda: again.records(None, None, 0),
         lambda: again.records("organ = 'lung'", None, 0),

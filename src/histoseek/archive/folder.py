@@ -34,7 +34,7 @@ from histoseek.archive.space.language import Language
 from histoseek.archive.space.signing import Signer, split_tile_encoder
 from histoseek.archive.stores.base import StoreStats
 from histoseek.archive.stores.checksums import LANGUAGE, REPORT
-from histoseek.archive.stores.registry import create_slides, require_engine
+from histoseek.archive.stores.registry import create_slides, repair_slides, require_engine
 from histoseek.archive.stores.slides import SlideTable, apply_changes
 from histoseek.arguments import settle, settle_count
 from histoseek.encoders.bag import sidecar_path
@@ -54,7 +54,7 @@ from histoseek.errors import (
     SpaceMismatch,
     UnknownSlide,
 )
-from histoseek.files import as_archive_errors
+from histoseek.files import as_archive_errors, make_folder
 from histoseek.reports.privacy.person_names import make_patient_key
 from histoseek.tissue.settings import MASK_VERSION
 
@@ -87,6 +87,7 @@ class ArchiveFolder:
 
     path: Path
     _opened: OpenSpace | None
+    _repaired: str | None = None
 
     def __init__(self, *arguments: object, **_: object) -> None:
         name, path = type(self).__name__, repr(str(arguments[0])) if arguments else "PATH"
@@ -129,7 +130,7 @@ class ArchiveFolder:
         if not _is_free(layout):
             raise ArchiveError(str(path), "exists already and is not empty", "Choose another folder")
         with as_archive_errors(layout.root):
-            layout.root.mkdir(parents=True, exist_ok=True)
+            make_folder(layout.root)
             if weights:
                 save_weights(weights, layout.weights)
         manifest = create_manifest(recipe, weights.card.slide_encoder if weights else UNTRAINED.encoder_name, texts)
@@ -329,7 +330,25 @@ class ArchiveFolder:
         self.require_writable()
         with hold_write_lock(self.layout):
             mend_side_files(self.layout)
+            self._repair()
             yield
+
+    def _repair(self) -> None:
+        """Put the store in order where a crash left it torn; `warnings` says so from then on."""
+        if self.space is None:
+            return
+        repaired = repair_slides(self.path, self.layout.store)
+        if repaired:
+            self._repaired = f"{self.path}: {repaired}"
+            self._opened = OpenSpace.open(self.path, self._opened)
+            Journal(self.layout).record_repair(repaired)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user should know of the archive: that a crash cut off its newest state. Empty where all is well."""
+        left_out = self.store.left_out if self.space else None
+        lines = self._repaired, f"{self.path}: {left_out}" if left_out else None
+        return tuple(line for line in lines if line)
 
     def require_writable(self) -> None:
         """Raise ArchiveError for a snapshot."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -10,7 +9,13 @@ from pathlib import Path
 
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.errors import HistoseekError, SlideError
-from histoseek.files import as_archive_errors, format_checked_json, format_checked_line, write_atomic
+from histoseek.files import (
+    append_durably,
+    as_archive_errors,
+    format_checked_json,
+    format_checked_line,
+    write_atomic,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,10 @@ class Journal:
         """Reports were read with a text encoder, computed by an engine."""
         self._append(self._layout.journal, [{"event": "texts", "encoder": encoder, "engine": engine}])
 
+    def record_repair(self, what: str) -> None:
+        """The store was put in order after a crash."""
+        self._append(self._layout.journal, [{"event": "repaired", "what": what}])
+
     def record_end(self) -> None:
         """The run came to its end."""
         self._append(self._layout.journal, [{"event": "finished"}])
@@ -93,10 +102,8 @@ class Journal:
     def _append(self, path: Path, entries: Sequence[dict[str, object]]) -> None:
         stamp = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "run": self._run}
         lines = "".join(format_checked_line({**stamp, **entry}) + "\n" for entry in entries)
-        with as_archive_errors(self._layout.root), path.open("a", encoding="utf-8") as file:
-            file.write(lines)
-            file.flush()
-            os.fsync(file.fileno())
+        with as_archive_errors(self._layout.root):
+            append_durably(path, lines.encode())
 
 
 def write_unmatched(layout: ArchiveLayout, unmatched: UnmatchedEntries) -> None:

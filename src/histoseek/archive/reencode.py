@@ -20,7 +20,7 @@ from histoseek.archive.space.language import Language
 from histoseek.archive.space.signing import Signer, build_signer
 from histoseek.archive.space_folders import SpaceChange, begin_space, remove_old_spaces
 from histoseek.archive.stores.checksums import LANGUAGE, SIGNATURE
-from histoseek.archive.stores.registry import create_slides, open_slides
+from histoseek.archive.stores.registry import create_slides, open_slides, repair_slides
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.bag import load_bag
 from histoseek.encoders.embedding_space import EmbeddingSpace
@@ -115,6 +115,7 @@ class _Run:
     def _open_store(self, layout: ArchiveLayout, space: EmbeddingSpace, language: Language) -> SlideTable:
         exists = layout.store.is_dir() and any(layout.store.iterdir())
         with as_archive_errors(self.archive.path):
+            repair_slides(self.archive.path, layout.store)
             store = (
                 open_slides(self.archive.path, layout.store)
                 if exists

@@ -13,7 +13,7 @@ from safetensors.numpy import load, save
 
 from histoseek.equality import EqualByContent
 from histoseek.errors import BadFeatureFile
-from histoseek.files import read_checked_json, write_atomic, write_checked_json
+from histoseek.files import make_folder, read_checked_json, write_atomic, write_checked_json
 
 UNKNOWN_POSITION = -1
 """Both coordinates of a tile whose place on the slide is not known (a feature file without coords)."""
@@ -88,7 +88,7 @@ def save_bag(bag: Bag, origin: BagOrigin, path: Path) -> None:
     """Write `path` (.safetensors) and its sidecar (.json), the sidecar last: it marks the bag as complete."""
     data = save({"features": bag.features, "coords": bag.coords, "weights": bag.weights})
     side = _Sidecar(bag.tile_size_level0, bag.spacing_um_per_px, bag.encoder, hashlib.sha256(data).hexdigest())
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_atomic(path, data)
     write_checked_json(sidecar_path(path), {"bag": asdict(side), "origin": asdict(origin)})
 

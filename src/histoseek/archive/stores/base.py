@@ -128,6 +128,14 @@ class Store(Protocol):
     def stats(self) -> StoreStats:
         """Sizes."""
 
+    def list_faults(self, deep: bool) -> Iterator[str]:
+        """What is wrong with its files: missing, cut off, of nobody; deep: read them all, and see that they are those
+        that were written."""
+
+    @property
+    def left_out(self) -> str | None:
+        """What a user should know of a newest state that a crash left torn and that is not shown; None where all is."""
+
     def optimize(self) -> None:
         """Join small files, bring indexes up to date, drop versions that are older than readers may need."""
 
@@ -142,4 +150,9 @@ class Engine(Protocol):
         """Open a store that always shows the last commit, or a snapshot of the version with a mark.
 
         Raises DamagedArchive when it is not there, OutdatedSnapshot when that version is not.
+        """
+
+    def repair(self, folder: Path) -> str | None:
+        """Go on from the newest state that is whole, and set aside what a crash left torn; says so, None where all is
+        well. While nobody else may write. Raises DamagedArchive where no state is whole.
         """

@@ -61,5 +61,13 @@ def open_slides(address: Path | str, folder: Path, mark: str | None = None) -> S
     return _table(folder, ENGINES[require_engine(address)]().open(folder, mark))
 
 
+def repair_slides(address: Path | str, folder: Path) -> str | None:
+    """Put a store in order after a crash, while the write lock is held; says what was set aside, or None.
+
+    Raises ConfigurationError, DamagedArchive where no state of it is whole.
+    """
+    return ENGINES[require_engine(address)]().repair(folder) if folder.is_dir() else None
+
+
 def _table(folder: Path, store: Store) -> SlideTable:
     return SlideTable(store, RankingCache(folder / _RANKING, get_settings().cache_mb * 2**20))

@@ -93,6 +93,15 @@ class SlideTable:
         return self._store.capabilities
 
     @property
+    def left_out(self) -> str | None:
+        """What a user should know of a newest state that a crash left torn; None where all is well."""
+        return self._store.left_out
+
+    def list_faults(self, deep: bool) -> Iterator[str]:
+        """What is wrong with the store's files; deep: read them all."""
+        return self._store.list_faults(deep)
+
+    @property
     def analyser(self) -> str:
         """What read the reports into tokens and facts (`make_analyser_mark`)."""
         return self._read_mark("report_tokens")

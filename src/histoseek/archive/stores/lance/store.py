@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,10 +23,18 @@ from histoseek.archive.stores.lance.dialect import to_sql
 from histoseek.archive.stores.lance.engine import TABLE, lancedb, open_table
 from histoseek.archive.stores.lance.faults import ENGINE_ERRORS, translating
 from histoseek.archive.stores.lance.indexes import TOKENS, index_columns, index_tokens
+from histoseek.archive.stores.lance.ledger import Ledger
 from histoseek.archive.stores.lance.lookup import MOST_IDS, Lookup
+from histoseek.archive.stores.lance.recovery import (
+    ShownTable,
+    list_table_faults,
+    remove_old_versions,
+    repair,
+    show_table,
+)
 from histoseek.archive.stores.lance.vectors import MOST_BYTES, HeldVectors
 from histoseek.errors import OutdatedSnapshot
-from histoseek.files import TreeSync
+from histoseek.files import fsync_path, make_folder
 from histoseek.settings import get_settings
 
 _ROW_ID = "_rowid"
@@ -42,6 +51,8 @@ _DEPTH = 2
 
 _EVERY = 10_000_000
 
+_NEVER = timedelta(days=36500)
+
 _DECIMALS = 4
 """Of scores: the last bits of those of rows that the index has not taken in differ from run to run."""
 
@@ -49,16 +60,17 @@ _DECIMALS = 4
 class LanceStore:
     """A Store over one LanceDB table.
 
-    LanceDB makes no fsync: after each commit the table's new files and folders are flushed here. A power cut can
-    cost the commit in flight, nothing before it.
+    LanceDB makes no fsync: after each commit the table's new files and folders are flushed here, and the ledger says
+    so. A power cut can cost the commit in flight, nothing before it.
     """
 
-    def __init__(self, folder: Path, table: Any, stays: bool = False) -> None:
-        """stays: the table always shows the version that it was opened at."""
+    def __init__(self, folder: Path, table: Any, stays: bool = False, shown: ShownTable | None = None) -> None:
+        """stays: the table always shows the version that it was opened at; shown: where that table lies."""
         self._folder = folder
         self._stays = stays
         self._table = table
-        self._sync = TreeSync(folder)
+        self._shown = shown or ShownTable(folder)
+        self._ledger = Ledger(folder)
         self._snapshot: tuple[int, LanceStore] | None = None
         self._conditions: dict[Expression, str] = {}
         self._matching: dict[Expression, NDArray[np.uint64]] = {}
@@ -67,14 +79,21 @@ class LanceStore:
     @classmethod
     def create(cls, folder: Path, schema: pa.Schema) -> LanceStore:
         """Make an empty store, in place of one that a crash left empty."""
+        begun = folder.with_name(f".{folder.name}.part")
         with translating(folder, lambda: False):
-            folder.mkdir(parents=True, exist_ok=True)
-            table = lancedb.connect(folder).create_table(TABLE, schema=schema, mode="overwrite")
-            index_tokens(table)
-            index_columns(table)
-        store = cls.open(folder)
-        store._sync.sync()
-        return store
+            for leftover in (begun, folder):
+                if leftover.exists():
+                    shutil.rmtree(leftover)
+            make_folder(begun)
+            ledger = Ledger(begun)
+            with ledger.locked():
+                table = lancedb.connect(begun).create_table(TABLE, schema=schema)
+                index_tokens(table)
+                index_columns(table)
+                ledger.seal()
+            begun.rename(folder)
+            fsync_path(folder.parent)
+        return cls.open(folder)
 
     @classmethod
     def open(cls, folder: Path, mark: str | None = None) -> LanceStore:
@@ -82,16 +101,28 @@ class LanceStore:
 
         Raises DamagedArchive when it is not there, OutdatedSnapshot when that version is not.
         """
+        shown = show_table(folder)
         if mark is None:
-            return cls(folder, open_table(folder, timedelta(0)))
+            return cls(folder, open_table(shown.folder, timedelta(0)), shown=shown)
         version, _, time = mark.partition("@")
-        table = open_table(folder, None)
+        table = open_table(shown.folder, None)
         with translating(folder, lambda: True):
             table.checkout(int(version))
-        store = cls(folder, table, stays=True)
+        store = cls(folder, table, stays=True, shown=shown)
         if time and store.mark != mark:
             raise OutdatedSnapshot(folder.parent)
         return store
+
+    @classmethod
+    def repair(cls, folder: Path) -> str | None:
+        """Go on from the newest version that is whole, while nobody else may write."""
+        with translating(folder, lambda: False):
+            return repair(Ledger(folder))
+
+    @property
+    def left_out(self) -> str | None:
+        """What a crash cut off."""
+        return self._shown.left_out
 
     @property
     def capabilities(self) -> Capabilities:
@@ -124,9 +155,9 @@ class LanceStore:
         latest = self.version
         held = self._snapshot
         if held is None or held[0] != latest:
-            table = open_table(self._folder, None)
+            table = open_table(self._shown.folder, None)
             with self._reading(None):
-                held = int(table.version), LanceStore(self._folder, table, stays=True)
+                held = int(table.version), LanceStore(self._folder, table, stays=True, shown=self._shown)
             self._snapshot = held
         return held[1]
 
@@ -223,7 +254,16 @@ class LanceStore:
         with self._committing(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             index_columns(self._table)
-            self._table.optimize(cleanup_older_than=timedelta(minutes=get_settings().history_minutes))
+            # The engine would remove older versions before the new one is safe.
+            self._table.optimize(cleanup_older_than=_NEVER)
+        with self._reading(None), self._ledger.locked():
+            remove_old_versions(self._folder, get_settings().history_minutes * 60)
+            self._ledger.seal()
+
+    def list_faults(self, deep: bool) -> Iterator[str]:
+        """By the ledger."""
+        with self._reading(None):
+            yield from list_table_faults(self._ledger, deep)
 
     @cached_property
     def _version(self) -> int:
@@ -295,9 +335,10 @@ class LanceStore:
 
     @contextmanager
     def _committing(self) -> Iterator[None]:
-        with self._reading(None):
+        with self._reading(None), self._ledger.locked():
+            self._ledger.begin()
             yield
-            self._sync.sync()
+            self._ledger.seal()
 
     def _reading(self, where: Expression | None) -> AbstractContextManager[None]:
         """All that the engine is asked for is asked for in here."""

@@ -1,0 +1,285 @@
+"""What is shown of a table after a crash, and how it is put in order again. See docs/decisions/0044."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from histoseek.archive.stores.lance.engine import open_table
+from histoseek.archive.stores.lance.ledger import Ledger, LedgerState, hash_file
+from histoseek.archive.stores.lance.versions import (
+    ROOT,
+    TableVersion,
+    find_version,
+    list_files,
+    list_versions,
+    name_manifest,
+    parse_manifest,
+)
+from histoseek.errors import DamagedArchive
+from histoseek.files import FileState, fsync_path, make_folder, read_file_state
+
+_TRIES = 5
+_SET_ASIDE = "set-aside-"
+_TRANSACTIONS = f"{ROOT}/_transactions/"
+_CACHED_VERSIONS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which version of a table is shown: None for the newest; left_out: those after it, which are not whole."""
+
+    version: int | None = None
+    left_out: tuple[int, ...] = ()
+
+    def describe(self) -> str | None:
+        """What a user should know; None where all is well."""
+        if self.version is None:
+            return None
+        numbers = ", ".join(str(number) for number in self.left_out) or "its files are gone"
+        return (
+            f"its newest state is not whole, as after a power cut (table version {numbers}): it is left out, and the "
+            f"state before it is used (version {self.version}). Run `histoseek index` again"
+        )
+
+
+def choose_version(ledger: Ledger) -> Choice:
+    """The version to be shown; one that was not sealed counts as torn only where nobody is about to seal it.
+
+    Raises DamagedArchive where none is whole.
+    """
+    before = None
+    for _ in range(_TRIES):
+        state = ledger.read()
+        choice = _judge(ledger.folder, state)
+        if choice.version is None or state is None:
+            return choice
+        newest = max(list_versions(ledger.folder), default=0)
+        if ledger.is_locked and newest in choice.left_out and _is_complete(ledger.folder, newest):
+            return Choice()
+        # A commit that began after the ledger was read has changed it by now, or left its newest version.
+        if before == (state.lines, state.sealed, newest):
+            return choice
+        before = state.lines, state.sealed, newest
+    return choice
+
+
+def _judge(folder: Path, state: LedgerState | None) -> Choice:
+    versions = sorted(list_versions(folder))
+    if state is None:
+        return Choice()
+    newest, sealed = max(versions, default=0), max(state.sealed, default=0)
+    if newest == sealed and is_whole(folder, state, sealed):
+        return Choice()
+    if newest > sealed and not state.is_open and _is_complete(folder, newest):
+        # Of an older histoseek, which keeps no ledger, and flushed it before it went on.
+        return Choice()
+    there = set(versions)
+    for version in reversed(state.sealed):
+        if version in there and is_whole(folder, state, version):
+            return Choice(version, tuple(number for number in versions if number > version))
+    raise DamagedArchive(folder, "no version of its table is whole")
+
+
+def is_whole(folder: Path, state: LedgerState, version: int) -> bool:
+    """Whether a sealed version has all its files, each as long as it was, and its manifest as it was."""
+    # Transactions are in the manifests as well, and the engine does without their files.
+    return not any(not fault.startswith(_TRANSACTIONS) for fault in list_version_faults(folder, state, version))
+
+
+def list_version_faults(folder: Path, state: LedgerState, version: int, deep: bool = False) -> Iterator[str]:
+    """What is wrong with the files of a sealed version; deep: read them all."""
+    path = name_manifest(folder, version)
+    fault = _find_fault(folder, state, path, deep=True)
+    if fault:
+        yield fault
+        return
+    for needed in sorted(set(read_version(folder, version).list_needed(state.files))):
+        fault = _find_fault(folder, state, needed, deep)
+        if fault:
+            yield fault
+
+
+def _find_fault(folder: Path, state: LedgerState, path: str, deep: bool) -> str | None:
+    mark = state.files.get(path)
+    try:
+        size = (folder / path).stat().st_size
+    except OSError:
+        return f"{path} is missing"
+    if mark is None:
+        return f"{path} is not in the ledger"
+    if size != mark.bytes:
+        return f"{path} has {size} bytes instead of {mark.bytes}"
+    if deep and hash_file(folder / path) != mark.sha256:
+        return f"{path} is not what was written (SHA-256)"
+    return None
+
+
+def list_table_faults(ledger: Ledger, deep: bool) -> Iterator[str]:
+    """What is wrong with a table's files by its ledger: those of the newest version, and files of nobody."""
+    state = ledger.read()
+    if state is None:
+        return
+    if not state.is_whole:
+        yield "lines of the table's ledger cannot be read"
+    choice = _judge(ledger.folder, state)
+    if choice.version is not None:
+        yield choice.describe() or ""
+    yield from list_version_faults(ledger.folder, state, max(state.sealed, default=0), deep)
+    if not (state.is_open or ledger.is_locked):
+        yield from (f"{path} is not of the table" for path in sorted(list_files(ledger.folder) - state.files.keys()))
+
+
+def _is_complete(folder: Path, version: int) -> bool:
+    """Whether a version that was not sealed can be read, and none of its files is missing or empty."""
+    try:
+        needed = list(read_version(folder, version).list_needed(list_files(folder)))
+        return all((folder / path).stat().st_size for path in needed if not path.startswith(_TRANSACTIONS))
+    except (OSError, ValueError):
+        return False
+
+
+def read_version(folder: Path, version: int) -> TableVersion:
+    """What a version's manifest says; raises OSError, ValueError."""
+    path = folder / name_manifest(folder, version)
+    return _read(path, read_file_state(path))
+
+
+@lru_cache(maxsize=_CACHED_VERSIONS)
+def _read(path: Path, _state: FileState) -> TableVersion:
+    """Manifests never change: each is read once."""
+    return parse_manifest(path.read_bytes())
+
+
+class TableView:
+    """A table up to one of its versions, in a temporary folder of links: nothing of the store is touched."""
+
+    def __init__(self, folder: Path, newest: int) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="histoseek-view-"))
+        weakref.finalize(self, _remove_own, self.folder, os.getpid())
+        table = self.folder / ROOT
+        (table / "_versions").mkdir(parents=True)
+        for part in (folder / ROOT).iterdir():
+            if part.name != "_versions":
+                (table / part.name).symlink_to(part.absolute())
+        for version in list_versions(folder):
+            if version <= newest:
+                path = name_manifest(folder, version)
+                (self.folder / path).symlink_to((folder / path).absolute())
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTable:
+    """Where the table lies that a store shows: in its own folder, or in a view; left_out: what a crash cut off."""
+
+    folder: Path
+    left_out: str | None = None
+    view: TableView | None = None
+
+
+def show_table(folder: Path) -> ShownTable:
+    """The table of a store without what a crash cut off; raises DamagedArchive where no version is whole."""
+    if not folder.is_dir():
+        return ShownTable(folder)
+    choice = choose_version(Ledger(folder))
+    if choice.version is None:
+        return ShownTable(folder)
+    view = TableView(folder, choice.version)
+    return ShownTable(view.folder, choice.describe(), view)
+
+
+def _remove_own(folder: Path, process: int) -> None:
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def repair(ledger: Ledger) -> str | None:
+    """Go on from the newest whole version, and set aside what came after; says so, None where all is well.
+
+    For whoever may write. Raises DamagedArchive where no version is whole.
+    """
+    newest = max(list_versions(ledger.folder), default=0)
+    if not newest:
+        return None
+    with ledger.locked():
+        state = ledger.read()
+        if state is None:
+            # Of an older histoseek: what it has must be readable, and is what later changes are measured by.
+            open_table(ledger.folder, None)
+            ledger.seal()
+            return None
+        choice = _judge(ledger.folder, state)
+        if choice.version is None:
+            if newest not in state.sealed or not state.is_whole:
+                ledger.seal()
+            return None
+        last = max(newest, *state.sealed)
+        ledger.begin()
+        aside = _set_aside(ledger.folder, choice.version)
+        _go_on(ledger.folder, choice.version, last)
+        ledger.seal()
+    return f"{choice.describe()}; what was left out is now in {aside.name}"
+
+
+def _set_aside(folder: Path, version: int) -> Path:
+    """Move what no version up to this one needs out of the table."""
+    aside = folder / f"{_SET_ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
+    there = list_files(folder)
+    moved = [path for path in sorted(there) if (find_version(path) or 0) > version]
+    kept = [read_version(folder, number) for number in list_versions(folder) if number <= version]
+    needed = {path for one in kept for path in one.list_needed(there)}
+    moved += sorted(path for path in there if find_version(path) is None and path not in needed)
+    make_folder(aside)
+    for path in moved:
+        make_folder((aside / path).parent)
+        (folder / path).rename(aside / path)
+    for parent in sorted({place for path in moved for place in ((aside / path).parent, (folder / path).parent)}):
+        fsync_path(parent)
+    return aside
+
+
+def _go_on(folder: Path, version: int, last: int) -> None:
+    """Make the version the newest one, under a number that no reader has seen yet."""
+    table = open_table(folder, None)
+    while int(table.version) <= last:
+        table.checkout(int(table.version))
+        table.restore()
+
+
+def remove_old_versions(folder: Path, history_s: float) -> None:
+    """Remove versions that were not the newest any more for so long, all files that no other needs, and what repairs
+    set aside that long ago."""
+    versions = sorted(list_versions(folder))
+    before_s = time.time() - history_s
+    made_s = [(folder / name_manifest(folder, version)).stat().st_mtime for version in versions]
+    kept = [version for version, next_s in zip(versions, made_s[1:], strict=False) if next_s >= before_s]
+    kept += versions[-1:]
+    there = list_files(folder)
+    of_kept = [read_version(folder, version) for version in kept]
+    named = {path for one in of_kept for path in one.list_needed(())}
+    indexes = {index for one in of_kept for index in one.indexes}
+    needed = named | set(TableVersion(0, frozenset(), frozenset(indexes)).list_needed(there))
+    _remove(folder, [path for path in there if find_version(path) not in (None, *kept)])
+    _remove(folder, [path for path in there if find_version(path) is None and path not in needed])
+    for aside in folder.glob(f"{_SET_ASIDE}*"):
+        if aside.stat().st_mtime <= before_s:
+            shutil.rmtree(aside)
+
+
+def _remove(folder: Path, paths: list[str]) -> None:
+    """Unlink files, and the folders that they leave empty, durably."""
+    for path in paths:
+        (folder / path).unlink(missing_ok=True)
+    for parent in {(folder / path).parent for path in paths}:
+        is_index = parent.parent.name == "_indices"
+        if is_index and not any(parent.iterdir()):
+            parent.rmdir()
+        fsync_path(parent.parent if is_index else parent)
