@@ -267,7 +267,7 @@ class ArchiveFolder:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What to know of its files, one line each: those that are damaged, what is switched off, what to do."""
-        return self._now().warnings
+        return (*([self._repaired] if self._repaired else []), *self._now().warnings)
 
     def require_space(self) -> EmbeddingSpace:
         """Its embedding space; raises ArchiveError while the archive is empty."""
@@ -335,20 +335,10 @@ class ArchiveFolder:
 
     def _repair(self) -> None:
         """Put the store in order where a crash left it torn; `warnings` says so from then on."""
-        if self.space is None:
-            return
-        repaired = repair_slides(self.path, self.layout.store)
+        repaired = repair_slides(self.path, self.layout.store) if self.space else None
         if repaired:
-            self._repaired = f"{self.path}: {repaired}"
-            self._opened = OpenSpace.open(self.path, self._opened)
+            self._repaired, self._opened = repaired, OpenSpace.open(self.path, self._opened)
             Journal(self.layout).record_repair(repaired)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What a user should know of the archive: that a crash cut off its newest state. Empty where all is well."""
-        left_out = self.store.left_out if self.space else None
-        lines = self._repaired, f"{self.path}: {left_out}" if left_out else None
-        return tuple(line for line in lines if line)
 
     def require_writable(self) -> None:
         """Raise ArchiveError for a snapshot."""

@@ -120,8 +120,10 @@ class OpenSpace:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What to know of files beside the store that are damaged, one line each."""
-        return self._read("warnings", lambda: list_warnings(self.layout), ())
+        """What to know of a torn store and of damaged files beside it, one line each; raises DamagedArchive."""
+        left_out = self.store.left_out if self.manifest.space else None
+        beside = self._read("warnings", lambda: list_warnings(self.layout), ())
+        return (left_out, *beside) if left_out else beside
 
     def view(self) -> OpenSpace:
         """The same as it is now, staying so: for reads that belong together."""
