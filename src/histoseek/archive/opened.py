@@ -122,7 +122,8 @@ class OpenSpace:
     def warnings(self) -> tuple[str, ...]:
         """What to know of a torn store and of damaged files beside it, one line each; raises DamagedArchive."""
         left_out = self.store.left_out if self.manifest.space else None
-        beside = self._read("warnings", lambda: list_warnings(self.layout), ())
+        none: tuple[str, ...] = ()
+        beside = self._read("warnings", lambda: list_warnings(self.layout), none)
         return (left_out, *beside) if left_out else beside
 
     def view(self) -> OpenSpace:
