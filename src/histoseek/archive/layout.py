@@ -106,6 +106,16 @@ class ArchiveLayout:
         return self.root / "reading.json"
 
     @property
+    def erasure(self) -> Path:
+        """What of removed and replaced slides waits to be erased (.json); there only while something does."""
+        return self.root / "erasure.json"
+
+    @property
+    def tombstones(self) -> Path:
+        """Which slides were removed, as digests (.json)."""
+        return self.root / "tombstones.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the one process that writes."""
         return self.root / "lock"

@@ -139,6 +139,12 @@ class Store(Protocol):
     def optimize(self) -> None:
         """Join small files, bring indexes up to date, drop versions that are older than readers may need."""
 
+    def erase(self) -> None:
+        """Leave no byte of rows that were deleted or replaced in the store's folder; snapshots taken before are gone.
+
+        Takes about as long as writing the store anew. Killed, it is done again by the next call.
+        """
+
 
 class Engine(Protocol):
     """Makes and opens the stores of one kind; dimension: of the slides' global vectors."""

@@ -101,6 +101,13 @@ class RankingCache:
                 self._places.popitem(last=False)
         return found
 
+    def clear(self) -> None:
+        """Remove the rows of all versions, from memory and from the folder."""
+        with self._lock:
+            self._held = None
+            self._places.clear()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
     def _load(self, version: int, source: RankingSource) -> RankingRows:
         folder = self._folder / str(version)
         # A backup that was restored may have gone on to the same number with other slides.

@@ -24,9 +24,9 @@ def index_tokens(table: Any) -> None:
     table.create_index(TOKENS, config=config)
 
 
-def index_columns(table: Any) -> None:
-    """Let the columns that searches look rows up by have an index, where they have none yet."""
-    indexed = {column for index in table.list_indices() for column in index.columns}
+def index_columns(table: Any, anew: bool = False) -> None:
+    """Let the columns that searches look rows up by have an index, where they have none yet; anew: in place of any."""
+    indexed = set() if anew else {column for index in table.list_indices() for column in index.columns}
     for column in (*_COLUMNS, _FACTS):
         if column not in indexed:
             table.create_index(column, config=lancedb.index.LabelList() if column == _FACTS else lancedb.index.BTree())

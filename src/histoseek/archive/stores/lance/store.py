@@ -21,6 +21,7 @@ from histoseek.archive.schema import VECTOR_COLUMNS
 from histoseek.archive.stores.base import ROW, Capabilities, Neighbour, StoreStats, TextHit, VectorColumn
 from histoseek.archive.stores.lance.dialect import to_sql
 from histoseek.archive.stores.lance.engine import TABLE, lancedb, open_table
+from histoseek.archive.stores.lance.erasing import remove_unfinished, rewrite_parts
 from histoseek.archive.stores.lance.faults import ENGINE_ERRORS, translating
 from histoseek.archive.stores.lance.indexes import TOKENS, index_columns, index_tokens
 from histoseek.archive.stores.lance.ledger import Ledger
@@ -264,6 +265,17 @@ class LanceStore:
         """By the ledger."""
         with self._reading(None):
             yield from list_table_faults(self._ledger, deep)
+
+    def erase(self) -> None:
+        """Rewrite all parts of the table that rows were taken out of, make its indexes anew, drop all other versions."""
+        with self._committing(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            rewrite_parts(self._table, self._folder)
+            index_tokens(self._table)
+            index_columns(self._table, anew=True)
+            # What no version names is a leftover of a process that died: the writer's lock is held.
+            self._table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+            remove_unfinished(self._folder)
 
     @cached_property
     def _version(self) -> int:

@@ -1,0 +1,74 @@
+"""Erasing: no byte of what was removed or replaced stays in the archive's folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from histoseek.archive.erasure.pending import clear_pending
+from histoseek.archive.erasure.scrub import scrub_journal, scrub_reading
+from histoseek.archive.erasure.tombstones import read_or_begin_tombstones
+from histoseek.archive.layout import ArchiveLayout
+from histoseek.archive.stores.slides import SlideTable
+from histoseek.encoders.bag import load_origin, sidecar_path
+from histoseek.files import as_archive_errors, fsync_path
+
+
+def erase(layout: ArchiveLayout, store: SlideTable | None) -> None:
+    """Erase all that was removed or replaced; the write lock is held. store: None of an archive without slides.
+
+    Killed, it is done again by the next call: what waits is forgotten last. Snapshots of others become outdated.
+    Raises ArchiveReadOnly, DiskFull.
+    """
+    with as_archive_errors(layout.root):
+        _remove_other_spaces(layout)
+        if store is not None:
+            store.erase()
+            # Words that are frequent in reports: measured again by the next search that needs them.
+            layout.chance.unlink(missing_ok=True)
+            present = store.slides()
+            scrub_journal(layout, read_or_begin_tombstones(layout), set(present))
+            scrub_reading(layout, store, present)
+            _remove_bags(layout, store)
+        _remove_unfinished_files(layout)
+    clear_pending(layout)
+
+
+def _remove_other_spaces(layout: ArchiveLayout) -> None:
+    """Those before the one in use, and one that is being made: its centre is that of slides that are no longer there."""
+    for folder in layout.spaces.iterdir() if layout.spaces.is_dir() else ():
+        if folder != layout.space:
+            shutil.rmtree(folder)
+
+
+def _remove_bags(layout: ArchiveLayout, store: SlideTable) -> None:
+    """Cached features of slides that are not there, unless a killed run has just made them of others' files."""
+    rows = store.columns(["slide_id", "file_fingerprint"], None)
+    current = {layout.bag(slide_id) for slide_id in rows["slide_id"].to_pylist()}
+    contents = set(rows["file_fingerprint"].to_pylist())
+    touched = set()
+    for bag in list(_list_left_bags(layout, current, contents)):
+        sidecar_path(bag).unlink(missing_ok=True)
+        bag.unlink(missing_ok=True)
+        touched.add(bag.parent)
+    for folder in touched:
+        fsync_path(folder)
+
+
+def _list_left_bags(layout: ArchiveLayout, current: Collection[Path], contents: Collection[str]) -> Iterator[Path]:
+    tombstones = read_or_begin_tombstones(layout)
+    for path in layout.bags.rglob("*"):
+        bag = path.with_suffix(".safetensors")
+        if bag in current or not path.is_file():
+            continue
+        origin = load_origin(bag)
+        if origin is None or origin.file_fingerprint in contents or tombstones.has_content(origin.file_fingerprint):
+            yield bag
+
+
+def _remove_unfinished_files(layout: ArchiveLayout) -> None:
+    """What processes that died were writing; readers may be writing what they measured of chance."""
+    for path in layout.root.rglob(".*.part"):
+        if not path.name.startswith(f".{layout.chance.name}."):
+            path.unlink(missing_ok=True)
