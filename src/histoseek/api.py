@@ -274,13 +274,18 @@ class Archive(ArchiveFolder):
         return self.read(lambda view: recall(view, queries, k, where, seed, reporter))
 
     def update(
-        self, slide_id: str, changes: Mapping[str, MetadataValue], *, deidentify: DeidentifyChoice = True
+        self,
+        slide_id: str,
+        changes: Mapping[str, MetadataValue],
+        *,
+        deidentify: DeidentifyChoice = True,
+        now: bool = False,
     ) -> SlideRecord:
         """Change metadata of a slide; a new report loses names, dates and numbers of persons, and a name given as
-        patient_id becomes a pseudonym; with deidentify=False both are kept. Raises UnknownSlide, or InputError for
-        columns that can't be set and for values that are no text.
+        patient_id becomes a pseudonym; with deidentify=False both are kept. now: erase what was there before, as
+        `remove` does. Raises UnknownSlide, or InputError for columns that can't be set and for values that are no text.
         """
-        return self.update_many({slide_id: changes}, deidentify=deidentify)[0]
+        return self.update_many({slide_id: changes}, deidentify=deidentify, now=now)[0]
 
     def update_many(
         self,
@@ -288,34 +293,17 @@ class Archive(ArchiveFolder):
         *,
         new_columns: Mapping[str, ColumnType] | None = None,
         deidentify: DeidentifyChoice = True,
+        now: bool = False,
     ) -> list[SlideRecord]:
         """Change metadata of slides, by their ids, in one step: all or nothing. Their records, in the same order.
 
         new_columns: those that the archive may lack, with the type of what they hold: str, int, float, bool or date.
-        Reports and patients' names as in `update`. Raises what `update` raises, and InputError for a new column that is
-        there with another type.
+        The others as in `update`. Raises what `update` raises, and InputError for a new column that is there with
+        another type.
         """
-        from histoseek.archive.indexing.report_cleaner import clean_many
-        from histoseek.archive.journal import Journal
-        from histoseek.archive.schema import make_column_types, make_plain, require_changes, require_text
+        from histoseek.archive.indexing.updating import update_slides
 
-        require_changes(changes)
-        changes = {
-            slide_id: {column: make_plain(column, value) for column, value in values.items()}
-            for slide_id, values in changes.items()
-        }
-        for slide_id, values in changes.items():
-            require_text(slide_id, values)
-        types = make_column_types(new_columns or {})
-        with self.writing():
-            records = [slide.record for slide in self.store.get(list(changes))] if self.space else []
-            storable, removed = clean_many(records, changes, deidentify)
-            changed = self.change(storable, types)
-            reports = sum(bool(values.get("report")) for values in changes.values())
-            if reports:
-                counts = {count.kind.value: count.count for count in removed}
-                Journal(self.layout).record_reports(reports, bool(deidentify), counts)
-        return changed
+        return update_slides(self, changes, new_columns or {}, deidentify, now)
 
     def vectors(
         self, slide_ids: Sequence[str] | None = None, *, where: Where = None, kind: VectorKind = "slide"
@@ -408,7 +396,7 @@ def make_index_request(
     read = load_reports(items, make_report_columns(report_columns, rename), reporter) if items else None
     notes = (*discovery.notes, *list_rename_warnings(rename or {}, table, read))
     request = IndexRequest(discovery.slides, table, read, _name_spacings(spacing_of or {}), workers, notes, deidentify)
-    return replace(request, passed_over=discovery.passed_over)
+    return replace(request, passed_over=discovery.passed_over, named=discovery.named)
 
 
 def _name_spacings(spacing_of: Mapping[str, float]) -> dict[str, float]:
@@ -461,8 +449,10 @@ def _find_sources(paths: Sequence[SourceLike], imported: bool) -> Discovery:
     if imported:
         from histoseek.encoders.features import discover_features
 
-        folder = discover_features([require_local(parse_source(path)) for path in paths])
-        return Discovery(tuple(map(FileSource, folder.files)), folder.passed_over)
+        files = [require_local(parse_source(path)) for path in paths]
+        folder = discover_features(files)
+        named = frozenset(FileSource(file.absolute()) for file in files if not file.is_dir())
+        return Discovery(tuple(map(FileSource, folder.files)), folder.passed_over, named=named)
     return discover(paths)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from histoseek.api import Archive
 from histoseek.archive.indexing.metadata_join import SlideMetadata
-from histoseek.archive.indexing.plan import Planner
+from histoseek.archive.indexing.plan import Planner, take_fingerprints
 from histoseek.archive.indexing.slide_ids import LONGEST_ID, UnnamedSlide, assign_ids, holds_person_name
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import SlideRecord
@@ -46,7 +46,7 @@ def records_of(plan: Sequence[tuple[str, SlideSource, str]]) -> list[SlideRecord
 def plan_ids(records: Sequence[SlideRecord], sources: Sequence[SlideSource]) -> list[tuple[str, SlideSource, str]]:
     metadata = {source: SlideMetadata() for source in sources}
     planner = Planner(ArchiveLayout(Path("/nowhere")), Recipe(), records, metadata, {})
-    plan = planner.plan(sources, 1, SilentReporter())
+    plan = planner.plan(take_fingerprints(sources, 1, SilentReporter()))
     assert not plan.superseded
     return [(slide.slide_id, slide.source, slide.file_fingerprint) for slide in plan.encode]
 

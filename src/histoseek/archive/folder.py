@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import pyarrow as pa
-
 from histoseek.archive.calibration_file import Calibration
+from histoseek.archive.erasure.erase import bury, drop, erase
+from histoseek.archive.erasure.pending import PendingErasure, read_pending
 from histoseek.archive.filters.expression import Where, one_of
 from histoseek.archive.fusion_file import ArchiveFusion
-from histoseek.archive.journal import Journal
 from histoseek.archive.layout import ArchiveLayout, hold_write_lock
 from histoseek.archive.manifest import Manifest, create_manifest, write_manifest
 from histoseek.archive.opened import OpenSpace, SpaceModels
 from histoseek.archive.schema import (
-    LanguageVectors,
-    MetadataValue,
     SlideRecord,
     StoredSlide,
-    choose_new_columns,
     is_storable,
     require_slide_id,
     require_slide_ids,
@@ -33,11 +29,9 @@ from histoseek.archive.space.centre import BagMean, fit_centre, write_centre
 from histoseek.archive.space.language import Language
 from histoseek.archive.space.signing import Signer, split_tile_encoder
 from histoseek.archive.stores.base import StoreStats
-from histoseek.archive.stores.checksums import LANGUAGE, REPORT
 from histoseek.archive.stores.registry import create_slides, repair_slides, require_engine
-from histoseek.archive.stores.slides import SlideTable, apply_changes
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.arguments import settle, settle_count
-from histoseek.encoders.bag import sidecar_path
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.registry import UNTRAINED, find_fitted_family
@@ -56,7 +50,6 @@ from histoseek.errors import (
 )
 from histoseek.files import as_archive_errors, make_folder
 from histoseek.reports.privacy.person_names import make_patient_key
-from histoseek.tissue.settings import MASK_VERSION
 
 DEFAULT_TEXT_ENCODER = "minilm"
 
@@ -68,7 +61,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ArchiveStats:
-    """How large an archive is; bytes are those on disk."""
+    """How large an archive is; bytes are those on disk; pending_erasure: of slides that were removed or replaced."""
 
     slides: int
     patients: int
@@ -76,6 +69,7 @@ class ArchiveStats:
     tiles: int
     store: StoreStats | None
     bag_bytes: int
+    pending_erasure: PendingErasure | None = None
 
 
 class ArchiveFolder:
@@ -322,8 +316,9 @@ class ArchiveFolder:
         return self.store.get([slide_id])[0]
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Hold the write lock, with damaged files beside the store put aside.
+    def writing(self, *, erase_now: bool = False) -> Iterator[None]:
+        """Hold the write lock, with damaged files beside the store put aside; at the end, what was removed or replaced
+        is erased if it is due, or with erase_now.
 
         Raises ArchiveBusy, ArchiveReadOnly, and ArchiveError for a snapshot.
         """
@@ -332,6 +327,11 @@ class ArchiveFolder:
             mend_side_files(self.layout)
             self._repair()
             yield
+            pending = self.pending_erasure
+            if erase_now or (pending and pending.is_due):
+                # What is merely due must not fail a command that did its own work: it goes on to wait.
+                with nullcontext() if erase_now else suppress(ArchiveError):
+                    erase(self.layout, self.store if self.space else None)
 
     def _repair(self) -> None:
         """Put the store in order where a crash left it torn; `warnings` says so from then on."""
@@ -349,32 +349,18 @@ class ArchiveFolder:
         """See that it is still there; raises ArchiveNotFound, DamagedArchive. Reads do so by themselves."""
         self._now()
 
-    def change(
-        self, changes: Mapping[str, Mapping[str, MetadataValue]], new_columns: Mapping[str, pa.DataType]
-    ) -> list[SlideRecord]:
-        """Change metadata of slides, by their ids, in one commit while the write lock is held; new_columns: to have.
+    def remove(self, slide_ids: Sequence[str], *, now: bool = False) -> None:
+        """Take slides out with their cached features; folders that are indexed later pass their files over.
 
-        Raises UnknownSlide, and InputError for columns that can't be set or added and for values that do not fit: then
-        nothing is changed.
+        Their bytes are erased by the first command after HISTOSEEK_HISTORY_MINUTES, or with now=True before this
+        returns, as `erase` does. Raises UnknownSlide before anything is changed.
         """
-        slides = self.store.get(list(changes)) if self.space else [self._get(slide_id) for slide_id in changes]
-        types = self.store.metadata_types()
-        added = choose_new_columns(new_columns, types)
-        changed = [apply_changes(slide, changes[slide.record.slide_id], {**types, **added}) for slide in slides]
-        new_reports = {slide_id for slide_id, values in changes.items() if "report" in values}
-        completed = self.complete([_forget_report(s) if s.record.slide_id in new_reports else s for s in changed])
-        self.store.ensure_columns(added)
-        self.store.upsert(completed)
-        return [slide.record for slide in changed]
-
-    def remove(self, slide_ids: Sequence[str]) -> None:
-        """Take slides out with their cached features; raises UnknownSlide before anything is changed."""
         ids = require_slide_ids(slide_ids)
-        with self.writing():
-            for slide_id in ids:
-                self.get(slide_id)
+        with self.writing(erase_now=now):
+            records = [self.get(slide_id).record for slide_id in ids]
             if ids:
-                self.drop(ids)
+                bury(self.layout, records)
+                drop(self.layout, self.store, ids)
 
     def stats(self) -> ArchiveStats:
         """Counts and sizes."""
@@ -390,16 +376,28 @@ class ArchiveFolder:
             tiles=sum(r.tile_count for r in records),
             store=self.store.stats() if self.space else None,
             bag_bytes=sum(path.stat().st_size for path in files),
+            pending_erasure=self.pending_erasure,
         )
 
-    def drop(self, slide_ids: Sequence[str]) -> None:
-        """Take slides out while the write lock is held."""
-        self.store.delete(slide_ids)
-        for slide_id in slide_ids:
-            bag = self.layout.bag(slide_id)
-            sidecar_path(bag).unlink(missing_ok=True)
-            bag.unlink(missing_ok=True)
-        Journal(self.layout).record_removal(slide_ids)
+    @property
+    def pending_erasure(self) -> PendingErasure | None:
+        """What of removed and replaced slides its files may still hold, None for nothing."""
+        return read_pending(self.layout)
+
+    def erase(self) -> None:
+        """Leave no byte of removed and replaced slides in the folder; snapshots taken before become outdated.
+
+        Raises ArchiveBusy, ArchiveReadOnly, DiskFull.
+        """
+        with self.writing(erase_now=True):
+            pass
+
+    def erase_due(self) -> None:
+        """Erase what has waited for HISTOSEEK_HISTORY_MINUTES, unless another process writes or the disk refuses."""
+        pending = self.pending_erasure
+        if pending and pending.is_due and not self.is_snapshot:
+            with suppress(ArchiveError), self.writing():
+                pass
 
     def use_recipe(self, recipe: Recipe) -> None:
         """Make bags differently from now on; the embedding space must stay the same.
@@ -415,10 +413,6 @@ class ArchiveFolder:
         if recipe != self.recipe:
             with self.writing():
                 write_manifest(self.layout, replace(self.manifest, recipe=recipe))
-
-    def confirm_masks(self) -> None:
-        """Note that all slides are encoded by the present way of finding tissue."""
-        write_manifest(self.layout, replace(self.manifest, mask_version=MASK_VERSION))
 
     def require_encoders(self, weights: Weights | None, text_encoder: str | None) -> None:
         """Raise SpaceMismatch when the archive was made with other weights or another text encoder than are given."""
@@ -478,11 +472,6 @@ class ArchiveFolder:
 def _restore(kind: type[ArchiveFolder], path: Path, opened: OpenSpace | None) -> ArchiveFolder:
     """An archive that was pickled."""
     return kind._make(path, opened)
-
-
-def _forget_report(slide: StoredSlide) -> StoredSlide:
-    """A slide whose report is new, without what was read from the last one."""
-    return replace(slide, language=LanguageVectors()).renew(REPORT, LANGUAGE)
 
 
 def _choose_text_encoder(weights: Weights | None) -> str:

@@ -12,6 +12,7 @@ from histoseek.cli.adapt_text import adapt_text
 from histoseek.cli.align import align
 from histoseek.cli.calibrate import calibrate
 from histoseek.cli.encoders import encoders
+from histoseek.cli.erasing import erasing_what_is_due
 from histoseek.cli.evaluate import evaluate
 from histoseek.cli.export import export
 from histoseek.cli.facets import facets
@@ -64,8 +65,8 @@ for command in (
     simulate,
     serve,
 ):
-    app.command(help=_join_lines(command))(command)
-app.command("list")(list_slides)
+    app.command(help=_join_lines(command))(erasing_what_is_due(command))
+app.command("list")(erasing_what_is_due(list_slides))
 app.add_typer(weights, name="weights")
 app.add_typer(reports, name="reports")
 app.add_typer(tokens, name="tokens")

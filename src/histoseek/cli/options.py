@@ -62,6 +62,15 @@ DeidentifyOption = Annotated[
     Literal["rules", "presidio"],
     typer.Option("--deidentify", help="How identifiers are found: by rules, or by Presidio's model as well."),
 ]
+NowOption = Annotated[
+    bool,
+    typer.Option(
+        "--now/--later",
+        help="Erase all bytes of what was there before this returns, or let the first command do so that comes "
+        "HISTOSEEK_HISTORY_MINUTES later.",
+        show_default="--later",
+    ),
+]
 LabelOption = Annotated[str, typer.Option(metavar="COLUMN", help="Metadata column with the labels.")]
 EpochsOption = Annotated[int, typer.Option(help="Maximum number of epochs.")]
 LearningRateOption = Annotated[float, typer.Option(help="Peak learning rate.")]

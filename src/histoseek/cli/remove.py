@@ -6,14 +6,21 @@ from typing import Annotated
 
 import typer
 
-from histoseek.cli.options import ArchiveOption
+from histoseek.cli.options import ArchiveOption, NowOption
 
 
 def remove(
-    slide_ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids of the slides.")], archive: ArchiveOption
+    slide_ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids of the slides.")],
+    archive: ArchiveOption,
+    now: NowOption = False,
 ) -> None:
-    """Remove slides and their cached features from an archive; the slide files themselves stay."""
-    from histoseek.api import Archive
+    """Remove slides and their cached features from an archive; the slide files themselves stay.
 
-    Archive.open(archive).remove(slide_ids)
-    print(f"{len(slide_ids)} removed")
+    Folders that are indexed later pass the files over; name a file itself to take it in again.
+    """
+    from histoseek.api import Archive
+    from histoseek.cli.erasing import describe_pending
+
+    opened = Archive.open(archive)
+    opened.remove(slide_ids, now=now)
+    print(f"{len(slide_ids)} removed{describe_pending(opened.pending_erasure)}")

@@ -10,6 +10,7 @@ from histoseek.cli.options import (
     ArchiveOption,
     DeidentifyOption,
     KeepIdentifiersOption,
+    NowOption,
     choose_deidentification,
     parse_pairs,
 )
@@ -23,11 +24,14 @@ def update(
     archive: ArchiveOption,
     keep_identifiers: KeepIdentifiersOption = False,
     deidentify: DeidentifyOption = "rules",
+    now: NowOption = False,
 ) -> None:
     """Change the metadata of a slide; names, dates and numbers of people in a new report are replaced."""
     from histoseek.api import Archive
+    from histoseek.cli.erasing import describe_pending
 
     values = {key: value or None for key, value in parse_pairs(changes, "update").items()}
     choice = choose_deidentification(keep_identifiers, deidentify)
-    record = Archive.open(archive).update(slide_id, values, deidentify=choice)
-    print(f"{record.slide_id}: {', '.join(values)} updated")
+    opened = Archive.open(archive)
+    record = opened.update(slide_id, values, deidentify=choice, now=now)
+    print(f"{record.slide_id}: {', '.join(values)} updated{describe_pending(opened.pending_erasure)}")

@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from histoseek.archive.erasure.pending import clear_pending
-from histoseek.archive.erasure.scrub import scrub_journal, scrub_reading
-from histoseek.archive.erasure.tombstones import read_or_begin_tombstones
+from histoseek.archive.erasure.pending import clear_pending, note_pending
+from histoseek.archive.erasure.scrub import name_removed, scrub_journal, scrub_lists, scrub_reading
+from histoseek.archive.erasure.tombstones import read_or_begin_tombstones, write_tombstones
+from histoseek.archive.journal import Journal
 from histoseek.archive.layout import ArchiveLayout
+from histoseek.archive.schema import SlideRecord
+from histoseek.archive.side_files import SET_ASIDE
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.bag import load_origin, sidecar_path
 from histoseek.files import as_archive_errors, fsync_path
+from histoseek.slides.sources.registry import source_name
+
+
+def bury(layout: ArchiveLayout, records: Sequence[SlideRecord]) -> None:
+    """Remember removed slides as digests, and name them no more, before they are taken out; the write lock is held."""
+    tombstones = read_or_begin_tombstones(layout).add(records)
+    write_tombstones(layout, tombstones)
+    names = {name for one in records for name in (one.slide_id, one.uri, source_name(one.uri), one.patient_id) if name}
+    scrub_lists(layout, tombstones, names)
+
+
+def drop(layout: ArchiveLayout, store: SlideTable, slide_ids: Sequence[str]) -> None:
+    """Take slides out with their cached features, while the write lock is held; their bytes wait to be erased."""
+    note_pending(layout, removed=len(slide_ids))
+    store.delete(slide_ids)
+    for slide_id in slide_ids:
+        bag = layout.bag(slide_id)
+        sidecar_path(bag).unlink(missing_ok=True)
+        bag.unlink(missing_ok=True)
+    tombstones = read_or_begin_tombstones(layout)
+    Journal(layout).record_removal([name_removed(tombstones, slide_id) for slide_id in slide_ids])
 
 
 def erase(layout: ArchiveLayout, store: SlideTable | None) -> None:
@@ -31,12 +55,12 @@ def erase(layout: ArchiveLayout, store: SlideTable | None) -> None:
             scrub_journal(layout, read_or_begin_tombstones(layout), set(present))
             scrub_reading(layout, store, present)
             _remove_bags(layout, store)
-        _remove_unfinished_files(layout)
+        _remove_leftovers(layout)
     clear_pending(layout)
 
 
 def _remove_other_spaces(layout: ArchiveLayout) -> None:
-    """Those before the one in use, and one that is being made: its centre is that of slides that are no longer there."""
+    """Those before the one in use, and one that is being made: its centre is also that of slides that are gone."""
     for folder in layout.spaces.iterdir() if layout.spaces.is_dir() else ():
         if folder != layout.space:
             shutil.rmtree(folder)
@@ -67,8 +91,9 @@ def _list_left_bags(layout: ArchiveLayout, current: Collection[Path], contents: 
             yield bag
 
 
-def _remove_unfinished_files(layout: ArchiveLayout) -> None:
-    """What processes that died were writing; readers may be writing what they measured of chance."""
-    for path in layout.root.rglob(".*.part"):
+def _remove_leftovers(layout: ArchiveLayout) -> None:
+    """What processes that died were writing, and damaged files that were put aside; readers may be writing what they
+    measured of chance."""
+    for path in (*layout.root.rglob(".*.part"), *layout.root.rglob(f"*{SET_ASIDE}")):
         if not path.name.startswith(f".{layout.chance.name}."):
             path.unlink(missing_ok=True)

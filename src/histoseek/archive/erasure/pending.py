@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from histoseek.archive.layout import ArchiveLayout
-from histoseek.files import as_archive_errors, fsync_path, write_atomic
+from histoseek.files import as_archive_errors, fsync_path, read_checked_json, write_checked_json
 from histoseek.settings import get_settings
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,7 +38,7 @@ class PendingErasure:
 def read_pending(layout: ArchiveLayout) -> PendingErasure | None:
     """What waits, None for nothing. A file that can't be read says that something does, since long ago."""
     try:
-        data = json.loads(layout.erasure.read_text("utf-8"))
+        data = read_checked_json(layout.erasure)
         return PendingErasure(datetime.fromisoformat(data["since"]), int(data["removed"]), int(data["replaced"]))
     except FileNotFoundError:
         return None
@@ -53,7 +52,7 @@ def note_pending(layout: ArchiveLayout, *, removed: int = 0, replaced: int = 0) 
     pending = PendingErasure(before.since, before.removed + removed, before.replaced + replaced)
     data = {**asdict(pending), "since": pending.since.isoformat()}
     with as_archive_errors(layout.root):
-        write_atomic(layout.erasure, json.dumps(data, indent=1).encode())
+        write_checked_json(layout.erasure, data)
 
 
 def clear_pending(layout: ArchiveLayout) -> None:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from histoseek.archive.erasure.tombstones import Tombstones
-from histoseek.archive.filters.expression import HAS_REPORT
+from histoseek.archive.filters.expression import HAS_REPORT, one_of
 from histoseek.archive.journal import UnmatchedEntries
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.reading_file import read_reading_state, write_reading_state
-from histoseek.archive.schema import SlideRecord
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import DamagedArchive
-from histoseek.files import as_archive_errors, write_atomic
-from histoseek.reports.cleaning.furniture import split_pieces
-from histoseek.slides.sources.registry import source_name
+from histoseek.files import (
+    as_archive_errors,
+    format_checked_line,
+    parse_checked_line,
+    read_checked_json,
+    write_atomic,
+    write_checked_json,
+)
 
 _REMOVED = re.compile(r"removed:[0-9a-f]{32}")
 _REPORTS_AT_ONCE = 2000
@@ -36,33 +39,33 @@ def scrub_journal(layout: ArchiveLayout, tombstones: Tombstones, present: Collec
         if '"slide_ids"' not in line:
             return line
         try:
-            entry = json.loads(line)
-        except ValueError:
-            # The end of a line that a power cut tore.
+            entry = parse_checked_line(line.rstrip("\n").encode())
+            ids = [one if one in present else name_removed(tombstones, one) for one in entry["slide_ids"]]
+        except (ValueError, KeyError, TypeError):
+            # A line that is damaged, or the end of one that a power cut tore.
             return None
-        ids = [one if one in present else name_removed(tombstones, one) for one in entry["slide_ids"]]
-        return line if ids == entry["slide_ids"] else json.dumps({**entry, "slide_ids": ids}) + "\n"
+        return line if ids == entry["slide_ids"] else format_checked_line({**entry, "slide_ids": ids}) + "\n"
 
     _rewrite_lines(layout, layout.journal, scrub)
 
 
-def scrub_lists(layout: ArchiveLayout, tombstones: Tombstones, records: Sequence[SlideRecord]) -> None:
-    """Take slides that are about to be removed out of the lists of what was refused and what matched nothing."""
-    names = {
-        name for record in records for name in (record.uri, record.slide_id, record.patient_id, source_name(record.uri))
-    }
-    wanted = sorted((name for name in names if name), key=len, reverse=True)
-    if not wanted:
-        return
-    pattern = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in wanted))
+def scrub_lists(layout: ArchiveLayout, tombstones: Tombstones, names: Collection[str]) -> None:
+    """Take names of slides that are about to be removed out of the lists of what was refused and what did not match."""
+    longest_first = sorted(names, key=len, reverse=True)
+    pattern = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in longest_first))
 
     def scrub(line: str) -> str:
         try:
-            entry = json.loads(line)
+            entry = parse_checked_line(line.rstrip("\n").encode())
         except ValueError:
-            return line
-        scrubbed = _replace_texts(entry, lambda text: pattern.sub(lambda m: name_removed(tombstones, m[0]), text))
-        return line if scrubbed == entry else json.dumps(scrubbed) + "\n"
+            return pattern.sub("removed", line)
+        scrubbed = {
+            key: pattern.sub(lambda match: name_removed(tombstones, match[0]), value)
+            if isinstance(value, str)
+            else value
+            for key, value in entry.items()
+        }
+        return line if scrubbed == entry else format_checked_line(scrubbed) + "\n"
 
     _rewrite_lines(layout, layout.refused, scrub)
     _scrub_unmatched(layout, tombstones, names)
@@ -100,19 +103,22 @@ def scrub_reading(layout: ArchiveLayout, store: SlideTable, present: Sequence[st
 
 def _find_present(store: SlideTable, pieces: Sequence[str]) -> tuple[str, ...]:
     """Those of some pieces that a report of the archive has: as a rule the first few reports have them all."""
+    from histoseek.reports.cleaning.furniture import split_pieces
+
     missing = set(pieces)
     ids = store.slides(HAS_REPORT)
     for start in range(0, len(ids), _REPORTS_AT_ONCE):
         if not missing:
             break
-        for report in store.list_reports(ids[start : start + _REPORTS_AT_ONCE]):
+        rows = store.columns(["report"], one_of("slide_id", ids[start : start + _REPORTS_AT_ONCE]))
+        for report in rows["report"].to_pylist():
             missing -= {key for _, key in split_pieces(report)}
     return tuple(piece for piece in pieces if piece not in missing)
 
 
-def _scrub_unmatched(layout: ArchiveLayout, tombstones: Tombstones, names: Collection[str | None]) -> None:
+def _scrub_unmatched(layout: ArchiveLayout, tombstones: Tombstones, names: Collection[str]) -> None:
     try:
-        lists = json.loads(layout.unmatched.read_text("utf-8"))
+        lists = read_checked_json(layout.unmatched)
         kept = {key: [one for one in values if one not in names] for key, values in lists.items()}
     except FileNotFoundError:
         return
@@ -122,7 +128,7 @@ def _scrub_unmatched(layout: ArchiveLayout, tombstones: Tombstones, names: Colle
         if not any(kept.values()):
             layout.unmatched.unlink()
         elif kept != lists:
-            write_atomic(layout.unmatched, json.dumps(kept, indent=1).encode())
+            write_checked_json(layout.unmatched, kept)
 
 
 def _rewrite_lines(layout: ArchiveLayout, path: Path, change: Callable[[str], str | None]) -> None:
@@ -135,11 +141,3 @@ def _rewrite_lines(layout: ArchiveLayout, path: Path, change: Callable[[str], st
     if changed != lines:
         with as_archive_errors(layout.root):
             write_atomic(path, "".join(changed).encode())
-
-
-def _replace_texts(value: object, change: Callable[[str], str]) -> object:
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, dict):
-        return {key: _replace_texts(one, change) for key, one in value.items()}
-    return [_replace_texts(one, change) for one in value] if isinstance(value, list) else value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import json
 import secrets
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from typing import Literal
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import SlideRecord
 from histoseek.errors import DamagedArchive
-from histoseek.files import as_archive_errors, write_atomic
+from histoseek.files import as_archive_errors, read_checked_json, write_checked_json
 from histoseek.slides.sources.registry import source_name
 
 _DIGEST_HEX = 32
@@ -92,7 +91,7 @@ class Tombstones:
 def read_tombstones(layout: ArchiveLayout) -> Tombstones:
     """What is remembered of removed slides; raises DamagedArchive."""
     try:
-        data = json.loads(layout.tombstones.read_text("utf-8"))
+        data = read_checked_json(layout.tombstones)
         removed = tuple(Tombstone(one["content"], one["address"], tuple(one["names"])) for one in data["removed"])
         return Tombstones(bytes.fromhex(data["key"]), removed)
     except FileNotFoundError:
@@ -113,6 +112,5 @@ def read_or_begin_tombstones(layout: ArchiveLayout) -> Tombstones:
 def write_tombstones(layout: ArchiveLayout, tombstones: Tombstones) -> None:
     """Put them in the place of the last ones, in one step."""
     removed = [{"content": one.content, "address": one.address, "names": one.names} for one in tombstones.removed]
-    data = json.dumps({"key": tombstones.key.hex(), "removed": removed})
     with as_archive_errors(layout.root):
-        write_atomic(layout.tombstones, data.encode())
+        write_checked_json(layout.tombstones, {"key": tombstones.key.hex(), "removed": removed})

@@ -14,6 +14,9 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from histoseek.archive.archive_fusion import update_fusion
+from histoseek.archive.erasure.erase import drop
+from histoseek.archive.erasure.pending import note_pending
+from histoseek.archive.erasure.scrub import drop_removed
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.indexing.bag_providers import (
     BagInput,
@@ -44,11 +47,14 @@ from histoseek.archive.indexing.plan import (
     Planner,
     count_outdated,
     list_unused_spacings,
+    take_fingerprints,
 )
+from histoseek.archive.indexing.removed_slides import ChosenSlides, choose_slides
 from histoseek.archive.indexing.report_intake import ReportIntake, ReportIntakeSummary
 from histoseek.archive.indexing.rereading import reread_reports, update_boilerplate
 from histoseek.archive.indexing.slide_ids import holds_person_name
 from histoseek.archive.journal import Journal, ReportFileRefusal, SlideRefusal, write_unmatched
+from histoseek.archive.manifest import write_manifest
 from histoseek.archive.schema import TEXT_COLUMNS, LanguageVectors, SlideRecord, StoredSlide
 from histoseek.archive.space.centre import CENTRE_SLIDES, FEW_CENTRE_SLIDES, BagMean
 from histoseek.archive.space_folders import remove_old_spaces
@@ -60,6 +66,7 @@ from histoseek.progress import Reporter, SilentReporter
 from histoseek.reports.files.document import ReportBatch
 from histoseek.reports.privacy.deidentify import DeidentifyChoice
 from histoseek.slides.sources.base import SlideSource
+from histoseek.slides.sources.folder_walk import REMOVED_EARLIER
 from histoseek.slides.sources.registry import parse_source
 from histoseek.tissue.settings import MASK_VERSION
 
@@ -84,7 +91,8 @@ _OLD_MASKS = (
 class IndexRequest:
     """What to index: slides (none: the tables are about those of the archive), a table about them and reports, spacings
     in um/px by file name, path or pattern, reading threads, warnings about files that were left out, whether
-    identifiers are removed, and how many files and folders were passed over for which reason."""
+    identifiers are removed, how many files and folders were passed over for which reason, and which slides were named
+    themselves: they are taken even where they were removed before."""
 
     sources: tuple[SlideSource, ...]
     metadata: MetadataTable | None = None
@@ -94,6 +102,7 @@ class IndexRequest:
     notes: tuple[str, ...] = ()
     deidentify: DeidentifyChoice = True
     passed_over: Mapping[str, int] = field(default_factory=dict)
+    named: frozenset[SlideSource] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +135,18 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         privacy_warnings = list_privacy_warnings(request.metadata, bool(request.deidentify), bool(request.reports))
         records = archive.records()
         is_tables = not request.sources
-        sources = request.sources or tuple(parse_source(record.uri) for record in records)
-        request = replace(request, sources=sources, metadata=_prepare_metadata(archive, request))
-        join = join_metadata(sources, request.metadata, records)
-        intake = ReportIntake(sources, join.row_of, records, request.metadata, request.deidentify)
+        request, chosen = _choose_slides(archive, request, records, reporter)
+        join = join_metadata(request.sources, request.metadata, records)
+        intake = ReportIntake(request.sources, join.row_of, records, request.metadata, request.deidentify)
         reports = intake.take(request.reports, reporter)
         update_boilerplate(archive, records, {source.uri: text for source, text in reports.texts.items()})
         planner = _make_planner(archive, request, records, join, reports.texts)
-        plan = planner.plan_tables() if is_tables else planner.plan(sources, request.workers, reporter)
+        plan = planner.plan_tables() if is_tables else planner.plan(chosen.fingerprints)
         run = _Run(archive, request, plan, reports.summary, reporter, list_refused_rows(request.metadata, join))
         run.execute()
         reread = reread_reports(archive, reporter)
         update_fusion(archive)
-        write_unmatched(archive.layout, list_unmatched(join, reports.summary))
+        write_unmatched(archive.layout, drop_removed(list_unmatched(join, reports.summary), chosen.tombstones))
         remove_old_spaces(archive)
         mask_warnings = _check_masks(archive)
     seconds = round(time.monotonic() - started, 3)
@@ -150,7 +158,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         *list_doubtful_patients(request.metadata, records, join.row_of),
         *(list_unchanged_warnings(records, join.row_of) if is_tables else ()),
         *mask_warnings,
-        *list_unused_spacings(request.spacing_of, sources),
+        *list_unused_spacings(request.spacing_of, request.sources),
         *request.notes,
         *run.notes,
     )
@@ -165,8 +173,26 @@ def _check_masks(archive: ArchiveFolder) -> tuple[str, ...]:
     outdated = count_outdated(archive.layout, archive.recipe, archive.records())
     if outdated:
         return (_OLD_MASKS.format(outdated),)
-    archive.confirm_masks()
+    write_manifest(archive.layout, replace(archive.manifest, mask_version=MASK_VERSION))
     return ()
+
+
+def _choose_slides(
+    archive: ArchiveFolder, request: IndexRequest, records: Sequence[SlideRecord], reporter: Reporter
+) -> tuple[IndexRequest, ChosenSlides]:
+    """The request for the slides that are to be indexed: all of the archive's own where it names none."""
+    fingerprints = take_fingerprints(request.sources, request.workers, reporter)
+    chosen = choose_slides(archive.layout, fingerprints, request.named, records)
+    own = () if request.sources else tuple(parse_source(record.uri) for record in records)
+    passed_over = {**request.passed_over, **({REMOVED_EARLIER: chosen.passed_over} if chosen.passed_over else {})}
+    request = replace(
+        request,
+        sources=(*chosen.fingerprints, *own),
+        metadata=_prepare_metadata(archive, request),
+        passed_over=passed_over,
+        notes=(*request.notes, *chosen.notes),
+    )
+    return request, chosen
 
 
 def _make_planner(
@@ -235,6 +261,7 @@ class _Run:
         if self.reports:
             removed = {removal.kind.value: removal.count for removal in self.reports.removed}
             self._journal.record_reports(self.reports.slides, self.reports.deidentified, removed)
+        self._note_replaced()
         self._provider = self._choose_provider()
         with Committer(self.archive, self._journal, self.request.metadata, self._refuse_stored) as self._committer:
             self._encode_all()
@@ -243,12 +270,19 @@ class _Run:
         self._drop_superseded()
         self._journal.record_end()
 
+    def _note_replaced(self) -> None:
+        """Say which slides are about to be replaced: what they were before waits to be erased."""
+        encoded = sum(slide.record is not None for slide in self.plan.encode)
+        replaced = encoded + len(self._list_changed())
+        if replaced:
+            note_pending(self.archive.layout, replaced=replaced)
+
     def _drop_superseded(self) -> None:
         """Take out records whose slide goes under another id now, unless its successor was refused."""
         refused = {refusal.path for refusal in self.refused}
         superseded = [slide_id for slide_id, uri in self.plan.superseded.items() if uri not in refused]
         if superseded:
-            self.archive.drop(superseded)
+            drop(self.archive.layout, self.archive.store, superseded)
 
     def _choose_provider(self) -> BagProvider:
         if self.archive.recipe.imported:

@@ -68,10 +68,10 @@ class Planner:
     _refused: list[SlideRefusal] = field(default_factory=list)
     _placed: dict[str, SlideSource] = field(default_factory=dict)
 
-    def plan(self, sources: Sequence[SlideSource], workers: int, reporter: Reporter) -> IndexPlan:
-        """Fingerprint the slides and decide; those that can't be read are refused."""
+    def plan(self, fingerprints: Mapping[SlideSource, str | SlideError]) -> IndexPlan:
+        """Decide about slides by the fingerprints of their content; those that can't be read are refused."""
         contents: dict[SlideSource, str] = {}
-        for source, fingerprint in zip(sources, _take_fingerprints(sources, workers, reporter), strict=True):
+        for source, fingerprint in fingerprints.items():
             if isinstance(fingerprint, SlideError):
                 self._refused.append(SlideRefusal.from_error(source.uri, fingerprint))
             else:
@@ -217,7 +217,11 @@ def count_outdated(layout: ArchiveLayout, recipe: Recipe, records: Sequence[Slid
     return sum(map(is_outdated, records))
 
 
-def _take_fingerprints(sources: Sequence[SlideSource], workers: int, reporter: Reporter) -> list[str | SlideError]:
+def take_fingerprints(
+    sources: Sequence[SlideSource], workers: int, reporter: Reporter
+) -> dict[SlideSource, str | SlideError]:
+    """What identifies the content of each slide, or why it can't be read."""
+
     def take(source: SlideSource) -> str | SlideError:
         try:
             return source.fingerprint()
@@ -229,4 +233,4 @@ def _take_fingerprints(sources: Sequence[SlideSource], workers: int, reporter: R
             part.advance()
 
     with reporter.part("reading fingerprints", len(sources)) as part, ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(take, sources))
+        return dict(zip(sources, pool.map(take, sources), strict=True))

@@ -274,18 +274,14 @@ class SlideTable:
         rows = self.columns(["report_tokens"], one_of("slide_id", slide_ids)) if slide_ids else None
         return [frozenset(tokens.split()) for tokens in rows["report_tokens"].to_pylist()] if rows else []
 
-    def list_reports(self, slide_ids: Sequence[str]) -> list[str]:
-        """The reports of those of some slides that have one, in no order."""
-        rows = self.columns(["report"], all_of(one_of("slide_id", slide_ids), HAS_REPORT))
-        return rows["report"].to_pylist()
-
     def like_words(self, token: str, count: int) -> list[str]:
         """A few reports with a word that is spelled almost like a token."""
         if not self.capabilities.spelling:
             return []
         view = self.snapshot()
         ids = [hit.slide_id for hit in view._store.text({token: 1.0}, count, None, spelling=True)]
-        return view.list_reports(ids)
+        rows = view.columns(["report"], all_of(one_of("slide_id", ids), HAS_REPORT))
+        return rows["report"].to_pylist()
 
     def windows(self, slide_ids: Sequence[str]) -> Mapping[str, NDArray[np.float16]]:
         """By slide id, the vectors of a report's windows one after the other, where it has more than one."""

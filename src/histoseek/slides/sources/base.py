@@ -81,8 +81,9 @@ class SlideSource(ABC):
 @dataclass(frozen=True, slots=True)
 class Discovery:
     """Slides, sorted and unique, and what was left out: how often for which reason (`describe_passed_over`), and notes
-    on what is probably a mistake."""
+    on what is probably a mistake. named: those of the slides that were given themselves, not by a folder."""
 
     slides: tuple[SlideSource, ...]
     passed_over: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    named: frozenset[SlideSource] = frozenset()

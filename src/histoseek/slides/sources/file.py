@@ -84,12 +84,13 @@ class FileSource(SlideSource):
                 raise NoSlidesFound(folder, describe_passed_over(content.passed_over))
         passed_over = sum((content.passed_over for content in contents), Counter[str]())
         walked = (Path(file) for content in contents for file in content.files)
-        files = sorted({*walked, *(path for path in paths if not path.is_dir())}, key=lambda path: path.parts)
+        named = {path for path in paths if not path.is_dir()}
+        files = sorted({*walked, *named}, key=lambda path: path.parts)
         slides = _drop_series_parts(files)
         if len(slides) < len(files):
             passed_over["further files of DICOM series"] = len(files) - len(slides)
         notes = tuple(note for content in contents for note in _list_notes(content))
-        return Discovery(tuple(map(cls, slides)), dict(passed_over), notes)
+        return Discovery(tuple(map(cls, slides)), dict(passed_over), notes, frozenset(map(cls, named)))
 
     @property
     def uri(self) -> str:

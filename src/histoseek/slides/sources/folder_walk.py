@@ -28,6 +28,7 @@ SYSTEM_FOLDERS = "folders of thumbnails and deleted files"
 UNREADABLE_FOLDERS = "unreadable folders"
 BROKEN_LINKS = "broken links"
 LINKS_UP = "looping links"
+REMOVED_EARLIER = "removed earlier"
 SPECIAL_FILES = "special files (sockets, pipes, devices)"
 MIRAX_FOLDERS, MIRAX_FILES = "data folders of MIRAX slides", "other files in data folders of MIRAX slides"
 

@@ -46,6 +46,7 @@ def discover(addresses: Sequence[SourceLike]) -> Discovery:
         tuple(source for part in parts for source in part.slides),
         dict(passed_over),
         tuple(note for part in parts for note in part.notes),
+        frozenset(source for part in parts for source in part.named),
     )
 
 

@@ -267,7 +267,7 @@ class LanceStore:
             yield from list_table_faults(self._ledger, deep)
 
     def erase(self) -> None:
-        """Rewrite all parts of the table that rows were taken out of, make its indexes anew, drop all other versions."""
+        """Rewrite the parts of the table that rows were taken out of; make its indexes anew; drop other versions."""
         with self._committing(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             rewrite_parts(self._table, self._folder)

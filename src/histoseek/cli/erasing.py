@@ -1,0 +1,49 @@
+"""What removed and replaced slides left behind, in commands: said where it waits, erased where it is due."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from histoseek.archive.erasure.pending import PendingErasure
+
+
+def describe_pending(pending: PendingErasure | None) -> str:
+    """What follows the line that tells of a removal or a change: "; ..." where bytes wait, else nothing."""
+    if pending is None:
+        return ""
+    due = pending.due.astimezone().strftime("%H:%M")
+    return f"; what was there before is erased by the first command after {due}, or at once with --now"
+
+
+def erasing_what_is_due(command: Callable[..., None]) -> Callable[..., None]:
+    """A command about an archive that in the end erases what has waited there for long enough."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        command(*arguments, **options)
+        archive = options.get("archive")
+        if isinstance(archive, Path) and (archive / "archive.json").is_file():
+            _erase_due(archive)
+
+    return run
+
+
+def _erase_due(path: Path) -> None:
+    from histoseek.archive.erasure.pending import read_pending
+    from histoseek.archive.layout import ArchiveLayout
+
+    pending = read_pending(ArchiveLayout(path))
+    if pending and pending.is_due:
+        from histoseek.api import Archive
+        from histoseek.errors import ArchiveError
+
+        print("erasing what removed and replaced slides left behind", file=sys.stderr)
+        try:
+            Archive.open(path).erase_due()
+        except ArchiveError as error:
+            print(f"warning: {error}", file=sys.stderr)
