@@ -51,7 +51,7 @@ class SlideRemoval:
         Files of the import folder that the server did not put there stay: they are not its own.
         """
         record = entry.get_record(slide_id)
-        entry.archive.remove([slide_id])
+        entry.archive.remove([slide_id], now=True)
         self._forget(entry, record)
 
     def sweep(self) -> None:
