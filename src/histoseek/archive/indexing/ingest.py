@@ -133,8 +133,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
     file_warnings = archive.warnings
     with archive.writing():
         privacy_warnings = list_privacy_warnings(request.metadata, bool(request.deidentify), bool(request.reports))
-        records = archive.records()
-        is_tables = not request.sources
+        records, is_tables = archive.records(), not request.sources
         request, chosen = _choose_slides(archive, request, records, reporter)
         join = join_metadata(request.sources, request.metadata, records)
         intake = ReportIntake(request.sources, join.row_of, records, request.metadata, request.deidentify)
@@ -149,7 +148,6 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         write_unmatched(archive.layout, drop_removed(list_unmatched(join, reports.summary), chosen.tombstones))
         remove_old_spaces(archive)
         mask_warnings = _check_masks(archive)
-    seconds = round(time.monotonic() - started, 3)
     warnings = (
         *file_warnings,
         *privacy_warnings,
@@ -162,6 +160,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         *request.notes,
         *run.notes,
     )
+    seconds = round(time.monotonic() - started, 3)
     done = run.added, run.updated, run.unchanged, tuple(run.refused), seconds, warnings, reports.summary
     return IndexReport(*done, reread, request.passed_over, run.refused_rows)
 
