@@ -14,6 +14,7 @@ from histoseek.archive.erasure.erase import bury, drop, erase
 from histoseek.archive.erasure.pending import PendingErasure, read_pending
 from histoseek.archive.filters.expression import Where, one_of
 from histoseek.archive.fusion_file import ArchiveFusion
+from histoseek.archive.journal import Journal
 from histoseek.archive.layout import ArchiveLayout, hold_write_lock
 from histoseek.archive.manifest import Manifest, create_manifest, write_manifest
 from histoseek.archive.opened import OpenSpace, SpaceModels

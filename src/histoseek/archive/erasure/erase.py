@@ -95,5 +95,7 @@ def _remove_leftovers(layout: ArchiveLayout) -> None:
     """What processes that died were writing, and damaged files that were put aside; readers may be writing what they
     measured of chance."""
     for path in (*layout.root.rglob(".*.part"), *layout.root.rglob(f"*{SET_ASIDE}")):
-        if not path.name.startswith(f".{layout.chance.name}."):
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif not path.name.startswith(f".{layout.chance.name}."):
             path.unlink(missing_ok=True)

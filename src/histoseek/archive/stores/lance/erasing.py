@@ -14,8 +14,6 @@ _ROWS_OF_PART = 32
 """Bits of a row's number that count rows within a part of the table (a fragment); those above are the part's number."""
 
 _DELETIONS = re.compile(r"(\d+)-\d+-\d+\.(arrow|bin)")
-_UNFINISHED = re.compile(r".*#\d+|\.tmp.*")
-"""Names of files that the engine was writing to when its process died."""
 
 
 def rewrite_parts(table: Any, folder: Path) -> None:
@@ -34,10 +32,3 @@ def _list_lacking(folder: Path) -> set[int]:
     """The parts that a version of the table notes deleted rows of."""
     names = (path.name for path in (folder / f"{TABLE}.lance" / "_deletions").glob("*"))
     return {int(match[1]) for name in names if (match := _DELETIONS.fullmatch(name))}
-
-
-def remove_unfinished(folder: Path) -> None:
-    """Remove what a process that died had not finished writing, which the engine itself does not see."""
-    for path in folder.rglob("*"):
-        if _UNFINISHED.fullmatch(path.name) and path.is_file():
-            path.unlink(missing_ok=True)

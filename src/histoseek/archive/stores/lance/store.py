@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import warnings
 from collections import defaultdict
@@ -21,7 +22,7 @@ from histoseek.archive.schema import VECTOR_COLUMNS
 from histoseek.archive.stores.base import ROW, Capabilities, Neighbour, StoreStats, TextHit, VectorColumn
 from histoseek.archive.stores.lance.dialect import to_sql
 from histoseek.archive.stores.lance.engine import TABLE, lancedb, open_table
-from histoseek.archive.stores.lance.erasing import remove_unfinished, rewrite_parts
+from histoseek.archive.stores.lance.erasing import rewrite_parts
 from histoseek.archive.stores.lance.faults import ENGINE_ERRORS, translating
 from histoseek.archive.stores.lance.indexes import TOKENS, index_columns, index_tokens
 from histoseek.archive.stores.lance.ledger import Ledger
@@ -273,9 +274,10 @@ class LanceStore:
             rewrite_parts(self._table, self._folder)
             index_tokens(self._table)
             index_columns(self._table, anew=True)
-            # What no version names is a leftover of a process that died: the writer's lock is held.
-            self._table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
-            remove_unfinished(self._folder)
+        # Whatever the clocks say, and together with what dead processes and repairs left.
+        with self._reading(None), self._ledger.locked():
+            remove_old_versions(self._folder, -math.inf)
+            self._ledger.seal()
 
     @cached_property
     def _version(self) -> int:
