@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from histoseek.archive.indexing.ingest import IndexReport, IndexRequest
     from histoseek.archive.indexing.metadata_table import MetadataTable
     from histoseek.archive.schema import ColumnType, MetadataValue, SlideRecord
-    from histoseek.archive.verify import Verification
+    from histoseek.archive.verification.problems import Verification
     from histoseek.progress import Reporter
     from histoseek.reports.cleaning.mends import CleanText
     from histoseek.reports.language.sections import Sections
@@ -354,11 +354,11 @@ class Archive(ArchiveFolder):
             lambda view: clean_report(view.get(slide_id).record.report or "", boilerplate=view.boilerplate)
         )
 
-    def verify(self, reporter: Reporter | None = None) -> Verification:
-        """Check every slide's vectors, cached features and file."""
-        from histoseek.archive.verify import verify
+    def verify(self, reporter: Reporter | None = None, *, deep: bool = False, repair: bool = False) -> Verification:
+        """Check every slide's row, features and file, and the archive's own files (`verification.repair.check`)."""
+        from histoseek.archive.verification.repair import check
 
-        return self.read(lambda view: verify(view, reporter))
+        return check(self, deep, repair, reporter)
 
 
 def make_index_request(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from histoseek.files import (
     as_archive_errors,
     format_checked_json,
     format_checked_line,
+    parse_checked_line,
     write_atomic,
 )
 
@@ -83,6 +85,10 @@ class Journal:
         """Files were not taken."""
         self._append(self._layout.refused, [asdict(refusal) for refusal in refusals])
 
+    def record_loss(self, slide_ids: Sequence[str]) -> None:
+        """Rows of slides could not be read any more, and a repair went on without them."""
+        self._append(self._layout.journal, [{"event": "lost", "slide_ids": list(slide_ids)}])
+
     def record_switch(self, space: str) -> None:
         """The archive went over to another embedding space."""
         self._append(self._layout.journal, [{"event": "switched", "space": space}])
@@ -104,6 +110,20 @@ class Journal:
         lines = "".join(format_checked_line({**stamp, **entry}) + "\n" for entry in entries)
         with as_archive_errors(self._layout.root):
             append_durably(path, lines.encode())
+
+
+def list_committed(layout: ArchiveLayout) -> set[str]:
+    """The slides that the archive has by its journal, as far as that can be read."""
+    slide_ids: set[str] = set()
+    with suppress(FileNotFoundError), layout.journal.open("rb") as file:
+        for line in file:
+            with suppress(ValueError, KeyError, TypeError):
+                entry = parse_checked_line(line.removesuffix(b"\n"))
+                if entry["event"] == "committed":
+                    slide_ids.update(entry["slide_ids"])
+                elif entry["event"] in ("removed", "lost"):
+                    slide_ids.difference_update(entry["slide_ids"])
+    return slide_ids
 
 
 def write_unmatched(layout: ArchiveLayout, unmatched: UnmatchedEntries) -> None:

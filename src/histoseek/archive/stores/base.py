@@ -20,6 +20,9 @@ from histoseek.archive.filters.expression import Expression
 ROW = "_row"
 """A column that every scan can give: uint64, the number of a row in one version of a store, for `take`."""
 
+NOT_OF_STORE = " is not of the table"
+"""How what `list_faults` says of a file ends that is none of the store's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:

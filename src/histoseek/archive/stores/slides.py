@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -62,14 +63,18 @@ from histoseek.archive.stores.signature_rows import (
 )
 from histoseek.archive.stores.words import RecordWords
 from histoseek.arguments import describe
-from histoseek.errors import InputError, UnknownSlide
+from histoseek.errors import DamagedArchive, InputError, UnknownSlide
 from histoseek.mosaics.distances import SignatureBlock
 
 _IDS_PER_QUERY = 500
 _COUNTS_KEPT = 64
+_ROWS_AT_ONCE = 64
 _MOST_NAMED = 10_000
 _MOST_REMEMBERED = 200_000
 _FIXED = ("slide_id", "uri", "file_fingerprint", "width", "height", "spacing_um_per_px", "tile_count", "created")
+
+UNREADABLE = (DamagedArchive, ValueError, LookupError, TypeError, pa.ArrowException)
+"""What reading a row raises whose values are not what they should be."""
 
 
 class SlideTable:
@@ -167,11 +172,32 @@ class SlideTable:
     def get(self, slide_ids: Sequence[str]) -> list[StoredSlide]:
         """Slides in the order asked; raises UnknownSlide."""
         view = self.snapshot()
-        rows = view._rows(slide_ids, view._schema.names)
+        return view._parse(view._rows(slide_ids, view._schema.names))
+
+    def _parse(self, rows: pa.Table) -> list[StoredSlide]:
         return [
             replace(slide, altered=altered) if altered else slide
             for slide, altered in zip(to_slides(rows), list_altered(rows), strict=True)
         ]
+
+    def salvage(self) -> Iterator[StoredSlide]:
+        """The slides whose rows can be read, in no order, however many can't."""
+        view = self.snapshot()
+        numbers: list[int] = []
+        with suppress(DamagedArchive):
+            for batch in view._store.scan([ROW], None):
+                numbers += batch.column(ROW).to_pylist()
+        for start in range(0, len(numbers), _ROWS_AT_ONCE):
+            yield from view._salvage(numbers[start : start + _ROWS_AT_ONCE])
+
+    def _salvage(self, numbers: Sequence[int]) -> Iterator[StoredSlide]:
+        try:
+            slides = self._parse(self._store.take(np.array(numbers, np.uint64), self._schema.names))
+        except UNREADABLE:
+            slides = []
+            for number in numbers if len(numbers) > 1 else ():
+                slides += self._salvage([number])
+        yield from slides
 
     def get_without_language(self, slide_ids: Sequence[str]) -> list[StoredSlide]:
         """As `get`, but without what ties slides to language: what searches show.

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
+from histoseek.archive.stores.base import NOT_OF_STORE
 from histoseek.archive.stores.lance.engine import open_table
 from histoseek.archive.stores.lance.ledger import Ledger, LedgerState, hash_file
 from histoseek.archive.stores.lance.versions import (
@@ -135,7 +136,7 @@ def list_table_faults(ledger: Ledger, deep: bool) -> Iterator[str]:
         yield choice.describe() or ""
     yield from list_version_faults(ledger.folder, state, max(state.sealed, default=0), deep)
     if not (state.is_open or ledger.is_locked):
-        yield from (f"{path} is not of the table" for path in sorted(list_files(ledger.folder) - state.files.keys()))
+        yield from (f"{path}{NOT_OF_STORE}" for path in sorted(list_files(ledger.folder) - state.files.keys()))
 
 
 def _is_complete(folder: Path, version: int) -> bool:

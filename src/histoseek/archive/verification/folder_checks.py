@@ -1,0 +1,82 @@
+"""The checks of an archive's folder: the files beside the store, logs, leftovers, and what is none of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from histoseek.archive.layout import ArchiveLayout
+from histoseek.archive.manifest import list_manifest_faults
+from histoseek.archive.side_files import SET_ASIDE, list_damaged_files
+from histoseek.archive.verification.problems import Problem
+from histoseek.encoders.bag import sidecar_path
+from histoseek.files import parse_checked_line
+
+_OWN = re.compile(
+    r"""archive(-copy)?\.json | journal\.jsonl | refused\.jsonl | unmatched\.json | reading\.json | lock
+    | erasure\.json | tombstones\.json
+    | bags/[0-9a-f]{2}/[0-9a-f]{32}\.(safetensors|json)
+    | spaces/\d{4,}/(centre\.npy | (weights|alignment)\.safetensors | (weights|target|calibration|chance|fusion)\.json)
+    | spaces/\d{4,}/store/(slides\.lance|ledger|ranking|set-aside-[^/]*)/.*""",
+    re.VERBOSE,
+)
+"""The files of an archive, as docs/archive.md lists them."""
+
+_PART = re.compile(r"\..*\.part")
+
+
+def list_folder_problems(layout: ArchiveLayout) -> Iterator[Problem]:
+    """What is wrong with the files beside the store."""
+    yield from (Problem(None, fault, "side file") for fault in list_manifest_faults(layout))
+    yield from (Problem(None, file.describe(), "side file") for file in list_damaged_files(layout))
+    for path in (layout.journal, layout.refused):
+        damaged = len(read_log(path)[1])
+        if damaged:
+            yield Problem(None, f"{path.name}: {damaged} lines are not what was written", "log")
+
+
+def read_log(path: Path) -> tuple[list[bytes], list[bytes]]:
+    """The whole lines of a log, with their ends, and those that are not what was written."""
+    whole: list[bytes] = []
+    damaged: list[bytes] = []
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        for line in file:
+            try:
+                parse_checked_line(line.removesuffix(b"\n"))
+            except ValueError:
+                damaged.append(line)
+            else:
+                whole.append(line)
+    return whole, damaged
+
+
+def find_orphans(layout: ArchiveLayout, slide_ids: Sequence[str]) -> tuple[Path, ...]:
+    """Cached features of no slide, and what killed runs and repairs have left."""
+    bags = {layout.bag(slide_id) for slide_id in slide_ids}
+    current = bags | {sidecar_path(bag) for bag in bags}
+    return tuple(
+        path
+        for path in _walk(layout)
+        if path.name.endswith(SET_ASIDE)
+        or _PART.fullmatch(path.name)
+        or (path.is_relative_to(layout.bags) and _is_own(layout, path) and path not in current)
+    )
+
+
+def find_foreign(layout: ArchiveLayout) -> tuple[Path, ...]:
+    """Files in the folder that are none of the archive's."""
+    return tuple(
+        path
+        for path in _walk(layout)
+        if not (_is_own(layout, path) or path.name.endswith(SET_ASIDE) or _PART.fullmatch(path.name))
+    )
+
+
+def _is_own(layout: ArchiveLayout, path: Path) -> bool:
+    return _OWN.fullmatch(path.relative_to(layout.root).as_posix()) is not None
+
+
+def _walk(layout: ArchiveLayout) -> list[Path]:
+    return sorted(path for path in layout.root.rglob("*") if not path.is_dir())
