@@ -112,6 +112,23 @@ class UnreadableSlide(SlideError):
         super().__init__(uri, f"cannot be read as a slide ({reason})", "Check the file, or export it again")
 
 
+class TooLarge(InputError):
+    """A file declares more than may be read of it."""
+
+    def __init__(self, where: Path | str, declared: str, limit: str, setting: str = "") -> None:
+        """setting: the environment variable that raises the limit, where there is one."""
+        self.declared = declared
+        self.limit = limit
+        self.setting = setting
+        raised = f"; if it is as it should be, raise the limit with {setting}" if setting else ""
+        advice = f"Check how the file was made{raised}"
+        super().__init__(str(where), f"too large to be read: {declared}, at most {limit} is allowed", advice)
+
+
+class SlideTooLarge(TooLarge, SlideError):
+    """A slide's or feature file declares more than may be read of it."""
+
+
 class UnstorableSlide(SlideError):
     """An archive cannot hold what is known of a slide."""
 

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     cache_mb: int = Field(
         default=2048, ge=0, description="Memory for the arrays that ranking needs; larger ones are memory-mapped."
     )
+    read_memory_mb: int = Field(
+        default=4096, ge=16, description="Memory that one file may take when it is read; what declares more is refused."
+    )
     history_minutes: int = Field(
         default=10, ge=0, description="How long readers may hold on to an older archive version."
     )

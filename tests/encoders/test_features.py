@@ -229,7 +229,7 @@ def test_places_may_be_boxes_and_never_what_cannot_be_a_place(tmp_path: Path) ->
         (bad, "no places"),
         (corners + 2.0**33, "no places"),
         (rows, "no boxes"),
-        (corners.astype("S4").view("S8"), "coords of shape"),
+        (corners.astype("S4").view("S8"), "coords of type"),
         (np.full((12, 2), b"left"), "coords of type"),
     ):
         write_arrays(path, features=FEATURES, coords=coords)

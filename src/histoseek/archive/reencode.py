@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from histoseek.archive.archive_fusion import update_fusion
 from histoseek.archive.folder import ArchiveFolder
@@ -22,6 +23,7 @@ from histoseek.archive.space_folders import SpaceChange, begin_space, remove_old
 from histoseek.archive.stores.checksums import LANGUAGE, SIGNATURE
 from histoseek.archive.stores.registry import create_slides, open_slides, repair_slides
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.bounds import refusing_exhaustion
 from histoseek.encoders.bag import load_bag
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.weights import require_features
@@ -147,8 +149,9 @@ class _Run:
     def _sign(self, slide: StoredSlide, signer: Signer | None) -> StoredSlide:
         if signer is None:
             return slide
-        signature = signer.sign(load_bag(self.archive.layout.bag(slide.record.slide_id)))
-        return replace(slide, signature=signature).renew(SIGNATURE)
+        path = self.archive.layout.bag(slide.record.slide_id)
+        with refusing_exhaustion(partial(BadFeatureFile, path)):
+            return replace(slide, signature=signer.sign(load_bag(path))).renew(SIGNATURE)
 
     def _switch(self, layout: ArchiveLayout, space: EmbeddingSpace) -> None:
         manifest = replace(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from histoseek.bounds import describe_exhaustion
 from histoseek.equality import EqualByContent
 from histoseek.errors import BadFeatureFile
 from histoseek.files import make_folder, read_checked_json, write_atomic, write_checked_json
@@ -22,6 +23,9 @@ _LARGEST_FEATURE = 1e15
 """The squares of larger ones have no sum in float32, and one of them would outweigh a whole archive."""
 
 _LARGEST_WEIGHT = 1e12
+
+_ERRORS = (AttributeError, LookupError, MemoryError, OSError, RecursionError, TypeError, ValueError)
+"""Of bags and sidecars that are damaged."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,9 +82,10 @@ def check_bag(bag: Bag, where: Path | str) -> None:
         raise BadFeatureFile(where, f"weights of shape {bag.weights.shape} for {len(bag)} features")
     if not (bag.weights.min() >= 0 and 0 < bag.weights.sum(dtype=np.float64) <= _LARGEST_WEIGHT):  # nor NaN
         raise BadFeatureFile(where, "weights that are negative, NaN, infinite or all zero")
-    if not np.isfinite(bag.features).all():
+    largest = max(float(bag.features.max()), -float(bag.features.min()))  # NaN if any is; no copy as large as they are
+    if not np.isfinite(largest):
         raise BadFeatureFile(where, "features hold NaN or infinity")
-    if np.abs(bag.features).max() > _LARGEST_FEATURE:
+    if largest > _LARGEST_FEATURE:
         raise BadFeatureFile(where, f"features beyond {_LARGEST_FEATURE:g}")
 
 
@@ -109,8 +114,9 @@ def load_bag(path: Path) -> Bag:
             spacing_um_per_px=side.spacing_um_per_px,
             encoder=side.encoder,
         )
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise BadFeatureFile(path, f"{type(error).__name__} while reading it") from error
+    except (*_ERRORS, SafetensorError) as error:
+        reason = describe_exhaustion(error) or f"{type(error).__name__} while reading it"
+        raise BadFeatureFile(path, reason) from error
     check_bag(bag, path)
     return bag
 
@@ -119,7 +125,7 @@ def load_origin(path: Path) -> BagOrigin | None:
     """What the cached bag at `path` was made from, or None when there is no complete one."""
     try:
         return BagOrigin(**read_checked_json(sidecar_path(path))["origin"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except _ERRORS:
         return None
 
 
@@ -128,7 +134,7 @@ def load_scale(path: Path) -> tuple[float, int]:
     try:
         side = read_checked_json(sidecar_path(path))["bag"]
         return float(side["spacing_um_per_px"]), int(side["tile_size_level0"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except _ERRORS:
         return 0.0, 0
 
 

@@ -16,9 +16,10 @@ from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 import numpy as np
-from safetensors import SafetensorError
 
 from histoseek._version import __version__
+from histoseek.bounds import describe_exhaustion, require_file_bytes
+from histoseek.encoders.pickled_tensors import require_tensor_bytes
 from histoseek.encoders.slide.base import VISUAL, Architecture, Shapes, SlideEncoderFamily
 from histoseek.encoders.slide.registry import identify_family
 from histoseek.encoders.weights import (
@@ -30,7 +31,7 @@ from histoseek.encoders.weights import (
     Weights,
     WeightsCard,
 )
-from histoseek.errors import ConfigurationError, MissingExtra, SlideNotFound, WeightsError
+from histoseek.errors import ConfigurationError, HistoseekError, MissingExtra, SlideNotFound, WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -111,15 +112,20 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise MissingExtra("torch", "train") from error
     try:
         if path.suffix == ".safetensors":
+            require_file_bytes(path)
             return load_file(path)
+        require_tensor_bytes(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         what = "holds more than tensors (code could run from it), so it was not loaded"
         raise WeightsError(path, what, "Ask its authors for safetensors, or a plain state dict") from error
-    except (RuntimeError, ValueError, KeyError, OSError, EOFError, SafetensorError) as error:
-        raise WeightsError(path, f"is damaged, or no checkpoint ({type(error).__name__})", "Get it again") from error
+    except HistoseekError:
+        raise
+    except Exception as error:  # in damaged pickles torch meets errors of every kind
+        reason = describe_exhaustion(error) or type(error).__name__
+        raise WeightsError(path, f"is damaged, or no checkpoint ({reason})", "Get it again") from error
     if not isinstance(content, dict):
         raise WeightsError(path, f"holds a {type(content).__name__}, not a state dict")
     return content

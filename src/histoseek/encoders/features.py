@@ -10,21 +10,26 @@ from __future__ import annotations
 
 import pickle
 import re
+import struct
 import warnings
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.bounds import describe_exhaustion, refusing_exhaustion, require_memory
 from histoseek.encoders.bag import UNKNOWN_POSITION, Bag, check_bag
 from histoseek.encoders.feature_facts import FeatureFacts, read_facts, read_number
-from histoseek.errors import BadFeatureFile, MissingExtra, NoSlidesFound, SlideNotFound
+from histoseek.encoders.hdf5_datasets import find_datasets, read_attributes, read_dataset
+from histoseek.encoders.pickled_tensors import require_tensor_bytes
+from histoseek.errors import BadFeatureFile, InputError, MissingExtra, NoSlidesFound, SlideNotFound, SlideTooLarge
 from histoseek.slides.sources.folder_walk import FileKinds, describe_passed_over, walk_folders
 
 if TYPE_CHECKING:
@@ -45,7 +50,13 @@ _DATASETS = (
 """Names of the features, ours and TRIDENT's first. Not by their shape: that of a network's weights is the same."""
 
 _PLACES = ("coords", "coordinates", "coord")
+_WEIGHTS = "weights"
+_HDF5_ERRORS = (ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
+"""Of files that are damaged in one place or another."""
+
+_TENSOR_ERRORS = (*_HDF5_ERRORS, AssertionError, EOFError, ImportError, pickle.UnpicklingError, struct.error)
 _TRIDENT_FOLDERS = re.compile(r"(?P<magnification>\d+(?:\.\d+)?)x_\d+px_\d+px_overlap/features_(?P<encoder>[^/]+)")
+_LONGEST_NAME = 100
 _LARGEST_PLACE = 2**31 - 1
 _FORMAT = re.compile(r"(?:^|(?<=[_-]))(?:h5|hdf5|pt|pth)(?=$|[_-])", re.IGNORECASE)
 
@@ -128,13 +139,13 @@ def _has_only_coordinates(path: Path) -> bool:
 
 
 def _list_datasets(path: Path) -> list[str]:
-    """The datasets of an HDF5 file; nothing where it cannot be read."""
+    """Which datasets of features and places an HDF5 file has; nothing where it cannot be read."""
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
-            return [name for name in file if isinstance(file.get(name), h5py.Dataset)]
-    except (KeyError, OSError, RuntimeError):
+            return list(find_datasets(file, (*_DATASETS, *_PLACES), path))
+    except (BadFeatureFile, *_HDF5_ERRORS):
         return []
 
 
@@ -143,8 +154,9 @@ def read_features(path: Path, encoder: str) -> FeatureFile:
     if path.suffix.lower() not in SUFFIXES:
         raise BadFeatureFile(path, f"a file '{path.suffix}', wanted {', '.join(SUFFIXES)}")
     read = _read_pt if path.suffix.lower() in _TENSORS else _read_hdf5
-    features = read(path, encoder)
-    check_bag(features.bag, path)
+    with refusing_exhaustion(lambda reason: BadFeatureFile(path, reason)):
+        features = read(path, encoder)
+        check_bag(features.bag, path)
     return features
 
 
@@ -166,16 +178,17 @@ def _read_hdf5(path: Path, encoder: str) -> FeatureFile:
 
     try:
         with h5py.File(path, "r") as file:
-            arrays = {name: part for name, part in file.items() if isinstance(part, h5py.Dataset)}
-            name = next((name for name in _DATASETS if name in arrays), None)
+            datasets = find_datasets(file, (*_DATASETS, *_PLACES, _WEIGHTS), path)
+            name = next((name for name in _DATASETS if name in datasets), None)
             if name is None:
                 raise BadFeatureFile(path, f"no dataset 'features'; it has: {_list_names(file)}")
-            features = _two_dimensional(np.asarray(arrays[name]), path)
-            coords = next((np.asarray(arrays[place]) for place in _PLACES if place in arrays), None)
-            attributes = _read_attributes(file, path)
-            weights = np.asarray(arrays["weights"]) if "weights" in arrays else None
-    except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
-        raise BadFeatureFile(path, "not a readable HDF5 file") from error
+            features = _two_dimensional(read_dataset(datasets[name], "features", path), path)
+            place = next((place for place in _PLACES if place in datasets), None)
+            coords = read_dataset(datasets[place], "coords", path) if place else None
+            weights = read_dataset(datasets[_WEIGHTS], _WEIGHTS, path) if _WEIGHTS in datasets else None
+            attributes = _read_attributes(file, datasets, path)
+    except _HDF5_ERRORS as error:
+        raise BadFeatureFile(path, describe_exhaustion(error) or "not a readable HDF5 file") from error
     if attributes.get("unit") == "um":
         coords = None  # STAMP's places in µm are none in px without the slide
     facts = read_facts(attributes)
@@ -189,21 +202,21 @@ def read_stated_facts(path: Path) -> FeatureFacts:
     if path.suffix.lower() in _TENSORS:
         try:
             return _read_tensor_facts(_load_tensors(path, mmap=True), path)
-        except (BadFeatureFile, ImportError):
+        except (InputError, ImportError, MemoryError):
             return read_facts(_read_folders(path))
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
-            return read_facts(_read_attributes(file, path))
-    except (KeyError, OSError, RuntimeError, TypeError, ValueError):
+            return read_facts(_read_attributes(file, find_datasets(file, (*_DATASETS, *_PLACES), path), path))
+    except (BadFeatureFile, *_HDF5_ERRORS):
         return read_facts(_read_folders(path))
 
 
-def _read_attributes(file: h5py.File, path: Path) -> dict[str, object]:
+def _read_attributes(file: h5py.File, datasets: Mapping[str, h5py.Dataset], path: Path) -> dict[str, object]:
     """The attributes of the file, its features and its coords, as one; those of the coords count most."""
-    parts = (file, *(file[name] for name in (*_DATASETS, *_PLACES[::-1]) if name in file))
-    return _read_folders(path) | {name: value for part in parts for name, value in part.attrs.items()}
+    parts = (file, *(datasets[name] for name in (*_DATASETS, *_PLACES[::-1]) if name in datasets))
+    return _read_folders(path) | read_attributes(parts)
 
 
 def _read_folders(path: Path) -> dict[str, object]:
@@ -236,13 +249,14 @@ def _load_tensors(path: Path, mmap: bool = False) -> dict[Any, Any]:
     import torch
 
     _allow_arrays()
+    require_tensor_bytes(path, SlideTooLarge)
     mmap = mmap and zipfile.is_zipfile(path)  # older files cannot be mapped
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of rare kinds of tensors, which are read or refused where they are used
             loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise BadFeatureFile(path, "not a file of tensors only") from error
+    except _TENSOR_ERRORS as error:
+        raise BadFeatureFile(path, describe_exhaustion(error) or "not a file of tensors only") from error
     return loaded if isinstance(loaded, dict) else {_DATASETS[0]: loaded}
 
 
@@ -261,7 +275,7 @@ def _allow_arrays() -> None:
 
 def _list_names(content: Iterable[object]) -> str:
     """The names of what a file holds, for people."""
-    names = [str(name) for name in content]
+    names = [name[:_LONGEST_NAME] if isinstance(name, str) else type(name).__name__ for name in islice(content, 9)]
     return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") if names else "nothing"
 
 
@@ -271,7 +285,7 @@ def _read_tensor_facts(content: Mapping[Any, Any], path: Path) -> FeatureFacts:
     small = {
         name: _to_array(value, path)
         for name, value in content.items()
-        if isinstance(value, torch.Tensor | np.ndarray) and value.ndim <= 1 and 0 < len(value.reshape(-1)) <= 2
+        if isinstance(value, torch.Tensor | np.ndarray) and value.ndim <= 1 and 0 < np.prod(value.shape) <= 2
     }
     stated = {name: value for name, value in content.items() if isinstance(value, str | int | float)}
     return read_facts(_read_folders(path) | small | stated)
@@ -285,10 +299,12 @@ def _to_array(tensor: object, path: Path) -> NDArray[np.generic]:
     if not isinstance(tensor, torch.Tensor):
         try:
             return np.asarray(tensor)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise BadFeatureFile(path, "lists of unequal length where numbers of each tile are wanted") from error
     if tensor.is_complex():
         raise BadFeatureFile(path, "a tensor of complex numbers")
+    shape = f"a tensor of shape {tuple(tensor.shape)}"
+    require_memory(path, shape, tensor.numel() * max(4, tensor.element_size()), path.stat().st_size, SlideTooLarge)
     try:
         dense = tensor.dequantize() if tensor.is_quantized else tensor
         dense = dense.to_dense() if dense.is_sparse or "strided" not in str(dense.layout) else dense
@@ -317,12 +333,11 @@ def _read_places(coords: NDArray[np.generic] | None, count: int, path: Path) -> 
     if coords is None:
         return np.full((count, 2), UNKNOWN_POSITION, np.int32)
     coords = _drop_single_axis(coords)
+    if coords.dtype.kind not in "fiub":
+        raise BadFeatureFile(path, f"coords of type {coords.dtype}")
     if coords.shape not in ((count, 2), (count, 4)):
         raise BadFeatureFile(path, f"coords of shape {coords.shape} for {count} features")
-    try:
-        places = coords.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise BadFeatureFile(path, f"coords of type {coords.dtype}") from error
+    places = coords.astype(np.float64)
     if not (np.abs(places) <= _LARGEST_PLACE).all():  # not of NaN either
         raise BadFeatureFile(path, "coords that are no places in pixels (too large, or NaN)")
     if places.shape[1] == 4 and not _are_boxes(places):

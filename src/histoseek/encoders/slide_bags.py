@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from histoseek.bounds import refusing_exhaustion
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.tile.base import TileEncoder
+from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Rect
 from histoseek.progress import Reporter
 from histoseek.settings import get_settings
@@ -43,16 +46,20 @@ def prepare_slide(
     """
     slide = open_slide(source, spacing_um_per_px)
     try:
-        check_spacing(slide, recipe.spacing_um_per_px, recipe.spacing_tolerance)
-        tissue = find_tissue(slide, recipe.tissue)
-        shape = TileShape(tile_edge_px, recipe.spacing_um_per_px)
-        tiles = lay_tissue_grid(slide, tissue, shape, regions)
-        if recipe.tile_budget is not None:
-            tiles = select_representatives(tiles, tissue.thumbnail, slide.size, recipe.tile_budget, recipe.seed)
-        return PreparedSlide(slide, tiles)
+        with refusing_exhaustion(partial(UnreadableSlide, slide.source.uri)):
+            return PreparedSlide(slide, _choose_tiles(slide, recipe, tile_edge_px, regions))
     except BaseException:
         slide.close()
         raise
+
+
+def _choose_tiles(slide: Slide, recipe: Recipe, tile_edge_px: int, regions: Sequence[Rect]) -> TileSet:
+    check_spacing(slide, recipe.spacing_um_per_px, recipe.spacing_tolerance)
+    tissue = find_tissue(slide, recipe.tissue)
+    tiles = lay_tissue_grid(slide, tissue, TileShape(tile_edge_px, recipe.spacing_um_per_px), regions)
+    if recipe.tile_budget is None:
+        return tiles
+    return select_representatives(tiles, tissue.thumbnail, slide.size, recipe.tile_budget, recipe.seed)
 
 
 def encode_prepared(prepared: PreparedSlide, encoder: TileEncoder, workers: int, reporter: Reporter) -> Bag:
@@ -60,11 +67,13 @@ def encode_prepared(prepared: PreparedSlide, encoder: TileEncoder, workers: int,
     tiles = prepared.tiles
     batch = encoder.card.batch_size(get_settings().batch_memory_mb)
     parts = []
-    for pixels in read_batches(prepared.slide, tiles, batch, workers):
-        parts.append(encoder.encode(pixels))
-        reporter.advance(len(pixels))
+    with refusing_exhaustion(partial(UnreadableSlide, prepared.slide.source.uri)):
+        for pixels in read_batches(prepared.slide, tiles, batch, workers):
+            parts.append(encoder.encode(pixels))
+            reporter.advance(len(pixels))
+        features = np.concatenate(parts)
     return Bag(
-        features=np.concatenate(parts),
+        features=features,
         coords=tiles.coords,
         weights=tiles.weights,
         tile_size_level0=tiles.edge_level0,

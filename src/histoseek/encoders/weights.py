@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from histoseek.bounds import format_bytes, require_file_bytes
 from histoseek.encoders.alignment import Affine, Alignment, SharedRecall
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.base import VISUAL, Architecture, SlideEncoder, SlideModel, Tensors
@@ -34,6 +35,8 @@ PARTS: tuple[PartName, ...] = ("train", "validation", "test")
 SHARED_RECALL = "test text->slide recall@5 by group"
 """The figure of a card that says how well texts find slides in the space that was trained."""
 
+
+_MOST_CARD_BYTES = 64 * 2**20
 
 UNKNOWN_ENCODER = "unknown"
 """The tile encoder of features of which nobody says what made them."""
@@ -212,6 +215,8 @@ def load_card(path: Path) -> WeightsCard:
     if not path.is_file():
         raise UnknownWeights(str(path), ())
     try:
+        if card_path(path).stat().st_size > _MOST_CARD_BYTES:
+            raise WeightsError(card_path(path), f"is larger than {format_bytes(_MOST_CARD_BYTES)}")
         return _card(json.loads(card_path(path).read_text()))
     except FileNotFoundError as error:
         advice = "Bring it in with `histoseek weights import`"
@@ -221,7 +226,7 @@ def load_card(path: Path) -> WeightsCard:
         raise WeightsError(card_path(path), what, "Update histoseek, or use other weights") from error
     except HistoseekError:
         raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, ValueError, TypeError) as error:
         raise WeightsError(card_path(path), f"is no readable weights card ({type(error).__name__})") from error
 
 
@@ -229,6 +234,7 @@ def load_weights(path: Path) -> Weights:
     """Read a weights file and its card; raises UnknownWeights, or WeightsError for one that is damaged."""
     card = load_card(path)
     try:
+        require_file_bytes(path)
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != card.sha256:
             raise WeightsError(path, "is damaged: the checksum in its card differs", "Get the file again")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 import cv2
 import numpy as np
 
-from histoseek.errors import MissingSpacing, SpacingTooFine
+from histoseek.bounds import refusing_exhaustion
+from histoseek.errors import MissingSpacing, SpacingTooFine, UnreadableSlide
 from histoseek.geometry import Level, Rect, Size
 from histoseek.slides.readers.base import PixelReader, Pixels
 from histoseek.slides.sources.base import SlideSource
@@ -64,7 +66,8 @@ class Slide:
 
     def read_level(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
         """A region in the level's own pixels, uint8 [height, width, 3]; white outside of the slide."""
-        return self._reader.read(level, x, y, width, height)
+        with refusing_exhaustion(partial(UnreadableSlide, self.source.uri)):
+            return self._reader.read(level, x, y, width, height)
 
     def read_at(self, spacing_um_per_px: float, rect: Rect, out: Size) -> Pixels:
         """The level-0 rectangle as uint8 [out.height, out.width, 3], from the next finer level, averaged by area.
@@ -75,7 +78,7 @@ class Slide:
         x, y = round(rect.x / level.downsample), round(rect.y / level.downsample)
         width = max(1, round(rect.right / level.downsample) - x)
         height = max(1, round(rect.bottom / level.downsample) - y)
-        return _resampled(self._reader.read(level.index, x, y, width, height), out)
+        return _resampled(self.read_level(level.index, x, y, width, height), out)
 
     def thumbnail(self, longer_edge_px: int) -> Pixels:
         """The whole slide, uint8 [h, w, 3] with the longer edge as given, read from the pyramid in strips."""
@@ -88,7 +91,7 @@ class Slide:
 
     def _strip(self, level: Level, out: Size, top: int, bottom: int) -> Pixels:
         first, last = (round(row * level.size.height / out.height) for row in (top, bottom))
-        pixels = self._reader.read(level.index, 0, first, level.size.width, max(1, last - first))
+        pixels = self.read_level(level.index, 0, first, level.size.width, max(1, last - first))
         return _resampled(pixels, Size(out.width, bottom - top))
 
     def _finer_level(self, downsample: float) -> Level:
@@ -103,7 +106,8 @@ def open_slide(source: SourceLike, spacing_um_per_px: float | None = None) -> Sl
     Raises UnknownScheme, SlideNotFound, UnreadableSlide, or MissingSpacing when neither side gives a plausible spacing.
     """
     source = parse_source(source)
-    reader = source.open()
+    with refusing_exhaustion(partial(UnreadableSlide, source.uri)):
+        reader = source.open()
     try:
         spacing = spacing_um_per_px if spacing_um_per_px is not None else reader.spacing_um_per_px
         return Slide(source, reader, _plausible(source, spacing))

@@ -7,11 +7,15 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from histoseek.bounds import require_file_bytes
 from histoseek.encoders.weights import PARTS, PartName
 from histoseek.errors import BadTable
 from histoseek.reports.privacy.person_names import make_patient_key
 from histoseek.training.pairs import TrainingPair, list_ids
 from histoseek.training.split import Split
+
+_COPIES = 30
+"""How many times its own size a table of short cells takes in memory."""
 
 GivenSplit = Mapping[str, PartName]
 """Parts by "slide ID" and "patient KEY", as `read_split` gives them."""
@@ -69,12 +73,16 @@ def apply_split(pairs: Sequence[TrainingPair], table: Path) -> Split:
 
 def _read_rows(table: Path) -> list[dict[str, str]]:
     try:
+        require_file_bytes(table, _COPIES)
         text = table.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadTable(table, "cannot be read", "Give a CSV with slide_id (or patient_id) and part") from error
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
-    rows = list(csv.DictReader(io.StringIO(text), delimiter=delimiter))
+    try:
+        rows = list(csv.DictReader(io.StringIO(text), delimiter=delimiter))
+    except csv.Error as error:
+        raise BadTable(table, f"not a readable table ({error})", "Give a CSV with these two columns") from error
     names = {name.strip() for name in header.strip().split(delimiter)}
     if not rows or "part" not in names or not names & {"slide_id", "patient_id"}:
         raise BadTable(table, "has no columns part and slide_id (or patient_id)", "Give a CSV with these two")

@@ -59,6 +59,7 @@ from histoseek.archive.schema import TEXT_COLUMNS, LanguageVectors, SlideRecord,
 from histoseek.archive.space.centre import CENTRE_SLIDES, FEW_CENTRE_SLIDES, BagMean
 from histoseek.archive.space_folders import remove_old_spaces
 from histoseek.archive.stores.checksums import LANGUAGE, REPORT, SIGNATURE
+from histoseek.bounds import describe_exhaustion
 from histoseek.encoders.slide.registry import find_fitted_family
 from histoseek.encoders.slide_bags import PreparedSlide
 from histoseek.errors import HistoseekError, SlideError, SpaceMismatch, UnreadableSlide, UnstorableSlide
@@ -318,9 +319,12 @@ class _Run:
             self._refuse([SlideRefusal.from_error(slide.source.uri, error)])
         except HistoseekError:
             raise
-        except Exception as error:
+        except BaseException as error:
+            reason = describe_exhaustion(error)
+            if reason is None and not isinstance(error, Exception):
+                raise
             log.debug("unexpected failure of a slide", exc_info=True)
-            unreadable = UnreadableSlide(slide.source.uri, _describe_unforeseen(error))
+            unreadable = UnreadableSlide(slide.source.uri, reason or _describe_unforeseen(error))
             self._refuse([SlideRefusal.from_error(slide.source.uri, unreadable)])
 
     def _take(self, slide: PlannedSlide, cached: CachedBag) -> None:
@@ -413,7 +417,7 @@ def _prepare_ahead(
                 future.add_done_callback(_close)
 
 
-def _describe_unforeseen(error: Exception) -> str:
+def _describe_unforeseen(error: BaseException) -> str:
     """What is known of an error that is none of ours, without its words: those may quote a report."""
     reason = error.strerror if isinstance(error, OSError) and error.strerror else None
     return reason or f"unexpected {type(error).__name__}"

@@ -31,6 +31,7 @@ from histoseek.archive.indexing.metadata_columns import (
 )
 from histoseek.archive.indexing.metadata_row import TableRow, join_rows
 from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, is_storable, unwrap
+from histoseek.bounds import refusing_exhaustion
 from histoseek.errors import BadTable, InputError
 from histoseek.reports.files.column_names import may_be_id
 from histoseek.reports.files.document import FileRefusal, ReportSource
@@ -104,8 +105,13 @@ def load_table(path: Path, rename: Mapping[str, str] | None = None) -> MetadataT
 
     Columns are typed: ids and the standard columns are text, others integers, floats, booleans, dates or text. A row
     that cannot be used is refused and the others are read. Raises BadTable: unreadable, empty, no id column, no row
-    that can be used.
+    that can be used; TooLarge.
     """
+    with refusing_exhaustion(lambda reason: BadTable(path, reason, "Check how it was made, or give it in parts")):
+        return _load_table(path, rename)
+
+
+def _load_table(path: Path, rename: Mapping[str, str] | None) -> MetadataTable:
     sheets = list(_read_raw(path))
     mapped: list[tuple[RawTable, tuple[MetadataColumn, ...]]] = []
     warnings: list[str] = []

@@ -13,6 +13,8 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
+from histoseek.bounds import require_file_bytes
+from histoseek.encoders.pickled_tensors import require_tensor_bytes
 from histoseek.encoders.text.base import Pooling, TextCard, TextEncoder
 from histoseek.encoders.text.encoding import TowerEncoder
 from histoseek.encoders.text.folder import ModelFolder, hash_files
@@ -134,7 +136,9 @@ def _read(weights: Path) -> dict[str, Tensor]:
 
     try:
         if weights.suffix == ".safetensors":
+            require_file_bytes(weights)
             return load_file(weights)
+        require_tensor_bytes(weights)
         state = torch.load(weights, map_location="cpu", weights_only=True)
     except (RuntimeError, ValueError, KeyError, OSError, EOFError, UnpicklingError, SafetensorError) as error:
         raise EncoderError(str(weights), "damaged, or not weights", "Download the file again") from error

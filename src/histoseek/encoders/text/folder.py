@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from histoseek.bounds import require_file_bytes
 from histoseek.encoders.text.base import Pooling
 from histoseek.errors import EncoderError
 
 _OWN = "histoseek.json"
+_JSON_COPIES = 25
+"""How many times its file a JSON of small values takes in memory."""
+
 _AGAIN = "Download the file again"
 _SHORTEST_CONTEXT = 8
 _LONGEST_CONTEXT = 8192
@@ -96,8 +100,9 @@ class ModelFolder:
         if not path.is_file():
             return default
         try:
+            require_file_bytes(path, _JSON_COPIES)
             return json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, RecursionError, ValueError) as error:
             raise EncoderError(str(path), "not JSON", _AGAIN) from error
 
 

@@ -57,7 +57,7 @@ def read_vocabulary_file(name: str, data: bytes) -> VocabularyFile:
     """Read and check one file. Raises InputError naming the file and, where there is one, the entry."""
     try:
         content = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (RecursionError, ValueError) as error:
         raise InputError(name, f"is not a TOML file ({error})", "Correct the file") from error
     version = content.pop("version", None)
     if not isinstance(version, str) or not version:

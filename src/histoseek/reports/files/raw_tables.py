@@ -13,11 +13,13 @@ from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
-from histoseek.errors import BadTable
+from histoseek.bounds import MOST_LINE_CHARACTERS, require_cells, require_file_bytes, require_json
+from histoseek.errors import BadTable, TooLarge
 from histoseek.reports.files.column_names import ID_ROLES, recognise_column
 from histoseek.reports.files.document import Format
 from histoseek.reports.files.encodings import Encoding, clean_id, find_encoding
 from histoseek.reports.files.quotes import OpenQuote, read_rows
+from histoseek.reports.files.workbook_extent import require_small_sheets
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet
@@ -27,6 +29,8 @@ _DELIMITERS = ",\t;|"
 _DECLARED = re.compile(r'[\ufeff ]*"?sep=(.)"?[\s,;]*', re.IGNORECASE)
 """The first line by which Excel is told the delimiter."""
 _SAMPLE_LINES, _SAMPLE_CHARACTERS = 200, 1 << 18
+_MOST_MERGED_ROWS = 10_000_000
+_LONGEST_REASON = 200
 _MOST_TITLES = 10
 """Rows among which the header is looked for: exports begin with titles."""
 
@@ -76,9 +80,10 @@ def read_separated(path: Path) -> RawTable:
     Titles above the header are passed over. Raises BadTable when there is no header; InputError when the file holds no
     text.
     """
+    require_file_bytes(path)
     encoding = find_encoding(path)
     delimiter = _find_delimiter(path, encoding)
-    rows = _number_rows(_read_records(path, encoding, delimiter))
+    rows = _count_cells(path, _number_rows(_read_records(path, encoding, delimiter)))
     head = list(islice(rows, _MOST_TITLES))
     if head and isinstance(head[0], BadRow):
         raise BadTable(path, head[0].what, head[0].advice)
@@ -86,6 +91,7 @@ def read_separated(path: Path) -> RawTable:
     place = _find_header(cells)
     if place is None:
         raise BadTable(path, "no header", "Give a table whose first row names its columns")
+    require_cells(path, 1, len(cells[place]))
     below = chain(head[place + 1 :], rows)
     return RawTable(path, "table", encoding.name, _read_names(cells[place]), below, delimiter=delimiter)
 
@@ -169,8 +175,10 @@ def _holds_any(cells: Sequence[str]) -> bool:
 def read_json_lines(path: Path) -> RawTable:
     """One JSON object a line; other lines are bad rows. Raises BadTable naming the first line when all are bad."""
     encoding = find_encoding(path)
+    require_file_bytes(path)
     with _open(path, encoding) as file:
-        rows = [_parse_line(number, line) for number, line in enumerate(file, start=1) if line.strip()]
+        lines = enumerate(_read_lines(path, file), start=1)
+        rows = [_parse_line(path, number, line) for number, line in lines if line.strip()]
     if rows and all(isinstance(row, BadRow) for row in rows):
         first = cast("BadRow", rows[0])
         raise BadTable(path, first.what, first.advice)
@@ -183,9 +191,12 @@ def read_json(path: Path) -> RawTable:
     Raises BadTable when it is no JSON, or another shape.
     """
     encoding = find_encoding(path)
+    require_file_bytes(path)
     with _open(path, encoding) as file:
+        text = file.read()
+        require_json(path, text)
         try:
-            tree = json.load(file, object_pairs_hook=_keep_repeats)
+            tree = json.loads(text, object_pairs_hook=_keep_repeats)
         except (ValueError, RecursionError) as error:
             raise BadTable(path, f"not readable as JSON ({error})", "Export it again") from error
     rows = [_JsonRow(number, record) for number, record in enumerate(_find_records(path, tree), start=1)]
@@ -207,6 +218,7 @@ def read_workbook(path: Path) -> Iterator[RawTable]:
     read, as when it has a password."""
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
+    require_small_sheets(path)
     try:
         book = CalamineWorkbook.from_path(str(path))
         shown = [
@@ -214,11 +226,11 @@ def read_workbook(path: Path) -> Iterator[RawTable]:
             for sheet in book.sheets_metadata
             if sheet.visible == SheetVisibleEnum.Visible and sheet.typ == SheetTypeEnum.WorkSheet
         ]
-        grids = {name: _read_grid(book.get_sheet_by_name(name)) for name in shown}
+        grids = {name: _read_grid(path, book.get_sheet_by_name(name)) for name in shown}
     except PasswordError as error:
         raise BadTable(path, "a workbook with a password", "Save it again, without the password") from error
     except (CalamineError, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split())[:_LONGEST_REASON]
         raise BadTable(path, f"not a readable workbook ({reason})", "Save it again, without a password") from error
     for sheet, grid in grids.items():
         cells = [[_write_cell(_round_cell(cell)) for cell in row] for row in grid]
@@ -229,10 +241,14 @@ def read_workbook(path: Path) -> Iterator[RawTable]:
             yield RawTable(path, "workbook", None, names, rows[place + 1 :], sheet if len(grids) > 1 else None)
 
 
-def _read_grid(sheet: CalamineSheet) -> list[list[object]]:
+def _read_grid(path: Path, sheet: CalamineSheet) -> list[list[object]]:
     """A sheet's cells; one that goes over several rows says the same in each of them."""
     grid: list[list[object]] = [list(row) for row in sheet.to_python(skip_empty_area=False)]
-    for (first, column), (last, _) in sheet.merged_cell_ranges or ():
+    merged = sheet.merged_cell_ranges or ()
+    rows = sum(max(0, min(last, len(grid)) - first) for (first, _), (last, _) in merged)
+    if rows > _MOST_MERGED_ROWS:
+        raise TooLarge(path, f"cells merged over {rows:,} rows in all", f"{_MOST_MERGED_ROWS:,}")
+    for (first, column), (last, _) in merged:
         for row in grid[first + 1 : last + 1]:
             if column < len(row) and row[column] == "":
                 row[column] = grid[first][column]
@@ -290,10 +306,18 @@ def _open(path: Path, encoding: Encoding) -> TextIO:
     return path.open(encoding=encoding.codec, errors=encoding.errors, newline="")
 
 
+def _read_lines(path: Path, file: TextIO) -> Iterator[str]:
+    """The lines of a file; raises TooLarge for one that is longer than any row."""
+    for line in iter(lambda: file.readline(MOST_LINE_CHARACTERS), ""):
+        if len(line) == MOST_LINE_CHARACTERS:
+            raise TooLarge(path, "a line of more characters", f"{MOST_LINE_CHARACTERS:,}")
+        yield line
+
+
 def _read_records(path: Path, encoding: Encoding, delimiter: str) -> Iterator[tuple[int, list[str] | OpenQuote]]:
     """The rows of a table with the lines they begin in, but for a line that declares the delimiter."""
     with _open(path, encoding) as file:
-        lines = (line.replace("\x00", "") for line in file)
+        lines = (line.replace("\x00", "") for line in _read_lines(path, file))
         try:
             for line, row in read_rows(lines, delimiter):
                 if line > 1 or isinstance(row, OpenQuote) or not _DECLARED.fullmatch(delimiter.join(row)):
@@ -311,8 +335,19 @@ def _number_rows(rows: Iterable[tuple[int, list[str] | OpenQuote]]) -> Iterator[
             yield RawRow(number, row, line=line)
 
 
-def _parse_line(number: int, line: str) -> _JsonRow | BadRow:
+def _count_cells(path: Path, rows: Iterable[RawRow | BadRow]) -> Iterator[RawRow | BadRow]:
+    """The rows, as long as all their cells are no more than one file may have."""
+    cells = 0
+    for row in rows:
+        if isinstance(row, RawRow):
+            cells += len(row.cells)
+            require_cells(path, cells, 1)
+        yield row
+
+
+def _parse_line(path: Path, number: int, line: str) -> _JsonRow | BadRow:
     advice = "Put one JSON object on each line"
+    require_json(path, line)
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -348,6 +383,7 @@ def _describe_shape(tree: object) -> str:
 def _make_table(path: Path, kind: Format, encoding: str | None, records: Sequence[_JsonRow | BadRow]) -> RawTable:
     flat = [row if isinstance(row, BadRow) else _JsonRow(row.number, dict(_flatten(row.values))) for row in records]
     names = tuple(dict.fromkeys(name for row in flat if isinstance(row, _JsonRow) for name in row.values))
+    require_cells(path, len(flat), len(names))
     rows = (row if isinstance(row, BadRow) else _make_row(row, names) for row in flat)
     return RawTable(path, kind, encoding, names, rows)
 

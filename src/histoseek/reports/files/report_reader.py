@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
+from histoseek.bounds import refusing_exhaustion
 from histoseek.errors import BadTable, InputError
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.reports.files.document import (
@@ -97,15 +98,20 @@ def _read_file(path: Path, columns: ReportColumns | None) -> _FileContent:
     """Read one file by its kind. Raises InputError when nothing of it can be used."""
     require_readable(path)
     try:
-        suffix = path.suffix.lower()
-        if suffix in WORKBOOK_SUFFIXES:
-            return _read_sheets(path, columns)
-        read_table = _choose_table_reader(path)
-        if read_table:
-            return _read_rows(read_table(path), columns)
-        return _read_text(path, is_pdf=_begins_as_pdf(path))
+        with refusing_exhaustion(lambda reason: BadTable(path, reason, "Check how it was made, or give it in parts")):
+            return _read_content(path, columns)
     except OSError as error:
         raise BadTable(path, error.strerror or "cannot be read", "Check the path") from error
+
+
+def _read_content(path: Path, columns: ReportColumns | None) -> _FileContent:
+    suffix = path.suffix.lower()
+    if suffix in WORKBOOK_SUFFIXES:
+        return _read_sheets(path, columns)
+    read_table = _choose_table_reader(path)
+    if read_table:
+        return _read_rows(read_table(path), columns)
+    return _read_text(path, is_pdf=_begins_as_pdf(path))
 
 
 def _choose_table_reader(path: Path) -> Callable[[Path], RawTable] | None:

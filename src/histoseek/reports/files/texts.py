@@ -6,10 +6,15 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from histoseek.errors import InputError
+from histoseek.bounds import describe_exhaustion, format_bytes
+from histoseek.errors import HistoseekError, InputError
 from histoseek.reports.files.encodings import clean_characters, find_encoding
 from histoseek.slides.sources.folder_walk import is_system_folder
+
+if TYPE_CHECKING:
+    from pypdf import PdfReader
 
 LONGEST_TEXT = 1_000_000
 """Most characters of one report: about 300 pages. Longer ones are refused; they are exports gone wrong."""
@@ -30,6 +35,8 @@ _OFFICE = {
 _REPORT_SUFFIXES = TABLE_SUFFIXES | WORKBOOK_SUFFIXES | TEXT_SUFFIXES | _LINES_SUFFIXES | {".json", ".pdf", *_OFFICE}
 _MOST_BYTES_A_CHARACTER = 4
 _LARGEST_PDF_BYTES = 50_000_000
+_MOST_PAGES = 5_000
+_MOST_CONTENT_BYTES = 2**26
 _FOREIGN = {
     b"{\\rtf": "a Rich Text file",
     b"PK\x03\x04": "a Word or zip file",
@@ -92,9 +99,11 @@ def read_pdf(path: Path) -> str:
     try:
         reader = PdfReader(path)
         is_locked = reader.is_encrypted and not reader.decrypt("")
-        pages = [] if is_locked else [page.extract_text() for page in reader.pages]
+        pages = [] if is_locked else list(_extract_pages(path, reader))
+    except HistoseekError:
+        raise
     except Exception as error:  # a damaged PDF makes the reader fail in many ways, and some quote what they read
-        what = f"not a readable PDF ({type(error).__name__})"
+        what = f"not a readable PDF ({describe_exhaustion(error) or type(error).__name__})"
         raise InputError(str(path), what, "Print it to PDF again") from error
     if is_locked:
         raise InputError(str(path), "a PDF protected by a password", "Save it without the password")
@@ -102,6 +111,23 @@ def read_pdf(path: Path) -> str:
         advice = "Run text recognition (OCR) over it first, or give the report as text"
         raise InputError(str(path), f"a PDF without text: {len(pages)} pages of pictures only", advice)
     return _check_text(path, "\n\n".join(pages))
+
+
+def _extract_pages(path: Path, reader: PdfReader) -> Iterator[str]:
+    """The texts of pages, up to what one report may have."""
+    pages, characters, content_bytes = len(reader.pages), 0, 0
+    if pages > _MOST_PAGES:
+        raise _refuse_length(path, f"{pages:,} pages")
+    for page in reader.pages:
+        content = page.get_contents()
+        content_bytes += len(content.get_data()) if content else 0
+        if content_bytes > _MOST_CONTENT_BYTES:
+            raise _refuse_length(path, f"pages of more than {format_bytes(_MOST_CONTENT_BYTES)}")
+        text = page.extract_text()
+        characters += len(text)
+        if characters > LONGEST_TEXT:
+            raise _refuse_length(path, f"more than {characters:,} characters")
+        yield text
 
 
 def _check_text(path: Path, text: str) -> str:

@@ -128,7 +128,7 @@ def _parse_rules(text: str, where: str) -> Iterator[Rule]:
         entries = tomllib.loads(text)["rule"]
         for entry in entries:
             yield _parse_rule(entry, where)
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigurationError(
             where, f"not a file of rules ({error})", "See the packaged reports/visible/rules.toml"
         ) from error

@@ -28,6 +28,7 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.report_index import make_analyser_mark, make_record_mark
 from histoseek.archive.schema import cast_value, field_columns
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.bounds import require_file_bytes
 from histoseek.errors import InputError
 from histoseek.reports.concepts.terms import find_terms
 from histoseek.reports.concepts.vocabulary import load_vocabulary
@@ -44,6 +45,9 @@ from histoseek.search.scope.exclusion import Owner, find_stored_patients
 
 VALUE_OF_QUERY = 3.0
 """How much a grade, stage or stain that is typed counts beside a word: it is written so as to be met."""
+
+_TEXT_COPIES = 8
+"""How many times its own size a report takes in memory while it is read."""
 
 _OPPOSED = ("diagnosis", "finding")
 _HOLDS = {
@@ -242,6 +246,7 @@ def _clean(text: str) -> str:
 
 def _read_report(path: Path) -> str:
     try:
+        require_file_bytes(path, _TEXT_COPIES)
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(str(path), "is not text in UTF-8", "Save the report as plain text in UTF-8") from error

@@ -4,27 +4,50 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from histoseek.errors import UnreadableSlide
+from histoseek.errors import SlideTooLarge, UnreadableSlide
 from histoseek.geometry import Size
 from histoseek.slides.readers.base import PixelReader
 from histoseek.slides.readers.ome import open_ome
 from histoseek.slides.readers.openslide import PLAIN_TIFF, OpenSlideReader
 from histoseek.slides.readers.picture import PictureReader
 from histoseek.slides.readers.tiff import is_level
+from histoseek.slides.readers.tiff_directories import MARKS, MOST_PIXELS, MOST_SIDE_PX, check_directories
 from histoseek.slides.readers.tiff_pages import choose_page, open_page
 from histoseek.slides.readers.vips import find_fast_reader
 
 _TIFF_SUFFIXES = (".tif", ".tiff", ".btf")
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _WSI_SUFFIXES = (".svs", ".svslide", ".ndpi", ".vms", ".vmu", ".mrxs", ".scn", ".bif", ".dcm")
-_TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_MOST_LEVELS = 64
 SUFFIXES = frozenset((*_WSI_SUFFIXES, *_TIFF_SUFFIXES, *_PICTURE_SUFFIXES))
 
 
 def open_reader(path: Path) -> PixelReader:
-    """The fastest reader that gives a file's true pixels. Raises UnreadableSlide."""
-    suffix = path.suffix.lower()
+    """The fastest reader that gives a file's true pixels. Raises UnreadableSlide, SlideTooLarge."""
     is_tiff = _is_tiff(path)
+    if is_tiff:
+        check_directories(path)
+    reader = _choose_reader(path, is_tiff)
+    try:
+        _check_levels(path, reader)
+    except SlideTooLarge:
+        reader.close()
+        raise
+    return reader
+
+
+def _check_levels(path: Path, reader: PixelReader) -> None:
+    if len(reader.levels) > _MOST_LEVELS:
+        raise SlideTooLarge(path, f"{len(reader.levels):,} levels", f"{_MOST_LEVELS}")
+    for level in reader.levels:
+        width, height = level.size.width, level.size.height
+        if max(width, height) > MOST_SIDE_PX or width * height > MOST_PIXELS:
+            limits = f"{MOST_SIDE_PX:,} px a side and {MOST_PIXELS:,} in all"
+            raise SlideTooLarge(path, f"a picture of {width:,} x {height:,} px", limits)
+
+
+def _choose_reader(path: Path, is_tiff: bool) -> PixelReader:
+    suffix = path.suffix.lower()
     if is_tiff and suffix not in _WSI_SUFFIXES and (ome := open_ome(path)):
         return ome
     if suffix in _PICTURE_SUFFIXES and not is_tiff:
@@ -66,6 +89,6 @@ def _find_truer_reader(path: Path, reference: OpenSlideReader) -> PixelReader:
 def _is_tiff(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.read(4) in _TIFF_MARKS
+            return file.read(4) in MARKS
     except OSError:
         return False

@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 
 from histoseek.slides.readers.spacing import average_edges
 
+_DOCTYPE = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _OPENING = re.compile(r"<(\w+:)?OME[\s>]")
 _UM_PER_UNIT = {
     **{"µm": 1.0, "μm": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "micrometre": 1.0},
@@ -107,10 +108,16 @@ def is_ome_xml(description: str) -> bool:
 
 def parse_ome_xml(text: str) -> OmeDescription:
     """Read it; raises ValueError for what is no OME-XML, in one line."""
+    if _DOCTYPE.search(text):
+        raise ValueError("its OME-XML defines entities")
     try:
         root = ElementTree.fromstring(text.strip("\ufeff\0 \t\r\n"))
-    except ElementTree.ParseError as error:
+        return _read_description(root)
+    except (ElementTree.ParseError, RecursionError) as error:
         raise ValueError(f"its OME-XML is broken: {error}") from error
+
+
+def _read_description(root: Element) -> OmeDescription:
     images = tuple(
         _read_image(element, pixels)
         for element in _children(root, "Image")

@@ -11,12 +11,12 @@ from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Level, Rect, Size
 from histoseek.slides.readers.base import Pixels, compose_over_white, read_clipped
 from histoseek.slides.readers.spacing import average_edges, read_resolution
+from histoseek.slides.readers.tiff_directories import MOST_TILE_PIXELS
 
 PLAIN_TIFF = "generic-tiff"
 """The vendor of a tiled TIFF without a scanner's description."""
 
 _CACHE_BYTES = 64 * 2**20
-_MOST_TILE_PIXELS = 2**26
 
 
 class OpenSlideReader:
@@ -45,7 +45,7 @@ class OpenSlideReader:
         for level in range(self._slide.level_count):
             sides = (properties.get(f"openslide.level[{level}].tile-{side}", "0") for side in ("width", "height"))
             width, height = (int(side) if side.isdecimal() else 0 for side in sides)
-            if width * height > _MOST_TILE_PIXELS:
+            if width * height > MOST_TILE_PIXELS:
                 self._slide.close()
                 raise UnreadableSlide(self._path, f"tiles of {width} x {height} px")
 

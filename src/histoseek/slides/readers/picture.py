@@ -8,13 +8,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from histoseek.errors import UnreadableSlide
+from histoseek.errors import SlideError, UnreadableSlide
 from histoseek.geometry import Level, Rect, Size
 from histoseek.slides.readers.base import Pixels, blank, read_clipped
 from histoseek.slides.readers.spacing import UM_PER_INCH, read_resolution
 from histoseek.slides.readers.tiff_pages import SlidePage
 
 MAX_PIXELS = 13_000 * 13_000
+_MOST_PICTURES = 16
+_MOST_SCANS = 200
+"""Of a JPEG; progressive ones have about ten, previews in it some more."""
+
+_START_OF_SCAN = b"\xff\xda"
 _FORMATS = ("PNG", "JPEG", "TIFF")
 _EIGHT_BIT_MODES = ("RGB", "RGBA", "L", "LA", "P", "CMYK", "YCbCr", "1")
 
@@ -50,15 +55,17 @@ def _load(path: Path, page: int) -> tuple[Pixels, float | None]:
             warnings.simplefilter("ignore")  # size is checked below, and damage ends in an error
             # Not by its path: Pillow maps such files into memory, and turned ones in a wrong shape.
             with path.open("rb") as file, Image.open(file, formats=_FORMATS) as picture:
+                _require_size(picture, path)
                 if picture.format == "TIFF":
                     picture.seek(page)
                 elif picture.format == "PNG" and _read_bits(path) > 8:
                     raise UnreadableSlide(path, f"pixels of {_read_bits(path)} bits, wanted 8-bit RGB")
                 else:
+                    _require_few_scans(picture, path)
                     _require_single(picture, path)
                 across, down = (UM_PER_INCH / max(1e-9, float(dots)) for dots in picture.info.get("dpi", (1, 1)))
                 return _rgb(picture, path), read_resolution(across, down)
-    except (MemoryError, UnreadableSlide):
+    except (MemoryError, SlideError):
         raise
     except Exception as error:
         # In damaged files Pillow meets errors of every kind.
@@ -76,10 +83,13 @@ def _require_single(picture: Image.Image, path: Path) -> None:
     """Refuse an animation, and pictures of like size in one file; smaller ones beside the first are previews, and
     grey ones beside a photograph maps of its depth or light."""
     pictures = getattr(picture, "n_frames", 1)
+    if pictures > _MOST_PICTURES:
+        raise UnreadableSlide(path, f"{pictures} pictures in one file, wanted one")
     size, colours = picture.size, picture.mode
     alike = 1
     for index in range(1, pictures):
         picture.seek(index)
+        _require_size(picture, path)
         of_kind = picture.format == "PNG" or picture.mode == colours or picture.mode != "L"
         alike += of_kind and 2 * picture.width * picture.height >= size[0] * size[1]
     picture.seek(0)
@@ -87,9 +97,21 @@ def _require_single(picture: Image.Image, path: Path) -> None:
         raise UnreadableSlide(path, f"{alike} pictures of {size[0]} x {size[1]} px in one file, wanted one")
 
 
-def _rgb(picture: Image.Image, path: Path) -> Pixels:
+def _require_size(picture: Image.Image, path: Path) -> None:
+    """Before anything of it is decoded, also of pictures beside it."""
     if picture.width * picture.height > MAX_PIXELS:
         raise UnreadableSlide(path, f"a picture of {picture.width} x {picture.height} px without a pyramid")
+
+
+def _require_few_scans(picture: Image.Image, path: Path) -> None:
+    """Refuse a JPEG that goes over all its pixels again and again: each of a few bytes costs a second."""
+    scans = path.read_bytes().count(_START_OF_SCAN) if picture.format in ("JPEG", "MPO") else 0
+    if scans > _MOST_SCANS:
+        raise UnreadableSlide(path, f"a JPEG of {scans} scans")
+
+
+def _rgb(picture: Image.Image, path: Path) -> Pixels:
+    _require_size(picture, path)
     if picture.mode not in _EIGHT_BIT_MODES:
         raise UnreadableSlide(path, f"pixels of type {picture.mode}, wanted 8-bit RGB")
     picture = ImageOps.exif_transpose(picture)

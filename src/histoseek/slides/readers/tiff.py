@@ -14,15 +14,17 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from histoseek.errors import UnreadableSlide
+from histoseek.errors import SlideError, SlideTooLarge, UnreadableSlide
 from histoseek.geometry import Level, Size
 from histoseek.slides.readers.base import Pixels, blank, compose_over_white
+from histoseek.slides.readers.coded_size import read_coded_size
 
 # Its warnings are about odd tags; what matters of them is found by what is read.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _CACHE_BYTES = 128 * 2**20
 _RAW_SEGMENT_PIXELS = 2**18
+_SMALL_SEGMENT_PIXELS = 2**20
 _MOST_SEGMENT_PIXELS = 13_000 * 13_000
 _ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
 _DECODED_TO_RGB = (6, 7, 34892, 33007, 50001)
@@ -128,13 +130,24 @@ class TiffReader:
             if plane.is_raw:
                 return _without_alpha(self._read_rows(plane, index), page)
             data = self._read_bytes(page.dataoffsets[index], page.databytecounts[index])
+            self._check_coded_size(plane, data)
             segment, _, shape = page.decode(data, index, jpegtables=page.jpegtables)
+        except (MemoryError, SlideError):
+            raise
         except Exception as error:
             # The codecs raise their own kinds of errors; all of them mean a damaged tile.
             raise UnreadableSlide(self._path, f"damaged tile ({type(error).__name__})") from error
         if segment is None:
             return np.full((shape[1], shape[2], plane.channels.stop - plane.channels.start), 255, np.uint8)
         return _without_alpha(np.asarray(segment[0], np.uint8), page)
+
+    def _check_coded_size(self, plane: _Plane, data: bytes | None) -> None:
+        """Refuse a coded tile or strip that says it is larger than its place: decoders allocate by what it says."""
+        size = read_coded_size(data) if data else None
+        edge = plane.segment
+        if size and size.width * size.height > max(_SMALL_SEGMENT_PIXELS, 2 * edge.width * edge.height):
+            declared = f"a coded tile of {size.width:,} x {size.height:,} px"
+            raise SlideTooLarge(self._path, declared, f"{edge.width:,} x {edge.height:,} px")
 
     def _read_rows(self, plane: _Plane, index: int) -> Pixels:
         """A segment of a page whose rows of pixels follow each other."""
@@ -149,9 +162,12 @@ class TiffReader:
     def _read_bytes(self, offset: int, count: int) -> bytes | None:
         if not count:
             return None
+        handle = self._tiff.filehandle
+        if offset + count > handle.size:
+            raise UnreadableSlide(self._path, "damaged tile (it lies beyond the file's end)")
         with self._lock:
-            self._tiff.filehandle.seek(offset)
-            return bytes(self._tiff.filehandle.read(count))
+            handle.seek(offset)
+            return bytes(handle.read(count))
 
 
 def find_fault(page: tifffile.TiffPage) -> str:

@@ -13,6 +13,9 @@ Mode = Literal["reference", "masked"]
 """`reference`: padded as the published weights expect; `masked`: padding left out, tiles on their real grid."""
 
 
+_LARGEST_DIMENSION = 2**14
+
+
 @dataclass(frozen=True, slots=True)
 class PathSearchArchitecture:
     """Sizes of the network (PathSearch, arXiv 2510.23224, as stated in its published checkpoint).
@@ -31,6 +34,8 @@ class PathSearchArchitecture:
     def __post_init__(self) -> None:
         if min(self.input_dimension, self.dimension, self.mosaic_size, self.heads, self.gate_dimension) < 1:
             raise ConfigurationError("architecture", "sizes must be positive", "Give sizes of at least 1")
+        if max(self.input_dimension, self.dimension, self.gate_dimension) > _LARGEST_DIMENSION:
+            raise ConfigurationError("architecture", "sizes are too large", f"At most {_LARGEST_DIMENSION:,} are read")
         if self.dimension % self.heads or self.dimension % 2:
             what = f"dimension {self.dimension} does not divide by 2 and by {self.heads} heads"
             raise ConfigurationError("architecture", what, "Choose another --dimension")

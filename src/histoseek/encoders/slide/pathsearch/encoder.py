@@ -54,9 +54,11 @@ def build_encoder(model: SlideModel, architecture: PathSearchArchitecture, name:
     """The encoder of a weights file; raises WeightsError when names or shapes of its tensors don't fit its card."""
     import torch
 
-    network = PathSearchNetwork(architecture)
     tensors = {key: torch.from_numpy(value.copy()) for key, value in model.tensors.items()}
     try:
+        with torch.device("meta"):  # sizes on a card cost no memory before they are those of its tensors
+            PathSearchNetwork(architecture).load_state_dict({key: value.to("meta") for key, value in tensors.items()})
+        network = PathSearchNetwork(architecture)
         network.load_state_dict(tensors)
     except RuntimeError as error:
         what = f"its tensors are not those of its card's architecture ({str(error).splitlines()[1].strip()[:120]})"
