@@ -69,6 +69,15 @@ class ConfigurationError(HistoseekError):
     """Settings that do not fit together."""
 
 
+class SandboxIncomplete(ConfigurationError):
+    """A server is to serve only where uploads are wholly confined, and this machine can't; kinds: what is open."""
+
+    def __init__(self, kinds: tuple[str, ...]) -> None:
+        self.kinds = kinds
+        what = f"a process that opens uploads can't be kept from: {', '.join(kinds)}"
+        super().__init__("--require-sandbox", what, "Use Linux 6.12 or later with Landlock, or leave the option out")
+
+
 class SlideError(InputError):
     """One slide cannot be used; a batch goes on without it."""
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from histoseek.sandbox.confinement import Confinement
 from histoseek.sandbox.probe import probe_confinement
+from tests.sandbox.older_kernel import write_python_without_landlock
 from tests.waiting import HANG_S
 
 _PROGRAM = """
@@ -107,27 +108,35 @@ print(json.dumps({
 }))
 """
 
+has_filter = pytest.mark.skipif(
+    not sys.platform.startswith("linux") or platform.machine() not in ("x86_64", "aarch64"),
+    reason="no filter of calls for this system",
+)
 _NEEDED = {"inside", "thread", "imports", "own signal", "own limits"}
 _OF_LANDLOCK = {"outside", "listing", "secrets", "memory of others"}
 """A filter of calls does not see what a path names."""
 
 
-@pytest.fixture(scope="module")
-def allowed(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    inside, outside = (tmp_path_factory.mktemp(name) / "slide.svs" for name in ("uploads", "archive"))
-    inside.write_bytes(b"0")
-    outside.write_bytes(b"0")
-    command = [sys.executable, "-c", _PROGRAM, str(inside), str(outside)]
+def find_allowed(python: str, folder: Path) -> set[str]:
+    inside, outside = folder / "uploads" / "slide.svs", folder / "archive" / "slide.svs"
+    for path in (inside, outside):
+        path.parent.mkdir()
+        path.write_bytes(b"0")
+    command = [python, "-c", _PROGRAM, str(inside), str(outside)]
     done = subprocess.run(command, capture_output=True, check=True, timeout=HANG_S)
     return {name for name, can in json.loads(done.stdout).items() if can}
+
+
+@pytest.fixture(scope="module")
+def allowed(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    return find_allowed(sys.executable, tmp_path_factory.mktemp("confined"))
 
 
 def test_it_can_do_its_work(allowed: set[str]) -> None:
     assert allowed >= _NEEDED
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has filters of calls")
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="no filter for this processor")
+@has_filter
 def test_nothing_else_but_what_landlock_is_for(allowed: set[str]) -> None:
     assert allowed - _NEEDED <= _OF_LANDLOCK
 
@@ -138,11 +147,19 @@ def test_no_files_but_those_needed(allowed: set[str]) -> None:
     assert not allowed & _OF_LANDLOCK
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux confines")
-def test_a_process_says_what_holds(tmp_path: Path) -> None:
-    if platform.machine() not in ("x86_64", "aarch64") or _get_landlock_version() < 1:
-        pytest.skip("the kernel has no Landlock, or there is no filter for this processor")
-    assert probe_confinement(tmp_path) == Confinement(*(True for _ in fields(Confinement)))
+@has_filter
+def test_a_process_says_what_holds() -> None:
+    if _get_landlock_version() < 1:
+        pytest.skip("the kernel has no Landlock")
+    assert probe_confinement() == Confinement(*(True for _ in fields(Confinement)))
+
+
+@has_filter
+def test_without_landlock_the_filter_still_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = write_python_without_landlock(tmp_path)
+    assert _NEEDED | {"outside"} <= find_allowed(python, tmp_path) <= _NEEDED | _OF_LANDLOCK
+    monkeypatch.setattr(sys, "executable", python)
+    assert probe_confinement().list_open() == ("files",)
 
 
 _UNCONFINED = """
@@ -167,7 +184,7 @@ def test_an_unconfined_process_says_so_and_changes_nothing(tmp_path: Path) -> No
 
 def test_no_process_is_no_confinement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "missing"))
-    assert probe_confinement(tmp_path) == Confinement()
+    assert probe_confinement() == Confinement()
 
 
 @given(st.lists(st.booleans(), min_size=6, max_size=6))

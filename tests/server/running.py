@@ -25,7 +25,7 @@ import sys
 from histoseek.server.run import run_server
 from histoseek.server.settings import ServerSettings
 
-run_server(ServerSettings.from_json(sys.argv[1]), lambda settings, token: print(
+run_server(ServerSettings.from_json(sys.argv[1]), lambda settings, token, confinement: print(
     f"Open http://{settings.host}:{settings.port}/" + (f"#token={token}" if token else "")))
 """
 

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from histoseek.errors import ConfigurationError
+from histoseek.sandbox.confinement import Confinement
 from histoseek.server.telemetry import Metrics, prepare_folder
 from tests.waiting import HANG_S
 
@@ -44,6 +45,7 @@ def test_what_happened_is_counted() -> None:
     metrics.count_upload("kept")
     metrics.count_sandbox_failure("memory")
     metrics.count_rate_limit("search")
+    metrics.set_confinement(Confinement(calls=True))
     metrics.set_archive_slides("kidney", 12)
     text, kind = metrics.render()
     found = samples(text)
@@ -57,6 +59,8 @@ def test_what_happened_is_counted() -> None:
     assert found["histoseek_tile_seconds_count", ()] == 1
     assert found["histoseek_uploads_total", (("outcome", "kept"),)] == 1
     assert found["histoseek_sandbox_failures_total", (("reason", "memory"),)] == 1
+    assert found["histoseek_sandbox_holds", (("kind", "calls"),)] == 1
+    assert found["histoseek_sandbox_holds", (("kind", "files"),)] == 0
     assert found["histoseek_rate_limited_total", (("kind", "search"),)] == 1
     assert found["histoseek_archive_slides", (("archive", "kidney"),)] == 12
     assert b"BREW" not in text

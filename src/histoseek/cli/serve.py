@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from histoseek.cli.options import read_defaults, read_settings
 from histoseek.errors import MissingExtra
+from histoseek.sandbox.confinement import Confinement
 from histoseek.server.settings import ServerSettings, UploadLimits, get_default_state_folder, name_archives
 
 DEFAULTS = read_defaults(ServerSettings)
@@ -34,6 +36,14 @@ ImportFolderOption = Annotated[
 ]
 UploadOption = Annotated[int, typer.Option(min=1, help="Size of the largest slide that may be uploaded, in MB.")]
 AnonymousOption = Annotated[bool, typer.Option("--no-token", help="Require no token; only on loopback addresses.")]
+RequireSandboxOption = Annotated[
+    bool,
+    typer.Option(
+        "--require-sandbox",
+        envvar="HISTOSEEK_REQUIRE_SANDBOX",
+        help="Serve only where the processes that open uploads are confined in every way.",
+    ),
+]
 AllowedHostsOption = Annotated[
     list[str] | None,
     typer.Option("--allowed-host", metavar="NAME", help="Another host name to answer to. Repeatable."),
@@ -55,6 +65,7 @@ def serve(
     import_folder: ImportFolderOption = None,
     upload_mb: UploadOption = DEFAULTS.uploads.file_bytes // 2**20,
     allow_anonymous: AnonymousOption = DEFAULTS.allow_anonymous,
+    require_sandbox: RequireSandboxOption = DEFAULTS.require_sandbox,
     allowed_hosts: AllowedHostsOption = None,
     trust_proxy: TrustProxyOption = DEFAULTS.trust_proxy,
     json_logs: JsonLogsOption = DEFAULTS.json_logs,
@@ -82,8 +93,8 @@ def serve(
     run_server(settings, _print_address)
 
 
-def _print_address(settings: ServerSettings, token: str | None) -> None:
-    """Print where the page is, and the token if it is new: it is printed this once."""
+def _print_address(settings: ServerSettings, token: str | None, confinement: Confinement) -> None:
+    """Print how uploads are confined, where the page is, and the token if it is new: it is printed this once."""
     from histoseek.server.web_page import is_built
 
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -91,6 +102,10 @@ def _print_address(settings: ServerSettings, token: str | None) -> None:
     print(f"Serving {', '.join(settings.archives)} for research and education; not a medical device.")
     if not is_built():
         print("The page is not built in this checkout: run `make page`. The REST API works without it.")
+    if confinement.is_complete:
+        print("Uploads are opened in a sandbox that holds: " + ", ".join(asdict(confinement)) + ".")
+    else:
+        print("Uploads are opened in a sandbox that does not hold: " + ", ".join(confinement.list_open()) + ".")
     if token:
         print(f"Open {address}#token={token}")
         print("This token is shown only once and has all rights; `histoseek tokens add NAME` makes others.")

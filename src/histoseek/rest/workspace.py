@@ -34,11 +34,24 @@ class Session(Response):
     disclaimer: str
 
 
+class SandboxState(Response):
+    """What the process that opens uploads can't do, as it tried: read other files, change any, use the network, start
+    or change processes, make other system calls, take more memory than it may."""
+
+    files: bool
+    changes: bool
+    network: bool
+    processes: bool
+    calls: bool
+    memory: bool
+
+
 class Health(Response):
-    """Whether the server is running."""
+    """Whether the server is running; sandbox: null until a process that opens uploads has started."""
 
     status: Literal["ok"]
     version: str
+    sandbox: SandboxState | None
 
 
 class Upload(Response):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 from pathlib import Path
 
 from histoseek.sandbox.child_process import ChildProcess
@@ -28,15 +29,18 @@ def create_handler(channel: socket.socket, encoder: str | None) -> NoHandler:
     return NoHandler()
 
 
-def probe_confinement(folder: Path) -> Confinement:
-    """What a process that may read `folder` can't do on this machine; nothing holds where none can be started."""
+def probe_confinement() -> Confinement:
+    """What a confined process can't do on this machine; nothing holds where none can be started."""
     try:
-        child = ChildProcess(__name__, folder, None, _LIMITS)
-    except OSError:
+        with tempfile.TemporaryDirectory() as folder:
+            return _probe(Path(folder))
+    except (OSError, ChildError):
         return Confinement()
+
+
+def _probe(readable: Path) -> Confinement:
+    child = ChildProcess(__name__, readable, None, _LIMITS)
     try:
         return child.wait_until_ready()
-    except ChildError:
-        return Confinement()
     finally:
         child.kill()

@@ -13,7 +13,9 @@ from types import FrameType
 from typing import NoReturn
 
 from histoseek.api import Archive
-from histoseek.errors import ConfigurationError, SlideNotFound
+from histoseek.errors import ConfigurationError, SandboxIncomplete, SlideNotFound
+from histoseek.sandbox.confinement import Confinement
+from histoseek.sandbox.probe import probe_confinement
 from histoseek.server.logs import configure_logging
 from histoseek.server.security.tokens import TokenStore
 from histoseek.server.settings import ServerSettings
@@ -24,19 +26,22 @@ _GRACE_S = 10
 _KEEP_ALIVE_S = 20
 _WAITING_CONNECTIONS = 512
 
-Announce = Callable[[ServerSettings, str | None], None]
-"""Takes the settings, and the text of the first token if it was made just now."""
+Announce = Callable[[ServerSettings, str | None, Confinement], None]
+"""Takes the settings, the text of the first token if it was made just now, and what holds where uploads are opened."""
 
 
 def run_server(settings: ServerSettings, announce: Announce) -> None:
     """Serve until interrupted; what can't work is refused before anything listens. Port 0 takes a free one.
 
-    Raises ArchiveNotFound, DamagedArchive, SlideNotFound, ConfigurationError.
+    Raises ArchiveNotFound, DamagedArchive, SlideNotFound, SandboxIncomplete, ConfigurationError.
     """
     for path in settings.archives.values():
         Archive.open(path)
     if settings.import_folder and not settings.import_folder.is_dir():
         raise SlideNotFound(settings.import_folder)
+    confinement = probe_confinement()
+    if settings.require_sandbox and not confinement.is_complete:
+        raise SandboxIncomplete(confinement.list_open())
     with _open_socket(settings.host, settings.port) as listener:
         settings = replace(settings, port=listener.getsockname()[1])
         token = _create_first_token(settings)
@@ -44,7 +49,7 @@ def run_server(settings: ServerSettings, announce: Announce) -> None:
             prepare_folder(settings.metrics_folder)
         configure_logging(settings.json_logs)
         settings.write_to_environment()
-        announce(settings, token)
+        announce(settings, token, confinement)
         _serve(settings, listener)
 
 

@@ -77,8 +77,9 @@ class ServerSettings:
     """How one server runs.
 
     archives: folder by the name that requests use; state: folder of tokens, uploads and judgements; write: archives may
-    be changed; import_folder: what index jobs may read; allow_anonymous: no token is required; allowed_hosts: host
-    names to answer to beside loopback ones; trust_proxy: X-Forwarded-For and -Proto come from a proxy of yours.
+    be changed; import_folder: what index jobs may read; allow_anonymous: no token is required; require_sandbox: uploads
+    are opened only where the whole sandbox holds; allowed_hosts: host names to answer to beside loopback ones;
+    trust_proxy: X-Forwarded-For and -Proto come from a proxy of yours.
 
     Raises ConfigurationError for what does not fit together.
     """
@@ -91,6 +92,7 @@ class ServerSettings:
     write: bool = False
     import_folder: Path | None = None
     allow_anonymous: bool = False
+    require_sandbox: bool = False
     allowed_hosts: tuple[str, ...] = ()
     trust_proxy: bool = False
     json_logs: bool = False

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from histoseek.errors import ConfigurationError
+from histoseek.sandbox.confinement import Confinement
 from histoseek.server.state.database import make_private_folder
 
 if TYPE_CHECKING:
@@ -51,13 +54,10 @@ class Metrics:
         self._limited = Counter(
             "histoseek_rate_limited", "Requests turned away as too many", ("kind",), registry=registry
         )
-        self._slides = Gauge(
-            "histoseek_archive_slides",
-            "Slides of an archive",
-            ("archive",),
-            registry=registry,
-            multiprocess_mode="mostrecent",
-        )
+        # Of several processes, what the one says that was asked last.
+        gauge = partial(Gauge, registry=registry, multiprocess_mode="mostrecent")
+        self._slides = gauge("histoseek_archive_slides", "Slides of an archive", ("archive",))
+        self._holds = gauge("histoseek_sandbox_holds", "Whether uploads' readers are confined, by kind", ("kind",))
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request by the template of its path, its method and the answer's status."""
@@ -80,6 +80,11 @@ class Metrics:
     def count_sandbox_failure(self, reason: str) -> None:
         """Count an upload that could not be opened safely, by a word such as "memory" or "time"."""
         self._sandbox.labels(reason).inc()
+
+    def set_confinement(self, confinement: Confinement) -> None:
+        """Say what holds for the process that opens uploads."""
+        for kind, holds in asdict(confinement).items():
+            self._holds.labels(kind).set(holds)
 
     def count_rate_limit(self, kind: str) -> None:
         """Count a request that was turned away."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
 from histoseek._version import __version__
-from histoseek.rest.workspace import Health
+from histoseek.rest.workspace import Health, SandboxState
+from histoseek.server.context import Context
 from histoseek.server.http.dependencies import InContext, Reader
 
 router = APIRouter(tags=["operations"])
@@ -14,9 +17,9 @@ metrics_router = APIRouter(tags=["operations"])
 
 
 @router.get("/health")
-def get_health() -> Health:
-    """Whether the server is running; needs no token."""
-    return Health(status="ok", version=__version__)
+def get_health(context: InContext) -> Health:
+    """Whether the server is running, and how uploads are confined; needs no token."""
+    return _describe(context)
 
 
 @router.get("/ready")
@@ -25,7 +28,7 @@ def get_ready(context: InContext) -> Health:
     for entry in context.archives:
         entry.archive.refresh()
     context.state.check_readable()
-    return Health(status="ok", version=__version__)
+    return _describe(context)
 
 
 @metrics_router.get("/metrics", response_class=PlainTextResponse)
@@ -35,3 +38,9 @@ def get_metrics(context: InContext, caller: Reader) -> Response:
         context.metrics.set_archive_slides(entry.name, len(entry.archive))
     body, media_type = context.metrics.render()
     return Response(body, media_type=media_type)
+
+
+def _describe(context: Context) -> Health:
+    confinement = context.uploads.sandbox.confinement
+    sandbox = None if confinement is None else SandboxState(**asdict(confinement))
+    return Health(status="ok", version=__version__, sandbox=sandbox)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +19,7 @@ from histoseek.errors import BadFeatureFile, EncoderError, HistoseekError, Input
 from histoseek.geometry import Rect
 from histoseek.sandbox.child_process import ChildProcess
 from histoseek.sandbox.child_setup import ChildLimits
+from histoseek.sandbox.confinement import Confinement
 from histoseek.sandbox.failures import NotStarted, ProcessExit, RequestFailure
 from histoseek.server.settings import UploadLimits
 from histoseek.server.tiles.tile_grid import NoSuchTile
@@ -76,14 +78,24 @@ class Sandbox:
     """Opens slides below `folder` in two processes: one reads, one encodes. Safe to use from several threads.
 
     All requests raise RefusedSlide for what the slide is to blame for, SandboxFailure when it cost its process, and
-    SandboxBusy after waiting in vain. `name` is shown in errors in place of the path.
+    SandboxBusy after waiting in vain. `name` is shown in errors in place of the path; with `is_required`, nothing is
+    opened in a process that isn't confined in every way.
     """
 
-    def __init__(self, folder: Path, limits: SandboxLimits | None = None) -> None:
+    def __init__(self, folder: Path, limits: SandboxLimits | None = None, is_required: bool = False) -> None:
         limits = limits or SandboxLimits()
         folder = folder.absolute()
-        self._reading = _ProcessSlot(folder, limits.reading, limits.wait_s)
-        self._encoding = _ProcessSlot(folder, limits.encoding, limits.wait_s)
+        self._reading = _ProcessSlot(folder, limits.reading, limits.wait_s, is_required)
+        self._encoding = _ProcessSlot(folder, limits.encoding, limits.wait_s, is_required)
+
+    @property
+    def confinement(self) -> Confinement | None:
+        """What the process that reads said holds; None: none has started yet."""
+        return self._reading.confinement
+
+    def find_confinement(self) -> Confinement:
+        """What holds for the process that reads, which is started for it; raises SandboxFailure, SandboxBusy."""
+        return self._reading.find_confinement()
 
     def start(self, encoder: str | None = None) -> None:
         """Start the process that reads, and with an encoder the one that encodes, so that the first need not wait."""
@@ -133,7 +145,9 @@ class Sandbox:
 class _ProcessSlot:
     """A place for one process, which is started when it is needed, and for one request at a time."""
 
-    def __init__(self, folder: Path, limits: ChildLimits, wait_s: float) -> None:
+    def __init__(self, folder: Path, limits: ChildLimits, wait_s: float, is_required: bool) -> None:
+        self.confinement: Confinement | None = None
+        self._is_required = is_required
         self._folder = folder
         self._limits = limits
         self._wait_s = wait_s
@@ -146,6 +160,15 @@ class _ProcessSlot:
     def start(self, encoder: str | None) -> None:
         with self._turn:
             self._get_process(encoder)
+
+    def find_confinement(self) -> Confinement:
+        with self._turn:
+            child = self._get_process(None)
+            with _translated_errors():
+                try:
+                    return self._check(child)
+                except ProcessExit as error:
+                    raise SandboxFailure(error.reason) from error
 
     def ask(
         self,
@@ -185,14 +208,36 @@ class _ProcessSlot:
         child = self._get_process(encoder)
         had_served = child.request_count > 0
         try:
-            return _ask(child, request, on_progress)
+            return self._ask(child, request, on_progress)
         except ProcessExit as error:
             if not had_served:
                 raise SandboxFailure(error.reason) from error
         try:
-            return _ask(self._get_process(encoder), request, on_progress)
+            return self._ask(self._get_process(encoder), request, on_progress)
         except ProcessExit as error:
             raise SandboxFailure(error.reason) from error
+
+    def _ask(self, child: ChildProcess, request: Request, on_progress: OnProgress) -> tuple[Reply, bytes]:
+        """The last reply to a request and its bytes; raises SandboxFailure, SandboxBusy, ProcessExit."""
+
+        def parse(header: bytes, payload: bytes) -> tuple[Reply, bytes] | None:
+            reply = parse_reply(header)
+            if not isinstance(reply, ProgressReply):
+                return reply, payload
+            on_progress(reply.done, reply.total)
+            return None
+
+        with _translated_errors():
+            self._check(child)
+            return child.ask(dump_message(request), parse)
+
+    def _check(self, child: ChildProcess) -> Confinement:
+        """What holds for a process; one that isn't confined as required is ended. Raises SandboxBusy, ChildError."""
+        self.confinement = child.wait_until_ready()
+        if self._is_required and not self.confinement.is_complete:
+            child.kill()
+            raise SandboxBusy("slides can't be opened safely on this machine")
+        return self.confinement
 
     def _note_failure(self, path: Path) -> None:
         if len(self._failures) >= _FAILURES_KEPT:
@@ -221,18 +266,11 @@ class _ProcessSlot:
             return self._child
 
 
-def _ask(child: ChildProcess, request: Request, on_progress: OnProgress) -> tuple[Reply, bytes]:
-    """The last reply to a request and its bytes; raises SandboxFailure, SandboxBusy, ProcessExit."""
-
-    def parse(header: bytes, payload: bytes) -> tuple[Reply, bytes] | None:
-        reply = parse_reply(header)
-        if not isinstance(reply, ProgressReply):
-            return reply, payload
-        on_progress(reply.done, reply.total)
-        return None
-
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    """Errors of a process as those of the sandbox; ProcessExit is passed on."""
     try:
-        return child.ask(dump_message(request), parse)
+        yield
     except RequestFailure as error:
         raise SandboxFailure(error.reason) from error
     except NotStarted as error:

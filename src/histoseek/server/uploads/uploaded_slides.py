@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from histoseek.errors import HistoseekError
+from histoseek.sandbox.confinement import Confinement
 from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.errors import NotFound
 from histoseek.server.jobs.job_store import StoredJob
@@ -43,7 +44,8 @@ class UploadedSlides:
     def create(cls, settings: ServerSettings, metrics: Metrics) -> Self:
         """Below the state folder."""
         store = UploadStore(settings.state / _FOLDER, settings.uploads)
-        sandbox = Sandbox(store.folder, SandboxLimits.from_upload_limits(settings.uploads))
+        limits = SandboxLimits.from_upload_limits(settings.uploads)
+        sandbox = Sandbox(store.folder, limits, settings.require_sandbox)
         return cls(store, sandbox, Encodings(sandbox), metrics, ByteCache(_PICTURES_BYTES), threading.Event())
 
     def start(self) -> None:
@@ -125,11 +127,15 @@ class UploadedSlides:
         return picture
 
     def _start_sandbox(self) -> None:
-        """Start what opens slides, so that the first upload need not wait for it."""
+        """Start what opens slides, so that the first upload need not wait for it, and note what holds."""
         try:
-            self.sandbox.start()
+            self.sandbox.find_confinement()
         except (HistoseekError, OSError) as error:
-            log.warning("the sandbox can't be started (%s)", type(error).__name__)
+            log.warning("the sandbox can't be used (%s)", type(error).__name__)
+        confinement = self.sandbox.confinement or Confinement()
+        self.metrics.set_confinement(confinement)
+        if not confinement.is_complete:
+            log.warning("the sandbox does not hold: %s", ", ".join(confinement.list_open()))
 
     def _count_failure(self, error: HistoseekError) -> None:
         if isinstance(error, SandboxFailure):
