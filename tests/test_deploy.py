@@ -23,6 +23,7 @@ OTHERS = {
     "--tag",
     "--read-only",
     "--tmpfs",
+    "--env",
 }
 OTHERS |= {"--volume", "--publish", "--from", "--now", "--system", "--home-dir", "--role", "--help"}
 
