@@ -2,7 +2,7 @@
 
 PYTHONPATH=src:. python benchmarks/attacks/erasure.py FOLDER [--slides 200]
 
-FOLDER must not exist. Makes an archive of --slides random feature files with metadata and reports, removes one slide and
+FOLDER must not exist. Makes an archive of --slides random feature files with metadata and reports, removes a slide and
 replaces the report of another, and looks after each stage for the slide's id, file, patient, diagnosis, report, words
 and vectors. Prints for each stage which of these are left, and in how many files. Runs with older versions of
 histoseek too (PYTHONPATH), where parts with --now are left out. A minute or two for 200 slides; ends by itself.
