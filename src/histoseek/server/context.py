@@ -143,6 +143,7 @@ class Context:
             jobs=self.jobs,
             feedback=self.feedback,
             collections=self.collections,
+            may_erase=self.settings.write,
         )
 
     def read_head(self, request: Request) -> RequestHead:

@@ -28,7 +28,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SlideRemoval:
-    """Reaches every copy that one server process has, and those that all have in common."""
+    """Reaches every copy that one server process has, and those that all have in common.
+
+    may_erase: whether the server may change archives, and so erases what waits in them.
+    """
 
     state: State
     archives: ArchiveRegistry
@@ -40,6 +43,7 @@ class SlideRemoval:
     jobs: JobStore
     feedback: FeedbackStore
     collections: CollectionStore
+    may_erase: bool
 
     def start(self, shutdown: threading.Event) -> None:
         """Begin to look for what other programs removed: at once, and every few minutes until the shutdown."""
@@ -57,6 +61,8 @@ class SlideRemoval:
     def sweep(self) -> None:
         """Delete what is kept of slides that are in no archive any more; raises ArchiveError, OSError."""
         for entry in self.archives:
+            if self.may_erase:
+                entry.archive.erase_due()
             for source in self.images.forget_removed(entry):
                 self.tiles.forget(source)
         self.maps.remove_outdated(self.archives)
