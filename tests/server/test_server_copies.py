@@ -110,8 +110,10 @@ def test_of_a_removed_slide_nothing_stays_and_it_does_not_come_back(server: Runn
         of_slide = {"id": slide_id.encode(), WORD: WORD.encode(), "pixels": sample_pixels(slide)}
         kinds = {one.partition(" in ")[0] for one in find_leftovers(places(server), of_slide)}
         assert kinds == {"id", WORD, "pixels"}
-        client.remove_slide("work", slide_id)
-        assert find_leftovers(places(server), {**of_slide, **RAW}) == []
+        removed = client.remove_slide("work", slide_id)
+        assert (removed.slide_id, removed.erased, removed.job_id) == (slide_id, True, None)
+        everywhere = [*places(server), server.state.with_name("work.archive")]
+        assert find_leftovers(everywhere, {**of_slide, **RAW}) == []
         assert other.list_uploads() == ()
         assert [len(one.items) for one in client.list_collections()] == [1]
         job = ended(client, client.index("work"))
@@ -135,8 +137,12 @@ def test_files_that_the_server_was_not_given_stay(server: RunningServer, cohort:
     file = server.state.with_name("import") / f"{OWN}.tiff"
     shutil.copyfile(cohort / "SIM-0002-00.tiff", file)
     with new_client(server) as client:
-        client.remove_slide("work", "SIM-0002-00")
-    assert file.is_file()
+        assert not client.remove_slide("work", "SIM-0002-00", erase="later").erased
+        job = ended(client, client.index("work"))
+        assert (job.added, file.is_file()) == (0, True)
+        assert job.passed_over["removed earlier"] == 1
+        assert not client.change_slide("work", "SIM-0001-00", {"organ": "lung"}).erased
+        assert client.change_slide("work", "SIM-0001-00", {"report": "No tumour."}).erased
 
 
 def test_copies_of_slides_that_other_programs_removed_go_at_the_next_start(
@@ -146,13 +152,13 @@ def test_copies_of_slides_that_other_programs_removed_go_at_the_next_start(
     with new_client(server) as client:
         ended(client, index(client, client.upload(slide)))
         slide_id = next(one for one in client.list_slides("work") if one.diagnosis == METADATA["diagnosis"]).slide_id
-        client.get_map("work")
+        use_everywhere(client, slide_id)
     server.stop()
     leave_traces_of_a_killed_process(server)
     archive.remove([slide_id])
     with _serve(tmp_path):
         wait_for(lambda: not [*(tmp_path / "import").rglob("*.tiff")])
-        wait_for(lambda: not find_leftovers([server.state / "maps"], {"id": slide_id.encode()}))
+        wait_for(lambda: not find_leftovers([server.state], {"id": slide_id.encode()}))
         assert [*(server.state / "temporary").iterdir()] == []
 
 

@@ -16,11 +16,13 @@ from histoseek.client.errors import NoServer, ServerProblem
 from histoseek.errors import SlideNotFound
 from histoseek.rest.archives import (
     ArchiveInfo,
+    ChangedSlide,
     Facets,
     FacetsRequest,
     FieldFilter,
     ImageInfo,
     Map,
+    RemovedSlide,
     Report,
     Slide,
     SlideChanges,
@@ -46,6 +48,9 @@ from histoseek.rest.workspace import (
 API = "/api/v1"
 _CHUNK = 2**20
 _TIMEOUT_S = 120.0
+
+EraseChoice = Literal["now", "later"]
+"""When the bytes of what was removed or replaced are erased: before the answer or by a job, or when they are due."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -105,13 +110,18 @@ class Client:
         """The report of a slide."""
         return self._get(Report, f"{_make_slide_path(archive, slide_id)}/report")
 
-    def change_slide(self, archive: str, slide_id: str, values: Mapping[str, Value]) -> Slide:
-        """Set metadata of a slide."""
-        return self._send(Slide, "PATCH", _make_slide_path(archive, slide_id), SlideChanges(values=dict(values)))
+    def change_slide(
+        self, archive: str, slide_id: str, values: Mapping[str, Value], erase: EraseChoice | None = None
+    ) -> ChangedSlide:
+        """Set metadata of a slide; erase: when the bytes of what was there before are, by default now of a report."""
+        content = SlideChanges(values=dict(values)).model_dump_json()
+        return _parse(
+            ChangedSlide, self._request("PATCH", _make_slide_path(archive, slide_id), content=content, erase=erase)
+        )
 
-    def remove_slide(self, archive: str, slide_id: str) -> None:
-        """Remove a slide from the archive."""
-        self._request("DELETE", _make_slide_path(archive, slide_id))
+    def remove_slide(self, archive: str, slide_id: str, erase: EraseChoice = "now") -> RemovedSlide:
+        """Remove a slide from the archive, with what the server keeps of it; erase: when its bytes are erased."""
+        return _parse(RemovedSlide, self._request("DELETE", _make_slide_path(archive, slide_id), erase=erase))
 
     def get_image(self, archive: str, slide_id: str) -> ImageInfo:
         """What a viewer needs to show a slide."""

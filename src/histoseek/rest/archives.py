@@ -76,6 +76,26 @@ class SlideChanges(Request):
     values: dict[str, Value] = Field(min_length=1, max_length=100)
 
 
+class Erasure(Response):
+    """What became of the bytes of what was removed or replaced: erased, no byte is left in the archive's files.
+
+    Else job_id names the job that erases them; without one they are erased by a later command.
+    """
+
+    erased: bool
+    job_id: str | None
+
+
+class RemovedSlide(Erasure):
+    """A slide that is no longer in the archive."""
+
+    slide_id: str
+
+
+class ChangedSlide(Slide, Erasure):
+    """A slide after a change."""
+
+
 class ReportSection(Response):
     """A section of a report, text[start:end]; body: offset at which the text after its heading begins."""
 

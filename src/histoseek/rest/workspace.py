@@ -111,14 +111,14 @@ class EncodeRequest(Request):
 
 
 class Job(Response):
-    """Long work: slides are indexed, or an uploaded one is encoded (upload_id).
+    """Long work: slides are indexed, an uploaded one is encoded (upload_id), or what was removed is erased.
 
     done and total count slides, or tiles when encoding; part: the current step as text; refused: names of slides that
     were not taken in, and why; passed_over: how many files and folders were passed over, by reason.
     """
 
     job_id: str
-    kind: Literal["index", "encode"]
+    kind: Literal["index", "encode", "erase"]
     upload_id: str | None
     archive: str
     state: Literal["waiting", "running", "done", "failed", "cancelled"]

@@ -7,12 +7,13 @@ import threading
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from histoseek.archive.erasure.tombstones import read_tombstones
 from histoseek.archive.schema import SlideRecord
-from histoseek.errors import HistoseekError
+from histoseek.errors import ArchiveError, HistoseekError
 from histoseek.server.archives.images import SlideImages
 from histoseek.server.archives.maps import MapStore
 from histoseek.server.archives.registry import ArchiveEntry, ArchiveRegistry
-from histoseek.server.jobs.job_store import JobStore
+from histoseek.server.jobs.job_store import JobStore, StoredJob
 from histoseek.server.state.collections import CollectionStore
 from histoseek.server.state.database import State
 from histoseek.server.state.feedback import FeedbackStore
@@ -22,6 +23,11 @@ from histoseek.server.uploads.uploaded_slides import UploadedSlides
 from histoseek.slides.sources.registry import source_name
 
 _SWEPT_EVERY_S = 300.0
+_MAX_ERASED_AT_ONCE = 5000
+"""Slides of an archive that is written anew within a request."""
+
+_NOBODY = ""
+"""Owns the jobs that nobody asked for."""
 
 log = logging.getLogger(__name__)
 
@@ -52,21 +58,42 @@ class SlideRemoval:
     def remove(self, entry: ArchiveEntry, slide_id: str) -> None:
         """Take a slide out of an archive, and delete what the server has of it; raises UnknownSlide, ArchiveError.
 
-        Files of the import folder that the server did not put there stay: they are not its own.
+        Files of the import folder that the server did not put there stay: they are not its own. The archive's own bytes
+        wait for `erase`.
         """
         record = entry.get_record(slide_id)
         entry.archive.remove([slide_id], now=True)
         self._forget(entry, record)
 
+    def erase(self, entry: ArchiveEntry, owner: str) -> StoredJob | None:
+        """Leave no byte of what was removed or replaced in an archive: at once where that is soon done, else by a job.
+
+        Gives the job, None when it is done.
+        """
+        archive = entry.archive
+        if archive.pending_erasure is None:
+            return None
+        if len(archive) <= _MAX_ERASED_AT_ONCE:
+            try:
+                archive.erase()
+            except ArchiveError as error:
+                log.warning("archive %s: removed slides wait to be erased (%s)", entry.name, error.kind)
+            else:
+                return None
+        return self.jobs.add_erasure(entry.name, owner)
+
     def sweep(self) -> None:
         """Delete what is kept of slides that are in no archive any more; raises ArchiveError, OSError."""
         for entry in self.archives:
-            if self.may_erase:
-                entry.archive.erase_due()
             for source in self.images.forget_removed(entry):
                 self.tiles.forget(source)
+            if self.may_erase:
+                self._erase_due(entry)
+            self._forget_removed(entry)
         self.maps.remove_outdated(self.archives)
         self.kept_slides.sweep()
+        if self.state.holds_traces:
+            self.state.erase_deleted()
 
     def _forget(self, entry: ArchiveEntry, record: SlideRecord) -> None:
         """Delete all copies of a removed slide; those of its file in the import folder only where nobody needs them."""
@@ -79,6 +106,25 @@ class SlideRemoval:
         self.feedback.forget_slide(entry.name, record.slide_id, record.report)
         self.jobs.forget_slide(entry.name, _list_names(record))
         self.state.erase_deleted()
+
+    def _erase_due(self, entry: ArchiveEntry) -> None:
+        pending = entry.archive.pending_erasure
+        if pending and pending.is_due:
+            self.erase(entry, _NOBODY)
+
+    def _forget_removed(self, entry: ArchiveEntry) -> None:
+        """Forget slides that other programs removed, which the archive remembers by digests alone."""
+        tombstones = read_tombstones(entry.archive.layout)
+        if not len(tombstones):
+            return
+        named = {*self.collections.list_slides(entry.name), *self.feedback.list_slides(entry.name)}
+        removed = entry.list_missing([slide_id for slide_id in named if tombstones.has_name(slide_id)])
+        for slide_id in removed:
+            self.collections.forget_slide(entry.name, slide_id)
+            self.feedback.forget_slide(entry.name, slide_id)
+            self.jobs.forget_slide(entry.name, {slide_id})
+        if removed:
+            self.state.erase_deleted()
 
     def _sweep_regularly(self, shutdown: threading.Event) -> None:
         while not shutdown.is_set():

@@ -54,7 +54,8 @@ class SlideImages:
         """
         with self._guard:
             remembered = {key: image for key, (_, image) in self._entries.items() if key[0] == entry.name}
-        removed = {key: image for key, image in remembered.items() if not entry.has_slide(key[1])}
+        missing = entry.list_missing([slide_id for _, slide_id in remembered])
+        removed = {key: image for key, image in remembered.items() if key[1] in missing}
         with self._guard:
             for key in removed:
                 self._entries.pop(key, None)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from histoseek.api import Archive
-from histoseek.archive.filters.expression import compare
+from histoseek.archive.filters.expression import compare, one_of
 from histoseek.archive.schema import SlideRecord
 from histoseek.errors import UnknownSlide
 from histoseek.rest.archives import ArchiveInfo, FieldInfo
@@ -45,9 +45,12 @@ class ArchiveEntry:
             fields=tuple(FieldInfo(name=n, type=str(kind)) for n, kind in types.items() if n not in PRIVATE_COLUMNS),
         )
 
-    def has_slide(self, slide_id: str) -> bool:
-        """Whether there is a slide of this id."""
-        return slide_id in self.archive
+    def list_missing(self, slide_ids: Collection[str]) -> frozenset[str]:
+        """Those of some ids that the archive has no slide of; raises ArchiveError."""
+        if not slide_ids or not self.archive.space:
+            return frozenset(slide_ids)
+        wanted = one_of("slide_id", list(slide_ids))
+        return frozenset(slide_ids) - frozenset(self.archive.read(lambda view: view.store.slides(wanted)))
 
     def get_record(self, slide_id: str) -> SlideRecord:
         """A slide's record; raises UnknownSlide."""

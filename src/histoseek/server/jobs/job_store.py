@@ -15,7 +15,7 @@ from histoseek.server.errors import Conflict, NotFound
 from histoseek.server.jobs.job_spec import EMPTY, clean_spec
 from histoseek.server.state.database import State
 
-JobKind = Literal["index", "encode"]
+JobKind = Literal["index", "encode", "erase"]
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 ENDED: tuple[JobState, ...] = ("done", "failed", "cancelled")
 
@@ -99,6 +99,14 @@ class JobStore:
             )
         return self.get(job_id)
 
+    def add_erasure(self, archive: str, owner: str) -> StoredJob:
+        """Put the erasure of what was removed into the queue, unless its owner has one waiting there."""
+        rows = self._state.read(
+            "SELECT * FROM jobs WHERE kind = 'erase' AND state = 'waiting' AND archive = ? AND owner = ?",
+            (archive, owner),
+        )
+        return _parse_job(rows[0]) if rows else self.add("erase", archive, owner)
+
     def get(self, job_id: str, owner: str | None = None) -> StoredJob:
         """One job, of this owner (None: of anybody); raises NotFound."""
         rows = self._state.read("SELECT * FROM jobs WHERE job_id = ? AND owner = coalesce(?, owner)", (job_id, owner))
@@ -114,7 +122,7 @@ class JobStore:
         return [_parse_job(row) for row in rows]
 
     def claim(self, kind: JobKind) -> StoredJob | None:
-        """Take the oldest waiting job for this process, of indexing one an archive at a time.
+        """Take the oldest waiting job for this process, of those that write to an archive one at a time.
 
         Jobs that nobody has worked on for a minute are waiting again.
         """
@@ -125,8 +133,8 @@ class JobStore:
             )
             row = connection.execute(
                 "SELECT job_id FROM jobs AS one WHERE state = 'waiting' AND kind = ? AND NOT EXISTS"
-                " (SELECT 1 FROM jobs AS other WHERE other.state = 'running' AND other.kind = one.kind"
-                " AND other.archive = one.archive AND one.kind = 'index') ORDER BY created LIMIT 1",
+                " (SELECT 1 FROM jobs AS other WHERE other.state = 'running' AND other.kind <> 'encode'"
+                " AND other.archive = one.archive AND one.kind <> 'encode') ORDER BY created LIMIT 1",
                 (kind,),
             ).fetchone()
             if row is None:
@@ -156,12 +164,14 @@ class JobStore:
     def end(self, job_id: str, state: JobState, outcome: Outcome | None = None, error: str | None = None) -> None:
         """Say how a job ended; the first to say so is right."""
         with self._state.open_transaction() as connection:
+            row = connection.execute("SELECT spec FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
             connection.execute(
                 "UPDATE jobs SET state = ?, ended = ?, outcome = ?, error = ?, part = NULL, spec = ?"
                 " WHERE job_id = ? AND ended IS NULL",
                 (state, self._clock(), json.dumps(asdict(outcome or Outcome())), error, EMPTY, job_id),
             )
-        self._state.erase_deleted()
+        if row["spec"] != EMPTY:
+            self._state.erase_deleted()
 
     def release(self, job_id: str) -> None:
         """Let a job that this process can't go on with wait for another one."""

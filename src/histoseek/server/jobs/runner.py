@@ -1,4 +1,4 @@
-"""An indexing job in a process of its own: `python -m histoseek.server.jobs.runner JOB`.
+"""A job that writes to an archive, in a process of its own: `python -m histoseek.server.jobs.runner JOB`.
 
 The server stays small and answers on; a job that dies takes nothing with it.
 """
@@ -96,7 +96,8 @@ def main(job_id: str) -> None:
     job = jobs.get(job_id)
     try:
         reporter = _JobReporter(jobs, job_id)
-        outcome = _retry_while_busy(lambda: run_job(settings, job, reporter), reporter)
+        run = erase if job.kind == "erase" else run_job
+        outcome = _retry_while_busy(lambda: run(settings, job, reporter), reporter)
         reporter.close()
         jobs.end(job_id, "done", outcome)
     except IndexingCancelled:
@@ -123,6 +124,14 @@ def run_job(settings: ServerSettings, job: StoredJob, reporter: Reporter) -> Out
         [settings.import_folder], tables_present[METADATA], tables_present[REPORTS], reporter=reporter
     )
     return _summarise(report, settings.import_folder, {})
+
+
+def erase(settings: ServerSettings, job: StoredJob, reporter: Reporter) -> Outcome:
+    """Leave no byte of what was removed from an archive."""
+    archive = Archive.open(settings.archives[job.archive])
+    if archive.pending_erasure:
+        archive.erase()
+    return Outcome()
 
 
 def _retry_while_busy(work: Callable[[], Outcome], reporter: _JobReporter) -> Outcome:

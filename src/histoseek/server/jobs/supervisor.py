@@ -42,15 +42,20 @@ log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Takes jobs from the queue while it lives: indexing runs in a child process, encoding in this one's sandbox."""
+    """Takes jobs from the queue while it lives: what writes to archives runs in child processes, encoding in this one's
+    sandbox."""
 
     def __init__(self, jobs: JobStore, encode: Encode, on_end: OnEnd, temporary: Path) -> None:
         """temporary: a folder for what the libraries of child processes leave on the disk while they work."""
         self._jobs, self._encode, self._on_end, self._temporary = jobs, encode, on_end, temporary
         self._ending = threading.Event()
+        kinds: tuple[tuple[JobKind, Callable[[StoredJob], None]], ...] = (
+            ("index", self._do_in_child),
+            ("erase", self._do_in_child),
+            ("encode", self._do_encode),
+        )
         self._threads = [
-            threading.Thread(target=self._work, args=(kind, do), name=f"jobs-{kind}", daemon=True)
-            for kind, do in (("index", self._do_index), ("encode", self._do_encode))
+            threading.Thread(target=self._work, args=(kind, do), name=f"jobs-{kind}", daemon=True) for kind, do in kinds
         ]
 
     def start(self) -> None:
@@ -99,7 +104,7 @@ class Supervisor:
             log.error("job %s failed", job.job_id, exc_info=error)
             self._jobs.end(job.job_id, "failed", error=describe_unexpected(error))
 
-    def _do_index(self, job: StoredJob) -> None:
+    def _do_in_child(self, job: StoredJob) -> None:
         with make_temporary_folder(self._temporary, job.job_id) as folder:
             self._run_child(job, folder)
         if self._ending.is_set():

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
 from histoseek.archive.filters.expression import all_of, compare
 from histoseek.errors import InputError
-from histoseek.rest.archives import ImageInfo, Report, Slide, SlideChanges
+from histoseek.rest.archives import ChangedSlide, Erasure, ImageInfo, RemovedSlide, Report, Slide, SlideChanges
 from histoseek.rest.base import Page
 from histoseek.search.scope.public import parse_public_filter
+from histoseek.server.archives.registry import ArchiveEntry
+from histoseek.server.context import Context
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader, SlideIdInPath, Viewer, Writer
 from histoseek.server.http.responses import to_report, to_slide
 from histoseek.server.routes.image_responses import (
@@ -22,11 +24,16 @@ from histoseek.server.routes.image_responses import (
     XmlResponse,
     respond_with_picture,
 )
+from histoseek.server.security.access import Caller
 
 router = APIRouter(prefix="/archives/{archive}/slides", tags=["slides"])
 """Ids may hold slashes, so what goes on behind an id is looked for first, and the slide itself last."""
 
 Where = Annotated[str | None, Query(max_length=2000, description="Filter over metadata.")]
+EraseChoice = Annotated[
+    Literal["now", "later"] | None,
+    Query(description="When the bytes of what was removed or replaced are erased; `later`: when they are due."),
+]
 _FIXED = (
     "slide_id",
     "uri",
@@ -112,17 +119,38 @@ def get_slide(caller: Reader, entry: EntryInPath, slide_id: SlideIdInPath) -> Sl
 
 
 @router.patch("/{slide_id:path}")
-def change_slide(caller: Writer, entry: EntryInPath, slide_id: SlideIdInPath, changes: SlideChanges) -> Slide:
-    """Set metadata of a slide; identifiers are removed from a new report."""
+def change_slide(
+    context: InContext,
+    caller: Writer,
+    entry: EntryInPath,
+    slide_id: SlideIdInPath,
+    changes: SlideChanges,
+    erase: EraseChoice = None,
+) -> ChangedSlide:
+    """Set metadata of a slide; identifiers are removed from a new report. By default a replaced report is erased."""
     fixed_columns = sorted(set(changes.values) & set(_FIXED))
     if fixed_columns:
         raise InputError(
             fixed_columns[0], "can't be changed", "Change metadata: diagnosis, organ, case_id and the like"
         )
-    return to_slide(entry.archive.update(slide_id, changes.values))
+    record = entry.archive.update(slide_id, changes.values)
+    is_erased_now = erase == "now" or (erase is None and "report" in changes.values)
+    erasure = _erase(context, caller, entry, is_erased_now)
+    return ChangedSlide(**{**to_slide(record).model_dump(), **erasure.model_dump()})
 
 
-@router.delete("/{slide_id:path}", status_code=204)
-def remove_slide(context: InContext, caller: Writer, entry: EntryInPath, slide_id: SlideIdInPath) -> None:
+@router.delete("/{slide_id:path}")
+def remove_slide(
+    context: InContext, caller: Writer, entry: EntryInPath, slide_id: SlideIdInPath, erase: EraseChoice = "now"
+) -> RemovedSlide:
     """Remove a slide from the archive, and what the server keeps of it; a file that it was not given stays."""
     context.removal.remove(entry, slide_id)
+    erasure = _erase(context, caller, entry, erase != "later")
+    return RemovedSlide(slide_id=slide_id, **erasure.model_dump())
+
+
+def _erase(context: Context, caller: Caller, entry: ArchiveEntry, is_erased_now: bool) -> Erasure:
+    """Erase what was removed or replaced, or say that it waits."""
+    job = context.removal.erase(entry, caller.name) if is_erased_now else None
+    is_erased = entry.archive.pending_erasure is None and not context.state.holds_traces
+    return Erasure(erased=is_erased, job_id=job.job_id if job else None)

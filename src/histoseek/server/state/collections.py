@@ -127,6 +127,11 @@ class CollectionStore:
             if not cursor.rowcount:
                 raise _make_not_found()
 
+    def list_slides(self, archive: str) -> frozenset[str]:
+        """The slides of an archive that are in any collection."""
+        rows = self._state.read("SELECT DISTINCT slide_id FROM collection_items WHERE archive = ?", (archive,))
+        return frozenset(row["slide_id"] for row in rows)
+
     def forget_slide(self, archive: str, slide_id: str) -> int:
         """Take a slide out of all collections, with its notes; out of how many."""
         with self._state.open_transaction() as connection:

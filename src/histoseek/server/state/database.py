@@ -89,6 +89,8 @@ class State:
         of a newer histoseek.
         """
         self.folder = folder
+        self.holds_traces = False
+        """Whether `erase_deleted` is to be called again."""
         self._path = folder / _FILE
         self._local = threading.local()
         self._connections: WeakSet[_Connection] = WeakSet()
@@ -134,6 +136,7 @@ class State:
         as the database is written anew, what the write-ahead log holds as that is emptied.
         """
         connection = self._get_connection()
+        self.holds_traces = True
         try:
             connection.execute("VACUUM")
             (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -141,6 +144,7 @@ class State:
             if error.sqlite_errorcode & 0xFF not in _PASSING:
                 raise
             return False
+        self.holds_traces = bool(is_busy)
         return not is_busy
 
     def check_readable(self) -> None:

@@ -86,6 +86,11 @@ class FeedbackStore:
                 (key,),
             )
 
+    def list_slides(self, archive: str) -> frozenset[str]:
+        """The slides of an archive that anybody judged."""
+        rows = self._state.read("SELECT DISTINCT slide_id FROM judgements WHERE archive = ?", (archive,))
+        return frozenset(row["slide_id"] for row in rows)
+
     def forget_slide(self, archive: str, slide_id: str, report: str | None = None) -> int:
         """Forget all judgements of a slide, and queries with it or its report; how many judgements."""
         text = " ".join((report or "").split())

@@ -7,7 +7,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,9 +89,12 @@ class KeptSlides:
         if self.folder is None or not self.folder.is_dir():
             return
         self._drop_unlisted(None)
-        for path in self.folder.iterdir():
-            if path.name.startswith(".") and path.suffix == GONE:
-                shutil.rmtree(path, ignore_errors=True)
+        for path in self.folder.glob(f".*{GONE}"):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in self.folder.glob(f"*/*{PART}"):
+            with suppress(FileNotFoundError):
+                if self.clock() - path.stat().st_mtime > _GRACE_S:
+                    path.unlink()
 
     def _note(self, entry: ArchiveEntry, upload_ids: Collection[str], pending: int) -> None:
         """Note what copies are kept for, and that one process more or less is about to make a job of them."""

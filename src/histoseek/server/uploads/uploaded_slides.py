@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Self
 
@@ -122,6 +123,10 @@ class UploadedSlides:
             self._count_failure(error)
             raise
 
+    def _is_of_deleted(self, key: Hashable) -> bool:
+        """Whether a picture is of an upload that is gone, which another process may have deleted."""
+        return isinstance(key, tuple) and not (self.store.folder / str(key[0])).exists()
+
     def _cache(self, key: tuple[str | int, ...], picture: bytes) -> bytes:
         self._pictures.put(key, picture)
         return picture
@@ -146,6 +151,10 @@ class UploadedSlides:
         while not self._ending.is_set():
             try:
                 self.store.sweep()
+                # Of an upload that another process deleted this one may still have pictures.
+                self._pictures.drop(
+                    lambda key: isinstance(key, tuple) and not (self.store.folder / str(key[0])).exists()
+                )
             except OSError as error:
                 log.warning("uploads can't be swept (%s)", type(error).__name__)
             self._ending.wait(_SWEPT_EVERY_S)
