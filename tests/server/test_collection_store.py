@@ -140,3 +140,19 @@ def test_an_owner_has_a_number_of_collections(store: CollectionStore) -> None:
         store.create("ann", "one more")
     store.create("bob", "his first")
     assert [one.name for one in store.list("ann")] == [str(number) for number in range(MAX_COLLECTIONS)]
+
+
+def test_names_of_persons_are_not_kept(store: CollectionStore) -> None:
+    made = store.create("ann", "cases of Dr. Miller", [NewItem("kidney", "a", "ask Mr. John Miller, MRN 12345678")])
+    assert (made.name, made.items[0].note) == ("cases of Dr. [NAME]", "ask Mr. [NAME], MRN [ID]")
+    changed = store.replace("ann", made.collection_id, 1, "mine", [NewItem("kidney", "b", "seen by Dr. Miller")])
+    assert changed.items[0].note == "seen by Dr. [NAME]"
+
+
+def test_a_removed_slide_leaves_all_collections(store: CollectionStore) -> None:
+    made, other = store.create("ann", "one", [A, B]), store.create("bob", "two", [A])
+    assert store.list_slides("kidney") == {"a", "b"}
+    assert store.forget_slide("lung", "a") == 0
+    assert store.forget_slide("kidney", "a") == 2
+    assert (store.get("ann", made.collection_id).version, ids(store.get("ann", made.collection_id).items)) == (2, ["b"])
+    assert store.get("bob", other.collection_id).items == ()

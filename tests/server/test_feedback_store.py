@@ -142,3 +142,17 @@ def test_a_key_says_nothing_to_another_server(store: FeedbackStore, tmp_path: Pa
     other = FeedbackStore(State(tmp_path / "state"))
     assert other.compute_query_key(QUERY) != store.compute_query_key(QUERY)
     assert len(store.compute_query_key(QUERY)) == 32
+
+
+def test_of_a_removed_slide_neither_judgements_nor_queries_stay(tmp_path: Path) -> None:
+    store = FeedbackStore(State(tmp_path / "state"))
+    like: Json = {"kind": "slide", "slide": {"slide_id": "s1"}}
+    pasted: Json = {"kind": "report", "text": "Clear cell\ncarcinoma."}
+    for query, slide_id in ((QUERY, "s1"), (QUERY, "s2"), (like, "s2"), (pasted, "s3")):
+        store.judge("one", query, slide_id, True, "ann")
+    store.judge("other", like, "s1", True, "ann")
+    assert store.list_slides("one") == {"s1", "s2", "s3"}
+    assert store.forget_slide("one", "s1", "Clear cell carcinoma.") == 3
+    assert store.list_slides("one") == {"s2"}
+    assert store.list_slides("other") == {"s1"}
+    assert [one.slide_id for one in store.list_for_query("one", store.compute_query_key(QUERY))] == ["s2"]

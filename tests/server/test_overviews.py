@@ -52,3 +52,18 @@ def test_a_map_that_can_not_be_made_says_so(
     told = capfd.readouterr().err
     assert told.startswith("no map:")
     assert str(tmp_path) not in told
+
+
+def test_maps_of_an_archive_as_it_was_before_are_deleted(served: ArchiveEntry, tmp_path: Path) -> None:
+    maps = MapStore(tmp_path / "maps")
+    other = ArchiveEntry("other", Archive.open(shutil.copytree(served.archive.path, tmp_path / "other.archive")))
+    maps.get(served, None)
+    maps.get(other, None)
+    (tmp_path / "maps" / f"{'0' * 32}.json").write_text("of an older version")
+    maps.remove_outdated([served])
+    assert len([*(tmp_path / "maps").iterdir()]) == 2
+    served.archive.remove([next(iter(served.archive)).slide_id])
+    maps.remove_outdated([served])
+    (left,) = (tmp_path / "maps").iterdir()
+    maps.get(other, None)
+    assert [*(tmp_path / "maps").iterdir()] == [left]

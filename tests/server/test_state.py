@@ -153,3 +153,29 @@ def test_others_that_write_for_too_long_are_an_overload(tmp_path: Path, monkeypa
 def test_a_statement_that_is_wrong_stays_an_error_of_ours(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError):
         State(tmp_path / "state").read("SELECT * FROM nowhere")
+
+
+def test_of_what_was_deleted_or_replaced_no_byte_stays(tmp_path: Path) -> None:
+    state = State(tmp_path / "state", ((*COUNTERS[0], "CREATE TABLE texts (name TEXT PRIMARY KEY, text TEXT)"),))
+    with state.open_transaction() as connection:
+        rows = [(f"row {number:03}", f"quokkaform {number} " * (1 + number * number)) for number in range(60)]
+        connection.executemany("INSERT INTO texts VALUES (?, ?)", rows)
+    with state.open_transaction() as connection:
+        connection.execute("UPDATE texts SET text = 'clean' WHERE name < 'row 030'")
+        connection.execute("DELETE FROM texts WHERE name >= 'row 030'")
+    assert any(b"quokkaform" in path.read_bytes() for path in state.folder.iterdir())
+    assert state.erase_deleted()
+    assert not any(b"quokkaform" in path.read_bytes() for path in state.folder.iterdir())
+
+
+def test_a_reader_puts_the_erasure_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("histoseek.server.state.database._WAIT_S", 0.0)
+    state = State(tmp_path / "state", COUNTERS)
+    with sqlite3.connect(tmp_path / "state" / "state.sqlite") as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM counters").fetchall()
+        with state.open_transaction() as connection:
+            connection.execute(ADD)
+        assert (state.erase_deleted(), state.holds_traces) == (False, True)
+    reader.close()
+    assert (state.erase_deleted(), state.holds_traces) == (True, False)

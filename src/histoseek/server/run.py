@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import sys
@@ -35,6 +36,8 @@ def run_server(settings: ServerSettings, announce: Announce) -> None:
 
     Raises ArchiveNotFound, DamagedArchive, SlideNotFound, SandboxIncomplete, ConfigurationError.
     """
+    # Memory holds reports as they came: neither this process nor its children leave it on the disk when they crash.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for path in settings.archives.values():
         Archive.open(path)
     if settings.import_folder and not settings.import_folder.is_dir():
