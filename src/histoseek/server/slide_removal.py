@@ -62,7 +62,7 @@ class SlideRemoval:
         wait for `erase`.
         """
         record = entry.get_record(slide_id)
-        entry.archive.remove([slide_id], now=True)
+        entry.archive.remove([slide_id])
         self._forget(entry, record)
 
     def erase(self, entry: ArchiveEntry, owner: str) -> StoredJob | None:
