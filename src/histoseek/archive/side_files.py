@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,8 +34,21 @@ class DamagedFile:
 
 
 def list_damaged_files(layout: ArchiveLayout) -> tuple[DamagedFile, ...]:
-    """The damaged ones but for the manifest, which has its copy."""
+    """The damaged ones that an archive does without: not the manifest, nor `list_damaged_removals`."""
     return (*_list_features_lost(layout), *_list_unneeded(layout))
+
+
+def list_damaged_removals(layout: ArchiveLayout) -> tuple[DamagedFile, ...]:
+    """Those of what is remembered of removed slides, which no command puts aside unless it is told to."""
+    files = (
+        (layout.erasure, "what waits to be erased is taken to be due", "The next command that writes erases it"),
+        (
+            layout.tombstones,
+            "`histoseek index` of folders refuses to go on, as it can't pass over slides that were removed",
+            "`histoseek verify --repair` puts it aside; folders then bring such slides back",
+        ),
+    )
+    return tuple(_list_unreadable(files))
 
 
 def _list_features_lost(layout: ArchiveLayout) -> Iterator[DamagedFile]:
@@ -67,11 +80,17 @@ def _list_features_lost(layout: ArchiveLayout) -> Iterator[DamagedFile]:
 
 def _list_unneeded(layout: ArchiveLayout) -> Iterator[DamagedFile]:
     """Those that are made anew when they can't be read."""
-    for path, lost, remedy in (
-        (layout.chance, "what words find by chance is measured anew", "The next search with words writes it anew"),
-        (layout.target, "a re-encoding begins anew", "Repeat `histoseek reencode` or `align`"),
-        (layout.unmatched, "the list of what did not match is lost", "The next `histoseek index` writes it anew"),
-    ):
+    return _list_unreadable(
+        (
+            (layout.chance, "what words find by chance is measured anew", "The next search with words writes it anew"),
+            (layout.target, "a re-encoding begins anew", "Repeat `histoseek reencode` or `align`"),
+            (layout.unmatched, "the list of what did not match is lost", "The next `histoseek index` writes it anew"),
+        )
+    )
+
+
+def _list_unreadable(files: Iterable[tuple[Path, str, str]]) -> Iterator[DamagedFile]:
+    for path, lost, remedy in files:
         with suppress(FileNotFoundError):
             try:
                 read_checked_json(path)
@@ -98,15 +117,18 @@ def _read_state(path: Path) -> FileState:
         return ()
 
 
-def mend_side_files(layout: ArchiveLayout) -> tuple[DamagedFile, ...]:
+def mend_side_files(layout: ArchiveLayout) -> None:
     """Put damaged side files aside and make the manifest and its copy whole; the write lock must be held.
 
     Raises ArchiveReadOnly, DiskFull.
     """
     mend_manifest(layout)
-    damaged = list_damaged_files(layout)
+    for file in list_damaged_files(layout):
+        set_aside(layout, file)
+
+
+def set_aside(layout: ArchiveLayout, file: DamagedFile) -> None:
+    """Give a damaged file another name, so that it is made anew; raises ArchiveReadOnly, DiskFull."""
     with as_archive_errors(layout.root):
-        for file in damaged:
-            file.path.replace(file.path.with_name(file.path.name + SET_ASIDE))
-            fsync_path(file.path.parent)
-    return damaged
+        file.path.replace(file.path.with_name(file.path.name + SET_ASIDE))
+        fsync_path(file.path.parent)

@@ -5,17 +5,22 @@ from __future__ import annotations
 import csv
 import json
 import random
+import re
 import shutil
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
 from histoseek import Archive, Recipe
 from histoseek.archive.folder import ArchiveFolder
+from histoseek.archive.reencode import reencode
+from histoseek.archive.space_folders import SpaceChange
 from histoseek.files import read_checked_json, write_checked_json
 from tests.archive.feature_files import write_feature_files
 from tests.archive.tables import engine_table_of
 
+DOCS = Path(__file__).parents[3] / "docs" / "archive.md"
 SLIDES = 32
 REPORT = "Diagnosis: invasive ductal carcinoma, grade {}. Margins are free. No lymph node metastasis."
 
@@ -123,6 +128,17 @@ def test_a_damaged_side_file_is_noticed_and_stops_no_search(archive: Archive, na
     assert not any("damaged" in warning for warning in opened.search(like="slide-03").warnings)
 
 
+@pytest.mark.parametrize("name", ["erasure", "tombstones"])
+def test_what_is_remembered_of_removals_is_checked_and_not_forgotten_silently(archive: Archive, name: str) -> None:
+    archive.remove(["slide-04"])
+    path = getattr(archive.layout, name)
+    flip(path)
+    archive.update("slide-03", {"organ": "lung"})
+    assert path.exists() == (name == "tombstones")
+    assert {kind for _, kind in list_what(archive)} <= {"side file"}
+    assert archive.verify(repair=True).problems == ()
+
+
 def test_a_writer_puts_damaged_side_files_aside(archive: Archive) -> None:
     flip(archive.layout.calibration)
     archive.update("slide-03", {"organ": "lung"})
@@ -138,6 +154,55 @@ def test_damaged_lines_of_logs_are_noticed_and_left_out(archive: Archive) -> Non
     assert list_what(archive) == {(None, "log")}
     assert archive.verify(repair=True).problems == ()
     assert archive.layout.journal.read_bytes().splitlines(keepends=True) == [lines[0], *lines[2:]]
+
+
+@pytest.mark.parametrize("part", ["data", "_indices"])
+def test_a_flip_in_a_file_of_the_store_is_noticed_and_the_store_made_anew(archive: Archive, part: str) -> None:
+    archive.store.optimize()
+    before = archive.store.get(archive.store.slides())
+    files = [path for path in (archive.layout.store / "slides.lance" / part).rglob("*") if path.is_file()]
+    for path in files:
+        flip(path)
+    assert (None, "store") in list_what(archive, deep=True)
+    verification = archive.verify(deep=True, repair=True)
+    assert not [problem for problem in verification.problems if problem.kind != "metadata"]
+    assert archive.store.slides() == [slide.record.slide_id for slide in before]
+    kept = {slide.record.slide_id for slide in before} - {problem.slide_id for problem in verification.problems}
+    assert [s for s in archive.store.get(archive.store.slides()) if s.record.slide_id in kept] == [
+        slide for slide in before if slide.record.slide_id in kept
+    ]
+
+
+def test_rows_that_cannot_be_read_are_named_for_indexing_again(archive: Archive, whole: Path) -> None:
+    first = set((archive.layout.store / "slides.lance" / "data").iterdir())
+    late = archive.get("slide-30"), archive.get("slide-31")
+    archive.store.upsert(late)
+    [new] = set((archive.layout.store / "slides.lance" / "data").iterdir()) - first
+    data = bytearray(new.read_bytes())
+    data[: len(data) * 9 // 10] = bytes(len(data) * 9 // 10)
+    new.write_bytes(data)
+    verification = archive.verify(repair=True)
+    lost = {"slide-30", "slide-31"} - set(archive.store.slides())
+    named = {one.slide_id for one in (*verification.mended, *verification.problems)}
+    assert {"slide-30", "slide-31"} <= named
+    assert len(archive) == SLIDES - len(lost)
+    archive.index([whole / "features"], whole / "slides.csv")
+    assert len(archive) == SLIDES
+
+
+def test_every_file_is_named_in_the_docs(archive: Archive) -> None:
+    archive.search(text="carcinoma", k=3)
+    archive.remove(["slide-00"])
+    reencode(archive, SpaceChange(untrained=True))
+    flip(archive.layout.fusion)
+    archive.update("slide-03", {"organ": "lung"})
+    archive.search(text="carcinoma", k=3)
+    assert archive.verify().foreign == ()
+    named = re.findall(r"^\| `([^`]+)`", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+    patterns = [f"{name}*" if name.endswith("/") else name for name in named if name != "spaces/NNNN/"]
+    for path in (one for one in archive.path.rglob("*") if not one.is_dir()):
+        name = re.sub("^spaces/[0-9]{4}/", "spaces/NNNN/", path.relative_to(archive.path).as_posix())
+        assert any(fnmatchcase(name, pattern) for pattern in patterns), name
 
 
 def test_files_of_others_are_named_and_left_alone(archive: Archive) -> None:

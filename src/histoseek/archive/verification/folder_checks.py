@@ -9,7 +9,7 @@ from pathlib import Path
 
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.manifest import list_manifest_faults
-from histoseek.archive.side_files import SET_ASIDE, list_damaged_files
+from histoseek.archive.side_files import SET_ASIDE, list_damaged_files, list_damaged_removals
 from histoseek.archive.verification.problems import Problem
 from histoseek.encoders.bag import sidecar_path
 from histoseek.files import parse_checked_line
@@ -30,7 +30,8 @@ _PART = re.compile(r"\..*\.part")
 def list_folder_problems(layout: ArchiveLayout) -> Iterator[Problem]:
     """What is wrong with the files beside the store."""
     yield from (Problem(None, fault, "side file") for fault in list_manifest_faults(layout))
-    yield from (Problem(None, file.describe(), "side file") for file in list_damaged_files(layout))
+    damaged = *list_damaged_files(layout), *list_damaged_removals(layout)
+    yield from (Problem(None, file.describe(), "side file") for file in damaged)
     for path in (layout.journal, layout.refused):
         damaged = len(read_log(path)[1])
         if damaged:

@@ -14,7 +14,7 @@ from pathlib import Path
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.journal import Journal, list_committed
 from histoseek.archive.schema import LanguageVectors, StoredSlide
-from histoseek.archive.side_files import SET_ASIDE
+from histoseek.archive.side_files import SET_ASIDE, list_damaged_removals, set_aside
 from histoseek.archive.stores.checksums import LANGUAGE, METADATA, REPORT, SIGNATURE
 from histoseek.archive.stores.slides import UNREADABLE
 from histoseek.archive.verification.folder_checks import find_orphans, list_folder_problems, read_log
@@ -46,6 +46,10 @@ def repair(archive: ArchiveFolder, deep: bool = False, reporter: Reporter | None
     reporter = reporter or SilentReporter()
     side = [problem for problem in list_folder_problems(archive.layout) if problem.kind == "side file"]
     with archive.writing():
+        # What waits to be erased is not forgotten: the end of this very command erases it.
+        for file in list_damaged_removals(archive.layout):
+            if file.path == archive.layout.tombstones:
+                set_aside(archive.layout, file)
         mended = [Mend(None, f"put aside or written anew: {problem.what}") for problem in side]
         mended += _mend_logs(archive)
         if archive.space:
