@@ -83,7 +83,8 @@ def _mend_store(archive: ArchiveFolder, reporter: Reporter) -> Iterator[Mend]:
     known = list_committed(archive.layout)
     rows = rebuild_store(archive, reporter)
     yield Mend(None, f"the store is made anew with its indices, from {rows} rows that can be read")
-    lost = sorted(known - set(archive.store.slides()))
+    # Slides that were removed are digests in the journal once they are erased.
+    lost = sorted(one for one in known - set(archive.store.slides()) if not one.startswith("removed:"))
     if lost:
         Journal(archive.layout).record_loss(lost)
     yield from (Mend(slide_id, "its row could not be read and is gone: index its file again") for slide_id in lost)
