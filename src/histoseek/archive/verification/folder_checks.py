@@ -33,9 +33,9 @@ def list_folder_problems(layout: ArchiveLayout) -> Iterator[Problem]:
     damaged = *list_damaged_files(layout), *list_damaged_removals(layout)
     yield from (Problem(None, file.describe(), "side file") for file in damaged)
     for path in (layout.journal, layout.refused):
-        damaged = len(read_log(path)[1])
-        if damaged:
-            yield Problem(None, f"{path.name}: {damaged} lines are not what was written", "log")
+        lines = len(read_log(path)[1])
+        if lines:
+            yield Problem(None, f"{path.name}: {lines} lines are not what was written", "log")
 
 
 def read_log(path: Path) -> tuple[list[bytes], list[bytes]]:
