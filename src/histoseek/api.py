@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Unpack, cast, get_args, runtime
 
 from histoseek.archive.filters.expression import Expression, Where
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.arguments import describe, settle, settle_count
+from histoseek.arguments import describe, settle_count
 from histoseek.errors import InputError
 from histoseek.mosaics.distances import DEFAULT_DISTANCE
 from histoseek.search.maps.map_layout import MOST_SLIDES
@@ -26,7 +26,6 @@ from histoseek.search.queries import ArchivedSlide, Query, SlideFile, TextQuery
 from histoseek.slides.sources.base import Discovery, SlideSource
 from histoseek.slides.sources.file import FileSource
 from histoseek.slides.sources.registry import SourceLike, discover, parse_source, require_local
-from histoseek.unicode import make_printable
 
 # What one method needs is imported there: a command that lists slides should not wait for what reads them.
 if TYPE_CHECKING:
@@ -88,14 +87,15 @@ class Archive(ArchiveFolder):
         report_columns: Mapping[str, str] | None = None,
         deidentify: DeidentifyChoice = True,
         workers: int = 2,
+        trust: bool | None = None,
         reporter: Reporter | None = None,
     ) -> IndexReport:
         """Bring the archive up to date with slide files and folders (or feature files, for an archive of such).
 
         metadata: a table (CSV, Excel, JSON), a pandas data frame, or rows; reports: files and folders of reports, or
         their rows; spacing_of: um/px by file name; rename: column names of the tables; report_columns: what columns of
-        report tables hold; deidentify=False: keep names, dates and numbers of persons, "presidio": ask Presidio too.
-        Can be killed and called again.
+        report tables hold; deidentify=False: keep names, dates and numbers of persons, "presidio": ask Presidio too;
+        trust=True: read files in this very process, None: as the settings say. Can be killed and called again.
         Raises InputError for paths and tables, ArchiveError; bad slides are listed in the result's `refused`, bad
         reports in its `reports.refused`, both in the archive's refused.jsonl.
         """
@@ -112,6 +112,7 @@ class Archive(ArchiveFolder):
             report_columns=report_columns,
             deidentify=deidentify,
             workers=workers,
+            trust=trust,
         )
         return index(self, request, reporter)
 
@@ -123,6 +124,7 @@ class Archive(ArchiveFolder):
         rename: Mapping[str, str] | None = None,
         report_columns: Mapping[str, str] | None = None,
         deidentify: DeidentifyChoice = True,
+        trust: bool | None = None,
         reporter: Reporter | None = None,
     ) -> IndexReport:
         """Add what a later table or later reports say to the archive's slides; no slide is opened or encoded again.
@@ -144,6 +146,7 @@ class Archive(ArchiveFolder):
             rename=rename,
             report_columns=report_columns,
             deidentify=deidentify,
+            trust=trust,
         )
         return index(self, request, reporter)
 
@@ -372,6 +375,7 @@ def make_index_request(
     report_columns: Mapping[str, str] | None = None,
     deidentify: DeidentifyChoice = True,
     workers: int = 2,
+    trust: bool | None = None,
     reporter: Reporter | None = None,
 ) -> IndexRequest:
     """Find the slides, read the table and the reports, so that mistakes show before an archive is touched.
@@ -382,6 +386,7 @@ def make_index_request(
     """
     from histoseek.archive.indexing.index_warnings import list_rename_warnings
     from histoseek.archive.indexing.ingest import IndexRequest
+    from histoseek.archive.indexing.plan import name_spacings
     from histoseek.archive.indexing.report_cleaner import make_cleaner
     from histoseek.archive.indexing.report_intake import load_reports, make_report_columns
 
@@ -390,21 +395,14 @@ def make_index_request(
     for name, given in (("spacing_of", spacing_of), ("rename", rename), ("report_columns", report_columns)):
         if given is not None and not isinstance(given, Mapping):
             raise InputError(name, f"{describe(given)} is no mapping", "Give a mapping of names")
-    table = _load_metadata(metadata, rename) if metadata is not None else None
-    discovery = _find_sources(paths, imported) if paths else Discovery(())
+    table = _load_metadata(metadata, rename, trust) if metadata is not None else None
+    discovery = _find_sources(paths, imported, trust) if paths else Discovery(())
     items = _list_reports(reports)
-    read = load_reports(items, make_report_columns(report_columns, rename), reporter) if items else None
+    read = load_reports(items, make_report_columns(report_columns, rename), reporter, trust) if items else None
     notes = (*discovery.notes, *list_rename_warnings(rename or {}, table, read))
-    request = IndexRequest(discovery.slides, table, read, _name_spacings(spacing_of or {}), workers, notes, deidentify)
-    return replace(request, passed_over=discovery.passed_over, named=discovery.named)
-
-
-def _name_spacings(spacing_of: Mapping[str, float]) -> dict[str, float]:
-    """Spacings by names as slides are called, whatever bytes those of their files are."""
-    return {
-        make_printable(settle(name, str, "spacing_of")): settle(spacing, float, f"spacing of {name}")
-        for name, spacing in spacing_of.items()
-    }
+    spacings, passed_over = name_spacings(spacing_of or {}), discovery.passed_over
+    request = IndexRequest(discovery.slides, table, read, spacings, workers, notes, deidentify, passed_over)
+    return replace(request, named=discovery.named, trust=trust)
 
 
 def _list_reports(
@@ -430,12 +428,12 @@ def _list_rows(frame: DataFrame) -> list[Any]:
 
 
 def _load_metadata(
-    metadata: PathLike | Sequence[MetadataRow] | DataFrame, rename: Mapping[str, str] | None
+    metadata: PathLike | Sequence[MetadataRow] | DataFrame, rename: Mapping[str, str] | None, trust: bool | None
 ) -> MetadataTable:
     from histoseek.archive.indexing.metadata_table import load_table, make_table
 
     if isinstance(metadata, str | Path):
-        return load_table(Path(metadata), rename)
+        return load_table(Path(metadata), rename, trust)
     if isinstance(metadata, DataFrame):
         return make_table(_list_rows(metadata), rename)
     if not isinstance(metadata, Sequence) or not all(isinstance(row, Mapping) for row in metadata):
@@ -444,13 +442,13 @@ def _load_metadata(
     return make_table(cast("Sequence[MetadataRow]", metadata), rename)
 
 
-def _find_sources(paths: Sequence[SourceLike], imported: bool) -> Discovery:
+def _find_sources(paths: Sequence[SourceLike], imported: bool, trust: bool | None) -> Discovery:
     """The slides or feature files that the paths name."""
     if imported:
-        from histoseek.encoders.features import discover_features
+        from histoseek.encoders.confined_features import find_features
 
         files = [require_local(parse_source(path)) for path in paths]
-        folder = discover_features(files)
+        folder = find_features(files, trust)
         named = frozenset(FileSource(file.absolute()) for file in files if not file.is_dir())
         return Discovery(tuple(map(FileSource, folder.files)), folder.passed_over, named=named)
     return discover(paths)

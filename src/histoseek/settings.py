@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     history_minutes: int = Field(
         default=10, ge=0, description="How long readers may hold on to an older archive version."
     )
+    trust: bool = Field(default=False, description="Read files of others in this very process, not in a confined one.")
+    read_seconds: float = Field(default=300.0, gt=0, description="Time that a confined process may take for one read.")
     language_model_url: str = Field(
         default="", description="OpenAI-compatible address that judges sentences for training; none by default."
     )
@@ -54,3 +56,8 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """The settings of this process, read from the environment once."""
     return Settings()
+
+
+def choose_trust(trust: bool | None) -> bool:
+    """Whether files are read in this very process: as given, else as the settings say."""
+    return get_settings().trust if trust is None else trust

@@ -21,6 +21,7 @@ from histoseek.cli.options import (
     RenameOption,
     ReportColumnsOption,
     ReportsOption,
+    TrustOption,
     WorkersOption,
     choose_deidentification,
     parse_pair_lists,
@@ -122,21 +123,20 @@ def index(
     weights: WeightsOption = None,
     text_encoder: TextEncoderOption = None,
     workers: WorkersOption = DEFAULT_WORKERS,
+    trust: TrustOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add slides to an archive: encode new and changed ones, skip unchanged ones, list bad ones.
 
-    Without slides, --metadata and --reports add to those that the archive has, and nothing is encoded again.
-    You can interrupt it at any time; the same command continues.
+    Without slides, --metadata and --reports add to those that the archive has, and nothing is encoded again. You can
+    interrupt it at any time; the same command continues.
     """
     from histoseek.archive.indexing.ingest import index as run
     from histoseek.progress import show_progress
 
-    changes = _read_recipe_changes(context.params)
     with show_progress("slides", total=None) as reporter:
         request = _make_request(context.params, reporter)
-        if features is not None and "encoder" not in changes and not _is_archive(archive):
-            changes["encoder"] = _name_encoder(request)
+        changes = _add_encoder(_read_recipe_changes(context.params), request, context.params)
         opened = _open_or_create(archive, changes, weights, text_encoder)
         report = run(opened, request, reporter)
     _print_report(report, opened, as_json)
@@ -177,6 +177,7 @@ def _make_request(values: Mapping[str, Any], reporter: Reporter) -> IndexRequest
         report_columns=parse_pair_lists(values["report_columns"], "--report-columns"),
         deidentify=choose_deidentification(values["keep_identifiers"], values["deidentify"]),
         workers=values["workers"],
+        trust=values["trust"],
         reporter=reporter,
     )
 
@@ -202,13 +203,21 @@ def _choose_features_encoder(values: Mapping[str, Any]) -> str | None:
     return f"features:{names.pop()}" if names else None
 
 
+def _add_encoder(changes: dict[str, Any], request: IndexRequest, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the recipe with the encoder of a new archive of feature files, where no option names it."""
+    if values["features"] is None or "encoder" in changes or _is_archive(values["archive"]):
+        return changes
+    return {**changes, "encoder": _name_encoder(request)}
+
+
 def _name_encoder(request: IndexRequest) -> str:
     """The encoder of a new archive of feature files by what they state; where they state none, index warns of it."""
+    from histoseek.encoders.confined_features import load_stated_facts
     from histoseek.encoders.feature_facts import UNNAMED
-    from histoseek.encoders.features import read_stated_facts
     from histoseek.slides.sources.registry import require_local
 
-    stated = {name for source in request.sources if (name := read_stated_facts(require_local(source)).encoder)}
+    facts = (load_stated_facts(require_local(source), request.trust) for source in request.sources)
+    stated = {fact.encoder for fact in facts if fact.encoder}
     if len(stated) > 1:
         what = f"is missing, and the files state several encoders: {', '.join(sorted(stated))}"
         raise ConfigurationError("--features-encoder", what, "Give one; the files of others are then refused")

@@ -28,6 +28,14 @@ WhereOption = Annotated[
     str | None, typer.Option("--where", help="Filter on the metadata, e.g. \"organ = 'lung' AND age > 50\".")
 ]
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, max=64, help="Number of threads that read tiles.")]
+TrustOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--trust/--confine",
+        help="Read files in this very process, not in a confined one.",
+        show_default="--confine, or HISTOSEEK_TRUST",
+    ),
+]
 ReportsOption = Annotated[
     list[Path] | None,
     typer.Option("--reports", help="Report file or folder: tables, JSON, Excel, text, PDF. Repeatable."),

@@ -14,7 +14,7 @@ import struct
 import warnings
 import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
@@ -42,7 +42,9 @@ SECOND_COPIES = "files of the same features in another format"
 BARE_COORDINATES = "files of coordinates without features"
 """CLAM's and TRIDENT's `patches`."""
 
-_TENSORS = (".pt", ".pth")
+TENSORS = (".pt", ".pth")
+"""Endings of files that torch reads."""
+
 _DATASETS = (
     *("features", "feats", "feature", "feat", "embeddings", "embedding", "embeds", "tile_features", "tile_embeds"),
     *("tile_embeddings", "patch_features", "patch_embeddings", "bag_feats"),
@@ -59,6 +61,10 @@ _TRIDENT_FOLDERS = re.compile(r"(?P<magnification>\d+(?:\.\d+)?)x_\d+px_\d+px_ov
 _LONGEST_NAME = 100
 _LARGEST_PLACE = 2**31 - 1
 _FORMAT = re.compile(r"(?:^|(?<=[_-]))(?:h5|hdf5|pt|pth)(?=$|[_-])", re.IGNORECASE)
+
+
+Look = Callable[[Path], Sequence[str]]
+"""The names of the datasets of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +86,12 @@ class FeatureFolder:
     passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
-def discover_features(paths: Sequence[Path]) -> FeatureFolder:
-    """All feature files in folders, and files as they are, by their whole paths.
+def discover_features(paths: Sequence[Path], look_into: Look | None = None) -> FeatureFolder:
+    """All feature files in folders, and files as they are, by their whole paths; look_into: for `list_datasets`.
 
     Raises SlideNotFound, NoSlidesFound.
     """
+    look_into = look_into or list_datasets
     paths = [path.absolute() for path in paths]
     missing = next((path for path in paths if not path.exists()), None)
     if missing is not None:
@@ -96,49 +103,48 @@ def discover_features(paths: Sequence[Path]) -> FeatureFolder:
             raise NoSlidesFound(folder, describe_passed_over(content.passed_over))
     passed_over = sum((content.passed_over for content in contents), Counter[str]())
     walked = {Path(file) for content in contents for file in content.files}
-    kept = _drop_second_copies(walked)
+    kept = _drop_second_copies(walked, look_into)
     passed_over[SECOND_COPIES] = len(walked) - len(kept)
-    whole = _drop_bare_coordinates(kept)
+    whole = _drop_bare_coordinates(kept, look_into)
     passed_over[BARE_COORDINATES] = len(kept) - len(whole)
     files = {*whole, *(path for path in paths if not path.is_dir())}
     return FeatureFolder(tuple(sorted(files, key=lambda path: path.parts)), dict(+passed_over))
 
 
-def _drop_second_copies(files: set[Path]) -> set[Path]:
+def _drop_second_copies(files: set[Path], look_into: Look) -> set[Path]:
     """Of files of one name, in one folder or in folders that differ by the format they are named for, the HDF5 file;
     the tensors where that has no features."""
     copies: dict[tuple[object, ...], list[Path]] = defaultdict(list)
     for file in files:
         copies[(*(_FORMAT.sub("", part) for part in file.parent.parts), file.stem)].append(file)
-    return {file for same in copies.values() for file in _choose_copies(same)}
+    return {file for same in copies.values() for file in _choose_copies(same, look_into)}
 
 
-def _drop_bare_coordinates(files: set[Path]) -> set[Path]:
+def _drop_bare_coordinates(files: set[Path], look_into: Look) -> set[Path]:
     """Without files that say only where the tiles are of slides whose features lie beside."""
     times = Counter(file.stem for file in files)
     suspects = {file for file in files if times[file.stem] > 1 or file.parent.name == "patches"}
-    bare = {file for file in suspects if file.suffix.lower() not in _TENSORS and _has_only_coordinates(file)}
+    bare = {file for file in suspects if file.suffix.lower() not in TENSORS and _has_only_coordinates(look_into(file))}
     return files - bare or files
 
 
-def _choose_copies(same: list[Path]) -> list[Path]:
-    tensors = [file for file in same if file.suffix.lower() in _TENSORS]
+def _choose_copies(same: list[Path], look_into: Look) -> list[Path]:
+    tensors = [file for file in same if file.suffix.lower() in TENSORS]
     tables = [file for file in same if file not in tensors]
     if not (tensors and tables):
         return same
-    return [file for file in tables if _has_features(file)] or tensors
+    return [file for file in tables if _has_features(look_into(file))] or tensors
 
 
-def _has_features(path: Path) -> bool:
-    return any(name in _DATASETS for name in _list_datasets(path))
+def _has_features(names: Sequence[str]) -> bool:
+    return any(name in _DATASETS for name in names)
 
 
-def _has_only_coordinates(path: Path) -> bool:
-    names = _list_datasets(path)
+def _has_only_coordinates(names: Sequence[str]) -> bool:
     return any(name in _PLACES for name in names) and not any(name in _DATASETS for name in names)
 
 
-def _list_datasets(path: Path) -> list[str]:
+def list_datasets(path: Path) -> list[str]:
     """Which datasets of features and places an HDF5 file has; nothing where it cannot be read."""
     import h5py
 
@@ -153,7 +159,7 @@ def read_features(path: Path, encoder: str) -> FeatureFile:
     """Read a feature file; raises BadFeatureFile, or MissingExtra when a `.pt` is given without torch."""
     if path.suffix.lower() not in SUFFIXES:
         raise BadFeatureFile(path, f"a file '{path.suffix}', wanted {', '.join(SUFFIXES)}")
-    read = _read_pt if path.suffix.lower() in _TENSORS else _read_hdf5
+    read = _read_pt if path.suffix.lower() in TENSORS else _read_hdf5
     with refusing_exhaustion(lambda reason: BadFeatureFile(path, reason)):
         features = read(path, encoder)
         check_bag(features.bag, path)
@@ -199,7 +205,7 @@ def _read_hdf5(path: Path, encoder: str) -> FeatureFile:
 
 def read_stated_facts(path: Path) -> FeatureFacts:
     """What a feature file states, without reading its features; of one that can't be read what its folders say."""
-    if path.suffix.lower() in _TENSORS:
+    if path.suffix.lower() in TENSORS:
         try:
             return _read_tensor_facts(_load_tensors(path, mmap=True), path)
         except (InputError, ImportError, MemoryError):

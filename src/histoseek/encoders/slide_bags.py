@@ -39,12 +39,14 @@ def prepare_slide(
     tile_edge_px: int,
     spacing_um_per_px: float | None,
     regions: Sequence[Rect] = (),
+    *,
+    trust: bool | None = None,
 ) -> PreparedSlide:
     """Open a slide and choose its tiles, those of the regions if there are any; the caller closes `slide`.
 
     Raises SlideError: unreadable, no spacing, too coarse, no tissue, a region that is not on the slide.
     """
-    slide = open_slide(source, spacing_um_per_px)
+    slide = open_slide(source, spacing_um_per_px, trust=trust)
     try:
         with refusing_exhaustion(partial(UnreadableSlide, slide.source.uri)):
             return PreparedSlide(slide, _choose_tiles(slide, recipe, tile_edge_px, regions))
@@ -94,9 +96,11 @@ def open_prepared(
     tile_edge_px: int,
     spacing_um_per_px: float | None,
     regions: Sequence[Rect] = (),
+    *,
+    trust: bool | None = None,
 ) -> Iterator[PreparedSlide]:
     """`prepare_slide` that closes the slide."""
-    prepared = prepare_slide(source, recipe, tile_edge_px, spacing_um_per_px, regions)
+    prepared = prepare_slide(source, recipe, tile_edge_px, spacing_um_per_px, regions, trust=trust)
     try:
         yield prepared
     finally:

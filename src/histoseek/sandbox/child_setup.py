@@ -54,10 +54,12 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class ForkRequest:
-    """What a forked process may read and take, and what its handler is made with: numbers and texts by their names."""
+    """What a forked process may read and take, the environment it gets, and what its handler is made with: numbers and
+    texts by their names."""
 
     readable: tuple[str, ...]
     limits: ChildLimits
+    environment: Mapping[str, str]
     arguments: Mapping[str, str | float | None]
 
     def to_json(self) -> str:
@@ -68,4 +70,5 @@ class ForkRequest:
     def from_json(cls, text: str) -> Self:
         """From the text that `to_json` made."""
         parts = json.loads(text)
-        return cls(tuple(parts["readable"]), ChildLimits(**parts["limits"]), parts["arguments"])
+        limits = ChildLimits(**parts["limits"])
+        return cls(tuple(parts["readable"]), limits, parts["environment"], parts["arguments"])

@@ -13,6 +13,7 @@ import numpy as np
 from histoseek.bounds import refusing_exhaustion
 from histoseek.errors import MissingSpacing, SpacingTooFine, UnreadableSlide
 from histoseek.geometry import Level, Rect, Size
+from histoseek.settings import choose_trust
 from histoseek.slides.readers.base import PixelReader, Pixels
 from histoseek.slides.sources.base import SlideSource
 from histoseek.slides.sources.registry import SourceLike, parse_source
@@ -100,14 +101,15 @@ class Slide:
         return fine_enough[-1] if fine_enough else self.levels[0]
 
 
-def open_slide(source: SourceLike, spacing_um_per_px: float | None = None) -> Slide:
+def open_slide(source: SourceLike, spacing_um_per_px: float | None = None, *, trust: bool | None = None) -> Slide:
     """Open a slide of any known format, by its source or address; a spacing given here wins over the file's.
 
+    trust: whether its file is read in this very process, not in a confined one; None for what the settings say.
     Raises UnknownScheme, SlideNotFound, UnreadableSlide, or MissingSpacing when neither side gives a plausible spacing.
     """
     source = parse_source(source)
     with refusing_exhaustion(partial(UnreadableSlide, source.uri)):
-        reader = source.open()
+        reader = source.open() if choose_trust(trust) else source.open_confined()
     try:
         spacing = spacing_um_per_px if spacing_um_per_px is not None else reader.spacing_um_per_px
         return Slide(source, reader, _plausible(source, spacing))

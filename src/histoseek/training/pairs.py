@@ -17,7 +17,7 @@ from histoseek.archive.indexing.metadata_table import load_table
 from histoseek.archive.schema import SlideRecord
 from histoseek.archive.space.centre import read_centre
 from histoseek.encoders.bag import Bag, load_bag
-from histoseek.encoders.features import discover_features, read_features
+from histoseek.encoders.confined_features import find_features, load_features
 from histoseek.encoders.slide.registry import find_fitted_family
 from histoseek.encoders.weights import UNKNOWN_ENCODER, FeatureSpace
 from histoseek.errors import BadTable, InputError
@@ -95,7 +95,7 @@ def read_pairs(table: Path, features: Path) -> tuple[TrainingPair, ...]:
         raise BadTable(table, f"{first.source.place}: {first.what}", first.advice)
     empty = [_id(row) for row in entries.rows if not row.report]
     _refuse_any(table, empty, "slides without a report", "Fill in the column 'report', or remove these rows")
-    files = discover_features([features]).files
+    files = find_features([features]).files
     times = Counter(path.stem for path in files)
     ids = [_id(row) for row in entries.rows]
     _refuse_any(table, [i for i in ids if not times[i]], "slides without a feature file", "Name the files by slide_id")
@@ -170,7 +170,7 @@ def require_each_once(pairs: Sequence[TrainingPair], where: str) -> None:
 def load_pair_bag(pair: TrainingPair) -> Bag:
     """The bag of a pair; raises BadFeatureFile."""
     cached = pair.bag.suffix == ".safetensors"
-    return load_bag(pair.bag) if cached else read_features(pair.bag, "features").bag
+    return load_bag(pair.bag) if cached else load_features(pair.bag, "features").bag
 
 
 def _from_row(row: TableRow, bag: Path) -> TrainingPair:

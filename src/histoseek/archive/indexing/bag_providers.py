@@ -12,7 +12,8 @@ from histoseek.archive.indexing.feature_agreement import FeatureAgreement, find_
 from histoseek.archive.indexing.plan import PlannedSlide
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.encoders.bag import Bag, BagOrigin, check_bag, load_bag, load_origin, save_bag
-from histoseek.encoders.features import FeatureFile, read_features, read_stated_facts
+from histoseek.encoders.confined_features import load_features, load_stated_facts
+from histoseek.encoders.features import FeatureFile
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide_bags import PreparedSlide, encode_prepared, prepare_slide
 from histoseek.encoders.tile.base import TileEncoder
@@ -49,11 +50,12 @@ class BagProvider(Protocol):
 
 @dataclass
 class SlideBags:
-    """Bags encoded from slides. The encoder is loaded when the first slide needs it."""
+    """Bags encoded from slides. The encoder is loaded when the first slide needs it; trust: as of `open_slide`."""
 
     layout: ArchiveLayout
     recipe: Recipe
     workers: int
+    trust: bool | None = None
 
     @cached_property
     def encoder(self) -> TileEncoder:
@@ -66,7 +68,7 @@ class SlideBags:
         if cached:
             return cached
         edge_px = find_tile_card(self.recipe.encoder).input_px
-        return prepare_slide(slide.source, self.recipe, edge_px, slide.spacing_um_per_px)
+        return prepare_slide(slide.source, self.recipe, edge_px, slide.spacing_um_per_px, trust=self.trust)
 
     def finish(self, slide: PlannedSlide, prepared: BagInput, reporter: Reporter) -> CachedBag:
         """Encode the chosen tiles; closes the slide."""
@@ -91,13 +93,14 @@ class FeatureBags:
     layout: ArchiveLayout
     recipe: Recipe
     agreement: FeatureAgreement
+    trust: bool | None = None
 
     def prepare(self, slide: PlannedSlide) -> BagInput:
         """The cached bag if it is of this file, else the file's content if it agrees with the archive's."""
         cached = find_cached_bag(self.layout, slide)
         if cached:
             return cached
-        features = read_features(require_local(slide.source), self.recipe.encoder)
+        features = load_features(require_local(slide.source), self.recipe.encoder, self.trust)
         self.agreement.require(slide.source.uri, features.facts)
         return features
 
@@ -111,9 +114,11 @@ class FeatureBags:
         return _cache_bag(self.layout, slide, prepared.bag, origin)
 
 
-def agree_on_features(archive: ArchiveFolder, new: Sequence[PlannedSlide]) -> FeatureAgreement:
+def agree_on_features(
+    archive: ArchiveFolder, new: Sequence[PlannedSlide], trust: bool | None = None
+) -> FeatureAgreement:
     """What the features of an archive have in common with those of new slides."""
-    facts = {slide.slide_id: read_stated_facts(require_local(slide.source)) for slide in new}
+    facts = {slide.slide_id: load_stated_facts(require_local(slide.source), trust) for slide in new}
     records = archive.records(limit=_SLIDES_COMPARED + len(facts))
     stored = [record.slide_id for record in records if record.slide_id not in facts]
     return find_agreement(archive.layout, archive.recipe, stored[:_SLIDES_COMPARED], facts)

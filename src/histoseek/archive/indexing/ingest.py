@@ -66,6 +66,7 @@ from histoseek.errors import HistoseekError, SlideError, SpaceMismatch, Unreadab
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.reports.files.document import ReportBatch
 from histoseek.reports.privacy.deidentify import DeidentifyChoice
+from histoseek.sandbox.error_replies import describe_unforeseen
 from histoseek.slides.sources.base import SlideSource
 from histoseek.slides.sources.folder_walk import REMOVED_EARLIER
 from histoseek.slides.sources.registry import parse_source
@@ -92,8 +93,8 @@ _OLD_MASKS = (
 class IndexRequest:
     """What to index: slides (none: the tables are about those of the archive), a table about them and reports, spacings
     in um/px by file name, path or pattern, reading threads, warnings about files that were left out, whether
-    identifiers are removed, how many files and folders were passed over for which reason, and which slides were named
-    themselves: they are taken even where they were removed before."""
+    identifiers are removed, how many files and folders were passed over for which reason, which slides were named
+    themselves: they are taken even where they were removed before, and whether files are trusted (`open_slide`)."""
 
     sources: tuple[SlideSource, ...]
     metadata: MetadataTable | None = None
@@ -104,6 +105,7 @@ class IndexRequest:
     deidentify: DeidentifyChoice = True
     passed_over: Mapping[str, int] = field(default_factory=dict)
     named: frozenset[SlideSource] = frozenset()
+    trust: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,10 +288,10 @@ class _Run:
 
     def _choose_provider(self) -> BagProvider:
         if self.archive.recipe.imported:
-            agreement = agree_on_features(self.archive, self.plan.encode)
+            agreement = agree_on_features(self.archive, self.plan.encode, self.request.trust)
             self.notes += agreement.notes
-            return FeatureBags(self.archive.layout, self.archive.recipe, agreement)
-        return SlideBags(self.archive.layout, self.archive.recipe, self.request.workers)
+            return FeatureBags(self.archive.layout, self.archive.recipe, agreement, self.request.trust)
+        return SlideBags(self.archive.layout, self.archive.recipe, self.request.workers, self.request.trust)
 
     def _encode_all(self) -> None:
         self.reporter.expect(len(self.plan.encode))
@@ -324,7 +326,7 @@ class _Run:
             if reason is None and not isinstance(error, Exception):
                 raise
             log.debug("unexpected failure of a slide", exc_info=True)
-            unreadable = UnreadableSlide(slide.source.uri, reason or _describe_unforeseen(error))
+            unreadable = UnreadableSlide(slide.source.uri, reason or describe_unforeseen(error))
             self._refuse([SlideRefusal.from_error(slide.source.uri, unreadable)])
 
     def _take(self, slide: PlannedSlide, cached: CachedBag) -> None:
@@ -371,7 +373,7 @@ class _Run:
     def _refuse_stored(self, stored: StoredSlide, error: Exception) -> None:
         """Refuse a slide that was counted and then did not get into the store."""
         self._count(stored.record.created == stored.record.updated, -1)
-        unstorable = UnstorableSlide(stored.record.uri, _describe_unforeseen(error))
+        unstorable = UnstorableSlide(stored.record.uri, describe_unforeseen(error))
         self._refuse([SlideRefusal.from_error(stored.record.uri, unstorable)])
 
     def _list_changed(self) -> Sequence[PlannedSlide]:
@@ -415,12 +417,6 @@ def _prepare_ahead(
             for _, future in pending:
                 future.cancel()
                 future.add_done_callback(_close)
-
-
-def _describe_unforeseen(error: BaseException) -> str:
-    """What is known of an error that is none of ours, without its words: those may quote a report."""
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else None
-    return reason or f"unexpected {type(error).__name__}"
 
 
 def _close(future: Future[BagInput]) -> None:

@@ -34,6 +34,7 @@ from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, is_storable, u
 from histoseek.bounds import refusing_exhaustion
 from histoseek.errors import BadTable, InputError
 from histoseek.reports.files.column_names import may_be_id
+from histoseek.reports.files.confined_files import load_workbook
 from histoseek.reports.files.document import FileRefusal, ReportSource
 from histoseek.reports.files.encodings import clean_id
 from histoseek.reports.files.raw_tables import (
@@ -44,7 +45,6 @@ from histoseek.reports.files.raw_tables import (
     read_json,
     read_json_lines,
     read_separated,
-    read_workbook,
 )
 from histoseek.reports.files.texts import WORKBOOK_SUFFIXES
 from histoseek.unicode import make_printable
@@ -100,19 +100,20 @@ class _Entry:
     cells: Mapping[str, MetadataValue]
 
 
-def load_table(path: Path, rename: Mapping[str, str] | None = None) -> MetadataTable:
-    """Read a table whose rows are identified by `file`, `slide_id` or `case_id`; `rename` maps column names first.
+def load_table(path: Path, rename: Mapping[str, str] | None = None, trust: bool | None = None) -> MetadataTable:
+    """Read a table whose rows are identified by `file`, `slide_id` or `case_id`; `rename` maps column names first;
+    trust: as of `open_slide`.
 
     Columns are typed: ids and the standard columns are text, others integers, floats, booleans, dates or text. A row
     that cannot be used is refused and the others are read. Raises BadTable: unreadable, empty, no id column, no row
     that can be used; TooLarge.
     """
     with refusing_exhaustion(lambda reason: BadTable(path, reason, "Check how it was made, or give it in parts")):
-        return _load_table(path, rename)
+        return _load_table(path, rename, trust)
 
 
-def _load_table(path: Path, rename: Mapping[str, str] | None) -> MetadataTable:
-    sheets = list(_read_raw(path))
+def _load_table(path: Path, rename: Mapping[str, str] | None, trust: bool | None) -> MetadataTable:
+    sheets = list(_read_raw(path, trust))
     mapped: list[tuple[RawTable, tuple[MetadataColumn, ...]]] = []
     warnings: list[str] = []
     fault: BadTable | None = None
@@ -165,14 +166,14 @@ def _find_repeating(entries: Sequence[_Entry], columns: Sequence[MetadataColumn]
     return frozenset(n for n in counts if n not in TEXTS and values[n] < given[n] <= values[n] * _MOST_SLIDES)
 
 
-def _read_raw(path: Path) -> Iterator[RawTable]:
+def _read_raw(path: Path, trust: bool | None) -> Iterator[RawTable]:
     """The tables of a file by its kind. Raises BadTable."""
     suffix = path.suffix.lower()
     try:
         with path.open("rb") as file:
             head = file.read(512)
         if suffix in WORKBOOK_SUFFIXES or head.startswith(_OFFICE_MARKS):
-            yield from read_workbook(path)
+            yield from load_workbook(path, trust)
         elif head.lstrip().lower().startswith((b"<html", b"<!doctype html", b"<?xml")):
             raise BadTable(path, "a web page or XML, not a table", "Save it as CSV or .xlsx")
         elif suffix == ".json":

@@ -12,12 +12,14 @@ from histoseek.archive.indexing.slide_ids import LONGEST_GIVEN_ID, UnnamedSlide,
 from histoseek.archive.journal import SlideRefusal
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import SlideRecord, is_storable
+from histoseek.arguments import settle
 from histoseek.encoders.bag import load_origin
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import DuplicateSlide, SlideError, UnreadableSlide, UnstorableSlide
 from histoseek.progress import Reporter
 from histoseek.slides.sources.base import SlideSource
 from histoseek.slides.sources.registry import parse_source
+from histoseek.unicode import make_printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,3 +236,11 @@ def take_fingerprints(
 
     with reporter.part("reading fingerprints", len(sources)) as part, ThreadPoolExecutor(workers) as pool:
         return dict(zip(sources, pool.map(take, sources), strict=True))
+
+
+def name_spacings(spacing_of: Mapping[str, float]) -> dict[str, float]:
+    """Spacings by names as slides are called, whatever bytes those of their files are."""
+    return {
+        make_printable(settle(name, str, "spacing_of")): settle(spacing, float, f"spacing of {name}")
+        for name, spacing in spacing_of.items()
+    }

@@ -83,7 +83,10 @@ def make_report_columns(roles: Mapping[str, str] | None, rename: Mapping[str, st
 
 
 def load_reports(
-    reports: Sequence[Path | Row], columns: ReportColumns | None, reporter: Reporter | None = None
+    reports: Sequence[Path | Row],
+    columns: ReportColumns | None,
+    reporter: Reporter | None = None,
+    trust: bool | None = None,
 ) -> ReportBatch:
     """Read reports from files and folders, or from rows; raises what `read_reports` raises, and InputError for folders
     without any report file and for paths and rows mixed."""
@@ -94,7 +97,7 @@ def load_reports(
     if rows:
         return read_report_rows(rows, columns)
     with (reporter or SilentReporter()).part("report files", 0) as part:
-        read = read_reports(paths, columns, part)
+        read = read_reports(paths, columns, part, trust)
     if not (read.files or read.refused):
         advice = "Give tables, JSON, Excel, text or PDF files, or folders of them"
         raise InputError(", ".join(map(str, paths)), "no report files in it", advice)

@@ -11,6 +11,7 @@ from pathlib import Path
 from histoseek.bounds import refusing_exhaustion
 from histoseek.errors import BadTable, InputError
 from histoseek.progress import Reporter, SilentReporter
+from histoseek.reports.files.confined_files import load_pdf, load_workbook
 from histoseek.reports.files.document import (
     FileRefusal,
     Format,
@@ -27,7 +28,6 @@ from histoseek.reports.files.raw_tables import (
     read_json,
     read_json_lines,
     read_separated,
-    read_workbook,
     table_of_rows,
 )
 from histoseek.reports.files.report_columns import ReportColumns, map_columns
@@ -37,7 +37,6 @@ from histoseek.reports.files.texts import (
     TEXT_SUFFIXES,
     WORKBOOK_SUFFIXES,
     list_report_files,
-    read_pdf,
     read_text,
     require_readable,
 )
@@ -53,12 +52,16 @@ class _FileContent:
 
 
 def read_reports(
-    paths: Sequence[Path], columns: ReportColumns | None = None, reporter: Reporter | None = None
+    paths: Sequence[Path],
+    columns: ReportColumns | None = None,
+    reporter: Reporter | None = None,
+    trust: bool | None = None,
 ) -> ReportBatch:
     """Read reports from tables (CSV, TSV, JSON, JSON Lines, Excel), texts (plain, Markdown, PDF) and folders of them.
 
-    columns: what a table's columns hold, as far as their names do not say it. A file or row that cannot be used is
-    refused and the others are read. Raises BadTable or InputError only when a single file was given and nothing of it
+    columns: what a table's columns hold, as far as their names do not say it; trust: whether workbooks and PDFs are
+    read in this very process, None for what the settings say. A file or row that cannot be used is refused and the
+    others are read. Raises BadTable or InputError only when a single file was given and nothing of it
     can be used: no such file, no id or text column, no text.
     """
     reporter = reporter or SilentReporter()
@@ -68,7 +71,7 @@ def read_reports(
     contents: list[_FileContent] = []
     for file in files:
         try:
-            contents.append(_read_file(file, columns))
+            contents.append(_read_file(file, columns, trust))
         except InputError as error:
             if len(files) == 1:
                 raise
@@ -94,24 +97,24 @@ def _batch(contents: Sequence[_FileContent]) -> ReportBatch:
     )
 
 
-def _read_file(path: Path, columns: ReportColumns | None) -> _FileContent:
+def _read_file(path: Path, columns: ReportColumns | None, trust: bool | None) -> _FileContent:
     """Read one file by its kind. Raises InputError when nothing of it can be used."""
     require_readable(path)
     try:
         with refusing_exhaustion(lambda reason: BadTable(path, reason, "Check how it was made, or give it in parts")):
-            return _read_content(path, columns)
+            return _read_content(path, columns, trust)
     except OSError as error:
         raise BadTable(path, error.strerror or "cannot be read", "Check the path") from error
 
 
-def _read_content(path: Path, columns: ReportColumns | None) -> _FileContent:
+def _read_content(path: Path, columns: ReportColumns | None, trust: bool | None) -> _FileContent:
     suffix = path.suffix.lower()
     if suffix in WORKBOOK_SUFFIXES:
-        return _read_sheets(path, columns)
+        return _read_sheets(path, columns, trust)
     read_table = _choose_table_reader(path)
     if read_table:
         return _read_rows(read_table(path), columns)
-    return _read_text(path, is_pdf=_begins_as_pdf(path))
+    return _read_text(path, load_pdf(path, trust) if _begins_as_pdf(path) else None)
 
 
 def _choose_table_reader(path: Path) -> Callable[[Path], RawTable] | None:
@@ -140,9 +143,9 @@ def _begins_as_pdf(path: Path) -> bool:
         return file.read(1024).lstrip().startswith(b"%PDF-")
 
 
-def _read_text(path: Path, is_pdf: bool) -> _FileContent:
-    text, encoding = (read_pdf(path), None) if is_pdf else read_text(path)
-    kind: Format = "pdf" if is_pdf else "text"
+def _read_text(path: Path, of_pdf: str | None) -> _FileContent:
+    text, encoding = (of_pdf, None) if of_pdf is not None else read_text(path)
+    kind: Format = "text" if of_pdf is None else "pdf"
     name = clean_id(path.stem)
     entry = ReportEntry(name, (), (), None, None, (ReportPart("report", text),), ReportSource(path))
     return _FileContent((ReportFileSummary(path, kind, encoding, None, 1),), (entry,), ())
@@ -159,11 +162,11 @@ def _read_rows(table: RawTable, columns: ReportColumns | None) -> _FileContent:
     return _FileContent((summary,), entries, tuple(row for row in items if isinstance(row, FileRefusal)))
 
 
-def _read_sheets(path: Path, columns: ReportColumns | None) -> _FileContent:
+def _read_sheets(path: Path, columns: ReportColumns | None, trust: bool | None) -> _FileContent:
     """All sheets that hold reports; the first sheet's fault is raised when none does."""
     contents: list[_FileContent] = []
     fault = BadTable(path, "an empty workbook", "Give one with a sheet of reports")
-    for number, table in enumerate(read_workbook(path)):
+    for number, table in enumerate(load_workbook(path, trust)):
         try:
             contents.append(_read_rows(table, columns))
         except BadTable as error:

@@ -159,13 +159,14 @@ class _Reading:
     def _bag(self, query: SlideFile, regions: tuple[Rect, ...]) -> tuple[Bag, float]:
         """The query's bag by the archive's own recipe, and the slide's spacing in um/px."""
         from histoseek.archive.indexing.bag_providers import agree_on_features
-        from histoseek.encoders.features import SUFFIXES, read_features
+        from histoseek.encoders.confined_features import load_features
+        from histoseek.encoders.features import SUFFIXES
         from histoseek.encoders.slide_bags import encode_prepared, open_prepared
         from histoseek.encoders.tile.registry import find_tile_card, load_tile_encoder
 
         recipe = self.archive.recipe
         if recipe.imported:
-            features = read_features(require_local(query.source), recipe.encoder)
+            features = load_features(require_local(query.source), recipe.encoder)
             agree_on_features(self.archive, ()).require(query.source.uri, features.facts)
             return features.bag, features.slide_spacing_um_per_px
         if PurePath(query.source.name).suffix.lower() in SUFFIXES:

@@ -113,7 +113,7 @@ class UploadReader:
             raise self._encoder
         edge_px = self._encoder.card.input_px
         with open_prepared(
-            FileSource(request.path), request.recipe, edge_px, request.spacing_um_per_px, request.regions
+            FileSource(request.path), request.recipe, edge_px, request.spacing_um_per_px, request.regions, trust=True
         ) as prepared:
             reporter = _ChannelReporter(self._channel, len(prepared.tiles))
             bag = encode_prepared(prepared, self._encoder, _WORKERS, reporter)
@@ -125,7 +125,7 @@ class UploadReader:
         if path in self._slides:
             self._slides.move_to_end(path)
             return self._slides[path]
-        slide = open_slide(FileSource(path), _ANY_SPACING_UM_PER_PX)
+        slide = open_slide(FileSource(path), _ANY_SPACING_UM_PER_PX, trust=True)
         try:
             self._slides[path] = _OpenSlide(slide, DeepZoom(slide))
         except HistoseekError:

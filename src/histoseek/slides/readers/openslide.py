@@ -59,8 +59,9 @@ class OpenSlideReader:
         """Close the file."""
         self._slide.close()
 
+    @property
     def series_uid(self) -> str | None:
-        """The DICOM series the file belongs to, if it is one."""
+        """The DICOM series the file belongs to, if it is of one."""
         return self._slide.properties.get("dicom.SeriesInstanceUID")
 
     def _read(self, level: int, rect: Rect) -> Pixels:
@@ -89,3 +90,12 @@ class OpenSlideReader:
 
 def _first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def read_series_uid(path: Path) -> str | None:
+    """The DICOM series a file belongs to, if it is of one; raises UnreadableSlide."""
+    reader = OpenSlideReader(path)
+    try:
+        return reader.series_uid
+    finally:
+        reader.close()

@@ -23,7 +23,7 @@ class VipsReader:
     """A PixelReader over libvips: same levels and pixels as OpenSlide, several times its speed."""
 
     def __init__(self, path: Path, reference: OpenSlideReader, pages: tuple[int, ...]) -> None:
-        vips = _vips()
+        vips = load_vips()
         self._path = path
         # libvips remembers pictures by file name, also when the file has changed since.
         self._images = tuple(vips.Image.tiffload(str(path), page=page, revalidate=True) for page in pages)
@@ -44,7 +44,7 @@ class VipsReader:
         self._regions = threading.local()
 
     def _fetch(self, level: int, rect: Rect) -> Pixels:
-        vips = _vips()
+        vips = load_vips()
         try:
             data = self._region(level).fetch(rect.x, rect.y, rect.width, rect.height)
         except vips.Error as error:
@@ -54,7 +54,7 @@ class VipsReader:
     def _region(self, level: int) -> Any:
         held: dict[Any, Any] = self._regions.__dict__
         if level not in held:
-            held[level] = _vips().Region.new(self._images[level])
+            held[level] = load_vips().Region.new(self._images[level])
         return held[level]
 
 
@@ -65,7 +65,7 @@ def find_fast_reader(path: Path, reference: OpenSlideReader) -> VipsReader | Non
     """
     if reference.vendor not in _TIFF_VENDORS:
         return None
-    vips = _vips()
+    vips = load_vips()
     try:
         pages = matching_pages(path, reference.levels)
         candidate = VipsReader(path, reference, pages) if pages and _have_all_tiles(path, pages) else None
@@ -123,7 +123,7 @@ def _equal_pixels(candidate: VipsReader, reference: OpenSlideReader) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _vips() -> Any:
+def load_vips() -> Any:
     """The binding, told to leave threads and caching to us."""
     import os
 

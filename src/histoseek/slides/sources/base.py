@@ -59,6 +59,10 @@ class SlideSource(ABC):
     def open(self) -> PixelReader:
         """Its pixels. Raises SlideNotFound, UnreadableSlide."""
 
+    def open_confined(self) -> PixelReader:
+        """Its pixels, read in a process that may do little else; in this very one where a source has no such way."""
+        return self.open()
+
     @abstractmethod
     def fingerprint(self) -> str:
         """What identifies its content, wherever it lies: equal for equal slides.

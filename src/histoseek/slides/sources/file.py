@@ -120,6 +120,15 @@ class FileSource(SlideSource):
             raise SlideNotFound(self.uri)
         return open_reader(self.path)
 
+    def open_confined(self) -> PixelReader:
+        """As `open`, in another process where the system has what that needs."""
+        from histoseek.sandbox.forks import can_fork
+        from histoseek.slides.readers.confined import ConfinedReader
+
+        if not self.exists():
+            raise SlideNotFound(self.uri)
+        return ConfinedReader(self.path, self.uri) if can_fork() else self.open()
+
     def fingerprint(self) -> str:
         """Of the file with its companions, as "f1-" and 64 hex digits; independent of its place."""
         digest = hashlib.sha256()
@@ -197,13 +206,12 @@ def _is_dicom(path: Path) -> bool:
 
 
 def _series_uid(path: Path) -> str | None:
-    from histoseek.slides.readers.openslide import OpenSlideReader
+    from histoseek.sandbox.forks import can_fork
+    from histoseek.settings import get_settings
+    from histoseek.slides.readers.confined import load_series_uid
+    from histoseek.slides.readers.openslide import read_series_uid
 
     try:
-        reader = OpenSlideReader(path)
+        return read_series_uid(path) if get_settings().trust or not can_fork() else load_series_uid(path)
     except SlideError:
         return None
-    try:
-        return reader.series_uid()
-    finally:
-        reader.close()

@@ -1,0 +1,142 @@
+"""Feature files that another process reads, which may do little else (docs/decisions/0049)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from histoseek.encoders.bag import Bag, check_bag
+from histoseek.encoders.feature_facts import FeatureFacts
+from histoseek.encoders.features import (
+    TENSORS,
+    FeatureFile,
+    FeatureFolder,
+    discover_features,
+    list_datasets,
+    read_features,
+    read_stated_facts,
+)
+from histoseek.errors import BadFeatureFile
+from histoseek.sandbox.error_replies import parse_error
+from histoseek.sandbox.failures import ChildError
+from histoseek.sandbox.forks import ForkedProcess, can_fork
+from histoseek.sandbox.readings import borrow_process
+from histoseek.settings import choose_trust
+
+_HANDLER = "histoseek.encoders.features_process"
+_MOST_BYTES = 2**34
+"""Of the features of one slide."""
+
+_UNREADABLE = "it could not be read"
+
+_Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureDescription:
+    """What a process says of a feature file before it sends the arrays."""
+
+    rows: _Count
+    columns: _Count
+    tile_size_level0: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    spacing_um_per_px: float
+    encoder: Annotated[str, Field(max_length=1000)]
+    width: _Count
+    height: _Count
+    slide_spacing_um_per_px: float
+    facts: FeatureFacts
+
+
+def load_features(path: Path, encoder: str, trust: bool | None = None) -> FeatureFile:
+    """As `read_features`, in another process unless its files are trusted (None: as the settings say).
+
+    Raises BadFeatureFile, MissingExtra.
+    """
+    if _reads_here(trust):
+        return read_features(path, encoder)
+    request = {"kind": "read", "path": str(path.absolute()), "encoder": encoder}
+    with _borrow(path) as process:
+        told = _parse(FeatureDescription, _ask(process, path, request), path)
+        if told.rows * told.columns * 4 > _MOST_BYTES:
+            raise BadFeatureFile(path, f"features of shape ({told.rows}, {told.columns})")
+        bag = Bag(
+            features=_receive(process, path, "features", (told.rows, told.columns), np.float32),
+            coords=_receive(process, path, "coords", (told.rows, 2), np.int32),
+            weights=_receive(process, path, "weights", (told.rows,), np.float32),
+            tile_size_level0=told.tile_size_level0,
+            spacing_um_per_px=told.spacing_um_per_px,
+            encoder=told.encoder,
+        )
+    check_bag(bag, path)
+    return FeatureFile(bag, told.width, told.height, told.slide_spacing_um_per_px, told.facts)
+
+
+def load_stated_facts(path: Path, trust: bool | None = None) -> FeatureFacts:
+    """As `read_stated_facts`, in another process unless the file is trusted."""
+    if _reads_here(trust):
+        return read_stated_facts(path)
+    with _borrow(path) as process:
+        header = _ask(process, path, {"kind": "facts", "path": str(path.absolute())})
+        return _parse(FeatureFacts, header, path)
+
+
+def find_features(paths: Sequence[Path], trust: bool | None = None) -> FeatureFolder:
+    """As `discover_features`; files are looked into in another process unless they are trusted."""
+    return discover_features(paths, list_datasets if _reads_here(trust) else _list_datasets)
+
+
+def _list_datasets(path: Path) -> list[str]:
+    """The datasets of an HDF5 file; nothing where it cannot be read."""
+    try:
+        with _borrow(path) as process:
+            return _parse(list[str], _ask(process, path, {"kind": "datasets", "path": str(path.absolute())}), path)
+    except BadFeatureFile:
+        return []
+
+
+def _reads_here(trust: bool | None) -> bool:
+    return choose_trust(trust) or not can_fork()
+
+
+def _borrow(path: Path) -> Any:
+    needs_torch = path.suffix.lower() in TENSORS
+    return borrow_process(path, _HANDLER, "torch") if needs_torch else borrow_process(path, _HANDLER, "h5py")
+
+
+def _ask(process: ForkedProcess, path: Path, request: dict[str, str], into: memoryview | None = None) -> bytes:
+    """The header of a reply that is no error; raises BadFeatureFile, MissingExtra."""
+    try:
+        header, _ = process.ask(request, into)
+    except ChildError as error:
+        raise BadFeatureFile(path, error.reason) from error
+    if header.startswith(b'{"error"'):
+        raise parse_error(header, str(path), partial(BadFeatureFile, path))
+    return header
+
+
+def _receive(process: ForkedProcess, path: Path, name: str, shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
+    array: NDArray[Any] = np.empty(shape, dtype)
+    header = _ask(process, path, {"kind": "array", "name": name}, array.reshape(-1).view(np.uint8).data)
+    if json.loads(header) != name:
+        raise BadFeatureFile(path, _UNREADABLE)
+    return array
+
+
+def _parse(kind: Any, header: bytes, path: Path) -> Any:
+    try:
+        return _get_adapter(kind).validate_python(json.loads(header))
+    except (ValidationError, ValueError, RecursionError) as error:
+        raise BadFeatureFile(path, _UNREADABLE) from error
+
+
+@lru_cache(maxsize=3)
+def _get_adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
