@@ -269,7 +269,7 @@ def read_tree(folder: Path) -> tuple[dict[str, bytes], dict[int, str]]:
 def write_tree(folder: Path, tree: Tree) -> None:
     """Lay a state out."""
     folder.mkdir(parents=True)
-    for path, content in sorted(tree.items(), key=lambda item: item[0].count("/")):
+    for path in sorted(tree, key=lambda path: path.count("/")):
         if path.endswith("/"):
             (folder / path).mkdir(exist_ok=True)
     for path, content in tree.items():

@@ -29,8 +29,8 @@ from typing import Any
 
 import h5py
 import numpy as np
-
 from crash_states import MARK, Recording, build_recorder, hash_tree, list_states, read_tree, write_tree
+
 from histoseek.api import Archive
 from histoseek.archive.archive_fusion import update_fusion
 from histoseek.archive.reencode import reencode
@@ -41,6 +41,19 @@ from histoseek.errors import HistoseekError
 ENCODER = "features:simulated"
 SLIDES, NEW = 36, 40
 DIAGNOSES = ("squamous carcinoma", "adenocarcinoma", "lymphoma", "melanoma", "adenoma", "inflammation")
+HEAD = [
+    "command",
+    "operations",
+    "states",
+    "different",
+    "opened",
+    "lost",
+    "wrong",
+    "left-out",
+    "indexed-again",
+    "not-repaired",
+    "seconds",
+]
 CHANGED = {"diagnosis": "naevus", "report": "Skin, biopsy: benign naevus of the skin."}
 
 
@@ -82,7 +95,7 @@ def tune(archive: Archive, _: Path) -> None:
 
 
 COMMANDS: dict[str, Callable[[Archive, Path], Any]] = {
-    "index": lambda archive, new: index(archive, new),
+    "index": index,
     "update": lambda archive, _: archive.update("a003", CHANGED),
     "remove": lambda archive, _: archive.remove(["a001", "a002"]),
     "reencode": lambda archive, _: reencode(archive, SpaceChange(untrained=True)),
@@ -303,7 +316,10 @@ def run(work: Path, commands: list[str], states: int, seed: int) -> list[Outcome
     if library is None:
         raise SystemExit("a C compiler is needed, on Linux on x86-64")
     make_archives(work)
-    print("command\toperations\tstates\tdifferent\topened\tlost\twrong\tleft out\tindexed again\tnot repaired\tseconds", flush=True)
+    print(
+        "command\toperations\tstates\tdifferent\topened\tlost\twrong\tleft out\tindexed again\tnot repaired\tseconds",
+        flush=True,
+    )
     outcomes = []
     for command in commands:
         started = time.monotonic()

@@ -10,6 +10,7 @@ import typer
 from histoseek._version import __version__
 from histoseek.cli.adapt_text import adapt_text
 from histoseek.cli.align import align
+from histoseek.cli.archive_warnings import warning_of_damage
 from histoseek.cli.calibrate import calibrate
 from histoseek.cli.encoders import encoders
 from histoseek.cli.erasing import erasing_what_is_due
@@ -65,8 +66,8 @@ for command in (
     simulate,
     serve,
 ):
-    app.command(help=_join_lines(command))(erasing_what_is_due(command))
-app.command("list")(erasing_what_is_due(list_slides))
+    app.command(help=_join_lines(command))(warning_of_damage(erasing_what_is_due(command)))
+app.command("list")(warning_of_damage(erasing_what_is_due(list_slides)))
 app.add_typer(weights, name="weights")
 app.add_typer(reports, name="reports")
 app.add_typer(tokens, name="tokens")
