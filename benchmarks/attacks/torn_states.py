@@ -22,7 +22,7 @@ import tempfile
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -41,19 +41,7 @@ from histoseek.errors import HistoseekError
 ENCODER = "features:simulated"
 SLIDES, NEW = 36, 40
 DIAGNOSES = ("squamous carcinoma", "adenocarcinoma", "lymphoma", "melanoma", "adenoma", "inflammation")
-HEAD = [
-    "command",
-    "operations",
-    "states",
-    "different",
-    "opened",
-    "lost",
-    "wrong",
-    "left-out",
-    "indexed-again",
-    "not-repaired",
-    "seconds",
-]
+HEAD = "command operations states different opened lost wrong left-out indexed-again not-repaired seconds"
 CHANGED = {"diagnosis": "naevus", "report": "Skin, biopsy: benign naevus of the skin."}
 
 
@@ -283,11 +271,12 @@ class Trial:
         return f"{type(error).__name__} {' '.join(str(error).replace(str(self.path), '').split())[:110]}"
 
 
-def make_archives(folder: Path) -> None:
+def make_archives(folder: Path, commands: Collection[str]) -> None:
     """What the commands begin with: an archive without the vectors of reports, and one with them."""
     write_slides(folder / "old", [f"a{number:03d}" for number in range(SLIDES)])
     write_slides(folder / "new", [f"b{number:03d}" for number in range(NEW)])
-    for name, encoder in (("plain", "none"), ("texts", "minilm")):
+    needed = (("texts", "minilm"),) if "align" in commands else ()
+    for name, encoder in (("plain", "none"), *needed):
         archive = Archive.create(folder / f"{name}.archive", replace(Recipe(), encoder=ENCODER), text_encoder=encoder)
         index(archive, folder / "old")
 
@@ -311,11 +300,12 @@ def main() -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def run(work: Path, commands: list[str], states: int, seed: int) -> list[Outcome]:
+def run(work: Path, commands: Collection[str], states: int, seed: int) -> list[Outcome]:
+    """Try commands in a folder, and print what came of each."""
     library = build_recorder(work)
     if library is None:
         raise SystemExit("a C compiler is needed, on Linux on x86-64")
-    make_archives(work)
+    make_archives(work, commands)
     print(
         "command\toperations\tstates\tdifferent\topened\tlost\twrong\tleft out\tindexed again\tnot repaired\tseconds",
         flush=True,
