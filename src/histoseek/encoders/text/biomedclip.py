@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from histoseek.encoders.text.tower import TextTower
 
 REPOSITORY = "microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224"
+_REVISION = "9f341de24bfb00180f1b847274256e9b65a3a32e"
 CARD = TextCard(
     name="biomedclip",
     version="1",
@@ -74,7 +75,8 @@ def _download() -> Path:
     except ImportError as error:
         raise MissingExtra("huggingface_hub", CARD.extra) from error
     try:
-        return Path(snapshot_download(REPOSITORY, allow_patterns=[_CONFIG, _WEIGHTS[-1], *_TOKENIZER]))
+        files = [_CONFIG, _WEIGHTS[-1], *_TOKENIZER]
+        return Path(snapshot_download(REPOSITORY, revision=_REVISION, allow_patterns=files))
     except Exception as error:  # whatever the network does
         what = f"cannot be fetched ({type(error).__name__})"
         raise EncoderError(CARD.source, what, f"Without network: {CARD.offline}") from error

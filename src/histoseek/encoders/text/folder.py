@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from histoseek.bounds import require_file_bytes
+from histoseek.encoders.packaged_files import digest_file
 from histoseek.encoders.text.base import Pooling
 from histoseek.errors import EncoderError
 
@@ -111,8 +112,7 @@ def hash_files(files: list[Path], *facts: object) -> str:
     total = hashlib.sha256(repr(facts).encode())
     for path in files:
         if path.is_file():
-            with path.open("rb") as file:
-                total.update(hashlib.file_digest(file, "sha256").digest())
+            total.update(bytes.fromhex(digest_file(path)))
     return total.hexdigest()[:16]
 
 

