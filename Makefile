@@ -13,11 +13,22 @@ NPM := web/with-node npm
 
 .PHONY: demo page openapi wheel test lint types tests clean
 
-$(STAMP): pyproject.toml constraints.txt
+# Every file that is installed, or that something is built with, is checked against its SHA-256 in constraints*.txt. Torch's
+# build for the CPU alone is taken where pip can find it; the registry's needs the packages of CUDA on Linux, as `pip check` says.
+LOCK := constraints.txt
+CPU_LOCK := constraints-cpu.txt
+CUDA_LOCK := constraints-cuda.txt
+INSTALL := $(BIN)/python -m pip install --quiet --no-deps
+
+$(STAMP): export PIP_CONSTRAINT := $(LOCK)
+$(STAMP): export PIP_BUILD_CONSTRAINT := $(LOCK)
+$(STAMP): pyproject.toml $(LOCK) $(CPU_LOCK) $(CUDA_LOCK)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,text,train,evaluation,server,dev]'
+	$(INSTALL) --require-hashes --requirement $(CPU_LOCK) >/dev/null 2>&1 || true
+	$(INSTALL) --require-hashes --requirement $(LOCK)
+	$(BIN)/python -m pip check >/dev/null || $(INSTALL) --require-hashes --requirement $(CUDA_LOCK)
+	PIP_CONSTRAINT= $(INSTALL) --editable .
+	$(BIN)/python -m pip check
 	touch $(STAMP)
 
 $(PAGE_TOOLS): web/package-lock.json | $(STAMP)

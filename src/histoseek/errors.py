@@ -8,6 +8,7 @@ Each class carries the facts as fields and says in one line: where, what is wron
     +-- ArchiveError          the archive itself: busy, read-only, damaged, of another space
     +-- EncoderError          a model: unknown, missing package, wrong combination
     +-- ConfigurationError    settings that don't fit together
+    +-- OutOfTime             work that was ended before it was done
 """
 
 from __future__ import annotations
@@ -76,6 +77,10 @@ class SandboxIncomplete(ConfigurationError):
         self.kinds = kinds
         what = f"a process that opens uploads can't be kept from: {', '.join(kinds)}"
         super().__init__("--require-sandbox", what, "Use Linux 6.12 or later with Landlock, or leave the option out")
+
+
+class OutOfTime(HistoseekError):
+    """Work that was ended before it was done: its time was over, or nobody waited for it any more."""
 
 
 class SlideError(InputError):

@@ -3,26 +3,30 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from histoseek.errors import OutOfTime
+from histoseek.server.security.connections import DEADLINE
 from histoseek.server.security.protocol import BoundedProtocol
 from tests.server.listening import Listening, listening
 from tests.waiting import HANG_S
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
-HEAD_S, HEAD_BYTES = 30.0, 1000
+HEAD_S, HEAD_BYTES, READ_S = 30.0, 1000, 60.0
 
 
 class Tidings:
-    """How many connections were made, and bytes and requests came, since a test began."""
+    """How many connections were made, bytes and requests came, and so on, since a test began."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._counts = {"connections": 0, "bytes": 0, "requests": 0}
+        self._counts = Counter[str]()
 
     def note(self, what: str, number: int = 1) -> None:
         with self._changed:
@@ -81,11 +85,20 @@ class Talk:
 class Bounded(BoundedProtocol):
     head_s = HEAD_S
     head_bytes = HEAD_BYTES
+    read_s = READ_S
     tidings: Tidings
 
     def connection_made(self, transport: object) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
         self.tidings.note("connections")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.tidings.note("ends")
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.tidings.note("pauses")
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -97,13 +110,24 @@ may_answer = asyncio.Semaphore(0)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers at once; after the whole body at /body; when it may at /slow."""
+    """Answers at once; after the whole body at /body; when it may at /slow; much at /large; in the end at /work."""
     Bounded.tidings.note("requests")
     if scope["path"] == "/body":
         while (await receive())["more_body"]:
             pass
     if scope["path"] == "/slow":
         await may_answer.acquire()
+    if scope["path"] == "/work":
+        with suppress(OutOfTime):
+            while True:
+                scope["extensions"][DEADLINE].check()
+                await asyncio.sleep(0)
+        Bounded.tidings.note("cancelled")
+    if scope["path"] == "/large":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": bytes(50_000_000), "more_body": True})
+        await send({"type": "http.response.body", "body": b"ok"})
+        return
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 
@@ -176,6 +200,21 @@ def test_bodies_may_take_longer_than_heads(talk: Talk) -> None:
         talk.say(b"x" * 500)
         talk.server.pass_time(HEAD_S)
     talk.hear(1)
+
+
+def test_answers_that_nobody_takes_are_left(talk: Talk) -> None:
+    talk.say(GET.replace(b"/ ", b"/large "))
+    talk.tidings.wait("requests", 1)
+    talk.tidings.wait("pauses", 1)
+    talk.server.pass_time(READ_S)
+    talk.tidings.wait("ends", 1)
+
+
+def test_the_work_of_a_client_that_is_gone_ends(talk: Talk) -> None:
+    talk.say(GET.replace(b"/ ", b"/work "))
+    talk.tidings.wait("requests", 1)
+    talk.client.close()
+    talk.tidings.wait("cancelled", 1)
 
 
 @pytest.mark.parametrize("requests", [1, 3])

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from histoseek.deadline import Deadline, check_deadline, keep_deadline
+from histoseek.errors import OutOfTime
 from histoseek.server.errors import Overloaded
 from histoseek.server.work_queue import WorkQueue
 from tests.waiting import HANG_S
@@ -55,6 +57,63 @@ def test_who_waits_too_long_is_told_to_come_back() -> None:
         assert await turns.run(lambda: "free again") == "free again"
 
     outcome(ask())
+
+
+def test_work_that_takes_too_long_is_answered_and_ends_at_its_next_look() -> None:
+    looked, went_on = threading.Event(), threading.Event()
+
+    def work() -> None:
+        try:
+            while True:
+                check_deadline()
+        except OutOfTime:
+            looked.set()
+            raise
+        finally:
+            went_on.set()
+
+    async def ask() -> None:
+        turns = WorkQueue("search", at_once=1, wait_s=HANG_S, work_s=0.05)
+        with pytest.raises(OutOfTime):
+            await turns.run(work)
+        assert await turns.run(lambda: "free again") == "free again"
+
+    outcome(ask())
+    assert looked.is_set() and went_on.is_set()
+
+
+def test_overdue_work_keeps_its_turn() -> None:
+    done = threading.Event()
+
+    async def ask() -> None:
+        turns = WorkQueue("search", at_once=1, wait_s=0.01, work_s=0.01)
+        with pytest.raises(OutOfTime, match="too long"):
+            await turns.run(lambda: done.wait(HANG_S))
+        with pytest.raises(Overloaded):
+            await turns.run(lambda: True)
+        done.set()
+
+    outcome(ask())
+
+
+def test_work_of_a_client_that_is_gone_is_not_begun() -> None:
+    begun = threading.Event()
+
+    async def ask() -> None:
+        turns, deadline, first = WorkQueue("search", at_once=1, wait_s=HANG_S), Deadline(), threading.Event()
+        running = asyncio.create_task(turns.run(lambda: first.wait(HANG_S)))
+        await asyncio.sleep(0)
+        with keep_deadline(deadline):
+            waiting = asyncio.create_task(turns.run(begun.set))
+        await asyncio.sleep(0)
+        deadline.cancel()
+        first.set()
+        assert await running
+        with pytest.raises(OutOfTime):
+            await waiting
+
+    outcome(ask())
+    assert not begun.is_set()
 
 
 def test_errors_free_the_turn() -> None:

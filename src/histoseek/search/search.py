@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from histoseek.archive.filters.expression import one_of
 from histoseek.archive.folder import ArchiveFolder
+from histoseek.deadline import check_deadline
 from histoseek.errors import InputError
 from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import refuse_probabilities
@@ -30,6 +31,7 @@ def search(
 
 
 def _search(archive: ArchiveFolder, query: Query, options: SearchOptions, reporter: Reporter | None) -> SearchResults:
+    check_deadline()
     archive.require_space()
     if options.vote is not None and options.vote not in archive.store.metadata_types():
         raise InputError(f"--vote {options.vote}", "the archive has no such column", "`histoseek show ID` names them")

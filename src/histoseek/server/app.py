@@ -51,7 +51,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     app.state.context = context
     app.router.lifespan_context = _lifespan
     record = Recorder(context.audit, context.metrics, settings.archives)
-    app.add_middleware(Guard, settings=settings, record=record)
+    app.add_middleware(Guard, settings=settings, record=record, reserve=record.reserve)
     add_page(app)
     return app
 

@@ -22,7 +22,7 @@ from histoseek.server.jobs.supervisor import Supervisor, remove_temporary_folder
 from histoseek.server.security.access import Access, Caller
 from histoseek.server.security.audit import AuditLog
 from histoseek.server.security.head import RequestHead
-from histoseek.server.security.limits import RateLimiter, RequestKind
+from histoseek.server.security.limits import ConcurrencyLimit, RateLimiter, RequestKind
 from histoseek.server.security.sessions import Sessions
 from histoseek.server.security.tokens import Role, TokenStore
 from histoseek.server.settings import ServerSettings
@@ -41,6 +41,7 @@ _OPEN_SLIDES = 64
 _TILE_CACHE_MB = 256
 _MAPS_FOLDER = "maps"
 _TEMPORARY_FOLDER = "temporary"
+_AUDIT_LINE_BYTES = 512
 _MAX_UPLOAD_QUERIES = 8
 """Queries that wait for uploads to be encoded: only the sandbox is at work then."""
 
@@ -67,6 +68,7 @@ class Context:
     collections: CollectionStore
     access: Access
     limiter: RateLimiter
+    event_streams: ConcurrencyLimit
     metrics: Metrics
     audit: AuditLog
     shutdown: threading.Event
@@ -88,7 +90,7 @@ class Context:
             settings=settings,
             state=state,
             archives=archives,
-            search_queue=WorkQueue("search", limits.searches, limits.search_s),
+            search_queue=WorkQueue("search", limits.searches, limits.search_s, limits.search_s),
             upload_queue=WorkQueue("query", _MAX_UPLOAD_QUERIES, limits.search_s),
             images=SlideImages(),
             tiles=TileService(_OPEN_SLIDES, _TILE_CACHE_MB),
@@ -106,8 +108,9 @@ class Context:
             collections=CollectionStore(state),
             access=Access(tokens, Sessions(state, tokens, settings.port), limiter, anonymous),
             limiter=limiter,
+            event_streams=ConcurrencyLimit("event streams", limits.event_streams),
             metrics=metrics,
-            audit=AuditLog(settings.state),
+            audit=AuditLog(settings.state, reserve_bytes=limits.connections * settings.workers * _AUDIT_LINE_BYTES),
             shutdown=threading.Event(),
         )
 

@@ -22,6 +22,7 @@ from histoseek.errors import (
     EncoderError,
     HistoseekError,
     MissingExtra,
+    OutOfTime,
     SlideError,
     UnknownCase,
     UnknownSlide,
@@ -44,6 +45,7 @@ _STATUS: Sequence[tuple[type[HistoseekError], int]] = (
     (ArchiveNotFound, 503),
     (DamagedArchive, 503),
     (DiskFull, 503),
+    (OutOfTime, 503),
 )
 _MAX_FAULTS = 5
 
@@ -63,6 +65,7 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
         (429, "Too many requests"),
         (501, "A part of histoseek is not installed"),
         (503, "Not available at the moment"),
+        (507, "No room for it, or for its line of the audit log"),
     )
 }
 """How the routes may fail, for the OpenAPI description."""

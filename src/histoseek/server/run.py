@@ -10,14 +10,16 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn, cast
 
 from histoseek.api import Archive
 from histoseek.errors import ConfigurationError, SandboxIncomplete, SlideNotFound
 from histoseek.sandbox.confinement import Confinement
 from histoseek.sandbox.probe import probe_confinement
 from histoseek.server.logs import configure_logging
+from histoseek.server.security.connections import ConnectionTable
 from histoseek.server.security.tokens import TokenStore
 from histoseek.server.settings import ServerSettings
 from histoseek.server.state.database import State
@@ -26,6 +28,9 @@ from histoseek.server.telemetry import prepare_folder
 _GRACE_S = 10
 _KEEP_ALIVE_S = 20
 _WAITING_CONNECTIONS = 512
+_OWN_FILES = 400
+"""Open beside connections: archives, slides, uploads, the state, pipes; what is left of the limit is theirs."""
+_MOST_FILES = 8192
 
 Announce = Callable[[ServerSettings, str | None, Confinement], None]
 """Takes the settings, the text of the first token if it was made just now, and what holds where uploads are opened."""
@@ -70,17 +75,17 @@ def _serve(settings: ServerSettings, listener: socket.socket) -> None:
 
     from histoseek.server.security.protocol import BoundedProtocol
 
+    read_s = settings.limits.read_s
     config = uvicorn.Config(
         "histoseek.server.app:create_app_from_environment",
         factory=True,
-        http=BoundedProtocol,
+        http=cast(Any, partial(BoundedProtocol, table=_make_table(settings), read_s=read_s)),
         workers=settings.workers,
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
         ws="none",
-        limit_concurrency=settings.limits.connections,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )
@@ -91,6 +96,25 @@ def _serve(settings: ServerSettings, listener: socket.socket) -> None:
         Multiprocess(config, sockets=[listener]).run()
     else:
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _make_table(settings: ServerSettings) -> ConnectionTable:
+    """The connections of one process, as many as it may open files for beside those that it needs itself."""
+    most = min(settings.limits.connections, raise_open_files() - _OWN_FILES)
+    if most < 1:
+        advice = f"Let it open more: `ulimit -n {settings.limits.connections + _OWN_FILES}`"
+        raise ConfigurationError("open files", "this process may open too few", advice)
+    return ConnectionTable(most, settings.limits.address_connections, settings.trust_proxy)
+
+
+def raise_open_files() -> int:
+    """Let this process and its children open as many files as they may; how many that are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return soft if soft != resource.RLIM_INFINITY else _MOST_FILES
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:

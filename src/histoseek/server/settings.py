@@ -44,8 +44,9 @@ class Limits:
     """What one request may take; sizes in bytes, times in seconds.
 
     body_pause_s: how long a client may send nothing of a body; body_s, upload_s: for the whole body of a request, of an
-    upload; search_s: how long a search may wait for its turn and run; searches: at the same time in one process;
-    connections: at the same time in one process.
+    upload; read_s: how long a client may take nothing of an answer; search_s: how long a search may wait for its turn,
+    and any request be worked on; searches: at the same time in one process; connections, address_connections: in one
+    process, and of one address in one; event_streams: of one identity in one process.
     """
 
     rates: Rates = field(default_factory=Rates)
@@ -54,9 +55,12 @@ class Limits:
     body_pause_s: float = 15.0
     body_s: float = 30.0
     upload_s: float = 1800.0
+    read_s: float = 60.0
     search_s: float = 60.0
     searches: int = 2
     connections: int = 1000
+    address_connections: int = 250
+    event_streams: int = 20
 
 
 @dataclass(frozen=True, slots=True)

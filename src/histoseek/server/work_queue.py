@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
-
+from histoseek.deadline import Deadline, find_deadline, keep_deadline
+from histoseek.errors import OutOfTime
 from histoseek.server.errors import Overloaded
 
 Result = TypeVar("Result")
@@ -19,24 +20,50 @@ _MAX_WAITING = 200
 class WorkQueue:
     """Runs calls in threads of their own, `at_once` at a time, first come, first served.
 
-    The threads in which other requests are answered are left alone: waiting takes none. To be used in one event loop.
+    The threads in which other requests are answered are left alone: waiting takes none. A call may run for
+    `work_s`; then its request is answered, and the call ends at its next look at its deadline. Until then it keeps
+    its turn, so that work nobody waits for is never more than `at_once` calls. To be used in one event loop.
     """
 
-    def __init__(self, what: str, at_once: int, wait_s: float) -> None:
-        """what: for messages; wait_s: how long a call waits for its turn."""
+    def __init__(self, what: str, at_once: int, wait_s: float, work_s: float | None = None) -> None:
+        """what: for messages; wait_s: how long a call waits for its turn; work_s: how long it may then take."""
         self._what = what
         self._wait_s = wait_s
+        self._work_s = work_s
         self._free = asyncio.Semaphore(at_once)
-        self._threads = CapacityLimiter(at_once)
+        self._threads = ThreadPoolExecutor(at_once, what)
         self._waiting = 0
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        """What a call returns; raises what it raises, and Overloaded when its turn does not come in time."""
+        """What a call returns; raises what it raises, Overloaded when its turn does not come in time, OutOfTime when it
+        takes too long or nobody waits for it any more."""
+        deadline = find_deadline() or Deadline()
         await self._wait()
         try:
-            return await run_sync(work, limiter=self._threads)
-        finally:
+            deadline.check()
+            if self._work_s is not None:
+                deadline.limit(self._work_s)
+            with keep_deadline(deadline):
+                context = contextvars.copy_context()
+            call = asyncio.get_running_loop().run_in_executor(self._threads, context.run, work)
+        except BaseException:
             self._free.release()
+            raise
+        call.add_done_callback(self._end)
+        try:
+            return await asyncio.wait_for(asyncio.shield(call), self._work_s)
+        except (TimeoutError, asyncio.CancelledError) as error:
+            if call.done():
+                raise
+            deadline.cancel()
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            raise OutOfTime(self._what, "took too long", "Ask for less, or try again later") from error
+
+    def _end(self, call: asyncio.Future[Result]) -> None:
+        self._free.release()
+        if not call.cancelled():
+            call.exception()  # nobody may be left to whom it could be raised
 
     async def _wait(self) -> None:
         if self._waiting >= _MAX_WAITING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.deadline import check_deadline
 from histoseek.encoders.devices import prepare_torch
 from histoseek.encoders.text.base import Reading, TextCard
 from histoseek.encoders.text.token_rows import TextTokenizer, TokenRows
@@ -111,6 +112,7 @@ def encode_in_windows(card: TextCard, tokenizer: TextTokenizer, batches: Batches
     flat = [window for of_text in windows for window in of_text]
     sums = np.zeros((len(texts), card.dimension), np.float64)
     for batch, vectors in batches.compute(flat, tokenizer):
+        check_deadline()
         lengths = np.array([len(flat[i]) for i in batch])
         np.add.at(sums, owners[batch], vectors.astype(np.float64) * lengths[:, None])
     return _directions(card, sums)
@@ -162,6 +164,7 @@ def _read_once(
     wholes = np.zeros((len(texts), card.dimension), np.float64)
     parts = [np.zeros((len(passages), card.dimension), np.float64) for passages in texts]
     for batch, values in states.compute([window.ids for _, window in places], tokenizer):
+        check_deadline()
         for row, (text, window) in zip(values, (places[i] for i in batch), strict=True):
             tokens = row[: len(window.ids)]
             mean = tokens.mean(axis=0, dtype=np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from histoseek.archive.stores.rows import RankingRows, quantise
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.deadline import check_deadline
 from histoseek.mosaics.distances import Distances, SignatureBlock
 from histoseek.search.scope.exclusion import SearchScope
 
@@ -41,6 +42,7 @@ class Candidates:
     def parts(self, size: int) -> Iterator[Candidates]:
         """The same slides, at most `size` at a time, for measures that need much memory for each."""
         for start in range(0, len(self), size):
+            check_deadline()
             some = slice(start, start + size)
             yield Candidates(self.rows, self.places[some], self.slide_ids[some])
 
@@ -54,13 +56,19 @@ class Candidates:
         that is cheaper than copying them."""
         if self._all or len(self) * 2 < len(self.rows):
             block = self.block
-            return [measure(block) for measure in measures]
-        every = [measure(self.rows.block) for measure in measures]
+            return list(_measure(block, measures))
+        every = list(_measure(self.rows.block, measures))
         return [Distances(one.total[self.places], one.local[self.places], one.global_[self.places]) for one in every]
 
     @property
     def _all(self) -> bool:
         return len(self.places) == len(self.rows)
+
+
+def _measure(block: SignatureBlock, measures: Iterable[Callable[[SignatureBlock], Distances]]) -> Iterator[Distances]:
+    for measure in measures:
+        check_deadline()
+        yield measure(block)
 
 
 def candidates(
@@ -71,6 +79,7 @@ def candidates(
     Every global vector of the scope is looked at in eight bits, and the nearest of those in full: no index stands
     between. Raises BadFilter.
     """
+    check_deadline()
     rows = store.ranking_rows()
     places = scope.places(store)
     if count is None or len(places) <= count:

@@ -13,6 +13,7 @@ from histoseek.archive.filters.expression import HAS_REPORT, Expression, all_of
 from histoseek.archive.space.language import Language
 from histoseek.archive.stores.base import TextHit, VectorColumn
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.deadline import check_deadline
 from histoseek.encoders.alignment import Alignment, SharedRecall
 from histoseek.reports.index.analyser import WORD_PREFIX
 from histoseek.reports.index.statements import Statement
@@ -205,7 +206,9 @@ class Retriever:
     def _open(
         self, text: ParsedText, vector: Vector | None, is_long: bool, alignment: Alignment | None
     ) -> list[Channel]:
+        check_deadline()
         hits = self.store.text(text.tokens, self.count, self.where)
+        check_deadline()
         records = self.store.record_text([word.tokens for word in text.words], self.count, self.where)
         weights = self._weigh(text, is_long, hits, records)
         channels = []
@@ -273,6 +276,7 @@ class Retriever:
         slide_ids = sorted(set(first)) if statements else []
         if not slide_ids:
             return list(channels)
+        check_deadline()
         facts = self.store.list_report_facts(slide_ids)
         shares = {
             slide_id: min(1.0, sum(statement.share for statement in statements if statement.is_contradicted(own)))
@@ -293,6 +297,7 @@ class Retriever:
         return replace(whole, slide_ids=tuple(i for i, _ in ranked), scores=tuple(score for _, score in ranked))
 
     def _nearest(self, name: ChannelName, vector: Vector, column: VectorColumn) -> Channel:
+        check_deadline()
         near = self.store.nearest(vector, self.count, self.where, column)
         scores = tuple(1 - n.cosine_distance for n in near)
         return Channel(name, tuple(n.slide_id for n in near), scores, scale=Scale(self.chance.zeros.get(name, 0.0)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from histoseek.archive.filters.expression import one_of
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.schema import SlideRecord, read_value
+from histoseek.archive.schema import SlideRecord, StoredSlide, read_value
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.deadline import check_deadline
 from histoseek.mosaics.distances import Distance
 from histoseek.mosaics.signature import Signature
 from histoseek.reports.index.query_words import QueryWord
@@ -132,6 +133,7 @@ def present(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions
 
     Raises InputError for a vote on a column that is not there.
     """
+    check_deadline()
     calibration = retrieval.calibration
     best_hits = retrieval.best_hits()
     least = retrieval.least_score
@@ -181,7 +183,7 @@ def _explain_page(
         for rank, (hit, slide) in enumerate(zip(hits, slides, strict=True), start=options.offset + 1)
     ]
     if retrieval.explain:
-        results = [retrieval.explain(result, slide.signature) for result, slide in zip(results, slides, strict=True)]
+        results = list(_explain(retrieval.explain, zip(results, slides, strict=True)))
     if retrieval.words:
         from histoseek.search.explain.fields import add_matched_fields
 
@@ -190,6 +192,12 @@ def _explain_page(
     if text:
         return add_phrases(archive, results, text.text, text.vector, store, text.least)
     return tuple(results)
+
+
+def _explain(explain: Explainer, pairs: Iterable[tuple[SearchResult, StoredSlide]]) -> Iterator[SearchResult]:
+    for result, slide in pairs:
+        check_deadline()
+        yield explain(result, slide.signature)
 
 
 def _make_result(rank: int, hit: Hit, record: SlideRecord, least_score: float | None) -> SearchResult:

@@ -74,7 +74,8 @@ def cancel_job(context: InContext, caller: Reader, job_id: JobId) -> Job:
 async def watch_job(context: InContext, caller: Reader, job_id: JobId) -> EventSourceResponse:
     """Server-sent events: `job`, with the job as JSON, whenever it changes and until it has ended."""
     await run_in_threadpool(context.jobs.get, job_id, caller.name)
-    return EventSourceResponse(_stream_events(context, job_id), ping=_PING_S)
+    context.event_streams.check(caller.token_id)
+    return EventSourceResponse(_stream_events(context, caller, job_id), ping=_PING_S)
 
 
 def to_job(job: StoredJob) -> Job:
@@ -101,16 +102,17 @@ def to_job(job: StoredJob) -> Job:
     )
 
 
-async def _stream_events(context: Context, job_id: str) -> AsyncIterator[ServerSentEvent]:
+async def _stream_events(context: Context, caller: Caller, job_id: str) -> AsyncIterator[ServerSentEvent]:
     last_job = None
-    while not context.shutdown.is_set():
-        job = await run_in_threadpool(context.jobs.get, job_id)
-        if job != last_job:
-            yield ServerSentEvent(to_job(job).model_dump_json(), event="job")
-            last_job = job
-        if job.has_ended:
-            return
-        await asyncio.sleep(_LOOKS_EVERY_S)
+    with context.event_streams.hold(caller.token_id):
+        while not context.shutdown.is_set():
+            job = await run_in_threadpool(context.jobs.get, job_id)
+            if job != last_job:
+                yield ServerSentEvent(to_job(job).model_dump_json(), event="job")
+                last_job = job
+            if job.has_ended:
+                return
+            await asyncio.sleep(_LOOKS_EVERY_S)
 
 
 def _read_request(

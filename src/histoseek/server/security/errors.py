@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from histoseek.server.errors import RequestError
+from histoseek.server.errors import RequestError, Retriable
 
 
 class AddressTooLong(RequestError):
@@ -15,3 +15,9 @@ class WrongHost(RequestError):
     """The request was meant for another host's name: perhaps a page elsewhere has bent its own name to this server."""
 
     status = 421
+
+
+class AuditUnavailable(Retriable):
+    """The request's line of the audit log would have no room, so the request is not answered."""
+
+    status = 507

@@ -6,8 +6,9 @@ import ipaddress
 import math
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -74,7 +75,7 @@ class RateLimiter:
 
     def count_failed_login(self, address: str) -> None:
         """Count credentials that were wrong; raises TooManyRequests when that happens too often from there."""
-        self._take(RequestKind.FAILED_LOGIN, _find_network(address))
+        self._take(RequestKind.FAILED_LOGIN, find_network(address))
 
     def _take(self, kind: RequestKind, caller: str) -> None:
         size = self._sizes[kind]
@@ -106,8 +107,33 @@ class RateLimiter:
             del self._buckets[oldest]
 
 
-def _find_network(address: str) -> str:
-    """The address; of IPv6 the network that one site has whole, so that it can't take a new address each time."""
+class ConcurrencyLimit:
+    """How many of some kind of long request one caller has under way in this process; for its event loop alone."""
+
+    def __init__(self, what: str, most: int) -> None:
+        """what: for messages."""
+        self._what = what
+        self._most = most
+        self._counts: Counter[str] = Counter()
+
+    def check(self, token_id: str) -> None:
+        """Raise TooManyRequests when a caller has as many as it may."""
+        if self._counts[token_id] >= self._most:
+            raise TooManyRequests(self._what, "too many at the same time", "Close some of them", 5)
+
+    @contextmanager
+    def hold(self, token_id: str) -> Iterator[None]:
+        """Count one while the block runs."""
+        self._counts[token_id] += 1
+        try:
+            yield
+        finally:
+            self._counts[token_id] -= 1
+
+
+def find_network(address: str) -> str:
+    """What counts as one client: the address; of IPv6 the network that one site has whole, so that it can't take a new
+    address each time."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

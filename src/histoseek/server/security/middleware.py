@@ -13,10 +13,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from histoseek.server.errors import RequestError, TooLarge, TooSlow
+from histoseek.deadline import Deadline, keep_deadline
+from histoseek.server.errors import RequestError, Retriable, TooLarge, TooSlow
 from histoseek.server.logs import current_request_id
 from histoseek.server.problems import format_detail, make_problem_response
 from histoseek.server.security.bodies import BodyLimit, LimitedBody
+from histoseek.server.security.connections import DEADLINE
 from histoseek.server.security.errors import AddressTooLong
 from histoseek.server.security.hosts import Hosts
 from histoseek.server.settings import ServerSettings
@@ -27,6 +29,9 @@ CLIENT_GONE = 499
 
 Record = Callable[[Scope, int, float], None]
 """Takes each request that has ended: its scope, the response's status, and how many seconds it took."""
+
+Reserve = Callable[[Scope], None]
+"""Takes each request before anything is done for it; raises RequestError when it could not be recorded."""
 
 _LINGER_S = 5.0
 _REQUEST_ID = re.compile(r"[0-9A-Fa-f-]{8,64}")  # as proxies make them; no words, which would stand in logs
@@ -62,14 +67,19 @@ class Guard:
     """Stands before the application.
 
     Gives each request an id (in `request.state.request_id`, and in the answer's X-Request-Id), refuses addresses that
-    are too long, foreign hosts, and bodies that are too large or too slow, and answers errors that nobody foresaw
-    without details: the log has their type, place and request id.
+    are too long, foreign hosts, bodies that are too large or too slow, and requests that could not be recorded, lets
+    work end that takes too long or whose client is gone, and answers errors that nobody foresaw without details: the
+    log has their type, place and request id.
     """
 
-    def __init__(self, app: ASGIApp, settings: ServerSettings, record: Record) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: ServerSettings, record: Record, reserve: Reserve = lambda scope: None
+    ) -> None:
         limits = settings.limits
         self._app = app
         self._record = record
+        self._reserve = reserve
+        self._work_s = limits.search_s
         self._hosts = Hosts(settings.host, settings.allowed_hosts)
         self._address_bytes = limits.address_bytes
         self._limit = BodyLimit(limits.json_bytes, limits.body_pause_s, limits.body_s)
@@ -103,7 +113,9 @@ class Guard:
         """Let the application answer; the error that ended that, if any."""
         try:
             self._check(scope, body)
-            await self._app(scope, body.receive, sender.send)
+            self._reserve(scope)
+            with keep_deadline(self._make_deadline(scope)):
+                await self._app(scope, body.receive, sender.send)
         except ClientDisconnect:
             return body.refusal
         except Exception as error:
@@ -111,6 +123,13 @@ class Guard:
                 _log.error("a request failed", exc_info=error)
             return body.refusal or error
         return body.refusal
+
+    def _make_deadline(self, scope: Scope) -> Deadline:
+        """When work for a request ends: soon, but for uploads, and when the connection that it came by is gone."""
+        deadline: Deadline = (scope.get("extensions") or {}).get(DEADLINE) or Deadline()
+        if not _is_upload(scope):
+            deadline.limit(self._work_s)
+        return deadline
 
     def _check(self, scope: Scope, body: LimitedBody) -> None:
         headers = Headers(scope=scope)
@@ -158,7 +177,9 @@ class _ResponseSender:
 
 def _make_problem(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestError):
-        headers = {"Connection": "close"} if isinstance(error, TooLarge | TooSlow) else None
+        headers = {"Connection": "close"} if isinstance(error, TooLarge | TooSlow) else {}
+        if isinstance(error, Retriable):
+            headers["Retry-After"] = str(error.retry_after_s)
         return make_problem_response(request, error.kind, error.status, format_detail(error), headers)
     return make_problem_response(
         request, "InternalError", 500, "something went wrong; see the server's log under this request's id"

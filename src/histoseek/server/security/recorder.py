@@ -43,13 +43,18 @@ class Recorder:
         """Record one request."""
         route = find_route_template(scope)
         self._metrics.count_request(route, scope["method"], status, seconds)
-        if not scope["path"].startswith(_API) or route in _SILENT:
+        if not _is_audited(scope) or route in _SILENT:
             return
         entry = self._make_entry(scope, route, status, seconds)
         often = entry.token is None or _TILES in route
         same = (entry.token, route, entry.archive, entry.slide, status)
         if not often or self._repeat_filter.is_new(same, self._clock()):
             self._audit.write(entry)
+
+    def reserve(self, scope: Scope) -> None:
+        """See that a request can be recorded, before anything is done for it; raises AuditUnavailable."""
+        if _is_audited(scope) and scope["path"] not in _SILENT:
+            self._audit.reserve()
 
     def _make_entry(self, scope: Scope, route: str, status: int, seconds: float) -> AuditEntry:
         state, parameters = scope.get("state", {}), scope.get("path_params", {})
@@ -67,6 +72,11 @@ class Recorder:
             status=status,
             milliseconds=round(seconds * 1000, 1),
         )
+
+
+def _is_audited(scope: Scope) -> bool:
+    path: str = scope["path"]
+    return path.startswith(_API)
 
 
 class _RepeatFilter:

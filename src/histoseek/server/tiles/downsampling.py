@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.deadline import check_deadline
 from histoseek.geometry import Level, Rect, Size
 from histoseek.slides.readers.base import Pixels
 
@@ -85,6 +86,7 @@ def _assemble_cells(rect: Rect, edge: int, make: Callable[[Rect], Pixels]) -> Pi
     out = np.empty((rect.height, rect.width, 3), np.uint8)
     for y in range(0, rect.height, edge):
         for x in range(0, rect.width, edge):
+            check_deadline()
             cell = Rect(rect.x + x, rect.y + y, min(edge, rect.width - x), min(edge, rect.height - y))
             out[y : y + edge, x : x + edge] = make(cell)
     return out

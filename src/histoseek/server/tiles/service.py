@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 
+from histoseek.deadline import check_deadline
 from histoseek.errors import InputError
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.cache import ByteCache
@@ -88,6 +89,7 @@ class TileService:
 
     def _make(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
         with self._decoding:
+            check_deadline()
             # While this waited, another request may have made the same.
             picture = self._cache.get(key) or make()
         self._cache.put(key, picture)
