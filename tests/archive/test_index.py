@@ -251,22 +251,29 @@ def test_a_writer_takes_in_what_another_did_since_it_opened(features: Path, tmp_
     assert len(Archive.open(early.path)) == 12
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ZeroDivisionError, "ZeroDivisionError"),
+        (MemoryError, "more memory than there is"),
+        (RecursionError, "nested too deeply"),
+        (type("PanicException", (BaseException,), {}), "cannot cope"),
+    ],
+)
 def test_a_failure_nobody_foresaw_refuses_one_slide(
-    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException], reason: str
 ) -> None:
     from histoseek.archive.indexing import bag_providers
 
     def sometimes(prepared: PreparedSlide, *rest: object) -> Bag:
         if prepared.slide.source.name == "SIM-0001-00.tiff":
-            raise ZeroDivisionError
+            raise error
         return encode_prepared(prepared, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(bag_providers, "encode_prepared", sometimes)
     report = Archive.create(tmp_path / "archive").index(sorted(cohort.glob("SIM-000[01]-*.tiff")))
     assert report.added == 3
-    assert [(Path(r.path).name, r.reason.count("ZeroDivisionError")) for r in report.refused] == [
-        ("SIM-0001-00.tiff", 1)
-    ]
+    assert [(Path(r.path).name, r.reason.count(reason)) for r in report.refused] == [("SIM-0001-00.tiff", 1)]
 
 
 def test_a_full_disk_is_said_and_loses_nothing(features: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

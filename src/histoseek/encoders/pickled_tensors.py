@@ -36,7 +36,7 @@ def require_tensor_bytes(path: Path, kind: type[TooLarge] = TooLarge) -> None:
                 if entry.file_size > _MOST_PICKLE_BYTES:
                     raise kind(path, f"a pickle of {entry.file_size:,} bytes", f"{_MOST_PICKLE_BYTES:,}")
                 _require_no_allocation(path, _ALLOCATING in archive.read(entry), kind)
-    except (BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError):
+    except (BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError):
         return  # torch says what is wrong with it
 
 

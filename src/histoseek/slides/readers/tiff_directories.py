@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from histoseek.bounds import MOST_NAMED_PARTS, format_bytes
 from histoseek.errors import SlideTooLarge, UnreadableSlide
@@ -29,6 +32,10 @@ _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 
 _WHOLE_NUMBERS = (3, 4, 13, 16, 18)
 _WIDTH, _HEIGHT, _DESCRIPTION, _SAMPLES, _PLANES, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 270, 277, 284, 322, 323
 _TILE_OFFSETS, _SUB_DIRECTORIES = 324, 330
+_LENGTHS = (279, 325)
+"""Tags with the bytes of each strip and tile."""
+
+_LARGEST_PLACE = 2**62
 _SEPARATE = 2
 
 
@@ -76,6 +83,7 @@ def check_directories(path: Path) -> None:
                 raise SlideTooLarge(path, "a TIFF of more pages", f"{_MOST_DIRECTORIES:,}")
             tags, following = _read_directory(file, path, form, place)
             _check_tags(path, tags, size_bytes, form)
+            _check_segments(path, [_read_all(file, tags.get(number), form) for number in _LENGTHS], size_bytes)
             waiting += [(sub, False) for sub in _read_numbers(file, tags.get(_SUB_DIRECTORIES), form)]
             if in_chain:
                 waiting.append((following, True))
@@ -127,6 +135,13 @@ def _check_tags(path: Path, tags: Mapping[int, _Tag], size_bytes: int, form: _Fo
         raise SlideTooLarge(path, declared, f"{tags[_TILE_OFFSETS].count:,}, of which it gives the places,")
 
 
+def _check_segments(path: Path, lengths: Sequence[NDArray[np.unsignedinteger]], size_bytes: int) -> None:
+    """Refuse tiles and strips that are said to be longer than the file: OpenSlide allocates by what is said."""
+    longest = max((int(numbers.max()) for numbers in lengths if len(numbers)), default=0)
+    if longest > size_bytes:
+        raise SlideTooLarge(path, f"a coded tile of {format_bytes(longest)}", format_bytes(size_bytes))
+
+
 def _read_number(tag: _Tag | None, form: _Form) -> int:
     """The number of a tag of one; 0 where it has none."""
     if tag is None or tag.kind not in _WHOLE_NUMBERS or tag.count < 1:
@@ -134,15 +149,21 @@ def _read_number(tag: _Tag | None, form: _Form) -> int:
     return int.from_bytes(tag.value[: _TYPE_BYTES[tag.kind]], form.order)
 
 
-def _read_numbers(file: BinaryIO, tag: _Tag | None, form: _Form) -> Iterator[int]:
-    """All numbers of a tag, as far as the file goes and no more than directories are walked."""
+def _read_numbers(file: BinaryIO, tag: _Tag | None, form: _Form) -> Sequence[int]:
+    """The numbers of a tag, no more than directories are walked."""
+    return [int(number) for number in _read_all(file, tag, form)[:_MOST_DIRECTORIES]]
+
+
+def _read_all(file: BinaryIO, tag: _Tag | None, form: _Form) -> NDArray[np.unsignedinteger]:
+    """All numbers of a tag, as far as the file goes."""
     if tag is None or tag.kind not in _WHOLE_NUMBERS:
-        return
+        return np.zeros(0, np.uint64)
     width = _TYPE_BYTES[tag.kind]
-    length = min(tag.count, _MOST_DIRECTORIES) * width
+    length = tag.count * width
     data = tag.value[:length]
     if length > form.place_bytes:
-        file.seek(int.from_bytes(tag.value, form.order))
+        place = int.from_bytes(tag.value, form.order)
+        file.seek(min(place, _LARGEST_PLACE))
         data = file.read(length)
-    for start in range(0, len(data) - width + 1, width):
-        yield int.from_bytes(data[start : start + width], form.order)
+    order = "<" if form.order == "little" else ">"
+    return np.frombuffer(data[: len(data) // width * width], f"{order}u{width}")
