@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo, is_zipfile
 
 from histoseek.errors import HistoseekError, TooLarge
 from histoseek.settings import get_settings
@@ -82,6 +82,14 @@ def require_json(path: Path, text: str) -> None:
     """Raise TooLarge when the values of a JSON text would take more than one file may."""
     values = sum(map(text.count, ",[{"))
     require_memory(path, f"JSON of up to {values:,} values", len(text) * 2 + values * _JSON_VALUE_BYTES)
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file is, or was meant to be, a zip file."""
+    try:
+        return is_zipfile(path)
+    except BadZipFile:
+        return True
 
 
 def read_zip_entries(path: Path) -> Iterator[tuple[ZipInfo, Iterator[bytes]]]:

@@ -93,3 +93,10 @@ def test_other_errors_stay_what_they_are(error: BaseException) -> None:
 
     with pytest.raises(type(error)), refusing_exhaustion(make):
         raise error
+
+
+def test_a_zip_file_of_several_disks_is_no_file_of_tensors(tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    path.write_bytes(b"PK\x06\x07" + bytes(4) + bytes(8) + b"\x02\0\0\0" + b"PK\x05\x06" + bytes(18))
+    with pytest.raises(BadFeatureFile, match="not a file of tensors"):
+        read_features(path, "encoder")

@@ -12,7 +12,6 @@ import pickle
 import re
 import struct
 import warnings
-import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.bounds import describe_exhaustion, refusing_exhaustion, require_memory
+from histoseek.bounds import describe_exhaustion, is_zip, refusing_exhaustion, require_memory
 from histoseek.encoders.bag import UNKNOWN_POSITION, Bag, check_bag
 from histoseek.encoders.feature_facts import FeatureFacts, read_facts, read_number
 from histoseek.encoders.hdf5_datasets import find_datasets, read_attributes, read_dataset
@@ -256,7 +255,7 @@ def _load_tensors(path: Path, mmap: bool = False) -> dict[Any, Any]:
 
     _allow_arrays()
     require_tensor_bytes(path, SlideTooLarge)
-    mmap = mmap and zipfile.is_zipfile(path)  # older files cannot be mapped
+    mmap = mmap and is_zip(path)  # older files cannot be mapped
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of rare kinds of tensors, which are read or refused where they are used

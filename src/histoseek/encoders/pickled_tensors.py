@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import mmap
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile, is_zipfile
+from zipfile import BadZipFile, ZipFile
 
-from histoseek.bounds import MOST_NAMED_PARTS, require_file_bytes, require_memory
+from histoseek.bounds import MOST_NAMED_PARTS, is_zip, require_file_bytes, require_memory
 from histoseek.errors import TooLarge
 
 _MOST_PICKLE_BYTES = 64 * 2**20
@@ -20,7 +20,7 @@ def require_tensor_bytes(path: Path, kind: type[TooLarge] = TooLarge) -> None:
     size_bytes = require_file_bytes(path, kind=kind)
     if not size_bytes:
         return
-    if not is_zipfile(path):
+    if not is_zip(path):
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             _require_no_allocation(path, data.find(_ALLOCATING) >= 0, kind)
         return

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from zipfile import BadZipFile, is_zipfile
+from zipfile import BadZipFile
 
-from histoseek.bounds import read_zip_entries, require_cells, require_file_bytes
+from histoseek.bounds import is_zip, read_zip_entries, require_cells, require_file_bytes
 from histoseek.errors import TooLarge
 from histoseek.reports.files.compound_file import is_compound, read_stream
 
@@ -62,7 +62,7 @@ def require_small_sheets(path: Path) -> None:
     require_file_bytes(path)
     if is_compound(path):
         _require_cells(path, [extent for name in _BIFF_STREAMS for extent in _scan_biff(read_stream(path, name))])
-    elif is_zipfile(path):
+    elif is_zip(path):
         try:
             _require_small_parts(path)
         except (BadZipFile, NotImplementedError, UnicodeError, ValueError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from histoseek.errors import SlideTooLarge, UnreadableSlide
+from histoseek.errors import SlideError, SlideTooLarge, UnreadableSlide
 from histoseek.geometry import Size
 from histoseek.slides.readers.base import PixelReader
 from histoseek.slides.readers.ome import open_ome
@@ -30,7 +30,7 @@ def open_reader(path: Path) -> PixelReader:
     reader = _choose_reader(path, is_tiff)
     try:
         _check_levels(path, reader)
-    except SlideTooLarge:
+    except SlideError:
         reader.close()
         raise
     return reader
@@ -41,6 +41,8 @@ def _check_levels(path: Path, reader: PixelReader) -> None:
         raise SlideTooLarge(path, f"{len(reader.levels):,} levels", f"{_MOST_LEVELS}")
     for level in reader.levels:
         width, height = level.size.width, level.size.height
+        if min(width, height) < 1:
+            raise UnreadableSlide(path, f"a level of {width} x {height} px")
         if max(width, height) > MOST_SIDE_PX or width * height > MOST_PIXELS:
             limits = f"{MOST_SIDE_PX:,} px a side and {MOST_PIXELS:,} in all"
             raise SlideTooLarge(path, f"a picture of {width:,} x {height:,} px", limits)

@@ -35,7 +35,7 @@ _TILE_OFFSETS, _SUB_DIRECTORIES = 324, 330
 _LENGTHS = (279, 325)
 """Tags with the bytes of each strip and tile."""
 
-_LARGEST_PLACE = 2**62
+_LARGEST_PLACE = 2**40
 _SEPARATE = 2
 
 
