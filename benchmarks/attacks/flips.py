@@ -72,7 +72,8 @@ def main() -> None:
     trier = Judge(folder / "archive")
     for number, attack in enumerate(attacks):
         done = try_attack(folder, attack, trier, number % given.mend_every == 0)
-        outcomes[f"{attack.kind}: {classify(attack)}"].update(done)
+        what = attack.target if attack.kind == "a value changed" else classify(attack.target)
+        outcomes[f"{attack.kind}: {what}"].update(done)
         print(attack.kind, attack.target, *done[1:], sep=", ", file=sys.stderr)
     trier.close()
     print_outcomes(outcomes)
@@ -101,12 +102,19 @@ def make_archive(folder: Path, name: str, seed: int) -> None:
 
 
 def list_attacks(folder: Path, flips: int, cuts: int, rng: random.Random) -> list[Attack]:
-    """Drawn over files, so that small ones have their turn, and all changes of values and swaps."""
+    """Drawn over kinds of files, so that few and small ones have their turn, and all changes of values and swaps."""
     root = folder / "archive"
     files = [str(p.relative_to(root)) for p in sorted(root.rglob("*")) if p.is_file() and p.stat().st_size]
     same = [name for name in files if (folder / "other" / name).is_file() and "/store/" not in name]
-    drawn = [Attack("a bit flipped", rng.choice(files), rng.random(), rng.randrange(8)) for _ in range(flips)]
-    cut = [Attack("a file cut", rng.choice(files), rng.random()) for _ in range(cuts)]
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for name in files:
+        kinds[classify(name)].append(name)
+    names = [kinds[kind] for kind in sorted(kinds)]
+    drawn = [
+        Attack("a bit flipped", rng.choice(names[number % len(names)]), rng.random(), rng.randrange(8))
+        for number in range(flips)
+    ]
+    cut = [Attack("a file cut", rng.choice(names[number % len(names)]), rng.random()) for number in range(cuts)]
     beside = [name for name in same if not name.startswith("bags/")]
     swapped = [*beside, *rng.sample([name for name in same if name.startswith("bags/")], 6), "spaces/0001/store"]
     values = [*_VALUES, "a vector"]
@@ -118,11 +126,8 @@ def list_attacks(folder: Path, flips: int, cuts: int, rng: random.Random) -> lis
     ]
 
 
-def classify(attack: Attack) -> str:
-    """In which kind of file."""
-    name = attack.target
-    if attack.kind == "a value changed":
-        return name
+def classify(name: str) -> str:
+    """The kind of a file."""
     kinds = {
         "store/slides.lance/data": "store, data",
         "store/slides.lance/_indices": "store, indices",

@@ -314,7 +314,7 @@ class ArchiveFolder:
         require_slide_id(slide_id)
         if self.space is None:
             raise UnknownSlide(slide_id)
-        return self.store.get([slide_id])[0]
+        return self.store.get([slide_id], checked=False)[0]
 
     @contextmanager
     def writing(self, *, erase_now: bool = False) -> Iterator[None]:
