@@ -1,6 +1,6 @@
 """What clients that mean ill take from others: connections held, searches nobody waits for, a full disk under the log.
 
-`python benchmarks/attacks/availability.py ARCHIVE`; for other sources the same with PYTHONPATH at them. Everything stays
+`python benchmarks/attacks/availability.py ARCHIVE`; for other sources the same with PYTHONPATH at them. All of it stays
 on loopback: each attack has a server of its own, at most 1,000 connections or 150 requests, ends by itself, and takes
 less than a minute on an idle machine. The full disk is a tmpfs of 8 MB, which only root can mount.
 """
