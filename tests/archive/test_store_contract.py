@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from histoseek import Archive
 from histoseek.archive.filters.expression import (
@@ -32,6 +34,7 @@ from histoseek.archive.stores.lance.store import LanceStore
 from histoseek.archive.stores.registry import ENGINES as REGISTERED
 from histoseek.archive.stores.registry import create_slides, open_slides
 from histoseek.errors import ConfigurationError, DamagedArchive
+from tests.archive.leftover_bytes import find_leftovers
 from tests.archive.tables import DIMENSION
 from tests.archive.test_store import make_slide, same
 
@@ -103,6 +106,34 @@ def test_upserting_replaces_and_deleting_ignores_what_is_not_there(store: Store)
     store.delete(["s01", "nobody", "it's"])
     assert ids(store) == ["s02", "s03"]
     assert store.count(None) == store.stats().rows == 2
+
+
+@given(st.lists(st.tuples(st.sampled_from(["put", "delete", "optimize", "erase"]), st.integers(0, 5)), max_size=6))
+@settings(max_examples=10)
+def test_erasing_keeps_the_rows_and_leaves_nothing_of_others(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[str, int]]
+) -> None:
+    for engine in ENGINES.values():
+        folder = tmp_path_factory.mktemp("erased") / "store"
+        store = engine.create(folder, SCHEMA)
+        there: dict[str, str] = {}
+        words: list[str] = []
+        for what, number in [("put", 0), *changes, ("put", 1), ("delete", 0)]:
+            name, word = f"s{number:02d}", f"zebrawort{len(words):03d}x"
+            if what == "put":
+                put(store, slide(number, f" {word} ", [f"f:{word}"], report=word))
+                words.append(word)
+                there[name] = word
+            elif what == "delete":
+                store.delete([name])
+                there.pop(name, None)
+            else:
+                getattr(store, what)()
+        store.erase()
+        assert scanned(store, None, "slide_id", "report") == sorted(there.items())
+        assert all([hit.slide_id for hit in store.text({word: 1.0}, 9, None)] == [name] for name, word in there.items())
+        left = {one.what for one in find_leftovers(folder, {word: word for word in words})}
+        assert left == set(there.values())
 
 
 def test_what_was_committed_is_there_when_opened_again(store: Store, engine: Engine, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -53,8 +54,11 @@ def scrub_lists(layout: ArchiveLayout, tombstones: Tombstones, names: Collection
     """Take names of slides that are about to be removed out of the lists of what was refused and what did not match."""
     longest_first = sorted(names, key=len, reverse=True)
     pattern = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in longest_first))
+    as_written = re.compile("|".join(re.escape(json.dumps(name)[1:-1]) for name in names))
 
     def scrub(line: str) -> str:
+        if not as_written.search(line):
+            return line
         try:
             entry = parse_checked_line(line.rstrip("\n").encode())
         except ValueError:
