@@ -34,7 +34,10 @@ def stats(
     if where is not None and not with_recall:
         raise InputError("--where", "only applies with --recall", "Use `histoseek list --where` to list slides")
     opened = Archive.open(archive)
-    facts = plain(opened.stats())
+    measured = opened.stats()
+    facts = plain(measured)
+    if measured.pending_erasure:
+        facts["pending_erasure"]["due"] = plain(measured.pending_erasure.due)
     facts["recipe"] = plain(opened.recipe)
     facts["space"] = {**plain(opened.space), "fingerprint": opened.space.fingerprint} if opened.space else None
     facts["alignment"] = _describe_alignment(opened)
