@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from histoseek.sandbox.probe import probe_confinement
 from tests.cli.process import histoseek, refused
+from tests.sandbox.older_kernel import write_python_without_landlock
 
 
 @pytest.fixture
@@ -43,6 +45,18 @@ def test_index_search_and_keep_in_order(cohort: Path, tmp_path: Path) -> None:
     assert histoseek("remove", "SIM-0001-00", "--archive", archive).returncode == 0
     assert json.loads(histoseek("stats", "--archive", archive, "--json").stdout)["slides"] == 5
     assert histoseek("verify", "--archive", archive).returncode == 0
+
+
+def test_index_says_what_reading_is_not_kept_from(
+    archive: Path, cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not probe_confinement().is_complete:
+        pytest.skip("the kernel lacks a part of the sandbox")
+    slide = cohort / "SIM-0000-00.tiff"
+    assert "not kept" not in histoseek("index", slide, "--archive", archive).stderr
+    monkeypatch.setattr(sys, "executable", write_python_without_landlock(tmp_path))
+    assert "not kept from: files\n" in histoseek("index", slide, "--archive", archive).stderr
+    assert "not kept" not in histoseek("index", slide, "--archive", archive, "--trust").stderr
 
 
 def test_bad_slides_are_one_line_each(cohort: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from histoseek.rest.workspace import SandboxState
 from histoseek.sandbox.probe import probe_confinement
 from histoseek.server.uploads.errors import SandboxBusy
 from histoseek.server.uploads.sandbox import Sandbox
+from tests.cli.process import refused
 from tests.sandbox.older_kernel import write_python_without_landlock
 from tests.server.running import RunningServer, serving
 from tests.waiting import HANG_S, wait_for
@@ -62,6 +63,11 @@ def test_what_is_required_and_not_there_is_no_server(
     assert done.stdout == ""
     assert "--require-sandbox" in done.stderr and "files" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_sandbox_that_is_switched_off_is_none(indexed: Path, tmp_path: Path) -> None:
+    message = refused("serve", indexed, "--state", tmp_path / "state", "--require-sandbox", HISTOSEEK_TRUST="1")
+    assert "HISTOSEEK_TRUST" in message
 
 
 def test_uploads_are_not_opened_where_confinement_is_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -134,12 +136,29 @@ def index(
     from histoseek.archive.indexing.ingest import index as run
     from histoseek.progress import show_progress
 
-    with show_progress("slides", total=None) as reporter:
+    with _noted_confinement(trust), show_progress("slides", total=None) as reporter:
         request = _make_request(context.params, reporter)
         changes = _add_encoder(_read_recipe_changes(context.params), request, context.params)
         opened = _open_or_create(archive, changes, weights, text_encoder)
         report = run(opened, request, reporter)
     _print_report(report, opened, as_json)
+
+
+@contextmanager
+def _noted_confinement(trust: bool | None) -> Iterator[None]:
+    """Find out meanwhile what holds for processes that read files, and say what doesn't."""
+    from histoseek.sandbox.probe import probe_confinement
+    from histoseek.settings import choose_trust
+
+    if choose_trust(trust):
+        yield
+        return
+    with ThreadPoolExecutor(1) as executor:
+        confinement = executor.submit(probe_confinement)
+        yield
+    kinds = confinement.result().list_open()
+    if kinds:
+        print(f"note: the processes that read files are not kept from: {', '.join(kinds)}", file=sys.stderr)
 
 
 def _is_archive(path: Path) -> bool:

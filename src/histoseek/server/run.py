@@ -24,6 +24,7 @@ from histoseek.server.security.tokens import TokenStore
 from histoseek.server.settings import ServerSettings
 from histoseek.server.state.database import State
 from histoseek.server.telemetry import prepare_folder
+from histoseek.settings import choose_trust
 
 _GRACE_S = 10
 _KEEP_ALIVE_S = 20
@@ -48,8 +49,8 @@ def run_server(settings: ServerSettings, announce: Announce) -> None:
     if settings.import_folder and not settings.import_folder.is_dir():
         raise SlideNotFound(settings.import_folder)
     confinement = probe_confinement()
-    if settings.require_sandbox and not confinement.is_complete:
-        raise SandboxIncomplete(confinement.list_open())
+    if settings.require_sandbox:
+        _require(confinement)
     with _open_socket(settings.host, settings.port) as listener:
         settings = replace(settings, port=listener.getsockname()[1])
         token = _create_first_token(settings)
@@ -59,6 +60,14 @@ def run_server(settings: ServerSettings, announce: Announce) -> None:
         settings.write_to_environment()
         announce(settings, token, confinement)
         _serve(settings, listener)
+
+
+def _require(confinement: Confinement) -> None:
+    """Raise SandboxIncomplete where a process that opens files isn't confined, ConfigurationError where none does."""
+    if choose_trust(None):
+        raise ConfigurationError("--require-sandbox", "HISTOSEEK_TRUST opens files outside of it", "Unset the variable")
+    if not confinement.is_complete:
+        raise SandboxIncomplete(confinement.list_open())
 
 
 def _create_first_token(settings: ServerSettings) -> str | None:
