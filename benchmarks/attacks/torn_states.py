@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import inspect
 import json
 import os
 import shutil
@@ -70,6 +71,12 @@ def index(archive: Archive, folder: Path) -> None:
         raise SystemExit(report.refused[0].reason)
 
 
+def erase(archive: Archive) -> None:
+    """Remove slides, and return when no byte of them is left; where there is no such thing, only remove them."""
+    now = {"now": True} if "now" in inspect.signature(archive.remove).parameters else {}
+    archive.remove(["a001", "a002"], **now)
+
+
 def align(archive: Archive, _: Path) -> None:
     from histoseek.training.alignment.closed_form import align as run
 
@@ -86,6 +93,7 @@ COMMANDS: dict[str, Callable[[Archive, Path], Any]] = {
     "index": index,
     "update": lambda archive, _: archive.update("a003", CHANGED),
     "remove": lambda archive, _: archive.remove(["a001", "a002"]),
+    "erase": lambda archive, _: erase(archive),
     "reencode": lambda archive, _: reencode(archive, SpaceChange(untrained=True)),
     "calibrate": lambda archive, _: archive.calibrate(),
     "align": align,
@@ -166,6 +174,7 @@ class Trial:
         arguments = [sys.executable, __file__, str(folder), "--act", command, "--new", str(self.new)]
         subprocess.run(arguments, env=environment, check=True)
         self.after = read_facts(Archive.open(self.path))
+        self.left = read_tree(self.path)[0].keys()
         self.recording = Recording(self.path, tree, inodes, log.read_bytes())
         if self.recording.unknown:
             raise SystemExit(f"writes that are not recorded: {self.recording.unknown[:3]}")
@@ -214,7 +223,7 @@ class Trial:
             is_left_out = any("left out" in text for text in getattr(archive, "warnings", ()))
         except Exception as error:
             return "refused", self._describe(error), False
-        fault = self._find_loss(facts, is_done, journal)
+        fault = self._find_loss(facts, is_done, journal) or (self._find_left(tree) if is_done else None)
         if fault:
             return "lost", fault, is_left_out
         if any(facts.slides[one] not in self._allowed(one) for one in facts.slides):
@@ -223,6 +232,11 @@ class Trial:
                 return "wrong", problems[0].what, is_left_out
         fault = self._repair() if self._is_due(is_left_out) else None
         return ("unrepaired", fault, is_left_out) if fault else (None, None, is_left_out)
+
+    def _find_left(self, tree: dict[str, bytes]) -> str | None:
+        """Files that come back after an erasure that was said to be done."""
+        left = [path for path in tree if not path.endswith("/") and path not in self.left]
+        return f"{len(left)} files that were erased" if left and self.command == "erase" else None
 
     def _is_due(self, is_left_out: bool) -> bool:
         """Whether a state is indexed again, which takes longest: now and then, more often where something is torn."""
@@ -259,7 +273,7 @@ class Trial:
                 index(archive, folder)
             archive = Archive.open(self.path)
             missing = {*self.after.slides, *self.before.slides} - {record.slide_id for record in archive.records()}
-            if missing and self.command != "remove":
+            if missing and self.command not in {"remove", "erase"}:
                 return f"{len(missing)} slides are missing"
             warnings = getattr(archive, "warnings", ())
             faults = list(archive.store.list_faults(deep=True)) if hasattr(archive.store, "list_faults") else []

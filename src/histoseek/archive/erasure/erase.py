@@ -15,7 +15,7 @@ from histoseek.archive.schema import SlideRecord
 from histoseek.archive.side_files import SET_ASIDE
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.bag import load_origin, sidecar_path
-from histoseek.files import as_archive_errors, fsync_path
+from histoseek.files import as_archive_errors, fsync_path, unlink_durably
 from histoseek.slides.sources.registry import source_name
 
 
@@ -50,7 +50,7 @@ def erase(layout: ArchiveLayout, store: SlideTable | None) -> None:
         if store is not None:
             store.erase()
             # Words that are frequent in reports: measured again by the next search that needs them.
-            layout.chance.unlink(missing_ok=True)
+            unlink_durably([layout.chance])
             present = store.slides()
             scrub_journal(layout, read_or_begin_tombstones(layout), set(present))
             scrub_reading(layout, store, present)
@@ -64,6 +64,7 @@ def _remove_other_spaces(layout: ArchiveLayout) -> None:
     for folder in layout.spaces.iterdir() if layout.spaces.is_dir() else ():
         if folder != layout.space:
             shutil.rmtree(folder)
+            fsync_path(layout.spaces)
 
 
 def _remove_bags(layout: ArchiveLayout, store: SlideTable) -> None:
@@ -97,5 +98,6 @@ def _remove_leftovers(layout: ArchiveLayout) -> None:
     for path in (*layout.root.rglob(".*.part"), *layout.root.rglob(f"*{SET_ASIDE}")):
         if path.is_dir():
             shutil.rmtree(path)
+            fsync_path(path.parent)
         elif not path.name.startswith(f".{layout.chance.name}."):
-            path.unlink(missing_ok=True)
+            unlink_durably([path])

@@ -273,6 +273,7 @@ def remove_old_versions(folder: Path, history_s: float) -> None:
     for aside in folder.glob(f"{_SET_ASIDE}*"):
         if aside.stat().st_mtime <= before_s:
             shutil.rmtree(aside)
+            fsync_path(folder)
 
 
 def _remove(folder: Path, paths: list[str]) -> None:
