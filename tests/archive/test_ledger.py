@@ -178,3 +178,17 @@ def test_every_version_needs_what_its_manifest_names(store: SlideTable) -> None:
     assert ids(again) == ["b", "c", "d"]
     assert all(again.get([slide_id]) for slide_id in ids(again))
     os.sync()
+
+
+def test_a_damaged_ledger_hides_nothing_and_is_written_anew(store: SlideTable) -> None:
+    ledger = folder_of(store) / "ledger" / "sealed.jsonl"
+    data = ledger.read_bytes()
+    ends = [place for place, byte in enumerate(data) if byte == ord("\n")]
+    for place in {*range(0, len(data), 997), *ends, *(end - 1 for end in ends), *(end + 1 for end in ends[:-1])}:
+        ledger.write_bytes(data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :])
+        opened = open_table(folder_of(store))
+        assert ids(opened) == ["a", "b", "c", "d"]
+        assert "lines of the table's ledger cannot be read" in list(opened.list_faults(deep=False))
+    LanceStore.repair(folder_of(store))
+    assert list(open_table(folder_of(store)).list_faults(deep=True)) == []
+    assert ids(store) == ["a", "b", "c", "d"]

@@ -183,11 +183,15 @@ def _parse(content: bytes) -> LedgerState:
     sealed: set[int] = set()
     files: dict[str, FileMark] = {}
     is_open, lines = False, content.split(b"\n")
-    is_whole = lines.pop() == b""
+    rest = lines.pop()
+    is_whole = rest == b""
+    # The end of the last line may be all that is wrong with it; less of it was never said.
+    lines += [rest[:-1]] if _parse_line(rest[:-1]) else []
     for line in lines:
         record = _parse_line(line)
         if record is None:
-            is_whole = False
+            # Whatever a line says, all before it was on the disk when it was written.
+            is_whole = is_open = False
         elif "sealed" in record:
             sealed.update(record["sealed"])
             files.update({path: FileMark(*mark) for path, mark in record["files"].items()})
