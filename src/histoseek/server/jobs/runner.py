@@ -26,7 +26,7 @@ from histoseek.server.jobs.supervisor import describe_unexpected
 from histoseek.server.problems import format_detail
 from histoseek.server.settings import ServerSettings
 from histoseek.server.state.database import State
-from histoseek.slides.readers.formats import SUFFIXES
+from histoseek.slides.readers.base import SUFFIXES
 
 METADATA, REPORTS = "metadata.csv", "reports.csv"
 """Tables of these names in the import folder are read with its slides."""

@@ -38,7 +38,7 @@ from histoseek.server.uploads.folders import (
 )
 from histoseek.server.uploads.record import Record, read_record, write_record
 from histoseek.server.uploads.slide_facts import SlideFacts
-from histoseek.slides.readers.formats import SUFFIXES
+from histoseek.slides.readers.base import SUFFIXES
 from histoseek.slides.sources.file import FileSource
 
 RESERVE_BYTES = 2 * 2**30

@@ -1,4 +1,4 @@
-"""What every reader of pixels offers."""
+"""What every reader of pixels offers, and which files readers are for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.geometry import Level, Rect, Size
+
+SCANNER_SUFFIXES = (".svs", ".svslide", ".ndpi", ".vms", ".vmu", ".mrxs", ".scn", ".bif", ".dcm")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+SUFFIXES = frozenset((*SCANNER_SUFFIXES, ".tif", ".tiff", ".btf", *PICTURE_SUFFIXES))
+"""Endings of files that are slides. They are here, as whoever looks for slides need not load what reads them."""
 
 Pixels = NDArray[np.uint8]
 """RGB pixels, [height, width, 3]."""

@@ -1,4 +1,4 @@
-"""Which files are slides, and which reader reads them."""
+"""Which reader reads a file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from histoseek.errors import SlideError, SlideTooLarge, UnreadableSlide
 from histoseek.geometry import Size
-from histoseek.slides.readers.base import PixelReader
+from histoseek.slides.readers.base import PICTURE_SUFFIXES, SCANNER_SUFFIXES, PixelReader
 from histoseek.slides.readers.ome import open_ome
 from histoseek.slides.readers.openslide import PLAIN_TIFF, OpenSlideReader
 from histoseek.slides.readers.picture import PictureReader
@@ -15,11 +15,7 @@ from histoseek.slides.readers.tiff_directories import MARKS, MOST_PIXELS, MOST_S
 from histoseek.slides.readers.tiff_pages import choose_page, open_page
 from histoseek.slides.readers.vips import find_fast_reader
 
-_TIFF_SUFFIXES = (".tif", ".tiff", ".btf")
-_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
-_WSI_SUFFIXES = (".svs", ".svslide", ".ndpi", ".vms", ".vmu", ".mrxs", ".scn", ".bif", ".dcm")
 _MOST_LEVELS = 64
-SUFFIXES = frozenset((*_WSI_SUFFIXES, *_TIFF_SUFFIXES, *_PICTURE_SUFFIXES))
 
 
 def open_reader(path: Path) -> PixelReader:
@@ -50,14 +46,14 @@ def _check_levels(path: Path, reader: PixelReader) -> None:
 
 def _choose_reader(path: Path, is_tiff: bool) -> PixelReader:
     suffix = path.suffix.lower()
-    if is_tiff and suffix not in _WSI_SUFFIXES and (ome := open_ome(path)):
+    if is_tiff and suffix not in SCANNER_SUFFIXES and (ome := open_ome(path)):
         return ome
-    if suffix in _PICTURE_SUFFIXES and not is_tiff:
+    if suffix in PICTURE_SUFFIXES and not is_tiff:
         return PictureReader(path)
     try:
         reference = OpenSlideReader(path)
     except UnreadableSlide:
-        if suffix in _WSI_SUFFIXES:
+        if suffix in SCANNER_SUFFIXES:
             raise
         page = choose_page(path) if is_tiff else None
         return (open_page(path, page) if page else None) or PictureReader(path, page)
@@ -75,7 +71,7 @@ def _find_truer_reader(path: Path, reference: OpenSlideReader) -> PixelReader:
     pixels it takes for something else, one that shows them as they are meant."""
     if reference.vendor != PLAIN_TIFF:
         return find_fast_reader(path, reference) or reference
-    if path.suffix.lower() in _WSI_SUFFIXES and (ome := open_ome(path)):
+    if path.suffix.lower() in SCANNER_SUFFIXES and (ome := open_ome(path)):
         return ome
     page = choose_page(path)
     if page is None:

@@ -70,7 +70,7 @@ class FileSource(SlideSource):
         Hidden files and MIRAX data folders are passed over; a DICOM series counts once. Raises SlideNotFound for a
         missing path, NoSlidesFound for a folder without slides.
         """
-        from histoseek.slides.readers.formats import SUFFIXES
+        from histoseek.slides.readers.base import SUFFIXES
 
         paths = [cls.parse(address).path.absolute() for address in addresses]
         folders = [path for path in paths if path.is_dir()]
@@ -209,9 +209,12 @@ def _series_uid(path: Path) -> str | None:
     from histoseek.sandbox.forks import can_fork
     from histoseek.settings import get_settings
     from histoseek.slides.readers.confined import load_series_uid
-    from histoseek.slides.readers.openslide import read_series_uid
 
     try:
-        return read_series_uid(path) if get_settings().trust or not can_fork() else load_series_uid(path)
+        if can_fork() and not get_settings().trust:
+            return load_series_uid(path)
+        from histoseek.slides.readers.openslide import read_series_uid
+
+        return read_series_uid(path)
     except SlideError:
         return None
