@@ -37,7 +37,7 @@ from histoseek.server.run import run_server
 from histoseek.server.settings import Limits, Rates, ServerSettings
 limits = Limits(rates=Rates(searches=100_000, others=100_000))
 settings = ServerSettings({"a": Path(sys.argv[1])}, state=Path(sys.argv[2]), port=0, limits=limits)
-run_server(settings, lambda settings, token: print(settings.port, token, flush=True))
+run_server(settings, lambda settings, token, *_: print(settings.port, token, flush=True))
 """
 
 
@@ -186,6 +186,7 @@ def _ask_on_full_disk(server: Server, disk: Path) -> str:
         thread.start()
     for thread in threads:
         thread.join()
+    time.sleep(1.0)  # the line of an answer is written when that is sent
     lines = log.read_bytes().splitlines() if log.exists() else []
     torn = sum(not line.endswith(b"}") for line in lines)
     answered = sum(status == 200 for status in statuses)
