@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from histoseek.archive.erasure.tombstones import read_tombstones
 from histoseek.archive.schema import SlideRecord
-from histoseek.errors import ArchiveError, HistoseekError
+from histoseek.errors import ArchiveError
 from histoseek.server.archives.images import SlideImages
 from histoseek.server.archives.maps import MapStore
 from histoseek.server.archives.registry import ArchiveEntry, ArchiveRegistry
@@ -130,8 +130,8 @@ class SlideRemoval:
         while not shutdown.is_set():
             try:
                 self.sweep()
-            except (HistoseekError, OSError) as error:
-                # What can't be read now is looked at the next time; until then everything stays.
+            except Exception as error:
+                # What can't be read now, or is closed as the server ends, stays until the next time.
                 log.warning("copies of removed slides can't be looked for (%s)", type(error).__name__)
             shutdown.wait(_SWEPT_EVERY_S)
 
