@@ -13,19 +13,20 @@ from histoseek.archive.stores.lance.engine import TABLE
 _ROWS_OF_PART = 32
 """Bits of a row's number that count rows within a part of the table (a fragment); those above are the part's number."""
 
+_ROWS_AT_ONCE = 16384
+
 _DELETIONS = re.compile(r"(\d+)-\d+-\d+\.(arrow|bin)")
 
 
 def rewrite_parts(table: Any, folder: Path) -> None:
     """Write those parts of a table anew that rows were deleted from: the engine only notes which rows those are, and
-    its own compaction passes parts over that lack less than a tenth. Rows are streamed, in one commit."""
+    its own compaction passes parts over that lack less than a tenth. Some rows a commit, which bounds the memory."""
     rows = table.search().select(["_rowid"]).limit(None).to_arrow()["_rowid"].to_numpy()
-    present = set(np.unique(rows >> _ROWS_OF_PART).tolist())
-    lacking = sorted(present & _list_lacking(folder))
-    if lacking:
-        ranges = (f"(_rowid >= {part << _ROWS_OF_PART} AND _rowid < {(part + 1) << _ROWS_OF_PART})" for part in lacking)
-        everything = lacking == sorted(present)
-        table.update(where=None if everything else " OR ".join(ranges), values_sql={"slide_id": "slide_id"})
+    lacking = np.array(sorted(_list_lacking(folder)), np.uint64)
+    moved = np.sort(rows[np.isin(rows >> np.uint64(_ROWS_OF_PART), lacking)])
+    for start in range(0, len(moved), _ROWS_AT_ONCE):
+        some = moved[start : start + _ROWS_AT_ONCE]
+        table.update(where=f"_rowid >= {some[0]} AND _rowid <= {some[-1]}", values_sql={"slide_id": "slide_id"})
 
 
 def _list_lacking(folder: Path) -> set[int]:
