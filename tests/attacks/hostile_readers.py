@@ -140,7 +140,13 @@ def _read_on(
             stdout=subprocess.PIPE,
             stderr=complaints,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "VIPS_CONCURRENCY": "1"},
+            env={
+                **os.environ,
+                "PYTHONPATH": paths,
+                "OMP_NUM_THREADS": "1",
+                "VIPS_CONCURRENCY": "1",
+                "HISTOSEEK_TRUST": "1",
+            },
         ) as process,
     ):
         lines = _Lines(process)
@@ -231,7 +237,11 @@ def warm_up(name: str) -> None:
     if name in ("features", "checkpoint", "weights", "bag"):
         import torch
 
+        from histoseek.encoders.slide.pathsearch.architecture import PathSearchArchitecture
+        from histoseek.encoders.slide.registry import FAMILIES
+
         torch.set_num_threads(1)
+        FAMILIES[0].network(PathSearchArchitecture(8, 16, 2, 2, 4))
     try_to_read(READERS[name], Path("/nowhere/at.all"))
 
 
