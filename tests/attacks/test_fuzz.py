@@ -23,8 +23,6 @@ def test_seeds_are_read(tmp_path: Path, kind: Format) -> None:
     if kind.beside:
         path = path.with_suffix(kind.beside[0])
         path.write_bytes(kind.beside[1]())
-    if kind.name == "JSON":
-        path = path.rename(path.with_suffix(".jsonl"))
     assert try_to_read(READERS[kind.reader], path) == ("read", "")
 
 
