@@ -7,6 +7,8 @@ import csv
 import io
 import json
 import shutil
+from collections import Counter
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,8 +22,11 @@ from histoseek.client.client import Client
 from histoseek.client.errors import ServerProblem
 from histoseek.rest.queries import SearchRequest, SlideQuery, SlideRef, TextQuery
 from histoseek.rest.workspace import CollectionContent, CollectionItem, Job, UploadToIndex
+from histoseek.server.settings import Limits
 from histoseek.slides.slide import open_slide
+from tests.server.attacking import API, connect, request
 from tests.server.running import RunningServer
+from tests.waiting import wait_for
 
 SLIDE = "SIM-0000-00"
 LABELLED = "TCGA-5P-A9K0_1.svs"
@@ -222,6 +227,32 @@ def test_a_job_waits_while_somebody_else_writes_to_the_archive(
         assert next(one.state for one in client.watch_job(job.job_id) if one.state != "waiting") == "running"
     assert ended(client, job).state == "done"
     client.remove_slide("work", "waited")
+
+
+def test_many_who_watch_at_once_get_no_more_streams_than_one_may_have(
+    client: Client, reader: Client, kept_server: RunningServer, token: str, cohort: Path
+) -> None:
+    upload = client.upload(cohort / f"{SLIDE}.tiff")
+    most = Limits().event_streams
+    with Archive.open(kept_server.state.parent / "work.archive").writing(), ExitStack() as stack:
+        job = client.index("work", [UploadToIndex(upload_id=upload.upload_id)])
+        watch = request("GET", f"{API}/jobs/{job.job_id}/events", [("Authorization", f"Bearer {token}")])
+        channels = [stack.enter_context(connect(kept_server)) for _ in range(most + 5)]
+        for channel in channels:
+            channel.sendall(watch)
+        statuses = [channel.recv(64).split()[1] for channel in channels]
+        assert Counter(statuses) == {b"200": most, b"429": 5}
+        with pytest.raises(ServerProblem) as caught:
+            next(reader.watch_job(job.job_id))
+        assert status_of(caught) == 404
+    client.cancel_job(job.job_id)
+
+    def can_watch() -> bool:
+        with suppress(ServerProblem):
+            return bool(ended(client, job))
+        return False
+
+    wait_for(can_watch)
 
 
 def test_a_job_can_be_cancelled(client: Client, reader: Client, cohort: Path) -> None:

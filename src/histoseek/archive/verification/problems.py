@@ -53,8 +53,8 @@ class Mend:
 class Verification:
     """What was checked and found.
 
-    orphans: files that belong to no slide and leftovers of killed runs, all harmless; foreign: files in the archive's
-    files were read and all signatures made anew.
+    problems: of a repair those that are left; orphans: files that belong to no slide and leftovers of killed runs, all
+    harmless; foreign: files in the folder that are none of the archive's; mended: by a repair.
     """
 
     checked: int

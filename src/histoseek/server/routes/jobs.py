@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import PurePath
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi import Path as InPath
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
@@ -70,12 +70,22 @@ def cancel_job(context: InContext, caller: Reader, job_id: JobId) -> Job:
     return to_job(context.jobs.get(job_id))
 
 
-@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=_EVENTS)
+async def _count_stream(context: InContext, caller: Reader) -> AsyncIterator[None]:
+    """Counted before anything is waited for, until the answer has ended: many that come at once don't slip through."""
+    with context.event_streams.hold(caller.token_id):
+        yield
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    response_class=EventSourceResponse,
+    responses=_EVENTS,
+    dependencies=[Depends(_count_stream)],
+)
 async def watch_job(context: InContext, caller: Reader, job_id: JobId) -> EventSourceResponse:
     """Server-sent events: `job`, with the job as JSON, whenever it changes and until it has ended."""
     await run_in_threadpool(context.jobs.get, job_id, caller.name)
-    context.event_streams.check(caller.token_id)
-    return EventSourceResponse(_stream_events(context, caller, job_id), ping=_PING_S)
+    return EventSourceResponse(_stream_events(context, job_id), ping=_PING_S)
 
 
 def to_job(job: StoredJob) -> Job:
@@ -102,17 +112,16 @@ def to_job(job: StoredJob) -> Job:
     )
 
 
-async def _stream_events(context: Context, caller: Caller, job_id: str) -> AsyncIterator[ServerSentEvent]:
+async def _stream_events(context: Context, job_id: str) -> AsyncIterator[ServerSentEvent]:
     last_job = None
-    with context.event_streams.hold(caller.token_id):
-        while not context.shutdown.is_set():
-            job = await run_in_threadpool(context.jobs.get, job_id)
-            if job != last_job:
-                yield ServerSentEvent(to_job(job).model_dump_json(), event="job")
-                last_job = job
-            if job.has_ended:
-                return
-            await asyncio.sleep(_LOOKS_EVERY_S)
+    while not context.shutdown.is_set():
+        job = await run_in_threadpool(context.jobs.get, job_id)
+        if job != last_job:
+            yield ServerSentEvent(to_job(job).model_dump_json(), event="job")
+            last_job = job
+        if job.has_ended:
+            return
+        await asyncio.sleep(_LOOKS_EVERY_S)
 
 
 def _read_request(

@@ -116,19 +116,18 @@ class ConcurrencyLimit:
         self._most = most
         self._counts: Counter[str] = Counter()
 
-    def check(self, token_id: str) -> None:
-        """Raise TooManyRequests when a caller has as many as it may."""
-        if self._counts[token_id] >= self._most:
-            raise TooManyRequests(self._what, "too many at the same time", "Close some of them", 5)
-
     @contextmanager
     def hold(self, token_id: str) -> Iterator[None]:
-        """Count one while the block runs."""
+        """Count one while the block runs; raises TooManyRequests when a caller has as many as it may."""
+        if self._counts[token_id] >= self._most:
+            raise TooManyRequests(self._what, "too many at the same time", "Close some of them", 5)
         self._counts[token_id] += 1
         try:
             yield
         finally:
             self._counts[token_id] -= 1
+            if not self._counts[token_id]:
+                del self._counts[token_id]
 
 
 def find_network(address: str) -> str:

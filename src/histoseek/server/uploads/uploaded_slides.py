@@ -151,10 +151,7 @@ class UploadedSlides:
         while not self._ending.is_set():
             try:
                 self.store.sweep()
-                # Of an upload that another process deleted this one may still have pictures.
-                self._pictures.drop(
-                    lambda key: isinstance(key, tuple) and not (self.store.folder / str(key[0])).exists()
-                )
+                self._pictures.drop(self._is_of_deleted)
             except OSError as error:
                 log.warning("uploads can't be swept (%s)", type(error).__name__)
             self._ending.wait(_SWEPT_EVERY_S)
