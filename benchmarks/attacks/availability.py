@@ -8,6 +8,7 @@ less than a minute on an idle machine. The full disk is a tmpfs of 8 MB, which o
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -20,6 +21,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -29,13 +31,18 @@ CONNECTIONS = 1000
 PROBES = 20
 PROBE_S = 5.0
 SEARCHES = 150
+LATE_SEARCHES = 50
+SEARCH_S = 0.2
+"""What a search may take where searches are to run out of time."""
+
 LOOK_S = 10.0
+IDLE_CORES = 0.05
 START = """
 import sys
 from pathlib import Path
 from histoseek.server.run import run_server
 from histoseek.server.settings import Limits, Rates, ServerSettings
-limits = Limits(rates=Rates(searches=100_000, others=100_000))
+limits = Limits(rates=Rates(searches=100_000, others=100_000), search_s=float(sys.argv[3]))
 settings = ServerSettings({"a": Path(sys.argv[1])}, state=Path(sys.argv[2]), port=0, limits=limits)
 run_server(settings, lambda settings, token, *_: print(settings.port, token, flush=True))
 """
@@ -93,13 +100,15 @@ def main() -> None:
     for name, attack in attacks.items():
         with tempfile.TemporaryDirectory() as folder, serve(archive, Path(folder) / "state") as server:
             print(f"{name}: {attack(server)}", flush=True)
+    with tempfile.TemporaryDirectory() as folder, serve(archive, Path(folder) / "state", SEARCH_S) as server:
+        print(f"{LATE_SEARCHES} searches that run out of time: {overrun_searches(server)}", flush=True)
     print(f"a full disk under the audit log: {fill_disk(archive)}")
 
 
 @contextmanager
-def serve(archive: Path, state: Path) -> Iterator[Server]:
-    """A server that is ready, until the block ends."""
-    command = [sys.executable, "-c", START, str(archive), str(state)]
+def serve(archive: Path, state: Path, search_s: float = 60.0) -> Iterator[Server]:
+    """A server that is ready, until the block ends; search_s: what a search may take."""
+    command = [sys.executable, "-c", START, str(archive), str(state), str(search_s)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert process.stdout
@@ -125,13 +134,7 @@ def hold(server: Server, part: bytes) -> str:
 
 def abandon_searches(server: Server) -> str:
     """Send searches and leave at once; how long another search takes then, and what CPU time goes on being spent."""
-    listing = urllib.request.Request(
-        f"http://127.0.0.1:{server.port}/api/v1/archives/a/slides?limit=1",
-        headers={"Authorization": f"Bearer {server.token}"},
-    )
-    with urllib.request.urlopen(listing, timeout=60) as answer:
-        slide_id = json.load(answer)["items"][0]["slide_id"]
-    query = {"query": {"kind": "slide", "slide": {"slide_id": slide_id}}, "k": 50, "exact": True}
+    query = make_exact_query(server)
     body = json.dumps(query).encode()
     head = (
         f"POST /api/v1/archives/a/search HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n"
@@ -151,6 +154,46 @@ def abandon_searches(server: Server) -> str:
     return (
         f"another one is answered ({status}) after {waited:.1f} s; {server.read_cpu_s() - spent:.1f} s of CPU in 10 s"
     )
+
+
+def overrun_searches(server: Server) -> str:
+    """Send searches that can't end in time, wait for their answers, and look how long CPU time goes on being spent."""
+    query = make_exact_query(server)
+    statuses: Counter[int] = Counter()
+    guard = threading.Lock()
+
+    def ask() -> None:
+        status = server.ask("/api/v1/archives/a/search", query, timeout_s=120)
+        with guard:
+            statuses[status] += 1
+
+    before, began = server.read_cpu_s(), time.monotonic()
+    threads = [threading.Thread(target=ask) for _ in range(LATE_SEARCHES)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    answered_s, spent = time.monotonic() - began, [server.read_cpu_s()]
+    for _ in range(int(LOOK_S)):
+        time.sleep(1.0)
+        spent.append(server.read_cpu_s())
+    seconds = [after - earlier for earlier, after in itertools.pairwise(spent)]
+    busy = max((number for number, second in enumerate(seconds, 1) if second > IDLE_CORES), default=0)
+    return (
+        f"answers {dict(statuses)} in {answered_s:.1f} s and {spent[0] - before:.1f} s of CPU; idle after {busy} s, in "
+        f"which {sum(seconds[:busy]):.1f} s of CPU"
+    )
+
+
+def make_exact_query(server: Server) -> dict[str, object]:
+    """A search that ranks all slides."""
+    listing = urllib.request.Request(
+        f"http://127.0.0.1:{server.port}/api/v1/archives/a/slides?limit=1",
+        headers={"Authorization": f"Bearer {server.token}"},
+    )
+    with urllib.request.urlopen(listing, timeout=60) as answer:
+        slide_id = json.load(answer)["items"][0]["slide_id"]
+    return {"query": {"kind": "slide", "slide": {"slide_id": slide_id}}, "k": 50, "exact": True}
 
 
 def fill_disk(archive: Path) -> str:
