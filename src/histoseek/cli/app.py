@@ -44,9 +44,9 @@ def _join_lines(command: Callable[..., None]) -> str:
 
 app = typer.Typer(name="histoseek", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
+for command in (index, search):  # their own warnings have it
+    app.command(help=_join_lines(command))(erasing_what_is_due(command))
 for command in (
-    index,
-    search,
     show,
     update,
     remove,

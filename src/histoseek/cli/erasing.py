@@ -17,7 +17,7 @@ def describe_pending(pending: PendingErasure | None) -> str:
     if pending is None:
         return ""
     due = pending.due.astimezone().strftime("%H:%M")
-    return f"; what was there before is erased by the first command after {due}, or at once with --now"
+    return f"; the bytes left behind are erased by the first command after {due} (with --now at once)"
 
 
 def erasing_what_is_due(command: Callable[..., None]) -> Callable[..., None]:

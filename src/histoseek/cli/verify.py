@@ -49,7 +49,7 @@ def _print(verification: Verification) -> None:
         print(f"{problem.slide_id or 'archive'}: {problem.what}")
     for remedy in dict.fromkeys(problem.remedy for problem in verification.problems):
         kinds = dict.fromkeys(problem.kind for problem in verification.problems if problem.remedy == remedy)
-        print(f"to mend {', '.join(kinds)}: {remedy}")
+        print(f"{', '.join(kinds)}: {remedy}")
     print(
         *(f"not the archive's: {path}" for path in verification.foreign),
         sep="\n",
