@@ -142,7 +142,7 @@ def test_a_command_that_only_reads_erases_what_is_due(tmp_path: Path) -> None:
     archive = fill(tmp_path / "archive")
     texts = list_texts(archive, GONE)
     done = histoseek("remove", GONE, "--archive", archive.path)
-    assert "or at once with --now" in done.stdout
+    assert "with --now at once" in done.stdout
     waiting = json.loads(histoseek("stats", "--json", "--archive", archive.path).stdout)["pending_erasure"]
     assert (waiting["removed"], waiting["replaced"], waiting["since"] < waiting["due"]) == (1, 0, True)
     let_due(archive)
