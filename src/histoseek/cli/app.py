@@ -44,8 +44,8 @@ def _join_lines(command: Callable[..., None]) -> str:
 
 app = typer.Typer(name="histoseek", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
-for command in (index, search):  # their own warnings have it
-    app.command(help=_join_lines(command))(erasing_what_is_due(command))
+for own in (index, search):  # what they say at their end has the damage
+    app.command(help=_join_lines(own))(erasing_what_is_due(own))
 for command in (
     show,
     update,
