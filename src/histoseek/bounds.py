@@ -78,9 +78,9 @@ def require_cells(path: Path, rows: int, columns: int, what: str = "a table") ->
     require_memory(path, f"{what} of {rows:,} x {columns:,} cells", rows * columns * _CELL_BYTES)
 
 
-def require_json(path: Path, text: str) -> None:
+def require_json(path: Path, text: str | bytes) -> None:
     """Raise TooLarge when the values of a JSON text would take more than one file may."""
-    values = sum(map(text.count, ",[{"))
+    values = sum(map(text.count, b",[{")) if isinstance(text, bytes) else sum(map(text.count, ",[{"))
     require_memory(path, f"JSON of up to {values:,} values", len(text) * 2 + values * _JSON_VALUE_BYTES)
 
 

@@ -76,7 +76,8 @@ class SandboxIncomplete(ConfigurationError):
     def __init__(self, kinds: tuple[str, ...]) -> None:
         self.kinds = kinds
         what = f"a process that opens uploads can't be kept from: {', '.join(kinds)}"
-        super().__init__("--require-sandbox", what, "Use Linux 6.12 or later with Landlock, or leave the option out")
+        advice = "Use Linux 5.13 or later with Landlock and seccomp, or leave the option out"
+        super().__init__("--require-sandbox", what, advice)
 
 
 class OutOfTime(HistoseekError):

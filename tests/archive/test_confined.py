@@ -13,7 +13,7 @@ from PIL import Image
 from histoseek.api import Archive
 from histoseek.encoders.confined_features import find_features, load_features, load_stated_facts
 from histoseek.encoders.recipe import Recipe
-from histoseek.errors import ConfigurationError, HistoseekError
+from histoseek.errors import ConfigurationError, HistoseekError, UnreadableSlide
 from histoseek.reports.files.confined_files import load_pdf, load_workbook
 from histoseek.sandbox import forks, readings
 from histoseek.settings import get_settings
@@ -21,6 +21,7 @@ from histoseek.slides.readers import confined
 from histoseek.slides.slide import open_slide
 from tests.archive.feature_files import write_feature_files
 from tests.reports.made_files import pdf, workbook
+from tests.sandbox.handlers import LIES
 
 Load = Callable[[Path, bool], object]
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +75,14 @@ def test_a_slide_that_hangs_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     assert "too long" in refusal.reason
 
 
+@pytest.mark.usefixtures("failing")
+@pytest.mark.parametrize("name", LIES)
+def test_levels_that_cannot_be_are_not_believed(tmp_path: Path, name: str) -> None:
+    slides = write_slides(tmp_path / "slides", name)
+    with pytest.raises(UnreadableSlide, match="could not be read"):
+        open_slide(slides / f"{name}.png", 0.5)
+
+
 def test_archives_are_the_same_as_with_trust(tmp_path: Path) -> None:
     slides = write_slides(tmp_path / "slides", "a", "b")
     archives = [Archive.create(tmp_path / name) for name in ("confined", "trusted")]
@@ -121,6 +130,30 @@ def test_feature_files_are_the_same_as_with_trust(tmp_path: Path) -> None:
     reports = [archive.index([features], trust=archive is archives[1]) for archive in archives]
     assert reports[0].refused == reports[1].refused
     assert vectors(archives[0]) == vectors(archives[1])
+
+
+def test_feature_files_that_links_lead_to_are_read(tmp_path: Path) -> None:
+    links = tmp_path / "links"
+    links.mkdir()
+    for name in "abc":
+        real = write_feature_files(tmp_path / name, [name], tiles=5, dimension=8) / f"{name}.h5"
+        (links / real.name).symlink_to(real)
+    for path in sorted(links.iterdir()):
+        assert len(load_features(path, "features:x").bag) == 5
+
+
+def test_feature_files_of_a_folder_that_was_made_anew_are_read(tmp_path: Path) -> None:
+    for tiles in (5, 6):
+        features = write_feature_files(tmp_path / "features", ["a"], tiles=tiles, dimension=8)
+        assert len(load_features(features / "a.h5", "features:x").bag) == tiles
+        features.rename(tmp_path / f"before-{tiles}")
+
+
+def test_dicom_files_without_an_ending_are_read_with_those_beside_them(shared_data: Path, tmp_path: Path) -> None:
+    for number, path in enumerate(sorted((shared_data / "slides" / "openslide_dicom").iterdir())):
+        (tmp_path / f"IM{number}").write_bytes(path.read_bytes())
+    assert read(tmp_path / "IM0", trust=False) == read(tmp_path / "IM0", trust=True)
+    assert isinstance(read(tmp_path / "IM0", trust=False), tuple)
 
 
 @pytest.mark.parametrize(("name", "load"), [("table.xlsx", load_workbook), ("report.pdf", load_pdf)])

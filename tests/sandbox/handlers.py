@@ -13,6 +13,17 @@ from histoseek.errors import UnreadableSlide
 from histoseek.sandbox.error_replies import dump_error
 from histoseek.slides.readers.confined_process import SlideHandler
 
+LIES: Mapping[str, list[object]] = {
+    "lie-wide": [[2**31, 1, 1.0]],
+    "lie-large": [[2**20, 2**20, 1.0]],
+    "lie-level": [[100, 100, 1.0], [10**6, 10**6, 2.0]],
+    "lie-downsample": [[100, 100, 1.0], [50, 50, 1e-300]],
+    "lie-many": [[100, 100, 1.0]] * 1000,
+    "lie-none": [],
+    "lie-text": ["abc"],
+}
+"""Levels that no reader of ours says a slide has."""
+
 _meeting = threading.Barrier(2)
 
 
@@ -43,6 +54,8 @@ _slides: dict[Path, SlideHandler] = {}
 
 
 def _read(path: Path, header: bytes) -> tuple[bytes, bytes | memoryview]:
+    if header == b"{}" and path.stem in LIES:
+        return json.dumps({"levels": LIES[path.stem], "spacing_um_per_px": 0.5, "vendor": "x"}).encode(), b""
     if header != b"{}":
         _fail(path.stem.partition("-")[0])
     return _slides.setdefault(path, SlideHandler(path))(header)

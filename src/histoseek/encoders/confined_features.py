@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from histoseek.bounds import require_memory
 from histoseek.encoders.bag import Bag, check_bag
 from histoseek.encoders.feature_facts import FeatureFacts
 from histoseek.encoders.features import (
@@ -24,7 +25,7 @@ from histoseek.encoders.features import (
     read_features,
     read_stated_facts,
 )
-from histoseek.errors import BadFeatureFile
+from histoseek.errors import BadFeatureFile, SlideTooLarge
 from histoseek.sandbox.error_replies import parse_error
 from histoseek.sandbox.failures import ChildError
 from histoseek.sandbox.forks import ForkedProcess, can_fork
@@ -32,8 +33,8 @@ from histoseek.sandbox.readings import borrow_process
 from histoseek.settings import choose_trust
 
 _HANDLER = "histoseek.encoders.features_process"
-_MOST_BYTES = 2**34
-"""Of the features of one slide."""
+_PLACE_BYTES = 12
+"""What the place and the weight of one tile take."""
 
 _UNREADABLE = "it could not be read"
 
@@ -65,8 +66,8 @@ def load_features(path: Path, encoder: str, trust: bool | None = None) -> Featur
     request = {"kind": "read", "path": str(path.absolute()), "encoder": encoder}
     with _borrow(path) as process:
         told = _parse(FeatureDescription, _ask(process, path, request), path)
-        if told.rows * told.columns * 4 > _MOST_BYTES:
-            raise BadFeatureFile(path, f"features of shape ({told.rows}, {told.columns})")
+        what = f"features of shape ({told.rows}, {told.columns})"
+        require_memory(path, what, told.rows * (told.columns * 4 + _PLACE_BYTES), kind=SlideTooLarge)
         bag = Bag(
             features=_receive(process, path, "features", (told.rows, told.columns), np.float32),
             coords=_receive(process, path, "coords", (told.rows, 2), np.int32),
@@ -125,7 +126,7 @@ def _ask(process: ForkedProcess, path: Path, request: dict[str, str], into: memo
 def _receive(process: ForkedProcess, path: Path, name: str, shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
     array: NDArray[Any] = np.empty(shape, dtype)
     header = _ask(process, path, {"kind": "array", "name": name}, array.reshape(-1).view(np.uint8).data)
-    if json.loads(header) != name:
+    if header != json.dumps(name).encode():
         raise BadFeatureFile(path, _UNREADABLE)
     return array
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import site
 import socket
 import subprocess
 import sys
@@ -25,7 +26,6 @@ _KEPT_VARIABLES = (
     "LANG",
     "LC_ALL",
     "LD_LIBRARY_PATH",
-    "PYTHONPATH",
     "HISTOSEEK_BATCH_MEMORY_MB",
     "HISTOSEEK_CACHE_DIR",
     "HISTOSEEK_DEVICE",
@@ -39,6 +39,17 @@ _KEPT_VARIABLES = (
 
 _NEW_VARIABLES = {"MALLOC_ARENA_MAX": "2", "PYTHONDONTWRITEBYTECODE": "1", "VIPS_CONCURRENCY": "1"}
 _REAP_S = 5.0
+
+
+def _get_current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path("/")
+
+
+_STARTED_IN = _get_current_folder()
+"""What relative parts of PYTHONPATH were meant from: programs change their folder later."""
 
 
 class ChildProcess:
@@ -161,4 +172,17 @@ class ChildProcess:
 
 def build_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """What a process gets of this one's environment."""
-    return {**{name: environment[name] for name in _KEPT_VARIABLES if name in environment}, **_NEW_VARIABLES}
+    kept = {name: environment[name] for name in _KEPT_VARIABLES if name in environment}
+    code = {"PYTHONPATH": os.pathsep.join(_list_code_folders(environment.get("PYTHONPATH", "")))}
+    return {**kept, **code, **_NEW_VARIABLES}
+
+
+def _list_code_folders(stated: str) -> Iterator[str]:
+    """Where a process finds this very version of this package, wherever this one changed to or looks for modules.
+
+    Never the current folder, for which an empty part stands: what a process loads from, it may read.
+    """
+    root = str(Path(__file__).resolve().parents[2])
+    if root not in map(os.path.realpath, (*site.getsitepackages(), site.getusersitepackages())):
+        yield root
+    yield from (str(_STARTED_IN / part) for part in stated.split(os.pathsep) if part)

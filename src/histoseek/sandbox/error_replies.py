@@ -5,15 +5,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from histoseek import errors
 from histoseek.bounds import describe_exhaustion
-from histoseek.errors import HistoseekError, SlideError
+from histoseek.errors import HistoseekError, InputError, MissingExtra, SlideError
 from histoseek.unicode import make_line
 
 UNFORESEEN = "unforeseen"
 _LONGEST_TEXT = 1000
+_EXTRAS = {"torch": "torch"}
+"""Packages that reading files may take, and the extras they come with."""
+
 _FACTS = ("reason", "declared", "limit", "setting", "package", "extra")
 
 
@@ -29,7 +33,11 @@ def dump_error(error: BaseException) -> bytes:
 
 
 def parse_error(header: bytes, where: str, blame: Callable[[str], HistoseekError]) -> HistoseekError:
-    """The error in a reply about the file `where`; what is unforeseen, or no error of ours, `blame` makes one of."""
+    """The error in a reply about the file `where`; what is unforeseen, or no error of ours, `blame` makes one of.
+
+    So it does of errors that are not the file's: a slide can't say that the archive is damaged or the run is over, nor
+    a table that a slide can't be read.
+    """
     try:
         parts = json.loads(header)
         name, what = str(parts["error"]), _clean(parts["what"])
@@ -39,9 +47,18 @@ def parse_error(header: bytes, where: str, blame: Callable[[str], HistoseekError
         if not (isinstance(kind, type) and issubclass(kind, HistoseekError)):
             return blame("it could not be read")
         facts = {fact: _clean(parts["facts"][fact]) for fact in _FACTS if fact in parts["facts"]}
+        if issubclass(kind, MissingExtra) and _is_missing(facts["package"]):
+            return MissingExtra(facts["package"], _EXTRAS[facts["package"]])
+        blamed = blame(what)
+        if not issubclass(kind, SlideError if isinstance(blamed, SlideError) else InputError):
+            return blamed
         return _rebuild(kind, where, what, _clean(parts["advice"]), facts)
     except (ValueError, KeyError, TypeError, RecursionError):
         return blame("it could not be read")
+
+
+def _is_missing(package: str) -> bool:
+    return package in _EXTRAS and find_spec(package) is None
 
 
 def describe_unforeseen(error: BaseException) -> str:

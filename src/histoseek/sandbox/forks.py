@@ -46,6 +46,7 @@ class ForkedProcess:
         self._watch = watch
         self._channels = tuple(channels)
         self._wall_s = wall_s
+        self._owner = os.getpid()
         self._free: queue.LifoQueue[socket.socket] = queue.LifoQueue()
         for channel in reversed(self._channels):
             self._free.put(channel)
@@ -57,16 +58,23 @@ class ForkedProcess:
         """Whether it can't be asked any more."""
         return self._end is not None
 
-    def ask(self, request: Mapping[str, object], into: memoryview | None = None) -> tuple[bytes, bytes]:
-        """The reply's header and bytes; bytes of just the length of `into` are written there instead.
+    @property
+    def is_ours(self) -> bool:
+        """Whether it was forked for this very process: requests of a copy of that would mix with those of others."""
+        return self._owner == os.getpid()
 
-        Raises ChildError when there is none; the process has ended then.
+    def ask(
+        self, request: Mapping[str, object], into: memoryview | None = None, most_bytes: int = 0
+    ) -> tuple[bytes, bytes]:
+        """The reply's header and at most so many bytes; bytes of just the length of `into` are written there instead.
+
+        Raises ChildError when there is none, or more comes; the process has ended then.
         """
         channel = self._free.get()
         try:
             if self._end is not None:
                 raise self._end
-            return self._exchange(channel, json.dumps(request).encode(), into)
+            return self._exchange(channel, json.dumps(request).encode(), into, most_bytes)
         except TimeoutError as error:
             raise self._close_for(RequestFailure("reading it takes too long")) from error
         except InvalidMessage as error:
@@ -83,16 +91,24 @@ class ForkedProcess:
             self._free.put(channel)
 
     def close(self) -> None:
-        """End it."""
-        self._close_for(RequestFailure("it was closed"))
+        """End it; in a copy of the process that it was forked for, let go of it."""
+        if self.is_ours:
+            self._close_for(RequestFailure("it was closed"))
+            return
+        for one in (self._watch, *self._channels):
+            one.close()
 
-    def _exchange(self, channel: socket.socket, header: bytes, into: memoryview | None) -> tuple[bytes, bytes]:
+    def _exchange(
+        self, channel: socket.socket, header: bytes, into: memoryview | None, most_bytes: int
+    ) -> tuple[bytes, bytes]:
         until_s = time.monotonic() + self._wall_s
         send_message(channel, header, until_s=until_s)
         reply, length = receive_header(channel, until_s)
         if into is not None and length == into.nbytes:
             receive_into(channel, into, until_s)
             return reply, b""
+        if length > most_bytes:
+            raise InvalidMessage
         return reply, receive_payload(channel, length, until_s)
 
     def _close_for(self, reason: ChildError | None) -> ChildError:

@@ -24,7 +24,8 @@ _MOST_IDLE = 4
 _MEMORY_TIMES = 2
 """How many times the memory that a file may declare its process may take: what is read lies there once more."""
 
-_Key = tuple[tuple[str, ...], str]
+_Key = tuple[tuple[str, ...], str, ChildLimits, int, int]
+"""Modules, folder, limits, and which folder of that name: rights are of the folder itself, not of its name."""
 
 
 @dataclass
@@ -64,16 +65,18 @@ def borrow_process(path: Path, *modules: str) -> Iterator[ForkedProcess]:
     It is used again unless the block ends with an error that is none of ours. Raises ConfigurationError where none can
     be started.
     """
-    folder = str(path.absolute().parent)
-    key = (modules, folder)
+    key = _make_key(path, modules)
     idle = _get_idle()
-    process, count = idle.take(key) or (_fork_for(path, folder, modules), 0)
+    # A link leads out of the folder: its file is read by a process of its own.
+    is_link = path.is_symlink()
+    kept = None if is_link else idle.take(key)
+    process, count = kept or (_fork_for(path, modules), 0)
     is_whole = False
     try:
         yield process
         is_whole = not process.has_ended
     finally:
-        if is_whole and count + 1 < _FILES_OF_ONE_PROCESS:
+        if is_whole and count + 1 < _FILES_OF_ONE_PROCESS and not is_link:
             idle.keep(key, process, count + 1)
         else:
             process.close()
@@ -101,9 +104,18 @@ def fork(
         raise ConfigurationError("reading", error.reason, advice) from error
 
 
-def _fork_for(path: Path, folder: str, modules: tuple[str, ...]) -> ForkedProcess:
-    # Links lead elsewhere: the file itself is named, too.
-    return fork(get_fork_server(*modules), (folder, str(path.absolute())), get_reading_limits(), {}, 1)
+def _make_key(path: Path, modules: tuple[str, ...]) -> _Key:
+    folder = path.absolute().parent
+    try:
+        stat = folder.stat()
+    except OSError:
+        return modules, str(folder), get_reading_limits(), 0, 0
+    return modules, str(folder), get_reading_limits(), stat.st_dev, stat.st_ino
+
+
+def _fork_for(path: Path, modules: tuple[str, ...]) -> ForkedProcess:
+    path = path.absolute()
+    return fork(get_fork_server(*modules), (str(path.parent), str(path)), get_reading_limits(), {}, 1)
 
 
 def _get_idle() -> _Idle:

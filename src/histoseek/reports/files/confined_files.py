@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from histoseek.bounds import require_json
 from histoseek.errors import BadTable, HistoseekError, InputError
 from histoseek.reports.files.raw_tables import RawRow, RawTable, read_workbook
 from histoseek.reports.files.texts import LONGEST_TEXT, read_pdf
@@ -22,6 +23,8 @@ from histoseek.settings import choose_trust
 
 _HANDLER = "histoseek.reports.files.files_process"
 _LIBRARIES = ("python_calamine", "pypdf")
+
+_MOST_BYTES = 2**30
 
 READ = b"read"
 """The header of a reply with what was read behind it."""
@@ -39,8 +42,10 @@ def load_workbook(path: Path, trust: bool | None = None) -> Iterator[RawTable]:
     def blame(reason: str) -> BadTable:
         return BadTable(path, f"not a readable workbook ({reason})", "Save it again, or as CSV")
 
+    text = _ask("workbook", path, blame)
+    require_json(path, text)
     try:
-        sheets = _get_sheets_adapter().validate_json(_ask("workbook", path, blame))
+        sheets = _get_sheets_adapter().validate_json(text)
     except ValidationError as error:
         raise blame("it could not be read") from error
     for sheet, names, rows in sheets:
@@ -66,9 +71,10 @@ def load_pdf(path: Path, trust: bool | None = None) -> str:
 
 def _ask(kind: str, path: Path, blame: Callable[[str], HistoseekError]) -> bytes:
     """What a process read; raises the error it met."""
+    request = {"kind": kind, "path": str(path.absolute())}
     with borrow_process(path, _HANDLER, *_LIBRARIES) as process:
         try:
-            header, payload = process.ask({"kind": kind, "path": str(path.absolute())})
+            header, payload = process.ask(request, most_bytes=_MOST_BYTES)
         except ChildError as error:
             raise blame(error.reason) from error
     if header != READ:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,7 @@ from histoseek.sandbox.failures import ChildError
 from histoseek.sandbox.forks import ForkedProcess, get_fork_server
 from histoseek.sandbox.readings import fork, get_reading_limits
 from histoseek.slides.readers.base import Pixels
+from histoseek.slides.readers.tiff_directories import MOST_PIXELS, MOST_SIDE_PX
 
 _HANDLER = "histoseek.slides.readers.confined_process"
 _CHANNELS = 8
@@ -24,15 +28,30 @@ _CHANNELS = 8
 _FOLDERS = {".mrxs", ".vms", ".vmu", ".dcm", ".ndpis"}
 """Formats that keep a slide in several files."""
 
-_LONGEST_EDGE = 2**31 - 1
-_MOST_LEVELS = 1000
+_DICOM_MARK_AT = 128
+
+_MOST_LEVELS = 64
 _LONGEST_VENDOR = 100
 _LONGEST_UID = 64
+_LEAST_DOWNSAMPLE = 0.999
 _MOST_PIXELS = 2**28
 """Of one request, so that a process can't be made to take any memory."""
 
 PIXELS = b"pixels"
 """The header of a reply with pixels behind it."""
+
+_Facts = tuple[tuple[Level, ...], float | None, str]
+
+_reopening = threading.Lock()
+
+
+def _forget_lock() -> None:
+    global _reopening  # noqa: PLW0603
+    _reopening = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_lock)
 
 
 class ConfinedReader:
@@ -41,12 +60,9 @@ class ConfinedReader:
     def __init__(self, path: Path, uri: str) -> None:
         """uri: what the slide is called in errors."""
         self._uri = uri
-        self._process = fork_reader(path)
-        try:
-            self.levels, self.spacing_um_per_px, self.vendor = self._open()
-        except BaseException:
-            self._process.close()
-            raise
+        self._path = path.absolute()
+        self._process, facts = self._open()
+        self.levels, self.spacing_um_per_px, self.vendor = facts
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
         """A region in the level's own pixels."""
@@ -65,17 +81,35 @@ class ConfinedReader:
         height, width = out.shape[:2]
         place = {"level": level, "x": x, "y": y, "width": width, "height": height}
         try:
-            header, rest = self._process.ask(place, out.reshape(-1).data)
+            header, _ = self._get_process().ask(place, out.reshape(-1).data)
         except ChildError as error:
             raise UnreadableSlide(self._uri, error.reason) from error
         if header != PIXELS:
             raise parse_error(header, self._uri, self._blame)
-        if rest:
-            raise self._blame("it could not be read")
 
-    def _open(self) -> tuple[tuple[Level, ...], float | None, str]:
+    def _get_process(self) -> ForkedProcess:
+        """That of this very process: a worker that was copied from the one that opened the slide opens it anew."""
+        if not self._process.is_ours:
+            with _reopening:
+                if not self._process.is_ours:
+                    process, facts = self._open()
+                    if facts != (self.levels, self.spacing_um_per_px, self.vendor):
+                        process.close()
+                        raise self._blame("the file was replaced")
+                    self._process = process
+        return self._process
+
+    def _open(self) -> tuple[ForkedProcess, _Facts]:
+        process = fork_reader(self._path)
         try:
-            header, _ = self._process.ask({})
+            return process, self._ask_facts(process)
+        except BaseException:
+            process.close()
+            raise
+
+    def _ask_facts(self, process: ForkedProcess) -> _Facts:
+        try:
+            header, _ = process.ask({})
         except ChildError as error:
             raise UnreadableSlide(self._uri, error.reason) from error
         try:
@@ -117,15 +151,26 @@ def fork_reader(path: Path) -> ForkedProcess:
 def _list_files(path: Path) -> Iterator[str]:
     """The file, and for formats of several files those around it, wherever links lead."""
     yield str(path)
-    if path.suffix.lower() not in _FOLDERS:
+    if path.suffix.lower() not in _FOLDERS and not _is_dicom(path):
         return
     for folder in (path.parent, path.with_suffix("")):
         if folder.is_dir():
             yield str(folder)
-            yield from (str(one) for one in folder.iterdir() if one.is_symlink())
+            with suppress(OSError):  # whoever may not list a folder can still read what is named
+                yield from (str(one) for one in folder.iterdir() if one.is_symlink())
 
 
-def _parse_facts(parts: dict[str, object]) -> tuple[tuple[Level, ...], float | None, str]:
+def _is_dicom(path: Path) -> bool:
+    """By its content: archives of pictures name their files without endings."""
+    try:
+        with path.open("rb") as file:
+            file.seek(_DICOM_MARK_AT)
+            return file.read(4) == b"DICM"
+    except OSError:
+        return False
+
+
+def _parse_facts(parts: dict[str, object]) -> _Facts:
     """What a process says of a slide; raises ValueError, KeyError, TypeError for what can't be."""
     levels, spacing, vendor = parts["levels"], parts["spacing_um_per_px"], parts["vendor"]
     if not isinstance(levels, list) or not 0 < len(levels) <= _MOST_LEVELS or not isinstance(vendor, str):
@@ -134,12 +179,21 @@ def _parse_facts(parts: dict[str, object]) -> tuple[tuple[Level, ...], float | N
         raise TypeError
     if len(vendor) > _LONGEST_VENDOR or not vendor.isprintable():
         raise ValueError
-    return tuple(_parse_level(index, *level) for index, level in enumerate(levels)), spacing, vendor
+    parsed = tuple(_parse_level(index, *level) for index, level in enumerate(levels))
+    if any(not _lies_within(level, parsed[0]) for level in parsed):
+        raise ValueError
+    return parsed, spacing, vendor
 
 
 def _parse_level(index: int, width: object, height: object, downsample: object) -> Level:
     if not (isinstance(width, int) and isinstance(height, int) and isinstance(downsample, float)):
         raise TypeError
-    if not (0 < width <= _LONGEST_EDGE and 0 < height <= _LONGEST_EDGE and 0 < downsample < math.inf):
+    if not (0 < width <= MOST_SIDE_PX and 0 < height <= MOST_SIDE_PX and width * height <= MOST_PIXELS):
         raise ValueError
     return Level(index, Size(width, height), downsample)
+
+
+def _lies_within(level: Level, finest: Level) -> bool:
+    """Whether a level is no larger than the slide: how much is read for a picture of it is reckoned from these."""
+    fits = level.size.width <= finest.size.width and level.size.height <= finest.size.height
+    return fits and _LEAST_DOWNSAMPLE <= level.downsample < math.inf
