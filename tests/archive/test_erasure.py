@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from histoseek.archive.indexing.ingest import IndexReport
 from histoseek.archive.journal import Journal, SlideRefusal
 from histoseek.archive.stores.ranking_cache import RankingCache
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.encoders.bag import sidecar_path
 from histoseek.encoders.recipe import Recipe
-from histoseek.errors import OutdatedSnapshot
-from histoseek.files import read_checked_json, write_checked_json
+from histoseek.errors import DamagedArchive, OutdatedSnapshot
+from histoseek.files import parse_checked_line, read_checked_json, write_checked_json
 from tests.archive.feature_files import write_feature_files
 from tests.archive.leftover_bytes import find_leftovers
 from tests.cli.process import histoseek
@@ -246,3 +248,104 @@ def test_a_slide_that_goes_under_another_id_leaves_nothing_of_the_first(tmp_path
     assert leftovers == []
     assert "renamed" in archive
     assert index_again(archive, [tmp_path / "slides"]).passed_over == {}
+
+
+def test_removed_slides_come_back_neither_as_new_features_nor_by_a_tables_id(tmp_path: Path) -> None:
+    archive = fill(tmp_path / "archive")
+    archive.remove([GONE, OTHER], now=True)
+    made_anew = write_feature_files(tmp_path / "anew", ["filler", GONE, "scan"], tiles=7, dimension=12)
+    rows = [{"slide_id": OTHER, "file": "scan.h5"}]
+    report = archive.index([made_anew], rows)
+    assert (report.added, dict(report.passed_over)) == (1, {"removed earlier": 2})
+    assert "filler" in archive
+    report = archive.index([made_anew / f"{GONE}.h5", made_anew / "scan.h5"], rows)
+    assert (report.added, dict(report.passed_over)) == (2, {})
+    assert any("2 slides were removed" in warning and "taken in again" in warning for warning in report.warnings)
+    assert {GONE, OTHER} <= {record.slide_id for record in archive}
+
+
+def test_without_what_is_remembered_no_folder_is_indexed(tmp_path: Path) -> None:
+    archive = fill(tmp_path / "archive")
+    archive.remove([GONE], now=True)
+    archive.layout.tombstones.write_text("{")
+    with pytest.raises(DamagedArchive, match="which slides were removed"):
+        archive.index([tmp_path / "slides"])
+    with pytest.raises(DamagedArchive, match="which slides were removed"):
+        archive.remove([OTHER])
+    assert OTHER in archive
+    assert archive.index([tmp_path / "slides" / f"{STEMS[0]}.h5"]).unchanged == 1
+    archive.verify(repair=True)
+    assert archive.index([tmp_path / "slides"]).added == 1
+
+
+def test_what_others_put_beside_the_spaces_stops_no_erasure(tmp_path: Path) -> None:
+    archive = fill(tmp_path / "archive")
+    texts = list_texts(archive, GONE)
+    moved = tmp_path / "other disk"
+    moved.mkdir()
+    (moved / "rows").write_text(texts["report"])
+    (archive.layout.spaces / "0000").symlink_to(moved)
+    foreign = archive.layout.spaces / ".DS_Store"
+    foreign.write_text("x")
+    archive.remove([GONE], now=True)
+    assert find_leftovers(archive.path, texts) == []
+    assert (foreign.exists(), (moved / "rows").exists(), (archive.layout.spaces / "0000").exists()) == (
+        True,
+        True,
+        False,
+    )
+
+
+def test_commands_that_fail_erase_what_is_due(tmp_path: Path) -> None:
+    archive = fill(tmp_path / "archive")
+    texts = list_texts(archive, GONE)
+    archive.remove([GONE])
+    let_due(archive)
+    shown = histoseek("show", GONE, "--archive", archive.path)
+    assert (shown.returncode, "no slide with this id" in shown.stderr) == (2, True)
+    assert find_leftovers(archive.path, texts) == []
+
+
+def test_a_clock_that_was_set_back_delays_no_erasure(tmp_path: Path) -> None:
+    archive = fill(tmp_path / "archive")
+    archive.remove([GONE])
+    state = read_checked_json(archive.layout.erasure)
+    write_checked_json(archive.layout.erasure, {**state, "since": "2999-01-01T00:00:00+00:00"})
+    pending = archive.pending_erasure
+    assert pending is not None
+    assert pending.is_due
+
+
+def test_names_in_lists_are_removed_however_they_are_written(tmp_path: Path) -> None:
+    stems = ["Präparat Müller", 'quo"te\\name', "29"]
+    folder = write_feature_files(tmp_path / "slides", [*STEMS[:6], *stems], tiles=6, dimension=12)
+    archive = Archive.create(tmp_path / "archive", Recipe(encoder="features:test"), text_encoder="none")
+    assert archive.index([folder]).added == 9
+    for stem in stems:
+        uri = archive.get(stem).record.uri
+        refused = SlideRefusal(uri, "UnreadableSlide", f"{uri}: {stem!r} is broken, as is /other/{stem}.svs")
+        Journal(archive.layout).record_refusals([refused])
+    archive.remove(stems, now=True)
+    assert find_leftovers(archive.path, {stem: stem for stem in stems[:2]}) == []
+    lines = [parse_checked_line(line) for line in archive.layout.refused.read_bytes().splitlines()]
+    forms = [repr(stem)[1:-1] for stem in stems[:2]] + ["/29.", "'29'"]
+    assert not any(form in line["reason"] for line in lines for form in forms)
+    assert all(datetime.fromisoformat(line["time"]) and line["run"].startswith("20") for line in lines)
+
+
+def test_what_older_versions_left_behind_waits_once_their_rows_are_guarded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = fill(tmp_path / "archive")
+    texts = list_texts(archive, GONE)
+    # As an older version removes, and keeps neither checksums nor a note of what waits.
+    archive.store.delete([GONE])
+    archive.layout.bag(GONE).unlink()
+    sidecar_path(archive.layout.bag(GONE)).unlink()
+    monkeypatch.setattr(SlideTable, "list_unguarded", SlideTable.slides)
+    assert archive.pending_erasure is None
+    archive.index([tmp_path / "slides" / f"{STEMS[0]}.h5"])
+    assert archive.pending_erasure is not None
+    let_due(archive)
+    archive.erase_due()
+    assert find_leftovers(archive.path, texts) == []

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from histoseek.archive.stores.ranking_cache import RankingCache
+from histoseek.archive.stores.ranking_cache import RankingCache, RankingSource
+from histoseek.archive.stores.rows import Outline
 from histoseek.archive.stores.signature_rows import StoreSource
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.errors import OutdatedSnapshot
 from histoseek.search.retrieve.candidates import best, candidates
 from histoseek.search.scope.exclusion import SearchScope
 from histoseek.settings import get_settings
@@ -171,3 +173,21 @@ def test_an_outline_foretells_the_size_of_the_rows(tmp_path: Path) -> None:
     store = filled(tmp_path / "store", 20)
     rows = store.ranking_rows()
     assert StoreSource(store._store, DIMENSION).outline().bytes == rows.bytes
+
+
+@pytest.mark.usefixtures("mapped")
+def test_rows_of_a_version_that_is_erased_while_they_are_written_do_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = filled(tmp_path / "store", 5)
+    reader, write = open_table(tmp_path / "store").snapshot(), RankingCache._write
+
+    def write_late(self: RankingCache, version: int, outline: Outline, source: RankingSource) -> None:
+        write(self, version, outline, source)
+        store.delete(["s000"])
+        store._store.erase()
+
+    monkeypatch.setattr(RankingCache, "_write", write_late)
+    with pytest.raises(OutdatedSnapshot):
+        reader.ranking_rows()
+    assert folders(store) == []

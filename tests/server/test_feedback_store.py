@@ -155,4 +155,6 @@ def test_of_a_removed_slide_neither_judgements_nor_queries_stay(tmp_path: Path) 
     assert store.forget_slide("one", "s1", "Clear cell carcinoma.") == 3
     assert store.list_slides("one") == {"s2"}
     assert store.list_slides("other") == {"s1"}
+    store.judge("one", {"kind": "group", "slides": [{"slide_id": "s7"}]}, "s2", True, "ann")
+    assert store.list_slides("one") == {"s2", "s7"}
     assert [one.slide_id for one in store.list_for_query("one", store.compute_query_key(QUERY))] == ["s2"]

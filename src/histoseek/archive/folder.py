@@ -331,7 +331,7 @@ class ArchiveFolder:
             pending = self.pending_erasure
             if erase_now or (pending and pending.is_due):
                 # What is merely due must not fail a command that did its own work: it goes on to wait.
-                with nullcontext() if erase_now else suppress(ArchiveError):
+                with nullcontext() if erase_now else suppress(ArchiveError, OSError):
                     erase(self.layout, self.store if self.space else None)
 
     def _repair(self) -> None:
@@ -397,7 +397,7 @@ class ArchiveFolder:
         """Erase what has waited for HISTOSEEK_HISTORY_MINUTES, unless another process writes or the disk refuses."""
         pending = self.pending_erasure
         if pending and pending.is_due and not self.is_snapshot:
-            with suppress(ArchiveError), self.writing():
+            with suppress(ArchiveError, OSError), self.writing():
                 pass
 
     def use_recipe(self, recipe: Recipe) -> None:

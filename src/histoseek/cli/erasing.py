@@ -25,25 +25,33 @@ def erasing_what_is_due(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
-        command(*arguments, **options)
-        archive = options.get("archive")
-        if isinstance(archive, Path) and (archive / "archive.json").is_file():
-            _erase_due(archive)
+        try:
+            command(*arguments, **options)
+        except Exception:
+            # What it was given was wrong, or slides were refused: what waits has nothing to do with that.
+            _erase_due(options.get("archive"))
+            raise
+        _erase_due(options.get("archive"))
 
     return run
 
 
-def _erase_due(path: Path) -> None:
+def _erase_due(path: object) -> None:
+    if not (isinstance(path, Path) and (path / "archive.json").is_file()):
+        return
     from histoseek.archive.erasure.pending import read_pending
     from histoseek.archive.layout import ArchiveLayout
 
     pending = read_pending(ArchiveLayout(path))
     if pending and pending.is_due:
         from histoseek.api import Archive
-        from histoseek.errors import ArchiveError
+        from histoseek.errors import ArchiveBusy, ArchiveReadOnly, HistoseekError
 
         print("erasing what removed and replaced slides left behind", file=sys.stderr)
         try:
-            Archive.open(path).erase_due()
-        except ArchiveError as error:
-            print(f"warning: {error}", file=sys.stderr)
+            Archive.open(path).erase()
+        except (ArchiveBusy, ArchiveReadOnly):
+            # Whoever writes, or may write, does it.
+            return
+        except (HistoseekError, OSError) as error:
+            print(f"warning: it goes on to wait: {error}", file=sys.stderr)

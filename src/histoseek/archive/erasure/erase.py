@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from histoseek.archive.erasure.pending import clear_pending, note_pending
-from histoseek.archive.erasure.scrub import name_removed, scrub_journal, scrub_lists, scrub_reading
-from histoseek.archive.erasure.tombstones import read_or_begin_tombstones, write_tombstones
+from histoseek.archive.erasure.scrub import scrub_journal, scrub_lists, scrub_reading
+from histoseek.archive.erasure.tombstones import read_or_begin_tombstones, read_tombstones, write_tombstones
 from histoseek.archive.journal import Journal
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import SlideRecord
@@ -20,11 +20,22 @@ from histoseek.slides.sources.registry import source_name
 
 
 def bury(layout: ArchiveLayout, records: Sequence[SlideRecord]) -> None:
-    """Remember removed slides as digests, and name them no more, before they are taken out; the write lock is held."""
-    tombstones = read_or_begin_tombstones(layout).add(records)
+    """Remember removed slides as digests, and name them no more, before they are taken out; the write lock is held.
+
+    Raises DamagedArchive where those that were removed before can't be read: they would be forgotten.
+    """
+    tombstones = read_tombstones(layout).add(records)
     write_tombstones(layout, tombstones)
-    names = {name for one in records for name in (one.slide_id, one.uri, source_name(one.uri), one.patient_id) if name}
-    scrub_lists(layout, tombstones, names)
+    names = {name for one in records for name in _list_names(one)}
+    # Reasons may quote them.
+    scrub_lists(layout, tombstones, names | {repr(name)[1:-1] for name in names})
+
+
+def _list_names(record: SlideRecord) -> Iterator[str]:
+    name = source_name(record.uri)
+    yield from (record.slide_id, record.uri, name, PurePath(name).stem)
+    if record.patient_id:
+        yield record.patient_id
 
 
 def drop(layout: ArchiveLayout, store: SlideTable, slide_ids: Sequence[str]) -> None:
@@ -35,8 +46,8 @@ def drop(layout: ArchiveLayout, store: SlideTable, slide_ids: Sequence[str]) -> 
         bag = layout.bag(slide_id)
         sidecar_path(bag).unlink(missing_ok=True)
         bag.unlink(missing_ok=True)
-    tombstones = read_or_begin_tombstones(layout)
-    Journal(layout).record_removal([name_removed(tombstones, slide_id) for slide_id in slide_ids])
+    # By their ids as the commits are, until all of them become digests together.
+    Journal(layout).record_removal(slide_ids)
 
 
 def erase(layout: ArchiveLayout, store: SlideTable | None) -> None:
@@ -60,11 +71,19 @@ def erase(layout: ArchiveLayout, store: SlideTable | None) -> None:
 
 
 def _remove_other_spaces(layout: ArchiveLayout) -> None:
-    """Those before the one in use, and one that is being made: its centre is also that of slides that are gone."""
+    """Those before the one in use, and one that is being made: its centre is also that of slides that are gone.
+
+    Files of others that lie beside them stay.
+    """
     for folder in layout.spaces.iterdir() if layout.spaces.is_dir() else ():
-        if folder != layout.space:
+        if not folder.name.isdecimal() or folder == layout.space:
+            continue
+        if folder.is_symlink():
+            # Where it leads to is not the archive's own.
+            folder.unlink()
+        elif folder.is_dir():
             shutil.rmtree(folder)
-            fsync_path(layout.spaces)
+        fsync_path(layout.spaces)
 
 
 def _remove_bags(layout: ArchiveLayout, store: SlideTable) -> None:

@@ -31,8 +31,9 @@ class PendingErasure:
 
     @property
     def is_due(self) -> bool:
-        """Whether that time has come."""
-        return datetime.now(UTC) >= self.due
+        """Whether that time has come, or would come later than it ever should: then a clock was set back."""
+        now = datetime.now(UTC)
+        return now >= self.due or self.since - now > self.due - self.since
 
 
 def read_pending(layout: ArchiveLayout) -> PendingErasure | None:

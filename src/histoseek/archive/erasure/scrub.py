@@ -26,6 +26,8 @@ from histoseek.files import (
 
 _REMOVED = re.compile(r"removed:[0-9a-f]{32}")
 _REPORTS_AT_ONCE = 2000
+_NAMING = ("path", "reason")
+"""What of a refusal says which file or slide it is about."""
 
 
 def name_removed(tombstones: Tombstones, name: str) -> str:
@@ -65,7 +67,7 @@ def scrub_lists(layout: ArchiveLayout, tombstones: Tombstones, names: Collection
             return pattern.sub("removed", line)
         scrubbed = {
             key: pattern.sub(lambda match: name_removed(tombstones, match[0]), value)
-            if isinstance(value, str)
+            if key in _NAMING and isinstance(value, str)
             else value
             for key, value in entry.items()
         }

@@ -18,16 +18,17 @@ from histoseek.slides.sources.registry import source_name
 _DIGEST_HEX = 32
 _KEY_BYTES = 32
 
-DigestKind = Literal["content", "address", "name"]
+DigestKind = Literal["content", "address", "id", "name"]
 
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """One removed slide, as digests: of its content's fingerprint, its address, and the names that lists may call it
-    by (id, case, file)."""
+    """One removed slide, as digests: of its content's fingerprint, its address, its id, and the names that lists may
+    call it by (id, case, file)."""
 
     content: str
     address: str
+    slide_id: str
     names: tuple[str, ...]
 
 
@@ -39,11 +40,13 @@ class Tombstones:
     removed: tuple[Tombstone, ...] = ()
     _contents: frozenset[str] = field(init=False)
     _addresses: frozenset[str] = field(init=False)
+    _ids: frozenset[str] = field(init=False)
     _names: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_contents", frozenset(one.content for one in self.removed))
         object.__setattr__(self, "_addresses", frozenset(one.address for one in self.removed))
+        object.__setattr__(self, "_ids", frozenset(one.slide_id for one in self.removed))
         object.__setattr__(self, "_names", frozenset(name for one in self.removed for name in one.names))
 
     def __len__(self) -> int:
@@ -61,6 +64,10 @@ class Tombstones:
         """Whether a slide of this address was removed."""
         return bool(self.removed) and self.digest("address", uri) in self._addresses
 
+    def has_id(self, slide_id: str) -> bool:
+        """Whether a slide of this id was removed."""
+        return bool(self.removed) and self.digest("id", slide_id) in self._ids
+
     def has_name(self, text: str) -> bool:
         """Whether a removed slide may be called so: by its id, its case, its file's name or address."""
         if not self.removed:
@@ -73,10 +80,12 @@ class Tombstones:
         new = dict.fromkeys(one for record in records if (one := self._bury(record)) not in known)
         return replace(self, removed=(*self.removed, *new))
 
-    def without(self, contents: Collection[str], uris: Collection[str]) -> Tombstones:
-        """Without the slides of some contents or addresses, which are to be taken in again."""
+    def without(self, contents: Collection[str], uris: Collection[str], slide_ids: Collection[str]) -> Tombstones:
+        """Without the slides of some contents, addresses or ids, which are to be taken in again."""
         gone = {self.digest("content", one) for one in contents} | {self.digest("address", one) for one in uris}
-        return replace(self, removed=tuple(one for one in self.removed if not {one.content, one.address} & gone))
+        gone |= {self.digest("id", one) for one in slide_ids}
+        left = (one for one in self.removed if not {one.content, one.address, one.slide_id} & gone)
+        return replace(self, removed=tuple(left))
 
     def _bury(self, record: SlideRecord) -> Tombstone:
         name = source_name(record.uri)
@@ -84,6 +93,7 @@ class Tombstones:
         return Tombstone(
             self.digest("content", record.file_fingerprint),
             self.digest("address", record.uri),
+            self.digest("id", record.slide_id),
             tuple(sorted({self.digest("name", one) for one in names if one})),
         )
 
@@ -92,12 +102,14 @@ def read_tombstones(layout: ArchiveLayout) -> Tombstones:
     """What is remembered of removed slides; raises DamagedArchive."""
     try:
         data = read_checked_json(layout.tombstones)
-        removed = tuple(Tombstone(one["content"], one["address"], tuple(one["names"])) for one in data["removed"])
+        removed = tuple(
+            Tombstone(one["content"], one["address"], one["id"], tuple(one["names"])) for one in data["removed"]
+        )
         return Tombstones(bytes.fromhex(data["key"]), removed)
     except FileNotFoundError:
         return Tombstones(secrets.token_bytes(_KEY_BYTES))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = "not readable; without it, slides that were removed are taken in again from their folders"
+        reason = "it says which slides were removed, and cannot be read: `histoseek verify --repair` puts it aside"
         raise DamagedArchive(layout.tombstones, reason) from error
 
 
@@ -111,6 +123,9 @@ def read_or_begin_tombstones(layout: ArchiveLayout) -> Tombstones:
 
 def write_tombstones(layout: ArchiveLayout, tombstones: Tombstones) -> None:
     """Put them in the place of the last ones, in one step."""
-    removed = [{"content": one.content, "address": one.address, "names": one.names} for one in tombstones.removed]
+    removed = [
+        {"content": one.content, "address": one.address, "id": one.slide_id, "names": one.names}
+        for one in tombstones.removed
+    ]
     with as_archive_errors(layout.root):
         write_checked_json(layout.tombstones, {"key": tombstones.key.hex(), "removed": removed})

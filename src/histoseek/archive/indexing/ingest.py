@@ -184,17 +184,33 @@ def _choose_slides(
 ) -> tuple[IndexRequest, ChosenSlides]:
     """The request for the slides that are to be indexed: all of the archive's own where it names none."""
     fingerprints = take_fingerprints(request.sources, request.workers, reporter)
-    chosen = choose_slides(archive.layout, fingerprints, request.named, records)
+    metadata = _prepare_metadata(archive, request)
+    given_ids = _find_given_ids(archive, request.sources, metadata, records)
+    chosen = choose_slides(archive.layout, fingerprints, request.named, records, given_ids)
     own = () if request.sources else tuple(parse_source(record.uri) for record in records)
     passed_over = {**request.passed_over, **({REMOVED_EARLIER: chosen.passed_over} if chosen.passed_over else {})}
     request = replace(
         request,
         sources=(*chosen.fingerprints, *own),
-        metadata=_prepare_metadata(archive, request),
+        metadata=metadata,
         passed_over=passed_over,
         notes=(*request.notes, *chosen.notes),
     )
     return request, chosen
+
+
+def _find_given_ids(
+    archive: ArchiveFolder,
+    sources: Sequence[SlideSource],
+    metadata: MetadataTable | None,
+    records: Sequence[SlideRecord],
+) -> Mapping[SlideSource, str]:
+    """The ids that a table or the names of feature files give slides, where some may be those of removed slides."""
+    if not archive.layout.tombstones.exists():
+        return {}
+    stems = {source: source.stem for source in sources} if archive.recipe.imported else {}
+    rows = join_metadata(sources, metadata, records).row_of
+    return {**stems, **{source: row.slide_id for source, row in rows.items() if row.slide_id}}
 
 
 def _make_planner(

@@ -19,6 +19,7 @@ from histoseek.slides.sources.base import SlideSource
 _PASSED_OVER = (
     "{} removed from this archive earlier, and passed over: name a file itself, not its folder, to take it in again"
 )
+_TAKEN_AGAIN = "{} removed from this archive earlier, and taken in again, as the files themselves are named"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,37 +38,52 @@ def choose_slides(
     fingerprints: Mapping[SlideSource, str | SlideError],
     named: Collection[SlideSource],
     records: Sequence[SlideRecord],
+    given_ids: Mapping[SlideSource, str],
 ) -> ChosenSlides:
-    """Pass over slides that were removed by content or address; those that are named are no longer taken for removed.
+    """Pass over slides that were removed by content, address or id; those that are named are no longer taken for
+    removed.
 
-    records: of all slides that the archive has.
+    records: of all slides that the archive has; given_ids: ids that a table or the name of a feature file gives.
+    Raises DamagedArchive where there are slides that may have been removed, and what is remembered can't be read.
     """
-    tombstones, notes = _take_in_again(layout, {source: fingerprints[source] for source in named & fingerprints.keys()})
-    present = {record.uri for record in records} | {record.file_fingerprint for record in records}
+    try:
+        tombstones = read_tombstones(layout)
+    except DamagedArchive:
+        if fingerprints.keys() - named:
+            raise
+        return ChosenSlides(fingerprints, read_or_begin_tombstones(layout), 0, ())
+    left = _take_in_again(
+        layout, tombstones, {one: fingerprints[one] for one in named & fingerprints.keys()}, given_ids
+    )
+    present = {text for record in records for text in (record.uri, record.file_fingerprint, record.slide_id)}
 
     def is_removed(source: SlideSource, content: str | SlideError) -> bool:
-        if source in named or source.uri in present or content in present:
+        slide_id = given_ids.get(source)
+        if source in named or not present.isdisjoint((source.uri, content, slide_id)):
             return False
-        return tombstones.has_address(source.uri) or (isinstance(content, str) and tombstones.has_content(content))
+        is_content = isinstance(content, str) and left.has_content(content)
+        return is_content or left.has_address(source.uri) or (slide_id is not None and left.has_id(slide_id))
 
     chosen = {source: content for source, content in fingerprints.items() if not is_removed(source, content)}
-    removed = len(fingerprints) - len(chosen)
-    if removed:
-        notes = (*notes, _PASSED_OVER.format("1 slide was" if removed == 1 else f"{removed:,} slides were"))
-    return ChosenSlides(chosen, tombstones, removed, notes)
+    removed, again = len(fingerprints) - len(chosen), len(tombstones) - len(left)
+    notes = [text.format(_count(count)) for text, count in ((_PASSED_OVER, removed), (_TAKEN_AGAIN, again)) if count]
+    return ChosenSlides(chosen, left, removed, tuple(notes))
 
 
 def _take_in_again(
-    layout: ArchiveLayout, named: Mapping[SlideSource, str | SlideError]
-) -> tuple[Tombstones, tuple[str, ...]]:
-    """What is remembered, without slides that are named now, and a warning where it can't be read."""
-    notes: tuple[str, ...] = ()
-    try:
-        tombstones = read_tombstones(layout)
-    except DamagedArchive as error:
-        tombstones, notes = read_or_begin_tombstones(layout), (str(error),)
+    layout: ArchiveLayout,
+    tombstones: Tombstones,
+    named: Mapping[SlideSource, str | SlideError],
+    given_ids: Mapping[SlideSource, str],
+) -> Tombstones:
+    """What is remembered, without slides that are named now."""
     contents = [content for content in named.values() if isinstance(content, str)]
-    left = tombstones.without(contents, [source.uri for source in named])
+    ids = [given_ids[source] for source in named if source in given_ids]
+    left = tombstones.without(contents, [source.uri for source in named], ids)
     if len(left) < len(tombstones):
         write_tombstones(layout, left)
-    return left, notes
+    return left
+
+
+def _count(slides: int) -> str:
+    return "1 slide was" if slides == 1 else f"{slides:,} slides were"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from histoseek.archive.erasure.pending import note_pending
 from histoseek.archive.filters.expression import HAS_REPORT
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.journal import Journal
@@ -78,10 +79,11 @@ def reread_reports(archive: ArchiveFolder, reporter: Reporter) -> int:
 
 
 def _add_checksums(archive: ArchiveFolder, reporter: Reporter) -> None:
-    """Guard the rows of older versions as they are."""
+    """Guard the rows of older versions as they are; what those left behind of others is erased with the old rows."""
     slide_ids = archive.store.list_unguarded()
     if not slide_ids:
         return
+    note_pending(archive.layout, replaced=len(slide_ids))
     with reporter.part("adding checksums", len(slide_ids)) as part:
         for start in range(0, len(slide_ids), _ROWS_AT_ONCE):
             batch = slide_ids[start : start + _ROWS_AT_ONCE]

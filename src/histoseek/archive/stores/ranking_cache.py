@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.archive.stores.rows import Arrays, Outline, RankingRows, empty_arrays
+from histoseek.errors import OutdatedSnapshot
 from histoseek.files import fsync_path
 from histoseek.mosaics.distances import SignatureBlock
 
@@ -119,9 +120,17 @@ class RankingCache:
             # Without a folder to write to, or room in it, this version is served from memory.
             with suppress(OSError):
                 self._write(version, outline, source)
-            mapped = _map(folder, source.mark)
+            mapped = self._map_current(folder, source)
         self._remove_stale(version)
         return mapped or RankingRows(**_fill(empty_arrays(outline, _in_memory), outline, source))
+
+    def _map_current(self, folder: Path, source: RankingSource) -> RankingRows | None:
+        """What was just written, unless the version was erased meanwhile: then nothing of it may stay."""
+        try:
+            return _map(folder, source.mark)
+        except OutdatedSnapshot:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
     def _write(self, version: int, outline: Outline, source: RankingSource) -> None:
         self._folder.mkdir(exist_ok=True)

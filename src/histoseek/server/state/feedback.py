@@ -7,7 +7,7 @@ import hmac
 import json
 import time
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -87,9 +87,14 @@ class FeedbackStore:
             )
 
     def list_slides(self, archive: str) -> frozenset[str]:
-        """The slides of an archive that anybody judged."""
+        """The slides of an archive that anybody judged, or made a query of that was judged."""
         rows = self._state.read("SELECT DISTINCT slide_id FROM judgements WHERE archive = ?", (archive,))
-        return frozenset(row["slide_id"] for row in rows)
+        queries = self._state.read(
+            "SELECT query FROM judged_queries WHERE query_key IN (SELECT query_key FROM judgements WHERE archive = ?)",
+            (archive,),
+        )
+        asked = (slide_id for row in queries for slide_id in _list_query_slides(json.loads(row["query"])))
+        return frozenset([*(row["slide_id"] for row in rows), *asked])
 
     def forget_slide(self, archive: str, slide_id: str, report: str | None = None) -> int:
         """Forget all judgements of a slide, and queries with it or its report; how many judgements."""
@@ -148,6 +153,17 @@ def _names_slide(query: Json, slide_id: str, report: str) -> bool:
     if isinstance(query, str):
         return bool(report) and " ".join(query.split()) == report
     return isinstance(query, Sequence) and any(_names_slide(value, slide_id, report) for value in query)
+
+
+def _list_query_slides(query: Json) -> Iterator[str]:
+    """The slides that a query is made of."""
+    if isinstance(query, Mapping):
+        slide_id = query.get("slide_id")
+        if isinstance(slide_id, str):
+            yield slide_id
+    if isinstance(query, Mapping | list):
+        for value in query.values() if isinstance(query, Mapping) else query:
+            yield from _list_query_slides(value)
 
 
 def _normalise(query: Json) -> Json:
