@@ -268,7 +268,7 @@ def remove_old_versions(folder: Path, history_s: float) -> None:
     of_kept = [read_version(folder, version) for version in kept]
     named = {path for one in of_kept for path in one.list_needed(())}
     indexes = {index for one in of_kept for index in one.indexes}
-    needed = named | set(TableVersion(0, frozenset(), frozenset(indexes)).list_needed(there))
+    needed = named | set(TableVersion(frozenset(), frozenset(indexes)).list_needed(there))
     _remove(folder, [path for path in there if find_version(path) not in (None, *kept)])
     _remove(folder, [path for path in there if find_version(path) is None and path not in needed])
     for aside in folder.glob(f"{_SET_ASIDE}*"):

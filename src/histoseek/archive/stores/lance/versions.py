@@ -31,12 +31,11 @@ Fields = dict[int, list["int | bytes"]]
 
 @dataclass(frozen=True, slots=True)
 class TableVersion:
-    """A version as its manifest has it: when it was made (s since 1970), and what it needs.
+    """What a version needs, as its manifest has it.
 
     files: paths in the store's folder; indexes: names of the indexes' folders.
     """
 
-    made_s: float
     files: frozenset[str]
     indexes: frozenset[str]
 
@@ -105,13 +104,11 @@ def parse_manifest(content: bytes) -> TableVersion:
         section = manifest.get(6)
         indexes = _read_message(content, _number(section[0])).get(1, []) if section else []
         names = [_name_index(_parse(_bytes(one))) for one in indexes]
-        made = _parse(_bytes(manifest[7][0]))
         files = [path for one in manifest.get(2, []) for path in _list_fragment(_parse(_bytes(one)))]
     except (struct.error, IndexError, KeyError) as error:
         raise ValueError("a torn manifest") from error
-    made_s = _first(made, 1) + _first(made, 2) / 1e9
     transaction = [f"{ROOT}/_transactions/{_bytes(one).decode()}" for one in manifest.get(12, [])]
-    return TableVersion(made_s, frozenset([*files, *transaction]), frozenset(names))
+    return TableVersion(frozenset([*files, *transaction]), frozenset(names))
 
 
 def _list_fragment(fragment: Fields) -> Iterator[str]:
