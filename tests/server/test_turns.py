@@ -45,6 +45,28 @@ def test_no_more_run_at_a_time_than_allowed_and_all_get_their_answer() -> None:
     assert most == 3
 
 
+def test_what_ends_just_as_its_time_is_over_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_for, work_s = asyncio.wait_for, HANG_S / 2
+
+    async def wait_too_long(awaited: Any, limit_s: float) -> Any:
+        result = await asyncio.gather(wait_for(awaited, HANG_S), return_exceptions=True)
+        if limit_s == work_s:
+            raise TimeoutError
+        return result[0]
+
+    def fail() -> None:
+        raise OutOfTime("search", "was ended")
+
+    async def ask() -> None:
+        monkeypatch.setattr(asyncio, "wait_for", wait_too_long)
+        turns = WorkQueue("search", at_once=1, wait_s=HANG_S, work_s=work_s)
+        assert await turns.run(lambda: "at the last moment") == "at the last moment"
+        with pytest.raises(OutOfTime, match="was ended"):
+            await turns.run(fail)
+
+    outcome(ask())
+
+
 def test_who_waits_too_long_is_told_to_come_back() -> None:
     async def ask() -> None:
         turns, done = WorkQueue("search", at_once=1, wait_s=0.01), threading.Event()

@@ -52,12 +52,13 @@ class WorkQueue:
         call.add_done_callback(self._end)
         try:
             return await asyncio.wait_for(asyncio.shield(call), self._work_s)
-        except (TimeoutError, asyncio.CancelledError) as error:
-            if call.done():
-                raise
+        except asyncio.CancelledError:
             deadline.cancel()
-            if isinstance(error, asyncio.CancelledError):
-                raise
+            raise
+        except TimeoutError as error:
+            if call.done():  # as its time was over, or with this very error
+                return call.result()
+            deadline.cancel()
             raise OutOfTime(self._what, "took too long", "Ask for less, or try again later") from error
 
     def _end(self, call: asyncio.Future[Result]) -> None:
