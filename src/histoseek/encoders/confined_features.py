@@ -65,19 +65,21 @@ def load_features(path: Path, encoder: str, trust: bool | None = None) -> Featur
         return read_features(path, encoder)
     request = {"kind": "read", "path": str(path.absolute()), "encoder": encoder}
     with _borrow(path) as process:
-        told = _parse(FeatureDescription, _ask(process, path, request), path)
-        what = f"features of shape ({told.rows}, {told.columns})"
-        require_memory(path, what, told.rows * (told.columns * 4 + _PLACE_BYTES), kind=SlideTooLarge)
+        description = _parse(FeatureDescription, _ask(process, path, request), path)
+        what = f"features of shape ({description.rows}, {description.columns})"
+        require_memory(path, what, description.rows * (description.columns * 4 + _PLACE_BYTES), kind=SlideTooLarge)
         bag = Bag(
-            features=_receive(process, path, "features", (told.rows, told.columns), np.float32),
-            coords=_receive(process, path, "coords", (told.rows, 2), np.int32),
-            weights=_receive(process, path, "weights", (told.rows,), np.float32),
-            tile_size_level0=told.tile_size_level0,
-            spacing_um_per_px=told.spacing_um_per_px,
-            encoder=told.encoder,
+            features=_receive(process, path, "features", (description.rows, description.columns), np.float32),
+            coords=_receive(process, path, "coords", (description.rows, 2), np.int32),
+            weights=_receive(process, path, "weights", (description.rows,), np.float32),
+            tile_size_level0=description.tile_size_level0,
+            spacing_um_per_px=description.spacing_um_per_px,
+            encoder=description.encoder,
         )
     check_bag(bag, path)
-    return FeatureFile(bag, told.width, told.height, told.slide_spacing_um_per_px, told.facts)
+    return FeatureFile(
+        bag, description.width, description.height, description.slide_spacing_um_per_px, description.facts
+    )
 
 
 def load_stated_facts(path: Path, trust: bool | None = None) -> FeatureFacts:

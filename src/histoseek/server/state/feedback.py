@@ -93,8 +93,8 @@ class FeedbackStore:
             "SELECT query FROM judged_queries WHERE query_key IN (SELECT query_key FROM judgements WHERE archive = ?)",
             (archive,),
         )
-        asked = (slide_id for row in queries for slide_id in _list_query_slides(json.loads(row["query"])))
-        return frozenset([*(row["slide_id"] for row in rows), *asked])
+        query_slides = (slide_id for row in queries for slide_id in _list_query_slides(json.loads(row["query"])))
+        return frozenset([*(row["slide_id"] for row in rows), *query_slides])
 
     def forget_slide(self, archive: str, slide_id: str, report: str | None = None) -> int:
         """Forget all judgements of a slide, and queries with it or its report; how many judgements."""
