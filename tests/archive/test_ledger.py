@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from histoseek.archive.stores.lance.ledger import Ledger
 from histoseek.archive.stores.lance.store import LanceStore
 from histoseek.archive.stores.lance.versions import list_files, list_versions, name_manifest, parse_manifest
 from histoseek.archive.stores.slides import SlideTable
-from histoseek.errors import DamagedArchive
+from histoseek.errors import ArchiveBusy
 from tests.archive.tables import create_table, engine_table_of, folder_of, open_table
 from tests.archive.test_store import make_slide
 
@@ -40,6 +41,13 @@ def empty(path: Path) -> None:
 
 def blank(path: Path) -> None:
     path.write_bytes(bytes(path.stat().st_size))
+
+
+def write_other_ledger(folder: Path) -> None:
+    """That of another table."""
+    other = create_table(folder.parent.with_name("other"))
+    other.upsert([make_slide("x", 1)])
+    shutil.copyfile(folder_of(other) / "ledger" / "sealed.jsonl", folder / "sealed.jsonl")
 
 
 def newest(folder: Path, kind: str) -> Path:
@@ -120,9 +128,78 @@ def test_a_store_without_a_ledger_gets_one_by_the_next_write(store: SlideTable) 
     shutil.rmtree(folder / "ledger")
     assert ids(open_table(folder)) == [*BEFORE, "d"]
     assert LanceStore.repair(folder) is None
+    assert ids(open_table(folder)) == [*BEFORE, "d"]
+    assert list(open_table(folder).list_faults(deep=True)) == []
+
+
+@pytest.mark.parametrize("ledger", [shutil.rmtree, lambda folder: empty(folder / "sealed.jsonl"), write_other_ledger])
+def test_without_a_ledger_that_helps_the_newest_readable_state_is_shown_and_repaired(
+    store: SlideTable, ledger: Callable[[Path], None]
+) -> None:
+    folder = folder_of(store)
+    ledger(folder / "ledger")
     empty(newest(folder, "manifest"))
-    with pytest.raises(DamagedArchive):
-        open_table(folder)
+    again = open_table(folder)
+    assert (ids(again), again.left_out is not None) == (["a", "b"], True)
+    assert any("newest state" in fault for fault in again.list_faults(deep=False))
+    assert LanceStore.repair(folder)
+    repaired = open_table(folder)
+    assert (ids(repaired), repaired.left_out) == (["a", "b"], None)
+    repaired.optimize()
+    assert list(open_table(folder).list_faults(deep=True)) == []
+
+
+def test_a_state_whose_files_are_damaged_is_kept_where_no_other_is_whole(store: SlideTable) -> None:
+    store.optimize()
+    folder = folder_of(store)
+    for index in (folder / "slides.lance" / "_indices").iterdir():
+        shutil.rmtree(index)
+    again = open_table(folder)
+    assert ids(again) == [*BEFORE, "d"]
+    assert again.left_out
+    assert "damaged" in again.left_out
+    assert any("is missing" in fault for fault in again.list_faults(deep=False))
+    assert LanceStore.repair(folder) is None
+    assert ids(open_table(folder)) == [*BEFORE, "d"]
+
+
+@pytest.mark.parametrize("tear", [cut, empty])
+def test_an_older_version_that_cannot_be_read_stops_no_writer(store: SlideTable, tear: Callable[[Path], None]) -> None:
+    folder = folder_of(store)
+    tear(folder / name_manifest(folder, sorted(list_versions(folder))[-2]))
+    assert any("torn" in fault for fault in open_table(folder).list_faults(deep=False))
+    assert LanceStore.repair(folder) is None
+    again = open_table(folder)
+    again.upsert([make_slide("e", 5)])
+    again.optimize()
+    assert ids(open_table(folder)) == [*BEFORE, "d", "e"]
+    assert list(open_table(folder).list_faults(deep=True)) == []
+
+
+def test_a_ledger_that_was_cut_in_a_line_hides_nothing(store: SlideTable) -> None:
+    path = folder_of(store) / "ledger" / "sealed.jsonl"
+    data = path.read_bytes()
+    starts = [0, *(place + 1 for place, byte in enumerate(data) if byte == ord("\n"))]
+    for start in starts[:-1]:
+        path.write_bytes(data[: start + 20])
+        assert ids(open_table(folder_of(store))) == [*BEFORE, "d"]
+
+
+def test_a_ledger_that_nothing_can_be_read_of_hides_nothing(store: SlideTable) -> None:
+    ledger = folder_of(store) / "ledger"
+    (ledger / "sealed.jsonl").unlink()
+    (ledger / "sealed.jsonl").mkdir()
+    assert ids(open_table(folder_of(store))) == [*BEFORE, "d"]
+
+
+def test_a_writer_says_that_another_process_keeps_the_lock(store: SlideTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("histoseek.archive.stores.lance.ledger._PATIENCE_S", 0.0)
+    with (folder_of(store) / "ledger" / "lock").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        with pytest.raises(ArchiveBusy):
+            store.delete(["a"])
+    store.delete(["a"])
+    assert ids(store) == ["b", "c", "d"]
 
 
 def test_torn_lines_of_the_ledger_do_no_harm(store: SlideTable) -> None:

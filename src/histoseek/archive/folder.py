@@ -82,7 +82,7 @@ class ArchiveFolder:
 
     path: Path
     _opened: OpenSpace | None
-    _repaired: str | None = None
+    repaired: str | None = None
 
     def __init__(self, *arguments: object, **_: object) -> None:
         name, path = type(self).__name__, repr(str(arguments[0])) if arguments else "PATH"
@@ -262,7 +262,7 @@ class ArchiveFolder:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What to know of its files, one line each: those that are damaged, what is switched off, what to do."""
-        return (*([self._repaired] if self._repaired else []), *self._now().warnings)
+        return (*([self.repaired] if self.repaired else []), *self._now().warnings)
 
     def require_space(self) -> EmbeddingSpace:
         """Its embedding space; raises ArchiveError while the archive is empty."""
@@ -338,7 +338,7 @@ class ArchiveFolder:
         """Put the store in order where a crash left it torn; `warnings` says so from then on."""
         repaired = repair_slides(self.path, self.layout.store) if self.space else None
         if repaired:
-            self._repaired, self._opened = repaired, OpenSpace.open(self.path, self._opened)
+            self.repaired, self._opened = repaired, OpenSpace.open(self.path, self._opened)
             Journal(self.layout).record_repair(repaired)
 
     def require_writable(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -112,18 +112,23 @@ class Journal:
             append_durably(path, lines.encode())
 
 
-def list_committed(layout: ArchiveLayout) -> set[str]:
-    """The slides that the archive has by its journal, as far as that can be read."""
-    slide_ids: set[str] = set()
+def list_committed(layout: ArchiveLayout, name_removed: Callable[[str], str]) -> set[str]:
+    """The slides that the archive has by its journal, as far as that can be read.
+
+    name_removed: what stands for a removed slide in there instead of its id.
+    """
+    slide_ids: dict[str, str] = {}
     with suppress(FileNotFoundError), layout.journal.open("rb") as file:
         for line in file:
             with suppress(ValueError, KeyError, TypeError):
                 entry = parse_checked_line(line.removesuffix(b"\n"))
+                names = {name_removed(one): one for one in entry["slide_ids"]}
                 if entry["event"] == "committed":
-                    slide_ids.update(entry["slide_ids"])
+                    slide_ids.update(names)
                 elif entry["event"] in ("removed", "lost"):
-                    slide_ids.difference_update(entry["slide_ids"])
-    return slide_ids
+                    for name in names:
+                        slide_ids.pop(name, None)
+    return set(slide_ids.values())
 
 
 def write_unmatched(layout: ArchiveLayout, unmatched: UnmatchedEntries) -> None:

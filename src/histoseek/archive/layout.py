@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from histoseek.errors import ArchiveBusy
+from histoseek.errors import ArchiveBusy, ArchiveError
 from histoseek.files import as_archive_errors
 
 
@@ -130,13 +130,24 @@ class ArchiveLayout:
 def hold_write_lock(layout: ArchiveLayout) -> Iterator[None]:
     """Hold the archive's write lock; the system frees it when the process dies.
 
-    Raises ArchiveBusy when another process holds it, ArchiveReadOnly when the folder can't be written.
+    Raises ArchiveBusy when another process holds it, ArchiveReadOnly when the folder can't be written, ArchiveError on
+    file systems that have no locks.
     """
-    with as_archive_errors(layout.root):
-        file = layout.lock.open("a")
+    try:
+        with as_archive_errors(layout.root):
+            file = layout.lock.open("a")
+    except OSError as error:
+        raise _make_lock_error(layout, error) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ArchiveBusy(layout.root) from error
+        except OSError as error:
+            raise _make_lock_error(layout, error) from error
         yield
+
+
+def _make_lock_error(layout: ArchiveLayout, error: OSError) -> ArchiveError:
+    what = f"its lock cannot be taken ({error.strerror})"
+    return ArchiveError(str(layout.root), what, "Write to it where its file system has locks (flock)")

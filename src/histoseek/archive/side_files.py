@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -91,11 +90,12 @@ def _list_unneeded(layout: ArchiveLayout) -> Iterator[DamagedFile]:
 
 def _list_unreadable(files: Iterable[tuple[Path, str, str]]) -> Iterator[DamagedFile]:
     for path, lost, remedy in files:
-        with suppress(FileNotFoundError):
-            try:
-                read_checked_json(path)
-            except ValueError:
-                yield DamagedFile(path, lost, remedy)
+        try:
+            read_checked_json(path)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError):
+            yield DamagedFile(path, lost, remedy)
 
 
 def list_warnings(layout: ArchiveLayout) -> tuple[str, ...]:

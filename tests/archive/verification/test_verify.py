@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import random
 import re
@@ -16,6 +17,7 @@ from histoseek import Archive, Recipe
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.reencode import reencode
 from histoseek.archive.space_folders import SpaceChange
+from histoseek.errors import ArchiveError
 from histoseek.files import read_checked_json, write_checked_json
 from tests.archive.feature_files import write_feature_files
 from tests.archive.tables import engine_table_of
@@ -248,3 +250,54 @@ def test_a_sample_of_flips_is_noticed_and_stops_no_search_beside_the_store(archi
         assert opened.verify(deep=True).problems, path
         path.write_bytes(before)
     assert archive.verify(deep=True).problems == ()
+
+
+def test_slides_that_are_gone_are_named_by_the_journal_unless_they_were_removed(archive: Archive, whole: Path) -> None:
+    archive.remove(["slide-03"])
+    archive.remove(["slide-04"], now=True)
+    assert list_what(archive) == set()
+    engine_table_of(archive.store).delete("slide_id = 'slide-05'")
+    assert list_what(archive) == {("slide-05", "lost")}
+    repaired = archive.verify(repair=True)
+    assert [mend.slide_id for mend in repaired.mended] == ["slide-05"]
+    assert repaired.problems == ()
+    assert archive.verify(repair=True).mended == ()
+    archive.index([whole / "features" / "slide-05.h5"], whole / "slides.csv")
+    assert "slide-05" in archive
+    assert list_what(archive) == set()
+
+
+def test_an_archive_without_the_files_of_its_indexes_is_mended_with_all_slides(archive: Archive) -> None:
+    shutil.rmtree(next((archive.layout.store / "slides.lance" / "_indices").iterdir()))
+    again = Archive.open(archive.path)
+    assert len(again) == SLIDES
+    assert any("--repair" in warning for warning in again.warnings)
+    repaired = again.verify(repair=True)
+    assert (repaired.checked, repaired.problems) == (SLIDES, ())
+    assert not any("--repair" in warning for warning in again.warnings)
+
+
+def test_a_lock_that_cannot_be_taken_is_said_in_words(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fcntl.flock", refuse)
+        assert len(Archive.open(archive.path)) == SLIDES
+        with pytest.raises(ArchiveError, match="No locks available"):
+            archive.update("slide-01", {"diagnosis": "x"})
+    archive.layout.lock.unlink(missing_ok=True)
+    archive.layout.lock.mkdir()
+    with pytest.raises(ArchiveError, match="lock"):
+        archive.update("slide-01", {"diagnosis": "x"})
+
+
+@pytest.mark.parametrize("name", ["chance", "unmatched", "erasure", "tombstones", "calibration", "fusion", "reading"])
+def test_a_side_file_that_nothing_can_be_read_of_is_a_problem_and_no_end(archive: Archive, name: str) -> None:
+    path: Path = getattr(archive.layout, name)
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    assert list_what(archive) == {(None, "side file")}
+    assert archive.search(slide_id="slide-01", k=3)
+    archive.verify(repair=True)
+    assert list_what(archive) == set()

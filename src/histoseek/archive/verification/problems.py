@@ -7,11 +7,23 @@ from pathlib import Path
 from typing import Literal
 
 ProblemKind = Literal[
-    "metadata", "report", "signature", "language", "words", "row", "bag", "file", "space", "store", "side file", "log"
+    "metadata",
+    "report",
+    "signature",
+    "language",
+    "words",
+    "row",
+    "lost",
+    "bag",
+    "file",
+    "space",
+    "store",
+    "side file",
+    "log",
 ]
 """What is not as it should be: metadata, report, vectors and tiles, what was read from the report, the words of the
-metadata, a row as a whole, cached features, the slide's file, the files of the embedding space, those of the store,
-a file beside it, or a line of a log."""
+metadata, a row as a whole, a slide that has none any more, cached features, the slide's file, the files of the
+embedding space, those of the store, a file beside it, or a line of a log."""
 
 _REMEDIES = {
     **dict.fromkeys(
@@ -21,6 +33,7 @@ _REMEDIES = {
         ("metadata", "report"),
         "nothing else knows what it was: `histoseek remove` the slide and index it again with its table and report",
     ),
+    "lost": "index its file again with its table and report, or let `histoseek verify --repair` note that it is gone",
     "bag": "`histoseek verify --repair` takes them away, and the next `histoseek index` of its file makes them anew",
     "file": "index the file again, or remove the slide",
     "space": "restore it from a backup, or make a new space with `histoseek reencode`",

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.journal import Journal, list_committed
+from histoseek.archive.journal import Journal
 from histoseek.archive.schema import LanguageVectors, StoredSlide
 from histoseek.archive.side_files import SET_ASIDE, list_damaged_removals, set_aside
 from histoseek.archive.stores.checksums import LANGUAGE, METADATA, REPORT, SIGNATURE
@@ -50,7 +50,8 @@ def repair(archive: ArchiveFolder, deep: bool = False, reporter: Reporter | None
         for file in list_damaged_removals(archive.layout):
             if file.path == archive.layout.tombstones:
                 set_aside(archive.layout, file)
-        mended = [Mend(None, f"put aside or written anew: {problem.what}") for problem in side]
+        mended = [Mend(None, archive.repaired)] if archive.repaired else []
+        mended += [Mend(None, f"put aside or written anew: {problem.what}") for problem in side]
         mended += _mend_logs(archive)
         if archive.space:
             problems = _find_problems(archive, deep)
@@ -58,6 +59,7 @@ def repair(archive: ArchiveFolder, deep: bool = False, reporter: Reporter | None
                 mended += _mend_store(archive, reporter)
                 problems = _find_problems(archive, deep)
             mended += _mend_slides(archive, problems)
+            mended += _note_lost(archive, problems)
         mended += _remove_leftovers(archive)
     return replace(verify(archive, deep, reporter), mended=tuple(mended))
 
@@ -80,11 +82,12 @@ def _mend_logs(archive: ArchiveFolder) -> Iterator[Mend]:
 
 
 def _mend_store(archive: ArchiveFolder, reporter: Reporter) -> Iterator[Mend]:
-    known = list_committed(archive.layout)
     rows = rebuild_store(archive, reporter)
     yield Mend(None, f"the store is made anew with its indices, from {rows} rows that can be read")
-    # Slides that were removed are digests in the journal once they are erased.
-    lost = sorted(one for one in known - set(archive.store.slides()) if not one.startswith("removed:"))
+
+
+def _note_lost(archive: ArchiveFolder, problems: Sequence[Problem]) -> Iterator[Mend]:
+    lost = [problem.slide_id for problem in problems if problem.kind == "lost" and problem.slide_id]
     if lost:
         Journal(archive.layout).record_loss(lost)
     yield from (Mend(slide_id, "its row could not be read and is gone: index its file again") for slide_id in lost)

@@ -11,6 +11,7 @@ from histoseek.archive.schema import StoredSlide
 from histoseek.archive.stores.base import NOT_OF_STORE
 from histoseek.archive.stores.slides import UNREADABLE
 from histoseek.archive.verification.folder_checks import find_foreign, find_orphans, list_folder_problems
+from histoseek.archive.verification.lost_slides import list_lost
 from histoseek.archive.verification.problems import Problem, Verification
 from histoseek.archive.verification.slide_checks import SlideChecks
 from histoseek.errors import HistoseekError
@@ -39,6 +40,8 @@ def verify(archive: ArchiveFolder, deep: bool = False, reporter: Reporter | None
             batch = ids[start : start + _AT_ONCE]
             problems += _check_slides(archive, checks, batch)
             reporter.advance(len(batch))
+    if archive.space:
+        problems += [Problem(one, "it was committed, and its row is gone", "lost") for one in list_lost(archive, ids)]
     problems += [Problem(slide_id, "appears more than once") for slide_id in _list_duplicates(ids)]
     return Verification(len(ids), tuple(problems), find_orphans(archive.layout, ids), tuple(foreign))
 

@@ -11,14 +11,16 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from histoseek.archive.stores.lance.versions import list_files, list_versions, name_manifest
+from histoseek.errors import ArchiveBusy
 from histoseek.files import (
     FileState,
     format_checked_line,
@@ -33,6 +35,8 @@ _FOLDER = "ledger"
 _LINES_KEPT = 1000
 _AT_ONCE = 4
 _CHUNK = 2**20
+_PATIENCE_S = 30.0
+_PAUSE_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,9 @@ class LedgerState:
     lines: int
 
 
+NOTHING_KNOWN = LedgerState((), {}, is_open=False, is_whole=False, lines=0)
+
+
 class Ledger:
     """The ledger of the store in a folder. Whoever commits holds its lock from the beginning to the seal."""
 
@@ -74,6 +81,8 @@ class Ledger:
                 self._read_at = at, _parse(self._path.read_bytes())
         except FileNotFoundError:
             return None
+        except OSError:
+            return NOTHING_KNOWN
         return self._read_at[1]
 
     @property
@@ -86,14 +95,20 @@ class Ledger:
             return False
         except BlockingIOError:
             return True
+        except OSError:
+            # A file system without locks, or a lock of another user: no commit is known of.
+            return False
         return False
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the lock: no reader takes what is going on for the remains of a crash."""
+        """Hold the lock: no reader takes what is going on for the remains of a crash.
+
+        Raises ArchiveBusy where a process keeps it that does not end.
+        """
         make_folder(self._lock.parent)
         with self._lock.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            _take(file, self.folder)
             yield
 
     def begin(self) -> None:
@@ -104,7 +119,7 @@ class Ledger:
 
     def seal(self) -> None:
         """Flush what is new in the table, then say that its newest version is safe, and which files are gone."""
-        state = self.read() or LedgerState((), {}, is_open=False, is_whole=False, lines=0)
+        state = self.read() or NOTHING_KNOWN
         there = list_files(self.folder)
         new = sorted(there - state.files.keys())
         gone = sorted(state.files.keys() - there)
@@ -129,6 +144,20 @@ class Ledger:
 
     def _replace(self, sealed: Collection[int], files: Mapping[str, FileMark]) -> None:
         write_atomic(self._path, _format({"sealed": list(sealed), "files": _list(files)}))
+
+
+def _take(file: BinaryIO, folder: Path) -> None:
+    """Take the lock, which others that may not write hold for the time of a look."""
+    until_s = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > until_s:
+                raise ArchiveBusy(folder) from error
+            time.sleep(_PAUSE_S)
+        else:
+            return
 
 
 def flush_files(folder: Path, paths: Collection[str]) -> list[FileMark]:
@@ -185,8 +214,9 @@ def _parse(content: bytes) -> LedgerState:
     is_open, lines = False, content.split(b"\n")
     rest = lines.pop()
     is_whole = rest == b""
-    # The end of the last line may be all that is wrong with it; less of it was never said.
-    lines += [rest[:-1]] if _parse_line(rest[:-1]) else []
+    # The end of the last line may be all that is wrong with it. Less of it was never said, and hides nothing either:
+    # all of a version is on the disk before its seal is written, and no commit goes on before its beginning is.
+    lines += [rest[:-1] if _parse_line(rest[:-1]) else rest] if rest else []
     for line in lines:
         record = _parse_line(line)
         if record is None:

@@ -7,7 +7,8 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,11 +16,12 @@ from pathlib import Path
 
 from histoseek.archive.stores.base import NOT_OF_STORE
 from histoseek.archive.stores.lance.engine import open_table
-from histoseek.archive.stores.lance.ledger import Ledger, LedgerState, hash_file
+from histoseek.archive.stores.lance.ledger import NOTHING_KNOWN, Ledger, LedgerState, hash_file
 from histoseek.archive.stores.lance.versions import (
     ROOT,
     TableVersion,
     find_version,
+    has_end,
     list_files,
     list_versions,
     name_manifest,
@@ -36,18 +38,25 @@ _CACHED_VERSIONS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which version of a table is shown: None for the newest; left_out: those after it, which are not whole."""
+    """Which version of a table is shown: None for the newest; left_out: those after it, which are not whole;
+    is_damaged: files of the one that is shown, which was safe on the disk, are not what they were."""
 
     version: int | None = None
     left_out: tuple[int, ...] = ()
+    is_damaged: bool = False
 
     def describe(self) -> str | None:
         """What a user should know; None where all is well."""
+        if self.is_damaged:
+            return (
+                "files of its table are missing or damaged: searches that need them fail. `histoseek verify` names "
+                "them, and `histoseek verify --repair` keeps every slide that can be read"
+            )
         if self.version is None:
             return None
-        numbers = ", ".join(str(number) for number in self.left_out) or "its files are gone"
+        numbers = f"table version {', '.join(map(str, self.left_out))}" if self.left_out else "its files are gone"
         return (
-            f"its newest state is not whole, as after a power cut (table version {numbers}): it is left out, and the "
+            f"its newest state is not whole, as after a power cut ({numbers}): it is left out, and the "
             f"state before it is used (version {self.version}). Run `histoseek index` again"
         )
 
@@ -55,28 +64,28 @@ class Choice:
 def choose_version(ledger: Ledger) -> Choice:
     """The version to be shown; one that was not sealed counts as torn only where nobody is about to seal it.
 
-    Raises DamagedArchive where none is whole.
+    Raises DamagedArchive where none can be read.
     """
     before = None
     for _ in range(_TRIES):
         state = ledger.read()
         choice = _judge(ledger.folder, state)
-        if choice.version is None or state is None:
+        if choice == Choice():
             return choice
         newest = max(list_versions(ledger.folder), default=0)
         if ledger.is_locked and newest in choice.left_out and _is_complete(ledger.folder, newest):
             return Choice()
         # A commit that began after the ledger was read has changed it by now, or left its newest version.
-        if before == (state.lines, state.sealed, newest):
+        if before == (state, newest):
             return choice
-        before = state.lines, state.sealed, newest
+        before = state, newest
     return choice
 
 
 def _judge(folder: Path, state: LedgerState | None) -> Choice:
     versions = sorted(list_versions(folder))
     if state is None:
-        return Choice()
+        return _find_readable(folder, versions)
     newest, sealed = max(versions, default=0), max(state.sealed, default=0)
     if newest == sealed and is_whole(folder, state, sealed):
         return Choice()
@@ -87,7 +96,20 @@ def _judge(folder: Path, state: LedgerState | None) -> Choice:
     for version in reversed(state.sealed):
         if version in there and is_whole(folder, state, version):
             return Choice(version, tuple(number for number in versions if number > version))
-    raise DamagedArchive(folder, "no version of its table is whole")
+    safe = [version for version in versions if version <= sealed or not state.is_open]
+    choice = _find_readable(folder, safe or versions)
+    return choice if choice.version is not None else Choice(is_damaged=True)
+
+
+def _find_readable(folder: Path, versions: Sequence[int]) -> Choice:
+    """The newest of some versions, ascending, that says what it consists of: rows that are there are never given up
+    for others that are not."""
+    for version in reversed(versions):
+        with suppress(OSError, ValueError):
+            read_version(folder, version)
+            later = tuple(number for number in versions if number > version)
+            return Choice(version, later) if later else Choice()
+    raise DamagedArchive(folder, "no version of its table can be read")
 
 
 def is_whole(folder: Path, state: LedgerState, version: int) -> bool:
@@ -115,9 +137,11 @@ def _find_fault(folder: Path, state: LedgerState, path: str, deep: bool) -> str 
         size = (folder / path).stat().st_size
     except OSError:
         return f"{path} is missing"
+    if not size:
+        return f"{path} is empty"
     if mark is None:
         # A ledger with damaged lines does not say what all files were: that stops nobody from reading them.
-        return None if size and not state.is_whole else f"{path} is not in the ledger"
+        return None if not state.is_whole else f"{path} is not in the ledger"
     if size != mark.bytes:
         return f"{path} has {size} bytes instead of {mark.bytes}"
     if deep and hash_file(folder / path) != mark.sha256:
@@ -128,16 +152,28 @@ def _find_fault(folder: Path, state: LedgerState, path: str, deep: bool) -> str 
 def list_table_faults(ledger: Ledger, deep: bool) -> Iterator[str]:
     """What is wrong with a table's files by its ledger: those of the newest version, and files of nobody."""
     state = ledger.read()
-    if state is None:
-        return
-    if not state.is_whole:
-        yield "lines of the table's ledger cannot be read"
     choice = _judge(ledger.folder, state)
     if choice.version is not None:
         yield choice.describe() or ""
-    yield from list_version_faults(ledger.folder, state, max(state.sealed, default=0), deep)
+    shown = choice.version or max(list_versions(ledger.folder))
+    yield from (f"{path} of an older version is torn" for path in _list_torn(ledger.folder, shown))
+    if state is None:
+        yield from list_version_faults(ledger.folder, NOTHING_KNOWN, shown)
+        return
+    if not state.is_whole:
+        yield "lines of the table's ledger cannot be read"
+    if not state.sealed:
+        yield "its ledger says nothing of its files"
+        return
+    yield from list_version_faults(ledger.folder, state, max(state.sealed), deep)
     if not (state.is_open or ledger.is_locked):
         yield from (f"{path}{NOT_OF_STORE}" for path in sorted(list_files(ledger.folder) - state.files.keys()))
+
+
+def _list_torn(folder: Path, before: int) -> Iterator[str]:
+    """Manifests of older versions that were cut off."""
+    older = (version for version in list_versions(folder) if version < before)
+    yield from (name_manifest(folder, version) for version in older if not has_end(folder, version))
 
 
 def _is_complete(folder: Path, version: int) -> bool:
@@ -153,6 +189,15 @@ def read_version(folder: Path, version: int) -> TableVersion:
     """What a version's manifest says; raises OSError, ValueError."""
     path = folder / name_manifest(folder, version)
     return _read(path, read_file_state(path))
+
+
+def _read_versions(folder: Path, versions: Iterable[int]) -> list[TableVersion]:
+    """Those that can be read."""
+    read = []
+    for version in versions:
+        with suppress(OSError, ValueError):
+            read.append(read_version(folder, version))
+    return read
 
 
 @lru_cache(maxsize=_CACHED_VERSIONS)
@@ -173,7 +218,7 @@ class TableView:
             if part.name != "_versions":
                 (table / part.name).symlink_to(part.absolute())
         for version in list_versions(folder):
-            if version <= newest:
+            if version <= newest and has_end(folder, version):
                 path = name_manifest(folder, version)
                 (self.folder / path).symlink_to((folder / path).absolute())
 
@@ -193,7 +238,7 @@ def show_table(folder: Path) -> ShownTable:
         return ShownTable(folder)
     choice = choose_version(Ledger(folder))
     if choice.version is None:
-        return ShownTable(folder)
+        return ShownTable(folder, choice.describe())
     view = TableView(folder, choice.version)
     return ShownTable(view.folder, choice.describe(), view)
 
@@ -213,17 +258,16 @@ def repair(ledger: Ledger) -> str | None:
         return None
     with ledger.locked():
         state = ledger.read()
-        if state is None:
-            # Of an older histoseek: what it has must be readable, and is what later changes are measured by.
-            open_table(ledger.folder, None)
-            ledger.seal()
-            return None
         choice = _judge(ledger.folder, state)
+        # The engine reads what is older as well, and nobody can use what is torn.
+        _remove(ledger.folder, list(_list_torn(ledger.folder, choice.version or newest)))
         if choice.version is None:
-            if newest not in state.sealed or not state.is_whole:
+            if state is None or newest not in state.sealed or not state.is_whole:
+                # Of an older histoseek: what it has must be readable, and is what later changes are measured by.
+                open_table(ledger.folder, None)
                 ledger.seal()
             return None
-        last = max(newest, *state.sealed)
+        last = max((newest, *state.sealed)) if state else newest
         ledger.begin()
         aside = _set_aside(ledger.folder, choice.version)
         _go_on(ledger.folder, choice.version, last)
@@ -236,7 +280,7 @@ def _set_aside(folder: Path, version: int) -> Path:
     aside = folder / f"{_SET_ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
     there = list_files(folder)
     moved = [path for path in sorted(there) if (find_version(path) or 0) > version]
-    kept = [read_version(folder, number) for number in list_versions(folder) if number <= version]
+    kept = _read_versions(folder, (number for number in list_versions(folder) if number <= version))
     needed = {path for one in kept for path in one.list_needed(there)}
     moved += sorted(path for path in there if find_version(path) is None and path not in needed)
     make_folder(aside)
@@ -263,9 +307,10 @@ def remove_old_versions(folder: Path, history_s: float) -> None:
     before_s = time.time() - history_s
     made_s = [(folder / name_manifest(folder, version)).stat().st_mtime for version in versions]
     kept = [version for version, next_s in zip(versions, made_s[1:], strict=False) if next_s >= before_s]
-    kept += versions[-1:]
     there = list_files(folder)
-    of_kept = [read_version(folder, version) for version in kept]
+    # An older one that cannot be read is of no use to anybody; the newest must be.
+    of_kept = [*_read_versions(folder, kept), read_version(folder, versions[-1])]
+    kept += versions[-1:]
     named = {path for one in of_kept for path in one.list_needed(())}
     indexes = {index for one in of_kept for index in one.indexes}
     needed = named | set(TableVersion(frozenset(), frozenset(indexes)).list_needed(there))

@@ -25,6 +25,8 @@ _LONG = 20
 """Digits of a manifest's name that counts down from the last number, so that the newest comes first."""
 
 _MAGIC = b"LANC"
+_END = 16
+"""Bytes of what closes a manifest: where its message begins, and the magic."""
 
 Fields = dict[int, list["int | bytes"]]
 
@@ -94,10 +96,21 @@ def _find_index(path: str) -> str | None:
     return parts[2] if parts[:2] == (ROOT, "_indices") else None
 
 
+def has_end(folder: Path, version: int) -> bool:
+    """Whether a version's manifest is there to its end."""
+    try:
+        with (folder / name_manifest(folder, version)).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            return size >= _END and os.pread(file.fileno(), _END, size - _END).endswith(_MAGIC)
+    except FileNotFoundError:
+        # Removed in the meantime, as older versions are.
+        return True
+
+
 def parse_manifest(content: bytes) -> TableVersion:
     """What a manifest says; raises ValueError for one that is torn."""
     try:
-        place, magic = struct.unpack("<Q4x4s", content[-16:])
+        place, magic = struct.unpack("<Q4x4s", content[-_END:])
         if magic != _MAGIC:
             raise ValueError("no manifest")
         manifest = _read_message(content, place)
