@@ -268,7 +268,8 @@ def test_slides_that_are_gone_are_named_by_the_journal_unless_they_were_removed(
 
 
 def test_an_archive_without_the_files_of_its_indexes_is_mended_with_all_slides(archive: Archive) -> None:
-    shutil.rmtree(next((archive.layout.store / "slides.lance" / "_indices").iterdir()))
+    for index in (archive.layout.store / "slides.lance" / "_indices").iterdir():
+        shutil.rmtree(index)
     again = Archive.open(archive.path)
     assert len(again) == SLIDES
     assert any("--repair" in warning for warning in again.warnings)
@@ -292,12 +293,12 @@ def test_a_lock_that_cannot_be_taken_is_said_in_words(archive: Archive, monkeypa
         archive.update("slide-01", {"diagnosis": "x"})
 
 
-@pytest.mark.parametrize("name", ["chance", "unmatched", "erasure", "tombstones", "calibration", "fusion", "reading"])
+@pytest.mark.parametrize("name", ["chance", "unmatched", "tombstones", "calibration", "fusion", "reading"])
 def test_a_side_file_that_nothing_can_be_read_of_is_a_problem_and_no_end(archive: Archive, name: str) -> None:
     path: Path = getattr(archive.layout, name)
     path.unlink(missing_ok=True)
     path.mkdir()
     assert list_what(archive) == {(None, "side file")}
-    assert archive.search(slide_id="slide-01", k=3)
+    assert archive.search(like="slide-01", k=3)
     archive.verify(repair=True)
     assert list_what(archive) == set()

@@ -22,7 +22,7 @@ def list_lost(archive: ArchiveFolder, present: Collection[str]) -> list[str]:
         tombstones = read_tombstones(archive.layout)
     except DamagedArchive:
         return []
-    return sorted(one for one in missing if not tombstones.has_name(one))
+    return sorted(one for one in missing if not tombstones.has_id(one))
 
 
 def _list_committed(archive: ArchiveFolder, tombstones: Tombstones) -> set[str]:

@@ -19,6 +19,7 @@ from histoseek.archive.stores.lance.engine import open_table
 from histoseek.archive.stores.lance.ledger import NOTHING_KNOWN, Ledger, LedgerState, hash_file
 from histoseek.archive.stores.lance.versions import (
     ROOT,
+    TRANSACTIONS,
     TableVersion,
     find_version,
     has_end,
@@ -32,7 +33,6 @@ from histoseek.files import FileState, fsync_path, make_folder, read_file_state
 
 _TRIES = 5
 _SET_ASIDE = "set-aside-"
-_TRANSACTIONS = f"{ROOT}/_transactions/"
 _CACHED_VERSIONS = 4096
 
 
@@ -95,10 +95,21 @@ def _judge(folder: Path, state: LedgerState | None) -> Choice:
     there = set(versions)
     for version in reversed(state.sealed):
         if version in there and is_whole(folder, state, version):
+            if newest == sealed and _has_other_rows(folder, state, newest, version):
+                break
             return Choice(version, tuple(number for number in versions if number > version))
     safe = [version for version in versions if version <= sealed or not state.is_open]
     choice = _find_readable(folder, safe or versions)
     return choice if choice.version is not None else Choice(is_damaged=True)
+
+
+def _has_other_rows(folder: Path, state: LedgerState, version: int, older: int) -> bool:
+    """Whether a version has all files of its rows, be others damaged, and an older one would show other rows."""
+    try:
+        rows, before = read_version(folder, version).rows, read_version(folder, older).rows
+    except (OSError, ValueError):
+        return False
+    return rows != before and not any(_find_fault(folder, state, path, deep=False) for path in rows)
 
 
 def _find_readable(folder: Path, versions: Sequence[int]) -> Choice:
@@ -115,7 +126,7 @@ def _find_readable(folder: Path, versions: Sequence[int]) -> Choice:
 def is_whole(folder: Path, state: LedgerState, version: int) -> bool:
     """Whether a sealed version has all its files, each as long as it was, and its manifest as it was."""
     # Transactions are in the manifests as well, and the engine does without their files.
-    return not any(not fault.startswith(_TRANSACTIONS) for fault in list_version_faults(folder, state, version))
+    return not any(not fault.startswith(TRANSACTIONS) for fault in list_version_faults(folder, state, version))
 
 
 def list_version_faults(folder: Path, state: LedgerState, version: int, deep: bool = False) -> Iterator[str]:
@@ -180,7 +191,7 @@ def _is_complete(folder: Path, version: int) -> bool:
     """Whether a version that was not sealed can be read, and none of its files is missing or empty."""
     try:
         needed = list(read_version(folder, version).list_needed(list_files(folder)))
-        return all((folder / path).stat().st_size for path in needed if not path.startswith(_TRANSACTIONS))
+        return all((folder / path).stat().st_size for path in needed if not path.startswith(TRANSACTIONS))
     except (OSError, ValueError):
         return False
 

@@ -18,6 +18,7 @@ from histoseek.archive.stores.lance.engine import TABLE
 
 ROOT = f"{TABLE}.lance"
 _VERSIONS = f"{ROOT}/_versions"
+TRANSACTIONS = f"{ROOT}/_transactions/"
 _HINT = f"{_VERSIONS}/latest_version_hint.json"
 _MANIFEST = re.compile(r"(\d+)\.manifest")
 _LAST = 2**64 - 1
@@ -40,6 +41,11 @@ class TableVersion:
 
     files: frozenset[str]
     indexes: frozenset[str]
+
+    @property
+    def rows(self) -> frozenset[str]:
+        """The files of its rows alone."""
+        return frozenset(path for path in self.files if not path.startswith(TRANSACTIONS))
 
     def list_needed(self, paths: Iterable[str]) -> Iterator[str]:
         """What it needs of some files, and what it needs besides."""
@@ -120,7 +126,7 @@ def parse_manifest(content: bytes) -> TableVersion:
         files = [path for one in manifest.get(2, []) for path in _list_fragment(_parse(_bytes(one)))]
     except (struct.error, IndexError, KeyError) as error:
         raise ValueError("a torn manifest") from error
-    transaction = [f"{ROOT}/_transactions/{_bytes(one).decode()}" for one in manifest.get(12, [])]
+    transaction = [f"{TRANSACTIONS}{_bytes(one).decode()}" for one in manifest.get(12, [])]
     return TableVersion(frozenset([*files, *transaction]), frozenset(names))
 
 
