@@ -33,21 +33,8 @@ class DamagedFile:
 
 
 def list_damaged_files(layout: ArchiveLayout) -> tuple[DamagedFile, ...]:
-    """The damaged ones that an archive does without: not the manifest, nor `list_damaged_removals`."""
+    """The damaged ones that an archive does without: not the manifest, nor what is remembered of removals."""
     return (*_list_features_lost(layout), *_list_unneeded(layout))
-
-
-def list_damaged_removals(layout: ArchiveLayout) -> tuple[DamagedFile, ...]:
-    """Those of what is remembered of removed slides, which no command puts aside unless it is told to."""
-    files = (
-        (layout.erasure, "what waits to be erased is taken to be due", "The next command that writes erases it"),
-        (
-            layout.tombstones,
-            "`histoseek index` of folders refuses to go on, as it can't pass over slides that were removed",
-            "`histoseek verify --repair` puts it aside; folders then bring such slides back",
-        ),
-    )
-    return tuple(_list_unreadable(files))
 
 
 def _list_features_lost(layout: ArchiveLayout) -> Iterator[DamagedFile]:

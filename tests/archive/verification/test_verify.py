@@ -141,6 +141,14 @@ def test_what_is_remembered_of_removals_is_checked_and_not_forgotten_silently(ar
     assert archive.verify(repair=True).problems == ()
 
 
+def test_what_index_refuses_of_removed_slides_verify_names_and_mends(archive: Archive) -> None:
+    archive.remove(["slide-04"])
+    write_checked_json(archive.layout.tombstones, {"key": "00", "removed": [{"content": "whole, but of another kind"}]})
+    assert list_what(archive) == {(None, "side file")}
+    assert archive.verify(repair=True).problems == ()
+    assert not archive.layout.tombstones.exists()
+
+
 def test_a_writer_puts_damaged_side_files_aside(archive: Archive) -> None:
     flip(archive.layout.calibration)
     archive.update("slide-03", {"organ": "lung"})

@@ -25,6 +25,11 @@ class PendingErasure:
     replaced: int = 0
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether the file that says what waits can't be read."""
+        return self.since == _LONG_AGO
+
+    @property
     def due(self) -> datetime:
         """From when on the next command erases them: readers may need them until then."""
         return self.since + timedelta(minutes=get_settings().history_minutes)

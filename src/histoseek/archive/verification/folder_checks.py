@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from histoseek.archive.erasure.pending import read_pending
+from histoseek.archive.erasure.tombstones import read_tombstones
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.manifest import list_manifest_faults
-from histoseek.archive.side_files import SET_ASIDE, list_damaged_files, list_damaged_removals
+from histoseek.archive.side_files import SET_ASIDE, DamagedFile, list_damaged_files
 from histoseek.archive.verification.problems import Problem
 from histoseek.encoders.bag import sidecar_path
+from histoseek.errors import DamagedArchive
 from histoseek.files import parse_checked_line
 
 _OWN = re.compile(
@@ -36,6 +39,20 @@ def list_folder_problems(layout: ArchiveLayout) -> Iterator[Problem]:
         lines = len(read_log(path)[1])
         if lines:
             yield Problem(None, f"{path.name}: {lines} lines are not what was written", "log")
+
+
+def list_damaged_removals(layout: ArchiveLayout) -> Iterator[DamagedFile]:
+    """The damaged files of what is remembered of removed slides, which no command puts aside unless it is told to."""
+    pending = read_pending(layout)
+    if pending is not None and pending.is_unknown:
+        lost = "what waits to be erased is taken to be due"
+        yield DamagedFile(layout.erasure, lost, "The next command that writes erases it")
+    try:
+        read_tombstones(layout)
+    except DamagedArchive:
+        lost = "`histoseek index` of folders refuses to go on, as it can't pass over slides that were removed"
+        remedy = "`histoseek verify --repair` puts it aside; folders then bring such slides back"
+        yield DamagedFile(layout.tombstones, lost, remedy)
 
 
 def read_log(path: Path) -> tuple[list[bytes], list[bytes]]:

@@ -14,10 +14,15 @@ from pathlib import Path
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.journal import Journal
 from histoseek.archive.schema import LanguageVectors, StoredSlide
-from histoseek.archive.side_files import SET_ASIDE, list_damaged_removals, set_aside
+from histoseek.archive.side_files import SET_ASIDE, set_aside
 from histoseek.archive.stores.checksums import LANGUAGE, METADATA, REPORT, SIGNATURE
 from histoseek.archive.stores.slides import UNREADABLE
-from histoseek.archive.verification.folder_checks import find_orphans, list_folder_problems, read_log
+from histoseek.archive.verification.folder_checks import (
+    find_orphans,
+    list_damaged_removals,
+    list_folder_problems,
+    read_log,
+)
 from histoseek.archive.verification.problems import Mend, Problem, ProblemKind, Verification
 from histoseek.archive.verification.rebuild import rebuild_store
 from histoseek.archive.verification.verify import verify
