@@ -349,3 +349,11 @@ def test_what_older_versions_left_behind_waits_once_their_rows_are_guarded(
     let_due(archive)
     archive.erase_due()
     assert find_leftovers(archive.path, texts) == []
+
+
+def test_a_nightly_index_goes_on_when_all_slides_are_removed(tmp_path: Path) -> None:
+    archive = fill(tmp_path / "archive")
+    archive.remove(STEMS, now=True)
+    done = histoseek("index", "--features", tmp_path / "slides", "--archive", archive.path)
+    assert (done.returncode, "24 removed earlier" in done.stdout + done.stderr) == (0, True)
+    assert (len(archive), archive.pending_erasure) == (0, None)

@@ -259,7 +259,7 @@ def _open_or_create(path: Path, changes: dict[str, Any], weights: str | None, te
 
     trained = find_weights(weights) if weights is not None else None
     archive = Archive.open(path) if _is_archive(path) else None
-    recipe = replace(archive.recipe if archive else _RECIPE, **changes)
+    recipe = replace(archive.recipe if archive is not None else _RECIPE, **changes)
     if archive is None:
         return Archive.create(path, recipe, weights=trained, text_encoder=text_encoder)
     archive.require_encoders(trained, text_encoder)
