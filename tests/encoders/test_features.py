@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import ZipFile
 
 import h5py
 import numpy as np
@@ -16,7 +17,7 @@ from histoseek.encoders.features import (
     read_features,
     read_stated_facts,
 )
-from histoseek.errors import BadFeatureFile, SlideNotFound
+from histoseek.errors import BadFeatureFile, SlideNotFound, SlideTooLarge
 
 FEATURES = np.random.default_rng(0).normal(size=(12, 8)).astype(np.float32)
 
@@ -271,3 +272,12 @@ def test_tensors_state_their_facts_in_any_format_and_as_tensors(tmp_path: Path) 
 def test_impossible_sizes_are_none() -> None:
     assert read_facts({"patch_size_level0": 1e30, "patch_size": 1e300}).tile_size_level0 == 0
     assert read_facts({"patch_size": 256, "downsample": 1e30}).tile_size_level0 <= 2**20
+
+
+def test_a_pickle_of_millions_of_steps_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "steps.pt"
+    with ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02" + b"]" * 9_000_000 + b".")
+        archive.writestr("archive/version", b"3\n")
+    with pytest.raises(SlideTooLarge, match="a pickle of 9,000,003 bytes"):
+        read_features(path, "features:x")

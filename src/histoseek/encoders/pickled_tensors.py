@@ -9,7 +9,9 @@ from zipfile import BadZipFile, ZipFile
 from histoseek.bounds import MOST_NAMED_PARTS, is_zip, require_file_bytes, require_memory
 from histoseek.errors import TooLarge
 
-_MOST_PICKLE_BYTES = 64 * 2**20
+_MOST_PICKLE_BYTES = 8 * 2**20
+"""A step a byte at worst, which take seconds; places and names of all tiles of a slide are half of it."""
+
 _ALLOCATING = b"bytearray"
 """A call that torch allows in a pickle, and that takes as much memory as a number in it says."""
 
