@@ -42,6 +42,8 @@ def test_a_failed_write_leaves_the_old_content_and_nothing_else(
     [
         (OSError(errno.ENOSPC, "x"), DiskFull),
         (OSError(errno.EDQUOT, "x"), DiskFull),
+        (OSError(errno.EFBIG, "x"), DiskFull),
+        (RuntimeError("lance error: LanceError(IO): File too large (os error 27)"), DiskFull),
         (RuntimeError("lance error: LanceError(IO): No space left on device (os error 28)"), DiskFull),
         (OSError(errno.EROFS, "x"), ArchiveReadOnly),
         (PermissionError(errno.EACCES, "x"), ArchiveReadOnly),

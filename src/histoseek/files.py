@@ -15,9 +15,9 @@ from typing import Any
 
 from histoseek.errors import ArchiveReadOnly, DiskFull
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
-_FULL_TEXT = ("No space left on device", "os error 28", "Disk quota exceeded")
+_FULL_TEXT = ("No space left on device", "os error 28", "Disk quota exceeded", "File too large", "os error 27")
 _READ_ONLY_TEXT = ("Read-only file system", "Permission denied", "os error 30", "os error 13")
 
 _CHECKSUM = "checksum"

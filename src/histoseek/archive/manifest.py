@@ -15,7 +15,9 @@ from histoseek.errors import ArchiveError, ArchiveNotFound, DamagedArchive
 from histoseek.files import as_archive_errors, format_checked_json, read_checked_json, write_checked_json
 from histoseek.tissue.settings import MASK_VERSION
 
-FORMAT = 3
+FORMAT = 4
+_OLDEST = 3
+"""The oldest format that is read, and written as the present one: without checksums, which its versions cannot read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +94,11 @@ def _read(layout: ArchiveLayout, path: Path) -> Manifest:
         if data["format"] > FORMAT:
             what = f"made by a newer histoseek (format {data['format']}, this one reads {FORMAT})"
             raise ArchiveError(str(layout.root), what, "Update histoseek")
-        if data["format"] < FORMAT:
-            what = f"made by an older histoseek (format {data['format']}, this one reads {FORMAT})"
+        if data["format"] < _OLDEST:
+            what = f"made by an older histoseek (format {data['format']}, this one reads {_OLDEST} to {FORMAT})"
             raise ArchiveError(str(layout.root), what, "Index the slides into a new archive")
         space = EmbeddingSpace(**data["space"]) if data["space"] else None
-        return Manifest(**{**data, "recipe": Recipe(**data["recipe"]), "space": space})
+        return Manifest(**{**data, "format": FORMAT, "recipe": Recipe(**data["recipe"]), "space": space})
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ArchiveNotFound(layout.root) from error
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -239,8 +239,11 @@ def test_whole_features_of_a_killed_run_stay_and_halves_go(archive: Archive) -> 
 def test_a_manifest_of_an_older_version_is_checked_from_the_next_write_on(archive: Archive) -> None:
     content = read_checked_json(archive.layout.manifest)
     archive.layout.manifest_copy.unlink()
-    archive.layout.manifest.write_text(json.dumps(content))
+    archive.layout.manifest.write_text(json.dumps({**content, "format": 3}))
+    assert list_what(Archive.open(archive.path)) == set()
     archive.update("slide-03", {"organ": "lung"})
+    # Older versions cannot read checksums, and say so by this number.
+    assert read_checked_json(archive.layout.manifest)["format"] == 4
     assert archive.layout.manifest.read_bytes() == archive.layout.manifest_copy.read_bytes()
     assert b'"checksum"' in archive.layout.manifest.read_bytes()
     write_checked_json(archive.layout.manifest_copy, {**content, "created": "another"})
