@@ -185,7 +185,7 @@ def fill(path: Path, slides: int) -> None:
 
 def with_report(slide: StoredSlide, number: int) -> StoredSlide:
     text, diagnosis = write_report(number % TEXTS), DIAGNOSES[number % 6]
-    uri = f"file:///simulated/{slide.record.slide_id}.h5"
+    uri = f"/simulated/{slide.record.slide_id}.h5"
     return replace(slide, record=replace(slide.record, uri=uri, report=text, diagnosis=diagnosis))
 
 
