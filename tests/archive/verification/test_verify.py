@@ -313,3 +313,19 @@ def test_a_side_file_that_nothing_can_be_read_of_is_a_problem_and_no_end(archive
     assert archive.search(like="slide-01", k=3)
     archive.verify(repair=True)
     assert list_what(archive) == set()
+
+
+def test_whole_features_of_another_state_stay_while_the_file_is_away(whole: Path, archive: Archive) -> None:
+    mine, other = (archive.layout.bag(f"slide-0{number}") for number in (1, 2))
+    for suffix in (".safetensors", ".json"):
+        shutil.copyfile(other.with_suffix(suffix), mine.with_suffix(suffix))
+    source = whole / "features" / "slide-01.h5"
+    away = source.rename(source.with_suffix(".away"))
+    try:
+        assert {("slide-01", "bag"), ("slide-01", "file")} <= list_what(archive)
+        archive.verify(repair=True)
+        assert mine.is_file()
+    finally:
+        away.rename(source)
+    archive.verify(repair=True)
+    assert not mine.exists()

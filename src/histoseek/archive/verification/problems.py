@@ -31,7 +31,7 @@ _REMEDIES = {
     ),
     **dict.fromkeys(
         ("metadata", "report"),
-        "nothing else knows what it was: `histoseek remove` the slide and index it again with its table and report",
+        "nothing else knows what it was: `histoseek remove` the slide, then index its file by name, with its table",
     ),
     "lost": "index its file again with its table and report, or let `histoseek verify --repair` note that it is gone",
     "bag": "`histoseek verify --repair` takes them away, and the next `histoseek index` of its file makes them anew",

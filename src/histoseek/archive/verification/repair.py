@@ -108,7 +108,9 @@ def _mend_slides(archive: ArchiveFolder, problems: Sequence[Problem]) -> Iterato
         with suppress(*UNREADABLE):
             yield from _mend_rows(archive, rows[start : start + _BATCH], kinds)
     for slide_id in sorted(slide_id for slide_id, own in kinds.items() if "bag" in own):
-        yield from _remove_bag(archive, slide_id)
+        # Whole features of another state of a file are better than none as long as the file is out of reach.
+        if not ("file" in kinds[slide_id] and _is_whole(archive.layout.bag(slide_id))):
+            yield from _remove_bag(archive, slide_id)
 
 
 def _mend_rows(archive: ArchiveFolder, slide_ids: Sequence[str], kinds: _Kinds) -> Iterator[Mend]:
