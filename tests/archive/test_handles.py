@@ -415,16 +415,20 @@ def read(connection):
     connection.send((search() == found, *organs, len(archive), len(kept)))
 
 mine, others = multiprocessing.Pipe()
-child = multiprocessing.get_context("fork").Process(target=read, args=(others,))
+child = multiprocessing.get_context("fork").Process(target=read, args=(others,), daemon=True)
 child.start()
-assert mine.poll(60), "the child hangs"
-print(mine.recv())
-child.join()
+print(mine.recv() if mine.poll(60) else "hangs")
 """
 
 
 def test_a_forked_child_reads_what_its_parent_had_open(path: Path) -> None:
-    assert run_elsewhere(FORKING, path).strip() == f"(True, 'lung', None, {SLIDES}, {SLIDES})"
+    # A thread of the engine's that the fork finds with a lock in its hand leaves its copy waiting for ever: seldom, and
+    # the reason why the docs ask for spawn or forkserver.
+    for _ in range(3):
+        read = run_elsewhere(FORKING, path).strip()
+        if read != "hangs":
+            break
+    assert read == f"(True, 'lung', None, {SLIDES}, {SLIDES})"
 
 
 def test_an_unpickled_archive_that_is_not_there_is_missed_when_it_is_read(path: Path) -> None:
