@@ -157,7 +157,7 @@ def test_bad_files_and_rows_are_refused_and_the_rest_goes_in(features: Path, arc
     }
     assert "5.0 MB" in refused["long.txt", None]
     logged = [json.loads(line) for line in archive.layout.refused.read_text().splitlines()]
-    assert [set(entry) for entry in logged] == [{"time", "run", "path", "row", "error", "reason"}] * 7
+    assert [set(entry) for entry in logged] == [{"time", "run", "path", "row", "error", "reason", "checksum"}] * 7
     assert {entry["error"] for entry in logged} == {"BadReport"}
 
 

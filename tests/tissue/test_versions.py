@@ -43,13 +43,14 @@ def older(tmp_path: Path) -> Path:
     archive.index(sorted(tmp_path.glob("*.png")), spacing_of={"*.png": 0.5})
     manifest = json.loads(archive.layout.manifest.read_text())
     assert manifest.pop("mask_version") == MASK_VERSION
-    del manifest["recipe"]["keep_pen"]
+    del manifest["recipe"]["keep_pen"], manifest["checksum"]
     archive.layout.manifest.write_text(json.dumps(manifest))
     for record in archive.records():
         path = sidecar_path(archive.layout.bag(record.slide_id))
         sidecar = json.loads(path.read_text())
         sidecar["origin"]["recipe"] = fingerprint_without_version(Recipe(), 0.5)
         sidecar["origin"]["given_spacing_um_per_px"] = None
+        del sidecar["checksum"]
         path.write_text(json.dumps(sidecar))
     return tmp_path
 

@@ -66,6 +66,9 @@ class UploadReader:
         try:
             reply, payload = self._dispatch(request)
         except HistoseekError as error:
+            if isinstance(error.__cause__, MemoryError):
+                # A process that ran out of memory is not to be trusted: it ends, and failures of the slide are counted.
+                raise error.__cause__ from error
             self._close(request.path)
             reply, payload = _to_failure(error), b""
         finally:

@@ -87,7 +87,7 @@ def _judge(folder: Path, state: LedgerState | None) -> Choice:
     if state is None:
         return _find_readable(folder, versions)
     newest, sealed = max(versions, default=0), max(state.sealed, default=0)
-    if newest == sealed and is_whole(folder, state, sealed):
+    if newest == sealed and (is_whole(folder, state, sealed) or _is_restored(folder, state, sealed)):
         return Choice()
     if newest > sealed and not state.is_open and _is_complete(folder, newest):
         # Of an older histoseek, which keeps no ledger, and flushed it before it went on.
@@ -95,12 +95,19 @@ def _judge(folder: Path, state: LedgerState | None) -> Choice:
     there = set(versions)
     for version in reversed(state.sealed):
         if version in there and is_whole(folder, state, version):
-            if newest == sealed and _has_other_rows(folder, state, newest, version):
+            loses_all = version < sealed and not read_version(folder, version).rows
+            if loses_all or (newest == sealed and _has_other_rows(folder, state, newest, version)):
                 break
             return Choice(version, tuple(number for number in versions if number > version))
     safe = [version for version in versions if version <= sealed or not state.is_open]
     choice = _find_readable(folder, safe or versions)
     return choice if choice.version is not None else Choice(is_damaged=True)
+
+
+def _is_restored(folder: Path, state: LedgerState, version: int) -> bool:
+    """Whether a version is complete, but of files that a whole ledger never saw: the table is one from a backup."""
+    known = state.files.keys()
+    return state.is_whole and _is_complete(folder, version) and not read_version(folder, version).rows <= known
 
 
 def _has_other_rows(folder: Path, state: LedgerState, version: int, older: int) -> bool:
