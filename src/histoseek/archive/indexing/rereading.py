@@ -18,7 +18,8 @@ from histoseek.reports.facts.boilerplate import find_boilerplate
 
 _BATCH = 64
 _RECORDS_AT_ONCE = 5000
-_ROWS_AT_ONCE = 2000
+_ROWS_AT_ONCE = 20_000
+"""Of checksums in one commit, which takes seconds in a large table however few they are."""
 
 
 def update_boilerplate(archive: ArchiveFolder, records: Sequence[SlideRecord], new_texts: Mapping[str, str]) -> None:

@@ -37,6 +37,13 @@ def with_checksums(rows: pa.Table, altered: Sequence[Sequence[str]]) -> pa.Table
     return _with_sums(rows, sums)
 
 
+def make_checksums(batches: Iterable[pa.RecordBatch]) -> pa.Table:
+    """Ids and checksums of rows as they are, one batch after the other."""
+    tables = (pa.Table.from_batches([batch]) for batch in batches)
+    sums = (with_checksums(rows, [()] * rows.num_rows).select(["slide_id", CHECKSUM]) for rows in tables)
+    return pa.concat_tables(list(sums))
+
+
 def with_new_tokens(rows: pa.Table) -> pa.Table:
     """Rows of ids, checksums and new tokens of metadata, with the checksums of these tokens."""
     if CHECKSUM not in rows.column_names:

@@ -50,7 +50,7 @@ from histoseek.archive.schema import (
     to_table,
 )
 from histoseek.archive.stores.base import ROW, Capabilities, Neighbour, Store, StoreStats, TextHit, VectorColumn
-from histoseek.archive.stores.checksums import WORDS, list_altered, with_checksums, with_new_tokens
+from histoseek.archive.stores.checksums import WORDS, list_altered, make_checksums, with_checksums, with_new_tokens
 from histoseek.archive.stores.ranking_cache import RankingCache
 from histoseek.archive.stores.rows import RankingRows
 from histoseek.archive.stores.signature_rows import (
@@ -395,8 +395,7 @@ class SlideTable:
     def add_checksums(self, slide_ids: Sequence[str]) -> None:
         """Give rows checksums as they are, which archives of older versions lack; they guard from then on."""
         self._store.add_columns({CHECKSUM: pa.binary()})
-        rows = self._rows(slide_ids, self._schema.names)
-        self._store.fill(with_checksums(rows, [()] * rows.num_rows).select(["slide_id", CHECKSUM]))
+        self._store.fill(make_checksums(self._store.scan(self._schema.names, one_of("slide_id", slide_ids))))
 
     def _list_checksum(self) -> list[str]:
         return [name for name in self._schema.names if name == CHECKSUM]
