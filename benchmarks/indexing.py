@@ -70,7 +70,7 @@ def indexed(slide: Path, budget: int | None) -> dict[str, float]:
     encoder = load_tile_encoder("lite0")
     own_rate = encoder_rate(encoder, encoder.card.batch_size(512))
     start = time.perf_counter()
-    prepared = prepare_slide(FileSource(slide), Recipe(tile_budget=budget), encoder.card.input_px, None)
+    prepared = prepare_slide(FileSource(slide), Recipe(tile_budget=budget), encoder.card.tile_px, None)
     ready = time.perf_counter()
     bag = encode_prepared(prepared, encoder, 2, SilentReporter())
     wall = time.perf_counter() - start

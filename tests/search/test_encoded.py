@@ -73,7 +73,7 @@ def test_regions_of_an_encoded_slide_are_regions(archive: Archive, cohort: Path,
 def test_a_region_encoded_on_its_own_is_the_region_of_the_file(archive: Archive, cohort: Path, region: Rect) -> None:
     """Also at the rim, where the tiles of a narrow region lie beside it."""
     file, recipe = cohort / f"{SLIDE}.tiff", archive.recipe
-    with open_prepared(FileSource(file), recipe, find_tile_card(recipe.encoder).input_px, 0.5, (region,)) as prepared:
+    with open_prepared(FileSource(file), recipe, find_tile_card(recipe.encoder).tile_px, 0.5, (region,)) as prepared:
         own = encode_prepared(prepared, load_tile_encoder(recipe.encoder), 1, SilentReporter())
     encoded = EncodedSlide(own, "upload", 0.5, regions=(region,), file_fingerprint=FileSource(file).fingerprint())
     assert order(archive.search(encoded, k=10)) == order(archive.search(Region(SlideFile(file), (region,)), k=10))

@@ -446,7 +446,7 @@ class ArchiveFolder:
         return EmbeddingSpace(
             tile_encoder=tile_encoder,
             tile_encoder_weights=tile_weights,
-            tile_edge_px=0 if self.recipe.imported else find_tile_card(self.recipe.encoder).input_px,
+            tile_edge_px=0 if self.recipe.imported else find_tile_card(self.recipe.encoder).tile_px,
             spacing_um_per_px=self.recipe.spacing_um_per_px,
             slide_encoder=slide_encoder,
             slide_weights=weights,

@@ -24,15 +24,20 @@ def encoders(as_json: JsonOption = False) -> None:
     print("tile encoders (--encoder):")
     for card in list_tile_cards():
         low, high = card.spacings_um_per_px
-        tiles = f"tiles of {card.input_px} px at {low:g} to {high:g} µm/px"
+        tiles = f"tiles of {card.tile_px} px at {low:g} to {high:g} µm/px"
         _print_card(card, f"{card.dimension}-d, {tiles}, {card.precision}")
+        print(f"    from {card.publication.repository}, {card.publication.licence}{_gated(card.publication.gated)}")
     print("text encoders (--text-encoder):")
     for text in list_text_cards():
         _print_card(text, f"{text.dimension}-d, {text.context_tokens} tokens per text, {text.pooling} pooling")
+        print(f"    from {text.source}, {text.licence}{_gated(text.gated)}")
     print("  transformers@/folder: any transformers model from a local folder")
 
 
 def _print_card(card: TileCard | TextCard, summary: str) -> None:
     print(f"  {card.name}: {summary}")
-    print(f"    from {card.source}, {card.licence}{', gated' if card.gated else ''}; pip extra: {card.extra}")
-    print(f"    offline: {card.offline}")
+    print(f"    pip extra: {card.extra}; offline: {card.offline}")
+
+
+def _gated(gated: bool) -> str:
+    return ", gated" if gated else ""

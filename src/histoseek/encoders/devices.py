@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from histoseek.errors import ConfigurationError
+from histoseek.errors import ConfigurationError, MissingExtra
 from histoseek.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,6 +25,66 @@ def import_onnxruntime() -> ModuleType:
     import onnxruntime
 
     return onnxruntime
+
+
+def import_timm() -> ModuleType:
+    """timm, whose networks need torchvision to be importable; raises MissingExtra."""
+    try:
+        _declare_vision_operators()
+        import timm
+    except ImportError as error:
+        raise MissingExtra(error.name or "timm", "models") from error
+    return timm
+
+
+def import_open_clip() -> ModuleType:
+    """open_clip, which needs torchvision to be importable; raises MissingExtra."""
+    try:
+        _declare_vision_operators()
+        import open_clip
+    except ImportError as error:
+        raise MissingExtra(error.name or "open_clip_torch", "models") from error
+    return open_clip
+
+
+def import_transformers() -> ModuleType:
+    """transformers, parts of which import torchvision where it is installed; raises MissingExtra."""
+    try:
+        _declare_vision_operators()
+        import transformers
+    except ImportError as error:
+        raise MissingExtra(error.name or "transformers", "text") from error
+    return transformers
+
+
+@lru_cache(maxsize=1)
+def _declare_vision_operators() -> Any:
+    """Declare two operators that torchvision's Python part describes, if its compiled part can't be loaded.
+
+    That is so where torch is a build for the CPU and torchvision one for CUDA (as pip gives them): the import fails
+    although nothing here computes with either. Declared for as long as the process lasts.
+    """
+    import torch
+
+    path = find_spec("torchvision")
+    if path is None or _loads_operators(path.origin or ""):
+        return None
+    library = torch.library.Library("torchvision", "DEF")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return library
+
+
+def _loads_operators(package: str) -> bool:
+    """Whether the compiled part of the torchvision at this place fits the torch at hand."""
+    import torch
+
+    for file in Path(package).parent.glob("_C*.so"):
+        try:
+            torch.ops.load_library(file)
+        except OSError:
+            return False
+    return True
 
 
 def thread_count(settings: Settings) -> int:

@@ -101,7 +101,7 @@ def test_encodes_as_indexing_does(sandbox: Sandbox, shared_data: Path, regions: 
 
 def _encoded_here(path: Path, regions: tuple[Rect, ...]) -> Bag:
     encoder = load_tile_encoder(RECIPE.encoder)
-    with open_prepared(FileSource(path), RECIPE, encoder.card.input_px, None, regions) as prepared:
+    with open_prepared(FileSource(path), RECIPE, encoder.card.tile_px, None, regions) as prepared:
         return encode_prepared(prepared, encoder, 1, SilentReporter())
 
 

@@ -67,7 +67,7 @@ class SlideBags:
         cached = find_cached_bag(self.layout, slide)
         if cached:
             return cached
-        edge_px = find_tile_card(self.recipe.encoder).input_px
+        edge_px = find_tile_card(self.recipe.encoder).tile_px
         return prepare_slide(slide.source, self.recipe, edge_px, slide.spacing_um_per_px, trust=self.trust)
 
     def finish(self, slide: PlannedSlide, prepared: BagInput, reporter: Reporter) -> CachedBag:

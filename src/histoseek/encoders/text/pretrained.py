@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from histoseek.encoders.devices import import_transformers
 from histoseek.encoders.text.folder import ModelFolder
 from histoseek.encoders.text.token_rows import TextTokenizer, check_vocabulary, read_tokenizer
 from histoseek.errors import EncoderError, MissingExtra
@@ -22,12 +23,13 @@ def load_transformer(folder: ModelFolder) -> nn.Module:
     Raises EncoderError when the weights are damaged or are not all there.
     """
     import torch
-    from transformers import AutoModel
+
+    transformers = import_transformers()
 
     folder.check()
     try:
         with _silence_library():
-            model, report = AutoModel.from_pretrained(
+            model, report = transformers.AutoModel.from_pretrained(
                 folder.path,
                 local_files_only=True,
                 use_safetensors=True,
@@ -53,19 +55,20 @@ def require_packages() -> None:
     """Raise MissingExtra, naming the first that is missing, without torch and transformers."""
     try:
         import torch  # noqa: F401
-        import transformers  # noqa: F401
     except ImportError as error:
-        raise MissingExtra(error.name or "transformers", "text") from error
+        raise MissingExtra("torch", "text") from error
+    import_transformers()
 
 
 def _read_tokenizer(folder: Path) -> Tokenizer:
     if (folder / "tokenizer.json").is_file():
         return read_tokenizer(folder / "tokenizer.json")
-    from transformers import AutoTokenizer
-
+    transformers = import_transformers()
     try:
         with _silence_library():
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
         return tokenizer.backend_tokenizer
     except Exception as error:  # as many classes as there are tokenizers
         raise EncoderError(str(folder), "no usable tokenizer in it", "Add the model's tokenizer.json") from error

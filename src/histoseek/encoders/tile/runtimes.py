@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from histoseek.encoders.devices import import_onnxruntime, prepare_torch, thread_count
 from histoseek.encoders.tile.base import TileCard, TileEncoder
+from histoseek.encoders.tile.preparation import prepare_pixels
 from histoseek.errors import EncoderError, MissingExtra
 from histoseek.files import write_atomic
 from histoseek.settings import Settings, get_settings
@@ -61,6 +62,7 @@ class OnnxEncoder:
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features [B, D] of tiles [B, S, S, 3]."""
+        pixels = prepare_pixels(pixels, self.card.preparation)
         features: NDArray[np.float32] = self._session.run(None, {"pixels": pixels})[0]
         return features
 
@@ -83,6 +85,7 @@ class TorchEncoder:
         """Features [B, D] of tiles [B, S, S, 3]."""
         import torch
 
+        pixels = prepare_pixels(pixels, self.card.preparation)
         with torch.inference_mode():
             features: Tensor = self._module(torch.from_numpy(pixels).to(self._device))
         return features.float().cpu().numpy()
@@ -97,7 +100,7 @@ def _add_normalisation(module: nn.Module, card: TileCard) -> nn.Module:
 
         def __init__(self) -> None:
             super().__init__()
-            mean, std = torch.tensor(card.mean), torch.tensor(card.std)
+            mean, std = torch.tensor(card.preparation.mean), torch.tensor(card.preparation.std)
             self.register_buffer("scale", (1 / (255 * std)).view(1, 3, 1, 1))
             self.register_buffer("shift", (-mean / std).view(1, 3, 1, 1))
             self.inner = module
@@ -110,7 +113,7 @@ def _add_normalisation(module: nn.Module, card: TileCard) -> nn.Module:
 
 
 def _export_once(card: TileCard, weights_hash: str, module: Callable[[], nn.Module], cache: Path) -> Path:
-    path = cache / "onnx" / f"{card.name}-{card.version}-{weights_hash}.onnx"
+    path = cache / "onnx" / f"{card.name.replace(':', '-')}-{card.version}-{weights_hash}.onnx"
     if not path.is_file():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +132,7 @@ def _export(module: nn.Module, card: TileCard) -> bytes:
         raise MissingExtra(error.name or "onnx", card.extra) from error
     import torch
 
-    example = torch.zeros((2, card.input_px, card.input_px, 3), dtype=torch.uint8)
+    example = torch.zeros((2, card.preparation.input_px, card.preparation.input_px, 3), dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)

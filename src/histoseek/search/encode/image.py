@@ -172,7 +172,7 @@ class _Reading:
         if PurePath(query.source.name).suffix.lower() in SUFFIXES:
             what = "a feature file, but the archive was made from slides"
             raise InputError(query.source.uri, what, "Ask with a slide")
-        edge_px = find_tile_card(recipe.encoder).input_px
+        edge_px = find_tile_card(recipe.encoder).tile_px
         with open_prepared(query.source, recipe, edge_px, query.spacing_um_per_px, regions) as prepared:
             bag = encode_prepared(prepared, load_tile_encoder(recipe.encoder), self.workers, self.reporter)
             return bag, prepared.slide.spacing_um_per_px

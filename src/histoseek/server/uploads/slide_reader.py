@@ -114,7 +114,7 @@ class UploadReader:
             raise EncoderError(request.recipe.encoder, "is not loaded")
         if isinstance(self._encoder, HistoseekError):
             raise self._encoder
-        edge_px = self._encoder.card.input_px
+        edge_px = self._encoder.card.tile_px
         with open_prepared(
             FileSource(request.path), request.recipe, edge_px, request.spacing_um_per_px, request.regions, trust=True
         ) as prepared:

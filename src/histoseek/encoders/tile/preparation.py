@@ -1,0 +1,40 @@
+"""From the tile that is cut from a slide to the pixels that a network takes: resized, then the middle of it.
+
+Resizing is Pillow's, with its antialiasing, as torchvision's `Resize` does it with pictures: features are then those of
+the published pipelines.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from histoseek.encoders.cards.card import Interpolation, Preparation
+
+_RESAMPLING: dict[Interpolation, Image.Resampling] = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+}
+
+
+def prepare_pixels(pixels: NDArray[np.uint8], preparation: Preparation) -> NDArray[np.uint8]:
+    """Tiles [B, tile_px, tile_px, 3] as the network takes them, [B, input_px, input_px, 3].
+
+    Tiles that have the network's edge already pass as they are. Raises ValueError for tiles of a third edge.
+    """
+    edge = pixels.shape[1]
+    if edge == preparation.input_px:
+        return pixels
+    if edge != preparation.tile_px:
+        raise ValueError(f"tiles of {edge} px, wanted {preparation.tile_px} or {preparation.input_px}")
+    if edge != preparation.resize_px:
+        pixels = np.stack([_resize(tile, preparation) for tile in pixels])
+    margin = (preparation.resize_px - preparation.input_px) // 2
+    inner = slice(margin, margin + preparation.input_px)
+    return np.ascontiguousarray(pixels[:, inner, inner])
+
+
+def _resize(tile: NDArray[np.uint8], preparation: Preparation) -> NDArray[np.uint8]:
+    size = (preparation.resize_px, preparation.resize_px)
+    return np.asarray(Image.fromarray(tile).resize(size, _RESAMPLING[preparation.interpolation]))
