@@ -1,7 +1,8 @@
 """What computes a text encoder: OpenVINO or ONNX Runtime where they can, torch elsewhere.
 
-The ONNX file is exported once per weights and kept in the cache folder. Later runs import neither torch nor
-transformers, which saves a command-line search most of its start-up time (see load_prepared).
+The ONNX file is made once per weights and kept in the cache folder: exported by torch, or drawn by the encoder itself.
+Later runs import neither torch nor transformers, which saves a command-line search most of its start-up time (see
+load_prepared).
 """
 
 from __future__ import annotations
@@ -41,10 +42,15 @@ _GRAPH = 2
 
 
 def load_prepared(
-    card: TextCard, weights_hash: str, tokenizer: TextTokenizer, tower: Callable[[], TextTower]
+    card: TextCard,
+    weights_hash: str,
+    tokenizer: TextTokenizer,
+    tower: Callable[[], TextTower],
+    graph: Callable[[], bytes] | None = None,
 ) -> TextEncoder:
     """The encoder in the runtime that the settings ask for.
 
+    graph: gives the ONNX model, from `ids` and `mask` to VECTORS and STATES, without torch, where that is known.
     "auto" takes OpenVINO where it is installed and the processor computes in bfloat16 (cosines to float32 are above
     .999, so archives may mix them), else ONNX Runtime (a process with MiniLM has its first vector after 0.6 s instead
     of 5 s), and torch when the export's packages are missing. Raises MissingExtra, EncoderError.
@@ -53,7 +59,7 @@ def load_prepared(
     if settings.device == "cuda" or settings.runtime == "torch":
         return TowerEncoder(tower())
     try:
-        model = _export_once(card, weights_hash, tower, settings)
+        model = _prepare_once(card, weights_hash, graph or (lambda: _export(tower)), settings)
     except MissingExtra as error:
         if settings.runtime != "auto" or error.package not in ("onnx", "onnxscript"):
             raise
@@ -92,13 +98,12 @@ class PreparedTextEncoder:
         return read_passages(self.card, self._tokenizer, self.encode, self._states, texts)
 
 
-def _export_once(card: TextCard, weights_hash: str, tower: Callable[[], TextTower], settings: Settings) -> Path:
+def _prepare_once(card: TextCard, weights_hash: str, graph: Callable[[], bytes], settings: Settings) -> Path:
     path = settings.cache_dir / "onnx" / f"{card.name}-{card.version}-{weights_hash}-{_GRAPH}.onnx"
     if not path.is_file():
-        _require_exporter()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, _export(tower()))
+            write_atomic(path, graph())
         except OSError as error:
             advice = "Set HISTOSEEK_CACHE_DIR to a folder that can be written"
             raise EncoderError(str(path), "cannot keep the prepared model there", advice) from error
@@ -113,10 +118,13 @@ def _require_exporter() -> None:
         raise MissingExtra(error.name or "onnx", "torch") from error
 
 
-def _export(tower: TextTower) -> bytes:
+def _export(make_tower: Callable[[], TextTower]) -> bytes:
+    _require_exporter()
     import torch
 
     from histoseek.encoders.text.tower import Tokens
+
+    tower = make_tower()
 
     class OfTensors(torch.nn.Module):
         def __init__(self) -> None:

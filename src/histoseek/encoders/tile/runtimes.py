@@ -1,7 +1,7 @@
 """What computes a tile encoder: ONNX Runtime where it can, torch elsewhere.
 
-Both take RGB tiles as uint8 [B, S, S, 3] and normalise inside the graph. The ONNX file is exported once per
-weights and kept in the cache folder, so later runs need no torch.
+Both take RGB tiles as uint8 [B, S, S, 3] and normalise inside the graph. The ONNX file is made once per weights and
+kept in the cache folder: exported by torch, which later runs then do without, or drawn by the encoder itself.
 """
 
 from __future__ import annotations
@@ -28,9 +28,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def load_prepared(card: TileCard, weights_hash: str, module: Callable[[], nn.Module]) -> TileEncoder:
+def load_prepared(
+    card: TileCard, weights_hash: str, module: Callable[[], nn.Module], graph: Callable[[], bytes] | None = None
+) -> TileEncoder:
     """The encoder in the runtime that the settings ask for; `module` maps normalised [B, 3, S, S] to [B, D].
 
+    graph: gives the ONNX model of pixels, uint8 [B, S, S, 3], to features [B, D] without torch, where that is known.
     "auto" takes ONNX Runtime (8 times torch's rate for lite0 on a CPU, see benchmarks/RESULTS.md) and falls back to
     torch when the export's packages are missing.
     """
@@ -38,7 +41,8 @@ def load_prepared(card: TileCard, weights_hash: str, module: Callable[[], nn.Mod
     if settings.device == "cuda" or settings.runtime == "torch":
         return TorchEncoder(card, weights_hash, module(), settings)
     try:
-        return OnnxEncoder(card, weights_hash, _export_once(card, weights_hash, module, settings.cache_dir), settings)
+        model = _prepare_once(card, weights_hash, graph or (lambda: _export(module(), card)), settings.cache_dir)
+        return OnnxEncoder(card, weights_hash, model, settings)
     except MissingExtra as error:
         if settings.runtime == "onnx" or error.package not in ("onnx", "onnxscript"):
             raise
@@ -112,12 +116,12 @@ def _add_normalisation(module: nn.Module, card: TileCard) -> nn.Module:
     return Normalised()
 
 
-def _export_once(card: TileCard, weights_hash: str, module: Callable[[], nn.Module], cache: Path) -> Path:
+def _prepare_once(card: TileCard, weights_hash: str, graph: Callable[[], bytes], cache: Path) -> Path:
     path = cache / "onnx" / f"{card.name.replace(':', '-')}-{card.version}-{weights_hash}.onnx"
     if not path.is_file():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, _export(_add_normalisation(module(), card).eval(), card))
+            write_atomic(path, graph())
         except OSError as error:
             advice = "Set HISTOSEEK_CACHE_DIR to a folder that can be written"
             raise EncoderError(str(path), "cannot keep the prepared model there", advice) from error
@@ -132,12 +136,13 @@ def _export(module: nn.Module, card: TileCard) -> bytes:
         raise MissingExtra(error.name or "onnx", card.extra) from error
     import torch
 
+    prepared = _add_normalisation(module, card).eval()
     example = torch.zeros((2, card.preparation.input_px, card.preparation.input_px, 3), dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
-            module,
+            prepared,
             (example,),
             input_names=["pixels"],
             output_names=["features"],
