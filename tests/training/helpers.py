@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.features import write_features
 from histoseek.encoders.text.base import TextCard
-from histoseek.encoders.text.token_rows import TokenRows
 from histoseek.encoders.text.tower import TextTower
+from histoseek.encoders.token_rows import TokenRows
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.training.pairs import TrainingPair
 from histoseek.training.slides.result import TrainingResult

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from histoseek.deadline import check_deadline
 from histoseek.encoders.devices import prepare_torch
 from histoseek.encoders.text.base import Reading, TextCard
-from histoseek.encoders.text.token_rows import TextTokenizer, TokenRows
+from histoseek.encoders.token_rows import TextTokenizer, TokenRows
 from histoseek.errors import EncoderError, InputError
 from histoseek.settings import get_settings
 

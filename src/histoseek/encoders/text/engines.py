@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.encoders.devices import import_onnxruntime, thread_count
-from histoseek.encoders.text.token_rows import TokenRows
+from histoseek.encoders.token_rows import TokenRows
 from histoseek.errors import EncoderError, MissingExtra
 from histoseek.settings import Settings
 

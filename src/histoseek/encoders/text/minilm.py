@@ -13,7 +13,7 @@ from histoseek.encoders.packaged_files import check_packaged_files
 from histoseek.encoders.text.base import TextCard, TextEncoder
 from histoseek.encoders.text.folder import ModelFolder
 from histoseek.encoders.text.runtimes import load_prepared
-from histoseek.encoders.text.token_rows import TextTokenizer, check_vocabulary, read_tokenizer
+from histoseek.encoders.token_rows import TextTokenizer, check_vocabulary, read_tokenizer
 from histoseek.errors import EncoderError, MissingExtra
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from histoseek.encoders.devices import import_transformers
 from histoseek.encoders.text.folder import ModelFolder
-from histoseek.encoders.text.token_rows import TextTokenizer, check_vocabulary, read_tokenizer
+from histoseek.encoders.token_rows import TextTokenizer, check_vocabulary, read_tokenizer
 from histoseek.errors import EncoderError, MissingExtra
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from histoseek.encoders.devices import thread_count
 from histoseek.encoders.text.base import Reading, TextCard, TextEncoder
 from histoseek.encoders.text.encoding import Batches, TowerEncoder, encode_in_windows, read_apart, read_passages
 from histoseek.encoders.text.engines import Engine, OnnxEngine, OpenVinoEngine, computes_bfloat16, has_openvino
-from histoseek.encoders.text.token_rows import TextTokenizer
+from histoseek.encoders.token_rows import TextTokenizer
 from histoseek.errors import EncoderError, MissingExtra
 from histoseek.files import write_atomic
 from histoseek.settings import Settings, get_settings

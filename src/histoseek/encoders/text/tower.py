@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from histoseek.encoders.text.base import TextCard
-from histoseek.encoders.text.token_rows import TextTokenizer, TokenRows
+from histoseek.encoders.token_rows import TextTokenizer, TokenRows
 from histoseek.errors import ConfigurationError
 
 

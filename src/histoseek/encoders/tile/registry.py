@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from histoseek.encoders.cards.card import TileModelCard, Variant
 from histoseek.encoders.cards.catalogue import list_tile_models
 from histoseek.encoders.tile import lite0
 from histoseek.encoders.tile.base import TileCard, TileEncoder
-from histoseek.encoders.tile.networks import timm_networks
+from histoseek.encoders.tile.networks import clip_networks, open_clip_networks, timm_networks
 from histoseek.encoders.tile.networks.base import NetworkKind
 from histoseek.encoders.tile.runtimes import load_prepared
 from histoseek.encoders.tile.words import WordTower
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
 _SPACING_FACTOR = 4
 """How much finer or coarser than its authors' spacings an encoder may be used."""
 
-_KINDS: dict[str, NetworkKind] = {"timm": timm_networks.KIND}
-"""By library; of networks of our own by architecture."""
+_KINDS: dict[str, NetworkKind] = {
+    "CLIPModel": clip_networks.KIND,
+    "open_clip": open_clip_networks.KIND,
+    "timm": timm_networks.KIND,
+}
+"""By architecture, or by library where that builds all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +131,7 @@ def _make_family(card: TileCard) -> TileEncoderFamily:
 
 
 def _find_kind(card: TileCard) -> NetworkKind | None:
-    network = card.network
-    return _KINDS.get(network.architecture if network.library == "own" else network.library)
+    return _KINDS.get(card.network.architecture) or _KINDS.get(card.network.library)
 
 
 def _load_published(card: TileCard, path: Path | None) -> TileEncoder:
@@ -140,10 +144,8 @@ def _load_network(card: TileCard, weights: Path) -> nn.Module:
     if kind is None:
         raise EncoderError(card.name, f"networks of {card.network.library} can't be built here", "Use its features")
     network = kind.build(card)
-    try:
+    with _naming_faults(card, weights):
         kind.fill(network, read_tensors(weights))
-    except ValueError as error:
-        raise EncoderError(str(weights), f"not weights of {card.name}: {error}", "See docs/encoders.md") from error
     return network.eval()
 
 
@@ -151,7 +153,17 @@ def _load_words(card: TileCard, path: Path | None) -> WordTower:
     kind = _find_kind(card)
     if kind is None or kind.load_words is None:
         raise EncoderError(card.name, "has no text tower that can be loaded here", "See docs/encoders.md")
-    return kind.load_words(card, find_encoder_files(card.name, card.publication, path))
+    files = find_encoder_files(card.name, card.publication, path)
+    with _naming_faults(card, files.weights):
+        return kind.load_words(card, files)
+
+
+@contextmanager
+def _naming_faults(card: TileCard, weights: Path) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise EncoderError(str(weights), f"not weights of {card.name}: {error}", "See docs/encoders.md") from error
 
 
 def _require_loadable(card: TileCard) -> None:

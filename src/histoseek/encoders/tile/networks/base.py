@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from histoseek.encoders.tile.base import TileCard
 from histoseek.encoders.tile.words import WordTower
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
     from histoseek.encoders.weight_files import EncoderFiles
 
 Tensors = Mapping[str, "Tensor"]
+Shapes = Mapping[str, tuple[int, ...]]
 _SHOWN = 3
+_PARALLEL = "module."
+"""What torch puts before names when it trains on several GPUs."""
+
+_COUNTERS = "position_ids"
+"""0, 1, 2, ...: in files of older versions of transformers, which kept them with the weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +31,7 @@ class NetworkKind:
 
     build: an empty network that maps normalised images [B, 3, S, S] to the features [B, D] of the card's variant;
     fill: puts the tensors of a published file into it, raising ValueError where names or shapes differ; load_words:
-    the text tower from the files of the encoder, None for networks without one.
+    the text tower from the files of the encoder, raising likewise, None for networks without one.
     """
 
     build: Callable[[TileCard], nn.Module]
@@ -34,8 +41,13 @@ class NetworkKind:
 
 def fill_exactly(network: nn.Module, tensors: Tensors) -> None:
     """Load tensors whose names and shapes must be those of the network; raises ValueError, which names what differs."""
-    wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    given = {name: tuple(value.shape) for name, value in tensors.items()}
+    require_exactly(shapes_of(network.state_dict()), tensors)
+    network.load_state_dict(dict(tensors), assign=False)
+
+
+def require_exactly(wanted: Shapes, tensors: Tensors) -> None:
+    """Raise ValueError, which names what differs, unless tensors have these names and shapes."""
+    given = shapes_of(tensors)
     faults = [f"no {name}" for name in wanted if name not in given]
     faults += [f"{name}, which it does not have" for name in given if name not in wanted]
     faults += [
@@ -46,4 +58,41 @@ def fill_exactly(network: nn.Module, tensors: Tensors) -> None:
     if faults:
         more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
         raise ValueError("; ".join(faults[:_SHOWN]) + more)
-    network.load_state_dict(dict(tensors), assign=False)
+
+
+def shapes_of(tensors: Tensors) -> dict[str, tuple[int, ...]]:
+    """The shapes of tensors by their names."""
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def select(tensors: Tensors, *prefixes: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with one of these, under their whole names."""
+    return {name: tensor for name, tensor in tensors.items() if name.startswith(prefixes)}
+
+
+def strip(tensors: Tensors, prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with this, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in select(tensors, prefix).items()}
+
+
+def unwrap_names(tensors: Tensors) -> dict[str, Tensor]:
+    """Tensors as the network alone names them: without what training on several GPUs adds, and without counters."""
+    names = {name: name.removeprefix(_PARALLEL) for name in tensors}
+    return {new: tensors[name] for name, new in names.items() if not new.endswith(_COUNTERS)}
+
+
+@contextmanager
+def without_random_values() -> Iterator[None]:
+    """Networks that are made meanwhile hold whatever memory held: they are filled next, and drawing takes seconds."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    aten = torch.ops.aten
+    drawing = {aten.normal_.default, aten.uniform_.default, aten.erfinv_.default}
+
+    class Undrawn(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            return args[0] if func in drawing else func(*args, **(kwargs or {}))
+
+    with Undrawn():
+        yield

@@ -55,7 +55,7 @@ class TextTokenizer:
         """All token ids of each text without special ones, none for a text without words; raises InputError for
         broken characters."""
         for text in texts:
-            _require_unicode(text)
+            require_unicode(text)
         overlap = self.context_tokens // 4
         encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [
@@ -83,14 +83,15 @@ class TextTokenizer:
         return TokenRows(ids, mask)
 
     def _encode(self, text: str) -> Encoding:
-        _require_unicode(text)
+        require_unicode(text)
         encoding = self._tokenizer.encode(text)
         if len(encoding.ids) <= self._special_tokens:
             raise InputError("text", "is empty", "Give at least one word")
         return encoding
 
 
-def _require_unicode(text: str) -> None:
+def require_unicode(text: str) -> None:
+    """Raise InputError for a text that no file can hold: half a character."""
     try:
         text.encode()
     except UnicodeEncodeError:
