@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,10 @@ def _get_default_weights() -> Path:
     return Path.home() / ".local" / "share" / "histoseek" / "weights"
 
 
+def _get_default_encoders() -> Path:
+    return Path.home() / ".local" / "share" / "histoseek" / "encoders"
+
+
 class Settings(BaseSettings):
     """Settings of one process, each overridable as HISTOSEEK_<NAME>."""
 
@@ -26,6 +31,20 @@ class Settings(BaseSettings):
     cache_dir: Path = Field(default_factory=_get_default_cache, description="Folder for models prepared once.")
     weights_dir: Path = Field(
         default_factory=_get_default_weights, description="Folder of imported and trained weights."
+    )
+    encoders_dir: Path = Field(
+        default_factory=_get_default_encoders, description="Folder of cards of your own (`histoseek encoders add`)."
+    )
+    weights: Path | None = Field(
+        default=None, description="Folder of published encoders' files, looked into before the Hugging Face cache."
+    )
+    download: bool = Field(default=False, description="Download encoders that are not on this machine.")
+    accept_unknown_weights: bool = Field(
+        default=False, description="Take weights of a published encoder whose SHA-256 nobody knows: fine-tuned ones."
+    )
+    own_code: str = Field(
+        default="",
+        description="Own encoders and distances, `module:attribute` with commas between, that archives may name.",
     )
     runtime: Literal["auto", "onnx", "openvino", "torch"] = Field(
         default="auto", description="Runtime of encoders on a CPU; OpenVINO is for texts, and tiles take auto then."
@@ -56,6 +75,13 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """The settings of this process, read from the environment once."""
     return Settings()
+
+
+def change_settings(**changes: str) -> None:
+    """Change settings, by the names of their fields, for the rest of this process and for those that it starts."""
+    for name, value in changes.items():
+        os.environ[f"HISTOSEEK_{name.upper()}"] = value
+    get_settings.cache_clear()
 
 
 def choose_trust(trust: bool | None) -> bool:

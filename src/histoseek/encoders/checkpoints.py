@@ -7,21 +7,18 @@ slide encoder and its sizes show in the names and shapes of its tensors.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from histoseek._version import __version__
-from histoseek.bounds import describe_exhaustion, require_file_bytes
-from histoseek.encoders.pickled_tensors import require_tensor_bytes
 from histoseek.encoders.slide.base import VISUAL, Architecture, Shapes, SlideEncoderFamily
 from histoseek.encoders.slide.registry import identify_family
+from histoseek.encoders.weight_files import read_state, unwrap_state
 from histoseek.encoders.weights import (
     LOGIT_SCALE,
     TEXT_MODEL,
@@ -31,7 +28,7 @@ from histoseek.encoders.weights import (
     Weights,
     WeightsCard,
 )
-from histoseek.errors import ConfigurationError, HistoseekError, MissingExtra, SlideNotFound, WeightsError
+from histoseek.errors import ConfigurationError, EncoderError, MissingExtra, SlideNotFound, WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -102,43 +99,21 @@ def _require_mode(family: SlideEncoderFamily, mode: str | None) -> str:
     return mode or family.modes[0]
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _read(path: Path) -> Mapping[str, object]:
     if not path.is_file():
         raise SlideNotFound(path)
     try:
-        import torch
-        from safetensors.torch import load_file
-    except ImportError as error:
-        raise MissingExtra("torch", "train") from error
-    try:
-        if path.suffix == ".safetensors":
-            require_file_bytes(path)
-            return load_file(path)
-        require_tensor_bytes(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        what = "holds more than tensors (code could run from it), so it was not loaded"
-        raise WeightsError(path, what, "Ask its authors for safetensors, or a plain state dict") from error
-    except HistoseekError:
-        raise
-    except Exception as error:  # in damaged pickles torch meets errors of every kind
-        reason = describe_exhaustion(error) or type(error).__name__
-        raise WeightsError(path, f"is damaged, or no checkpoint ({reason})", "Get it again") from error
-    if not isinstance(content, dict):
-        raise WeightsError(path, f"holds a {type(content).__name__}, not a state dict")
-    return content
+        return read_state(path)
+    except MissingExtra as error:
+        raise MissingExtra(error.package, "train") from error
+    except EncoderError as error:
+        raise WeightsError(path, error.what, error.advice) from error
 
 
 def _unwrap(content: Mapping[str, object]) -> dict[str, Tensor]:
     import torch
 
-    for wrapper in _WRAPPERS:
-        inner = content.get(wrapper)
-        if isinstance(inner, dict):
-            content = inner
-    values = {str(name).removeprefix("module."): value for name, value in content.items()}
+    values = {str(name).removeprefix("module."): value for name, value in unwrap_state(content, _WRAPPERS).items()}
     return {name: value for name, value in values.items() if isinstance(value, torch.Tensor) or _is_known(name)}
 
 

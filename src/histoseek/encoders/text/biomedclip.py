@@ -10,23 +10,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
-from histoseek.bounds import require_file_bytes
-from histoseek.encoders.pickled_tensors import require_tensor_bytes
+from histoseek.encoders.cards.card import Publication, WeightsFile
 from histoseek.encoders.text.base import Pooling, TextCard, TextEncoder
 from histoseek.encoders.text.encoding import TowerEncoder
 from histoseek.encoders.text.folder import ModelFolder, hash_files
-from histoseek.errors import EncoderError, MissingExtra
+from histoseek.encoders.weight_files import find_encoder_files, read_tensors
+from histoseek.errors import EncoderError
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from histoseek.encoders.text.tower import TextTower
 
 REPOSITORY = "microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224"
-_REVISION = "9f341de24bfb00180f1b847274256e9b65a3a32e"
 CARD = TextCard(
     name="biomedclip",
     version="1",
@@ -37,12 +35,22 @@ CARD = TextCard(
     licence="MIT",
     gated=False,
     extra="text",
-    offline="download the repository's files into a folder and give it as biomedclip@/folder",
+    offline="its files from the Hugging Face cache, HISTOSEEK_WEIGHTS, a folder as biomedclip@/folder, or --download",
 )
 _ADVICE = "Download the repository's files into that folder"
 _CONFIG = "open_clip_config.json"
 _WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
+PUBLICATION = Publication(
+    repository=REPOSITORY,
+    revision="9f341de24bfb00180f1b847274256e9b65a3a32e",
+    files=(
+        WeightsFile(_WEIGHTS[-1], "52cc993c5c5ff962bd0c60931874bc001e7e9b41666a385530f4a036294576be"),
+        *map(WeightsFile, (_CONFIG, *_TOKENIZER)),
+    ),
+    licence=CARD.licence,
+    commercial=True,
+)
 _POOLERS: dict[str, Pooling] = {"cls_last_hidden_state_pooler": "cls", "mean_pooler": "mean"}
 
 
@@ -53,7 +61,7 @@ def load_tower(path: Path | None) -> TextTower:
     require_packages()
     from histoseek.encoders.text.tower import TextTower
 
-    folder = path or _download()
+    folder = path or find_encoder_files(CARD.name, PUBLICATION, None).folder
     weights = _find_weights(folder)
     card = _read_card(folder)
     transformer, proj = _make_modules(folder, card)
@@ -67,19 +75,6 @@ def load_tower(path: Path | None) -> TextTower:
 def load(path: Path | None) -> TextEncoder:
     """Load the encoder from a folder, or else from the hub; raises MissingExtra, EncoderError."""
     return TowerEncoder(load_tower(path))
-
-
-def _download() -> Path:
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError as error:
-        raise MissingExtra("huggingface_hub", CARD.extra) from error
-    try:
-        files = [_CONFIG, _WEIGHTS[-1], *_TOKENIZER]
-        return Path(snapshot_download(REPOSITORY, revision=_REVISION, allow_patterns=files))
-    except Exception as error:  # whatever the network does
-        what = f"cannot be fetched ({type(error).__name__})"
-        raise EncoderError(CARD.source, what, f"Without network: {CARD.offline}") from error
 
 
 def _find_weights(folder: Path) -> Path:
@@ -122,28 +117,10 @@ def _make_modules(folder: Path, card: TextCard) -> tuple[nn.Module, nn.Module]:
 def _fill(tower: TextTower, weights: Path) -> None:
     published = {
         key.removeprefix("text."): tensor
-        for key, tensor in _read(weights).items()
+        for key, tensor in read_tensors(weights).items()
         if key.startswith("text.") and not key.endswith("position_ids")
     }
     try:
         tower.load_state_dict(published)
     except RuntimeError as error:
         raise EncoderError(str(weights), "not weights of this text tower", _ADVICE) from error
-
-
-def _read(weights: Path) -> dict[str, Tensor]:
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        if weights.suffix == ".safetensors":
-            require_file_bytes(weights)
-            return load_file(weights)
-        require_tensor_bytes(weights)
-        state = torch.load(weights, map_location="cpu", weights_only=True)
-    except (RuntimeError, ValueError, KeyError, OSError, EOFError, UnpicklingError, SafetensorError) as error:
-        raise EncoderError(str(weights), "damaged, or not weights", "Download the file again") from error
-    if not isinstance(state, dict):
-        raise EncoderError(str(weights), "not a table of weights", "Download the file again")
-    return state
