@@ -33,7 +33,8 @@ def clear_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **settings: ob
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    values = {"cache_dir": tmp_path / "cache", "encoders_dir": tmp_path / "encoders", **settings}
+    values = {"cache_dir": tmp_path / "cache", "encoders_dir": tmp_path / "encoders", "accept_unknown_weights": 0}
+    values.update(settings)
     for name, value in values.items():
         monkeypatch.setenv(f"HISTOSEEK_{name.upper()}", str(value))
     get_settings.cache_clear()
