@@ -214,7 +214,10 @@ def needs_no_torch(spec: str, cache: Path) -> None:
 def test_auto_takes_torch_where_nothing_can_be_exported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    spec, cache = f"minilm@{write_bert(tmp_path / 'model', width=384, positions=256)}", str(tmp_path / "cache")
+    folder, cache = write_bert(tmp_path / "model", width=384, positions=256), str(tmp_path / "cache")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, "hidden_act": "relu"}), encoding="utf-8")
+    spec = f"minilm@{folder}"
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with settings(monkeypatch, runtime="auto", cache_dir=cache):
         assert isinstance(load_text_encoder(spec), TowerEncoder)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from histoseek.bounds import require_file_bytes
 from histoseek.encoders.packaged_files import digest_file
@@ -16,6 +20,9 @@ from histoseek.errors import EncoderError
 _OWN = "histoseek.json"
 _JSON_COPIES = 25
 """How many times its file a JSON of small values takes in memory."""
+
+_TENSOR_COPIES = 3
+_FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 _AGAIN = "Download the file again"
 _SHORTEST_CONTEXT = 8
@@ -44,6 +51,23 @@ class ModelFolder:
     def weights(self) -> list[Path]:
         """Its weights files."""
         return sorted(self.path.glob("model*.safetensors"))
+
+    def tensors(self) -> dict[str, NDArray[np.float32]]:
+        """All tensors of numbers that are not whole ones, as float32; raises EncoderError for damaged weights, and
+        TooLarge."""
+        from safetensors import SafetensorError, deserialize
+
+        tensors: dict[str, NDArray[np.float32]] = {}
+        for path in self.weights():
+            require_file_bytes(path, _TENSOR_COPIES)
+            try:
+                stored: list[tuple[str, dict[str, Any]]] = deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
+                parts = [part for part in stored if part[1]["dtype"] in _FLOATS]
+                tensors |= {name: _read_floats(part) for name, part in parts}
+            except (OSError, SafetensorError, ValueError) as error:
+                what = f"cannot be loaded ({type(error).__name__})"
+                raise EncoderError(str(self.path), what, "Download it again") from error
+        return tensors
 
     def config(self, name: str = "config.json") -> dict[str, Any]:
         """One of its JSON files, {} where there is none; raises EncoderError for a damaged one."""
@@ -105,6 +129,14 @@ class ModelFolder:
             return json.loads(path.read_bytes())
         except (OSError, RecursionError, ValueError) as error:
             raise EncoderError(str(path), "not JSON", _AGAIN) from error
+
+
+def _read_floats(part: Mapping[str, Any]) -> NDArray[np.float32]:
+    if part["dtype"] == "BF16":  # the upper half of a float32
+        numbers = (np.frombuffer(part["data"], "<u2").astype(np.uint32) << 16).view(np.float32)
+    else:
+        numbers = np.frombuffer(part["data"], _FLOATS[part["dtype"]]).astype(np.float32, copy=False)
+    return numbers.reshape(part["shape"])
 
 
 def hash_files(files: list[Path], *facts: object) -> str:

@@ -5,14 +5,16 @@ It is the floor, not the ceiling: it has read little medicine. Mean pooling over
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from histoseek.encoders.packaged_files import check_packaged_files
 from histoseek.encoders.text.base import TextCard, TextEncoder
+from histoseek.encoders.text.bert_graph import BertSizes, draw_graph, read_sizes
 from histoseek.encoders.text.folder import ModelFolder
-from histoseek.encoders.text.runtimes import load_prepared
+from histoseek.encoders.text.runtimes import STATES, VECTORS, load_prepared
 from histoseek.encoders.token_rows import TextTokenizer, check_vocabulary, read_tokenizer
 from histoseek.errors import EncoderError, MissingExtra
 
@@ -49,17 +51,27 @@ def load_tower(path: Path | None) -> TextTower:
     require_packages()
     from histoseek.encoders.text.tower import TextTower
 
-    folder = _folder(path)
+    folder = find_folder(path)
     return TextTower(CARD, _fingerprint(folder), _load_tokenizer(folder), load_transformer(folder))
 
 
 def load(path: Path | None) -> TextEncoder:
     """Load the encoder from the package, or from a folder; raises MissingExtra, EncoderError."""
-    folder = _folder(path)
-    return load_prepared(CARD, _fingerprint(folder), _load_tokenizer(folder), lambda: load_tower(path))
+    folder = find_folder(path)
+    sizes = read_sizes(folder.config())
+    graph = partial(_draw_graph, folder, sizes) if sizes else None
+    return load_prepared(CARD, _fingerprint(folder), _load_tokenizer(folder), lambda: load_tower(path), graph)
 
 
-def _folder(path: Path | None) -> ModelFolder:
+def _draw_graph(folder: ModelFolder, sizes: BertSizes) -> bytes:
+    try:
+        return draw_graph(folder.tensors(), sizes, VECTORS, STATES)
+    except ValueError as error:
+        raise EncoderError(str(folder.path), str(error), "Download it again") from error
+
+
+def find_folder(path: Path | None) -> ModelFolder:
+    """The model's folder: this one, or the package's; raises MissingExtra, EncoderError for another architecture."""
     folder = ModelFolder(path or _find_package())
     folder.check()
     config = folder.config()

