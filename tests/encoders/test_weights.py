@@ -156,7 +156,7 @@ def test_a_checkpoint_that_does_not_fit_names_what_is_wrong(tmp_path: Path) -> N
     assert "1 of another shape: pos_layer.proj.bias [5] instead of [32]" in reason(wrong)
     gap = {n.replace("abmil.attention.3.", "abmil.attention.9."): v for n, v in state.items()}
     assert "6 missing: abmil.attention.3" in reason(gap)
-    assert "is no PathSearch checkpoint (no visual.proj.0.weight)" in reason({"fc.weight": torch.zeros(2, 2)})
+    assert "holds no slide encoder that is known here (it has fc.weight)" in reason({"fc.weight": torch.zeros(2, 2)})
     assert "holds a list" in reason([torch.zeros(2)])
     assert "cls_token holds NaN" in reason({**state, "visual.cls_token": torch.full((1, 1, 32), torch.nan)})
     assert "holds torch.int64" in reason({**state, "visual.cls_token": torch.ones(1, 1, 32, dtype=torch.int64)})

@@ -12,7 +12,7 @@ import typer
 from histoseek.cli.options import ArchiveOption, JsonOption
 
 if TYPE_CHECKING:
-    from histoseek.encoders.weights import WeightsCard
+    from histoseek.encoders.weights import Weights, WeightsCard
 
 weights = typer.Typer(no_args_is_help=True, help="Manage trained slide encoders.")
 
@@ -24,42 +24,55 @@ NameArgument = Annotated[
 @weights.command("import")
 def import_(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A PathSearch checkpoint, or weights from `histoseek train`.")
+        Path, typer.Argument(metavar="FILE", help="A published slide encoder, or weights from `histoseek train`.")
     ],
     name: Annotated[str | None, typer.Option(help="Name in the library.", show_default="that of the file")] = None,
-    tile_encoder: Annotated[str, typer.Option(help="Tile encoder that it was trained with.")] = "conch_v1_5",
-    spacing: Annotated[float, typer.Option(help="Spacing of its tiles in µm/px; 0 if unknown.")] = 0.5,
-    tile_px: Annotated[int, typer.Option(help="Width of its tiles in px; 0 if unknown.")] = 512,
+    tile_encoder: Annotated[
+        str | None, typer.Option(help="Tile encoder that it was trained with.", show_default="as published")
+    ] = None,
+    spacing: Annotated[
+        float | None, typer.Option(help="Spacing of its tiles in µm/px; 0 if unknown.", show_default="as published")
+    ] = None,
+    tile_px: Annotated[
+        int | None, typer.Option(help="Width of its tiles in px; 0 if unknown.", show_default="as published")
+    ] = None,
     mode: Annotated[
-        str | None, typer.Option(help="How it is computed: reference or masked.", show_default="reference")
+        str | None, typer.Option(help="How it is computed (docs/weights.md).", show_default="the usual of its kind")
     ] = None,
     text_encoder: Annotated[
         str, typer.Option(help="Text encoder whose tokenizer its text tower uses; `none` to leave texts out.")
     ] = "biomedclip",
-    licence: Annotated[str, typer.Option(help="Licence that its publisher states.")] = "unknown",
+    licence: Annotated[
+        str | None, typer.Option(help="Licence that its publisher states.", show_default="as published")
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace weights with the same name.")] = False,
 ) -> None:
     """Import weights into the library: every name and shape is checked, and no code in the file is run.
 
     If a histoseek card lies beside the file, the card is followed.
     """
-    from dataclasses import replace as change
-
-    from histoseek.encoders.checkpoints import ImportRequest, import_checkpoint
     from histoseek.encoders.library import add_to_library
-    from histoseek.encoders.weights import FeatureSpace, Weights, card_path, load_weights
 
-    if file.suffix == ".safetensors" and card_path(file).is_file():
-        trained = load_weights(file)
-        trained = Weights(change(trained.card, name=trained.card.name if name is None else name), trained.tensors)
-    else:
-        features = FeatureSpace(tile_encoder, spacing, tile_px)
-        tokenizer = None if text_encoder == "none" else text_encoder
-        trained = import_checkpoint(
-            file, ImportRequest(file.stem if name is None else name, features, mode, tokenizer, licence)
-        )
+    stated = {"tile_encoder": tile_encoder, "spacing_um_per_px": spacing, "tile_edge_px": tile_px}
+    tokenizer = None if text_encoder == "none" else text_encoder
+    trained = _read_weights(file, name, stated, {"mode": mode, "text_encoder": tokenizer, "licence": licence})
     path = add_to_library(trained, replace=replace)
     print(f"{trained.card.name}: {len(trained.tensors)} tensors, {_summarize(trained.card)}; in {path}")
+
+
+def _read_weights(file: Path, name: str | None, stated: dict[str, Any], request: dict[str, Any]) -> Weights:
+    """Our own weights, followed by their card, or a published file, of whose features the options may say otherwise."""
+    from dataclasses import replace
+
+    from histoseek.encoders.checkpoints import ImportRequest, import_checkpoint
+    from histoseek.encoders.weights import Weights, card_path, load_weights
+
+    if file.suffix == ".safetensors" and card_path(file).is_file():
+        own = load_weights(file)
+        return Weights(replace(own.card, name=own.card.name if name is None else name), own.tensors)
+    published = import_checkpoint(file, ImportRequest(file.stem if name is None else name, None, **request))
+    given = {key: value for key, value in stated.items() if value is not None}
+    return Weights(replace(published.card, features=replace(published.card.features, **given)), published.tensors)
 
 
 @weights.command("list")

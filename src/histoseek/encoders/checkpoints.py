@@ -2,7 +2,8 @@
 
 A checkpoint is a state dict, at times under the key `model`, at times with the prefix `module.`, with the slide
 encoder under `visual.`, the text tower under `text_model.`, `text_projection` and `logit_scale`. The family of the
-slide encoder and its sizes show in the names and shapes of its tensors.
+slide encoder and its sizes show in the names and shapes of its tensors. Files of other publications name their tensors
+as they like (`slide.published.layouts`), and their cards say of which features they are.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from histoseek._version import __version__
+from histoseek.encoders.cards.card import SlideModelCard
+from histoseek.encoders.cards.catalogue import list_slide_models, list_tile_models
+from histoseek.encoders.published_files.identity import digest_weights
 from histoseek.encoders.slide.base import VISUAL, Architecture, Shapes, SlideEncoderFamily
+from histoseek.encoders.slide.published.family import PublishedFamily, find_published
 from histoseek.encoders.slide.registry import identify_family
 from histoseek.encoders.weight_files import read_state, unwrap_state
 from histoseek.encoders.weights import (
@@ -33,7 +38,7 @@ from histoseek.errors import ConfigurationError, EncoderError, MissingExtra, Sli
 if TYPE_CHECKING:
     from torch import Tensor
 
-_WRAPPERS = ("model", "state_dict")
+_WRAPPERS = ("model", "state_dict", "teacher_slide_encoder")
 _SHOWN = 3
 
 
@@ -41,17 +46,22 @@ _SHOWN = 3
 class ImportRequest:
     """What a checkpoint does not say of itself.
 
-    features: what its tiles were encoded with; mode: how it is computed, None for the usual of its family;
+    features: what its tiles were encoded with, None for what is published of it; mode: how it is computed, None for
+    the usual of its family;
     text_encoder: where its text tower's tokenizer and shape come from (`load_text_encoder`), None to leave the text
     part out.
     """
 
     name: str
-    features: FeatureSpace
+    features: FeatureSpace | None
     mode: str | None = None
     text_encoder: str | None = "biomedclip"
-    licence: str = "unknown"
+    licence: str | None = None
     data: str = "not stated"
+
+
+PATHSEARCH_FEATURES = FeatureSpace("conch_v1_5", 0.5, 512)
+"""What the published PathSearch takes."""
 
 
 def import_checkpoint(path: Path, request: ImportRequest) -> Weights:
@@ -61,15 +71,19 @@ def import_checkpoint(path: Path, request: ImportRequest) -> Weights:
     architecture (it names what is missing, extra or of another shape); EncoderError when the text tower can't be
     loaded; MissingExtra.
     """
-    tensors = {name: value for name, value in _unwrap(_read(path)).items() if _is_known(name)}
+    content = _unwrap(_read(path))
+    published = find_published(content)
+    if published is not None:
+        return _import_published(path, content, published, request)
+    tensors = {name: value for name, value in content.items() if _is_known(name)}
     _require_values(path, tensors)
+    _require_slide_encoder(path, content)
     visual = {name.removeprefix(VISUAL): value for name, value in tensors.items() if name.startswith(VISUAL)}
     shapes = _shapes(visual)
     try:
         family, architecture = identify_family(shapes)
     except ValueError as error:
         raise WeightsError(path, f"is {error}", "See docs/weights.md") from error
-    mode = _require_mode(family, request.mode)
     _check(path, shapes, _make_shapes(family, architecture), "slide encoder")
     selected = {f"{VISUAL}{name}": value for name, value in visual.items()}
     text = None
@@ -79,17 +93,75 @@ def import_checkpoint(path: Path, request: ImportRequest) -> Weights:
     card = WeightsCard(
         name=request.name,
         architecture=architecture,
-        mode=mode,
-        features=request.features,
+        mode=_require_mode(family, request.mode),
+        features=request.features or PATHSEARCH_FEATURES,
         text=text,
         data=request.data,
-        licence=request.licence,
+        licence=request.licence or "unknown",
         source=f"imported from {path.name}",
         seed=None,
         version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     return Weights.from_tensors(card, {name: _to_array(value) for name, value in selected.items()})
+
+
+def _require_slide_encoder(path: Path, content: Mapping[str, object]) -> None:
+    if not any(name.startswith(VISUAL) for name in content):
+        what = f"holds no slide encoder that is known here (it has {_list_some(sorted(content)) or 'no tensors'})"
+        raise WeightsError(path, what, "See docs/weights.md for those that are")
+
+
+def _import_published(
+    path: Path, content: Mapping[str, Tensor], family: PublishedFamily, request: ImportRequest
+) -> Weights:
+    """The weights of a file that its names tell; what its card says counts where the request says nothing."""
+    visual = family.layout.select(content)
+    _require_values(path, visual)
+    try:
+        architecture = family.infer(_shapes(visual))
+    except ValueError as error:
+        raise WeightsError(path, f"is {error}", "See docs/weights.md") from error
+    visual = _untie(path, family, visual)
+    _check(path, _shapes(visual), _make_shapes(family, architecture), f"slide encoder of {family.title}")
+    model, is_published = find_slide_model(path, family, architecture)
+    card = WeightsCard(
+        name=request.name,
+        architecture=architecture,
+        mode=_require_mode(family, request.mode),
+        features=request.features or FeatureSpace(model.tile_encoder, model.spacing_um_per_px, model.tile_px),
+        text=None,
+        data=request.data,
+        licence=request.licence or model.publication.licence,
+        source=f"imported from {path.name}, {model.name} {'as published' if is_published else 'in another file'}",
+        seed=None,
+        version=__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return Weights.from_tensors(card, {f"{VISUAL}{name}": _to_array(value) for name, value in visual.items()})
+
+
+def find_slide_model(path: Path, family: PublishedFamily, sizes: Architecture) -> tuple[SlideModelCard, bool]:
+    """The card of a published slide encoder: the one whose checksum its file has, else that of the family for features
+    of this dimension; and whether it is that very file."""
+    models = [model for model in list_slide_models() if model.family == family.name]
+    digest = digest_weights(path)
+    for model in models:
+        if any(file.sha256 == digest for file in model.publication.files):
+            return model, True
+    dimensions = {model.name: {each.dimension for each in model.variants} for model in list_tile_models()}
+    fitting = [model for model in models if sizes.input_dimension in dimensions.get(model.tile_encoder, ())]
+    return (*fitting, *models)[0], False
+
+
+def _untie(path: Path, family: PublishedFamily, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    import torch
+
+    try:
+        return family.layout.untie(tensors, torch.equal)
+    except ValueError as error:
+        what = f"{error.args[0]} differs from the tensor that it should be a copy of"
+        raise WeightsError(path, what, "Get the file again") from error
 
 
 def _require_mode(family: SlideEncoderFamily, mode: str | None) -> str:

@@ -43,7 +43,10 @@ class MosaicPart(EqualByContent):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SlideEmbedding(EqualByContent):
-    """A slide as a global vector, float32 [D], and up to 16 mosaic parts; all vectors of length one."""
+    """A slide as a global vector, float32 [D], and up to 16 mosaic parts; all vectors of length one.
+
+    Without parts where the encoder makes none: then they come from the tiles, and may be of another dimension.
+    """
 
     global_vector: Floats
     parts: tuple[MosaicPart, ...]
@@ -86,7 +89,7 @@ class Architecture(Protocol):
 
     @property
     def mosaic_size(self) -> int:
-        """Most mosaic vectors of a slide, at most 16."""
+        """Most mosaic vectors of a slide, at most 16; 0 where the mosaic is made of the tiles themselves."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

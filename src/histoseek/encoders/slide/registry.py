@@ -5,10 +5,12 @@ from __future__ import annotations
 from histoseek.encoders.slide.base import Architecture, FittedEncoderFamily, Shapes, SlideEncoderFamily
 from histoseek.encoders.slide.pathsearch.family import PathSearchFamily
 from histoseek.encoders.slide.pooled import PooledFamily
+from histoseek.encoders.slide.published.family import PUBLISHED
 from histoseek.errors import UnknownEncoder
 
 FAMILIES: tuple[SlideEncoderFamily, ...] = (PathSearchFamily(),)
-"""Those that come with trained weights. Cards written before there were several name none: they are of the first."""
+"""Those that can be trained here. Cards written before there were several name none: they are of the first. Published
+ones are beside them (`slide.published`): their files are told by names of tensors."""
 
 UNTRAINED: FittedEncoderFamily = PooledFamily()
 """What an archive without weights encodes slides with."""
@@ -16,9 +18,10 @@ UNTRAINED: FittedEncoderFamily = PooledFamily()
 
 def find_family(name: str) -> SlideEncoderFamily:
     """The family of trained slide encoders that a card names; raises UnknownEncoder, which names those there are."""
-    family = next((family for family in FAMILIES if family.name == name), None)
+    families: tuple[SlideEncoderFamily, ...] = (*FAMILIES, *PUBLISHED)
+    family = next((family for family in families if family.name == name), None)
     if family is None:
-        raise UnknownEncoder(name, tuple(family.name for family in FAMILIES))
+        raise UnknownEncoder(name, tuple(family.name for family in families))
     return family
 
 
