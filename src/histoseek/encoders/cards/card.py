@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Library = Literal["timm", "transformers", "open_clip", "own"]
 Interpolation = Literal["bilinear", "bicubic"]
 Argument = str | int | float | bool | tuple[int, ...]
 
-Pooling = Literal["cls", "cls+mean", "mean", "pooled"]
+Naming = Literal["", "dinov2", "transformers", "clip", "swin"]
+Positions = Literal["", "timm", "transformers", "dino"]
+
+Pooling = Literal["cls", "cls+mean", "mean", "pooled", "stage3"]
 """How token vectors become one: the class token's, that beside the patches' mean (registers left out), the patches'
-mean alone, or as the network itself pools."""
+mean alone, or as the network itself pools; of a ResNet also the mean of its third stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,33 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
+class TensorLayout:
+    """How the tensors of a published file lie, where it is not as the network has them.
+
+    prefixes: taken off the names one after the other, where they begin with them; kept: beginnings of the names
+    (without prefixes) that are the encoder's, () for all; left_out: of those that only training needs, which may be
+    missing; naming: whose names they are, "" for the network's; adapter_scale: by which LoRA's products are added to
+    the weights, 0 without adapters; positions_px: edge of the pictures that its position embeddings are for, where
+    that is not the network's input; positions: whose rule brings them to that input (timm's, transformers', or DINO's,
+    which scales by a tenth of a patch more), "" for none.
+    """
+
+    prefixes: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    naming: Naming = ""
+    adapter_scale: float = 0.0
+    positions_px: int = 0
+    positions: Positions = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
     """What a model is built of.
 
     architecture: its name in the library, with these arguments; prefix_tokens: class token and registers before the
-    patches; parameters: as published or counted on the built network, 0 where neither is known.
+    patches; parameters: of the published file's part of the network, counted on it, 0 where nothing is built; layout:
+    of the published file's tensors.
     """
 
     library: Library
@@ -52,6 +77,7 @@ class Network:
     arguments: tuple[tuple[str, Argument], ...] = ()
     prefix_tokens: int = 1
     parameters: int = 0
+    layout: TensorLayout = TensorLayout()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +99,26 @@ class Preparation:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One of the vectors that a network can give; the first of a card is the usual one."""
+    """One of the vectors that a network can give; the first of a card is the usual one.
+
+    mean, std, resize_px: of the preparation, where another one than the card's is in use elsewhere.
+    """
 
     name: str
     dimension: int
     pooling: Pooling
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    resize_px: int = 0
+
+    def adapt(self, preparation: Preparation) -> Preparation:
+        """The card's preparation with what is the variant's own."""
+        return replace(
+            preparation,
+            mean=self.mean or preparation.mean,
+            std=self.std or preparation.std,
+            resize_px=self.resize_px or preparation.resize_px,
+        )
 
 
 @dataclass(frozen=True, slots=True)

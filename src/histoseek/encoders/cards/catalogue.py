@@ -15,6 +15,7 @@ from histoseek.encoders.cards.card import (
     Preparation,
     Publication,
     SlideModelCard,
+    TensorLayout,
     TileModelCard,
     Variant,
     WeightsFile,
@@ -47,10 +48,11 @@ def parse_tile_model(data: Mapping[str, Any]) -> TileModelCard:
     """A card from its table in TOML; raises KeyError, TypeError or ValueError."""
     network = dict(data["network"])
     arguments = tuple((name, _freeze(value)) for name, value in network.pop("arguments", {}).items())
+    layout = _make(TensorLayout, _freeze_values(network.pop("layout", {})))
     parts = {
-        "network": _make(Network, network | {"arguments": arguments}),
+        "network": _make(Network, network | {"arguments": arguments, "layout": layout}),
         "preparation": _make(Preparation, _freeze_values(data["preparation"])),
-        "variants": tuple(_make(Variant, variant) for variant in data["variants"]),
+        "variants": tuple(_make(Variant, _freeze_values(variant)) for variant in data["variants"]),
         "spacings_um_per_px": tuple(map(float, data["spacings_um_per_px"])),
     }
     if not (parts["variants"] and parts["spacings_um_per_px"]):

@@ -13,8 +13,9 @@ from histoseek.encoders.cards.card import TileModelCard, Variant
 from histoseek.encoders.cards.catalogue import list_tile_models
 from histoseek.encoders.tile import lite0
 from histoseek.encoders.tile.base import TileCard, TileEncoder
-from histoseek.encoders.tile.networks import clip_networks, open_clip_networks, timm_networks
+from histoseek.encoders.tile.networks import clip_networks, genbio, open_clip_networks, tails, timm_networks
 from histoseek.encoders.tile.networks.base import NetworkKind
+from histoseek.encoders.tile.networks.tensor_layouts import arrange_tensors
 from histoseek.encoders.tile.runtimes import load_prepared
 from histoseek.encoders.tile.words import WordTower
 from histoseek.encoders.weight_files import find_encoder_files, read_tensors
@@ -28,6 +29,9 @@ _SPACING_FACTOR = 4
 
 _KINDS: dict[str, NetworkKind] = {
     "CLIPModel": clip_networks.KIND,
+    "genbio_pathfm": genbio.KIND,
+    "isight": tails.ISIGHT,
+    "mettle": tails.METTLE,
     "open_clip": open_clip_networks.KIND,
     "timm": timm_networks.KIND,
 }
@@ -91,7 +95,7 @@ def make_tile_card(model: TileModelCard, variant: Variant) -> TileCard:
         version=model.version,
         variant=variant,
         network=model.network,
-        preparation=model.preparation,
+        preparation=variant.adapt(model.preparation),
         publication=model.publication,
         spacings_um_per_px=(min(spacings) / _SPACING_FACTOR, max(spacings) * _SPACING_FACTOR),
         usual_spacing_um_per_px=spacings[0],
@@ -145,7 +149,8 @@ def _load_network(card: TileCard, weights: Path) -> nn.Module:
         raise EncoderError(card.name, f"networks of {card.network.library} can't be built here", "Use its features")
     network = kind.build(card)
     with _naming_faults(card, weights):
-        kind.fill(network, read_tensors(weights))
+        tensors = arrange_tensors(read_tensors(weights), card.network.layout, card.preparation.input_px)
+        kind.fill(network, tensors)
     return network.eval()
 
 

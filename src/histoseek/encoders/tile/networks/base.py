@@ -41,8 +41,9 @@ class NetworkKind:
 
 def fill_exactly(network: nn.Module, tensors: Tensors) -> None:
     """Load tensors whose names and shapes must be those of the network; raises ValueError, which names what differs."""
-    require_exactly(shapes_of(network.state_dict()), tensors)
-    network.load_state_dict(dict(tensors), assign=False)
+    wanted = network.state_dict()
+    require_exactly(shapes_of(wanted), tensors)
+    network.load_state_dict({name: tensor.to(wanted[name].dtype) for name, tensor in tensors.items()}, assign=True)
 
 
 def require_exactly(wanted: Shapes, tensors: Tensors) -> None:
