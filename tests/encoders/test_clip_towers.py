@@ -71,7 +71,7 @@ def make_open_clip(model: TileModelCard) -> Any:
     return open_clip.CLIP(**config)
 
 
-@pytest.mark.parametrize("name", ["quiltnet", "quiltnet_b16"])
+@pytest.mark.parametrize("name", ["quiltnet", "pathgen_clip"])
 def test_open_clip_gives_the_librarys_vectors(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     model = shrink(find_model(name), TINY_CLIP, 64, 24)
     library = make_open_clip(model)
@@ -88,7 +88,7 @@ def test_open_clip_gives_the_librarys_vectors(name: str, monkeypatch: pytest.Mon
     assert np.abs(tower.encode_texts(HARD_TEXTS) - texts).max() < 1e-5
     assert np.abs(tower.project_tiles(features) - unit(expected)).max() < 1e-5
     assert tower.dimension == 24
-    assert tower.logit_scale == pytest.approx(float(library.logit_scale.exp()))
+    assert tower.logit_scale == pytest.approx(float(library.logit_scale.detach().exp()))
     assert np.abs(np.diff(tower.encode_texts(HARD_TEXTS), axis=0)).max() > 1e-2
 
 
@@ -100,6 +100,104 @@ def make_plip(model: TileModelCard) -> Any:
         part, _, field = name.rpartition(".")
         (parts[part] if part else parts)[field] = value
     return transformers.CLIPModel(transformers.CLIPConfig(**parts))
+
+
+def write_word_pieces(path: Path) -> Any:
+    """A small tokenizer of PubMedBERT's kind, as its repository has it."""
+    from tokenizers import BertWordPieceTokenizer
+
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789.,'&;-"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters), "tumor"]
+    tokenizer = BertWordPieceTokenizer({word: number for number, word in enumerate(words)}, lowercase=True)
+    tokenizer.save(str(path))
+    return import_transformers().PreTrainedTokenizerFast(tokenizer_file=str(path), pad_token="[PAD]")
+
+
+TINY_BERT: dict[str, Argument] = {
+    "embed_dim": 24,
+    "vision_cfg.timm_model_name": "vit_tiny_patch16_224",
+    "text_cfg.context_length": 40,
+    "bert.vocab_size": 100,
+    "bert.hidden_size": 32,
+    "bert.intermediate_size": 48,
+    "bert.num_hidden_layers": 2,
+    "bert.num_attention_heads": 2,
+}
+
+
+@pytest.mark.parametrize("name", ["biomedclip", "quiltnet_b16_pmb"])
+def test_berts_give_the_librarys_vectors(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    open_clip, transformers = import_open_clip(), import_transformers()
+    from open_clip.hf_model import HFTextEncoder
+
+    model = shrink(find_model(name), TINY_BERT, 224, 24)
+    arguments = dict(model.network.arguments)
+    config = open_clip.get_model_config("ViT-B-16")
+    vision = {key[11:]: value for key, value in arguments.items() if key.startswith("vision_cfg.")}
+    library = open_clip.CustomTextCLIP(24, {**config["vision_cfg"], **vision}, {"layers": 1, "width": 8, "heads": 1})
+    bert = transformers.BertConfig(**{key[5:]: value for key, value in arguments.items() if key.startswith("bert.")})
+    library.text = HFTextEncoder(
+        "bert", 24, config=bert, pooler_type="cls_last_hidden_state_pooler", proj_type="mlp", pretrained=False
+    )
+    library.text.transformer.pooler = None  # as in the published files
+    tensors = draw_weights(library)
+    counters = {"text.transformer.embeddings.position_ids": torch.arange(512)[None]}
+    path = write({**tensors, **counters}, tmp_path / "open_clip_pytorch_model.bin")
+    publish(monkeypatch, model)
+    with pytest.raises(EncoderError, match=r"Put tokenizer\.json of the same repository beside the weights"):
+        load_word_tower(f"{name}@{path}")
+    pieces = write_word_pieces(tmp_path / "tokenizer.json")
+    cleaned = [open_clip.tokenizer.get_clean_fn("whitespace")(text) for text in HARD_TEXTS]
+    ids = pieces(cleaned, return_tensors="pt", max_length=40, padding="max_length", truncation=True).input_ids
+    tiles = draw_tiles(224, 2)
+    features, tower = load_tile_encoder(f"{name}@{path}").encode(tiles), load_word_tower(f"{name}@{path}")
+    with torch.inference_mode():
+        expected = library.encode_image(normalise(tiles, model)).numpy()
+        texts = library.encode_text(ids, normalize=True).numpy()
+    assert np.abs(features - expected).max() < 1e-5
+    assert np.abs(tower.encode_texts(HARD_TEXTS) - texts).max() < 1e-5
+    assert np.abs(tower.project_tiles(features) - unit(expected)).max() < 1e-5
+
+
+TINY_COCA: dict[str, Argument] = {
+    "embed_dim": 32,
+    "vision_cfg.layers": 2,
+    "vision_cfg.width": 64,
+    "vision_cfg.image_size": 56,
+    "text_cfg.layers": 2,
+    "text_cfg.width": 32,
+    "text_cfg.heads": 2,
+    "multimodal_cfg.layers": 1,
+    "multimodal_cfg.width": 32,
+    "multimodal_cfg.heads": 2,
+    "multimodal_cfg.attn_pooler_heads": 2,
+}
+
+
+def test_omiclip_gives_the_librarys_vectors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    open_clip = import_open_clip()
+    model = shrink(find_model("omiclip"), TINY_COCA, 56, 32)
+    config = open_clip.get_model_config("coca_ViT-L-14")
+    del config["custom_text"]
+    for name, value in TINY_COCA.items():
+        part, _, field = name.partition(".")
+        if field:
+            config[part][field] = value
+        else:
+            config[part] = value
+    library = open_clip.CoCa(**config)
+    path = write(draw_weights(library), tmp_path / "checkpoint.pt")
+    publish(monkeypatch, model)
+    tiles = draw_tiles(56)
+    features, tower = load_tile_encoder(f"omiclip@{path}").encode(tiles), load_word_tower(f"omiclip@{path}")
+    tokens = open_clip.get_tokenizer("coca_ViT-L-14")(list(HARD_TEXTS))
+    with torch.inference_mode():
+        expected = library.encode_image(normalise(tiles, model)).numpy()
+        texts = library.encode_text(tokens).numpy()
+    assert np.abs(np.linalg.norm(features, axis=1) - 1).max() < 1e-6
+    assert np.abs(features - expected).max() < 1e-5
+    assert np.abs(tower.encode_texts(HARD_TEXTS) - texts).max() < 1e-5
+    assert tower.logit_scale == pytest.approx(float(library.logit_scale.detach().exp()))
 
 
 def test_plip_gives_the_librarys_vectors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -152,6 +250,20 @@ def make_transformers_tokens(context: int) -> Any:
         ),
         ("quiltnet", 151_277_313, {"visual.conv1.weight": (768, 3, 32, 32), "text_projection": (512, 512)}),
         ("quiltnet_b16", 149_620_737, {"visual.conv1.weight": (768, 3, 16, 16), "visual.proj": (768, 512)}),
+        ("pathgen_clip", 149_620_737, {"visual.conv1.weight": (768, 3, 16, 16)}),
+        (
+            "biomedclip",
+            195_902_721,
+            {
+                "visual.trunk.patch_embed.proj.weight": (768, 3, 16, 16),
+                "visual.head.proj.weight": (512, 768),
+                "text.transformer.embeddings.word_embeddings.weight": (30522, 768),
+                "text.proj.0.weight": (640, 768),
+                "text.proj.2.weight": (512, 640),
+            },
+        ),
+        ("quiltnet_b16_pmb", 195_902_721, {"text.proj.0.weight": (640, 768)}),
+        ("omiclip", 638_450_177, {"visual.attn_pool.query": (256, 768), "text.cls_emb": (768,)}),
     ],
 )
 def test_files_have_the_published_sizes(name: str, parameters: int, shapes: dict[str, tuple[int, ...]]) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _IMAGES = "visual."
 _BERT = "bert."
 _NORMALISED = "normalised"
-_NO_TEXT = {"context_length": 1, "vocab_size": 1, "width": 8, "heads": 1, "layers": 0}
+_NO_TEXT = {"context_length": 1, "vocab_size": 1, "width": 8, "heads": 1, "layers": 1}
 
 
 def build(card: TileCard) -> nn.Module:
