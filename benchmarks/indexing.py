@@ -98,12 +98,10 @@ def encoder_rate(encoder: object, batch: int) -> float:
 
 
 def torch_encoder(slide: Path) -> dict[str, float]:
-    from histoseek.encoders.tile import lite0
-    from histoseek.encoders.tile.runtimes import TorchEncoder
-    from histoseek.settings import Settings
+    from histoseek.encoders.tile.registry import load_tile_encoder
 
-    encoder = TorchEncoder(lite0.CARD, "", lite0._module(lite0._packaged_weights()), Settings(runtime="torch"))
-    return {"tiles_per_s": round(encoder_rate(encoder, 32), 1)}
+    os.environ["HISTOSEEK_RUNTIME"] = "torch"
+    return {"tiles_per_s": round(encoder_rate(load_tile_encoder("lite0"), 32), 1)}
 
 
 def naive(slide: Path) -> dict[str, float]:
@@ -119,7 +117,7 @@ def naive(slide: Path) -> dict[str, float]:
 
     prepared = prepare_slide(FileSource(slide), Recipe(tile_budget=None), 224, None)
     coords, edge = prepared.tiles.coords, prepared.tiles.edge_level0
-    module = lite0._module(lite0._packaged_weights()).eval()
+    module = lite0._load_module(lite0._find_packaged_weights()).eval()
     reader = openslide.OpenSlide(str(slide))
     start = time.perf_counter()
     with torch.inference_mode():

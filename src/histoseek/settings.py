@@ -47,9 +47,19 @@ class Settings(BaseSettings):
         description="Own encoders and distances, `module:attribute` with commas between, that archives may name.",
     )
     runtime: Literal["auto", "onnx", "openvino", "torch"] = Field(
-        default="auto", description="Runtime of encoders on a CPU; OpenVINO is for texts, and tiles take auto then."
+        default="auto", description="Runtime of encoders on a CPU; auto takes the quickest for tiles, by a short trial."
     )
-    device: Literal["cpu", "cuda"] = Field(default="cpu", description="Device of the torch runtime.")
+    precision: Literal["auto", "float32", "bf16", "int8"] = Field(
+        default="auto", description="Precision of tile encoders; auto never takes int8."
+    )
+    device: str = Field(
+        default="cpu",
+        pattern=r"^(cpu|cuda(:\d+)?(,cuda:\d+)*)$",
+        description="Device of the torch runtime: cpu, cuda, or several GPUs as cuda:0,cuda:1.",
+    )
+    compile: bool = Field(
+        default=False, description="Have torch compile tile encoders: minutes at the start, quicker later."
+    )
     threads: int = Field(default=0, ge=0, description="Threads for models and kernels; 0 means all cores.")
     batch_memory_mb: int = Field(
         default=512, ge=16, description="Memory that one batch of tiles may take in the encoder."
@@ -69,6 +79,16 @@ class Settings(BaseSettings):
         default="", description="OpenAI-compatible address that judges sentences for training; none by default."
     )
     language_model_name: str = Field(default="", description="Model to use at that address.")
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The devices of the torch runtime, each by name."""
+        return tuple(self.device.split(","))
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether a GPU is to compute."""
+        return self.devices[0] != "cpu"
 
 
 @lru_cache(maxsize=1)

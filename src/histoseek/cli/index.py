@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _RECIPE = Recipe()
 _MOST_ROWS = 20
+_PRECISIONS = ("auto", "float32", "bf16", "int8")
 
 SlidesArgument = Annotated[list[str] | None, typer.Argument(metavar="FILE", help="Slide files, and folders of them.")]
 FeaturesOption = Annotated[
@@ -97,6 +98,14 @@ WeightsOption = Annotated[
     str | None,
     typer.Option(metavar="NAME|FILE", help="Trained slide encoder of a new archive: a name in the library, or a file."),
 ]
+PrecisionOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|float32|bf16|int8",
+        help="Precision of the tile encoder.",
+        show_default="HISTOSEEK_PRECISION, else auto",
+    ),
+]
 TextEncoderOption = Annotated[
     str | None,
     typer.Option(help="Text encoder of a new archive, or `none`.", show_default="minilm"),
@@ -124,6 +133,7 @@ def index(
     encoder: EncoderOption = None,
     weights: WeightsOption = None,
     text_encoder: TextEncoderOption = None,
+    precision: PrecisionOption = None,
     workers: WorkersOption = DEFAULT_WORKERS,
     trust: TrustOption = None,
     as_json: JsonOption = False,
@@ -142,6 +152,15 @@ def index(
         opened = _open_or_create(archive, changes, weights, text_encoder)
         report = run(opened, request, reporter)
     _print_report(report, opened, as_json)
+
+
+def _use_precision(precision: str | None) -> None:
+    from histoseek.settings import change_settings
+
+    if precision is not None:
+        if precision not in _PRECISIONS:
+            raise ConfigurationError(f"--precision {precision}", "is no precision", f"Use {', '.join(_PRECISIONS)}")
+        change_settings(precision=precision)
 
 
 @contextmanager
@@ -181,6 +200,7 @@ def _make_request(values: Mapping[str, Any], reporter: Reporter) -> IndexRequest
     """What to index, from the values of the options."""
     from histoseek.api import make_index_request
 
+    _use_precision(values["precision"])
     slides, features = values["slides"], values["features"]
     if not slides and features is None:
         _require_tables(values["archive"], values["metadata"], values["reports"])

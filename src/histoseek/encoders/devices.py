@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -93,10 +95,59 @@ def thread_count(settings: Settings) -> int:
 
 
 def prepare_torch(settings: Settings) -> torch.device:
-    """Torch's device, with the number of its threads set; raises ConfigurationError without the GPU that is set."""
+    """Torch's (first) device, with the number of its threads set; raises ConfigurationError without the GPU that is
+    set."""
+    return find_torch_device(settings.devices[0], settings)
+
+
+def find_torch_device(name: str, settings: Settings) -> torch.device:
+    """A device by name ("cpu", "cuda", "cuda:1"), with the number of torch's threads set; raises ConfigurationError."""
     import torch
 
-    if settings.device == "cuda" and not torch.cuda.is_available():
-        raise ConfigurationError("HISTOSEEK_DEVICE=cuda", "torch finds no GPU", "Use HISTOSEEK_DEVICE=cpu")
+    device = torch.device(name)
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            found = f"{count} of them" if count else "no GPU"
+            raise ConfigurationError(f"HISTOSEEK_DEVICE={name}", f"torch finds {found}", "Use HISTOSEEK_DEVICE=cpu")
     torch.set_num_threads(thread_count(settings))
-    return torch.device(settings.device)
+    return device
+
+
+def has_openvino() -> bool:
+    """Whether OpenVINO is installed; it is not imported."""
+    return find_spec("openvino") is not None
+
+
+def load_openvino() -> Any:
+    """OpenVINO's core, made once; raises MissingExtra."""
+    if not has_openvino():
+        raise MissingExtra("openvino", "openvino")
+    return _make_openvino_core()
+
+
+@lru_cache(maxsize=1)
+def _make_openvino_core() -> Any:
+    # Its tools, which are imported along with it, could send what they are used for: they get none of that package.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino.Core()
+
+
+def computes_bfloat16() -> bool:
+    """Whether the processor has instructions for bfloat16 (AVX512-BF16, AMX), as OpenVINO sees it; raises
+    MissingExtra."""
+    return "BF16" in load_openvino().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def describe_processor() -> str:
+    """The processor's name and what it computes with: two of which this is equal run programs alike."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "unknown"
+    facts = (
+        re.search(rf"^(?:{key})\s*:\s*(.*)$", text, re.MULTILINE) for key in ("model name", "model", "flags|Features")
+    )
+    return "; ".join(fact.group(1) for fact in facts if fact)

@@ -6,23 +6,17 @@ small to share between threads, and threads that wait for each other are slowest
 
 from __future__ import annotations
 
-import sys
 import threading
-from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.encoders.devices import import_onnxruntime, thread_count
+from histoseek.encoders.devices import computes_bfloat16, import_onnxruntime, load_openvino, thread_count
 from histoseek.encoders.token_rows import TokenRows
-from histoseek.errors import EncoderError, MissingExtra
+from histoseek.errors import EncoderError
 from histoseek.settings import Settings
-
-_EXTRA = "openvino"
-_TELEMETRY = "openvino_telemetry"
 
 
 class Engine(Protocol):
@@ -61,7 +55,7 @@ class OpenVinoEngine:
     """OpenVINO, in bfloat16 where the processor computes in it, else in float32."""
 
     def __init__(self, model: Path, settings: Settings) -> None:
-        core = _load_core()
+        core = load_openvino()
         has_bfloat16 = computes_bfloat16()
         self.name = f"openvino {'bfloat16' if has_bfloat16 else 'float32'}"
         threads = thread_count(settings)
@@ -83,29 +77,3 @@ class OpenVinoEngine:
         request = self._of_thread.request
         request.infer({"ids": rows.ids, "mask": rows.mask}, share_inputs=True)
         return np.array(request.get_tensor(output).data, np.float32)
-
-
-def has_openvino() -> bool:
-    """Whether OpenVINO is installed; it is not imported."""
-    return find_spec("openvino") is not None
-
-
-def computes_bfloat16() -> bool:
-    """Whether the processor has instructions for bfloat16 (AVX512-BF16, AMX), as OpenVINO sees it; raises
-    MissingExtra."""
-    return "BF16" in _load_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-
-def _load_core() -> Any:
-    if not has_openvino():
-        raise MissingExtra("openvino", _EXTRA)
-    return _make_core()
-
-
-@lru_cache(maxsize=1)
-def _make_core() -> Any:
-    # Its tools, which are imported along with it, could send what they are used for: they get none of that package.
-    sys.modules.setdefault(_TELEMETRY, None)  # type: ignore[arg-type]
-    import openvino
-
-    return openvino.Core()

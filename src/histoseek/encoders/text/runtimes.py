@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.encoders.devices import thread_count
+from histoseek.encoders.devices import computes_bfloat16, has_openvino, thread_count
 from histoseek.encoders.text.base import Reading, TextCard, TextEncoder
 from histoseek.encoders.text.encoding import Batches, TowerEncoder, encode_in_windows, read_apart, read_passages
-from histoseek.encoders.text.engines import Engine, OnnxEngine, OpenVinoEngine, computes_bfloat16, has_openvino
+from histoseek.encoders.text.engines import Engine, OnnxEngine, OpenVinoEngine
 from histoseek.encoders.token_rows import TextTokenizer
 from histoseek.errors import EncoderError, MissingExtra
 from histoseek.files import write_atomic
@@ -56,7 +56,7 @@ def load_prepared(
     of 5 s), and torch when the export's packages are missing. Raises MissingExtra, EncoderError.
     """
     settings = get_settings()
-    if settings.device == "cuda" or settings.runtime == "torch":
+    if settings.has_gpu or settings.runtime == "torch":
         return TowerEncoder(tower())
     try:
         model = _prepare_once(card, weights_hash, graph or (lambda: _export(tower)), settings)

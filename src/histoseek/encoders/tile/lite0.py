@@ -14,7 +14,7 @@ from histoseek.encoders.packaged_files import check_packaged_files, digest_file
 from histoseek.encoders.pickled_tensors import load_tensors
 from histoseek.encoders.tile.base import TileCard, TileEncoder
 from histoseek.encoders.tile.lite0_graph import draw_graph
-from histoseek.encoders.tile.runtimes import load_prepared
+from histoseek.encoders.tile.runtimes.choice import load_prepared
 from histoseek.errors import EncoderError, MissingExtra
 
 if TYPE_CHECKING:

@@ -16,10 +16,12 @@ from histoseek.encoders.tile.base import TileCard, TileEncoder
 from histoseek.encoders.tile.networks import clip_networks, genbio, open_clip_networks, tails, timm_networks
 from histoseek.encoders.tile.networks.base import NetworkKind
 from histoseek.encoders.tile.networks.tensor_layouts import arrange_tensors
-from histoseek.encoders.tile.runtimes import load_prepared
+from histoseek.encoders.tile.runtimes.choice import load_prepared
+from histoseek.encoders.tile.runtimes.several_devices import load_on_devices
 from histoseek.encoders.tile.words import WordTower
 from histoseek.encoders.weight_files import find_encoder_files, read_tensors
 from histoseek.errors import EncoderError, UnknownEncoder
+from histoseek.settings import get_settings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -69,10 +71,13 @@ def find_tile_card(spec: str) -> TileCard:
 
 
 def load_tile_encoder(spec: str) -> TileEncoder:
-    """Load an encoder by name, from its usual source or from the weights named behind an @."""
+    """Load an encoder by name, from its usual source or from the weights named behind an @; on each GPU of several."""
     name, weights = _split(spec)
     family = _find_family(name)
     _require_loadable(family.card)
+    devices = get_settings().devices
+    if len(devices) > 1:
+        return load_on_devices(spec, family.card, devices, load_tile_encoder)
     return family.load(weights)
 
 

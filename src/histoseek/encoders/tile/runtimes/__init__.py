@@ -1,0 +1,1 @@
+"""What computes tile encoders: ONNX Runtime, OpenVINO or torch, on processors and GPUs; measured, and remembered."""
