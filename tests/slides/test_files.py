@@ -51,7 +51,7 @@ def test_broken_links_are_named(tmp_path: Path) -> None:
         ("a.czi", ".czi (not read by histoseek)"),
         ("deep/a.VSI", ".vsi (not read by histoseek)"),
         ("a.isyntax", ".isyntax (not read by histoseek)"),
-        ("a.ome.zarr/0/0.0", ".zarr (not read by histoseek)"),
+        ("a.embeddings.zarr/grids/0.0", ".zarr folders (no slides)"),
         ("all.zip", ".zip (unpack first)"),
         ("all.tar.gz", ".gz (unpack first)"),
         (".cache/c.svs", "hidden folders"),

@@ -15,6 +15,9 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 SUFFIXES = frozenset((*SCANNER_SUFFIXES, ".tif", ".tiff", ".btf", *PICTURE_SUFFIXES))
 """Endings of files that are slides. They are here, as whoever looks for slides need not load what reads them."""
 
+FOLDER_SUFFIXES = frozenset((".zarr",))
+"""Endings of folders that are slides."""
+
 Pixels = NDArray[np.uint8]
 """RGB pixels, [height, width, 3]."""
 

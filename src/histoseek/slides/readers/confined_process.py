@@ -17,8 +17,9 @@ from histoseek.slides.readers.confined import PIXELS
 from histoseek.slides.readers.formats import open_reader
 from histoseek.slides.readers.openslide import read_series_uid
 from histoseek.slides.readers.vips import load_vips
+from histoseek.zarr_arrays import load_decoders
 
-_PRELOADED = (tifffile, load_vips())
+_PRELOADED = (tifffile, load_vips(), load_decoders())
 
 
 class SlideHandler:

@@ -8,6 +8,7 @@ from histoseek.errors import SlideError, SlideTooLarge, UnreadableSlide
 from histoseek.geometry import Size
 from histoseek.slides.readers.base import PICTURE_SUFFIXES, SCANNER_SUFFIXES, PixelReader
 from histoseek.slides.readers.ome import open_ome
+from histoseek.slides.readers.ome_zarr import OmeZarrReader
 from histoseek.slides.readers.openslide import PLAIN_TIFF, OpenSlideReader
 from histoseek.slides.readers.picture import PictureReader
 from histoseek.slides.readers.tiff import is_level
@@ -23,7 +24,7 @@ def open_reader(path: Path) -> PixelReader:
     is_tiff = _is_tiff(path)
     if is_tiff:
         check_directories(path)
-    reader = _choose_reader(path, is_tiff)
+    reader = OmeZarrReader(path) if path.is_dir() else _choose_reader(path, is_tiff)
     try:
         _check_levels(path, reader)
     except SlideError:

@@ -24,12 +24,12 @@ from histoseek.slides.readers.tiff import (
 )
 from histoseek.slides.readers.tiff_pages import read_tiff_resolution
 
-_BESIDE = re.compile(
+BESIDE = re.compile(
     r"(?:^|[^a-z])(?:label|macro|thumb(?:nail)?|overview|preview|barcode)(?:[ _-]*image)?[^a-z]*(?:\.[a-z]+)*$", re.I
 )
 """Names of images that lie beside the slide: "label image", "Slide 1 - macro"."""
 
-_BESIDE_OTHERS = re.compile(r"(?:label|macro|thumb(?:nail)?|barcode)(?:[ _-]*image)?(?:[^a-z]|$)", re.I)
+BESIDE_OTHERS = re.compile(r"(?:label|macro|thumb(?:nail)?|barcode)(?:[ _-]*image)?(?:[^a-z]|$)", re.I)
 """Names that begin so ("Macro_12.scn", "label of 12.svs"): another image of the file is the slide, if it has one."""
 
 _ALIKE = 2
@@ -109,11 +109,11 @@ def _open(path: Path, tiff: tifffile.TiffFile, description: OmeDescription) -> P
 
 def _choose(candidates: list[_Candidate], path: Path) -> _Candidate:
     """The largest picture; what is named label, macro and the like never is."""
-    slides = [candidate for candidate in candidates if not _BESIDE.search(candidate.image.name)]
+    slides = [candidate for candidate in candidates if not BESIDE.search(candidate.image.name)]
     if not slides:
         what = "label or macro images only" if candidates else "OME-XML without an image"
         raise UnreadableSlide(path, f"{what}, {_WANTED}")
-    slides = [candidate for candidate in slides if not _BESIDE_OTHERS.match(candidate.image.name)] or slides
+    slides = [candidate for candidate in slides if not BESIDE_OTHERS.match(candidate.image.name)] or slides
     largest = max(slides, key=lambda candidate: candidate.pixels)
     readable = [candidate for candidate in slides if not candidate.objection]
     best = max(readable, key=lambda candidate: candidate.pixels, default=largest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -13,9 +13,10 @@ from histoseek.slides.readers.spacing import average_edges
 
 _DOCTYPE = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _OPENING = re.compile(r"<(\w+:)?OME[\s>]")
-_UM_PER_UNIT = {
+UM_PER_UNIT = {
     **{"µm": 1.0, "μm": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "micrometre": 1.0},
     **{"m": 1e6, "dm": 1e5, "cm": 1e4, "mm": 1e3, "nm": 1e-3, "pm": 1e-6, "\u00c5": 1e-4, "\u212b": 1e-4},
+    **{"nanometer": 1e-3, "millimeter": 1e3, "centimeter": 1e4, "meter": 1e6, "angstrom": 1e-4},
     **{"in": 25_400.0, "ft": 304_800.0, "pt": 25_400.0 / 72},
     **{"Âµm": 1.0, "Î¼m": 1.0, "\ufffdm": 1.0, "\ufffd\ufffdm": 1.0},  # µm, written in one encoding and read in another
 }
@@ -38,6 +39,11 @@ class OmeChannel:
     colour: tuple[int, int, int] | None
     samples: int | None
     fluoresces: bool
+
+    @classmethod
+    def named(cls, name: str, colour: tuple[int, int, int] | None) -> OmeChannel:
+        """A channel of which name and colour are all that is known."""
+        return cls(name, colour, None, _FLUORESCENCE.search(name) is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +85,21 @@ class OmeImage:
 
     def order_primaries(self) -> tuple[int, int, int] | None:
         """Which of three channels are red, green and blue by their names, or without such by their colours."""
-        if len(self.channels) != 3 or self.fluoresces:
-            return None
-        names = [channel.name for channel in self.channels]
-        if all(_NUMBERING.fullmatch(re.sub(r"[\W_]", "", name.lower())) for name in names):
-            primaries = [_PRIMARY_COLOURS.get(channel.colour or (0, 0, 0)) for channel in self.channels]
-        else:
-            primaries = [_read_primary(name) for name in names]
-        if {*primaries} != {0, 1, 2}:
-            return None
-        return primaries.index(0), primaries.index(1), primaries.index(2)
+        return order_primaries(self.channels)
+
+
+def order_primaries(channels: Sequence[OmeChannel]) -> tuple[int, int, int] | None:
+    """Which of three channels are red, green and blue by their names, or without such by their colours."""
+    if len(channels) != 3 or any(channel.fluoresces for channel in channels):
+        return None
+    names = [channel.name for channel in channels]
+    if all(_NUMBERING.fullmatch(re.sub(r"[\W_]", "", name.lower())) for name in names):
+        primaries = [_PRIMARY_COLOURS.get(channel.colour or (0, 0, 0)) for channel in channels]
+    else:
+        primaries = [_read_primary(name) for name in names]
+    if {*primaries} != {0, 1, 2}:
+        return None
+    return primaries.index(0), primaries.index(1), primaries.index(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +210,7 @@ def _read_edge(pixels: Mapping[str, str], axis: str) -> float | None:
         return None
     if unit.lower() in _NO_LENGTHS or not (math.isfinite(value) and value > 0):
         return None
-    return value * _UM_PER_UNIT.get(unit, float("nan"))
+    return value * UM_PER_UNIT.get(unit, float("nan"))
 
 
 def _read_int(text: str | None) -> int | None:

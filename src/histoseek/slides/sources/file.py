@@ -37,6 +37,7 @@ _MIRAX = ".mrxs"
 _MOST_NOTES = 5
 _BLOCK = 64 * 1024
 _BLOCKS = 16
+_DESCRIPTIONS = frozenset(("zarr.json", ".zattrs", ".zgroup", ".zarray", ".zmetadata"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +71,28 @@ class FileSource(SlideSource):
         Hidden files and MIRAX data folders are passed over; a DICOM series counts once. Raises SlideNotFound for a
         missing path, NoSlidesFound for a folder without slides.
         """
-        from histoseek.slides.readers.base import SUFFIXES
+        from histoseek.slides.readers.base import FOLDER_SUFFIXES, SUFFIXES
 
         paths = [cls.parse(address).path.absolute() for address in addresses]
-        folders = [path for path in paths if path.is_dir()]
+        folders = [path for path in paths if path.is_dir() and not _is_folder_slide(path)]
         missing = next((path for path in paths if not path.exists()), None)
         if missing is not None:
             raise SlideNotFound(missing)
-        kinds = FileKinds(SUFFIXES, "no slides", SLIDES_NOT_READ, lambda name: name.lower().endswith(_MIRAX))
+        kinds = FileKinds(
+            SUFFIXES,
+            "no slides",
+            SLIDES_NOT_READ,
+            has_parts=lambda name: name.lower().endswith(_MIRAX),
+            folders=FOLDER_SUFFIXES,
+            whole=lambda folder: _is_folder_slide(Path(folder)),
+        )
         contents = walk_folders([str(folder) for folder in folders], kinds)
         for folder, content in zip(folders, contents, strict=True):
             if not (content.files or content.seen_before):
                 raise NoSlidesFound(folder, describe_passed_over(content.passed_over))
         passed_over = sum((content.passed_over for content in contents), Counter[str]())
         walked = (Path(file) for content in contents for file in content.files)
-        named = {path for path in paths if not path.is_dir()}
+        named = {path for path in paths if path not in folders}
         files = sorted({*walked, *named}, key=lambda path: path.parts)
         slides = _drop_series_parts(files)
         if len(slides) < len(files):
@@ -109,8 +117,10 @@ class FileSource(SlideSource):
         return tuple(map(make_printable, self.path.parts))
 
     def exists(self) -> bool:
-        """Whether there is a file."""
-        return self.path.is_file()
+        """Whether there is a file, or the folder of a format that keeps a slide in one."""
+        from histoseek.slides.readers.base import FOLDER_SUFFIXES
+
+        return self.path.is_file() or (self.path.suffix.lower() in FOLDER_SUFFIXES and self.path.is_dir())
 
     def open(self) -> PixelReader:
         """The reader that suits the file's format."""
@@ -133,6 +143,8 @@ class FileSource(SlideSource):
         """Of the file with its companions, as "f1-" and 64 hex digits; independent of its place."""
         digest = hashlib.sha256()
         try:
+            if self.path.is_dir():
+                return _fingerprint_folder(self.path)
             companions = _companions(self.path)
             if not companions and not self.path.stat().st_size:
                 raise UnreadableSlide(self.uri, "the file is empty")
@@ -148,7 +160,7 @@ class FileSource(SlideSource):
     def state(self) -> str:
         """Inode, size and time of the last change: another after the file was replaced or written to."""
         try:
-            stat = self.path.stat()
+            stat = _find_description(self.path).stat() if self.path.is_dir() else self.path.stat()
         except FileNotFoundError as error:
             raise SlideNotFound(self.uri) from error
         except OSError as error:
@@ -158,6 +170,39 @@ class FileSource(SlideSource):
     def local_path(self) -> Path:
         """The path itself."""
         return self.path
+
+
+def _is_folder_slide(path: Path) -> bool:
+    """Whether a folder is a slide, by its ending and its description."""
+    from histoseek.slides.readers.base import FOLDER_SUFFIXES
+
+    if path.suffix.lower() not in FOLDER_SUFFIXES:
+        return False
+    from histoseek.slides.readers.ome_zarr import is_ome_zarr
+
+    return is_ome_zarr(path)
+
+
+def _find_description(folder: Path) -> Path:
+    """The file that is written anew with everything else of a Zarr folder; the folder itself where it has none."""
+    names = ("zarr.json", ".zattrs", ".zgroup")
+    return next((folder / name for name in names if (folder / name).is_file()), folder)
+
+
+def _fingerprint_folder(folder: Path) -> str:
+    """Of all files by name and size, what describes them whole, and samples of some of the others."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    described = [file for file in files if file.name in _DESCRIPTIONS or file.suffix == ".xml"]
+    chunks = [file for file in files if file not in set(described)]
+    if not chunks:
+        raise UnreadableSlide(str(folder), "the folder holds no pixels")
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(os.fsencode(file.relative_to(folder)) + b"\0" + file.stat().st_size.to_bytes(8, "little"))
+    sampled = {chunks[(len(chunks) - 1) * step // (_BLOCKS - 1)] for step in range(_BLOCKS)}
+    for file in (*described, *sorted(sampled)):
+        _add_samples(digest, file)
+    return f"{FINGERPRINT_VERSION}-{digest.hexdigest()}"
 
 
 def _companions(path: Path) -> tuple[Path, ...]:

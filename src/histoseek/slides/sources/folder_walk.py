@@ -15,7 +15,7 @@ from pathlib import Path
 
 _SLIDE_FORMATS = """
 afi bsv czi dyqx fff hed i2syntax ibl ims isyntax j2c j2k jp2 jpf jpx kfb lif lof lsm mds mdsx nd2 oib oif oir qptiff
-sdpc stk tmap tron vsi zarr zvi
+sdpc stk tmap tron vsi zvi
 """
 _ARCHIVES = "7z bz2 gz rar tar tbz tgz txz xz z zip zst"
 SLIDES_NOT_READ = frozenset(f".{ending}" for ending in _SLIDE_FORMATS.split())
@@ -57,13 +57,17 @@ class FileKinds:
     """What is looked for: files of these endings (in lower case, with their dot).
 
     unread: endings of what is wanted but can't be read; others: what is said of all other files, "no slides";
-    has_parts: whether a file of this name keeps data in a folder beside it, of its own name without the ending.
+    has_parts: whether a file of this name keeps data in a folder beside it, of its own name without the ending;
+    folders: endings of folders that are not looked into, as they may be wanted as a whole; whole: whether a folder of
+    such an ending, given by its path, is.
     """
 
     endings: Collection[str]
     others: str
     unread: Collection[str] = ()
     has_parts: Callable[[str], bool] = _has_no_parts
+    folders: Collection[str] = ()
+    whole: Callable[[str], bool] = _has_no_parts
 
 
 @dataclass
@@ -158,7 +162,9 @@ class _Walk:
         for entry in listed:
             kind = _find_kind(entry)
             if kind == "folder":
-                if self._is_walked(entry.name, content.passed_over):
+                if _find_ending(entry.name) in self._kinds.folders and not entry.name.startswith("."):
+                    self._note_whole(entry, content)
+                elif self._is_walked(entry.name, content.passed_over):
                     found = _Folder(entry.path, content, entry.name in owners, entry.is_symlink())
                     if found.linked:
                         self._links.append(found)
@@ -182,6 +188,12 @@ class _Walk:
             passed_over[f"{ending} {NOT_READ}"] += 1
             return False
         return True
+
+    def _note_whole(self, entry: os.DirEntry[str], content: FolderContent) -> None:
+        if self._kinds.whole(entry.path):
+            content.files.append(entry.path)
+        else:
+            content.passed_over[f"{_find_ending(entry.name)} folders ({self._kinds.others})"] += 1
 
     def _note_file(self, entry: os.DirEntry[str], kind: str, content: FolderContent) -> None:
         ending = _find_ending(entry.name)
