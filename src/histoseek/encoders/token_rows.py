@@ -120,3 +120,17 @@ def read_tokenizer(path: Path) -> Tokenizer:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing narrower
         raise EncoderError(str(path), "not a tokenizer", "Download the file again") from error
+
+
+def read_word_pieces(path: Path) -> Tokenizer:
+    """BERT's tokenizer, in lower case, of a vocab.txt; raises EncoderError for a file that is none, MissingExtra."""
+    try:
+        from tokenizers import BertWordPieceTokenizer
+        from tokenizers.models import WordPiece
+    except ImportError as error:
+        raise MissingExtra("tokenizers", "text") from error
+    try:
+        tokenizer: Tokenizer = BertWordPieceTokenizer(WordPiece.read_file(str(path)), lowercase=True)._tokenizer
+        return tokenizer
+    except Exception as error:  # the library raises nothing narrower
+        raise EncoderError(str(path), "not a list of word pieces", "Download the file again") from error

@@ -13,7 +13,15 @@ from histoseek.encoders.cards.card import TileModelCard, Variant
 from histoseek.encoders.cards.catalogue import list_tile_models
 from histoseek.encoders.tile import lite0
 from histoseek.encoders.tile.base import TileCard, TileEncoder
-from histoseek.encoders.tile.networks import clip_networks, genbio, open_clip_networks, tails, timm_networks
+from histoseek.encoders.tile.networks import (
+    clip_networks,
+    conch,
+    genbio,
+    keep,
+    open_clip_networks,
+    tails,
+    timm_networks,
+)
 from histoseek.encoders.tile.networks.base import NetworkKind
 from histoseek.encoders.tile.networks.tensor_layouts import arrange_tensors
 from histoseek.encoders.tile.runtimes.choice import load_prepared
@@ -31,8 +39,11 @@ _SPACING_FACTOR = 4
 
 _KINDS: dict[str, NetworkKind] = {
     "CLIPModel": clip_networks.KIND,
+    "conch": conch.KIND,
+    "conch_v1_5": conch.V1_5,
     "genbio_pathfm": genbio.KIND,
     "isight": tails.ISIGHT,
+    "keep": keep.KIND,
     "mettle": tails.METTLE,
     "open_clip": open_clip_networks.KIND,
     "timm": timm_networks.KIND,

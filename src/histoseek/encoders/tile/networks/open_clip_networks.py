@@ -79,7 +79,7 @@ def load_words(card: TileCard, files: EncoderFiles) -> WordTower:
     bert = _read_bert(network)
     if bert:
         vocabulary = int(whole.text.transformer.config.vocab_size)
-        tokenize = read_words(files.folder / "tokenizer.json", context, vocabulary, 0, cleans=True)
+        tokenize = read_words(files.require("tokenizer.json"), context, vocabulary, 0, cleans=True)
     else:
         tokenize = make_clip_words(context)
 

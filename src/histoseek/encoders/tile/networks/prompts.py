@@ -11,8 +11,15 @@ from numpy.typing import NDArray
 
 from histoseek.deadline import check_deadline
 from histoseek.encoders.devices import import_open_clip, thread_count
-from histoseek.encoders.token_rows import TextTokenizer, TokenRows, check_vocabulary, read_tokenizer, require_unicode
-from histoseek.errors import EncoderError, InputError
+from histoseek.encoders.token_rows import (
+    TextTokenizer,
+    TokenRows,
+    check_vocabulary,
+    read_tokenizer,
+    read_word_pieces,
+    require_unicode,
+)
+from histoseek.errors import InputError
 from histoseek.settings import get_settings
 
 if TYPE_CHECKING:
@@ -90,13 +97,12 @@ def make_clip_words(context_tokens: int) -> Tokenize:
 
 
 def read_words(path: Path, context_tokens: int, vocabulary: int, pad_id: int, *, cleans: bool = False) -> Tokenize:
-    """Tokens of the tokenizer.json at `path`; cleans: repair texts as open_clip does before it cuts them.
+    """Tokens of the tokenizer (.json) or the word pieces (.txt) at `path`.
 
-    Raises EncoderError for one that is missing, damaged, or another model's.
+    cleans: repair texts as open_clip does before it cuts them. Raises EncoderError for a file that is damaged, or
+    another model's.
     """
-    if not path.is_file():
-        raise EncoderError(str(path), "no such file", f"Put {path.name} of the same repository beside the weights")
-    tokenizer = read_tokenizer(path)
+    tokenizer = read_word_pieces(path) if path.suffix == ".txt" else read_tokenizer(path)
     check_vocabulary(path, tokenizer, vocabulary)
     return make_words(tokenizer, context_tokens, pad_id, clean=_clean_as_open_clip if cleans else None)
 
