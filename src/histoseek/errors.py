@@ -394,6 +394,14 @@ class BadFeatureFile(SlideError):
         )
 
 
+class MissingSlideFeature(SlideError):
+    """An archive's slides have vectors that another tool made, and this one has none."""
+
+    def __init__(self, uri: Path | str, encoder: str, advice: str = "Give --slide-feature FILE, made by it") -> None:
+        self.encoder = encoder
+        super().__init__(uri, f"has no slide feature, and the archive's are of {encoder}", advice)
+
+
 class OtherFeatures(SlideError):
     """A feature file states that its features were made in another way than the archive's."""
 

@@ -172,7 +172,7 @@ def test_best_equals_sorting(totals: list[int], count: int) -> None:
 def test_an_outline_foretells_the_size_of_the_rows(tmp_path: Path) -> None:
     store = filled(tmp_path / "store", 20)
     rows = store.ranking_rows()
-    assert StoreSource(store._store, DIMENSION).outline().bytes == rows.bytes
+    assert StoreSource(store._store, DIMENSION, DIMENSION).outline().bytes == rows.bytes
 
 
 @pytest.mark.usefixtures("mapped")

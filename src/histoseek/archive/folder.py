@@ -431,17 +431,21 @@ class ArchiveFolder:
         """
         space = self.make_space(self.layout, self.manifest.slide_encoder, means)
         with as_archive_errors(self.path):
-            create_slides(self.path, self.layout.store, space.dimension)
+            create_slides(self.path, self.layout.store, space.dimension, space.mosaic_dimension)
         write_manifest(self.layout, replace(self.manifest, space=space))
 
     def make_space(self, layout: ArchiveLayout, slide_encoder: str, means: Sequence[BagMean]) -> EmbeddingSpace:
         """The space of a slide encoder on such bags; an untrained one gets its centre here, written to `layout`."""
-        if find_fitted_family(slide_encoder):
-            centre = fit_centre(means)
-            weights, dimension = write_centre(layout, centre), len(centre)
-        else:
-            card = load_card(layout.weights)
+        family, mosaic_centre, mosaic_dimension = find_fitted_family(slide_encoder), "none", 0
+        card = None if family else load_card(layout.weights)
+        weights, dimension = ("unknown", means[0].slide_dimension)
+        if card:
             weights, dimension = card.fingerprint, card.architecture.dimension
+        if card is None or not card.architecture.mosaic_size:
+            centre = fit_centre(means)
+            mosaic_centre, mosaic_dimension = write_centre(layout, centre), len(centre)
+        if family is UNTRAINED:
+            weights, dimension, mosaic_centre, mosaic_dimension = mosaic_centre, mosaic_dimension, "none", 0
         tile_encoder, tile_weights = split_tile_encoder(means[0].encoder, self.recipe)
         return EmbeddingSpace(
             tile_encoder=tile_encoder,
@@ -451,6 +455,8 @@ class ArchiveFolder:
             slide_encoder=slide_encoder,
             slide_weights=weights,
             dimension=dimension,
+            mosaic_centre=mosaic_centre,
+            mosaic_dimension=mosaic_dimension,
         )
 
     def complete(self, slides: Sequence[StoredSlide]) -> list[StoredSlide]:

@@ -121,7 +121,7 @@ class _Run:
             store = (
                 open_slides(self.archive.path, layout.store)
                 if exists
-                else create_slides(self.archive.path, layout.store, space.dimension)
+                else create_slides(self.archive.path, layout.store, space.dimension, space.mosaic_dimension)
             )
         store.ensure_columns(self.archive.store.metadata_types())
         store.ensure_vectors(language.dimensions)

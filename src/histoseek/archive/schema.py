@@ -15,7 +15,6 @@ import pyarrow as pa
 from histoseek.arguments import describe
 from histoseek.equality import EqualByContent
 from histoseek.errors import InputError
-from histoseek.mosaics.barcodes import count_barcode_words
 from histoseek.mosaics.signature import MosaicTiles, Signature
 from histoseek.reports.privacy.person_names import make_patient_key
 from histoseek.unicode import is_text
@@ -126,6 +125,9 @@ SIGNATURE_COLUMNS = (
     "barcodes",
     "tiles",
 )
+MOSAIC_KEY = b"dimension"
+"""Beside the column of mosaics: their dimension, where it is not that of the global vectors."""
+
 RECORD_TOKENS = "record_tokens"
 """What search for words compares of a slide's metadata and names, a blank around each token."""
 
@@ -137,10 +139,15 @@ VECTOR_COLUMNS = (*SIGNATURE_COLUMNS, *LANGUAGE_COLUMNS, RECORD_TOKENS, CHECKSUM
 
 
 def make_slides_schema(
-    dimension: int, analyser: str = "", record_analyser: str = "", extra: Iterable[pa.Field] = ()
+    dimension: int,
+    analyser: str = "",
+    record_analyser: str = "",
+    extra: Iterable[pa.Field] = (),
+    mosaic_dimension: int = 0,
 ) -> pa.Schema:
     """Columns of the slides' table for vectors of this dimension, with one column per extra metadata field.
 
+    mosaic_dimension: of the mosaics where it is another, kept beside their column (`MOSAIC_KEY`).
     analyser: what reads reports into tokens and facts, record_analyser: what reads records into tokens; each is kept
     beside its column of tokens (`ANALYSER_KEY`).
     """
@@ -152,6 +159,8 @@ def make_slides_schema(
         pa.binary(),
     )
     fields = [pa.field(name, kind) for name, kind in zip(SIGNATURE_COLUMNS, vectors, strict=True)]
+    if mosaic_dimension:
+        fields[1] = fields[1].with_metadata({MOSAIC_KEY: str(mosaic_dimension)})
     read = (
         pa.field("report_tokens", pa.string(), metadata={ANALYSER_KEY: analyser}),
         pa.field("report_facts", pa.list_(pa.string())),
@@ -421,13 +430,13 @@ def _make_row(slide: StoredSlide) -> dict[str, object]:
 
 def _parse_signature(row: Mapping[str, pa.Scalar]) -> Signature:
     values = {name: _array(row[name]) for name in SIGNATURE_COLUMNS[:-1]}
-    dimension = len(values["global_vector"])
+    count = len(values["shares"])
     tiles, edge_level0 = unpack_tiles(row["tiles"].as_py())
     return Signature(
         global_vector=values["global_vector"],
-        mosaic=values["mosaic"].reshape(-1, dimension),
+        mosaic=values["mosaic"].reshape(count, -1),
         shares=values["shares"],
-        barcodes=values["barcodes"].reshape(-1, count_barcode_words(dimension)),
+        barcodes=values["barcodes"].reshape(count + 1, -1),
         mosaic_tiles=tiles,
         tile_size_level0=edge_level0,
     )

@@ -108,7 +108,9 @@ def _make_signature_space(
     paths = [archive.layout.bag(record.slide_id) for record in records]
     if change.weights:
         save_weights(change.weights, layout.weights)
-        return archive.make_space(layout, change.weights.card.slide_encoder, [BagMean.from_bag(load_bag(paths[0]))])
+        card = change.weights.card
+        looked_at = paths[:1] if card.architecture.mosaic_size else paths
+        return archive.make_space(layout, card.slide_encoder, [BagMean.from_bag(load_bag(path)) for path in looked_at])
     return archive.make_space(layout, UNTRAINED.encoder_name, [BagMean.from_bag(load_bag(path)) for path in paths])
 
 

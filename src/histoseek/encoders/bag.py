@@ -23,6 +23,7 @@ _LARGEST_FEATURE = 1e15
 """The squares of larger ones have no sum in float32, and one of them would outweigh a whole archive."""
 
 _LARGEST_WEIGHT = 1e12
+_LEAST_SLIDE_DIMENSION = 2
 
 _ERRORS = (AttributeError, LookupError, MemoryError, OSError, RecursionError, TypeError, ValueError)
 """Of bags and sidecars that are damaged."""
@@ -34,7 +35,8 @@ class Bag(EqualByContent):
 
     features: float32 [N, D]; coords: int32 [N, 2], top-left corners in level-0 px; weights: float32 [N], how many
     tiles each stands for; tile_size_level0: their edge in level-0 px; spacing in um/px at which they were encoded;
-    encoder: fingerprint of the tile encoder.
+    encoder: fingerprint of the tile encoder; slide_vector: float32 [S], what another tool made of the whole slide, None
+    where there is none.
     """
 
     features: NDArray[np.float32]
@@ -43,6 +45,7 @@ class Bag(EqualByContent):
     tile_size_level0: int
     spacing_um_per_px: float
     encoder: str
+    slide_vector: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -87,11 +90,24 @@ def check_bag(bag: Bag, where: Path | str) -> None:
         raise BadFeatureFile(where, "features hold NaN or infinity")
     if largest > _LARGEST_FEATURE:
         raise BadFeatureFile(where, f"features beyond {_LARGEST_FEATURE:g}")
+    if bag.slide_vector is not None:
+        check_slide_vector(bag.slide_vector, where)
+
+
+def check_slide_vector(vector: NDArray[np.float32], where: Path | str) -> None:
+    """Raise BadFeatureFile for a slide's vector that has no direction to compare: not [S], zero, NaN, too large."""
+    if vector.ndim != 1 or len(vector) < _LEAST_SLIDE_DIMENSION:
+        raise BadFeatureFile(where, f"a slide feature of shape {vector.shape}, wanted [D] or [1, D]")
+    if not np.isfinite(vector).all() or np.abs(vector).max() > _LARGEST_FEATURE:
+        raise BadFeatureFile(where, "a slide feature that holds NaN, infinity or too large numbers")
+    if not np.linalg.norm(vector.astype(np.float64)) > 0:
+        raise BadFeatureFile(where, "a slide feature of zeros")
 
 
 def save_bag(bag: Bag, origin: BagOrigin, path: Path) -> None:
     """Write `path` (.safetensors) and its sidecar (.json), the sidecar last: it marks the bag as complete."""
-    data = save({"features": bag.features, "coords": bag.coords, "weights": bag.weights})
+    arrays = {"features": bag.features, "coords": bag.coords, "weights": bag.weights}
+    data = save(arrays if bag.slide_vector is None else {**arrays, "slide_vector": bag.slide_vector})
     side = _Sidecar(bag.tile_size_level0, bag.spacing_um_per_px, bag.encoder, hashlib.sha256(data).hexdigest())
     make_folder(path.parent)
     write_atomic(path, data)
@@ -113,6 +129,7 @@ def load_bag(path: Path) -> Bag:
             tile_size_level0=side.tile_size_level0,
             spacing_um_per_px=side.spacing_um_per_px,
             encoder=side.encoder,
+            slide_vector=arrays.get("slide_vector"),
         )
     except (*_ERRORS, SafetensorError) as error:
         reason = describe_exhaustion(error) or f"{type(error).__name__} while reading it"

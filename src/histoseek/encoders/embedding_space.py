@@ -15,6 +15,9 @@ class EmbeddingSpace:
     trained weights, or of the centre that an untrained encoder subtracts; `dimension` that of global and mosaic
     vectors; `text_dimension` that of text vectors as their encoder gives them; `alignment` names the shared space of
     slides and texts (dimension `shared_dimension`). What an archive does not have yet is "none" and 0.
+
+    Where mosaics are made of the tiles themselves, in a space apart from the global vectors', `mosaic_centre` is the
+    hash of what is subtracted from the tiles' features, and `mosaic_dimension` theirs.
     """
 
     tile_encoder: str
@@ -30,11 +33,16 @@ class EmbeddingSpace:
     alignment: str = "none"
     alignment_weights: str = "none"
     shared_dimension: int = 0
+    mosaic_centre: str = "none"
+    mosaic_dimension: int = 0
 
     @property
     def fingerprint(self) -> str:
-        """A short hash of all parts."""
-        text = json.dumps(asdict(self), sort_keys=True)
+        """A short hash of all parts; spaces whose mosaics are not apart have that which they had before any were."""
+        parts = asdict(self)
+        if not self.has_tile_mosaics:
+            del parts["mosaic_centre"], parts["mosaic_dimension"]
+        text = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
@@ -48,7 +56,19 @@ class EmbeddingSpace:
             self.slide_encoder,
             self.slide_weights,
             self.dimension,
+            mosaic_centre=self.mosaic_centre,
+            mosaic_dimension=self.mosaic_dimension,
         ).fingerprint
+
+    @property
+    def has_tile_mosaics(self) -> bool:
+        """Whether mosaics lie in the tiles' space, and global vectors in another."""
+        return self.mosaic_dimension > 0
+
+    @property
+    def centre(self) -> str:
+        """The hash of the centre that is subtracted from features, whatever it is for."""
+        return self.mosaic_centre if self.has_tile_mosaics else self.slide_weights
 
     @property
     def has_texts(self) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.encoders.library import weights_path
-from histoseek.encoders.slide.registry import find_fitted_family
+from histoseek.encoders.slide.registry import UNTRAINED, find_fitted_family
 from histoseek.encoders.weights import PartName, WeightsCard, load_card
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.evaluation.cohort import Cohort
@@ -75,7 +75,7 @@ def leave_out_seen(folds: Sequence[Fold], seen: SeenSlides) -> tuple[Fold, ...]:
 def describe_seen(cohort: Cohort, folds: Sequence[Fold], seen: SeenSlides | None) -> tuple[str, ...]:
     """What is to be said of the queries of an evaluation."""
     if seen is None:
-        if find_fitted_family(cohort.archive.manifest.slide_encoder) is not None:
+        if find_fitted_family(cohort.archive.manifest.slide_encoder) is UNTRAINED:
             return ()
         what = "the slide encoder was trained, and its weights do not say on whom"
         return (f"{what}: if it has seen these patients, its figures are all too good",)

@@ -156,7 +156,7 @@ def _count_different_bits(query: Words, result: Words) -> Doubles:
 
 
 def _count_half_bits(signature: Signature) -> float:
-    return 0.5 * (len(signature.global_vector) - 1)
+    return 0.5 * (signature.mosaic.shape[1] - 1)
 
 
 def _compute_cosines(first: NDArray[np.floating], second: NDArray[np.floating]) -> Doubles:

@@ -217,7 +217,7 @@ def _take_rows(offsets: Ints, places: Ints) -> tuple[Ints, Ints]:
 
 
 def _count_half_bits(query: Signature) -> float:
-    return 0.5 * (len(query.global_vector) - 1)
+    return 0.5 * (query.mosaic.shape[1] - 1)
 
 
 def _compute_cosine_distances(query: Signature, block: SignatureBlock) -> Doubles:

@@ -25,10 +25,10 @@ class MosaicTiles(EqualByContent):
 class Signature(EqualByContent):
     """A slide for matching.
 
-    global_vector: float32 [D]; mosaic: float16 [M, D], 1 <= M <= 16; shares: float32 [M], the weights of the mosaic
-    vectors in the global one; barcodes: uint64 [M + 1, W], those of the
-    mosaic and then that of the global vector; mosaic_tiles: M of them; tile_size_level0: the tiles' edge in px,
-    0 when unknown.
+    global_vector: float32 [G]; mosaic: float16 [M, D], 1 <= M <= 16; shares: float32 [M], the weights of the mosaic
+    vectors in the global one; barcodes: uint64 [M + 1, W], those of the mosaic and then that of the global vector, or
+    of the mosaic's mean where the global vector lies in another space; mosaic_tiles: M of them; tile_size_level0: the
+    tiles' edge in px, 0 when unknown.
     """
 
     global_vector: NDArray[np.float32]
@@ -46,9 +46,15 @@ class Signature(EqualByContent):
         shares: NDArray[np.float32],
         mosaic_tiles: tuple[MosaicTiles, ...],
         tile_size_level0: int,
+        *,
+        one_space: bool = True,
     ) -> Signature:
-        """Compute the barcodes and check all parts; raises EncoderError when they don't fit together."""
-        codes = make_signature_barcodes(mosaic, global_vector)
+        """Compute the barcodes and check all parts; raises EncoderError when they don't fit together.
+
+        one_space: whether the global vector lies in the mosaic's space.
+        """
+        last = global_vector if one_space else compute_mosaic_mean(mosaic, shares)
+        codes = make_signature_barcodes(mosaic, last)
         signature = cls(global_vector, mosaic, shares, codes, mosaic_tiles, tile_size_level0)
         fault = signature.fault()
         if fault:
@@ -57,21 +63,34 @@ class Signature(EqualByContent):
 
     def fault(self) -> str | None:
         """What is wrong with it, or None: shapes, finite values, barcodes that match the vectors."""
-        count, dimension = self.mosaic.shape
-        if self.global_vector.shape != (dimension,) or self.shares.shape != (count,):
+        count = len(self.mosaic)
+        if self.global_vector.ndim != 1 or self.shares.shape != (count,):
             given = f"{self.global_vector.shape} and {self.shares.shape}"
             return f"global vector and shares of shapes {given} beside a mosaic of {self.mosaic.shape}"
         if not 1 <= count <= 16 or len(self.mosaic_tiles) != count:
             return f"{count} mosaic vectors with tiles for {len(self.mosaic_tiles)}"
         if not (np.isfinite(self.global_vector).all() and np.isfinite(self.mosaic).all()):
             return "vectors hold NaN or infinity"
-        if not np.array_equal(self.barcodes, make_signature_barcodes(self.mosaic, self.global_vector)):
+        if not self._has_own_barcodes():
             return "barcodes do not belong to the vectors"
         if any(tiles.coords.shape != (len(tiles.weights), 2) or not len(tiles.weights) for tiles in self.mosaic_tiles):
             return "a mosaic vector without tiles"
         return None
 
+    def _has_own_barcodes(self) -> bool:
+        lasts = [self.global_vector] if len(self.global_vector) == self.mosaic.shape[1] else []
+        lasts.append(compute_mosaic_mean(self.mosaic, self.shares))
+        return any(np.array_equal(self.barcodes, make_signature_barcodes(self.mosaic, last)) for last in lasts)
 
-def make_signature_barcodes(mosaic: NDArray[np.float16], global_vector: NDArray[np.float32]) -> Words:
-    """Barcodes [M + 1, W] of a mosaic as stored, then of the global vector."""
-    return np.concatenate([make_barcodes(mosaic), make_barcodes(global_vector[None])])
+
+def make_signature_barcodes(mosaic: NDArray[np.float16], last: NDArray[np.float32]) -> Words:
+    """Barcodes [M + 1, W] of a mosaic as stored, then of a vector of its space."""
+    return np.concatenate([make_barcodes(mosaic), make_barcodes(last[None])])
+
+
+def compute_mosaic_mean(mosaic: NDArray[np.float16], shares: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of a mosaic as stored, [M, D], by its shares [M], float32 [D].
+
+    Summed in double precision and rounded once, so that it has the same barcode wherever it is computed.
+    """
+    return np.asarray(shares.astype(np.float64) @ mosaic.astype(np.float64), np.float32)

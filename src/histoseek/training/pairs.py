@@ -18,7 +18,7 @@ from histoseek.archive.schema import SlideRecord
 from histoseek.archive.space.centre import read_centre
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.encoders.confined_features import find_features, load_features
-from histoseek.encoders.slide.registry import find_fitted_family
+from histoseek.encoders.slide.registry import UNTRAINED, find_fitted_family
 from histoseek.encoders.weights import UNKNOWN_ENCODER, FeatureSpace
 from histoseek.errors import BadTable, InputError
 from histoseek.reports.language.sections import split_sections
@@ -66,7 +66,7 @@ class PairedSlides:
         """The slides of an archive that have a report; raises as `archive_pairs`, ArchiveError for an empty archive."""
         space, recipe = archive.require_space(), archive.recipe
         encoder = recipe.encoder.removeprefix("features:")
-        is_pooled = find_fitted_family(space.slide_encoder) is not None
+        is_pooled = find_fitted_family(space.slide_encoder) is UNTRAINED
         centre = read_centre(archive.layout, space.slide_weights) if is_pooled else None
         features = FeatureSpace(encoder, recipe.spacing_um_per_px, space.tile_edge_px)
         return cls(archive_pairs(archive), features, centre)

@@ -361,7 +361,10 @@ class _Run:
         kinds = Counter(mean.kind for _, mean in self._waiting)
         usual = kinds.most_common(1)[0][0]
         self.archive.settle_space([mean for _, mean in self._waiting if mean.kind == usual])
-        if kinds[usual] < FEW_CENTRE_SLIDES and find_fitted_family(self.archive.manifest.slide_encoder):
+        has_centre = (
+            find_fitted_family(self.archive.manifest.slide_encoder) or self.archive.require_space().has_tile_mosaics
+        )
+        if kinds[usual] < FEW_CENTRE_SLIDES and has_centre:
             self.notes.append(_FEW.format(kinds[usual]))
         waiting, self._waiting = self._waiting, []
         for slide, _ in waiting:

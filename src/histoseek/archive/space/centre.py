@@ -26,20 +26,23 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class BagMean:
-    """What fitting the centre needs of one bag: its weighted mean, float32 [D], and its encoder."""
+    """What fitting the centre needs of one bag: its weighted mean, float32 [D], and its encoder; slide_dimension: of
+    the vector that came with the slide, 0 without one."""
 
     vector: Floats
     encoder: str
+    slide_dimension: int = 0
 
     @property
-    def kind(self) -> tuple[str, int]:
-        """Encoder and dimension: what bags of one space share."""
-        return self.encoder, len(self.vector)
+    def kind(self) -> tuple[str, int, int]:
+        """Encoder and dimensions: what bags of one space share."""
+        return self.encoder, len(self.vector), self.slide_dimension
 
     @classmethod
     def from_bag(cls, bag: Bag) -> BagMean:
         """The weighted mean of a bag's features."""
-        return cls((bag.weights / bag.weights.sum()) @ bag.features, bag.encoder)
+        slide_dimension = 0 if bag.slide_vector is None else len(bag.slide_vector)
+        return cls((bag.weights / bag.weights.sum()) @ bag.features, bag.encoder, slide_dimension)
 
 
 def fit_centre(means: Sequence[BagMean]) -> Floats:

@@ -58,6 +58,11 @@ class Language:
         return load_alignment(self.layout.alignment, self.space.alignment_weights)
 
     @property
+    def regional(self) -> Alignment | None:
+        """The maps into the shared space for vectors of mosaics, None where these lie in a space of their own."""
+        return None if self.space.has_tile_mosaics else self.alignment
+
+    @property
     def dimensions(self) -> dict[VectorColumn, int]:
         """The vector columns that the space has, with their dimensions."""
         dimensions: dict[VectorColumn, int] = (

@@ -12,6 +12,7 @@ from histoseek.encoders.bag import Bag
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.base import SlideEncoder
+from histoseek.encoders.slide.pooled import TileMosaics
 from histoseek.encoders.slide.registry import find_fitted_family
 from histoseek.encoders.weights import load_weights
 from histoseek.errors import DamagedArchive, SpaceMismatch
@@ -20,10 +21,12 @@ from histoseek.mosaics.signature import MosaicTiles, Signature
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Makes signatures in one embedding space; tile_encoder: fingerprint of what made its features."""
+    """Makes signatures in one embedding space; tile_encoder: fingerprint of what made its features; one_space: whether
+    global vectors lie in the space of mosaics."""
 
     tile_encoder: str
     slide_encoder: SlideEncoder
+    one_space: bool = True
 
     def sign(self, bag: Bag) -> Signature:
         """The signature of a bag; raises SpaceMismatch for a bag of another encoder or dimension."""
@@ -35,6 +38,7 @@ class Signer:
             shares=np.array([part.share for part in embedding.parts], np.float32),
             mosaic_tiles=tuple(MosaicTiles(part.coords, part.weights) for part in embedding.parts),
             tile_size_level0=bag.tile_size_level0,
+            one_space=self.one_space,
         )
 
     def _require_same_space(self, bag: Bag) -> None:
@@ -48,17 +52,19 @@ class Signer:
 def build_signer(layout: ArchiveLayout, space: EmbeddingSpace, recipe: Recipe) -> Signer:
     """What makes signatures in the space of this layout; raises DamagedArchive when its files are not the space's."""
     suffix = "" if recipe.imported else f"-{space.tile_encoder_weights}"
-    return Signer(space.tile_encoder + suffix, _slide_encoder(layout, space))
+    encoder = _slide_encoder(layout, space)
+    return Signer(space.tile_encoder + suffix, encoder, one_space=not space.has_tile_mosaics)
 
 
 def _slide_encoder(layout: ArchiveLayout, space: EmbeddingSpace) -> SlideEncoder:
     fitted = find_fitted_family(space.slide_encoder)
     if fitted:
-        return fitted.build(read_centre(layout, space.slide_weights))
+        return fitted.build(read_centre(layout, space.centre), space.dimension)
     weights = load_weights(layout.weights)
     if weights.card.fingerprint != space.slide_weights:
         raise DamagedArchive(layout.weights, "other weights than the embedding space's")
-    return weights.build_slide_encoder()
+    encoder = weights.build_slide_encoder()
+    return TileMosaics(encoder, read_centre(layout, space.centre)) if space.has_tile_mosaics else encoder
 
 
 def split_tile_encoder(encoder: str, recipe: Recipe) -> tuple[str, str]:

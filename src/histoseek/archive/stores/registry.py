@@ -42,14 +42,16 @@ def require_engine(address: Path | str) -> str:
     return scheme
 
 
-def create_slides(address: Path | str, folder: Path, dimension: int) -> SlideTable:
+def create_slides(address: Path | str, folder: Path, dimension: int, mosaic_dimension: int = 0) -> SlideTable:
     """Make an empty store for the embedding space of an archive whose files lie in `folder`.
 
-    address: the archive's; dimension: of the slides' global vectors. Raises ConfigurationError.
+    address: the archive's; dimension: of the slides' global vectors; mosaic_dimension: of their mosaics, 0 for the
+    same. Raises ConfigurationError.
     """
     engine = ENGINES[require_engine(address)]()
+    marks = make_analyser_mark(), make_record_mark()
     return _table(
-        folder, engine.create(folder, make_slides_schema(dimension, make_analyser_mark(), make_record_mark()))
+        folder, engine.create(folder, make_slides_schema(dimension, *marks, mosaic_dimension=mosaic_dimension))
     )
 
 

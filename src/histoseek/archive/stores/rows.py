@@ -22,7 +22,7 @@ class Outline:
     """Which slides a version of a store has, in any order.
 
     slide_ids, patient_ids, case_ids: text [S], "" where not known; row_ids: uint64 [S], the engine's own; counts:
-    int64 [S], barcodes of each slide; dimension: of the global vectors.
+    int64 [S], barcodes of each slide; dimension: of the global vectors; mosaic_dimension: of what barcodes are of.
     """
 
     slide_ids: NDArray[np.str_]
@@ -31,6 +31,7 @@ class Outline:
     row_ids: NDArray[np.uint64]
     counts: NDArray[np.int64]
     dimension: int
+    mosaic_dimension: int
 
     def __len__(self) -> int:
         return len(self.slide_ids)
@@ -50,7 +51,7 @@ class Outline:
             "case_ids": ((slides,), self.case_ids.dtype),
             "row_ids": ((slides,), np.dtype(np.uint64)),
             "row_order": ((slides,), np.dtype(np.int64)),
-            "barcodes": ((total, count_barcode_words(self.dimension)), np.dtype(np.uint64)),
+            "barcodes": ((total, count_barcode_words(self.mosaic_dimension)), np.dtype(np.uint64)),
             "offsets": ((slides + 1,), np.dtype(np.int64)),
             "global_vectors": ((slides, self.dimension), np.dtype(np.float32)),
             "squares": ((slides,), np.dtype(np.float64)),

@@ -21,10 +21,11 @@ _IDS = ("slide_id", "patient_id", "case_id")
 
 @dataclass(frozen=True, slots=True)
 class StoreSource:
-    """The rows of a snapshot for ranking; dimension: of its global vectors."""
+    """The rows of a snapshot for ranking; dimension: of its global vectors; mosaic_dimension: of its mosaics."""
 
     store: Store
     dimension: int
+    mosaic_dimension: int
 
     @property
     def mark(self) -> str:
@@ -37,13 +38,13 @@ class StoreSource:
         ids, patients, cases = (np.array([one or "" for one in rows[name].to_pylist()], np.str_) for name in _IDS)
         shares = rows["shares"].combine_chunks().value_lengths().to_numpy()
         counts = shares.astype(np.int64) + 1
-        return Outline(ids, patients, cases, rows[ROW].to_numpy(), counts, self.dimension)
+        return Outline(ids, patients, cases, rows[ROW].to_numpy(), counts, self.dimension, self.mosaic_dimension)
 
     def parts(self) -> Iterator[RankingPart]:
         """As the engine reads them."""
         for batch in self.store.scan([*SIGNATURE, ROW], None):
             rows = pa.Table.from_batches([batch])
-            yield RankingPart(rows[ROW].to_numpy(), signature_block(rows, self.dimension))
+            yield RankingPart(rows[ROW].to_numpy(), signature_block(rows, self.dimension, self.mosaic_dimension))
 
 
 def with_signatures(rows: pa.Table, block: SignatureBlock) -> pa.Table:
@@ -54,10 +55,10 @@ def with_signatures(rows: pa.Table, block: SignatureBlock) -> pa.Table:
     return rows.append_column("barcodes", barcodes).append_column("global_vector", vectors)
 
 
-def signature_block(rows: pa.Table, dimension: int) -> SignatureBlock:
-    """Barcodes and global vectors."""
+def signature_block(rows: pa.Table, dimension: int, mosaic_dimension: int) -> SignatureBlock:
+    """Barcodes, which are of the mosaics' dimension, and global vectors."""
     globals_ = flat(rows["global_vector"]).reshape(rows.num_rows, dimension)
-    words = flat(rows["barcodes"]).reshape(-1, count_barcode_words(dimension))
+    words = flat(rows["barcodes"]).reshape(-1, count_barcode_words(mosaic_dimension))
     counts = rows["barcodes"].combine_chunks().value_lengths().to_numpy() // words.shape[1]
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     return SignatureBlock(words, offsets, globals_)

@@ -50,12 +50,13 @@ class SlideChecks:
         yield from _list_file_faults(stored)
 
     def _list_vector_faults(self, signature: Signature) -> Iterator[Fault]:
-        dimension = self.archive.require_space().dimension
+        space, given = self.archive.require_space(), (len(signature.global_vector), signature.mosaic.shape[1])
         fault = signature.fault()
         if fault:
             yield "signature", fault
-        if signature.mosaic.shape[1] != dimension:
-            yield "signature", f"vectors of dimension {signature.mosaic.shape[1]}, the space has {dimension}"
+        for dimension, wanted in zip(given, (space.dimension, space.mosaic_dimension or space.dimension), strict=True):
+            if dimension != wanted:
+                yield "signature", f"vectors of dimension {dimension}, the space has {wanted}"
         length = float(np.linalg.norm(signature.global_vector))
         if not 0.999 < length < 1.001:
             yield "signature", f"global vector of length {length:.3g}, expected 1"

@@ -142,5 +142,5 @@ class FittedEncoderFamily(Protocol):
     def encoder_name(self) -> str:
         """The name that embedding spaces know its encoders by."""
 
-    def build(self, centre: Floats) -> SlideEncoder:
-        """The encoder for features around this centre, float32 [D]."""
+    def build(self, centre: Floats, dimension: int) -> SlideEncoder:
+        """The encoder for features around this centre, float32 [D]; dimension: of global vectors."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.encoders.bag import Bag
-from histoseek.encoders.slide.base import TILES_KEPT, Floats, MosaicPart, SlideEmbedding
+from histoseek.encoders.slide.base import TILES_KEPT, Floats, MosaicPart, SlideEmbedding, SlideEncoder
 from histoseek.statistics.clustering import kmeans, normalise_rows
 
 NAME = "pooled-1"
@@ -45,9 +45,36 @@ class PooledFamily:
 
     encoder_name = NAME
 
-    def build(self, centre: Floats) -> PooledEncoder:
+    def build(self, centre: Floats, dimension: int) -> PooledEncoder:
         """The encoder for features around this centre, float32 [D]."""
         return PooledEncoder(centre)
+
+
+@dataclass(frozen=True, slots=True)
+class TileMosaics:
+    """An encoder of whole slides, with mosaics of the tiles themselves; centre: float32 [D], that of their features."""
+
+    slides: SlideEncoder
+    centre: Floats
+
+    @property
+    def name(self) -> str:
+        """That of the encoder of whole slides."""
+        return self.slides.name
+
+    @property
+    def input_dimension(self) -> int:
+        """That of the features."""
+        return self.slides.input_dimension
+
+    @property
+    def dimension(self) -> int:
+        """Of global vectors."""
+        return self.slides.dimension
+
+    def encode(self, bag: Bag) -> SlideEmbedding:
+        """A vector of the slide, and parts in the space of its tiles."""
+        return SlideEmbedding(self.slides.encode(bag).global_vector, encode_bag(bag, self.centre).parts)
 
 
 def encode_bag(bag: Bag, centre: Floats) -> SlideEmbedding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from histoseek.encoders.slide.base import Architecture, FittedEncoderFamily, Shapes, SlideEncoderFamily
+from histoseek.encoders.slide.imported import PREFIX, ImportedFamily
 from histoseek.encoders.slide.pathsearch.family import PathSearchFamily
 from histoseek.encoders.slide.pooled import PooledFamily
 from histoseek.encoders.slide.published.family import PUBLISHED
@@ -40,5 +41,10 @@ def identify_family(shapes: Shapes) -> tuple[SlideEncoderFamily, Architecture]:
 
 
 def find_fitted_family(encoder_name: str) -> FittedEncoderFamily | None:
-    """The family of an embedding space's slide encoder if archives fit it themselves, None if it is trained."""
+    """The family of an embedding space's slide encoder if archives fit it themselves, None if it has weights.
+
+    Vectors that came with slides (`imported`) need an archive's centre for their mosaics alone.
+    """
+    if encoder_name.startswith(PREFIX):
+        return ImportedFamily(encoder_name)
     return UNTRAINED if encoder_name == UNTRAINED.encoder_name else None

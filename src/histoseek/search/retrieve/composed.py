@@ -47,7 +47,7 @@ def retrieve_by_both(
     channels += _open_channels(retriever, texts, vectors, query.weight, options)
     wanted = QueryText(texts[0][0].text, vectors[0], retriever.chance.sentence) if query.text else None
     if wanted:
-        regions = TextRegions.create(archive.language.alignment, wanted.vector, options.offset, retriever.chance.region)
+        regions = TextRegions.create(archive.language.regional, wanted.vector, options.offset, retriever.chance.region)
         ranking = replace(ranking, regions=regions)
     return Retrieval(
         started=started,

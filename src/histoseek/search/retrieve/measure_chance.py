@@ -126,7 +126,7 @@ def _measure_sentences(archive: ArchiveFolder, sentences: Sequence[str], everyda
 
 def _measure_regions(archive: ArchiveFolder, store: SlideTable, everyday: Sequence[Floats | None]) -> float:
     """Of mosaic vectors in the space that slides and texts share."""
-    alignment = archive.language.alignment
+    alignment = archive.language.regional
     known = [vector for vector in everyday if vector is not None]
     if alignment is None or not known:
         return 0.0

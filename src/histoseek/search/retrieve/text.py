@@ -67,7 +67,7 @@ def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOp
     for text, vector in zip(unwanted, vectors[1:], strict=True):
         opposed = open_channels(retriever, text, vector, options)
         channels = [*share_weight(channels, 1), *share_weight(opposed, -1)]
-    regions = TextRegions.create(archive.language.alignment, vectors[0], options.offset, chance.region)
+    regions = TextRegions.create(archive.language.regional, vectors[0], options.offset, chance.region)
     return Retrieval(
         started=started,
         store=store,
