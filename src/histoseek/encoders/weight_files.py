@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _AGAIN = "Download the file again"
-_WRAPPERS = ("state_dict", "model")
+_WRAPPERS = ("state_dict", "model", "model_state_dict", "teacher")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,8 @@ def read_state(path: Path) -> Mapping[str, object]:
             return load_file(path)
         if not is_known:
             require_tensor_bytes(path)
-        with warnings.catch_warnings():
+        # Namespaces are what trainings leave their arguments in: they hold values, and do nothing.
+        with warnings.catch_warnings(), torch.serialization.safe_globals([Namespace]):
             warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
