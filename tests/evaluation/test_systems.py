@@ -431,3 +431,6 @@ def test_medians_of_minima_equal_naive_ones(own: int, counts: list[int], words: 
     unpacked = [list(np.unpackbits(rows.view(np.uint8).reshape(len(rows), -1), axis=1)) for rows in (query, joined)]
     naive = [median_of_minima(unpacked[0], unpacked[1][a:b]) for a, b in pairwise(offsets)]
     assert medians_of_minima(query, joined, offsets).tolist() == naive
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("histoseek.evaluation.systems.hamming.has_numba", lambda: False)
+        assert medians_of_minima(query, joined, offsets).tolist() == naive

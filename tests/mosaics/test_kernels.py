@@ -72,5 +72,7 @@ from histoseek.mosaics import kernel_choice, numpy_kernels as plain
 assert kernel_choice.kernels_for(1000) is plain
 assert "numba" not in sys.modules
 assert kernel_choice.kernels_for(100_000) is not plain
+kernel_choice.has_numba = lambda: False
+assert kernel_choice.kernels_for(100_000) is plain
 """
     subprocess.run([sys.executable, "-c", code], check=True)

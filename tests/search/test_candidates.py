@@ -118,9 +118,16 @@ def test_codes_are_off_by_half_a_scale_at_most(vectors: np.ndarray) -> None:
     assert codes.dtype == np.int8
 
 
-def test_products_equal_sums_in_wide_integers() -> None:
+@pytest.fixture(params=[True, False], ids=["numba", "numpy"])
+def compiler(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("histoseek.search.retrieve.scan.has_numba", lambda: request.param)
+    monkeypatch.setattr("histoseek.search.retrieve.scan._BLOCK", 32)
+
+
+@pytest.mark.parametrize("dimension", [768, 2048])
+def test_products_equal_sums_in_wide_integers(compiler: None, dimension: int) -> None:
     rng = np.random.default_rng(0)
-    codes = rng.integers(-127, 128, (500, 768)).astype(np.int8)
+    codes = rng.integers(-127, 128, (500, dimension)).astype(np.int8)
     codes[0] = 127
     for query in (codes[0], codes[7]):
         places = np.sort(rng.choice(500, 60, replace=False))
@@ -128,7 +135,7 @@ def test_products_equal_sums_in_wide_integers() -> None:
         assert products(codes, query, places).tolist() == (codes[places].astype(int) @ query.astype(int)).tolist()
 
 
-def test_inner_products_equal_sums_in_double_precision() -> None:
+def test_inner_products_equal_sums_in_double_precision(compiler: None) -> None:
     rng = np.random.default_rng(1)
     vectors = rng.standard_normal((300, 768)).astype(np.float32)
     places = np.array([5, 5, 299, 0])

@@ -36,7 +36,7 @@ def encoders(as_json: JsonOption = False) -> None:
 
 def _print_card(card: TileCard | TextCard, summary: str) -> None:
     print(f"  {card.name}: {summary}")
-    print(f"    pip extra: {card.extra}; offline: {card.offline}")
+    print(f"    pip extra: {card.extra or 'none'}; offline: {card.offline}")
 
 
 def _gated(gated: bool) -> str:

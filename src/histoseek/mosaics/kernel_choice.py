@@ -1,7 +1,9 @@
-"""Compiled kernels, or the same in plain numpy while a process has compared few slides."""
+"""Compiled kernels, or the same in plain numpy where numba is not installed, or a process has compared few slides."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,8 +38,14 @@ def kernels_for(slides: int) -> Kernels:
     """What to compare so many slides with: both give the same numbers."""
     global _compared  # noqa: PLW0603
     _compared += slides
-    if _compared <= _MOST_COMPARED_PLAINLY:
+    if _compared <= _MOST_COMPARED_PLAINLY or not has_numba():
         return plain
     from histoseek.mosaics import numba_kernels as kernels
 
     return kernels
+
+
+@lru_cache(maxsize=1)
+def has_numba() -> bool:
+    """Whether kernels can be compiled (the extra `fast`); numba is not imported."""
+    return find_spec("numba") is not None

