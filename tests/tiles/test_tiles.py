@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from histoseek.geometry import Rect, Size
 from histoseek.slides.slide import Slide, open_slide
 from histoseek.slides.sources.file import FileSource
 from histoseek.tiles.grid import TileSet, TileShape, lay_tissue_grid
-from histoseek.tiles.reader import read_batches, read_tile
+from histoseek.tiles.reader import TileReading, read_tile
 from histoseek.tiles.representative import select_representatives
 from histoseek.tissue.mask import TissueMask
 
@@ -90,24 +92,49 @@ def test_batches_hold_all_tiles_in_order(count: int, batch: int, workers: int) -
     rng = np.random.default_rng(count)
     coords = rng.integers(0, 3900, (count, 2)).astype(np.int32)
     tiles = TileSet(coords, 32, TileShape(32, 0.5), np.ones(count, np.float32))
-    batches = list(read_batches(slide, tiles, batch, workers))
+    with ThreadPoolExecutor(workers) as pool:
+        batches = list(TileReading(slide, tiles, pool, 2 * batch).take_batches(batch))
     assert all(len(part) == batch for part in batches[:-1])
     joined = np.concatenate(batches)
     for pixels, (x, y) in zip(joined, coords, strict=True):
         assert np.array_equal(pixels, slide.read_level(0, int(x), int(y), 32, 32))
 
 
-def test_reading_ends_its_threads_and_reads_no_more_than_a_little_ahead() -> None:
+def test_reading_ends_and_reads_no_more_than_a_little_ahead() -> None:
     slide = slide_of(4000, 4000)
     reads: list[int] = []
     original = slide.read_at
     slide.read_at = lambda *arguments: reads.append(1) or original(*arguments)  # type: ignore[method-assign]
     coords = np.zeros((4000, 2), np.int32)
-    batches = read_batches(slide, TileSet(coords, 16, TileShape(16, 0.5), np.ones(4000, np.float32)), 16, 2)
-    next(batches)
-    batches.close()
-    assert len(reads) < 200
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("tiles")]
+    tiles = TileSet(coords, 16, TileShape(16, 0.5), np.ones(4000, np.float32))
+    with ThreadPoolExecutor(2) as pool:
+        reading = TileReading(slide, tiles, pool, 32)
+        batches = reading.take_batches(16)
+        next(batches)
+        reading.close()
+        read = len(reads)
+        assert 16 <= read < 64
+        time.sleep(0.05)
+        assert len(reads) == read, "nobody is at the slide when it has been closed"
+
+
+def test_reading_begins_before_anyone_asks_and_prepares_in_its_threads() -> None:
+    slide = slide_of(400, 400)
+    tiles = TileSet(np.zeros((20, 2), np.int32), 16, TileShape(16, 0.5), np.ones(20, np.float32))
+    names = set()
+    done = threading.Event()
+
+    def halve(pixels: np.ndarray) -> np.ndarray:
+        names.add(threading.current_thread().name)
+        done.set()
+        return pixels[:, ::2, ::2]
+
+    with ThreadPoolExecutor(2, thread_name_prefix="tiles") as pool:
+        reading = TileReading(slide, tiles, pool, 8, halve)
+        assert done.wait(30)
+        [*batches] = reading.take_batches(16)
+    assert [part.shape for part in batches] == [(16, 8, 8, 3), (4, 8, 8, 3)]
+    assert all(name.startswith("tiles") for name in names)
 
 
 def test_a_slide_smaller_than_a_tile_is_mirrored(tmp_path: Path) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from histoseek.bounds import refusing_exhaustion
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.tile.base import TileEncoder
+from histoseek.encoders.tile.base import TileCard, TileEncoder
+from histoseek.encoders.tile.preparation import prepare_pixels
+from histoseek.encoders.tile.runtimes.model import PreparedEncoder
 from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Rect
 from histoseek.progress import Reporter
@@ -20,17 +26,33 @@ from histoseek.settings import get_settings
 from histoseek.slides.slide import Slide, check_spacing, open_slide
 from histoseek.slides.sources.base import SlideSource
 from histoseek.tiles.grid import TileSet, TileShape, lay_tissue_grid
-from histoseek.tiles.reader import read_batches
+from histoseek.tiles.reader import TileReading
 from histoseek.tiles.representative import select_representatives
 from histoseek.tissue.mask import find_tissue
+
+log = logging.getLogger(__name__)
+
+_AHEAD, _AHEAD_OF_GPU = 64, 512
+"""Tiles that are read before the encoder takes them: two batches and more, 10 and 80 MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedSlide:
-    """An open slide and the tiles of it that are to be encoded."""
+    """An open slide and the tiles of it that are to be encoded; reading: of these, where it has begun."""
 
     slide: Slide
     tiles: TileSet
+    reading: TileReading | None = None
+
+    def start_reading(self, card: TileCard, pool: ThreadPoolExecutor) -> PreparedSlide:
+        """The same with its first tiles being read, and resized as the encoder takes them, by threads of the pool."""
+        return replace(self, reading=_start_reading(self, card, pool))
+
+    def close(self) -> None:
+        """Close the slide, when no thread reads it any more."""
+        if self.reading is not None:
+            self.reading.close()
+        self.slide.close()
 
 
 def prepare_slide(
@@ -65,15 +87,21 @@ def _choose_tiles(slide: Slide, recipe: Recipe, tile_edge_px: int, regions: Sequ
 
 
 def encode_prepared(prepared: PreparedSlide, encoder: TileEncoder, workers: int, reporter: Reporter) -> Bag:
-    """Read and encode the chosen tiles, in bounded memory, reading ahead while the encoder computes."""
-    tiles = prepared.tiles
-    batch = encoder.card.batch_size(get_settings().batch_memory_mb)
-    parts = []
+    """Read and encode the chosen tiles, in bounded memory, reading ahead while the encoder computes.
+
+    workers: threads that read, where reading has not begun. Raises SlideError.
+    """
     with refusing_exhaustion(partial(UnreadableSlide, prepared.slide.source.uri)):
-        for pixels in read_batches(prepared.slide, tiles, batch, workers):
-            parts.append(encoder.encode(pixels))
-            reporter.advance(len(pixels))
-        features = np.concatenate(parts)
+        if prepared.reading is not None:
+            features = _encode(prepared.reading, encoder, reporter)
+        else:
+            with ThreadPoolExecutor(workers, thread_name_prefix="tiles") as pool:
+                reading = _start_reading(prepared, encoder.card, pool)
+                try:
+                    features = _encode(reading, encoder, reporter)
+                finally:
+                    reading.close()
+    tiles = prepared.tiles
     return Bag(
         features=features,
         coords=tiles.coords,
@@ -82,6 +110,34 @@ def encode_prepared(prepared: PreparedSlide, encoder: TileEncoder, workers: int,
         spacing_um_per_px=tiles.shape.spacing_um_per_px,
         encoder=encoder_fingerprint(encoder),
     )
+
+
+def _start_reading(prepared: PreparedSlide, card: TileCard, pool: ThreadPoolExecutor) -> TileReading:
+    ahead = _AHEAD_OF_GPU if get_settings().has_gpu else _AHEAD
+    return TileReading(
+        prepared.slide, prepared.tiles, pool, ahead, partial(prepare_pixels, preparation=card.preparation)
+    )
+
+
+def _encode(reading: TileReading, encoder: TileEncoder, reporter: Reporter) -> NDArray[np.float32]:
+    """Features of all tiles; how long the encoder waited for them is logged."""
+    started, waited, parts = time.perf_counter(), 0.0, []
+    since = started
+    for pixels in reading.take_batches(choose_batch_size(encoder)):
+        waited += time.perf_counter() - since
+        parts.append(encoder.encode(pixels))
+        reporter.advance(len(pixels))
+        since = time.perf_counter()
+    features = np.concatenate(parts)
+    log.debug("%d tiles in %.3f s, of which the encoder waited %.3f s", len(features), since - started, waited)
+    return features
+
+
+def choose_batch_size(encoder: TileEncoder) -> int:
+    """Tiles that an encoder is best given at once: as it says itself, else by what its card declares."""
+    if isinstance(encoder, PreparedEncoder):
+        return encoder.batch_size
+    return encoder.card.batch_size(get_settings().batch_memory_mb)
 
 
 def encoder_fingerprint(encoder: TileEncoder) -> str:
@@ -104,4 +160,4 @@ def open_prepared(
     try:
         yield prepared
     finally:
-        prepared.slide.close()
+        prepared.close()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import islice
 
 import numpy as np
@@ -32,32 +32,50 @@ def read_tile(slide: Slide, tiles: TileSet, index: int) -> Pixels:
     return np.pad(part, ((0, out - size.height), (0, out - size.width), (0, 0)), mode="symmetric")
 
 
-def read_batches(slide: Slide, tiles: TileSet, batch: int, workers: int) -> Iterator[Pixels]:
-    """All tiles in order, as uint8 [<= batch, edge_px, edge_px, 3].
+class TileReading:
+    """Tiles of a slide that are read by the threads of a pool, in bounded memory, from the moment this is made.
 
-    At most two batches are read ahead of the consumer, by `workers` threads that end with the iterator.
+    ahead: how many tiles are read before they are taken; prepare: what the threads do to each few of them, uint8
+    [n, edge_px, edge_px, 3].
     """
-    chunks = [range(i, min(i + _CHUNK, len(tiles))) for i in range(0, len(tiles), _CHUNK)]
-    ahead = max(workers, 2 * -(-batch // _CHUNK))
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="tiles")
-    try:
-        yield from _regroup(_read_in_order(pool, slide, tiles, chunks, ahead), batch)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
+    def __init__(
+        self,
+        slide: Slide,
+        tiles: TileSet,
+        pool: ThreadPoolExecutor,
+        ahead: int,
+        prepare: Callable[[Pixels], Pixels] = lambda pixels: pixels,
+    ) -> None:
+        self._slide, self._tiles, self._pool, self._prepare = slide, tiles, pool, prepare
+        starts = range(0, len(tiles), _CHUNK)
+        self._waiting = iter([range(start, min(start + _CHUNK, len(tiles))) for start in starts])
+        self._pending: deque[Future[Pixels]] = deque()
+        self._submit(-(-ahead // _CHUNK))
 
-def _read_in_order(
-    pool: ThreadPoolExecutor, slide: Slide, tiles: TileSet, chunks: list[range], ahead: int
-) -> Iterator[Pixels]:
-    def read(chunk: range) -> Pixels:
-        return np.stack([read_tile(slide, tiles, i) for i in chunk])
+    def take_batches(self, batch: int) -> Iterator[Pixels]:
+        """The tiles in order, as uint8 [<= batch, ...]; raises what reading raised."""
+        yield from _regroup(self._take(), batch)
 
-    waiting = iter(chunks)
-    pending: deque[Future[Pixels]] = deque(pool.submit(read, chunk) for chunk in islice(waiting, ahead))
-    while pending:
-        done = pending.popleft().result()
-        pending.extend(pool.submit(read, chunk) for chunk in islice(waiting, 1))
-        yield done
+    def close(self) -> None:
+        """Read no more; returns when no thread is at the slide any longer."""
+        self._waiting = iter(())
+        pending, self._pending = self._pending, deque()
+        for future in pending:
+            future.cancel()
+        wait([future for future in pending if not future.cancelled()])
+
+    def _take(self) -> Iterator[Pixels]:
+        while self._pending:
+            done = self._pending.popleft().result()
+            self._submit(1)
+            yield done
+
+    def _submit(self, chunks: int) -> None:
+        self._pending.extend(self._pool.submit(self._read, chunk) for chunk in islice(self._waiting, chunks))
+
+    def _read(self, chunk: range) -> Pixels:
+        return self._prepare(np.stack([read_tile(self._slide, self._tiles, i) for i in chunk]))
 
 
 def _regroup(parts: Iterator[Pixels], batch: int) -> Iterator[Pixels]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -62,13 +63,19 @@ class SlideBags:
         """The tile encoder of the recipe."""
         return load_tile_encoder(self.recipe.encoder)
 
+    @cached_property
+    def readers(self) -> ThreadPoolExecutor:
+        """The threads that read tiles: of the slide that is encoded, and the first ones of those behind it."""
+        return ThreadPoolExecutor(self.workers, thread_name_prefix="tiles")
+
     def prepare(self, slide: PlannedSlide) -> BagInput:
-        """The cached bag if it is of this file and recipe, else the open slide with its tiles chosen."""
+        """The cached bag if it is of this file and recipe, else the open slide with its tiles chosen and being read."""
         cached = find_cached_bag(self.layout, slide)
         if cached:
             return cached
-        edge_px = find_tile_card(self.recipe.encoder).tile_px
-        return prepare_slide(slide.source, self.recipe, edge_px, slide.spacing_um_per_px, trust=self.trust)
+        card = find_tile_card(self.recipe.encoder)
+        prepared = prepare_slide(slide.source, self.recipe, card.tile_px, slide.spacing_um_per_px, trust=self.trust)
+        return prepared.start_reading(card, self.readers)
 
     def finish(self, slide: PlannedSlide, prepared: BagInput, reporter: Reporter) -> CachedBag:
         """Encode the chosen tiles; closes the slide."""
@@ -79,7 +86,7 @@ class SlideBags:
             with reporter.part(f"slide {slide.slide_id}, tiles", len(prepared.tiles)) as part:
                 bag = encode_prepared(prepared, self.encoder, self.workers, part)
         finally:
-            opened.close()
+            prepared.close()
         size, spacing = opened.size, opened.spacing_um_per_px
         given = slide.spacing_um_per_px
         origin = BagOrigin(slide.file_fingerprint, slide.recipe, size.width, size.height, spacing, given)

@@ -440,7 +440,7 @@ def _prepare_ahead(
 
 def _close(future: Future[BagInput]) -> None:
     if not future.cancelled() and future.exception() is None and isinstance(prepared := future.result(), PreparedSlide):
-        prepared.slide.close()
+        prepared.close()
 
 
 def make_record(slide: PlannedSlide, cached: CachedBag) -> SlideRecord:
