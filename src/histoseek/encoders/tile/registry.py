@@ -18,6 +18,7 @@ from histoseek.encoders.tile.networks import (
     conch,
     genbio,
     keep,
+    musk,
     open_clip_networks,
     tails,
     timm_networks,
@@ -45,6 +46,7 @@ _KINDS: dict[str, NetworkKind] = {
     "isight": tails.ISIGHT,
     "keep": keep.KIND,
     "mettle": tails.METTLE,
+    "musk": musk.KIND,
     "open_clip": open_clip_networks.KIND,
     "timm": timm_networks.KIND,
 }
