@@ -33,11 +33,26 @@ def clear_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **settings: ob
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    values = {"cache_dir": tmp_path / "cache", "encoders_dir": tmp_path / "encoders", "accept_unknown_weights": 0}
+    values = {
+        "cache_dir": tmp_path / "cache",
+        "encoders_dir": tmp_path / "encoders",
+        "accept_unknown_weights": 0,
+        "download": 0,
+    }
     values.update(settings)
     for name, value in values.items():
         monkeypatch.setenv(f"HISTOSEEK_{name.upper()}", str(value))
     get_settings.cache_clear()
+
+
+def run(*arguments: object) -> int:
+    """A command in this very process; raises what it raises. For commands that would load torch again and again."""
+    from histoseek.cli.app import app
+
+    try:
+        return int(app([*map(str, arguments)], standalone_mode=False) or 0)
+    finally:
+        get_settings.cache_clear()
 
 
 def refuse_network(monkeypatch: pytest.MonkeyPatch) -> None:

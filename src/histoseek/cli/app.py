@@ -60,7 +60,6 @@ for command in (
     adapt_text,
     reencode,
     upgrade,
-    encoders,
     export,
     mask,
     simulate,
@@ -68,6 +67,7 @@ for command in (
 ):
     app.command(help=_join_lines(command))(warning_of_damage(erasing_what_is_due(command)))
 app.command("list")(warning_of_damage(erasing_what_is_due(list_slides)))
+app.add_typer(encoders, name="encoders")
 app.add_typer(weights, name="weights")
 app.add_typer(reports, name="reports")
 app.add_typer(tokens, name="tokens")

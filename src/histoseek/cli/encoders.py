@@ -1,43 +1,184 @@
-"""`histoseek encoders`: the models that encode tiles and texts."""
+"""`histoseek encoders`: what encodes tiles, texts and slides, whether it is usable here, and works; one's own cards."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from histoseek.cli.options import JsonOption
+import typer
+
+from histoseek.cli.options import AcceptUnknownOption, DownloadOption, JsonOption, settle_weights_options
 
 if TYPE_CHECKING:
-    from histoseek.encoders.text.base import TextCard
-    from histoseek.encoders.tile.base import TileCard
+    from histoseek.encoders.inventory.check import EncoderCheck
+    from histoseek.encoders.inventory.listing import ListedEncoder
+
+encoders = typer.Typer(help="List, check and add encoders of tiles, texts and slides.")
+
+_HEADINGS = {
+    "tile": "tile encoders (--encoder):",
+    "text": "text encoders (--text-encoder):",
+    "slide": "slide encoders (`histoseek weights`):",
+}
+_DISAGREES = 2
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="An encoder, as `histoseek encoders` lists it.")]
 
 
-def encoders(as_json: JsonOption = False) -> None:
-    """List the tile and text encoders, and what each of them needs."""
-    from histoseek.encoders.text.registry import list_text_cards
-    from histoseek.encoders.tile.registry import list_tile_cards
+@encoders.callback(invoke_without_command=True)
+def list_(
+    context: typer.Context,
+    usable: Annotated[bool, typer.Option("--usable", help="Only those that can be loaded here and now.")] = False,
+    commercial: Annotated[
+        bool, typer.Option("--commercial", help="Only those whose licence allows commercial use.")
+    ] = False,
+    words: Annotated[bool, typer.Option("--words", help="Only those that read words, too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List encoders: what each is, whether its packages and weights are here, and what to do where they aren't."""
+    if context.invoked_subcommand is not None:
+        return
+    from histoseek.encoders.cards.catalogue import read_own_cards
+    from histoseek.encoders.inventory.listing import list_encoders
+
+    for fault in read_own_cards().faults:
+        print(f"warning: {fault}", file=sys.stderr)
+    listed = [
+        each
+        for each in list_encoders()
+        if (each.is_usable or not usable)
+        and (each.publication.commercial or not commercial)
+        and (each.has_words or not words)
+    ]
+    if as_json:
+        _print_json([{**asdict(each), "usable": each.is_usable} for each in listed])
+        return
+    for kind, heading in _HEADINGS.items():
+        print(heading)
+        for each in listed:
+            if each.kind == kind:
+                _print_entry(each)
+    if not (usable or commercial or words):
+        print("  transformers@/folder (texts): any transformers model from a local folder")
+        print("  module:attribute (all kinds): your own, see docs/own-encoders.md")
+
+
+@encoders.command()
+def show(name: NameArgument, as_json: JsonOption = False) -> None:
+    """Show the card of an encoder: what it takes and gives, its files and licence, and what was not verified."""
+    from histoseek.encoders.inventory.cards import find_any_card
     from histoseek.jsonable import plain
 
+    card = plain(find_any_card(name))
     if as_json:
-        print(json.dumps({"tile": plain(list_tile_cards()), "text": plain(list_text_cards())}, indent=1))
+        print(json.dumps(card, indent=1))
         return
-    print("tile encoders (--encoder):")
-    for card in list_tile_cards():
-        low, high = card.spacings_um_per_px
-        tiles = f"tiles of {card.tile_px} px at {low:g} to {high:g} µm/px"
-        _print_card(card, f"{card.dimension}-d, {tiles}, {card.precision}")
-        print(f"    from {card.publication.repository}, {card.publication.licence}{_gated(card.publication.gated)}")
-    print("text encoders (--text-encoder):")
-    for text in list_text_cards():
-        _print_card(text, f"{text.dimension}-d, {text.context_tokens} tokens per text, {text.pooling} pooling")
-        print(f"    from {text.source}, {text.licence}{_gated(text.gated)}")
-    print("  transformers@/folder: any transformers model from a local folder")
+    facts, not_verified = card.pop("facts", ()), card.pop("not_verified", ())
+    for key, value in card.items():
+        _print_field(key, value)
+    for fact in facts:
+        print(f"  source of {fact['about']}: {fact['source']}")
+    for doubt in not_verified:
+        print(f"  not verified: {doubt}")
 
 
-def _print_card(card: TileCard | TextCard, summary: str) -> None:
-    print(f"  {card.name}: {summary}")
-    print(f"    pip extra: {card.extra or 'none'}; offline: {card.offline}")
+@encoders.command()
+def check(
+    spec: Annotated[str, typer.Argument(metavar="NAME[:VARIANT][@PATH]", help="A tile encoder.")],
+    download: DownloadOption = False,
+    accept_unknown_weights: AcceptUnknownOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Load a tile encoder, encode reference tiles, and compare: speed, memory, and whether its vectors are known.
+
+    Exit code 2 where the vectors differ from those on its card, or from those of an earlier check.
+    """
+    from histoseek.encoders.inventory.check import check_tile_encoder
+
+    settle_weights_options(download, accept_unknown_weights)
+    found = check_tile_encoder(spec)
+    if as_json:
+        _print_json({**asdict(found), "agrees": found.agrees})
+    else:
+        _print_check(found)
+    if not found.agrees:
+        raise typer.Exit(_DISAGREES)
 
 
-def _gated(gated: bool) -> str:
-    return ", gated" if gated else ""
+@encoders.command()
+def add(file: Annotated[Path, typer.Argument(metavar="CARD.toml", help="Cards in the catalogue's form.")]) -> None:
+    """Add your own encoders by their cards, in the form of docs/encoders.md."""
+    from histoseek.encoders.inventory.own_cards import add_own_cards
+
+    names = add_own_cards(file)
+    print(f"added: {', '.join(names)}; `histoseek encoders check {names[0]}` tries it")
+
+
+@encoders.command()
+def remove(name: NameArgument) -> None:
+    """Remove the card of an encoder that you added; archives that were made with it need it back."""
+    from histoseek.encoders.inventory.own_cards import remove_own_card
+
+    print(f"removed: {remove_own_card(name)}")
+
+
+def _print_entry(each: ListedEncoder) -> None:
+    dimension = f"{each.dimension}-d, " if each.dimension else ""
+    marks = [mark for mark, on in (("words", each.has_words and each.kind == "tile"), ("own", each.is_own)) if on]
+    variants = f"; variants: {', '.join(each.variants)}" if len(each.variants) > 1 else ""
+    print(f"  {each.name}: {dimension}{each.summary}{''.join(f', {mark}' for mark in marks)}{variants}")
+    print(f"    {_describe_state(each)}")
+    publication = each.publication
+    if publication.repository:
+        use = {True: ", commercial use", False: ", no commercial use", None: ""}[publication.commercial]
+        gated = ", gated" if publication.gated else ""
+        print(f"    from {publication.repository}, {publication.licence}{use}{gated}")
+
+
+def _describe_state(each: ListedEncoder) -> str:
+    """Whether it is usable, and what to do where it isn't."""
+    if each.state == "usable":
+        return f"usable: {each.place.path} ({each.place.origin})" if each.place else "usable"
+    if each.state == "package missing":
+        extra = f"[{each.extra}]" if each.extra else ""
+        return f"{each.missing} not installed: pip install 'histoseek{extra}'"
+    if each.state == "features only":
+        return f"features only: {each.missing}"
+    return f"weights not here: {each.missing or 'import some with `histoseek weights import`'}"
+
+
+def _print_check(found: EncoderCheck) -> None:
+    print(f"{found.name} ({found.weights_hash}): {found.dimension}-d, computed by {found.runtime}")
+    print(f"  {found.tiles_per_second:.1f} tiles a second, {found.peak_memory_mb:,} MB at most")
+    if found.cosine is not None:
+        verdict = "agree" if found.agrees else "DISAGREE"
+        print(f"  vectors {verdict} with {found.compared_with}: cosine {found.cosine:.5f}, {found.least_cosine} wanted")
+    if found.note:
+        print(f"  {found.note}")
+
+
+def _print_field(key: str, value: Any) -> None:
+    name = key.replace("_", " ")
+    if isinstance(value, dict):
+        print(f"{name}:")
+        for inner, each in value.items():
+            print(f"  {inner.replace('_', ' ')}: {_format(each)}")
+    elif value not in ("", [], ()):
+        print(f"{name}: {_format(value)}")
+
+
+def _format(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(_format, value))
+    if isinstance(value, dict):
+        return " ".join(_format(each) for each in value.values() if each not in ("", None))
+    return "not stated" if value is None else f"{value}"
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, indent=1, default=str))

@@ -36,6 +36,22 @@ TrustOption = Annotated[
         show_default="--confine, or HISTOSEEK_TRUST",
     ),
 ]
+DownloadOption = Annotated[
+    bool,
+    typer.Option(
+        "--download",
+        help="Download encoders that are not on this machine, gated ones with your token (HF_TOKEN).",
+        show_default="HISTOSEEK_DOWNLOAD",
+    ),
+]
+AcceptUnknownOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-unknown-weights",
+        help="Take weights of a published encoder whose SHA-256 nobody knows: fine-tuned ones.",
+        show_default="HISTOSEEK_ACCEPT_UNKNOWN_WEIGHTS",
+    ),
+]
 ReportsOption = Annotated[
     list[Path] | None,
     typer.Option("--reports", help="Report file or folder: tables, JSON, Excel, text, PDF. Repeatable."),
@@ -119,6 +135,16 @@ def read_defaults(kind: type[Settings]) -> Settings:
         for field in fields(kind)
     }
     return cast("Settings", SimpleNamespace(**defaults))
+
+
+def settle_weights_options(download: bool, accept_unknown_weights: bool) -> None:
+    """Let the settings be as two options say, for this process and those that it starts."""
+    from histoseek.settings import change_settings
+
+    if download:
+        change_settings(download="1")
+    if accept_unknown_weights:
+        change_settings(accept_unknown_weights="1")
 
 
 def choose_deidentification(keep_identifiers: bool, deidentify: str) -> DeidentifyChoice:

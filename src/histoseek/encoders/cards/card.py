@@ -135,7 +135,8 @@ class TileModelCard:
 
     spacings_um_per_px: those its authors state, the usual one first; precision: that it is computed in on a GPU;
     tile_bytes: working memory for one tile in a batch; has_words: whether it has a text tower in the tiles' space;
-    features_only: why it can't be loaded here, "" where it can; not_verified: what nobody here could check.
+    features_only: why it can't be loaded here, "" where it can; reference: what the usual variant's vectors of the
+    reference tiles are known by, () where nobody verified any; not_verified: what nobody here could check.
     """
 
     name: str
@@ -149,6 +150,7 @@ class TileModelCard:
     version: str = "1"
     has_words: bool = False
     features_only: str = ""
+    reference: tuple[float, ...] = ()
     facts: tuple[Fact, ...] = ()
     not_verified: tuple[str, ...] = ()
 

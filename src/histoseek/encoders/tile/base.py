@@ -20,7 +20,8 @@ class TileCard:
     spacings_um_per_px: the range it may be used at; usual_spacing_um_per_px: what its authors state first; precision:
     that a GPU computes in; tile_bytes: working memory for one tile in a batch; extra: what to pip-install for it;
     offline: how to have its weights without network; has_words: whether its text tower shares the tiles' space;
-    features_only: why it can't be loaded here, "" where it can.
+    features_only: why it can't be loaded here, "" where it can; reference: what its vectors of the reference tiles are
+    known by (`encoders.inventory`), () where nobody verified any.
     """
 
     name: str
@@ -37,6 +38,7 @@ class TileCard:
     offline: str
     has_words: bool = False
     features_only: str = ""
+    reference: tuple[float, ...] = ()
     facts: tuple[Fact, ...] = ()
     not_verified: tuple[str, ...] = ()
 

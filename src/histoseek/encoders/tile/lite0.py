@@ -41,6 +41,10 @@ CARD = TileCard(
     tile_bytes=16 * 2**20,
     extra="",
     offline="comes with the package; other weights of this architecture as lite0@/path/file.pth",
+    reference=(
+        *(-0.1245, 0.1506, 0.0615, 0.0631, -0.0115, -0.2522, 0.3603, 0.1834),
+        *(-0.1016, 0.2773, 0.3533, -0.0761, 0.5604, 0.1421, 0.3242, 0.2637),
+    ),
 )
 
 

@@ -8,14 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from histoseek.encoders.cards.card import Interpolation, Preparation
-
-_RESAMPLING: dict[Interpolation, Image.Resampling] = {
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-}
+from histoseek.encoders.cards.card import Preparation
 
 
 def prepare_pixels(pixels: NDArray[np.uint8], preparation: Preparation) -> NDArray[np.uint8]:
@@ -36,5 +30,8 @@ def prepare_pixels(pixels: NDArray[np.uint8], preparation: Preparation) -> NDArr
 
 
 def _resize(tile: NDArray[np.uint8], preparation: Preparation) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    resampling = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
     size = (preparation.resize_px, preparation.resize_px)
-    return np.asarray(Image.fromarray(tile).resize(size, _RESAMPLING[preparation.interpolation]))
+    return np.asarray(Image.fromarray(tile).resize(size, resampling[preparation.interpolation]))

@@ -29,7 +29,7 @@ from histoseek.encoders.tile.runtimes.choice import load_prepared
 from histoseek.encoders.tile.runtimes.several_devices import load_on_devices
 from histoseek.encoders.tile.words import WordTower
 from histoseek.encoders.weight_files import find_encoder_files, read_tensors
-from histoseek.errors import EncoderError, UnknownEncoder
+from histoseek.errors import ConfigurationError, EncoderError, UnknownEncoder
 from histoseek.settings import get_settings
 
 if TYPE_CHECKING:
@@ -104,6 +104,14 @@ def load_word_tower(spec: str) -> WordTower:
     return family.load_words(weights)
 
 
+def require_buildable(model: TileModelCard) -> None:
+    """Raise ConfigurationError unless there is a loader for the network of a card, or it says why there is none."""
+    if model.features_only or _find_kind(make_tile_card(model, model.variants[0])) is not None:
+        return
+    what = f"networks of {model.network.library} called {model.network.architecture!r} can't be built here"
+    raise ConfigurationError(model.name, what, "Use timm, or say why not in features_only")
+
+
 def make_tile_card(model: TileModelCard, variant: Variant) -> TileCard:
     """The declaration of a published encoder in one of its variants."""
     name = model.name if variant == model.variants[0] else f"{model.name}:{variant.name}"
@@ -123,6 +131,7 @@ def make_tile_card(model: TileModelCard, variant: Variant) -> TileCard:
         offline=f"{name}@/path/{Path(model.publication.files[0].name).name}" if model.publication.files else "",
         has_words=model.has_words,
         features_only=model.features_only,
+        reference=model.reference if variant == model.variants[0] else (),
         facts=model.facts,
         not_verified=model.not_verified,
     )
