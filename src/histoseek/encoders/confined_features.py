@@ -25,6 +25,7 @@ from histoseek.encoders.features import (
     read_features,
     read_stated_facts,
 )
+from histoseek.encoders.slide2vec_files import find_places_folder
 from histoseek.errors import BadFeatureFile, SlideTooLarge
 from histoseek.sandbox.error_replies import parse_error
 from histoseek.sandbox.failures import ChildError
@@ -56,14 +57,17 @@ class FeatureDescription:
     facts: FeatureFacts
 
 
-def load_features(path: Path, encoder: str, trust: bool | None = None) -> FeatureFile:
+def load_features(
+    path: Path, encoder: str, trust: bool | None = None, slide_spacing_um_per_px: float | None = None
+) -> FeatureFile:
     """As `read_features`, in another process unless its files are trusted (None: as the settings say).
 
     Raises BadFeatureFile, MissingExtra.
     """
     if _reads_here(trust):
-        return read_features(path, encoder)
-    request = {"kind": "read", "path": str(path.absolute()), "encoder": encoder}
+        return read_features(path, encoder, slide_spacing_um_per_px)
+    spacing = str(slide_spacing_um_per_px or "")
+    request = {"kind": "read", "path": str(path.absolute()), "encoder": encoder, "spacing": spacing}
     with _borrow(path) as process:
         description = _parse(FeatureDescription, _ask(process, path, request), path)
         what = f"features of shape ({description.rows}, {description.columns})"
@@ -110,8 +114,8 @@ def _reads_here(trust: bool | None) -> bool:
 
 
 def _borrow(path: Path) -> Any:
-    needs_torch = path.suffix.lower() in TENSORS
-    return borrow_process(path, _HANDLER, "torch") if needs_torch else borrow_process(path, _HANDLER, "h5py")
+    library = "torch" if path.suffix.lower() in TENSORS else "h5py"
+    return borrow_process(path, _HANDLER, library, beside=find_places_folder(path))
 
 
 def _ask(process: ForkedProcess, path: Path, request: dict[str, str], into: memoryview | None = None) -> bytes:

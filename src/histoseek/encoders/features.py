@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.bounds import describe_exhaustion, is_zip, refusing_exhaustion, require_memory
+from histoseek.encoders import slide2vec_files, zarr_features
 from histoseek.encoders.bag import UNKNOWN_POSITION, Bag, check_bag
 from histoseek.encoders.feature_facts import FeatureFacts, read_facts, read_number
 from histoseek.encoders.hdf5_datasets import find_datasets, read_attributes, read_dataset
@@ -34,13 +35,14 @@ from histoseek.slides.sources.folder_walk import FileKinds, describe_passed_over
 if TYPE_CHECKING:
     import h5py
 
-SUFFIXES = (".h5", ".hdf5", ".pt", ".pth")
+SUFFIXES = (".h5", ".hdf5", ".pt", ".pth", ".npz")
 SECOND_COPIES = "files of the same features in another format"
 """Why CLAM's `pt_files` are passed over beside its `h5_files`, which know the places of tiles."""
 
 BARE_COORDINATES = "files of coordinates without features"
 """CLAM's and TRIDENT's `patches`."""
 
+_HDF5 = (".h5", ".hdf5")
 TENSORS = (".pt", ".pth")
 """Endings of files that torch reads."""
 
@@ -95,8 +97,11 @@ def discover_features(paths: Sequence[Path], look_into: Look | None = None) -> F
     missing = next((path for path in paths if not path.exists()), None)
     if missing is not None:
         raise SlideNotFound(missing)
-    folders = [path for path in paths if path.is_dir()]
-    contents = walk_folders([str(folder) for folder in folders], FileKinds(SUFFIXES, "no feature files"))
+    folders = [path for path in paths if path.is_dir() and not _is_store(path)]
+    kinds = FileKinds(
+        SUFFIXES, "no feature files", folders=(zarr_features.SUFFIX,), whole=lambda folder: _is_store(Path(folder))
+    )
+    contents = walk_folders([str(folder) for folder in folders], kinds)
     for folder, content in zip(folders, contents, strict=True):
         if not (content.files or content.seen_before):
             raise NoSlidesFound(folder, describe_passed_over(content.passed_over))
@@ -106,8 +111,12 @@ def discover_features(paths: Sequence[Path], look_into: Look | None = None) -> F
     passed_over[SECOND_COPIES] = len(walked) - len(kept)
     whole = _drop_bare_coordinates(kept, look_into)
     passed_over[BARE_COORDINATES] = len(kept) - len(whole)
-    files = {*whole, *(path for path in paths if not path.is_dir())}
+    files = {*whole, *(path for path in paths if path not in folders)}
     return FeatureFolder(tuple(sorted(files, key=lambda path: path.parts)), dict(+passed_over))
+
+
+def _is_store(path: Path) -> bool:
+    return path.suffix.lower() == zarr_features.SUFFIX and zarr_features.is_feature_store(path)
 
 
 def _drop_second_copies(files: set[Path], look_into: Look) -> set[Path]:
@@ -123,12 +132,14 @@ def _drop_bare_coordinates(files: set[Path], look_into: Look) -> set[Path]:
     """Without files that say only where the tiles are of slides whose features lie beside."""
     times = Counter(file.stem for file in files)
     suspects = {file for file in files if times[file.stem] > 1 or file.parent.name == "patches"}
-    bare = {file for file in suspects if file.suffix.lower() not in TENSORS and _has_only_coordinates(look_into(file))}
+    suspects = {file for file in suspects if file.suffix.lower() in _HDF5}
+    bare = {file for file in suspects if _has_only_coordinates(look_into(file))}
+    bare |= {file for file in files if file.name.endswith(slide2vec_files.PLACES)}
     return files - bare or files
 
 
 def _choose_copies(same: list[Path], look_into: Look) -> list[Path]:
-    tensors = [file for file in same if file.suffix.lower() in TENSORS]
+    tensors = [file for file in same if file.suffix.lower() not in _HDF5]
     tables = [file for file in same if file not in tensors]
     if not (tensors and tables):
         return same
@@ -154,13 +165,18 @@ def list_datasets(path: Path) -> list[str]:
         return []
 
 
-def read_features(path: Path, encoder: str) -> FeatureFile:
-    """Read a feature file; raises BadFeatureFile, or MissingExtra when a `.pt` is given without torch."""
-    if path.suffix.lower() not in SUFFIXES:
+def read_features(path: Path, encoder: str, slide_spacing_um_per_px: float | None = None) -> FeatureFile:
+    """Read a feature file, or a Zarr folder of features; raises BadFeatureFile, MissingExtra for a `.pt` without torch.
+
+    slide_spacing_um_per_px: of the slide's finest level, where the user gave it: STAMP states places in µm.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (*SUFFIXES, zarr_features.SUFFIX):
         raise BadFeatureFile(path, f"a file '{path.suffix}', wanted {', '.join(SUFFIXES)}")
-    read = _read_pt if path.suffix.lower() in TENSORS else _read_hdf5
+    readers = {zarr_features.SUFFIX: _read_store, ".npz": _read_npz, **dict.fromkeys(TENSORS, _read_pt)}
+    read = readers.get(suffix, _read_hdf5)
     with refusing_exhaustion(lambda reason: BadFeatureFile(path, reason)):
-        features = read(path, encoder)
+        features = read(path, encoder, slide_spacing_um_per_px)
         check_bag(features.bag, path)
     return features
 
@@ -178,7 +194,7 @@ def write_features(bag: Bag, path: Path) -> None:
         file.create_dataset("weights", data=bag.weights)
 
 
-def _read_hdf5(path: Path, encoder: str) -> FeatureFile:
+def _read_hdf5(path: Path, encoder: str, slide_spacing_um_per_px: float | None) -> FeatureFile:
     import h5py
 
     try:
@@ -195,15 +211,53 @@ def _read_hdf5(path: Path, encoder: str) -> FeatureFile:
     except _HDF5_ERRORS as error:
         raise BadFeatureFile(path, describe_exhaustion(error) or "not a readable HDF5 file") from error
     if attributes.get("unit") == "um":
-        coords = None  # STAMP's places in µm are none in px without the slide
+        coords, edge = _convert_um(coords, attributes, slide_spacing_um_per_px)
+        attributes["tile_size_level0"] = edge
     facts = read_facts(attributes)
-    bag = _bag(features, coords, weights, facts, encoder, path)
+    return _make_file(_bag(features, coords, weights, facts, encoder, path), attributes, facts)
+
+
+def _convert_um(
+    coords: NDArray[np.generic] | None, attributes: Mapping[str, object], slide_spacing_um_per_px: float | None
+) -> tuple[NDArray[np.generic] | None, int]:
+    """STAMP's places in level-0 px, and the edge of its tiles: both are given in µm, unknown without the slide's
+    spacing."""
+    spacing = slide_spacing_um_per_px or read_number(attributes, "level0_mpp")
+    if coords is None or not spacing or coords.dtype.kind not in "fiu":
+        return None, 0
+    return np.rint(coords.astype(np.float64) / spacing), round(read_number(attributes, "tile_size_um") / spacing)
+
+
+def _read_store(path: Path, encoder: str, _: float | None) -> FeatureFile:
+    stored = zarr_features.read_store(path, encoder)
+    facts = read_facts(stored.attributes)
+    features = _two_dimensional(stored.features, path)
+    return _make_file(_bag(features, stored.places, None, facts, encoder, path), stored.attributes, facts)
+
+
+def _read_npz(path: Path, encoder: str, _: float | None) -> FeatureFile:
+    arrays = slide2vec_files.read_npz(path, (*_DATASETS, *_PLACES))
+    features = next((arrays[name] for name in _DATASETS if name in arrays), None)
+    if features is None:
+        raise BadFeatureFile(path, "no array 'features'")
+    coords = next((arrays[name] for name in _PLACES if name in arrays), None)
+    coords = slide2vec_files.read_places(path) if coords is None else coords
+    attributes = _read_folders(path)
+    facts = read_facts(attributes)
+    return _make_file(_bag(_two_dimensional(features, path), coords, None, facts, encoder, path), attributes, facts)
+
+
+def _make_file(bag: Bag, attributes: Mapping[str, object], facts: FeatureFacts) -> FeatureFile:
     width, height = (int(read_number(attributes, f"level0_{edge}")) for edge in ("width", "height"))
     return FeatureFile(bag, width, height, read_number(attributes, "level0_mpp"), facts)
 
 
 def read_stated_facts(path: Path) -> FeatureFacts:
     """What a feature file states, without reading its features; of one that can't be read what its folders say."""
+    if path.suffix.lower() == zarr_features.SUFFIX:
+        return read_facts(zarr_features.read_store_attributes(path))
+    if path.suffix.lower() == ".npz":
+        return read_facts(_read_folders(path))
     if path.suffix.lower() in TENSORS:
         try:
             return _read_tensor_facts(_load_tensors(path, mmap=True), path)
@@ -225,13 +279,14 @@ def _read_attributes(file: h5py.File, datasets: Mapping[str, h5py.Dataset], path
 
 
 def _read_folders(path: Path) -> dict[str, object]:
-    """What the folders say where TRIDENT lays its files, "20x_256px_0px_overlap/features_uni_v1"; it names the encoder
-    nowhere else."""
+    """What the folders say where TRIDENT lays its files, "20x_256px_0px_overlap/features_uni_v1" (it names the encoder
+    nowhere else), and slide2vec's file beside its own."""
     folders = _TRIDENT_FOLDERS.fullmatch("/".join(path.absolute().parent.parts[-2:]))
-    return {"encoder": folders["encoder"], "target_magnification": folders["magnification"]} if folders else {}
+    named = {"encoder": folders["encoder"], "target_magnification": folders["magnification"]} if folders else {}
+    return named | slide2vec_files.read_sidecar(path)
 
 
-def _read_pt(path: Path, encoder: str) -> FeatureFile:
+def _read_pt(path: Path, encoder: str, _: float | None) -> FeatureFile:
     try:
         import torch
     except ImportError as error:
@@ -244,7 +299,7 @@ def _read_pt(path: Path, encoder: str) -> FeatureFile:
         raise BadFeatureFile(path, f"neither a tensor nor a dict with a tensor 'features'{held}")
     array = _two_dimensional(_to_array(features, path), path)
     coords = next((content[name] for name in _PLACES if content.get(name) is not None), None)
-    places = None if coords is None else _to_array(coords, path)
+    places = slide2vec_files.read_places(path) if coords is None else _to_array(coords, path)
     facts = _read_tensor_facts(content, path)
     return FeatureFile(_bag(array, places, None, facts, encoder, path), 0, 0, 0.0, facts)
 

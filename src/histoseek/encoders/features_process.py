@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet
 from numpy.typing import NDArray
 
 from histoseek.encoders.features import FeatureFile, list_datasets, read_features, read_stated_facts
+from histoseek.zarr_arrays import load_decoders
+
+_PRELOADED = (load_decoders(), pyarrow.parquet)
+"""What a confined process can't load any more."""
 
 _ARRAYS = {"features": np.float32, "coords": np.int32, "weights": np.float32}
 
@@ -36,7 +41,8 @@ class FeatureHandler:
             return list_datasets(path)
         if request["kind"] == "facts":
             return asdict(read_stated_facts(path))
-        return self._read(read_features(path, request["encoder"]))
+        spacing = float(request["spacing"]) if request["spacing"] else None
+        return self._read(read_features(path, request["encoder"], spacing))
 
     def _read(self, features: FeatureFile) -> dict[str, object]:
         bag = features.bag

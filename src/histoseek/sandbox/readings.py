@@ -24,8 +24,8 @@ _MOST_IDLE = 4
 _MEMORY_TIMES = 2
 """How many times the memory that a file may declare its process may take: what is read lies there once more."""
 
-_Key = tuple[tuple[str, ...], str, ChildLimits, int, int]
-"""Modules, folder, limits, and which folder of that name: rights are of the folder itself, not of its name."""
+_Key = tuple[tuple[str, ...], tuple[str, ...], ChildLimits, int, int]
+"""Modules, folders, limits, and which folder of that name: rights are of the folder itself, not of its name."""
 
 
 @dataclass
@@ -59,18 +59,20 @@ _idle = _Idle()
 
 
 @contextmanager
-def borrow_process(path: Path, *modules: str) -> Iterator[ForkedProcess]:
-    """A process that may read the folder of a file, and answers requests as the first of the modules says.
+def borrow_process(path: Path, *modules: str, beside: Path | None = None) -> Iterator[ForkedProcess]:
+    """A process that may read the folder of a file, and one beside it, and answers requests as the first of the modules
+    says.
 
     It is used again unless the block ends with an error that is none of ours. Raises ConfigurationError where none can
     be started.
     """
-    key = _make_key(path, modules)
+    folders = (str(path.absolute().parent), *([str(beside.absolute())] if beside else []))
+    key = _make_key(folders, modules)
     idle = _get_idle()
     # A link leads out of the folder: its file is read by a process of its own.
     is_link = path.is_symlink()
     kept = None if is_link else idle.take(key)
-    process, count = kept or (_fork_for(path, modules), 0)
+    process, count = kept or (_fork_for(path, folders, modules), 0)
     is_whole = False
     try:
         yield process
@@ -104,18 +106,16 @@ def fork(
         raise ConfigurationError("reading", error.reason, advice) from error
 
 
-def _make_key(path: Path, modules: tuple[str, ...]) -> _Key:
-    folder = path.absolute().parent
+def _make_key(folders: tuple[str, ...], modules: tuple[str, ...]) -> _Key:
     try:
-        stat = folder.stat()
+        stat = Path(folders[0]).stat()
     except OSError:
-        return modules, str(folder), get_reading_limits(), 0, 0
-    return modules, str(folder), get_reading_limits(), stat.st_dev, stat.st_ino
+        return modules, folders, get_reading_limits(), 0, 0
+    return modules, folders, get_reading_limits(), stat.st_dev, stat.st_ino
 
 
-def _fork_for(path: Path, modules: tuple[str, ...]) -> ForkedProcess:
-    path = path.absolute()
-    return fork(get_fork_server(*modules), (str(path.parent), str(path)), get_reading_limits(), {}, 1)
+def _fork_for(path: Path, folders: tuple[str, ...], modules: tuple[str, ...]) -> ForkedProcess:
+    return fork(get_fork_server(*modules), (*folders, str(path.absolute())), get_reading_limits(), {}, 1)
 
 
 def _get_idle() -> _Idle:

@@ -107,7 +107,8 @@ class FeatureBags:
         cached = find_cached_bag(self.layout, slide)
         if cached:
             return cached
-        features = load_features(require_local(slide.source), self.recipe.encoder, self.trust)
+        path = require_local(slide.source)
+        features = load_features(path, self.recipe.encoder, self.trust, slide.spacing_um_per_px)
         self.agreement.require(slide.source.uri, features.facts)
         return features
 

@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Self
 from urllib.parse import unquote_to_bytes
 
@@ -37,6 +37,7 @@ _MIRAX = ".mrxs"
 _MOST_NOTES = 5
 _BLOCK = 64 * 1024
 _BLOCKS = 16
+_ZARR_KINDS = (".ome", ".embeddings")
 _DESCRIPTIONS = frozenset(("zarr.json", ".zattrs", ".zgroup", ".zarray", ".zmetadata"))
 
 
@@ -110,6 +111,14 @@ class FileSource(SlideSource):
     def name(self) -> str:
         """The file's name; bytes that are no text as escapes."""
         return make_printable(self.path.name)
+
+    @property
+    def stem(self) -> str:
+        """The name without its ending, and without what tools put before that of a Zarr folder."""
+        stem = PurePath(self.name).stem
+        if self.path.suffix.lower() != ".zarr":
+            return stem
+        return next((stem.removesuffix(kind) for kind in _ZARR_KINDS if stem.lower().endswith(kind)), stem) or stem
 
     @property
     def parts(self) -> tuple[str, ...]:
