@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from histoseek.archive.indexing.updating import apply_changes
 from histoseek.archive.schema import MetadataValue
 from histoseek.archive.stores.registry import create_slides, open_slides
-from histoseek.archive.stores.slides import SlideTable, apply_changes
+from histoseek.archive.stores.slides import SlideTable
 
 DIMENSION = 20
 

@@ -29,6 +29,7 @@ from histoseek.archive.side_files import mend_side_files
 from histoseek.archive.space.centre import BagMean, fit_centre, write_centre
 from histoseek.archive.space.language import Language
 from histoseek.archive.space.signing import Signer, split_tile_encoder
+from histoseek.archive.space.word_space import WordSpace
 from histoseek.archive.stores.base import StoreStats
 from histoseek.archive.stores.registry import create_slides, repair_slides, require_engine
 from histoseek.archive.stores.slides import SlideTable
@@ -229,6 +230,11 @@ class ArchiveFolder:
     def language(self) -> Language:
         """What ties its slides to texts."""
         return self._load(lambda models: models.language)
+
+    @property
+    def words(self) -> WordSpace:
+        """What brings its tiles and words into one space, where its tile encoder has words."""
+        return self._load(lambda models: models.words)
 
     def _load(self, load: Callable[[SpaceModels], T]) -> T:
         opened = self._now()
@@ -460,14 +466,15 @@ class ArchiveFolder:
         )
 
     def complete(self, slides: Sequence[StoredSlide]) -> list[StoredSlide]:
-        """The slides with all vectors that tie them to language; the first report settles with what it is read.
+        """The slides with all vectors that tie them to language; the first report settles with what it is read, the
+        first tiles which tower projects them.
 
         Raises EncoderError when the text encoder can't be loaded.
         """
         needs_texts = self.language.is_trained or any(slide.record.report for slide in slides)
         if needs_texts and not self.require_space().has_texts and self.manifest.text_encoder != "none":
             self._settle_texts()
-        return self.language.complete(slides)
+        return self.words.complete(self.language.complete(slides), self.store)
 
     def _settle_texts(self) -> None:
         """Let reports have vectors from now on: columns first, then the manifest."""

@@ -17,6 +17,7 @@ from histoseek.archive.reading_file import read_boilerplate
 from histoseek.archive.side_files import list_warnings
 from histoseek.archive.space.language import Language
 from histoseek.archive.space.signing import Signer, build_signer
+from histoseek.archive.space.word_space import WordSpace
 from histoseek.archive.stores.registry import open_slides
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.embedding_space import EmbeddingSpace
@@ -42,6 +43,11 @@ class SpaceModels:
     def language(self) -> Language:
         """What ties its slides to texts."""
         return Language(self.layout, self.manifest.text_encoder, require_space(self.layout, self.manifest))
+
+    @cached_property
+    def words(self) -> WordSpace:
+        """What brings its tiles and words into one space."""
+        return WordSpace(self.layout, self.manifest.recipe)
 
     def serves(self, manifest: Manifest) -> bool:
         """Whether another manifest is of the same space."""

@@ -125,6 +125,8 @@ class _Run:
             )
         store.ensure_columns(self.archive.store.metadata_types())
         store.ensure_vectors(language.dimensions)
+        if self.archive.store.word_tiles.tower:
+            store.word_tiles.ensure(self.archive.store.word_tiles.tower)
         return store
 
     def _encode(

@@ -90,13 +90,15 @@ class StoredSlide:
     """A slide as the store holds it.
 
     altered: the parts of its row (`stores.checksums`) that are not as they were written, which stays known when the
-    row is written again.
+    row is written again; word_tiles: tiles in the space of words (`mosaics.tile_words`), packed, None where there is
+    none.
     """
 
     record: SlideRecord
     signature: Signature
     language: LanguageVectors = LanguageVectors()
     altered: tuple[str, ...] = ()
+    word_tiles: bytes | None = None
 
     def renew(self, *parts: str) -> StoredSlide:
         """The same slide once these parts were made anew."""
@@ -134,7 +136,10 @@ RECORD_TOKENS = "record_tokens"
 CHECKSUM = "_checksum"
 """Of a row's parts (`stores.checksums`), null in rows of older versions. No column of a table is called so."""
 
-VECTOR_COLUMNS = (*SIGNATURE_COLUMNS, *LANGUAGE_COLUMNS, RECORD_TOKENS, CHECKSUM)
+WORD_TILES = "_word_tiles"
+"""Tiles in the space of words; only archives whose tile encoder has words have this column."""
+
+VECTOR_COLUMNS = (*SIGNATURE_COLUMNS, *LANGUAGE_COLUMNS, RECORD_TOKENS, CHECKSUM, WORD_TILES)
 """What is derived from slides, reports and records, and is no metadata."""
 
 
@@ -398,7 +403,7 @@ def to_slides(table: pa.Table) -> list[StoredSlide]:
     columns = {name: table.column(name) for name in table.column_names if name in VECTOR_COLUMNS}
     rows = [{name: column[i] for name, column in columns.items()} for i in range(table.num_rows)]
     return [
-        StoredSlide(record, _parse_signature(row), _parse_language(row))
+        StoredSlide(record, _parse_signature(row), _parse_language(row), word_tiles=_parse_word_tiles(row))
         for record, row in zip(to_records(table), rows, strict=True)
     ]
 
@@ -425,6 +430,7 @@ def _make_row(slide: StoredSlide) -> dict[str, object]:
         "shares": signature.shares,
         "barcodes": signature.barcodes.reshape(-1),
         "tiles": pack_tiles(signature),
+        WORD_TILES: slide.word_tiles,
     }
 
 
@@ -453,6 +459,11 @@ def _parse_language(row: Mapping[str, pa.Scalar]) -> LanguageVectors:
     if vectors.report_windows is None or vectors.report_vector is None:
         return vectors
     return replace(vectors, report_windows=vectors.report_windows.reshape(-1, len(vectors.report_vector)))
+
+
+def _parse_word_tiles(row: Mapping[str, pa.Scalar]) -> bytes | None:
+    packed: bytes | None = row[WORD_TILES].as_py() if WORD_TILES in row else None
+    return packed
 
 
 def _array(scalar: pa.Scalar) -> np.ndarray:

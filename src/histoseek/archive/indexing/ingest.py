@@ -53,6 +53,7 @@ from histoseek.archive.indexing.removed_slides import ChosenSlides, choose_slide
 from histoseek.archive.indexing.report_intake import ReportIntake, ReportIntakeSummary
 from histoseek.archive.indexing.rereading import reread_reports, update_boilerplate
 from histoseek.archive.indexing.slide_ids import holds_person_name
+from histoseek.archive.indexing.word_tiles import complete_word_tiles
 from histoseek.archive.journal import Journal, ReportFileRefusal, SlideRefusal, write_unmatched
 from histoseek.archive.manifest import write_manifest
 from histoseek.archive.schema import TEXT_COLUMNS, LanguageVectors, SlideRecord, StoredSlide
@@ -147,6 +148,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         run = _Run(archive, request, plan, reports.summary, reporter, list_refused_rows(request.metadata, join))
         run.execute()
         reread = reread_reports(archive, reporter)
+        word_notes = complete_word_tiles(archive, reporter)
         update_fusion(archive)
         write_unmatched(archive.layout, drop_removed(list_unmatched(join, reports.summary), chosen.tombstones))
         remove_old_spaces(archive)
@@ -162,6 +164,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         *list_unused_spacings(request.spacing_of, request.sources),
         *request.notes,
         *run.notes,
+        *word_notes,
     )
     seconds = round(time.monotonic() - started, 3)
     done = run.added, run.updated, run.unchanged, tuple(run.refused), seconds, warnings, reports.summary

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -12,11 +14,13 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.indexing.report_cleaner import clean_many
 from histoseek.archive.journal import Journal
 from histoseek.archive.schema import (
+    RECORD_COLUMNS,
     ColumnType,
     LanguageVectors,
     MetadataValue,
     SlideRecord,
     StoredSlide,
+    cast_value,
     choose_new_columns,
     make_column_types,
     make_plain,
@@ -24,8 +28,10 @@ from histoseek.archive.schema import (
     require_text,
 )
 from histoseek.archive.stores.checksums import LANGUAGE, REPORT
-from histoseek.archive.stores.slides import apply_changes
+from histoseek.errors import InputError
 from histoseek.reports.privacy.deidentify import DeidentifyChoice
+
+_FIXED = ("slide_id", "uri", "file_fingerprint", "width", "height", "spacing_um_per_px", "tile_count", "created")
 
 
 def update_slides(
@@ -78,3 +84,22 @@ def _change(
 def _forget_report(slide: StoredSlide) -> StoredSlide:
     """A slide whose report is new, without what was read from the last one."""
     return replace(slide, language=LanguageVectors()).renew(REPORT, LANGUAGE)
+
+
+def apply_changes(
+    slide: StoredSlide, changes: Mapping[str, MetadataValue], types: Mapping[str, pa.DataType]
+) -> StoredSlide:
+    """A slide with changed metadata; types: of the archive's columns.
+
+    Raises InputError for a column that is not there or can't be set, and for a value that does not fit.
+    """
+    for column in changes:
+        if column in _FIXED or column == "updated":
+            raise InputError(f"column {column}", "is set by the archive itself", "Index the slide again")
+        if column not in types:
+            known = ", ".join(name for name in types if name not in (*_FIXED, "updated"))
+            raise InputError(f"column {column}", "the archive has no such column", f"The columns are: {known}")
+    cast = {column: cast_value(column, value, types[column]) for column, value in changes.items()}
+    own: dict[str, Any] = {name: value for name, value in cast.items() if name in RECORD_COLUMNS}
+    extra = {**slide.record.extra, **{name: value for name, value in cast.items() if name not in own}}
+    return replace(slide, record=replace(slide.record, **own, extra=extra, updated=datetime.now(UTC)))

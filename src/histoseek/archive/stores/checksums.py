@@ -13,7 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from histoseek.archive.schema import CHECKSUM, LANGUAGE_COLUMNS, RECORD_TOKENS, SIGNATURE_COLUMNS, VECTOR_COLUMNS
+from histoseek.archive.schema import (
+    CHECKSUM,
+    LANGUAGE_COLUMNS,
+    RECORD_TOKENS,
+    SIGNATURE_COLUMNS,
+    VECTOR_COLUMNS,
+    WORD_TILES,
+)
 
 METADATA, REPORT, SIGNATURE, LANGUAGE, WORDS = "metadata", "report", "signature", "language", "words"
 PARTS = (METADATA, REPORT, SIGNATURE, LANGUAGE, WORDS)
@@ -78,7 +85,7 @@ def _with_sums(rows: pa.Table, sums: Sequence[bytes | None]) -> pa.Table:
 def _digest_rows(rows: pa.Table) -> Iterator[tuple[bytes, ...]]:
     """By row, the digests of its parts."""
     metadata = [name for name in rows.column_names if name not in VECTOR_COLUMNS and name != "report"]
-    columns = (metadata, ["report"], SIGNATURE_COLUMNS, LANGUAGE_COLUMNS, [RECORD_TOKENS])
+    columns = (metadata, ["report"], (*SIGNATURE_COLUMNS, WORD_TILES), LANGUAGE_COLUMNS, [RECORD_TOKENS])
     return zip(*(_digest_columns(rows, names) for names in columns), strict=True)
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -35,13 +33,11 @@ from histoseek.archive.schema import (
     LANGUAGE_COLUMNS,
     MOSAIC_KEY,
     PLACES_FIELD,
-    RECORD_COLUMNS,
     RECORD_TOKENS,
     VECTOR_COLUMNS,
-    MetadataValue,
+    WORD_TILES,
     SlideRecord,
     StoredSlide,
-    cast_value,
     field_columns,
     is_storable,
     make_record_tokens,
@@ -62,6 +58,7 @@ from histoseek.archive.stores.signature_rows import (
     signature_block,
     with_signatures,
 )
+from histoseek.archive.stores.word_rows import WordTileCache, WordTileTable
 from histoseek.archive.stores.words import RecordWords
 from histoseek.arguments import describe
 from histoseek.errors import DamagedArchive, InputError, UnknownSlide
@@ -72,7 +69,6 @@ _COUNTS_KEPT = 64
 _ROWS_AT_ONCE = 64
 _MOST_NAMED = 10_000
 _MOST_REMEMBERED = 200_000
-_FIXED = ("slide_id", "uri", "file_fingerprint", "width", "height", "spacing_um_per_px", "tile_count", "created")
 
 UNREADABLE = (DamagedArchive, ValueError, LookupError, TypeError, pa.ArrowException)
 """What reading a row raises whose values are not what they should be."""
@@ -81,10 +77,11 @@ UNREADABLE = (DamagedArchive, ValueError, LookupError, TypeError, pa.ArrowExcept
 class SlideTable:
     """The slides of an archive, whatever engine holds them."""
 
-    def __init__(self, store: Store, cache: RankingCache) -> None:
-        """cache: of what ranking needs, shared by the snapshots of a store."""
+    def __init__(self, store: Store, cache: RankingCache, word_cache: WordTileCache | None = None) -> None:
+        """cache: of what ranking needs, word_cache: of tiles in the space of words, shared by the snapshots."""
         self._store = store
         self._cache = cache
+        self._word_cache = word_cache or WordTileCache()
         self._snapshot: SlideTable | None = None
         self._counts: dict[str, int] = {}
 
@@ -135,7 +132,7 @@ class SlideTable:
             return self
         held = self._snapshot
         if held is None or held._store is not store:
-            held = self._snapshot = SlideTable(store, self._cache)
+            held = self._snapshot = SlideTable(store, self._cache, self._word_cache)
         return held
 
     def keep(self) -> SlideTable:
@@ -208,7 +205,7 @@ class SlideTable:
         """
         view = self.snapshot()
         held = view._held
-        left_out = (*LANGUAGE_COLUMNS, RECORD_TOKENS, CHECKSUM, *(SIGNATURE if held else ()))
+        left_out = (*LANGUAGE_COLUMNS, RECORD_TOKENS, CHECKSUM, WORD_TILES, *(SIGNATURE if held else ()))
         rows = view._rows(slide_ids, [name for name in view._schema.names if name not in left_out])
         return to_slides(with_signatures(rows, held.block.take(held.places_of(slide_ids))) if held else rows)
 
@@ -373,6 +370,16 @@ class SlideTable:
             view._version, str(condition), lambda: rows.places(view.columns([ROW], condition)[ROW].to_numpy())
         )
 
+    @property
+    def word_tiles(self) -> WordTileTable:
+        """The slides' tiles in the space of words."""
+        view = self.snapshot()
+        return WordTileTable(self._store, view._store, view._version, self._word_cache)
+
+    def find_rows(self, where: Expression | None) -> NDArray[np.uint64] | None:
+        """The engine's numbers of the rows of a filter, None for all; ask a snapshot."""
+        return None if where is None else self._store.find_rows(where)
+
     def ensure_columns(self, columns: Mapping[str, pa.DataType]) -> None:
         """Add the metadata columns that are not there yet."""
         self._store.add_columns(columns)
@@ -421,6 +428,7 @@ class SlideTable:
         """Leave no byte of slides that were taken out or replaced, neither in the store nor in what ranking keeps."""
         self._store.erase()
         self._cache.clear()
+        self._word_cache.clear()
 
     @property
     def _schema(self) -> pa.Schema:
@@ -485,22 +493,3 @@ class SlideTable:
         ids = [slide_id for slide_id in slide_ids if is_storable(slide_id)]
         parts = (ids[start : start + _IDS_PER_QUERY] for start in range(0, max(1, len(ids)), _IDS_PER_QUERY))
         return pa.concat_tables([self.columns(columns, one_of("slide_id", part)) for part in parts])
-
-
-def apply_changes(
-    slide: StoredSlide, changes: Mapping[str, MetadataValue], types: Mapping[str, pa.DataType]
-) -> StoredSlide:
-    """A slide with changed metadata; types: of the archive's columns.
-
-    Raises InputError for a column that is not there or can't be set, and for a value that does not fit.
-    """
-    for column in changes:
-        if column in _FIXED or column == "updated":
-            raise InputError(f"column {column}", "is set by the archive itself", "Index the slide again")
-        if column not in types:
-            known = ", ".join(name for name in types if name not in (*_FIXED, "updated"))
-            raise InputError(f"column {column}", "the archive has no such column", f"The columns are: {known}")
-    cast = {column: cast_value(column, value, types[column]) for column, value in changes.items()}
-    own: dict[str, Any] = {name: value for name, value in cast.items() if name in RECORD_COLUMNS}
-    extra = {**slide.record.extra, **{name: value for name, value in cast.items() if name not in own}}
-    return replace(slide, record=replace(slide.record, **own, extra=extra, updated=datetime.now(UTC)))

@@ -34,6 +34,8 @@ def rebuild_store(archive: ArchiveFolder, reporter: Reporter) -> int:
         new = create_slides(archive.path, layout.store, space.dimension, space.mosaic_dimension)
     new.ensure_columns(old.metadata_types())
     new.ensure_vectors(archive.language.dimensions)
+    if old.word_tiles.tower:
+        new.word_tiles.ensure(old.word_tiles.tower)
     rows, batch = 0, []
     for slide in old.salvage():
         batch.append(slide)

@@ -140,9 +140,10 @@ def _sign(archive: ArchiveFolder, slide: StoredSlide, kinds: _Kinds) -> StoredSl
     if not is_wanted or origin is None or origin.file_fingerprint != slide.record.file_fingerprint:
         return slide
     try:
-        return replace(slide, signature=archive.signer.sign(load_bag(path))).renew(SIGNATURE)
+        signature = archive.signer.sign(load_bag(path))
     except BadFeatureFile:
         return slide
+    return replace(slide, signature=signature, word_tiles=None).renew(SIGNATURE)
 
 
 def _renew_language(slide: StoredSlide, kinds: _Kinds) -> StoredSlide:

@@ -1,0 +1,107 @@
+"""What brings an archive's tiles and words into one space: the text tower of its tile encoder, where that has one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from histoseek.archive.layout import ArchiveLayout
+from histoseek.archive.schema import StoredSlide
+from histoseek.archive.space.language import VectorCache
+from histoseek.archive.stores.slides import SlideTable
+from histoseek.bounds import refusing_exhaustion
+from histoseek.encoders.bag import Bag, load_bag
+from histoseek.encoders.recipe import Recipe
+from histoseek.encoders.tile.registry import find_tile_card, load_word_tower
+from histoseek.encoders.tile.words import WordTower
+from histoseek.errors import BadFeatureFile, EncoderError, HistoseekError
+from histoseek.mosaics.tile_words import WordTiles
+
+_FEATURES = "features:"
+
+
+@dataclass
+class WordSpace:
+    """The words of one archive's tile encoder; loaded when first asked for."""
+
+    layout: ArchiveLayout
+    recipe: Recipe
+
+    @cached_property
+    def encoder(self) -> str | None:
+        """The tile encoder, also of imported features, as far as it is known to have words; else None."""
+        spec = self.recipe.encoder.removeprefix(_FEATURES)
+        try:
+            return spec if find_tile_card(spec).has_words else None
+        except HistoseekError:
+            return None
+
+    @cached_property
+    def _loaded(self) -> WordTower | HistoseekError | None:
+        if self.encoder is None:
+            return None
+        try:
+            return load_word_tower(self.encoder)
+        except HistoseekError as error:
+            return error
+
+    @property
+    def tower(self) -> WordTower | None:
+        """The text tower; None for an encoder without words, and where it can't be loaded (`fault`)."""
+        return None if isinstance(self._loaded, HistoseekError) else self._loaded
+
+    @property
+    def fault(self) -> HistoseekError | None:
+        """Why the words of an encoder that has such can't be used on this machine."""
+        return self._loaded if isinstance(self._loaded, HistoseekError) else None
+
+    @cached_property
+    def vectors(self) -> VectorCache:
+        """Vectors of texts, which are remembered for a while; raises as `require_tower` does."""
+        return VectorCache(self.require_tower().encode_texts)
+
+    def complete(self, slides: list[StoredSlide], store: SlideTable) -> list[StoredSlide]:
+        """The slides with tiles in the space of words, as far as they lack them and the tower is at hand.
+
+        store: gets the column for them.
+        """
+        if self.encoder is None or all(slide.word_tiles is not None for slide in slides) or self.tower is None:
+            return slides
+        if not store.word_tiles.tower:
+            store.word_tiles.ensure(self.tower.weights_hash)
+        try:
+            return [
+                slide if slide.word_tiles else replace(slide, word_tiles=self._make_tiles(slide)) for slide in slides
+            ]
+        except EncoderError as error:
+            # Of features that are not those of the encoder they are called after: slides are indexed all the same.
+            self._loaded = error
+            return slides
+
+    def _make_tiles(self, slide: StoredSlide) -> bytes | None:
+        """From the cached features; None where these are missing or damaged, which `verify` tells."""
+        path = self.layout.bag(slide.record.slide_id)
+        try:
+            with refusing_exhaustion(lambda reason: BadFeatureFile(path, reason)):
+                return self.project(load_bag(path)).pack()
+        except BadFeatureFile:
+            return None
+
+    def project(self, bag: Bag) -> WordTiles:
+        """The tiles that stand for a bag; raises EncoderError without a tower, and for features of another encoder."""
+        tower = self.require_tower()
+        try:
+            vectors = tower.project_tiles(bag.features)
+        except (ValueError, RuntimeError, IndexError) as error:
+            what = f"its features of dimension {bag.features.shape[1]} don't fit its words"
+            raise EncoderError(str(self.encoder), what, "Index features of this encoder") from error
+        return WordTiles.choose(vectors, bag.coords, bag.weights, bag.tile_size_level0, tower.weights_hash)
+
+    def require_tower(self) -> WordTower:
+        """The text tower; raises EncoderError saying why there is none."""
+        if self.fault is not None:
+            raise self.fault
+        if self.tower is None:
+            what = "its tile encoder has no words"
+            raise EncoderError(str(self.layout.root), what, "Index with an encoder that has (docs/encoders.md)")
+        return self.tower
