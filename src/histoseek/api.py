@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from histoseek.search.results import SearchResult, SearchResults
     from histoseek.search.scope.facets import Facet
     from histoseek.search.scope.fields import FieldFilter
+    from histoseek.search.words.labels import ZeroShotLabels
 
 PathLike = Path | str
 MetadataRow = Mapping[str, "MetadataValue"]
@@ -153,10 +154,13 @@ class Archive(ArchiveFolder):
     def upgrade(self, reporter: Reporter | None = None) -> int:
         """Read reports and metadata anew where an older version did; how many reports. Can be killed and continued."""
         from histoseek.archive.indexing.rereading import reread_reports
+        from histoseek.archive.indexing.word_tiles import complete_word_tiles
         from histoseek.progress import SilentReporter
 
         with self.writing():
-            return reread_reports(self, reporter or SilentReporter())
+            reread = reread_reports(self, reporter or SilentReporter())
+            complete_word_tiles(self, reporter or SilentReporter())
+            return reread
 
     def search(
         self,
@@ -356,6 +360,12 @@ class Archive(ArchiveFolder):
         return self.read(
             lambda view: clean_report(view.get(slide_id).record.report or "", boilerplate=view.boilerplate)
         )
+
+    def label_zero_shot(self, labels: Sequence[str], where: Where = None, *, single: bool = False) -> ZeroShotLabels:
+        """Which label each slide fits best by the words of its tile encoder (`search.words.labels`)."""
+        from histoseek.search.words.labels import label_zero_shot
+
+        return self.read(lambda view: label_zero_shot(view, labels, where, single=single))
 
     def verify(self, reporter: Reporter | None = None, *, deep: bool = False, repair: bool = False) -> Verification:
         """Check every slide's row, features and file, and the archive's own files (`verification.repair.check`)."""

@@ -59,18 +59,24 @@ class Phrase(Response):
 
 
 class TextRegion(Response):
-    """A region of the slide whose mosaic vector is near the query text."""
+    """A region of the slide near the query text: of a mosaic vector, or, with mosaic null, a tile near some words.
 
-    mosaic: int
+    contribution: of the tile to the slide's score in the channel "tile words", negative for words that are unwanted.
+    """
+
+    mosaic: int | None
     similarity: float
     region: Region | None
+    words: str | None = None
+    contribution: float | None = None
 
 
 class Result(Response):
     """One result, a slide or its report.
 
     report_text: null if it has none; matched_fields: columns that have words of the query; fits: whether it is nearer
-    to the query's words than the archive is to random sentences, null where that is not judged.
+    to the query's words than the archive is to random sentences, null where that is not judged; region: the part of
+    the slide that was found, null unless regions were searched for.
     """
 
     rank: int
@@ -88,6 +94,7 @@ class Result(Response):
     phrases: tuple[Phrase, ...]
     text_regions: tuple[TextRegion, ...]
     matched_fields: tuple[str, ...]
+    region: Region | None = None
     fits: bool | None
     slide: Slide
     report_text: str | None
@@ -109,7 +116,7 @@ class QueryEcho(Response):
     """
 
     kind: str
-    to: Literal["slides", "reports"]
+    to: Literal["slides", "reports", "regions"]
     slides: tuple[QuerySlide, ...]
     regions: tuple[Region, ...]
     text: str | None

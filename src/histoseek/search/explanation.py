@@ -61,9 +61,17 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class TextRegion:
-    """A mosaic vector that is near a text in the space that slides and texts share: its number, the cosine, and the
-    tile that carries it most, in level-0 px, None where the place is not known."""
+    """A part of a slide that is near a text.
 
-    mosaic: int
+    In the space that slides and texts share, mosaic: the number of a mosaic vector; similarity: the cosine; region: the
+    tile that carries it most. In the space of tiles and words, mosaic is None; region: a tile; words: what it is near
+    to, as the query names it; contribution: what it gives the score of the slide in the channel "tile words", below 0
+    for what is not wanted; all contributions add up to that score. Regions are in level-0 px, None where the place is
+    not known.
+    """
+
+    mosaic: int | None
     similarity: float
     region: Rect | None
+    words: str | None = None
+    contribution: float | None = None

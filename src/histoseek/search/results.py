@@ -38,11 +38,11 @@ class Match:
 
 
 ChannelName = Literal[
-    "similar slides", "shared space", "report vectors", "report words", "metadata words", "marked slides"
+    "similar slides", "shared space", "tile words", "report vectors", "report words", "metadata words", "marked slides"
 ]
-"""How a result was reached: by mosaics and global vectors; by vectors in the space that slides and texts share; by
-vectors of texts; by the words of the report (BM25); by the words of metadata and names (the share of the query's that
-they have); by its distance to slides that were marked as relevant."""
+"""How a result was reached: by mosaics and global vectors; by vectors in the space that slides and texts share; by its
+tiles, in the space of their encoder's words; by vectors of texts; by the words of the report (BM25); by the words of
+metadata and names (the share of the query's that they have); by its distance to slides that were marked as relevant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,9 @@ class SearchResult:
     text_regions: what of its report and of the slide is nearest to a text that was asked with, of the first results
     only; fits: whether it is nearer to the query's words than the archive is to random sentences, None where that is
     not judged, as between slides; matched_fields: the columns that have words of a text that was asked with, "file" for
-    its name; ballot_weight: what it counts in a calibrated vote, its probability by distance
-    alone; attention: where its vectors lie on the query and on the slide, None unless slides were compared. These two
-    are not in the JSON.
+    its name; region: what was found of the slide, in level-0 px, None unless regions were looked for; ballot_weight:
+    what it counts in a calibrated vote, its probability by distance alone; attention: where its vectors lie on the
+    query and on the slide, None unless slides were compared. These two are not in the JSON.
     """
 
     rank: int
@@ -93,6 +93,7 @@ class SearchResult:
     text_regions: tuple[TextRegion, ...] = ()
     fits: bool | None = None
     matched_fields: tuple[str, ...] = ()
+    region: Rect | None = None
     ballot_weight: float | None = field(default=None, compare=False, repr=False, metadata=NOT_IN_JSON)
     attention: Attention | None = field(default=None, compare=False, repr=False, metadata=NOT_IN_JSON)
 
@@ -120,7 +121,7 @@ class QueryInfo:
     """
 
     kind: QueryKind
-    to: Literal["slides", "reports"]
+    to: Literal["slides", "reports", "regions"]
     slide_id: str | None = None
     uri: str | None = None
     spacing_um_per_px: float | None = None
@@ -222,7 +223,7 @@ def as_html(results: SearchResults) -> str:
 
 
 def _sheet(results: SearchResults) -> _Sheet:
-    to_reports = results.query.to == "reports"
+    to_reports, to_regions = results.query.to == "reports", results.query.to == "regions"
     likely = any(result.probability is not None for result in results)
     return _Sheet(
         columns=(
@@ -235,8 +236,12 @@ def _sheet(results: SearchResults) -> _Sheet:
             TableColumn("case", "name", drop=2),
             TableColumn("diagnosis", "text", drop=6),
             *((TableColumn("report", "text"),) if to_reports else ()),
+            *((TableColumn("region"),) if to_regions else ()),
         ),
-        rows=tuple(_row(result, to_reports, likely) for result in results),
+        rows=tuple(
+            (*_row(result, to_reports, likely), *((_name_region(result.region),) if to_regions else ()))
+            for result in results
+        ),
         notes=(
             *_votes(results),
             *describe_spelling(results.query),
@@ -252,6 +257,11 @@ def _row(result: SearchResult, to_reports: bool, with_probability: bool) -> tupl
     likely = (format_probability(result.probability),) if with_probability else ()
     facts = (*likely, describe_channels(result), record.case_id or "", record.diagnosis or "", *report)
     return (str(result.rank), source_name(record.uri), slide, format_figure(result.score), *facts)
+
+
+def _name_region(region: Rect | None) -> str:
+    """As --region takes it."""
+    return f"{region.x},{region.y},{region.width},{region.height}" if region else "place not known"
 
 
 def _are_named_by_files(results: SearchResults) -> bool:

@@ -35,6 +35,10 @@ def _search(archive: ArchiveFolder, query: Query, options: SearchOptions, report
     archive.require_space()
     if options.vote is not None and options.vote not in archive.store.metadata_types():
         raise InputError(f"--vote {options.vote}", "the archive has no such column", "`histoseek show ID` names them")
+    if options.to == "regions":
+        from histoseek.search.retrieve.regions import search_regions
+
+        return search_regions(archive, query, options)
     return present(archive, retrieve(archive, query, options, reporter), options)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,13 @@ def explain_match(result: SearchResult, query: Signature, slide: Signature, dist
         explanation=Explanation(parts.base, parts.global_, _contributions(parts.pairs, sides)),
         attention=map_attention(query, slide, parts.pairs),
     )
+
+
+class RegionExplainer(Protocol):
+    """Tells where a text is on a slide that was found."""
+
+    def explain(self, result: SearchResult, slide: Signature) -> SearchResult:
+        """The result with its regions near the text."""
 
 
 @dataclass(frozen=True, slots=True)

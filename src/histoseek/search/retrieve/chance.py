@@ -54,7 +54,10 @@ class Chance:
 
     of: hash of what decides it beside the slides; slides, reports: how many there were; shares: of the reports that
     have a token; zeros: by channel, the cosine of the slide that is nearest to an everyday sentence, on the median;
-    near: the cosine there that almost none of these sentences has;
+    near: the cosine there that almost none of these sentences has; ones: by channel, the cosine that counts as 1, where
+    that is another; word_tower: hash of the tower that tiles were compared with words by, "" for none; word_quality:
+    how much better than chance these find what the archive's own reports state, 0 to 1, None where few state anything;
+    tile: the cosine of a tile that almost none of these sentences has;
     least: the score from which on a result fits, by direction; sentence, region: the cosine that one of a report, or
     of a slide, must have to be near a text.
     """
@@ -65,6 +68,10 @@ class Chance:
     shares: Mapping[str, float] = field(default_factory=dict)
     zeros: Mapping[str, float] = field(default_factory=dict)
     near: Mapping[str, float] = field(default_factory=dict)
+    ones: Mapping[str, float] = field(default_factory=dict)
+    word_tower: str = ""
+    word_quality: float | None = None
+    tile: float = 0.0
     least: Mapping[str, float] = field(default_factory=dict)
     sentence: float = 0.0
     region: float = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,6 +125,9 @@ def share_weight(channels: Sequence[Channel], weight: float) -> list[Channel]:
     return [replace(channel, weight=weight * channel.weight / whole) for channel in channels]
 
 
+UNMEASURED_TILE_WORDS = 1 / 4
+"""What words in the space of tiles count for where the archive's reports don't tell how far they can be believed."""
+
 KNOWN_SHARE = 1 / 4
 """What the shared space counts for where a report has all words of a query, so that it leads to slides without one."""
 
@@ -137,6 +141,16 @@ def weigh_shared_space(measured: SharedRecall | None, missing_share: float) -> f
     above_chance = measured.above_chance if measured else 0.0
     share = KNOWN_SHARE + (1 - KNOWN_SHARE) * missing_share
     return max(LEAST_SHARED_WEIGHT, REPORTS_WEIGHT * above_chance * share)
+
+
+def weigh_tile_words(quality: float | None, missing_share: float) -> float:
+    """What words in the space of tiles weigh, by how much better than chance they find what reports state.
+
+    quality: 0 to 1, None where that is not known; missing_share: as for the shared space, and as what is looked up
+    there needs no guess from the look of tiles.
+    """
+    share = KNOWN_SHARE + (1 - KNOWN_SHARE) * missing_share
+    return max(LEAST_SHARED_WEIGHT, REPORTS_WEIGHT * (UNMEASURED_TILE_WORDS if quality is None else quality) * share)
 
 
 def find_vector_share(missing_words: int, is_long: bool) -> float:
@@ -173,7 +187,15 @@ class _Weights:
     vectors: float
     words: float
     shared: float
+    tiles: float
     one: float
+
+
+class TileRanking(Protocol):
+    """Ranks slides for a text by their tiles (`words.comparison.TileWords`)."""
+
+    def rank(self, text: str, count: int, where: Expression | None) -> tuple[tuple[str, ...], tuple[float, ...]]:
+        """The best slides of a filter for a text, and their scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +203,8 @@ class Retriever:
     """Opens channels in a store as it stood when the search began.
 
     language: the archive's spaces of texts; where: the filter; count: most slides of a channel; chance: what channels
-    give by chance. What a filter leaves out still decides how much a likeness is: scores are those of any other filter.
+    give by chance; tiles: what ranks slides by their tiles, None where there are no words for these. What a filter
+    leaves out still decides how much a likeness is: scores are those of any other filter.
     """
 
     store: SlideTable
@@ -189,6 +212,7 @@ class Retriever:
     where: Expression | None
     count: int
     chance: Chance
+    tiles: TileRanking | None = None
 
     def slides_by_text(self, text: ParsedText, vector: Vector | None, is_long: bool = False) -> list[Channel]:
         """text -> slides: through the shared space where there is one, through the slides' reports, and by what is
@@ -197,14 +221,19 @@ class Retriever:
         vector: the text's, float32 [T], None where the archive has none; is_long: whether it is the mean of several
         windows.
         """
-        return self._open(text, vector, is_long, self.language.alignment)
+        return self._open(text, vector, is_long, self.language.alignment, self.tiles)
 
     def reports_by_text(self, text: ParsedText, vector: Vector | None, is_long: bool = False) -> list[Channel]:
         """text -> reports: by their vectors, their words, and what is known of their slides; arguments as above."""
-        return self._open(text, vector, is_long, None)
+        return self._open(text, vector, is_long, None, None)
 
     def _open(
-        self, text: ParsedText, vector: Vector | None, is_long: bool, alignment: Alignment | None
+        self,
+        text: ParsedText,
+        vector: Vector | None,
+        is_long: bool,
+        alignment: Alignment | None,
+        tiles: TileRanking | None,
     ) -> list[Channel]:
         check_deadline()
         hits = self.store.text(text.tokens, self.count, self.where)
@@ -215,9 +244,12 @@ class Retriever:
         if alignment is not None and vector is not None:
             shared = self._nearest("shared space", alignment.texts(vector[None])[0], "shared_vector")
             channels.append(replace(shared, weight=weights.shared))
+        if tiles is not None:
+            channels.append(self._rank_tiles(tiles, text.text, weights, without_reports=vector is None))
         if vector is not None:
             channels.append(replace(self._nearest_in_windows(vector), weight=weights.vectors))
-        words = weights.words if vector is not None else REPORTS_WEIGHT
+        # Without vectors of reports, meaning is what tiles show of it, if anything.
+        words = weights.words if vector is not None or tiles is not None else REPORTS_WEIGHT
         channels += [
             _make_channel("report words", hits, words, Scale(0, weights.one)),
             *([_make_channel("metadata words", records, words)] if self.store.record_analyser else []),
@@ -239,14 +271,21 @@ class Retriever:
         if not is_long:
             share = max(share, 1 - max(cover, records[0].score if records else 0.0))
         alignment = self.language.alignment
+        missing_share = missing / max(1, len(list_words(text.tokens)))
         return _Weights(
             vectors=REPORTS_WEIGHT * share,
             words=REPORTS_WEIGHT * (1 - share),
-            shared=weigh_shared_space(
-                alignment.measured if alignment else None, missing / max(1, len(list_words(text.tokens)))
-            ),
+            shared=weigh_shared_space(alignment.measured if alignment else None, missing_share),
+            tiles=weigh_tile_words(self.chance.word_quality, missing_share),
             one=hits[0].score / cover if cover else math.inf,
         )
+
+    def _rank_tiles(self, tiles: TileRanking, text: str, weights: _Weights, *, without_reports: bool) -> Channel:
+        """Slides by their tiles; where there are no vectors of reports these weigh as much as such would."""
+        name: ChannelName = "tile words"
+        slide_ids, scores = tiles.rank(text, self.count, self.where)
+        scale = Scale(self.chance.zeros.get(name, 0.0), self.chance.ones.get(name, 1.0))
+        return Channel(name, slide_ids, scores, weights.vectors if without_reports else weights.tiles, scale)
 
     def list_slides(self) -> Channel:
         """All slides of the filter by their ids, none better than another."""

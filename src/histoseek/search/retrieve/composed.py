@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from histoseek.archive.filters.expression import NO_REPORT
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.progress import Reporter
@@ -14,7 +13,6 @@ from histoseek.search.calibration.apply import refuse_probabilities
 from histoseek.search.encode.image import prepare_image
 from histoseek.search.encode.spelling import Spelling, check_spelling, parse_spelled
 from histoseek.search.encode.text import ParsedText, list_analyser_warnings
-from histoseek.search.explain.matches import TextRegions
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Composed
 from histoseek.search.results import QueryInfo
@@ -22,8 +20,9 @@ from histoseek.search.retrieve.channels import Channel, Retriever, Vector, share
 from histoseek.search.retrieve.image import image_distance, image_info, image_scope, image_warnings, rank_for_image
 from histoseek.search.retrieve.measure_chance import get_chance
 from histoseek.search.retrieve.retrieval import QueryText, Retrieval
-from histoseek.search.retrieve.text import encode_texts, open_channels, text_warnings
+from histoseek.search.retrieve.text import encode_texts, find_regions, open_channels, text_warnings
 from histoseek.search.scope.exclusion import require_words
+from histoseek.search.words.comparison import TileWords
 
 
 def retrieve_by_both(
@@ -42,13 +41,14 @@ def retrieve_by_both(
     whole = image_scope(store, image, options)
     scope = whole.narrow(*(text.where for text, _ in texts))
     ranking = rank_for_image(store, image, distance, options, scope)
-    retriever = Retriever(store, archive.language, scope.condition, options.candidate_count, get_chance(archive, store))
+    tiles = TileWords.open(archive, store)
+    chance = get_chance(archive, store, tiles)
+    retriever = Retriever(store, archive.language, scope.condition, options.candidate_count, chance, tiles)
     channels = [ranking.slides.channel(1 - query.weight)] if len(ranking.slides) else []
     channels += _open_channels(retriever, texts, vectors, query.weight, options)
     wanted = QueryText(texts[0][0].text, vectors[0], retriever.chance.sentence) if query.text else None
     if wanted:
-        regions = TextRegions.create(archive.language.regional, wanted.vector, options.offset, retriever.chance.region)
-        ranking = replace(ranking, regions=regions)
+        ranking = replace(ranking, regions=find_regions(archive, retriever, wanted.text, wanted.vector, options))
     return Retrieval(
         started=started,
         store=store,
@@ -56,7 +56,7 @@ def retrieve_by_both(
         info=_describe(query, image_info(image, options, distance), spelling),
         warnings=(
             *image_warnings(archive, image, options),
-            *text_warnings(archive, store.count(NO_REPORT), options),
+            *text_warnings(archive, store, options, tiles),
             *list_analyser_warnings(store),
             *spelling.warnings,
         ),

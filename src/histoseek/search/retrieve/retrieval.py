@@ -16,7 +16,7 @@ from histoseek.mosaics.signature import Signature
 from histoseek.reports.index.query_words import QueryWord
 from histoseek.search.calibration.apply import UNCALIBRATED, AppliedCalibration, LabelsOfQuery, novelty_warnings
 from histoseek.search.encode.image import PreparedImage
-from histoseek.search.explain.matches import TextRegions, explain_match
+from histoseek.search.explain.matches import RegionExplainer, explain_match
 from histoseek.search.explain.phrases import add_phrases
 from histoseek.search.options import SearchOptions
 from histoseek.search.results import ChannelRank, QueryInfo, SearchResult, SearchResults
@@ -38,7 +38,7 @@ class ImageRanking:
     image: PreparedImage
     slides: RankedSlides
     distance: Distance
-    regions: TextRegions | None = None
+    regions: RegionExplainer | None = None
 
     def explain(self, result: SearchResult, signature: Signature) -> SearchResult:
         """The result with its regions near the text and, where the image led to it, the parts of its distance and what

@@ -19,7 +19,7 @@ from histoseek.search.encode.text import (
     list_analyser_warnings,
     prepare_text,
 )
-from histoseek.search.explain.matches import TextRegions
+from histoseek.search.explain.matches import RegionExplainer, TextRegions
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import WordQuery
 from histoseek.search.results import QueryInfo
@@ -27,6 +27,8 @@ from histoseek.search.retrieve.channels import Channel, Retriever, Vector, share
 from histoseek.search.retrieve.measure_chance import get_chance
 from histoseek.search.retrieve.retrieval import QueryText, Retrieval
 from histoseek.search.scope.exclusion import SearchScope, require_words
+from histoseek.search.words.comparison import TileWords, describe_words
+from histoseek.search.words.regions import TileRegions
 
 LONG = 6
 """Characters for each token that a text encoder reads at once: of longer texts it sees more than two windows."""
@@ -53,28 +55,29 @@ def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOp
     prepared = prepare_text(archive, query)
     require_words(archive, options)
     store = archive.store.snapshot()
-    spelling = _check_spelling(store, prepared, options)
-    wanted, unwanted = _parse(store, prepared, spelling, options)
+    spelling = check_query_spelling(store, prepared, options)
+    wanted, unwanted = parse_texts(store, prepared, spelling, options)
     kept = prepared.vector
     vectors = [kept] if kept is not None else encode_texts(archive, [text.text for text in (wanted, *unwanted)])
-    chance = get_chance(archive, store)
+    tiles = TileWords.open(archive, store)
+    chance = get_chance(archive, store, tiles)
     started = time.perf_counter()
     query_slides = (prepared.slide_id,) if prepared.slide_id else ()
     whole = SearchScope.from_options(store, options, prepared.owner, query_slides)
     scope = whole.narrow(wanted.where)
-    retriever = Retriever(store, archive.language, scope.condition, options.candidate_count, chance)
+    retriever = Retriever(store, archive.language, scope.condition, options.candidate_count, chance, tiles)
     channels = opened = open_channels(retriever, wanted, vectors[0], options)
     for text, vector in zip(unwanted, vectors[1:], strict=True):
         opposed = open_channels(retriever, text, vector, options)
         channels = [*share_weight(channels, 1), *share_weight(opposed, -1)]
-    regions = TextRegions.create(archive.language.regional, vectors[0], options.offset, chance.region)
+    regions = find_regions(archive, retriever, wanted.text, vectors[0], options)
     return Retrieval(
         started=started,
         store=store,
         scope=scope,
-        info=replace(_describe(prepared, options), searched_for=spelling.correction),
+        info=replace(describe_query(prepared, options), searched_for=spelling.correction),
         warnings=(
-            *text_warnings(archive, store.count(NO_REPORT), options),
+            *text_warnings(archive, store, options, tiles),
             *list_analyser_warnings(store),
             *_length_warnings(wanted.text),
             *spelling.warnings,
@@ -126,7 +129,7 @@ def find_least_score(
 def _can_fit(retriever: Retriever, text: ParsedText, channels: Sequence[Channel]) -> bool:
     best: dict[str, float] = {channel.name: max(channel.likeness, default=0.0) for channel in channels}
     words = max((best.get(name, 0.0) for name in ("report words", "metadata words")), default=0.0)
-    if "shared space" not in best and len(text.words) <= _FEW_WORDS and words < _LEAST_OF_FEW_WORDS:
+    if not {"shared space", "tile words"} & set(best) and len(text.words) <= _FEW_WORDS and words < _LEAST_OF_FEW_WORDS:
         return False
     if best.get("metadata words", 0.0) >= _NAMED:
         return True
@@ -152,25 +155,41 @@ def _is_long(retriever: Retriever, text: ParsedText, vector: Vector | None) -> b
     return vector is not None and len(text.text) > LONG * retriever.language.encoder.card.context_tokens
 
 
-def text_warnings(archive: ArchiveFolder, without_report: int, options: SearchOptions) -> tuple[str, ...]:
-    """What to know of results of a text."""
-    warnings = []
+def find_regions(
+    archive: ArchiveFolder, retriever: Retriever, text: str, vector: Vector | None, options: SearchOptions
+) -> RegionExplainer | None:
+    """What tells where a text is on slides: in the space of words, in that of slides and texts, or both."""
+    chance = retriever.chance
+    shared = TextRegions.create(archive.language.regional, vector, options.offset, chance.region)
+    if not isinstance(retriever.tiles, TileWords) or options.to == "reports":
+        return shared
+    return TileRegions(retriever.tiles, retriever.tiles.ask(text), options.offset, shared)
+
+
+def text_warnings(
+    archive: ArchiveFolder, store: SlideTable, options: SearchOptions, tiles: TileWords | None
+) -> tuple[str, ...]:
+    """What to know of results of a text; tiles: the words of the tiles' space, where they are at hand."""
+    warnings, without_report = [], store.count(NO_REPORT)
     space = archive.require_space()
     if not space.has_texts:
         warnings.append("the archive has no text encoder: reports are searched by their words only")
-    if options.to == "slides" and not space.has_alignment and without_report:
+    if options.to != "reports":
+        warnings += describe_words(archive, store, tiles)
+    if options.to == "slides" and not space.has_alignment and without_report and not tiles:
         unread = f"its {without_report} slides without a report are found by their metadata and names only"
         warnings.append(f"the archive is not aligned: {unread}")
     return tuple(warnings)
 
 
-def _check_spelling(store: SlideTable, prepared: PreparedText, options: SearchOptions) -> Spelling:
+def check_query_spelling(store: SlideTable, prepared: PreparedText, options: SearchOptions) -> Spelling:
+    """A query's words as they are searched for; reports are taken as they are."""
     if prepared.is_report:
         return Spelling.take_as_it_is(prepared.text)
     return check_spelling(store, prepared.text, options.verbatim)
 
 
-def _parse(
+def parse_texts(
     store: SlideTable, prepared: PreparedText, spelling: Spelling, options: SearchOptions
 ) -> tuple[ParsedText, list[ParsedText]]:
     """What is wanted and, where there is such, what is not."""
@@ -186,7 +205,8 @@ def _length_warnings(text: str) -> tuple[str, ...]:
     return (f"the meaning of only the first {MOST_ENCODED:,} characters was compared",)
 
 
-def _describe(prepared: PreparedText, options: SearchOptions) -> QueryInfo:
+def describe_query(prepared: PreparedText, options: SearchOptions) -> QueryInfo:
+    """What was searched with."""
     return QueryInfo(
         kind="report" if prepared.is_report else "text",
         to=options.to,

@@ -162,6 +162,7 @@ def to_result(result: SearchResult) -> Result:
         phrases=tuple(Phrase.model_validate(phrase) for phrase in result.phrases),
         text_regions=tuple(TextRegion.model_validate(region) for region in result.text_regions),
         matched_fields=result.matched_fields,
+        region=Region.model_validate(result.region) if result.region else None,
         fits=result.fits,
         slide=to_slide(result.record),
         report_text=result.record.report,

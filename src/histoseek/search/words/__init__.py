@@ -1,0 +1,1 @@
+"""Words in the space of tiles: how they are put to a text tower, and which slides and regions fit them."""

@@ -1,0 +1,72 @@
+"""Neighbouring tiles that fit words become one region."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.encoders.bag import UNKNOWN_POSITION
+from histoseek.geometry import Rect
+
+_REACH = 3
+"""Tiles to each side of the best of a region: where all of a slide fits, its best part is shown."""
+
+_APART = 1.5
+"""Edges of tiles up to which two corners are those of neighbours: tiles may lie on no common grid."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRegion:
+    """Tiles that lie together and fit: their score, that of the best; region: in level-0 px, None where places are not
+    known; tiles: how many."""
+
+    score: float
+    region: Rect | None
+    tiles: int
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """Top-left, for an order of regions that fit the same."""
+        return (self.region.x, self.region.y) if self.region else (0, 0)
+
+
+def merge_tiles(
+    scores: NDArray[np.float64], coords: NDArray[np.int32], edge: int, zero: float, most: int
+) -> Sequence[FoundRegion]:
+    """The best regions of a slide, at most so many, best first.
+
+    scores [N] and corners [N, 2] of its tiles, their edge in level-0 px (0 where places are not known). A region grows
+    from the best tile that is left over neighbours that are at least half-way from chance (`zero`) to it.
+    """
+    is_placed = edge > 0 and not (coords == UNKNOWN_POSITION).all(axis=1).any()
+    if not is_placed:
+        return [FoundRegion(float(scores.max()), None, 1)]
+    left = np.ones(len(scores), np.bool_)
+    found: list[FoundRegion] = []
+    while left.any() and len(found) < most:
+        peak = int(np.flatnonzero(left)[np.argmax(scores[left])])
+        usable = left & (scores >= min(scores[peak], (scores[peak] + zero) / 2))
+        members = _grow(peak, coords, edge, usable)
+        corners = coords[members]
+        low, high = corners.min(axis=0), corners.max(axis=0) + edge
+        region = Rect(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
+        found.append(FoundRegion(float(scores[peak]), region, len(members)))
+        # What surrounds a region is no other one.
+        left &= (np.abs(coords - coords[peak]) > _REACH * edge).any(axis=1)
+        left[members] = False
+    return found
+
+
+def _grow(peak: int, coords: NDArray[np.int32], edge: int, usable: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The usable tiles that are connected with the best one by neighbours, within reach."""
+    near = np.flatnonzero(usable & (np.abs(coords - coords[peak]) <= _REACH * edge).all(axis=1))
+    places = coords[near].astype(np.int64)
+    member = near == peak
+    while True:
+        grown = member | (np.abs(places[:, None] - places[member][None]) <= _APART * edge).all(-1).any(1)
+        if (grown == member).all():
+            return near[member]
+        member = grown
