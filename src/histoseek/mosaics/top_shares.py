@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.mosaics.kernel_choice import has_numba
 from histoseek.mosaics.tile_words import WordTiles, find_top_mass
 
 _MOST_PLAINLY = 1 << 14
@@ -55,7 +56,7 @@ class WordTileBlock:
         out = np.empty((len(vectors), len(self)), np.float32)
         if not out.size:
             return out
-        if out.size > _MOST_PLAINLY:
+        if out.size > _MOST_PLAINLY and has_numba():
             from histoseek.mosaics.top_share_kernels import fill_top_shares
 
             fill_top_shares(vectors, self.codes, self.scales, self.weights, self.offsets, self.masses, out)
