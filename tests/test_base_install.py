@@ -34,7 +34,7 @@ LEFT_OUT = (
     "zarr",
     "fastapi",
 )
-"""What only extras bring."""
+"""What only extras bring, or is required by others (huggingface_hub) but not used."""
 
 HIDE = f"""
 import sys
