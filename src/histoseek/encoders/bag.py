@@ -56,7 +56,8 @@ class BagOrigin:
     """What a cached bag was made from, so that it is used again only for the same.
 
     recipe: hash of everything that decides the features (encoder, tiles, tissue, seed); given_spacing_um_per_px: the
-    slide's spacing where the user gave it, None where the file states it and in bags of older versions.
+    slide's spacing where the user gave it, None where the file states it and in bags of older versions; stain: as
+    detected on the slide (`tissue.stain`), None where no slide was opened and in bags of older versions.
     """
 
     file_fingerprint: str
@@ -65,6 +66,7 @@ class BagOrigin:
     height: int
     slide_spacing_um_per_px: float
     given_spacing_um_per_px: float | None = None
+    stain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

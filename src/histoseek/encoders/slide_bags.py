@@ -29,6 +29,7 @@ from histoseek.tiles.grid import TileSet, TileShape, lay_tissue_grid
 from histoseek.tiles.reader import TileReading
 from histoseek.tiles.representative import select_representatives
 from histoseek.tissue.mask import find_tissue
+from histoseek.tissue.stain import Stain, detect_stain
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +39,11 @@ _AHEAD, _AHEAD_OF_GPU = 64, 512
 
 @dataclass(frozen=True, slots=True)
 class PreparedSlide:
-    """An open slide and the tiles of it that are to be encoded; reading: of these, where it has begun."""
+    """An open slide and the tiles of it that are to be encoded; stain: as detected; reading: of the tiles, where it has begun."""
 
     slide: Slide
     tiles: TileSet
+    stain: Stain = "unknown"
     reading: TileReading | None = None
 
     def start_reading(self, card: TileCard, pool: ThreadPoolExecutor) -> PreparedSlide:
@@ -71,19 +73,19 @@ def prepare_slide(
     slide = open_slide(source, spacing_um_per_px, trust=trust)
     try:
         with refusing_exhaustion(partial(UnreadableSlide, slide.source.uri)):
-            return PreparedSlide(slide, _choose_tiles(slide, recipe, tile_edge_px, regions))
+            return _choose_tiles(slide, recipe, tile_edge_px, regions)
     except BaseException:
         slide.close()
         raise
 
 
-def _choose_tiles(slide: Slide, recipe: Recipe, tile_edge_px: int, regions: Sequence[Rect]) -> TileSet:
+def _choose_tiles(slide: Slide, recipe: Recipe, tile_edge_px: int, regions: Sequence[Rect]) -> PreparedSlide:
     check_spacing(slide, recipe.spacing_um_per_px, recipe.spacing_tolerance)
     tissue = find_tissue(slide, recipe.tissue)
     tiles = lay_tissue_grid(slide, tissue, TileShape(tile_edge_px, recipe.spacing_um_per_px), regions)
-    if recipe.tile_budget is None:
-        return tiles
-    return select_representatives(tiles, tissue.thumbnail, slide.size, recipe.tile_budget, recipe.seed)
+    if recipe.tile_budget is not None:
+        tiles = select_representatives(tiles, tissue.thumbnail, slide.size, recipe.tile_budget, recipe.seed)
+    return PreparedSlide(slide, tiles, detect_stain(tissue))
 
 
 def encode_prepared(prepared: PreparedSlide, encoder: TileEncoder, workers: int, reporter: Reporter) -> Bag:

@@ -89,7 +89,9 @@ class SlideBags:
             prepared.close()
         size, spacing = opened.size, opened.spacing_um_per_px
         given = slide.spacing_um_per_px
-        origin = BagOrigin(slide.file_fingerprint, slide.recipe, size.width, size.height, spacing, given)
+        origin = BagOrigin(
+            slide.file_fingerprint, slide.recipe, size.width, size.height, spacing, given, prepared.stain
+        )
         return _cache_bag(self.layout, slide, bag, origin)
 
 

@@ -8,11 +8,14 @@ from contextlib import nullcontext, suppress
 from types import TracebackType
 from typing import Self
 
+import pyarrow as pa
+
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.indexing.metadata_table import MetadataTable
 from histoseek.archive.indexing.plan import PlannedSlide
 from histoseek.archive.journal import Journal
 from histoseek.archive.schema import StoredSlide
+from histoseek.archive.stains import PREPARATION, STAIN_DETECTED
 from histoseek.errors import ArchiveError, EncoderError
 
 _BATCH = 32
@@ -67,7 +70,8 @@ class Committer:
             return
         batch, self._batch = self._batch, []
         self._finish_optimizing()
-        self._archive.store.ensure_columns(self._columns)
+        own = {name for slide in batch for name in (STAIN_DETECTED, PREPARATION) if slide.record.extra.get(name)}
+        self._archive.store.ensure_columns({**dict.fromkeys(own, pa.string()), **self._columns})
         self._commit(batch)
         self._commits += 1
         if self._commits % _OPTIMIZE_EVERY == 0:

@@ -14,6 +14,7 @@ from histoseek.archive.indexing.personal_data import find_identifying_columns, f
 from histoseek.archive.indexing.report_intake import ReportIntakeSummary
 from histoseek.archive.journal import ReportFileRefusal, UnmatchedEntries
 from histoseek.archive.schema import SlideRecord
+from histoseek.archive.stains import STAIN_DETECTED
 from histoseek.reports.files.column_names import find_column, is_patient_name
 from histoseek.reports.files.document import ReportBatch, ReportFileSummary
 from histoseek.reports.privacy.person_names import make_patient_key
@@ -92,6 +93,15 @@ def _list_parted_patients(records: Sequence[SlideRecord], row_of: Mapping[SlideS
         return ()
     what = "1 slide now belongs" if len(parted) == 1 else f"{len(parted)} slides now belong"
     return (f"{what} to another patient than slides of the same one before: {_list_some(parted)}",)
+
+
+def list_otherwise_stained(records: Sequence[SlideRecord]) -> tuple[str, ...]:
+    """That slides look stained otherwise than a table says: one of the two is wrong, or the slide is another one."""
+    if not records:
+        return ()
+    what = "1 slide looks" if len(records) == 1 else f"{len(records)} slides look"
+    slides = [f"{one.slide_id} ({one.stain}, looks like {one.extra[STAIN_DETECTED]})" for one in records]
+    return (f"{what} stained otherwise than is stated: {_list_some(slides)}",)
 
 
 def list_passed_reports(reports: ReportBatch | None) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ from histoseek.archive.indexing.commits import Committer
 from histoseek.archive.indexing.index_warnings import (
     list_doubtful_patients,
     list_match_warnings,
+    list_otherwise_stained,
     list_passed_reports,
     list_privacy_warnings,
     list_refused_rows,
@@ -59,6 +60,7 @@ from histoseek.archive.manifest import write_manifest
 from histoseek.archive.schema import TEXT_COLUMNS, LanguageVectors, SlideRecord, StoredSlide
 from histoseek.archive.space.centre import CENTRE_SLIDES, FEW_CENTRE_SLIDES, BagMean
 from histoseek.archive.space_folders import remove_old_spaces
+from histoseek.archive.stains import add_stain, disagree
 from histoseek.archive.stores.checksums import LANGUAGE, REPORT, SIGNATURE
 from histoseek.bounds import describe_exhaustion
 from histoseek.encoders.slide.registry import find_fitted_family
@@ -165,6 +167,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         *request.notes,
         *run.notes,
         *word_notes,
+        *list_otherwise_stained(run.otherwise_stained),
     )
     seconds = round(time.monotonic() - started, 3)
     done = run.added, run.updated, run.unchanged, tuple(run.refused), seconds, warnings, reports.summary
@@ -265,6 +268,7 @@ class _Run:
     unchanged: int = 0
     refused: list[SlideRefusal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    otherwise_stained: list[SlideRecord] = field(default_factory=list)
     _waiting: list[tuple[PlannedSlide, BagMean]] = field(default_factory=list)
 
     def execute(self) -> None:
@@ -381,6 +385,8 @@ class _Run:
             raise UnreadableSlide(slide.source.uri, f"its {fault}")
         self._count(slide.record is None, 1)
         stored = StoredSlide(make_record(slide, cached), signature)
+        if disagree(stored.record):
+            self.otherwise_stained.append(stored.record)
         if slide.record:
             [before] = self.archive.store.get([slide.record.slide_id])
             stored = replace(stored, altered=before.altered).renew(*_list_renewed(stored.record, before.record))
@@ -461,7 +467,7 @@ def make_record(slide: PlannedSlide, cached: CachedBag) -> SlideRecord:
         created=slide.record.created if slide.record else now,
         updated=now,
     )
-    return _with_metadata(record, slide)
+    return _with_metadata(record, slide, origin.stain)
 
 
 def update_record(slide: PlannedSlide, stored: SlideRecord) -> SlideRecord | None:
@@ -470,10 +476,13 @@ def update_record(slide: PlannedSlide, stored: SlideRecord) -> SlideRecord | Non
     return None if record == stored else replace(record, updated=datetime.now(UTC))
 
 
-def _with_metadata(record: SlideRecord, slide: PlannedSlide) -> SlideRecord:
+def _with_metadata(record: SlideRecord, slide: PlannedSlide, detected: str | None = None) -> SlideRecord:
+    """detected: the stain, where the slide was encoded."""
     stored, metadata = slide.record, slide.metadata
     columns = {name: getattr(stored, name) for name in TEXT_COLUMNS if stored}
     values = {name: value for name, value in metadata.extra.items() if value is not None}
     extra = {**(stored.extra if stored else {}), **values}
     report = metadata.report or (stored.report if stored else None)
-    return replace(record, **{**columns, **metadata.texts}, report=report, extra=extra)
+    record = replace(record, **{**columns, **metadata.texts}, report=report, extra=extra)
+    stain, extra = add_stain(record, metadata.texts.get("stain"), stored, detected)
+    return replace(record, stain=stain, extra=extra)
