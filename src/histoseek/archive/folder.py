@@ -19,6 +19,7 @@ from histoseek.archive.layout import ArchiveLayout, hold_write_lock
 from histoseek.archive.manifest import Manifest, create_manifest, write_manifest
 from histoseek.archive.opened import OpenSpace, SpaceModels
 from histoseek.archive.schema import (
+    CONTEXT,
     SlideRecord,
     StoredSlide,
     is_storable,
@@ -26,7 +27,7 @@ from histoseek.archive.schema import (
     require_slide_ids,
 )
 from histoseek.archive.side_files import mend_side_files
-from histoseek.archive.space.centre import BagMean, fit_centre, write_centre
+from histoseek.archive.space.centre import BagMean, fit_centre, settle_context_centre, write_centre
 from histoseek.archive.space.language import Language
 from histoseek.archive.space.signing import Signer, split_tile_encoder
 from histoseek.archive.space.word_space import WordSpace
@@ -37,6 +38,7 @@ from histoseek.arguments import settle, settle_count
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.registry import UNTRAINED, find_fitted_family
+from histoseek.encoders.slide_bags import require_spacings
 from histoseek.encoders.text.registry import require_text_encoder
 from histoseek.encoders.tile.registry import find_tile_card
 from histoseek.encoders.weights import Weights, load_card, require_features, save_weights
@@ -117,13 +119,12 @@ class ArchiveFolder:
         weights = settle(weights, Weights | None, "weights")
         text_encoder = settle(text_encoder, str | None, "text encoder")
         layout, recipe = ArchiveLayout(Path(path).absolute()), recipe or Recipe()
-        if not recipe.imported:
-            find_tile_card(recipe.encoder).check_spacing(recipe.spacing_um_per_px)
+        require_spacings(recipe)
         if weights:
             require_features(weights.card, recipe)
         texts = text_encoder or _choose_text_encoder(weights)
         require_text_encoder(texts)
-        if not _is_free(layout):
+        if not layout.is_free:
             raise ArchiveError(str(path), "exists already and is not empty", "Choose another folder")
         with as_archive_errors(layout.root):
             make_folder(layout.root)
@@ -411,12 +412,9 @@ class ArchiveFolder:
 
         Raises SpaceMismatch for another encoder or spacing.
         """
-        if not recipe.imported:
-            find_tile_card(recipe.encoder).check_spacing(recipe.spacing_um_per_px)
-        for name, part in (("encoder", "tile encoder"), ("spacing_um_per_px", "spacing um per px")):
-            mine, other = getattr(self.recipe, name), getattr(recipe, name)
-            if mine != other:
-                raise SpaceMismatch(str(self.path), part, str(mine), str(other))
+        require_spacings(recipe)
+        for part, mine, other in self.recipe.list_other_spaces(recipe):
+            raise SpaceMismatch(str(self.path), part, mine, other)
         if recipe != self.recipe:
             with self.writing():
                 write_manifest(self.layout, replace(self.manifest, recipe=recipe))
@@ -430,14 +428,21 @@ class ArchiveFolder:
         if text_encoder not in (None, self.manifest.text_encoder):
             raise SpaceMismatch(str(self.path), "text encoder", self.manifest.text_encoder, str(text_encoder))
 
-    def settle_space(self, means: Sequence[BagMean]) -> None:
+    def settle_space(self, means: Sequence[BagMean], contexts: Sequence[BagMean] = ()) -> None:
         """Fix the embedding space from the first bags: what its encoder needs, then the empty store, then the manifest.
 
-        Raises SpaceMismatch when the archive's weights take features of another dimension.
+        contexts: of the bags at the coarser spacing. Raises SpaceMismatch when the archive's weights take features of
+        another dimension.
         """
         space = self.make_space(self.layout, self.manifest.slide_encoder, means)
+        if self.recipe.context:
+            weights = settle_context_centre(self.layout, means, contexts)
+            spacing = self.recipe.context.spacing_um_per_px
+            space = replace(space, context_spacing_um_per_px=spacing, context_centre=weights)
         with as_archive_errors(self.path):
-            create_slides(self.path, self.layout.store, space.dimension, space.mosaic_dimension)
+            store = create_slides(self.path, self.layout.store, space.dimension, space.mosaic_dimension)
+            if space.has_context:
+                store.ensure_vectors({CONTEXT: len(means[0].vector)})
         write_manifest(self.layout, replace(self.manifest, space=space))
 
     def make_space(self, layout: ArchiveLayout, slide_encoder: str, means: Sequence[BagMean]) -> EmbeddingSpace:
@@ -490,11 +495,3 @@ def _restore(kind: type[ArchiveFolder], path: Path, opened: OpenSpace | None) ->
 
 def _choose_text_encoder(weights: Weights | None) -> str:
     return weights.card.text.encoder if weights and weights.card.text else DEFAULT_TEXT_ENCODER
-
-
-def _is_free(layout: ArchiveLayout) -> bool:
-    """Whether an archive can be made here: nothing there, but for what a killed creation may have left."""
-    if not layout.root.exists():
-        return True
-    leftover = f".{layout.manifest.name}."
-    return layout.root.is_dir() and all(path.name.startswith(leftover) for path in layout.root.iterdir())

@@ -21,6 +21,14 @@ class ArchiveLayout:
     number: int = 1
 
     @property
+    def is_free(self) -> bool:
+        """Whether an archive can be made here: nothing there, but for what a killed creation may have left."""
+        if not self.root.exists():
+            return True
+        leftover = f".{self.manifest.name}."
+        return self.root.is_dir() and all(path.name.startswith(leftover) for path in self.root.iterdir())
+
+    @property
     def manifest(self) -> Path:
         """What the archive is: format, recipe, embedding space."""
         return self.root / "archive.json"
@@ -49,6 +57,11 @@ class ArchiveLayout:
     def centre(self) -> Path:
         """The vector that an untrained encoder subtracts from features (.npy)."""
         return self.space / "centre.npy"
+
+    @property
+    def context_centre(self) -> Path:
+        """The same for features at the coarser spacing (.npy)."""
+        return self.space / "context_centre.npy"
 
     @property
     def weights(self) -> Path:
@@ -124,6 +137,14 @@ class ArchiveLayout:
         """The bag of a slide; ids of any kind become safe names, and no id shows in a file name."""
         name = hashlib.sha256(slide_id.encode()).hexdigest()[:32]
         return self.bags / name[:2] / f"{name}.safetensors"
+
+    def context_bag(self, slide_id: str) -> Path:
+        """The bag of a slide at the archive's coarser spacing."""
+        return self.bag(slide_id).with_suffix(".context.safetensors")
+
+    def list_bags(self, slide_id: str) -> tuple[Path, ...]:
+        """Where bags of a slide lie, at whatever spacing."""
+        return self.bag(slide_id), self.context_bag(slide_id)
 
 
 @contextmanager

@@ -16,15 +16,14 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.journal import Journal
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.manifest import write_manifest
-from histoseek.archive.schema import LanguageVectors, SlideRecord, StoredSlide
+from histoseek.archive.schema import CONTEXT, LanguageVectors, SlideRecord, StoredSlide
 from histoseek.archive.space.language import Language
-from histoseek.archive.space.signing import Signer, build_signer
+from histoseek.archive.space.signing import Signer, build_signer, sign_cached
 from histoseek.archive.space_folders import SpaceChange, begin_space, remove_old_spaces
 from histoseek.archive.stores.checksums import LANGUAGE, SIGNATURE
 from histoseek.archive.stores.registry import create_slides, open_slides, repair_slides
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.bounds import refusing_exhaustion
-from histoseek.encoders.bag import load_bag
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.weights import require_features
 from histoseek.errors import BadFeatureFile, UnusableBags
@@ -127,6 +126,9 @@ class _Run:
         store.ensure_vectors(language.dimensions)
         if self.archive.store.word_tiles.tower:
             store.word_tiles.ensure(self.archive.store.word_tiles.tower)
+        dimension = self.archive.store.find_dimension(CONTEXT)
+        if dimension is not None:
+            store.ensure_vectors({CONTEXT: dimension})
         return store
 
     def _encode(
@@ -151,9 +153,9 @@ class _Run:
     def _sign(self, slide: StoredSlide, signer: Signer | None) -> StoredSlide:
         if signer is None:
             return slide
-        path = self.archive.layout.bag(slide.record.slide_id)
-        with refusing_exhaustion(partial(BadFeatureFile, path)):
-            return replace(slide, signature=signer.sign(load_bag(path))).renew(SIGNATURE)
+        layout, slide_id = self.archive.layout, slide.record.slide_id
+        with refusing_exhaustion(partial(BadFeatureFile, layout.bag(slide_id))):
+            return replace(slide, signature=sign_cached(layout, signer, slide_id)).renew(SIGNATURE)
 
     def _switch(self, layout: ArchiveLayout, space: EmbeddingSpace) -> None:
         manifest = replace(

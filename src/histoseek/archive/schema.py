@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,7 @@ import pyarrow as pa
 from histoseek.arguments import describe
 from histoseek.equality import EqualByContent
 from histoseek.errors import InputError
-from histoseek.mosaics.signature import MosaicTiles, Signature
+from histoseek.mosaics.signature import Signature, pack_tiles, unpack_tiles
 from histoseek.reports.privacy.person_names import make_patient_key
 from histoseek.unicode import is_text
 
@@ -129,6 +129,8 @@ SIGNATURE_COLUMNS = (
 )
 MOSAIC_KEY = b"dimension"
 """Beside the column of mosaics: their dimension, where it is not that of the global vectors."""
+CONTEXT: Final = "context_vector"
+"""The vector of a slide at the archive's coarser spacing; archives of one spacing lack the column."""
 
 RECORD_TOKENS = "record_tokens"
 """What search for words compares of a slide's metadata and names, a blank around each token."""
@@ -139,7 +141,7 @@ CHECKSUM = "_checksum"
 WORD_TILES = "_word_tiles"
 """Tiles in the space of words; only archives whose tile encoder has words have this column."""
 
-VECTOR_COLUMNS = (*SIGNATURE_COLUMNS, *LANGUAGE_COLUMNS, RECORD_TOKENS, CHECKSUM, WORD_TILES)
+VECTOR_COLUMNS = (*SIGNATURE_COLUMNS, CONTEXT, *LANGUAGE_COLUMNS, RECORD_TOKENS, CHECKSUM, WORD_TILES)
 """What is derived from slides, reports and records, and is no metadata."""
 
 
@@ -431,6 +433,7 @@ def _make_row(slide: StoredSlide) -> dict[str, object]:
         "barcodes": signature.barcodes.reshape(-1),
         "tiles": pack_tiles(signature),
         WORD_TILES: slide.word_tiles,
+        CONTEXT: signature.context,
     }
 
 
@@ -445,6 +448,7 @@ def _parse_signature(row: Mapping[str, pa.Scalar]) -> Signature:
         barcodes=values["barcodes"].reshape(count + 1, -1),
         mosaic_tiles=tiles,
         tile_size_level0=edge_level0,
+        context=_array(row[CONTEXT]) if CONTEXT in row and row[CONTEXT].is_valid else None,
     )
 
 
@@ -468,33 +472,3 @@ def _parse_word_tiles(row: Mapping[str, pa.Scalar]) -> bytes | None:
 
 def _array(scalar: pa.Scalar) -> np.ndarray:
     return np.array(scalar.values.to_numpy(zero_copy_only=False))
-
-
-_INT, _FLOAT = np.dtype("<i4"), np.dtype("<f4")
-
-
-def pack_tiles(signature: Signature) -> bytes:
-    """The tiles of a signature as bytes.
-
-    Little-endian int32: the tiles' edge in level-0 px, the number M of mosaic vectors, the tiles of each [M], x and y
-    of all tiles [T, 2]; then float32 weights [T].
-    """
-    tiles = signature.mosaic_tiles
-    counts = [len(part.weights) for part in tiles]
-    head = np.array([signature.tile_size_level0, len(tiles), *counts], _INT)
-    coords = np.concatenate([part.coords for part in tiles]).astype(_INT)
-    weights = np.concatenate([part.weights for part in tiles]).astype(_FLOAT)
-    return head.tobytes() + coords.tobytes() + weights.tobytes()
-
-
-def unpack_tiles(packed: bytes) -> tuple[tuple[MosaicTiles, ...], int]:
-    """The tiles of each mosaic vector, and their edge in level-0 px."""
-    numbers = np.frombuffer(packed, _INT)
-    edge, vectors = int(numbers[0]), int(numbers[1])
-    counts = numbers[2 : 2 + vectors]
-    first, total = 2 + vectors, int(counts.sum())
-    coords = numbers[first : first + 2 * total].reshape(-1, 2).astype(np.int32)
-    weights = numbers[first + 2 * total :].view(_FLOAT).astype(np.float32)
-    ends = np.cumsum(counts)[:-1]
-    parts = zip(np.split(coords, ends), np.split(weights, ends), strict=True)
-    return tuple(MosaicTiles(*part) for part in parts), edge

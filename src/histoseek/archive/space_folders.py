@@ -22,6 +22,9 @@ from histoseek.encoders.weights import Weights, card_path, save_weights
 from histoseek.files import make_folder, read_checked_json, write_atomic, write_checked_json
 from histoseek.settings import get_settings
 
+_SLIDE_FILES = ("centre", "context_centre", "weights", "fusion", "calibration")
+"""What a space's slide vectors depend on, by the names of the layout."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpaceChange:
@@ -105,13 +108,18 @@ def _make_signature_space(
         _copy_slide_encoder(archive.layout, layout)
         none = {"text_encoder": "none", "text_weights": "none", "alignment": "none", "alignment_weights": "none"}
         return replace(archive.require_space(), text_dimension=0, shared_dimension=0, **none)  # type: ignore[arg-type]
+    _copy(archive.layout.context_centre, layout.context_centre)
     paths = [archive.layout.bag(record.slide_id) for record in records]
     if change.weights:
         save_weights(change.weights, layout.weights)
-        card = change.weights.card
-        looked_at = paths[:1] if card.architecture.mosaic_size else paths
-        return archive.make_space(layout, card.slide_encoder, [BagMean.from_bag(load_bag(path)) for path in looked_at])
-    return archive.make_space(layout, UNTRAINED.encoder_name, [BagMean.from_bag(load_bag(path)) for path in paths])
+        encoder = change.weights.card.slide_encoder
+        paths = paths[:1] if change.weights.card.architecture.mosaic_size else paths
+    else:
+        encoder = UNTRAINED.encoder_name
+    space = archive.make_space(layout, encoder, [BagMean.from_bag(load_bag(path)) for path in paths])
+    old = archive.require_space()
+    contexts = {"context_spacing_um_per_px": old.context_spacing_um_per_px, "context_centre": old.context_centre}
+    return replace(space, **contexts)  # type: ignore[arg-type]
 
 
 def _add_language(
@@ -129,7 +137,7 @@ def _add_language(
 
 
 def _copy_slide_encoder(old: ArchiveLayout, new: ArchiveLayout) -> None:
-    pairs = [(getattr(old, name), getattr(new, name)) for name in ("centre", "weights", "fusion", "calibration")]
+    pairs = [(getattr(old, name), getattr(new, name)) for name in _SLIDE_FILES]
     pairs.append((card_path(old.weights), card_path(new.weights)))
     for source, target in pairs:
         _copy(source, target)

@@ -18,13 +18,17 @@ def export(
     archive: ArchiveOption,
     where: WhereOption = None,
 ) -> None:
-    """Export tile features and coordinates as HDF5 files in the layout of TRIDENT, named by slide id."""
+    """Export tile features and coordinates as HDF5 files in the layout of TRIDENT, named by slide id.
+
+    Those at the coarser spacing of an archive that has one are put into its folder `context`.
+    """
     from urllib.parse import quote
 
     from histoseek.api import Archive
+    from histoseek.archive.space.signing import load_context
     from histoseek.encoders.bag import load_bag
     from histoseek.encoders.features import write_features
-    from histoseek.files import as_archive_errors
+    from histoseek.files import as_archive_errors, make_folder
     from histoseek.progress import show_progress
 
     opened = Archive.open(archive)
@@ -36,5 +40,9 @@ def export(
             name = quote(record.slide_id, safe=" ")
             name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 17]}-{bag.stem[:16]}"
             write_features(load_bag(bag), folder / f"{name}.h5")
+            context = load_context(opened.layout, record.slide_id) if opened.recipe.context else None
+            if context is not None:
+                make_folder(folder / "context")
+                write_features(context, folder / "context" / f"{name}.h5")
             reporter.advance()
     print(f"{len(records)} feature files in {folder}")

@@ -59,6 +59,13 @@ SpacingOption = Annotated[
     float | None,
     typer.Option(help="Spacing of the tiles in µm/px.", show_default=f"{_RECIPE.spacing_um_per_px:g} in a new archive"),
 ]
+ContextSpacingOption = Annotated[
+    float | None,
+    typer.Option(
+        help="A coarser spacing in µm/px, such as 2, at which the slides of a new archive are encoded as well.",
+        show_default="none",
+    ),
+]
 SpacingOfOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -125,6 +132,7 @@ def index(
     deidentify: DeidentifyOption = "rules",
     rename: RenameOption = None,
     spacing: SpacingOption = None,
+    context_spacing: ContextSpacingOption = None,
     spacing_of: SpacingOfOption = None,
     spacing_tolerance: SpacingToleranceOption = None,
     tiles: TilesOption = None,
@@ -226,6 +234,7 @@ def _read_recipe_changes(values: Mapping[str, Any]) -> dict[str, Any]:
     options = {
         "encoder": values["encoder"] if values["features"] is None else _choose_features_encoder(values),
         "spacing_um_per_px": values["spacing"],
+        "context_spacing_um_per_px": values["context_spacing"],
         "tissue_threshold": values["tissue_threshold"],
         "keep_pen": values["keep_pen"],
         "spacing_tolerance": values["spacing_tolerance"],

@@ -116,6 +116,21 @@ def save_bag(bag: Bag, origin: BagOrigin, path: Path) -> None:
     write_checked_json(sidecar_path(path), {"bag": asdict(side), "origin": asdict(origin)})
 
 
+def save_absence(origin: BagOrigin, path: Path) -> None:
+    """Note beside `path` that a slide has no bag there, so that it is not looked for again."""
+    make_folder(path.parent)
+    path.unlink(missing_ok=True)
+    write_checked_json(sidecar_path(path), {"bag": None, "origin": asdict(origin)})
+
+
+def is_absent(path: Path) -> bool:
+    """Whether it is noted that a slide has no bag at `path`."""
+    try:
+        return read_checked_json(sidecar_path(path))["bag"] is None
+    except _ERRORS:
+        return False
+
+
 def load_bag(path: Path) -> Bag:
     """Read a cached bag back; raises BadFeatureFile when it is missing, incomplete or altered."""
     try:

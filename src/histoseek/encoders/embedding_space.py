@@ -17,7 +17,8 @@ class EmbeddingSpace:
     slides and texts (dimension `shared_dimension`). What an archive does not have yet is "none" and 0.
 
     Where mosaics are made of the tiles themselves, in a space apart from the global vectors', `mosaic_centre` is the
-    hash of what is subtracted from the tiles' features, and `mosaic_dimension` theirs.
+    hash of what is subtracted from the tiles' features, and `mosaic_dimension` theirs. Where slides are encoded at a
+    coarser spacing as well, `context_centre` is the hash of what is subtracted there.
     """
 
     tile_encoder: str
@@ -35,13 +36,18 @@ class EmbeddingSpace:
     shared_dimension: int = 0
     mosaic_centre: str = "none"
     mosaic_dimension: int = 0
+    context_spacing_um_per_px: float = 0.0
+    context_centre: str = "none"
 
     @property
     def fingerprint(self) -> str:
-        """A short hash of all parts; spaces whose mosaics are not apart have that which they had before any were."""
+        """A short hash of all parts; spaces without mosaics apart or a coarser spacing have that which they had before
+        there were any."""
         parts = asdict(self)
         if not self.has_tile_mosaics:
             del parts["mosaic_centre"], parts["mosaic_dimension"]
+        if not self.has_context:
+            del parts["context_spacing_um_per_px"], parts["context_centre"]
         text = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -58,12 +64,19 @@ class EmbeddingSpace:
             self.dimension,
             mosaic_centre=self.mosaic_centre,
             mosaic_dimension=self.mosaic_dimension,
+            context_spacing_um_per_px=self.context_spacing_um_per_px,
+            context_centre=self.context_centre,
         ).fingerprint
 
     @property
     def has_tile_mosaics(self) -> bool:
         """Whether mosaics lie in the tiles' space, and global vectors in another."""
         return self.mosaic_dimension > 0
+
+    @property
+    def has_context(self) -> bool:
+        """Whether slides have vectors at a coarser spacing as well."""
+        return self.context_spacing_um_per_px > 0
 
     @property
     def centre(self) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, replace
 
 from histoseek.arguments import settle_fields
 from histoseek.errors import ConfigurationError
@@ -17,7 +18,8 @@ class Recipe:
 
     encoder: a registry name, or "features:NAME" for imported feature files; tile_budget: most tiles of a slide,
     None for all; keep_pen: whether what looks like pen is tissue; spacing_tolerance: how much coarser than wanted a
-    slide may be, as a share (0.05 is 5 %).
+    slide may be, as a share (0.05 is 5 %); context_spacing_um_per_px: a coarser spacing at which slides are encoded as
+    well, None for one spacing alone.
     """
 
     encoder: str = "lite0"
@@ -27,15 +29,43 @@ class Recipe:
     spacing_tolerance: float = 0.05
     seed: int = 0
     keep_pen: bool = False
+    context_spacing_um_per_px: float | None = None
 
     def __post_init__(self) -> None:
         settle_fields(self, "recipe", kind=ConfigurationError)
         if self.spacing_um_per_px <= 0:
             raise ConfigurationError("--spacing", f"{self.spacing_um_per_px:g} is not positive", "Give um per pixel")
+        if self.context_spacing_um_per_px is not None:
+            self._require_context(self.context_spacing_um_per_px)
         if self.tile_budget is not None and self.tile_budget < 1:
             raise ConfigurationError("--tiles", f"{self.tile_budget} is too few", "Give a positive number, or 'all'")
         if self.spacing_tolerance < 0:
             raise ConfigurationError("--spacing-tolerance", "must not be negative", "0.05 allows 5 % coarser slides")
+
+    def _require_context(self, spacing_um_per_px: float) -> None:
+        if self.imported:
+            what = "needs slides, and the archive is made of feature files"
+            raise ConfigurationError("--context-spacing", what, "Leave it out")
+        if not (math.isfinite(spacing_um_per_px) and spacing_um_per_px > self.spacing_um_per_px):
+            what = f"{spacing_um_per_px:g} is not coarser than --spacing {self.spacing_um_per_px:g}"
+            raise ConfigurationError("--context-spacing", what, "Give a larger number of um per pixel, such as 2")
+
+    @property
+    def context(self) -> Recipe | None:
+        """How slides become bags at the coarser spacing, None without one."""
+        if self.context_spacing_um_per_px is None:
+            return None
+        return replace(self, spacing_um_per_px=self.context_spacing_um_per_px, context_spacing_um_per_px=None)
+
+    def list_other_spaces(self, other: Recipe) -> list[tuple[str, str, str]]:
+        """What of another recipe would make vectors of another space: what it is called, and what it is in each."""
+        names = {
+            "encoder": "tile encoder",
+            "spacing_um_per_px": "spacing um per px",
+            "context_spacing_um_per_px": "context spacing um per px",
+        }
+        pairs = [(part, getattr(self, name), getattr(other, name)) for name, part in names.items()]
+        return [(part, str(mine), str(theirs)) for part, mine, theirs in pairs if mine != theirs]
 
     @property
     def imported(self) -> bool:
@@ -53,6 +83,8 @@ class Recipe:
         Version 1 gives the hashes of bags that were made before masks had versions; imported features need no mask.
         """
         choices = asdict(self)
+        # A bag is of one spacing: that there is another one changes nothing in it.
+        del choices["context_spacing_um_per_px"]
         if self.imported or mask_version == 1:
             del choices["keep_pen"]
         else:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,9 +18,10 @@ from histoseek.encoders.bag import Bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.tile.base import TileCard, TileEncoder
 from histoseek.encoders.tile.preparation import prepare_pixels
+from histoseek.encoders.tile.registry import find_tile_card
 from histoseek.encoders.tile.runtimes.model import PreparedEncoder
-from histoseek.errors import UnreadableSlide
-from histoseek.geometry import Rect
+from histoseek.errors import NoTissue, UnreadableSlide
+from histoseek.geometry import Rect, Size
 from histoseek.progress import Reporter
 from histoseek.settings import get_settings
 from histoseek.slides.slide import Slide, check_spacing, open_slide
@@ -28,7 +29,7 @@ from histoseek.slides.sources.base import SlideSource
 from histoseek.tiles.grid import TileSet, TileShape, lay_tissue_grid
 from histoseek.tiles.reader import TileReading
 from histoseek.tiles.representative import select_representatives
-from histoseek.tissue.mask import find_tissue
+from histoseek.tissue.mask import TissueMask, find_tissue
 from histoseek.tissue.stain import Stain, detect_stain
 
 log = logging.getLogger(__name__)
@@ -39,11 +40,16 @@ _AHEAD, _AHEAD_OF_GPU = 64, 512
 
 @dataclass(frozen=True, slots=True)
 class PreparedSlide:
-    """An open slide and the tiles of it that are to be encoded; stain: as detected; reading: of the tiles, where it has begun."""
+    """An open slide and the tiles of it that are to be encoded.
+
+    stain: as detected; context: its tiles at the recipe's coarser spacing, None without one and where the slide, or its
+    regions, are too small for them or hold no tissue; reading: of `tiles`, where it has begun.
+    """
 
     slide: Slide
     tiles: TileSet
     stain: Stain = "unknown"
+    context: TileSet | None = None
     reading: TileReading | None = None
 
     def start_reading(self, card: TileCard, pool: ThreadPoolExecutor) -> PreparedSlide:
@@ -55,6 +61,13 @@ class PreparedSlide:
         if self.reading is not None:
             self.reading.close()
         self.slide.close()
+
+
+def require_spacings(recipe: Recipe) -> None:
+    """Raise EncoderError for a spacing of a recipe that its tile encoder is not declared for."""
+    for one in (recipe, recipe.context):
+        if one and not one.imported:
+            find_tile_card(one.encoder).check_spacing(one.spacing_um_per_px)
 
 
 def prepare_slide(
@@ -82,10 +95,43 @@ def prepare_slide(
 def _choose_tiles(slide: Slide, recipe: Recipe, tile_edge_px: int, regions: Sequence[Rect]) -> PreparedSlide:
     check_spacing(slide, recipe.spacing_um_per_px, recipe.spacing_tolerance)
     tissue = find_tissue(slide, recipe.tissue)
+    choose = partial(_choose_at_spacing, slide, tissue, tile_edge_px=tile_edge_px, regions=regions)
+    context = recipe.context
+    if context is None or not holds_tiles(slide.size, regions, context, tile_edge_px, slide.spacing_um_per_px):
+        return PreparedSlide(slide, choose(recipe), detect_stain(tissue))
+    tiles, coarse = choose(recipe), None
+    with suppress(NoTissue):
+        coarse = choose(context)
+    return PreparedSlide(slide, tiles, detect_stain(tissue), coarse)
+
+
+def _choose_at_spacing(
+    slide: Slide, tissue: TissueMask, recipe: Recipe, tile_edge_px: int, regions: Sequence[Rect]
+) -> TileSet:
     tiles = lay_tissue_grid(slide, tissue, TileShape(tile_edge_px, recipe.spacing_um_per_px), regions)
-    if recipe.tile_budget is not None:
-        tiles = select_representatives(tiles, tissue.thumbnail, slide.size, recipe.tile_budget, recipe.seed)
-    return PreparedSlide(slide, tiles, detect_stain(tissue))
+    if recipe.tile_budget is None:
+        return tiles
+    return select_representatives(tiles, tissue.thumbnail, slide.size, recipe.tile_budget, recipe.seed)
+
+
+def holds_tiles(
+    size: Size, regions: Sequence[Rect], recipe: Recipe, tile_edge_px: int, slide_spacing_um_per_px: float
+) -> bool:
+    """Whether a slide, or each of its regions in level-0 px, is at least as large as a tile in both directions."""
+    edge = tile_edge_px * recipe.spacing_um_per_px / slide_spacing_um_per_px
+    return all(min(area.width, area.height) >= edge for area in (regions or (size,)))
+
+
+def count_tiles(prepared: PreparedSlide) -> int:
+    """How many tiles are to be encoded, at whatever spacing."""
+    return len(prepared.tiles) + (0 if prepared.context is None else len(prepared.context))
+
+
+def encode_context(prepared: PreparedSlide, encoder: TileEncoder, workers: int, reporter: Reporter) -> Bag | None:
+    """As `encode_prepared`, at the coarser spacing; None where the slide has no tiles there."""
+    if prepared.context is None:
+        return None
+    return encode_prepared(replace(prepared, tiles=prepared.context, reading=None), encoder, workers, reporter)
 
 
 def encode_prepared(prepared: PreparedSlide, encoder: TileEncoder, workers: int, reporter: Reporter) -> Bag:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.mosaics.barcodes import Words
-from histoseek.mosaics.distances import Distance, Fusion
+from histoseek.mosaics.distances import CONTEXT_SHARE, Distance, Fusion
 from histoseek.mosaics.signature import Signature
 
 Doubles = NDArray[np.float64]
@@ -39,19 +39,21 @@ class VectorPairs:
 
 @dataclass(frozen=True, slots=True)
 class Contributions:
-    """A score in parts: base + global_ + the sum of the pairs' shares = 1 - total distance.
+    """A score in parts: base + global_ + context + the sum of the pairs' shares = 1 - total distance.
 
-    global_: what the global part gives beside the pairs.
+    global_: what the global part gives beside the pairs; context: the same at the archive's coarser spacing, 0 where
+    the two are not compared there.
     """
 
     base: float
     global_: float
     pairs: VectorPairs
+    context: float = 0.0
 
     @property
     def score(self) -> float:
         """The sum of all parts."""
-        return self.base + self.global_ + float(self.pairs.shares.sum())
+        return self.base + self.global_ + self.context + float(self.pairs.shares.sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,17 @@ def compute_contributions(query: Signature, result: Signature, distance: Distanc
     pairing = _PAIRINGS.get(distance.name)
     pairs = _make_pairs(pairing, query, result, local_weight, typical_local) if pairing else _NO_PAIRS
     typical = global_weight * typical_global + (local_weight * typical_local if pairing else 0)
-    return Contributions(round(1 - typical, 12), global_weight * (typical_global - global_part), pairs)
+    context = _compare_contexts(query, result, distance)
+    coarse = 0.0 if context is None else global_weight * CONTEXT_SHARE * (typical_global - context)
+    whole = global_weight * (typical_global - global_part)
+    return Contributions(round(1 - typical, 12), whole - coarse, pairs, coarse)
+
+
+def _compare_contexts(query: Signature, result: Signature, distance: Distance) -> float | None:
+    """The cosine distance of the contexts, None where the distance does not compare them."""
+    if query.context is None or result.context is None or distance.name == "pathsearch-paper":
+        return None
+    return float(np.clip(1 - cosine(query.context, result.context), 0, 2))
 
 
 def find_closest_pairs(query: NDArray[np.float16], result: NDArray[np.float16], limit: int) -> list[tuple[int, int]]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,10 @@ Parts = Callable[[Signature, "SignatureBlock"], tuple[Doubles, Doubles]]
 PAPER_GLOBAL_WEIGHT = 200.0
 DEFAULT_DISTANCE = "symmetric"
 
+CONTEXT_SHARE = 0.3
+"""Of the cosine at the archive's coarser spacing, where both slides have one; the finer one has the rest
+(docs/decisions/0059-context.md)."""
+
 _MOST_CELLS = 500_000
 """Numbers of the slides' mosaics that are widened to float32 at once: 2 MB, so that they stay near the processor."""
 
@@ -35,7 +40,8 @@ class SignatureBlock(EqualByContent):
 
     barcodes: uint64 [total, W]; offsets: int64 [S + 1], where each slide's barcodes begin, the last of them that of its
     global vector; global_vectors: float32 [S, D]; squares: float64 [S], their squared lengths where known already;
-    mosaics: float16 [total - S, D], each slide's vectors at `mosaic_offsets`, where a distance needs them.
+    mosaics: float16 [total - S, D], each slide's vectors at `mosaic_offsets`, where a distance needs them; contexts:
+    float32 [S, C], NaN for a slide without one, None or of no columns in an archive of one spacing.
     """
 
     barcodes: Words
@@ -43,6 +49,7 @@ class SignatureBlock(EqualByContent):
     global_vectors: NDArray[np.float32]
     squares: Doubles | None = None
     mosaics: NDArray[np.float16] | None = None
+    contexts: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.global_vectors)
@@ -61,6 +68,7 @@ class SignatureBlock(EqualByContent):
             self.global_vectors[places],
             None if self.squares is None else self.squares[places],
             None if self.mosaics is None else self.mosaics[_take_rows(self.mosaic_offsets, places)[1]],
+            None if self.contexts is None else self.contexts[places],
         )
 
     @classmethod
@@ -87,9 +95,10 @@ class SignatureBlock(EqualByContent):
     def from_signatures(cls, signatures: Sequence[Signature]) -> SignatureBlock:
         """Of at least one signature, with the mosaics."""
         globals_ = np.stack([signature.global_vector for signature in signatures])
-        return cls.from_parts(
+        block = cls.from_parts(
             [signature.barcodes for signature in signatures], globals_, [signature.mosaic for signature in signatures]
         )
+        return replace(block, contexts=_stack_contexts(signatures))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +153,24 @@ class Distance:
     def with_fusion(self, fusion: Fusion) -> Distance:
         """The same parts, added otherwise."""
         return replace(self, fusion=fusion)
+
+
+def _stack_contexts(signatures: Sequence[Signature]) -> NDArray[np.float32] | None:
+    known = [signature.context for signature in signatures if signature.context is not None]
+    if not known:
+        return None
+    none = np.full_like(known[0], np.nan)
+    return np.stack([none if signature.context is None else signature.context for signature in signatures])
+
+
+def mix_cosines(fine: NDArray[Any], coarse: NDArray[Any] | None) -> NDArray[Any]:
+    """Cosines of slides at both spacings, [S] each, as one: the weighted mean, or the fine one where the other is NaN.
+
+    That is the cosine of both vectors put behind each other, each times the root of its weight.
+    """
+    if coarse is None:
+        return fine
+    return np.where(np.isnan(coarse), fine, (1 - CONTEXT_SHARE) * fine + CONTEXT_SHARE * coarse)
 
 
 def compute_squared_lengths(vectors: NDArray[np.float32]) -> Doubles:
@@ -221,7 +248,15 @@ def _count_half_bits(query: Signature) -> float:
 
 
 def _compute_cosine_distances(query: Signature, block: SignatureBlock) -> Doubles:
-    return np.clip(1.0 - _compute_inner_products(query, block), 0.0, 2.0)
+    return np.clip(1.0 - mix_cosines(_compute_inner_products(query, block), compare_contexts(query, block)), 0.0, 2.0)
+
+
+def compare_contexts(query: Signature, block: SignatureBlock) -> Doubles | None:
+    """The cosines of a query's context and those of a block's slides, float64 [S], NaN for a slide without; None where
+    the query or the archive has none."""
+    if query.context is None or block.contexts is None or not block.contexts.shape[1]:
+        return None
+    return np.asarray(block.contexts @ query.context, np.float64)
 
 
 def _compute_euclidean_distances(query: Signature, block: SignatureBlock) -> Doubles:

@@ -28,7 +28,8 @@ class Signature(EqualByContent):
     global_vector: float32 [G]; mosaic: float16 [M, D], 1 <= M <= 16; shares: float32 [M], the weights of the mosaic
     vectors in the global one; barcodes: uint64 [M + 1, W], those of the mosaic and then that of the global vector, or
     of the mosaic's mean where the global vector lies in another space; mosaic_tiles: M of them; tile_size_level0: the
-    tiles' edge in px, 0 when unknown.
+    tiles' edge in px, 0 when unknown; context: float32 [C] of length one, the slide at the archive's coarser spacing,
+    None without such.
     """
 
     global_vector: NDArray[np.float32]
@@ -37,6 +38,7 @@ class Signature(EqualByContent):
     barcodes: Words
     mosaic_tiles: tuple[MosaicTiles, ...]
     tile_size_level0: int
+    context: NDArray[np.float32] | None = None
 
     @classmethod
     def create(
@@ -46,6 +48,7 @@ class Signature(EqualByContent):
         shares: NDArray[np.float32],
         mosaic_tiles: tuple[MosaicTiles, ...],
         tile_size_level0: int,
+        context: NDArray[np.float32] | None = None,
         *,
         one_space: bool = True,
     ) -> Signature:
@@ -55,7 +58,7 @@ class Signature(EqualByContent):
         """
         last = global_vector if one_space else compute_mosaic_mean(mosaic, shares)
         codes = make_signature_barcodes(mosaic, last)
-        signature = cls(global_vector, mosaic, shares, codes, mosaic_tiles, tile_size_level0)
+        signature = cls(global_vector, mosaic, shares, codes, mosaic_tiles, tile_size_level0, context)
         fault = signature.fault()
         if fault:
             raise EncoderError("signature", fault, "This is a fault of the slide encoder")
@@ -69,7 +72,8 @@ class Signature(EqualByContent):
             return f"global vector and shares of shapes {given} beside a mosaic of {self.mosaic.shape}"
         if not 1 <= count <= 16 or len(self.mosaic_tiles) != count:
             return f"{count} mosaic vectors with tiles for {len(self.mosaic_tiles)}"
-        if not (np.isfinite(self.global_vector).all() and np.isfinite(self.mosaic).all()):
+        vectors = (self.global_vector, self.mosaic, *(() if self.context is None else (self.context,)))
+        if not all(np.isfinite(vector).all() for vector in vectors):
             return "vectors hold NaN or infinity"
         if not self._has_own_barcodes():
             return "barcodes do not belong to the vectors"
@@ -94,3 +98,33 @@ def compute_mosaic_mean(mosaic: NDArray[np.float16], shares: NDArray[np.float32]
     Summed in double precision and rounded once, so that it has the same barcode wherever it is computed.
     """
     return np.asarray(shares.astype(np.float64) @ mosaic.astype(np.float64), np.float32)
+
+
+_INT, _FLOAT = np.dtype("<i4"), np.dtype("<f4")
+
+
+def pack_tiles(signature: Signature) -> bytes:
+    """The tiles of a signature as bytes.
+
+    Little-endian int32: the tiles' edge in level-0 px, the number M of mosaic vectors, the tiles of each [M], x and y
+    of all tiles [T, 2]; then float32 weights [T].
+    """
+    tiles = signature.mosaic_tiles
+    counts = [len(part.weights) for part in tiles]
+    head = np.array([signature.tile_size_level0, len(tiles), *counts], _INT)
+    coords = np.concatenate([part.coords for part in tiles]).astype(_INT)
+    weights = np.concatenate([part.weights for part in tiles]).astype(_FLOAT)
+    return head.tobytes() + coords.tobytes() + weights.tobytes()
+
+
+def unpack_tiles(packed: bytes) -> tuple[tuple[MosaicTiles, ...], int]:
+    """The tiles of each mosaic vector, and their edge in level-0 px."""
+    numbers = np.frombuffer(packed, _INT)
+    edge, vectors = int(numbers[0]), int(numbers[1])
+    counts = numbers[2 : 2 + vectors]
+    first, total = 2 + vectors, int(counts.sum())
+    coords = numbers[first : first + 2 * total].reshape(-1, 2).astype(np.int32)
+    weights = numbers[first + 2 * total :].view(_FLOAT).astype(np.float32)
+    ends = np.cumsum(counts)[:-1]
+    parts = zip(np.split(coords, ends), np.split(weights, ends), strict=True)
+    return tuple(MosaicTiles(*part) for part in parts), edge

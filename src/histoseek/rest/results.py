@@ -42,11 +42,15 @@ class PairContribution(Response):
 
 
 class Explanation(Response):
-    """The parts of the score of two slides: base + global + the shares of all pairs."""
+    """The parts of the score of two slides: base + global + context + the shares of all pairs.
+
+    context: of the whole slides at the archive's coarser spacing, 0 in an archive of one spacing.
+    """
 
     base: float
     global_: float = Field(validation_alias=AliasChoices("global_", "global"), serialization_alias="global")
     pairs: tuple[PairContribution, ...]
+    context: float = 0.0
 
 
 class Phrase(Response):

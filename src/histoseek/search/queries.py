@@ -96,8 +96,9 @@ class EncodedSlide(EqualByContent):
     bag: of the slide, or of its regions; name: for people; spacing_um_per_px: of its level 0, 0 when not known;
     regions: what of it is asked with, in level-0 px: the tiles whose centres lie there; picture: it is a crop, to be
     looked for anywhere on other slides, as with `TileImage`; file_fingerprint: of the file it is from
-    (`SlideSource.fingerprint`), so that a slide of the archive of the same content is not found; its patient can be
-    named to be left out.
+    (`SlideSource.fingerprint`), so that a slide of the archive of the same content is not found; context: the bag at
+    the archive's coarser spacing, where it has one and there is enough of the slide; its patient can be named to be
+    left out.
     """
 
     bag: Bag
@@ -107,6 +108,7 @@ class EncodedSlide(EqualByContent):
     regions: tuple[Rect, ...] = ()
     picture: bool = False
     file_fingerprint: str | None = None
+    context: Bag | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "regions", _list_rects(self.regions))

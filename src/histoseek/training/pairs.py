@@ -67,7 +67,7 @@ class PairedSlides:
         space, recipe = archive.require_space(), archive.recipe
         encoder = recipe.encoder.removeprefix("features:")
         is_pooled = find_fitted_family(space.slide_encoder) is UNTRAINED
-        centre = read_centre(archive.layout, space.slide_weights) if is_pooled else None
+        centre = read_centre(archive.layout.centre, space.slide_weights) if is_pooled else None
         features = FeatureSpace(encoder, recipe.spacing_um_per_px, space.tile_edge_px)
         return cls(archive_pairs(archive), features, centre)
 

@@ -43,9 +43,9 @@ def drop(layout: ArchiveLayout, store: SlideTable, slide_ids: Sequence[str]) -> 
     note_pending(layout, removed=len(slide_ids))
     store.delete(slide_ids)
     for slide_id in slide_ids:
-        bag = layout.bag(slide_id)
-        sidecar_path(bag).unlink(missing_ok=True)
-        bag.unlink(missing_ok=True)
+        for bag in layout.list_bags(slide_id):
+            sidecar_path(bag).unlink(missing_ok=True)
+            bag.unlink(missing_ok=True)
     # By their ids as the commits are, until all of them become digests together.
     Journal(layout).record_removal(slide_ids)
 
@@ -89,7 +89,7 @@ def _remove_other_spaces(layout: ArchiveLayout) -> None:
 def _remove_bags(layout: ArchiveLayout, store: SlideTable) -> None:
     """Cached features of slides that are not there, unless a killed run has just made them of others' files."""
     rows = store.columns(["slide_id", "file_fingerprint"], None)
-    current = {layout.bag(slide_id) for slide_id in rows["slide_id"].to_pylist()}
+    current = {bag for slide_id in rows["slide_id"].to_pylist() for bag in layout.list_bags(slide_id)}
     contents = set(rows["file_fingerprint"].to_pylist())
     touched = set()
     for bag in list(_list_left_bags(layout, current, contents)):

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.indexing.feature_agreement import FeatureAgreement, find_agreement
-from histoseek.archive.indexing.plan import PlannedSlide
+from histoseek.archive.indexing.plan import PlannedSlide, is_context_current
 from histoseek.archive.layout import ArchiveLayout
-from histoseek.encoders.bag import Bag, BagOrigin, check_bag, load_bag, load_origin, save_bag
+from histoseek.archive.space.signing import load_context
+from histoseek.encoders.bag import Bag, BagOrigin, check_bag, load_bag, load_origin, save_absence, save_bag
 from histoseek.encoders.confined_features import load_features, load_stated_facts
 from histoseek.encoders.features import FeatureFile
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.slide_bags import PreparedSlide, encode_prepared, prepare_slide
+from histoseek.encoders.slide_bags import PreparedSlide, count_tiles, encode_context, encode_prepared, prepare_slide
 from histoseek.encoders.tile.base import TileEncoder
 from histoseek.encoders.tile.registry import find_tile_card, load_tile_encoder
 from histoseek.errors import BadFeatureFile
@@ -30,10 +31,11 @@ _SLIDES_COMPARED = 64
 
 @dataclass(frozen=True, slots=True)
 class CachedBag:
-    """A bag that lies complete in the cache, and what it was made from."""
+    """A bag that lies complete in the cache, and what it was made from; context: that at the coarser spacing."""
 
     bag: Bag
     origin: BagOrigin
+    context: Bag | None = None
 
 
 BagInput = CachedBag | PreparedSlide | FeatureFile
@@ -69,7 +71,8 @@ class SlideBags:
         return ThreadPoolExecutor(self.workers, thread_name_prefix="tiles")
 
     def prepare(self, slide: PlannedSlide) -> BagInput:
-        """The cached bag if it is of this file and recipe, else the open slide with its tiles chosen and being read."""
+        """The cached bags if they are of this file and recipe, else the open slide with its tiles chosen and being
+        read."""
         cached = find_cached_bag(self.layout, slide)
         if cached:
             return cached
@@ -83,8 +86,9 @@ class SlideBags:
             return _require_cached(prepared)
         opened = prepared.slide
         try:
-            with reporter.part(f"slide {slide.slide_id}, tiles", len(prepared.tiles)) as part:
+            with reporter.part(f"slide {slide.slide_id}, tiles", count_tiles(prepared)) as part:
                 bag = encode_prepared(prepared, self.encoder, self.workers, part)
+                context = encode_context(prepared, self.encoder, self.workers, part)
         finally:
             prepared.close()
         size, spacing = opened.size, opened.spacing_um_per_px
@@ -92,7 +96,20 @@ class SlideBags:
         origin = BagOrigin(
             slide.file_fingerprint, slide.recipe, size.width, size.height, spacing, given, prepared.stain
         )
-        return _cache_bag(self.layout, slide, bag, origin)
+        self._cache_context(slide, context, origin)
+        return replace(_cache_bag(self.layout, slide, bag, origin), context=context)
+
+    def _cache_context(self, slide: PlannedSlide, context: Bag | None, origin: BagOrigin) -> None:
+        """Before the bag itself, whose sidecar says that a slide is complete."""
+        if slide.context_recipe is None:
+            return
+        origin, path = replace(origin, recipe=slide.context_recipe), self.layout.context_bag(slide.slide_id)
+        with as_archive_errors(self.layout.root):
+            if context is None:
+                save_absence(origin, path)
+            else:
+                check_bag(context, slide.source.uri)
+                save_bag(context, origin, path)
 
 
 @dataclass(frozen=True)
@@ -140,8 +157,10 @@ def find_cached_bag(layout: ArchiveLayout, slide: PlannedSlide) -> CachedBag | N
     origin = load_origin(path)
     if origin is None or (origin.file_fingerprint, origin.recipe) != (slide.file_fingerprint, slide.recipe):
         return None
+    if not is_context_current(layout, slide):
+        return None
     try:
-        return CachedBag(load_bag(path), origin)
+        return CachedBag(load_bag(path), origin, load_context(layout, slide.slide_id) if slide.context_recipe else None)
     except BadFeatureFile:
         return None
 

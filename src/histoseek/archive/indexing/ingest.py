@@ -270,6 +270,7 @@ class _Run:
     notes: list[str] = field(default_factory=list)
     otherwise_stained: list[SlideRecord] = field(default_factory=list)
     _waiting: list[tuple[PlannedSlide, BagMean]] = field(default_factory=list)
+    _contexts: list[BagMean] = field(default_factory=list)
 
     def execute(self) -> None:
         """Do all that the plan says."""
@@ -356,6 +357,8 @@ class _Run:
         """Sign and commit a bag; before the archive has its space, only note its mean."""
         if self.archive.space is None:
             self._waiting.append((slide, BagMean.from_bag(cached.bag)))
+            if cached.context is not None:
+                self._contexts.append(BagMean.from_bag(cached.context))
             if len(self._waiting) == CENTRE_SLIDES:
                 self._settle()
             return
@@ -367,7 +370,8 @@ class _Run:
             return
         kinds = Counter(mean.kind for _, mean in self._waiting)
         usual = kinds.most_common(1)[0][0]
-        self.archive.settle_space([mean for _, mean in self._waiting if mean.kind == usual])
+        contexts = [mean for mean in self._contexts if mean.kind == usual]
+        self.archive.settle_space([mean for _, mean in self._waiting if mean.kind == usual], contexts)
         has_centre = (
             find_fitted_family(self.archive.manifest.slide_encoder) or self.archive.require_space().has_tile_mosaics
         )
@@ -379,7 +383,7 @@ class _Run:
                 self._commit(slide, reload_bag(self.archive.layout, slide))
 
     def _commit(self, slide: PlannedSlide, cached: CachedBag) -> None:
-        signature = self.archive.signer.sign(cached.bag)
+        signature = self.archive.signer.sign(cached.bag, cached.context)
         fault = signature.fault()
         if fault:
             raise UnreadableSlide(slide.source.uri, f"its {fault}")
@@ -484,5 +488,5 @@ def _with_metadata(record: SlideRecord, slide: PlannedSlide, detected: str | Non
     extra = {**(stored.extra if stored else {}), **values}
     report = metadata.report or (stored.report if stored else None)
     record = replace(record, **{**columns, **metadata.texts}, report=report, extra=extra)
-    stain, extra = add_stain(record, metadata.texts.get("stain"), stored, detected)
-    return replace(record, stain=stain, extra=extra)
+    stain, columns_of_stain = add_stain(record, metadata.texts.get("stain"), stored, detected)
+    return replace(record, stain=stain, extra=columns_of_stain)

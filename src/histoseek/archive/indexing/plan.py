@@ -27,7 +27,7 @@ class PlannedSlide:
     """One slide as it is before it is opened.
 
     spacing_um_per_px: as the user gave it, else None; recipe: hash of how its bag is made; record: its record in the
-    archive, if it is there.
+    archive, if it is there; context_recipe: hash of how its bag at the coarser spacing is made, None without one.
     """
 
     source: SlideSource
@@ -37,6 +37,7 @@ class PlannedSlide:
     recipe: str
     metadata: SlideMetadata
     record: SlideRecord | None
+    context_recipe: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +144,16 @@ class Planner:
                 return
         self._placed |= {file_fingerprint: source, slide_id: source}
         recipe = self.recipe.fingerprint(spacing)
-        slide = PlannedSlide(source, slide_id, file_fingerprint, spacing, recipe, self.metadata[source], record)
+        context = self.recipe.context.fingerprint(spacing) if self.recipe.context else None
+        metadata = self.metadata[source]
+        slide = PlannedSlide(source, slide_id, file_fingerprint, spacing, recipe, metadata, record, context)
         (self._current if self._is_current(slide) else self._encode).append(slide)
 
     def _is_current(self, slide: PlannedSlide) -> bool:
         if slide.record is None or slide.record.file_fingerprint != slide.file_fingerprint:
             return False
         origin = load_origin(self.layout.bag(slide.slide_id))
-        return origin is not None and origin.recipe == slide.recipe
+        return origin is not None and origin.recipe == slide.recipe and is_context_current(self.layout, slide)
 
     def _find_spacing(self, source: SlideSource) -> float | None:
         """As given for this very slide, else by a table, else by the first pattern that fits."""
@@ -185,6 +188,15 @@ class Planner:
             record.slide_id: places.get(record.uri) or contents.get(record.file_fingerprint) for record in self.records
         }
         return {slide_id: uri for slide_id, uri in successors.items() if uri and slide_id not in ids}
+
+
+def is_context_current(layout: ArchiveLayout, slide: PlannedSlide) -> bool:
+    """Whether a slide has the bag that it should have at the coarser spacing, or the note that it has none there."""
+    if slide.context_recipe is None:
+        return True
+    origin = load_origin(layout.context_bag(slide.slide_id))
+    wanted = slide.file_fingerprint, slide.context_recipe
+    return origin is not None and (origin.file_fingerprint, origin.recipe) == wanted
 
 
 def _is_in_place(source: SlideSource, record: SlideRecord | None) -> bool:

@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,24 +53,33 @@ def fit_centre(means: Sequence[BagMean]) -> Floats:
     return np.stack([mean.vector for mean in means]).mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
-def write_centre(layout: ArchiveLayout, centre: Floats) -> str:
-    """Keep the centre in the space's folder and return its hash."""
+def settle_context_centre(layout: ArchiveLayout, means: Sequence[BagMean], contexts: Sequence[BagMean]) -> str:
+    """Keep the mean over slides at the coarser spacing and return its hash; zero where no slide is large enough for it.
+
+    means: of the same slides at the finer spacing.
+    """
+    centre = fit_centre(contexts) if contexts else np.zeros_like(means[0].vector)
+    return write_centre(layout, centre, layout.context_centre)
+
+
+def write_centre(layout: ArchiveLayout, centre: Floats, path: Path | None = None) -> str:
+    """Keep the centre in the space's folder, or at `path`, and return its hash."""
     buffer = io.BytesIO()
     np.save(buffer, centre)
     with as_archive_errors(layout.root):
         make_folder(layout.space)
-        write_atomic(layout.centre, buffer.getvalue())
+        write_atomic(path or layout.centre, buffer.getvalue())
     return _hash(centre)
 
 
-def read_centre(layout: ArchiveLayout, expected_hash: str) -> Floats:
-    """The centre; raises DamagedArchive when it is missing or another one than the space was made with."""
+def read_centre(path: Path, expected_hash: str) -> Floats:
+    """The centre at `path`; raises DamagedArchive when it is missing or another one than the space was made with."""
     try:
-        centre = np.load(layout.centre, allow_pickle=False)
+        centre = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise DamagedArchive(layout.centre, "not a readable centre") from error
+        raise DamagedArchive(path, "not a readable centre") from error
     if _hash(centre) != expected_hash:
-        raise DamagedArchive(layout.centre, "its hash differs from the embedding space's")
+        raise DamagedArchive(path, "its hash differs from the embedding space's")
     return np.asarray(centre, dtype=np.float32)
 
 

@@ -40,7 +40,7 @@ class TextHit:
     score: float
 
 
-VectorColumn = Literal["global_vector", "report_vector", "shared_vector", "shared_report_vector"]
+VectorColumn = Literal["global_vector", "context_vector", "report_vector", "shared_vector", "shared_report_vector"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from histoseek.archive.schema import (
     CHECKSUM,
+    CONTEXT,
     LANGUAGE_COLUMNS,
     RECORD_TOKENS,
     SIGNATURE_COLUMNS,
@@ -85,7 +86,7 @@ def _with_sums(rows: pa.Table, sums: Sequence[bytes | None]) -> pa.Table:
 def _digest_rows(rows: pa.Table) -> Iterator[tuple[bytes, ...]]:
     """By row, the digests of its parts."""
     metadata = [name for name in rows.column_names if name not in VECTOR_COLUMNS and name != "report"]
-    columns = (metadata, ["report"], (*SIGNATURE_COLUMNS, WORD_TILES), LANGUAGE_COLUMNS, [RECORD_TOKENS])
+    columns = (metadata, ["report"], (*SIGNATURE_COLUMNS, CONTEXT, WORD_TILES), LANGUAGE_COLUMNS, [RECORD_TOKENS])
     return zip(*(_digest_columns(rows, names) for names in columns), strict=True)
 
 

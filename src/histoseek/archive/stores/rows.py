@@ -22,7 +22,8 @@ class Outline:
     """Which slides a version of a store has, in any order.
 
     slide_ids, patient_ids, case_ids: text [S], "" where not known; row_ids: uint64 [S], the engine's own; counts:
-    int64 [S], barcodes of each slide; dimension: of the global vectors; mosaic_dimension: of what barcodes are of.
+    int64 [S], barcodes of each slide; dimension: of the global vectors; mosaic_dimension: of what barcodes are of;
+    context_dimension: of the vectors at a coarser spacing, 0 without such.
     """
 
     slide_ids: NDArray[np.str_]
@@ -32,6 +33,7 @@ class Outline:
     counts: NDArray[np.int64]
     dimension: int
     mosaic_dimension: int
+    context_dimension: int = 0
 
     def __len__(self) -> int:
         return len(self.slide_ids)
@@ -57,6 +59,7 @@ class Outline:
             "squares": ((slides,), np.dtype(np.float64)),
             "codes": ((slides, self.dimension), np.dtype(np.int8)),
             "scales": ((slides,), np.dtype(np.float32)),
+            "contexts": ((slides, self.context_dimension), np.dtype(np.float32)),
         }
 
 
@@ -67,7 +70,7 @@ class RankingRows:
     slide_ids, patient_ids, case_ids: text [S], "" where not known; row_ids: uint64 [S], the engine's own, valid for
     this version; row_order: int64 [S], the places of the row ids in ascending order; barcodes, offsets, global_vectors
     and squares as in SignatureBlock; codes int8 [S, D] and scales float32 [S]: the global vectors once more, as
-    `quantised` gives them.
+    `quantised` gives them; contexts as in SignatureBlock.
     """
 
     slide_ids: NDArray[np.str_]
@@ -81,6 +84,7 @@ class RankingRows:
     squares: NDArray[np.float64]
     codes: NDArray[np.int8]
     scales: NDArray[np.float32]
+    contexts: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.slide_ids)
@@ -88,7 +92,8 @@ class RankingRows:
     @property
     def block(self) -> SignatureBlock:
         """All of them, to be ranked."""
-        return SignatureBlock(self.barcodes, self.offsets, self.global_vectors, self.squares)
+        contexts = self.contexts if self.contexts.shape[1] else None
+        return SignatureBlock(self.barcodes, self.offsets, self.global_vectors, self.squares, contexts=contexts)
 
     @property
     def bytes(self) -> int:
@@ -127,6 +132,7 @@ class RankingRows:
         self.global_vectors[places] = block.global_vectors
         self.squares[places] = compute_squared_lengths(block.global_vectors)
         self.codes[places], self.scales[places] = quantise(block.global_vectors)
+        self.contexts[places] = np.nan if block.contexts is None else block.contexts
 
     def _places(self, row_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
         return self.row_order[np.searchsorted(self.row_ids, row_ids, sorter=self.row_order)]

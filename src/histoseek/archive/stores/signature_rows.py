@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from histoseek.archive.schema import CONTEXT
 from histoseek.archive.stores.base import ROW, Store
 from histoseek.archive.stores.ranking_cache import RankingPart
 from histoseek.archive.stores.rows import Outline
@@ -15,6 +16,7 @@ from histoseek.mosaics.barcodes import count_barcode_words
 from histoseek.mosaics.distances import SignatureBlock
 
 SIGNATURE = ("barcodes", "global_vector")
+"""What ranking has at hand of every slide, beside its context."""
 
 _IDS = ("slide_id", "patient_id", "case_id")
 
@@ -38,13 +40,24 @@ class StoreSource:
         ids, patients, cases = (np.array([one or "" for one in rows[name].to_pylist()], np.str_) for name in _IDS)
         shares = rows["shares"].combine_chunks().value_lengths().to_numpy()
         counts = shares.astype(np.int64) + 1
-        return Outline(ids, patients, cases, rows[ROW].to_numpy(), counts, self.dimension, self.mosaic_dimension)
+        dimensions = self.dimension, self.mosaic_dimension, self._context_dimension
+        return Outline(ids, patients, cases, rows[ROW].to_numpy(), counts, *dimensions)
 
     def parts(self) -> Iterator[RankingPart]:
         """As the engine reads them."""
-        for batch in self.store.scan([*SIGNATURE, ROW], None):
+        for batch in self.store.scan([*list_signature_columns(self.store.schema), ROW], None):
             rows = pa.Table.from_batches([batch])
             yield RankingPart(rows[ROW].to_numpy(), signature_block(rows, self.dimension, self.mosaic_dimension))
+
+    @property
+    def _context_dimension(self) -> int:
+        schema = self.store.schema
+        return int(schema.field(CONTEXT).type.list_size) if CONTEXT in schema.names else 0
+
+
+def list_signature_columns(schema: pa.Schema) -> tuple[str, ...]:
+    """What ranking needs of the rows of a store: also the contexts, where it has such."""
+    return (*SIGNATURE, CONTEXT) if CONTEXT in schema.names else SIGNATURE
 
 
 def with_signatures(rows: pa.Table, block: SignatureBlock) -> pa.Table:
@@ -61,7 +74,17 @@ def signature_block(rows: pa.Table, dimension: int, mosaic_dimension: int) -> Si
     words = flat(rows["barcodes"]).reshape(-1, count_barcode_words(mosaic_dimension))
     counts = rows["barcodes"].combine_chunks().value_lengths().to_numpy() // words.shape[1]
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return SignatureBlock(words, offsets, globals_)
+    return SignatureBlock(words, offsets, globals_, contexts=_read_contexts(rows))
+
+
+def _read_contexts(rows: pa.Table) -> np.ndarray | None:
+    """The contexts, NaN for a slide without one; None without the column."""
+    if CONTEXT not in rows.column_names:
+        return None
+    contexts = np.full((rows.num_rows, rows.schema.field(CONTEXT).type.list_size), np.nan, np.float32)
+    there = rows[CONTEXT].is_valid().to_numpy()
+    contexts[there] = flat(rows[CONTEXT]).reshape(-1, contexts.shape[1])
+    return contexts
 
 
 def flat(column: pa.ChunkedArray) -> np.ndarray:

@@ -54,6 +54,7 @@ from histoseek.archive.stores.signature_rows import (
     SIGNATURE,
     StoreSource,
     flat,
+    list_signature_columns,
     lists,
     signature_block,
     with_signatures,
@@ -328,7 +329,8 @@ class SlideTable:
 
     def ranking_block(self, slide_ids: Sequence[str]) -> SignatureBlock:
         """What exact ranking needs of these slides but for the mosaics, in the order asked; raises UnknownSlide."""
-        return signature_block(self._rows(slide_ids, ["slide_id", *SIGNATURE]), self._dimension, self._mosaic_dimension)
+        rows = self._rows(slide_ids, ["slide_id", *list_signature_columns(self._schema)])
+        return signature_block(rows, self._dimension, self._mosaic_dimension)
 
     def mosaics(self, slide_ids: Sequence[str]) -> NDArray[np.float16]:
         """Mosaic vectors of these slides one after the other, [total, D], in the order asked; raises UnknownSlide."""
@@ -339,14 +341,13 @@ class SlideTable:
     ) -> tuple[NDArray[np.float16], NDArray[np.float32], NDArray[np.int64]]:
         """Mosaic vectors as `mosaics` gives them, the share of each on its slide, and where each slide's begin."""
         rows = self._rows(slide_ids, ["slide_id", "mosaic", "shares"])
-        counts = rows["shares"].combine_chunks().value_lengths().to_numpy()
+        counts = rows["shares"].combine_chunks().value_lengths()
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         return flat(rows["mosaic"]).reshape(-1, self._mosaic_dimension), flat(rows["shares"]), offsets
 
     def find_dimension(self, column: VectorColumn) -> int | None:
         """Of the vectors in a column; None for one that the archive lacks."""
-        schema = self._schema
-        return int(schema.field(column).type.list_size) if column in schema.names else None
+        return int(self._schema.field(column).type.list_size) if column in self._schema.names else None
 
     def vectors(self, slide_ids: Sequence[str], column: VectorColumn) -> NDArray[np.float32]:
         """One vector of each slide, [n, D], in the order asked; raises UnknownSlide."""

@@ -20,8 +20,9 @@ from histoseek.files import parse_checked_line
 _OWN = re.compile(
     r"""archive(-copy)?\.json | journal\.jsonl | refused\.jsonl | unmatched\.json | reading\.json | lock
     | erasure\.json | tombstones\.json
-    | bags/[0-9a-f]{2}/[0-9a-f]{32}\.(safetensors|json)
-    | spaces/\d{4,}/(centre\.npy | (weights|alignment)\.safetensors | (weights|target|calibration|chance|fusion)\.json)
+    | bags/[0-9a-f]{2}/[0-9a-f]{32}(\.context)?\.(safetensors|json)
+    | spaces/\d{4,}/(context_)?centre\.npy
+    | spaces/\d{4,}/((weights|alignment)\.safetensors | (weights|target|calibration|chance|fusion)\.json)
     | spaces/\d{4,}/store/(slides\.lance|ledger|ranking|set-aside-[^/]*)/.*""",
     re.VERBOSE,
 )
@@ -72,7 +73,7 @@ def read_log(path: Path) -> tuple[list[bytes], list[bytes]]:
 
 def find_orphans(layout: ArchiveLayout, slide_ids: Sequence[str]) -> tuple[Path, ...]:
     """Cached features of no slide, and what killed runs and repairs have left."""
-    bags = {layout.bag(slide_id) for slide_id in slide_ids}
+    bags = {bag for slide_id in slide_ids for bag in layout.list_bags(slide_id)}
     current = bags | {sidecar_path(bag) for bag in bags}
     return tuple(
         path

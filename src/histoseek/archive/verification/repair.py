@@ -15,6 +15,7 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.journal import Journal
 from histoseek.archive.schema import LanguageVectors, StoredSlide
 from histoseek.archive.side_files import SET_ASIDE, set_aside
+from histoseek.archive.space.signing import sign_cached
 from histoseek.archive.stores.checksums import LANGUAGE, METADATA, REPORT, SIGNATURE
 from histoseek.archive.stores.slides import UNREADABLE
 from histoseek.archive.verification.folder_checks import (
@@ -26,7 +27,7 @@ from histoseek.archive.verification.folder_checks import (
 from histoseek.archive.verification.problems import Mend, Problem, ProblemKind, Verification
 from histoseek.archive.verification.rebuild import rebuild_store
 from histoseek.archive.verification.verify import verify
-from histoseek.encoders.bag import load_bag, load_origin, sidecar_path
+from histoseek.encoders.bag import is_absent, load_bag, load_origin, sidecar_path
 from histoseek.errors import BadFeatureFile, DamagedArchive, EncoderError
 from histoseek.files import as_archive_errors, write_atomic
 from histoseek.progress import Reporter, SilentReporter
@@ -109,7 +110,7 @@ def _mend_slides(archive: ArchiveFolder, problems: Sequence[Problem]) -> Iterato
             yield from _mend_rows(archive, rows[start : start + _BATCH], kinds)
     for slide_id in sorted(slide_id for slide_id, own in kinds.items() if "bag" in own):
         # Whole features of another state of a file are better than none as long as the file is out of reach.
-        if not ("file" in kinds[slide_id] and _is_whole(archive.layout.bag(slide_id))):
+        if not ("file" in kinds[slide_id] and all(map(_is_whole, list_expected_bags(archive, slide_id)))):
             yield from _remove_bag(archive, slide_id)
 
 
@@ -140,7 +141,7 @@ def _sign(archive: ArchiveFolder, slide: StoredSlide, kinds: _Kinds) -> StoredSl
     if not is_wanted or origin is None or origin.file_fingerprint != slide.record.file_fingerprint:
         return slide
     try:
-        signature = archive.signer.sign(load_bag(path))
+        signature = sign_cached(archive.layout, archive.signer, slide.record.slide_id)
     except BadFeatureFile:
         return slide
     return replace(slide, signature=signature, word_tiles=None).renew(SIGNATURE)
@@ -154,11 +155,11 @@ def _renew_language(slide: StoredSlide, kinds: _Kinds) -> StoredSlide:
 
 def _remove_bag(archive: ArchiveFolder, slide_id: str) -> Iterator[Mend]:
     """Take damaged features away, so that the next run makes them anew, unless they alone say what they are of."""
-    path = archive.layout.bag(slide_id)
-    if METADATA in archive.store.get([slide_id])[0].altered or not (path.exists() or sidecar_path(path).exists()):
+    paths = [path for bag in archive.layout.list_bags(slide_id) for path in (sidecar_path(bag), bag)]
+    if METADATA in archive.store.get([slide_id])[0].altered or not any(path.exists() for path in paths):
         return
-    for one in (sidecar_path(path), path):
-        one.unlink(missing_ok=True)
+    for path in paths:
+        path.unlink(missing_ok=True)
     yield Mend(slide_id, "its damaged features are taken away: index its file again")
 
 
@@ -173,7 +174,15 @@ def _remove_leftovers(archive: ArchiveFolder) -> Iterator[Mend]:
         yield Mend(None, f"a leftover of a killed run is removed: {path.name}")
 
 
+def list_expected_bags(archive: ArchiveFolder, slide_id: str) -> tuple[Path, ...]:
+    """Where the bags lie that a slide of this archive must have."""
+    bags = archive.layout.list_bags(slide_id)
+    return bags if archive.recipe.context else bags[:1]
+
+
 def _is_whole(path: Path) -> bool:
+    if is_absent(path.with_suffix(".safetensors")):
+        return True
     try:
         load_bag(path.with_suffix(".safetensors"))
     except BadFeatureFile:

@@ -12,7 +12,7 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.reading_file import read_reading_state
 from histoseek.archive.report_index import make_analyser_mark
 from histoseek.archive.schema import StoredSlide
-from histoseek.archive.space.signing import Signer
+from histoseek.archive.space.signing import Signer, load_context
 from histoseek.archive.verification.problems import ProblemKind
 from histoseek.encoders.bag import Bag, load_bag, load_origin, sidecar_path
 from histoseek.errors import BadFeatureFile, DamagedArchive, HistoseekError, SlideError, SpaceMismatch, UnknownScheme
@@ -75,10 +75,26 @@ class SlideChecks:
             return
         if self._signer and bag.encoder != self._signer.tile_encoder:
             yield "bag", f"its features are of {bag.encoder}, the archive's of {self._signer.tile_encoder}"
-        elif origin.file_fingerprint != record.file_fingerprint or len(bag) != record.tile_count:
+            return
+        if origin.file_fingerprint != record.file_fingerprint or len(bag) != record.tile_count:
             yield "bag", "its cached features are of another state of the file"
-        elif self.deep and self._signer and not _agrees(self._signer, bag, stored.signature):
+            return
+        try:
+            context = self._load_context(stored)
+        except BadFeatureFile as error:
+            yield "bag", f"its cached features at the coarser spacing are missing or damaged ({error.reason})"
+            return
+        if self.deep and self._signer and not _agrees(self._signer, bag, context, stored.signature):
             yield "signature", "its vectors are not those of its cached features"
+
+    def _load_context(self, stored: StoredSlide) -> Bag | None:
+        if not self.archive.require_space().has_context:
+            return None
+        slide_id, path = stored.record.slide_id, self.archive.layout.context_bag(stored.record.slide_id)
+        origin = load_origin(path)
+        if origin is None or origin.file_fingerprint != stored.record.file_fingerprint:
+            raise BadFeatureFile(path, "they are of another state of the file" if origin else "there are none")
+        return load_context(self.archive.layout, slide_id)
 
     def _list_reading_faults(self, stored: StoredSlide) -> Iterator[Fault]:
         """Whether what searches for words compare is what the report says, unless it waits to be read anew."""
@@ -114,13 +130,16 @@ class SlideChecks:
             return frozenset(self.archive.store.slides())
 
 
-def _agrees(signer: Signer, bag: Bag, signature: Signature) -> bool:
+def _agrees(signer: Signer, bag: Bag, context: Bag | None, signature: Signature) -> bool:
     """Whether a signature is that of a bag, up to how processors round."""
     try:
-        anew = signer.sign(bag)
+        anew = signer.sign(bag, context)
     except (SpaceMismatch, SlideError):
         return False
     if anew.mosaic.shape != signature.mosaic.shape or anew.barcodes.shape != signature.barcodes.shape:
+        return False
+    contexts = [one for one in (anew.context, signature.context) if one is not None]
+    if len(contexts) == 1 or (contexts and not _is_alike(contexts[0][None], contexts[1][None])):
         return False
     pairs = ((anew.global_vector[None], signature.global_vector[None]), (anew.mosaic, signature.mosaic))
     return all(_is_alike(one.astype(np.float32), two.astype(np.float32)) for one, two in pairs)

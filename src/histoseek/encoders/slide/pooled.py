@@ -96,6 +96,11 @@ def encode_bag(bag: Bag, centre: Floats) -> SlideEmbedding:
     return SlideEmbedding(_direction(centred, bag.weights), parts)
 
 
+def pool_bag(bag: Bag, centre: Floats) -> Floats:
+    """The direction of the weighted mean of all tiles, float32 [D], once `centre` [D] is subtracted."""
+    return _direction(bag.features - centre, bag.weights)
+
+
 def _part(bag: Bag, unit: Floats, members: NDArray[np.int64], share: float) -> MosaicPart:
     vector = _direction(unit[members], bag.weights[members])
     cosines = unit[members] @ vector

@@ -13,6 +13,7 @@ from histoseek.archive.filters.expression import compare
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import StoredSlide, is_storable
 from histoseek.encoders.bag import Bag, check_bag, load_bag
+from histoseek.encoders.recipe import Recipe
 from histoseek.errors import (
     InputError,
     MixedPatients,
@@ -96,18 +97,17 @@ class _Reading:
 
     def sign_encoded(self, query: EncodedSlide) -> PreparedImage:
         """A slide whose bag is at hand; raises SpaceMismatch for a bag that the archive would not make."""
-        check_bag(query.bag, Path(query.name))
         recipe = self.archive.recipe
-        if not recipe.imported and query.bag.spacing_um_per_px != recipe.spacing_um_per_px:
-            spacings = str(recipe.spacing_um_per_px), str(query.bag.spacing_um_per_px)
-            raise SpaceMismatch(query.name, "spacing um per px", *spacings)
+        for bag, expected in ((query.bag, recipe), (query.context, recipe.context)):
+            if bag is not None and expected is not None:
+                _require_spacing(bag, expected, query.name)
         bag = _keep_inside(query.bag, query.regions, query.name) if query.regions else query.bag
         stored = self._find_by_content(query.file_fingerprint) if query.file_fingerprint else None
         slide = QuerySlide(stored.slides[0].slide_id if stored else None, query.name, query.spacing_um_per_px)
         return PreparedImage(
             kind="region" if query.regions else "tile" if query.picture else "slide",
             slides=(slide,),
-            signatures=(self.archive.signer.sign(bag),),
+            signatures=(self.archive.signer.sign(bag, query.context),),
             owner=_owner(query.patient_id, stored),
             regions=query.regions,
         )
@@ -119,9 +119,9 @@ class _Reading:
         stored = self._find(query)
         if stored and query.spacing_um_per_px is None:
             return replace(stored, owner=_owner(query.patient_id, stored))
-        bag, spacing = self._bag(query, ())
+        bags, spacing = self._read_bags(query, ())
         slide = QuerySlide(stored.slides[0].slide_id if stored else None, query.source.uri, spacing)
-        signature = self.archive.signer.sign(bag)
+        signature = self.archive.signer.sign(*bags)
         return PreparedImage("slide", (slide,), (signature,), _owner(query.patient_id, stored))
 
     def region(self, query: Region) -> PreparedImage:
@@ -133,12 +133,12 @@ class _Reading:
         regions = _in_pixels(query, file, archived)
         if file is None or self.archive.recipe.imported:
             bag, spacing = self._features_of(query.slide, archived)
-            bag = _keep_inside(bag, regions, uri)
+            bags: tuple[Bag, Bag | None] = (_keep_inside(bag, regions, uri), None)
         else:
-            bag, spacing = self._bag(file, regions)
+            bags, spacing = self._read_bags(file, regions)
         slide = QuerySlide(archived.slide_id, uri, spacing)
         owner = _owner(query.slide.patient_id, stored)
-        return PreparedImage("region", (slide,), (self.archive.signer.sign(bag),), owner, regions)
+        return PreparedImage("region", (slide,), (self.archive.signer.sign(*bags),), owner, regions)
 
     def _find(self, query: SlideQuery) -> PreparedImage | None:
         """The archive's own slide of the same content; raises SlideNotFound, UnknownSlide."""
@@ -156,31 +156,41 @@ class _Reading:
         records = self.archive.records(compare("file_fingerprint", "=", file_fingerprint), limit=1)
         return _sign_archived(self.archive.store.get_without_language([records[0].slide_id])[0]) if records else None
 
-    def _bag(self, query: SlideFile, regions: tuple[Rect, ...]) -> tuple[Bag, float]:
-        """The query's bag by the archive's own recipe, and the slide's spacing in um/px."""
+    def _read_bags(self, query: SlideFile, regions: tuple[Rect, ...]) -> tuple[tuple[Bag, Bag | None], float]:
+        """The query's bags by the archive's own recipe, the second at its coarser spacing, and the slide's spacing."""
         from histoseek.archive.indexing.bag_providers import agree_on_features
         from histoseek.encoders.confined_features import load_features
         from histoseek.encoders.features import SUFFIXES
-        from histoseek.encoders.slide_bags import encode_prepared, open_prepared
+        from histoseek.encoders.slide_bags import encode_context, encode_prepared, open_prepared
         from histoseek.encoders.tile.registry import find_tile_card, load_tile_encoder
 
         recipe = self.archive.recipe
         if recipe.imported:
             features = load_features(require_local(query.source), recipe.encoder)
             agree_on_features(self.archive, ()).require(query.source.uri, features.facts)
-            return features.bag, features.slide_spacing_um_per_px
+            return (features.bag, None), features.slide_spacing_um_per_px
         if PurePath(query.source.name).suffix.lower() in SUFFIXES:
             what = "a feature file, but the archive was made from slides"
             raise InputError(query.source.uri, what, "Ask with a slide")
         edge_px = find_tile_card(recipe.encoder).tile_px
         with open_prepared(query.source, recipe, edge_px, query.spacing_um_per_px, regions) as prepared:
-            bag = encode_prepared(prepared, load_tile_encoder(recipe.encoder), self.workers, self.reporter)
-            return bag, prepared.slide.spacing_um_per_px
+            encoder = load_tile_encoder(recipe.encoder)
+            bag = encode_prepared(prepared, encoder, self.workers, self.reporter)
+            context = encode_context(prepared, encoder, self.workers, self.reporter)
+            return (bag, context), prepared.slide.spacing_um_per_px
 
     def _features_of(self, query: SlideQuery, archived: QuerySlide) -> tuple[Bag, float]:
         if isinstance(query, ArchivedSlide):
             return load_bag(self.archive.layout.bag(query.slide_id)), archived.spacing_um_per_px
-        return self._bag(query, ())
+        (bag, _), spacing = self._read_bags(query, ())
+        return bag, spacing
+
+
+def _require_spacing(bag: Bag, recipe: Recipe, name: str) -> None:
+    check_bag(bag, Path(name))
+    if not recipe.imported and bag.spacing_um_per_px != recipe.spacing_um_per_px:
+        spacings = str(recipe.spacing_um_per_px), str(bag.spacing_um_per_px)
+        raise SpaceMismatch(name, "spacing um per px", *spacings)
 
 
 def _sign_archived(stored: StoredSlide) -> PreparedImage:

@@ -41,7 +41,7 @@ def explain_match(result: SearchResult, query: Signature, slide: Signature, dist
     return replace(
         result,
         matches=_matches(query, slide, parts.pairs, sides, compared=distance.fusion.local_weight > 0),
-        explanation=Explanation(parts.base, parts.global_, _contributions(parts.pairs, sides)),
+        explanation=Explanation(parts.base, parts.global_, _contributions(parts.pairs, sides), parts.context),
         attention=map_attention(query, slide, parts.pairs),
     )
 

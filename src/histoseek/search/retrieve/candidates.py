@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from histoseek.archive.stores.rows import RankingRows, quantise
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.deadline import check_deadline
-from histoseek.mosaics.distances import Distances, SignatureBlock
+from histoseek.mosaics.distances import Distances, SignatureBlock, mix_cosines
 from histoseek.search.scope.exclusion import SearchScope
 
 Doubles = NDArray[np.float64]
@@ -72,9 +72,13 @@ def _measure(block: SignatureBlock, measures: Iterable[Callable[[SignatureBlock]
 
 
 def candidates(
-    store: SlideTable, global_vector: NDArray[np.float32], count: int | None, scope: SearchScope
+    store: SlideTable,
+    global_vector: NDArray[np.float32],
+    count: int | None,
+    scope: SearchScope,
+    context: NDArray[np.float32] | None = None,
 ) -> Candidates:
-    """The `count` slides of a scope whose global vectors are nearest by cosine, all of them for None.
+    """The `count` slides of a scope whose global vectors, and contexts, are nearest by cosine, all of them for None.
 
     Every global vector of the scope is looked at in eight bits, and the nearest of those in full: no index stands
     between. Raises BadFilter.
@@ -84,7 +88,7 @@ def candidates(
     places = scope.places(store)
     if count is None or len(places) <= count:
         return Candidates.at(rows, places)
-    return Candidates.at(rows, _nearest(rows, global_vector, places, count))
+    return Candidates.at(rows, _nearest(rows, global_vector, places, count, context))
 
 
 def best(slide_ids: Ids, totals: Doubles, count: int) -> Places:
@@ -95,14 +99,19 @@ def best(slide_ids: Ids, totals: Doubles, count: int) -> Places:
     return few[np.lexsort((slide_ids[few], totals[few]))][:count]
 
 
-def _nearest(rows: RankingRows, vector: NDArray[np.float32], places: Places, count: int) -> Places:
+def _nearest(
+    rows: RankingRows, vector: NDArray[np.float32], places: Places, count: int, context: NDArray[np.float32] | None
+) -> Places:
     """The places among these whose vectors have the largest inner products with one, ascending."""
     from histoseek.search.retrieve.scan import inner, products
 
-    codes, _ = quantise(vector[None])
-    screened = _largest(products(rows.codes, codes[0], places) * rows.scales[places], count * _SCREENED_PER_CANDIDATE)
-    near = places[screened]
-    return near[_largest(inner(rows.global_vectors, vector, near), count)]
+    codes, scales = quantise(vector[None])
+    coarse = rows.contexts @ context if context is not None and rows.contexts.shape[1] else None
+    rough = products(rows.codes, codes[0], places) * (rows.scales[places] * scales[0])
+    mixed = mix_cosines(rough, None if coarse is None else coarse[places])
+    near = places[_largest(mixed, count * _SCREENED_PER_CANDIDATE)]
+    exact = inner(rows.global_vectors, vector, near)
+    return near[_largest(mix_cosines(exact, None if coarse is None else coarse[near]), count)]
 
 
 def _largest(values: NDArray[np.float32], count: int) -> Places:

@@ -99,7 +99,11 @@ def image_warnings(archive: ArchiveFolder, image: PreparedImage, options: Search
     warnings = []
     if not options.same_patient and not image.owner.is_known:
         warnings.append("the query's patient is not known: other slides of the same patient may be among the results")
-    if options.to == "reports" and not archive.require_space().has_alignment:
+    space = archive.require_space()
+    if space.has_context and any(signature.context is None for signature in image.signatures):
+        coarse, fine = f"{space.context_spacing_um_per_px:g} µm/px", f"{space.spacing_um_per_px:g} µm/px"
+        warnings.append(f"the query is too small for {coarse}: it is compared at {fine} alone")
+    if options.to == "reports" and not space.has_alignment:
         warnings.append("the archive is not aligned: these are the reports of the most similar slides")
     return tuple(warnings)
 

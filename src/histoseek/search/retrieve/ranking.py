@@ -64,8 +64,8 @@ def rerank(
 
     Raises BadFilter.
     """
-    vector = signatures[0].global_vector
-    slides = candidates(store, vector, count if len(signatures) == 1 else None, scope)
+    first = signatures[0]
+    slides = candidates(store, first.global_vector, count if len(signatures) == 1 else None, scope, first.context)
     each = measure_distances(store, signatures, distance, slides)
     totals = np.stack([distances.total for distances in each])
     nearest = totals.argmin(axis=0)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -14,8 +14,10 @@ from weakref import WeakValueDictionary
 from histoseek.archive.filters.expression import compare
 from histoseek.encoders.bag import Bag, BagOrigin, load_bag, save_bag
 from histoseek.encoders.recipe import Recipe
-from histoseek.errors import HistoseekError, InputError
-from histoseek.geometry import Rect
+from histoseek.encoders.slide_bags import holds_tiles
+from histoseek.encoders.tile.registry import find_tile_card
+from histoseek.errors import HistoseekError, InputError, NoTissue
+from histoseek.geometry import Rect, Size
 from histoseek.search.queries import ArchivedSlide, EncodedSlide, ImageQuery, Region
 from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.errors import NotFound
@@ -75,7 +77,9 @@ class UploadQueries:
         archived_id = self.find_archived(upload)
         if archived_id:
             return ArchivedSlide(archived_id, patient_id)
-        return EncodedSlide(self.encode_whole_slide(upload), upload.name, _require_spacing(upload), patient_id)
+        spacing = _require_spacing(upload)
+        bag, context = self.encode_whole_slide(upload), self._encode_context(upload, (), spacing)
+        return EncodedSlide(bag, upload.name, spacing, patient_id, context=context)
 
     def encode_whole_slide(self, upload: StoredUpload, on_progress: OnProgress = ignore_progress) -> Bag:
         """The bag of a whole slide; raises SlideError, InputError without a spacing, SandboxFailure."""
@@ -90,14 +94,30 @@ class UploadQueries:
         spacing = _require_spacing(upload)
         rects = tuple(_to_pixels(box, spacing) if unit == "um" else box for box in boxes)
         bag = self.encodings.get_bag(upload, self.entry.archive.recipe, rects, upload.spacing_um_per_px)
-        return EncodedSlide(bag, upload.name, spacing, patient_id, rects)
+        context = self._encode_context(upload, rects, spacing)
+        return EncodedSlide(bag, upload.name, spacing, patient_id, rects, context=context)
 
     def encode_picture(self, upload_id: str, patient_id: str | None, spacing_um_per_px: float) -> EncodedSlide:
         """A picture of tissue of this spacing; raises NotFound, SlideError."""
         upload = self.get_upload(upload_id)
         bag = self.encodings.get_bag(upload, self.entry.archive.recipe, (), spacing_um_per_px)
         content = _compute_fingerprint(upload)
-        return EncodedSlide(bag, upload.name, spacing_um_per_px, patient_id, picture=True, file_fingerprint=content)
+        context = self._encode_context(upload, (), spacing_um_per_px)
+        return EncodedSlide(
+            bag, upload.name, spacing_um_per_px, patient_id, picture=True, file_fingerprint=content, context=context
+        )
+
+    def _encode_context(self, upload: StoredUpload, regions: tuple[Rect, ...], spacing_um_per_px: float) -> Bag | None:
+        """The bag at the archive's coarser spacing, None where it has none, or the slide or a region is too small."""
+        recipe, facts = self.entry.archive.recipe.context, upload.facts
+        if recipe is None or facts is None:
+            return None
+        edge_px = find_tile_card(recipe.encoder).tile_px
+        if not holds_tiles(Size(facts.width, facts.height), regions, recipe, edge_px, spacing_um_per_px):
+            return None
+        with suppress(NoTissue):
+            return self.encodings.get_bag(upload, recipe, regions, spacing_um_per_px)
+        return None
 
     def get_upload(self, upload_id: str) -> StoredUpload:
         """An upload of the owner's; raises NotFound, and InputError for an archive that takes no slides."""
