@@ -24,7 +24,7 @@ Parts = Callable[[Signature, "SignatureBlock"], tuple[Doubles, Doubles]]
 PAPER_GLOBAL_WEIGHT = 200.0
 DEFAULT_DISTANCE = "symmetric"
 
-CONTEXT_SHARE = 0.3
+CONTEXT_SHARE = 0.2
 """Of the cosine at the archive's coarser spacing, where both slides have one; the finer one has the rest
 (docs/decisions/0059-context.md)."""
 
