@@ -10,7 +10,7 @@ import pytest
 
 from histoseek.api import Archive
 from histoseek.archive.schema import SlideRecord
-from histoseek.archive.stains import add_stain, disagree, name_stain, name_stain_of, read_preparation
+from histoseek.archive.stains import add_stain, choose_stain, disagree, name_stain, read_preparation
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RECORD = SlideRecord("a", "/slides/a.svs", "f", 1, 1, 0.5, 1, NOW, NOW)
@@ -79,7 +79,7 @@ def test_contradictions() -> None:
     assert not is_odd("HE", None)
     assert not is_odd(None, "IHC")
     of = [replace(RECORD, stain="IHC", extra={"marker": "MIB1"}), replace(RECORD, extra={"stain_detected": "IHC"})]
-    assert [name_stain_of(record) for record in (*of, RECORD)] == ["IHC Ki-67", "IHC", "unknown"]
+    assert [choose_stain(record.stain, record.extra) for record in (*of, RECORD)] == ["IHC Ki-67", "IHC", "unknown"]
 
 
 def test_slides_have_the_stain_that_is_detected_where_none_is_stated(cohort: Path, tmp_path: Path) -> None:

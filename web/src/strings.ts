@@ -478,6 +478,7 @@ export const strings = {
     slideScore: "Score of the slides alone",
     base: "Base",
     globalPart: "Whole slides",
+    contextPart: "Whole slides at low magnification",
     rest: (count: number) => formatCount(count, "other pair", "other pairs"),
     pair: (query: number | null, result: number | null) => `${query ?? "slide"} \u2194 ${result ?? "slide"}`,
     report: "Report",

@@ -19,7 +19,8 @@ HE, IHC, SPECIAL, UNKNOWN = "H&E", "IHC", "special", "unknown"
 _HE = re.compile(r"\bh\s?(?:&|and|\+|/|-|\.)?\s?e\b|\bhes\b|ha?ematoxylin\W+(?:and\W+)?eosin", re.IGNORECASE)
 _IHC = re.compile(r"\bihc\b|immuno(?!fluor)|\bdab\b|\baec\b", re.IGNORECASE)
 _NOTHING = re.compile(r"unknown|unstained|n/?a|none|other|\W*", re.IGNORECASE)
-_MARKER_COLUMNS = ("marker", "antibody", "ihc_marker", "stain_marker")
+MARKER_COLUMNS = ("marker", "antibody", "ihc_marker", "stain_marker")
+"""Columns that tables call the marker of an immunostain by."""
 
 _TCGA = re.compile(r"TCGA-\w{2}-\w{4}-\d{2}[A-Z]-\d{2}-(?P<kind>TS|BS|MS|DX)", re.IGNORECASE)
 """Slides of The Cancer Genome Atlas: top, middle and bottom sections are frozen, diagnostic ones are not."""
@@ -57,14 +58,17 @@ def name_stain(stated: str | None) -> str:
     return SPECIAL if name == SPECIAL else f"{SPECIAL} {name}"
 
 
-def name_stain_of(record: SlideRecord) -> str:
-    """The stain of a slide: as stated, with the marker of a column of its own, else as detected."""
-    stain = name_stain(record.stain)
-    if stain == IHC:
-        markers = (record.extra.get(column) for column in _MARKER_COLUMNS)
-        return next((f"{IHC} {_name_marker(str(marker))}" for marker in markers if marker), stain)
+def choose_stain(stated: str | None, further: Mapping[str, MetadataValue]) -> str:
+    """The stain of a slide: as stated, with the marker of a column of its own, else as detected.
+
+    further: the values of its further columns.
+    """
+    stain = name_stain(stated)
     if stain == UNKNOWN:
-        return str(record.extra.get(STAIN_DETECTED) or UNKNOWN)
+        stain = str(further.get(STAIN_DETECTED) or UNKNOWN)
+    if stain == IHC:
+        markers = (further.get(column) for column in MARKER_COLUMNS)
+        return next((f"{IHC} {_name_marker(str(marker))}" for marker in markers if marker), stain)
     return stain
 
 

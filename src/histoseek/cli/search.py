@@ -24,7 +24,7 @@ ExpandOption = Annotated[
 VerbatimOption = Annotated[
     bool, typer.Option("--verbatim", help="Search for the words of --text as they are spelled, without corrections.")
 ]
-ToOption = Annotated[Literal["slides", "reports", "regions"], typer.Option(help="What to find.")]
+ToOption = Annotated[Literal["slides", "reports", "regions", "cases"], typer.Option(help="What to find.")]
 CountOption = Annotated[int, typer.Option("-k", help="Number of results.")]
 OffsetOption = Annotated[int, typer.Option(help="Number of top results to skip.")]
 SamePatientOption = Annotated[bool, typer.Option("--same-patient", help="Keep slides of the query's own patient.")]

@@ -161,7 +161,7 @@ class SearchRequest(Request):
     query: Query
     k: int = Field(default=_DEFAULTS.k, ge=1, le=500, strict=True)
     offset: int = Field(default=_DEFAULTS.offset, ge=0, le=10_000, strict=True)
-    to: Literal["slides", "reports", "regions"] = "slides"
+    to: Literal["slides", "reports", "regions", "cases"] = "slides"
     where: str | None = Field(default=None, max_length=2000)
     filters: tuple[FieldFilter, ...] = Field(default=(), max_length=50)
     same_patient: StrictBool = _DEFAULTS.same_patient

@@ -50,7 +50,18 @@ class Explanation(Response):
     base: float
     global_: float = Field(validation_alias=AliasChoices("global_", "global"), serialization_alias="global")
     pairs: tuple[PairContribution, ...]
-    context: float = 0.0
+    context: float
+
+
+class CasePart(Response):
+    """The contribution of one stain to the score of a case, and the nearest pair of slides of that stain."""
+
+    stain: str
+    share: float
+    distance: float
+    query_slide: int
+    slide_id: str
+    nearest: float
 
 
 class Phrase(Response):
@@ -99,6 +110,7 @@ class Result(Response):
     text_regions: tuple[TextRegion, ...]
     matched_fields: tuple[str, ...]
     region: Region | None = None
+    case_parts: tuple[CasePart, ...] = ()
     fits: bool | None
     slide: Slide
     report_text: str | None
@@ -120,7 +132,7 @@ class QueryEcho(Response):
     """
 
     kind: str
-    to: Literal["slides", "reports", "regions"]
+    to: Literal["slides", "reports", "regions", "cases"]
     slides: tuple[QuerySlide, ...]
     regions: tuple[Region, ...]
     text: str | None

@@ -48,6 +48,22 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
+class CasePart:
+    """What slides of one stain gave the score of a case: the shares of all its stains add up to it.
+
+    stain: as `archive.stains` names it, "any stain" where two cases share none and that of some slides is not known;
+    distance: of the case by this stain; query_slide, slide_id: the nearest pair, and how far it is (nearest).
+    """
+
+    stain: str
+    share: float
+    distance: float
+    query_slide: int
+    slide_id: str
+    nearest: float
+
+
+@dataclass(frozen=True, slots=True)
 class Phrase:
     """A part of a report that a text speaks of, report[start:end].
 

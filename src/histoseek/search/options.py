@@ -12,7 +12,7 @@ from histoseek.errors import ConfigurationError, InputError
 
 MOST_RESULTS = 100_000
 
-Target = Literal["slides", "reports", "regions"]
+Target = Literal["slides", "reports", "regions", "cases"]
 
 _FLAGS = {"k": "-k", "offset": "--offset", "candidates": "--candidates", "workers": "--workers"}
 
@@ -63,7 +63,7 @@ class SearchOptions:
         for name in ("candidates", "workers"):
             settle_count(getattr(self, name), _FLAGS[name], 1)
         if self.to not in get_args(Target):
-            raise ConfigurationError("--to", f"{self.to!r} can't be found", "Ask for slides, reports or regions")
+            raise ConfigurationError("--to", f"{self.to!r} can't be found", "Ask for slides, reports, regions or cases")
         if self.min_probability is not None and not 0 <= self.min_probability <= 1:
             what = f"{self.min_probability} is not a probability"
             raise ConfigurationError("--min-probability", what, "Give a number from 0 to 1")

@@ -12,7 +12,7 @@ from histoseek.geometry import Rect
 from histoseek.jsonable import NOT_IN_JSON, json_name, plain
 from histoseek.mosaics.calibration_curves import is_novel
 from histoseek.search.attention_maps import Attention
-from histoseek.search.explanation import Explanation, Phrase, TextRegion
+from histoseek.search.explanation import CasePart, Explanation, Phrase, TextRegion
 from histoseek.search.figures import format_figure, format_probability
 from histoseek.search.notebook import PicturedSlide, render_table
 from histoseek.search.vote import Ballot, Vote, take_vote
@@ -71,9 +71,10 @@ class SearchResult:
     text_regions: what of its report and of the slide is nearest to a text that was asked with, of the first results
     only; fits: whether it is nearer to the query's words than the archive is to random sentences, None where that is
     not judged, as between slides; matched_fields: the columns that have words of a text that was asked with, "file" for
-    its name; region: what was found of the slide, in level-0 px, None unless regions were looked for; ballot_weight:
-    what it counts in a calibrated vote, its probability by distance alone; attention: where its vectors lie on the
-    query and on the slide, None unless slides were compared. These two are not in the JSON.
+    its name; region: what was found of the slide, in level-0 px, None unless regions were looked for; case_parts: where
+    cases were looked for, what each stain gave the score, of which the nearest slide is shown, with its own matches and
+    explanation; ballot_weight: what it counts in a calibrated vote, its probability by distance alone; attention: where
+    its vectors lie on the query and on the slide, None unless slides were compared. These two are not in the JSON.
     """
 
     rank: int
@@ -94,6 +95,7 @@ class SearchResult:
     fits: bool | None = None
     matched_fields: tuple[str, ...] = ()
     region: Rect | None = None
+    case_parts: tuple[CasePart, ...] = ()
     ballot_weight: float | None = field(default=None, compare=False, repr=False, metadata=NOT_IN_JSON)
     attention: Attention | None = field(default=None, compare=False, repr=False, metadata=NOT_IN_JSON)
 
@@ -103,11 +105,13 @@ QueryKind = Literal["slide", "region", "tile", "case", "text", "report", "compos
 
 @dataclass(frozen=True, slots=True)
 class QuerySlide:
-    """A slide asked with: its id when it is the archive's; uri: its file; spacing_um_per_px: of its level 0."""
+    """A slide asked with: its id when it is the archive's; uri: its file; spacing_um_per_px: of its level 0; stain: as
+    stated or detected, None where not known."""
 
     slide_id: str | None
     uri: str
     spacing_um_per_px: float
+    stain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ class QueryInfo:
     """
 
     kind: QueryKind
-    to: Literal["slides", "reports", "regions"]
+    to: Literal["slides", "reports", "regions", "cases"]
     slide_id: str | None = None
     uri: str | None = None
     spacing_um_per_px: float | None = None
@@ -278,6 +282,8 @@ def _quote_report(result: SearchResult) -> str:
 
 def describe_channels(result: SearchResult) -> str:
     """The distance's parts between slides, else the channels that led to the result with the rank in each."""
+    if result.case_parts:
+        return ", ".join(f"{part.stain} {format_figure(1 - part.distance)}" for part in result.case_parts)
     if len(result.channels) == 1 and result.local is not None and result.global_ is not None:
         return f"local {format_figure(result.local)}, global {format_figure(result.global_)}"
     fields = f" ({', '.join(result.matched_fields)})" if result.matched_fields else ""

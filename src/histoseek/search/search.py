@@ -39,6 +39,10 @@ def _search(archive: ArchiveFolder, query: Query, options: SearchOptions, report
         from histoseek.search.retrieve.regions import search_regions
 
         return search_regions(archive, query, options)
+    if options.to == "cases":
+        from histoseek.search.retrieve.cases import search_cases
+
+        return search_cases(archive, query, options, reporter)
     return present(archive, retrieve(archive, query, options, reporter), options)
 
 
@@ -76,8 +80,10 @@ def explain_pair(
     """
     archive.get(slide_id)
     query = query.unmark(slide_id) if isinstance(query, Refined) and slide_id in query.irrelevant else query
+    options = options or SearchOptions()
     alone = replace(
-        options or SearchOptions(),
+        options,
+        to="slides" if options.to == "cases" else options.to,
         k=1,
         offset=0,
         where=one_of("slide_id", [slide_id]),

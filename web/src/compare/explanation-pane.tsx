@@ -11,6 +11,8 @@ const MOST_PAIRS = 8;
 /** Shares add up to the score but for less. */
 const SAME = 1e-5;
 
+const WHOLE_PARTS = { base: "base", global: "globalPart", context: "contextPart" } as const;
+
 const texts = strings.compare;
 
 export interface ExplanationPaneProps {
@@ -103,7 +105,7 @@ function StepRow({ step, place, isSelected, go }: StepRowProps): JSX.Element {
 
 function PartName({ part }: { part: Part }): JSX.Element {
   if (part.kind === "rest") return <>{texts.rest(part.count)}</>;
-  if (part.kind !== "pair") return <>{texts[part.kind === "base" ? "base" : "globalPart"]}</>;
+  if (part.kind !== "pair") return <>{texts[WHOLE_PARTS[part.kind]]}</>;
   if (part.match === null) return <>{pairName(part.pair)}</>;
   const colour = MATCH_COLOURS[part.match] ?? "#5e5e5e";
   return (

@@ -3,7 +3,7 @@
 import type { Explanation, Match, PairContribution } from "../api/types";
 
 export type Part =
-  | { readonly kind: "base" | "global" }
+  | { readonly kind: "base" | "global" | "context" }
   /** match: which of the largest matches this pair is, from 0; null: none of them. */
   | { readonly kind: "pair"; readonly pair: PairContribution; readonly match: number | null }
   | { readonly kind: "rest"; readonly count: number };
@@ -24,12 +24,14 @@ export function waterfall(explanation: Explanation, matches: readonly Match[], m
   const parts: [Part, number][] = [
     [{ kind: "base" }, explanation.base],
     [{ kind: "global" }, explanation.global],
+    [{ kind: "context" }, explanation.context],
     ...largest.map((pair): [Part, number] => [{ kind: "pair", pair, match: matchOf(pair, matches) }, pair.share]),
     [{ kind: "rest", count: rest.length }, rest.reduce((sum, pair) => sum + pair.share, 0)],
   ];
   let sum = 0;
   return parts.flatMap(([part, share]) => {
-    if ((part.kind === "base" && share === 0) || (part.kind === "rest" && part.count === 0)) return [];
+    if ((part.kind === "base" || part.kind === "context") && share === 0) return [];
+    if (part.kind === "rest" && part.count === 0) return [];
     const from = sum;
     sum += share;
     return [{ part, share, from, to: sum }];

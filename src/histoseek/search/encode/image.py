@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from histoseek.archive.filters.expression import compare
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import StoredSlide, is_storable
+from histoseek.archive.stains import UNKNOWN, choose_stain
 from histoseek.encoders.bag import Bag, check_bag, load_bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import (
@@ -40,6 +41,9 @@ from histoseek.search.queries import (
 from histoseek.search.results import QueryKind, QuerySlide
 from histoseek.search.scope.exclusion import Owner
 from histoseek.slides.sources.registry import existing_source, require_local, source_name
+
+_Bags = tuple[Bag, Bag | None]
+"""Of a query, the second at the archive's coarser spacing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,8 @@ class _Reading:
                 _require_spacing(bag, expected, query.name)
         bag = _keep_inside(query.bag, query.regions, query.name) if query.regions else query.bag
         stored = self._find_by_content(query.file_fingerprint) if query.file_fingerprint else None
-        slide = QuerySlide(stored.slides[0].slide_id if stored else None, query.name, query.spacing_um_per_px)
+        known = stored.slides[0] if stored else QuerySlide(None, "", 0)
+        slide = QuerySlide(known.slide_id, query.name, query.spacing_um_per_px, known.stain)
         return PreparedImage(
             kind="region" if query.regions else "tile" if query.picture else "slide",
             slides=(slide,),
@@ -119,8 +124,9 @@ class _Reading:
         stored = self._find(query)
         if stored and query.spacing_um_per_px is None:
             return replace(stored, owner=_owner(query.patient_id, stored))
-        bags, spacing = self._read_bags(query, ())
-        slide = QuerySlide(stored.slides[0].slide_id if stored else None, query.source.uri, spacing)
+        bags, spacing, stain = self._read_bags(query, ())
+        known = stored.slides[0] if stored else QuerySlide(None, "", 0, None if stain == UNKNOWN else stain)
+        slide = QuerySlide(known.slide_id, query.source.uri, spacing, known.stain)
         signature = self.archive.signer.sign(*bags)
         return PreparedImage("slide", (slide,), (signature,), _owner(query.patient_id, stored))
 
@@ -133,9 +139,9 @@ class _Reading:
         regions = _in_pixels(query, file, archived)
         if file is None or self.archive.recipe.imported:
             bag, spacing = self._features_of(query.slide, archived)
-            bags: tuple[Bag, Bag | None] = (_keep_inside(bag, regions, uri), None)
+            bags: _Bags = (_keep_inside(bag, regions, uri), None)
         else:
-            bags, spacing = self._read_bags(file, regions)
+            bags, spacing, _ = self._read_bags(file, regions)
         slide = QuerySlide(archived.slide_id, uri, spacing)
         owner = _owner(query.slide.patient_id, stored)
         return PreparedImage("region", (slide,), (self.archive.signer.sign(*bags),), owner, regions)
@@ -156,8 +162,9 @@ class _Reading:
         records = self.archive.records(compare("file_fingerprint", "=", file_fingerprint), limit=1)
         return _sign_archived(self.archive.store.get_without_language([records[0].slide_id])[0]) if records else None
 
-    def _read_bags(self, query: SlideFile, regions: tuple[Rect, ...]) -> tuple[tuple[Bag, Bag | None], float]:
-        """The query's bags by the archive's own recipe, the second at its coarser spacing, and the slide's spacing."""
+    def _read_bags(self, query: SlideFile, regions: tuple[Rect, ...]) -> tuple[_Bags, float, str | None]:
+        """The query's bags by the archive's own recipe, the second at its coarser spacing, the slide's spacing, and its
+        stain as detected."""
         from histoseek.archive.indexing.bag_providers import agree_on_features
         from histoseek.encoders.confined_features import load_features
         from histoseek.encoders.features import SUFFIXES
@@ -168,7 +175,7 @@ class _Reading:
         if recipe.imported:
             features = load_features(require_local(query.source), recipe.encoder)
             agree_on_features(self.archive, ()).require(query.source.uri, features.facts)
-            return (features.bag, None), features.slide_spacing_um_per_px
+            return (features.bag, None), features.slide_spacing_um_per_px, None
         if PurePath(query.source.name).suffix.lower() in SUFFIXES:
             what = "a feature file, but the archive was made from slides"
             raise InputError(query.source.uri, what, "Ask with a slide")
@@ -177,12 +184,12 @@ class _Reading:
             encoder = load_tile_encoder(recipe.encoder)
             bag = encode_prepared(prepared, encoder, self.workers, self.reporter)
             context = encode_context(prepared, encoder, self.workers, self.reporter)
-            return (bag, context), prepared.slide.spacing_um_per_px
+            return (bag, context), prepared.slide.spacing_um_per_px, prepared.stain
 
     def _features_of(self, query: SlideQuery, archived: QuerySlide) -> tuple[Bag, float]:
         if isinstance(query, ArchivedSlide):
             return load_bag(self.archive.layout.bag(query.slide_id)), archived.spacing_um_per_px
-        (bag, _), spacing = self._read_bags(query, ())
+        (bag, _), spacing, _ = self._read_bags(query, ())
         return bag, spacing
 
 
@@ -195,7 +202,8 @@ def _require_spacing(bag: Bag, recipe: Recipe, name: str) -> None:
 
 def _sign_archived(stored: StoredSlide) -> PreparedImage:
     record = stored.record
-    slide = QuerySlide(record.slide_id, record.uri, record.spacing_um_per_px)
+    stain = choose_stain(record.stain, record.extra)
+    slide = QuerySlide(record.slide_id, record.uri, record.spacing_um_per_px, None if stain == UNKNOWN else stain)
     return PreparedImage("slide", (slide,), (stored.signature,), Owner.from_query(None, record))
 
 

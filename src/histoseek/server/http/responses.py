@@ -17,6 +17,7 @@ from histoseek.rest.base import Region
 from histoseek.rest.queries import SlideRef
 from histoseek.rest.results import (
     AttentionMap,
+    CasePart,
     Channel,
     ExplainResponse,
     Explanation,
@@ -163,6 +164,7 @@ def to_result(result: SearchResult) -> Result:
         text_regions=tuple(TextRegion.model_validate(region) for region in result.text_regions),
         matched_fields=result.matched_fields,
         region=Region.model_validate(result.region) if result.region else None,
+        case_parts=tuple(CasePart.model_validate(part) for part in result.case_parts),
         fits=result.fits,
         slide=to_slide(result.record),
         report_text=result.record.report,

@@ -1,0 +1,186 @@
+"""Cases found by cases: by slides of one stain, each stain once, and never the query's own patient."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from histoseek.api import Archive
+from histoseek.errors import InputError
+from histoseek.search.options import SearchOptions
+from histoseek.search.queries import ArchivedCase, ArchivedSlide, Case, SlideFile, TextQuery
+from histoseek.search.retrieve.cases import ANY_STAIN, CaseComparison
+
+STAINS = ("H&E", "IHC Ki-67", "special pas", "unknown")
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> tuple[CaseComparison, np.ndarray, np.ndarray]:
+    """Points in a plane as slides, whose distances are those of the plane."""
+    queries, slides = draw(st.integers(1, 5)), draw(st.integers(1, 12))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    own, others = rng.normal(size=(queries, 2)), rng.normal(size=(slides, 2))
+    stains = np.array(draw(st.lists(st.sampled_from(STAINS), min_size=queries + slides, max_size=queries + slides)))
+    cases = np.array(draw(st.lists(st.sampled_from(["case a", "case b", "case c"]), min_size=slides, max_size=slides)))
+    return compare(own, others, stains[:queries], stains[queries:], cases), own, others
+
+
+def compare(
+    own: np.ndarray, others: np.ndarray, own_stains: np.ndarray, stains: np.ndarray, cases: np.ndarray
+) -> CaseComparison:
+    totals = np.linalg.norm(own[:, None] - others, axis=2)
+    return CaseComparison(totals, own_stains, stains, cases)
+
+
+def naive(comparison: CaseComparison, case: str) -> float:
+    """The score of a case, spelt out."""
+
+    def measure(stain: str | None) -> float | None:
+        queries = [i for i, own in enumerate(comparison.query_stains) if stain in (None, own)]
+        slides = [i for i, one in enumerate(comparison.stains) if stain in (None, one) and comparison.cases[i] == case]
+        if not queries or not slides:
+            return None
+        there = [min(comparison.totals[q, s] for s in slides) for q in queries]
+        back = [min(comparison.totals[q, s] for q in queries) for s in slides]
+        return float(sum(there) / len(there) + sum(back) / len(back)) / 2
+
+    shared = [distance for stain in STAINS if (distance := measure(stain)) is not None]
+    if shared:
+        return 1 - sum(shared) / len(shared)
+    of_case = comparison.stains[comparison.cases == case]
+    whole = measure(None)
+    is_open = "unknown" in of_case or "unknown" in comparison.query_stains
+    return 1 - whole if is_open and whole is not None else float("nan")
+
+
+@given(comparisons())
+def test_scores_are_those_spelt_out_and_parts_add_up(made: tuple[CaseComparison, np.ndarray, np.ndarray]) -> None:
+    comparison, *_ = made
+    expected = [naive(comparison, str(name)) for name in comparison.names]
+    np.testing.assert_allclose(comparison.scores, expected, atol=1e-12)
+    for case, score in enumerate(comparison.scores):
+        parts = [part.distances[case] for part in comparison.parts if not np.isnan(part.distances[case])]
+        if not np.isnan(score):
+            assert sum((1 - distance) / len(parts) for distance in parts) == pytest.approx(score, abs=1e-12)
+        else:
+            assert not parts
+
+
+@given(comparisons(), st.integers(0, 2**32 - 1))
+def test_the_order_of_slides_is_no_matter(made: tuple[CaseComparison, np.ndarray, np.ndarray], seed: int) -> None:
+    comparison, own, others = made
+    rng = np.random.default_rng(seed)
+    rows, columns = rng.permutation(len(own)), rng.permutation(len(others))
+    other = compare(
+        own[rows],
+        others[columns],
+        comparison.query_stains[rows],
+        comparison.stains[columns],
+        comparison.cases[columns],
+    )
+    np.testing.assert_allclose(comparison.scores, other.scores, atol=1e-12)
+
+
+@given(comparisons())
+def test_a_stain_that_the_other_lacks_changes_nothing(made: tuple[CaseComparison, np.ndarray, np.ndarray]) -> None:
+    comparison, own, others = made
+    known = comparison.stains != "unknown"
+    if not known.any() or "unknown" in comparison.query_stains:
+        return
+    few = compare(own, others[known], comparison.query_stains, comparison.stains[known], comparison.cases[known])
+    more = compare(
+        own,
+        np.vstack([others[known], [[0.0, 0.0]]]),
+        comparison.query_stains,
+        np.append(comparison.stains[known], "IHC CD3"),
+        np.append(comparison.cases[known], comparison.cases[known][0]),
+    )
+    np.testing.assert_array_equal(few.scores, more.scores)
+    asked = compare(
+        np.vstack([own, [[0.0, 0.0]]]),
+        others[known],
+        np.append(comparison.query_stains, "IHC CD3"),
+        comparison.stains[known],
+        comparison.cases[known],
+    )
+    np.testing.assert_array_equal(few.scores, asked.scores)
+
+
+@given(comparisons())
+def test_the_same_case_has_a_score_of_one(made: tuple[CaseComparison, np.ndarray, np.ndarray]) -> None:
+    comparison, own, _ = made
+    stains = comparison.query_stains
+    itself = compare(own, own, stains, stains, np.full(len(own), "case a"))
+    assert itself.scores.tolist() == [1.0]
+
+
+@pytest.fixture(scope="module")
+def archive(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    """The cohort, of whose two slides a case each second is stated to be an immunostain. Not to be changed."""
+    made = Archive.create(tmp_path_factory.mktemp("cases") / "archive")
+    made.index([cohort], cohort / "metadata.csv")
+    by_case: dict[str, list[str]] = {}
+    for record in made.records():
+        by_case.setdefault(record.patient_id or "", []).append(record.slide_id)
+    for number, (patient, ids) in enumerate(sorted(by_case.items())):
+        made.update(ids[0], {"case_id": f"K-{patient}", "stain": "HE"})
+        made.update(ids[1], {"case_id": f"K-{patient}", "stain": "HE" if number == 4 else "Ki-67"})
+    return made
+
+
+def test_cases_are_found_by_a_case_and_its_patient_is_not(archive: Archive) -> None:
+    case_id = archive.records()[0].case_id or ""
+    patient = archive.records()[0].patient_id
+    results = archive.search(ArchivedCase(case_id), to="cases", k=10)
+    assert results.query.to == "cases"
+    assert [slide.stain for slide in results.query.slides] in (["H&E", "IHC Ki-67"], ["H&E", "H&E"])
+    assert len(results) == len({result.case_id for result in results}) == 4
+    assert patient not in {result.record.patient_id for result in results}
+    assert [result.score for result in results] == sorted((result.score for result in results), reverse=True)
+    for result in results:
+        assert sum(part.share for part in result.case_parts) == pytest.approx(result.score, abs=1e-9)
+        assert {part.stain for part in result.case_parts} <= {"H&E", "IHC Ki-67"}
+        assert len(result.also) == 1
+        assert result.explanation is not None
+        assert result.explanation.score == pytest.approx(result.channels[0].score, abs=1e-5)
+        nearest = min(result.case_parts, key=lambda part: part.nearest)
+        assert (result.slide_id, result.query_slide) == (nearest.slide_id, nearest.query_slide)
+    assert "H&E 0." in str(results) or "H&E -0." in str(results)
+
+
+def test_the_own_case_has_the_score_one_where_it_may_be_found(archive: Archive) -> None:
+    case_id = archive.records()[0].case_id or ""
+    own = [record for record in archive.records() if record.case_id == case_id]
+    files = Case(tuple(SlideFile(record.uri) for record in own))
+    results = archive.search(files, to="cases", k=5, same_patient=True)
+    assert case_id not in {result.case_id for result in results}, "the query's own slides are never found"
+    patients = {record.slide_id: record.patient_id for record in archive.records()}
+    assert all(patients[slide_id] != own[0].patient_id for result in results for slide_id in result.also)
+
+
+def test_a_slide_meets_slides_of_its_stain(archive: Archive) -> None:
+    stained = archive.records("stain = 'Ki-67'")[0]
+    results = archive.search(ArchivedSlide(stained.slide_id), to="cases", k=5)
+    stains = {record.slide_id: record.stain for record in archive.records()}
+    assert {stains[result.slide_id] for result in results} == {"Ki-67"}
+    assert {part.stain for result in results for part in result.case_parts} == {"IHC Ki-67"}
+    assert any("no slide of a stain that the query has" in warning for warning in results.warnings)
+    some = archive.search(ArchivedSlide(stained.slide_id), to="cases", k=1, offset=1)
+    assert [result.rank for result in some] == [2]
+    assert some.results[0].case_id == results.results[1].case_id
+
+
+def test_what_is_no_whole_slide_finds_no_cases(archive: Archive) -> None:
+    with pytest.raises(InputError, match="--to cases"):
+        archive.search(TextQuery("carcinoma"), to="cases")
+    explained = archive.explain(
+        ArchivedSlide(archive.records()[0].slide_id), archive.records()[-1].slide_id, to="cases"
+    )
+    assert explained.case_parts == ()
+    assert replace(SearchOptions(), to="cases").to == "cases"
+    assert ANY_STAIN == "any stain"
