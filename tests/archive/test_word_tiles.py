@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,14 @@ def test_altered_tiles_are_noticed_and_made_anew(installed: Installed, tmp_path:
     overwrite(archive.store, "b", before["a"].pack())
     assert {(one.slide_id, one.kind) for one in archive.verify().problems} == {("b", "signature")}
     assert archive.verify(repair=True).problems == ()
+    assert tiles_of(archive) == before
+    [slide] = archive.store.get(["b"])
+    archive.store.upsert([replace(slide, word_tiles=before["a"].pack())])
+    assert archive.verify().problems == ()
+    [problem] = archive.verify(deep=True).problems
+    assert "in the space of words" in problem.what
+    archive.store.upsert([replace(slide, word_tiles=b"no tiles")])
+    assert archive.verify(deep=True, repair=True).problems == ()
     assert tiles_of(archive) == before
 
 

@@ -15,6 +15,7 @@ from histoseek.geometry import Rect
 from histoseek.search.present.page import render_page
 from histoseek.search.queries import TextQuery
 from histoseek.search.words.merging import merge_tiles
+from histoseek.server.http.responses import to_search_response
 from tests.search.words.conftest import make_archive
 from tests.word_tower import EDGE, NAME, Installed, write_picture
 
@@ -101,6 +102,8 @@ def test_slides_show_the_region_on_the_page_and_in_json(pictures: Archive) -> No
         EDGE, EDGE, 2 * EDGE, 2 * EDGE
     )
     assert '"region": {\n' in results.to_json()
+    answer = to_search_response(results, (), "key", 1)
+    assert answer.query.to == "regions" and answer.results[0].region == answer.results[0].text_regions[0].region
     page = render_page(results, "found")
     assert page.count("data:image/jpeg") >= 2 and "crimson: similarity" in page
     slides = pictures.search(text="crimson", k=2)

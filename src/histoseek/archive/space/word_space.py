@@ -15,9 +15,12 @@ from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.tile.registry import find_tile_card, load_word_tower
 from histoseek.encoders.tile.words import WordTower
 from histoseek.errors import BadFeatureFile, EncoderError, HistoseekError
-from histoseek.mosaics.tile_words import WordTiles
+from histoseek.mosaics.tile_words import WordTiles, shorten_hash
 
 _FEATURES = "features:"
+
+_ALIKE = 0.99
+"""The least cosine of two vectors of the same tile."""
 
 
 @dataclass
@@ -96,6 +99,20 @@ class WordSpace:
             what = f"its features of dimension {bag.features.shape[1]} don't fit its words"
             raise EncoderError(str(self.encoder), what, "Index features of this encoder") from error
         return WordTiles.choose(vectors, bag.coords, bag.weights, bag.tile_size_level0, tower.weights_hash)
+
+    def agrees(self, bag: Bag, packed: bytes | None) -> bool:
+        """Whether packed tiles are some of a bag's, up to how processors round; also where the words are not at hand or
+        are others."""
+        if packed is None:
+            return True
+        try:
+            tiles = WordTiles.unpack(packed)
+        except ValueError:
+            return False
+        if self.tower is None or tiles.tower != shorten_hash(self.tower.weights_hash):
+            return True
+        vectors = self.tower.project_tiles(bag.features)
+        return tiles.codes.shape[1] == vectors.shape[1] and bool((tiles.compare(vectors).max(axis=0) >= _ALIKE).all())
 
     def require_tower(self) -> WordTower:
         """The text tower; raises EncoderError saying why there is none."""

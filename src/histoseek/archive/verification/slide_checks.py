@@ -86,6 +86,8 @@ class SlideChecks:
             return
         if self.deep and self._signer and not _agrees(self._signer, bag, context, stored.signature):
             yield "signature", "its vectors are not those of its cached features"
+        elif self.deep and not self.archive.words.agrees(bag, stored.word_tiles):
+            yield "signature", "its tiles in the space of words are not those of its cached features"
 
     def _load_context(self, stored: StoredSlide) -> Bag | None:
         if not self.archive.require_space().has_context:
