@@ -15,6 +15,7 @@ from histoseek.encoders.tile.preparation import prepare_pixels
 from histoseek.encoders.tile.registry import find_tile_card, load_tile_encoder, make_tile_card
 from histoseek.errors import EncoderError
 
+from .published_sizes import PUBLISHED
 from .small_models import find_kind, find_model, require_packages
 
 MODELS = {model.name: model for model in list_tile_models()}
@@ -22,46 +23,6 @@ LOADABLE = sorted(name for name, model in MODELS.items() if not model.features_o
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 LUNIT = ((0.70322989, 0.53606487, 0.66096631), (0.21716536, 0.26081574, 0.20723464))
-
-PUBLISHED = {
-    "uni": ("303.4M", 342),
-    "uni2_h": ("681.4M", 343),
-    "path_orchestra": ("303.4M", 342),
-    "virchow": ("631.2M", 454),
-    "virchow2": ("631.2M", 455),
-    "crisp": ("631.2M", 455),
-    "gigapath": ("1.13B", 566),
-    "gigapath_flash": ("21.7M", 174),
-    "h_optimus_0": ("1.13B", 567),
-    "h_optimus_1": ("1.13B", 567),
-    "h0_mini": ("85.7M", 175),
-    "gpfm": ("303M", 342),
-    "midnight": ("1.14B", 0),
-    "phikon": ("85.8M", 0),
-    "phikon_v2": ("303.4M", 0),
-    "lunit_dino": ("21.7M", 150),
-    "lunit_dino8": ("21.7M", 150),
-    "lunit_bt": ("23.5M", 318),
-    "lunit_mocov2": ("23.5M", 318),
-    "lunit_swav": ("23.5M", 318),
-    "sp22m": ("21.7M", 150),
-    "retccl": ("23.5M", 318),
-    "hipt": ("21.7M", 150),
-    "mstar": ("303.4M", 342),
-    "ctranspath": ("27.5M", 0),
-    "hibou_l": ("303.7M", 0),
-    "hibou_b": ("85.7M", 0),
-    "kaiko_vits8": ("21.7M", 150),
-    "kaiko_vits16": ("21.7M", 150),
-    "kaiko_vitb8": ("85.8M", 150),
-    "kaiko_vitb16": ("85.8M", 150),
-    "kaiko_vitl": ("304.4M", 343),
-    "crown": ("303.8M", 342),
-    "genbio_pathfm": ("1.1B", 0),
-    "openmidnight": ("1.1B", 567),
-    "openpath": ("1.1B", 567),
-}
-"""Parameters and tensors as registries state them (0: they state none, or the file has other names)."""
 
 
 def test_the_field_is_there() -> None:
