@@ -117,7 +117,7 @@ def naive(slide: Path) -> dict[str, float]:
 
     prepared = prepare_slide(FileSource(slide), Recipe(tile_budget=None), 224, None)
     coords, edge = prepared.tiles.coords, prepared.tiles.edge_level0
-    module = lite0._load_module(lite0._find_packaged_weights()).eval()
+    module = lite0.load_module(lite0.packaged_weights()).eval()
     reader = openslide.OpenSlide(str(slide))
     start = time.perf_counter()
     with torch.inference_mode():
