@@ -89,6 +89,7 @@ class Archive(ArchiveFolder):
         deidentify: DeidentifyChoice = True,
         workers: int = 2,
         trust: bool | None = None,
+        slide_features: PathLike | None = None,
         reporter: Reporter | None = None,
     ) -> IndexReport:
         """Bring the archive up to date with slide files and folders (or feature files, for an archive of such).
@@ -96,17 +97,16 @@ class Archive(ArchiveFolder):
         metadata: a table (CSV, Excel, JSON), a pandas data frame, or rows; reports: files and folders of reports, or
         their rows; spacing_of: um/px by file name; rename: column names of the tables; report_columns: what columns of
         report tables hold; deidentify=False: keep names, dates and numbers of persons, "presidio": ask Presidio too;
-        trust=True: read files in this very process, None: as the settings say. Can be killed and called again.
-        Raises InputError for paths and tables, ArchiveError; bad slides are listed in the result's `refused`, bad
-        reports in its `reports.refused`, both in the archive's refused.jsonl.
+        trust=True: read files in this very process; slide_features: vectors of slides, for an archive made with
+        `slide_encoder`. Can be called again when killed. Raises InputError, ArchiveError; bad slides are listed in the
+        result's `refused`, bad reports in its `reports.refused`, both in refused.jsonl.
         """
         from histoseek.archive.indexing.ingest import index
 
         self.require_writable()
         request = make_index_request(
             _list_paths(paths),
-            metadata,
-            reports,
+            *(metadata, reports),
             imported=self.recipe.imported,
             spacing_of=spacing_of,
             rename=rename,
@@ -114,6 +114,7 @@ class Archive(ArchiveFolder):
             deidentify=deidentify,
             workers=workers,
             trust=trust,
+            slide_features=slide_features,
         )
         return index(self, request, reporter)
 
@@ -386,6 +387,7 @@ def make_index_request(
     deidentify: DeidentifyChoice = True,
     workers: int = 2,
     trust: bool | None = None,
+    slide_features: PathLike | None = None,
     reporter: Reporter | None = None,
 ) -> IndexRequest:
     """Find the slides, read the table and the reports, so that mistakes show before an archive is touched.
@@ -412,7 +414,7 @@ def make_index_request(
     notes = (*discovery.notes, *list_rename_warnings(rename or {}, table, read))
     spacings, passed_over = name_spacings(spacing_of or {}), discovery.passed_over
     request = IndexRequest(discovery.slides, table, read, spacings, workers, notes, deidentify, passed_over)
-    return replace(request, named=discovery.named, trust=trust)
+    return replace(request, named=discovery.named, trust=trust, slide_features=slide_features)
 
 
 def _list_reports(

@@ -37,7 +37,7 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.arguments import settle, settle_count
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.slide.registry import UNTRAINED, find_fitted_family
+from histoseek.encoders.slide.registry import UNTRAINED, find_fitted_family, name_slide_encoder
 from histoseek.encoders.slide_bags import require_spacings
 from histoseek.encoders.text.registry import require_text_encoder
 from histoseek.encoders.tile.registry import find_tile_card
@@ -107,17 +107,18 @@ class ArchiveFolder:
         *,
         weights: Weights | None = None,
         text_encoder: str | None = None,
+        slide_encoder: str | None = None,
     ) -> Self:
         """Make a new, empty archive, with trained weights or without.
 
-        text_encoder: for reports, or "none"; by default that of the weights, or else `minilm`. Raises ArchiveError when
-        there is one already, or other files; UnknownEncoder; SpaceMismatch for weights that were trained on other
-        features than the recipe makes.
+        text_encoder: for reports, or "none"; by default the weights', or else `minilm`. slide_encoder: of vectors that
+        another tool made, not with weights. Raises ArchiveError when there is one already, or other files;
+        UnknownEncoder; ConfigurationError; SpaceMismatch for weights that were trained on other features.
         """
         require_engine(path)
-        recipe = settle(recipe, Recipe | None, "recipe")
-        weights = settle(weights, Weights | None, "weights")
+        recipe, weights = settle(recipe, Recipe | None, "recipe"), settle(weights, Weights | None, "weights")
         text_encoder = settle(text_encoder, str | None, "text encoder")
+        encoder = name_slide_encoder(weights.card.slide_encoder if weights else None, slide_encoder)
         layout, recipe = ArchiveLayout(Path(path).absolute()), recipe or Recipe()
         require_spacings(recipe)
         if weights:
@@ -130,8 +131,7 @@ class ArchiveFolder:
             make_folder(layout.root)
             if weights:
                 save_weights(weights, layout.weights)
-        manifest = create_manifest(recipe, weights.card.slide_encoder if weights else UNTRAINED.encoder_name, texts)
-        write_manifest(layout, manifest)
+        write_manifest(layout, create_manifest(recipe, encoder, texts))
         return cls._make(layout.root, OpenSpace.open(layout.root))
 
     @classmethod

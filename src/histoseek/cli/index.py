@@ -31,7 +31,7 @@ from histoseek.cli.options import (
     parse_spacings,
 )
 from histoseek.encoders.recipe import Recipe
-from histoseek.errors import ConfigurationError, InputError
+from histoseek.errors import ConfigurationError, InputError, SpaceMismatch
 
 if TYPE_CHECKING:
     from histoseek.api import Archive
@@ -113,6 +113,18 @@ PrecisionOption = Annotated[
         show_default="HISTOSEEK_PRECISION, else auto",
     ),
 ]
+SlideFeaturesOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER|FILE", help="Vectors of whole slides that another tool made (.h5, .pt, .pkl), by slide id."
+    ),
+]
+SlideEncoderOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Slide encoder that --slide-features were made with.", show_default="as the files state it"
+    ),
+]
 TextEncoderOption = Annotated[
     str | None,
     typer.Option(help="Text encoder of a new archive, or `none`.", show_default="minilm"),
@@ -140,6 +152,8 @@ def index(
     keep_pen: KeepPenOption = None,
     encoder: EncoderOption = None,
     weights: WeightsOption = None,
+    slide_features: SlideFeaturesOption = None,
+    slide_encoder: SlideEncoderOption = None,
     text_encoder: TextEncoderOption = None,
     precision: PrecisionOption = None,
     workers: WorkersOption = DEFAULT_WORKERS,
@@ -151,15 +165,20 @@ def index(
     Without slides, --metadata and --reports add to those that the archive has, and nothing is encoded again. You can
     interrupt it at any time; the same command continues.
     """
-    from histoseek.archive.indexing.ingest import index as run
     from histoseek.progress import show_progress
 
     with _noted_confinement(trust), show_progress("slides", total=None) as reporter:
-        request = _make_request(context.params, reporter)
-        changes = _add_encoder(_read_recipe_changes(context.params), request, context.params)
-        opened = _open_or_create(archive, changes, weights, text_encoder)
-        report = run(opened, request, reporter)
+        opened, report = _index(archive, context.params, reporter)
     _print_report(report, opened, as_json)
+
+
+def _index(archive: Path, values: Mapping[str, Any], reporter: Reporter) -> tuple[Archive, IndexReport]:
+    from histoseek.archive.indexing.ingest import index as run
+
+    request = _make_request(values, reporter)
+    changes = _add_encoder(_read_recipe_changes(values), request, values)
+    opened = _open_or_create(archive, changes, values)
+    return opened, run(opened, request, reporter)
 
 
 def _use_precision(precision: str | None) -> None:
@@ -225,6 +244,7 @@ def _make_request(values: Mapping[str, Any], reporter: Reporter) -> IndexRequest
         deidentify=choose_deidentification(values["keep_identifiers"], values["deidentify"]),
         workers=values["workers"],
         trust=values["trust"],
+        slide_features=values["slide_features"],
         reporter=reporter,
     )
 
@@ -272,6 +292,18 @@ def _name_encoder(request: IndexRequest) -> str:
     return f"features:{stated.pop() if stated else UNNAMED}"
 
 
+def _name_slide_encoder(values: Mapping[str, Any]) -> str | None:
+    """What the slide encoder of --slide-features is called: by the option, in a new archive as the files state it."""
+    folder, named = values["slide_features"], values["slide_encoder"]
+    if folder is None and named is not None:
+        raise ConfigurationError("--slide-encoder", "names the encoder of --slide-features", "Give these, too")
+    if folder is None or named is not None or _is_archive(values["archive"]):
+        return str(named) if named is not None else None
+    from histoseek.archive.indexing.slide_vectors import name_stated_encoder
+
+    return name_stated_encoder(folder, values["trust"])
+
+
 def _parse_budget(tiles: str) -> int | None:
     """The maximum number of tiles, None for all."""
     if tiles == "all":
@@ -281,17 +313,22 @@ def _parse_budget(tiles: str) -> int | None:
     return int(tiles)
 
 
-def _open_or_create(path: Path, changes: dict[str, Any], weights: str | None, text_encoder: str | None) -> Archive:
+def _open_or_create(path: Path, changes: dict[str, Any], values: Mapping[str, Any]) -> Archive:
     """The archive with its recipe changed as far as asked; unknown encoders are refused before anything is made."""
     from histoseek.api import Archive
     from histoseek.encoders.library import find_weights
+    from histoseek.encoders.slide.registry import name_slide_encoder
 
-    trained = find_weights(weights) if weights is not None else None
+    text_encoder, slide_encoder = values["text_encoder"], _name_slide_encoder(values)
+    trained = find_weights(values["weights"]) if values["weights"] is not None else None
     archive = Archive.open(path) if _is_archive(path) else None
     recipe = replace(archive.recipe if archive is not None else _RECIPE, **changes)
     if archive is None:
-        return Archive.create(path, recipe, weights=trained, text_encoder=text_encoder)
+        return Archive.create(path, recipe, weights=trained, text_encoder=text_encoder, slide_encoder=slide_encoder)
     archive.require_encoders(trained, text_encoder)
+    given = name_slide_encoder(None, slide_encoder)
+    if slide_encoder is not None and given != archive.manifest.slide_encoder:
+        raise SpaceMismatch(str(path), "slide encoder", archive.manifest.slide_encoder, given)
     archive.use_recipe(recipe)
     return archive
 

@@ -49,6 +49,10 @@ ReportOfOption = Annotated[
     str | None, typer.Option(metavar="ID", help="Search with the report of this slide of the archive.")
 ]
 SpacingOption = Annotated[float | None, typer.Option(help="Spacing of --slide or --image in µm/px.")]
+SlideFeatureOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The vector of --slide, for an archive whose slides' vectors another tool made."),
+]
 PatientOption = Annotated[
     str | None, typer.Option(metavar="ID", help="The query's patient, whose slides are left out of the results.")
 ]
@@ -70,6 +74,7 @@ class QueryOptions:
     report: Path | None = None
     report_of: str | None = None
     patient: str | None = None
+    slide_feature: Path | None = None
 
     @property
     def image_kinds(self) -> int:
@@ -127,6 +132,8 @@ def _check_image(options: QueryOptions) -> None:
     if options.spacing is not None and slides + (options.image is not None) != 1:
         what = "only applies to a single --slide or --image"
         raise ConfigurationError("--spacing", what, "Leave it out, or give one of these")
+    if options.slide_feature is not None and slides != 1:
+        raise ConfigurationError("--slide-feature", "only applies to a single --slide", "Leave it out, or give one")
     if options.image is not None and options.spacing is None:
         raise ConfigurationError("--image", "a picture does not state its scale", "Add its µm/px, e.g. --spacing 0.5")
 
@@ -139,7 +146,9 @@ def _parse_image(options: QueryOptions) -> ImageQuery | None:
         return ArchivedCase(options.case)
     if options.image is not None:
         return TileImage(options.image, options.spacing or 0.0, options.patient)
-    slides: list[SlideQuery] = [SlideFile(path, options.spacing, options.patient) for path in options.slide or ()]
+    slides: list[SlideQuery] = [
+        SlideFile(path, options.spacing, options.patient, options.slide_feature) for path in options.slide or ()
+    ]
     slides += [ArchivedSlide(slide_id) for slide_id in options.like or ()]
     if options.region:
         return _parse_region(slides[0], options.region)

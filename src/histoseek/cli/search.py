@@ -68,6 +68,7 @@ def search(
     to: ToOption = DEFAULTS.to,
     spacing: query.SpacingOption = None,
     patient: query.PatientOption = None,
+    slide_feature: query.SlideFeatureOption = None,
     k: CountOption = DEFAULTS.k,
     offset: OffsetOption = DEFAULTS.offset,
     where: WhereOption = None,
@@ -86,9 +87,8 @@ def search(
     from histoseek.progress import show_progress
 
     parsed = query.parse_query(read_settings(context, query.QueryOptions))
-    options = read_settings(context, SearchOptions)
     with show_progress("query", total=None) as reporter:
-        results = Archive.open(archive).search(parsed, options, reporter=reporter)
+        results = Archive.open(archive).search(parsed, read_settings(context, SearchOptions), reporter=reporter)
     print_results(results, as_json, html)
 
 

@@ -14,7 +14,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from histoseek.bounds import require_memory
-from histoseek.encoders.bag import Bag, check_bag
+from histoseek.encoders.bag import Bag, check_bag, check_slide_vector
 from histoseek.encoders.feature_facts import FeatureFacts
 from histoseek.encoders.features import (
     TENSORS,
@@ -26,6 +26,7 @@ from histoseek.encoders.features import (
     read_stated_facts,
 )
 from histoseek.encoders.slide2vec_files import find_places_folder
+from histoseek.encoders.slide_features import SlideFeatures, read_slide_features
 from histoseek.errors import BadFeatureFile, SlideTooLarge
 from histoseek.sandbox.error_replies import parse_error
 from histoseek.sandbox.failures import ChildError
@@ -57,6 +58,15 @@ class FeatureDescription:
     facts: FeatureFacts
 
 
+@dataclass(frozen=True, slots=True)
+class SlideFeatureDescription:
+    """What a process says of a file of slide features before it sends them."""
+
+    slide_ids: tuple[Annotated[str, Field(max_length=1000)], ...]
+    columns: _Count
+    encoder: Annotated[str, Field(max_length=1000)]
+
+
 def load_features(
     path: Path, encoder: str, trust: bool | None = None, slide_spacing_um_per_px: float | None = None
 ) -> FeatureFile:
@@ -84,6 +94,21 @@ def load_features(
     return FeatureFile(
         bag, description.width, description.height, description.slide_spacing_um_per_px, description.facts
     )
+
+
+def load_slide_features(path: Path, trust: bool | None = None) -> SlideFeatures:
+    """As `read_slide_features`, in another process unless the file is trusted."""
+    if _reads_here(trust):
+        return read_slide_features(path)
+    with borrow_process(path, _HANDLER, "h5py") as process:
+        request = {"kind": "slide features", "path": str(path.absolute())}
+        described = _parse(SlideFeatureDescription, _ask(process, path, request), path)
+        shape = (len(described.slide_ids), described.columns)
+        require_memory(path, f"slide features of shape {shape}", shape[0] * shape[1] * 4, kind=SlideTooLarge)
+        vectors = _receive(process, path, "vectors", shape, np.float32)
+    for vector in vectors:
+        check_slide_vector(vector, path)
+    return SlideFeatures(described.slide_ids, vectors, described.encoder)
 
 
 def load_stated_facts(path: Path, trust: bool | None = None) -> FeatureFacts:
@@ -144,6 +169,6 @@ def _parse(kind: Any, header: bytes, path: Path) -> Any:
         raise BadFeatureFile(path, _UNREADABLE) from error
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=4)
 def _get_adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)

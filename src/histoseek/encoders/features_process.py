@@ -13,6 +13,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from histoseek.encoders.features import FeatureFile, list_datasets, read_features, read_stated_facts
+from histoseek.encoders.slide_features import SlideFeatures, read_slide_features
 from histoseek.zarr_arrays import load_decoders
 
 _PRELOADED = (load_decoders(), pyarrow.parquet)
@@ -41,8 +42,18 @@ class FeatureHandler:
             return list_datasets(path)
         if request["kind"] == "facts":
             return asdict(read_stated_facts(path))
+        if request["kind"] == "slide features":
+            return self._keep(read_slide_features(path))
         spacing = float(request["spacing"]) if request["spacing"] else None
         return self._read(read_features(path, request["encoder"], spacing))
+
+    def _keep(self, features: SlideFeatures) -> dict[str, object]:
+        self._arrays = {"vectors": features.vectors}
+        return {
+            "slide_ids": features.slide_ids,
+            "columns": features.vectors.shape[1],
+            "encoder": features.encoder,
+        }
 
     def _read(self, features: FeatureFile) -> dict[str, object]:
         bag = features.bag

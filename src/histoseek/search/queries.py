@@ -27,11 +27,13 @@ class SlideFile:
     """Ask with a slide file (or a feature file, for an archive of such); its patient can be named to be left out.
 
     path: or another address that slides are opened from; raises UnknownScheme for one that they are not.
+    slide_feature: file of the slide's vector, for an archive whose slides' vectors another tool made.
     """
 
     path: SourceLike
     spacing_um_per_px: float | None = None
     patient_id: str | None = None
+    slide_feature: Path | str | None = None
 
     def __post_init__(self) -> None:
         settle_fields(self, "slide file")

@@ -11,6 +11,7 @@ from typing import Protocol
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.indexing.feature_agreement import FeatureAgreement, find_agreement
 from histoseek.archive.indexing.plan import PlannedSlide, is_context_current
+from histoseek.archive.indexing.slide_vectors import SlideVectorSource
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.space.signing import load_context
 from histoseek.encoders.bag import Bag, BagOrigin, check_bag, load_bag, load_origin, save_absence, save_bag
@@ -53,12 +54,14 @@ class BagProvider(Protocol):
 
 @dataclass
 class SlideBags:
-    """Bags encoded from slides. The encoder is loaded when the first slide needs it; trust: as of `open_slide`."""
+    """Bags encoded from slides. The encoder is loaded when the first slide needs it; trust: as of `open_slide`;
+    vectors: of whole slides, where the archive lives on such."""
 
     layout: ArchiveLayout
     recipe: Recipe
     workers: int
     trust: bool | None = None
+    vectors: SlideVectorSource | None = None
 
     @cached_property
     def encoder(self) -> TileEncoder:
@@ -73,6 +76,8 @@ class SlideBags:
     def prepare(self, slide: PlannedSlide) -> BagInput:
         """The cached bags if they are of this file and recipe, else the open slide with its tiles chosen and being
         read."""
+        if self.vectors:
+            self.vectors.require(slide)
         cached = find_cached_bag(self.layout, slide)
         if cached:
             return cached
@@ -83,7 +88,7 @@ class SlideBags:
     def finish(self, slide: PlannedSlide, prepared: BagInput, reporter: Reporter) -> CachedBag:
         """Encode the chosen tiles; closes the slide."""
         if not isinstance(prepared, PreparedSlide):
-            return _require_cached(prepared)
+            return _complete(self.layout, slide, _require_cached(prepared), self.vectors)
         opened = prepared.slide
         try:
             with reporter.part(f"slide {slide.slide_id}, tiles", count_tiles(prepared)) as part:
@@ -97,6 +102,7 @@ class SlideBags:
             slide.file_fingerprint, slide.recipe, size.width, size.height, spacing, given, prepared.stain
         )
         self._cache_context(slide, context, origin)
+        bag = self.vectors.attach(slide, bag) if self.vectors else bag
         return replace(_cache_bag(self.layout, slide, bag, origin), context=context)
 
     def _cache_context(self, slide: PlannedSlide, context: Bag | None, origin: BagOrigin) -> None:
@@ -120,6 +126,7 @@ class FeatureBags:
     recipe: Recipe
     agreement: FeatureAgreement
     trust: bool | None = None
+    vectors: SlideVectorSource | None = None
 
     def prepare(self, slide: PlannedSlide) -> BagInput:
         """The cached bag if it is of this file, else the file's content if it agrees with the archive's."""
@@ -129,12 +136,13 @@ class FeatureBags:
         path = require_local(slide.source)
         features = load_features(path, self.recipe.encoder, self.trust, slide.spacing_um_per_px)
         self.agreement.require(slide.source.uri, features.facts)
-        return features
+        bag = self.vectors.attach(slide, features.bag) if self.vectors else features.bag
+        return replace(features, bag=bag)
 
     def finish(self, slide: PlannedSlide, prepared: BagInput, reporter: Reporter) -> CachedBag:
         """Copy the bag into the cache, so that the archive can be re-encoded without the file."""
         if not isinstance(prepared, FeatureFile):
-            return _require_cached(prepared)
+            return _complete(self.layout, slide, _require_cached(prepared), self.vectors)
         given = slide.spacing_um_per_px
         spacing = given or prepared.slide_spacing_um_per_px
         origin = BagOrigin(slide.file_fingerprint, slide.recipe, prepared.width, prepared.height, spacing, given)
@@ -178,6 +186,15 @@ def _cache_bag(layout: ArchiveLayout, slide: PlannedSlide, bag: Bag, origin: Bag
     with as_archive_errors(layout.root):
         save_bag(bag, origin, layout.bag(slide.slide_id))
     return CachedBag(bag, origin)
+
+
+def _complete(
+    layout: ArchiveLayout, slide: PlannedSlide, cached: CachedBag, vectors: SlideVectorSource | None
+) -> CachedBag:
+    """A bag of the cache with the slide's vector, which a run that was killed may not have had."""
+    if vectors is None or cached.bag.slide_vector is not None:
+        return cached
+    return replace(_cache_bag(layout, slide, vectors.attach(slide, cached.bag), cached.origin), context=cached.context)
 
 
 def _require_cached(prepared: BagInput) -> CachedBag:

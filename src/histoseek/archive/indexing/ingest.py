@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 
 from histoseek.archive.archive_fusion import update_fusion
 from histoseek.archive.erasure.erase import drop
@@ -54,6 +55,7 @@ from histoseek.archive.indexing.removed_slides import ChosenSlides, choose_slide
 from histoseek.archive.indexing.report_intake import ReportIntake, ReportIntakeSummary
 from histoseek.archive.indexing.rereading import reread_reports, update_boilerplate
 from histoseek.archive.indexing.slide_ids import holds_person_name
+from histoseek.archive.indexing.slide_vectors import open_slide_vectors
 from histoseek.archive.indexing.word_tiles import complete_word_tiles
 from histoseek.archive.journal import Journal, ReportFileRefusal, SlideRefusal, write_unmatched
 from histoseek.archive.manifest import write_manifest
@@ -97,7 +99,8 @@ class IndexRequest:
     """What to index: slides (none: the tables are about those of the archive), a table about them and reports, spacings
     in um/px by file name, path or pattern, reading threads, warnings about files that were left out, whether
     identifiers are removed, how many files and folders were passed over for which reason, which slides were named
-    themselves: they are taken even where they were removed before, and whether files are trusted (`open_slide`)."""
+    themselves: they are taken even where they were removed before, whether files are trusted (`open_slide`), and the
+    vectors of slides that another tool made: a folder or a file."""
 
     sources: tuple[SlideSource, ...]
     metadata: MetadataTable | None = None
@@ -109,6 +112,7 @@ class IndexRequest:
     passed_over: Mapping[str, int] = field(default_factory=dict)
     named: frozenset[SlideSource] = frozenset()
     trust: bool | None = None
+    slide_features: Path | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +139,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
     Bags are cached as they are made and rows committed in batches, so a run that is killed is continued by the same
     call. Raises ArchiveError (busy, read-only, disk full); a bad slide is refused and does not stop the run.
     """
-    started, reporter = time.monotonic(), reporter or SilentReporter()
-    file_warnings = archive.warnings
+    started, reporter, file_warnings = time.monotonic(), reporter or SilentReporter(), archive.warnings
     with archive.writing():
         privacy_warnings = list_privacy_warnings(request.metadata, bool(request.deidentify), bool(request.reports))
         records, is_tables = archive.records(), not request.sources
@@ -150,7 +153,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         run = _Run(archive, request, plan, reports.summary, reporter, list_refused_rows(request.metadata, join))
         run.execute()
         reread = reread_reports(archive, reporter)
-        word_notes = complete_word_tiles(archive, reporter)
+        run.notes += complete_word_tiles(archive, reporter)
         update_fusion(archive)
         write_unmatched(archive.layout, drop_removed(list_unmatched(join, reports.summary), chosen.tombstones))
         remove_old_spaces(archive)
@@ -166,12 +169,10 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         *list_unused_spacings(request.spacing_of, request.sources),
         *request.notes,
         *run.notes,
-        *word_notes,
         *list_otherwise_stained(run.otherwise_stained),
     )
-    seconds = round(time.monotonic() - started, 3)
-    done = run.added, run.updated, run.unchanged, tuple(run.refused), seconds, warnings, reports.summary
-    return IndexReport(*done, reread, request.passed_over, run.refused_rows)
+    done = run.added, run.updated, run.unchanged, tuple(run.refused), round(time.monotonic() - started, 3)
+    return IndexReport(*done, warnings, reports.summary, reread, request.passed_over, run.refused_rows)
 
 
 def _check_masks(archive: ArchiveFolder) -> tuple[str, ...]:
@@ -311,11 +312,13 @@ class _Run:
             drop(self.archive.layout, self.archive.store, superseded)
 
     def _choose_provider(self) -> BagProvider:
-        if self.archive.recipe.imported:
-            agreement = agree_on_features(self.archive, self.plan.encode, self.request.trust)
+        layout, recipe, trust = self.archive.layout, self.archive.recipe, self.request.trust
+        vectors = open_slide_vectors(self.archive, self.request.slide_features, len(self.plan.encode), trust)
+        if recipe.imported:
+            agreement = agree_on_features(self.archive, self.plan.encode, trust)
             self.notes += agreement.notes
-            return FeatureBags(self.archive.layout, self.archive.recipe, agreement, self.request.trust)
-        return SlideBags(self.archive.layout, self.archive.recipe, self.request.workers, self.request.trust)
+            return FeatureBags(layout, recipe, agreement, trust, vectors)
+        return SlideBags(layout, recipe, self.request.workers, trust, vectors)
 
     def _encode_all(self) -> None:
         self.reporter.expect(len(self.plan.encode))

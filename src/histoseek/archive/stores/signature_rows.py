@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from histoseek.archive.schema import CONTEXT
+from histoseek.archive.schema import CONTEXT, MOSAIC_KEY
 from histoseek.archive.stores.base import ROW, Store
 from histoseek.archive.stores.ranking_cache import RankingPart
 from histoseek.archive.stores.rows import Outline
@@ -96,3 +96,9 @@ def lists(rows: pa.Table) -> dict[str, np.ndarray]:
     """A table of keys and lists as arrays by key."""
     keys, values = rows.columns
     return {key: flat(values.slice(place, 1)) for place, key in enumerate(keys.to_pylist())}
+
+
+def read_dimensions(schema: pa.Schema) -> tuple[int, int]:
+    """Of the global vectors of a slides' table, and of its mosaics."""
+    dimension = int(schema.field("global_vector").type.list_size)
+    return dimension, int((schema.field("mosaic").metadata or {}).get(MOSAIC_KEY, dimension))

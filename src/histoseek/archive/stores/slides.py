@@ -31,7 +31,6 @@ from histoseek.archive.schema import (
     ANALYSER_KEY,
     CHECKSUM,
     LANGUAGE_COLUMNS,
-    MOSAIC_KEY,
     PLACES_FIELD,
     RECORD_TOKENS,
     VECTOR_COLUMNS,
@@ -56,6 +55,7 @@ from histoseek.archive.stores.signature_rows import (
     flat,
     list_signature_columns,
     lists,
+    read_dimensions,
     signature_block,
     with_signatures,
 )
@@ -330,11 +330,11 @@ class SlideTable:
     def ranking_block(self, slide_ids: Sequence[str]) -> SignatureBlock:
         """What exact ranking needs of these slides but for the mosaics, in the order asked; raises UnknownSlide."""
         rows = self._rows(slide_ids, ["slide_id", *list_signature_columns(self._schema)])
-        return signature_block(rows, self._dimension, self._mosaic_dimension)
+        return signature_block(rows, *self._dimensions)
 
     def mosaics(self, slide_ids: Sequence[str]) -> NDArray[np.float16]:
         """Mosaic vectors of these slides one after the other, [total, D], in the order asked; raises UnknownSlide."""
-        return flat(self._rows(slide_ids, ["slide_id", "mosaic"])["mosaic"]).reshape(-1, self._mosaic_dimension)
+        return flat(self._rows(slide_ids, ["slide_id", "mosaic"])["mosaic"]).reshape(-1, self._dimensions[1])
 
     def shared_mosaics(
         self, slide_ids: Sequence[str]
@@ -343,7 +343,7 @@ class SlideTable:
         rows = self._rows(slide_ids, ["slide_id", "mosaic", "shares"])
         counts = rows["shares"].combine_chunks().value_lengths()
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        return flat(rows["mosaic"]).reshape(-1, self._mosaic_dimension), flat(rows["shares"]), offsets
+        return flat(rows["mosaic"]).reshape(-1, self._dimensions[1]), flat(rows["shares"]), offsets
 
     def find_dimension(self, column: VectorColumn) -> int | None:
         """Of the vectors in a column; None for one that the archive lacks."""
@@ -356,7 +356,7 @@ class SlideTable:
     def ranking_rows(self) -> RankingRows:
         """What exact ranking needs of all slides, kept between searches until the store changes."""
         view = self.snapshot()
-        return self._cache.rows(view._version, StoreSource(view._store, view._dimension, view._mosaic_dimension))
+        return self._cache.rows(view._version, StoreSource(view._store, *view._dimensions))
 
     def ranking_places(self, where: Where) -> NDArray[np.int64]:
         """Where the slides of a filter stand in `ranking_rows`, ascending; ask a snapshot.
@@ -466,14 +466,8 @@ class SlideTable:
         return self._cache.held(self._version)
 
     @cached_property
-    def _dimension(self) -> int:
-        return int(self._store.schema.field("global_vector").type.list_size)
-
-    @cached_property
-    def _mosaic_dimension(self) -> int:
-        """That of the global vectors, unless the schema states another."""
-        stated = (self._store.schema.field("mosaic").metadata or {}).get(MOSAIC_KEY)
-        return int(stated) if stated else self._dimension
+    def _dimensions(self) -> tuple[int, int]:
+        return read_dimensions(self._store.schema)
 
     def _rows(self, slide_ids: Sequence[str], columns: list[str]) -> pa.Table:
         """Rows in the order of the ids; raises UnknownSlide, InputError for what is no id."""

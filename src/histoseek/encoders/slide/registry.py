@@ -7,7 +7,7 @@ from histoseek.encoders.slide.imported import PREFIX, ImportedFamily
 from histoseek.encoders.slide.pathsearch.family import PathSearchFamily
 from histoseek.encoders.slide.pooled import PooledFamily
 from histoseek.encoders.slide.published.family import PUBLISHED
-from histoseek.errors import UnknownEncoder
+from histoseek.errors import ConfigurationError, UnknownEncoder
 
 FAMILIES: tuple[SlideEncoderFamily, ...] = (PathSearchFamily(),)
 """Those that can be trained here. Cards written before there were several name none: they are of the first. Published
@@ -15,6 +15,15 @@ ones are beside them (`slide.published`): their files are told by names of tenso
 
 UNTRAINED: FittedEncoderFamily = PooledFamily()
 """What an archive without weights encodes slides with."""
+
+
+def name_slide_encoder(trained: str | None, imported: str | None) -> str:
+    """What an archive is encoded by, as its manifest names it: trained weights, vectors that another tool made, or
+    neither; raises ConfigurationError for both."""
+    if trained and imported:
+        what = "cannot be trained weights and vectors of another tool"
+        raise ConfigurationError("slide encoder", what, "Give one of the two")
+    return f"{PREFIX}{imported.removeprefix(PREFIX)}" if imported else trained or UNTRAINED.encoder_name
 
 
 def find_family(name: str) -> SlideEncoderFamily:

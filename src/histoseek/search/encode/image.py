@@ -14,9 +14,13 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import StoredSlide, is_storable
 from histoseek.archive.stains import UNKNOWN, choose_stain
 from histoseek.encoders.bag import Bag, check_bag, load_bag
+from histoseek.encoders.confined_features import load_slide_features
 from histoseek.encoders.recipe import Recipe
+from histoseek.encoders.slide.imported import PREFIX
 from histoseek.errors import (
+    BadFeatureFile,
     InputError,
+    MissingSlideFeature,
     MixedPatients,
     NoTissue,
     SlideNotFound,
@@ -112,7 +116,7 @@ class _Reading:
         return PreparedImage(
             kind="region" if query.regions else "tile" if query.picture else "slide",
             slides=(slide,),
-            signatures=(self.archive.signer.sign(bag, query.context),),
+            signatures=(self._sign((bag, query.context), query.name, slide.slide_id),),
             owner=_owner(query.patient_id, stored),
             regions=query.regions,
         )
@@ -127,7 +131,7 @@ class _Reading:
         bags, spacing, stain = self._read_bags(query, ())
         known = stored.slides[0] if stored else QuerySlide(None, "", 0, None if stain == UNKNOWN else stain)
         slide = QuerySlide(known.slide_id, query.source.uri, spacing, known.stain)
-        signature = self.archive.signer.sign(*bags)
+        signature = self._sign(bags, query.source.uri, slide.slide_id)
         return PreparedImage("slide", (slide,), (signature,), _owner(query.patient_id, stored))
 
     def region(self, query: Region) -> PreparedImage:
@@ -144,7 +148,7 @@ class _Reading:
             bags, spacing, _ = self._read_bags(file, regions)
         slide = QuerySlide(archived.slide_id, uri, spacing)
         owner = _owner(query.slide.patient_id, stored)
-        return PreparedImage("region", (slide,), (self.archive.signer.sign(*bags),), owner, regions)
+        return PreparedImage("region", (slide,), (self._sign(bags, uri, slide.slide_id),), owner, regions)
 
     def _find(self, query: SlideQuery) -> PreparedImage | None:
         """The archive's own slide of the same content; raises SlideNotFound, UnknownSlide."""
@@ -175,7 +179,7 @@ class _Reading:
         if recipe.imported:
             features = load_features(require_local(query.source), recipe.encoder)
             agree_on_features(self.archive, ()).require(query.source.uri, features.facts)
-            return (features.bag, None), features.slide_spacing_um_per_px, None
+            return (self._attach_vector(query, features.bag), None), features.slide_spacing_um_per_px, None
         if PurePath(query.source.name).suffix.lower() in SUFFIXES:
             what = "a feature file, but the archive was made from slides"
             raise InputError(query.source.uri, what, "Ask with a slide")
@@ -184,7 +188,37 @@ class _Reading:
             encoder = load_tile_encoder(recipe.encoder)
             bag = encode_prepared(prepared, encoder, self.workers, self.reporter)
             context = encode_context(prepared, encoder, self.workers, self.reporter)
-            return (bag, context), prepared.slide.spacing_um_per_px, prepared.stain
+            bags = self._attach_vector(query, bag), context
+            return bags, prepared.slide.spacing_um_per_px, prepared.stain
+
+    def _sign(self, bags: _Bags, name: str, slide_id: str | None) -> Signature:
+        """The signature of bags; an error names the query. slide_id: of the archive's slide of the same content, whose
+        vector it has where it brings none."""
+        bag, context = bags
+        is_imported = self.archive.require_space().slide_encoder.startswith(PREFIX)
+        if is_imported and slide_id and bag.slide_vector is None:
+            bag = replace(bag, slide_vector=load_bag(self.archive.layout.bag(slide_id)).slide_vector)
+        try:
+            return self.archive.signer.sign(bag, context)
+        except MissingSlideFeature as error:
+            raise MissingSlideFeature(name, error.encoder) from error
+
+    def _attach_vector(self, query: SlideFile, bag: Bag) -> Bag:
+        """The bag with the slide's vector that the query names; raises InputError where the archive has no use for it,
+        BadFeatureFile for a file without it."""
+        if query.slide_feature is None:
+            return bag
+        if not self.archive.require_space().slide_encoder.startswith(PREFIX):
+            what = "has no use here: the archive encodes slides itself"
+            raise InputError(str(query.slide_feature), what, "Leave the slide feature out")
+        path = Path(query.slide_feature)
+        if not path.is_file():
+            raise SlideNotFound(path)
+        features = load_slide_features(path)
+        vector = features.find(query.source.stem)
+        if vector is None and len(features.vectors) > 1:
+            raise BadFeatureFile(path, f"{len(features.vectors)} slide features, and none of {query.source.stem}")
+        return replace(bag, slide_vector=features.vectors[0] if vector is None else vector)
 
     def _features_of(self, query: SlideQuery, archived: QuerySlide) -> tuple[Bag, float]:
         if isinstance(query, ArchivedSlide):
