@@ -46,10 +46,10 @@ def cut(text: str, words: dict[str, float]) -> list[int]:
     """The best-scored pieces of a text with a space before it, by trying all; unknown signs in a row count once."""
     text = "▁" + "▁".join(text.split())
     numbers = {word: number + 3 for number, word in enumerate(words)}
-    unknown = min([*words.values(), 0.0]) - 10
+    unknown, longest = min([*words.values(), 0.0]) - 10, max(map(len, words))
     best: list[tuple[float, list[int]]] = [(0.0, [])] + [(-1e9, [])] * len(text)
     for end in range(1, len(text) + 1):
-        for start in range(end):
+        for start in range(max(end - longest, 0), end):
             piece = text[start:end]
             score = words.get(piece, unknown if len(piece) == 1 else -1e9)
             if best[start][0] + score > best[end][0]:

@@ -20,6 +20,7 @@ from histoseek.encoders.tile.networks import (
     keep,
     musk,
     open_clip_networks,
+    siglip,
     tails,
     timm_networks,
 )
@@ -40,6 +41,7 @@ _SPACING_FACTOR = 4
 
 _KINDS: dict[str, NetworkKind] = {
     "CLIPModel": clip_networks.KIND,
+    "SiglipModel": siglip.KIND,
     "conch": conch.KIND,
     "conch_v1_5": conch.V1_5,
     "genbio_pathfm": genbio.KIND,
