@@ -103,6 +103,26 @@ def test_the_base_indexes_and_searches(environment: dict[str, str], tmp_path: Pa
     assert prepared == {"lite0", "minilm"}
 
 
+def test_tensors_of_others_are_read(environment: dict[str, str], tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    torch.save({"features": torch.ones(5, 8).half(), "coords": torch.zeros(5, 2)}, tmp_path / "bag.pt")
+    torch.save(torch.ones(5, 8).relu().to_sparse(), tmp_path / "rare.pt")
+    code = """
+import sys
+from pathlib import Path
+from histoseek.encoders.features import read_features
+from histoseek.errors import BadFeatureFile
+for name in ("bag.pt", "rare.pt"):
+    try:
+        print(read_features(Path(sys.argv[1]) / name, "theirs").bag.features.shape)
+    except BadFeatureFile as error:
+        print(error)
+"""
+    done = run(environment, code, str(tmp_path))
+    read, refused = done.stdout.splitlines()
+    assert read == "(5, 8)" and "plain tensors" in refused
+
+
 def test_what_needs_more_says_so(environment: dict[str, str], tmp_path: Path) -> None:
     code = """
 from histoseek.encoders.text.registry import load_tower

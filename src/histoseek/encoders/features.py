@@ -3,7 +3,7 @@
 HDF5: dataset `features` (or a name of the same meaning) [N, D], [1, N, D] or [N, 1, D]; `coords` [N, 2] top-left
 corners in level-0 px, or [N, 4] boxes; its attributes, those of the features and those of the file say how they were
 made (`feature_facts`).
-`.pt`: a tensor [N, D], or a dict with `features` and perhaps `coords`; read with weights_only.
+`.pt`: a tensor [N, D], or a dict with `features` and perhaps `coords`; nothing in it is run.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import pickle
 import re
 import struct
+import sys
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,8 +29,9 @@ from histoseek.encoders import slide2vec_files, zarr_features
 from histoseek.encoders.bag import UNKNOWN_POSITION, Bag, check_bag
 from histoseek.encoders.feature_facts import FeatureFacts, read_facts, read_number
 from histoseek.encoders.hdf5_datasets import find_datasets, read_attributes, read_dataset
-from histoseek.encoders.pickled_tensors import require_tensor_bytes
-from histoseek.errors import BadFeatureFile, InputError, MissingExtra, NoSlidesFound, SlideNotFound, SlideTooLarge
+from histoseek.encoders.pickled_tensors import read_pickled
+from histoseek.encoders.pickled_values import RefusedPickle
+from histoseek.errors import BadFeatureFile, InputError, NoSlidesFound, SlideNotFound, SlideTooLarge
 from histoseek.slides.sources.folder_walk import FileKinds, describe_passed_over, walk_folders
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ BARE_COORDINATES = "files of coordinates without features"
 
 _HDF5 = (".h5", ".hdf5")
 TENSORS = (".pt", ".pth")
-"""Endings of files that torch reads."""
+"""Endings of torch's files."""
 
 _DATASETS = (
     *("features", "feats", "feature", "feat", "embeddings", "embedding", "embeds", "tile_features", "tile_embeds"),
@@ -166,7 +168,7 @@ def list_datasets(path: Path) -> list[str]:
 
 
 def read_features(path: Path, encoder: str, slide_spacing_um_per_px: float | None = None) -> FeatureFile:
-    """Read a feature file, or a Zarr folder of features; raises BadFeatureFile, MissingExtra for a `.pt` without torch.
+    """Read a feature file, or a Zarr folder of features; raises BadFeatureFile.
 
     slide_spacing_um_per_px: of the slide's finest level, where the user gave it: STAMP states places in µm.
     """
@@ -260,7 +262,7 @@ def read_stated_facts(path: Path) -> FeatureFacts:
         return read_facts(_read_folders(path))
     if path.suffix.lower() in TENSORS:
         try:
-            return _read_tensor_facts(_load_tensors(path, mmap=True), path)
+            return _read_tensor_facts(_load_tensors(path, mapped=True), path)
         except (InputError, ImportError, MemoryError):
             return read_facts(_read_folders(path))
     import h5py
@@ -287,13 +289,9 @@ def _read_folders(path: Path) -> dict[str, object]:
 
 
 def _read_pt(path: Path, encoder: str, _: float | None) -> FeatureFile:
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingExtra("torch", "torch") from error
     content = _load_tensors(path)
     features = next((content[name] for name in _DATASETS if name in content), None)
-    if not isinstance(features, torch.Tensor | np.ndarray):
+    if not _is_array(features):
         kind = type(features).__name__
         held = f"; it has: {_list_names(content)}" if features is None else f"; its features are a {kind}"
         raise BadFeatureFile(path, f"neither a tensor nor a dict with a tensor 'features'{held}")
@@ -304,20 +302,41 @@ def _read_pt(path: Path, encoder: str, _: float | None) -> FeatureFile:
     return FeatureFile(_bag(array, places, None, facts, encoder, path), 0, 0, 0.0, facts)
 
 
-def _load_tensors(path: Path, mmap: bool = False) -> dict[Any, Any]:
-    """What a file of tensors holds by its names; mmap: without reading the tensors, where the file allows it."""
-    import torch
+def _load_tensors(path: Path, mapped: bool = False) -> dict[Any, Any]:
+    """What a file of tensors holds by its names; mapped: without reading the tensors, where the file allows it."""
+    try:
+        loaded = read_pickled(path, SlideTooLarge, mapped=mapped)
+    except RefusedPickle as error:
+        loaded = _load_rare_tensors(path, mapped, error)
+    except OSError as error:
+        raise BadFeatureFile(path, "not a file of tensors only") from error
+    return loaded if isinstance(loaded, dict) else {_DATASETS[0]: loaded}
 
+
+def _load_rare_tensors(path: Path, mapped: bool, refusal: RefusedPickle) -> object:
+    """What torch reads besides plain tensors, where it is installed: sparse and quantised ones."""
+    try:
+        import torch
+    except ImportError:
+        raise BadFeatureFile(path, f"not a file of plain tensors only: {refusal}") from refusal
     _allow_arrays()
-    require_tensor_bytes(path, SlideTooLarge)
-    mmap = mmap and is_zip(path)  # older files cannot be mapped
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of rare kinds of tensors, which are read or refused where they are used
-            loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+            # Older files cannot be mapped.
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped and is_zip(path))
     except _TENSOR_ERRORS as error:
         raise BadFeatureFile(path, describe_exhaustion(error) or "not a file of tensors only") from error
-    return loaded if isinstance(loaded, dict) else {_DATASETS[0]: loaded}
+
+
+def _is_array(value: object) -> bool:
+    return isinstance(value, np.ndarray) or _is_tensor(value)
+
+
+def _is_tensor(value: object) -> bool:
+    """Whether a value is torch's, which is not imported for that."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
 
 
 @lru_cache(maxsize=1)
@@ -340,23 +359,19 @@ def _list_names(content: Iterable[object]) -> str:
 
 
 def _read_tensor_facts(content: Mapping[Any, Any], path: Path) -> FeatureFacts:
-    import torch
-
     small = {
         name: _to_array(value, path)
         for name, value in content.items()
-        if isinstance(value, torch.Tensor | np.ndarray) and value.ndim <= 1 and 0 < np.prod(value.shape) <= 2
+        if _is_array(value) and value.ndim <= 1 and 0 < np.prod(value.shape) <= 2
     }
     stated = {name: value for name, value in content.items() if isinstance(value, str | int | float)}
     return read_facts(_read_folders(path) | small | stated)
 
 
-def _to_array(tensor: object, path: Path) -> NDArray[np.generic]:
+def _to_array(tensor: Any, path: Path) -> NDArray[np.generic]:
     """The numbers of a tensor of any kind: with a gradient, of half precision, sparse, quantised, not in a row; of
     an array, or of a list."""
-    import torch
-
-    if not isinstance(tensor, torch.Tensor):
+    if not _is_tensor(tensor):
         try:
             return np.asarray(tensor)
         except (TypeError, ValueError) as error:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 """The first pickle of a file of torch before 1.6, or saved as such."""
 
 _PROTOCOL = 1001
+_LOCAL_HEADER_BYTES = 30
 _NUMBERS: Mapping[str, str] = {
     "FloatStorage": "<f4",
     "DoubleStorage": "<f8",
@@ -44,15 +45,16 @@ _NUMBERS: Mapping[str, str] = {
 """How the numbers of a storage lie in its bytes; bfloat16 is the upper half of a float32."""
 
 
-def read_pickled(path: Path, kind: type[TooLarge] = TooLarge) -> object:
+def read_pickled(path: Path, kind: type[TooLarge] = TooLarge, *, mapped: bool = False) -> object:
     """What a file of torch (of today or before 1.6) or a plain pickle holds: values, lists, tuples, dicts and arrays,
     which tensors become; bfloat16 becomes float32. Nothing in it is run, and torch is not needed.
 
-    Raises RefusedPickle for what is damaged or asks for anything else, `kind` for what is too large, OSError.
+    mapped: tensors stay in the file until they are used, where it allows that. Raises RefusedPickle for what is damaged
+    or asks for anything else, `kind` for what is too large, OSError.
     """
     require_tensor_bytes(path, kind)
     if is_zip(path):
-        return _read_zip(path)
+        return _read_zip(path, mapped)
     with path.open("rb") as file:
         content = read_pickle(file, _most_bytes())
         if type(content) is int and content == _MAGIC:
@@ -99,7 +101,7 @@ def _require_no_allocation(path: Path, allocates: bool, kind: type[TooLarge]) ->
         raise kind(path, "a pickle that allocates as much as a number in it says", "what is stored")
 
 
-def _read_zip(path: Path) -> object:
+def _read_zip(path: Path, mapped: bool) -> object:
     try:
         with ZipFile(path) as archive:
             pickles = [name for name in archive.namelist() if name.rpartition("/")[2] == "data.pkl"]
@@ -112,7 +114,10 @@ def _read_zip(path: Path) -> object:
 
             def find_numbers(stored: StoredNumbers) -> Array:
                 if stored.key not in found:
-                    found[stored.key] = _numbers(archive.read(f"{folder}data/{stored.key}"), stored)
+                    entry = archive.getinfo(f"{folder}data/{stored.key}")
+                    is_plain = mapped and entry.compress_type == ZIP_STORED and entry.file_size > 0
+                    data = _map_entry(path, entry) if is_plain else archive.read(entry)
+                    found[stored.key] = _numbers(data, stored)
                 return _same_numbers(found[stored.key], stored)
 
             with archive.open(pickles[0]) as file:
@@ -152,7 +157,16 @@ def _next_numbers(file: BinaryIO, stored: StoredNumbers) -> Array:
     return _numbers(file.read(stored.count * np.dtype(_NUMBERS[stored.kind]).itemsize), stored)
 
 
-def _numbers(data: bytes, stored: StoredNumbers) -> Array:
+def _map_entry(path: Path, entry: ZipInfo) -> memoryview:
+    with path.open("rb") as file:
+        file.seek(entry.header_offset)
+        header = file.read(_LOCAL_HEADER_BYTES)
+    names = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+    place = entry.header_offset + _LOCAL_HEADER_BYTES + names
+    return np.memmap(path, np.uint8, "r", place, (entry.file_size,)).data
+
+
+def _numbers(data: bytes | memoryview, stored: StoredNumbers) -> Array:
     if len(data) != stored.count * np.dtype(_NUMBERS[stored.kind]).itemsize:
         raise RefusedPickle("it ends early")
     numbers: Array = np.frombuffer(data, _NUMBERS[stored.kind])
