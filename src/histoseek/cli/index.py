@@ -162,8 +162,7 @@ def index(
 ) -> None:
     """Add slides to an archive: encode new and changed ones, skip unchanged ones, list bad ones.
 
-    Without slides, --metadata and --reports add to those that the archive has, and nothing is encoded again. You can
-    interrupt it at any time; the same command continues.
+    Without slides, --metadata and --reports add to those that the archive has. Interrupted, the same command continues.
     """
     from histoseek.progress import show_progress
 

@@ -157,7 +157,7 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         update_fusion(archive)
         write_unmatched(archive.layout, drop_removed(list_unmatched(join, reports.summary), chosen.tombstones))
         remove_old_spaces(archive)
-        mask_warnings = _check_masks(archive)
+        run.notes += _check_masks(archive)
     warnings = (
         *file_warnings,
         *privacy_warnings,
@@ -165,11 +165,9 @@ def index(archive: ArchiveFolder, request: IndexRequest, reporter: Reporter | No
         *list_match_warnings(request.metadata, join, reports.summary),
         *list_doubtful_patients(request.metadata, records, join.row_of),
         *(list_unchanged_warnings(records, join.row_of) if is_tables else ()),
-        *mask_warnings,
         *list_unused_spacings(request.spacing_of, request.sources),
         *request.notes,
         *run.notes,
-        *list_otherwise_stained(run.otherwise_stained),
     )
     done = run.added, run.updated, run.unchanged, tuple(run.refused), round(time.monotonic() - started, 3)
     return IndexReport(*done, warnings, reports.summary, reread, request.passed_over, run.refused_rows)
@@ -295,6 +293,7 @@ class _Run:
             self._committer.flush()
             self._update_records()
         self._drop_superseded()
+        self.notes += list_otherwise_stained(self.otherwise_stained)
         self._journal.record_end()
 
     def _note_replaced(self) -> None:
