@@ -47,6 +47,27 @@ def test_index_search_and_keep_in_order(cohort: Path, tmp_path: Path) -> None:
     assert histoseek("verify", "--archive", archive).returncode == 0
 
 
+def test_stains_cases_and_a_coarser_spacing(cohort: Path, tmp_path: Path) -> None:
+    archive, table = tmp_path / "new.archive", tmp_path / "stains.csv"
+    files = sorted(cohort.glob("SIM-000[0-2]-*.tiff"))
+    table.write_text("slide_id,case_id,stain\nSIM-0000-01,A,Ki67\nSIM-0000-00,A,\nSIM-0001-00,B,\nSIM-0001-01,B,\n")
+    options = ["--archive", archive, "--metadata", table, "--context-spacing", 1, "--tiles", 8]
+    done = histoseek("index", *files, *options)
+    assert done.returncode == 0, done.stderr
+    assert "1 slide looks stained otherwise than is stated: SIM-0000-01 (Ki67, looks like H&E)" in done.stdout
+    assert "stain_detected: H&E" in histoseek("show", "SIM-0000-01", "--archive", archive).stdout
+    listed = histoseek("list", "--archive", archive, "--where", "stain = 'H&E'", "--json").stdout
+    found = {record["slide_id"]: record["extra"]["stain_detected"] for record in json.loads(listed)}
+    assert {"SIM-0000-00", "SIM-0001-00", "SIM-0001-01"} <= set(found)
+    assert set(found.values()) == {"H&E"}
+    assert "SIM-0000-01" not in found
+    done = histoseek("search", "--archive", archive, "--case", "A", "--to", "cases", "--json")
+    best = next(result for result in json.loads(done.stdout)["results"] if result["case_id"] == "B")
+    assert [part["stain"] for part in best["case_parts"]] == ["H&E"]
+    assert best["explanation"]["context"] != 0
+    assert "context spacing" in refused("index", files[0], "--archive", archive, "--context-spacing", 2)
+
+
 def test_index_says_what_reading_is_not_kept_from(
     archive: Path, cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

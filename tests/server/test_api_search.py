@@ -223,6 +223,7 @@ def test_marks_rank_anew(asking: Client, archive: Archive) -> None:
         {"distance": "global"},
         {"offset": 2},
         {"vote": "diagnosis"},
+        {"to": "cases"},
     ],
     ids=str,
 )
