@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,8 @@ from histoseek.encoders.bag import load_bag
 from histoseek.errors import MissingExtra
 from histoseek.search.queries import TextQuery
 from histoseek.search.results import SearchResult, SearchResults
+from histoseek.search.retrieve.channels import Channel
+from histoseek.search.retrieve.score_fusion import fuse_scores
 from histoseek.search.words.prompts import make_prompts
 from tests.search.words.conftest import BLOCK, SLIDES
 from tests.word_tower import EDGE, ColourWords, Installed
@@ -101,6 +105,15 @@ def test_filters_pages_and_judgements_change_no_score(archive: Archive) -> None:
         assert result.score == scores[result.slide_id]
     for result in archive.search(text="crimson", k=2, offset=2):
         assert result.score == scores[result.slide_id]
+
+
+def test_tiles_count_whole_for_slides_without_a_report() -> None:
+    reports = Channel("report words", ("a",), (1.0,), 1.0)
+    tiles = Channel("tile words", ("a", "b"), (0.4, 0.8), 0.25, further=4)
+    scores = {hit.slide_id: hit.score for hit in fuse_scores([reports, tiles], {"b"})}
+    assert scores["a"] == pytest.approx((1 + 0.25 * 0.4) / 1.25) and scores["b"] == pytest.approx(0.8)
+    plain = {hit.slide_id: hit.score for hit in fuse_scores([reports, replace(tiles, further=1)], {"b"})}
+    assert plain["b"] == pytest.approx(0.25 * 0.8 / 0.625)
 
 
 def test_everyday_words_fit_nothing(archive: Archive) -> None:

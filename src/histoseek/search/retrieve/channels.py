@@ -74,13 +74,14 @@ class Scale:
 @dataclass(frozen=True, slots=True)
 class Channel:
     """One ranked list, best first: slide ids and their scores there; weight: below 0 for what is not wanted; scale:
-    what the scores mean."""
+    what the scores mean; further: how many times the weight it has for slides without a report."""
 
     name: ChannelName
     slide_ids: tuple[str, ...]
     scores: tuple[float, ...]
     weight: float = 1.0
     scale: Scale = Scale()
+    further: float = 1.0
 
     @property
     def evidence(self) -> str:
@@ -111,11 +112,12 @@ class Channel:
         return replace(self, slide_ids=slide_ids, scores=scores)
 
 
-def weigh_evidence(channels: Iterable[Channel]) -> dict[str, float]:
-    """What each kind of evidence weighs, by its name."""
+def weigh_evidence(channels: Iterable[Channel], *, without_report: bool = False) -> dict[str, float]:
+    """What each kind of evidence weighs, by its name; without_report: for slides that have none."""
     weights: dict[str, float] = {}
     for channel in channels:
-        weights[channel.evidence] = max(channel.weight, weights.get(channel.evidence, channel.weight))
+        weight = channel.weight * (channel.further if without_report else 1)
+        weights[channel.evidence] = max(weight, weights.get(channel.evidence, weight))
     return weights
 
 
@@ -143,14 +145,10 @@ def weigh_shared_space(measured: SharedRecall | None, missing_share: float) -> f
     return max(LEAST_SHARED_WEIGHT, REPORTS_WEIGHT * above_chance * share)
 
 
-def weigh_tile_words(quality: float | None, missing_share: float) -> float:
-    """What words in the space of tiles weigh, by how much better than chance they find what reports state.
-
-    quality: 0 to 1, None where that is not known; missing_share: as for the shared space, and as what is looked up
-    there needs no guess from the look of tiles.
-    """
-    share = KNOWN_SHARE + (1 - KNOWN_SHARE) * missing_share
-    return max(LEAST_SHARED_WEIGHT, REPORTS_WEIGHT * (UNMEASURED_TILE_WORDS if quality is None else quality) * share)
+def weigh_tile_words(quality: float | None) -> float:
+    """What words in the space of tiles weigh for slides without a report, by how much better than chance they find what
+    reports state: 0 to 1, None where that is not known."""
+    return max(LEAST_SHARED_WEIGHT, REPORTS_WEIGHT * (UNMEASURED_TILE_WORDS if quality is None else quality))
 
 
 def find_vector_share(missing_words: int, is_long: bool) -> float:
@@ -182,12 +180,13 @@ def _is_spoken(token: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class _Weights:
     """What channels of a text weigh, and the score for words of a report that has all of them; `one` is infinite where
-    none has any."""
+    none has any; known: what tiles count for of slides with a report, whose words need no guess from their look."""
 
     vectors: float
     words: float
     shared: float
     tiles: float
+    known: float
     one: float
 
 
@@ -276,7 +275,8 @@ class Retriever:
             vectors=REPORTS_WEIGHT * share,
             words=REPORTS_WEIGHT * (1 - share),
             shared=weigh_shared_space(alignment.measured if alignment else None, missing_share),
-            tiles=weigh_tile_words(self.chance.word_quality, missing_share),
+            tiles=weigh_tile_words(self.chance.word_quality),
+            known=KNOWN_SHARE + (1 - KNOWN_SHARE) * missing_share,
             one=hits[0].score / cover if cover else math.inf,
         )
 
@@ -285,7 +285,9 @@ class Retriever:
         name: ChannelName = "tile words"
         slide_ids, scores = tiles.rank(text, self.count, self.where)
         scale = Scale(self.chance.zeros.get(name, 0.0), self.chance.ones.get(name, 1.0))
-        return Channel(name, slide_ids, scores, weights.vectors if without_reports else weights.tiles, scale)
+        if without_reports:
+            return Channel(name, slide_ids, scores, weights.vectors, scale)
+        return Channel(name, slide_ids, scores, weights.tiles * weights.known, scale, 1 / weights.known)
 
     def list_slides(self) -> Channel:
         """All slides of the filter by their ids, none better than another."""

@@ -26,21 +26,23 @@ def fuse_scores(channels: Sequence[Channel], without_report: Collection[str] = (
     """
     wanted, unwanted = [c for c in channels if c.weight >= 0], [c for c in channels if c.weight < 0]
     slide_ids = list(dict.fromkeys(slide_id for channel in wanted for slide_id in channel.slide_ids))
-    weights = weigh_evidence(wanted)
+    weights, unread_weights = weigh_evidence(wanted), weigh_evidence(wanted, without_report=True)
     in_all = sum(weights.values())
-    unread = sum(weigh_evidence(channel for channel in wanted if not channel.through_reports).values())
+    reachable = (channel for channel in wanted if not channel.through_reports)
+    unread = sum(weigh_evidence(reachable, without_report=True).values())
     unread = max(unread, _LEAST_REACHABLE * in_all)
-    whole = np.array([unread if slide_id in without_report else in_all for slide_id in slide_ids])
-    scores = _average(slide_ids, wanted, weights, whole)
+    is_unread = np.array([slide_id in without_report for slide_id in slide_ids], np.bool_)
+    own = {name: np.where(is_unread, unread_weights[name], weight) for name, weight in weights.items()}
+    scores = _average(slide_ids, wanted, own, np.where(is_unread, unread, in_all))
     if unwanted:
-        opposed = {evidence: -weight for evidence, weight in weigh_evidence(unwanted).items()}
+        opposed = {evidence: np.array(-weight) for evidence, weight in weigh_evidence(unwanted).items()}
         scores *= 1 - _average(slide_ids, unwanted, opposed, np.full(len(slide_ids), in_all))
     ordered = sorted(zip(scores.tolist(), slide_ids, strict=True), key=lambda pair: (-pair[0], pair[1]))
     return [Hit(slide_id, score) for score, slide_id in ordered]
 
 
 def _average(
-    slide_ids: Sequence[str], channels: Sequence[Channel], weights: Mapping[str, float], whole: Floats
+    slide_ids: Sequence[str], channels: Sequence[Channel], weights: Mapping[str, Floats], whole: Floats
 ) -> Floats:
     """The weighted mean of slides' likeness; without any weight, as of words that count nothing, what is there counts
     the same."""
