@@ -256,17 +256,21 @@ def search_slides(folder: Path, tower: Tower, slides: Sequence[PseudoSlide]) -> 
         (half, "reports of half", "reports and tile words", True),
     ):
         tower.available = available
-        found = [measure_query(Archive.open(archive.path), text, label, label_of) for label, text in list_queries()]
-        columns = np.array(found).T
-        names = np.array([label for label, _ in list_queries()])
-        cells = (interval(columns[0], names), interval(columns[1], names), f"{columns[2].mean():.3f}")
+        opened = Archive.open(archive.path)
+        found = [(label, rank_slides(opened, text, len(slides))) for label, text in list_queries()]
+        figures = measure_rankings(found, label_of, np.ones(len(slides)))
+        rng = np.random.default_rng(0)
+        drawn = [np.bincount(rng.integers(0, len(slides), len(slides)), minlength=len(slides)) for _ in range(200)]
+        spread = np.quantile([measure_rankings(found, label_of, counts) for counts in drawn], [0.025, 0.975], axis=0)
+        cells = [f"{figures[k]:.3f} ({spread[0, k]:.3f} to {spread[1, k]:.3f})" for k in range(3)]
         yield f"| {name} | {way} | {' | '.join(cells)} |"
     tower.available = True
     for single in (True, False):
         best = bare.label_zero_shot(sorted({slide.label for slide in slides}), single=single).best
         right = np.array([best[slide.name] == slide.label for slide in slides], np.float64)
         rightly = interval(right, np.array([slide.name for slide in slides]))
-        yield f"| no reports | label_zero_shot, {'one prompt' if single else 'ensembles'}: labelled rightly | {rightly} | | |"
+        way = f"label_zero_shot, {'one prompt' if single else 'ensembles'}: labelled rightly"
+        yield f"| no reports | {way} | {rightly} | | |"
 
 
 def list_queries() -> list[tuple[str, str]]:
@@ -274,17 +278,40 @@ def list_queries() -> list[tuple[str, str]]:
     return [(label, text) for label, texts in QUERIES.items() for text in texts]
 
 
-def measure_query(archive: Archive, text: str, label: str, label_of: Mapping[str, str]) -> tuple[float, float, float]:
-    """R-precision, precision of the first five, and the share of the relevant slides without a report that is found."""
-    relevant = {name for name, own in label_of.items() if own == label}
-    found = [result.slide_id for result in archive.search(text=text, k=len(label_of)) if result.score > 0]
-    bare = {name for name in relevant if int(name[1:]) % 2 == 0}
-    first = set(found[: len(relevant)])
-    return (
-        len(first & relevant) / len(relevant),
-        sum(one in relevant for one in found[:5]) / min(5, len(relevant)),
-        len(first & bare) / max(1, len(bare)),
-    )
+def rank_slides(archive: Archive, text: str, count: int) -> list[str]:
+    """All slides that a text leads to, best first."""
+    return [result.slide_id for result in archive.search(text=text, k=count) if result.score > 0]
+
+
+def measure_rankings(
+    found: Sequence[tuple[str, Sequence[str]]], label_of: Mapping[str, str], counts: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Means over queries: R-precision, precision of the first five, and what is found among the first R of the relevant
+    slides without a report; counts: how many times each slide is there."""
+    times = dict(zip(label_of, counts, strict=True))
+    rows = []
+    for label, ranking in found:
+        relevant = {name for name, own in label_of.items() if own == label}
+        bare = {name for name in relevant if int(name[1:]) % 2 == 0}
+        whole, without = sum(times[name] for name in relevant), sum(times[name] for name in bare)
+        if not (whole and without):
+            continue
+        first = take_first(ranking, times, whole)
+        right = sum(count for name, count in first.items() if name in relevant)
+        few = take_first(ranking, times, min(5, whole))
+        rightly = sum(count for name, count in few.items() if name in relevant) / min(5, whole)
+        rows.append((right / whole, rightly, sum(first.get(name, 0.0) for name in bare) / without))
+    return np.mean(rows, axis=0)
+
+
+def take_first(ranking: Sequence[str], times: Mapping[str, float], most: float) -> dict[str, float]:
+    """The first so many of a ranking in which slides are there several times."""
+    taken: dict[str, float] = {}
+    for name in ranking:
+        own = min(times[name], most - sum(taken.values()))
+        if own > 0:
+            taken[name] = own
+    return taken
 
 
 def compare_choices(tower: Tower, held: Tiles) -> Iterator[str]:
