@@ -1,68 +1,99 @@
-"""What an installation takes: MB and files of the base and of each extra, in fresh virtual environments.
+"""What an installation takes: MB and files of the base and of each extra.
 
-`make wheel; python benchmarks/installs.py dist/histoseek-*.whl`: versions are those of constraints.txt; torch is the
-build for CPUs alone where pip can find it. Files that Python compiles are counted, pip itself is not. Names behind the
-wheel choose extras ("base", "server", "torch,text", ...).
+`make wheel; python benchmarks/installs.py dist/histoseek-*.whl` installs the wheel with all extras into one fresh
+virtual environment, and counts for each of them the packages that it reaches. Versions are those of constraints.txt;
+torch is the build for CPUs alone where pip can find it. Files that Python compiles are counted, pip itself is not.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 ROOT = Path(__file__).resolve().parents[1]
-SETS = ("base", "fast", "server", "openvino", "zarr", "tables", "evaluation", "torch", "text", "train", "models")
+EXTRAS = ("fast", "server", "openvino", "zarr", "tables", "evaluation", "torch", "text", "train", "models")
 LARGEST = 12
+
+Packages = dict[str, Distribution]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("wheel", type=Path)
-    parser.add_argument("extras", nargs="*", default=SETS)
+    parser.add_argument("--extras", default=",".join(EXTRAS))
     arguments = parser.parse_args()
+    extras = [extra for extra in arguments.extras.split(",") if extra]
     print(f"wheel: {arguments.wheel.stat().st_size / 1e6:.1f} MB")
-    for extras in arguments.extras:
-        with tempfile.TemporaryDirectory() as folder:
-            measure(arguments.wheel.resolve(), extras, Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        packages = install(arguments.wheel.resolve(), extras, Path(folder))
+        sizes = {name: measure(package) for name, package in packages.items()}
+        base = reach(packages, [])
+        describe("base", base, sizes)
+        for extra in extras:
+            describe(f"[{extra}]", reach(packages, [extra]), sizes, base)
 
 
-def measure(wheel: Path, extras: str, folder: Path) -> None:
-    """Install into a fresh environment, print what it takes, and what takes most of it."""
+def install(wheel: Path, extras: list[str], folder: Path) -> Packages:
+    """All that the wheel with these extras brings, by canonical name."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
-    named = str(wheel) if extras == "base" else f"{wheel}[{extras}]"
     options = ["--quiet", "--disable-pip-version-check", "--constraint", write_pins(folder)]
-    install = [sys.executable, "-m", "pip", "--python", folder / "venv" / "bin" / "python", "install", *options, named]
-    subprocess.run(install, check=True)
-    packages = next((folder / "venv" / "lib").glob("python*/site-packages"))
-    sizes = sorted(((*size_of(package), package.name) for package in distributions(path=[str(packages)])), reverse=True)
-    total, files = count(path for path in packages.rglob("*"))
-    print(f"{extras}: {total / 1e6:,.0f} MB, {files:,} files, {len(sizes)} packages", flush=True)
-    print("   ", ", ".join(f"{name} {size / 1e6:.0f}" for size, _, name in sizes[:LARGEST]), flush=True)
-    shutil.rmtree(folder / "venv")
+    pip = [sys.executable, "-m", "pip", "--python", folder / "venv" / "bin" / "python"]
+    subprocess.run([*pip, "install", *options, f"{wheel}[{','.join(extras)}]" if extras else str(wheel)], check=True)
+    place = next((folder / "venv" / "lib").glob("python*/site-packages"))
+    return {canonicalize_name(package.name): package for package in distributions(path=[str(place)])}
 
 
 def write_pins(folder: Path) -> Path:
     """The lock as constraints, without hashes: the wheel that is measured has none in it."""
     lines = re.sub(r" *\\\n(\s+--hash=\S+( \\\n)?)+", "", (ROOT / "constraints.txt").read_text(encoding="utf-8"))
     pins = folder / "pins.txt"
-    pins.write_text(re.sub(r"(?m)^(torch==[\d.]+).*$", r"\1", lines), encoding="utf-8")
+    pins.write_text(lines, encoding="utf-8")
     return pins
 
 
-def size_of(package: Distribution) -> tuple[int, int]:
-    return count(Path(str(package.locate_file(file))) for file in package.files or ())
+def reach(packages: Packages, extras: list[str]) -> set[str]:
+    """The names of all packages that histoseek with these extras requires, its own among them."""
+    todo, seen = [("histoseek", frozenset(extras))], set[tuple[str, frozenset[str]]]()
+    while todo:
+        name, chosen = todo.pop()
+        if (name, chosen) in seen or name not in packages:
+            continue
+        seen.add((name, chosen))
+        for line in packages[name].requires or ():
+            required = Requirement(line)
+            if is_wanted(required, chosen):
+                todo.append((canonicalize_name(required.name), frozenset(required.extras)))
+    return {name for name, _ in seen}
 
 
-def count(paths: object) -> tuple[int, int]:
-    """Bytes and number of the files among paths."""
-    sizes = [path.lstat().st_size for path in paths if path.is_file()]  # type: ignore[attr-defined]
+def is_wanted(required: Requirement, extras: Iterable[str]) -> bool:
+    marker = required.marker
+    return marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *extras))
+
+
+def measure(package: Distribution) -> tuple[int, int]:
+    """Bytes and number of a package's files."""
+    paths = [Path(str(package.locate_file(file))) for file in package.files or ()]
+    sizes = [path.stat().st_size for path in paths if path.is_file()]
     return sum(sizes), len(sizes)
+
+
+def describe(title: str, names: set[str], sizes: dict[str, tuple[int, int]], base: Iterable[str] = ()) -> None:
+    """Print what these packages take, and which take most of what is not in the base."""
+    taken, files = (sum(sizes[name][part] for name in names) for part in (0, 1))
+    more = sorted(names - set(base), key=lambda name: -sizes[name][0])
+    added = sum(sizes[name][0] for name in more)
+    print(f"{title}: {taken / 1e6:,.0f} MB, {files:,} files, {len(names)} packages; {added / 1e6:,.0f} MB of its own")
+    print("   ", ", ".join(f"{name} {sizes[name][0] / 1e6:.0f}" for name in more[:LARGEST]), flush=True)
 
 
 if __name__ == "__main__":
