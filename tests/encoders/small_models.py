@@ -114,6 +114,18 @@ def count_published(name: str) -> tuple[int, dict[str, tuple[int, ...]]]:
     return sum(int(np.prod(shape)) for shape in shapes.values()), shapes
 
 
+def export_for_any_batch(model: TileModelCard) -> None:
+    """Export the card's networks as their runtimes do, which fails where one is bound to a number of tiles."""
+    import torch
+
+    edge = model.preparation.input_px
+    for variant in model.variants:
+        card = registry.make_tile_card(model, variant)
+        network = find_kind(card).build(card).eval()
+        tiles = {0: torch.export.Dim("tiles")}
+        torch.export.export(network, (torch.zeros(2, 3, edge, edge),), dynamic_shapes=(tiles,), strict=False)
+
+
 def find_kind(card: TileCard) -> NetworkKind:
     kind = registry._find_kind(card)
     assert kind is not None

@@ -19,6 +19,7 @@ from .small_models import (
     count_published,
     draw_tiles,
     draw_weights,
+    export_for_any_batch,
     find_model,
     fixture_in_torch,
     normalise,
@@ -270,6 +271,12 @@ def test_files_have_the_published_sizes(name: str, parameters: int, shapes: dict
     counted, found = count_published(name)
     assert counted == parameters == find_model(name).network.parameters
     assert {key: found[key] for key in shapes} == shapes
+
+
+def test_clips_networks_take_any_number_of_tiles() -> None:
+    export_for_any_batch(shrink(find_model("quiltnet"), TINY_CLIP, 64, 24))
+    export_for_any_batch(shrink(find_model("omiclip"), TINY_COCA, 56, 32))
+    export_for_any_batch(shrink(find_model("plip"), TINY_PLIP, 64, 24))
 
 
 def test_other_files_are_refused_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from .small_models import (
     count_published,
     draw_tensors,
     draw_tiles,
+    export_for_any_batch,
     find_model,
     fixture_in_torch,
     normalise,
@@ -284,6 +285,11 @@ def test_conch_v1_5_takes_tiles_of_512_px_made_smaller() -> None:
     card = find_tile_card("conch_v1_5")
     assert (card.tile_px, card.preparation.resize_px, card.preparation.input_px) == (512, 448, 448)
     assert card.preparation.interpolation == "bilinear"
+
+
+def test_conchs_networks_take_any_number_of_tiles() -> None:
+    export_for_any_batch(shrink(find_model("conch"), SMALL, 64, 24))
+    export_for_any_batch(shrink(find_model("conch_v1_5"), {**SMALL_V1_5, "pooler_heads": 2}, 64, 24))
 
 
 def test_conchs_files_have_the_published_sizes() -> None:

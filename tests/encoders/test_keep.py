@@ -17,6 +17,7 @@ from .small_models import (
     count_published,
     draw_tiles,
     draw_weights,
+    export_for_any_batch,
     find_model,
     fixture_in_torch,
     normalise,
@@ -80,6 +81,10 @@ def test_keep_gives_the_libraries_vectors(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert np.abs(tower.encode_texts(HARD_TEXTS) - texts).max() < 1e-5
     assert np.abs(tower.project_tiles(features) - expected).max() < 1e-5
     assert tower.logit_scale == pytest.approx(np.exp(3.2), rel=1e-6)
+
+
+def test_keeps_network_takes_any_number_of_tiles() -> None:
+    export_for_any_batch(shrink(find_model("keep"), SMALL, 64, 24))
 
 
 def test_keeps_file_has_the_published_sizes() -> None:

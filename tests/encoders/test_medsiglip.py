@@ -19,6 +19,7 @@ from .small_models import (
     count_published,
     draw_tiles,
     draw_weights,
+    export_for_any_batch,
     find_model,
     fixture_in_torch,
     normalise,
@@ -92,6 +93,10 @@ def test_texts_are_cleaned_as_siglip_does() -> None:
     assert clean_as_siglip("H&E  image\tof\n Tumor.") == "▁he image of tumor"
     assert clean_as_siglip("(naïve) — ½") == "▁naïve — ½"
     assert clean_as_siglip(" ... ") == ""
+
+
+def test_medsiglips_network_takes_any_number_of_tiles() -> None:
+    export_for_any_batch(shrink(find_model("medsiglip"), SMALL, 56, 32))
 
 
 def test_medsiglips_file_has_the_published_sizes() -> None:

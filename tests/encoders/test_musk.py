@@ -16,6 +16,7 @@ from .small_models import (
     count_published,
     draw_tensors,
     draw_tiles,
+    export_for_any_batch,
     find_model,
     fixture_in_torch,
     normalise,
@@ -142,6 +143,10 @@ def test_musks_dimensions_are_those_of_its_variants() -> None:
     dimensions = {name: find_tile_card(name).dimension for name in ("musk", "musk:ms_aug", "musk:aligned")}
     assert dimensions == {"musk": 1024, "musk:ms_aug": 2048, "musk:aligned": 1024}
     assert find_tile_card("musk").preparation.mean == (0.5, 0.5, 0.5)
+
+
+def test_musks_networks_take_any_number_of_tiles() -> None:
+    export_for_any_batch(shrink(find_model("musk"), SMALL, 64, {"cls": 32, "ms_aug": 64, "aligned": 32}))
 
 
 def test_musks_file_has_the_published_sizes() -> None:

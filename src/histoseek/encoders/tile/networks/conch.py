@@ -179,7 +179,7 @@ def _make_pooler(sizes: _Sizes) -> nn.Module:
 
         def forward(self, tokens: Tensor) -> Tensor:
             keys = self.ln_k(tokens)
-            queries = self.ln_q(self.query).expand(len(tokens), 1, -1)
+            queries = self.ln_q(self.query).expand(tokens.shape[0], 1, -1)
             pooled: Tensor = self.attn(queries, keys, keys, need_weights=False)[0]
             return pooled[:, 0]
 
@@ -204,7 +204,7 @@ def _make_plain_pooler(sizes: _Sizes) -> nn.Module:
         def forward(self, tokens: Tensor) -> Tensor:
             heads, query = sizes.pooler_heads, self.to_q(self.ln_q(self.query))
             keys, values = self.to_kv(self.ln_k(tokens)).unflatten(-1, (2, heads, -1)).permute(2, 0, 3, 1, 4)
-            queries = query.unflatten(-1, (heads, -1)).transpose(0, 1).expand(len(tokens), -1, -1, -1)
+            queries = query.unflatten(-1, (heads, -1)).transpose(0, 1).expand(tokens.shape[0], -1, -1, -1)
             pooled = torch.nn.functional.scaled_dot_product_attention(queries, keys, values)
             vectors: Tensor = self.to_out(pooled.transpose(1, 2).flatten(1))
             return vectors

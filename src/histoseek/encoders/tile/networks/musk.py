@@ -77,7 +77,7 @@ def build(card: TileCard) -> nn.Module:
 
         def encode(self, images: Tensor) -> Tensor:
             patches = self.vision_embed.proj(images).flatten(2).transpose(1, 2)
-            tokens = torch.cat([self.vision_embed.cls_token.expand(len(images), -1, -1), patches], dim=1)
+            tokens = torch.cat([self.vision_embed.cls_token.expand(images.shape[0], -1, -1), patches], dim=1)
             states: Tensor = self.encoder(tokens, None)
             return states[:, 0]
 
