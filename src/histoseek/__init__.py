@@ -18,11 +18,18 @@ if TYPE_CHECKING:
     from histoseek.archive.space_folders import SpaceChange
     from histoseek.encoders.library import find_weights
     from histoseek.encoders.recipe import Recipe
+    from histoseek.encoders.slide.own import OwnSlideEncoder
+    from histoseek.encoders.slide.registry import register_slide_encoder
+    from histoseek.encoders.text.own import OwnTextEncoder
+    from histoseek.encoders.text.registry import register_text_encoder
+    from histoseek.encoders.tile.own import OwnTileEncoder
+    from histoseek.encoders.tile.registry import register_tile_encoder
     from histoseek.errors import HistoseekError
     from histoseek.evaluation.evaluate import evaluate
     from histoseek.evaluation.report.evaluation_page import write_evaluation
     from histoseek.evaluation.settings import EvaluationSpec
     from histoseek.geometry import Rect
+    from histoseek.mosaics.distances import Distance, Fusion, register_distance
     from histoseek.progress import show_progress
     from histoseek.search.options import SearchOptions
     from histoseek.search.queries import (
@@ -54,12 +61,17 @@ __all__ = [
     "ArchivedSlide",
     "Case",
     "Composed",
+    "Distance",
     "EncodedSlide",
     "EvaluationSpec",
     "FieldFilter",
+    "Fusion",
     "HistoseekError",
     "IndexReport",
     "Match",
+    "OwnSlideEncoder",
+    "OwnTextEncoder",
+    "OwnTileEncoder",
     "PairedSlides",
     "Recipe",
     "Rect",
@@ -81,6 +93,10 @@ __all__ = [
     "evaluate",
     "find_weights",
     "reencode",
+    "register_distance",
+    "register_slide_encoder",
+    "register_text_encoder",
+    "register_tile_encoder",
     "show_progress",
     "train_slide_encoder",
     "write_evaluation",
@@ -93,12 +109,17 @@ _HOMES = {
     "ArchivedSlide": "histoseek.search.queries",
     "Case": "histoseek.search.queries",
     "Composed": "histoseek.search.queries",
+    "Distance": "histoseek.mosaics.distances",
     "EncodedSlide": "histoseek.search.queries",
     "EvaluationSpec": "histoseek.evaluation.settings",
     "FieldFilter": "histoseek.search.scope.fields",
+    "Fusion": "histoseek.mosaics.distances",
     "HistoseekError": "histoseek.errors",
     "IndexReport": "histoseek.archive.indexing.ingest",
     "Match": "histoseek.search.results",
+    "OwnSlideEncoder": "histoseek.encoders.slide.own",
+    "OwnTextEncoder": "histoseek.encoders.text.own",
+    "OwnTileEncoder": "histoseek.encoders.tile.own",
     "PairedSlides": "histoseek.training.pairs",
     "Recipe": "histoseek.encoders.recipe",
     "Rect": "histoseek.geometry",
@@ -119,6 +140,10 @@ _HOMES = {
     "evaluate": "histoseek.evaluation.evaluate",
     "find_weights": "histoseek.encoders.library",
     "reencode": "histoseek.archive.reencode",
+    "register_distance": "histoseek.mosaics.distances",
+    "register_slide_encoder": "histoseek.encoders.slide.registry",
+    "register_text_encoder": "histoseek.encoders.text.registry",
+    "register_tile_encoder": "histoseek.encoders.tile.registry",
     "show_progress": "histoseek.progress",
     "train_slide_encoder": "histoseek.training.slides.encoder_file",
     "write_evaluation": "histoseek.evaluation.report.evaluation_page",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Unpack, cast, get_args, runtime
 
 from histoseek.archive.filters.expression import Expression, Where
 from histoseek.archive.folder import ArchiveFolder
+from histoseek.archive.new_archive import use_own_encoder
 from histoseek.arguments import describe, settle_count
 from histoseek.errors import InputError
 from histoseek.mosaics.distances import DEFAULT_DISTANCE
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from histoseek.archive.indexing.metadata_table import MetadataTable
     from histoseek.archive.schema import ColumnType, MetadataValue, SlideRecord
     from histoseek.archive.verification.problems import Verification
+    from histoseek.encoders.tile.own import OwnTileEncoder
     from histoseek.progress import Reporter
     from histoseek.reports.cleaning.mends import CleanText
     from histoseek.reports.language.sections import Sections
@@ -90,23 +92,23 @@ class Archive(ArchiveFolder):
         workers: int = 2,
         trust: bool | None = None,
         slide_features: PathLike | None = None,
+        encoder: str | OwnTileEncoder | None = None,
         reporter: Reporter | None = None,
     ) -> IndexReport:
         """Bring the archive up to date with slide files and folders (or feature files, for an archive of such).
 
-        metadata: a table (CSV, Excel, JSON), a pandas data frame, or rows; reports: files and folders of reports, or
-        their rows; spacing_of: um/px by file name; rename: column names of the tables; report_columns: what columns of
-        report tables hold; deidentify=False: keep names, dates and numbers of persons, "presidio": ask Presidio too;
+        metadata: a table (CSV, Excel, JSON), a pandas data frame, or rows; reports: files, folders, or rows of reports;
+        spacing_of: um/px by file name; rename: column names of the tables; report_columns: what columns of report
+        tables hold; deidentify=False: keep names, dates and numbers of persons, "presidio": ask Presidio too;
         trust=True: read files in this very process; slide_features: vectors of slides, for an archive made with
-        `slide_encoder`. Can be called again when killed. Raises InputError, ArchiveError; bad slides are listed in the
-        result's `refused`, bad reports in its `reports.refused`, both in refused.jsonl.
+        `slide_encoder`; encoder: the archive's, if it is your own code. Can be called again when killed. Raises
+        InputError, ArchiveError; bad slides and reports are listed in the result, and in refused.jsonl.
         """
         from histoseek.archive.indexing.ingest import index
 
-        self.require_writable()
+        self.use_recipe(use_own_encoder(self.recipe, encoder))
         request = make_index_request(
-            _list_paths(paths),
-            *(metadata, reports),
+            *(_list_paths(paths), metadata, reports),
             imported=self.recipe.imported,
             spacing_of=spacing_of,
             rename=rename,
@@ -469,7 +471,7 @@ def _find_sources(paths: Sequence[SourceLike], imported: bool, trust: bool | Non
 def _make_query(query: SourceLike | Query | None, like: str | None, text: str | None) -> Query:
     for name, given in (("like", like), ("text", text)):
         if given is not None and not isinstance(given, str):
-            raise InputError(f"search {name}", f"{_name_type(given)} is no text", "Give a text, or a query object")
+            raise InputError(f"search {name}", f"{describe(given)} is no text", "Give a text, or a query object")
     if sum(each is not None for each in (query, like, text)) != 1:
         advice = "Give one of the three"
         raise InputError("search", "needs a slide file or query, the id of an archived slide, or a text", advice)
@@ -481,12 +483,8 @@ def _make_query(query: SourceLike | Query | None, like: str | None, text: str | 
         return SlideFile(query)
     if not isinstance(query, get_args(Query)):
         advice = "Give a slide file, a query such as ArchivedSlide or EncodedSlide, like=ID, or text=WORDS"
-        raise InputError("search", f"cannot search with {_name_type(query)}", advice)
+        raise InputError("search", f"cannot search with {describe(query)}", advice)
     return query
-
-
-def _name_type(value: object) -> str:
-    return f"an object of type {type(value).__name__}"
 
 
 def _list_paths(paths: SourceLike | Sequence[SourceLike]) -> list[SourceLike]:

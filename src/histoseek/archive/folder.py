@@ -17,6 +17,7 @@ from histoseek.archive.fusion_file import ArchiveFusion
 from histoseek.archive.journal import Journal
 from histoseek.archive.layout import ArchiveLayout, hold_write_lock
 from histoseek.archive.manifest import Manifest, create_manifest, write_manifest
+from histoseek.archive.new_archive import settle_new_archive
 from histoseek.archive.opened import OpenSpace, SpaceModels
 from histoseek.archive.schema import (
     CONTEXT,
@@ -34,14 +35,16 @@ from histoseek.archive.space.word_space import WordSpace
 from histoseek.archive.stores.base import StoreStats
 from histoseek.archive.stores.registry import create_slides, repair_slides, require_engine
 from histoseek.archive.stores.slides import SlideTable
-from histoseek.arguments import settle, settle_count
+from histoseek.arguments import settle_count
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.slide.registry import UNTRAINED, find_fitted_family, name_slide_encoder
+from histoseek.encoders.slide.own import OwnSlideEncoder, OwnSlideFamily
+from histoseek.encoders.slide.registry import UNTRAINED, find_fitted_family
 from histoseek.encoders.slide_bags import require_spacings
-from histoseek.encoders.text.registry import require_text_encoder
+from histoseek.encoders.text.own import OwnTextEncoder
+from histoseek.encoders.tile.own import OwnTileEncoder
 from histoseek.encoders.tile.registry import find_tile_card
-from histoseek.encoders.weights import Weights, load_card, require_features, save_weights
+from histoseek.encoders.weights import Weights, load_card, save_weights
 from histoseek.errors import (
     ArchiveError,
     ArchiveNotFound,
@@ -54,8 +57,6 @@ from histoseek.errors import (
 )
 from histoseek.files import as_archive_errors, make_folder
 from histoseek.reports.privacy.person_names import make_patient_key
-
-DEFAULT_TEXT_ENCODER = "minilm"
 
 _TRIES = 3
 """How often a read begins anew when what it reads is removed in its midst."""
@@ -106,32 +107,27 @@ class ArchiveFolder:
         recipe: Recipe | None = None,
         *,
         weights: Weights | None = None,
-        text_encoder: str | None = None,
-        slide_encoder: str | None = None,
+        text_encoder: str | OwnTextEncoder | None = None,
+        encoder: str | OwnTileEncoder | None = None,
+        slide_encoder: str | OwnSlideEncoder | None = None,
     ) -> Self:
         """Make a new, empty archive, with trained weights or without.
 
-        text_encoder: for reports, or "none"; by default the weights', or else `minilm`. slide_encoder: of vectors that
-        another tool made, not with weights. Raises ArchiveError when there is one already, or other files;
-        UnknownEncoder; ConfigurationError; SpaceMismatch for weights that were trained on other features.
+        text_encoder: for reports, or "none"; by default the weights', or else `minilm`; encoder: of tiles, in place of
+        the recipe's; slide_encoder: one's own, or of vectors that another tool made, not with weights. Raises
+        ArchiveError when there is one already, or other files; UnknownEncoder; ConfigurationError; SpaceMismatch for
+        weights that were trained on other features.
         """
         require_engine(path)
-        recipe, weights = settle(recipe, Recipe | None, "recipe"), settle(weights, Weights | None, "weights")
-        text_encoder = settle(text_encoder, str | None, "text encoder")
-        encoder = name_slide_encoder(weights.card.slide_encoder if weights else None, slide_encoder)
-        layout, recipe = ArchiveLayout(Path(path).absolute()), recipe or Recipe()
-        require_spacings(recipe)
-        if weights:
-            require_features(weights.card, recipe)
-        texts = text_encoder or _choose_text_encoder(weights)
-        require_text_encoder(texts)
+        new = settle_new_archive(recipe, weights, encoder, slide_encoder, text_encoder)
+        layout = ArchiveLayout(Path(path).absolute())
         if not layout.is_free:
             raise ArchiveError(str(path), "exists already and is not empty", "Choose another folder")
         with as_archive_errors(layout.root):
             make_folder(layout.root)
-            if weights:
-                save_weights(weights, layout.weights)
-        write_manifest(layout, create_manifest(recipe, encoder, texts))
+            if new.weights:
+                save_weights(new.weights, layout.weights)
+        write_manifest(layout, create_manifest(new.recipe, new.slide_encoder, new.text_encoder))
         return cls._make(layout.root, OpenSpace.open(layout.root))
 
     @classmethod
@@ -410,8 +406,9 @@ class ArchiveFolder:
     def use_recipe(self, recipe: Recipe) -> None:
         """Make bags differently from now on; the embedding space must stay the same.
 
-        Raises SpaceMismatch for another encoder or spacing.
+        Raises SpaceMismatch for another encoder or spacing, ArchiveError for a snapshot.
         """
+        self.require_writable()
         require_spacings(recipe)
         for part, mine, other in self.recipe.list_other_spaces(recipe):
             raise SpaceMismatch(str(self.path), part, mine, other)
@@ -452,6 +449,9 @@ class ArchiveFolder:
         weights, dimension = ("unknown", means[0].slide_dimension)
         if card:
             weights, dimension = card.fingerprint, card.architecture.dimension
+        elif isinstance(family, OwnSlideFamily):
+            family.require_features(len(means[0].vector))
+            weights, dimension = family.encoder.identity, family.encoder.dimension
         if card is None or not card.architecture.mosaic_size:
             centre = fit_centre(means)
             mosaic_centre, mosaic_dimension = write_centre(layout, centre), len(centre)
@@ -491,7 +491,3 @@ class ArchiveFolder:
 def _restore(kind: type[ArchiveFolder], path: Path, opened: OpenSpace | None) -> ArchiveFolder:
     """An archive that was pickled."""
     return kind._make(path, opened)
-
-
-def _choose_text_encoder(weights: Weights | None) -> str:
-    return weights.card.text.encoder if weights and weights.card.text else DEFAULT_TEXT_ENCODER

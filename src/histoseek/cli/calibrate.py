@@ -35,8 +35,10 @@ def calibrate(
     """
     from histoseek.api import Archive
     from histoseek.jsonable import plain
+    from histoseek.own_code import allow_own_code
     from histoseek.progress import show_progress
 
+    allow_own_code(distance)
     with show_progress("calibrate", total=None) as reporter:
         opened = Archive.open(archive)
         calibration = opened.calibrate(None if without_labels else label, distance, seed, reporter)

@@ -15,8 +15,10 @@ import typer
 
 from histoseek.cli.options import (
     DEFAULT_WORKERS,
+    AcceptUnknownOption,
     ArchiveOption,
     DeidentifyOption,
+    DownloadOption,
     JsonOption,
     KeepIdentifiersOption,
     KeepPenOption,
@@ -29,9 +31,11 @@ from histoseek.cli.options import (
     parse_pair_lists,
     parse_pairs,
     parse_spacings,
+    settle_weights_options,
 )
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import ConfigurationError, InputError, SpaceMismatch
+from histoseek.own_code import allow_own_code, is_own
 
 if TYPE_CHECKING:
     from histoseek.api import Archive
@@ -57,7 +61,7 @@ MetadataOption = Annotated[
 ]
 SpacingOption = Annotated[
     float | None,
-    typer.Option(help="Spacing of the tiles in µm/px.", show_default=f"{_RECIPE.spacing_um_per_px:g} in a new archive"),
+    typer.Option(help="Spacing of the tiles in µm/px.", show_default="the tile encoder's usual one in a new archive"),
 ]
 ContextSpacingOption = Annotated[
     float | None,
@@ -122,7 +126,9 @@ SlideFeaturesOption = Annotated[
 SlideEncoderOption = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="Slide encoder that --slide-features were made with.", show_default="as the files state it"
+        metavar="NAME|MODULE:ATTRIBUTE",
+        help="Slide encoder that --slide-features were made with, or one of your own.",
+        show_default="as the files state it",
     ),
 ]
 TextEncoderOption = Annotated[
@@ -155,6 +161,8 @@ def index(
     slide_features: SlideFeaturesOption = None,
     slide_encoder: SlideEncoderOption = None,
     text_encoder: TextEncoderOption = None,
+    download: DownloadOption = False,
+    accept_unknown_weights: AcceptUnknownOption = False,
     precision: PrecisionOption = None,
     workers: WorkersOption = DEFAULT_WORKERS,
     trust: TrustOption = None,
@@ -164,20 +172,21 @@ def index(
 
     Without slides, --metadata and --reports add to those that the archive has. Interrupted, the same command continues.
     """
-    from histoseek.progress import show_progress
-
-    with _noted_confinement(trust), show_progress("slides", total=None) as reporter:
-        opened, report = _index(archive, context.params, reporter)
+    with _noted_confinement(trust):
+        opened, report = _index(archive, context.params)
     _print_report(report, opened, as_json)
 
 
-def _index(archive: Path, values: Mapping[str, Any], reporter: Reporter) -> tuple[Archive, IndexReport]:
+def _index(archive: Path, values: Mapping[str, Any]) -> tuple[Archive, IndexReport]:
     from histoseek.archive.indexing.ingest import index as run
+    from histoseek.progress import show_progress
 
-    request = _make_request(values, reporter)
-    changes = _add_encoder(_read_recipe_changes(values), request, values)
-    opened = _open_or_create(archive, changes, values)
-    return opened, run(opened, request, reporter)
+    settle_weights_options(values["download"], values["accept_unknown_weights"])
+    with show_progress("slides", total=None) as reporter:
+        request = _make_request(values, reporter)
+        changes = _add_encoder(_read_recipe_changes(values), request, values)
+        opened = _open_or_create(archive, changes, values)
+        return opened, run(opened, request, reporter)
 
 
 def _use_precision(precision: str | None) -> None:
@@ -294,7 +303,7 @@ def _name_encoder(request: IndexRequest) -> str:
 def _name_slide_encoder(values: Mapping[str, Any]) -> str | None:
     """What the slide encoder of --slide-features is called: by the option, in a new archive as the files state it."""
     folder, named = values["slide_features"], values["slide_encoder"]
-    if folder is None and named is not None:
+    if folder is None and named is not None and not is_own(named):
         raise ConfigurationError("--slide-encoder", "names the encoder of --slide-features", "Give these, too")
     if folder is None or named is not None or _is_archive(values["archive"]):
         return str(named) if named is not None else None
@@ -319,6 +328,7 @@ def _open_or_create(path: Path, changes: dict[str, Any], values: Mapping[str, An
     from histoseek.encoders.slide.registry import name_slide_encoder
 
     text_encoder, slide_encoder = values["text_encoder"], _name_slide_encoder(values)
+    allow_own_code(changes.get("encoder"), slide_encoder, text_encoder)
     trained = find_weights(values["weights"]) if values["weights"] is not None else None
     archive = Archive.open(path) if _is_archive(path) else None
     recipe = replace(archive.recipe if archive is not None else _RECIPE, **changes)

@@ -9,6 +9,7 @@ import typer
 
 from histoseek.cli.options import ArchiveOption, JsonOption
 from histoseek.errors import ConfigurationError
+from histoseek.own_code import allow_own_code
 
 if TYPE_CHECKING:
     from histoseek.archive.space_folders import SpaceChange
@@ -37,6 +38,7 @@ def reencode(
     from histoseek.jsonable import plain
     from histoseek.progress import show_progress
 
+    allow_own_code(text_encoder)
     change = _read_change(weights, untrained, text_encoder)
     with show_progress("slides", total=None) as reporter:
         report = run(Archive.open(archive), change, reporter)

@@ -14,6 +14,7 @@ from histoseek.errors import InputError
 from histoseek.search.options import SearchOptions
 
 if TYPE_CHECKING:
+    from histoseek.search.queries import Query
     from histoseek.search.results import SearchResults
 
 DEFAULTS = SearchOptions()
@@ -32,7 +33,7 @@ ByCaseOption = Annotated[bool, typer.Option("--by-case", help="Return one result
 DistanceOption = Annotated[
     str | None,
     typer.Option(
-        help="How slides are compared: symmetric, maxsim, global, contained or pathsearch-paper.",
+        help="How slides are compared: symmetric, maxsim, global, contained, pathsearch-paper, or module:attribute.",
         show_default="symmetric; contained for regions and pictures",
     ),
 ]
@@ -83,13 +84,20 @@ def search(
     html: PageOption = None,
 ) -> None:
     """Find similar slides or reports; the query's own slides and patient are left out."""
+    parsed = query.parse_query(read_settings(context, query.QueryOptions))
+    options = read_settings(context, SearchOptions)
+    print_results(_run(archive, parsed, options), as_json, html)
+
+
+def _run(archive: Path, asked: Query, options: SearchOptions) -> SearchResults:
+    """Search, with a distance of the user's own where the option names one."""
     from histoseek.api import Archive
+    from histoseek.own_code import allow_own_code
     from histoseek.progress import show_progress
 
-    parsed = query.parse_query(read_settings(context, query.QueryOptions))
+    allow_own_code(options.distance)
     with show_progress("query", total=None) as reporter:
-        results = Archive.open(archive).search(parsed, read_settings(context, SearchOptions), reporter=reporter)
-    print_results(results, as_json, html)
+        return Archive.open(archive).search(asked, options, reporter=reporter)
 
 
 def print_results(results: SearchResults, as_json: bool, html: Path | None) -> None:

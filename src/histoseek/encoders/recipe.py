@@ -12,18 +12,23 @@ from histoseek.errors import ConfigurationError
 from histoseek.tissue.settings import MASK_VERSION, TissueSettings
 
 
+class UsualSpacing(float):
+    """A spacing in um/px that nobody chose: a new archive takes its tile encoder's usual one in its place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How slides become bags.
 
-    encoder: a registry name, or "features:NAME" for imported feature files; tile_budget: most tiles of a slide,
+    encoder: a registry name, or "features:NAME" for imported feature files; spacing_um_per_px: where it is not given,
+    archives are made with that of the encoder's card; tile_budget: most tiles of a slide,
     None for all; keep_pen: whether what looks like pen is tissue; spacing_tolerance: how much coarser than wanted a
     slide may be, as a share (0.05 is 5 %); context_spacing_um_per_px: a coarser spacing at which slides are encoded as
     well, None for one spacing alone.
     """
 
     encoder: str = "lite0"
-    spacing_um_per_px: float = 0.5
+    spacing_um_per_px: float = UsualSpacing(0.5)
     tile_budget: int | None = 256
     tissue_threshold: float = TissueSettings().threshold
     spacing_tolerance: float = 0.05
@@ -32,7 +37,8 @@ class Recipe:
     context_spacing_um_per_px: float | None = None
 
     def __post_init__(self) -> None:
-        settle_fields(self, "recipe", kind=ConfigurationError)
+        chosen = {"spacing_um_per_px"} if isinstance(self.spacing_um_per_px, UsualSpacing) else set()
+        settle_fields(self, "recipe", but=chosen, kind=ConfigurationError)
         if self.spacing_um_per_px <= 0:
             raise ConfigurationError("--spacing", f"{self.spacing_um_per_px:g} is not positive", "Give um per pixel")
         if self.context_spacing_um_per_px is not None:

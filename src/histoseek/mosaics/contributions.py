@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.mosaics.barcodes import Words
-from histoseek.mosaics.distances import CONTEXT_SHARE, Distance, Fusion
+from histoseek.mosaics.distances import CONTEXT_SHARE, DISTANCES, Distance, Fusion, SignatureBlock
 from histoseek.mosaics.signature import Signature
 
 Doubles = NDArray[np.float64]
@@ -89,14 +89,23 @@ def compute_contributions(query: Signature, result: Signature, distance: Distanc
     context = _compare_contexts(query, result, distance)
     coarse = 0.0 if context is None else global_weight * CONTEXT_SHARE * (typical_global - context)
     whole = global_weight * (typical_global - global_part)
-    return Contributions(round(1 - typical, 12), whole - coarse, pairs, coarse)
+    unpaired = 0.0 if pairing else local_weight * _measure_local_part(query, result, distance)
+    return Contributions(round(1 - typical - unpaired, 12), whole - coarse, pairs, coarse)
 
 
 def _compare_contexts(query: Signature, result: Signature, distance: Distance) -> float | None:
     """The cosine distance of the contexts, None where the distance does not compare them."""
-    if query.context is None or result.context is None or distance.name == "pathsearch-paper":
+    compares = distance.name in DISTANCES and distance.name != "pathsearch-paper"
+    if not compares or query.context is None or result.context is None:
         return None
     return float(np.clip(1 - cosine(query.context, result.context), 0, 2))
+
+
+def _measure_local_part(query: Signature, result: Signature, distance: Distance) -> float:
+    """That of a distance of which nobody knows what pairs it is made of."""
+    if not distance.fusion.local_weight:
+        return 0.0
+    return float(distance.parts(query, SignatureBlock.from_signatures([result]))[0][0])
 
 
 def find_closest_pairs(query: NDArray[np.float16], result: NDArray[np.float16], limit: int) -> list[tuple[int, int]]:

@@ -16,6 +16,7 @@ from histoseek.errors import ConfigurationError
 from histoseek.mosaics.barcodes import Words
 from histoseek.mosaics.kernel_choice import kernels_for
 from histoseek.mosaics.signature import Signature
+from histoseek.own_code import PREFIX, find_own, is_own, require_own_name
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -229,11 +230,31 @@ DISTANCES: Mapping[str, Distance] = MappingProxyType(
 )
 
 
+_registered: dict[str, Distance] = {}
+"""Those that were given from Python, by name: known in this process alone."""
+
+
+def register_distance(distance: Distance) -> str:
+    """Let a distance of one's own be used in this process; the name that search takes for it.
+
+    Raises ConfigurationError for a name that is taken.
+    """
+    name = distance.name
+    require_own_name(name, taken=name in DISTANCES or _registered.get(name, distance) != distance)
+    _registered[name] = distance
+    return f"{PREFIX}{name}"
+
+
 def get_distance(name: str) -> Distance:
-    """The distance of this name with its stated weights; raises ConfigurationError naming the known ones."""
-    if name not in DISTANCES:
-        raise ConfigurationError(name, "there is no such distance", f"Choose from: {', '.join(DISTANCES)}")
-    return DISTANCES[name]
+    """The distance of this name with its stated weights; raises ConfigurationError naming the known ones.
+
+    One of the user's own is called by what names it: `own:name` from Python, or `module:attribute`.
+    """
+    if name in DISTANCES:
+        return DISTANCES[name]
+    if is_own(name):
+        return replace(find_own(name, Distance, _registered), name=name)
+    raise ConfigurationError(name, "there is no such distance", f"Choose from: {', '.join(DISTANCES)}")
 
 
 def _take_rows(offsets: Ints, places: Ints) -> tuple[Ints, Ints]:

@@ -17,6 +17,7 @@ from histoseek.archive.space.signing import load_context
 from histoseek.encoders.bag import Bag, BagOrigin, check_bag, load_bag, load_origin, save_absence, save_bag
 from histoseek.encoders.confined_features import load_features, load_stated_facts
 from histoseek.encoders.features import FeatureFile
+from histoseek.encoders.inventory.features_of import require_card_dimension
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide_bags import PreparedSlide, count_tiles, encode_context, encode_prepared, prepare_slide
 from histoseek.encoders.tile.base import TileEncoder
@@ -136,6 +137,7 @@ class FeatureBags:
         path = require_local(slide.source)
         features = load_features(path, self.recipe.encoder, self.trust, slide.spacing_um_per_px)
         self.agreement.require(slide.source.uri, features.facts)
+        require_card_dimension(slide.source.uri, self.recipe.encoder, features.bag.features.shape[1])
         bag = self.vectors.attach(slide, features.bag) if self.vectors else features.bag
         return replace(features, bag=bag)
 

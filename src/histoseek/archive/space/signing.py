@@ -13,6 +13,7 @@ from histoseek.encoders.bag import Bag, is_absent, load_bag
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.base import SlideEncoder
+from histoseek.encoders.slide.own import OwnSlideFamily
 from histoseek.encoders.slide.pooled import TileMosaics, pool_bag
 from histoseek.encoders.slide.registry import find_fitted_family
 from histoseek.encoders.weights import load_weights
@@ -88,6 +89,10 @@ def build_signer(layout: ArchiveLayout, space: EmbeddingSpace, recipe: Recipe) -
 
 def _slide_encoder(layout: ArchiveLayout, space: EmbeddingSpace) -> SlideEncoder:
     fitted = find_fitted_family(space.slide_encoder)
+    if isinstance(fitted, OwnSlideFamily) and fitted.encoder.identity != space.slide_weights:
+        raise SpaceMismatch(
+            f"slide encoder {space.slide_encoder}", "weights", space.slide_weights, fitted.encoder.identity
+        )
     if fitted:
         return fitted.build(read_centre(layout.centre, space.centre), space.dimension)
     weights = load_weights(layout.weights)

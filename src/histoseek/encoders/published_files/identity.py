@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import struct
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +13,7 @@ from histoseek.bounds import is_zip
 from histoseek.encoders.cards.card import Publication
 from histoseek.encoders.cards.catalogue import list_slide_models, list_tile_models
 from histoseek.encoders.packaged_files import digest_file
+from histoseek.errors import ConfigurationError
 from histoseek.files import read_file_state, write_atomic
 from histoseek.settings import get_settings
 
@@ -54,6 +57,24 @@ def name_file(sha256: str) -> str:
 def is_known_file(path: Path) -> bool:
     """Whether a file is one that a card states, byte for byte."""
     return bool(name_file(digest_weights(path)))
+
+
+def identify_own(name: str, version: str, weights: str | Path) -> str:
+    """The hash, 16 hex digits, that code of the user's own is known by: of its weights, or of name and version.
+
+    weights: a file, or hex digits. Raises ConfigurationError for what is neither, and for versions with other signs
+    than letters, digits and dots.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9.]+", version):
+        raise ConfigurationError(f"version {version!r}", "can't be a version", "Use letters, digits and '.'")
+    if not str(weights):
+        return hashlib.sha256(f"{name} {version}".encode()).hexdigest()[:16]
+    if isinstance(weights, str) and re.fullmatch(r"[0-9a-fA-F]{6,}", weights):
+        return weights.lower()[:16]
+    if not Path(weights).is_file():
+        advice = "Give a file, or six hex digits at least"
+        raise ConfigurationError(f"weights {str(weights)!r}", "are neither a file nor a hash", advice)
+    return digest_weights(Path(weights))[:16]
 
 
 def find_damage(path: Path) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from histoseek.encoders.slide.base import Architecture, FittedEncoderFamily, Shapes, SlideEncoderFamily
 from histoseek.encoders.slide.imported import PREFIX, ImportedFamily
+from histoseek.encoders.slide.own import OwnSlideEncoder, OwnSlideFamily
 from histoseek.encoders.slide.pathsearch.family import PathSearchFamily
 from histoseek.encoders.slide.pooled import PooledFamily
 from histoseek.encoders.slide.published.family import PUBLISHED
 from histoseek.errors import ConfigurationError, UnknownEncoder
+from histoseek.own_code import PREFIX as OWN
+from histoseek.own_code import find_own, is_own, require_own_name
 
 FAMILIES: tuple[SlideEncoderFamily, ...] = (PathSearchFamily(),)
 """Those that can be trained here. Cards written before there were several name none: they are of the first. Published
@@ -17,13 +20,31 @@ UNTRAINED: FittedEncoderFamily = PooledFamily()
 """What an archive without weights encodes slides with."""
 
 
-def name_slide_encoder(trained: str | None, imported: str | None) -> str:
-    """What an archive is encoded by, as its manifest names it: trained weights, vectors that another tool made, or
-    neither; raises ConfigurationError for both."""
-    if trained and imported:
-        what = "cannot be trained weights and vectors of another tool"
+_registered: dict[str, OwnSlideEncoder] = {}
+"""Those that were given from Python, by name: known in this process alone."""
+
+
+def register_slide_encoder(encoder: OwnSlideEncoder) -> str:
+    """Let a slide encoder of one's own be used in this process; the spec that names it.
+
+    Registering the same again changes nothing. Raises ConfigurationError for a name that is taken.
+    """
+    before = _registered.get(encoder.name)
+    require_own_name(encoder.name, taken=before is not None and before.identity != encoder.identity)
+    _registered[encoder.name] = encoder
+    return f"{OWN}{encoder.name}"
+
+
+def name_slide_encoder(trained: str | None, given: str | None) -> str:
+    """What an archive is encoded by, as its manifest names it: trained weights, one's own code, vectors that another
+    tool made, or none of them; raises ConfigurationError for two, and for own code that is not at hand."""
+    if trained and given:
+        what = "cannot be trained weights and something else"
         raise ConfigurationError("slide encoder", what, "Give one of the two")
-    return f"{PREFIX}{imported.removeprefix(PREFIX)}" if imported else trained or UNTRAINED.encoder_name
+    if given and is_own(given):
+        find_fitted_family(given)
+        return given
+    return f"{PREFIX}{given.removeprefix(PREFIX)}" if given else trained or UNTRAINED.encoder_name
 
 
 def find_family(name: str) -> SlideEncoderFamily:
@@ -52,8 +73,11 @@ def identify_family(shapes: Shapes) -> tuple[SlideEncoderFamily, Architecture]:
 def find_fitted_family(encoder_name: str) -> FittedEncoderFamily | None:
     """The family of an embedding space's slide encoder if archives fit it themselves, None if it has weights.
 
-    Vectors that came with slides (`imported`) need an archive's centre for their mosaics alone.
+    Vectors that came with slides (`imported`), and encoders of the user's own, need an archive's centre for their
+    mosaics alone. Raises ConfigurationError for own code that is not at hand.
     """
     if encoder_name.startswith(PREFIX):
         return ImportedFamily(encoder_name)
+    if is_own(encoder_name):
+        return OwnSlideFamily(encoder_name, find_own(encoder_name, OwnSlideEncoder, _registered))
     return UNTRAINED if encoder_name == UNTRAINED.encoder_name else None

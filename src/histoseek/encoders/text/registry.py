@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from histoseek.encoders.text import biomedclip, local, minilm
 from histoseek.encoders.text.base import TextCard, TextEncoder
-from histoseek.errors import UnknownEncoder
+from histoseek.encoders.text.own import OwnTextEncoder
+from histoseek.errors import EncoderError, UnknownEncoder
+from histoseek.own_code import PREFIX, find_own, is_own, require_own_name
 
 if TYPE_CHECKING:
     from histoseek.encoders.text.tower import TextTower
@@ -33,6 +35,22 @@ FAMILIES: tuple[TextEncoderFamily, ...] = (
     TextEncoderFamily(biomedclip.CARD.name, biomedclip.CARD, biomedclip.load, biomedclip.load_tower),
     TextEncoderFamily(local.NAME, None, local.load, local.load_tower),
 )
+
+
+_registered: dict[str, OwnTextEncoder] = {}
+"""Those that were given from Python, by name: known in this process alone."""
+
+
+def register_text_encoder(encoder: OwnTextEncoder) -> str:
+    """Let a text encoder of one's own be used in this process; the spec that names it.
+
+    Registering the same again changes nothing. Raises ConfigurationError for a name that is taken.
+    """
+    name, before = encoder.card.name, _registered.get(encoder.card.name)
+    is_other = before is not None and (before.card, before.weights_hash) != (encoder.card, encoder.weights_hash)
+    require_own_name(name, taken=is_other or _is_known(name))
+    _registered[name] = encoder
+    return f"{PREFIX}{name}"
 
 
 def list_text_cards() -> tuple[TextCard, ...]:
@@ -68,7 +86,23 @@ def _split(spec: str) -> tuple[str, Path | None]:
 
 def _find_family(name: str) -> TextEncoderFamily:
     family = next((family for family in FAMILIES if family.name == name), None)
+    if family is None and is_own(name):
+        return _find_own_family(name)
     if family is None:
         names = tuple(family.name if family.card else f"{family.name}@/folder" for family in FAMILIES)
         raise UnknownEncoder(name, names)
     return family
+
+
+def _find_own_family(spec: str) -> TextEncoderFamily:
+    encoder = find_own(spec, OwnTextEncoder, _registered)
+    require_own_name(encoder.card.name, taken=_is_known(encoder.card.name))
+
+    def load_tower(_: Path | None) -> TextTower:
+        raise EncoderError(spec, "is your own code, which is not trained here", "Train minilm, or transformers@/folder")
+
+    return TextEncoderFamily(spec, encoder.card, lambda _: encoder, load_tower)
+
+
+def _is_known(name: str) -> bool:
+    return any(family.name == name for family in FAMILIES)

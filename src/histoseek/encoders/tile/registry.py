@@ -26,11 +26,13 @@ from histoseek.encoders.tile.networks import (
 )
 from histoseek.encoders.tile.networks.base import NetworkKind
 from histoseek.encoders.tile.networks.tensor_layouts import arrange_tensors
+from histoseek.encoders.tile.own import OwnTileEncoder
 from histoseek.encoders.tile.runtimes.choice import load_prepared
 from histoseek.encoders.tile.runtimes.several_devices import load_on_devices
 from histoseek.encoders.tile.words import WordTower
 from histoseek.encoders.weight_files import find_encoder_files, read_tensors
 from histoseek.errors import ConfigurationError, EncoderError, UnknownEncoder
+from histoseek.own_code import PREFIX, find_own, is_own, require_own_name
 from histoseek.settings import get_settings
 
 if TYPE_CHECKING:
@@ -69,6 +71,23 @@ class TileEncoderFamily:
 
 FAMILIES: tuple[TileEncoderFamily, ...] = (TileEncoderFamily(lite0.CARD, lite0.load),)
 """Those that come along. Published ones are in the catalogue (`encoders.cards`)."""
+
+
+_registered: dict[str, OwnTileEncoder] = {}
+"""Those that were given from Python, by name: known in this process alone."""
+
+
+def register_tile_encoder(encoder: OwnTileEncoder) -> str:
+    """Let an encoder of one's own be used in this process; the spec that names it.
+
+    Registering the same again changes nothing. Raises ConfigurationError for a name that is taken.
+    """
+    name = encoder.card.name
+    before = _registered.get(name)
+    is_other = before is not None and (before.card, before.weights_hash) != (encoder.card, encoder.weights_hash)
+    require_own_name(name, taken=is_other or _is_known(name))
+    _registered[name] = encoder
+    return f"{PREFIX}{name}"
 
 
 def list_tile_cards() -> tuple[TileCard, ...]:
@@ -145,9 +164,28 @@ def _find_family(name: str) -> TileEncoderFamily:
         return own
     bare, _, wanted = name.partition(":")
     models = {model.name: model for model in list_tile_models()}
+    if bare not in models and is_own(name):
+        return _find_own_family(name)
     if bare not in models:
         raise UnknownEncoder(name, (*(family.card.name for family in FAMILIES), *models))
     return _make_family(make_tile_card(models[bare], _find_variant(models[bare], wanted)))
+
+
+def _find_own_family(spec: str) -> TileEncoderFamily:
+    encoder = find_own(spec, OwnTileEncoder, _registered)
+    require_own_name(encoder.card.name, taken=_is_known(encoder.card.name))
+
+    def load(path: Path | None) -> TileEncoder:
+        if path is not None:
+            raise EncoderError(spec, f"takes no weights from {path}", "Let its own code load them")
+        return encoder
+
+    return TileEncoderFamily(encoder.card, load)
+
+
+def _is_known(name: str) -> bool:
+    """Whether a published encoder, or one that comes along, has this name."""
+    return any(family.card.name == name for family in FAMILIES) or any(m.name == name for m in list_tile_models())
 
 
 def _find_variant(model: TileModelCard, wanted: str) -> Variant:

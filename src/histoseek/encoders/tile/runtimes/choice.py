@@ -92,6 +92,16 @@ def load_prepared(
     return encoder
 
 
+def load_in_torch(card: TileCard, weights_hash: str, module: nn.Module) -> TileEncoder:
+    """The encoder in torch, on the device and in the precision of the settings: for networks that nobody exports."""
+    settings = get_settings()
+    model = Model(card, weights_hash, lambda: module)
+    if settings.has_gpu:
+        return PreparedEncoder(model, _make_gpu_engine(model, settings))
+    precision: Precision = "bf16" if settings.precision == "bf16" else "float32"
+    return PreparedEncoder(model, make_engine(model, Option("torch", precision), settings))
+
+
 def describe_runtime(encoder: TileEncoder) -> str:
     """What computes an encoder, and how the others did in the trial, in one line."""
     rates = encoder.rates if isinstance(encoder, PreparedEncoder) else ()
