@@ -35,7 +35,7 @@ def make_archive(
     (folder / "features").mkdir(parents=True)
     for name, patches in slides.items():
         write_features(folder / "features" / f"{name}.h5", patches)
-    archive = Archive.create(folder / "colours.archive", Recipe(encoder=f"features:{encoder}"))
+    archive = Archive.create(folder / "colours.archive", Recipe(encoder=f"features:{encoder}"), text_encoder="none")
     archive.index([folder / "features"])
     return archive
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from histoseek import Archive
 from histoseek.archive.filters.expression import one_of
+from histoseek.cli.app import app
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import ArchiveError, ConfigurationError, EncoderError, InputError
 from histoseek.geometry import Rect
+from histoseek.rest.queries import SearchRequest
 from histoseek.search.present.page import render_page
 from histoseek.search.queries import TextQuery
 from histoseek.search.words.merging import merge_tiles
@@ -61,6 +65,16 @@ def test_what_can_not_be_asked_is_said_in_one_line(archive: Archive, tmp_path: P
             Archive.open(archive.path).search(text="crimson", to="regions")
     finally:
         installed.available = True
+
+
+def test_on_the_command_line_and_over_rest(archive: Archive) -> None:
+    line = ["search", "--archive", str(archive.path), "--text", "teal", "--to", "regions", "-k", "2"]
+    shown = CliRunner().invoke(app, line, catch_exceptions=False)
+    assert shown.exit_code == 0 and f"{PLANTED.x},{PLANTED.y},{PLANTED.width},{PLANTED.height}" in shown.output
+    found = json.loads(CliRunner().invoke(app, [*line, "--json"], catch_exceptions=False).stdout)["results"]
+    assert {one["region"]["width"] for one in found} == {PLANTED.width}
+    request = SearchRequest.model_validate({"query": {"kind": "text", "text": "teal"}, "to": "regions"})
+    assert request.to == "regions"
 
 
 def test_labels_without_training(archive: Archive) -> None:

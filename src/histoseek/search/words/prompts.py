@@ -78,9 +78,9 @@ def make_prompts(text: str) -> tuple[Prompt, ...]:
     if len(text) <= _LONGEST_TEXT and _says_something(rest):
         plain = rest if denied else text.strip()
         prompts.append(Prompt(plain, (plain,)))
-    if not (prompts or denied):
-        plain = text.strip()[:_LONGEST_TEXT]
-        prompts.append(Prompt(plain, (plain,)))
+    whole = text.strip()[:_LONGEST_TEXT].strip()
+    if whole and not (prompts or denied):
+        prompts.append(Prompt(whole, (whole,)))
     if not prompts:
         prompts.append(Prompt("tissue", load_prompt_words().usual))
     return (*prompts, *(make_concept_prompt(vocabulary, concept_id, unwanted=True) for concept_id in unwanted))

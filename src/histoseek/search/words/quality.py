@@ -14,7 +14,7 @@ from histoseek.search.words.comparison import TileWords
 from histoseek.search.words.prompts import make_concept_prompt
 
 _FIELDS = ("organ", "diagnosis", "finding")
-_SLIDES, _CONCEPTS = 2000, 24
+_SLIDES, _CONCEPTS = 2000, 12
 _FEWEST_CONCEPTS, _FEWEST_SLIDES = 3, 5
 
 
