@@ -30,6 +30,7 @@ from histoseek.encoders.tile.networks.conch_text import PAD, make_text
 from histoseek.encoders.tile.networks.prompts import PromptTower, read_words
 from histoseek.encoders.tile.words import WordTower
 from histoseek.encoders.weight_files import EncoderFiles, read_tensors
+from histoseek.errors import EncoderError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -253,11 +254,13 @@ def _find_vocabulary(files: EncoderFiles) -> Path:
     """The tokenizer beside the weights, or in the package `conch` where that is installed: the repository of the
     weights does not hold it."""
     package = find_spec("conch")
-    for folder in package.submodule_search_locations or () if package else ():
-        path = Path(folder, "open_clip_custom", "tokenizers", _VOCABULARY)
-        if path.is_file() and not (files.folder / _VOCABULARY).is_file():
-            return path
-    return files.require(_VOCABULARY)
+    places = package.submodule_search_locations or () if package else ()
+    inside = (Path(place, "open_clip_custom", "tokenizers", _VOCABULARY) for place in places)
+    found = next((path for path in (files.folder / _VOCABULARY, *inside) if path.is_file()), None)
+    if found is None:
+        advice = "Copy it from github.com/mahmoodlab/CONCH (conch/open_clip_custom/tokenizers)"
+        raise EncoderError(str(files.weights), f"there is no {_VOCABULARY} beside it", advice)
+    return found
 
 
 KIND = NetworkKind(build, fill, load_words)
