@@ -55,6 +55,12 @@ def read_feature_file(path: Path) -> None:
     read_features(path, "encoder")
 
 
+def read_slide_feature_file(path: Path) -> None:
+    from histoseek.encoders.slide_features import read_slide_features
+
+    read_slide_features(path)
+
+
 def read_bag(path: Path) -> None:
     from histoseek.encoders.bag import load_bag
 
@@ -101,6 +107,7 @@ def read_split_table(path: Path) -> None:
 READERS: dict[str, Callable[[Path], None]] = {
     "slide": read_slide,
     "features": read_feature_file,
+    "slide features": read_slide_feature_file,
     "bag": read_bag,
     "metadata": read_metadata,
     "reports": read_report_file,

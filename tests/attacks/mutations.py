@@ -256,6 +256,31 @@ def _make_state() -> dict[str, object]:
     return {f"visual.{name}": value for name, value in network.state_dict().items()}
 
 
+def make_slide_hdf5(folder: Path) -> Sequence[bytes]:
+    """Of a slide as TRIDENT writes it, and of many in one."""
+    path, vector = folder / "slides.h5", np.random.default_rng(0).normal(size=(1, 64)).astype("f4")
+    seeds = []
+    for names in (("features",), ("S1", "S2", "S3")):
+        with h5py.File(path, "w") as file:
+            for name in names:
+                file.create_dataset(name, data=vector, compression="gzip").attrs["encoder"] = "titan"
+        seeds.append(path.read_bytes())
+    return seeds
+
+
+def make_slide_vectors(folder: Path) -> Sequence[bytes]:
+    """Tensors and arrays by slide, and rows beside names of files."""
+    import pickle
+
+    import torch
+
+    rows = np.random.default_rng(0).normal(size=(3, 64)).astype("f4")
+    tensors = {f"S{number}": torch.from_numpy(row) for number, row in enumerate(rows)}
+    seeds = [_save_torch(content, True) for content in (tensors["S0"], tensors)]
+    dicts = {f"S{number}": row for number, row in enumerate(rows)}, {"embeds": rows, "filenames": ["a", "b", "c"]}
+    return [*seeds, *(pickle.dumps(content, protocol) for content in dicts for protocol in (2, 4))]
+
+
 def make_checkpoints(folder: Path) -> Sequence[bytes]:
     return [_save_torch(_make_state(), True), _save_torch({"model": _make_state()}, False)]
 
@@ -355,6 +380,8 @@ FORMATS: tuple[Format, ...] = (
     Format("JPEG", "slide", (".jpg",), lambda folder: make_pictures(folder, "JPEG")),
     Format("HDF5", "features", (".h5",), make_hdf5),
     Format("pt", "features", (".pt",), make_tensors),
+    Format("HDF5 of slides", "slide features", (".h5",), make_slide_hdf5),
+    Format("pt and pickles of slides", "slide features", (".pt", ".pkl"), make_slide_vectors),
     Format("checkpoint", "checkpoint", (".pt",), make_checkpoints),
     Format("safetensors", "checkpoint", (".safetensors",), make_safetensors),
     Format("weights card", "weights", (".json",), make_cards, (".safetensors", make_weights)),

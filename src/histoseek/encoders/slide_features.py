@@ -37,6 +37,7 @@ _FOLDER = re.compile(r"slide_features_(?P<encoder>.+)")
 """How TRIDENT names the folder of an encoder's files, which name it nowhere else."""
 
 _LONGEST_NAME = 200
+_MOST_NUMBERS = 65_536
 
 Floats = NDArray[np.float32]
 
@@ -91,6 +92,8 @@ def _read_hdf5(path: Path) -> tuple[Mapping[str, object], str]:
             known = next((name for name in _VECTORS if name in datasets), None)
             others = {name: dataset for name, dataset in datasets.items() if name not in _PLACES}
             chosen = {path.stem: datasets[known]} if known else others
+            for dataset in chosen.values():
+                _require_vector(dataset.shape, dataset.dtype, path)
             values = {_name(key): read_dataset(dataset, _name(key), path) for key, dataset in chosen.items()}
             return values, _read_encoder(read_attributes((file, *chosen.values())))
     except HistoseekError:
@@ -141,15 +144,19 @@ def _as_vector(value: object, path: Path) -> Floats:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
         raise BadFeatureFile(path, "lists of unequal length where a slide feature is wanted") from error
-    array = array[0] if array.ndim == 2 and len(array) == 1 else array
-    if array.dtype.kind not in "fiu" or array.ndim != 1:
-        raise BadFeatureFile(
-            path, f"a slide feature of shape {array.shape} and type {array.dtype}, wanted [D] or [1, D]"
-        )
+    _require_vector(array.shape, array.dtype, path)
+    array = array.reshape(-1)
     with np.errstate(over="ignore"):  # what becomes infinite is refused
         vector = np.ascontiguousarray(array, dtype=np.float32)
     check_slide_vector(vector, path)
     return vector
+
+
+def _require_vector(shape: tuple[int, ...], dtype: np.dtype[np.generic], path: Path) -> None:
+    if dtype.kind not in "fiu" or len(shape) not in (1, 2) or any(length != 1 for length in shape[:-1]):
+        raise BadFeatureFile(path, f"a slide feature of shape {shape} and type {dtype}, wanted [D] or [1, D]")
+    if shape[-1] > _MOST_NUMBERS:
+        raise BadFeatureFile(path, f"a slide feature of {shape[-1]} numbers, at most {_MOST_NUMBERS} can be one")
 
 
 def _read_encoder(attributes: Mapping[str, object] | Mapping[object, object]) -> str:
