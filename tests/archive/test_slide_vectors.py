@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from histoseek.api import Archive
+from histoseek.archive.indexing.index_warnings import list_sampling_warnings
 from histoseek.archive.reencode import reencode
 from histoseek.archive.space_folders import SpaceChange
 from histoseek.archive.verification.verify import verify
@@ -15,6 +16,7 @@ from histoseek.encoders.bag import load_bag
 from histoseek.encoders.checkpoints import ImportRequest, import_checkpoint
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.pooled import encode_bag
+from histoseek.encoders.slide.registry import UNTRAINED
 from histoseek.encoders.weights import FeatureSpace, Weights
 from histoseek.evaluation.evaluate import evaluate
 from histoseek.evaluation.settings import EvaluationSpec
@@ -68,6 +70,17 @@ def test_an_archive_with_published_weights_has_mosaics_of_its_tiles(tmp_path: Pa
     reencode(untrained, SpaceChange(untrained=True))
     assert untrained.require_space().mosaic_dimension == 0
     assert np.array_equal(untrained.get("slide-003").signature.mosaic, pooled.mosaic)
+
+
+def test_published_encoders_warn_of_archives_that_take_some_tiles(tmp_path: Path) -> None:
+    weights, _ = published_weights(tmp_path)
+    [warning] = list_sampling_warnings(weights.card.slide_encoder, Recipe())
+    assert warning.startswith(
+        "feather-1-slide was published for all tiles of a slide, and this archive takes at most 256"
+    )
+    assert not list_sampling_warnings(weights.card.slide_encoder, Recipe(tile_budget=None))
+    assert not list_sampling_warnings(weights.card.slide_encoder, Recipe(encoder="features:test"))
+    assert not list_sampling_warnings(UNTRAINED.encoder_name, Recipe())
 
 
 def _require_working(archive: Archive) -> None:

@@ -15,6 +15,8 @@ from histoseek.archive.indexing.report_intake import ReportIntakeSummary
 from histoseek.archive.journal import ReportFileRefusal, UnmatchedEntries
 from histoseek.archive.schema import SlideRecord
 from histoseek.archive.stains import STAIN_DETECTED
+from histoseek.encoders.recipe import Recipe
+from histoseek.encoders.slide.registry import is_published
 from histoseek.reports.files.column_names import find_column, is_patient_name
 from histoseek.reports.files.document import ReportBatch, ReportFileSummary
 from histoseek.reports.privacy.person_names import make_patient_key
@@ -25,6 +27,14 @@ from histoseek.slides.sources.registry import source_name
 _MOST_NOTES = 20
 _FRACTION = re.compile(r"(?<=\d)\.0+$")
 _KEPT = "identifiers are kept as they are: whoever reads the archive can see who the patients are"
+
+
+def list_sampling_warnings(slide_encoder: str, recipe: Recipe) -> tuple[str, ...]:
+    """That a published slide encoder sees some of the tiles for which it was made."""
+    if recipe.imported or recipe.tile_budget is None or not is_published(slide_encoder):
+        return ()
+    seen = f"this archive takes at most {recipe.tile_budget} of a slide (a new one with --tiles all takes them all)"
+    return (f"{slide_encoder} was published for all tiles of a slide, and {seen}",)
 
 
 def list_privacy_warnings(metadata: MetadataTable | None, deidentifies: bool, has_reports: bool) -> tuple[str, ...]:

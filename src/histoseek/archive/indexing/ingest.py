@@ -36,6 +36,7 @@ from histoseek.archive.indexing.index_warnings import (
     list_passed_reports,
     list_privacy_warnings,
     list_refused_rows,
+    list_sampling_warnings,
     list_unchanged_warnings,
     list_unmatched,
 )
@@ -317,6 +318,7 @@ class _Run:
             agreement = agree_on_features(self.archive, self.plan.encode, trust)
             self.notes += agreement.notes
             return FeatureBags(layout, recipe, agreement, trust, vectors)
+        self.notes += list_sampling_warnings(self.archive.manifest.slide_encoder, recipe) if self.plan.encode else ()
         return SlideBags(layout, recipe, self.request.workers, trust, vectors)
 
     def _encode_all(self) -> None:

@@ -70,6 +70,12 @@ def identify_family(shapes: Shapes) -> tuple[SlideEncoderFamily, Architecture]:
     raise ValueError(", ".join(faults))
 
 
+def is_published(encoder_name: str) -> bool:
+    """Whether an embedding space's slide encoder is one that others published, which they ran on all tiles of a
+    slide."""
+    return any(encoder_name in map(family.encoder_name, family.modes) for family in PUBLISHED)
+
+
 def find_fitted_family(encoder_name: str) -> FittedEncoderFamily | None:
     """The family of an embedding space's slide encoder if archives fit it themselves, None if it has weights.
 
