@@ -48,7 +48,8 @@ def build(card: TileCard) -> nn.Module:
             first: Tensor = self.norm(tokens)[:, 0]
             return first.reshape(-1, 3 * width)
 
-    return PathFM()
+    with torch.device("meta"):
+        return PathFM()
 
 
 def _round(values: Tensor) -> Tensor:

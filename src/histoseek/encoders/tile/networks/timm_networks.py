@@ -39,12 +39,20 @@ def build(card: TileCard) -> nn.Module:
 
 
 def build_network(name: str, network: Network) -> nn.Module:
-    """An empty network of timm from its architecture and arguments; raises MissingExtra, EncoderError (`name`)."""
+    """An empty network of timm from its architecture and arguments; raises MissingExtra, EncoderError (`name`).
+
+    It takes no memory until it is filled, unless it computes buffers that no file holds, as Swin does.
+    """
     timm = import_timm()
+    import torch
+
     arguments = {argument: _resolve(name, argument, value) for argument, value in network.arguments}
     try:
-        with without_random_values():
+        with torch.device("meta"):
             built: nn.Module = timm.create_model(network.architecture, pretrained=False, **arguments)
+        if {key for key, _ in built.named_buffers()} - set(built.state_dict()):
+            with without_random_values():
+                built = timm.create_model(network.architecture, pretrained=False, **arguments)
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
         what = f"timm builds no {network.architecture} from these arguments ({str(error).splitlines()[0]})"
         raise EncoderError(name, what, "See the card, or use another version of timm") from error
