@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -310,3 +311,19 @@ def test_spacing_is_the_cards_where_nobody_gives_one(tmp_path: Path) -> None:
     assert Archive.open(imported.path).recipe.spacing_um_per_px == 1.0
     assert Recipe() == Recipe(spacing_um_per_px=0.5)
     assert os.environ["HISTOSEEK_OWN_CODE"] == ""
+
+
+def test_features_must_have_a_dimension_of_the_encoder_they_are_called_after(tmp_path: Path) -> None:
+    (tmp_path / "features").mkdir()
+    for name, dimension in (("good", 1024), ("bad", 768)):
+        with h5py.File(tmp_path / "features" / f"{name}.h5", "w") as file:
+            file["features"] = np.random.default_rng(0).standard_normal((6, dimension)).astype(np.float32)
+            file["coords"] = np.arange(12, dtype=np.int32).reshape(6, 2) * 256
+    archive = Archive.create(tmp_path / "a", Recipe("features:UNI"), text_encoder="none")
+    report = archive.index(tmp_path / "features")
+    assert (report.added, len(report.refused)) == (1, 1)
+    said = report.refused[0].reason
+    assert "bad.h5: its features are of dimension 768, as " in said
+    assert "the archive's of 1024, as uni gives" in said
+    both = Archive.create(tmp_path / "b", Recipe("features:nobody knows it"), text_encoder="none")
+    assert both.index(tmp_path / "features" / "bad.h5").added == 1

@@ -118,6 +118,18 @@ def test_files_of_one_name_are_told_apart_by_their_content(tmp_path: Path, publi
     assert "SHA-256 is not that of small's" in refusal(published), "a folder of the model's own name is believed"
 
 
+def test_renamed_files_are_known_by_their_content(tmp_path: Path, published: Publication) -> None:
+    for place in ("first/pytorch_model.bin", "second/pytorch_model.bin", "copy of something.pth"):
+        put(tmp_path / "weights" / place, OTHER)
+    assert locate_weights("small", published) is None
+    assert "not on this machine" in refusal(published)
+    right = put(tmp_path / "weights" / "second" / "pytorch_model (1).bin")
+    assert find_encoder_files("small", published, None).weights == right
+    located = locate_weights("small", published)
+    assert located is not None
+    assert located.path == right
+
+
 def test_places_are_looked_into_in_their_order(tmp_path: Path, published: Publication) -> None:
     refs = [
         put_into_cache(tmp_path / "hf" / "hub", GOOD, "pytorch_model.bin"),

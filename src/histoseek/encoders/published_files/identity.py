@@ -20,6 +20,7 @@ from histoseek.settings import get_settings
 _LARGE_BYTES = 64 * 2**20
 """From here on a digest takes long enough to be remembered from one command to the next."""
 
+_MEMORY = "digests.json"
 _MOST_REMEMBERED = 500
 _MOST_HEADER_BYTES = 100 * 2**20
 _BEGINNING_BYTES = 64
@@ -27,18 +28,24 @@ _BEGINNING_BYTES = 64
 
 def digest_weights(path: Path) -> str:
     """SHA-256 of a file, 64 hex digits; that of a large one is computed once for each state of the file."""
-    if path.stat().st_size < _LARGE_BYTES:
-        return digest_file(path)
-    memory, key = get_settings().cache_dir / "digests.json", str(path.resolve())
-    state, known = list(read_file_state(path)), _read_memory(memory)
-    if key in known and known[key][:-1] == state:
-        return str(known[key][-1])
+    if remembered := recall_digest(path):
+        return remembered
     digest = digest_file(path)
-    kept = {**{old: value for old, value in known.items() if old != key}, key: [*state, digest]}
+    memory, key = get_settings().cache_dir / _MEMORY, str(path.resolve())
+    known = {old: value for old, value in _read_memory(memory).items() if old != key}
+    kept = {**known, key: [*read_file_state(path), digest]}
     with suppress(OSError):
         memory.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(memory, json.dumps(dict(list(kept.items())[-_MOST_REMEMBERED:])).encode())
     return digest
+
+
+def recall_digest(path: Path) -> str:
+    """The SHA-256 of a file as far as it is known or quick to compute, "" where it is neither."""
+    if path.stat().st_size < _LARGE_BYTES:
+        return digest_file(path)
+    entry = _read_memory(get_settings().cache_dir / _MEMORY).get(str(path.resolve()), [])
+    return str(entry[-1]) if entry[:-1] == list(read_file_state(path)) else ""
 
 
 def name_file(sha256: str) -> str:

@@ -14,6 +14,7 @@ from histoseek.encoders.cards.card import Publication
 from histoseek.settings import get_settings
 
 _HASH_DIGITS = 64
+_MOST_LOOKED_AT = 500
 _SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".torch", ".ckpt")
 
 
@@ -44,8 +45,10 @@ def list_places(name: str, publication: Publication) -> Iterator[Place]:
     yield from _list_own(bare, publication.repository, published)
     if is_address(publication.repository):
         yield from _existing(find_torch_hub() / Path(published).name, "torch hub's cache", is_named=False)
-        return
-    yield from _list_hub_cache(publication, published)
+    else:
+        yield from _list_hub_cache(publication, published)
+    if publication.files[0].sha256:
+        yield from _list_renamed()
 
 
 def is_address(repository: str) -> bool:
@@ -78,6 +81,18 @@ def _list_own(name: str, repository: str, published: str) -> Iterator[Place]:
         yield from _existing(folder / f"{name}{suffix}", origin, is_named=True)
     for path in dict.fromkeys((folder / published, folder / file)):
         yield from _existing(path, origin, is_named=False)
+
+
+def _list_renamed() -> Iterator[Place]:
+    """All weights in the folder of HISTOSEEK_WEIGHTS and its folders, whatever they are called: content tells."""
+    folder = get_settings().weights
+    if folder is None:
+        return
+    found = sorted(
+        path for depth in ("*", "*/*") for path in folder.expanduser().glob(depth) if path.suffix in _SUFFIXES
+    )
+    for path in found[:_MOST_LOOKED_AT]:
+        yield from _existing(path, "HISTOSEEK_WEIGHTS", is_named=False)
 
 
 def _list_hub_cache(publication: Publication, published: str) -> Iterator[Place]:

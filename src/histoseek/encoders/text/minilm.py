@@ -77,7 +77,7 @@ def _draw_graph(folder: ModelFolder, sizes: BertSizes) -> bytes:
 def find_folder(path: Path | None) -> ModelFolder:
     """The model's folder: this one, or the package's; raises EncoderError for another
     architecture."""
-    folder = ModelFolder(path or _find_files())
+    folder = ModelFolder(path or find_files())
     folder.check()
     config = folder.config()
     fits = (config.get("model_type"), config.get("hidden_size")) == ("bert", CARD.dimension)
@@ -110,7 +110,8 @@ def find_package() -> Path:
     return folder
 
 
-def _find_files() -> Path:
+def find_files() -> Path:
+    """The model's folder as the wheel brings it, else that of the package; raises EncoderError."""
     if not (OWN_FOLDER / "model.safetensors").is_file():
         return find_package()
     check_packaged_files("histoseek", OWN_FOLDER, DIGESTS)
