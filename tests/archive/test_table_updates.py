@@ -85,8 +85,8 @@ def test_columns_are_added_without_the_files(archive: Archive, tmp_path: Path, f
     assert (report.added, report.updated, report.unchanged) == (0, 2, 0)
     records = archive.records()
     assert [(r.slide_id, r.patient_id, r.organ, r.extra) for r in records] == [
-        ("00123", "0012", "lung", {"age": 61, "ki_67": 0.5}),
-        ("00456", "12", "colon", {"age": None, "ki_67": 1.5}),
+        ("00123", "0012", "lung", {"stain_detected": "H&E", "age": 61, "ki_67": 0.5}),
+        ("00456", "12", "colon", {"stain_detected": "H&E", "age": None, "ki_67": 1.5}),
     ]
     assert [record.spacing_um_per_px for record in records] == [0.5, 0.5]
     assert f"{table}: 1 of 3 rows match no slide: x (line 4)" in report.warnings
@@ -103,8 +103,14 @@ def test_data_frames_are_tables(archive: Archive) -> None:
     frame = pandas.DataFrame({"slide_id": ["00123", "00456"], "seen": [pandas.Timestamp("2024-05-06"), pandas.NaT]})
     frame["cells"] = pandas.array([7, None], dtype="Int64")
     assert archive.add_metadata(frame.set_index("slide_id")).updated == 1
-    assert archive.get("00123").record.extra == {"age": 61, "cells": 7, "seen": date(2024, 5, 6)}
-    assert archive.get("00456").record.extra == {"age": None, "cells": None, "seen": None}
+    assert archive.get("00123").record.extra == {
+        "stain_detected": "H&E",
+        "age": 61,
+        "cells": 7,
+        "seen": date(2024, 5, 6),
+    }
+    empty = {"age": None, "cells": None, "seen": None}
+    assert archive.get("00456").record.extra == {"stain_detected": "H&E", **empty}
 
 
 def test_tables_without_files_from_the_command_line(archive: Archive, tmp_path: Path) -> None:
