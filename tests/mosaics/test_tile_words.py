@@ -63,6 +63,7 @@ def test_more_similarity_never_lowers_it_and_order_is_nothing(data: st.DataObjec
 @pytest.mark.parametrize("plainly", [1 << 20, 0])
 def test_all_slides_together_have_the_same_scores(plainly: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(top_shares, "_MOST_PLAINLY", plainly)
+    monkeypatch.setattr(top_shares, "_MOST_SCORES", plainly)
     rng = np.random.default_rng(0)
     slides = [make_tiles(rng, count) for count in (1, 5, 60, 48, 200, 5)]
     block = WordTileBlock.join(slides, 16)

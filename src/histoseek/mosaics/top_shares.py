@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from histoseek.mosaics.kernel_choice import has_numba
 from histoseek.mosaics.tile_words import WordTiles, find_top_mass
 
-_MOST_PLAINLY = 1 << 14
-"""Slides times vectors up to which a compiled kernel, which takes time to import, saves none."""
+_MOST_PLAINLY, _MOST_SCORES = 1 << 11, 1 << 17
+"""Slides, and slides times vectors, up to which a compiled kernel, which takes time to import, saves none."""
 
 _AT_ONCE = 512
 """Slides whose codes are unpacked together."""
@@ -56,7 +56,7 @@ class WordTileBlock:
         out = np.empty((len(vectors), len(self)), np.float32)
         if not out.size:
             return out
-        if out.size > _MOST_PLAINLY and has_numba():
+        if (len(self) > _MOST_PLAINLY or out.size > _MOST_SCORES) and has_numba():
             from histoseek.mosaics.top_share_kernels import fill_top_shares
 
             fill_top_shares(vectors, self.codes, self.scales, self.weights, self.offsets, self.masses, out)
