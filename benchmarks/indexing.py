@@ -29,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--edge", type=int, default=40_000)
-    parser.add_argument("--part", help=argparse.SUPPRESS)
+    parser.add_argument("--part", help="one part alone; `waiting` needs no large slide")
     arguments = parser.parse_args()
     slide = arguments.folder / f"large-{arguments.edge}.tiff"
     if arguments.part:
@@ -156,7 +156,45 @@ def reading(slide: Path) -> dict[str, float]:
     return {**{k: round(v) for k, v in rates.items()}, "ratio": round(rates["libvips"] / rates["openslide"], 2)}
 
 
+def waiting(slide: Path) -> dict[str, float]:
+    """Eight slides of 4,096 px, 64 tiles each, through `index`: how long the encoder waited for tiles, by its log."""
+    import logging
+    import tempfile
+
+    from histoseek.api import Archive
+    from histoseek.encoders.recipe import Recipe
+    from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
+
+    folder = slide.parent / "several"
+    if not folder.exists():
+        write_cohort(CohortSpec(patients=4, slides_per_patient=2, sites=1, size_px=4096), folder)
+    found: list[tuple[int, float, float]] = []
+
+    class Waits(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(record.args)
+
+    log = logging.getLogger("histoseek.encoders.slide_bags")
+    log.setLevel(logging.DEBUG)
+    log.addHandler(Waits())
+    with tempfile.TemporaryDirectory() as place:
+        start = time.perf_counter()
+        Archive.create(Path(place) / "a", Recipe(tile_budget=64), text_encoder="none").index([folder])
+        wall = time.perf_counter() - start
+    tiles, seconds, waited = (sum(column) for column in zip(*found, strict=True))
+    later = sum(wait for _, _, wait in found[1:])
+    return {
+        "slides": len(found),
+        "tiles": tiles,
+        "wall_s": round(wall, 2),
+        "encoding_s": round(seconds, 2),
+        "waited_s": round(waited, 2),
+        "waited_after_the_first_slide_s": round(later, 2),
+    }
+
+
 PARTS = {
+    "waiting": waiting,
     "reading": reading,
     "torch_encoder": torch_encoder,
     "budgeted": budgeted,

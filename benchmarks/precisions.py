@@ -74,15 +74,17 @@ def main() -> None:
     parser.add_argument("--output", default="")
     parser.add_argument("--most", type=int, default=600, help="images of a task")
     parser.add_argument("--tiles", type=int, default=9, help="tiles of an image")
+    parser.add_argument("--only-vit", action="store_true")
     given = parser.parse_args()
     tasks = [(name, read_images(given.data, folders, label, given.most, given.tiles)) for name, folders, label in TASKS]
-    for name, model in models(given.vit, given.output):
+    for name, model in models(given.vit, given.output, given.only_vit):
         print(f"\n{name}\n")
         measure(model, tasks)
 
 
-def models(vit: Path | None, output: str) -> Iterator[tuple[str, onnx.ModelProto]]:
-    yield "lite0", lite0_graph()
+def models(vit: Path | None, output: str, only_vit: bool) -> Iterator[tuple[str, onnx.ModelProto]]:
+    if not only_vit:
+        yield "lite0", lite0_graph()
     if vit is not None:
         yield f"vision transformer ({vit.name})", cut(onnx.load(str(vit)), output)
 
