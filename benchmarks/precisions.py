@@ -75,11 +75,12 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=600, help="images of a task")
     parser.add_argument("--tiles", type=int, default=9, help="tiles of an image")
     parser.add_argument("--only-vit", action="store_true")
+    parser.add_argument("--only", choices=("bf16", "int8"), help="one precision beside float32")
     given = parser.parse_args()
     tasks = [(name, read_images(given.data, folders, label, given.most, given.tiles)) for name, folders, label in TASKS]
     for name, model in models(given.vit, given.output, given.only_vit):
         print(f"\n{name}\n")
-        measure(model, tasks)
+        measure(model, tasks, given.only)
 
 
 def models(vit: Path | None, output: str, only_vit: bool) -> Iterator[tuple[str, onnx.ModelProto]]:
@@ -151,8 +152,12 @@ def round_to_bfloat16(model: onnx.ModelProto) -> onnx.ModelProto:
     return rounded
 
 
-def measure(model: onnx.ModelProto, tasks: Sequence[tuple[str, Images]]) -> None:
-    runs = {"float32": runner(model), "bf16": runner(round_to_bfloat16(model)), **int8(model)}
+def measure(model: onnx.ModelProto, tasks: Sequence[tuple[str, Images]], only: str | None) -> None:
+    runs = {"float32": runner(model)}
+    if only != "int8":
+        runs["bf16"] = runner(round_to_bfloat16(model))
+    if only != "bf16":
+        runs |= int8(model)
     pairs = [pair for pair in PAIRS if all(name in runs for name in pair)]
     heads = [f"{base} asked by {asked}" if base != asked else base for base, asked in pairs]
     others = [name for name in runs if name != "float32"]
@@ -189,7 +194,7 @@ def int8(model: onnx.ModelProto) -> dict[str, Callable[[Pixels], Floats]]:
 def runner(model: onnx.ModelProto) -> Callable[[Pixels], Floats]:
     ort = import_onnxruntime()
     options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = 2
     options.log_severity_level = 3
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     return lambda pixels: session.run(None, {"pixels": pixels})[0]
