@@ -50,7 +50,7 @@ class Settings(BaseSettings):
         default="auto", description="Runtime of encoders on a CPU; auto takes the quickest for tiles, by a short trial."
     )
     precision: Literal["auto", "float32", "bf16", "int8"] = Field(
-        default="auto", description="Precision of tile encoders; auto never takes int8."
+        default="auto", description="Precision of tile encoders; auto is float32 on a CPU, the card's on a GPU."
     )
     device: str = Field(
         default="cpu",

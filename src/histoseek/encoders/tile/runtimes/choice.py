@@ -47,9 +47,6 @@ _TILES_OF_A_THREAD = 2
 _CLEARLY = 1.1
 """How many times as quick as those before it a candidate must be: less is noise, and the first are the usual ones."""
 
-_LOWEST_COSINE = 0.98
-"""To the features in float32, on trial tiles, of a precision that `auto` may take (docs/decisions/0060)."""
-
 _SAME_COSINE = 0.9999
 """Between two runtimes in float32: with less, one of them computes something else."""
 
@@ -136,17 +133,16 @@ def _may_try(name: str, wanted: str, model: Model) -> bool:
 
 
 def _list_precisions(runtime: str, settings: Settings) -> tuple[Precision, ...]:
-    """The precisions of a runtime that the settings allow, float32 first."""
-    has_bfloat16 = runtime == "openvino" and settings.precision in ("auto", "bf16") and computes_bfloat16()
+    """The precisions of a runtime that the settings allow; other than float32 only where it is asked for."""
+    if settings.precision == "auto":
+        return ("float32",)
+    has_bfloat16 = runtime == "openvino" and settings.precision == "bf16" and computes_bfloat16()
     had: dict[str, tuple[Precision, ...]] = {
         "onnx": ("float32", "int8"),
         "openvino": ("float32", "bf16") if has_bfloat16 else ("float32",),
         "torch": ("float32", "bf16") if settings.runtime == "torch" else ("float32",),
     }
-    if settings.precision != "auto":
-        return tuple(name for name in had[runtime] if name == settings.precision)
-    unasked: tuple[Precision, ...] = ("float32",) if runtime == "torch" else ("float32", "bf16")
-    return tuple(name for name in had[runtime] if name in unasked)
+    return tuple(name for name in had[runtime] if name == settings.precision)
 
 
 def make_engine(model: Model, option: Option, settings: Settings) -> Engine:
@@ -204,8 +200,7 @@ def measure(model: Model, options: tuple[Option, ...], settings: Settings) -> tu
             log.warning("%s can't compute %s: %s", option.name, model.card.name, error)
             continue
         exact = features if exact is None else exact
-        is_same = rate.lowest_cosine >= (_SAME_COSINE if option.precision == "float32" else _LOWEST_COSINE)
-        if not is_same:
+        if rate.lowest_cosine < _SAME_COSINE:
             log.warning("%s computes other features of %s: not used", option.name, model.card.name)
         elif best is None or rate.tiles_per_second > _CLEARLY * rates[0].tiles_per_second:
             best = engine
