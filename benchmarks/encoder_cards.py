@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-os.environ.update(HISTOSEEK_RUNTIME="torch", HISTOSEEK_ACCEPT_UNKNOWN_WEIGHTS="1")
+os.environ.update(HISTOSEEK_RUNTIME="torch", HISTOSEEK_ACCEPT_UNKNOWN_WEIGHTS="1", HISTOSEEK_READ_MEMORY_MB="16384")
 
 import numpy as np
 import torch
