@@ -110,7 +110,7 @@ def test_tensors_of_others_are_read(environment: dict[str, str], tmp_path: Path)
     code = """
 import sys
 from pathlib import Path
-from histoseek.encoders.features import read_features
+from histoseek.encoders.features.feature_files import read_features
 from histoseek.errors import BadFeatureFile
 for name in ("bag.pt", "rare.pt"):
     try:

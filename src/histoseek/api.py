@@ -459,7 +459,7 @@ def _load_metadata(
 def _find_sources(paths: Sequence[SourceLike], imported: bool, trust: bool | None) -> Discovery:
     """The slides or feature files that the paths name."""
     if imported:
-        from histoseek.encoders.confined_features import find_features
+        from histoseek.encoders.features.confined import find_features
 
         files = [require_local(parse_source(path)) for path in paths]
         folder = find_features(files, trust)

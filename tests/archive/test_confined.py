@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from histoseek.api import Archive
-from histoseek.encoders.confined_features import find_features, load_features, load_stated_facts
+from histoseek.encoders.features.confined import find_features, load_features, load_stated_facts
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import ConfigurationError, HistoseekError, UnreadableSlide
 from histoseek.reports.files.confined_files import load_pdf, load_workbook
@@ -184,7 +184,7 @@ def test_a_process_is_used_for_the_files_of_a_folder_and_then_replaced(
     features = write_feature_files(tmp_path / "features", ["a"], tiles=5, dimension=8) / "a.h5"
     used = []
     for _ in range(4):
-        with readings.borrow_process(features, "histoseek.encoders.features_process", "h5py") as process:
+        with readings.borrow_process(features, "histoseek.encoders.features.confined_process", "h5py") as process:
             used.append(process)
     assert used[0] is used[1] is not used[2] is used[3]
     assert used[0].has_ended

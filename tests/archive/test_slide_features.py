@@ -22,10 +22,10 @@ from histoseek.archive.reencode import reencode
 from histoseek.archive.space_folders import SpaceChange
 from histoseek.archive.verification.verify import verify
 from histoseek.cli.app import app
-from histoseek.encoders.confined_features import load_slide_features
 from histoseek.encoders.embedding_space import EmbeddingSpace
+from histoseek.encoders.features.confined import load_slide_features
+from histoseek.encoders.features.slide_features import read_slide_features
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.slide_features import read_slide_features
 from histoseek.errors import (
     BadFeatureFile,
     ConfigurationError,

@@ -48,7 +48,7 @@ def read_slide(path: Path) -> None:
 
 
 def read_feature_file(path: Path) -> None:
-    from histoseek.encoders.features import discover_features, read_features, read_stated_facts
+    from histoseek.encoders.features.feature_files import discover_features, read_features, read_stated_facts
 
     discover_features([path])
     read_stated_facts(path)
@@ -56,7 +56,7 @@ def read_feature_file(path: Path) -> None:
 
 
 def read_slide_feature_file(path: Path) -> None:
-    from histoseek.encoders.slide_features import read_slide_features
+    from histoseek.encoders.features.slide_features import read_slide_features
 
     read_slide_features(path)
 

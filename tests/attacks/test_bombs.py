@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from histoseek.bounds import refusing_exhaustion, require_memory
-from histoseek.encoders.features import read_features
+from histoseek.encoders.features.feature_files import read_features
 from histoseek.errors import BadFeatureFile, BadTable, HistoseekError, SlideError, SlideTooLarge, TooLarge
 from tests.attacks.bomb_files import BOMBS, QUICK
 from tests.attacks.hostile_readers import Outcome, read_files

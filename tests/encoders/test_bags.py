@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from histoseek.encoders.bag import Bag, BagOrigin, load_bag, load_origin, save_bag
 from histoseek.encoders.embedding_space import EmbeddingSpace
-from histoseek.encoders.features import read_features, write_features
+from histoseek.encoders.features.feature_files import read_features, write_features
 from histoseek.encoders.slide.pooled import MOSAIC_SIZE, encode_bag
 from histoseek.errors import BadFeatureFile
 

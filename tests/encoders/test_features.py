@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
-from histoseek.encoders.feature_facts import is_same_encoder, read_facts
-from histoseek.encoders.features import (
+from histoseek.encoders.features.facts import is_same_encoder, read_facts
+from histoseek.encoders.features.feature_files import (
     BARE_COORDINATES,
     SECOND_COPIES,
     discover_features,

@@ -15,8 +15,8 @@ import pytest
 
 from histoseek import Archive, Recipe
 from histoseek.encoders.bag import UNKNOWN_POSITION
-from histoseek.encoders.confined_features import find_features, load_features, load_stated_facts
-from histoseek.encoders.features import FeatureFile
+from histoseek.encoders.features.confined import find_features, load_features, load_stated_facts
+from histoseek.encoders.features.feature_files import FeatureFile
 from histoseek.errors import BadFeatureFile, SlideTooLarge
 
 zarr = pytest.importorskip("zarr")

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from histoseek.encoders.bag import UNKNOWN_POSITION, Bag
-from histoseek.encoders.features import read_features
+from histoseek.encoders.features.feature_files import read_features
 from histoseek.encoders.slide.base import TILES_KEPT
 from histoseek.encoders.slide.batches import BagBatch, cells_of
 from histoseek.encoders.slide.pathsearch.architecture import Mode, PathSearchArchitecture

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from histoseek.encoders.bag import Bag
-from histoseek.encoders.features import write_features
+from histoseek.encoders.features.feature_files import write_features
 from histoseek.encoders.text.base import TextCard
 from histoseek.encoders.text.tower import TextTower
 from histoseek.encoders.token_rows import TokenRows

@@ -27,7 +27,7 @@ def export(
     from histoseek.api import Archive
     from histoseek.archive.space.signing import load_context
     from histoseek.encoders.bag import load_bag
-    from histoseek.encoders.features import write_features
+    from histoseek.encoders.features.feature_files import write_features
     from histoseek.files import as_archive_errors, make_folder
     from histoseek.progress import show_progress
 

@@ -288,8 +288,8 @@ def _add_encoder(changes: dict[str, Any], request: IndexRequest, values: Mapping
 
 def _name_encoder(request: IndexRequest) -> str:
     """The encoder of a new archive of feature files by what they state; where they state none, index warns of it."""
-    from histoseek.encoders.confined_features import load_stated_facts
-    from histoseek.encoders.feature_facts import UNNAMED
+    from histoseek.encoders.features.confined import load_stated_facts
+    from histoseek.encoders.features.facts import UNNAMED
     from histoseek.slides.sources.registry import require_local
 
     facts = (load_stated_facts(require_local(source), request.trust) for source in request.sources)

@@ -17,7 +17,7 @@ from histoseek.archive.indexing.metadata_table import load_table
 from histoseek.archive.schema import SlideRecord
 from histoseek.archive.space.centre import read_centre
 from histoseek.encoders.bag import Bag, load_bag
-from histoseek.encoders.confined_features import find_features, load_features
+from histoseek.encoders.features.confined import find_features, load_features
 from histoseek.encoders.slide.registry import UNTRAINED, find_fitted_family
 from histoseek.encoders.weights import UNKNOWN_ENCODER, FeatureSpace
 from histoseek.errors import BadTable, InputError

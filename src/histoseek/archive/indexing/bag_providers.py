@@ -15,8 +15,8 @@ from histoseek.archive.indexing.slide_vectors import SlideVectorSource
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.space.signing import load_context
 from histoseek.encoders.bag import Bag, BagOrigin, check_bag, load_bag, load_origin, save_absence, save_bag
-from histoseek.encoders.confined_features import load_features, load_stated_facts
-from histoseek.encoders.features import FeatureFile
+from histoseek.encoders.features.confined import load_features, load_stated_facts
+from histoseek.encoders.features.feature_files import FeatureFile
 from histoseek.encoders.inventory.features_of import require_card_dimension
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide_bags import PreparedSlide, count_tiles, encode_context, encode_prepared, prepare_slide

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.encoders.bag import load_scale
-from histoseek.encoders.feature_facts import UM_PER_PX_AT_1X, FeatureFacts, is_same_encoder, strip_encoder
+from histoseek.encoders.features.facts import UM_PER_PX_AT_1X, FeatureFacts, is_same_encoder, strip_encoder
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import OtherFeatures
 

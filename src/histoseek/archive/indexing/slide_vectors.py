@@ -12,10 +12,10 @@ from pathlib import Path
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.indexing.plan import PlannedSlide
 from histoseek.encoders.bag import Bag
-from histoseek.encoders.confined_features import load_slide_features
-from histoseek.encoders.feature_facts import is_same_encoder
+from histoseek.encoders.features.confined import load_slide_features
+from histoseek.encoders.features.facts import is_same_encoder
+from histoseek.encoders.features.slide_features import SlideFeatures, discover_slide_features
 from histoseek.encoders.slide.imported import PREFIX
-from histoseek.encoders.slide_features import SlideFeatures, discover_slide_features
 from histoseek.errors import BadFeatureFile, ConfigurationError, InputError, MissingSlideFeature, SpaceMismatch
 
 _FILES_KEPT = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from histoseek.encoders.cards.catalogue import list_tile_models
-from histoseek.encoders.feature_facts import is_same_encoder, strip_encoder
+from histoseek.encoders.features.facts import is_same_encoder, strip_encoder
 from histoseek.encoders.tile.base import TileCard
 from histoseek.encoders.tile.registry import FAMILIES, make_tile_card
 from histoseek.errors import OtherFeatures

@@ -14,7 +14,7 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import StoredSlide, is_storable
 from histoseek.archive.stains import UNKNOWN, choose_stain
 from histoseek.encoders.bag import Bag, check_bag, load_bag
-from histoseek.encoders.confined_features import load_slide_features
+from histoseek.encoders.features.confined import load_slide_features
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.imported import PREFIX
 from histoseek.errors import (
@@ -170,8 +170,8 @@ class _Reading:
         """The query's bags by the archive's own recipe, the second at its coarser spacing, the slide's spacing, and its
         stain as detected."""
         from histoseek.archive.indexing.bag_providers import agree_on_features
-        from histoseek.encoders.confined_features import load_features
-        from histoseek.encoders.features import SUFFIXES
+        from histoseek.encoders.features.confined import load_features
+        from histoseek.encoders.features.feature_files import SUFFIXES
         from histoseek.encoders.slide_bags import encode_context, encode_prepared, open_prepared
         from histoseek.encoders.tile.registry import find_tile_card, load_tile_encoder
 

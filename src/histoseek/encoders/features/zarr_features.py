@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.bounds import require_file_bytes
-from histoseek.encoders.feature_facts import is_same_encoder, strip_encoder
+from histoseek.encoders.features.facts import is_same_encoder, strip_encoder
 from histoseek.errors import BadFeatureFile, SlideTooLarge
 from histoseek.zarr_arrays import ZarrError, find_child, is_zarr, open_array, read_attributes
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from histoseek.bounds import MOST_NAMED_PARTS, describe_exhaustion, refusing_exhaustion
 from histoseek.encoders.bag import check_slide_vector
-from histoseek.encoders.hdf5_datasets import find_datasets, read_attributes, read_dataset
+from histoseek.encoders.features.hdf5_datasets import find_datasets, read_attributes, read_dataset
 from histoseek.encoders.pickled_tensors import read_pickled
 from histoseek.equality import EqualByContent
 from histoseek.errors import BadFeatureFile, HistoseekError, NoSlidesFound, SlideNotFound, SlideTooLarge

@@ -15,8 +15,8 @@ from pydantic.dataclasses import dataclass
 
 from histoseek.bounds import require_memory
 from histoseek.encoders.bag import Bag, check_bag, check_slide_vector
-from histoseek.encoders.feature_facts import FeatureFacts
-from histoseek.encoders.features import (
+from histoseek.encoders.features.facts import FeatureFacts
+from histoseek.encoders.features.feature_files import (
     TENSORS,
     FeatureFile,
     FeatureFolder,
@@ -25,8 +25,8 @@ from histoseek.encoders.features import (
     read_features,
     read_stated_facts,
 )
-from histoseek.encoders.slide2vec_files import find_places_folder
-from histoseek.encoders.slide_features import SlideFeatures, read_slide_features
+from histoseek.encoders.features.slide2vec_files import find_places_folder
+from histoseek.encoders.features.slide_features import SlideFeatures, read_slide_features
 from histoseek.errors import BadFeatureFile, SlideTooLarge
 from histoseek.sandbox.error_replies import parse_error
 from histoseek.sandbox.failures import ChildError
@@ -34,7 +34,7 @@ from histoseek.sandbox.forks import ForkedProcess, can_fork
 from histoseek.sandbox.readings import borrow_process
 from histoseek.settings import choose_trust
 
-_HANDLER = "histoseek.encoders.features_process"
+_HANDLER = "histoseek.encoders.features.confined_process"
 _PLACE_BYTES = 12
 """What the place and the weight of one tile take."""
 

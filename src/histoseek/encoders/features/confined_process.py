@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from histoseek.encoders.features import FeatureFile, list_datasets, read_features, read_stated_facts
-from histoseek.encoders.slide_features import SlideFeatures, read_slide_features
+from histoseek.encoders.features.feature_files import FeatureFile, list_datasets, read_features, read_stated_facts
+from histoseek.encoders.features.slide_features import SlideFeatures, read_slide_features
 from histoseek.zarr_arrays import load_decoders
 
 _PRELOADED = (load_decoders(), pyarrow.parquet)

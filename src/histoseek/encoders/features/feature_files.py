@@ -2,7 +2,7 @@
 
 HDF5: dataset `features` (or a name of the same meaning) [N, D], [1, N, D] or [N, 1, D]; `coords` [N, 2] top-left
 corners in level-0 px, or [N, 4] boxes; its attributes, those of the features and those of the file say how they were
-made (`feature_facts`).
+made (`facts`).
 `.pt`: a tensor [N, D], or a dict with `features` and perhaps `coords`; nothing in it is run.
 """
 
@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.bounds import describe_exhaustion, is_zip, refusing_exhaustion, require_memory
-from histoseek.encoders import slide2vec_files, zarr_features
 from histoseek.encoders.bag import UNKNOWN_POSITION, Bag, check_bag
-from histoseek.encoders.feature_facts import FeatureFacts, read_facts, read_number
-from histoseek.encoders.hdf5_datasets import find_datasets, read_attributes, read_dataset
+from histoseek.encoders.features import slide2vec_files, zarr_features
+from histoseek.encoders.features.facts import FeatureFacts, read_facts, read_number
+from histoseek.encoders.features.hdf5_datasets import find_datasets, read_attributes, read_dataset
 from histoseek.encoders.pickled_tensors import read_pickled
 from histoseek.encoders.pickled_values import RefusedPickle
 from histoseek.errors import BadFeatureFile, InputError, NoSlidesFound, SlideNotFound, SlideTooLarge

@@ -1,0 +1,1 @@
+"""Feature files of other programs, read as they lay them out."""
