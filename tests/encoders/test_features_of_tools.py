@@ -177,8 +177,8 @@ def test_folders_of_other_kinds_are_passed_over(tmp_path: Path) -> None:
 def test_an_archive_of_them_is_searched(tmp_path: Path) -> None:
     for number, name in enumerate("abc"):
         folder = tmp_path / "features" / f"{name}.embeddings.zarr"
-        write_raw2features(folder, ("uni", "virchow2"), shift=number / 10)
-    archive = Archive.create(tmp_path / "x.archive", Recipe(encoder="features:uni"), text_encoder="none")
+        write_raw2features(folder, ("ours", "theirs"), shift=number / 10)
+    archive = Archive.create(tmp_path / "x.archive", Recipe(encoder="features:ours"), text_encoder="none")
     report = archive.index([tmp_path / "features"])
     assert (report.added, report.refused) == (3, ())
     ids = sorted(record.slide_id for record in archive.records())
