@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = ("fast", "server", "openvino", "zarr", "tables", "evaluation", "torch", "text", "train", "models")
+EXTRAS = ("fast", "server", "openvino", "tables", "evaluation", "torch", "text", "train", "models")
 LARGEST = 12
 
 Packages = dict[str, Distribution]

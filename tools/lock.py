@@ -29,7 +29,7 @@ LOCK = ROOT / "constraints.txt"
 CPU_LOCK = ROOT / "constraints-cpu.txt"
 CUDA_LOCK = ROOT / "constraints-cuda.txt"
 
-EXTRAS = ("fast", "torch", "text", "models", "openvino", "zarr", "train", "evaluation", "server", "dev")
+EXTRAS = ("fast", "torch", "text", "models", "openvino", "train", "evaluation", "server", "dev")
 BUILD_TOOLS = ("pip==26.3", "hatchling", "editables", "pkgconfig", "setuptools", "wheel", "packaging")
 """What builds histoseek and pyvips, which is there as source alone; versions as far as nothing else decides on them."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -165,7 +166,9 @@ def _print_field(key: str, value: Any) -> None:
     if isinstance(value, dict):
         print(f"{name}:")
         for inner, each in value.items():
-            print(f"  {inner.replace('_', ' ')}: {_format(each)}")
+            text = _format_pairs(each) if inner == "arguments" else _format(each)
+            if text or inner == "commercial":
+                print(f"  {inner.replace('_', ' ')}: {text or 'unclear'}")
     elif value not in ("", [], ()):
         print(f"{name}: {_format(value)}")
 
@@ -176,8 +179,12 @@ def _format(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_format, value))
     if isinstance(value, dict):
-        return " ".join(_format(each) for each in value.values() if each not in ("", None))
-    return "not stated" if value is None else f"{value}"
+        return " ".join(filter(None, map(_format, value.values())))
+    return f"{value}" if value else ""  # what is not stated, or of no use here, is left out
+
+
+def _format_pairs(pairs: Sequence[tuple[str, Any]]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in pairs)
 
 
 def _print_json(content: Any) -> None:
