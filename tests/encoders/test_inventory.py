@@ -124,6 +124,12 @@ def test_a_card_of_ones_own_is_an_encoder_like_others(tmp_path: Path) -> None:
         ('sha256 = ""', 'sha256 = "12"', "is not 64 hex digits"),
         ('name = "pytorch_model.bin"', 'name = "../model.bin"', "is no file of a repository"),
         ("spacings_um_per_px = [1.0]", "spacings_um_per_px = []", "need one entry at least"),
+        ("spacings_um_per_px = [1.0]", "spacings_um_per_px = [nan]", "not above 0"),
+        ("dimension = 192", "dimension = 0", "must be 1 or more"),
+        ('name = "cls+mean"', 'name = "cls"', "each once"),
+        ('name = "cls+mean"', 'name = "cls@mean"', "names of variants"),
+        ("input_px = 32", "input_px = 32\nresize_px = 16", "the middle 32 px can't be taken of 16 px"),
+        ("std = [0.5, 0.5, 0.5]", "std = [0.5, 0.0, 0.5]", "std above 0"),
     ],
 )
 def test_wrong_cards_are_refused_in_one_line(tmp_path: Path, old: str, new: str, said: str) -> None:

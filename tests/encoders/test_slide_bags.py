@@ -9,12 +9,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from histoseek.encoders.cards.card import Preparation
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide_bags import PreparedSlide, encode_prepared, open_prepared, prepare_slide
 from histoseek.encoders.tile import lite0
+from histoseek.encoders.tile.base import TileCard
 from histoseek.encoders.tile.preparation import prepare_pixels
+from histoseek.encoders.tile.registry import find_tile_card
 from histoseek.progress import SilentReporter
 from histoseek.slides.sources.file import FileSource
 from histoseek.tiles.reader import read_tile
@@ -43,6 +46,17 @@ class Means:
         return means
 
 
+class OwnLike(Means):
+    """One that prepares what it is given, as all do that are loaded."""
+
+    def __init__(self, card: TileCard) -> None:
+        super().__init__()
+        self.card = card
+
+    def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return super().encode(prepare_pixels(pixels, self.card.preparation))
+
+
 def prepare(cohort: Path) -> PreparedSlide:
     slide = sorted(cohort.glob("*.tiff"))[0]
     return prepare_slide(FileSource(slide), RECIPE, CARD.tile_px, None, trust=True)
@@ -57,6 +71,30 @@ def test_tiles_are_resized_and_cropped_before_the_encoder_has_them(cohort: Path)
     assert tiles.shape[1:] == (96, 96, 3)
     assert np.array_equal(np.concatenate(encoder.given), prepare_pixels(tiles, CARD.preparation))
     assert len(bag) == len(tiles)
+
+
+def test_tiles_of_the_networks_edge_are_enlarged_once_where_the_card_says_so(cohort: Path) -> None:
+    """Of 48 px resized to 56, the middle 48: as Pillow does it, cut ahead or not, and of MOOZY's variant of Lunit."""
+    card = replace(CARD, preparation=replace(CARD.preparation, tile_px=48, resize_px=56))
+    encoder = OwnLike(card)
+    with open_prepared(FileSource(sorted(cohort.glob("*.tiff"))[0]), RECIPE, card.tile_px, None, trust=True) as slide:
+        bag = encode_prepared(slide, encoder, 2, SilentReporter())
+        tiles = [read_tile(slide.slide, slide.tiles, i) for i in range(len(slide.tiles))]
+    resized = [Image.fromarray(tile).resize((56, 56), Image.Resampling.BICUBIC).crop((4, 4, 52, 52)) for tile in tiles]
+    assert np.array_equal(bag.features, np.stack([np.asarray(each, np.float32).mean((0, 1)) for each in resized]))
+    moozy = find_tile_card("lunit_dino8:cls-imagenet-crop").preparation
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), np.uint8)
+    resized = Image.fromarray(pixels[0]).resize((248, 248), Image.Resampling.BICUBIC).crop((12, 12, 236, 236))
+    assert np.array_equal(prepare_pixels(pixels, moozy)[0], np.asarray(resized))
+
+
+def test_an_odd_margin_is_torchvisions() -> None:
+    """Of 35 px more 17.5 are rounded to the even 18, of 33 px 16.5 to 16."""
+    for resize_px, margin in ((259, 18), (257, 16)):
+        pixels = np.random.default_rng(0).integers(0, 256, (1, resize_px, resize_px, 3), np.uint8)
+        card = replace(CARD.preparation, input_px=224, tile_px=resize_px, resize_px=resize_px)
+        inner = slice(margin, margin + 224)
+        assert np.array_equal(prepare_pixels(pixels, card), pixels[:, inner, inner])
 
 
 def test_a_slide_read_ahead_gives_the_same_bag(cohort: Path) -> None:

@@ -17,7 +17,7 @@ from histoseek.bounds import refusing_exhaustion
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.tile.base import TileCard, TileEncoder
-from histoseek.encoders.tile.preparation import prepare_pixels
+from histoseek.encoders.tile.preparation import prepare_ahead
 from histoseek.encoders.tile.registry import find_tile_card
 from histoseek.encoders.tile.runtimes.model import PreparedEncoder
 from histoseek.errors import NoTissue, UnreadableSlide
@@ -163,7 +163,7 @@ def encode_prepared(prepared: PreparedSlide, encoder: TileEncoder, workers: int,
 def _start_reading(prepared: PreparedSlide, card: TileCard, pool: ThreadPoolExecutor) -> TileReading:
     ahead = _AHEAD_OF_GPU if get_settings().has_gpu else _AHEAD
     return TileReading(
-        prepared.slide, prepared.tiles, pool, ahead, partial(prepare_pixels, preparation=card.preparation)
+        prepared.slide, prepared.tiles, pool, ahead, partial(prepare_ahead, preparation=card.preparation)
     )
 
 

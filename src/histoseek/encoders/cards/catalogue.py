@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -64,7 +66,7 @@ def read_cards(path: Path) -> tuple[TileModelCard | SlideModelCard, ...]:
 
     Raises ConfigurationError, which names the file and what is wrong.
     """
-    return tuple(_require_types(path, model) for model in _read_file(path, _parse_any))
+    return tuple(_require_sense(path, _require_types(path, model)) for model in _read_file(path, _parse_any))
 
 
 def parse_tile_model(data: Mapping[str, Any]) -> TileModelCard:
@@ -133,6 +135,31 @@ def _require_types(path: Path, model: TileModelCard | SlideModelCard) -> TileMod
             str(path), f"its card {model.name!r}: {field_name}: {fault['msg']}", _ADVICE
         ) from error
     return model
+
+
+def _require_sense(path: Path, model: TileModelCard | SlideModelCard) -> TileModelCard | SlideModelCard:
+    """The card, whose sizes can be; raises ConfigurationError."""
+    fault = _find_fault(model) if isinstance(model, TileModelCard) else ""
+    if fault:
+        raise ConfigurationError(str(path), f"its card {model.name!r}: {fault}", _ADVICE)
+    return model
+
+
+def _find_fault(model: TileModelCard) -> str:
+    """What can't be of a tile encoder's sizes and variants, "" for nothing."""
+    names = [variant.name for variant in model.variants]
+    if len(set(names)) < len(names) or not all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9+._-]*", name) for name in names):
+        return "names of variants are of letters, digits, '+', '-', '_' and '.', each once"
+    if not all(0 < spacing < math.inf for spacing in model.spacings_um_per_px):
+        return "spacings_um_per_px are not above 0"
+    if min(variant.dimension for variant in model.variants) < 1 or model.tile_bytes < 1:
+        return "dimension and tile_bytes must be 1 or more"
+    for prepared in (variant.adapt(model.preparation) for variant in model.variants):
+        if min(prepared.input_px, prepared.tile_px) < 1 or prepared.resize_px < prepared.input_px:
+            return f"the middle {prepared.input_px} px can't be taken of {prepared.resize_px} px (input_px, resize_px)"
+        if not all(map(math.isfinite, prepared.mean)) or not all(0 < value < math.inf for value in prepared.std):
+            return "mean and std are finite numbers, std above 0"
+    return ""
 
 
 def _parse_any(data: Mapping[str, Any]) -> TileModelCard | SlideModelCard:

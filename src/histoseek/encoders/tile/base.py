@@ -80,4 +80,4 @@ class TileEncoder(Protocol):
         """What computes it, with the precision ("onnx float32"); vectors of all are comparable."""
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Features [B, dimension] of RGB tiles [B, tile_px, tile_px, 3], or of such that `prepare_pixels` has made."""
+        """Features [B, dimension] of RGB tiles [B, tile_px, tile_px, 3], or of such that `prepare_ahead` has made."""
