@@ -7,7 +7,7 @@ import pickle
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import h5py
 import numpy as np
@@ -230,9 +230,28 @@ def test_thousands_of_files_are_told_by_their_names(tmp_path: Path) -> None:
 
     files = tuple(tmp_path / f"{number}.h5" for number in range(20_000))
     source, started = SlideVectorSource(files, "titan"), time.monotonic()
-    assert all(source._find(str(number)) == files[number] for number in range(20_000))
-    assert source._find("none") is None
+    assert all(source._find(str(number)) == (files[number],) for number in range(20_000))
+    assert source._find("none") == ()
     assert time.monotonic() - started < 5
+
+
+def test_a_vector_is_never_taken_for_that_of_another_slide(tmp_path: Path, untrained: Archive) -> None:
+    vectors = tmp_path / "vectors"
+    (vectors / "again").mkdir(parents=True)
+    write_h5(vectors / "slide-000.h5", vector(0))
+    write_h5(vectors / "again" / "slide-000.h5", vector(1))
+    write_h5(vectors / "slide-001.h5", vector(1))
+    torch.save({"other": vector(2), "third": vector(3)}, vectors / "slide-002.pt")
+    write_h5(vectors / "slide-003.h5", vector(3), encoder="titan")
+    write_h5(vectors / "again" / "slide-003.h5", vector(4), encoder="prism")
+    for number in range(4, 12):
+        write_h5(vectors / f"slide-{number:03d}.h5", vector(number))
+    archive, report = make_archive(tmp_path, untrained, vectors)
+    told = {PurePath(refusal.path).stem: refusal.reason for refusal in report.refused}
+    assert "is one of 2 files with a slide feature of 'slide-000'" in told["slide-000"]
+    assert "has no slide feature" in told["slide-002"]
+    assert {f"slide-{number:03d}" for number in (1, *range(3, 12))} == {each.slide_id for each in archive.records()}
+    assert np.allclose(archive.get("slide-003").signature.global_vector, vector(3) / np.linalg.norm(vector(3)))
 
 
 def test_from_the_command_line(tmp_path: Path, untrained: Archive) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -35,37 +36,53 @@ class SlideVectorSource:
     def attach(self, slide: PlannedSlide, bag: Bag) -> Bag:
         """The bag with the slide's vector; raises MissingSlideFeature, BadFeatureFile, and SpaceMismatch for a vector
         of another encoder."""
-        path = self._find(slide.slide_id) or self._find(slide.source.stem)
-        if path is None:
-            raise MissingSlideFeature(slide.source.uri, self.encoder, _ADVICE)
+        path = self._choose(self._find(slide.slide_id) or self._find(slide.source.stem), slide)
         features = self._load(path)
         if features.encoder and not is_same_encoder(features.encoder, self.encoder):
             raise SpaceMismatch(f"slide feature {path.name}", "slide encoder", self.encoder, features.encoder)
         vector = features.find(slide.slide_id)
         vector = features.find(slide.source.stem) if vector is None else vector
+        if vector is None and len(features.vectors) > 1:  # a file of a case, named as one of its slides
+            raise MissingSlideFeature(slide.source.uri, self.encoder, _ADVICE)
         return replace(bag, slide_vector=features.vectors[0] if vector is None else vector)
 
     def require(self, slide: PlannedSlide) -> None:
         """Raise MissingSlideFeature where there is none, before hours of work."""
-        if self._find(slide.slide_id) is None and self._find(slide.source.stem) is None:
+        if not (self._find(slide.slide_id) or self._find(slide.source.stem)):
             raise MissingSlideFeature(slide.source.uri, self.encoder, _ADVICE)
 
-    def _find(self, name: str) -> Path | None:
-        """The file of a slide, or the one that has it among others."""
-        return self._stems.get(name) or (self._tables.get(name) if len(self.files) <= _FILES_KEPT else None)
+    def _find(self, name: str) -> tuple[Path, ...]:
+        """The files named as a slide, or those that have it among others."""
+        return self._stems.get(name) or (self._tables.get(name, ()) if len(self.files) <= _FILES_KEPT else ())
+
+    def _choose(self, files: tuple[Path, ...], slide: PlannedSlide) -> Path:
+        """The one file that can be meant; of several those that state the archive's encoder."""
+        if not files:
+            raise MissingSlideFeature(slide.source.uri, self.encoder, _ADVICE)
+        if len(files) == 1:
+            return files[0]
+        stated = {path: self._load(path).encoder for path in files}
+        others = [path for path, encoder in stated.items() if encoder and not is_same_encoder(encoder, self.encoder)]
+        left = [path for path in files if path not in others]
+        named = [path for path in left if stated[path]] or left or files
+        if len(named) > 1:
+            which = f"{named[0].parent.name}/{named[0].name}"
+            what = f"is one of {len(named)} files with a slide feature of '{slide.slide_id}' (another is {which})"
+            raise BadFeatureFile(named[1], f"{what}, wanted one")
+        return named[0]
 
     @cached_property
-    def _stems(self) -> dict[str, Path]:
-        return {path.stem: path for path in self.files}
+    def _stems(self) -> dict[str, tuple[Path, ...]]:
+        return _group((path.stem, path) for path in self.files)
 
     @cached_property
-    def _tables(self) -> dict[str, Path]:
-        """Slides by the file that has them, of few files; damaged ones are named where a slide's own is."""
-        tables: dict[str, Path] = {}
+    def _tables(self) -> dict[str, tuple[Path, ...]]:
+        """Slides by the files that have them, of few files; damaged ones are named where a slide's own is."""
+        found = list[tuple[str, Path]]()
         for path in self.files:
             with suppress(BadFeatureFile):
-                tables |= dict.fromkeys(self._load(path).slide_ids, path)
-        return tables
+                found += [(slide_id, path) for slide_id in self._load(path).slide_ids]
+        return _group(found)
 
     def _load(self, path: Path) -> SlideFeatures:
         with self._guard:
@@ -74,6 +91,13 @@ class SlideVectorSource:
             while len(self._read) > _FILES_KEPT:
                 self._read.popitem(last=False)
             return features
+
+
+def _group(named: Iterable[tuple[str, Path]]) -> dict[str, tuple[Path, ...]]:
+    groups: dict[str, tuple[Path, ...]] = {}
+    for name, path in named:
+        groups[name] = (*groups.get(name, ()), path)
+    return groups
 
 
 def name_stated_encoder(folder: Path, trust: bool | None = None) -> str:
