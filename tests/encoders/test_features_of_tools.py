@@ -196,14 +196,22 @@ def test_an_archive_of_them_is_searched(tmp_path: Path) -> None:
             write_array(folder / "grids" / "mpp0.5_px224" / "coords2", PLACES)
             or (folder / "grids" / "mpp0.5_px224" / ".zattrs").write_text('{"raw2features": {"source": 3}}')
         ),
+        *(
+            lambda folder, sizes=sizes: (folder / "grids" / "mpp0.5_px224" / ".zattrs").write_text(
+                json.dumps({"raw2features": {"source": {"level_dimensions": sizes}}})
+            )
+            for sizes in ([[]], "x", [4000])
+        ),
     ],
 )
 def test_damaged_folders_are_refused_in_one_line(tmp_path: Path, damage: Any) -> None:
     folder = write_raw2features(tmp_path / "a.zarr")
     damage(folder)
-    with pytest.raises(BadFeatureFile) as caught:
-        load_features(folder, "features:uni")
-    assert "\n" not in str(caught.value)
+    for trust in (True, False):
+        with pytest.raises(BadFeatureFile) as caught:
+            load_features(folder, "features:uni", trust)
+        assert "\n" not in str(caught.value)
+    load_stated_facts(folder, trust=True)
 
 
 def test_arrays_of_objects_and_false_sizes_are_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from histoseek.errors import MissingSpacing, UnreadableSlide
 from histoseek.geometry import Rect, Size
+from histoseek.slides.readers.ome_zarr import OmeZarrReader
 from histoseek.slides.slide import open_slide
 from histoseek.slides.sources.file import FileSource
 from histoseek.slides.sources.registry import discover
@@ -137,6 +138,19 @@ def test_of_a_conversion_the_slide_is_read_and_never_label_or_macro(tmp_path: Pa
         assert np.array_equal(slide.read_level(0, 0, 0, PIC.shape[1], 200), PIC[:200])
 
 
+def test_the_only_picture_is_the_slide_and_pictures_may_name_themselves(tmp_path: Path) -> None:
+    convert(tmp_path / "a.zarr", {"label of 12": PIC})
+    with open_slide(FileSource(tmp_path / "a.zarr")) as slide:
+        assert slide.levels[0].size == Size(PIC.shape[1], PIC.shape[0])
+    convert(tmp_path / "b.zarr", {"": PIC, " ": PIC[:200]})
+    (tmp_path / "b.zarr" / "OME" / "METADATA.ome.xml").unlink()
+    described = json.loads((tmp_path / "b.zarr" / "0" / ".zattrs").read_text())
+    described["multiscales"][0]["name"] = "label image"
+    (tmp_path / "b.zarr" / "0" / ".zattrs").write_text(json.dumps(described))
+    with open_slide(FileSource(tmp_path / "b.zarr")) as slide:
+        assert slide.levels[0].size == Size(PIC.shape[1], 200)
+
+
 def test_two_slides_in_one_folder_are_refused(tmp_path: Path) -> None:
     convert(tmp_path / "a.zarr", {"first": PIC, "second": PIC})
     assert "several pictures of like size" in refusal(tmp_path / "a.zarr")
@@ -166,5 +180,11 @@ def test_damaged_folders_are_refused_in_one_line(tmp_path: Path) -> None:
         broken["multiscales"][0][part] = value
         (folder / ".zattrs").write_text(json.dumps(broken))
         assert refusal(folder)
+    for scale in ([1, "x"], ["x"] * 5, [[1]], "half"):
+        broken = json.loads(json.dumps(description))
+        broken["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"] = scale
+        (folder / ".zattrs").write_text(json.dumps(broken))
+        with pytest.raises(UnreadableSlide, match="description of the picture that is damaged"):
+            OmeZarrReader(folder)
     (folder / ".zattrs").write_text("{")
     assert refusal(folder)

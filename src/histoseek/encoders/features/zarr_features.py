@@ -29,6 +29,8 @@ _TABLES = "_tiles"
 _MOST_PARTS = 256
 _POLYGON = 3
 _CORNERS = 5
+_DAMAGES = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
+"""Of folders whose descriptions are not what they should be; ZarrError is one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def read_store(folder: Path, encoder: str) -> StoredFeatures:
         if places is not None and places.shape[1:] == (4,) and len(places):
             attributes["tile_size_level0"] = round(float(places[0, 2] - places[0, 0]))
         return StoredFeatures(open_array(entry.features).read(), places, attributes)
-    except (ZarrError, OSError, KeyError, TypeError, AttributeError) as error:
+    except _DAMAGES as error:
         what = str(error) if isinstance(error, ZarrError) else "not a readable Zarr folder"
         raise BadFeatureFile(folder, what) from error
 
@@ -78,7 +80,7 @@ def read_store_attributes(folder: Path) -> Mapping[str, object]:
     try:
         entries = list(_list_entries(folder))
         return _read_attributes(folder, entries[0]) if len(entries) == 1 else {}
-    except (ZarrError, OSError, KeyError, TypeError, AttributeError):
+    except _DAMAGES:
         return {}
 
 

@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile, zip_longest
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -168,18 +169,28 @@ def _choose_picture(path: Path) -> _Picture:
     if "bioformats2raw.layout" not in attributes:
         raise ZarrError(f"a Zarr folder without a picture, {_WANTED}")
     names = _read_names(path / "OME" / "METADATA.ome.xml")
+    folders = [path / str(index) for index in range(_MOST_SERIES)]
+    series = list(zip_longest(takewhile(is_zarr, folders), names))
+    named = [(folder, name or _read_own_name(folder)) for folder, name in series if folder]
+    slides = [(folder, name) for folder, name in named if not BESIDE.search(name)]
+    # A slide that is the only picture may be called "label of 12".
+    slides = [(folder, name) for folder, name in slides if not BESIDE_OTHERS.match(name)] or slides
     pictures, faults = list[_Picture](), list[str]()
-    for index in range(_MOST_SERIES):
-        if not is_zarr(path / str(index)):
-            break
-        name = names[index] if index < len(names) else ""
-        if BESIDE.search(name) or BESIDE_OTHERS.match(name):
-            continue
+    for folder, name in slides:
         try:
-            pictures.append(_parse_picture(path / str(index), _read_ome(path / str(index)), name))
+            pictures.append(_parse_picture(folder, _read_ome(folder), name))
         except ZarrError as error:
             faults.append(str(error))
     return _choose_largest(pictures, faults)
+
+
+def _read_own_name(folder: Path) -> str:
+    """The name that a picture has in its own description; empty without one."""
+    try:
+        name = _read_ome(folder)["multiscales"][0]["name"]
+    except (LookupError, TypeError, ZarrError):
+        return ""
+    return name if isinstance(name, str) else ""
 
 
 def _choose_largest(pictures: list[_Picture], faults: list[str]) -> _Picture:
@@ -203,7 +214,9 @@ def _parse_picture(folder: Path, attributes: NodeAttributes, name: str) -> _Pict
         channels = _find_channels(levels, axes, attributes.get("omero"))
         spacing = _read_spacing(multiscale, axes)
         return _Picture(name or str(multiscale.get("name", "")), levels, axes, channels, spacing)
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
+    except ZarrError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise ZarrError("a description of the picture that is damaged") from error
 
 
