@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoseek.api import Archive
+from histoseek.encoders.bag import load_bag
 from histoseek.errors import InputError
 from histoseek.search.options import SearchOptions
-from histoseek.search.queries import ArchivedCase, ArchivedSlide, Case, SlideFile, TextQuery
-from histoseek.search.retrieve.cases import ANY_STAIN, CaseComparison
+from histoseek.search.queries import ArchivedCase, ArchivedSlide, Case, EncodedSlide, SlideFile, TextQuery
+from histoseek.search.retrieve.cases import ANY_STAIN, CaseComparison, name_cases
 
 STAINS = ("H&E", "IHC Ki-67", "special pas", "unknown")
 
@@ -119,6 +120,17 @@ def test_the_same_case_has_a_score_of_one(made: tuple[CaseComparison, np.ndarray
     assert itself.scores.tolist() == [1.0]
 
 
+def test_slides_of_different_patients_are_never_one_case() -> None:
+    case_ids = np.array(["1", "1", "1", "1", "2", "2", "", ""])
+    patients = np.array(["PATIENT-17", "P2", "P2", "", "P3", "", "P3", ""])
+    slides = np.array([f"s{place}" for place in range(8)])
+    names = name_cases(case_ids, patients, slides).tolist()
+    assert names[1] == names[2] and names[4] == names[5] == "case 2" and names[6:] == ["slide s6", "slide s7"]
+    assert len(set(names)) == 6
+    empty = np.array([], np.str_)
+    assert name_cases(empty, empty, empty).tolist() == []
+
+
 @pytest.fixture(scope="module")
 def archive(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Archive:
     """The cohort, of whose two slides a case each second is stated to be an immunostain. Not to be changed."""
@@ -178,6 +190,9 @@ def test_a_slide_meets_slides_of_its_stain(archive: Archive) -> None:
 def test_what_is_no_whole_slide_finds_no_cases(archive: Archive) -> None:
     with pytest.raises(InputError, match="--to cases"):
         archive.search(TextQuery("carcinoma"), to="cases")
+    bag = load_bag(archive.layout.bag(archive.records()[0].slide_id))
+    with pytest.raises(InputError, match="--to cases"):
+        archive.search(EncodedSlide(bag, "crop", 0.5, picture=True), to="cases")
     explained = archive.explain(
         ArchivedSlide(archive.records()[0].slide_id), archive.records()[-1].slide_id, to="cases"
     )

@@ -48,6 +48,9 @@ def test_pages_filters_and_unwanted_words(archive: Archive) -> None:
     without = archive.search(TextQuery("crimson", without="crimson"), to="regions", k=3)
     assert all(result.score < all_results[0].score for result in without)
     assert archive.search(text="the bus is late", to="regions", k=1).nothing_fits
+    last = archive.search(text="crimson", to="regions", k=100, offset=2)
+    said = f"only {len(last)} regions fit the query and the filter beyond the first 2"
+    assert said in last.warnings
 
 
 def test_what_can_not_be_asked_is_said_in_one_line(archive: Archive, tmp_path: Path, installed: Installed) -> None:

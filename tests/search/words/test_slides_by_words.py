@@ -84,6 +84,15 @@ def test_the_parts_add_up_to_the_score_and_lie_where_the_words_are(archive: Arch
     assert all((region.contribution or 0) < 0 for region in both.text_regions if region.words == "necrosis")
 
 
+def test_the_parts_add_up_also_where_a_report_contradicts(own_archive: Archive) -> None:
+    own_archive.update_many({name: {"report": "Haemorrhage. Necrosis is present."} for name in ("crimson-1", "teal-1")})
+    results = find(own_archive, "crimson, no necrosis", where="slide_id IN ('crimson-1', 'teal-1', 'crimson-2')")
+    for result in results:
+        check_parts(result)
+    whole = channel_scores(find(own_archive, "crimson"))
+    assert channel_scores(results)["crimson-1"] < whole["crimson-1"] - 0.05
+
+
 def check_parts(result: SearchResult) -> None:
     [place] = [place for place in result.channels if place.name == "tile words"]
     assert sum(region.contribution or 0 for region in result.text_regions) == pytest.approx(place.score, abs=1e-5)

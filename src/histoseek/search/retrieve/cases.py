@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,6 +18,7 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import InputError
 from histoseek.mosaics.distances import Distance, Distances
 from histoseek.progress import Reporter
+from histoseek.reports.privacy.person_names import make_patient_key
 from histoseek.search.calibration.apply import refuse_probabilities
 from histoseek.search.encode.image import PreparedImage, prepare_image
 from histoseek.search.explain.matches import explain_match
@@ -133,7 +135,8 @@ def search_cases(
     archive: ArchiveFolder, query: Query, options: SearchOptions, reporter: Reporter | None
 ) -> SearchResults:
     """The cases most like the query's slides, which are taken for one case; raises what `search` raises."""
-    if not isinstance(query, SlideFile | ArchivedSlide | EncodedSlide | Case | ArchivedCase):
+    is_part = isinstance(query, EncodedSlide) and (query.picture or len(query.regions) > 0)
+    if is_part or not isinstance(query, SlideFile | ArchivedSlide | EncodedSlide | Case | ArchivedCase):
         raise InputError("--to cases", "is asked with whole slides", "Give a slide or a case, or leave --to out")
     refuse_probabilities(options)
     distance = image_distance(archive, query, options)
@@ -173,14 +176,14 @@ class _CaseRanking:
         cls, store: SlideTable, image: PreparedImage, distance: Distance, slides: Candidates, where: Expression | None
     ) -> _CaseRanking:
         each = measure_distances(store, image.signatures, distance, slides)
-        case_ids = slides.rows.case_ids[slides.places]
-        alone = np.char.add("slide ", slides.slide_ids) if len(slides) else slides.slide_ids
         stain_of = read_stains(store, where)
         comparison = CaseComparison(
             totals=np.stack([one.total for one in each]),
             query_stains=np.array([slide.stain or UNKNOWN for slide in image.slides]),
             stains=np.array([stain_of[str(slide_id)] for slide_id in slides.slide_ids], np.str_),
-            cases=np.where(case_ids != "", np.char.add("case ", case_ids), alone),
+            cases=name_cases(
+                slides.rows.case_ids[slides.places], slides.rows.patient_ids[slides.places], slides.slide_ids
+            ),
         )
         return cls(store, image, distance, slides, each, comparison)
 
@@ -232,6 +235,24 @@ class _CaseRanking:
         if count < options.k:
             beyond = f" beyond the first {options.offset}" if options.offset else ""
             yield f"only {count} cases fit the query and the filter{beyond}"
+
+
+def name_cases(case_ids: Texts, patient_ids: Texts, slide_ids: Texts) -> Texts:
+    """Whose case each of S slides is of, text [S], from their ids, "" where not known.
+
+    A slide without a case stands for itself, and slides of different patients are never one case, whatever tables say.
+    """
+    names = np.where(case_ids != "", np.char.add("case ", case_ids), np.char.add("slide ", slide_ids))
+    is_known = (case_ids != "") & (patient_ids != "")
+    pairs = set(zip(case_ids[is_known].tolist(), patient_ids[is_known].tolist(), strict=True))
+    counts = Counter(case_id for case_id, _ in pairs)
+    several = [case_id for case_id, count in counts.items() if count > 1]
+    if not several:
+        return names
+    of_several = is_known & np.isin(case_ids, several)
+    keys = np.full(len(names), "", object)
+    keys[of_several] = [make_patient_key(patient) or patient for patient in patient_ids[of_several].tolist()]
+    return np.where(of_several, np.char.add(np.char.add(names, " of "), keys.astype(np.str_)), names)
 
 
 def read_stains(store: SlideTable, where: Expression | None) -> dict[str, str]:

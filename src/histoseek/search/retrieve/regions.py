@@ -62,7 +62,8 @@ def search_regions(archive: ArchiveFolder, query: Query, options: SearchOptions)
     regions.sort(key=lambda one: (-one.found.score, one.slide_id, one.found.corner))
     page = regions[options.offset : options.last]
     results = _make_results(archive, page, wanted.text, chance, options.offset)
-    few = () if len(page) == options.k else (f"only {len(page)} regions were looked for beyond those",)
+    beyond = f" beyond the first {options.offset}" if options.offset else ""
+    few = () if len(page) == options.k else (f"only {len(page)} regions fit the query and the filter{beyond}",)
     return SearchResults(
         query=replace(describe_query(prepared, options), searched_for=spelling.correction),
         mode="two-stage",

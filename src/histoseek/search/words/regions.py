@@ -17,6 +17,9 @@ from histoseek.search.explanation import TextRegion
 from histoseek.search.results import SearchResult
 from histoseek.search.words.comparison import AskedWords, TileWords
 
+_NOTHING = 1e-6
+"""A score that is not told from 0."""
+
 
 @dataclass(frozen=True, slots=True)
 class TileRegions:
@@ -38,10 +41,11 @@ class TileRegions:
         own = self.tiles.store.word_tiles.of([result.slide_id]).get(result.slide_id)
         if own is None or own.codes.shape[1] != self.asked.vectors.shape[1]:
             return result
-        return replace(result, text_regions=(*self._list_regions(own), *result.text_regions))
+        return replace(result, text_regions=(*self._list_regions(own, result), *result.text_regions))
 
-    def _list_regions(self, tiles: WordTiles) -> Sequence[TextRegion]:
+    def _list_regions(self, tiles: WordTiles, result: SearchResult) -> Sequence[TextRegion]:
         parts, similarities = self.asked.explain(tiles), tiles.compare(self.asked.vectors)
+        parts = parts * _find_lowering(float(parts.sum()), result)
         places = sorted(zip(*np.nonzero(parts), strict=True), key=lambda place: (-parts[place], place))
         return [
             TextRegion(
@@ -53,6 +57,12 @@ class TileRegions:
             )
             for prompt, tile in places
         ]
+
+
+def _find_lowering(whole: float, result: SearchResult) -> float:
+    """What share of its tiles' score a slide kept whose report contradicts the query; 1 where it does not."""
+    scores = [place.score for place in result.channels if place.name == "tile words" and place.weight > 0]
+    return scores[0] / whole if scores and abs(whole) > _NOTHING else 1.0
 
 
 def make_tile(corner: NDArray[np.int32], edge: int) -> Rect | None:
