@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from functools import lru_cache
 from importlib import import_module
 from typing import TypeVar
@@ -89,7 +90,8 @@ def _import(spec: str) -> object:
     if here not in sys.path and "" not in sys.path:
         sys.path.append(here)
     try:
-        value: object = import_module(module)
+        with redirect_stdout(sys.stderr):  # what it prints is no part of a command's JSON
+            value: object = import_module(module)
         for name in path.split("."):
             value = getattr(value, name)
     except HistoseekError:
@@ -99,7 +101,7 @@ def _import(spec: str) -> object:
         raise ConfigurationError(spec, what, "Run in the folder that has it, or install it") from error
     except AttributeError as error:
         raise ConfigurationError(spec, f"can't be found ({error})", "Check the attribute's name") from error
-    except Exception as error:  # whatever the user's code does
+    except (Exception, SystemExit) as error:  # whatever the user's code does
         raise ConfigurationError(spec, f"can't be imported ({type(error).__name__}: {error})", "Mend it") from error
     return value
 
@@ -108,9 +110,10 @@ def _import(spec: str) -> object:
 def _make(spec: str) -> object:
     factory = _import(spec)
     try:
-        return factory()  # type: ignore[operator]
+        with redirect_stdout(sys.stderr):
+            return factory()  # type: ignore[operator]
     except HistoseekError:
         raise
-    except Exception as error:  # whatever the user's code does
+    except (Exception, SystemExit) as error:  # whatever the user's code does
         what = f"can't be made by calling it ({type(error).__name__}: {error})"
         raise ConfigurationError(spec, what, "It is called without arguments") from error

@@ -260,6 +260,27 @@ def test_code_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
         load_tile_encoder("broken:make")
 
 
+def test_code_that_prints_or_exits_leaves_the_command_its_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("HISTOSEEK_OWN_CODE", "talking:tiles,leaving:tiles")
+    get_settings.cache_clear()
+    made = "import histoseek, sys\nprint('hello')\ndef make(tiles): sys.exit(3)\n"
+    made += "tiles = histoseek.OwnTileEncoder('leaves', make, dimension=3, tile_px=8)\n"
+    (tmp_path / "talking.py").write_text(made)
+    (tmp_path / "leaving.py").write_text("import sys\nsys.exit(2)\n")
+    encoder = load_tile_encoder("talking:tiles")
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "hello\n")
+    with pytest.raises(EncoderError, match="leaves: failed \\(SystemExit: 3"):
+        encoder.encode(np.zeros((1, 8, 8, 3), np.uint8))
+    with pytest.raises(ConfigurationError, match="can't be imported \\(SystemExit: 2"):
+        load_tile_encoder("leaving:tiles")
+    monkeypatch.undo()
+    get_settings.cache_clear()
+
+
 @pytest.mark.parametrize("given", [np.zeros((2, 3)), np.zeros((1, 4)), np.full((1, 3), np.nan), "text", None])
 def test_functions_must_give_what_they_say(given: object) -> None:
     with pytest.raises(EncoderError):

@@ -61,7 +61,7 @@ class OwnSlideEncoder:
             vector = np.asarray(self._compute(bag.features, bag.coords), np.float32)
         except HistoseekError:
             raise
-        except Exception as error:  # whatever the user's code does
+        except (Exception, SystemExit) as error:  # whatever the user's code does
             what = f"failed ({type(error).__name__}: {error})"
             raise EncoderError(self.name, what, "It is your own code: mend it there") from error
         if vector.shape != (self.dimension,):

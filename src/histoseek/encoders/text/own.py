@@ -65,7 +65,7 @@ class OwnTextEncoder:
             vectors = np.asarray(self._compute(list(texts)), np.float64)
         except HistoseekError:
             raise
-        except Exception as error:  # whatever the user's code does
+        except (Exception, SystemExit) as error:  # whatever the user's code does
             what = f"failed ({type(error).__name__}: {error})"
             raise EncoderError(self.card.name, what, "It is your own code: mend it there") from error
         wanted = (len(texts), self.card.dimension)

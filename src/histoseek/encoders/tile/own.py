@@ -83,10 +83,11 @@ class OwnTileEncoder:
         try:
             prepared = prepare_pixels(pixels, self.card.preparation)
             given = self._network.encode(prepared) if self._network else self._compute(prepared)
-            features = np.ascontiguousarray(given, dtype=np.float32)
+            with np.errstate(over="ignore"):  # said below
+                features = np.ascontiguousarray(given, dtype=np.float32)
         except HistoseekError:
             raise
-        except Exception as error:  # whatever the user's code does
+        except (Exception, SystemExit) as error:  # whatever the user's code does
             what = f"failed ({type(error).__name__}: {error})"
             raise EncoderError(self.card.name, what, "It is your own code: mend it there") from error
         wanted = (len(pixels), self.card.dimension)
