@@ -136,6 +136,13 @@ except MissingExtra as error:
     assert "pip install 'histoseek[text]'" in done.stdout and not done.stderr
 
 
+def test_the_server_says_what_it_needs(environment: dict[str, str], tmp_path: Path) -> None:
+    code = "import sys; from histoseek.cli import main; sys.argv[0] = 'histoseek'; main()"
+    done = run(environment, code, "serve", str(tmp_path))
+    assert "pip install 'histoseek[server]'" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode != 0
+
+
 def test_the_base_requires_no_extra() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {re.split(r"[\[<>=;~! ]", line)[0].replace("-", "_") for line in project["dependencies"]}

@@ -76,9 +76,10 @@ def serve(
     makes more.
     """
     try:
+        import fastapi  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
-        raise MissingExtra("uvicorn", "server") from error
+        raise MissingExtra(error.name or "fastapi", "server") from error
     from histoseek.server.run import run_server
 
     settings = read_settings(
