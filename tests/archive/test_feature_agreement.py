@@ -128,6 +128,10 @@ def test_the_encoder_of_a_new_archive_is_named_or_asked_for(tmp_path: Path) -> N
     code, text = run(*index, tmp_path / "stated", "--archive", tmp_path / "2")
     assert (code, "2 unchanged" in text) == (0, True)
 
+    spelt = fill(tmp_path / "spelt", a=stated, b={"encoder": "CONCH-v15"})
+    code, text = run(*index, spelt, "--archive", tmp_path / "5")
+    assert (code, "2 added" in text) == (0, True)
+
     mixed = fill(tmp_path / "mixed", a=stated, b={"encoder": "uni"})
     code, text = run(*index, mixed, "--archive", tmp_path / "3")
     assert (code, "the files state several encoders: conch_v15, uni" in text) == (2, True)

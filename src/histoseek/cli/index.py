@@ -289,15 +289,15 @@ def _add_encoder(changes: dict[str, Any], request: IndexRequest, values: Mapping
 def _name_encoder(request: IndexRequest) -> str:
     """The encoder of a new archive of feature files by what they state; where they state none, index warns of it."""
     from histoseek.encoders.features.confined import load_stated_facts
-    from histoseek.encoders.features.facts import UNNAMED
+    from histoseek.encoders.features.facts import UNNAMED, is_same_encoder
     from histoseek.slides.sources.registry import require_local
 
     facts = (load_stated_facts(require_local(source), request.trust) for source in request.sources)
-    stated = {fact.encoder for fact in facts if fact.encoder}
-    if len(stated) > 1:
-        what = f"is missing, and the files state several encoders: {', '.join(sorted(stated))}"
+    stated = sorted({fact.encoder for fact in facts if fact.encoder})
+    if not all(is_same_encoder(name, stated[0]) for name in stated):
+        what = f"is missing, and the files state several encoders: {', '.join(stated)}"
         raise ConfigurationError("--features-encoder", what, "Give one; the files of others are then refused")
-    return f"features:{stated.pop() if stated else UNNAMED}"
+    return f"features:{stated[0] if stated else UNNAMED}"
 
 
 def _name_slide_encoder(values: Mapping[str, Any]) -> str | None:
