@@ -15,6 +15,7 @@ import pytest
 import histoseek as package
 from histoseek import own_code
 from histoseek.api import Archive
+from histoseek.encoders.inventory.features_of import find_features_card, require_card_dimension
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.own import OwnSlideEncoder
 from histoseek.encoders.slide.registry import find_fitted_family, register_slide_encoder
@@ -23,7 +24,7 @@ from histoseek.encoders.text.registry import load_text_encoder, load_tower, regi
 from histoseek.encoders.tile import registry as tile_registry
 from histoseek.encoders.tile.own import OwnTileEncoder
 from histoseek.encoders.tile.registry import load_tile_encoder, register_tile_encoder
-from histoseek.errors import ConfigurationError, EncoderError, HistoseekError, SpaceMismatch
+from histoseek.errors import ConfigurationError, EncoderError, HistoseekError, OtherFeatures, SpaceMismatch
 from histoseek.mosaics import distances as distance_registry
 from histoseek.mosaics.distances import Distance, Fusion, get_distance, register_distance
 from histoseek.search.options import SearchOptions
@@ -332,6 +333,17 @@ def test_spacing_is_the_cards_where_nobody_gives_one(tmp_path: Path) -> None:
     assert Archive.open(imported.path).recipe.spacing_um_per_px == 1.0
     assert Recipe() == Recipe(spacing_um_per_px=0.5)
     assert os.environ["HISTOSEEK_OWN_CODE"] == ""
+
+
+def test_a_usual_variant_may_be_spelled_out() -> None:
+    """`uni:cls` is uni, and its features have uni's dimension."""
+    card = find_features_card("uni:cls")
+    assert card is not None
+    assert (card.name, card.dimension) == ("uni", 1024)
+    with pytest.raises(OtherFeatures, match="1024, as uni gives"):
+        require_card_dimension("a.h5", "uni:cls", 768)
+    with pytest.raises(OtherFeatures, match="2560, as virchow2 gives"):
+        require_card_dimension("a.h5", "virchow2:cls+mean", 1280)
 
 
 def test_features_must_have_a_dimension_of_the_encoder_they_are_called_after(tmp_path: Path) -> None:

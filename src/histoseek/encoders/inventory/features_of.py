@@ -40,6 +40,6 @@ def _list_cards(encoder: str) -> list[TileCard]:
     cards = [family.card for family in FAMILIES if is_same_encoder(name, family.card.name)]
     for model in list_tile_models():
         variants = [make_tile_card(model, variant) for variant in model.variants]
-        named = [card for card in variants[1:] if is_same_encoder(name, card.name)]
+        named = [card for card in variants if is_same_encoder(name, f"{model.name}:{card.variant.name}")]
         cards += named or (variants if is_same_encoder(name, model.name) else [])
     return cards
