@@ -33,7 +33,7 @@ def fill(folder: Path, **of_files: Mapping[str, object]) -> Path:
     return folder
 
 
-def make_archive(path: Path, encoder: str = "features:uni") -> Archive:
+def make_archive(path: Path, encoder: str = "features:ours") -> Archive:
     return Archive.create(path, Recipe(encoder=encoder), text_encoder="none")
 
 
@@ -52,7 +52,7 @@ def test_a_later_run_keeps_the_scale_and_the_encoder_of_the_first(tmp_path: Path
     archive.index([fill(tmp_path / "f", a=TWENTY, b=TWENTY)])
     later = archive.index([fill(tmp_path / "g", c=TEN, d=TEN, e=TEN, f=TWENTY | {"encoder": "conch"})])
     assert (later.added, len(later.refused)) == (0, 4)
-    assert any("encoder 'conch', the archive's of 'uni'" in refusal.reason for refusal in later.refused)
+    assert any("encoder 'conch', the archive's of 'ours'" in refusal.reason for refusal in later.refused)
     with pytest.raises(OtherFeatures, match="10x"):
         archive.search(tmp_path / "g" / "c.h5")
     assert len(archive.search(tmp_path / "f" / "a.h5")) == 1
@@ -63,7 +63,7 @@ def test_dicts_of_tensors_state_their_scale_too(tmp_path: Path) -> None:
     (tmp_path / "f").mkdir()
     for index, scale in enumerate((10, 20, 20, 20)):
         features = torch.randn(30, 8, generator=torch.Generator().manual_seed(index))
-        torch.save({"features": features, "magnification": scale, "encoder": "uni"}, tmp_path / "f" / f"{index}.pt")
+        torch.save({"features": features, "magnification": scale, "encoder": "ours"}, tmp_path / "f" / f"{index}.pt")
     report = make_archive(tmp_path / "archive", "features:unnamed").index([tmp_path / "f"])
     assert report.added == 3
     assert "0.pt: its features are of tiles at 1 µm/px (10x)" in report.refused[0].reason
@@ -95,7 +95,7 @@ def test_sizes_that_say_no_scale_are_a_warning_by_slide(tmp_path: Path) -> None:
 def test_agreeing_files_say_nothing(tmp_path: Path) -> None:
     archive = make_archive(tmp_path / "archive")
     scans = [{"patch_size": 256, "patch_size_level0": edge, "target_magnification": 20} for edge in (256, 512)]
-    report = archive.index([fill(tmp_path / "f", a=scans[0], b=scans[1], c=scans[1] | {"encoder": "UNI"}, d={})])
+    report = archive.index([fill(tmp_path / "f", a=scans[0], b=scans[1], c=scans[1] | {"encoder": "OURS"}, d={})])
     assert (report.added, report.refused) == (4, ())
     assert not [warning for warning in report.warnings if "scale" in warning or "encoder" in warning]
 
@@ -121,23 +121,23 @@ def test_the_encoder_of_a_new_archive_is_named_or_asked_for(tmp_path: Path) -> N
     assert "no encoder is named, by the feature files or by --features-encoder" in text
     assert Archive.open(tmp_path / "1").recipe.encoder == "features:unnamed"
 
-    stated = {"encoder": "conch_v15"}
+    stated = {"encoder": "house_v15"}
     code, text = run(*index, fill(tmp_path / "stated", a=stated, b={}), "--archive", tmp_path / "2")
     assert (code, "no encoder is named" in text) == (0, False)
-    assert Archive.open(tmp_path / "2").recipe.encoder == "features:conch_v15"
+    assert Archive.open(tmp_path / "2").recipe.encoder == "features:house_v15"
     code, text = run(*index, tmp_path / "stated", "--archive", tmp_path / "2")
     assert (code, "2 unchanged" in text) == (0, True)
 
-    spelt = fill(tmp_path / "spelt", a=stated, b={"encoder": "CONCH-v15"})
+    spelt = fill(tmp_path / "spelt", a=stated, b={"encoder": "HOUSE-v15"})
     code, text = run(*index, spelt, "--archive", tmp_path / "5")
     assert (code, "2 added" in text) == (0, True)
 
-    mixed = fill(tmp_path / "mixed", a=stated, b={"encoder": "uni"})
+    mixed = fill(tmp_path / "mixed", a=stated, b={"encoder": "ours"})
     code, text = run(*index, mixed, "--archive", tmp_path / "3")
-    assert (code, "the files state several encoders: conch_v15, uni" in text) == (2, True)
+    assert (code, "the files state several encoders: house_v15, ours" in text) == (2, True)
     assert not (tmp_path / "3").exists()
-    code, text = run(*index, mixed, "--encoder", "uni", "--archive", tmp_path / "3")
-    assert (code, "1 added" in text, "encoder 'conch_v15', the archive's of 'uni'" in text) == (0, True, True)
+    code, text = run(*index, mixed, "--encoder", "ours", "--archive", tmp_path / "3")
+    assert (code, "1 added" in text, "encoder 'house_v15', the archive's of 'ours'" in text) == (0, True, True)
     code, text = run(*index, mixed, "--encoder", "a", "--features-encoder", "b", "--archive", tmp_path / "4")
     assert (code, "another name than --encoder" in text) == (2, True)
 
