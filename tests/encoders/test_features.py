@@ -17,6 +17,7 @@ from histoseek.encoders.features.feature_files import (
     read_features,
     read_stated_facts,
 )
+from histoseek.encoders.tile.registry import find_tile_card
 from histoseek.errors import BadFeatureFile, SlideNotFound, SlideTooLarge
 
 FEATURES = np.random.default_rng(0).normal(size=(12, 8)).astype(np.float32)
@@ -281,3 +282,14 @@ def test_a_pickle_of_millions_of_steps_is_refused(tmp_path: Path) -> None:
         archive.writestr("archive/version", b"3\n")
     with pytest.raises(SlideTooLarge, match="a pickle of 9,000,003 bytes"):
         read_features(path, "features:x")
+
+
+@pytest.mark.parametrize(
+    ("stated", "card"),
+    [("uni_v1", "uni"), ("UNI2", "uni2_h"), ("conch_v15", "conch_v1_5"), ("hoptimus0", "h_optimus_0")],
+)
+def test_encoders_are_known_by_the_names_of_other_tools(stated: str, card: str) -> None:
+    assert find_tile_card(card).name == card
+    assert is_same_encoder(stated, card)
+    assert is_same_encoder(f"{stated}-1-0123456789abcdef", card)
+    assert not is_same_encoder(stated, "virchow")

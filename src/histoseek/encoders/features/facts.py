@@ -39,6 +39,13 @@ UM_PER_PX_AT_1X = 10.0
 UNNAMED = "unnamed"
 """What the encoder of an archive is called where nobody names it."""
 
+_OTHER_NAMES = {
+    **{"univ1": "uni", "univ2": "uni2h", "uni2": "uni2h", "conchv1": "conch", "conch15": "conchv15"},
+    **{"midnight12k": "midnight", "lunitvits8": "lunitdino8", "kaikovitl14": "kaikovitl"},
+    "chiefctranspath": "ctranspathchief",
+}
+"""How TRIDENT and STAMP call published encoders, and the names of their cards; all without case and signs."""
+
 _OWN_FINGERPRINT = re.compile(r"(?P<name>.+)-\d+-[0-9a-f]{6,}")
 
 
@@ -83,9 +90,10 @@ def strip_encoder(name: str) -> str:
 
 
 def is_same_encoder(stated: str, name: str) -> bool:
-    """Whether two names mean one encoder: "UNI_v1" and "uni-v1", and a name and histoseek's own fingerprint of it."""
+    """Whether two names mean one encoder: "UNI_v1", "uni-v1" and "uni", and a name and histoseek's own fingerprint of
+    it."""
     own = _OWN_FINGERPRINT.fullmatch(stated)
-    return _plain(name) in (_plain(stated), _plain(own["name"]) if own else _plain(stated))
+    return _make_key(name) in (_make_key(stated), _make_key(own["name"]) if own else _make_key(stated))
 
 
 def read_number(attributes: Mapping[str, object], name: str) -> float:
@@ -138,5 +146,7 @@ def _read_edge(attributes: Mapping[str, object], names: tuple[str, ...]) -> floa
     return edge if edge <= _LARGEST_EDGE else 0.0
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.lower())
+def _make_key(name: str) -> str:
+    """The name without case and signs, as the encoder's card has it where another tool calls it otherwise."""
+    plain = re.sub(r"[\W_]+", "", name.lower())
+    return _OTHER_NAMES.get(plain, plain)
