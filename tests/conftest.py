@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Test processes share few cores: with one thread each they don't get in each other's way. Before numpy and torch load.
@@ -17,11 +18,19 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from histoseek.api import Archive
+from histoseek.settings import get_settings
 from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
 
 # How long an example takes says nothing on a machine that does other things, too.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
+
+
+@pytest.fixture(autouse=True)
+def _forget_settings() -> Iterator[None]:
+    """Settings that a test read from its own environment are not those of the next."""
+    yield
+    get_settings.cache_clear()
 
 
 def _shared_data() -> Path | None:

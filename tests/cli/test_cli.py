@@ -177,7 +177,10 @@ def test_bad_queries_are_one_line_each(archive: Path, cohort: Path, tmp_path: Pa
         (("list", "--archive", "x", "--limit", "0"), "--limit: '0' is too small. Give at least 1"),
         (("search", "--archive", "x", "--workers", "65"), "--workers: '65' is too large. Give at most 64"),
         (("search", "--archive", "x", "--spacing", "abc"), "--spacing: 'abc' is not a number. Give one, such as 0.5"),
-        (("search", "--archive", "x", "--to", "foo"), "--to: 'foo' is not a choice. Give slides or reports"),
+        (
+            ("search", "--archive", "x", "--to", "foo"),
+            "--to: 'foo' is not a choice. Give slides, reports, regions or cases",
+        ),
         (("search", "--archiv", "x"), "--archiv: no such option. Did you mean --archive? See `histoseek search"),
         (("search", "--archive"), "--archive: needs a value. See"),
         (("search", "--exact=1"), "--exact: takes no value. See"),

@@ -17,7 +17,7 @@ from histoseek.archive.fusion_file import ArchiveFusion
 from histoseek.archive.journal import Journal
 from histoseek.archive.layout import ArchiveLayout, hold_write_lock
 from histoseek.archive.manifest import Manifest, create_manifest, write_manifest
-from histoseek.archive.new_archive import settle_new_archive
+from histoseek.archive.new_archive import require_spacings, settle_new_archive
 from histoseek.archive.opened import OpenSpace, SpaceModels
 from histoseek.archive.schema import (
     CONTEXT,
@@ -40,7 +40,6 @@ from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.own import OwnSlideEncoder, OwnSlideFamily
 from histoseek.encoders.slide.registry import UNTRAINED, find_fitted_family
-from histoseek.encoders.slide_bags import require_spacings
 from histoseek.encoders.text.own import OwnTextEncoder
 from histoseek.encoders.tile.own import OwnTileEncoder
 from histoseek.encoders.tile.registry import find_tile_card

@@ -9,7 +9,6 @@ from histoseek.encoders.inventory.features_of import find_features_card
 from histoseek.encoders.recipe import Recipe, UsualSpacing
 from histoseek.encoders.slide.own import OwnSlideEncoder
 from histoseek.encoders.slide.registry import name_slide_encoder, register_slide_encoder
-from histoseek.encoders.slide_bags import require_spacings
 from histoseek.encoders.text.own import OwnTextEncoder
 from histoseek.encoders.text.registry import register_text_encoder, require_text_encoder
 from histoseek.encoders.tile.own import OwnTileEncoder
@@ -81,3 +80,10 @@ def _settle_spacing(recipe: Recipe) -> Recipe:
 
 def _choose_text_encoder(weights: Weights | None) -> str:
     return weights.card.text.encoder if weights and weights.card.text else DEFAULT_TEXT_ENCODER
+
+
+def require_spacings(recipe: Recipe) -> None:
+    """Raise EncoderError for a spacing of a recipe that its tile encoder is not declared for."""
+    for one in (recipe, recipe.context):
+        if one and not one.imported:
+            find_tile_card(one.encoder).check_spacing(one.spacing_um_per_px)

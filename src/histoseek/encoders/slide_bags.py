@@ -18,7 +18,6 @@ from histoseek.encoders.bag import Bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.tile.base import TileCard, TileEncoder
 from histoseek.encoders.tile.preparation import prepare_ahead
-from histoseek.encoders.tile.registry import find_tile_card
 from histoseek.encoders.tile.runtimes.model import PreparedEncoder
 from histoseek.errors import NoTissue, UnreadableSlide
 from histoseek.geometry import Rect, Size
@@ -61,13 +60,6 @@ class PreparedSlide:
         if self.reading is not None:
             self.reading.close()
         self.slide.close()
-
-
-def require_spacings(recipe: Recipe) -> None:
-    """Raise EncoderError for a spacing of a recipe that its tile encoder is not declared for."""
-    for one in (recipe, recipe.context):
-        if one and not one.imported:
-            find_tile_card(one.encoder).check_spacing(one.spacing_um_per_px)
 
 
 def prepare_slide(
