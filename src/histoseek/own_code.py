@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from functools import lru_cache
 from importlib import import_module
 from typing import TypeVar
 
-from histoseek.errors import ConfigurationError, HistoseekError
+from histoseek.errors import ConfigurationError, EncoderError, HistoseekError
 from histoseek.settings import change_settings, get_settings
 
 PREFIX = "own:"
@@ -54,6 +54,18 @@ def find_own(spec: str, kind: type[_Own], registered: Mapping[str, _Own]) -> _Ow
         advice = f"Register it here first, or write a module and name it as module:attribute (it is a {kind.__name__})"
         raise ConfigurationError(spec, "was given from Python, and this process does not have it", advice)
     return registered[name]
+
+
+@contextmanager
+def running_own_code(name: str) -> Iterator[None]:
+    """Whatever code of the user's own raises meanwhile becomes an EncoderError of one line; errors of ours pass."""
+    try:
+        yield
+    except HistoseekError:
+        raise
+    except (Exception, SystemExit) as error:  # whatever the user's code does
+        what = f"failed ({type(error).__name__}: {error})"
+        raise EncoderError(name, what, "It is your own code: mend it there") from error
 
 
 def require_own_name(name: str, taken: bool) -> str:

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from functools import lru_cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -30,33 +31,27 @@ def import_onnxruntime() -> ModuleType:
 
 
 def import_timm() -> ModuleType:
-    """timm, whose networks need torchvision to be importable; raises MissingExtra."""
-    try:
-        _declare_vision_operators()
-        import timm
-    except ImportError as error:
-        raise MissingExtra(error.name or "timm", "models") from error
-    return timm
+    """timm; raises MissingExtra."""
+    return _import_beside_torchvision("timm", "timm", "models")
 
 
 def import_open_clip() -> ModuleType:
-    """open_clip, which needs torchvision to be importable; raises MissingExtra."""
-    try:
-        _declare_vision_operators()
-        import open_clip
-    except ImportError as error:
-        raise MissingExtra(error.name or "open_clip_torch", "models") from error
-    return open_clip
+    """open_clip; raises MissingExtra."""
+    return _import_beside_torchvision("open_clip", "open_clip_torch", "models")
 
 
 def import_transformers() -> ModuleType:
-    """transformers, parts of which import torchvision where it is installed; raises MissingExtra."""
+    """transformers; raises MissingExtra."""
+    return _import_beside_torchvision("transformers", "transformers", "text")
+
+
+def _import_beside_torchvision(name: str, package: str, extra: str) -> ModuleType:
+    """A library that imports torchvision, all of it or where it is installed, and computes nothing with it."""
     try:
         _declare_vision_operators()
-        import transformers
+        return import_module(name)
     except ImportError as error:
-        raise MissingExtra(error.name or "transformers", "text") from error
-    return transformers
+        raise MissingExtra(error.name or package, extra) from error
 
 
 @lru_cache(maxsize=1)

@@ -14,8 +14,8 @@ from histoseek.encoders.bag import Bag
 from histoseek.encoders.published_files.identity import identify_own
 from histoseek.encoders.slide.base import Floats, SlideEmbedding
 from histoseek.encoders.slide.pooled import TileMosaics
-from histoseek.errors import EncoderError, HistoseekError, SpaceMismatch
-from histoseek.own_code import require_own_name
+from histoseek.errors import EncoderError, SpaceMismatch
+from histoseek.own_code import require_own_name, running_own_code
 from histoseek.statistics.clustering import normalise_rows
 
 
@@ -57,13 +57,8 @@ class OwnSlideEncoder:
 
     def encode(self, bag: Bag) -> SlideEmbedding:
         """The slide's vector, of length one, without a mosaic; raises EncoderError when the code fails."""
-        try:
+        with running_own_code(self.name):
             vector = np.asarray(self._compute(bag.features, bag.coords), np.float32)
-        except HistoseekError:
-            raise
-        except (Exception, SystemExit) as error:  # whatever the user's code does
-            what = f"failed ({type(error).__name__}: {error})"
-            raise EncoderError(self.name, what, "It is your own code: mend it there") from error
         if vector.shape != (self.dimension,):
             what = f"gave a vector of shape {vector.shape}, wanted {(self.dimension,)}"
             raise EncoderError(self.name, what, "Check its dimension")

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from histoseek.encoders.published_files.identity import identify_own
 from histoseek.encoders.text.base import Reading, TextCard
 from histoseek.encoders.text.encoding import read_apart
-from histoseek.errors import EncoderError, HistoseekError, InputError
-from histoseek.own_code import require_own_name
+from histoseek.errors import EncoderError, InputError
+from histoseek.own_code import require_own_name, running_own_code
 
 
 class OwnTextEncoder:
@@ -61,13 +61,8 @@ class OwnTextEncoder:
         """Vectors [B, dimension] of length one; raises InputError for an empty text, EncoderError for bad vectors."""
         if any(not text.strip() for text in texts):
             raise InputError("text", "is empty", "Give at least one word")
-        try:
+        with running_own_code(self.card.name):
             vectors = np.asarray(self._compute(list(texts)), np.float64)
-        except HistoseekError:
-            raise
-        except (Exception, SystemExit) as error:  # whatever the user's code does
-            what = f"failed ({type(error).__name__}: {error})"
-            raise EncoderError(self.card.name, what, "It is your own code: mend it there") from error
         wanted = (len(texts), self.card.dimension)
         if vectors.shape != wanted:
             what = f"gave vectors of shape {vectors.shape}, wanted {wanted}"

@@ -15,8 +15,8 @@ from histoseek.encoders.cards.card import Interpolation, Network, Preparation, P
 from histoseek.encoders.published_files.identity import identify_own
 from histoseek.encoders.tile.base import TileCard, TileEncoder
 from histoseek.encoders.tile.preparation import prepare_pixels
-from histoseek.errors import ConfigurationError, EncoderError, HistoseekError
-from histoseek.own_code import require_own_name
+from histoseek.errors import ConfigurationError, EncoderError
+from histoseek.own_code import require_own_name, running_own_code
 
 if TYPE_CHECKING:
     from torch import nn
@@ -80,16 +80,11 @@ class OwnTileEncoder:
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features [B, dimension] of tiles; raises EncoderError when the code fails, or gives something else."""
-        try:
+        with running_own_code(self.card.name):
             prepared = prepare_pixels(pixels, self.card.preparation)
             given = self._network.encode(prepared) if self._network else self._compute(prepared)
             with np.errstate(over="ignore"):  # said below
                 features = np.ascontiguousarray(given, dtype=np.float32)
-        except HistoseekError:
-            raise
-        except (Exception, SystemExit) as error:  # whatever the user's code does
-            what = f"failed ({type(error).__name__}: {error})"
-            raise EncoderError(self.card.name, what, "It is your own code: mend it there") from error
         wanted = (len(pixels), self.card.dimension)
         if features.shape != wanted:
             what = f"gave features of shape {features.shape}, wanted {wanted}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import tifffile
 
@@ -24,12 +26,12 @@ from histoseek.slides.readers.tiff import (
 )
 from histoseek.slides.readers.tiff_pages import read_tiff_resolution
 
-BESIDE = re.compile(
+_BESIDE = re.compile(
     r"(?:^|[^a-z])(?:label|macro|thumb(?:nail)?|overview|preview|barcode)(?:[ _-]*image)?[^a-z]*(?:\.[a-z]+)*$", re.I
 )
 """Names of images that lie beside the slide: "label image", "Slide 1 - macro"."""
 
-BESIDE_OTHERS = re.compile(r"(?:label|macro|thumb(?:nail)?|barcode)(?:[ _-]*image)?(?:[^a-z]|$)", re.I)
+_BESIDE_OTHERS = re.compile(r"(?:label|macro|thumb(?:nail)?|barcode)(?:[ _-]*image)?(?:[^a-z]|$)", re.I)
 """Names that begin so ("Macro_12.scn", "label of 12.svs"): another image of the file is the slide, if it has one."""
 
 _ALIKE = 2
@@ -38,6 +40,8 @@ smaller."""
 
 _PREVIEW = 4
 """A picture of less than 1/4 of the pixels of an image that cannot be read is not the slide."""
+
+_Image = TypeVar("_Image")
 
 _WANTED = "wanted one 8-bit RGB picture"
 
@@ -107,13 +111,21 @@ def _open(path: Path, tiff: tifffile.TiffFile, description: OmeDescription) -> P
     return orient(reader, read_orientation(page))
 
 
+def drop_images_beside(images: Iterable[_Image], name_of: Callable[[_Image], str]) -> list[_Image]:
+    """The images that may be the slide, by their names: neither label nor macro image, nor any of their kind.
+
+    Privacy rests on it: it is the one rule for all formats that name their images.
+    """
+    slides = [image for image in images if not _BESIDE.search(name_of(image))]
+    return [image for image in slides if not _BESIDE_OTHERS.match(name_of(image))] or slides
+
+
 def _choose(candidates: list[_Candidate], path: Path) -> _Candidate:
     """The largest picture; what is named label, macro and the like never is."""
-    slides = [candidate for candidate in candidates if not BESIDE.search(candidate.image.name)]
+    slides = drop_images_beside(candidates, lambda candidate: candidate.image.name)
     if not slides:
         what = "label or macro images only" if candidates else "OME-XML without an image"
         raise UnreadableSlide(path, f"{what}, {_WANTED}")
-    slides = [candidate for candidate in slides if not BESIDE_OTHERS.match(candidate.image.name)] or slides
     largest = max(slides, key=lambda candidate: candidate.pixels)
     readable = [candidate for candidate in slides if not candidate.objection]
     best = max(readable, key=lambda candidate: candidate.pixels, default=largest)

@@ -17,7 +17,7 @@ import numpy as np
 from histoseek.errors import UnreadableSlide
 from histoseek.geometry import Level, Rect, Size
 from histoseek.slides.readers.base import Pixels, read_clipped
-from histoseek.slides.readers.ome import BESIDE, BESIDE_OTHERS
+from histoseek.slides.readers.ome import drop_images_beside
 from histoseek.slides.readers.ome_xml import UM_PER_UNIT, OmeChannel, order_primaries
 from histoseek.slides.readers.spacing import average_edges
 from histoseek.zarr_arrays import (
@@ -172,11 +172,8 @@ def _choose_picture(path: Path) -> _Picture:
     folders = [path / str(index) for index in range(_MOST_SERIES)]
     series = list(zip_longest(takewhile(is_zarr, folders), names))
     named = [(folder, name or _read_own_name(folder)) for folder, name in series if folder]
-    slides = [(folder, name) for folder, name in named if not BESIDE.search(name)]
-    # A slide that is the only picture may be called "label of 12".
-    slides = [(folder, name) for folder, name in slides if not BESIDE_OTHERS.match(name)] or slides
     pictures, faults = list[_Picture](), list[str]()
-    for folder, name in slides:
+    for folder, name in drop_images_beside(named, lambda one: one[1]):
         try:
             pictures.append(_parse_picture(folder, _read_ome(folder), name))
         except ZarrError as error:

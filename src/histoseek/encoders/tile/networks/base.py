@@ -82,6 +82,13 @@ def unwrap_names(tensors: Tensors) -> dict[str, Tensor]:
     return {new: tensors[name] for name, new in names.items() if not new.endswith(_COUNTERS)}
 
 
+def fill_part(module: nn.Module, tensors: Tensors, *prefixes: str) -> None:
+    """Fill a part of a published network with its tensors, those of these prefixes; all must be those of the whole
+    network, whose shapes the module has as `shapes`. Raises ValueError, which names what differs."""
+    require_exactly(module.shapes, tensors)
+    module.load_state_dict(select(tensors, *prefixes))
+
+
 @contextmanager
 def without_random_values() -> Iterator[None]:
     """Networks that are made meanwhile hold whatever memory held: they are filled next, and drawing takes seconds."""

@@ -10,6 +10,7 @@ from histoseek.encoders.tile.base import TileCard
 from histoseek.encoders.tile.networks.base import (
     NetworkKind,
     Tensors,
+    fill_part,
     require_exactly,
     select,
     shapes_of,
@@ -50,9 +51,7 @@ def build(card: TileCard) -> nn.Module:
 
 def fill(module: nn.Module, tensors: Tensors) -> None:
     """Fill the image tower with a published file's tensors, all of which must be those of the whole network."""
-    tensors = unwrap_names(tensors)
-    require_exactly(module.shapes, tensors)
-    module.load_state_dict(select(tensors, *_IMAGES))
+    fill_part(module, unwrap_names(tensors), *_IMAGES)
 
 
 def load_words(card: TileCard, files: EncoderFiles) -> WordTower:

@@ -14,6 +14,7 @@ from histoseek.encoders.tile.base import TileCard
 from histoseek.encoders.tile.networks.base import (
     NetworkKind,
     Tensors,
+    fill_part,
     require_exactly,
     select,
     shapes_of,
@@ -59,9 +60,7 @@ def build(card: TileCard) -> nn.Module:
 
 def fill(module: nn.Module, tensors: Tensors) -> None:
     """Fill the image tower; the file must hold the text tower as well."""
-    tensors = _name_as_timm(tensors)
-    require_exactly(module.shapes, tensors)
-    module.load_state_dict(select(tensors, *_IMAGES))
+    fill_part(module, _name_as_timm(tensors), *_IMAGES)
 
 
 def load_words(card: TileCard, files: EncoderFiles) -> WordTower:

@@ -6,20 +6,17 @@ one tile's layers wait for each other at every layer, longest on a machine with 
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import numpy as np
 
-from histoseek.encoders.devices import import_onnxruntime, load_openvino, thread_count
+from histoseek.encoders.devices import thread_count
+from histoseek.encoders.prepared_models import OpenVinoModel, open_onnx_session
 from histoseek.encoders.tile.runtimes.model import Floats, Pixels, Precision, read_resident_bytes
-from histoseek.errors import EncoderError
 from histoseek.settings import Settings
 
 _MOST = 8
 """Tiles in one run: more are no faster on a processor and take more memory."""
-
-_DAMAGED = ("a damaged prepared model", "Delete the file: it is made anew")
 
 
 class OnnxEngine:
@@ -28,17 +25,10 @@ class OnnxEngine:
     most = _MOST
 
     def __init__(self, graph: Path, precision: Precision, settings: Settings) -> None:
-        ort = import_onnxruntime()
         self.name = f"onnx {precision}"
         self.parallel = thread_count(settings)
         self.batch_memory_bytes = settings.batch_memory_mb * 2**20
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # the library's errors share no class
-            raise EncoderError(str(graph), *_DAMAGED) from error
+        self._session = open_onnx_session(graph)
 
     def run(self, pixels: Pixels) -> Floats:
         """Features [B, D] of pixels [B, S, S, 3]."""
@@ -56,26 +46,14 @@ class OpenVinoEngine:
     most = _MOST
 
     def __init__(self, graph: Path, precision: Precision, settings: Settings) -> None:
-        core = load_openvino()
         self.name = f"openvino {precision}"
         self.parallel = thread_count(settings)
         self.batch_memory_bytes = settings.batch_memory_mb * 2**20
-        options = {
-            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
-            "INFERENCE_NUM_THREADS": self.parallel,
-            "NUM_STREAMS": self.parallel,
-        }
-        try:
-            self._model = core.compile_model(str(graph), "CPU", options)
-        except Exception as error:  # the library's errors share no class
-            raise EncoderError(str(graph), *_DAMAGED) from error
-        self._of_thread = threading.local()
+        self._model = OpenVinoModel(graph, "bf16" if precision == "bf16" else "f32", self.parallel)
 
     def run(self, pixels: Pixels) -> Floats:
         """Features [B, D] of pixels [B, S, S, 3]."""
-        if not hasattr(self._of_thread, "request"):
-            self._of_thread.request = self._model.create_infer_request()
-        request = self._of_thread.request
+        request = self._model.request
         request.infer([np.ascontiguousarray(pixels)], share_inputs=True)
         return np.array(request.get_output_tensor(0).data, np.float32)
 
