@@ -70,6 +70,13 @@ def test_short_commands_import_nothing_heavy(archive: Path, command: tuple[str, 
     loaded = modules_after(*command, "--archive", str(archive))
     assert "lancedb" in loaded
     assert [name for name in HEAVY if name in loaded] == []
+    assert not any(name.startswith("histoseek.encoders.tile.networks.") and name.endswith("conch") for name in loaded)
+
+
+def test_help_reads_no_settings() -> None:
+    loaded = modules_after("--help")
+    assert "typer" in loaded
+    assert [name for name in ("pydantic", "numpy", *HEAVY) if name in loaded] == []
 
 
 @pytest.mark.parametrize("command", [("--help",), ("--version",), ("list", "--help"), ("search", "--help")])

@@ -12,7 +12,7 @@ import pytest
 
 from histoseek.encoders.cards.card import Argument, TensorLayout, TileModelCard
 from histoseek.encoders.devices import import_timm, import_transformers
-from histoseek.encoders.tile.networks.base import shapes_of
+from histoseek.encoders.tile.networks.base import shapes_of, without_random_values
 from histoseek.encoders.tile.registry import load_tile_encoder
 from histoseek.errors import EncoderError
 
@@ -468,3 +468,14 @@ def test_blocks_with_the_same_number_are_refused(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(EncoderError, match="two of its blocks have the same number"):
         encode(model, write(tensors, tmp_path / "weights.pth"), monkeypatch)
     assert model.network.layout != TensorLayout()
+
+
+@pytest.mark.parametrize("bounds", [(-2.0, 2.0), (0.3, 0.5)])
+def test_values_that_are_not_drawn_lie_between_their_bounds(bounds: tuple[float, float]) -> None:
+    """torch draws anew as long as one lies outside: what memory held there before would keep it at that for ever."""
+    held = torch.full((64,), 1e9)
+    with without_random_values():
+        assert torch.equal(held.clone().normal_(0.1, 0.2), torch.full((64,), 0.1))
+        assert torch.equal(held.clone().uniform_(-3, 3), torch.full((64,), -3.0))
+        cut = torch.nn.init.trunc_normal_(held, 0.0, 1.0, *bounds)
+    assert bool(((cut >= bounds[0]) & (cut <= bounds[1])).all())

@@ -35,7 +35,6 @@ from histoseek.cli.options import (
 )
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import ConfigurationError, InputError, SpaceMismatch
-from histoseek.own_code import allow_own_code, is_own
 
 if TYPE_CHECKING:
     from histoseek.api import Archive
@@ -302,6 +301,8 @@ def _name_encoder(request: IndexRequest) -> str:
 
 def _name_slide_encoder(values: Mapping[str, Any]) -> str | None:
     """What the slide encoder of --slide-features is called: by the option, in a new archive as the files state it."""
+    from histoseek.own_code import is_own
+
     folder, named = values["slide_features"], values["slide_encoder"]
     if folder is None and named is not None and not is_own(named):
         raise ConfigurationError("--slide-encoder", "names the encoder of --slide-features", "Give these, too")
@@ -326,6 +327,7 @@ def _open_or_create(path: Path, changes: dict[str, Any], values: Mapping[str, An
     from histoseek.api import Archive
     from histoseek.encoders.library import find_weights
     from histoseek.encoders.slide.registry import name_slide_encoder
+    from histoseek.own_code import allow_own_code
 
     text_encoder, slide_encoder = values["text_encoder"], _name_slide_encoder(values)
     allow_own_code(changes.get("encoder"), slide_encoder, text_encoder)

@@ -9,7 +9,6 @@ import typer
 
 from histoseek.cli.options import ArchiveOption, JsonOption
 from histoseek.errors import ConfigurationError
-from histoseek.own_code import allow_own_code
 
 if TYPE_CHECKING:
     from histoseek.archive.space_folders import SpaceChange
@@ -36,6 +35,7 @@ def reencode(
     from histoseek.api import Archive
     from histoseek.archive.reencode import reencode as run
     from histoseek.jsonable import plain
+    from histoseek.own_code import allow_own_code
     from histoseek.progress import show_progress
 
     allow_own_code(text_encoder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,22 +13,10 @@ from histoseek.encoders.cards.card import TileModelCard, Variant
 from histoseek.encoders.cards.catalogue import list_tile_models
 from histoseek.encoders.tile import lite0
 from histoseek.encoders.tile.base import TileCard, TileEncoder
-from histoseek.encoders.tile.networks import (
-    clip_networks,
-    conch,
-    genbio,
-    keep,
-    musk,
-    open_clip_networks,
-    siglip,
-    tails,
-    timm_networks,
-)
 from histoseek.encoders.tile.networks.base import NetworkKind
 from histoseek.encoders.tile.networks.tensor_layouts import arrange_tensors
 from histoseek.encoders.tile.own import OwnTileEncoder
 from histoseek.encoders.tile.runtimes.choice import load_prepared
-from histoseek.encoders.tile.runtimes.several_devices import load_on_devices
 from histoseek.encoders.tile.words import WordTower
 from histoseek.encoders.weight_files import find_encoder_files, read_tensors
 from histoseek.errors import ConfigurationError, EncoderError, UnknownEncoder
@@ -40,21 +28,6 @@ if TYPE_CHECKING:
 
 _SPACING_FACTOR = 4
 """How much finer or coarser than its authors' spacings an encoder may be used."""
-
-_KINDS: dict[str, NetworkKind] = {
-    "CLIPModel": clip_networks.KIND,
-    "SiglipModel": siglip.KIND,
-    "conch": conch.KIND,
-    "conch_v1_5": conch.V1_5,
-    "genbio_pathfm": genbio.KIND,
-    "isight": tails.ISIGHT,
-    "keep": keep.KIND,
-    "mettle": tails.METTLE,
-    "musk": musk.KIND,
-    "open_clip": open_clip_networks.KIND,
-    "timm": timm_networks.KIND,
-}
-"""By architecture, or by library where that builds all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +84,8 @@ def load_tile_encoder(spec: str) -> TileEncoder:
     _require_loadable(family.card)
     devices = get_settings().devices
     if len(devices) > 1:
+        from histoseek.encoders.tile.runtimes.several_devices import load_on_devices
+
         return load_on_devices(spec, family.card, devices, load_tile_encoder)
     return family.load(weights)
 
@@ -202,7 +177,39 @@ def _make_family(card: TileCard) -> TileEncoderFamily:
 
 
 def _find_kind(card: TileCard) -> NetworkKind | None:
-    return _KINDS.get(card.network.architecture) or _KINDS.get(card.network.library)
+    kinds = _list_kinds()
+    return kinds.get(card.network.architecture) or kinds.get(card.network.library)
+
+
+@lru_cache(maxsize=1)
+def _list_kinds() -> dict[str, NetworkKind]:
+    """By architecture, or by library where that builds all of them. Loaded once a published encoder is asked for: who
+    opens an archive of another need not wait for a dozen modules."""
+    from histoseek.encoders.tile.networks import (
+        clip_networks,
+        conch,
+        genbio,
+        keep,
+        musk,
+        open_clip_networks,
+        siglip,
+        tails,
+        timm_networks,
+    )
+
+    return {
+        "CLIPModel": clip_networks.KIND,
+        "SiglipModel": siglip.KIND,
+        "conch": conch.KIND,
+        "conch_v1_5": conch.V1_5,
+        "genbio_pathfm": genbio.KIND,
+        "isight": tails.ISIGHT,
+        "keep": keep.KIND,
+        "mettle": tails.METTLE,
+        "musk": musk.KIND,
+        "open_clip": open_clip_networks.KIND,
+        "timm": timm_networks.KIND,
+    }
 
 
 def _load_published(card: TileCard, path: Path | None) -> TileEncoder:

@@ -14,7 +14,6 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import StoredSlide, is_storable
 from histoseek.archive.stains import UNKNOWN, choose_stain
 from histoseek.encoders.bag import Bag, check_bag, load_bag
-from histoseek.encoders.features.confined import load_slide_features
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.imported import PREFIX
 from histoseek.errors import (
@@ -211,6 +210,8 @@ class _Reading:
         if not self.archive.require_space().slide_encoder.startswith(PREFIX):
             what = "has no use here: the archive encodes slides itself"
             raise InputError(str(query.slide_feature), what, "Leave the slide feature out")
+        from histoseek.encoders.features.confined import load_slide_features
+
         path = Path(query.slide_feature)
         if not path.is_file():
             raise SlideNotFound(path)

@@ -91,16 +91,18 @@ def fill_part(module: nn.Module, tensors: Tensors, *prefixes: str) -> None:
 
 @contextmanager
 def without_random_values() -> Iterator[None]:
-    """Networks that are made meanwhile hold whatever memory held: they are filled next, and drawing takes seconds."""
+    """Networks that are made meanwhile hold one value where they would hold drawn ones: they are filled next, and
+    drawing takes seconds. It is the mean or the lower end, as truncated draws go on until all lie between bounds."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
     aten = torch.ops.aten
-    drawing = {aten.normal_.default, aten.uniform_.default, aten.erfinv_.default}
 
     class Undrawn(TorchDispatchMode):
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            return args[0] if func in drawing else func(*args, **(kwargs or {}))
+            if func is aten.normal_.default or func is aten.uniform_.default:
+                return aten.fill_.Scalar(args[0], args[1] if len(args) > 1 else 0.0)
+            return args[0] if func is aten.erfinv_.default else func(*args, **(kwargs or {}))
 
     with Undrawn():
         yield
