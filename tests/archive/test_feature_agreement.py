@@ -58,6 +58,14 @@ def test_a_later_run_keeps_the_scale_and_the_encoder_of_the_first(tmp_path: Path
     assert len(archive.search(tmp_path / "f" / "a.h5")) == 1
 
 
+@pytest.mark.parametrize("named", ["features:uni", "features:uni:cls", "features:UNI_v1"])
+def test_an_encoder_and_its_usual_variant_are_one(tmp_path: Path, named: str) -> None:
+    for name, stated in (("a", "uni"), ("b", "uni:cls"), ("c", "UNI_v1"), ("d", "virchow"), ("e", "uni2_h")):
+        write(tmp_path / "f" / f"{name}.h5", {**TWENTY, "encoder": stated}, 1024)
+    report = make_archive(tmp_path / "archive", named).index([tmp_path / "f"])
+    assert (report.added, {Path(refusal.path).stem for refusal in report.refused}) == (3, {"d", "e"})
+
+
 def test_dicts_of_tensors_state_their_scale_too(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     (tmp_path / "f").mkdir()

@@ -18,7 +18,7 @@ from histoseek.encoders.bag import load_bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.mosaics.tile_words import WordTiles
 from tests.archive.feature_files import write_feature_files
-from tests.word_tower import NAME, Installed, install, write_features
+from tests.word_tower import CARD, NAME, Installed, install, write_features
 
 
 @pytest.fixture
@@ -48,6 +48,15 @@ def test_they_are_kept_with_the_rows_and_are_of_the_tower(installed: Installed, 
     places = [[*map(tuple, bag.coords.tolist())].index(tuple(one)) for one in tiles["a"].coords.tolist()]
     assert np.allclose((tiles["a"].codes * tiles["a"].scales[:, None] * vectors[places]).sum(1), 1, atol=1e-3)
     assert archive.verify(deep=True).problems == ()
+
+
+def test_features_called_after_the_encoder_in_other_letters_have_its_words(
+    installed: Installed, tmp_path: Path
+) -> None:
+    write_features(tmp_path / "a.h5", [("crimson", 1, 1)], size=7)
+    archive = Archive.create(tmp_path / "archive", Recipe(encoder=f"features:{NAME.title()}"))
+    archive.index([tmp_path / "a.h5"])
+    assert archive.store.word_tiles.tower == installed.words.weights_hash and tiles_of(archive, "a").keys() == {"a"}
 
 
 def test_changes_of_metadata_and_spaces_keep_them(installed: Installed, tmp_path: Path) -> None:
@@ -117,12 +126,18 @@ def test_words_that_come_later_are_caught_up_with(installed: Installed, tmp_path
     assert tiles_of(archive, "a")["a"].tower == "e2" * 8 == archive.store.word_tiles.tower
 
 
-def test_features_that_do_not_fit_are_indexed_without(installed: Installed, tmp_path: Path) -> None:
-    folder = write_feature_files(tmp_path / "features", ["a", "b"], 5, 20)
+def test_features_that_do_not_fit_are_indexed_without(
+    installed: Installed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(features: np.ndarray) -> np.ndarray:
+        raise ValueError("of another variant")
+
+    monkeypatch.setattr(installed.words, "project_tiles", refuse)
+    folder = write_feature_files(tmp_path / "features", ["a", "b"], 5, CARD.dimension)
     archive = Archive.create(tmp_path / "archive", Recipe(encoder=f"features:{NAME}"))
     report = archive.index([folder])
     assert report.added == 2
-    assert [one for one in report.warnings if "dimension 20 don't fit" in one]
+    assert [one for one in report.warnings if f"dimension {CARD.dimension} don't fit" in one]
 
 
 def test_archives_without_words_are_as_they_were(installed: Installed, tmp_path: Path) -> None:

@@ -91,6 +91,10 @@ def test_bad_slides_are_one_line_each(cohort: Path, tmp_path: Path) -> None:
     assert "no spacing" in refused("index", tmp_path / "field.png", *archive)
     assert "coarser than the requested" in refused("index", tmp_path / "field.png", "--spacing-of", "*=2", *archive)
     assert "no such encoder" in refused("index", cohort, "--archive", tmp_path / "b", "--encoder", "resnet9000")
+    assert "weights are not on this machine" in refused(
+        "index", cohort, "--archive", tmp_path / "b", "--encoder", "uni"
+    )
+    assert not (tmp_path / "b").exists()
     assert "is not a positive number" in refused("index", cohort, *archive, "--spacing-of", "a.svs=x")
     assert "not made for tiles at" in refused("index", cohort, *archive, "--spacing", "50")
     assert "is not a number" in refused("index", cohort, *archive, "--tiles", "many")

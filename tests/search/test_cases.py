@@ -15,7 +15,9 @@ from histoseek.encoders.bag import load_bag
 from histoseek.errors import InputError
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedCase, ArchivedSlide, Case, EncodedSlide, SlideFile, TextQuery
-from histoseek.search.retrieve.cases import ANY_STAIN, CaseComparison, name_cases
+from histoseek.search.retrieve.cases import ANY_STAIN, CaseComparison
+from histoseek.search.retrieve.paging import name_cases
+from tests.evaluation.archives import labelled_archive
 
 STAINS = ("H&E", "IHC Ki-67", "special pas", "unknown")
 
@@ -129,6 +131,17 @@ def test_slides_of_different_patients_are_never_one_case() -> None:
     assert len(set(names)) == 6
     empty = np.array([], np.str_)
     assert name_cases(empty, empty, empty).tolist() == []
+
+
+def test_one_result_a_case_of_each_patient(tmp_path: Path) -> None:
+    archive = labelled_archive(tmp_path, [0] * 8, [0, 1, 1, 2, 2, 2, 3, 4])
+    for number, case_id in enumerate(["1", "1", "1", "1", "1", "1", "2", ""]):
+        archive.update(f"slide-{number:03d}", {"case_id": case_id or None})
+    cases = archive.search(like="slide-007", k=8, by_case=True)
+    members = sorted(sorted((result.slide_id, *result.also)) for result in cases)
+    assert [[int(slide_id[-3:]) for slide_id in case] for case in members] == [[0], [1, 2], [3, 4, 5], [6]]
+    alone = archive.search(like="slide-007", k=8, by_case=True, where="slide_id <> 'slide-002'")
+    assert {result.slide_id: result.also for result in alone}["slide-001"] == ()
 
 
 @pytest.fixture(scope="module")

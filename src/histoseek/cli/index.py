@@ -323,10 +323,12 @@ def _parse_budget(tiles: str) -> int | None:
 
 
 def _open_or_create(path: Path, changes: dict[str, Any], values: Mapping[str, Any]) -> Archive:
-    """The archive with its recipe changed as far as asked; unknown encoders are refused before anything is made."""
+    """The archive with its recipe changed as far as asked; encoders that are unknown, or have no weights here, are
+    refused before anything is made."""
     from histoseek.api import Archive
     from histoseek.encoders.library import find_weights
     from histoseek.encoders.slide.registry import name_slide_encoder
+    from histoseek.encoders.tile.registry import require_encoder_files
     from histoseek.own_code import allow_own_code
 
     text_encoder, slide_encoder = values["text_encoder"], _name_slide_encoder(values)
@@ -335,6 +337,8 @@ def _open_or_create(path: Path, changes: dict[str, Any], values: Mapping[str, An
     archive = Archive.open(path) if _is_archive(path) else None
     recipe = replace(archive.recipe if archive is not None else _RECIPE, **changes)
     if archive is None:
+        if not recipe.imported:
+            require_encoder_files(recipe.encoder)
         return Archive.create(path, recipe, weights=trained, text_encoder=text_encoder, slide_encoder=slide_encoder)
     archive.require_encoders(trained, text_encoder)
     given = name_slide_encoder(None, slide_encoder)

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.encoders.bag import load_scale
-from histoseek.encoders.features.facts import UM_PER_PX_AT_1X, FeatureFacts, is_same_encoder, strip_encoder
+from histoseek.encoders.features.facts import UM_PER_PX_AT_1X, FeatureFacts, strip_encoder
+from histoseek.encoders.inventory.features_of import are_features_alike
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import OtherFeatures
 
@@ -36,7 +37,7 @@ class FeatureAgreement:
 
     def require(self, path: str, facts: FeatureFacts) -> None:
         """Raise OtherFeatures for a file that states another encoder or scale."""
-        if facts.encoder and self.encoder and not is_same_encoder(facts.encoder, self.encoder):
+        if facts.encoder and self.encoder and not are_features_alike(facts.encoder, self.encoder):
             raise OtherFeatures(path, "the encoder", f"'{facts.encoder}'", f"'{self.encoder}'")
         mine, usual = facts.spacing_um_per_px, self.spacing_um_per_px
         if mine and usual and not 1 / _TOLERANCE <= mine / usual <= _TOLERANCE:

@@ -11,13 +11,12 @@ from histoseek.archive.space.language import VectorCache
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.bounds import refusing_exhaustion
 from histoseek.encoders.bag import Bag, load_bag
+from histoseek.encoders.inventory.features_of import find_features_card
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.tile.registry import find_tile_card, load_word_tower
 from histoseek.encoders.tile.words import WordTower
 from histoseek.errors import BadFeatureFile, EncoderError, HistoseekError
 from histoseek.mosaics.tile_words import WordTiles, shorten_hash
-
-_FEATURES = "features:"
 
 _ALIKE = 0.99
 """The least cosine of two vectors of the same tile."""
@@ -33,11 +32,14 @@ class WordSpace:
     @cached_property
     def encoder(self) -> str | None:
         """The tile encoder, also of imported features, as far as it is known to have words; else None."""
-        spec = self.recipe.encoder.removeprefix(_FEATURES)
+        spec = self.recipe.encoder
         try:
-            return spec if find_tile_card(spec).has_words else None
+            card = find_features_card(spec) if self.recipe.imported else find_tile_card(spec)
         except HistoseekError:
             return None
+        if card is None or not card.has_words:
+            return None
+        return card.name if self.recipe.imported else spec
 
     @cached_property
     def _loaded(self) -> WordTower | HistoseekError | None:

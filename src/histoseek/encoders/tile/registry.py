@@ -77,6 +77,15 @@ def find_tile_card(spec: str) -> TileCard:
     return _find_family(_split(spec)[0]).card
 
 
+def require_encoder_files(spec: str) -> None:
+    """Raise EncoderError, as `load_tile_encoder` would, where the files of a published encoder are not at hand."""
+    name, weights = _split(spec)
+    card = _find_family(name).card
+    _require_loadable(card)
+    if name.partition(":")[0] in {model.name for model in list_tile_models()}:
+        find_encoder_files(card.name, card.publication, weights)
+
+
 def load_tile_encoder(spec: str) -> TileEncoder:
     """Load an encoder by name, from its usual source or from the weights named behind an @; on each GPU of several."""
     name, weights = _split(spec)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,7 +17,6 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import InputError
 from histoseek.mosaics.distances import Distance, Distances
 from histoseek.progress import Reporter
-from histoseek.reports.privacy.person_names import make_patient_key
 from histoseek.search.calibration.apply import refuse_probabilities
 from histoseek.search.encode.image import PreparedImage, prepare_image
 from histoseek.search.explain.matches import explain_match
@@ -28,6 +26,7 @@ from histoseek.search.queries import ArchivedCase, ArchivedSlide, Case, EncodedS
 from histoseek.search.results import ChannelRank, SearchResult, SearchResults
 from histoseek.search.retrieve.candidates import Candidates
 from histoseek.search.retrieve.image import image_distance, image_info, image_scope, image_warnings
+from histoseek.search.retrieve.paging import name_cases
 from histoseek.search.retrieve.ranking import measure_distances
 
 ANY_STAIN = "any stain"
@@ -235,24 +234,6 @@ class _CaseRanking:
         if count < options.k:
             beyond = f" beyond the first {options.offset}" if options.offset else ""
             yield f"only {count} cases fit the query and the filter{beyond}"
-
-
-def name_cases(case_ids: Texts, patient_ids: Texts, slide_ids: Texts) -> Texts:
-    """Whose case each of S slides is of, text [S], from their ids, "" where not known.
-
-    A slide without a case stands for itself, and slides of different patients are never one case, whatever tables say.
-    """
-    names = np.where(case_ids != "", np.char.add("case ", case_ids), np.char.add("slide ", slide_ids))
-    is_known = (case_ids != "") & (patient_ids != "")
-    pairs = set(zip(case_ids[is_known].tolist(), patient_ids[is_known].tolist(), strict=True))
-    counts = Counter(case_id for case_id, _ in pairs)
-    several = [case_id for case_id, count in counts.items() if count > 1]
-    if not several:
-        return names
-    of_several = is_known & np.isin(case_ids, several)
-    keys = np.full(len(names), "", object)
-    keys[of_several] = [make_patient_key(patient) or patient for patient in patient_ids[of_several].tolist()]
-    return np.where(of_several, np.char.add(np.char.add(names, " of "), keys.astype(np.str_)), names)
 
 
 def read_stains(store: SlideTable, where: Expression | None) -> dict[str, str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from histoseek.archive.filters.expression import Expression, all_of, one_of
-from histoseek.archive.schema import SlideRecord
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.archive.filters.expression import Expression, all_of, any_of, one_of
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.reports.privacy.person_names import make_patient_key
 from histoseek.search.options import SearchOptions
 from histoseek.search.retrieve.rank_fusion import Hit
 
@@ -16,6 +20,8 @@ _AHEAD = 4
 
 BestHits = Callable[[int], Sequence[Hit]]
 """The n best hits, best first, fewer when there are no more."""
+
+Texts = NDArray[np.str_]
 
 
 def take_page(
@@ -27,39 +33,55 @@ def take_page(
     return best_hits(options.last)[options.offset :]
 
 
+def name_cases(case_ids: Texts, patient_ids: Texts, slide_ids: Texts) -> Texts:
+    """Whose case each of S slides is of, text [S], from their ids, "" where not known.
+
+    A slide without a case stands for itself, and slides of different patients are never one case, whatever tables say.
+    """
+    names = np.where(case_ids != "", np.char.add("case ", case_ids), np.char.add("slide ", slide_ids))
+    is_known = (case_ids != "") & (patient_ids != "")
+    pairs = set(zip(case_ids[is_known].tolist(), patient_ids[is_known].tolist(), strict=True))
+    counts = Counter(case_id for case_id, _ in pairs)
+    several = [case_id for case_id, count in counts.items() if count > 1]
+    if not several:
+        return names
+    of_several = is_known & np.isin(case_ids, several)
+    keys = np.full(len(names), "", object)
+    keys[of_several] = [make_patient_key(patient) or patient for patient in patient_ids[of_several].tolist()]
+    return np.where(of_several, np.char.add(np.char.add(names, " of "), keys.astype(np.str_)), names)
+
+
 def _take_cases(
     store: SlideTable, best_hits: BestHits, options: SearchOptions, where: Expression | None
 ) -> Sequence[Hit]:
     wanted = _AHEAD * options.last
     while True:
         hits = best_hits(wanted)
-        cases = _best_of_cases(store, hits)
+        names = _name_cases_of(store, [hit.slide_id for hit in hits], where)
+        cases: dict[str, Hit] = {}
+        for hit in hits:
+            cases.setdefault(names[hit.slide_id], hit)
         if len(cases) >= options.last or len(hits) < wanted:
             break
         wanted *= _AHEAD
-    page = cases[options.offset : options.last]
-    members = _slides_of_cases(store, [record.case_id for record, _ in page if record.case_id], where)
-    return [
-        replace(hit, also=tuple(i for i in members.get(record.case_id or "", ()) if i != hit.slide_id))
-        for record, hit in page
-    ]
+    return [_add_members(hit, names) for hit in list(cases.values())[options.offset : options.last]]
 
 
-def _best_of_cases(store: SlideTable, hits: Sequence[Hit]) -> list[tuple[SlideRecord, Hit]]:
-    """The best hit of each case with its record, in the order of the hits; a slide without a case stands for itself."""
-    slide_ids = [hit.slide_id for hit in hits]
-    records = {r.slide_id: r for r in store.records(one_of("slide_id", slide_ids), None, 0)} if slide_ids else {}
-    cases: dict[str, tuple[SlideRecord, Hit]] = {}
-    for hit in hits:
-        record = records[hit.slide_id]
-        case = f"case {record.case_id}" if record.case_id else f"slide {hit.slide_id}"
-        cases.setdefault(case, (record, hit))
-    return list(cases.values())
+def _name_cases_of(store: SlideTable, slide_ids: Sequence[str], where: Expression | None) -> Mapping[str, str]:
+    """Whose case each of these slides is of, and each other of the filter that has a case id of theirs, by its id."""
+    if not slide_ids:
+        return {}
+    own = one_of("slide_id", slide_ids)
+    case_ids = [case_id for case_id in store.columns(["case_id"], own)["case_id"].unique().to_pylist() if case_id]
+    members = all_of(where, one_of("case_id", case_ids)) if case_ids else None
+    rows = store.columns(["slide_id", "case_id", "patient_id"], any_of(own, members)).sort_by("slide_id")
+    ids, cases, patients = (
+        np.array([text or "" for text in rows[name].to_pylist()], np.str_) for name in rows.column_names
+    )
+    return dict(zip(ids.tolist(), name_cases(cases, patients, ids).tolist(), strict=True))
 
 
-def _slides_of_cases(store: SlideTable, cases: Sequence[str], where: Expression | None) -> dict[str, list[str]]:
-    members: dict[str, list[str]] = {}
-    if cases:
-        for record in store.records(all_of(where, one_of("case_id", cases)), None, 0):
-            members.setdefault(record.case_id or "", []).append(record.slide_id)
-    return members
+def _add_members(hit: Hit, names: Mapping[str, str]) -> Hit:
+    """A hit with the other slides of its case."""
+    own = names[hit.slide_id]
+    return replace(hit, also=tuple(i for i, name in names.items() if name == own and i != hit.slide_id))
