@@ -199,6 +199,24 @@ def label_tiles(tower: Tower, held: Tiles) -> Iterator[str]:
         yield f"| {name} | {interval(right, held.groups)} | {classes:.3f} | {first:.3f} |"
 
 
+def find_tiles(tower: Tower, held: Tiles) -> Iterator[str]:
+    """text -> tiles: what of a class's tiles is among the first ten, and among as many as the class has; by words that
+    were trained on, and by others."""
+    projected = tower.project_tiles(held.features)
+    yield "| words | prompts | queries | of the first 10 right | recall among as many as there are | by chance |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for place, words in enumerate(("as trained", "others")):
+        queries = [(label, texts[place]) for label, texts in QUERIES.items() if (held.labels == label).any()]
+        for name, make in (("one", make_single_prompt), ("ensemble", make_label_prompt)):
+            rows = []
+            for label, text in queries:
+                relevant = held.labels == label
+                order = np.argsort(-(projected @ mean_vector(encode(make(text).texts))), kind="stable")
+                rows.append((relevant[order[:10]].mean(), relevant[order[: relevant.sum()]].mean(), relevant.mean()))
+            first, recall, chance = np.mean(rows, axis=0)
+            yield f"| {words} | {name} | {len(queries)} | {first:.3f} | {recall:.3f} | {chance:.3f} |"
+
+
 @dataclass(frozen=True)
 class PseudoSlide:
     """Tiles of one label and disjoint groups."""
@@ -458,7 +476,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--slides", type=int, default=10_000)
+    parser.add_argument("--slides", type=int, default=10_000, help="of the table of sizes; 0 leaves it out")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     tiles = read_tiles(options.data, options.out)
@@ -469,10 +487,12 @@ def main() -> None:
     slides = make_slides(held)
     print(f"{training.sum()} tiles trained on, {len(held.labels)} of {len(set(held.groups.tolist()))} other groups\n")
     print(*label_tiles(tower, held), "", sep="\n")
+    print(*find_tiles(tower, held), "", sep="\n")
     print(f"{len(slides)} pseudo-slides, {len(list_queries())} queries\n")
     print(*search_slides(options.out, tower, slides), "", sep="\n")
     print(*compare_choices(tower, held), "", sep="\n")
-    print(*measure_scale(options.out / "scale", options.slides), sep="\n")
+    if options.slides:
+        print(*measure_scale(options.out / "scale", options.slides), sep="\n")
 
 
 if __name__ == "__main__":

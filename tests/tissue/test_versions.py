@@ -18,9 +18,9 @@ from tests.tissue.pictures import draw_disc, paint_section
 
 
 def fingerprint_without_version(recipe: Recipe, spacing: float | None) -> str:
-    """As recipes were hashed before masks had versions."""
+    """As recipes were hashed before masks had versions, and before there could be a second spacing."""
     choices = asdict(recipe)
-    del choices["keep_pen"]
+    del choices["keep_pen"], choices["context_spacing_um_per_px"]
     return sha256(json.dumps([choices, spacing], sort_keys=True).encode()).hexdigest()[:16]
 
 

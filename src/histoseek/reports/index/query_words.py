@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from histoseek.reports.concepts.terms import Mention, find_terms
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
@@ -62,12 +63,12 @@ def list_query_words(text: str, weighting: Weighting, vocabulary: Vocabulary | N
     text = spell_codes(text, vocabulary)
     terms = analyse_query(text, vocabulary)
     words = _list_words(text, terms)[:MOST_WORDS]
+    starts, ends = [word.start for word in words], [word.end for word in words]
     tokens: list[dict[str, float]] = [{} for _ in words]
     for span, own in (*_weigh_terms(text, terms, weighting, vocabulary), *_weigh_names(text)):
-        for place, word in enumerate(words):
-            if span.overlaps(word):
-                for token, weight in own.items():
-                    tokens[place][token] = max(weight, tokens[place].get(token, 0.0))
+        for there in tokens[bisect_right(ends, span.start) : bisect_left(starts, span.end)]:
+            for token, weight in own.items():
+                there[token] = max(weight, there.get(token, 0.0))
     different = {
         tuple(own.items()): QueryWord(text[word.start : word.end], own)
         for word, own in zip(words, tokens, strict=True)
@@ -77,22 +78,27 @@ def list_query_words(text: str, weighting: Weighting, vocabulary: Vocabulary | N
 
 
 def _list_words(text: str, terms: Sequence[Term]) -> list[Span]:
-    """The words that say something, none within another; of names with a digit, which reports are cleaned of, all."""
-    places = {(term.start, term.end) for term in terms if term.kind == "word"}
-    for chunk in _CHUNK.finditer(text):
-        if _has_digit(chunk[0]):
-            parts = (
-                Span(chunk.start() + part.start(), chunk.start() + part.end()) for part in _PART.finditer(chunk[0])
-            )
-            places |= {
-                (part.start, part.end) for part in parts if not any(part.overlaps(Span(*place)) for place in places)
-            }
-    spans = [Span(*place) for place in sorted(places)]
-    return [
-        span
-        for span in spans
-        if not any(other != span and span.start <= other.start and other.end <= span.end for other in spans)
+    """The words that say something, by their places, none within another; of names with a digit, which reports are
+    cleaned of, all."""
+    spans = sorted({Span(term.start, term.end) for term in terms if term.kind == "word"}, key=lambda span: span.start)
+    starts = [span.start for span in spans]
+    reached = list(accumulate((span.end for span in spans), max, initial=0))
+    named = [
+        Span(chunk.start() + part.start(), chunk.start() + part.end())
+        for chunk in _CHUNK.finditer(text)
+        if _has_digit(chunk[0])
+        for part in _PART.finditer(chunk[0])
     ]
+    return _list_innermost([*spans, *(part for part in named if reached[bisect_left(starts, part.end)] <= part.start)])
+
+
+def _list_innermost(spans: Iterable[Span]) -> list[Span]:
+    """The spans that no other lies within, by their places."""
+    innermost: list[Span] = []
+    for span in sorted(spans, key=lambda span: (-span.start, span.end)):
+        if not innermost or span.end < innermost[-1].end:
+            innermost.append(span)
+    return innermost[::-1]
 
 
 def _weigh_terms(
