@@ -8,6 +8,7 @@ the copy gives up its rights and takes limits upon itself before it looks at any
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import os
 import selectors
@@ -43,6 +44,9 @@ def main(module: str, *others: str) -> int:
         with suppress(ImportError):
             importlib.import_module(other)
     handlers = importlib.import_module(module)
+    # A collection in a copy would look at all that was loaded, and so copy the memory of it.
+    gc.collect()
+    gc.freeze()
     server = _Server(control, handlers.create_handler)
     try:
         server.serve()

@@ -48,15 +48,9 @@ def _compile() -> Any:
     """The kernel: least distances of slides to each of the query's barcodes, uint64 [S, Q], of a query [W, Q]."""
     import numba
 
-    @numba.njit(inline="always")  # type: ignore[misc, unused-ignore]
-    def count_bits(word: Any) -> Any:
-        # By sums of ever wider fields, which compilers turn into vector instructions.
-        word = word - ((word >> _ONE) & _PAIRS)
-        word = (word & _NIBBLES) + ((word >> _TWO) & _NIBBLES)
-        word = (word + (word >> _FOUR)) & _BYTES
-        return (word * _SUM) >> _LAST_BYTE
+    from histoseek.mosaics.numba_compile import compile_kernel
 
-    @numba.njit(parallel=True, nogil=True, error_model="numpy")  # type: ignore[misc, unused-ignore]
+    @compile_kernel(parallel=True, error_model="numpy")
     def minima(query: Array, words: Array, offsets: Array) -> Any:
         width, count = query.shape
         nearest = np.full((len(offsets) - 1, count), np.uint64(64 * width))
@@ -66,7 +60,12 @@ def _compile() -> Any:
                 for place in range(width):
                     word = words[row, place]
                     for column in range(count):
-                        distances[column] += count_bits(query[place, column] ^ word)
+                        # Bits are counted by sums of ever wider fields, which compilers turn into vector instructions.
+                        apart = query[place, column] ^ word
+                        apart = apart - ((apart >> _ONE) & _PAIRS)
+                        apart = (apart & _NIBBLES) + ((apart >> _TWO) & _NIBBLES)
+                        apart = (apart + (apart >> _FOUR)) & _BYTES
+                        distances[column] += (apart * _SUM) >> _LAST_BYTE
                 for column in range(count):
                     nearest[slide, column] = min(nearest[slide, column], distances[column])
         return nearest
