@@ -28,6 +28,7 @@ from histoseek.errors import (
 from histoseek.search.queries import ArchivedSlide
 from histoseek.search.scope.fields import FieldFilter
 from histoseek.settings import get_settings
+from tests.elsewhere import run_elsewhere
 from tests.evaluation.archives import labelled_archive
 from tests.weights import write_features
 
@@ -89,12 +90,6 @@ CHANGES = {
     "calibrates": "archive.calibrate(label=None)",
     "changes the recipe": "from dataclasses import replace; archive.use_recipe(replace(archive.recipe, seed=7))",
 }
-
-
-def run_elsewhere(code: str, *arguments: object) -> str:
-    """What a process of its own prints."""
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def answer(archive: Archive, read: Callable[[Archive], object]) -> object:
@@ -168,17 +163,18 @@ def drop_old_space(path: Path, features: Path) -> None:
     run_elsewhere(DROP, path, features)
 
 
-@pytest.fixture
-def outdated(original: Path, path: Path) -> tuple[Archive, Archive]:
-    """A handle and a snapshot that were read before the archive went on to another space and lost the first."""
-    archive = Archive.open(path)
-    kept = archive.snapshot()
-    assert len(archive) == SLIDES
+@pytest.fixture(scope="module")
+def outdated(original: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Archive, dict[str, Archive]]:
+    """A handle, and a snapshot for each read, of before the archive went on to another space and lost the first."""
+    path = shutil.copytree(original, tmp_path_factory.mktemp("outdated") / "archive")
+    handles = {name: Archive.open(path) for name in READS}
+    kept = {name: handle.snapshot() for name, handle in handles.items()}
+    assert {len(handle) for handle in handles.values()} == {SLIDES}
     drop_old_space(path, original.parent / "features")
-    return archive, kept
+    return handles["records"], kept
 
 
-def test_a_handle_goes_on_where_the_old_space_was_removed(outdated: tuple[Archive, Archive]) -> None:
+def test_a_handle_goes_on_where_the_old_space_was_removed(outdated: tuple[Archive, dict[str, Archive]]) -> None:
     archive, _ = outdated
     opened_anew = Archive.open(archive.path)
     for name, read in READS.items():
@@ -203,21 +199,22 @@ HELD = (
 
 
 @pytest.mark.parametrize("name", [name for name in READS if name not in HELD])
-def test_a_snapshot_whose_space_was_removed_says_so(outdated: tuple[Archive, Archive], name: str) -> None:
-    _, kept = outdated
+def test_a_snapshot_whose_space_was_removed_says_so(outdated: tuple[Archive, dict[str, Archive]], name: str) -> None:
+    kept = outdated[1][name]
     with pytest.raises(OutdatedSnapshot) as caught:
         READS[name](kept)
     assert str(caught.value).startswith(f"{kept.path}: the state of the archive that is read here was removed")
     assert not any(word in str(caught.value) for word in ("lance", ".rs", "Error", "backup"))
 
 
-def test_what_an_outdated_snapshot_knows_is_what_it_was(outdated: tuple[Archive, Archive], original: Path) -> None:
-    _, kept = outdated
+def test_what_an_outdated_snapshot_knows_is_what_it_was(
+    outdated: tuple[Archive, dict[str, Archive]], original: Path
+) -> None:
     there = Archive.open(original)
     for name in HELD:
         if name != "repr":
-            assert answer(kept, READS[name]) in (answer(there, READS[name]), OutdatedSnapshot), name
-    assert "snapshot" in repr(kept)
+            assert answer(outdated[1][name], READS[name]) in (answer(there, READS[name]), OutdatedSnapshot), name
+    assert "snapshot" in repr(outdated[1]["repr"])
 
 
 CLEAN_UP = (
@@ -370,20 +367,16 @@ def read_organ(archive: Archive, slide_id: str) -> str | None:
     return archive.get(slide_id).record.organ
 
 
-def read_in_worker(method: str, archive: Archive, slide_id: str) -> str | None:
-    with multiprocessing.get_context(method).Pool(1) as pool:
-        return pool.apply(read_organ, (archive, slide_id))
-
-
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_archives_and_errors_go_to_workers_and_back(path: Path, method: str) -> None:
     archive = Archive.open(path)
     kept = archive.snapshot()
     archive.update("slide-001", {"organ": "lung"})
-    assert read_in_worker(method, archive, "slide-001") == "lung"
-    assert read_in_worker(method, kept, "slide-001") is None
-    with pytest.raises(UnknownSlide) as caught:
-        read_in_worker(method, archive, "slide-099")
+    with multiprocessing.get_context(method).Pool(1) as pool:
+        assert pool.apply(read_organ, (archive, "slide-001")) == "lung"
+        assert pool.apply(read_organ, (kept, "slide-001")) is None
+        with pytest.raises(UnknownSlide) as caught:
+            pool.apply(read_organ, (archive, "slide-099"))
     assert caught.value.slide_id == "slide-099"
     assert str(caught.value) == "slide-099: no slide with this id in the archive. `histoseek list` shows the ids"
 
@@ -424,8 +417,10 @@ print(mine.recv() if mine.poll(60) else "hangs")
 def test_a_forked_child_reads_what_its_parent_had_open(path: Path) -> None:
     # A thread of the engine's that the fork finds with a lock in its hand leaves its copy waiting for ever: seldom, and
     # the reason why the docs ask for spawn or forkserver.
-    for _ in range(3):
-        read = run_elsewhere(FORKING, path).strip()
+    for number in range(3):
+        copy = shutil.copytree(path, path.parent / str(number))
+        command = [sys.executable, "-c", FORKING, str(copy)]
+        read = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
         if read != "hangs":
             break
     assert read == f"(True, 'lung', None, {SLIDES}, {SLIDES})"

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import h5py
@@ -32,6 +29,7 @@ from histoseek.errors import (
     UnknownSlide,
 )
 from tests.archive.feature_files import write_feature_files
+from tests.elsewhere import run_code
 
 
 def counts(report: IndexReport) -> tuple[int, int, int, int]:
@@ -358,8 +356,7 @@ def test_killed_runs_end_like_undisturbed_ones(features: Path, tmp_path: Path, d
     path = tmp_path / "killed"
     died = 0
     for step in deaths:
-        command = [sys.executable, "-c", _KILLED_RUN, str(path), str(features), str(step)]
-        died += subprocess.run(command, check=False, env=os.environ).returncode == -signal.SIGKILL
+        died += run_code(_KILLED_RUN, path, features, step).returncode == -signal.SIGKILL
     assert died >= 2
     archive = Archive.open(path) if (path / "archive.json").exists() else feature_archive(path)
     archive.index([features])

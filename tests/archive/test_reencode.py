@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,21 +22,28 @@ from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.errors import ArchiveError, DamagedArchive, SpaceMismatch, UnknownEncoder, UnusableBags, WeightsError
 from histoseek.progress import Reporter
 from histoseek.settings import get_settings
+from tests.elsewhere import run_code
 from tests.weights import small_weights, write_features, write_table
 
 SLIDES = 70
 
 
-@pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    archive = Archive.create(tmp_path / "archive", Recipe(encoder="features:test"))
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("original")
+    archive = Archive.create(folder / "archive", Recipe(encoder="features:test"))
     rows: list[dict[str, object]] = [
         {"slide_id": f"slide-{i:02d}", "report": f"Report number {i % 5} on lesion {i % 3}."}
         for i in range(0, SLIDES, 2)
     ]
-    features = write_features(tmp_path / "features", SLIDES)
-    assert archive.index([features], reports=write_table(tmp_path / "reports.csv", rows)).added == SLIDES
-    return archive
+    features = write_features(folder / "features", SLIDES)
+    assert archive.index([features], reports=write_table(folder / "reports.csv", rows)).added == SLIDES
+    return archive.path
+
+
+@pytest.fixture
+def archive(original: Path, tmp_path: Path) -> Archive:
+    return Archive.open(shutil.copytree(original, tmp_path / "archive"))
 
 
 class Interrupted(Exception):
@@ -188,8 +192,7 @@ def test_a_killed_process_leaves_the_old_archive(archive: Archive) -> None:
         "module.write_manifest = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "module.reencode(Archive.open(sys.argv[1]), SpaceChange(untrained=True))\n"
     )
-    done = subprocess.run([sys.executable, "-c", script, archive.path], check=False, env=dict(os.environ))
-    assert done.returncode == -signal.SIGKILL
+    assert run_code(script, archive.path).returncode == -signal.SIGKILL
     assert content(Archive.open(archive.path)) == before
     assert reencode(archive, SpaceChange(untrained=True)).continued == SLIDES
     assert archive.verify().problems == ()
@@ -258,7 +261,7 @@ def test_the_text_encoder_can_be_taken_away_and_given_back(archive: Archive) -> 
     assert np.allclose(archive.get("slide-00").language.report_vector, raw, atol=1e-6)
 
 
-def test_report_vectors_follow_their_reports(archive: Archive, tmp_path: Path) -> None:
+def test_report_vectors_follow_their_reports(archive: Archive, original: Path, tmp_path: Path) -> None:
     encoder = load_text_encoder("minilm")
 
     def follows(slide_id: str, report: str) -> bool:
@@ -268,7 +271,7 @@ def test_report_vectors_follow_their_reports(archive: Archive, tmp_path: Path) -
 
     assert follows("slide-02", "Report number 2 on lesion 2.")
     table = write_table(tmp_path / "new.csv", [{"slide_id": "slide-02", "report": "A new report."}])
-    archive.index([tmp_path / "features"], reports=table)
+    archive.index([original.parent / "features"], reports=table)
     assert follows("slide-02", "A new report.")
     archive.update("slide-02", {"report": "Corrected."})
     assert follows("slide-02", "Corrected.")
