@@ -60,7 +60,7 @@ def chosen(draw: st.DrawFn) -> tuple[str, tuple[MetadataValue, ...]]:
 
 
 @given(asked=st.dictionaries(st.sampled_from("ab"), chosen(), max_size=2))
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_filters_are_any_value_of_each_field(
     archive: Archive, asked: Mapping[str, tuple[str, tuple[MetadataValue, ...]]]
 ) -> None:
@@ -75,7 +75,7 @@ def test_filters_are_any_value_of_each_field(
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
-@settings(max_examples=80)
+@settings(max_examples=25)
 def test_any_text_is_a_value_and_nothing_else(archive: Archive, text: str) -> None:
     wanted = [one.slide_id for one in archive.records() if one.extra["word"] == text]
     assert having(archive, [FieldFilter("metadata", "word", (text,))]) == wanted

@@ -68,7 +68,7 @@ def archive(indexed: Path) -> Archive:
 @example(("word", "\\'", "\\"))
 @example(("word", "", " "))
 @example(("word", "İSTANBUL ß Σ", "ΟΔΟΣ"))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_slide_with_the_value_is_found_and_one_without_is_not(
     store: SlideTable, values: tuple[str, MetadataValue, MetadataValue]
 ) -> None:
@@ -94,7 +94,7 @@ def test_what_is_no_number_is_no_value(store: SlideTable) -> None:
 @example("İSTANBUL")
 @example("ΟΔΟΣ")
 @example("a; -- b)")
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_text_asked_for_by_field_is_found_in_any_case(store: SlideTable, text: str) -> None:
     if not text.rstrip(",;.").strip():
         return

@@ -180,7 +180,7 @@ PIECES = (
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=14).map("".join))
 @example("'a'' OR uri = '''")
 @example("\"a\" = 'b' OR 'uri' = `organ`")
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_whatever_passes_names_nothing_private_and_does_no_harm(store: SlideTable, where: str) -> None:
     try:
         public = parse_public_filter(where)

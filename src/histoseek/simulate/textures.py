@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
 from types import MappingProxyType
 
 import cv2
@@ -36,8 +38,7 @@ class Canvas:
     def noise(self, length_um: float, stretch: float = 1.0) -> Field:
         """Smooth noise of mean 0 and spread 1 with features of about this length; stretched along the diagonal."""
         white = self.rng.standard_normal((EDGE_PX, EDGE_PX))
-        fy, fx = np.meshgrid(np.fft.fftfreq(EDGE_PX), np.fft.rfftfreq(EDGE_PX), indexing="ij")
-        along, across = (fx + fy) / np.sqrt(2), (fx - fy) / np.sqrt(2)
+        along, across = _make_frequencies()
         sigma = length_um * self.px_per_um / 2
         spectrum = np.exp(-2 * (np.pi * sigma) ** 2 * ((along * stretch) ** 2 + across**2))
         field = np.fft.irfft2(np.fft.rfft2(white) * spectrum, s=white.shape)
@@ -52,10 +53,10 @@ class Canvas:
     def nuclei(self, places: NDArray[np.float64], radius_um: float, variation: float, elongation: float = 1.3) -> Field:
         """Nuclei as soft ellipses at places [K, 2]; size and darkness vary by `variation`."""
         field = np.zeros((EDGE_PX, EDGE_PX), np.float32)
-        for x, y in places:
-            radius = radius_um * self.px_per_um * np.clip(1 + variation * self.rng.standard_normal(), 0.5, 2.2)
+        for x, y in places.tolist():  # numbers of Python: NumPy's are slow one by one
+            radius = radius_um * self.px_per_um * min(max(1 + variation * self.rng.standard_normal(), 0.5), 2.2)
             axes = (max(1, round(radius * elongation)), max(1, round(radius / elongation)))
-            darkness = float(np.clip(0.8 + 0.3 * variation * self.rng.standard_normal(), 0.4, 1.2))
+            darkness = min(max(0.8 + 0.3 * variation * self.rng.standard_normal(), 0.4), 1.2)
             self._ellipse(field, (x, y), axes, self.rng.uniform(0, 180), darkness)
         return cv2.GaussianBlur(field, (0, 0), 0.4 * self.px_per_um)
 
@@ -73,11 +74,23 @@ class Canvas:
 
     @staticmethod
     def _ellipse(field: Field, at: tuple[float, float], axes: tuple[int, int], angle: float, value: float) -> None:
-        for dx in (0, EDGE_PX, -EDGE_PX):
-            for dy in (0, EDGE_PX, -EDGE_PX):
-                x, y = round(at[0] + dx), round(at[1] + dy)
-                if -axes[0] <= x < EDGE_PX + axes[0] and -axes[0] <= y < EDGE_PX + axes[0]:
-                    cv2.ellipse(field, (x, y), axes, angle, 0, 360, value, -1, cv2.LINE_AA)
+        xs, ys = (
+            [
+                around
+                for shift in (0, EDGE_PX, -EDGE_PX)
+                if -axes[0] <= (around := round(one + shift)) < EDGE_PX + axes[0]
+            ]
+            for one in at
+        )
+        for x, y in product(xs, ys):
+            cv2.ellipse(field, (x, y), axes, angle, 0, 360, value, -1, cv2.LINE_AA)
+
+
+@lru_cache(maxsize=1)
+def _make_frequencies() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The frequencies of a field along and across its diagonal."""
+    fy, fx = np.meshgrid(np.fft.fftfreq(EDGE_PX), np.fft.rfftfreq(EDGE_PX), indexing="ij")
+    return (fx + fy) / np.sqrt(2), (fx - fy) / np.sqrt(2)
 
 
 def _full(field: Field) -> Field:

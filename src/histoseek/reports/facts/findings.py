@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -121,8 +122,9 @@ def find_findings(
         *_read_categories(tnm),
         *_read_growth(text),
     ]
+    sites = sorted((one for one in mentions if vocabulary[one.concept_id].kind == "organ"), key=lambda one: one.start)
     return tuple(
-        Finding(concept_id, state, _find_organ(text, span, mentions, organ, vocabulary), span)
+        Finding(concept_id, state, _find_organ(text, span, sites, organ, vocabulary), span)
         for concept_id, state, span in sorted(found, key=lambda one: one[2].start)
     )
 
@@ -205,17 +207,14 @@ def _read_growth(text: str) -> Iterator[tuple[str, FindingState, Span]]:
             yield _PERINEURAL, state, span
 
 
-def _find_organ(text: str, span: Span, mentions: Sequence[Mention], organ: str, vocabulary: Vocabulary) -> str:
-    """The organ that the sentence names nearest to a finding, else that of the report."""
+def _find_organ(text: str, span: Span, sites: Sequence[Mention], organ: str, vocabulary: Vocabulary) -> str:
+    """The organ that the sentence names nearest to a finding, else that of the report. sites: all organs, in order."""
     sentence = _find_sentence(text, span)
     if _NODE.search(sentence):
         return "lymph-node"
     start = text.find(sentence, max(0, span.start - _AROUND))
-    near = [
-        mention
-        for mention in mentions
-        if start <= mention.start < start + len(sentence) and vocabulary[mention.concept_id].kind == "organ"
-    ]
+    first, last = (bisect_left(sites, at, key=lambda mention: mention.start) for at in (start, start + len(sentence)))
+    near = sites[first:last]
     nearest = min(near, key=lambda mention: abs(mention.start - span.start), default=None)
     return vocabulary.find_organ(nearest.concept_id) if nearest else organ
 
