@@ -20,16 +20,16 @@ from tests.evaluation.archives import labelled_archive
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     folder = tmp_path_factory.mktemp("recall")
-    return labelled_archive(folder, [i % 3 for i in range(40)], [i // 2 for i in range(40)], class_effect=0.3)
+    return labelled_archive(folder, [i % 3 for i in range(24)], [i // 2 for i in range(24)], class_effect=0.3)
 
 
 def test_with_fewer_slides_than_candidates_nothing_is_missed(archive: Archive) -> None:
     found = archive.recall(queries=15, k=5)
-    assert (found.value, found.high, found.queries, found.k, found.slides) == (1.0, 1.0, 15, 5, 40)
+    assert (found.value, found.high, found.queries, found.k, found.slides) == (1.0, 1.0, 15, 5, 24)
     assert 0.7 < found.low < 1
     assert found.is_exact
     assert found.default_ms > 0
-    assert archive.recall(queries=10**6, where="diagnosis = 'class 1'").queries == 40
+    assert archive.recall(queries=10**6, where="diagnosis = 'class 1'").queries == 24
 
 
 def test_it_equals_counting_by_hand_where_candidates_are_few(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +39,7 @@ def test_it_equals_counting_by_hand_where_candidates_are_few(archive: Archive, m
         fast, exact = (archive.search(like=slide_id, k=8, exact=exact) for exact in (False, True))
         shares.append(len({one.slide_id for one in fast} & {one.slide_id for one in exact}) / 8)
     found = archive.recall(k=8)
-    assert found.value == pytest.approx(sum(shares) / 40)
+    assert found.value == pytest.approx(sum(shares) / 24)
     assert 0.2 < found.low < found.value < found.high < 0.8
 
 
@@ -61,7 +61,7 @@ def test_stats_show_it(archive: Archive) -> None:
     given = json.loads(
         histoseek("stats", "--archive", archive.path, "--recall", "--queries", 7, "--where", "true", "--json").stdout
     )
-    assert (given["slides"], given["recall"]["queries"], given["recall"]["where"]) == (40, 7, "true")
+    assert (given["slides"], given["recall"]["queries"], given["recall"]["where"]) == (24, 7, "true")
     assert "recall" not in json.loads(histoseek("stats", "--archive", archive.path, "--json").stdout)
     assert "only applies with --recall" in refused("stats", "--archive", archive.path, "--where", "true")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shutil
 from collections import Counter
 from itertools import product
 from pathlib import Path
@@ -387,8 +388,8 @@ def test_facets_count_slides(archive: Archive) -> None:
         archive.facets(None, ["colour"])
 
 
-def test_changed_and_reencoded_reports_are_read_anew(tmp_path: Path) -> None:
-    archive = make_archive(tmp_path, "none")
+def test_changed_and_reencoded_reports_are_read_anew(wordless: Archive, tmp_path: Path) -> None:
+    archive = Archive.open(shutil.copytree(wordless.path, tmp_path / "archive"))
     archive.update("signet", {"report": "Liver, biopsy: steatosis."})
     assert by_words(archive, "steatosis") == ["signet"] and "signet" not in by_words(archive, "carcinoma")
     reencode(archive, SpaceChange(text_encoder="minilm"))

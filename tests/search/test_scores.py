@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,18 @@ NONSENSE = (
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
-    return make_archive(tmp_path_factory.mktemp("scores"), "minilm")
+def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive in which nothing was searched yet. Not to be changed."""
+    return make_archive(tmp_path_factory.mktemp("scores"), "minilm").path
+
+
+@pytest.fixture(scope="module")
+def archive(new: Path, tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    return copy(new, tmp_path_factory.mktemp("searched"))
+
+
+def copy(path: Path, folder: Path) -> Archive:
+    return Archive.open(shutil.copytree(path, folder / "copy"))
 
 
 def scores(results: SearchResults) -> dict[str, float]:
@@ -99,9 +110,9 @@ def test_a_slide_keeps_the_score_of_its_distance_when_results_are_judged(archive
     assert judged.results[0].slide_id == "benign"
 
 
-def test_slides_that_have_none_of_the_words_change_no_score(tmp_path: Path) -> None:
-    archive = make_archive(tmp_path, "minilm")
+def test_slides_that_have_none_of_the_words_change_no_score(archive: Archive, tmp_path: Path) -> None:
     before = scores(archive.search(text="signet ring cell carcinoma", k=20))
+    archive = copy(archive.path, tmp_path)
     archive.update("hebrew", {"report": "Knee: cartilage with regular bone."})
     after = scores(archive.search(text="signet ring cell carcinoma", k=20))
     assert max(before, key=lambda one: before[one]) == "signet"
@@ -127,8 +138,8 @@ def test_slides_are_not_judged_by_words(archive: Archive) -> None:
     assert (results.nothing_fits, {result.fits for result in results}) == (False, {None})
 
 
-def test_chance_is_measured_once_and_kept_beside_the_archive(tmp_path: Path) -> None:
-    archive = make_archive(tmp_path, "minilm")
+def test_chance_is_measured_once_and_kept_beside_the_archive(new: Path, tmp_path: Path) -> None:
+    archive = copy(new, tmp_path)
     assert not archive.layout.chance.exists()
     archive.search(text="carcinoma", k=1)
     kept = archive.layout.chance.read_bytes()
@@ -139,8 +150,8 @@ def test_chance_is_measured_once_and_kept_beside_the_archive(tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
-def test_an_archive_that_cannot_be_written_is_searched(tmp_path: Path) -> None:
-    archive = make_archive(tmp_path, "minilm")
+def test_an_archive_that_cannot_be_written_is_searched(new: Path, tmp_path: Path) -> None:
+    archive = copy(new, tmp_path)
     archive.layout.space.chmod(0o500)
     try:
         assert archive.search(text="xyzzy banana bicycle", k=3).nothing_fits

@@ -146,8 +146,9 @@ def test_real_fields_find_their_organ_better_than_chance(shared_data: Path, tmp_
 
     archive = Archive.create(tmp_path / "monuseg", Recipe(spacing_um_per_px=0.25))
     rename = {"patient_or_group": "patient_id"}
-    report = archive.index([shared_data / "tiles" / "monuseg"], shared_data / "manifest.csv", rename=rename)
-    assert (report.added, report.refused) == (31, ())
+    fields = sorted((shared_data / "tiles" / "monuseg").iterdir())[::2]
+    report = archive.index(fields, shared_data / "manifest.csv", rename=rename)
+    assert (report.added, report.refused) == (16, ())
     records = archive.records()
     organs = [record.organ for record in records]
     hits = [archive.search(like=r.slide_id, k=1).results[0].record.organ == r.organ for r in records]
