@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from subprocess import CompletedProcess
 from tempfile import TemporaryDirectory
@@ -24,6 +25,14 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.warm_imports"])
 
 
+def get_warm_context() -> ForkServerContext:
+    """Starts processes that have imported what archives need."""
+    # The server of forks doesn't look where this process does for modules, but where its environment says.
+    with patch.dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path))):
+        forkserver.ensure_running()
+    return _context
+
+
 def run_apart(
     run: Run, arguments: Sequence[object], cwd: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> CompletedProcess[str]:
@@ -31,11 +40,8 @@ def run_apart(
     texts = [*map(str, arguments)]
     with TemporaryDirectory() as folder:
         outputs = [Path(folder) / name for name in ("out", "err")]
-        # The server of forks doesn't look where this process does for modules, but where its environment says.
-        with patch.dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path))):
-            forkserver.ensure_running()
         given = run, texts, cwd or Path.cwd(), dict(environment or os.environ), outputs
-        process = _context.Process(target=_become, args=given)
+        process = get_warm_context().Process(target=_become, args=given)
         process.start()
         process.join()
         assert process.exitcode is not None

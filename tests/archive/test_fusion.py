@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +23,20 @@ from tests.evaluation.archives import labelled_archive
 from tests.mosaics.signatures import NAIVE
 from tests.weights import write_table
 
-SLIDES, PATIENTS = 40, 20
+SLIDES, PATIENTS = 32, 16
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an archive, and with the features and the table that it was made of."""
+    folder, numbers = tmp_path_factory.mktemp("original"), range(SLIDES)
+    labelled_archive(folder, [i // 2 % 2 for i in numbers], [i // 2 for i in numbers], tiles=8)
+    return folder
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    numbers = range(SLIDES)
-    return labelled_archive(tmp_path, [i // 2 % 2 for i in numbers], [i // 2 for i in numbers], tiles=8)
+def archive(original: Path, tmp_path: Path) -> Archive:
+    return Archive.open(shutil.copytree(original / "archive", tmp_path / "archive"))
 
 
 def test_indexing_measures_the_parts_between_patients(archive: Archive) -> None:
@@ -107,14 +115,14 @@ def test_it_goes_with_the_signatures(archive: Archive) -> None:
     assert load_distance(archive, "symmetric").fusion == STATED
 
 
-def test_a_damaged_file_is_named_and_made_anew(archive: Archive, tmp_path: Path) -> None:
+def test_a_damaged_file_is_named_and_made_anew(archive: Archive, original: Path) -> None:
     known = load_distance(archive, "symmetric")
     whole = read_checked_json(archive.layout.fusion)
     for broken in ("{", json.dumps({**whole, "distances": [{}]}), json.dumps({"format": 1}), "[]"):
         archive.layout.fusion.write_text(broken)
         assert load_distance(archive, "symmetric").fusion == STATED
         assert "fusion.json is damaged" in archive.warnings[0]
-        archive.index([tmp_path / "features"], tmp_path / "slides.csv")
+        archive.index([original / "features"], original / "slides.csv")
         assert load_distance(archive, "symmetric") == known
     archive.layout.fusion.write_text(json.dumps({**whole, "format": 99}))
     assert load_distance(archive, "symmetric").fusion == STATED

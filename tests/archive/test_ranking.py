@@ -22,6 +22,7 @@ from histoseek.search.scope.exclusion import SearchScope
 from histoseek.settings import get_settings
 from tests.archive.tables import DIMENSION, create_table, folder_of, open_table, update_metadata
 from tests.archive.test_store import make_slide
+from tests.elsewhere import get_warm_context
 from tests.waiting import HANG_S
 
 steps = st.lists(
@@ -147,7 +148,7 @@ def _read(folder: Path, answers: multiprocessing.Queue[bytes]) -> None:
 
 def test_two_processes_share_the_folder(tmp_path: Path) -> None:
     store = filled(tmp_path / "store", 20)
-    context = multiprocessing.get_context("spawn")
+    context = get_warm_context()
     answers: multiprocessing.Queue[bytes] = context.Queue()
     readers = [context.Process(target=_read, args=(folder_of(store), answers)) for _ in range(2)]
     for reader in readers:

@@ -46,9 +46,9 @@ class Run:
         return self.printed + "".join(path.read_text(encoding="utf-8") for path in files)
 
 
-def run(folder: Path, *options: str) -> Run:
+def run(folder: Path, rounds: int, *options: str) -> Run:
     """Index one feature file a report, with reports in several formats, some of them broken."""
-    made = documents({**TUNING, **TEST}, ROUNDS)
+    made = documents({**TUNING, **TEST}, rounds)
     write_features(folder / "features", len(made))
     write_reports(folder / "reports", made)
     with (folder / "slides.csv").open("w", newline="", encoding="utf-8") as file:
@@ -96,7 +96,7 @@ def write_reports(folder: Path, made: Sequence[Document]) -> None:
 
 @pytest.fixture(scope="module")
 def cleaned(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return run(tmp_path_factory.mktemp("cleaned"))
+    return run(tmp_path_factory.mktemp("cleaned"), ROUNDS)
 
 
 def test_more_than_300_identifiers_are_planted(cleaned: Run) -> None:
@@ -129,7 +129,7 @@ def test_no_file_of_the_archive_holds_an_identifier(cleaned: Run) -> None:
 
 
 def test_identifiers_are_kept_when_asked_and_then_the_search_for_them_finds_them(tmp_path: Path) -> None:
-    kept = run(tmp_path, "--keep-identifiers")
+    kept = run(tmp_path, 1, "--keep-identifiers", "--text-encoder", "none")
     records = Archive.open(kept.archive).records()
     assert records[0].extra["patient_name"] == PATIENT
     texts = "\n".join(record.report or "" for record in records)

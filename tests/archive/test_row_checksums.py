@@ -49,7 +49,7 @@ def altered(store: SlideTable) -> dict[str, tuple[str, ...]]:
     return {slide.record.slide_id: slide.altered for slide in store.get(store.slides())}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(st.tuples(texts, texts, extras, times), min_size=1, max_size=4))
 def test_a_row_that_nobody_changed_is_whole(
     rows: list[tuple[str | None, str | None, Mapping[str, object], datetime]],

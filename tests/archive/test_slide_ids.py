@@ -67,7 +67,7 @@ def test_ids_are_unique_storable_and_the_same_in_any_order(
         assert slide_id.strip(". ") and not slide_id.startswith("-")
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(FILES, st.integers(0, 5))
 def test_whatever_files_are_called_ids_stay_over_orders_and_runs(
     files: Mapping[tuple[bytes, bytes], int], first: int

@@ -109,7 +109,7 @@ def test_upserting_replaces_and_deleting_ignores_what_is_not_there(store: Store)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["put", "delete", "optimize", "erase"]), st.integers(0, 5)), max_size=6))
-@settings(max_examples=10)
+@settings(max_examples=6)
 def test_erasing_keeps_the_rows_and_leaves_nothing_of_others(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[str, int]]
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from histoseek.errors import BadFilter, UnknownSlide
 from histoseek.settings import get_settings
 from tests.archive.tables import create_table, engine_table_of, folder_of, open_table, update_metadata
 from tests.archive.test_store import make_slide, same
+from tests.elsewhere import get_warm_context
 from tests.waiting import HANG_S
 
 
@@ -31,7 +31,7 @@ def test_a_commit_of_another_process_is_in_the_next_snapshot(store: SlideTable) 
     before = store.snapshot()
     assert store.snapshot() is before
     assert len(before.ranking_places("organ = 'o1'")) == 10
-    writer = multiprocessing.get_context("spawn").Process(target=_commit, args=(folder_of(store),))
+    writer = get_warm_context().Process(target=_commit, args=(folder_of(store),))
     writer.start()
     writer.join(HANG_S)
     assert writer.exitcode == 0

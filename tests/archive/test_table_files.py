@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.archive.indexing.cell_values import infer_values, is_placeholder, parse_spacing
@@ -338,6 +338,7 @@ def write_table(rows: list[tuple[str, str]], layout: dict[str, object]) -> bytes
     return text.getvalue().encode(str(layout["encoding"]))
 
 
+@settings(max_examples=50)
 @given(st.lists(st.tuples(IDS, IDS), min_size=1, max_size=5, unique_by=lambda row: row[0]), LAYOUTS)
 def test_ids_are_read_back_whatever_the_layout(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], layout: dict[str, object]

@@ -16,8 +16,8 @@ def test_no_power_cut_loses_what_was_acknowledged(tmp_path: Path, monkeypatch: p
     states, attack = importlib.import_module("crash_states"), importlib.import_module("torn_states")
     if states.build_recorder(tmp_path) is None:
         pytest.skip("recording writes takes a C compiler, on Linux on x86-64")
-    for outcome in attack.run(tmp_path, ["update", "remove"], 40, seed=1):
-        assert outcome.states == 40
+    for outcome in attack.run(tmp_path, ["update", "remove"], 24, seed=1):
+        assert outcome.states == 24
         assert outcome.different > 10
         assert outcome.left_out
         assert (outcome.refused, outcome.lost, outcome.wrong, outcome.unrepaired) == (0, 0, 0, 0), outcome.reasons

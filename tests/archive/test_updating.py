@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.api import Archive
@@ -73,13 +73,13 @@ def test_new_columns_have_the_type_that_was_asked_for(archive: Archive) -> None:
     ],
 )
 def test_what_cannot_be_set_is_named_and_nothing_changes(
-    archive: Archive, changes: dict[str, dict[str, MetadataValue]], columns: dict[str, type], said: str
+    shared: Archive, changes: dict[str, dict[str, MetadataValue]], columns: dict[str, type], said: str
 ) -> None:
-    before, types = archive.store.version, archive.store.metadata_types()
+    before, types = shared.store.version, shared.store.metadata_types()
     with pytest.raises(InputError) as caught:
-        archive.update_many({"slide-000": {"organ": "liver"}, **changes}, new_columns=columns)
+        shared.update_many({"slide-000": {"organ": "liver"}, **changes}, new_columns=columns)
     assert said in str(caught.value)
-    assert (archive.store.version, archive.store.metadata_types()) == (before, types)
+    assert (shared.store.version, shared.store.metadata_types()) == (before, types)
 
 
 def test_an_unknown_slide_changes_nothing(archive: Archive) -> None:
@@ -108,6 +108,7 @@ NUMBERS = st.sampled_from(range(5))
 TEXTS = st.one_of(st.none(), st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=8))
 
 
+@settings(max_examples=30)
 @given(st.lists(st.dictionaries(NUMBERS, st.tuples(TEXTS, TEXTS), min_size=1), max_size=3))
 def test_records_are_those_of_a_dictionary(
     shared: Archive, runs: list[dict[int, tuple[str | None, str | None]]]
