@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.reports.index.query_words import list_query_words
@@ -207,6 +207,7 @@ def test_codes_are_known_in_any_case_and_with_their_project() -> None:
 
 
 @given(st.text(max_size=60))
+@settings(max_examples=40)
 def test_any_text_gives_tokens_without_blanks_and_its_own_name_finds_it(text: str) -> None:
     for field in (_cell(text), _cell(text, "her2"), _name(text)):
         tokens = list_field_tokens(field)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +33,9 @@ def archive(indexed: Path) -> Archive:
 
 
 @pytest.fixture(scope="module")
-def aligned(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Archive:
+def aligned(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Archive:
     """The cohort with a random linear map of slides to texts."""
-    archive = Archive.create(tmp_path_factory.mktemp("archives") / "aligned")
-    archive.index([cohort], cohort / "metadata.csv", cohort / "reports.csv")
+    archive = Archive.open(shutil.copytree(indexed, tmp_path_factory.mktemp("archives") / "aligned"))
     matrix = np.random.default_rng(0).standard_normal((1280, 384)).astype(np.float32)
     offset = np.zeros(384, np.float32)
     reencode(archive, SpaceChange(alignment=Alignment("ridge", Affine(matrix, offset), None)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,10 +36,10 @@ def archive(indexed: Path) -> Archive:
 
 
 @pytest.fixture(scope="module")
-def two(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Archive:
+def two(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Archive:
     """Two slides, one of them with a known report, in a shared space of a random map."""
-    made = Archive.create(tmp_path_factory.mktemp("archives") / "two")
-    made.index([cohort / f"SIM-000{i}-00.tiff" for i in range(2)], cohort / "metadata.csv", cohort / "reports.csv")
+    made = Archive.open(shutil.copytree(indexed, tmp_path_factory.mktemp("archives") / "two"))
+    made.remove([one for one in made.store.slides() if one not in {"SIM-0000-00", "SIM-0001-00"}])
     made.update("SIM-0000-00", {"report": REPORT})
     matrix = np.random.default_rng(0).standard_normal((1280, 384)).astype(np.float32)
     reencode(made, SpaceChange(alignment=Alignment("ridge", Affine(matrix, np.full(384, 0.1, np.float32)), None)))

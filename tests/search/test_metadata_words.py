@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -51,8 +52,8 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Archive:
-    return _make(tmp_path, {})
+def own(bare: Archive, tmp_path: Path) -> Archive:
+    return Archive.open(shutil.copytree(bare.path.parent, tmp_path / "own") / bare.path.name)
 
 
 def _first(archive: Archive, text: str, count: int, **keywords: object) -> set[str]:
@@ -120,11 +121,11 @@ def test_misspelt_words_are_corrected_to_those_of_metadata_and_names_are_none(ow
     assert own.search(text="TCGE-55-8092").query.searched_for is None
 
 
-def test_what_changes_is_found_at_once_and_what_is_gone_no_more(own: Archive, tmp_path: Path) -> None:
+def test_what_changes_is_found_at_once_and_what_is_gone_no_more(own: Archive) -> None:
     own.update("k1", {"diagnosis": "thymoma"})
     assert _first(own, "thymoma", 1) == {"k1"}
     rows = [{"slide_id": "k1", "diagnosis": "mesothelioma", "remark": "sent by courier"}]
-    own.index([tmp_path / "features"], metadata=rows)
+    own.index([own.path.parent / "features"], metadata=rows)
     assert _first(own, "mesothelioma", 1) == {"k1"}
     assert _first(own, "courier", 9) == {"k1"}
     assert _first(own, "thymoma -carcinoma", 9) == {"k1"}

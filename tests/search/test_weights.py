@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,18 @@ from histoseek.search.calibration.apply import OTHER_WEIGHTS
 from tests.evaluation.archives import labelled_archive
 
 
-@pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    made = labelled_archive(tmp_path, [i // 2 % 2 for i in range(40)], [i // 2 for i in range(40)], tiles=8)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A calibrated archive. Not to be changed."""
+    folder = tmp_path_factory.mktemp("weights")
+    made = labelled_archive(folder, [i // 2 % 2 for i in range(40)], [i // 2 for i in range(40)], tiles=8)
     made.calibrate()
-    return made
+    return made.path
+
+
+@pytest.fixture
+def archive(made: Path, tmp_path: Path) -> Archive:
+    return Archive.open(shutil.copytree(made, tmp_path / "archive"))
 
 
 def test_other_weights_silence_a_calibration_until_it_is_made_again(archive: Archive) -> None:
