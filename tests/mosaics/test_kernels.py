@@ -57,6 +57,19 @@ def test_no_barcodes_and_too_many_are_refused(kind: object, count: int) -> None:
         kind.compute_directional_medians(np.zeros((1, 1), np.uint64), words, np.array([0, count]))  # type: ignore[attr-defined]
 
 
+def test_rows_in_memory_and_mapped_ones_need_one_compilation() -> None:
+    words, offsets = np.arange(24, dtype=np.uint64).reshape(8, 3), np.array([0, 3, 8])
+    vectors = np.ones((4, 70), np.float32)
+    compiled = set()
+    for is_writable in (True, False):
+        for array in (words, offsets, vectors):
+            array.flags.writeable = is_writable
+        kernels.compute_query_medians(words[:2], words, offsets)
+        kernels.inner_products(vectors, vectors[0])
+        compiled.add((*kernels._fill_medians.signatures, *kernels._fill_products.signatures))
+    assert len(compiled) == 1
+
+
 def test_sums_half_way_between_two_numbers_are_rounded_once() -> None:
     # Below half-way between 1 + 2^-23 and 1 + 2^-22, by less than a float64 holds: rounded twice it would go up.
     factor, other = np.array([2.0**-24 * (1 + 2.0**-23)], np.float32), np.float32(1 - 2.0**-23)

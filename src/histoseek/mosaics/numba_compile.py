@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numba
+import numpy as np
 
 _MANY_SLIDES = 1 << 14
 """Beyond, a second thread pays; with fewer, waking it and waiting for it costs more than it gives."""
@@ -20,6 +21,16 @@ def compile_kernel(**options: Any) -> Any:
             return numba.njit(nogil=True, **options)(function)
 
     return decorate
+
+
+def freeze(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The array in one piece, as none may write to it.
+
+    Kernels are compiled for each kind of array, which takes seconds: mapped rows are read-only, those in memory aren't.
+    """
+    frozen = np.ascontiguousarray(array).view()
+    frozen.flags.writeable = False
+    return frozen
 
 
 def count_threads(slides: int) -> int:

@@ -12,7 +12,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from histoseek.mosaics.barcodes import Words
-from histoseek.mosaics.numba_compile import compile_kernel, count_threads, use_threads
+from histoseek.mosaics.numba_compile import compile_kernel, count_threads, freeze, use_threads
 from histoseek.mosaics.numpy_kernels import LANES, MOST_BARCODES, check_counts
 
 _CHUNK = 256
@@ -208,7 +208,7 @@ def _compute_medians(
 ) -> Array:
     check_counts(offsets, left_out)
     use_threads(threads or count_threads(len(out)))
-    _fill_medians(_arrange_in_lanes(query), len(query), np.ascontiguousarray(words), offsets, left_out, out)
+    _fill_medians(_arrange_in_lanes(query), len(query), freeze(words), freeze(offsets), left_out, out)
     return out
 
 
@@ -232,5 +232,5 @@ def inner_products(vectors: Array, query: Array) -> Array:
     """
     out = np.empty(len(vectors), np.float32)
     use_threads(count_threads(len(vectors)))
-    _fill_products(np.ascontiguousarray(vectors), np.ascontiguousarray(query), out)
+    _fill_products(freeze(vectors), freeze(query), out)
     return out
