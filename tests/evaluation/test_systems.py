@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -183,8 +184,9 @@ def naive_sish(cohort: Cohort, queries: Ints, database: Ints) -> np.ndarray:
 
     def likeness(vector: np.ndarray) -> tuple[float, np.ndarray]:
         near: set[int] = set()
+        own = code(vector)
         for step in range(-10, 11):
-            probe = code(vector) + step * 128 * 128
+            probe = own + step * 128 * 128
             below = [tile for tile in order if tiles[tile][0] < probe]
             above = [tile for tile in order if tiles[tile][0] > probe]
             near |= {*below[-64:], *above[:64], *(t for t in order if tiles[t][0] == probe)}
@@ -212,7 +214,8 @@ def naive_tile_code(tiles: np.ndarray) -> Callable[[np.ndarray], int]:
     edges = [np.quantile((tiles - mean) @ c, np.arange(1, 128) / 128) for c in components]
 
     def code(tile: np.ndarray) -> int:
-        digits = [int(sum(edge < (tile - mean) @ c for edge in own)) for c, own in zip(components, edges, strict=True)]
+        places = [(tile - mean) @ c for c in components]
+        digits = [int(sum(edge < place for edge in own)) for place, own in zip(places, edges, strict=True)]
         return (digits[0] * 128 + digits[1]) * 128 + digits[2]
 
     return code
@@ -227,6 +230,7 @@ def naive_hshr(cohort: Cohort, queries: Ints, database: Ints) -> np.ndarray:
         counts = np.bincount(groups.labels) / len(groups.labels)
         return [((own - centre) @ directions < 0, share) for own, share in zip(groups.centres, counts, strict=True)]
 
+    @cache
     def likeness(a: int, b: int) -> float:
         ways = [
             sum(w * max((u == v).mean() for v, _ in other) for u, w in own)

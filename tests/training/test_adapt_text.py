@@ -6,10 +6,12 @@ import csv
 import json
 import math
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -30,7 +32,7 @@ from histoseek.progress import SilentReporter  # noqa: E402
 from histoseek.reports.concepts.vocabulary import load_vocabulary  # noqa: E402
 from histoseek.reports.files.document import Report, ReportPart, ReportSource  # noqa: E402
 from histoseek.training.text.adapt import Adaptation, adapt  # noqa: E402
-from histoseek.training.text.corpus import build_corpus, split_corpus  # noqa: E402
+from histoseek.training.text.corpus import Corpus, build_corpus, split_corpus  # noqa: E402
 from histoseek.training.text.draws import Draw, Drawer  # noqa: E402
 from histoseek.training.text.facts import list_facts, opposes, read_passage  # noqa: E402
 from histoseek.training.text.folder import CARD, save_adaptation  # noqa: E402
@@ -41,7 +43,7 @@ from histoseek.training.text.task import find_negatives, list_passages, masked_i
 
 VOCABULARY = load_vocabulary()
 SETTINGS = AdaptSettings(
-    epochs=8, batch=8, layers=2, learning_rate=3e-3, temperature=0.1, statements=0.5, blend=1.0, patience=2,
+    epochs=6, batch=8, layers=2, learning_rate=3e-3, temperature=0.1, statements=0.5, blend=1.0, patience=2,
     seed=5, device="cpu", checkpoint_steps=2,
 )  # fmt: skip
 TEXTS = tuple(
@@ -107,9 +109,15 @@ def adapted(
 
 
 @pytest.fixture(scope="module")
-def whole(base: str, tmp_path_factory: pytest.TempPathFactory) -> Adaptation:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `whole` kept its training. Not to be changed."""
+    return tmp_path_factory.mktemp("whole") / "work"
+
+
+@pytest.fixture(scope="module")
+def whole(base: str, finished: Path) -> Adaptation:
     """An adaptation that ran through. Not to be changed."""
-    return adapted(base, tmp_path_factory.mktemp("whole") / "work")
+    return adapted(base, finished)
 
 
 def test_losses_fall(whole: Adaptation) -> None:
@@ -152,10 +160,13 @@ def test_card_has_counts_and_hashes_but_no_text(whole: Adaptation, tmp_path: Pat
     assert not any(word in written.lower() for word in ("carcinoma", "biopsy", "necrosis", "case 1"))
 
 
-def test_blend_lies_on_the_line_between_before_and_after(base: str, tmp_path: Path) -> None:
+def test_blend_lies_on_the_line_between_before_and_after(
+    whole: Adaptation, finished: Path, base: str, tmp_path: Path
+) -> None:
     # The second run takes up the first one's training, which two runs need not repeat to the last bit.
-    after = adapted(base, tmp_path).tower.state_dict()
-    half = adapted(base, tmp_path, replace(SETTINGS, blend=0.5)).tower.state_dict()
+    after = whole.tower.state_dict()
+    work = Path(shutil.copytree(finished, tmp_path / "work"))
+    half = adapted(base, work, replace(SETTINGS, blend=0.5)).tower.state_dict()
     before = load_tower(base).state_dict()
     for name, value in half.items():
         torch.testing.assert_close(value, (before[name] + after[name]) / 2)
@@ -213,10 +224,11 @@ def check_draw(draw: Draw) -> None:
 
 
 def test_draws_of_real_reports_never_contradict_themselves(real_drawer: Drawer) -> None:
-    draws = [draw for place in range(len(real_drawer)) if (draw := real_drawer.draw(place, 1)) is not None]
+    drawn = [real_drawer.draw(place, 1) for place in range(0, len(real_drawer), 2)]
+    draws = [draw for draw in drawn if draw is not None]
     for draw in draws:
         check_draw(draw)
-    assert len(draws) > 0.95 * len(real_drawer)
+    assert len(draws) > 0.95 * len(drawn)
     assert {draw.kind for draw in draws} == {"parts", "paraphrase", "facts", "query", "statement"}
     assert sum(bool(draw.negatives) for draw in draws) > len(draws) / 2
 
@@ -233,7 +245,7 @@ def test_in_a_batch_no_positive_and_no_equal_text_is_a_negative(real_drawer: Dra
     assert 0.3 < float(allowed.float().mean()) < 1
 
 
-@hypothesis_settings(max_examples=60)
+@hypothesis_settings(max_examples=40)
 @given(text=sampled_from(TEXTS), other=sampled_from(TEXTS), seed=integers(0, 2**32))
 def test_paraphrases_agree_and_opposites_oppose(text: str, other: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -246,10 +258,15 @@ def test_paraphrases_agree_and_opposites_oppose(text: str, other: str, seed: int
     assert made is None or (opposes(made, whole) and made.text != text)
 
 
-@hypothesis_settings(max_examples=40)
+@cache
+def plain_corpus() -> Corpus:
+    return build_corpus(reports(), VOCABULARY)
+
+
+@hypothesis_settings(max_examples=30)
 @given(seed=integers(0, 2**32), epoch=integers(0, 100))
 def test_draws_depend_on_seed_epoch_and_place_only(seed: int, epoch: int) -> None:
-    texts = build_corpus(reports(), VOCABULARY).texts
+    texts = plain_corpus().texts
     one, again = (Drawer(texts, VOCABULARY, 1.0, seed) for _ in range(2))
     place = seed % len(one)
     assert one.draw(place, epoch) == again.draw(place, epoch)
