@@ -28,7 +28,7 @@ def ome_tiff(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=12), st.floats(0.02, 1))
 @example([(0.0, 0)], 1.0)
 def test_altered_ome_tiffs_are_read_or_refused(ome_tiff: bytes, changes: list[tuple[float, int]], kept: float) -> None:
