@@ -81,17 +81,24 @@ class _Painter:
     def __init__(self, spec: SlideSpec) -> None:
         self.spec = spec
         self._components = tuple(get_diagnosis(spec.diagnosis).mixture)
+        self._textures: dict[int, Pixels] = {}
 
     @cached_property
     def _staining(self) -> Staining:
         return make_staining(_hash_name(self.spec.site), _hash_name(self.spec.patient), self.spec.site_effect)
 
-    @cached_property
-    def _textures(self) -> tuple[Pixels, ...]:
-        """Glass first, then the diagnosis' components, in colour."""
-        made = [make_texture(name, self.spec.seed, self.spec.spacing_um_per_px) for name in self._components]
-        empty = render_glass(self.spec.seed, self._staining, EDGE_PX)
-        return (empty, *(render_texture(one, self._staining) for one in made))
+    def _texture(self, number: int) -> Pixels:
+        """Glass first, then the diagnosis' components, in colour; drawn when a pixel shows it."""
+        if number not in self._textures:
+            self._textures[number] = self._draw_texture(number)
+        return self._textures[number]
+
+    def _draw_texture(self, number: int) -> Pixels:
+        spec = self.spec
+        if number == 0:
+            return render_glass(spec.seed, self._staining, EDGE_PX)
+        made = make_texture(self._components[number - 1], spec.seed, spec.spacing_um_per_px)
+        return render_texture(made, self._staining)
 
     @cached_property
     def _scores(self) -> NDArray[np.float32]:
@@ -127,9 +134,9 @@ class _Painter:
         height, width = out.shape[:2]
         labels = self._labels(x, y, width, height)
         rows, columns = (np.arange(y, y + height) % EDGE_PX), (np.arange(x, x + width) % EDGE_PX)
-        for number in np.unique(labels):
+        for number in np.unique(labels).tolist():
             place = labels == number
-            out[place] = self._textures[number][rows][:, columns][place]
+            out[place] = self._texture(number)[rows][:, columns][place]
 
     def _labels(self, x: int, y: int, width: int, height: int) -> NDArray[np.intp]:
         """Which texture each pixel shows, from the low-resolution maps, interpolated."""
