@@ -17,6 +17,7 @@ from histoseek.slides.sources.registry import source_name
 
 PATIENTS = 18
 SLIDES_PER_PATIENT = 2
+SIZE_PX = 2048
 
 
 def main() -> None:
@@ -39,7 +40,7 @@ def main() -> None:
 
 def simulate_archive(out: Path) -> Archive:
     print("The slides of this demo are SIMULATED: drawn by a program, no real tissue, no patients.")
-    spec = CohortSpec(patients=PATIENTS, slides_per_patient=SLIDES_PER_PATIENT, sites=2, size_px=2048)
+    spec = CohortSpec(patients=PATIENTS, slides_per_patient=SLIDES_PER_PATIENT, sites=2, size_px=SIZE_PX)
     folder = out / "simulated-slides"
     with show_progress("drawing slides", total=PATIENTS * SLIDES_PER_PATIENT) as reporter:
         write_cohort(spec, folder, reporter)

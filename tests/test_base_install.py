@@ -77,10 +77,10 @@ from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
 
 assert [name for name in {LEFT_OUT!r} if find_spec(name)] == []
 folder = Path(sys.argv[1])
-write_cohort(CohortSpec(patients=4, slides_per_patient=1, sites=2, size_px=768), folder / "slides")
+write_cohort(CohortSpec(patients=3, slides_per_patient=1, sites=2, size_px=512), folder / "slides")
 archive = Archive.create(folder / "an.archive")
 report = archive.index([folder / "slides"], folder / "slides" / "metadata.csv", folder / "slides" / "reports.csv")
-assert (report.added, report.refused) == (4, ()), report
+assert (report.added, report.refused) == (3, ()), report
 ids = [record.slide_id for record in archive.records()]
 searches = [
     dict(like=ids[0]),

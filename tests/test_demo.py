@@ -24,6 +24,7 @@ def test_a_demo_too_small_to_be_calibrated_still_shows_its_results(
     demo: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(demo, "PATIENTS", 3)
+    monkeypatch.setattr(demo, "SIZE_PX", 768)
     monkeypatch.setattr("sys.argv", ["demo.py", "--out", str(tmp_path)])
     demo.main()
     told = capsys.readouterr().out
