@@ -21,21 +21,38 @@ from tests.waiting import wait_for
 OWN = "OWN-1"
 
 
-@pytest.fixture
-def server(indexed: Path, tmp_path: Path) -> Iterator[RunningServer]:
-    """A server of the archives "work" and "other", whose import folder holds a slide of the hospital's own."""
-    for name in ("work", "other"):
-        shutil.copytree(indexed, tmp_path / f"{name}.archive")
-    (tmp_path / "import").mkdir()
-    (tmp_path / "system").mkdir()
-    with _serve(tmp_path) as running:
+@pytest.fixture(scope="module")
+def shared(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server of the archives "work" and "other", whose tests leave no slide of theirs behind."""
+    folder = tmp_path_factory.mktemp("copies")
+    _prepare(folder, indexed)
+    with _serve(folder) as running:
         yield running
 
 
-def _serve(folder: Path) -> AbstractContextManager[RunningServer]:
-    archives = [folder / "work.archive", folder / "other.archive"]
+@pytest.fixture
+def server(shared: RunningServer) -> Iterator[RunningServer]:
+    """The shared server, from which what a test indexed, kept and sent is taken again."""
+    yield shared
+    with new_client(shared) as client:
+        for archive in ("work", "other"):
+            for one in client.list_slides(archive):
+                if not one.slide_id.startswith("SIM-"):
+                    client.remove_slide(archive, one.slide_id)
+    (shared.state.with_name("import") / f"{OWN}.tiff").unlink(missing_ok=True)
+
+
+def _prepare(folder: Path, indexed: Path) -> None:
+    for name in ("work", "other"):
+        shutil.copytree(indexed, folder / f"{name}.archive")
+    (folder / "import").mkdir()
+    (folder / "system").mkdir()
+
+
+def _serve(folder: Path, *archives: str) -> AbstractContextManager[RunningServer]:
+    served = [folder / f"{name}.archive" for name in archives or ("work", "other")]
     options = ("--write", "--import-folder", str(folder / "import"))
-    return serving(archives, folder / "state", *options, environment={"TMPDIR": str(folder / "system")})
+    return serving(served, folder / "state", *options, environment={"TMPDIR": str(folder / "system")})
 
 
 @pytest.fixture
@@ -43,7 +60,8 @@ def slide(cohort: Path, tmp_path: Path) -> Path:
     """A file whose name tells who the patient is, with pixels of its own."""
     path = tmp_path / f"{NAME}.tiff"
     content = (cohort / "SIM-0002-00.tiff").read_bytes()
-    path.write_bytes(content + b"a scanner's remark that no other file has, which readers of TIFF pass over")
+    remark = "a scanner's remark that no other file has, which readers of TIFF pass over"
+    path.write_bytes(content + f"{remark}: {tmp_path}".encode())
     return path
 
 
@@ -97,6 +115,7 @@ def test_cancelled_jobs_and_older_ones_hold_no_reports(server: RunningServer, sl
         assert ended(client, first).state == "cancelled"
         wait_for(lambda: not find_leftovers([server.state], {WORD: WORD.encode()}))
         wait_for(lambda: not [*server.state.with_name("import").rglob("*.tiff")])
+        client.delete_upload(upload.upload_id)
 
 
 def test_of_a_removed_slide_nothing_stays_and_it_does_not_come_back(server: RunningServer, slide: Path) -> None:
@@ -146,28 +165,26 @@ def test_files_that_the_server_was_not_given_stay(server: RunningServer, cohort:
 
 
 def test_copies_of_slides_that_other_programs_removed_go_at_the_next_start(
-    server: RunningServer, slide: Path, tmp_path: Path
+    indexed: Path, slide: Path, tmp_path: Path
 ) -> None:
-    archive = Archive.open(tmp_path / "work.archive")
-    with new_client(server) as client:
+    _prepare(tmp_path, indexed)
+    with _serve(tmp_path, "work") as server, new_client(server) as client:
         ended(client, index(client, client.upload(slide)))
         slide_id = next(one for one in client.list_slides("work") if one.diagnosis == METADATA["diagnosis"]).slide_id
         use_everywhere(client, slide_id)
-    server.stop()
     leave_traces_of_a_killed_process(server)
-    archive.remove([slide_id])
-    with _serve(tmp_path):
+    Archive.open(tmp_path / "work.archive").remove([slide_id])
+    with _serve(tmp_path, "work"):
         wait_for(lambda: not [*(tmp_path / "import").rglob("*.tiff")])
         wait_for(lambda: not find_leftovers([server.state], {"id": slide_id.encode()}))
         assert [*(server.state / "temporary").iterdir()] == []
 
 
-def test_copies_for_archives_that_are_not_served_stay(server: RunningServer, slide: Path, tmp_path: Path) -> None:
-    with new_client(server) as client:
+def test_copies_for_archives_that_are_not_served_stay(indexed: Path, slide: Path, tmp_path: Path) -> None:
+    _prepare(tmp_path, indexed)
+    with _serve(tmp_path, "work") as server, new_client(server) as client:
         ended(client, index(client, client.upload(slide)))
-    server.stop()
-    options = ("--write", "--import-folder", str(tmp_path / "import"))
-    with serving([tmp_path / "other.archive"], server.state, *options) as other, new_client(other) as client:
+    with _serve(tmp_path, "other") as other, new_client(other) as client:
         ended(client, client.index("other", []))
         assert [*(tmp_path / "import").rglob("*.tiff")]
 

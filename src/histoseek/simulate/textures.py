@@ -62,14 +62,14 @@ class Canvas:
 
     def distances(self, places: NDArray[np.float64]) -> tuple[Field, Field]:
         """Distances in um to the nearest and second nearest place, around the edges too."""
-        ys, xs = (v.astype(np.float32) for v in np.mgrid[0:EDGE_PX:2, 0:EDGE_PX:2])
-        nearest = np.full(ys.shape, np.inf, np.float32)
+        steps = np.arange(0, EDGE_PX, 2, dtype=np.float32)
+        nearest = np.full((len(steps), len(steps)), np.inf, np.float32)
         second = nearest.copy()
         for x, y in places:
-            dx, dy = np.abs(xs - np.float32(x)), np.abs(ys - np.float32(y))
-            distance = np.hypot(np.minimum(dx, EDGE_PX - dx), np.minimum(dy, EDGE_PX - dy))
-            second = np.minimum(second, np.maximum(nearest, distance))
-            nearest = np.minimum(nearest, distance)
+            dx, dy = np.abs(steps - np.float32(x)), np.abs(steps - np.float32(y))
+            distance = np.hypot(np.minimum(dx, EDGE_PX - dx), np.minimum(dy, EDGE_PX - dy)[:, None])
+            np.minimum(second, np.maximum(nearest, distance), out=second)
+            np.minimum(nearest, distance, out=nearest)
         return _full(nearest) / self.px_per_um, _full(second) / self.px_per_um
 
     @staticmethod
