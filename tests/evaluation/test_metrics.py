@@ -36,7 +36,7 @@ def scored(neighbours: Neighbours, labels: np.ndarray, owners: np.ndarray, class
 CASES = given(st.integers(2, 22), st.integers(1, 4), st.integers(1, 12), st.integers(1, 40), st.integers(0, 10**6))
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @CASES
 def test_every_query_has_its_naive_value(count: int, classes: int, patients: int, steps: int, seed: int) -> None:
     neighbours, labels, owners, _ = drawn(count, classes, patients, steps, seed)
@@ -54,7 +54,7 @@ def test_every_query_has_its_naive_value(count: int, classes: int, patients: int
         assert dict(zip(scores.names, scores.per_query[row], strict=True)) == pytest.approx(expected)
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @CASES
 def test_averages_and_confusion_are_the_naive_ones(
     count: int, classes: int, patients: int, steps: int, seed: int
@@ -95,7 +95,7 @@ def test_averages_and_confusion_are_the_naive_ones(
     assert scores.get_metric("macro-F1").value == pytest.approx(np.mean(f1s))
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.integers(4, 40), st.integers(1, 5), st.integers(0, 10**6))
 def test_balanced_accuracy_and_f1_are_those_of_scikit_learn(count: int, classes: int, seed: int) -> None:
     metrics = pytest.importorskip("sklearn.metrics")
@@ -115,7 +115,7 @@ def test_balanced_accuracy_and_f1_are_those_of_scikit_learn(count: int, classes:
     assert (scores.confusion == labelled[:classes]).all()
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.integers(2, 6), st.integers(1, 4), st.integers(0, 10**6))
 def test_chance_is_the_mean_over_all_orders(count: int, classes: int, seed: int) -> None:
     """Each slide of another patient, so that the labels a query can meet are exactly known."""

@@ -100,7 +100,15 @@ class Vocabulary:
 
     def find_descendants(self, concept_id: str) -> frozenset[str]:
         """Every concept below this one, without itself."""
-        return frozenset(other for other in self.concepts if concept_id in self.find_ancestors(other))
+        return self._known_descendants.get(concept_id, frozenset())
+
+    @cached_property
+    def _known_descendants(self) -> Mapping[str, frozenset[str]]:
+        descendants: dict[str, list[str]] = {}
+        for concept_id in self.concepts:
+            for ancestor in self.find_ancestors(concept_id):
+                descendants.setdefault(ancestor, []).append(concept_id)
+        return {ancestor: frozenset(below) for ancestor, below in descendants.items()}
 
     def measure_depth(self, concept_id: str) -> int:
         """Steps to the farthest root: 0 for a concept without parents."""
