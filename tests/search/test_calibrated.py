@@ -182,7 +182,7 @@ def test_a_calibration_is_of_its_distance_only(archive: Archive) -> None:
 
 
 def test_it_lives_with_the_slides_vectors(tmp_path: Path) -> None:
-    archive = labelled_archive(tmp_path, [i % 2 for i in range(40)], list(range(40)))
+    archive = labelled_archive(tmp_path, [i % 2 for i in range(40)], list(range(40)), tiles=8)
     before = archive.search(like="slide-000", k=2)
     assert (before.novelty, before.results[0].probability) == (None, None)
     assert any("scores are not calibrated" in warning for warning in before.warnings)
@@ -204,7 +204,7 @@ def test_it_lives_with_the_slides_vectors(tmp_path: Path) -> None:
 
 
 def test_an_archive_that_has_changed_says_so_and_a_damaged_file_names_the_way_out(tmp_path: Path) -> None:
-    archive = labelled_archive(tmp_path, [i % 2 for i in range(50)], list(range(50)))
+    archive = labelled_archive(tmp_path, [i % 2 for i in range(50)], list(range(50)), tiles=8)
     archive.calibrate()
     archive.remove([f"slide-{i:03d}" for i in range(10)])
     assert not any("was calibrated" in warning for warning in archive.search(like="slide-020").warnings)
