@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 from contextlib import suppress
 
@@ -31,5 +32,6 @@ for _module in _LIBRARIES:
     with suppress(ImportError):
         importlib.import_module(_module)
 index_report("Colon, biopsy: adenocarcinoma.")
+os.fsync = os.fstat  # as in conftest.py
 # It warns of forks: nothing of it has begun to work here.
 background_loop._FORK_WARNED = True
