@@ -1,7 +1,7 @@
 """Every tile encoder of the catalogue at full size: random weights in its published file's layout, loaded and compared.
 
-python benchmarks/encoder_cards.py FOLDER [NAMES ...]          measure, and keep what was found in encoder_cards.json
-python benchmarks/encoder_cards.py --table docs/encoders-verified.md    write the table from it and from the cards
+PYTHONPATH=. python benchmarks/encoder_cards.py FOLDER [NAMES ...]    measure, and keep it in encoder_cards.json
+PYTHONPATH=. python benchmarks/encoder_cards.py --table docs/encoders-verified.md    write the table from it
 
 For each name (all without words, if none is given) weights are drawn for the whole network, written to FOLDER under the
 names and in the format of the published file, loaded as users load theirs, and a tile's features in float32 compared
@@ -318,7 +318,7 @@ def write_table(results: dict[str, dict[str, Any]]) -> str:
     lines = [
         "# What was verified of the published tile encoders",
         "",
-        "Written by `python benchmarks/encoder_cards.py --table docs/encoders-verified.md`; not to be edited by hand.",
+        "Written by `PYTHONPATH=. python benchmarks/encoder_cards.py --table docs/encoders-verified.md`, not by hand.",
         "",
         "No published weights could be had where this was made: everything below is with random ones.",
         "",

@@ -1,6 +1,6 @@
 """Load on a running server: many clients that search and look at tiles for a while, from a process of their own.
 
-    python benchmarks/load.py [--archive FOLDER] [--clients 50] [--seconds 60] [--workers 1] [--think 0]
+    PYTHONPATH=. python benchmarks/load.py [--archive FOLDER] [--clients 50] [--seconds 60] [--workers 1] [--think 0]
 
 Starts `histoseek serve` on loopback with a new state folder, asks it as a page would (each client searches, then looks
 at sixteen tiles of a result), and prints counts, errors, and percentiles of latency. Without --archive it makes one of

@@ -1,6 +1,6 @@
 """How soon the page shows something, in headless Chromium, on an archive of simulated slides.
 
-    python benchmarks/page.py [--archive FOLDER] [--times 10]
+    PYTHONPATH=. python benchmarks/page.py [--archive FOLDER] [--times 10]
 
 "opened" is from asking for the address with a token to the search field; "first result" from the address of a search to
 the first result with its picture, in a page that holds nothing yet; "next result" the same in an open page; "compared"

@@ -1,6 +1,6 @@
 """What a server keeps of a slide and its report, byte by byte: while a job waits, after a kill, after the removal.
 
-python benchmarks/attacks/server_copies.py FOLDER
+PYTHONPATH=src:. python benchmarks/attacks/server_copies.py FOLDER
 
 FOLDER must not exist. A server is started on a free port of loopback and stopped at the end; a few simulated slides are
 made. Prints for each stage in how many files of the server's own there is something that names the person (raw), and
