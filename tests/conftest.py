@@ -21,7 +21,7 @@ from histoseek.api import Archive
 from histoseek.settings import get_settings
 from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
 
-# No test's files need to outlive a power cut, and discs take their time. Processes of their own flush as users' do.
+# No test's files need to outlive a power cut, and discs take their time. What `subprocess` starts flushes as users' do.
 os.fsync = os.fstat
 
 # How long an example takes says nothing on a machine that does other things, too.

@@ -254,8 +254,8 @@ def test_other_writing_is_found(wordless: Archive, query: str, first: str) -> No
     assert by_words(wordless, query) == [first]
 
 
-MANY_WORDS = " ".join("".join(letters) for letters in product("abcdefgh", repeat=4))
-MANY_CONCEPTS = "no necrosis, adenocarcinoma, lymphoma, melanoma, sarcoma, invasion, calcification; " * 300
+MANY_WORDS = " ".join("".join(letters) for letters in product("abcdefghij", repeat=4))
+MANY_CONCEPTS = "no necrosis, adenocarcinoma, lymphoma, melanoma, sarcoma, invasion, calcification; " * 1000
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ MANY_CONCEPTS = "no necrosis, adenocarcinoma, lymphoma, melanoma, sarcoma, invas
         "a\0b",
         "' OR 1=1 --",
         "x" * 100_000,
-        "word " * 5_000,
+        "word " * 20_000,
         MANY_WORDS,
         MANY_CONCEPTS,
         "of the",

@@ -21,8 +21,10 @@ def find_features_card(encoder: str) -> TileCard | None:
 
 def are_features_alike(stated: str, encoder: str) -> bool:
     """Whether features called by two names are of one encoder in one variant: "UNI_v1" and "uni:cls", the usual one."""
+    if is_same_encoder(stated, encoder):
+        return True
     mine, other = find_features_card(stated), find_features_card(encoder)
-    return is_same_encoder(stated, encoder) or (mine is not None and other is not None and mine.name == other.name)
+    return mine is not None and other is not None and mine.name == other.name
 
 
 def require_card_dimension(path: Path | str, encoder: str, dimension: int) -> None:

@@ -64,7 +64,11 @@ def _take_cases(
         if len(cases) >= options.last or len(hits) < wanted:
             break
         wanted *= _AHEAD
-    return [_add_members(hit, names) for hit in list(cases.values())[options.offset : options.last]]
+    members: dict[str, list[str]] = {}
+    for slide_id, name in names.items():
+        members.setdefault(name, []).append(slide_id)
+    page = list(cases.items())[options.offset : options.last]
+    return [replace(hit, also=tuple(i for i in members[name] if i != hit.slide_id)) for name, hit in page]
 
 
 def _name_cases_of(store: SlideTable, slide_ids: Sequence[str], where: Expression | None) -> Mapping[str, str]:
@@ -79,9 +83,3 @@ def _name_cases_of(store: SlideTable, slide_ids: Sequence[str], where: Expressio
         np.array([text or "" for text in rows[name].to_pylist()], np.str_) for name in rows.column_names
     )
     return dict(zip(ids.tolist(), name_cases(cases, patients, ids).tolist(), strict=True))
-
-
-def _add_members(hit: Hit, names: Mapping[str, str]) -> Hit:
-    """A hit with the other slides of its case."""
-    own = names[hit.slide_id]
-    return replace(hit, also=tuple(i for i, name in names.items() if name == own and i != hit.slide_id))
