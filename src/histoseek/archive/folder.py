@@ -35,6 +35,7 @@ from histoseek.archive.space.word_space import WordSpace
 from histoseek.archive.stores.base import StoreStats
 from histoseek.archive.stores.registry import create_slides, repair_slides, require_engine
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.archive.tuning_file import Tuning
 from histoseek.arguments import settle_count
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.recipe import Recipe
@@ -255,6 +256,12 @@ class ArchiveFolder:
     def fusion(self) -> ArchiveFusion | None:
         """How the parts of its distances are weighed; None for the stated weights, or where the file is damaged."""
         return self._now().fusion
+
+    @property
+    def tuning(self) -> Tuning | None:
+        """How it ranks slides for a slide, as `histoseek tune` found best; None where that was not done in this space,
+        or the file is damaged."""
+        return self._now().tuning
 
     @property
     def boilerplate(self) -> frozenset[str]:

@@ -89,6 +89,11 @@ class ArchiveLayout:
         return self.space / "fusion.json"
 
     @property
+    def tuning(self) -> Path:
+        """How slides are ranked for a slide in this space (.safetensors)."""
+        return self.space / "tuning.safetensors"
+
+    @property
     def store(self) -> Path:
         """The store's own folder."""
         return self.space / "store"

@@ -20,6 +20,7 @@ from histoseek.archive.space.signing import Signer, build_signer
 from histoseek.archive.space.word_space import WordSpace
 from histoseek.archive.stores.registry import open_slides
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.archive.tuning_file import Tuning, read_tuning
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.errors import ArchiveError, ArchiveNotFound, DamagedArchive
 from histoseek.files import FileState, read_file_state
@@ -120,6 +121,11 @@ class OpenSpace:
         return self._read("fusion", lambda: read_fusion(self.layout, self.space), None)
 
     @property
+    def tuning(self) -> Tuning | None:
+        """How it ranks slides for a slide; None also where the file is damaged."""
+        return self._read("tuning", lambda: read_tuning(self.layout, self.space), None)
+
+    @property
     def boilerplate(self) -> frozenset[str]:
         """Pieces that its reports have in common, which are not read; none where the file is damaged."""
         return self._read("boilerplate", lambda: read_boilerplate(self.layout), frozenset())
@@ -145,7 +151,7 @@ class OpenSpace:
             return
         self.__dict__["store"] = self.store.keep()
         self.pin = self.store.mark
-        for part in ("calibration", "has_older_calibration", "fusion", "boilerplate", "warnings"):
+        for part in ("calibration", "has_older_calibration", "fusion", "tuning", "boilerplate", "warnings"):
             getattr(self, part)
 
     def reopen(self) -> OpenSpace:

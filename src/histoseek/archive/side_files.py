@@ -12,6 +12,7 @@ from histoseek.archive.fusion_file import check_fusion
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.manifest import list_manifest_faults, mend_manifest
 from histoseek.archive.reading_file import read_reading_state
+from histoseek.archive.tuning_file import check_tuning
 from histoseek.errors import DamagedArchive
 from histoseek.files import FileState, as_archive_errors, fsync_path, read_checked_json, read_file_state
 
@@ -52,6 +53,12 @@ def _list_features_lost(layout: ArchiveLayout) -> Iterator[DamagedFile]:
             "`histoseek index` or `histoseek calibrate` measures them anew",
         ),
         (
+            layout.tuning,
+            check_tuning,
+            "slides are ranked as in an archive that was not tuned",
+            "Run `histoseek tune` to find the best ranking anew",
+        ),
+        (
             layout.reading,
             read_reading_state,
             "sentences that reports have in common are read",
@@ -87,7 +94,7 @@ def _list_unreadable(files: Iterable[tuple[Path, str, str]]) -> Iterator[Damaged
 
 def list_warnings(layout: ArchiveLayout) -> tuple[str, ...]:
     """What users of an archive should know of its side files, one line each."""
-    files = layout.manifest, layout.manifest_copy, layout.calibration, layout.fusion, layout.reading
+    files = layout.manifest, layout.manifest_copy, layout.calibration, layout.fusion, layout.tuning, layout.reading
     return _list_warnings(layout, tuple(map(_read_state, files)))
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.equality import EqualByContent
 from histoseek.errors import ConfigurationError
-from histoseek.mosaics.signature import Signature, compute_mosaic_mean, make_signature_barcodes
+from histoseek.mosaics.barcodes import Words, make_barcodes
+from histoseek.mosaics.signature import Signature, compute_mosaic_mean
 from histoseek.statistics.clustering import normalise_rows
 
 Floats = NDArray[np.float32]
@@ -66,35 +69,46 @@ class Metric:
     column: str | None = None
     groups: tuple[str, ...] = ()
 
-    def find_groups(self, values: list[str | None]) -> Ints:
-        """The group of each of some values of the column, int64 [n], NO_GROUP for one that is not known."""
+    @property
+    def has_one_map(self) -> bool:
+        """Whether global and mosaic vectors are mapped alike."""
+        return self.mosaic_map is self.global_map
+
+    def find_groups(self, values: Sequence[object]) -> Ints:
+        """The group of each of some values of the column, int64 [n], NO_GROUP for None and for unknown ones."""
         places = {name: place for place, name in enumerate(self.groups)}
-        return np.array([places.get(value or "", NO_GROUP) for value in values], np.int64)
+        return np.array(
+            [places.get(str(value), NO_GROUP) if value is not None else NO_GROUP for value in values], np.int64
+        )
 
     def map_signature(self, signature: Signature, group: int = NO_GROUP) -> Signature:
         """The signature under this metric, with the barcodes of what its vectors become; contexts stay."""
-        mosaic = self.map_mosaic(signature.mosaic, np.full(len(signature.mosaic), group, np.int64))
-        vector = self.global_map(signature.global_vector[None], np.array([group]))[0]
-        return replace(
-            signature,
-            global_vector=vector,
-            mosaic=mosaic,
-            barcodes=make_metric_barcodes(vector, mosaic, signature.shares, self.has_one_space(signature)),
-        )
+        [vector] = self.global_map(signature.global_vector[None], np.array([group]))
+        mosaic = self.map_mosaics(signature.mosaic, np.full(len(signature.mosaic), group, np.int64))
+        one_space = len(signature.global_vector) == signature.mosaic.shape[1]
+        offsets = np.array([0, len(mosaic)])
+        codes = self.make_barcodes(vector[None], mosaic, signature.shares, offsets, one_space=one_space)
+        return replace(signature, global_vector=vector, mosaic=mosaic, barcodes=codes)
 
-    def map_mosaic(self, mosaic: NDArray[np.float16], groups: Ints) -> NDArray[np.float16]:
+    def map_mosaics(self, mosaic: NDArray[np.float16], groups: Ints) -> NDArray[np.float16]:
         """Mosaic vectors [n, D] of slides of these groups, mapped, as they would be stored."""
         return self.mosaic_map(mosaic, groups).astype(np.float16)
 
-    @staticmethod
-    def has_one_space(signature: Signature) -> bool:
-        """Whether a signature's global vector is of its mosaic's space, as far as dimensions tell."""
-        return len(signature.global_vector) == signature.mosaic.shape[1]
+    def make_barcodes(
+        self, vectors: Floats, mosaics: NDArray[np.float16], shares: Floats, offsets: Ints, *, one_space: bool
+    ) -> Words:
+        """The barcodes of S mapped signatures one after the other, [total + S, W]: of each mosaic, then of the global
+        vector, or of the mosaic's mean where that lies in another space.
 
-
-def make_metric_barcodes(
-    vector: Floats, mosaic: NDArray[np.float16], shares: Floats, one_space: bool
-) -> NDArray[np.uint64]:
-    """The barcodes [M + 1, W] of a mapped signature: of the mosaic, then of the global vector, or of the mosaic's mean
-    where that lies in another space."""
-    return make_signature_barcodes(mosaic, vector if one_space else compute_mosaic_mean(mosaic, shares))
+        vectors: [S, K]; mosaics: [total, K'], those of slide s at offsets[s]:offsets[s + 1], with shares [total].
+        """
+        if one_space and self.has_one_map:
+            lasts = vectors
+        else:
+            parts = [slice(first, last) for first, last in pairwise(offsets)]
+            lasts = np.stack([compute_mosaic_mean(mosaics[part], shares[part]) for part in parts])
+        rows = np.arange(len(mosaics)) + np.repeat(np.arange(len(vectors)), np.diff(offsets))
+        codes = make_barcodes(mosaics)
+        words = np.empty((len(mosaics) + len(vectors), codes.shape[1]), codes.dtype)
+        words[rows], words[offsets[1:] + np.arange(len(vectors))] = codes, make_barcodes(lasts)
+        return words

@@ -60,12 +60,15 @@ class RankingCache:
     beside the rows.
     """
 
-    def __init__(self, folder: Path, limit_bytes: int) -> None:
+    def __init__(self, folder: Path, limit_bytes: int, above: Path | None = None) -> None:
+        """above: the folder that this one lies in, where it may have to be made as well."""
         self._folder = folder
+        self._above = above
         self._limit_bytes = limit_bytes
         self._lock = threading.Lock()
         self._held: tuple[int, RankingRows] | None = None
         self._places: OrderedDict[tuple[int, str], Places] = OrderedDict()
+        self._derived: tuple[str, RankingCache] | None = None
 
     def rows(self, version: int, source: RankingSource) -> RankingRows:
         """The rows of a version, from the source when they are not at hand."""
@@ -76,9 +79,18 @@ class RankingCache:
                 self._held = (version, self._load(version, source))
             return self._held[1]
 
+    def derive(self, name: str) -> RankingCache:
+        """That of rows derived from these, in a folder of this name among them: the same object until another is asked
+        for, whose folder takes its place."""
+        with self._lock:
+            if self._derived is None or self._derived[0] != name:
+                self._derived = (name, RankingCache(self._folder / name, self._limit_bytes, self._folder))
+                self._remove_other_derived(name)
+            return self._derived[1]
+
     def copy(self) -> RankingCache:
         """Another one with the same rows at hand, for a version that will be asked for beside newer ones."""
-        other = RankingCache(self._folder, self._limit_bytes)
+        other = RankingCache(self._folder, self._limit_bytes, self._above)
         with self._lock:
             other._held = self._held
         return other
@@ -106,6 +118,7 @@ class RankingCache:
         """Remove the rows of all versions, from memory and from the folder."""
         with self._lock:
             self._held = None
+            self._derived = None
             self._places.clear()
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -133,7 +146,9 @@ class RankingCache:
             raise
 
     def _write(self, version: int, outline: Outline, source: RankingSource) -> None:
-        self._folder.mkdir(exist_ok=True)
+        for folder in (self._above, self._folder):
+            if folder is not None:
+                folder.mkdir(exist_ok=True)
         if shutil.disk_usage(self._folder).free < outline.bytes:
             # A mapped file that outgrows the disk would kill the process.
             raise OSError(errno.ENOSPC, "no room for the rows", str(self._folder))
@@ -148,6 +163,11 @@ class RankingCache:
             temporary.rename(self._folder / str(version))
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+    def _remove_other_derived(self, name: str) -> None:
+        for folder in self._folder.iterdir() if self._folder.is_dir() else ():
+            if not (folder.name.isdecimal() or folder.name.startswith(".") or folder.name == name):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _remove_stale(self, version: int) -> None:
         if not self._folder.is_dir():

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from histoseek.archive.archive_fusion import load_distance
 from histoseek.archive.calibration_file import Calibration, LabelCalibration
 from histoseek.archive.folder import ArchiveFolder
+from histoseek.archive.ranking_method import RankingMethod
 from histoseek.archive.schema import read_value
 from histoseek.errors import ConfigurationError
 from histoseek.mosaics.calibration_curves import UNLIKELY, is_novel, measure_novelty
@@ -38,19 +38,19 @@ class AppliedCalibration:
     compares_slides: bool
 
     @classmethod
-    def load(cls, archive: ArchiveFolder, distance: str, *, compares_slides: bool) -> AppliedCalibration:
-        """What an archive knows of a distance."""
+    def load(cls, archive: ArchiveFolder, method: RankingMethod, *, compares_slides: bool) -> AppliedCalibration:
+        """What an archive knows of a way to rank."""
         archive.require_space()
         calibration = archive.calibration
         if calibration is None:
             warning = OTHER_WEIGHTS if archive.has_older_calibration else NOT_CALIBRATED
             return cls(None, (warning,), compares_slides)
-        if calibration.distance != distance:
+        if calibration.distance != method.name:
             warning = (
                 f"the archive is calibrated for the distance {calibration.distance}, so there are no probabilities"
             )
             return cls(None, (warning,), compares_slides)
-        if calibration.fusion != load_distance(archive, distance).fusion:
+        if calibration.fusion != method.distance.fusion:
             return cls(None, (OTHER_WEIGHTS,), compares_slides)
         warnings = [] if calibration.label or not compares_slides else [WITHOUT_LABELS]
         slides = archive.store.count(None)

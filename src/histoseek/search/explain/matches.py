@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.archive.schema import StoredSlide
 from histoseek.encoders.alignment import Alignment
 from histoseek.encoders.bag import UNKNOWN_POSITION
 from histoseek.geometry import Rect
@@ -49,7 +50,7 @@ def explain_match(result: SearchResult, query: Signature, slide: Signature, dist
 class RegionExplainer(Protocol):
     """Tells where a text is on a slide that was found."""
 
-    def explain(self, result: SearchResult, slide: Signature) -> SearchResult:
+    def explain(self, result: SearchResult, slide: StoredSlide) -> SearchResult:
         """The result with its regions near the text."""
 
 
@@ -76,13 +77,13 @@ class TextRegions:
             return None
         return cls(alignment, alignment.texts(text[None])[0], offset + MOST_READ, least)
 
-    def explain(self, result: SearchResult, slide: Signature) -> SearchResult:
+    def explain(self, result: SearchResult, slide: StoredSlide) -> SearchResult:
         """The result with its regions, nearest first, ties by number."""
         if result.rank > self.last_rank:
             return result
-        cosines = self.alignment.slides(slide.mosaic.astype(np.float32)) @ self.vector
+        cosines = self.alignment.slides(slide.signature.mosaic.astype(np.float32)) @ self.vector
         nearest = np.argsort(-cosines, kind="stable")[:MATCHES_SHOWN].tolist()
-        regions = _regions(slide)
+        regions = _regions(slide.signature)
         near = (TextRegion(i, float(cosines[i]), regions[i]) for i in nearest if cosines[i] >= self.least)
         return replace(result, text_regions=tuple(near))
 

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from histoseek.archive.filters.expression import Expression
 from histoseek.archive.folder import ArchiveFolder
+from histoseek.archive.ranking_method import RankingMethod
 from histoseek.archive.stains import MARKER_COLUMNS, STAIN_DETECTED, UNKNOWN, choose_stain
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import InputError
-from histoseek.mosaics.distances import Distance, Distances
+from histoseek.mosaics.distances import Distances
+from histoseek.mosaics.signature import Signature
 from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import refuse_probabilities
 from histoseek.search.encode.image import PreparedImage, prepare_image
@@ -25,9 +27,10 @@ from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedCase, ArchivedSlide, Case, EncodedSlide, Query, SlideFile
 from histoseek.search.results import ChannelRank, SearchResult, SearchResults
 from histoseek.search.retrieve.candidates import Candidates
-from histoseek.search.retrieve.image import image_distance, image_info, image_scope, image_warnings
+from histoseek.search.retrieve.image import image_info, image_method, image_scope, image_warnings
 from histoseek.search.retrieve.paging import name_cases
 from histoseek.search.retrieve.ranking import measure_distances
+from histoseek.search.scope.exclusion import SearchScope
 
 ANY_STAIN = "any stain"
 """What two cases are compared by that share no known stain, where the stain of some of their slides is not known."""
@@ -138,17 +141,15 @@ def search_cases(
     if is_part or not isinstance(query, SlideFile | ArchivedSlide | EncodedSlide | Case | ArchivedCase):
         raise InputError("--to cases", "is asked with whole slides", "Give a slide or a case, or leave --to out")
     refuse_probabilities(options)
-    distance = image_distance(archive, query, options)
+    method = image_method(archive, query, options)
     image = prepare_image(archive, query, options.workers, reporter)
     started = time.perf_counter()
     store = archive.store.snapshot()
     scope = image_scope(store, image, options)
-    ranking = _CaseRanking.rank(
-        store, image, distance, Candidates.at(store.ranking_rows(), scope.places(store)), scope.where
-    )
+    ranking = _CaseRanking.rank(store, image, method, scope)
     results = tuple(ranking.make_results(options))
     presented = SearchResults(
-        query=image_info(image, options, distance),
+        query=image_info(image, options, method),
         mode="exact",
         elapsed_ms=round((time.perf_counter() - started) * 1000, 3),
         results=results,
@@ -165,17 +166,19 @@ def search_cases(
 class _CaseRanking:
     store: SlideTable
     image: PreparedImage
-    distance: Distance
+    signatures: Sequence[Signature]
+    method: RankingMethod
     slides: Candidates
     each: Sequence[Distances]
     comparison: CaseComparison
 
     @classmethod
-    def rank(
-        cls, store: SlideTable, image: PreparedImage, distance: Distance, slides: Candidates, where: Expression | None
-    ) -> _CaseRanking:
-        each = measure_distances(store, image.signatures, distance, slides)
-        stain_of = read_stains(store, where)
+    def rank(cls, store: SlideTable, image: PreparedImage, method: RankingMethod, scope: SearchScope) -> _CaseRanking:
+        view = method.view(store)
+        slides = Candidates.at(view.ranking_rows(), scope.places(view))
+        signatures = method.map_query(store, image.signatures, [slide.slide_id for slide in image.slides])
+        each = measure_distances(view, signatures, method.distance, slides)
+        stain_of = read_stains(store, scope.where)
         comparison = CaseComparison(
             totals=np.stack([one.total for one in each]),
             query_stains=np.array([slide.stain or UNKNOWN for slide in image.slides]),
@@ -184,7 +187,7 @@ class _CaseRanking:
                 slides.rows.case_ids[slides.places], slides.rows.patient_ids[slides.places], slides.slide_ids
             ),
         )
-        return cls(store, image, distance, slides, each, comparison)
+        return cls(store, image, signatures, method, slides, each, comparison)
 
     def make_results(self, options: SearchOptions) -> Iterator[SearchResult]:
         scores = self.comparison.scores
@@ -215,7 +218,9 @@ class _CaseRanking:
             also=tuple(slide_id for slide_id in own if slide_id != best.slide_id),
             case_parts=parts,
         )
-        return explain_match(result, self.image.signatures[best.query_slide], stored.signature, self.distance)
+        return explain_match(
+            result, self.signatures[best.query_slide], self.method.map_stored(stored), self.method.distance
+        )
 
     def _list_parts(self, case: int) -> Iterator[CasePart]:
         compared = [part for part in self.comparison.parts if not np.isnan(part.distances[case])]

@@ -17,7 +17,7 @@ from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Composed
 from histoseek.search.results import QueryInfo
 from histoseek.search.retrieve.channels import Channel, Retriever, Vector, share_weight
-from histoseek.search.retrieve.image import image_distance, image_info, image_scope, image_warnings, rank_for_image
+from histoseek.search.retrieve.image import image_info, image_method, image_scope, image_warnings, rank_for_image
 from histoseek.search.retrieve.measure_chance import get_chance
 from histoseek.search.retrieve.retrieval import QueryText, Retrieval
 from histoseek.search.retrieve.text import encode_texts, find_regions, open_channels, text_warnings
@@ -31,7 +31,7 @@ def retrieve_by_both(
     """The slides, or reports of slides, that are like the image and fit the words; see `search`."""
     refuse_probabilities(options)
     require_words(archive, options)
-    distance = image_distance(archive, query.image, options)
+    method = image_method(archive, query.image, options)
     image = prepare_image(archive, query.image, options.workers, reporter)
     store = archive.store.snapshot()
     spelling = check_spelling(store, query.text or "", options.verbatim)
@@ -39,7 +39,7 @@ def retrieve_by_both(
     vectors = encode_texts(archive, [text.text for text, _ in texts])
     started, whole = time.perf_counter(), image_scope(store, image, options)
     scope = whole.narrow(*(text.where for text, _ in texts))
-    ranking = rank_for_image(store, image, distance, options, scope)
+    ranking = rank_for_image(store, image, method, options, scope)
     tiles = TileWords.open(archive, store)
     chance = get_chance(archive, store, tiles)
     retriever = Retriever(store, archive.language, scope.condition, options.candidate_count, chance, tiles)
@@ -52,7 +52,7 @@ def retrieve_by_both(
         started=started,
         store=store,
         scope=scope,
-        info=_describe(query, image_info(image, options, distance), spelling),
+        info=_describe(query, image_info(image, options, method), spelling),
         warnings=(
             *image_warnings(archive, image, options),
             *text_warnings(archive, store, options, tiles),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 
-from histoseek.archive.archive_fusion import load_distance
 from histoseek.archive.folder import ArchiveFolder
+from histoseek.archive.ranking_method import RankingMethod, load_method
 from histoseek.archive.stores.slides import SlideTable
-from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance
 from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import AppliedCalibration
 from histoseek.search.encode.image import PreparedImage, prepare_image
@@ -27,21 +26,21 @@ def retrieve_by_image(
     archive: ArchiveFolder, query: ImageQuery, options: SearchOptions, reporter: Reporter | None
 ) -> Retrieval:
     """The slides, or reports of slides, that are most like the query; see `search`."""
-    distance = image_distance(archive, query, options)
-    calibration = _load_calibration(archive, distance, options)
+    method = image_method(archive, query, options)
+    calibration = _load_calibration(archive, method, options)
     if options.to == "reports":
         require_words(archive, options)
     image = prepare_image(archive, query, options.workers, reporter)
     started = time.perf_counter()
     store = archive.store.snapshot()
     scope = image_scope(store, image, options)
-    ranking = rank_for_image(store, image, distance, options, scope)
+    ranking = rank_for_image(store, image, method, options, scope)
     reports = _channels_to_reports(archive, store, ranking, options, scope)
     return Retrieval(
         started=started,
         store=store,
         scope=scope,
-        info=image_info(image, options, distance),
+        info=image_info(image, options, method),
         warnings=image_warnings(archive, image, options),
         image=ranking,
         channels=(ranking.slides.channel(), *reports) if reports else (),
@@ -52,24 +51,25 @@ def retrieve_by_image(
 
 
 def rank_for_image(
-    store: SlideTable, image: PreparedImage, distance: Distance, options: SearchOptions, scope: SearchScope
+    store: SlideTable, image: PreparedImage, method: RankingMethod, options: SearchOptions, scope: SearchScope
 ) -> ImageRanking:
     """The slides of a scope ranked for an image; raises BadFilter."""
-    count = candidate_count(distance, options)
-    return ImageRanking(image, rerank(store, image.signatures, distance, count, scope), distance)
+    count = candidate_count(method, options)
+    signatures = method.map_query(store, image.signatures, [slide.slide_id for slide in image.slides])
+    return ImageRanking(image, signatures, rerank(method.view(store), signatures, method, count, scope), method)
 
 
-def candidate_count(distance: Distance, options: SearchOptions) -> int | None:
+def candidate_count(method: RankingMethod, options: SearchOptions) -> int | None:
     """How many candidates to rank; all where the vector of the whole slide says nothing of what is looked for."""
-    return None if options.exact or distance.name == REGION_DISTANCE else options.candidate_count
+    return None if options.exact or method.name == REGION_DISTANCE else options.candidate_count
 
 
-def image_distance(archive: ArchiveFolder, query: ImageQuery, options: SearchOptions) -> Distance:
-    """The distance that is wanted, else the one that suits the query: regions are looked for anywhere on a slide."""
+def image_method(archive: ArchiveFolder, query: ImageQuery, options: SearchOptions) -> RankingMethod:
+    """The way to rank that is wanted, else the one that suits the query: regions are looked for anywhere on a slide."""
     partial = isinstance(query, Region | TileImage) or (
         isinstance(query, EncodedSlide) and (query.picture or len(query.regions) > 0)
     )
-    return load_distance(archive, options.distance or (REGION_DISTANCE if partial else DEFAULT_DISTANCE))
+    return load_method(archive, options.distance, REGION_DISTANCE if partial else None)
 
 
 def image_scope(store: SlideTable, image: PreparedImage, options: SearchOptions) -> SearchScope:
@@ -77,7 +77,7 @@ def image_scope(store: SlideTable, image: PreparedImage, options: SearchOptions)
     return SearchScope.from_options(store, options, image.owner, image.slide_ids)
 
 
-def image_info(image: PreparedImage, options: SearchOptions, distance: Distance) -> QueryInfo:
+def image_info(image: PreparedImage, options: SearchOptions, method: RankingMethod) -> QueryInfo:
     """What was searched with."""
     first = image.slides[0]
     return QueryInfo(
@@ -89,7 +89,7 @@ def image_info(image: PreparedImage, options: SearchOptions, distance: Distance)
         slides=image.slides,
         regions=image.regions,
         where=options.where_text,
-        distance=distance.name,
+        distance=method.name,
         offset=options.offset,
     )
 
@@ -108,9 +108,9 @@ def image_warnings(archive: ArchiveFolder, image: PreparedImage, options: Search
     return tuple(warnings)
 
 
-def _load_calibration(archive: ArchiveFolder, distance: Distance, options: SearchOptions) -> AppliedCalibration:
-    whole_slides = distance.name != REGION_DISTANCE and options.to == "slides"
-    calibration = AppliedCalibration.load(archive, distance.name, compares_slides=whole_slides)
+def _load_calibration(archive: ArchiveFolder, method: RankingMethod, options: SearchOptions) -> AppliedCalibration:
+    whole_slides = method.name != REGION_DISTANCE and options.to == "slides"
+    calibration = AppliedCalibration.load(archive, method, compares_slides=whole_slides)
     if options.min_probability is not None:
         calibration.require_probabilities()
     return calibration
@@ -138,5 +138,5 @@ def _measure_novelty(
     if calibration.calibration is None or ranking.image.kind != "slide":
         return None
     if scope.where is not None:
-        ranking = rank_for_image(store, ranking.image, ranking.distance, options, scope.without_filter())
+        ranking = rank_for_image(store, ranking.image, ranking.method, options, scope.without_filter())
     return calibration.measure_novelty(ranking.slides.nearest_distance)

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.archive.ranking_method import RankingMethod
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import Distance, Distances
 from histoseek.mosaics.signature import Signature
@@ -58,15 +59,15 @@ class RankedSlides:
 
 
 def rerank(
-    store: SlideTable, signatures: Sequence[Signature], distance: Distance, count: int | None, scope: SearchScope
+    store: SlideTable, signatures: Sequence[Signature], method: RankingMethod, count: int | None, scope: SearchScope
 ) -> RankedSlides:
     """The `count` nearest candidates in the order of their distances, all of the scope for None or several signatures.
 
-    Raises BadFilter.
+    store: as the method views it; signatures: as it maps them. Raises BadFilter.
     """
     first = signatures[0]
     slides = candidates(store, first.global_vector, count if len(signatures) == 1 else None, scope, first.context)
-    each = measure_distances(store, signatures, distance, slides)
+    each = measure_distances(store, signatures, method.distance, slides)
     totals = np.stack([distances.total for distances in each])
     nearest = totals.argmin(axis=0)
     rows = np.arange(len(slides))

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from histoseek.archive.archive_fusion import load_distance
 from histoseek.archive.folder import ArchiveFolder
+from histoseek.archive.ranking_method import RankingMethod, load_method
+from histoseek.archive.schema import StoredSlide
 from histoseek.archive.stores.slides import SlideTable
-from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance
+from histoseek.mosaics.distances import Distance
 from histoseek.mosaics.signature import Signature
 from histoseek.search.calibration.apply import UNCALIBRATED
 from histoseek.search.options import SearchOptions
@@ -29,16 +30,16 @@ RELEVANT_WEIGHT = 2 / 3
 IRRELEVANT_WEIGHT = 1 / 2
 """How much is taken off for those marked as irrelevant; the other weights add up to 1."""
 
-Signatures = Mapping[str, Signature]
+MarkedSlides = Mapping[str, StoredSlide]
 
 
-def read_marked(archive: ArchiveFolder, query: Refined) -> Signatures:
-    """The signatures of the slides that were marked, by id; raises UnknownSlide."""
-    return {slide.record.slide_id: slide.signature for slide in archive.store.get_without_language(query.marked)}
+def read_marked(archive: ArchiveFolder, query: Refined) -> MarkedSlides:
+    """The slides that were marked, by id; raises UnknownSlide."""
+    return {slide.record.slide_id: slide for slide in archive.store.get_without_language(query.marked)}
 
 
 def refine(
-    archive: ArchiveFolder, query: Refined, marked: Signatures, retrieval: Retrieval, options: SearchOptions
+    archive: ArchiveFolder, query: Refined, marked: MarkedSlides, retrieval: Retrieval, options: SearchOptions
 ) -> Retrieval:
     """What the query without marks gave, ranked anew; see `search`.
 
@@ -47,14 +48,16 @@ def refine(
     slides without a report as well. Slides that are near the irrelevant ones fall.
     """
     scope = retrieval.scope.without(query.irrelevant)
-    near = _NearMarked(retrieval.store, _whole_slide_distance(archive, options), scope, options.candidate_count)
+    method = _whole_slide_method(archive, options)
+    near = _NearMarked(method.view(retrieval.store), method.distance, scope, options.candidate_count)
+    signatures = {slide_id: method.map_stored(slide) for slide_id, slide in marked.items()}
     own = [channel.without(query.irrelevant) for channel in _fusible_channels(retrieval)]
     channels = own
     if query.relevant:
-        like = near.channel([marked[i] for i in query.relevant], query.relevant, RELEVANT_WEIGHT)
+        like = near.channel([signatures[i] for i in query.relevant], query.relevant, RELEVANT_WEIGHT)
         channels = [*share_weight(channels, 1 - RELEVANT_WEIGHT), like]
     if query.irrelevant:
-        unlike = near.channel([marked[i] for i in query.irrelevant], (), -IRRELEVANT_WEIGHT)
+        unlike = near.channel([signatures[i] for i in query.irrelevant], (), -IRRELEVANT_WEIGHT)
         channels = [*(channels if query.relevant else share_weight(channels, 1)), unlike]
     return replace(
         retrieval,
@@ -75,9 +78,10 @@ def _measure_further(retrieval: Retrieval, channels: Sequence[Channel]) -> dict[
     if image is None or retrieval.channels:
         return {}
     reached = {slide_id for channel in channels if channel.weight > 0 for slide_id in channel.slide_ids}
-    rows = retrieval.store.ranking_rows()
+    store = image.method.view(retrieval.store)
+    rows = store.ranking_rows()
     slides = Candidates.at(rows, np.sort(rows.places_of(sorted(reached.difference(image.slides.slide_ids.tolist())))))
-    each = measure_distances(retrieval.store, image.image.signatures, image.distance, slides)
+    each = measure_distances(store, image.signatures, image.method.distance, slides)
     nearest = np.min([distances.total for distances in each], axis=0)
     return dict(zip(slides.slide_ids.tolist(), (1 - nearest).tolist(), strict=True))
 
@@ -88,10 +92,9 @@ def _fusible_channels(retrieval: Retrieval) -> Sequence[Channel]:
     return retrieval.channels
 
 
-def _whole_slide_distance(archive: ArchiveFolder, options: SearchOptions) -> Distance:
-    """The distance that is wanted, where it compares whole slides: what was marked is such."""
-    wanted = None if options.distance == REGION_DISTANCE else options.distance
-    return load_distance(archive, wanted or DEFAULT_DISTANCE)
+def _whole_slide_method(archive: ArchiveFolder, options: SearchOptions) -> RankingMethod:
+    """The way to rank that is wanted, where it compares whole slides: what was marked is such."""
+    return load_method(archive, None if options.distance == REGION_DISTANCE else options.distance)
 
 
 @dataclass(frozen=True, slots=True)

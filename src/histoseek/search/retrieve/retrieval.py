@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from histoseek.archive.filters.expression import one_of
 from histoseek.archive.folder import ArchiveFolder
+from histoseek.archive.ranking_method import RankingMethod
 from histoseek.archive.schema import SlideRecord, StoredSlide, read_value
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.deadline import check_deadline
-from histoseek.mosaics.distances import Distance
 from histoseek.mosaics.signature import Signature
 from histoseek.reports.index.query_words import QueryWord
 from histoseek.search.calibration.apply import UNCALIBRATED, AppliedCalibration, LabelsOfQuery, novelty_warnings
@@ -27,23 +27,25 @@ from histoseek.search.retrieve.ranking import RankedSlides
 from histoseek.search.retrieve.score_fusion import fuse_scores
 from histoseek.search.scope.exclusion import SearchScope
 
-Explainer = Callable[[SearchResult, Signature], SearchResult]
-"""Adds to a result what the query has in common with its signature."""
+Explainer = Callable[[SearchResult, StoredSlide], SearchResult]
+"""Adds to a result what the query has in common with its slide."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRanking:
-    """The slides that were ranked for an image, and by which distance; regions: of a text beside it."""
+    """The slides that were ranked for an image, and how; signatures: the image's, as they were compared; regions: of a
+    text beside it."""
 
     image: PreparedImage
+    signatures: tuple[Signature, ...]
     slides: RankedSlides
-    distance: Distance
+    method: RankingMethod
     regions: RegionExplainer | None = None
 
-    def explain(self, result: SearchResult, signature: Signature) -> SearchResult:
+    def explain(self, result: SearchResult, slide: StoredSlide) -> SearchResult:
         """The result with its regions near the text and, where the image led to it, the parts of its distance and what
         it has in common with the image."""
-        result = self.regions.explain(result, signature) if self.regions else result
+        result = self.regions.explain(result, slide) if self.regions else result
         if "similar slides" not in {channel.name for channel in result.channels}:
             return result
         row = self.slides.row(result.slide_id)
@@ -54,7 +56,7 @@ class ImageRanking:
             global_=float(self.slides.distances.global_[row]),
             query_slide=query_slide,
         )
-        return explain_match(result, self.image.signatures[query_slide], signature, self.distance)
+        return explain_match(result, self.signatures[query_slide], self.method.map_stored(slide), self.method.distance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,7 @@ def _explain_page(
 def _explain(explain: Explainer, pairs: Iterable[tuple[SearchResult, StoredSlide]]) -> Iterator[SearchResult]:
     for result, slide in pairs:
         check_deadline()
-        yield explain(result, slide.signature)
+        yield explain(result, slide)
 
 
 def _make_result(rank: int, hit: Hit, record: SlideRecord, least_score: float | None) -> SearchResult:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.archive.schema import StoredSlide
 from histoseek.encoders.bag import UNKNOWN_POSITION
 from histoseek.geometry import Rect
-from histoseek.mosaics.signature import Signature
 from histoseek.mosaics.tile_words import WordTiles
 from histoseek.search.explain.matches import MOST_READ, RegionExplainer
 from histoseek.search.explanation import TextRegion
@@ -33,7 +33,7 @@ class TileRegions:
     offset: int
     further: RegionExplainer | None = None
 
-    def explain(self, result: SearchResult, slide: Signature) -> SearchResult:
+    def explain(self, result: SearchResult, slide: StoredSlide) -> SearchResult:
         """The result with these tiles, the largest contribution first, before further regions."""
         result = self.further.explain(result, slide) if self.further else result
         if result.rank > self.offset + MOST_READ:
