@@ -24,29 +24,57 @@ NO_GROUP = -1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearMap(EqualByContent):
-    """x -> matrix (x - the offset of its group), of length one.
+    """x -> matrix (y + outward^T inward y), y = x - the offset of its group, of length one.
 
     matrix: float32 [K, D], None for the identity; offsets: float32 [G, D], one of each group, None where groups are not
-    told apart.
+    told apart; inward, outward: float32 [R, D], what is measured of a vector and what is added to it by that, None for
+    nothing: a map that changes R directions costs R/D of what a matrix does.
     """
 
     matrix: Floats | None = None
     offsets: Floats | None = None
+    inward: Floats | None = None
+    outward: Floats | None = None
+
+    @classmethod
+    def scale(cls, directions: NDArray[np.floating], gains: NDArray[np.floating]) -> LinearMap:
+        """The map that adds gains [R] of what vectors have along orthonormal directions [R, D]."""
+        inward = np.ascontiguousarray(directions, np.float32)
+        return cls(inward=inward, outward=np.ascontiguousarray(gains[:, None] * directions, np.float32))
 
     def __call__(self, vectors: NDArray[np.floating], groups: Ints) -> Floats:
         """Vectors [n, D] of slides of these groups, int64 [n], mapped: float32 [n, K], of length one.
 
         Raises ConfigurationError for vectors of another dimension.
         """
-        rows = np.asarray(vectors, np.float32)
-        for part in (self.matrix, self.offsets):
+        rows: Floats = np.asarray(vectors, np.float32)
+        for part in (self.matrix, self.offsets, self.inward):
             if part is not None and part.shape[1] != rows.shape[1]:
                 what = f"is of vectors of dimension {part.shape[1]}, not {rows.shape[1]}"
                 raise ConfigurationError("metric", what, "Run `histoseek tune` again")
         if self.offsets is not None:
             known = groups != NO_GROUP
-            rows = rows - np.where(known[:, None], self.offsets[groups], 0)
+            rows = rows - np.where(known[:, None], self.offsets[groups], 0).astype(np.float32)
+        if self.inward is not None and self.outward is not None:
+            rows = rows + (rows @ self.inward.T) @ self.outward
         return normalise_rows(rows if self.matrix is None else rows @ self.matrix.T)
+
+    def then(self, following: LinearMap) -> LinearMap:
+        """This map and another after it, as one; lengths matter only at the end.
+
+        Raises ConfigurationError where the other has offsets, or this one a matrix: neither can be drawn together.
+        """
+        if self == IDENTITY:
+            return following
+        if following.offsets is not None or self.matrix is not None:
+            raise ConfigurationError("metric", "its maps are in the wrong order", "Subtract offsets first")
+        if self.inward is None or self.outward is None:
+            return LinearMap(following.matrix, self.offsets, following.inward, following.outward)
+        if following.inward is None or following.outward is None:
+            return LinearMap(following.matrix, self.offsets, self.inward, self.outward)
+        measured = following.inward + (following.inward @ self.outward.T) @ self.inward
+        inward = np.concatenate([self.inward, measured])
+        return LinearMap(following.matrix, self.offsets, inward, np.concatenate([self.outward, following.outward]))
 
     def find_dimension(self, dimension: int) -> int:
         """The dimension of what vectors of this dimension become."""
