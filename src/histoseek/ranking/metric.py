@@ -54,9 +54,9 @@ class LinearMap(EqualByContent):
                 raise ConfigurationError("metric", what, "Run `histoseek tune` again")
         if self.offsets is not None:
             known = groups != NO_GROUP
-            rows = rows - np.where(known[:, None], self.offsets[groups], 0).astype(np.float32)
+            rows = rows - self.offsets[groups] * known[:, None].astype(np.float32)
         if self.inward is not None and self.outward is not None:
-            rows = rows + (rows @ self.inward.T) @ self.outward
+            rows = rows + np.asarray((rows @ self.inward.T) @ self.outward, np.float32)
         return normalise_rows(rows if self.matrix is None else rows @ self.matrix.T)
 
     def then(self, following: LinearMap) -> LinearMap:

@@ -27,14 +27,16 @@ class RankingSettings:
     """How slides are ranked for a slide; by default as an archive that was not tuned does.
 
     distance: that is computed under the metric; local_share: of its local part; shrinkage: of the covariance within
-    labels by which vectors are whitened, 0 to 1, None for no metric of labels; erased: the column of what vectors are
-    freed of, centred: the column of what is centred apart, None for none; diffusion: None for none. Raises
+    labels by which vectors are whitened, above 0 to 1, None for none; label_strength: of the ridge of the directions
+    that tell labels apart, along which vectors are stretched, above 0, None for none; erased: the column of what
+    vectors are freed of, centred: the column of what is centred apart, None for none; diffusion: None for none. Raises
     ConfigurationError for an unknown distance.
     """
 
     distance: str = DEFAULT_DISTANCE
     local_share: float = DEFAULT_SHARE
     shrinkage: float | None = None
+    label_strength: float | None = None
     erased: str | None = None
     centred: str | None = None
     diffusion: DiffusionSettings | None = None
