@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from histoseek.archive.archive_fusion import load_distance
 from histoseek.archive.filters.expression import one_of
 from histoseek.archive.folder import ArchiveFolder
@@ -46,7 +48,8 @@ class RankingMethod:
             return tuple(signatures)
         metric = self.tuning.metric
         values = _read_column(store, metric.column, [slide_id for slide_id in slide_ids if slide_id is not None])
-        groups = metric.find_groups([values.get(slide_id or "") for slide_id in slide_ids]).tolist()
+        vectors = np.stack([signature.global_vector for signature in signatures])
+        groups = metric.find_groups([values.get(slide_id or "") for slide_id in slide_ids], vectors).tolist()
         return tuple(metric.map_signature(*one) for one in zip(signatures, groups, strict=True))
 
     def map_stored(self, slide: StoredSlide) -> Signature:
@@ -55,7 +58,8 @@ class RankingMethod:
             return slide.signature
         metric = self.tuning.metric
         value = read_value(slide.record, metric.column) if metric.column else None
-        return metric.map_signature(slide.signature, int(metric.find_groups([value])[0]))
+        [group] = metric.find_groups([value], slide.signature.global_vector[None]).tolist()
+        return metric.map_signature(slide.signature, group)
 
 
 def _read_column(store: SlideTable, column: str | None, slide_ids: Sequence[str]) -> Mapping[str, object]:

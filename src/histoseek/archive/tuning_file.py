@@ -39,6 +39,7 @@ _CHANGE_NOTED = 0.2
 _KEY = "tuning"
 _MAPS = ("global_map", "mosaic_map")
 _PARTS = ("matrix", "offsets", "inward", "outward")
+_REACH = ("centres", "radii")
 _ERRORS = (OSError, ValueError, KeyError, TypeError, SafetensorError)
 
 Floats = NDArray[np.float32]
@@ -188,14 +189,15 @@ def _read(path: Path, _state: FileState) -> Tuning | None:
 def _list_arrays(metric: Metric) -> dict[str, Floats]:
     """The arrays of a metric by name; maps that are one are kept once."""
     maps = _MAPS[:1] if metric.has_one_map else _MAPS
-    parts = ((f"{name}.{part}", getattr(getattr(metric, name), part)) for name in maps for part in _PARTS)
+    parts = [(f"{name}.{part}", getattr(getattr(metric, name), part)) for name in maps for part in _PARTS]
+    parts += [(f"groups.{part}", getattr(metric, part)) for part in _REACH]
     return {name: np.ascontiguousarray(array, np.float32) for name, array in parts if array is not None}
 
 
 def _parse_metric(facts: Mapping[str, Any], arrays: Mapping[str, Floats]) -> Metric:
     maps = [LinearMap(*(arrays.get(f"{name}.{part}") for part in _PARTS)) for name in _MAPS]
-    groups = facts["groups"]
-    return Metric(maps[0], maps[0] if facts["one_map"] else maps[1], groups["column"], tuple(groups["names"]))
+    groups, reach = facts["groups"], [arrays.get(f"groups.{part}") for part in _REACH]
+    return Metric(maps[0], maps[0] if facts["one_map"] else maps[1], groups["column"], tuple(groups["names"]), *reach)
 
 
 def _hash_arrays(arrays: Mapping[str, Floats]) -> str:

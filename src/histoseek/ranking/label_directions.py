@@ -13,11 +13,15 @@ from histoseek.statistics.clustering import normalise_rows
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+GAIN = 1.5
+"""How far labels count beside all else: a certain difference of labels is 1.5^2 times a squared distance of 2, that of
+unrelated vectors (measured: docs/decisions/0070-metric-from-labels.md)."""
+
 _LEAST = 1e-9
 
 
 def fit_label_directions(
-    vectors: NDArray[np.floating], labels: Ints, owners: Ints, strength: float, gain: float
+    vectors: NDArray[np.floating], labels: Ints, owners: Ints, strength: float, gain: float = GAIN
 ) -> LinearMap:
     """The stretching of vectors [n, D] along what labels are predicted from.
 

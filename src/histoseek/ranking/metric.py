@@ -84,30 +84,38 @@ class LinearMap(EqualByContent):
 IDENTITY = LinearMap()
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+@dataclass(frozen=True, slots=True, eq=False)
+class Metric(EqualByContent):
     """How signatures are mapped before they are compared.
 
     global_map, mosaic_map: of global vectors, and of mosaic vectors, which may lie in another space; column: of the
-    groups that are centred apart, None without such; groups: their names, in the order of the offsets.
+    groups that are centred apart, None without such; groups: their names, in the order of the offsets; centres, radii:
+    where global vectors of each group lie, float32 [G, D], and how far from there, float32 [G]
+    (`ranking.group_centring.measure_reach`), None where a group is known by its name alone.
     """
 
     global_map: LinearMap = IDENTITY
     mosaic_map: LinearMap = IDENTITY
     column: str | None = None
     groups: tuple[str, ...] = ()
+    centres: Floats | None = None
+    radii: Floats | None = None
 
     @property
     def has_one_map(self) -> bool:
         """Whether global and mosaic vectors are mapped alike."""
         return self.mosaic_map is self.global_map
 
-    def find_groups(self, values: Sequence[object]) -> Ints:
-        """The group of each of some values of the column, int64 [n], NO_GROUP for None and for unknown ones."""
+    def find_groups(self, values: Sequence[object], vectors: NDArray[np.floating]) -> Ints:
+        """The group of each slide, int64 [n]: that of its value in the column, else the nearest one that its global
+        vector [n, D] is near enough to; NO_GROUP for slides of no known group."""
         places = {name: place for place, name in enumerate(self.groups)}
-        return np.array(
-            [places.get(str(value), NO_GROUP) if value is not None else NO_GROUP for value in values], np.int64
-        )
+        named = [NO_GROUP if value is None else places.get(str(value), NO_GROUP) for value in values]
+        unnamed = [place for place, value in enumerate(values) if value is None or value == ""]
+        groups = np.array(named, np.int64)
+        if unnamed and self.centres is not None and self.radii is not None:
+            groups[unnamed] = find_nearest_groups(np.asarray(vectors, np.float32)[unnamed], self.centres, self.radii)
+        return groups
 
     def map_signature(self, signature: Signature, group: int = NO_GROUP) -> Signature:
         """The signature under this metric, with the barcodes of what its vectors become; contexts stay."""
@@ -140,3 +148,10 @@ class Metric:
         words = np.empty((len(mosaics) + len(vectors), codes.shape[1]), codes.dtype)
         words[rows], words[offsets[1:] + np.arange(len(vectors))] = codes, make_barcodes(lasts)
         return words
+
+
+def find_nearest_groups(vectors: Floats, centres: Floats, radii: Floats) -> Ints:
+    """The group whose centre is nearest to each vector [n, D], NO_GROUP for one outside that group's radius."""
+    away = np.linalg.norm(vectors[:, None] - centres, axis=2)
+    nearest = away.argmin(axis=1)
+    return np.where(away[np.arange(len(vectors)), nearest] <= radii[nearest], nearest, NO_GROUP).astype(np.int64)

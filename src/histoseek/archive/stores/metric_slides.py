@@ -76,7 +76,7 @@ class MetricSource:
         """The group of each row."""
         column = self.metric.column
         values = rows[column].to_pylist() if column in rows.column_names else [None] * rows.num_rows
-        return self.metric.find_groups(values)
+        return self.metric.find_groups(values, flat(rows["global_vector"]).reshape(-1, self.plain.dimension))
 
 
 class MetricSlides(SlideTable):
