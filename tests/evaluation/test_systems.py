@@ -27,6 +27,7 @@ from histoseek.evaluation.systems.hamming import medians_of_minima
 from histoseek.evaluation.systems.registry import list_systems, make_systems
 from histoseek.evaluation.systems.tile_mosaics import select_mosaic_tiles
 from histoseek.statistics.clustering import kmeans
+from tests.mosaics.signatures import naive_closest
 from tests.weights import write_table
 
 SEED = 3
@@ -131,6 +132,11 @@ def naive_maxsim(cohort: Cohort, q: int, c: int) -> float:
     there = np.mean([max(cosine(a, b) for b in other) for a in own])
     back = np.mean([max(cosine(a, b) for a in own) for b in other])
     return float(1 - (there + back) / 2)
+
+
+def naive_total(cohort: Cohort, q: int, c: int) -> float:
+    """By the closest quarter."""
+    return sum(naive_closest(*(slide.signature for slide in cohort.read_slides([q, c])))) / 2
 
 
 def mean_of(cohort: Cohort, place: int) -> np.ndarray:
@@ -265,6 +271,7 @@ def each_pair(naive: Callable[[Cohort, int, int], float]) -> Callable[[Cohort, I
 
 NAIVE: dict[str, Callable[[Cohort, Ints, Ints], np.ndarray]] = {
     "symmetric": each_pair(naive_symmetric),
+    "closest": each_pair(naive_total),
     "pathsearch-paper": each_pair(naive_paper),
     "global": each_pair(naive_global),
     "local": each_pair(naive_local),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import statistics
 from collections.abc import Callable
 
@@ -65,6 +66,17 @@ def naive_maxsim(query: Signature, other: Signature) -> tuple[float, float]:
     return 1 - both, 1 - cosine(query.global_vector, other.global_vector)
 
 
+def mean_of_closest(query: Signature, other: Signature) -> float:
+    """Of the best quarter of the maxima, which is rounded: 1 of 5, 2 of 6, 4 of 16."""
+    maxima = sorted((max(cosine(one, two) for two in other.mosaic) for one in query.mosaic), reverse=True)
+    return statistics.mean(maxima[: max(1, math.floor(len(maxima) / 4 + 0.5))])
+
+
+def naive_closest(query: Signature, other: Signature) -> tuple[float, float]:
+    both = (mean_of_closest(query, other) + mean_of_closest(other, query)) / 2
+    return 1 - both, 1 - cosine(query.global_vector, other.global_vector)
+
+
 def naive_global(query: Signature, other: Signature) -> tuple[float, float]:
     return 0.0, 1 - cosine(query.global_vector, other.global_vector)
 
@@ -82,6 +94,7 @@ def naive_paper(query: Signature, other: Signature) -> tuple[float, float]:
 NAIVE: dict[str, Naive] = {
     "symmetric": naive_symmetric,
     "maxsim": naive_maxsim,
+    "closest": naive_closest,
     "global": naive_global,
     "contained": naive_contained,
     "pathsearch-paper": naive_paper,

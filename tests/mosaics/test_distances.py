@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.errors import ConfigurationError, EncoderError
-from histoseek.mosaics import distances
+from histoseek.mosaics import late_interaction
 from histoseek.mosaics.barcodes import make_barcodes
 from histoseek.mosaics.distances import DISTANCES, Fusion, SignatureBlock, compute_squared_lengths, get_distance
 from histoseek.mosaics.numba_kernels import compute_directional_medians, compute_query_medians
@@ -18,10 +18,11 @@ from histoseek.mosaics.signature import Signature
 from tests.mosaics.signatures import NAIVE, make_signature, signature_of
 
 ALL = tuple(DISTANCES)
-SYMMETRIC = ("symmetric", "maxsim", "global")
+SYMMETRIC = ("symmetric", "maxsim", "closest", "global")
 WEIGHTS = {
     "symmetric": (0.5, 0.5),
     "maxsim": (0.5, 0.5),
+    "closest": (0.5, 0.5),
     "global": (0, 1),
     "contained": (1, 0),
     "pathsearch-paper": (1, 200),
@@ -140,7 +141,7 @@ def test_a_block_without_mosaics_has_no_maxsim() -> None:
     one = make_signature(rng, 3, 64)
     bare = replace(block_of([one]), mosaics=None)
     assert get_distance("maxsim").needs_mosaics
-    assert [name for name in ALL if get_distance(name).needs_mosaics] == ["maxsim"]
+    assert [name for name in ALL if get_distance(name).needs_mosaics] == ["maxsim", "closest"]
     with pytest.raises(ConfigurationError, match="mosaics"):
         get_distance("maxsim")(one, bare)
     with pytest.raises(ConfigurationError, match="same slides"):
@@ -150,13 +151,14 @@ def test_a_block_without_mosaics_has_no_maxsim() -> None:
         get_distance("maxsim")(one, empty)
 
 
-def test_maxsim_in_runs_is_maxsim_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["maxsim", "closest"])
+def test_late_interaction_in_runs_is_that_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
     many = [make_signature(rng, int(rng.integers(1, 17)), 64) for _ in range(50)]
-    whole = get_distance("maxsim")(many[3], block_of(many)).local
+    whole = get_distance(name)(many[3], block_of(many)).local
     for most in (1, 64 * 20, 64 * 33):
-        monkeypatch.setattr(distances, "_MOST_CELLS", most)
-        assert get_distance("maxsim")(many[3], block_of(many)).local == pytest.approx(whole, abs=1e-6)
+        monkeypatch.setattr(late_interaction, "_MOST_CELLS", most)
+        assert get_distance(name)(many[3], block_of(many)).local == pytest.approx(whole, abs=1e-6)
 
 
 @given(st.floats(0, 1e3), st.floats(1e-3, 1e3))

@@ -17,7 +17,7 @@ from histoseek.files import as_archive_errors, write_checked_json
 from histoseek.mosaics.distances import Distance, SignatureBlock, get_distance
 from histoseek.mosaics.part_weights import PartStatistics, measure_parts
 
-FUSED = ("symmetric", "maxsim")
+FUSED = ("symmetric", "maxsim", "closest")
 """Distances whose parts are weighed by what an archive knows of them; the others' weights are theirs."""
 
 MIN_SLIDES, MIN_OWNERS = 30, 10

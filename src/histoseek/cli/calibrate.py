@@ -23,7 +23,7 @@ def calibrate(
         bool, typer.Option("--without-labels", help="Only learn which queries are unlike anything in the archive.")
     ] = False,
     distance: Annotated[
-        str, typer.Option(help="How slides are compared: symmetric, maxsim, global or pathsearch-paper.")
+        str, typer.Option(help="How slides are compared: symmetric, maxsim, closest, global or pathsearch-paper.")
     ] = "symmetric",
     seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same queries and folds.")] = 0,
     as_json: JsonOption = False,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from histoseek.mosaics.barcodes import Words
 from histoseek.mosaics.distances import CONTEXT_SHARE, DISTANCES, Distance, Fusion, SignatureBlock
+from histoseek.mosaics.late_interaction import count_closest
 from histoseek.mosaics.signature import Signature
 
 Doubles = NDArray[np.float64]
@@ -61,12 +62,20 @@ class _Pairing:
     """How a distance's local part comes from pairs.
 
     between: local distances of all pairs, float64 [Q, R]; both_ways: whether the result's vectors seek their nearest as
-    well; by_median: whether a direction counts by the median of its nearest distances, or by their mean.
+    well; average: a direction's value of its nearest distances.
     """
 
     between: Callable[[Signature, Signature], Doubles]
     both_ways: bool
-    by_median: bool
+    average: Callable[[Doubles], _Terms]
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """An average in its terms: which of the numbers count, int64 [n], and what each of them adds, float64 [n]."""
+
+    places: Ints
+    values: Doubles
 
 
 def compute_contributions(query: Signature, result: Signature, distance: Distance, global_part: float) -> Contributions:
@@ -79,7 +88,8 @@ def compute_contributions(query: Signature, result: Signature, distance: Distanc
     The pairs are each vector of the query with its nearest of the result and, for distances that look from both
     sides, the other way round; ties go to the lowest index, a pair that is met from both sides is one. A mean falls
     into its terms. A median does not: the n distances d of a direction with the mean m and the median M get
-    (d + M - m) / n each, which grows with d and sums to M exactly.
+    (d + M - m) / n each, which grows with d and sums to M exactly. Where only the closest count, the others are no
+    pairs.
     """
     typical_local, typical_global = _find_reference(distance.fusion)
     local_weight, global_weight = distance.fusion.local_weight, distance.fusion.global_weight
@@ -146,14 +156,14 @@ def _make_pairs(pairing: _Pairing, query: Signature, result: Signature, weight: 
     between = pairing.between(query, result)
     rows, columns = between.shape
     nearest = between.argmin(axis=1)
-    places = np.arange(rows) * columns + nearest
-    values = _weigh_terms(between[np.arange(rows), nearest], pairing.by_median)
-    shares = weight * (typical / rows - values)
+    terms = pairing.average(between[np.arange(rows), nearest])
+    places = terms.places * columns + nearest[terms.places]
+    shares = weight * (typical / len(terms.places) - terms.values)
     if pairing.both_ways:
         nearest = between.argmin(axis=0)
-        values = _weigh_terms(between[nearest, np.arange(columns)], pairing.by_median)
-        places = np.concatenate([places, nearest * columns + np.arange(columns)])
-        shares = 0.5 * np.concatenate([shares, weight * (typical / columns - values)])
+        terms = pairing.average(between[nearest, np.arange(columns)])
+        places = np.concatenate([places, nearest[terms.places] * columns + terms.places])
+        shares = 0.5 * np.concatenate([shares, weight * (typical / len(terms.places) - terms.values)])
     met, place = np.unique(places, return_inverse=True)
     merged: Doubles = np.asarray(np.bincount(place, shares), np.float64)
     order = np.argsort(-merged, kind="stable")
@@ -161,10 +171,19 @@ def _make_pairs(pairing: _Pairing, query: Signature, result: Signature, weight: 
     return VectorPairs(queries, results, between[queries, results], merged[order])
 
 
-def _weigh_terms(distances: Doubles, by_median: bool) -> Doubles:
-    """Nearest distances [n] as parts of their mean or, with what all lack of it shared equally, of their median."""
-    correction = np.median(distances) - distances.mean() if by_median else 0.0
-    return np.asarray((distances + correction) / len(distances), np.float64)
+def _split_mean(distances: Doubles) -> _Terms:
+    return _Terms(np.arange(len(distances)), distances / len(distances))
+
+
+def _split_median(distances: Doubles) -> _Terms:
+    """What all lack of the median is shared equally."""
+    correction = np.median(distances) - distances.mean()
+    return _Terms(np.arange(len(distances)), np.asarray((distances + correction) / len(distances), np.float64))
+
+
+def _split_mean_of_closest(distances: Doubles) -> _Terms:
+    closest = np.argsort(distances, kind="stable")[: count_closest(len(distances))]
+    return _Terms(closest, distances[closest] / len(closest))
 
 
 def _cosine_distances(query: Signature, result: Signature) -> Doubles:
@@ -197,13 +216,14 @@ def _stack_mosaic_barcodes(query: Signature, result: Signature) -> Doubles:
 
 _PAIRINGS: Mapping[str, _Pairing] = MappingProxyType(
     {
-        "symmetric": _Pairing(_stack_barcodes, both_ways=True, by_median=True),
-        "maxsim": _Pairing(_cosine_distances, both_ways=True, by_median=False),
-        "contained": _Pairing(_stack_mosaic_barcodes, both_ways=False, by_median=True),
+        "symmetric": _Pairing(_stack_barcodes, both_ways=True, average=_split_median),
+        "maxsim": _Pairing(_cosine_distances, both_ways=True, average=_split_mean),
+        "closest": _Pairing(_cosine_distances, both_ways=True, average=_split_mean_of_closest),
+        "contained": _Pairing(_stack_mosaic_barcodes, both_ways=False, average=_split_median),
         "pathsearch-paper": _Pairing(
             lambda query, result: _count_different_bits(query.barcodes, result.barcodes),
             both_ways=False,
-            by_median=True,
+            average=_split_median,
         ),
     }
 )

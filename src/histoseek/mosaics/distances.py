@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +15,7 @@ from histoseek.equality import EqualByContent
 from histoseek.errors import ConfigurationError
 from histoseek.mosaics.barcodes import Words
 from histoseek.mosaics.kernel_choice import kernels_for
+from histoseek.mosaics.late_interaction import compute_closest_cosines, compute_mean_largest_cosines
 from histoseek.mosaics.signature import Signature
 from histoseek.own_code import PREFIX, find_own, is_own, require_own_name
 
@@ -28,11 +29,6 @@ DEFAULT_DISTANCE = "symmetric"
 CONTEXT_SHARE = 0.2
 """Of the cosine at the archive's coarser spacing, where both slides have one; the finer one has the rest
 (docs/decisions/0059-context.md)."""
-
-_MOST_CELLS = 500_000
-"""Numbers of the slides' mosaics that are widened to float32 at once: 2 MB, so that they stay near the processor."""
-
-_LEAST_LENGTH = np.float32(1e-12)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,10 +192,21 @@ def _compute_symmetric_parts(query: Signature, block: SignatureBlock) -> tuple[D
 
 def _compute_maxsim_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
     """1 - the mean of both directional means of the largest cosine, and the cosine distance. Equal from both sides."""
-    if block.mosaics is None:
-        raise ConfigurationError("maxsim", "needs the slides' mosaics", "Read them with the block")
-    cosines = compute_mean_largest_cosines(query.mosaic, block.mosaics, block.mosaic_offsets)
+    cosines = compute_mean_largest_cosines(query.mosaic, _require_mosaics("maxsim", block), block.mosaic_offsets)
     return np.clip(1.0 - cosines.mean(axis=1), 0.0, 2.0), _compute_cosine_distances(query, block)
+
+
+def _compute_closest_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
+    """As maxsim, over the closest quarter of each slide's vectors alone: what slides have in common may be little of
+    them. Equal from both sides."""
+    cosines = compute_closest_cosines(query.mosaic, _require_mosaics("closest", block), block.mosaic_offsets)
+    return np.clip(1.0 - cosines.mean(axis=1), 0.0, 2.0), _compute_cosine_distances(query, block)
+
+
+def _require_mosaics(name: str, block: SignatureBlock) -> NDArray[np.float16]:
+    if block.mosaics is None:
+        raise ConfigurationError(name, "needs the slides' mosaics", "Read them with the block")
+    return block.mosaics
 
 
 def _compute_global_parts(query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
@@ -222,6 +229,7 @@ DISTANCES: Mapping[str, Distance] = MappingProxyType(
         for one in (
             Distance("symmetric", Fusion(0.5, 0.5), False, _compute_symmetric_parts),
             Distance("maxsim", Fusion(0.5, 0.5), True, _compute_maxsim_parts),
+            Distance("closest", Fusion(0.5, 0.5), True, _compute_closest_parts),
             Distance("global", Fusion(0.0, 1.0), False, _compute_global_parts),
             Distance("contained", Fusion(1.0, 0.0), False, _compute_contained_parts),
             Distance("pathsearch-paper", Fusion(1.0, PAPER_GLOBAL_WEIGHT), False, _compute_paper_parts),
@@ -289,40 +297,3 @@ def _compute_euclidean_distances(query: Signature, block: SignatureBlock) -> Dou
 
 def _compute_inner_products(query: Signature, block: SignatureBlock) -> Doubles:
     return kernels_for(len(block)).inner_products(block.global_vectors, query.global_vector).astype(np.float64)
-
-
-def compute_mean_largest_cosines(query: NDArray[np.float16], mosaics: NDArray[np.float16], offsets: Ints) -> Doubles:
-    """Means of the largest cosines between a query's mosaic and those of S slides, float64 [S, 2].
-
-    query: [Q, D]; mosaics: [total, D], those of slide s at offsets[s]:offsets[s + 1], at least one. Column 0 is the
-    mean over the query's vectors of the largest cosine to the slide's, column 1 the other way round. Slides are gone
-    through in runs that bound memory. Raises ConfigurationError for a slide without a mosaic vector.
-    """
-    if len(offsets) > 1 and np.diff(offsets).min() < 1:
-        raise ConfigurationError("mosaics", "a slide without a mosaic vector", "Give at least one")
-    own = _normalise(query)
-    means = np.empty((len(offsets) - 1, 2))
-    for first, last in _split_runs(offsets, max(1, _MOST_CELLS // max(1, mosaics.shape[1]))):
-        vectors = mosaics[offsets[first] : offsets[last]].astype(np.float32)
-        lengths = np.sqrt(np.einsum("td,td->t", vectors, vectors))
-        cosines = own @ vectors.T / np.maximum(lengths, _LEAST_LENGTH)
-        starts = offsets[first:last] - offsets[first]
-        counts = np.diff(offsets[first : last + 1])
-        means[first:last, 0] = np.maximum.reduceat(cosines, starts, axis=1).mean(axis=0, dtype=np.float64)
-        means[first:last, 1] = np.add.reduceat(cosines.max(axis=0), starts, dtype=np.float64) / counts
-    return means
-
-
-def _split_runs(offsets: Ints, most: int) -> Iterator[tuple[int, int]]:
-    """Runs of slides, first and behind the last, of at most so many vectors, or of one slide."""
-    first, slides = 0, len(offsets) - 1
-    while first < slides:
-        last = int(np.searchsorted(offsets, offsets[first] + most, side="right")) - 1
-        last = min(max(last, first + 1), slides)
-        yield first, last
-        first = last
-
-
-def _normalise(rows: NDArray[np.float16]) -> NDArray[np.float32]:
-    wide = rows.astype(np.float32)
-    return np.asarray(wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), _LEAST_LENGTH), np.float32)

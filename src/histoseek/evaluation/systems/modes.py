@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ class MosaicMatching:
         self._name = name
         self._distance = get_distance(distance)
         self._local_only = local_only
+        self._mosaics: tuple[Ints, NDArray[np.float16]] | None = None
 
     @property
     def name(self) -> str:
@@ -45,11 +47,20 @@ class MosaicMatching:
     def distances(self, queries: Ints, database: Ints) -> Floats:
         """Those of `histoseek.mosaics.distances`; 0 for a slide and itself."""
         block = select_block(self._cohort.block, database)
+        if self._distance.needs_mosaics:
+            block = replace(block, mosaics=self._read_mosaics(database))
         rows = np.empty((len(queries), len(database)), np.float32)
         for row, slide in enumerate(read_slides(self._cohort, queries)):
             distances = self._distance(slide.signature, block)
             rows[row] = distances.local if self._local_only else distances.total
         return rows
+
+    def _read_mosaics(self, database: Ints) -> NDArray[np.float16]:
+        """Those of a database, kept until another is asked for."""
+        if self._mosaics is None or not np.array_equal(self._mosaics[0], database):
+            ids = [self._cohort.slide_ids[place] for place in database]
+            self._mosaics = database, self._cohort.archive.store.mosaics(ids)
+        return self._mosaics[1]
 
 
 class GlobalCosine:

@@ -34,6 +34,7 @@ class _Parts:
 _SYSTEMS: Mapping[str, Callable[[_Parts], System]] = MappingProxyType(
     {
         "symmetric": lambda parts: MosaicMatching(parts.cohort, "symmetric", "symmetric"),
+        "closest": lambda parts: MosaicMatching(parts.cohort, "closest", "closest"),
         "pathsearch-paper": lambda parts: MosaicMatching(parts.cohort, "pathsearch-paper", "pathsearch-paper"),
         "global": lambda parts: GlobalCosine(parts.cohort),
         "local": lambda parts: MosaicMatching(parts.cohort, "local", "symmetric", local_only=True),
