@@ -9,6 +9,7 @@ import typer
 
 from histoseek._version import __version__
 from histoseek.cli.adapt_text import adapt_text
+from histoseek.cli.adapt_tiles import adapt_tiles
 from histoseek.cli.align import align
 from histoseek.cli.archive_warnings import warning_of_damage
 from histoseek.cli.calibrate import calibrate
@@ -58,6 +59,7 @@ for command in (
     calibrate,
     train,
     adapt_text,
+    adapt_tiles,
     reencode,
     upgrade,
     export,

