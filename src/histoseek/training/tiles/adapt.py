@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from histoseek.archive.folder import ArchiveFolder
+from histoseek.encoders.devices import import_timm
 from histoseek.errors import EncoderError, MissingExtra
 from histoseek.own_code import is_own
 from histoseek.progress import Reporter
@@ -102,12 +103,14 @@ def require_packages(encoder: str) -> None:
     """Raise MissingExtra when a package that this needs is not installed, EncoderError for the user's own code."""
     if is_own(encoder):
         raise EncoderError(encoder, "is code of your own, which can't be adapted", "Take lite0 or one of the catalogue")
-    is_lite0 = encoder.partition("@")[0] == "lite0"
-    for module in ("torch", "efficientnet_lite_pytorch" if is_lite0 else "timm"):
+    if encoder.partition("@")[0] != "lite0":
+        import_timm()
+        return
+    for module in ("torch", "efficientnet_lite_pytorch"):
         try:
             importlib.import_module(module)
         except ImportError as error:
-            raise MissingExtra(module, "torch" if is_lite0 else "models") from error
+            raise MissingExtra(module, "torch") from error
 
 
 def train_blocks(

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from histoseek.encoders.cards.card import Preparation
+from histoseek.encoders.devices import import_timm
 from histoseek.encoders.tile import lite0
 from histoseek.encoders.tile.base import TileCard
 from histoseek.encoders.tile.preparation import prepare_pixels
 from histoseek.encoders.tile.registry import load_tile_network
-from histoseek.errors import ConfigurationError, EncoderError
+from histoseek.errors import ConfigurationError, EncoderError, MissingExtra
 
 
 class _Reached(Exception):
@@ -47,7 +48,7 @@ class SplitNetwork:
     def trained(self) -> dict[str, nn.Parameter]:
         """The parameters of the last blocks and of what follows them, by name."""
         frozen = {id(parameter) for block in self.blocks[: self.first] for parameter in block.parameters()}
-        names = _STEMS if self.card.name == lite0.CARD.name else _VIT_STEMS
+        names = _STEMS if _is_lite0(self.card) else _VIT_STEMS
         return {
             name: parameter
             for name, parameter in self.network.named_parameters()
@@ -75,7 +76,7 @@ class SplitNetwork:
         values = activations
         for block in self.blocks[self.first :]:
             values = block(values)
-        if self.card.name == lite0.CARD.name:
+        if _is_lite0(self.card):
             head: Tensor = network._bn1(network._conv_head(values))
             return head.clamp(0, 6).mean((2, 3))
         tokens = network.norm(values)
@@ -88,7 +89,7 @@ class SplitNetwork:
 
     def _run_whole(self, images: Tensor) -> None:
         network: Any = self.network
-        (network.extract_features if self.card.name == lite0.CARD.name else network.forward_features)(images)
+        (network.extract_features if _is_lite0(self.card) else network.forward_features)(images)
 
 
 _STEMS = ("_conv_stem", "_bn0")
@@ -103,10 +104,10 @@ def load_split_network(spec: str, blocks: int) -> SplitNetwork:
     """
     card, module, sha256 = load_tile_network(spec)
     network = getattr(module, "network", None)
-    if network is None or not (card.name == lite0.CARD.name or _is_plain_transformer(network)):
+    if network is None or not (_is_lite0(card) or _is_plain_transformer(network)):
         what = "can't be adapted: its network is neither lite0's nor a plain vision transformer of timm"
         raise EncoderError(spec, what, "Adapt lite0, or an encoder like uni, virchow or h-optimus-0")
-    found = network._blocks if card.name == lite0.CARD.name else network.blocks
+    found = network._blocks if _is_lite0(card) else network.blocks
     if blocks >= len(found):
         raise ConfigurationError(f"blocks={blocks}", f"{card.name} has {len(found)}", "Train fewer, of the last ones")
     network.eval().requires_grad_(False)
@@ -139,9 +140,15 @@ def _normalise(pixels: NDArray[np.uint8], preparation: Preparation) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(scaled.transpose(0, 3, 1, 2)))
 
 
+def _is_lite0(card: TileCard) -> bool:
+    return card.name == lite0.CARD.name
+
+
 def _is_plain_transformer(network: nn.Module) -> bool:
     try:
-        from timm.models.vision_transformer import VisionTransformer
-    except ImportError:
+        import_timm()
+    except MissingExtra:
         return False
+    from timm.models.vision_transformer import VisionTransformer
+
     return type(network) is VisionTransformer

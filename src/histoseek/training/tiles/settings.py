@@ -23,8 +23,8 @@ class TileAdaptSettings:
     it stops; checkpoint_steps: steps between checkpoints inside an epoch.
     """
 
-    epochs: int = 10
-    blocks: int = 1
+    epochs: int = 8
+    blocks: int = 2
     batch: int = 48
     learning_rate: float = 3e-4
     weight_decay: float = 0.01
@@ -35,7 +35,7 @@ class TileAdaptSettings:
     views: int = 4
     validation: float = 0.15
     test: float = 0.2
-    patience: int = 4
+    patience: int = 3
     seed: int = 0
     device: Device = "auto"
     checkpoint_steps: int = 20
