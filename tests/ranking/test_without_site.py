@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.ranking.column_erasure import find_column_fault, fit_erasure
-from histoseek.ranking.fit_metric import MetricSlides, fit_metric
+from histoseek.ranking.fit_metric import MetricSample, fit_metric
 from histoseek.ranking.group_centring import PRIOR_OWNERS, fit_group_offsets, measure_reach
 from histoseek.ranking.metric import IDENTITY, NO_GROUP, Metric
 from histoseek.ranking.settings import RankingSettings
@@ -168,7 +168,7 @@ def test_a_slide_belongs_to_its_column_else_to_the_nearest_group_else_to_none():
 def test_a_metric_is_centred_freed_and_learned_in_this_order():
     rows, labels, places = draw(7, shift=2.0)
     names = [("north", "south", None)[place] for place in places]
-    slides = MetricSlides(rows, 0.7 * rows, labels, np.arange(60), names, names)
+    slides = MetricSample(rows, 0.7 * rows, labels, np.arange(60), names, names)
 
     metric = fit_metric(RankingSettings(shrinkage=0.8, label_strength=1.0, erased="site", centred="site"), slides)
     plain = fit_metric(RankingSettings(), slides)
@@ -192,7 +192,7 @@ def test_degenerate_slides_give_finite_metrics(values):
     everything = RankingSettings(shrinkage=0.5, label_strength=1.0, erased="site", centred="site")
     for rows in (np.zeros((6, 5), np.float32), np.tile(np.eye(5, dtype=np.float32)[:1], (6, 1))):
         for labels in (np.zeros(6, np.int64), np.arange(6) % 2, np.arange(6)):
-            slides = MetricSlides(rows, rows[:, :4], labels, np.zeros(6, np.int64), values, values)
+            slides = MetricSample(rows, rows[:, :4], labels, np.zeros(6, np.int64), values, values)
             metric = fit_metric(everything, slides)
             for linear_map, given_rows in ((metric.global_map, rows), (metric.mosaic_map, rows[:, :4])):
                 assert np.isfinite(linear_map(given_rows, metric.find_groups(values, rows))).all()

@@ -21,7 +21,7 @@ Values = Sequence[str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class MetricSlides:
+class MetricSample:
     """n labelled slides that a metric is fitted on.
 
     vectors: global ones, float32 [n, D]; mosaic_means: the means of each slide's mosaic vectors by their shares, not
@@ -37,7 +37,7 @@ class MetricSlides:
     centred: Values = ()
 
 
-def fit_metric(settings: RankingSettings, slides: MetricSlides) -> Metric:
+def fit_metric(settings: RankingSettings, slides: MetricSample) -> Metric:
     """The metric by these settings; what their columns and labels cannot teach is left out of it.
 
     Global and mosaic vectors share the map of the global ones where they are of one dimension; offsets of groups are
@@ -63,7 +63,7 @@ def fit_metric(settings: RankingSettings, slides: MetricSlides) -> Metric:
     return Metric(global_map, starts[1].then(own), settings.centred, names, reach.centres, reach.radii)
 
 
-def _fit_update(settings: RankingSettings, slides: MetricSlides, rows: Floats) -> LinearMap:
+def _fit_update(settings: RankingSettings, slides: MetricSample, rows: Floats) -> LinearMap:
     """Erasure, whitening and stretching, each fitted on what the one before it leaves of rows [n, D]."""
     nobody = np.full(len(rows), NO_GROUP, np.int64)
     update = LinearMap()
