@@ -8,7 +8,7 @@ from histoseek.ranking.metric import IDENTITY, NO_GROUP, LinearMap
 
 
 def draw_update(rng, rank):
-    return LinearMap(None, None, *rng.standard_normal((2, rank, 12)).astype(np.float32))
+    return LinearMap(None, *rng.standard_normal((2, rank, 12)).astype(np.float32))
 
 
 def test_maps_one_after_another_are_one_map():
@@ -16,7 +16,7 @@ def test_maps_one_after_another_are_one_map():
     rows = rng.standard_normal((9, 12)).astype(np.float32)
     groups = np.array([0, 1, NO_GROUP] * 3)
     offsets = rng.standard_normal((2, 12)).astype(np.float32)
-    first, second, third = LinearMap(None, offsets), draw_update(rng, 3), draw_update(rng, 2)
+    first, second, third = LinearMap(offsets), draw_update(rng, 3), draw_update(rng, 2)
 
     joined = first.then(second).then(third)
 
@@ -30,7 +30,7 @@ def test_maps_one_after_another_are_one_map():
 
 def test_offsets_come_first():
     with pytest.raises(ConfigurationError, match="wrong order"):
-        draw_update(np.random.default_rng(0), 2).then(LinearMap(None, np.zeros((1, 12), np.float32)))
+        draw_update(np.random.default_rng(0), 2).then(LinearMap(np.zeros((1, 12), np.float32)))
 
 
 def test_vectors_of_another_dimension_are_refused():

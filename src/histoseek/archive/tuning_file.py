@@ -38,7 +38,7 @@ _CHANGE_NOTED = 0.2
 
 _KEY = "tuning"
 _MAPS = ("global_map", "mosaic_map")
-_PARTS = ("matrix", "offsets", "inward", "outward")
+_PARTS = ("offsets", "inward", "outward")
 _REACH = ("centres", "radii")
 _ERRORS = (OSError, ValueError, KeyError, TypeError, SafetensorError)
 

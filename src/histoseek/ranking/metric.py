@@ -24,14 +24,13 @@ NO_GROUP = -1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearMap(EqualByContent):
-    """x -> matrix (y + outward^T inward y), y = x - the offset of its group, of length one.
+    """x -> y + outward^T inward y, y = x - the offset of its group, of length one.
 
-    matrix: float32 [K, D], None for the identity; offsets: float32 [G, D], one of each group, None where groups are not
-    told apart; inward, outward: float32 [R, D], what is measured of a vector and what is added to it by that, None for
-    nothing: a map that changes R directions costs R/D of what a matrix does.
+    offsets: float32 [G, D], one of each group, None where groups are not told apart; inward, outward: float32 [R, D],
+    what is measured of a vector and what is added to it by that, None for nothing: a map that changes R directions
+    costs 2 R / D of what a matrix would.
     """
 
-    matrix: Floats | None = None
     offsets: Floats | None = None
     inward: Floats | None = None
     outward: Floats | None = None
@@ -43,12 +42,12 @@ class LinearMap(EqualByContent):
         return cls(inward=inward, outward=np.ascontiguousarray(gains[:, None] * directions, np.float32))
 
     def __call__(self, vectors: NDArray[np.floating], groups: Ints) -> Floats:
-        """Vectors [n, D] of slides of these groups, int64 [n], mapped: float32 [n, K], of length one.
+        """Vectors [n, D] of slides of these groups, int64 [n], mapped: float32 [n, D], of length one.
 
         Raises ConfigurationError for vectors of another dimension.
         """
         rows: Floats = np.asarray(vectors, np.float32)
-        for part in (self.matrix, self.offsets, self.inward):
+        for part in (self.offsets, self.inward):
             if part is not None and part.shape[1] != rows.shape[1]:
                 what = f"is of vectors of dimension {part.shape[1]}, not {rows.shape[1]}"
                 raise ConfigurationError("metric", what, "Run `histoseek tune` again")
@@ -57,28 +56,24 @@ class LinearMap(EqualByContent):
             rows = rows - self.offsets[groups] * known[:, None].astype(np.float32)
         if self.inward is not None and self.outward is not None:
             rows = rows + np.asarray((rows @ self.inward.T) @ self.outward, np.float32)
-        return normalise_rows(rows if self.matrix is None else rows @ self.matrix.T)
+        return normalise_rows(rows)
 
     def then(self, following: LinearMap) -> LinearMap:
         """This map and another after it, as one; lengths matter only at the end.
 
-        Raises ConfigurationError where the other has offsets, or this one a matrix: neither can be drawn together.
+        Raises ConfigurationError where the other has offsets, and this one is not the identity.
         """
         if self == IDENTITY:
             return following
-        if following.offsets is not None or self.matrix is not None:
+        if following.offsets is not None:
             raise ConfigurationError("metric", "its maps are in the wrong order", "Subtract offsets first")
         if self.inward is None or self.outward is None:
-            return LinearMap(following.matrix, self.offsets, following.inward, following.outward)
+            return LinearMap(self.offsets, following.inward, following.outward)
         if following.inward is None or following.outward is None:
-            return LinearMap(following.matrix, self.offsets, self.inward, self.outward)
+            return LinearMap(self.offsets, self.inward, self.outward)
         measured = following.inward + (following.inward @ self.outward.T) @ self.inward
         inward = np.concatenate([self.inward, measured])
-        return LinearMap(following.matrix, self.offsets, inward, np.concatenate([self.outward, following.outward]))
-
-    def find_dimension(self, dimension: int) -> int:
-        """The dimension of what vectors of this dimension become."""
-        return dimension if self.matrix is None else len(self.matrix)
+        return LinearMap(self.offsets, inward, np.concatenate([self.outward, following.outward]))
 
 
 IDENTITY = LinearMap()
@@ -152,6 +147,7 @@ class Metric(EqualByContent):
 
 def find_nearest_groups(vectors: Floats, centres: Floats, radii: Floats) -> Ints:
     """The group whose centre is nearest to each vector [n, D], NO_GROUP for one outside that group's radius."""
-    away = np.linalg.norm(vectors[:, None] - centres, axis=2)
+    away = (centres**2).sum(axis=1) - 2 * vectors @ centres.T
     nearest = away.argmin(axis=1)
-    return np.where(away[np.arange(len(vectors)), nearest] <= radii[nearest], nearest, NO_GROUP).astype(np.int64)
+    squares = away[np.arange(len(vectors)), nearest] + (vectors**2).sum(axis=1)
+    return np.where(squares <= radii[nearest] ** 2, nearest, NO_GROUP).astype(np.int64)

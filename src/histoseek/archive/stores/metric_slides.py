@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -40,13 +40,8 @@ class MetricSource:
         return (*list_signature_columns(schema), *_MOSAICS, *groups)
 
     def outline(self) -> Outline:
-        """Ids and counts, with the dimensions that vectors have under the metric."""
-        outline = self.plain.outline()
-        return replace(
-            outline,
-            dimension=self.metric.global_map.find_dimension(outline.dimension),
-            mosaic_dimension=self.metric.mosaic_map.find_dimension(outline.mosaic_dimension),
-        )
+        """Ids, counts and dimensions, which a metric leaves as they are."""
+        return self.plain.outline()
 
     def parts(self) -> Iterator[RankingPart]:
         """As the engine reads them, mapped."""
