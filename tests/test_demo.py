@@ -35,6 +35,6 @@ def test_a_demo_too_small_to_be_calibrated_still_shows_its_results(
 
 
 def test_the_demo_has_slides_to_spare_for_calibration(demo: ModuleType) -> None:
-    from histoseek.search.calibration.fit import MIN_SLIDES
+    from histoseek.search.calibrate import MIN_SLIDES
 
     assert demo.PATIENTS * demo.SLIDES_PER_PATIENT >= MIN_SLIDES + 4

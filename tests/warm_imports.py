@@ -20,7 +20,7 @@ _ROOMS = (
     "histoseek.archive.stores.lance.store",
     "histoseek.evaluation.evaluate",
     "histoseek.mosaics.numba_kernels",
-    "histoseek.search.calibration.fit",
+    "histoseek.search.calibrate",
     "histoseek.search.search",
 )
 _COMMANDS = (module.name for module in pkgutil.iter_modules(histoseek.cli.__path__, "histoseek.cli."))

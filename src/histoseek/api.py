@@ -12,7 +12,6 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.new_archive import use_own_encoder
 from histoseek.arguments import describe, settle_count
 from histoseek.errors import InputError
-from histoseek.mosaics.distances import DEFAULT_DISTANCE
 from histoseek.search.maps.map_layout import MOST_SLIDES
 from histoseek.search.options import (
     DEFAULT_DEPTH,
@@ -253,16 +252,16 @@ class Archive(ArchiveFolder):
     def calibrate(
         self,
         label: str | None = DEFAULT_LABEL,
-        distance: str = DEFAULT_DISTANCE,
+        distance: str | None = None,
         seed: int = 0,
         reporter: Reporter | None = None,
     ) -> Calibration:
-        """Learn from the archive's own labels how probable it is that a result shares the query's, and from its
-        distances what is unlike anything in it; label=None: only the latter.
+        """Learn from the archive's own labels how probable it is that a query has a result's, and from its distances
+        what is unlike anything in it; label=None: only the latter; distance: None for the ranking that searches use.
 
         Raises ArchiveError for too few labels or slides, InputError for an unknown column, ArchiveBusy.
         """
-        from histoseek.search.calibration.fit import calibrate
+        from histoseek.search.calibrate import calibrate
 
         return calibrate(self, label, distance, seed, reporter)
 

@@ -23,13 +23,14 @@ def test_calibrate_search_and_vote(archive: Path, tmp_path: Path) -> None:
     assert "too few labels" in refused("calibrate", "--archive", archive, "--label", "report")
     done = histoseek("calibrate", "--archive", archive)
     assert done.returncode == 0, done.stderr
-    assert "same diagnosis: " in done.stdout
+    assert "diagnosis of a query, by the patients nearest to it: fitted on 60 slides" in done.stdout
     assert "on patients held out" in done.stdout
+    assert '"none of these" has 0.' in done.stdout
     assert "local share 0." in done.stdout
     assert "(on diagnosis, 60 slides of 30 patients)" in done.stdout
     assert "standard error of the difference" in done.stdout
     found = json.loads(histoseek("calibrate", "--archive", archive, "--json").stdout)
-    assert set(found) == {"format", "space", "distance", "fusion", "slides", "created", "nearest", "label"}
+    assert set(found) == {"format", "space", "distance", "fusion", "ranking", "slides", "created", "nearest", "label"}
     assert (found["slides"], found["label"]["patients"], found["label"]["column"]) == (60, 30, "diagnosis")
     stored = json.loads((archive / "spaces" / "0001" / "calibration.json").read_text())
     assert found | {"checksum": stored["checksum"]} == stored
@@ -37,7 +38,8 @@ def test_calibrate_search_and_vote(archive: Path, tmp_path: Path) -> None:
     done = histoseek(*ask, "-k", 7, "--vote", "diagnosis", "--html", page)
     assert done.returncode == 0, done.stderr
     assert "same diagnosis" in done.stdout
-    for way in ("majority", "distance-weighted", "calibrated"):
+    assert "the query's diagnosis, by the 29 patients nearest to it: " in done.stdout
+    for way in ("majority", "calibrated"):
         assert f"patients on diagnosis, {way}: " in done.stdout
     assert "Vote of " in page.read_text()
     likely = json.loads(histoseek(*ask, "-k", 20, "--min-probability", 0.5, "--json").stdout)

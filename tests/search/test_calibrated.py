@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import defaultdict
+import shutil
+from collections import Counter
 from pathlib import Path
 
 import h5py
@@ -24,7 +25,7 @@ from histoseek.search.present.page import render_page
 from histoseek.search.queries import ArchivedSlide, SlideFile
 from histoseek.search.results import SearchResults
 from histoseek.search.search import search
-from histoseek.search.vote import Ballot, Vote, take_vote
+from histoseek.search.vote import Ballot, LabelDistribution, LabelShare, Tally, Vote, take_vote
 from tests.evaluation.archives import labelled_archive
 from tests.weights import write_table
 
@@ -90,13 +91,51 @@ def test_probabilities_are_right_on_average_for_patients_never_seen(archive: Arc
     assert (label.column, label.slides, label.patients, label.classes) == ("diagnosis", 120, 60, CLASSES)
 
 
-def test_probabilities_fall_with_the_score_and_are_of_slides_only(archive: Archive) -> None:
-    results = archive.search(like="slide-000", k=30)
-    said = [result.ballot_weight for result in results]
-    assert all(p is not None and 0 < p < 1 for p in said)
-    assert said == sorted(said, key=lambda p: -(p or 0))
-    assert results.calibrated_for == "diagnosis"
-    assert not any("not calibrated" in warning for warning in results.warnings)
+def test_labels_and_none_of_these_are_1_and_results_of_a_label_share_one_number(archive: Archive, folder: Path) -> None:
+    for path, _ in held_out(folder)[::5]:
+        results = archive.search(path, k=40)
+        labels = results.labels
+        assert labels is not None
+        assert (labels.column, results.calibrated_for) == ("diagnosis", "diagnosis")
+        assert sum(one.share for one in labels.shares) + labels.others + labels.none == pytest.approx(1, abs=1e-12)
+        shares = {one.label: one.share for one in labels.shares}
+        assert list(shares.values()) == sorted(shares.values(), reverse=True)
+        for result in results:
+            assert result.probability is not None
+            assert result.probability == shares.get(str(result.record.diagnosis), result.probability)
+            assert 0 < result.probability < 1
+        assert not any("not calibrated" in warning for warning in results.warnings)
+
+
+def test_pages_filters_and_own_slides_change_no_number(archive: Archive) -> None:
+    plain = archive.search(like="slide-000", k=5).labels
+    assert plain is not None
+    for changes in (
+        {"k": 100},
+        {"offset": 7},
+        {"where": "diagnosis = 'class 3'"},
+        {"where": "diagnosis = 'class 9'"},
+        {"same_patient": True},
+        {"by_case": True},
+        {"min_probability": 0.9},
+        {"exact": True},
+    ):
+        assert archive.search(like="slide-000", **changes).labels == plain
+    elsewhere = archive.search(like="slide-001", where="diagnosis = 'class 0'", k=50)
+    everywhere = {one.slide_id: one.probability for one in archive.search(like="slide-001", k=200)}
+    assert {one.slide_id: one.probability for one in elsewhere}.items() <= everywhere.items()
+
+
+def test_the_query_s_patient_is_no_voice(archive: Archive, tmp_path: Path) -> None:
+    """Slides 0 and 1 are of one patient: what the second one's label is says nothing to the first."""
+    copy = Archive.open(shutil.copytree(archive.path, tmp_path / "archive"))
+    before = copy.search(like="slide-000").labels
+    copy.update("slide-001", {"diagnosis": "class 3"})
+    after = copy.search(like="slide-000").labels
+    assert before is not None
+    assert after == before
+    copy.update("slide-050", {"diagnosis": "class 3"})
+    assert copy.search(like="slide-000", k=50).results[0].probability is not None
 
 
 def test_no_probability_contradicts_what_is_known(archive: Archive, tmp_path: Path) -> None:
@@ -116,6 +155,9 @@ def test_no_probability_contradicts_what_is_known(archive: Archive, tmp_path: Pa
     unknown = noise(features / "unknown.h5", shift=0.1)
     found = {result.slide_id: result.probability for result in other.search(unknown, k=40)}
     assert {slide_id for slide_id, probability in found.items() if probability is None} == {"slide-000", "slide-003"}
+    unlabelled = {one.slide_id for one in other.search(unknown, k=40) if one.label_unknown}
+    assert unlabelled == {"slide-000", "slide-003"}
+    assert "no label" in str(other.search(unknown, k=40))
 
 
 def test_shuffled_labels_give_the_base_rate(folder: Path, archive: Archive, tmp_path: Path) -> None:
@@ -129,9 +171,11 @@ def test_shuffled_labels_give_the_base_rate(folder: Path, archive: Archive, tmp_
     label = other.calibrate().label
     assert label is not None
     assert label.fitted.base_rate == pytest.approx(1 / 3, abs=0.03)
-    results = [result for i in range(0, 120, 6) for result in other.search(like=f"slide-{i:03d}", k=20)]
-    found = [result.ballot_weight or 0 for result in results]
-    assert np.mean(found) == pytest.approx(label.fitted.base_rate, abs=0.05)
+    found = [other.search(like=f"slide-{i:03d}", k=20).labels for i in range(0, 120, 6)]
+    shares = [one.share for labels in found if labels for one in labels.shares]
+    assert len(shares) == 60
+    assert np.mean(shares) == pytest.approx(label.fitted.base_rate, abs=0.05)
+    assert np.std(shares) < 0.12
     assert label.fitted.held_out.brier > label.fitted.base.brier - 0.01
 
 
@@ -145,6 +189,10 @@ def test_a_query_of_another_kind_is_flagged_and_own_slides_are_in_one_of_twenty(
     assert strange.vote_ is not None
     assert strange.vote_.majority.label is None
     assert strange.vote_.majority.abstains == "the query is unlike anything here"
+    assert strange.labels is not None
+    assert strange.labels.none > 0.5 > max(one.share for one in strange.labels.shares)
+    assert strange.vote_.calibrated is not None
+    assert strange.vote_.calibrated.label is None
     own = [archive.search(like=record.slide_id, k=1) for record in archive.records()]
     flagged = [any("unlike" in warning for warning in results.warnings) for results in own]
     assert 0.01 < np.mean(flagged) <= 0.05
@@ -255,14 +303,19 @@ def test_json_and_page_carry_what_is_documented(archive: Archive) -> None:
     assert found["calibrated_for"] == "diagnosis"
     assert 0 < found["novelty"] <= 1
     assert set(found["vote"]) == {
-        *("label_column", "patients", "unlabelled", "majority", "distance_weighted", "calibrated"),
+        *("label_column", "patients", "unlabelled", "majority", "calibrated"),
     }
-    for way in ("majority", "distance_weighted", "calibrated"):
+    for way in ("majority", "calibrated"):
         assert set(found["vote"][way]) == {"label", "share", "abstains", "shares"}
-        assert sum(one["share"] for one in found["vote"][way]["shares"]) == pytest.approx(1)
+    assert sum(one["share"] for one in found["vote"]["majority"]["shares"]) == pytest.approx(1)
+    assert set(found["labels"]) == {"column", "patients", "shares", "others", "none"}
+    assert found["labels"]["shares"] == found["vote"]["calibrated"]["shares"]
+    assert all(result["label_unknown"] is False for result in found["results"])
     page = render_page(results, "votes")
     assert f"Vote of {found['vote']['patients']} patients on diagnosis" in page
-    assert "same diagnosis with probability" in page
+    assert "the query&#39;s diagnosis with probability" in page or "the query's diagnosis with probability" in page
+    assert "none of these" in page
+    assert "none of these" in str(results)
 
 
 def test_results_vote_as_the_naive_count_does(archive: Archive, folder: Path) -> None:
@@ -271,25 +324,19 @@ def test_results_vote_as_the_naive_count_does(archive: Archive, folder: Path) ->
         assert (
             results.vote("diagnosis") == search(archive, SlideFile(path), SearchOptions(k=15, vote="diagnosis")).vote_
         )
-        nearest: dict[str, tuple[str, float, float]] = {}
+        nearest: dict[str, str] = {}
         for one in results:
-            patient, label = str(one.record.patient_id), str(one.record.diagnosis)
-            nearest.setdefault(patient, (label, 1 - one.score, one.probability or 0))
+            nearest.setdefault(str(one.record.patient_id), str(one.record.diagnosis))
         vote = results.vote("diagnosis")
         assert vote.patients == len(nearest) < 15
-        for tally, weight in (
-            (vote.majority, lambda distance, probability: 1.0),
-            (vote.distance_weighted, lambda distance, probability: 1 / distance),
-            (vote.calibrated, lambda distance, probability: probability),
-        ):
-            sums: dict[str, float] = defaultdict(float)
-            for label, distance, probability in nearest.values():
-                sums[label] += weight(distance, probability)
-            total = sum(sums.values())
-            assert tally is not None
-            assert {one.label: one.share for one in tally.shares} == pytest.approx(
-                {label: own / total for label, own in sums.items()}
-            )
+        counts = Counter(nearest.values())
+        assert {one.label: one.share for one in vote.majority.shares} == pytest.approx(
+            {label: count / len(nearest) for label, count in counts.items()}
+        )
+        assert vote.calibrated is not None
+        assert results.labels is not None
+        assert vote.calibrated.shares == results.labels.shares
+        assert vote.calibrated.share == max(one.probability or 0 for one in results)
     with pytest.raises(InputError, match="no such column"):
         results.vote("grade")
     with pytest.raises(InputError, match="no such column"):
@@ -297,45 +344,55 @@ def test_results_vote_as_the_naive_count_does(archive: Archive, folder: Path) ->
     assert results.vote("site").calibrated is None
 
 
-def counted(*ballots: tuple[str, str, float, float], novel: bool = False) -> Vote:
+def counted(*ballots: tuple[str, str], novel: bool = False) -> Vote:
     return take_vote("diagnosis", [Ballot(*one) for one in ballots], 0, novel)
 
 
 def test_ties_go_to_the_nearest_and_patients_count_once() -> None:
-    tied = counted(("p1", "b", 0.1, 0.6), ("p2", "a", 0.2, 0.5), ("p3", "a", 0.3, 0.4), ("p4", "b", 0.4, 0.3))
+    tied = counted(("p1", "b"), ("p2", "a"), ("p3", "a"), ("p4", "b"))
     assert (tied.majority.label, tied.majority.share) == ("b", 0.5)
-    flooded = counted(
-        ("p1", "a", 0.1, 0.6), *[("p2", "b", 0.2 + i / 100, 0.5) for i in range(9)], ("p3", "a", 0.5, 0.1)
-    )
+    flooded = counted(("p1", "a"), *[("p2", "b")] * 9, ("p3", "a"))
     assert flooded.patients == 3
     assert (flooded.majority.label, flooded.majority.share) == ("a", pytest.approx(2 / 3))
-    by_its_nearest = counted(("p1", "a", 0.1, 0.6), ("p2", "b", 0.2, 0.5), ("p1", "b", 0.3, 0.5))
+    by_its_nearest = counted(("p1", "a"), ("p2", "b"), ("p1", "b"))
     assert (by_its_nearest.majority.label, by_its_nearest.patients) == ("a", 2)
-    far = counted(("p1", "a", 0.01, 0.9), ("p2", "b", 0.9, 0.2), ("p3", "b", 0.9, 0.2))
-    assert far.majority.label == "b"
-    assert far.distance_weighted is not None
-    assert far.distance_weighted.label == "a"
-    assert far.calibrated is not None
-    assert far.calibrated.label == "a"
-    same = counted(("p1", "a", 0.0, 0.9), ("p2", "b", 0.5, 0.2))
-    assert same.distance_weighted is not None
-    assert same.distance_weighted.label == "a"
 
 
 def test_votes_abstain_without_half_of_the_share_or_a_label() -> None:
-    split = counted(("p1", "a", 0.1, 0.6), ("p2", "b", 0.2, 0.5), ("p3", "c", 0.3, 0.5))
+    split = counted(("p1", "a"), ("p2", "b"), ("p3", "c"))
     assert split.majority.label is None
     assert split.majority.share == pytest.approx(1 / 3)
     assert split.majority.abstains == "no label reaches a share of 0.5"
-    assert counted(("p1", "a", 0.1, 0.6), novel=True).majority.label is None
+    assert counted(("p1", "a"), novel=True).majority.label is None
     empty = take_vote("diagnosis", [], 3, novel=False)
     assert (empty.majority.label, empty.majority.abstains) == (None, "no result has a label")
-    assert (empty.distance_weighted, empty.calibrated, empty.unlabelled) == (None, None, 3)
+    assert (empty.calibrated, empty.unlabelled) == (None, 3)
+
+
+def weighed(*shares: tuple[str, float], novel: bool = False, column: str = "diagnosis") -> Tally | None:
+    """The calibrated vote of a distribution of which the rest is none of these."""
+    rest = 1 - sum(share for _, share in shares)
+    labels = LabelDistribution(column, 9, tuple(LabelShare(*one) for one in shares), 0.0, rest)
+    return take_vote("diagnosis", [Ballot("p1", "c")], 0, novel, labels).calibrated
+
+
+def test_the_calibrated_vote_is_the_distribution_and_abstains_with_it() -> None:
+    sure = weighed(("a", 0.7), ("b", 0.2))
+    assert sure is not None
+    assert (sure.label, sure.share, sure.abstains) == ("a", 0.7, None)
+    unsure, foreign, strange = weighed(("a", 0.45), ("b", 0.4)), weighed(("a", 0.4)), weighed(("a", 0.9), novel=True)
+    assert unsure is not None
+    assert (unsure.label, unsure.abstains) == (None, "no label reaches a share of 0.5")
+    assert foreign is not None
+    assert (foreign.label, foreign.abstains) == (None, "it is most likely none of the archive's labels")
+    assert strange is not None
+    assert (strange.label, strange.abstains) == (None, "the query is unlike anything here")
+    assert weighed(("a", 0.7), column="organ") is None
 
 
 @given(st.lists(st.tuples(st.sampled_from("pqrstu"), st.sampled_from("abc")), min_size=1, max_size=12))
 def test_the_majority_is_the_naive_one(drawn: list[tuple[str, str]]) -> None:
-    vote = counted(*[(owner, label, 0.1 + i / 10, 0.5) for i, (owner, label) in enumerate(drawn)])
+    vote = counted(*drawn)
     first = dict(reversed(drawn))
     order = [label for i, (owner, label) in enumerate(drawn) if owner not in {o for o, _ in drawn[:i]}]
     count = {label: list(first.values()).count(label) for label in order}
@@ -366,10 +423,12 @@ def test_slides_without_a_label_are_asked_for_novelty_only(tmp_path: Path) -> No
     some = archive.calibrate("grade")
     assert everything.label is not None
     assert some.label is not None
-    assert (some.label.slides, some.label.queries, some.label.pairs) == (40, 40, 40 * 39)
-    assert (everything.label.slides, everything.label.pairs) == (60, 60 * 50)
+    assert (some.label.slides, some.label.patients, some.label.queries) == (40, 40, 40)
+    assert (everything.label.slides, everything.label.queries) == (60, 60)
     assert some.nearest == everything.nearest
     results = archive.search(like="slide-000", k=3, vote="diagnosis")
+    assert results.labels is not None
+    assert results.labels.patients == 40
     assert (results.calibrated_for, results.vote_ and results.vote_.calibrated) == ("grade", None)
     naive = sorted(1 - archive.search(like=f"slide-{i:03d}", k=1, exact=True).results[0].score for i in range(60))
     assert some.nearest == pytest.approx(naive)

@@ -170,7 +170,7 @@ def test_novelty_is_the_query_s_own_and_there_are_no_probabilities(tmp_path: Pat
     assert plain.calibrated_for == "diagnosis"
     assert (found.calibrated_for, found.novelty) == (None, plain.novelty)
     assert found.vote_
-    assert (found.vote_.distance_weighted, found.vote_.calibrated) == (None, None)
+    assert (found.labels, found.vote_.calibrated) == (None, None)
     with pytest.raises(ConfigurationError, match="min-probability"):
         archive.search(Refined(ArchivedSlide("slide-000"), ("slide-010",)), min_probability=0.5)
 

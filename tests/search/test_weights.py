@@ -12,7 +12,7 @@ from histoseek.api import Archive
 from histoseek.archive.archive_fusion import load_distance, write_fusion
 from histoseek.archive.calibration_file import read_calibration
 from histoseek.mosaics.part_weights import ShareChoice
-from histoseek.search.calibration.apply import OTHER_WEIGHTS
+from histoseek.search.calibration.apply import OLDER_CALIBRATION, OTHER_WEIGHTS
 from tests.evaluation.archives import labelled_archive
 
 
@@ -51,9 +51,9 @@ def test_a_calibration_from_before_weights_were_kept_counts_as_none(archive: Arc
     del older["fusion"], older["checksum"]
     archive.layout.calibration.write_text(json.dumps(older))
     assert read_calibration(archive.layout, archive.require_space()) is None
-    assert OTHER_WEIGHTS in archive.search(like="slide-000", k=1).warnings
+    assert OLDER_CALIBRATION in archive.search(like="slide-000", k=1).warnings
     archive.layout.calibration.write_text(json.dumps(older | {"format": 99}))
-    assert OTHER_WEIGHTS not in archive.search(like="slide-000", k=1).warnings
+    assert OLDER_CALIBRATION not in archive.search(like="slide-000", k=1).warnings
 
 
 @pytest.mark.parametrize("distance", ["symmetric", "maxsim", "global", "pathsearch-paper"])

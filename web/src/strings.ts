@@ -87,7 +87,7 @@ export const strings = {
   probability: {
     short: formatProbability,
     text: (value: number, label: string | null) =>
-      label ? `${formatProbability(value)} likely to share the ${label}` : formatProbability(value),
+      label ? `${formatProbability(value)} likely to be the query's ${label}` : formatProbability(value),
   },
   history: {
     title: "History",
@@ -240,7 +240,7 @@ export const strings = {
     score: "score",
     scoreWhat: "Higher means more similar. Not a probability",
     figure: formatFigure,
-    probabilityOf: (column: string) => `same ${column}`,
+    probabilityOf: (column: string) => `the query's ${column}`,
     unlabelled: (column: string) => `${column} unknown`,
     regions: (count: number) => formatCount(count, "matched region", "matched regions"),
     channels: (names: string) => `Found by ${names}`,
@@ -310,8 +310,11 @@ export const strings = {
       unlabelled: (patients: number) =>
         `${formatCount(patients, "patient has", "patients have")} no value there and ${patients === 1 ? "does" : "do"} not vote.`,
       majority: "Majority",
-      distanceWeighted: "Weighted by distance",
-      calibrated: "Weighted by probability",
+      labels: (column: string) => `The query's ${column}`,
+      labelsBy: (patients: number) =>
+        `By the ${patients === 1 ? "nearest patient" : `${patients} nearest patients`} of the whole archive, whatever the filters.`,
+      otherLabels: "other labels",
+      noneOfThese: "none of these",
       winner: (label: string, percent: number) => `${label}, ${percent} %`,
       percent: (percent: number) => `${percent} %`,
       abstains: (why: string | null) => (why ? `Abstains: ${why}` : "Abstains"),
@@ -427,7 +430,7 @@ export const strings = {
     names: (query: string, result: string) => `${query} and ${result}`,
     previous: "Previous result",
     next: "Next result",
-    probability: (label: string | null) => (label ? `Shares the ${label}` : "Probability"),
+    probability: (label: string | null) => (label ? `The query's ${label}` : "Probability"),
     unlabelled: "no label",
     likelihood: {
       veryLikely: "very likely",

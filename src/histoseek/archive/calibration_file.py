@@ -11,45 +11,61 @@ from histoseek.archive.layout import ArchiveLayout
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.errors import DamagedArchive
 from histoseek.files import FileState, as_archive_errors, read_checked_json, read_file_state, write_checked_json
-from histoseek.mosaics.calibration_curves import CalibrationCurve, Curve, Reliability
 from histoseek.mosaics.distances import Fusion
+from histoseek.ranking.label_posterior import LabelPosterior
+from histoseek.ranking.labelled_queries import FittedPosterior
+from histoseek.ranking.reliability import Reliability
 
-FORMAT = 2
+FORMAT = 3
 
 _CHANGE_NOTED = 0.2
 """An archive that has grown or shrunk by a larger share than this should be calibrated again."""
 
 
 @dataclass(frozen=True, slots=True)
-class LabelCalibration:
-    """How probable it is that two slides share a label, and what that was fitted on.
+class LabelPatients:
+    """How many patients of an archive have a label."""
 
-    column: of the labels; slides, patients, classes: those there were with a label; queries: slides drawn from them;
-    pairs: of a query and one of its nearest slides.
+    label: str
+    patients: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCalibration:
+    """How probable labels are to be a query's, and what that was fitted on.
+
+    column: of the labels; slides, patients: those there were with a label; labels: those of at least two patients, so
+    that none tells of a single one; rare: how many others there were; queries: slides drawn from them.
     """
 
     column: str
     slides: int
     patients: int
-    classes: int
+    labels: tuple[LabelPatients, ...]
+    rare: int
     queries: int
-    pairs: int
-    fitted: CalibrationCurve
+    fitted: FittedPosterior
+
+    @property
+    def classes(self) -> int:
+        """How many labels there were."""
+        return len(self.labels) + self.rare
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """What an archive knows of its distances.
 
-    space: hash of what decides slides' vectors; distance: its name; fusion: how its parts were added; slides: in the
-    archive at the time; created: UTC; nearest: of slides drawn from the archive the distance to the nearest slide of
-    another patient, increasing; label: None where only novelty was asked for.
+    space: hash of what decides slides' vectors; distance: its name; fusion: how its parts were added; ranking: the mark
+    of the way to rank; slides: in the archive at the time; created: UTC; nearest: of slides drawn from the archive the
+    distance to the nearest slide of another patient, increasing; label: None where only novelty was asked for.
     """
 
     format: int
     space: str
     distance: str
     fusion: Fusion
+    ranking: str
     slides: int
     created: str
     nearest: tuple[float, ...]
@@ -76,7 +92,7 @@ def read_calibration(layout: ArchiveLayout, space: EmbeddingSpace) -> Calibratio
 
 
 def has_older_calibration(layout: ArchiveLayout) -> bool:
-    """Whether there is a calibration of an older format, which says nothing of how its distance was fused.
+    """Whether there is a calibration of an older format, which knows probabilities by distance alone.
 
     Raises DamagedArchive when it can't be read.
     """
@@ -114,6 +130,7 @@ def _read(path: Path, _state: FileState) -> Calibration | int:
 
 def _parse_label(data: dict[str, Any]) -> LabelCalibration:
     fitted = data["fitted"]
-    curve = Curve(*(tuple(fitted["curve"][name]) for name in ("distances", "probabilities")))
-    figures = {name: Reliability(**fitted[name]) for name in ("held_out", "deep", "score", "base")}
-    return LabelCalibration(**{**data, "fitted": CalibrationCurve(**{**fitted, "curve": curve, **figures})})
+    figures = {name: Reliability(**fitted[name]) for name in ("held_out", "base")}
+    posterior = FittedPosterior(**{**fitted, "posterior": LabelPosterior(**fitted["posterior"]), **figures})
+    labels = tuple(LabelPatients(**label) for label in data["labels"])
+    return LabelCalibration(**{**data, "labels": labels, "fitted": posterior})

@@ -13,7 +13,7 @@ from histoseek.search.options import DEFAULT_LABEL
 if TYPE_CHECKING:
     from histoseek.archive.calibration_file import Calibration, LabelCalibration
     from histoseek.archive.fusion_file import DistanceParts
-    from histoseek.mosaics.calibration_curves import Reliability
+    from histoseek.ranking.reliability import Reliability
 
 
 def calibrate(
@@ -23,12 +23,16 @@ def calibrate(
         bool, typer.Option("--without-labels", help="Only learn which queries are unlike anything in the archive.")
     ] = False,
     distance: Annotated[
-        str, typer.Option(help="How slides are compared: symmetric, maxsim, closest, global or pathsearch-paper.")
-    ] = "symmetric",
+        str | None,
+        typer.Option(
+            help="How slides are compared: symmetric, maxsim, closest, global, pathsearch-paper or tuned; by default "
+            "as searches do it."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same queries and folds.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Let searches state how probable it is that a result shares the query's label.
+    """Let searches state how probable it is that the query has a result's label, or none of the archive's.
 
     They also say when a query is unlike anything in the archive, and the labels decide how the parts of the distance
     are weighted. The figures that it prints are measured on patients that were held out.
@@ -38,7 +42,8 @@ def calibrate(
     from histoseek.own_code import allow_own_code
     from histoseek.progress import show_progress
 
-    allow_own_code(distance)
+    if distance is not None:
+        allow_own_code(distance)
     with show_progress("calibrate", total=None) as reporter:
         opened = Archive.open(archive)
         calibration = opened.calibrate(None if without_labels else label, distance, seed, reporter)
@@ -46,7 +51,7 @@ def calibrate(
         print(json.dumps(plain(calibration), indent=1))
         return
     fusion = opened.fusion
-    print_calibration(calibration, fusion.find(distance) if fusion else None)
+    print_calibration(calibration, fusion.find(calibration.distance) if fusion else None)
 
 
 def print_calibration(calibration: Calibration, parts: DistanceParts | None = None) -> None:
@@ -80,23 +85,22 @@ def _print_share(parts: DistanceParts) -> None:
 
 
 def _print_label(label: LabelCalibration) -> None:
-    from histoseek.mosaics.calibration_curves import TOP_RANKS
-    from histoseek.search.calibration.fit import DEPTH
+    from histoseek.ranking.labelled_queries import TOP_RANKS
 
     fitted = label.fitted
     print(
-        f"same {label.column}: {fitted.method} on {label.pairs} pairs of {label.queries} slides "
-        f"({label.slides} labelled, {label.patients} patients, {label.classes} labels); base rate "
-        f"{fitted.base_rate:.3f}"
+        f"{label.column} of a query, by the patients nearest to it: fitted on {label.queries} slides ({label.slides} "
+        f"labelled, {label.patients} patients, {label.classes} labels); base rate {fitted.base_rate:.3f}"
     )
-    print(f"on patients held out, first {TOP_RANKS} results:")
-    print(_format_line("calibrated", fitted.held_out))
-    print(_format_line("raw score", fitted.score))
+    print(f"on patients held out, the labels of the {TOP_RANKS} patients nearest to each slide:")
+    print(_format_line("probabilities", fitted.held_out))
     print(_format_line("base rate", fitted.base))
-    print(f"on patients held out, first {DEPTH} results:")
-    print(_format_line("calibrated", fitted.deep))
+    print(
+        f'"none of these" has {fitted.none:.3f} on average, and {fitted.none_beyond:.3f} where the own label of the '
+        "slide is taken out of the archive"
+    )
     if fitted.held_out.brier >= fitted.base.brier:
-        print(f"note: no better than the base rate; distances of first results say little about {label.column} here")
+        print(f"note: no better than the base rate; what is near says little about {label.column} here")
 
 
 def _format_line(name: str, figures: Reliability) -> str:

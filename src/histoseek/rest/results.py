@@ -89,9 +89,10 @@ class TextRegion(Response):
 class Result(Response):
     """One result, a slide or its report.
 
-    report_text: null if it has none; matched_fields: columns that have words of the query; fits: whether it is nearer
-    to the query's words than the archive is to random sentences, null where that is not judged; region: the part of
-    the slide that was found, null unless regions were searched for.
+    probability: that the query has the result's label; label_unknown: the result has no label that could be the
+    query's; report_text: null if it has none; matched_fields: columns that have words of the query; fits: whether it is
+    nearer to the query's words than the archive is to random sentences, null where that is not judged; region: the part
+    of the slide that was found, null unless regions were searched for.
     """
 
     rank: int
@@ -111,6 +112,7 @@ class Result(Response):
     matched_fields: tuple[str, ...]
     region: Region | None = None
     case_parts: tuple[CasePart, ...] = ()
+    label_unknown: bool = False
     fits: bool | None
     slide: Slide
     report_text: str | None
@@ -143,10 +145,24 @@ class QueryEcho(Response):
 
 
 class LabelShare(Response):
-    """A label and its share of a vote."""
+    """A label and its share of a vote, or its probability."""
 
     label: str
     share: float
+
+
+class LabelDistribution(Response):
+    """The probability of each label to be the query's, by the nearest patients of the whole archive.
+
+    patients: how many of them; shares: the likeliest first; others: all other labels of the archive; none: none of
+    these. The sum of all is 1.
+    """
+
+    column: str
+    patients: int
+    shares: tuple[LabelShare, ...]
+    others: float
+    none: float
 
 
 class Tally(Response):
@@ -159,13 +175,12 @@ class Tally(Response):
 
 
 class Vote(Response):
-    """How the results' patients vote; the last two are null without distances or probabilities."""
+    """How the results' patients vote; calibrated: by the probabilities of labels, null without any."""
 
     label_column: str
     patients: int
     unlabelled: int
     majority: Tally
-    distance_weighted: Tally | None
     calibrated: Tally | None
 
 
@@ -173,8 +188,8 @@ class SearchResponse(Response):
     """The response to a search.
 
     query_key: key under which feedback is stored; next_offset: offset of the next page, null on the last; unlike: the
-    query is unlike anything in the archive; left_out: slides that conditions in the query's words left out, null
-    without such conditions; nothing_fits: not even the best result fits the query's words.
+    query is unlike anything in the archive; labels: null without probabilities; left_out: slides that conditions in the
+    query's words left out, null without such conditions; nothing_fits: not even the best result fits the query's words.
     """
 
     query: QueryEcho
@@ -187,6 +202,7 @@ class SearchResponse(Response):
     left_out: int | None
     nothing_fits: bool
     calibrated_for: str | None
+    labels: LabelDistribution | None
     novelty: float | None
     unlike: bool
     vote: Vote | None

@@ -15,7 +15,7 @@ from histoseek.search.attention_maps import Attention
 from histoseek.search.explanation import CasePart, Explanation, Phrase, TextRegion
 from histoseek.search.figures import format_figure, format_probability
 from histoseek.search.notebook import PicturedSlide, render_table
-from histoseek.search.vote import Ballot, Vote, take_vote
+from histoseek.search.vote import Ballot, LabelDistribution, Vote, take_vote
 from histoseek.slides.sources.registry import is_named_by_file, source_name
 from histoseek.terminal import TableColumn, format_table, get_terminal_width
 
@@ -63,18 +63,18 @@ class SearchResult:
     """One slide, or the report of one slide, found.
 
     score: larger is more alike (docs/searching.md): 1 - distance between slides, else from 0 to 1 by all channels that
-    led here; local and global_: the distance's two parts, None unless slides were compared; probability: that the
-    label (`calibrated_for`) is the query's, None where not calibrated, where the two labels are known to differ, and
-    where one is missing; matches: best first; channels: how it was reached, `ways` in the JSON; query_slide: which of
-    the query's slides it is nearest to, from 0; also: the other slides of its case, where cases are results;
-    explanation: of what the score between slides is made, None unless slides were compared; phrases and
-    text_regions: what of its report and of the slide is nearest to a text that was asked with, of the first results
-    only; fits: whether it is nearer to the query's words than the archive is to random sentences, None where that is
-    not judged, as between slides; matched_fields: the columns that have words of a text that was asked with, "file" for
-    its name; region: what was found of the slide, in level-0 px, None unless regions were looked for; case_parts: where
-    cases were looked for, what each stain gave the score, of which the nearest slide is shown, with its own matches and
-    explanation; ballot_weight: what it counts in a calibrated vote, its probability by distance alone; attention: where
-    its vectors lie on the query and on the slide, None unless slides were compared. These two are not in the JSON.
+    led here; local and global_: the distance's two parts, None unless slides were compared; probability: that the query
+    has the result's label (`calibrated_for`), the same for all results of a label, None where not calibrated, where the
+    two labels are known to differ, and where one is missing; label_unknown: whether that is for want of a label of the
+    result; matches: best first; channels: how it was reached, `ways` in the JSON; query_slide: which of the query's
+    slides it is nearest to, from 0; also: the other slides of its case, where cases are results; explanation: of what
+    the score between slides is made, None unless slides were compared; phrases and text_regions: what of its report and
+    of the slide is nearest to a text that was asked with, of the first results only; fits: whether it is nearer to the
+    query's words than the archive is to random sentences, None where that is not judged, as between slides;
+    matched_fields: the columns that have words of a text that was asked with, "file" for its name; region: what was
+    found of the slide, in level-0 px, None unless regions were looked for; case_parts: where cases were looked for,
+    what each stain gave the score, of which the nearest slide is shown, with its own matches and explanation;
+    attention: where its vectors lie on the query and on the slide, None unless slides were compared; not in the JSON.
     """
 
     rank: int
@@ -96,7 +96,7 @@ class SearchResult:
     matched_fields: tuple[str, ...] = ()
     region: Rect | None = None
     case_parts: tuple[CasePart, ...] = ()
-    ballot_weight: float | None = field(default=None, compare=False, repr=False, metadata=NOT_IN_JSON)
+    label_unknown: bool = False
     attention: Attention | None = field(default=None, compare=False, repr=False, metadata=NOT_IN_JSON)
 
 
@@ -147,10 +147,11 @@ class SearchResults:
     """All that a search gave.
 
     mode: "exact" or "two-stage" (candidates picked first) between slides, else "fused"; calibrated_for: the metadata
-    column that probabilities are of, None without any; novelty: the share of the archive's slides that are as far
-    from all others as the query is, small for a query unlike them, None where that is not known; vote_: the vote that
-    was asked for with the search; left_out: how many slides the conditions in the query's own words left out, None
-    without such conditions; nothing_fits: not even the best of all results, of whatever page, fits the words.
+    column that probabilities are of, None without any; labels: how probable each label of that column is to be the
+    query's, whatever the page and the filter, None without probabilities; novelty: the share of the archive's slides
+    that are as far from all others as the query is, small for a query unlike them, None where that is not known; vote_:
+    the vote that was asked for with the search; left_out: how many slides the conditions in the query's own words left
+    out, None without such conditions; nothing_fits: not even the best of all results, of whatever page, fits the words.
     """
 
     query: QueryInfo
@@ -159,6 +160,7 @@ class SearchResults:
     results: tuple[SearchResult, ...]
     warnings: tuple[str, ...] = ()
     calibrated_for: str | None = None
+    labels: LabelDistribution | None = None
     novelty: float | None = None
     vote_: Vote | None = None
     left_out: int | None = None
@@ -178,19 +180,10 @@ class SearchResults:
 
     def vote(self, label_column: str) -> Vote:
         """What the results' patients vote for in a metadata column; raises InputError for one that is not there."""
-        labels = [(result, read_value(result.record, label_column)) for result in self.results]
-        ballots = [self._ballot(result, label, label_column) for result, label in labels if label]
-        owners = {name_owner(result.record) for result in self.results}
-        unlabelled = len(owners - {ballot.owner for ballot in ballots})
-        return take_vote(label_column, ballots, unlabelled, novel=is_novel(self.novelty))
-
-    def _ballot(self, result: SearchResult, label: str, label_column: str) -> Ballot:
-        return Ballot(
-            owner=name_owner(result.record),
-            label=label,
-            distance=1 - result.score if self.mode != "fused" else None,
-            probability=result.ballot_weight if label_column == self.calibrated_for else None,
-        )
+        labels = [(name_owner(result.record), read_value(result.record, label_column)) for result in self.results]
+        ballots = [Ballot(owner, label) for owner, label in labels if label]
+        unlabelled = len({owner for owner, _ in labels} - {ballot.owner for ballot in ballots})
+        return take_vote(label_column, ballots, unlabelled, is_novel(self.novelty), self.labels)
 
     def to_json(self) -> str:
         """The documented object (docs/json.md)."""
@@ -228,7 +221,7 @@ def as_html(results: SearchResults) -> str:
 
 def _sheet(results: SearchResults) -> _Sheet:
     to_reports, to_regions = results.query.to == "reports", results.query.to == "regions"
-    likely = any(result.probability is not None for result in results)
+    likely = results.labels is not None
     return _Sheet(
         columns=(
             TableColumn("rank"),
@@ -248,6 +241,7 @@ def _sheet(results: SearchResults) -> _Sheet:
         ),
         notes=(
             *_votes(results),
+            *describe_labels(results),
             *describe_spelling(results.query),
             *(f"note: {note}" for note in (*describe_fit(results), *describe_conditions(results), *results.warnings)),
         ),
@@ -258,7 +252,8 @@ def _row(result: SearchResult, to_reports: bool, with_probability: bool) -> tupl
     record = result.record
     slide = f"{result.slide_id} (+{len(result.also)})" if result.also else result.slide_id
     report = (_quote_report(result),) if to_reports else ()
-    likely = (format_probability(result.probability),) if with_probability else ()
+    said = "no label" if result.label_unknown else format_probability(result.probability)
+    likely = (said,) if with_probability else ()
     facts = (*likely, describe_channels(result), record.case_id or "", record.diagnosis or "", *report)
     return (str(result.rank), source_name(record.uri), slide, format_figure(result.score), *facts)
 
@@ -325,6 +320,14 @@ def describe_spelling(query: QueryInfo) -> Sequence[str]:
     if query.searched_for is None:
         return ()
     return (f"searched for: {query.searched_for} (instead of: {query.text}; as it was typed with --verbatim)",)
+
+
+def describe_labels(results: SearchResults) -> Sequence[str]:
+    """How probable labels are to be the query's."""
+    labels = results.labels
+    if labels is None:
+        return ()
+    return (f"the query's {labels.column}, by the {labels.patients} patients nearest to it: {labels}",)
 
 
 def _votes(results: SearchResults) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""The vote: which label the results speak for, each patient with one voice."""
+"""The vote: which label the results speak for, each patient with one voice, and how probable each label is."""
 
 from __future__ import annotations
 
@@ -6,33 +6,54 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from histoseek.search.figures import format_figure
+from histoseek.search.figures import format_figure, format_probability
 
 SHARE_NEEDED = 0.5
 """A label that reaches no larger share of the vote is not said."""
 
 UNLIKE_ANYTHING = "the query is unlike anything here"
+NONE_OF_THESE = "none of these"
 
-_NEAREST = 1e-6
 _SHARES_PRINTED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """A labelled result; owner: whose slide it is; distance: None unless slides were compared."""
+    """A labelled result; owner: whose slide it is."""
 
     owner: str
     label: str
-    distance: float | None
-    probability: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class LabelShare:
-    """A label and its share of a vote, 0 to 1."""
+    """A label and its share of a vote, or its probability: 0 to 1."""
 
     label: str
     share: float
+
+
+@dataclass(frozen=True, slots=True)
+class LabelDistribution:
+    """How probable each label is to be the query's, by the patients around it in the whole archive.
+
+    column: of the labels; patients: how many were listened to; shares: the labels that are not all but ruled out, most
+    probable first; others: all other labels of the archive together; none: none of them. In all they are 1.
+    """
+
+    column: str
+    patients: int
+    shares: tuple[LabelShare, ...]
+    others: float
+    none: float
+
+    def __str__(self) -> str:
+        said = [(share.label, share.share) for share in self.shares[:_SHARES_PRINTED]]
+        rest = math.fsum(share.share for share in self.shares[_SHARES_PRINTED:]) + self.others
+        return ", ".join(
+            f"{name} {format_probability(share)}"
+            for name, share in (*said, *((("others", rest),) if rest else ()), (NONE_OF_THESE, self.none))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,64 +79,63 @@ class Tally:
 class Vote:
     """What patients vote for; each counts once, by its nearest labelled slide.
 
-    patients: how many vote; unlabelled: how many have no label; distance_weighted: by 1 / distance, None unless
-    slides were compared; calibrated: by probability, None unless these are of the same label column.
+    patients: how many vote; unlabelled: how many have no label; majority: of those among the results; calibrated: by
+    the probabilities of the query's labels, whatever results are shown, None unless these are of the same column.
     """
 
     label_column: str
     patients: int
     unlabelled: int
     majority: Tally
-    distance_weighted: Tally | None
     calibrated: Tally | None
 
     @property
     def tallies(self) -> list[tuple[str, Tally]]:
         """The ways to count that there are, with their names."""
-        ways = (
-            ("majority", self.majority),
-            ("distance-weighted", self.distance_weighted),
-            ("calibrated", self.calibrated),
-        )
+        ways = (("majority", self.majority), ("calibrated", self.calibrated))
         return [(name, tally) for name, tally in ways if tally]
 
 
-def take_vote(label_column: str, ballots: Sequence[Ballot], unlabelled: int, novel: bool) -> Vote:
-    """Count ballots, given best first; `novel`: the query is unlike the archive, so that all votes abstain."""
+def take_vote(
+    label_column: str,
+    ballots: Sequence[Ballot],
+    unlabelled: int,
+    novel: bool,
+    distribution: LabelDistribution | None = None,
+) -> Vote:
+    """Count ballots, given best first; `novel`: the query is unlike the archive, so that all votes abstain;
+    distribution: of the query's labels, in this column or another."""
     by_owner: dict[str, Ballot] = {}
     for ballot in ballots:
         by_owner.setdefault(ballot.owner, ballot)
-    first = list(by_owner.values())
-    distances = [ballot.distance for ballot in first if ballot.distance is not None]
-    likely = [ballot.probability for ballot in first if ballot.probability is not None]
+    is_of_column = distribution is not None and distribution.column == label_column
     return Vote(
         label_column=label_column,
-        patients=len(first),
+        patients=len(by_owner),
         unlabelled=unlabelled,
-        majority=_tally(first, [1.0] * len(first), novel),
-        distance_weighted=_tally(first, [1 / max(distance, _NEAREST) for distance in distances], novel)
-        if len(distances) == len(first) > 0
-        else None,
-        calibrated=_tally(first, likely, novel) if len(likely) == len(first) > 0 else None,
+        majority=_count(list(by_owner.values()), novel),
+        calibrated=_weigh(distribution, novel) if distribution and is_of_column else None,
     )
 
 
-def _tally(ballots: Sequence[Ballot], weights: Sequence[float], novel: bool) -> Tally:
-    by_label: dict[str, list[float]] = {}
-    for ballot, weight in zip(ballots, weights, strict=True):
-        by_label.setdefault(ballot.label, []).append(weight)
-    total = math.fsum(weights)
-    shares = [LabelShare(label, math.fsum(weights_) / total) for label, weights_ in by_label.items()]
+def _count(ballots: Sequence[Ballot], novel: bool) -> Tally:
+    counts: dict[str, int] = {}
+    for ballot in ballots:
+        counts[ballot.label] = counts.get(ballot.label, 0) + 1
     # Labels come in the order of their nearest slides, and sorting keeps it among equal shares.
-    shares.sort(key=lambda share: -share.share)
+    ordered = sorted(counts.items(), key=lambda pair: -pair[1])
+    shares = tuple(LabelShare(label, count / len(ballots)) for label, count in ordered)
+    return _make_tally(shares, "no result has a label" if not ballots else UNLIKE_ANYTHING if novel else None)
+
+
+def _weigh(distribution: LabelDistribution, novel: bool) -> Tally:
+    largest = distribution.shares[0].share if distribution.shares else 0.0
+    none = "it is most likely none of the archive's labels" if distribution.none > largest else None
+    return _make_tally(distribution.shares, UNLIKE_ANYTHING if novel else none)
+
+
+def _make_tally(shares: tuple[LabelShare, ...], abstains: str | None) -> Tally:
     share = shares[0].share if shares else 0.0
-    abstains = _abstention(share, len(ballots), novel)
-    return Tally(None if abstains else shares[0].label, share, abstains, tuple(shares))
-
-
-def _abstention(share: float, ballots: int, novel: bool) -> str | None:
-    if not ballots:
-        return "no result has a label"
-    if novel:
-        return UNLIKE_ANYTHING
-    return None if share >= SHARE_NEEDED else f"no label reaches a share of {SHARE_NEEDED}"
+    if abstains is None and share < SHARE_NEEDED:
+        abstains = f"no label reaches a share of {SHARE_NEEDED}"
+    return Tally(None if abstains else shares[0].label, share, abstains, shares)

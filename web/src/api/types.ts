@@ -20,6 +20,7 @@ export type {
   ImageInfo,
   Job,
   Judgement,
+  LabelDistribution,
   Match,
   PairContribution,
   Phrase,

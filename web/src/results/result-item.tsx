@@ -5,7 +5,7 @@ import type { Result } from "../api/types";
 import { runQuery } from "../search/query-form";
 import { archiveName } from "../state/archives";
 import { hrefTo, NEW_QUESTION, route } from "../state/navigation";
-import { otherNamesOf, valueIn } from "../state/slide-names";
+import { otherNamesOf } from "../state/slide-names";
 import { strings } from "../strings";
 import { ProbabilityBar } from "../ui/bars";
 import { IconButton } from "../ui/button";
@@ -137,12 +137,11 @@ function Ids({ result }: { result: Result }): JSX.Element {
 }
 
 function Numbers({ result, calibratedFor }: { result: Result; calibratedFor: string | null }): JSX.Element {
-  const { score, probability, matches, text_regions } = result;
+  const { score, probability, matches, text_regions, label_unknown } = result;
   const regions = matches.length || text_regions.length;
-  const isUnlabelled = calibratedFor !== null && valueIn(result.slide, calibratedFor) === null;
   return (
     <div class="results-numbers">
-      {isUnlabelled && <span class="faint">{words.unlabelled(calibratedFor)}</span>}
+      {label_unknown && calibratedFor && <span class="faint">{words.unlabelled(calibratedFor)}</span>}
       {probability !== null && <Probability value={probability} calibratedFor={calibratedFor} />}
       <span title={words.scoreWhat}>
         <span class="faint">{words.score}</span> {words.figure(score)}

@@ -1,6 +1,6 @@
 /** What the results vote for, and whether the query belongs here at all. */
 import type { JSX } from "preact";
-import type { SearchResponse, Tally, Vote } from "../api/types";
+import type { LabelDistribution, SearchResponse, Tally, Vote } from "../api/types";
 import { changeSettings } from "../search/query-form";
 import { archive } from "../state/archives";
 import { labelColumns, usualVote } from "../state/label-columns";
@@ -14,10 +14,11 @@ const words = strings.results.vote;
 const MOST_LABELS = 5;
 
 export function VotePanel({ response }: { response: SearchResponse }): JSX.Element {
-  const { vote, unlike, novelty } = response;
+  const { labels, vote, unlike, novelty } = response;
   return (
     <aside class="results-vote" aria-label={words.title}>
       {unlike && <Unlike novelty={novelty} />}
+      {labels && <Labels labels={labels} verdict={vote?.calibrated ?? null} />}
       <section class="results-card">
         <h2>{words.title}</h2>
         <ColumnChoice />
@@ -41,6 +42,38 @@ function Unlike({ novelty }: { novelty: number | null }): JSX.Element {
       <p>{words.unlikeWhy}</p>
       {novelty !== null && <p>{words.novelty(Math.round(novelty * 100))}</p>}
     </Note>
+  );
+}
+
+/** How probable each label is to be the query's, and none of them; verdict: what a vote makes of it. */
+function Labels({ labels, verdict }: { labels: LabelDistribution; verdict: Tally | null }): JSX.Element {
+  const { column, patients, shares, none } = labels;
+  const others = shares.slice(MOST_LABELS).reduce((sum, one) => sum + one.share, labels.others);
+  return (
+    <section class="results-card results-labels">
+      <h2>{words.labels(column)}</h2>
+      <p class="faint">{words.labelsBy(patients)}</p>
+      {verdict?.abstains && <p class="results-abstains">{words.abstains(verdict.abstains)}</p>}
+      <ul>
+        {shares.slice(0, MOST_LABELS).map((one) => (
+          <Likely key={one.label} name={one.label} share={one.share} />
+        ))}
+        {others > 0 && <Likely name={words.otherLabels} share={others} />}
+        <Likely name={words.noneOfThese} share={none} />
+      </ul>
+    </section>
+  );
+}
+
+function Likely({ name, share }: { name: string; share: number }): JSX.Element {
+  const said = strings.probability.short(share);
+  return (
+    <li>
+      <span class="results-label">{name}</span>
+      <ShareBar share={share} label={`${name}, ${said}`}>
+        {said}
+      </ShareBar>
+    </li>
   );
 }
 
@@ -71,13 +104,11 @@ function ColumnChoice(): JSX.Element {
 }
 
 function Tallies({ vote }: { vote: Vote }): JSX.Element {
-  const { majority, distance_weighted, calibrated, patients, unlabelled } = vote;
+  const { majority, patients, unlabelled } = vote;
   return (
     <>
       {patients > 0 && <p>{words.voters(patients)}</p>}
       {unlabelled > 0 && <p class="faint">{words.unlabelled(unlabelled)}</p>}
-      {calibrated && <TallyOf title={words.calibrated} tally={calibrated} />}
-      {distance_weighted && <TallyOf title={words.distanceWeighted} tally={distance_weighted} />}
       <TallyOf title={words.majority} tally={majority} />
     </>
   );

@@ -220,6 +220,10 @@ class SlideTable:
         rows = self.columns(list(self.metadata_types()), where).sort_by("slide_id")
         return to_records(rows.slice(offset, limit))
 
+    def take_records(self, slide_ids: Sequence[str]) -> list[SlideRecord]:
+        """Records in the order asked; raises UnknownSlide."""
+        return to_records(self._rows(slide_ids, list(self.metadata_types())))
+
     def columns(self, names: Sequence[str], where: Where) -> pa.Table:
         """Columns of the slides of a filter, in no order."""
         view = self.snapshot()

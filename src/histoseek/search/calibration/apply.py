@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from histoseek.archive.calibration_file import Calibration, LabelCalibration
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.ranking_method import RankingMethod
-from histoseek.archive.schema import read_value
+from histoseek.archive.schema import name_owner, read_value
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import ConfigurationError
 from histoseek.mosaics.calibration_curves import UNLIKELY, is_novel, measure_novelty
+from histoseek.search.calibration.query_labels import (
+    LabelledOwner,
+    QueryLabels,
+    find_near_patients,
+    weigh_labels,
+)
 from histoseek.search.options import SearchOptions
-from histoseek.search.results import SearchResult
+from histoseek.search.results import QueryInfo, SearchResult
 from histoseek.search.vote import UNLIKE_ANYTHING
 
 NOT_CALIBRATED = "scores are not calibrated: there are no probabilities"
 OTHER_WEIGHTS = (
     "the archive is calibrated for other weights, so there are no probabilities: run `histoseek calibrate` again"
 )
+OLDER_CALIBRATION = (
+    "the archive was calibrated by an older version, so there are no probabilities: run `histoseek calibrate` again"
+)
 
 WITHOUT_LABELS = "the archive is calibrated without labels, so there are no probabilities"
-
-LabelsOfQuery = Mapping[int, str | None]
-"""The labels of those of a query's slides, by number, that are of the archive; None where one has no label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +48,14 @@ class AppliedCalibration:
         archive.require_space()
         calibration = archive.calibration
         if calibration is None:
-            warning = OTHER_WEIGHTS if archive.has_older_calibration else NOT_CALIBRATED
+            warning = OLDER_CALIBRATION if archive.has_older_calibration else NOT_CALIBRATED
             return cls(None, (warning,), compares_slides)
         if calibration.distance != method.name:
             warning = (
                 f"the archive is calibrated for the distance {calibration.distance}, so there are no probabilities"
             )
             return cls(None, (warning,), compares_slides)
-        if calibration.fusion != method.distance.fusion:
+        if calibration.ranking != method.mark:
             return cls(None, (OTHER_WEIGHTS,), compares_slides)
         warnings = [] if calibration.label or not compares_slides else [WITHOUT_LABELS]
         slides = archive.store.count(None)
@@ -65,18 +70,34 @@ class AppliedCalibration:
         label = self._label
         return label.column if label else None
 
-    def add_probabilities(self, results: Sequence[SearchResult], own: LabelsOfQuery) -> tuple[SearchResult, ...]:
-        """The results with their probabilities, as far as there are any.
-
-        own: where the query's label is known, a result of another has none, nor has any where a label is missing.
-        """
+    def weigh_labels(
+        self, store: SlideTable, query: QueryInfo, nearest: Sequence[tuple[str, float]]
+    ) -> QueryLabels | None:
+        """How probable labels are to be the query's by the slides nearest to it, with their distances; None where
+        there is nothing to say. Of each patient the first slide that has a label counts."""
         label = self._label
         if label is None:
+            return None
+
+        def read(slide_ids: Sequence[str]) -> Sequence[LabelledOwner]:
+            records = store.take_records(slide_ids)
+            return [LabelledOwner(name_owner(record), read_value(record, label.column)) for record in records]
+
+        numbers = {slide.slide_id: number for number, slide in enumerate(query.slides) if slide.slide_id}
+        own = store.take_records(sorted(numbers)) if numbers else []
+        near = find_near_patients(nearest, read)
+        return weigh_labels(label, near, {numbers[one.slide_id]: read_value(one, label.column) or None for one in own})
+
+    def add_probabilities(
+        self, results: Sequence[SearchResult], labels: QueryLabels | None
+    ) -> tuple[SearchResult, ...]:
+        """The results with the probabilities of their labels, as far as there are any, and word of missing ones."""
+        if labels is None:
             return tuple(results)
-        probabilities = label.fitted.curve(1 - np.array([result.score for result in results])).tolist()
+        values = [read_value(result.record, labels.column) for result in results]
         return tuple(
-            replace(result, ballot_weight=p, probability=p if _may_agree(result, label.column, own) else None)
-            for result, p in zip(results, probabilities, strict=True)
+            replace(result, probability=labels.find(value, result.query_slide), label_unknown=not value)
+            for result, value in zip(results, values, strict=True)
         )
 
     def keep_likely(self, results: tuple[SearchResult, ...], least: float | None) -> tuple[SearchResult, ...]:
@@ -102,14 +123,6 @@ class AppliedCalibration:
 
 UNCALIBRATED = AppliedCalibration(None, (), compares_slides=False)
 """For scores that no distance gave: those of texts, and of several channels together."""
-
-
-def _may_agree(result: SearchResult, column: str, own: LabelsOfQuery) -> bool:
-    """Whether a result may share the label of the query's slide that it is nearest to, as far as labels are known."""
-    label = read_value(result.record, column)
-    if not label:
-        return False
-    return result.query_slide not in own or own[result.query_slide] == label
 
 
 def refuse_probabilities(options: SearchOptions) -> None:

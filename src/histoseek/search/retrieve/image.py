@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.ranking_method import RankingMethod, load_method
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import AppliedCalibration
+from histoseek.search.calibration.query_labels import MOST_RANKED
 from histoseek.search.encode.image import PreparedImage, prepare_image
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import EncodedSlide, ImageQuery, Region, TileImage
 from histoseek.search.results import QueryInfo
 from histoseek.search.retrieve.channels import Channel, Retriever
 from histoseek.search.retrieve.measure_chance import get_chance
-from histoseek.search.retrieve.ranking import rerank
+from histoseek.search.retrieve.ranking import RankedSlides, rerank
 from histoseek.search.retrieve.retrieval import ImageRanking, Retrieval
 from histoseek.search.scope.exclusion import SearchScope, require_words
 
@@ -36,17 +38,20 @@ def retrieve_by_image(
     scope = image_scope(store, image, options)
     ranking = rank_for_image(store, image, method, options, scope)
     reports = _channels_to_reports(archive, store, ranking, options, scope)
+    info = image_info(image, options, method)
+    around = _look_around(store, ranking, options) if calibration.calibration else None
     return Retrieval(
         started=started,
         store=store,
         scope=scope,
-        info=image_info(image, options, method),
+        info=info,
         warnings=image_warnings(archive, image, options),
         image=ranking,
         channels=(ranking.slides.channel(), *reports) if reports else (),
         explain=None if reports else ranking.explain,
         calibration=calibration,
-        novelty=_measure_novelty(calibration, store, ranking, options, scope),
+        labels=calibration.weigh_labels(store, info, around.list_nearest(MOST_RANKED)) if around else None,
+        novelty=calibration.measure_novelty(around.nearest_distance) if around and image.kind == "slide" else None,
     )
 
 
@@ -127,16 +132,11 @@ def _channels_to_reports(
     return retriever.reports_by_slide(ranking.image.signatures[0].global_vector)
 
 
-def _measure_novelty(
-    calibration: AppliedCalibration,
-    store: SlideTable,
-    ranking: ImageRanking,
-    options: SearchOptions,
-    scope: SearchScope,
-) -> float | None:
-    """Whatever the filter: the archive may know what the filter leaves out."""
-    if calibration.calibration is None or ranking.image.kind != "slide":
-        return None
-    if scope.where is not None:
-        ranking = rank_for_image(store, ranking.image, ranking.method, options, scope.without_filter())
-    return calibration.measure_novelty(ranking.slides.nearest_distance)
+def _look_around(store: SlideTable, ranking: ImageRanking, options: SearchOptions) -> RankedSlides:
+    """The slides of other patients that are nearest in the whole archive, whatever the filter and the page: the archive
+    may know what a filter leaves out."""
+    widest = replace(options, where=None, same_patient=False, to="slides", k=1, offset=0)
+    scope, count = image_scope(store, ranking.image, widest), candidate_count(ranking.method, widest)
+    if scope == image_scope(store, ranking.image, options) and count == candidate_count(ranking.method, options):
+        return ranking.slides
+    return rank_for_image(store, ranking.image, ranking.method, widest, scope).slides

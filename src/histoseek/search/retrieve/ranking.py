@@ -47,6 +47,10 @@ class RankedSlides:
         """The nearest slides, ties by id."""
         return [Hit(str(self.slide_ids[i]), float(1 - self.distances.total[i])) for i in self._order(count)]
 
+    def list_nearest(self, count: int) -> list[tuple[str, float]]:
+        """The nearest slides with their distances, nearest first, ties by id."""
+        return [(str(self.slide_ids[i]), float(self.distances.total[i])) for i in self._order(count)]
+
     def channel(self, weight: float = 1.0) -> Channel:
         """All slides, nearest first, to be fused with other channels: the same slide is all alike, a typical half."""
         order = self._order(len(self))

@@ -69,6 +69,7 @@ def refine(
         explain=retrieval.image.explain if retrieval.image else retrieval.explain,
         info=replace(retrieval.info, relevant=query.relevant, irrelevant=query.irrelevant),
         calibration=UNCALIBRATED,
+        labels=None,
     )
 
 

@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from histoseek.archive.filters.expression import one_of
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.ranking_method import RankingMethod
-from histoseek.archive.schema import SlideRecord, StoredSlide, read_value
+from histoseek.archive.schema import SlideRecord, StoredSlide
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.deadline import check_deadline
 from histoseek.mosaics.signature import Signature
 from histoseek.reports.index.query_words import QueryWord
-from histoseek.search.calibration.apply import UNCALIBRATED, AppliedCalibration, LabelsOfQuery, novelty_warnings
+from histoseek.search.calibration.apply import UNCALIBRATED, AppliedCalibration, novelty_warnings
+from histoseek.search.calibration.query_labels import QueryLabels
 from histoseek.search.encode.image import PreparedImage
 from histoseek.search.explain.matches import RegionExplainer, explain_match
 from histoseek.search.explain.phrases import add_phrases
@@ -79,8 +79,8 @@ class Retrieval:
     their scores; text: a text beside them; words: those that are sought in metadata and names; least_score: from which
     on a result fits the words, None where that is not judged; order: channels whose ranks alone decide the order where
     results were marked, which changes no score; further_scores: of slides that only these channels reach; calibration:
-    for probabilities; novelty: of the query, None where not known; left_out: slides that the conditions in the query's
-    words left out, None without any.
+    for probabilities; labels: how probable each is to be the query's; novelty: of the query, None where not known;
+    left_out: slides that the conditions in the query's words left out, None without any.
     """
 
     started: float
@@ -98,6 +98,7 @@ class Retrieval:
     order: tuple[Channel, ...] = ()
     further_scores: Mapping[str, float] = field(default_factory=dict)
     calibration: AppliedCalibration = UNCALIBRATED
+    labels: QueryLabels | None = None
     novelty: float | None = None
     left_out: int | None = None
 
@@ -141,7 +142,7 @@ def present(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions
     least = retrieval.least_score
     fits = least is None or any(hit.score >= least for hit in best_hits(max(options.last, len(retrieval.foremost) + 1)))
     page = _explain_page(archive, retrieval if fits else retrieval.without_marks(), best_hits, options)
-    likely = calibration.add_probabilities(page, _list_labels(retrieval, calibration.column))
+    likely = calibration.add_probabilities(page, retrieval.labels)
     results = calibration.keep_likely(likely, options.min_probability)
     presented = SearchResults(
         query=retrieval.info,
@@ -157,20 +158,12 @@ def present(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions
             *_cut(options, len(page), len(results)),
         ),
         calibrated_for=calibration.column,
+        labels=retrieval.labels.distribution if retrieval.labels else None,
         novelty=retrieval.novelty,
         left_out=retrieval.left_out,
         nothing_fits=not fits,
     )
     return replace(presented, vote_=presented.vote(options.vote)) if options.vote else presented
-
-
-def _list_labels(retrieval: Retrieval, column: str | None) -> LabelsOfQuery:
-    """What is known of the labels of the query's own slides."""
-    numbers = {slide.slide_id: number for number, slide in enumerate(retrieval.info.slides) if slide.slide_id}
-    if column is None or not numbers:
-        return {}
-    records = retrieval.store.records(one_of("slide_id", sorted(numbers)), None, 0)
-    return {numbers[record.slide_id]: read_value(record, column) or None for record in records}
 
 
 def _explain_page(

@@ -1,0 +1,279 @@
+"""Calibrating an archive: its own slides are the queries, and never meet their own patient."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.archive.archive_fusion import compare_slides, measure_fusion, write_fusion
+from histoseek.archive.calibration_file import FORMAT, Calibration, LabelCalibration, LabelPatients, write_calibration
+from histoseek.archive.filters.expression import compare, not_true
+from histoseek.archive.folder import ArchiveFolder
+from histoseek.archive.fusion_file import DistanceParts
+from histoseek.archive.ranking_method import TUNED, RankingMethod, load_method
+from histoseek.archive.schema import MetadataValue, SlideRecord, name_owner, read_value
+from histoseek.archive.stores.slides import SlideTable
+from histoseek.arguments import settle, settle_count
+from histoseek.errors import ArchiveError, ConfigurationError
+from histoseek.mosaics.distances import get_distance
+from histoseek.mosaics.part_weights import ComparedParts, ShareChoice, choose_share
+from histoseek.progress import Reporter, SilentReporter
+from histoseek.ranking.label_posterior import DEPTH, NOBODY
+from histoseek.ranking.labelled_queries import LabelledQueries, Surroundings, fit_labels
+from histoseek.search.calibration.query_labels import MOST_RANKED, LabelledOwner, NearPatient, find_near_patients
+from histoseek.search.options import DEFAULT_LABEL, SearchOptions
+from histoseek.search.retrieve.ranking import RankedSlides, rerank
+from histoseek.search.scope.exclusion import Owner, SearchScope
+
+MIN_SLIDES, MIN_PATIENTS = 30, 10
+"""Labelled slides and their patients; with fewer there is nothing to check probabilities on."""
+
+MIN_KNOWN = 20
+"""Slides whose nearest distance is known; with fewer no p-value falls below 0.05."""
+
+_MOST_QUERIES, _FEWEST_QUERIES = 1000, 200
+_MOST_COMPARISONS = 20_000_000
+_SHARE_QUERIES, _SHARE_SLIDES = 200, 2_000
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Slides:
+    """Slides with codes of their owners and labels, int64 [n]; label 0 is none."""
+
+    ids: tuple[str, ...]
+    owners: Ints
+    labels: Ints
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def with_label(self) -> _Slides:
+        return self.part(np.flatnonzero(self.labels))
+
+    @property
+    def patients(self) -> int:
+        return len(np.unique(self.owners))
+
+    @property
+    def classes(self) -> int:
+        return len(np.unique(self.labels))
+
+    def part(self, rows: Ints) -> _Slides:
+        return _Slides(tuple(self.ids[row] for row in rows), self.owners[rows], self.labels[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """What a slide of the archive finds as a query: its nearest slide's distance, None without any, the patients around
+    it, and those once its label is taken out of the archive."""
+
+    nearest: float | None
+    near: Sequence[NearPatient]
+    beyond: Sequence[NearPatient]
+
+
+def calibrate(
+    archive: ArchiveFolder,
+    label: str | None = DEFAULT_LABEL,
+    distance: str | None = None,
+    seed: int = 0,
+    reporter: Reporter | None = None,
+) -> Calibration:
+    """Learn from an archive how to weigh the parts of a distance and what it means, and keep both there.
+
+    label: the column of the labels that a probability is of; None: only what is unlike the archive is learned;
+    distance: None for the way to rank that searches use. Raises ArchiveError for too few slides, labelled slides or
+    patients, or a single label; InputError for a column that the archive lacks; ConfigurationError for an unknown
+    distance; ArchiveBusy, ArchiveReadOnly.
+    """
+    if distance is not None:
+        settle(distance, str, "--distance", kind=ConfigurationError)
+    seed = settle_count(seed, "--seed", 0)
+    with archive.writing():
+        space, store = archive.require_space(), archive.store.snapshot()
+        records = store.records(None, None, 0)
+        slides = _slides(records, label)
+        if label:
+            _require_labels(archive, label, slides.with_label)
+        method = _fit_method(archive, slides.with_label, label, distance, seed)
+        run = _Run(store, method, {record.slide_id: record for record in records}, label, seed)
+        labels, nearest = run.learn(archive, slides, reporter or SilentReporter())
+        calibration = Calibration(
+            format=FORMAT,
+            space=space.slides_fingerprint,
+            distance=method.name,
+            fusion=method.distance.fusion,
+            ranking=method.mark,
+            slides=len(slides),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            nearest=nearest,
+            label=labels,
+        )
+        write_calibration(archive.layout, calibration)
+    return calibration
+
+
+@dataclass(frozen=True)
+class _Run:
+    store: SlideTable
+    method: RankingMethod
+    records: Mapping[str, SlideRecord]
+    column: str | None
+    seed: int
+
+    def learn(
+        self, archive: ArchiveFolder, slides: _Slides, reporter: Reporter
+    ) -> tuple[LabelCalibration | None, tuple[float, ...]]:
+        """What labels and what distances tell."""
+        drawn = self.draw(slides)
+        labelled = slides.with_label
+        voters = drawn if len(labelled) == len(slides) else self.draw(labelled)
+        ids = list(dict.fromkeys((*drawn.ids, *voters.ids)))
+        with reporter.part("comparing slides", len(ids)) as part:
+            found = {}
+            for slide_id in ids:
+                found[slide_id] = self.ask(slide_id)
+                part.advance()
+        nearest = [found[slide_id].nearest for slide_id in drawn.ids]
+        known = _check_nearest(archive, [value for value in nearest if value is not None])
+        return self._fit(labelled, voters, [found[i] for i in voters.ids]) if self.column else None, known
+
+    def draw(self, slides: _Slides) -> _Slides:
+        """As many queries as the time allows."""
+        count = int(np.clip(_MOST_COMPARISONS // max(1, len(slides)), _FEWEST_QUERIES, _MOST_QUERIES))
+        rows = np.random.default_rng(self.seed).permutation(len(slides))[:count]
+        return slides.part(np.sort(rows))
+
+    def ask(self, slide_id: str) -> _Query:
+        """What a search with a slide looks at: neither it nor another of its patient."""
+        record = self.records[slide_id]
+        [slide] = self.store.get_without_language([slide_id])
+        signature = self.method.map_stored(slide)
+        scope = SearchScope.from_options(self.store, SearchOptions(), Owner.from_query(None, record), (slide_id,))
+        ranked = rerank(self.view, [signature], self.method, MOST_RANKED, scope)
+        own = read_value(record, self.column) if self.column else ""
+        if not self.column or not own:
+            return _Query(ranked.nearest_distance, (), ())
+        near, beyond = self._find(ranked, record), self._find(ranked, record, own)
+        if len(beyond) < DEPTH and len(ranked) == MOST_RANKED:
+            others = scope.narrow(not_true(compare(self.column, "=", _read_raw(record, self.column))))
+            beyond = self._find(rerank(self.view, [signature], self.method, MOST_RANKED, others), record, own)
+        return _Query(ranked.nearest_distance, near, beyond)
+
+    @cached_property
+    def view(self) -> SlideTable:
+        return self.method.view(self.store)
+
+    @cached_property
+    def owners(self) -> Mapping[str, LabelledOwner]:
+        column = self.column or DEFAULT_LABEL
+        return {i: LabelledOwner(name_owner(one), read_value(one, column)) for i, one in self.records.items()}
+
+    def _find(self, ranked: RankedSlides, record: SlideRecord, without: str | None = None) -> list[NearPatient]:
+        own = name_owner(record)
+        nearest = [one for one in ranked.list_nearest(MOST_RANKED) if self.owners[one[0]].owner != own]
+        return find_near_patients(nearest, lambda some: [self.owners[slide_id] for slide_id in some], without)
+
+    def _fit(self, labelled: _Slides, voters: _Slides, found: Sequence[_Query]) -> LabelCalibration:
+        each = sorted({(one.owner, one.label) for one in self.owners.values() if one.label})
+        patients = {owner: code for code, owner in enumerate(dict.fromkeys(owner for owner, _ in each))}
+        counts = Counter(label for _, label in each)
+        labels = {label: code for code, label in enumerate(sorted(counts))}
+        own = [self.owners[slide_id] for slide_id in voters.ids]
+        queries = LabelledQueries(
+            labels=np.array([labels[one.label] for one in own]),
+            patients=np.array([patients[one.owner] for one in own]),
+            around=_gather([one.near for one in found], labels, patients),
+            beyond=_gather([one.beyond for one in found], labels, patients),
+            members=np.array([(patients[owner], labels[label]) for owner, label in each]),
+            classes=len(labels),
+        )
+        return LabelCalibration(
+            column=str(self.column),
+            slides=len(labelled),
+            patients=len(patients),
+            labels=tuple(LabelPatients(name, count) for name, count in sorted(counts.items()) if count > 1),
+            rare=sum(count == 1 for count in counts.values()),
+            queries=len(queries),
+            fitted=fit_labels(queries, self.seed),
+        )
+
+
+def _gather(
+    found: Sequence[Sequence[NearPatient]], labels: Mapping[str, int], patients: Mapping[str, int]
+) -> Surroundings:
+    shape = len(found), DEPTH
+    distances, codes, owners = np.full(shape, np.inf), np.full(shape, NOBODY), np.full(shape, NOBODY)
+    for row, near in enumerate(found):
+        some = slice(0, len(near))
+        distances[row, some] = [one.distance for one in near]
+        codes[row, some] = [labels[one.label] for one in near]
+        owners[row, some] = [patients[one.owner] for one in near]
+    return Surroundings(distances, codes, owners)
+
+
+def _fit_method(
+    archive: ArchiveFolder, labelled: _Slides, column: str | None, name: str | None, seed: int
+) -> RankingMethod:
+    """The way to rank; a distance with its parts measured anew, and weighed by labels where there are some; kept with
+    the archive."""
+    method = load_method(archive, name)
+    if method.name == TUNED:
+        return method
+    fusion = measure_fusion(archive, seed)
+    if fusion and column:
+        choice = _choose_share(archive.store, labelled, fusion.find(method.name), seed)
+        fusion = fusion.with_choice(method.name, column, choice) if choice else fusion
+    write_fusion(archive, fusion)
+    return load_method(archive, method.name)
+
+
+def _choose_share(store: SlideTable, labelled: _Slides, parts: DistanceParts | None, seed: int) -> ShareChoice | None:
+    """The local share that labels choose; None for a distance of fixed weights, or without a query to be answered."""
+    if parts is None:
+        return None
+    order = np.random.default_rng(seed).permutation(len(labelled))
+    queries = labelled.part(np.sort(order[:_SHARE_QUERIES]))
+    database = labelled.part(np.sort(order[:_SHARE_SLIDES]))
+    local, global_ = compare_slides(store, get_distance(parts.distance), queries.ids, database.ids)
+    compared = ComparedParts(local, global_, queries.owners, database.owners, queries.labels, database.labels)
+    return choose_share(compared, (parts.local, parts.global_), seed)
+
+
+def _check_nearest(archive: ArchiveFolder, nearest: Sequence[float]) -> tuple[float, ...]:
+    """Distances of slides to the nearest of another patient, increasing."""
+    if len(nearest) < MIN_KNOWN:
+        what = f"too few to calibrate: {len(nearest)} slides have one of another patient to be compared with"
+        raise ArchiveError(str(archive.path), what, f"At least {MIN_KNOWN} are needed")
+    return tuple(sorted(nearest))
+
+
+def _read_raw(record: SlideRecord, column: str) -> MetadataValue:
+    """A metadata value as it is."""
+    value: MetadataValue = record.extra[column] if column in record.extra else getattr(record, column)
+    return value
+
+
+def _slides(records: Sequence[SlideRecord], label: str | None) -> _Slides:
+    owners = np.unique([name_owner(record) for record in records], return_inverse=True)[1]
+    names = ["", *(read_value(record, label) if label else "" for record in records)]
+    labels = np.unique(names, return_inverse=True)[1][1:]
+    return _Slides(tuple(record.slide_id for record in records), owners.astype(np.int64), labels.astype(np.int64))
+
+
+def _require_labels(archive: ArchiveFolder, column: str, labelled: _Slides) -> None:
+    slides, patients, classes = len(labelled), labelled.patients, labelled.classes
+    if slides >= MIN_SLIDES and patients >= MIN_PATIENTS and classes > 1:
+        return
+    what = f"too few labels to calibrate: {slides} slides of {patients} patients with {classes} different {column}"
+    advice = f"At least {MIN_SLIDES} slides of {MIN_PATIENTS} patients with 2 are needed; see also --without-labels"
+    raise ArchiveError(str(archive.path), what, advice)
