@@ -74,19 +74,28 @@ def measure_fusion(archive: ArchiveFolder, seed: int = 0) -> ArchiveFusion | Non
 def measure_distance_parts(
     store: SlideTable, distance: Distance, slide_ids: Sequence[str], owners: NDArray[np.int64], seed: int = 0
 ) -> tuple[PartStatistics, PartStatistics] | None:
-    """The local and the global part of a distance on slides drawn from these, of owners int64 [S]; None for too few.
-
-    50 slides against 500, or all there are; only pairs of different owners count.
-    """
-    if len(slide_ids) < MIN_SLIDES or len(np.unique(owners)) < MIN_OWNERS:
+    """The local and the global part of a distance on slides drawn from these, of owners int64 [S]; None for too few."""
+    drawn = draw_pairs(owners, seed)
+    if drawn is None:
         return None
-    sample = np.random.default_rng(seed).permutation(len(slide_ids))
-    queries, database = np.sort(sample[:_QUERIES]), np.sort(sample[:_DATABASE])
-    allowed = owners[queries][:, None] != owners[database]
-    if not allowed.any():
-        return None
+    queries, database, allowed = drawn
     parts = compare_slides(store, distance, [slide_ids[i] for i in queries], [slide_ids[i] for i in database])
     return measure_parts(*parts, allowed)
+
+
+def draw_pairs(
+    owners: NDArray[np.int64], seed: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]] | None:
+    """Places of 50 slides and of 500, or of all there are, of owners int64 [S], and which pairs are of two owners.
+
+    Increasing int64 [Q] and [C], bool [Q, C]; None for too few slides or owners.
+    """
+    if len(owners) < MIN_SLIDES or len(np.unique(owners)) < MIN_OWNERS:
+        return None
+    sample = np.random.default_rng(seed).permutation(len(owners))
+    queries, database = np.sort(sample[:_QUERIES]), np.sort(sample[:_DATABASE])
+    allowed = owners[queries][:, None] != owners[database]
+    return (queries, database, allowed) if allowed.any() else None
 
 
 def compare_slides(

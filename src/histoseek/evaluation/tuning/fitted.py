@@ -1,0 +1,114 @@
+"""A way of ranking fitted on slides: the one place where settings become a metric, weights of parts and a graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.archive.archive_fusion import FUSED, draw_pairs
+from histoseek.evaluation.tuning.slides import TuningSlides
+from histoseek.mosaics.distances import Distance, Fusion, get_distance
+from histoseek.mosaics.part_weights import PartStatistics, fuse_parts, measure_parts
+from histoseek.ranking.diffusion import spread
+from histoseek.ranking.fit_metric import MetricSlides, fit_metric
+from histoseek.ranking.graph import SPARE_NEIGHBOURS, NeighbourGraph
+from histoseek.ranking.metric import Metric
+from histoseek.ranking.settings import DiffusionSettings, RankingSettings
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Statistics = tuple[PartStatistics, PartStatistics]
+
+
+@dataclass(frozen=True, slots=True)
+class FittedRanking:
+    """Settings with what was fitted by them: a metric, and how the parts of the distance are added under it."""
+
+    settings: RankingSettings
+    metric: Metric
+    fusion: Fusion
+
+    @property
+    def distance(self) -> Distance:
+        """With the weights of its parts."""
+        return get_distance(self.settings.distance).with_fusion(self.fusion)
+
+
+def fit_ranking(settings: RankingSettings, slides: TuningSlides, training: Ints, seed: int = 0) -> FittedRanking:
+    """Fit all that settings need on slides, int64 places: no other slide's vectors, labels or columns are looked at."""
+    metric = fit_slides_metric(settings, slides, training)
+    distance = get_distance(settings.distance)
+    statistics = measure_statistics(distance, slides.under(metric), training, seed)
+    return FittedRanking(settings, metric, fuse(distance, statistics, settings.local_share))
+
+
+def fit_slides_metric(settings: RankingSettings, slides: TuningSlides, training: Ints) -> Metric:
+    """The metric by settings, fitted on some slides."""
+    return fit_metric(
+        settings,
+        MetricSlides(
+            vectors=slides.block.global_vectors[training],
+            mosaic_means=slides.mosaic_means[training],
+            labels=slides.labels[training],
+            owners=slides.owners[training],
+            erased=slides.read_column(settings.erased, training),
+            centred=slides.read_column(settings.centred, training),
+        ),
+    )
+
+
+def build_graph(mapped: TuningSlides, database: Ints, neighbours: int) -> NeighbourGraph:
+    """The neighbour graph of some slides under their metric, whose places are those in `database`."""
+    vectors = mapped.block.global_vectors[database]
+    return NeighbourGraph.build(vectors, mapped.owners[database], neighbours + SPARE_NEIGHBOURS)
+
+
+def find_neighbours(
+    graph: NeighbourGraph, settings: DiffusionSettings, mapped: TuningSlides, queries: Ints, database: Ints
+) -> Doubles:
+    """What neighbours say of the slides of a graph to queries, float64 [Q, C]; a query's owner is not in its graph."""
+    vectors, everyone = mapped.block.global_vectors[database], np.arange(len(database), dtype=np.int64)
+    parts = np.ones((len(queries), len(database)))
+    for row, query in enumerate(queries.tolist()):
+        left_out = mapped.owners[database] == mapped.owners[query]
+        own = mapped.block.global_vectors[query]
+        cosines = np.where(left_out, -np.inf, vectors @ own)
+        nearest = np.argsort(-cosines, kind="stable")[: min(settings.neighbours, int((~left_out).sum()))]
+        parts[row] = spread(graph, vectors, own, nearest, left_out, settings).find_parts(everyone)
+    return parts
+
+
+def measure_statistics(distance: Distance, mapped: TuningSlides, training: Ints, seed: int = 0) -> Statistics | None:
+    """Both parts of a distance on slides drawn from these, under their metric; None where its weights are its own, or
+    there are too few slides."""
+    drawn = draw_pairs(mapped.owners[training], seed) if distance.name in FUSED else None
+    if drawn is None:
+        return None
+    queries, database, allowed = drawn
+    return measure_parts(*compare_parts(distance, mapped, training[queries], training[database]), allowed)
+
+
+def fuse(distance: Distance, statistics: Statistics | None, local_share: float) -> Fusion:
+    """The weights of a distance's parts; the stated ones where nothing is known of them."""
+    return fuse_parts(*statistics, local_share) if statistics else distance.fusion
+
+
+def compare_parts(distance: Distance, mapped: TuningSlides, queries: Ints, database: Ints) -> tuple[Doubles, Doubles]:
+    """The local and the global part of the distances of slides, float64 [Q, C] each."""
+    block = mapped.block.take(database)
+    parts = [distance.parts(mapped.pick(query), block) for query in queries.tolist()]
+    return np.stack([local for local, _ in parts]), np.stack([global_ for _, global_ in parts])
+
+
+def measure_distances(fitted: FittedRanking, slides: TuningSlides, queries: Ints, database: Ints) -> Doubles:
+    """Distances of slides under a fitted ranking, float64 [Q, C], as a search of an archive of these slides would have
+    them; 1 is a typical pair of other patients."""
+    mapped, distance, graph = slides.under(fitted.metric), fitted.distance, fitted.settings.diffusion
+    total = distance.fusion.total(*compare_parts(distance, mapped, queries, database))
+    if graph is None:
+        return total
+    neighbours = find_neighbours(build_graph(mapped, database, graph.neighbours), graph, mapped, queries, database)
+    return (1 - graph.share) * total + graph.share * neighbours

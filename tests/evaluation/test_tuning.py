@@ -1,0 +1,168 @@
+"""Tuning: what is fitted on whom, what is chosen, and that no figure is flattered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from histoseek.api import Archive
+from histoseek.evaluation.cohort import load_cohort
+from histoseek.evaluation.neighbours import Fold, rank
+from histoseek.evaluation.per_query import compute_values
+from histoseek.evaluation.tuning.candidates import GLOBAL, count_learned, list_stages
+from histoseek.evaluation.tuning.cross_validation import JUDGED, CrossValidation
+from histoseek.evaluation.tuning.fitted import fit_ranking, fit_slides_metric, measure_distances
+from histoseek.evaluation.tuning.folds import deal_folds, deal_sites, join_owners
+from histoseek.evaluation.tuning.nested import choose_nested
+from histoseek.evaluation.tuning.slides import TuningSlides, draw_slides, read_slides
+from histoseek.evaluation.tuning.tune import TuningSpec, tune
+from histoseek.ranking.metric import LinearMap, Metric
+from histoseek.ranking.settings import PLAIN, DiffusionSettings, RankingSettings
+from tests.evaluation.archives import labelled_archive
+
+LEARNED = replace(GLOBAL, shrinkage=0.4, label_strength=0.1)
+Ints = np.ndarray
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """48 slides of 24 patients, three classes, at six sites that look more different than the classes."""
+    rng = np.random.default_rng(4)
+    patients = [i // 2 for i in range(48)]
+    labels, sites = rng.integers(3, size=24)[patients].tolist(), rng.integers(6, size=24)[patients].tolist()
+    folder = tmp_path_factory.mktemp("tuning")
+    return labelled_archive(folder, labels, patients, sites, class_effect=0.35, site_effect=0.8, tiles=6).path
+
+
+@pytest.fixture(scope="module")
+def slides(labelled: Path) -> TuningSlides:
+    cohort = load_cohort(Archive.open(labelled), "diagnosis")
+    return read_slides(cohort, np.arange(len(cohort)), ("site",))
+
+
+def judge(settings: RankingSettings, slides: TuningSlides, fitted_on: Ints) -> float:
+    """MAP@5 of all slides under what was fitted on some."""
+    everyone = np.arange(len(slides))
+    fitted = fit_ranking(settings, slides, fitted_on)
+
+    class Fitted:
+        name = "fitted"
+
+        def fit(self, database: Ints) -> None: ...
+
+        def distances(self, queries: Ints, database: Ints) -> Ints:
+            return measure_distances(fitted, slides, queries, database).astype(np.float32)
+
+    found = rank(Fitted(), Fold(everyone, everyone, slides.exclusions), slides.labels, 10)
+    return float(np.nanmean(compute_values(found, slides.labels)[:, JUDGED]))
+
+
+def test_owners_are_joined_by_what_they_share() -> None:
+    patients, files = np.array([0, 0, 1, 2, 3, 4]), np.array([9, 8, 8, 7, 6, 7])
+    assert join_owners(patients, files).tolist() == [0, 0, 0, 1, 2, 1]
+    assert join_owners(np.arange(3)).tolist() == [0, 1, 2]
+
+
+def test_folds_hold_out_whole_owners_and_whole_sites() -> None:
+    owners = np.repeat(np.arange(17), 3)
+    folds = deal_folds(owners, 0)
+    assert np.bincount(folds[::3]).tolist() == [4, 4, 3, 3, 3]
+    assert all(len(np.unique(folds[owners == owner])) == 1 for owner in range(17))
+    assert len(np.unique(deal_folds(np.arange(3), 0))) == 3
+    sites = np.repeat([0, 1, 2, 3, 0], [12, 9, 12, 9, 9])
+    by_site = deal_sites(sites, owners, 0)
+    assert by_site is not None
+    assert [len(np.unique(by_site[sites == site])) for site in range(4)] == [1] * 4
+    assert len(np.unique(by_site)) == 4
+    # A patient who was at two sites makes one of them, and so there are too few.
+    assert deal_sites(np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1, 1, 2, 2, 3]), 0) is None
+
+
+def test_whole_owners_are_drawn() -> None:
+    owners = np.repeat(np.arange(10), 4)
+    drawn = draw_slides(owners, 14, 0)
+    assert len(drawn) == 12 and np.bincount(owners[drawn], minlength=10).tolist().count(4) == 3
+    assert draw_slides(owners, 40, 0).tolist() == list(range(40))
+    assert draw_slides(owners, 14, 1).tolist() != drawn.tolist()
+
+
+def test_slides_in_memory_are_those_that_search_sees(labelled: Path, slides: TuningSlides) -> None:
+    archive = Archive.open(labelled)
+    rng = np.random.default_rng(0)
+    one = LinearMap(rng.standard_normal((24, 24)).astype(np.float32), rng.standard_normal((1, 24)).astype(np.float32))
+    metric = Metric(one, one, "site", ("site 2",))
+    mapped = slides.under(metric)
+    for place, record in enumerate(archive.records()):
+        [group] = metric.find_groups([record.site], np.zeros((1, 24)))
+        expected = metric.map_signature(archive.get(record.slide_id).signature, group)
+        found = mapped.pick(place)
+        np.testing.assert_allclose(found.global_vector, expected.global_vector, atol=1e-5)
+        np.testing.assert_allclose(found.mosaic, expected.mosaic, atol=2e-3)
+        assert np.bitwise_count(found.barcodes ^ expected.barcodes).sum() <= 1
+    assert slides.under(Metric()) is slides
+
+
+@pytest.mark.parametrize(
+    "settings", [LEARNED, replace(PLAIN, erased="site", centred="site", shrinkage=0.8)], ids=["labels", "sites"]
+)
+def test_nothing_of_slides_held_out_is_fitted(slides: TuningSlides, settings: RankingSettings) -> None:
+    training = np.flatnonzero(slides.owners < 18)
+    rng = np.random.default_rng(1)
+    held = np.setdiff1d(np.arange(len(slides)), training)
+    vectors, means = slides.block.global_vectors.copy(), slides.mosaic_means.copy()
+    vectors[held] = rng.standard_normal((len(held), 24))
+    means[held] = rng.standard_normal((len(held), 24))
+    others = replace(
+        slides,
+        block=replace(slides.block, global_vectors=vectors),
+        mosaic_means=means,
+        labels=np.where(np.isin(np.arange(len(slides)), held), 0, slides.labels),
+        columns={"site": tuple(s if i in training else "site 0" for i, s in enumerate(slides.columns["site"]))},
+    )
+    assert fit_slides_metric(settings, slides, training) == fit_slides_metric(settings, others, training)
+    assert fit_ranking(settings, slides, training).fusion == fit_ranking(settings, others, training).fusion
+
+
+def test_the_outer_fold_is_neither_fitted_on_nor_asked_nor_found(slides: TuningSlides) -> None:
+    folds = deal_folds(slides.owners, 0)
+    validation = CrossValidation(slides, folds, slides.exclusions, 0)
+    settings = replace(LEARNED, diffusion=DiffusionSettings(0.5, 5, 0.8))
+    found = validation.rank_fold(settings, 1, 2)
+    assert set(folds[found.queries]) == {1}
+    assert 2 not in set(folds[found.slides.ravel()])
+    scrambled = replace(slides, labels=np.where(folds == 2, 0, slides.labels))
+    again = CrossValidation(scrambled, folds, slides.exclusions, 0).rank_fold(settings, 1, 2)
+    np.testing.assert_array_equal(found.slides, again.slides)
+    assert set(folds[validation.get_queries(2)]) == {0, 1, 3, 4}
+    # Both directions of a pair of folds, and all folds, have results of their own.
+    assert len({validation.measure(settings, outer)[:, JUDGED].tobytes() for outer in (None, 1, 2)}) == 3
+
+
+def test_a_leak_is_caught(tmp_path: Path) -> None:
+    """Labels that are drawn for each patient: whoever judges on the patients that were fitted on finds them in the
+    vectors, which tell patients apart; nobody else can."""
+    rng = np.random.default_rng(0)
+    patients = [i // 2 for i in range(40)]
+    labels = rng.permutation([0, 1] * 10)[patients].tolist()
+    archive = labelled_archive(tmp_path, labels, patients, patients, class_effect=0.0, site_effect=1.0, tiles=4)
+    cohort = load_cohort(archive, "diagnosis")
+    slides = read_slides(cohort, np.arange(40))
+    chance = judge(PLAIN, slides, np.arange(40))
+    assert judge(LEARNED, slides, np.arange(40)) > chance + 0.3
+    nested = choose_nested(slides, deal_folds(slides.owners, 0), slides.exclusions, list_stages(())[1:3])
+    gain = nested.gains[0]
+    assert (gain.metric, gain.plain) == ("MAP@5", pytest.approx(chance, abs=0.02))
+    assert abs(gain.tuned - chance) < 0.15 and gain.p > 0.05
+    outcome = tune(archive, TuningSpec())
+    assert not outcome.is_adopted and archive.tuning is None
+    assert abs(outcome.tuning.card.gains[0].tuned - chance) < 0.15
+
+
+def test_of_settings_that_are_as_good_the_simplest_is_chosen(slides: TuningSlides) -> None:
+    graph = DiffusionSettings(0.5, 5, 0.8)
+    by_parts = [PLAIN, GLOBAL, replace(PLAIN, shrinkage=0.9), replace(PLAIN, shrinkage=0.4)]
+    by_parts += [replace(PLAIN, shrinkage=0.9, diffusion=graph), replace(LEARNED, diffusion=graph)]
+    assert sorted(by_parts, key=count_learned) == by_parts
