@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from histoseek.archive.schema import ColumnType, MetadataValue, SlideRecord
     from histoseek.archive.verification.problems import Verification
     from histoseek.encoders.tile.own import OwnTileEncoder
+    from histoseek.evaluation.tuning.tune import TuningOutcome
     from histoseek.progress import Reporter
     from histoseek.reports.cleaning.mends import CleanText
     from histoseek.reports.language.sections import Sections
@@ -264,6 +265,34 @@ class Archive(ArchiveFolder):
         from histoseek.search.calibrate import calibrate
 
         return calibrate(self, label, distance, seed, reporter)
+
+    def tune(
+        self,
+        label: str = DEFAULT_LABEL,
+        sites: Sequence[str] = (),
+        *,
+        patient_is_slide: bool = False,
+        dry_run: bool = False,
+        seed: int = 0,
+        reporter: Reporter | None = None,
+    ) -> TuningOutcome:
+        """Choose by a column of labels how slides are ranked for a slide, and search by it from then on, if it beats
+        plain ranking on patients held out; else the archive ranks plainly.
+
+        sites: columns of sites or preparations: queries look for slides of others, and ranking without these columns is
+        tried. Raises InputError for columns that can't be tuned by, or too few patients, ArchiveBusy, ArchiveReadOnly.
+        """
+        from histoseek.evaluation.tuning.tune import TuningSpec, tune
+
+        spec = TuningSpec(label, tuple(sites), patient_is_slide, seed)
+        return tune(self, spec, dry_run=dry_run, reporter=reporter)
+
+    def reset_tuning(self) -> bool:
+        """Rank plainly again, as before `tune`; whether the archive was tuned. Raises ArchiveBusy, ArchiveReadOnly."""
+        from histoseek.archive.tuning_file import remove_tuning
+
+        with self.writing():
+            return remove_tuning(self.layout)
 
     def recall(
         self,

@@ -92,7 +92,8 @@ def test_whole_owners_are_drawn() -> None:
 def test_slides_in_memory_are_those_that_search_sees(labelled: Path, slides: TuningSlides) -> None:
     archive = Archive.open(labelled)
     rng = np.random.default_rng(0)
-    one = LinearMap(rng.standard_normal((24, 24)).astype(np.float32), rng.standard_normal((1, 24)).astype(np.float32))
+    offsets, inward, outward = (rng.standard_normal((rows, 24)).astype(np.float32) for rows in (1, 6, 6))
+    one = LinearMap(offsets, inward, outward)
     metric = Metric(one, one, "site", ("site 2",))
     mapped = slides.under(metric)
     for place, record in enumerate(archive.records()):

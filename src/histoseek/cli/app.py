@@ -31,6 +31,7 @@ from histoseek.cli.simulate import simulate
 from histoseek.cli.stats import stats
 from histoseek.cli.tokens import tokens
 from histoseek.cli.train import train
+from histoseek.cli.tune import tune
 from histoseek.cli.update import update
 from histoseek.cli.upgrade import upgrade
 from histoseek.cli.verify import verify
@@ -57,6 +58,7 @@ for command in (
     evaluate,
     align,
     calibrate,
+    tune,
     train,
     adapt_text,
     adapt_tiles,

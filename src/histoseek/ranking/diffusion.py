@@ -120,7 +120,8 @@ def solve(affinities: Doubles, damping: float) -> Doubles:
     scales = np.where(degrees > 0, 1 / np.sqrt(np.where(degrees > 0, degrees, 1)), 0)
     source = np.zeros(len(affinities))
     source[-1] = 1
-    return np.linalg.solve(np.eye(len(affinities)) - damping * scales[:, None] * affinities * scales, source)
+    system = np.eye(len(affinities)) - damping * scales[:, None] * affinities * scales
+    return np.asarray(np.linalg.solve(system, source), np.float64)
 
 
 def _weigh(cosines: Floats) -> Doubles:

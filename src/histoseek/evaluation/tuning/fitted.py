@@ -12,7 +12,7 @@ from histoseek.evaluation.tuning.slides import TuningSlides
 from histoseek.mosaics.distances import Distance, Fusion, get_distance
 from histoseek.mosaics.part_weights import PartStatistics, fuse_parts, measure_parts
 from histoseek.ranking.diffusion import spread
-from histoseek.ranking.fit_metric import MetricSlides, fit_metric
+from histoseek.ranking.fit_metric import MetricSample, fit_metric
 from histoseek.ranking.graph import SPARE_NEIGHBOURS, NeighbourGraph
 from histoseek.ranking.metric import Metric
 from histoseek.ranking.settings import DiffusionSettings, RankingSettings
@@ -49,7 +49,7 @@ def fit_slides_metric(settings: RankingSettings, slides: TuningSlides, training:
     """The metric by settings, fitted on some slides."""
     return fit_metric(
         settings,
-        MetricSlides(
+        MetricSample(
             vectors=slides.block.global_vectors[training],
             mosaic_means=slides.mosaic_means[training],
             labels=slides.labels[training],

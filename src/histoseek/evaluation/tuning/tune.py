@@ -22,7 +22,7 @@ from histoseek.evaluation.tuning.folds import deal_folds, deal_sites, join_owner
 from histoseek.evaluation.tuning.nested import NestedChoice, choose_nested
 from histoseek.evaluation.tuning.slides import MOST_SLIDES, TuningSlides, draw_slides, read_slides
 from histoseek.progress import Reporter
-from histoseek.ranking.settings import PLAIN
+from histoseek.ranking.settings import PLAIN, RankingSettings
 from histoseek.search.options import DEFAULT_LABEL
 
 Ints = NDArray[np.int64]
@@ -65,15 +65,44 @@ class TuningSpec:
 class TuningOutcome:
     """What tuning found.
 
-    tuning: the ranking that was chosen, with the card of what was tried; is_adopted: whether it beats plain ranking on
-    patients whom neither choice nor fit has seen; is_stored: whether the archive ranks by it from now on; has_replaced:
-    whether it did so by another one before.
+    tuning: the ranking that was chosen; card: what was tried, and what it is worth; is_adopted: whether it beats plain
+    ranking on patients whom neither choice nor fit has seen; is_stored: whether the archive ranks by it from now on;
+    has_replaced: whether it was tuned before.
     """
 
     tuning: Tuning
+    card: TuningCard
     is_adopted: bool
     is_stored: bool
     has_replaced: bool
+
+    @property
+    def verdict(self) -> str:
+        """What is done, and why."""
+        if self.is_stored:
+            again = "; probabilities need `histoseek calibrate` again"
+            return f"adopted: slides are ranked by it from now on (`--distance tuned`){again}"
+        if self.is_adopted:
+            return "it would be adopted: run without --dry-run"
+        chosen_plain = self.tuning.settings == PLAIN
+        why = "nothing is better than plain ranking" if chosen_plain else "it does not beat plain ranking (p < .05)"
+        before = "; the tuning that was there is removed" if self.has_replaced else ""
+        return f"not adopted: {why} on patients held out{before}"
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """All but the arrays, for JSON."""
+        tuning = self.tuning
+        return {
+            "adopted": self.is_adopted,
+            "stored": self.is_stored,
+            "verdict": self.verdict,
+            "column": tuning.column,
+            "slides": tuning.slides,
+            "created": tuning.created,
+            "settings": tuning.settings,
+            "card": self.card,
+        }
 
 
 def tune(
@@ -90,7 +119,8 @@ def tune(
         require_answers(cohort, sites)
         judged = draw_slides(join_owners(*_list_identities(cohort)), MOST_SLIDES, spec.seed)
         nested, folds = choose_for(read_slides(cohort, judged, spec.sites), spec.seed, reporter)
-        tuning = _fit(cohort, spec, nested, len(judged), folds)
+        card = _write_card(cohort, spec, nested, len(judged), folds)
+        tuning = _fit(cohort, spec, nested.choice.chosen, card)
         gain = nested.gains[0]
         is_adopted = tuning.settings != PLAIN and gain.tuned > gain.plain and gain.p < SIGNIFICANT
         had_one = archive.layout.tuning.is_file()
@@ -98,7 +128,7 @@ def tune(
             write_tuning(archive.layout, tuning)
         elif not dry_run:
             remove_tuning(archive.layout)
-    return TuningOutcome(tuning, is_adopted, is_adopted and not dry_run, had_one and not dry_run)
+    return TuningOutcome(tuning, card, is_adopted, is_adopted and not dry_run, had_one)
 
 
 def choose_for(slides: TuningSlides, seed: int, reporter: Reporter | None = None) -> tuple[NestedChoice, Ints]:
@@ -155,13 +185,8 @@ def _find_answerable(labels: Ints, exclusions: Sequence[Ints]) -> NDArray[np.boo
     return answerable
 
 
-def _fit(cohort: Cohort, spec: TuningSpec, nested: NestedChoice, judged: int, folds: Ints) -> Tuning:
-    """The chosen settings fitted on all slides, or on as many as there is room for."""
-    chosen = nested.choice.chosen
-    places = draw_slides(join_owners(*_list_identities(cohort)), MOST_FITTED, spec.seed)
-    slides = read_slides(cohort, places, spec.sites)
-    fitted = fit_ranking(chosen, slides, np.arange(len(slides), dtype=np.int64), spec.seed)
-    card = TuningCard(
+def _write_card(cohort: Cohort, spec: TuningSpec, nested: NestedChoice, judged: int, folds: Ints) -> TuningCard:
+    return TuningCard(
         slides=judged,
         patients=len(np.unique(cohort.patients)),
         classes=len(cohort.classes),
@@ -171,6 +196,13 @@ def _fit(cohort: Cohort, spec: TuningSpec, nested: NestedChoice, judged: int, fo
         tried=nested.choice.tried,
         gains=nested.gains,
     )
+
+
+def _fit(cohort: Cohort, spec: TuningSpec, chosen: RankingSettings, card: TuningCard) -> Tuning:
+    """The chosen settings fitted on all slides, or on as many as there is room for."""
+    places = draw_slides(join_owners(*_list_identities(cohort)), MOST_FITTED, spec.seed)
+    slides = read_slides(cohort, places, spec.sites)
+    fitted = fit_ranking(chosen, slides, np.arange(len(slides), dtype=np.int64), spec.seed)
     return Tuning(
         space=cohort.archive.require_space().slides_fingerprint,
         slides=cohort.archive.store.count(None),
