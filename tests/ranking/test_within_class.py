@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.errors import ConfigurationError
+from histoseek.ranking import within_class
 from histoseek.ranking.label_directions import fit_label_directions
 from histoseek.ranking.metric import IDENTITY, LinearMap
 from histoseek.ranking.within_class import find_label_fault, fit_within_class
@@ -77,6 +78,20 @@ def test_squared_distances_grow_by_those_of_the_predicted_labels(seed, shape, st
     for one, other in ((0, 1), (2, 5), (7, 3)):
         squared = np.sum((rows[one] - rows[other]) ** 2) + gain**2 * np.sum((predicted[one] - predicted[other]) ** 2)
         assert np.sum((found[one] - found[other]) ** 2) == pytest.approx(squared, rel=1e-3, abs=1e-5)
+
+
+def test_beyond_the_largest_directions_vectors_are_scaled_alike(monkeypatch):
+    monkeypatch.setattr(within_class, "MOST_DIRECTIONS", 4)
+    rows, labels, _ = draw(8, 40, 12)
+    residuals = rows.astype(np.float64) - np.array([rows[labels == k].mean(0) for k in range(3)])[labels]
+    values, vectors = np.linalg.eigh(residuals.T @ residuals / 37)
+    values[:-4] = values[:-4].mean()
+    root = vectors @ np.diag((0.3 * values + 0.7 * values.mean()) ** -0.5) @ vectors.T
+
+    mapped = fit_within_class(rows, labels, np.arange(40), 0.7)
+
+    assert len(mapped.inward) == 4
+    assert np.abs(apply(mapped, rows) - unit(rows @ root)).max() < 1e-4
 
 
 def test_copies_of_an_owners_slides_change_nothing():
