@@ -23,6 +23,8 @@ from histoseek.api import Archive  # noqa: E402
 from histoseek.cli.app import app  # noqa: E402
 from histoseek.encoders.bag import load_bag  # noqa: E402
 from histoseek.encoders.cards.card import Argument  # noqa: E402
+from histoseek.encoders.inventory.adapted_folders import list_adapted, note_adapted  # noqa: E402
+from histoseek.encoders.inventory.listing import list_encoders  # noqa: E402
 from histoseek.encoders.recipe import Recipe  # noqa: E402
 from histoseek.encoders.tile import registry  # noqa: E402
 from histoseek.encoders.tile.adapted import CARD_FILE, WEIGHTS_FILE  # noqa: E402
@@ -30,7 +32,10 @@ from histoseek.encoders.tile.lite0 import load_module, packaged_weights  # noqa:
 from histoseek.encoders.tile.networks.base import shapes_of  # noqa: E402
 from histoseek.encoders.tile.registry import find_tile_card, load_tile_encoder, load_word_tower  # noqa: E402
 from histoseek.errors import ConfigurationError, EncoderError, InputError, MissingExtra  # noqa: E402
+from histoseek.evaluation.cohort import load_cohort  # noqa: E402
+from histoseek.evaluation.held_out import find_seen_slides  # noqa: E402
 from histoseek.evaluation.per_query import NAMES, compute_values  # noqa: E402
+from histoseek.evaluation.settings import EvaluationSpec  # noqa: E402
 from histoseek.progress import Reporter, SilentReporter  # noqa: E402
 from histoseek.settings import get_settings  # noqa: E402
 from histoseek.training.split import Shares  # noqa: E402
@@ -304,7 +309,11 @@ def test_tiles_are_read_again_and_kept(archive: Archive, network: SplitNetwork, 
     assert np.array_equal(kept.values, found.values)
 
 
-def test_command_adapts_and_its_folder_encodes(archive: Archive, pictures: Path, tmp_path: Path) -> None:
+def test_command_adapts_and_says_where_it_was_measured(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HISTOSEEK_ENCODERS_DIR", str(tmp_path / "encoders"))
+    get_settings.cache_clear()
     out = tmp_path / "my-tiles"
     arguments = ["adapt-tiles", "--archive", str(archive.path), "--out", str(out), "--site", "site", "--json"]
     ended = CliRunner().invoke(app, [*arguments, "--epochs", "1", "--batch", "8", "--tiles", "1", "--views", "1"])
@@ -316,13 +325,26 @@ def test_command_adapts_and_its_folder_encodes(archive: Archive, pictures: Path,
     assert said["across"]["queries"] > 0
     assert said["licence"].startswith("Apache-2.0")
     assert out.exists() == bool(said["blend"])
+    assert len(list(list_adapted())) == out.exists()
 
 
 def test_folder_is_an_encoder_of_its_own(
-    whole: TileAdaptation, archive: Archive, pictures: Path, network: SplitNetwork, tmp_path: Path
+    whole: TileAdaptation,
+    archive: Archive,
+    pictures: Path,
+    network: SplitNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     out = tmp_path / "my-tiles"
     card = save_tile_adaptation(replace(whole, blend=0.5), out, "mine", data="made", licence="")
+    monkeypatch.setenv("HISTOSEEK_ENCODERS_DIR", str(tmp_path / "encoders"))
+    get_settings.cache_clear()
+    note_adapted(out)
+    note_adapted(out)
+    listed = [each for each in list_encoders() if each.name == card.load_with]
+    assert [(each.state, each.is_own) for each in listed] == [("usable", True)]
+    assert "adapted to diagnosis of mine" in listed[0].summary
     encoder = load_tile_encoder(card.load_with)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
     module = load_module(out / WEIGHTS_FILE).eval()
@@ -340,6 +362,29 @@ def test_folder_is_an_encoder_of_its_own(
         load_split_network(card.load_with, 1)
     with pytest.raises(EncoderError, match="no text tower"):
         load_word_tower(card.load_with)
+
+
+def test_evaluations_ask_nobody_that_was_trained_on(
+    whole: TileAdaptation, archive: Archive, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    slides = load_labelled_slides(archive, "diagnosis")
+    parts = split_slides(slides, Shares(0.4, 0.2, 0.4), 0)
+    out = tmp_path / "my-tiles"
+    adaptation = replace(whole, slides=slides, parts=parts, blend=1.0)
+    card = save_tile_adaptation(adaptation, out, "mine", data="made", licence="")
+    assert not any(slide.slide_id in (out / CARD_FILE).read_text() for slide in slides.slides)
+    cohort = load_cohort(archive, "diagnosis")
+    assert find_seen_slides(cohort, EvaluationSpec()) is None
+    named = find_seen_slides(cohort, EvaluationSpec(held_out=str(out)))
+    assert named is not None
+    assert {cohort.slide_ids[place] for place in np.flatnonzero(~named.is_seen)} == {
+        slides.slides[place].slide_id for place in parts.test
+    }
+    adapted_recipe = replace(archive.recipe, encoder=card.load_with)
+    monkeypatch.setattr(Archive, "recipe", property(lambda archive: adapted_recipe))
+    own = find_seen_slides(cohort, EvaluationSpec())
+    assert own is not None
+    assert np.array_equal(own.is_seen, named.is_seen)
 
 
 def test_damaged_folders_are_refused(whole: TileAdaptation, tmp_path: Path) -> None:

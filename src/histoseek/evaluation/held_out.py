@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from histoseek.encoders.library import weights_path
 from histoseek.encoders.slide.registry import UNTRAINED, find_fitted_family
-from histoseek.encoders.weights import PartName, WeightsCard, load_card
+from histoseek.encoders.weights import PartName, PatientParts, WeightsCard, load_card
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.evaluation.cohort import Cohort
 from histoseek.evaluation.neighbours import Fold
 from histoseek.evaluation.settings import EvaluationSpec
 from histoseek.training.pairs import find_patient_key
 from histoseek.training.split_table import read_split
+from histoseek.training.tiles.folder import read_parts
 
 Booleans = NDArray[np.bool_]
 
@@ -36,13 +37,19 @@ class SeenSlides:
 
 
 def find_seen_slides(cohort: Cohort, spec: EvaluationSpec) -> SeenSlides | None:
-    """By the weights or the table that the settings name, else by the card of the archive's own weights; None where
-    there are no such, or their card does not say. Raises UnknownWeights, WeightsError, BadTable, and ConfigurationError
-    for named weights whose card does not say."""
+    """By the weights, the adapted tile encoder or the table that the settings name, else by the cards of the archive's
+    own weights and tile encoder; None where there are no such, or their card does not say. Raises UnknownWeights,
+    WeightsError, EncoderError, BadTable, and ConfigurationError for named weights whose card does not say."""
     named = spec.held_out
     if named is None:
-        card = find_own_card(cohort)
-        return _match_card(cohort, card) if card is not None and card.training is not None else None
+        card, folder = find_own_card(cohort), cohort.archive.recipe.encoder.partition("@")[2]
+        slides = _match_card(cohort, card) if card is not None else None
+        tiles = _match_adapted(cohort, Path(folder)) if folder else None
+        if slides is None or tiles is None:
+            return slides or tiles
+        return SeenSlides(f"{slides.name} and {tiles.name}", slides.is_seen | tiles.is_seen)
+    if Path(named).is_dir() and (seen := _match_adapted(cohort, Path(named))):
+        return seen
     if named.endswith(_TABLES):
         given = read_split(Path(named))
         keys = [(f"slide {record.slide_id}", f"patient {find_patient_key(record)}") for record in cohort.records]
@@ -94,10 +101,17 @@ def describe_seen(cohort: Cohort, folds: Sequence[Fold], seen: SeenSlides | None
 
 
 def _match_card(cohort: Cohort, card: WeightsCard) -> SeenSlides | None:
-    if card.training is None:
-        return None
+    return _match_parts(cohort, card.name, card.training.parts) if card.training is not None else None
+
+
+def _match_adapted(cohort: Cohort, folder: Path) -> SeenSlides | None:
+    parts = read_parts(folder)
+    return _match_parts(cohort, folder.name, parts) if parts is not None else None
+
+
+def _match_parts(cohort: Cohort, name: str, parts: PatientParts) -> SeenSlides:
     ids = [(find_patient_key(record), record.slide_id) for record in cohort.records]
-    return SeenSlides(card.name, _mark_seen(card.training.parts.find_parts(ids)))
+    return SeenSlides(name, _mark_seen(parts.find_parts(ids)))
 
 
 def _mark_seen(parts: Sequence[PartName | None]) -> Booleans:

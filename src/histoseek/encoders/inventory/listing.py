@@ -5,13 +5,14 @@ Nothing is loaded, and no weights are looked into.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal
 
 from histoseek.encoders.cards.card import Publication
 from histoseek.encoders.cards.catalogue import list_slide_models, list_tile_models, read_own_cards
+from histoseek.encoders.inventory.adapted_folders import list_adapted
 from histoseek.encoders.library import library_names
 from histoseek.encoders.published_files.places import Place
 from histoseek.encoders.slide import registry as slide_encoders
@@ -65,7 +66,8 @@ class ListedEncoder:
 
 def list_encoders() -> tuple[ListedEncoder, ...]:
     """All encoders by kind, the usable ones first."""
-    entries = [*_list_tile(), *_list_text(), *_list_slide()]
+    tiles = [*_list_tile()]
+    entries = [*tiles, *_list_adapted(tiles), *_list_text(), *_list_slide()]
     kinds: tuple[Kind, ...] = ("tile", "text", "slide")
     return tuple(sorted(entries, key=lambda each: (kinds.index(each.kind), not each.is_usable)))
 
@@ -90,6 +92,25 @@ def _list_tile() -> Iterator[ListedEncoder]:
             place,
             variants.get(card.name, ()),
             card.name in own,
+        )
+
+
+def _list_adapted(tiles: Sequence[ListedEncoder]) -> Iterator[ListedEncoder]:
+    """Those adapted on this machine, with the packages that the encoder before needs."""
+    before = {each.name: each for each in tiles}
+    for adapted in list_adapted():
+        base = before.get(adapted.base.partition(":")[0])
+        if base is None:
+            continue
+        packages = _COMING_ALONG.get(base.name, _PACKAGES["timm"])
+        publication = Publication("", (), adapted.licence)
+        place = Place(adapted.weights, "adapted here", True) if adapted.weights.is_file() else None
+        state, missing = _choose_state("", packages, publication, place)
+        yield ListedEncoder(
+            *(adapted.spec, "tile", state, missing, base.dimension, adapted.summary, publication),
+            extra=base.extra,
+            place=place,
+            is_own=True,
         )
 
 

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 from histoseek._version import __version__
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.encoders.tile.adapted import CARD_FILE, WEIGHTS_FILE
-from histoseek.errors import ConfigurationError
-from histoseek.files import fsync_path, make_folder, write_atomic, write_checked_json
+from histoseek.encoders.inventory.adapted_folders import note_adapted
+from histoseek.encoders.tile.adapted import CARD_FILE, WEIGHTS_FILE, read_adapted
+from histoseek.encoders.weights import PARTS, PartName, PatientParts
+from histoseek.errors import ConfigurationError, EncoderError
+from histoseek.files import fsync_path, make_folder, read_checked_json, write_atomic, write_checked_json
 from histoseek.jsonable import plain
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.training.tiles.adapt import TileAdaptation, adapt_tiles
-from histoseek.training.tiles.cases import LabelledSlides
+from histoseek.training.tiles.cases import LabelledSlides, SlideParts
 from histoseek.training.tiles.retrieval import Gain
 from histoseek.training.tiles.settings import TileAdaptSettings
 
@@ -58,8 +60,8 @@ class TileAdaptationCard:
 
     load_with: how to name it for `--encoder`; sha256: of the weights; gain: MAP@5 of the test patients, whose tiles
     neither trained nor chose anything, before and after; helps: whether a gain is shown (p < .05); across: the same
-    between sites, None where not measured; slides_sha256: over ids, labels and patients; licence: of the base, which
-    these inherit, and what the user states of the data; created: UTC.
+    between sites, None where not measured; slides_sha256: over ids, labels and patients; parts: whose tiles were where,
+    as keys that lead back to no id; licence: of the base, which these inherit; created: UTC.
     """
 
     load_with: str
@@ -79,6 +81,7 @@ class TileAdaptationCard:
     validation: PartSize
     test: PartSize
     slides_sha256: str
+    parts: PatientParts
     data: str
     licence: str
     seconds: float
@@ -109,12 +112,27 @@ def adapt_to_folder(
     adaptation = adapt_tiles(archive, column, chosen, work, reporter or SilentReporter(), site)
     name = archive.path.absolute().name
     card = save_tile_adaptation(adaptation, folder, name, data=data, licence=licence)
+    if adaptation.blend:
+        note_adapted(folder)
     return card, adaptation.notes
 
 
 def name_work_folder(folder: Path) -> Path:
     """Where the files of an adaptation lie that is under way."""
     return folder.with_name(folder.name + ".training")
+
+
+def read_parts(folder: Path) -> PatientParts | None:
+    """Whose tiles an adapted encoder was trained on or chosen by, None for a folder of anything else; raises
+    EncoderError for a damaged card."""
+    if read_adapted(folder) is None:
+        return None
+    try:
+        parts = read_checked_json(folder / CARD_FILE)["parts"]
+        return PatientParts(str(parts["salt"]), *(tuple(map(str, parts[name])) for name in PARTS))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = "does not say which patients it was adapted to"
+        raise EncoderError(str(folder / CARD_FILE), what, "Copy the whole folder again, or adapt anew") from error
 
 
 def require_free(folder: Path) -> None:
@@ -179,12 +197,26 @@ def _make_card(
         validation=_count(slides, parts.validation),
         test=_count(slides, parts.test),
         slides_sha256=slides.sha256,
+        parts=_hash_parts(slides, parts),
         data=data,
         licence=licence or f"{adaptation.base_licence} (of {adaptation.base_encoder}, whose weights these are made of)",
         seconds=round(adaptation.seconds, 1),
         version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _hash_parts(slides: LabelledSlides, parts: SlideParts) -> PatientParts:
+    ids: dict[PartName, list[tuple[str, str]]] = {
+        "train": _list_ids(slides, parts.train),
+        "validation": _list_ids(slides, parts.validation),
+        "test": _list_ids(slides, parts.test),
+    }
+    return PatientParts.from_ids(ids, slides.sha256[:32])
+
+
+def _list_ids(slides: LabelledSlides, places: Places) -> list[tuple[str, str]]:
+    return [(slides.slides[place].patient, slides.slides[place].slide_id) for place in places]
 
 
 def _count(slides: LabelledSlides, places: Places) -> PartSize:
