@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,10 @@ from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.errors import ConfigurationError
 from histoseek.files import read_checked_json, write_checked_json
-from histoseek.mosaics.distances import get_distance
+from histoseek.mosaics.distances import RareParts, get_distance
 from histoseek.mosaics.part_weights import DEFAULT_SHARE, STATED
 from tests.evaluation.archives import labelled_archive
-from tests.mosaics.signatures import NAIVE
+from tests.mosaics.signatures import NAIVE, naive_rare
 from tests.weights import write_table
 
 SLIDES, PATIENTS = 32, 16
@@ -45,8 +46,10 @@ def test_indexing_measures_the_parts_between_patients(archive: Archive) -> None:
     assert known
     assert (known.slides, [one.distance for one in known.distances]) == (SLIDES, list(FUSED))
     for one in known.distances:
+        signatures = [slide.signature for slide in slides]
+        naive = partial(naive_rare, background=signatures) if one.distance == "rare" else NAIVE[one.distance]
         found = [
-            NAIVE[one.distance](a.signature, b.signature)
+            naive(a.signature, b.signature)
             for a in slides
             for b in slides
             if a.record.patient_id != b.record.patient_id
@@ -59,8 +62,29 @@ def test_indexing_measures_the_parts_between_patients(archive: Archive) -> None:
         assert (one.choice, one.column) == (None, None)
         assert fusion == one.fusion != STATED
         assert fusion.local_weight * one.local.spread == pytest.approx(
-            DEFAULT_SHARE / (1 - DEFAULT_SHARE) * fusion.global_weight * one.global_.spread
+            get_share(one.distance) / (1 - get_share(one.distance)) * fusion.global_weight * one.global_.spread
         )
+
+
+def get_share(name: str) -> float:
+    return 0.5 if name == "rare" else DEFAULT_SHARE
+
+
+def test_what_is_common_is_read_from_the_slides_that_there_are(archive: Archive) -> None:
+    removed = sorted(archive.store.slides())[0]
+    mosaic = archive.store.get([removed])[0].signature.mosaic
+
+    def known() -> list[bytes]:
+        parts = load_distance(archive, "rare").parts
+        assert isinstance(parts, RareParts)
+        assert parts.matches.background
+        return [row.tobytes() for row in parts.matches.background.mosaics]
+
+    assert {row.tobytes() for row in mosaic} <= set(known())
+    archive.remove([removed])
+    assert not {row.tobytes() for row in mosaic} & set(known())
+    archive.remove(sorted(archive.store.slides())[:2])
+    assert load_distance(archive, "rare").parts == get_distance("rare").parts
 
 
 def test_scores_of_a_search_are_of_these_weights(archive: Archive) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from histoseek.evaluation.systems.hamming import medians_of_minima
 from histoseek.evaluation.systems.registry import list_systems, make_systems
 from histoseek.evaluation.systems.tile_mosaics import select_mosaic_tiles
 from histoseek.statistics.clustering import kmeans
-from tests.mosaics.signatures import naive_closest
+from tests.mosaics.signatures import Naive, naive_closest, naive_rare
 from tests.weights import write_table
 
 SEED = 3
@@ -134,9 +134,8 @@ def naive_maxsim(cohort: Cohort, q: int, c: int) -> float:
     return float(1 - (there + back) / 2)
 
 
-def naive_total(cohort: Cohort, q: int, c: int) -> float:
-    """By the closest quarter."""
-    return sum(naive_closest(*(slide.signature for slide in cohort.read_slides([q, c])))) / 2
+def naive_total(parts: Naive, cohort: Cohort, q: int, c: int) -> float:
+    return sum(parts(*(slide.signature for slide in cohort.read_slides([q, c])))) / 2
 
 
 def mean_of(cohort: Cohort, place: int) -> np.ndarray:
@@ -271,7 +270,8 @@ def each_pair(naive: Callable[[Cohort, int, int], float]) -> Callable[[Cohort, I
 
 NAIVE: dict[str, Callable[[Cohort, Ints, Ints], np.ndarray]] = {
     "symmetric": each_pair(naive_symmetric),
-    "closest": each_pair(naive_total),
+    "closest": each_pair(partial(naive_total, naive_closest)),
+    "rare": each_pair(partial(naive_total, naive_rare)),
     "pathsearch-paper": each_pair(naive_paper),
     "global": each_pair(naive_global),
     "local": each_pair(naive_local),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -77,6 +77,19 @@ def naive_closest(query: Signature, other: Signature) -> tuple[float, float]:
     return 1 - both, 1 - cosine(query.global_vector, other.global_vector)
 
 
+def largest_cosine(vector: np.ndarray, slide: Signature) -> float:
+    return max(cosine(vector, other) for other in slide.mosaic)
+
+
+def naive_rare(query: Signature, other: Signature, background: Sequence[Signature] = ()) -> tuple[float, float]:
+    """Where nothing is common without slides of which half have it."""
+    missed = []
+    for vector in query.mosaic:
+        common = max(0.0, statistics.median([largest_cosine(vector, slide) for slide in background] or [0]))
+        missed.append(1 - max(0.0, (largest_cosine(vector, other) - common) / (1 - common)))
+    return statistics.mean(missed), 1 - cosine(query.global_vector, other.global_vector)
+
+
 def naive_global(query: Signature, other: Signature) -> tuple[float, float]:
     return 0.0, 1 - cosine(query.global_vector, other.global_vector)
 
@@ -95,6 +108,7 @@ NAIVE: dict[str, Naive] = {
     "symmetric": naive_symmetric,
     "maxsim": naive_maxsim,
     "closest": naive_closest,
+    "rare": naive_rare,
     "global": naive_global,
     "contained": naive_contained,
     "pathsearch-paper": naive_paper,

@@ -21,6 +21,8 @@ from tests.mosaics.signatures import bags, cosine, half_the_bits, make_signature
 Pairs = dict[tuple[int, int], float]
 
 names, pairing_names = st.sampled_from(tuple(DISTANCES)), st.sampled_from(tuple(set(DISTANCES) - {"global"}))
+COSINES = ("maxsim", "closest", "rare")
+
 counts, seeds = st.integers(1, 16), st.integers(0, 2**32 - 1)
 dimensions = st.sampled_from([2, 5, 65, 130])
 spreads = st.floats(0.01, 1)
@@ -80,11 +82,13 @@ def naive_pairs(name: str, query: Signature, other: Signature, fusion: Fusion) -
     unit = 1.0 if name == "pathsearch-paper" else half_the_bits(query)
 
     def between(i: int, j: int) -> float:
+        if name == "rare":
+            return 1 - max(0.0, cosine(query.mosaic[i], other.mosaic[j]))
         if name in ("maxsim", "closest"):
             return 1 - cosine(query.mosaic[i], other.mosaic[j])
         return sum(a != b for a, b in zip(one[i], two[j], strict=True)) / unit
 
-    rows, columns = (len(query.mosaic), len(other.mosaic)) if name in ("maxsim", "closest") else (len(one), len(two))
+    rows, columns = (len(query.mosaic), len(other.mosaic)) if name in COSINES else (len(one), len(two))
     directions = [[(min(range(columns), key=lambda j: between(i, j)), i) for i in range(rows)]]
     directions[0] = [(i, j) for j, i in directions[0]]
     if name in ("symmetric", "maxsim", "closest"):
@@ -97,7 +101,7 @@ def naive_pairs(name: str, query: Signature, other: Signature, fusion: Fusion) -
         directions = [pairs[:count] for pairs, count in zip(by_distance, quarters, strict=True)]
     for pairs in directions:
         distances = [between(i, j) for i, j in pairs]
-        centre = statistics.mean(distances) if name in ("maxsim", "closest") else statistics.median(distances)
+        centre = statistics.mean(distances) if name in COSINES else statistics.median(distances)
         for pair, apart in zip(pairs, distances, strict=True):
             term = (apart + centre - statistics.mean(distances)) / len(pairs)
             shares[pair] += fusion.local_weight * (typical / len(pairs) - term) / len(directions)

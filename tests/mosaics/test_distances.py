@@ -23,6 +23,7 @@ WEIGHTS = {
     "symmetric": (0.5, 0.5),
     "maxsim": (0.5, 0.5),
     "closest": (0.5, 0.5),
+    "rare": (0.5, 0.5),
     "global": (0, 1),
     "contained": (1, 0),
     "pathsearch-paper": (1, 200),
@@ -141,7 +142,7 @@ def test_a_block_without_mosaics_has_no_maxsim() -> None:
     one = make_signature(rng, 3, 64)
     bare = replace(block_of([one]), mosaics=None)
     assert get_distance("maxsim").needs_mosaics
-    assert [name for name in ALL if get_distance(name).needs_mosaics] == ["maxsim", "closest"]
+    assert [name for name in ALL if get_distance(name).needs_mosaics] == ["maxsim", "closest", "rare"]
     with pytest.raises(ConfigurationError, match="mosaics"):
         get_distance("maxsim")(one, bare)
     with pytest.raises(ConfigurationError, match="same slides"):
@@ -151,7 +152,7 @@ def test_a_block_without_mosaics_has_no_maxsim() -> None:
         get_distance("maxsim")(one, empty)
 
 
-@pytest.mark.parametrize("name", ["maxsim", "closest"])
+@pytest.mark.parametrize("name", ["maxsim", "closest", "rare"])
 def test_late_interaction_in_runs_is_that_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
     many = [make_signature(rng, int(rng.integers(1, 17)), 64) for _ in range(50)]

@@ -16,8 +16,9 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.files import as_archive_errors, write_checked_json
 from histoseek.mosaics.distances import Distance, SignatureBlock, get_distance
 from histoseek.mosaics.part_weights import PartStatistics, measure_parts
+from histoseek.mosaics.rarity import Background, draw_background
 
-FUSED = ("symmetric", "maxsim", "closest")
+FUSED = ("symmetric", "maxsim", "closest", "rare")
 """Distances whose parts are weighed by what an archive knows of them; the others' weights are theirs."""
 
 MIN_SLIDES, MIN_OWNERS = 30, 10
@@ -36,9 +37,29 @@ def load_distance(archive: ArchiveFolder, name: str) -> Distance:
     distance = get_distance(name)
     if name not in FUSED or archive.space is None:
         return distance
+    distance = know_background(distance, archive.store)
     fusion = archive.fusion
     parts = fusion.find(name) if fusion else None
     return distance.with_fusion(parts.fusion) if parts else distance
+
+
+def know_background(
+    distance: Distance, store: SlideTable, slide_ids: Sequence[str] | NDArray[np.str_] | None = None
+) -> Distance:
+    """The distance with what is common on these slides, or on all of the store, if it looks at that.
+
+    It is read anew when the store changes, so nothing stays of slides that were removed. With fewer than MIN_SLIDES
+    nothing is common.
+    """
+    if not distance.looks_at_rarity:
+        return distance
+    ids = store.ranking_rows().slide_ids if slide_ids is None else slide_ids
+    return distance.with_background(_read_background(store, ids) if len(ids) >= MIN_SLIDES else None)
+
+
+def _read_background(store: SlideTable, slide_ids: Sequence[str] | NDArray[np.str_]) -> Background:
+    drawn = draw_background([str(slide_id) for slide_id in slide_ids])
+    return Background(store.mosaics(drawn), store.shared_mosaics(drawn)[2])
 
 
 def update_fusion(archive: ArchiveFolder) -> None:
@@ -49,7 +70,8 @@ def update_fusion(archive: ArchiveFolder) -> None:
     if archive.space is None:
         return
     slides, last = archive.store.count(None), archive.fusion
-    if slides < MIN_SLIDES or (last and not last.is_outgrown(slides)):
+    known = last is not None and not last.is_outgrown(slides) and all(last.find(name) for name in FUSED)
+    if slides < MIN_SLIDES or known:
         return
     write_fusion(archive, measure_fusion(archive))
 
@@ -62,7 +84,7 @@ def measure_fusion(archive: ArchiveFolder, seed: int = 0) -> ArchiveFusion | Non
     owners = np.unique([name_owner(record) for record in records], return_inverse=True)[1]
     last, distances = archive.fusion, []
     for name in FUSED:
-        statistics = measure_distance_parts(store, get_distance(name), ids, owners, seed)
+        statistics = measure_distance_parts(store, know_background(get_distance(name), store, ids), ids, owners, seed)
         if statistics is None:
             return None
         before = (last.find(name) if last else None) or DistanceParts(name, *statistics)

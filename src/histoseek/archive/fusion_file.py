@@ -11,8 +11,8 @@ from histoseek.archive.layout import ArchiveLayout
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.errors import DamagedArchive
 from histoseek.files import FileState, read_checked_json, read_file_state
-from histoseek.mosaics.distances import Fusion
-from histoseek.mosaics.part_weights import DEFAULT_SHARE, PartStatistics, ShareChoice, fuse_parts
+from histoseek.mosaics.distances import Fusion, get_distance
+from histoseek.mosaics.part_weights import PartStatistics, ShareChoice, fuse_parts
 
 FORMAT = 1
 
@@ -33,7 +33,9 @@ class DistanceParts:
     @property
     def fusion(self) -> Fusion:
         """How the parts are added."""
-        return fuse_parts(self.local, self.global_, self.choice.share if self.choice else DEFAULT_SHARE)
+        return fuse_parts(
+            self.local, self.global_, self.choice.share if self.choice else get_distance(self.distance).stated_share
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from histoseek.archive.archive_fusion import load_distance
+from histoseek.archive.archive_fusion import know_background, load_distance
 from histoseek.archive.filters.expression import one_of
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import StoredSlide, read_value
@@ -82,4 +82,6 @@ def load_method(archive: ArchiveFolder, name: str | None, default: str | None = 
         return RankingMethod(chosen, load_distance(archive, chosen))
     if tuning is None:
         raise ConfigurationError(f"--distance {TUNED}", "the archive is not tuned", "Run `histoseek tune` first")
-    return RankingMethod(TUNED, get_distance(tuning.settings.distance).with_fusion(tuning.fusion), tuning)
+    distance = get_distance(tuning.settings.distance).with_fusion(tuning.fusion)
+    view = view_under(archive.store.snapshot(), tuning.metric, tuning.mark)
+    return RankingMethod(TUNED, know_background(distance, view), tuning)

@@ -67,13 +67,13 @@ def print_calibration(calibration: Calibration, parts: DistanceParts | None = No
 
 
 def _print_share(parts: DistanceParts) -> None:
-    from histoseek.mosaics.part_weights import DEFAULT_SHARE
+    from histoseek.mosaics.distances import get_distance
 
-    choice = parts.choice
+    choice, stated = parts.choice, get_distance(parts.distance).stated_share
     if choice is None:
-        print(f"local share {DEFAULT_SHARE}: the default")
+        print(f"local share {stated}: the default")
         return
-    origin = "the default, which is as good here" if choice.share == DEFAULT_SHARE else "chosen by the labels"
+    origin = "the default, which is as good here" if choice.share == stated else "chosen by the labels"
     print(
         f"local share {choice.share}: {origin} "
         f"(on {parts.column}, {choice.queries} slides of {choice.patients} patients)"

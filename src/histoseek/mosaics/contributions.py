@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.mosaics.barcodes import Words
-from histoseek.mosaics.distances import CONTEXT_SHARE, DISTANCES, Distance, Fusion, SignatureBlock
+from histoseek.mosaics.distances import CONTEXT_SHARE, DISTANCES, Distance, Fusion, RareParts, SignatureBlock
 from histoseek.mosaics.late_interaction import count_closest
 from histoseek.mosaics.signature import Signature
 
@@ -93,7 +93,7 @@ def compute_contributions(query: Signature, result: Signature, distance: Distanc
     """
     typical_local, typical_global = _find_reference(distance.fusion)
     local_weight, global_weight = distance.fusion.local_weight, distance.fusion.global_weight
-    pairing = _PAIRINGS.get(distance.name)
+    pairing = _find_pairing(distance)
     pairs = _make_pairs(pairing, query, result, local_weight, typical_local) if pairing else _NO_PAIRS
     typical = global_weight * typical_global + (local_weight * typical_local if pairing else 0)
     context = _compare_contexts(query, result, distance)
@@ -101,6 +101,16 @@ def compute_contributions(query: Signature, result: Signature, distance: Distanc
     whole = global_weight * (typical_global - global_part)
     unpaired = 0.0 if pairing else local_weight * _measure_local_part(query, result, distance)
     return Contributions(round(1 - typical - unpaired, 12), whole - coarse, pairs, coarse)
+
+
+def _find_pairing(distance: Distance) -> _Pairing | None:
+    """How the local part comes from pairs, None where there is none, or nobody knows."""
+    if isinstance(distance.parts, RareParts):
+        compare = distance.parts.matches.compare
+        return _Pairing(
+            lambda query, result: compare(query.mosaic, result.mosaic), both_ways=False, average=_split_mean
+        )
+    return _PAIRINGS.get(distance.name)
 
 
 def _compare_contexts(query: Signature, result: Signature, distance: Distance) -> float | None:

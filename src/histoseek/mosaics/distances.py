@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +16,7 @@ from histoseek.errors import ConfigurationError
 from histoseek.mosaics.barcodes import Words
 from histoseek.mosaics.kernel_choice import kernels_for
 from histoseek.mosaics.late_interaction import compute_closest_cosines, compute_mean_largest_cosines
+from histoseek.mosaics.rarity import Background, RareMatches
 from histoseek.mosaics.signature import Signature
 from histoseek.own_code import PREFIX, find_own, is_own, require_own_name
 
@@ -25,6 +26,9 @@ Parts = Callable[[Signature, "SignatureBlock"], tuple[Doubles, Doubles]]
 
 PAPER_GLOBAL_WEIGHT = 200.0
 DEFAULT_DISTANCE = "symmetric"
+
+USUAL_SHARE = 0.3
+"""Of the local part of most distances, where no labels say otherwise (docs/decisions/0015-default-distance.md)."""
 
 CONTEXT_SHARE = 0.2
 """Of the cosine at the archive's coarser spacing, where both slides have one; the finer one has the rest
@@ -134,18 +138,29 @@ class Distances(EqualByContent):
 class Distance:
     """A way to compare slides; call it with a query and a block.
 
-    needs_mosaics: whether the block must hold mosaics; parts: gives the local and the global part, float64 [S] each.
+    needs_mosaics: whether the block must hold mosaics; parts: gives the local and the global part, float64 [S] each;
+    stated_share: of the local part, where parts are weighed by what an archive knows of them, and no labels chose.
     """
 
     name: str
     fusion: Fusion
     needs_mosaics: bool
     parts: Parts
+    stated_share: float = USUAL_SHARE
 
     def __call__(self, query: Signature, block: SignatureBlock) -> Distances:
         """Distances of the block's slides; raises ConfigurationError when it lacks the mosaics that are needed."""
         local, global_ = self.parts(query, block)
         return Distances(self.fusion.total(local, global_), local, global_)
+
+    @property
+    def looks_at_rarity(self) -> bool:
+        """Whether what is common in an archive counts less."""
+        return isinstance(self.parts, RareParts)
+
+    def with_background(self, background: Background | None) -> Distance:
+        """The same, which knows what is common; for one that looks at it."""
+        return replace(self, parts=RareParts(RareMatches(background)))
 
     def with_fusion(self, fusion: Fusion) -> Distance:
         """The same parts, added otherwise."""
@@ -203,6 +218,18 @@ def _compute_closest_parts(query: Signature, block: SignatureBlock) -> tuple[Dou
     return np.clip(1.0 - cosines.mean(axis=1), 0.0, 2.0), _compute_cosine_distances(query, block)
 
 
+@dataclass(frozen=True, slots=True)
+class RareParts:
+    """How little of what is rare about the query the slide has (`rarity.RareMatches`), and the cosine distance."""
+
+    matches: RareMatches = field(default_factory=RareMatches)
+
+    def __call__(self, query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
+        """Both parts; raises ConfigurationError for a block without mosaics."""
+        local = self.matches.measure(query.mosaic, _require_mosaics("rare", block), block.mosaic_offsets)
+        return local, _compute_cosine_distances(query, block)
+
+
 def _require_mosaics(name: str, block: SignatureBlock) -> NDArray[np.float16]:
     if block.mosaics is None:
         raise ConfigurationError(name, "needs the slides' mosaics", "Read them with the block")
@@ -230,6 +257,7 @@ DISTANCES: Mapping[str, Distance] = MappingProxyType(
             Distance("symmetric", Fusion(0.5, 0.5), False, _compute_symmetric_parts),
             Distance("maxsim", Fusion(0.5, 0.5), True, _compute_maxsim_parts),
             Distance("closest", Fusion(0.5, 0.5), True, _compute_closest_parts),
+            Distance("rare", Fusion(0.5, 0.5), True, RareParts(), stated_share=0.5),
             Distance("global", Fusion(0.0, 1.0), False, _compute_global_parts),
             Distance("contained", Fusion(1.0, 0.0), False, _compute_contained_parts),
             Distance("pathsearch-paper", Fusion(1.0, PAPER_GLOBAL_WEIGHT), False, _compute_paper_parts),

@@ -55,6 +55,14 @@ def compute_closest_cosines(query: Mosaics, mosaics: Mosaics, offsets: Ints) -> 
     return means
 
 
+def compute_largest_cosines(query: Mosaics, mosaics: Mosaics, offsets: Ints) -> NDArray[np.float32]:
+    """The largest cosine of each vector of a query to those of each slide, float32 [Q, S]; as the others else."""
+    largest = np.empty((len(query), len(offsets) - 1), np.float32)
+    for run, columns, _, _ in _iterate_runs(query, mosaics, offsets):
+        largest[:, run] = columns
+    return largest
+
+
 def _average_closest(values: Array, starts: Ints) -> Doubles:
     """The mean of the closest quarter of each slide's values, float64 [S]; values: [T], slide s from starts[s] on."""
     counts = np.diff(np.append(starts, len(values)))
@@ -70,7 +78,7 @@ def _iterate_runs(query: Mosaics, mosaics: Mosaics, offsets: Ints) -> Iterator[t
     of their vectors to the query [T], and where each slide's begin, int64 [S]."""
     if len(offsets) > 1 and np.diff(offsets).min() < 1:
         raise ConfigurationError("mosaics", "a slide without a mosaic vector", "Give at least one")
-    own = _normalise(query)
+    own = normalise(query)
     for first, last in _split_runs(offsets, max(1, _MOST_CELLS // max(1, mosaics.shape[1]))):
         vectors = mosaics[offsets[first] : offsets[last]].astype(np.float32)
         lengths = np.sqrt(np.einsum("td,td->t", vectors, vectors))
@@ -89,6 +97,7 @@ def _split_runs(offsets: Ints, most: int) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _normalise(rows: Mosaics) -> NDArray[np.float32]:
+def normalise(rows: Mosaics) -> NDArray[np.float32]:
+    """Rows [n, D] of length one, in float32."""
     wide = rows.astype(np.float32)
     return np.asarray(wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), _LEAST_LENGTH), np.float32)

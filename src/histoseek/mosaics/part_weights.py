@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.mosaics.distances import Fusion
+from histoseek.mosaics.distances import USUAL_SHARE, Fusion
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
-DEFAULT_SHARE = 0.3
-"""Of the local part, where no labels say otherwise (docs/decisions/0015-default-distance.md)."""
+DEFAULT_SHARE = USUAL_SHARE
+"""Of the local part, where neither labels nor the distance itself say otherwise."""
 
 STATED = Fusion(0.5, 0.5)
 """Where nothing is known of an archive's distances: the mean of both parts as they are."""
@@ -110,7 +110,10 @@ def measure_parts(local: Doubles, global_: Doubles, eligible: Booleans) -> tuple
 
 
 def choose_share(
-    parts: ComparedParts, statistics: tuple[PartStatistics, PartStatistics], seed: int = 0
+    parts: ComparedParts,
+    statistics: tuple[PartStatistics, PartStatistics],
+    seed: int = 0,
+    stated_share: float = DEFAULT_SHARE,
 ) -> ShareChoice | None:
     """The local share under which the first five results share the query's label most often.
 
@@ -123,18 +126,18 @@ def choose_share(
     if not answerable.any():
         return None
     hits = _count_hits_by_share(parts, statistics, parts.eligible)
-    owners, stated = parts.query_owners, SHARES.index(DEFAULT_SHARE)
+    owners, stated = parts.query_owners, SHARES.index(stated_share)
     held_out = hits[:, stated].copy()
     for fold in _make_folds(owners[answerable], seed):
         is_held_out = np.isin(owners, fold)
         other_patients = parts.eligible & ~np.isin(parts.owners, fold)
         inner = _count_hits_by_share(parts, statistics, other_patients)[answerable & ~is_held_out]
-        held_out[is_held_out] = hits[is_held_out, _find_best(inner)]
+        held_out[is_held_out] = hits[is_held_out, _find_best(inner, stated_share)]
     fitted, plain = held_out[answerable], hits[answerable, stated]
     error = _estimate_standard_error(fitted - plain, owners[answerable])
     better = fitted.mean() - plain.mean() > error
     return ShareChoice(
-        share=SHARES[_find_best(hits[answerable])] if better else DEFAULT_SHARE,
+        share=SHARES[_find_best(hits[answerable], stated_share)] if better else stated_share,
         queries=int(answerable.sum()),
         patients=len(np.unique(owners[answerable])),
         fitted=float(fitted.mean()),
@@ -158,10 +161,10 @@ def _count_hits_by_share(
     return hits
 
 
-def _find_best(hits: Doubles) -> int:
+def _find_best(hits: Doubles, stated_share: float) -> int:
     """The share with the most hits, hits [Q, shares]; of equal ones that nearest to the stated."""
     means = hits.mean(axis=0) if len(hits) else np.zeros(len(SHARES))
-    apart = np.abs(np.array(SHARES) - DEFAULT_SHARE)
+    apart = np.abs(np.array(SHARES) - stated_share)
     return int(np.lexsort((apart, -np.round(means, 9)))[0])
 
 

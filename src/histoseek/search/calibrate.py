@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.archive_fusion import compare_slides, measure_fusion, write_fusion
+from histoseek.archive.archive_fusion import compare_slides, know_background, measure_fusion, write_fusion
 from histoseek.archive.calibration_file import FORMAT, Calibration, LabelCalibration, LabelPatients, write_calibration
 from histoseek.archive.filters.expression import compare, not_true
 from histoseek.archive.folder import ArchiveFolder
@@ -244,9 +244,10 @@ def _choose_share(store: SlideTable, labelled: _Slides, parts: DistanceParts | N
     order = np.random.default_rng(seed).permutation(len(labelled))
     queries = labelled.part(np.sort(order[:_SHARE_QUERIES]))
     database = labelled.part(np.sort(order[:_SHARE_SLIDES]))
-    local, global_ = compare_slides(store, get_distance(parts.distance), queries.ids, database.ids)
+    distance = know_background(get_distance(parts.distance), store)
+    local, global_ = compare_slides(store, distance, queries.ids, database.ids)
     compared = ComparedParts(local, global_, queries.owners, database.owners, queries.labels, database.labels)
-    return choose_share(compared, (parts.local, parts.global_), seed)
+    return choose_share(compared, (parts.local, parts.global_), seed, distance.stated_share)
 
 
 def _check_nearest(archive: ArchiveFolder, nearest: Sequence[float]) -> tuple[float, ...]:

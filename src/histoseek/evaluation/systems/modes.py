@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.archive_fusion import FUSED, measure_distance_parts
+from histoseek.archive.archive_fusion import FUSED, know_background, measure_distance_parts
 from histoseek.archive.schema import StoredSlide
 from histoseek.evaluation.cohort import Cohort
 from histoseek.evaluation.systems.base import Floats, Ints
 from histoseek.mosaics.distances import SignatureBlock, get_distance
-from histoseek.mosaics.part_weights import DEFAULT_SHARE, fuse_parts
+from histoseek.mosaics.part_weights import fuse_parts
 
 _BLOCK_SLIDES = 256
 
@@ -39,10 +39,13 @@ class MosaicMatching:
         statistics = None
         if distance.name in FUSED:
             ids = [self._cohort.slide_ids[place] for place in database]
+            distance = know_background(distance, self._cohort.archive.store, ids)
             statistics = measure_distance_parts(
                 self._cohort.archive.store, distance, ids, self._cohort.patients[database]
             )
-        self._distance = distance.with_fusion(fuse_parts(*statistics, DEFAULT_SHARE)) if statistics else distance
+        self._distance = (
+            distance.with_fusion(fuse_parts(*statistics, distance.stated_share)) if statistics else distance
+        )
 
     def distances(self, queries: Ints, database: Ints) -> Floats:
         """Those of `histoseek.mosaics.distances`; 0 for a slide and itself."""

@@ -35,6 +35,7 @@ _SYSTEMS: Mapping[str, Callable[[_Parts], System]] = MappingProxyType(
     {
         "symmetric": lambda parts: MosaicMatching(parts.cohort, "symmetric", "symmetric"),
         "closest": lambda parts: MosaicMatching(parts.cohort, "closest", "closest"),
+        "rare": lambda parts: MosaicMatching(parts.cohort, "rare", "rare"),
         "pathsearch-paper": lambda parts: MosaicMatching(parts.cohort, "pathsearch-paper", "pathsearch-paper"),
         "global": lambda parts: GlobalCosine(parts.cohort),
         "local": lambda parts: MosaicMatching(parts.cohort, "local", "symmetric", local_only=True),

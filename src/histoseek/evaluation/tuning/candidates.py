@@ -73,7 +73,9 @@ def describe_settings(settings: RankingSettings) -> str:
 
 def _vary_distance(best: RankingSettings) -> list[RankingSettings]:
     shared = [
-        replace(best, distance=name, local_share=share) for name in ("symmetric", "maxsim") for share in LOCAL_SHARES
+        replace(best, distance=name, local_share=share)
+        for name in ("symmetric", "maxsim", "rare")
+        for share in LOCAL_SHARES
     ]
     return [*shared, replace(best, distance="global", local_share=PLAIN.local_share)]
 

@@ -16,6 +16,7 @@ from histoseek.evaluation.tuning.candidates import NEIGHBOURS
 from histoseek.evaluation.tuning.fitted import (
     build_graph,
     compare_parts,
+    draw_background,
     find_neighbours,
     fit_slides_metric,
     fuse,
@@ -91,6 +92,9 @@ class CrossValidation:
     def _compute_total(self, settings: RankingSettings, held: Held, fold: int, database: Ints) -> NDArray[np.float32]:
         """Distances of a fold's queries, float32 [Q, C]."""
         distance, metric = get_distance(settings.distance), _keep_metric(settings)
+        if distance.looks_at_rarity:
+            training = self._get_training(held)
+            distance = distance.with_background(draw_background(self._get_mapped(metric, held), training, self._seed))
         key = metric, distance.name, held
         statistics = self._room.get(
             ("statistics", *key),

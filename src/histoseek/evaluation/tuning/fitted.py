@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.archive_fusion import FUSED, draw_pairs
+from histoseek.archive.archive_fusion import FUSED, MIN_SLIDES, draw_pairs
 from histoseek.evaluation.tuning.slides import TuningSlides
 from histoseek.mosaics.distances import Distance, Fusion, get_distance
 from histoseek.mosaics.part_weights import PartStatistics, fuse_parts, measure_parts
+from histoseek.mosaics.rarity import BACKGROUND_SLIDES, Background
 from histoseek.ranking.diffusion import spread
 from histoseek.ranking.fit_metric import MetricSample, fit_metric
 from histoseek.ranking.graph import SPARE_NEIGHBOURS, NeighbourGraph
@@ -25,24 +26,42 @@ Statistics = tuple[PartStatistics, PartStatistics]
 
 @dataclass(frozen=True, slots=True)
 class FittedRanking:
-    """Settings with what was fitted by them: a metric, and how the parts of the distance are added under it."""
+    """Settings with what was fitted by them: a metric, and how the parts of the distance are added under it.
+
+    background: what is common under it, None where the distance does not look at that.
+    """
 
     settings: RankingSettings
     metric: Metric
     fusion: Fusion
+    background: Background | None = None
 
     @property
     def distance(self) -> Distance:
         """With the weights of its parts."""
-        return get_distance(self.settings.distance).with_fusion(self.fusion)
+        distance = get_distance(self.settings.distance).with_fusion(self.fusion)
+        return distance.with_background(self.background) if distance.looks_at_rarity else distance
 
 
 def fit_ranking(settings: RankingSettings, slides: TuningSlides, training: Ints, seed: int = 0) -> FittedRanking:
     """Fit all that settings need on slides, int64 places: no other slide's vectors, labels or columns are looked at."""
     metric = fit_slides_metric(settings, slides, training)
-    distance = get_distance(settings.distance)
-    statistics = measure_statistics(distance, slides.under(metric), training, seed)
-    return FittedRanking(settings, metric, fuse(distance, statistics, settings.local_share))
+    distance, mapped = get_distance(settings.distance), slides.under(metric)
+    background = draw_background(mapped, training, seed) if distance.looks_at_rarity else None
+    if background is not None:
+        distance = distance.with_background(background)
+    statistics = measure_statistics(distance, mapped, training, seed)
+    return FittedRanking(settings, metric, fuse(distance, statistics, settings.local_share), background)
+
+
+def draw_background(mapped: TuningSlides, training: Ints, seed: int = 0) -> Background | None:
+    """Some slides of those that are fitted on, under their metric, that say what is common; None of too few."""
+    if len(training) < MIN_SLIDES:
+        return None
+    drawn = np.random.default_rng(seed).permutation(training)[:BACKGROUND_SLIDES]
+    block = mapped.block.take(drawn)
+    assert block.mosaics is not None
+    return Background(block.mosaics, block.mosaic_offsets)
 
 
 def fit_slides_metric(settings: RankingSettings, slides: TuningSlides, training: Ints) -> Metric:
