@@ -17,6 +17,7 @@ from histoseek.search.options import (
     DEFAULT_DEPTH,
     DEFAULT_LABEL,
     DEFAULT_QUERIES,
+    FALSE_ALARMS,
     ExplainKeywords,
     SearchKeywords,
     SearchOptions,
@@ -256,15 +257,17 @@ class Archive(ArchiveFolder):
         distance: str | None = None,
         seed: int = 0,
         reporter: Reporter | None = None,
+        false_alarms: float = FALSE_ALARMS,
     ) -> Calibration:
-        """Learn from the archive's own labels how probable it is that a query has a result's, and from its distances
-        what is unlike anything in it; label=None: only the latter; distance: None for the ranking that searches use.
+        """Learn from the archive's own labels how probable it is that a query has a result's, and from its tiles
+        what is unlike anything in it; label=None: only the latter; distance: None for the ranking that searches use;
+        false_alarms: how often a query of the archive's own kind may be said to be unlike it.
 
         Raises ArchiveError for too few labels or slides, InputError for an unknown column, ArchiveBusy.
         """
         from histoseek.search.calibrate import calibrate
 
-        return calibrate(self, label, distance, seed, reporter)
+        return calibrate(self, label, distance, seed, reporter, false_alarms)
 
     def tune(
         self,

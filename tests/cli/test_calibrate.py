@@ -30,7 +30,7 @@ def test_calibrate_search_and_vote(archive: Path, tmp_path: Path) -> None:
     assert "(on diagnosis, 60 slides of 30 patients)" in done.stdout
     assert "standard error of the difference" in done.stdout
     found = json.loads(histoseek("calibrate", "--archive", archive, "--json").stdout)
-    assert set(found) == {"format", "space", "distance", "fusion", "ranking", "slides", "created", "nearest", "label"}
+    assert set(found) == {"format", "space", "distance", "fusion", "ranking", "slides", "created", "label"}
     assert (found["slides"], found["label"]["patients"], found["label"]["column"]) == (60, 30, "diagnosis")
     stored = json.loads((archive / "spaces" / "0001" / "calibration.json").read_text())
     assert found | {"checksum": stored["checksum"]} == stored

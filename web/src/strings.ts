@@ -320,10 +320,11 @@ export const strings = {
       abstains: (why: string | null) => (why ? `Abstains: ${why}` : "Abstains"),
       rest: (count: number) => `and ${formatCount(count, "label", "labels")} more`,
       unlike: "Unlike anything here",
-      unlikeWhy: "Even the nearest slides are far away, and may not be informative for this query.",
+      unlikeWhy: "Its tiles don't look like those of this archive, so even the nearest slides may not be informative.",
+      falseAlarms: (percent: number) => `${percent} % of queries that do belong here are flagged by mistake.`,
       noveltyTitle: "Does the query belong here?",
       novelty: (percent: number) =>
-        `${percent < 1 ? "Less than 1" : percent} % of the archive's slides are as far from all other patients' slides as this query is.`,
+        `${percent < 1 ? "Less than 1" : percent} % of the archive's slides are as unlike the slides of other patients as this query is.`,
     },
   },
   facets: {

@@ -57,8 +57,8 @@ class Calibration:
     """What an archive knows of its distances.
 
     space: hash of what decides slides' vectors; distance: its name; fusion: how its parts were added; ranking: the mark
-    of the way to rank; slides: in the archive at the time; created: UTC; nearest: of slides drawn from the archive the
-    distance to the nearest slide of another patient, increasing; label: None where only novelty was asked for.
+    of the way to rank; slides: in the archive at the time; created: UTC; label: None where there are no
+    labels.
     """
 
     format: int
@@ -68,7 +68,6 @@ class Calibration:
     ranking: str
     slides: int
     created: str
-    nearest: tuple[float, ...]
     label: LabelCalibration | None
 
     def is_outgrown(self, slides: int) -> bool:
@@ -123,9 +122,7 @@ def _read(path: Path, _state: FileState) -> Calibration | int:
     if data["format"] != FORMAT:
         return int(data["format"])
     label = _parse_label(data["label"]) if data["label"] else None
-    return Calibration(
-        **{**data, "fusion": Fusion(**data["fusion"]), "nearest": tuple(data["nearest"]), "label": label}
-    )
+    return Calibration(**{**data, "fusion": Fusion(**data["fusion"]), "label": label})
 
 
 def _parse_label(data: dict[str, Any]) -> LabelCalibration:

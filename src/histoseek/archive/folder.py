@@ -18,6 +18,7 @@ from histoseek.archive.journal import Journal
 from histoseek.archive.layout import ArchiveLayout, hold_write_lock
 from histoseek.archive.manifest import Manifest, create_manifest, write_manifest
 from histoseek.archive.new_archive import require_spacings, settle_new_archive
+from histoseek.archive.novelty_file import ArchiveNovelty
 from histoseek.archive.opened import OpenSpace, SpaceModels
 from histoseek.archive.schema import (
     CONTEXT,
@@ -28,9 +29,10 @@ from histoseek.archive.schema import (
     require_slide_ids,
 )
 from histoseek.archive.side_files import mend_side_files
-from histoseek.archive.space.centre import BagMean, fit_centre, settle_context_centre, write_centre
+from histoseek.archive.space.centre import BagMean, settle_context_centre
 from histoseek.archive.space.language import Language
-from histoseek.archive.space.signing import Signer, split_tile_encoder
+from histoseek.archive.space.new_space import make_space
+from histoseek.archive.space.signing import Signer
 from histoseek.archive.space.word_space import WordSpace
 from histoseek.archive.stores.base import StoreStats
 from histoseek.archive.stores.registry import create_slides, repair_slides, require_engine
@@ -39,11 +41,9 @@ from histoseek.archive.tuning_file import Tuning
 from histoseek.arguments import settle_count
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.slide.own import OwnSlideEncoder, OwnSlideFamily
-from histoseek.encoders.slide.registry import UNTRAINED, find_fitted_family
+from histoseek.encoders.slide.own import OwnSlideEncoder
 from histoseek.encoders.text.own import OwnTextEncoder
 from histoseek.encoders.tile.own import OwnTileEncoder
-from histoseek.encoders.tile.registry import find_tile_card
 from histoseek.encoders.weights import Weights, load_card, save_weights
 from histoseek.errors import (
     ArchiveError,
@@ -264,6 +264,11 @@ class ArchiveFolder:
         return self._now().tuning
 
     @property
+    def novelty(self) -> ArchiveNovelty | None:
+        """What its tiles are like; None where that was not learned for them, or the file is damaged."""
+        return self._now().novelty
+
+    @property
     def boilerplate(self) -> frozenset[str]:
         """Pieces that its reports have in common, which are not read; none where the file is damaged."""
         return self._now().boilerplate
@@ -437,7 +442,7 @@ class ArchiveFolder:
         contexts: of the bags at the coarser spacing. Raises SpaceMismatch when the archive's weights take features of
         another dimension.
         """
-        space = self.make_space(self.layout, self.manifest.slide_encoder, means)
+        space = make_space(self.recipe, self.layout, self.manifest.slide_encoder, means)
         if self.recipe.context:
             weights = settle_context_centre(self.layout, means, contexts)
             spacing = self.recipe.context.spacing_um_per_px
@@ -447,34 +452,6 @@ class ArchiveFolder:
             if space.has_context:
                 store.ensure_vectors({CONTEXT: len(means[0].vector)})
         write_manifest(self.layout, replace(self.manifest, space=space))
-
-    def make_space(self, layout: ArchiveLayout, slide_encoder: str, means: Sequence[BagMean]) -> EmbeddingSpace:
-        """The space of a slide encoder on such bags; an untrained one gets its centre here, written to `layout`."""
-        family, mosaic_centre, mosaic_dimension = find_fitted_family(slide_encoder), "none", 0
-        card = None if family else load_card(layout.weights)
-        weights, dimension = ("unknown", means[0].slide_dimension)
-        if card:
-            weights, dimension = card.fingerprint, card.architecture.dimension
-        elif isinstance(family, OwnSlideFamily):
-            family.require_features(len(means[0].vector))
-            weights, dimension = family.encoder.identity, family.encoder.dimension
-        if card is None or not card.architecture.mosaic_size:
-            centre = fit_centre(means)
-            mosaic_centre, mosaic_dimension = write_centre(layout, centre), len(centre)
-        if family is UNTRAINED:
-            weights, dimension, mosaic_centre, mosaic_dimension = mosaic_centre, mosaic_dimension, "none", 0
-        tile_encoder, tile_weights = split_tile_encoder(means[0].encoder, self.recipe)
-        return EmbeddingSpace(
-            tile_encoder=tile_encoder,
-            tile_encoder_weights=tile_weights,
-            tile_edge_px=0 if self.recipe.imported else find_tile_card(self.recipe.encoder).tile_px,
-            spacing_um_per_px=self.recipe.spacing_um_per_px,
-            slide_encoder=slide_encoder,
-            slide_weights=weights,
-            dimension=dimension,
-            mosaic_centre=mosaic_centre,
-            mosaic_dimension=mosaic_dimension,
-        )
 
     def complete(self, slides: Sequence[StoredSlide]) -> list[StoredSlide]:
         """The slides with all vectors that tie them to language; the first report settles with what it is read, the

@@ -94,6 +94,11 @@ class ArchiveLayout:
         return self.space / "tuning.safetensors"
 
     @property
+    def novelty(self) -> Path:
+        """What the archive's tiles are like, so that others can be told from them (.safetensors)."""
+        return self.space / "novelty.safetensors"
+
+    @property
     def store(self) -> Path:
         """The store's own folder."""
         return self.space / "store"

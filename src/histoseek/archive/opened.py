@@ -13,6 +13,7 @@ from histoseek.archive.calibration_file import Calibration, has_older_calibratio
 from histoseek.archive.fusion_file import ArchiveFusion, read_fusion
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.manifest import Manifest, read_manifest
+from histoseek.archive.novelty_file import ArchiveNovelty, read_novelty
 from histoseek.archive.reading_file import read_boilerplate
 from histoseek.archive.side_files import list_warnings
 from histoseek.archive.space.language import Language
@@ -126,6 +127,11 @@ class OpenSpace:
         return self._read("tuning", lambda: read_tuning(self.layout, self.space), None)
 
     @property
+    def novelty(self) -> ArchiveNovelty | None:
+        """What its tiles are like; None also where the file is damaged."""
+        return self._read("novelty", lambda: read_novelty(self.layout, self.space), None)
+
+    @property
     def boilerplate(self) -> frozenset[str]:
         """Pieces that its reports have in common, which are not read; none where the file is damaged."""
         return self._read("boilerplate", lambda: read_boilerplate(self.layout), frozenset())
@@ -151,7 +157,7 @@ class OpenSpace:
             return
         self.__dict__["store"] = self.store.keep()
         self.pin = self.store.mark
-        for part in ("calibration", "has_older_calibration", "fusion", "tuning", "boilerplate", "warnings"):
+        for part in ("calibration", "has_older_calibration", "fusion", "tuning", "novelty", "boilerplate", "warnings"):
             getattr(self, part)
 
     def reopen(self) -> OpenSpace:

@@ -11,6 +11,7 @@ from histoseek.archive.calibration_file import check_calibration
 from histoseek.archive.fusion_file import check_fusion
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.manifest import list_manifest_faults, mend_manifest
+from histoseek.archive.novelty_file import check_novelty
 from histoseek.archive.reading_file import read_reading_state
 from histoseek.archive.tuning_file import check_tuning
 from histoseek.errors import DamagedArchive
@@ -43,7 +44,7 @@ def _list_features_lost(layout: ArchiveLayout) -> Iterator[DamagedFile]:
         (
             layout.calibration,
             check_calibration,
-            "there are no probabilities and no novelty",
+            "there are no probabilities",
             "Run `histoseek calibrate` to learn them anew",
         ),
         (
@@ -57,6 +58,12 @@ def _list_features_lost(layout: ArchiveLayout) -> Iterator[DamagedFile]:
             check_tuning,
             "slides are ranked as in an archive that was not tuned",
             "Run `histoseek tune` to find the best ranking anew",
+        ),
+        (
+            layout.novelty,
+            check_novelty,
+            "nothing is said to be unlike the archive",
+            "Run `histoseek calibrate` to learn it anew",
         ),
         (
             layout.reading,
@@ -94,8 +101,8 @@ def _list_unreadable(files: Iterable[tuple[Path, str, str]]) -> Iterator[Damaged
 
 def list_warnings(layout: ArchiveLayout) -> tuple[str, ...]:
     """What users of an archive should know of its side files, one line each."""
-    files = layout.manifest, layout.manifest_copy, layout.calibration, layout.fusion, layout.tuning, layout.reading
-    return _list_warnings(layout, tuple(map(_read_state, files)))
+    learned = layout.calibration, layout.fusion, layout.tuning, layout.novelty, layout.reading
+    return _list_warnings(layout, tuple(map(_read_state, (layout.manifest, layout.manifest_copy, *learned))))
 
 
 @lru_cache(maxsize=4)

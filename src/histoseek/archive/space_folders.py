@@ -14,6 +14,7 @@ from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import SlideRecord
 from histoseek.archive.space.centre import BagMean
 from histoseek.archive.space.language import Language, add_alignment
+from histoseek.archive.space.new_space import make_space
 from histoseek.encoders.alignment import Alignment
 from histoseek.encoders.bag import load_bag
 from histoseek.encoders.embedding_space import EmbeddingSpace
@@ -22,7 +23,7 @@ from histoseek.encoders.weights import Weights, card_path, save_weights
 from histoseek.files import make_folder, read_checked_json, write_atomic, write_checked_json
 from histoseek.settings import get_settings
 
-_SLIDE_FILES = ("centre", "context_centre", "weights", "fusion", "calibration", "tuning")
+_SLIDE_FILES = ("centre", "context_centre", "weights", "fusion", "calibration", "tuning", "novelty")
 """What a space's slide vectors depend on, by the names of the layout."""
 
 
@@ -109,6 +110,7 @@ def _make_signature_space(
         none = {"text_encoder": "none", "text_weights": "none", "alignment": "none", "alignment_weights": "none"}
         return replace(archive.require_space(), text_dimension=0, shared_dimension=0, **none)  # type: ignore[arg-type]
     _copy(archive.layout.context_centre, layout.context_centre)
+    _copy(archive.layout.novelty, layout.novelty)  # of tiles, which are not encoded anew
     paths = [archive.layout.bag(record.slide_id) for record in records]
     if change.weights:
         save_weights(change.weights, layout.weights)
@@ -116,7 +118,7 @@ def _make_signature_space(
         paths = paths[:1] if change.weights.card.architecture.mosaic_size else paths
     else:
         encoder = UNTRAINED.encoder_name
-    space = archive.make_space(layout, encoder, [BagMean.from_bag(load_bag(path)) for path in paths])
+    space = make_space(archive.recipe, layout, encoder, [BagMean.from_bag(load_bag(path)) for path in paths])
     old = archive.require_space()
     contexts = {"context_spacing_um_per_px": old.context_spacing_um_per_px, "context_centre": old.context_centre}
     return replace(space, **contexts)  # type: ignore[arg-type]

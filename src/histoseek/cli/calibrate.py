@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from histoseek.cli.options import ArchiveOption, JsonOption, LabelOption
-from histoseek.search.options import DEFAULT_LABEL
+from histoseek.search.options import DEFAULT_LABEL, FALSE_ALARMS
 
 if TYPE_CHECKING:
     from histoseek.archive.calibration_file import Calibration, LabelCalibration
     from histoseek.archive.fusion_file import DistanceParts
+    from histoseek.archive.novelty_file import ArchiveNovelty
     from histoseek.ranking.reliability import Reliability
 
 
@@ -29,6 +30,9 @@ def calibrate(
             "as searches do it."
         ),
     ] = None,
+    false_alarms: Annotated[
+        float, typer.Option(help="The share of queries of its own kind that may be said to be unlike the archive.")
+    ] = FALSE_ALARMS,
     seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same queries and folds.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -46,24 +50,34 @@ def calibrate(
         allow_own_code(distance)
     with show_progress("calibrate", total=None) as reporter:
         opened = Archive.open(archive)
-        calibration = opened.calibrate(None if without_labels else label, distance, seed, reporter)
+        calibration = opened.calibrate(None if without_labels else label, distance, seed, reporter, false_alarms)
     if as_json:
         print(json.dumps(plain(calibration), indent=1))
         return
     fusion = opened.fusion
     print_calibration(calibration, fusion.find(calibration.distance) if fusion else None)
+    print_novelty(opened.novelty)
 
 
 def print_calibration(calibration: Calibration, parts: DistanceParts | None = None) -> None:
     """Print what was learned, and how good it is."""
     if parts:
         _print_share(parts)
-    print(
-        f"distance {calibration.distance}, {calibration.slides} slides; nearest slides of other patients for "
-        f"{len(calibration.nearest)} of them"
-    )
+    print(f"distance {calibration.distance}, {calibration.slides} slides")
     if calibration.label:
         _print_label(calibration.label)
+
+
+def print_novelty(novelty: ArchiveNovelty | None) -> None:
+    """Print what is known of the archive's tiles, and from what to tell others."""
+    if novelty is None:
+        return
+    model = novelty.model
+    sizes = [str(own.tiles) for own in model.own if own.tiles]
+    print(
+        f"unlike the archive: by tiles of {novelty.slides} slides, compared as patches of {', '.join(sizes)} tiles and "
+        f"as whole slides; {novelty.false_alarms:.1%} false alarms"
+    )
 
 
 def _print_share(parts: DistanceParts) -> None:

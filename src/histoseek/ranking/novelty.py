@@ -70,6 +70,23 @@ class TileSample(EqualByContent):
 
 
 @dataclass(frozen=True, slots=True)
+class Novelty:
+    """How unlike an archive a query is.
+
+    p_value: the share of the archive's slides that are as unlike the others; false_alarms: the share of queries of its
+    own kind that may be flagged.
+    """
+
+    p_value: float
+    false_alarms: float
+
+    @property
+    def is_flagged(self) -> bool:
+        """Whether the query is said to be unlike anything in the archive."""
+        return self.p_value <= self.false_alarms
+
+
+@dataclass(frozen=True, slots=True)
 class OwnScores:
     """Scores of the archive's own slides, increasing, each by a model that its patient had no part in.
 

@@ -204,6 +204,7 @@ class SearchResponse(Response):
     calibrated_for: str | None
     labels: LabelDistribution | None
     novelty: float | None
+    false_alarms: float | None
     unlike: bool
     vote: Vote | None
 

@@ -26,16 +26,14 @@ from histoseek.mosaics.part_weights import ComparedParts, ShareChoice, choose_sh
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.ranking.label_posterior import DEPTH, NOBODY
 from histoseek.ranking.labelled_queries import LabelledQueries, Surroundings, fit_labels
+from histoseek.search.calibration.novelty import learn_novelty
 from histoseek.search.calibration.query_labels import MOST_RANKED, LabelledOwner, NearPatient, find_near_patients
-from histoseek.search.options import DEFAULT_LABEL, SearchOptions
+from histoseek.search.options import DEFAULT_LABEL, FALSE_ALARMS, SearchOptions
 from histoseek.search.retrieve.ranking import RankedSlides, rerank
 from histoseek.search.scope.exclusion import Owner, SearchScope
 
 MIN_SLIDES, MIN_PATIENTS = 30, 10
 """Labelled slides and their patients; with fewer there is nothing to check probabilities on."""
-
-MIN_KNOWN = 20
-"""Slides whose nearest distance is known; with fewer no p-value falls below 0.05."""
 
 _MOST_QUERIES, _FEWEST_QUERIES = 1000, 200
 _MOST_COMPARISONS = 20_000_000
@@ -73,10 +71,8 @@ class _Slides:
 
 @dataclass(frozen=True, slots=True)
 class _Query:
-    """What a slide of the archive finds as a query: its nearest slide's distance, None without any, the patients around
-    it, and those once its label is taken out of the archive."""
+    """Whom a slide of the archive finds around it, and whom once its label is taken out of the archive."""
 
-    nearest: float | None
     near: Sequence[NearPatient]
     beyond: Sequence[NearPatient]
 
@@ -87,11 +83,13 @@ def calibrate(
     distance: str | None = None,
     seed: int = 0,
     reporter: Reporter | None = None,
+    false_alarms: float = FALSE_ALARMS,
 ) -> Calibration:
     """Learn from an archive how to weigh the parts of a distance and what it means, and keep both there.
 
     label: the column of the labels that a probability is of; None: only what is unlike the archive is learned;
-    distance: None for the way to rank that searches use. Raises ArchiveError for too few slides, labelled slides or
+    distance: None for the way to rank that searches use; false_alarms: the share of queries of the archive's own kind
+    that may be said to be unlike it. Raises ArchiveError for too few slides, labelled slides or
     patients, or a single label; InputError for a column that the archive lacks; ConfigurationError for an unknown
     distance; ArchiveBusy, ArchiveReadOnly.
     """
@@ -104,9 +102,9 @@ def calibrate(
         slides = _slides(records, label)
         if label:
             _require_labels(archive, label, slides.with_label)
+        learn_novelty(archive, records, false_alarms, seed, reporter)
         method = _fit_method(archive, slides.with_label, label, distance, seed)
-        run = _Run(store, method, {record.slide_id: record for record in records}, label, seed)
-        labels, nearest = run.learn(archive, slides, reporter or SilentReporter())
+        run = _Run(store, method, {record.slide_id: record for record in records}, label or DEFAULT_LABEL, seed)
         calibration = Calibration(
             format=FORMAT,
             space=space.slides_fingerprint,
@@ -115,8 +113,7 @@ def calibrate(
             ranking=method.mark,
             slides=len(slides),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            nearest=nearest,
-            label=labels,
+            label=run.learn(slides, reporter or SilentReporter()) if label else None,
         )
         write_calibration(archive.layout, calibration)
     return calibration
@@ -127,25 +124,18 @@ class _Run:
     store: SlideTable
     method: RankingMethod
     records: Mapping[str, SlideRecord]
-    column: str | None
+    column: str
     seed: int
 
-    def learn(
-        self, archive: ArchiveFolder, slides: _Slides, reporter: Reporter
-    ) -> tuple[LabelCalibration | None, tuple[float, ...]]:
-        """What labels and what distances tell."""
-        drawn = self.draw(slides)
+    def learn(self, slides: _Slides, reporter: Reporter) -> LabelCalibration:
+        """What labels tell."""
         labelled = slides.with_label
-        voters = drawn if len(labelled) == len(slides) else self.draw(labelled)
-        ids = list(dict.fromkeys((*drawn.ids, *voters.ids)))
-        with reporter.part("comparing slides", len(ids)) as part:
-            found = {}
-            for slide_id in ids:
-                found[slide_id] = self.ask(slide_id)
+        voters, found = self.draw(labelled), []
+        with reporter.part("comparing slides", len(voters)) as part:
+            for slide_id in voters.ids:
+                found.append(self.ask(slide_id))
                 part.advance()
-        nearest = [found[slide_id].nearest for slide_id in drawn.ids]
-        known = _check_nearest(archive, [value for value in nearest if value is not None])
-        return self._fit(labelled, voters, [found[i] for i in voters.ids]) if self.column else None, known
+        return self._fit(labelled, voters, found)
 
     def draw(self, slides: _Slides) -> _Slides:
         """As many queries as the time allows."""
@@ -160,14 +150,12 @@ class _Run:
         signature = self.method.map_stored(slide)
         scope = SearchScope.from_options(self.store, SearchOptions(), Owner.from_query(None, record), (slide_id,))
         ranked = rerank(self.view, [signature], self.method, MOST_RANKED, scope)
-        own = read_value(record, self.column) if self.column else ""
-        if not self.column or not own:
-            return _Query(ranked.nearest_distance, (), ())
+        own = read_value(record, self.column)
         near, beyond = self._find(ranked, record), self._find(ranked, record, own)
         if len(beyond) < DEPTH and len(ranked) == MOST_RANKED:
             others = scope.narrow(not_true(compare(self.column, "=", _read_raw(record, self.column))))
             beyond = self._find(rerank(self.view, [signature], self.method, MOST_RANKED, others), record, own)
-        return _Query(ranked.nearest_distance, near, beyond)
+        return _Query(near, beyond)
 
     @cached_property
     def view(self) -> SlideTable:
@@ -175,8 +163,7 @@ class _Run:
 
     @cached_property
     def owners(self) -> Mapping[str, LabelledOwner]:
-        column = self.column or DEFAULT_LABEL
-        return {i: LabelledOwner(name_owner(one), read_value(one, column)) for i, one in self.records.items()}
+        return {i: LabelledOwner(name_owner(one), read_value(one, self.column)) for i, one in self.records.items()}
 
     def _find(self, ranked: RankedSlides, record: SlideRecord, without: str | None = None) -> list[NearPatient]:
         own = name_owner(record)
@@ -198,7 +185,7 @@ class _Run:
             classes=len(labels),
         )
         return LabelCalibration(
-            column=str(self.column),
+            column=self.column,
             slides=len(labelled),
             patients=len(patients),
             labels=tuple(LabelPatients(name, count) for name, count in sorted(counts.items()) if count > 1),
@@ -248,14 +235,6 @@ def _choose_share(store: SlideTable, labelled: _Slides, parts: DistanceParts | N
     local, global_ = compare_slides(store, distance, queries.ids, database.ids)
     compared = ComparedParts(local, global_, queries.owners, database.owners, queries.labels, database.labels)
     return choose_share(compared, (parts.local, parts.global_), seed, distance.stated_share)
-
-
-def _check_nearest(archive: ArchiveFolder, nearest: Sequence[float]) -> tuple[float, ...]:
-    """Distances of slides to the nearest of another patient, increasing."""
-    if len(nearest) < MIN_KNOWN:
-        what = f"too few to calibrate: {len(nearest)} slides have one of another patient to be compared with"
-        raise ArchiveError(str(archive.path), what, f"At least {MIN_KNOWN} are needed")
-    return tuple(sorted(nearest))
 
 
 def _read_raw(record: SlideRecord, column: str) -> MetadataValue:

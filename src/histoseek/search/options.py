@@ -19,6 +19,9 @@ _FLAGS = {"k": "-k", "offset": "--offset", "candidates": "--candidates", "worker
 DEFAULT_LABEL = "diagnosis"
 """The metadata column that probabilities are of."""
 
+FALSE_ALARMS = 0.05
+"""The share of queries of an archive's own kind that are said to be unlike it, unless another is asked for."""
+
 DEFAULT_QUERIES = 200
 DEFAULT_DEPTH = 10
 """How many slides to measure the default search with, and how many results of each."""

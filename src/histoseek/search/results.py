@@ -10,7 +10,7 @@ from typing import Literal
 from histoseek.archive.schema import SlideRecord, name_owner, read_value
 from histoseek.geometry import Rect
 from histoseek.jsonable import NOT_IN_JSON, json_name, plain
-from histoseek.mosaics.calibration_curves import is_novel
+from histoseek.ranking.novelty import Novelty
 from histoseek.search.attention_maps import Attention
 from histoseek.search.explanation import CasePart, Explanation, Phrase, TextRegion
 from histoseek.search.figures import format_figure, format_probability
@@ -149,7 +149,8 @@ class SearchResults:
     mode: "exact" or "two-stage" (candidates picked first) between slides, else "fused"; calibrated_for: the metadata
     column that probabilities are of, None without any; labels: how probable each label of that column is to be the
     query's, whatever the page and the filter, None without probabilities; novelty: the share of the archive's slides
-    that are as far from all others as the query is, small for a query unlike them, None where that is not known; vote_:
+    whose tiles are as unlike the others' as the query's are, None where that is not known; false_alarms: the share of
+    queries of the archive's own kind that are said to be unlike it, which those are whose novelty is no larger; vote_:
     the vote that was asked for with the search; left_out: how many slides the conditions in the query's own words left
     out, None without such conditions; nothing_fits: not even the best of all results, of whatever page, fits the words.
     """
@@ -162,6 +163,7 @@ class SearchResults:
     calibrated_for: str | None = None
     labels: LabelDistribution | None = None
     novelty: float | None = None
+    false_alarms: float | None = None
     vote_: Vote | None = None
     left_out: int | None = None
     nothing_fits: bool = False
@@ -178,12 +180,17 @@ class SearchResults:
     def _repr_html_(self) -> str:
         return as_html(self)
 
+    @property
+    def is_novel(self) -> bool:
+        """Whether the query is said to be unlike anything in the archive."""
+        return self.novelty is not None and Novelty(self.novelty, self.false_alarms or 0).is_flagged
+
     def vote(self, label_column: str) -> Vote:
         """What the results' patients vote for in a metadata column; raises InputError for one that is not there."""
         labels = [(name_owner(result.record), read_value(result.record, label_column)) for result in self.results]
         ballots = [Ballot(owner, label) for owner, label in labels if label]
         unlabelled = len({owner for owner, _ in labels} - {ballot.owner for ballot in ballots})
-        return take_vote(label_column, ballots, unlabelled, is_novel(self.novelty), self.labels)
+        return take_vote(label_column, ballots, unlabelled, self.is_novel, self.labels)
 
     def to_json(self) -> str:
         """The documented object (docs/json.md)."""

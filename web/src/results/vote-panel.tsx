@@ -14,10 +14,10 @@ const words = strings.results.vote;
 const MOST_LABELS = 5;
 
 export function VotePanel({ response }: { response: SearchResponse }): JSX.Element {
-  const { labels, vote, unlike, novelty } = response;
+  const { labels, vote, unlike, novelty, false_alarms } = response;
   return (
     <aside class="results-vote" aria-label={words.title}>
-      {unlike && <Unlike novelty={novelty} />}
+      {unlike && <Unlike novelty={novelty} falseAlarms={false_alarms} />}
       {labels && <Labels labels={labels} verdict={vote?.calibrated ?? null} />}
       <section class="results-card">
         <h2>{words.title}</h2>
@@ -35,12 +35,14 @@ export function VotePanel({ response }: { response: SearchResponse }): JSX.Eleme
   );
 }
 
-function Unlike({ novelty }: { novelty: number | null }): JSX.Element {
+function Unlike(props: { novelty: number | null; falseAlarms: number | null }): JSX.Element {
+  const { novelty, falseAlarms } = props;
   return (
     <Note kind="warning">
       <strong>{words.unlike}</strong>
       <p>{words.unlikeWhy}</p>
       {novelty !== null && <p>{words.novelty(Math.round(novelty * 100))}</p>}
+      {falseAlarms !== null && <p>{words.falseAlarms(Number((falseAlarms * 100).toPrecision(2)))}</p>}
     </Note>
   );
 }

@@ -11,7 +11,6 @@ from histoseek.archive.ranking_method import RankingMethod
 from histoseek.archive.schema import name_owner, read_value
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import ConfigurationError
-from histoseek.mosaics.calibration_curves import UNLIKELY, is_novel, measure_novelty
 from histoseek.search.calibration.query_labels import (
     LabelledOwner,
     QueryLabels,
@@ -20,7 +19,6 @@ from histoseek.search.calibration.query_labels import (
 )
 from histoseek.search.options import SearchOptions
 from histoseek.search.results import QueryInfo, SearchResult
-from histoseek.search.vote import UNLIKE_ANYTHING
 
 NOT_CALIBRATED = "scores are not calibrated: there are no probabilities"
 OTHER_WEIGHTS = (
@@ -104,12 +102,6 @@ class AppliedCalibration:
         """The results whose probability is at least so large, all of them for None."""
         return results if least is None else tuple(r for r in results if (r.probability or 0) >= least)
 
-    def measure_novelty(self, nearest: float | None) -> float | None:
-        """The p-value of the distance to the nearest slide; None without a slide, or without a calibration."""
-        if self.calibration is None or nearest is None:
-            return None
-        return measure_novelty(nearest, self.calibration.nearest)
-
     def require_probabilities(self) -> None:
         """Raise ConfigurationError when there are none to cut results by."""
         if self._label is None:
@@ -129,10 +121,3 @@ def refuse_probabilities(options: SearchOptions) -> None:
     """Raise ConfigurationError for a probability to cut results by that are not of slides compared with a slide."""
     if options.min_probability is not None:
         raise ConfigurationError("--min-probability", "needs a search from slide to slide", "Leave it out")
-
-
-def novelty_warnings(value: float | None) -> tuple[str, ...]:
-    """What to say of a query's novelty."""
-    if not is_novel(value):
-        return ()
-    return (f"{UNLIKE_ANYTHING}: less than {UNLIKELY:.0%} of the archive's slides are as far from all others",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
@@ -45,6 +45,9 @@ from histoseek.search.results import QueryKind, QuerySlide
 from histoseek.search.scope.exclusion import Owner
 from histoseek.slides.sources.registry import existing_source, require_local, source_name
 
+PARTS: frozenset[QueryKind] = frozenset({"region", "tile"})
+"""Images that are no whole slides."""
+
 _Bags = tuple[Bag, Bag | None]
 """Of a query, the second at the archive's coarser spacing."""
 
@@ -53,12 +56,14 @@ _Bags = tuple[Bag, Bag | None]
 class PreparedImage:
     """An image query in the archive's space, and whose it is as far as known.
 
-    slides and signatures: one of each, several for a case; regions: in level-0 px.
+    slides, signatures and features: one of each, several for a case; features: float32 [N, D] of tiles, None where
+    they are the archive's; regions: in level-0 px.
     """
 
     kind: QueryKind
     slides: tuple[QuerySlide, ...]
     signatures: tuple[Signature, ...]
+    features: tuple[NDArray[np.float32] | None, ...]
     owner: Owner
     regions: tuple[Rect, ...] = ()
 
@@ -92,6 +97,19 @@ def prepare_image(
     return reading.any_slide(query)
 
 
+def load_features(archive: ArchiveFolder, image: PreparedImage) -> Iterator[NDArray[np.float32] | None]:
+    """Features of the tiles of each slide [N, D], those of the archive's from their bags; None where that has gone."""
+    for slide, features in zip(image.slides, image.features, strict=True):
+        yield _load_cached(archive, str(slide.slide_id)) if features is None else features
+
+
+def _load_cached(archive: ArchiveFolder, slide_id: str) -> NDArray[np.float32] | None:
+    try:
+        return load_bag(archive.layout.bag(slide_id)).features
+    except BadFeatureFile:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Reading:
     archive: ArchiveFolder
@@ -116,6 +134,7 @@ class _Reading:
             kind="region" if query.regions else "tile" if query.picture else "slide",
             slides=(slide,),
             signatures=(self._sign((bag, query.context), query.name, slide.slide_id),),
+            features=(bag.features,),
             owner=_owner(query.patient_id, stored),
             regions=query.regions,
         )
@@ -131,7 +150,8 @@ class _Reading:
         known = stored.slides[0] if stored else QuerySlide(None, "", 0, None if stain == UNKNOWN else stain)
         slide = QuerySlide(known.slide_id, query.source.uri, spacing, known.stain)
         signature = self._sign(bags, query.source.uri, slide.slide_id)
-        return PreparedImage("slide", (slide,), (signature,), _owner(query.patient_id, stored))
+        owner = _owner(query.patient_id, stored)
+        return PreparedImage("slide", (slide,), (signature,), (bags[0].features,), owner)
 
     def region(self, query: Region) -> PreparedImage:
         """The regions of a slide, from its source, or from its cached features where it is gone."""
@@ -147,7 +167,8 @@ class _Reading:
             bags, spacing, _ = self._read_bags(file, regions)
         slide = QuerySlide(archived.slide_id, uri, spacing)
         owner = _owner(query.slide.patient_id, stored)
-        return PreparedImage("region", (slide,), (self._sign(bags, uri, slide.slide_id),), owner, regions)
+        signature = self._sign(bags, uri, slide.slide_id)
+        return PreparedImage("region", (slide,), (signature,), (bags[0].features,), owner, regions)
 
     def _find(self, query: SlideQuery) -> PreparedImage | None:
         """The archive's own slide of the same content; raises SlideNotFound, UnknownSlide."""
@@ -239,7 +260,7 @@ def _sign_archived(stored: StoredSlide) -> PreparedImage:
     record = stored.record
     stain = choose_stain(record.stain, record.extra)
     slide = QuerySlide(record.slide_id, record.uri, record.spacing_um_per_px, None if stain == UNKNOWN else stain)
-    return PreparedImage("slide", (slide,), (stored.signature,), Owner.from_query(None, record))
+    return PreparedImage("slide", (slide,), (stored.signature,), (None,), Owner.from_query(None, record))
 
 
 def _owner(patient_id: str | None, stored: PreparedImage | None) -> Owner:
@@ -261,6 +282,7 @@ def _join_case(slides: Sequence[PreparedImage]) -> PreparedImage:
         kind="case",
         slides=tuple(part for slide in slides for part in slide.slides),
         signatures=tuple(part for slide in slides for part in slide.signatures),
+        features=tuple(part for slide in slides for part in slide.features),
         owner=Owner.merge([slide.owner for slide in slides]),
     )
 

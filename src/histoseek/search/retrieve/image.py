@@ -10,8 +10,9 @@ from histoseek.archive.ranking_method import RankingMethod, load_method
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import AppliedCalibration
+from histoseek.search.calibration.novelty import measure_novelty
 from histoseek.search.calibration.query_labels import MOST_RANKED
-from histoseek.search.encode.image import PreparedImage, prepare_image
+from histoseek.search.encode.image import PARTS, PreparedImage, load_features, prepare_image
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import EncodedSlide, ImageQuery, Region, TileImage
 from histoseek.search.results import QueryInfo
@@ -51,7 +52,7 @@ def retrieve_by_image(
         explain=None if reports else ranking.explain,
         calibration=calibration,
         labels=calibration.weigh_labels(store, info, around.list_nearest(MOST_RANKED)) if around else None,
-        novelty=calibration.measure_novelty(around.nearest_distance) if around and image.kind == "slide" else None,
+        novelty=measure_novelty(archive, load_features(archive, image), is_whole=image.kind not in PARTS),
     )
 
 

@@ -34,11 +34,6 @@ class RankedSlides:
     def __len__(self) -> int:
         return len(self.slide_ids)
 
-    @property
-    def nearest_distance(self) -> float | None:
-        """The least distance, None without slides."""
-        return float(self.distances.total.min()) if len(self) else None
-
     def row(self, slide_id: str) -> int:
         """Where a slide stands in the arrays."""
         return int(np.searchsorted(self.slide_ids, slide_id))

@@ -12,8 +12,10 @@ from histoseek.archive.schema import SlideRecord, StoredSlide
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.deadline import check_deadline
 from histoseek.mosaics.signature import Signature
+from histoseek.ranking.novelty import Novelty
 from histoseek.reports.index.query_words import QueryWord
-from histoseek.search.calibration.apply import UNCALIBRATED, AppliedCalibration, novelty_warnings
+from histoseek.search.calibration.apply import UNCALIBRATED, AppliedCalibration
+from histoseek.search.calibration.novelty import describe_novelty
 from histoseek.search.calibration.query_labels import QueryLabels
 from histoseek.search.encode.image import PreparedImage
 from histoseek.search.explain.matches import RegionExplainer, explain_match
@@ -99,7 +101,7 @@ class Retrieval:
     further_scores: Mapping[str, float] = field(default_factory=dict)
     calibration: AppliedCalibration = UNCALIBRATED
     labels: QueryLabels | None = None
-    novelty: float | None = None
+    novelty: Novelty | None = None
     left_out: int | None = None
 
     @property
@@ -152,14 +154,15 @@ def present(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions
         warnings=(
             *archive.warnings,
             *calibration.warnings,
-            *novelty_warnings(retrieval.novelty),
+            *describe_novelty(retrieval.novelty),
             *retrieval.warnings,
             *_too_few(options, len(page)),
             *_cut(options, len(page), len(results)),
         ),
         calibrated_for=calibration.column,
         labels=retrieval.labels.distribution if retrieval.labels else None,
-        novelty=retrieval.novelty,
+        novelty=retrieval.novelty.p_value if retrieval.novelty else None,
+        false_alarms=retrieval.novelty.false_alarms if retrieval.novelty else None,
         left_out=retrieval.left_out,
         nothing_fits=not fits,
     )

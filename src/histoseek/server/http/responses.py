@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from histoseek.archive.schema import MetadataValue, SlideRecord
-from histoseek.mosaics.calibration_curves import is_novel
 from histoseek.reports.concepts.vocabulary import load_vocabulary
 from histoseek.reports.facts.report_facts import list_values, make_concept_token
 from histoseek.reports.facts.structured import extract_facts
@@ -108,7 +107,8 @@ def to_search_response(results: SearchResults, refs: Sequence[SlideRef], key: st
         calibrated_for=results.calibrated_for,
         labels=LabelDistribution.model_validate(results.labels) if results.labels else None,
         novelty=results.novelty,
-        unlike=is_novel(results.novelty),
+        false_alarms=results.false_alarms,
+        unlike=results.is_novel,
         vote=Vote.model_validate(results.vote_) if results.vote_ else None,
     )
 
