@@ -9,7 +9,7 @@ from histoseek.errors import ConfigurationError
 from histoseek.ranking import within_class
 from histoseek.ranking.label_directions import fit_label_directions
 from histoseek.ranking.metric import IDENTITY, LinearMap
-from histoseek.ranking.within_class import find_label_fault, fit_within_class
+from histoseek.ranking.within_class import fit_within_class
 
 FEW = settings(max_examples=15, deadline=None)
 
@@ -151,13 +151,3 @@ def test_a_stretching_that_is_none_is_refused(strength, gain):
     rows, labels, owners = draw(0, 6, 4)
     with pytest.raises(ConfigurationError, match="label directions"):
         fit_label_directions(rows, labels, owners, strength, gain)
-
-
-def test_columns_that_teach_nothing_are_named():
-    patients = ["a", "b", "c", "d"]
-    assert find_label_fault(["x", "x", "y", "y"], patients) is None
-    assert find_label_fault([None, "", None, None], patients) == "no slide has a value"
-    assert find_label_fault(["x", "x", None, None], patients) == "all slides have the same value"
-    assert find_label_fault(["x", "x", "y", None], patients) == "1 of 2 values is of two patients or more"
-    fault = find_label_fault(["x", "x", "y", "y"], ["a", "a", "b", "b"])
-    assert fault == "none of 2 values are of two patients or more"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from histoseek.ranking.column_erasure import find_column_fault, fit_erasure
 from histoseek.ranking.fit_metric import MetricSample, fit_metric
 from histoseek.ranking.group_centring import PRIOR_OWNERS, fit_group_offsets, measure_reach
-from histoseek.ranking.metric import IDENTITY, NO_GROUP, Metric
+from histoseek.ranking.metric import IDENTITY, NO_GROUP, Metric, find_nearest_groups
 from histoseek.ranking.settings import RankingSettings
 
 FEW = settings(max_examples=10, deadline=None)
@@ -163,6 +163,26 @@ def test_a_slide_belongs_to_its_column_else_to_the_nearest_group_else_to_none():
     strangers = unit(np.random.default_rng(6).standard_normal((40, 24)))
     assert np.mean(metric.find_groups([None] * 40, strangers) == NO_GROUP) > 0.8
     assert metric.find_groups([], rows[:0]).tolist() == []
+
+
+def test_the_nearest_group_is_that_of_the_site_not_of_the_diagnosis():
+    rng = np.random.default_rng(9)
+    labels = np.arange(80) % 2
+    places = np.where(rng.random(80) < 0.8, labels, 1 - labels)
+    rows = unit(
+        rng.standard_normal((80, 24))
+        + 5 * rng.standard_normal((2, 24))[labels]
+        + 2.5 * rng.standard_normal((2, 24))[places]
+    )
+    reach = measure_reach(rows, places, np.arange(80), 2)
+    offsets = fit_group_offsets(rows, places, np.arange(80), 2, labels)
+
+    by_all, by_offsets = (
+        np.mean(find_nearest_groups(rows, reach.centres, np.full(2, 9, np.float32), given_) == places)
+        for given_ in (None, offsets)
+    )
+
+    assert by_offsets > by_all + 0.1
 
 
 def test_a_metric_is_centred_freed_and_learned_in_this_order():

@@ -21,6 +21,9 @@ Ints = NDArray[np.int64]
 NO_GROUP = -1
 """The group of a slide of which none is known: no offset is subtracted."""
 
+_LEAST_OFFSET = 1e-3
+"""Shorter directions of offsets between vectors of length one tell groups apart by rounding alone."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearMap(EqualByContent):
@@ -109,7 +112,8 @@ class Metric(EqualByContent):
         unnamed = [place for place, value in enumerate(values) if value is None or value == ""]
         groups = np.array(named, np.int64)
         if unnamed and self.centres is not None and self.radii is not None:
-            groups[unnamed] = find_nearest_groups(np.asarray(vectors, np.float32)[unnamed], self.centres, self.radii)
+            rows = np.asarray(vectors, np.float32)[unnamed]
+            groups[unnamed] = find_nearest_groups(rows, self.centres, self.radii, self.global_map.offsets)
         return groups
 
     def map_signature(self, signature: Signature, group: int = NO_GROUP) -> Signature:
@@ -145,9 +149,19 @@ class Metric(EqualByContent):
         return words
 
 
-def find_nearest_groups(vectors: Floats, centres: Floats, radii: Floats) -> Ints:
-    """The group whose centre is nearest to each vector [n, D], NO_GROUP for one outside that group's radius."""
-    away = (centres**2).sum(axis=1) - 2 * vectors @ centres.T
-    nearest = away.argmin(axis=1)
-    squares = away[np.arange(len(vectors)), nearest] + (vectors**2).sum(axis=1)
-    return np.where(squares <= radii[nearest] ** 2, nearest, NO_GROUP).astype(np.int64)
+def find_nearest_groups(vectors: Floats, centres: Floats, radii: Floats, offsets: Floats | None = None) -> Ints:
+    """The group whose centre is nearest to each vector [n, D], NO_GROUP for one outside that group's radius.
+
+    offsets: float32 [G, D]; which group is nearest is then measured along what tells their offsets apart, so that it is
+    the site and not the diagnosis that decides.
+    """
+    squares = (centres**2).sum(axis=1) - 2 * vectors @ centres.T + (vectors**2).sum(axis=1)[:, None]
+    nearest = squares.argmin(axis=1)
+    if offsets is not None:
+        _, sizes, directions = np.linalg.svd(offsets - offsets.mean(axis=0), full_matrices=False)
+        told = directions[sizes > _LEAST_OFFSET]
+        if len(told):
+            along, own = vectors @ told.T, centres @ told.T
+            nearest = ((own**2).sum(axis=1) - 2 * along @ own.T).argmin(axis=1)
+    is_near = squares[np.arange(len(vectors)), nearest] <= radii[nearest] ** 2
+    return np.where(is_near, nearest, NO_GROUP).astype(np.int64)

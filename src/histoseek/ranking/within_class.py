@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,21 +48,6 @@ def count_owners(labels: Ints, owners: Ints) -> Ints:
     """How many owners each label has, int64 [L], labels being 0 to L - 1."""
     pairs = np.unique(np.stack([labels, owners]), axis=1)
     return np.bincount(pairs[0], minlength=int(labels.max(initial=-1)) + 1).astype(np.int64)
-
-
-def find_label_fault(labels: Sequence[str | None], owners: Sequence[object]) -> str | None:
-    """Why a metric cannot be learned from a column of labels, None where it can; None stands for no label."""
-    kept = [(label, owner) for label, owner in zip(labels, owners, strict=True) if label]
-    values = {label for label, _ in kept}
-    if not values:
-        return "no slide has a value"
-    if len(values) == 1:
-        return "all slides have the same value"
-    counts = {label: len({owner for value, owner in kept if value == label}) for label in values}
-    shared = sum(count > 1 for count in counts.values())
-    if shared < 2:
-        return f"{shared or 'none'} of {len(values)} values {'is' if shared else 'are'} of two patients or more"
-    return None
 
 
 def _find_residuals(rows: Floats, labels: Ints, owners: Ints) -> Floats:
