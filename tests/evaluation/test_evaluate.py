@@ -289,7 +289,7 @@ def test_what_cannot_be_told_is_said(archive: Archive, tmp_path: Path) -> None:
 
 def test_the_command_line_evaluates_and_compares(archive: Archive, tmp_path: Path) -> None:
     given = ("evaluate", "--archive", archive.path, "--systems", "symmetric,random")
-    done = histoseek(*given, "--out", tmp_path / "out", "--colour", "diagnosis")
+    done = histoseek(*given, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "48 slides of 24 patients, 3 labels" in done.stdout
     assert "random" in done.stdout
@@ -303,3 +303,13 @@ def test_the_command_line_evaluates_and_compares(archive: Archive, tmp_path: Pat
     assert "is not a choice" in refused(*given, "--protocol", "leave-one-slide-out")
     assert "needs --archive" in refused("evaluate")
     assert "is not a saved evaluation" in refused("evaluate", "--compare", archive.layout.manifest, saved)
+
+
+def test_the_command_line_draws_a_map(archive: Archive, tmp_path: Path) -> None:
+    few = ("--where", "slide_id < 'slide-004'", "--colour", "diagnosis")
+    done = histoseek(
+        "evaluate", "--archive", archive.path, "--systems", "symmetric", *few, "--out", tmp_path / "out"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "coloured by diagnosis" in (tmp_path / "out" / "evaluation.html").read_text()
+    assert "no such column" in refused("evaluate", "--archive", archive.path, "--colour", "grade")
