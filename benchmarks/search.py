@@ -195,6 +195,7 @@ class RowsOnly:
             squares=compute_squared_lengths(vectors),
             codes=codes,
             scales=scales,
+            contexts=np.empty((slides, 0), np.float32),
         )
         self._places = {where: np.flatnonzero(group == 0) for where, group in self._groups.items()}
 
