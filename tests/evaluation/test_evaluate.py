@@ -307,9 +307,7 @@ def test_the_command_line_evaluates_and_compares(archive: Archive, tmp_path: Pat
 
 def test_the_command_line_draws_a_map(archive: Archive, tmp_path: Path) -> None:
     few = ("--where", "slide_id < 'slide-004'", "--colour", "diagnosis")
-    done = histoseek(
-        "evaluate", "--archive", archive.path, "--systems", "symmetric", *few, "--out", tmp_path / "out"
-    )
+    done = histoseek("evaluate", "--archive", archive.path, "--systems", "symmetric", *few, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "coloured by diagnosis" in (tmp_path / "out" / "evaluation.html").read_text()
     assert "no such column" in refused("evaluate", "--archive", archive.path, "--colour", "grade")
