@@ -262,14 +262,14 @@ def write_features(slide: PseudoSlide, encoder: object, path: Path) -> None:
 
 
 def reports(slides: Sequence[PseudoSlide], data: Path) -> list[str]:
-    """A text of its diagnosis for each slide, no text twice."""
+    """A text of its diagnosis for each slide, no text twice; "" where there are no more of them."""
     rng = np.random.default_rng(0)
     pools: dict[str, Iterator[str]] = {}
     texts = texts_by_diagnosis(data)
     for diagnosis in sorted({slide.diagnosis for slide in slides}):
         pool = sorted(texts.get(diagnosis, set())) or class_terms(diagnosis)
         pools[diagnosis] = iter([pool[i] for i in rng.permutation(len(pool))])
-    return [next(pools[slide.diagnosis]) for slide in slides]
+    return [next(pools[slide.diagnosis], "") for slide in slides]
 
 
 def texts_by_diagnosis(data: Path) -> dict[str, set[str]]:

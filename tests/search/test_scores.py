@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import string
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -159,11 +161,62 @@ def test_an_archive_that_cannot_be_written_is_searched(new: Path, tmp_path: Path
         archive.layout.space.chmod(0o700)
 
 
+PHRASES = ("typical {}", "please show me all {}", "{}, elderly woman")
+BESIDE_NOTHING = (
+    "kidney beans",
+    "skin care",
+    "find slides of osteosarcoma",
+    "a typical bicycle",
+    "show me all bananas",
+)
+
+
 def test_without_a_text_encoder_words_decide(tmp_path: Path) -> None:
     archive = make_archive(tmp_path, "none")
     assert archive.search(text="xyzzy banana bicycle", k=3).nothing_fits
     found = archive.search(text="invasive lobular carcinoma", k=3)
     assert (found.nothing_fits, found.results[0].slide_id) == (False, "lobular")
+    assert_phrases_are_told(archive)
+
+
+def test_words_that_any_question_has_change_nothing(archive: Archive) -> None:
+    assert_phrases_are_told(archive)
+
+
+def assert_phrases_are_told(archive: Archive) -> None:
+    for phrase in PHRASES:
+        assert not archive.search(text=phrase.format("lobular carcinoma"), k=1).nothing_fits, phrase
+    for text in BESIDE_NOTHING:
+        assert archive.search(text=text, k=1).nothing_fits, text
+
+
+def test_what_is_typed_at_random_fits_nothing(archive: Archive) -> None:
+    rng = np.random.default_rng(18)
+    letters, fitting = np.array([*string.ascii_lowercase, *string.digits]), []
+    for _ in range(30):
+        words = ["".join(rng.choice(letters, rng.integers(3, 9))) for _ in range(rng.integers(1, 5))]
+        if not archive.search(text=" ".join(words), k=1).nothing_fits:
+            fitting.append(words)
+    assert len(fitting) <= 1
+
+
+def test_what_a_record_says_word_by_word_is_looked_up(archive: Archive, tmp_path: Path) -> None:
+    said = "oncocytic mucoepidermoid tumour beside the second molar of the upper jaw, curetted twice"
+    archive = copy(archive.path, tmp_path)
+    archive.update("lung", {"diagnosis": said})
+    first, second = archive.search(text=said, k=2)
+    assert (first.slide_id, first.fits) == ("lung", True)
+    assert first.score > 0.7 > second.score + 0.3
+
+
+def test_the_cut_off_is_told(archive: Archive) -> None:
+    results = archive.search(text="lobular carcinoma", k=20)
+    assert results.least_score is not None
+    assert 0.2 <= results.least_score < results.results[0].score
+    assert all(result.fits == (result.score >= results.least_score) for result in results)
+    assert archive.search(text="organ:lung", k=3).least_score == 0
+    assert archive.search(text="xyzzy banana bicycle", k=3).least_score is None
+    assert archive.search(like="lung", k=3).least_score is None
 
 
 CHANNELS = st.lists(

@@ -109,7 +109,7 @@ def test_json_has_the_documented_fields(archive: Archive) -> None:
     found = json.loads(archive.search(like="SIM-0000-00", k=2).to_json())
     assert set(found) == {
         *("query", "mode", "elapsed_ms", "results", "warnings", "calibrated_for", "labels", "novelty", "vote"),
-        *("left_out", "false_alarms", "nothing_fits"),
+        *("left_out", "false_alarms", "nothing_fits", "least_score"),
     }
     assert (found["calibrated_for"], found["labels"], found["novelty"], found["vote"]) == (None, None, None, None)
     fields = {"rank", "slide_id", "case_id", "score", "probability", "local", "global", "matches", "ways", "record"}

@@ -152,7 +152,8 @@ class SearchResults:
     whose tiles are as unlike the others' as the query's are, None where that is not known; false_alarms: the share of
     queries of the archive's own kind that are said to be unlike it, which those are whose novelty is no larger; vote_:
     the vote that was asked for with the search; left_out: how many slides the conditions in the query's own words left
-    out, None without such conditions; nothing_fits: not even the best of all results, of whatever page, fits the words.
+    out, None without such conditions; nothing_fits: not even the best of all results, of whatever page, fits the words;
+    least_score: from which on a result fits them, None where that is not judged or where no score would do.
     """
 
     query: QueryInfo
@@ -167,6 +168,7 @@ class SearchResults:
     vote_: Vote | None = None
     left_out: int | None = None
     nothing_fits: bool = False
+    least_score: float | None = None
 
     def __iter__(self) -> Iterator[SearchResult]:
         return iter(self.results)

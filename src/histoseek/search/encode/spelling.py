@@ -119,6 +119,12 @@ def speaks_of_pathology(store: SlideTable, word: QueryWord) -> bool:
     return store.record_knows(_list_tokens(plain)) or bool(_count_reports(store, plain, 1))
 
 
+def is_everyday(word: QueryWord) -> bool:
+    """Whether a word of a query is common English and part of no term: it may stand in any sentence."""
+    is_stated = any(":" in token and part >= 1 for token, part in word.tokens.items())
+    return word.text.lower() in _get_dictionary().common and not is_stated
+
+
 def _replace_words(query: str, spans: Iterable[Span], replacements: Mapping[str, str]) -> str:
     parts, end = [], 0
     for span in spans:

@@ -258,19 +258,21 @@ class Retriever:
     def _weigh(self, text: ParsedText, is_long: bool, hits: Sequence[TextHit], records: Sequence[TextHit]) -> _Weights:
         """By what of the text's words the best reports and records have, whether the filter lets these through or not.
 
-        What a report has word by word is looked up; what none has that way is compared by meaning.
+        What a report or record has word by word is looked up; what none has that way is compared by meaning.
         """
         if self.where is not None:
             hits = self.store.text(text.tokens, LOOKED_INTO, None)
             records = self.store.record_text([word.tokens for word in text.words], 1, None)
         tokens = self.store.list_report_tokens([hit.slide_id for hit in hits[:LOOKED_INTO]])
-        missing = count_missing_words(text.tokens, tokens)
+        known = records[0].score if records else 0.0
+        word_count = len(list_words(text.tokens))
+        missing = min(count_missing_words(text.tokens, tokens), round(word_count * (1 - known)))
         cover = self.chance.cover(text.words, tokens) if text.words else float(bool(hits))
         share = LEAST_OF_VECTORS + (1 - LEAST_OF_VECTORS) * find_vector_share(missing, is_long)
         if not is_long:
-            share = max(share, 1 - max(cover, records[0].score if records else 0.0))
+            share = max(share, 1 - max(cover, known))
         alignment = self.language.alignment
-        missing_share = missing / max(1, len(list_words(text.tokens)))
+        missing_share = missing / max(1, word_count)
         return _Weights(
             vectors=REPORTS_WEIGHT * share,
             words=REPORTS_WEIGHT * (1 - share),

@@ -72,6 +72,7 @@ def search_regions(archive: ArchiveFolder, query: Query, options: SearchOptions)
         warnings=(*archive.warnings, *spelling.warnings, *few),
         left_out=whole.count_left_out(store, scope),
         nothing_fits=not any(one.found.score > chance.tile for one in regions),
+        least_score=_make_scale(chance)([chance.tile])[0],
     )
 
 
@@ -126,14 +127,17 @@ def _score_tiles(
         return asked.combine(kept.compare(asked.vectors)), kept.coords, kept.edge_level0
 
 
+def _make_scale(chance: Chance) -> Scale:
+    return Scale(chance.zeros["tile words"], chance.ones["tile words"])
+
+
 def _make_results(
     archive: ArchiveFolder, page: Sequence[_SlideRegion], text: str, chance: Chance, offset: int
 ) -> tuple[SearchResult, ...]:
     slide_ids = list(dict.fromkeys(one.slide_id for one in page))
     slides = archive.store.get_without_language(slide_ids) if slide_ids else []
     records = {slide.record.slide_id: slide.record for slide in slides}
-    scale = Scale(chance.zeros["tile words"], chance.ones["tile words"])
-    likeness = scale([one.found.score for one in page])
+    likeness = _make_scale(chance)([one.found.score for one in page])
     return tuple(
         SearchResult(
             rank=rank,

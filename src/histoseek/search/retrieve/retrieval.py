@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -165,6 +166,7 @@ def present(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions
         false_alarms=retrieval.novelty.false_alarms if retrieval.novelty else None,
         left_out=retrieval.left_out,
         nothing_fits=not fits,
+        least_score=least if least is not None and math.isfinite(least) else None,
     )
     return replace(presented, vote_=presented.vote(options.vote)) if options.vote else presented
 

@@ -11,8 +11,9 @@ from histoseek.archive.filters.expression import NO_REPORT
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.reports.index.query import find_marker_field
+from histoseek.reports.index.query_words import QueryWord
 from histoseek.search.calibration.apply import refuse_probabilities
-from histoseek.search.encode.spelling import Spelling, check_spelling, parse_spelled, speaks_of_pathology
+from histoseek.search.encode.spelling import Spelling, check_spelling, is_everyday, parse_spelled, speaks_of_pathology
 from histoseek.search.encode.text import (
     ParsedText,
     PreparedText,
@@ -23,7 +24,7 @@ from histoseek.search.explain.matches import RegionExplainer, TextRegions
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import WordQuery
 from histoseek.search.results import QueryInfo
-from histoseek.search.retrieve.channels import Channel, Retriever, Vector, share_weight
+from histoseek.search.retrieve.channels import LOOKED_INTO, Channel, Retriever, Vector, share_weight
 from histoseek.search.retrieve.measure_chance import get_chance
 from histoseek.search.retrieve.retrieval import QueryText, Retrieval
 from histoseek.search.scope.exclusion import SearchScope, require_words
@@ -35,6 +36,9 @@ LONG = 6
 
 _FEW_WORDS, _LEAST_OF_FEW_WORDS = 5, 0.45
 """Of so few words the best report or record must have so much: what is not there is not guessed from its meaning."""
+
+_DISEASES, _FEWEST_SPECIAL = ("diagnosis:", "finding:"), 2
+"""What one word may name to tell by itself, and how many words of pathology tell together."""
 
 _MOST_WORDS = 0.6
 """What reports or records must have of words of which half are everyday ones."""
@@ -129,7 +133,9 @@ def find_least_score(
 def _can_fit(retriever: Retriever, text: ParsedText, channels: Sequence[Channel]) -> bool:
     best: dict[str, float] = {channel.name: max(channel.likeness, default=0.0) for channel in channels}
     words = max((best.get(name, 0.0) for name in ("report words", "metadata words")), default=0.0)
-    if not {"shared space", "tile words"} & set(best) and len(text.words) <= _FEW_WORDS and words < _LEAST_OF_FEW_WORDS:
+    is_guessed = not {"shared space", "tile words"} & set(best) and len(text.words) <= _FEW_WORDS
+    telling = words if not is_guessed or words >= _LEAST_OF_FEW_WORDS else _cover_telling(retriever, text)
+    if is_guessed and telling < _LEAST_OF_FEW_WORDS:
         return False
     if best.get("metadata words", 0.0) >= _NAMED:
         return True
@@ -139,16 +145,48 @@ def _can_fit(retriever: Retriever, text: ParsedText, channels: Sequence[Channel]
         cosines.get(name, -1.0) > cosine for name, cosine in retriever.chance.near.items()
     ):
         return True
-    markers = [
-        chunk for chunk in text.text.split() if chunk.upper() != chunk.lower() and find_marker_field(chunk.lower())
-    ]
-    special = [
+    special = _list_special(retriever, text)
+    half = len(text.words) / 2
+    if len(special) > half or (len(special) == half and words >= _MOST_WORDS):
+        return True
+    names_diagnosis = len(special) >= _FEWEST_SPECIAL and _names(text.words, _DISEASES[:1])
+    return names_diagnosis and _cover_telling(retriever, text) >= _NAMED
+
+
+def _names(words: Sequence[QueryWord], fields: tuple[str, ...]) -> bool:
+    """Whether any of some words is, or is part of, a term of some kinds."""
+    return any(token.startswith(fields) and part >= 1 for word in words for token, part in word.tokens.items())
+
+
+def _list_special(retriever: Retriever, text: ParsedText) -> list[QueryWord]:
+    """The words that are no everyday ones: of pathology, markers, or the archive's own."""
+    chunks = (chunk for chunk in text.text.split() if chunk.upper() != chunk.lower())
+    markers = [chunk for chunk in chunks if find_marker_field(chunk.lower())]
+    return [
         word
         for word in text.words
         if any(word.text in marker for marker in markers) or speaks_of_pathology(retriever.store, word)
     ]
-    half = len(text.words) / 2
-    return len(special) > half or (len(special) == half and words >= _MOST_WORDS)
+
+
+def _cover_telling(retriever: Retriever, text: ParsedText) -> float:
+    """The share of a text's words that the best report or record has, but for those that any sentence may have: "find
+    slides of typical ...". One word of pathology tells only as a diagnosis or finding: there are kidney beans."""
+    telling = [word for word in text.words if not is_everyday(word)]
+    if not _names(telling, _DISEASES) and len(_list_special(retriever, text)) < _FEWEST_SPECIAL:
+        return 0.0
+    return _cover(retriever, text, telling)
+
+
+def _cover(retriever: Retriever, text: ParsedText, words: Sequence[QueryWord]) -> float:
+    """The share of some words that the best report or record has, whatever a filter leaves out."""
+    if not words:
+        return 0.0
+    store = retriever.store
+    hits = store.text(text.tokens, LOOKED_INTO, None)
+    tokens = store.list_report_tokens([hit.slide_id for hit in hits])
+    records = store.record_text([word.tokens for word in words], 1, None)
+    return max(retriever.chance.cover(words, tokens), records[0].score if records else 0.0)
 
 
 def _is_long(retriever: Retriever, text: ParsedText, vector: Vector | None) -> bool:
