@@ -39,7 +39,8 @@ def tune(archive: Archive, rank: int = 24) -> Tuning:
     rng = np.random.default_rng(5)
     offsets, update = 0.3 * rng.standard_normal((2, 24)), rng.standard_normal((2, rank, 24))
     one = LinearMap(offsets.astype(np.float32), *update.astype(np.float32))
-    metric = Metric(one, one, "site", ("site 0", "site 2"))
+    centres = rng.standard_normal((2, 24)).astype(np.float32)
+    metric = Metric(one, one, "site", ("site 0", "site 2"), centres, np.zeros(2, np.float32))
     space = archive.require_space().slides_fingerprint
     tuning = Tuning(space, SLIDES, "2026-11-30T00:00:00+00:00", "diagnosis", PLAIN, metric, FUSION)
     write_tuning(archive.layout, tuning)
