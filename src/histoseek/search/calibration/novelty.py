@@ -87,7 +87,7 @@ def _draw_samples(
     owners = np.unique([name_owner(record) for record in records], return_inverse=True)[1]
     samples: list[TileSample] = []
     values = 0
-    drawn = np.sort(generator.permutation(len(records))[:_MOST_SLIDES])
+    drawn = generator.permutation(len(records))[:_MOST_SLIDES]
     with reporter.part("looking at tiles", len(drawn)) as part:
         for place in drawn:
             part.advance()
