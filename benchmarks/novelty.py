@@ -1,8 +1,8 @@
 """What is said to be unlike an archive: strangers of many kinds, and patients who belong there but were held out.
 
 Three archives of real tiles, made as benchmarks/real does; those that --out has are used again. Strangers are asked as
-files, as a user would. "Nearest" is what was done before: the p-value of the distance to the nearest slide. Photographs
-are of no data set here: name a folder of them. Run:
+files, as a user would. The last column is a simpler rule: the p-value of the distance to the nearest slide's global
+vector. Photographs are of no data set here: name a folder of them. Run:
     python benchmarks/novelty.py DATA --out FOLDER [--photographs FOLDER] [--most 40]
 """
 
@@ -245,7 +245,7 @@ def measure_strangers(archive: ArchiveFolder, asked: Sequence[Asked]) -> Iterato
     records = archive.records()
     vectors = archive.store.vectors([record.slide_id for record in records], "global_vector")
     near = np.where(owners[:, None] == owners, np.inf, 1 - vectors @ vectors.T).min(axis=1)
-    yield "| strangers | asked | refused | flagged | before: by the nearest slide |"
+    yield "| strangers | asked | refused | flagged | by the nearest global vector |"
     yield "| --- " * 5 + "|"
     for kind in dict.fromkeys(one.kind for one in asked):
         some = [one for one in asked if one.kind == kind]
