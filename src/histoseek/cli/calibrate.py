@@ -26,8 +26,8 @@ def calibrate(
     distance: Annotated[
         str | None,
         typer.Option(
-            help="How slides are compared: symmetric, maxsim, closest, global, pathsearch-paper or tuned; by default "
-            "as searches do it."
+            help="How slides are compared: symmetric, maxsim, closest, rare, global, pathsearch-paper or tuned; "
+            "by default as searches do it."
         ),
     ] = None,
     false_alarms: Annotated[

@@ -33,7 +33,7 @@ ByCaseOption = Annotated[bool, typer.Option("--by-case", help="Return one result
 DistanceOption = Annotated[
     str | None,
     typer.Option(
-        help="How slides are compared: symmetric, maxsim, closest, global, contained, pathsearch-paper, or "
+        help="How slides are compared: symmetric, maxsim, closest, rare, global, contained, pathsearch-paper, or "
         "module:attribute.",
         show_default="symmetric; contained for regions and pictures",
     ),

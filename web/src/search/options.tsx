@@ -13,7 +13,7 @@ const words = strings.search.options;
 
 const PER_PAGE = [10, 20, 50, 100];
 const LEAST_PERCENT = [0, 10, 25, 50, 75, 90];
-const DISTANCES = ["symmetric", "maxsim", "closest", "global", "contained", "pathsearch-paper"];
+const DISTANCES = ["symmetric", "maxsim", "closest", "rare", "global", "contained", "pathsearch-paper"];
 
 /** The button that shows the options; it says how many are not as usual. */
 export function OptionsButton(): JSX.Element {
