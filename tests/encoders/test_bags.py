@@ -41,6 +41,37 @@ def test_cache_gives_back_the_same_bits(tmp_path: Path) -> None:
     assert load_origin(tmp_path / "x.safetensors") == ORIGIN
 
 
+def test_shares_of_tissue_are_kept_where_there_are_some(tmp_path: Path) -> None:
+    bag = dataclasses.replace(make_bag(), tissue=np.linspace(0, 1, 20, dtype=np.float32))
+    save_bag(bag, ORIGIN, tmp_path / "x.safetensors")
+    assert load_bag(tmp_path / "x.safetensors") == bag
+    assert bag.take(np.array([3, 1])).tissue == pytest.approx([3 / 19, 1 / 19])
+    for wrong in (np.ones(19), np.full(20, 1.5), np.full(20, np.nan), np.zeros(20)):
+        save_bag(dataclasses.replace(bag, tissue=wrong.astype(np.float32)), ORIGIN, tmp_path / "y.safetensors")
+        with pytest.raises(BadFeatureFile, match="tissue"):
+            load_bag(tmp_path / "y.safetensors")
+
+
+def test_a_tile_that_is_mostly_glass_is_shown_only_where_there_is_no_other() -> None:
+    kinds, centre = np.repeat(np.eye(MOSAIC_SIZE, dtype=np.float32), 5, axis=0), np.zeros(MOSAIC_SIZE, np.float32)
+    noise = 1e-3 * np.random.default_rng(5).standard_normal(kinds.shape, np.float32)
+    bag = dataclasses.replace(make_bag(len(kinds)), features=kinds + noise)
+    plain = encode_bag(bag, centre)
+    assert encode_bag(dataclasses.replace(bag, tissue=np.ones(len(bag), np.float32)), centre) == plain
+    tissue = np.where(np.arange(len(bag)) % 5 < 2, 0.9, 0.1).astype(np.float32)
+    tissue[-5:] = 0.2
+    found = encode_bag(dataclasses.replace(bag, tissue=tissue), centre)
+    places = {tuple(coords): place for place, coords in enumerate(bag.coords.tolist())}
+    shown = {min(tiles) // 5: tiles for tiles in ([places[tuple(c)] for c in p.coords.tolist()] for p in found.parts)}
+    assert sorted(shown.pop(MOSAIC_SIZE - 1)) == list(range(len(bag) - 5, len(bag)))
+    assert all(sorted(tiles) == [5 * kind, 5 * kind + 1] for kind, tiles in shown.items())
+    assert len(shown) == MOSAIC_SIZE - 1
+    assert np.array_equal(found.global_vector, plain.global_vector)
+    assert {part.vector.tobytes() for part in found.parts} == {part.vector.tobytes() for part in plain.parts}
+    mass = sorted(np.bincount(np.arange(len(bag)) // 5, bag.weights * tissue), reverse=True)
+    assert [part.share for part in found.parts] == pytest.approx(np.array(mass) / np.sum(mass), rel=1e-5)
+
+
 def test_altered_or_incomplete_caches_are_noticed(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     save_bag(make_bag(), ORIGIN, path)

@@ -204,6 +204,8 @@ def test_tiles_that_are_mostly_glass_are_left_out_and_so_are_closed_holes() -> N
     mask.mask[:, 70 + 5 :] = False
     tiles = lay_tissue_grid(slide_of(2240, 2240), mask, TileShape(224, 0.5))
     assert len(tiles) == 50, "the sixth column is 5 of 14 px tissue"
+    assert tiles.tissue == pytest.approx(np.ones(50))
+    assert tiles.subset(np.array([3]), np.ones(1, np.float32)).tissue == pytest.approx([1])
     hole = np.ones(mask.mask.shape, bool)
     hole[:28, :28] = False
     closed = TissueMask(mask.mask, mask.thumbnail, 8.0, 0.0, 0.0, stained=mask.mask & hole)
@@ -218,3 +220,5 @@ def test_slides_of_thin_tissue_use_the_tiles_that_hold_most_of_it() -> None:
     tiles = lay_tissue_grid(slide_of(2240, 2240), mask, TileShape(224, 0.5))
     assert {int(y) for y in tiles.coords[:, 1]} == {0}
     assert len(tiles) == 10
+    assert tiles.tissue is not None
+    assert 0 < tiles.tissue.min() <= tiles.tissue.max() < 0.5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,11 @@ _LARGEST_FEATURE = 1e15
 _LARGEST_WEIGHT = 1e12
 _LEAST_SLIDE_DIMENSION = 2
 
+_LEAST_TISSUE = 0.7
+"""Of a tile that stands for what it shows. Masks are coarser than tiles: of real ones less than this, some are mostly
+glass when looked at closely, of those above none was."""
+
+
 _ERRORS = (AttributeError, LookupError, MemoryError, OSError, RecursionError, TypeError, ValueError)
 """Of bags and sidecars that are damaged."""
 
@@ -36,7 +41,8 @@ class Bag(EqualByContent):
     features: float32 [N, D]; coords: int32 [N, 2], top-left corners in level-0 px; weights: float32 [N], how many
     tiles each stands for; tile_size_level0: their edge in level-0 px; spacing in um/px at which they were encoded;
     encoder: fingerprint of the tile encoder; slide_vector: float32 [S], what another tool made of the whole slide, None
-    where there is none.
+    where there is none; tissue: float32 [N], the share of each tile that is tissue and not glass, None where it is not
+    known, as in feature files and in bags of older versions.
     """
 
     features: NDArray[np.float32]
@@ -46,9 +52,26 @@ class Bag(EqualByContent):
     spacing_um_per_px: float
     encoder: str
     slide_vector: NDArray[np.float32] | None = None
+    tissue: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.features)
+
+    def take(self, places: NDArray[np.int64]) -> Bag:
+        """The tiles at these places, as a bag."""
+        tissue = None if self.tissue is None else self.tissue[places]
+        features, coords, weights = self.features[places], self.coords[places], self.weights[places]
+        return replace(self, features=features, coords=coords, weights=weights, tissue=tissue)
+
+    @property
+    def is_witness(self) -> NDArray[np.bool_]:
+        """Which tiles can stand for what they show, bool [N]: all where nobody knows how much of them is glass."""
+        return np.ones(len(self), bool) if self.tissue is None else self.tissue >= _LEAST_TISSUE
+
+    @property
+    def tissue_weights(self) -> NDArray[np.float32]:
+        """How many tiles full of tissue each stands for, float32 [N]."""
+        return self.weights if self.tissue is None else self.weights * self.tissue
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +110,8 @@ def check_bag(bag: Bag, where: Path | str) -> None:
         raise BadFeatureFile(where, f"weights of shape {bag.weights.shape} for {len(bag)} features")
     if not (bag.weights.min() >= 0 and 0 < bag.weights.sum(dtype=np.float64) <= _LARGEST_WEIGHT):  # nor NaN
         raise BadFeatureFile(where, "weights that are negative, NaN, infinite or all zero")
+    if bag.tissue is not None and (bag.tissue.shape != (len(bag),) or not is_share(bag.tissue)):
+        raise BadFeatureFile(where, "shares of tissue that are not one of each tile, from 0 to 1")
     largest = max(float(bag.features.max()), -float(bag.features.min()))  # NaN if any is; no copy as large as they are
     if not np.isfinite(largest):
         raise BadFeatureFile(where, "features hold NaN or infinity")
@@ -94,6 +119,11 @@ def check_bag(bag: Bag, where: Path | str) -> None:
         raise BadFeatureFile(where, f"features beyond {_LARGEST_FEATURE:g}")
     if bag.slide_vector is not None:
         check_slide_vector(bag.slide_vector, where)
+
+
+def is_share(values: NDArray[np.float32]) -> bool:
+    """Whether numbers are from 0 to 1, and some above 0; NaN is not."""
+    return bool((values >= 0).all() and (values <= 1).all() and values.any())
 
 
 def check_slide_vector(vector: NDArray[np.float32], where: Path | str) -> None:
@@ -109,7 +139,8 @@ def check_slide_vector(vector: NDArray[np.float32], where: Path | str) -> None:
 def save_bag(bag: Bag, origin: BagOrigin, path: Path) -> None:
     """Write `path` (.safetensors) and its sidecar (.json), the sidecar last: it marks the bag as complete."""
     arrays = {"features": bag.features, "coords": bag.coords, "weights": bag.weights}
-    data = save(arrays if bag.slide_vector is None else {**arrays, "slide_vector": bag.slide_vector})
+    optional = {"slide_vector": bag.slide_vector, "tissue": bag.tissue}
+    data = save({**arrays, **{name: array for name, array in optional.items() if array is not None}})
     side = _Sidecar(bag.tile_size_level0, bag.spacing_um_per_px, bag.encoder, hashlib.sha256(data).hexdigest())
     make_folder(path.parent)
     write_atomic(path, data)
@@ -147,6 +178,7 @@ def load_bag(path: Path) -> Bag:
             spacing_um_per_px=side.spacing_um_per_px,
             encoder=side.encoder,
             slide_vector=arrays.get("slide_vector"),
+            tissue=arrays.get("tissue"),
         )
     except (*_ERRORS, SafetensorError) as error:
         reason = describe_exhaustion(error) or f"{type(error).__name__} while reading it"

@@ -149,6 +149,7 @@ def encode_prepared(prepared: PreparedSlide, encoder: TileEncoder, workers: int,
         tile_size_level0=tiles.edge_level0,
         spacing_um_per_px=tiles.shape.spacing_um_per_px,
         encoder=encoder_fingerprint(encoder),
+        tissue=tiles.tissue,
     )
 
 

@@ -35,20 +35,23 @@ class TileSet:
     """Tiles of one slide.
 
     coords: int32 [N, 2], x and y of the top-left corner in level-0 px; edge_level0: their edge in level-0 px;
-    weights: float32 [N], how many tissue tiles each stands for.
+    weights: float32 [N], how many tissue tiles each stands for; tissue: float32 [N], the share of each that is tissue
+    and not glass, None where nobody looked.
     """
 
     coords: NDArray[np.int32]
     edge_level0: int
     shape: TileShape
     weights: NDArray[np.float32]
+    tissue: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.coords)
 
     def subset(self, indices: NDArray[np.int64], weights: NDArray[np.float32]) -> TileSet:
         """The tiles at `indices`, with new weights."""
-        return replace(self, coords=self.coords[indices], weights=weights)
+        tissue = None if self.tissue is None else self.tissue[indices]
+        return replace(self, coords=self.coords[indices], weights=weights, tissue=tissue)
 
 
 def lay_tissue_grid(slide: Slide, mask: TissueMask, shape: TileShape, regions: Sequence[Rect] = ()) -> TileSet:
@@ -59,10 +62,12 @@ def lay_tissue_grid(slide: Slide, mask: TissueMask, shape: TileShape, regions: S
     """
     edge = scale_to_level0(shape.edge_px, UmPerPx(shape.spacing_um_per_px), UmPerPx(slide.spacing_um_per_px))
     coords = _lay_region_grids(slide, regions, edge) if regions else _lay_grid(slide.size, edge)
-    kept = coords[_is_covered(measure_tissue_share(mask, slide, coords, edge))]
+    tissue = measure_tissue_share(mask, slide, coords, edge)
+    is_kept = _is_covered(tissue)
+    kept = coords[is_kept]
     if not len(kept):
         raise NoTissue(slide.source.uri, "no tile of the region shows tissue" if regions else "no tile shows tissue")
-    return TileSet(kept, edge, shape, np.ones(len(kept), np.float32))
+    return TileSet(kept, edge, shape, np.ones(len(kept), np.float32), tissue[is_kept].astype(np.float32))
 
 
 def measure_tissue_share(

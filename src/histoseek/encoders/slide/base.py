@@ -52,6 +52,12 @@ class SlideEmbedding(EqualByContent):
     parts: tuple[MosaicPart, ...]
 
 
+def prefer_witnesses(order: NDArray[np.int64], is_witness: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Places of tiles in an order, without those that can't stand for what they show, if there are others."""
+    witnesses = order[is_witness[order]]
+    return witnesses if len(witnesses) else order
+
+
 class SlideEncoder(Protocol):
     """Turns bags into slide embeddings."""
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from histoseek.encoders.bag import UNKNOWN_POSITION, Bag
-from histoseek.encoders.slide.base import TILES_KEPT, MosaicPart, SlideEmbedding
+from histoseek.encoders.slide.base import TILES_KEPT, MosaicPart, SlideEmbedding, prefer_witnesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,7 @@ def embedding_of(bag: Bag, vectors: SlideVectors) -> SlideEmbedding:
 
 
 def _part(bag: Bag, vector: NDArray[np.float32], weights: NDArray[np.float32], share: float) -> MosaicPart:
-    top = np.argsort(-weights, kind="stable")[:TILES_KEPT]
+    is_witness = bag.is_witness if weights[bag.is_witness].any() else np.ones(len(bag), bool)
+    top = prefer_witnesses(np.argsort(-weights, kind="stable"), is_witness)[:TILES_KEPT]
     normalised = weights[top] / weights[top].sum()
     return MosaicPart(vector, bag.coords[top], normalised, share)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.encoders.bag import Bag
-from histoseek.encoders.slide.base import TILES_KEPT, Floats, MosaicPart, SlideEmbedding, SlideEncoder
+from histoseek.encoders.slide.base import TILES_KEPT, Floats, MosaicPart, SlideEmbedding, SlideEncoder, prefer_witnesses
 from histoseek.statistics.clustering import kmeans, normalise_rows
 
 NAME = "pooled-1"
@@ -80,13 +80,14 @@ class TileMosaics:
 def encode_bag(bag: Bag, centre: Floats) -> SlideEmbedding:
     """Encode a bag without training; `centre` [D] is subtracted from every feature first.
 
-    The mosaic holds the directions of the clusters' weighted means, largest cluster first; the global vector is the
-    direction of the weighted mean of all tiles. A slide with fewer than MOSAIC_SIZE distinct tiles has fewer parts.
+    The mosaic holds the directions of the clusters' weighted means, that with most tissue first; tiles that are mostly
+    glass are shown for one only where it has no others; the global vector is the direction of the weighted mean of all
+    tiles. A slide with fewer than MOSAIC_SIZE distinct tiles has fewer parts.
     """
     centred = bag.features - centre
     unit = normalise_rows(centred)
     groups = kmeans(unit, MOSAIC_SIZE, _SEED, spherical=True)
-    mass = np.bincount(groups.labels, weights=bag.weights)
+    mass = _weigh_groups(groups.labels, bag)
     order = np.argsort(-mass, kind="stable")
     shares = mass[order] / mass.sum()
     parts = tuple(
@@ -104,9 +105,16 @@ def pool_bag(bag: Bag, centre: Floats) -> Floats:
 def _part(bag: Bag, unit: Floats, members: NDArray[np.int64], share: float) -> MosaicPart:
     vector = _direction(unit[members], bag.weights[members])
     cosines = unit[members] @ vector
-    nearest = np.argsort(-cosines, kind="stable")[:TILES_KEPT]
+    nearest = np.argsort(-cosines, kind="stable")
+    nearest = prefer_witnesses(nearest, bag.is_witness[members])[:TILES_KEPT]
     weights = np.maximum(cosines[nearest], 1e-6)
     return MosaicPart(vector, bag.coords[members[nearest]], (weights / weights.sum()).astype(np.float32), share)
+
+
+def _weigh_groups(labels: NDArray[np.int64], bag: Bag) -> NDArray[np.float64]:
+    """The tissue of each group of tiles; their tiles where all are bare."""
+    tissue = np.bincount(labels, weights=bag.tissue_weights)
+    return np.asarray(tissue if (tissue > 0).all() else np.bincount(labels, weights=bag.weights), np.float64)
 
 
 def _direction(rows: Floats, weights: Floats) -> Floats:

@@ -312,7 +312,7 @@ def _keep_inside(bag: Bag, regions: Sequence[Rect], path: str) -> Bag:
         inside |= centred if centred.any() else _between(centres, rect, bag.tile_size_level0 / 2)
     if not inside.any():
         raise NoTissue(path, "none of its cached tiles lies in the region")
-    return replace(bag, features=bag.features[inside], coords=bag.coords[inside], weights=bag.weights[inside])
+    return bag.take(np.flatnonzero(inside))
 
 
 def _between(points: NDArray[np.float64], rect: Rect, margin: float) -> NDArray[np.bool_]:

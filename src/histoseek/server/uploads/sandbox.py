@@ -307,6 +307,7 @@ def _parse_bag(reply: EncodedBag, payload: bytes) -> Bag:
             features=arrays["features"],
             coords=arrays["coords"],
             weights=arrays["weights"],
+            tissue=arrays.get("tissue"),
             tile_size_level0=reply.tile_size_level0,
             spacing_um_per_px=reply.spacing_um_per_px,
             encoder=reply.encoder,
@@ -315,6 +316,8 @@ def _parse_bag(reply: EncodedBag, payload: bytes) -> Bag:
     except (SafetensorError, KeyError, ValueError, TypeError, BadFeatureFile) as error:
         raise SandboxFailure("it could not be encoded") from error
     types = [array.dtype.name for array in (bag.features, bag.coords, bag.weights)]
+    if bag.tissue is not None and bag.tissue.dtype.name != "float32":
+        raise SandboxFailure("it could not be encoded")
     if types != ["float32", "int32", "float32"] or bag.weights.shape != (len(bag),):
         raise SandboxFailure("it could not be encoded")
     return bag

@@ -121,6 +121,8 @@ class UploadReader:
             reporter = _ChannelReporter(self._channel, len(prepared.tiles))
             bag = encode_prepared(prepared, self._encoder, _WORKERS, reporter)
         arrays = {"features": bag.features, "coords": bag.coords, "weights": bag.weights}
+        if bag.tissue is not None:
+            arrays["tissue"] = bag.tissue
         return EncodedBag(bag.tile_size_level0, bag.spacing_um_per_px, bag.encoder), save(arrays)
 
     def _open(self, path: Path) -> _OpenSlide:
