@@ -232,7 +232,7 @@ def _require_tables(archive: Path, metadata: Path | None, reports: Sequence[Path
 
 def _make_request(values: Mapping[str, Any], reporter: Reporter) -> IndexRequest:
     """What to index, from the values of the options."""
-    from histoseek.api import make_index_request
+    from histoseek.archive.indexing.index_request import make_index_request
 
     _use_precision(values["precision"])
     slides, features = values["slides"], values["features"]
