@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,13 +22,20 @@ from real.run import TASKS, image_archive
 from histoseek.api import Archive
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import name_owner, read_value
+from histoseek.archive.tuning_file import Tuning, write_tuning
+from histoseek.evaluation.cohort import load_cohort
+from histoseek.evaluation.tuning.fitted import fit_ranking
+from histoseek.evaluation.tuning.slides import read_slides
 from histoseek.ranking.reliability import BINS
+from histoseek.ranking.settings import RankingSettings
+from histoseek.search.calibrate import calibrate
 from histoseek.search.queries import SlideFile
 from histoseek.search.results import SearchResults
 from histoseek.statistics.intervals import percentile_interval
 
 FOLDS = 5
 SHOWN, VOTERS = 5, 15
+TUNED_PARTS, SETTINGS = 2, RankingSettings(label_strength=1.0)
 COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 
 Floats = NDArray[np.float64]
@@ -68,11 +75,45 @@ def main() -> None:
     found = {name: list(answers(archive, label, given.out)) for name, archive, label in questions}
     print("\n".join(reliability(found)), end="\n\n")
     print("\n".join(coverage(found)), end="\n\n")
-    print("\n".join(unknown_labels(lung, given.out)))
+    print("\n".join(unknown_labels(lung, given.out)), end="\n\n")
+    tuned = {
+        "as it is": learn_by_heart,
+        "fitted anew without each fifth": learn_tuned,
+    }
+    found = {
+        f"LC25000, tuned, calibrated {name}": list(answers(lung, "diagnosis", given.out, TUNED_PARTS, learn=learn))
+        for name, learn in tuned.items()
+    }
+    print("\n".join(reliability(found)))
+
+
+def learn_by_heart(archive: Archive, label: str) -> None:
+    """Calibrate a tuned archive as if it did not know its own slides."""
+    tune_closely(archive, label)
+    calibrate(archive, label)
+
+
+def learn_tuned(archive: Archive, label: str) -> None:
+    tune_closely(archive, label)
+    archive.calibrate(label)
+
+
+def tune_closely(archive: Archive, label: str) -> None:
+    """Rank by settings that are given, not chosen: `tune` tries them, too."""
+    cohort = load_cohort(archive, label)
+    everyone = np.arange(len(cohort))
+    fitted = fit_ranking(SETTINGS, read_slides(cohort, everyone), everyone)
+    space = archive.require_space().slides_fingerprint
+    write_tuning(archive.layout, Tuning(space, len(cohort), "", label, SETTINGS, fitted.metric, fitted.fusion))
 
 
 def answers(
-    archive: ArchiveFolder, label: str, out: Path, parts: int = FOLDS, without: Collection[str] = ()
+    archive: ArchiveFolder,
+    label: str,
+    out: Path,
+    parts: int = FOLDS,
+    without: Collection[str] = (),
+    learn: Callable[[Archive, str], object] = Archive.calibrate,
 ) -> Iterator[Answer]:
     """What the archive says of each slide, or of those of the first parts, asked without its part of the patients, and
     without some labels."""
@@ -84,7 +125,7 @@ def answers(
         away = [record for record in records if record not in held and read_value(record, label) in without]
         known = Archive.open(_copy(archive.path, out / f"{archive.path.name}.{number}"))
         known.remove([record.slide_id for record in (*held, *away)])
-        known.calibrate(label)
+        learn(known, label)
         for record in held:
             query = SlideFile(record.uri, record.spacing_um_per_px or None, record.patient_id)
             results = known.search(query, k=VOTERS, vote=label)

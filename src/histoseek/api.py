@@ -247,9 +247,10 @@ class Archive(ArchiveFolder):
 
         Raises ArchiveError for too few labels or slides, InputError for an unknown column, ArchiveBusy.
         """
+        from histoseek.evaluation.tuning.refitted import rank_refitted
         from histoseek.search.calibrate import calibrate
 
-        return calibrate(self, label, distance, seed, reporter, false_alarms)
+        return calibrate(self, label, distance, seed, reporter, false_alarms, rank_refitted)
 
     def tune(
         self,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -19,6 +19,7 @@ from histoseek.archive.fusion_file import DistanceParts
 from histoseek.archive.ranking_method import TUNED, RankingMethod, load_method
 from histoseek.archive.schema import MetadataValue, SlideRecord, name_owner, read_value
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.archive.tuning_file import Tuning
 from histoseek.arguments import settle, settle_count
 from histoseek.errors import ArchiveError, ConfigurationError
 from histoseek.mosaics.distances import get_distance
@@ -29,7 +30,7 @@ from histoseek.ranking.labelled_queries import LabelledQueries, Surroundings, fi
 from histoseek.search.calibration.novelty import learn_novelty
 from histoseek.search.calibration.query_labels import MOST_RANKED, LabelledOwner, NearPatient, find_near_patients
 from histoseek.search.options import DEFAULT_LABEL, FALSE_ALARMS, SearchOptions
-from histoseek.search.retrieve.ranking import RankedSlides, rerank
+from histoseek.search.retrieve.ranking import rerank
 from histoseek.search.scope.exclusion import Owner, SearchScope
 
 MIN_SLIDES, MIN_PATIENTS = 30, 10
@@ -69,6 +70,13 @@ class _Slides:
         return _Slides(tuple(self.ids[row] for row in rows), self.owners[rows], self.labels[rows])
 
 
+Nearest = Callable[[str], Sequence[tuple[str, float]]]
+"""Gives a slide's nearest slides with their distances, nearest first."""
+
+Refit = Callable[[ArchiveFolder, Tuning, int], Nearest | None]
+"""Ranks slides by a tuning that is fitted without their patients; None where that makes no difference."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Query:
     """Whom a slide of the archive finds around it, and whom once its label is taken out of the archive."""
@@ -84,14 +92,16 @@ def calibrate(
     seed: int = 0,
     reporter: Reporter | None = None,
     false_alarms: float = FALSE_ALARMS,
+    refit: Refit | None = None,
 ) -> Calibration:
     """Learn from an archive how to weigh the parts of a distance and what it means, and keep both there.
 
     label: the column of the labels that a probability is of; None: only what is unlike the archive is learned;
     distance: None for the way to rank that searches use; false_alarms: the share of queries of the archive's own kind
-    that may be said to be unlike it. Raises ArchiveError for too few slides, labelled slides or
-    patients, or a single label; InputError for a column that the archive lacks; ConfigurationError for an unknown
-    distance; ArchiveBusy, ArchiveReadOnly.
+    that may be said to be unlike it; refit: for a ranking that was tuned by the same labels, which else knows the
+    archive's own slides better than any query. Raises ArchiveError for too few slides, labelled slides or patients, or
+    a single label; InputError for a column that the archive lacks; ConfigurationError for an unknown distance;
+    ArchiveBusy, ArchiveReadOnly.
     """
     if distance is not None:
         settle(distance, str, "--distance", kind=ConfigurationError)
@@ -105,6 +115,8 @@ def calibrate(
         learn_novelty(archive, records, false_alarms, seed, reporter)
         method = _fit_method(archive, slides.with_label, label, distance, seed)
         run = _Run(store, method, {record.slide_id: record for record in records}, label or DEFAULT_LABEL, seed)
+        is_tuned_by = method.tuning is not None and method.tuning.column == label
+        nearest = refit(archive, method.tuning, seed) if refit and method.tuning and is_tuned_by else None
         calibration = Calibration(
             format=FORMAT,
             space=space.slides_fingerprint,
@@ -113,7 +125,7 @@ def calibrate(
             ranking=method.mark,
             slides=len(slides),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            label=run.learn(slides, reporter or SilentReporter()) if label else None,
+            label=run.learn(slides, nearest, reporter or SilentReporter()) if label else None,
         )
         write_calibration(archive.layout, calibration)
     return calibration
@@ -127,13 +139,13 @@ class _Run:
     column: str
     seed: int
 
-    def learn(self, slides: _Slides, reporter: Reporter) -> LabelCalibration:
-        """What labels tell."""
+    def learn(self, slides: _Slides, nearest: Nearest | None, reporter: Reporter) -> LabelCalibration:
+        """What labels tell; nearest: in place of what a search finds."""
         labelled = slides.with_label
         voters, found = self.draw(labelled), []
         with reporter.part("comparing slides", len(voters)) as part:
             for slide_id in voters.ids:
-                found.append(self.ask(slide_id))
+                found.append(self.find(slide_id, nearest(slide_id)) if nearest else self.ask(slide_id))
                 part.advance()
         return self._fit(labelled, voters, found)
 
@@ -150,12 +162,22 @@ class _Run:
         signature = self.method.map_stored(slide)
         scope = SearchScope.from_options(self.store, SearchOptions(), Owner.from_query(None, record), (slide_id,))
         ranked = rerank(self.view, [signature], self.method, MOST_RANKED, scope)
-        own = read_value(record, self.column)
-        near, beyond = self._find(ranked, record), self._find(ranked, record, own)
-        if len(beyond) < DEPTH and len(ranked) == MOST_RANKED:
-            others = scope.narrow(not_true(compare(self.column, "=", _read_raw(record, self.column))))
-            beyond = self._find(rerank(self.view, [signature], self.method, MOST_RANKED, others), record, own)
+        query = self.find(slide_id, ranked.list_nearest(MOST_RANKED))
+        if len(query.beyond) == DEPTH or len(ranked) < MOST_RANKED:
+            return query
+        others = scope.narrow(not_true(compare(self.column, "=", _read_raw(record, self.column))))
+        further = rerank(self.view, [signature], self.method, MOST_RANKED, others)
+        return replace(query, beyond=self.find(slide_id, further.list_nearest(MOST_RANKED)).beyond)
+
+    def find(self, slide_id: str, nearest: Sequence[tuple[str, float]]) -> _Query:
+        """The patients of the nearest slides."""
+        own = self.owners[slide_id]
+        others = [one for one in nearest if self.owners[one[0]].owner != own.owner]
+        near, beyond = (find_near_patients(others, self._read, without) for without in (None, own.label))
         return _Query(near, beyond)
+
+    def _read(self, slide_ids: Sequence[str]) -> Sequence[LabelledOwner]:
+        return [self.owners[slide_id] for slide_id in slide_ids]
 
     @cached_property
     def view(self) -> SlideTable:
@@ -164,11 +186,6 @@ class _Run:
     @cached_property
     def owners(self) -> Mapping[str, LabelledOwner]:
         return {i: LabelledOwner(name_owner(one), read_value(one, self.column)) for i, one in self.records.items()}
-
-    def _find(self, ranked: RankedSlides, record: SlideRecord, without: str | None = None) -> list[NearPatient]:
-        own = name_owner(record)
-        nearest = [one for one in ranked.list_nearest(MOST_RANKED) if self.owners[one[0]].owner != own]
-        return find_near_patients(nearest, lambda some: [self.owners[slide_id] for slide_id in some], without)
 
     def _fit(self, labelled: _Slides, voters: _Slides, found: Sequence[_Query]) -> LabelCalibration:
         each = sorted({(one.owner, one.label) for one in self.owners.values() if one.label})
