@@ -67,7 +67,7 @@ def test_probabilities_are_the_naive_ones_and_in_all_1(
 
 
 @given(POSTERIORS, NEAR, COUNTS, st.data())
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_a_voice_that_comes_nearer_never_lowers_its_own_label_nor_raises_none(
     posterior: LabelPosterior, near: list[tuple[float, int]], counts: list[int], data: st.DataObject
 ) -> None:
